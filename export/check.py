@@ -1,0 +1,59 @@
+"""Is the file the network? Every variant runs through the real `gancam.Model` before it may be kept."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from gancam.model import Model
+from train import evaluate
+from train.data import Pixels
+
+# What a variant may lose and still be written. PSNR (dB) of its output against the network in PyTorch, both uint8: fp32
+# may differ where a value falls on the edge between two grey levels, fp16 a little more often, int8 everywhere a bit.
+TOLERANCE = {"fp32": 60.0, "fp16": 50.0, "int8": 45.0}
+QUALITY_LOSS = 0.15  # dB of Y-PSNR that a variant may lose against PyTorch on the images it is judged on
+
+
+class VariantRefused(ValueError):
+    """A variant loses more than its tolerance."""
+
+
+def upscaler(model: Model) -> Callable[[Pixels], Pixels]:
+    """The model file as a function of RGB images."""
+
+    def upscale(image: Pixels) -> Pixels:
+        (result,) = model(np.ascontiguousarray(image[None, ..., ::-1]))
+        return result[0, ..., ::-1]
+
+    return upscale
+
+
+def parity(path: Path, precision: str, network: nn.Module, images: Sequence[Pixels]) -> dict[str, float]:
+    """``psnr`` (dB) and ``max_difference`` (grey levels) of the file against the network on RGB `images`, on the CPU.
+
+    Raises ``VariantRefused`` when it is under its tolerance.
+    """
+    model = Model(path, device="cpu", precision=precision)
+    upscale = upscaler(model)
+    squares, largest, count = 0.0, 0, 0
+    for image in images:
+        difference = upscale(image).astype(np.int32) - evaluate.run(network, image)
+        squares += float((difference**2).sum())
+        largest = max(largest, int(np.abs(difference).max()))
+        count += difference.size
+    figure = min(99.0, 10 * math.log10(255.0**2 * count / squares)) if squares else 99.0
+    if not figure >= TOLERANCE[precision]:
+        raise VariantRefused(
+            f"{precision}: {figure:.1f} dB against PyTorch, under the {TOLERANCE[precision]:.0f} dB it must keep"
+        )
+    return {"psnr": round(figure, 2), "max_difference": float(largest)}
+
+
+def refuse_loss(precision: str, figures: dict[str, float], reference: dict[str, float]) -> None:
+    """Raises ``VariantRefused`` when a judged Y-PSNR is more than `QUALITY_LOSS` under PyTorch's."""
+    for name, figure in figures.items():
+        if name.startswith("psnr") and reference[name] - figure > QUALITY_LOSS:
+            raise VariantRefused(f"{precision}: {name} {figure:.2f} dB, PyTorch {reference[name]:.2f}: loses too much")

@@ -1,0 +1,70 @@
+"""A small writer of ONNX graphs: enough to say a deployed network operator by operator, where an automatic exporter
+would leave quantisation, layout and colour to chance."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 18  # read by ONNX Runtime 1.14 and newer
+
+
+class Graph:
+    """Operators in order; every method returns the name of its result."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[str, onnx.TensorProto] = {}
+
+    def constant(self, value: Any, dtype: Any = None) -> str:
+        array = np.asarray(value, dtype=dtype)
+        name = f"constant_{len(self._constants)}"
+        self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
+        return name
+
+    def add(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
+        output = name or f"{operator.lower()}_{len(self._nodes)}"
+        self._nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
+        return output
+
+    def quantise(self, x: str, scale: float, zero: int, name: str = "") -> str:
+        """float -> uint8: ``round(x / scale) + zero``, saturated (QuantizeLinear)."""
+        return self.add("QuantizeLinear", x, self.constant(scale, np.float32), self.constant(zero, np.uint8), name=name)
+
+    def dequantise(self, x: str, scale: float, zero: int) -> str:
+        return self.add("DequantizeLinear", x, self.constant(scale, np.float32), self.constant(zero, np.uint8))
+
+    def requantise(self, x: str, scale: float, zero: int) -> str:
+        """The pair between two operators that makes the runtime join them into one 8-bit operator."""
+        return self.dequantise(self.quantise(x, scale, zero), scale, zero)
+
+    def weights(self, kernel: NDArray[np.float32], bias: NDArray[np.float32] | None, input_scale: float) -> list[str]:
+        """Kernel ``(o, i, kh, kw)`` as int8 with one symmetric scale per output channel, bias as int32."""
+        scales = np.maximum(np.abs(kernel).max(axis=(1, 2, 3)), 1e-8) / 127.0
+        rounded = np.clip(np.round(kernel / scales[:, None, None, None]), -127, 127).astype(np.int8)
+        zeros = np.zeros(len(scales))
+        named = [self._stored(rounded, scales, zeros, np.int8)]
+        if bias is not None:
+            steps = scales * input_scale
+            named.append(self._stored(np.round(bias / steps).astype(np.int32), steps, zeros, np.int32))
+        return named
+
+    def _stored(self, value: NDArray[Any], scales: NDArray[Any], zeros: NDArray[Any], kind: Any) -> str:
+        return self.add(
+            "DequantizeLinear",
+            self.constant(value), self.constant(scales, np.float32), self.constant(zeros, kind), axis=0,
+        )  # fmt: skip
+
+    def model(self, inputs: dict[str, Sequence[str | int]], output: tuple[str, Sequence[str | int]]) -> onnx.ModelProto:
+        """The checked model, uint8 in and out, with the given symbolic shapes."""
+        takes = [helper.make_tensor_value_info(name, TensorProto.UINT8, shape) for name, shape in inputs.items()]
+        gives = helper.make_tensor_value_info(output[0], TensorProto.UINT8, output[1])
+        graph = helper.make_graph(self._nodes, "gancam", takes, [gives], list(self._constants.values()))
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="gancam", ir_version=9
+        )
+        onnx.checker.check_model(model)
+        return model

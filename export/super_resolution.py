@@ -1,0 +1,123 @@
+"""The deployed graphs of a super-resolution network.
+
+fp32 and fp16 take and give whole images and shuffle inside the graph, which is what a GPU likes. int8 gives blocks
+(see ``ModelCard.layout``), for CPUs. Both run the collapsed convolutions and nothing else of weight: colour order and
+value range are folded into the first and the last kernel.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from export.graph import Graph
+from train.networks.sr import SuperResolution
+
+Kernel = NDArray[np.float32]
+Stack = list[tuple[Kernel, Kernel]]  # (kernel (o, i, 3, 3), bias (o,)) of each convolution
+BLOCK_CHANNELS = {2: 4}  # bytes per sub-pixel by scale, where padding 3 to 4 makes the last convolution 16 wide
+ANCHOR_ZERO = 128  # of the 8-bit residual: one step is one grey level, so that adding the input back is exact
+
+
+def pixel_stack(network: SuperResolution) -> Stack:
+    """The network's convolutions between pixels: BGR 0..255 in, residual sub-pixels (row, column, BGR) in grey levels
+    out."""
+    stack = [(kernel.double().cpu().numpy(), bias.double().cpu().numpy()) for kernel, bias in network.convolutions()]
+    kernel, bias = stack[0]
+    stack[0] = kernel[:, ::-1] / 255.0, bias
+    kernel, bias = stack[-1]
+    square = network.scale**2
+    order = [(2 - colour) * square + place for place in range(square) for colour in range(3)]
+    stack[-1] = kernel[order] * 255.0, bias[order] * 255.0
+    return [(kernel.astype(np.float32), bias.astype(np.float32)) for kernel, bias in stack]
+
+
+def float_graph(network: SuperResolution, *, half: bool = False) -> onnx.ModelProto:
+    """uint8 ``(n, h, w, 3)`` BGR -> uint8 ``(n, h * scale, w * scale, 3)`` BGR in fp32, or fp16 with `half`."""
+    kind = np.float16 if half else np.float32
+    graph = Graph()
+    scale = network.scale
+    stack = pixel_stack(network)
+    kernel, bias = stack[0]
+    stack[0] = kernel * 255.0, bias  # between 0 and 1, where fp16 is fine enough
+    kernel, bias = stack[-1]
+    stack[-1] = kernel / 255.0, bias / 255.0
+    x = graph.add("Cast", "image", to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
+    x = graph.add("Mul", x, graph.constant(1 / 255, kind))
+    x = anchor = graph.add("Transpose", x, perm=[0, 3, 1, 2])
+    for index, (kernel, bias) in enumerate(stack):
+        weights = graph.constant(kernel, kind), graph.constant(bias, kind)
+        x = graph.add("Conv", x, *weights, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+        if index < len(stack) - 1:
+            x = graph.add("Relu", x)
+    repeated = graph.add("Concat", *[anchor] * scale**2, axis=1)
+    x = graph.add("DepthToSpace", graph.add("Add", x, repeated), blocksize=scale, mode="DCR")
+    x = graph.add("Clip", x, graph.constant(0, kind), graph.constant(1, kind))
+    x = graph.add("Round", graph.add("Mul", x, graph.constant(255, kind)))
+    x = graph.add("Transpose", x, perm=[0, 2, 3, 1])
+    graph.add("Cast", x, to=onnx.TensorProto.UINT8, name="upscaled")
+    return graph.model({"image": ["n", "h", "w", 3]}, ("upscaled", ["n", "out_h", "out_w", 3]))
+
+
+@torch.no_grad()
+def activations(stack: Stack, images: Sequence[NDArray[np.uint8]]) -> list[Kernel]:
+    """What each convolution but the last gives after ReLU on BGR `images`: ``(channels, samples)`` each."""
+    seen: list[list[Kernel]] = [[] for _ in stack[:-1]]
+    for image in images:
+        x = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()
+        for index, (kernel, bias) in enumerate(stack[:-1]):
+            x = F.relu(F.conv2d(x, torch.from_numpy(kernel.copy()), torch.from_numpy(bias), padding=1))
+            seen[index].append(x[0].flatten(1)[:, ::7].numpy())
+    return [np.concatenate(parts, axis=1) for parts in seen]
+
+
+def step(values: Kernel) -> float:
+    """The 8-bit step of `values` (0 and up) with the least squared error, rounding and clipping together."""
+    top = float(values.max())
+    steps = [top * share / 255.0 for share in np.linspace(0.3, 1.0, 29)] or [1.0]
+    errors = [float(np.mean((np.clip(np.round(values / s), 0, 255) * s - values) ** 2)) for s in steps if s > 0]
+    return steps[int(np.argmin(errors))] if errors else 1.0
+
+
+def int8_graph(stack: Stack, steps: Sequence[float], scale: int) -> onnx.ModelProto:
+    """uint8 ``(n, h, w, 4)`` BGR and an ignored byte -> uint8 ``(n, h, w, scale * scale * c)`` blocks.
+
+    QDQ form, weights per channel, activations uint8 with the given `steps`. Nothing of it is left but 8-bit
+    convolutions and one sum when ONNX Runtime has joined the pairs.
+    """
+    graph = Graph()
+    depth = BLOCK_CHANNELS.get(scale, 3)
+    square = scale * scale
+    kernel, bias = stack[0]
+    stack = [(np.pad(kernel, ((0, 0), (0, 1), (0, 0), (0, 0))), bias), *stack[1:]]
+    kernel, bias = stack[-1]
+    kernel = np.pad(kernel.reshape(square, 3, *kernel.shape[1:]), ((0, 0), (0, depth - 3)) + ((0, 0),) * 3)
+    bias = np.pad(bias.reshape(square, 3), ((0, 0), (0, depth - 3)))
+    stack[-1] = kernel.reshape(square * depth, *kernel.shape[2:]), bias.reshape(-1)
+    repeat = np.zeros((square, depth, 4, 1, 1), np.float32)
+    repeat[:, range(3), range(3)] = 1.0
+
+    x = graph.add("Transpose", graph.dequantise("image", 1.0, 0), perm=[0, 3, 1, 2])
+    x = pixels = graph.requantise(x, 1.0, 0)
+    at = 1.0  # the step of x
+    for index, (kernel, bias) in enumerate(stack):
+        x = graph.add("Conv", x, *graph.weights(kernel, bias, at), kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+        if index < len(steps):
+            at = steps[index]
+            x = graph.requantise(graph.add("Relu", x), at, 0)
+    residual = graph.requantise(x, 1.0, ANCHOR_ZERO)
+    exact = graph.weights(repeat.reshape(square * depth, 4, 1, 1), None, 1.0)
+    anchor = graph.requantise(graph.add("Conv", pixels, *exact, kernel_shape=[1, 1]), 1.0, 0)
+    x = graph.requantise(graph.add("Add", anchor, residual), 1.0, 0)
+    graph.quantise(graph.add("Transpose", x, perm=[0, 2, 3, 1]), 1.0, 0, name="blocks")
+    return graph.model({"image": ["n", "h", "w", 4]}, ("blocks", ["n", "h", "w", square * depth]))
+
+
+def quantise(network: SuperResolution, images: Sequence[NDArray[np.uint8]]) -> onnx.ModelProto:
+    """The int8 graph, its activations' steps found on BGR `images`. Moving scale between channels first (SmoothQuant,
+    https://arxiv.org/abs/2211.10438) was tried: these networks came 0.4 to 14 dB less close to PyTorch with it."""
+    stack = pixel_stack(network)
+    return int8_graph(stack, [step(values) for values in activations(stack, images)], network.scale)

@@ -1,0 +1,3 @@
+from gancam.cli import main
+
+main()

@@ -1,0 +1,289 @@
+"""The command line. Whatever goes wrong is one line on stderr and exit code 2; a traceback is a bug."""
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+
+import cv2
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+import gancam
+from gancam import effects as effects_room
+from gancam.effects import Effect
+from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
+from gancam.frame import Image
+from gancam.pipeline import Report, run
+from gancam.sinks import open_sink
+from gancam.sources import Still, VideoFile
+
+IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+app = typer.Typer(
+    name="gancam", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    help="GANs on live video: super-resolution of files and frames, in real time on a plain CPU.",
+)  # fmt: skip
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+EffectOption = Annotated[
+    list[str] | None,
+    typer.Option("-e", "--effect", metavar="NAME[:KEY=VALUE...]", help="Effect; repeat for a chain, in this order."),
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+PrecisionOption = Annotated[str, typer.Option(help="auto, fp32, fp16 or int8.")]
+ThreadsOption = Annotated[int | None, typer.Option(help="CPU threads of the network (default: all).", min=1)]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
+
+
+class Terminated(BaseException):
+    """SIGTERM, turned into an exception so that files are finished on the way out."""
+
+
+@app.callback(invoke_without_command=True)
+def top(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(f"gancam {gancam.__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def process(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A video, or an image.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; its ending chooses the container.")],
+    effect: EffectOption = None,
+    codec: Annotated[str | None, typer.Option(help="h264, h265, vp9 or av1 (default: the container's usual).")] = None,
+    quality: Annotated[float | None, typer.Option(help="0 (small) to 100 (best), default 80.")] = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
+    overwrite: OverwriteOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no report.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
+) -> None:
+    """Run a video (or an image) through effects into a new file. Audio is kept. Without -e: a faithful copy."""
+    chain = _load(effect or [], device, precision, threads)
+    if source.suffix.lower() in IMAGES or target.suffix.lower() in IMAGES:
+        _process_image(source, target, chain, overwrite)
+        return
+    report = Report()
+    try:
+        _process_video(
+            source, target, chain, report, quiet=quiet or as_json, overwrite=overwrite, codec=codec, quality=quality
+        )
+    except (KeyboardInterrupt, Terminated):
+        what = f"{target} holds the first {report.frames} frames" if target.exists() else "nothing was written"
+        errors.print(f"gancam: interrupted; {what}", markup=False)
+        raise
+    if as_json:
+        print(json.dumps({"output": str(target), **report.to_dict()}))
+    elif not quiet:
+        print("\n".join(report.text()))
+        print(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
+
+
+@app.command()
+def demo(
+    to: Annotated[Path, typer.Option(help="Folder for the results; a free name near it is taken.")] = Path(
+        "gancam-demo"
+    ),
+) -> None:
+    """Upscale a short bundled clip and show the difference: no camera, display, network or GPU needed."""
+    clip = _sample("city.mp4")
+    folder = _free(to)
+    folder.mkdir(parents=True)
+    effect = effects_room.load("sr-x2")
+    video, picture = folder / "city-x2.mp4", folder / "city-x2-comparison.png"
+    report = Report()
+    _process_video(clip, video, [effect], report, quiet=False, overwrite=False)
+    with VideoFile(clip) as source:
+        frames = iter(source)
+        frame = next(frames)
+        for _ in range(24):
+            frame = next(frames, frame)
+    _write_image(picture, _comparison(frame.image, effect), overwrite=False)
+    print("\n".join(report.text()))
+    print(f"video       {video}")
+    print(f"comparison  {picture}")
+
+
+@app.command()
+def models(as_json: Annotated[bool, typer.Option("--json", help="A list of objects on stdout.")] = False) -> None:
+    """What is on the menu, with measured quality and licence."""
+    entries = []
+    for name, path in effects_room.menu().items():
+        files = effects_room.variants(path)
+        cards = {precision: effects_room.read_card(file) for precision, file in files.items()}
+        card = cards["fp32"]
+        entries.append({
+            "name": name, "effect": card.effect, "scale": card.scale, "licence": card.licence,
+            "quality": dict(card.quality), "parameters": card.parameters, "summary": card.summary, "data": card.data,
+            "recipe": card.recipe, "commit": card.commit, "receptive_field": card.receptive_field,
+            "variants": {
+                precision: {"bytes": files[precision].stat().st_size, "quality": dict(other.quality),
+                            "parity": dict(other.parity)}
+                for precision, other in cards.items()
+            },
+        })  # fmt: skip
+    if as_json:
+        print(json.dumps(entries, indent=2))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("name", "effect", "scale", "what for", "quality", "licence"):
+        table.add_column(column, overflow="fold")
+    for entry in entries:
+        figures = ", ".join(f"{key} {value:g}" for key, value in entry["quality"].items())
+        table.add_row(entry["name"], entry["effect"], f"x{entry['scale']}", entry["summary"], figures, entry["licence"])
+    Console(highlight=False).print(table)
+
+
+def _load(specs: Sequence[str], device: str, precision: str, threads: int | None) -> list[Effect]:
+    chain = []
+    for spec in specs:
+        name, params = effects_room.parse(spec)
+        chain.append(effects_room.load(name, device=device, precision=precision, threads=threads, **params))
+    return chain
+
+
+def _process_video(
+    path: Path, target: Path, chain: Sequence[Effect], report: Report, *, quiet: bool, overwrite: bool, **options: Any
+) -> None:
+    with VideoFile(path) as source:
+        size = source.size
+        for effect in chain:
+            size = effect.output_size(size)
+        sink = open_sink(
+            target, fps=source.fps, size=size, like=source.footage, audio_from=path, overwrite=overwrite, **options
+        )
+        told = [*source.notes, *getattr(sink, "notes", ())]
+        for note in told:
+            errors.print(f"note: {note}", markup=False)
+        with _progress(source.frames, quiet) as progress:
+            run(source, chain, [sink], progress=progress, report=report)
+        report.notes = [note for note in report.notes if note not in told]
+
+
+def _process_image(path: Path, target: Path, chain: Sequence[Effect], overwrite: bool) -> None:
+    if target.suffix.lower() not in IMAGES:
+        raise InputError(f"{path} is an image, so the output must be one too ({', '.join(IMAGES)}), not {target}")
+    if path.suffix.lower() not in IMAGES:
+        raise InputError(f"{target} is an image, so the input must be one too ({', '.join(IMAGES)}), not {path}")
+    if target.exists() and path.exists() and target.samefile(path):
+        raise SinkError(f"{target}: is the input itself; give another name")
+    with Still(path) as source:
+        image = next(iter(source)).image
+    for effect in chain:
+        image = effect(image)
+    _write_image(target, image, overwrite=overwrite)
+
+
+def _write_image(path: Path, image: Image, *, overwrite: bool) -> None:
+    """Write beside and rename."""
+    if path.exists() and not overwrite:
+        raise OutputExists(f"{path}: exists; give another name, or --overwrite")
+    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    try:
+        done, data = cv2.imencode(path.suffix, image)
+        if not done:
+            raise SinkError(f"{path}: this OpenCV cannot write {path.suffix}")
+        partial.write_bytes(data.tobytes())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
+    except cv2.error as error:
+        raise SinkError(f"{path}: OpenCV cannot encode {image.shape[1]}x{image.shape[0]} as {path.suffix}") from error
+
+
+@contextmanager
+def _progress(frames: int | None, quiet: bool) -> Iterator[Any]:
+    if quiet:
+        yield None
+        return
+    columns = (
+        BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[fps]:5.1f} fps"), TimeElapsedColumn(),
+        TextColumn("ETA"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=errors, transient=True, refresh_per_second=5) as bar:
+        task = bar.add_task("", total=frames, fps=0.0)
+        began = time.monotonic()
+
+        def advance(index: int, promised: int | None) -> None:
+            seconds = time.monotonic() - began
+            bar.update(task, completed=index + 1, fps=(index + 1) / seconds if seconds > 0 else 0.0)
+
+        yield advance
+
+
+def _comparison(image: Image, effect: Effect) -> Image:
+    """The frame enlarged by bicubic interpolation (left of the bar) and by the effect (right of it), and below it the
+    same detail of each, three times larger again."""
+    sharp = effect(image)
+    height, width = sharp.shape[:2]
+    plain = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
+    top = np.concatenate([plain[:, : width // 2], sharp[:, width // 2 :]], axis=1)
+    top[:, width // 2 - 1 : width // 2 + 1] = 255
+    tall, wide = height // 4, width // 6
+    busy = cv2.boxFilter(np.abs(sharp.astype(np.float32) - plain).sum(2), -1, (wide, tall))
+    inner = busy[tall // 2 : height - tall // 2, wide // 2 : width - wide // 2]
+    y, x = np.unravel_index(int(inner.argmax()), inner.shape)  # the detail where the two differ most
+    details = [
+        cv2.resize(picture[y : y + tall, x : x + wide], (width // 2, tall * 3), interpolation=cv2.INTER_NEAREST)
+        for picture in (plain, sharp)
+    ]
+    sheet = np.concatenate([top, np.concatenate(details, axis=1)])
+    sheet[height:, width // 2 - 1 : width // 2 + 1] = 255
+    for text, left in (("bicubic", 12), (f"gancam {effect.card.name}", width // 2 + 12)):
+        for colour, thickness in (((0, 0, 0), 5), ((255, 255, 255), 2)):
+            cv2.putText(sheet, text, (left, 36), cv2.FONT_HERSHEY_SIMPLEX, 1.0, colour, thickness, cv2.LINE_AA)
+    return sheet
+
+
+def _sample(name: str) -> Path:
+    """A bundled sample: in the wheel below the package, in a checkout beside it."""
+    package = Path(__file__).parent
+    for path in (package / "samples" / name, package.parent / "samples" / name):
+        if path.is_file():
+            return path
+    raise NotFound(f"the bundled sample {name} is missing from this installation: reinstall gancam")
+
+
+def _free(folder: Path) -> Path:
+    """`folder`, or the first of folder-2, folder-3 … that does not exist."""
+    candidate, number = folder, 1
+    while candidate.exists():
+        number += 1
+        candidate = folder.with_name(f"{folder.name}-{number}")
+    return candidate
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 done, 2 an error told in one line, 130 and 143 after Ctrl-C and SIGTERM."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = app(args=arguments, standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(130)
+    except Terminated:
+        sys.exit(143)
+    except typer.TyperException as error:
+        errors.print(f"gancam: {' '.join(error.format_message().split())}", markup=False)
+        sys.exit(2)
+    except GancamError as error:
+        errors.print(f"gancam: {' '.join(str(error).split())}", markup=False)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.exit(1)

@@ -1,0 +1,94 @@
+"""Effects: image in, image out. One file an effect; a model's card names the file that plays it."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+from gancam.card import ModelCard
+from gancam.errors import InputError, ModelError, NotFound, near
+from gancam.frame import Image
+from gancam.model import Model, read_card, variants
+from gancam.params import Params
+
+MODELS = Path(__file__).parent.parent / "models"
+
+
+class Effect(Protocol):
+    """What every effect is.
+
+    Calling it with an Image ``(H, W, 3)`` gives a new Image, of the size that `output_size` says; ``ImageError`` for
+    anything that is no Image. `params` may be changed between calls.
+    """
+
+    card: ModelCard
+    params: Params
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image: ...
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) of the output for an input of `size`, also (width, height)."""
+
+    def reset(self) -> None:
+        """Forget what was seen: a seek, a cut, a new source."""
+
+
+def menu() -> dict[str, Path]:
+    """The bundled models by name, the folder's listing."""
+    files = sorted(MODELS.glob("*.onnx"))
+    names = {path.name.removesuffix(".onnx"): path for path in files}
+    return {name: path for name, path in names.items() if name.rpartition(".")[2] not in ("fp16", "int8")}
+
+
+def find(name: str | Path) -> Path:
+    """The file of a bundled model by name, or `name` itself where it is the path of an .onnx. Raises ``NotFound``."""
+    bundled = menu()
+    if str(name) in bundled:
+        return bundled[str(name)]
+    path = Path(name)
+    if path.suffix == ".onnx":
+        if variants(path):
+            return path
+        raise NotFound(f"no model file {path}")
+    raise NotFound(f"no effect {str(name)!r}{near(str(name), bundled)}; `gancam models` lists them")
+
+
+def load(
+    name: str | Path,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    **params: Any,
+) -> Effect:
+    """The effect of a bundled model (`"sr-x2"`) or of an .onnx file, ready to be called.
+
+    `device` is auto, cpu or cuda; `precision` auto, fp32, fp16 or int8; `threads` those of one call on the CPU. The
+    other arguments are the effect's own declared parameters.
+
+    Raises ``NotFound`` (names what is near), ``ModelError``, ``DeviceError``, ``ParameterError``.
+    """
+    path = find(name)
+    model = Model(path, device=device, precision=precision, threads=threads)
+    module_name = f"{__name__}.{model.card.effect}"
+    if find_spec(module_name) is None:
+        raise ModelError(f"{path}: its card names the effect {model.card.effect!r}, which this gancam does not have")
+    effect: Effect = import_module(module_name).build(model, params)
+    return effect
+
+
+def parse(text: str) -> tuple[str, dict[str, str]]:
+    """`NAME[:key=value[:key=value...]]` of the command line as name and parameters. Raises ``InputError``."""
+    name, *pairs = text.split(":")
+    params = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise InputError(f"effect {text!r}: {pair!r} is not key=value")
+        params[key] = value
+    if not name:
+        raise InputError(f"effect {text!r} has no name")
+    return name, params
+
+
+__all__ = ["Effect", "find", "load", "menu", "parse", "read_card"]

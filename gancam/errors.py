@@ -1,0 +1,72 @@
+"""What can go wrong, as a tree. Each is also the builtin it resembles, so that plain `except ValueError` works.
+
+    GancamError
+    |-- InputError (ValueError)             a value given by the caller is wrong: image, parameter, option
+    |   |-- ImageError                      not an Image: uint8 (H, W, 3) BGR
+    |   `-- ParameterError                  unknown effect key, value out of range or of the wrong type
+    |-- NotFound (FileNotFoundError)        no such file, model or effect
+    |-- OutputExists (FileExistsError)      would overwrite something of the user's
+    |-- SourceError (OSError)               a video, camera or stream that cannot be read
+    |-- SinkError (OSError)                 an output that cannot be written
+    |-- ModelError (ValueError)             an .onnx that is damaged, not ours, or not what its card says
+    |-- DeviceError (RuntimeError)          the asked-for device cannot do the work
+    `-- MissingExtra (ImportError)          an optional package is not installed; the message has the install line
+
+A message says what, which value, and what would do.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class GancamError(Exception):
+    """Any error that gancam raises on purpose."""
+
+
+class InputError(GancamError, ValueError):
+    """A value given by the caller is wrong."""
+
+
+class ImageError(InputError):
+    """Not an Image: uint8 (H, W, 3) BGR."""
+
+
+class ParameterError(InputError):
+    """Unknown effect key, value out of range or of the wrong type."""
+
+
+class NotFound(GancamError, FileNotFoundError):
+    """No such file, model or effect."""
+
+
+class OutputExists(GancamError, FileExistsError):
+    """Would overwrite something of the user's."""
+
+
+class SourceError(GancamError, OSError):
+    """A video, camera or stream that cannot be read."""
+
+
+class SinkError(GancamError, OSError):
+    """An output that cannot be written."""
+
+
+class ModelError(GancamError, ValueError):
+    """An .onnx that is damaged, not ours, or not what its card says."""
+
+
+class DeviceError(GancamError, RuntimeError):
+    """The asked-for device cannot do the work."""
+
+
+class MissingExtra(GancamError, ImportError):
+    """An optional package is not installed."""
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'x'?)`` where one of `known` is close to `word`, else the list of them, for a message's end."""
+    choices = sorted(known)
+    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
+    if close:
+        return f" (did you mean {close[0]!r}?)"
+    return f" (there are: {', '.join(choices)})" if choices else ""

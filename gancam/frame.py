@@ -1,0 +1,42 @@
+"""The one pixel language: an Image is uint8 (H, W, 3) BGR, C-contiguous, OpenCV's own."""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.errors import ImageError
+
+Image: TypeAlias = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An image with its place in time."""
+
+    image: Image
+    index: int  # 0, 1, 2 … in the order of the source
+    time: float  # seconds: at capture for live sources, of presentation for files
+
+
+def check_image(image: Any, what: str = "image") -> Image:
+    """`image` as an Image, C-contiguous (copied only if it is not).
+
+    Raises ``ImageError`` for anything but uint8 ``(H, W, 3)`` of at least one pixel; the message says what would do.
+    """
+    if not isinstance(image, np.ndarray):
+        got = type(image).__name__
+        hint = "; cv2.imread gives None for a file it cannot read" if image is None else ""
+        raise ImageError(f"{what} is {got}, not a numpy array of uint8 (H, W, 3) BGR{hint}")
+    if image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1):
+        raise ImageError(f"{what} is greyscale {image.shape}: convert it with cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)")
+    if image.ndim == 3 and image.shape[2] == 4:
+        raise ImageError(f"{what} has four channels {image.shape}: convert it with image[..., :3] or COLOR_BGRA2BGR")
+    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise ImageError(f"{what} has shape {image.shape}: needs (height, width, 3) of at least one pixel")
+    if image.dtype != np.uint8:
+        raise ImageError(
+            f"{what} is {image.dtype}: needs uint8 0..255 (for floats in 0..1, (image * 255).astype('uint8'))"
+        )
+    return np.ascontiguousarray(image)

@@ -1,0 +1,231 @@
+"""An .onnx file as a callable: device, precision and layout chosen here and hidden from everybody else."""
+
+import ctypes
+import logging
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import cv2
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from gancam.card import ModelCard, Precision
+from gancam.errors import DeviceError, ImageError, ModelError, NotFound, ParameterError, near
+
+Device = Literal["auto", "cpu", "cuda"]
+log = logging.getLogger(__name__)
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_PREFERRED = {"cpu": ("int8", "fp32"), "cuda": ("fp16", "fp32")}
+
+
+def variants(path: Path) -> dict[str, Path]:
+    """The files of one model by precision: `NAME.onnx` (fp32) and, beside it, `NAME.fp16.onnx` and `NAME.int8.onnx`.
+
+    A path that names a variant itself stands for that file alone.
+    """
+    stem = path.name.removesuffix(".onnx")
+    for precision in get_args(Precision):
+        if stem.endswith(f".{precision}"):
+            return {precision: path}
+    found = {"fp32": path} | {kind: path.with_name(f"{stem}.{kind}.onnx") for kind in ("fp16", "int8")}
+    return {kind: file for kind, file in found.items() if file.is_file()}
+
+
+def read_card(path: Path) -> ModelCard:
+    """The card of one file, at the cost of reading it but of optimising nothing. Raises as `Model` does."""
+    return ModelCard.from_metadata(
+        _session(path, "cpu", 1, optimise=False).get_modelmeta().custom_metadata_map, str(path)
+    )
+
+
+class Model:
+    """A model file that runs.
+
+    ``card``, ``device`` ("cpu" or "cuda": what it really runs on) and ``precision`` tell what was chosen. With
+    ``device="auto"`` CUDA is used where it works, with ``precision="auto"`` the fastest variant that the device does
+    exactly: int8 on a CPU with 8-bit dot products, fp16 on CUDA, else fp32. `threads` are those of one call on the CPU
+    (default: all that this process may use); they sleep between calls instead of spinning.
+
+    Calls are safe from several threads; they queue.
+
+    Raises ``NotFound`` for a missing file, ``ModelError`` for a damaged one, one without a card, or one that does not
+    do what its card says, ``DeviceError`` when a device asked for by name cannot run it, ``ParameterError`` for an
+    unknown device or a precision there is no file of.
+    """
+
+    def __init__(
+        self, path: str | Path, *, device: str = "auto", precision: str = "auto", threads: int | None = None
+    ) -> None:
+        self._lock = threading.Lock()
+        self._blocks = np.empty(0, np.uint8)
+        path = Path(path)
+        files = variants(path)
+        if not files:
+            raise NotFound(f"no model file {path}")
+        if device not in get_args(Device):
+            raise ParameterError(f"device {device!r} must be auto, cpu or cuda")
+        if precision != "auto" and precision not in files:
+            raise ParameterError(f"{path} has no {precision!r} variant{near(precision, files)}")
+        if threads is not None and threads < 1:
+            raise ParameterError(f"threads {threads} must be 1 or more")
+        threads = threads or _usable_cores()
+        devices = [device] if device != "auto" else (["cuda", "cpu"] if _cuda_is_likely() else ["cpu"])
+        for self.device in devices:
+            self.precision = precision if precision != "auto" else _choose(self.device, files)
+            self.path = files[self.precision]
+            try:
+                self._session = _session(self.path, self.device, threads)
+                break
+            except DeviceError as error:
+                if self.device == devices[-1]:
+                    raise
+                log.warning("%s; running on the CPU instead", error)
+        self.card = ModelCard.from_metadata(self._session.get_modelmeta().custom_metadata_map, str(self.path))
+        self._input = self._session.get_inputs()[0].name
+        self._output = self._session.get_outputs()[0].name
+        self._check()
+
+    def _check(self) -> None:
+        """Refuse a card that lies about its graph; the small run also warms the session up."""
+        takes, gives = self._session.get_inputs(), self._session.get_outputs()
+        channels = {"image": 3, "blocks": 4}[self.card.layout]
+        if len(takes) != 1 or len(gives) != 1 or takes[0].type != "tensor(uint8)" or len(takes[0].shape) != 4:
+            raise ModelError(
+                f"{self.path} takes {[(i.type, i.shape) for i in takes]}: not one uint8 (n, h, w, {channels})"
+            )
+        if takes[0].shape[3] != channels:
+            raise ModelError(f"{self.path}: its card says {self.card.layout}, but it takes {takes[0].shape}")
+        side = self.card.multiple * -(-max(self.card.minimum, 4) // self.card.multiple)
+        height, width = side, side + self.card.multiple
+        try:
+            self(np.zeros((1, height, width, 3), np.uint8))
+        except ModelError:
+            raise
+        except Exception as error:
+            raise ModelError(f"{self.path} cannot run: {_first_line(error)}") from error
+
+    def __call__(self, *arrays: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
+        """BGR images ``(n, h, w, 3)`` uint8 -> one array ``(n, h * scale, w * scale, 3)`` uint8 BGR, newly made.
+
+        Raises ``ImageError`` for a shape or dtype the model does not take, ``ModelError`` when the graph's output is
+        not what its card says.
+        """
+        (images,) = arrays
+        self._check_images(images)
+        with self._lock:
+            if self.card.layout == "blocks":
+                return (self._run_blocks(images),)
+            (result,) = self._session.run([self._output], {self._input: images})
+            self._expect(result, (len(images), *self._scaled(images), 3))
+            return (result,)
+
+    def _check_images(self, images: NDArray[np.uint8]) -> None:
+        card = self.card
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+            raise ImageError(f"{card.name} takes uint8 (n, h, w, 3), not {images.dtype} {images.shape}")
+        sides = images.shape[1:3]
+        if min(sides) < card.minimum or any(side % card.multiple for side in sides):
+            rule = f"at least {card.minimum} pixels a side, in multiples of {card.multiple}"
+            raise ImageError(f"{card.name} takes images of {rule}, not {sides[1]}x{sides[0]}")
+
+    def _scaled(self, images: NDArray[np.uint8]) -> tuple[int, int]:
+        return images.shape[1] * self.card.scale, images.shape[2] * self.card.scale
+
+    def _expect(self, result: Any, shape: tuple[int, ...]) -> None:
+        if result.shape != shape or result.dtype != np.uint8:
+            says = f"its card says scale {self.card.scale} and {self.card.layout}"
+            raise ModelError(f"{self.path}: {says}, so uint8 {shape}, but it gave {result.dtype} {result.shape}")
+
+    def _run_blocks(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        count, height, width, _ = images.shape
+        scale = self.card.scale
+        padded = np.stack([cv2.cvtColor(image, cv2.COLOR_BGR2BGRA) for image in images])
+        depth = self._session.get_outputs()[0].shape[3]
+        if depth not in (3 * scale * scale, 4 * scale * scale):
+            raise ModelError(f"{self.path}: its card says scale {scale}, but it gives {depth} bytes per input pixel")
+        (blocks,) = self._session.run([self._output], {self._input: padded})
+        self._expect(blocks, (count, height, width, depth))
+        channels = depth // (scale * scale)
+        # one row of sub-pixels is one item, so that numpy moves it in one piece
+        item = np.dtype((np.void, scale * channels)) if scale * channels != 8 else np.dtype(np.uint64)
+        result = np.empty((count, height, scale, width, scale * channels), np.uint8)
+        source = blocks.reshape(count, height, width, scale, scale * channels).view(item)[..., 0]
+        target = result.view(item)[..., 0]
+        for row in range(scale):
+            target[:, :, row] = source[:, :, :, row]
+        pixels = result.reshape(count, height * scale, width * scale, channels)
+        if channels == 3:
+            return pixels
+        return np.stack([cv2.cvtColor(image, cv2.COLOR_BGRA2BGR) for image in pixels])
+
+
+def _choose(device: str, files: dict[str, Path]) -> str:
+    for precision in _PREFERRED[device]:
+        if precision in files and (precision != "int8" or _exact_int8()):
+            return precision
+    return next(iter(files))
+
+
+def _exact_int8() -> bool:
+    """Without 8-bit dot products the AVX2 kernels saturate sums of two products: fast, and wrong."""
+    wide = (
+        getattr(cv2, "CPU_AVX_512VNNI", None),
+        getattr(cv2, "CPU_AVX512_ICL", None),
+        getattr(cv2, "CPU_NEON_DOTPROD", None),
+    )
+    return any(feature is not None and cv2.checkHardwareSupport(feature) for feature in wide)
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cuda_is_likely() -> bool:
+    """Whether this ONNX Runtime has CUDA and a driver is there: asking a machine without one prints errors."""
+    if _PROVIDERS["cuda"] not in onnxruntime.get_available_providers():
+        return False
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def _session(path: Path, device: str, threads: int, *, optimise: bool = True) -> onnxruntime.InferenceSession:
+    if not path.is_file():
+        raise NotFound(f"no model file {path}")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4  # its errors come as exceptions; the rest is chatter on stderr
+    if not optimise:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    provider = _PROVIDERS[device]
+    if provider not in onnxruntime.get_available_providers():
+        raise DeviceError(f"device {device!r}: this ONNX Runtime has no {provider}: pip install onnxruntime-gpu")
+    providers: list[Any] = [_PROVIDERS["cpu"]]
+    if device == "cuda":
+        if not _cuda_is_likely():
+            raise DeviceError("device 'cuda': no NVIDIA driver found (libcuda cannot be loaded)")
+        onnxruntime.preload_dlls()
+        providers.insert(0, (provider, {"cudnn_conv_algo_search": "HEURISTIC"}))
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=providers)
+    except Exception as error:
+        if device == "cuda":
+            raise DeviceError(f"device 'cuda' cannot run {path.name}: {_first_line(error)}") from error
+        raise ModelError(f"{path} is damaged or no ONNX model: {_first_line(error)}") from error
+    if session.get_providers()[0] != provider:
+        raise DeviceError(f"device {device!r}: ONNX Runtime fell back to {session.get_providers()[0]} for {path.name}")
+    return session
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200]

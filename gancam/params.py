@@ -1,0 +1,102 @@
+"""What a user can turn, declared once: a dataclass whose fields carry their range. The command line, keys, presets
+and recordings all read the same declaration."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gancam.errors import ParameterError, near
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One declared field: its name, type, default, range or choices, and what it does."""
+
+    name: str
+    type: type
+    default: Any
+    minimum: float | None
+    maximum: float | None
+    choices: tuple[str, ...]
+    help: str
+
+    def check(self, value: Any) -> Any:
+        """`value` as this parameter's type. Raises ``ParameterError`` for another type or a value out of range."""
+        wanted = self.describe()
+        if self.type is bool:
+            if isinstance(value, str) and value.lower() in ("on", "true", "yes", "1", "off", "false", "no", "0"):
+                return value.lower() in ("on", "true", "yes", "1")
+            if not isinstance(value, bool):
+                raise ParameterError(f"{self.name}={value!r}: needs {wanted}")
+            return value
+        if self.type is str:
+            if not isinstance(value, str) or (self.choices and value not in self.choices):
+                hint = near(str(value), self.choices) if self.choices else ""
+                raise ParameterError(f"{self.name}={value!r}: needs {wanted}{hint}")
+            return value
+        try:
+            if isinstance(value, bool):
+                raise ValueError
+            number = self.type(value)
+            if not math.isfinite(number) or (self.type is int and number != float(value)):
+                raise ValueError
+        except (ValueError, TypeError, OverflowError):
+            raise ParameterError(f"{self.name}={value!r}: needs {wanted}") from None
+        low = -math.inf if self.minimum is None else self.minimum
+        high = math.inf if self.maximum is None else self.maximum
+        if not low <= number <= high:
+            raise ParameterError(f"{self.name}={value}: needs {wanted}")
+        return number
+
+    def describe(self) -> str:
+        if self.type is bool:
+            return "on or off"
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        kind = {int: "a whole number", float: "a number"}.get(self.type, "a text")
+        if self.minimum is not None and self.maximum is not None:
+            return f"{kind} from {self.minimum:g} to {self.maximum:g}"
+        if self.minimum is not None:
+            return f"{kind} of {self.minimum:g} or more"
+        return kind
+
+
+def parameter(
+    default: Any,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: Sequence[str] = (),
+    help: str,
+) -> Any:
+    """A field of a `Params` class."""
+    about = {"minimum": minimum, "maximum": maximum, "choices": tuple(choices), "help": help}
+    return field(default=default, metadata={"parameter": about})
+
+
+@dataclass
+class Params:
+    """The declared parameters of an effect; setting one checks it, at any time, also while running."""
+
+    @classmethod
+    def declared(cls) -> dict[str, Parameter]:
+        return {
+            entry.name: Parameter(entry.name, type(entry.default), entry.default, **entry.metadata["parameter"])
+            for entry in dataclasses.fields(cls)
+        }
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        declared = self.declared()
+        if name not in declared:
+            raise ParameterError(f"no parameter {name!r}{near(name, declared)}")
+        super().__setattr__(name, declared[name].check(value))
+
+    @classmethod
+    def of(cls, **values: Any) -> "Params":
+        """The parameters with `values` for some. Raises ``ParameterError`` for an unknown name or a bad value."""
+        params = cls()
+        for name, value in values.items():
+            setattr(params, name, value)
+        return params

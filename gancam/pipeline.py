@@ -1,0 +1,156 @@
+"""The only loop: a source's frames through effects into sinks, and what happened, stage by stage."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from gancam.frame import Frame, Image
+from gancam.sinks import Sink
+from gancam.sources import Source
+
+
+class ImageEffect(Protocol):
+    """What ``run`` needs of an effect: an Image in, a fresh Image out (or the same, unchanged). `time` in seconds."""
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image: ...
+
+
+Progress = Callable[[int, int | None], None]
+"""Called after each frame with its index and the number of frames promised (None where nobody knows)."""
+
+
+@dataclass
+class Report:
+    """What a run did. Times are wall-clock seconds unless said.
+
+    ``waits`` is the loop's own time, so it adds up to about ``seconds``: "source" for waiting until a frame is decoded,
+    each effect by name, each sink by name for waiting until it takes a frame, "close" for the end of the sinks.
+    ``busy`` is the time that hidden threads worked beside the loop.
+    """
+
+    frames: int = 0
+    promised: int | None = None
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0  # of the whole process, all threads
+    waits: dict[str, float] = field(default_factory=dict)
+    busy: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    interrupted: bool = False  # ended by an exception; the outputs hold what came until then
+
+    @property
+    def fps(self) -> float:
+        return self.frames / self.seconds if self.seconds > 0 else 0.0
+
+    def text(self) -> list[str]:
+        """Lines for a person."""
+        count = f"{self.frames} frames"
+        if self.promised is not None and self.promised != self.frames:
+            count += f" of {self.promised}"
+        lines = [
+            f"{count} in {self.seconds:.1f} s, {self.fps:.1f} fps" + (" (interrupted)" if self.interrupted else "")
+        ]
+        if self.frames:
+            per_frame = 1000 / self.frames
+            stages = [f"{name} {seconds * per_frame:.1f}" for name, seconds in self.waits.items()]
+            lines.append(f"ms a frame: {', '.join(stages)}; CPU {self.cpu_seconds * per_frame:.1f}")
+            if self.busy:
+                hidden = [f"{name} {seconds * per_frame:.1f}" for name, seconds in self.busy.items()]
+                lines.append(f"beside the loop: {', '.join(hidden)}")
+        return lines + self.notes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, for JSON."""
+        return {**asdict(self), "fps": self.fps}
+
+
+def run(
+    source: Source,
+    effects: Sequence[ImageEffect],
+    sinks: Sequence[Sink],
+    *,
+    progress: Progress | None = None,
+    report: Report | None = None,
+) -> Report:
+    """Take every frame of `source` through `effects` in the order given into every sink; close everything; report.
+
+    Ends when the source ends or a sink is closed by its user. Source and sinks are closed exactly once each, in order,
+    whatever happens: on any exception (``KeyboardInterrupt`` too) the sinks are told that they were interrupted, so
+    that files are finished and play, and the exception goes on to the caller. Give a `report` to have the figures then
+    too: it is filled in place.
+    """
+    report = report if report is not None else Report()
+    report.promised = source.frames
+    names = _names([*effects, *sinks])
+    clock, began, began_cpu = time.perf_counter, time.perf_counter(), time.process_time()
+    report.waits = dict.fromkeys(["source", *names, "close"], 0.0)
+    waits = report.waits
+    try:
+        mark = began
+        for frame in source:
+            now = clock()
+            waits["source"] += now - mark
+            image = frame.image
+            for name, effect in zip(names, effects, strict=False):
+                image = effect(image, time=frame.time)
+                mark, now = now, clock()
+                waits[name] += now - mark
+            done = Frame(image, frame.index, frame.time)
+            for name, sink in zip(names[len(effects) :], sinks, strict=True):
+                sink.write(done)
+                mark, now = now, clock()
+                waits[name] += now - mark
+            report.frames += 1
+            if progress is not None:
+                progress(frame.index, source.frames)
+            if any(sink.closed for sink in sinks):
+                break
+            mark = now
+    except BaseException:
+        report.interrupted = True
+        raise
+    finally:
+        mark = clock()
+        try:
+            _close_all(source, sinks, report.interrupted)
+        finally:
+            report.seconds = clock() - began
+            report.cpu_seconds = time.process_time() - began_cpu
+            waits["close"] = clock() - mark
+            _gather(report, source, dict(zip(names[len(effects) :], sinks, strict=True)))
+    return report
+
+
+def _close_all(source: Source, sinks: Sequence[Sink], interrupted: bool) -> None:
+    """Close each once, in order, even if others fail; then raise the first error."""
+    errors: list[BaseException] = []
+    closings: list[Callable[[], None]] = [source.close]
+    closings += [lambda sink=sink: sink.close(interrupted=interrupted) for sink in sinks]  # type: ignore[misc]
+    for close in closings:
+        try:
+            close()
+        except BaseException as error:
+            errors.append(error)
+    if errors:
+        for other in errors[1:]:
+            errors[0].add_note(f"then, while closing: {other}")
+        raise errors[0]
+
+
+def _gather(report: Report, source: Source, sinks: dict[str, Sink]) -> None:
+    for name, part in {"source": source, **sinks}.items():
+        seconds = getattr(part, "busy", None)
+        if seconds is not None:
+            report.busy[name] = float(seconds)
+        report.notes += getattr(part, "notes", ())
+
+
+def _names(parts: Sequence[object]) -> list[str]:
+    """A name for each, unique: the model's where there is a card, else the function's or the class's."""
+    names: list[str] = []
+    for part in parts:
+        card = getattr(part, "card", None)
+        name = str(getattr(card, "name", "") or getattr(part, "__name__", "") or type(part).__name__)
+        taken = sum(other.split("#")[0] == name for other in [*names, "source", "close"])
+        names.append(f"{name}#{taken + 1}" if taken else name)
+    return names

@@ -1,0 +1,67 @@
+"""Where frames go. One file a sink; `open_sink` finds the one that a name means."""
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+from gancam.errors import SinkError
+from gancam.footage import Footage
+from gancam.frame import Frame
+
+__all__ = ["Sink", "open_sink"]
+
+
+class Sink(Protocol):
+    """Takes frames in order.
+
+    Guarantees to whoever writes a sink: ``write`` is called from one thread, with indices and times that increase,
+    images of one size, and nobody changes an image afterwards, so a sink may keep it for a hidden thread. ``close`` is
+    called exactly once by ``run``, also after an exception anywhere, after the last ``write``; a second call must do
+    nothing. ``interrupted`` is True when frames are missing at the end.
+
+    Demands: ``write`` raises ``SinkError`` (also for what went wrong in a hidden thread since the last call) and may
+    wait when the sink is slower than the source. ``close`` joins every hidden thread, and raises ``SinkError`` for what
+    was not raised before. A sink that its user closed (a window) sets ``closed``, and ``run`` ends in order.
+
+    Optional attributes that ``run`` reports when they are there: ``busy`` (seconds a hidden thread has worked) and
+    ``notes`` (list of str, what the user should know, complete before the first write where that is possible).
+    """
+
+    @property
+    def closed(self) -> bool:
+        """No more frames are wanted."""
+
+    def write(self, frame: Frame) -> None: ...
+
+    def close(self, *, interrupted: bool = False) -> None: ...
+
+
+def open_sink(
+    target: str | os.PathLike[str],
+    *,
+    fps: float,
+    size: tuple[int, int],
+    like: Footage | None = None,
+    audio_from: str | os.PathLike[str] | None = None,
+    codec: str | None = None,
+    quality: float | None = None,
+    overwrite: bool = False,
+) -> Sink:
+    """The sink that `target` names: a path ending in .mp4, .m4v, .mov, .mkv or .webm is a video file.
+
+    The keywords are those of ``gancam.sinks.video.VideoWriter``. Raises ``SinkError`` for a name that means nothing.
+    """
+    from gancam.sinks import video  # a sink's own libraries are loaded when it is asked for
+
+    if Path(target).suffix.lower() in video.CONTAINERS:
+        return video.VideoWriter(
+            target,
+            fps=fps,
+            size=size,
+            like=like,
+            audio_from=audio_from,
+            codec=codec,
+            quality=quality,
+            overwrite=overwrite,
+        )
+    raise SinkError(f"{os.fspath(target)}: no such output; a video file ends in {', '.join(video.CONTAINERS)}")

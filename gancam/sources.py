@@ -1,0 +1,464 @@
+"""Where frames come from: a video file, a still image, a test pattern.
+
+A source is iterated once, by one thread. Dropping frames is a source's own nature: those here drop none.
+"""
+
+import os
+import queue
+import threading
+import time
+from bisect import bisect_left
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+import av
+import cv2
+import numpy as np
+
+from gancam.errors import InputError, NotFound, SourceError
+from gancam.footage import Footage, decoded_colour
+from gancam.frame import Frame, Image, check_image
+
+# OpenCV reads these once, when it opens its first video. By default its FFmpeg writes to stderr what we say in one line,
+# and it takes a long stretch without video (a slide show over music) or a damaged one for the end.
+for _name, _value in {
+    "OPENCV_FFMPEG_LOGLEVEL": "-8",  # AV_LOG_QUIET
+    "OPENCV_FFMPEG_READ_ATTEMPTS": "1000000",  # packets of other streams in a row; default 4096
+    "OPENCV_FFMPEG_DECODE_ATTEMPTS": "10000",  # packets that give no frame in a row; default 64
+}.items():
+    os.environ.setdefault(_name, _value)
+
+_TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
+_CLOCK_STARTS_ANYWHERE = {"mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "rm", "wtv", "asf"}
+_AHEAD = 4  # frames decoded ahead of who asks
+
+
+class Source(Protocol):
+    """Gives frames in order, each once.
+
+    Guarantees: a yielded frame's image is never changed afterwards; indices count 0, 1, 2 …; times strictly increase.
+    ``close`` may be called at any time, more than once and after an exception anywhere; it returns promptly and leaves
+    no thread behind. Iterating raises ``SourceError`` when the source fails, and simply ends when it ends.
+
+    Optional attributes that ``run`` reports when they are there: ``busy`` (seconds a hidden thread has worked) and
+    ``notes`` (list of str, what the user should know).
+    """
+
+    @property
+    def fps(self) -> float:
+        """Frames a second: nominal, or the average where the rate varies."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of every frame."""
+
+    @property
+    def frames(self) -> int | None:
+        """How many frames are promised; None where nobody knows. Fewer or more may come."""
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def close(self) -> None: ...
+
+
+class _Closing:
+    """Makes a source usable in a ``with`` statement."""
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class VideoFile(_Closing):
+    """Every frame of a video file, captured by OpenCV, decoded ahead by a hidden thread.
+
+    `path` names a local file that FFmpeg can read. Rotation tags are applied: ``size`` and the images are as displayed.
+
+    ``Frame.time`` is the presentation time in seconds on the file's own clock, exact to float precision, so variable
+    frame rates and late starts carry through. (OpenCV rounds time stamps to whole microseconds since 4.13; they are
+    taken back to the tick of the stream's time base, for time bases finer than that by a look at the packets.) Frames
+    without a usable time stamp follow their predecessor by ``1 / fps``.
+
+    ``frames`` is the container's own count where it has one, otherwise its duration times the rate. When clearly fewer
+    come, ``notes`` says so after the last.
+
+    Raises ``NotFound`` for a missing file, ``SourceError`` for what is not a video, is damaged beyond its first frame,
+    or, while iterating, changes its picture size.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
+        self._queue: queue.Queue[Frame | BaseException | None] = queue.Queue(_AHEAD)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._busy = 0.0
+        self.notes: list[str] = []
+        if not os.path.lexists(self._path):
+            raise NotFound(f"{path}: no such file")
+        if not self._path.is_file():
+            raise SourceError(
+                f"{path}: {'a folder' if self._path.is_dir() else 'not a regular file'}, not a video file"
+            )
+        if self._path.stat().st_size == 0:
+            raise SourceError(f"{path}: the file is empty")
+        self._probe()
+        self._capture, self._first = self._open()
+
+    def _probe(self) -> None:
+        """Read what the container says about its video, without decoding."""
+        absolute = os.path.abspath(self._path)  # so that no name is taken for a protocol or an option
+        try:
+            container = av.open(absolute, metadata_errors="replace")
+        except PermissionError as error:
+            raise SourceError(f"{self._path}: no permission to read it") from error
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise SourceError(f"{self._path}: not a video, or damaged ({_reason(error)})") from error
+        with container:
+            videos = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+            names = [s.codec_context.name for s in videos if s.codec_context is not None]
+            if not videos:
+                found = "only audio" if container.streams.audio else "no video"
+                raise SourceError(f"{self._path}: holds {found}")
+            formats = set(container.format.name.split(","))
+            if _TEXT_ART & set(names) or "tty" in formats:
+                raise SourceError(f"{self._path}: text, not a video")
+            if any(name.endswith("_pipe") for name in formats) or "image2" in formats:
+                raise SourceError(f"{self._path}: a still image; open it with gancam.sources.Still")
+            stream = videos[0]
+            if stream.codec_context is None or not stream.codec_context.name:
+                raise SourceError(f"{self._path}: its video codec is not known to this build of FFmpeg")
+            rate = stream.average_rate or stream.guessed_rate
+            self._fps = float(rate) if rate and 0 < rate <= 1000 else 25.0
+            self._time_base = Fraction(stream.time_base or Fraction(1, 90000))
+            self._start = stream.start_time or 0
+            origin = Fraction(0)
+            if formats & _CLOCK_STARTS_ANYWHERE and container.start_time:
+                origin = Fraction(container.start_time, av.time_base)
+            self._frames, self._counted = _promised(container, stream, self._fps)
+            aspect = Fraction(stream.sample_aspect_ratio or 1)
+            depth = max((part.bits for part in stream.format.components), default=8) if stream.format else 8
+            if depth > 8:
+                self.notes.append(f"{self._path.name}: its {depth} bits a sample are read as 8")
+            self._footage = Footage(
+                size=(0, 0),
+                path=Path(absolute),
+                time_base=self._time_base,
+                origin=origin,
+                aspect=aspect if aspect > 0 else Fraction(1),
+                colour=decoded_colour(stream),
+            )
+            self._ticks: list[int] = []
+            if self._time_base < Fraction(1, 1_000_000):
+                try:
+                    for packet in container.demux(stream):
+                        if packet.pts is not None:
+                            self._ticks.append(packet.pts)
+                except av.FFmpegError:  # a damaged end; what came before counts
+                    pass
+                self._ticks.sort()
+
+    def _open(self) -> tuple[cv2.VideoCapture, Image]:
+        """Open the capture and decode the first frame, so that an open source is known to have one."""
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        try:
+            capture = cv2.VideoCapture(os.path.abspath(self._path), cv2.CAP_FFMPEG)
+            began = time.perf_counter()
+            ok, image = capture.read() if capture.isOpened() else (False, None)
+            self._busy += time.perf_counter() - began
+        except cv2.error as error:
+            raise SourceError(f"{self._path}: cannot be decoded ({error.err})") from error
+        finally:
+            cv2.utils.logging.setLogLevel(level)
+        if not ok or image is None:
+            capture.release()
+            raise SourceError(f"{self._path}: no frame can be decoded: damaged, cut short, or an unknown codec")
+        height, width = image.shape[:2]
+        turned = capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 != 0
+        footage = self._footage
+        aspect = 1 / footage.aspect if turned else footage.aspect
+        self._footage = Footage(
+            (width, height), footage.path, footage.time_base, footage.origin, aspect, footage.colour
+        )
+        return capture, check_image(image)
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    @property
+    def fps(self) -> float:
+        return self._fps
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._footage.size
+
+    @property
+    def frames(self) -> int | None:
+        return self._frames
+
+    @property
+    def footage(self) -> Footage:
+        """Colour, clock and shape, for a file sink."""
+        return self._footage
+
+    @property
+    def busy(self) -> float:
+        """Seconds the decoder has worked."""
+        return self._busy
+
+    def __iter__(self) -> Iterator[Frame]:
+        if self._closed:
+            raise SourceError(f"{self._path}: already closed")
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._read, name="gancam-decode", daemon=True)
+            self._thread.start()
+        while not self._closed:
+            item = self._queue.get()
+            if item is None:
+                self._queue.put(None)  # the end stays the end
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def _read(self) -> None:
+        """The hidden thread: decode until the end, an error, or close()."""
+        try:
+            image, index, last = self._first, 0, -np.inf
+            while not self._stop.is_set():
+                moment = self._time(index, last)
+                self._queue.put(Frame(image, index, moment))
+                index, last = index + 1, moment
+                began = time.perf_counter()
+                ok, image = self._capture.read()
+                self._busy += time.perf_counter() - began
+                if not ok:
+                    break
+                if (image.shape[1], image.shape[0]) != self.size:
+                    now = f"{image.shape[1]}x{image.shape[0]}"
+                    raise SourceError(
+                        f"{self._path}: the picture changes from {self.size[0]}x{self.size[1]} to {now} at frame {index}"
+                    )
+            self._tell_shortage(index)
+            self._queue.put(None)
+        except BaseException as error:
+            if isinstance(error, cv2.error):
+                error = SourceError(f"{self._path}: cannot be decoded after frame {index} ({error.err})")
+            self._queue.put(error)
+            self._queue.put(None)
+
+    def _time(self, index: int, last: float) -> float:
+        """Presentation time in seconds of the frame last decoded."""
+        milliseconds = self._capture.get(cv2.CAP_PROP_POS_MSEC)
+        tick = round(Fraction(milliseconds) / 1000 / self._time_base) + self._start
+        if self._ticks:
+            at = bisect_left(self._ticks, tick)
+            nearest = min(self._ticks[max(at - 1, 0) : at + 1], key=lambda known: abs(known - tick))
+            if abs(nearest - tick) * self._time_base < Fraction(2, 1_000_000):
+                tick = nearest
+        moment = float(tick * self._time_base - self._footage.origin)
+        return moment if moment > last else last + 1 / self._fps
+
+    def _tell_shortage(self, came: int) -> None:
+        if self._frames is None or self._stop.is_set():
+            return
+        slack = 0 if self._counted else max(2, self._frames // 50)
+        if came < self._frames - slack:
+            about = "" if self._counted else "about "
+            self.notes.append(f"the video stops early: {about}{self._frames} frames promised, {came} came")
+
+    def close(self) -> None:
+        self._closed = True
+        self._stop.set()
+        while self._thread is not None and self._thread.is_alive():
+            try:  # the reader may wait for room
+                self._queue.get_nowait()
+            except queue.Empty:
+                self._thread.join(0.01)
+        self._capture.release()
+        try:  # whoever still waits for a frame is told that none comes
+            self._queue.put_nowait(None)
+        except queue.Full:
+            pass
+
+
+class Still(_Closing):
+    """One image, `frames` times (None: for ever), `fps` frames a second.
+
+    `image` is an Image (copied) or the path of an image file. Raises ``NotFound`` or ``SourceError`` for a path that
+    cannot be read, ``ImageError`` for an array that is not an Image.
+    """
+
+    def __init__(self, image: Image | str | os.PathLike[str], *, frames: int | None = 1, fps: float = 25.0) -> None:
+        if isinstance(image, str | os.PathLike):
+            self._image = _read_image(Path(image))
+        else:
+            self._image = check_image(image).copy()
+        _check_count_and_rate(frames, fps)
+        self._image.flags.writeable = False  # every frame shares it
+        self._frames, self._fps = frames, float(fps)
+        self._closed = False
+
+    @property
+    def fps(self) -> float:
+        return self._fps
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._image.shape[1], self._image.shape[0]
+
+    @property
+    def frames(self) -> int | None:
+        return self._frames
+
+    def __iter__(self) -> Iterator[Frame]:
+        index = 0
+        while not self._closed and (self._frames is None or index < self._frames):
+            yield Frame(self._image, index, index / self._fps)
+            index += 1
+
+    def close(self) -> None:
+        self._closed = True
+
+
+class TestPattern(_Closing):
+    """A moving, deterministic picture with a burnt-in time code: to try and test everything without a camera.
+
+    `size` is (width, height), at least (1, 1). The top holds the frame's index as 16 black or white blocks, the most
+    significant bit first, which `index_in` reads back even after scaling and compression; below are colour bars, a
+    moving ramp, a bouncing ball and the time code MINUTES:SECONDS:FRAME. Pictures under 64x48 have ramp and bars only.
+    """
+
+    __test__ = False  # pytest: not a test, whatever the name
+
+    def __init__(self, size: tuple[int, int] = (640, 360), *, fps: float = 30.0, frames: int | None = 300) -> None:
+        width, height = size
+        if width < 1 or height < 1:
+            raise InputError(f"size is {width}x{height}: needs at least 1x1")
+        _check_count_and_rate(frames, fps)
+        self._size, self._fps, self._frames = (int(width), int(height)), float(fps), frames
+        self._closed = False
+        self._ground = _colour_bars(self._size)
+
+    @property
+    def fps(self) -> float:
+        return self._fps
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._size
+
+    @property
+    def frames(self) -> int | None:
+        return self._frames
+
+    def __iter__(self) -> Iterator[Frame]:
+        index = 0
+        while not self._closed and (self._frames is None or index < self._frames):
+            yield Frame(self.image(index), index, index / self._fps)
+            index += 1
+
+    def image(self, index: int) -> Image:
+        """The picture of frame `index`, a fresh array."""
+        width, height = self._size
+        image = self._ground.copy()
+        ramp = ((np.arange(width) + 3 * index) % 256).astype(np.uint8)
+        image[height // 2 : height * 3 // 4] = ramp[:, None]
+        if width < 64 or height < 48:
+            return image
+        radius = height // 12
+        swing = (width - 2 * radius) / 2
+        centre = (int(width / 2 + swing * np.sin(index / 15)), height * 7 // 8)
+        cv2.circle(image, centre, radius, (255, 255, 255), -1, cv2.LINE_AA)
+        bits = height // 8
+        for bit in range(16):
+            left, right = bit * width // 16, (bit + 1) * width // 16
+            image[:bits, left:right] = 235 if index >> (15 - bit) & 1 else 16
+        rate = max(round(self._fps), 1)
+        code = f"{index // rate // 60:02d}:{index // rate % 60:02d}:{index % rate:02d}"
+        scale = height / 300
+        place = (width // 16, bits + int(40 * scale) + 2)
+        for colour, thickness in (((0, 0, 0), 4), ((255, 255, 255), 1)):
+            thick = max(round(thickness * scale), 1)
+            cv2.putText(image, code, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thick, cv2.LINE_AA)
+        return image
+
+    @staticmethod
+    def index_in(image: Image) -> int:
+        """The frame index (0..65535) burnt into `image`, a picture of this pattern at any scale."""
+        height, width = image.shape[:2]
+        index = 0
+        for bit in range(16):
+            middle = (2 * bit + 1) * width // 32
+            index = index << 1 | int(image[height // 16, middle].mean() > 128)
+        return index
+
+    def close(self) -> None:
+        self._closed = True
+
+
+def _colour_bars(size: tuple[int, int]) -> Image:
+    width, height = size
+    bars = [[192 * (bar >> channel & 1) for channel in (0, 2, 1)] for bar in range(7, -1, -1)]
+    ground = np.empty((height, width, 3), np.uint8)
+    ground[:] = np.array(bars, np.uint8)[np.arange(width) * 8 // width]
+    ground[height * 3 // 4 :] = 24
+    return ground
+
+
+def _check_count_and_rate(frames: int | None, fps: float) -> None:
+    if frames is not None and frames < 0:
+        raise InputError(f"frames is {frames}: needs 0 or more, or None for no end")
+    if not 0 < fps <= 1000:
+        raise InputError(f"fps is {fps}: needs more than 0 and at most 1000")
+
+
+def _read_image(path: Path) -> Image:
+    if not path.exists():
+        raise NotFound(f"{path}: no such file")
+    try:
+        data = np.fromfile(path, np.uint8)  # unlike cv2.imread, this opens any name on any system
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except (OSError, cv2.error) as error:
+        raise SourceError(f"{path}: cannot be read ({_reason(error)})") from error
+    if image is None:
+        raise SourceError(f"{path}: not an image that OpenCV can read")
+    return check_image(image)
+
+
+def _promised(container: av.container.InputContainer, stream: av.VideoStream, fps: float) -> tuple[int | None, bool]:
+    """How many frames `stream` should have, and whether that is a count (else an estimate)."""
+    if "mp4" in container.format.name.split(","):
+        shown = sum(not entry.is_discard for entry in stream.index_entries)  # edit lists hide some
+        if shown:
+            return shown, True
+    if stream.frames > 0:
+        return stream.frames, True
+    seconds: float | None = None
+    start = float((stream.start_time or 0) * (stream.time_base or 0))
+    if stream.duration is not None and stream.time_base is not None:
+        seconds = float(stream.duration * stream.time_base)
+    elif container.duration is not None:
+        seconds = container.duration / av.time_base
+        if "matroska" in container.format.name:  # where the duration is the end on the clock
+            seconds -= start
+    if seconds is None or not 0 < seconds < 1e7:
+        return None, False
+    return max(round(seconds * fps), 1), False
+
+
+def _reason(error: BaseException) -> str:
+    """FFmpeg's or the system's own words, without the path, which the message has already."""
+    words = getattr(error, "strerror", None) or str(error)
+    return str(words).strip().splitlines()[0][:120] if str(words).strip() else type(error).__name__

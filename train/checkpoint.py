@@ -1,0 +1,42 @@
+"""A run's state on disk: one file that carries its own recipe, written beside and renamed, so that a full disk or a
+kill leaves the previous one whole."""
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+LATEST = "checkpoint.pt"
+
+
+def save(run: Path, state: dict[str, Any]) -> Path:
+    """Write `state` (tensors, numbers, strings, containers of them) as the run's checkpoint. Raises ``OSError``."""
+    path = run / LATEST
+    partial = path.with_suffix(".part")
+    try:
+        with partial.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except (OSError, RuntimeError) as error:
+        partial.unlink(missing_ok=True)
+        raise OSError(f"cannot write {path}: {error}; the checkpoint before it is untouched") from error
+    return path
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The state in `path`, or in the run folder `path`. Raises ``FileNotFoundError``, ``ValueError`` when damaged."""
+    if path.is_dir():
+        path = path / LATEST
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint {path}: train the recipe first")
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, ValueError) as error:
+        raise ValueError(f"{path} is damaged or no checkpoint of ours: {error}") from error
+    if not isinstance(state, dict) or "recipe" not in state:
+        raise ValueError(f"{path} is no checkpoint of ours: it carries no recipe")
+    return state

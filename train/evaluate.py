@@ -1,0 +1,265 @@
+"""How good a result is. Protocols are the field's, so that figures can be compared: each function names its own.
+
+    python -m train.evaluate RUN [RUN ...] --images DIR [--degradation webcam] [--video CLIP] [--json]
+
+judges the networks of runs (or checkpoint files); with several, each also against the first.
+"""
+
+import argparse
+import json
+import logging
+import math
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from train import checkpoint, degrade, losses, networks, recipe
+from train.data import Pixels, crop_to_multiple, downscale, image_files, read_image
+from train.networks import squeezenet
+
+BT601 = np.array([65.481, 128.553, 24.966]) / 255.0  # luma of RGB 0..255 in 16..235 (ITU-R BT.601)
+LOWER_IS_BETTER = {"distance", "flicker", "flicker_gain", "warp_error", "warp_gain"}
+SEED = 5  # of the webcam degradation that results are judged on: never change it, or figures stop being comparable
+
+
+def luma(image: Pixels) -> NDArray[np.float64]:
+    """BT.601 studio-range luma ``(H, W)`` of RGB ``(H, W, 3)`` uint8, unrounded, as SR papers use it."""
+    return 16.0 + image @ BT601
+
+
+def psnr(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Peak signal-to-noise ratio in dB for a peak of 255. Infinite for equal arrays."""
+    error = float(np.mean((a - b) ** 2))
+    return math.inf if error == 0 else 10.0 * math.log10(255.0**2 / error)
+
+
+def psnr_y(image: Pixels, truth: Pixels, *, border: int) -> float:
+    """PSNR of the luma in dB, `border` pixels cut from each side."""
+    inner = slice(border, -border or None)
+    return psnr(luma(image)[inner, inner], luma(truth)[inner, inner])
+
+
+@torch.no_grad()
+def run(generator: nn.Module, image: Pixels) -> Pixels:
+    """An image-to-image network (RGB 0..1 in and out) on one uint8 image, rounded to uint8."""
+    parameter = next(generator.parameters())
+    x = torch.from_numpy(image.copy()).to(parameter.device).permute(2, 0, 1)[None].float() / 255.0
+    y = generator(x).clamp(0, 1).mul(255.0).round().to(torch.uint8)
+    result: Pixels = y[0].permute(1, 2, 0).cpu().numpy()
+    return result
+
+
+def ssim(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Structural similarity of two planes 0..255 (Wang et al. 2004, https://doi.org/10.1109/TIP.2003.819861), 1 where
+    equal: ``(2 ma mb + c1)(2 cov + c2) / ((ma^2 + mb^2 + c1)(va + vb + c2))`` averaged over places, means and variances
+    under an 11x11 Gaussian of deviation 1.5 that lies wholly inside, ``c1 = (0.01 * 255)^2``, ``c2 = (0.03 * 255)^2``.
+
+    Raises ``ValueError`` below 11x11 pixels.
+    """
+    if min(a.shape) < 11:
+        raise ValueError(f"structural similarity needs 11x11 pixels, not {a.shape[1]}x{a.shape[0]}")
+
+    def mean(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(cv2.GaussianBlur(x, (11, 11), 1.5)[5:-5, 5:-5], dtype=np.float64)
+
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    ma, mb = mean(a), mean(b)
+    va, vb, cov = mean(a * a) - ma * ma, mean(b * b) - mb * mb, mean(a * b) - ma * mb
+    return float(np.mean((2 * ma * mb + c1) * (2 * cov + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2))))
+
+
+@torch.no_grad()
+def distance(image: Pixels, truth: Pixels, device: torch.device | None = None) -> float:
+    """Perceptual distance of two RGB images of one size, 0 where equal: `losses.perceptual_distance` on SqueezeNet 1.1,
+    17 pixels or more a side. Lower is closer to the truth for the eye."""
+    device = device or torch.device("cpu")
+    eye = squeezenet.shared(str(device))
+    seen = (eye(torch.from_numpy(x.copy()).to(device).permute(2, 0, 1)[None].float() / 255.0) for x in (truth, image))
+    return float(losses.perceptual_distance(*seen))
+
+
+def degraded(image: Pixels, scale: int, degradation: str, seed: int) -> Pixels:
+    """The network's input for `image`: ``bicubic``, or ``webcam`` with the draw that `seed` numbers."""
+    if degradation == "webcam":
+        return degrade.webcam(image, scale, np.random.default_rng([SEED, seed]))
+    return downscale(image, scale)
+
+
+def super_resolution(
+    upscale: Callable[[Pixels], Pixels], images: list[Pixels], scale: int, *, degradation: str = "bicubic"
+) -> dict[str, float]:
+    """Mean ``psnr_y`` (dB), ``ssim_y`` and ``distance`` over `images` (RGB): each is cropped to a multiple of 4 (and of `scale`), shrunk
+    to uint8 by Pillow's bicubic (or by the `webcam` degradation, whose draw is fixed by the image's place in the list),
+    upscaled by the network, rounded. For the two luma figures a border of `scale` pixels is cut."""
+    scores: dict[str, list[float]] = {"psnr_y": [], "ssim_y": [], "distance": []}
+    inner = slice(scale, -scale)
+    for index, image in enumerate(images):
+        truth = crop_to_multiple(image, math.lcm(4, scale))
+        result = upscale(degraded(truth, scale, degradation, index))
+        scores["psnr_y"].append(psnr_y(result, truth, border=scale))
+        scores["ssim_y"].append(ssim(luma(result)[inner, inner], luma(truth)[inner, inner]))
+        scores["distance"].append(distance(result, truth))
+    return {name: float(np.mean(values)) for name, values in scores.items()}
+
+
+def read_clip(path: Path, *, limit: int = 90) -> Iterator[Pixels]:
+    """The first `limit` frames of a video, RGB. Raises ``FileNotFoundError``, ``ValueError`` for what is no video."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no video {path}")
+    reader = cv2.VideoCapture(str(path))
+    try:
+        for index in range(limit):
+            found, frame = reader.read()
+            if not found:
+                if index == 0:
+                    raise ValueError(f"{path} is no video: not one frame can be read")
+                return
+            yield np.ascontiguousarray(frame[:, :, ::-1])
+    finally:
+        reader.release()
+
+
+def flicker(upscale: Callable[[Pixels], Pixels], frames: Iterable[Pixels], scale: int) -> dict[str, float]:
+    """How much a network stirs what is still or only moves, in levels of luma (BT.601), against bicubic upscaling.
+
+    With o_t the output for frame t, u_t the frame upscaled bicubically, w_t the optical flow from t to t - 1 (DIS, on
+    the small frames), and W the warp of frame t - 1 along it:
+
+    - ``flicker``: mean |o_t - o_(t-1)| over places where |w_t| < 0.1 pixels of the small frame: what stands still.
+      ``flicker_gain``: that over mean |u_t - u_(t-1)| there. 1: as calm as bicubic; a network that boils has more.
+    - ``warp_error``: mean |o_t - W o_(t-1)| over places where the flow explains the source, |u_t - W u_(t-1)| < 8
+      levels (the warping error of Lai et al. 2018, https://arxiv.org/abs/1808.00449, that test instead of theirs for
+      what comes into view). ``warp_gain``: that over the same of u. A sharper picture has somewhat more.
+
+    A still video has no flicker, and gains of 1 where bicubic has none either. Raises ``ValueError`` under two frames.
+    """
+    sums = np.zeros((2, 3))  # rows: still, warped; columns: of o, of u, places
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    before: tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]] | None = None
+    count = 0
+    for count, frame in enumerate(frames, 1):  # noqa: B007
+        grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+        size = (frame.shape[1] * scale, frame.shape[0] * scale)
+        bicubic = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+        output, plain = (luma(image).astype(np.float32) for image in (upscale(frame), bicubic))
+        if before is not None:
+            motion = np.asarray(flow.calc(grey, before[0], np.zeros((*grey.shape, 2), np.float32)))
+            motion = np.asarray(cv2.resize(motion, size, interpolation=cv2.INTER_LINEAR)) * scale
+            rows, columns = np.mgrid[: size[1], : size[0]].astype(np.float32)
+            warped_output, warped_plain = (
+                cv2.remap(
+                    x, columns + motion[..., 0], rows + motion[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+                )
+                for x in before[1:]
+            )
+            still = np.hypot(motion[..., 0], motion[..., 1]) < 0.1 * scale
+            followed = np.abs(plain - warped_plain) < 8.0
+            for row, where, old_output, old_plain in (
+                (0, still, before[1], before[2]),
+                (1, followed, warped_output, warped_plain),
+            ):
+                sums[row] += (
+                    np.abs(output - old_output)[where].sum(dtype=np.float64),
+                    np.abs(plain - old_plain)[where].sum(dtype=np.float64),
+                    where.sum(),
+                )
+        before = grey, output, plain
+    if count < 2:
+        raise ValueError(f"flicker needs two frames, not {count}")
+    changes = sums[:, :2] / np.maximum(sums[:, 2:], 1.0)
+    gains = [ours / theirs if theirs > 0 else 1.0 if ours == 0 else math.inf for ours, theirs in changes]
+    return {
+        "flicker": float(changes[0, 0]),
+        "flicker_gain": float(gains[0]),
+        "warp_error": float(changes[1, 0]),
+        "warp_gain": float(gains[1]),
+    }
+
+
+def trained(path: Path) -> tuple[str, nn.Module]:
+    """The name and the averaged generator of a run (its folder or checkpoint), ready to be used.
+
+    Raises ``FileNotFoundError``, ``ValueError`` for a damaged checkpoint or a network that is not image to image.
+    """
+    state = checkpoint.load(path)
+    plan = recipe.parse(state["recipe"], name=state["name"])
+    network = networks.build(**plan.network)
+    network.load_state_dict(state["ema"])
+    if not isinstance(getattr(network, "scale", None), int):
+        raise ValueError(f"{path} holds a network of family {plan.network['family']!r}, which upscales nothing")
+    return str(state["name"]), network.eval().requires_grad_(False)
+
+
+def judge(
+    path: Path, folders: list[Path], degradations: list[str], clips: list[Path], device: torch.device
+) -> tuple[str, dict[str, dict[str, float]]]:
+    """A run's name and its figures, by test (``Set14 webcam``, a clip's name) and figure. Raises as `trained` does,
+    ``FileNotFoundError`` for a folder without images and ``ValueError`` for one that cannot be read."""
+    name, network = trained(path)
+    upscale, scale = partial(run, network.to(device)), int(network.scale)  # type: ignore[arg-type]
+    figures: dict[str, dict[str, float]] = {}
+    for folder in folders:
+        images = [read_image(file) for file in image_files(folder)]
+        for degradation in degradations:
+            figures[f"{folder.name} {degradation}"] = super_resolution(upscale, images, scale, degradation=degradation)
+    for clip in clips:
+        figures[clip.name] = flicker(upscale, read_clip(clip), scale)
+    return name, figures
+
+
+def table(results: list[tuple[str, dict[str, dict[str, float]]]]) -> str:
+    """What `judge` found for each run as lines of text; from the second on with the change against the first."""
+    lines = []
+    for test, first in results[0][1].items():
+        lines.append(test)
+        for name, figures in results:
+            cells = []
+            for figure, value in figures[test].items():
+                text = f"{figure} {value:.4f}"
+                if figures is not results[0][1] and first[figure] and figure in LOWER_IS_BETTER:
+                    text += f" ({100.0 * (value / first[figure] - 1.0):+.1f}%)"
+                elif figures is not results[0][1]:
+                    text += f" ({value - first[figure]:+.4f})"
+                cells.append(text)
+            lines.append(f"  {name:<12} {'   '.join(cells)}")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m train.evaluate", description="Judge networks, side by side.")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run, or a checkpoint file")
+    parser.add_argument("--images", type=Path, nargs="+", default=[], metavar="DIR", help="folders of whole images")
+    parser.add_argument("--degradation", choices=("bicubic", "webcam"), action="append", help="default: both")
+    parser.add_argument("--video", type=Path, nargs="+", default=[], metavar="CLIP", help="clips to see flicker on")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
+    parser.add_argument("--json", action="store_true", help="figures as JSON")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    if not options.images and not options.video:
+        parser.error("give --images, --video or both")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    degradations = options.degradation or ["bicubic", "webcam"]
+    try:
+        device = torch.device(options.device)
+        results = [judge(path, options.images, degradations, options.video, device) for path in options.runs]
+    except (OSError, ValueError, RuntimeError) as error:
+        sys.stderr.write(f"train.evaluate: {error}\n")
+        return 2
+    as_json = [
+        {"run": str(path), "name": name, "figures": f} for path, (name, f) in zip(options.runs, results, strict=True)
+    ]
+    sys.stdout.write((json.dumps(as_json, indent=1) if options.json else table(results)) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

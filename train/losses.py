@@ -1,0 +1,131 @@
+"""Every loss of every recipe, one function a term. Images are RGB ``[NCHW]`` in 0..1; each returns a scalar.
+
+Notation: x a real image, y a generated one, D a discriminator's raw output (a logit for each place it judges),
+s(a) = log(1 + exp(a)), E the mean over everything.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def l1(image: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute error: ``mean |x - y|``."""
+    return F.l1_loss(image, truth)
+
+
+def mse(image: Tensor, truth: Tensor) -> Tensor:
+    """Mean squared error: ``mean (x - y)^2``, what PSNR measures."""
+    return F.mse_loss(image, truth)
+
+
+def luma(image: Tensor) -> Tensor:
+    """BT.601 luma ``(n, 1, h, w)``: 0.299 R + 0.587 G + 0.114 B."""
+    weights = torch.tensor([0.299, 0.587, 0.114], device=image.device, dtype=image.dtype)
+    return (image * weights.view(1, 3, 1, 1)).sum(1, keepdim=True)
+
+
+# Adversarial losses: each takes D(x) and D(y) of the same shape, whether or not its formula uses both.
+
+
+def nonsaturating_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """``E s(-D(x)) + E s(D(y))``: cross-entropy (Goodfellow et al., https://arxiv.org/abs/1406.2661)."""
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def nonsaturating_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """``E s(-D(y))``, whose slope does not vanish where D wins (the same paper, section 3)."""
+    return F.softplus(-fake).mean()
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """``E max(0, 1 - D(x)) + E max(0, 1 + D(y))`` (Lim and Ye, https://arxiv.org/abs/1705.02894)."""
+    return F.relu(1.0 - real).mean() + F.relu(1.0 + fake).mean()
+
+
+def hinge_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """``-E D(y)`` (the same paper)."""
+    return -fake.mean()
+
+
+def relativistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """``(E s(-(D(x) - E D(y))) + E s(D(y) - E D(x))) / 2``: is x more real than fakes are on average (relativistic
+    average; Jolicoeur-Martineau, https://arxiv.org/abs/1807.00734; ESRGAN, https://arxiv.org/abs/1809.00219)."""
+    return 0.5 * (F.softplus(fake.mean() - real).mean() + F.softplus(fake - real.mean()).mean())
+
+
+def relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """The same with x and y exchanged."""
+    return relativistic_discriminator(fake, real)
+
+
+def paired_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """``E s(-(D(x) - D(y)))``: is this x more real than its own y (relativistic pairing; the first paper above,
+    section 4; R3GAN, https://arxiv.org/abs/2501.05417). In super-resolution x and y show the same place."""
+    return F.softplus(fake - real).mean()
+
+
+def paired_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """The same with x and y exchanged."""
+    return paired_discriminator(fake, real)
+
+
+class Adversarial(NamedTuple):
+    """The two sides of one game: functions of ``(D(x), D(y))``."""
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor, Tensor], Tensor]
+
+
+ADVERSARIAL = {
+    "nonsaturating": Adversarial(nonsaturating_discriminator, nonsaturating_generator),
+    "hinge": Adversarial(hinge_discriminator, hinge_generator),
+    "relativistic": Adversarial(relativistic_discriminator, relativistic_generator),
+    "paired": Adversarial(paired_discriminator, paired_generator),
+}
+
+
+def r1(real: Tensor, images: Tensor) -> Tensor:
+    """``E |dD(x) / dx|^2`` summed over a picture, averaged over pictures: the gradient penalty on real data (Mescheder
+    et al., https://arxiv.org/abs/1801.04406), before its gamma / 2. `images` is what `real` was computed from and
+    requires gradients."""
+    (slope,) = torch.autograd.grad(real.sum(), images, create_graph=True)
+    return slope.float().square().sum(dim=(1, 2, 3)).mean()
+
+
+def feature_matching(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
+    """``mean over layers of E |D_l(x) - D_l(y)| / E |D_l(x)|``: the discriminator's inner activations agree (pix2pixHD,
+    https://arxiv.org/abs/1711.11585); divided by a layer's size so that each counts alike."""
+    return _mean([_relative(a.detach(), b) for a, b in zip(real, fake, strict=True)])
+
+
+def perceptual(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
+    """``mean over layers of E |f_l(x) - f_l(y)| / E |f_l(x)|`` on a classifier's activations (Johnson et al.,
+    https://arxiv.org/abs/1603.08155, with absolute differences as ESRGAN has them)."""
+    return _mean([_relative(a.detach(), b) for a, b in zip(real, fake, strict=True)])
+
+
+def perceptual_distance(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
+    """``mean over layers of the mean over places of sum_c (u_c(x) - u_c(y))^2``, u the activations at a place scaled to
+    unit length over channels: LPIPS without its learned weights (Zhang et al., https://arxiv.org/abs/1801.03924).
+
+    Zero for equal pictures, at most 4. Returns a value for each picture, ``(n,)``.
+    """
+    return torch.stack([_turned(a, b) for a, b in zip(real, fake, strict=True)]).mean(0)
+
+
+def _relative(truth: Tensor, other: Tensor) -> Tensor:
+    truth, other = truth.float(), other.float()
+    return (truth - other).abs().mean() / (truth.abs().mean() + 1e-6)
+
+
+def _turned(a: Tensor, b: Tensor) -> Tensor:  # [NCHW] -> [N]
+    a, b = (F.normalize(x.float(), dim=1, eps=1e-6) for x in (a, b))
+    return (a - b).square().sum(1).mean((1, 2))
+
+
+def _mean(terms: list[Tensor]) -> Tensor:
+    return torch.stack(terms).mean()

@@ -1,0 +1,103 @@
+"""Plain 3x3 super-resolution network, over-parameterised while training and a bare stack of convolutions after.
+
+Everything runs on the low-resolution grid: the measured cost of an int8 3x3 convolution is its multiply-adds, so
+there is nothing but 3x3 convolutions and ReLU (which costs nothing: it is the zero of an unsigned 8-bit range). The
+input is repeated into every sub-pixel and added at the end (the anchor of ABPN, https://arxiv.org/abs/2105.09750):
+in 8 bits that sum is exact, so the only rounding error of the output is the one that every 8-bit image has.
+
+Re-parameterisation: each convolution is trained as a wide 3x3 followed by a 1x1, beside a direct 3x3 and, where the
+widths agree, an identity (collapsible linear blocks, SESR, https://arxiv.org/abs/2103.09404). The kernels are
+multiplied out *before* they meet the image, so training costs what the small network costs.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class CollapsibleConv(nn.Module):
+    """3x3 convolution whose kernel is the product of wider linear ones.
+
+    ``forward``: ``(n, cin, h, w)`` float -> ``(n, cout, h, w)`` float, zero padding, same size.
+    ``expansion`` 0 leaves the direct kernel alone. ``gain`` scales the initial kernel.
+    """
+
+    identity: Tensor | None
+
+    def __init__(self, cin: int, cout: int, *, expansion: int = 0, gain: float = 1.0) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(cout))
+        self.direct = nn.Parameter(torch.empty(cout, cin, 3, 3))
+        nn.init.kaiming_normal_(self.direct, nonlinearity="relu")
+        self.wide: nn.Parameter | None = None
+        self.narrow: nn.Parameter | None = None
+        if expansion:
+            self.wide = nn.Parameter(torch.empty(expansion, cin, 3, 3))
+            self.narrow = nn.Parameter(torch.empty(cout, expansion, 1, 1))
+            nn.init.kaiming_normal_(self.wide, nonlinearity="linear")
+            nn.init.kaiming_normal_(self.narrow, nonlinearity="linear")
+        identity = None
+        if cin == cout:  # a residual connection, folded into the kernel's centre
+            identity = torch.zeros(cout, cin, 3, 3)
+            identity[range(cout), range(cin), 1, 1] = 1.0
+            gain *= 0.5
+        self.register_buffer("identity", identity, persistent=False)
+        with torch.no_grad():
+            self.direct.mul_(gain * (0.7 if expansion else 1.0))
+            if self.narrow is not None:
+                self.narrow.mul_(gain)
+
+    def kernel(self) -> Tensor:
+        """The one kernel that does the same, ``(cout, cin, 3, 3)``."""
+        kernel: Tensor = self.direct
+        if self.wide is not None and self.narrow is not None:
+            kernel = kernel + torch.einsum("oe,eihw->oihw", self.narrow[:, :, 0, 0], self.wide)
+        if self.identity is not None:
+            kernel = kernel + self.identity
+        return kernel
+
+    def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        return F.conv2d(x, self.kernel(), self.bias, padding=1)
+
+
+class SuperResolution(nn.Module):
+    """``depth`` convolutions of ``channels`` between a first and a last one.
+
+    ``forward``: RGB ``(n, 3, h, w)`` float in 0..1 -> ``(n, 3, h * scale, w * scale)`` float, about 0..1, not clamped.
+    Output pixels depend on input pixels at most ``depth + 2`` away.
+    """
+
+    def __init__(self, *, scale: int, channels: int = 32, depth: int = 3, expansion: int = 128) -> None:
+        super().__init__()
+        if scale < 1 or channels < 1 or depth < 0:
+            raise ValueError(f"scale {scale}, channels {channels} and depth {depth} must be positive")
+        self.scale, self.channels, self.depth = scale, channels, depth
+        self.head = CollapsibleConv(3, channels, expansion=expansion)
+        self.body = nn.ModuleList(CollapsibleConv(channels, channels, expansion=expansion) for _ in range(depth))
+        self.tail = CollapsibleConv(channels, 3 * scale * scale, expansion=expansion, gain=0.1)
+
+    @property
+    def receptive_field(self) -> int:
+        """How far, in input pixels, an output pixel looks to each side."""
+        return self.depth + 2
+
+    def convolutions(self) -> list[tuple[Tensor, Tensor]]:
+        """The collapsed ``(kernel, bias)`` of every convolution, first to last, for the exporter.
+
+        ReLU stands between them; the last one gives ``(colour, row, column)`` sub-pixels as ``nn.PixelShuffle`` reads
+        them, to which the repeated input is added.
+        """
+        stack = [self.head, *self.body, self.tail]
+        return [(layer.kernel().detach(), layer.bias.detach()) for layer in stack]
+
+    def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        features = F.relu(self.head(x))
+        for layer in self.body:
+            features = F.relu(layer(features))
+        residual = self.tail(features).float()
+        anchor = x.float().repeat_interleave(self.scale * self.scale, dim=1)
+        return F.pixel_shuffle(anchor + residual, self.scale)
+
+
+def build(*, scale: int, channels: int = 32, depth: int = 3, expansion: int = 128) -> SuperResolution:
+    return SuperResolution(scale=scale, channels=channels, depth=depth, expansion=expansion)

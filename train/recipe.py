@@ -1,0 +1,90 @@
+"""A recipe is one TOML file: what is trained, on what, for how long. It travels inside every checkpoint."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+RECIPES = Path(__file__).with_name("recipes")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of training with its own losses."""
+
+    name: str
+    iterations: int
+    losses: Mapping[str, float]  # weight of each term; the task knows the names
+    lr: float = 1e-3  # of the generator
+    lr_discriminator: float = 0.0  # 0: the same as lr
+    hold: float = 0.6  # share of the phase at full rate; a cosine falls to lr * floor after that
+    floor: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.iterations < 1:
+            raise ValueError(f"phase {self.name!r}: iterations {self.iterations} must be 1 or more")
+        if not self.losses:
+            raise ValueError(f"phase {self.name!r} names no loss")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything a run depends on except the folder of data."""
+
+    name: str
+    task: str  # a file of train/tasks/
+    network: Mapping[str, Any]  # family = a file of train/networks/, the rest its options
+    phases: tuple[Phase, ...]
+    data: Mapping[str, Any] = field(default_factory=dict)
+    discriminator: Mapping[str, Any] = field(default_factory=dict)
+    start: str = ""  # a run whose generator this one starts from: a checkpoint beside this run's folder
+    batch: int = 16
+    seed: int = 1
+    precision: str = "bf16"  # of activations, fp32 or bf16; weights are always fp32
+    clip: float = 1.0  # norm of a gradient is cut to this; 0: never
+    ema: float = 0.999  # decay of the average of the generator's weights, which is what is kept
+    betas: tuple[float, float] = (0.9, 0.99)
+    text: str = ""  # the file itself
+
+    @property
+    def iterations(self) -> int:
+        return sum(phase.iterations for phase in self.phases)
+
+    def phase(self, iteration: int) -> tuple[Phase, float]:
+        """The phase of an iteration, and how far through it that is, 0..1."""
+        for phase in self.phases:
+            if iteration < phase.iterations:
+                return phase, iteration / phase.iterations
+            iteration -= phase.iterations
+        return self.phases[-1], 1.0
+
+
+def find(name: str) -> Path:
+    """The file of a recipe by name (`sr-x2`) or path. Raises ``FileNotFoundError``, which lists the names there are."""
+    for path in (Path(name), RECIPES / f"{name}.toml"):
+        if path.suffix == ".toml" and path.is_file():
+            return path
+    known = ", ".join(sorted(path.stem for path in RECIPES.glob("*.toml")))
+    raise FileNotFoundError(f"no recipe {name!r}: there are {known}, or give the path of a .toml file")
+
+
+def parse(text: str, *, name: str = "recipe") -> Recipe:
+    """The recipe that TOML `text` spells. Raises ``ValueError`` for what is not one."""
+    try:
+        table = tomllib.loads(text)
+        phases = tuple(Phase(**phase) for phase in table.pop("phase", []))
+        if not phases:
+            raise ValueError("it has no [[phase]]")
+        betas = tuple(table.pop("betas", (0.9, 0.99)))
+        recipe = Recipe(**{"name": name, **table}, betas=betas, phases=phases, text=text)
+    except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
+        raise ValueError(f"recipe {name!r}: {error}") from error
+    if recipe.precision not in ("fp32", "bf16"):
+        raise ValueError(f"recipe {name!r}: precision {recipe.precision!r} must be fp32 or bf16")
+    return recipe
+
+
+def load(name: str) -> Recipe:
+    path = find(name)
+    return parse(path.read_text(encoding="utf-8"), name=path.stem)

@@ -1,0 +1,195 @@
+"""Super-resolution: pairs made from photos on the fly; L1 first, adversarial after."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from train import degrade, evaluate, losses, networks
+from train.data import Photos, Pixels, crop_to_multiple, dihedral, downscale, image_files, read_image, resize
+from train.networks import squeezenet
+from train.networks.discriminators import Judged
+from train.recipe import Recipe
+from train.tasks import Batch, Losses
+
+HELD_BACK = 8  # images of the data folder that are judged on where no folder is given for that
+MARGIN = 8  # low-resolution pixels by which a crop to degrade is larger, so that a patch starts anywhere in a block
+SHIFT = 2  # perceptual losses look at pictures cut by 0..1 pixels: their strided first layer favours every second one
+
+TERMS = {"l1", "mse", "luma_l1", "luma_mse", "perceptual", "distance", "adversarial", "feature_matching"}
+
+
+class SuperResolutionTask:
+    """Batches ``low`` (n, 3, p, p) and ``high`` (n, 3, p * scale, p * scale), RGB float 0..1.
+
+    ``[data]``: `patch` (p), `degradation` (``bicubic``: shrunk by an antialiased filter; ``webcam``: `train.degrade`).
+    ``[discriminator]``: a network's options, `loss` (a game of `losses.ADVERSARIAL`), `r1` (weight of that penalty).
+    Losses: l1, mse, luma_l1, luma_mse, perceptual, distance, adversarial, feature_matching.
+    """
+
+    def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
+        options = dict(recipe.data)
+        self.scale = int(recipe.network["scale"])
+        self.patch = int(options.pop("patch", 64))  # side of a low-resolution patch
+        self.degradation = str(options.pop("degradation", "bicubic"))
+        if options:
+            raise ValueError(f"recipe {recipe.name!r}: unknown [data] key {', '.join(map(repr, options))}")
+        if self.degradation not in ("bicubic", "webcam"):
+            raise ValueError(f"recipe {recipe.name!r}: degradation {self.degradation!r} must be bicubic or webcam")
+        terms = {term for phase in recipe.phases for term in phase.losses}
+        if unknown := terms - TERMS:
+            known = ", ".join(sorted(TERMS))
+            raise ValueError(f"recipe {recipe.name!r}: unknown loss {', '.join(sorted(unknown))}: there are {known}")
+        self.device = device
+        self.generator = networks.build(**recipe.network).to(device)
+        self.discriminator: nn.Module | None = None
+        judge = dict(recipe.discriminator)
+        self.game = losses.ADVERSARIAL["relativistic"]
+        self.r1 = float(judge.pop("r1", 0.0))
+        if judge:
+            game = str(judge.pop("loss", "relativistic"))
+            if game not in losses.ADVERSARIAL:
+                known = ", ".join(sorted(losses.ADVERSARIAL))
+                raise ValueError(f"recipe {recipe.name!r}: discriminator loss {game!r} must be one of {known}")
+            self.game = losses.ADVERSARIAL[game]
+            self.discriminator = networks.build(**judge).to(device)
+        elif terms & {"adversarial", "feature_matching"}:
+            raise ValueError(f"recipe {recipe.name!r} has adversarial losses but no [discriminator]")
+        margin = MARGIN if self.degradation == "webcam" else 0
+        self.photos = Photos(data, smallest=(self.patch + margin) * self.scale)
+        self.high = self.photos.images = self.photos.map(lambda image: crop_to_multiple(image, self.scale))
+        self.low: list[Pixels] = []  # the smaller images themselves where they are the same each time
+        if self.degradation == "bicubic":
+            self.low = self.photos.map(lambda image: downscale(image, self.scale))
+
+    def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        pairs = self._pairs(rng, size)
+        return {
+            name: self._tensor(np.stack([pair[index] for pair in pairs])) for index, name in enumerate(("low", "high"))
+        }
+
+    def _pairs(self, rng: np.random.Generator, size: int) -> list[tuple[Pixels, Pixels]]:
+        if self.degradation == "bicubic":
+            return [self._pair(rng) for _ in range(size)]
+        streams = [np.random.default_rng(seed) for seed in rng.integers(2**63, size=size)]  # one each: threads race
+        with ThreadPoolExecutor(min(size, torch.get_num_threads())) as pool:
+            return list(pool.map(self._degraded_pair, streams))
+
+    def _pair(self, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+        index, which = self.photos.pick(rng), int(rng.integers(8))
+        low, high = self.low[index], self.high[index]
+        top = int(rng.integers(low.shape[0] - self.patch + 1))
+        left = int(rng.integers(low.shape[1] - self.patch + 1))
+        crop: Callable[[Pixels, int], Pixels] = lambda image, scale: image[
+            top * scale : (top + self.patch) * scale, left * scale : (left + self.patch) * scale
+        ]
+        return dihedral(crop(low, 1), which), dihedral(crop(high, self.scale), which)
+
+    def _degraded_pair(self, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+        image, which = self.high[self.photos.pick(rng)], int(rng.integers(8))
+        side, scale = (self.patch + MARGIN) * self.scale, self.scale
+        top, left = (int(rng.integers(length - side + 1)) for length in image.shape[:2])
+        image = image[top : top + side, left : left + side]
+        low = degrade.webcam(image, scale, rng)
+        top, left = (int(rng.integers(MARGIN + 1)) for _ in range(2))
+        low = low[top : top + self.patch, left : left + self.patch]
+        high = image[top * scale :, left * scale :][: self.patch * scale, : self.patch * scale]
+        return dihedral(low, which), dihedral(high, which)
+
+    def _tensor(self, images: NDArray[np.uint8]) -> Tensor:  # [NHWC] -> [NCHW]
+        return torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 255.0
+
+    def generate(self, batch: Batch) -> Tensor:
+        fake: Tensor = self.generator(batch["low"])
+        return fake
+
+    def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        truth = batch["high"]
+        seen = self._seen(truth, fake) if weights.keys() & {"perceptual", "distance"} else ([], [])
+        judged = self._judged(truth, fake) if weights.keys() & {"adversarial", "feature_matching"} else None
+        terms: dict[str, Tensor] = {}
+        for name in weights:
+            match name:
+                case "l1":
+                    terms[name] = losses.l1(fake, truth)
+                case "mse":
+                    terms[name] = losses.mse(fake, truth)
+                case "luma_l1":
+                    terms[name] = losses.l1(losses.luma(fake), losses.luma(truth))
+                case "luma_mse":
+                    terms[name] = losses.mse(losses.luma(fake), losses.luma(truth))
+                case "perceptual":
+                    terms[name] = losses.perceptual(*seen)
+                case "distance":
+                    terms[name] = losses.perceptual_distance(*seen).mean()
+                case "adversarial" if judged is not None:
+                    terms[name] = self.game.generator(judged[0][0], judged[1][0])
+                case "feature_matching" if judged is not None:
+                    terms[name] = losses.feature_matching(judged[0][1], judged[1][1])
+        total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+        return Losses(total, terms)
+
+    def _seen(self, truth: Tensor, fake: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """What a classifier sees in the real and in the generated pictures."""
+        eye = squeezenet.shared(str(self.device))
+        top, left = (int(shift) for shift in torch.randint(SHIFT, (2,)))
+        with torch.no_grad():
+            real = eye(truth[:, :, top:, left:])
+        return real, eye(fake[:, :, top:, left:])
+
+    def _judged(self, truth: Tensor, fake: Tensor) -> tuple[Judged, Judged]:
+        """What the discriminator, which does not learn now, makes of the real and of the generated pictures."""
+        judge = self.discriminator
+        assert judge is not None
+        judge.eval().requires_grad_(False)
+        with torch.no_grad():
+            real = judge(truth)
+        judged = real, judge(fake)
+        judge.train().requires_grad_(True)
+        return judged
+
+    def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        judge = self.discriminator
+        assert judge is not None
+        truth = batch["high"].detach().requires_grad_(self.r1 > 0)
+        logits, _ = judge(torch.cat([truth, fake]))  # one pass, so that the spectral norms move on once
+        real, false = logits.chunk(2)
+        terms = {"discriminator": self.game.discriminator(real, false)}
+        total = terms["discriminator"]
+        if self.r1 > 0:
+            terms["r1"] = losses.r1(real, truth)
+            total = total + self.r1 * terms["r1"]
+        with torch.no_grad():
+            terms |= {"real": real.mean(), "fake": false.mean()}
+        return Losses(total, terms)
+
+    def _judged_on(self, folder: Path | None) -> list[Pixels]:
+        if folder is not None:
+            return [read_image(path) for path in image_files(folder)]
+        return self.photos.images[:HELD_BACK]
+
+    def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
+        rng = np.random.default_rng(0)
+        rows = []
+        for low, high in self._pairs(rng, 6):
+            size = high.shape[:2]
+            rows.append(np.hstack([resize(low, size), evaluate.run(generator, np.ascontiguousarray(low)), high]))
+        return np.vstack(rows)
+
+    def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
+        images = self._judged_on(folder)
+        upscale = partial(evaluate.run, generator)
+        figures = evaluate.super_resolution(upscale, images, self.scale)
+        if self.degradation == "webcam":
+            webcam = evaluate.super_resolution(upscale, images, self.scale, degradation="webcam")
+            figures |= {f"{name}_webcam": figure for name, figure in webcam.items()}
+        return figures
+
+
+def build(recipe: Recipe, data: Path, device: torch.device) -> SuperResolutionTask:
+    return SuperResolutionTask(recipe, data, device)
