@@ -53,7 +53,7 @@ def export(
     folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge}
 
     def judged(upscale: Callable[[Pixels], Pixels]) -> dict[str, float]:
-        figures = {}
+        figures: dict[str, float] = {}
         for degradation in degradations:
             for name, truths in folders.items():
                 scores = evaluate.super_resolution(upscale, truths, network.scale, degradation=degradation)

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
-
 import cv2
 import numpy as np
 import typer
@@ -23,6 +22,7 @@ from gancam import effects as effects_room
 from gancam.effects import Effect
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
 from gancam.frame import Image
+from gancam.model import read_card, variants
 from gancam.pipeline import Report, run
 from gancam.sinks import open_sink
 from gancam.sources import Still, VideoFile
@@ -118,10 +118,10 @@ def demo(
 @app.command()
 def models(as_json: Annotated[bool, typer.Option("--json", help="A list of objects on stdout.")] = False) -> None:
     """What is on the menu, with measured quality and licence."""
-    entries = []
+    entries: list[dict[str, Any]] = []
     for name, path in effects_room.menu().items():
-        files = effects_room.variants(path)
-        cards = {precision: effects_room.read_card(file) for precision, file in files.items()}
+        files = variants(path)
+        cards = {precision: read_card(file) for precision, file in files.items()}
         card = cards["fp32"]
         entries.append({
             "name": name, "effect": card.effect, "scale": card.scale, "licence": card.licence,

@@ -140,10 +140,16 @@ def _darkening(matrix: int, full_range: bool, pixel_format: str) -> float:
         if pixel_format not in ("yuv420p", "yuvj420p"):
             frame = VideoReformatter().reformat(frame, format=pixel_format, interpolation=Interpolation.BICUBIC)
             back = VideoReformatter().reformat(frame, format="yuv420p", interpolation=Interpolation.BICUBIC)
-            y = back.to_ndarray()[:side]
+            y = np.asarray(back.to_ndarray(), np.uint8)[:side]
         bgr = VideoReformatter().reformat(frame, format="bgr24", interpolation=Interpolation.BICUBIC).to_ndarray()
     except (ValueError, av.FFmpegError):  # a format swscale cannot write: leave its colours as they come
         return 0.0
     again = bgr.astype(np.float64) @ _rows_of_bgr_to_yuv(matrix, full_range, 0.0)[0, :3]
     lost = float(np.mean(y - again)) - (0 if full_range else 16)
     return round(min(max(lost, -2.0), 2.0), 2)
+
+
+def cause(error: BaseException) -> str:
+    """FFmpeg's or the system's own words for `error`, on one line and without the path."""
+    words = str(getattr(error, "strerror", None) or getattr(error, "err", None) or error).strip()
+    return words.splitlines()[0][:120] if words else type(error).__name__

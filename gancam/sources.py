@@ -9,6 +9,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -19,11 +20,11 @@ import cv2
 import numpy as np
 
 from gancam.errors import InputError, NotFound, SourceError
-from gancam.footage import Footage, decoded_colour
+from gancam.footage import Footage, cause, decoded_colour
 from gancam.frame import Frame, Image, check_image
 
-# OpenCV reads these once, when it opens its first video. By default its FFmpeg writes to stderr what we say in one line,
-# and it takes a long stretch without video (a slide show over music) or a damaged one for the end.
+# OpenCV reads these once, when it opens its first video. By default its FFmpeg writes to stderr what we say in one
+# line, and it takes a long stretch without video (a slide show over music) or a damaged one for the end.
 for _name, _value in {
     "OPENCV_FFMPEG_LOGLEVEL": "-8",  # AV_LOG_QUIET
     "OPENCV_FFMPEG_READ_ATTEMPTS": "1000000",  # packets of other streams in a row; default 4096
@@ -97,10 +98,10 @@ class VideoFile(_Closing):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
-        self._queue: queue.Queue[Frame | BaseException | None] = queue.Queue(_AHEAD)
+        self._queue: queue.Queue[Frame | Exception | None] = queue.Queue(_AHEAD)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._closed = False
+        self._closed = self._ended = False
         self._busy = 0.0
         self.notes: list[str] = []
         if not os.path.lexists(self._path):
@@ -122,7 +123,7 @@ class VideoFile(_Closing):
         except PermissionError as error:
             raise SourceError(f"{self._path}: no permission to read it") from error
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise SourceError(f"{self._path}: not a video, or damaged ({_reason(error)})") from error
+            raise SourceError(f"{self._path}: not a video, or damaged ({cause(error)})") from error
         with container:
             videos = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
             names = [s.codec_context.name for s in videos if s.codec_context is not None]
@@ -176,7 +177,7 @@ class VideoFile(_Closing):
             ok, image = capture.read() if capture.isOpened() else (False, None)
             self._busy += time.perf_counter() - began
         except cv2.error as error:
-            raise SourceError(f"{self._path}: cannot be decoded ({error.err})") from error
+            raise SourceError(f"{self._path}: cannot be decoded ({cause(error)})") from error
         finally:
             cv2.utils.logging.setLogLevel(level)
         if not ok or image is None:
@@ -223,40 +224,49 @@ class VideoFile(_Closing):
         if self._thread is None:
             self._thread = threading.Thread(target=self._read, name="gancam-decode", daemon=True)
             self._thread.start()
-        while not self._closed:
+        while not self._closed and not self._ended:
             item = self._queue.get()
-            if item is None:
-                self._queue.put(None)  # the end stays the end
+            if not isinstance(item, Frame):
+                self._ended = True
+                if item is not None:
+                    raise item
                 return
-            if isinstance(item, BaseException):
-                raise item
             yield item
 
     def _read(self) -> None:
         """The hidden thread: decode until the end, an error, or close()."""
         try:
             image, index, last = self._first, 0, -np.inf
-            while not self._stop.is_set():
+            while True:
                 moment = self._time(index, last)
-                self._queue.put(Frame(image, index, moment))
+                if not self._offer(Frame(image, index, moment)):
+                    return
                 index, last = index + 1, moment
                 began = time.perf_counter()
-                ok, image = self._capture.read()
+                ok, read = self._capture.read()
                 self._busy += time.perf_counter() - began
                 if not ok:
                     break
+                image = check_image(read)
                 if (image.shape[1], image.shape[0]) != self.size:
-                    now = f"{image.shape[1]}x{image.shape[0]}"
-                    raise SourceError(
-                        f"{self._path}: the picture changes from {self.size[0]}x{self.size[1]} to {now} at frame {index}"
-                    )
+                    was, now = "x".join(map(str, self.size)), f"{image.shape[1]}x{image.shape[0]}"
+                    raise SourceError(f"{self._path}: the picture changes from {was} to {now} at frame {index}")
             self._tell_shortage(index)
-            self._queue.put(None)
-        except BaseException as error:
-            if isinstance(error, cv2.error):
-                error = SourceError(f"{self._path}: cannot be decoded after frame {index} ({error.err})")
-            self._queue.put(error)
-            self._queue.put(None)
+            self._offer(None)
+        except cv2.error as error:
+            self._offer(SourceError(f"{self._path}: cannot be decoded after frame {index} ({cause(error)})"))
+        except Exception as error:  # raised where the frames are asked for
+            self._offer(error)
+
+    def _offer(self, item: Frame | Exception | None) -> bool:
+        """Wait for room in the queue and put `item` there; False once the source is closed."""
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=0.1)  # looks up now and then, should close() be cut short
+            except queue.Full:
+                continue
+            return True
+        return False
 
     def _time(self, index: int, last: float) -> float:
         """Presentation time in seconds of the frame last decoded."""
@@ -281,16 +291,13 @@ class VideoFile(_Closing):
     def close(self) -> None:
         self._closed = True
         self._stop.set()
-        while self._thread is not None and self._thread.is_alive():
-            try:  # the reader may wait for room
-                self._queue.get_nowait()
-            except queue.Empty:
-                self._thread.join(0.01)
+        with suppress(queue.Empty):
+            self._queue.get_nowait()  # the reader may be waiting for room
+        if self._thread is not None:
+            self._thread.join()
         self._capture.release()
-        try:  # whoever still waits for a frame is told that none comes
-            self._queue.put_nowait(None)
-        except queue.Full:
-            pass
+        with suppress(queue.Full):
+            self._queue.put_nowait(None)  # whoever still waits for a frame is told that none comes
 
 
 class Still(_Closing):
@@ -431,7 +438,7 @@ def _read_image(path: Path) -> Image:
         data = np.fromfile(path, np.uint8)  # unlike cv2.imread, this opens any name on any system
         image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     except (OSError, cv2.error) as error:
-        raise SourceError(f"{path}: cannot be read ({_reason(error)})") from error
+        raise SourceError(f"{path}: cannot be read ({cause(error)})") from error
     if image is None:
         raise SourceError(f"{path}: not an image that OpenCV can read")
     return check_image(image)
@@ -456,9 +463,3 @@ def _promised(container: av.container.InputContainer, stream: av.VideoStream, fp
     if seconds is None or not 0 < seconds < 1e7:
         return None, False
     return max(round(seconds * fps), 1), False
-
-
-def _reason(error: BaseException) -> str:
-    """FFmpeg's or the system's own words, without the path, which the message has already."""
-    words = getattr(error, "strerror", None) or str(error)
-    return str(words).strip().splitlines()[0][:120] if str(words).strip() else type(error).__name__

@@ -269,17 +269,17 @@ def test_a_signal_stops_it_with_a_checkpoint(photos: Path, tmp_path: Path) -> No
     plan.write_text(RESTORE.format(degradation="bicubic", iterations=1_000_000))
     words = [sys.executable, "-m", "train", str(plan), "--data", str(photos), "--run", str(tmp_path / "run")]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment())
-    try:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if " l1 " in line:  # training is under way
-                break
-        process.send_signal(signal.SIGTERM)
-        rest = process.stderr.read()
-        assert process.wait(timeout=60) == 128 + signal.SIGTERM
-    finally:
-        process.kill()
-        process.wait()
+    with process:
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if " l1 " in line:  # training is under way
+                    break
+            process.send_signal(signal.SIGTERM)
+            rest = process.stderr.read()
+            assert process.wait(timeout=60) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
     assert rest.splitlines()[-1].startswith("train: stopped by SIGTERM")
     assert "Traceback" not in rest
     assert checkpoint.load(tmp_path / "run")["iteration"] >= 100
@@ -289,8 +289,8 @@ def test_two_processes_train_together(photos: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text(ADVERSARIAL)
     words = [
-        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0", "--standalone",
-        "-m", "train", str(plan), "--data", str(photos), "--run", str(tmp_path / "run"), "--threads", "1",
+        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone",
+        "-m", "--", "train", str(plan), "--data", str(photos), "--run", str(tmp_path / "run"), "--threads", "1",
         "--device", "cpu", "--stop-after", "7",
     ]  # fmt: skip
     done = subprocess.run(words, capture_output=True, text=True, env=environment(), timeout=120, check=False)

@@ -1,4 +1,7 @@
-"""python -m train RECIPE --data DIR: train a recipe, or go on with it where it was stopped."""
+"""python -m train RECIPE --data DIR: train a recipe, or go on with it where it was stopped.
+
+On several processes: torchrun --standalone --nproc-per-node N -m -- train RECIPE --data DIR (with the `--`, or torchrun
+takes --run for an option of its own)."""
 
 import argparse
 import logging

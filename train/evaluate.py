@@ -95,9 +95,9 @@ def degraded(image: Pixels, scale: int, degradation: str, seed: int) -> Pixels:
 def super_resolution(
     upscale: Callable[[Pixels], Pixels], images: list[Pixels], scale: int, *, degradation: str = "bicubic"
 ) -> dict[str, float]:
-    """Mean ``psnr_y`` (dB), ``ssim_y`` and ``distance`` over `images` (RGB): each is cropped to a multiple of 4 (and of `scale`), shrunk
-    to uint8 by Pillow's bicubic (or by the `webcam` degradation, whose draw is fixed by the image's place in the list),
-    upscaled by the network, rounded. For the two luma figures a border of `scale` pixels is cut."""
+    """Mean ``psnr_y`` (dB), ``ssim_y`` and ``distance`` over `images` (RGB): each is cropped to a multiple of 4 (and of
+    `scale`), shrunk to uint8 by Pillow's bicubic (or by the `webcam` degradation, whose draw is fixed by the image's
+    place in the list), upscaled by the network, rounded. For the luma figures a border of `scale` pixels is cut."""
     scores: dict[str, list[float]] = {"psnr_y": [], "ssim_y": [], "distance": []}
     inner = slice(scale, -scale)
     for index, image in enumerate(images):

@@ -36,7 +36,7 @@ class Every:
     checkpoint_seconds: float = 120.0
 
 
-class Interrupted(Exception):  # noqa: N818, nothing went wrong
+class Interrupted(Exception):
     """A signal asked the run to stop; its checkpoint is written. `number` is the signal's."""
 
     def __init__(self, number: int) -> None:

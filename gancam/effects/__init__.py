@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from gancam.card import ModelCard
 from gancam.errors import InputError, ModelError, NotFound, near
 from gancam.frame import Image
-from gancam.model import Model, read_card, variants
+from gancam.model import Model, variants
 from gancam.params import Params
 
 MODELS = Path(__file__).parent.parent / "models"
@@ -91,4 +91,4 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
     return name, params
 
 
-__all__ = ["Effect", "find", "load", "menu", "parse", "read_card"]
+__all__ = ["Effect", "find", "load", "menu", "parse"]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
+import numpy as np
 
 from gancam.errors import ModelError
 from gancam.frame import Image, check_image
@@ -37,14 +38,15 @@ class SuperResolution:
         sharp = tiled(self._network, image, scale=self.card.scale, overlap=self.card.receptive_field)
         if strength == 1.0:
             return sharp
-        return cv2.addWeighted(sharp, strength, self._interpolate(image), 1.0 - strength, 0.0)  # type: ignore[return-value]
+        return np.asarray(cv2.addWeighted(sharp, strength, self._interpolate(image), 1.0 - strength, 0.0), np.uint8)
 
     def _network(self, image: Image) -> Image:
-        (images,) = self.model(image[None])
-        return images[0]
+        result: Image = self.model(image[None])[0][0]
+        return result
 
     def _interpolate(self, image: Image) -> Image:
-        return cv2.resize(image, self.output_size(image.shape[1::-1]), interpolation=cv2.INTER_CUBIC)  # type: ignore
+        size = self.output_size((image.shape[1], image.shape[0]))
+        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         return size[0] * self.card.scale, size[1] * self.card.scale

@@ -1,0 +1,52 @@
+"""Small real models for tests: an untrained network, exported as trained ones are."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import torch
+
+from export import super_resolution
+from gancam.card import ModelCard
+from gancam.frame import Image
+from train.networks.sr import SuperResolution
+
+STILLS = Path(__file__).parent.parent / "samples" / "stills"
+
+
+def still(name: str) -> Image:
+    image = cv2.imread(str(STILLS / f"{name}.png"))
+    assert image is not None
+    return np.asarray(image, np.uint8)
+
+
+def network(scale: int = 2, *, channels: int = 16, depth: int = 1, seed: int = 0) -> SuperResolution:
+    """Random weights, but a residual of some size, so that its convolutions are seen in the output."""
+    torch.manual_seed(seed)
+    made = SuperResolution(scale=scale, channels=channels, depth=depth, expansion=8).eval()
+    with torch.no_grad():
+        for part in (made.tail.direct, made.tail.narrow):
+            assert part is not None
+            part.mul_(0.7)
+    return made
+
+
+def save(model: onnx.ModelProto, path: Path, card: ModelCard) -> Path:
+    onnx.helper.set_model_props(model, card.to_metadata())
+    onnx.save(model, path)
+    return path
+
+
+def write_models(folder: Path, made: SuperResolution, name: str = "small") -> Path:
+    """fp32, fp16 and int8 of `made` below `folder`; gives the path of the model."""
+    card = ModelCard(
+        name=name, effect="super_resolution", scale=made.scale, receptive_field=made.receptive_field, licence="CC0"
+    )
+    save(super_resolution.float_graph(made), folder / f"{name}.onnx", card)
+    half = super_resolution.float_graph(made, half=True)
+    save(half, folder / f"{name}.fp16.onnx", replace(card, precision="fp16"))
+    int8 = super_resolution.quantise(made, [still("otters"), still("sign")])
+    save(int8, folder / f"{name}.int8.onnx", replace(card, precision="int8", layout="blocks"))
+    return folder / f"{name}.onnx"

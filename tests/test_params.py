@@ -1,0 +1,47 @@
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from gancam.errors import ParameterError
+from gancam.params import Params, parameter
+
+
+@dataclass
+class Knobs(Params):
+    strength: float = parameter(1.0, minimum=0, maximum=2, help="how much")
+    count: int = parameter(3, minimum=1, help="how many")
+    blend: str = parameter("normal", choices=("normal", "screen"), help="how")
+    on: bool = parameter(True, help="whether")
+
+
+def test_defaults_and_texts_of_the_command_line() -> None:
+    assert Knobs() == Knobs(1.0, 3, "normal", True)
+    assert Knobs.of(strength="0.5", count="7", blend="screen", on="off") == Knobs(0.5, 7, "screen", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("strength", 2.01), ("strength", -1), ("strength", "x"), ("strength", float("nan")), ("strength", True),
+        ("strength", None), ("count", 0), ("count", 1.5), ("count", "1.5"), ("count", float("inf")),
+        ("blend", "sreen"), ("blend", 3), ("on", "maybe"), ("on", 2),
+    ],
+)  # fmt: skip
+def test_refuses_at_any_time_and_keeps_the_old_value(name: str, value: Any) -> None:
+    knobs = Knobs()
+    with pytest.raises(ParameterError, match=name):
+        setattr(knobs, name, value)
+    assert knobs == Knobs()
+
+
+def test_unknown_name_tells_the_near_one() -> None:
+    with pytest.raises(ParameterError, match="did you mean 'strength'"):
+        Knobs.of(strenght=1)
+
+
+def test_declaration_is_readable() -> None:
+    declared = Knobs.declared()
+    assert list(declared) == ["strength", "count", "blend", "on"]
+    assert declared["strength"].describe() == "a number from 0 to 2"
+    assert declared["blend"].describe() == "one of normal, screen"

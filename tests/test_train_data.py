@@ -1,0 +1,137 @@
+"""Photos of every kind and state; batches that depend on their generator alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+
+from train import recipe, tasks
+from train.data import Photos, dihedral, downscale, image_files, read_image
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """Good ones of six kinds, and four that are of no use."""
+    rng = np.random.default_rng(0)
+    rgb = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    folder = tmp_path / "mixed"
+    (folder / "below").mkdir(parents=True)
+    Pillow.fromarray(rgb).save(folder / "colour.png")
+    Pillow.fromarray(rgb).save(folder / "below" / "deeper.JPG", quality=95)
+    Pillow.fromarray(rgb[..., 0]).save(folder / "grey.png")
+    Pillow.fromarray(rgb[..., 0].astype(np.uint16) * 257).save(folder / "deep.png")
+    Pillow.fromarray(rgb).convert("P").save(folder / "palette.png")
+    Pillow.fromarray(np.dstack([rgb, np.full((48, 64), 128, np.uint8)])).save(folder / "alpha.png")
+    whole = (folder / "colour.png").read_bytes()
+    (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.jpg").write_text("this is no photo")
+    Pillow.fromarray(rgb[:5, :5]).save(folder / "tiny.png")
+    (folder / "notes.txt").write_text("ignored")
+    return folder
+
+
+def test_good_ones_are_used_and_the_rest_counted(mixed: Path, caplog: pytest.LogCaptureFixture) -> None:
+    photos = Photos(mixed, smallest=32, sizes=(1.0,))
+    assert len(photos.images) == 6
+    assert photos.skipped == 4
+    assert {image.shape for image in photos.images} == {(48, 64, 3)}
+    for name in ("cut.png", "empty.png", "text.jpg"):
+        assert name in caplog.text
+    assert "skipped 4" in caplog.text
+
+
+def test_kinds_are_converted(mixed: Path) -> None:
+    colour = read_image(mixed / "colour.png")
+    for name in ("grey", "deep"):
+        grey = read_image(mixed / f"{name}.png")
+        assert grey.dtype == np.uint8
+        for channel in range(3):
+            assert np.array_equal(grey[..., channel], colour[..., 0])
+    alpha = read_image(mixed / "alpha.png").astype(int)
+    assert np.abs(alpha - (colour * (128 / 255) + 255 * (127 / 255))).max() <= 1.0  # laid on white
+
+
+def test_nothing_to_train_on_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        image_files(tmp_path / "absent")
+    with pytest.raises(FileNotFoundError, match="no image below"):
+        image_files(tmp_path)
+    Pillow.new("RGB", (8, 8)).save(tmp_path / "small.png")
+    with pytest.raises(ValueError, match="all 1 are broken or under 32"):
+        Photos(tmp_path, smallest=32)
+
+
+def test_large_photos_are_picked_more_often(tmp_path: Path) -> None:
+    Pillow.new("RGB", (40, 40)).save(tmp_path / "a.png")
+    Pillow.new("RGB", (120, 40)).save(tmp_path / "b.png")
+    photos = Photos(tmp_path, smallest=40, sizes=(1.0,))
+    rng = np.random.default_rng(0)
+    assert np.mean([photos.pick(rng) for _ in range(4000)]) == pytest.approx(0.75, abs=0.03)
+
+
+def test_the_eight_turns_differ_and_all_hold_the_same_pixels() -> None:
+    patch = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
+    turns = [dihedral(patch, which) for which in range(8)]
+    assert len({turn.tobytes() for turn in turns}) == 8
+    assert all(np.array_equal(np.sort(turn, None), np.sort(patch, None)) for turn in turns)
+
+
+@pytest.mark.parametrize("degradation", ["bicubic", "webcam"])
+@pytest.mark.parametrize("scale", [2, 4])
+def test_a_batch_depends_on_its_generator_alone(mixed: Path, degradation: str, scale: int) -> None:
+    text = f"""
+        task = "super_resolution"
+        network = {{ family = "sr", scale = {scale}, channels = 4, depth = 0, expansion = 0 }}
+        data = {{ patch = {2 if scale == 4 else 8}, degradation = "{degradation}" }}
+        [[phase]]
+        name = "l1"
+        iterations = 1
+        losses = {{ l1 = 1.0 }}
+    """
+    plan = recipe.parse(text)
+    task, other = (tasks.build(plan, mixed, torch.device("cpu")) for _ in range(2))
+    first = task.batch(np.random.default_rng(3), 5)
+    task.batch(np.random.default_rng(4), 5)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        again = other.batch(np.random.default_rng(3), 5)
+    finally:
+        torch.set_num_threads(threads)
+    side = 2 if scale == 4 else 8
+    assert first["low"].shape == (5, 3, side, side)
+    assert first["high"].shape == (5, 3, side * scale, side * scale)
+    for name in ("low", "high"):
+        assert torch.equal(first[name], again[name])
+        assert float(first[name].min()) >= 0.0
+        assert float(first[name].max()) <= 1.0
+
+
+def test_both_halves_of_a_pair_show_the_same_place(tmp_path: Path) -> None:
+    """On a smooth ramp, the small patch is the large one shrunk, whatever was cut, turned and degraded."""
+    rows, columns = np.mgrid[:160, :160]
+    ramp = np.dstack([rows, columns, 160 - columns]).astype(np.uint8) + 40
+    Pillow.fromarray(ramp).save(tmp_path / "ramp.png")
+    for degradation, most in (("bicubic", 0.55), ("webcam", 8.0)):
+        text = f"""
+            task = "super_resolution"
+            network = {{ family = "sr", scale = 2, channels = 4, depth = 0, expansion = 0 }}
+            data = {{ patch = 32, degradation = "{degradation}" }}
+            [[phase]]
+            name = "l1"
+            iterations = 1
+            losses = {{ l1 = 1.0 }}
+        """
+        batch = tasks.build(recipe.parse(text), tmp_path, torch.device("cpu")).batch(np.random.default_rng(0), 40)
+        shrunk = torch.nn.functional.avg_pool2d(batch["high"], 2)
+        places = (batch["low"] - shrunk).mean((2, 3)).abs() * 255  # a shift of one pixel would be two levels
+        assert float(places.max()) < most
+        assert float(places.mean()) < 1.0
+
+
+def test_downscale_keeps_a_flat_colour() -> None:
+    flat = np.full((12, 20, 3), (7, 99, 250), np.uint8)
+    assert np.array_equal(downscale(flat, 4), flat[:3, :5])

@@ -1,0 +1,102 @@
+"""Each loss against values computed by hand."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from train import losses
+
+REAL, FAKE = torch.tensor([[2.0, -1.0]]), torch.tensor([[0.5, -0.5]])
+
+
+def softplus(x: float) -> float:
+    return math.log1p(math.exp(x))
+
+
+def test_pixel_losses() -> None:
+    a, b = torch.tensor([0.0, 0.5]), torch.tensor([0.25, 1.0])
+    assert losses.l1(a, b).item() == pytest.approx(0.375)
+    assert losses.mse(a, b).item() == pytest.approx((0.0625 + 0.25) / 2)
+    colours = torch.eye(3).view(3, 3, 1, 1)  # red, green, blue
+    assert losses.luma(colours).flatten().tolist() == pytest.approx([0.299, 0.587, 0.114])
+
+
+def test_nonsaturating() -> None:
+    expected = (softplus(-2.0) + softplus(1.0)) / 2 + (softplus(0.5) + softplus(-0.5)) / 2
+    assert losses.nonsaturating_discriminator(REAL, FAKE).item() == pytest.approx(expected)
+    expected = (softplus(-0.5) + softplus(0.5)) / 2
+    assert losses.nonsaturating_generator(REAL, FAKE).item() == pytest.approx(expected)
+
+
+def test_hinge() -> None:
+    assert losses.hinge_discriminator(REAL, FAKE).item() == pytest.approx((0.0 + 2.0) / 2 + (1.5 + 0.5) / 2)
+    assert losses.hinge_generator(REAL, FAKE).item() == pytest.approx(0.0)
+
+
+def test_relativistic_average() -> None:
+    real, fake = 0.5, 0.0  # means
+    expected = (softplus(-(2.0 - fake)) + softplus(-(-1.0 - fake))) / 4
+    expected += (softplus(0.5 - real) + softplus(-0.5 - real)) / 4
+    assert losses.relativistic_discriminator(REAL, FAKE).item() == pytest.approx(expected)
+    assert losses.relativistic_generator(REAL, FAKE).item() == pytest.approx(
+        losses.relativistic_discriminator(FAKE, REAL).item()
+    )
+
+
+def test_relativistic_pairs() -> None:
+    assert losses.paired_discriminator(REAL, FAKE).item() == pytest.approx((softplus(-1.5) + softplus(0.5)) / 2)
+    assert losses.paired_generator(REAL, FAKE).item() == pytest.approx((softplus(1.5) + softplus(-0.5)) / 2)
+
+
+@pytest.mark.parametrize("name", sorted(losses.ADVERSARIAL))
+def test_players_pull_against_each_other(name: str) -> None:
+    game = losses.ADVERSARIAL[name]
+    real, fake = (torch.zeros(3, requires_grad=True) for _ in range(2))
+    up_real, up_fake = torch.autograd.grad(game.discriminator(real, fake), (real, fake))
+    assert (up_real < 0).all()  # the discriminator gains where real logits rise
+    assert (up_fake > 0).all()  # and fake ones fall
+    (pull,) = torch.autograd.grad(game.generator(real.detach(), fake), fake)
+    assert (pull < 0).all()  # the generator gains where fake ones rise
+
+
+def test_r1_of_a_linear_judge() -> None:
+    images = torch.rand(5, 3, 4, 4, requires_grad=True)
+    weights = torch.arange(48.0).view(1, 3, 4, 4)
+    logits = (images * weights).sum((1, 2, 3))
+    assert losses.r1(logits, images).item() == pytest.approx(float((weights**2).sum()))
+
+
+def test_r1_can_be_trained_through() -> None:
+    judge = torch.nn.Conv2d(3, 1, 3)
+    images = torch.rand(2, 3, 6, 6, requires_grad=True)
+    losses.r1(torch.nn.functional.softplus(judge(images)), images).backward()  # type: ignore[no-untyped-call]
+    assert judge.weight.grad is not None
+    assert judge.weight.grad.abs().sum() > 0
+
+
+def test_feature_losses_weigh_layers_alike() -> None:
+    real = [torch.full((1, 2, 2, 2), 1.0), torch.full((1, 2, 1, 1), 100.0)]
+    fake = [torch.full((1, 2, 2, 2), 1.5), torch.full((1, 2, 1, 1), 150.0)]
+    for loss in (losses.feature_matching, losses.perceptual):
+        assert loss(real, fake).item() == pytest.approx(0.5, rel=1e-4)
+        assert loss(real, real).item() == 0.0
+
+
+def test_only_the_generated_side_of_a_feature_loss_learns() -> None:
+    real, fake = (torch.rand(1, 2, 2, 2, requires_grad=True) for _ in range(2))
+    losses.feature_matching([real], [fake]).backward()  # type: ignore[no-untyped-call]
+    assert real.grad is None
+    assert fake.grad is not None
+
+
+def test_distance_is_one_of_directions() -> None:
+    def place(*channels: float) -> Tensor:
+        return torch.tensor(channels).view(1, -1, 1, 1)
+
+    assert losses.perceptual_distance([place(1, 0)], [place(5, 0)]).item() == pytest.approx(0.0)
+    assert losses.perceptual_distance([place(1, 0)], [place(0, 3)]).item() == pytest.approx(2.0)
+    assert losses.perceptual_distance([place(1, 0)], [place(-2, 0)]).item() == pytest.approx(4.0)
+    assert losses.perceptual_distance([place(1, 0), place(1, 1)], [place(0, 3), place(2, 2)]).item() == pytest.approx(1)
+    assert losses.perceptual_distance([torch.ones(3, 2, 4, 4)], [torch.ones(3, 2, 4, 4)]).shape == (3,)

@@ -1,0 +1,130 @@
+"""Networks: shapes, gradients, and that what is collapsed does the same."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from train import losses, networks
+from train.networks import squeezenet
+from train.networks.discriminators import PatchDiscriminator, UNetDiscriminator
+from train.networks.sr import CollapsibleConv, SuperResolution
+
+
+@pytest.mark.parametrize(("cin", "cout"), [(3, 5), (4, 4)])
+def test_a_collapsed_kernel_does_what_its_branches_do(cin: int, cout: int) -> None:
+    layer = CollapsibleConv(cin, cout, expansion=7)
+    assert layer.wide is not None
+    assert layer.narrow is not None
+    x = torch.rand(2, cin, 9, 8)
+    branches = F.conv2d(F.conv2d(x, layer.wide, padding=1), layer.narrow)
+    branches = branches + F.conv2d(x, layer.direct, layer.bias, padding=1)
+    if cin == cout:
+        branches = branches + x
+    torch.testing.assert_close(layer(x), branches, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+def test_the_exported_stack_is_the_network(scale: int) -> None:
+    network = SuperResolution(scale=scale, channels=6, depth=2, expansion=9)
+    x = torch.rand(1, 3, 7, 5)
+    y = x
+    stack = network.convolutions()
+    for index, (kernel, bias) in enumerate(stack):
+        y = F.conv2d(y, kernel, bias, padding=1)
+        y = F.relu(y) if index + 1 < len(stack) else y
+    y = F.pixel_shuffle(y + x.repeat_interleave(scale * scale, dim=1), scale)
+    torch.testing.assert_close(network(x), y, atol=1e-5, rtol=1e-5)
+    assert y.shape == (1, 3, 7 * scale, 5 * scale)
+
+
+def test_pixels_beyond_the_receptive_field_do_not_matter() -> None:
+    network = SuperResolution(scale=2, channels=4, depth=2)
+    x = torch.rand(1, 3, 21, 21, requires_grad=True)
+    (slope,) = torch.autograd.grad(network(x)[0, :, 20, 20].sum(), x)
+    rows = torch.nonzero(slope.abs().sum((0, 1, 3))).flatten()
+    assert rows.min() >= 10 - network.receptive_field
+    assert rows.max() <= 10 + network.receptive_field
+
+
+@pytest.mark.parametrize("kind", ["unet", "patch"])
+@pytest.mark.parametrize("unshuffle", [2, 4])
+def test_a_discriminator_judges_every_place_and_learns(kind: str, unshuffle: int) -> None:
+    judge = networks.build("discriminators", kind=kind, channels=4, unshuffle=unshuffle)
+    images = torch.rand(2, 3, 32, 48, requires_grad=True)
+    logits, activations = judge(images)
+    assert logits.dtype == torch.float32
+    assert logits.shape[:2] == (2, 1)
+    if kind == "unet":
+        assert logits.shape[2:] == (32 // unshuffle, 48 // unshuffle)
+    assert len(activations) >= 3
+    (logits.mean() + losses.r1(logits, images)).backward()
+    for name, parameter in judge.named_parameters():
+        if "bias" not in name:
+            assert parameter.grad is not None, name
+            assert parameter.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize("judge", [UNetDiscriminator(channels=4), PatchDiscriminator(channels=4)])
+def test_spectral_norms_move_in_training_and_rest_in_evaluation(judge: nn.Module) -> None:
+    images = torch.rand(2, 3, 16, 16)
+    for _ in range(40):
+        judge(images)
+    for module in judge.modules():
+        if isinstance(module, nn.Conv2d):
+            largest = float(torch.linalg.matrix_norm(module.weight.detach().flatten(1), ord=2))
+            assert largest == pytest.approx(1.0, abs=0.05)
+    before = {name: value.clone() for name, value in judge.state_dict().items()}
+    judge.eval()
+    judge(images)
+    assert all(torch.equal(value, before[name]) for name, value in judge.state_dict().items())
+    judge.train()
+    other = type(judge)(channels=4)
+    other.load_state_dict(before)
+    assert torch.equal(judge(images)[0], other(images)[0])  # the vectors came along
+
+
+def test_sides_that_do_not_fit_are_named() -> None:
+    with pytest.raises(ValueError, match=r"multiples of 8, not \(12, 16\)"):
+        UNetDiscriminator(channels=4)(torch.rand(1, 3, 12, 16))
+
+
+def test_build_names_what_it_does_not_know() -> None:
+    with pytest.raises(ValueError, match="no network family 'nothing'"):
+        networks.build("nothing")
+    with pytest.raises(ValueError, match="refuses its options"):
+        networks.build("sr", scale=2, colour=1)
+    with pytest.raises(ValueError, match="must be positive"):
+        networks.build("sr", scale=0)
+    with pytest.raises(ValueError, match="'mask' must be unet or patch"):
+        networks.build("discriminators", kind="mask")
+
+
+def test_squeezenet_taps_and_weights() -> None:
+    eye = squeezenet.SqueezeNet()
+    seen = eye(torch.rand(2, 3, 64, 64))
+    assert [x.shape[1] for x in seen] == [64, 128, 256, 384, 384, 512, 512]
+    assert [x.shape[2] for x in seen] == [31, 15, 7, 3, 3, 3, 3]  # ceil_mode pools
+    assert not any(parameter.requires_grad for parameter in eye.parameters())
+    assert Path(squeezenet.WEIGHTS).stat().st_size < 3_000_000
+    shallow = squeezenet.SqueezeNet((0, 4))
+    assert len(shallow.state_dict()) < len(eye.state_dict())
+    smallest = eye(torch.rand(1, 3, 17, 17))
+    assert smallest[-1].shape[2:] == (1, 1)
+
+
+def test_squeezenet_tells_an_image_from_a_worse_one() -> None:
+    """Distances grow with blur, as they must if weights and input convention belong together."""
+    eye = squeezenet.SqueezeNet()
+    rng = np.random.default_rng(0)
+    image = F.interpolate(torch.from_numpy(rng.random((1, 3, 16, 16), dtype=np.float32)), scale_factor=4)
+    distances = []
+    for size in (1, 3, 5, 9):
+        blurred = F.avg_pool2d(F.pad(image, (size // 2,) * 4, mode="reflect"), size, 1)
+        distances.append(float(losses.perceptual_distance(eye(image), eye(blurred))))
+    assert distances[0] == 0.0
+    assert distances == sorted(distances)
+    assert distances[-1] > 0.1
