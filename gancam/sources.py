@@ -164,7 +164,7 @@ class VideoFile(_Closing):
                     for packet in container.demux(stream):
                         if packet.pts is not None:
                             self._ticks.append(packet.pts)
-                except av.FFmpegError:  # a damaged end; what came before counts
+                except (av.FFmpegError, IndexError):  # a damaged end; what came before counts
                     pass
                 self._ticks.sort()
 

@@ -79,6 +79,8 @@ class Soundtrack:
             return
         try:
             yield from cast(Iterator[AudioPacket], self._input.demux(streams))
+        except IndexError:
+            pass  # PyAV, at the end of a file in which streams appeared after its beginning
         except av.FFmpegError as error:
             self.notes.append(f"the audio ends early: its file is damaged ({cause(error)})")
 
