@@ -50,7 +50,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with av.open(str(CITY)) as source, av.open(str(path), "w") as target:
         streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
         for packet in source.demux():
-            if packet.dts is not None and float(packet.pts * packet.time_base) < 0.66:
+            if packet.pts is not None and float(packet.pts * packet.time_base) < 0.66:
                 packet.stream = streams[packet.stream.index]
                 target.mux(packet)
     return path

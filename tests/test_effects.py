@@ -10,6 +10,7 @@ import gancam
 from gancam import effects
 from gancam.card import ModelCard
 from gancam.errors import ImageError, InputError, ModelError, NotFound, ParameterError
+from gancam.model import variants
 from gancam.params import Params
 from gancam.tiles import tiled
 from tests.small import network, save, still, write_models
@@ -52,7 +53,7 @@ def test_every_bundled_model_tells_all_of_itself(name: str) -> None:
     assert card.quality
     assert card.parity
     assert (Path(__file__).parent.parent / "train" / "recipes" / f"{card.recipe}.toml").is_file()
-    for file in effects.variants(effects.find(name)).values():
+    for file in variants(effects.find(name)).values():
         assert file.stat().st_size < 2_000_000
 
 
@@ -75,9 +76,9 @@ def test_strength_goes_from_bicubic_to_the_network(path: Path) -> None:
     image = still("lake")
     effect = gancam.load(path, strength=0)
     plain = effect(image)
-    effect.params.strength = 1.0  # type: ignore[attr-defined]
+    effect.params.strength = 1.0
     sharp = effect(image)
-    effect.params.strength = 0.5  # type: ignore[attr-defined]
+    effect.params.strength = 0.5
     between = effect(image).astype(int)
     assert np.abs(between * 2 - plain - sharp.astype(int)).max() <= 1
     assert not np.array_equal(plain, sharp)

@@ -123,8 +123,11 @@ def test_the_step_of_8_bits_is_no_worse_than_the_plain_one() -> None:
     rng = np.random.default_rng(0)
     values = np.abs(rng.normal(size=(4, 5000))).astype(np.float32)
     values[0, 0] = 40.0  # one outlier
-    error = lambda step: float(np.mean((np.clip(np.round(values / step), 0, 255) * step - values) ** 2))
-    assert error(super_resolution.step(values)) < error(values.max() / 255)
+
+    def error(step: float) -> float:
+        return float(np.mean((np.clip(np.round(values / step), 0, 255) * step - values) ** 2))
+
+    assert error(super_resolution.step(values)) < error(float(values.max()) / 255)
     assert super_resolution.step(np.zeros((2, 5), np.float32)) > 0
 
 

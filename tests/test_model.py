@@ -76,9 +76,8 @@ def test_threads_may_share_it(path: Path) -> None:
     wrong: list[int] = []
 
     def work(index: int) -> None:
-        for _ in range(10):
-            if not np.array_equal(model(images[index])[0], truths[index]):
-                wrong.append(index)
+        same = all(np.array_equal(model(images[index])[0], truths[index]) for _ in range(10))
+        wrong.extend([] if same else [index])
 
     workers = [threading.Thread(target=work, args=(index,)) for index in range(3)]
     for worker in workers:
@@ -185,9 +184,8 @@ def test_options_that_cannot_be_met(path: Path) -> None:
 
 
 def test_cuda_by_name_never_falls_back_silently(path: Path) -> None:
-    try:
-        model = Model(path, device="cuda")
-    except DeviceError as error:
-        assert "cuda" in str(error)
-    else:
-        assert model.device == "cuda"
+    if Model(path, precision="fp32").device == "cuda":
+        assert Model(path, device="cuda").device == "cuda"
+        return
+    with pytest.raises(DeviceError, match="cuda"):
+        Model(path, device="cuda")

@@ -44,7 +44,7 @@ name = "adversarial"
 iterations = 10
 lr = 1e-3
 lr_discriminator = 2e-3
-losses = { l1 = 1.0, distance = 0.1, perceptual = 0.1, adversarial = 0.1, feature_matching = 0.1 }
+losses = { l1 = 1.0, distance = 0.1, perceptual = 0.1, adversarial = 0.1, feature_matching = 0.1, plane = 0.1 }
 [discriminator]
 family = "discriminators"
 kind = "unet"

@@ -43,6 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 2
+    finally:
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
     return 0
 
 

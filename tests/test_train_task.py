@@ -1,0 +1,122 @@
+"""The super-resolution task's terms: what is learned, by whom, from what."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+
+from train import recipe, tasks
+from train.networks.sr import SuperResolution
+from train.tasks.super_resolution import TERMS, SuperResolutionTask
+
+PLAN = """
+task = "super_resolution"
+[network]
+family = "sr"
+scale = 2
+channels = 4
+depth = 1
+expansion = 4
+[discriminator]
+family = "discriminators"
+kind = "patch"
+channels = 4
+loss = "hinge"
+[data]
+degradation = "webcam"
+patch = 16
+[[phase]]
+name = "all"
+iterations = 1
+losses = { adversarial = 1.0 }
+"""
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> SuperResolutionTask:
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 70, 3), dtype=np.uint8)
+    Pillow.fromarray(pixels).resize((140, 120)).save(tmp_path / "photo.png")
+    torch.manual_seed(0)
+    built = tasks.build(recipe.parse(PLAN), tmp_path, torch.device("cpu"))
+    assert isinstance(built, SuperResolutionTask)
+    return built
+
+
+def test_every_term_teaches_the_generator_and_it_alone(task: SuperResolutionTask) -> None:
+    batch = task.batch(np.random.default_rng(0), 2)
+    judge = task.discriminator
+    assert judge is not None
+    before = {name: value.clone() for name, value in judge.state_dict().items()}
+    for name in TERMS:
+        task.generator.zero_grad()
+        loss = task.generator_losses(batch, task.generate(batch), {name: 2.0})
+        assert loss.terms.keys() == {name}
+        assert loss.total.item() == pytest.approx(2.0 * loss.terms[name].item())
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        slopes = [p.grad for p in task.generator.parameters() if p.grad is not None]
+        assert sum(float(slope.abs().sum()) for slope in slopes) > 0, name
+        assert all(p.grad is None for p in judge.parameters()), name
+    assert judge.training
+    assert all(p.requires_grad for p in judge.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in judge.state_dict().items())
+
+
+def test_the_discriminator_learns_from_a_fake_that_it_does_not_teach(task: SuperResolutionTask) -> None:
+    batch = task.batch(np.random.default_rng(0), 2)
+    judge = task.discriminator
+    assert judge is not None
+    loss = task.discriminator_losses(batch, task.generate(batch).detach(), {})
+    loss.total.backward()  # type: ignore[no-untyped-call]
+    assert all(p.grad is None for p in task.generator.parameters())
+    assert any(p.grad is not None for p in judge.parameters())
+    assert not batch["high"].requires_grad
+
+
+def test_a_judge_learns_to_tell_the_two_apart(task: SuperResolutionTask) -> None:
+    judge = task.discriminator
+    assert judge is not None
+    optimiser = torch.optim.Adam(judge.parameters(), lr=1e-2)
+    for iteration in range(40):
+        batch = task.batch(np.random.default_rng(iteration), 4)
+        loss = task.discriminator_losses(batch, task.generate(batch).detach(), {})
+        optimiser.zero_grad()
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    assert loss.terms["real"] > loss.terms["fake"]
+    assert float(loss.terms["discriminator"].detach()) < 1.9  # 2 is what a judge that knows nothing loses
+
+
+def test_a_plane_stays_a_plane(task: SuperResolutionTask) -> None:
+    """Bilinear upscaling, which is right on a plane, loses what rounding and noise cost; a mesh loses more."""
+
+    class Bilinear(torch.nn.Module):
+        receptive_field = 2
+
+        def __init__(self, mesh: float) -> None:
+            super().__init__()
+            self.mesh = mesh
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = torch.nn.functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            y[:, :, ::2, ::2] += self.mesh
+            return y
+
+    torch.manual_seed(0)
+    task.generator = Bilinear(0.0)
+    right = float(task.generator_losses({"high": torch.zeros(1)}, torch.zeros(1), {"plane": 1.0}).total)
+    torch.manual_seed(0)
+    task.generator = Bilinear(0.05)
+    meshed = float(task.generator_losses({"high": torch.zeros(1)}, torch.zeros(1), {"plane": 1.0}).total)
+    assert right < 1.0 / 255
+    assert meshed == pytest.approx(right + 0.05 / 4, abs=0.003)
+
+
+def test_the_sheet_is_the_same_each_time(task: SuperResolutionTask) -> None:
+    sheet = task.preview(task.generator)
+    assert sheet.shape == (6 * 32, 3 * 32, 3)
+    assert np.array_equal(sheet, task.preview(task.generator))
+    other = task.preview(SuperResolution(scale=2, channels=4, depth=1, expansion=4))
+    assert np.array_equal(sheet[:, 64:], other[:, 64:])  # the truth stays
+    assert not np.array_equal(sheet[:, 32:64], other[:, 32:64])
