@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NoReturn
@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 import gancam
 from gancam import effects as effects_room
@@ -143,6 +144,40 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="A list of objec
         figures = ", ".join(f"{key} {value:g}" for key, value in entry["quality"].items())
         table.add_row(entry["name"], entry["effect"], f"x{entry['scale']}", entry["summary"], figures, entry["licence"])
     Console(highlight=False).print(table)
+
+
+@app.command()
+def doctor(
+    device: Annotated[str | None, typer.Option(help="Exit with 0 only if this works: auto, cpu or cuda.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The findings as one object on stdout.")] = False,
+) -> None:
+    """What will run where, proved by running it, and what to do about what won't."""
+    from gancam.doctor import Finding, examine, works  # nobody else should pay for it
+
+    if device not in (None, "auto", "cpu", "cuda"):
+        raise InputError(f"device {device!r} must be auto, cpu or cuda")
+    findings: list[Finding] = []
+    with errors.status("looking at this machine ...") if errors.is_terminal and not as_json else nullcontext():
+        findings.extend(examine())
+    failure = None
+    try:
+        works(device or "cpu", findings)
+    except GancamError as error:
+        failure = error
+    if as_json:
+        entries = [finding.to_dict() for finding in findings]
+        print(json.dumps({"device": device, "works": failure is None, "findings": entries}, indent=2))
+    else:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        colours = {"ok": "green", "warning": "yellow", "problem": "bold red", "absent": "dim"}
+        for finding in findings:
+            said = Text(finding.seen, overflow="fold")
+            if finding.cure:
+                said.append(f"\ndo: {finding.cure}", "bold" if finding.verdict in ("warning", "problem") else "dim")
+            table.add_row(Text(finding.verdict, colours[finding.verdict]), finding.name, said)
+        Console(highlight=False).print(table)
+    if failure is not None:
+        raise failure
 
 
 def _load(specs: Sequence[str], device: str, precision: str, threads: int | None) -> list[Effect]:

@@ -56,7 +56,14 @@ class ModelError(GancamError, ValueError):
 
 
 class DeviceError(GancamError, RuntimeError):
-    """The asked-for device cannot do the work."""
+    """The asked-for device cannot do the work: `why`, and what would do (`cure`), a command where there is one."""
+
+    def __init__(self, device: str, why: str, cure: str) -> None:
+        super().__init__(device, why, cure)
+        self.device, self.why, self.cure = device, why, cure
+
+    def __str__(self) -> str:
+        return f"device {self.device!r}: {self.why}; {self.cure}"
 
 
 class MissingExtra(GancamError, ImportError):

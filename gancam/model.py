@@ -1,9 +1,6 @@
 """An .onnx file as a callable: device, precision and layout chosen here and hidden from everybody else."""
 
-import ctypes
 import logging
-import os
-import sys
 import threading
 from functools import lru_cache
 from pathlib import Path
@@ -11,15 +8,14 @@ from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
+from gancam import devices
 from gancam.card import ModelCard, Precision
-from gancam.errors import DeviceError, ImageError, ModelError, NotFound, ParameterError, near
+from gancam.errors import DeviceError, GancamError, ImageError, ModelError, NotFound, ParameterError, near
 
 Device = Literal["auto", "cpu", "cuda"]
 log = logging.getLogger(__name__)
-_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 LEAST_PSNR = 35.0  # dB of a variant against fp32, on noise
 _PREFERRED = {"cpu": ("int8", "fp32"), "cuda": ("fp16", "fp32")}
 
@@ -40,7 +36,7 @@ def variants(path: Path) -> dict[str, Path]:
 def read_card(path: Path) -> ModelCard:
     """The card of one file, at the cost of reading it but of optimising nothing. Raises as `Model` does."""
     return ModelCard.from_metadata(
-        _session(path, "cpu", 1, optimise=False).get_modelmeta().custom_metadata_map, str(path)
+        devices.session(path, "cpu", 1, optimise=False).get_modelmeta().custom_metadata_map, str(path)
     )
 
 
@@ -74,18 +70,21 @@ class Model:
             raise ParameterError(f"{path} has no {precision!r} variant{near(precision, files)}")
         if threads is not None and threads < 1:
             raise ParameterError(f"threads {threads} must be 1 or more")
-        threads = threads or _usable_cores()
-        devices = [device] if device != "auto" else (["cuda", "cpu"] if _cuda_is_likely() else ["cpu"])
-        for self.device in devices:
+        threads = threads or devices.usable_cores()
+        wanted = [device] if device != "auto" else (["cuda", "cpu"] if devices.cuda_is_likely() else ["cpu"])
+        for self.device in wanted:
             self.precision = precision if precision != "auto" else _choose(self.device, files)
             self.path = files[self.precision]
             try:
-                self._session = _session(self.path, self.device, threads)
+                self._open(threads)
                 break
             except DeviceError as error:
-                if self.device == devices[-1]:
+                if self.device == wanted[-1]:
                     raise
                 log.warning("%s; running on the CPU instead", error)
+
+    def _open(self, threads: int) -> None:
+        self._session = devices.session(self.path, self.device, threads)
         self.card = ModelCard.from_metadata(self._session.get_modelmeta().custom_metadata_map, str(self.path))
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
@@ -103,25 +102,27 @@ class Model:
             raise ModelError(f"{self.path}: its card says {self.card.layout}, but it takes {takes[0].shape}")
         side = self.card.multiple * -(-max(self.card.minimum, 4) // self.card.multiple)
         height, width = side, side + self.card.multiple
-        try:
-            self(np.zeros((1, height, width, 3), np.uint8))
-        except ModelError:
-            raise
-        except Exception as error:
-            raise ModelError(f"{self.path} cannot run: {_first_line(error)}") from error
+        self(np.zeros((1, height, width, 3), np.uint8))
 
     def __call__(self, *arrays: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
         """BGR images ``(n, h, w, 3)`` uint8 -> one array ``(n, h * scale, w * scale, 3)`` uint8 BGR, newly made.
 
-        Raises ``ImageError`` for a shape or dtype the model does not take, ``ModelError`` when the graph's output is
-        not what its card says.
+        Raises ``ImageError`` for a shape or dtype the model does not take, ``ModelError`` when the graph cannot run or
+        its output is not what its card says, ``DeviceError`` when CUDA gives up (its memory is full, say).
         """
         (images,) = arrays
         self._check_images(images)
         with self._lock:
-            if self.card.layout == "blocks":
-                return (self._run_blocks(images),)
-            (result,) = self._session.run([self._output], {self._input: images})
+            try:
+                if self.card.layout == "blocks":
+                    return (self._run_blocks(images),)
+                (result,) = self._session.run([self._output], {self._input: images})
+            except (GancamError, MemoryError):
+                raise
+            except Exception as error:
+                if self.device != "cpu":
+                    raise devices.explain(self.device, error) from error
+                raise ModelError(f"{self.path} cannot run: {devices.first_line(error)}") from error
             self._expect(result, (len(images), *self._scaled(images), 3))
             return (result,)
 
@@ -155,7 +156,7 @@ class Model:
 class _Blocks:
     """Buffers of one image size around a graph of layout ``blocks``, bound once, so that a call allocates nothing."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, shape: tuple[int, int], scale: int, where: str) -> None:
+    def __init__(self, session: Any, shape: tuple[int, int], scale: int, where: str) -> None:
         self.shape = shape
         self._session = session
         self._scale = scale
@@ -211,54 +212,3 @@ def _exact(int8: Path, fp32: Path) -> bool:
         return True
     log.warning("%s: this CPU's 8-bit kernels are not exact; running in fp32", int8.name)
     return False
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _cuda_is_likely() -> bool:
-    """Whether this ONNX Runtime has CUDA and a driver is there: asking a machine without one prints errors."""
-    if _PROVIDERS["cuda"] not in onnxruntime.get_available_providers():
-        return False
-    try:
-        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return False
-    return True
-
-
-def _session(path: Path, device: str, threads: int, *, optimise: bool = True) -> onnxruntime.InferenceSession:
-    if not path.is_file():
-        raise NotFound(f"no model file {path}")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 4  # its errors come as exceptions; the rest is chatter on stderr
-    if not optimise:
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    provider = _PROVIDERS[device]
-    if provider not in onnxruntime.get_available_providers():
-        raise DeviceError(f"device {device!r}: this ONNX Runtime has no {provider}: pip install onnxruntime-gpu")
-    providers: list[Any] = [_PROVIDERS["cpu"]]
-    if device == "cuda":
-        if not _cuda_is_likely():
-            raise DeviceError("device 'cuda': no NVIDIA driver found (libcuda cannot be loaded)")
-        onnxruntime.preload_dlls()
-        providers.insert(0, (provider, {"cudnn_conv_algo_search": "HEURISTIC"}))
-    try:
-        session = onnxruntime.InferenceSession(path, options, providers=providers)
-    except Exception as error:
-        if device == "cuda":
-            raise DeviceError(f"device 'cuda' cannot run {path.name}: {_first_line(error)}") from error
-        raise ModelError(f"{path} is damaged or no ONNX model: {_first_line(error)}") from error
-    if session.get_providers()[0] != provider:
-        raise DeviceError(f"device {device!r}: ONNX Runtime fell back to {session.get_providers()[0]} for {path.name}")
-    return session
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:200]

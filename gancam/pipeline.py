@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from gancam.frame import Frame, Image
@@ -75,12 +76,13 @@ def run(
     """Take every frame of `source` through `effects` in the order given into every sink; close everything; report.
 
     Ends when the source ends or a sink is closed by its user. Source and sinks are closed exactly once each, in order,
-    whatever happens: on any exception (``KeyboardInterrupt`` too) the sinks are told that they were interrupted, so
-    that files are finished and play, and the exception goes on to the caller. Give a `report` to have the figures then
-    too: it is filled in place.
+    whatever happens: on any exception (``KeyboardInterrupt`` too) the sinks are told that frames are missing, so that
+    files are finished with what came and play, and the exception goes on to the caller. What then fails in closing is
+    told in the report's notes. Give a `report` to have it after an exception: it is filled in place.
     """
     report = report if report is not None else Report()
     report.promised = source.frames
+    whole = False
     names = _names([*effects, *sinks])
     clock, began, began_cpu = time.perf_counter, time.perf_counter(), time.process_time()
     report.waits = dict.fromkeys(["source", *names, "close"], 0.0)
@@ -105,36 +107,36 @@ def run(
                 progress(frame.index, source.frames)
             if any(sink.closed for sink in sinks):
                 break
-            mark = now
+            mark = clock()
+        else:
+            whole = True
     except BaseException:
         report.interrupted = True
         raise
     finally:
         mark = clock()
-        try:
-            _close_all(source, sinks, report.interrupted)
-        finally:
-            report.seconds = clock() - began
-            report.cpu_seconds = time.process_time() - began_cpu
-            waits["close"] = clock() - mark
-            _gather(report, source, dict(zip(names[len(effects) :], sinks, strict=True)))
+        errors = _close_all(source, sinks, interrupted=not whole)
+        waits["close"] = clock() - mark
+        report.seconds = clock() - began
+        report.cpu_seconds = time.process_time() - began_cpu
+        _gather(report, source, dict(zip(names[len(effects) :], sinks, strict=True)))
+        report.notes += [f"while closing: {error}" for error in errors]
+        if errors and not report.interrupted:
+            raise errors[0]
     return report
 
 
-def _close_all(source: Source, sinks: Sequence[Sink], interrupted: bool) -> None:
-    """Close each once, in order, even if others fail; then raise the first error."""
+def _close_all(source: Source, sinks: Sequence[Sink], *, interrupted: bool) -> list[BaseException]:
+    """Close each once, in order, even if others fail; what failed."""
     errors: list[BaseException] = []
     closings: list[Callable[[], None]] = [source.close]
-    closings += [lambda sink=sink: sink.close(interrupted=interrupted) for sink in sinks]  # type: ignore[misc]
+    closings += [partial(sink.close, interrupted=interrupted) for sink in sinks]
     for close in closings:
         try:
             close()
-        except BaseException as error:
+        except BaseException as error:  # even Ctrl-C: the others are closed before it goes on
             errors.append(error)
-    if errors:
-        for other in errors[1:]:
-            errors[0].add_note(f"then, while closing: {other}")
-        raise errors[0]
+    return errors
 
 
 def _gather(report: Report, source: Source, sinks: dict[str, Sink]) -> None:

@@ -3,6 +3,7 @@
 A source is iterated once, by one thread. Dropping frames is a source's own nature: those here drop none.
 """
 
+import math
 import os
 import queue
 import threading
@@ -10,6 +11,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +20,7 @@ from typing import Protocol, Self
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
 
 from gancam.errors import InputError, NotFound, SourceError
 from gancam.footage import Footage, cause, decoded_colour
@@ -82,6 +85,8 @@ class _Closing:
 class VideoFile(_Closing):
     """Every frame of a video file, captured by OpenCV, decoded ahead by a hidden thread.
 
+    What OpenCV's FFmpeg cannot decode (AV1 in the wheels of 2025-26) goes through PyAV's, with the same result.
+
     `path` names a local file that FFmpeg can read. Rotation tags are applied: ``size`` and the images are as displayed.
 
     ``Frame.time`` is the presentation time in seconds on the file's own clock, exact to float precision, so variable
@@ -92,8 +97,9 @@ class VideoFile(_Closing):
     ``frames`` is the container's own count where it has one, otherwise its duration times the rate. When clearly fewer
     come, ``notes`` says so after the last.
 
-    Raises ``NotFound`` for a missing file, ``SourceError`` for what is not a video, is damaged beyond its first frame,
-    or, while iterating, changes its picture size.
+    Where a stream changes its picture size, OpenCV scales what follows to the first.
+
+    Raises ``NotFound`` for a missing file, ``SourceError`` for what is not a video or gives not even one frame.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -104,16 +110,15 @@ class VideoFile(_Closing):
         self._closed = self._ended = False
         self._busy = 0.0
         self.notes: list[str] = []
-        if not os.path.lexists(self._path):
+        if not self._path.exists():
             raise NotFound(f"{path}: no such file")
         if not self._path.is_file():
-            raise SourceError(
-                f"{path}: {'a folder' if self._path.is_dir() else 'not a regular file'}, not a video file"
-            )
+            kind = "a folder" if self._path.is_dir() else "not a regular file"
+            raise SourceError(f"{path}: {kind}, not a video file")
         if self._path.stat().st_size == 0:
             raise SourceError(f"{path}: the file is empty")
         self._probe()
-        self._capture, self._first = self._open()
+        self._decoder, self._first = self._open()
 
     def _probe(self) -> None:
         """Read what the container says about its video, without decoding."""
@@ -134,7 +139,7 @@ class VideoFile(_Closing):
             if _TEXT_ART & set(names) or "tty" in formats:
                 raise SourceError(f"{self._path}: text, not a video")
             if any(name.endswith("_pipe") for name in formats) or "image2" in formats:
-                raise SourceError(f"{self._path}: a still image; open it with gancam.sources.Still")
+                raise SourceError(f"{self._path}: a still image, not a video (in Python: gancam.sources.Still)")
             stream = videos[0]
             if stream.codec_context is None or not stream.codec_context.name:
                 raise SourceError(f"{self._path}: its video codec is not known to this build of FFmpeg")
@@ -142,6 +147,7 @@ class VideoFile(_Closing):
             self._fps = float(rate) if rate and 0 < rate <= 1000 else 25.0
             self._time_base = Fraction(stream.time_base or Fraction(1, 90000))
             self._start = stream.start_time or 0
+            self._stream_index = stream.index
             origin = Fraction(0)
             if formats & _CLOCK_STARTS_ANYWHERE and container.start_time:
                 origin = Fraction(container.start_time, av.time_base)
@@ -158,39 +164,26 @@ class VideoFile(_Closing):
                 aspect=aspect if aspect > 0 else Fraction(1),
                 colour=decoded_colour(stream),
             )
-            self._ticks: list[int] = []
-            if self._time_base < Fraction(1, 1_000_000):
-                try:
-                    for packet in container.demux(stream):
-                        if packet.pts is not None:
-                            self._ticks.append(packet.pts)
-                except (av.FFmpegError, IndexError):  # a damaged end; what came before counts
-                    pass
-                self._ticks.sort()
+            self._ticks = _packet_ticks(container, stream) if self._time_base < Fraction(1, 1_000_000) else []
 
-    def _open(self) -> tuple[cv2.VideoCapture, Image]:
-        """Open the capture and decode the first frame, so that an open source is known to have one."""
-        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-        try:
-            capture = cv2.VideoCapture(os.path.abspath(self._path), cv2.CAP_FFMPEG)
-            began = time.perf_counter()
-            ok, image = capture.read() if capture.isOpened() else (False, None)
-            self._busy += time.perf_counter() - began
-        except cv2.error as error:
-            raise SourceError(f"{self._path}: cannot be decoded ({cause(error)})") from error
-        finally:
-            cv2.utils.logging.setLogLevel(level)
-        if not ok or image is None:
-            capture.release()
+    def _open(self) -> tuple["_OpenCV | _PyAV", tuple[Image, int]]:
+        """Open a decoder and decode the first frame, so that an open source is known to have one."""
+        absolute = os.path.abspath(self._path)
+        began = time.perf_counter()
+        decoder: _OpenCV | _PyAV = _OpenCV(absolute, self._time_base, self._start, self._ticks)
+        first = decoder.read()
+        if first is None:
+            decoder.close()
+            decoder = _PyAV(absolute, self._stream_index)
+            first = decoder.read()
+        if first is None:
+            decoder.close()
             raise SourceError(f"{self._path}: no frame can be decoded: damaged, cut short, or an unknown codec")
-        height, width = image.shape[:2]
-        turned = capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 != 0
-        footage = self._footage
-        aspect = 1 / footage.aspect if turned else footage.aspect
-        self._footage = Footage(
-            (width, height), footage.path, footage.time_base, footage.origin, aspect, footage.colour
-        )
-        return capture, check_image(image)
+        self._busy += time.perf_counter() - began
+        height, width = first[0].shape[:2]
+        aspect = 1 / self._footage.aspect if decoder.turned else self._footage.aspect
+        self._footage = replace(self._footage, size=(width, height), aspect=aspect)
+        return decoder, first
 
     @property
     def path(self) -> Path:
@@ -236,27 +229,22 @@ class VideoFile(_Closing):
     def _read(self) -> None:
         """The hidden thread: decode until the end, an error, or close()."""
         try:
-            image, index, last = self._first, 0, -np.inf
-            while True:
-                moment = self._time(index, last)
-                if not self._offer(Frame(image, index, moment)):
+            read: tuple[Image, int] | None = self._first
+            index, last = 0, -math.inf
+            while read is not None:
+                image, tick = read
+                moment = float(tick * self._time_base - self._footage.origin)
+                last = moment if moment > last else last + 1 / self._fps
+                if not self._offer(Frame(image, index, last)):
                     return
-                index, last = index + 1, moment
+                index += 1
                 began = time.perf_counter()
-                ok, read = self._capture.read()
+                read = self._decoder.read()
                 self._busy += time.perf_counter() - began
-                if not ok:
-                    break
-                image = check_image(read)
-                if (image.shape[1], image.shape[0]) != self.size:
-                    was, now = "x".join(map(str, self.size)), f"{image.shape[1]}x{image.shape[0]}"
-                    raise SourceError(f"{self._path}: the picture changes from {was} to {now} at frame {index}")
             self._tell_shortage(index)
             self._offer(None)
-        except cv2.error as error:
-            self._offer(SourceError(f"{self._path}: cannot be decoded after frame {index} ({cause(error)})"))
         except Exception as error:  # raised where the frames are asked for
-            self._offer(error)
+            self._offer(SourceError(f"{self._path}: cannot be decoded after frame {index} ({cause(error)})"))
 
     def _offer(self, item: Frame | Exception | None) -> bool:
         """Wait for room in the queue and put `item` there; False once the source is closed."""
@@ -267,18 +255,6 @@ class VideoFile(_Closing):
                 continue
             return True
         return False
-
-    def _time(self, index: int, last: float) -> float:
-        """Presentation time in seconds of the frame last decoded."""
-        milliseconds = self._capture.get(cv2.CAP_PROP_POS_MSEC)
-        tick = round(Fraction(milliseconds) / 1000 / self._time_base) + self._start
-        if self._ticks:
-            at = bisect_left(self._ticks, tick)
-            nearest = min(self._ticks[max(at - 1, 0) : at + 1], key=lambda known: abs(known - tick))
-            if abs(nearest - tick) * self._time_base < Fraction(2, 1_000_000):
-                tick = nearest
-        moment = float(tick * self._time_base - self._footage.origin)
-        return moment if moment > last else last + 1 / self._fps
 
     def _tell_shortage(self, came: int) -> None:
         if self._frames is None or self._stop.is_set():
@@ -295,9 +271,68 @@ class VideoFile(_Closing):
             self._queue.get_nowait()  # the reader may be waiting for room
         if self._thread is not None:
             self._thread.join()
-        self._capture.release()
+        self._decoder.close()
         with suppress(queue.Full):
             self._queue.put_nowait(None)  # whoever still waits for a frame is told that none comes
+
+
+class _OpenCV:
+    """The frames of a file through ``cv2.VideoCapture``. Raises nothing: what cannot be read has no frames."""
+
+    def __init__(self, path: str, time_base: Fraction, start: int, ticks: list[int]) -> None:
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        self._capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+        cv2.utils.logging.setLogLevel(level)
+        self._time_base, self._start, self._ticks = time_base, start, ticks
+        self.turned = self._capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 != 0
+
+    def read(self) -> tuple[Image, int] | None:
+        """The next frame, a fresh array, and its presentation time in ticks of the stream's time base."""
+        try:
+            ok, image = self._capture.read()
+        except cv2.error:
+            return None
+        if not ok:
+            return None
+        milliseconds = self._capture.get(cv2.CAP_PROP_POS_MSEC)  # after the stream's start
+        tick = round(Fraction(milliseconds) / 1000 / self._time_base) + self._start
+        if self._ticks:
+            at = bisect_left(self._ticks, tick)
+            nearest = min(self._ticks[max(at - 1, 0) : at + 1], key=lambda known: abs(known - tick))
+            if abs(nearest - tick) * self._time_base < Fraction(2, 1_000_000):
+                tick = nearest
+        return check_image(image), tick
+
+    def close(self) -> None:
+        self._capture.release()
+
+
+class _PyAV:
+    """The same for codecs that OpenCV's FFmpeg cannot decode (AV1), with the same conversion to BGR."""
+
+    def __init__(self, path: str, index: int) -> None:
+        self.turned = False
+        self._container = av.open(path, metadata_errors="replace")
+        stream = self._container.streams[index]
+        assert isinstance(stream, av.VideoStream)
+        stream.thread_type = "AUTO"
+        self._frames = self._container.decode(stream)
+        self._convert = VideoReformatter()
+
+    def read(self) -> tuple[Image, int] | None:
+        try:
+            frame = next(self._frames, None)
+        except (av.FFmpegError, IndexError):
+            return None
+        if not isinstance(frame, av.VideoFrame):
+            return None
+        bgr = self._convert.reformat(frame, format="bgr24", interpolation=Interpolation.BICUBIC).to_ndarray()
+        quarters = frame.rotation // 90 % 4  # anticlockwise
+        self.turned = quarters % 2 == 1
+        return check_image(np.ascontiguousarray(np.rot90(bgr, quarters))), frame.pts or 0
+
+    def close(self) -> None:
+        self._container.close()
 
 
 class Still(_Closing):
@@ -442,6 +477,16 @@ def _read_image(path: Path) -> Image:
     if image is None:
         raise SourceError(f"{path}: not an image that OpenCV can read")
     return check_image(image)
+
+
+def _packet_ticks(container: av.container.InputContainer, stream: av.VideoStream) -> list[int]:
+    """The presentation times of all packets, in order."""
+    ticks = []
+    with suppress(av.FFmpegError, IndexError):  # a damaged end; what came before counts
+        for packet in container.demux(stream):
+            if packet.pts is not None:
+                ticks.append(packet.pts)  # noqa: PERF401 - keeps what came before an error
+    return sorted(ticks)
 
 
 def _promised(container: av.container.InputContainer, stream: av.VideoStream, fps: float) -> tuple[int | None, bool]:

@@ -17,11 +17,13 @@ ARROWS = {
     "gancam.card": {"errors"},
     "gancam.params": {"errors"},
     "gancam.footage": {"frame"},
-    "gancam.model": {"card", "errors"},
+    "gancam.devices": {"errors"},
+    "gancam.model": {"card", "devices", "errors"},
     "gancam.tiles": {"frame"},
     "gancam.effects": {"card", "errors", "frame", "model", "params", "tiles"},
     "gancam.sources": {"errors", "footage", "frame"},
     "gancam.sinks": {"errors", "footage", "frame"},
+    "gancam.doctor": {"devices", "effects", "errors", "model"},
     "gancam.pipeline": {"frame", "sinks", "sources"},
 }
 FREE = {"gancam.cli", "gancam.__init__", "gancam.__main__"}

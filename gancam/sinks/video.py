@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
 import av
 import cv2
@@ -76,6 +76,7 @@ _CODECS = {
     ),
     "av1": _Codec("libsvtav1", {"preset": "8"}, lambda q: 63 - 0.53 * q),
 }
+os.environ.setdefault("SVT_LOG", "0")  # libsvtav1 writes a page to stderr otherwise; its errors reach us anyway
 _ALIASES = {"avc": "h264", "x264": "h264", "hevc": "h265", "x265": "h265", "vp09": "vp9", "svtav1": "av1"}
 
 
@@ -92,8 +93,9 @@ class VideoWriter:
                 them, else transcoded (a note says which and to what).
     like        the source's ``Footage``: its colours, pixel aspect, time base and clock are kept.
 
-    Time: frame i is shown at ``frame.time``, in the source's time base (else one that suits `fps`); Matroska and WebM
-    hold whole milliseconds only. A time that does not come after its predecessor's is moved one tick behind it.
+    Time: frame i is shown at ``frame.time``, in the source's time base (else one that suits `fps`). A time that does
+    not come after its predecessor's is moved one tick behind it. Matroska and WebM hold whole milliseconds and none
+    below 0: where sound begins before 0 (the run-up of AAC), everything begins that much later.
 
     Work goes to a hidden ``.NAME.partial.EXT`` beside the output and gets its name in ``close``, when it is whole. An
     interrupted video (Ctrl-C, an error in an effect) is finished with the frames that came and the audio that belongs
@@ -180,7 +182,11 @@ class VideoWriter:
         audio_from: str | os.PathLike[str] | None,
     ) -> None:
         """Open encoder, audio and container, and write the container's beginning."""
-        options = {"movflags": "+faststart"} if holder.format in ("mp4", "mov") else {}
+        self._tick = self._like.time_base or _time_base(Fraction(fps).limit_denominator(1001))
+        options = {}
+        if holder.format in ("mp4", "mov"):
+            # A late start is an edit list, in units of the movie time scale: 1 ms unless told otherwise.
+            options = {"movflags": "+faststart", "movie_timescale": str(self._tick.denominator)}
         self._container = av.open(os.fspath(self._partial), "w", format=holder.format, options=options)
         self._stream = self._add_video(name, encoder, quality, fps)
         if audio_from is not None:
@@ -204,7 +210,6 @@ class VideoWriter:
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = self._even
         stream.pix_fmt = "yuv420p"
-        self._tick = self._like.time_base or _time_base(rate)
         stream.time_base = self._tick
         context = stream.codec_context
         context.time_base = self._tick
@@ -479,5 +484,5 @@ def _is_hd(size: tuple[int, int]) -> bool:
 
 
 def _plane(plane: av.video.plane.VideoPlane) -> NDArray[np.uint8]:
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # type: ignore[call-overload]
-    return cast(NDArray[np.uint8], rows[: plane.height, : plane.width])
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    return rows[: plane.height, : plane.width]

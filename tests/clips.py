@@ -1,0 +1,138 @@
+"""Small real clips, made with PyAV, and what is in a file."""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.frame import Image
+from gancam.sources import TestPattern
+
+
+def make_clip(
+    path: Path,
+    *,
+    images: Sequence[Image] | None = None,
+    ticks: Sequence[int] | None = None,
+    time_base: Fraction = Fraction(1, 15360),
+    fps: int = 30,
+    codec: str = "libx264",
+    options: dict[str, str] | None = None,
+    pix_fmt: str = "yuv420p",
+    matrix: int = 2,
+    primaries: int = 2,
+    transfer: int = 2,
+    full_range: bool | None = None,
+    aspect: Fraction = Fraction(1),
+    audio: Sequence[tuple[str, float]] = (),
+    languages: Sequence[str] = (),
+    form: str | None = None,
+) -> Path:
+    """Write a clip: `images` (default: 24 of a test pattern) shown at `ticks` of `time_base`, and `audio` tracks.
+
+    `audio` has an encoder and a start in seconds for each track: a tone of 440 Hz, 880 Hz …
+    """
+    images = images if images is not None else [frame.image for frame in TestPattern((96, 64), fps=fps, frames=24)]
+    step = round(1 / (fps * time_base))
+    ticks = ticks if ticks is not None else [step * index for index in range(len(images))]
+    with av.open(path, "w", format=form) as container:
+        stream = container.add_stream(codec, rate=fps, options=options or {"crf": "12", "preset": "veryfast"})
+        assert isinstance(stream, av.VideoStream)
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = pix_fmt
+        stream.time_base = time_base
+        context = stream.codec_context
+        context.time_base = time_base
+        context.sample_aspect_ratio = aspect
+        context.colorspace, context.color_primaries, context.color_trc = matrix, primaries, transfer
+        context.color_range = 0 if full_range is None else 1 + full_range
+        tracks = []
+        for number, (encoder, _) in enumerate(audio):
+            track = container.add_stream(encoder, rate=48000, layout="mono")
+            assert isinstance(track, av.AudioStream)
+            if number < len(languages):
+                track.metadata["language"] = languages[number]
+            tracks.append(track)
+        packets = []
+        for tick, image in zip(ticks, images, strict=True):
+            frame = av.VideoFrame.from_ndarray(image, "bgr24")
+            frame = frame.reformat(
+                format=pix_fmt,
+                dst_colorspace=matrix if matrix in (1, 5, 6) else 5,
+                dst_color_range=2 if full_range else 1,
+                interpolation="AREA",
+            )
+            frame.colorspace, frame.color_range = matrix, 0 if full_range is None else 1 + full_range
+            frame.color_primaries, frame.color_trc = primaries, transfer
+            frame.pts, frame.time_base = tick, time_base
+            packets += [(float(p.dts * time_base), p) for p in stream.encode(frame) if p.dts is not None]
+        packets += [(float(p.dts * time_base), p) for p in stream.encode(None) if p.dts is not None]
+        seconds = float((ticks[-1] + step - ticks[0]) * time_base)
+        for number, (track, (_, start)) in enumerate(zip(tracks, audio, strict=True)):
+            for packet in _tone(track, 440.0 * (number + 1), seconds, start + float(ticks[0] * time_base)):
+                packets.append((float((packet.dts or 0) * (packet.time_base or 0)), packet))
+        for _, packet in sorted(packets, key=lambda pair: pair[0]):
+            container.mux(packet)
+    return path
+
+
+def _tone(track: av.AudioStream, hertz: float, seconds: float, start: float) -> Iterator["av.Packet[av.AudioStream]"]:
+    size = 960
+    for first in range(0, round(seconds * 48000), size):
+        moments = (first + np.arange(size)) / 48000
+        wave = (0.3 * np.sin(2 * np.pi * hertz * moments)).astype(np.float32)[None]
+        frame = av.AudioFrame.from_ndarray(wave, format="flt", layout="mono")
+        frame.rate = 48000
+        frame.pts, frame.time_base = first + round(start * 48000), Fraction(1, 48000)
+        yield from track.encode(frame)
+    yield from track.encode(None)
+
+
+def packets_of(path: Path, kind: str = "audio") -> list[list[tuple[Fraction, bytes]]]:
+    """For each track of `kind`: (presentation time, bytes) of each packet."""
+    with av.open(path) as container:
+        tracks: dict[int, list[tuple[Fraction, bytes]]] = {
+            stream.index: [] for stream in container.streams if stream.type == kind
+        }
+        for packet in container.demux():
+            if packet.stream.index in tracks and packet.pts is not None and packet.time_base is not None:
+                tracks[packet.stream.index].append((packet.pts * packet.time_base, bytes(packet)))
+    return list(tracks.values())
+
+
+def planes_of(path: Path) -> list[list[Image]]:
+    """Y, U and V of every frame, as stored."""
+    with av.open(path) as container:
+        return [
+            [
+                np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+                for plane in frame.planes
+            ]
+            for frame in container.decode(video=0)
+        ]
+
+
+def times_of(path: Path) -> list[Fraction]:
+    """Presentation time of every frame."""
+    with av.open(path) as container:
+        return [Fraction(frame.pts or 0) * Fraction(frame.time_base or 0) for frame in container.decode(video=0)]
+
+
+def psnr(left: NDArray[Any], right: NDArray[Any]) -> float:
+    error = float(np.mean((left.astype(np.float64) - right.astype(np.float64)) ** 2))
+    return 10 * float(np.log10(255**2 / max(error, 1e-9)))
+
+
+def scenery(width: int = 96, height: int = 64, count: int = 4, grain: float = 3) -> list[Image]:
+    """Smooth coloured pictures that drift, without clipped values: what photographs are like."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    pictures = []
+    for shift in range(count):
+        waves = [np.sin((x + shift * 2) / (9 + c) + c) + np.cos(y / (7 + 2 * c) - c) for c in range(3)]
+        noise = np.random.default_rng(shift).normal(0, grain, (height, width, 1))
+        pictures.append((np.stack(waves, axis=2) * 35 + 125 + noise).clip(40, 215).astype(np.uint8))
+    return pictures

@@ -1,0 +1,26 @@
+"""A small real clip, and a check that no thread outlives a test."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clips import make_clip
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """24 frames of a 96x64 test pattern, 30 fps, H.264 with B-frames, one AAC track, MP4."""
+    return make_clip(tmp_path / "clip.mp4", audio=[("aac", 0.0)])
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left() -> Iterator[None]:
+    """Every gancam thread that a test started must be gone when the test ends."""
+    yield
+    deadline = time.monotonic() + 1
+    while left := [t.name for t in threading.enumerate() if t.name.startswith("gancam-")]:
+        assert time.monotonic() < deadline, f"threads left behind: {left}"
+        time.sleep(0.01)

@@ -1,0 +1,324 @@
+"""The loop: every frame through every effect into every sink, and everything closed once, whatever happens."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gancam.errors import SinkError
+from gancam.frame import Frame, Image
+from gancam.pipeline import Report, run
+from gancam.sinks.video import VideoWriter
+from gancam.sources import TestPattern, VideoFile
+from tests.clips import make_clip, packets_of, times_of
+
+
+class Memory:
+    """A sink that keeps what it gets, and fails or closes when told to."""
+
+    def __init__(self, *, fails_at: int = -1, closes_at: int = -1, fails_on_close: bool = False) -> None:
+        self.frames: list[Frame] = []
+        self.closings: list[bool] = []
+        self.fails_at, self.closes_at, self.fails_on_close = fails_at, closes_at, fails_on_close
+
+    @property
+    def closed(self) -> bool:
+        return len(self.frames) == self.closes_at
+
+    def write(self, frame: Frame) -> None:
+        if frame.index == self.fails_at:
+            raise SinkError("the sink fails")
+        self.frames.append(frame)
+
+    def close(self, *, interrupted: bool = False) -> None:
+        self.closings.append(interrupted)
+        if self.fails_on_close:
+            raise SinkError("closing fails")
+
+
+class Countdown:
+    """A source that counts its closings and may fail."""
+
+    def __init__(self, frames: int, *, fails_at: int = -1) -> None:
+        self._pattern = TestPattern((8, 8), frames=frames)
+        self.fps, self.size, self.frames = 30.0, (8, 8), frames
+        self.fails_at = fails_at
+        self.closings = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self._pattern:
+            if frame.index == self.fails_at:
+                raise OSError("the source fails")
+            yield frame
+
+    def close(self) -> None:
+        self.closings += 1
+
+
+class FailsAt:
+    """An effect on test patterns, and a progress callback, that raise at one frame."""
+
+    def __init__(self, at: int, kind: type[BaseException]) -> None:
+        self.at, self.kind = at, kind
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        if TestPattern.index_in(image) == self.at:
+            raise self.kind("the effect fails")
+        return image
+
+    def progress(self, index: int, promised: int | None) -> None:
+        if index == self.at:
+            raise self.kind("progress fails")
+
+
+def brighter(image: Image, *, time: float | None = None) -> Image:
+    return image // 2 + 100
+
+
+def doubled(image: Image, *, time: float | None = None) -> Image:
+    return image.repeat(2, axis=0).repeat(2, axis=1)
+
+
+def test_frames_go_through_effects_in_order_into_every_sink() -> None:
+    pattern = TestPattern((16, 12), fps=25, frames=7)
+    first, second = Memory(), Memory()
+    seen: list[tuple[int, int | None]] = []
+    report = run(pattern, [brighter, doubled], [first, second], progress=lambda i, n: seen.append((i, n)))
+    assert seen == [(index, 7) for index in range(7)]
+    for sink in (first, second):
+        assert [frame.index for frame in sink.frames] == list(range(7))
+        assert [frame.time for frame in sink.frames] == [index / 25 for index in range(7)]
+        assert all((f.image == doubled(brighter(pattern.image(f.index)))).all() for f in sink.frames)
+        assert sink.closings == [False]
+    assert (report.frames, report.promised, report.interrupted, report.notes) == (7, 7, False, [])
+
+
+def test_effects_are_told_the_time() -> None:
+    times: list[float | None] = []
+
+    def note(image: Image, *, time: float | None = None) -> Image:
+        times.append(time)
+        return image
+
+    run(TestPattern((8, 8), fps=10, frames=3), [note], [])
+    assert times == [0.0, 0.1, 0.2]
+
+
+def test_report_adds_up(clip: Path, tmp_path: Path) -> None:
+    def slow(image: Image, *, time: float | None = None) -> Image:
+        threading.Event().wait(0.005)
+        return image
+
+    source = VideoFile(clip)
+    sink = VideoWriter(tmp_path / "a.mkv", fps=30, size=source.size, like=source.footage, audio_from=clip)
+    report = run(source, [slow, slow], [sink])
+    assert list(report.waits) == ["source", "slow", "slow#2", "VideoWriter", "close"]
+    assert report.waits["slow"] >= 24 * 0.005
+    assert sum(report.waits.values()) == pytest.approx(report.seconds, rel=0.1, abs=0.01)
+    assert set(report.busy) == {"source", "VideoWriter"}
+    assert 0 < report.busy["source"] < 5
+    assert 0 < report.busy["VideoWriter"] < 5
+    assert report.cpu_seconds > 0
+    assert report.fps == pytest.approx(24 / report.seconds)
+    again = json.loads(json.dumps(report.to_dict()))
+    assert again["frames"] == 24
+    assert again["fps"] == report.fps
+    text = "\n".join(report.text())
+    assert "24 frames in" in text
+    assert "slow#2" in text
+
+
+def test_report_tells_promised_and_came_and_every_note(tmp_path: Path) -> None:
+    images = [frame.image for frame in TestPattern((96, 65), frames=90)]
+    path = make_clip(tmp_path / "a.mp4", images=[image[:64] for image in images], options={"g": "10"})
+    data = bytearray(path.read_bytes())
+    body, moov = data.index(b"mdat"), data.index(b"moov")
+    data[(body + moov) // 2 : moov - 4] = bytes(moov - 4 - (body + moov) // 2)
+    path.write_bytes(data)
+    source = VideoFile(path)
+    report = run(
+        source,
+        [lambda image, time=None: image[:63].copy()],
+        [VideoWriter(tmp_path / "b.mp4", fps=30, size=(96, 63), like=source.footage)],
+    )
+    assert report.promised == 90
+    assert 0 < report.frames < 90
+    assert len(report.notes) == 2
+    assert f"{report.frames} came" in report.notes[0]
+    assert "96x64" in report.notes[1]
+    assert f"{report.frames} frames of 90" in report.text()[0]
+    assert report.text()[-2:] == report.notes
+    assert len(times_of(tmp_path / "b.mp4")) == report.frames
+
+
+def test_no_frames_no_division() -> None:
+    report = run(TestPattern((8, 8), frames=0), [brighter], [Memory()])
+    assert report.frames == 0
+    assert report.fps == 0
+    assert report.text()
+
+
+def test_a_sink_that_its_user_closed_ends_the_run_in_order() -> None:
+    window, other, source = Memory(closes_at=3), Memory(), Countdown(10)
+    report = run(source, [], [other, window])
+    assert len(other.frames) == len(window.frames) == report.frames == 3
+    assert other.closings == window.closings == [True]  # frames are missing at the end
+    assert source.closings == 1
+    assert not report.interrupted
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    where=st.sampled_from(["source", "effect", "sink", "progress", "close", "nowhere"]),
+    at=st.integers(0, 9),
+    kind=st.sampled_from([ValueError, KeyboardInterrupt, SystemExit, MemoryError]),
+)
+def test_everything_is_closed_exactly_once_whatever_fails(where: str, at: int, kind: type[BaseException]) -> None:
+    source = Countdown(10, fails_at=at if where == "source" else -1)
+    sinks = [Memory(), Memory(fails_at=at if where == "sink" else -1, fails_on_close=where == "close"), Memory()]
+
+    def effect(image: Image, *, time: float | None = None) -> Image:
+        if where == "effect" and time == at / 30:
+            raise kind("the effect fails")
+        return image
+
+    def progress(index: int, promised: int | None) -> None:
+        if where == "progress" and index == at:
+            raise kind("progress fails")
+
+    expected = {"source": OSError, "sink": SinkError, "close": SinkError}.get(where, kind)
+    report = Report()
+    if where == "nowhere":
+        run(source, [effect], sinks, progress=progress, report=report)
+    else:
+        with pytest.raises(expected):
+            run(source, [effect], sinks, progress=progress, report=report)
+    assert source.closings == 1
+    early = where not in ("nowhere", "close")
+    assert [sink.closings for sink in sinks] == [[early]] * 3
+    assert report.interrupted == early
+    assert report.frames == (at + (where == "progress") if early else 10)
+    assert set(report.waits) >= {"source", "effect", "close"}
+
+
+def test_errors_while_closing_do_not_hide_the_first_nor_each_other() -> None:
+    report = Report()
+    sinks = [Memory(fails_at=2, fails_on_close=True), Memory(fails_on_close=True)]
+    with pytest.raises(SinkError, match="the sink fails"):
+        run(Countdown(5), [], sinks, report=report)
+    assert [sink.closings for sink in sinks] == [[True], [True]]
+    assert report.notes == ["while closing: closing fails"] * 2
+
+    sinks = [Memory(fails_on_close=True), Memory()]
+    with pytest.raises(SinkError, match="closing fails"):
+        run(Countdown(5), [], sinks)
+    assert [sink.closings for sink in sinks] == [[False], [False]]
+
+
+def test_random_faults_leave_no_thread_no_partial_file_and_a_video_that_plays(tmp_path: Path) -> None:
+    images = [frame.image for frame in TestPattern((96, 64), frames=40)]
+    clip = make_clip(tmp_path / "clip.mp4", images=images, audio=[("aac", 0.0)])
+    rng = random.Random(7)
+    for trial in range(30):
+        at, kind = rng.randrange(40), rng.choice([ValueError, KeyboardInterrupt])
+        where = rng.choice(["effect", "sink", "progress"])
+
+        target = tmp_path / f"{trial}.{rng.choice(['mp4', 'mkv'])}"
+        source = VideoFile(clip)
+        writer = VideoWriter(target, fps=30, size=source.size, like=source.footage, audio_from=clip)
+        began = time.monotonic()
+        with pytest.raises((kind, SinkError)):
+            run(
+                source,
+                [FailsAt(at if where == "effect" else -1, kind)],
+                [writer, Memory(fails_at=at if where == "sink" else -1)],
+                progress=FailsAt(at if where == "progress" else -1, kind).progress,
+            )
+        assert time.monotonic() - began < 10
+        assert not [t for t in threading.enumerate() if t.name.startswith("gancam-")]
+        came = at + (where != "effect")
+        assert target.exists() == (came > 0)
+        if came:
+            shown = times_of(target)
+            assert len(shown) == came
+            sound = packets_of(target)[0]
+            assert sound[-1][0] <= shown[-1] + 0.05
+    assert not [name for name in os.listdir(tmp_path) if "partial" in name]
+
+
+INTERRUPTED = """
+import signal, sys
+from gancam.pipeline import Report, run
+from gancam.sinks.video import VideoWriter
+from gancam.sources import TestPattern
+
+class Stop(Exception):
+    pass
+
+def stop(*_):
+    raise Stop
+
+signal.signal(signal.SIGTERM, stop)
+report = Report()
+pattern = TestPattern((160, 120), frames=100_000)
+writer = VideoWriter(sys.argv[1], fps=30, size=pattern.size)
+def progress(index, promised):
+    if index == 20:
+        print("running", flush=True)
+try:
+    run(pattern, [], [writer], progress=progress, report=report)
+except (KeyboardInterrupt, Stop) as error:
+    print(type(error).__name__, report.frames, report.interrupted)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "Stop")])
+def test_a_signal_leaves_a_video_that_plays(tmp_path: Path, number: signal.Signals, name: str) -> None:
+    target = tmp_path / "a.mp4"
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", INTERRUPTED, str(target)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "running\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert err == ""
+    said, frames, interrupted = out.split()
+    assert (said, interrupted) == (name, "True")
+    assert os.listdir(tmp_path) == ["a.mp4"]
+    assert int(frames) >= 20
+    assert int(frames) <= len(times_of(target)) <= int(frames) + 1  # the signal may come between write and count
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_impatient_interrupts_leave_neither_a_torn_file_nor_a_hang(tmp_path: Path) -> None:
+    for trial in range(2):
+        target = tmp_path / f"{trial}.mp4"
+        process = subprocess.Popen(
+            [sys.executable, "-c", INTERRUPTED, str(target)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        for _ in range(2 + 3 * trial):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.004)
+        process.communicate(timeout=60)
+        if target.exists():
+            assert len(times_of(target)) > 0
