@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,8 @@ def usable_cores() -> int:
 
 def installed(names: Iterable[str]) -> dict[str, str]:
     """Name -> version of those of `names`, all distributions on PyPI, that are installed."""
+    from importlib import metadata  # a twentieth of a second that `import gancam` need not pay
+
     found = {}
     for name in names:
         with contextlib.suppress(metadata.PackageNotFoundError, KeyError):
