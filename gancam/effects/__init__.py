@@ -35,9 +35,8 @@ class Effect(Protocol):
 
 def menu() -> dict[str, Path]:
     """The bundled models by name, the folder's listing."""
-    files = sorted(MODELS.glob("*.onnx"))
-    names = {path.name.removesuffix(".onnx"): path for path in files}
-    return {name: path for name, path in names.items() if name.rpartition(".")[2] not in ("fp16", "int8")}
+    names = {path.name.removesuffix(".onnx"): path for path in MODELS.glob("[!.]*.onnx")}
+    return {name: names[name] for name in sorted(names) if name.rpartition(".")[2] not in ("fp16", "int8")}
 
 
 def find(name: str | Path) -> Path:
