@@ -198,12 +198,15 @@ def test_models_as_json_and_table() -> None:
     assert all(entry["name"] in table for entry in entries)
 
 
-def test_demo_shows_itself_twice(tmp_path: Path) -> None:
-    for folder in ("gancam-demo", "gancam-demo-2"):
-        done = gancam("demo", cwd=tmp_path, timeout=300)
-        assert done.returncode == 0, done.stderr
-        assert "fps" in done.stdout
-        assert video(tmp_path / folder / "city-x2.mp4")[:2] == (181, (1280, 720))
-        picture = cv2.imread(str(tmp_path / folder / "city-x2-comparison.png"))
-        assert picture is not None
-        assert picture.shape == (1260, 1280, 3)
+def test_demo_shows_itself_and_leaves_what_is_there(tmp_path: Path) -> None:
+    mine = tmp_path / "gancam-demo" / "mine.txt"
+    mine.parent.mkdir()
+    mine.write_text("kept")
+    done = gancam("demo", cwd=tmp_path, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "fps" in done.stdout
+    assert video(tmp_path / "gancam-demo-2" / "city-x2.mp4")[:2] == (181, (1280, 720))
+    picture = cv2.imread(str(tmp_path / "gancam-demo-2" / "city-x2-comparison.png"))
+    assert picture is not None
+    assert picture.shape == (1260, 1280, 3)
+    assert list(mine.parent.iterdir()) == [mine]
