@@ -79,7 +79,7 @@ def decoded_colour(stream: av.VideoStream) -> Colour:
     Streams that hold RGB (or palettes) come through untouched, so they get the default colour for the way out.
     """
     context = stream.codec_context
-    name = context.pix_fmt or "yuv420p"
+    name = stream.format.name if stream.format is not None else "yuv420p"  # context.pix_fmt crashes in PyAV 17.1
     if av.VideoFormat(name, 16, 16).is_rgb or name == "pal8":
         return Colour()
     matrix = int(context.colorspace)
