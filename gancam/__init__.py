@@ -1,10 +1,23 @@
 """gancam: GANs on live video. ``effect = gancam.load("sr-x2"); out = effect(frame)``"""
 
+from typing import TYPE_CHECKING, Any
+
 from gancam.card import ModelCard
 from gancam.effects import Effect, load
 from gancam.errors import GancamError
 from gancam.frame import Frame, Image
 from gancam.model import Model
 
+if TYPE_CHECKING:
+    from gancam.capture import VideoCapture
+
 __version__ = "0.1.0"
-__all__ = ["Effect", "Frame", "GancamError", "Image", "Model", "ModelCard", "load"]
+__all__ = ["Effect", "Frame", "GancamError", "Image", "Model", "ModelCard", "VideoCapture", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "VideoCapture":  # brings the video libraries along, so only for those who ask
+        from gancam.capture import VideoCapture
+
+        return VideoCapture
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,9 +3,11 @@
 import json
 import signal
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from fractions import Fraction
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NoReturn
@@ -20,12 +22,15 @@ from rich.text import Text
 
 import gancam
 from gancam import effects as effects_room
+from gancam import lettering
 from gancam.effects import Effect
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
+from gancam.footage import Footage
 from gancam.frame import Image
 from gancam.model import read_card, variants
-from gancam.pipeline import Report, run
-from gancam.sinks import open_sink
+from gancam.pipeline import Report, Switch, output_size, run
+from gancam.sinks import Sink, open_sink
+from gancam.sinks.stats import StatsLog
 from gancam.sources import Still, VideoFile
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -33,7 +38,7 @@ app = typer.Typer(
     name="gancam", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     help="GANs on live video: super-resolution of files and frames, in real time on a plain CPU.",
 )  # fmt: skip
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 EffectOption = Annotated[
     list[str] | None,
@@ -92,6 +97,85 @@ def process(
 
 
 @app.command()
+def live(
+    source: Annotated[
+        str, typer.Argument(help="A camera's index or device path, a URL, a video file, or test (a pattern).")
+    ] = "0",
+    effect: EffectOption = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(metavar="window|mjpeg:PORT|FILE", help="Output; repeat for several (default: window)."),
+    ] = None,
+    size: Annotated[str, typer.Option(metavar="WxH", help="Asked of a camera, given to the test pattern.")] = "640x360",
+    seconds: Annotated[float | None, typer.Option(help="Stop after this time.", min=0)] = None,
+    reconnect: Annotated[
+        int | None, typer.Option(help="Give up after so many attempts in a row (default: never).", min=0)
+    ] = None,
+    stats: Annotated[Path | None, typer.Option(help="Write age and drops of every frame here, as JSON lines.")] = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
+    overwrite: OverwriteOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
+) -> None:
+    """Play a camera or a stream through effects, never more than a moment late. Without -e: super-resolution; with
+    -e none: as it is. Ends with q in the window, with Ctrl-C, or when the source ends."""
+    from gancam.live import open_live
+
+    names = effect or ["sr-x2-gan" if "sr-x2-gan" in effects_room.menu() else "sr-x2"]
+    chain = [Switch(one) for one in _load([name for name in names if name != "none"], device, precision, threads)]
+    report = Report()
+    outputs: list[Sink] = []
+    with open_live(_source(source), size=_size(size), reconnect=reconnect) as feed:
+        try:
+            like = Footage(size=feed.size, time_base=Fraction(1, 90_000))
+            for target in to or ["window"]:
+                options: dict[str, Any] = {"like": like, "overwrite": overwrite, "effects": chain}
+                shape = output_size(chain, feed.size)
+                outputs += [open_sink(target, fps=feed.fps, size=shape, dropped=lambda: feed.dropped, **options)]
+            if stats is not None:
+                outputs.append(StatsLog(stats, dropped=lambda: feed.dropped))
+        except BaseException:
+            for output in outputs:
+                output.close(interrupted=True)
+            raise
+        told = [*feed.notes, *(note for output in outputs for note in getattr(output, "notes", ()))]
+        for note in told:
+            errors.print(f"note: {note}", markup=False)
+        timer = None if seconds is None else threading.Timer(seconds, feed.close)
+        try:
+            if timer is not None:
+                timer.start()
+            run(feed, chain, outputs, report=report, on_sink_failure=_warn)
+        finally:
+            if timer is not None:
+                timer.cancel()
+            report.notes = [note for note in report.notes if note not in told]
+            if as_json:
+                print(json.dumps(report.to_dict()))
+            else:
+                print("\n".join(report.text()))
+
+
+def _warn(name: str, error: SinkError) -> None:
+    errors.print(f"warning: {name} is left out, the others go on: {error}", markup=False)
+
+
+def _source(text: str) -> str:
+    """A live source's name, so far as it can be judged without opening it."""
+    if "://" in text or text == "test" or text.isdigit() or text.startswith("/dev/") or Path(text).exists():
+        return text
+    raise NotFound(f"{text}: no such file; a live source is a camera's index, a URL, a video file or test")
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise InputError(f"size {text!r}: needs WIDTHxHEIGHT, as in 1280x720")
+    return int(width), int(height)
+
+
+@app.command()
 def demo(
     to: Annotated[Path, typer.Option(help="Folder for the results; a free name near it is taken.")] = Path(
         "gancam-demo"
@@ -137,13 +221,12 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="A list of objec
     if as_json:
         print(json.dumps(entries, indent=2))
         return
-    table = Table(box=None, pad_edge=False)
-    for column in ("name", "effect", "scale", "what for", "quality", "licence"):
-        table.add_column(column, overflow="fold")
     for entry in entries:
-        figures = ", ".join(f"{key} {value:g}" for key, value in entry["quality"].items())
-        table.add_row(entry["name"], entry["effect"], f"x{entry['scale']}", entry["summary"], figures, entry["licence"])
-    Console(highlight=False).print(table)
+        precisions = " ".join(entry["variants"])
+        print(f"{entry['name']:12} x{entry['scale']}  {entry['effect']}, {precisions}, {entry['licence']}")
+        print(f"{'':12} {entry['summary']}")
+        for images, figures in _by_images(entry["quality"]).items():
+            print(f"{'':12} {images}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
 
 
 @app.command()
@@ -178,6 +261,16 @@ def doctor(
         Console(highlight=False).print(table)
     if failure is not None:
         raise failure
+
+
+def _by_images(quality: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """Figures such as ``psnr_y_set14`` by the images they were measured on."""
+    grouped: dict[str, dict[str, float]] = {}
+    for name, value in quality.items():
+        figure = next((known for known in ("psnr_y", "ssim_y", "distance") if name.startswith(f"{known}_")), "")
+        images = name.removeprefix(f"{figure}_").replace("_", " ") if figure else "measured"
+        grouped.setdefault(images, {})[figure or name] = value
+    return grouped
 
 
 def _load(specs: Sequence[str], device: str, precision: str, threads: int | None) -> list[Effect]:
@@ -276,9 +369,8 @@ def _comparison(image: Image, effect: Effect) -> Image:
     ]
     sheet = np.concatenate([top, np.concatenate(details, axis=1)])
     sheet[height:, width // 2 - 1 : width // 2 + 1] = 255
-    for text, left in (("bicubic", 12), (f"gancam {effect.card.name}", width // 2 + 12)):
-        for colour, thickness in (((0, 0, 0), 5), ((255, 255, 255), 2)):
-            cv2.putText(sheet, text, (left, 36), cv2.FONT_HERSHEY_SIMPLEX, 1.0, colour, thickness, cv2.LINE_AA)
+    for half, text in ((sheet[:, : width // 2], "bicubic"), (sheet[:, width // 2 :], f"gancam {effect.card.name}")):
+        lettering.write(half, [text], "top left", height=20)
     return sheet
 
 

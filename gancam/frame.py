@@ -18,6 +18,8 @@ class Frame:
     image: Image
     index: int  # 0, 1, 2 … in the order of the source
     time: float  # seconds: at capture for live sources, of presentation for files
+    captured: float | None = None  # time.monotonic() of the capture; None for files and for placeholders
+    original: Image | None = None  # as it was before the effects, for sinks that compare
 
 
 def check_image(image: Any, what: str = "image") -> Image:

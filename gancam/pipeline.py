@@ -2,10 +2,15 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
+import cv2
+import numpy as np
+
+from gancam.errors import SinkError
 from gancam.frame import Frame, Image
 from gancam.sinks import Sink
 from gancam.sources import Source
@@ -15,6 +20,56 @@ class ImageEffect(Protocol):
     """What ``run`` needs of an effect: an Image in, a fresh Image out (or the same, unchanged). `time` in seconds."""
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image: ...
+
+
+class Switch:
+    """An effect that can be turned off while running: a picture then is only scaled to the size it would have."""
+
+    def __init__(self, effect: ImageEffect) -> None:
+        self.effect, self.on = effect, True
+        self.name = _names([effect])[0]
+        self.card = getattr(effect, "card", None)
+        self.params = getattr(effect, "params", None)
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        if self.on:
+            return self.effect(image, time=time)
+        size = self.output_size((image.shape[1], image.shape[0]))
+        if size == (image.shape[1], image.shape[0]):
+            return image
+        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        return output_size([self.effect], size)
+
+
+def output_size(effects: Sequence[ImageEffect], size: tuple[int, int]) -> tuple[int, int]:
+    """(width, height) that `effects` one after the other make of `size`; a plain function is tried on a black image."""
+    for effect in effects:
+        says = getattr(effect, "output_size", None)
+        if says is not None:
+            size = says(size)
+        else:
+            height, width = effect(np.zeros((size[1], size[0], 3), np.uint8), time=None).shape[:2]
+            size = width, height
+    return size
+
+
+class Ages:
+    """How old pictures were when they were shown, in memory that does not grow: counts by the millisecond."""
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(10_001, np.int64)  # the last: ten seconds and more
+
+    def add(self, seconds: float) -> None:
+        self._counts[min(max(int(seconds * 1000), 0), 10_000)] += 1
+
+    def percentile(self, percent: float) -> float | None:
+        """In seconds, rounded up to a millisecond; None when nothing was added."""
+        total = int(self._counts.sum())
+        if total == 0:
+            return None
+        return (int(np.searchsorted(np.cumsum(self._counts), total * percent / 100)) + 1) / 1000
 
 
 Progress = Callable[[int, int | None], None]
@@ -28,6 +83,9 @@ class Report:
     ``waits`` is the loop's own time, so it adds up to about ``seconds``: "source" for waiting until a frame is decoded,
     each effect by name, each sink by name for waiting until it takes a frame, "close" for the end of the sinks.
     ``busy`` is the time that hidden threads worked beside the loop.
+
+    With live sources, ``age_p50`` and ``age_p95`` are percentiles, in seconds, of the time from a picture's capture
+    until every sink had taken it, and ``dropped`` counts the pictures that were captured but never played.
     """
 
     frames: int = 0
@@ -37,6 +95,9 @@ class Report:
     waits: dict[str, float] = field(default_factory=dict)
     busy: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    dropped: int = 0
+    age_p50: float | None = None
+    age_p95: float | None = None
     interrupted: bool = False  # ended by an exception; the outputs hold what came until then
 
     @property
@@ -58,6 +119,9 @@ class Report:
             if self.busy:
                 hidden = [f"{name} {seconds * per_frame:.1f}" for name, seconds in self.busy.items()]
                 lines.append(f"beside the loop: {', '.join(hidden)}")
+        if self.age_p50 is not None and self.age_p95 is not None:
+            ages = f"{self.age_p50 * 1000:.0f} ms (median), {self.age_p95 * 1000:.0f} ms (95 of 100)"
+            lines.append(f"age when shown: {ages}; {self.dropped} pictures dropped to keep it low")
         return lines + self.notes
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,6 +136,7 @@ def run(
     *,
     progress: Progress | None = None,
     report: Report | None = None,
+    on_sink_failure: Callable[[str, SinkError], None] | None = None,
 ) -> Report:
     """Take every frame of `source` through `effects` in the order given into every sink; close everything; report.
 
@@ -79,6 +144,9 @@ def run(
     whatever happens: on any exception (``KeyboardInterrupt`` too) the sinks are told that frames are missing, so that
     files are finished with what came and play, and the exception goes on to the caller. What then fails in closing is
     told in the report's notes. Give a `report` to have it after an exception: it is filled in place.
+
+    With `on_sink_failure`, a sink whose ``write`` raises ``SinkError`` is closed and left out while others remain; the
+    function is called with its name and the error, which the report's notes keep.
     """
     report = report if report is not None else Report()
     report.promised = source.frames
@@ -87,6 +155,10 @@ def run(
     clock, began, began_cpu = time.perf_counter, time.perf_counter(), time.process_time()
     report.waits = dict.fromkeys(["source", *names, "close"], 0.0)
     waits = report.waits
+    named = dict(zip(names[len(effects) :], sinks, strict=True))
+    active, failed = dict(named), list[str]()
+    wants_original = any(getattr(sink, "wants_original", False) for sink in sinks)
+    ages = Ages()
     try:
         mark = began
         for frame in source:
@@ -97,15 +169,27 @@ def run(
                 image = effect(image, time=frame.time)
                 mark, now = now, clock()
                 waits[name] += now - mark
-            done = Frame(image, frame.index, frame.time)
-            for name, sink in zip(names[len(effects) :], sinks, strict=True):
-                sink.write(done)
+            done = Frame(image, frame.index, frame.time, frame.captured, frame.image if wants_original else None)
+            for name, sink in list(active.items()):
+                try:
+                    sink.write(done)
+                except SinkError as error:
+                    others = [other for other in active.values() if other is not sink]
+                    if on_sink_failure is None or all(getattr(other, "aside", False) for other in others):
+                        raise
+                    del active[name]
+                    failed.append(f"{name} failed and was left out: {error}")
+                    on_sink_failure(name, error)
+                    with suppress(SinkError):  # what failed is told already
+                        sink.close(interrupted=True)
                 mark, now = now, clock()
                 waits[name] += now - mark
+            if frame.captured is not None:
+                ages.add(time.monotonic() - frame.captured)
             report.frames += 1
             if progress is not None:
                 progress(frame.index, source.frames)
-            if any(sink.closed for sink in sinks):
+            if any(sink.closed for sink in active.values()):
                 break
             mark = clock()
         else:
@@ -115,11 +199,14 @@ def run(
         raise
     finally:
         mark = clock()
-        errors = _close_all(source, sinks, interrupted=not whole)
+        errors = _close_all(source, list(active.values()), interrupted=not whole)
         waits["close"] = clock() - mark
         report.seconds = clock() - began
         report.cpu_seconds = time.process_time() - began_cpu
-        _gather(report, source, dict(zip(names[len(effects) :], sinks, strict=True)))
+        report.dropped = int(getattr(source, "dropped", 0))
+        report.age_p50, report.age_p95 = ages.percentile(50), ages.percentile(95)
+        _gather(report, source, named)
+        report.notes += failed
         report.notes += [f"while closing: {error}" for error in errors]
         if errors and not report.interrupted:
             raise errors[0]

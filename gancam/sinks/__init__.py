@@ -1,12 +1,16 @@
 """Where frames go. One file a sink; `open_sink` finds the one that a name means."""
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gancam.errors import SinkError
 from gancam.footage import Footage
 from gancam.frame import Frame
+
+if TYPE_CHECKING:
+    from gancam.sinks import window
 
 __all__ = ["Sink", "open_sink"]
 
@@ -24,7 +28,9 @@ class Sink(Protocol):
     was not raised before. A sink that its user closed (a window) sets ``closed``, and ``run`` ends in order.
 
     Optional attributes that ``run`` reports when they are there: ``busy`` (seconds a hidden thread has worked) and
-    ``notes`` (list of str, what the user should know, complete before the first write where that is possible).
+    ``notes`` (list of str, what the user should know, complete before the first write where that is possible). A sink
+    with ``wants_original`` set gets frames with their ``original``. A sink with ``aside`` set (a log) is no
+    output for which alone a run would go on.
     """
 
     @property
@@ -46,11 +52,27 @@ def open_sink(
     codec: str | None = None,
     quality: float | None = None,
     overwrite: bool = False,
+    effects: Sequence["window.Switchable"] = (),
+    dropped: Callable[[], int] | None = None,
 ) -> Sink:
-    """The sink that `target` names: a path ending in .mp4, .m4v, .mov, .mkv or .webm is a video file.
+    """The sink that `target` names.
 
-    The keywords are those of ``gancam.sinks.video.VideoWriter``. Raises ``SinkError`` for a name that means nothing.
+    A path ending in .mp4, .m4v, .mov, .mkv or .webm is a video file, ``window`` a window, ``mjpeg:PORT`` and
+    ``mjpeg:HOST:PORT`` Motion-JPEG over HTTP. The keywords are those of ``gancam.sinks.video.VideoWriter`` and
+    ``gancam.sinks.window.Window``. Raises ``SinkError`` for a name that means nothing.
     """
+    word, _, rest = os.fspath(target).partition(":")
+    if os.fspath(target) == "window":
+        from gancam.sinks import window
+
+        return window.Window(effects=effects, dropped=dropped)
+    if word == "mjpeg":
+        from gancam.sinks import mjpeg
+
+        host, _, port = rest.rpartition(":")
+        if not (port.isascii() and port.isdigit()) and rest:
+            raise SinkError(f"{target}: needs mjpeg:PORT or mjpeg:HOST:PORT, as in mjpeg:8080")
+        return mjpeg.MjpegServer(int(port or 8080), host=host or "127.0.0.1")
     from gancam.sinks import video  # a sink's own libraries are loaded when it is asked for
 
     if Path(target).suffix.lower() in video.CONTAINERS:
@@ -64,4 +86,5 @@ def open_sink(
             quality=quality,
             overwrite=overwrite,
         )
-    raise SinkError(f"{os.fspath(target)}: no such output; a video file ends in {', '.join(video.CONTAINERS)}")
+    known = f"window, mjpeg:8080 and files ending in {', '.join(video.CONTAINERS)}"
+    raise SinkError(f"{os.fspath(target)}: no such output; there are {known}")

@@ -1,0 +1,224 @@
+"""Motion-JPEG over HTTP: a browser, OBS or ``cv2.VideoCapture`` opens it."""
+
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import cv2
+
+from gancam.errors import InputError, SinkError
+from gancam.footage import cause
+from gancam.frame import Frame, check_image
+
+_BOUNDARY = "gancam-picture"
+_PATIENCE = 10.0  # seconds that one picture may take to a client before it counts as gone
+_PAGE = b"""<!doctype html><meta charset="utf-8"><title>gancam</title>
+<style>html,body{margin:0;height:100%;background:#111}img{width:100%;height:100%;object-fit:contain}</style>
+<img src="/stream.mjpg" alt="gancam: live picture">
+"""
+
+
+class MjpegServer:
+    """Serves what it is given at ``http://HOST:PORT/``: a page, ``/stream.mjpg`` (the stream), ``/frame.jpg`` (one).
+
+    port     0 takes a free one; ``port`` and ``url`` tell which.
+    host     who may connect: "127.0.0.1" this machine only, "0.0.0.0" everybody who can reach it. While it is this
+             machine, requests that name another host are refused, so that no web page can read the pictures by giving
+             its own name this address.
+    quality  of the JPEG, 1 to 100.
+
+    ``write`` never waits: each client has its own thread, which sends the newest picture when the one before is sent,
+    so a slow client sees fewer. JPEGs are made once for all clients by a hidden thread, and only while somebody looks.
+
+    Raises ``InputError`` for values that make no sense and ``SinkError`` for a port that is in use or not allowed.
+    """
+
+    def __init__(self, port: int = 8080, *, host: str = "127.0.0.1", quality: int = 85) -> None:
+        if not 0 <= port <= 65535:
+            raise InputError(f"port is {port}: needs 0 to 65535")
+        if not 1 <= quality <= 100:
+            raise InputError(f"quality is {quality}: needs 1 to 100")
+        self._quality = quality
+        self._change = threading.Condition()
+        self._frame: Frame | None = None
+        self._jpeg: tuple[int, bytes] | None = None  # (number, data)
+        self._clients: set[socket.socket] = set()
+        self._watching = 0
+        self._closed = False
+        self._busy = 0.0
+        try:
+            self._server = _Server((host, port), self)
+        except OSError as error:
+            what = f"cannot serve at {host}:{port} ({cause(error)})"
+            raise SinkError(f"mjpeg: {what}; give another port, or 0 for a free one") from error
+        self.port: int = self._server.server_address[1]
+        self.local = host.startswith("127.") or host == "localhost"
+        self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{self.port}/"
+        self.notes = [f"watch at {self.url} (the stream itself: {self.url}stream.mjpg)"]
+        self._threads = [
+            threading.Thread(target=self._server.serve_forever, args=(0.05,), name="gancam-http", daemon=True),
+            threading.Thread(target=self._encode, name="gancam-jpeg", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
+    def busy(self) -> float:
+        """Seconds spent on making JPEGs."""
+        return self._busy
+
+    def write(self, frame: Frame) -> None:
+        if self._closed:
+            raise SinkError("mjpeg: already closed")
+        check_image(frame.image)
+        with self._change:
+            self._frame = frame
+            self._change.notify_all()
+
+    def close(self, *, interrupted: bool = False) -> None:
+        if self._closed:
+            return
+        with self._change:
+            self._closed = True
+            self._change.notify_all()
+            for client in self._clients:
+                _hang_up(client)
+        self._server.shutdown()
+        for thread in self._threads:
+            thread.join()
+        self._server.server_close()  # joins the clients' threads
+
+    def newest(self, after: int | None) -> tuple[int, bytes] | None:
+        """Wait for a JPEG newer than number `after` (None: than now): (number, data); None when the server closes."""
+        with self._change:
+            if after is None:
+                after = 0 if self._jpeg is None else self._jpeg[0]
+            self._watching += 1
+            self._change.notify_all()
+            try:
+                self._change.wait_for(lambda: self._closed or (self._jpeg is not None and self._jpeg[0] > after))
+                return None if self._closed else self._jpeg
+            finally:
+                self._watching -= 1
+
+    def welcome(self, client: socket.socket) -> None:
+        with self._change:
+            self._clients.add(client)
+            if self._closed:
+                _hang_up(client)
+
+    def dismiss(self, client: socket.socket) -> None:
+        with self._change:
+            self._clients.discard(client)
+
+    def _encode(self) -> None:
+        """The hidden thread: make a JPEG of the newest frame while somebody waits for one."""
+        number = 0
+        while True:
+            with self._change:
+                self._change.wait_for(lambda: self._closed or (self._frame is not None and self._watching > 0))
+                if self._closed:
+                    return
+                frame, self._frame = self._frame, None
+            assert frame is not None
+            began = time.perf_counter()
+            try:
+                done, data = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, self._quality])
+            except cv2.error:  # larger than JPEG allows
+                done = False
+            self._busy += time.perf_counter() - began
+            if done:
+                number += 1
+                with self._change:
+                    self._jpeg = number, data.tobytes()
+                    self._change.notify_all()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False  # so that server_close() joins them
+    block_on_close = True
+    allow_reuse_address = os.name != "nt"  # there it would let two servers share a port
+
+    def __init__(self, address: tuple[str, int], owner: MjpegServer) -> None:
+        self.owner = owner
+        super().__init__(address, _Client)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        threading.current_thread().name = "gancam-http-client"
+        self.owner.welcome(request)
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.owner.dismiss(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that left in mid-sentence is nobody's error."""
+
+
+class _Client(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = _PATIENCE
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "gancam", ""
+
+    def do_GET(self) -> None:
+        owner = self.server.owner
+        path = self.path.partition("?")[0]
+        if owner.local and not _names_this_machine(self.headers.get("Host", "localhost")):
+            self._answer(403, "text/plain", b"only for this machine\n")
+        elif path == "/":
+            self._answer(200, "text/html; charset=utf-8", _PAGE)
+        elif path == "/frame.jpg":
+            picture = owner.newest(None)
+            if picture is not None:
+                self._answer(200, "image/jpeg", picture[1])
+        elif path == "/stream.mjpg":
+            self._stream(owner)
+        else:
+            self._answer(404, "text/plain", b"there are /, /stream.mjpg and /frame.jpg\n")
+
+    def _answer(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = True
+
+    def _stream(self, owner: MjpegServer) -> None:
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 17)  # little waits in the system: old
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.send_response(200)
+        self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        number = None
+        while (picture := owner.newest(number)) is not None:
+            number, data = picture
+            head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+            self.wfile.write(head.encode() + data + b"\r\n")
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Not on stderr."""
+
+
+def _names_this_machine(host: str) -> bool:
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    return name.lower() in ("localhost", "127.0.0.1", "[::1]")
+
+
+def _hang_up(client: socket.socket) -> None:
+    with suppress(OSError):
+        client.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,322 @@
+"""A window to watch in: compare with the original, turn effects and their parameters, see how old the picture is."""
+
+import os
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from gancam import lettering
+from gancam.errors import SinkError
+from gancam.frame import Frame, Image, check_image
+from gancam.params import Parameter, Params
+
+_ELSEWHERE = "other outputs: mjpeg:8080 (watch in a browser), or a video file such as out.mp4"
+_LARGEST, _SMALLEST = (1280, 720), (640, 360)  # a new window's picture, before the user resizes it
+_SAID_FOR = 2.0  # seconds that a message stays
+_STEPS = 20  # from the least to the most of a parameter
+_HELP = (
+    "q  Esc\tquit",
+    "h\tthis help",
+    "s\tsplit: before | after, the bar follows the mouse",
+    "hold left button\tsee the original",
+    "1 ... 9\teffect on or off",
+    "[  ]\tchoose a parameter",
+    "-  +\tturn it down, up",
+    "p\tsave the picture as a PNG",
+    "i\tage of the picture, frames a second",
+    "f\tfull screen",
+)
+
+
+class Switchable(Protocol):
+    """An effect that the window can turn on and off: ``gancam.pipeline.Switch``."""
+
+    name: str
+    on: bool
+    params: Params | None
+
+
+class Window:
+    """Shows frames with OpenCV's windows. All calls must come from one thread, on macOS from the main one.
+
+    title      of the window.
+    effects    what the keys 1 to 9 turn on and off and whose declared parameters [ ] - + change, from one frame to the
+               next.
+    dropped    asked for the number of dropped frames, for the overlay.
+    snapshots  the folder that the key p saves to, as PNG, never over an existing file.
+
+    The picture fills the window in its own proportions; text is drawn at the window's own resolution and so stays
+    legible. The window is ``closed`` when its user presses q or Esc or closes it.
+
+    Raises ``SinkError`` where there is no display, or OpenCV comes without windows.
+    """
+
+    wants_original = True
+
+    def __init__(
+        self,
+        title: str = "gancam",
+        *,
+        effects: Sequence[Switchable] = (),
+        dropped: Callable[[], int] | None = None,
+        snapshots: str | os.PathLike[str] = ".",
+    ) -> None:
+        _check_display()
+        self._title, self._effects, self._dropped = title, list(effects), dropped
+        self._snapshots = Path(snapshots)
+        self._turns: list[tuple[Params, Parameter]] = [
+            (effect.params, entry)
+            for effect in self._effects
+            if effect.params is not None
+            for entry in effect.params.declared().values()
+            if entry.type is not str or entry.choices
+        ]
+        self._turn = 0
+        self._open = self._closed = False
+        self._help = self._split = self._held = self._full = False
+        self._info = True
+        self._bar = 0.5  # the split's place, of the picture's width
+        self._area = (0, 0, 1, 1)  # left, top, width, height of the picture in the window
+        self._said, self._said_until = "press h for help", time.monotonic() + 2 * _SAID_FOR
+        self._ages: deque[float] = deque(maxlen=120)
+        self._shown: deque[float] = deque(maxlen=60)
+        self._frame: Frame | None = None
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def write(self, frame: Frame) -> None:
+        """Show `frame` and do what keys and mouse ask for. Takes a few milliseconds."""
+        if self._closed:
+            return
+        check_image(frame.image)
+        self._frame = frame
+        try:
+            if not self._open:
+                self._create(frame.image)
+            cv2.imshow(self._title, self._draw(frame))
+            self._answer_keys()
+            if not self._closed and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
+                self._closed = True
+        except cv2.error as error:
+            raise SinkError(f"window: OpenCV cannot show it ({str(error).splitlines()[0][:120]})") from error
+        now = time.monotonic()
+        self._shown.append(now)
+        if frame.captured is not None:
+            self._ages.append(now - frame.captured)
+
+    def close(self, *, interrupted: bool = False) -> None:
+        self._closed = True
+        if not self._open:
+            return
+        self._open = False
+        with suppress(cv2.error):  # its user may have closed it
+            cv2.destroyWindow(self._title)
+        with suppress(cv2.error):
+            cv2.waitKey(1)
+
+    def _create(self, image: Image) -> None:
+        height, width = image.shape[:2]
+        scale = min(_LARGEST[0] / width, _LARGEST[1] / height, max(_SMALLEST[0] / width, _SMALLEST[1] / height, 1))
+        cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_GUI_NORMAL | cv2.WINDOW_FREERATIO)
+        cv2.resizeWindow(self._title, max(round(width * scale), 1), max(round(height * scale), 1))
+        cv2.setMouseCallback(self._title, self._on_mouse)
+        self._open = True
+
+    # Drawing
+
+    def _draw(self, frame: Frame) -> Image:
+        """The window's content: the picture scaled into it, and text over it."""
+        _, _, wide, tall = cv2.getWindowImageRect(self._title)
+        height, width = frame.image.shape[:2]
+        wide, tall = (wide, tall) if wide > 0 and tall > 0 else (width, height)
+        scale = min(wide / width, tall / height)
+        size = max(round(width * scale), 1), max(round(height * scale), 1)
+        left, top = (wide - size[0]) // 2, (tall - size[1]) // 2
+        self._area = left, top, *size
+        canvas = np.zeros((tall, wide, 3), np.uint8)
+        picture = canvas[top : top + size[1], left : left + size[0]]
+        before = frame.original if self._split or self._held else None
+        if before is None:
+            _fit(frame.image, picture)
+        elif self._held:
+            _fit(before, picture)
+        else:
+            bar = min(max(round(self._bar * size[0]), 0), size[0])
+            _fit(frame.image, picture)
+            picture[:, :bar] = _scaled(before, size)[:, :bar]
+            picture[:, max(bar - 1, 0) : bar + 1] = 255
+        self._write_over(canvas, before is not None)
+        return canvas
+
+    def _write_over(self, canvas: Image, comparing: bool) -> None:
+        letters = min(max(canvas.shape[0] // 45, 9), 20)
+        if self._info and not self._help:
+            lettering.write(canvas, self._figures(), "top left", height=letters)
+        if comparing:
+            lettering.write(canvas, ["original" if self._held else "before"], "bottom left", height=letters)
+            if not self._held:
+                lettering.write(canvas, ["after"], "bottom right", height=letters)
+        if self._help:
+            lines = list(_HELP)
+            for number, effect in enumerate(self._effects[:9], 1):
+                lines.append(f"\t{number}: {effect.name} is {'on' if effect.on else 'off'}")
+            for number, (params, entry) in enumerate(self._turns):
+                mark = ">" if number == self._turn else " "
+                lines.append(f"\t{mark} {entry.name} = {_value(params, entry)} ({entry.describe()})")
+            lettering.write(canvas, lines, "middle", height=letters, ground=0.8)
+        elif time.monotonic() < self._said_until:
+            lettering.write(canvas, [self._said], "middle", height=letters, colour=lettering.YELLOW)
+
+    def _figures(self) -> list[str]:
+        lines = []
+        if self._ages:
+            middle, most = np.percentile(np.fromiter(self._ages, float), (50, 95)) * 1000
+            lines.append(f"age {middle:.0f} ms, 95%: {most:.0f} ms")
+        if len(self._shown) > 1:
+            span = self._shown[-1] - self._shown[0]
+            lines.append(f"{(len(self._shown) - 1) / max(span, 1e-6):.1f} fps")
+        if self._dropped is not None:
+            lines.append(f"{self._dropped()} dropped")
+        if off := [effect.name for effect in self._effects if not effect.on]:
+            lines.append(f"off: {', '.join(off)}")
+        return lines or ["..."]
+
+    # Keys and mouse
+
+    def _on_mouse(self, event: int, x: int, y: int, flags: int, _: object = None) -> None:
+        left, _top, width, _height = self._area
+        self._bar = min(max((x - left) / width, 0.0), 1.0)
+        if event == cv2.EVENT_LBUTTONDOWN:
+            self._held = True
+        elif event == cv2.EVENT_LBUTTONUP or not flags & cv2.EVENT_FLAG_LBUTTON:
+            self._held = False
+
+    def _answer_keys(self) -> None:
+        key = cv2.waitKey(1)
+        for _ in range(8):  # all that came since the last frame, but a stuck key must not stop the picture
+            if key < 0 or self._closed:
+                return
+            self._answer(key & 0xFF)
+            key = cv2.pollKey()
+
+    def _answer(self, key: int) -> None:
+        letter = chr(key).lower()
+        if key == 27 or letter == "q":
+            self._closed = True
+        elif letter == "h":
+            self._help = not self._help
+        elif letter == "s":
+            self._split = not self._split
+        elif letter == "i":
+            self._info = not self._info
+        elif letter == "f":
+            self._full = not self._full
+            how = cv2.WINDOW_FULLSCREEN if self._full else cv2.WINDOW_NORMAL
+            cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, how)
+        elif letter == "p":
+            self._snapshot()
+        elif "1" <= letter <= "9" and int(letter) <= len(self._effects):
+            effect = self._effects[int(letter) - 1]
+            effect.on = not effect.on
+            self._say(f"{effect.name} {'on' if effect.on else 'off'}")
+        elif letter in "[]-_+=" and self._turns:
+            if letter in "[]":
+                self._turn = (self._turn + (1 if letter == "]" else -1)) % len(self._turns)
+            else:
+                _step(*self._turns[self._turn], up=letter in "+=")
+            params, entry = self._turns[self._turn]
+            self._say(f"{entry.name} = {_value(params, entry)}")
+
+    def _say(self, text: str) -> None:
+        self._said, self._said_until = text, time.monotonic() + _SAID_FOR
+
+    def _snapshot(self) -> None:
+        """Save the picture, without the text over it."""
+        assert self._frame is not None
+        data = cv2.imencode(".png", self._frame.image)[1]
+        stem = time.strftime("gancam-%Y%m%d-%H%M%S")
+        for number in range(1, 1000):
+            path = self._snapshots / f"{stem}{f'-{number}' if number > 1 else ''}.png"
+            try:
+                with path.open("xb") as file:
+                    file.write(data.tobytes())
+            except FileExistsError:
+                continue
+            except OSError as error:
+                self._say(f"not saved: {error.strerror}")
+                return
+            self._say(f"saved {path.name}")
+            return
+
+
+def _scaled(image: Image, size: tuple[int, int]) -> Image:
+    """`image` at `size`: smaller by averaging, larger as plainly as any player does."""
+    if (image.shape[1], image.shape[0]) == size:
+        return image
+    how = cv2.INTER_AREA if size[0] < image.shape[1] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
+
+
+def _fit(image: Image, place: Image) -> None:
+    place[:] = _scaled(image, (place.shape[1], place.shape[0]))
+
+
+def _value(params: Params, entry: Parameter) -> str:
+    value = getattr(params, entry.name)
+    if entry.type is bool:
+        return "on" if value else "off"
+    return f"{value:g}" if entry.type in (int, float) else str(value)
+
+
+def _step(params: Params, entry: Parameter, *, up: bool) -> None:
+    """Turn a parameter one step, within its range."""
+    value = getattr(params, entry.name)
+    if entry.type is bool:
+        setattr(params, entry.name, up)
+        return
+    if entry.choices:
+        place = (entry.choices.index(value) + (1 if up else -1)) % len(entry.choices)
+        setattr(params, entry.name, entry.choices[place])
+        return
+    low = -np.inf if entry.minimum is None else entry.minimum
+    high = np.inf if entry.maximum is None else entry.maximum
+    step = (high - low) / _STEPS if np.isfinite(high - low) else max(abs(entry.default) / 10, 1 / _STEPS)
+    if entry.type is int:
+        step = max(round(step), 1)
+    turned = min(max(value + (step if up else -step), low), high)
+    setattr(params, entry.name, entry.type(turned if entry.type is int else round(turned, 6)))
+
+
+def _check_display() -> None:
+    """Raise ``SinkError`` where no window can be opened. Qt ends the whole process instead of failing, so on Linux it
+    is tried in another one first, which takes about a third of a second."""
+    if not sys.platform.startswith("linux"):
+        return
+    variables = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if not any(os.environ.get(name) for name in variables):
+        raise SinkError(f"window: there is no display (DISPLAY is not set); {_ELSEWHERE}")
+    code = "import cv2; cv2.namedWindow('gancam'); cv2.waitKey(1)"
+    try:
+        tried = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=False)
+        words = tried.stderr.decode(errors="replace")
+        works = tried.returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        works, words = False, ""
+    if not works:
+        if "not implemented" in words:
+            raise SinkError(
+                "window: this OpenCV comes without windows; `pip uninstall opencv-python-headless`, then "
+                f"`pip install --force-reinstall opencv-python`; {_ELSEWHERE}"
+            )
+        display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        raise SinkError(f"window: the display {display!r} cannot be opened; {_ELSEWHERE}")
