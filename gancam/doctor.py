@@ -33,6 +33,7 @@ from gancam import devices
 from gancam.effects import find
 from gancam.errors import DeviceError, GancamError, MissingExtra
 from gancam.model import LEAST_PSNR, Model, variants
+from gancam.sinks import virtualcam
 
 Verdict = Literal["ok", "warning", "problem", "absent"]
 SIZE = (640, 360)  # width and height of the frames timed
@@ -586,11 +587,8 @@ def _measure(camera: int | str, backend: int) -> dict[str, Any] | None:
 def _virtual_camera(loopbacks: list[dict[str, Any]]) -> Finding:
     package = find_spec("pyvirtualcam") is not None
     details: dict[str, Any] = {"pyvirtualcam": package, "devices": [item["device"] for item in loopbacks]}
-    install = "" if package else "pip install pyvirtualcam"
-    if sys.platform == "linux":
-        make = "sudo apt install v4l2loopback-dkms && sudo modprobe v4l2loopback exclusive_caps=1 card_label=gancam"
-    else:
-        make = "install OBS Studio (obsproject.com), start its virtual camera once and stop it"
+    install = "" if package else virtualcam.INSTALL
+    make = virtualcam.how_to_make()
     if sys.platform == "linux" and not loopbacks:
         seen = "no v4l2loopback device" + ("" if package else ", no pyvirtualcam")
         return Finding("virtual-camera", "absent", seen, " && ".join(filter(None, [make, install])), details)

@@ -23,7 +23,7 @@ ARROWS = {
     "gancam.effects": {"card", "errors", "frame", "model", "params", "tiles"},
     "gancam.sources": {"errors", "footage", "frame"},
     "gancam.sinks": {"errors", "footage", "frame", "lettering", "params"},
-    "gancam.doctor": {"devices", "effects", "errors", "model"},
+    "gancam.doctor": {"devices", "effects", "errors", "model", "sinks"},
     "gancam.pipeline": {"errors", "frame", "sinks", "sources"},
     "gancam.lettering": {"frame"},
     "gancam.live": {"errors", "footage", "frame", "lettering", "sources"},

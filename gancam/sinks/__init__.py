@@ -55,11 +55,15 @@ def open_sink(
     effects: Sequence["window.Switchable"] = (),
     dropped: Callable[[], int] | None = None,
 ) -> Sink:
-    """The sink that `target` names.
+    """The sink that `target` names:
 
-    A path ending in .mp4, .m4v, .mov, .mkv or .webm is a video file, ``window`` a window, ``mjpeg:PORT`` and
-    ``mjpeg:HOST:PORT`` Motion-JPEG over HTTP. The keywords are those of ``gancam.sinks.video.VideoWriter`` and
-    ``gancam.sinks.window.Window``. Raises ``SinkError`` for a name that means nothing.
+    ``window``                                  a window
+    ``virtualcam``, ``virtualcam:DEVICE``       a virtual camera
+    ``mjpeg:PORT``, ``mjpeg:HOST:PORT``         Motion-JPEG over HTTP
+    a path ending in .mp4, .mov, .mkv, .webm    a video file
+
+    The keywords are those of ``gancam.sinks.video.VideoWriter`` and ``gancam.sinks.window.Window``. Raises
+    ``SinkError`` for a name that means nothing, and what the sinks raise.
     """
     word, _, rest = os.fspath(target).partition(":")
     if os.fspath(target) == "window":
@@ -73,6 +77,10 @@ def open_sink(
         if not (port.isascii() and port.isdigit()) and rest:
             raise SinkError(f"{target}: needs mjpeg:PORT or mjpeg:HOST:PORT, as in mjpeg:8080")
         return mjpeg.MjpegServer(int(port or 8080), host=host or "127.0.0.1")
+    if word == "virtualcam":
+        from gancam.sinks import virtualcam
+
+        return virtualcam.VirtualCamera(fps=fps, size=size, device=rest or None)
     from gancam.sinks import video  # a sink's own libraries are loaded when it is asked for
 
     if Path(target).suffix.lower() in video.CONTAINERS:
@@ -86,5 +94,5 @@ def open_sink(
             quality=quality,
             overwrite=overwrite,
         )
-    known = f"window, mjpeg:8080 and files ending in {', '.join(video.CONTAINERS)}"
+    known = f"window, mjpeg:8080, virtualcam and files ending in {', '.join(video.CONTAINERS)}"
     raise SinkError(f"{os.fspath(target)}: no such output; there are {known}")

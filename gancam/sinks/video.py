@@ -17,14 +17,12 @@ from types import TracebackType
 from typing import Self
 
 import av
-import cv2
-import numpy as np
 from av.codec.codec import UnknownCodecError
-from numpy.typing import NDArray
 
 from gancam.errors import GancamError, InputError, OutputExists, SinkError, near
-from gancam.footage import UNSPECIFIED, Footage, cause
-from gancam.frame import Frame, Image, check_image
+from gancam.footage import Footage, cause
+from gancam.frame import Frame
+from gancam.sinks._canvas import Canvas
 from gancam.sinks._soundtrack import AudioRule, Soundtrack
 
 try:
@@ -124,21 +122,17 @@ class VideoWriter:
         self._path = Path(path)
         self._like = like or Footage(size=size)
         self._fps = float(fps)
-        self._size = int(size[0]), int(size[1])
+        self._canvas = Canvas(size, os.fspath(path), self._like)
         self._quality = DEFAULT_QUALITY if quality is None else float(quality)
         self._overwrite = overwrite
         self._audio_from = None if audio_from is None else Path(audio_from)
         self.notes: list[str] = []
-        if min(self._size) < 1:
-            raise InputError(f"size is {size[0]}x{size[1]}: needs at least 1x1")
         if not 0 < fps <= 1000:
             raise InputError(f"fps is {fps}: needs more than 0 and at most 1000")
         if not 0 <= self._quality <= 100:
             raise InputError(f"quality is {quality}: needs 0 to 100")
-        self._even = self._size[0] + self._size[0] % 2, self._size[1] + self._size[1] % 2
-        if self._even != self._size:
-            was, now = (f"{width}x{height}" for width, height in (self._size, self._even))
-            self.notes.append(f"{was} is odd, 4:2:0 is even: written as {now}, the last pixels repeated")
+        if self._canvas.note:
+            self.notes.append(self._canvas.note)
         if self._path.suffix.lower() not in CONTAINERS:
             raise SinkError(f"{path}: its ending names no video container; there are {', '.join(CONTAINERS)}")
         self._holder = CONTAINERS[self._path.suffix.lower()]
@@ -206,10 +200,7 @@ class VideoWriter:
         if self._closed:
             raise SinkError(f"{self._path}: already closed")
         self._raise_error()
-        image = check_image(frame.image)
-        if (image.shape[1], image.shape[0]) != self._size:
-            got, wants = f"{image.shape[1]}x{image.shape[0]}", f"{self._size[0]}x{self._size[1]}"
-            raise InputError(f"frame {frame.index} is {got}, but {self._path} was opened for {wants}")
+        self._canvas.check(frame)
         self._queue.put(frame)
 
     def close(self, *, interrupted: bool = False) -> None:
@@ -253,7 +244,7 @@ class VideoWriter:
         except Exception as error:  # raised by __init__, which waits for it
             self._error = error
             if not isinstance(error, GancamError):
-                what = f"{self._codec[1].encoder} at {self._size[0]}x{self._size[1]}"
+                what = f"{self._codec[1].encoder} at {self._canvas.size[0]}x{self._canvas.size[1]}"
                 self._error = SinkError(f"{self._path}: cannot be written with {what} ({cause(error)})")
                 self._error.__cause__ = error
             self._discard()
@@ -289,15 +280,11 @@ class VideoWriter:
         options = {**encoder.options, "crf": f"{encoder.crf(self._quality):g}"}
         stream = self._output.add_stream(encoder.encoder, rate=self._rate, options=options)
         assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height = self._even
-        stream.pix_fmt = "yuv420p"
         stream.time_base = self._tick
         context = stream.codec_context
+        self._canvas.describe(context)
         context.time_base = self._tick
         context.thread_count = min(_cores(), 8)  # more buys little and holds more frames in memory
-        context.sample_aspect_ratio = self._like.aspect
-        context.colorspace, context.color_range = self._tag, self._range
-        context.color_primaries, context.color_trc = self._like.colour.primaries, self._like.colour.transfer
         if name == "h265" and self._holder.format in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # Apple's players want it
         return stream
@@ -311,18 +298,6 @@ class VideoWriter:
         """Ticks that a frame lasts, nominally."""
         return max(round(1 / (self._fps * self._tick)), 1)
 
-    @property
-    def _tag(self) -> int:
-        """The matrix to tell players: the source's, and where it told none, the one they took it for by its size."""
-        matrix, was, now = self._like.colour.matrix, self._like.size, self._size
-        if matrix == UNSPECIFIED and _is_hd(was) != _is_hd(now):
-            return 1 if _is_hd(was) else 6
-        return matrix
-
-    @property
-    def _range(self) -> int:
-        return 2 if self._like.colour.full_range else 1
-
     def _encode_all(self) -> None:
         end: _End | None = None
         try:
@@ -330,7 +305,7 @@ class VideoWriter:
             while isinstance(item := self._queue.get(), Frame):
                 began = time.perf_counter()
                 last = max(round(Fraction(item.time) / self._tick), last + 1)
-                for packet in self._stream.encode(self._picture(item.image, last)):
+                for packet in self._stream.encode(self._canvas.yuv(item.image, last, self._tick)):
                     self._mux(packet)
                 self._frames += 1
                 self._busy += time.perf_counter() - began
@@ -348,20 +323,6 @@ class VideoWriter:
             while end is None:  # keep taking, so that no write waits for ever
                 taken = self._queue.get()
                 end = taken if isinstance(taken, _End) else None
-
-    def _picture(self, image: Image, tick: int) -> av.VideoFrame:
-        """`image` as a YUV frame for the encoder."""
-        width, height = self._even
-        if self._even != self._size:
-            down, right = height - self._size[1], width - self._size[0]
-            image = check_image(cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE))
-        frame = av.VideoFrame(width, height, "yuv420p")
-        colour = self._like.colour
-        colour.to_yuv420(image, [_plane(plane) for plane in frame.planes])
-        frame.colorspace, frame.color_range = self._tag, self._range
-        frame.color_primaries, frame.color_trc = colour.primaries, colour.transfer
-        frame.pts, frame.time_base = tick, self._tick
-        return frame
 
     def _mux(self, packet: "av.Packet[av.VideoStream]") -> None:
         """Write an encoded packet, and before it the audio that belongs before it."""
@@ -529,13 +490,3 @@ def _yield_to_others() -> None:
     if sys.platform == "linux":  # elsewhere this would be about the whole process
         with suppress(OSError):
             os.nice(_NICENESS)  # of this thread, on Linux
-
-
-def _is_hd(size: tuple[int, int]) -> bool:
-    """Whether players take untagged video of this size for BT.709."""
-    return size[0] >= 1280 or size[1] > 576
-
-
-def _plane(plane: av.video.plane.VideoPlane) -> NDArray[np.uint8]:
-    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-    return rows[: plane.height, : plane.width]
