@@ -5,8 +5,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from fractions import Fraction
 from pathlib import Path
 from types import FrameType
@@ -23,12 +23,13 @@ from rich.text import Text
 import gancam
 from gancam import effects as effects_room
 from gancam import lettering
+from gancam.control import Controls, ParameterLog, Replay, open_control
 from gancam.effects import Effect
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
 from gancam.footage import Footage
-from gancam.frame import Image
+from gancam.frame import Frame, Image
 from gancam.model import read_card, variants
-from gancam.pipeline import Report, Switch, output_size, run
+from gancam.pipeline import Report, output_size, run, switches
 from gancam.sinks import Sink, open_sink
 from gancam.sinks.stats import StatsLog
 from gancam.sources import Still, VideoFile
@@ -68,6 +69,9 @@ def process(
     effect: EffectOption = None,
     codec: Annotated[str | None, typer.Option(help="h264, h265, vp9 or av1 (default: the container's usual).")] = None,
     quality: Annotated[float | None, typer.Option(help="0 (small) to 100 (best), default 80.")] = None,
+    params: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Turn parameters as `live --record-params FILE` recorded it.")
+    ] = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
@@ -78,13 +82,14 @@ def process(
     """Run a video (or an image) through effects into a new file. Audio is kept. Without -e: a faithful copy."""
     chain = _load(effect or [], device, precision, threads)
     if source.suffix.lower() in IMAGES or target.suffix.lower() in IMAGES:
+        if params is not None:
+            raise InputError(f"--params {params}: is for videos, an image has no time")
         _process_image(source, target, chain, overwrite)
         return
     report = Report()
     try:
-        _process_video(
-            source, target, chain, report, quiet=quiet or as_json, overwrite=overwrite, codec=codec, quality=quality
-        )
+        options: dict[str, Any] = {"overwrite": overwrite, "codec": codec, "quality": quality}
+        _process_video(source, target, chain, report, params=params, quiet=quiet or as_json, **options)
     except (KeyboardInterrupt, Terminated):
         what = f"{target} holds the first {report.frames} frames" if target.exists() else "nothing was written"
         errors.print(f"gancam: interrupted; {what}", markup=False)
@@ -112,6 +117,14 @@ def live(
         int | None, typer.Option(help="Give up after so many attempts in a row (default: never).", min=0)
     ] = None,
     stats: Annotated[Path | None, typer.Option(help="Write age and drops of every frame here, as JSON lines.")] = None,
+    control: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE|PORT", help="Take parameters from this file, or from a local socket, meanwhile."),
+    ] = None,
+    record_params: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write every change of a parameter, for process --params."),
+    ] = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
@@ -123,30 +136,34 @@ def live(
     from gancam.live import open_live
 
     names = effect or ["sr-x2-gan" if "sr-x2-gan" in effects_room.menu() else "sr-x2"]
-    chain = [Switch(one) for one in _load([name for name in names if name != "none"], device, precision, threads)]
+    chain = switches(_load([name for name in names if name != "none"], device, precision, threads))
+    controls = Controls(chain)
     report = Report()
     outputs: list[Sink] = []
-    with open_live(_source(source), size=_size(size), reconnect=reconnect) as feed:
+    with open_live(_source(source), size=_size(size), reconnect=reconnect) as feed, ExitStack() as opened:
+        remotes = [opened.enter_context(closing(open_control(one, controls, _tell))) for one in control or []]
         try:
             like = Footage(size=feed.size, time_base=Fraction(1, 90_000))
             for target in to or ["window"]:
-                options: dict[str, Any] = {"like": like, "overwrite": overwrite, "effects": chain}
+                options: dict[str, Any] = {"like": like, "overwrite": overwrite, "controls": controls}
                 shape = output_size(chain, feed.size)
                 outputs += [open_sink(target, fps=feed.fps, size=shape, dropped=lambda: feed.dropped, **options)]
             if stats is not None:
                 outputs.append(StatsLog(stats, dropped=lambda: feed.dropped))
+            if record_params is not None:
+                outputs.append(ParameterLog(record_params, controls, overwrite=overwrite))
         except BaseException:
             for output in outputs:
                 output.close(interrupted=True)
             raise
-        told = [*feed.notes, *(note for output in outputs for note in getattr(output, "notes", ()))]
+        told = [*feed.notes, *(note for part in [*outputs, *remotes] for note in getattr(part, "notes", ()))]
         for note in told:
             errors.print(f"note: {note}", markup=False)
         timer = None if seconds is None else threading.Timer(seconds, feed.close)
         try:
             if timer is not None:
                 timer.start()
-            run(feed, chain, outputs, report=report, on_sink_failure=_warn)
+            run(feed, chain, outputs, between=[controls], report=report, on_sink_failure=_warn)
         finally:
             if timer is not None:
                 timer.cancel()
@@ -158,7 +175,11 @@ def live(
 
 
 def _warn(name: str, error: SinkError) -> None:
-    errors.print(f"warning: {name} is left out, the others go on: {error}", markup=False)
+    _tell(f"{name} is left out, the others go on: {error}")
+
+
+def _tell(warning: str) -> None:
+    errors.print(f"warning: {' '.join(warning.split())}", markup=False)
 
 
 def _source(text: str) -> str:
@@ -282,8 +303,19 @@ def _load(specs: Sequence[str], device: str, precision: str, threads: int | None
 
 
 def _process_video(
-    path: Path, target: Path, chain: Sequence[Effect], report: Report, *, quiet: bool, overwrite: bool, **options: Any
+    path: Path,
+    target: Path,
+    effects: Sequence[Effect],
+    report: Report,
+    *,
+    params: Path | None = None,
+    quiet: bool,
+    overwrite: bool,
+    **options: Any,
 ) -> None:
+    chain = switches(effects)
+    controls = Controls(chain)
+    replay = None if params is None else Replay(params, controls)
     with VideoFile(path) as source:
         size = source.size
         for effect in chain:
@@ -295,8 +327,11 @@ def _process_video(
         for note in told:
             errors.print(f"note: {note}", markup=False)
         with _progress(source.frames, quiet) as progress:
-            run(source, chain, [sink], progress=progress, report=report)
+            between: list[Callable[[Frame], None]] = [controls] if replay is None else [replay, controls]
+            run(source, chain, [sink], between=between, progress=progress, report=report)
         report.notes = [note for note in report.notes if note not in told]
+        if replay is not None and replay.left:
+            report.notes.append(f"{params}: its last {replay.left} changes come after the end of {path}")
 
 
 def _process_image(path: Path, target: Path, chain: Sequence[Effect], overwrite: bool) -> None:

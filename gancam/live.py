@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import av
 import cv2
@@ -58,6 +58,12 @@ class Capture(Protocol):
     def release(self) -> None: ...
 
 
+class _Read(NamedTuple):
+    image: Image
+    captured: float  # time.monotonic()
+    time: float | None = None  # on the source's own clock, where it has one
+
+
 class _Feed(Protocol):
     """A connection to pictures. All but `name` and `finite` are used by the reader thread alone."""
 
@@ -71,8 +77,8 @@ class _Feed(Protocol):
     def open(self) -> None:
         """Connect. Raises ``SourceError`` with the reason."""
 
-    def read(self, stop: threading.Event) -> tuple[Image, float] | None:
-        """The next picture and the ``time.monotonic()`` of its capture; None at the end, or when the source is lost."""
+    def read(self, stop: threading.Event) -> _Read | None:
+        """The next picture; None at the end, or when the source is lost."""
 
     def close(self) -> None:
         """May be called several times, also when `open` failed."""
@@ -81,8 +87,9 @@ class _Feed(Protocol):
 class Live:
     """A source that keeps the newest picture only. Made by `Camera`, `Stream`, `Opened` and `Paced`.
 
-    ``Frame.time`` is seconds since the first picture's capture, ``Frame.captured`` the ``time.monotonic()`` of it.
-    Indices count the frames that are given; ``dropped`` counts those that nobody came for in time.
+    ``Frame.time`` is seconds since the first picture's capture; what `Paced` plays keeps its own times, so that a file
+    has the same ones live and offline. ``Frame.captured`` is the ``time.monotonic()`` of the capture. Indices count the
+    frames that are given; ``dropped`` counts those that nobody came for in time.
 
     Without a picture for `patience` seconds a placeholder is given, of the same size and with a text that says so, and
     again every 0.2 s; its ``captured`` is None. Meanwhile the reader reconnects, pausing a little longer each time
@@ -107,7 +114,7 @@ class Live:
         self._feed, self._patience, self._reconnect = feed, patience, reconnect
         self._change = threading.Condition()  # guards all that reader and consumer share
         self._stop = threading.Event()
-        self._newest: tuple[Image, float] | None = None
+        self._newest: _Read | None = None
         self._over = False
         self._error: SourceError | None = None
         self._size: tuple[int, int] | None = None
@@ -117,7 +124,7 @@ class Live:
         self._losses, self._lost_seconds = 0, 0.0
         self._resized = ""
         self._dropped = 0
-        self._index, self._last = 0, -math.inf
+        self._index, self._last, self._own_clock = 0, -math.inf, False
         self._told: list[str] = []
         self._thread = threading.Thread(target=self._read_all, name="gancam-live", daemon=True)
         self._thread.start()
@@ -190,14 +197,17 @@ class Live:
                     return
             if newest is not None:
                 wait = self._patience
-                yield self._frame(newest[0], newest[1])
+                self._own_clock = newest.time is not None
+                moment = newest.captured - self._arrivals[0] if newest.time is None else newest.time
+                yield self._frame(newest.image, moment, newest.captured)
             else:
                 wait = _REPEAT
-                yield self._frame(self._placeholder(), None)
+                # a file's clock stands still meanwhile, so that the next picture has its own time again
+                moment = self._last if self._own_clock else time.monotonic() - self._arrivals[0]
+                yield self._frame(self._placeholder(), moment, None)
 
-    def _frame(self, image: Image, captured: float | None) -> Frame:
-        moment = time.monotonic() if captured is None else captured
-        self._last = max(moment - self._arrivals[0], self._last + 1e-6)
+    def _frame(self, image: Image, moment: float, captured: float | None) -> Frame:
+        self._last = max(moment, self._last + 1e-6)
         self._index += 1
         return Frame(image, self._index - 1, self._last, captured=captured)
 
@@ -277,7 +287,7 @@ class Live:
             read = self._feed.read(self._stop)
             if read is None:
                 break
-            image, captured = read
+            image, captured = read.image, read.captured
             size = image.shape[1], image.shape[0]
             if self._size is not None and size != self._size:
                 self._resized = (
@@ -289,7 +299,7 @@ class Live:
                     break
                 if self._newest is not None:
                     self._dropped += 1
-                self._newest = image, captured
+                self._newest = _Read(image, captured, read.time)
                 if len(self._arrivals) <= 60:
                     self._arrivals.append(captured)
                 self._size = self._size or size
@@ -388,7 +398,7 @@ class Opened(Live):
 
 
 class Paced(Live):
-    """Any source at its own pace, as if it were live: a video file, the test pattern. Closes it."""
+    """Any source at its own pace and with its own times, as if it were live: a file, the test pattern. Closes it."""
 
     def __init__(self, source: Source, *, name: str = "", patience: float = PATIENCE) -> None:
         super().__init__(_Played(source, name or type(source).__name__), patience=patience)
@@ -463,7 +473,7 @@ class _Captured:
         self.fps = rate if 1 <= rate <= 240 else None
         self._came = 0
 
-    def read(self, stop: threading.Event) -> tuple[Image, float] | None:
+    def read(self, stop: threading.Event) -> _Read | None:
         assert self._capture is not None
         for _ in range(_BAD_IN_A_ROW):
             try:
@@ -484,7 +494,7 @@ class _Captured:
                 stop.wait(max(self._began + self._came / (self.fps or 25.0) - time.monotonic(), 0))
                 moment = time.monotonic()
             self._came += 1
-            return picture, moment
+            return _Read(picture, moment)
         if not self._came:
             raise SourceError(f"{self.name}: {self._silent}")
         return None
@@ -510,14 +520,14 @@ class _Played:
     def open(self) -> None:
         self._frames = iter(self._source)
 
-    def read(self, stop: threading.Event) -> tuple[Image, float] | None:
+    def read(self, stop: threading.Event) -> _Read | None:
         frame = next(self._frames, None)
         if frame is None:
             return None
         if self._began is None:
             self._began = time.monotonic() - frame.time
         stop.wait(max(self._began + frame.time - time.monotonic(), 0))
-        return frame.image, time.monotonic()
+        return _Read(frame.image, time.monotonic(), frame.time)
 
     def close(self) -> None:
         self._source.close()

@@ -9,6 +9,8 @@ from typing import Any
 
 from gancam.errors import ParameterError, near
 
+_STEPS = 20  # from the least to the most of a parameter
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -61,6 +63,47 @@ class Parameter:
         if self.minimum is not None:
             return f"{kind} of {self.minimum:g} or more"
         return kind
+
+    def text(self, value: Any) -> str:
+        """`value` for a person."""
+        if self.type is bool:
+            return "on" if value else "off"
+        return f"{value:.4g}" if self.type is float else str(value)
+
+    def step(self, value: Any, *, up: bool) -> Any:
+        """The value that comes after (or before) `value`, in the range: a twentieth of it, the next choice, on or off.
+
+        A free text has no next one: it stays.
+        """
+        if self.type is bool:
+            return up
+        if self.type is str:
+            if not self.choices:
+                return value
+            return self.choices[(self.choices.index(value) + (1 if up else -1)) % len(self.choices)]
+        low = -math.inf if self.minimum is None else self.minimum
+        high = math.inf if self.maximum is None else self.maximum
+        size = (high - low) / _STEPS if math.isfinite(high - low) else max(abs(self.default) / 10, 1 / _STEPS)
+        if self.type is int:
+            return int(min(max(value + max(round(size), 1) * (1 if up else -1), low), high))
+        return round(min(max(value + (size if up else -size), low), high), 6)
+
+    def place(self, value: Any) -> float | None:
+        """Where `value` lies between the least (0) and the most (1); None where there is no such range."""
+        if self.minimum is None or self.maximum is None or self.maximum <= self.minimum:
+            return None
+        return float((value - self.minimum) / (self.maximum - self.minimum))
+
+    def at(self, place: float) -> Any:
+        """The value at `place`, the opposite of ``place``: a float is rounded to a thousandth of its range or finer."""
+        if self.minimum is None or self.maximum is None:
+            raise ParameterError(f"{self.name}: has no range")
+        span = self.maximum - self.minimum
+        value = self.minimum + min(max(place, 0.0), 1.0) * span
+        if self.type is int:
+            return round(value)
+        digits = max(3 - math.floor(math.log10(span)), 0)
+        return min(max(round(value, digits), self.minimum), self.maximum)
 
 
 def parameter(

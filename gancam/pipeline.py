@@ -25,9 +25,9 @@ class ImageEffect(Protocol):
 class Switch:
     """An effect that can be turned off while running: a picture then is only scaled to the size it would have."""
 
-    def __init__(self, effect: ImageEffect) -> None:
+    def __init__(self, effect: ImageEffect, name: str = "") -> None:
         self.effect, self.on = effect, True
-        self.name = _names([effect])[0]
+        self.name = self.__name__ = name or _names([effect])[0]
         self.card = getattr(effect, "card", None)
         self.params = getattr(effect, "params", None)
 
@@ -41,6 +41,11 @@ class Switch:
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         return output_size([self.effect], size)
+
+
+def switches(effects: Sequence[ImageEffect]) -> list[Switch]:
+    """Each effect in a switch, under a name of its own: the second of one name is NAME#2."""
+    return [Switch(effect, name) for effect, name in zip(effects, _names(effects), strict=True)]
 
 
 def output_size(effects: Sequence[ImageEffect], size: tuple[int, int]) -> tuple[int, int]:
@@ -134,11 +139,15 @@ def run(
     effects: Sequence[ImageEffect],
     sinks: Sequence[Sink],
     *,
+    between: Sequence[Callable[[Frame], None]] = (),
     progress: Progress | None = None,
     report: Report | None = None,
     on_sink_failure: Callable[[str, SinkError], None] | None = None,
 ) -> Report:
     """Take every frame of `source` through `effects` in the order given into every sink; close everything; report.
+
+    `between` are called with every frame before its effects: the place to change an effect, so that each frame is made
+    with one state of all of them (``gancam.control.Controls``).
 
     Ends when the source ends or a sink is closed by its user. Source and sinks are closed exactly once each, in order,
     whatever happens: on any exception (``KeyboardInterrupt`` too) the sinks are told that frames are missing, so that
@@ -164,6 +173,8 @@ def run(
         for frame in source:
             now = clock()
             waits["source"] += now - mark
+            for turn in between:
+                turn(frame)
             image = frame.image
             for name, effect in zip(names, effects, strict=False):
                 image = effect(image, time=frame.time)

@@ -16,6 +16,7 @@ import pytest
 
 from gancam import cli
 from gancam.sources import TestPattern
+from tests.clips import planes_of
 from tests.small import network, still, write_models
 
 CITY = Path(__file__).parent.parent / "samples" / "city.mp4"
@@ -95,6 +96,30 @@ def test_without_effects_it_is_a_faithful_copy(clip: Path, tmp_path: Path) -> No
             pictures.append(np.stack([frame.to_ndarray()[:360] for frame in container.decode(video=0)]).astype(float))
     error = np.mean((pictures[0] - pictures[1]) ** 2)
     assert 10 * np.log10(255**2 / error) > 40
+
+
+def test_parameters_turned_live_are_turned_again_offline(clip: Path, model: Path, tmp_path: Path) -> None:
+    turns, log = tmp_path / "turns.txt", tmp_path / "log.jsonl"
+    turns.write_text("small.strength = 0.25\nsmall.lenght = 3\n")
+    done = gancam(
+        "live", clip, "-e", model, "--to", tmp_path / "live.mkv",
+        "--control", turns, "--control", "0", "--record-params", log,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("line 2: nothing is called 'small.lenght'") == 1
+    assert "control: 127.0.0.1:" in done.stderr
+    first = json.loads(log.read_text().splitlines()[0])
+    assert first["effects"] == ["small"]
+    assert first["set"] == {"small.on": True, "small.strength": 0.25}
+    again, asked, out = tmp_path / "again.mkv", tmp_path / "asked.mkv", tmp_path / "out.mkv"
+    assert gancam("process", clip, again, "-e", model, "--params", log).returncode == 0
+    assert gancam("process", clip, asked, "-e", f"{model}:strength=0.25").returncode == 0
+    for one, other in zip(planes_of(again), planes_of(asked), strict=True):
+        assert all(np.array_equal(left, right) for left, right in zip(one, other, strict=True))
+    refused("process", clip, out, "--params", log, says="log.jsonl, line 1: was recorded with -e small, but this is no")
+    refused("process", "in.png", out, "--params", log, says="an image has no time")
+    refused("live", clip, "-e", "none", "--to", out, "--record-params", log, says="exists")
+    refused("live", clip, "-e", "none", "--to", out, "--control", tmp_path, says="not a regular file")
 
 
 def test_an_image_in_and_out(model: Path, tmp_path: Path) -> None:

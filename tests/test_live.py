@@ -20,7 +20,7 @@ import pytest
 import gancam
 from gancam.errors import InputError, NotFound, SinkError, SourceError
 from gancam.frame import Frame, Image
-from gancam.live import Camera, Live, Opened, Paced, Stream, open_live, without_secrets
+from gancam.live import Camera, Live, Opened, Paced, Stream, _Read, open_live, without_secrets
 from gancam.pipeline import Ages, Report, Switch, output_size, run
 from gancam.sinks.mjpeg import MjpegServer
 from gancam.sinks.stats import StatsLog
@@ -70,10 +70,10 @@ class Lines:
         if self.cut:
             raise SourceError("the line: cut")
 
-    def read(self, stop: threading.Event) -> tuple[Image, float] | None:
+    def read(self, stop: threading.Event) -> _Read | None:
         stop.wait(0.01)
         self.count += 1
-        return None if self.cut else (self.pattern.image(self.count), time.monotonic())
+        return None if self.cut else _Read(self.pattern.image(self.count), time.monotonic())
 
     def close(self) -> None: ...
 

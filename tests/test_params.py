@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from gancam.errors import ParameterError
-from gancam.params import Params, parameter
+from gancam.params import Parameter, Params, parameter
 
 
 @dataclass
@@ -45,3 +45,37 @@ def test_declaration_is_readable() -> None:
     assert list(declared) == ["strength", "count", "blend", "on"]
     assert declared["strength"].describe() == "a number from 0 to 2"
     assert declared["blend"].describe() == "one of normal, screen"
+
+
+def test_steps_stay_in_the_range() -> None:
+    @dataclass
+    class Turns(Params):
+        amount: float = parameter(0.5, minimum=0.0, maximum=1.0, help="")
+        count: int = parameter(3, minimum=1, maximum=4, help="")
+        loud: bool = parameter(False, help="")
+        mode: str = parameter("a", choices=("a", "b"), help="")
+        free: float = parameter(0.0, help="")
+        words: str = parameter("x", help="")
+
+    params = Turns()
+    for name, entry in Turns.declared().items():
+        for up in (True, False):
+            for _ in range(26):
+                setattr(params, name, entry.step(getattr(params, name), up=up))
+        assert entry.text(getattr(params, name))
+    assert params == Turns(0.0, 1, False, "a", 0.0, "x")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "kind"),
+    [(0, 1, float), (-180, 180, float), (0.001, 0.002, float), (0, 1e6, float), (0, 2**31, int)],
+)
+def test_places_in_the_range(low: float, high: float, kind: type) -> None:
+    entry = Parameter("turn", kind, kind(low), low, high, (), "")
+    for place in (0.0, 0.25, 0.5, 0.777, 1.0):
+        value = entry.check(entry.at(place))
+        there = entry.place(value)
+        assert there is not None
+        assert abs(there - place) < 0.0015
+    assert (entry.at(-3), entry.at(7)) == (low, high)
+    assert Parameter("turn", float, 0.0, 0.0, None, (), "").place(1.0) is None

@@ -14,8 +14,6 @@ import pytest
 
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image
-from gancam.params import Params, parameter
-from gancam.sinks import window as window_room
 from gancam.sinks.window import Window
 from gancam.sources import TestPattern
 
@@ -29,7 +27,8 @@ import time, sys
 from dataclasses import dataclass
 import numpy as np
 from gancam.params import Params, parameter
-from gancam.pipeline import Switch, run
+from gancam.control import Controls
+from gancam.pipeline import run, switches
 from gancam.sinks.window import Window
 from gancam.sources import Still
 from gancam.live import Paced
@@ -43,9 +42,10 @@ class Light:
     def __call__(self, image, *, time=None):
         return np.full_like(image, round(255 * self.params.light))
 
-chain = [Switch(Light())]
+chain = switches([Light()])
+controls = Controls(chain)
 source = Paced(Still(np.full((360, 640, 3), 100, np.uint8), frames=None, fps=30.0))
-run(source, chain, [Window("watch", effects=chain, snapshots=sys.argv[1])])
+run(source, chain, [Window("watch", controls=controls, snapshots=sys.argv[1])], between=[controls])
 print("closed", chain[0].on, Light.params.light)
 """
 
@@ -170,26 +170,6 @@ def test_no_display_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", ":987")
     with pytest.raises(SinkError, match=r"':987' cannot be opened.*mjpeg"):
         Window()
-
-
-def test_parameters_stay_in_their_range() -> None:
-    from dataclasses import dataclass
-
-    @dataclass
-    class Turns(Params):
-        amount: float = parameter(0.5, minimum=0.0, maximum=1.0, help="")
-        count: int = parameter(3, minimum=1, maximum=4, help="")
-        loud: bool = parameter(False, help="")
-        mode: str = parameter("a", choices=("a", "b"), help="")
-        free: float = parameter(0.0, help="")
-
-    params = Turns()
-    for entry in Turns.declared().values():
-        for up in (True, False):
-            for _ in range(25):
-                window_room._step(params, entry, up=up)
-        assert window_room._value(params, entry)
-    assert (params.amount, params.count, params.loud, params.mode, params.free) == (0.0, 1, False, "a", 0.0)
 
 
 def test_text_is_written_at_every_size() -> None:

@@ -1,16 +1,14 @@
 """Where frames go. One file a sink; `open_sink` finds the one that a name means."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from gancam.control import Controls
 from gancam.errors import SinkError
 from gancam.footage import Footage
 from gancam.frame import Frame
-
-if TYPE_CHECKING:
-    from gancam.sinks import window
 
 __all__ = ["Sink", "open_sink"]
 
@@ -52,7 +50,7 @@ def open_sink(
     codec: str | None = None,
     quality: float | None = None,
     overwrite: bool = False,
-    effects: Sequence["window.Switchable"] = (),
+    controls: Controls | None = None,
     dropped: Callable[[], int] | None = None,
 ) -> Sink:
     """The sink that `target` names:
@@ -69,7 +67,7 @@ def open_sink(
     if os.fspath(target) == "window":
         from gancam.sinks import window
 
-        return window.Window(effects=effects, dropped=dropped)
+        return window.Window(controls=controls, dropped=dropped)
     if word == "mjpeg":
         from gancam.sinks import mjpeg
 

@@ -5,23 +5,21 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
 
 from gancam import lettering
+from gancam.control import Controls, Knob
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image, check_image
-from gancam.params import Parameter, Params
 
 _ELSEWHERE = "other outputs: mjpeg:8080 (watch in a browser), or a video file such as out.mp4"
 _LARGEST, _SMALLEST = (1280, 720), (640, 360)  # a new window's picture, before the user resizes it
 _SAID_FOR = 2.0  # seconds that a message stays
-_STEPS = 20  # from the least to the most of a parameter
 _HELP = (
     "q  Esc\tquit",
     "h\tthis help",
@@ -36,20 +34,12 @@ _HELP = (
 )
 
 
-class Switchable(Protocol):
-    """An effect that the window can turn on and off: ``gancam.pipeline.Switch``."""
-
-    name: str
-    on: bool
-    params: Params | None
-
-
 class Window:
     """Shows frames with OpenCV's windows. All calls must come from one thread, on macOS from the main one.
 
     title      of the window.
-    effects    what the keys 1 to 9 turn on and off and whose declared parameters [ ] - + change, from one frame to the
-               next.
+    controls   what the keys 1 to 9 turn on and off and whose parameters [ ] - + change; give it to ``run`` too, which
+               makes the changes.
     dropped    asked for the number of dropped frames, for the overlay.
     snapshots  the folder that the key p saves to, as PNG, never over an existing file.
 
@@ -65,20 +55,20 @@ class Window:
         self,
         title: str = "gancam",
         *,
-        effects: Sequence[Switchable] = (),
+        controls: Controls | None = None,
         dropped: Callable[[], int] | None = None,
         snapshots: str | os.PathLike[str] = ".",
     ) -> None:
         _check_display()
-        self._title, self._effects, self._dropped = title, list(effects), dropped
-        self._snapshots = Path(snapshots)
-        self._turns: list[tuple[Params, Parameter]] = [
-            (effect.params, entry)
-            for effect in self._effects
-            if effect.params is not None
-            for entry in effect.params.declared().values()
-            if entry.type is not str or entry.choices
+        self._title, self._dropped = title, dropped
+        self._controls = controls or Controls([])
+        self._switches = [f"{effect.name}.on" for effect in self._controls.effects]
+        self._turns = [
+            knob
+            for name, knob in self._controls.knobs.items()
+            if name not in self._switches and (knob.entry.type is not str or knob.entry.choices)
         ]
+        self._snapshots = Path(snapshots)
         self._turn = 0
         self._open = self._closed = False
         self._help = self._split = self._held = self._full = False
@@ -168,11 +158,12 @@ class Window:
                 lettering.write(canvas, ["after"], "bottom right", height=letters)
         if self._help:
             lines = list(_HELP)
-            for number, effect in enumerate(self._effects[:9], 1):
-                lines.append(f"\t{number}: {effect.name} is {'on' if effect.on else 'off'}")
-            for number, (params, entry) in enumerate(self._turns):
+            for number, name in enumerate(self._switches[:9], 1):
+                state = "on" if self._controls.value(name) else "off"
+                lines.append(f"\t{number}: {self._controls.effects[number - 1].name} is {state}")
+            for number, knob in enumerate(self._turns):
                 mark = ">" if number == self._turn else " "
-                lines.append(f"\t{mark} {entry.name} = {_value(params, entry)} ({entry.describe()})")
+                lines.append(f"\t{mark} {self._told(knob)} ({knob.entry.describe()})")
             lettering.write(canvas, lines, "middle", height=letters, ground=0.8)
         elif time.monotonic() < self._said_until:
             lettering.write(canvas, [self._said], "middle", height=letters, colour=lettering.YELLOW)
@@ -187,7 +178,7 @@ class Window:
             lines.append(f"{(len(self._shown) - 1) / max(span, 1e-6):.1f} fps")
         if self._dropped is not None:
             lines.append(f"{self._dropped()} dropped")
-        if off := [effect.name for effect in self._effects if not effect.on]:
+        if off := [effect.name for effect in self._controls.effects if not effect.on]:
             lines.append(f"off: {', '.join(off)}")
         return lines or ["..."]
 
@@ -225,17 +216,21 @@ class Window:
             cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, how)
         elif letter == "p":
             self._snapshot()
-        elif "1" <= letter <= "9" and int(letter) <= len(self._effects):
-            effect = self._effects[int(letter) - 1]
-            effect.on = not effect.on
-            self._say(f"{effect.name} {'on' if effect.on else 'off'}")
+        elif "1" <= letter <= "9" and int(letter) <= len(self._switches):
+            name = self._switches[int(letter) - 1]
+            on = not self._controls.value(name)
+            self._controls.ask({name: on})
+            self._say(f"{self._controls.knobs[name].effect.name} {'on' if on else 'off'}")
         elif letter in "[]-_+=" and self._turns:
             if letter in "[]":
                 self._turn = (self._turn + (1 if letter == "]" else -1)) % len(self._turns)
-            else:
-                _step(*self._turns[self._turn], up=letter in "+=")
-            params, entry = self._turns[self._turn]
-            self._say(f"{entry.name} = {_value(params, entry)}")
+            knob = self._turns[self._turn]
+            if letter not in "[]":
+                self._controls.ask({knob.name: knob.entry.step(self._controls.value(knob.name), up=letter in "+=")})
+            self._say(self._told(knob))
+
+    def _told(self, knob: Knob) -> str:
+        return f"{knob.name} = {knob.entry.text(self._controls.value(knob.name))}"
 
     def _say(self, text: str) -> None:
         self._said, self._said_until = text, time.monotonic() + _SAID_FOR
@@ -269,32 +264,6 @@ def _scaled(image: Image, size: tuple[int, int]) -> Image:
 
 def _fit(image: Image, place: Image) -> None:
     place[:] = _scaled(image, (place.shape[1], place.shape[0]))
-
-
-def _value(params: Params, entry: Parameter) -> str:
-    value = getattr(params, entry.name)
-    if entry.type is bool:
-        return "on" if value else "off"
-    return f"{value:g}" if entry.type in (int, float) else str(value)
-
-
-def _step(params: Params, entry: Parameter, *, up: bool) -> None:
-    """Turn a parameter one step, within its range."""
-    value = getattr(params, entry.name)
-    if entry.type is bool:
-        setattr(params, entry.name, up)
-        return
-    if entry.choices:
-        place = (entry.choices.index(value) + (1 if up else -1)) % len(entry.choices)
-        setattr(params, entry.name, entry.choices[place])
-        return
-    low = -np.inf if entry.minimum is None else entry.minimum
-    high = np.inf if entry.maximum is None else entry.maximum
-    step = (high - low) / _STEPS if np.isfinite(high - low) else max(abs(entry.default) / 10, 1 / _STEPS)
-    if entry.type is int:
-        step = max(round(step), 1)
-    turned = min(max(value + (step if up else -step), low), high)
-    setattr(params, entry.name, entry.type(turned if entry.type is int else round(turned, 6)))
 
 
 def _check_display() -> None:
