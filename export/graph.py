@@ -1,15 +1,16 @@
 """A small writer of ONNX graphs: enough to say a deployed network operator by operator, where an automatic exporter
 would leave quantisation, layout and colour to chance."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 OPSET = 18  # read by ONNX Runtime 1.14 and newer
+Value: TypeAlias = tuple[Any, Sequence[str | int]]  # a numpy type and a shape, whose names are free sizes
 
 
 class Graph:
@@ -58,11 +59,14 @@ class Graph:
             self.constant(value), self.constant(scales, np.float32), self.constant(zeros, kind), axis=0,
         )  # fmt: skip
 
-    def model(self, inputs: dict[str, Sequence[str | int]], output: tuple[str, Sequence[str | int]]) -> onnx.ModelProto:
-        """The checked model, uint8 in and out, with the given symbolic shapes."""
-        takes = [helper.make_tensor_value_info(name, TensorProto.UINT8, shape) for name, shape in inputs.items()]
-        gives = helper.make_tensor_value_info(output[0], TensorProto.UINT8, output[1])
-        graph = helper.make_graph(self._nodes, "gancam", takes, [gives], list(self._constants.values()))
+    def model(self, inputs: Mapping[str, Value], outputs: Mapping[str, Value]) -> onnx.ModelProto:
+        """The checked model with these inputs and outputs, of the given types and (symbolic) shapes."""
+        takes, gives = (
+            [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(kind)), shape)
+             for name, (kind, shape) in values.items()]
+            for values in (inputs, outputs)
+        )  # fmt: skip
+        graph = helper.make_graph(self._nodes, "gancam", takes, gives, list(self._constants.values()))
         model = helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="gancam", ir_version=9
         )

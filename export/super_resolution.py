@@ -5,20 +5,28 @@ fp32 and fp16 take and give whole images and shuffle inside the graph, which is 
 value range are folded into the first and the last kernel.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.nn import functional as F
 
 from export.graph import Graph
+from export.plan import Plan
+from gancam.model import Model
+from train import evaluate
+from train.data import Pixels, image_files, read_image
 from train.networks.sr import SuperResolution
+from train.recipe import Recipe
 
 Kernel = NDArray[np.float32]
 Stack = list[tuple[Kernel, Kernel]]  # (kernel (o, i, 3, 3), bias (o,)) of each convolution
 BLOCK_CHANNELS = {2: 4}  # bytes per sub-pixel by scale, where padding 3 to 4 makes the last convolution 16 wide
+SAMPLES = Path(__file__).parent.parent / "samples"
 ANCHOR_ZERO = 128  # of the 8-bit residual: one step is one grey level, so that adding the input back is exact
 
 
@@ -59,7 +67,7 @@ def float_graph(network: SuperResolution, *, half: bool = False) -> onnx.ModelPr
     x = graph.add("Round", graph.add("Mul", x, graph.constant(255, kind)))
     x = graph.add("Transpose", x, perm=[0, 2, 3, 1])
     graph.add("Cast", x, to=onnx.TensorProto.UINT8, name="upscaled")
-    return graph.model({"image": ["n", "h", "w", 3]}, ("upscaled", ["n", "out_h", "out_w", 3]))
+    return graph.model({"image": (np.uint8, ["n", "h", "w", 3])}, {"upscaled": (np.uint8, ["n", "out_h", "out_w", 3])})
 
 
 @torch.no_grad()
@@ -113,7 +121,9 @@ def int8_graph(stack: Stack, steps: Sequence[float], scale: int) -> onnx.ModelPr
     anchor = graph.requantise(graph.add("Conv", pixels, *exact, kernel_shape=[1, 1]), 1.0, 0)
     x = graph.requantise(graph.add("Add", anchor, residual), 1.0, 0)
     graph.quantise(graph.add("Transpose", x, perm=[0, 2, 3, 1]), 1.0, 0, name="blocks")
-    return graph.model({"image": ["n", "h", "w", 4]}, ("blocks", ["n", "h", "w", square * depth]))
+    return graph.model(
+        {"image": (np.uint8, ["n", "h", "w", 4])}, {"blocks": (np.uint8, ["n", "h", "w", square * depth])}
+    )
 
 
 def quantise(network: SuperResolution, images: Sequence[NDArray[np.uint8]]) -> onnx.ModelProto:
@@ -121,3 +131,48 @@ def quantise(network: SuperResolution, images: Sequence[NDArray[np.uint8]]) -> o
     https://arxiv.org/abs/2211.10438) was tried: these networks came 0.4 to 14 dB less close to PyTorch with it."""
     stack = pixel_stack(network)
     return int8_graph(stack, [step(values) for values in activations(stack, images)], network.scale)
+
+
+def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Path]) -> Plan:
+    """fp32, fp16 and int8, the last calibrated on `images` (default: those in samples/), on which all are compared;
+    each folder of `judge` gives figures named after it."""
+    if not isinstance(network, SuperResolution):
+        raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
+    pictures = [read_image(path) for path in image_files(images or SAMPLES)]
+    degradations = ("bicubic", "webcam") if recipe.data.get("degradation") == "webcam" else ("bicubic",)
+    folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge}
+
+    def graph(precision: str) -> tuple[onnx.ModelProto, str]:
+        if precision == "int8":
+            return quantise(network, [picture[..., ::-1] for picture in pictures]), "blocks"
+        return float_graph(network, half=precision == "fp16"), "image"
+
+    def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
+        upscale = upscaler(model)
+        return ((upscale(picture), evaluate.run(network, picture)) for picture in pictures)
+
+    def judged(model: Model | None) -> dict[str, float]:
+        upscale = upscaler(model) if model is not None else lambda image: evaluate.run(network, image)
+        figures: dict[str, float] = {}
+        for degradation in degradations:
+            for name, truths in folders.items():
+                scores = evaluate.super_resolution(upscale, truths, network.scale, degradation=degradation)
+                suffix = name if degradation == "bicubic" else f"{name}_{degradation}"
+                figures |= {f"{figure}_{suffix}": round(score, 4) for figure, score in scores.items()}
+        return figures
+
+    card = {
+        "scale": network.scale, "receptive_field": network.receptive_field,
+        "parameters": sum(kernel.numel() + bias.numel() for kernel, bias in network.convolutions()),
+    }  # fmt: skip
+    return Plan(("fp32", "fp16", "int8"), card, graph, pairs, judged)
+
+
+def upscaler(model: Model) -> Callable[[Pixels], Pixels]:
+    """The model file as a function of RGB images."""
+
+    def upscale(image: Pixels) -> Pixels:
+        (result,) = model(np.ascontiguousarray(image[None, ..., ::-1]))
+        return result[0, ..., ::-1]
+
+    return upscale
