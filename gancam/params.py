@@ -3,7 +3,7 @@ and recordings all read the same declaration."""
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,12 @@ _STEPS = 20  # from the least to the most of a parameter
 
 @dataclass(frozen=True)
 class Parameter:
-    """One declared field: its name, type, default, range or choices, and what it does."""
+    """One declared field: its name, type, default, range or choices, and what it does.
+
+    A number may have a `unit`, which a text for it may end with (``8s``). A text that stands for more than itself
+    (a rectangle, a list of seeds) has a `parse`, which raises ``ValueError`` with the reason for one that means
+    nothing; `form` says in words what it takes.
+    """
 
     name: str
     type: type
@@ -23,6 +28,9 @@ class Parameter:
     maximum: float | None
     choices: tuple[str, ...]
     help: str
+    unit: str = ""
+    form: str = ""
+    parse: Callable[[str], object] | None = None
 
     def check(self, value: Any) -> Any:
         """`value` as this parameter's type. Raises ``ParameterError`` for another type or a value out of range."""
@@ -37,10 +45,17 @@ class Parameter:
             if not isinstance(value, str) or (self.choices and value not in self.choices):
                 hint = near(str(value), self.choices) if self.choices else ""
                 raise ParameterError(f"{self.name}={value!r}: needs {wanted}{hint}")
+            if self.parse is not None:
+                try:
+                    self.parse(value)
+                except ValueError as error:
+                    raise ParameterError(f"{self.name}={value!r}: {error}; needs {wanted}") from None
             return value
         try:
             if isinstance(value, bool):
                 raise ValueError
+            if self.unit and isinstance(value, str):
+                value = value.strip().removesuffix(self.unit)
             number = self.type(value)
             if not math.isfinite(number) or (self.type is int and number != float(value)):
                 raise ValueError
@@ -57,7 +72,11 @@ class Parameter:
             return "on or off"
         if self.choices:
             return "one of " + ", ".join(self.choices)
-        kind = {int: "a whole number", float: "a number"}.get(self.type, "a text")
+        if self.type is str:
+            return self.form or "a text"
+        kind = "a whole number" if self.type is int else "a number"
+        if self.unit:
+            kind += f" ({self.unit})"
         if self.minimum is not None and self.maximum is not None:
             return f"{kind} from {self.minimum:g} to {self.maximum:g}"
         if self.minimum is not None:
@@ -68,7 +87,7 @@ class Parameter:
         """`value` for a person."""
         if self.type is bool:
             return "on" if value else "off"
-        return f"{value:.4g}" if self.type is float else str(value)
+        return f"{value:.4g}{self.unit}" if self.type is float else f"{value}{self.unit}"
 
     def step(self, value: Any, *, up: bool) -> Any:
         """The value that comes after (or before) `value`, in the range: a twentieth of it, the next choice, on or off.
@@ -112,10 +131,16 @@ def parameter(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: Sequence[str] = (),
+    unit: str = "",
+    form: str = "",
+    parse: Callable[[str], object] | None = None,
     help: str,
 ) -> Any:
-    """A field of a `Params` class."""
-    about = {"minimum": minimum, "maximum": maximum, "choices": tuple(choices), "help": help}
+    """A field of a `Params` class; see `Parameter`."""
+    about = {
+        "minimum": minimum, "maximum": maximum, "choices": tuple(choices), "help": help, "unit": unit, "form": form,
+        "parse": parse,
+    }  # fmt: skip
     return field(default=default, metadata={"parameter": about})
 
 

@@ -79,3 +79,32 @@ def test_places_in_the_range(low: float, high: float, kind: type) -> None:
         assert abs(there - place) < 0.0015
     assert (entry.at(-3), entry.at(7)) == (low, high)
     assert Parameter("turn", float, 0.0, 0.0, None, (), "").place(1.0) is None
+
+
+def _pair(text: str) -> tuple[float, float]:
+    left, _, right = text.partition("/")
+    if not right:
+        raise ValueError("one number")
+    return float(left), float(right)
+
+
+@dataclass
+class Formed(Params):
+    period: float = parameter(8.0, minimum=0.5, maximum=60, unit="s", help="how long")
+    place: str = parameter("0/0", form="x/y, as 0.5/0.5", parse=_pair, help="where")
+
+
+def test_units_and_texts_with_a_form() -> None:
+    formed = Formed.of(period="2.5s", place="1/2")
+    assert formed == Formed(2.5, "1/2")
+    assert Formed.of(period="3") == Formed.of(period=3) == Formed.of(period=" 3 s")
+    declared = Formed.declared()
+    assert declared["period"].describe() == "a number (s) from 0.5 to 60"
+    assert declared["period"].text(2.5) == "2.5s"
+    assert declared["place"].describe() == "x/y, as 0.5/0.5"
+    with pytest.raises(ParameterError, match="place='7': one number; needs x/y"):
+        formed.place = "7"
+    for wrong in ("2m", "s", "61s", "", "nans"):
+        with pytest.raises(ParameterError, match="period"):
+            formed.period = wrong  # type: ignore[assignment]
+    assert formed == Formed(2.5, "1/2")
