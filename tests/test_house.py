@@ -20,6 +20,7 @@ ARROWS = {
     "gancam.devices": {"errors"},
     "gancam.model": {"card", "devices", "errors"},
     "gancam.tiles": {"frame"},
+    "gancam.blend": {"errors", "frame"},
     "gancam.effects": {"card", "errors", "frame", "model", "params", "tiles"},
     "gancam.sources": {"errors", "footage", "frame"},
     "gancam.control": {"errors", "frame", "params"},
