@@ -52,12 +52,16 @@ class Knob:
     entry: Parameter
 
     @property
+    def is_switch(self) -> bool:
+        return self.entry is _SWITCH
+
+    @property
     def value(self) -> Any:
         """What is in force now."""
-        return self.effect.on if self.entry is _SWITCH else getattr(self.effect.params, self.entry.name)
+        return self.effect.on if self.is_switch else getattr(self.effect.params, self.entry.name)
 
     def set(self, value: Any) -> None:
-        if self.entry is _SWITCH:
+        if self.is_switch:
             self.effect.on = value
         else:
             setattr(self.effect.params, self.entry.name, value)
@@ -124,7 +128,7 @@ class Controls:
         checked: dict[str, Any] = {}
         for name, value in values.items():
             knob = self._knob(name)
-            if knob.entry is _SWITCH:
+            if knob.is_switch:
                 checked[name] = _SWITCH.check(value)
                 continue
             trial = trials.setdefault(id(knob.effect), self._as_asked(knob.effect))
@@ -137,7 +141,7 @@ class Controls:
         trial = copy.copy(effect.params)
         for name, value in self._asked.items():
             knob = self.knobs[name]
-            if knob.effect is effect and knob.entry is not _SWITCH:
+            if knob.effect is effect and not knob.is_switch:
                 setattr(trial, knob.entry.name, value)
         return trial
 
@@ -387,7 +391,8 @@ def _answer(controls: Controls, command: str) -> dict[str, Any]:
         return {"effects": [effect.name for effect in controls.effects], "parameters": [
             {"name": name, "value": controls.value(name), "type": knob.entry.type.__name__,
              "default": knob.entry.default, "minimum": knob.entry.minimum, "maximum": knob.entry.maximum,
-             "choices": list(knob.entry.choices), "help": knob.entry.help}
+             "choices": list(knob.entry.choices), "unit": knob.entry.unit, "form": knob.entry.describe(),
+             "help": knob.entry.help}
             for name, knob in controls.knobs.items()
         ]}  # fmt: skip
     if verb == "get":

@@ -10,7 +10,7 @@ from gancam.frame import Image
 Corner = Literal["top left", "top right", "bottom left", "bottom right", "middle"]
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _SMALLEST = 6  # pixels of a capital letter's height; below, letters are smears
-WHITE, YELLOW = (245, 245, 245), (80, 220, 255)  # BGR
+WHITE, GREY, YELLOW, RED = (245, 245, 245), (150, 150, 150), (80, 220, 255), (70, 70, 255)  # BGR
 
 
 def write(
@@ -21,12 +21,12 @@ def write(
     height: int,
     colour: tuple[int, int, int] = WHITE,
     ground: float = 0.65,
-) -> None:
+) -> tuple[int, int]:
     """Write `lines` into `image` ``(H, W, 3)``, in place, in a corner or in the middle.
 
     `height` is that of a capital letter in pixels; where the lines do not fit they get smaller, down to 6 pixels, and
     what still does not fit is cut. A tab splits a line into two columns. `ground` (0..1) is how dark the panel behind
-    the text is.
+    the text is. Gives the place (x, y) of the first line's left lower corner.
     """
     rows = [line.encode("ascii", "replace").decode().split("\t", 1) for line in lines]
     tall, wide = image.shape[:2]
@@ -43,11 +43,29 @@ def write(
     x, y = max(x, 0), max(y, 0)
     panel = image[y : y + box[1], x : x + box[0]]
     cv2.convertScaleAbs(panel, dst=panel, alpha=1 - ground)
-    scale, thick = _scale(height), max(round(height / 9), 1)
     for number, row in enumerate(rows):
         line = y + pad + height + number * step
-        for text, left in zip(row, (x + pad, x + pad + columns[0] + gap), strict=False):
-            cv2.putText(image, text, (left, line), _FONT, scale, colour, thick, cv2.LINE_AA)
+        for words, left in zip(row, (x + pad, x + pad + columns[0] + gap), strict=False):
+            text(image, words, (left, line), height, colour)
+    return x + pad, y + pad + height
+
+
+def text(
+    image: Image, words: str, place: tuple[int, int], height: int, colour: tuple[int, int, int], *, right: bool = False
+) -> None:
+    """Write `words` into `image`, in place, without a ground; `place` (x, y) is their left (or right) lower corner."""
+    words = words.encode("ascii", "replace").decode()
+    x = place[0] - width(words, height) if right else place[0]
+    cv2.putText(image, words, (x, place[1]), _FONT, _scale(height), colour, _thick(height), cv2.LINE_AA)
+
+
+def width(words: str, height: int) -> int:
+    """How many pixels `words` take."""
+    return int(cv2.getTextSize(words, _FONT, _scale(height), _thick(height))[0][0])
+
+
+def _thick(height: int) -> int:
+    return max(round(height / 9), 1)
 
 
 def _scale(height: int) -> float:
@@ -56,11 +74,10 @@ def _scale(height: int) -> float:
 
 def _widths(rows: Sequence[Sequence[str]], height: int) -> tuple[int, int]:
     """Of the first column and of the second. Lines without a tab may run through both."""
-    scale, thick = _scale(height), max(round(height / 9), 1)
     split = any(len(row) > 1 for row in rows)
 
     def widest(texts: Sequence[str]) -> int:
-        return max((cv2.getTextSize(text, _FONT, scale, thick)[0][0] for text in texts), default=0)
+        return max((width(words, height) for words in texts), default=0)
 
     if not split:
         return widest([row[0] for row in rows]), 0

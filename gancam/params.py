@@ -78,10 +78,23 @@ class Parameter:
         if self.unit:
             kind += f" ({self.unit})"
         if self.minimum is not None and self.maximum is not None:
-            return f"{kind} from {self.minimum:g} to {self.maximum:g}"
+            return f"{kind} from {self._limit(self.minimum)} to {self._limit(self.maximum)}"
         if self.minimum is not None:
-            return f"{kind} of {self.minimum:g} or more"
+            return f"{kind} of {self._limit(self.minimum)} or more"
         return kind
+
+    def _limit(self, value: float) -> str:
+        return str(int(value)) if self.type is int else f"{value:g}"
+
+    @property
+    def ranged(self) -> bool:
+        """Whether it is a number between two limits."""
+        return self.minimum is not None and self.maximum is not None and self.maximum > self.minimum
+
+    @property
+    def free(self) -> bool:
+        """Whether it is any text."""
+        return self.type is str and not self.choices
 
     def text(self, value: Any) -> str:
         """`value` for a person."""
@@ -97,7 +110,7 @@ class Parameter:
         if self.type is bool:
             return up
         if self.type is str:
-            if not self.choices:
+            if self.free:
                 return value
             return self.choices[(self.choices.index(value) + (1 if up else -1)) % len(self.choices)]
         low = -math.inf if self.minimum is None else self.minimum
@@ -108,8 +121,8 @@ class Parameter:
         return round(min(max(value + (size if up else -size), low), high), 6)
 
     def place(self, value: Any) -> float | None:
-        """Where `value` lies between the least (0) and the most (1); None where there is no such range."""
-        if self.minimum is None or self.maximum is None or self.maximum <= self.minimum:
+        """Where `value` lies between the least (0) and the most (1); None without a range."""
+        if self.minimum is None or self.maximum is None or not self.ranged:
             return None
         return float((value - self.minimum) / (self.maximum - self.minimum))
 

@@ -6,16 +6,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from gancam.control import Controls
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image
+from gancam.params import Params, parameter
+from gancam.pipeline import switches
+from gancam.sinks._panel import Panel
 from gancam.sinks.window import Window
-from gancam.sources import TestPattern
+from gancam.sources import TestPattern, VideoFile
 
 NEEDED = ("Xvfb", "xdotool", "import")
 virtual = pytest.mark.skipif(
@@ -45,8 +50,9 @@ class Light:
 chain = switches([Light()])
 controls = Controls(chain)
 source = Paced(Still(np.full((360, 640, 3), 100, np.uint8), frames=None, fps=30.0))
-run(source, chain, [Window("watch", controls=controls, snapshots=sys.argv[1])], between=[controls])
+report = run(source, chain, [Window("watch", controls=controls, snapshots=sys.argv[1])], between=[controls])
 print("closed", chain[0].on, Light.params.light)
+print(*report.notes, sep="\\n")
 """
 
 
@@ -134,11 +140,82 @@ def test_a_user_at_the_window(display: str, tmp_path: Path) -> None:
         finally:
             player.kill()
     assert player.returncode == 0, errors
-    assert said.strip() == "closed False 0.9"
+    assert said.splitlines()[0] == "closed False 0.9"
+    assert said.count("window: saved gancam-") == 2
     for path in tmp_path.glob("gancam-*.png"):
         picture = cv2.imread(str(path))
         assert picture is not None
         assert picture.shape == (360, 640, 3)
+
+
+@virtual
+def test_sliders_and_recording(display: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "DISPLAY": display}
+    root = Path(__file__).parent.parent
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", PLAYER, str(tmp_path)], env=environment, cwd=root,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as player:  # fmt: skip
+        try:
+            until(lambda: bool(tool(display, "xdotool", "search", "--name", "^watch$")), "no window")
+            found = tool(display, "xdotool", "search", "--name", "^watch$").split()[-1]
+            shot = tmp_path / "screen" / "shot.png"
+            shot.parent.mkdir()
+
+            def level(x: int, y: int = 250) -> int:
+                return int(screen(display, shot)[y - 3 : y + 3, x - 3 : x + 3].mean())
+
+            def reddest() -> int:
+                corner = screen(display, shot)[:40, 300:640].astype(int)
+                return int((corner[..., 2] - corner[..., :2].max(axis=2)).max())
+
+            def key(*names: str) -> None:
+                tool(display, "xdotool", "key", "--window", found, *names)
+
+            def mouse(*arguments: object) -> None:
+                tool(display, "xdotool", *map(str, arguments))
+
+            until(lambda: level(100) == 255, "the picture is not shown")
+            assert level(600, 13) == 255
+            mouse("mousemove", 300, 250)
+            key("t")
+            until(lambda: level(600, 40) < 200, "no panel")
+            key("r")
+            until(lambda: reddest() > 100, "no mark that it records")
+            mouse("mousemove", 630, 34)  # in the first slider, below the switch
+            mouse("mousedown", 1)
+            mouse("mousemove", 570, 34)
+            until(lambda: 100 < level(100) < 200, "the slider does not follow the mouse")
+            mouse("mousemove", 100, 34)  # far beyond its end
+            until(lambda: level(100) == 0, "the slider lets go")
+            mouse("mousemove", 637, 300)
+            until(lambda: level(100) == 255, "the slider does not come back")
+            mouse("mouseup", 1)
+            mouse("mousemove", 600, 13)
+            mouse("mousedown", 1)
+            until(lambda: level(100) == 100, "the switch does not switch")
+            mouse("mouseup", 1)
+            key("r")
+            until(lambda: len(list(tmp_path.glob("gancam-*.mp4"))) == 1, "the recording does not end")
+            until(lambda: reddest() < 60, "the mark stays")
+            key("r")
+            until(lambda: reddest() > 100, "no second recording")
+            key("q")
+            said, errors = player.communicate(timeout=20)
+        finally:
+            player.kill()
+    assert player.returncode == 0, errors
+    assert said.splitlines()[0] == "closed False 1.0"
+    assert said.count("window: recorded gancam-") == 2
+    first, second = sorted(tmp_path.glob("gancam-*.mp4"))
+    with VideoFile(first) as video:
+        assert video.size == (640, 360)
+        levels = [int(frame.image[200:300, 50:150].mean()) for frame in video]
+    assert max(levels) > 250  # without panel and marks, as it was shown
+    assert min(levels) < 5
+    assert abs(levels[-1] - 100) < 4
+    with VideoFile(second) as video:
+        assert next(iter(video)).image.shape == (360, 640, 3)
 
 
 @virtual
@@ -170,6 +247,89 @@ def test_no_display_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", ":987")
     with pytest.raises(SinkError, match=r"':987' cannot be opened.*mjpeg"):
         Window()
+
+
+@dataclass
+class Turns(Params):
+    amount: float = parameter(0.5, minimum=0.0, maximum=1.0, help="how much")
+    count: int = parameter(3, minimum=1, maximum=5, help="how many")
+    loud: bool = parameter(False, help="whether")
+    mode: str = parameter("a", choices=("a", "b", "c"), help="which")
+    free: float = parameter(0.0, help="anything")
+    words: str = parameter("a sentence that is much too long to be seen whole", help="what")
+
+
+class Turned:
+    def __init__(self) -> None:
+        self.params = Turns()
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        return image
+
+
+def panel_of(count: int) -> tuple[Panel, Controls]:
+    controls = Controls(switches([Turned() for _ in range(count)]))
+    return Panel(controls), controls
+
+
+def test_the_panel_turns_everything() -> None:
+    panel, controls = panel_of(1)
+    canvas = np.full((360, 640, 3), 200, np.uint8)
+    beside = panel.draw(canvas, 9)
+    assert 400 < beside < 520
+    assert (canvas[:, :beside] == 200).all()
+    left, right = beside + 4, 640 - 4 - 1
+
+    def press(line: int, x: int) -> None:
+        y = 4 + 21 * line + 9
+        for event, flags in ((cv2.EVENT_LBUTTONDOWN, cv2.EVENT_FLAG_LBUTTON), (cv2.EVENT_LBUTTONUP, 0)):
+            assert panel.mouse(event, x, y, flags)
+        assert panel.pointed is not None
+        controls(Frame(canvas, 0, 0.0))
+
+    for line, at, name, value in [
+        (0, left, "on", False), (0, right, "on", True), (1, left, "amount", 0.0), (1, right, "amount", 1.0),
+        (1, (left + right) // 2, "amount", 0.5), (2, right, "count", 5), (2, left + 2, "count", 1),
+        (3, left, "loud", True), (3, left, "loud", False), (4, left, "mode", "c"), (4, right, "mode", "a"),
+        (5, right, "free", 0.05), (5, left, "free", 0.0), (6, right, "words", Turns().words),
+    ]:  # fmt: skip
+        press(line, at)
+        got = controls.values()[f"Turned.{name}"]
+        assert got == pytest.approx(value, abs=0.01) if isinstance(value, float) else got == value
+    assert not panel.mouse(cv2.EVENT_LBUTTONDOWN, 100, 100, cv2.EVENT_FLAG_LBUTTON)
+    panel.leave()
+    assert not panel.mouse(cv2.EVENT_LBUTTONDOWN, right, 10, cv2.EVENT_FLAG_LBUTTON)
+
+
+def test_the_panel_scrolls_to_what_does_not_fit() -> None:
+    panel, controls = panel_of(4)
+    seen = set()
+    for name in controls.knobs:
+        panel.chosen = name
+        panel.draw(np.zeros((200, 300, 3), np.uint8), 9)
+        for line in range(1, 8):
+            panel.mouse(cv2.EVENT_MOUSEMOVE, 290, 4 + 21 * line + 5, 0)
+            seen |= {panel.pointed.name} if panel.pointed else set()
+        assert name in seen
+    assert seen == set(controls.knobs)
+    for _ in range(9):
+        panel.mouse(cv2.EVENT_LBUTTONDOWN, 290, 10, cv2.EVENT_FLAG_LBUTTON)  # "more" at the top
+        panel.mouse(cv2.EVENT_LBUTTONUP, 290, 10, 0)
+        panel.draw(np.zeros((200, 300, 3), np.uint8), 9)
+    panel.mouse(cv2.EVENT_MOUSEMOVE, 290, 30, 0)
+    assert panel.pointed is not None
+    assert panel.pointed.name == "Turned.on"
+
+
+def test_the_panel_at_any_size() -> None:
+    for size in ((1080, 1920), (240, 320), (64, 96), (8, 8), (1, 1)):
+        panel, controls = panel_of(2)
+        canvas = np.full((*size, 3), 200, np.uint8)
+        for letters in (9, 20):
+            for name in controls.knobs:
+                panel.chosen = name
+                panel.draw(canvas, letters)
+        assert (canvas < 200).any()
 
 
 def test_text_is_written_at_every_size() -> None:

@@ -67,7 +67,7 @@ def open_sink(
     if os.fspath(target) == "window":
         from gancam.sinks import window
 
-        return window.Window(controls=controls, dropped=dropped)
+        return window.Window(controls=controls, dropped=dropped, fps=fps)
     if word == "mjpeg":
         from gancam.sinks import mjpeg
 

@@ -3,9 +3,10 @@
 import os
 import subprocess
 import sys
+import textwrap
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,21 +15,26 @@ import numpy as np
 
 from gancam import lettering
 from gancam.control import Controls, Knob
-from gancam.errors import SinkError
+from gancam.errors import GancamError, SinkError
 from gancam.frame import Frame, Image, check_image
+from gancam.sinks._panel import Panel
+from gancam.sinks.video import VideoWriter
 
 _ELSEWHERE = "other outputs: mjpeg:8080 (watch in a browser), or a video file such as out.mp4"
 _LARGEST, _SMALLEST = (1280, 720), (640, 360)  # a new window's picture, before the user resizes it
 _SAID_FOR = 2.0  # seconds that a message stays
+_LEGIBLE = 9  # pixels of a capital letter's height, at least
 _HELP = (
     "q  Esc\tquit",
     "h\tthis help",
     "s\tsplit: before | after, the bar follows the mouse",
     "hold left button\tsee the original",
     "1 ... 9\teffect on or off",
+    "t\tturn everything with the mouse",
     "[  ]\tchoose a parameter",
     "-  +\tturn it down, up",
     "p\tsave the picture as a PNG",
+    "r\trecord: start, stop",
     "i\tage of the picture, frames a second",
     "f\tfull screen",
 )
@@ -38,10 +44,11 @@ class Window:
     """Shows frames with OpenCV's windows. All calls must come from one thread, on macOS from the main one.
 
     title      of the window.
-    controls   what the keys 1 to 9 turn on and off and whose parameters [ ] - + change; give it to ``run`` too, which
-               makes the changes.
+    controls   what keys and the panel of sliders turn; give it to ``run`` too, which makes the changes.
     dropped    asked for the number of dropped frames, for the overlay.
-    snapshots  the folder that the key p saves to, as PNG, never over an existing file.
+    snapshots  the folder that the keys p and r save to, a PNG and an MP4, never over an existing file: the picture as
+               it is shown, comparison and all, at its own size and without text. ``notes`` lists what was saved.
+    fps        frames a second, nominal, for recordings.
 
     The picture fills the window in its own proportions; text is drawn at the window's own resolution and so stays
     legible. The window is ``closed`` when its user presses q or Esc or closes it.
@@ -58,20 +65,21 @@ class Window:
         controls: Controls | None = None,
         dropped: Callable[[], int] | None = None,
         snapshots: str | os.PathLike[str] = ".",
+        fps: float = 30.0,
     ) -> None:
         _check_display()
         self._title, self._dropped = title, dropped
         self._controls = controls or Controls([])
         self._switches = [f"{effect.name}.on" for effect in self._controls.effects]
-        self._turns = [
-            knob
-            for name, knob in self._controls.knobs.items()
-            if name not in self._switches and (knob.entry.type is not str or knob.entry.choices)
-        ]
-        self._snapshots = Path(snapshots)
+        self._turns = [knob for knob in self._controls.knobs.values() if not knob.is_switch and not knob.entry.free]
         self._turn = 0
+        self._panel = Panel(self._controls)
+        self._snapshots, self._fps = Path(snapshots), fps
+        self._recording: VideoWriter | None = None
+        self._recorded_from = 0.0  # Frame.time
+        self.notes: list[str] = []
         self._open = self._closed = False
-        self._help = self._split = self._held = self._full = False
+        self._help = self._split = self._held = self._full = self._turning = False
         self._info = True
         self._bar = 0.5  # the split's place, of the picture's width
         self._area = (0, 0, 1, 1)  # left, top, width, height of the picture in the window
@@ -99,6 +107,7 @@ class Window:
                 self._closed = True
         except cv2.error as error:
             raise SinkError(f"window: OpenCV cannot show it ({str(error).splitlines()[0][:120]})") from error
+        self._record(frame)
         now = time.monotonic()
         self._shown.append(now)
         if frame.captured is not None:
@@ -106,13 +115,15 @@ class Window:
 
     def close(self, *, interrupted: bool = False) -> None:
         self._closed = True
-        if not self._open:
-            return
-        self._open = False
-        with suppress(cv2.error):  # its user may have closed it
-            cv2.destroyWindow(self._title)
-        with suppress(cv2.error):
-            cv2.waitKey(1)
+        try:
+            self._stop_recording(interrupted=interrupted)
+        finally:
+            if self._open:
+                self._open = False
+                with suppress(cv2.error):  # its user may have closed it
+                    cv2.destroyWindow(self._title)
+                with suppress(cv2.error):
+                    cv2.waitKey(1)
 
     def _create(self, image: Image) -> None:
         height, width = image.shape[:2]
@@ -134,22 +145,47 @@ class Window:
         left, top = (wide - size[0]) // 2, (tall - size[1]) // 2
         self._area = left, top, *size
         canvas = np.zeros((tall, wide, 3), np.uint8)
-        picture = canvas[top : top + size[1], left : left + size[0]]
-        before = frame.original if self._split or self._held else None
-        if before is None:
-            _fit(frame.image, picture)
-        elif self._held:
-            _fit(before, picture)
-        else:
-            bar = min(max(round(self._bar * size[0]), 0), size[0])
-            _fit(frame.image, picture)
-            picture[:, :bar] = _scaled(before, size)[:, :bar]
-            picture[:, max(bar - 1, 0) : bar + 1] = 255
-        self._write_over(canvas, before is not None)
+        self._paint(frame, canvas[top : top + size[1], left : left + size[0]])
+        self._write_over(canvas, self._before(frame) is not None)
         return canvas
 
+    def _before(self, frame: Frame) -> Image | None:
+        """What the picture is compared with, if it is."""
+        return frame.original if self._split or self._held else None
+
+    def _paint(self, frame: Frame, place: Image) -> None:
+        """The picture, or the comparison, at the size of `place`."""
+        size, before = (place.shape[1], place.shape[0]), self._before(frame)
+        place[:] = _scaled(before if before is not None and self._held else frame.image, size)
+        if before is not None and not self._held:
+            bar = min(max(round(self._bar * size[0]), 0), size[0])
+            place[:, :bar] = _scaled(before, size)[:, :bar]
+            place[:, max(bar - 1, 0) : bar + 1] = 255
+
+    def _as_shown(self, frame: Frame) -> Image:
+        """The picture, or the comparison, at its own size: an array that nobody changes any more."""
+        if self._before(frame) is None:
+            return frame.image
+        picture = np.empty_like(frame.image)
+        self._paint(frame, picture)
+        return picture
+
     def _write_over(self, canvas: Image, comparing: bool) -> None:
-        letters = min(max(canvas.shape[0] // 45, 9), 20)
+        letters = min(max(canvas.shape[0] // 45, _LEGIBLE), 20)
+        if self._turning:
+            self._panel.chosen = self._turns[self._turn].name if self._turns else ""
+            canvas = canvas[:, : self._panel.draw(canvas, letters)]
+            if not canvas.size:
+                return
+            if self._panel.pointed is not None and not self._help and not comparing:
+                entry = self._panel.pointed.entry
+                lines = textwrap.wrap(f"{entry.name}: {entry.help} ({entry.describe()})", canvas.shape[1] // letters)
+                lettering.write(canvas, lines, "bottom left", height=letters)
+        if self._recording is not None and self._frame is not None:
+            minutes, seconds = divmod(int(self._frame.time - self._recorded_from), 60)
+            said, half = [f"    REC {minutes}:{seconds:02d}"], letters // 2
+            x, y = lettering.write(canvas, said, "top right", height=letters)
+            cv2.circle(canvas, (x + half, y - half), max(half, 3), lettering.RED, -1, cv2.LINE_AA)
         if self._info and not self._help:
             lettering.write(canvas, self._figures(), "top left", height=letters)
         if comparing:
@@ -157,13 +193,17 @@ class Window:
             if not self._held:
                 lettering.write(canvas, ["after"], "bottom right", height=letters)
         if self._help:
-            lines = list(_HELP)
+            lines, room = list(_HELP), canvas.shape[1] * 2 // 3
             for number, name in enumerate(self._switches[:9], 1):
                 state = "on" if self._controls.value(name) else "off"
                 lines.append(f"\t{number}: {self._controls.effects[number - 1].name} is {state}")
             for number, knob in enumerate(self._turns):
                 mark = ">" if number == self._turn else " "
-                lines.append(f"\t{mark} {self._told(knob)} ({knob.entry.describe()})")
+                short = f"\t{mark} {self._told(knob)}"
+                long = f"{short} ({knob.entry.describe()})"
+                lines.append(long if lettering.width(long, letters) < room else short)
+            if len(lines) > (fit := max(canvas.shape[0] // (2 * _LEGIBLE), 3)):
+                lines[fit - 1 :] = [f"\t... and {len(lines) - fit + 1} more: t"]
             lettering.write(canvas, lines, "middle", height=letters, ground=0.8)
         elif time.monotonic() < self._said_until:
             lettering.write(canvas, [self._said], "middle", height=letters, colour=lettering.YELLOW)
@@ -185,6 +225,8 @@ class Window:
     # Keys and mouse
 
     def _on_mouse(self, event: int, x: int, y: int, flags: int, _: object = None) -> None:
+        if self._turning and not self._held and self._panel.mouse(event, x, y, flags):
+            return
         left, _top, width, _height = self._area
         self._bar = min(max((x - left) / width, 0.0), 1.0)
         if event == cv2.EVENT_LBUTTONDOWN:
@@ -214,8 +256,18 @@ class Window:
             self._full = not self._full
             how = cv2.WINDOW_FULLSCREEN if self._full else cv2.WINDOW_NORMAL
             cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, how)
+        elif letter == "t":
+            self._turning = not self._turning and bool(self._switches)
+            if not self._turning:
+                self._panel.leave()
+            if not self._switches:
+                self._say("no effect, nothing to turn")
         elif letter == "p":
             self._snapshot()
+        elif letter == "r" and self._recording is not None:
+            self._stop_recording()
+        elif letter == "r":
+            self._start_recording()
         elif "1" <= letter <= "9" and int(letter) <= len(self._switches):
             name = self._switches[int(letter) - 1]
             on = not self._controls.value(name)
@@ -235,23 +287,64 @@ class Window:
     def _say(self, text: str) -> None:
         self._said, self._said_until = text, time.monotonic() + _SAID_FOR
 
+    # Files
+
     def _snapshot(self) -> None:
         """Save the picture, without the text over it."""
         assert self._frame is not None
-        data = cv2.imencode(".png", self._frame.image)[1]
-        stem = time.strftime("gancam-%Y%m%d-%H%M%S")
-        for number in range(1, 1000):
-            path = self._snapshots / f"{stem}{f'-{number}' if number > 1 else ''}.png"
-            try:
-                with path.open("xb") as file:
+        data = cv2.imencode(".png", self._as_shown(self._frame))[1]
+        try:
+            for path in self._names(".png"):
+                with suppress(FileExistsError), path.open("xb") as file:
                     file.write(data.tobytes())
-            except FileExistsError:
-                continue
-            except OSError as error:
-                self._say(f"not saved: {error.strerror}")
-                return
-            self._say(f"saved {path.name}")
+                    self._tell(f"saved {path.name}")
+                    return
+        except OSError as error:
+            self._say(f"not saved: {error.strerror}")
+
+    def _start_recording(self) -> None:
+        assert self._frame is not None
+        height, width = self._frame.image.shape[:2]
+        try:
+            path = next(path for path in self._names(".mp4") if not path.exists())
+            self._recording = VideoWriter(path, fps=self._fps, size=(width, height))
+        except GancamError as error:
+            self._say(f"not recorded: {error}")
             return
+        self._recorded_from = self._frame.time
+
+    def _record(self, frame: Frame) -> None:
+        """Hand what is shown to the recording, if there is one."""
+        if self._recording is None:
+            return
+        try:
+            self._recording.write(Frame(self._as_shown(frame), frame.index, frame.time - self._recorded_from))
+        except GancamError as error:  # the window goes on
+            failed, self._recording = self._recording, None
+            with suppress(GancamError):  # what failed is told
+                failed.close(interrupted=True)
+            self._tell(f"recording ended: {error}")
+
+    def _stop_recording(self, *, interrupted: bool = False) -> None:
+        done, self._recording = self._recording, None
+        if done is None:
+            return
+        try:
+            done.close(interrupted=interrupted)
+            self._tell(f"recorded {done.path.name}")
+        except GancamError as error:
+            self._tell(f"not recorded: {error}")
+
+    def _names(self, ending: str) -> Iterator[Path]:
+        stem = time.strftime("gancam-%Y%m%d-%H%M%S")
+        yield self._snapshots / f"{stem}{ending}"
+        for number in range(2, 1000):
+            yield self._snapshots / f"{stem}-{number}{ending}"
+
+    def _tell(self, what: str) -> None:
+        """In the window, and to whoever reads the report."""
+        self._say(what)
+        self.notes.append(f"window: {what}")
 
 
 def _scaled(image: Image, size: tuple[int, int]) -> Image:
@@ -260,10 +353,6 @@ def _scaled(image: Image, size: tuple[int, int]) -> Image:
         return image
     how = cv2.INTER_AREA if size[0] < image.shape[1] else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
-
-
-def _fit(image: Image, place: Image) -> None:
-    place[:] = _scaled(image, (place.shape[1], place.shape[0]))
 
 
 def _check_display() -> None:

@@ -1,0 +1,199 @@
+"""Sliders and switches over the window's picture, for everything that can be turned."""
+
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from gancam import lettering
+from gancam.control import Controls, Knob
+from gancam.frame import Image
+
+_THROUGH = 0.25  # of the picture is seen behind the panel
+_GROUND, _ROW, _POINTED = (12, 12, 12), (56, 54, 52), (84, 80, 76)  # BGR
+_FILL, _FILL_OFF = (158, 104, 36), (96, 84, 72)
+
+
+class _State(NamedTuple):
+    """What a line of the panel shows."""
+
+    knob: Knob | None  # None: how many more there are
+    value: Any
+    on: bool  # the effect
+    pointed: bool
+    chosen: bool
+
+
+class Panel:
+    """A list of `controls` at the right edge: an effect's switch, and below it a row for each of its parameters.
+
+    A number with a range is a bar that the mouse drags, a switch is clicked, a choice (and a number without a range)
+    goes back on the left and on on the right; a free text is only shown. Rows that do not fit are scrolled to, by a
+    click on "more" or by choosing one (``chosen``, a name). It is drawn anew only when something changed.
+    """
+
+    def __init__(self, controls: Controls) -> None:
+        self._controls = controls
+        self._rows = list(controls.knobs.values())
+        self.chosen = ""
+        self._shown = ""  # the choice that was scrolled to
+        self._first, self._visible = 0, len(self._rows)
+        self._place = (0, 0, 0, 0)  # left, top, right, bottom of the lines
+        self._step = 1  # from line to line
+        self._line: int | None = None  # that the mouse is on
+        self._dragged: Knob | None = None
+        self._widths: dict[int, int] = {}  # by the letters' size
+        self._shape = (0, 0, 0)  # width, height, letters
+        self._drawn: dict[int, _State] = {}  # by line
+        self._sheet: Image = np.zeros((1, 1, 3), np.uint8)
+
+    @property
+    def pointed(self) -> Knob | None:
+        """What the mouse is on."""
+        return self._dragged or (None if self._line is None else self._knob(self._line))
+
+    def draw(self, canvas: Image, letters: int) -> int:
+        """Draw into `canvas`, in place, with capitals of `letters` pixels; how many columns are left beside it."""
+        tall, wide = canvas.shape[:2]
+        pad, gap = max(letters // 2, 3), max(letters // 6, 2)
+        step = round(letters * 2.1) + gap
+        width = min(self._width(letters) + 2 * pad, wide)
+        fits = max((tall - 2 * pad + gap) // step, 1)
+        self._visible = len(self._rows) if fits >= len(self._rows) else max(fits - 2, 1)
+        self._scroll()
+        lines = self._visible + 2 * self._scrolls
+        height = min(lines * step - gap + 2 * pad, tall)
+        self._place, self._step = (wide - width + pad, pad, wide - pad, height - pad), step
+        if (width, height, letters) != self._shape:
+            self._shape, self._drawn = (width, height, letters), {}
+            self._sheet = np.full((height, width, 3), _GROUND, np.uint8)
+        for line in range(lines):
+            state = self._state(line)
+            if state != self._drawn.get(line):
+                self._drawn[line] = state
+                row = self._sheet[pad + line * step :][: step - gap, pad : width - pad]
+                if row.size:
+                    self._draw_line(row, state, letters)
+        under = canvas[:height, wide - width :]
+        cv2.addWeighted(under, _THROUGH, self._sheet, 1.0, 0.0, dst=under)
+        return int(wide - width)
+
+    def mouse(self, event: int, x: int, y: int, flags: int) -> bool:
+        """Do what the mouse at (x, y) wants; whether it was meant for the panel."""
+        left, top, right, bottom = self._place
+        inside = left <= x < right and top <= y < bottom
+        self._line = (y - top) // self._step if inside else None
+        pressed = event in (cv2.EVENT_LBUTTONDOWN, cv2.EVENT_LBUTTONDBLCLK)  # two quick clicks are two clicks
+        if pressed or not flags & cv2.EVENT_FLAG_LBUTTON:
+            self._dragged = None
+        if self._dragged is not None:
+            self._drag(self._dragged, x)
+            return True
+        if pressed and self._line is not None:
+            knob = self.pointed
+            if knob is None:
+                self._first += self._visible * (-1 if self._line == 0 else 1)
+            else:
+                self._press(knob, x)
+        return inside
+
+    def leave(self) -> None:
+        """The panel is not shown any more."""
+        self._place, self._line, self._dragged = (0, 0, 0, 0), None, None
+
+    def _press(self, knob: Knob, x: int) -> None:
+        left, _, right, _ = self._place
+        value = self._controls.value(knob.name)
+        if knob.entry.type is bool:
+            self._controls.ask({knob.name: not value})
+        elif knob.entry.ranged:
+            self._dragged = knob
+            self._drag(knob, x)
+        else:
+            self._controls.ask({knob.name: knob.entry.step(value, up=x > (left + right) / 2)})
+
+    def _drag(self, knob: Knob, x: int) -> None:
+        left, _, right, _ = self._place
+        self._controls.ask({knob.name: knob.entry.at((x - left) / max(right - 1 - left, 1))})
+
+    @property
+    def _scrolls(self) -> bool:
+        return self._visible < len(self._rows)
+
+    def _scroll(self) -> None:
+        """Keep the view within the rows, and what was newly chosen within the view."""
+        if self.chosen != self._shown:
+            self._shown = self.chosen
+            number = next((i for i, knob in enumerate(self._rows) if knob.name == self.chosen), self._first)
+            self._first = min(max(self._first, number - self._visible + 1), number)
+        self._first = max(min(self._first, len(self._rows) - self._visible), 0)
+
+    def _knob(self, line: int) -> Knob | None:
+        """What is in `line` of the panel; None for "more"."""
+        number = line - self._scrolls
+        return self._rows[self._first + number] if 0 <= number < self._visible else None
+
+    def _width(self, letters: int) -> int:
+        """Of the widest row there can be, so that the panel keeps its width while values change."""
+        if letters in self._widths:
+            return self._widths[letters]
+        widest = 15 * letters
+        for knob in self._rows:
+            entry, name = knob.entry, knob.entry.name
+            values = [*entry.choices, "-0.999" if entry.type is float else "off"]
+            if knob.is_switch:
+                name, values = knob.effect.name, ["9"]
+            elif entry.ranged:
+                values += [entry.text(entry.minimum), entry.text(entry.maximum)]
+            widest = max(widest, *(lettering.width(f"{name}  < {value} >", letters) for value in values))
+        self._widths[letters] = widest + letters
+        return widest + letters
+
+    def _state(self, line: int) -> _State:
+        knob, pointed = self._knob(line), line == self._line
+        if knob is None:
+            hidden = self._first if line == 0 else len(self._rows) - self._first - self._visible
+            return _State(None, hidden, True, pointed, False)
+        on = self._controls.value(f"{knob.effect.name}.on")
+        return _State(knob, self._controls.value(knob.name), on, pointed, knob.name == self.chosen)
+
+    def _draw_line(self, row: Image, state: _State, letters: int) -> None:
+        knob, value, on, pointed, chosen = state
+        tall, wide = row.shape[:2]
+        baseline, pad = (tall + letters) // 2, letters // 2 + 1
+        row[:] = _POINTED if pointed else _ROW
+        if knob is None:
+            lettering.text(row, f"{value} more" * (value > 0), (pad, baseline), letters, lettering.GREY)
+            return
+        entry, colour = knob.entry, lettering.WHITE if on else lettering.GREY
+        if knob.is_switch:
+            row[:] = _POINTED if pointed else _GROUND
+            number = self._controls.effects.index(knob.effect) + 1
+            _check_box(row, (pad, (tall - letters) // 2), letters, value)
+            lettering.text(row, knob.effect.name, (pad + 2 * letters, baseline), letters, lettering.YELLOW)
+            if number < 10:
+                lettering.text(row, str(number), (wide - pad, baseline), letters, lettering.GREY, right=True)
+            return
+        if entry.ranged:
+            row[:, : round((entry.place(value) or 0.0) * wide)] = _FILL if on else _FILL_OFF
+        if entry.type is bool:
+            _check_box(row, (wide - pad - letters, (tall - letters) // 2), letters, value)
+            said = ""
+        else:
+            said = entry.text(value)
+            said = f"< {said} >" if not entry.ranged and not entry.free else said
+        if chosen:
+            row[:, : max(letters // 4, 2)] = lettering.YELLOW
+        room = wide - 2 * pad - lettering.width(f"{entry.name} ", letters)
+        while said and lettering.width(said, letters) > room:
+            said = said.removesuffix("..")[:-1] + ".." if len(said) > 3 else ""
+        lettering.text(row, entry.name, (pad, baseline), letters, colour)
+        lettering.text(row, said, (wide - pad, baseline), letters, colour, right=True)
+
+
+def _check_box(row: Image, place: tuple[int, int], size: int, on: bool) -> None:
+    x, y = place
+    cv2.rectangle(row, (x, y), (x + size, y + size), lettering.WHITE, max(size // 9, 1))
+    if on:
+        inset = max(size // 4, 2)
+        cv2.rectangle(row, (x + inset, y + inset), (x + size - inset, y + size - inset), lettering.WHITE, -1)
