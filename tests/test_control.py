@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ import pytest
 
 from gancam.control import ControlFile, Controls, ControlServer, ParameterLog, Replay, open_control, parse_line
 from gancam.errors import InputError, NotFound, OutputExists, ParameterError, SinkError
+from gancam.footage import Footage
 from gancam.frame import Frame, Image
 from gancam.live import Paced
 from gancam.params import Params, parameter
 from gancam.pipeline import Switch, run, switches
+from gancam.sinks import open_sink
 from gancam.sources import TestPattern, VideoFile
 
 
@@ -403,6 +406,45 @@ def test_captured_frames_are_replayed_even_with_rounded_times(tmp_path: Path) ->
         replay(late)
         controls(late)
         assert controls.values()["paint.light"] == light
+
+
+class Irregular:
+    """A camera: frames at its own uneven moments."""
+
+    fps, size, frames = 30.0, (96, 64), None
+
+    def __init__(self) -> None:
+        dice = random.Random(8)
+        self.moments = list(accumulate(dice.uniform(0.002, 0.06) for _ in range(60)))
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index, moment in enumerate(self.moments):
+            yield Frame(TestPattern(self.size).image(index), index, moment - self.moments[0])
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mp4"])
+def test_a_camera_is_recorded_and_replayed(tmp_path: Path, ending: str) -> None:
+    record, kept = tmp_path / "turns.jsonl", tmp_path / f"source.{ending}"
+    effects, controls = chain()
+    lights: list[float] = []
+    dice = random.Random(4)
+
+    def turn(frame: Frame) -> None:
+        lights.append(controls.values()["paint.light"])
+        if dice.random() < 0.5:
+            controls.ask({"paint.light": dice.uniform(0, 2)})
+
+    source = open_sink(f"source:{kept}", fps=30.0, size=(7, 7), like=Footage(size=(96, 64)))
+    run(Irregular(), effects, [Kept(each=turn), source, ParameterLog(record, controls)], between=[controls])
+    effects, controls = chain()
+    again: list[float] = []
+    offline = Kept(each=lambda frame: again.append(controls.values()["paint.light"]))
+    run(VideoFile(kept), effects, [offline], between=[Replay(record, controls), controls])
+    assert again == lights
+    with VideoFile(kept) as video:
+        assert [TestPattern.index_in(frame.image) for frame in video] == list(range(60))
 
 
 def test_a_kill_loses_nothing(tmp_path: Path) -> None:

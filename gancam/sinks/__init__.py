@@ -59,6 +59,7 @@ def open_sink(
     ``virtualcam``, ``virtualcam:DEVICE``       a virtual camera
     ``mjpeg:PORT``, ``mjpeg:HOST:PORT``         Motion-JPEG over HTTP
     a path ending in .mp4, .mov, .mkv, .webm    a video file
+    ``source:PATH``                             a video file of the frames before the effects, at quality 95
 
     The keywords are those of ``gancam.sinks.video.VideoWriter`` and ``gancam.sinks.window.Window``. Raises
     ``SinkError`` for a name that means nothing, and what the sinks raise.
@@ -79,6 +80,13 @@ def open_sink(
         from gancam.sinks import virtualcam
 
         return virtualcam.VirtualCamera(fps=fps, size=size, device=rest or None)
+    if word == "source":
+        from gancam.sinks import source
+
+        size, quality = size if like is None else like.size, 95 if quality is None else quality
+        return source.SourceWriter(
+            rest, fps=fps, size=size, like=like, codec=codec, quality=quality, overwrite=overwrite
+        )
     from gancam.sinks import video  # a sink's own libraries are loaded when it is asked for
 
     if Path(target).suffix.lower() in video.CONTAINERS:
@@ -92,5 +100,5 @@ def open_sink(
             quality=quality,
             overwrite=overwrite,
         )
-    known = f"window, mjpeg:8080, virtualcam and files ending in {', '.join(video.CONTAINERS)}"
+    known = f"window, mjpeg:8080, virtualcam, source:FILE and files ending in {', '.join(video.CONTAINERS)}"
     raise SinkError(f"{os.fspath(target)}: no such output; there are {known}")
