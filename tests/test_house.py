@@ -21,6 +21,7 @@ ARROWS = {
     "gancam.model": {"card", "devices", "errors"},
     "gancam.tiles": {"frame"},
     "gancam.blend": {"errors", "frame"},
+    "gancam.latent": {"errors"},
     "gancam.effects": {"card", "errors", "frame", "model", "params", "tiles"},
     "gancam.sources": {"errors", "footage", "frame"},
     "gancam.control": {"errors", "frame", "params"},
