@@ -109,7 +109,9 @@ def live(
     effect: EffectOption = None,
     to: Annotated[
         list[str] | None,
-        typer.Option(metavar="window|mjpeg:PORT|FILE", help="Output; repeat for several (default: window)."),
+        typer.Option(
+            metavar="window|virtualcam|mjpeg:PORT|URL|FILE", help="Output; repeat for several (default: window)."
+        ),
     ] = None,
     size: Annotated[str, typer.Option(metavar="WxH", help="Asked of a camera, given to the test pattern.")] = "640x360",
     seconds: Annotated[float | None, typer.Option(help="Stop after this time.", min=0)] = None,

@@ -6,7 +6,6 @@ source that stalls or dies gives a placeholder picture until it is back.
 
 import math
 import os
-import re
 import stat
 import sys
 import threading
@@ -23,7 +22,7 @@ import numpy as np
 
 from gancam import lettering
 from gancam.errors import InputError, SourceError
-from gancam.footage import cause
+from gancam.footage import cause, without_secrets
 from gancam.frame import Frame, Image
 from gancam.sources import Source, TestPattern, VideoFile
 
@@ -436,19 +435,6 @@ def open_live(
     return Paced(source, patience=patience)
 
 
-def without_secrets(url: str) -> str:
-    """`url` without user name, password, query and fragment.
-
-    >>> without_secrets("rtsp://me:se@cret@10.0.0.7:554/door?token=1")
-    'rtsp://10.0.0.7:554/door'
-    """
-    scheme, mark, rest = url.partition("://")
-    if not mark:
-        return url
-    rest = rest.rpartition("@")[2]  # the last @: passwords may hold one, and so hide more rather than less
-    return f"{scheme}://{re.split('[?#]', rest, maxsplit=1)[0]}"
-
-
 class _Captured:
     """Pictures of a ``cv2.VideoCapture``, made by `connect`."""
 
@@ -586,4 +572,4 @@ def _why_not(url: str) -> str:
     return "cannot be opened by OpenCV"
 
 
-__all__ = ["Camera", "Capture", "Live", "Opened", "Paced", "Stream", "open_live", "without_secrets"]
+__all__ = ["Camera", "Capture", "Live", "Opened", "Paced", "Stream", "open_live"]

@@ -19,8 +19,9 @@ import pytest
 
 import gancam
 from gancam.errors import InputError, NotFound, SinkError, SourceError
+from gancam.footage import without_secrets
 from gancam.frame import Frame, Image
-from gancam.live import Camera, Live, Opened, Paced, Stream, _Read, open_live, without_secrets
+from gancam.live import Camera, Live, Opened, Paced, Stream, _Read, open_live
 from gancam.pipeline import Ages, Report, Switch, output_size, run
 from gancam.sinks.mjpeg import MjpegServer
 from gancam.sinks.stats import StatsLog

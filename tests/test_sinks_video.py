@@ -247,6 +247,18 @@ def test_offset_between_sound_and_picture_survives_a_transport_stream(tmp_path: 
     assert abs(was - now) < Fraction(1, 1000)
 
 
+def test_audio_goes_into_a_transport_stream_untouched(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "a.mp4", audio=[("aac", 0.1), ("libmp3lame", 0.0)], languages=["eng", "fra"])
+    assert copy(source, tmp_path / "b.ts") == []
+    was, now = packets_of(source), packets_of(tmp_path / "b.ts")
+    for before, after in zip(was, now, strict=True):
+        for (_, data), (_, carried) in zip(before, after, strict=True):
+            assert carried.endswith(data)  # AAC has a head of 7 bytes there
+        shifts = [there - here for (here, _), (there, _) in zip(before, after, strict=True)]
+        shift = times_of(tmp_path / "b.ts")[0] - times_of(source)[0]
+        assert max(abs(one - shift) for one in shifts) < Fraction(1, 1000)
+
+
 def test_audio_lies_beside_its_picture_in_the_file(tmp_path: Path) -> None:
     images = [frame.image for frame in TestPattern((64, 48), frames=150)]
     source = make_clip(tmp_path / "a.mkv", images=images, time_base=Fraction(1, 1000), audio=[("aac", 0.0)])

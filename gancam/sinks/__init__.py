@@ -58,12 +58,17 @@ def open_sink(
     ``window``                                  a window
     ``virtualcam``, ``virtualcam:DEVICE``       a virtual camera
     ``mjpeg:PORT``, ``mjpeg:HOST:PORT``         Motion-JPEG over HTTP
-    a path ending in .mp4, .mov, .mkv, .webm    a video file
+    a URL: udp, tcp, srt, rtp, rtmp, rtsp       live video to there
+    a path ending in .mp4, .mkv, .ts ...        a video file
     ``source:PATH``                             a video file of the frames before the effects, at quality 95
 
     The keywords are those of ``gancam.sinks.video.VideoWriter`` and ``gancam.sinks.window.Window``. Raises
     ``SinkError`` for a name that means nothing, and what the sinks raise.
     """
+    if "://" in os.fspath(target):
+        from gancam.sinks import stream
+
+        return stream.StreamWriter(os.fspath(target), fps=fps, size=size, quality=quality, like=like)
     word, _, rest = os.fspath(target).partition(":")
     if os.fspath(target) == "window":
         from gancam.sinks import window
@@ -100,5 +105,5 @@ def open_sink(
             quality=quality,
             overwrite=overwrite,
         )
-    known = f"window, mjpeg:8080, virtualcam, source:FILE and files ending in {', '.join(video.CONTAINERS)}"
+    known = f"window, virtualcam, mjpeg:8080, URLs, source:FILE and files ending in {', '.join(video.CONTAINERS)}"
     raise SinkError(f"{os.fspath(target)}: no such output; there are {known}")

@@ -45,13 +45,25 @@ class Canvas:
         down, right = self.even[1] - self.size[1], self.even[0] - self.size[0]
         return check_image(cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE))
 
+    @property
+    def aspect(self) -> Fraction:
+        """Width over height of a displayed pixel."""
+        return self._like.aspect
+
+    def traits(self) -> dict[str, int | str]:
+        """Size, format and colours, as attributes of an encoder's context."""
+        colour = self._like.colour
+        return {
+            "width": self.even[0], "height": self.even[1], "pix_fmt": "yuv420p",
+            "colorspace": self._matrix, "color_range": self._range,
+            "color_primaries": colour.primaries, "color_trc": colour.transfer,
+        }  # fmt: skip
+
     def describe(self, context: av.VideoCodecContext) -> None:
         """Tell the encoder size, format, pixel aspect and colours."""
-        context.width, context.height = self.even
-        context.pix_fmt = "yuv420p"
-        context.sample_aspect_ratio = self._like.aspect
-        context.colorspace, context.color_range = self._matrix, self._range
-        context.color_primaries, context.color_trc = self._like.colour.primaries, self._like.colour.transfer
+        for name, value in self.traits().items():
+            setattr(context, name, value)
+        context.sample_aspect_ratio = self.aspect
 
     def yuv(self, image: Image, tick: int, time_base: Fraction) -> av.VideoFrame:
         """`image` as a frame for the encoder, shown at `tick` of `time_base`."""

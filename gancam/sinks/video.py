@@ -1,4 +1,4 @@
-"""A video file: H.264, H.265, VP9 or AV1 in MP4, MOV, Matroska or WebM, with the source's audio, clock and colours."""
+"""A video file in MP4, MOV, Matroska, WebM or MPEG-TS, with the source's audio, clock and colours."""
 
 import errno
 import math
@@ -48,7 +48,8 @@ _MP4 = _Container("mp4", ("h264", "h265", "av1", "vp9"), AudioRule(_MP4_AUDIO, "
 _MOV = _Container("mov", ("h264", "h265"), AudioRule(_MOV_AUDIO, "aac"))
 _MKV = _Container("matroska", ("h264", "h265", "vp9", "av1"), AudioRule(None, "libopus"))
 _WEBM = _Container("webm", ("vp9", "av1"), AudioRule(("opus", "vorbis"), "libopus"))
-CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".mkv": _MKV, ".webm": _WEBM}
+_TS = _Container("mpegts", ("h264", "h265"), AudioRule(("aac", "mp3", "ac3", "eac3"), "aac"))
+CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".mkv": _MKV, ".webm": _WEBM, ".ts": _TS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ _ALIASES = {"avc": "h264", "x264": "h264", "hevc": "h265", "x265": "h265", "vp09
 
 
 class VideoWriter:
-    """Writes frames of `size` to the file `path`, whose ending chooses the container: .mp4, .m4v, .mov, .mkv, .webm.
+    """Writes frames of `size` to the file `path`, whose ending chooses the container: .mp4, .m4v, .mov, .mkv, .webm,
+    .ts (MPEG-TS).
 
     fps         frames a second: nominal; the times that count are ``Frame.time``.
     size        (width, height) of the frames to come. 4:2:0 needs even numbers, so an odd picture gets its last row or
