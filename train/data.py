@@ -1,9 +1,12 @@
 """Photos in, training patches out. What a patch is depends on a generator of random numbers and on nothing else,
 so a resumed run sees the very batches that an uninterrupted one would have seen."""
 
+import io
 import logging
+import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +29,10 @@ def image_files(folder: Path) -> list[Path]:
     return files
 
 
-def read_image(path: Path) -> Pixels:
+def read_image(path: Path | io.BytesIO, *, name: str = "") -> Pixels:
     """RGB uint8 ``(H, W, 3)``; greyscale and palettes are converted, 16 bits scaled, alpha laid on white.
 
-    Raises ``ValueError`` for what is no whole image.
+    `name` stands in messages for what is read from memory. Raises ``ValueError`` for what is no whole image.
     """
     try:
         with Pillow.open(path) as file:
@@ -44,7 +47,7 @@ def read_image(path: Path) -> Pixels:
                 picture = Pillow.alpha_composite(Pillow.new("RGBA", rgba.size, "white"), rgba)
             return np.asarray(picture.convert("RGB"))
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"{path} is no whole image: {error}") from error
+        raise ValueError(f"{name or path} is no whole image: {error}") from error
 
 
 def resize(image: Pixels, size: tuple[int, int], filter: Pillow.Resampling = Pillow.Resampling.BICUBIC) -> Pixels:
@@ -103,6 +106,94 @@ class Photos:
     def pick(self, rng: np.random.Generator) -> int:
         """Index of an image, each as likely as its area is large."""
         return min(int(np.searchsorted(self._shares, rng.random())), len(self.images) - 1)
+
+
+class Pictures:
+    """Pictures of one size, held in memory: what unconditional generators learn from.
+
+    `source` is an .npz (its `x_train`, ``(n, h, w)`` or ``(n, h, w, 3)`` uint8), a .zip of images or a folder of them.
+    The middle square of each is scaled to `resolution` (antialiased). ``images``: ``(n, resolution, resolution, c)``
+    uint8, c = 1 or 3 as asked for; ``labels``: class of each, from `y_train` or the top folder's place in the alphabet.
+
+    Broken files and those under half the resolution are skipped, counted in `skipped` and named in the log. Raises
+    ``FileNotFoundError`` where there is nothing, ``ValueError`` where nothing is usable.
+    """
+
+    def __init__(self, source: Path, *, resolution: int, channels: int = 3) -> None:
+        self.skipped = 0
+        found: list[tuple[str, Pixels]] = []
+        if source.suffix == ".npz":
+            found = _from_arrays(source)
+        else:
+            readers: list[tuple[str, Callable[[], Pixels]]]
+            if source.suffix == ".zip":
+                readers = _from_zip(source)
+            else:
+                files = image_files(source)
+                readers = [(str(path.relative_to(source)), partial(read_image, path)) for path in files]
+            with ThreadPoolExecutor() as pool:
+                for name, image in zip([name for name, _ in readers], pool.map(_try, readers), strict=True):
+                    if image is not None:
+                        found.append((name.split("/")[0] if "/" in name else "", image))
+                    self.skipped += image is None
+        squares, classes = [], []
+        for label, image in found:
+            side = min(image.shape[:2])
+            if 2 * side < resolution:
+                log.warning("a picture of %dx%d is too small for %d", image.shape[1], image.shape[0], resolution)
+                self.skipped += 1
+                continue
+            top, left = ((length - side) // 2 for length in image.shape[:2])
+            square = image[top : top + side, left : left + side]
+            if side != resolution:
+                square = resize(square, (resolution, resolution), Pillow.Resampling.LANCZOS)
+            squares.append(square if channels == 3 else np.asarray(Pillow.fromarray(square).convert("L"))[:, :, None])
+            classes.append(label)
+        if not squares:
+            raise ValueError(f"no usable picture in {source}: all {self.skipped} are broken or too small")
+        if self.skipped:
+            log.warning("skipped %d of the pictures in %s", self.skipped, source)
+        self.images: NDArray[np.uint8] = np.stack(squares)
+        known = sorted(set(classes))
+        self.labels = np.array([known.index(label) for label in classes])
+
+
+def _from_arrays(path: Path) -> list[tuple[str, Pixels]]:
+    try:
+        with np.load(path) as arrays:
+            images = arrays["x_train"]
+            labels = arrays["y_train"] if "y_train" in arrays else np.zeros(len(images), np.int64)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no file {path}") from None
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{path} is no whole .npz with x_train: {error}") from error
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
+        raise ValueError(f"{path}: x_train is {images.dtype} {images.shape}, not uint8 (n, h, w) or (n, h, w, 3)")
+    if images.ndim == 3:
+        images = np.repeat(images[..., None], 3, axis=3)
+    return [(str(label), image) for label, image in zip(labels, images, strict=True)]
+
+
+def _from_zip(path: Path) -> list[tuple[str, Callable[[], Pixels]]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = sorted(name for name in archive.namelist() if Path(name).suffix.lower() in SUFFIXES)
+            held = {name: archive.read(name) for name in names}
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no file {path}") from None
+    except (zipfile.BadZipFile, OSError) as error:
+        raise ValueError(f"{path} is no whole zip: {error}") from error
+    if not held:
+        raise FileNotFoundError(f"no image in {path}: looked for {', '.join(sorted(SUFFIXES))}")
+    return [(name, partial(read_image, io.BytesIO(data), name=f"{path}:{name}")) for name, data in held.items()]
+
+
+def _try(reader: tuple[str, Callable[[], Pixels]]) -> Pixels | None:
+    try:
+        return reader[1]()
+    except ValueError as error:
+        log.warning("%s", error)
+        return None
 
 
 def dihedral(patch: NDArray[np.uint8], which: int) -> NDArray[np.uint8]:

@@ -1,0 +1,65 @@
+"""The residual discriminator of StyleGAN2 (https://arxiv.org/abs/1912.04958, section 4.1), sized for a CPU."""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from train.networks.stylegan import GAIN, EqualisedConv, EqualisedLinear, widths
+
+
+def minibatch_deviation(x: Tensor, group: int) -> Tensor:
+    """``(n, c, h, w)`` -> ``(n, c + 1, h, w)``: the standard deviation over groups of `group` samples, averaged over
+    everything, as one more channel, so that a batch that lacks variety gives itself away
+    (https://arxiv.org/abs/1710.10196, section 3). Groups are as large as divides n."""
+    count = len(x)
+    group = math.gcd(min(group, count), count)
+    y = x.float().reshape(group, count // group, -1)
+    y = (y.var(0, correction=0) + 1e-8).sqrt().mean(1)
+    y = y.repeat(group).view(count, 1, 1, 1).expand(-1, 1, *x.shape[2:])
+    return torch.cat([x, y.to(x.dtype)], 1)
+
+
+class ResidualBlock(nn.Module):
+    """Halves the size: two 3x3 convolutions beside a 1x1 one, each after what of the averaging spares work."""
+
+    def __init__(self, cin: int, cout: int) -> None:
+        super().__init__()
+        self.first, self.second = EqualisedConv(cin, cin, 3), EqualisedConv(cin, cout, 3)
+        self.skip = EqualisedConv(cin, cout, 1, gain=1.0)
+
+    def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        y = F.leaky_relu(self.first(x), 0.2)
+        y = F.leaky_relu(self.second(F.avg_pool2d(y, 2)), 0.2)
+        return (y + self.skip(F.avg_pool2d(x, 2))) * math.sqrt(0.5)
+
+
+class ResidualDiscriminator(nn.Module):
+    """``forward``: ``(n, 3, resolution, resolution)`` float 0..1 -> logits ``(n, 1)`` float32."""
+
+    def __init__(self, *, resolution: int, channels: int, most: int, group: int) -> None:
+        super().__init__()
+        wide = list(widths(resolution, channels, most).values())
+        self.group = group
+        self.head = EqualisedConv(3, wide[0], 1)
+        self.blocks = nn.ModuleList(ResidualBlock(a, b) for a, b in pairwise(wide))
+        self.last = EqualisedConv(wide[-1] + (group > 1), wide[-1], 3)
+        self.hidden = EqualisedLinear(wide[-1] * 16, wide[-1], gain=GAIN)
+        self.out = EqualisedLinear(wide[-1], 1)
+
+    def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        x = (x * 2.0 - 1.0).contiguous(memory_format=torch.channels_last)
+        x = F.leaky_relu(self.head(x), 0.2)
+        for block in self.blocks:
+            x = block(x)
+        if self.group > 1:
+            x = minibatch_deviation(x, self.group)
+        x = F.leaky_relu(self.last(x), 0.2)
+        x = F.leaky_relu(self.hidden(x.flatten(1)), 0.2)
+        return self.out(x).float()
+
+
+def build(*, resolution: int = 64, channels: int = 32, most: int = 128, group: int = 8) -> ResidualDiscriminator:
+    return ResidualDiscriminator(resolution=resolution, channels=channels, most=most, group=group)
