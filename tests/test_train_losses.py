@@ -50,10 +50,32 @@ def test_relativistic_pairs() -> None:
     assert losses.paired_generator(REAL, FAKE).item() == pytest.approx((softplus(1.5) + softplus(-0.5)) / 2)
 
 
+def test_minimax_is_what_the_discriminator_loses() -> None:
+    assert losses.minimax_generator(REAL, FAKE).item() == pytest.approx(-(softplus(0.5) + softplus(-0.5)) / 2)
+
+
+def test_least_squares() -> None:
+    expected = 0.5 * ((1.0 + 4.0) / 2 + (0.25 + 0.25) / 2)
+    assert losses.least_squares_discriminator(REAL, FAKE).item() == pytest.approx(expected)
+    assert losses.least_squares_generator(REAL, FAKE).item() == pytest.approx(0.5 * (0.25 + 2.25) / 2)
+
+
+def test_wasserstein_and_its_penalty() -> None:
+    assert losses.wasserstein_discriminator(REAL, FAKE).item() == pytest.approx(0.0 - 0.5)
+    real, fake = torch.rand(4, 3, 5, 5), torch.rand(4, 3, 5, 5)
+    weights = torch.randn(1, 3, 5, 5)
+
+    def judge(images: Tensor) -> Tensor:
+        return (images * weights).sum((1, 2, 3))
+
+    slope = float(weights.norm())  # the same everywhere
+    assert losses.gradient_penalty(judge, real, fake).item() == pytest.approx((slope - 1.0) ** 2, rel=1e-4)
+
+
 @pytest.mark.parametrize("name", sorted(losses.ADVERSARIAL))
 def test_players_pull_against_each_other(name: str) -> None:
     game = losses.ADVERSARIAL[name]
-    real, fake = (torch.zeros(3, requires_grad=True) for _ in range(2))
+    real, fake = (torch.full((3,), 0.1, requires_grad=True) for _ in range(2))
     up_real, up_fake = torch.autograd.grad(game.discriminator(real, fake), (real, fake))
     assert (up_real < 0).all()  # the discriminator gains where real logits rise
     assert (up_fake > 0).all()  # and fake ones fall

@@ -76,7 +76,7 @@ def augment(x: Tensor, operations: Sequence[str], p: float | Tensor = 1.0) -> Te
     """`x` after each of `operations`, which meets each picture with probability `p`."""
     for name in operations:
         changed = OPERATIONS[name](x)
-        x = changed if isinstance(p, float) and p >= 1.0 else torch.where(_uniform(x) < p, changed, x)
+        x = torch.where(_uniform(x) < p, changed, x)
     return x
 
 

@@ -1,28 +1,63 @@
-"""Samples of a generator, and how good they are as a whole."""
+"""How good a generator's samples are as a whole.
+
+    python -m train.generation RUN [RUN ...] --data SET [--samples 5000] [--json]
+
+judges the networks of runs (or checkpoint files) against the pictures they learnt from. Every figure depends on the
+network whose features it compares, on the number of samples and on the size pictures are scaled to: all three are
+stated beside it.
+"""
+
+import argparse
+import json
+import logging
+import math
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics.image.kid import KernelInceptionDistance
 
-QUICK = 2000  # samples of the figures that training logs
+from train import checkpoint, networks, recipe
+from train.data import Pictures
+from train.networks import digits, efficientnet
+from train.networks.latent import LatentGenerator
+
+NEAREST = 5  # neighbours of precision, recall, density and coverage
+NEAR_COPY = 0.5  # of the typical distance between neighbouring training pictures: nearer than this is a near copy
+Features = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (n, h, w, c) RGB -> (n, features)
 
 
-def latents(generator: nn.Module, count: int, *, seed: int) -> Tensor:
+@dataclass(frozen=True)
+class Eye:
+    """A network whose features are compared."""
+
+    name: str  # as it stands beside every score
+    features: Features
+
+
+def latents(generator: LatentGenerator, count: int, *, seed: int) -> Tensor:
     """``(count, latent)`` float32 standard normal, the same for a seed everywhere."""
     rng = np.random.default_rng(seed)
-    return torch.from_numpy(rng.standard_normal((count, int(generator.latent)), dtype=np.float32))  # type: ignore[arg-type]
+    return torch.from_numpy(rng.standard_normal((count, generator.latent), dtype=np.float32))
 
 
 @torch.no_grad()
-def sample(generator: nn.Module, z: Tensor, *, batch: int = 64) -> NDArray[np.uint8]:
+def sample(generator: LatentGenerator, z: Tensor, *, batch: int = 64) -> NDArray[np.uint8]:
     """``(n, latent)`` -> ``(n, h, w, c)`` RGB uint8."""
     device = next(generator.parameters()).device
-    found = []
-    for part in z.split(batch):
-        images = generator(part.to(device)).float().clamp(0, 1).mul(255.0).round().to(torch.uint8)
-        found.append(images.permute(0, 2, 3, 1).cpu().numpy())
-    return np.concatenate(found)
+    return np.concatenate([_pixels(generator(part.to(device))) for part in torch.split(z, batch)])
+
+
+def _pixels(images: Tensor) -> NDArray[np.uint8]:  # [NCHW] -> [NHWC]
+    pixels: NDArray[np.uint8] = images.float().clamp(0, 1).mul(255.0).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return pixels
 
 
 def sheet(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
@@ -36,5 +71,196 @@ def sheet(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     return np.repeat(flat, 3, axis=2) if channels == 1 else flat
 
 
-def judge(fakes: NDArray[np.uint8], reals: NDArray[np.uint8], *, device: torch.device) -> dict[str, float]:
-    return {"deviation": float(fakes.std(0).mean() / reals.std(0).mean())}
+def eye(device: torch.device, *, side: int = efficientnet.SIDE) -> Eye:
+    """EfficientNet-lite0, for pictures in colour. Raises ``ImportError`` without the package that holds its weights."""
+    network = efficientnet.shared(str(device))
+
+    def features(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return _in_batches(images, device, lambda x: network(x.expand(-1, 3, -1, -1), side))
+
+    return Eye(f"EfficientNet-lite0, {side} pixels", features)
+
+
+def digit_eye(device: torch.device) -> Eye:
+    """The classifier of digits that was trained here, for 28x28 pictures of one channel."""
+    network = digits.shared(str(device))
+    return Eye("digit classifier, 28 pixels", lambda images: _in_batches(images, device, network.features))
+
+
+@torch.no_grad()
+def _in_batches(
+    images: NDArray[np.uint8], device: torch.device, function: Callable[[Tensor], Tensor], size: int = 64
+) -> NDArray[np.float32]:
+    found = []
+    for start in range(0, len(images), size):
+        part = torch.from_numpy(np.ascontiguousarray(images[start : start + size])).to(device)
+        found.append(function(part.permute(0, 3, 1, 2).float() / 255.0).float().cpu().numpy())
+    return np.concatenate(found)
+
+
+class _Given(nn.Module):
+    """Stands for a feature network where the features are at hand already."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.num_features = features
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+def frechet_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """``|ma - mb|^2 + tr(Ca + Cb - 2 (Ca Cb)^0.5)`` of two sets of features (Heusel et al.,
+    https://arxiv.org/abs/1706.08500), by torchmetrics. Not negative; falls with the number of samples."""
+    metric = FrechetInceptionDistance(feature=_Given(a.shape[1]), reset_real_features=False).set_dtype(torch.float64)
+    metric.update(torch.from_numpy(a).double(), real=True)
+    metric.update(torch.from_numpy(b).double(), real=False)
+    return max(float(metric.compute()), 0.0)
+
+
+def kernel_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Squared maximum mean discrepancy with the kernel ``(x.y / d + 1)^3``, times 1000 (Binkowski et al.,
+    https://arxiv.org/abs/1801.01401), by torchmetrics: 50 subsets of 500. Unbiased, so it may be a little negative."""
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that the features are held in memory
+        torch.manual_seed(0)
+        metric = KernelInceptionDistance(feature=_Given(a.shape[1]), subsets=50, subset_size=min(500, len(a), len(b)))
+        metric.update(torch.from_numpy(a), real=True)
+        metric.update(torch.from_numpy(b), real=False)
+        return float(metric.compute()[0]) * 1000.0
+
+
+def neighbours(real: NDArray[np.float32], fake: NDArray[np.float32], *, nearest: int = NEAREST) -> dict[str, float]:
+    """``precision`` and ``recall``: shares of fakes (reals) within the distance of some real (fake) to its k-th
+    neighbour (https://arxiv.org/abs/1904.06991). ``density`` and ``coverage``: real balls around a fake over k, and the
+    share of reals with a fake in their ball (https://arxiv.org/abs/2002.09797)."""
+    a, b = torch.from_numpy(real).double(), torch.from_numpy(fake).double()
+    nearest = min(nearest, len(a) - 1, len(b) - 1)
+    reach_a = torch.cdist(a, a).kthvalue(nearest + 1, dim=1).values  # the first is the point itself
+    reach_b = torch.cdist(b, b).kthvalue(nearest + 1, dim=1).values
+    between = torch.cdist(a, b)
+    inside = between <= reach_a[:, None]
+    return {
+        "precision": float(inside.any(0).double().mean()),
+        "recall": float((between <= reach_b[None]).any(1).double().mean()),
+        "density": float(inside.double().sum(0).mean() / nearest),
+        "coverage": float((between.min(1).values <= reach_a).double().mean()),
+    }
+
+
+def near_copies(fakes: NDArray[np.uint8], reals: NDArray[np.uint8]) -> float:
+    """Share of `fakes` whose nearest training picture (mean squared difference of 16x16 averages, mirrored too) is
+    nearer than `NEAR_COPY` times the median distance of a training picture to its own nearest neighbour."""
+    a, b = _thumbnails(reals), _thumbnails(fakes)
+    own = torch.cdist(a, a).fill_diagonal_(math.inf).min(1).values
+    mirrored = _thumbnails(fakes[:, :, ::-1])
+    nearest = torch.minimum(torch.cdist(b, a).min(1).values, torch.cdist(mirrored, a).min(1).values)
+    return float((nearest < NEAR_COPY * own.median()).float().mean())
+
+
+def _thumbnails(images: NDArray[np.uint8]) -> Tensor:
+    x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
+    return nn.functional.adaptive_avg_pool2d(x, 16).flatten(1)
+
+
+def variety(fakes: NDArray[np.uint8], reals: NDArray[np.uint8]) -> float:
+    """Deviation of the pixels of `fakes` over that of `reals`: 1 where samples differ as much as pictures do."""
+    return float(fakes.std(0).mean() / max(float(reals.std(0).mean()), 1e-6))
+
+
+@torch.no_grad()
+def path_length(generator: LatentGenerator, eye: Eye, *, count: int = 1000, step: float = 1e-2, seed: int = 2) -> float:
+    """``E |f(g(w_t)) - f(g(w_t+step))|^2 / step^2`` between neighbours on straight lines in W (perceptual path length,
+    https://arxiv.org/abs/1812.04948, section 4.1) with the features of `eye` scaled to unit length, and a hundredth of
+    the line instead of a ten-thousandth, which eight bits would hide."""
+    device = next(generator.parameters()).device
+    z = latents(generator, 2 * count, seed=seed).to(device)
+    w = torch.cat([generator.mapping(part) for part in torch.split(z, 256)]).float()
+    place = torch.rand(count, 1, generator=torch.Generator().manual_seed(seed)).to(device)
+    pictures = []
+    for share in (place, place + step):
+        mixed = torch.lerp(w[:count], w[count:], share)
+        ws = mixed[:, None].expand(-1, generator.layers, -1)
+        pictures.append(np.concatenate([_pixels(generator.synthesis(part)) for part in torch.split(ws, 64)]))
+    a, b = (torch.nn.functional.normalize(torch.from_numpy(eye.features(part)), dim=1) for part in pictures)
+    return float((a - b).square().sum(1).mean() / step**2)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures and the protocol they hold for."""
+
+    eye: str
+    samples: int
+    reals: int
+    figures: dict[str, float]
+
+    def text(self) -> str:
+        said = "  ".join(f"{name} {value:.4g}" for name, value in self.figures.items())
+        return f"{self.eye}, {self.samples} samples against {self.reals} pictures\n  {said}"
+
+
+def judge(
+    generator: LatentGenerator, reals: NDArray[np.uint8], eye: Eye, *, samples: int = 5000, seed: int = 1
+) -> Scores:
+    """Everything above for `samples` of `generator` against all of `reals` ``(n, h, w, c)`` RGB uint8."""
+    fakes = sample(generator, latents(generator, samples, seed=seed))
+    a, b = eye.features(reals), eye.features(fakes)
+    figures = {"frechet": frechet_distance(a, b), "kernel": kernel_distance(a, b)} | neighbours(a, b)
+    figures |= {"near_copies": near_copies(fakes, reals), "variety": variety(fakes, reals)}
+    return Scores(eye.name, samples, len(reals), figures)
+
+
+def digit_modes(images: NDArray[np.uint8], device: torch.device) -> dict[str, float]:
+    """``modes``: digits with at least one in a thousand of the samples; ``kl``: of the class histogram to uniform."""
+    classes = digits.shared(str(device))
+    found = _in_batches(images, device, classes).argmax(1)
+    shares = np.bincount(found, minlength=10) / len(found)
+    kl = float(sum(share * math.log(10 * share) for share in shares if share > 0))
+    return {"modes": float((shares >= 0.001).sum()), "kl": kl}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m train.generation", description=__doc__)
+    parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or checkpoint files")
+    parser.add_argument("--data", type=Path, required=True, help="the pictures: a folder, .zip or .npz")
+    parser.add_argument("--samples", type=int, default=5000)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    device = torch.device(options.device)
+    try:
+        found = {}
+        for run in options.runs:
+            state = checkpoint.load(run)
+            made = recipe.parse(state["recipe"], name=state["name"])
+            generator = networks.build(**made.network).to(device).eval()
+            if not isinstance(generator, LatentGenerator):
+                raise ValueError(f"{run} is a run of {made.name!r}, whose network is no unconditional generator")
+            generator.load_state_dict(state["ema"])
+            shape = {"resolution": int(made.data.get("resolution", 64)), "channels": int(made.data.get("channels", 3))}
+            reals = Pictures(options.data, **shape).images
+            seen = digit_eye(device) if shape == {"resolution": 28, "channels": 1} else eye(device)
+            scores = judge(generator, reals, seen, samples=options.samples)
+            if seen.name.startswith("digit"):
+                fakes = sample(generator, latents(generator, options.samples, seed=1))
+                scores.figures.update(digit_modes(fakes, device))
+                halves = seen.features(reals[::2]), seen.features(reals[1::2])
+                scores.figures["frechet_of_halves"] = frechet_distance(*halves)
+            scores.figures["path_length"] = path_length(generator, seen)
+            found[str(run)] = scores
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        sys.stderr.write(f"train.generation: {error}\n")
+        return 2
+    lines = [f"{name}: {scores.text()}" for name, scores in found.items()]
+    as_json = {name: asdict(scores) for name, scores in found.items()}
+    sys.stdout.write((json.dumps(as_json, indent=2) if options.json else "\n".join(lines)) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

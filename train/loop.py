@@ -8,7 +8,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from train import checkpoint, tasks
 from train.recipe import Phase, Recipe
 
 log = logging.getLogger(__name__)
+ROLLBACKS = 3  # of one run
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,101 @@ def _signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
+class Diverged(ArithmeticError):
+    """A loss or a weight is no longer a finite number."""
+
+
+class _Game:
+    """The players, what they learn with, and the average that is kept: all that a checkpoint holds."""
+
+    def __init__(self, recipe: Recipe, task: tasks.Task, world: int) -> None:
+        self.recipe, self.task, self.world = recipe, task, world
+        self.iteration = 0
+        self.rollbacks = 0
+        self.ema = copy.deepcopy(task.generator).eval().requires_grad_(False)
+        self.players: dict[str, nn.Module] = {"generator": task.generator}
+        if task.discriminator is not None:
+            self.players["discriminator"] = task.discriminator
+        self._optimisers = {
+            name: torch.optim.Adam(player.parameters(), lr=1.0, betas=recipe.betas)
+            for name, player in self.players.items()
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Raises ``Diverged`` where it is not worth keeping."""
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.task.generator.parameters()):
+            raise Diverged("the weights are no longer finite")
+        state: dict[str, Any] = {"recipe": self.recipe.text, "name": self.recipe.name, "iteration": self.iteration}
+        state |= {"rollbacks": self.rollbacks, "ema": self.ema.state_dict()}
+        for name, player in self.players.items():
+            state[name], state[f"{name}_optimiser"] = player.state_dict(), self._optimisers[name].state_dict()
+        return state
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Raises ``KeyError`` or ``RuntimeError`` for a state of other networks."""
+        self.iteration, self.rollbacks = int(state["iteration"]), int(state.get("rollbacks", 0))
+        self.ema.load_state_dict(state["ema"])
+        for name, player in self.players.items():
+            player.load_state_dict(state[name])
+            self._optimisers[name].load_state_dict(state[f"{name}_optimiser"])
+
+    def update(self, name: str, loss: torch.Tensor, lr: float) -> None:
+        """One step of a player down its loss. Raises ``Diverged`` before anything is changed."""
+        recipe, player, optimiser = self.recipe, self.players[name], self._optimisers[name]
+        learning = [parameter for parameter in player.parameters() if parameter.requires_grad]
+        if recipe.decay_l1:
+            loss = loss + recipe.decay_l1 * torch.stack([parameter.abs().sum() for parameter in learning]).sum()
+        if recipe.decay_l2:
+            loss = loss + 0.5 * recipe.decay_l2 * torch.stack([p.square().sum() for p in learning]).sum()
+        finite = torch.isfinite(loss.detach()).float()
+        if self.world > 1:
+            distributed.all_reduce(finite, distributed.ReduceOp.MIN)
+        if not finite:
+            raise Diverged(f"the {name}'s loss is no longer finite")
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        parameters = [parameter for parameter in learning if parameter.grad is not None]
+        if self.world > 1:
+            for parameter in parameters:
+                distributed.all_reduce(parameter.grad)
+                parameter.grad.div_(self.world)  # type: ignore[union-attr]
+        if recipe.clip:
+            nn.utils.clip_grad_norm_(parameters, recipe.clip)
+        for group in optimiser.param_groups:
+            group["lr"] = lr
+        optimiser.step()
+
+    def step(self, rank: int) -> tuple[dict[str, torch.Tensor], float]:
+        """One iteration: the terms of its losses and the generator's learning rate. Raises ``Diverged``."""
+        recipe, task = self.recipe, self.task
+        phase, share = recipe.phase(self.iteration)
+        lr = phase.lr * rate(phase, share) * 0.5**self.rollbacks
+        seeds = [recipe.seed, self.iteration, rank] + [self.rollbacks] * (self.rollbacks > 0)
+        rng = np.random.default_rng(seeds)
+        torch.manual_seed(int(rng.integers(2**62)))
+        batch = task.batch(rng, recipe.batch // self.world)
+        batch["progress"] = torch.tensor(self.iteration / recipe.iterations)
+        terms: dict[str, torch.Tensor] = {}
+
+        def autocast() -> torch.autocast:
+            device = next(task.generator.parameters()).device
+            return torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
+
+        with autocast():
+            fake = task.generate(batch)
+        if "adversarial" in phase.losses:
+            with autocast():
+                loss = task.discriminator_losses(batch, fake.detach(), phase.losses)
+            self.update("discriminator", loss.total, lr * ((phase.lr_discriminator or phase.lr) / phase.lr))
+            terms |= loss.terms
+        with autocast():
+            loss = task.generator_losses(batch, fake, phase.losses)
+        self.update("generator", loss.total, lr)
+        average(self.ema, task.generator, recipe.ema, self.iteration)
+        self.iteration += 1
+        return {name: term.detach() for name, term in (terms | loss.terms).items()}, lr
+
+
 def train(
     recipe: Recipe,
     data: Path,
@@ -104,13 +200,13 @@ def train(
 ) -> dict[str, float]:
     """Train `recipe` on `data` into folder `run`, going on from its checkpoint where there is one.
 
-    `judge` is a folder of images to evaluate on, `stop_after` an iteration to stop at (with a checkpoint). Returns the
-    last evaluation. Raises ``ValueError`` when `run` belongs to another recipe or training diverged, ``Interrupted`` on
-    a signal, and what `tasks.build` and `checkpoint` raise.
+    `judge` is a folder of images to evaluate on, `stop_after` an iteration to stop at (with a checkpoint). Where a loss
+    is no longer finite, training goes on from the last checkpoint with half the learning rate and other random numbers,
+    at most `ROLLBACKS` times. Returns the last evaluation. Raises ``ValueError`` when `run` belongs to another recipe
+    or training diverged for good, ``Interrupted`` on a signal, and what `tasks.build` and `checkpoint` raise.
     """
     rank = int(os.environ.get("RANK", "0"))
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    first = rank == 0
     if recipe.batch % world:
         raise ValueError(f"a batch of {recipe.batch} cannot be shared by {world} processes")
     run.mkdir(parents=True, exist_ok=True)
@@ -122,85 +218,40 @@ def train(
     task = tasks.build(recipe, data, device)
     if given is not None:
         begin(task.generator, given, recipe.start)
-    ema = copy.deepcopy(task.generator).eval().requires_grad_(False)
-    players: dict[str, nn.Module] = {"generator": task.generator}
-    if task.discriminator is not None:
-        players["discriminator"] = task.discriminator
-    optimisers = {
-        name: torch.optim.Adam(player.parameters(), lr=1.0, betas=recipe.betas) for name, player in players.items()
-    }
-    start = 0
+    game = _Game(recipe, task, world)
     if state is not None:
-        start = int(state["iteration"])
         try:
-            ema.load_state_dict(state["ema"])
-            for name, player in players.items():
-                player.load_state_dict(state[name])
-                optimisers[name].load_state_dict(state[f"{name}_optimiser"])
+            game.restore(state)
         except (KeyError, RuntimeError) as error:
             raise ValueError(f"{run} was trained with other networks than the recipe has now: {error}") from error
     if world > 1:
-        for player in players.values():
+        for player in game.players.values():
             for parameter in player.parameters():
                 distributed.broadcast(parameter.data, 0)
 
-    def save(iteration: int) -> None:
-        if not all(bool(torch.isfinite(parameter).all()) for parameter in task.generator.parameters()):
-            raise ValueError(f"the weights are no longer finite at iteration {iteration}; the last checkpoint is kept")
-        if first:
-            kept: dict[str, Any] = {"recipe": recipe.text, "name": recipe.name, "iteration": iteration}
-            kept["ema"] = ema.state_dict()
-            for name, player in players.items():
-                kept[name], kept[f"{name}_optimiser"] = player.state_dict(), optimisers[name].state_dict()
-            checkpoint.save(run, kept)
-
-    def update(name: str, loss: torch.Tensor, lr: float) -> None:
-        player, optimiser = players[name], optimisers[name]
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        parameters = [parameter for parameter in player.parameters() if parameter.grad is not None]
-        if world > 1:
-            for parameter in parameters:
-                distributed.all_reduce(parameter.grad)
-                parameter.grad.div_(world)  # type: ignore[union-attr]
-        if recipe.clip:
-            nn.utils.clip_grad_norm_(parameters, recipe.clip)
-        for group in optimiser.param_groups:
-            group["lr"] = lr
-        optimiser.step()
-
-    def autocast() -> torch.autocast:
-        return torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
-
-    writer = SummaryWriter(str(run / "tensorboard"), purge_step=start) if first else None
+    writer = SummaryWriter(str(run / "tensorboard"), purge_step=game.iteration) if rank == 0 else None
     figures: dict[str, float] = {}
     passed: dict[str, list[torch.Tensor]] = {}  # each term since the last line of the log
+    said: set[str] = set()
     saved = clock = time.monotonic()
     end = min(recipe.iterations, stop_after or recipe.iterations)
     with _signals() as received:
-        for iteration in range(start, end):
-            phase, share = recipe.phase(iteration)
-            lr = phase.lr * rate(phase, share)
-            rng = np.random.default_rng([recipe.seed, iteration, rank])
-            torch.manual_seed(int(rng.integers(2**62)))
-            batch = task.batch(rng, recipe.batch // world)
-            terms: dict[str, torch.Tensor] = {}
-            with autocast():
-                fake = task.generate(batch)
-            if "adversarial" in phase.losses:
-                with autocast():
-                    loss = task.discriminator_losses(batch, fake.detach(), phase.losses)
-                update("discriminator", loss.total, lr * ((phase.lr_discriminator or phase.lr) / phase.lr))
-                terms |= loss.terms
-            with autocast():
-                loss = task.generator_losses(batch, fake, phase.losses)
-            update("generator", loss.total, lr)
-            terms |= loss.terms
-            average(ema, task.generator, recipe.ema, iteration)
-
-            done = iteration + 1
+        while game.iteration < end:
+            phase = recipe.phase(game.iteration)[0]
+            try:
+                terms, lr = game.step(rank)
+                done = game.iteration
+                if time.monotonic() - saved > every.checkpoint_seconds or received or done == end:
+                    state = game.state()
+                    if rank == 0:
+                        checkpoint.save(run, state)
+                    saved = time.monotonic()
+            except Diverged as error:
+                _roll_back(game, run, error)
+                passed.clear()
+                continue
             for name, term in terms.items():
-                passed.setdefault(name, []).append(term.detach())
+                passed.setdefault(name, []).append(term)
             if done % every.log == 0 and writer is not None:
                 now = time.monotonic()
                 line = {name: float(torch.stack(values).mean()) for name, values in passed.items()} | {"lr": lr}
@@ -210,21 +261,42 @@ def train(
                     writer.add_scalar(f"train/{name}", value, done)
                 _append(run, {"iteration": done, "images": done * recipe.batch, "phase": phase.name} | line)
                 log.info("%6d %s %s", done, phase.name, "  ".join(f"{k} {v:.5g}" for k, v in line.items()))
+                said = _alarm(task, line, said, done)
             if (done % every.evaluate == 0 or done == recipe.iterations) and writer is not None:
-                figures = task.evaluate(ema, judge)
+                figures = task.evaluate(game.ema, judge)
                 for name, value in figures.items():
                     writer.add_scalar(f"evaluate/{name}", value, done)
-                Pillow.fromarray(task.preview(ema)).save(run / f"samples-{done:07d}.png")
+                Pillow.fromarray(task.preview(game.ema)).save(run / f"samples-{done:07d}.png")
                 _append(run, {"iteration": done, "evaluate": figures})
                 log.info("%6d %s", done, "  ".join(f"{k} {v:.4f}" for k, v in figures.items()))
-            if time.monotonic() - saved > every.checkpoint_seconds or received or done == end:
-                save(done)
-                saved = time.monotonic()
+                said |= _alarm(task, figures, said, done)
             if received:
                 raise Interrupted(received[0])
     if writer is not None:
         writer.close()
     return figures
+
+
+def _roll_back(game: _Game, run: Path, error: Diverged) -> None:
+    """Go back to the last checkpoint. Raises ``ValueError`` where there is none, or it was of no use."""
+    at, before = game.iteration, game.rollbacks
+    cure = 'a lower lr, gradient clipping (clip = 1.0) or precision = "fp32" may help'
+    if before >= ROLLBACKS or not (run / checkpoint.LATEST).exists():
+        what = f"training diverged at iteration {at}: {error}; the last checkpoint is kept"
+        raise ValueError(f"{what}; {cure}") from error
+    game.restore(checkpoint.load(run))
+    game.rollbacks = before + 1
+    log.warning(
+        "iteration %d: %s; back to %d with 1/%d of the learning rate", at, error, game.iteration, 2**game.rollbacks
+    )
+
+
+def _alarm(task: tasks.Task, figures: Mapping[str, float], before: set[str], iteration: int) -> set[str]:
+    """Log what the task finds wrong in `figures` and has not said just before."""
+    found = set(task.alarms(figures))
+    for text in sorted(found - before):
+        log.warning("%6d %s", iteration, text)
+    return found
 
 
 def _append(run: Path, line: dict[str, Any]) -> None:

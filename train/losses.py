@@ -73,6 +73,27 @@ def paired_generator(real: Tensor, fake: Tensor) -> Tensor:
     return paired_discriminator(fake, real)
 
 
+def minimax_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """``-E s(D(y))``: exactly what the discriminator loses, whose slope vanishes where D wins (Goodfellow et al.,
+    equation 1)."""
+    return -F.softplus(fake).mean()
+
+
+def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """``(E (D(x) - 1)^2 + E D(y)^2) / 2`` (Mao et al., https://arxiv.org/abs/1611.04076)."""
+    return 0.5 * ((real - 1.0).square().mean() + fake.square().mean())
+
+
+def least_squares_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """``E (D(y) - 1)^2 / 2`` (the same paper)."""
+    return 0.5 * (fake - 1.0).square().mean()
+
+
+def wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """``E D(y) - E D(x)`` for a D of slope 1, which `gradient_penalty` keeps (https://arxiv.org/abs/1701.07875)."""
+    return fake.mean() - real.mean()
+
+
 class Adversarial(NamedTuple):
     """The two sides of one game: functions of ``(D(x), D(y))``."""
 
@@ -82,10 +103,21 @@ class Adversarial(NamedTuple):
 
 ADVERSARIAL = {
     "nonsaturating": Adversarial(nonsaturating_discriminator, nonsaturating_generator),
+    "minimax": Adversarial(nonsaturating_discriminator, minimax_generator),
+    "least_squares": Adversarial(least_squares_discriminator, least_squares_generator),
+    "wasserstein": Adversarial(wasserstein_discriminator, hinge_generator),
     "hinge": Adversarial(hinge_discriminator, hinge_generator),
     "relativistic": Adversarial(relativistic_discriminator, relativistic_generator),
     "paired": Adversarial(paired_discriminator, paired_generator),
 }
+
+
+def game(name: str, recipe: str) -> Adversarial:
+    """The game of `name`. Raises ``ValueError``, which lists what there is."""
+    if name not in ADVERSARIAL:
+        known = ", ".join(sorted(ADVERSARIAL))
+        raise ValueError(f"recipe {recipe!r}: discriminator loss {name!r} must be one of {known}")
+    return ADVERSARIAL[name]
 
 
 def r1(real: Tensor, images: Tensor) -> Tensor:
@@ -94,6 +126,16 @@ def r1(real: Tensor, images: Tensor) -> Tensor:
     requires gradients."""
     (slope,) = torch.autograd.grad(real.sum(), images, create_graph=True)
     return slope.float().square().sum(dim=(1, 2, 3)).mean()
+
+
+def gradient_penalty(judge: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+    """``E (|dD(u) / du| - 1)^2``, u at a random place between a real and a generated picture (WGAN-GP, Gulrajani et
+    al., https://arxiv.org/abs/1704.00028), before its weight of 10."""
+    place = torch.rand(len(real), 1, 1, 1, device=real.device)
+    between = torch.lerp(real, fake, place).detach().requires_grad_(True)
+    (slope,) = torch.autograd.grad(judge(between).sum(), between, create_graph=True)
+    excess: Tensor = slope.float().flatten(1).norm(dim=1) - 1.0
+    return excess.square().mean()
 
 
 def feature_matching(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:

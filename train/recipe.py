@@ -43,6 +43,8 @@ class Recipe:
     seed: int = 1
     precision: str = "bf16"  # of activations, fp32 or bf16; weights are always fp32
     clip: float = 1.0  # norm of a gradient is cut to this; 0: never
+    decay_l1: float = 0.0  # times the sum of the absolute weights, added to each player's loss
+    decay_l2: float = 0.0  # times half the sum of the squared weights, likewise
     ema: float = 0.999  # decay of the average of the generator's weights, which is what is kept
     betas: tuple[float, float] = (0.9, 0.99)
     text: str = ""  # the file itself

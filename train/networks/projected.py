@@ -20,7 +20,7 @@ SIZES = (37.0, 70.0, 63.0, 12.0)  # root mean square of the activations there, o
 
 
 class Head(nn.Module):
-    """Halves until `side` <= 8, then a logit for each 4x4 window."""
+    """Halves until `side` <= 8, then a logit for each window of 4x4, or of 3x3 where there is no more."""
 
     def __init__(self, channels: int, side: int) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Head(nn.Module):
             side //= 2
         layers.append(spectral_norm(nn.Conv2d(channels, channels, 3, 1, 1)))
         layers.append(nn.LeakyReLU(0.2))
-        self.layers = nn.Sequential(*layers, spectral_norm(nn.Conv2d(channels, 1, 4)))
+        self.layers = nn.Sequential(*layers, spectral_norm(nn.Conv2d(channels, 1, 4 if side > 4 else 3)))
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
         logits: Tensor = self.layers(x)

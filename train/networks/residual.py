@@ -23,7 +23,8 @@ def minibatch_deviation(x: Tensor, group: int) -> Tensor:
 
 
 class ResidualBlock(nn.Module):
-    """Halves the size: two 3x3 convolutions beside a 1x1 one, each after what of the averaging spares work."""
+    """Halves the size: two 3x3 convolutions beside a 1x1 one. The second and the skip work on averages of 2x2 places,
+    at a quarter of the price."""
 
     def __init__(self, cin: int, cout: int) -> None:
         super().__init__()
@@ -33,7 +34,8 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
         y = F.leaky_relu(self.first(x), 0.2)
         y = F.leaky_relu(self.second(F.avg_pool2d(y, 2)), 0.2)
-        return (y + self.skip(F.avg_pool2d(x, 2))) * math.sqrt(0.5)
+        x = self.skip(F.avg_pool2d(x, 2))
+        return (x + y) * math.sqrt(0.5)
 
 
 class ResidualDiscriminator(nn.Module):
@@ -58,7 +60,8 @@ class ResidualDiscriminator(nn.Module):
             x = minibatch_deviation(x, self.group)
         x = F.leaky_relu(self.last(x), 0.2)
         x = F.leaky_relu(self.hidden(x.flatten(1)), 0.2)
-        return self.out(x).float()
+        logits: Tensor = self.out(x)
+        return logits.float()
 
 
 def build(*, resolution: int = 64, channels: int = 32, most: int = 128, group: int = 8) -> ResidualDiscriminator:

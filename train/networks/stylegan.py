@@ -8,10 +8,13 @@ convolution works before the bilinear upsampling, at a quarter of the price.
 
 import math
 from collections.abc import Mapping
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from train.networks.latent import LatentGenerator
 
 GAIN = math.sqrt(2.0)  # of a layer before a leaky ReLU, so that the variance stays; in the weights it costs nothing
 CENTRE_DECAY = 0.998  # of the running mean of w
@@ -61,8 +64,8 @@ class MappingNetwork(nn.Module):
 class ModulatedConv(nn.Module):
     """A convolution whose input channels are scaled by a style, and whose output is scaled back to unit variance.
 
-    With style s, kernel k and ``d_o = GAIN / sqrt(sum_i,a (s_i k_oia)^2)``: ``d * conv(s * x, k)``, which is StyleGAN2's
-    equation 3 with the scales moved from the kernel to the activations.
+    With style s, kernel k and ``d_o = GAIN / sqrt(sum_i,a (s_i k_oia)^2)``: ``d * conv(s * x, k)``, which is equation 3
+    of StyleGAN2 with the scales moved from the kernel to the activations.
     """
 
     def __init__(self, cin: int, cout: int, size: int, dim: int, *, demodulate: bool = True) -> None:
@@ -103,7 +106,7 @@ class StyledLayer(nn.Module):
         return F.leaky_relu(x, 0.2)
 
 
-class StyleGenerator(nn.Module):
+class StyleGenerator(LatentGenerator):
     """Style-based generator of ``resolution`` x ``resolution`` pixels, a power of two from 8 up.
 
     ``mapping``: z ``(n, latent)`` standard normal -> w ``(n, latent)``.
@@ -115,23 +118,24 @@ class StyleGenerator(nn.Module):
     """
 
     def __init__(self, *, latent: int, resolution: int, channels: Mapping[int, int], depth: int) -> None:
-        super().__init__()
-        self.latent, self.resolution = latent, resolution
         sizes = [4 << level for level in range(resolution.bit_length() - 2)]
         if resolution < 8 or sizes[-1] != resolution:
             raise ValueError(f"resolution {resolution} must be a power of two, 8 or more")
-        self.mapping = MappingNetwork(latent, depth)
+        super().__init__(latent, layers=2 * len(sizes) - 1)
+        self.resolution = resolution
+        self.style = MappingNetwork(latent, depth)
         self.constant = nn.Parameter(torch.randn(1, channels[4], 4, 4))
         self.first = StyledLayer(channels[4], channels[4], latent, 4)
         self.lower, self.upper, self.rgb = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
-        for small, size in zip(sizes, sizes[1:], strict=False):
+        for small, size in pairwise(sizes):
             self.lower.append(StyledLayer(channels[small], channels[size], latent, size, up=True))
             self.upper.append(StyledLayer(channels[size], channels[size], latent, size))
             self.rgb.append(ModulatedConv(channels[size], 3, 1, latent, demodulate=False))
         self.rgb_bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
-        self.layers = 1 + 2 * len(self.upper)
-        self.register_buffer("centre", torch.zeros(1, latent))
-        self.centre: Tensor
+
+    def mapping(self, z: Tensor) -> Tensor:  # [NC]
+        w: Tensor = self.style(z)
+        return w
 
     def synthesis(self, ws: Tensor) -> Tensor:  # [N, layers, C]
         x = self.constant.expand(len(ws), -1, -1, -1).contiguous(memory_format=torch.channels_last)

@@ -32,7 +32,8 @@ class Task(Protocol):
     discriminator: nn.Module | None
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
-        """A batch on the task's device that depends on `rng` alone."""
+        """A batch on the task's device that depends on `rng` alone. The loop adds `progress`, the share of the run that
+        is over, 0..1."""
 
     def generate(self, batch: Batch) -> Tensor:
         """The generator's output, with gradients."""
@@ -48,6 +49,10 @@ class Task(Protocol):
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
         """Figures by name; `folder` holds the images to judge on, None: what the task held back."""
+
+    def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        """What is going wrong, by `figures` of a log line or an evaluation, and what to change; empty when all is
+        well."""
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:

@@ -52,11 +52,7 @@ class SuperResolutionTask:
         self.game = losses.ADVERSARIAL["relativistic"]
         self.r1 = float(judge.pop("r1", 0.0))
         if judge:
-            game = str(judge.pop("loss", "relativistic"))
-            if game not in losses.ADVERSARIAL:
-                known = ", ".join(sorted(losses.ADVERSARIAL))
-                raise ValueError(f"recipe {recipe.name!r}: discriminator loss {game!r} must be one of {known}")
-            self.game = losses.ADVERSARIAL[game]
+            self.game = losses.game(str(judge.pop("loss", "relativistic")), recipe.name)
             self.discriminator = networks.build(**judge).to(device)
         elif terms & {"adversarial", "feature_matching"}:
             raise ValueError(f"recipe {recipe.name!r} has adversarial losses but no [discriminator]")
@@ -214,6 +210,9 @@ class SuperResolutionTask:
             webcam = evaluate.super_resolution(upscale, images, self.scale, degradation="webcam")
             figures |= {f"{name}_webcam": figure for name, figure in webcam.items()}
         return figures
+
+    def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        return []
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> SuperResolutionTask:

@@ -7,23 +7,46 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from train import augment, generation, losses, networks
 from train.data import Pictures
+from train.networks.latent import LatentGenerator
 from train.recipe import Recipe
 from train.tasks import Batch, Losses
 
 TERMS = {"adversarial"}
 SHEET = 8  # samples along a side of the preview
+QUICK, QUICK_SIDE = 1000, 128  # samples judged while training (no more than pictures), and at what size
+COLLAPSED = 0.5  # of the variety of the pictures: below it, samples are too much alike
+SATURATED = 0.02  # of the discriminator's loss at the start: below it, the generator hears nothing
 
 
 class UnconditionalTask:
     """Batches ``real`` (n, c, r, r) RGB float 0..1, ``z`` (n, latent) and what the practices draw.
 
     ``[data]``: `resolution`, `channels` (1 or 3), `mirror` (left and right are alike).
-    ``[discriminator]``: a network's options, `loss` (a game of `losses.ADVERSARIAL`), `augment` (names of
-    `train.augment`), `r1` (weight of that penalty), `lazy` (it is paid in one of so many iterations, times so much),
-    `mixing` (share of samples whose style comes from two latents).
+
+    ``[discriminator]``: a network's options and the practices, each off unless named:
+
+    loss              a game of `losses.ADVERSARIAL`.
+    r1, lazy          weight of that penalty on real pictures, paid in one of `lazy` iterations, times as much
+                      (https://arxiv.org/abs/1912.04958, section 3.1).
+    gradient_penalty  weight of that penalty between real and generated pictures; 10 for the Wasserstein loss.
+    smoothing         one-sided: real pictures are called real with probability 1 - smoothing (Salimans et al.,
+                      https://arxiv.org/abs/1606.03498, section 3.4).
+    flips             share of pairs whose labels are exchanged for the discriminator (Chintala's "how to train a GAN").
+    noise             deviation of Gaussian noise on what the discriminator sees, falling to 0 in the course of the run
+                      (https://arxiv.org/abs/1701.04862).
+    augment           names of `train.augment`, for real and generated pictures alike.
+    likely            the probability that a picture meets an augmentation; well under 1, or the generator learns to
+                      make augmented pictures (https://arxiv.org/abs/2006.06676, section 2.2).
+    adapt             target for the mean sign of the discriminator's answer to real pictures: `likely` begins at 0 and
+                      moves so as to keep it there (the same paper, section 3.2). 0: `likely` stays as it is.
+    mixing            share of samples whose styles come from two latents (https://arxiv.org/abs/1812.04948, 3.1).
+
+    What else a recipe switches: `norm = "spectral"`, `likeness` and `group` of the networks, the two learning rates of
+    a phase, `ema`, `clip`, `decay_l1` and `decay_l2`.
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
@@ -36,18 +59,27 @@ class UnconditionalTask:
         if unknown := terms - TERMS:
             known = ", ".join(sorted(TERMS))
             raise ValueError(f"recipe {recipe.name!r}: unknown loss {', '.join(sorted(unknown))}: there are {known}")
-        game = str(judge.pop("loss", "nonsaturating"))
-        if game not in losses.ADVERSARIAL:
-            known = ", ".join(sorted(losses.ADVERSARIAL))
-            raise ValueError(f"recipe {recipe.name!r}: discriminator loss {game!r} must be one of {known}")
-        self.game = losses.ADVERSARIAL[game]
-        self.r1, self.lazy = float(judge.pop("r1", 0.0)), int(judge.pop("lazy", 16))
-        self.mixing = float(judge.pop("mixing", 0.0))
-        self.operations = augment.names(judge.pop("augment", ()))
+        self.game = losses.game(str(judge.pop("loss", "nonsaturating")), recipe.name)
+        self.r1, self.lazy = float(judge.pop("r1", 0.0)), int(judge.pop("lazy", 1))
+        self.gradient_penalty = float(judge.pop("gradient_penalty", 0.0))
+        self.smoothing, self.flips = float(judge.pop("smoothing", 0.0)), float(judge.pop("flips", 0.0))
+        self.noise, self.mixing = float(judge.pop("noise", 0.0)), float(judge.pop("mixing", 0.0))
+        self.operations, self.adapt = augment.names(judge.pop("augment", ())), float(judge.pop("adapt", 0.0))
+        often = float(judge.pop("likely", 1.0))
         self.device = device
-        self.generator = networks.build(**recipe.network).to(device)
+        generator = networks.build(**recipe.network).to(device)
+        if not isinstance(generator, LatentGenerator):
+            raise ValueError(f"recipe {recipe.name!r}: its network is no unconditional generator")
+        self.generator = generator
+        if not judge:
+            raise ValueError(f"recipe {recipe.name!r} has no [discriminator]")
         self.discriminator: nn.Module = networks.build(**judge).to(device)
+        # Kept with the weights, so that a resumed run goes on with it.
+        likely = torch.tensor(0.0 if self.adapt else float(often), device=device)
+        self.discriminator.register_buffer("likely", likely, persistent=bool(self.adapt))
         self.pictures = Pictures(data, resolution=self.resolution, channels=channels)
+        self.eye: generation.Eye | None = None
+        self._held: NDArray[np.float32] | None = None
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         chosen = self.pictures.images[rng.integers(len(self.pictures.images), size=size)]
@@ -55,10 +87,9 @@ class UnconditionalTask:
             flipped = rng.random(size) < 0.5
             chosen[flipped] = chosen[flipped, :, ::-1]
         real = torch.from_numpy(chosen).to(self.device).permute(0, 3, 1, 2).float() / 255.0
-        latent = int(self.generator.latent)  # type: ignore[arg-type]
+        latent, layers = self.generator.latent, self.generator.layers
         batch = {"real": real, "z": self._normal(rng, (size, latent))}
         if self.mixing:
-            layers = int(self.generator.layers)  # type: ignore[arg-type]
             cut = np.where(rng.random(size) < self.mixing, rng.integers(1, layers, size=size), layers)
             batch["other"] = self._normal(rng, (size, latent))
             batch["mix"] = torch.from_numpy(np.arange(layers) >= cut[:, None]).to(self.device)
@@ -72,14 +103,17 @@ class UnconditionalTask:
         fake: Tensor = self.generator(*(batch[name] for name in ("z", "other", "mix") if name in batch))
         return fake
 
-    def _judge(self, images: Tensor) -> list[Tensor]:
-        """Logits of each head for augmented `images`."""
-        logits = self.discriminator(augment.augment(images, self.operations))
+    def _judge(self, images: Tensor, batch: Batch) -> list[Tensor]:
+        """The logits of each head for `images`, augmented and under noise."""
+        images = augment.augment(images, self.operations, self.discriminator.likely)  # type: ignore[arg-type]
+        if self.noise:
+            images = images + self.noise * (1.0 - float(batch["progress"])) * torch.randn_like(images)
+        logits = self.discriminator(images)
         return logits if isinstance(logits, list) else [logits]
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         self.discriminator.requires_grad_(False)
-        logits = self._judge(fake)
+        logits = self._judge(fake, batch)
         self.discriminator.requires_grad_(True)
         adversarial = torch.stack([self.game.generator(head, head) for head in logits]).mean()
         return Losses(weights["adversarial"] * adversarial, {"adversarial": adversarial})
@@ -87,27 +121,74 @@ class UnconditionalTask:
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         pay = bool(batch["pay_r1"])
         truth = batch["real"].requires_grad_(pay)
-        real, false = self._judge(truth), self._judge(fake)
-        parts = [self.game.discriminator(a, b) for a, b in zip(real, false, strict=True)]
+        real, false = self._judge(truth, batch), self._judge(fake, batch)
+        parts = [self._lose(a, b) for a, b in zip(real, false, strict=True)]
         terms = {"discriminator": torch.stack(parts).mean()}
         total = terms["discriminator"]
         if pay:
             terms["r1"] = losses.r1(real[0], truth)
             total = total + 0.5 * self.r1 * self.lazy * terms["r1"]
+        if self.gradient_penalty:
+            first = lambda images: self._judge(images, batch)[0]
+            terms["gradient_penalty"] = losses.gradient_penalty(first, batch["real"].detach(), fake)
+            total = total + self.gradient_penalty * terms["gradient_penalty"]
         with torch.no_grad():
-            terms |= {"real": real[0].mean(), "fake": false[0].mean(), "real_sign": real[0].sign().mean()}
-            if len(real) > 1:
-                terms["gap"] = torch.stack([a.mean() - b.mean() for a, b in zip(real, false, strict=True)][1:]).mean()
+            terms |= {"real": torch.cat([head.flatten() for head in real]).mean()}
+            terms |= {"fake": torch.cat([head.flatten() for head in false]).mean(), "sign": real[0].sign().mean()}
+            if self.adapt:
+                self._adapt(terms["sign"], len(truth))
+                terms["likely"] = self.discriminator.likely.clone()  # type: ignore[operator]
         return Losses(total, terms)
 
-    def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
+    def _lose(self, real: Tensor, fake: Tensor) -> Tensor:
+        if self.flips:
+            swap = torch.rand(real.shape, device=real.device) < self.flips
+            real, fake = torch.where(swap, fake, real), torch.where(swap, real, fake)
+        loss = self.game.discriminator(real, fake)
+        if self.smoothing:  # s(-a) to (1 - e) s(-a) + e s(a), and s(a) - s(-a) = a
+            loss = loss + self.smoothing * (F.softplus(real) - F.softplus(-real)).mean()
+        return loss
+
+    def _adapt(self, sign: Tensor, count: int) -> None:
+        p = self.discriminator.likely
+        assert isinstance(p, Tensor)
+        p.add_((sign - self.adapt).sign() * count / 100_000).clamp_(0.0, 0.9)  # 0 to 0.9 in 90,000 pictures
+
+    def preview(self, generator: LatentGenerator) -> NDArray[np.uint8]:
         """Samples of fixed latents, row by row."""
         images = generation.sample(generator, generation.latents(generator, SHEET * SHEET, seed=0))
         return generation.sheet(images, SHEET)
 
-    def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
-        fakes = generation.sample(generator, generation.latents(generator, generation.QUICK, seed=1))
-        return generation.judge(fakes, self.pictures.images, device=self.device)
+    def evaluate(self, generator: LatentGenerator, folder: Path | None) -> dict[str, float]:
+        """``variety``, and where there is a network to look with, the Frechet distance of a quick look: it compares
+        states of one run with each other and with nothing else (``python -m train.generation`` does that)."""
+        count = min(QUICK, len(self.pictures.images))
+        fakes = generation.sample(generator, generation.latents(generator, count, seed=1))
+        figures = {"variety": generation.variety(fakes, self.pictures.images)}
+        if self.eye is None:
+            try:
+                small = self.pictures.images.shape[1:] == (28, 28, 1)
+                self.eye = generation.digit_eye(self.device) if small else generation.eye(self.device, side=QUICK_SIDE)
+            except (ImportError, FileNotFoundError):
+                return figures
+            chosen = np.random.default_rng(0).permutation(len(self.pictures.images))[: 2 * QUICK]
+            self._held = self.eye.features(self.pictures.images[chosen])
+        assert self._held is not None
+        return figures | {"frechet": generation.frechet_distance(self._held, self.eye.features(fakes))}
+
+    def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        found = []
+        if figures.get("variety", 1.0) < COLLAPSED:
+            found.append(
+                f"samples vary {figures['variety']:.2f} times as much as the pictures: the generator collapses; try "
+                "mini-batch deviation (group) or likeness, r1, a lower lr of the generator, or more augmentation"
+            )
+        if abs(figures.get("discriminator", 1.0)) < SATURATED and self.gradient_penalty == 0:
+            found.append(
+                f"the discriminator's loss is {figures['discriminator']:.4f}: it is never wrong, and the generator "
+                "hears nothing; try augmentation, noise, r1, smoothing or a lower lr_discriminator"
+            )
+        return found
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> UnconditionalTask:

@@ -1,0 +1,101 @@
+"""Distances between sets of pictures, against what is known of them."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from train import generation, networks
+from train.networks import digits
+from train.networks.latent import LatentGenerator
+
+
+def cloud(count: int, shift: float = 0.0, spread: float = 1.0, seed: int = 0, dim: int = 4) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return (rng.standard_normal((count, dim)) * spread + shift).astype(np.float32)
+
+
+def test_frechet_distance_of_gaussians() -> None:
+    a = cloud(20_000)
+    assert generation.frechet_distance(a, a) == pytest.approx(0.0, abs=1e-6)
+    assert generation.frechet_distance(a, cloud(20_000, shift=2.0, seed=1)) == pytest.approx(4 * 4.0, rel=0.03)
+    wide = cloud(20_000, spread=3.0, seed=1)
+    assert generation.frechet_distance(a, wide) == pytest.approx(4 * (3 - 1) ** 2, rel=0.03)
+
+
+def test_kernel_distance_is_about_zero_for_equals_and_repeats() -> None:
+    a, b, far = cloud(1000), cloud(1000, seed=1), cloud(1000, shift=1.0, seed=2)
+    near = generation.kernel_distance(a, b)
+    assert abs(near) < 0.05 * generation.kernel_distance(a, far)
+    assert near == generation.kernel_distance(a, b)
+
+
+def test_neighbours_tell_fidelity_from_variety() -> None:
+    real = cloud(400)
+    same = generation.neighbours(real, cloud(400, seed=1))
+    assert min(same.values()) > 0.7
+    narrow = generation.neighbours(real, cloud(400, spread=0.1, seed=1))  # good pictures, all alike
+    assert narrow["precision"] > 0.95
+    assert narrow["recall"] < 0.2
+    assert narrow["coverage"] < 0.5
+    strange = generation.neighbours(real, cloud(400, shift=20.0, seed=1))
+    assert strange == {"precision": 0.0, "recall": 0.0, "density": 0.0, "coverage": 0.0}
+
+
+def test_copies_are_found() -> None:
+    rng = np.random.default_rng(0)
+    reals = rng.integers(0, 256, (60, 32, 32, 3), dtype=np.uint8)
+    fresh = rng.integers(0, 256, (60, 32, 32, 3), dtype=np.uint8)
+    assert generation.near_copies(fresh, reals) == 0.0
+    copied = fresh.copy()
+    copied[:15] = reals[:15]
+    copied[15:30] = reals[15:30, :, ::-1]  # mirrored
+    noise = rng.integers(-4, 5, copied[:30].shape)
+    copied[:30] = np.clip(copied[:30] + noise, 0, 255)
+    assert generation.near_copies(copied, reals) == pytest.approx(0.5)
+
+
+def test_variety_and_sheet() -> None:
+    rng = np.random.default_rng(0)
+    reals = rng.integers(0, 256, (50, 8, 8, 3), dtype=np.uint8)
+    assert generation.variety(reals, reals) == pytest.approx(1.0)
+    assert generation.variety(np.repeat(reals[:1], 50, axis=0), reals) == 0.0
+    sheet = generation.sheet(reals[:5, :, :, :1], 3)
+    assert sheet.shape == (16, 24, 3)
+    assert np.array_equal(sheet[8:, 8:16, 0], reals[4, :, :, 0])
+    assert (sheet[8:, 16:] == 255).all()
+
+
+def test_samples_depend_on_the_seed_alone() -> None:
+    torch.manual_seed(0)
+    generator = networks.build("stylegan", resolution=8, channels=4, most=8, latent=6, depth=1).eval()
+    assert isinstance(generator, LatentGenerator)
+    z = generation.latents(generator, 5, seed=3)
+    assert torch.equal(z, generation.latents(generator, 5, seed=3))
+    a = generation.sample(generator, z, batch=2)
+    assert a.shape == (5, 8, 8, 3)
+    assert a.dtype == np.uint8
+    assert np.abs(a.astype(int) - generation.sample(generator, z)).max() <= 1
+
+
+def test_digits_are_told_apart() -> None:
+    """Strokes that anybody reads as a one or a zero."""
+    images = np.zeros((2, 28, 28, 1), np.uint8)
+    images[0, 5:23, 13:16] = 255
+    rows, columns = np.mgrid[:28, :28]
+    radius = np.hypot((rows - 13.5) / 1.25, columns - 13.5)
+    images[1, ..., 0] = np.where((radius > 4.5) & (radius < 7.5), 255, 0)
+    x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+    assert digits.shared("cpu")(x).argmax(1).tolist() == [1, 0]
+    found = generation.digit_modes(np.repeat(images, 500, axis=0), torch.device("cpu"))
+    assert found["modes"] == 2
+    assert found["kl"] == pytest.approx(np.log(5))
+
+
+def test_the_command_line_names_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert generation.main([str(tmp_path), "--data", str(tmp_path)]) == 2
+    assert "no checkpoint" in capsys.readouterr().err
+    assert "Traceback" not in capsys.readouterr().err
+    assert "torchmetrics" in sys.modules

@@ -1,0 +1,77 @@
+"""Classification of the pictures of an .npz: `x_train`, `y_train` to learn from, `x_test`, `y_test` to judge on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from train import networks
+from train.augment import translation
+from train.recipe import Recipe
+from train.tasks import Batch, Losses
+
+
+class ClassificationTask:
+    """Batches ``image`` (n, 1, h, w) float 0..1, moved by up to an eighth, and ``label`` (n,). Loss: cross_entropy."""
+
+    discriminator = None
+
+    def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
+        self.device = device
+        self.generator = networks.build(**recipe.network).to(device)
+        try:
+            with np.load(data) as arrays:
+                self.images, self.labels = arrays["x_train"], arrays["y_train"].astype(np.int64)
+                self.test = arrays["x_test"], arrays["y_test"].astype(np.int64)
+        except (ValueError, KeyError, EOFError) as error:
+            raise ValueError(f"{data} is no whole .npz with x_train, y_train, x_test and y_test: {error}") from error
+
+    def _tensor(self, images: NDArray[np.uint8]) -> Tensor:
+        return torch.from_numpy(images).to(self.device)[:, None].float() / 255.0
+
+    def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        chosen = rng.integers(len(self.images), size=size)
+        return {
+            "image": translation(self._tensor(self.images[chosen])),
+            "label": torch.from_numpy(self.labels[chosen]).to(self.device),
+        }
+
+    def generate(self, batch: Batch) -> Tensor:
+        logits: Tensor = self.generator(batch["image"])
+        return logits
+
+    def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        entropy = F.cross_entropy(fake.float(), batch["label"])
+        return Losses(weights["cross_entropy"] * entropy, {"cross_entropy": entropy})
+
+    def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        raise ValueError("classification has no discriminator")
+
+    def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
+        """The first ten test pictures of each class that the classifier takes for another, or black."""
+        images, wrong = self.test[0], self._answers(generator) != self.test[1]
+        side = images.shape[1]
+        grid = np.zeros((10 * side, 10 * side), np.uint8)
+        for row in range(10):
+            for column, index in enumerate(np.flatnonzero(wrong & (self.test[1] == row))[:10]):
+                grid[row * side : (row + 1) * side, column * side : (column + 1) * side] = images[index]
+        return np.repeat(grid[:, :, None], 3, axis=2)
+
+    @torch.no_grad()
+    def _answers(self, generator: nn.Module) -> NDArray[np.int64]:
+        parts = np.array_split(self.test[0], max(len(self.test[0]) // 500, 1))
+        return np.concatenate([generator(self._tensor(part)).argmax(1).cpu().numpy() for part in parts])
+
+    def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
+        return {"accuracy": float((self._answers(generator) == self.test[1]).mean())}
+
+    def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        return []
+
+
+def build(recipe: Recipe, data: Path, device: torch.device) -> ClassificationTask:
+    return ClassificationTask(recipe, data, device)
