@@ -9,10 +9,11 @@ from gancam.frame import Frame, Image
 from gancam.model import Model
 
 if TYPE_CHECKING:
+    from gancam.budget import Budget
     from gancam.capture import VideoCapture
 
 __version__ = "0.1.0"
-__all__ = ["Effect", "Frame", "GancamError", "Image", "Model", "ModelCard", "VideoCapture", "load"]
+__all__ = ["Budget", "Effect", "Frame", "GancamError", "Image", "Model", "ModelCard", "VideoCapture", "load"]
 
 
 def __getattr__(name: str) -> Any:
@@ -20,4 +21,8 @@ def __getattr__(name: str) -> Any:
         from gancam.capture import VideoCapture
 
         return VideoCapture
+    if name == "Budget":  # the same
+        from gancam.budget import Budget
+
+        return Budget
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

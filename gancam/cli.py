@@ -1,6 +1,7 @@
 """The command line. Whatever goes wrong is one line on stderr and exit code 2; a traceback is a bug."""
 
 import json
+import math
 import signal
 import sys
 import threading
@@ -10,7 +11,7 @@ from contextlib import ExitStack, closing, contextmanager, nullcontext
 from fractions import Fraction
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import cv2
 import numpy as np
@@ -29,10 +30,13 @@ from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkE
 from gancam.footage import Footage
 from gancam.frame import Frame, Image
 from gancam.model import read_card, variants
-from gancam.pipeline import Report, output_size, run, switches
+from gancam.pipeline import Report, Switch, output_size, run, switches
 from gancam.sinks import Sink, open_sink
 from gancam.sinks.stats import StatsLog
 from gancam.sources import Still, VideoFile
+
+if TYPE_CHECKING:
+    from gancam.budget import Budget
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 app = typer.Typer(
@@ -127,6 +131,12 @@ def live(
         Path | None,
         typer.Option(metavar="FILE", help="Write every change of a parameter, for process --params."),
     ] = None,
+    target_fps: Annotated[
+        float | None, typer.Option(metavar="N", help="Quality follows the time: the best that N frames a second allow.")
+    ] = None,
+    target_ms: Annotated[
+        float | None, typer.Option(metavar="M", help="The same, as milliseconds that a frame may take.")
+    ] = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
@@ -140,6 +150,7 @@ def live(
     names = effect or ["sr-x2-gan" if "sr-x2-gan" in effects_room.menu() else "sr-x2"]
     chain = switches(_load([name for name in names if name != "none"], device, precision, threads))
     controls = Controls(chain)
+    budget = _budget(chain, target_fps, target_ms)
     report = Report()
     outputs: list[Sink] = []
     with open_live(_source(source), size=_size(size), reconnect=reconnect) as feed, ExitStack() as opened:
@@ -148,24 +159,29 @@ def live(
             like = Footage(size=feed.size, time_base=Fraction(1, 90_000))
             for target in to or ["window"]:
                 options: dict[str, Any] = {"like": like, "overwrite": overwrite, "controls": controls}
+                options["playing"] = None if budget is None else budget.__str__
                 shape = output_size(chain, feed.size)
                 outputs += [open_sink(target, fps=feed.fps, size=shape, dropped=lambda: feed.dropped, **options)]
             if stats is not None:
-                outputs.append(StatsLog(stats, dropped=lambda: feed.dropped))
+                more = dict if budget is None else budget.figures
+                outputs.append(StatsLog(stats, dropped=lambda: feed.dropped, more=more))
             if record_params is not None:
                 outputs.append(ParameterLog(record_params, controls, overwrite=overwrite))
+            if budget is not None:
+                budget.prepare(feed.size)
         except BaseException:
             for output in outputs:
                 output.close(interrupted=True)
             raise
         told = [*feed.notes, *(note for part in [*outputs, *remotes] for note in getattr(part, "notes", ()))]
         for note in told:
-            errors.print(f"note: {note}", markup=False)
+            _note(note)
         timer = None if seconds is None else threading.Timer(seconds, feed.close)
         try:
             if timer is not None:
                 timer.start()
-            run(feed, chain, outputs, between=[controls], report=report, on_sink_failure=_warn)
+            effects = chain if budget is None else [budget]
+            run(feed, effects, outputs, between=[controls], report=report, on_sink_failure=_warn)
         finally:
             if timer is not None:
                 timer.cancel()
@@ -174,6 +190,25 @@ def live(
                 print(json.dumps(report.to_dict()))
             else:
                 print("\n".join(report.text()))
+
+
+def _budget(chain: Sequence[Switch], fps: float | None, milliseconds: float | None) -> "Budget | None":
+    """What was asked for by --target-fps or --target-ms."""
+    if fps is None and milliseconds is None:
+        return None
+    if fps is not None and milliseconds is not None:
+        raise InputError("--target-fps and --target-ms say the same in two ways: give one")
+    if not chain:
+        raise InputError("--target-fps and --target-ms choose how an effect is played, and there is none")
+    if not all(0 < target < math.inf for target in (fps, milliseconds) if target is not None):
+        raise InputError("--target-fps and --target-ms need more than 0")
+    from gancam.budget import Budget
+
+    return Budget(chain, milliseconds / 1000 if milliseconds is not None else 1 / (fps or 1), told=_note)
+
+
+def _note(text: str) -> None:
+    errors.print(f"note: {text}", markup=False)
 
 
 def _warn(name: str, error: SinkError) -> None:

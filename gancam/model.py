@@ -17,7 +17,7 @@ from gancam.errors import DeviceError, GancamError, ImageError, ModelError, NotF
 Device = Literal["auto", "cpu", "cuda"]
 log = logging.getLogger(__name__)
 LEAST_PSNR = 35.0  # dB of a variant against fp32, on noise
-_PREFERRED = {"cpu": ("int8", "fp32"), "cuda": ("fp16", "fp32")}
+_PREFERRED = {"cpu": ("int8", "fp32", "fp16"), "cuda": ("fp16", "fp32")}
 
 
 def variants(path: Path) -> dict[str, Path]:
@@ -71,9 +71,10 @@ class Model:
         if threads is not None and threads < 1:
             raise ParameterError(f"threads {threads} must be 1 or more")
         threads = threads or devices.usable_cores()
+        self._files, self._asked, self._threads = files, precision, threads
         wanted = [device] if device != "auto" else (["cuda", "cpu"] if devices.cuda_is_likely() else ["cpu"])
         for self.device in wanted:
-            self.precision = precision if precision != "auto" else _choose(self.device, files)
+            self.precision = precision if precision != "auto" else _usable(self.device, files)[0]
             self.path = files[self.precision]
             try:
                 self._open(threads)
@@ -82,6 +83,19 @@ class Model:
                 if self.device == wanted[-1]:
                     raise
                 log.warning("%s; running on the CPU instead", error)
+
+    def alike(self, path: Path | None = None) -> list["Model"]:
+        """The model at `path` (default: this one, with itself) on the same device with the same threads, once in each
+        precision that the device does exactly, or only in the one that was asked for by name. Raises as `Model` does,
+        but gives an empty list for a model that has no such precision."""
+        files = self._files if path is None else variants(path)
+        kinds = _usable(self.device, files) if self._asked == "auto" else [self._asked] if self._asked in files else []
+        return [
+            self
+            if path is None and kind == self.precision
+            else Model(files[kind], device=self.device, precision=kind, threads=self._threads)
+            for kind in kinds
+        ]
 
     def _open(self, threads: int) -> None:
         self._session = devices.session(self.path, self.device, threads)
@@ -192,13 +206,12 @@ class _Blocks:
             cv2.cvtColor(self._pixels, cv2.COLOR_BGRA2BGR, dst=result)
 
 
-def _choose(device: str, files: dict[str, Path]) -> str:
-    for precision in _PREFERRED[device]:
-        if precision == "int8" and {"int8", "fp32"} <= set(files) and not _exact(files["int8"], files["fp32"]):
-            continue
-        if precision in files:
-            return precision
-    return next(iter(files))
+def _usable(device: str, files: dict[str, Path]) -> list[str]:
+    """The precisions of `files` that `device` does exactly, the one that is usually fastest first."""
+    kinds = [kind for kind in _PREFERRED[device] if kind in files]
+    if {"int8", "fp32"} <= set(kinds) and not _exact(files["int8"], files["fp32"]):
+        kinds.remove("int8")
+    return kinds or list(files)
 
 
 @lru_cache(maxsize=64)

@@ -1,7 +1,7 @@
 """The only loop: a source's frames through effects into sinks, and what happened, stage by stage."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -17,7 +17,11 @@ from gancam.sources import Source
 
 
 class ImageEffect(Protocol):
-    """What ``run`` needs of an effect: an Image in, a fresh Image out (or the same, unchanged). `time` in seconds."""
+    """What ``run`` needs of an effect: an Image in, a fresh Image out (or the same, unchanged). `time` in seconds.
+
+    Optional: ``frame_took(seconds)`` is told after each frame how long that took from its arrival until every sink had
+    it; ``busy`` and ``notes`` are reported, as those of sinks are.
+    """
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image: ...
 
@@ -168,11 +172,13 @@ def run(
     active, failed = dict(named), list[str]()
     wants_original = any(getattr(sink, "wants_original", False) for sink in sinks)
     ages = Ages()
+    tell_time = [effect.frame_took for effect in effects if hasattr(effect, "frame_took")]
     try:
         mark = began
         for frame in source:
             now = clock()
             waits["source"] += now - mark
+            arrived = now
             for turn in between:
                 turn(frame)
             image = frame.image
@@ -198,6 +204,8 @@ def run(
             if frame.captured is not None:
                 ages.add(time.monotonic() - frame.captured)
             report.frames += 1
+            for tell in tell_time:
+                tell(now - arrived)
             if progress is not None:
                 progress(frame.index, source.frames)
             if any(sink.closed for sink in active.values()):
@@ -216,7 +224,7 @@ def run(
         report.cpu_seconds = time.process_time() - began_cpu
         report.dropped = int(getattr(source, "dropped", 0))
         report.age_p50, report.age_p95 = ages.percentile(50), ages.percentile(95)
-        _gather(report, source, named)
+        _gather(report, {"source": source, **dict(zip(names, effects, strict=False)), **named})
         report.notes += failed
         report.notes += [f"while closing: {error}" for error in errors]
         if errors and not report.interrupted:
@@ -237,8 +245,8 @@ def _close_all(source: Source, sinks: Sequence[Sink], *, interrupted: bool) -> l
     return errors
 
 
-def _gather(report: Report, source: Source, sinks: dict[str, Sink]) -> None:
-    for name, part in {"source": source, **sinks}.items():
+def _gather(report: Report, parts: Mapping[str, object]) -> None:
+    for name, part in parts.items():
         seconds = getattr(part, "busy", None)
         if seconds is not None:
             report.busy[name] = float(seconds)

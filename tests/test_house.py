@@ -30,6 +30,7 @@ ARROWS = {
     "gancam.pipeline": {"errors", "frame", "sinks", "sources"},
     "gancam.lettering": {"frame"},
     "gancam.live": {"errors", "footage", "frame", "lettering", "sources"},
+    "gancam.budget": {"errors", "frame", "pipeline"},
     "gancam.capture": {"errors", "frame", "live", "pipeline", "sources"},
 }
 FREE = {"gancam.cli", "gancam.__init__", "gancam.__main__"}
@@ -101,7 +102,7 @@ def test_import_is_light() -> None:
 
 def test_public_names() -> None:
     assert sorted(gancam.__all__) == [
-        "Effect", "Frame", "GancamError", "Image", "Model", "ModelCard", "VideoCapture", "load",
+        "Budget", "Effect", "Frame", "GancamError", "Image", "Model", "ModelCard", "VideoCapture", "load",
     ]  # fmt: skip
     for name in gancam.__all__:
         assert getattr(gancam, name).__doc__ or name == "Image"

@@ -19,6 +19,12 @@ class Effect(Protocol):
 
     Calling it with an Image ``(H, W, 3)`` gives a new Image, of the size that `output_size` says; ``ImageError`` for
     anything that is no Image. `params` may be changed between calls.
+
+    An effect of which there are dearer and cheaper ways may offer them to whoever watches the time
+    (``gancam.budget.Budget``): ``ladder() -> Sequence[Sequence[Effect]]``, the best first, groups of equally good ones,
+    among which the fastest will be played. All give what `output_size` says and are the same kind of effect; each is
+    new, with parameters at their defaults so that it can be measured, of the class of `params`, which it will be given
+    when it plays. A ``name`` says what is particular about each.
     """
 
     card: ModelCard

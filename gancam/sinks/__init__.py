@@ -52,6 +52,7 @@ def open_sink(
     overwrite: bool = False,
     controls: Controls | None = None,
     dropped: Callable[[], int] | None = None,
+    playing: Callable[[], str] | None = None,
 ) -> Sink:
     """The sink that `target` names:
 
@@ -73,7 +74,7 @@ def open_sink(
     if os.fspath(target) == "window":
         from gancam.sinks import window
 
-        return window.Window(controls=controls, dropped=dropped, fps=fps)
+        return window.Window(controls=controls, dropped=dropped, playing=playing, fps=fps)
     if word == "mjpeg":
         from gancam.sinks import mjpeg
 

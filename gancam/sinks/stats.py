@@ -3,8 +3,9 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from gancam.errors import SinkError
 from gancam.frame import Frame
@@ -14,8 +15,8 @@ class StatsLog:
     """Writes a JSON line for each frame to `path`, which is replaced, or appended to where it is a device or a pipe.
 
     ``{"frame": index, "time": seconds, "age_ms": from capture until now, "dropped": so far}``; ``age_ms`` is null for
-    frames that were not captured: files, placeholders. `dropped` is asked for each. Put it last among the sinks, so
-    that "now" is after the others.
+    frames that were not captured: files, placeholders. `dropped` is asked for each, and so is `more`, for further
+    entries. Put it last among the sinks, so that "now" is after the others.
 
     Raises ``SinkError`` when the file cannot be written.
     """
@@ -23,8 +24,14 @@ class StatsLog:
     closed = False
     aside = True
 
-    def __init__(self, path: str | os.PathLike[str], *, dropped: Callable[[], int] = lambda: 0) -> None:
-        self._path, self._dropped = Path(path), dropped
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        dropped: Callable[[], int] = lambda: 0,
+        more: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        self._path, self._dropped, self._more = Path(path), dropped, more
         try:
             self._file = self._path.open("w", encoding="utf-8", buffering=1 << 14)
         except OSError as error:
@@ -34,7 +41,7 @@ class StatsLog:
         age = None if frame.captured is None else round(1000 * (time.monotonic() - frame.captured), 1)
         line = {"frame": frame.index, "time": round(frame.time, 4), "age_ms": age, "dropped": self._dropped()}
         try:
-            self._file.write(json.dumps(line) + "\n")
+            self._file.write(json.dumps({**line, **self._more()}) + "\n")
         except OSError as error:
             raise SinkError(f"{self._path}: cannot be written ({error.strerror or error})") from error
 

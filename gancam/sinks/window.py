@@ -46,6 +46,7 @@ class Window:
     title      of the window.
     controls   what keys and the panel of sliders turn; give it to ``run`` too, which makes the changes.
     dropped    asked for the number of dropped frames, for the overlay.
+    playing    asked for a line of the overlay: what is played.
     snapshots  the folder that the keys p and r save to, a PNG and an MP4, never over an existing file: the picture as
                it is shown, comparison and all, at its own size and without text. ``notes`` lists what was saved.
     fps        frames a second, nominal, for recordings.
@@ -64,11 +65,12 @@ class Window:
         *,
         controls: Controls | None = None,
         dropped: Callable[[], int] | None = None,
+        playing: Callable[[], str] | None = None,
         snapshots: str | os.PathLike[str] = ".",
         fps: float = 30.0,
     ) -> None:
         _check_display()
-        self._title, self._dropped = title, dropped
+        self._title, self._dropped, self._playing = title, dropped, playing
         self._controls = controls or Controls([])
         self._switches = [f"{effect.name}.on" for effect in self._controls.effects]
         self._turns = [knob for knob in self._controls.knobs.values() if not knob.is_switch and not knob.entry.free]
@@ -218,6 +220,8 @@ class Window:
             lines.append(f"{(len(self._shown) - 1) / max(span, 1e-6):.1f} fps")
         if self._dropped is not None:
             lines.append(f"{self._dropped()} dropped")
+        if self._playing is not None:
+            lines.append(self._playing())
         if off := [effect.name for effect in self._controls.effects if not effect.on]:
             lines.append(f"off: {', '.join(off)}")
         return lines or ["..."]

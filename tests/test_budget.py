@@ -1,0 +1,521 @@
+"""Quality that follows the time: on a machine whose clock the effects themselves move on, and with real models."""
+
+import json
+import math
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import gancam
+from gancam.budget import CALM, HOLD, HOPELESS, MISSED, PAUSE, ROOM, Budget
+from gancam.effects import menu
+from gancam.effects.super_resolution import SuperResolution
+from gancam.errors import DeviceError, ImageError, InputError
+from gancam.frame import Frame, Image
+from gancam.params import Params, parameter
+from gancam.pipeline import Switch, run, switches
+from gancam.sources import TestPattern
+from tests.small import network, still, write_models
+from train.data import crop_to_multiple, downscale
+
+ROOT = Path(__file__).parent.parent
+SMALL = np.zeros((3, 5, 3), np.uint8)
+
+
+class Machine:
+    """A clock, and how slow the machine is."""
+
+    def __init__(self, noise: float = 0.0, seed: int = 0) -> None:
+        self.now, self.load, self.noise, self.dice = 0.0, 1.0, noise, random.Random(seed)
+
+    def clock(self) -> float:
+        return self.now
+
+    def work(self, seconds: float) -> None:
+        self.now += seconds * self.load * math.exp(self.dice.gauss(0, self.noise))
+
+
+@dataclass
+class Turns(Params):
+    strength: float = parameter(1.0, minimum=0.0, maximum=1.0, help="how strong")
+
+
+class Work:
+    """An effect that doubles the picture and takes `seconds` for it on its machine; `ways` are the costs by level."""
+
+    def __init__(
+        self, machine: Machine, seconds: float, ways: Sequence[Sequence[float]] = (), *, grows: bool = False
+    ) -> None:
+        self.machine, self.seconds, self.ways, self.grows = machine, seconds, ways, grows
+        self.name = f"{1000 * seconds:g} ms"
+        self.params = Turns()
+        self.surprise = 1.0  # how much dearer than when it was measured
+        self.resets = 0
+        self.made: list[Work] = []
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        area = image.shape[0] * image.shape[1] / 15 if self.grows else 1.0
+        surprise = 1.0 if time is None else self.surprise
+        self.machine.work(self.seconds * area * surprise * max(self.params.strength, 0.05))
+        return image.repeat(2, axis=0).repeat(2, axis=1)
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        return size[0] * 2, size[1] * 2
+
+    def reset(self) -> None:
+        self.resets += 1
+
+    def ladder(self) -> list[list["Work"]]:
+        levels = [
+            [Work(self.machine, cost, grows=self.grows) for cost in level] for level in self.ways or [[self.seconds]]
+        ]
+        self.made = [way for level in levels for way in level]
+        return levels
+
+
+def ladder(machine: Machine, *costs: float) -> Work:
+    return Work(machine, costs[0], [[cost] for cost in costs])
+
+
+def play(
+    budget: Budget, machine: Machine, seconds: float, *, fps: float = 30, outputs: float = 0.0, image: Image = SMALL
+) -> list[str]:
+    """A camera of `fps`, the newest picture only, outputs that take their time; what was played, frame by frame."""
+    end, due, played = machine.now + seconds, machine.now, []
+    while machine.now < end:
+        machine.now = max(machine.now, due)
+        due += math.ceil((machine.now - due) * fps + 1e-9) / fps
+        arrived = machine.now
+        out = budget(image, time=arrived)
+        assert out.shape[1::-1] == budget.output_size((image.shape[1], image.shape[0]))
+        assert out.shape == (2 * image.shape[0], 2 * image.shape[1], 3)
+        machine.work(outputs)
+        played.append(budget.playing)
+        budget.frame_took(machine.now - arrived)
+    return played
+
+
+def changes(played: Sequence[str]) -> int:
+    return sum(before != after for before, after in pairwise(played))
+
+
+@pytest.mark.parametrize(("milliseconds", "name"), [
+    (100, "40 ms"), (48, "40 ms"), (40, "20 ms"), (24, "20 ms"), (20, "10 ms"), (13, "10 ms"), (5, "10 ms"),
+])  # fmt: skip
+def test_begins_with_the_best_that_fits(milliseconds: float, name: str) -> None:
+    machine = Machine()
+    budget = Budget(ladder(machine, 0.04, 0.02, 0.01), milliseconds / 1000, clock=machine.clock)
+    budget.prepare((5, 3))
+    assert budget.playing == name
+    assert changes([name, *play(budget, machine, 20)]) == 0
+
+
+def test_among_equals_the_fastest_and_nothing_that_saves_little() -> None:
+    machine = Machine()
+    effect = Work(machine, 0.03, [[0.03, 0.02, 0.05], [0.019], [0.025, 0.012], [0.012]])
+    said: list[str] = []
+    budget = Budget(effect, 0.1, told=said.append, clock=machine.clock)
+    budget.prepare((5, 3))
+    assert said == ["100 ms a frame: 20 ms (20 ms); from the best to the cheapest: 20 ms (20 ms), 12 ms (12 ms)"]
+
+
+def test_what_is_far_out_of_reach_is_not_kept_but_something_always_is() -> None:
+    machine = Machine()
+    for costs, rungs in (((1.0, 0.5, 0.02), 1), ((2.0, 1.0), 1), ((0.15, 0.02), 2)):
+        said: list[str] = []
+        budget = Budget(ladder(machine, *costs), 0.04, told=said.append, clock=machine.clock)
+        budget.prepare((5, 3))
+        assert budget.playing == f"{1000 * min(costs):g} ms"
+        assert said[0].count(" ms (") == 1 + (rungs if rungs > 1 else 0), said
+        assert max(costs) <= HOPELESS * 0.04 or rungs == 1
+
+
+def test_goes_down_when_the_machine_slows_and_up_when_it_is_free_again() -> None:
+    machine, said = Machine(), list[str]()
+    budget = Budget(ladder(machine, 0.025, 0.015, 0.008), 1 / 30, told=said.append, clock=machine.clock)
+    assert set(play(budget, machine, 10)) == {"25 ms"}
+    machine.load = 2
+    slow = play(budget, machine, 30)
+    assert slow[-1] == "15 ms"
+    assert changes(slow) == 1
+    assert slow.count("25 ms") * 0.05 < HOLD + 0.3
+    machine.load = 1
+    free = play(budget, machine, 30)
+    assert free[-1] == "25 ms"
+    assert changes(free) == 1
+    assert free.count("15 ms") / 30 < CALM + 2 * HOLD + 0.2
+    assert said[1:] == [
+        "15 ms instead of 25 ms: that took 50 ms of 33.3 ms, this should take 30 ms",
+        "25 ms instead of 15 ms: it should take 25 ms of 33.3 ms",
+    ]
+    (note,) = budget.notes
+    assert note.startswith("33.3 ms a frame, 25 ms ")
+    assert "changed 2 times, the last: 25 ms instead of 15 ms" in note
+    assert str(budget) == "25 ms: 25 of 33.3 ms"
+    assert budget.figures() == {"playing": "25 ms", "took_ms": 25.0}
+
+
+def test_a_hiccup_changes_nothing() -> None:
+    machine = Machine()
+    budget = Budget(ladder(machine, 0.025, 0.01), 1 / 30, clock=machine.clock)
+    budget.prepare((5, 3))
+    for _ in range(20):
+        machine.load = 10
+        played = play(budget, machine, 0.2)
+        machine.load = 1
+        assert set(played + play(budget, machine, 1.5)) == {"25 ms"}
+
+
+def test_what_the_outputs_take_is_not_there_for_effects() -> None:
+    machine = Machine()
+    budget = Budget(ladder(machine, 0.025, 0.01), 1 / 30, clock=machine.clock)
+    assert play(budget, machine, 20, outputs=0.015)[-1] == "10 ms"
+    assert play(budget, machine, 20, outputs=0.002)[-1] == "25 ms"
+
+
+def test_without_a_loop_that_tells_the_effects_have_all_the_time() -> None:
+    machine = Machine()
+    budget = Budget(ladder(machine, 0.025, 0.01), 1 / 30, clock=machine.clock)
+    for _ in range(200):
+        budget(SMALL)
+        machine.work(0.5)
+    assert budget.playing == "25 ms"
+    machine.load = 2
+    for _ in range(200):
+        budget(SMALL)
+    assert budget.playing == "10 ms"
+
+
+def test_says_once_that_nothing_fits_and_goes_on() -> None:
+    machine, said = Machine(), list[str]()
+    budget = Budget(ladder(machine, 0.06, 0.05), 0.02, told=said.append, clock=machine.clock)
+    for load in (1, 0.1, 3):
+        machine.load = load
+        assert set(play(budget, machine, 30)) <= {"50 ms", "60 ms"}
+    assert [line for line in said if "even" in line] == ["even the cheapest, 50 ms, takes 50 ms of 20 ms a frame"]
+    assert budget.notes[-1] == "even the cheapest, 50 ms, takes 50 ms of 20 ms a frame"
+
+
+def test_says_where_the_time_goes_when_it_does_not_go_into_effects() -> None:
+    machine, said = Machine(), list[str]()
+    budget = Budget(Work(machine, 0.01), 0.02, told=said.append, clock=machine.clock)
+    play(budget, machine, 10, outputs=0.03)
+    assert said == [
+        "20 ms a frame: 10 ms (10 ms), there is no other way",
+        "10 ms, takes 40 ms of 20 ms a frame, 30 ms of it beside the effects",
+    ]
+
+
+def test_what_failed_is_tried_again_ever_more_seldom() -> None:
+    machine, moments = Machine(), list[float]()
+    effect = ladder(machine, 0.025, 0.01)
+    budget = Budget(effect, 1 / 30, told=lambda line: moments.append(machine.now), clock=machine.clock)
+    budget.prepare((5, 3))
+    effect.made[0].surprise = 1.7  # dearer in play than when measured, which nobody can know
+    moments.clear()
+    play(budget, machine, 600)
+    tries = moments[1::2]
+    waits = [late - early for early, late in pairwise(tries)]
+    assert 4 <= len(tries) <= math.log2(600 / PAUSE) + 1
+    assert all(later > 1.7 * earlier for earlier, later in pairwise(waits))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    first=st.floats(0.5, 3.0),
+    steps=st.lists(st.floats(0.4, 0.85), min_size=1, max_size=4),
+    noise=st.floats(0.0, 0.3),
+    outputs=st.floats(0.0, 0.3),
+    load=st.floats(0.5, 2.0),
+    seed=st.integers(0, 1000),
+)
+def test_always_settles(first: float, steps: list[float], noise: float, outputs: float, load: float, seed: int) -> None:
+    """Whatever it costs, however noisy, and however much the machine changes after it was measured."""
+    second, machine = 1 / 30, Machine(noise, seed)
+    costs = [first * second]
+    for step in steps:
+        costs.append(costs[-1] * step)
+    said: list[str] = []
+    budget = Budget(ladder(machine, *costs), second, told=said.append, clock=machine.clock)
+    budget.prepare((5, 3))
+    machine.load = load
+    played = play(budget, machine, 200, outputs=outputs * second / load)
+    times = {f"{1000 * cost:g} ms": (cost * load + outputs * second) / second for cost in costs}
+    assert changes(played) <= 2 * math.log2(200 / PAUSE) + 4
+    assert changes(played[len(played) // 2 :]) <= 4
+    if noise < 0.05:
+        assert changes(played[len(played) // 4 :]) <= 2
+        kept = [time for name, time in times.items() if f"{name} (" in said[0]]
+        took = times[played[-1]]
+        assert took < MISSED * 1.1 or took == kept[-1]
+        better = [other for other in kept if took < other < ROOM * 0.9]
+        assert not better, (took, kept)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    sizes=st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), min_size=2, max_size=30),
+    seed=st.integers(0, 1000),
+)
+def test_any_size_at_any_time(sizes: list[tuple[int, int]], seed: int) -> None:
+    machine = Machine(0.1, seed)
+    effect = Work(machine, 0.02, [[0.02], [0.01], [0.005]], grows=True)
+    budget = Budget(effect, 0.03, clock=machine.clock)
+    for width, height in sizes:
+        out = budget(np.zeros((height, width, 3), np.uint8), time=0.0)
+        assert out.shape == (2 * height, 2 * width, 3)
+
+
+def test_a_larger_picture_gets_what_fits_at_once() -> None:
+    machine = Machine()
+    budget = Budget(Work(machine, 0.02, [[0.02], [0.01], [0.004]], grows=True), 0.03, clock=machine.clock)
+    assert play(budget, machine, 5)[-1] == "20 ms"
+    assert set(play(budget, machine, 1, image=np.zeros((6, 5, 3), np.uint8))) == {"10 ms"}
+    assert set(play(budget, machine, 1, image=np.zeros((60, 5, 3), np.uint8))) == {"4 ms"}
+
+
+def test_switches_and_parameters_go_on() -> None:
+    machine = Machine()
+    effect = ladder(machine, 0.025, 0.01)
+    (switch,) = switches([effect])
+    budget = Budget([switch], 1 / 30, clock=machine.clock)
+    budget.prepare((5, 3))
+    assert switch.params is effect.params
+    machine.load = 2
+    assert play(budget, machine, 5)[-1] == "10 ms"
+    assert switch.effect is effect.made[1]
+    assert effect.made[1].params is effect.params
+    effect.params.strength = 0.1
+    assert play(budget, machine, 20)[-1] == "25 ms"
+    assert effect.made[0].params.strength == 0.1
+    effect.params.strength = 1.0
+    assert play(budget, machine, 5)[-1] == "10 ms"
+    switch.on = False
+    began = machine.now
+    played = play(budget, machine, 20)
+    assert machine.now - began < 20.1
+    assert played[-1] == "25 ms"  # nothing is in the way, and nothing is played
+    switch.on = True
+    assert play(budget, machine, 10)[-1] == "10 ms"
+
+
+def test_a_way_is_reset_when_it_begins_to_play() -> None:
+    machine = Machine()
+    effect = ladder(machine, 0.025, 0.01)
+    budget = Budget(effect, 1 / 30, clock=machine.clock)
+    budget.prepare((5, 3))
+    resets = effect.made[1].resets
+    machine.load = 2
+    play(budget, machine, 5)
+    assert effect.made[1].resets == resets + 1
+    budget.reset()
+    assert effect.made[1].resets == resets + 2
+
+
+def test_in_a_chain_the_dearest_gives_way_first() -> None:
+    machine = Machine()
+    chain = [ladder(machine, 0.01, 0.004), ladder(machine, 0.03, 0.009)]
+    for milliseconds, playing in ((60, "10 ms + 30 ms"), (30, "10 ms + 9 ms"), (16, "4 ms + 9 ms"), (1, "4 ms + 9 ms")):
+        budget = Budget(chain, milliseconds / 1000, clock=machine.clock)
+        budget.prepare((5, 3))
+        assert budget.playing == playing
+        assert budget.output_size((5, 3)) == (20, 12)
+        assert budget(SMALL).shape == (12, 20, 3)
+
+
+def test_an_effect_that_offers_nothing_is_played_as_it_is() -> None:
+    machine = Machine()
+
+    def plain(image: Image, *, time: float | None = None) -> Image:
+        machine.work(0.02)
+        return 255 - image
+
+    budget = Budget([plain, ladder(machine, 0.02, 0.01)], 1 / 30, clock=machine.clock)
+    assert (budget(SMALL) == 255).all()
+    assert budget.playing == "plain + 10 ms"
+    assert budget.__name__ == "plain + Work"
+
+
+def test_a_way_that_cannot_run_is_left_out() -> None:
+    machine = Machine()
+
+    class Breaks(Work):
+        def __call__(self, image: Image, *, time: float | None = None) -> Image:
+            raise DeviceError("cuda", "its memory is full", "smaller frames")
+
+    class Offers(Work):
+        def ladder(self) -> list[list[Work]]:
+            return [[Breaks(machine, 0.01)], [Breaks(machine, 0.01), Work(machine, 0.02)]]
+
+    assert Budget(Offers(machine, 0.01), 0.03, clock=machine.clock)(SMALL).shape == (6, 10, 3)
+    with pytest.raises(DeviceError, match="full"):
+        Budget(Breaks(machine, 0.01, [[0.1]]), 0.03, clock=machine.clock).effects[0](SMALL)
+
+    class OnlyBroken(Work):
+        def ladder(self) -> list[list[Work]]:
+            return [[Breaks(machine, 0.01)]]
+
+    with pytest.raises(DeviceError, match="full"):
+        Budget(OnlyBroken(machine, 0.01), 0.03, clock=machine.clock)(SMALL)
+
+
+def test_refuses_what_makes_no_sense() -> None:
+    machine = Machine()
+    for seconds in (0, -1, math.nan, math.inf):
+        with pytest.raises(InputError, match="budget"):
+            Budget(Work(machine, 0.01), seconds)
+    with pytest.raises(InputError, match="effect"):
+        Budget([], 1)
+    with pytest.raises(ImageError):
+        Budget(Work(machine, 0.01), 1)(np.zeros((4, 4), np.uint8))
+
+
+def test_the_loop_tells_the_time_and_reports() -> None:
+    budget = Budget(Work(Machine(), 0.01), 5.0)
+
+    class Slow:
+        closed = False
+
+        def write(self, frame: Frame) -> None:
+            threading.Event().wait(0.03)
+
+        def close(self, *, interrupted: bool = False) -> None: ...
+
+    report = run(TestPattern((5, 3), frames=60), [budget], [Slow()])
+    assert budget.figures()["took_ms"] > 29
+    assert report.notes == ["5e+03 ms a frame, 10 ms 100%"]
+    assert set(report.waits) == {"source", "Work", "Slow", "close"}
+
+
+# Real models
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_models(tmp_path_factory.mktemp("models"), network())
+
+
+def ways(name: str | Path, precision: str = "auto") -> list[list[SuperResolution]]:
+    effect = gancam.load(name, device="cpu", precision=precision)
+    assert isinstance(effect, SuperResolution)
+    return effect.ladder()
+
+
+@pytest.mark.parametrize("name", sorted(menu()))
+def test_every_ladder_holds_the_contract(name: str) -> None:
+    effect = gancam.load(name, device="cpu")
+    offered: Callable[[], Sequence[Sequence[gancam.Effect]]] | None = getattr(effect, "ladder", None)
+    if offered is None:
+        return
+    levels = offered()
+    assert levels[0][0].card.name == name
+    flat = [way for level in levels for way in level]
+    names = [getattr(way, "name", "") for way in flat]
+    assert len(set(names)) == len(names)
+    assert all(names)
+    for way in flat:
+        assert way.card.effect == effect.card.effect
+        assert way.params == type(effect.params)()
+        assert way.params is not effect.params
+        for height, width in ((1, 1), (1, 31), (37, 2), (23, 41)):
+            out = way(np.full((height, width, 3), 128, np.uint8))
+            assert out.shape[1::-1] == effect.output_size((width, height)) == way.output_size((width, height))
+            assert out.flags.c_contiguous
+
+
+@settings(max_examples=15, deadline=None)
+@given(width=st.integers(1, 50), height=st.integers(1, 50), place=st.integers(0, 100))
+def test_sizes_of_real_ways(path: Path, width: int, height: int, place: int) -> None:
+    if path not in _kept:
+        _kept[path] = [way for level in ways(path) for way in level]
+    way = _kept[path][place % len(_kept[path])]
+    assert way(np.full((height, width, 3), 99, np.uint8)).shape == (2 * height, 2 * width, 3)
+
+
+_kept: dict[Path, list[SuperResolution]] = {}
+
+
+def named(levels: list[list[SuperResolution]]) -> list[set[str]]:
+    return [{way.name for way in level} for level in levels]
+
+
+def test_cheaper_kin_of_the_bundled_models() -> None:
+    kinds = ("int8", "fp32", "fp16")
+    last = [{f"sr-x2 {kind}{share}" for kind in kinds} for share in ("", " at 3/4", " at 2/3")]
+    assert named(ways("sr-x2")) == last
+    assert named(ways("sr-x2-gan")) == [{f"sr-x2-gan {kind}" for kind in kinds}, *last]
+    assert named(ways("sr-x4")) == [{f"sr-x4 {kind}" for kind in kinds}, *last]
+    assert named(ways("sr-x4-gan"))[1:] == named(ways("sr-x2-gan"))
+
+
+def test_ones_own_model_has_no_kin_and_a_precision_asked_for_is_kept(path: Path) -> None:
+    assert {name.split()[0] for level in named(ways(path)) for name in level} == {"small"}
+    assert named(ways(path, precision="fp32")) == [{"small fp32"}, {"small fp32 at 3/4"}, {"small fp32 at 2/3"}]
+    assert {name.split()[1] for level in named(ways("sr-x4", precision="fp16")) for name in level} == {"fp16"}
+
+
+def test_every_way_is_better_than_bicubic_and_worse_than_the_one_before() -> None:
+    def quality(upscale: Callable[[Image], Image]) -> float:
+        figures = []
+        for name in ("otters", "sign", "lake", "spices"):
+            truth = crop_to_multiple(still(name), 4)
+            figures.append(cv2.PSNR(upscale(downscale(truth, 2)), truth))
+        return sum(figures) / len(figures)
+
+    best, less, least = (quality(level[0]) for level in ways("sr-x2"))
+    plain = quality(lambda small: np.asarray(cv2.resize(small, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)))
+    assert best > less > least > plain
+
+
+def test_strength_means_the_same_on_every_way(path: Path) -> None:
+    image = still("lake")
+    size = image.shape[1] * 2, image.shape[0] * 2
+    for level in ways(path):
+        level[0].params.strength = 0
+        assert np.array_equal(level[0](image), cv2.resize(image, size, interpolation=cv2.INTER_CUBIC))
+
+
+def test_a_budget_on_a_real_model(path: Path) -> None:
+    effect = gancam.load(path, strength=0.5)
+    budget = Budget(effect, 60.0)
+    image = still("lake")
+    out = budget(image)
+    chosen = budget.effects[0].effect
+    assert isinstance(chosen, SuperResolution)
+    assert id(chosen) != id(effect)
+    assert chosen.params is effect.params is budget.params
+    assert budget.card is effect.card
+    assert budget.playing == chosen.name
+    if chosen.card.precision == effect.card.precision:
+        assert np.array_equal(out, effect(image))
+    assert isinstance(budget.effects[0], Switch)
+
+
+def test_on_the_command_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gancam", "live", "test", "--size", "48x32", "--to", "mjpeg:0"]
+    rest = ["-e", "sr-x2", "--target-fps", "10", "--seconds", "3", "--json"]
+    rest += ["--stats", str(tmp_path / "stats.jsonl")]
+    done = subprocess.run([*command, *rest], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "note: 100 ms a frame: sr-x2" in done.stderr
+    report = json.loads(done.stdout)
+    assert any("100 ms a frame" in note for note in report["notes"])
+    line = json.loads((tmp_path / "stats.jsonl").read_text().splitlines()[-1])
+    assert line["playing"].startswith("sr-x2 ")
+    for wrong in (["--target-fps", "0"], ["--target-ms", "nan"], ["--target-fps", "30", "--target-ms", "30"],
+                  ["-e", "none", "--target-fps", "9"]):  # fmt: skip
+        done = subprocess.run([*command, *wrong], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1
+        assert "--target-fps" in done.stderr
