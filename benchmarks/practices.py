@@ -28,7 +28,8 @@ BASE = {
     },
     "network": {"family": '"dcgan"', "resolution": 28, "channels": 16, "colours": 1, "latent": 64},
     "discriminator": {
-        "family": '"dcgan"', "side": '"discriminator"', "resolution": 28, "channels": 16, "colours": 1, "norm": '"none"',
+        "family": '"dcgan"', "side": '"discriminator"', "resolution": 28, "channels": 16, "colours": 1,
+        "norm": '"none"',
         "loss": '"nonsaturating"',
     },
     "data": {"resolution": 28, "channels": 1},
@@ -72,11 +73,8 @@ def weights(state: State) -> float:
 
 def spectrum(state: State) -> float:
     """Largest factor by which a layer of the discriminator stretches its input."""
-    found = []
-    for layer in _judge(state).modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            found.append(float(torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2)))
-    return max(found)
+    layers = [layer for layer in _judge(state).modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    return max(float(torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2)) for layer in layers)
 
 
 def variety(state: State) -> float:
