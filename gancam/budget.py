@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,9 @@ PAUSE, LONGEST_PAUSE = 5.0, 600.0  # seconds before what missed is tried again: 
 PROVED = 60.0  # seconds after which what plays has proved itself: its pause is halved then, not doubled
 WORTH = 0.9  # of the cost of what is better: what saves less is left out
 HOPELESS = 4.0  # times the time: what takes more is left out, its memory is better used
-_RUNS = 4  # of each when measured, beside the first
+_RUNS, _LONG = 8, 0.25  # rounds of measuring: at most, and the seconds for each after which two rounds are enough
 _GROWN = 4.0  # times the area that was measured: above, costs are measured anew instead of reckoned
+_DICE = np.random.default_rng(0)
 
 
 class Budget:
@@ -261,9 +262,9 @@ class _Stage:
     def __init__(self, switch: Switch) -> None:
         self._switch, self._effect = switch, switch.effect
         self.ways: list[ImageEffect] = [switch.effect]
-        self.costs = [0.0]  # in seconds, as measured
+        self.costs = [0.0]  # in seconds, where nothing else runs
         self._active = 0
-        self._load = 1.0  # how much dearer what plays is than it was then
+        self._load = 1.0  # how much dearer it is as things are
 
     def cost(self, way: int) -> float:
         return self.costs[way] * self._load if self._switch.on else 0.0
@@ -285,30 +286,51 @@ class _Stage:
     def measure(self, size: tuple[int, int], clock: Clock, seconds: float) -> tuple[int, int]:
         """Find `ways` and `costs` for pictures of `size` within about `seconds`; the size of what comes out."""
         offered: Callable[[], Sequence[Sequence[ImageEffect]]] | None = getattr(self._effect, "ladder", None)
-        size_out = output_size([self._effect], size)
-        kept: list[tuple[float, ImageEffect]] = []
+        levels = deque(offered() if offered is not None else [[self._effect]])
+        within: list[_Trial] = []
+        beyond: _Trial | None = None
         failure: Exception | None = None
-        for level in offered() if offered is not None else [[self._effect]]:
-            timed = []
-            for way in _quickest(level, size, clock):
+        level = 0
+        while levels:  # what loses is let go at once: a network that has run holds memory
+            for way in _quickest(levels.popleft(), size, clock):
                 try:
-                    timed.append((_time(way, size, clock, HOPELESS * seconds), way))
+                    first = _time(way, size, clock)
                 except (GancamError, MemoryError) as error:  # no room on the device, say
                     failure = error
-            best = min(timed, key=lambda entry: entry[0], default=None)
-            if best is not None and (not kept or best[0] <= WORTH * kept[-1][0]):
-                kept.append(best)
-        if not kept:
+                    continue
+                if first <= HOPELESS * seconds:
+                    within.append(_Trial(level, way, []))
+                elif beyond is None or first < beyond.runs[0]:
+                    beyond = _Trial(level, way, [first])
+            level += 1
+        trials = within or ([beyond] if beyond is not None else [])
+        if not trials:
             assert failure is not None
             raise failure
-        kept = [entry for entry in kept if entry[0] <= HOPELESS * seconds] or kept[-1:]
-        self.costs, self.ways = [cost for cost, _ in kept], [way for _, way in kept]
-        self._load = 1.0
-        params = getattr(self._effect, "params", None)
+        began = clock()
+        for turn in range(_RUNS):  # in turn, so that what else runs here meanwhile meets all of them
+            for trial in trials:
+                trial.runs.append(_time(trial.way, size, clock))
+            if turn > 0 and clock() - began > _LONG * len(trials):
+                break
+        kept: list[_Trial] = []
+        for trial in sorted(trials, key=lambda trial: (trial.level, min(trial.runs))):
+            if not kept or min(trial.runs) <= WORTH * min(kept[-1].runs):
+                kept.append(trial)
+        # Other work can only add to a run, so the shortest tells costs best, and the others how things are.
+        self.ways, self.costs = [trial.way for trial in kept], [min(trial.runs) for trial in kept]
+        self._load = median(run / max(min(trial.runs), 1e-6) for trial in trials for run in trial.runs)
         for way in self.ways:
-            if params is not None:
-                way.params = params  # type: ignore[attr-defined]
-        return size_out
+            _reset(way)
+            if hasattr(self._effect, "params"):
+                way.params = self._effect.params  # type: ignore[attr-defined]
+        return output_size([self._effect], size)
+
+
+class _Trial(NamedTuple):
+    level: int
+    way: ImageEffect
+    runs: list[float]  # seconds
 
 
 def _quickest(level: Sequence[ImageEffect], size: tuple[int, int], clock: Clock) -> list[ImageEffect]:
@@ -319,25 +341,20 @@ def _quickest(level: Sequence[ImageEffect], size: tuple[int, int], clock: Clock)
     costs: list[float] = []
     for way in level:
         try:
-            costs.append(_time(way, small, clock, math.inf, runs=2))
+            first = _time(way, small, clock)
+            hopeless = first > 3 * min(costs, default=math.inf)
+            costs.append(first if hopeless else min(_time(way, small, clock), _time(way, small, clock)))
         except (GancamError, MemoryError):
             costs.append(math.inf)
     return [way for way, cost in zip(level, costs, strict=True) if cost <= 1.5 * min(costs)]
 
 
-def _time(way: ImageEffect, size: tuple[int, int], clock: Clock, enough: float, *, runs: int = _RUNS) -> float:
-    """Seconds that `way` takes for a picture of `size`: the median of some runs, or the first if that is `enough`."""
-    dice = np.random.default_rng(0)  # noise, each time another: nobody can save work on it
-    costs: list[float] = []
-    for _ in range(runs + 1):
-        picture = dice.integers(0, 256, (size[1], size[0], 3), np.uint8)
-        began = clock()
-        way(picture, time=None)
-        costs.append(clock() - began)
-        if costs[0] > enough:
-            return costs[0]
-    _reset(way)
-    return median(costs[1:])
+def _time(way: ImageEffect, size: tuple[int, int], clock: Clock) -> float:
+    """Seconds that `way` takes for a picture of noise, each time another: nobody can save work on it."""
+    picture = _DICE.integers(0, 256, (size[1], size[0], 3), np.uint8)
+    began = clock()
+    way(picture, time=None)
+    return clock() - began
 
 
 def _reset(effect: Any) -> None:

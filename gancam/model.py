@@ -85,16 +85,15 @@ class Model:
                 log.warning("%s; running on the CPU instead", error)
 
     def alike(self, path: Path | None = None) -> list["Model"]:
-        """The model at `path` (default: this one, with itself) on the same device with the same threads, once in each
+        """The model at `path` (default: this one) opened anew, on the same device with the same threads, once in each
         precision that the device does exactly, or only in the one that was asked for by name. Raises as `Model` does,
         but gives an empty list for a model that has no such precision."""
         files = self._files if path is None else variants(path)
-        kinds = _usable(self.device, files) if self._asked == "auto" else [self._asked] if self._asked in files else []
+        kinds = _usable(self.device, files) if self._asked == "auto" else [self._asked]
         return [
-            self
-            if path is None and kind == self.precision
-            else Model(files[kind], device=self.device, precision=kind, threads=self._threads)
+            Model(files[kind], device=self.device, precision=kind, threads=self._threads)
             for kind in kinds
+            if kind in files
         ]
 
     def _open(self, threads: int) -> None:

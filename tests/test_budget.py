@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -139,6 +140,21 @@ def test_what_is_far_out_of_reach_is_not_kept_but_something_always_is() -> None:
         assert budget.playing == f"{1000 * min(costs):g} ms"
         assert said[0].count(" ms (") == 1 + (rungs if rungs > 1 else 0), said
         assert max(costs) <= HOPELESS * 0.04 or rungs == 1
+
+
+def test_measures_in_turn_so_that_a_machine_that_slows_meanwhile_is_fair_to_all() -> None:
+    class Tires(Machine):
+        def work(self, seconds: float) -> None:
+            super().work(seconds)
+            self.load *= 1.1
+
+    machine, said = Tires(), list[str]()
+    budget = Budget(ladder(machine, 0.02, 0.016, 0.012), 2.0, told=said.append, clock=machine.clock)
+    budget.prepare((5, 3))
+    costs = [float(cost) for cost in re.findall(r"\((\S+) ms\)", said[0])][1:]
+    assert len(costs) == 3
+    assert costs[0] / costs[1] == pytest.approx(20 / 16, rel=0.15)
+    assert costs[0] / costs[2] == pytest.approx(20 / 12, rel=0.25)
 
 
 def test_goes_down_when_the_machine_slows_and_up_when_it_is_free_again() -> None:
