@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from train import losses, networks
 from train.networks import squeezenet
 from train.networks.discriminators import PatchDiscriminator, UNetDiscriminator
+from train.networks.inpaint import push_pull
 from train.networks.sr import CollapsibleConv, SuperResolution
 
 
@@ -128,3 +129,50 @@ def test_squeezenet_tells_an_image_from_a_worse_one() -> None:
     assert distances[0] == 0.0
     assert distances == sorted(distances)
     assert distances[-1] > 0.1
+
+
+def test_push_pull_keeps_what_is_known_and_is_right_on_a_flat_field() -> None:
+    image = torch.rand(1, 3, 32, 48)
+    hole = torch.zeros(1, 1, 32, 48)
+    torch.testing.assert_close(push_pull(image, hole), image, atol=1e-4, rtol=0)
+    hole[:, :, 5:29, 7:40] = 1.0
+    filled = push_pull(image, hole)
+    known = (hole == 0).expand_as(image)
+    torch.testing.assert_close(filled[known], image[known], atol=1e-4, rtol=0)
+    flat = torch.full_like(image, 0.6)
+    flat[:, :, 5:29, 7:40] = 0.0
+    torch.testing.assert_close(push_pull(flat, hole), torch.full_like(flat, 0.6), atol=2e-4, rtol=0)
+
+
+def test_push_pull_of_nothing_known_is_finite() -> None:
+    filled = push_pull(torch.rand(1, 3, 16, 16), torch.ones(1, 1, 16, 16))
+    assert torch.equal(filled, torch.zeros_like(filled))
+
+
+def test_inpainting_leaves_known_pixels_and_does_not_see_the_others() -> None:
+    torch.manual_seed(0)
+    network = networks.build("inpaint", widths=[4, 4, 8, 8], depth=2).eval()
+    image, hole = torch.rand(2, 3, 32, 48), (torch.rand(2, 1, 32, 48) < 0.3).float()
+    with torch.no_grad():
+        filled = network(image, hole)
+        other = network(torch.where(hole > 0, torch.rand_like(image), image), hole)
+    known = (hole == 0).expand_as(image)
+    assert torch.equal(filled[known], image[known])
+    torch.testing.assert_close(filled, other, atol=1e-5, rtol=0)
+    assert (filled - push_pull(image, hole))[~known].abs().max() > 0.01  # the network has its say
+    with pytest.raises(ValueError, match="multiples of 16"):
+        network(image[:, :, :30], hole[:, :, :30])
+
+
+def test_every_weight_of_the_inpainting_network_learns() -> None:
+    network = networks.build("inpaint", widths=[4, 4, 8, 8], depth=2)
+    image, hole = torch.rand(2, 3, 32, 32), (torch.rand(2, 1, 32, 32) < 0.5).float()
+    network(image, hole).square().mean().backward()
+    dead = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert dead == ["attention.ask.bias"] or not dead
+
+
+@pytest.mark.parametrize("options", [{"widths": [4, 4, 4]}, {"widths": [4, 4, 4, 6]}, {"depth": 1}])
+def test_an_inpainting_network_of_nonsense_is_refused(options: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="must be four"):
+        networks.build("inpaint", **options)

@@ -19,8 +19,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import functional as F
 
-from train import checkpoint, degrade, losses, networks, recipe
+from train import checkpoint, degrade, holes, losses, networks, recipe
 from train.data import Pixels, crop_to_multiple, downscale, image_files, read_image
 from train.networks import squeezenet
 
@@ -107,6 +108,90 @@ def super_resolution(
         scores["ssim_y"].append(ssim(luma(result)[inner, inner], luma(truth)[inner, inner]))
         scores["distance"].append(distance(result, truth))
     return {name: float(np.mean(values)) for name, values in scores.items()}
+
+
+@torch.no_grad()
+def run_inpainting(generator: nn.Module, image: Pixels, hole: holes.Hole) -> Pixels:
+    """An inpainting network on one uint8 image of any size, rounded to uint8; known pixels as they were. The image is
+    enlarged to the network's multiple by what is not known either."""
+    height, width = image.shape[:2]
+    multiple = int(generator.multiple)  # type: ignore[arg-type]
+    more = (0, -width % multiple, 0, -height % multiple)
+    parameter = next(generator.parameters())
+    x = torch.from_numpy(image.copy()).to(parameter.device).permute(2, 0, 1)[None].float() / 255.0
+    where = torch.from_numpy(hole.copy()).to(parameter.device)[None, None].float()
+    y = generator(F.pad(x, more), F.pad(where, more, value=1.0))[:, :, :height, :width]
+    filled = y.clamp(0, 1).mul(255.0).round().to(torch.uint8)[0].permute(1, 2, 0).cpu().numpy()
+    return np.where(hole[..., None] > 0, filled, image)
+
+
+def psnr_hole(image: Pixels, truth: Pixels, hole: holes.Hole) -> float:
+    """PSNR in dB over the three colours of the pixels in the hole."""
+    inside = hole > 0
+    return psnr(image[inside].astype(np.float64), truth[inside].astype(np.float64))
+
+
+@torch.no_grad()
+def distance_hole(image: Pixels, truth: Pixels, hole: holes.Hole, device: torch.device | None = None) -> float:
+    """Perceptual distance as `distance` has it, of the places in the hole alone."""
+    device = device or torch.device("cpu")
+    eye = squeezenet.shared(str(device))
+    seen = (eye(torch.from_numpy(x.copy()).to(device).permute(2, 0, 1)[None].float() / 255.0) for x in (truth, image))
+    where = torch.from_numpy(hole.copy()).to(device)[None, None].float()
+    return float(losses.perceptual_distance(*seen, where=where))
+
+
+Peers = dict[str, tuple[float, float]]  # by kind of hole: the better PSNR and the lower distance
+
+
+def inpainting_peers(images: list[Pixels]) -> list[Peers]:
+    """What OpenCV's two inpaintings, Telea's and Navier-Stokes (radius 3), reach on `images` with the holes of
+    `inpainting`: of each image and kind the better figure of the two, be it the one's or the other's."""
+    found: list[Peers] = []
+    for index, truth in enumerate(images):
+        peers: Peers = {}
+        for kind in holes.JUDGED:
+            hole = holes.judged(kind, index, *truth.shape[:2])
+            given = np.where(hole[..., None] > 0, np.uint8(0), truth)
+            fills = [
+                np.asarray(cv2.inpaint(given, hole, 3, way), np.uint8) for way in (cv2.INPAINT_TELEA, cv2.INPAINT_NS)
+            ]
+            peers[kind] = (
+                max(psnr_hole(fill, truth, hole) for fill in fills),
+                min(distance_hole(fill, truth, hole) for fill in fills),
+            )
+        found.append(peers)
+    return found
+
+
+def inpainting(
+    fill: Callable[[Pixels, holes.Hole], Pixels], images: list[Pixels], peers: list[Peers] | None = None
+) -> dict[str, float]:
+    """Mean figures over `images` (RGB) for each kind of hole that `holes.JUDGED` names (text, boxes of 2-5 % of the
+    area, free forms of 20-30 %), drawn from seeds that the image's place in the list decides:
+
+    - ``psnr_KIND`` (dB) and ``distance_KIND`` inside the hole.
+    - ``gain_KIND``: that PSNR less the better of OpenCV's Telea and Navier-Stokes of each image.
+    - ``ratio_KIND``: the distance over theirs (the lower of the two of each image), means of both.
+
+    `fill` takes the image, black in the hole, and the hole. `peers` are those of `inpainting_peers` for these images,
+    computed here where they are not given.
+    """
+    peers = inpainting_peers(images) if peers is None else peers
+    figures: dict[str, float] = {}
+    for kind in holes.JUDGED:
+        scores: list[tuple[float, float]] = []
+        for index, truth in enumerate(images):
+            hole = holes.judged(kind, index, *truth.shape[:2])
+            result = fill(np.where(hole[..., None] > 0, np.uint8(0), truth), hole)
+            scores.append((psnr_hole(result, truth, hole), distance_hole(result, truth, hole)))
+        psnrs, distances = np.mean(scores, 0)
+        their_psnr, their_distance = np.mean([found[kind] for found in peers], 0)
+        figures |= {
+            f"psnr_{kind}": float(psnrs), f"gain_{kind}": float(psnrs - their_psnr),
+            f"distance_{kind}": float(distances), f"ratio_{kind}": float(distances / their_distance),
+        }  # fmt: skip
+    return figures
 
 
 def read_clip(path: Path, *, limit: int = 90) -> Iterator[Pixels]:

@@ -138,35 +138,52 @@ def gradient_penalty(judge: Callable[[Tensor], Tensor], real: Tensor, fake: Tens
     return excess.square().mean()
 
 
-def feature_matching(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
+def feature_matching(real: Sequence[Tensor], fake: Sequence[Tensor], *, where: Tensor | None = None) -> Tensor:
     """``mean over layers of E |D_l(x) - D_l(y)| / E |D_l(x)|``: the discriminator's inner activations agree (pix2pixHD,
-    https://arxiv.org/abs/1711.11585); divided by a layer's size so that each counts alike."""
-    return _mean([_relative(a.detach(), b) for a, b in zip(real, fake, strict=True)])
+    https://arxiv.org/abs/1711.11585); divided by a layer's size so that each counts alike. `where` as in
+    `perceptual`."""
+    return perceptual(real, fake, where=where)
 
 
-def perceptual(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
+def perceptual(real: Sequence[Tensor], fake: Sequence[Tensor], *, where: Tensor | None = None) -> Tensor:
     """``mean over layers of E |f_l(x) - f_l(y)| / E |f_l(x)|`` on a classifier's activations (Johnson et al.,
-    https://arxiv.org/abs/1603.08155, with absolute differences as ESRGAN has them)."""
-    return _mean([_relative(a.detach(), b) for a, b in zip(real, fake, strict=True)])
+    https://arxiv.org/abs/1603.08155, with absolute differences as ESRGAN has them).
+
+    `where` ``(n, 1, h, w)`` in 0..1, of the pictures' size, weighs the places: E is then the mean inside it, of each
+    picture by itself.
+    """
+    return _mean([_relative(a.detach(), b, where) for a, b in zip(real, fake, strict=True)])
 
 
-def perceptual_distance(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
+def perceptual_distance(real: Sequence[Tensor], fake: Sequence[Tensor], *, where: Tensor | None = None) -> Tensor:
     """``mean over layers of the mean over places of sum_c (u_c(x) - u_c(y))^2``, u the activations at a place scaled to
     unit length over channels: LPIPS without its learned weights (Zhang et al., https://arxiv.org/abs/1801.03924).
 
-    Zero for equal pictures, at most 4. Returns a value for each picture, ``(n,)``.
+    Zero for equal pictures, at most 4. `where` weighs the places as in `perceptual`. Returns a value for each picture,
+    ``(n,)``.
     """
-    return torch.stack([_turned(a, b) for a, b in zip(real, fake, strict=True)]).mean(0)
+    return torch.stack([_turned(a, b, where) for a, b in zip(real, fake, strict=True)]).mean(0)
 
 
-def _relative(truth: Tensor, other: Tensor) -> Tensor:
+def _relative(truth: Tensor, other: Tensor, where: Tensor | None) -> Tensor:
     truth, other = truth.float(), other.float()
-    return (truth - other).abs().mean() / (truth.abs().mean() + 1e-6)
+    if where is None:
+        return (truth - other).abs().mean() / (truth.abs().mean() + 1e-6)
+    weights = _weights(where, truth)
+    wrong, size = (((x.abs().mean(1) * weights).sum((1, 2))) for x in (truth - other, truth))
+    return (wrong / (size + 1e-6)).mean()
 
 
-def _turned(a: Tensor, b: Tensor) -> Tensor:  # [NCHW] -> [N]
+def _turned(a: Tensor, b: Tensor, where: Tensor | None) -> Tensor:  # [NCHW] -> [N]
     a, b = (F.normalize(x.float(), dim=1, eps=1e-6) for x in (a, b))
-    return (a - b).square().sum(1).mean((1, 2))
+    apart = (a - b).square().sum(1)
+    return apart.mean((1, 2)) if where is None else (apart * _weights(where, a)).sum((1, 2))
+
+
+def _weights(where: Tensor, activations: Tensor) -> Tensor:
+    """The share of `where` in each place of smaller maps, ``(n, h, w)`` of sum 1 for each picture."""
+    shares = F.adaptive_avg_pool2d(where.float(), (activations.shape[2], activations.shape[3]))[:, 0]
+    return shares / (shares.sum((1, 2), keepdim=True) + 1e-12)
 
 
 def _mean(terms: list[Tensor]) -> Tensor:

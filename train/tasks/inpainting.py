@@ -1,0 +1,169 @@
+"""Inpainting: photos with random holes, filled; least error first, then textured by a judge that looks at the holes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from train import evaluate, holes, losses, networks
+from train.data import Photos, Pixels, dihedral, image_files, read_image
+from train.networks import squeezenet
+from train.networks.discriminators import Judged
+from train.networks.inpaint import Inpaint
+from train.recipe import Recipe
+from train.tasks import Batch, Losses
+
+HELD_BACK = 8  # images of the data folder that are judged on where no folder is given for that
+SHIFT = 2  # perceptual losses look at pictures cut by 0..1 pixels: their strided first layer favours every second one
+
+TERMS = {"l1", "decibels", "perceptual", "distance", "adversarial", "feature_matching"}
+
+
+class InpaintingTask:
+    """Batches ``truth`` (n, 3, s, s), RGB float 0..1, and ``hole`` (n, 1, s, s), 1 where it is to be filled.
+
+    ``[data]``: `sides` (s: one of them a batch, by chance; multiples of 16). A batch is as many crops of the first
+    side; of a larger one as many as have no more pixels together, so every iteration costs about the same.
+    ``[discriminator]``: a network's options, `loss` (a game of `losses.ADVERSARIAL`), `r1` (weight of that penalty).
+    Losses, all of them inside the holes and each picture alike, however small its hole: l1, decibels (the negative
+    PSNR), perceptual, distance, adversarial, feature_matching.
+    """
+
+    def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
+        options = dict(recipe.data)
+        self.sides = [int(side) for side in options.pop("sides", [128, 192, 256])]
+        if options:
+            raise ValueError(f"recipe {recipe.name!r}: unknown [data] key {', '.join(map(repr, options))}")
+        if not self.sides or min(self.sides) < 32 or any(side % Inpaint.multiple for side in self.sides):
+            raise ValueError(f"recipe {recipe.name!r}: sides {self.sides} must be multiples of 16 from 32 up")
+        terms = {term for phase in recipe.phases for term in phase.losses}
+        if unknown := terms - TERMS:
+            known = ", ".join(sorted(TERMS))
+            raise ValueError(f"recipe {recipe.name!r}: unknown loss {', '.join(sorted(unknown))}: there are {known}")
+        self.device = device
+        self.generator = networks.build(**recipe.network).to(device)
+        self.discriminator: nn.Module | None = None
+        judge = dict(recipe.discriminator)
+        self.game = losses.ADVERSARIAL["relativistic"]
+        self.r1 = float(judge.pop("r1", 0.0))
+        if judge:
+            game = str(judge.pop("loss", "relativistic"))
+            if game not in losses.ADVERSARIAL:
+                known = ", ".join(sorted(losses.ADVERSARIAL))
+                raise ValueError(f"recipe {recipe.name!r}: discriminator loss {game!r} must be one of {known}")
+            self.game = losses.ADVERSARIAL[game]
+            self.discriminator = networks.build(**judge).to(device)
+        elif terms & {"adversarial", "feature_matching"}:
+            raise ValueError(f"recipe {recipe.name!r} has adversarial losses but no [discriminator]")
+        self.photos = Photos(data, smallest=max(self.sides))
+        self._peers: dict[Path | None, list[evaluate.Peers]] = {}
+
+    def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        side = self.sides[int(rng.integers(len(self.sides)))]
+        pairs = [self._pair(rng, side) for _ in range(max(1, size * self.sides[0] ** 2 // side**2))]
+        truth, hole = (torch.from_numpy(np.stack(stack)).to(self.device) for stack in zip(*pairs, strict=True))
+        return {"truth": truth.permute(0, 3, 1, 2).float() / 255.0, "hole": hole[:, None].float()}
+
+    def _pair(self, rng: np.random.Generator, side: int) -> tuple[Pixels, holes.Hole]:
+        image = self.photos.images[self.photos.pick(rng)]
+        top, left = (int(rng.integers(length - side + 1)) for length in image.shape[:2])
+        crop = dihedral(image[top : top + side, left : left + side], int(rng.integers(8)))
+        return crop, holes.training(rng, side)
+
+    def generate(self, batch: Batch) -> Tensor:
+        fake: Tensor = self.generator(batch["truth"], batch["hole"])
+        return fake
+
+    def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        truth, hole = batch["truth"], batch["hole"]
+        share = hole / (3.0 * hole.sum((1, 2, 3), keepdim=True))  # of the places of a picture, its colours apart
+        seen = self._seen(batch, fake) if weights.keys() & {"perceptual", "distance"} else None
+        judged = self._judged(truth, fake) if weights.keys() & {"adversarial", "feature_matching"} else None
+        terms: dict[str, Tensor] = {}
+        for name in weights:
+            match name:
+                case "l1":
+                    terms[name] = ((fake - truth).abs() * share).sum((1, 2, 3)).mean()
+                case "decibels":
+                    terms[name] = 10.0 * (((fake - truth).square() * share).sum((1, 2, 3)) + 1e-5).log10().mean()
+                case "perceptual" if seen is not None:
+                    terms[name] = losses.perceptual(seen[0], seen[1], where=seen[2])
+                case "distance" if seen is not None:
+                    terms[name] = losses.perceptual_distance(seen[0], seen[1], where=seen[2]).mean()
+                case "adversarial" if judged is not None:
+                    inside = _inside(hole, judged[0][0])
+                    terms[name] = self.game.generator(judged[0][0][inside], judged[1][0][inside])
+                case "feature_matching" if judged is not None:
+                    terms[name] = losses.feature_matching(judged[0][1], judged[1][1], where=hole)
+        total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+        return Losses(total, terms)
+
+    def _seen(self, batch: Batch, fake: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
+        """What a classifier sees in the real and in the filled pictures, and where the holes are in them."""
+        eye = squeezenet.shared(str(self.device))
+        top, left = (int(shift) for shift in torch.randint(SHIFT, (2,)))
+        with torch.no_grad():
+            real = eye(batch["truth"][:, :, top:, left:])
+        return real, eye(fake[:, :, top:, left:]), batch["hole"][:, :, top:, left:]
+
+    def _judged(self, truth: Tensor, fake: Tensor) -> tuple[Judged, Judged]:
+        """What the discriminator, which does not learn now, makes of the real and of the filled pictures."""
+        judge = self.discriminator
+        assert judge is not None
+        judge.eval().requires_grad_(False)
+        with torch.no_grad():
+            real = judge(truth)
+        judged = real, judge(fake)
+        judge.train().requires_grad_(True)
+        return judged
+
+    def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Only places with a hole in them count: all others are real in both pictures."""
+        judge = self.discriminator
+        assert judge is not None
+        truth = batch["truth"].detach().requires_grad_(self.r1 > 0)
+        logits, _ = judge(torch.cat([truth, fake]))  # one pass, so that the spectral norms move on once
+        real, false = logits.chunk(2)
+        inside = _inside(batch["hole"], real)
+        terms = {"discriminator": self.game.discriminator(real[inside], false[inside])}
+        total = terms["discriminator"]
+        if self.r1 > 0:
+            terms["r1"] = losses.r1(real, truth)
+            total = total + self.r1 * terms["r1"]
+        with torch.no_grad():
+            terms |= {"real": real[inside].mean(), "fake": false[inside].mean()}
+        return Losses(total, terms)
+
+    def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
+        """Rows of picture with hole (grey), fill and truth: six crops, the same each time."""
+        rng = np.random.default_rng(0)
+        rows = []
+        for _ in range(6):
+            truth, hole = self._pair(rng, self.sides[-1])
+            given = np.where(hole[..., None] > 0, np.uint8(128), truth)
+            rows.append(np.hstack([given, evaluate.run_inpainting(generator, given, hole), truth]))
+        return np.vstack(rows)
+
+    def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
+        if folder is None:
+            images = self.photos.images[:HELD_BACK]
+        else:
+            images = [read_image(path) for path in image_files(folder)]
+        if folder not in self._peers:
+            self._peers[folder] = evaluate.inpainting_peers(images)
+        return evaluate.inpainting(
+            lambda image, hole: evaluate.run_inpainting(generator, image, hole), images, self._peers[folder]
+        )
+
+
+def _inside(hole: Tensor, logits: Tensor) -> Tensor:
+    """Which places of a judge's grid have some of the hole in them."""
+    return F.adaptive_max_pool2d(hole, logits.shape[2:]).to(logits.device) > 0
+
+
+def build(recipe: Recipe, data: Path, device: torch.device) -> InpaintingTask:
+    return InpaintingTask(recipe, data, device)
