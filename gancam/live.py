@@ -30,14 +30,24 @@ from gancam.sources import Source, TestPattern, VideoFile
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
 
 SIZE = (640, 360)  # what a camera is asked for, and the test pattern's size, unless told otherwise
-PATIENCE = 1.0  # seconds without a picture before the placeholder
+PATIENCE = 0.8  # seconds without a picture before the placeholder
+_MOST_PATIENCE = 3.0  # the same, for a source that takes nearly as long between any two
 _REPEAT = 0.2  # seconds between placeholders, so that windows stay alive
 _FIRST_WAIT = 15.0  # seconds for a source's first picture
-_PAUSES = 0.25, 1.5  # seconds between attempts to reconnect: the first, doubled each time up to the second
+_PAUSES = (
+    0.25,
+    1.5,
+)  # seconds between attempts to reconnect: a twentieth of the outage so far, from the first to the second
 _GIVE_UP_ON_CLOSE = 0.5  # seconds that close() waits for a reader that hangs
 _BAD_IN_A_ROW = 60  # broken pictures before a connection counts as lost
-# What FFmpeg is told for a stream: keep nothing back, and do not study it for five seconds before the first picture.
-_STREAM_OPTIONS = "rtsp_flags;prefer_tcp|fflags;nobuffer|flags;low_delay|analyzeduration;1000000"
+# What FFmpeg is told for a stream. Nothing is kept back, and no rate is studied before the first picture. (Not fflags
+# nobuffer: it throws away what was looked at first, and with it the key frame, so that nothing is seen until the next.)
+# "analyzeduration" is how long it may look for the picture's size, in microseconds: broadcasts tell it with their key
+# frames only, which FFmpeg itself sends every 10 seconds, while RTMP never says that it has told all.
+_STREAM_OPTIONS = "flags;low_delay|fpsprobesize;0|rtsp_flags;prefer_tcp|allowed_media_types;video|analyzeduration;{}"
+_BROADCASTS = ("udp", "rtp", "srt", "tcp")
+_KEY_FRAME = 12.0  # seconds that a stream may take to its next key frame
+_ANSWER = 5.0  # seconds that a server may take to answer
 _OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _options_lock = threading.Lock()
 
@@ -90,12 +100,13 @@ class Live:
     has the same ones live and offline. ``Frame.captured`` is the ``time.monotonic()`` of the capture. Indices count the
     frames that are given; ``dropped`` counts those that nobody came for in time.
 
-    Without a picture for `patience` seconds a placeholder is given, of the same size and with a text that says so, and
-    again every 0.2 s; its ``captured`` is None. Meanwhile the reader reconnects, pausing a little longer each time
-    (0.25 to 1.5 s), for ever or until `reconnect` attempts in a row have failed: then iterating raises ``SourceError``.
+    Without a picture for `patience` seconds (twice the time between the last two, up to 3 s, where that is longer) a
+    placeholder is given, of the same size and with a text that says so, and again every 0.2 s; ``captured`` is None.
+    Meanwhile the reader reconnects, with pauses of a twentieth of the outage so far (0.25 to 1.5 s), for ever or until
+    `reconnect` attempts in a row have failed: then iterating raises ``SourceError``.
 
     All frames have the first one's size: where the source changes it in mid-play, pictures are scaled, and ``notes``
-    says so.
+    says so (not for streams, which OpenCV itself scales without a word).
 
     ``close`` returns within half a second even where OpenCV's read hangs: the reader thread, a daemon, releases the
     capture and ends as soon as that read returns.
@@ -185,7 +196,7 @@ class Live:
         return told
 
     def __iter__(self) -> Iterator[Frame]:
-        wait = self._patience
+        wait, before = self._patience, math.inf
         while True:
             with self._change:
                 self._change.wait_for(lambda: self._newest is not None or self._over, wait)
@@ -195,7 +206,8 @@ class Live:
                         raise self._error
                     return
             if newest is not None:
-                wait = self._patience
+                wait = max(self._patience, min(2 * (newest.captured - before), _MOST_PATIENCE))
+                before = newest.captured
                 self._own_clock = newest.time is not None
                 moment = newest.captured - self._arrivals[0] if newest.time is None else newest.time
                 yield self._frame(newest.image, moment, newest.captured)
@@ -254,7 +266,6 @@ class Live:
 
     def _keep_connected(self) -> SourceError | None:
         """Connect and read until closed, ended, or given up; why it was given up."""
-        pause = _PAUSES[0]
         while not self._stop.is_set():
             lost = "no picture came" if self._size is None else "the connection was lost"
             error = SourceError(f"{self._feed.name}: {lost}")
@@ -269,14 +280,14 @@ class Live:
                 return error if self._size is None else None
             with self._change:
                 if came or self._lost_at is None:
-                    self._attempts, pause = 0, _PAUSES[0]
+                    self._attempts = 0
                     self._losses += 1
                     self._lost_at = time.monotonic()
+                outage = time.monotonic() - self._lost_at
                 if self._reconnect is not None and self._attempts >= self._reconnect:
                     return error
                 self._attempts += 1
-            self._stop.wait(pause)
-            pause = min(pause * 2, _PAUSES[1])
+            self._stop.wait(min(max(outage / 20, _PAUSES[0]), _PAUSES[1]))
         return None
 
     def _read_connected(self) -> bool:
@@ -332,7 +343,7 @@ class Camera(Live):
         device = device if isinstance(device, int) else os.fspath(device)
         name = f"camera {device}"
 
-        def connect() -> Capture:
+        def connect(longer: int) -> Capture:
             _look_for_camera(device, name)
             system = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW}.get(sys.platform, cv2.CAP_ANY)
             with _Silence():
@@ -353,31 +364,38 @@ class Camera(Live):
 class Stream(Live):
     """Whatever OpenCV's FFmpeg opens by URL: rtsp, rtmp, http, udp and their kin.
 
-    User name, password and query of `url` are never in a message. A read that brings nothing for ``2 * patience``
-    seconds (at least 2) counts as lost. Everything else is as in `Live`.
+    User name, password and query of `url` are never in a message. A server that hangs up counts as lost at once, one
+    that is silent after ``2 * patience`` seconds (at least 2), or, where it never gave a picture, after up to four
+    times that: some wait long for a key frame. Everything else is as in `Live`.
     """
 
     def __init__(self, url: str, *, patience: float = PATIENCE, reconnect: int | None = None) -> None:
         name = without_secrets(url)
-        timeout = max(round(2000 * patience), 2000)
+        scheme = url.partition("://")[0].lower()
+        answer = _KEY_FRAME if scheme in _BROADCASTS else _ANSWER
+        options = _STREAM_OPTIONS.format(500_000 if scheme.startswith("rtmp") else round(answer * 1e6))
 
-        def connect() -> Capture:
-            parameters = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, max(timeout, 5000), cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout]
+        def connect(longer: int) -> Capture:
+            silence = longer * max(2 * patience, 2.0)
+            parameters = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(answer * 1000)]
+            parameters += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(silence * 1000)]
             parameters += [cv2.CAP_PROP_N_THREADS, 1]  # more would hold back one frame each
+            began = time.monotonic()
             with _Silence(), _options_lock:
                 mine = _OPTIONS_VARIABLE not in os.environ
                 if mine:
-                    os.environ[_OPTIONS_VARIABLE] = _STREAM_OPTIONS
+                    os.environ[_OPTIONS_VARIABLE] = options
                 try:
                     capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, parameters)
                 finally:
                     if mine:
                         del os.environ[_OPTIONS_VARIABLE]
             if not capture.isOpened():
-                raise SourceError(f"{name}: {_why_not(url)}")
+                silent = time.monotonic() - began > answer - 0.5
+                raise SourceError(f"{name}: {f'no answer in {answer:g} s' if silent else _why_not(url)}")
             return capture
 
-        super().__init__(_Captured(name, connect), patience=patience, reconnect=reconnect)
+        super().__init__(_Captured(name, connect, longest=4), patience=patience, reconnect=reconnect)
 
 
 class Opened(Live):
@@ -387,7 +405,7 @@ class Opened(Live):
     """
 
     def __init__(self, capture: Capture, *, patience: float = PATIENCE) -> None:
-        def connect() -> Capture:
+        def connect(longer: int) -> Capture:
             if not capture.isOpened():
                 raise SourceError("the given capture is not open")
             return capture
@@ -436,53 +454,69 @@ def open_live(
 
 
 class _Captured:
-    """Pictures of a ``cv2.VideoCapture``, made by `connect`."""
+    """Pictures of a ``cv2.VideoCapture``, made by ``connect(longer)``.
+
+    `longer` is 1; where no picture comes it is doubled, up to `longest`, for one that waits that many times as long.
+    """
 
     def __init__(
         self,
         name: str,
-        connect: Callable[[], Capture],
+        connect: Callable[[int], Capture],
         *,
         finite: bool = False,
         paced: bool = False,
+        longest: int = 1,
         silent: str = "gives no picture",
     ) -> None:
         self.name, self.finite = name, finite
         self.fps: float | None = None
-        self._connect, self._paced, self._silent = connect, paced, silent
+        self._connect, self._paced, self._longest, self._silent = connect, paced, longest, silent
         self._capture: Capture | None = None
         self._came, self._began = 0, 0.0
 
-    def open(self) -> None:
-        self._capture = self._connect()
+    def open(self, longer: int = 1) -> None:
+        self._longer = longer
+        self._capture = self._connect(longer)
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = rate if 1 <= rate <= 240 else None
         self._came = 0
 
     def read(self, stop: threading.Event) -> _Read | None:
+        read = self._next(stop)
+        while read is None and not self._came and not stop.is_set():
+            if self._longer >= self._longest:
+                raise SourceError(f"{self.name}: {self._silent}")
+            self.close()
+            self.open(self._longer * 2)
+            read = self._next(stop)
+        if read is None:
+            return None
+        if self._paced:
+            self._began = self._began or read.captured
+            stop.wait(max(self._began + self._came / (self.fps or 25.0) - time.monotonic(), 0))
+            read = _Read(read.image, time.monotonic())
+        self._came += 1
+        return read
+
+    def _next(self, stop: threading.Event) -> _Read | None:
+        """The next picture that is one; None when none comes, or when stopped."""
         assert self._capture is not None
         for _ in range(_BAD_IN_A_ROW):
             try:
-                if not self._capture.grab():
-                    break
-                moment = time.monotonic()
-                ok, image = self._capture.retrieve()
+                with _Silence():
+                    if not self._capture.grab():
+                        return None
+                    moment = time.monotonic()
+                    ok, image = self._capture.retrieve()
             except cv2.error:
-                break
+                return None
             if stop.is_set():
                 return None
             picture = _as_image(image) if ok else None
-            if picture is None:
-                stop.wait(0.01)
-                continue
-            if self._paced:
-                self._began = self._began or moment
-                stop.wait(max(self._began + self._came / (self.fps or 25.0) - time.monotonic(), 0))
-                moment = time.monotonic()
-            self._came += 1
-            return _Read(picture, moment)
-        if not self._came:
-            raise SourceError(f"{self.name}: {self._silent}")
+            if picture is not None:
+                return _Read(picture, moment)
+            stop.wait(0.01)
         return None
 
     def close(self) -> None:
@@ -522,11 +556,19 @@ class _Played:
 class _Silence:
     """No words of OpenCV's own on stderr meanwhile: what went wrong is said in one line by whoever called."""
 
+    _lock, _depth, _level = threading.Lock(), 0, 0
+
     def __enter__(self) -> None:
-        self._level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        with _Silence._lock:
+            if _Silence._depth == 0:
+                _Silence._level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+            _Silence._depth += 1
 
     def __exit__(self, *_: object) -> None:
-        cv2.utils.logging.setLogLevel(self._level)
+        with _Silence._lock:
+            _Silence._depth -= 1
+            if _Silence._depth == 0:
+                cv2.utils.logging.setLogLevel(_Silence._level)
 
 
 def _as_image(image: Any) -> Image | None:

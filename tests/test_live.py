@@ -21,7 +21,7 @@ import gancam
 from gancam.errors import InputError, NotFound, SinkError, SourceError
 from gancam.footage import without_secrets
 from gancam.frame import Frame, Image
-from gancam.live import Camera, Live, Opened, Paced, Stream, _Read, open_live
+from gancam.live import Camera, Live, Opened, Paced, Stream, _Captured, _Read, open_live
 from gancam.pipeline import Ages, Report, Switch, output_size, run
 from gancam.sinks.mjpeg import MjpegServer
 from gancam.sinks.stats import StatsLog
@@ -141,6 +141,24 @@ def test_stalled_source_gives_placeholders_and_close_returns_while_read_hangs() 
     wire.let_go.set()
     source._thread.join(5)
     assert wire.released == 1
+
+
+def test_a_connection_without_a_picture_is_given_more_time() -> None:
+    asked: list[int] = []
+
+    def connect(longer: int) -> Wire:
+        asked.append(longer)
+        return Wire(0 if longer < 4 else 20)
+
+    with Live(_Captured("the wire", connect, longest=4), reconnect=0) as source:
+        assert shown_at_least(source, 5)
+    with pytest.raises(SourceError, match="gives no picture"):
+        Live(_Captured("the wire", connect, longest=2))
+    assert asked[:5] == [1, 2, 4, 1, 2]
+
+
+def shown_at_least(source: Live, count: int) -> bool:
+    return sum(1 for frame, _ in zip(source, range(count), strict=False) if frame.captured is not None) == count
 
 
 def test_reconnects_when_it_comes_back() -> None:
