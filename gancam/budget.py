@@ -133,10 +133,10 @@ class Budget:
         frames = sum(self._played.values())
         if not frames:
             return []
-        shares = ", ".join(f"{name} {count / frames:.0%}" for name, count in self._played.items())
+        shares = ", ".join(f"{name} ({count / frames:.0%})" for name, count in self._played.items())
         times = "once" if self._changes == 1 else f"{self._changes} times"
         changed = f"; changed {times}, the last: {self._last}" if self._changes else ""
-        return [f"{_ms(self.seconds)} a frame, {shares}{changed}", *([self._short] if self._short else [])]
+        return [f"{_ms(self.seconds)} a frame: {shares}{changed}", *([self._short] if self._short else [])]
 
     def prepare(self, size: tuple[int, int]) -> None:
         """Measure all that could be played on pictures of `size` (width, height), and choose. Takes about a second.
@@ -232,8 +232,8 @@ class Budget:
         if self._rung == len(self._rungs) - 1:
             if not self._short:
                 rest = f", {_ms(elsewhere)} of it beside the effects" if elsewhere > 0.1 * self._took else ""
-                best = "even the cheapest, " if len(self._rungs) > 1 else ""
-                self._short = f"{best}{self.playing}, takes {took} a frame{rest}"
+                what = f"even the cheapest, {self.playing}," if len(self._rungs) > 1 else self.playing
+                self._short = f"{what} takes {took} a frame{rest}"
                 self._told(self._short)
             return
         pause = self._pauses[self._rung][1] * (2 if now - self._since < PROVED else 0.5)

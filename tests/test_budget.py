@@ -176,7 +176,7 @@ def test_goes_down_when_the_machine_slows_and_up_when_it_is_free_again() -> None
         "25 ms instead of 15 ms: it should take 25 ms of 33.3 ms",
     ]
     (note,) = budget.notes
-    assert note.startswith("33.3 ms a frame, 25 ms ")
+    assert note.startswith("33.3 ms a frame: 25 ms (")
     assert "changed 2 times, the last: 25 ms instead of 15 ms" in note
     assert str(budget) == "25 ms: 25 of 33.3 ms"
     assert budget.figures() == {"playing": "25 ms", "took_ms": 25.0}
@@ -229,7 +229,7 @@ def test_says_where_the_time_goes_when_it_does_not_go_into_effects() -> None:
     play(budget, machine, 10, outputs=0.03)
     assert said == [
         "20 ms a frame: 10 ms (10 ms), there is no other way",
-        "10 ms, takes 40 ms of 20 ms a frame, 30 ms of it beside the effects",
+        "10 ms takes 40 ms of 20 ms a frame, 30 ms of it beside the effects",
     ]
 
 
@@ -410,7 +410,7 @@ def test_the_loop_tells_the_time_and_reports() -> None:
 
     report = run(TestPattern((5, 3), frames=60), [budget], [Slow()])
     assert budget.figures()["took_ms"] > 29
-    assert report.notes == ["5e+03 ms a frame, 10 ms 100%"]
+    assert report.notes == ["5e+03 ms a frame: 10 ms (100%)"]
     assert set(report.waits) == {"source", "Work", "Slow", "close"}
 
 
