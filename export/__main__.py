@@ -45,7 +45,12 @@ def export(
     state = checkpoint.load(run)
     recipe = recipes.parse(state["recipe"], name=state["name"])
     network = networks.build(**recipe.network)
-    network.load_state_dict(state["ema"])
+    try:
+        network.load_state_dict(state["ema"])
+    except RuntimeError as error:
+        raise ValueError(
+            f"{run}: its weights are not those of recipe {recipe.name!r} as it is now ({error})"
+        ) from error
     network.eval()
     made = plan(network, recipe, images, judge)
     if unknown := set(precisions) - set(made.precisions):
@@ -124,7 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
             data=options.trained_on, summary=options.summary, overwrite=options.overwrite,
         )  # fmt: skip
     except (OSError, ValueError, GancamError) as error:
-        print(f"export: {error}", file=sys.stderr)
+        print(f"export: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return 0 if all(written.values()) else 1
 

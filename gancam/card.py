@@ -1,6 +1,7 @@
 """What a model file says of itself. The card travels inside the .onnx as `metadata_props` under `gancam.*`."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin
@@ -10,7 +11,7 @@ from gancam.errors import ModelError
 PREFIX = "gancam."
 VERSION = 1  # of the contract below; a reader refuses newer ones
 
-Layout = Literal["image", "blocks"]
+Layout = Literal["image", "blocks", "latent"]
 Precision = Literal["fp32", "fp16", "int8"]
 
 
@@ -18,13 +19,16 @@ Precision = Literal["fp32", "fp16", "int8"]
 class ModelCard:
     """The contract of one model file.
 
-    ``layout`` says what the graph takes and gives, always uint8 and channels last:
+    ``layout`` says what the graph takes and gives; images are uint8 and channels last:
 
     - ``image``: ``(n, h, w, 3)`` BGR in, ``(n, h * scale, w * scale, 3)`` BGR out.
     - ``blocks``: ``(n, h, w, 4)`` BGR and an ignored byte in, ``(n, h, w, scale * scale * c)`` out: the sub-pixels of
       each input pixel, row by row, each of c = 3 (BGR) or 4 (BGR and an unused byte) bytes. It spares a CPU the
       shuffle inside the graph and lets every convolution meet the widths that the int8 kernels like; `Model` does the
       rest, so nobody else sees it.
+    - ``latent``: a generator, in two halves: ``z (n, latent)`` in, ``w (n, latent)`` out; ``ws (m, layers, latent)``
+      in, ``image (m, resolution, resolution, 3)`` BGR out; and ``centre (1, latent)``, the mean w. All but the image
+      are float32. The input of the half that is not wanted is empty (n or m = 0).
     """
 
     name: str
@@ -35,6 +39,9 @@ class ModelCard:
     receptive_field: int = 0  # how far, in input pixels, an output pixel looks to each side; 0: everywhere
     minimum: int = 1  # smallest height and width taken
     multiple: int = 1  # height and width must be multiples of this
+    latent: int = 0  # numbers in a z and in a w, for layout latent
+    layers: int = 0  # how many w make a picture
+    resolution: int = 0  # pixels along each side of a picture
     parameters: int = 0  # weights of the network, after re-parameterisation
     licence: str = "unknown"  # of the weights, as the data they were trained on allows
     data: str = ""  # what it was trained on
@@ -43,6 +50,11 @@ class ModelCard:
     summary: str = ""  # one line for the menu
     quality: Mapping[str, float] = field(default_factory=dict)  # measured figures by name, this precision
     parity: Mapping[str, float] = field(default_factory=dict)  # this file against the network in PyTorch
+
+    @property
+    def restricted(self) -> bool:
+        """Whether its licence allows no commercial use: it says NC, non-commercial or research."""
+        return re.search(r"\bNC\b|non-?commercial|research", self.licence, re.IGNORECASE) is not None
 
     def to_metadata(self) -> dict[str, str]:
         """Key and text pairs for ``metadata_props``; texts of other types are JSON."""
@@ -69,7 +81,10 @@ class ModelCard:
         values = {entry.name: _parse(entry.type, entries[entry.name], f"{where}: its card's {entry.name}")
                   for entry in fields(cls) if entry.name in entries}  # fmt: skip
         card = cls(**values)
-        for name, low in (("scale", 1), ("receptive_field", 0), ("minimum", 1), ("multiple", 1)):
+        least = {"scale": 1, "receptive_field": 0, "minimum": 1, "multiple": 1}
+        if card.layout == "latent":
+            least |= {"latent": 1, "layers": 1, "resolution": 1}
+        for name, low in least.items():
             if getattr(card, name) < low:
                 raise ModelError(f"{where}: its card's {name} is {getattr(card, name)}, which is under {low}")
         if not card.effect.isidentifier():

@@ -2,6 +2,8 @@
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from gancam import devices
 from gancam.card import ModelCard, Precision
-from gancam.errors import DeviceError, GancamError, ImageError, ModelError, NotFound, ParameterError, near
+from gancam.errors import DeviceError, GancamError, ImageError, InputError, ModelError, NotFound, ParameterError, near
 
 Device = Literal["auto", "cpu", "cuda"]
 log = logging.getLogger(__name__)
@@ -48,7 +50,8 @@ class Model:
     exactly: int8 on a CPU with 8-bit dot products, fp16 on CUDA, else fp32. `threads` are those of one call on the CPU
     (default: all that this process may use); they sleep between calls instead of spinning.
 
-    Calls are safe from several threads; they queue.
+    Calls are safe from several threads; they queue. A generator (layout ``latent``) also has its two halves,
+    ``mapping`` and ``synthesis``, and its ``centre``, as the network in PyTorch has them.
 
     Raises ``NotFound`` for a missing file, ``ModelError`` for a damaged one, one without a card, or one that does not
     do what its card says, ``DeviceError`` when a device asked for by name cannot run it, ``ParameterError`` for an
@@ -101,7 +104,10 @@ class Model:
         self.card = ModelCard.from_metadata(self._session.get_modelmeta().custom_metadata_map, str(self.path))
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
-        self._check()
+        if self.card.layout == "latent":
+            self._check_halves()
+        else:
+            self._check()
 
     def _check(self) -> None:
         """Refuse a card that lies about its graph; the small run also warms the session up."""
@@ -117,27 +123,104 @@ class Model:
         height, width = side, side + self.card.multiple
         self(np.zeros((1, height, width, 3), np.uint8))
 
-    def __call__(self, *arrays: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
-        """BGR images ``(n, h, w, 3)`` uint8 -> one array ``(n, h * scale, w * scale, 3)`` uint8 BGR, newly made.
+    def _check_halves(self) -> None:
+        """The same for a generator."""
+        latent, layers, side = self.card.latent, self.card.layers, self.card.resolution
+        says = {
+            "z": ("tensor(float)", [latent]), "ws": ("tensor(float)", [layers, latent]),
+            "w": ("tensor(float)", [latent]), "centre": ("tensor(float)", [latent]),
+            "image": ("tensor(uint8)", [side, side, 3]),
+        }  # fmt: skip
+        parts = {part.name: part for part in (*self._session.get_inputs(), *self._session.get_outputs())}
+        if {name: (part.type, part.shape[1:]) for name, part in parts.items()} != says:
+            raise ModelError(
+                f"{self.path}: its card says latent {latent}, {layers} layers, resolution {side}, but it has "
+                + ", ".join(f"{name} {part.shape}" for name, part in parts.items())
+            )
+        centre: NDArray[np.float32] = self._run(["centre"], self._no_latents())[0]
+        self._expect(centre, (1, latent), np.float32)
+        self._centre = centre
+        self(np.zeros((1, latent), np.float32))
 
-        Raises ``ImageError`` for a shape or dtype the model does not take, ``ModelError`` when the graph cannot run or
-        its output is not what its card says, ``DeviceError`` when CUDA gives up (its memory is full, say).
+    def __call__(self, *arrays: NDArray[Any]) -> tuple[NDArray[np.uint8], ...]:
+        """BGR images ``(n, h, w, 3)`` uint8 -> one array ``(n, h * scale, w * scale, 3)`` uint8 BGR, newly made. Of a
+        generator: z ``(n, latent)`` float32 -> ``(n, resolution, resolution, 3)`` uint8 BGR.
+
+        Raises ``InputError`` (for images its ``ImageError``) for a shape or dtype the model does not take,
+        ``ModelError`` when the graph cannot run or its output is not what its card says, ``DeviceError`` when CUDA
+        gives up (its memory is full, say).
         """
-        (images,) = arrays
-        self._check_images(images)
-        with self._lock:
-            try:
-                if self.card.layout == "blocks":
-                    return (self._run_blocks(images),)
-                (result,) = self._session.run([self._output], {self._input: images})
-            except (GancamError, MemoryError):
-                raise
-            except Exception as error:
-                if self.device != "cpu":
-                    raise devices.explain(self.device, error) from error
-                raise ModelError(f"{self.path} cannot run: {devices.first_line(error)}") from error
-            self._expect(result, (len(images), *self._scaled(images), 3))
-            return (result,)
+        (given,) = arrays
+        if self.card.layout == "latent":
+            return (self.synthesis(np.repeat(self.mapping(given)[:, None], self.card.layers, axis=1)),)
+        self._check_images(given)
+        if self.card.layout == "blocks":
+            with self._lock, self._failing():
+                return (self._run_blocks(given),)
+        (result,) = self._run([self._output], {self._input: given})
+        self._expect(result, (len(given), *self._scaled(given), 3))
+        return (result,)
+
+    @property
+    def layers(self) -> int:
+        """How many w make a picture of this generator."""
+        return self.card.layers
+
+    @property
+    def centre(self) -> NDArray[np.float32]:
+        """The mean w of this generator, ``(1, latent)``. Raises ``ModelError`` for a model that is none."""
+        self._refuse_unless_generator()
+        return self._centre
+
+    def mapping(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
+        """z ``(n, latent)`` float32 -> w of the same shape. Raises as a call does, ``ModelError`` for no generator."""
+        self._check_latents(z, "z", (self.card.latent,))
+        empty = self._no_latents()
+        w: NDArray[np.float32] = self._run(["w"], {**empty, "z": z})[0]
+        self._expect(w, z.shape, np.float32)
+        return w
+
+    def synthesis(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """A w for each layer, ``(n, layers, latent)`` float32 -> ``(n, resolution, resolution, 3)`` uint8 BGR. Raises
+        as `mapping` does."""
+        self._check_latents(ws, "ws", (self.card.layers, self.card.latent))
+        images: NDArray[np.uint8] = self._run(["image"], {**self._no_latents(), "ws": ws})[0]
+        self._expect(images, (len(ws), self.card.resolution, self.card.resolution, 3))
+        return images
+
+    def _refuse_unless_generator(self) -> None:
+        if self.card.layout != "latent":
+            raise ModelError(f"{self.card.name} is no generator: it is for {self.card.effect}")
+
+    def _check_latents(self, given: Any, what: str, shape: tuple[int, ...]) -> None:
+        self._refuse_unless_generator()
+        if not isinstance(given, np.ndarray) or given.dtype != np.float32 or given.shape[1:] != shape or not given.ndim:
+            got = f"{given.dtype} {given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
+            wanted = ", ".join(map(str, ("n", *shape)))
+            raise InputError(f"{self.card.name} takes {what} as float32 ({wanted}), not {got}")
+        if not np.isfinite(given).all():
+            raise InputError(f"{self.card.name}: {what} has values that are not finite")
+
+    def _no_latents(self) -> dict[str, NDArray[np.float32]]:
+        latent, layers = self.card.latent, self.card.layers
+        return {"z": np.empty((0, latent), np.float32), "ws": np.empty((0, layers, latent), np.float32)}
+
+    def _run(self, wanted: list[str], given: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        with self._lock, self._failing():
+            found: list[NDArray[Any]] = self._session.run(wanted, given)
+            return found
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """What ONNX Runtime raises, in our words."""
+        try:
+            yield
+        except (GancamError, MemoryError):
+            raise
+        except Exception as error:
+            if self.device != "cpu":
+                raise devices.explain(self.device, error) from error
+            raise ModelError(f"{self.path} cannot run: {devices.first_line(error)}") from error
 
     def _check_images(self, images: NDArray[np.uint8]) -> None:
         card = self.card
@@ -151,10 +234,15 @@ class Model:
     def _scaled(self, images: NDArray[np.uint8]) -> tuple[int, int]:
         return images.shape[1] * self.card.scale, images.shape[2] * self.card.scale
 
-    def _expect(self, result: Any, shape: tuple[int, ...]) -> None:
-        if result.shape != shape or result.dtype != np.uint8:
-            says = f"its card says scale {self.card.scale} and {self.card.layout}"
-            raise ModelError(f"{self.path}: {says}, so uint8 {shape}, but it gave {result.dtype} {result.shape}")
+    def _expect(self, result: Any, shape: tuple[int, ...], kind: Any = np.uint8) -> None:
+        if result.shape != shape or result.dtype != kind:
+            card = self.card
+            says = f"latent {card.latent}, {card.layers} layers, resolution {card.resolution}"
+            says = says if card.layout == "latent" else f"scale {card.scale} and {card.layout}"
+            raise ModelError(
+                f"{self.path}: its card says {says}, so {np.dtype(kind)} {shape}, but it gave {result.dtype} "
+                f"{result.shape}"
+            )
 
     def _run_blocks(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         result = np.empty((len(images), *self._scaled(images), 3), np.uint8)

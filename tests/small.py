@@ -8,9 +8,11 @@ import numpy as np
 import onnx
 import torch
 
-from export import super_resolution
+from export import super_resolution, unconditional
 from gancam.card import ModelCard
 from gancam.frame import Image
+from train.networks import stylegan
+from train.networks.latent import LatentGenerator
 from train.networks.sr import SuperResolution
 
 STILLS = Path(__file__).parent.parent / "samples" / "stills"
@@ -50,3 +52,30 @@ def write_models(folder: Path, made: SuperResolution, name: str = "small") -> Pa
     int8 = super_resolution.quantise(made, [still("otters"), still("sign")])
     save(int8, folder / f"{name}.int8.onnx", replace(card, precision="int8", layout="blocks"))
     return folder / f"{name}.onnx"
+
+
+def generator(resolution: int = 16, *, latent: int = 12, seed: int = 0) -> stylegan.StyleGenerator:
+    """Random weights, with noise and biases of some size, and pictures of some contrast."""
+    torch.manual_seed(seed)
+    made = stylegan.build(resolution=resolution, channels=8, most=16, latent=latent, depth=2).eval()
+    with torch.no_grad():
+        for part in made.modules():
+            if isinstance(part, stylegan.StyledLayer):
+                part.strength.fill_(0.2)
+                part.bias.normal_().mul_(0.2)
+        made.centre.normal_().mul_(0.1)
+    return made
+
+
+def write_generator(
+    folder: Path, made: LatentGenerator, name: str = "tiny", *, licence: str = "CC0", half: bool = True
+) -> Path:
+    """fp32 and, unless `half` is False, fp16 of `made` below `folder`; gives the path of the model."""
+    card = ModelCard(
+        name=name, effect="morph", layout="latent", licence=licence, latent=made.latent, layers=made.layers,
+        resolution=made(torch.zeros(1, made.latent)).shape[-1],
+    )  # fmt: skip
+    if half:
+        graph = unconditional.deployed(made, half=True)
+        save(graph, folder / f"{name}.fp16.onnx", replace(card, precision="fp16"))
+    return save(unconditional.deployed(made), folder / f"{name}.onnx", card)

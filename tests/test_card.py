@@ -41,5 +41,24 @@ def test_refuses_nonsense_and_names_it(key: str, value: str) -> None:
         ModelCard.from_metadata({**CARD.to_metadata(), f"gancam.{key}": value}, "a.onnx")
 
 
+def test_a_generators_card_is_whole() -> None:
+    card = ModelCard(name="x", effect="morph", layout="latent", latent=12, layers=5, resolution=16)
+    assert ModelCard.from_metadata(card.to_metadata()) == card
+    for key in ("latent", "layers", "resolution"):
+        with pytest.raises(ModelError, match=key):
+            ModelCard.from_metadata({**card.to_metadata(), f"gancam.{key}": "0"})
+
+
+@pytest.mark.parametrize(
+    ("licence", "restricted"),
+    [
+        ("CC BY-NC-SA 4.0", True), ("research use", True), ("non-commercial", True), ("CC BY-SA 4.0", False),
+        ("CC0", False), ("unknown", False), ("SYNC-1.0", False),
+    ],
+)  # fmt: skip
+def test_licences_that_forbid_commercial_use(licence: str, restricted: bool) -> None:
+    assert ModelCard(name="x", effect="morph", licence=licence).restricted is restricted
+
+
 def test_metadata_is_json_where_it_is_not_text() -> None:
     assert json.loads(CARD.to_metadata()["gancam.quality"]) == {"psnr_y": 30.5}

@@ -1,24 +1,28 @@
 """The runtime's Model on small real files, against PyTorch and against itself."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from export import super_resolution
+from export import super_resolution, unconditional
 from gancam.card import ModelCard
-from gancam.errors import DeviceError, ImageError, ModelError, NotFound, ParameterError
+from gancam.errors import DeviceError, ImageError, InputError, ModelError, NotFound, ParameterError
 from gancam.model import LEAST_PSNR, Model, variants
-from tests.small import network, save, still, write_models
-from train import evaluate
+from tests.small import generator, network, save, still, write_generator, write_models
+from train import evaluate, generation, networks
+from train.networks.latent import LatentGenerator
 
 
 @pytest.fixture(scope="module")
@@ -189,3 +193,126 @@ def test_cuda_by_name_never_falls_back_silently(path: Path) -> None:
         return
     with pytest.raises(DeviceError, match="cuda"):
         Model(path, device="cuda")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_generator(tmp_path_factory.mktemp("generators"), generator())
+
+
+def plain(family: str, **options: Any) -> LatentGenerator:
+    """Random weights, and statistics of batch normalisation that are not those it begins with."""
+    torch.manual_seed(0)
+    made = networks.build(family=family, latent=12, **options)
+    assert isinstance(made, LatentGenerator)
+    z = torch.randn(64, 12)
+    with torch.no_grad():
+        for part in made.modules():
+            if isinstance(part, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+                part.bias.normal_(0.0, 0.3)
+                part.momentum = 1.0
+        made(z * 2)
+        made.eval()
+        weights = [weight for weight in made.parameters() if weight.ndim > 1]
+        while made(z).std(0).mean() < 0.05:
+            weights[-1].mul_(2.0)
+    return made
+
+
+FAMILIES: dict[str, Callable[[], LatentGenerator]] = {
+    "stylegan-8": lambda: generator(8),
+    "stylegan-32": lambda: generator(32),
+    "dcgan-64": lambda: plain("dcgan", resolution=64, channels=4, size=4),
+    "dcgan-28": lambda: plain("dcgan", resolution=28, channels=8, colours=1, size=5),
+    "mlp-28": lambda: plain("mlp"),
+}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_generator_is_the_network(tmp_path: Path, family: str, precision: str) -> None:
+    made = FAMILIES[family]()
+    model = Model(write_generator(tmp_path, made), device="cpu", precision=precision)
+    z = generation.latents(made, 64, seed=3)
+    (images,) = model(z.numpy())
+    side = int(family.partition("-")[2])
+    assert images.shape == (64, side, side, 3)
+    true = generation.sample(made, z)
+    assert true.std(0).mean() > 10
+    assert cv2.PSNR(images[..., ::-1].copy(), np.broadcast_to(true, images.shape).copy()) >= 50.0
+    with torch.no_grad():
+        assert np.abs(model.mapping(z.numpy()) - made.mapping(z).numpy()).max() < 5e-3
+    assert np.allclose(model.centre, made.centre.numpy())
+
+
+def test_a_generator_takes_a_w_for_each_layer(tiny: Path) -> None:
+    made, model = generator(), _model(tiny, "fp32")
+    ws = torch.randn(5, made.layers, 12)
+    with torch.no_grad():
+        true = made.synthesis(ws).clamp(0, 1).mul(255).round().permute(0, 2, 3, 1).numpy()
+    images = model.synthesis(ws.numpy())
+    assert np.abs(images[..., ::-1] - true).max() <= 2
+    assert np.array_equal(np.concatenate([model.synthesis(ws.numpy()[[i]]) for i in range(5)]), images)
+    assert model.layers == made.layers == 5
+
+
+@settings(max_examples=40, deadline=None)
+@given(z=arrays.arrays(np.float32, st.tuples(st.integers(0, 3), st.just(12)), elements=st.floats(-50, 50, width=32)))
+def test_any_latents(tiny: Path, z: np.ndarray) -> None:
+    model = _model(tiny, "fp32")
+    images = model(z)[0]
+    assert images.shape == (len(z), 16, 16, 3)
+    assert images.dtype == np.uint8
+    assert np.array_equal(images, model(z.copy())[0])
+
+
+def test_each_half_of_a_generator_runs_alone(tiny: Path) -> None:
+    """As the contract has it, on ONNX Runtime itself: what is not wanted may be empty, and then no work is done."""
+    session = onnxruntime.InferenceSession(tiny, providers=["CPUExecutionProvider"])
+    z, ws = np.ones((2, 12), np.float32), np.ones((3, 5, 12), np.float32)
+    w, centre, image = session.run(None, {"z": z, "ws": ws})
+    assert np.array_equal(session.run(["w"], {"z": z, "ws": ws[:0]})[0], w)
+    assert np.array_equal(session.run(["image"], {"z": z[:0], "ws": ws})[0], image)
+    alone = session.run(None, {"z": z[:0], "ws": ws[:0]})
+    assert [part.shape for part in alone] == [(0, 12), (1, 12), (0, 16, 16, 3)]
+    assert np.array_equal(alone[1], centre)
+
+
+@pytest.mark.parametrize("z", [
+    np.zeros((1, 11), np.float32), np.zeros((1, 13), np.float32), np.zeros(12, np.float32), np.zeros((1, 12)),
+    np.zeros((1, 1, 12), np.float32), np.full((1, 12), np.nan, np.float32), np.float32(1), [[0.0] * 12], None,
+])  # fmt: skip
+def test_latents_of_a_wrong_size(tiny: Path, z: Any) -> None:
+    model = _model(tiny, "fp32")
+    for call in (model, model.mapping, model.synthesis):
+        with pytest.raises(InputError, match="tiny"):
+            call(z)
+
+
+def test_what_is_no_generator_says_so(path: Path) -> None:
+    model = _model(path, "fp32")
+    for call in (model.mapping, model.synthesis):
+        with pytest.raises(ModelError, match="small is no generator"):
+            call(np.zeros((1, 12), np.float32))
+    with pytest.raises(ModelError, match="no generator"):
+        _ = model.centre
+
+
+@pytest.mark.parametrize("lie", [{"latent": 13}, {"layers": 4}, {"resolution": 32}, {"layout": "image"}])
+def test_a_generators_card_that_lies_is_caught_at_once(tmp_path: Path, lie: dict[str, object]) -> None:
+    card = ModelCard(name="x", effect="morph", layout="latent", latent=12, layers=5, resolution=16)
+    path = save(unconditional.style_graph(generator()), tmp_path / "x.onnx", replace(card, **lie))  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match=r"x\.onnx"):
+        Model(path)
+
+
+def test_a_generators_file_is_small_and_folds_its_constants(tiny: Path, tmp_path: Path) -> None:
+    weights = sum(parameter.numel() for parameter in generator().parameters())
+    assert tiny.stat().st_size < 2.5 * weights + 40_000
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    options.log_severity_level = 4
+    onnxruntime.InferenceSession(tiny, options, providers=["CPUExecutionProvider"])
+    operators = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
+    assert "ReduceSumSquare" not in operators
+    assert operators.count("Cast") == 1

@@ -220,6 +220,25 @@ def digit_modes(images: NDArray[np.uint8], device: torch.device) -> dict[str, fl
     return {"modes": float((shares >= 0.001).sum()), "kl": kl}
 
 
+def judge_by(made: recipe.Recipe, generator: LatentGenerator, data: Path, *, samples: int = 5000) -> Scores:
+    """All that is measured of a generator of recipe `made`, against the pictures in `data` as the recipe takes them.
+
+    Raises ``FileNotFoundError`` and ``ValueError`` for `data`, ``ImportError`` without the network to look with.
+    """
+    device = next(generator.parameters()).device
+    shape = {"resolution": int(made.data.get("resolution", 64)), "channels": int(made.data.get("channels", 3))}
+    reals = Pictures(data, **shape).images
+    seen = digit_eye(device) if shape == {"resolution": 28, "channels": 1} else eye(device)
+    scores = judge(generator, reals, seen, samples=samples)
+    if seen.name.startswith("digit"):
+        fakes = sample(generator, latents(generator, samples, seed=1))
+        scores.figures.update(digit_modes(fakes, device))
+        halves = seen.features(reals[::2]), seen.features(reals[1::2])
+        scores.figures["frechet_of_halves"] = frechet_distance(*halves)
+    scores.figures["path_length"] = path_length(generator, seen)
+    return scores
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m train.generation", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or checkpoint files")
@@ -242,17 +261,7 @@ def main(arguments: list[str] | None = None) -> int:
             if not isinstance(generator, LatentGenerator):
                 raise ValueError(f"{run} is a run of {made.name!r}, whose network is no unconditional generator")
             generator.load_state_dict(state["ema"])
-            shape = {"resolution": int(made.data.get("resolution", 64)), "channels": int(made.data.get("channels", 3))}
-            reals = Pictures(options.data, **shape).images
-            seen = digit_eye(device) if shape == {"resolution": 28, "channels": 1} else eye(device)
-            scores = judge(generator, reals, seen, samples=options.samples)
-            if seen.name.startswith("digit"):
-                fakes = sample(generator, latents(generator, options.samples, seed=1))
-                scores.figures.update(digit_modes(fakes, device))
-                halves = seen.features(reals[::2]), seen.features(reals[1::2])
-                scores.figures["frechet_of_halves"] = frechet_distance(*halves)
-            scores.figures["path_length"] = path_length(generator, seen)
-            found[str(run)] = scores
+            found[str(run)] = judge_by(made, generator, options.data, samples=options.samples)
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         sys.stderr.write(f"train.generation: {error}\n")
         return 2

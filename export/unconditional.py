@@ -1,0 +1,275 @@
+"""The deployed graph of an unconditional generator: one file with two halves, which share nothing.
+
+``z (n, latent)`` -> ``w (n, latent)``, the mapping; ``ws (m, layers, latent)`` -> ``image (m, r, r, 3)`` uint8 BGR, the
+synthesis, with the noise that the network has in eval mode. ``centre (1, latent)`` is there for the asking. A half
+whose input is empty (n or m = 0) costs next to nothing: that is how each runs alone. (ONNX Runtime's option
+`only_execute_path_to_fetches` does not skip the other half in its released builds, tried with 1.31.)
+
+Weights are stored in 16 bits, also for fp32, where they are widened when the file is loaded: half the size at 64 dB
+against the network. There is no int8 variant: with 8-bit activations, even with the best scale for each picture, an
+early style-based generator was at 45 dB, under what a picture without any grain of its own can hide.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from export.graph import Graph
+from export.plan import Plan
+from gancam.model import Model
+from train import generation
+from train.data import Pixels
+from train.networks.dcgan import DcganGenerator
+from train.networks.latent import LatentGenerator
+from train.networks.mlp import DenseGenerator
+from train.networks.stylegan import EqualisedLinear, ModulatedConv, StyledLayer, StyleGenerator
+from train.recipe import Recipe
+
+COMPARED = 64  # latents on which every variant is compared
+
+
+class _Writer:
+    """The operators of generators. Activations are in `kind`; what must be exact is in float32."""
+
+    def __init__(self, kind: type[np.floating]) -> None:
+        self.graph, self.kind = Graph(), np.dtype(kind)
+
+    def weight(self, value: NDArray[np.float64], kind: type[np.floating] = np.float32) -> str:
+        """A constant, stored in 16 bits. What is made of constants alone is made once, when the file is loaded."""
+        stored = self.graph.constant(value, np.float16)
+        return stored if kind == np.float16 else self.cast(stored, kind)
+
+    def cast(self, x: str, kind: type[np.floating] | type[np.uint8] | np.dtype[np.floating]) -> str:
+        return self.graph.add("Cast", x, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
+
+    def number(self, value: float) -> str:
+        return self.graph.constant(value, np.float32)
+
+    def affine(self, x: str, linear: EqualisedLinear) -> str:
+        """float32 ``(n, cin)`` -> ``(n, cout)``."""
+        weight = self.weight((_array(linear.weight) * linear.scale).T)
+        return self.graph.add("Gemm", x, weight, self.graph.constant(_array(linear.bias) * linear.slow, np.float32))
+
+    def map(self, x: str) -> str:
+        """``(n, c)`` float32 -> ``(n, c, 1, 1)`` in the kind of activations."""
+        return self.graph.add("Unsqueeze", self.active(x), self.graph.constant([2, 3], np.int64))
+
+    def active(self, x: str) -> str:
+        return x if self.kind == np.float32 else self.cast(x, self.kind)
+
+    def double(self, x: str) -> str:
+        """Twice as high and wide, as ``interpolate`` does it bilinearly with ``align_corners=False``."""
+        scales = self.graph.constant([1, 1, 2, 2], np.float32)
+        return self.graph.add("Resize", x, "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
+
+    def pixels(self, x: str, order: Sequence[int]) -> None:
+        """The output: channels ``(m, c, r, r)`` float32 in grey levels, taken in this `order` -> ``image``."""
+        x = self.graph.add("Round", self.graph.add("Clip", x, self.number(0), self.number(255)))
+        x = self.graph.add("Gather", self.cast(x, np.uint8), self.graph.constant(order, np.int64), axis=1)
+        self.graph.add("Transpose", x, perm=[0, 2, 3, 1], name="image")
+
+
+def style_graph(network: StyleGenerator, *, half: bool = False) -> onnx.ModelProto:
+    """The graph of a style-based generator in fp32, or fp16 with `half`; demodulation and RGB sums are always fp32."""
+    writer = _Writer(np.float16 if half else np.float32)
+    graph = writer.graph
+    _mapping(writer, network)
+    w = [graph.add("Gather", "ws", graph.constant(layer, np.int64), axis=1) for layer in range(network.layers)]
+    x = writer.weight(_array(network.constant), writer.kind.type)
+    x = _styled(writer, x, network.first, w[0])
+    image, side = "", 4
+    for index, (lower, upper, rgb) in enumerate(zip(network.lower, network.upper, network.rgb, strict=True)):
+        assert isinstance(lower, StyledLayer)
+        assert isinstance(upper, StyledLayer)
+        assert isinstance(rgb, ModulatedConv)
+        side *= 2
+        x = _styled(writer, x, lower, w[1 + 2 * index])
+        x = _styled(writer, x, upper, w[2 + 2 * index])
+        colours = _colours(writer, x, rgb, w[2 + 2 * index], side)
+        image = graph.add("Add", writer.double(image), colours) if image else colours
+    level = (_array(network.rgb_bias) * 0.5 + 0.5) * 255.0
+    writer.pixels(graph.add("Add", image, graph.constant(level, np.float32)), (2, 1, 0))
+    return _model(writer, network, side)
+
+
+def plain_graph(network: LatentGenerator, *, half: bool = False) -> onnx.ModelProto:
+    """The same for generators without styles, whose w is z: dense and transposed convolutional ones, with batch
+    normalisation merged into the layers beside it. Raises ``ValueError`` for another network."""
+    if isinstance(network, DcganGenerator):
+        layers = [network.dense, nn.Unflatten(1, (network.wide, network.side, network.side)), *network.layers_up]
+    elif isinstance(network, DenseGenerator):
+        layers = [*network.dense, nn.Unflatten(1, (1, network.resolution, network.resolution))]
+    else:
+        raise ValueError(f"no exporter for {type(network).__name__}")
+    writer = _Writer(np.float16 if half else np.float32)
+    graph = writer.graph
+    graph.add("Identity", "z", name="w")
+    x = writer.active(graph.add("Gather", "ws", graph.constant(0, np.int64), axis=1))
+    for step in _merged(layers):
+        x = _plain(writer, x, step)
+    x = x if writer.kind == np.float32 else writer.cast(x, np.float32)
+    x = graph.add("Mul", graph.add("Tanh", x), writer.number(127.5))
+    colours, side = network(torch.zeros(1, network.latent)).shape[1:3]
+    writer.pixels(graph.add("Add", x, writer.number(127.5)), (0, 0, 0) if colours == 1 else (2, 1, 0))
+    return _model(writer, network, side)
+
+
+@dataclass
+class _Step:
+    """A layer whose weights are at hand."""
+
+    layer: nn.Module
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+
+def _merged(layers: Sequence[nn.Module]) -> list[_Step | nn.Module]:
+    """`layers` without batch normalisation: ``a * x + b`` goes into the linear layer before it, or else after it."""
+    steps: list[_Step | nn.Module] = []
+    waiting: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+    for layer in layers:
+        if isinstance(layer, nn.Linear | nn.ConvTranspose2d):
+            weight = _array(layer.weight)
+            count = weight.shape[1 if isinstance(layer, nn.ConvTranspose2d) else 0]
+            bias = _array(layer.bias) if layer.bias is not None else np.zeros(count)
+            if waiting is not None:
+                if not isinstance(layer, nn.Linear):
+                    raise ValueError("no exporter for batch normalisation just before a transposed convolution")
+                weight, bias = weight * waiting[0], bias + weight @ waiting[1]
+                waiting = None
+            steps.append(_Step(layer, weight, bias))
+        elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            assert layer.running_mean is not None
+            assert layer.running_var is not None
+            scale = _array(layer.weight) / np.sqrt(_array(layer.running_var) + layer.eps)
+            shift = _array(layer.bias) - _array(layer.running_mean) * scale
+            before = steps[-2] if steps and isinstance(steps[-1], nn.Unflatten) else steps[-1] if steps else None
+            if isinstance(before, _Step):
+                spread = len(before.bias) // len(scale)  # pixels that share a channel
+                scale, shift = np.repeat(scale, spread), np.repeat(shift, spread)
+                upward = isinstance(before.layer, nn.ConvTranspose2d)
+                before.weight = before.weight * scale.reshape((1, -1, 1, 1) if upward else (-1, 1))
+                before.bias = before.bias * scale + shift
+            else:
+                waiting = scale, shift
+        else:
+            steps.append(layer)
+    return steps
+
+
+def _plain(writer: _Writer, x: str, step: _Step | nn.Module) -> str:
+    graph = writer.graph
+    if isinstance(step, _Step):
+        weight = writer.weight(step.weight, writer.kind.type)
+        bias = graph.constant(step.bias, writer.kind)
+        if isinstance(step.layer, nn.Linear):
+            return graph.add("Gemm", x, weight, bias, transB=1)
+        layer = step.layer
+        assert isinstance(layer, nn.ConvTranspose2d)
+        pad, more = (list(map(int, sizes)) for sizes in (layer.padding, layer.output_padding))
+        return graph.add(
+            "ConvTranspose", x, weight, bias, kernel_shape=list(layer.kernel_size), strides=list(layer.stride),
+            pads=pad + pad, output_padding=more,
+        )  # fmt: skip
+    if isinstance(step, nn.Unflatten):
+        return graph.add("Reshape", x, graph.constant([0, *step.unflattened_size], np.int64))
+    if isinstance(step, nn.ReLU):
+        return graph.add("Relu", x)
+    if isinstance(step, nn.LeakyReLU):
+        return graph.add("LeakyRelu", x, alpha=step.negative_slope)
+    raise ValueError(f"no exporter for a layer {type(step).__name__}")
+
+
+def _mapping(writer: _Writer, network: StyleGenerator) -> None:
+    graph = writer.graph
+    power = graph.add("ReduceMean", graph.add("Mul", "z", "z"), graph.constant([1], np.int64), keepdims=1)
+    x = graph.add("Div", "z", graph.add("Sqrt", graph.add("Add", power, writer.number(1e-8))))
+    for layer in network.style.layers:
+        assert isinstance(layer, EqualisedLinear)
+        x = graph.add("LeakyRelu", writer.affine(x, layer), alpha=0.2)
+    graph.add("Identity", x, name="w")
+
+
+def _styled(writer: _Writer, x: str, layer: StyledLayer, w: str) -> str:
+    """Modulate, convolve, demodulate, double, add noise and bias, leaky ReLU."""
+    graph, conv = writer.graph, layer.conv
+    style = writer.affine(w, conv.style)
+    values = _array(conv.weight) * conv.scale
+    kernel = writer.weight(values, writer.kind.type)
+    wide = kernel if writer.kind == np.float32 else writer.cast(kernel, np.float32)
+    squares = graph.add("ReduceSumSquare", wide, graph.constant([2, 3], np.int64), keepdims=0)  # [OI]
+    power = graph.add("Gemm", graph.add("Mul", style, style), squares, alpha=0.5, transB=1)  # over GAIN squared
+    norm = graph.add("Sqrt", graph.add("Add", power, writer.number(0.5e-8)))
+    norm = graph.add("Reciprocal", norm)
+    x = graph.add("Mul", x, writer.map(style))
+    x = graph.add("Conv", x, kernel, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    x = graph.add("Mul", x, writer.map(norm))
+    if layer.up:
+        x = writer.double(x)
+    noise = writer.weight(_array(layer.noise) * _array(layer.strength), writer.kind.type)
+    bias = graph.constant(_array(layer.bias).reshape(1, -1, 1, 1), writer.kind)
+    return graph.add("LeakyRelu", graph.add("Add", x, graph.add("Add", noise, bias)), alpha=0.2)
+
+
+def _colours(writer: _Writer, x: str, rgb: ModulatedConv, w: str, side: int) -> str:
+    """The 1x1 convolution to RGB in grey levels, float32, as a product of matrices: so the style scales its few weights
+    instead of all activations."""
+    graph = writer.graph
+    kernel = _array(rgb.weight)[:, :, 0, 0] * rgb.scale * 127.5
+    style = graph.add("Unsqueeze", writer.affine(w, rgb.style), graph.constant([1], np.int64))
+    scaled = writer.active(graph.add("Mul", style, graph.constant(kernel, np.float32)))  # [N3C]
+    flat = graph.add("Reshape", x, graph.constant([0, kernel.shape[1], side * side], np.int64))
+    found = graph.add("MatMul", scaled, flat)
+    found = found if writer.kind == np.float32 else writer.cast(found, np.float32)
+    return graph.add("Reshape", found, graph.constant([0, 3, side, side], np.int64))
+
+
+def _model(writer: _Writer, network: LatentGenerator, side: int) -> onnx.ModelProto:
+    writer.graph.add("Identity", writer.graph.constant(_array(network.centre), np.float32), name="centre")
+    latent, layers = network.latent, network.layers
+    return writer.graph.model(
+        {"z": (np.float32, ["n", latent]), "ws": (np.float32, ["m", layers, latent])},
+        {"w": (np.float32, ["n", latent]), "centre": (np.float32, [1, latent]),
+         "image": (np.uint8, ["m", side, side, 3])},
+    )  # fmt: skip
+
+
+def _array(tensor: Tensor) -> NDArray[np.float64]:
+    return np.asarray(tensor.detach().double().cpu().numpy(), np.float64)
+
+
+def deployed(network: LatentGenerator, *, half: bool = False) -> onnx.ModelProto:
+    """The graph of any generator. Raises ``ValueError`` for a family that has no exporter."""
+    return style_graph(network, half=half) if isinstance(network, StyleGenerator) else plain_graph(network, half=half)
+
+
+def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Path], *, samples: int = 5000) -> Plan:
+    """fp32 and fp16, both compared on 64 fixed latents. The network in PyTorch is judged on the pictures that
+    `judge` names, once: no such figure tells apart what differs by less than a grey level."""
+    if not isinstance(network, LatentGenerator):
+        raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
+    z = generation.latents(network, COMPARED, seed=0)
+    true = generation.sample(network, z)
+
+    def graph(precision: str) -> tuple[onnx.ModelProto, str]:
+        return deployed(network, half=precision == "fp16"), "latent"
+
+    def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
+        yield model(z.numpy())[0][..., ::-1], np.broadcast_to(true, (*true.shape[:3], 3))
+
+    card = {
+        "effect": "morph", "latent": network.latent, "layers": network.layers, "resolution": true.shape[1],
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+    }  # fmt: skip
+    figures: dict[str, float] = {}
+    for data in judge:
+        scores = generation.judge_by(recipe, network, data, samples=samples)
+        seen = f"{scores.eye}, {scores.samples} samples"
+        figures |= {f"{name}_{seen}": float(f"{figure:.4g}") for name, figure in scores.figures.items()}
+    return Plan(("fp32", "fp16"), card, graph, pairs, lambda model: figures)
