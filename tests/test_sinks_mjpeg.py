@@ -1,9 +1,14 @@
 """Motion-JPEG over HTTP: what clients get, and that none of them slows the loop."""
 
+import json
+import shutil
 import socket
+import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,6 +16,7 @@ import pytest
 
 from gancam.errors import InputError, SinkError
 from gancam.frame import Frame
+from gancam.live import Paced, Stream
 from gancam.pipeline import run
 from gancam.sinks import open_sink
 from gancam.sinks.mjpeg import MjpegServer
@@ -45,6 +51,75 @@ def test_page_picture_and_what_is_not_there() -> None:
         server.close()
     with pytest.raises(SinkError, match="closed"):
         server.write(Frame(TestPattern((8, 8)).image(0), 1, 1.0))
+
+
+class Playing:
+    """A server that plays the test pattern at 30 fps for as long as a ``with`` statement."""
+
+    def __init__(self, size: tuple[int, int] = (320, 192)) -> None:
+        self.server = MjpegServer(0)
+        self._source = Paced(TestPattern(size, frames=None))
+        self._thread = threading.Thread(target=run, args=(self._source, [], [self.server]))
+
+    def __enter__(self) -> MjpegServer:
+        self._thread.start()
+        return self.server
+
+    def __exit__(self, *_: object) -> None:
+        self._source.close()
+        self._thread.join()
+
+
+def test_viewers_each_get_the_newest_whenever_they_come_and_go() -> None:
+    def watch(url: str, enough: int) -> None:
+        with Stream(url) as source:
+            indices = [TestPattern.index_in(frame.image) for frame, _ in zip(source, range(enough), strict=False)]
+        seen.append(indices)
+
+    seen: list[list[int]] = []
+    with Playing() as server:
+        viewers = [
+            threading.Thread(target=watch, args=(f"{server.url}stream.mjpg", enough)) for enough in (5, 10, 20, 40)
+        ]
+        for viewer in viewers:
+            viewer.start()
+        for viewer in viewers:
+            viewer.join()
+        now = json.loads(fetch(f"{server.url}now.json")[1])
+    assert sorted(map(len, seen)) == [5, 10, 20, 40]
+    for indices in seen:
+        assert indices == sorted(set(indices))
+    assert (now["width"], now["height"]) == (320, 192)
+    assert now["fps"] > 1
+    assert now["age_ms"] >= 0
+
+
+def test_before_the_first_picture() -> None:
+    server = MjpegServer(0)
+    try:
+        now = json.loads(fetch(f"{server.url}now.json")[1])
+        assert now == {"width": 0, "height": 0, "fps": 0, "age_ms": None}
+    finally:
+        server.close()
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+@pytest.mark.parametrize("size", [(800, 500), (400, 700)])
+def test_the_page_in_a_browser(tmp_path: Path, size: tuple[int, int]) -> None:
+    """The picture fills the window's width, or its height above the line of figures, in its own proportions."""
+    shot = tmp_path / "shot.png"
+    command = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--timeout=3000"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={size[0]},{size[1]}", f"--screenshot={shot}"]
+    with Playing((640, 360)) as server:
+        subprocess.run([*command, server.url], capture_output=True, timeout=90, check=True)
+    page = cv2.imread(str(shot))
+    assert page is not None
+    bright = cv2.threshold(cv2.cvtColor(page, cv2.COLOR_BGR2HSV)[:, :, 1], 200, 1, cv2.THRESH_BINARY)[1]
+    left, _, width, _ = cv2.boundingRect(bright)  # the coloured bars: 1/8 to 7/8 of the width
+    picture = width * 8 / 6
+    assert picture <= size[0] + 4
+    assert picture == pytest.approx(min(size[0], (size[1] - 32) * 16 / 9), abs=8)
+    assert left + width / 2 == pytest.approx(size[0] / 2, abs=4)
 
 
 def test_a_client_that_does_not_read_slows_nobody_and_close_returns() -> None:

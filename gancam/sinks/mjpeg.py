@@ -1,9 +1,11 @@
 """Motion-JPEG over HTTP: a browser, OBS or ``cv2.VideoCapture`` opens it."""
 
+import json
 import os
 import socket
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -16,14 +18,49 @@ from gancam.frame import Frame, check_image
 
 _BOUNDARY = "gancam-picture"
 _PATIENCE = 10.0  # seconds that one picture may take to a client before it counts as gone
-_PAGE = b"""<!doctype html><meta charset="utf-8"><title>gancam</title>
-<style>html,body{margin:0;height:100%;background:#111}img{width:100%;height:100%;object-fit:contain}</style>
-<img src="/stream.mjpg" alt="gancam: live picture">
+_PAGE = b"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>gancam</title>
+<style>
+html, body { margin: 0; height: 100%; background: #111; color: #ccc; font: 14px/1 system-ui, sans-serif }
+body { display: flex; flex-direction: column }
+main { flex: 1; min-height: 0; position: relative }
+img { width: 100%; height: 100%; object-fit: contain; display: block; cursor: zoom-in }
+p { position: absolute; inset: 0; margin: auto; height: 1em; text-align: center; font-size: 20px }
+footer { display: flex; gap: 2em; justify-content: center; padding: 9px; white-space: nowrap; overflow: hidden }
+b { color: #fff } span { min-width: 5em }
+</style>
+<main><p></p><img src="/stream.mjpg" alt="live picture" title="full screen"></main>
+<footer><b>gancam</b><span id="size"></span><span id="fps"></span><span id="age"></span></footer>
+<script>
+const picture = document.querySelector("img"), word = document.querySelector("p"), text = {}
+for (const name of ["size", "fps", "age"]) text[name] = document.getElementById(name)
+let playing = true
+picture.onclick = () => document.fullscreenElement ? document.exitFullscreen() : picture.requestFullscreen()
+async function look() {
+  let now = null
+  try { now = await (await fetch("/now.json", { signal: AbortSignal.timeout(3000) })).json() } catch {}
+  if (now && !playing) picture.src = "/stream.mjpg?" + Date.now()
+  playing = now !== null
+  picture.style.visibility = playing ? "visible" : "hidden"
+  word.textContent = playing ? (now.width ? "" : "waiting for the first picture") : "not playing"
+  text.size.textContent = now && now.width ? now.width + " x " + now.height : ""
+  text.fps.textContent = now && now.width ? now.fps.toFixed(1) + " fps" : ""
+  text.age.textContent = now && now.age_ms !== null ? "age " + now.age_ms + " ms" : ""
+  setTimeout(look, 1000)
+}
+look()
+</script>
 """
 
 
 class MjpegServer:
-    """Serves what it is given at ``http://HOST:PORT/``: a page, ``/stream.mjpg`` (the stream), ``/frame.jpg`` (one).
+    """Serves what it is given at ``http://HOST:PORT/``.
+
+    /             a page for people
+    /stream.mjpg  the stream
+    /frame.jpg    the newest picture
+    /now.json     its ``width`` and ``height``, 0 before the first; ``fps``; ``age_ms`` from its capture until it came
+                  here, null for one that was not captured
 
     port     0 takes a free one; ``port`` and ``url`` tell which.
     host     who may connect: "127.0.0.1" this machine only, "0.0.0.0" everybody who can reach it. While it is this
@@ -46,6 +83,8 @@ class MjpegServer:
         self._change = threading.Condition()
         self._frame: Frame | None = None
         self._jpeg: tuple[int, bytes] | None = None  # (number, data)
+        self._came: deque[float] = deque(maxlen=30)  # when the last ones came
+        self._now: dict[str, float | None] = {"width": 0, "height": 0, "age_ms": None}
         self._clients: set[socket.socket] = set()
         self._watching = 0
         self._closed = False
@@ -78,9 +117,13 @@ class MjpegServer:
     def write(self, frame: Frame) -> None:
         if self._closed:
             raise SinkError("mjpeg: already closed")
-        check_image(frame.image)
+        height, width = check_image(frame.image).shape[:2]
+        moment = time.monotonic()
+        age = None if frame.captured is None else round(1000 * (moment - frame.captured))
         with self._change:
             self._frame = frame
+            self._came.append(moment)
+            self._now = {"width": width, "height": height, "age_ms": age}
             self._change.notify_all()
 
     def close(self, *, interrupted: bool = False) -> None:
@@ -95,6 +138,14 @@ class MjpegServer:
         for thread in self._threads:
             thread.join()
         self._server.server_close()  # joins the clients' threads
+
+    def now(self) -> dict[str, float | None]:
+        """What ``/now.json`` says."""
+        with self._change:
+            came, now = list(self._came), self._now
+        recent = [moment for moment in came if moment > time.monotonic() - 3]
+        fps = (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
+        return {**now, "fps": round(fps, 1)}
 
     def newest(self, after: int | None) -> tuple[int, bytes] | None:
         """Wait for a JPEG newer than number `after` (None: than now): (number, data); None when the server closes."""
@@ -180,10 +231,12 @@ class _Client(BaseHTTPRequestHandler):
             picture = owner.newest(None)
             if picture is not None:
                 self._answer(200, "image/jpeg", picture[1])
+        elif path == "/now.json":
+            self._answer(200, "application/json", json.dumps(owner.now()).encode())
         elif path == "/stream.mjpg":
             self._stream(owner)
         else:
-            self._answer(404, "text/plain", b"there are /, /stream.mjpg and /frame.jpg\n")
+            self._answer(404, "text/plain", b"there are /, /stream.mjpg, /frame.jpg and /now.json\n")
 
     def _answer(self, status: int, kind: str, body: bytes) -> None:
         self.send_response(status)
