@@ -4,6 +4,7 @@ On several processes: torchrun --standalone --nproc-per-node N -m -- train RECIP
 takes --run for an option of its own)."""
 
 import argparse
+import dataclasses
 import logging
 import os
 import sys
@@ -18,7 +19,10 @@ from train import loop, recipe
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
     parser.add_argument("recipe", help="a name from train/recipes/, or the path of a .toml file")
-    parser.add_argument("--data", type=Path, required=True, help="folder of photos")
+    parser.add_argument("--data", "--a", type=Path, required=True, help="pictures: a folder, or as the recipe has it")
+    parser.add_argument("--b", type=Path, help="the second pile of pictures (cyclegan)")
+    parser.add_argument("--style", type=Path, help="the image, or folder of images, whose style is learnt (style)")
+    parser.add_argument("--pairs", help="how pairs are made: self, degraded or folders (pix2pix recipes)")
     parser.add_argument("--run", type=Path, help="folder of the run (default: runs/RECIPE)")
     parser.add_argument("--judge", type=Path, help="folder of images to evaluate on (default: some of the data)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -32,6 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
         distributed.init_process_group("nccl" if options.device.startswith("cuda") else "gloo")
     try:
         chosen = recipe.load(options.recipe)
+        given = {name: str(value) for name in ("b", "style", "pairs") if (value := getattr(options, name)) is not None}
+        chosen = dataclasses.replace(chosen, data={**chosen.data, **given})
         run = options.run or Path("runs") / chosen.name
         loop.train(
             chosen, options.data, run, device=torch.device(options.device),

@@ -66,6 +66,17 @@ def downscale(image: Pixels, scale: int) -> Pixels:
     return resize(image, (image.shape[0] // scale, image.shape[1] // scale))
 
 
+Reader = tuple[str, Callable[[], Pixels]]  # a name within the source, and what gives the picture
+
+
+def _readers(source: Path) -> list[Reader]:
+    """Every picture of a folder, a .zip, or a folder within a .zip (``fruits.zip/Apple``)."""
+    for path in (source, *source.parents):
+        if path.suffix == ".zip" and (path.is_file() or path == source):
+            return _from_zip(path, source.relative_to(path).as_posix())
+    return [(path.relative_to(source).as_posix(), partial(read_image, path)) for path in image_files(source)]
+
+
 class Photos:
     """Photos held in memory, each also at smaller sizes (which are cleaner and show more per patch).
 
@@ -76,7 +87,7 @@ class Photos:
         self.skipped = 0
         self.images: list[Pixels] = []
         with ThreadPoolExecutor() as pool:
-            for found in pool.map(lambda path: self._read(path, smallest, sizes), image_files(folder)):
+            for found in pool.map(lambda reader: self._read(reader, smallest, sizes), _readers(folder)):
                 self.images += found
                 self.skipped += not found
         if not self.images:
@@ -87,11 +98,9 @@ class Photos:
         self._shares = np.cumsum(areas / areas.sum())
 
     @staticmethod
-    def _read(path: Path, smallest: int, sizes: Sequence[float]) -> list[Pixels]:
-        try:
-            image = read_image(path)
-        except ValueError as error:
-            log.warning("%s", error)
+    def _read(reader: Reader, smallest: int, sizes: Sequence[float]) -> list[Pixels]:
+        image = _try(reader)
+        if image is None:
             return []
         shapes = [(round(image.shape[0] * size), round(image.shape[1] * size)) for size in sizes]
         shapes = [shape for shape in shapes if min(shape) >= smallest]
@@ -111,7 +120,8 @@ class Photos:
 class Pictures:
     """Pictures of one size, held in memory: what unconditional generators learn from.
 
-    `source` is an .npz (its `x_train`, ``(n, h, w)`` or ``(n, h, w, 3)`` uint8), a .zip of images or a folder of them.
+    `source` is an .npz (its `x_train`, ``(n, h, w)`` or ``(n, h, w, 3)`` uint8), a .zip of images, a folder within one
+    (``fruits.zip/Apple``), or a folder.
     The middle square of each is scaled to `resolution` (antialiased). ``images``: ``(n, resolution, resolution, c)``
     uint8, c = 1 or 3 as asked for; ``labels``: class of each, from `y_train` or the top folder's place in the alphabet.
 
@@ -125,12 +135,7 @@ class Pictures:
         if source.suffix == ".npz":
             found = _from_arrays(source)
         else:
-            readers: list[tuple[str, Callable[[], Pixels]]]
-            if source.suffix == ".zip":
-                readers = _from_zip(source)
-            else:
-                files = image_files(source)
-                readers = [(str(path.relative_to(source)), partial(read_image, path)) for path in files]
+            readers = _readers(source)
             with ThreadPoolExecutor() as pool:
                 for name, image in zip([name for name, _ in readers], pool.map(_try, readers), strict=True):
                     if image is not None:
@@ -174,21 +179,23 @@ def _from_arrays(path: Path) -> list[tuple[str, Pixels]]:
     return [(str(label), image) for label, image in zip(labels, images, strict=True)]
 
 
-def _from_zip(path: Path) -> list[tuple[str, Callable[[], Pixels]]]:
+def _from_zip(path: Path, below: str = ".") -> list[Reader]:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = sorted(name for name in archive.namelist() if Path(name).suffix.lower() in SUFFIXES)
+            prefix = "" if below == "." else f"{below}/"
+            names = sorted(archive.namelist())
+            names = [name for name in names if name.startswith(prefix) and Path(name).suffix.lower() in SUFFIXES]
             held = {name: archive.read(name) for name in names}
     except FileNotFoundError:
         raise FileNotFoundError(f"no file {path}") from None
     except (zipfile.BadZipFile, OSError) as error:
         raise ValueError(f"{path} is no whole zip: {error}") from error
     if not held:
-        raise FileNotFoundError(f"no image in {path}: looked for {', '.join(sorted(SUFFIXES))}")
+        raise FileNotFoundError(f"no image in {path / below}: looked for {', '.join(sorted(SUFFIXES))}")
     return [(name, partial(read_image, io.BytesIO(data), name=f"{path}:{name}")) for name, data in held.items()]
 
 
-def _try(reader: tuple[str, Callable[[], Pixels]]) -> Pixels | None:
+def _try(reader: Reader) -> Pixels | None:
     try:
         return reader[1]()
     except ValueError as error:

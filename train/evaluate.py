@@ -86,6 +86,22 @@ def distance(image: Pixels, truth: Pixels, device: torch.device | None = None) -
     return float(losses.perceptual_distance(*seen))
 
 
+def colourfulness(image: Pixels) -> float:
+    """How colourful people find a picture: ``sqrt(var rg + var yb) + 0.3 sqrt(mean rg^2 + mean yb^2)`` with
+    ``rg = R - G`` and ``yb = (R + G) / 2 - B``, 0..255 (Hasler and Suesstrunk, https://doi.org/10.1117/12.477378)."""
+    r, g, b = np.moveaxis(image.astype(np.float64), 2, 0)
+    rg, yb = r - g, 0.5 * (r + g) - b
+    return float(math.hypot(rg.std(), yb.std()) + 0.3 * math.hypot(rg.mean(), yb.mean()))
+
+
+def chroma_gain(image: Pixels, truth: Pixels) -> float:
+    """How much nearer the colours of `image` are to those of `truth` than grey is, in dB of the PSNR of the a and b
+    channels of CIELAB; both RGB uint8 of one size. 0 for a grey picture."""
+    a, b = (cv2.cvtColor(x.astype(np.float32) / 255.0, cv2.COLOR_RGB2Lab)[..., 1:] for x in (image, truth))
+    error, grey = float(np.mean((a - b) ** 2)), float(np.mean(b**2))
+    return 10.0 * math.log10(max(grey, 1e-6) / max(error, 1e-6))
+
+
 def degraded(image: Pixels, scale: int, degradation: str, seed: int) -> Pixels:
     """The network's input for `image`: ``bicubic``, or ``webcam`` with the draw that `seed` numbers."""
     if degradation == "webcam":

@@ -240,12 +240,9 @@ def train(
             phase = recipe.phase(game.iteration)[0]
             try:
                 terms, lr = game.step(rank)
-                done = game.iteration
-                if time.monotonic() - saved > every.checkpoint_seconds or received or done == end:
-                    state = game.state()
-                    if rank == 0:
-                        checkpoint.save(run, state)
-                    saved = time.monotonic()
+                done, stop = game.iteration, bool(received)
+                keep = time.monotonic() - saved > every.checkpoint_seconds or stop or done == end
+                state = game.state() if keep else None
             except Diverged as error:
                 _roll_back(game, run, error)
                 passed.clear()
@@ -270,7 +267,11 @@ def train(
                 _append(run, {"iteration": done, "evaluate": figures})
                 log.info("%6d %s", done, "  ".join(f"{k} {v:.4f}" for k, v in figures.items()))
                 said |= _alarm(task, figures, said, done)
-            if received:
+            if state is not None:
+                if rank == 0:
+                    checkpoint.save(run, state)
+                saved = time.monotonic()
+            if stop:
                 raise Interrupted(received[0])
     if writer is not None:
         writer.close()

@@ -165,6 +165,24 @@ def perceptual_distance(real: Sequence[Tensor], fake: Sequence[Tensor], *, where
     return torch.stack([_turned(a, b, where) for a, b in zip(real, fake, strict=True)]).mean(0)
 
 
+def gram(features: Tensor) -> Tensor:
+    """``(n, c, h, w)`` -> ``(n, c, c)``: which features come together, wherever that is: ``F F^T / (c h w)`` (Gatys et
+    al., https://arxiv.org/abs/1508.06576)."""
+    flat = features.float().flatten(2)
+    return flat @ flat.transpose(1, 2) / (flat.shape[1] * flat.shape[2])
+
+
+def relative_square(x: Tensor, truth: Tensor) -> Tensor:
+    """``mean (x - t)^2 / mean t^2``: 1 where x is nothing at all, whatever the layer's size."""
+    x, truth = x.float(), truth.float()
+    return (x - truth).square().mean() / (truth.square().mean() + 1e-12)
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """``mean |x_i+1 - x_i|`` down and to the right (Rudin et al. 1992, anisotropic)."""
+    return (image[:, :, 1:] - image[:, :, :-1]).abs().mean() + (image[:, :, :, 1:] - image[:, :, :, :-1]).abs().mean()
+
+
 def _relative(truth: Tensor, other: Tensor, where: Tensor | None) -> Tensor:
     truth, other = truth.float(), other.float()
     if where is None:

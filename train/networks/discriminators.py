@@ -5,8 +5,9 @@ finest pattern is still there, for a quarter of the cost. Every convolution is s
 https://arxiv.org/abs/1802.05957). Its power iteration runs in ``train()`` mode and rests in ``eval()``; the vectors it
 keeps are buffers, so they travel in the ``state_dict``.
 
-``forward``: RGB ``(n, 3, h, w)`` float 0..1, sides multiples of ``multiple`` -> logits ``(n, 1, rows, columns)``
-float32 and the activations on the way there, first to last. Raises ``ValueError`` for other sides.
+``forward``: ``(n, colours, h, w)`` float 0..1 (RGB, or a pair of pictures), sides multiples of ``multiple`` -> logits
+``(n, 1, rows, columns)`` float32 and the activations on the way there, first to last. Raises ``ValueError`` for other
+sides.
 """
 
 from itertools import pairwise
@@ -34,10 +35,10 @@ class UNetDiscriminator(nn.Module):
     pixel pattern and its surroundings (U-Net GAN, https://arxiv.org/abs/2002.12655; as Real-ESRGAN has it,
     https://arxiv.org/abs/2107.10833)."""
 
-    def __init__(self, *, channels: int = 32, unshuffle: int = 2) -> None:
+    def __init__(self, *, channels: int = 32, unshuffle: int = 2, colours: int = 3) -> None:
         super().__init__()
         self.unshuffle, self.multiple = unshuffle, unshuffle * 4
-        self.head = _conv(3 * unshuffle**2, channels, 3)
+        self.head = _conv(colours * unshuffle**2, channels, 3)
         self.down = nn.ModuleList([_conv(channels, 2 * channels, 4, 2), _conv(2 * channels, 3 * channels, 4, 2)])
         self.up = nn.ModuleList([_conv(3 * channels, 2 * channels, 3), _conv(2 * channels, channels, 3)])
         self.last = _conv(channels, channels, 3)
@@ -59,11 +60,11 @@ class UNetDiscriminator(nn.Module):
 class PatchDiscriminator(nn.Module):
     """A short stack that judges overlapping patches, each by itself (pix2pix, https://arxiv.org/abs/1611.07004)."""
 
-    def __init__(self, *, channels: int = 32, unshuffle: int = 2, depth: int = 2) -> None:
+    def __init__(self, *, channels: int = 32, unshuffle: int = 2, depth: int = 2, colours: int = 3) -> None:
         super().__init__()
         self.unshuffle, self.multiple = unshuffle, unshuffle * 2**depth
         widths = [channels * min(2**level, 4) for level in range(depth + 1)]
-        self.head = _conv(3 * unshuffle**2, widths[0], 3)
+        self.head = _conv(colours * unshuffle**2, widths[0], 3)
         self.down = nn.ModuleList(_conv(a, b, 4, 2) for a, b in pairwise(widths))
         self.tail = _conv(widths[-1], 1, 3)
 
@@ -76,10 +77,10 @@ class PatchDiscriminator(nn.Module):
         return self.tail(x).float(), activations
 
 
-def build(*, kind: str = "unet", channels: int = 32, unshuffle: int = 2) -> nn.Module:
+def build(*, kind: str = "unet", channels: int = 32, unshuffle: int = 2, colours: int = 3) -> nn.Module:
     """The discriminator of `kind`, ``unet`` or ``patch``. Raises ``ValueError`` for another."""
     if kind == "unet":
-        return UNetDiscriminator(channels=channels, unshuffle=unshuffle)
+        return UNetDiscriminator(channels=channels, unshuffle=unshuffle, colours=colours)
     if kind == "patch":
-        return PatchDiscriminator(channels=channels, unshuffle=unshuffle)
+        return PatchDiscriminator(channels=channels, unshuffle=unshuffle, colours=colours)
     raise ValueError(f"discriminator kind {kind!r} must be unet or patch")

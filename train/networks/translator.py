@@ -1,0 +1,128 @@
+"""Image to image, in real time: a U-shaped network of plain 3x3 convolutions on a pixel-unshuffled grid.
+
+Full resolution is only ever touched by the shuffle, most of the work is done at an eighth of it. Batch normalisation
+trains it and is folded into the convolutions afterwards: nothing of the deployed network depends on what else is in the
+frame, so nothing flickers when something enters it (which instance normalisation does).
+
+What the network looks at can be made from the picture first (`front`), and what it may not change is put back at the
+end (`keep`); both are part of the network, so a model takes a plain picture and gives the finished one.
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+FRONTS = ("image", "grey", "edges")
+KEEPS = ("nothing", "luma")
+FINE, COARSE = 0.9, 1.5  # deviations of the Gaussians that edges are found with, in pixels
+EDGE, STEEP = 0.012, 90.0  # how dark a line must be against its surroundings, and how soon it is black
+
+
+def luma(x: Tensor) -> Tensor:
+    """BT.601 luma ``(n, 1, h, w)`` of RGB."""
+    return (x * x.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+
+
+def blur(x: Tensor, deviation: float) -> Tensor:
+    """Gaussian of one channel, reflected at the border where it is wide enough, repeated where it is not."""
+    reach = round(3 * deviation)
+    place = torch.arange(-reach, reach + 1, device=x.device, dtype=x.dtype)
+    kernel = torch.exp(-0.5 * (place / deviation) ** 2)
+    kernel = kernel / kernel.sum()
+    x = F.pad(x, (reach, reach, reach, reach), mode="replicate")
+    return F.conv2d(F.conv2d(x, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))
+
+
+def edges(x: Tensor) -> Tensor:
+    """A line drawing ``(n, 1, h, w)``, black on white, of RGB: where a fine blur is darker than a coarse one (XDoG,
+    Winnemoeller et al., https://doi.org/10.1016/j.cag.2012.03.004), ``1 + tanh(steep * min(d + edge, 0))``."""
+    grey = luma(x)
+    difference = blur(grey, FINE) - blur(grey, COARSE)
+    return 1.0 + torch.tanh(STEEP * (difference + EDGE).clamp(max=0.0))
+
+
+class Normed(nn.Sequential):
+    """3x3 convolution, batch normalisation, ReLU: one convolution and a ReLU when deployed."""
+
+    def __init__(self, cin: int, cout: int, *, stride: int = 1, relu: bool = True) -> None:
+        layers: list[nn.Module] = [
+            nn.Conv2d(cin, cout, 3, stride, 1, padding_mode="replicate", bias=False), nn.BatchNorm2d(cout)
+        ]  # fmt: skip
+        super().__init__(*layers, *([nn.ReLU()] if relu else []))
+
+
+class ResidualBlock(nn.Module):
+    """``relu(x + normed(normed(x)))``."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first, self.second = Normed(channels, channels), Normed(channels, channels, relu=False)
+
+    def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        return F.relu(x + self.second(self.first(x)))
+
+
+class Translator(nn.Module):
+    """`widths` channels at 1/unshuffle, and at half of that each further; `depth` residual blocks at the last.
+
+    ``forward``: RGB ``(n, 3, h, w)`` float 0..1 -> RGB of the same size, about 0..1, not clamped. Sides are multiples
+    of ``multiple``; raises ``ValueError`` for others.
+
+    front   what the network looks at: the image, its grey, or its edges.
+    keep    luma: the output has the brightness of the input, place by place, and only its colours are the network's.
+    skips   whether what each level saw on the way down is added on the way up.
+    """
+
+    def __init__(
+        self, *, widths: tuple[int, ...], depth: int, unshuffle: int, front: str, keep: str, skips: bool
+    ) -> None:
+        super().__init__()
+        if front not in FRONTS or keep not in KEEPS:
+            raise ValueError(f"front {front!r} must be one of {FRONTS}, keep {keep!r} one of {KEEPS}")
+        self.front, self.keep, self.skips, self.unshuffle = front, keep, skips, unshuffle
+        self.multiple = unshuffle << (len(widths) - 1)
+        colours = 3 if front == "image" else 1
+        self.stem = Normed(colours * unshuffle**2, widths[0])
+        self.down = nn.ModuleList(Normed(a, b, stride=2) for a, b in pairwise(widths))
+        self.body = nn.Sequential(*(ResidualBlock(widths[-1]) for _ in range(depth)))
+        self.up = nn.ModuleList(Normed(b, a) for a, b in reversed(list(pairwise(widths))))
+        self.join = nn.ModuleList(Normed(a, a) for a in reversed(widths[:-1]))
+        self.tail = nn.Conv2d(widths[0], 3 * unshuffle**2, 3, padding=1, padding_mode="replicate")
+
+    def look(self, x: Tensor) -> Tensor:
+        """What the network sees of RGB `x`: ``(n, 3 or 1, h, w)``."""
+        if self.front == "grey":
+            return luma(x)
+        return edges(x) if self.front == "edges" else x
+
+    def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        if x.shape[2] % self.multiple or x.shape[3] % self.multiple:
+            raise ValueError(f"the network takes sides that are multiples of {self.multiple}, not {tuple(x.shape[2:])}")
+        with torch.autocast(x.device.type, enabled=False):
+            seen = self.look(x) - 0.5
+        y = F.pixel_unshuffle(seen, self.unshuffle).contiguous(memory_format=torch.channels_last)
+        y = self.stem(y)
+        levels = [y]
+        for layer in self.down:
+            y = layer(y)
+            levels.append(y)
+        y = self.body(y)
+        for up, join, level in zip(self.up, self.join, reversed(levels[:-1]), strict=True):
+            y = F.interpolate(up(y), scale_factor=2, mode="nearest")
+            y = join(y + level if self.skips else y)
+        out = F.pixel_shuffle(self.tail(y).float(), self.unshuffle) + 0.5
+        return out - luma(out) + luma(x) if self.keep == "luma" else out
+
+
+def build(
+    *,
+    widths: tuple[int, ...] = (32, 64, 96),
+    depth: int = 4,
+    unshuffle: int = 2,
+    front: str = "image",
+    keep: str = "nothing",
+    skips: bool = True,
+) -> Translator:
+    return Translator(widths=tuple(widths), depth=depth, unshuffle=unshuffle, front=front, keep=keep, skips=skips)

@@ -1,0 +1,168 @@
+"""Translation between two piles of pictures that show nothing in common (CycleGAN, https://arxiv.org/abs/1703.10593)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from train import augment, generation, losses, networks
+from train.data import Pictures
+from train.recipe import Recipe
+from train.tasks import Batch, Losses
+
+TERMS = {"adversarial", "cycle", "identity"}
+POOL = 50  # generated pictures that are kept to be shown again (the paper, section 4)
+SHEET = 8
+
+
+class Both(nn.Module):
+    """The networks of the two directions, ``ab`` (A to B) and ``ba``. ``forward`` is the first, which is exported."""
+
+    def __init__(self, ab: nn.Module, ba: nn.Module) -> None:
+        super().__init__()
+        self.ab, self.ba = ab, ba
+
+    def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        y: Tensor = self.ab(x)
+        return y
+
+
+class Judges(Both):
+    """A judge of real Bs (``ab``) and one of real As (``ba``), and the pools of what they were shown before."""
+
+    filled: Tensor
+
+    def __init__(self, ab: nn.Module, ba: nn.Module, resolution: int) -> None:
+        super().__init__(ab, ba)
+        for name in ("pool_ab", "pool_ba"):
+            self.register_buffer(name, torch.zeros(POOL, 3, resolution, resolution, dtype=torch.uint8))
+        self.register_buffer("filled", torch.zeros((), dtype=torch.int64))
+
+
+class CycleGanTask:
+    """Batches ``a`` and ``b`` (n, 3, r, r) RGB float 0..1.
+
+    ``[data]``: `resolution`, `mirror`, `b` (the second pile, from the command line; the first is the data).
+    ``[discriminator]``: a network's options, `loss`, `augment` and `likely` as in `train.tasks.unconditional`.
+    Losses: adversarial, cycle (L1 after there and back), identity (L1 of what is there already).
+    """
+
+    def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
+        options, judge = dict(recipe.data), dict(recipe.discriminator)
+        resolution, self.mirror = int(options.pop("resolution", 64)), bool(options.pop("mirror", True))
+        other = options.pop("b", "")
+        if options:
+            raise ValueError(f"recipe {recipe.name!r}: unknown [data] key {', '.join(map(repr, options))}")
+        if not other:
+            raise ValueError(f"recipe {recipe.name!r}: no second pile: give --a DIR and --b DIR")
+        terms = {term for phase in recipe.phases for term in phase.losses}
+        if unknown := terms - TERMS:
+            known = ", ".join(sorted(TERMS))
+            raise ValueError(f"recipe {recipe.name!r}: unknown loss {', '.join(sorted(unknown))}: there are {known}")
+        self.device = device
+        self.game = losses.game(str(judge.pop("loss", "least_squares")), recipe.name)
+        self.operations, self.likely = augment.names(judge.pop("augment", ())), float(judge.pop("likely", 1.0))
+        if not judge:
+            raise ValueError(f"recipe {recipe.name!r} has no [discriminator]")
+        self.generator = Both(networks.build(**recipe.network), networks.build(**recipe.network)).to(device)
+        judges = networks.build(**judge), networks.build(**judge)
+        self.discriminator = Judges(*judges, resolution).to(device)
+        self.a, self.b = (Pictures(path, resolution=resolution) for path in (data, Path(str(other))))
+
+    def _some(self, pictures: Pictures, rng: np.random.Generator, size: int) -> Tensor:
+        chosen = pictures.images[rng.integers(len(pictures.images), size=size)]
+        if self.mirror:
+            flipped = rng.random(size) < 0.5
+            chosen[flipped] = chosen[flipped, :, ::-1]
+        return torch.from_numpy(chosen).to(self.device).permute(0, 3, 1, 2).float() / 255.0
+
+    def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        return {"a": self._some(self.a, rng, size), "b": self._some(self.b, rng, size)}
+
+    def generate(self, batch: Batch) -> Tensor:
+        """Both directions, one after the other in the batch."""
+        return torch.cat([self.generator.ab(batch["a"]), self.generator.ba(batch["b"])])
+
+    def _judge(self, name: str, images: Tensor) -> Tensor:
+        logits: Tensor = getattr(self.discriminator, name)(augment.augment(images, self.operations, self.likely))[0]
+        return logits
+
+    def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        b, a = fake.chunk(2)
+        terms: dict[str, Tensor] = {}
+        for name in weights:
+            match name:
+                case "adversarial":
+                    self.discriminator.requires_grad_(False)
+                    logits = [self._judge(which, images) for which, images in (("ab", b), ("ba", a))]
+                    self.discriminator.requires_grad_(True)
+                    terms[name] = torch.stack([self.game.generator(head, head) for head in logits]).sum()
+                case "cycle":
+                    back = losses.l1(self.generator.ba(b), batch["a"]) + losses.l1(self.generator.ab(a), batch["b"])
+                    terms[name] = back
+                case "identity":
+                    same = losses.l1(self.generator.ab(batch["b"]), batch["b"])
+                    terms[name] = same + losses.l1(self.generator.ba(batch["a"]), batch["a"])
+        total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+        return Losses(total, terms)
+
+    def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        parts = []
+        for name, real, false in zip(("ab", "ba"), (batch["b"], batch["a"]), fake.chunk(2), strict=True):
+            parts.append(self.game.discriminator(self._judge(name, real), self._judge(name, self._pooled(name, false))))
+        with torch.no_grad():
+            self.discriminator.filled.add_(len(batch["a"]))
+        total = torch.stack(parts).sum()
+        return Losses(total, {"discriminator": total})
+
+    def _pooled(self, name: str, fake: Tensor) -> Tensor:
+        """Half of `fake` as it is; for the other half, something from the pool, where it goes instead."""
+        pool = getattr(self.discriminator, f"pool_{name}")
+        filled = int(self.discriminator.filled)
+        shown = []
+        for index, image in enumerate(fake):
+            packed = (image.clamp(0, 1) * 255).round().byte()
+            if filled + index < POOL:
+                pool[filled + index] = packed
+                shown.append(image)
+            elif float(torch.rand(())) < 0.5:
+                place = int(torch.randint(POOL, ()))
+                shown.append(pool[place].float() / 255.0)
+                pool[place] = packed
+            else:
+                shown.append(image)
+        return torch.stack(shown)
+
+    def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
+        """Rows of As, what becomes of them, Bs, what becomes of them."""
+        assert isinstance(generator, Both)
+        rows = []
+        for pictures, network in ((self.a, generator.ab), (self.b, generator.ba)):
+            chosen = pictures.images[np.linspace(0, len(pictures.images) - 1, 2 * SHEET).astype(int)]
+            for part in np.split(chosen, 2):
+                rows += [part, self._run(network, part)]
+        return generation.sheet(np.concatenate(rows), SHEET)
+
+    @torch.no_grad()
+    def _run(self, network: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        x = torch.from_numpy(np.ascontiguousarray(images)).to(self.device).permute(0, 3, 1, 2).float() / 255.0
+        y: NDArray[np.uint8] = (network(x).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        return y
+
+    def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
+        """``variety`` of what becomes of As, against the Bs."""
+        assert isinstance(generator, Both)
+        chosen = self.a.images[np.linspace(0, len(self.a.images) - 1, min(200, len(self.a.images))).astype(int)]
+        return {"variety": generation.variety(self._run(generator.ab, chosen), self.b.images)}
+
+    def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        if figures.get("variety", 1.0) < 0.4:
+            return [f"translations vary {figures['variety']:.2f} times as much as pictures of B: raise cycle, lower lr"]
+        return []
+
+
+def build(recipe: Recipe, data: Path, device: torch.device) -> CycleGanTask:
+    return CycleGanTask(recipe, data, device)

@@ -1,0 +1,152 @@
+"""Style transfer by a feed-forward network (Johnson et al., https://arxiv.org/abs/1603.08155): photos in the manner of
+one picture or a few, with a term that keeps video from boiling."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from train import evaluate, losses, networks
+from train.data import Photos, Pixels, image_files, read_image, resize
+from train.networks import squeezenet
+from train.recipe import Recipe
+from train.tasks import Batch, Losses
+
+TAPS = (0, 4, 7, 10, 12)  # layers of SqueezeNet whose Gram matrices are the style
+CONTENT = 2  # which of them is the content
+SMALLEST_STYLE = 64  # pixels of a style image's shorter side
+TERMS = {"content", "style", "variation", "temporal"}
+MOVE = 8  # pixels that the second look of the temporal loss may be moved by, a multiple of the network's grid or not
+
+
+class StyleTask:
+    """Batches ``image`` (n, 3, p, p) RGB float 0..1, and what the second look is moved by.
+
+    ``[data]``: `patch` (p), `style` (an image or a folder of them; from the command line), `style_side` (pixels that
+    the style images' shorter side is scaled to: the size of the strokes).
+    Losses: content, style, variation, temporal.
+    """
+
+    discriminator = None
+
+    def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
+        options = dict(recipe.data)
+        self.patch, side = int(options.pop("patch", 192)), int(options.pop("style_side", 256))
+        style = options.pop("style", "")
+        if options:
+            raise ValueError(f"recipe {recipe.name!r}: unknown [data] key {', '.join(map(repr, options))}")
+        if not style:
+            raise ValueError(f"recipe {recipe.name!r}: no style: give one with --style IMAGE")
+        terms = {term for phase in recipe.phases for term in phase.losses}
+        if unknown := terms - TERMS:
+            known = ", ".join(sorted(TERMS))
+            raise ValueError(f"recipe {recipe.name!r}: unknown loss {', '.join(sorted(unknown))}: there are {known}")
+        self.device = device
+        self.generator = networks.build(**recipe.network).to(device)
+        self.photos = Photos(data, smallest=self.patch)
+        self.styles = [self._style(path, side) for path in _style_files(Path(str(style)))]
+        eye = squeezenet.shared(str(device), TAPS)
+        with torch.no_grad():
+            seen = [eye(self._tensor(image[None])) for image in self.styles]
+        self.grams = [torch.stack([losses.gram(f[layer])[0] for f in seen]).mean(0) for layer in range(len(TAPS))]
+
+    def _style(self, path: Path, side: int) -> Pixels:
+        image = read_image(path)
+        height, width = image.shape[:2]
+        if min(height, width) < SMALLEST_STYLE:
+            raise ValueError(f"{path}: a style image needs {SMALLEST_STYLE} pixels a side, it has {width}x{height}")
+        scale = side / min(height, width)
+        return resize(image, (round(height * scale), round(width * scale)))
+
+    def _tensor(self, images: NDArray[np.uint8]) -> Tensor:  # [NHWC] -> [NCHW]
+        return torch.from_numpy(np.array(images)).to(self.device).permute(0, 3, 1, 2).float() / 255.0
+
+    def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        patches = []
+        for _ in range(size):
+            image = self.photos.images[self.photos.pick(rng)]
+            top, left = (int(rng.integers(length - self.patch + 1)) for length in image.shape[:2])
+            patch = image[top : top + self.patch, left : left + self.patch]
+            patches.append(patch[:, ::-1] if rng.random() < 0.5 else patch)
+        return {"image": self._tensor(np.stack(patches)), "move": torch.from_numpy(rng.integers(0, MOVE + 1, size=2))}
+
+    def generate(self, batch: Batch) -> Tensor:
+        fake: Tensor = self.generator(batch["image"])
+        return fake
+
+    def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        eye = squeezenet.shared(str(self.device), TAPS)
+        terms: dict[str, Tensor] = {}
+        seen = eye(fake)
+        for name in weights:
+            match name:
+                case "content":
+                    with torch.no_grad():
+                        truth = eye(batch["image"])[CONTENT]
+                    terms[name] = losses.relative_square(seen[CONTENT], truth)
+                case "style":
+                    parts = [losses.relative_square(losses.gram(f), g) for f, g in zip(seen, self.grams, strict=True)]
+                    terms[name] = torch.stack(parts).mean()
+                case "variation":
+                    terms[name] = losses.total_variation(fake)
+                case "temporal":
+                    terms[name] = self._unrest(batch, fake)
+        total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+        return Losses(total, terms)
+
+    def _unrest(self, batch: Batch, fake: Tensor) -> Tensor:
+        """How differently the same place looks a moment later: moved by a few pixels, noisier, a little brighter."""
+        down, right = (int(move) for move in batch["move"])
+        side = self.patch - MOVE
+        side -= side % int(self.generator.multiple)  # type: ignore[arg-type]
+        later = batch["image"][:, :, down : down + side, right : right + side]
+        noise = torch.randn_like(later) * 0.02 + torch.randn(len(later), 1, 1, 1, device=later.device) * 0.01
+        seen = self.generator((later + noise).clamp(0, 1))
+        edge = MOVE  # where the border that is not there for the first look still tells
+        now = fake[:, :, down : down + side, right : right + side]
+        return losses.mse(seen[:, :, edge:-edge, edge:-edge], now[:, :, edge:-edge, edge:-edge])
+
+    def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        raise ValueError("style transfer has no discriminator")
+
+    def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
+        """The style, and four photos before and after."""
+        multiple = int(generator.multiple)  # type: ignore[arg-type]
+        rows = []
+        for index in np.linspace(0, len(self.photos.images) - 1, 4).astype(int):
+            image = self.photos.images[index][:256, :384]
+            image = image[: image.shape[0] // multiple * multiple, : image.shape[1] // multiple * multiple]
+            rows.append(np.hstack([image, evaluate.run(generator, np.ascontiguousarray(image))]))
+        width = max(row.shape[1] for row in [*rows, self.styles[0]])
+        sheets = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in [self.styles[0], *rows]]
+        return np.vstack(sheets)
+
+    @torch.no_grad()
+    def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
+        """Every term on sixteen patches that are the same each time."""
+        batch = self.batch(np.random.default_rng(0), 16)
+        kept, self.generator = self.generator, generator
+        try:
+            torch.manual_seed(0)
+            found = self.generator_losses(batch, self.generate(batch), dict.fromkeys(sorted(TERMS), 1.0)).terms
+        finally:
+            self.generator = kept
+        return {name: float(term) for name, term in found.items()}
+
+    def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        return []
+
+
+def _style_files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return image_files(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no style image {path}")
+    return [path]
+
+
+def build(recipe: Recipe, data: Path, device: torch.device) -> StyleTask:
+    return StyleTask(recipe, data, device)

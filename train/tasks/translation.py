@@ -1,0 +1,200 @@
+"""Image-to-image translation from pairs (pix2pix, https://arxiv.org/abs/1611.07004): L1 and what a discriminator that
+sees both pictures of a pair has to say."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from train import degrade, evaluate, losses, networks
+from train.data import Photos, Pixels, dihedral, image_files, read_image
+from train.networks import squeezenet
+from train.networks.discriminators import Judged
+from train.recipe import Recipe
+from train.tasks import Batch, Losses
+
+TERMS = {"l1", "chroma", "perceptual", "adversarial", "feature_matching"}
+PAIRS = ("self", "degraded", "folders")
+HELD_BACK = 8  # pictures that are judged on where no folder is given for that
+
+
+class TranslationTask:
+    """Batches ``input`` and ``truth`` (n, 3, p, p) RGB float 0..1.
+
+    ``[data]``: `patch` (p), `pairs`: ``self`` (the network's own front makes the input from the truth: its edges, its
+    grey), ``degraded`` (the truth after a webcam and a codec, `train.degrade`), ``folders`` (the data folder has
+    ``input/`` and ``target/`` with files of the same names).
+    ``[discriminator]``: a network's options, `loss` (a game of `losses.ADVERSARIAL`).
+    Losses: l1, chroma (L1 of the colours without their luma), perceptual, adversarial, feature_matching.
+    """
+
+    def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
+        options, judge = dict(recipe.data), dict(recipe.discriminator)
+        self.patch, self.pairs = int(options.pop("patch", 128)), str(options.pop("pairs", "self"))
+        if options:
+            raise ValueError(f"recipe {recipe.name!r}: unknown [data] key {', '.join(map(repr, options))}")
+        if self.pairs not in PAIRS:
+            raise ValueError(f"recipe {recipe.name!r}: pairs {self.pairs!r} must be one of {', '.join(PAIRS)}")
+        terms = {term for phase in recipe.phases for term in phase.losses}
+        if unknown := terms - TERMS:
+            known = ", ".join(sorted(TERMS))
+            raise ValueError(f"recipe {recipe.name!r}: unknown loss {', '.join(sorted(unknown))}: there are {known}")
+        self.device = device
+        self.generator = networks.build(**recipe.network).to(device)
+        self.game = losses.game(str(judge.pop("loss", "hinge")), recipe.name)
+        self.discriminator: nn.Module | None = None
+        if judge:
+            self.discriminator = networks.build(**judge).to(device)
+        elif terms & {"adversarial", "feature_matching"}:
+            raise ValueError(f"recipe {recipe.name!r} has adversarial losses but no [discriminator]")
+        if self.pairs == "folders":
+            self.truths, self.inputs = _paired(data, self.patch)
+        else:
+            self.photos = Photos(data, smallest=self.patch)
+            self.truths = self.photos.images
+
+    def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        pairs = [self._pair(rng) for _ in range(size)]
+        return {
+            name: self._tensor(np.stack([pair[index] for pair in pairs]))
+            for index, name in enumerate(("input", "truth"))
+        }
+
+    def _pair(self, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+        index = int(rng.integers(len(self.truths))) if self.pairs == "folders" else self.photos.pick(rng)
+        truth, flip = self.truths[index], 4 * int(rng.integers(2))
+        top, left = (int(rng.integers(length - self.patch + 1)) for length in truth.shape[:2])
+        place = slice(top, top + self.patch), slice(left, left + self.patch)
+        patch = truth[place]
+        if self.pairs == "folders":
+            seen = self.inputs[index][place]
+        else:
+            seen = degrade.webcam(np.ascontiguousarray(patch), 1, rng) if self.pairs == "degraded" else patch
+        return dihedral(seen, flip), dihedral(patch, flip)
+
+    def _tensor(self, images: NDArray[np.uint8]) -> Tensor:  # [NHWC] -> [NCHW]
+        return torch.from_numpy(np.array(images)).to(self.device).permute(0, 3, 1, 2).float() / 255.0
+
+    def generate(self, batch: Batch) -> Tensor:
+        fake: Tensor = self.generator(batch["input"])
+        return fake
+
+    def _pairs_of(self, batch: Batch, images: Tensor) -> Tensor:
+        """What a discriminator sees: what the network saw, and `images`."""
+        with torch.no_grad():
+            seen = self.generator.look(batch["input"])  # type: ignore[operator]
+        return torch.cat([seen, images], 1)
+
+    def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        truth = batch["truth"]
+        judged = self._judged(batch, fake) if weights.keys() & {"adversarial", "feature_matching"} else None
+        terms: dict[str, Tensor] = {}
+        for name in weights:
+            match name:
+                case "l1":
+                    terms[name] = losses.l1(fake, truth)
+                case "chroma":
+                    terms[name] = losses.l1(fake - losses.luma(fake), truth - losses.luma(truth))
+                case "perceptual":
+                    eye = squeezenet.shared(str(self.device))
+                    with torch.no_grad():
+                        real = eye(truth)
+                    terms[name] = losses.perceptual(real, eye(fake))
+                case "adversarial" if judged is not None:
+                    terms[name] = self.game.generator(judged[0][0], judged[1][0])
+                case "feature_matching" if judged is not None:
+                    terms[name] = losses.feature_matching(judged[0][1], judged[1][1])
+        total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+        return Losses(total, terms)
+
+    def _judged(self, batch: Batch, fake: Tensor) -> tuple[Judged, Judged]:
+        judge = self.discriminator
+        assert judge is not None
+        judge.eval().requires_grad_(False)
+        with torch.no_grad():
+            real = judge(self._pairs_of(batch, batch["truth"]))
+        judged = real, judge(self._pairs_of(batch, fake))
+        judge.train().requires_grad_(True)
+        return judged
+
+    def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        judge = self.discriminator
+        assert judge is not None
+        both = torch.cat([self._pairs_of(batch, batch["truth"]), self._pairs_of(batch, fake)])
+        real, false = judge(both)[0].chunk(2)
+        loss = self.game.discriminator(real, false)
+        with torch.no_grad():
+            return Losses(loss, {"discriminator": loss, "real": real.mean(), "fake": false.mean()})
+
+    def _held_back(self, folder: Path | None) -> list[tuple[Pixels, Pixels]]:
+        """Inputs and truths, whole pictures cut to what the network takes."""
+        multiple = int(self.generator.multiple)  # type: ignore[arg-type]
+        if folder is not None and self.pairs != "folders":
+            truths = [read_image(path) for path in image_files(folder)]
+        else:
+            truths = self.truths[:HELD_BACK]
+        cut = [image[: image.shape[0] // multiple * multiple, : image.shape[1] // multiple * multiple]
+               for image in truths]  # fmt: skip
+        if self.pairs == "folders":
+            return list(zip([self.inputs[i][: t.shape[0], : t.shape[1]] for i, t in enumerate(cut)], cut, strict=True))
+        if self.pairs == "degraded":
+            rng = np.random.default_rng(evaluate.SEED)
+            return [(degrade.webcam(np.ascontiguousarray(image), 1, rng), image) for image in cut]
+        return [(image, image) for image in cut]
+
+    def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
+        """What the network sees, what it makes of it, and the truth."""
+        rows = []
+        for seen, truth in self._held_back(None)[:6]:
+            shape = min(truth.shape[0], 256) // 32 * 32, min(truth.shape[1], 256) // 32 * 32
+            seen, truth = (np.ascontiguousarray(image[: shape[0], : shape[1]]) for image in (seen, truth))
+            looked = self.generator.look(self._tensor(seen[None]))  # type: ignore[operator]
+            shown = (looked.clamp(0, 1) * 255).byte().expand(-1, 3, -1, -1)[0].permute(1, 2, 0).cpu().numpy()
+            rows.append(np.hstack([shown, evaluate.run(generator, seen), truth]))
+        width = max(row.shape[1] for row in rows)
+        return np.vstack([np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows])
+
+    def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
+        """``psnr`` and perceptual ``distance`` to the truth; ``chroma_gain``: dB of the ab channels of CIELAB over
+        those of the grey picture; ``colourfulness``: of the output over the truth's (Hasler and Suesstrunk 2003)."""
+        found: dict[str, list[float]] = {"psnr": [], "distance": [], "chroma_gain": [], "colourfulness": []}
+        for seen, truth in self._held_back(folder):
+            image = evaluate.run(generator, np.ascontiguousarray(seen))
+            found["psnr"].append(evaluate.psnr(image.astype(float), truth.astype(float)))
+            found["distance"].append(evaluate.distance(image, np.ascontiguousarray(truth), self.device))
+            found["chroma_gain"].append(evaluate.chroma_gain(image, truth))
+            found["colourfulness"].append(evaluate.colourfulness(image) / max(evaluate.colourfulness(truth), 1e-6))
+        return {name: float(np.mean(np.minimum(values, 99.0))) for name, values in found.items()}
+
+    def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        return []
+
+
+def _paired(data: Path, patch: int) -> tuple[list[Pixels], list[Pixels]]:
+    """Targets and inputs by name. Raises ``ValueError`` that names what has no partner or another size."""
+    sides = {}
+    for name in ("input", "target"):
+        files = image_files(data / name)
+        sides[name] = {str(path.relative_to(data / name).with_suffix("")): path for path in files}
+    if lonely := sorted(sides["input"].keys() ^ sides["target"].keys()):
+        some = ", ".join(lonely[:5]) + (" ..." if len(lonely) > 5 else "")
+        raise ValueError(f"{data}: {len(lonely)} pictures are in only one of input/ and target/: {some}")
+    truths, inputs = [], []
+    for name in sorted(sides["input"]):
+        seen, truth = read_image(sides["input"][name]), read_image(sides["target"][name])
+        if seen.shape != truth.shape:
+            raise ValueError(f"{data}: {name} is {seen.shape[1]}x{seen.shape[0]} in input/ and "
+                             f"{truth.shape[1]}x{truth.shape[0]} in target/")  # fmt: skip
+        if min(truth.shape[:2]) >= patch:
+            truths.append(truth)
+            inputs.append(seen)
+    if not truths:
+        raise ValueError(f"{data}: no pair has {patch} pixels a side")
+    return truths, inputs
+
+
+def build(recipe: Recipe, data: Path, device: torch.device) -> TranslationTask:
+    return TranslationTask(recipe, data, device)
