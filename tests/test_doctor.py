@@ -263,7 +263,7 @@ def test_a_display_that_is_not_there(monkeypatch: pytest.MonkeyPatch, findings: 
 @pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs Xvfb, a virtual X server")
 def test_a_window_opens_on_a_real_display(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "320x240x24", "-nolisten", "tcp"]
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "320x240x24", "-nolisten", "tcp", "-noreset"]
     with subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL) as server:
         os.close(writing)
         try:

@@ -1,5 +1,6 @@
 """The window on a virtual display, driven by synthetic keys and mouse, and looked at from outside."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -60,7 +61,8 @@ print(*report.notes, sep="\\n")
 def display() -> Iterator[str]:
     """A virtual display of its own."""
     read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24", "-nolisten", "tcp"]
+    # -noreset: else the server begins anew, and refuses whoever comes just then, whenever the last client leaves
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24", "-nolisten", "tcp", "-noreset"]
     server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
     os.close(write)
     with os.fdopen(read) as answer:
@@ -70,19 +72,6 @@ def display() -> Iterator[str]:
     server.wait(10)
 
 
-def tool(display: str, *arguments: str) -> str:
-    done = subprocess.run(
-        arguments, env={**os.environ, "DISPLAY": display}, capture_output=True, text=True, timeout=20, check=False
-    )
-    return done.stdout
-
-
-def screen(display: str, path: Path) -> Image:
-    tool(display, "import", "-window", "root", str(path))
-    image = cv2.imread(str(path))
-    return np.zeros((600, 800, 3), np.uint8) if image is None else np.asarray(image, np.uint8)
-
-
 def until(true: Callable[[], bool], what: str, seconds: float = 15) -> None:
     deadline = time.monotonic() + seconds
     while not true():
@@ -90,56 +79,107 @@ def until(true: Callable[[], bool], what: str, seconds: float = 15) -> None:
         time.sleep(0.05)
 
 
+class Watched:
+    """The user's process with its window: eyes and hands for it."""
+
+    def __init__(self, display: str, folder: Path) -> None:
+        self.display = display
+        self.shot = folder / "screen" / "shot.png"
+        self.shot.parent.mkdir()
+        self.player = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", PLAYER, str(folder)], cwd=Path(__file__).parent.parent,
+            env={**os.environ, "DISPLAY": display}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def __enter__(self) -> "Watched":
+        try:
+            self.appear()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.player:  # closes its pipes and waits for it
+            self.player.kill()
+
+    def appear(self) -> None:
+        until(lambda: bool(self.find()), "no window", 60)
+        self.window = self.find()[-1]
+        for _ in range(10):
+            with contextlib.suppress(AssertionError):
+                return until(lambda: self.level(100) == 255, "the picture is not shown", 5)
+            # Where there is no window manager, Qt now and then misses that its window came, and draws nothing.
+            self.tool("xdotool", "windowunmap", self.window, "windowmap", self.window)
+        raise AssertionError("the picture is not shown")
+
+    def end(self) -> str:
+        """What it said, once it has ended by itself."""
+        said, errors = self.player.communicate(timeout=60)
+        assert self.player.returncode == 0, errors
+        return said
+
+    def find(self) -> list[str]:
+        assert self.player.poll() is None, self.player.communicate()[1]
+        return self.tool("xdotool", "search", "--name", "^watch$").split()
+
+    def tool(self, *arguments: object) -> str:
+        done = subprocess.run(
+            list(map(str, arguments)), env={**os.environ, "DISPLAY": self.display}, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+        return done.stdout
+
+    def key(self, name: str) -> None:
+        """One at a time: OpenCV keeps only the last of those that come between two frames."""
+        self.tool("xdotool", "key", "--window", self.window, name)
+
+    def mouse(self, *arguments: object) -> None:
+        self.tool("xdotool", *arguments)
+
+    def screen(self) -> Image:
+        self.tool("import", "-window", "root", self.shot)
+        image = cv2.imread(str(self.shot))
+        return np.zeros((600, 800, 3), np.uint8) if image is None else np.asarray(image, np.uint8)
+
+    def level(self, x: int, y: int = 250) -> int:
+        return int(self.screen()[y - 3 : y + 3, x - 3 : x + 3].mean())
+
+    def reddest(self) -> int:
+        """How red the upper middle is at most: the mark that it records."""
+        corner = self.screen()[:40, 300:640].astype(int)
+        return int((corner[..., 2] - corner[..., :2].max(axis=2)).max())
+
+
 @virtual
 def test_a_user_at_the_window(display: str, tmp_path: Path) -> None:
-    environment = {**os.environ, "DISPLAY": display}
-    root = Path(__file__).parent.parent
-    with subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", PLAYER, str(tmp_path)], env=environment, cwd=root,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as player:  # fmt: skip
-        try:
-            until(lambda: bool(tool(display, "xdotool", "search", "--name", "^watch$")), "no window")
-            found = tool(display, "xdotool", "search", "--name", "^watch$").split()[-1]
-            shot = tmp_path / "screen" / "shot.png"
-            shot.parent.mkdir()
-
-            def level(x: int, y: int = 250) -> int:
-                return int(screen(display, shot)[y - 3 : y + 3, x - 3 : x + 3].mean())
-
-            def key(*names: str) -> None:
-                tool(display, "xdotool", "key", "--window", found, *names)
-
-            until(lambda: level(100) == 255, "the picture is not shown")
-            tool(display, "xdotool", "mousemove", "300", "250")
-            key("s")
-            tool(display, "xdotool", "mousemove", "320", "250")
-            until(lambda: (level(100), level(600)) == (100, 255), "no split")
-            tool(display, "xdotool", "mousemove", "520", "250")
-            until(lambda: (level(450), level(600)) == (100, 255), "the bar does not follow the mouse")
-            tool(display, "xdotool", "mousedown", "1")
-            until(lambda: level(600) == 100, "holding the button does not show the original")
-            tool(display, "xdotool", "mouseup", "1")
-            until(lambda: level(600) == 255, "letting go does not bring the picture back")
-            key("s")  # one key at a time: OpenCV keeps only the last of those that come between two frames
-            until(lambda: level(100) == 255, "the split does not end")
-            key("minus")
-            until(lambda: abs(level(600) - 255 * 0.95) < 1, "the parameter does not turn")
-            key("minus")
-            until(lambda: abs(level(600) - 255 * 0.9) < 1, "the parameter does not turn again")
-            key("1")
-            until(lambda: level(600) == 100, "the effect does not switch off")
-            key("p")
-            until(lambda: len(list(tmp_path.glob("gancam-*.png"))) == 1, "no snapshot")
-            key("p")
-            until(lambda: len(list(tmp_path.glob("gancam-*.png"))) == 2, "no second snapshot")
-            key("h")
-            until(lambda: level(320, 180) < 60, "no help over the picture")
-            key("q")
-            said, errors = player.communicate(timeout=20)
-        finally:
-            player.kill()
-    assert player.returncode == 0, errors
+    with Watched(display, tmp_path) as seen:
+        seen.mouse("mousemove", "300", "250")
+        seen.key("s")
+        seen.mouse("mousemove", "320", "250")
+        until(lambda: (seen.level(100), seen.level(600)) == (100, 255), "no split")
+        seen.mouse("mousemove", "520", "250")
+        until(lambda: (seen.level(450), seen.level(600)) == (100, 255), "the bar does not follow the mouse")
+        seen.mouse("mousedown", "1")
+        until(lambda: seen.level(600) == 100, "holding the button does not show the original")
+        seen.mouse("mouseup", "1")
+        until(lambda: seen.level(600) == 255, "letting go does not bring the picture back")
+        seen.key("s")
+        until(lambda: seen.level(100) == 255, "the split does not end")
+        seen.key("minus")
+        until(lambda: abs(seen.level(600) - 255 * 0.95) < 1, "the parameter does not turn")
+        seen.key("minus")
+        until(lambda: abs(seen.level(600) - 255 * 0.9) < 1, "the parameter does not turn again")
+        seen.key("1")
+        until(lambda: seen.level(600) == 100, "the effect does not switch off")
+        seen.key("p")
+        until(lambda: len(list(tmp_path.glob("gancam-*.png"))) == 1, "no snapshot")
+        seen.key("p")
+        until(lambda: len(list(tmp_path.glob("gancam-*.png"))) == 2, "no second snapshot")
+        seen.key("h")
+        until(lambda: seen.level(320, 180) < 60, "no help over the picture")
+        seen.key("q")
+        said = seen.end()
     assert said.splitlines()[0] == "closed False 0.9"
     assert said.count("window: saved gancam-") == 2
     for path in tmp_path.glob("gancam-*.png"):
@@ -150,61 +190,33 @@ def test_a_user_at_the_window(display: str, tmp_path: Path) -> None:
 
 @virtual
 def test_sliders_and_recording(display: str, tmp_path: Path) -> None:
-    environment = {**os.environ, "DISPLAY": display}
-    root = Path(__file__).parent.parent
-    with subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", PLAYER, str(tmp_path)], env=environment, cwd=root,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as player:  # fmt: skip
-        try:
-            until(lambda: bool(tool(display, "xdotool", "search", "--name", "^watch$")), "no window")
-            found = tool(display, "xdotool", "search", "--name", "^watch$").split()[-1]
-            shot = tmp_path / "screen" / "shot.png"
-            shot.parent.mkdir()
-
-            def level(x: int, y: int = 250) -> int:
-                return int(screen(display, shot)[y - 3 : y + 3, x - 3 : x + 3].mean())
-
-            def reddest() -> int:
-                corner = screen(display, shot)[:40, 300:640].astype(int)
-                return int((corner[..., 2] - corner[..., :2].max(axis=2)).max())
-
-            def key(*names: str) -> None:
-                tool(display, "xdotool", "key", "--window", found, *names)
-
-            def mouse(*arguments: object) -> None:
-                tool(display, "xdotool", *map(str, arguments))
-
-            until(lambda: level(100) == 255, "the picture is not shown")
-            assert level(600, 13) == 255
-            mouse("mousemove", 300, 250)
-            key("t")
-            until(lambda: level(600, 40) < 200, "no panel")
-            key("r")
-            until(lambda: reddest() > 100, "no mark that it records")
-            mouse("mousemove", 630, 34)  # in the first slider, below the switch
-            mouse("mousedown", 1)
-            mouse("mousemove", 570, 34)
-            until(lambda: 100 < level(100) < 200, "the slider does not follow the mouse")
-            mouse("mousemove", 100, 34)  # far beyond its end
-            until(lambda: level(100) == 0, "the slider lets go")
-            mouse("mousemove", 637, 300)
-            until(lambda: level(100) == 255, "the slider does not come back")
-            mouse("mouseup", 1)
-            mouse("mousemove", 600, 13)
-            mouse("mousedown", 1)
-            until(lambda: level(100) == 100, "the switch does not switch")
-            mouse("mouseup", 1)
-            key("r")
-            until(lambda: len(list(tmp_path.glob("gancam-*.mp4"))) == 1, "the recording does not end")
-            until(lambda: reddest() < 60, "the mark stays")
-            key("r")
-            until(lambda: reddest() > 100, "no second recording")
-            key("q")
-            said, errors = player.communicate(timeout=20)
-        finally:
-            player.kill()
-    assert player.returncode == 0, errors
+    with Watched(display, tmp_path) as seen:
+        assert seen.level(600, 13) == 255
+        seen.mouse("mousemove", 300, 250)
+        seen.key("t")
+        until(lambda: seen.level(600, 40) < 200, "no panel")
+        seen.key("r")
+        until(lambda: seen.reddest() > 100, "no mark that it records")
+        seen.mouse("mousemove", 630, 34)  # in the first slider, below the switch
+        seen.mouse("mousedown", 1)
+        seen.mouse("mousemove", 570, 34)
+        until(lambda: 100 < seen.level(100) < 200, "the slider does not follow the mouse")
+        seen.mouse("mousemove", 100, 34)  # far beyond its end
+        until(lambda: seen.level(100) == 0, "the slider lets go")
+        seen.mouse("mousemove", 637, 300)
+        until(lambda: seen.level(100) == 255, "the slider does not come back")
+        seen.mouse("mouseup", 1)
+        seen.mouse("mousemove", 600, 13)
+        seen.mouse("mousedown", 1)
+        until(lambda: seen.level(100) == 100, "the switch does not switch")
+        seen.mouse("mouseup", 1)
+        seen.key("r")
+        until(lambda: len(list(tmp_path.glob("gancam-*.mp4"))) == 1, "the recording does not end")
+        until(lambda: seen.reddest() < 60, "the mark stays")
+        seen.key("r")
+        until(lambda: seen.reddest() > 100, "no second recording")
+        seen.key("q")
+        said = seen.end()
     assert said.splitlines()[0] == "closed False 1.0"
     assert said.count("window: recorded gancam-") == 2
     first, second = sorted(tmp_path.glob("gancam-*.mp4"))
@@ -220,21 +232,10 @@ def test_sliders_and_recording(display: str, tmp_path: Path) -> None:
 
 @virtual
 def test_closing_the_window_ends_the_run(display: str, tmp_path: Path) -> None:
-    environment = {**os.environ, "DISPLAY": display}
-    root = Path(__file__).parent.parent
-    with subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", PLAYER, str(tmp_path)], env=environment, cwd=root,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as player:  # fmt: skip
-        try:
-            until(lambda: bool(tool(display, "xdotool", "search", "--name", "^watch$")), "no window")
-            found = tool(display, "xdotool", "search", "--name", "^watch$").split()[-1]
-            time.sleep(0.5)
-            tool(display, "xdotool", "key", "--window", found, "Escape")
-            said, errors = player.communicate(timeout=20)
-        finally:
-            player.kill()
-    assert player.returncode == 0, errors
+    with Watched(display, tmp_path) as seen:
+        time.sleep(0.5)
+        seen.key("Escape")
+        said = seen.end()
     assert said.startswith("closed True")
 
 
