@@ -114,7 +114,8 @@ def live(
     to: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="window|virtualcam|mjpeg:PORT|URL|FILE", help="Output; repeat for several (default: window)."
+            metavar="window|virtualcam|mjpeg:PORT|URL|FILE|source:FILE",
+            help="Output; repeat for several (default: window).",
         ),
     ] = None,
     size: Annotated[str, typer.Option(metavar="WxH", help="Asked of a camera, given to the test pattern.")] = "640x360",

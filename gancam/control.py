@@ -414,7 +414,8 @@ class ParameterLog:
     A change belongs to the first frame that it applied to: ``time`` is that frame's ``Frame.time`` and ``after`` the
     one's before it. This is the source's own clock (a file's presentation times also when it is played live, a
     camera's moments of capture), not the wall clock, nor a count of frames, of which a live source drops some: so the
-    same frames find the same values again, however fast they are played.
+    same frames find the same values again, however fast they are played. How an effect was played to keep within a
+    time (``gancam.budget``) is no parameter: offline it is played as well as it can be.
 
     Each line is flushed at once; who is killed loses nothing. An existing file is replaced only with `overwrite`;
     without a frame, nothing is left behind. Raises ``OutputExists`` and ``SinkError``.
