@@ -276,6 +276,8 @@ class Live:
                 error, came = reason, False
             finally:
                 self._feed.close()
+            if self._stop.is_set():
+                break
             if self._feed.finite or self._size is None:
                 return error if self._size is None else None
             with self._change:

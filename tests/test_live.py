@@ -176,6 +176,13 @@ def test_reconnects_when_it_comes_back() -> None:
         assert any("lost once" in note for note in source.notes)
 
 
+def test_closing_is_no_loss() -> None:
+    with Live(Lines()) as source:
+        assert shown_at_least(source, 3)
+    source._thread.join(5)
+    assert not [note for note in source.notes if "lost" in note]
+
+
 def test_gives_up_after_so_many_attempts() -> None:
     lines = Lines()
 
