@@ -43,6 +43,10 @@ app = typer.Typer(
     name="gancam", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     help="GANs on live video: super-resolution of files and frames, in real time on a plain CPU.",
 )  # fmt: skip
+_FIGURES = (  # how their names begin; the rest of a name says what they were measured with
+    "psnr_y", "ssim_y", "distance", "frechet_of_halves", "frechet", "kernel", "precision", "recall", "density",
+    "coverage", "near_copies", "variety", "path_length", "modes", "kl",
+)  # fmt: skip
 errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 EffectOption = Annotated[
@@ -52,6 +56,9 @@ EffectOption = Annotated[
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 PrecisionOption = Annotated[str, typer.Option(help="auto, fp32, fp16 or int8.")]
 ThreadsOption = Annotated[int | None, typer.Option(help="CPU threads of the network (default: all).", min=1)]
+TruncationOption = Annotated[
+    float, typer.Option(help="Variety against quality: 1 all, 0 nothing but the average picture.", min=0, max=1)
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
 
 
@@ -84,7 +91,7 @@ def process(
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
 ) -> None:
     """Run a video (or an image) through effects into a new file. Audio is kept. Without -e: a faithful copy."""
-    chain = _load(effect or [], device, precision, threads)
+    chain = _load(effect or [], device, precision, threads, sound=source)
     if source.suffix.lower() in IMAGES or target.suffix.lower() in IMAGES:
         if params is not None:
             raise InputError(f"--params {params}: is for videos, an image has no time")
@@ -149,7 +156,8 @@ def live(
     from gancam.live import open_live
 
     names = effect or ["sr-x2-gan" if "sr-x2-gan" in effects_room.menu() else "sr-x2"]
-    chain = switches(_load([name for name in names if name != "none"], device, precision, threads))
+    sound = Path(source) if Path(source).is_file() else None
+    chain = switches(_load([name for name in names if name != "none"], device, precision, threads, sound=sound))
     controls = Controls(chain)
     budget = _budget(chain, target_fps, target_ms)
     report = Report()
@@ -235,6 +243,102 @@ def _size(text: str) -> tuple[int, int]:
 
 
 @app.command()
+def sample(
+    name: Annotated[str, typer.Argument(help="A generator: its name, or the path of an .onnx.")],
+    picture: Annotated[
+        Path | None, typer.Argument(metavar="[SHEET]", help="The image to write, of all samples.")
+    ] = None,
+    count: Annotated[int, typer.Option("-n", "--count", help="How many.", min=1, max=100_000)] = 64,
+    seed: Annotated[int, typer.Option(help="Of the first; each has the next number.", min=0, max=2**31)] = 0,
+    truncation: TruncationOption = 0.7,
+    columns: Annotated[
+        int | None, typer.Option(help="Samples in a row (default: about as many as rows).", min=1)
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Show the sheet in a window.")] = False,
+    to: Annotated[Path | None, typer.Option(metavar="DIR", help="Write each sample as an image of its own.")] = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Pictures of a generator by seed: a sheet, a window, or files. The seeds are those of keyframes= and --seeds."""
+    from gancam import gallery
+
+    if picture is None and to is None and not show:
+        raise InputError("nowhere to go: give a file for the sheet, --to DIR, or --show")
+    if picture is not None and picture.suffix.lower() not in IMAGES:
+        raise InputError(f"{picture}: the sheet is an image, so it must end in {', '.join(IMAGES)}")
+    seeds = range(seed, seed + count)
+    files = {one: to / f"{Path(name).stem}-{one:06d}.png" for one in seeds} if to is not None else {}
+    for path in [*files.values(), *([picture] if picture is not None else [])]:
+        if path.exists() and not overwrite:
+            raise OutputExists(f"{path}: exists; give another name, or --overwrite")
+    model = gallery.open_generator(name, device=device, precision=precision, threads=threads)
+    images = gallery.pictures(model, seeds, truncation=truncation)
+    if to is not None:
+        _make_folder(to)
+    for one, path in files.items():
+        _write_image(path, images[one - seed], overwrite=overwrite)
+    if files:
+        print(f"wrote {count} images to {to}")
+    columns = min(columns or math.ceil(math.sqrt(count)), count)
+    sheet = gallery.sheet(images, columns)
+    if picture is not None:
+        _write_image(picture, sheet, overwrite=overwrite)
+        print(f"wrote {picture}: seeds {seed} to {seed + count - 1}, row by row, {columns} in a row")
+    if show:
+        _show(sheet)
+
+
+@app.command()
+def morph(
+    name: Annotated[str, typer.Argument(help="A generator: its name, or the path of an .onnx.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The video to write.")],
+    seeds: Annotated[str, typer.Option(metavar="1,5,9", help="The pictures to pass through, by seed.")] = "1,5,9",
+    seconds: Annotated[float, typer.Option(help="How long one round takes.")] = 10.0,
+    fps: Annotated[float, typer.Option(help="Frames a second.")] = 30.0,
+    size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Width and height (default: 480 or more).")] = None,
+    ease: Annotated[str, typer.Option(help="linear, smooth or hold: how it passes each picture.")] = "linear",
+    truncation: TruncationOption = 0.7,
+    codec: Annotated[str | None, typer.Option(help="h264, h265, vp9 or av1 (default: the container's usual).")] = None,
+    quality: Annotated[float | None, typer.Option(help="0 (small) to 100 (best), default 80.")] = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
+    overwrite: OverwriteOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no report.")] = False,
+) -> None:
+    """A seamless loop through pictures of a generator, as a video of its own: its last frame leads into its first."""
+    from gancam import gallery
+
+    try:
+        numbers = [int(part) for part in seeds.replace("/", ",").split(",")]
+    except ValueError:
+        raise InputError(f"--seeds {seeds!r}: needs whole numbers joined by commas, as 1,5,9") from None
+    model = gallery.open_generator(name, device=device, precision=precision, threads=threads)
+    source = gallery.Loop(model, numbers, seconds=seconds, fps=fps, size=size, ease=ease, truncation=truncation)
+    if target.suffix.lower() in IMAGES or not target.suffix:
+        raise InputError(f"{target}: a loop is a video, as in loop.mp4")
+    options: dict[str, Any] = {"overwrite": overwrite, "codec": codec, "quality": quality}
+    sink = open_sink(str(target), fps=source.fps, size=source.size, **options)
+    with _progress(source.frames, quiet) as progress:
+        report = run(source, [], [sink], progress=progress)
+    if not quiet:
+        print("\n".join(report.text()))
+        print(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
+
+
+def _show(image: Image) -> None:
+    """In a window, until its user closes it."""
+    from gancam.live import open_live
+    from gancam.sinks.window import Window
+
+    window = Window()
+    with open_live(Still(image, frames=None, fps=25)) as feed:
+        run(feed, [], [window])
+
+
+@app.command()
 def demo(
     to: Annotated[Path, typer.Option(help="Folder for the results; a free name near it is taken.")] = Path(
         "gancam-demo"
@@ -271,6 +375,7 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="A list of objec
             "name": name, "effect": card.effect, "scale": card.scale, "licence": card.licence,
             "quality": dict(card.quality), "parameters": card.parameters, "summary": card.summary, "data": card.data,
             "recipe": card.recipe, "commit": card.commit, "receptive_field": card.receptive_field,
+            "layout": card.layout, "resolution": card.resolution, "latent": card.latent, "layers": card.layers,
             "variants": {
                 precision: {"bytes": files[precision].stat().st_size, "quality": dict(other.quality),
                             "parity": dict(other.parity)}
@@ -282,7 +387,9 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="A list of objec
         return
     for entry in entries:
         precisions = " ".join(entry["variants"])
-        print(f"{entry['name']:12} x{entry['scale']}  {entry['effect']}, {precisions}, {entry['licence']}")
+        side = entry["resolution"]
+        what = f"{side}x{side}" if entry["layout"] == "latent" else f"x{entry['scale']}"
+        print(f"{entry['name']:12} {what}  {entry['effect']}, {precisions}, {entry['licence']}")
         print(f"{'':12} {entry['summary']}")
         for images, figures in _by_images(entry["quality"]).items():
             print(f"{'':12} {images}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
@@ -323,20 +430,26 @@ def doctor(
 
 
 def _by_images(quality: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """Figures such as ``psnr_y_set14`` by the images they were measured on."""
+    """Figures such as ``psnr_y_set14`` by the images they were measured on, or the network that looked."""
     grouped: dict[str, dict[str, float]] = {}
     for name, value in quality.items():
-        figure = next((known for known in ("psnr_y", "ssim_y", "distance") if name.startswith(f"{known}_")), "")
+        figure = next((known for known in _FIGURES if name.startswith(f"{known}_")), "")
         images = name.removeprefix(f"{figure}_").replace("_", " ") if figure else "measured"
         grouped.setdefault(images, {})[figure or name] = value
     return grouped
 
 
-def _load(specs: Sequence[str], device: str, precision: str, threads: int | None) -> list[Effect]:
+def _load(
+    specs: Sequence[str], device: str, precision: str, threads: int | None, *, sound: Path | None
+) -> list[Effect]:
+    """The effects that were asked for; `sound` is the file that those hear which can and were given no other."""
     chain = []
     for spec in specs:
         name, params = effects_room.parse(spec)
-        chain.append(effects_room.load(name, device=device, precision=precision, threads=threads, **params))
+        effect = effects_room.load(name, device=device, precision=precision, threads=threads, **params)
+        if sound is not None and getattr(effect.params, "audio", None) == "":
+            setattr(effect.params, "audio", str(sound))  # noqa: B010 - not every effect has one
+        chain.append(effect)
     return chain
 
 
@@ -384,6 +497,13 @@ def _process_image(path: Path, target: Path, chain: Sequence[Effect], overwrite:
     for effect in chain:
         image = effect(image)
     _write_image(target, image, overwrite=overwrite)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise SinkError(f"{path}: cannot be made a folder ({error.strerror or error})") from error
 
 
 def _write_image(path: Path, image: Image, *, overwrite: bool) -> None:

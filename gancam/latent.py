@@ -26,7 +26,7 @@ EASES: dict[str, Callable[[float], float]] = {  # of the share of the way from k
     "hold": lambda share: EASES["smooth"](min(max(2 * share - 0.5, 0.0), 1.0)),  # half of the time on the keys
 }
 SAMPLES = 16  # pictures from key to key by which speed is measured: the largest step is then 1.1 to 1.2 of the median
-STRETCH = 6  # keys of a walk over which its speed is evened out at a time
+STRETCH = 3  # keys of a walk over which its speed is evened out at a time
 PSI = 0.7  # truncation at which speed is measured
 
 
@@ -89,38 +89,38 @@ class Path:
     """A way through keys, either a seamless loop through those of `seeds`, or an endless walk that one seed starts.
 
     A loop of n keys is a phase of n long, and at its beginning again to the bit; it has them in order, each when it
-    comes. A walk has no end, and every sixth key at its whole phase. All along a loop, and between every sixth key of a
-    walk, pictures change at a constant speed, as measured on pictures of the generator, unless `ease` slows them down
-    near the keys.
+    comes. A walk has no end, and every third key at its whole phase. All along a loop, and between every third key of a
+    walk, pictures change at a constant speed, as measured on pictures of the generator.
 
     space  w: a smooth curve through the keys in w, for generators that map z to w; z: along the sphere of z.
-    ease   a name of `EASES`.
 
     Measuring takes 16 pictures a key, when a stretch is first asked for; for a walk, `prepare` does it a few pictures
-    at a time beforehand. Raises ``InputError`` for no seeds, one below 0, or an unknown space or ease.
+    at a time beforehand. Raises ``InputError`` for no seeds, one below 0, or an unknown space.
     """
 
     def __init__(
-        self, generator: Generator, seeds: Sequence[int] = (), *, walk: int | None = None, space: str = "w",
-        ease: str = "linear",
-    ) -> None:  # fmt: skip
-        if space not in SPACES or ease not in EASES:
-            raise InputError(f"space {space!r} must be of {', '.join(SPACES)}, ease {ease!r} of {', '.join(EASES)}")
+        self, generator: Generator, seeds: Sequence[int] = (), *, walk: int | None = None, space: str = "w"
+    ) -> None:
+        if space not in SPACES:
+            raise InputError(f"space {space!r} must be {' or '.join(SPACES)}")
         if (walk is None) == (not seeds):
             raise InputError("a path needs seeds for a loop, or one seed for a walk")
         if min([walk] if walk is not None else seeds) < 0:
             raise InputError(f"seed {min([walk] if walk is not None else seeds)}: must be 0 or more")
         self._generator, self._walk, self._seeds = generator, walk, tuple(seeds)
-        self._space, self._ease = space, EASES[ease]
+        self._space = space
         self.keys = len(self._seeds) or None  # of a loop; None for a walk, which has no end
         self._stretch = self.keys or STRETCH
         self._size = generator.centre.shape[1]
         self._key = lru_cache(maxsize=64)(self._make_key)
         self._paces: dict[int, _Pace] = {}
 
-    def at(self, phase: float) -> Latents:
-        """The w ``(1, latent)`` at `phase`, of any sign."""
-        return self._between(self._place(phase))
+    def at(self, phase: float, ease: str = "linear") -> Latents:
+        """The w ``(1, latent)`` at `phase`, of any sign; an `ease` other than linear slows down near the keys. Raises
+        ``InputError`` for one that is not of `EASES`."""
+        if ease not in EASES:
+            raise InputError(f"ease {ease!r} must be of {', '.join(EASES)}")
+        return self._between(self._place(phase, EASES[ease]))
 
     def prepare(self, phase: float, pictures: int) -> None:
         """Measure what comes after `phase` with at most so many pictures, so that nobody need wait for it later."""
@@ -128,7 +128,7 @@ class Path:
             self._pace(math.floor(phase / STRETCH)).measure(None)
             self._pace(math.floor(phase / STRETCH) + 1).measure(pictures)
 
-    def _place(self, phase: float) -> float:
+    def _place(self, phase: float, ease: Callable[[float], float]) -> float:
         """Where on the curve the path is at `phase`: both count keys, but places know nothing of speed."""
         if self.keys is not None:
             phase = phase % self.keys
@@ -137,7 +137,7 @@ class Path:
         stretch = math.floor(phase / self._stretch)
         pace = self._pace(stretch)
         pace.measure(None)
-        return stretch * self._stretch + pace.place(phase - stretch * self._stretch, self._ease)
+        return stretch * self._stretch + pace.place(phase - stretch * self._stretch, ease)
 
     def _pace(self, stretch: int) -> "_Pace":
         if stretch not in self._paces:

@@ -57,11 +57,11 @@ def test_a_loop_ends_where_it_begins(space: str, seeds: tuple[int, ...]) -> None
 @pytest.mark.parametrize("ease", EASES)
 def test_a_loop_passes_every_seed(space: str, ease: str) -> None:
     generator, seeds = Formula(), (3, 17, 42)
-    path = Path(generator, seeds, space=space, ease=ease)
-    ways = np.concatenate([path.at(phase) for phase in np.linspace(0, 3, 1500)])
+    path = Path(generator, seeds, space=space)
+    ways = np.concatenate([path.at(phase, ease) for phase in np.linspace(0, 3, 1500)])
     for w in generator.mapping(seeded(seeds, 16)):
         assert np.abs(ways - w).max(1).min() < 0.02
-    assert np.allclose(path.at(0), generator.mapping(seeded([3], 16)), atol=1e-6)
+    assert np.allclose(path.at(0, ease), generator.mapping(seeded([3], 16)), atol=1e-6)
 
 
 @pytest.mark.parametrize("space", ["w", "z"])
@@ -127,9 +127,10 @@ def test_ease_stays_on_the_keys() -> None:
     generator, seeds = Formula(), (3, 17, 42)
     times = np.linspace(0, 3, 600)
     keys = generator.mapping(seeded(seeds, 16))
+    path = Path(generator, seeds)
 
     def still(ease: str) -> float:
-        ways = np.concatenate([Path(generator, seeds, ease=ease).at(phase) for phase in times])
+        ways = np.concatenate([path.at(phase, ease) for phase in times])
         return float(np.mean([np.abs(keys - w).max(1).min() < 0.05 for w in ways]))
 
     shares = [still(ease) for ease in ("linear", "smooth", "hold")]
@@ -186,6 +187,8 @@ def test_seeds() -> None:
     with pytest.raises(InputError, match="seed -1"):
         seeded([2, -1], 8)
     for wrong in ({}, {"seeds": (-1, 2)}, {"walk": -3}, {"seeds": (1,), "walk": 2},
-                  {"walk": 1, "space": "y"}, {"walk": 1, "ease": "bouncy"}):  # fmt: skip
+                  {"walk": 1, "space": "y"}):  # fmt: skip
         with pytest.raises(InputError):
             Path(Formula(), **wrong)
+    with pytest.raises(InputError, match="bouncy"):
+        Path(Formula(), (1, 2)).at(0, "bouncy")

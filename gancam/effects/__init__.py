@@ -1,5 +1,6 @@
 """Effects: image in, image out. One file an effect; a model's card names the file that plays it."""
 
+import logging
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,7 @@ from gancam.frame import Image
 from gancam.model import Model, variants
 from gancam.params import Params
 
+log = logging.getLogger(__name__)
 MODELS = Path(__file__).parent.parent / "models"
 
 
@@ -58,6 +60,15 @@ def find(name: str | Path) -> Path:
     raise NotFound(f"no effect {str(name)!r}{near(str(name), bundled)}; `gancam models` lists them")
 
 
+def open_model(name: str | Path, *, device: str = "auto", precision: str = "auto", threads: int | None = None) -> Model:
+    """The bundled model of that name, or the .onnx file, open. A licence that forbids commercial use is told in the
+    log. Raises as `load` does."""
+    model = Model(find(name), device=device, precision=precision, threads=threads)
+    if model.card.restricted:
+        log.warning("%s: its licence allows no commercial use (%s)", model.card.name, model.card.licence)
+    return model
+
+
 def load(
     name: str | Path,
     *,
@@ -73,11 +84,12 @@ def load(
 
     Raises ``NotFound`` (names what is near), ``ModelError``, ``DeviceError``, ``ParameterError``.
     """
-    path = find(name)
-    model = Model(path, device=device, precision=precision, threads=threads)
+    model = open_model(name, device=device, precision=precision, threads=threads)
     module_name = f"{__name__}.{model.card.effect}"
     if find_spec(module_name) is None:
-        raise ModelError(f"{path}: its card names the effect {model.card.effect!r}, which this gancam does not have")
+        raise ModelError(
+            f"{model.path}: its card names the effect {model.card.effect!r}, which this gancam does not have"
+        )
     effect: Effect = import_module(module_name).build(model, params)
     return effect
 
@@ -96,4 +108,4 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
     return name, params
 
 
-__all__ = ["Effect", "find", "load", "menu", "parse"]
+__all__ = ["Effect", "find", "load", "menu", "open_model", "parse"]

@@ -136,6 +136,8 @@ def _graded(models: list[Model]) -> Iterator[list[Model]]:
 
 
 def build(model: Model, params: dict[str, Any]) -> SuperResolution:
+    if model.card.layout == "latent":
+        raise ModelError(f"{model.path}: is a generator, which has no frames to enlarge")
     if model.card.receptive_field == 0:
         raise ModelError(f"{model.path}: its card gives no receptive field, which super-resolution needs for its tiles")
     checked = SuperResolutionParams.of(**params)

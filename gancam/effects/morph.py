@@ -1,0 +1,280 @@
+"""Latent morphs: a generator's pictures, changing smoothly, over the frame."""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam import blend as blending
+from gancam import latent
+from gancam.errors import InputError, ModelError
+from gancam.frame import Image, check_image
+from gancam.model import Model
+from gancam.params import Params, parameter
+from gancam.sound import Loudness
+
+KEY_SECONDS = 2.0  # from picture to picture at speed 1
+AHEAD = {"cpu": 1, "cuda": 8}  # frames made at once: a CPU gains 12 % by eight, which is not worth a hiccup
+_STEP = 1 / 30  # seconds a frame, for calls that tell no time
+_STILL, _LIVELY = 0.6, 4.0  # mean change of grey levels from frame to frame that counts as none, and as 1
+_CALM = 0.3  # seconds in which motion is averaged
+
+
+class Region(NamedTuple):
+    """A rectangle in shares of the frame."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @classmethod
+    def parse(cls, text: str) -> "Region":
+        """``x/y/width/height`` or ``full``. Raises ``ValueError`` with the reason."""
+        if text == "full":
+            return cls(0.0, 0.0, 1.0, 1.0)
+        try:
+            numbers = [float(part) for part in text.split("/")]
+        except ValueError:
+            numbers = []
+        if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
+            raise ValueError("not four numbers")
+        region = cls(*numbers)
+        if min(region.width, region.height) <= 0:
+            raise ValueError("its sides are not more than 0")
+        if min(region.x, region.y) < 0 or max(region.x + region.width, region.y + region.height) > 1 + 1e-6:
+            raise ValueError("it reaches outside the frame")
+        return region
+
+    def pixels(self, size: tuple[int, int]) -> tuple[slice, slice]:
+        """Rows and columns in a frame of `size` ``(width, height)``, one at least of each."""
+        spans = []
+        for start, share, length in ((self.y, self.height, size[1]), (self.x, self.width, size[0])):
+            first = min(round(start * length), length - 1)
+            spans.append(slice(first, min(max(round((start + share) * length), first + 1), length)))
+        return spans[0], spans[1]
+
+
+def seeds(text: str) -> tuple[int, ...]:
+    """``3/17/42`` -> (3, 17, 42). Raises ``ValueError`` with the reason."""
+    parts = text.split("/") if text else []
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise ValueError("not whole numbers of 0 or more")
+    return tuple(map(int, parts))
+
+
+@dataclass
+class MorphParams(Params):
+    region: str = parameter(
+        "0.74/0.05/0.23/0.41", parse=Region.parse, form="x/y/width/height in shares of the frame, or full",
+        help="where it is seen",
+    )  # fmt: skip
+    fit: str = parameter(
+        "contain", choices=("contain", "cover", "stretch"), help="how the square picture fits into another shape"
+    )
+    blend: str = parameter("normal", choices=blending.MODES, help="how it meets the frame")
+    opacity: float = parameter(1.0, minimum=0.0, maximum=1.0, help="how much of it is seen")
+    feather: float = parameter(
+        0.08, minimum=0.0, maximum=0.5, help="how far its edge fades in, as a share of its shorter side"
+    )
+    shape: str = parameter("ellipse", choices=blending.SHAPES, help="the shape of its edge")
+    speed: float = parameter(1.0, minimum=0.0, maximum=20.0, help="how fast; at 1 a new picture every two seconds")
+    seed: int = parameter(0, minimum=0, maximum=2**31, help="where its endless walk begins")
+    keyframes: str = parameter(
+        "", parse=seeds, form="seeds joined by /, as 3/17/42", help="pictures to loop through instead of walking"
+    )
+    loop: float = parameter(
+        0.0, minimum=0.0, maximum=3600.0, unit="s", help="how long that loop takes at speed 1; 0: two seconds a picture"
+    )
+    ease: str = parameter("linear", choices=tuple(latent.EASES), help="how it passes from picture to picture")
+    space: str = parameter(
+        "auto", choices=("auto", *latent.SPACES), help="where pictures are joined: w (smoother) or the sphere of z"
+    )
+    truncation: float = parameter(
+        0.7, minimum=0.0, maximum=1.0, help="variety against quality: 1 all, 0 nothing but the average picture"
+    )
+    mix: int = parameter(-1, minimum=-1, maximum=2**31, help="seed that gives the later layers (colours); -1: none")
+    mix_layer: int = parameter(4, minimum=0, maximum=64, help="the first layer that it gives")
+    drive: str = parameter("time", choices=("time", "motion", "audio"), help="what makes it move")
+    audio: str = parameter("", help="file whose loudness drives it (process: the clip's own)")
+
+
+class Morph:
+    """``(H, W, 3)`` -> the same size, with a morphing picture composited into it; outside the region, and where it has
+    faded out, the frame to the byte.
+
+    What is seen depends on `time` and the parameters alone, so live and offline are the same, frame by frame, in any
+    order. A new `speed` or `drive` holds from the frame on with which it comes. Driven by motion, it depends on the
+    frames before, too. Calls without a time are a thirtieth of a second apart.
+    """
+
+    params: MorphParams
+    _time: float
+
+    def __init__(self, model: Model, params: MorphParams, *, ahead: int | None = None) -> None:
+        """`ahead`: pictures made at once while time goes steadily on (default: what the device likes)."""
+        self.card = model.card
+        self.model = model
+        self.params = params
+        self._ahead = ahead or AHEAD[model.device]
+        self._paths = lru_cache(maxsize=4)(self._make_path)
+        self._loudness = lru_cache(maxsize=2)(Loudness)
+        self._mixed = lru_cache(maxsize=4)(lambda seed: model.mapping(latent.seeded([seed], model.card.latent)))
+        self._made: dict[tuple[Any, ...], Image] = {}
+        self.reset()
+        self._path().at(0.0)  # measures what must be measured first, now and not between two frames
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        image = check_image(image)
+        time = self._time + _STEP if time is None else float(time)
+        if self.params.drive == "motion":
+            self._watch(image, time)
+        step, self._time = time - self._time, time
+        self._turn(time)
+        if self.params.opacity == 0.0:
+            return image
+        return self._composite(image, self._picture(time, step))
+
+    def generate(self, z: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """``(n, latent)`` float32 -> ``(n, resolution, resolution, 3)`` uint8 BGR, not truncated. Raises
+        ``InputError``."""
+        images: NDArray[np.uint8] = self.model(z)[0]
+        return images
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        return size
+
+    def reset(self) -> None:
+        """Begin anew: nothing has moved yet, and no speed but the present one has ever held."""
+        self._time, self._step = -_STEP, 0.0  # of the last call, and from the one before
+        self._before: Image | None = None  # the frame before, tiny and grey
+        self._motion = self._moved = 0.0  # how lively it is, and the sum of that
+        self._turned: tuple[float, str, str] | None = None  # speed, drive and audio that hold
+        self._anchor = (0.0, 0.0)  # since when they hold, in the drive's own time, and the position then
+
+    # When: seconds of the drive (of time itself, of motion, of loudness), and the position that speed makes of them
+
+    def _seconds(self, time: float, drive: str, audio: str) -> float:
+        if drive == "motion":
+            return self._moved
+        if drive == "audio":
+            if not audio:
+                raise InputError(f"{self.card.name}: drive=audio needs audio=FILE; a live input cannot drive it")
+            return 2.0 * self._loudness(audio).heard(time)  # speech and music are at half of what is loud
+        return time
+
+    def _turn(self, time: float) -> None:
+        """Take note of a change of speed or drive."""
+        params = self.params
+        now = params.speed, params.drive, params.audio
+        if self._turned is not None and now != self._turned:
+            position = self._position(time)
+            self._anchor = self._seconds(time, *now[1:]), position
+        self._turned = now
+
+    def _position(self, time: float) -> float:
+        """Seconds of path, to the microsecond, so that a loop closes exactly."""
+        assert self._turned is not None
+        speed, *drive = self._turned
+        return round(self._anchor[1] + speed * (self._seconds(time, *drive) - self._anchor[0]), 6)
+
+    def _watch(self, image: Image, time: float) -> None:
+        """See how much moves: grey levels of a tiny picture against the one before, a thirtieth of a second ago."""
+        small = cv2.resize(image[:: max(image.shape[0] // 144, 1), :: max(image.shape[1] // 256, 1)], (64, 36))
+        grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+        passed = time - self._time
+        if self._before is not None and 0 < passed < 1:
+            change = float(cv2.norm(grey, self._before, cv2.NORM_L1)) / grey.size * _STEP / passed
+            lively = min(max(change - _STILL, 0.0) / (_LIVELY - _STILL), 3.0)
+            self._motion += (lively - self._motion) * (1 - math.exp(-passed / _CALM))
+            self._moved += self._motion * passed
+        self._before = grey
+
+    # What
+
+    def _picture(self, time: float, step: float) -> Image:
+        """The generated picture of that moment; several to come at once, where the device likes that."""
+        params, path = self.params, self._path()
+        look = path, params.truncation, params.mix, params.mix_layer, params.ease, params.loop
+        wanted = (*look, self._position(time))
+        if wanted not in self._made:
+            steady = step > 0 and math.isclose(step, self._step, rel_tol=1e-3) and params.drive != "motion"
+            times = [time + step * index for index in range(self._ahead if steady else 1)]
+            places = dict.fromkeys(self._position(moment) for moment in times)
+            ws = np.concatenate([self._styles(path, place) for place in places])
+            self._made = {(*look, place): image for place, image in zip(places, self.model.synthesis(ws), strict=True)}
+            path.prepare(self._phase(path, wanted[-1]), len(places))
+        self._step = step
+        return self._made[wanted]
+
+    def _styles(self, path: latent.Path, position: float) -> NDArray[np.float32]:
+        params = self.params
+        other = self._mixed(params.mix) if params.mix >= 0 else None
+        return latent.styles(
+            path.at(self._phase(path, position), params.ease), self.model, truncation=params.truncation, other=other,
+            other_from=params.mix_layer,
+        )  # fmt: skip
+
+    def _phase(self, path: latent.Path, position: float) -> float:
+        if path.keys is None:
+            return position / KEY_SECONDS
+        return position / (self.params.loop or KEY_SECONDS * path.keys) % 1.0 * path.keys
+
+    def _path(self) -> latent.Path:
+        params = self.params
+        return self._paths(params.seed, params.keyframes, params.space)
+
+    def _make_path(self, seed: int, keyframes: str, space: str) -> latent.Path:
+        if space == "auto":  # where w is z, the straight way between two is through what was never seen
+            space = "w" if self.card.layers > 1 else "z"
+        if keyframes:
+            return latent.Path(self.model, seeds(keyframes), space=space)
+        return latent.Path(self.model, walk=seed, space=space)
+
+    # Where and how
+
+    def _composite(self, image: Image, picture: Image) -> Image:
+        params = self.params
+        height, width = image.shape[:2]
+        rows, columns = Region.parse(params.region).pixels((width, height))
+        if params.fit == "contain":
+            rows, columns = _square(rows, columns)
+        elif params.fit == "cover":
+            picture = _cut(picture, columns.stop - columns.start, rows.stop - rows.start)
+        size = columns.stop - columns.start, rows.stop - rows.start
+        sides = columns.start > 0, rows.start > 0, columns.stop < width, rows.stop < height
+        alpha = blending.feather(size, params.feather, params.shape, sides)
+        if params.opacity < 1.0:
+            alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=params.opacity), np.uint8)
+        how = cv2.INTER_AREA if min(size) < len(picture) else cv2.INTER_CUBIC
+        overlay = np.asarray(cv2.resize(picture, size, interpolation=how), np.uint8)
+        result = image.copy()
+        result[rows, columns] = blending.blend(image[rows, columns], overlay, params.blend, alpha)
+        return result
+
+
+def _square(rows: slice, columns: slice) -> tuple[slice, slice]:
+    """The largest square in the middle of a rectangle."""
+    side = min(rows.stop - rows.start, columns.stop - columns.start)
+    top, left = ((span.start + span.stop - side) // 2 for span in (rows, columns))
+    return slice(top, top + side), slice(left, left + side)
+
+
+def _cut(picture: Image, width: int, height: int) -> Image:
+    """The middle of a square picture, as wide and high as that in proportion."""
+    side = len(picture)
+    across, down = (max(round(side * min(one / two, 1.0)), 1) for one, two in ((width, height), (height, width)))
+    left, top = (side - across) // 2, (side - down) // 2
+    return picture[top : top + down, left : left + across]
+
+
+def build(model: Model, params: dict[str, Any]) -> Morph:
+    if model.card.layout != "latent":
+        raise ModelError(f"{model.path}: is no generator (layout {model.card.layout}), which morphs need")
+    checked = MorphParams.of(**params)
+    assert isinstance(checked, MorphParams)
+    return Morph(model, checked)
