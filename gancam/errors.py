@@ -3,7 +3,8 @@
     GancamError
     |-- InputError (ValueError)             a value given by the caller is wrong: image, parameter, option
     |   |-- ImageError                      not an Image: uint8 (H, W, 3) BGR
-    |   `-- ParameterError                  unknown effect key, value out of range or of the wrong type
+    |   |-- ParameterError                  unknown effect key, value out of range or of the wrong type
+    |   `-- MaskError                       not a mask of that picture, or no way to make one
     |-- NotFound (FileNotFoundError)        no such file, model or effect
     |-- OutputExists (FileExistsError)      would overwrite something of the user's
     |-- SourceError (OSError)               a video, camera or stream that cannot be read
@@ -33,6 +34,10 @@ class ImageError(InputError):
 
 class ParameterError(InputError):
     """Unknown effect key, value out of range or of the wrong type."""
+
+
+class MaskError(InputError):
+    """Not a mask of that picture, or no way to make one."""
 
 
 class NotFound(GancamError, FileNotFoundError):

@@ -20,6 +20,8 @@ ARROWS = {
     "gancam.devices": {"errors"},
     "gancam.model": {"card", "devices", "errors"},
     "gancam.tiles": {"frame"},
+    "gancam.motion": {"frame"},
+    "gancam.masks": {"errors", "frame", "motion"},
     "gancam.blend": {"errors", "frame"},
     "gancam.latent": {"errors"},
     "gancam.effects": {"blend", "card", "errors", "frame", "latent", "model", "params", "sound", "tiles"},
@@ -115,6 +117,7 @@ def test_errors_are_their_builtins() -> None:
 
     tree = {
         errors.ImageError: ValueError, errors.ParameterError: ValueError, errors.NotFound: FileNotFoundError,
+        errors.MaskError: ValueError,
         errors.OutputExists: FileExistsError, errors.SourceError: OSError, errors.SinkError: OSError,
         errors.ModelError: ValueError, errors.DeviceError: RuntimeError, errors.MissingExtra: ImportError,
     }  # fmt: skip
