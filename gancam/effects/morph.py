@@ -83,7 +83,7 @@ class MorphParams(Params):
     )
     shape: str = parameter("ellipse", choices=blending.SHAPES, help="the shape of its edge")
     speed: float = parameter(1.0, minimum=0.0, maximum=20.0, help="how fast; at 1 a new picture every two seconds")
-    seed: int = parameter(0, minimum=0, maximum=2**31, help="where its endless walk begins")
+    seed: int = parameter(0, minimum=0, help="where its endless walk begins")
     keyframes: str = parameter(
         "", parse=seeds, form="seeds joined by /, as 3/17/42", help="pictures to loop through instead of walking"
     )
@@ -97,7 +97,7 @@ class MorphParams(Params):
     truncation: float = parameter(
         0.7, minimum=0.0, maximum=1.0, help="variety against quality: 1 all, 0 nothing but the average picture"
     )
-    mix: int = parameter(-1, minimum=-1, maximum=2**31, help="seed that gives the later layers (colours); -1: none")
+    mix: int = parameter(-1, minimum=-1, help="seed that gives the later layers (colours); -1: none")
     mix_layer: int = parameter(4, minimum=0, maximum=64, help="the first layer that it gives")
     drive: str = parameter("time", choices=("time", "motion", "audio"), help="what makes it move")
     audio: str = parameter("", help="file whose loudness drives it (process: the clip's own)")
