@@ -24,7 +24,7 @@ ARROWS = {
     "gancam.masks": {"errors", "frame", "motion"},
     "gancam.blend": {"errors", "frame"},
     "gancam.latent": {"errors"},
-    "gancam.effects": {"blend", "card", "errors", "frame", "latent", "model", "params", "sound", "tiles"},
+    "gancam.effects": {"blend", "card", "errors", "frame", "latent", "masks", "model", "params", "sound", "tiles"},
     "gancam.gallery": {"effects", "errors", "frame", "latent", "model"},
     "gancam.sound": {"errors", "footage"},
     "gancam.sources": {"errors", "footage", "frame"},

@@ -18,6 +18,7 @@ from gancam.blend import MODES, SHAPES
 from gancam.card import ModelCard
 from gancam.effects.morph import Morph, MorphParams, Region, seeds
 from gancam.errors import InputError, ModelError, NotFound, ParameterError
+from gancam.frame import Image
 from gancam.latent import seeded
 from gancam.model import Model
 from gancam.sound import Loudness
@@ -30,10 +31,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return Model(write_generator(tmp_path_factory.mktemp("models"), generator(), half=False), device="cpu", threads=1)
 
 
-def make(model: Model, *, ahead: int | None = None, **params: Any) -> Morph:
-    checked = MorphParams.of(**params)
+def make(model: Model, *, ahead: int | None = None, mask: Any = "", **params: Any) -> Morph:
+    text = isinstance(mask, str)
+    checked = MorphParams.of(mask=mask if text else "", **params)
     assert isinstance(checked, MorphParams)
-    return Morph(model, checked, ahead=ahead)
+    return Morph(model, checked, mask=None if text else mask, ahead=ahead)
 
 
 FRAME = np.full((90, 160, 3), 90, np.uint8)
@@ -55,6 +57,10 @@ def test_loaded_by_its_card(tmp_path: Path) -> None:
     assert np.array_equal(effect.generate(z), effect.model(z)[0])
     with pytest.raises(InputError, match="morph-noise"):
         effect.generate(z[:, :5])
+    half = gancam.load(path, mask=marked, where="outside", region="full", feather=0)
+    frame[:] = 0
+    frame[:, ::2] = 255
+    assert np.array_equal(half(frame, time=0.0)[:, ::2], frame[:, ::2])
 
 
 def test_the_picture_is_a_function_of_time(model: Model) -> None:
@@ -174,9 +180,9 @@ def test_any_region_size_and_time(
     assert out.shape == frame.shape
     assert out.flags.c_contiguous
     assert np.array_equal(frame, kept)
-    rows, columns = region.pixels(size)
+    seen = region.place(size).slices
     out = out.copy()
-    out[rows, columns] = frame[rows, columns]
+    out[seen] = frame[seen]
     assert np.array_equal(out, frame)
 
 
@@ -218,6 +224,101 @@ def test_opacity_zero_is_the_frame(model: Model) -> None:
     assert np.array_equal(make(model, opacity=0.0, **WHOLE)(FRAME, time=1.0), FRAME)
     half = make(model, opacity=0.5, **WHOLE)(FRAME, time=1.0).astype(int)
     assert np.abs(2 * half - FRAME - make(model, **WHOLE)(FRAME, time=1.0)).max() <= 3
+
+
+# Where something is marked
+
+
+def marked(image: Image) -> np.ndarray:
+    """What is not black."""
+    return np.asarray(image.any(axis=2))
+
+
+def test_over_each_object_that_is_marked(model: Model) -> None:
+    frame = np.zeros((120, 200, 3), np.uint8)
+    frame[10:40, 20:50] = frame[70:90, 120:150] = 255
+    effect = make(model, mask=marked, where="object", shape="box", feather=0.0)
+    changed = (effect(frame, time=0.0) != frame).any(axis=2)
+    assert changed[12:38, 22:48].mean() > 0.9
+    assert changed[66:94, 121:149].mean() > 0.9  # the square around what is wider than high
+    changed[10:40, 20:50] = changed[65:95, 120:150] = False
+    assert not changed.any()
+    assert np.array_equal(effect(0 * frame, time=0.1), 0 * frame)
+
+
+def test_an_object_at_the_edge_of_the_frame(model: Model) -> None:
+    frame = np.zeros((60, 60, 3), np.uint8)
+    frame[40:, :8] = 255
+    changed = (make(model, mask=marked, where="object", shape="box", feather=0.0)(frame, time=0.0) != frame).any(axis=2)
+    assert changed[40:, :14].mean() > 0.9
+    assert not changed[:40].any()
+    assert not changed[:, 14:].any()
+
+
+def test_an_object_that_trembles_is_held_and_one_that_goes_is_followed(model: Model) -> None:
+    effect = make(model, mask=marked, where="object", shape="box", feather=0.0)
+
+    def left(at: int, time: float) -> int:
+        frame = np.zeros((120, 400, 3), np.uint8)
+        frame[30:90, at : at + 60] = 1
+        return int(np.flatnonzero((effect(frame, time=time) > 1).any(axis=(0, 2)))[0])
+
+    trembling = [left(100 + index % 2, index / 30) for index in range(20)]
+    assert max(trembling[1:]) == min(trembling[1:])
+    assert abs(left(300, 1.0) - 300) <= 1
+    going = [left(300 - 6 * index, 1 + index / 30) for index in range(30)]
+    assert abs(going[-1] - 126) <= 6
+
+
+def test_inside_and_outside_what_is_marked(model: Model) -> None:
+    frame = np.full((80, 120, 3), 90, np.uint8)
+    half = np.zeros((80, 120), np.uint8)
+    half[:, :50] = 1
+    whole = make(model, **WHOLE)(frame, time=0.0)
+    inside = make(model, mask=half, where="inside", **WHOLE)(frame, time=0.0)
+    outside = make(model, mask=half, where="outside", **WHOLE)(frame, time=0.0)
+    assert np.array_equal(inside[:, :50], whole[:, :50])
+    assert np.array_equal(inside[:, 50:], frame[:, 50:])
+    assert np.array_equal(outside[:, :50], frame[:, :50])
+    assert np.array_equal(outside[:, 50:], whole[:, 50:])
+    soft = make(model, mask=half, where="inside", **{**WHOLE, "feather": 0.4})(frame, time=0.0)
+    assert np.array_equal(soft[:, :40], whole[:, :40])
+    assert np.array_equal(soft[:, 60:], frame[:, 60:])
+
+
+def test_a_box_is_followed_and_a_colour_is_found(model: Model, tmp_path: Path) -> None:
+    scene = still("otters")
+    effect = make(model, where="object", box="60/60/60/60", shape="box", feather=0.0)
+    for index in range(6):
+        frame = np.roll(scene, 3 * index, axis=1)
+        changed = (effect(frame, time=index / 30) != frame).any(axis=(0, 2))
+    middle = float(np.flatnonzero(changed).mean())
+    assert abs(middle - (89.5 + 15)) < 4
+    effect.reset()
+    changed = (effect(scene, time=0.0) != scene).any(axis=(0, 2))
+    assert abs(float(np.flatnonzero(changed).mean()) - 89.5) < 2
+    green = np.full((60, 90, 3), (60, 60, 60), np.uint8)
+    green[20:40, 30:50] = (0, 255, 0)
+    out = make(model, where="inside", colour="green", **WHOLE)(green, time=0.0)
+    assert (out != green).any(axis=2)[22:38, 32:48].mean() > 0.9
+    assert np.array_equal(out[:18], green[:18])
+    cv2.imwrite(str(tmp_path / "mask.png"), np.uint8(255) * np.eye(60, 90, dtype=np.uint8))
+    out = make(model, where="inside", mask=str(tmp_path / "mask.png"), **WHOLE)(green, time=0.0)
+    assert np.array_equal((out != green).any(axis=2) | np.eye(60, 90, dtype=bool), np.eye(60, 90, dtype=bool))
+
+
+def test_masks_that_are_not_there(model: Model) -> None:
+    for where in ("object", "inside", "outside"):
+        with pytest.raises(InputError, match=f"where={where} needs mask="):
+            make(model, where=where)(FRAME, time=0.0)
+    with pytest.raises(NotFound, match="gone"):
+        make(model, where="inside", mask="gone.png")(FRAME, time=0.0)
+    with pytest.raises(NotFound, match="gone"):
+        make(model, where="inside", faces="gone.onnx")(FRAME, time=0.0)
+    with pytest.raises(InputError, match="hold on to"):
+        make(model, where="inside", box="10/10/40/40")(FRAME, time=0.0)
+    with pytest.raises(InputError, match="mask"):
+        make(model, where="inside", mask=np.zeros((9, 9), np.uint8))(FRAME, time=0.0)
 
 
 # Driven by motion and by sound
@@ -298,6 +399,7 @@ def test_sound_that_is_not_there(model: Model, tmp_path: Path) -> None:
     ("region", "left"), ("region", "nan/0/1/1"), ("region", ""), ("truncation", 1.2), ("truncation", -0.1),
     ("keyframes", "3/x"), ("keyframes", "3/-4"), ("keyframes", "3//4"), ("loop", "-1s"), ("loop", "soon"),
     ("blend", "sreen"), ("feather", 0.6), ("opacity", 2), ("speed", -1), ("seed", -1), ("seed", 1.5), ("mix", -2),
+    ("box", "1/2/3"), ("box", "0/0/-5/5"), ("box", "a/b/c/d"), ("colour", "rosy"), ("where", "there"),
     ("drive", "wind"), ("space", "q"), ("ease", "bouncy"), ("fit", "fill"), ("shape", "star"),
 ])  # fmt: skip
 def test_wrong_values_are_one_clear_error(name: str, value: Any) -> None:
@@ -308,7 +410,7 @@ def test_wrong_values_are_one_clear_error(name: str, value: Any) -> None:
 def test_forms_of_texts() -> None:
     assert Region.parse("full") == (0, 0, 1, 1)
     assert Region.parse("0.65/0.05/0.3/0.3") == (0.65, 0.05, 0.3, 0.3)
-    assert Region.parse("0/0/1/1").pixels((1, 1)) == (slice(0, 1), slice(0, 1))
+    assert Region.parse("0/0/1/1").place((1, 1)) == (0, 0, 1, 1)
     assert seeds("3/17/42") == (3, 17, 42)
     assert seeds("") == ()
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam import blend as blending
-from gancam import latent
+from gancam import latent, masks
 from gancam.errors import InputError, ModelError
 from gancam.frame import Image, check_image
 from gancam.model import Model
@@ -21,6 +21,7 @@ KEY_SECONDS = 2.0  # from picture to picture at speed 1
 AHEAD = {"cpu": 1, "cuda": 8}  # frames made at once: a CPU gains 12 % by eight, which is not worth a hiccup
 _STEP = 1 / 30  # seconds a frame, for calls that tell no time
 _STILL, _LIVELY = 0.6, 4.0  # mean change of grey levels from frame to frame that counts as none, and as 1
+_OBJECTS, _SPECK = 8, 64  # that are covered at most, and pixels that none is under
 _CALM = 0.3  # seconds in which motion is averaged
 
 
@@ -50,13 +51,24 @@ class Region(NamedTuple):
             raise ValueError("it reaches outside the frame")
         return region
 
-    def pixels(self, size: tuple[int, int]) -> tuple[slice, slice]:
-        """Rows and columns in a frame of `size` ``(width, height)``, one at least of each."""
+    def place(self, size: tuple[int, int]) -> "_Place":
+        """In a frame of `size` ``(width, height)``, one pixel at least each way."""
         spans = []
-        for start, share, length in ((self.y, self.height, size[1]), (self.x, self.width, size[0])):
+        for start, share, length in ((self.x, self.width, size[0]), (self.y, self.height, size[1])):
             first = min(round(start * length), length - 1)
-            spans.append(slice(first, min(max(round((start + share) * length), first + 1), length)))
-        return spans[0], spans[1]
+            spans.append((first, min(max(round((start + share) * length), first + 1), length) - first))
+        (left, width), (top, height) = spans
+        return _Place(left, top, width, height)
+
+
+def pixels(text: str) -> masks.Box:
+    """``x/y/width/height`` in pixels. Raises ``ValueError`` with the reason."""
+    try:
+        left, top, width, height = (float(part) for part in text.split("/"))
+    except ValueError:
+        raise ValueError("not four numbers") from None
+    masks.Boxes((left, top, width, height))
+    return left, top, width, height
 
 
 def seeds(text: str) -> tuple[int, ...]:
@@ -72,6 +84,20 @@ class MorphParams(Params):
     region: str = parameter(
         "0.74/0.05/0.23/0.41", parse=Region.parse, form="x/y/width/height in shares of the frame, or full",
         help="where it is seen",
+    )  # fmt: skip
+    where: str = parameter(
+        "region", choices=("region", "object", "inside", "outside"),
+        help="in its region; over each object that is marked; in the region, but only inside or outside what is marked",
+    )  # fmt: skip
+    mask: str = parameter("", help="an image or a mask track that marks something")
+    box: str = parameter(
+        "", parse=lambda text: text and pixels(text), form="x/y/width/height in pixels of the first frame",
+        help="marks what is in it then, and follows it",
+    )  # fmt: skip
+    faces: str = parameter("", help="a YuNet detector's file: marks faces")
+    colour: str = parameter(
+        "", parse=lambda text: text and masks.parse_colour(text), form="#rrggbb or a colour's name",
+        help="marks what has this colour",
     )  # fmt: skip
     fit: str = parameter(
         "contain", choices=("contain", "cover", "stretch"), help="how the square picture fits into another shape"
@@ -115,8 +141,9 @@ class Morph:
     params: MorphParams
     _time: float
 
-    def __init__(self, model: Model, params: MorphParams, *, ahead: int | None = None) -> None:
-        """`ahead`: pictures made at once while time goes steadily on (default: what the device likes)."""
+    def __init__(self, model: Model, params: MorphParams, *, mask: Any = None, ahead: int | None = None) -> None:
+        """`mask`: anything that ``masks.source`` takes, instead of what the parameters mark. `ahead`: pictures made at
+        once while time goes steadily on (default: what the device likes)."""
         self.card = model.card
         self.model = model
         self.params = params
@@ -125,6 +152,8 @@ class Morph:
         self._loudness = lru_cache(maxsize=2)(Loudness)
         self._mixed = lru_cache(maxsize=4)(lambda seed: model.mapping(latent.seeded([seed], model.card.latent)))
         self._made: dict[tuple[Any, ...], Image] = {}
+        self._marked = None if mask is None else masks.source(mask)
+        self._marking = lru_cache(maxsize=1)(_marker)
         self.reset()
         self._path().at(0.0)  # measures what must be measured first, now and not between two frames
 
@@ -135,9 +164,10 @@ class Morph:
             self._watch(image, time)
         step, self._time = time - self._time, time
         self._turn(time)
-        if self.params.opacity == 0.0:
+        mask = None if self.params.where == "region" else self._marker()(image, time=time)
+        if self.params.opacity == 0.0 or (mask is not None and self.params.where != "outside" and not mask.any()):
             return image
-        return self._composite(image, self._picture(time, step))
+        return self._composite(image, self._picture(time, step), mask)
 
     def generate(self, z: NDArray[np.float32]) -> NDArray[np.uint8]:
         """``(n, latent)`` float32 -> ``(n, resolution, resolution, 3)`` uint8 BGR, not truncated. Raises
@@ -155,6 +185,10 @@ class Morph:
         self._motion = self._moved = 0.0  # how lively it is, and the sum of that
         self._turned: tuple[float, str, str] | None = None  # speed, drive and audio that hold
         self._anchor = (0.0, 0.0)  # since when they hold, in the drive's own time, and the position then
+        self._objects: list[_Place] = []
+        for source in (self._marked, self._marking(*self._marks()) if self.params.where != "region" else None):
+            if source is not None:
+                source.reset()
 
     # When: seconds of the drive (of time itself, of motion, of loudness), and the position that speed makes of them
 
@@ -237,31 +271,134 @@ class Morph:
 
     # Where and how
 
-    def _composite(self, image: Image, picture: Image) -> Image:
+    def _composite(self, image: Image, picture: Image, mask: masks.Mask | None) -> Image:
         params = self.params
         height, width = image.shape[:2]
-        rows, columns = Region.parse(params.region).pixels((width, height))
-        if params.fit == "contain":
-            rows, columns = _square(rows, columns)
-        elif params.fit == "cover":
-            picture = _cut(picture, columns.stop - columns.start, rows.stop - rows.start)
-        size = columns.stop - columns.start, rows.stop - rows.start
-        sides = columns.start > 0, rows.start > 0, columns.stop < width, rows.stop < height
-        alpha = blending.feather(size, params.feather, params.shape, sides)
-        if params.opacity < 1.0:
-            alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=params.opacity), np.uint8)
-        how = cv2.INTER_AREA if min(size) < len(picture) else cv2.INTER_CUBIC
-        overlay = np.asarray(cv2.resize(picture, size, interpolation=how), np.uint8)
         result = image.copy()
-        result[rows, columns] = blending.blend(image[rows, columns], overlay, params.blend, alpha)
+        if params.where == "object" and mask is not None:
+            self._objects = _steady(_objects(mask), self._objects)
+            for place in self._objects:
+                self._lay(result, picture, place, (True, True, True, True), None)
+            return result
+        place = Region.parse(params.region).place((width, height))
+        if params.fit == "contain":
+            side = min(place.width, place.height)
+            left, top = place.left + (place.width - side) // 2, place.top + (place.height - side) // 2
+            place = _Place(left, top, side, side)
+        elif params.fit == "cover":
+            picture = _cut(picture, place.width, place.height)
+        sides = place.left > 0, place.top > 0, place.right < width, place.bottom < height
+        self._lay(result, picture, place, sides, mask)
         return result
 
+    def _lay(
+        self, result: Image, picture: Image, place: "_Place", sides: tuple[bool, bool, bool, bool],
+        mask: masks.Mask | None,
+    ) -> None:  # fmt: skip
+        """Blend `picture` into `result`, in place; what of it lies outside is left out."""
+        params, size = self.params, (place.width, place.height)
+        seen = _Place(0, 0, result.shape[1], result.shape[0]).overlap(place)
+        if seen is None:
+            return
+        how = cv2.INTER_AREA if min(size) < min(picture.shape[:2]) else cv2.INTER_CUBIC
+        overlay = np.asarray(cv2.resize(picture, size, interpolation=how), np.uint8)
+        alpha = blending.feather(size, params.feather, params.shape, sides)
+        inner = _Place(seen.left - place.left, seen.top - place.top, seen.width, seen.height)
+        overlay, alpha = np.ascontiguousarray(overlay[inner.slices]), alpha[inner.slices]
+        if params.opacity < 1.0:
+            alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=params.opacity), np.uint8)
+        if mask is not None:
+            soft = _softened(mask[seen.slices], round(params.feather * min(result.shape[:2]) / 8))
+            if params.where == "outside":
+                soft = np.asarray(cv2.bitwise_not(soft), np.uint8)
+            alpha = np.asarray(cv2.multiply(alpha, soft, scale=1 / 255), np.uint8)
+        result[seen.slices] = blending.blend(result[seen.slices], overlay, params.blend, alpha)
 
-def _square(rows: slice, columns: slice) -> tuple[slice, slice]:
-    """The largest square in the middle of a rectangle."""
-    side = min(rows.stop - rows.start, columns.stop - columns.start)
-    top, left = ((span.start + span.stop - side) // 2 for span in (rows, columns))
-    return slice(top, top + side), slice(left, left + side)
+    def _marks(self) -> tuple[str, str, str, str]:
+        return self.params.mask, self.params.box, self.params.faces, self.params.colour
+
+    def _marker(self) -> masks.MaskSource:
+        if self._marked is not None:
+            return self._marked
+        if not any(self._marks()):
+            raise InputError(f"{self.card.name}: where={self.params.where} needs mask=, box=, faces= or colour=")
+        return self._marking(*self._marks())
+
+
+def _marker(mask: str, box: str, faces: str, colour: str) -> masks.Union:
+    """What any of these mark."""
+    sources: list[masks.MaskSource] = []
+    if mask:
+        sources.append(masks.source(mask))
+    if box:
+        sources.append(masks.Tracked(pixels(box)))
+    if faces:
+        sources.append(masks.Faces(faces))
+    if colour:
+        sources.append(masks.ColourKey(colour))
+    return masks.Union(*sources)
+
+
+class _Place(NamedTuple):
+    """A rectangle in pixels, which may reach outside the frame."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        return self.top + self.height
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def overlap(self, other: "_Place") -> "_Place | None":
+        left, top = max(self.left, other.left), max(self.top, other.top)
+        width, height = min(self.right, other.right) - left, min(self.bottom, other.bottom) - top
+        return _Place(left, top, width, height) if width > 0 and height > 0 else None
+
+
+def _objects(mask: masks.Mask) -> list[_Place]:
+    """The squares around the largest objects in a mask."""
+    _, _, found, _ = cv2.connectedComponentsWithStats(np.asarray(mask != 0, np.uint8))
+    order = np.argsort(-found[1:, cv2.CC_STAT_AREA])[:_OBJECTS] + 1
+    places = []
+    for index in order.tolist():
+        left, top, width, height, area = found[index].tolist()
+        if area >= _SPECK:
+            side = max(width, height)
+            places.append(_Place(left + (width - side) // 2, top + (height - side) // 2, side, side))
+    return places
+
+
+def _steady(places: list[_Place], before: list[_Place]) -> list[_Place]:
+    """`places`, each held back by that of `before` it comes from, the more the less it has moved: detectors tremble."""
+    held = []
+    for place in places:
+        old = min(before, key=lambda other: _distance(place, other), default=None)
+        gone = _distance(place, old) / place.width if old is not None else 1.0
+        if old is not None and gone < 0.5:
+            share = min(max(gone / 0.1, 0.2), 1.0)
+            place = _Place(*(round(a + (b - a) * share) for a, b in zip(old, place, strict=True)))
+        held.append(place)
+    return held
+
+
+def _distance(one: _Place, two: _Place) -> float:
+    return max(abs(a - b) for a, b in zip(one, two, strict=True))
+
+
+def _softened(mask: masks.Mask, radius: int) -> masks.Mask:
+    """0 and more -> 0 to 255 with a soft edge."""
+    full = np.asarray(cv2.threshold(mask, 0, 255, cv2.THRESH_BINARY)[1], np.uint8)
+    return np.asarray(cv2.blur(full, (2 * radius + 1,) * 2), np.uint8) if radius else full
 
 
 def _cut(picture: Image, width: int, height: int) -> Image:
@@ -273,8 +410,11 @@ def _cut(picture: Image, width: int, height: int) -> Image:
 
 
 def build(model: Model, params: dict[str, Any]) -> Morph:
+    """`mask` among `params` may also be anything else that ``masks.source`` takes."""
     if model.card.layout != "latent":
         raise ModelError(f"{model.path}: is no generator (layout {model.card.layout}), which morphs need")
-    checked = MorphParams.of(**params)
+    marked = params.get("mask")
+    given = marked is not None and not isinstance(marked, str)
+    checked = MorphParams.of(**{name: value for name, value in params.items() if name != "mask" or not given})
     assert isinstance(checked, MorphParams)
-    return Morph(model, checked)
+    return Morph(model, checked, mask=marked if given else None)
