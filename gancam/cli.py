@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 app = typer.Typer(
     name="gancam", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
-    help="GANs on live video: super-resolution of files and frames, in real time on a plain CPU.",
+    help="GANs on live video, in real time on a plain CPU: super-resolution, and latent morphs as an overlay.",
 )  # fmt: skip
 _FIGURES = (  # how their names begin; the rest of a name says what they were measured with
     "psnr_y", "ssim_y", "distance", "frechet_of_halves", "frechet", "kernel", "precision", "recall", "density",
@@ -385,14 +385,15 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="A list of objec
     if as_json:
         print(json.dumps(entries, indent=2))
         return
+    wide = max((len(entry["name"]) for entry in entries), default=0)
     for entry in entries:
         precisions = " ".join(entry["variants"])
         side = entry["resolution"]
         what = f"{side}x{side}" if entry["layout"] == "latent" else f"x{entry['scale']}"
-        print(f"{entry['name']:12} {what}  {entry['effect']}, {precisions}, {entry['licence']}")
-        print(f"{'':12} {entry['summary']}")
+        print(f"{entry['name']:{wide}} {what}  {entry['effect']}, {precisions}, {entry['licence']}")
+        print(f"{'':{wide}} {entry['summary']}")
         for images, figures in _by_images(entry["quality"]).items():
-            print(f"{'':12} {images}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+            print(f"{'':{wide}} {images}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
 
 
 @app.command()
