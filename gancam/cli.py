@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 app = typer.Typer(
     name="gancam", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
-    help="GANs on live video, in real time on a plain CPU: super-resolution, and latent morphs as an overlay.",
+    help="GANs on live video: super-resolution of files and frames, in real time on a plain CPU.",
 )  # fmt: skip
 _FIGURES = (  # how their names begin; the rest of a name says what they were measured with
     "psnr_y", "ssim_y", "distance", "frechet_of_halves", "frechet", "kernel", "precision", "recall", "density",
@@ -80,6 +80,8 @@ def process(
     effect: EffectOption = None,
     codec: Annotated[str | None, typer.Option(help="h264, h265, vp9 or av1 (default: the container's usual).")] = None,
     quality: Annotated[float | None, typer.Option(help="0 (small) to 100 (best), default 80.")] = None,
+    deinterlace: Annotated[bool, typer.Option("--deinterlace", help="Whole pictures of interlaced video.")] = False,
+    eight_bit: Annotated[bool, typer.Option("--eight-bit", help="Take 10-bit and HDR video as 8 bits.")] = False,
     params: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Turn parameters as `live --record-params FILE` recorded it.")
     ] = None,
@@ -100,6 +102,7 @@ def process(
     report = Report()
     try:
         options: dict[str, Any] = {"overwrite": overwrite, "codec": codec, "quality": quality}
+        options |= {"deinterlace": deinterlace, "eight_bit": eight_bit}
         _process_video(source, target, chain, report, params=params, quiet=quiet or as_json, **options)
     except (KeyboardInterrupt, Terminated):
         what = f"{target} holds the first {report.frames} frames" if target.exists() else "nothing was written"
@@ -385,15 +388,14 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="A list of objec
     if as_json:
         print(json.dumps(entries, indent=2))
         return
-    wide = max((len(entry["name"]) for entry in entries), default=0)
     for entry in entries:
         precisions = " ".join(entry["variants"])
         side = entry["resolution"]
         what = f"{side}x{side}" if entry["layout"] == "latent" else f"x{entry['scale']}"
-        print(f"{entry['name']:{wide}} {what}  {entry['effect']}, {precisions}, {entry['licence']}")
-        print(f"{'':{wide}} {entry['summary']}")
+        print(f"{entry['name']:12} {what}  {entry['effect']}, {precisions}, {entry['licence']}")
+        print(f"{'':12} {entry['summary']}")
         for images, figures in _by_images(entry["quality"]).items():
-            print(f"{'':{wide}} {images}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+            print(f"{'':12} {images}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
 
 
 @app.command()
@@ -463,12 +465,15 @@ def _process_video(
     params: Path | None = None,
     quiet: bool,
     overwrite: bool,
+    deinterlace: bool = False,
+    eight_bit: bool = False,
     **options: Any,
 ) -> None:
     chain = switches(effects)
     controls = Controls(chain)
     replay = None if params is None else Replay(params, controls)
-    with VideoFile(path) as source:
+    with VideoFile(path, deinterlace=deinterlace) as source:
+        _refuse_depth(path, source.footage, eight_bit)
         size = source.size
         for effect in chain:
             size = effect.output_size(size)
@@ -484,6 +489,13 @@ def _process_video(
         report.notes = [note for note in report.notes if note not in told]
         if replay is not None and replay.left:
             report.notes.append(f"{params}: its last {replay.left} changes come after the end of {path}")
+
+
+def _refuse_depth(path: Path, footage: Footage, accepted: bool) -> None:
+    if footage.depth > 8 and not accepted:
+        what = f"{footage.depth}-bit HDR ({footage.hdr})" if footage.hdr else f"{footage.depth}-bit video"
+        cure = "tone-map it to 8-bit SDR first" if footage.hdr else "nothing else is lost"
+        raise InputError(f"{path}: is {what} and gancam works with 8 bits: give --eight-bit to take it so; {cure}")
 
 
 def _process_image(path: Path, target: Path, chain: Sequence[Effect], overwrite: bool) -> None:

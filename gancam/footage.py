@@ -100,7 +100,8 @@ class Footage:
     """What a file sink needs in order to write something that behaves like the source.
 
     `origin` is the container's time, in seconds, that became ``Frame.time`` 0: not 0 only for containers whose clock
-    starts anywhere (MPEG-TS and its kin). `aspect` is the width of a displayed pixel over its height.
+    starts anywhere (MPEG-TS and its kin). `aspect` is the width of a displayed pixel over its height. `depth` are the
+    bits a sample had, `hdr` is "PQ" or "HLG" or empty, `interlaced` tells pictures of two fields (and not yet undone).
     """
 
     size: tuple[int, int]  # (width, height) as displayed, rotation applied
@@ -109,6 +110,9 @@ class Footage:
     origin: Fraction = Fraction(0)
     aspect: Fraction = Fraction(1)
     colour: Colour = field(default_factory=Colour)
+    depth: int = 8
+    hdr: str = ""
+    interlaced: bool = False
 
 
 def _rows_of_bgr_to_yuv(matrix: int, full_range: bool, lift: float) -> NDArray[np.float32]:

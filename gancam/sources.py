@@ -3,13 +3,14 @@
 A source is iterated once, by one thread. Dropping frames is a source's own nature: those here drop none.
 """
 
+import itertools
 import math
 import os
 import queue
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -99,16 +100,30 @@ class VideoFile(_Closing):
 
     Where a stream changes its picture size, OpenCV scales what follows to the first.
 
+    `deinterlace` makes whole pictures of fields, at the same rate (FFmpeg's bwdif); without it, interlaced video is
+    told in ``notes``. Frames before `first` and from `end` on (seconds of ``Frame.time``) are left out, and so are
+    the next `skip` ones; what comes keeps its own time, indices count from `skip`.
+
     Raises ``NotFound`` for a missing file, ``SourceError`` for what is not a video or gives not even one frame.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        deinterlace: bool = False,
+        first: Fraction | None = None,
+        end: Fraction | None = None,
+        skip: int = 0,
+    ) -> None:
         self._path = Path(path)
+        self._deinterlace, self._from, self._end, self._skip = deinterlace, first, end, skip
         self._queue: queue.Queue[Frame | Exception | None] = queue.Queue(_AHEAD)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = self._ended = False
         self._busy = 0.0
+        self._ticks: list[int] = []
         self.notes: list[str] = []
         if not self._path.exists():
             raise NotFound(f"{path}: no such file")
@@ -163,23 +178,35 @@ class VideoFile(_Closing):
                 origin=origin,
                 aspect=aspect if aspect > 0 else Fraction(1),
                 colour=decoded_colour(stream),
+                depth=depth,
+                hdr={16: "PQ", 18: "HLG"}.get(int(stream.codec_context.color_trc), ""),
+                interlaced=not self._deinterlace and _interlaced(container, stream),
             )
-            self._ticks = _packet_ticks(container, stream) if self._time_base < Fraction(1, 1_000_000) else []
+            if self._footage.interlaced:
+                self.notes.append(f"{self._path.name}: is interlaced, its fields stay combed (--deinterlace undoes it)")
+        if self._time_base < Fraction(1, 1_000_000):
+            with av.open(absolute, metadata_errors="replace") as container:
+                self._ticks = _packet_ticks(container, self._stream_index)
 
-    def _open(self) -> tuple["_OpenCV | _PyAV", tuple[Image, int]]:
+    def _open(self) -> tuple["_OpenCV | _PyAV", tuple[Image | None, int]]:
         """Open a decoder and decode the first frame, so that an open source is known to have one."""
         absolute = os.path.abspath(self._path)
         began = time.perf_counter()
-        decoder: _OpenCV | _PyAV = _OpenCV(absolute, self._time_base, self._start, self._ticks)
-        first = decoder.read()
+        decoder: _OpenCV | _PyAV
+        first = None
+        if not self._deinterlace:
+            decoder = _OpenCV(absolute, self._time_base, self._start, self._ticks)
+            first = decoder.read()
+            if first is None:
+                decoder.close()
         if first is None:
-            decoder.close()
-            decoder = _PyAV(absolute, self._stream_index)
+            decoder = _PyAV(absolute, self._stream_index, self._deinterlace)
             first = decoder.read()
         if first is None:
             decoder.close()
             raise SourceError(f"{self._path}: no frame can be decoded: damaged, cut short, or an unknown codec")
         self._busy += time.perf_counter() - began
+        assert first[0] is not None
         height, width = first[0].shape[:2]
         aspect = 1 / self._footage.aspect if decoder.turned else self._footage.aspect
         self._footage = replace(self._footage, size=(width, height), aspect=aspect)
@@ -228,20 +255,32 @@ class VideoFile(_Closing):
 
     def _read(self) -> None:
         """The hidden thread: decode until the end, an error, or close()."""
+        index = came = 0
+        last = -math.inf
+
+        def moment(tick: int) -> float:
+            exact = float(tick * self._time_base - self._footage.origin)
+            return exact if exact > last else last + 1 / self._fps
+
+        def wanted(tick: int) -> bool:
+            return index >= self._skip and (self._from is None or moment(tick) >= self._from)
+
         try:
-            read: tuple[Image, int] | None = self._first
-            index, last = 0, -math.inf
-            while read is not None:
+            read: tuple[Image | None, int] | None = self._first
+            while read is not None and not self._stop.is_set():
                 image, tick = read
-                moment = float(tick * self._time_base - self._footage.origin)
-                last = moment if moment > last else last + 1 / self._fps
-                if not self._offer(Frame(image, index, last)):
+                keep, last = wanted(tick), moment(tick)
+                if self._end is not None and last >= self._end:
+                    self._offer(None)
                     return
-                index += 1
+                if keep and image is not None and not self._offer(Frame(image, index, last)):
+                    return
+                index += self._from is None or last >= self._from
+                came += 1
                 began = time.perf_counter()
-                read = self._decoder.read()
+                read = self._decoder.read(wanted)
                 self._busy += time.perf_counter() - began
-            self._tell_shortage(index)
+            self._tell_shortage(came)
             self._offer(None)
         except Exception as error:  # raised where the frames are asked for
             self._offer(SourceError(f"{self._path}: cannot be decoded after frame {index} ({cause(error)})"))
@@ -286,13 +325,13 @@ class _OpenCV:
         self._time_base, self._start, self._ticks = time_base, start, ticks
         self.turned = self._capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 != 0
 
-    def read(self) -> tuple[Image, int] | None:
-        """The next frame, a fresh array, and its presentation time in ticks of the stream's time base."""
+    def read(self, wanted: Callable[[int], bool] = lambda tick: True) -> tuple[Image | None, int] | None:
+        """The next frame, a fresh array, or None for one whose time is not `wanted`, and its presentation time in ticks
+        of the stream's time base."""
         try:
-            ok, image = self._capture.read()
+            if not self._capture.grab():
+                return None
         except cv2.error:
-            return None
-        if not ok:
             return None
         milliseconds = self._capture.get(cv2.CAP_PROP_POS_MSEC)  # after the stream's start
         tick = round(Fraction(milliseconds) / 1000 / self._time_base) + self._start
@@ -301,7 +340,13 @@ class _OpenCV:
             nearest = min(self._ticks[max(at - 1, 0) : at + 1], key=lambda known: abs(known - tick))
             if abs(nearest - tick) * self._time_base < Fraction(2, 1_000_000):
                 tick = nearest
-        return check_image(image), tick
+        if not wanted(tick):
+            return None, tick
+        try:
+            ok, image = self._capture.retrieve()
+        except cv2.error:
+            return None
+        return (check_image(image), tick) if ok else None
 
     def close(self) -> None:
         self._capture.release()
@@ -310,26 +355,48 @@ class _OpenCV:
 class _PyAV:
     """The same for codecs that OpenCV's FFmpeg cannot decode (AV1), with the same conversion to BGR."""
 
-    def __init__(self, path: str, index: int) -> None:
+    def __init__(self, path: str, index: int, deinterlace: bool = False) -> None:
         self.turned = False
         self._container = av.open(path, metadata_errors="replace")
         stream = self._container.streams[index]
         assert isinstance(stream, av.VideoStream)
         stream.thread_type = "AUTO"
-        self._frames = self._container.decode(stream)
+        self._time_base = stream.time_base or Fraction(1, 90_000)
+        self._frames = self._whole(stream) if deinterlace else self._container.decode(stream)
         self._convert = VideoReformatter()
 
-    def read(self) -> tuple[Image, int] | None:
+    def _whole(self, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+        """The pictures of `stream` with each field's missing lines made up."""
+        graph = av.filter.Graph()
+        entrance, exit = graph.add_buffer(template=stream), graph.add("buffersink")
+        bwdif = graph.add("bwdif", "mode=send_frame:deint=all")
+        entrance.link_to(bwdif)
+        bwdif.link_to(exit)
+        graph.configure()
+        for frame in itertools.chain(self._container.decode(stream), [None]):
+            graph.push(frame)
+            while True:
+                try:
+                    made = graph.pull()
+                except (av.error.BlockingIOError, av.error.EOFError):
+                    break
+                assert isinstance(made, av.VideoFrame)
+                yield made
+
+    def read(self, wanted: Callable[[int], bool] = lambda tick: True) -> tuple[Image | None, int] | None:
         try:
             frame = next(self._frames, None)
         except (av.FFmpegError, IndexError):
             return None
         if not isinstance(frame, av.VideoFrame):
             return None
+        tick = round(Fraction(frame.pts or 0) * Fraction(frame.time_base or self._time_base) / self._time_base)
+        if not wanted(tick):
+            return None, tick
         bgr = self._convert.reformat(frame, format="bgr24", interpolation=Interpolation.BICUBIC).to_ndarray()
         quarters = frame.rotation // 90 % 4  # anticlockwise
         self.turned = quarters % 2 == 1
-        return check_image(np.ascontiguousarray(np.rot90(bgr, quarters))), frame.pts or 0
+        return check_image(np.ascontiguousarray(np.rot90(bgr, quarters))), tick
 
     def close(self) -> None:
         self._container.close()
@@ -482,14 +549,21 @@ def _read_image(path: Path) -> Image:
     return check_image(image)
 
 
-def _packet_ticks(container: av.container.InputContainer, stream: av.VideoStream) -> list[int]:
+def _packet_ticks(container: av.container.InputContainer, index: int) -> list[int]:
     """The presentation times of all packets, in order."""
     ticks = []
     with suppress(av.FFmpegError, IndexError):  # a damaged end; what came before counts
-        for packet in container.demux(stream):
+        for packet in container.demux(container.streams[index]):
             if packet.pts is not None:
                 ticks.append(packet.pts)  # noqa: PERF401 - keeps what came before an error
     return sorted(ticks)
+
+
+def _interlaced(container: av.container.InputContainer, stream: av.VideoStream) -> bool:
+    """Whether one of the first pictures says that it is two fields; leaves `container` anywhere."""
+    with suppress(av.FFmpegError, IndexError):
+        return any(frame.interlaced_frame for frame in itertools.islice(container.decode(stream), 3))
+    return False
 
 
 def _promised(container: av.container.InputContainer, stream: av.VideoStream, fps: float) -> tuple[int | None, bool]:

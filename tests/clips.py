@@ -80,6 +80,41 @@ def make_clip(
     return path
 
 
+def enrich(source: Path, path: Path) -> Path:
+    """`source` again as Matroska `path`, with titles, a commentary track, subtitles, a font, two chapters and words."""
+    milli = Fraction(1, 1000)
+    with av.open(source) as clip, av.open(path, "w") as film:
+        made: dict[int, Any] = {
+            stream.index: film.add_stream_from_template(stream, opaque=True) for stream in clip.streams
+        }
+        for stream in clip.streams:
+            made[stream.index].metadata["title"] = f"stream {stream.index}"
+            made[stream.index].metadata["language"] = stream.metadata.get("language", "und")
+        made[max(made)].disposition = av.stream.Disposition.comment
+        words: Any = film.add_mux_stream("subrip")
+        words.time_base = milli
+        words.metadata["language"] = "deu"
+        words.disposition = av.stream.Disposition.forced
+        film.add_attachment("font.ttf", "font/ttf", b"a font" * 10)
+        film.metadata.update({"title": "A film", "MOOD": "sad"})
+        chapters: Any = [
+            {"id": 1 + half, "start": 400 * half, "end": 400 * half + 400, "time_base": milli,
+             "metadata": {"title": f"chapter {half}"}}
+            for half in range(2)
+        ]  # fmt: skip
+        film.set_chapters(chapters)
+        for packet in clip.demux():
+            if packet.dts is not None:
+                packet.stream = made[packet.stream.index]
+                film.mux(packet)
+        for moment, text in ((0, "hello"), (400, "schön")):
+            line: Any = av.Packet(text.encode())
+            line.pts = line.dts = moment
+            line.duration, line.time_base, line.stream = 300, milli, words
+            film.mux(line)
+    return path
+
+
 def _tone(track: av.AudioStream, hertz: float, seconds: float, start: float) -> Iterator["av.Packet[av.AudioStream]"]:
     size = 960
     for first in range(0, round(seconds * 48000), size):

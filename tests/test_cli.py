@@ -16,7 +16,7 @@ import pytest
 
 from gancam import cli
 from gancam.sources import TestPattern
-from tests.clips import planes_of
+from tests.clips import make_clip, planes_of
 from tests.small import network, still, write_models
 
 CITY = Path(__file__).parent.parent / "samples" / "city.mp4"
@@ -145,6 +145,16 @@ def test_what_is_wrong_with_the_input(tmp_path: Path) -> None:
         refused("process", tmp_path / f"{name}.mp4", out, says=f"{name}.mp4")
     refused("process", tmp_path, out, says=str(tmp_path))
     assert not out.exists()
+
+
+def test_ten_bits_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    options = {"x265-params": "log-level=0"}
+    for transfer, words in ((1, "is 10-bit video"), (16, "is 10-bit HDR (PQ)")):
+        deep = make_clip(
+            tmp_path / f"{transfer}.mkv", codec="libx265", pix_fmt="yuv420p10le", options=options, transfer=transfer
+        )
+        refused("process", deep, tmp_path / "out.mkv", says=words)
+        assert gancam("process", deep, tmp_path / f"{transfer}-out.mkv", "--eight-bit").returncode == 0
 
 
 def test_what_is_wrong_with_the_output(tmp_path: Path, clip: Path) -> None:

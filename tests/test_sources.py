@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gancam.errors import GancamError, ImageError, InputError, NotFound, SourceError
-from gancam.frame import check_image
+from gancam.frame import Frame, check_image
 from gancam.sources import Source, Still, TestPattern, VideoFile
 from tests.clips import make_clip, scenery, times_of
 
@@ -285,6 +285,41 @@ def test_ten_bits_become_eight_and_a_note_says_so(tmp_path: Path) -> None:
     with VideoFile(path) as source:
         assert source.notes == ["a.mkv: its 10 bits a sample are read as 8"]
         assert len(all_of(source)) == 24
+
+
+def test_parts_of_a_file_keep_their_times(clip: Path) -> None:
+    with VideoFile(clip) as source:
+        whole = list(source)
+    with VideoFile(clip, first=Fraction(1, 5), end=Fraction(1, 2), skip=2) as source:
+        part = list(source)
+    assert [frame.index for frame in part] == list(range(2, 9))
+    for frame, same in zip(part, whole[8:15], strict=True):
+        assert frame.time == same.time
+        assert np.array_equal(frame.image, same.image)
+
+
+def test_interlaced_video_is_told_and_made_whole(tmp_path: Path) -> None:
+    images = []
+    for index in range(8):  # a bright bar that moves between the two fields
+        image = np.full((64, 96, 3), 40, np.uint8)
+        image[0::2, 8 * index : 8 * index + 16] = 220
+        image[1::2, 8 * index + 4 : 8 * index + 20] = 220
+        images.append(image)
+    path = make_clip(tmp_path / "a.mkv", images=images, options={"x264-params": "tff=1", "crf": "4"})
+    with VideoFile(path) as combed:
+        assert combed.footage.interlaced
+        assert combed.notes == ["a.mkv: is interlaced, its fields stay combed (--deinterlace undoes it)"]
+        before = list(combed)
+    with VideoFile(path, deinterlace=True) as whole:
+        assert not whole.footage.interlaced
+        assert whole.notes == []
+        after = list(whole)
+    assert [frame.time for frame in after] == [frame.time for frame in before]
+
+    def combs(frame: Frame) -> float:
+        return float(np.abs(np.diff(frame.image.astype(int), axis=0)).mean())
+
+    assert combs(after[4]) < combs(before[4]) / 3
 
 
 def test_still_repeats_one_image_that_nobody_can_change(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from gancam.errors import GancamError, InputError, OutputExists, SinkError, near
 from gancam.footage import Footage, cause
 from gancam.frame import Frame
 from gancam.sinks._canvas import Canvas
-from gancam.sinks._soundtrack import AudioRule, Soundtrack
+from gancam.sinks._tracks import AudioRule, Tracks
 
 try:
     import fcntl
@@ -91,8 +91,8 @@ class VideoWriter:
     codec       "h264", "h265", "vp9" or "av1"; None: the container's usual (VP9 for WebM, else H.264).
     quality     0 (small) to 100 (as good as it gets), the same look on every codec.
     overwrite   whether an existing `path` may be replaced. The source itself never is.
-    audio_from  a file whose audio tracks go along, all of them: copied packet by packet where the container can hold
-                them, else transcoded (a note says which and to what).
+    audio_from  a file whose audio tracks go along, and its subtitles, chapters, covers, attachments, data and words:
+                copied packet by packet where the container can hold them, else converted or left out (a note says so).
     like        the source's ``Footage``: its colours, pixel aspect, time base and clock are kept.
 
     Time: frame i is shown at ``frame.time``, in the source's time base (else one that suits `fps`). A time that does
@@ -143,7 +143,7 @@ class VideoWriter:
         self._lock = _lock(self._partial, self._path)
         self._tick = self._like.time_base or _time_base(self._rate)
         self._container: av.container.OutputContainer | None = None
-        self._audio: Soundtrack | None = None
+        self._audio: Tracks | None = None
         self._busy = 0.0
         self._frames = 0
         self._closed = False
@@ -264,7 +264,7 @@ class VideoWriter:
         self._container = av.open(os.fspath(self._partial), "w", format=self._holder.format, options=options)
         self._stream = self._add_video()
         if audio_from is not None:
-            self._audio = Soundtrack(audio_from, self._container, self._holder.audio, self._like.origin)
+            self._audio = Tracks(audio_from, self._container, self._holder.audio, self._like.origin)
         try:
             self._container.start_encoding()
         except (av.error.InvalidDataError, av.error.ArgumentError):

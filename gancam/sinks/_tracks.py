@@ -1,0 +1,305 @@
+"""All that lies beside the picture in one file, on its way into another that is written at its own pace."""
+
+import io
+import mimetypes
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import av
+from av.stream import AttachmentStream, Disposition
+
+from gancam.errors import NotFound, SinkError
+from gancam.footage import cause
+
+Packet: TypeAlias = "av.Packet[Any]"  # quoted: only the type stubs know it as generic
+
+_SAID = {"aac": "AAC", "libopus": "Opus"}
+# What containers and encoders write by themselves, and what was only true of the old file.
+_TECHNICAL = {
+    "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "software", "handler_name", "vendor_id",
+    "creation_time", "language", "rotate", "number_of_frames", "number_of_bytes", "bps", "timecode",
+}  # fmt: skip
+_MP4_TAGS = {  # what FFmpeg writes into MP4 and MOV under a name that it reads again
+    "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "grouping",
+    "lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords", "track", "disc", "compilation",
+    "tvsn", "tves", "hd_video", "media_type", "season_number", "episode_sort", "gapless_playback", "sort_name",
+    "sort_album",
+}  # fmt: skip
+_BROADCAST = ("dvb_subtitle", "dvbsub", "dvb_teletext", "libzvbi_teletextdec")  # the subtitles of MPEG-TS
+_CHAPTERS = ("mp4", "mov", "matroska", "webm")
+_TAGS = {"mp4": _MP4_TAGS, "mov": _MP4_TAGS, "mpegts": set()}
+
+
+@dataclass(frozen=True, slots=True)
+class AudioRule:
+    """What a container takes: the codecs players expect in it (None: all it can hold), and the encoder for the rest."""
+
+    holds: tuple[str, ...] | None
+    encoder: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Track:
+    stream: Any
+    encode: Callable[[Packet], list[Packet]] | None  # None: copied
+
+
+class Tracks:
+    """All streams of `path` beside its picture, its chapters and its words, added to `output`, then written a step at a
+    time so that nothing piles up.
+
+    Streams are copied packet by packet, bytes and time stamps as they are, with language, title and disposition, where
+    the container holds them; audio that `rule` does not allow is transcoded, the words of MP4's subtitles go into
+    Matroska's, and the rest is left out: ``notes`` tells all that from the start. `origin` (seconds of the file's
+    clock) becomes 0; what ends before `first` or begins at `end` (both of ``Frame.time``) is not wanted.
+    Raises ``NotFound``, or ``SinkError`` for a file that cannot be read.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        output: av.container.OutputContainer,
+        rule: AudioRule,
+        origin: Fraction = Fraction(0),
+        *,
+        first: Fraction | None = None,
+        end: Fraction | None = None,
+    ) -> None:
+        self.notes: list[str] = []
+        self._output, self._origin, self._first, self._end = output, origin, first, end
+        self._tracks: dict[int, _Track] = {}
+        if not path.exists():
+            raise NotFound(f"{path}: no such file")
+        try:
+            self._input = av.open(os.path.abspath(path), metadata_errors="replace")
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise SinkError(f"{path}: its audio cannot be read ({cause(error)})") from error
+        self._copy_chapters()
+        self._copy_words()
+        counts: dict[str, int] = {}
+        picture = False
+        for stream in self._input.streams:
+            if stream.type == "video" and not _is_cover(stream):
+                if picture:
+                    self.notes.append(f"stream {stream.index}, another video, is left out")
+                elif output.streams.video:
+                    self._describe(output.streams.video[0], stream)
+                picture = True
+                continue
+            kind = "cover picture" if stream.type == "video" else f"{stream.type} track"
+            counts[kind] = counts.get(kind, 0) + 1
+            said = f"{kind} {counts[kind]}"
+            made = self._add_audio(stream, said, rule) if stream.type == "audio" else self._add_other(stream, said)
+            if made is not None:
+                self._describe(made.stream, stream)
+                self._tracks[stream.index] = made
+        self._packets = self._demux()
+        self._next = next(self._packets, None)
+
+    def _copy_chapters(self) -> None:
+        chapters = []
+        for chapter in self._input.chapters():
+            base = chapter["time_base"] or Fraction(1, 1000)
+            start, end = (chapter["start"] * base - self._origin, chapter["end"] * base - self._origin)
+            if (self._first is not None and end <= self._first) or (self._end is not None and start >= self._end):
+                continue
+            start = max(start, self._first or start)
+            end = min(end, self._end or end)
+            chapters.append({**chapter, "start": round(start / base), "end": round(end / base), "time_base": base})
+        if not chapters:
+            return
+        if self._output.format.name in _CHAPTERS:
+            self._output.set_chapters(cast(Any, chapters))
+        else:
+            self.notes.append(f"its {len(chapters)} chapters are left out: {self._output.format.name} has none")
+
+    def _copy_words(self) -> None:
+        """Title, artist and the like, of the file as a whole."""
+        words = {key: value for key, value in self._input.metadata.items() if key.lower() not in _TECHNICAL}
+        words = {
+            key: value for key, value in words.items() if "brand" not in key.lower() and "minor_ver" not in key.lower()
+        }
+        known = _TAGS.get(self._output.format.name)
+        lost = [key for key in words if known is not None and key.lower() not in known]
+        if lost:
+            self.notes.append(
+                f"left out of its description, {self._output.format.name} has no place: {', '.join(lost)}"
+            )
+        for key, value in words.items():
+            if key not in lost:
+                self._output.metadata[key] = value
+        if "creation_time" in self._input.metadata:
+            self._output.metadata["creation_time"] = self._input.metadata["creation_time"]
+
+    def _describe(self, made: Any, stream: Any) -> None:
+        """Language, title and the like of one stream, and what it is there for."""
+        words = {key: value for key, value in stream.metadata.items() if key.lower().split("-")[0] not in _TECHNICAL}
+        if "name" in words:  # a title, as MP4 calls it
+            words.setdefault("title", words.pop("name"))
+        if stream.metadata.get("language", "und") != "und":
+            words["language"] = stream.metadata["language"]
+        if self._output.format.name in ("mp4", "mov"):
+            words = {key: value for key, value in words.items() if key.lower() in ("language", "title")}
+            if "handler_name" in stream.metadata:
+                words["handler_name"] = stream.metadata["handler_name"]
+        made.metadata.update({key: value for key, value in words.items() if not key.startswith("_STATISTICS")})
+        with suppress(AttributeError):  # attachments have none
+            made.disposition = stream.disposition
+
+    def _add_audio(self, stream: Any, said: str, rule: AudioRule) -> _Track | None:
+        output = self._output
+        codec = stream.codec_context.codec.canonical_name if stream.codec_context is not None else ""
+        if not codec:
+            self.notes.append(f"{said} is left out: this build of FFmpeg does not know its codec")
+            return None
+        if codec in (output.supported_codecs if rule.holds is None else rule.holds):
+            return _Track(output.add_stream_from_template(stream), None)
+        kind = output.format.name
+        self.notes.append(f"{said} is transcoded from {codec} to {_SAID[rule.encoder]}: {kind} does not take it")
+        return _transcoded(stream, output, rule.encoder)
+
+    def _add_other(self, stream: Any, said: str) -> _Track | None:
+        """A subtitle, cover, data or attachment stream; None for one without packets or left out."""
+        form = self._output.format.name
+        if stream.type == "attachment":
+            if form == "matroska":
+                name, mime = stream.metadata.get("filename", "attachment"), stream.metadata.get("mimetype", "")
+                self._output.add_attachment(
+                    name, mime or "application/octet-stream", cast(AttachmentStream, stream).data
+                )
+            else:
+                self.notes.append(f"{said} ({stream.metadata.get('filename', '?')}) is left out: {form} holds none")
+            return None
+        if stream.type == "data" and self._input.chapters() and stream.codec_context is None and _is_words(stream):
+            return None  # the names of the chapters, as QuickTime keeps them
+        codec = stream.codec_context.name if stream.codec_context is not None else "data"
+        if codec == "mov_text" and form == "matroska":
+            self.notes.append(f"{said} is converted from mov_text to SubRip, words only: {form} does not take it")
+            made = self._output.add_mux_stream("subrip")
+            made.time_base = Fraction(1, 1000)
+            return _Track(made, lambda packet: _words_of(packet, made))
+        if form == "matroska" and _is_cover(stream):
+            picture = bytes(next(self._input.demux(stream)))
+            self._input.seek(0)
+            mime = "image/png" if codec == "png" else "image/jpeg"
+            name = f"cover{mimetypes.guess_extension(mime)}"
+            self._output.add_attachment(stream.metadata.get("filename", name), mime, picture)
+            return None
+        if not _takes(form, stream) or (form == "mpegts" and stream.type == "subtitle" and codec not in _BROADCAST):
+            kin = "; Matroska (.mkv) would" if stream.type == "subtitle" else ""
+            self.notes.append(f"{said} ({codec}) is left out: {form} does not take it{kin}")
+            return None
+        return _Track(self._output.add_stream_from_template(stream, opaque=True), None)
+
+    def _demux(self) -> Iterator[Packet]:
+        streams = [stream for stream in self._input.streams if stream.index in self._tracks]
+        if not streams:
+            return
+        try:
+            yield from self._input.demux(streams)
+        except IndexError:
+            pass  # PyAV, at the end of a file in which streams appeared after its beginning
+        except av.FFmpegError as error:
+            self.notes.append(f"the audio ends early: its file is damaged ({cause(error)})")
+
+    def write_until(self, seconds: Fraction | None) -> None:
+        """Write the packets that begin before `seconds` of ``Frame.time``; None: all that are left."""
+        while self._next is not None:
+            packet = self._next
+            if packet.dts is not None and packet.time_base is not None:
+                moment = packet.dts * packet.time_base - self._origin
+                if seconds is not None and moment >= seconds:
+                    return
+                outside = self._end is not None and moment >= self._end
+                if self._first is not None:
+                    outside |= moment + (packet.duration or 0) * packet.time_base <= self._first
+                if outside:
+                    self._next = next(self._packets, None)
+                    continue
+            self._write(packet)
+            self._next = next(self._packets, None)
+
+    def _write(self, packet: Packet) -> None:
+        track = self._tracks[packet.stream.index]
+        if packet.size and packet.dts is None and _is_cover(packet.stream):
+            packet.pts = packet.dts = 0
+        elif packet.time_base:
+            shift = round(self._origin / packet.time_base)
+            if packet.pts is not None:
+                packet.pts -= shift
+            if packet.dts is not None:
+                packet.dts -= shift
+        try:
+            if track.encode is not None:
+                for made in track.encode(packet):
+                    self._output.mux(made)
+            elif packet.dts is not None:  # else it is the empty packet that ends a stream
+                packet.stream = track.stream
+                self._output.mux(packet)
+        except (av.error.InvalidDataError, av.error.ArgumentError):  # one bad packet need not end a long job
+            note = "damaged audio packets are left out"
+            if note not in self.notes:
+                self.notes.append(note)
+
+    def close(self) -> None:
+        self._input.close()
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(stream.type == "video" and stream.disposition & Disposition.attached_pic)
+
+
+def _is_words(stream: Any) -> bool:
+    return bool(stream.metadata.get("handler_name", "").strip("\0") in ("SubtitleHandler", "Apple Text Media Handler"))
+
+
+def _takes(form: str, stream: Any) -> bool:
+    """Whether the container can hold a copy of `stream`, found out by beginning one in memory."""
+    try:
+        with av.open(io.BytesIO(), "w", format=form) as trial:
+            trial.add_stream_from_template(stream, opaque=True)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError, OSError):
+        return False
+    return True
+
+
+def _words_of(packet: Packet, made: Any) -> list[Packet]:
+    """MP4's subtitle sample, a length and text, as one of SubRip; its empty ones only end their predecessors."""
+    data = bytes(packet)
+    words = data[2 : 2 + int.from_bytes(data[:2], "big")]
+    if not words:
+        return []
+    out = av.Packet(words)
+    out.pts, out.dts, out.duration, out.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
+    out.stream = made
+    return [out]
+
+
+def _transcoded(source: Any, output: av.container.OutputContainer, encoder: str) -> _Track:
+    rate = 48000 if encoder == "libopus" else min(source.rate or 48000, 48000)
+    made = output.add_stream(encoder, rate=rate, layout=source.layout.name)
+    assert isinstance(made, av.AudioStream)
+    context = made.codec_context
+    resampler: av.AudioResampler | None = None
+
+    def encode(packet: Packet) -> list[Packet]:
+        nonlocal resampler
+        if resampler is None:  # not before the encoder is open, which decides the frame size
+            resampler = av.AudioResampler(context.format, context.layout, context.rate, context.frame_size)
+        frames: list[av.AudioFrame | None] = []
+        with suppress(av.FFmpegError):  # a damaged packet is a gap
+            frames += cast(list[av.AudioFrame], packet.decode())
+        last = packet.dts is None
+        if last:
+            frames.append(None)
+        ready = [part for frame in frames for part in resampler.resample(frame)]
+        packets = [packet for part in ready for packet in made.encode(part)]
+        return packets + made.encode(None) if last else packets
+
+    return _Track(made, encode)
