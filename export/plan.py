@@ -1,4 +1,5 @@
-"""What the exporter needs to know of a task. `export/TASK.py` offers ``plan(network, recipe, images, judge)``."""
+"""What the exporter needs to know of a task. `export/TASK.py`, or the file that `SAME` names, offers
+``plan(network, recipe, images, judge)``."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from torch import nn
 from gancam.model import Model
 from train.data import Pixels
 from train.recipe import Recipe
+
+SAME = {"style": "translation", "cyclegan": "translation"}  # tasks whose networks are exported as those of another
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class Plan:
 def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Path]) -> Plan:
     """The plan of the recipe's task. `images` are real pictures to calibrate and compare on (None: the task's usual),
     `judge` what quality is measured on. Raises ``ValueError`` for a task or a network that has no exporter."""
-    if not recipe.task.isidentifier() or find_spec(f"export.{recipe.task}") is None:
+    room = SAME.get(recipe.task, recipe.task)
+    if not room.isidentifier() or find_spec(f"export.{room}") is None:
         raise ValueError(f"recipe {recipe.name!r}: no exporter for the task {recipe.task!r}")
-    made: Plan = import_module(f"export.{recipe.task}").plan(network, recipe, images, judge)
+    made: Plan = import_module(f"export.{room}").plan(network, recipe, images, judge)
     return made

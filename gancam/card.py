@@ -11,7 +11,8 @@ from gancam.errors import ModelError
 PREFIX = "gancam."
 VERSION = 1  # of the contract below; a reader refuses newer ones
 
-Layout = Literal["image", "blocks", "latent"]
+Layout = Literal["image", "blocks", "cells", "latent"]
+Keeps = Literal["nothing", "luma"]
 Precision = Literal["fp32", "fp16", "int8"]
 
 
@@ -26,6 +27,8 @@ class ModelCard:
       each input pixel, row by row, each of c = 3 (BGR) or 4 (BGR and an unused byte) bytes. It spares a CPU the
       shuffle inside the graph and lets every convolution meet the widths that the int8 kernels like; `Model` does the
       rest, so nobody else sees it.
+    - ``cells``: ``(n, h / k, w / k, k * k * 4)`` in, the k x k pixels of each cell row by row, each BGR and an ignored
+      byte; out as in ``blocks``, with k * scale for scale. k is told by the shape.
     - ``latent``: a generator, in two halves: ``z (n, latent)`` in, ``w (n, latent)`` out; ``ws (m, layers, latent)``
       in, ``image (m, resolution, resolution, 3)`` BGR out; and ``centre (1, latent)``, the mean w. All but the image
       are float32. The input of the half that is not wanted is empty (n or m = 0).
@@ -39,6 +42,8 @@ class ModelCard:
     receptive_field: int = 0  # how far, in input pixels, an output pixel looks to each side; 0: everywhere
     minimum: int = 1  # smallest height and width taken
     multiple: int = 1  # height and width must be multiples of this
+    working: int = 0  # pixels of the longer side of pictures that it is best shown; 0: of any
+    keeps: Keeps = "nothing"  # what of the input every output pixel still has: its luma, or nothing in particular
     latent: int = 0  # numbers in a z and in a w, for layout latent
     layers: int = 0  # how many w make a picture
     resolution: int = 0  # pixels along each side of a picture
@@ -81,7 +86,7 @@ class ModelCard:
         values = {entry.name: _parse(entry.type, entries[entry.name], f"{where}: its card's {entry.name}")
                   for entry in fields(cls) if entry.name in entries}  # fmt: skip
         card = cls(**values)
-        least = {"scale": 1, "receptive_field": 0, "minimum": 1, "multiple": 1}
+        least = {"scale": 1, "receptive_field": 0, "minimum": 1, "multiple": 1, "working": 0}
         if card.layout == "latent":
             least |= {"latent": 1, "layers": 1, "resolution": 1}
         for name, low in least.items():

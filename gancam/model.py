@@ -1,6 +1,7 @@
 """An .onnx file as a callable: device, precision and layout chosen here and hidden from everybody else."""
 
 import logging
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,12 +113,15 @@ class Model:
     def _check(self) -> None:
         """Refuse a card that lies about its graph; the small run also warms the session up."""
         takes, gives = self._session.get_inputs(), self._session.get_outputs()
-        channels = {"image": 3, "blocks": 4}[self.card.layout]
+        channels = {"image": "3", "blocks": "4", "cells": "k * k * 4"}[self.card.layout]
         if len(takes) != 1 or len(gives) != 1 or takes[0].type != "tensor(uint8)" or len(takes[0].shape) != 4:
             raise ModelError(
                 f"{self.path} takes {[(i.type, i.shape) for i in takes]}: not one uint8 (n, h, w, {channels})"
             )
-        if takes[0].shape[3] != channels:
+        depth = takes[0].shape[3]
+        self._cell = math.isqrt(depth // 4) if self.card.layout == "cells" and isinstance(depth, int) else 1
+        wrong = self.card.multiple % max(self._cell, 1) != 0
+        if wrong or depth != (3 if self.card.layout == "image" else 4 * self._cell**2):
             raise ModelError(f"{self.path}: its card says {self.card.layout}, but it takes {takes[0].shape}")
         side = self.card.multiple * -(-max(self.card.minimum, 4) // self.card.multiple)
         height, width = side, side + self.card.multiple
@@ -154,7 +158,7 @@ class Model:
         if self.card.layout == "latent":
             return (self.synthesis(np.repeat(self.mapping(given)[:, None], self.card.layers, axis=1)),)
         self._check_images(given)
-        if self.card.layout == "blocks":
+        if self.card.layout != "image":
             with self._lock, self._failing():
                 return (self._run_blocks(given),)
         (result,) = self._run([self._output], {self._input: given})
@@ -248,49 +252,64 @@ class Model:
         result = np.empty((len(images), *self._scaled(images), 3), np.uint8)
         shape = images.shape[1:3]
         if self._blocks is None or self._blocks.shape != shape:
-            self._blocks = _Blocks(self._session, shape, self.card.scale, str(self.path))
+            self._blocks = _Blocks(self._session, self.card, shape, self._cell, str(self.path))
         for image, pixels in zip(images, result, strict=True):
             self._blocks.run(image, pixels)
         return result
 
 
 class _Blocks:
-    """Buffers of one image size around a graph of layout ``blocks``, bound once, so that a call allocates nothing."""
+    """Buffers of one image size around a graph of layout ``blocks`` or ``cells``, bound once, so that a call allocates
+    nothing. `cell` input pixels along a side are one place of the graph, which becomes `scale` times as many."""
 
-    def __init__(self, session: Any, shape: tuple[int, int], scale: int, where: str) -> None:
+    def __init__(self, session: Any, card: ModelCard, shape: tuple[int, int], cell: int, where: str) -> None:
         self.shape = shape
         self._session = session
-        self._scale = scale
+        side = cell * card.scale
         takes, gives = session.get_inputs()[0], session.get_outputs()[0]
         depth = gives.shape[3] if len(gives.shape) == 4 else None
-        if depth not in (3 * scale * scale, 4 * scale * scale):
-            raise ModelError(f"{where}: its card says scale {scale} and blocks, but it gives {gives.shape}")
-        self._channels = depth // (scale * scale)
-        height, width = shape
-        row = scale * self._channels  # bytes of one row of sub-pixels, which numpy moves as one item
-        item = np.dtype(np.uint64) if row == 8 else np.dtype((np.void, row))
-        self._padded = np.empty((height, width, 4), np.uint8)
-        blocks = np.empty((1, height, width, depth), np.uint8)
-        self._rows = blocks.reshape(height, width, scale, row).view(item)[..., 0]
-        self._pixels = np.empty((height * scale, width * scale, self._channels), np.uint8)
-        self._item = item
+        if depth not in (3 * side * side, 4 * side * side):
+            raise ModelError(
+                f"{where}: its card says scale {card.scale} and {card.layout}, so {3 * side * side} or "
+                f"{4 * side * side} bytes a place, but it gives {gives.shape}"
+            )
+        self._channels = depth // (side * side)
+        height, width = shape[0] // cell, shape[1] // cell
+        self._padded = np.empty((*shape, 4), np.uint8)
+        cells = np.empty((height, width, 4 * cell * cell), np.uint8) if cell > 1 else self._padded
+        blocks = np.empty((height, width, depth), np.uint8)
+        self._pixels = np.empty((height * side, width * side, self._channels), np.uint8)
+        self._taken = _rows(cells, self._padded, cell) if cell > 1 else None
+        self._given = blocks, side
         self._binding = session.io_binding()
         for bind, value, array in (
-            (self._binding.bind_input, takes, self._padded[None]),
-            (self._binding.bind_output, gives, blocks),
+            (self._binding.bind_input, takes, cells[None]),
+            (self._binding.bind_output, gives, blocks[None]),
         ):
             bind(value.name, "cpu", 0, np.uint8, array.shape, array.ctypes.data)
 
     def run(self, image: NDArray[np.uint8], result: NDArray[np.uint8]) -> None:
         cv2.cvtColor(image, cv2.COLOR_BGR2BGRA, dst=self._padded)
+        if self._taken is not None:
+            cells, pixels = self._taken
+            cells[...] = pixels
         self._session.run_with_iobinding(self._binding)
-        pixels = result if self._channels == 3 else self._pixels
-        height, width = self.shape
-        target = pixels.reshape(height, self._scale, width, -1).view(self._item)[..., 0]
-        for row in range(self._scale):
-            target[:, row] = self._rows[:, :, row]
+        found = result if self._channels == 3 else self._pixels
+        blocks, pixels = _rows(self._given[0], found, self._given[1])
+        pixels[...] = blocks
         if self._channels == 4:
             cv2.cvtColor(self._pixels, cv2.COLOR_BGRA2BGR, dst=result)
+
+
+def _rows(blocks: NDArray[np.uint8], pixels: NDArray[np.uint8], side: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The rows of ``side * side`` blocks and those of the picture that they are of, ``(side, h, w)`` each, as items
+    that numpy moves at once."""
+    height, width = blocks.shape[:2]
+    size = side * pixels.shape[2]
+    item = np.dtype(np.uint64) if size == 8 else np.dtype((np.void, size))
+    inner = blocks.reshape(height, width, side, size).view(item)[..., 0]
+    outer = pixels.reshape(height, side, width, size).view(item)[..., 0]
+    return inner.transpose(2, 0, 1), outer.transpose(1, 0, 2)
 
 
 def _usable(device: str, files: dict[str, Path]) -> list[str]:

@@ -8,10 +8,10 @@ import numpy as np
 import onnx
 import torch
 
-from export import super_resolution, unconditional
+from export import super_resolution, translation, unconditional
 from gancam.card import ModelCard
 from gancam.frame import Image
-from train.networks import stylegan
+from train.networks import stylegan, translator
 from train.networks.latent import LatentGenerator
 from train.networks.sr import SuperResolution
 
@@ -79,3 +79,32 @@ def write_generator(
         graph = unconditional.deployed(made, half=True)
         save(graph, folder / f"{name}.fp16.onnx", replace(card, precision="fp16"))
     return save(unconditional.deployed(made), folder / f"{name}.onnx", card)
+
+
+def translator_network(
+    *, front: str = "image", keep: str = "nothing", unshuffle: int = 2, seed: int = 0
+) -> translator.Translator:
+    """Random weights, with the statistics that a moment of training leaves, and an output that is seen."""
+    torch.manual_seed(seed)
+    made = translator.build(widths=(16, 24), depth=1, unshuffle=unshuffle, front=front, keep=keep)
+    photos = torch.stack([torch.from_numpy(still(name)[..., ::-1].copy()) for name in ("otters", "sign")])
+    with torch.no_grad():
+        for _ in range(20):
+            made(photos.permute(0, 3, 1, 2)[:, :, :96, :128].float() / 255.0)
+    return made.eval()
+
+
+def write_translator(
+    folder: Path, made: translator.Translator, name: str = "tiny", *, working: int = 0, int8: bool = True
+) -> Path:
+    """fp32 and, unless `int8` is False, int8 of `made` below `folder`; gives the path of the model."""
+    card = ModelCard(
+        name=name, effect="translate", licence="CC0", multiple=made.multiple, minimum=made.multiple,
+        receptive_field=translation.reach(made), working=working,
+        keeps="luma" if made.keep == "luma" else "nothing",
+    )  # fmt: skip
+    if int8:
+        photos = [np.ascontiguousarray(still(one)[:96, :128, ::-1]) for one in ("otters", "sign")]
+        graph = translation.quantise(made, photos)
+        save(graph, folder / f"{name}.int8.onnx", replace(card, precision="int8", layout="cells"))
+    return save(translation.float_graph(made), folder / f"{name}.onnx", card)

@@ -1,0 +1,412 @@
+"""The deployed graphs of an image-to-image network.
+
+Batch normalisation, value range, colour order, the grey front and the luma that is put back are folded into the
+convolutions; the network pads by repeating its border, and so do these. fp32 and fp16 take and give whole images; int8
+gives cells (see ``ModelCard.layout``), for CPUs.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from export.graph import Graph
+from export.plan import Plan
+from export.super_resolution import SAMPLES
+from gancam.model import Model
+from train import evaluate
+from train.data import Pixels, image_files, read_image
+from train.networks import translator
+from train.networks.translator import Normed, ResidualBlock, Translator
+from train.recipe import Recipe
+
+Kernel = NDArray[np.float32]
+T = TypeVar("T")
+WORKING = 640  # pixels of the longer side that is suggested where the frame is larger
+COMPARED = 256  # pixels of the longer side, at most, of pictures that all are compared on
+LUMA = (0.114, 0.587, 0.299)  # of B, G, R
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One convolution of the deployed network, 3x3."""
+
+    kernel: Kernel  # (o, i, 3, 3)
+    bias: Kernel  # (o,)
+    stride: int = 1
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The network's convolutions between cells: ``unshuffle ** 2`` places row by row, of BGR 0..255 or of what the
+    front makes of them, in and BGR 0..255 out."""
+
+    stem: Layer
+    down: Sequence[Layer]
+    body: Sequence[tuple[Layer, Layer]]
+    up: Sequence[Layer]
+    join: Sequence[Layer]
+    tail: Layer
+
+
+def _array(tensor: Tensor) -> NDArray[np.float64]:
+    return np.asarray(tensor.detach().double().cpu().numpy(), np.float64)
+
+
+def _merged(normed: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Kernel and bias of a convolution with its batch normalisation."""
+    assert isinstance(normed, Normed)
+    conv, norm = normed[0], normed[1]
+    assert isinstance(conv, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = _array(norm.weight) / np.sqrt(_array(norm.running_var) + norm.eps)
+    return _array(conv.weight) * scale[:, None, None, None], _array(norm.bias) - _array(norm.running_mean) * scale
+
+
+def _layer(kernel: NDArray[np.float64], bias: NDArray[np.float64], stride: int = 1) -> Layer:
+    return Layer(kernel.astype(np.float32), bias.astype(np.float32), stride)
+
+
+def layers(network: Translator) -> Layers:
+    """The network without its normalisation, between cells."""
+    places = network.unshuffle**2
+    kernel, bias = _merged(network.stem)
+    bias = bias - 0.5 * kernel.sum((1, 2, 3))  # half is taken off what is seen; borders repeat, so it is there, too
+    if network.front == "image":  # channels (colour, place) RGB -> (place, colour) BGR
+        kernel = kernel.reshape(-1, 3, places, 3, 3)[:, ::-1].transpose(0, 2, 1, 3, 4) / 255.0
+        kernel = kernel.reshape(len(bias), -1, 3, 3)
+    elif network.front == "grey":
+        kernel = kernel / 255.0
+    stem = _layer(kernel, bias)
+    kernel, bias = _array(network.tail.weight), _array(network.tail.bias) + 0.5  # type: ignore[arg-type]
+    kernel = kernel.reshape(3, places, -1, 3, 3)[::-1].transpose(1, 0, 2, 3, 4) * 255.0
+    bias = bias.reshape(3, places)[::-1].T * 255.0
+    if network.keep == "luma":
+        weight = np.array(LUMA)
+        kernel = kernel - np.einsum("c,pcihw->pihw", weight, kernel)[:, None]
+        bias = bias - (bias @ weight)[:, None]
+    tail = _layer(kernel.reshape(3 * places, *kernel.shape[2:]), bias.reshape(-1))
+    body = []
+    for block in network.body:
+        assert isinstance(block, ResidualBlock)
+        body.append((_layer(*_merged(block.first)), _layer(*_merged(block.second))))
+    return Layers(
+        stem,
+        [_layer(*_merged(one), stride=2) for one in network.down],
+        body,
+        [_layer(*_merged(one)) for one in network.up],
+        [_layer(*_merged(one)) for one in network.join],
+        tail,
+    )
+
+
+class Operators(Protocol[T]):
+    """What a network is made of. Values are what comes after ReLU, unless it is `bare`; `name` tells places apart."""
+
+    def conv(self, x: T, layer: Layer, name: str, *, bare: bool = False) -> T:
+        """A convolution that repeats the border."""
+
+    def add(self, x: T, y: T, name: str) -> T: ...
+
+    def double(self, x: T) -> T:
+        """Every value four times."""
+
+
+def compose(made: Layers, skips: bool, x: T, ops: Operators[T]) -> T:
+    """The whole network between its first cells and the last layer's, written once for all precisions."""
+    levels = [x := ops.conv(x, made.stem, "stem")]
+    for index, layer in enumerate(made.down):
+        levels.append(x := ops.conv(x, layer, f"down{index}"))
+    for index, (first, second) in enumerate(made.body):
+        y = ops.conv(x, first, f"first{index}")
+        x = ops.add(x, ops.conv(y, second, f"second{index}", bare=True), f"body{index}")
+    for index, (up, join, level) in enumerate(zip(made.up, made.join, reversed(levels[:-1]), strict=True)):
+        x = ops.double(ops.conv(x, up, f"up{index}"))
+        x = ops.conv(ops.add(x, level, f"sum{index}") if skips else x, join, f"join{index}")
+    return ops.conv(x, made.tail, "tail", bare=True)
+
+
+class _Torch:
+    """The network in PyTorch. ``tops`` are the largest values, by size, of every place's channels."""
+
+    def __init__(self) -> None:
+        self.tops: dict[str, Tensor] = {}
+
+    def conv(self, x: Tensor, layer: Layer, name: str, *, bare: bool = False) -> Tensor:
+        weights = torch.from_numpy(layer.kernel.copy()), torch.from_numpy(layer.bias.copy())
+        x = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), *weights, stride=layer.stride)
+        return self._seen(x if bare else x.relu(), name)
+
+    def add(self, x: Tensor, y: Tensor, name: str) -> Tensor:
+        return self._seen((x + y).relu(), name)
+
+    def double(self, x: Tensor) -> Tensor:
+        return F.interpolate(x, scale_factor=2, mode="nearest")
+
+    def _seen(self, x: Tensor, name: str) -> Tensor:
+        top = x.abs().amax((0, 2, 3))
+        self.tops[name] = torch.maximum(self.tops.get(name, torch.full_like(top, 1e-6)), top)
+        return x
+
+
+class _Float:
+    """fp32 or fp16 operators. Weights are stored in 16 bits; fp32 widens them when the file is loaded."""
+
+    def __init__(self, graph: Graph, kind: type[np.floating]) -> None:
+        self.graph, self.kind = graph, kind
+
+    def weights(self, value: Kernel) -> str:
+        stored = self.graph.constant(value, np.float16)
+        return stored if self.kind == np.float16 else self.cast(stored)
+
+    def cast(self, x: str) -> str:
+        return self.graph.add("Cast", x, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(self.kind)))
+
+    def conv(self, x: str, layer: Layer, name: str, *, bare: bool = False) -> str:
+        weights = self.weights(layer.kernel), self.graph.constant(layer.bias, self.kind)
+        x = self.graph.add("Conv", pad(self.graph, x), *weights, kernel_shape=[3, 3], strides=[layer.stride] * 2)
+        return x if bare else self.graph.add("Relu", x)
+
+    def add(self, x: str, y: str, name: str) -> str:
+        return self.graph.add("Relu", self.graph.add("Add", x, y))
+
+    def double(self, x: str) -> str:
+        return double(self.graph, x)
+
+
+Coded = tuple[str, float, int]  # a uint8 value's name, step and zero
+
+
+class _Int8:
+    """QDQ operators: weights per channel, activations with the given `steps`. Borders are repeated in 8 bits."""
+
+    def __init__(self, graph: Graph, steps: Mapping[str, float]) -> None:
+        self.graph, self.steps = graph, steps
+
+    def code(self, x: str, name: str, zero: int) -> Coded:
+        return self.graph.quantise(x, self.steps[name], zero), self.steps[name], zero
+
+    def conv(self, x: Coded, layer: Layer, name: str, *, bare: bool = False) -> Coded:
+        value, at, zero = x
+        weights = self.graph.weights(layer.kernel, layer.bias, at)
+        seen = self.graph.dequantise(pad(self.graph, value), at, zero)
+        found = self.graph.add("Conv", seen, *weights, kernel_shape=[3, 3], strides=[layer.stride] * 2)
+        return self.code(found, name, 128 if bare else 0)  # with zero at 0, saturation is the ReLU
+
+    def add(self, x: Coded, y: Coded, name: str) -> Coded:
+        return self.code(self.graph.add("Add", self.graph.dequantise(*x), self.graph.dequantise(*y)), name, 0)
+
+    def double(self, x: Coded) -> Coded:
+        return double(self.graph, x[0]), x[1], x[2]
+
+
+def pad(graph: Graph, x: str, reach: int = 1) -> str:
+    return graph.add("Pad", x, graph.constant([0, 0, reach, reach] * 2, np.int64), mode="edge")
+
+
+def double(graph: Graph, x: str) -> str:
+    return graph.add(
+        "Resize", x, "", graph.constant([1, 1, 2, 2], np.float32), mode="nearest", nearest_mode="floor",
+        coordinate_transformation_mode="asymmetric",
+    )  # fmt: skip
+
+
+def edges(graph: Graph, luma: str) -> str:
+    """The front of that name in float32: luma 0..255 ``(n, 1, h, w)`` -> lines 0..1. The two blurs are one convolution
+    across, to both, and one down, to their difference."""
+    narrow, wide = (_gaussian(deviation) for deviation in (translator.FINE, translator.COARSE))
+    narrow = np.pad(narrow, (len(wide) - len(narrow)) // 2)
+    across = graph.constant(np.stack([narrow, wide])[:, None, None] / 255.0, np.float32)
+    down = graph.constant(np.stack([narrow, -wide])[None, :, :, None], np.float32)
+    x = pad(graph, luma, len(wide) // 2)
+    x = graph.add("Conv", x, across, kernel_shape=[1, len(wide)])
+    x = graph.add("Conv", x, down, kernel_shape=[len(wide), 1])
+    x = graph.add("Add", x, graph.constant(translator.EDGE, np.float32))
+    x = graph.add(
+        "Mul", graph.add("Min", x, graph.constant(0, np.float32)), graph.constant(translator.STEEP, np.float32)
+    )
+    return graph.add("Add", graph.add("Tanh", x), graph.constant(1, np.float32))
+
+
+def _gaussian(deviation: float) -> NDArray[np.float64]:
+    reach = round(3 * deviation)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
+    return np.asarray(kernel / kernel.sum(), np.float64)
+
+
+def _folded_grey(stem: Layer, places: int) -> Layer:
+    """`stem` of a grey picture, on B, G and R."""
+    kernel = stem.kernel[:, :, None] * np.array(LUMA, np.float32).reshape(1, 1, 3, 1, 1)
+    return Layer(kernel.reshape(len(kernel), 3 * places, 3, 3), stem.bias)
+
+
+def float_graph(network: Translator, *, half: bool = False) -> onnx.ModelProto:
+    """uint8 ``(n, h, w, 3)`` BGR -> the same, in fp32, or fp16 with `half`."""
+    graph = Graph()
+    ops = _Float(graph, np.float16 if half else np.float32)
+    u, made = network.unshuffle, layers(network)
+    image = graph.add("Transpose", graph.add("Cast", "image", to=onnx.TensorProto.FLOAT), perm=[0, 3, 1, 2])
+    luma = ""
+    if (network.front, network.keep) != ("image", "nothing"):
+        luma = graph.add("Conv", image, graph.constant(np.reshape(LUMA, (1, 3, 1, 1)), np.float32))
+    if network.front == "edges":
+        seen = edges(graph, luma)
+    else:
+        seen = graph.add("Mul", luma if network.front == "grey" else image, graph.constant(1 / 255, np.float32))
+    x = ops.cast(graph.add("SpaceToDepth", seen, blocksize=u))
+    # back between 0 and 1, where fp16 is fine enough
+    known = 1.0 if network.front == "edges" else 255.0
+    made = replace(
+        made, stem=replace(made.stem, kernel=made.stem.kernel * np.float32(known)),
+        tail=replace(made.tail, kernel=made.tail.kernel / np.float32(255), bias=made.tail.bias / np.float32(255)),
+    )  # fmt: skip
+    x = compose(made, network.skips, x, ops)
+    x = graph.add("DepthToSpace", graph.add("Cast", x, to=onnx.TensorProto.FLOAT), blocksize=u, mode="DCR")
+    x = graph.add("Mul", x, graph.constant(255, np.float32))
+    if network.keep == "luma":
+        x = graph.add("Add", x, luma)
+    x = graph.add("Round", graph.add("Clip", x, graph.constant(0, np.float32), graph.constant(255, np.float32)))
+    x = graph.add("Transpose", graph.add("Cast", x, to=onnx.TensorProto.UINT8), perm=[0, 2, 3, 1], name="translated")
+    shape: list[str | int] = ["n", "h", "w", 3]
+    return graph.model({"image": (np.uint8, shape)}, {x: (np.uint8, shape)})
+
+
+def int8_graph(network: Translator, made: Layers, steps: Mapping[str, float]) -> onnx.ModelProto:
+    """uint8 cells ``(n, h / u, w / u, u * u * 4)`` -> the same; activations' `steps` by the place's name."""
+    graph = Graph()
+    ops = _Int8(graph, steps)
+    u = network.unshuffle
+    places = u * u
+    cells: Coded = graph.add("Transpose", "image", perm=[0, 3, 1, 2]), 1.0, 0
+    grey = np.einsum(
+        "pq,c->pqc", np.eye(places, dtype=np.float32), np.array([*LUMA, 0], np.float32)
+    )  # place from place, B G R _
+    if network.front == "edges":
+        weight = graph.constant(grey.reshape(places, 4 * places, 1, 1), np.float32)
+        luma = graph.add("Conv", graph.add("Cast", cells[0], to=onnx.TensorProto.FLOAT), weight)
+        lines = edges(graph, graph.add("DepthToSpace", luma, blocksize=u, mode="DCR"))
+        lines = graph.add("SpaceToDepth", lines, blocksize=u)
+        seen: Coded = graph.quantise(lines, 1 / 255, 0), 1 / 255, 0
+    else:
+        stem = _folded_grey(made.stem, places) if network.front == "grey" else made.stem
+        kernel = stem.kernel.reshape(-1, places, 3, 3, 3)
+        kernel = np.pad(kernel, ((0, 0), (0, 0), (0, 1), (0, 0), (0, 0))).reshape(len(kernel), 4 * places, 3, 3)
+        made, seen = replace(made, stem=Layer(kernel, stem.bias)), cells
+    tail = made.tail
+    kernel = np.pad(tail.kernel.reshape(places, 3, *tail.kernel.shape[1:]), ((0, 0), (0, 1)) + ((0, 0),) * 3)
+    luma_kept = network.keep == "luma"
+    bias = tail.bias if luma_kept else tail.bias - 128  # so that the zero of what is signed makes it 0..255
+    bias = np.pad(bias.reshape(places, 3), ((0, 0), (0, 1))).reshape(-1)
+    made = replace(made, tail=Layer(kernel.reshape(4 * places, *kernel.shape[2:]), bias))
+    code, at, zero = compose(made, network.skips, seen, ops)
+    if luma_kept:
+        repeated = np.repeat(grey[:, None], 4, axis=1).reshape(4 * places, 4 * places, 1, 1)
+        exact = graph.weights(repeated, None, 1.0)
+        luma = graph.requantise(graph.add("Conv", graph.dequantise(*cells), *exact, kernel_shape=[1, 1]), 1.0, 0)
+        code = graph.quantise(graph.add("Add", luma, graph.dequantise(code, at, zero)), 1.0, 0)
+    graph.add("Transpose", code, perm=[0, 2, 3, 1], name="cells")
+    shape: list[str | int] = ["n", "h", "w", 4 * places]
+    return graph.model({"image": (np.uint8, shape)}, {"cells": (np.uint8, shape)})
+
+
+@torch.no_grad()
+def quantise(network: Translator, images: Sequence[Pixels]) -> onnx.ModelProto:
+    """The int8 graph, its activations' steps found on RGB `images`, whose sides are multiples of the network's.
+
+    A step reaches as far as anything that was seen: one picture that is clipped costs more than all the others gain.
+    """
+    made, seen = layers(network), _Torch()
+    for image in images:
+        compose(made, network.skips, _first(network, image), seen)
+    made, steps = _finer(made, seen.tops)
+    return int8_graph(network, made, steps)
+
+
+def _finer(made: Layers, tops: Mapping[str, Tensor]) -> tuple[Layers, dict[str, float]]:
+    """The steps, and the layers with the last convolution's input coded twice as finely as 8 bits reach: a channel that
+    goes beyond half of the range is there twice, the second time with the half taken off, so that one saturates where
+    the other begins. Most of the error of the whole network is at that place."""
+    steps = {name: float(top.max()) * (1 if name[:6] != "second" else 2) / 255.0 for name, top in tops.items()}
+    steps["tail"] = 1.0
+    last = f"join{len(made.join) - 1}"
+    if last not in tops:
+        return made, steps
+    half = float(tops[last].max()) / 2
+    steps[last] = half / 255.0
+    far = np.flatnonzero(tops[last].numpy() > half)
+    join, tail = made.join[-1], made.tail
+    join = replace(
+        join, kernel=np.concatenate([join.kernel, join.kernel[far]]),
+        bias=np.concatenate([join.bias, join.bias[far] - np.float32(half)]),
+    )  # fmt: skip
+    tail = replace(tail, kernel=np.concatenate([tail.kernel, tail.kernel[:, far]], axis=1))
+    return replace(made, join=[*made.join[:-1], join], tail=tail), steps
+
+
+@torch.no_grad()
+def _first(network: Translator, image: Pixels) -> Tensor:
+    """The cells that the network sees of an RGB picture, as `layers` has them."""
+    x = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()
+    if network.front == "image":  # (colour, place) RGB -> (place, colour) BGR
+        x = F.pixel_unshuffle(x.flip(1), network.unshuffle)
+        return x.reshape(1, 3, -1, *x.shape[2:]).transpose(1, 2).flatten(1, 2)
+    x = network.look(x / 255.0)
+    return F.pixel_unshuffle(x * 255.0 if network.front == "grey" else x, network.unshuffle)
+
+
+def reach(network: Translator) -> int:
+    """How far an output pixel looks to each side, in pixels: every 3x3 convolution a place of its grid to each side,
+    and the places of the coarsest grid, which begin where they begin."""
+    u, levels = network.unshuffle, len(network.down)
+    grids = [u << level for level in range(levels + 1)]
+    looks = 2 * u + sum(grids[:-1]) + 2 * len(network.body) * grids[-1] + sum(grids[1:]) + sum(grids[:-1])
+    lines = round(3 * translator.COARSE) if network.front == "edges" else 0
+    return looks + network.multiple - 1 + lines
+
+
+def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Path]) -> Plan:
+    """fp32, fp16 and int8, the last calibrated on `images` (default: those in samples/), on which all are compared;
+    no figure is of PSNR against a truth, so nothing of `judge` is used. Of a CycleGAN, the direction from A to B."""
+    network = getattr(network, "ab", network)
+    if not isinstance(network, Translator):
+        raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
+    made = network
+    pictures = [_cut(read_image(path), made.multiple) for path in image_files(images or SAMPLES)]
+
+    def graph(precision: str) -> tuple[onnx.ModelProto, str]:
+        if precision == "int8":
+            return quantise(made, pictures), "cells"
+        return float_graph(made, half=precision == "fp16"), "image"
+
+    def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
+        for picture in pictures:
+            yield model(np.ascontiguousarray(picture[None, ..., ::-1]))[0][0, ..., ::-1], evaluate.run(made, picture)
+
+    found = layers(made)
+    every = [found.stem, *found.down, *(one for pair in found.body for one in pair), *found.up, *found.join, found.tail]
+    card = {
+        "effect": "translate", "multiple": made.multiple, "minimum": made.multiple, "receptive_field": reach(made),
+        "working": WORKING, "keeps": made.keep, "parameters": sum(one.kernel.size + one.bias.size for one in every),
+    }  # fmt: skip
+    return Plan(("fp32", "fp16", "int8"), card, graph, pairs, lambda model: {})
+
+
+def _cut(image: Pixels, multiple: int) -> Pixels:
+    """The middle of `image`, `COMPARED` pixels a side at most, with sides that the network takes. Raises ``ValueError``
+    for one that is too small."""
+    spans = []
+    for length in image.shape[:2]:
+        side = min(length, COMPARED) // multiple * multiple
+        if not side:
+            raise ValueError(f"a picture of {image.shape[1]}x{image.shape[0]} is under the network's {multiple} pixels")
+        spans.append(slice((length - side) // 2, (length - side) // 2 + side))
+    return np.ascontiguousarray(image[spans[0], spans[1]])

@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from export import check, translation
+from export.__main__ import main
+from gancam.card import ModelCard
+from gancam.errors import ModelError
+from gancam.model import Model, read_card
+from tests.small import save, still, translator_network, write_translator
+from train import checkpoint, evaluate
+from train.networks.translator import Translator
+
+RECIPE = """
+task = "style"
+[network]
+family = "translator"
+widths = [16, 24]
+depth = 1
+[[phase]]
+name = "style"
+iterations = 1
+losses = { content = 1.0 }
+"""
+
+
+def parity(model: Model, made: Translator, name: str) -> float:
+    image = np.ascontiguousarray(still(name)[:96, :128])
+    with torch.no_grad():
+        true = evaluate.run(made, np.ascontiguousarray(image[..., ::-1]))[..., ::-1]
+    return cv2.PSNR(model(image[None])[0][0], np.ascontiguousarray(true))
+
+
+@pytest.mark.parametrize(
+    ("front", "keep", "unshuffle"),
+    [("image", "nothing", 2), ("image", "nothing", 1), ("grey", "luma", 2), ("edges", "nothing", 2),
+     ("image", "luma", 4)],
+)  # fmt: skip
+def test_the_file_is_the_network(front: str, keep: str, unshuffle: int, tmp_path: Path) -> None:
+    made = translator_network(front=front, keep=keep, unshuffle=unshuffle)
+    path = write_translator(tmp_path, made)
+    half = ModelCard(name="tiny", effect="translate", multiple=made.multiple, minimum=made.multiple, precision="fp16")
+    save(translation.float_graph(made, half=True), tmp_path / "tiny.fp16.onnx", half)
+    for precision, tolerance in check.TOLERANCE.items():
+        least = tolerance if precision == "fp32" else tolerance - 5  # random networks are harder than trained ones
+        assert parity(Model(path, precision=precision), made, "otters") > least, precision
+    assert read_card(tmp_path / "tiny.int8.onnx").layout == "cells"
+
+
+def test_a_run_of_training_becomes_three_files(tmp_path: Path) -> None:
+    run, out = tmp_path / "run", tmp_path / "out"
+    run.mkdir()
+    out.mkdir()
+    made = translator_network()
+    checkpoint.save(run, {"recipe": RECIPE, "name": "style-x", "iteration": 1, "ema": made.state_dict()})
+    assert main([str(run), "-o", str(out), "--licence", "CC0"]) == 0
+    for precision in ("fp32", "fp16", "int8"):
+        card = Model(out / "style-x.onnx", precision=precision).card
+        assert (card.effect, card.multiple, card.keeps, card.working) == ("translate", 4, "nothing", 640)
+        assert card.parity["psnr"] >= check.TOLERANCE[precision]
+        assert 2 * 9 * 16 * 16 < card.parameters < 40_000
+
+
+@pytest.mark.parametrize("front", ["image", "edges"])
+def test_nothing_beyond_the_receptive_field_is_seen(front: str) -> None:
+    made = translator_network(front=front)
+    far = translation.reach(made)
+    image = torch.rand(1, 3, 96, 128)
+    other = image.clone()
+    other[:, :, :, 64:] = torch.rand(1, 3, 96, 64)
+    with torch.no_grad():
+        change = (made(image) - made(other)).abs().amax((0, 1, 2))
+    assert change[: 64 - far].max() < 1e-6
+    assert change[64 - far // 2 :].max() > 1e-6
+
+
+def test_a_network_of_another_family_has_no_such_file(tmp_path: Path) -> None:
+    from train import recipe
+
+    parsed = recipe.parse(RECIPE, name="x")
+    with pytest.raises(ValueError, match="no exporter"):
+        translation.plan(torch.nn.Identity(), parsed, None, [])
+
+
+def test_a_card_that_lies_about_its_cells(tmp_path: Path) -> None:
+    path = write_translator(tmp_path, translator_network())
+    graph = translation.float_graph(translator_network())
+    lie = ModelCard(name="x", effect="translate", multiple=4, minimum=4, layout="cells")
+    with pytest.raises(ModelError, match="cells"):
+        Model(save(graph, tmp_path / "x.onnx", lie))
+    lie = ModelCard(name="y", effect="translate", multiple=4, minimum=4, scale=2)
+    with pytest.raises(ModelError, match="scale 2"):
+        Model(save(graph, tmp_path / "y.onnx", lie))
+    assert Model(path).card.name == "tiny"
