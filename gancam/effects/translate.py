@@ -1,0 +1,233 @@
+"""Image to image: a style, colours for grey pictures, photos from drawings; whatever a network was taught."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam import blend, masks
+from gancam.effects.morph import Region
+from gancam.errors import ModelError
+from gancam.frame import Image, check_image
+from gancam.model import Model
+from gancam.params import Params, parameter
+from gancam.tiles import LIMIT, tiled
+
+_FLOW = 320  # pixels of the longer side of what motion is looked for in
+_REST = 0.3  # of those pixels: what moves less stands still, so that noise moves nothing
+_SAME, _OTHER = 6.0, 24.0  # grey levels of change that are noise, and that make it another thing
+_HELD = 0.9  # how much of the frame before stays, at most, where nothing changed
+_SOFT = 90  # of the shorter side of the frame: how wide a mask's edge is
+_RADIUS, _FLAT = 4, 40.0  # of the guided filter: its window, and the variance under which there is no edge
+
+
+@dataclass
+class TranslateParams(Params):
+    strength: float = parameter(1.0, minimum=0.0, maximum=1.0, help="how much of the network's picture is seen")
+    working: int = parameter(
+        0, minimum=0, maximum=8192,
+        help="pixels of the longer side that the network is shown; 0: what suits it, more is slower and finer",
+    )  # fmt: skip
+    colours: float = parameter(0.0, minimum=0.0, maximum=1.0, help="how much of the frame's own colours is kept")
+    steady: float = parameter(
+        0.0, minimum=0.0, maximum=1.0, help="how much flicker is damped: where nothing changed, the frame before stays"
+    )
+    region: str = parameter(
+        "full", parse=Region.parse, form="x/y/width/height in shares of the frame, or full", help="where it is seen"
+    )
+    mask: str = parameter("", help="an image or a mask track that marks where it is seen")
+    outside: bool = parameter(False, help="seen outside the mask and the region instead")
+
+
+class Translate:
+    """``(H, W, 3)`` -> the same size, any from one pixel up.
+
+    The network is shown the frame at its working size; what comes out is enlarged along the edges of the frame itself
+    (fast guided filter, https://arxiv.org/abs/1505.00996). A model that keeps luma gives each pixel the luma it had, to
+    a grey level. Each frame is on its own unless `steady` is above 0.
+    """
+
+    params: TranslateParams
+
+    def __init__(self, model: Model, params: TranslateParams, *, mask: Any = None) -> None:
+        """`mask`: anything that ``masks.source`` takes, instead of the parameter's."""
+        self.card = model.card
+        self.model = model
+        self.params = params
+        self._marked = None if mask is None else masks.source(mask)
+        self._source = lru_cache(maxsize=1)(masks.source)
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._before: tuple[Image, NDArray[np.float32]] | None = None  # what the network saw last, and what was shown
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        image = check_image(image)
+        params = self.params
+        alpha = self._alpha(image, time)
+        if params.strength == 0.0 or (alpha is not None and not alpha.any()):
+            return image.copy()
+        result = self._translated(image)
+        if params.colours > 0.0 and self.card.keeps != "luma":
+            grey = np.asarray(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), np.uint8)
+            own = _coloured(grey, _chroma(image))
+            result = own if params.colours == 1.0 else _mixed(own, result, params.colours)
+        if alpha is not None:
+            if params.strength < 1.0:
+                alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=params.strength), np.uint8)
+            return blend.blend(image, result, "normal", alpha)
+        return result if params.strength == 1.0 else _mixed(result, image, params.strength)
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        return size
+
+    def reset(self) -> None:
+        self._before = None
+        for source in (self._marked, self._source(self.params.mask) if self.params.mask else None):
+            if source is not None:
+                source.reset()
+
+    def _translated(self, image: Image) -> Image:
+        height, width = image.shape[:2]
+        working = self.params.working or self.card.working
+        shrink = min(working / max(height, width), 1.0) if working else 1.0
+        size = max(round(width * shrink), 1), max(round(height * shrink), 1)
+        small = image if shrink == 1.0 else np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        found = self._network(small)
+        if self.params.steady > 0.0:
+            found = self._steadied(small, found)
+        else:
+            self._before = None
+        if self.card.keeps == "luma":
+            grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+            chroma = _chroma(found)
+            if shrink < 1.0:
+                chroma = np.asarray(cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR), np.int16)
+            return _coloured(grey, chroma)
+        return found if shrink == 1.0 else _enlarged(found, small, image)
+
+    def _network(self, image: Image) -> Image:
+        """Any size: enlarged to what the model takes by repeating the border, large ones in tiles."""
+        height, width = image.shape[:2]
+        multiple = self.card.multiple
+        least = max(self.card.minimum, 1)
+        more = [multiple * -(-max(side, least) // multiple) - side for side in (height, width)]
+        if any(more):
+            image = np.asarray(cv2.copyMakeBorder(image, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE), np.uint8)
+        limit = LIMIT if self.card.receptive_field else image.size
+        overlap = self.card.receptive_field
+        found = tiled(self._run, image, scale=1, overlap=overlap, limit=limit, multiple=multiple)
+        return np.ascontiguousarray(found[:height, :width])
+
+    def _run(self, image: Image) -> Image:
+        result: Image = self.model(image[None])[0][0]
+        return result
+
+    def _steadied(self, seen: Image, found: Image) -> Image:
+        """`found` mixed with what was shown before, moved along with the picture, where that shows the same."""
+        now: NDArray[np.float32] = found.astype(np.float32)
+        if self._before is not None and self._before[0].shape == seen.shape:
+            there = self._motion(self._before[0], seen)
+            x, y = cv2.split(there)
+            moved, held = (
+                cv2.remap(one, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for one in self._before
+            )
+            change = cv2.blur(
+                cv2.transform(cv2.absdiff(seen, np.asarray(moved, np.uint8)), np.full((1, 3), 1 / 3)), (7, 7)
+            )
+            share = np.clip((_OTHER - change.astype(np.float32)) / (_OTHER - _SAME), 0, 1) * (
+                _HELD * self.params.steady
+            )
+            now += cv2.merge([share] * 3) * (held - now)
+        self._before = seen, now
+        return np.asarray(cv2.convertScaleAbs(now), np.uint8)
+
+    def _motion(self, before: Image, now: Image) -> NDArray[np.float32]:
+        """Where each pixel of `now` was, ``(h, w, 2)``."""
+        height, width = now.shape[:2]
+        shrink = min(_FLOW / max(height, width), 1.0)
+        size = round(width * shrink), round(height * shrink)
+        y, x = np.mgrid[:height, :width].astype(np.float32)
+        place = np.stack([x, y], 2)
+        if min(size) < 32:  # nothing to see at that size
+            return place
+        greys = [cv2.cvtColor(cv2.resize(one, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+                 for one in (now, before)]  # fmt: skip
+        flow = self._flow.calc(greys[0], greys[1], np.zeros((size[1], size[0], 2), np.float32))
+        flow *= (np.abs(flow).max(2, keepdims=True) > _REST).astype(np.float32)
+        flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) / np.float32(shrink)
+        return np.asarray(place + flow, np.float32)
+
+    def _alpha(self, image: Image, time: float | None) -> masks.Mask | None:
+        """Where it is seen, 0 to 255; None: everywhere."""
+        params = self.params
+        source = self._marked or (self._source(params.mask) if params.mask else None)
+        if source is None and params.region == "full" and not params.outside:
+            return None
+        height, width = image.shape[:2]
+        place = Region.parse(params.region).place((width, height)).slices
+        alpha = np.zeros((height, width), np.uint8)
+        alpha[place] = 255 if source is None else np.where(source(image, time=time)[place] != 0, 255, 0)
+        radius = min(height, width) // _SOFT
+        alpha = np.asarray(cv2.blur(alpha, (2 * radius + 1,) * 2), np.uint8)
+        return np.asarray(cv2.bitwise_not(alpha), np.uint8) if params.outside else alpha
+
+
+def _mixed(one: Image, two: Image, share: float) -> Image:
+    return np.asarray(cv2.addWeighted(one, share, two, 1.0 - share, 0.0), np.uint8)
+
+
+def _chroma(image: Image) -> NDArray[np.int16]:
+    """What each pixel has beside its luma."""
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    return np.asarray(cv2.subtract(image, cv2.merge([grey] * 3), dtype=cv2.CV_16S), np.int16)
+
+
+def _coloured(grey: NDArray[np.uint8], chroma: NDArray[np.int16]) -> Image:
+    """The picture with that luma and those colours; where both cannot be had, less colour."""
+    full = cv2.merge([grey] * 3)
+    result = np.asarray(cv2.add(full, chroma, dtype=cv2.CV_8U), np.uint8)
+    lost = cv2.absdiff(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), grey)
+    rows, columns = np.nonzero(lost > 1)
+    if len(rows):
+        here = chroma[rows, columns].astype(np.float32)
+        light = grey[rows, columns].astype(np.float32)[:, None]
+        here -= here @ np.array([[0.114], [0.587], [0.299]], np.float32)  # enlarged ones may have gained some luma
+        room = np.where(here > 0, 255.0 - light, light) / np.maximum(np.abs(here), 1e-3)
+        result[rows, columns] = np.round(light + here * np.minimum(room.min(1, keepdims=True), 1.0)).astype(np.uint8)
+    return result
+
+
+def _enlarged(found: Image, small: Image, image: Image) -> Image:
+    """`found`, which the network made of `small`, at the size of `image`, with the fine lines of that.
+
+    Around each pixel the output's luma is taken for a linear function of the frame's; its slope, which is smooth, says
+    how much of what `small` lacks of `image` is added.
+    """
+    guide, target = (cv2.cvtColor(one, cv2.COLOR_BGR2GRAY).astype(np.float32) for one in (small, found))
+    window = (2 * _RADIUS + 1,) * 2
+    mean, aim = cv2.blur(guide, window), cv2.blur(target, window)
+    slope = (cv2.blur(guide * target, window) - mean * aim) / (cv2.blur(guide * guide, window) - mean * mean + _FLAT)
+    size = image.shape[1], image.shape[0]
+    spread = cv2.resize(cv2.blur(slope, window), size, interpolation=cv2.INTER_LINEAR)
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    coarse = cv2.resize(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), size, interpolation=cv2.INTER_LINEAR)
+    detail = cv2.multiply(spread, cv2.subtract(grey, coarse, dtype=cv2.CV_32F), dtype=cv2.CV_32F)
+    plain = cv2.resize(found, size, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.add(plain, cv2.merge([detail.astype(np.int16)] * 3), dtype=cv2.CV_8U), np.uint8)
+
+
+def build(model: Model, params: dict[str, Any]) -> Translate:
+    """`mask` among `params` may also be anything else that ``masks.source`` takes."""
+    if model.card.layout == "latent":
+        raise ModelError(f"{model.path}: is a generator, which has no frames to translate")
+    if model.card.scale != 1:
+        raise ModelError(
+            f"{model.path}: its card says scale {model.card.scale}; a translation gives the frame's own size"
+        )
+    marked = params.get("mask")
+    given = marked is not None and not isinstance(marked, str)
+    checked = TranslateParams.of(**{name: value for name, value in params.items() if name != "mask" or not given})
+    assert isinstance(checked, TranslateParams)
+    return Translate(model, checked, mask=marked if given else None)
