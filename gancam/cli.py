@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from fractions import Fraction
 from pathlib import Path
@@ -23,12 +23,12 @@ from rich.text import Text
 
 import gancam
 from gancam import effects as effects_room
-from gancam import lettering
-from gancam.control import Controls, ParameterLog, Replay, open_control
+from gancam import jobs, lettering
+from gancam.control import Controls, ParameterLog, open_control
 from gancam.effects import Effect
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
 from gancam.footage import Footage
-from gancam.frame import Frame, Image
+from gancam.frame import Image
 from gancam.model import read_card, variants
 from gancam.pipeline import Report, Switch, output_size, run, switches
 from gancam.sinks import Sink, open_sink
@@ -81,6 +81,9 @@ def process(
     codec: Annotated[str | None, typer.Option(help="h264, h265, vp9 or av1 (default: the container's usual).")] = None,
     quality: Annotated[float | None, typer.Option(help="0 (small) to 100 (best), default 80.")] = None,
     deinterlace: Annotated[bool, typer.Option("--deinterlace", help="Whole pictures of interlaced video.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a job that was interrupted, killed or out of disk.")
+    ] = False,
     eight_bit: Annotated[bool, typer.Option("--eight-bit", help="Take 10-bit and HDR video as 8 bits.")] = False,
     params: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Turn parameters as `live --record-params FILE` recorded it.")
@@ -100,19 +103,45 @@ def process(
         _process_image(source, target, chain, overwrite)
         return
     report = Report()
+    task = jobs.Task(
+        codec=codec, quality=quality, deinterlace=deinterlace, eight_bit=eight_bit, params=params, overwrite=overwrite,
+        resume=resume,
+    )  # fmt: skip
     try:
-        options: dict[str, Any] = {"overwrite": overwrite, "codec": codec, "quality": quality}
-        options |= {"deinterlace": deinterlace, "eight_bit": eight_bit}
-        _process_video(source, target, chain, report, params=params, quiet=quiet or as_json, **options)
+        with _progress(None, quiet or as_json) as progress:
+            jobs.process_video(source, target, chain, task, report, tell=_note, progress=progress)
     except (KeyboardInterrupt, Terminated):
-        what = f"{target} holds the first {report.frames} frames" if target.exists() else "nothing was written"
-        errors.print(f"gancam: interrupted; {what}", markup=False)
+        kept = "the same command with --resume goes on" if jobs.pieces_of(target).exists() else "nothing was written"
+        errors.print(f"gancam: interrupted; {kept}", markup=False)
         raise
     if as_json:
         print(json.dumps({"output": str(target), **report.to_dict()}))
     elif not quiet:
         print("\n".join(report.text()))
         print(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
+
+
+@app.command()
+def verify(
+    before: Annotated[Path, typer.Argument(metavar="IN", help="The video that was processed.")],
+    after: Annotated[Path, typer.Argument(metavar="OUT", help="What was made of it.")],
+    as_json: Annotated[bool, typer.Option("--json", help="A list of findings on stdout.")] = False,
+) -> None:
+    """What was kept, changed and lost: frames, times, streams, packets, words, chapters, colour. Exit 1 if any was
+    lost."""
+    from gancam.verify import verify as compare
+
+    findings = compare(before, after)
+    if as_json:
+        print(json.dumps([finding.to_dict() for finding in findings], indent=2))
+    else:
+        table = Table("property", "", "before", "after", box=None, pad_edge=False)
+        colours = {"kept": "green", "changed": "yellow", "lost": "bold red"}
+        for one in findings:
+            table.add_row(Text(one.name), Text(one.verdict, colours[one.verdict]), Text(one.before), Text(one.after))
+        Console(highlight=False).print(table)
+    if any(finding.verdict == "lost" for finding in findings):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -354,7 +383,8 @@ def demo(
     effect = effects_room.load("sr-x2")
     video, picture = folder / "city-x2.mp4", folder / "city-x2-comparison.png"
     report = Report()
-    _process_video(clip, video, [effect], report, quiet=False, overwrite=False)
+    with _progress(None, False) as progress:
+        jobs.process_video(clip, video, [effect], jobs.Task(), report, tell=_note, progress=progress)
     with VideoFile(clip) as source:
         frames = iter(source)
         frame = next(frames)
@@ -456,48 +486,6 @@ def _load(
     return chain
 
 
-def _process_video(
-    path: Path,
-    target: Path,
-    effects: Sequence[Effect],
-    report: Report,
-    *,
-    params: Path | None = None,
-    quiet: bool,
-    overwrite: bool,
-    deinterlace: bool = False,
-    eight_bit: bool = False,
-    **options: Any,
-) -> None:
-    chain = switches(effects)
-    controls = Controls(chain)
-    replay = None if params is None else Replay(params, controls)
-    with VideoFile(path, deinterlace=deinterlace) as source:
-        _refuse_depth(path, source.footage, eight_bit)
-        size = source.size
-        for effect in chain:
-            size = effect.output_size(size)
-        sink = open_sink(
-            target, fps=source.fps, size=size, like=source.footage, audio_from=path, overwrite=overwrite, **options
-        )
-        told = [*source.notes, *getattr(sink, "notes", ())]
-        for note in told:
-            errors.print(f"note: {note}", markup=False)
-        with _progress(source.frames, quiet) as progress:
-            between: list[Callable[[Frame], None]] = [controls] if replay is None else [replay, controls]
-            run(source, chain, [sink], between=between, progress=progress, report=report)
-        report.notes = [note for note in report.notes if note not in told]
-        if replay is not None and replay.left:
-            report.notes.append(f"{params}: its last {replay.left} changes come after the end of {path}")
-
-
-def _refuse_depth(path: Path, footage: Footage, accepted: bool) -> None:
-    if footage.depth > 8 and not accepted:
-        what = f"{footage.depth}-bit HDR ({footage.hdr})" if footage.hdr else f"{footage.depth}-bit video"
-        cure = "tone-map it to 8-bit SDR first" if footage.hdr else "nothing else is lost"
-        raise InputError(f"{path}: is {what} and gancam works with 8 bits: give --eight-bit to take it so; {cure}")
-
-
 def _process_image(path: Path, target: Path, chain: Sequence[Effect], overwrite: bool) -> None:
     if target.suffix.lower() not in IMAGES:
         raise InputError(f"{path} is an image, so the output must be one too ({', '.join(IMAGES)}), not {target}")
@@ -546,15 +534,22 @@ def _progress(frames: int | None, quiet: bool) -> Iterator[Any]:
         BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[fps]:5.1f} fps"), TimeElapsedColumn(),
         TextColumn("ETA"), TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=errors, transient=True, refresh_per_second=5) as bar:
-        task = bar.add_task("", total=frames, fps=0.0)
-        began = time.monotonic()
+    bar = Progress(*columns, console=errors, transient=True, refresh_per_second=5)
+    task = bar.add_task("", total=frames, fps=0.0)
+    began, came = time.monotonic(), 0
 
-        def advance(index: int, promised: int | None) -> None:
-            seconds = time.monotonic() - began
-            bar.update(task, completed=index + 1, fps=(index + 1) / seconds if seconds > 0 else 0.0)
+    def advance(index: int, promised: int | None) -> None:
+        nonlocal came
+        came += 1
+        bar.start()  # not before the first frame: an error comes alone
+        seconds = time.monotonic() - began
+        bar.update(task, completed=index + 1, total=promised, fps=came / seconds if seconds > 0 else 0.0)
 
+    try:
         yield advance
+    finally:
+        if came:
+            bar.stop()
 
 
 def _comparison(image: Image, effect: Effect) -> Image:

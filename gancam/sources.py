@@ -101,8 +101,8 @@ class VideoFile(_Closing):
     Where a stream changes its picture size, OpenCV scales what follows to the first.
 
     `deinterlace` makes whole pictures of fields, at the same rate (FFmpeg's bwdif); without it, interlaced video is
-    told in ``notes``. Frames before `first` and from `end` on (seconds of ``Frame.time``) are left out, and so are
-    the next `skip` ones; what comes keeps its own time, indices count from `skip`.
+    told in ``notes``. Frames before `first` and from `end` on (seconds of ``Frame.time``) are left out; what comes
+    keeps its own time.
 
     Raises ``NotFound`` for a missing file, ``SourceError`` for what is not a video or gives not even one frame.
     """
@@ -114,10 +114,9 @@ class VideoFile(_Closing):
         deinterlace: bool = False,
         first: Fraction | None = None,
         end: Fraction | None = None,
-        skip: int = 0,
     ) -> None:
         self._path = Path(path)
-        self._deinterlace, self._from, self._end, self._skip = deinterlace, first, end, skip
+        self._deinterlace, self._from, self._end, self._skip = deinterlace, first, end, 0
         self._queue: queue.Queue[Frame | Exception | None] = queue.Queue(_AHEAD)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -211,6 +210,10 @@ class VideoFile(_Closing):
         aspect = 1 / self._footage.aspect if decoder.turned else self._footage.aspect
         self._footage = replace(self._footage, size=(width, height), aspect=aspect)
         return decoder, first
+
+    def skip(self, frames: int) -> None:
+        """Leave out the first `frames`; the next has that index. Before iterating."""
+        self._skip = frames
 
     @property
     def path(self) -> Path:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from gancam import cli
+from gancam.jobs import pieces_of
 from gancam.sources import TestPattern
 from tests.clips import make_clip, planes_of
 from tests.small import network, still, write_models
@@ -200,7 +201,7 @@ def test_help_and_version() -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_leaves_a_file_that_plays(tmp_path: Path, model: Path, number: int, code: int) -> None:
+def test_a_signal_keeps_the_work_and_says_how_to_go_on(tmp_path: Path, model: Path, number: int, code: int) -> None:
     long, out = tmp_path / "long.mp4", tmp_path / "out.mp4"
     with av.open(str(long), "w") as container:
         stream = container.add_stream("libx264", rate=30, options={"preset": "ultrafast"})
@@ -210,19 +211,20 @@ def test_a_signal_leaves_a_file_that_plays(tmp_path: Path, model: Path, number: 
         container.mux(stream.encode())
     command = [sys.executable, "-m", "gancam", "process", str(long), str(out), "-e", str(model), "--precision", "fp32"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        partial = tmp_path / ".out.partial.mp4"
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not (partial.exists() and partial.stat().st_size > 30_000):
+        while time.monotonic() < deadline and not list(pieces_of(out).glob("*.piece")):
             time.sleep(0.05)
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
     assert process.returncode == code, said
     assert "Traceback" not in said
-    assert "interrupted" in said
-    frames, size, _ = video(out)
-    assert 0 < frames < 400
-    assert size == (1280, 720)
-    assert not partial.exists()
+    assert "interrupted; the same command with --resume goes on" in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.partial.pieces", "long.mp4"]
+    done = gancam(*command[3:], "--resume", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "goes on after" in done.stderr
+    assert json.loads(done.stdout)["frames"] < 400
+    assert video(out)[:2] == (400, (1280, 720))
 
 
 def test_models_as_json_and_table() -> None:

@@ -35,6 +35,8 @@ ARROWS = {
     "gancam.lettering": {"frame"},
     "gancam.live": {"errors", "footage", "frame", "lettering", "sources"},
     "gancam.budget": {"errors", "frame", "pipeline"},
+    "gancam.jobs": {"control", "effects", "errors", "footage", "frame", "pipeline", "sinks", "sources"},
+    "gancam.verify": {"errors", "footage"},
     "gancam.capture": {"errors", "frame", "live", "pipeline", "sources"},
 }
 FREE = {"gancam.cli", "gancam.__init__", "gancam.__main__"}

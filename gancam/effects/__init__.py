@@ -27,6 +27,9 @@ class Effect(Protocol):
     among which the fastest will be played. All give what `output_size` says and are the same kind of effect; each is
     new, with parameters at their defaults so that it can be measured, of the class of `params`, which it will be given
     when it plays. A ``name`` says what is particular about each.
+
+    An effect whose result depends on the one image, its time and its parameters alone may set ``remembers = False``:
+    a resumed job then need not show it the frames again that are done.
     """
 
     card: ModelCard

@@ -35,6 +35,7 @@ class SuperResolution:
     """
 
     params: SuperResolutionParams
+    remembers = False
 
     def __init__(
         self, model: Model, params: SuperResolutionParams, *, scale: int | None = None, share: Fraction = Fraction(1)

@@ -69,8 +69,13 @@ class _Codec:
 #
 # For H.264, veryfast without inter partitions comes near superfast's time at veryfast's size (in calm scenes half of
 # superfast's). The factors at quality 80 give about the same 42.5-43 dB for a copy of that clip at its own 640x360.
+# Without cpu-independent, one run in ten of x264 differs in a few macroblocks (AVX-512), and resumed jobs would too.
 _CODECS = {
-    "h264": _Codec("libx264", {"preset": "veryfast", "partitions": "i8x8,i4x4"}, lambda q: 48 - 0.4 * q),
+    "h264": _Codec(
+        "libx264",
+        {"preset": "veryfast", "partitions": "i8x8,i4x4", "x264-params": "cpu-independent=1"},
+        lambda q: 48 - 0.4 * q,
+    ),
     "h265": _Codec("libx265", {"preset": "superfast", "x265-params": "log-level=none"}, lambda q: 49 - 0.4 * q),
     "vp9": _Codec(
         "libvpx-vp9", {"deadline": "realtime", "cpu-used": "7", "row-mt": "1", "b": "0"}, lambda q: 63 - 0.5 * q
@@ -94,6 +99,7 @@ class VideoWriter:
     audio_from  a file whose audio tracks go along, and its subtitles, chapters, covers, attachments, data and words:
                 copied packet by packet where the container can hold them, else converted or left out (a note says so).
     like        the source's ``Footage``: its colours, pixel aspect, time base and clock are kept.
+    part        (first, end) in seconds of ``Frame.time``: what the frames to come are a part of; `first` becomes 0.
 
     Time: frame i is shown at ``frame.time``, in the source's time base (else one that suits `fps`). A time that does
     not come after its predecessor's is moved one tick behind it. Matroska and WebM hold whole milliseconds and none
@@ -120,6 +126,7 @@ class VideoWriter:
         overwrite: bool = False,
         audio_from: str | os.PathLike[str] | None = None,
         like: Footage | None = None,
+        part: tuple[Fraction | None, Fraction | None] = (None, None),
     ) -> None:
         self._path = Path(path)
         self._like = like or Footage(size=size)
@@ -142,6 +149,9 @@ class VideoWriter:
         self._partial = self._check_place()
         self._lock = _lock(self._partial, self._path)
         self._tick = self._like.time_base or _time_base(self._rate)
+        self._begin = round((part[0] or 0) / self._tick)
+        self._part = part
+        self._encoder_threads = min(_cores(), 8)  # more buys little and holds more frames in memory
         self._container: av.container.OutputContainer | None = None
         self._audio: Tracks | None = None
         self._busy = 0.0
@@ -264,7 +274,13 @@ class VideoWriter:
         self._container = av.open(os.fspath(self._partial), "w", format=self._holder.format, options=options)
         self._stream = self._add_video()
         if audio_from is not None:
-            self._audio = Tracks(audio_from, self._container, self._holder.audio, self._like.origin)
+            origin = self._like.origin + self._begin * self._tick
+            first, end = self._part
+            within: dict[str, Fraction | None] = {
+                "first": None if first is None else Fraction(0),
+                "end": None if end is None else end - self._begin * self._tick,
+            }
+            self._audio = Tracks(audio_from, self._container, self._holder.audio, origin, **within)
         try:
             self._container.start_encoding()
         except (av.error.InvalidDataError, av.error.ArgumentError):
@@ -278,18 +294,23 @@ class VideoWriter:
             self.notes += self._audio.notes
 
     def _add_video(self) -> av.VideoStream:
-        name, encoder = self._codec
-        options = {**encoder.options, "crf": f"{encoder.crf(self._quality):g}"}
-        stream = self._output.add_stream(encoder.encoder, rate=self._rate, options=options)
+        stream = self._output.add_stream(self._codec[1].encoder, rate=self._rate, options=self._encoder_options)
         assert isinstance(stream, av.VideoStream)
         stream.time_base = self._tick
-        context = stream.codec_context
+        self._describe(stream.codec_context)
+        return stream
+
+    @property
+    def _encoder_options(self) -> dict[str, str]:
+        encoder = self._codec[1]
+        return {**encoder.options, "crf": f"{encoder.crf(self._quality):g}"}
+
+    def _describe(self, context: av.VideoCodecContext) -> None:
         self._canvas.describe(context)
         context.time_base = self._tick
-        context.thread_count = min(_cores(), 8)  # more buys little and holds more frames in memory
-        if name == "h265" and self._holder.format in ("mp4", "mov"):
+        context.thread_count = self._encoder_threads
+        if self._codec[0] == "h265" and self._holder.format in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # Apple's players want it
-        return stream
 
     @property
     def _rate(self) -> Fraction:
@@ -306,7 +327,7 @@ class VideoWriter:
             last = -(1 << 62)
             while isinstance(item := self._queue.get(), Frame):
                 began = time.perf_counter()
-                last = max(round(Fraction(item.time) / self._tick), last + 1)
+                last = self._moment(item, last)
                 for packet in self._stream.encode(self._canvas.yuv(item.image, last, self._tick)):
                     self._mux(packet)
                 self._frames += 1
@@ -325,6 +346,10 @@ class VideoWriter:
             while end is None:  # keep taking, so that no write waits for ever
                 taken = self._queue.get()
                 end = taken if isinstance(taken, _End) else None
+
+    def _moment(self, frame: Frame, last: int) -> int:
+        """The tick at which `frame` is shown, behind `last`."""
+        return max(round(Fraction(frame.time) / self._tick) - self._begin, last + 1)
 
     def _mux(self, packet: "av.Packet[av.VideoStream]") -> None:
         """Write an encoded packet, and before it the audio that belongs before it."""

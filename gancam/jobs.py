@@ -1,0 +1,132 @@
+"""Work on files that outlives a crash: what it is made from, and a video through effects into another."""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from gancam.control import Controls, Replay
+from gancam.effects import Effect
+from gancam.errors import InputError
+from gancam.footage import Footage
+from gancam.frame import Frame
+from gancam.pipeline import Progress, Report, output_size, run, switches
+from gancam.sinks.pieces import PieceWriter, pieces_of
+from gancam.sources import VideoFile
+
+__all__ = ["Task", "pieces_of", "process_video"]
+_SAMPLES, _BLOCK = 64, 65536  # of a file, for its identity
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """How videos are to be processed; `first` and `end` in seconds of the input's clock."""
+
+    codec: str | None = None
+    quality: float | None = None
+    first: Fraction | None = None
+    end: Fraction | None = None
+    deinterlace: bool = False
+    eight_bit: bool = False
+    params: Path | None = None
+    overwrite: bool = False
+    resume: bool = False
+
+
+def process_video(
+    path: Path,
+    target: Path,
+    effects: Sequence[Effect],
+    task: Task,
+    report: Report,
+    *,
+    tell: Callable[[str], None],
+    progress: Progress | None = None,
+    between: Sequence[Callable[[Frame], None]] = (),
+) -> None:
+    """`path` through `effects` into `target`, as `task` says; `report` is filled, and `tell` is called with each note
+    that is known before the work starts. Raises what sources, effects and sinks raise."""
+    chain = switches(effects)
+    controls = Controls(chain)
+    replay = None if task.params is None else Replay(task.params, controls)
+    with VideoFile(path, deinterlace=task.deinterlace, first=task.first, end=task.end) as source:
+        _refuse_depth(path, source.footage, task.eight_bit)
+        sink = PieceWriter(
+            target,
+            fps=source.fps,
+            size=output_size(chain, source.size),
+            like=source.footage,
+            audio_from=path,
+            codec=task.codec,
+            quality=task.quality,
+            overwrite=task.overwrite,
+            part=(task.first, task.end),
+            job=_job(path, effects, task),
+            resume=task.resume,
+        )
+        done = sink.done
+        notes = [*source.notes, *sink.notes]
+        if done:
+            notes.append(f"{target}: goes on after {done} frames")
+        if done and any(getattr(effect, "remembers", True) for effect in effects):
+            notes.append("effects that remember earlier frames see those again")
+        else:
+            source.skip(done)
+        for note in notes:
+            tell(note)
+        turns: list[Callable[[Frame], None]] = [*([] if replay is None else [replay]), controls, *between]
+        run(source, chain, [sink], between=turns, progress=progress, report=report)
+    report.notes = [note for note in report.notes if note not in notes]
+    if replay is not None and replay.left:
+        report.notes.append(f"{task.params}: its last {replay.left} changes come after the end of {path}")
+
+
+def _refuse_depth(path: Path, footage: Footage, accepted: bool) -> None:
+    if footage.depth > 8 and not accepted:
+        what = f"{footage.depth}-bit HDR ({footage.hdr})" if footage.hdr else f"{footage.depth}-bit video"
+        cure = "tone-map it to 8-bit SDR first" if footage.hdr else "nothing else is lost"
+        raise InputError(f"{path}: is {what} and gancam works with 8 bits: give --eight-bit to take it so; {cure}")
+
+
+def _job(path: Path, effects: Sequence[Effect], task: Task) -> Mapping[str, Any]:
+    """What decides how the frames look, for the manifest."""
+    return {
+        "input": _identity(path),
+        "effects": [_described(effect) for effect in effects],
+        "from": None if task.first is None else str(task.first),
+        "to": None if task.end is None else str(task.end),
+        "deinterlace": task.deinterlace,
+        "params": None if task.params is None else _hash(task.params),
+    }
+
+
+def _identity(path: Path) -> str:
+    """Of a file that may be huge: its size and a hash of blocks from all over it."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        for place in range(_SAMPLES):
+            file.seek(max(size - _BLOCK, 0) * place // (_SAMPLES - 1))
+            digest.update(file.read(_BLOCK))
+    return f"{size} bytes, {digest.hexdigest()[:32]}"
+
+
+def _described(effect: Effect) -> dict[str, Any]:
+    model = getattr(effect, "model", None)
+    values = {name: getattr(effect.params, name) for name in effect.params.declared()}
+    texts = {name: value for name, value in values.items() if isinstance(value, str)}
+    files = {name: _identity(Path(text)) for name, text in texts.items() if text and os.path.isfile(text)}
+    return {
+        "name": effect.card.name,
+        "model": None if model is None else _hash(Path(model.path)),
+        "device": None if model is None else model.device,
+        "params": {name: files.get(name, value) for name, value in values.items()},
+    }
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,321 @@
+"""A video file written in pieces that survive a crash, and joined when all are there."""
+
+import hashlib
+import json
+import os
+import shutil
+import struct
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import av
+from av.codec.context import Flags
+
+from gancam.errors import InputError, OutputExists, SinkError
+from gancam.frame import Frame
+from gancam.sinks.video import VideoWriter, _End, _partial_name
+
+_PIXELS = 48_000_000  # of a piece: two seconds of 1280x720 at 25 frames a second
+_LEAST, _MOST = 12, 120  # frames of a piece
+_FORMAT = 1
+_TAIL = struct.Struct("<II")  # length and CRC-32 of the index at the end of a piece
+
+
+class PieceWriter(VideoWriter):
+    """A ``VideoWriter`` whose work outlives it.
+
+    Frames are encoded in pieces, each by an encoder of its own and a file of its own in the folder ``.NAME.pieces``
+    beside the output, whose manifest tells what they are pieces of. When the last frame came, their packets are joined
+    with the other streams, the result is read back and counted, gets its name, and the folder goes. Where a piece
+    begins depends on the number of the frame alone, so a job that was cut short and resumed gives the same frames as
+    one that was not. Until then (Ctrl-C, an error, a crash) there is no output, and whole pieces stay.
+
+    job     what the frames are made from and how, as JSON; a resumed job must have the same.
+    resume  go on with the pieces that are there: ``done`` frames are whole, and ``write`` ignores those.
+
+    Raises as ``VideoWriter`` does; ``OutputExists`` for an unfinished job in the way (neither `resume` nor `overwrite`)
+    and ``InputError`` for one with another `job`, which the message tells.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        job: Mapping[str, Any] | None = None,
+        resume: bool = False,
+        **options: Any,
+    ) -> None:
+        self.done = 0
+        self._job = json.loads(json.dumps(job or {}))
+        self._resume = resume
+        self._folder = pieces_of(Path(path))
+        self._whole: list[Path] = []
+        self._piece: _Piece | None = None
+        self._length = _MOST
+        self._extradata = ""
+        super().__init__(path, **options)
+
+    def write(self, frame: Frame) -> None:
+        if frame.index >= self.done:
+            super().write(frame)
+        else:
+            self._raise_error()
+
+    # The hidden thread, from here on.
+
+    def _open(self, audio_from: Path | None) -> None:
+        if self._whole or self._frames:  # the join
+            super()._open(audio_from)
+            return
+        self._job |= {
+            "codec": self._codec[0], "quality": self._quality, "width": self._canvas.size[0],
+            "height": self._canvas.size[1], "time base": str(self._tick), "rate": str(self._rate),
+        }  # fmt: skip
+        plan = self._plan()
+        self._encoder_threads = plan["threads"]
+        super()._open(audio_from)  # proves that all can be had, and says what can not
+        self._extradata = _hash(self._stream.codec_context.extradata or b"")
+        self._close_parts()
+        self._container = self._audio = None
+        del self._stream  # and the memory of its encoder
+        self._length = plan["frames"]
+        if not self._folder.is_dir():
+            self._folder.mkdir()
+            _write(self._folder / "manifest.json", json.dumps(plan, indent=1).encode())
+        for number in range(1_000_000):
+            file = self._folder / f"{number:06d}.piece"
+            index = _index(file)
+            if index is None or index["extradata"] != self._extradata:
+                file.unlink(missing_ok=True)
+                break
+            self._whole.append(file)
+            self.done += index["frames"]
+        self._frames = self.done
+
+    def _plan(self) -> dict[str, Any]:
+        """The manifest: the unfinished job's, or a new one."""
+        width, height = self._canvas.even
+        length = min(max(_PIXELS // (width * height), _LEAST), _MOST)
+        plan = {"format": _FORMAT, "job": self._job, "threads": self._encoder_threads, "frames": length}
+        if not self._folder.is_dir():
+            return plan
+        try:
+            old: dict[str, Any] = json.loads((self._folder / "manifest.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            old = {}
+        if old and self._resume:
+            keys = sorted(old["job"].keys() | self._job.keys())
+            changed = [key for key in keys if old["job"].get(key) != self._job.get(key)]
+            if changed or old["format"] != _FORMAT:
+                what = "; ".join(
+                    f"{key} was {_said(old['job'].get(key))}, now {_said(self._job.get(key))}" for key in changed
+                )
+                raise InputError(f"{self._path}: the unfinished job is another one ({what}); --overwrite begins anew")
+            return old
+        if old and not self._overwrite and any(self._folder.glob("*.piece")):
+            raise OutputExists(f"{self._path}: an unfinished job is there: --resume goes on, --overwrite begins anew")
+        shutil.rmtree(self._folder)
+        return plan
+
+    def _encode_all(self) -> None:
+        end: _End | None = None
+        try:
+            last = (_index(self._whole[-1]) or {})["last"] if self._whole else -(1 << 62)
+            while isinstance(item := self._queue.get(), Frame):
+                began = time.perf_counter()
+                last = self._moment(item, last)
+                if self._piece is None:
+                    self._piece = self._begin_piece()
+                self._piece.add(self._piece.encoder.encode(self._canvas.yuv(item.image, last, self._tick)))
+                self._piece.frames += 1
+                self._piece.last = last
+                if self._piece.frames == self._length:
+                    self._end_piece()
+                self._busy += time.perf_counter() - began
+            end = item
+            began = time.perf_counter()
+            if end.interrupted or self._abandoned:
+                self._discard()
+            else:
+                if self._piece is not None:
+                    self._end_piece()
+                if self._whole:
+                    self._join()
+                else:
+                    self._discard()
+            self._busy += time.perf_counter() - began
+        except Exception as error:  # raised by the next write or by close
+            self._error = self._as_sink_error(error)
+            self._discard()
+            while end is None:  # keep taking, so that no write waits for ever
+                taken = self._queue.get()
+                end = taken if isinstance(taken, _End) else None
+
+    def _begin_piece(self) -> "_Piece":
+        context = av.CodecContext.create(self._codec[1].encoder, "w")
+        assert isinstance(context, av.VideoCodecContext)
+        context.framerate = self._rate
+        context.options = self._encoder_options
+        self._describe(context)
+        if self._holder.format != "mpegts":
+            context.flags |= Flags.global_header
+        file = self._folder / f"{len(self._whole):06d}.partial"
+        return _Piece(file, open(file, "wb"), context)
+
+    def _end_piece(self) -> None:
+        piece, self._piece = self._piece, None
+        assert piece is not None
+        piece.add(piece.encoder.encode(None))
+        self._whole.append(piece.finish(self._extradata))
+        self._frames += piece.frames
+
+    def _join(self) -> None:
+        """Write all pieces and the other streams into the partial file, read it back, give it its name."""
+        told = list(self.notes)
+        self._open(self._audio_from)
+        self.notes = told
+        if _hash(self._stream.codec_context.extradata or b"") != self._extradata:
+            raise SinkError(f"{self._path}: the encoder changed since the pieces were written; --overwrite begins anew")
+        indices = [_index(file) or {"packets": []} for file in self._whole]
+        shown = [packet[0] for index in indices for packet in index["packets"]]
+        decoded = iter(_decoding_times(shown))
+        for file, index in zip(self._whole, indices, strict=True):
+            for data, (pts, duration, key, _) in _packets(file, index):
+                packet: Any = av.Packet(data)
+                packet.pts, packet.dts, packet.duration = pts, next(decoded), duration
+                packet.time_base, packet.is_keyframe, packet.stream = self._tick, bool(key), self._stream
+                self._mux(packet)
+        if self._audio is not None:
+            known = len(self._audio.notes)
+            self._audio.write_until(None)
+            self._audio.close()
+            self.notes += self._audio.notes[known:]
+        self._output.close()
+        self._check(sorted(shown))
+        self._publish()
+        if self._error is None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _check(self, shown: list[int]) -> None:
+        """Read the joined file back: every frame there, at its time."""
+        with av.open(os.fspath(self._partial)) as container:
+            stream = container.streams.video[0]
+            there = sorted(packet.pts for packet in container.demux(stream) if packet.size and packet.pts is not None)
+            base = Fraction(stream.time_base or 0)
+        slack = Fraction(1, 1000) + self._tick
+        whole = len(there) == len(shown) and all(
+            abs((now - there[0]) * base - (was - shown[0]) * self._tick) <= slack
+            for now, was in zip(there, shown, strict=True)
+        )
+        if not whole:
+            raise SinkError(f"{self._path}: {len(shown)} frames were joined, but {len(there)} can be read back")
+
+    def _discard(self) -> None:
+        if self._piece is not None:
+            with suppress(OSError):
+                self._piece.file.close()
+            self._piece.path.unlink(missing_ok=True)
+            self._piece = None
+        if self._folder.is_dir() and not any(self._folder.glob("*.piece")):
+            shutil.rmtree(self._folder, ignore_errors=True)
+        super()._discard()
+
+    def _as_sink_error(self, error: Exception) -> Exception:
+        said = super()._as_sink_error(error)
+        if self._whole and said is not error:
+            words = str(said).replace("nothing was kept", f"{self._frames} are kept, --resume goes on")
+            kept = SinkError(words)
+            kept.__cause__ = error
+            return kept
+        return said
+
+
+@dataclass
+class _Piece:
+    path: Path
+    file: BinaryIO
+    encoder: av.VideoCodecContext
+    frames: int = 0
+    last: int = 0
+    packets: list[tuple[int, int, int, int]] = field(default_factory=list)  # shown at, duration, key frame, bytes
+    crc: int = 0
+
+    def add(self, packets: "list[av.Packet[av.VideoStream]]") -> None:
+        for packet in packets:
+            data = bytes(packet)
+            self.file.write(data)
+            self.crc = zlib.crc32(data, self.crc)
+            self.packets.append((packet.pts or 0, packet.duration or 0, int(packet.is_keyframe), len(data)))
+
+    def finish(self, extradata: str) -> Path:
+        """Close the file, safe on the disk, under the name of a whole piece."""
+        index = {
+            "frames": self.frames, "last": self.last, "extradata": extradata, "crc": self.crc, "packets": self.packets
+        }  # fmt: skip
+        text = json.dumps(index, separators=(",", ":")).encode()
+        self.file.write(text + _TAIL.pack(len(text), zlib.crc32(text)))
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.file.close()
+        return self.path.rename(self.path.with_suffix(".piece"))
+
+
+def pieces_of(path: Path) -> Path:
+    """The folder in which the pieces of an unfinished `path` are."""
+    return path.absolute().parent / f"{Path(_partial_name(path)).name.removesuffix(path.suffix)}.pieces"[:250]
+
+
+def _index(file: Path) -> dict[str, Any] | None:
+    """The index of a whole piece, its bytes checked; None for one that is not whole."""
+    try:
+        data = file.read_bytes()
+    except OSError:
+        return None
+    if len(data) < _TAIL.size:
+        return None
+    length, crc = _TAIL.unpack(data[-_TAIL.size :])
+    text = data[-_TAIL.size - length : -_TAIL.size]
+    if zlib.crc32(text) != crc:
+        return None
+    index: dict[str, Any] = json.loads(text)
+    return index if zlib.crc32(data[: -_TAIL.size - length]) == index["crc"] else None
+
+
+def _packets(file: Path, index: dict[str, Any]) -> Iterator[tuple[bytes, list[int]]]:
+    with file.open("rb") as pieces:
+        for packet in index["packets"]:
+            yield pieces.read(packet[3]), packet
+
+
+def _decoding_times(shown: list[int]) -> list[int]:
+    """When each packet is to be decoded, given in decoding order when it is shown: the shown times, so far ahead as
+    pictures wait for later ones."""
+    order = sorted(shown)
+    rank = {tick: place for place, tick in enumerate(order)}
+    ahead = max((place - rank[tick] for place, tick in enumerate(shown)), default=0)
+    lead = order[ahead] - order[0] if order else 0
+    return [order[place - ahead] if place >= ahead else order[place] - lead for place in range(len(order))]
+
+
+def _write(path: Path, data: bytes) -> None:
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _said(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."

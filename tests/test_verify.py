@@ -1,0 +1,54 @@
+"""`verify` finds what was kept, and tells what was not."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gancam.errors import NotFound, SourceError
+from gancam.jobs import Task, process_video
+from gancam.pipeline import Report
+from gancam.verify import verify
+from tests.clips import enrich, make_clip
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("film")
+    audio = [("aac", 0.0), ("libmp3lame", 0.1)]
+    clip = make_clip(folder / "a.mp4", audio=audio, languages=["eng", "fra"], matrix=1, primaries=1, transfer=1)
+    return enrich(clip, folder / "film.mkv")
+
+
+def verdicts(before: Path, after: Path) -> dict[str, str]:
+    return {finding.name: finding.verdict for finding in verify(before, after)}
+
+
+def test_a_faithful_copy_keeps_everything(film: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mkv"
+    process_video(film, out, [], Task(), Report(), tell=lambda note: None)
+    found = verdicts(film, out)
+    assert set(found.values()) == {"kept"}, [finding for finding in verify(film, out) if finding.verdict != "kept"]
+    assert {"frames", "frame times", "matrix", "chapters", "description: title", "stream 4, attachment"} <= set(found)
+    assert json.dumps([finding.to_dict() for finding in verify(film, out)])
+
+
+def test_what_is_lost_or_changed_is_told(film: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.webm"
+    process_video(film, out, [], Task(), Report(), tell=lambda note: None)
+    found = verdicts(film, out)
+    assert found["frames"] == found["frame times"] == found["chapters"] == "kept"
+    assert found["stream 1, audio"] == "changed"
+    assert found["stream 3, subtitle"] == found["stream 4, attachment"] == "lost"
+    other = make_clip(tmp_path / "other.mp4", ticks=[600 * index for index in range(24)])
+    found = verdicts(film, other)
+    assert found["frame times"] == found["matrix"] == "changed"
+    assert found["stream 1, audio"] == found["chapters"] == found["description: title"] == "lost"
+
+
+def test_what_is_no_video_is_one_error(film: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("no video")
+    with pytest.raises(NotFound, match=r"none\.mp4"):
+        verify(film, tmp_path / "none.mp4")
+    with pytest.raises(SourceError, match=r"text\.mp4"):
+        verify(film, tmp_path / "text.mp4")
