@@ -38,7 +38,7 @@ def export(
     their paths by precision, None for one that was refused.
 
     `images` are the real pictures that int8 is calibrated and every variant compared on, where the task needs any
-    (default: those in samples/); what quality is measured on is in `judge`. Without `precisions`, all that the task
+    (default: samples/stills/); what quality is measured on is in `judge`. Without `precisions`, all that the task
     has. A variant that loses more than its tolerance is named in the log and not written. Raises ``ValueError``,
     ``FileNotFoundError``, ``FileExistsError``.
     """
@@ -109,7 +109,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run", type=Path, help="a run's folder, or a checkpoint")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the model files")
     parser.add_argument("--name", default="", help="of the model (default: the recipe's)")
-    parser.add_argument("--images", type=Path, help="pictures to calibrate and compare on (default: samples/)")
+    parser.add_argument("--images", type=Path, help="pictures to calibrate and compare on (default: samples/stills/)")
     parser.add_argument("--judge", type=Path, action="append", default=[], help="what to measure quality on; repeat")
     parser.add_argument("--precisions", default="", help="variants to write, as fp32,fp16 (default: all there are)")
     parser.add_argument("--licence", default="unknown", help="of the weights, as their data allows")

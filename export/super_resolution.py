@@ -26,7 +26,7 @@ from train.recipe import Recipe
 Kernel = NDArray[np.float32]
 Stack = list[tuple[Kernel, Kernel]]  # (kernel (o, i, 3, 3), bias (o,)) of each convolution
 BLOCK_CHANNELS = {2: 4}  # bytes per sub-pixel by scale, where padding 3 to 4 makes the last convolution 16 wide
-SAMPLES = Path(__file__).parent.parent / "samples"
+SAMPLES = Path(__file__).parent.parent / "samples" / "stills"
 ANCHOR_ZERO = 128  # of the 8-bit residual: one step is one grey level, so that adding the input back is exact
 
 
@@ -134,7 +134,7 @@ def quantise(network: SuperResolution, images: Sequence[NDArray[np.uint8]]) -> o
 
 
 def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Path]) -> Plan:
-    """fp32, fp16 and int8, the last calibrated on `images` (default: those in samples/), on which all are compared;
+    """fp32, fp16 and int8, the last calibrated on `images` (default: samples/stills/), on which all are compared;
     each folder of `judge` gives figures named after it."""
     if not isinstance(network, SuperResolution):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")

@@ -374,7 +374,7 @@ def reach(network: Translator) -> int:
 
 
 def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Path]) -> Plan:
-    """fp32, fp16 and int8, the last calibrated on `images` (default: those in samples/), on which all are compared;
+    """fp32, fp16 and int8, the last calibrated on `images` (default: samples/stills/), on which all are compared;
     no figure is of PSNR against a truth, so nothing of `judge` is used. Of a CycleGAN, the direction from A to B."""
     network = getattr(network, "ab", network)
     if not isinstance(network, Translator):
