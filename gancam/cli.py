@@ -81,6 +81,8 @@ def process(
     codec: Annotated[str | None, typer.Option(help="h264, h265, vp9 or av1 (default: the container's usual).")] = None,
     quality: Annotated[float | None, typer.Option(help="0 (small) to 100 (best), default 80.")] = None,
     deinterlace: Annotated[bool, typer.Option("--deinterlace", help="Whole pictures of interlaced video.")] = False,
+    start: Annotated[str | None, typer.Option("--from", metavar="10s", help="Leave out what comes before.")] = None,
+    stop: Annotated[str | None, typer.Option("--to", metavar="20s", help="Leave out what comes from there on.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a job that was interrupted, killed or out of disk.")
     ] = False,
@@ -105,7 +107,7 @@ def process(
     report = Report()
     task = jobs.Task(
         codec=codec, quality=quality, deinterlace=deinterlace, eight_bit=eight_bit, params=params, overwrite=overwrite,
-        resume=resume,
+        resume=resume, first=_moment(start), end=_moment(stop),
     )  # fmt: skip
     try:
         with _progress(None, quiet or as_json) as progress:
@@ -265,6 +267,19 @@ def _source(text: str) -> str:
     if "://" in text or text == "test" or text.isdigit() or text.startswith("/dev/") or Path(text).exists():
         return text
     raise NotFound(f"{text}: no such file; a live source is a camera's index, a URL, a video file or test")
+
+
+def _moment(text: str | None) -> Fraction | None:
+    """Seconds of `10s`, `10.5` or `1:02:03`."""
+    if text is None:
+        return None
+    try:
+        parts = [Fraction(part) for part in text.removesuffix("s").split(":")]
+        if len(parts) > 3:
+            raise ValueError
+    except (ValueError, ZeroDivisionError):
+        raise InputError(f"time {text!r}: needs seconds, as 10s, or HOURS:MINUTES:SECONDS") from None
+    return sum((part * 60**power for power, part in enumerate(reversed(parts))), Fraction(0))
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -263,3 +264,15 @@ def test_damaged_input_is_one_error_or_says_what_is_missing(tmp_path: Path, long
     assert 10 < report.frames < 100
     assert any("stops early" in note for note in report.notes)
     assert len(times_of(tmp_path / "out.mp4")) == report.frames
+
+
+def test_a_part_begins_at_nought_with_its_sound(tmp_path: Path, long: Path) -> None:
+    out = tmp_path / "out.mp4"
+    process(long, out, first=Fraction(2), end=Fraction(7))
+    assert times_of(out) == [Fraction(index, 30) for index in range(150)]
+    with VideoFile(out) as video:
+        assert [TestPattern.index_in(frame.image) for frame in video] == list(range(60, 210))
+    was = {round((when - 2) * 1000): data for when, data in packets_of(long)[0]}
+    now = packets_of(out)[0]
+    assert abs(now[-1][0] - 5) < Fraction(1, 20)
+    assert all(was.get(round(when * 1000)) == data for when, data in now)
