@@ -109,7 +109,7 @@ class MorphParams(Params):
     )
     shape: str = parameter("ellipse", choices=blending.SHAPES, help="the shape of its edge")
     speed: float = parameter(1.0, minimum=0.0, maximum=20.0, help="how fast; at 1 a new picture every two seconds")
-    seed: int = parameter(0, minimum=0, help="where its endless walk begins")
+    seed: int = parameter(8, minimum=0, help="where its endless walk begins")
     keyframes: str = parameter(
         "", parse=seeds, form="seeds joined by /, as 3/17/42", help="pictures to loop through instead of walking"
     )
