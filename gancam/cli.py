@@ -114,6 +114,8 @@ def process(
             jobs.process_video(source, target, chain, task, report, tell=_note, progress=progress)
     except (KeyboardInterrupt, Terminated):
         kept = "the same command with --resume goes on" if jobs.pieces_of(target).exists() else "nothing was written"
+        if (plays := jobs.so_far(target)).exists():
+            kept += f"; what came so far plays: {plays}"
         errors.print(f"gancam: interrupted; {kept}", markup=False)
         raise
     if as_json:

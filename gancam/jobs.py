@@ -14,10 +14,10 @@ from gancam.errors import InputError
 from gancam.footage import Footage
 from gancam.frame import Frame
 from gancam.pipeline import Progress, Report, output_size, run, switches
-from gancam.sinks.pieces import PieceWriter, pieces_of
+from gancam.sinks.pieces import PieceWriter, pieces_of, so_far
 from gancam.sources import VideoFile
 
-__all__ = ["Task", "pieces_of", "process_video"]
+__all__ = ["Task", "pieces_of", "process_video", "so_far"]
 _SAMPLES, _BLOCK = 64, 65536  # of a file, for its identity
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gancam import cli
-from gancam.jobs import pieces_of
+from gancam.jobs import pieces_of, so_far
 from gancam.sources import TestPattern
 from tests.clips import make_clip, planes_of
 from tests.small import network, still, write_models
@@ -220,6 +220,11 @@ def test_a_signal_keeps_the_work_and_says_how_to_go_on(tmp_path: Path, model: Pa
     assert "Traceback" not in said
     assert "interrupted; the same command with --resume goes on" in said
     assert sorted(path.name for path in tmp_path.iterdir()) == [".out.partial.pieces", "long.mp4"]
+    plays = so_far(out)
+    assert str(plays) in said
+    kept, size = video(plays)[:2]
+    assert 0 < kept < 400
+    assert size == (1280, 720)
     done = gancam(*command[3:], "--resume", "--json")
     assert done.returncode == 0, done.stderr
     assert "goes on after" in done.stderr

@@ -20,7 +20,7 @@ from gancam.card import ModelCard
 from gancam.effects import Effect
 from gancam.errors import GancamError, InputError, OutputExists, SinkError
 from gancam.frame import Frame, Image
-from gancam.jobs import Task, pieces_of, process_video
+from gancam.jobs import Task, pieces_of, process_video, so_far
 from gancam.params import Params
 from gancam.pipeline import Report
 from gancam.sinks.pieces import PieceWriter
@@ -164,8 +164,22 @@ def test_an_effect_that_remembers_sees_the_first_frames_again(tmp_path: Path, lo
     assert same_pictures(whole, out)
 
 
-def test_nothing_is_left_when_nothing_was_whole(tmp_path: Path, long: Path) -> None:
-    cut_short(long, tmp_path / "out.mp4", 50)
+@pytest.mark.parametrize("frames", [50, 130])
+def test_what_came_until_a_break_plays_and_is_in_nobodys_way(tmp_path: Path, long: Path, frames: int) -> None:
+    out = tmp_path / "out.mp4"
+    cut_short(long, out, frames)
+    assert os.listdir(tmp_path) == [pieces_of(out).name]
+    with VideoFile(so_far(out)) as file:
+        assert sum(1 for _ in file) == frames
+    assert not list(pieces_of(out).glob("*.short"))
+    process_video(long, out, [], Task(resume=True), Report(), tell=lambda note: None)
+    assert os.listdir(tmp_path) == ["out.mp4"]
+    with VideoFile(out) as file:
+        assert sum(1 for _ in file) == 400
+
+
+def test_nothing_is_left_when_nothing_came(tmp_path: Path, long: Path) -> None:
+    cut_short(long, tmp_path / "out.mp4", 0)
     assert os.listdir(tmp_path) == []
 
 

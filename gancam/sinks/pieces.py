@@ -34,7 +34,8 @@ class PieceWriter(VideoWriter):
     beside the output, whose manifest tells what they are pieces of. When the last frame came, their packets are joined
     with the other streams, the result is read back and counted, gets its name, and the folder goes. Where a piece
     begins depends on the number of the frame alone, so a job that was cut short and resumed gives the same frames as
-    one that was not. Until then (Ctrl-C, an error, a crash) there is no output, and whole pieces stay.
+    one that was not. Until then (Ctrl-C, an error, a crash) there is no output, and whole pieces stay. A run that is
+    interrupted also joins what came into a file that plays, among the pieces (`so_far`), for whoever wants no more.
 
     job     what the frames are made from and how, as JSON; a resumed job must have the same.
     resume  go on with the pieces that are there: ``done`` frames are whole, and ``write`` ignores those.
@@ -141,6 +142,8 @@ class PieceWriter(VideoWriter):
             end = item
             began = time.perf_counter()
             if end.interrupted or self._abandoned:
+                if not self._abandoned:
+                    self._join_so_far(last)
                 self._discard()
             else:
                 if self._piece is not None:
@@ -175,17 +178,42 @@ class PieceWriter(VideoWriter):
         self._whole.append(piece.finish(self._extradata))
         self._frames += piece.frames
 
+    def _join_so_far(self, last: int) -> None:
+        """Leave a file that plays, with all frames that came; the pieces stay as they are."""
+        files, short = list(self._whole), None
+        try:
+            if self._piece is not None and self._piece.frames:
+                piece, self._piece = self._piece, None
+                piece.add(piece.encoder.encode(None))
+                files.append(short := piece.finish(self._extradata, ".short"))
+                self._frames += piece.frames
+            if files:
+                last = max(last, (_index(files[-1]) or {"last": last})["last"])
+                self._join_files(files, (last + self._duration) * self._tick)
+                os.replace(self._partial, so_far(self._path))
+        finally:
+            if short is not None:
+                short.unlink(missing_ok=True)
+
     def _join(self) -> None:
         """Write all pieces and the other streams into the partial file, read it back, give it its name."""
+        self._check(self._join_files(self._whole, None))
+        self._publish()
+        if self._error is None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _join_files(self, files: list[Path], until: Fraction | None) -> list[int]:
+        """Write `files` and the other streams, so far as they begin before `until`, into the partial file; the times
+        of its frames, in order."""
         told = list(self.notes)
         self._open(self._audio_from)
         self.notes = told
         if _hash(self._stream.codec_context.extradata or b"") != self._extradata:
             raise SinkError(f"{self._path}: the encoder changed since the pieces were written; --overwrite begins anew")
-        indices = [_index(file) or {"packets": []} for file in self._whole]
+        indices = [_index(file) or {"packets": []} for file in files]
         shown = [packet[0] for index in indices for packet in index["packets"]]
         decoded = iter(_decoding_times(shown))
-        for file, index in zip(self._whole, indices, strict=True):
+        for file, index in zip(files, indices, strict=True):
             for data, (pts, duration, key, _) in _packets(file, index):
                 packet: Any = av.Packet(data)
                 packet.pts, packet.dts, packet.duration = pts, next(decoded), duration
@@ -193,14 +221,11 @@ class PieceWriter(VideoWriter):
                 self._mux(packet)
         if self._audio is not None:
             known = len(self._audio.notes)
-            self._audio.write_until(None)
+            self._audio.write_until(until)
             self._audio.close()
             self.notes += self._audio.notes[known:]
         self._output.close()
-        self._check(sorted(shown))
-        self._publish()
-        if self._error is None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        return sorted(shown)
 
     def _check(self, shown: list[int]) -> None:
         """Read the joined file back: every frame there, at its time."""
@@ -222,7 +247,8 @@ class PieceWriter(VideoWriter):
                 self._piece.file.close()
             self._piece.path.unlink(missing_ok=True)
             self._piece = None
-        if self._folder.is_dir() and not any(self._folder.glob("*.piece")):
+        kept = any(self._folder.glob("*.piece")) or so_far(self._path).exists()
+        if self._folder.is_dir() and not kept:
             shutil.rmtree(self._folder, ignore_errors=True)
         super()._discard()
 
@@ -253,8 +279,8 @@ class _Piece:
             self.crc = zlib.crc32(data, self.crc)
             self.packets.append((packet.pts or 0, packet.duration or 0, int(packet.is_keyframe), len(data)))
 
-    def finish(self, extradata: str) -> Path:
-        """Close the file, safe on the disk, under the name of a whole piece."""
+    def finish(self, extradata: str, suffix: str = ".piece") -> Path:
+        """Close the file, safe on the disk, under the name of a whole piece (or another `suffix`)."""
         index = {
             "frames": self.frames, "last": self.last, "extradata": extradata, "crc": self.crc, "packets": self.packets
         }  # fmt: skip
@@ -263,12 +289,17 @@ class _Piece:
         self.file.flush()
         os.fsync(self.file.fileno())
         self.file.close()
-        return self.path.rename(self.path.with_suffix(".piece"))
+        return self.path.rename(self.path.with_suffix(suffix))
 
 
 def pieces_of(path: Path) -> Path:
     """The folder in which the pieces of an unfinished `path` are."""
     return path.absolute().parent / f"{Path(_partial_name(path)).name.removesuffix(path.suffix)}.pieces"[:250]
+
+
+def so_far(path: Path) -> Path:
+    """Where an interrupted run leaves what it had, ready to play."""
+    return pieces_of(path) / f"so-far{path.suffix}"
 
 
 def _index(file: Path) -> dict[str, Any] | None:
