@@ -31,6 +31,12 @@ class Graph:
         self._nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
         return output
 
+    def split(self, x: str, parts: int, *, axis: int) -> list[str]:
+        """`x` in equal parts along `axis`."""
+        outputs = [f"split_{len(self._nodes)}_{part}" for part in range(parts)]
+        self._nodes.append(helper.make_node("Split", [x], outputs, name=outputs[0], axis=axis, num_outputs=parts))
+        return outputs
+
     def quantise(self, x: str, scale: float, zero: int, name: str = "") -> str:
         """float -> uint8: ``round(x / scale) + zero``, saturated (QuantizeLinear)."""
         return self.add("QuantizeLinear", x, self.constant(scale, np.float32), self.constant(zero, np.uint8), name=name)

@@ -11,7 +11,7 @@ from gancam.errors import ModelError
 PREFIX = "gancam."
 VERSION = 1  # of the contract below; a reader refuses newer ones
 
-Layout = Literal["image", "blocks", "cells", "latent"]
+Layout = Literal["image", "blocks", "cells", "latent", "masked"]
 Keeps = Literal["nothing", "luma"]
 Precision = Literal["fp32", "fp16", "int8"]
 
@@ -29,6 +29,8 @@ class ModelCard:
       rest, so nobody else sees it.
     - ``cells``: ``(n, h / k, w / k, k * k * 4)`` in, the k x k pixels of each cell row by row, each BGR and an ignored
       byte; out as in ``blocks``, with k * scale for scale. k is told by the shape.
+    - ``masked``: ``image (n, h, w, 3)`` BGR and ``hole (n, h, w)``, not 0 where to fill, in; ``(n, h, w, 3)`` BGR out,
+      what was not to be filled unchanged to the byte, and what the image holds in the hole not looked at.
     - ``latent``: a generator, in two halves: ``z (n, latent)`` in, ``w (n, latent)`` out; ``ws (m, layers, latent)``
       in, ``image (m, resolution, resolution, 3)`` BGR out; and ``centre (1, latent)``, the mean w. All but the image
       are float32. The input of the half that is not wanted is empty (n or m = 0).

@@ -107,6 +107,8 @@ class Model:
         self._output = self._session.get_outputs()[0].name
         if self.card.layout == "latent":
             self._check_halves()
+        elif self.card.layout == "masked":
+            self._check_masked()
         else:
             self._check()
 
@@ -123,9 +125,24 @@ class Model:
         wrong = self.card.multiple % max(self._cell, 1) != 0
         if wrong or depth != (3 if self.card.layout == "image" else 4 * self._cell**2):
             raise ModelError(f"{self.path}: its card says {self.card.layout}, but it takes {takes[0].shape}")
+        self(np.zeros((1, *self._small(), 3), np.uint8))
+
+    def _small(self) -> tuple[int, int]:
+        """Height and width of a small image that it takes."""
         side = self.card.multiple * -(-max(self.card.minimum, 4) // self.card.multiple)
-        height, width = side, side + self.card.multiple
-        self(np.zeros((1, height, width, 3), np.uint8))
+        return side, side + self.card.multiple
+
+    def _check_masked(self) -> None:
+        """The same for one that fills."""
+        parts = {part.name: part for part in (*self._session.get_inputs(), *self._session.get_outputs())}
+        says = {name: ("tensor(uint8)", rank) for name, rank in {"image": 4, "hole": 3, "filled": 4}.items()}
+        if {name: (part.type, len(part.shape)) for name, part in parts.items()} != says or self.card.scale != 1:
+            raise ModelError(
+                f"{self.path}: its card says {self.card.layout}, but it has "
+                + ", ".join(f"{name} {part.type} {part.shape}" for name, part in parts.items())
+            )
+        height, width = self._small()
+        self(np.zeros((1, height, width, 3), np.uint8), np.ones((1, height, width), np.uint8))
 
     def _check_halves(self) -> None:
         """The same for a generator."""
@@ -148,12 +165,15 @@ class Model:
 
     def __call__(self, *arrays: NDArray[Any]) -> tuple[NDArray[np.uint8], ...]:
         """BGR images ``(n, h, w, 3)`` uint8 -> one array ``(n, h * scale, w * scale, 3)`` uint8 BGR, newly made. Of a
-        generator: z ``(n, latent)`` float32 -> ``(n, resolution, resolution, 3)`` uint8 BGR.
+        generator: z ``(n, latent)`` float32 -> ``(n, resolution, resolution, 3)`` uint8 BGR. One that fills (layout
+        ``masked``) takes images and holes ``(n, h, w)`` uint8, not 0 where to fill.
 
         Raises ``InputError`` (for images its ``ImageError``) for a shape or dtype the model does not take,
         ``ModelError`` when the graph cannot run or its output is not what its card says, ``DeviceError`` when CUDA
         gives up (its memory is full, say).
         """
+        if self.card.layout == "masked":
+            return (self._fill(*arrays),)
         (given,) = arrays
         if self.card.layout == "latent":
             return (self.synthesis(np.repeat(self.mapping(given)[:, None], self.card.layers, axis=1)),)
@@ -164,6 +184,14 @@ class Model:
         (result,) = self._run([self._output], {self._input: given})
         self._expect(result, (len(given), *self._scaled(given), 3))
         return (result,)
+
+    def _fill(self, images: NDArray[np.uint8], holes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        self._check_images(images)
+        if holes.dtype != np.uint8 or holes.shape != images.shape[:3]:
+            raise ImageError(f"{self.card.name} takes holes uint8 {images.shape[:3]}, not {holes.dtype} {holes.shape}")
+        filled: NDArray[np.uint8] = self._run([self._output], {"image": images, "hole": holes})[0]
+        self._expect(filled, images.shape)
+        return filled
 
     @property
     def layers(self) -> int:
@@ -324,9 +352,13 @@ def _usable(device: str, files: dict[str, Path]) -> list[str]:
 def _exact(int8: Path, fp32: Path) -> bool:
     """Whether this machine's int8 kernels give the picture that fp32 gives. Those for AVX2 without 8-bit dot products
     saturate sums of two products: fast, and wrong where the picture is bright. Noise around white finds them out."""
-    image = np.random.default_rng(0).integers(96, 256, (1, 48, 48, 3), dtype=np.uint8)
-    fast = Model(int8, device="cpu", precision="int8", threads=1)(image)[0]
-    true = Model(fp32, device="cpu", precision="fp32", threads=1)(image)[0]
+    given = [np.random.default_rng(0).integers(96, 256, (1, 48, 48, 3), dtype=np.uint8)]
+    files = (int8, "int8"), (fp32, "fp32")
+    models = [Model(path, device="cpu", precision=kind, threads=1) for path, kind in files]
+    if models[0].card.layout == "masked":
+        given.append(np.ones((1, 48, 48), np.uint8))
+        given[1][:, :, ::3] = 0
+    fast, true = (model(*given)[0] for model in models)
     if cv2.PSNR(fast, true) >= LEAST_PSNR:
         return True
     log.warning("%s: this CPU's 8-bit kernels are not exact; running in fp32", int8.name)

@@ -5,6 +5,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import Any
 
 from gancam.errors import ParameterError, near
@@ -159,20 +160,30 @@ def parameter(
 
 @dataclass
 class Params:
-    """The declared parameters of an effect; setting one checks it, at any time, also while running."""
+    """The declared parameters of an effect; setting one checks it, at any time, also while running.
+
+    A field whose name Python keeps for itself is declared with an underscore after it, which its parameter has not:
+    ``from_`` declares ``from``, and answers to both names.
+    """
 
     @classmethod
     def declared(cls) -> dict[str, Parameter]:
+        entries = {entry.name.removesuffix("_"): entry for entry in dataclasses.fields(cls)}
         return {
-            entry.name: Parameter(entry.name, type(entry.default), entry.default, **entry.metadata["parameter"])
-            for entry in dataclasses.fields(cls)
+            name: Parameter(name, type(entry.default), entry.default, **entry.metadata["parameter"])
+            for name, entry in entries.items()
         }
 
     def __setattr__(self, name: str, value: Any) -> None:
-        declared = self.declared()
+        declared, name = self.declared(), name.removesuffix("_")
         if name not in declared:
             raise ParameterError(f"no parameter {name!r}{near(name, declared)}")
-        super().__setattr__(name, declared[name].check(value))
+        super().__setattr__(f"{name}_" if iskeyword(name) else name, declared[name].check(value))
+
+    def __getattr__(self, name: str) -> Any:
+        if iskeyword(name):
+            return getattr(self, f"{name}_")
+        raise AttributeError(f"{type(self).__name__} has no parameter {name!r}")
 
     @classmethod
     def of(cls, **values: Any) -> "Params":

@@ -8,10 +8,11 @@ import numpy as np
 import onnx
 import torch
 
-from export import super_resolution, translation, unconditional
+from export import inpainting, super_resolution, translation, unconditional
 from gancam.card import ModelCard
 from gancam.frame import Image
 from train.networks import stylegan, translator
+from train.networks.inpaint import Inpaint
 from train.networks.latent import LatentGenerator
 from train.networks.sr import SuperResolution
 
@@ -108,3 +109,22 @@ def write_translator(
         graph = translation.quantise(made, photos)
         save(graph, folder / f"{name}.int8.onnx", replace(card, precision="int8", layout="cells"))
     return save(translation.float_graph(made), folder / f"{name}.onnx", card)
+
+
+def filler(*, seed: int = 0) -> Inpaint:
+    """Random weights, with a residual of some size."""
+    torch.manual_seed(seed)
+    made = Inpaint(widths=(8, 8, 8, 8), depth=2).eval()
+    with torch.no_grad():
+        made.tail.weight.mul_(3.0)
+    return made
+
+
+def write_filler(folder: Path, made: Inpaint, name: str = "fill") -> Path:
+    """fp32, fp16 and int8 of `made` below `folder`; gives the path of the model."""
+    card = ModelCard(name=name, effect="inpaint", layout="masked", licence="CC0", multiple=16, minimum=16)
+    save(inpainting.deployed(made), folder / f"{name}.onnx", card)
+    save(inpainting.deployed(made, half=True), folder / f"{name}.fp16.onnx", replace(card, precision="fp16"))
+    ranges = inpainting.calibrated(made, [still("otters")[..., ::-1], still("sign")[..., ::-1]])
+    save(inpainting.deployed(made, ranges=ranges), folder / f"{name}.int8.onnx", replace(card, precision="int8"))
+    return folder / f"{name}.onnx"

@@ -126,6 +126,7 @@ def test_a_card_of_an_effect_that_is_not_here(tmp_path: Path) -> None:
 def test_command_line_form() -> None:
     assert effects.parse("sr-x2") == ("sr-x2", {})
     assert effects.parse("sr-x2:strength=0.5:a=b=c") == ("sr-x2", {"strength": "0.5", "a": "b=c"})
-    for wrong in ("", ":a=1", "sr:x", "sr:=1"):
+    assert effects.parse("fill:draw:box=1/2/3/4") == ("fill", {"draw": "on", "box": "1/2/3/4"})
+    for wrong in ("", ":a=1", "sr:", "sr:=1", "sr:a b"):
         with pytest.raises(InputError, match="effect"):
             effects.parse(wrong)

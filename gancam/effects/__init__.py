@@ -98,14 +98,17 @@ def load(
 
 
 def parse(text: str) -> tuple[str, dict[str, str]]:
-    """`NAME[:key=value[:key=value...]]` of the command line as name and parameters. Raises ``InputError``."""
+    """`NAME[:key=value[:key=value...]]` of the command line as name and parameters; a key alone turns something on.
+
+    Raises ``InputError``.
+    """
     name, *pairs = text.split(":")
     params = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
-        if not key or not equals:
+        if not key.isidentifier():
             raise InputError(f"effect {text!r}: {pair!r} is not key=value")
-        params[key] = value
+        params[key] = value if equals else "on"
     if not name:
         raise InputError(f"effect {text!r} has no name")
     return name, params

@@ -1,0 +1,379 @@
+"""What is behind what hides it: pixels that were seen before, kept where they are in the scene, not in the frame.
+
+The canvas is the scene in the coordinates of an anchor frame. A pixel is put there when it becomes hidden, from the
+frame before, in which it was seen; so nothing is resampled more than twice, however long it stays hidden, and where the
+camera rests nothing is resampled at all. What was invented is kept there as well, so that it is invented once.
+
+When it is asked for what is hidden now, the ring of visible pixels around the hole tells how far to believe it: where
+the ring has become lighter or darker since, so has what is behind the hole; where the ring shows something else than it
+did, something moved, and what the canvas has there holds no more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.frame import Image
+from gancam.motion import Camera, Matrix, Points, moved
+
+Grey = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+CELL = 8  # pixels a side of the cells in which light is compared
+RING = 2 * CELL  # pixels around a hole that are compared
+UNKNOWN, INVENTED, SEEN = 0, 1, 2
+_MARGIN = 0.25  # of the frame on each side, by which the canvas is larger
+_HALO = 3  # pixels around a hole that may show the edge of what hides the scene
+_REST = 4  # frames between copies while nothing is hidden
+_STEADY = 1.0  # grey levels by which light may differ before what is behind the hole follows
+_OTHER = 40.0  # grey levels between a cell then and now: more is not light, it is something else
+_ROUGH, _SHARE = 8.0, 0.6  # grey levels, and share of its contrast, by which the pixels of a cell may differ else
+
+
+class Window(NamedTuple):
+    """A part of the frame; its sides lie between cells, or are the frame's."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @classmethod
+    def around(cls, box: Sequence[int], more: int, shape: tuple[int, ...]) -> "Window":
+        """The smallest that holds `box` (left, top, width, height) and `more` pixels around it, inside the frame."""
+        x, y, wide, tall = box
+        left, top = (max(start - more, 0) // CELL * CELL for start in (x, y))
+        right, bottom = (-(-(end + more) // CELL) * CELL for end in (x + wide, y + tall))
+        return cls(left, top, min(right, shape[1]), min(bottom, shape[0]))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.right - self.left, self.bottom - self.top
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Rows and columns of the frame."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    @property
+    def cells(self) -> tuple[slice, slice]:
+        """Rows and columns of the frame's cells."""
+        return (
+            slice(self.top // CELL, -(-self.bottom // CELL)), slice(self.left // CELL, -(-self.right // CELL))
+        )  # fmt: skip
+
+
+class Found(NamedTuple):
+    """What is known about a window's hole."""
+
+    picture: Image  # what is behind it, in the light of now; of no meaning where `state` is UNKNOWN
+    state: Grey  # UNKNOWN, INVENTED or SEEN
+
+
+@dataclass
+class _Before:
+    """The frame before: a copy of it, what was hidden in it, and where it was seen from."""
+
+    image: Image
+    hidden: Grey
+    matrix: Matrix
+
+
+class Background:
+    """The scene behind holes. For every frame, in order: ``look``, then ``recall`` and ``keep`` for each window with
+    holes, then ``remember``; or ``rest`` alone where nothing is hidden.
+
+    Frames of another size, and those that cannot be related to the ones before (a cut), start it anew.
+    """
+
+    def __init__(self) -> None:
+        self.camera = Camera()
+        self.cuts = 0  # how often it began anew, after the first time
+        self._before: _Before | None = None
+        self._rested = 0  # frames since anything was hidden
+        self._canvas: Image = np.zeros((0, 0, 3), np.uint8)
+        self._state: Grey = np.zeros((0, 0), np.uint8)
+        self._shift = (0, 0)  # x and y of the anchor frame's corner in the canvas
+        self._light: Floats = np.zeros((0, 0, 3), np.float32)  # what is added to the canvas, by cells of the frame
+        self._lit: NDArray[np.bool_] = np.zeros((0, 0), np.bool_)  # where that was in use in the frame before
+
+    def reset(self) -> None:
+        """Know nothing."""
+        self.camera.reset()
+        self._before, self._rested = None, 0
+        self._canvas = np.zeros((0, 0, 3), np.uint8)
+
+    def rest(self, image: Image) -> None:
+        """A frame in which nothing is hidden. Now and then it is copied, in case something is in the next."""
+        if self._rested % _REST == 0:
+            self._copy(image, None)
+        self._rested += 1
+
+    def look(self, image: Image, hidden: Grey, windows: Sequence[Window]) -> None:
+        """The next frame; `hidden` is not 0 where it shows what is not the scene, all of it within `windows`."""
+        if self._rested and self._before is not None:
+            if not self.camera.look(self._before.image) or not self._canvas.size:
+                self._begin(self._before.image.shape)
+            self._before.matrix = self.camera.matrix
+        self._rested = 0
+        if not self.camera.look(image, hidden) or not self._canvas.size:
+            self.cuts += bool(self._canvas.size)
+            self._before = None
+            self._begin(image.shape)
+        elif self._far(image.shape):
+            self._move_anchor()
+        for window in windows:
+            self._hide(window, hidden)
+
+    def recall(self, window: Window, image: Image, hidden: Grey) -> Found:
+        """What is behind the hole in `window` of the frame that was looked at last."""
+        now, inside = image[window.place], hidden[window.place] > 0
+        picture, state = self._read(window)
+        ring = (cv2.dilate(inside.view(np.uint8), _square(RING)) > 0) & ~inside & (state > 0)
+        light, doubted = _compare(picture, now, ring)
+        used = self._light_for(window, light, inside)
+        picture = _lit(picture, used)
+        doubted = np.asarray(cv2.resize(doubted, _in_pixels(doubted), interpolation=cv2.INTER_NEAREST), np.uint8)
+        state[(doubted[: window.size[1], : window.size[0]] > 0) | ~inside] = UNKNOWN
+        return Found(picture, state)
+
+    def keep(self, window: Window, picture: Image, image: Image, hidden: Grey, invented: Grey) -> None:
+        """Of `picture`, the finished window, keep what is `invented`, and of `image` the ring around that."""
+        if not invented.any():
+            return
+        ring = (cv2.dilate(invented, _square(RING)) > 0) & (hidden[window.place] == 0)
+        state = np.where(invented > 0, INVENTED, np.where(ring, SEEN, UNKNOWN)).astype(np.uint8)
+        shown = np.where(ring[..., None], image[window.place], picture)
+        source = _lit(shown, -self._light[window.cells])  # as it will be lit when it is recalled
+        if self.camera.still:
+            rows, columns = self._rested_place(window)
+        else:
+            rows, columns = self._extent(window)
+            size = columns.stop - columns.start, rows.stop - rows.start
+            if min(size) <= 0:
+                return
+            there = _translation(-columns.start, -rows.start) @ np.linalg.inv(self._to_window(window))
+            source = np.asarray(cv2.warpPerspective(source, there, size, flags=cv2.INTER_CUBIC), np.uint8)
+            state = np.asarray(cv2.warpPerspective(state, there, size, flags=cv2.INTER_NEAREST), np.uint8)
+        cv2.copyTo(source, state, self._canvas[rows, columns])
+        np.copyto(self._state[rows, columns], state, where=state > 0)
+
+    def remember(self, image: Image, hidden: Grey) -> None:
+        """Copy the frame: the next one may hide what it shows."""
+        self._copy(image, hidden)
+
+    def _copy(self, image: Image, hidden: Grey | None) -> None:
+        if self._before is None or self._before.image.shape != image.shape:
+            self._before = _Before(image.copy(), np.zeros(image.shape[:2], np.uint8), self.camera.matrix)
+        else:
+            np.copyto(self._before.image, image)
+        if hidden is None:
+            self._before.hidden[:] = 0
+        else:
+            np.copyto(self._before.hidden, hidden)
+        self._before.matrix = self.camera.matrix
+
+    # Where things are
+
+    def _begin(self, shape: tuple[int, ...]) -> None:
+        """An empty canvas around the frame that is the camera's anchor now."""
+        height, width = shape[:2]
+        self._shift = round(width * _MARGIN), round(height * _MARGIN)
+        size = height + 2 * self._shift[1], width + 2 * self._shift[0]
+        if self._canvas.shape[:2] != size:
+            self._canvas, self._state = np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8)
+        self._state[:] = UNKNOWN
+        cells = -(-height // CELL), -(-width // CELL)
+        self._light, self._lit = np.zeros((*cells, 3), np.float32), np.zeros(cells, np.bool_)
+
+    def _to_canvas(self, matrix: Matrix) -> Matrix:
+        """Coordinates of a frame that is seen from `matrix` -> of the canvas."""
+        return np.asarray(_translation(*self._shift) @ np.linalg.inv(matrix), np.float64)
+
+    def _to_window(self, window: Window) -> Matrix:
+        """Coordinates of the canvas -> of a window of the present frame."""
+        there = _translation(-window.left, -window.top) @ self.camera.matrix
+        return np.asarray(there @ _translation(-self._shift[0], -self._shift[1]), np.float64)
+
+    def _rested_place(self, window: Window) -> tuple[slice, slice]:
+        """Rows and columns of the canvas that are `window` while the camera rests at its anchor."""
+        x, y = self._shift
+        return slice(window.top + y, window.bottom + y), slice(window.left + x, window.right + x)
+
+    def _extent(self, window: Window) -> tuple[slice, slice]:
+        """Rows and columns of the canvas that hold `window`."""
+        there = moved(_corners(window.size), np.asarray(np.linalg.inv(self._to_window(window)), np.float64))
+        low, high = np.floor(there.min(0)).astype(int) - 3, np.ceil(there.max(0)).astype(int) + 3
+        height, width = self._canvas.shape[:2]
+        return slice(max(low[1], 0), min(high[1], height)), slice(max(low[0], 0), min(high[0], width))
+
+    def _far(self, shape: tuple[int, ...]) -> bool:
+        """Whether the frame has left the canvas, or is seen at quite another scale."""
+        there = moved(_corners((shape[1], shape[0])), self._to_canvas(self.camera.matrix))
+        area = abs(float(cv2.contourArea(there))) / (shape[0] * shape[1])
+        outside = (there < 0).any() or (there > (self._canvas.shape[1], self._canvas.shape[0])).any()
+        return bool(outside) or not 0.6 < area < 1.6
+
+    def _move_anchor(self) -> None:
+        """Take the present frame for the anchor."""
+        step = _translation(*self._shift) @ self.camera.matrix @ _translation(-self._shift[0], -self._shift[1])
+        size = self._canvas.shape[1], self._canvas.shape[0]
+        self._canvas = np.asarray(cv2.warpPerspective(self._canvas, step, size, flags=cv2.INTER_CUBIC), np.uint8)
+        self._state = np.asarray(cv2.warpPerspective(self._state, step, size, flags=cv2.INTER_NEAREST), np.uint8)
+        if self._before is not None:
+            self._before.matrix = self._before.matrix @ np.linalg.inv(self.camera.matrix)
+        self.camera.anchor_here()
+
+    # Putting in and taking out
+
+    def _hide(self, window: Window, hidden: Grey) -> None:
+        """Put into the canvas what the frame before shows of what is hidden now, and of the ring around that.
+
+        What is right beside a hole is taken only where nothing else is known: it may show the edge of what hides it.
+        """
+        before = self._before
+        if before is None:
+            return
+        now, then = hidden[window.place], before.hidden[window.place]
+        same = bool((before.matrix == self.camera.matrix).all())
+        if same and np.array_equal(now, then):
+            return
+        wanted = np.asarray(cv2.dilate(now, _square(RING)), np.uint8)
+        if same and self.camera.still:
+            rows, columns = self._rested_place(window)
+            picture, shown = before.image[window.place], then == 0
+            clear = cv2.dilate(then, _square(_HALO)) == 0
+        else:
+            rows, columns = self._extent(window)
+            size = columns.stop - columns.start, rows.stop - rows.start
+            if min(size) <= 0:
+                return
+            corner = _translation(-columns.start, -rows.start)
+            there = corner @ self._to_canvas(before.matrix)
+            picture = np.asarray(cv2.warpPerspective(before.image, there, size, flags=cv2.INTER_CUBIC), np.uint8)
+            # an enlarging kernel reaches two pixels
+            whole = np.where(cv2.dilate(before.hidden, _square(2)) == 0, np.uint8(255), np.uint8(0))
+            shown = cv2.warpPerspective(whole, there, size) == 255
+            clear = cv2.erode(shown.astype(np.uint8), _square(_HALO)) > 0
+            here = corner @ np.linalg.inv(self._to_window(window))
+            now, wanted = (
+                np.asarray(cv2.warpPerspective(x, here, size, flags=cv2.INTER_NEAREST), np.uint8) for x in (now, wanted)
+            )
+        state = self._state[rows, columns]
+        fresh = (wanted > 0) & ((shown & (state != SEEN)) | (clear & (now > 0)))
+        cv2.copyTo(picture, fresh.astype(np.uint8), self._canvas[rows, columns])
+        state[fresh] = SEEN
+
+    def _read(self, window: Window) -> tuple[Image, Grey]:
+        """Canvas and state as the present frame sees them in `window`."""
+        if self.camera.still:
+            rows, columns = self._rested_place(window)
+            return self._canvas[rows, columns].copy(), self._state[rows, columns].copy()
+        rows, columns = self._extent(window)
+        if rows.stop <= rows.start or columns.stop <= columns.start:
+            return np.zeros((*window.size[::-1], 3), np.uint8), np.zeros(window.size[::-1], np.uint8)
+        there = self._to_window(window) @ _translation(columns.start, rows.start)
+        canvas, state = self._canvas[rows, columns], self._state[rows, columns]
+        picture = cv2.warpPerspective(canvas, there, window.size, flags=cv2.INTER_CUBIC)
+        kinds = cv2.warpPerspective(state, there, window.size, flags=cv2.INTER_NEAREST)
+        whole = np.where(cv2.erode(state, _square(1)) > 0, np.uint8(255), np.uint8(0))
+        kinds[cv2.warpPerspective(whole, there, window.size) < 255] = UNKNOWN
+        return np.asarray(picture, np.uint8), np.asarray(kinds, np.uint8)
+
+    def _light_for(self, window: Window, light: Floats, inside: NDArray[np.bool_]) -> Floats:
+        """The light to show the canvas in: that measured now, but kept as it was where it differs little, so that what
+        stands still stays as it is to the byte."""
+        light_now, lit = self._light[window.cells], self._lit[window.cells]
+        change = light - light_now
+        light_now += np.where(lit[..., None], change - change.clip(-_STEADY, _STEADY), change)
+        lit[:] = True
+        return light_now
+
+
+def _corners(size: tuple[int, int]) -> Points:
+    width, height = size
+    return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+
+
+def _translation(x: float, y: float) -> Matrix:
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
+
+
+def _square(reach: int) -> Grey:
+    return np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+
+
+def _in_pixels(cells: NDArray[Any]) -> tuple[int, int]:
+    """Width and height in pixels of whole cells."""
+    return cells.shape[1] * CELL, cells.shape[0] * CELL
+
+
+def _means(values: NDArray[Any], weights: NDArray[Any]) -> Floats:
+    """The mean of `values` ``(h, w, ...)`` in each cell, weighed; 0 where no weight is."""
+    if values.ndim > weights.ndim:
+        return np.asarray(_sums(values * weights[..., None]) / np.maximum(_sums(weights)[..., None], 1e-6), np.float32)
+    return np.asarray(_sums(values * weights) / np.maximum(_sums(weights), 1e-6), np.float32)
+
+
+def _sums(values: NDArray[Any]) -> Floats:
+    """The mean of each cell, that at the frame's end as if it were whole."""
+    height, width = values.shape[:2]
+    below, right = -height % CELL, -width % CELL
+    if below or right:
+        values = cv2.copyMakeBorder(values, 0, below, 0, right, cv2.BORDER_CONSTANT)
+    size = values.shape[1] // CELL, values.shape[0] // CELL
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _compare(then: Image, now: Image, ring: NDArray[np.bool_]) -> tuple[Floats, Grey]:
+    """By cells: what light has added since `then`, ``(rows, columns, 3)``, and 1 where it is not the same place any
+    more ``(rows, columns)``. Both are measured where `ring` is and carried on smoothly from there."""
+    weights = _floats(ring)
+    share = _sums(weights)
+    light = _means(_floats(now) - then, weights)
+    up = cv2.resize(light, _in_pixels(light), interpolation=cv2.INTER_NEAREST)[: now.shape[0], : now.shape[1]]
+    grey = _floats(then).mean(2)
+    rough = _means(np.abs(_floats(now) - then - up).mean(2), weights)
+    contrast = np.sqrt(np.maximum(_means(grey * grey, weights) - _means(grey, weights) ** 2, 0.0))
+    same = (np.abs(light).max(2) < _OTHER) & (rough < _ROUGH + _SHARE * contrast)
+    measured = np.where(share > 0.05, share, np.float32(0))
+    if not measured.any():
+        return np.zeros_like(light), np.zeros(share.shape, np.uint8)
+    doubted = spread(_floats(same)[..., None], _floats(measured))[..., 0] < 0.5
+    return spread(light, _floats(measured * same)), np.asarray(doubted, np.uint8)
+
+
+def _floats(values: NDArray[Any]) -> Floats:
+    return np.asarray(values, np.float32)
+
+
+def spread(values: Floats, weights: Floats) -> Floats:
+    """`values` ``(h, w, c)`` where `weights` are, and between and around them a smooth surface through them: averages
+    of ever larger parts where there is no weight in smaller ones. 0 where there is no weight at all."""
+    sums = np.asarray(np.dstack([values * weights[..., None], weights]), np.float32)
+    height, width = weights.shape
+    mean = sums[..., :-1] / np.maximum(sums[..., -1:], 1e-9)
+    if max(height, width) > 1:
+        even = cv2.copyMakeBorder(sums, 0, height % 2, 0, width % 2, cv2.BORDER_CONSTANT)
+        size = even.shape[1] // 2, even.shape[0] // 2
+        less = np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA), np.float32).reshape(*size[::-1], -1)
+        beyond = spread(_floats(less[..., :-1] / np.maximum(less[..., -1:], 1e-9)), less[..., -1])
+        up = cv2.resize(beyond, (size[0] * 2, size[1] * 2), interpolation=cv2.INTER_LINEAR)
+        below = np.asarray(up, np.float32).reshape(size[1] * 2, size[0] * 2, -1)[:height, :width]
+        sure = np.minimum(sums[..., -1:] * 4, 1.0)
+        mean = sure * mean + (1 - sure) * below
+    return _floats(mean)
+
+
+def _lit(picture: Image, light: Floats) -> Image:
+    """`picture` with `light` added, which is given by cells."""
+    if not light.any():
+        return picture
+    height, width = picture.shape[:2]
+    up = cv2.resize(light, _in_pixels(light), interpolation=cv2.INTER_LINEAR)[:height, :width]
+    return np.asarray(cv2.add(picture, up, dtype=cv2.CV_8U), np.uint8)

@@ -1,0 +1,157 @@
+"""What is behind a hole: seen before, in the right place and light; forgotten at a cut."""
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.background import INVENTED, SEEN, UNKNOWN, Background, Found, Grey, Window, spread
+from gancam.frame import Image
+from tests.clips import psnr
+from tests.small import still
+
+SIZE = (320, 240)
+
+
+def scene(x: float = 0, y: float = 0, *, name: str = "skyline", light: int = 0, grain: int = 0) -> Image:
+    """A large picture as a camera sees it that has moved by (x, y) pixels."""
+    wide = cv2.resize(still(name), (480, 360), interpolation=cv2.INTER_CUBIC)
+    place = np.array([[1, 0, -80 - x], [0, 1, -60 - y]], np.float64)
+    seen = cv2.warpAffine(wide, place, SIZE, flags=cv2.INTER_CUBIC).astype(np.int16) + light
+    if grain:
+        seen += np.random.default_rng(grain).normal(0, 2, (*SIZE[::-1], 3)).round().astype(np.int16)
+    return seen.clip(0, 255).astype(np.uint8)
+
+
+def hole(left: int, top: int, wide: int = 60, tall: int = 50) -> Grey:
+    mask = np.zeros(SIZE[::-1], np.uint8)
+    mask[top : top + tall, left : left + wide] = 1
+    return mask
+
+
+def covered(image: Image, mask: Grey) -> Image:
+    return np.where(mask[..., None] > 0, np.array([0, 255, 0], np.uint8), image)
+
+
+def recalled(background: Background, image: Image, mask: Grey) -> tuple[Window, Found]:
+    """One frame, with nothing invented."""
+    window = Window.around(cv2.boundingRect(mask), 16, mask.shape)
+    background.look(image, mask, [window])
+    found = background.recall(window, image, mask)
+    background.remember(image, mask)
+    return window, found
+
+
+def test_a_hole_that_moves_uncovers_what_is_behind_it() -> None:
+    background = Background()
+    for step in range(20):
+        image, mask = scene(grain=step + 1), hole(20 + 8 * step, 90)
+        window, found = recalled(background, covered(image, mask), mask)
+    inside = mask[window.place] > 0
+    assert (found.state[inside] == SEEN).all()
+    assert psnr(found.picture[inside], image[window.place][inside]) > 36  # two frames' grain
+    assert (found.state[~inside] == UNKNOWN).all()
+    assert background.camera.still
+
+
+def test_a_moving_camera_is_followed() -> None:
+    background = Background()
+    for step in range(25):
+        image, mask = scene(2.5 * step - 30, 0.7 * step), hole(130, 90)
+        window, found = recalled(background, covered(image, mask), mask)
+    inside = mask[window.place] > 0
+    assert (found.state[inside] == SEEN).mean() > 0.9  # 60 pixels of hole, 62 of way
+    seen = found.state == SEEN
+    assert psnr(found.picture[seen], image[window.place][seen]) > 30
+
+
+def test_a_camera_that_goes_far_takes_its_canvas_along() -> None:
+    background = Background()
+    for step in range(40):
+        image, mask = scene(4.0 * step - 75, 0), hole(130, 90, 40, 40)
+        window, found = recalled(background, covered(image, mask), mask)
+    seen = found.state == SEEN
+    assert seen[mask[window.place] > 0].mean() > 0.9
+    assert psnr(found.picture[seen], image[window.place][seen]) > 28
+    assert background.cuts == 0
+
+
+def test_what_was_seen_while_nothing_was_hidden_is_known() -> None:
+    background = Background()
+    for step in range(9):
+        background.rest(scene(grain=step + 1))
+    image, mask = scene(grain=50), hole(100, 80)
+    window, found = recalled(background, covered(image, mask), mask)
+    inside = mask[window.place] > 0
+    assert (found.state[inside] == SEEN).all()
+    assert psnr(found.picture[inside], image[window.place][inside]) > 36
+
+
+def test_what_is_behind_follows_the_light() -> None:
+    background, mask = Background(), hole(100, 80)
+    background.rest(scene())
+    for step in range(12):
+        image = scene(light=2 * step)
+        window, found = recalled(background, covered(image, mask), mask)
+    inside = mask[window.place] > 0
+    assert (found.state[inside] == SEEN).all()
+    assert np.abs(found.picture[inside].astype(int) - image[window.place][inside]).mean() < 2.5
+
+
+def test_nothing_behind_a_hole_at_rest_changes() -> None:
+    background, mask = Background(), hole(100, 80)
+    background.rest(scene())
+    pictures = [recalled(background, covered(scene(grain=step + 1), mask), mask)[1].picture for step in range(10)]
+    inside = mask[Window.around(cv2.boundingRect(mask), 16, mask.shape).place] > 0
+    changed = [(a[inside] != b[inside]).mean() for a, b in pairwise(pictures[1:])]
+    assert max(changed) < 0.02
+
+
+def test_what_was_invented_is_kept_until_its_surroundings_change() -> None:
+    background, mask = Background(), hole(100, 80)
+    image = covered(scene(), mask)
+    window, found = recalled(background, image, mask)
+    inside = np.asarray(mask[window.place], np.uint8)
+    assert (found.state == UNKNOWN).all()
+    invented = np.where(inside[..., None] > 0, np.uint8(200), image[window.place])
+    background.keep(window, invented, image, mask, inside)
+    _, found = recalled(background, image, mask)
+    assert (found.state[inside > 0] == INVENTED).all()
+    assert (found.picture[inside > 0] == 200).all()
+    passing = image.copy()
+    passing[70:150, 60:100] = 255 - passing[70:150, 60:100]  # something steps up to its left edge
+    passing[passing > 127] -= 40
+    _, found = recalled(background, passing, mask)
+    assert (found.state[inside > 0] == UNKNOWN).mean() > 0.2
+    assert (found.state[inside > 0] == INVENTED).mean() > 0.2
+
+
+def test_a_cut_empties_it() -> None:
+    background, mask = Background(), hole(100, 80)
+    background.rest(scene())
+    recalled(background, covered(scene(), mask), mask)
+    other = covered(scene(name="otters"), mask)
+    _, found = recalled(background, other, mask)
+    assert (found.state == UNKNOWN).all()
+    assert background.cuts == 1
+    small = np.ascontiguousarray(other[:100, :100])
+    window, found = recalled(background, small, np.ascontiguousarray(mask[:100, :100] | 1))
+    assert found.picture.shape[:2] == window.size[::-1] == (100, 100)
+    background.reset()
+    _, found = recalled(background, covered(scene(), mask), mask)
+    assert (found.state == UNKNOWN).all()
+
+
+def test_spread_goes_through_what_is_known_and_is_smooth_between() -> None:
+    values = np.zeros((9, 13, 1), np.float32)
+    weights = np.zeros((9, 13), np.float32)
+    assert not spread(values, weights).any()
+    values[0, 0], weights[0, 0] = 5.0, 1.0
+    np.testing.assert_allclose(spread(values, weights), 5.0, rtol=1e-4)
+    values[8, 12], weights[8, 12] = -5.0, 1.0
+    surface: NDArray[np.float32] = spread(values, weights)[..., 0]
+    assert surface[0, 0] == 5.0
+    assert surface[8, 12] == -5.0
+    assert abs(float(surface[4, 6])) < 3.0
+    assert np.abs(np.diff(surface, axis=1)).max() < 5.0
