@@ -343,7 +343,7 @@ class Window:
         stem = time.strftime("gancam-%Y%m%d-%H%M%S")
         yield self._snapshots / f"{stem}{ending}"
         for number in range(2, 1000):
-            yield self._snapshots / f"{stem}-{number}{ending}"
+            yield self._snapshots / f"{stem}_{number}{ending}"  # sorts behind the one without a number
 
     def _tell(self, what: str) -> None:
         """In the window, and to whoever reads the report."""
