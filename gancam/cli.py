@@ -29,6 +29,7 @@ from gancam.effects import Effect
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
 from gancam.footage import Footage
 from gancam.frame import Image
+from gancam.jobs import IMAGES, process_image, write_image
 from gancam.model import read_card, variants
 from gancam.pipeline import Report, Switch, output_size, run, switches
 from gancam.sinks import Sink, open_sink
@@ -38,7 +39,6 @@ from gancam.sources import Still, VideoFile
 if TYPE_CHECKING:
     from gancam.budget import Budget
 
-IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 app = typer.Typer(
     name="gancam", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     help="GANs on live video: super-resolution of files and frames, in real time on a plain CPU.",
@@ -75,8 +75,10 @@ def top(version: Annotated[bool, typer.Option("--version", help="Print the versi
 
 @app.command()
 def process(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A video, or an image.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; its ending chooses the container.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="IN OUT", help="A video or image, and the file to write, by its ending."),
+    ],
     effect: EffectOption = None,
     codec: Annotated[str | None, typer.Option(help="h264, h265, vp9 or av1 (default: the container's usual).")] = None,
     quality: Annotated[float | None, typer.Option(help="0 (small) to 100 (best), default 80.")] = None,
@@ -98,11 +100,14 @@ def process(
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
 ) -> None:
     """Run a video (or an image) through effects into a new file. Audio is kept. Without -e: a faithful copy."""
+    if len(paths) != 2:
+        raise InputError(f"process needs IN and OUT, and was given {len(paths)} names")
+    source, target = map(Path, paths)
     chain = _load(effect or [], device, precision, threads, sound=source)
     if source.suffix.lower() in IMAGES or target.suffix.lower() in IMAGES:
         if params is not None:
             raise InputError(f"--params {params}: is for videos, an image has no time")
-        _process_image(source, target, chain, overwrite)
+        process_image(source, target, chain, overwrite=overwrite)
         return
     report = Report()
     task = jobs.Task(
@@ -327,13 +332,13 @@ def sample(
     if to is not None:
         _make_folder(to)
     for one, path in files.items():
-        _write_image(path, images[one - seed], overwrite=overwrite)
+        write_image(path, images[one - seed], overwrite=overwrite)
     if files:
         print(f"wrote {count} images to {to}")
     columns = min(columns or math.ceil(math.sqrt(count)), count)
     sheet = gallery.sheet(images, columns)
     if picture is not None:
-        _write_image(picture, sheet, overwrite=overwrite)
+        write_image(picture, sheet, overwrite=overwrite)
         print(f"wrote {picture}: seeds {seed} to {seed + count - 1}, row by row, {columns} in a row")
     if show:
         _show(sheet)
@@ -407,7 +412,7 @@ def demo(
         frame = next(frames)
         for _ in range(24):
             frame = next(frames, frame)
-    _write_image(picture, _comparison(frame.image, effect), overwrite=False)
+    write_image(picture, _comparison(frame.image, effect), overwrite=False)
     print("\n".join(report.text()))
     print(f"video       {video}")
     print(f"comparison  {picture}")
@@ -503,43 +508,11 @@ def _load(
     return chain
 
 
-def _process_image(path: Path, target: Path, chain: Sequence[Effect], overwrite: bool) -> None:
-    if target.suffix.lower() not in IMAGES:
-        raise InputError(f"{path} is an image, so the output must be one too ({', '.join(IMAGES)}), not {target}")
-    if path.suffix.lower() not in IMAGES:
-        raise InputError(f"{target} is an image, so the input must be one too ({', '.join(IMAGES)}), not {path}")
-    if target.exists() and path.exists() and target.samefile(path):
-        raise SinkError(f"{target}: is the input itself; give another name")
-    with Still(path) as source:
-        image = next(iter(source)).image
-    for effect in chain:
-        image = effect(image)
-    _write_image(target, image, overwrite=overwrite)
-
-
 def _make_folder(path: Path) -> None:
     try:
         path.mkdir(exist_ok=True)
     except OSError as error:
         raise SinkError(f"{path}: cannot be made a folder ({error.strerror or error})") from error
-
-
-def _write_image(path: Path, image: Image, *, overwrite: bool) -> None:
-    """Write beside and rename."""
-    if path.exists() and not overwrite:
-        raise OutputExists(f"{path}: exists; give another name, or --overwrite")
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-    try:
-        done, data = cv2.imencode(path.suffix, image)
-        if not done:
-            raise SinkError(f"{path}: this OpenCV cannot write {path.suffix}")
-        partial.write_bytes(data.tobytes())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
-    except cv2.error as error:
-        raise SinkError(f"{path}: OpenCV cannot encode {image.shape[1]}x{image.shape[0]} as {path.suffix}") from error
 
 
 @contextmanager

@@ -8,16 +8,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from gancam.control import Controls, Replay
 from gancam.effects import Effect
-from gancam.errors import InputError
+from gancam.errors import InputError, OutputExists, SinkError
 from gancam.footage import Footage
-from gancam.frame import Frame
+from gancam.frame import Frame, Image
 from gancam.pipeline import Progress, Report, output_size, run, switches
 from gancam.sinks.pieces import PieceWriter, pieces_of, so_far
-from gancam.sources import VideoFile
+from gancam.sources import Still, VideoFile
 
-__all__ = ["Task", "pieces_of", "process_video", "so_far"]
+__all__ = ["IMAGES", "Task", "pieces_of", "process_image", "process_video", "so_far", "write_image"]
+IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _SAMPLES, _BLOCK = 64, 65536  # of a file, for its identity
 
 
@@ -82,6 +85,40 @@ def process_video(
     report.notes = [note for note in report.notes if note not in notes]
     if replay is not None and replay.left:
         report.notes.append(f"{task.params}: its last {replay.left} changes come after the end of {path}")
+
+
+def process_image(path: Path, target: Path, effects: Sequence[Effect], *, overwrite: bool = False) -> None:
+    """The image `path` through `effects` into the image `target`. Raises what sources and effects raise, ``SinkError``
+    and ``OutputExists``."""
+    if target.suffix.lower() not in IMAGES:
+        raise InputError(f"{path} is an image, so the output must be one too ({', '.join(IMAGES)}), not {target}")
+    if path.suffix.lower() not in IMAGES:
+        raise InputError(f"{target} is an image, so the input must be one too ({', '.join(IMAGES)}), not {path}")
+    if target.exists() and path.exists() and target.samefile(path):
+        raise SinkError(f"{target}: is the input itself; give another name")
+    with Still(path) as source:
+        image = next(iter(source)).image
+    for effect in effects:
+        image = effect(image)
+    write_image(target, image, overwrite=overwrite)
+
+
+def write_image(path: Path, image: Image, *, overwrite: bool) -> None:
+    """Write beside and rename. Raises ``OutputExists`` and ``SinkError``."""
+    if path.exists() and not overwrite:
+        raise OutputExists(f"{path}: exists; give another name, or --overwrite")
+    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    try:
+        done, data = cv2.imencode(path.suffix, image)
+        if not done:
+            raise SinkError(f"{path}: this OpenCV cannot write {path.suffix}")
+        partial.write_bytes(data.tobytes())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
+    except cv2.error as error:
+        raise SinkError(f"{path}: OpenCV cannot encode {image.shape[1]}x{image.shape[0]} as {path.suffix}") from error
 
 
 def _refuse_depth(path: Path, footage: Footage, accepted: bool) -> None:
