@@ -11,6 +11,7 @@ import ctypes
 import io
 import os
 import platform
+import re
 import struct
 import sys
 from collections.abc import Iterable
@@ -61,10 +62,11 @@ def runtime() -> Any:
     return package
 
 
-def session(path: Path, device: str, threads: int, *, optimise: bool = True) -> Any:
+def session(path: Path, device: str, threads: int, *, optimise: bool = True, profile: Path | None = None) -> Any:
     """An ``InferenceSession`` of the file `path` on `device`, one of `PROVIDERS`, with `threads` on the CPU.
 
-    Single nodes that the device cannot do run on the CPU; a device that cannot be had is never replaced.
+    Single nodes that the device cannot do run on the CPU; a device that cannot be had is never replaced. With `profile`
+    each node is timed, which costs a little, and ``end_profiling()`` writes a file whose name begins with that.
 
     Raises ``NotFound``, ``ModelError`` for a damaged file, ``DeviceError``, ``MissingExtra`` without ONNX Runtime.
     """
@@ -76,6 +78,8 @@ def session(path: Path, device: str, threads: int, *, optimise: bool = True) -> 
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # its errors come as exceptions; the rest is chatter on stderr
+    if profile is not None:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile)
     if not optimise:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     prepare(device)
@@ -106,6 +110,38 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def cpu_name() -> str:
+    """The processor's name, as it says itself where that can be read."""
+    if sys.platform == "linux":
+        found = re.search(r"^model name\s*:\s*(.+)$", text("/proc/cpuinfo"), re.MULTILINE)
+        return " ".join(found[1].split()) if found else platform.machine()
+    return platform.processor() or platform.machine()
+
+
+def memory() -> tuple[int | None, int | None]:
+    """Bytes of memory: all, and free without swapping."""
+    if sys.platform == "win32":
+
+        class Status(ctypes.Structure):  # MEMORYSTATUSEX
+            _fields_ = (("length", ctypes.c_ulong), ("load", ctypes.c_ulong), ("total", ctypes.c_ulonglong),
+                        ("free", ctypes.c_ulonglong), ("rest", ctypes.c_ulonglong * 5))  # fmt: skip
+
+        status = Status(length=ctypes.sizeof(Status))
+        ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+        return int(status.total), int(status.free)
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    found = re.search(r"^MemAvailable:\s*(\d+) kB$", text("/proc/meminfo"), re.MULTILINE)
+    return total, int(found[1]) * 1024 if found else None
+
+
+def text(path: str) -> str:
+    """What the file holds; nothing where it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def installed(names: Iterable[str]) -> dict[str, str]:

@@ -4,7 +4,6 @@ Whatever may hang, crash or chatter (GPU drivers, cameras, windows, encoders) is
 time limit. V4L2's numbers are those of <linux/videodev2.h>.
 """
 
-import ctypes
 import json
 import os
 import platform
@@ -134,9 +133,9 @@ def _apart(probe: Callable[[], Iterator[dict[str, Any]]], seconds: float) -> tup
 
 def _system() -> Iterator[Finding]:
     cores, machine_cores, quota = devices.usable_cores(), os.cpu_count() or 1, _quota()
-    total, free = _memory()
+    total, free = devices.memory()
     details = {
-        "system": _system_name(), "machine": platform.machine(), "cpu": _cpu_name(), "cores_usable": cores,
+        "system": _system_name(), "machine": platform.machine(), "cpu": devices.cpu_name(), "cores_usable": cores,
         "cores": machine_cores, "cpu_quota": quota, "memory": total, "memory_free": free,
         "dot_products_8_bit": _dot_products(),
     }  # fmt: skip
@@ -163,44 +162,21 @@ def _system_name() -> str:
     return f"{platform.system()} {platform.release()} ({platform.version()})"
 
 
-def _cpu_name() -> str:
-    if sys.platform == "linux":
-        found = re.search(r"^model name\s*:\s*(.+)$", _text("/proc/cpuinfo"), re.MULTILINE)
-        return " ".join(found[1].split()) if found else platform.machine()
-    return platform.processor() or platform.machine()
-
-
 def _dot_products() -> bool | None:
     """Whether the CPU adds up products of 8-bit numbers in one instruction, which int8 lives on; None: not known."""
-    flags = re.search(r"^(?:flags|Features)\s*:(.+)$", _text("/proc/cpuinfo"), re.MULTILINE)
+    flags = re.search(r"^(?:flags|Features)\s*:(.+)$", devices.text("/proc/cpuinfo"), re.MULTILINE)
     return bool({"avx512_vnni", "avx_vnni", "asimddp"} & set(flags[1].split())) if flags else None
 
 
 def _quota() -> float | None:
     """How many cores' time the control group allows (containers), where it limits them."""
-    quota, _, period = _text("/sys/fs/cgroup/cpu.max").partition(" ")
+    quota, _, period = devices.text("/sys/fs/cgroup/cpu.max").partition(" ")
     if not quota:  # version 1 of control groups
-        quota, period = _text("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), _text("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
+        quota, period = (devices.text(f"/sys/fs/cgroup/cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
     try:
         return int(quota) / int(period) if int(quota) > 0 else None
     except (ValueError, ZeroDivisionError):
         return None
-
-
-def _memory() -> tuple[int | None, int | None]:
-    """Bytes of memory: all, and free without swapping."""
-    if sys.platform == "win32":
-
-        class Status(ctypes.Structure):  # MEMORYSTATUSEX
-            _fields_ = (("length", ctypes.c_ulong), ("load", ctypes.c_ulong), ("total", ctypes.c_ulonglong),
-                        ("free", ctypes.c_ulonglong), ("rest", ctypes.c_ulonglong * 5))  # fmt: skip
-
-        status = Status(length=ctypes.sizeof(Status))
-        ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
-        return int(status.total), int(status.free)
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    found = re.search(r"^MemAvailable:\s*(\d+) kB$", _text("/proc/meminfo"), re.MULTILINE)
-    return total, int(found[1]) * 1024 if found else None
 
 
 def _versions() -> Iterator[Finding]:
@@ -693,13 +669,6 @@ def _encode(name: str) -> str:
     except (av.FFmpegError, OSError, ValueError):
         return "fails"
     return "works" if size else "fails"
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""
 
 
 def _c_string(raw: bytes | bytearray) -> str:

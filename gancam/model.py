@@ -3,6 +3,7 @@
 import logging
 import math
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -20,6 +21,7 @@ from gancam.errors import DeviceError, GancamError, ImageError, InputError, Mode
 Device = Literal["auto", "cpu", "cuda"]
 log = logging.getLogger(__name__)
 LEAST_PSNR = 35.0  # dB of a variant against fp32, on noise
+_STAGES = "conversion", "copies", "network", "copies", "conversion"  # of a call around blocks
 _PREFERRED = {"cpu": ("int8", "fp32", "fp16"), "cuda": ("fp16", "fp32")}
 
 
@@ -49,7 +51,9 @@ class Model:
     ``card``, ``device`` ("cpu" or "cuda": what it really runs on) and ``precision`` tell what was chosen. With
     ``device="auto"`` CUDA is used where it works, with ``precision="auto"`` the fastest variant that the device does
     exactly: int8 on a CPU with 8-bit dot products, fp16 on CUDA, else fp32. `threads` are those of one call on the CPU
-    (default: all that this process may use); they sleep between calls instead of spinning.
+    (default: all that this process may use); they sleep between calls instead of spinning. ``spent`` adds up the
+    seconds of all calls: in the "network", which is ONNX Runtime's graph with all that is in it, and where the graph
+    leaves them to us in "conversion" and "copies" of pixels.
 
     Calls are safe from several threads; they queue. A generator (layout ``latent``) also has its two halves,
     ``mapping`` and ``synthesis``, and its ``centre``, as the network in PyTorch has them.
@@ -64,6 +68,7 @@ class Model:
     ) -> None:
         self._lock = threading.Lock()
         self._blocks: _Blocks | None = None
+        self.spent = {"conversion": 0.0, "network": 0.0, "copies": 0.0}
         path = Path(path)
         files = variants(path)
         if not files:
@@ -239,7 +244,9 @@ class Model:
 
     def _run(self, wanted: list[str], given: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         with self._lock, self._failing():
+            began = time.perf_counter()
             found: list[NDArray[Any]] = self._session.run(wanted, given)
+            self.spent["network"] += time.perf_counter() - began
             return found
 
     @contextmanager
@@ -280,7 +287,7 @@ class Model:
         result = np.empty((len(images), *self._scaled(images), 3), np.uint8)
         shape = images.shape[1:3]
         if self._blocks is None or self._blocks.shape != shape:
-            self._blocks = _Blocks(self._session, self.card, shape, self._cell, str(self.path))
+            self._blocks = _Blocks(self._session, self.card, shape, self._cell, str(self.path), self.spent)
         for image, pixels in zip(images, result, strict=True):
             self._blocks.run(image, pixels)
         return result
@@ -290,9 +297,11 @@ class _Blocks:
     """Buffers of one image size around a graph of layout ``blocks`` or ``cells``, bound once, so that a call allocates
     nothing. `cell` input pixels along a side are one place of the graph, which becomes `scale` times as many."""
 
-    def __init__(self, session: Any, card: ModelCard, shape: tuple[int, int], cell: int, where: str) -> None:
+    def __init__(
+        self, session: Any, card: ModelCard, shape: tuple[int, int], cell: int, where: str, spent: dict[str, float]
+    ) -> None:
         self.shape = shape
-        self._session = session
+        self._session, self._spent = session, spent
         side = cell * card.scale
         takes, gives = session.get_inputs()[0], session.get_outputs()[0]
         depth = gives.shape[3] if len(gives.shape) == 4 else None
@@ -317,16 +326,25 @@ class _Blocks:
             bind(value.name, "cpu", 0, np.uint8, array.shape, array.ctypes.data)
 
     def run(self, image: NDArray[np.uint8], result: NDArray[np.uint8]) -> None:
+        clock = time.perf_counter
+        marks = [clock()]
         cv2.cvtColor(image, cv2.COLOR_BGR2BGRA, dst=self._padded)
+        marks.append(clock())
         if self._taken is not None:
             cells, pixels = self._taken
             cells[...] = pixels
+        marks.append(clock())
         self._session.run_with_iobinding(self._binding)
+        marks.append(clock())
         found = result if self._channels == 3 else self._pixels
         blocks, pixels = _rows(self._given[0], found, self._given[1])
         pixels[...] = blocks
+        marks.append(clock())
         if self._channels == 4:
             cv2.cvtColor(self._pixels, cv2.COLOR_BGRA2BGR, dst=result)
+        marks.append(clock())
+        for kind, early, late in zip(_STAGES, marks, marks[1:], strict=False):
+            self._spent[kind] += late - early
 
 
 def _rows(blocks: NDArray[np.uint8], pixels: NDArray[np.uint8], side: int) -> tuple[NDArray[Any], NDArray[Any]]:

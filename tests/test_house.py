@@ -44,6 +44,7 @@ ARROWS = {
     "gancam.control": {"errors", "frame", "params"},
     "gancam.sinks": {"control", "errors", "footage", "frame", "lettering"},
     "gancam.doctor": {"devices", "effects", "errors", "model", "sinks"},
+    "gancam.bench": {"devices", "effects", "errors", "frame", "lettering", "sources"},
     "gancam.pipeline": {"errors", "frame", "sinks", "sources"},
     "gancam.lettering": {"frame"},
     "gancam.live": {"errors", "footage", "frame", "lettering", "sources"},

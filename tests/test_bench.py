@@ -1,0 +1,114 @@
+"""`gancam bench` as a user runs it, and its comparison of figures."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import pytest
+
+from gancam import bench
+from gancam.errors import InputError, ModelError, NotFound
+from tests.small import network, write_models
+from tests.test_cli import gancam, refused
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_models(tmp_path_factory.mktemp("models"), network())
+
+
+@pytest.fixture(scope="module")
+def results(model: Path) -> bench.Results:
+    cases = [bench.Case(str(model), (64, 48), "cpu", precision, 1) for precision in ("fp32", "int8")]
+    return bench.measure(cases, rounds=2, seconds=0.05)
+
+
+def test_every_figure_is_there(results: bench.Results) -> None:
+    assert [row.precision for row in results.rows] == ["fp32", "int8"]
+    for row in results.rows:
+        assert 0 < row.median_ms <= row.p95_ms
+        assert row.fps == pytest.approx(1000 / row.median_ms, rel=0.01)
+        assert row.network + row.conversion + row.copies + row.rest == pytest.approx(1, abs=0.01)
+        assert row.convolutions_ms is not None
+        assert row.over_convolutions == row.median_ms / row.convolutions_ms
+        assert row.cores > 0
+        assert row.memory_mb is None or 10 < row.memory_mb < 10_000
+        assert row.calls >= 10
+    assert results.rows[0].conversion == 0  # a graph of whole images does that itself
+    assert results.rows[1].conversion > 0
+    json.dumps(results.to_dict())
+
+
+def test_a_picture_of_it(results: bench.Results) -> None:
+    image = bench.picture(results)
+    assert image.shape[1] == 1100
+    assert image.std() > 5
+
+
+def test_it_is_compared_with_itself_and_with_a_faster_one(results: bench.Results, tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    path.write_text(json.dumps(results.to_dict()))
+    same, differs = bench.compare(results, bench.baseline(path))
+    assert [change.ratio for change in same] == [1.0, 1.0]
+    assert not differs
+    slow = bench.Results(
+        {**results.machine, "cores": 99}, [replace(row, median_ms=3 * row.median_ms) for row in results.rows]
+    )
+    changes, differs = bench.compare(slow, bench.baseline(path))
+    assert [round(change.ratio, 6) for change in changes] == [3.0, 3.0]
+    assert len(differs) == 1
+    assert "99 now" in differs[0]
+    with pytest.raises(InputError, match="none of these cases"):
+        bench.compare(bench.Results(results.machine, [replace(results.rows[0], width=1)]), bench.baseline(path))
+
+
+@pytest.mark.parametrize("text", [
+    "", "{}", "[]", "null", "\x00", '{"version": 1, "machine": {}, "rows": [{}]}',
+    '{"version": 1, "machine": 3, "rows": []}', '{"version": 99, "rows": []}',
+])  # fmt: skip
+def test_what_is_no_baseline(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "baseline.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match="baseline"):
+        bench.baseline(path)
+    with pytest.raises(NotFound, match="--json"):
+        bench.baseline(tmp_path / "none.json")
+
+
+def test_what_cannot_run_says_so(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"none\.onnx"):
+        bench.measure([bench.Case(str(tmp_path / "none.onnx"), (64, 48))], rounds=1)
+    (tmp_path / "bad.onnx").write_bytes(b"nothing")
+    with pytest.raises(ModelError, match="bad"):
+        bench.measure([bench.Case(str(tmp_path / "bad.onnx"), (64, 48))], rounds=1)
+
+
+def test_from_the_command_line(model: Path, tmp_path: Path) -> None:
+    common = ("bench", model, "--size", "64x48", "--precision", "all", "--threads", 1, "--rounds", 1, "--seconds", 0.05)
+    done = gancam(*common, "--json", "--picture", tmp_path / "bars.png")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert {row["precision"] for row in told["rows"]} == {"fp32", "fp16", "int8"}
+    assert cv2.imread(str(tmp_path / "bars.png")) is not None
+    baseline = tmp_path / "baseline.json"
+    baseline.write_text(done.stdout)
+    again = gancam(*common, "--compare", baseline, "--slower", 1000)
+    assert again.returncode == 0, again.stderr
+    assert "times" in again.stdout
+    for row in told["rows"]:
+        row["median_ms"] /= 1000
+    baseline.write_text(json.dumps(told))
+    slower = gancam(*common, "--compare", baseline)
+    assert slower.returncode == 1
+    assert "slower than" in slower.stderr
+
+
+def test_bad_options(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "there.png").write_bytes(b"mine")
+    refused("bench", model, "--compare", tmp_path / "none.json", says="no baseline")
+    refused("bench", "sr-x9", "--precision", "all", says="did you mean")
+    refused("bench", model, "--size", "64", says="WIDTHxHEIGHT")
+    refused("bench", model, "--picture", tmp_path / "bars.txt", says="is an image")
+    refused("bench", model, "--picture", tmp_path / "there.png", says="exists")
+    refused("bench", model, "--precision", "int4", "--rounds", 1, says="int4")
