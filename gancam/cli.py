@@ -526,7 +526,7 @@ def bench(
         say = (lambda words: status.update(words)) if status is not None else None
         results = room.measure(cases, rounds=rounds, seconds=seconds, progress=say)
     if picture is not None:
-        _write_image(picture, room.picture(results), overwrite=overwrite)
+        write_image(picture, room.picture(results), overwrite=overwrite)
     changes, differs = room.compare(results, earlier) if earlier is not None else ([], [])
     worse = [change for change in changes if change.ratio > 1 + slower]
     if as_json:
