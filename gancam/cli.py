@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
+from dataclasses import replace
+from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 from types import FrameType
@@ -22,8 +24,8 @@ from rich.table import Table
 from rich.text import Text
 
 import gancam
+from gancam import batch, jobs, lettering
 from gancam import effects as effects_room
-from gancam import jobs, lettering
 from gancam.control import Controls, ParameterLog, open_control
 from gancam.effects import Effect
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
@@ -78,7 +80,10 @@ def top(version: Annotated[bool, typer.Option("--version", help="Print the versi
 def process(
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="IN OUT", help="A video or image, and the file to write, by its ending."),
+        typer.Argument(
+            metavar="IN... OUT",
+            help="Videos, images, folders, patterns; and the file or folder to write.",
+        ),
     ],
     effect: EffectOption = None,
     codec: Annotated[str | None, typer.Option(help="h264, h265, vp9 or av1 (default: the container's usual).")] = None,
@@ -100,9 +105,19 @@ def process(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no report.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
 ) -> None:
-    """Run a video (or an image) through effects into a new file. Audio is kept. Without -e: a faithful copy."""
-    if len(paths) != 2:
-        raise InputError(f"process needs IN and OUT, and was given {len(paths)} names")
+    """Run videos and images through effects into new files. Audio is kept. Without -e: faithful copies. Of several
+    inputs, a folder or a pattern, OUT is the folder to write to: what is done already is skipped, what was begun goes
+    on, failures are listed at the end (exit 1)."""
+    if len(paths) < 2:
+        raise InputError(f"process needs IN and OUT, and was given {paths[0]!r} alone")
+    task = jobs.Task(
+        codec=codec, quality=quality, deinterlace=deinterlace, eight_bit=eight_bit, params=params, overwrite=overwrite,
+        resume=resume, first=_moment(start), end=_moment(stop),
+    )  # fmt: skip
+    if batch.is_batch(paths[:-1], paths[-1]):
+        recipe = jobs.Recipe(tuple(effect or ()), device, precision, threads)
+        _process_batch(paths[:-1], Path(paths[-1]), recipe, replace(task, resume=True), quiet=quiet, as_json=as_json)
+        return
     source, target = map(Path, paths)
     chain = _load(effect or [], device, precision, threads, sound=source)
     if source.suffix.lower() in IMAGES or target.suffix.lower() in IMAGES:
@@ -111,10 +126,6 @@ def process(
         process_image(source, target, chain, overwrite=overwrite)
         return
     report = Report()
-    task = jobs.Task(
-        codec=codec, quality=quality, deinterlace=deinterlace, eight_bit=eight_bit, params=params, overwrite=overwrite,
-        resume=resume, first=_moment(start), end=_moment(stop),
-    )  # fmt: skip
     try:
         with _progress(None, quiet or as_json) as progress:
             jobs.process_video(source, target, chain, task, report, tell=_note, progress=progress)
@@ -129,6 +140,68 @@ def process(
     elif not quiet:
         print("\n".join(report.text()))
         print(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
+
+
+def _process_batch(
+    inputs: Sequence[str], out: Path, recipe: jobs.Recipe, task: jobs.Task, *, quiet: bool, as_json: bool
+) -> None:
+    found = batch.find(inputs, out, codec=task.codec)
+    bars = _BatchBars(shown=not quiet and not as_json)
+    try:
+        with bars:
+            summary = batch.process_all(found, out, recipe, task, tell=_print_event if as_json else bars)
+    except (KeyboardInterrupt, Terminated):
+        errors.print("gancam: interrupted; the same command goes on", markup=False)
+        raise
+    if not quiet and not as_json:
+        print("\n".join(summary.text()))
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+def _print_event(event: Mapping[str, Any]) -> None:
+    print(json.dumps(event), flush=True)
+
+
+class _BatchBars:
+    """What a batch tells, as a bar for each file at work, one for all of them, and lines for notes and failures."""
+
+    def __init__(self, *, shown: bool) -> None:
+        columns = (
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+            TextColumn("{task.fields[said]}", markup=False),
+        )  # fmt: skip
+        hidden = not (shown and errors.is_terminal)
+        self._bars = Progress(*columns, console=errors, transient=True, refresh_per_second=5, disable=hidden)
+        self._all = self._bars.add_task("all", total=None, said="")
+        self._files: dict[str, Any] = {}
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        self._bars.stop()
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        kind, name = event["event"], str(event.get("input", ""))
+        if kind == "batch":
+            for note in event["notes"]:
+                _note(note)
+            self._bars.update(self._all, total=event["files"])
+            self._bars.start()
+        elif kind == "file":
+            self._files[name] = self._bars.add_task(Path(name).name, total=None, said="")
+        elif kind == "progress":
+            self._bars.update(self._files[name], completed=event["frame"], total=event["frames"])
+            if event["eta"] is not None:
+                self._bars.update(self._all, said=f"ETA {timedelta(seconds=round(event['eta']))}")
+        elif kind == "note":
+            _note(f"{name}: {event['note']}" if name not in event["note"] else event["note"])
+        elif kind in ("made", "failed"):
+            self._bars.remove_task(self._files.pop(name))
+            self._bars.advance(self._all)
+            if kind == "failed":
+                _tell(event["error"])
 
 
 @app.command()
@@ -573,14 +646,7 @@ def _load(
     specs: Sequence[str], device: str, precision: str, threads: int | None, *, sound: Path | None
 ) -> list[Effect]:
     """The effects that were asked for; `sound` is the file that those hear which can and were given no other."""
-    chain = []
-    for spec in specs:
-        name, params = effects_room.parse(spec)
-        effect = effects_room.load(name, device=device, precision=precision, threads=threads, **params)
-        if sound is not None and getattr(effect.params, "audio", None) == "":
-            setattr(effect.params, "audio", str(sound))  # noqa: B010 - not every effect has one
-        chain.append(effect)
-    return chain
+    return jobs.Recipe(tuple(specs), device, precision, threads).load(sound)
 
 
 def _make_folder(path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 
+from gancam import effects as effects_room
 from gancam.control import Controls, Replay
 from gancam.effects import Effect
 from gancam.errors import InputError, OutputExists, SinkError
@@ -19,7 +20,18 @@ from gancam.pipeline import Progress, Report, output_size, run, switches
 from gancam.sinks.pieces import PieceWriter, pieces_of, so_far
 from gancam.sources import Still, VideoFile
 
-__all__ = ["IMAGES", "Task", "pieces_of", "process_image", "process_video", "so_far", "write_image"]
+__all__ = [
+    "IMAGES",
+    "Chain",
+    "Recipe",
+    "Task",
+    "job_of",
+    "pieces_of",
+    "process_image",
+    "process_video",
+    "so_far",
+    "write_image",
+]
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _SAMPLES, _BLOCK = 64, 65536  # of a file, for its identity
 
@@ -37,6 +49,52 @@ class Task:
     params: Path | None = None
     overwrite: bool = False
     resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Which effects, as the command line names them, and how they run: what any process needs to have the same."""
+
+    specs: tuple[str, ...] = ()
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+
+    def load(self, sound: Path | None = None) -> list[Effect]:
+        """The effects; `sound` is the file that those hear which can and were given no other."""
+        made = []
+        for spec in self.specs:
+            name, params = effects_room.parse(spec)
+            made.append(
+                effects_room.load(name, device=self.device, precision=self.precision, threads=self.threads, **params)
+            )
+        _listen(made, sound)
+        return made
+
+
+class Chain:
+    """The effects of a recipe, loaded once for many files, each of which finds them as if just loaded."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._effects = recipe.load()
+        self._values = [
+            {name: getattr(effect.params, name) for name in effect.params.declared()} for effect in self._effects
+        ]
+
+    def fresh(self, sound: Path | None = None) -> list[Effect]:
+        """The effects without memory of an earlier file, their parameters as given; `sound` as in ``Recipe.load``."""
+        for effect, values in zip(self._effects, self._values, strict=True):
+            for name, value in values.items():
+                setattr(effect.params, name, value)
+            effect.reset()
+        _listen(self._effects, sound)
+        return self._effects
+
+
+def _listen(effects: Sequence[Effect], sound: Path | None) -> None:
+    for effect in effects:
+        if sound is not None and getattr(effect.params, "audio", None) == "":
+            setattr(effect.params, "audio", str(sound))  # noqa: B010 - not every effect has one
 
 
 def process_video(
@@ -67,7 +125,7 @@ def process_video(
             quality=task.quality,
             overwrite=task.overwrite,
             part=(task.first, task.end),
-            job=_job(path, effects, task),
+            job=job_of(path, effects, task),
             resume=task.resume,
         )
         done = sink.done
@@ -128,11 +186,12 @@ def _refuse_depth(path: Path, footage: Footage, accepted: bool) -> None:
         raise InputError(f"{path}: is {what} and gancam works with 8 bits: give --eight-bit to take it so; {cure}")
 
 
-def _job(path: Path, effects: Sequence[Effect], task: Task) -> Mapping[str, Any]:
-    """What decides how the frames look, for the manifest."""
-    return {
-        "input": _identity(path),
-        "effects": [_described(effect) for effect in effects],
+def job_of(path: Path, effects: Sequence[Effect], task: Task | None) -> Mapping[str, Any]:
+    """What decides how the frames look, for a manifest; without `task` of an image."""
+    job = {"input": _identity(path), "effects": [_described(effect) for effect in effects]}
+    if task is None:
+        return job
+    return job | {
         "from": None if task.first is None else str(task.first),
         "to": None if task.end is None else str(task.end),
         "deinterlace": task.deinterlace,

@@ -50,6 +50,7 @@ ARROWS = {
     "gancam.live": {"errors", "footage", "frame", "lettering", "sources"},
     "gancam.budget": {"errors", "frame", "pipeline"},
     "gancam.jobs": {"control", "effects", "errors", "footage", "frame", "pipeline", "sinks", "sources"},
+    "gancam.batch": {"effects", "errors", "footage", "jobs", "pipeline", "sinks"},
     "gancam.verify": {"errors", "footage"},
     "gancam.capture": {"errors", "frame", "live", "pipeline", "sources"},
 }

@@ -38,7 +38,8 @@ class PieceWriter(VideoWriter):
     interrupted also joins what came into a file that plays, among the pieces (`so_far`), for whoever wants no more.
 
     job     what the frames are made from and how, as JSON; a resumed job must have the same.
-    resume  go on with the pieces that are there: ``done`` frames are whole, and ``write`` ignores those.
+    resume  go on with the pieces that are there: ``done`` frames are whole, and ``write`` ignores those. With
+            `overwrite` those of another `job` are thrown away.
 
     Raises as ``VideoWriter`` does; ``OutputExists`` for an unfinished job in the way (neither `resume` nor `overwrite`)
     and ``InputError`` for one with another `job`, which the message tells.
@@ -111,15 +112,14 @@ class PieceWriter(VideoWriter):
         except (OSError, ValueError):
             old = {}
         if old and self._resume:
-            keys = sorted(old["job"].keys() | self._job.keys())
-            changed = [key for key in keys if old["job"].get(key) != self._job.get(key)]
-            if changed or old["format"] != _FORMAT:
-                what = "; ".join(
-                    f"{key} was {_said(old['job'].get(key))}, now {_said(self._job.get(key))}" for key in changed
+            changed = changes(old["job"], self._job)
+            if not changed and old["format"] == _FORMAT:
+                return old
+            if not self._overwrite:
+                raise InputError(
+                    f"{self._path}: the unfinished job is another one ({changed}); --overwrite begins anew"
                 )
-                raise InputError(f"{self._path}: the unfinished job is another one ({what}); --overwrite begins anew")
-            return old
-        if old and not self._overwrite and any(self._folder.glob("*.piece")):
+        elif old and not self._overwrite and any(self._folder.glob("*.piece")):
             raise OutputExists(f"{self._path}: an unfinished job is there: --resume goes on, --overwrite begins anew")
         shutil.rmtree(self._folder)
         return plan
@@ -300,6 +300,12 @@ def pieces_of(path: Path) -> Path:
 def so_far(path: Path) -> Path:
     """Where an interrupted run leaves what it had, ready to play."""
     return pieces_of(path) / f"so-far{path.suffix}"
+
+
+def changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """In what two jobs differ, in words; empty where they are the same."""
+    keys = [key for key in sorted(was.keys() | now.keys()) if was.get(key) != now.get(key)]
+    return "; ".join(f"{key} was {_said(was.get(key))}, now {_said(now.get(key))}" for key in keys)
 
 
 def _index(file: Path) -> dict[str, Any] | None:

@@ -431,6 +431,16 @@ def _choose_codec(codec: str | None, holder: _Container, ending: str) -> tuple[s
     return name, _CODECS[name]
 
 
+def holds(ending: str, codec: str | None) -> bool:
+    """Whether a file of this `ending` can be written, with `codec` (None: the usual). Raises as ``VideoWriter`` for a
+    codec that nobody knows."""
+    holder = CONTAINERS.get(ending.lower())
+    try:
+        return holder is not None and bool(_choose_codec(codec, holder, ending))
+    except SinkError:
+        return False
+
+
 def _has_encoder(name: str) -> bool:
     with suppress(UnknownCodecError):
         av.Codec(name, "w")
