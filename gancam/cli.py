@@ -47,7 +47,7 @@ app = typer.Typer(
     help="GANs on live video: super-resolution of files and frames, in real time on a plain CPU.",
 )  # fmt: skip
 _FIGURES = (  # how their names begin; the rest of a name says what they were measured with
-    "psnr_y", "ssim_y", "distance", "frechet_of_halves", "frechet", "kernel", "precision", "recall", "density",
+    "psnr_y", "ssim_y", "distance", "frechet_of_reals", "frechet", "kernel", "precision", "recall", "density",
     "coverage", "near_copies", "variety", "path_length", "modes", "kl",
 )  # fmt: skip
 errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
@@ -248,7 +248,9 @@ def live(
     stats: Annotated[Path | None, typer.Option(help="Write age and drops of every frame here, as JSON lines.")] = None,
     control: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE|PORT", help="Take parameters from this file, or from a local socket, meanwhile."),
+        typer.Option(
+            metavar="FILE|PORT|mic", help="Take parameters from this file, a local socket or a microphone, meanwhile."
+        ),
     ] = None,
     record_params: Annotated[
         Path | None,

@@ -1,6 +1,6 @@
 """What can be turned while effects play: by hand, from a file, from a socket, and from a recording of all that.
 
-    keys, panel, ControlFile, ControlServer, Replay --ask--> Controls --between two frames--> effects
+    keys, panel, ControlFile, ControlServer, Microphone, Replay --ask--> Controls --between two frames--> effects
     ParameterLog writes down what each frame was made with, and Replay asks for the same again.
 
 Everything has one name, EFFECT.PARAMETER: a declared parameter (``sr-x2.strength``), or the effect's switch
@@ -25,6 +25,7 @@ from typing import Any, Protocol, TypeGuard
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, ParameterError, SinkError, near
 from gancam.frame import Frame
 from gancam.params import Parameter, Params
+from gancam.sound import Microphone
 
 _LONGEST = 1 << 20  # bytes of a control file, and of a command
 _POLL = 0.05  # seconds between looks at a control file
@@ -193,7 +194,15 @@ class Remote(Protocol):
 
 
 def open_control(where: str, controls: Controls, warn: Warn) -> Remote:
-    """A `ControlServer` where `where` is a port's number, else a `ControlFile`."""
+    """A `ControlServer` where `where` is a port; for ``mic`` or ``mic:NAME`` a ``gancam.sound.Microphone`` that
+    turns each `level` among the parameters; else a `ControlFile`. Raises what they raise, and ``InputError`` for a
+    microphone where nothing has a level."""
+    kind, _, name = where.partition(":")
+    if kind == "mic":
+        levels = [knob for knob in controls.knobs if knob.endswith(".level")]
+        if not levels:
+            raise InputError("control mic: turns `level`, which no effect here has; a morph has one, for drive=level")
+        return Microphone(lambda level: controls.ask(dict.fromkeys(levels, round(level, 3))), name=name, warn=warn)
     if where.isascii() and where.isdigit():
         return ControlServer(int(where), controls)
     return ControlFile(where, controls, warn)

@@ -26,7 +26,7 @@ EASES: dict[str, Callable[[float], float]] = {  # of the share of the way from k
     "hold": lambda share: EASES["smooth"](min(max(2 * share - 0.5, 0.0), 1.0)),  # half of the time on the keys
 }
 SAMPLES = 16  # pictures from key to key by which speed is measured: the largest step is then 1.1 to 1.2 of the median
-STRETCH = 3  # keys of a walk over which its speed is evened out at a time
+STRETCH = 3  # keys of a walk over which its speed is evened out at a time; 1 where it begins, so that it begins at once
 PSI = 0.7  # truncation at which speed is measured
 
 
@@ -89,8 +89,8 @@ class Path:
     """A way through keys, either a seamless loop through those of `seeds`, or an endless walk that one seed starts.
 
     A loop of n keys is a phase of n long, and at its beginning again to the bit; it has them in order, each when it
-    comes. A walk has no end, and every third key at its whole phase. All along a loop, and between every third key of a
-    walk, pictures change at a constant speed, as measured on pictures of the generator.
+    comes. A walk has no end; the keys 0, 1, 4, 7 ... and -3, -6 ... come at their whole phase. All along a loop, and
+    between those keys of a walk, pictures change at a constant speed, as measured on pictures of the generator.
 
     space  w: a smooth curve through the keys in w, for generators that map z to w; z: along the sphere of z.
 
@@ -110,7 +110,6 @@ class Path:
         self._generator, self._walk, self._seeds = generator, walk, tuple(seeds)
         self._space = space
         self.keys = len(self._seeds) or None  # of a loop; None for a walk, which has no end
-        self._stretch = self.keys or STRETCH
         self._size = generator.centre.shape[1]
         self._key = lru_cache(maxsize=64)(self._make_key)
         self._paces: dict[int, _Pace] = {}
@@ -125,8 +124,9 @@ class Path:
     def prepare(self, phase: float, pictures: int) -> None:
         """Measure what comes after `phase` with at most so many pictures, so that nobody need wait for it later."""
         if self.keys is None:
-            self._pace(math.floor(phase / STRETCH)).measure(None)
-            self._pace(math.floor(phase / STRETCH) + 1).measure(pictures)
+            start, length = self._stretch(phase)
+            self._pace(start, length).measure(None)
+            self._pace(*self._stretch(start + length)).measure(pictures)
 
     def _place(self, phase: float, ease: Callable[[float], float]) -> float:
         """Where on the curve the path is at `phase`: both count keys, but places know nothing of speed."""
@@ -134,18 +134,26 @@ class Path:
             phase = phase % self.keys
             if phase == self.keys:  # what % may give for a hair's breadth below 0
                 phase = 0.0
-        stretch = math.floor(phase / self._stretch)
-        pace = self._pace(stretch)
+        start, length = self._stretch(phase)
+        pace = self._pace(start, length)
         pace.measure(None)
-        return stretch * self._stretch + pace.place(phase - stretch * self._stretch, ease)
+        return start + pace.place(phase - start, ease)
 
-    def _pace(self, stretch: int) -> "_Pace":
-        if stretch not in self._paces:
+    def _stretch(self, phase: float) -> tuple[int, int]:
+        """The first key and the length of the stretch that `phase` is in."""
+        if self.keys is not None:
+            return 0, self.keys
+        if 0.0 <= phase < 1.0:
+            return 0, 1
+        first = 1 if phase >= 1.0 else 0
+        return first + STRETCH * math.floor((phase - first) / STRETCH), STRETCH
+
+    def _pace(self, start: int, length: int) -> "_Pace":
+        if start not in self._paces:
             if len(self._paces) > 3:
                 del self._paces[next(iter(self._paces))]  # the oldest, which a walk has left behind
-            start = stretch * self._stretch
-            self._paces[stretch] = _Pace(lambda place: self._look(start + place), self._stretch)
-        return self._paces[stretch]
+            self._paces[start] = _Pace(lambda place: self._look(start + place), length)
+        return self._paces[start]
 
     def _look(self, place: float) -> NDArray[np.uint8]:
         picture: NDArray[np.uint8] = self._generator.synthesis(

@@ -1,10 +1,14 @@
-"""How loud a file is, moment by moment."""
+"""How loud a file is, and what a microphone hears, moment by moment."""
 
+import math
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from gancam.errors import InputError, NotFound
 from gancam.footage import cause
@@ -13,6 +17,9 @@ RATE = 50  # levels a second
 _SAMPLES = 16_000  # a second, of which levels are taken
 _LOUD = 95  # percentile of all levels that counts as 1
 _RISE, _FALL = 0.03, 0.25  # seconds in which a level follows the sound, so that beats are seen and syllables are not
+_LOUDEST = 1.5  # level
+_FORGET = 20.0  # seconds in which a microphone forgets half of how loud it was
+_HUM = 3e-3  # of full scale: what is never louder is no sound
 
 
 class Loudness:
@@ -81,10 +88,79 @@ def _powers(container: av.container.InputContainer) -> tuple[np.ndarray, float]:
 def _followed(loudness: np.ndarray) -> np.ndarray:
     """As shares of what is loud, rising fast and falling slowly."""
     loud = float(np.percentile(loudness, _LOUD))
-    levels = np.minimum(loudness / loud, 1.5) if loud > 1e-4 else np.zeros_like(loudness)  # digital silence and hum
+    levels = (
+        np.minimum(loudness / loud, _LOUDEST) if loud > 1e-4 else np.zeros_like(loudness)
+    )  # digital silence and hum
     up, down = (1 - np.exp(-1 / (RATE * seconds)) for seconds in (_RISE, _FALL))
     level = 0.0
     for index, wanted in enumerate(levels.tolist()):
         level += (wanted - level) * (up if wanted > level else down)
         levels[index] = level
     return levels
+
+
+class Hearing:
+    """The level of a sound as it comes: 0 for silence, 1 for what has been loud lately, 1.5 at most."""
+
+    def __init__(self, rate: float) -> None:
+        """`rate`: samples a second."""
+        self._rate = rate
+        self._loud = _HUM
+        self.level = 0.0
+
+    def __call__(self, samples: NDArray[np.float32]) -> float:
+        """The level after `samples` ``(n,)``, full scale -1..1."""
+        seconds = len(samples) / self._rate
+        loudness = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0
+        # Loud is what is passed a twentieth of the time: up much faster than down, but not with a click.
+        share = 1 - math.exp(-seconds / 0.3) if loudness > self._loud else 1 - 0.5 ** (seconds / _FORGET)
+        self._loud = max(self._loud + (loudness - self._loud) * share, _HUM)
+        wanted = min(loudness / self._loud, _LOUDEST) if loudness > _HUM else 0.0
+        self.level += (wanted - self.level) * (1 - math.exp(-seconds / (_RISE if wanted > self.level else _FALL)))
+        return self.level
+
+
+class Microphone:
+    """Calls `turn` with the level of what a microphone hears, fifty times a second, from a hidden thread.
+
+    Needs the extra ``gancam[microphone]``. `name`: a part of the device's name, or its number (default: the system's
+    default input). When it is gone, `turn` gets a last 0 and `warn` is told. Raises ``InputError`` for a device that
+    cannot be opened.
+    """
+
+    def __init__(self, turn: Callable[[float], None], *, name: str = "", warn: Callable[[str], None]) -> None:
+        self._turn, self._warn = turn, warn
+        try:
+            import sounddevice
+        except ImportError:
+            raise InputError("a microphone needs an extra package: pip install 'gancam[microphone]'") from None
+        except OSError as error:
+            raise InputError(f"a microphone needs the library PortAudio ({error}): on Debian, libportaudio2") from error
+        self._closing = False
+        try:
+            device = sounddevice.query_devices(int(name) if name.isdigit() else name or None, "input")
+            rate = float(device["default_samplerate"])
+            self._hearing = Hearing(rate)
+            self._stream = sounddevice.InputStream(
+                device=device["index"], channels=1, samplerate=rate, blocksize=round(rate / RATE), dtype="float32",
+                callback=self._heard, finished_callback=self._finished,
+            )  # fmt: skip
+            self._stream.start()
+        except (sounddevice.PortAudioError, ValueError, OSError) as error:
+            there = [str(one["name"]) for one in sounddevice.query_devices() if one["max_input_channels"]]
+            others = f"there are {', '.join(map(repr, there))}" if there else "there is none here"
+            raise InputError(f"microphone {name or 'by default'}: cannot be opened ({error}); {others}") from error
+        self.notes = [f"control: listens to {device['name']}"]
+
+    def _heard(self, samples: NDArray[np.float32], frames: int, time: Any, status: Any) -> None:
+        """PortAudio's thread."""
+        self._turn(self._hearing(samples[:, 0]))
+
+    def _finished(self) -> None:
+        if not self._closing:
+            self._turn(0.0)
+            self._warn("control: the microphone is gone")
+
+    def close(self) -> None:
+        self._closing = True
+        self._stream.close()

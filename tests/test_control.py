@@ -542,3 +542,39 @@ def test_written_by_hand(tmp_path: Path) -> None:
     levels = [int(frame.image[2:].max()) for frame in kept.frames]
     assert [level == 0 for level in levels] == [False] * 10 + [True] * 10
     assert levels[4] > levels[5]
+
+
+@dataclass
+class Lively(Params):
+    level: float = parameter(0.0, minimum=0.0, maximum=2.0, help="how lively")
+
+
+class Dancer(Painter):
+    def __init__(self) -> None:
+        self.params = Lively()  # type: ignore[assignment]
+        self.__name__ = "dance"
+
+
+def test_a_microphone_needs_something_to_turn_and_a_device() -> None:
+    with pytest.raises(InputError, match=r"control mic.*level.*morph"):
+        open_control("mic", Controls(switches([Painter()])), print)
+    with pytest.raises(InputError, match=r"microphone.*(PortAudio|cannot be opened|extra package)"):
+        open_control("mic:no such device", Controls(switches([Dancer()])), print)
+
+
+def test_a_microphone_turns_levels() -> None:
+    controls = Controls(switches([Dancer()]))
+    try:
+        microphone = open_control("mic", controls, print)
+    except InputError as error:
+        pytest.skip(str(error))
+    try:
+        assert microphone.notes
+        controls.ask({"dance.level": 2.0})
+        deadline = time.monotonic() + 10
+        while controls.value("dance.level") == 2.0:  # more than a microphone ever says
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        microphone.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("gancam-control")]

@@ -41,7 +41,7 @@ ARROWS = {
     "gancam.gallery": {"effects", "errors", "frame", "latent", "model"},
     "gancam.sound": {"errors", "footage"},
     "gancam.sources": {"errors", "footage", "frame"},
-    "gancam.control": {"errors", "frame", "params"},
+    "gancam.control": {"errors", "frame", "params", "sound"},
     "gancam.sinks": {"control", "errors", "footage", "frame", "lettering"},
     "gancam.doctor": {"devices", "effects", "errors", "model", "sinks"},
     "gancam.bench": {"devices", "effects", "errors", "frame", "lettering", "sources"},

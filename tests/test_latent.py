@@ -78,7 +78,7 @@ def test_a_walk_is_smooth_endless_and_starts_at_its_seed() -> None:
     path = Path(generator, walk=7)
     assert path.keys is None
     assert np.allclose(path.at(0), generator.mapping(seeded([7], 16)), atol=1e-6)
-    for start in (0, STRETCH - 1, 1000):
+    for start in (0, 1, STRETCH, -STRETCH, 1000):
         found = steps(generator, path, start + np.linspace(0, 2, 241))
         assert found.max() / np.median(found) < 3
     assert np.abs(path.at(5e5) - path.at(0)).max() > 0.1
@@ -107,10 +107,11 @@ def test_a_walk_is_measured_beforehand_in_small_portions() -> None:
     generator = Formula()
     path = Path(generator, walk=1)
     path.prepare(0.0, 1)
-    for frame in range(1, STRETCH * 30 * 2):
+    assert generator.made <= SAMPLES + 3  # what a new walk makes wait for
+    for frame in range(1, STRETCH * 60 * 2):
         before = generator.made
-        path.at(frame / 30)
-        path.prepare(frame / 30, 1)
+        path.at(frame / 60)
+        path.prepare(frame / 60, 1)
         assert generator.made - before <= 2  # one, and the first of a stretch
 
 

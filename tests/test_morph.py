@@ -21,7 +21,7 @@ from gancam.errors import InputError, ModelError, NotFound, ParameterError
 from gancam.frame import Image
 from gancam.latent import seeded
 from gancam.model import Model
-from gancam.sound import Loudness
+from gancam.sound import Hearing, Loudness
 from gancam.sources import TestPattern
 from tests.small import generator, network, save, still, write_generator
 
@@ -377,6 +377,43 @@ def test_sound_drives(model: Model, beats: Path) -> None:
     assert not np.array_equal(begin, loud)
     assert not np.array_equal(loud, later)
     assert np.array_equal(make(model, drive="audio", audio=str(beats), **WHOLE)(FRAME, time=1.9), later)
+
+
+def test_a_level_drives_and_is_part_of_what_is_recorded(model: Model) -> None:
+    def play(levels: list[float]) -> list[Image]:
+        effect = make(model, drive="level", **WHOLE)
+        shown = []
+        for frame, level in enumerate(levels):
+            effect.params.level = level
+            shown.append(effect(FRAME, time=frame / 30))
+        return shown
+
+    quiet, loud = play([0.0] * 9), play([0.0] * 4 + [1.2] * 5)
+    assert all(np.array_equal(quiet[0], image) for image in quiet)
+    assert np.array_equal(loud[3], quiet[3])
+    assert len({image.tobytes() for image in loud[3:]}) == 6
+    again = play([0.0] * 4 + [1.2] * 5)
+    assert all(np.array_equal(a, b) for a, b in zip(loud, again, strict=True))
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.05])
+def test_hearing_follows_what_comes(gain: float) -> None:
+    """Whatever the microphone's gain: silence is 0, what has been loud lately about 1."""
+    rng = np.random.default_rng(0)
+    hearing = Hearing(16_000)
+
+    def hear(loudness: float, seconds: float) -> float:
+        for _ in range(round(seconds * 50)):
+            hearing((gain * loudness * rng.standard_normal(320)).astype(np.float32))
+        return hearing.level
+
+    assert hearing(np.empty(0, np.float32)) == 0.0
+    assert hear(1e-4, 1.0) == 0.0
+    assert hear(0.2, 2.0) == pytest.approx(1.0, abs=0.1)
+    assert hear(0.1, 1.0) == pytest.approx(0.5, abs=0.1)
+    assert hear(1e-4, 2.0) < 0.01
+    assert hear(0.1, 60.0) == pytest.approx(1.0, abs=0.2)  # it has got used to that
+    assert 1.2 < hear(0.4, 0.1) <= 1.5
 
 
 def test_sound_that_is_not_there(model: Model, tmp_path: Path) -> None:

@@ -57,6 +57,16 @@ def test_copies_are_found() -> None:
     assert generation.near_copies(copied, reals) == pytest.approx(0.5)
 
 
+def test_large_sets_are_compared_in_parts() -> None:
+    rng = np.random.default_rng(0)
+    reals = rng.integers(0, 256, (1300, 16, 16, 1), dtype=np.uint8)
+    fakes = rng.integers(0, 256, (1100, 16, 16, 1), dtype=np.uint8)
+    fakes[[0, 499, 500, 1099]] = reals[[1299, 500, 499, 0]]
+    assert generation.near_copies(fakes, reals) == pytest.approx(4 / 1100)
+    many = cloud(generation.SHOWN + 2000)
+    assert generation.neighbours(many, cloud(300, seed=1))["precision"] > 0.7
+
+
 def test_variety_and_sheet() -> None:
     rng = np.random.default_rng(0)
     reals = rng.integers(0, 256, (50, 8, 8, 3), dtype=np.uint8)

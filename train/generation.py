@@ -30,6 +30,7 @@ from train.networks import digits, efficientnet
 from train.networks.latent import LatentGenerator
 
 NEAREST = 5  # neighbours of precision, recall, density and coverage
+SHOWN = 10_000  # pictures of a side among which neighbours are sought, so that distances between all fit the memory
 NEAR_COPY = 0.5  # of the typical distance between neighbouring training pictures: nearer than this is a near copy
 Features = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (n, h, w, c) RGB -> (n, features)
 
@@ -133,8 +134,9 @@ def kernel_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 def neighbours(real: NDArray[np.float32], fake: NDArray[np.float32], *, nearest: int = NEAREST) -> dict[str, float]:
     """``precision`` and ``recall``: shares of fakes (reals) within the distance of some real (fake) to its k-th
     neighbour (https://arxiv.org/abs/1904.06991). ``density`` and ``coverage``: real balls around a fake over k, and the
-    share of reals with a fake in their ball (https://arxiv.org/abs/2002.09797)."""
-    a, b = torch.from_numpy(real).double(), torch.from_numpy(fake).double()
+    share of reals with a fake in their ball (https://arxiv.org/abs/2002.09797). Of more than `SHOWN` on a side, `SHOWN`
+    evenly chosen ones are compared."""
+    a, b = torch.from_numpy(_some(real)).double(), torch.from_numpy(_some(fake)).double()
     nearest = min(nearest, len(a) - 1, len(b) - 1)
     reach_a = torch.cdist(a, a).kthvalue(nearest + 1, dim=1).values  # the first is the point itself
     reach_b = torch.cdist(b, b).kthvalue(nearest + 1, dim=1).values
@@ -152,10 +154,17 @@ def near_copies(fakes: NDArray[np.uint8], reals: NDArray[np.uint8]) -> float:
     """Share of `fakes` whose nearest training picture (mean squared difference of 16x16 averages, mirrored too) is
     nearer than `NEAR_COPY` times the median distance of a training picture to its own nearest neighbour."""
     a, b = _thumbnails(reals), _thumbnails(fakes)
-    own = torch.cdist(a, a).fill_diagonal_(math.inf).min(1).values
+    own = torch.cat([torch.cdist(part, a).kthvalue(2, dim=1).values for part in torch.split(a, 500)])  # first: itself
     mirrored = _thumbnails(fakes[:, :, ::-1])
-    nearest = torch.minimum(torch.cdist(b, a).min(1).values, torch.cdist(mirrored, a).min(1).values)
+    pairs = zip(torch.split(b, 500), torch.split(mirrored, 500), strict=True)
+    nearest = torch.cat([torch.minimum(*(torch.cdist(part, a).min(1).values for part in pair)) for pair in pairs])
     return float((nearest < NEAR_COPY * own.median()).float().mean())
+
+
+def _some(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    if len(features) <= SHOWN:
+        return features
+    return features[np.linspace(0, len(features) - 1, SHOWN).round().astype(int)]
 
 
 def _thumbnails(images: NDArray[np.uint8]) -> Tensor:
@@ -233,8 +242,10 @@ def judge_by(made: recipe.Recipe, generator: LatentGenerator, data: Path, *, sam
     if seen.name.startswith("digit"):
         fakes = sample(generator, latents(generator, samples, seed=1))
         scores.figures.update(digit_modes(fakes, device))
-        halves = seen.features(reals[::2]), seen.features(reals[1::2])
-        scores.figures["frechet_of_halves"] = frechet_distance(*halves)
+        half = min(samples, len(reals) // 2)
+        mixed = np.random.default_rng(0).permutation(len(reals))  # MNIST's neighbours come from two crowds in turn
+        halves = (seen.features(reals[part]) for part in (mixed[:half], mixed[half : 2 * half]))
+        scores.figures["frechet_of_reals"] = frechet_distance(*halves)
     scores.figures["path_length"] = path_length(generator, seen)
     return scores
 

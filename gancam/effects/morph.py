@@ -22,6 +22,7 @@ AHEAD = {"cpu": 1, "cuda": 8}  # frames made at once: a CPU gains 12 % by eight,
 _STEP = 1 / 30  # seconds a frame, for calls that tell no time
 _STILL, _LIVELY = 0.6, 4.0  # mean change of grey levels from frame to frame that counts as none, and as 1
 _OBJECTS, _SPECK = 8, 64  # that are covered at most, and pixels that none is under
+_LIVED = ("motion", "level")  # drives that know no future
 _CALM = 0.3  # seconds in which motion is averaged
 
 
@@ -125,7 +126,10 @@ class MorphParams(Params):
     )
     mix: int = parameter(-1, minimum=-1, help="seed that gives the later layers (colours); -1: none")
     mix_layer: int = parameter(4, minimum=0, maximum=64, help="the first layer that it gives")
-    drive: str = parameter("time", choices=("time", "motion", "audio"), help="what makes it move")
+    drive: str = parameter("time", choices=("time", "motion", "audio", "level"), help="what makes it move")
+    level: float = parameter(
+        0.0, minimum=0.0, maximum=2.0, help="how lively it is, for drive=level: turned by hand, or by --control mic"
+    )
     audio: str = parameter("", help="file whose loudness drives it (process: the clip's own)")
 
 
@@ -134,8 +138,8 @@ class Morph:
     faded out, the frame to the byte.
 
     What is seen depends on `time` and the parameters alone, so live and offline are the same, frame by frame, in any
-    order. A new `speed` or `drive` holds from the frame on with which it comes. Driven by motion, it depends on the
-    frames before, too. Calls without a time are a thirtieth of a second apart.
+    order. A new `speed` or `drive` holds from the frame on with which it comes. Driven by motion or level, it depends
+    on the frames before, too. Calls without a time are a thirtieth of a second apart.
     """
 
     params: MorphParams
@@ -162,6 +166,8 @@ class Morph:
         time = self._time + _STEP if time is None else float(time)
         if self.params.drive == "motion":
             self._watch(image, time)
+        elif self.params.drive == "level" and 0 < time - self._time < 1:
+            self._moved += 2.0 * self.params.level * (time - self._time)
         step, self._time = time - self._time, time
         self._turn(time)
         mask = None if self.params.where == "region" else self._marker()(image, time=time)
@@ -193,11 +199,11 @@ class Morph:
     # When: seconds of the drive (of time itself, of motion, of loudness), and the position that speed makes of them
 
     def _seconds(self, time: float, drive: str, audio: str) -> float:
-        if drive == "motion":
+        if drive in _LIVED:
             return self._moved
         if drive == "audio":
             if not audio:
-                raise InputError(f"{self.card.name}: drive=audio needs audio=FILE; a live input cannot drive it")
+                raise InputError(f"{self.card.name}: drive=audio needs audio=FILE (a live sound: drive=level)")
             return 2.0 * self._loudness(audio).heard(time)  # speech and music are at half of what is loud
         return time
 
@@ -236,12 +242,12 @@ class Morph:
         look = path, params.truncation, params.mix, params.mix_layer, params.ease, params.loop
         wanted = (*look, self._position(time))
         if wanted not in self._made:
-            steady = step > 0 and math.isclose(step, self._step, rel_tol=1e-3) and params.drive != "motion"
+            steady = step > 0 and math.isclose(step, self._step, rel_tol=1e-3) and params.drive not in _LIVED
             times = [time + step * index for index in range(self._ahead if steady else 1)]
             places = dict.fromkeys(self._position(moment) for moment in times)
             ws = np.concatenate([self._styles(path, place) for place in places])
             self._made = {(*look, place): image for place, image in zip(places, self.model.synthesis(ws), strict=True)}
-            path.prepare(self._phase(path, wanted[-1]), len(places))
+            path.prepare(self._phase(path, wanted[-1]), math.ceil(len(places) * max(params.speed, 1.0)))
         self._step = step
         return self._made[wanted]
 
