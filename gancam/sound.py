@@ -128,7 +128,7 @@ class Microphone:
     cannot be opened.
     """
 
-    def __init__(self, turn: Callable[[float], None], *, name: str = "", warn: Callable[[str], None]) -> None:
+    def __init__(self, turn: Callable[[float], object], *, name: str = "", warn: Callable[[str], None]) -> None:
         self._turn, self._warn = turn, warn
         try:
             import sounddevice

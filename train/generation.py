@@ -164,7 +164,8 @@ def near_copies(fakes: NDArray[np.uint8], reals: NDArray[np.uint8]) -> float:
 def _some(features: NDArray[np.float32]) -> NDArray[np.float32]:
     if len(features) <= SHOWN:
         return features
-    return features[np.linspace(0, len(features) - 1, SHOWN).round().astype(int)]
+    chosen = np.linspace(0, len(features) - 1, SHOWN).round().astype(int)
+    return np.asarray(features[chosen], np.float32)
 
 
 def _thumbnails(images: NDArray[np.uint8]) -> Tensor:
