@@ -316,7 +316,7 @@ class _Batch:
     def _job(self, item: Item, effects: Sequence[Effect]) -> Mapping[str, Any]:
         if item.is_image:
             return jobs.job_of(item.source, effects, None)
-        video = {"codec": self._task.codec, "quality": self._task.quality}
+        video = {"codec": self._task.codec, "encoder": self._task.encoder, "quality": self._task.quality}
         return {**jobs.job_of(item.source, effects, self._task), **video}
 
     def run(self) -> Summary:

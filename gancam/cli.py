@@ -86,7 +86,11 @@ def process(
         ),
     ],
     effect: EffectOption = None,
-    codec: Annotated[str | None, typer.Option(help="h264, h265, vp9 or av1 (default: the container's usual).")] = None,
+    codec: Annotated[
+        str | None,
+        typer.Option(help="h264, h265, vp9, av1, prores or ffv1, which is lossless (default: the container's usual)."),
+    ] = None,
+    encoder: Annotated[str | None, typer.Option(help="cpu (default), or nvenc: an NVIDIA GPU's.")] = None,
     quality: Annotated[float | None, typer.Option(help="0 (small) to 100 (best), default 80.")] = None,
     deinterlace: Annotated[bool, typer.Option("--deinterlace", help="Whole pictures of interlaced video.")] = False,
     start: Annotated[str | None, typer.Option("--from", metavar="10s", help="Leave out what comes before.")] = None,
@@ -111,8 +115,8 @@ def process(
     if len(paths) < 2:
         raise InputError(f"process needs IN and OUT, and was given {paths[0]!r} alone")
     task = jobs.Task(
-        codec=codec, quality=quality, deinterlace=deinterlace, eight_bit=eight_bit, params=params, overwrite=overwrite,
-        resume=resume, first=_moment(start), end=_moment(stop),
+        codec=codec, encoder=encoder, quality=quality, deinterlace=deinterlace, eight_bit=eight_bit,
+        params=params, overwrite=overwrite, resume=resume, first=_moment(start), end=_moment(stop),
     )  # fmt: skip
     if batch.is_batch(paths[:-1], paths[-1]):
         recipe = jobs.Recipe(tuple(effect or ()), device, precision, threads)

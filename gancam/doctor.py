@@ -38,7 +38,10 @@ Verdict = Literal["ok", "warning", "problem", "absent"]
 SIZE = (640, 360)  # width and height of the frames timed
 _NETWORK = "sr-x2"
 _OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
-ENCODERS = {"h264": "libx264", "h265": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1"}  # what gancam writes with
+ENCODERS = {  # what gancam writes with
+    "h264": "libx264", "h265": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1", "ffv1": "ffv1",
+    "prores": "prores_ks",
+}  # fmt: skip
 _HARDWARE = ("h264_nvenc", "hevc_nvenc", "av1_nvenc", "h264_qsv", "h264_amf", "h264_videotoolbox", "h264_mf")
 _CHILD = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from gancam import doctor; doctor.answer(sys.argv[2])"
@@ -650,7 +653,7 @@ def _probe_encoders() -> Iterator[dict[str, Any]]:
 
 def _encode(name: str) -> str:
     """``works``, ``missing`` from this build of FFmpeg, or ``fails``."""
-    pixels = "nv12" if name.endswith(("_qsv", "_mf")) else "yuv420p"
+    pixels = "nv12" if name.endswith(("_qsv", "_mf")) else "yuv422p10le" if name == "prores_ks" else "yuv420p"
     try:
         encoder = av.CodecContext.create(name, "w")
     except ValueError:  # UnknownCodecError

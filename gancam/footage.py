@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -73,6 +74,21 @@ class Colour:
         cv2.extractChannel(chroma, 1, dst=planes[1])
         cv2.extractChannel(chroma, 2, dst=planes[2])
 
+    def to_yuv(self, image: Image, planes: Sequence[NDArray[Any]], *, bits: int = 8) -> None:
+        """Write `image` as planes of any chroma sampling and depth: Y ``(h, w)``, U and V smaller by whole factors, or
+        Y alone. In floating point: slower than ``to_yuv420``, and as exact as the depth allows."""
+        scale = 1 << (bits - 8)
+        rows = _rows_of_bgr_to_yuv(self.matrix, self.full_range, self.darkened) * scale
+        floor, ceiling = (0, (1 << bits) - 1) if self.full_range else (16 * scale, 235 * scale)
+        yuv = cv2.transform(image.astype(np.float32), rows)
+        luma = yuv[..., 0]
+        luma[luma <= floor + self.darkened * scale + 0.01] = floor  # exact black was not darkened
+        planes[0][:] = np.clip(np.rint(luma), floor, ceiling)
+        for place, plane in enumerate(planes[1:3], 1):
+            shape = plane.shape[1], plane.shape[0]
+            chroma = cv2.resize(yuv[..., place], shape, interpolation=cv2.INTER_AREA)
+            plane[:] = np.clip(np.rint(chroma), 0, (1 << bits) - 1)
+
 
 def decoded_colour(stream: av.VideoStream) -> Colour:
     """The `Colour` of what ``cv2.VideoCapture`` makes of `stream`.
@@ -113,6 +129,7 @@ class Footage:
     depth: int = 8
     hdr: str = ""
     interlaced: bool = False
+    pixels: str = ""  # FFmpeg's name of the pixel format, empty where there is none
 
 
 def _rows_of_bgr_to_yuv(matrix: int, full_range: bool, lift: float) -> NDArray[np.float32]:

@@ -1,12 +1,15 @@
 """The one pixel language: an Image is uint8 (H, W, 3) BGR, C-contiguous, OpenCV's own."""
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gancam.errors import ImageError
+
+if TYPE_CHECKING:
+    import av
 
 Image: TypeAlias = NDArray[np.uint8]
 
@@ -20,6 +23,7 @@ class Frame:
     time: float  # seconds: at capture for live sources, of presentation for files
     captured: float | None = None  # time.monotonic() of the capture; None for files and for placeholders
     original: Image | None = None  # as it was before the effects, for sinks that compare
+    decoded: "av.VideoFrame | None" = None  # the decoder's own, of which `image` is the BGR, where that was asked for
 
 
 def check_image(image: Any, what: str = "image") -> Image:

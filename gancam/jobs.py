@@ -18,6 +18,7 @@ from gancam.footage import Footage
 from gancam.frame import Frame, Image
 from gancam.pipeline import Progress, Report, output_size, run, switches
 from gancam.sinks.pieces import PieceWriter, pieces_of, so_far
+from gancam.sinks.video import keeps
 from gancam.sources import Still, VideoFile
 
 __all__ = [
@@ -41,6 +42,7 @@ class Task:
     """How videos are to be processed; `first` and `end` in seconds of the input's clock."""
 
     codec: str | None = None
+    encoder: str | None = None
     quality: float | None = None
     first: Fraction | None = None
     end: Fraction | None = None
@@ -114,7 +116,12 @@ def process_video(
     controls = Controls(chain)
     replay = None if task.params is None else Replay(task.params, controls)
     with VideoFile(path, deinterlace=task.deinterlace, first=task.first, end=task.end) as source:
-        _refuse_depth(path, source.footage, task.eight_bit)
+        lowered = task.eight_bit and source.footage.depth > 8
+        untouched = not effects and not lowered
+        untouched = untouched and keeps(target, source.footage, codec=task.codec, encoder=task.encoder)
+        untouched = untouched and source.keep_decoded()
+        if not untouched:
+            _refuse_depth(path, source.footage, task.eight_bit)
         sink = PieceWriter(
             target,
             fps=source.fps,
@@ -122,6 +129,8 @@ def process_video(
             like=source.footage,
             audio_from=path,
             codec=task.codec,
+            encoder=task.encoder,
+            untouched=untouched,
             quality=task.quality,
             overwrite=task.overwrite,
             part=(task.first, task.end),

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -187,6 +187,8 @@ def run(
                 mark, now = now, clock()
                 waits[name] += now - mark
             done = Frame(image, frame.index, frame.time, frame.captured, frame.image if wants_original else None)
+            if image is frame.image and frame.decoded is not None:
+                done = replace(done, decoded=frame.decoded)
             for name, sink in list(active.items()):
                 try:
                     sink.write(done)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import av
 import cv2
@@ -168,8 +168,9 @@ class VideoFile(_Closing):
             self._frames, self._counted = _promised(container, stream, self._fps)
             aspect = Fraction(stream.sample_aspect_ratio or 1)
             depth = max((part.bits for part in stream.format.components), default=8) if stream.format else 8
-            if depth > 8:
-                self.notes.append(f"{self._path.name}: its {depth} bits a sample are read as 8")
+            self._shallow = f"{self._path.name}: its {depth} bits a sample are read as 8" if depth > 8 else ""
+            if self._shallow:
+                self.notes.append(self._shallow)
             self._footage = Footage(
                 size=(0, 0),
                 path=Path(absolute),
@@ -180,6 +181,7 @@ class VideoFile(_Closing):
                 depth=depth,
                 hdr={16: "PQ", 18: "HLG"}.get(int(stream.codec_context.color_trc), ""),
                 interlaced=not self._deinterlace and _interlaced(container, stream),
+                pixels=stream.format.name if stream.format else "",
             )
             if self._footage.interlaced:
                 self.notes.append(f"{self._path.name}: is interlaced, its fields stay combed (--deinterlace undoes it)")
@@ -187,7 +189,7 @@ class VideoFile(_Closing):
             with av.open(absolute, metadata_errors="replace") as container:
                 self._ticks = _packet_ticks(container, self._stream_index)
 
-    def _open(self) -> tuple["_OpenCV | _PyAV", tuple[Image | None, int]]:
+    def _open(self) -> tuple["_OpenCV | _PyAV", "_Decoded"]:
         """Open a decoder and decode the first frame, so that an open source is known to have one."""
         absolute = os.path.abspath(self._path)
         began = time.perf_counter()
@@ -205,11 +207,24 @@ class VideoFile(_Closing):
             decoder.close()
             raise SourceError(f"{self._path}: no frame can be decoded: damaged, cut short, or an unknown codec")
         self._busy += time.perf_counter() - began
-        assert first[0] is not None
-        height, width = first[0].shape[:2]
+        assert first.image is not None
+        height, width = first.image.shape[:2]
         aspect = 1 / self._footage.aspect if decoder.turned else self._footage.aspect
         self._footage = replace(self._footage, size=(width, height), aspect=aspect)
         return decoder, first
+
+    def keep_decoded(self) -> bool:
+        """Give every frame its ``Frame.decoded``, upright, for a sink that can pass planes on as they are. Before
+        iterating. False, and nothing changes, where rotation leaves no such planes."""
+        decoder = _PyAV(os.path.abspath(self._path), self._stream_index, self._deinterlace, keep=True)
+        first = decoder.read()
+        if first is None or first.picture is None or (first.picture.width, first.picture.height) != self.size:
+            decoder.close()
+            return False
+        self._decoder.close()
+        self._decoder, self._first = decoder, first
+        self.notes = [note for note in self.notes if note != self._shallow]
+        return True
 
     def skip(self, frames: int) -> None:
         """Leave out the first `frames`; the next has that index. Before iterating."""
@@ -269,14 +284,14 @@ class VideoFile(_Closing):
             return index >= self._skip and (self._from is None or moment(tick) >= self._from)
 
         try:
-            read: tuple[Image | None, int] | None = self._first
+            read: _Decoded | None = self._first
             while read is not None and not self._stop.is_set():
-                image, tick = read
+                image, tick, picture = read
                 keep, last = wanted(tick), moment(tick)
                 if self._end is not None and last >= self._end:
                     self._offer(None)
                     return
-                if keep and image is not None and not self._offer(Frame(image, index, last)):
+                if keep and image is not None and not self._offer(Frame(image, index, last, decoded=picture)):
                     return
                 index += self._from is None or last >= self._from
                 came += 1
@@ -318,6 +333,12 @@ class VideoFile(_Closing):
             self._queue.put_nowait(None)  # whoever still waits for a frame is told that none comes
 
 
+class _Decoded(NamedTuple):
+    image: Image | None  # a fresh array; None for a picture whose time was not wanted
+    tick: int  # when it is shown, in the stream's time base
+    picture: av.VideoFrame | None = None
+
+
 class _OpenCV:
     """The frames of a file through ``cv2.VideoCapture``. Raises nothing: what cannot be read has no frames."""
 
@@ -328,9 +349,8 @@ class _OpenCV:
         self._time_base, self._start, self._ticks = time_base, start, ticks
         self.turned = self._capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 != 0
 
-    def read(self, wanted: Callable[[int], bool] = lambda tick: True) -> tuple[Image | None, int] | None:
-        """The next frame, a fresh array, or None for one whose time is not `wanted`, and its presentation time in ticks
-        of the stream's time base."""
+    def read(self, wanted: Callable[[int], bool] = lambda tick: True) -> _Decoded | None:
+        """The next frame, without its picture if its time is not `wanted`; None at the end."""
         try:
             if not self._capture.grab():
                 return None
@@ -344,29 +364,38 @@ class _OpenCV:
             if abs(nearest - tick) * self._time_base < Fraction(2, 1_000_000):
                 tick = nearest
         if not wanted(tick):
-            return None, tick
+            return _Decoded(None, tick)
         try:
             ok, image = self._capture.retrieve()
         except cv2.error:
             return None
-        return (check_image(image), tick) if ok else None
+        return _Decoded(check_image(image), tick) if ok else None
 
     def close(self) -> None:
         self._capture.release()
 
 
 class _PyAV:
-    """The same for codecs that OpenCV's FFmpeg cannot decode (AV1), with the same conversion to BGR."""
+    """The same for what OpenCV's FFmpeg cannot do (AV1, deinterlacing, `keep` the decoder's pictures), with the same
+    conversion to BGR. A picture of another size or format than the first is scaled to that."""
 
-    def __init__(self, path: str, index: int, deinterlace: bool = False) -> None:
-        self.turned = False
+    def __init__(self, path: str, index: int, deinterlace: bool = False, *, keep: bool = False) -> None:
+        self.turned, self._keep = False, keep
+        self._kind: tuple[int, int, str] | None = None
         self._container = av.open(path, metadata_errors="replace")
         stream = self._container.streams[index]
         assert isinstance(stream, av.VideoStream)
         stream.thread_type = "AUTO"
         self._time_base = stream.time_base or Fraction(1, 90_000)
-        self._frames = self._whole(stream) if deinterlace else self._container.decode(stream)
+        self._frames = self._whole(stream) if deinterlace else self._decode(stream)
         self._convert = VideoReformatter()
+
+    def _decode(self, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+        """All that can be decoded: a damaged packet costs its own picture."""
+        with suppress(av.FFmpegError, IndexError):
+            for packet in self._container.demux(stream):
+                with suppress(av.error.InvalidDataError):
+                    yield from packet.decode()
 
     def _whole(self, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
         """The pictures of `stream` with each field's missing lines made up."""
@@ -376,7 +405,7 @@ class _PyAV:
         entrance.link_to(bwdif)
         bwdif.link_to(exit)
         graph.configure()
-        for frame in itertools.chain(self._container.decode(stream), [None]):
+        for frame in itertools.chain(self._decode(stream), [None]):
             graph.push(frame)
             while True:
                 try:
@@ -386,23 +415,47 @@ class _PyAV:
                 assert isinstance(made, av.VideoFrame)
                 yield made
 
-    def read(self, wanted: Callable[[int], bool] = lambda tick: True) -> tuple[Image | None, int] | None:
+    def read(self, wanted: Callable[[int], bool] = lambda tick: True) -> _Decoded | None:
         try:
             frame = next(self._frames, None)
         except (av.FFmpegError, IndexError):
             return None
-        if not isinstance(frame, av.VideoFrame):
+        if frame is None:
             return None
         tick = round(Fraction(frame.pts or 0) * Fraction(frame.time_base or self._time_base) / self._time_base)
         if not wanted(tick):
-            return None, tick
-        bgr = self._convert.reformat(frame, format="bgr24", interpolation=Interpolation.BICUBIC).to_ndarray()
+            return _Decoded(None, tick)
+        kind = self._kind = self._kind or (frame.width, frame.height, frame.format.name)
         quarters = frame.rotation // 90 % 4  # anticlockwise
+        if (frame.width, frame.height, frame.format.name) != kind:
+            frame = VideoReformatter().reformat(frame, *kind, interpolation=Interpolation.BICUBIC)
+        bgr = self._convert.reformat(frame, format="bgr24", interpolation=Interpolation.BICUBIC).to_ndarray()
         self.turned = quarters % 2 == 1
-        return check_image(np.ascontiguousarray(np.rot90(bgr, quarters))), tick
+        image = check_image(np.ascontiguousarray(np.rot90(bgr, quarters)))
+        return _Decoded(image, tick, _upright(frame, quarters) if self._keep else None)
 
     def close(self) -> None:
         self._container.close()
+
+
+def _upright(frame: av.VideoFrame, quarters: int) -> av.VideoFrame | None:
+    """`frame` turned anticlockwise, plane by plane; None where its chroma does not allow that. What FFmpeg calls yuvj
+    is yuv with full range."""
+    name = frame.format.name.replace("yuvj", "yuv")
+    if quarters == 0 and name == frame.format.name:
+        return frame
+    samples = [(plane.width, plane.height) for plane in frame.planes]
+    across, down = (frame.width / samples[-1][0], frame.height / samples[-1][1])
+    fits = frame.width % across == 0 and frame.height % down == 0 and (across == down or quarters % 2 == 0)
+    if quarters and (not fits or (len(samples) == 1 and not name.startswith("gray"))):
+        return None
+    size = (frame.height, frame.width) if quarters % 2 else (frame.width, frame.height)
+    made = av.VideoFrame(*size, name)
+    kind = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
+    for was, now in zip(frame.planes, made.planes, strict=True):
+        rows = np.frombuffer(memoryview(was), kind).reshape(was.height, -1)[:, : was.width]
+        np.frombuffer(memoryview(now), kind).reshape(now.height, -1)[:, : now.width] = np.rot90(rows, quarters)
+    return made
 
 
 class Still(_Closing):

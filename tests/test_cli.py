@@ -220,7 +220,7 @@ def test_a_signal_keeps_the_work_and_says_how_to_go_on(tmp_path: Path, model: Pa
     assert process.returncode == code, said
     assert "Traceback" not in said
     assert "interrupted; the same command with --resume goes on" in said
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.partial.pieces", "long.mp4"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.mp4.pieces", "long.mp4"]
     plays = so_far(out)
     assert str(plays) in said
     kept, size = video(plays)[:2]

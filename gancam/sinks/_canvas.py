@@ -1,6 +1,8 @@
-"""What sinks of 4:2:0 video have in common: one size, even sides, colours of which players are told."""
+"""What sinks of video have in common: one size, a pixel format, colours of which players are told."""
 
+import math
 from fractions import Fraction
+from typing import Any
 
 import av
 import cv2
@@ -13,22 +15,37 @@ from gancam.frame import Frame, Image, check_image
 
 
 class Canvas:
-    """Pictures of `size` ``(width, height)`` on their way to `where` (a name for messages).
+    """Pictures of `size` ``(width, height)`` on their way to `where` (a name for messages), as `pixels` (FFmpeg's name
+    of a format: planar YUV, grey, bgr0 or bgra).
 
     4:2:0 needs even sides, so an odd picture gets its last row or column twice; ``note`` says so, and is empty else.
+    `untouched` promises frames with ``Frame.decoded`` in just this size and format, which are passed on as they are.
     The colours of `like` are kept. Raises ``InputError`` for a size of nothing.
     """
 
-    def __init__(self, size: tuple[int, int], where: str, like: Footage | None = None) -> None:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        where: str,
+        like: Footage | None = None,
+        *,
+        pixels: str = "yuv420p",
+        untouched: bool = False,
+    ) -> None:
         if min(size) < 1:
             raise InputError(f"size is {size[0]}x{size[1]}: needs at least 1x1")
-        self._where, self._like = where, like or Footage(size=size)
+        self._where, self._like, self.pixels, self._untouched = where, like or Footage(size=size), pixels, untouched
+        self._format = av.VideoFormat(pixels, 16, 16)
+        self._bits = max(part.bits for part in self._format.components)
+        self._rgb = bool(self._format.is_rgb)
         self.size = int(size[0]), int(size[1])
-        self.even = self.size[0] + self.size[0] % 2, self.size[1] + self.size[1] % 2
+        across, down = (1, 1) if untouched else sampling(pixels)
+        self.even = math.ceil(self.size[0] / across) * across, math.ceil(self.size[1] / down) * down
         self.note = ""
         if self.even != self.size:
             was, now = (f"{width}x{height}" for width, height in (self.size, self.even))
-            self.note = f"{was} is odd, 4:2:0 is even: written as {now}, the last pixels repeated"
+            kind = "4:2:0" if down == 2 else "4:2:2"
+            self.note = f"{was} is odd, {kind} is even: written as {now}, the last pixels repeated"
 
     def check(self, frame: Frame) -> Image:
         """The image of `frame`. Raises ``ImageError``, and ``InputError`` for another size."""
@@ -54,7 +71,7 @@ class Canvas:
         """Size, format and colours, as attributes of an encoder's context."""
         colour = self._like.colour
         return {
-            "width": self.even[0], "height": self.even[1], "pix_fmt": "yuv420p",
+            "width": self.even[0], "height": self.even[1], "pix_fmt": self.pixels,
             "colorspace": self._matrix, "color_range": self._range,
             "color_primaries": colour.primaries, "color_trc": colour.transfer,
         }  # fmt: skip
@@ -65,19 +82,35 @@ class Canvas:
             setattr(context, name, value)
         context.sample_aspect_ratio = self.aspect
 
-    def yuv(self, image: Image, tick: int, time_base: Fraction) -> av.VideoFrame:
-        """`image` as a frame for the encoder, shown at `tick` of `time_base`."""
-        frame = av.VideoFrame(*self.even, "yuv420p")
-        colour = self._like.colour
-        colour.to_yuv420(self.pad(image), [_plane(plane) for plane in frame.planes])
-        frame.colorspace, frame.color_range = self._matrix, self._range
-        frame.color_primaries, frame.color_trc = colour.primaries, colour.transfer
-        frame.pts, frame.time_base = tick, time_base
-        return frame
+    def picture(self, frame: Frame, tick: int, time_base: Fraction) -> av.VideoFrame:
+        """`frame` for the encoder, shown at `tick` of `time_base`."""
+        made = self._draw(frame.image) if frame.decoded is None or not self._untouched else frame.decoded
+        made.colorspace, made.color_range = self._matrix, self._range
+        made.color_primaries, made.color_trc = self._like.colour.primaries, self._like.colour.transfer
+        made.pict_type = 0  # the source's choice of key frames is not the encoder's
+        made.pts, made.time_base = tick, time_base
+        return made
+
+    def _draw(self, image: Image) -> av.VideoFrame:
+        made = av.VideoFrame(*self.even, self.pixels)
+        image = self.pad(image)
+        if self._rgb:
+            whole = _samples(made.planes[0], np.uint8).reshape(made.planes[0].height, -1, 4)
+            cv2.cvtColor(image, cv2.COLOR_BGR2BGRA, dst=whole[:, : self.even[0]])
+            return made
+        planes = [_samples(plane, np.uint8 if self._bits == 8 else np.dtype("<u2")) for plane in made.planes]
+        planes = [rows[:, : plane.width] for rows, plane in zip(planes, made.planes, strict=True)]
+        if self.pixels == "yuv420p":
+            self._like.colour.to_yuv420(image, planes)
+        else:
+            self._like.colour.to_yuv(image, planes, bits=self._bits)
+        return made
 
     @property
     def _matrix(self) -> int:
         """The matrix to tell players: the source's, and where it told none, the one they took it for by its size."""
+        if self._rgb:
+            return 0
         matrix, was, now = self._like.colour.matrix, self._like.size, self.size
         if matrix == UNSPECIFIED and _is_hd(was) != _is_hd(now):
             return 1 if _is_hd(was) else 6
@@ -85,7 +118,17 @@ class Canvas:
 
     @property
     def _range(self) -> int:
-        return 2 if self._like.colour.full_range else 1
+        return 2 if self._like.colour.full_range or self._rgb else 1
+
+
+def sampling(pixels: str) -> tuple[int, int]:
+    """How many luma samples there are for one of chroma, across and down.
+
+    >>> sampling("yuv420p"), sampling("yuv422p10le"), sampling("gray")
+    ((2, 2), (2, 1), (1, 1))
+    """
+    form = av.VideoFormat(pixels, 16, 16)
+    return 16 // form.chroma_width(16), 16 // form.chroma_height(16)
 
 
 def _is_hd(size: tuple[int, int]) -> bool:
@@ -93,6 +136,6 @@ def _is_hd(size: tuple[int, int]) -> bool:
     return size[0] >= 1280 or size[1] > 576
 
 
-def _plane(plane: av.video.plane.VideoPlane) -> NDArray[np.uint8]:
-    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-    return rows[: plane.height, : plane.width]
+def _samples(plane: av.video.plane.VideoPlane, kind: Any) -> NDArray[Any]:
+    """All of `plane`, with the padding at the end of each row."""
+    return np.frombuffer(memoryview(plane), kind).reshape(plane.height, -1)

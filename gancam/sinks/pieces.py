@@ -19,7 +19,7 @@ from av.codec.context import Flags
 
 from gancam.errors import InputError, OutputExists, SinkError
 from gancam.frame import Frame
-from gancam.sinks.video import VideoWriter, _End, _partial_name
+from gancam.sinks.video import VideoWriter, _End, _hidden_name
 
 _PIXELS = 48_000_000  # of a piece: two seconds of 1280x720 at 25 frames a second
 _LEAST, _MOST = 12, 120  # frames of a piece
@@ -76,8 +76,9 @@ class PieceWriter(VideoWriter):
             super()._open(audio_from)
             return
         self._job |= {
-            "codec": self._codec[0], "quality": self._quality, "width": self._canvas.size[0],
-            "height": self._canvas.size[1], "time base": str(self._tick), "rate": str(self._rate),
+            "codec": self._codec[0], "encoder": self._codec[1].encoder, "quality": self._quality,
+            "width": self._canvas.size[0], "height": self._canvas.size[1], "pixels": self._canvas.pixels,
+            "time base": str(self._tick), "rate": str(self._rate),
         }  # fmt: skip
         plan = self._plan()
         self._encoder_threads = plan["threads"]
@@ -133,7 +134,7 @@ class PieceWriter(VideoWriter):
                 last = self._moment(item, last)
                 if self._piece is None:
                     self._piece = self._begin_piece()
-                self._piece.add(self._piece.encoder.encode(self._canvas.yuv(item.image, last, self._tick)))
+                self._piece.add(self._piece.encoder.encode(self._canvas.picture(item, last, self._tick)))
                 self._piece.frames += 1
                 self._piece.last = last
                 if self._piece.frames == self._length:
@@ -294,7 +295,7 @@ class _Piece:
 
 def pieces_of(path: Path) -> Path:
     """The folder in which the pieces of an unfinished `path` are."""
-    return path.absolute().parent / f"{Path(_partial_name(path)).name.removesuffix(path.suffix)}.pieces"[:250]
+    return path.absolute().parent / _hidden_name(path, f"{path.suffix}.pieces")
 
 
 def so_far(path: Path) -> Path:

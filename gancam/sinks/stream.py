@@ -225,7 +225,7 @@ class StreamWriter:
 
     def _hand_over(self, frame: Frame, sender: IO[bytes]) -> None:
         tick = round(frame.time * _TICKS)
-        picture = self._canvas.yuv(frame.image, tick, Fraction(1, _TICKS))
+        picture = self._canvas.picture(frame, tick, Fraction(1, _TICKS))
         sender.write(tick.to_bytes(8, "little", signed=True))
         for plane in picture.planes:
             sender.write(memoryview(plane))

@@ -10,7 +10,7 @@ import time
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,7 @@ from av.codec.codec import UnknownCodecError
 from gancam.errors import GancamError, InputError, OutputExists, SinkError, near
 from gancam.footage import Footage, cause
 from gancam.frame import Frame
-from gancam.sinks._canvas import Canvas
+from gancam.sinks._canvas import Canvas, sampling
 from gancam.sinks._tracks import AudioRule, Tracks
 
 try:
@@ -45,8 +45,8 @@ class _Container:
 _MP4_AUDIO = ("aac", "mp3", "ac3", "eac3", "alac", "flac", "opus")
 _MOV_AUDIO = ("aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s24le")
 _MP4 = _Container("mp4", ("h264", "h265", "av1", "vp9"), AudioRule(_MP4_AUDIO, "aac"))
-_MOV = _Container("mov", ("h264", "h265"), AudioRule(_MOV_AUDIO, "aac"))
-_MKV = _Container("matroska", ("h264", "h265", "vp9", "av1"), AudioRule(None, "libopus"))
+_MOV = _Container("mov", ("h264", "h265", "prores"), AudioRule(_MOV_AUDIO, "aac"))
+_MKV = _Container("matroska", ("h264", "h265", "vp9", "av1", "ffv1"), AudioRule(None, "libopus"))
 _WEBM = _Container("webm", ("vp9", "av1"), AudioRule(("opus", "vorbis"), "libopus"))
 _TS = _Container("mpegts", ("h264", "h265"), AudioRule(("aac", "mp3", "ac3", "eac3"), "aac"))
 CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".mkv": _MKV, ".webm": _WEBM, ".ts": _TS}
@@ -55,8 +55,10 @@ CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".mkv": _MKV, ".webm": _
 @dataclass(frozen=True, slots=True)
 class _Codec:
     encoder: str  # FFmpeg's name
-    options: dict[str, str]
-    crf: Callable[[float], float]  # quality 0..100 -> the encoder's constant rate factor
+    options: Callable[[float], dict[str, str]]  # of the encoder, for a quality of 0..100
+    pixels: str = "yuv420p"
+    keeps: tuple[str, ...] = ("yuv420p",)  # what a copy may have instead, planes as they are; none: all it can have
+    lossless: bool = False
 
 
 # Chosen by measurement: a hand-held city view scaled to 1280x720, two cores. CPU time a frame, rate, Y-PSNR:
@@ -73,15 +75,40 @@ class _Codec:
 _CODECS = {
     "h264": _Codec(
         "libx264",
-        {"preset": "veryfast", "partitions": "i8x8,i4x4", "x264-params": "cpu-independent=1"},
-        lambda q: 48 - 0.4 * q,
+        lambda q: {
+            "preset": "veryfast", "partitions": "i8x8,i4x4", "x264-params": "cpu-independent=1",
+            "crf": f"{48 - 0.4 * q:g}",
+        },
     ),
-    "h265": _Codec("libx265", {"preset": "superfast", "x265-params": "log-level=none"}, lambda q: 49 - 0.4 * q),
+    "h265": _Codec(
+        "libx265",
+        lambda q: {"preset": "superfast", "x265-params": "log-level=none", "crf": f"{49 - 0.4 * q:g}"},
+        keeps=("yuv420p", "yuv420p10le"),
+    ),
     "vp9": _Codec(
-        "libvpx-vp9", {"deadline": "realtime", "cpu-used": "7", "row-mt": "1", "b": "0"}, lambda q: 63 - 0.5 * q
+        "libvpx-vp9",
+        lambda q: {"deadline": "realtime", "cpu-used": "7", "row-mt": "1", "b": "0", "crf": f"{63 - 0.5 * q:g}"},
     ),
-    "av1": _Codec("libsvtav1", {"preset": "8"}, lambda q: 63 - 0.53 * q),
-}
+    "av1": _Codec(
+        "libsvtav1", lambda q: {"preset": "8", "crf": f"{63 - 0.53 * q:g}"}, keeps=("yuv420p", "yuv420p10le")
+    ),
+    "ffv1": _Codec(
+        "ffv1", lambda q: {"level": "3", "slicecrc": "1"}, pixels="bgr0", keeps=(), lossless=True
+    ),
+    "prores": _Codec(
+        "prores_ks",
+        lambda q: {"profile": "proxy" if q < 40 else "lt" if q < 60 else "standard" if q < 75 else "hq"},
+        pixels="yuv422p10le",
+        keeps=("yuv422p10le",),
+    ),
+}  # fmt: skip
+
+
+def _nvenc(encoder: str) -> _Codec:
+    return _Codec(encoder, lambda q: {"preset": "p5", "rc": "vbr", "b": "0", "cq": f"{max(49 - 0.4 * q, 1):g}"})
+
+
+_NVENC = {"h264": _nvenc("h264_nvenc"), "h265": _nvenc("hevc_nvenc"), "av1": _nvenc("av1_nvenc")}
 os.environ.setdefault("SVT_LOG", "0")  # libsvtav1 writes a page to stderr otherwise; its errors reach us anyway
 _ALIASES = {"avc": "h264", "x264": "h264", "hevc": "h265", "x265": "h265", "vp09": "vp9", "svtav1": "av1"}
 
@@ -93,8 +120,12 @@ class VideoWriter:
     fps         frames a second: nominal; the times that count are ``Frame.time``.
     size        (width, height) of the frames to come. 4:2:0 needs even numbers, so an odd picture gets its last row or
                 column twice, which a note says.
-    codec       "h264", "h265", "vp9" or "av1"; None: the container's usual (VP9 for WebM, else H.264).
+    codec       "h264", "h265", "vp9", "av1", "prores" or "ffv1" (lossless); None: the container's usual (VP9 for WebM,
+                else H.264). FFmpeg's name of an NVENC encoder ("h264_nvenc") means that one.
+    encoder     "cpu" (the default) or "nvenc", an NVIDIA GPU's encoder of that codec.
     quality     0 (small) to 100 (as good as it gets), the same look on every codec.
+    untouched   the frames to come are the source's (of `like`), each with its ``Frame.decoded``: where the codec can
+                hold those planes (see `keeps`) they are encoded as they are, in the depth and sampling they have.
     overwrite   whether an existing `path` may be replaced. The source itself never is.
     audio_from  a file whose audio tracks go along, and its subtitles, chapters, covers, attachments, data and words:
                 copied packet by packet where the container can hold them, else converted or left out (a note says so).
@@ -122,7 +153,9 @@ class VideoWriter:
         fps: float,
         size: tuple[int, int],
         codec: str | None = None,
+        encoder: str | None = None,
         quality: float | None = None,
+        untouched: bool = False,
         overwrite: bool = False,
         audio_from: str | os.PathLike[str] | None = None,
         like: Footage | None = None,
@@ -131,7 +164,6 @@ class VideoWriter:
         self._path = Path(path)
         self._like = like or Footage(size=size)
         self._fps = float(fps)
-        self._canvas = Canvas(size, os.fspath(path), self._like)
         self._quality = DEFAULT_QUALITY if quality is None else float(quality)
         self._overwrite = overwrite
         self._audio_from = None if audio_from is None else Path(audio_from)
@@ -140,12 +172,15 @@ class VideoWriter:
             raise InputError(f"fps is {fps}: needs more than 0 and at most 1000")
         if not 0 <= self._quality <= 100:
             raise InputError(f"quality is {quality}: needs 0 to 100")
-        if self._canvas.note:
-            self.notes.append(self._canvas.note)
         if self._path.suffix.lower() not in CONTAINERS:
             raise SinkError(f"{path}: its ending names no video container; there are {', '.join(CONTAINERS)}")
         self._holder = CONTAINERS[self._path.suffix.lower()]
-        self._codec = _choose_codec(codec, self._holder, self._path.suffix)
+        self._codec = _choose_codec(codec, encoder, self._holder, self._path.suffix)
+        self._canvas = self._prepare(size, untouched)
+        if self._canvas.note:
+            self.notes.append(self._canvas.note)
+        if self._codec[1].lossless and quality is not None:
+            self.notes.append(f"{self._codec[0]} is lossless: quality {quality:g} changes nothing")
         self._partial = self._check_place()
         self._lock = _lock(self._partial, self._path)
         self._tick = self._like.time_base or _time_base(self._rate)
@@ -173,11 +208,21 @@ class VideoWriter:
             self._thread.join()
             raise self._error
 
+    def _prepare(self, size: tuple[int, int], untouched: bool) -> Canvas:
+        made = self._codec[1]
+        if untouched and _keeps(made, self._like):
+            pixels = self._like.pixels.replace("yuvj", "yuv")
+            return Canvas(size, os.fspath(self._path), self._like, pixels=pixels, untouched=True)
+        like = self._like
+        if made.encoder == "prores_ks":  # it has no place to say that the range is full
+            like = replace(like, colour=replace(like.colour, full_range=False))
+        return Canvas(size, os.fspath(self._path), like, pixels=made.pixels)
+
     def _check_place(self) -> Path:
         """The partial file's path, if `path` may be written; raises what is in the way."""
         path = self._path
         folder = path.absolute().parent
-        partial = folder / _partial_name(path)
+        partial = folder / _hidden_name(path, f".partial{path.suffix}")
         if not folder.is_dir():
             raise SinkError(f"{path}: there is no folder {folder}")
         for mine in (path, partial):
@@ -258,6 +303,9 @@ class VideoWriter:
             if not isinstance(error, GancamError):
                 what = f"{self._codec[1].encoder} at {self._canvas.size[0]}x{self._canvas.size[1]}"
                 self._error = SinkError(f"{self._path}: cannot be written with {what} ({cause(error)})")
+                if self._codec[1] in _NVENC.values():
+                    need = "that takes an NVIDIA GPU that encodes, and its driver; --encoder cpu works everywhere"
+                    self._error = SinkError(f"{self._path}: {what} cannot be opened ({cause(error)}): {need}")
                 self._error.__cause__ = error
             self._discard()
             self._ready.set()
@@ -302,8 +350,10 @@ class VideoWriter:
 
     @property
     def _encoder_options(self) -> dict[str, str]:
-        encoder = self._codec[1]
-        return {**encoder.options, "crf": f"{encoder.crf(self._quality):g}"}
+        options = self._codec[1].options(self._quality)
+        if self._codec[0] == "ffv1" and min(self._canvas.size) < 16:
+            options["slices"] = "1"  # left to itself it finds no way to slice some of these
+        return options
 
     def _describe(self, context: av.VideoCodecContext) -> None:
         self._canvas.describe(context)
@@ -328,7 +378,7 @@ class VideoWriter:
             while isinstance(item := self._queue.get(), Frame):
                 began = time.perf_counter()
                 last = self._moment(item, last)
-                for packet in self._stream.encode(self._canvas.yuv(item.image, last, self._tick)):
+                for packet in self._stream.encode(self._canvas.picture(item, last, self._tick)):
                     self._mux(packet)
                 self._frames += 1
                 self._busy += time.perf_counter() - began
@@ -417,8 +467,29 @@ class _End:
     interrupted: bool
 
 
-def _choose_codec(codec: str | None, holder: _Container, ending: str) -> tuple[str, _Codec]:
+def keeps(path: str | os.PathLike[str], footage: Footage, *, codec: str | None, encoder: str | None) -> bool:
+    """Whether a ``VideoWriter`` of `path` with these options keeps the planes of untouched `footage` as they are.
+    Raises as it does for a codec that cannot be had."""
+    ending = Path(path).suffix
+    if ending.lower() not in CONTAINERS:
+        return False
+    return _keeps(_choose_codec(codec, encoder, CONTAINERS[ending.lower()], ending)[1], footage)
+
+
+def _keeps(codec: _Codec, footage: Footage) -> bool:
+    pixels = footage.pixels.replace("yuvj", "yuv")
+    if not codec.keeps:
+        return pixels in {form.name for form in av.Codec(codec.encoder, "w").video_formats or ()}
+    across, down = sampling(pixels) if pixels in codec.keeps else (1, 1)
+    return pixels in codec.keeps and footage.size[0] % across == 0 and footage.size[1] % down == 0
+
+
+def _choose_codec(codec: str | None, encoder: str | None, holder: _Container, ending: str) -> tuple[str, _Codec]:
+    if encoder not in (None, "cpu", "nvenc"):
+        raise InputError(f"no encoder {encoder!r}{near(encoder, ['cpu', 'nvenc'])}")
     name = holder.codecs[0] if codec is None else codec.lower().replace(".", "")
+    if name.endswith("_nvenc"):
+        name, encoder = name.removesuffix("_nvenc"), "nvenc"
     name = _ALIASES.get(name, name)
     have = [known for known, made in _CODECS.items() if _has_encoder(made.encoder)]
     if name not in _CODECS:
@@ -427,8 +498,16 @@ def _choose_codec(codec: str | None, holder: _Container, ending: str) -> tuple[s
         wants = _CODECS[name].encoder
         raise SinkError(f"this build of PyAV has no {wants}, so no {name}; it has {', '.join(have)}")
     if name not in holder.codecs:
-        raise SinkError(f"{ending} cannot hold {name}; it holds {', '.join(holder.codecs)}")
-    return name, _CODECS[name]
+        others = [other for other, container in CONTAINERS.items() if name in container.codecs]
+        holds = ", ".join(holder.codecs)
+        raise SinkError(f"{ending} cannot hold {name}; it holds {holds} (for {name}: {', '.join(others)})")
+    if encoder != "nvenc":
+        return name, _CODECS[name]
+    if name not in _NVENC:
+        raise SinkError(f"NVENC encodes {', '.join(_NVENC)}, not {name}")
+    if not _has_encoder(_NVENC[name].encoder):
+        raise SinkError(f"this build of PyAV has no {_NVENC[name].encoder}; --encoder cpu works everywhere")
+    return name, _NVENC[name]
 
 
 def holds(ending: str, codec: str | None) -> bool:
@@ -436,7 +515,7 @@ def holds(ending: str, codec: str | None) -> bool:
     codec that nobody knows."""
     holder = CONTAINERS.get(ending.lower())
     try:
-        return holder is not None and bool(_choose_codec(codec, holder, ending))
+        return holder is not None and bool(_choose_codec(codec, None, holder, ending))
     except SinkError:
         return False
 
@@ -477,10 +556,11 @@ def _rename_unless_there(partial: Path, path: Path) -> None:
         partial.unlink()
 
 
-def _partial_name(path: Path) -> str:
-    name = f".{path.stem}.partial{path.suffix}"
-    if len(os.fsencode(name)) > 255:  # what file systems allow
-        name = f".{path.stem[:40]}-{zlib.crc32(os.fsencode(path.name)):08x}.partial{path.suffix}"
+def _hidden_name(path: Path, ending: str) -> str:
+    """A name for what is made on the way to `path`, no longer than file systems allow."""
+    name = f".{path.stem}{ending}"
+    if len(os.fsencode(name)) > 255:
+        name = f".{path.stem[:40]}-{zlib.crc32(os.fsencode(path.name)):08x}{ending}"
     return name
 
 

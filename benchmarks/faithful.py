@@ -1,0 +1,123 @@
+"""What a faithful copy (`gancam process` without effects) keeps of each clip of a folder.
+
+    python benchmarks/faithful.py CLIPS [--codec h264] [--quality 80]
+
+For each clip: frames that differ in BGR and in YUV with FFV1 in Matroska; mean Y-PSNR (and that of the worst frame) and
+size against the source's with the codec at the default quality in MP4; whether every time stamp is exact (MP4, and to
+Matroska's millisecond); whether all audio packets are bit for bit those of the source.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import zip_longest
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.jobs import Task, process_video
+from gancam.pipeline import Report
+from gancam.sources import VideoFile
+
+
+def copied(source: Path, target: Path, task: Task) -> Path:
+    process_video(source, target, [], task, Report(), tell=lambda note: None)
+    return target
+
+
+def planes(path: Path) -> Iterator[list[NDArray[np.uint8]]]:
+    """Of every frame, upright."""
+    with av.open(str(path)) as container:
+        stream = next(s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic)
+        for frame in container.decode(stream):
+            made = []
+            for plane in frame.planes:
+                rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, -1)[:, : plane.width]
+                made.append(np.rot90(rows, frame.rotation // 90))
+            yield made
+
+
+def different(was: Path, now: Path) -> tuple[int, int]:
+    """Frames that differ in BGR, as OpenCV decodes them, and in their planes."""
+    with VideoFile(was) as before, VideoFile(now) as after:
+        bgr = sum(a is None or b is None or not np.array_equal(a.image, b.image) for a, b in zip_longest(before, after))
+    yuv = sum(
+        a is None or b is None or not all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+        for a, b in zip_longest(planes(was), planes(now))
+    )
+    return bgr, yuv
+
+
+def likeness(was: Path, now: Path) -> list[float]:
+    """Y-PSNR of every frame, in dB."""
+    values = []
+    for a, b in zip(planes(was), planes(now), strict=True):
+        height, width = a[0].shape
+        error = float(np.mean((a[0].astype(np.float32) - b[0][:height, :width]) ** 2))
+        values.append(10 * float(np.log10(255**2 / max(error, 1e-3))))
+    return values
+
+
+def moments(path: Path) -> list[Fraction]:
+    with av.open(str(path)) as container:
+        stream = next(s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic)
+        return [Fraction(frame.pts or 0) * Fraction(frame.time_base or 0) for frame in container.decode(stream)]
+
+
+def clock(was: Path, now: Path) -> str:
+    """How far any time is off, counted from the first where the container moves the start."""
+    before, after = moments(was), moments(now)
+    if len(before) != len(after):
+        return f"{len(before)} frames, {len(after)} after"
+    if before == after:
+        return "exact"
+    shift = after[0] - before[0]
+    worst = max(abs(b - a - shift) for a, b in zip(before, after, strict=True))
+    return f"{float(worst) * 1000:.2f} ms" + (f", begins {float(shift) * 1000:+.2f} ms" if shift else "")
+
+
+def sound(path: Path) -> list[list[bytes]]:
+    with av.open(str(path)) as container:
+        tracks: dict[int, list[bytes]] = {stream.index: [] for stream in container.streams.audio}
+        for packet in container.demux():
+            if packet.stream.index in tracks and packet.size:
+                tracks[packet.stream.index].append(bytes(packet))
+    return list(tracks.values())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("--codec", default="h264")
+    parser.add_argument("--quality", type=float)
+    options = parser.parse_args()
+    means = []
+    for clip in sorted(path for path in options.clips.iterdir() if path.is_file()):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            exact = copied(clip, folder / "a.mkv", Task(codec="ffv1", eight_bit=True))
+            small = copied(clip, folder / "a.mp4", Task(codec=options.codec, quality=options.quality, eight_bit=True))
+            bgr, yuv = different(clip, exact)
+            values = likeness(clip, small)
+            means.append(float(np.mean(values)))
+            tracks = sound(clip)
+            same = (
+                ["converted", "bit-exact"][sound(small) == tracks],
+                ["converted", "bit-exact"][sound(exact) == tracks],
+            )
+            heard = f"{same[0]} (MP4), {same[1]} (Matroska)" if tracks else "none"
+            ratio = small.stat().st_size / clip.stat().st_size
+            print(
+                f"{clip.name}: {len(values)} frames; FFV1 differ {bgr} BGR, {yuv} YUV; {options.codec} Y-PSNR "
+                f"{means[-1]:.2f} dB, worst frame {min(values):.2f}, size x {ratio:.2f}"
+                f"; times {clock(clip, small)} (MP4), {clock(clip, exact)} (Matroska); sound {heard}",
+                flush=True,
+            )
+    print(f"{options.codec}: mean Y-PSNR {np.mean(means):.2f} dB, worst clip {min(means):.2f} dB")
+
+
+if __name__ == "__main__":
+    main()
