@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -148,10 +149,36 @@ def process_video(
         for note in notes:
             tell(note)
         turns: list[Callable[[Frame], None]] = [*([] if replay is None else [replay]), controls, *between]
-        run(source, chain, [sink], between=turns, progress=progress, report=report)
+        if effects and hasattr(effects[0], "read_ahead"):
+            turns.append(_ReadAhead(path, effects[0].read_ahead, task, tell))
+        with ExitStack() as over:
+            for effect in effects:
+                over.callback(getattr(effect, "close", list))
+            run(source, chain, [sink], between=turns, progress=progress, report=report)
     report.notes = [note for note in report.notes if note not in notes]
     if replay is not None and replay.left:
         report.notes.append(f"{task.params}: its last {replay.left} changes come after the end of {path}")
+
+
+class _ReadAhead:
+    """Shows an effect the whole of a video before the first frame is played."""
+
+    def __init__(
+        self, path: Path, show: Callable[[Callable[[], Iterable[Frame]]], None], task: Task, tell: Callable[[str], None]
+    ) -> None:
+        self._path, self._show, self._task, self._tell = path, show, task, tell
+        self._due = True
+
+    def __call__(self, frame: Frame) -> None:
+        if self._due:
+            self._due = False
+            self._show(self._frames)
+
+    def _frames(self) -> Iterator[Frame]:
+        self._tell(f"{self._path}: is read ahead")
+        task = self._task
+        with VideoFile(self._path, deinterlace=task.deinterlace, first=task.first, end=task.end) as source:
+            yield from source
 
 
 def process_image(path: Path, target: Path, effects: Sequence[Effect], *, overwrite: bool = False) -> None:

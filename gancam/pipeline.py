@@ -43,6 +43,10 @@ class Switch:
             return image
         return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
+    @property
+    def notes(self) -> list[str]:
+        return list(getattr(self.effect, "notes", ()))
+
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         return output_size([self.effect], size)
 

@@ -1,5 +1,6 @@
 """Inpainting as an effect: what must not change does not, what must be filled is, from what is known first."""
 
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,14 @@ from gancam import effects, masks
 from gancam.background import Window
 from gancam.effects.inpaint import Inpaint, _Holes, plan, windows
 from gancam.errors import MaskError, NotFound, OutputExists, ParameterError
-from gancam.frame import Image
-from tests.clips import psnr
+from gancam.finding import defects
+from gancam.frame import Frame, Image
+from gancam.jobs import Task, process_video
+from gancam.pipeline import Report
+from gancam.sources import VideoFile
+from tests.clips import make_clip, psnr
 from tests.small import filler, network, still, write_filler, write_models
+from tests.test_finding import composite, pan, scratched
 
 
 @pytest.fixture(scope="module")
@@ -253,6 +259,61 @@ def test_only_a_model_that_takes_masks_fills(tmp_path: Path) -> None:
     onnx.save(model, tmp_path / "wrong.onnx")
     with pytest.raises(ValueError, match="takes no masks"):
         effects.load(tmp_path / "wrong.onnx", device="cpu")
+
+
+# What is found
+
+
+def test_an_overlay_is_found_and_filled(path: Path) -> None:
+    """Read ahead from the first frame on; else after enough frames, in the same place."""
+    frames, truth = composite(pan(30), "disc", 1.0)
+    clip = [Frame(image, index, index / 8) for index, image in enumerate(frames)]
+    ahead, alone = load(path, find="overlay"), load(path, find="overlay")
+    ahead.read_ahead(lambda: iter(clip))
+    for frame in clip:
+        out, later = ahead(frame.image, time=frame.time), alone(frame.image, time=frame.time)
+        assert (out != frame.image).any(2)[truth].mean() > 0.9
+        assert not (out != frame.image)[150:].any()
+        if frame.index == 0:
+            assert later is frame.image
+    assert (later != frame.image).any(2)[truth].mean() > 0.9
+    assert ahead.notes == []
+    still_camera = [Frame(frames[0], index, index / 8) for index in range(20)]
+    ahead.read_ahead(lambda: iter(still_camera))
+    assert "found no overlay" in ahead.notes[0]
+    assert ahead(frames[0]) is frames[0]
+
+
+def test_scratches_are_replaced_in_their_frame_or_one_later(path: Path) -> None:
+    rng = np.random.default_rng(3)
+    clip = [Frame(scratched(image, rng)[0], index, index / 24) for index, image in enumerate(pan(6, step=3.0))]
+    wanted = [clip[0].image, *(defects(now.image, before.image, after.image)(now.image)
+                               for before, now, after in zip(clip, clip[1:], clip[2:], strict=False))]  # fmt: skip
+    assert not np.array_equal(wanted[1], clip[1].image)
+    live, offline = load(path, find="scratches"), load(path, find="scratches")
+    offline.read_ahead(lambda: iter(clip))
+    assert all(
+        np.array_equal(offline(frame.image, time=frame.time), image) for frame, image in zip(clip, wanted, strict=False)
+    )
+    assert np.array_equal(offline(clip[-1].image, time=clip[-1].time), clip[-1].image)
+    shown = [live(frame.image, time=frame.time) for frame in clip]
+    assert all(np.array_equal(a, b) for a, b in zip(shown, [wanted[0], *wanted], strict=False))
+    live.reset()
+    assert live(still("lake")).shape == still("lake").shape
+    offline.close()
+
+
+def test_what_process_reads_ahead_is_in_its_output(path: Path, tmp_path: Path) -> None:
+    frames, truth = composite(pan(24), "disc", 1.0)
+    source = make_clip(tmp_path / "in.mp4", images=frames, fps=8, time_base=Fraction(1, 800))
+    said: list[str] = []
+    erase = effects.load(path, device="cpu", precision="fp32", threads=1, find="overlay")
+    process_video(source, tmp_path / "out.mp4", [erase], Task(), Report(), tell=said.append)
+    assert sum("read ahead" in note for note in said) == 1
+    with VideoFile(source) as before, VideoFile(tmp_path / "out.mp4") as after:
+        one, two = next(iter(before)).image, next(iter(after)).image
+    assert cv2.absdiff(one, two)[truth].mean() > 20
+    assert cv2.absdiff(one, two)[150:].mean() < 3
 
 
 # How holes are cut up

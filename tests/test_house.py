@@ -25,11 +25,13 @@ ARROWS = {
     "gancam.blend": {"errors", "frame"},
     "gancam.latent": {"errors"},
     "gancam.background": {"frame", "motion"},
+    "gancam.finding": {"frame", "motion"},
     "gancam.effects": {
         "background",
         "blend",
         "card",
         "errors",
+        "finding",
         "frame",
         "latent",
         "masks",

@@ -5,7 +5,7 @@ which works on crops around the holes. Masks come from `gancam.masks`, by parame
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam import masks
+from gancam import finding, masks
 from gancam.background import RING, UNKNOWN, Background, Window
 from gancam.errors import ModelError, ParameterError
-from gancam.frame import Image, check_image
+from gancam.frame import Frame, Image, check_image
 from gancam.masks import Mask, MaskSource
 from gancam.model import Model
 from gancam.params import Params, parameter
@@ -65,6 +65,10 @@ class InpaintParams(Params):
                          help="fill everything of this colour")  # fmt: skip
     tolerance: float = parameter(20.0, minimum=1.0, maximum=100.0, help="how far from that colour")
     faces: str = parameter("", form="the path of a YuNet model", help="fill the faces that this detector finds")
+    find: str = parameter(
+        "nothing", choices=("nothing", "overlay", "scratches"),
+        help="fill what is found: a logo or time stamp that stays while all else moves, or defects of single frames",
+    )  # fmt: skip
     from_: float = parameter(0.0, minimum=0.0, unit="s", help="from this time on")
     to: float = parameter(0.0, minimum=0.0, unit="s", help="until this time; 0: to the end")
     grow: int = parameter(0, minimum=0, maximum=100, help="pixels by which what is marked is enlarged first")
@@ -87,6 +91,9 @@ class Inpaint:
 
     The mask comes with the call (``erase(image, mask=mask)``), or from `source`, or from what the parameters say; see
     `gancam.masks`. What is marked twice is marked once.
+
+    With ``find=scratches``, defects of single frames are replaced first by what the frames beside have there. That
+    takes the frame after: where it cannot be read ahead, what is given is the frame before.
     """
 
     params: InpaintParams
@@ -97,6 +104,10 @@ class Inpaint:
         self.params = params
         self.background = Background()
         self.drawn: masks.Drawn | None = None
+        self._overlay = finding.Overlay()
+        self._repairs: finding.Repairs | None = None  # of the clip that was read ahead
+        self._late: list[tuple[Image, float | None]] = []  # the last frames
+        self._told: list[str] = []
         self._given = source
         self._said: tuple[Any, ...] | None = None
         self._source: MaskSource | None = None
@@ -106,6 +117,8 @@ class Inpaint:
 
     def __call__(self, image: Image, *, time: float | None = None, mask: NDArray[Any] | None = None) -> Image:
         image = check_image(image)
+        if self.params.find == "scratches":
+            image, time = self._repaired(image, time)
         marked = self._mask(image, time) if mask is None else masks.check_mask(mask, image)
         if marked is None or not cv2.hasNonZero(marked):
             if self.params.memory:
@@ -135,18 +148,51 @@ class Inpaint:
 
     def reset(self) -> None:
         self.background.reset()
+        self._overlay.reset()
+        self._late, self._told = [], []
+        self._drop_repairs()
         if self._source is not None:
             self._source.reset()
 
+    def read_ahead(self, frames: Callable[[], Iterable[Frame]]) -> None:
+        """Learn what can be learnt from a clip before its first frame is played; `frames` reads it from the start."""
+        self.reset()
+        if self.params.find == "overlay":
+            for frame in frames():
+                self._overlay(frame.image, time=frame.time)
+            self._overlay.settle()
+            if not self._overlay.found.any():
+                self._told.append("found no overlay: nothing stays while all else moves; box= or mask= marks it")
+        if self.params.find == "scratches":
+            self._repairs = finding.repairs(frames())
+
     def close(self) -> None:
         """Write the mask track, where one was asked for. Raises ``OutputExists``, ``SinkError``."""
+        self._drop_repairs()
         if self._recorded is not None and self.params.save:
             self._recorded.save(self.params.save)
 
     @property
     def notes(self) -> list[str]:
         """What whoever watches should know: an object that was lost, say."""
-        return [note for source in self._noted for note in getattr(source, "notes", ())]
+        return self._told + [note for source in self._noted for note in getattr(source, "notes", ())]
+
+    def _drop_repairs(self) -> None:
+        if self._repairs is not None:
+            self._repairs.close()
+            self._repairs = None
+
+    def _repaired(self, image: Image, time: float | None) -> tuple[Image, float | None]:
+        """The frame without its scratches, and its time; or the frame before, where what comes is not known."""
+        if self._repairs is not None and time is not None:
+            return self._repairs[time](image), time
+        if self._late and self._late[-1][0].shape != image.shape:
+            self._late = []
+        self._late = [*self._late[-2:], (image.copy(), time)]
+        if len(self._late) < 3:
+            return self._late[0]
+        (before, _), (now, then), (after, _) = self._late
+        return finding.defects(now, before, after)(now), then
 
     # Masks
 
@@ -160,7 +206,7 @@ class Inpaint:
         """What the parameters say now."""
         params = self.params
         said = (params.mask, params.invert, params.box, params.polygon, params.track, params.draw, params.key,
-                params.tolerance, params.faces, params.from_, params.to, params.save)  # fmt: skip
+                params.tolerance, params.faces, params.find, params.from_, params.to, params.save)  # fmt: skip
         if said == self._said:
             return self._source
         if params.to and params.to <= params.from_:
@@ -186,6 +232,8 @@ class Inpaint:
             marked.append(masks.ColourKey(params.key, tolerance=params.tolerance))
         if params.faces:
             marked.append(masks.Faces(params.faces))
+        if params.find == "overlay":
+            marked.append(self._overlay)
         if self._given is not None:
             marked.append(self._given)
         self._noted = marked
