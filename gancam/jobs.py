@@ -142,7 +142,7 @@ def process_video(
         notes = [*source.notes, *sink.notes]
         if done:
             notes.append(f"{target}: goes on after {done} frames")
-        if done and any(getattr(effect, "remembers", True) for effect in effects):
+        if done and (replay is not None or any(getattr(effect, "remembers", True) for effect in effects)):
             notes.append("effects that remember earlier frames see those again")
         else:
             source.skip(done)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from gancam.card import ModelCard
-from gancam.effects import Effect
+from gancam.effects import Effect, load
 from gancam.errors import GancamError, InputError, OutputExists, SinkError
 from gancam.frame import Frame, Image
 from gancam.jobs import Task, pieces_of, process_video, so_far
@@ -27,7 +27,16 @@ from gancam.sinks.pieces import PieceWriter
 from gancam.sinks.video import CONTAINERS
 from gancam.sources import TestPattern, VideoFile
 from tests.clips import make_clip, packets_of, planes_of, times_of
-from tests.small import network, write_models
+from tests.small import (
+    filler,
+    generator,
+    network,
+    translator_network,
+    write_filler,
+    write_generator,
+    write_models,
+    write_translator,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +170,40 @@ def test_an_effect_that_remembers_sees_the_first_frames_again(tmp_path: Path, lo
     process_video(long, whole, [Echo()], Task(), Report(), tell=lambda note: None)
     process_video(long, out, [echo := Echo()], Task(resume=True), Report(), tell=lambda note: None)
     assert echo.seen == 400
+    assert same_pictures(whole, out)
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "remembers"),
+    [
+        ("morph", {}, False),
+        ("morph", {"drive": "motion"}, True),
+        ("morph", {"where": "inside", "colour": "red"}, True),
+        ("translate", {}, False),
+        ("translate", {"steady": 0.5}, True),
+        ("inpaint", {"box": "10/10/20/20", "memory": False}, False),
+        ("inpaint", {"box": "10/10/20/20"}, True),
+        ("inpaint", {"box": "10/10/20/20", "memory": False, "track": True}, True),
+    ],
+)
+def test_effects_say_whether_they_remember(
+    tmp_path: Path, long: Path, kind: str, params: dict[str, Any], remembers: bool
+) -> None:
+    makers: dict[str, Callable[[], Path]] = {
+        "morph": lambda: write_generator(tmp_path, generator(), half=False),
+        "translate": lambda: write_translator(tmp_path, translator_network(), int8=False),
+        "inpaint": lambda: write_filler(tmp_path, filler()),
+    }
+    effect = load(makers[kind](), precision="fp32", **params)
+    assert getattr(effect, "remembers", True) == remembers
+    if remembers:
+        return
+    whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    process_video(long, whole, [effect], Task(), Report(), tell=lambda note: None)
+    cut_short(long, out, 130, effects=[load(effect.model.path, precision="fp32", **params)])  # type: ignore[attr-defined]
+    report = Report()
+    process_video(long, out, [effect], Task(resume=True), report, tell=lambda note: None)
+    assert report.frames == 280
     assert same_pictures(whole, out)
 
 

@@ -143,6 +143,13 @@ class Inpaint:
             self.background.remember(image, holes.hidden)
         return result
 
+    @property
+    def remembers(self) -> bool:
+        """Whether frames before this one may show in it."""
+        params = self.params
+        followed = params.track or params.draw or params.faces or params.mask.lower().endswith(".json")
+        return bool(params.memory or followed or params.save or self._given is not None)
+
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         return size
 

@@ -181,6 +181,11 @@ class Morph:
         images: NDArray[np.uint8] = self.model(z)[0]
         return images
 
+    @property
+    def remembers(self) -> bool:
+        """Whether frames before this one may show in it."""
+        return self.params.drive in _LIVED or self.params.where != "region" or self._marked is not None
+
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         return size
 

@@ -79,6 +79,11 @@ class Translate:
             return blend.blend(image, result, "normal", alpha)
         return result if params.strength == 1.0 else _mixed(result, image, params.strength)
 
+    @property
+    def remembers(self) -> bool:
+        """Whether frames before this one may show in it."""
+        return self.params.steady > 0.0 or self._marked is not None or self.params.mask.lower().endswith(".json")
+
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         return size
 
