@@ -13,7 +13,7 @@ from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_args, get_type_hints
 
 import cv2
 import numpy as np
@@ -34,6 +34,7 @@ from gancam.frame import Image
 from gancam.jobs import IMAGES, process_image, write_image
 from gancam.model import read_card, variants
 from gancam.pipeline import Report, Switch, output_size, run, switches
+from gancam.preset import read_preset
 from gancam.sinks import Sink, open_sink
 from gancam.sinks.stats import StatsLog
 from gancam.sources import Still, VideoFile
@@ -65,6 +66,37 @@ TruncationOption = Annotated[
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
 
 
+def _preset(context: typer.Context, path: Path | None) -> Path | None:
+    """Take what a TOML file says for the defaults of the other options."""
+    if path is not None:
+        hints = get_type_hints(process)
+        names, options = dict[str, str](), dict[str, type]()
+        for part in context.command.params:
+            name = next((one[2:] for one in part.opts if one.startswith("--")), "")
+            if name not in ("", "preset", "help"):
+                names[name] = part.name or ""
+                kinds = [*get_args(hints[names[name]]), hints[names[name]]]
+                options[name] = next((kind for kind in (bool, int, float) if kind in kinds), str)
+                options[name] = list if list[str] in kinds else options[name]
+        values = read_preset(path, options)
+        for effect in values.get("effect", ()):
+            with _told_of(path):
+                effects_room.find(effects_room.parse(effect)[0])
+        context.default_map = {names[name]: value for name, value in values.items()}
+    return path
+
+
+@contextmanager
+def _told_of(path: Path | None) -> Iterator[None]:
+    """What is wrong with effects is told with the name of the preset that has them."""
+    try:
+        yield
+    except (InputError, NotFound) as error:
+        if path is None or str(error).startswith(f"{path}: "):
+            raise
+        raise type(error)(f"{path}: {error}") from error
+
+
 class Terminated(BaseException):
     """SIGTERM, turned into an exception so that files are finished on the way out."""
 
@@ -78,6 +110,7 @@ def top(version: Annotated[bool, typer.Option("--version", help="Print the versi
 
 @app.command()
 def process(
+    context: typer.Context,
     paths: Annotated[
         list[str],
         typer.Argument(
@@ -102,6 +135,15 @@ def process(
     params: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Turn parameters as `live --record-params FILE` recorded it.")
     ] = None,
+    preset: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            is_eager=True,
+            callback=_preset,
+            help="Options from a TOML file, as quality = 90; what is given here wins.",
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
@@ -123,7 +165,9 @@ def process(
         _process_batch(paths[:-1], Path(paths[-1]), recipe, replace(task, resume=True), quiet=quiet, as_json=as_json)
         return
     source, target = map(Path, paths)
-    chain = _load(effect or [], device, precision, threads, sound=source)
+    theirs = getattr(context.get_parameter_source("effect"), "name", "") == "DEFAULT_MAP"
+    with _told_of(preset if theirs else None):
+        chain = _load(effect or [], device, precision, threads, sound=source)
     if source.suffix.lower() in IMAGES or target.suffix.lower() in IMAGES:
         if params is not None:
             raise InputError(f"--params {params}: is for videos, an image has no time")

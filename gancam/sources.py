@@ -116,7 +116,8 @@ class VideoFile(_Closing):
         end: Fraction | None = None,
     ) -> None:
         self._path = Path(path)
-        self._deinterlace, self._from, self._end, self._skip = deinterlace, first, end, 0
+        self._deinterlace, self._skip = deinterlace, 0
+        self._from, self._end = (None if one is None else float(one) for one in (first, end))  # as Frame.time is
         self._queue: queue.Queue[Frame | Exception | None] = queue.Queue(_AHEAD)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None

@@ -53,6 +53,7 @@ ARROWS = {
     "gancam.budget": {"errors", "frame", "pipeline"},
     "gancam.jobs": {"control", "effects", "errors", "footage", "frame", "pipeline", "sinks", "sources"},
     "gancam.batch": {"effects", "errors", "footage", "jobs", "pipeline", "sinks"},
+    "gancam.preset": {"errors"},
     "gancam.verify": {"errors", "footage"},
     "gancam.capture": {"errors", "frame", "live", "pipeline", "sources"},
 }
