@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_args, get_type_hints
@@ -333,7 +334,7 @@ def live(
             like = Footage(size=feed.size, time_base=Fraction(1, 90_000))
             for target in to or ["window"]:
                 options: dict[str, Any] = {"like": like, "overwrite": overwrite, "controls": controls}
-                options["playing"] = None if budget is None else budget.__str__
+                options["playing"] = partial(_playing, budget, chain)
                 shape = output_size(chain, feed.size)
                 outputs += [open_sink(target, fps=feed.fps, size=shape, dropped=lambda: feed.dropped, **options)]
             if stats is not None:
@@ -364,6 +365,12 @@ def live(
                 print(json.dumps(report.to_dict()))
             else:
                 print("\n".join(report.text()))
+
+
+def _playing(budget: "Budget | None", chain: Sequence[Switch]) -> str:
+    """The overlay's line: how the effects are played just now; empty where there is nothing to say."""
+    parts = [str(budget)] if budget is not None else []
+    return "; ".join([*parts, *(effect.doing for effect in chain if effect.doing)])
 
 
 def _budget(chain: Sequence[Switch], fps: float | None, milliseconds: float | None) -> "Budget | None":

@@ -50,6 +50,10 @@ class Switch:
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         return output_size([self.effect], size)
 
+    @property
+    def doing(self) -> str:
+        return str(getattr(self.effect, "doing", "")) if self.on else ""
+
 
 def switches(effects: Sequence[ImageEffect]) -> list[Switch]:
     """Each effect in a switch, under a name of its own: the second of one name is NAME#2."""

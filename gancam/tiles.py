@@ -1,11 +1,21 @@
-"""Large images in bounded memory: overlapping tiles whose seams cannot be seen because they are not there."""
+"""Large images in bounded memory: overlapping tiles whose seams cannot be seen because they are not there. And what
+did not change from frame to frame, not computed twice."""
 
+import math
 from collections.abc import Callable
+from typing import NamedTuple
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from gancam.frame import Image
+from gancam.frame import Image, Shelf
 
+TILE = 32  # pixels along a side of what is looked at for changes
+AGE = 0.8  # seconds in which each tile that differs at all is computed again, part by part
+UNTIMED = 1 / 15  # seconds that a frame without a time counts as
+_CALL = 3000  # pixels that a call costs beside its own
+_GROUPS = 2  # parts of a row of tiles that come of age one after the other
 LIMIT = 1 << 20  # input pixels at once: a 32-channel network then holds about 100 MB in int8, 400 MB in fp32
 
 
@@ -34,3 +44,173 @@ def tiled(
             inner = tile[(top - y) * scale : (bottom - y) * scale, (left - x) * scale : (right - x) * scale]
             result[top * scale : bottom * scale, left * scale : right * scale] = inner
     return result
+
+
+class _Box(NamedTuple):
+    """Tiles: rows from `top` to `bottom`, columns from `left` to `right`, the ends not included."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    def around(self, other: "_Box") -> "_Box":
+        return _Box(
+            min(self.top, other.top), max(self.bottom, other.bottom),
+            min(self.left, other.left), max(self.right, other.right),
+        )  # fmt: skip
+
+
+class Changed:
+    """`function` over one frame after another, computed only where the frame changed.
+
+    `function` is as `tiled` has it. A tile keeps its output as long as no pixel in it differs, in any channel, by more
+    than `threshold` grey levels from the frame that it was computed from; what is computed includes all that a changed
+    pixel reaches. With a threshold of 0 the result is that of computing everything.
+
+    With more, every tile that differs at all is computed again within `AGE` seconds, part by part. When `follows` is
+    set (the output is the input, enlarged) the small differences are added to what is kept, enlarged bilinearly: what
+    the network would have made of them is missing, they themselves are not.
+    """
+
+    def __init__(self, function: Callable[[Image], Image], *, scale: int, overlap: int, follows: bool = False) -> None:
+        self._function, self._scale, self._overlap, self._follows = function, scale, overlap, follows
+        self._shelf = Shelf()
+        self._state: _State | None = None
+        self._clock = 0.0
+        self._pixels = self._computed = 0
+        self.latest = 1.0  # share of the picture that was computed, over the last frames
+
+    def __call__(self, image: Image, *, threshold: float, time: float | None = None) -> Image:
+        """A fresh array; `image` is not kept."""
+        before, self._clock = self._clock, self._clock + UNTIMED if time is None else time
+        state = self._state
+        late = threshold > 0 and not before <= self._clock < before + AGE  # after a seek, too
+        if state is None or state.seen.shape != image.shape or late:
+            state = self._state = _State(image.shape, self._scale)
+            boxes = [_Box(0, len(state.worst), 0, state.worst.shape[1])]
+        else:
+            changed = state.compare(image) > threshold
+            if threshold > 0:
+                state.refresh(changed, before, self._clock)
+            boxes = _boxes(changed, 4 * self._overlap)
+        done = self._compute(state, image, boxes)
+        self._pixels += image.shape[0] * image.shape[1]
+        self._computed += done
+        self.latest += (done / (image.shape[0] * image.shape[1]) - self.latest) / 15
+        result = self._shelf.take(state.made.shape)
+        if threshold > 0 and self._follows and done < image.shape[0] * image.shape[1]:
+            state.follow(image, result)
+        else:
+            np.copyto(result, state.made)
+        return result
+
+    @property
+    def share(self) -> float:
+        """How much was computed, of all pixels so far."""
+        return self._computed / self._pixels if self._pixels else 1.0
+
+    def reset(self) -> None:
+        self._state = None
+
+    def _compute(self, state: "_State", image: Image, boxes: list[_Box]) -> int:
+        """Compute `boxes` and what they reach; the pixels shown to the function."""
+        height, width = int(image.shape[0]), int(image.shape[1])
+        reach, scale, done = self._overlap, self._scale, 0
+        areas = [_grown(box, 2 * reach, height, width) for box in boxes]
+        if sum((bottom - top) * (right - left) + _CALL for top, bottom, left, right in areas) >= height * width:
+            state.made[:] = self._function(image)
+            state.seen[:] = image
+            return height * width
+        for box, (y, y_end, x, x_end) in zip(boxes, areas, strict=True):
+            top, bottom, left, right = _grown(box, reach, height, width)
+            found = self._function(np.ascontiguousarray(image[y:y_end, x:x_end]))
+            inner = found[(top - y) * scale : (bottom - y) * scale, (left - x) * scale : (right - x) * scale]
+            state.made[top * scale : bottom * scale, left * scale : right * scale] = inner
+            state.seen[top:bottom, left:right] = image[top:bottom, left:right]
+            done += (y_end - y) * (x_end - x)
+        return done
+
+
+class _State:
+    """What is kept of pictures of one size, and the buffers to compare with it."""
+
+    def __init__(self, shape: tuple[int, ...], scale: int) -> None:
+        height, width = shape[:2]
+        rows, columns = -(-height // TILE), -(-width // TILE)
+        self.seen = np.empty(shape, np.uint8)  # each pixel as it was when it was computed
+        self.made = np.empty((height * scale, width * scale, 3), np.uint8)
+        self.worst = np.empty((rows, columns), np.uint8)  # by tile: the largest difference of a pixel
+        padded = np.zeros((rows * TILE, columns * TILE, 3), np.uint8)
+        self._difference = padded[:height, :width]
+        self._by_row = padded.reshape(rows, TILE, columns * TILE * 3)
+        self._lines = np.empty((rows, columns * TILE * 3), np.uint8)
+        self._by_tile = self._lines.reshape(rows, columns, TILE * 3)
+        self._signed = np.empty(shape, np.uint8)
+        self._enlarged = np.empty_like(self.made) if scale > 1 else self._signed
+
+    def compare(self, image: Image) -> NDArray[np.uint8]:
+        cv2.absdiff(image, self.seen, dst=self._difference)
+        np.maximum.reduce(self._by_row, axis=1, out=self._lines)
+        np.maximum.reduce(self._by_tile, axis=2, out=self.worst)
+        return self.worst
+
+    def refresh(self, changed: NDArray[np.bool_], before: float, now: float) -> None:
+        """Mark the tiles that came of age between two moments, where they differ at all."""
+        rows, columns = changed.shape
+        groups = rows * _GROUPS
+        first, last = math.floor(before / AGE * groups) + 1, math.floor(now / AGE * groups)
+        for group in range(first, min(last, first + groups - 1) + 1):
+            row, part = divmod(group % groups, _GROUPS)
+            cut = slice(part * columns // _GROUPS, (part + 1) * columns // _GROUPS)
+            np.logical_or(changed[row, cut], self.worst[row, cut] > 0, out=changed[row, cut])
+
+    def follow(self, image: Image, result: Image) -> None:
+        """`result` becomes what is kept and the difference of `image` to what was seen, in 8 bits, 128 for zero."""
+        cv2.addWeighted(image, 1, self.seen, -1, 128, dst=self._signed)
+        if self._enlarged is not self._signed:
+            size = self.made.shape[1], self.made.shape[0]
+            cv2.resize(self._signed, size, dst=self._enlarged, interpolation=cv2.INTER_LINEAR)
+        cv2.addWeighted(self.made, 1, self._enlarged, 1, -128, dst=result)
+
+
+def _grown(box: _Box, by: int, height: int, width: int) -> tuple[int, int, int, int]:
+    """Pixels: top, bottom, left, right of `box` and `by` more to each side."""
+    return (
+        max(box.top * TILE - by, 0), min(box.bottom * TILE + by, height),
+        max(box.left * TILE - by, 0), min(box.right * TILE + by, width),
+    )  # fmt: skip
+
+
+def _boxes(marked: NDArray[np.bool_], more: int) -> list[_Box]:
+    """Boxes around all `marked` tiles: runs of a row, joined where one call costs less than two. `more` pixels come on
+    top of each box's height and width."""
+
+    def cost(box: _Box) -> int:
+        return ((box.bottom - box.top) * TILE + more) * ((box.right - box.left) * TILE + more) + _CALL
+
+    boxes: list[_Box] = []
+    for row in np.flatnonzero(marked.any(1)).tolist():
+        columns = np.flatnonzero(marked[row]).tolist()
+        start = last = columns[0]
+        runs = []
+        for column in columns[1:]:
+            if column > last + 2:
+                runs.append(_Box(row, row + 1, start, last + 1))
+                start = column
+            last = column
+        runs.append(_Box(row, row + 1, start, last + 1))
+        boxes += runs
+    joined = True
+    while joined:
+        joined, left = False, boxes
+        boxes = []
+        for box in left:
+            for place, other in enumerate(boxes):
+                both = box.around(other)
+                if cost(both) <= cost(box) + cost(other):
+                    boxes[place], joined = both, True
+                    break
+            else:
+                boxes.append(box)
+    return boxes

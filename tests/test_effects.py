@@ -3,6 +3,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -74,6 +75,33 @@ def test_tiles_cannot_be_seen(path: Path) -> None:
         whole = effect(image)
         cut = tiled(effect, image, scale=2, overlap=effect.card.receptive_field, limit=9000)
         assert int(np.abs(whole.astype(int) - cut).max()) <= most
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_unchanged_tiles_cannot_be_seen(path: Path, precision: str) -> None:
+    image = np.tile(still("otters"), (1, 2, 1))
+    effect, saver = gancam.load(path, precision=precision), gancam.load(path, precision=precision, threshold=0)
+    assert not getattr(saver, "remembers", True)
+    for index in range(8):
+        image[40 + 9 * index : 60 + 9 * index, 20 * index : 20 * index + 30] ^= 64
+        kept = image.copy()
+        assert np.array_equal(effect(image), saver(image, time=index / 30))
+        assert np.array_equal(image, kept)
+    assert "computed" in getattr(saver, "doing", "")
+    saver.params.threshold = -1.0
+    assert np.array_equal(effect(image), saver(image))
+    assert getattr(saver, "doing", None) == ""
+
+
+def test_noise_hardly_shows_in_what_is_kept(path: Path) -> None:
+    effect, saver = gancam.load(path), gancam.load(path, threshold=24)
+    dice = np.random.default_rng(0)
+    image = np.tile(still("lake"), (2, 2, 1)).astype(np.int16)
+    for index in range(12):
+        noisy = np.clip(image + dice.normal(0, 2, image.shape), 0, 255).astype(np.uint8)
+        assert cv2.PSNR(effect(noisy), saver(noisy, time=index / 30)) > 40
+    assert "had not changed" in getattr(saver, "notes", [""])[0]
+    assert getattr(saver, "remembers", False)
 
 
 def test_strength_goes_from_bicubic_to_the_network(path: Path) -> None:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gancam.frame import Image
-from gancam.tiles import tiled
+from gancam.tiles import Changed, tiled
 
 
 def spread(image: Image, reach: int = 3) -> Image:
@@ -45,3 +45,98 @@ def test_small_images_are_one_call(shape: tuple[int, int, int]) -> None:
 
     tiled(note, np.zeros(shape, np.uint8), scale=1, overlap=2)
     assert len(calls) == 1
+
+
+def moving(count: int, size: tuple[int, int], *, noise: int = 0, seed: int = 0) -> list[Image]:
+    """A still picture with a bright box that walks, and sensor noise."""
+    dice = np.random.default_rng(seed)
+    still = dice.integers(40, 200, (size[1], size[0], 3), dtype=np.uint8)
+    frames = []
+    for index in range(count):
+        frame = still.astype(np.int16)
+        x = 7 * index % size[0]
+        frame[5:17, x : x + 9] = 250
+        frames.append(np.clip(frame + dice.integers(-noise, noise + 1, frame.shape), 0, 255).astype(np.uint8))
+    return frames
+
+
+@settings(max_examples=40, deadline=None)
+@given(height=st.integers(1, 150), width=st.integers(1, 150), seed=st.integers(0, 99), changes=st.integers(0, 4))
+def test_threshold_0_is_computing_everything(height: int, width: int, seed: int, changes: int) -> None:
+    dice = np.random.default_rng(seed)
+    image = dice.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    changed = Changed(spread, scale=2, overlap=3)
+    assert np.array_equal(changed(image, threshold=0), spread(image))
+    for _ in range(4):
+        for _ in range(changes):
+            y, x = dice.integers(height), dice.integers(width)
+            image[y : y + dice.integers(1, 30), x : x + dice.integers(1, 30)] ^= 1
+        assert np.array_equal(changed(image, threshold=0, time=None), spread(image))
+
+
+def test_duplicates_cost_nothing_and_results_are_the_callers_own() -> None:
+    calls = []
+
+    def note(image: Image) -> Image:
+        calls.append(image.shape)
+        return spread(image)
+
+    image = moving(1, (200, 120))[0]
+    changed = Changed(note, scale=2, overlap=3)
+    outs = [changed(image, threshold=threshold, time=index / 30) for index, threshold in enumerate([0, 0, 5, 5, 64, 0])]
+    assert len(calls) == 1
+    assert changed.share == pytest.approx(1 / 6)
+    outs[0][:] = 0
+    assert np.array_equal(changed(image, threshold=0, time=1), spread(image))
+    assert np.array_equal(outs[1], spread(image))
+
+
+def test_only_what_moved_is_computed() -> None:
+    frames = moving(12, (400, 300))
+    changed = Changed(spread, scale=2, overlap=3)
+    for index, frame in enumerate(frames):
+        assert np.array_equal(changed(frame, threshold=0, time=index / 30), spread(frame))
+    assert changed.share < 0.25
+
+
+def test_noise_is_passed_over_and_nothing_is_older_than_a_second() -> None:
+    frames = moving(60, (320, 200), noise=4)
+    seen: list[tuple[int, Image]] = []
+    changed = Changed(lambda image: image.copy(), scale=1, overlap=3)  # what it gives is what it was shown
+    for index, frame in enumerate(frames):
+        out = changed(frame, threshold=16, time=index / 30)
+        seen.append((index, frame))
+        assert int(np.abs(out.astype(int) - frame).max()) <= 16
+        stale = np.ones(frame.shape[:2], bool)
+        for _, old in seen[-30:]:
+            stale &= (out != old).any(2)
+        assert not stale.any()
+    assert changed.share < 0.4
+
+
+def test_small_differences_are_followed() -> None:
+    frames = moving(40, (320, 200), noise=4)
+    follows, freezes = (Changed(lambda image: image.copy(), scale=1, overlap=3, follows=one) for one in (True, False))
+    for index, frame in enumerate(frames):
+        assert np.array_equal(follows(frame, threshold=16, time=index / 30), frame)
+        frozen = freezes(frame, threshold=16, time=index / 30)
+    assert not np.array_equal(frozen, frame)
+
+
+def test_a_seek_a_gap_and_another_size_begin_anew() -> None:
+    frames = moving(3, (200, 120), noise=3)
+    for times in ((0.0, 5.0), (5.0, 0.0)):
+        changed = Changed(spread, scale=2, overlap=3)
+        changed(frames[0], threshold=64, time=times[0])
+        assert np.array_equal(changed(frames[1], threshold=64, time=times[1]), spread(frames[1]))
+        small = np.ascontiguousarray(frames[2][:50, :60])
+        assert np.array_equal(changed(small, threshold=64, time=times[1]), spread(small))
+
+
+def test_a_threshold_may_be_turned_while_it_plays() -> None:
+    changed = Changed(spread, scale=2, overlap=3, follows=True)
+    for index, frame in enumerate(moving(20, (200, 120), noise=4)):
+        threshold = (30, 0, 12, 64)[index % 4]
+        out = changed(frame, threshold=threshold, time=index / 30)
+        if threshold == 0:
+            assert np.array_equal(out, spread(frame))

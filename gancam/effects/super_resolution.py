@@ -14,7 +14,7 @@ from gancam.errors import ModelError
 from gancam.frame import Image, check_image
 from gancam.model import Model, read_card
 from gancam.params import Params, parameter
-from gancam.tiles import tiled
+from gancam.tiles import Changed, tiled
 
 SHARES = Fraction(3, 4), Fraction(2, 3)  # of a side that the network is shown to save time; less is worse than bicubic
 _ALIKE = 0.1  # dB of difference between precisions that nobody sees
@@ -25,17 +25,23 @@ class SuperResolutionParams(Params):
     strength: float = parameter(
         1.0, minimum=0.0, maximum=1.0, help="how much of the network's detail is added to plain bicubic scaling"
     )
+    threshold: float = parameter(
+        -1.0, minimum=-1.0, maximum=64.0,
+        help="compute only what changed by more grey levels: 0 changes nothing, about 40 passes a webcam's noise over; "
+        "below 0 everything is computed",
+    )  # fmt: skip
 
 
 class SuperResolution:
-    """``(H, W, 3)`` -> ``(H * scale, W * scale, 3)``, any size from one pixel up; each frame on its own.
+    """``(H, W, 3)`` -> ``(H * scale, W * scale, 3)``, any size from one pixel up; each frame on its own, unless a
+    `threshold` above 0 lets it keep what hardly changed (``gancam.tiles.Changed``). The result belongs to the caller;
+    its memory is used for a later one when neither it nor a view of it is held any more.
 
     `scale` is the model's, or more: the rest is bicubic. With a `share` below one the network is shown a picture of
     that share of each side, and what that loses of the original is given back.
     """
 
     params: SuperResolutionParams
-    remembers = False
 
     def __init__(
         self, model: Model, params: SuperResolutionParams, *, scale: int | None = None, share: Fraction = Fraction(1)
@@ -44,6 +50,9 @@ class SuperResolution:
         self.model = model
         self.params = params
         self._scale, self._share = scale or model.card.scale, share
+        card = model.card
+        self._changed = Changed(self._everything, scale=card.scale, overlap=card.receptive_field, follows=True)
+        self._saving = False
 
     @property
     def name(self) -> str:
@@ -54,18 +63,18 @@ class SuperResolution:
         strength = self.params.strength
         if strength == 0.0:
             return self._interpolate(image)
-        sharp = self._sharpen(image)
+        sharp = self._sharpen(image, time)
         if strength == 1.0:
             return sharp
         return np.asarray(cv2.addWeighted(sharp, strength, self._interpolate(image), 1.0 - strength, 0.0), np.uint8)
 
-    def _sharpen(self, image: Image) -> Image:
+    def _sharpen(self, image: Image, time: float | None) -> Image:
         size = image.shape[1], image.shape[0]
         if self._share == 1:
-            sharp = self._upscale(image)
+            sharp = self._upscale(image, time)
         else:
             small = max(round(size[0] * self._share), 1), max(round(size[1] * self._share), 1)
-            sharp = self._upscale(_resized(image, small, cv2.INTER_LINEAR))
+            sharp = self._upscale(_resized(image, small, cv2.INTER_LINEAR), time)
             # Back-projection (Irani and Peleg 1991, https://doi.org/10.1016/1049-9652(91)90045-L), one step, at the
             # network's size and in 8 bits, 128 for zero: what the result lacks of the image, where both are comparable.
             lost = cv2.addWeighted(image, 1, _resized(sharp, size, cv2.INTER_LINEAR), -1, 128)
@@ -73,7 +82,15 @@ class SuperResolution:
             sharp = np.asarray(cv2.addWeighted(sharp, 1, lost, 1, -128), np.uint8)
         return _resized(sharp, self.output_size(size), cv2.INTER_CUBIC)
 
-    def _upscale(self, image: Image) -> Image:
+    def _upscale(self, image: Image, time: float | None) -> Image:
+        threshold = self.params.threshold
+        self._saving = threshold >= 0
+        if threshold < 0:
+            self._changed.reset()
+            return self._everything(image)
+        return self._changed(image, threshold=threshold, time=time)
+
+    def _everything(self, image: Image) -> Image:
         return tiled(self._network, image, scale=self.card.scale, overlap=self.card.receptive_field)
 
     def _network(self, image: Image) -> Image:
@@ -87,7 +104,25 @@ class SuperResolution:
         return size[0] * self._scale, size[1] * self._scale
 
     def reset(self) -> None:
-        """Nothing is remembered from frame to frame."""
+        self._changed.reset()
+
+    @property
+    def remembers(self) -> bool:
+        return self.params.threshold > 0
+
+    @property
+    def doing(self) -> str:
+        """For people who watch: what is saved just now; nothing where nothing is."""
+        return f"{self.card.name}: {self._changed.latest:.0%} computed" if self._saving else ""
+
+    @property
+    def notes(self) -> list[str]:
+        share = self._changed.share
+        return (
+            [f"{self.card.name}: {share:.0%} of the pixels were computed, the rest had not changed"]
+            if share < 1
+            else []
+        )
 
     def ladder(self) -> list[list["SuperResolution"]]:
         """First the models, this one and its cheaper kin, then the last of them with less to do. This order is that of

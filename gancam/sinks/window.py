@@ -220,8 +220,8 @@ class Window:
             lines.append(f"{(len(self._shown) - 1) / max(span, 1e-6):.1f} fps")
         if self._dropped is not None:
             lines.append(f"{self._dropped()} dropped")
-        if self._playing is not None:
-            lines.append(self._playing())
+        if self._playing is not None and (playing := self._playing()):
+            lines.append(playing)
         if off := [effect.name for effect in self._controls.effects if not effect.on]:
             lines.append(f"off: {', '.join(off)}")
         return lines or ["..."]
