@@ -26,6 +26,7 @@ from train.data import Pixels, image_files, read_image
 from train.networks import translator
 from train.networks.translator import Normed, ResidualBlock, Translator
 from train.recipe import Recipe
+from train.tasks.translation import judged_pairs
 
 Kernel = NDArray[np.float32]
 T = TypeVar("T")
@@ -375,7 +376,8 @@ def reach(network: Translator) -> int:
 
 def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Path]) -> Plan:
     """fp32, fp16 and int8, the last calibrated on `images` (default: samples/stills/), on which all are compared;
-    no figure is of PSNR against a truth, so nothing of `judge` is used. Of a CycleGAN, the direction from A to B."""
+    each folder of `judge` gives figures named after it, where the recipe makes pairs of photos. Of a CycleGAN, the
+    direction from A to B."""
     network = getattr(network, "ab", network)
     if not isinstance(network, Translator):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
@@ -391,13 +393,28 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Pa
         for picture in pictures:
             yield model(np.ascontiguousarray(picture[None, ..., ::-1]))[0][0, ..., ::-1], evaluate.run(made, picture)
 
+    folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge}
+    kind = str(recipe.data.get("pairs", "self")) if recipe.task == "translation" else ""
+
+    def judged(model: Model | None) -> dict[str, float]:
+        def translate(picture: Pixels) -> Pixels:
+            if model is None:
+                return evaluate.run(made, picture)
+            return model(np.ascontiguousarray(picture[None, ..., ::-1]))[0][0, ..., ::-1]
+
+        figures: dict[str, float] = {}
+        for name, truths in folders.items() if kind in ("self", "degraded") else ():
+            scores = evaluate.translation(translate, judged_pairs(truths, made.multiple, kind))
+            figures |= {f"{figure}_{name}": round(score, 4) for figure, score in scores.items()}
+        return figures
+
     found = layers(made)
     every = [found.stem, *found.down, *(one for pair in found.body for one in pair), *found.up, *found.join, found.tail]
     card = {
         "effect": "translate", "multiple": made.multiple, "minimum": made.multiple, "receptive_field": reach(made),
         "working": WORKING, "keeps": made.keep, "parameters": sum(one.kernel.size + one.bias.size for one in every),
     }  # fmt: skip
-    return Plan(("fp32", "fp16", "int8"), card, graph, pairs, lambda model: {})
+    return Plan(("fp32", "fp16", "int8"), card, graph, pairs, judged)
 
 
 def _cut(image: Pixels, multiple: int) -> Pixels:

