@@ -329,12 +329,15 @@ def live(
     report = Report()
     outputs: list[Sink] = []
     with open_live(_source(source), size=_size(size), reconnect=reconnect) as feed, ExitStack() as opened:
+        for one in chain:
+            opened.callback(getattr(one.effect, "close", list))
         remotes = [opened.enter_context(closing(open_control(one, controls, _tell))) for one in control or []]
         try:
             like = Footage(size=feed.size, time_base=Fraction(1, 90_000))
             for target in to or ["window"]:
                 options: dict[str, Any] = {"like": like, "overwrite": overwrite, "controls": controls}
                 options["playing"] = partial(_playing, budget, chain)
+                options["pad"] = _pad(chain, to or ["window"])
                 shape = output_size(chain, feed.size)
                 outputs += [open_sink(target, fps=feed.fps, size=shape, dropped=lambda: feed.dropped, **options)]
             if stats is not None:
@@ -371,6 +374,16 @@ def _playing(budget: "Budget | None", chain: Sequence[Switch]) -> str:
     """The overlay's line: how the effects are played just now; empty where there is nothing to say."""
     parts = [str(budget)] if budget is not None else []
     return "; ".join([*parts, *(effect.doing for effect in chain if effect.doing)])
+
+
+def _pad(chain: Sequence[Switch], outputs: Sequence[str]) -> tuple[str, Any] | None:
+    """The effect that is drawn for in the window, by name, and what is drawn on."""
+    pads = [(one.name, pad) for one in chain if (pad := getattr(one.effect, "drawn", None)) is not None]
+    if pads and "window" not in outputs:
+        raise InputError(f"{pads[0][0]}: draw needs the window; add --to window")
+    if len(pads) > 1:
+        raise InputError(f"draw: of {' and '.join(name for name, _ in pads)} one only can be drawn for")
+    return pads[0] if pads else None
 
 
 def _budget(chain: Sequence[Switch], fps: float | None, milliseconds: float | None) -> "Budget | None":

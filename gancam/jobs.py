@@ -113,6 +113,7 @@ def process_video(
 ) -> None:
     """`path` through `effects` into `target`, as `task` says; `report` is filled, and `tell` is called with each note
     that is known before the work starts. Raises what sources, effects and sinks raise."""
+    _refuse_drawing(effects)
     chain = switches(effects)
     controls = Controls(chain)
     replay = None if task.params is None else Replay(task.params, controls)
@@ -160,6 +161,12 @@ def process_video(
         report.notes.append(f"{task.params}: its last {replay.left} changes come after the end of {path}")
 
 
+def _refuse_drawing(effects: Sequence[Effect]) -> None:
+    for effect in effects:
+        if getattr(effect.params, "draw", False):
+            raise InputError(f"{effect.card.name}: draw needs the window of `gancam live`; save=FILE keeps its masks")
+
+
 class _ReadAhead:
     """Shows an effect the whole of a video before the first frame is played."""
 
@@ -190,6 +197,7 @@ def process_image(path: Path, target: Path, effects: Sequence[Effect], *, overwr
         raise InputError(f"{target} is an image, so the input must be one too ({', '.join(IMAGES)}), not {path}")
     if target.exists() and path.exists() and target.samefile(path):
         raise SinkError(f"{target}: is the input itself; give another name")
+    _refuse_drawing(effects)
     with Still(path) as source:
         image = next(iter(source)).image
     for effect in effects:

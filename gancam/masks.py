@@ -221,74 +221,115 @@ class Boxes(Polygons):
 
 
 class Drawn:
-    """What somebody draws while it runs: a brush, boxes, an eraser. Coordinates are pixels of the frame.
+    """What somebody draws while it runs: a brush, boxes, an eraser. Coordinates are pixels of the frame of ``size``.
 
-    Strokes last until `clear`. Before the first frame nothing can be drawn. With `follow`, what is drawn sticks to what
-    it was drawn on, as `Tracked` does; what cannot be followed stays where it is, and ``notes`` says so.
+    Strokes last until `clear` or `undo`. Before the first frame nothing can be drawn. With `follow`, each stroke sticks
+    to what it was drawn on, as `Tracked` does; what cannot be followed stays where it is, and ``notes`` says so, as it
+    does when something is lost. ``mask`` is all that is marked, the stroke under way too.
     """
+
+    brushes = True
 
     def __init__(self, *, follow: bool = False) -> None:
         self._follow = follow
         self._shape: tuple[int, int] | None = None
-        self._mask: Mask = np.zeros((1, 1), np.uint8)
-        self._fresh: Mask = self._mask  # drawn since the last frame
-        self._followed: list[Tracked] = []
-        self.notes: list[str] = []
+        self._pieces: list[Mask | Tracked] = []  # in the order in which they were drawn
+        self._fresh: Mask = np.zeros((1, 1), np.uint8)  # drawn since the last frame
+        self._seen: Mask = self._fresh  # what was given last
+        self._drawing = False  # a stroke is under way
+        self._told: list[str] = []
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         if self._shape != image.shape[:2]:
             self._shape = (image.shape[0], image.shape[1])
             self.clear()
-        if self._follow and self._fresh.any() and not self._drawing:
-            self._take_up(image)
-        mask = self._mask | self._fresh
-        for tracked in self._followed:
-            mask |= tracked(image, time=time)
+        new: Mask | Tracked | None = None
+        if self._fresh.any() and not self._drawing:
+            self._pieces.append(self._taken_up(image, time) if self._follow else self._fresh)
+            self._fresh = np.zeros_like(self._fresh)
+            new = self._pieces[-1]
+        mask = self._fresh.copy()
+        for piece in self._pieces:
+            if not isinstance(piece, Tracked):
+                mask |= piece
+            else:
+                mask |= piece.mask if piece is new else piece(image, time=time)
+        self._seen = mask
         return mask
 
-    def _take_up(self, image: Image) -> None:
+    def _taken_up(self, image: Image, time: float | None) -> "Mask | Tracked":
         tracked = Tracked(Fixed(self._fresh))
         try:
-            tracked(image)
-            self._followed.append(tracked)
+            tracked(image, time=time)
         except MaskError as error:
-            self.notes.append(f"drawn mask stays where it is: {error}")
-            self._mask = self._mask | self._fresh
-        self._fresh = np.zeros_like(self._mask)
+            self._told.append(f"what was drawn stays where it is: {error}")
+            return self._fresh
+        return tracked
 
-    _drawing = False  # a stroke is under way
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the frames; None before the first."""
+        return None if self._shape is None else (self._shape[1], self._shape[0])
+
+    @property
+    def mask(self) -> Mask:
+        return self._seen | self._fresh
+
+    @property
+    def notes(self) -> list[str]:
+        return self._told + [note for piece in self._pieces if isinstance(piece, Tracked) for note in piece.notes]
 
     def brush(self, points: Sequence[tuple[float, float]], radius: float) -> None:
         """A stroke of round points through `points`; the last of them is where it ends for now."""
         self._stroke(self._fresh, points, radius, 1)
 
-    def box(self, first: tuple[float, float], second: tuple[float, float]) -> None:
-        """The box between two opposite corners."""
+    def box(self, first: tuple[float, float], second: tuple[float, float]) -> dict[str, str]:
+        """The box between two opposite corners. No parameter is to be changed for it."""
         (x0, y0), (x1, y1) = first, second
         cv2.rectangle(self._fresh, (round(x0), round(y0)), (round(x1), round(y1)), 1, cv2.FILLED)
+        return {}
 
     def erase(self, points: Sequence[tuple[float, float]], radius: float) -> None:
         """Take away under a stroke; of what is followed, each piece that it touches."""
-        gone = np.zeros_like(self._mask)
+        gone = np.zeros_like(self._fresh)
         self._stroke(gone, points, radius, 1)
-        for canvas in (self._mask, self._fresh):
-            canvas[gone > 0] = 0
-        self._followed = [tracked for tracked in self._followed if not (tracked.mask & gone).any()]
+        self._pieces = [
+            piece for piece in self._pieces if not (isinstance(piece, Tracked) and (piece.mask & gone).any())
+        ]
+        self._pieces = [piece if isinstance(piece, Tracked) else piece & (1 - gone) for piece in self._pieces]
+        self._fresh = self._fresh & (1 - gone)
+        self._forget_seen()
 
     def pen(self, *, down: bool) -> None:
-        """Tell that a stroke begins or is over: only whole ones are taken up by `follow`."""
+        """Tell that a stroke begins or is over: only whole ones are followed."""
         self._drawing = down
 
-    def clear(self) -> None:
+    def undo(self) -> dict[str, str]:
+        """Take back the last stroke."""
+        if self._fresh.any():
+            self._fresh = np.zeros_like(self._fresh)
+        elif self._pieces:
+            self._pieces.pop()
+        self._forget_seen()
+        return {}
+
+    def clear(self) -> dict[str, str]:
         """Nothing is drawn any more."""
-        self._mask = np.zeros(self._shape or (1, 1), np.uint8)
-        self._fresh = self._mask.copy()
-        self._followed = []
+        self._pieces = []
+        self._fresh = np.zeros(self._shape or (1, 1), np.uint8)
+        self._forget_seen()
+        return {}
 
     def reset(self) -> None:
         """What is drawn stays; what is followed is followed anew from the next frame on."""
-        for tracked in self._followed:
-            tracked.reset()
+        for piece in self._pieces:
+            if isinstance(piece, Tracked):
+                piece.reset()
+
+    def _forget_seen(self) -> None:
+        self._seen = np.zeros_like(self._fresh)
+        for piece in self._pieces:
+            self._seen |= piece.mask if isinstance(piece, Tracked) else piece
 
     @staticmethod
     def _stroke(canvas: Mask, points: Sequence[tuple[float, float]], radius: float, value: int) -> None:
@@ -645,7 +686,6 @@ class Union:
 
 
 FORMAT = "gancam mask track"
-_SLACK = 0.0005  # seconds by which the clocks of a recording and of its replay may differ
 
 
 @dataclass(frozen=True)
@@ -772,12 +812,13 @@ class MaskTrack:
         self.fits((image.shape[1], image.shape[0]), None)
         index = self._next
         if time is not None and self._times is not None:
-            index = int(np.searchsorted(self._times, time + _SLACK, side="right")) - 1
+            index = int(np.searchsorted(self._times, time))
+            if index and (index == self.frames or time - self._times[index - 1] <= self._times[index] - time):
+                index -= 1  # the nearer: files round times, and live play leaves out frames
             last = self._times[-1]
             step = (last - self._times[0]) / max(self.frames - 1, 1) or 1.0
             if time > last + max(2 * step, 0.1):
                 index = self.frames
-            index = max(index, 0)
         if index >= self.frames:
             raise MaskError(f"{self.path}: ends after {self.frames} frames; this is another, longer clip")
         self._next = index + 1

@@ -307,6 +307,42 @@ def test_a_box_is_followed_and_a_colour_is_found(model: Model, tmp_path: Path) -
     assert np.array_equal((out != green).any(axis=2) | np.eye(60, 90, dtype=bool), np.eye(60, 90, dtype=bool))
 
 
+def test_a_drawn_box_is_its_place_or_what_it_follows(model: Model) -> None:
+    image = still("spices")
+    height, width = image.shape[:2]
+    plain = make(model)
+    assert plain.drawn is None
+    morph = make(model, draw=True)
+    pad = morph.drawn
+    assert pad is not None
+    assert pad.size is None
+    morph(image, time=0.0)
+    assert pad.size == (width, height)
+    first = morph.params.region
+    change = pad.box((width * 0.5, height * 0.75), (width * 0.25, height * 0.5))
+    assert change == {"region": "0.25/0.5/0.25/0.25"}
+    morph.params.region = change["region"]
+    assert cv2.boundingRect(pad.mask) == (width // 4, height // 2, width // 4, height // 4)
+    changed = (morph(image, time=0.1) != image).any(2)
+    assert changed.any()
+    assert not changed[: height // 2].any()
+    assert pad.box((0, 0), (width, height)) == {"region": "0/0/1/1"}
+    assert pad.clear() == {"region": first}
+    assert pad.undo() == {}
+    following = make(model, draw=True, where="object")
+    assert following(image, time=0.0) is image  # nothing is drawn yet
+    assert following.drawn is not None
+    box = following.drawn.box((150.4, 60.0), (230.0, 129.7))
+    assert box == {"box": "150/60/80/70"}
+    following.params.box = box["box"]
+    assert (following(image, time=0.1) != image).any()
+    assert following.drawn.undo() == {"box": ""}
+    flat = np.zeros_like(image)
+    following(flat, time=0.2)
+    assert following.drawn.box((10, 10), (60, 60)) == {}
+    assert "nothing to hold on to" in following.drawn.notes[0]
+
+
 def test_masks_that_are_not_there(model: Model) -> None:
     for where in ("object", "inside", "outside"):
         with pytest.raises(InputError, match=f"where={where} needs mask="):

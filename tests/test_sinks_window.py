@@ -19,6 +19,7 @@ from gancam.errors import SinkError
 from gancam.frame import Frame, Image
 from gancam.params import Params, parameter
 from gancam.pipeline import switches
+from gancam.sinks._drawing import Drawing
 from gancam.sinks._panel import Panel
 from gancam.sinks.window import Window
 from gancam.sources import TestPattern, VideoFile
@@ -57,6 +58,32 @@ print(*report.notes, sep="\\n")
 """
 
 
+# Another: what is drawn is red.
+PAINTER = """
+import sys
+import numpy as np
+from gancam import masks
+from gancam.control import Controls
+from gancam.pipeline import run, switches
+from gancam.sinks.window import Window
+from gancam.sources import Still
+from gancam.live import Paced
+
+class Paint:
+    drawn, params = masks.Drawn(), None
+    def __call__(self, image, *, time=None):
+        return np.where(self.drawn(image, time=time)[..., None] > 0, np.array([0, 0, 255], np.uint8), image)
+
+paint = Paint()
+chain = switches([paint])
+controls = Controls(chain)
+source = Paced(Still(np.full((180, 320, 3), 255, np.uint8), frames=None, fps=30.0))
+window = Window("watch", controls=controls, snapshots=sys.argv[1], pad=("Paint", paint.drawn))
+run(source, chain, [window], between=[controls])
+print("marked", int(paint.drawn.mask.sum()))
+"""
+
+
 @pytest.fixture(scope="module")
 def display() -> Iterator[str]:
     """A virtual display of its own."""
@@ -82,15 +109,15 @@ def until(true: Callable[[], bool], what: str, seconds: float = 15) -> None:
 class Watched:
     """The user's process with its window: eyes and hands for it."""
 
-    def __init__(self, display: str, folder: Path) -> None:
-        self.display, self.folder = display, folder
+    def __init__(self, display: str, folder: Path, player: str = PLAYER) -> None:
+        self.display, self.folder, self.code = display, folder, player
         self.shot = folder / "screen" / "shot.png"
         self.shot.parent.mkdir()
         self.start()
 
     def start(self) -> None:
         self.player = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", PLAYER, str(self.folder)], cwd=Path(__file__).parent.parent,
+            [sys.executable, "-W", "ignore", "-c", self.code, str(self.folder)], cwd=Path(__file__).parent.parent,
             env={**os.environ, "DISPLAY": self.display}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
@@ -196,6 +223,44 @@ def test_a_user_at_the_window(display: str, tmp_path: Path) -> None:
 
 
 @virtual
+def test_drawing_with_the_mouse(display: str, tmp_path: Path) -> None:
+    """Stroke, box, eraser, undo and clear; and the mouse is the window's again when drawing is off."""
+
+    def drag(button: int, *places: tuple[int, int]) -> None:
+        seen.mouse("mousemove", *places[0])
+        seen.mouse("mousedown", button)
+        for place in places[1:]:
+            seen.mouse("mousemove", *place)
+        seen.mouse("mouseup", button)
+
+    def red(x: int, y: int) -> bool:
+        b, g, r = seen.screen()[y, x].astype(int)
+        return bool(r > 200 and g < 60 and b < 60)
+
+    with Watched(display, tmp_path, PAINTER) as seen:
+        drag(1, (100, 150), (160, 150), (220, 150))
+        until(lambda: red(160, 150) and red(190, 152), "the stroke is not drawn")
+        assert not red(160, 200)
+        seen.key("b")
+        drag(1, (300, 150), (340, 220), (420, 260))
+        until(lambda: red(360, 200) and red(415, 255), "the box is not drawn")
+        seen.key("u")
+        until(lambda: not red(360, 200) and red(160, 150), "the box is not taken back")
+        drag(3, (160, 140), (160, 160))
+        until(lambda: not red(160, 150) and red(110, 150), "nothing is erased")
+        seen.key("h")
+        until(lambda: seen.level(320, 180) < 100, "no help over the picture")
+        seen.key("h")
+        seen.key("c")
+        until(lambda: not red(110, 150), "it is not cleared")
+        seen.key("d")
+        seen.key("s")
+        drag(1, (100, 150), (220, 150))
+        seen.key("q")
+        assert seen.end().strip() == "marked 0"
+
+
+@virtual
 def test_sliders_and_recording(display: str, tmp_path: Path) -> None:
     with Watched(display, tmp_path) as seen:
         until(lambda: seen.level(600, 13) == 255, "no picture there")
@@ -255,6 +320,84 @@ def test_no_display_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", ":987")
     with pytest.raises(SinkError, match=r"':987' cannot be opened.*mjpeg"):
         Window()
+
+
+# Drawing, without a display
+
+
+class Sheet:
+    """Writes down what is drawn on it."""
+
+    brushes, size, mask = True, (200, 100), np.zeros((100, 200), np.uint8)
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.notes: list[str] = []
+
+    def pen(self, *, down: bool) -> None:
+        self.done.append("down" if down else "up")
+
+    def brush(self, points: list[tuple[float, float]], radius: float) -> None:
+        self.done.append(f"brush {[(round(x), round(y)) for x, y in points]} {radius:.0f}")
+
+    def erase(self, points: list[tuple[float, float]], radius: float) -> None:
+        self.done.append(f"erase {[(round(x), round(y)) for x, y in points]}")
+
+    def box(self, first: tuple[float, float], second: tuple[float, float]) -> dict[str, float]:
+        self.done.append(f"box {[round(value) for value in (*first, *second)]}")
+        return {"amount": 0.25}
+
+    def undo(self) -> dict[str, float]:
+        return {"amount": 0.5}
+
+    def clear(self) -> dict[str, float]:
+        return {}
+
+
+def test_what_the_mouse_does_is_drawn_in_pixels_of_the_frame() -> None:
+    controls, sheet = Controls(switches([Turned()])), Sheet()
+    drawing, area = Drawing("Turned", sheet, controls), (10, 20, 400, 200)
+    left, right = cv2.EVENT_FLAG_LBUTTON, cv2.EVENT_FLAG_RBUTTON
+    drawing.mouse(cv2.EVENT_LBUTTONDOWN, 5, 5, left, area)  # beside the picture
+    assert sheet.done == []
+    for event, x, y, flags in [(cv2.EVENT_LBUTTONDOWN, 10, 20, left), (cv2.EVENT_MOUSEMOVE, 110, 120, left),
+                               (cv2.EVENT_LBUTTONUP, 900, 120, 0)]:  # fmt: skip
+        drawing.mouse(event, x, y, flags, area)
+    assert sheet.done == [
+        "down",
+        "brush [(0, 0)] 3",
+        "brush [(0, 0), (50, 50)] 3",
+        "brush [(50, 50), (200, 50)] 3",
+        "up",
+    ]
+    sheet.done.clear()
+    drawing.mouse(cv2.EVENT_RBUTTONDOWN, 30, 40, right, area)
+    drawing.mouse(cv2.EVENT_MOUSEMOVE, 50, 40, 0, area)  # the button was let go elsewhere
+    assert sheet.done == ["down", "erase [(10, 10)]", "erase [(10, 10), (20, 10)]", "up"]
+    sheet.done.clear()
+    assert drawing.key("b") == "box"
+    for x, y in ((210, 120), (212, 121)):  # a click is no box
+        drawing.mouse(cv2.EVENT_LBUTTONDOWN, 210, 120, left, area)
+        drawing.mouse(cv2.EVENT_LBUTTONUP, x, y, 0, area)
+    drawing.mouse(cv2.EVENT_LBUTTONDOWN, 210, 120, left, area)
+    drawing.mouse(cv2.EVENT_LBUTTONUP, 110, 70, 0, area)
+    assert [done for done in sheet.done if done.startswith("box")] == ["box [100, 50, 50, 25]"]
+    assert controls.value("Turned.amount") == 0.25
+    assert drawing.key("u") == "undone"
+    assert controls.value("Turned.amount") == 0.5
+    assert drawing.key("c") == "cleared"
+    assert "drawn" not in (drawing.key(".") or "")
+    assert drawing.key("x") is None
+    sheet.notes.append("lost it")
+    assert (drawing.news(), drawing.news()) == ("lost it", None)
+    picture = np.zeros((200, 400, 3), np.uint8)
+    sheet.mask = np.zeros((100, 200), np.uint8)
+    sheet.mask[20:40, 20:40] = 1
+    drawing.paint(picture)
+    assert picture[40, 60].any()
+    assert not picture[60, 60].any()
+    assert drawing.key("d") == "drawing off"
+    assert drawing.key("b") is None
 
 
 @dataclass

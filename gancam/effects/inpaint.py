@@ -7,6 +7,7 @@ which works on crops around the holes. Masks come from `gancam.masks`, by parame
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from gancam import finding, masks
 from gancam.background import RING, UNKNOWN, Background, Window
-from gancam.errors import ModelError, ParameterError
+from gancam.errors import ModelError, OutputExists, ParameterError
 from gancam.frame import Frame, Image, check_image
 from gancam.masks import Mask, MaskSource
 from gancam.model import Model
@@ -103,7 +104,7 @@ class Inpaint:
         self.model = model
         self.params = params
         self.background = Background()
-        self.drawn: masks.Drawn | None = None
+        self.drawn = masks.Drawn(follow=True) if params.draw else None  # what is drawn on
         self._overlay = finding.Overlay()
         self._repairs: finding.Repairs | None = None  # of the clip that was read ahead
         self._late: list[tuple[Image, float | None]] = []  # the last frames
@@ -161,8 +162,9 @@ class Inpaint:
         if self._source is not None:
             self._source.reset()
 
-    def read_ahead(self, frames: Callable[[], Iterable[Frame]]) -> None:
-        """Learn what can be learnt from a clip before its first frame is played; `frames` reads it from the start."""
+    def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
+        """Learn what can be learnt from a clip before its first frame is played; `frames` reads it from the start.
+        `whole` tells that it is not a part of a longer one. Raises ``MaskError`` for the mask track of another clip."""
         self.reset()
         if self.params.find == "overlay":
             for frame in frames():
@@ -449,4 +451,6 @@ def build(model: Model, params: dict[str, Any]) -> Inpaint:
         source = masks.source(params.pop("mask"))
     checked = InpaintParams.of(**params)
     assert isinstance(checked, InpaintParams)
+    if checked.save and Path(checked.save).exists():
+        raise OutputExists(f"save={checked.save}: exists; give another name")
     return Inpaint(model, checked, source)

@@ -1,6 +1,7 @@
 """Latent morphs: a generator's pictures, changing smoothly, over the frame."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from gancam import blend as blending
 from gancam import latent, masks
-from gancam.errors import InputError, ModelError
+from gancam.errors import InputError, MaskError, ModelError
 from gancam.frame import Image, check_image
 from gancam.model import Model
 from gancam.params import Params, parameter
@@ -100,6 +101,9 @@ class MorphParams(Params):
         "", parse=lambda text: text and masks.parse_colour(text), form="#rrggbb or a colour's name",
         help="marks what has this colour",
     )  # fmt: skip
+    draw: bool = parameter(
+        False, help="live: a box drawn in the window is where it is seen, or what it follows if where= asks for that"
+    )
     fit: str = parameter(
         "contain", choices=("contain", "cover", "stretch"), help="how the square picture fits into another shape"
     )
@@ -158,12 +162,15 @@ class Morph:
         self._made: dict[tuple[Any, ...], Image] = {}
         self._marked = None if mask is None else masks.source(mask)
         self._marking = lru_cache(maxsize=1)(_marker)
+        self.drawn = _Pad(params) if params.draw else None  # what is drawn on
         self.reset()
         self._path().at(0.0)  # measures what must be measured first, now and not between two frames
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
         image = check_image(image)
         time = self._time + _STEP if time is None else float(time)
+        if self.drawn is not None:
+            self.drawn.image = image
         if self.params.drive == "motion":
             self._watch(image, time)
         elif self.params.drive == "level" and 0 < time - self._time < 1:
@@ -332,6 +339,8 @@ class Morph:
         if self._marked is not None:
             return self._marked
         if not any(self._marks()):
+            if self.params.draw:  # not yet
+                return masks.Union()
             raise InputError(f"{self.card.name}: where={self.params.where} needs mask=, box=, faces= or colour=")
         return self._marking(*self._marks())
 
@@ -348,6 +357,67 @@ def _marker(mask: str, box: str, faces: str, colour: str) -> masks.Union:
     if colour:
         sources.append(masks.ColourKey(colour))
     return masks.Union(*sources)
+
+
+class _Pad:
+    """A box drawn over the picture, as the parameters it stands for: `region`, or `box` where that is what counts."""
+
+    brushes = False
+
+    def __init__(self, params: MorphParams) -> None:
+        self._params = params
+        self._before: list[dict[str, str]] = []
+        self.image: Image | None = None  # the last frame
+        self.notes: list[str] = []
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        return None if self.image is None else (self.image.shape[1], self.image.shape[0])
+
+    @property
+    def mask(self) -> masks.Mask:
+        width, height = self.size or (1, 1)
+        marked = np.zeros((height, width), np.uint8)
+        if self._params.where == "region":
+            marked[Region.parse(self._params.region).place((width, height)).slices] = 1
+        return marked
+
+    def box(self, first: tuple[float, float], second: tuple[float, float]) -> dict[str, str]:
+        assert self.image is not None
+        (left, right), (top, bottom) = sorted((first[0], second[0])), sorted((first[1], second[1]))
+        if self._params.where == "region":
+            height, width = self.image.shape[:2]
+            x, y = int(left / width * 1000) / 1000, int(top / height * 1000) / 1000
+            shares = min(round((right - left) / width, 3), 1 - x), min(round((bottom - top) / height, 3), 1 - y)
+            return self._set("region", f"{x:g}/{y:g}/{max(shares[0], 0.001):.6g}/{max(shares[1], 0.001):.6g}")
+        drawn = round(left), round(top), max(round(right - left), 1), max(round(bottom - top), 1)
+        try:
+            masks.Tracked(drawn)(self.image)
+        except MaskError as error:
+            self.notes.append(str(error))
+            return {}
+        return self._set("box", "/".join(map(str, drawn)))
+
+    def _set(self, name: str, value: str) -> dict[str, str]:
+        self._before.append({name: getattr(self._params, name)})
+        return {name: value}
+
+    def undo(self) -> dict[str, str]:
+        return self._before.pop() if self._before else {}
+
+    def clear(self) -> dict[str, str]:
+        first: dict[str, str] = {}
+        while self._before:
+            first |= self._before.pop()
+        return first
+
+    def pen(self, *, down: bool) -> None:
+        """Boxes are drawn at one go."""
+
+    def brush(self, points: Sequence[tuple[float, float]], radius: float) -> None:
+        """It takes no strokes."""
+
+    erase = brush
 
 
 class _Place(NamedTuple):

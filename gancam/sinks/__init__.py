@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from gancam.control import Controls
 from gancam.errors import SinkError
@@ -53,6 +53,7 @@ def open_sink(
     controls: Controls | None = None,
     dropped: Callable[[], int] | None = None,
     playing: Callable[[], str] | None = None,
+    pad: tuple[str, Any] | None = None,
 ) -> Sink:
     """The sink that `target` names:
 
@@ -74,7 +75,7 @@ def open_sink(
     if os.fspath(target) == "window":
         from gancam.sinks import window
 
-        return window.Window(controls=controls, dropped=dropped, playing=playing, fps=fps)
+        return window.Window(controls=controls, dropped=dropped, playing=playing, fps=fps, pad=pad)
     if word == "mjpeg":
         from gancam.sinks import mjpeg
 

@@ -17,6 +17,7 @@ from gancam import lettering
 from gancam.control import Controls, Knob
 from gancam.errors import GancamError, SinkError
 from gancam.frame import Frame, Image, check_image
+from gancam.sinks._drawing import Drawing, Pad
 from gancam.sinks._panel import Panel
 from gancam.sinks.video import VideoWriter
 
@@ -50,6 +51,7 @@ class Window:
     snapshots  the folder that the keys p and r save to, a PNG and an MP4, never over an existing file: the picture as
                it is shown, comparison and all, at its own size and without text. ``notes`` lists what was saved.
     fps        frames a second, nominal, for recordings.
+    pad        an effect's name and what is drawn on for it with the mouse.
 
     The picture fills the window in its own proportions; text is drawn at the window's own resolution and so stays
     legible. The window is ``closed`` when its user presses q or Esc or closes it.
@@ -68,6 +70,7 @@ class Window:
         playing: Callable[[], str] | None = None,
         snapshots: str | os.PathLike[str] = ".",
         fps: float = 30.0,
+        pad: tuple[str, Pad] | None = None,
     ) -> None:
         _check_display()
         self._title, self._dropped, self._playing = title, dropped, playing
@@ -76,6 +79,7 @@ class Window:
         self._turns = [knob for knob in self._controls.knobs.values() if not knob.is_switch and not knob.entry.free]
         self._turn = 0
         self._panel = Panel(self._controls)
+        self._drawing = None if pad is None else Drawing(*pad, self._controls)
         self._snapshots, self._fps = Path(snapshots), fps
         self._recording: VideoWriter | None = None
         self._recorded_from = 0.0  # Frame.time
@@ -85,7 +89,8 @@ class Window:
         self._info = True
         self._bar = 0.5  # the split's place, of the picture's width
         self._area = (0, 0, 1, 1)  # left, top, width, height of the picture in the window
-        self._said, self._said_until = "press h for help", time.monotonic() + 2 * _SAID_FOR
+        self._said = "press h for help" if pad is None else "draw with the mouse; press h for help"
+        self._said_until = time.monotonic() + 2 * _SAID_FOR
         self._ages: deque[float] = deque(maxlen=120)
         self._shown: deque[float] = deque(maxlen=60)
         self._frame: Frame | None = None
@@ -100,6 +105,8 @@ class Window:
             return
         check_image(frame.image)
         self._frame = frame
+        if self._drawing is not None and (news := self._drawing.news()) is not None:
+            self._say(news)
         try:
             if not self._open:
                 self._create(frame.image)
@@ -148,6 +155,8 @@ class Window:
         self._area = left, top, *size
         canvas = np.zeros((tall, wide, 3), np.uint8)
         self._paint(frame, canvas[top : top + size[1], left : left + size[0]])
+        if self._drawing is not None:
+            self._drawing.paint(canvas[top : top + size[1], left : left + size[0]])
         self._write_over(canvas, self._before(frame) is not None)
         return canvas
 
@@ -195,7 +204,7 @@ class Window:
             if not self._held:
                 lettering.write(canvas, ["after"], "bottom right", height=letters)
         if self._help:
-            lines, room = list(_HELP), canvas.shape[1] * 2 // 3
+            lines, room = [*_HELP, *(self._drawing.help if self._drawing else [])], canvas.shape[1] * 2 // 3
             for number, name in enumerate(self._switches[:9], 1):
                 state = "on" if self._controls.value(name) else "off"
                 lines.append(f"\t{number}: {self._controls.effects[number - 1].name} is {state}")
@@ -231,6 +240,9 @@ class Window:
     def _on_mouse(self, event: int, x: int, y: int, flags: int, _: object = None) -> None:
         if self._turning and not self._held and self._panel.mouse(event, x, y, flags):
             return
+        if self._drawing is not None and self._drawing.on:
+            self._drawing.mouse(event, x, y, flags, self._area)
+            return
         left, _top, width, _height = self._area
         self._bar = min(max((x - left) / width, 0.0), 1.0)
         if event == cv2.EVENT_LBUTTONDOWN:
@@ -250,6 +262,8 @@ class Window:
         letter = chr(key).lower()
         if key == 27 or letter == "q":
             self._closed = True
+        elif self._drawing is not None and (said := self._drawing.key(letter)) is not None:
+            self._say(said)
         elif letter == "h":
             self._help = not self._help
         elif letter == "s":
