@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import av
 
 from gancam import jobs
+from gancam.crew import Crew, LocalCrew, Work, cores, share_of_threads
 from gancam.effects import Effect
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
 from gancam.footage import cause
@@ -29,8 +30,11 @@ VIDEOS = (
 )  # fmt: skip
 LEDGER = ".gancam.jsonl"  # in the output folder: which file was made from what, a JSON object a line
 _EVERY = 0.2  # seconds between two events of progress of a file
+_WATCH = 3.0  # seconds of work after which more workers are thought of
+_WORTH = 15.0  # seconds of work left for which they are hired
 _PIXELS_A_BYTE = 2  # of an image file, roughly
 
+Hire = Callable[[Recipe], Crew]
 Tell = Callable[[Mapping[str, Any]], None]
 """Takes an event, ready for JSON; its ``event`` is one of
 
@@ -264,23 +268,80 @@ def _plain(job: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def process_all(found: Found, out: Path, recipe: Recipe, task: Task, *, tell: Tell) -> Summary:
+def process_all(
+    found: Found,
+    out: Path,
+    recipe: Recipe,
+    task: Task,
+    *,
+    tell: Tell,
+    workers: int | None = 1,
+    hire: Hire | None = None,
+) -> Summary:
     """Make every item of `found`: a failure is told and the next file's turn comes.
 
     What is there already and was made by the same job is left alone; what was begun goes on where it stopped (the
-    result is the same). Models are loaded once; every file finds the effects fresh.
+    result is the same). Models are loaded once a worker; every file finds the effects fresh.
+
+    workers  processes at work; None: one, and more where that is seen to leave cores idle.
+    hire     gives a crew to do all of it instead.
 
     Raises, before any work, ``InputError`` where there is nothing to do, ``OutputExists`` for files in the way without
     ``task.overwrite``, ``SinkError`` for a folder that cannot be made, and what loading the effects raises.
     """
     if not found.items:
         raise InputError(f"nothing to do: no video and no image there ({found.others} other files)")
-    return _Batch(found, out, recipe, task, tell).run()
+    return _Batch(found, out, recipe, task, tell, workers, hire).run()
+
+
+def process_one(source: Path, target: Path, recipe: Recipe, task: Task, *, tell: Tell, hire: Hire) -> Report:
+    """One video (or image) by a crew. Raises as ``gancam.jobs.process_video`` does."""
+    ears = _One(tell)
+    chain = Chain(recipe)
+    crew = hire(recipe)
+    began = time.monotonic()
+    try:
+        for note in crew.notes:
+            tell({"event": "note", "input": str(source), "note": note})
+        Work([Item(source, target, target.name)], crew, chain, task, ears).run()
+    finally:
+        crew.close()
+    if ears.error is not None:
+        raise ears.error
+    ears.report.seconds = time.monotonic() - began
+    return ears.report
+
+
+class _One:
+    """Hears what becomes of one item."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self.report = Report()
+        self.error: Exception | None = None
+
+    def begin(self, item: Item, effects: Sequence[Effect]) -> None:
+        pass
+
+    def progress(self, item: Item, frame: int, frames: int | None, fresh: int) -> None:
+        self.report.frames, self.report.promised = fresh, frames
+        self._tell({"event": "progress", "input": str(item.source), "frame": frame, "frames": frames, "eta": None})
+
+    def note(self, item: Item, text: str) -> None:
+        self._tell({"event": "note", "input": str(item.source), "note": text})
+
+    def made(self, item: Item, frames: int | None = None, notes: Sequence[str] = ()) -> None:
+        self.report.notes = [*notes]
+
+    def failed(self, item: Item, error: Exception) -> None:
+        self.error = error
 
 
 class _Batch:
-    def __init__(self, found: Found, out: Path, recipe: Recipe, task: Task, tell: Tell) -> None:
-        self._task, self._tell = task, tell
+    def __init__(
+        self, found: Found, out: Path, recipe: Recipe, task: Task, tell: Tell, workers: int | None, hire: Hire | None
+    ) -> None:
+        self._task, self._tell, self._recipe, self._workers, self._hire = task, tell, recipe, workers, hire
         self._chain = Chain(recipe)
         _make_folder(out)
         self._ledger = Ledger(out)
@@ -289,6 +350,8 @@ class _Batch:
         self._summary = Summary(others=found.others)
         self._sort_out()
         self._costs = Costs(self._left, task)
+        self._told: dict[Item, float] = {}
+        self._at_work = 1
 
     def _sort_out(self) -> None:
         """What is left to do; raises when something is in the way."""
@@ -326,8 +389,11 @@ class _Batch:
             "notes": self._found.notes,
         })  # fmt: skip
         try:
-            for item in self._left:
-                self._make(item)
+            if self._hire is not None:
+                self._together(self._left, self._hire)
+            else:
+                for images in (True, False):
+                    self._locally([item for item in self._left if item.is_image == images])
         finally:
             summary.seconds = time.monotonic() - began
             self._tell({
@@ -337,45 +403,128 @@ class _Batch:
             })  # fmt: skip
         return summary
 
+    def _locally(self, items: list[Item]) -> None:
+        """Here, one after the other; by several processes where that was asked for or where it pays."""
+        if not items:
+            return
+        workers = self._workers
+        wall, cpu = time.monotonic(), time.process_time()
+        left = list(items)
+        while left and workers in (1, None):
+            self._make(left.pop(0))
+            seconds = time.monotonic() - wall
+            if workers is None and seconds >= _WATCH and len(left) > 1:
+                workers = self._worth(left, (time.process_time() - cpu) / seconds)
+        if left:
+            count = min(workers or 1, len(left)) if left[0].is_image else workers or 1
+            recipe = self._recipe
+            if recipe.threads is None:
+                recipe = replace(recipe, threads=share_of_threads(count))
+            self._together(left, lambda _: LocalCrew(recipe, count))
+
+    def _worth(self, left: Sequence[Item], busy: float) -> int:
+        """How many workers pay for the rest, where one keeps so many cores busy."""
+        eta = self._costs.eta() or 0.0
+        workers = worth(busy=busy, cores=cores(), left=len(left), room=_room())
+        if any(getattr(getattr(effect, "model", None), "device", "cpu") != "cpu" for effect in self._chain.fresh()):
+            workers = 1  # of a GPU nobody here can tell how much is left
+        if workers < 2 or eta < _WORTH:
+            return 1
+        said = f"one worker keeps {busy:.1f} of {cores()} cores busy: {workers} make the rest"
+        self._tell({"event": "note", "input": "", "note": said})
+        return workers
+
+    def _together(self, items: Sequence[Item], hire: Hire) -> None:
+        crew = hire(self._recipe)
+        self._at_work = max(len(crew.free()), 1)
+        try:
+            for note in crew.notes:
+                self._tell({"event": "note", "input": "", "note": note})
+            Work(items, crew, self._chain, self._task, self).run()
+        finally:
+            crew.close()
+            self._at_work = 1
+
     def _make(self, item: Item) -> None:
-        about = {"input": str(item.source), "output": str(item.target)}
-        self._tell({"event": "file", **about})
         report = Report()
-        told = -_EVERY
-
-        def progress(index: int, frames: int | None) -> None:
-            nonlocal told
-            if (now := time.monotonic()) - told >= _EVERY or index + 1 == frames:
-                told = now
-                self._costs.reached(item, (index + 1) / frames if frames else 0.0)
-                eta = self._costs.eta()
-                self._tell({
-                    "event": "progress", "input": about["input"], "frame": index + 1, "frames": frames, "eta": eta
-                })  # fmt: skip
-
-        self._costs.begin(item)
         try:
             effects = self._effects(item)
-            job = self._job(item, effects)
-            _make_folder(item.target.parent)
-            self._ledger.begin(item, job)
+            self.begin(item, effects)
             if item.is_image:
                 jobs.process_image(item.source, item.target, effects, overwrite=self._task.overwrite)
+                self.made(item)
             else:
-                note = lambda text: self._tell({"event": "note", "input": about["input"], "note": text})
-                jobs.process_video(item.source, item.target, effects, self._task, report, tell=note, progress=progress)
-            self._ledger.end(item)
+                jobs.process_video(
+                    item.source,
+                    item.target,
+                    effects,
+                    self._task,
+                    report,
+                    tell=lambda text: self.note(item, text),
+                    progress=lambda index, frames: self.progress(item, index + 1, frames),
+                )
+                self.made(item, report=report)
         except Exception as error:  # even one that is a fault of ours must not cost the files to come
-            said = " ".join(str(error).split()) if isinstance(error, GancamError) else f"{item.source}: {error!r}"
-            said = said if str(item.source) in said or str(item.target) in said else f"{item.source}: {said}"
-            self._summary.failed.append((item.source, said))
-            self._tell({"event": "failed", **about, "error": said})
-        else:
-            self._summary.made += 1
-            made = {} if item.is_image else {"report": report.to_dict()}
-            self._tell({"event": "made", **about, **made})
-        finally:
-            self._costs.end(item)
+            self.failed(item, error)
+
+    # What happens to an item, here or at somebody else's.
+
+    def begin(self, item: Item, effects: Sequence[Effect]) -> None:
+        self._tell({"event": "file", "input": str(item.source), "output": str(item.target)})
+        self._costs.begin(item)
+        job = self._job(item, effects)
+        _make_folder(item.target.parent)
+        self._ledger.begin(item, job)
+
+    def progress(self, item: Item, frame: int, frames: int | None, fresh: int = 0) -> None:
+        now = time.monotonic()
+        if now - self._told.get(item, -_EVERY) >= _EVERY or frame == frames:
+            self._told[item] = now
+            self._costs.reached(item, min(frame / frames, 1.0) if frames else 0.0)
+            eta = self._costs.eta(self._at_work)
+            self._tell({"event": "progress", "input": str(item.source), "frame": frame, "frames": frames, "eta": eta})
+
+    def note(self, item: Item, text: str) -> None:
+        self._tell({"event": "note", "input": str(item.source), "note": text})
+
+    def made(
+        self, item: Item, frames: int | None = None, notes: Sequence[str] = (), report: Report | None = None
+    ) -> None:
+        self._ledger.end(item)
+        self._costs.end(item)
+        self._summary.made += 1
+        if report is None and frames is not None:
+            report = Report(frames=frames, notes=list(notes))
+        more = {} if report is None else {"report": report.to_dict()}
+        self._tell({"event": "made", "input": str(item.source), "output": str(item.target), **more})
+
+    def failed(self, item: Item, error: Exception) -> None:
+        self._costs.end(item)
+        said = " ".join(str(error).split()) if isinstance(error, GancamError) else f"{item.source}: {error!r}"
+        said = said if str(item.source) in said or str(item.target) in said else f"{item.source}: {said}"
+        self._summary.failed.append((item.source, said))
+        self._tell({"event": "failed", "input": str(item.source), "output": str(item.target), "error": said})
+
+
+def worth(*, busy: float, cores: int, left: int, room: int) -> int:
+    """How many workers pay where one keeps so many of the cores busy: as many as leave none idle, a third of one aside,
+    but no more than files are left or fit into the memory."""
+    return max(min(int(cores / max(busy, 0.1) + 1 / 3), left, room), 1)
+
+
+def _room() -> int:
+    """How many processes as large as this one has become fit into the memory that is free."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+        mine = next(
+            int(line.split()[1]) * 1024
+            for line in Path("/proc/self/status").read_text().splitlines()
+            if line.startswith("VmHWM")
+        )
+    except (OSError, StopIteration, ValueError):
+        return 4
+    return int(free * 0.8 / mine)
 
 
 class Costs:
@@ -400,12 +549,13 @@ class Costs:
     def end(self, item: Item) -> None:
         first, last = self._share.pop(item, (0.0, 1.0)) if not item.is_image else (0.0, 1.0)
         spent = self._spent[item.is_image]
-        spent[0] += time.monotonic() - self._began.pop(item)
+        spent[0] += time.monotonic() - self._began.pop(item, time.monotonic())
         spent[1] += self._cost[item] * (last - first)
         self._left[item] = 0.0
 
-    def eta(self) -> float | None:
-        """Seconds; None while nothing was measured. A kind of which none was seen at work is taken for the other."""
+    def eta(self, workers: int = 1) -> float | None:
+        """Seconds for so many workers; None while nothing was measured. A kind that was not seen at work is taken for
+        the other."""
         now, total = time.monotonic(), 0.0
         spent = {images: list(pair) for images, pair in self._spent.items()}
         for item, (first, share) in self._share.items():
@@ -417,7 +567,7 @@ class Costs:
             if left and not cost:
                 return None
             total += left * seconds / cost if left else 0.0
-        return round(total, 1)
+        return round(total / workers, 1)
 
 
 def _cost(item: Item, task: Task) -> float:

@@ -28,6 +28,7 @@ import gancam
 from gancam import batch, jobs, lettering
 from gancam import effects as effects_room
 from gancam.control import Controls, ParameterLog, open_control
+from gancam.crew import LocalCrew, share_of_threads
 from gancam.effects import Effect
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
 from gancam.footage import Footage
@@ -148,6 +149,9 @@ def process(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
+    workers: Annotated[
+        str, typer.Option("--jobs", metavar="N|auto", help="Processes at work; auto: more than one where that pays.")
+    ] = "auto",
     overwrite: OverwriteOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no report.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
@@ -161,9 +165,11 @@ def process(
         codec=codec, encoder=encoder, quality=quality, deinterlace=deinterlace, eight_bit=eight_bit,
         params=params, overwrite=overwrite, resume=resume, first=_moment(start), end=_moment(stop),
     )  # fmt: skip
+    count = _count(workers)
+    recipe = jobs.Recipe(tuple(effect or ()), device, precision, threads)
     if batch.is_batch(paths[:-1], paths[-1]):
-        recipe = jobs.Recipe(tuple(effect or ()), device, precision, threads)
-        _process_batch(paths[:-1], Path(paths[-1]), recipe, replace(task, resume=True), quiet=quiet, as_json=as_json)
+        many: dict[str, Any] = {"workers": count, "quiet": quiet, "as_json": as_json}
+        _process_batch(paths[:-1], Path(paths[-1]), recipe, replace(task, resume=True), **many)
         return
     source, target = map(Path, paths)
     theirs = getattr(context.get_parameter_source("effect"), "name", "") == "DEFAULT_MAP"
@@ -177,7 +183,11 @@ def process(
     report = Report()
     try:
         with _progress(None, quiet or as_json) as progress:
-            jobs.process_video(source, target, chain, task, report, tell=_note, progress=progress)
+            if count is not None and count > 1:
+                hire = lambda one: LocalCrew(replace(one, threads=one.threads or share_of_threads(count)), count)
+                report = batch.process_one(source, target, recipe, task, tell=_hear(progress), hire=hire)
+            else:
+                jobs.process_video(source, target, chain, task, report, tell=_note, progress=progress)
     except (KeyboardInterrupt, Terminated):
         kept = "the same command with --resume goes on" if jobs.pieces_of(target).exists() else "nothing was written"
         if (plays := jobs.so_far(target)).exists():
@@ -191,14 +201,43 @@ def process(
         print(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
 
 
+def _count(text: str) -> int | None:
+    """What --jobs asks for; None is auto."""
+    if text == "auto":
+        return None
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise InputError(f"--jobs {text!r}: needs a number from 1, or auto")
+    return int(text)
+
+
+def _hear(progress: Any) -> batch.Tell:
+    """What a crew tells of one video, as a note or as progress."""
+
+    def hear(event: Mapping[str, Any]) -> None:
+        if event["event"] == "note":
+            _note(event["note"])
+        elif event["event"] == "progress" and progress is not None:
+            progress(event["frame"] - 1, event["frames"])
+
+    return hear
+
+
 def _process_batch(
-    inputs: Sequence[str], out: Path, recipe: jobs.Recipe, task: jobs.Task, *, quiet: bool, as_json: bool
+    inputs: Sequence[str],
+    out: Path,
+    recipe: jobs.Recipe,
+    task: jobs.Task,
+    *,
+    workers: int | None,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     found = batch.find(inputs, out, codec=task.codec)
     bars = _BatchBars(shown=not quiet and not as_json)
     try:
         with bars:
-            summary = batch.process_all(found, out, recipe, task, tell=_print_event if as_json else bars)
+            tell = _print_event if as_json else bars
+            summary = batch.process_all(found, out, recipe, task, tell=tell, workers=workers)
     except (KeyboardInterrupt, Terminated):
         errors.print("gancam: interrupted; the same command goes on", markup=False)
         raise
@@ -245,7 +284,7 @@ class _BatchBars:
             if event["eta"] is not None:
                 self._bars.update(self._all, said=f"ETA {timedelta(seconds=round(event['eta']))}")
         elif kind == "note":
-            _note(f"{name}: {event['note']}" if name not in event["note"] else event["note"])
+            _note(event["note"] if name in event["note"] else f"{name}: {event['note']}")
         elif kind in ("made", "failed"):
             self._bars.remove_task(self._files.pop(name))
             self._bars.advance(self._all)

@@ -17,7 +17,7 @@ from gancam.effects import Effect
 from gancam.errors import InputError, OutputExists, SinkError
 from gancam.footage import Footage
 from gancam.frame import Frame, Image
-from gancam.pipeline import Progress, Report, output_size, run, switches
+from gancam.pipeline import Progress, Report, Switch, output_size, run, switches
 from gancam.sinks.pieces import PieceWriter, pieces_of, so_far
 from gancam.sinks.video import keeps
 from gancam.sources import Still, VideoFile
@@ -113,45 +113,31 @@ def process_video(
 ) -> None:
     """`path` through `effects` into `target`, as `task` says; `report` is filled, and `tell` is called with each note
     that is known before the work starts. Raises what sources, effects and sinks raise."""
-    _refuse_drawing(effects)
     chain = switches(effects)
     controls = Controls(chain)
     replay = None if task.params is None else Replay(task.params, controls)
-    with VideoFile(path, deinterlace=task.deinterlace, first=task.first, end=task.end) as source:
-        lowered = task.eight_bit and source.footage.depth > 8
-        untouched = not effects and not lowered
-        untouched = untouched and keeps(target, source.footage, codec=task.codec, encoder=task.encoder)
-        untouched = untouched and source.keep_decoded()
-        if not untouched:
-            _refuse_depth(path, source.footage, task.eight_bit)
+    source, options = open_video(path, target, chain, task)
+    with source:
         sink = PieceWriter(
             target,
-            fps=source.fps,
-            size=output_size(chain, source.size),
-            like=source.footage,
             audio_from=path,
-            codec=task.codec,
-            encoder=task.encoder,
-            untouched=untouched,
-            quality=task.quality,
             overwrite=task.overwrite,
-            part=(task.first, task.end),
             job=job_of(path, effects, task),
             resume=task.resume,
+            **options,
         )
         done = sink.done
         notes = [*source.notes, *sink.notes]
         if done:
             notes.append(f"{target}: goes on after {done} frames")
-        if done and (replay is not None or any(getattr(effect, "remembers", True) for effect in effects)):
+        if done and remembers(effects, task):
             notes.append("effects that remember earlier frames see those again")
         else:
             source.skip(done)
         for note in notes:
             tell(note)
         turns: list[Callable[[Frame], None]] = [*([] if replay is None else [replay]), controls, *between]
-        if effects and hasattr(effects[0], "read_ahead"):
-            turns.append(_ReadAhead(path, effects[0].read_ahead, task, tell))
+        turns += reads_ahead(path, effects, task, tell)
         with ExitStack() as over:
             for effect in effects:
                 over.callback(getattr(effect, "close", list))
@@ -161,10 +147,23 @@ def process_video(
         report.notes.append(f"{task.params}: its last {replay.left} changes come after the end of {path}")
 
 
-def _refuse_drawing(effects: Sequence[Effect]) -> None:
+def _refuse_drawing(effects: Sequence[Effect] | Sequence[Switch]) -> None:
     for effect in effects:
         if getattr(effect.params, "draw", False):
-            raise InputError(f"{effect.card.name}: draw needs the window of `gancam live`; save=FILE keeps its masks")
+            name = getattr(effect.card, "name", "effect")
+            raise InputError(f"{name}: draw needs the window of `gancam live`; save=FILE keeps its masks")
+
+
+def remembers(effects: Sequence[Effect], task: Task) -> bool:
+    """Whether a frame cannot be made without those before it."""
+    return task.params is not None or any(getattr(effect, "remembers", True) for effect in effects)
+
+
+def reads_ahead(
+    path: Path, effects: Sequence[Effect], task: Task, tell: Callable[[str], None]
+) -> list[Callable[[Frame], None]]:
+    """What must be called with each frame so that a first effect sees the video ahead that wants to."""
+    return [_ReadAhead(path, one.read_ahead, task, tell) for one in effects[:1] if hasattr(one, "read_ahead")]
 
 
 class _ReadAhead:
@@ -188,6 +187,26 @@ class _ReadAhead:
             yield from source
 
 
+def open_video(path: Path, target: Path, chain: Sequence[Switch], task: Task) -> tuple[VideoFile, dict[str, Any]]:
+    """The source, and what its sink needs to know of it and of `task`. Raises what sources raise."""
+    _refuse_drawing(chain)
+    source = VideoFile(path, deinterlace=task.deinterlace, first=task.first, end=task.end)
+    try:
+        lowered = task.eight_bit and source.footage.depth > 8
+        untouched = not chain and not lowered
+        untouched = untouched and keeps(target, source.footage, codec=task.codec, encoder=task.encoder)
+        untouched = untouched and source.keep_decoded()
+        if not untouched:
+            _refuse_depth(path, source.footage, task.eight_bit)
+        return source, {
+            "fps": source.fps, "size": output_size(chain, source.size), "like": source.footage, "codec": task.codec,
+            "encoder": task.encoder, "untouched": untouched, "quality": task.quality, "part": (task.first, task.end),
+        }  # fmt: skip
+    except BaseException:
+        source.close()
+        raise
+
+
 def process_image(path: Path, target: Path, effects: Sequence[Effect], *, overwrite: bool = False) -> None:
     """The image `path` through `effects` into the image `target`. Raises what sources and effects raise, ``SinkError``
     and ``OutputExists``."""
@@ -207,20 +226,26 @@ def process_image(path: Path, target: Path, effects: Sequence[Effect], *, overwr
 
 def write_image(path: Path, image: Image, *, overwrite: bool) -> None:
     """Write beside and rename. Raises ``OutputExists`` and ``SinkError``."""
+    try:
+        done, data = cv2.imencode(path.suffix, image)
+    except cv2.error as error:
+        raise SinkError(f"{path}: OpenCV cannot encode {image.shape[1]}x{image.shape[0]} as {path.suffix}") from error
+    if not done:
+        raise SinkError(f"{path}: this OpenCV cannot write {path.suffix}")
+    write_file(path, data.tobytes(), overwrite=overwrite)
+
+
+def write_file(path: Path, data: bytes, *, overwrite: bool) -> None:
+    """Write beside and rename. Raises ``OutputExists`` and ``SinkError``."""
     if path.exists() and not overwrite:
         raise OutputExists(f"{path}: exists; give another name, or --overwrite")
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
-        done, data = cv2.imencode(path.suffix, image)
-        if not done:
-            raise SinkError(f"{path}: this OpenCV cannot write {path.suffix}")
-        partial.write_bytes(data.tobytes())
+        partial.write_bytes(data)
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
-    except cv2.error as error:
-        raise SinkError(f"{path}: OpenCV cannot encode {image.shape[1]}x{image.shape[0]} as {path.suffix}") from error
 
 
 def _refuse_depth(path: Path, footage: Footage, accepted: bool) -> None:

@@ -252,6 +252,11 @@ def test_the_command_line(holiday: Path, tmp_path: Path) -> None:
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert events[0] == {"event": "batch", "files": 3, "done": 1, "others": 1, "notes": []}
     assert events[-1]["failed"][0]["input"] == str(holiday / "broken.mp4")
+    done = gancam("process", holiday / "a.mp4", tmp_path / "two.mkv", "--jobs", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["frames"] == 24
+    done = gancam("process", holiday, tmp_path / "other", "--jobs", "two")
+    assert done.returncode == 2
     done = gancam("process", holiday, out, "--quality", "40")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

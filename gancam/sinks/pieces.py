@@ -61,6 +61,7 @@ class PieceWriter(VideoWriter):
         self._piece: _Piece | None = None
         self._length = _MOST
         self._extradata = ""
+        self.plan: dict[str, Any] = {}
         super().__init__(path, **options)
 
     def write(self, frame: Frame) -> None:
@@ -75,12 +76,8 @@ class PieceWriter(VideoWriter):
         if self._whole or self._frames:  # the join
             super()._open(audio_from)
             return
-        self._job |= {
-            "codec": self._codec[0], "encoder": self._codec[1].encoder, "quality": self._quality,
-            "width": self._canvas.size[0], "height": self._canvas.size[1], "pixels": self._canvas.pixels,
-            "time base": str(self._tick), "rate": str(self._rate),
-        }  # fmt: skip
-        plan = self._plan()
+        self._describe_job()
+        plan = self.plan = self._plan()
         self._encoder_threads = plan["threads"]
         super()._open(audio_from)  # proves that all can be had, and says what can not
         self._extradata = _hash(self._stream.codec_context.extradata or b"")
@@ -100,6 +97,13 @@ class PieceWriter(VideoWriter):
             self._whole.append(file)
             self.done += index["frames"]
         self._frames = self.done
+
+    def _describe_job(self) -> None:
+        self._job |= {
+            "codec": self._codec[0], "encoder": self._codec[1].encoder, "quality": self._quality,
+            "width": self._canvas.size[0], "height": self._canvas.size[1], "pixels": self._canvas.pixels,
+            "time base": str(self._tick), "rate": str(self._rate),
+        }  # fmt: skip
 
     def _plan(self) -> dict[str, Any]:
         """The manifest: the unfinished job's, or a new one."""
@@ -131,12 +135,10 @@ class PieceWriter(VideoWriter):
             last = (_index(self._whole[-1]) or {})["last"] if self._whole else -(1 << 62)
             while isinstance(item := self._queue.get(), Frame):
                 began = time.perf_counter()
-                last = self._moment(item, last)
+                after, last = last, self._moment(item, last)
                 if self._piece is None:
-                    self._piece = self._begin_piece()
-                self._piece.add(self._piece.encoder.encode(self._canvas.picture(item, last, self._tick)))
-                self._piece.frames += 1
-                self._piece.last = last
+                    self._piece = self._begin_piece(len(self._whole), after)
+                self._add(item, last)
                 if self._piece.frames == self._length:
                     self._end_piece()
                 self._busy += time.perf_counter() - began
@@ -161,7 +163,7 @@ class PieceWriter(VideoWriter):
                 taken = self._queue.get()
                 end = taken if isinstance(taken, _End) else None
 
-    def _begin_piece(self) -> "_Piece":
+    def _begin_piece(self, number: int, after: int) -> "_Piece":
         context = av.CodecContext.create(self._codec[1].encoder, "w")
         assert isinstance(context, av.VideoCodecContext)
         context.framerate = self._rate
@@ -169,8 +171,14 @@ class PieceWriter(VideoWriter):
         self._describe(context)
         if self._holder.format != "mpegts":
             context.flags |= Flags.global_header
-        file = self._folder / f"{len(self._whole):06d}.partial"
-        return _Piece(file, open(file, "wb"), context)
+        file = self._folder / f"{number:06d}.partial"
+        return _Piece(file, open(file, "wb"), context, after)
+
+    def _add(self, frame: Frame, tick: int) -> None:
+        assert self._piece is not None
+        self._piece.add(self._piece.encoder.encode(self._canvas.picture(frame, tick, self._tick)))
+        self._piece.frames += 1
+        self._piece.last = tick
 
     def _end_piece(self) -> None:
         piece, self._piece = self._piece, None
@@ -263,11 +271,123 @@ class PieceWriter(VideoWriter):
         return said
 
 
+class PieceCollector(PieceWriter):
+    """The same for pieces that others make (``PieceMaker``), in any order: `place` takes them, `close` joins.
+
+    Each piece says at which tick the frame before it was shown. Who made it alone knew that frame's time only, so
+    where two frames would fall on one tick it may be wrong: `complete` names such a piece, to be made again.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], **options: Any) -> None:
+        super().__init__(path, **options)
+        self.there: dict[int, int] = {}  # whole pieces, and their frames
+        for file in self._folder.glob("*.piece"):
+            index = _index(file)
+            if index is not None and index["extradata"] == self._extradata:
+                self.there[int(file.stem)] = index["frames"]
+
+    def place(self, number: int, data: bytes) -> None:
+        """Keep a piece, safe on the disk. Raises ``SinkError`` for one that is damaged or of another encoder."""
+        self._raise_error()
+        file = self._file(number)
+        try:
+            _write(file, data)
+        except OSError as error:
+            raise self._as_sink_error(error) from error
+        index = _index(file)
+        if index is None or index["extradata"] != self._extradata:
+            file.unlink()
+            what = "damaged on its way" if index is None else "made by another version of the encoder"
+            raise SinkError(f"{self._path}: a piece was {what}")
+        self.there[number] = index["frames"]
+
+    def complete(self, count: int) -> tuple[int, int] | None:
+        """Take the first `count` pieces for the whole. Else the number of one that does not fit its predecessor, and
+        the tick after which it must begin."""
+        files = [self._file(number) for number in range(count)]
+        last = None
+        for number, file in enumerate(files):
+            index = _index(file) or {}
+            if last is not None and index["after"] != last:
+                return number, last
+            last = index["last"]
+        self._whole, self._frames = files, sum(self.there[number] for number in range(count))
+        return None
+
+    def close(self, *, interrupted: bool = False) -> None:
+        if interrupted and not self._closed:  # so far as there is no gap, it can be shown
+            count = next(number for number in range(len(self.there) + 1) if number not in self.there)
+            self.complete(count)
+        super().close(interrupted=interrupted)
+
+    def _file(self, number: int) -> Path:
+        return self._folder / f"{number:06d}.piece"
+
+
+class PieceMaker(PieceWriter):
+    """One piece of somebody else's job (a ``PieceCollector.plan``) in the file `made`: frames come, `close` ends it.
+
+    after   the time (of ``Frame.time``) of the frame before, or its tick; None for the first piece.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        plan: Mapping[str, Any],
+        number: int,
+        after: float | int | None,
+        **options: Any,
+    ) -> None:
+        self._number, self._after = number, after
+        self.made: Path | None = None
+        self._given = dict(plan)
+        super().__init__(path, overwrite=True, **options)
+
+    def _open(self, audio_from: Path | None) -> None:
+        """Nothing: whoever collects the pieces proved that they can be made."""
+        self._describe_job()
+        theirs = {key: value for key, value in self._given["job"].items() if key in self._job}
+        if said := changes(theirs, self._job):
+            raise SinkError(f"{self._path}: this machine would make something else ({said})")
+        self._encoder_threads = self._given["threads"]
+        self._folder.mkdir(exist_ok=True)
+
+    def _encode_all(self) -> None:
+        end: _End | None = None
+        try:
+            last = -(1 << 62)
+            if isinstance(self._after, int):
+                last = self._after
+            elif self._after is not None:
+                last = round(Fraction(self._after) / self._tick) - self._begin
+            while isinstance(item := self._queue.get(), Frame):
+                began = time.perf_counter()
+                after, last = last, self._moment(item, last)
+                if self._piece is None:
+                    self._piece = self._begin_piece(self._number, after)
+                self._add(item, last)
+                self._busy += time.perf_counter() - began
+            end = item
+            if self._piece is not None and not end.interrupted:
+                piece, self._piece = self._piece, None
+                piece.add(piece.encoder.encode(None))
+                self.made = piece.finish(_hash(piece.encoder.extradata or b""))
+        except Exception as error:  # raised by the next write or by close
+            self._error = self._as_sink_error(error)
+            while end is None:  # keep taking, so that no write waits for ever
+                taken = self._queue.get()
+                end = taken if isinstance(taken, _End) else None
+        finally:
+            super()._discard()
+
+
 @dataclass
 class _Piece:
     path: Path
     file: BinaryIO
     encoder: av.VideoCodecContext
+    after: int  # the tick of the frame before
     frames: int = 0
     last: int = 0
     packets: list[tuple[int, int, int, int]] = field(default_factory=list)  # shown at, duration, key frame, bytes
@@ -283,14 +403,15 @@ class _Piece:
     def finish(self, extradata: str, suffix: str = ".piece") -> Path:
         """Close the file, safe on the disk, under the name of a whole piece (or another `suffix`)."""
         index = {
-            "frames": self.frames, "last": self.last, "extradata": extradata, "crc": self.crc, "packets": self.packets
+            "frames": self.frames, "after": self.after, "last": self.last, "extradata": extradata, "crc": self.crc,
+            "packets": self.packets,
         }  # fmt: skip
         text = json.dumps(index, separators=(",", ":")).encode()
         self.file.write(text + _TAIL.pack(len(text), zlib.crc32(text)))
         self.file.flush()
         os.fsync(self.file.fileno())
         self.file.close()
-        return self.path.rename(self.path.with_suffix(suffix))
+        return self.path.replace(self.path.with_suffix(suffix))
 
 
 def pieces_of(path: Path) -> Path:
