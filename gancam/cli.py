@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import signal
 import sys
 import threading
@@ -137,6 +138,10 @@ def process(
     params: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Turn parameters as `live --record-params FILE` recorded it.")
     ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="Of stdout (-): matroska (default), nut, mpegts, webm, mp4 or mov in fragments."),
+    ] = None,
     preset: Annotated[
         Path | None,
         typer.Option(
@@ -171,14 +176,53 @@ def process(
         many: dict[str, Any] = {"workers": count, "quiet": quiet, "as_json": as_json}
         _process_batch(paths[:-1], Path(paths[-1]), recipe, replace(task, resume=True), **many)
         return
-    source, target = map(Path, paths)
     theirs = getattr(context.get_parameter_source("effect"), "name", "") == "DEFAULT_MAP"
-    with _told_of(preset if theirs else None):
-        chain = _load(effect or [], device, precision, threads, sound=source)
+    with ExitStack() as opened:
+        source, target = map(Path, paths)
+        if paths[0] == "-":
+            source = opened.enter_context(_stdin())
+        if paths[1] == "-":
+            task = replace(task, pipe=opened.enter_context(_stdout()), form=form)
+        elif form is not None:
+            raise InputError(f"--format {form}: is for stdout (-); the ending of {target} names its container")
+        with _told_of(preset if theirs else None):
+            chain = _load(effect or [], device, precision, threads, sound=source)
+        _process_one(source, target, chain, task, quiet=quiet, as_json=as_json)
+
+
+@contextmanager
+def _stdin() -> Iterator[Path]:
+    if sys.stdin.isatty():
+        raise InputError("-: stdin is a terminal; pipe a video into it, as in cat in.mkv | gancam process - out.mkv")
+    with jobs.spooled(sys.stdin.buffer) as path:
+        yield path
+
+
+@contextmanager
+def _stdout() -> Iterator[int]:
+    """A descriptor of stdout for video alone: what else is printed goes to stderr from now on."""
+    if sys.stdout.isatty():
+        raise InputError("-: stdout is a terminal; pipe it on, as in gancam process in.mp4 - | ffplay -")
+    sys.stdout.flush()
+    mine = os.dup(1)
+    os.dup2(2, 1)
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.setmode(mine, os.O_BINARY)
+    try:
+        yield mine
+    finally:
+        os.close(mine)
+
+
+def _process_one(
+    source: Path, target: Path, chain: Sequence[Effect], task: jobs.Task, *, quiet: bool, as_json: bool
+) -> None:
     if source.suffix.lower() in IMAGES or target.suffix.lower() in IMAGES:
-        if params is not None:
-            raise InputError(f"--params {params}: is for videos, an image has no time")
-        process_image(source, target, chain, overwrite=overwrite)
+        if task.params is not None:
+            raise InputError(f"--params {task.params}: is for videos, an image has no time")
+        process_image(source, target, chain, overwrite=task.overwrite)
         return
     report = Report()
     try:
@@ -190,7 +234,9 @@ def process(
                 jobs.process_video(source, target, chain, task, report, tell=_note, progress=progress)
     except (KeyboardInterrupt, Terminated):
         kept = "the same command with --resume goes on" if jobs.pieces_of(target).exists() else "nothing was written"
-        if (plays := jobs.so_far(target)).exists():
+        if task.pipe is not None:
+            kept = "what came is written"
+        elif (plays := jobs.so_far(target)).exists():
             kept += f"; what came so far plays: {plays}"
         errors.print(f"gancam: interrupted; {kept}", markup=False)
         raise
@@ -198,7 +244,8 @@ def process(
         print(json.dumps({"output": str(target), **report.to_dict()}))
     elif not quiet:
         print("\n".join(report.text()))
-        print(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
+        if task.pipe is None:
+            print(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
 
 
 def _count(text: str) -> int | None:

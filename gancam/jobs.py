@@ -2,24 +2,29 @@
 
 import hashlib
 import os
+import shutil
+import stat
+import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 
 from gancam import effects as effects_room
 from gancam.control import Controls, Replay
 from gancam.effects import Effect
-from gancam.errors import InputError, OutputExists, SinkError
-from gancam.footage import Footage
+from gancam.errors import InputError, OutputExists, SinkError, SourceError
+from gancam.footage import Footage, cause
 from gancam.frame import Frame, Image
 from gancam.pipeline import Progress, Report, Switch, output_size, run, switches
 from gancam.sinks.pieces import PieceWriter, pieces_of, so_far
-from gancam.sinks.video import keeps
+from gancam.sinks.pipe import FORMATS, PipeWriter
+from gancam.sinks.video import VideoWriter, keeps
 from gancam.sources import Still, VideoFile
 
 __all__ = [
@@ -32,6 +37,7 @@ __all__ = [
     "process_image",
     "process_video",
     "so_far",
+    "spooled",
     "write_image",
 ]
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -52,6 +58,8 @@ class Task:
     params: Path | None = None
     overwrite: bool = False
     resume: bool = False
+    pipe: int | None = None  # a file descriptor to write to instead of a file, in the container `form`
+    form: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +126,8 @@ def process_video(
     replay = None if task.params is None else Replay(task.params, controls)
     source, options = open_video(path, target, chain, task)
     with source:
-        sink = PieceWriter(
-            target,
-            audio_from=path,
-            overwrite=task.overwrite,
-            job=job_of(path, effects, task),
-            resume=task.resume,
-            **options,
-        )
-        done = sink.done
+        sink = _sink(path, target, effects, task, options)
+        done = getattr(sink, "done", 0)
         notes = [*source.notes, *sink.notes]
         if done:
             notes.append(f"{target}: goes on after {done} frames")
@@ -166,6 +167,38 @@ def reads_ahead(
     return [_ReadAhead(path, one.read_ahead, task, tell) for one in effects[:1] if hasattr(one, "read_ahead")]
 
 
+def _sink(path: Path, target: Path, effects: Sequence[Effect], task: Task, options: dict[str, Any]) -> VideoWriter:
+    if task.pipe is not None:
+        if task.resume:
+            raise InputError("--resume needs an output that is a file: what went to stdout is gone")
+        return PipeWriter(task.pipe, task.form or "matroska", audio_from=path, **options)
+    job = job_of(path, effects, task)
+    return PieceWriter(target, audio_from=path, overwrite=task.overwrite, job=job, resume=task.resume, **options)
+
+
+@contextmanager
+def spooled(pipe: BinaryIO) -> Iterator[Path]:
+    """A file with all that comes from `pipe`, which goes when the context ends; the file itself where `pipe` is one.
+
+    A video is read several times, its sound beside its picture, and its end may be needed first. Raises
+    ``SourceError``.
+    """
+    if sys.platform == "linux" and stat.S_ISREG(os.fstat(pipe.fileno()).st_mode):
+        path = Path(os.path.realpath(f"/proc/self/fd/{pipe.fileno()}"))
+        if path.exists():
+            yield path
+            return
+    with tempfile.TemporaryDirectory(prefix="gancam-") as folder:
+        path = Path(folder) / "stdin"
+        try:
+            with path.open("wb") as file:
+                shutil.copyfileobj(pipe, file, 1 << 20)
+        except OSError as error:
+            room = f"cannot be kept in {tempfile.gettempdir()} ({cause(error)}); TMPDIR names another folder"
+            raise SourceError(f"stdin: {room}") from error
+        yield path
+
+
 class _ReadAhead:
     """Shows an effect the whole of a video before the first frame is played."""
 
@@ -194,7 +227,8 @@ def open_video(path: Path, target: Path, chain: Sequence[Switch], task: Task) ->
     try:
         lowered = task.eight_bit and source.footage.depth > 8
         untouched = not chain and not lowered
-        untouched = untouched and keeps(target, source.footage, codec=task.codec, encoder=task.encoder)
+        place = target if task.pipe is None else f"stdout{FORMATS.get(task.form or '', '.mkv')}"
+        untouched = untouched and keeps(place, source.footage, codec=task.codec, encoder=task.encoder)
         untouched = untouched and source.keep_decoded()
         if not untouched:
             _refuse_depth(path, source.footage, task.eight_bit)

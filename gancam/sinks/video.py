@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import av
 from av.codec.codec import UnknownCodecError
@@ -49,6 +49,7 @@ _MOV = _Container("mov", ("h264", "h265", "prores"), AudioRule(_MOV_AUDIO, "aac"
 _MKV = _Container("matroska", ("h264", "h265", "vp9", "av1", "ffv1"), AudioRule(None, "libopus"))
 _WEBM = _Container("webm", ("vp9", "av1"), AudioRule(("opus", "vorbis"), "libopus"))
 _TS = _Container("mpegts", ("h264", "h265"), AudioRule(("aac", "mp3", "ac3", "eac3"), "aac"))
+NUT = replace(_MKV, format="nut")
 CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".mkv": _MKV, ".webm": _WEBM, ".ts": _TS}
 
 
@@ -172,17 +173,14 @@ class VideoWriter:
             raise InputError(f"fps is {fps}: needs more than 0 and at most 1000")
         if not 0 <= self._quality <= 100:
             raise InputError(f"quality is {quality}: needs 0 to 100")
-        if self._path.suffix.lower() not in CONTAINERS:
-            raise SinkError(f"{path}: its ending names no video container; there are {', '.join(CONTAINERS)}")
-        self._holder = CONTAINERS[self._path.suffix.lower()]
-        self._codec = _choose_codec(codec, encoder, self._holder, self._path.suffix)
+        self._claim()
+        self._codec = _choose_codec(codec, encoder, self._holder, self._path.suffix or self._holder.format)
         self._canvas = self._prepare(size, untouched)
         if self._canvas.note:
             self.notes.append(self._canvas.note)
         if self._codec[1].lossless and quality is not None:
             self.notes.append(f"{self._codec[0]} is lossless: quality {quality:g} changes nothing")
-        self._partial = self._check_place()
-        self._lock = _lock(self._partial, self._path)
+        self._lock = None if self._partial == self._path else _lock(self._partial, self._path)
         self._tick = self._like.time_base or _time_base(self._rate)
         self._begin = round((part[0] or 0) / self._tick)
         self._part = part
@@ -217,6 +215,25 @@ class VideoWriter:
         if made.encoder == "prores_ks":  # it has no place to say that the range is full
             like = replace(like, colour=replace(like.colour, full_range=False))
         return Canvas(size, os.fspath(self._path), like, pixels=made.pixels)
+
+    def _claim(self) -> None:
+        """Find the container, and where to write until all is there."""
+        if self._path.suffix.lower() not in CONTAINERS:
+            raise SinkError(f"{self._path}: its ending names no video container; there are {', '.join(CONTAINERS)}")
+        self._holder = CONTAINERS[self._path.suffix.lower()]
+        self._partial = self._check_place()
+
+    @property
+    def _target(self) -> Any:
+        """What PyAV opens."""
+        return os.fspath(self._partial)
+
+    @property
+    def _muxing(self) -> dict[str, str]:
+        if self._holder.format not in ("mp4", "mov"):
+            return {}
+        # A late start is an edit list, in units of the movie time scale: 1 ms unless told otherwise.
+        return {"movflags": "+faststart", "movie_timescale": str(self._tick.denominator)}
 
     def _check_place(self) -> Path:
         """The partial file's path, if `path` may be written; raises what is in the way."""
@@ -315,11 +332,7 @@ class VideoWriter:
 
     def _open(self, audio_from: Path | None) -> None:
         """Open encoder, audio and container, and write the container's beginning."""
-        options = {}
-        if self._holder.format in ("mp4", "mov"):
-            # A late start is an edit list, in units of the movie time scale: 1 ms unless told otherwise.
-            options = {"movflags": "+faststart", "movie_timescale": str(self._tick.denominator)}
-        self._container = av.open(os.fspath(self._partial), "w", format=self._holder.format, options=options)
+        self._container = av.open(self._target, "w", format=self._holder.format, options=self._muxing)
         self._stream = self._add_video()
         if audio_from is not None:
             origin = self._like.origin + self._begin * self._tick
