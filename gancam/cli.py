@@ -187,7 +187,8 @@ def process(
             raise InputError(f"--format {form}: is for stdout (-); the ending of {target} names its container")
         with _told_of(preset if theirs else None):
             chain = _load(effect or [], device, precision, threads, sound=source)
-        _process_one(source, target, chain, task, quiet=quiet, as_json=as_json)
+        crew = None if task.pipe is not None else count
+        _process_one(source, target, chain, recipe, task, count=crew, quiet=quiet, as_json=as_json)
 
 
 @contextmanager
@@ -217,8 +218,9 @@ def _stdout() -> Iterator[int]:
 
 
 def _process_one(
-    source: Path, target: Path, chain: Sequence[Effect], task: jobs.Task, *, quiet: bool, as_json: bool
-) -> None:
+    source: Path, target: Path, chain: Sequence[Effect], recipe: jobs.Recipe, task: jobs.Task, *,
+    count: int | None, quiet: bool, as_json: bool,
+) -> None:  # fmt: skip
     if source.suffix.lower() in IMAGES or target.suffix.lower() in IMAGES:
         if task.params is not None:
             raise InputError(f"--params {task.params}: is for videos, an image has no time")
