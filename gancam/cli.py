@@ -1,6 +1,7 @@
 """The command line. Whatever goes wrong is one line on stderr and exit code 2; a traceback is a bug."""
 
 import json
+import logging
 import math
 import os
 import signal
@@ -9,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from fractions import Fraction
 from functools import partial
@@ -26,7 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 import gancam
-from gancam import batch, jobs, lettering
+from gancam import batch, jobs, lettering, proof
 from gancam import effects as effects_room
 from gancam.control import Controls, ParameterLog, open_control
 from gancam.crew import LocalCrew, share_of_threads
@@ -668,6 +669,10 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="A list of objec
                             "parity": dict(other.parity)}
                 for precision, other in cards.items()
             },
+            "proved": {
+                device: [asdict(one) for one in trials]
+                for device in ("cpu", "cuda") if (trials := proof.remembered(files, device)) is not None
+            },
         })  # fmt: skip
     if as_json:
         print(json.dumps(entries, indent=2))
@@ -678,6 +683,9 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="A list of objec
         what = f"{side}x{side}" if entry["layout"] == "latent" else f"x{entry['scale']}"
         print(f"{entry['name']:12} {what}  {entry['effect']}, {precisions}, {entry['licence']}")
         print(f"{'':12} {entry['summary']}")
+        for device, trials in entry["proved"].items():
+            said = (f"{one['precision']} {one['ms']:.3g} ms, {one['psnr']:.0f} dB" for one in trials)
+            print(f"{'':12} tried on {device}: {'; '.join(said)}")
         for images, figures in _by_images(entry["quality"]).items():
             print(f"{'':12} {images}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
 
@@ -888,6 +896,9 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 2 an error told in one line, 130 and 143 after Ctrl-C and SIGTERM."""
+    if errors.is_terminal:  # that a model is tried for the first time takes a moment, and should be told
+        logging.basicConfig(format="%(message)s")
+        logging.getLogger("gancam.proof").setLevel(logging.INFO)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = app(args=arguments, standalone_mode=False)

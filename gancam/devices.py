@@ -211,6 +211,12 @@ def gpus() -> tuple[list[Gpu], tuple[int, int]]:
         raise DeviceError("cuda", f"{_DRIVER} is no NVIDIA driver: it has no {name}", _reinstall_driver()) from error
 
 
+def driver_version() -> str:
+    """The version of NVIDIA's kernel driver, in brackets, where the system tells; else nothing."""
+    found = re.search(r"Kernel Module\D*([\d.]+)", text("/proc/driver/nvidia/version"))
+    return f" ({found[1]})" if found else ""
+
+
 def prepare(device: str) -> None:
     """Make ready what `device`, one of `PROVIDERS`, needs in this process: its shared libraries.
 

@@ -31,7 +31,8 @@ import gancam
 from gancam import devices
 from gancam.effects import find
 from gancam.errors import DeviceError, GancamError, MissingExtra
-from gancam.model import LEAST_PSNR, Model, variants
+from gancam.model import Model, variants
+from gancam.proof import LEAST_PSNR, folder, remembered
 from gancam.sinks import virtualcam
 
 Verdict = Literal["ok", "warning", "problem", "absent"]
@@ -407,7 +408,9 @@ def _likely() -> bool:
 
 def _judge(device: str, runs: list[dict[str, Any]], chosen: str, details: Mapping[str, Any]) -> Finding:
     """What the runs of one device say; the precision that `Model` chooses there decides, another is a warning."""
+    trials = remembered(variants(find(_NETWORK)), device) or []
     details = {**details, "network": _NETWORK, "frame": list(SIZE), "chosen": chosen, "runs": runs}
+    details |= {"remembered": [asdict(trial) for trial in trials], "cache": str(folder())}
     wrong = {run["precision"]: run.get("error") or f"its result is wrong ({run['psnr']:.1f} dB of fp32)"
              for run in runs if "error" in run or run["psnr"] < LEAST_PSNR}  # fmt: skip
     right = [run for run in runs if run["precision"] not in wrong]
@@ -416,6 +419,7 @@ def _judge(device: str, runs: list[dict[str, Any]], chosen: str, details: Mappin
              for run in right]  # fmt: skip
     seen = f"{where}{', '.join(parts)} a {SIZE[0]}x{SIZE[1]} frame of {_NETWORK}" if parts else f"{where}nothing runs"
     seen += "".join(f"; {precision}: {why}" for precision, why in wrong.items())
+    seen += f"; plays {chosen}, which is remembered in {folder()}" if trials else ""
     if chosen not in {run["precision"] for run in right}:
         other = f"use --precision {right[0]['precision']}" if right else "use --device cpu"
         cure = other if right or device != "cpu" else f"pip install --force-reinstall gancam {devices.RUNTIME}"

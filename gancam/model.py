@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -14,13 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam import devices
+from gancam import devices, proof
 from gancam.card import ModelCard, Precision
 from gancam.errors import DeviceError, GancamError, ImageError, InputError, ModelError, NotFound, ParameterError, near
 
 Device = Literal["auto", "cpu", "cuda"]
 log = logging.getLogger(__name__)
-LEAST_PSNR = 35.0  # dB of a variant against fp32, on noise
+_BRIGHT, _LOST = 48, 0.02  # grey levels of what is not black; share of the places that may be lost
 _STAGES = "conversion", "copies", "network", "copies", "conversion"  # of a call around blocks
 _PREFERRED = {"cpu": ("int8", "fp32", "fp16"), "cuda": ("fp16", "fp32")}
 
@@ -49,8 +48,10 @@ class Model:
     """A model file that runs.
 
     ``card``, ``device`` ("cpu" or "cuda": what it really runs on) and ``precision`` tell what was chosen. With
-    ``device="auto"`` CUDA is used where it works, with ``precision="auto"`` the fastest variant that the device does
-    exactly: int8 on a CPU with 8-bit dot products, fp16 on CUDA, else fp32. `threads` are those of one call on the CPU
+    ``device="auto"`` CUDA is used where it works, with ``precision="auto"`` the variant that proved itself the fastest
+    of those that the device does exactly (``gancam.proof``; on first use that takes a moment): as a rule int8 on a CPU
+    with 8-bit dot products, fp16 on CUDA, else fp32. Where another variant than fp32 gives black for what is not (a sum
+    became infinite), fp32 makes that picture, and the log says so once. `threads` are those of one call on the CPU
     (default: all that this process may use); they sleep between calls instead of spinning. ``spent`` adds up the
     seconds of all calls: in the "network", which is ONNX Runtime's graph with all that is in it, and where the graph
     leaves them to us in "conversion" and "copies" of pixels.
@@ -69,6 +70,8 @@ class Model:
         self._lock = threading.Lock()
         self._blocks: _Blocks | None = None
         self.spent = {"conversion": 0.0, "network": 0.0, "copies": 0.0}
+        self._watched, self._told = False, False
+        self._plain: Model | None = None
         path = Path(path)
         files = variants(path)
         if not files:
@@ -83,7 +86,7 @@ class Model:
         self._files, self._asked, self._threads = files, precision, threads
         wanted = [device] if device != "auto" else (["cuda", "cpu"] if devices.cuda_is_likely() else ["cpu"])
         for self.device in wanted:
-            self.precision = precision if precision != "auto" else _usable(self.device, files)[0]
+            self.precision = precision if precision != "auto" else _usable(self.device, files, threads)[0]
             self.path = files[self.precision]
             try:
                 self._open(threads)
@@ -93,12 +96,14 @@ class Model:
                     raise
                 log.warning("%s; running on the CPU instead", error)
 
+        self._watched = self.precision != "fp32" and self.card.layout not in ("latent", "masked")
+
     def alike(self, path: Path | None = None) -> list["Model"]:
         """The model at `path` (default: this one) opened anew, on the same device with the same threads, once in each
         precision that the device does exactly, or only in the one that was asked for by name. Raises as `Model` does,
         but gives an empty list for a model that has no such precision."""
         files = self._files if path is None else variants(path)
-        kinds = _usable(self.device, files) if self._asked == "auto" else [self._asked]
+        kinds = _usable(self.device, files, self._threads) if self._asked == "auto" else [self._asked]
         return [
             Model(files[kind], device=self.device, precision=kind, threads=self._threads)
             for kind in kinds
@@ -183,12 +188,42 @@ class Model:
         if self.card.layout == "latent":
             return (self.synthesis(np.repeat(self.mapping(given)[:, None], self.card.layers, axis=1)),)
         self._check_images(given)
+        result = self._images(given)
+        if self._watched and self._went_black(given, result):
+            return (self._in_fp32(given, result),)
+        return (result,)
+
+    def _images(self, given: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if self.card.layout != "image":
             with self._lock, self._failing():
-                return (self._run_blocks(given),)
-        (result,) = self._run([self._output], {self._input: given})
+                return self._run_blocks(given)
+        result: NDArray[np.uint8] = self._run([self._output], {self._input: given})[0]
         self._expect(result, (len(given), *self._scaled(given), 3))
-        return (result,)
+        return result
+
+    def _went_black(self, given: NDArray[np.uint8], result: NDArray[np.uint8]) -> bool:
+        """Whether some of a few hundred places are black that were not: what is no number becomes 0 in 8 bits."""
+        step, scale = max(round(math.sqrt(given.shape[1] * given.shape[2] / 256)), 1), self.card.scale
+        seen, shown = given[:, ::step, ::step], result[:, :: step * scale, :: step * scale]
+        lost = (seen.min(3) >= _BRIGHT) & (shown.max(3) == 0)
+        return bool(np.count_nonzero(lost) > _LOST * lost.size)
+
+    def _in_fp32(self, given: NDArray[np.uint8], result: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """`given` by fp32; from then on black is believed where fp32 gives it too."""
+        if self._plain is None:
+            path = self.path.with_name(self.path.name.removesuffix(f".{self.precision}.onnx") + ".onnx")
+            if path == self.path or not path.is_file():
+                self._watched = False
+                return result
+            self._plain = Model(path, device=self.device, precision="fp32", threads=self._threads)
+        truth = self._plain._images(given)
+        if cv2.PSNR(truth.reshape(-1), result.reshape(-1)) >= proof.LEAST_PSNR:
+            self._watched = False
+            return result
+        if not self._told:
+            self._told = True
+            log.warning("%s gave black for a picture that is not; such pictures are made in fp32", self.path.name)
+        return truth
 
     def _fill(self, images: NDArray[np.uint8], holes: NDArray[np.uint8]) -> NDArray[np.uint8]:
         self._check_images(images)
@@ -358,26 +393,32 @@ def _rows(blocks: NDArray[np.uint8], pixels: NDArray[np.uint8], side: int) -> tu
     return inner.transpose(2, 0, 1), outer.transpose(1, 0, 2)
 
 
-def _usable(device: str, files: dict[str, Path]) -> list[str]:
-    """The precisions of `files` that `device` does exactly, the one that is usually fastest first."""
-    kinds = [kind for kind in _PREFERRED[device] if kind in files]
-    if {"int8", "fp32"} <= set(kinds) and not _exact(files["int8"], files["fp32"]):
-        kinds.remove("int8")
-    return kinds or list(files)
+def _usable(device: str, files: dict[str, Path], threads: int) -> list[str]:
+    """The precisions of `files` that `device` does exactly, the one to play first."""
+    usual = [kind for kind in _PREFERRED[device] if kind in files]
+    if len(usual) < 2 or "fp32" not in usual:
+        return usual or list(files)
+
+    def opened(kind: str) -> proof.Run:
+        model = Model(files[kind], device=device, precision=kind, threads=threads)
+        arrays = _proof_of(model)
+        return lambda: model(*arrays)[0]
+
+    return [one.precision for one in proof.ranked(files, device, usual, opened)] or ["fp32"]
 
 
-@lru_cache(maxsize=64)
-def _exact(int8: Path, fp32: Path) -> bool:
-    """Whether this machine's int8 kernels give the picture that fp32 gives. Those for AVX2 without 8-bit dot products
-    saturate sums of two products: fast, and wrong where the picture is bright. Noise around white finds them out."""
-    given = [np.random.default_rng(0).integers(96, 256, (1, 48, 48, 3), dtype=np.uint8)]
-    files = (int8, "int8"), (fp32, "fp32")
-    models = [Model(path, device="cpu", precision=kind, threads=1) for path, kind in files]
-    if models[0].card.layout == "masked":
-        given.append(np.ones((1, 48, 48), np.uint8))
-        given[1][:, :, ::3] = 0
-    fast, true = (model(*given)[0] for model in models)
-    if cv2.PSNR(fast, true) >= LEAST_PSNR:
-        return True
-    log.warning("%s: this CPU's 8-bit kernels are not exact; running in fp32", int8.name)
-    return False
+def _proof_of(model: Model) -> list[NDArray[Any]]:
+    """What `model` is shown to prove itself."""
+    card = model.card
+    if card.layout == "latent":
+        return [np.random.default_rng(0).standard_normal((2, card.latent), np.float32)]
+    image = proof.picture()
+    height, width = (card.multiple * max(side // card.multiple, -(-card.minimum // card.multiple), 1)
+                     for side in image.shape[:2])  # fmt: skip
+    if height > image.shape[0] or width > image.shape[1]:
+        image = np.asarray(cv2.resize(image, (max(width, image.shape[1]), max(height, image.shape[0]))), np.uint8)
+    arrays = [np.ascontiguousarray(image[None, :height, :width])]
+    if card.layout == "masked":
+        arrays.append(np.ones((1, height, width), np.uint8))
+        arrays[1][:, :, ::3] = 0
+    return arrays

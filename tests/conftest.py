@@ -16,6 +16,14 @@ def clip(tmp_path: Path) -> Path:
     return make_clip(tmp_path / "clip.mp4", audio=[("aac", 0.0)])
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests find out about precisions is not the user's, and the user's is not theirs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_thread_left() -> Iterator[None]:
     """Every gancam thread that a test started must be gone when the test ends."""

@@ -16,7 +16,8 @@ import pytest
 from gancam import cli, devices, doctor
 from gancam.effects import find
 from gancam.errors import DeviceError
-from gancam.model import LEAST_PSNR, Model, variants
+from gancam.model import Model, variants
+from gancam.proof import LEAST_PSNR
 from gancam.sinks import video
 
 NAMES = ["system", "versions", "packages", "cpu", "cuda", "tensorrt", "auto", "cameras", "virtual-camera", "display",

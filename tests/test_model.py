@@ -19,7 +19,8 @@ from hypothesis.extra import numpy as arrays
 from export import super_resolution, unconditional
 from gancam.card import ModelCard
 from gancam.errors import DeviceError, ImageError, InputError, ModelError, NotFound, ParameterError
-from gancam.model import LEAST_PSNR, Model, variants
+from gancam.model import Model, variants
+from gancam.proof import LEAST_PSNR
 from tests.small import generator, network, save, still, write_generator, write_models
 from train import evaluate, generation, networks
 from train.networks.latent import LatentGenerator
@@ -112,6 +113,43 @@ def test_int8_is_not_chosen_where_it_is_not_exact(tmp_path: Path, caplog: pytest
     assert Model(path, device="cpu").precision == "fp32"
     assert "not exact" in caplog.text
     assert LEAST_PSNR < 40
+
+
+def overflowing(folder: Path) -> Path:
+    """fp32 and fp16 of a network whose sums are too large for fp16."""
+    made = network()
+    card = ModelCard(name="big", effect="super_resolution", scale=2, receptive_field=4)
+    for half in (True, False):
+        graph = super_resolution.float_graph(made, half=half)
+        kernels = [one for one in graph.graph.initializer if len(one.dims) == 4]
+        biases = [one for one in graph.graph.initializer if len(one.dims) == 1]
+        for tensors, factor in ((kernels[:1] + biases[:1], 1e5), (kernels[1:2], 1e-5)):
+            for tensor in tensors:
+                array = onnx.numpy_helper.to_array(tensor).astype(np.float64) * factor
+                kind = np.float16 if half else np.float32
+                with np.errstate(over="ignore"):
+                    tensor.CopyFrom(onnx.numpy_helper.from_array(array.astype(kind), tensor.name))
+        name, precision = ("big.fp16.onnx", "fp16") if half else ("big.onnx", "fp32")
+        save(graph, folder / name, replace(card, precision=precision))  # type: ignore[arg-type]
+    return folder / "big.onnx"
+
+
+def test_what_is_no_number_is_made_in_fp32(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = overflowing(tmp_path)
+    image = still("sign")[None]
+    model, plain = Model(path, precision="fp16", device="cpu"), Model(path, precision="fp32", device="cpu")
+    assert not model._images(image).any()
+    for _ in range(2):
+        assert np.array_equal(model(image)[0], plain(image)[0])
+    assert caplog.text.count("made in fp32") == 1
+    dark = np.zeros_like(image)
+    assert model(dark)[0].shape == (1, image.shape[1] * 2, image.shape[2] * 2, 3)
+
+
+def test_a_variant_that_fails_its_proof_is_not_played(tmp_path: Path) -> None:
+    path = overflowing(tmp_path)
+    path.with_name("big.fp16.onnx").rename(path.with_name("big.int8.onnx"))  # preferred, were it not for the proof
+    assert Model(path, device="cpu").precision == "fp32"
 
 
 def test_int8_graph_is_convolutions_and_one_sum(path: Path, tmp_path: Path) -> None:

@@ -1,0 +1,222 @@
+"""Which precision of a model is played here: each is tried on a bundled picture, compared with fp32, and the choice
+remembered until the model, the device, its driver or ONNX Runtime is another.
+
+What is remembered is one small file a case in the user's cache folder. A file that is damaged, or of another case, is
+ignored and written anew; two processes may do so at once, since a file appears whole or not at all.
+"""
+
+import hashlib
+import json
+import logging
+import math
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam import devices
+from gancam.errors import GancamError
+from gancam.frame import Image
+
+log = logging.getLogger(__name__)
+LEAST_PSNR = 35.0  # dB of a variant against fp32 on the bundled picture; less is rejected
+VERSION = 1  # of the files, and of what is tried
+_FASTER = 1.25  # times that another variant must be faster than the usual one: timings of one machine vary
+_ROUNDS = 4
+_HOPELESS = 3.0  # times the fastest so far: timed once only
+_PICTURE = Path(__file__).parent / "models" / "proof.jpg"
+Run = Callable[[], NDArray[np.uint8]]
+_known: dict[str, list["Trial"]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One variant: milliseconds for the bundled picture and dB against fp32 (100 at most), or why it does not run."""
+
+    precision: str
+    ms: float
+    psnr: float
+    error: str = ""
+
+    @property
+    def exact(self) -> bool:
+        return not self.error and self.psnr >= LEAST_PSNR
+
+
+def picture() -> Image:
+    """The bundled picture, 192x160: four photos, and noise around white, where 8-bit sums saturate on some CPUs."""
+    data = np.frombuffer(_PICTURE.read_bytes(), np.uint8)
+    photos = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    noise = np.random.default_rng(0).integers(96, 256, (32, photos.shape[1], 3), dtype=np.uint8)
+    return np.concatenate([photos, noise])
+
+
+def ranked(files: Mapping[str, Path], device: str, usual: Sequence[str], opened: Callable[[str], Run]) -> list[Trial]:
+    """The variants of `files` on `device` that give what fp32 gives, the one to play first, the others by time.
+
+    `opened(precision)` opens one and gives what makes its picture; it is asked only where nothing is remembered. The
+    `usual` first one is played unless another is a quarter faster. Empty when there is nothing to compare, or nothing
+    is exact.
+    """
+    trials = remembered(files, device)
+    if trials is None:
+        began = time.perf_counter()
+        trials = _try(usual, opened)
+        if next((one.error for one in trials if one.precision == "fp32"), ""):
+            return []  # not this one's fault alone: nothing is known
+        kept = _remember(files, device, trials)
+        said = ", ".join(
+            f"{one.precision} {one.ms:.3g} ms ({one.psnr:.0f} dB)" if not one.error else f"{one.precision} fails"
+            for one in trials
+        )
+        log.info(
+            "%s: tried on %s in %.1f s: %s%s",
+            _name(files), device, time.perf_counter() - began, said, "; remembered" if kept else "",
+        )  # fmt: skip
+    for one in trials:
+        if not one.exact:
+            why = one.error or f"is not exact here: {one.psnr:.1f} dB of fp32"
+            log.warning("%s %s; it is not played", files[one.precision].name, why)
+    return _order([one for one in trials if one.exact], usual)
+
+
+def remembered(files: Mapping[str, Path], device: str) -> list[Trial] | None:
+    """What was tried before, in the same order; None where nothing is known that holds."""
+    try:
+        case = _case(files, device)
+        key = _key(case)
+        if key in _known:
+            return _known[key]
+        stored = json.loads((folder() / f"{key}.json").read_text(encoding="utf-8"))
+        if stored["case"] != case:
+            return None
+        trials = [Trial(str(one["precision"]), float(one["ms"]), float(one["psnr"]), str(one["error"]))
+                  for one in stored["trials"]]  # fmt: skip
+        if {one.precision for one in trials} > set(files) or not trials:
+            return None
+        if any(not (math.isfinite(one.ms) and one.ms >= 0 and math.isfinite(one.psnr)) for one in trials):
+            return None
+    except (OSError, ValueError, KeyError, TypeError, GancamError):
+        return None
+    _known[key] = trials
+    return trials
+
+
+def folder() -> Path:
+    """Where choices are remembered: gancam/proofs in the user's cache folder."""
+    named = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
+    usual = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    return (Path(named) if named and Path(named).is_absolute() else usual) / "gancam" / "proofs"
+
+
+def _order(trials: list[Trial], usual: Sequence[str]) -> list[Trial]:
+    trials = sorted(trials, key=lambda one: one.ms)
+    first = next((one for kind in usual for one in trials if one.precision == kind), None)
+    if first is None:
+        return trials
+    chosen = trials[0] if trials[0].ms * _FASTER < first.ms else first
+    return [chosen, *(one for one in trials if one is not chosen)]
+
+
+def _try(kinds: Sequence[str], opened: Callable[[str], Run]) -> list[Trial]:
+    """fp32 first, to compare with; then all in turn."""
+    runs: dict[str, Run] = {}
+    shown: dict[str, NDArray[np.uint8]] = {}
+    errors: dict[str, str] = {}
+    times: dict[str, list[float]] = {}
+    for kind in sorted(kinds, key=lambda kind: kind != "fp32"):
+        try:
+            runs[kind] = opened(kind)
+            shown[kind] = runs[kind]().copy()
+            times[kind] = [_timed(runs[kind])]
+        except (GancamError, MemoryError) as error:
+            errors[kind] = devices.first_line(error) or "no memory"
+    for _ in range(_ROUNDS - 1):
+        for kind, run in runs.items():
+            if kind in times and times[kind][0] < _HOPELESS * min(min(other) for other in times.values()):
+                times[kind].append(_timed(run))
+    return [
+        Trial(kind, 0.0, 0.0, errors[kind]) if kind in errors
+        else Trial(kind, round(1000 * min(times[kind]), 3), round(_psnr(shown[kind], shown.get("fp32")), 2))
+        for kind in kinds
+    ]  # fmt: skip
+
+
+def _timed(run: Run) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
+
+
+def _psnr(one: NDArray[np.uint8], truth: NDArray[np.uint8] | None) -> float:
+    if truth is None or one.shape != truth.shape:
+        return 0.0
+    return min(float(cv2.PSNR(one.reshape(-1), truth.reshape(-1))), 100.0)
+
+
+def _case(files: Mapping[str, Path], device: str) -> dict[str, Any]:
+    """All that a choice depends on."""
+    stats = {kind: path.stat() for kind, path in sorted(files.items())}
+    return {
+        "version": VERSION,
+        "files": {kind: _hash(files[kind], stat.st_mtime_ns, stat.st_size) for kind, stat in stats.items()},
+        "device": device, "hardware": _hardware(device), "cores": devices.usable_cores(),
+        "onnxruntime": str(devices.runtime().__version__),
+    }  # fmt: skip
+
+
+def _key(case: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(case, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@lru_cache(maxsize=256)
+def _hash(path: Path, changed: int, size: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@lru_cache
+def _hardware(device: str) -> str:
+    """Processor, or GPU and its driver."""
+    if device == "cpu":
+        return devices.cpu_name()
+    found, knows = devices.gpus()
+    return f"{found[0].name}, driver for CUDA {knows[0]}.{knows[1]}{devices.driver_version()}"
+
+
+def _remember(files: Mapping[str, Path], device: str, trials: list[Trial]) -> bool:
+    """Write beside and rename; whether that could be done."""
+    try:
+        case = _case(files, device)
+        key = _key(case)
+        _known[key] = trials
+        folder().mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=folder(), prefix=".new-", suffix=".json", delete=False
+        ) as file:
+            json.dump({"case": case, "name": _name(files), "trials": [asdict(one) for one in trials]}, file, indent=1)
+        try:
+            Path(file.name).replace(folder() / f"{key}.json")
+        except OSError:
+            with suppress(OSError):
+                Path(file.name).unlink()
+            raise
+    except (OSError, GancamError):
+        return False
+    return True
+
+
+def _name(files: Mapping[str, Path]) -> str:
+    return next(iter(files.values())).name.partition(".")[0]
+
+
+__all__ = ["LEAST_PSNR", "Trial", "folder", "picture", "ranked", "remembered"]

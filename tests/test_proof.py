@@ -1,0 +1,141 @@
+"""Which precision is played: tried, compared, remembered, and never believed when it cannot be true."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gancam import proof
+from gancam.errors import DeviceError
+from gancam.model import Model, variants
+from tests.small import network, write_models
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "gancam" / "proofs"
+
+
+@pytest.fixture(scope="module")
+def count() -> list[int]:
+    return [0]
+
+
+@pytest.fixture
+def path(tmp_path: Path, count: list[int]) -> Path:
+    count[0] += 1  # another network each time: nothing is known of it in this process
+    return write_models(tmp_path, network(seed=100 + count[0]))
+
+
+def chosen_elsewhere(path: Path) -> str:
+    """By a process that knows only what is in the cache."""
+    code = f"from gancam.model import Model; print(Model({str(path)!r}, device='cpu').precision)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return done.stdout.strip()
+
+
+def test_what_was_tried_is_remembered(cache: Path, path: Path) -> None:
+    files = variants(path)
+    assert proof.remembered(files, "cpu") is None
+    model = Model(path, device="cpu")
+    trials = proof.remembered(files, "cpu")
+    assert trials is not None
+    assert {one.precision for one in trials} == {"int8", "fp32", "fp16"}
+    assert all(one.exact and one.ms > 0 for one in trials)
+    assert next(one.psnr for one in trials if one.precision == "fp32") == 100
+    (file,) = cache.iterdir()
+    written = file.read_bytes()
+    assert chosen_elsewhere(path) == model.precision
+    assert file.read_bytes() == written  # it was not tried again
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00\x01", '{"case": {}, "trials": []}'])
+def test_a_damaged_file_is_ignored_and_written_anew(cache: Path, path: Path, text: str) -> None:
+    Model(path, device="cpu")
+    (file,) = cache.iterdir()
+    good = json.loads(file.read_text())
+    file.write_text(text)
+    assert chosen_elsewhere(path) in ("int8", "fp32")
+    assert json.loads(file.read_text())["case"] == good["case"]
+
+
+def test_a_choice_of_another_driver_or_runtime_is_not_believed(cache: Path, path: Path) -> None:
+    Model(path, device="cpu")
+    (file,) = cache.iterdir()
+    stored = json.loads(file.read_text())
+    for name in ("hardware", "onnxruntime"):
+        foreign = {**stored, "case": {**stored["case"], name: "another"}}
+        for one in foreign["trials"]:
+            one["psnr"] = 0.0  # would forbid all, were it believed
+        file.write_text(json.dumps(foreign))
+        assert chosen_elsewhere(path) in ("int8", "fp32")
+        assert json.loads(file.read_text())["case"] == stored["case"]
+
+
+def test_another_model_under_the_same_name_is_tried_anew(cache: Path, path: Path) -> None:
+    Model(path, device="cpu")
+    write_models(path.parent, network(seed=7777))
+    assert proof.remembered(variants(path), "cpu") is None
+    Model(path, device="cpu")
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_a_cache_that_cannot_be_written(tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert Model(path, device="cpu").precision in ("int8", "fp32")
+
+
+def test_two_processes_at_once(cache: Path, path: Path) -> None:
+    code = f"from gancam.model import Model; Model({str(path)!r}, device='cpu')"
+    both = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) for _ in range(2)]
+    assert [one.wait(60) for one in both] == [0, 0]
+    (file,) = cache.iterdir()
+    assert json.loads(file.read_text())["trials"]
+
+
+def constant(value: int) -> proof.Run:
+    return lambda: np.full((4, 4, 3), value, np.uint8)
+
+
+def test_what_does_not_run_or_is_wrong_is_rejected(cache: Path, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def opened(kind: str) -> proof.Run:
+        if kind == "fp16":
+            raise DeviceError("cpu", "no room", "smaller frames")
+        return constant(90 if kind == "fp32" else 140)
+
+    trials = proof.ranked(variants(path), "cpu", ("int8", "fp32", "fp16"), opened)
+    assert [one.precision for one in trials] == ["fp32"]
+    assert "not exact" in caplog.text
+    assert "no room" in caplog.text
+
+
+def test_nothing_is_concluded_from_a_device_that_fails(cache: Path, path: Path) -> None:
+    def opened(kind: str) -> proof.Run:
+        raise DeviceError("cpu", "gone", "come back")
+
+    assert proof.ranked(variants(path), "cpu", ("int8", "fp32"), opened) == []
+    assert not cache.exists()
+    assert proof.remembered(variants(path), "cpu") is None
+
+
+def test_the_usual_one_is_played_unless_another_is_much_faster() -> None:
+    def order(**ms: float) -> list[str]:
+        trials = [proof.Trial(kind, time, 50.0) for kind, time in ms.items()]
+        return [one.precision for one in proof._order(trials, ("int8", "fp32", "fp16"))]
+
+    assert order(int8=1.1, fp32=1.0, fp16=5) == ["int8", "fp32", "fp16"]
+    assert order(int8=2.0, fp32=1.0, fp16=5) == ["fp32", "int8", "fp16"]
+    assert order(fp32=2.0, fp16=5) == ["fp32", "fp16"]
+
+
+def test_the_bundled_picture() -> None:
+    image = proof.picture()
+    assert image.shape == (160, 192, 3)
+    assert image[:128].std() > 30
