@@ -7,8 +7,13 @@ camera rests nothing is resampled at all. What was invented is kept there as wel
 When it is asked for what is hidden now, the ring of visible pixels around the hole tells how far to believe it: where
 the ring has become lighter or darker since, so has what is behind the hole; where the ring shows something else than it
 did, something moved, and what the canvas has there holds no more.
+
+A file can be read ahead by a `Scout`, which keeps what will be uncovered; a `Background` begins each canvas with that.
 """
 
+import tempfile
+import weakref
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -31,6 +36,8 @@ _HALO = 3  # pixels around a hole that may show the edge of what hides the scene
 _REST = 4  # frames between copies while nothing is hidden
 _STEADY = 1.0  # grey levels by which light may differ before what is behind the hole follows
 _OTHER = 40.0  # grey levels between a cell then and now: more is not light, it is something else
+_CHANGED = 12.0  # grey levels by which a pixel is another than it was
+_ANOTHER, _GREW = 0.85, 0.6  # share of such pixels by which a new mask, or what one grew by, hides what came with it
 _ROUGH, _SHARE = 8.0, 0.6  # grey levels, and share of its contrast, by which the pixels of a cell may differ else
 
 
@@ -91,8 +98,11 @@ class Background:
     Frames of another size, and those that cannot be related to the ones before (a cut), start it anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, later: "Later | None" = None) -> None:
         self.camera = Camera()
+        self._later = later
+        self._frames = 0  # that came
+        self._upon: Grey | None = None  # of what is hidden now: the thing itself was there before it was
         self.cuts = 0  # how often it began anew, after the first time
         self._before: _Before | None = None
         self._rested = 0  # frames since anything was hidden
@@ -107,9 +117,14 @@ class Background:
         self.camera.reset()
         self._before, self._rested = None, 0
         self._canvas = np.zeros((0, 0, 3), np.uint8)
+        self._later, self._frames = None, 0
 
     def rest(self, image: Image) -> None:
         """A frame in which nothing is hidden. Now and then it is copied, in case something is in the next."""
+        self._frames += 1
+        if self._rested == 0 and self._canvas.size:
+            self._follow(image, None)
+            self._uncover(image, np.zeros(image.shape[:2], np.uint8))
         if self._rested % _REST == 0:
             self._copy(image, None)
         self._rested += 1
@@ -121,14 +136,21 @@ class Background:
                 self._begin(self._before.image.shape)
             self._before.matrix = self.camera.matrix
         self._rested = 0
+        self._frames += 1
+        self._follow(image, hidden)
+        self._upon = None if self._before is None else self._unmoved(hidden, self._before.hidden, image)
+        for window in windows:
+            self._hide(window, hidden)
+        self._uncover(image, hidden)
+
+    def _follow(self, image: Image, hidden: Grey | None) -> None:
+        """Where the camera is now."""
         if not self.camera.look(image, hidden) or not self._canvas.size:
             self.cuts += bool(self._canvas.size)
             self._before = None
             self._begin(image.shape)
         elif self._far(image.shape):
             self._move_anchor()
-        for window in windows:
-            self._hide(window, hidden)
 
     def recall(self, window: Window, image: Image, hidden: Grey) -> Found:
         """What is behind the hole in `window` of the frame that was looked at last."""
@@ -181,7 +203,8 @@ class Background:
     # Where things are
 
     def _begin(self, shape: tuple[int, ...]) -> None:
-        """An empty canvas around the frame that is the camera's anchor now."""
+        """An empty canvas around the frame that is the camera's anchor now, but for what is known of later."""
+        self._leave(None)
         height, width = shape[:2]
         self._shift = round(width * _MARGIN), round(height * _MARGIN)
         size = height + 2 * self._shift[1], width + 2 * self._shift[0]
@@ -190,6 +213,7 @@ class Background:
         self._state[:] = UNKNOWN
         cells = -(-height // CELL), -(-width // CELL)
         self._light, self._lit = np.zeros((*cells, 3), np.float32), np.zeros(cells, np.bool_)
+        self._foresee()
 
     def _to_canvas(self, matrix: Matrix) -> Matrix:
         """Coordinates of a frame that is seen from `matrix` -> of the canvas."""
@@ -222,14 +246,55 @@ class Background:
     def _move_anchor(self) -> None:
         """Take the present frame for the anchor."""
         step = _translation(*self._shift) @ self.camera.matrix @ _translation(-self._shift[0], -self._shift[1])
+        self._leave(step)
         size = self._canvas.shape[1], self._canvas.shape[0]
         self._canvas = np.asarray(cv2.warpPerspective(self._canvas, step, size, flags=cv2.INTER_CUBIC), np.uint8)
         self._state = np.asarray(cv2.warpPerspective(self._state, step, size, flags=cv2.INTER_NEAREST), np.uint8)
         if self._before is not None:
             self._before.matrix = self._before.matrix @ np.linalg.inv(self.camera.matrix)
         self.camera.anchor_here()
+        self._foresee()
+
+    def _leave(self, step: Matrix | None) -> None:
+        """A canvas is left, for one that is seen from elsewhere, by `step` from this one, or for an empty one."""
+
+    def _foresee(self) -> None:
+        """Put into a new canvas what is known of later and not yet."""
+        known = None if self._later is None else self._later.at(self._frames)
+        if known is not None and known.state.shape == self._state.shape:
+            new = ((self._state == UNKNOWN) & (known.state > 0)).astype(np.uint8)
+            cv2.copyTo(known.picture, new, self._canvas)
+            cv2.copyTo(known.state, new, self._state)
+
+    def _uncover(self, image: Image, hidden: Grey) -> None:
+        """What was hidden in the frame before may be seen now."""
 
     # Putting in and taking out
+
+    def _unmoved(self, hidden: Grey, other: Grey, image: Image) -> Grey | None:
+        """Of what is `hidden` in the one of this frame and that before, and not in the `other`: 1 where both show the
+        same. There a mask was put upon a thing that stood there, or taken off it: what is seen without the mask is
+        that thing, not what is behind it. A mask that moves leaves one side as it gains the other, and is no such."""
+        before = self._before
+        if before is None or before.hidden.shape != hidden.shape or np.array_equal(hidden, other):
+            return None
+        found: Grey | None = None
+        changed: Grey | None = None
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(hidden, connectivity=8)
+        for label, (x, y, wide, tall, _) in enumerate(stats[1:count].tolist(), 1):
+            place = slice(max(y - 16, 0), y + tall + 16), slice(max(x - 16, 0), x + wide + 16)
+            mine = np.asarray(labels[place] == label, np.uint8)
+            new = mine & (1 - other[place])
+            gained, kept = int(new.sum()), cv2.hasNonZero(mine & other[place])
+            lost = int((other[place] & (1 - hidden[place])).sum()) if kept else 0
+            if not gained or lost > 0.3 * gained:
+                continue
+            if changed is None:
+                changed = _changed(image, before.image, self.camera.matrix @ np.linalg.inv(before.matrix))
+            if float(changed[place][new > 0].mean()) < (_GREW if kept else _ANOTHER):
+                found = np.zeros_like(hidden) if found is None else found
+                found[place] |= new
+        return found
 
     def _hide(self, window: Window, hidden: Grey) -> None:
         """Put into the canvas what the frame before shows of what is hidden now, and of the ring around that.
@@ -248,6 +313,7 @@ class Background:
             rows, columns = self._rested_place(window)
             picture, shown = before.image[window.place], then == 0
             clear = cv2.dilate(then, _square(_HALO)) == 0
+            upon = None if self._upon is None else self._upon[window.place]
         else:
             rows, columns = self._extent(window)
             size = columns.stop - columns.start, rows.stop - rows.start
@@ -261,10 +327,15 @@ class Background:
             shown = cv2.warpPerspective(whole, there, size) == 255
             clear = cv2.erode(shown.astype(np.uint8), _square(_HALO)) > 0
             here = corner @ np.linalg.inv(self._to_window(window))
-            now, wanted = (
-                np.asarray(cv2.warpPerspective(x, here, size, flags=cv2.INTER_NEAREST), np.uint8) for x in (now, wanted)
+            upon = np.zeros_like(now) if self._upon is None else self._upon[window.place]
+            now, wanted, upon = (
+                np.asarray(cv2.warpPerspective(x, here, size, flags=cv2.INTER_NEAREST), np.uint8)
+                for x in (now, wanted, upon)
             )
         state = self._state[rows, columns]
+        if upon is not None:
+            state[upon > 0] = UNKNOWN
+            wanted = wanted & (1 - upon)
         fresh = (wanted > 0) & ((shown & (state != SEEN)) | (clear & (now > 0)))
         cv2.copyTo(picture, fresh.astype(np.uint8), self._canvas[rows, columns])
         state[fresh] = SEEN
@@ -293,6 +364,125 @@ class Background:
         light_now += np.where(lit[..., None], change - change.clip(-_STEADY, _STEADY), change)
         lit[:] = True
         return light_now
+
+
+class Known(NamedTuple):
+    """A canvas."""
+
+    picture: Image
+    state: Grey
+
+
+class Later:
+    """What will be uncovered in a clip, for each canvas that a `Background` begins, by the number of its first frame.
+    It is kept in a temporary file."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(max_size=64 << 20)  # noqa: SIM115 - closed with this
+        weakref.finalize(self, self._file.close)
+        self._index: dict[int, tuple[int, int, tuple[int, ...], tuple[int, ...]]] = {}
+
+    def put(self, frame: int, known: Known) -> None:
+        box = cv2.boundingRect(known.state)
+        if box[2]:
+            x, y, wide, tall = box
+            place = slice(y, y + tall), slice(x, x + wide)
+            data = zlib.compress(known.state[place].tobytes() + known.picture[place].tobytes(), 1)
+            self._index[frame] = self._file.seek(0, 2), len(data), tuple(box), known.state.shape
+            self._file.write(data)
+
+    def at(self, frame: int) -> Known | None:
+        if frame not in self._index:
+            return None
+        start, length, (x, y, wide, tall), shape = self._index[frame]
+        self._file.seek(start)
+        data = np.frombuffer(zlib.decompress(self._file.read(length)), np.uint8)
+        picture, state = np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.uint8)
+        state[y : y + tall, x : x + wide] = data[: wide * tall].reshape(tall, wide)
+        picture[y : y + tall, x : x + wide] = data[wide * tall :].reshape(tall, wide, 3)
+        return Known(picture, state)
+
+
+class Scout(Background):
+    """Goes through a clip as `Background` will, ``look`` or ``rest`` for each frame and ``remember``, and keeps what is
+    uncovered in it: ``later``, complete after ``done``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.later = Later()
+        self._left: list[tuple[int, Matrix | None]] = []  # canvases: their first frames, and the way to the next
+        self._since = 0
+
+    def done(self) -> Later:
+        """What is uncovered, also that of a later canvas in those before it."""
+        self._leave(None)
+        self._canvas = np.zeros((0, 0, 3), np.uint8)
+        next_one: Known | None = None
+        for frame, step in reversed(self._left):
+            mine = self.later.at(frame)
+            if step is not None and next_one is not None:
+                back, size = np.asarray(np.linalg.inv(step), np.float64), next_one.state.shape[::-1]
+                picture = cv2.warpPerspective(next_one.picture, back, size, flags=cv2.INTER_CUBIC)
+                whole = np.where(cv2.erode(next_one.state, _square(1)) > 0, np.uint8(255), np.uint8(0))
+                seen = np.asarray(cv2.warpPerspective(whole, back, size) == 255, np.uint8) * np.uint8(SEEN)
+                if mine is not None:
+                    cv2.copyTo(mine.picture, mine.state, picture)
+                    seen |= mine.state
+                mine = Known(np.asarray(picture, np.uint8), seen)
+                self.later.put(frame, mine)
+            next_one = mine
+        return self.later
+
+    def _leave(self, step: Matrix | None) -> None:
+        if self._canvas.size:
+            self.later.put(self._since, Known(self._canvas, self._state))
+            self._left.append((self._since, step))
+
+    def _foresee(self) -> None:
+        self._since = self._frames
+
+    def _hide(self, window: Window, hidden: Grey) -> None:
+        """It looks the other way."""
+
+    def _uncover(self, image: Image, hidden: Grey) -> None:
+        before = self._before
+        if before is None or not cv2.hasNonZero(before.hidden):
+            return
+        still = self.camera.still and bool((before.matrix == self.camera.matrix).all())
+        if still and np.array_equal(before.hidden, hidden):
+            return
+        window = Window.around(cv2.boundingRect(before.hidden), RING, hidden.shape)
+        was = np.asarray(cv2.dilate(before.hidden[window.place], _square(RING)), np.uint8)
+        taken = self._unmoved(before.hidden, hidden, image)
+        if taken is not None:
+            was &= np.asarray(1 - cv2.dilate(taken[window.place], _square(RING)), np.uint8)
+        if still:
+            rows, columns = self._rested_place(window)
+            picture = image[window.place]
+            clear = cv2.dilate(hidden, _square(_HALO))[window.place] == 0
+        else:
+            rows, columns = self._extent(window)
+            size = columns.stop - columns.start, rows.stop - rows.start
+            if min(size) <= 0:
+                return
+            corner = _translation(-columns.start, -rows.start)
+            there = corner @ self._to_canvas(self.camera.matrix)
+            picture = np.asarray(cv2.warpPerspective(image, there, size, flags=cv2.INTER_CUBIC), np.uint8)
+            whole = np.where(cv2.dilate(hidden, _square(_HALO + 2)) == 0, np.uint8(255), np.uint8(0))
+            clear = cv2.warpPerspective(whole, there, size) == 255
+            here = corner @ self._to_canvas(before.matrix) @ _translation(window.left, window.top)
+            was = np.asarray(cv2.warpPerspective(was, here, size, flags=cv2.INTER_NEAREST), np.uint8)
+        state = self._state[rows, columns]
+        fresh = (was > 0) & clear & (state != SEEN)
+        cv2.copyTo(picture, fresh.astype(np.uint8), self._canvas[rows, columns])
+        state[fresh] = SEEN
+
+
+def _changed(image: Image, before: Image, there: Matrix) -> Grey:
+    """1 where `image` is another than `before`, which is brought to its place by `there`."""
+    if not (there == np.eye(3)).all():
+        before = np.asarray(cv2.warpPerspective(before, there, (image.shape[1], image.shape[0])), np.uint8)
+    return np.asarray(cv2.blur(cv2.absdiff(image, before).max(2), (5, 5)) > _CHANGED, np.uint8)
 
 
 def _corners(size: tuple[int, int]) -> Points:

@@ -1,6 +1,7 @@
 """Finding by itself what is to be erased: an overlay that stays while all else moves, and defects of single frames."""
 
 import tempfile
+import weakref
 import zlib
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -231,7 +232,8 @@ class Repairs:
     """The repairs of a clip by the times of its frames, in a temporary file."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=64 << 20)  # noqa: SIM115 - closed by close()
+        self._file = tempfile.SpooledTemporaryFile(max_size=64 << 20)  # noqa: SIM115 - closed with this
+        weakref.finalize(self, self._file.close)
         self._index: dict[float, tuple[int, int, int]] = {}
 
     def __setitem__(self, time: float, repair: Repair) -> None:

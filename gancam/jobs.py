@@ -6,7 +6,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -202,19 +202,19 @@ def spooled(pipe: BinaryIO) -> Iterator[Path]:
 class _ReadAhead:
     """Shows an effect the whole of a video before the first frame is played."""
 
-    def __init__(
-        self, path: Path, show: Callable[[Callable[[], Iterable[Frame]]], None], task: Task, tell: Callable[[str], None]
-    ) -> None:
+    def __init__(self, path: Path, show: Callable[..., None], task: Task, tell: Callable[[str], None]) -> None:
         self._path, self._show, self._task, self._tell = path, show, task, tell
-        self._due = True
+        self._due, self._told = True, False
 
     def __call__(self, frame: Frame) -> None:
         if self._due:
             self._due = False
-            self._show(self._frames)
+            self._show(self._frames, whole=self._task.first is None and self._task.end is None)
 
     def _frames(self) -> Iterator[Frame]:
-        self._tell(f"{self._path}: is read ahead")
+        if not self._told:
+            self._tell(f"{self._path}: is read ahead")
+            self._told = True
         task = self._task
         with VideoFile(self._path, deinterlace=task.deinterlace, first=task.first, end=task.end) as source:
             yield from source

@@ -808,6 +808,13 @@ class MaskTrack:
         if frames is not None and frames != self.frames:
             raise MaskError(f"{self.path}: is a mask track of {self.frames} frames; this clip has {frames}")
 
+    def finished(self) -> None:
+        """Raise ``MaskError`` where the clip that is over was a shorter one than the recorded one."""
+        left = self.frames - self._next
+        late = self._times[-1] - self._times[self._next - 1] > 0.1 if self._times and self._next else True
+        if left > 2 and late:
+            raise MaskError(f"{self.path}: is a mask track of {self.frames} frames; this clip ends {left} before")
+
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         self.fits((image.shape[1], image.shape[0]), None)
         index = self._next

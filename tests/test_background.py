@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.background import INVENTED, SEEN, UNKNOWN, Background, Found, Grey, Window, spread
+from gancam.background import INVENTED, SEEN, UNKNOWN, Background, Found, Grey, Scout, Window, spread
 from gancam.frame import Image
 from tests.clips import psnr
 from tests.small import still
@@ -155,3 +155,62 @@ def test_spread_goes_through_what_is_known_and_is_smooth_between() -> None:
     assert surface[8, 12] == -5.0
     assert abs(float(surface[4, 6])) < 3.0
     assert np.abs(np.diff(surface, axis=1)).max() < 5.0
+
+
+def test_a_mask_put_upon_a_thing_does_not_show_that_thing() -> None:
+    """What was there before the mask is what is to go; what a thing that came with its mask hides is not."""
+    thing = scene()
+    thing[90:120, 110:150] = (20, 20, 230)
+    for background in (Background(), Background()):
+        background.rest(thing)
+        _, found = recalled(background, thing, hole(100, 80))
+        assert (found.state == UNKNOWN).all()
+        window, found = recalled(background, thing, hole(100, 80, 80))  # a stroke that goes on
+        assert (found.state[:, : 180 - window.left] == UNKNOWN).all()
+    jumped, mask = Background(), hole(100, 80)
+    jumped.rest(scene())
+    window, found = recalled(jumped, covered(scene(), mask), mask)
+    assert (found.state[mask[window.place] > 0] == SEEN).all()
+
+
+def scouted(frames: list[tuple[Image, Grey]]) -> Background:
+    scout = Scout()
+    for image, mask in frames:
+        if not mask.any():
+            scout.rest(image)
+            continue
+        scout.look(image, mask, [Window.around(cv2.boundingRect(mask), 16, mask.shape)])
+        scout.remember(image, mask)
+    return Background(scout.done())
+
+
+def test_what_is_uncovered_later_is_known_from_the_start() -> None:
+    masks = [hole(120 + 6 * max(step - 5, 0), 90) for step in range(25)]
+    frames = [(covered(scene(grain=step + 1), mask), mask) for step, mask in enumerate(masks)]
+    background = scouted(frames)
+    window, found = recalled(background, *frames[0])
+    inside = masks[0][window.place] > 0
+    assert (found.state[inside] == SEEN).all()
+    assert psnr(found.picture[inside], scene()[window.place][inside]) > 36
+    background.reset()
+    _, found = recalled(background, *frames[0])
+    assert (found.state == UNKNOWN).all()
+
+
+def test_what_a_camera_uncovers_later_is_known_across_its_canvases() -> None:
+    mask = hole(130, 90, 40, 40)
+    frames = [(covered(scene(4.0 * step - 75), mask), mask) for step in range(40)]
+    background = scouted(frames)
+    for step, (image, _) in enumerate(frames[:28]):
+        window, found = recalled(background, image, mask)
+        seen, inside = found.state == SEEN, mask[window.place] > 0
+        assert seen[inside].mean() > 0.85
+        assert psnr(found.picture[seen], scene(4.0 * step - 75)[window.place][seen]) > 25
+
+
+def test_what_a_mask_is_taken_off_is_not_what_was_behind_it() -> None:
+    thing = scene()
+    thing[90:120, 110:150] = (20, 20, 230)
+    background = scouted([(thing, hole(100, 80))] * 5 + [(thing, hole(0, 0, 0, 0))] * 3)
+    _, found = recalled(background, thing, hole(100, 80))
+    assert (found.state == UNKNOWN).all()

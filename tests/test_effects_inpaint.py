@@ -316,6 +316,59 @@ def test_what_process_reads_ahead_is_in_its_output(path: Path, tmp_path: Path) -
     assert cv2.absdiff(one, two)[150:].mean() < 3
 
 
+def test_what_is_marked_while_it_is_seen_does_not_come_back(path: Path) -> None:
+    """From a certain time on, or drawn: what the frames before show there is the very thing that is to go."""
+    thing = np.asarray(cv2.resize(still("lake"), (480, 360)), np.uint8)
+    thing[140:200, 200:280] = (0, 0, 255)
+    timed = load(path, box="190/130/100/80", from_=1.0)
+    drawn = load(path, draw=True)
+    for step in range(8):
+        if step == 3:
+            assert drawn.drawn is not None
+            drawn.drawn.box((190, 130), (290, 210))
+        outs = [erase(thing, time=step / 4) for erase in (timed, drawn)]
+    for out in outs:
+        inside = out[140:200, 200:280].astype(int)
+        assert (inside[..., 2] - inside[..., :2].max(2) < 150).mean() > 0.95
+
+
+def test_what_is_uncovered_later_is_filled_in_from_the_start(path: Path) -> None:
+    scene = np.asarray(cv2.resize(still("colosseum"), (480, 360)), np.uint8)
+    clip, marked = [], []
+    for step in range(24):
+        mask = np.zeros((360, 480), np.uint8)
+        mask[120:190, 100 + 9 * max(step - 3, 0) : 170 + 9 * max(step - 3, 0)] = 1
+        marked.append(mask)
+        clip.append(Frame(np.where(mask[..., None] > 0, np.array([0, 255, 0], np.uint8), scene), step, step / 25))
+    by_time = {frame.time: mask for frame, mask in zip(clip, marked, strict=True)}
+    erase = load(path, mask=lambda image, time: by_time[time])
+    erase.read_ahead(lambda: iter(clip))
+    first = erase(clip[0].image, time=0.0)
+    assert psnr(first[marked[0] > 0], scene[marked[0] > 0]) > 40
+    blind = load(path, mask=lambda image, time: by_time[time], ahead=False)
+    blind.read_ahead(lambda: iter(clip))
+    assert psnr(blind(clip[0].image, time=0.0)[marked[0] > 0], scene[marked[0] > 0]) < 30
+
+
+def test_the_mask_track_of_another_clip_is_refused_before_work(path: Path, tmp_path: Path) -> None:
+    image, track = still("lake"), str(tmp_path / "track.json")
+    erase = load(path, box="10/10/40/40", save=track)
+    clip = [Frame(image, index, index / 25) for index in range(20)]
+    for frame in clip[:12]:
+        erase(frame.image, time=frame.time)
+    erase.close()
+    with pytest.raises(OutputExists, match="give another name"):
+        load(path, box="10/10/40/40", save=track)
+    load(path, mask=track).read_ahead(lambda: iter(clip[:12]))
+    with pytest.raises(MaskError, match="another, longer clip"):
+        load(path, mask=track).read_ahead(lambda: iter(clip))
+    with pytest.raises(MaskError, match="of 12 frames; this clip ends 6 before"):
+        load(path, mask=track).read_ahead(lambda: iter(clip[:6]))
+    load(path, mask=track).read_ahead(lambda: iter(clip[:6]), whole=False)
+    with pytest.raises(MaskError, match="is a mask track of 320x240"):
+        load(path, mask=track)(image[:100])
+
+
 # How holes are cut up
 
 

@@ -29,9 +29,10 @@ class Effect(Protocol):
     when it plays. A ``name`` says what is particular about each.
 
     An effect whose result depends on the one image, its time and its parameters alone may set ``remembers = False``:
-    a resumed job then need not show it the frames again that are done. One with ``read_ahead(frames)`` is shown, when
-    it is the first of a chain, a whole file before that is played: each call of ``frames`` reads it from its start. One
-    with ``close()`` is told when the work is over, and may raise ``SinkError``. ``doing`` (a text,
+    a resumed job then need not show it the frames again that are done. One with ``read_ahead(frames, whole=...)`` is
+    shown, when it is the first of a chain, a file before that is played: each call of ``frames`` reads it from its
+    start, and `whole` tells that it is not a part of a longer one. One with ``close()`` is told when the work is over,
+    and may raise ``SinkError``. ``doing`` (a text,
     often empty) is what it saves just now, for the overlay; ``notes`` (texts) what it did, for the report.
     """
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam import finding, masks
-from gancam.background import RING, UNKNOWN, Background, Window
+from gancam.background import RING, UNKNOWN, Background, Scout, Window
 from gancam.errors import ModelError, OutputExists, ParameterError
 from gancam.frame import Frame, Image, check_image
 from gancam.masks import Mask, MaskSource
@@ -75,6 +75,7 @@ class InpaintParams(Params):
     grow: int = parameter(0, minimum=0, maximum=100, help="pixels by which what is marked is enlarged first")
     feather: int = parameter(3, minimum=0, maximum=50, help="pixels around that over which the fill fades out")
     memory: bool = parameter(True, help="take what was seen before where it is known, before inventing anything")
+    ahead: bool = parameter(True, help="process: read the file first, for what is uncovered later")
     save: str = parameter("", form="the path of a new .json", help="record the masks there, as a track to replay")
 
 
@@ -112,6 +113,7 @@ class Inpaint:
         self._given = source
         self._said: tuple[Any, ...] | None = None
         self._source: MaskSource | None = None
+        self._marks: MaskSource | None = None  # the same without recording
         self._recorded: masks.Recorded | None = None
         self._holes: _Holes | None = None
         self._sources()
@@ -174,6 +176,36 @@ class Inpaint:
                 self._told.append("found no overlay: nothing stays while all else moves; box= or mask= marks it")
         if self.params.find == "scratches":
             self._repairs = finding.repairs(frames())
+        if (self.params.memory and self.params.ahead) or self._tracks():
+            self._scout(frames(), whole)
+
+    def _scout(self, frames: Iterable[Frame], whole: bool) -> None:
+        """Go through a clip and its masks once, and begin anew with what was seen to be uncovered."""
+        scout, marks = Scout(), self._marks
+        if marks is None:
+            return
+        time: float | None
+        for frame in frames:
+            image, time = frame.image, frame.time
+            if self.params.find == "scratches":
+                image, time = self._repaired(image, time)
+            marked = masks.check_mask(marks(image, time=time), image)
+            if cv2.hasNonZero(marked):
+                holes = self._made(marked)
+                scout.look(image, holes.hidden, holes.windows)
+                scout.remember(image, holes.hidden)
+            else:
+                scout.rest(image)
+        for track in self._tracks() if whole else ():
+            track.finished()
+        self.background = Background(scout.done())
+        self._said = None  # masks anew, but for those that were given
+        self._sources()
+        if self._given is not None:
+            self._given.reset()
+
+    def _tracks(self) -> list[masks.MaskTrack]:
+        return [source for source in self._noted if isinstance(source, masks.MaskTrack)]
 
     def close(self) -> None:
         """Write the mask track, where one was asked for. Raises ``OutputExists``, ``SinkError``."""
@@ -249,6 +281,7 @@ class Inpaint:
         source: MaskSource | None = masks.Union(*marked) if marked else None
         if source is not None and (params.from_ or params.to):
             source = masks.Between(source, params.from_, params.to or math.inf)
+        self._marks = source
         self._recorded = None
         if source is not None and params.save:
             source = self._recorded = masks.Recorded(source)
