@@ -158,6 +158,9 @@ def process(
     workers: Annotated[
         str, typer.Option("--jobs", metavar="N|auto", help="Processes at work; auto: more than one where that pays.")
     ] = "auto",
+    cluster: Annotated[
+        str | None, typer.Option(metavar="auto|ADDRESS", help="Let a Ray cluster do it (extra: gancam[cluster]).")
+    ] = None,
     overwrite: OverwriteOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no report.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
@@ -172,9 +175,10 @@ def process(
         params=params, overwrite=overwrite, resume=resume, first=_moment(start), end=_moment(stop),
     )  # fmt: skip
     count = _count(workers)
+    hire = _hire(cluster, count)
     recipe = jobs.Recipe(tuple(effect or ()), device, precision, threads)
     if batch.is_batch(paths[:-1], paths[-1]):
-        many: dict[str, Any] = {"workers": count, "quiet": quiet, "as_json": as_json}
+        many: dict[str, Any] = {"workers": count, "hire": hire if cluster else None, "quiet": quiet, "as_json": as_json}
         _process_batch(paths[:-1], Path(paths[-1]), recipe, replace(task, resume=True), **many)
         return
     theirs = getattr(context.get_parameter_source("effect"), "name", "") == "DEFAULT_MAP"
@@ -230,8 +234,7 @@ def _process_one(
     report = Report()
     try:
         with _progress(None, quiet or as_json) as progress:
-            if count is not None and count > 1:
-                hire = lambda one: LocalCrew(replace(one, threads=one.threads or share_of_threads(count)), count)
+            if hire is not None:
                 report = batch.process_one(source, target, recipe, task, tell=_hear(progress), hire=hire)
             else:
                 jobs.process_video(source, target, chain, task, report, tell=_note, progress=progress)
@@ -260,6 +263,17 @@ def _count(text: str) -> int | None:
     return int(text)
 
 
+def _hire(cluster: str | None, count: int | None) -> batch.Hire | None:
+    """The crew that --cluster and --jobs ask for; None where this process does the work."""
+    if cluster is not None:
+        from gancam.cluster import RayCrew
+
+        return lambda recipe: RayCrew(recipe, cluster, count)
+    if count is None or count == 1:
+        return None
+    return lambda recipe: LocalCrew(replace(recipe, threads=recipe.threads or share_of_threads(count)), count)
+
+
 def _hear(progress: Any) -> batch.Tell:
     """What a crew tells of one video, as a note or as progress."""
 
@@ -279,6 +293,7 @@ def _process_batch(
     task: jobs.Task,
     *,
     workers: int | None,
+    hire: batch.Hire | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -287,7 +302,7 @@ def _process_batch(
     try:
         with bars:
             tell = _print_event if as_json else bars
-            summary = batch.process_all(found, out, recipe, task, tell=tell, workers=workers)
+            summary = batch.process_all(found, out, recipe, task, tell=tell, workers=workers, hire=hire)
     except (KeyboardInterrupt, Terminated):
         errors.print("gancam: interrupted; the same command goes on", markup=False)
         raise

@@ -4,6 +4,7 @@ worker where one died.
     Work (what is to be made, in this process) --Order--> Crew (workers in processes, or on machines) --Made--> Work
 """
 
+import json
 import math
 import multiprocessing as mp
 import os
@@ -23,7 +24,7 @@ from gancam.errors import GancamError, SinkError
 from gancam.frame import Frame
 from gancam.jobs import Chain, Recipe, Task
 from gancam.pipeline import switches
-from gancam.sinks.pieces import PieceCollector, PieceMaker
+from gancam.sinks.pieces import PieceCollector, PieceMaker, changes
 
 _DEATHS = 3  # of workers at one order, after which it is the order's fault
 
@@ -104,6 +105,11 @@ class _Video:
         self._turns += jobs.reads_ahead(order.source, effects, order.task, self._said.append)
         self._closing = [effect.close for effect in effects if hasattr(effect, "close")]
         self.source, self._options = jobs.open_video(order.source, order.target, self._effects, order.task)
+        ours = jobs.job_of(order.source, effects, order.task)
+        theirs = {key: value for key, value in order.plan["job"].items() if key in ours}
+        if said := changes(theirs, json.loads(json.dumps(ours))):
+            self.source.close()
+            raise SinkError(f"{order.source}: this worker would make something else ({said})")
         self._frames: Any = None
         self._next = 0  # index of the frame to come
         self._before: float | None = None  # the time of the one that came

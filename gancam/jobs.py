@@ -291,7 +291,7 @@ def _refuse_depth(path: Path, footage: Footage, accepted: bool) -> None:
 
 def job_of(path: Path, effects: Sequence[Effect], task: Task | None) -> Mapping[str, Any]:
     """What decides how the frames look, for a manifest; without `task` of an image."""
-    job = {"input": _identity(path), "effects": [_described(effect) for effect in effects]}
+    job = {"input": identity(path), "effects": [_described(effect) for effect in effects]}
     if task is None:
         return job
     return job | {
@@ -302,7 +302,7 @@ def job_of(path: Path, effects: Sequence[Effect], task: Task | None) -> Mapping[
     }
 
 
-def _identity(path: Path) -> str:
+def identity(path: Path) -> str:
     """Of a file that may be huge: its size and a hash of blocks from all over it."""
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
@@ -317,7 +317,7 @@ def _described(effect: Effect) -> dict[str, Any]:
     model = getattr(effect, "model", None)
     values = {name: getattr(effect.params, name) for name in effect.params.declared()}
     texts = {name: value for name, value in values.items() if isinstance(value, str)}
-    files = {name: _identity(Path(text)) for name, text in texts.items() if text and os.path.isfile(text)}
+    files = {name: identity(Path(text)) for name, text in texts.items() if text and os.path.isfile(text)}
     return {
         "name": effect.card.name,
         "model": None if model is None else _hash(Path(model.path)),

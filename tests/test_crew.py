@@ -5,8 +5,6 @@ import os
 import shutil
 import signal
 import sys
-import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -183,27 +181,25 @@ def test_processes_make_a_folder_and_one_is_killed(tmp_path: Path, long: Path, m
     (folder / "broken.png").write_bytes(b"no image")
     (folder / "broken.mp4").write_bytes(b"no video")
     recipe = Recipe((f"{model}",))
-    crews: list[LocalCrew] = []
     events: list[dict[str, Any]] = []
 
-    def hire(one: Recipe) -> LocalCrew:
-        crews.append(LocalCrew(one, 2))
-        return crews[0]
+    class Killing(LocalCrew):
+        """Kills the worker that gets the second piece of a video."""
 
-    def kill() -> None:
-        pieces = pieces_of(out / "long.mp4")
-        until = time.monotonic() + 60
-        while not any(pieces.glob("*.piece")) and time.monotonic() < until:
-            time.sleep(0.002)
-        os.kill(next(iter(crews[0].pids.values())), signal.SIGKILL)
+        killed = 0
 
-    killer = threading.Thread(target=kill)
-    killer.start()
+        def give(self, worker: int, order: Order) -> None:
+            super().give(worker, order)
+            if order.number == 1 and not self.killed:
+                self.killed = self.pids[worker]
+                os.kill(self.killed, signal.SIGKILL)
+
+    hire = lambda one: Killing(one, 2)
     tell = lambda event: events.append(json.loads(json.dumps(event)))
     summary = process_all(find([str(folder)], out), out, recipe, Task(resume=True), tell=tell, hire=hire)
-    killer.join()
     assert sorted(path.name for path, _ in summary.failed) == ["broken.mp4", "broken.png"]
     assert summary.made == 3
+    assert sum("a worker died" in event.get("note", "") for event in events) == 1
     again = process_all(find([str(folder)], alone), alone, recipe, Task(resume=True), tell=tell)
     assert again.made == 3
     assert all(same_pictures(alone / name, out / name) for name in ("long.mp4", "short.mkv"))

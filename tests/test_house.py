@@ -54,6 +54,7 @@ ARROWS = {
     "gancam.budget": {"errors", "frame", "pipeline"},
     "gancam.jobs": {"control", "effects", "errors", "footage", "frame", "pipeline", "sinks", "sources"},
     "gancam.crew": {"control", "effects", "errors", "frame", "jobs", "pipeline", "sinks", "sources"},
+    "gancam.cluster": {"crew", "effects", "errors", "jobs", "model"},
     "gancam.batch": {"crew", "effects", "errors", "footage", "jobs", "pipeline", "sinks"},
     "gancam.preset": {"errors"},
     "gancam.verify": {"errors", "footage"},
