@@ -139,6 +139,9 @@ def process(
     params: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Turn parameters as `live --record-params FILE` recorded it.")
     ] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Of numbered images (frame-%06d.png) without a file of times; default 25.")
+    ] = None,
     form: Annotated[
         str | None,
         typer.Option("--format", help="Of stdout (-): matroska (default), nut, mpegts, webm, mp4 or mov in fragments."),
@@ -172,7 +175,7 @@ def process(
         raise InputError(f"process needs IN and OUT, and was given {paths[0]!r} alone")
     task = jobs.Task(
         codec=codec, encoder=encoder, quality=quality, deinterlace=deinterlace, eight_bit=eight_bit,
-        params=params, overwrite=overwrite, resume=resume, first=_moment(start), end=_moment(stop),
+        params=params, overwrite=overwrite, resume=resume, first=_moment(start), end=_moment(stop), fps=fps,
     )  # fmt: skip
     count = _count(workers)
     hire = _hire(cluster, count)
@@ -192,8 +195,8 @@ def process(
             raise InputError(f"--format {form}: is for stdout (-); the ending of {target} names its container")
         with _told_of(preset if theirs else None):
             chain = _load(effect or [], device, precision, threads, sound=source)
-        crew = None if task.pipe is not None else count
-        _process_one(source, target, chain, recipe, task, count=crew, quiet=quiet, as_json=as_json)
+        crew = None if task.pipe is not None else hire
+        _process_one(source, target, chain, recipe, task, hire=crew, quiet=quiet, as_json=as_json)
 
 
 @contextmanager
@@ -224,9 +227,10 @@ def _stdout() -> Iterator[int]:
 
 def _process_one(
     source: Path, target: Path, chain: Sequence[Effect], recipe: jobs.Recipe, task: jobs.Task, *,
-    count: int | None, quiet: bool, as_json: bool,
+    hire: batch.Hire | None, quiet: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    if source.suffix.lower() in IMAGES or target.suffix.lower() in IMAGES:
+    several = jobs.is_sequence(source) or jobs.is_sequence(target)
+    if (source.suffix.lower() in IMAGES or target.suffix.lower() in IMAGES) and not several:
         if task.params is not None:
             raise InputError(f"--params {task.params}: is for videos, an image has no time")
         process_image(source, target, chain, overwrite=task.overwrite)
@@ -234,7 +238,7 @@ def _process_one(
     report = Report()
     try:
         with _progress(None, quiet or as_json) as progress:
-            if hire is not None:
+            if hire is not None and not several:
                 report = batch.process_one(source, target, recipe, task, tell=_hear(progress), hire=hire)
             else:
                 jobs.process_video(source, target, chain, task, report, tell=_note, progress=progress)
@@ -250,7 +254,9 @@ def _process_one(
         print(json.dumps({"output": str(target), **report.to_dict()}))
     elif not quiet:
         print("\n".join(report.text()))
-        if task.pipe is None:
+        if several and task.pipe is None:
+            print(f"wrote {target}")
+        elif task.pipe is None:
             print(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
 
 

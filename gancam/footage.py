@@ -14,6 +14,7 @@ in did. What ``cv2.VideoCapture`` does on the way in was measured with clips of 
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -169,6 +170,35 @@ def _darkening(matrix: int, full_range: bool, pixel_format: str) -> float:
     again = bgr.astype(np.float64) @ _rows_of_bgr_to_yuv(matrix, full_range, 0.0)[0, :3]
     lost = float(np.mean(y - again)) - (0 if full_range else 16)
     return round(min(max(lost, -2.0), 2.0), 2)
+
+
+def numbered(path: Path) -> tuple[str, int, str] | None:
+    """What comes before the number, its digits and what comes after, in the name of a sequence of images; None where
+    `path` is none.
+
+    >>> numbered(Path("out/frame-%06d.png"))
+    ('frame-', 6, '.png')
+    """
+    found = re.fullmatch(r"([^%]*)%(?:0(\d{1,2}))?d([^%]*)", path.name)
+    return None if found is None else (found[1], int(found[2] or 1), found[3])
+
+
+def images_of(path: Path) -> list[tuple[int, Path]]:
+    """The files that the numbered name `path` means, by number."""
+    found = numbered(path)
+    if found is None:
+        return []
+    form = re.compile(re.escape(found[0]) + r"(\d+)" + re.escape(found[2]))
+    with suppress(OSError):
+        matches = [(form.fullmatch(file.name), file) for file in path.absolute().parent.iterdir()]
+        return sorted((int(match[1]), file) for match, file in matches if match and len(match[1]) >= found[1])
+    return []
+
+
+def times_file(path: Path) -> Path:
+    """Where the times of the sequence of images `path` are kept."""
+    found = numbered(path)
+    return path.with_name(f"{found[0] if found else ''}times.txt")
 
 
 def cause(error: BaseException) -> str:

@@ -19,19 +19,21 @@ from gancam import effects as effects_room
 from gancam.control import Controls, Replay
 from gancam.effects import Effect
 from gancam.errors import InputError, OutputExists, SinkError, SourceError
-from gancam.footage import Footage, cause
+from gancam.footage import Footage, cause, images_of, numbered
 from gancam.frame import Frame, Image
 from gancam.pipeline import Progress, Report, Switch, output_size, run, switches
+from gancam.sinks.images import ImageWriter
 from gancam.sinks.pieces import PieceWriter, pieces_of, so_far
 from gancam.sinks.pipe import FORMATS, PipeWriter
 from gancam.sinks.video import VideoWriter, keeps
-from gancam.sources import Still, VideoFile
+from gancam.sources import ImageFiles, Still, VideoFile
 
 __all__ = [
     "IMAGES",
     "Chain",
     "Recipe",
     "Task",
+    "is_sequence",
     "job_of",
     "pieces_of",
     "process_image",
@@ -60,6 +62,7 @@ class Task:
     resume: bool = False
     pipe: int | None = None  # a file descriptor to write to instead of a file, in the container `form`
     form: str | None = None
+    fps: float | None = None  # of numbered images without times
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +170,22 @@ def reads_ahead(
     return [_ReadAhead(path, one.read_ahead, task, tell) for one in effects[:1] if hasattr(one, "read_ahead")]
 
 
-def _sink(path: Path, target: Path, effects: Sequence[Effect], task: Task, options: dict[str, Any]) -> VideoWriter:
+def _sink(
+    path: Path, target: Path, effects: Sequence[Effect], task: Task, options: dict[str, Any]
+) -> VideoWriter | ImageWriter:
+    sound = None if is_sequence(path) else path
     if task.pipe is not None:
         if task.resume:
             raise InputError("--resume needs an output that is a file: what went to stdout is gone")
-        return PipeWriter(task.pipe, task.form or "matroska", audio_from=path, **options)
-    job = job_of(path, effects, task)
-    return PieceWriter(target, audio_from=path, overwrite=task.overwrite, job=job, resume=task.resume, **options)
+        return PipeWriter(task.pipe, task.form or "matroska", audio_from=sound, **options)
+    more: dict[str, Any] = {"overwrite": task.overwrite, "job": job_of(path, effects, task), "resume": task.resume}
+    if is_sequence(target):
+        if task.codec is not None or task.encoder is not None:
+            raise InputError(f"{target}: images have no codec; their ending says what they are")
+        unused = ("codec", "encoder", "untouched")
+        rest = {name: value for name, value in options.items() if name not in unused}
+        return ImageWriter(target, audio_from=sound, **more, **rest)
+    return PieceWriter(target, audio_from=sound, **more, **options)
 
 
 @contextmanager
@@ -216,14 +228,31 @@ class _ReadAhead:
             self._tell(f"{self._path}: is read ahead")
             self._told = True
         task = self._task
-        with VideoFile(self._path, deinterlace=task.deinterlace, first=task.first, end=task.end) as source:
+        with _source(self._path, task) as source:
             yield from source
 
 
-def open_video(path: Path, target: Path, chain: Sequence[Switch], task: Task) -> tuple[VideoFile, dict[str, Any]]:
+def _source(path: Path, task: Task) -> VideoFile | ImageFiles:
+    if numbered(path) is not None and not path.exists():
+        if task.deinterlace:
+            raise InputError(f"{path}: images are not deinterlaced")
+        return ImageFiles(path, fps=task.fps or 25.0, first=task.first, end=task.end)
+    if task.fps is not None:
+        raise InputError(f"--fps is for numbered images, and {path} has times of its own")
+    return VideoFile(path, deinterlace=task.deinterlace, first=task.first, end=task.end)
+
+
+def is_sequence(path: Path) -> bool:
+    """Whether `path` means numbered images, as out/frame-%06d.png."""
+    return numbered(path) is not None and path.suffix.lower() in IMAGES and not path.exists()
+
+
+def open_video(
+    path: Path, target: Path, chain: Sequence[Switch], task: Task
+) -> tuple[VideoFile | ImageFiles, dict[str, Any]]:
     """The source, and what its sink needs to know of it and of `task`. Raises what sources raise."""
     _refuse_drawing(chain)
-    source = VideoFile(path, deinterlace=task.deinterlace, first=task.first, end=task.end)
+    source = _source(path, task)
     try:
         lowered = task.eight_bit and source.footage.depth > 8
         untouched = not chain and not lowered
@@ -303,7 +332,12 @@ def job_of(path: Path, effects: Sequence[Effect], task: Task | None) -> Mapping[
 
 
 def identity(path: Path) -> str:
-    """Of a file that may be huge: its size and a hash of blocks from all over it."""
+    """Of a file that may be huge: its size and a hash of blocks from all over it; of numbered images the same."""
+    if is_sequence(path):
+        files = [file for _, file in images_of(path)]
+        told = "".join(f"{file.name} {file.stat().st_size}\n" for file in files)
+        told += "".join(_hash(file) for file in files[:: max(len(files) // _SAMPLES, 1)])
+        return f"{len(files)} images, {hashlib.sha256(told.encode()).hexdigest()[:32]}"
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
     with path.open("rb") as file:

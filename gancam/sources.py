@@ -10,7 +10,9 @@ import queue
 import threading
 import time
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -24,7 +26,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from gancam.errors import InputError, NotFound, SourceError
-from gancam.footage import Footage, cause, decoded_colour
+from gancam.footage import Footage, cause, decoded_colour, images_of, times_file
 from gancam.frame import Frame, Image, check_image
 
 # OpenCV reads these once, when it opens its first video. By default its FFmpeg writes to stderr what we say in one
@@ -457,6 +459,111 @@ def _upright(frame: av.VideoFrame, quarters: int) -> av.VideoFrame | None:
         rows = np.frombuffer(memoryview(was), kind).reshape(was.height, -1)[:, : was.width]
         np.frombuffer(memoryview(now), kind).reshape(now.height, -1)[:, : now.width] = np.rot90(rows, quarters)
     return made
+
+
+class ImageFiles(_Closing):
+    """The images of a numbered name (``frame-%06d.png``) as a video, in the order of their numbers, from any on.
+
+    Their times are those of the file beside them that ``times_file`` names, if there is one (timestamp format v2);
+    else an image follows its predecessor by ``1 / fps``, and a gap in the numbers is a gap in time, which ``notes``
+    tells. All have the size of the first. `first` and `end` are as those of a ``VideoFile``.
+
+    Raises ``NotFound`` where there is none; ``SourceError``, when it comes to it, for one that is damaged or of another
+    size.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        fps: float = 25.0,
+        first: Fraction | None = None,
+        end: Fraction | None = None,
+    ) -> None:
+        self._path = Path(path)
+        _check_count_and_rate(None, fps)
+        self._files = images_of(self._path)
+        if not self._files:
+            raise NotFound(f"{path}: there is no such image")
+        self.notes: list[str] = []
+        self._fps, self._time_base = float(fps), 1 / Fraction(fps).limit_denominator(1001)
+        self._times = self._read_times()
+        keep = [
+            index for index, moment in enumerate(self._times)
+            if (first is None or moment >= first) and (end is None or moment < end)
+        ]  # fmt: skip
+        if not keep:
+            raise SourceError(f"{path}: no image is between those times")
+        self._times = [self._times[index] for index in keep]
+        self._files = [self._files[index] for index in keep]
+        image = _read_image(self._files[0][1])
+        self._footage = Footage(size=(image.shape[1], image.shape[0]), time_base=self._time_base)
+        self._skip, self._closed = 0, False
+        self._pool = ThreadPoolExecutor(2, "gancam-images")  # decode ahead of who asks
+
+    def _read_times(self) -> list[Fraction]:
+        numbers = [number for number, _ in self._files]
+        file = times_file(self._path)
+        if not file.is_file():
+            missing = numbers[-1] - numbers[0] + 1 - len(numbers)
+            if missing:
+                self.notes.append(f"{self._path.name}: {missing} of its numbers are missing, which are gaps in time")
+            return [(number - numbers[0]) * self._time_base for number in numbers]
+        try:
+            lines = [line.strip() for line in file.read_text(encoding="ascii").splitlines()]
+            times = [Fraction(line) / 1000 for line in lines if line and not line.startswith("#")]
+            base = next((Fraction(line.split()[-1]) for line in lines if line.startswith("# time base ")), None)
+        except (OSError, ValueError, ZeroDivisionError) as error:
+            raise SourceError(f"{file}: is no list of times ({cause(error)})") from error
+        if len(times) != len(numbers) or any(b <= a for a, b in itertools.pairwise(times)):
+            raise SourceError(f"{file}: has {len(times)} times for {len(numbers)} images, or they do not increase")
+        self._time_base = base or Fraction(1, 1_000_000)
+        if len(times) > 1:
+            self._fps = float((len(times) - 1) / (times[-1] - times[0]))
+        return [round(moment / self._time_base) * self._time_base for moment in times]
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    @property
+    def fps(self) -> float:
+        return self._fps
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._footage.size
+
+    @property
+    def frames(self) -> int | None:
+        return len(self._files)
+
+    @property
+    def footage(self) -> Footage:
+        return self._footage
+
+    def keep_decoded(self) -> bool:
+        return False
+
+    def skip(self, frames: int) -> None:
+        """Leave out the first `frames`; the next has that index."""
+        self._skip = frames
+
+    def __iter__(self) -> Iterator[Frame]:
+        left = deque(range(self._skip, len(self._files)))
+        work: deque[tuple[int, Future[Image]]] = deque()
+        while (left or work) and not self._closed:
+            while left and len(work) < _AHEAD:
+                work.append((left[0], self._pool.submit(_read_image, self._files[left.popleft()][1])))
+            index, image = work[0][0], work.popleft()[1].result()
+            if (image.shape[1], image.shape[0]) != self.size:
+                got, wants = f"{image.shape[1]}x{image.shape[0]}", f"{self.size[0]}x{self.size[1]}"
+                raise SourceError(f"{self._files[index][1]}: is {got}, but the first is {wants}")
+            yield Frame(image, index, float(self._times[index]))
+
+    def close(self) -> None:
+        self._closed = True
+        self._pool.shutdown(cancel_futures=True)
 
 
 class Still(_Closing):
