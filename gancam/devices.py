@@ -21,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from gancam.errors import DeviceError, MissingExtra, ModelError, NotFound
+from gancam.errors import DeviceError, MissingExtra, ModelError, NoRoom, NotFound
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -252,11 +252,13 @@ def explain(device: str, failure: Exception | None) -> DeviceError:
     `failure` is what it raised; None: it raised nothing and chose the CPU.
     """
     text = " ".join(str(failure or "").split())
+    if is_full(text):
+        return NoRoom(
+            device, "the GPU's memory is full", f"smaller frames, close what else uses it (see `nvidia-smi`), {_OR_CPU}"
+        )
     missing = unloadable(_wanted_late())
     file = provider_file(device)
-    if any(words in text.lower() for words in ("out of memory", "failed to allocate", "alloc_failed")):
-        reason = "the GPU's memory is full", f"smaller frames, close what else uses it (see `nvidia-smi`), {_OR_CPU}"
-    elif "no kernel image" in text:
+    if "no kernel image" in text:
         reason = "this ONNX Runtime has no code for this GPU", f"pip install -U {RUNTIME}, or: {_CUDA_12}"
     elif mixed := clash():
         reason = mixed
@@ -269,6 +271,12 @@ def explain(device: str, failure: Exception | None) -> DeviceError:
         cure = f'pip install -U "gancam[cuda]", update NVIDIA\'s driver, {_OR_CPU}'
         reason = text[:200] or f"ONNX Runtime would not use {PROVIDERS[device]}", cure
     return DeviceError(device, *reason)
+
+
+def is_full(text: str) -> bool:
+    """Whether ONNX Runtime's words say that memory is full."""
+    words = "out of memory", "failed to allocate", "alloc_failed", "bad_alloc", "bad allocation"
+    return any(one in text.lower() for one in words)
 
 
 def provider_file(device: str) -> Path:

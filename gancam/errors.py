@@ -11,6 +11,7 @@
     |-- SinkError (OSError)                 an output that cannot be written
     |-- ModelError (ValueError)             an .onnx that is damaged, not ours, or not what its card says
     |-- DeviceError (RuntimeError)          the asked-for device cannot do the work
+    |   `-- NoRoom (MemoryError)            its memory, or the machine's, is full; less at once may do
     `-- MissingExtra (ImportError)          an optional package is not installed; the message has the install line
 
 A message says what, which value, and what would do.
@@ -69,6 +70,10 @@ class DeviceError(GancamError, RuntimeError):
 
     def __str__(self) -> str:
         return f"device {self.device!r}: {self.why}; {self.cure}"
+
+
+class NoRoom(DeviceError, MemoryError):
+    """Not enough memory, the device's or, for "cpu", the machine's: less at once may do."""
 
 
 class MissingExtra(GancamError, ImportError):

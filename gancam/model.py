@@ -15,7 +15,18 @@ from numpy.typing import NDArray
 
 from gancam import devices, proof
 from gancam.card import ModelCard, Precision
-from gancam.errors import DeviceError, GancamError, ImageError, InputError, ModelError, NotFound, ParameterError, near
+from gancam.errors import (
+    DeviceError,
+    GancamError,
+    ImageError,
+    InputError,
+    ModelError,
+    NoRoom,
+    NotFound,
+    ParameterError,
+    near,
+)
+from gancam.frame import Shelf
 
 Device = Literal["auto", "cpu", "cuda"]
 log = logging.getLogger(__name__)
@@ -70,6 +81,8 @@ class Model:
         self._lock = threading.Lock()
         self._blocks: _Blocks | None = None
         self.spent = {"conversion": 0.0, "network": 0.0, "copies": 0.0}
+        self._shelf = Shelf()
+        self._bound: Any = None
         self._watched, self._told = False, False
         self._plain: Model | None = None
         path = Path(path)
@@ -84,6 +97,7 @@ class Model:
             raise ParameterError(f"threads {threads} must be 1 or more")
         threads = threads or devices.usable_cores()
         self._files, self._asked, self._threads = files, precision, threads
+        self._by_itself = device == "auto"
         wanted = [device] if device != "auto" else (["cuda", "cpu"] if devices.cuda_is_likely() else ["cpu"])
         for self.device in wanted:
             self.precision = precision if precision != "auto" else _usable(self.device, files, threads)[0]
@@ -112,6 +126,7 @@ class Model:
 
     def _open(self, threads: int) -> None:
         self._session = devices.session(self.path, self.device, threads)
+        self._checked = False
         self.card = ModelCard.from_metadata(self._session.get_modelmeta().custom_metadata_map, str(self.path))
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
@@ -179,9 +194,31 @@ class Model:
         ``masked``) takes images and holes ``(n, h, w)`` uint8, not 0 where to fill.
 
         Raises ``InputError`` (for images its ``ImageError``) for a shape or dtype the model does not take,
-        ``ModelError`` when the graph cannot run or its output is not what its card says, ``DeviceError`` when CUDA
-        gives up (its memory is full, say).
+        ``ModelError`` when the graph cannot run or its output is not what its card says, ``NoRoom`` when memory is
+        full, ``DeviceError`` when CUDA gives up; where that was chosen by "auto", the CPU goes on instead and the log
+        says so. Images are the caller's: their memory is used for later ones when nobody holds them, nor a view of
+        them, any more.
         """
+        try:
+            return self._call(*arrays)
+        except NoRoom:
+            raise
+        except DeviceError as error:
+            if self.device == "cpu" or not self._by_itself:
+                raise
+            log.warning("%s; going on on the CPU", error)
+            self._go_on_the_cpu()
+            return self._call(*arrays)
+
+    def _go_on_the_cpu(self) -> None:
+        with self._lock:
+            self.device, self._blocks, self._bound, self._plain = "cpu", None, None, None
+            if self._asked == "auto":
+                self.precision = _usable("cpu", self._files, self._threads)[0]
+                self.path = self._files[self.precision]
+        self._open(self._threads)
+
+    def _call(self, *arrays: NDArray[Any]) -> tuple[NDArray[np.uint8], ...]:
         if self.card.layout == "masked":
             return (self._fill(*arrays),)
         (given,) = arrays
@@ -197,9 +234,22 @@ class Model:
         if self.card.layout != "image":
             with self._lock, self._failing():
                 return self._run_blocks(given)
-        result: NDArray[np.uint8] = self._run([self._output], {self._input: given})[0]
-        self._expect(result, (len(given), *self._scaled(given), 3))
-        return result
+        if not self._checked:  # that the graph gives what the card says: from then on it writes where it is told to
+            result: NDArray[np.uint8] = self._run([self._output], {self._input: given})[0]
+            self._expect(result, (len(given), *self._scaled(given), 3))
+            self._checked = True
+            return result
+        given = np.ascontiguousarray(given)
+        with self._lock, self._failing():
+            if self._bound is None:
+                self._bound = self._session.io_binding()
+            result = self._shelf.take((len(given), *self._scaled(given), 3))
+            self._bound.bind_input(self._input, "cpu", 0, np.uint8, given.shape, given.ctypes.data)
+            self._bound.bind_output(self._output, "cpu", 0, np.uint8, result.shape, result.ctypes.data)
+            began = time.perf_counter()
+            self._session.run_with_iobinding(self._bound)
+            self.spent["network"] += time.perf_counter() - began
+            return result
 
     def _went_black(self, given: NDArray[np.uint8], result: NDArray[np.uint8]) -> bool:
         """Whether some of a few hundred places are black that were not: what is no number becomes 0 in 8 bits."""
@@ -294,6 +344,8 @@ class Model:
         except Exception as error:
             if self.device != "cpu":
                 raise devices.explain(self.device, error) from error
+            if devices.is_full(str(error)):
+                raise NoRoom("cpu", "no memory is left for this", "smaller frames, or close other programs") from error
             raise ModelError(f"{self.path} cannot run: {devices.first_line(error)}") from error
 
     def _check_images(self, images: NDArray[np.uint8]) -> None:
@@ -319,7 +371,7 @@ class Model:
             )
 
     def _run_blocks(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        result = np.empty((len(images), *self._scaled(images), 3), np.uint8)
+        result = self._shelf.take((len(images), *self._scaled(images), 3))
         shape = images.shape[1:3]
         if self._blocks is None or self._blocks.shape != shape:
             self._blocks = _Blocks(self._session, self.card, shape, self._cell, str(self.path), self.spent)

@@ -1,6 +1,7 @@
 """Large images in bounded memory: overlapping tiles whose seams cannot be seen because they are not there. And what
 did not change from frame to frame, not computed twice."""
 
+import logging
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,25 +10,76 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gancam import devices
+from gancam.errors import NoRoom
 from gancam.frame import Image, Shelf
+
+log = logging.getLogger(__name__)
 
 TILE = 32  # pixels along a side of what is looked at for changes
 AGE = 0.8  # seconds in which each tile that differs at all is computed again, part by part
 UNTIMED = 1 / 15  # seconds that a frame without a time counts as
 _CALL = 3000  # pixels that a call costs beside its own
 _GROUPS = 2  # parts of a row of tiles that come of age one after the other
+LEAST = 1 << 14  # input pixels at once, however little memory is free
+_BYTES = 400  # of memory for an input pixel: 32 channels in fp32 and what is around them
 LIMIT = 1 << 20  # input pixels at once: a 32-channel network then holds about 100 MB in int8, 400 MB in fp32
 
 
+class Room:
+    """How many input pixels are computed at once: as many as half of the free memory holds, `LIMIT` at most, and half
+    of that each time that memory was full after all. It is remembered."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit
+
+    @property
+    def limit(self) -> int:
+        if self._limit is None:
+            free = devices.memory()[1]
+            self._limit = LIMIT if free is None else min(max(free // (2 * _BYTES), LEAST), LIMIT)
+        return self._limit
+
+    def halve(self, pixels: int) -> None:
+        """`pixels` were too many. Raises ``NoRoom`` when less makes no sense."""
+        if min(pixels, self.limit) <= LEAST:
+            raise NoRoom("cpu", "memory is full even for small tiles", "close other programs")
+        self._limit = max(min(pixels, self.limit) // 2, LEAST)
+        log.warning("memory is full; going on with tiles of %d pixels", self._limit)
+
+
 def tiled(
-    function: Callable[[Image], Image], image: Image, *, scale: int, overlap: int, limit: int = LIMIT, multiple: int = 1
+    function: Callable[[Image], Image],
+    image: Image,
+    *,
+    scale: int,
+    overlap: int,
+    limit: int = LIMIT,
+    multiple: int = 1,
+    room: Room | None = None,
 ) -> Image:
-    """`function` over `image` ``(H, W, 3)``, at most about `limit` input pixels at a time.
+    """`function` over `image` ``(H, W, 3)``, at most about `limit` input pixels at a time, or what `room` says.
 
     `function` maps ``(h, w, 3)`` to ``(h * scale, w * scale, 3)`` and looks at most `overlap` pixels to each side, so
     the result equals ``function(image)``. An image within the limit is one call. Tiles begin at multiples of
-    `multiple`, and where an image's sides are multiples so are theirs.
+    `multiple`, and where an image's sides are multiples so are theirs. With a `room`, ``NoRoom`` halves what is done at
+    once and all begins anew; without, it is raised.
     """
+    while True:
+        try:
+            return _tiled(function, image, scale, overlap, room.limit if room is not None else limit, multiple)
+        except NoRoom as error:
+            if room is None:
+                raise
+            try:
+                room.halve(image.shape[0] * image.shape[1])
+            except NoRoom:
+                raise error from None
+
+
+def _tiled(
+    function: Callable[[Image], Image], image: Image, scale: int, overlap: int, limit: int, multiple: int
+) -> Image:
     height, width = image.shape[:2]
     if height * width <= limit:
         return function(image)

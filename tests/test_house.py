@@ -20,7 +20,7 @@ ARROWS = {
     "gancam.devices": {"errors"},
     "gancam.proof": {"devices", "errors", "frame"},
     "gancam.model": {"card", "devices", "errors", "frame", "proof"},
-    "gancam.tiles": {"frame"},
+    "gancam.tiles": {"devices", "errors", "frame"},
     "gancam.motion": {"frame"},
     "gancam.masks": {"errors", "frame", "motion"},
     "gancam.blend": {"errors", "frame"},
@@ -142,7 +142,8 @@ def test_errors_are_their_builtins() -> None:
         errors.ImageError: ValueError, errors.ParameterError: ValueError, errors.NotFound: FileNotFoundError,
         errors.MaskError: ValueError,
         errors.OutputExists: FileExistsError, errors.SourceError: OSError, errors.SinkError: OSError,
-        errors.ModelError: ValueError, errors.DeviceError: RuntimeError, errors.MissingExtra: ImportError,
+        errors.ModelError: ValueError, errors.DeviceError: RuntimeError, errors.NoRoom: MemoryError,
+        errors.MissingExtra: ImportError,
     }  # fmt: skip
     for error, builtin in tree.items():
         assert issubclass(error, builtin)

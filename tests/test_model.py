@@ -1,6 +1,7 @@
 """The runtime's Model on small real files, against PyTorch and against itself."""
 
 import threading
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+import gancam
 from export import super_resolution, unconditional
 from gancam.card import ModelCard
 from gancam.errors import DeviceError, ImageError, InputError, ModelError, NotFound, ParameterError
@@ -72,6 +74,59 @@ def test_results_are_the_callers_own(path: Path) -> None:
     kept = first.copy()
     model(still("lake")[None])
     assert np.array_equal(first, kept)
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+@pytest.mark.parametrize("threshold", [-1, 0, 16])
+def test_frames_cost_no_memory_in_the_long_run(path: Path, precision: str, threshold: float) -> None:
+    effect = gancam.load(path, precision=precision, threads=1, threshold=threshold)
+    image = np.tile(still("otters"), (1, 2, 1))
+    outs = [effect(image, time=index / 30) for index in range(4)]
+    outs.clear()
+    tracemalloc.start()
+    try:
+        for index in range(6):
+            if threshold < 0:
+                image[0, 0] = index
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            out = effect(image, time=(4 + index) / 30)
+            assert tracemalloc.get_traced_memory()[1] - before < 4096
+    finally:
+        tracemalloc.stop()
+    assert out.shape[1] == 2 * image.shape[1]
+
+
+def test_what_is_held_is_never_used_again(path: Path) -> None:
+    for precision in ("int8", "fp32"):
+        model = _model(path, precision)
+        images = [still(name)[None] for name in ("otters", "lake", "sign")]
+        outs = [model(image)[0] for image in images for _ in range(4)]
+        corners = [model(image)[0][0, :20, :20] for image in images]  # a view alone is left of these
+        truths = [out.copy() for out in outs]
+        for _ in range(12):
+            model(still("spices")[None])
+        assert all(np.array_equal(out, truth) for out, truth in zip(outs, truths, strict=True))
+        assert all(np.array_equal(one, truths[4 * at][0, :20, :20]) for at, one in enumerate(corners))
+
+
+def test_a_device_that_vanishes_is_replaced_by_the_cpu(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Vanishing(Model):
+        def _images(self, given: np.ndarray) -> np.ndarray:
+            if self.device == "cuda":
+                raise DeviceError("cuda", "it is gone", "use --device cpu")
+            return super()._images(given)
+
+    image = still("lake")[None]
+    model = Vanishing(path)
+    model.device = "cuda"
+    assert np.array_equal(model(image)[0], Model(path, device="cpu")(image)[0])
+    assert model.device == "cpu"
+    assert caplog.text.count("going on on the CPU") == 1
+    named = Vanishing(path, device="cpu")
+    named.device = "cuda"  # as if it had been asked for by name
+    with pytest.raises(DeviceError, match="gone"):
+        named(image)
 
 
 def test_threads_may_share_it(path: Path) -> None:

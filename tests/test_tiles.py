@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gancam.errors import NoRoom
 from gancam.frame import Image
-from gancam.tiles import Changed, tiled
+from gancam.tiles import LEAST, LIMIT, Changed, Room, tiled
 
 
 def spread(image: Image, reach: int = 3) -> Image:
@@ -33,6 +34,35 @@ def test_memory_is_bounded() -> None:
     assert tiled(note, image, scale=1, overlap=4, limit=400_000).shape == image.shape
     assert max(sizes) < 1.2 * 400_000
     assert len(sizes) > 20
+
+
+def test_full_memory_halves_the_tiles_and_that_is_remembered(caplog: pytest.LogCaptureFixture) -> None:
+    sizes: list[int] = []
+
+    def narrow(image: Image) -> Image:
+        sizes.append(image.shape[0] * image.shape[1])
+        if sizes[-1] > 50_000:
+            raise NoRoom("cpu", "memory is full", "smaller frames")
+        return spread(image)
+
+    image = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    room = Room(LIMIT)
+    for failures in (2, 0):  # 120,000 and 60,000 pixels
+        sizes.clear()
+        assert np.array_equal(tiled(narrow, image, scale=2, overlap=3, room=room), spread(image))
+        assert sum(size > 50_000 for size in sizes) == failures
+    assert caplog.text.count("memory is full") == 2
+
+
+def test_no_memory_at_all_is_an_error() -> None:
+    def never(image: Image) -> Image:
+        raise NoRoom("cpu", "nothing is left", "smaller frames")
+
+    with pytest.raises(NoRoom, match="nothing is left"):
+        tiled(never, np.zeros((600, 800, 3), np.uint8), scale=1, overlap=2, room=Room())
+    with pytest.raises(MemoryError):
+        tiled(never, np.zeros((6, 8, 3), np.uint8), scale=1, overlap=2)
+    assert LEAST <= Room().limit <= LIMIT
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (2, 5000, 3)])

@@ -14,7 +14,7 @@ from gancam.errors import ModelError
 from gancam.frame import Image, check_image
 from gancam.model import Model, read_card
 from gancam.params import Params, parameter
-from gancam.tiles import Changed, tiled
+from gancam.tiles import Changed, Room, tiled
 
 SHARES = Fraction(3, 4), Fraction(2, 3)  # of a side that the network is shown to save time; less is worse than bicubic
 _ALIKE = 0.1  # dB of difference between precisions that nobody sees
@@ -53,6 +53,7 @@ class SuperResolution:
         card = model.card
         self._changed = Changed(self._everything, scale=card.scale, overlap=card.receptive_field, follows=True)
         self._saving = False
+        self._room = Room()
 
     @property
     def name(self) -> str:
@@ -91,7 +92,7 @@ class SuperResolution:
         return self._changed(image, threshold=threshold, time=time)
 
     def _everything(self, image: Image) -> Image:
-        return tiled(self._network, image, scale=self.card.scale, overlap=self.card.receptive_field)
+        return tiled(self._network, image, scale=self.card.scale, overlap=self.card.receptive_field, room=self._room)
 
     def _network(self, image: Image) -> Image:
         result: Image = self.model(image[None])[0][0]
