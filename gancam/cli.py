@@ -195,8 +195,9 @@ def process(
             raise InputError(f"--format {form}: is for stdout (-); the ending of {target} names its container")
         with _told_of(preset if theirs else None):
             chain = _load(effect or [], device, precision, threads, sound=source)
-        crew = None if task.pipe is not None else hire
-        _process_one(source, target, chain, recipe, task, hire=crew, quiet=quiet, as_json=as_json)
+        if hire is not None and (task.pipe is not None or any(jobs.is_sequence(path) for path in (source, target))):
+            raise InputError("--jobs N and --cluster are for files: stdout and numbered images are made by one process")
+        _process_one(source, target, chain, recipe, task, hire=hire, quiet=quiet, as_json=as_json)
 
 
 @contextmanager

@@ -257,6 +257,9 @@ def test_the_command_line(holiday: Path, tmp_path: Path) -> None:
     assert json.loads(done.stdout)["frames"] == 24
     done = gancam("process", holiday, tmp_path / "other", "--jobs", "two")
     assert done.returncode == 2
+    done = gancam("process", holiday / "a.mp4", tmp_path / "%03d.png", "--jobs", "2")
+    assert done.returncode == 2
+    assert "numbered images are made by one process" in done.stderr
     done = gancam("process", holiday, out, "--quality", "40")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
