@@ -234,7 +234,7 @@ def _process_one(
     if (source.suffix.lower() in IMAGES or target.suffix.lower() in IMAGES) and not several:
         if task.params is not None:
             raise InputError(f"--params {task.params}: is for videos, an image has no time")
-        process_image(source, target, chain, overwrite=task.overwrite)
+        process_image(source, target, chain, overwrite=task.overwrite, tell=_note)
         return
     report = Report()
     try:

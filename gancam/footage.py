@@ -130,6 +130,7 @@ class Footage:
     depth: int = 8
     hdr: str = ""
     interlaced: bool = False
+    alpha: bool = False  # whether frames come with their ``Frame.alpha``
     pixels: str = ""  # FFmpeg's name of the pixel format, empty where there is none
 
 

@@ -25,6 +25,7 @@ class Frame:
     time: float  # seconds: at capture for live sources, of presentation for files
     captured: float | None = None  # time.monotonic() of the capture; None for files and for placeholders
     original: Image | None = None  # as it was before the effects, for sinks that compare
+    alpha: Image | None = None  # opacity, (H, W), where the source has it
     decoded: "av.VideoFrame | None" = None  # the decoder's own, of which `image` is the BGR, where that was asked for
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import cv2
+import numpy as np
 
 from gancam import effects as effects_room
 from gancam.control import Controls, Replay
@@ -21,12 +22,12 @@ from gancam.effects import Effect
 from gancam.errors import InputError, OutputExists, SinkError, SourceError
 from gancam.footage import Footage, cause, images_of, numbered
 from gancam.frame import Frame, Image
-from gancam.pipeline import Progress, Report, Switch, output_size, run, switches
-from gancam.sinks.images import ImageWriter
+from gancam.pipeline import Progress, Report, Switch, fitted, output_size, run, switches
+from gancam.sinks.images import ImageWriter, holds_alpha
 from gancam.sinks.pieces import PieceWriter, pieces_of, so_far
 from gancam.sinks.pipe import FORMATS, PipeWriter
 from gancam.sinks.video import VideoWriter, keeps
-from gancam.sources import ImageFiles, Still, VideoFile
+from gancam.sources import ImageFiles, VideoFile, read_image
 
 __all__ = [
     "IMAGES",
@@ -270,9 +271,16 @@ def open_video(
         raise
 
 
-def process_image(path: Path, target: Path, effects: Sequence[Effect], *, overwrite: bool = False) -> None:
-    """The image `path` through `effects` into the image `target`. Raises what sources and effects raise, ``SinkError``
-    and ``OutputExists``."""
+def process_image(
+    path: Path,
+    target: Path,
+    effects: Sequence[Effect],
+    *,
+    overwrite: bool = False,
+    tell: Callable[[str], None] = lambda note: None,
+) -> None:
+    """The image `path` through `effects` into the image `target`, with its opacity; what is lost is told. Raises what
+    sources and effects raise, ``SinkError`` and ``OutputExists``."""
     if target.suffix.lower() not in IMAGES:
         raise InputError(f"{path} is an image, so the output must be one too ({', '.join(IMAGES)}), not {target}")
     if path.suffix.lower() not in IMAGES:
@@ -280,10 +288,14 @@ def process_image(path: Path, target: Path, effects: Sequence[Effect], *, overwr
     if target.exists() and path.exists() and target.samefile(path):
         raise SinkError(f"{target}: is the input itself; give another name")
     _refuse_drawing(effects)
-    with Still(path) as source:
-        image = next(iter(source)).image
+    image, alpha = read_image(path)
+    if alpha is not None and not holds_alpha(target):
+        tell(f"{path}: its transparency is left out: {target.suffix} holds none, .png does")
+        alpha = None
     for effect in effects:
         image = effect(image)
+    if alpha is not None:
+        image = np.dstack([image, fitted(alpha, image)])
     write_image(target, image, overwrite=overwrite)
 
 

@@ -72,6 +72,14 @@ def output_size(effects: Sequence[ImageEffect], size: tuple[int, int]) -> tuple[
     return size
 
 
+def fitted(alpha: Image, image: Image) -> Image:
+    """`alpha`, ``(h, w)``, at the size of `image`."""
+    if alpha.shape == image.shape[:2]:
+        return alpha
+    size = image.shape[1], image.shape[0]
+    return np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
 class Ages:
     """How old pictures were when they were shown, in memory that does not grow: counts by the millisecond."""
 
@@ -197,6 +205,8 @@ def run(
             done = Frame(image, frame.index, frame.time, frame.captured, frame.image if wants_original else None)
             if image is frame.image and frame.decoded is not None:
                 done = replace(done, decoded=frame.decoded)
+            if frame.alpha is not None:
+                done = replace(done, alpha=fitted(frame.alpha, image))
             for name, sink in list(active.items()):
                 try:
                     sink.write(done)

@@ -174,9 +174,13 @@ class VideoFile(_Closing):
             self._shallow = f"{self._path.name}: its {depth} bits a sample are read as 8" if depth > 8 else ""
             if self._shallow:
                 self.notes.append(self._shallow)
+            alpha = stream.format is not None and any(part.is_alpha for part in stream.format.components)
+            if {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode") == "1":
+                self.notes.append(f"{self._path.name}: its transparency is not read (VP8 and VP9 keep it apart)")
             self._footage = Footage(
                 size=(0, 0),
                 path=Path(absolute),
+                alpha=alpha,
                 time_base=self._time_base,
                 origin=origin,
                 aspect=aspect if aspect > 0 else Fraction(1),
@@ -198,7 +202,7 @@ class VideoFile(_Closing):
         began = time.perf_counter()
         decoder: _OpenCV | _PyAV
         first = None
-        if not self._deinterlace:
+        if not self._deinterlace and not self._footage.alpha:
             decoder = _OpenCV(absolute, self._time_base, self._start, self._ticks)
             first = decoder.read()
             if first is None:
@@ -289,12 +293,16 @@ class VideoFile(_Closing):
         try:
             read: _Decoded | None = self._first
             while read is not None and not self._stop.is_set():
-                image, tick, picture = read
+                image, tick, picture, alpha = read
                 keep, last = wanted(tick), moment(tick)
                 if self._end is not None and last >= self._end:
                     self._offer(None)
                     return
-                if keep and image is not None and not self._offer(Frame(image, index, last, decoded=picture)):
+                if (
+                    keep
+                    and image is not None
+                    and not self._offer(Frame(image, index, last, alpha=alpha, decoded=picture))
+                ):
                     return
                 index += self._from is None or last >= self._from
                 came += 1
@@ -340,6 +348,7 @@ class _Decoded(NamedTuple):
     image: Image | None  # a fresh array; None for a picture whose time was not wanted
     tick: int  # when it is shown, in the stream's time base
     picture: av.VideoFrame | None = None
+    alpha: Image | None = None
 
 
 class _OpenCV:
@@ -432,10 +441,13 @@ class _PyAV:
         quarters = frame.rotation // 90 % 4  # anticlockwise
         if (frame.width, frame.height, frame.format.name) != kind:
             frame = VideoReformatter().reformat(frame, *kind, interpolation=Interpolation.BICUBIC)
-        bgr = self._convert.reformat(frame, format="bgr24", interpolation=Interpolation.BICUBIC).to_ndarray()
+        veiled = any(part.is_alpha for part in frame.format.components)
+        form = "bgra" if veiled else "bgr24"
+        bgr = self._convert.reformat(frame, format=form, interpolation=Interpolation.BICUBIC).to_ndarray()
         self.turned = quarters % 2 == 1
-        image = check_image(np.ascontiguousarray(np.rot90(bgr, quarters)))
-        return _Decoded(image, tick, _upright(frame, quarters) if self._keep else None)
+        image = check_image(np.ascontiguousarray(np.rot90(bgr[..., :3], quarters)))
+        alpha = np.ascontiguousarray(np.rot90(bgr[..., 3], quarters), np.uint8) if veiled else None
+        return _Decoded(image, tick, _upright(frame, quarters) if self._keep else None, alpha)
 
     def close(self) -> None:
         self._container.close()
@@ -496,8 +508,9 @@ class ImageFiles(_Closing):
             raise SourceError(f"{path}: no image is between those times")
         self._times = [self._times[index] for index in keep]
         self._files = [self._files[index] for index in keep]
-        image = _read_image(self._files[0][1])
-        self._footage = Footage(size=(image.shape[1], image.shape[0]), time_base=self._time_base)
+        image, alpha = read_image(self._files[0][1])
+        size = image.shape[1], image.shape[0]
+        self._footage = Footage(size=size, time_base=self._time_base, alpha=alpha is not None)
         self._skip, self._closed = 0, False
         self._pool = ThreadPoolExecutor(2, "gancam-images")  # decode ahead of who asks
 
@@ -551,15 +564,15 @@ class ImageFiles(_Closing):
 
     def __iter__(self) -> Iterator[Frame]:
         left = deque(range(self._skip, len(self._files)))
-        work: deque[tuple[int, Future[Image]]] = deque()
+        work: deque[tuple[int, Future[tuple[Image, Image | None]]]] = deque()
         while (left or work) and not self._closed:
             while left and len(work) < _AHEAD:
-                work.append((left[0], self._pool.submit(_read_image, self._files[left.popleft()][1])))
-            index, image = work[0][0], work.popleft()[1].result()
+                work.append((left[0], self._pool.submit(read_image, self._files[left.popleft()][1])))
+            index, (image, alpha) = work[0][0], work.popleft()[1].result()
             if (image.shape[1], image.shape[0]) != self.size:
                 got, wants = f"{image.shape[1]}x{image.shape[0]}", f"{self.size[0]}x{self.size[1]}"
                 raise SourceError(f"{self._files[index][1]}: is {got}, but the first is {wants}")
-            yield Frame(image, index, float(self._times[index]))
+            yield Frame(image, index, float(self._times[index]), alpha=alpha)
 
     def close(self) -> None:
         self._closed = True
@@ -711,6 +724,20 @@ def _read_image(path: Path) -> Image:
     if image is None:
         raise SourceError(f"{path}: not an image that OpenCV can read")
     return check_image(image)
+
+
+def read_image(path: Path) -> tuple[Image, Image | None]:
+    """The image in the file `path`, and its opacity ``(H, W)`` where it has one. Raises as ``Still`` does."""
+    image = _read_image(path)
+    if path.suffix.lower() not in (".png", ".webp", ".tif", ".tiff"):
+        return image, None
+    data = np.fromfile(path, np.uint8)
+    if data[1:4].tobytes() == b"PNG" and data[25] in (0, 2):  # grey or colour, and nothing else
+        return image, None
+    whole = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if whole is None or whole.ndim != 3 or whole.shape != (*image.shape[:2], 4):
+        return image, None
+    return image, np.ascontiguousarray(whole[..., 3] // (1 if whole.dtype == np.uint8 else 257), np.uint8)
 
 
 def _packet_ticks(container: av.container.InputContainer, index: int) -> list[int]:

@@ -84,19 +84,21 @@ class Canvas:
 
     def picture(self, frame: Frame, tick: int, time_base: Fraction) -> av.VideoFrame:
         """`frame` for the encoder, shown at `tick` of `time_base`."""
-        made = self._draw(frame.image) if frame.decoded is None or not self._untouched else frame.decoded
+        made = self._draw(frame.image, frame.alpha) if frame.decoded is None or not self._untouched else frame.decoded
         made.colorspace, made.color_range = self._matrix, self._range
         made.color_primaries, made.color_trc = self._like.colour.primaries, self._like.colour.transfer
         made.pict_type = 0  # the source's choice of key frames is not the encoder's
         made.pts, made.time_base = tick, time_base
         return made
 
-    def _draw(self, image: Image) -> av.VideoFrame:
+    def _draw(self, image: Image, alpha: Image | None) -> av.VideoFrame:
         made = av.VideoFrame(*self.even, self.pixels)
         image = self.pad(image)
         if self._rgb:
             whole = _samples(made.planes[0], np.uint8).reshape(made.planes[0].height, -1, 4)
             cv2.cvtColor(image, cv2.COLOR_BGR2BGRA, dst=whole[:, : self.even[0]])
+            if alpha is not None:
+                whole[:, : self.even[0], 3] = alpha
             return made
         planes = [_samples(plane, np.uint8 if self._bits == 8 else np.dtype("<u2")) for plane in made.planes]
         planes = [rows[:, : plane.width] for rows, plane in zip(planes, made.planes, strict=True)]
@@ -104,6 +106,9 @@ class Canvas:
             self._like.colour.to_yuv420(image, planes)
         else:
             self._like.colour.to_yuv(image, planes, bits=self._bits)
+        if len(planes) == 4:
+            most = (1 << self._bits) - 1
+            planes[3][:] = most if alpha is None else np.rint(alpha * (most / 255))
         return made
 
     @property

@@ -16,6 +16,7 @@ from typing import Any
 
 import av
 import cv2
+import numpy as np
 
 from gancam.errors import InputError, NotFound, OutputExists, SinkError
 from gancam.footage import Footage, cause, images_of, numbered, times_file
@@ -63,6 +64,10 @@ class ImageWriter:
         self._tick = (like.time_base if like is not None else None) or Fraction(1, 90_000)
         self._begin = part[0] or Fraction(0)
         self.notes = [] if audio_from is None else _left_out(Path(audio_from))
+        self._alpha = like is not None and like.alpha
+        if self._alpha and not holds_alpha(self._path):
+            self._alpha = False
+            self.notes.append(f"its transparency is left out: {self._path.suffix} holds none, .png does")
         self.notes.append(f"times are kept in {times_file(self._path).name}")
         self._folder = pieces_of(self._path)
         self._job = json.loads(json.dumps({**(job or {}), "quality": quality, "width": size[0], "height": size[1]}))
@@ -150,12 +155,14 @@ class ImageWriter:
             raise InputError(f"frame {frame.index} is {got}, but {self._path} was opened for {wants}")
         place = self._folder / self._name(self._frames).name
         moment = round((Fraction(frame.time) - self._begin) / self._tick) * self._tick
-        self._work.append((moment, self._pool.submit(self._save, place, image)))
+        self._work.append((moment, self._pool.submit(self._save, place, image, frame.alpha if self._alpha else None)))
         self._frames += 1
         while len(self._work) > _AHEAD * self._threads:
             self._settle()
 
-    def _save(self, place: Path, image: Image) -> str:
+    def _save(self, place: Path, image: Image, alpha: Image | None) -> str:
+        if alpha is not None:
+            image = np.dstack([image, alpha])
         done, data = cv2.imencode(self._path.suffix, image, self._how)
         if not done:
             raise SinkError(f"{place.name}: this OpenCV cannot write {self._path.suffix}")
@@ -216,6 +223,11 @@ class ImageWriter:
         found = numbered(self._path)
         assert found is not None
         return self._path.with_name(f"{found[0]}{number + 1:0{found[1]}d}{found[2]}")
+
+
+def holds_alpha(path: Path) -> bool:
+    """Whether an image of this ending can be transparent."""
+    return path.suffix.lower() in (".png", ".webp", ".tif", ".tiff")
 
 
 def _left_out(path: Path) -> list[str]:

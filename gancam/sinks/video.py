@@ -60,6 +60,7 @@ class _Codec:
     pixels: str = "yuv420p"
     keeps: tuple[str, ...] = ("yuv420p",)  # what a copy may have instead, planes as they are; none: all it can have
     lossless: bool = False
+    alpha: str = ""  # the pixels that hold opacity, too
 
 
 # Chosen by measurement: a hand-held city view scaled to 1280x720, two cores. CPU time a frame, rate, Y-PSNR:
@@ -94,13 +95,14 @@ _CODECS = {
         "libsvtav1", lambda q: {"preset": "8", "crf": f"{63 - 0.53 * q:g}"}, keeps=("yuv420p", "yuv420p10le")
     ),
     "ffv1": _Codec(
-        "ffv1", lambda q: {"level": "3", "slicecrc": "1"}, pixels="bgr0", keeps=(), lossless=True
+        "ffv1", lambda q: {"level": "3", "slicecrc": "1"}, pixels="bgr0", keeps=(), lossless=True, alpha="bgra"
     ),
     "prores": _Codec(
         "prores_ks",
         lambda q: {"profile": "proxy" if q < 40 else "lt" if q < 60 else "standard" if q < 75 else "hq"},
         pixels="yuv422p10le",
         keeps=("yuv422p10le",),
+        alpha="yuva444p10le",
     ),
 }  # fmt: skip
 
@@ -214,7 +216,12 @@ class VideoWriter:
         like = self._like
         if made.encoder == "prores_ks":  # it has no place to say that the range is full
             like = replace(like, colour=replace(like.colour, full_range=False))
-        return Canvas(size, os.fspath(self._path), like, pixels=made.pixels)
+        if like.alpha and not made.alpha:
+            others = "ffv1 (.mkv), prores (.mov) and PNG images do"
+            self.notes.append(f"its transparency is left out: {self._codec[0]} holds none here, {others}")
+        return Canvas(
+            size, os.fspath(self._path), like, pixels=made.alpha if like.alpha and made.alpha else made.pixels
+        )
 
     def _claim(self) -> None:
         """Find the container, and where to write until all is there."""
@@ -366,6 +373,8 @@ class VideoWriter:
         options = self._codec[1].options(self._quality)
         if self._codec[0] == "ffv1" and min(self._canvas.size) < 16:
             options["slices"] = "1"  # left to itself it finds no way to slice some of these
+        if self._codec[0] == "prores" and self._canvas.pixels.startswith("yuva"):
+            options["profile"] = "4444"
         return options
 
     def _describe(self, context: av.VideoCodecContext) -> None:

@@ -1,0 +1,98 @@
+"""Opacity goes where it can go, and where it cannot, that is said before the work starts."""
+
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gancam.effects import load
+from gancam.frame import Image
+from gancam.jobs import Task, process_image, process_video
+from gancam.pipeline import Report
+from gancam.sources import TestPattern
+from tests.clips import make_clip
+from tests.small import network, write_models
+from tests.test_jobs import process
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_models(tmp_path_factory.mktemp("models"), network())
+
+
+def veil(index: int, size: tuple[int, int] = (96, 64)) -> Image:
+    """A soft disc that wanders."""
+    alpha = np.zeros((size[1], size[0]), np.uint8)
+    cv2.circle(alpha, (size[0] // 4 + 4 * index, size[1] // 2), size[1] // 3, 255, -1)
+    return np.asarray(cv2.blur(alpha, (9, 9)), np.uint8)
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    """Eight PNGs with alpha."""
+    for frame in TestPattern((96, 64), frames=8):
+        cv2.imwrite(str(tmp_path / f"{frame.index:02d}.png"), np.dstack([frame.image, veil(frame.index)]))
+    return tmp_path / "%02d.png"
+
+
+def alphas(path: Path) -> list[NDArray[np.uint8]]:
+    with av.open(str(path)) as container:
+        return [
+            frame.reformat(format="bgra").to_ndarray()[..., 3].astype(np.uint8) for frame in container.decode(video=0)
+        ]
+
+
+def test_an_image_keeps_its_opacity(tmp_path: Path, frames: Path, model: Path) -> None:
+    said: list[str] = []
+    process_image(tmp_path / "00.png", tmp_path / "copy.png", [], tell=said.append)
+    whole = cv2.imread(str(tmp_path / "copy.png"), cv2.IMREAD_UNCHANGED)
+    assert whole is not None
+    assert np.array_equal(whole, np.dstack([TestPattern((96, 64)).image(0), veil(0)]))
+    process_image(tmp_path / "00.png", tmp_path / "large.webp", [load(model)], tell=said.append)
+    whole = cv2.imread(str(tmp_path / "large.webp"), cv2.IMREAD_UNCHANGED)
+    assert whole is not None
+    assert whole.shape == (128, 192, 4)
+    expected = cv2.resize(veil(0), (192, 128), interpolation=cv2.INTER_CUBIC)
+    assert np.abs(whole[..., 3].astype(int) - expected).mean() < 2
+    assert said == []
+    process_image(tmp_path / "00.png", tmp_path / "flat.jpg", [], tell=said.append)
+    assert said == [f"{tmp_path / '00.png'}: its transparency is left out: .jpg holds none, .png does"]
+
+
+@pytest.mark.parametrize(("codec", "ending", "slack"), [("ffv1", ".mkv", 0), ("prores", ".mov", 1)])
+def test_a_video_keeps_its_opacity(tmp_path: Path, frames: Path, codec: str, ending: str, slack: int) -> None:
+    out, back = tmp_path / f"out{ending}", tmp_path / "back" / "%02d.png"
+    _, said = process(frames, out, codec=codec)
+    assert not [note for note in said if "transparency" in note]
+    found = alphas(out)
+    assert len(found) == 8
+    assert max(int(np.abs(alpha.astype(int) - veil(i)).max()) for i, alpha in enumerate(found)) <= slack
+    process(out, back, eight_bit=True)
+    for index in range(8):
+        whole = cv2.imread(str(tmp_path / "back" / f"{index + 1:02d}.png"), cv2.IMREAD_UNCHANGED)
+        assert whole is not None
+        assert whole.shape == (64, 96, 4)
+        assert int(np.abs(whole[..., 3].astype(int) - veil(index)).max()) <= slack + 1
+    if codec == "ffv1":
+        process(out, tmp_path / "again.mkv", codec="ffv1")
+        assert all(np.array_equal(a, b) for a, b in zip(found, alphas(tmp_path / "again.mkv"), strict=True))
+
+
+def test_opacity_grows_with_the_picture(tmp_path: Path, frames: Path, model: Path) -> None:
+    out = tmp_path / "out.mkv"
+    process_video(frames, out, [load(model)], Task(codec="ffv1"), Report(), tell=lambda note: None)
+    (first, *_) = alphas(out)
+    assert first.shape == (128, 192)
+    assert np.abs(first.astype(int) - cv2.resize(veil(0), (192, 128), interpolation=cv2.INTER_CUBIC)).max() <= 1
+
+
+def test_what_cannot_hold_it_says_so_first(tmp_path: Path, frames: Path) -> None:
+    _, said = process(frames, tmp_path / "out.mp4")
+    assert "its transparency is left out: h264 holds none here, ffv1 (.mkv), prores (.mov) and PNG images do" in said
+    _, said = process(frames, tmp_path / "jpeg" / "%d.jpg")
+    assert "its transparency is left out: .jpg holds none, .png does" in said
+    _, said = process(make_clip(tmp_path / "a.mp4"), tmp_path / "b.mp4")
+    assert not [note for note in said if "transparency" in note]
