@@ -1,5 +1,6 @@
 """gancam: GANs on live video. ``effect = gancam.load("sr-x2"); out = effect(frame)``"""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gancam.card import ModelCard
@@ -9,6 +10,7 @@ from gancam.frame import Frame, Image
 from gancam.model import Model
 
 if TYPE_CHECKING:
+    from gancam import masks as masks
     from gancam.budget import Budget
     from gancam.capture import VideoCapture
 
@@ -25,4 +27,6 @@ def __getattr__(name: str) -> Any:
         from gancam.budget import Budget
 
         return Budget
+    if name == "masks":
+        return import_module("gancam.masks")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -180,7 +180,7 @@ class Background:
             if min(size) <= 0:
                 return
             there = _translation(-columns.start, -rows.start) @ np.linalg.inv(self._to_window(window))
-            source = np.asarray(cv2.warpPerspective(source, there, size, flags=cv2.INTER_CUBIC), np.uint8)
+            source = _cubic(source, there, size)
             state = np.asarray(cv2.warpPerspective(state, there, size, flags=cv2.INTER_NEAREST), np.uint8)
         cv2.copyTo(source, state, self._canvas[rows, columns])
         np.copyto(self._state[rows, columns], state, where=state > 0)
@@ -248,8 +248,10 @@ class Background:
         step = _translation(*self._shift) @ self.camera.matrix @ _translation(-self._shift[0], -self._shift[1])
         self._leave(step)
         size = self._canvas.shape[1], self._canvas.shape[0]
-        self._canvas = np.asarray(cv2.warpPerspective(self._canvas, step, size, flags=cv2.INTER_CUBIC), np.uint8)
+        known = _whole(cv2.erode(self._state, _square(1)) > 0, step, size)
+        self._canvas = _cubic(self._canvas, step, size)
         self._state = np.asarray(cv2.warpPerspective(self._state, step, size, flags=cv2.INTER_NEAREST), np.uint8)
+        self._state[~known] = UNKNOWN
         if self._before is not None:
             self._before.matrix = self._before.matrix @ np.linalg.inv(self.camera.matrix)
         self.camera.anchor_here()
@@ -321,10 +323,9 @@ class Background:
                 return
             corner = _translation(-columns.start, -rows.start)
             there = corner @ self._to_canvas(before.matrix)
-            picture = np.asarray(cv2.warpPerspective(before.image, there, size, flags=cv2.INTER_CUBIC), np.uint8)
+            picture = _cubic(before.image, there, size)
             # an enlarging kernel reaches two pixels
-            whole = np.where(cv2.dilate(before.hidden, _square(2)) == 0, np.uint8(255), np.uint8(0))
-            shown = cv2.warpPerspective(whole, there, size) == 255
+            shown = _whole(cv2.dilate(before.hidden, _square(2)) == 0, there, size)
             clear = cv2.erode(shown.astype(np.uint8), _square(_HALO)) > 0
             here = corner @ np.linalg.inv(self._to_window(window))
             upon = np.zeros_like(now) if self._upon is None else self._upon[window.place]
@@ -350,11 +351,9 @@ class Background:
             return np.zeros((*window.size[::-1], 3), np.uint8), np.zeros(window.size[::-1], np.uint8)
         there = self._to_window(window) @ _translation(columns.start, rows.start)
         canvas, state = self._canvas[rows, columns], self._state[rows, columns]
-        picture = cv2.warpPerspective(canvas, there, window.size, flags=cv2.INTER_CUBIC)
-        kinds = cv2.warpPerspective(state, there, window.size, flags=cv2.INTER_NEAREST)
-        whole = np.where(cv2.erode(state, _square(1)) > 0, np.uint8(255), np.uint8(0))
-        kinds[cv2.warpPerspective(whole, there, window.size) < 255] = UNKNOWN
-        return np.asarray(picture, np.uint8), np.asarray(kinds, np.uint8)
+        kinds = np.asarray(cv2.warpPerspective(state, there, window.size, flags=cv2.INTER_NEAREST), np.uint8)
+        kinds[~_whole(cv2.erode(state, _square(1)) > 0, there, window.size)] = UNKNOWN
+        return _cubic(canvas, there, window.size), kinds
 
     def _light_for(self, window: Window, light: Floats, inside: NDArray[np.bool_]) -> Floats:
         """The light to show the canvas in: that measured now, but kept as it was where it differs little, so that what
@@ -422,13 +421,12 @@ class Scout(Background):
             mine = self.later.at(frame)
             if step is not None and next_one is not None:
                 back, size = np.asarray(np.linalg.inv(step), np.float64), next_one.state.shape[::-1]
-                picture = cv2.warpPerspective(next_one.picture, back, size, flags=cv2.INTER_CUBIC)
-                whole = np.where(cv2.erode(next_one.state, _square(1)) > 0, np.uint8(255), np.uint8(0))
-                seen = np.asarray(cv2.warpPerspective(whole, back, size) == 255, np.uint8) * np.uint8(SEEN)
+                picture = _cubic(next_one.picture, back, size)
+                seen = _whole(cv2.erode(next_one.state, _square(1)) > 0, back, size).astype(np.uint8) * np.uint8(SEEN)
                 if mine is not None:
                     cv2.copyTo(mine.picture, mine.state, picture)
                     seen |= mine.state
-                mine = Known(np.asarray(picture, np.uint8), seen)
+                mine = Known(picture, seen)
                 self.later.put(frame, mine)
             next_one = mine
         return self.later
@@ -467,15 +465,27 @@ class Scout(Background):
                 return
             corner = _translation(-columns.start, -rows.start)
             there = corner @ self._to_canvas(self.camera.matrix)
-            picture = np.asarray(cv2.warpPerspective(image, there, size, flags=cv2.INTER_CUBIC), np.uint8)
-            whole = np.where(cv2.dilate(hidden, _square(_HALO + 2)) == 0, np.uint8(255), np.uint8(0))
-            clear = cv2.warpPerspective(whole, there, size) == 255
+            picture = _cubic(image, there, size)
+            clear = _whole(cv2.dilate(hidden, _square(_HALO + 2)) == 0, there, size)
             here = corner @ self._to_canvas(before.matrix) @ _translation(window.left, window.top)
             was = np.asarray(cv2.warpPerspective(was, here, size, flags=cv2.INTER_NEAREST), np.uint8)
         state = self._state[rows, columns]
         fresh = (was > 0) & clear & (state != SEEN)
         cv2.copyTo(picture, fresh.astype(np.uint8), self._canvas[rows, columns])
         state[fresh] = SEEN
+
+
+def _cubic(picture: Image, there: Matrix, size: tuple[int, int]) -> Image:
+    """`picture` brought to its place by `there`, in (width, height) pixels; its border is carried on beyond it."""
+    options = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
+    return np.asarray(cv2.warpPerspective(picture, there, size, **options), np.uint8)  # type: ignore[call-overload]
+
+
+def _whole(known: NDArray[np.bool_], there: Matrix, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Where all that such a pixel is made of is `known`, and not beyond the border."""
+    inner = np.where(known, np.uint8(255), np.uint8(0))
+    inner[0], inner[-1], inner[:, 0], inner[:, -1] = 0, 0, 0, 0
+    return np.asarray(cv2.warpPerspective(inner, there, size) == 255, np.bool_)
 
 
 def _changed(image: Image, before: Image, there: Matrix) -> Grey:

@@ -214,3 +214,16 @@ def test_what_a_mask_is_taken_off_is_not_what_was_behind_it() -> None:
     background = scouted([(thing, hole(100, 80))] * 5 + [(thing, hole(0, 0, 0, 0))] * 3)
     _, found = recalled(background, thing, hole(100, 80))
     assert (found.state == UNKNOWN).all()
+
+
+def test_the_frames_border_leaves_no_line_in_what_is_remembered() -> None:
+    """A camera moves by parts of pixels over a light wall, and on to another canvas; what is recalled is the wall."""
+    wall = np.asarray(cv2.GaussianBlur(scene(name="lake"), (0, 0), 3) // 3 + 160, np.uint8)
+    wide = np.asarray(cv2.resize(wall, (960, 720), interpolation=cv2.INTER_CUBIC), np.uint8)
+    background, mask = Background(), hole(250, 90, 60, 50)
+    for step in range(60):
+        place = np.array([[1, 0, -80 - 5.3 * step], [0, 1, -200 - 0.7 * step]], np.float64)
+        image = np.asarray(cv2.warpAffine(wide, place, SIZE, flags=cv2.INTER_CUBIC), np.uint8)
+        window, found = recalled(background, image, mask)
+        off = np.abs(found.picture.astype(int) - image[window.place])[found.state == SEEN]
+        assert not off.size or off.max() < 40

@@ -127,6 +127,12 @@ def test_import_is_light() -> None:
     assert out.stdout.strip() == "[]"
 
 
+def test_masks_are_there_without_asking() -> None:
+    code = "import gancam; print(gancam.masks.Tracked.__name__)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert out.stdout.strip() == "Tracked"
+
+
 def test_public_names() -> None:
     assert sorted(gancam.__all__) == [
         "Budget", "Effect", "Frame", "GancamError", "Image", "Model", "ModelCard", "VideoCapture", "load",
