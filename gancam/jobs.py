@@ -234,7 +234,7 @@ class _ReadAhead:
 
 
 def _source(path: Path, task: Task) -> VideoFile | ImageFiles:
-    if numbered(path) is not None and not path.exists():
+    if numbered(path) is not None and not os.path.exists(path):
         if task.deinterlace:
             raise InputError(f"{path}: images are not deinterlaced")
         return ImageFiles(path, fps=task.fps or 25.0, first=task.first, end=task.end)
@@ -245,7 +245,7 @@ def _source(path: Path, task: Task) -> VideoFile | ImageFiles:
 
 def is_sequence(path: Path) -> bool:
     """Whether `path` means numbered images, as out/frame-%06d.png."""
-    return numbered(path) is not None and path.suffix.lower() in IMAGES and not path.exists()
+    return numbered(path) is not None and path.suffix.lower() in IMAGES and not os.path.exists(path)
 
 
 def open_video(
@@ -285,7 +285,7 @@ def process_image(
         raise InputError(f"{path} is an image, so the output must be one too ({', '.join(IMAGES)}), not {target}")
     if path.suffix.lower() not in IMAGES:
         raise InputError(f"{target} is an image, so the input must be one too ({', '.join(IMAGES)}), not {path}")
-    if target.exists() and path.exists() and target.samefile(path):
+    if os.path.exists(target) and os.path.exists(path) and target.samefile(path):
         raise SinkError(f"{target}: is the input itself; give another name")
     _refuse_drawing(effects)
     image, alpha = read_image(path)

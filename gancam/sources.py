@@ -127,7 +127,7 @@ class VideoFile(_Closing):
         self._busy = 0.0
         self._ticks: list[int] = []
         self.notes: list[str] = []
-        if not self._path.exists():
+        if not os.path.exists(self._path):  # unlike Path's, it raises nothing for names that cannot be
             raise NotFound(f"{path}: no such file")
         if not self._path.is_file():
             kind = "a folder" if self._path.is_dir() else "not a regular file"
@@ -165,6 +165,7 @@ class VideoFile(_Closing):
             self._time_base = Fraction(stream.time_base or Fraction(1, 90000))
             self._start = stream.start_time or 0
             self._stream_index = stream.index
+            self._first_video = container.streams.video[0].index == stream.index  # which OpenCV takes, cover or not
             origin = Fraction(0)
             if formats & _CLOCK_STARTS_ANYWHERE and container.start_time:
                 origin = Fraction(container.start_time, av.time_base)
@@ -202,7 +203,7 @@ class VideoFile(_Closing):
         began = time.perf_counter()
         decoder: _OpenCV | _PyAV
         first = None
-        if not self._deinterlace and not self._footage.alpha:
+        if self._first_video and not self._deinterlace and not self._footage.alpha:
             decoder = _OpenCV(absolute, self._time_base, self._start, self._ticks)
             first = decoder.read()
             if first is None:
@@ -714,7 +715,7 @@ def _check_count_and_rate(frames: int | None, fps: float) -> None:
 
 
 def _read_image(path: Path) -> Image:
-    if not path.exists():
+    if not os.path.exists(path):
         raise NotFound(f"{path}: no such file")
     try:
         data = np.fromfile(path, np.uint8)  # unlike cv2.imread, this opens any name on any system

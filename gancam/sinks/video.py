@@ -554,7 +554,7 @@ def _refuse_source(path: Path, sources: list[str | os.PathLike[str] | None]) -> 
         if source is None:
             continue
         same = os.path.abspath(path) == os.path.abspath(source)
-        if same or (path.exists() and os.path.exists(source) and os.path.samefile(path, source)):
+        if same or (os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source)):
             raise SinkError(f"{path}: is the source itself ({source}); give the output another name")
 
 
