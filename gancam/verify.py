@@ -64,6 +64,8 @@ class _Film:
     colour: dict[str, int]
     rotation: int
     interlaced: bool
+    bits: int
+    alpha: bool
 
 
 def verify(before: Path, after: Path) -> list[Finding]:
@@ -90,6 +92,11 @@ def verify(before: Path, after: Path) -> list[Finding]:
         said = "applied to the picture" if applied else f"{now.rotation} degrees"
         findings.append(Finding("rotation", "kept" if applied else "changed", f"{was.rotation} degrees", said))
     findings.append(_finding("interlaced", was.interlaced, now.interlaced))
+    if was.bits > 8 or now.bits > 8:
+        less = now.bits < was.bits
+        findings.append(Finding("bits a sample", "changed" if less else "kept", str(was.bits), str(now.bits)))
+    if was.alpha:
+        findings.append(Finding("opacity", "kept" if now.alpha else "lost", "there", "there" if now.alpha else ""))
     findings += _streams(was, now)
     if was.chapters or now.chapters:
         findings.append(_chapters(was.chapters, now.chapters))
@@ -208,6 +215,7 @@ def _film(path: Path, container: av.container.InputContainer) -> _Film:
         "matrix": int(context.colorspace), "primaries": int(context.color_primaries),
         "transfer": int(context.color_trc), "full range": int(context.color_range) == 2,
     }  # fmt: skip
+    parts = first[0].format.components if first else ()
     return _Film(
         streams=list(streams.values()),
         words=_words(container.metadata),
@@ -218,6 +226,8 @@ def _film(path: Path, container: av.container.InputContainer) -> _Film:
         colour=colour,
         rotation=first[0].rotation if first else 0,
         interlaced=bool(first and first[0].interlaced_frame),
+        bits=max((part.bits for part in parts), default=8),
+        alpha=any(part.is_alpha for part in parts),
     )
 
 

@@ -52,3 +52,15 @@ def test_what_is_no_video_is_one_error(film: Path, tmp_path: Path) -> None:
         verify(film, tmp_path / "none.mp4")
     with pytest.raises(SourceError, match=r"text\.mp4"):
         verify(film, tmp_path / "text.mp4")
+
+
+def test_depth_and_opacity_are_told(tmp_path: Path) -> None:
+    options = {"x265-params": "log-level=0"}
+    deep = make_clip(tmp_path / "deep.mp4", codec="libx265", pix_fmt="yuv420p10le", options=options)
+    veiled = make_clip(tmp_path / "veiled.mkv", codec="ffv1", pix_fmt="bgra", options={"g": "1"})
+    for source, name in ((deep, "bits a sample"), (veiled, "opacity")):
+        for codec, ending, verdict in (("ffv1", ".mkv", "kept"), ("h264", ".mp4", None)):
+            out = tmp_path / f"out{ending}"
+            task = Task(codec=codec, eight_bit=codec == "h264", overwrite=True)
+            process_video(source, out, [], task, Report(), tell=lambda note: None)
+            assert verdicts(source, out)[name] == (verdict or ("lost" if name == "opacity" else "changed"))
