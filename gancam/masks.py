@@ -589,10 +589,13 @@ class Faces:
         self.model = Path(model)
         if not self.model.is_file():
             raise NotFound(f"face detector {model}: no such file; a YuNet .onnx, as of opencv_zoo, is needed")
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # it warns of its own settings
         try:
             self._detector = cv2.FaceDetectorYN.create(str(self.model), "", (self.LONG, self.LONG), score)
         except cv2.error as error:
             raise MaskError(f"face detector {model}: OpenCV cannot run it ({_first_line(error)})") from error
+        finally:
+            cv2.utils.logging.setLogLevel(level)
         self._grow, self._hold = grow, hold
         self._held: list[tuple[Box, int]] = []
 
