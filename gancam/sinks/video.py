@@ -31,7 +31,9 @@ except ImportError:  # Windows, where a file that is open cannot be replaced any
     fcntl = None  # type: ignore[assignment]
 
 DEFAULT_QUALITY = 80.0
-_AHEAD = 4  # frames that may wait for the encoder
+_AHEAD, _WAITING = 4, 100_000_000  # frames that may wait for the encoder, and their bytes
+_HUGE = 16_000_000  # pixels from which on x264 must not look ahead, or it takes 2.4 GB (7680x4320) instead of 0.9
+_SPARING = ":rc-lookahead=0:sync-lookahead=0:mbtree=0:bframes=0:sliced-threads=1"
 _NICENESS = 5  # steps of priority that the encoder's threads give up, on Linux
 
 
@@ -195,7 +197,8 @@ class VideoWriter:
         self._error: Exception | None = None
         self._told = False  # whether the error was raised to the user
         self._abandoned = False
-        self._queue: queue.Queue[Frame | _End] = queue.Queue(_AHEAD)
+        waiting = _WAITING // max(size[0] * size[1] * 3, 1)
+        self._queue: queue.Queue[Frame | _End] = queue.Queue(min(max(waiting, 1), _AHEAD))
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._work, name="gancam-encode", daemon=True)
         self._thread.start()
@@ -371,6 +374,8 @@ class VideoWriter:
     @property
     def _encoder_options(self) -> dict[str, str]:
         options = self._codec[1].options(self._quality)
+        if self._codec[1].encoder == "libx264" and self._canvas.size[0] * self._canvas.size[1] > _HUGE:
+            options["x264-params"] += _SPARING
         if self._codec[0] == "ffv1" and min(self._canvas.size) < 16:
             options["slices"] = "1"  # left to itself it finds no way to slice some of these
         if self._codec[0] == "prores" and self._canvas.pixels.startswith("yuva"):
