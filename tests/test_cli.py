@@ -111,7 +111,7 @@ def test_parameters_turned_live_are_turned_again_offline(clip: Path, model: Path
     assert "control: 127.0.0.1:" in done.stderr
     first = json.loads(log.read_text().splitlines()[0])
     assert first["effects"] == ["small"]
-    assert first["set"] == {"small.on": True, "small.strength": 0.25}
+    assert first["set"] == {"small.on": True, "small.strength": 0.25, "small.threshold": -1.0}
     again, asked, out = tmp_path / "again.mkv", tmp_path / "asked.mkv", tmp_path / "out.mkv"
     assert gancam("process", clip, again, "-e", model, "--params", log).returncode == 0
     assert gancam("process", clip, asked, "-e", f"{model}:strength=0.25").returncode == 0
