@@ -218,3 +218,16 @@ def test_damage_in_the_middle_costs_only_what_was_damaged(tmp_path: Path, codec:
         seen = [TestPattern.index_in(frame.image) for frame in video]
     assert 60 < len(seen) <= 120
     assert seen[-1] == 119
+
+
+@pytest.mark.parametrize(
+    ("codec", "ending", "kept"),
+    [("h264", ".mkv", True), ("vp9", ".mp4", True), ("av1", ".mp4", True), ("prores", ".mov", True),
+     ("ffv1", ".mkv", False), ("vp9", ".webm", False)],
+)  # fmt: skip
+def test_the_shape_of_pixels_is_kept_or_told(tmp_path: Path, codec: str, ending: str, kept: bool) -> None:
+    source, out = make_clip(tmp_path / "a.mp4", aspect=Fraction(15, 16)), tmp_path / f"b{ending}"
+    said = copy(source, out, codec=codec)
+    with av.open(out) as container:
+        assert (container.streams.video[0].sample_aspect_ratio == Fraction(15, 16)) == kept
+    assert any("the shape of its pixels (15:16) is left out" in note for note in said) != kept

@@ -85,6 +85,7 @@ def test_images_of_somebody_else(tmp_path: Path, clip: Path) -> None:
     assert [TestPattern.index_in(frame.image) for frame in frames] == [i for i in range(40) if i != 6]
     assert [frame.time for frame in frames] == [i / 10 for i in range(40) if i != 6]
     done = gancam("process", tmp_path / "a%03d.jpg", tmp_path / "b.mp4", "--fps", "10", "--json")
+    assert gancam("process", clip, tmp_path / "c%03d.png", "-q").stderr.count("\n") == 2  # the two notes
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["frames"] == 39
     assert times_of(tmp_path / "b.mp4") == [Fraction(i, 10) for i in range(40) if i != 6]

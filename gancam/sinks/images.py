@@ -60,7 +60,8 @@ class ImageWriter:
         quality = DEFAULT_QUALITY if quality is None else quality
         if not 0 <= quality <= 100:
             raise InputError(f"quality is {quality}: needs 0 to 100")
-        self._how = [cv2.IMWRITE_JPEG_QUALITY, round(60 + 0.4 * quality), cv2.IMWRITE_PNG_COMPRESSION, 3]
+        suffix = self._path.suffix.lower()
+        self._how = [cv2.IMWRITE_JPEG_QUALITY, round(60 + 0.4 * quality)] if suffix in (".jpg", ".jpeg") else []
         self._tick = (like.time_base if like is not None else None) or Fraction(1, 90_000)
         self._begin = part[0] or Fraction(0)
         self.notes = [] if audio_from is None else _left_out(Path(audio_from))

@@ -212,7 +212,12 @@ class VideoWriter:
             raise self._error
 
     def _prepare(self, size: tuple[int, int], untouched: bool) -> Canvas:
-        made = self._codec[1]
+        made, aspect = self._codec[1], self._like.aspect
+        carried = self._codec[0] in ("h264", "h265") or self._holder.format in ("mp4", "mov")
+        if aspect != 1 and not carried:  # PyAV cannot set it in the container
+            shape = f"{aspect.numerator}:{aspect.denominator}"
+            where = f"{self._holder.format} has it with h264 and h265 alone"
+            self.notes.append(f"the shape of its pixels ({shape}) is left out: {where}, MP4 with all")
         if untouched and _keeps(made, self._like):
             pixels = self._like.pixels.replace("yuvj", "yuv")
             return Canvas(size, os.fspath(self._path), self._like, pixels=pixels, untouched=True)
