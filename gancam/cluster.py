@@ -189,11 +189,10 @@ class _Remote:
         return self._worker(replace(order, source=self._paths.get(str(order.source), order.source), task=task))
 
     def leave(self) -> None:
+        """The crew is dismissed, with all other workers of this machine."""
         if self._worker is not None:
             self._worker.close()
-        shutil.rmtree(self._own, ignore_errors=True)
-        with suppress(OSError):
-            self._shared.rmdir()  # the last one
+        shutil.rmtree(self._shared, ignore_errors=True)  # also what one that was killed left there
 
 
 def files_of(recipe: Recipe) -> list[Path]:
