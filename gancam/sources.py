@@ -6,7 +6,6 @@ A source is iterated once, by one thread. Dropping frames is a source's own natu
 import itertools
 import math
 import os
-import queue
 import threading
 import time
 from bisect import bisect_left
@@ -27,7 +26,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from gancam.errors import InputError, NotFound, SourceError
 from gancam.footage import Footage, cause, decoded_colour, images_of, times_file
-from gancam.frame import Frame, Image, check_image
+from gancam.frame import Frame, Image, Lane, check_image
 
 # OpenCV reads these once, when it opens its first video. By default its FFmpeg writes to stderr what we say in one
 # line, and it takes a long stretch without video (a slide show over music) or a damaged one for the end.
@@ -120,7 +119,7 @@ class VideoFile(_Closing):
         self._path = Path(path)
         self._deinterlace, self._skip = deinterlace, 0
         self._from, self._end = (None if one is None else float(one) for one in (first, end))  # as Frame.time is
-        self._queue: queue.Queue[Frame | Exception | None] = queue.Queue(_AHEAD)
+        self._queue: Lane[Frame | Exception | None] = Lane(_AHEAD)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = self._ended = False
@@ -271,7 +270,7 @@ class VideoFile(_Closing):
             self._thread = threading.Thread(target=self._read, name="gancam-decode", daemon=True)
             self._thread.start()
         while not self._closed and not self._ended:
-            item = self._queue.get()
+            item = self._queue.take()
             if not isinstance(item, Frame):
                 self._ended = True
                 if item is not None:
@@ -317,13 +316,7 @@ class VideoFile(_Closing):
 
     def _offer(self, item: Frame | Exception | None) -> bool:
         """Wait for room in the queue and put `item` there; False once the source is closed."""
-        while not self._stop.is_set():
-            try:
-                self._queue.put(item, timeout=0.1)  # looks up now and then, should close() be cut short
-            except queue.Full:
-                continue
-            return True
-        return False
+        return self._queue.put(item, stopped=self._stop.is_set)
 
     def _tell_shortage(self, came: int) -> None:
         if self._frames is None or self._stop.is_set():
@@ -336,13 +329,11 @@ class VideoFile(_Closing):
     def close(self) -> None:
         self._closed = True
         self._stop.set()
-        with suppress(queue.Empty):
-            self._queue.get_nowait()  # the reader may be waiting for room
+        self._queue.wake()
         if self._thread is not None:
             self._thread.join()
         self._decoder.close()
-        with suppress(queue.Full):
-            self._queue.put_nowait(None)  # whoever still waits for a frame is told that none comes
+        self._queue.push(None)  # whoever still waits for a frame is told that none comes
 
 
 class _Decoded(NamedTuple):

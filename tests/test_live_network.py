@@ -1,5 +1,6 @@
 """Live sources from real servers on loopback: killed and restarted, refusing, silent, changing, damaged."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -99,7 +100,8 @@ def test_an_rtsp_server_killed_and_started_again(tmp_path: Path) -> None:
         wait_for(frames, lost)
         with rtsp_server(clip, port=port):
             wait_for(frames, shown)
-        assert any("lost 2 times" in note for note in source.notes)
+        found = [re.search(r"lost (\d+) times", note) for note in source.notes]
+        assert [int(one[1]) for one in found if one] >= [2], source.notes  # more where a server was slow to serve
 
 
 @rtsp

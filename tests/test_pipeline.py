@@ -256,6 +256,44 @@ def test_random_faults_leave_no_thread_no_partial_file_and_a_video_that_plays(tm
     assert not [name for name in os.listdir(tmp_path) if "partial" in name]
 
 
+STORM = """
+import signal, threading
+from gancam.frame import Lane
+
+class Stop(Exception):
+    pass
+
+def stop(*_):
+    raise Stop
+
+lane = Lane(2)
+put, take = lane.put, lane.take
+taken = []
+thread = threading.Thread(target=lambda: [taken.append(item) for item in iter(take, None)], daemon=True)
+thread.start()
+signal.signal(signal.SIGALRM, stop)
+for number in range(2000):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1e-5 + 3e-7 * (number % 97))
+        for _ in range(9):
+            put(number)
+        signal.pause()
+    except Stop:
+        pass
+signal.signal(signal.SIGALRM, signal.SIG_IGN)
+put(None)
+thread.join(20)
+print(thread.is_alive(), taken == sorted(taken), len(taken) > 99)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_an_exception_from_a_signal_leaves_no_lane_locked() -> None:
+    """With ``queue.Queue`` in its place, this hangs within a second."""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", STORM], capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.stderr) == ("False True True\n", "")
+
+
 INTERRUPTED = """
 import signal, sys
 from gancam.pipeline import Report, run
@@ -295,7 +333,10 @@ def test_a_signal_leaves_a_video_that_plays(tmp_path: Path, number: signal.Signa
     assert process.stdout is not None
     assert process.stdout.readline() == "running\n"
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert err == ""
     said, frames, interrupted = out.split()
     assert (said, interrupted) == (name, "True")

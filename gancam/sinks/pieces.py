@@ -133,7 +133,7 @@ class PieceWriter(VideoWriter):
         end: _End | None = None
         try:
             last = (_index(self._whole[-1]) or {})["last"] if self._whole else -(1 << 62)
-            while isinstance(item := self._queue.get(), Frame):
+            while isinstance(item := self._queue.take(), Frame):
                 began = time.perf_counter()
                 after, last = last, self._moment(item, last)
                 if self._piece is None:
@@ -160,7 +160,7 @@ class PieceWriter(VideoWriter):
             self._error = self._as_sink_error(error)
             self._discard()
             while end is None:  # keep taking, so that no write waits for ever
-                taken = self._queue.get()
+                taken = self._queue.take()
                 end = taken if isinstance(taken, _End) else None
 
     def _begin_piece(self, number: int, after: int) -> "_Piece":
@@ -361,7 +361,7 @@ class PieceMaker(PieceWriter):
                 last = self._after
             elif self._after is not None:
                 last = round(Fraction(self._after) / self._tick) - self._begin
-            while isinstance(item := self._queue.get(), Frame):
+            while isinstance(item := self._queue.take(), Frame):
                 began = time.perf_counter()
                 after, last = last, self._moment(item, last)
                 if self._piece is None:
@@ -376,7 +376,7 @@ class PieceMaker(PieceWriter):
         except Exception as error:  # raised by the next write or by close
             self._error = self._as_sink_error(error)
             while end is None:  # keep taking, so that no write waits for ever
-                taken = self._queue.get()
+                taken = self._queue.take()
                 end = taken if isinstance(taken, _End) else None
         finally:
             super()._discard()

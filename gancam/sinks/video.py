@@ -21,7 +21,7 @@ from av.codec.codec import UnknownCodecError
 
 from gancam.errors import GancamError, InputError, OutputExists, SinkError, near
 from gancam.footage import Footage, cause
-from gancam.frame import Frame
+from gancam.frame import Frame, Lane
 from gancam.sinks._canvas import Canvas, sampling
 from gancam.sinks._tracks import AudioRule, Tracks
 
@@ -198,12 +198,12 @@ class VideoWriter:
         self._told = False  # whether the error was raised to the user
         self._abandoned = False
         waiting = _WAITING // max(size[0] * size[1] * 3, 1)
-        self._queue: queue.Queue[Frame | _End] = queue.Queue(min(max(waiting, 1), _AHEAD))
-        self._ready = threading.Event()
+        self._queue: Lane[Frame | _End] = Lane(min(max(waiting, 1), _AHEAD))
+        self._ready: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="gancam-encode", daemon=True)
         self._thread.start()
         try:
-            self._ready.wait()
+            self._ready.get()
         except BaseException:  # Ctrl-C in just this moment
             self.close(interrupted=True)
             raise
@@ -300,7 +300,7 @@ class VideoWriter:
         late: BaseException | None = None
         while True:
             try:
-                self._queue.put(_End(interrupted))
+                self._queue.push(_End(interrupted))
                 self._thread.join()
                 break
             except BaseException as error:
@@ -340,9 +340,9 @@ class VideoWriter:
                     self._error = SinkError(f"{self._path}: {what} cannot be opened ({cause(error)}): {need}")
                 self._error.__cause__ = error
             self._discard()
-            self._ready.set()
+            self._ready.put(None)
             return
-        self._ready.set()
+        self._ready.put(None)
         self._encode_all()
 
     def _open(self, audio_from: Path | None) -> None:
@@ -407,7 +407,7 @@ class VideoWriter:
         end: _End | None = None
         try:
             last = -(1 << 62)
-            while isinstance(item := self._queue.get(), Frame):
+            while isinstance(item := self._queue.take(), Frame):
                 began = time.perf_counter()
                 last = self._moment(item, last)
                 for packet in self._stream.encode(self._canvas.picture(item, last, self._tick)):
@@ -426,7 +426,7 @@ class VideoWriter:
             self._error = self._as_sink_error(error)
             self._discard()
             while end is None:  # keep taking, so that no write waits for ever
-                taken = self._queue.get()
+                taken = self._queue.take()
                 end = taken if isinstance(taken, _End) else None
 
     def _moment(self, frame: Frame, last: int) -> int:
