@@ -84,9 +84,9 @@ print("marked", int(paint.drawn.mask.sum()))
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def display() -> Iterator[str]:
-    """A virtual display of its own."""
+    """A virtual display for each test: on one where the mouse had drawn, the next window now and then stayed black."""
     read, write = os.pipe()
     # -noreset: else the server begins anew, and refuses whoever comes just then, whenever the last client leaves
     command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24", "-nolisten", "tcp", "-noreset"]
