@@ -28,8 +28,10 @@ class Losses:
 
 
 class Task(Protocol):
-    generator: nn.Module
-    discriminator: nn.Module | None
+    @property
+    def generator(self) -> nn.Module: ...
+    @property
+    def discriminator(self) -> nn.Module | None: ...
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         """A batch on the task's device that depends on `rng` alone. The loop adds `progress`, the share of the run that

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from train import networks
 from train.augment import translation
 from train.recipe import Recipe
-from train.tasks import Batch, Losses
+from train.tasks import Batch, Losses, Task
 
 
 class ClassificationTask:
@@ -73,5 +73,5 @@ class ClassificationTask:
         return []
 
 
-def build(recipe: Recipe, data: Path, device: torch.device) -> ClassificationTask:
+def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
     return ClassificationTask(recipe, data, device)

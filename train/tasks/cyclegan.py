@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from train import augment, generation, losses, networks
 from train.data import Pictures
 from train.recipe import Recipe
-from train.tasks import Batch, Losses
+from train.tasks import Batch, Losses, Task
 
 TERMS = {"adversarial", "cycle", "identity"}
 POOL = 50  # generated pictures that are kept to be shown again (the paper, section 4)
@@ -164,5 +164,5 @@ class CycleGanTask:
         return []
 
 
-def build(recipe: Recipe, data: Path, device: torch.device) -> CycleGanTask:
+def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
     return CycleGanTask(recipe, data, device)

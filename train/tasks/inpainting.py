@@ -15,7 +15,7 @@ from train.networks import squeezenet
 from train.networks.discriminators import Judged
 from train.networks.inpaint import Inpaint
 from train.recipe import Recipe
-from train.tasks import Batch, Losses
+from train.tasks import Batch, Losses, Task
 
 HELD_BACK = 8  # images of the data folder that are judged on where no folder is given for that
 SHIFT = 2  # perceptual losses look at pictures cut by 0..1 pixels: their strided first layer favours every second one
@@ -159,11 +159,14 @@ class InpaintingTask:
             lambda image, hole: evaluate.run_inpainting(generator, image, hole), images, self._peers[folder]
         )
 
+    def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        return []
+
 
 def _inside(hole: Tensor, logits: Tensor) -> Tensor:
     """Which places of a judge's grid have some of the hole in them."""
     return F.adaptive_max_pool2d(hole, logits.shape[2:]).to(logits.device) > 0
 
 
-def build(recipe: Recipe, data: Path, device: torch.device) -> InpaintingTask:
+def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
     return InpaintingTask(recipe, data, device)

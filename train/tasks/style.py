@@ -13,7 +13,7 @@ from train import evaluate, losses, networks
 from train.data import Photos, Pixels, image_files, read_image, resize
 from train.networks import squeezenet
 from train.recipe import Recipe
-from train.tasks import Batch, Losses
+from train.tasks import Batch, Losses, Task
 
 TAPS = (0, 4, 7, 10, 12)  # layers of SqueezeNet whose Gram matrices are the style
 CONTENT = 2  # which of them is the content
@@ -148,5 +148,5 @@ def _style_files(path: Path) -> list[Path]:
     return [path]
 
 
-def build(recipe: Recipe, data: Path, device: torch.device) -> StyleTask:
+def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
     return StyleTask(recipe, data, device)

@@ -15,7 +15,7 @@ from train.data import Photos, Pixels, crop_to_multiple, dihedral, downscale, im
 from train.networks import squeezenet
 from train.networks.discriminators import Judged
 from train.recipe import Recipe
-from train.tasks import Batch, Losses
+from train.tasks import Batch, Losses, Task
 
 HELD_BACK = 8  # images of the data folder that are judged on where no folder is given for that
 MARGIN = 8  # low-resolution pixels by which a crop to degrade is larger, so that a patch starts anywhere in a block
@@ -215,5 +215,5 @@ class SuperResolutionTask:
         return []
 
 
-def build(recipe: Recipe, data: Path, device: torch.device) -> SuperResolutionTask:
+def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
     return SuperResolutionTask(recipe, data, device)

@@ -14,7 +14,7 @@ from train.data import Photos, Pixels, crop_to_multiple, dihedral, image_files, 
 from train.networks import squeezenet
 from train.networks.discriminators import Judged
 from train.recipe import Recipe
-from train.tasks import Batch, Losses
+from train.tasks import Batch, Losses, Task
 
 TERMS = {"l1", "chroma", "perceptual", "adversarial", "feature_matching"}
 PAIRS = ("self", "degraded", "folders")
@@ -188,5 +188,5 @@ def _paired(data: Path, patch: int) -> tuple[list[Pixels], list[Pixels]]:
     return truths, inputs
 
 
-def build(recipe: Recipe, data: Path, device: torch.device) -> TranslationTask:
+def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
     return TranslationTask(recipe, data, device)

@@ -13,7 +13,7 @@ from train import augment, generation, losses, networks
 from train.data import Pictures
 from train.networks.latent import LatentGenerator
 from train.recipe import Recipe
-from train.tasks import Batch, Losses
+from train.tasks import Batch, Losses, Task
 
 TERMS = {"adversarial"}
 SHEET = 8  # samples along a side of the preview
@@ -154,14 +154,16 @@ class UnconditionalTask:
         assert isinstance(p, Tensor)
         p.add_((sign - self.adapt).sign() * count / 100_000).clamp_(0.0, 0.9)  # 0 to 0.9 in 90,000 pictures
 
-    def preview(self, generator: LatentGenerator) -> NDArray[np.uint8]:
+    def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
         """Samples of fixed latents, row by row."""
+        assert isinstance(generator, LatentGenerator)
         images = generation.sample(generator, generation.latents(generator, SHEET * SHEET, seed=0))
         return generation.sheet(images, SHEET)
 
-    def evaluate(self, generator: LatentGenerator, folder: Path | None) -> dict[str, float]:
+    def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
         """``variety``, and where there is a network to look with, the Frechet distance of a quick look: it compares
         states of one run with each other and with nothing else (``python -m train.generation`` does that)."""
+        assert isinstance(generator, LatentGenerator)
         count = min(QUICK, len(self.pictures.images))
         fakes = generation.sample(generator, generation.latents(generator, count, seed=1))
         figures = {"variety": generation.variety(fakes, self.pictures.images)}
@@ -191,5 +193,5 @@ class UnconditionalTask:
         return found
 
 
-def build(recipe: Recipe, data: Path, device: torch.device) -> UnconditionalTask:
+def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
     return UnconditionalTask(recipe, data, device)
