@@ -39,6 +39,7 @@ _LUMA = {
     10: (0.2627, 0.0593),
 }
 _BT601 = (0.299, 0.114)
+_BAND = 1 << 21  # pixels converted at once: what that takes meanwhile is seven bytes for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,13 @@ class Colour:
         conversion for this colour. Twice as fast as swscale at the same precision: 1 ms at 1280x720 on one thread.
         """
         height, width = image.shape[:2]
+        step = max(_BAND // width // 2, 1) * 2
+        if height > step:
+            for top in range(0, height, step):
+                end = top + step
+                chroma_of_it = [plane[top // 2 : end // 2] for plane in planes[1:]]
+                self.to_yuv420(image[top:end], [planes[0][top:end], *chroma_of_it])
+            return
         rows = _rows_of_bgr_to_yuv(self.matrix, self.full_range, self.darkened)
         floor, ceiling = (0, 255) if self.full_range else (16, 235)
         # All three rows at once although only Y is kept: the three-row form is vectorised, the one-row form is not

@@ -230,6 +230,7 @@ def run(
                 progress(frame.index, source.frames)
             if any(sink.closed for sink in active.values()):
                 break
+            del frame, image, done  # a large picture less in memory while the next is made
             mark = clock()
         else:
             whole = True

@@ -39,7 +39,7 @@ for _name, _value in {
 
 _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
 _CLOCK_STARTS_ANYWHERE = {"mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "rm", "wtv", "asf"}
-_AHEAD = 4  # frames decoded ahead of who asks
+_AHEAD, _BYTES_AHEAD = 4, 40_000_000  # frames that are decoded ahead of who asks, and their bytes
 
 
 class Source(Protocol):
@@ -119,7 +119,6 @@ class VideoFile(_Closing):
         self._path = Path(path)
         self._deinterlace, self._skip = deinterlace, 0
         self._from, self._end = (None if one is None else float(one) for one in (first, end))  # as Frame.time is
-        self._queue: Lane[Frame | Exception | None] = Lane(_AHEAD)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = self._ended = False
@@ -134,7 +133,9 @@ class VideoFile(_Closing):
         if self._path.stat().st_size == 0:
             raise SourceError(f"{path}: the file is empty")
         self._probe()
-        self._decoder, self._first = self._open()
+        opened: tuple[_OpenCV | _PyAV, _Decoded | None] = self._open()
+        self._decoder, self._first = opened
+        self._queue: Lane[Frame | Exception | None] = Lane(_ahead(self.size))
 
     def _probe(self) -> None:
         """Read what the container says about its video, without decoding."""
@@ -277,6 +278,7 @@ class VideoFile(_Closing):
                     raise item
                 return
             yield item
+            del item  # a large picture less in memory while the next is waited for
 
     def _read(self) -> None:
         """The hidden thread: decode until the end, an error, or close()."""
@@ -291,7 +293,7 @@ class VideoFile(_Closing):
             return index >= self._skip and (self._from is None or moment(tick) >= self._from)
 
         try:
-            read: _Decoded | None = self._first
+            read, self._first = self._first, None
             while read is not None and not self._stop.is_set():
                 image, tick, picture, alpha = read
                 keep, last = wanted(tick), moment(tick)
@@ -306,6 +308,7 @@ class VideoFile(_Closing):
                     return
                 index += self._from is None or last >= self._from
                 came += 1
+                del read, image, picture, alpha  # which whoever asked for them may give back meanwhile
                 began = time.perf_counter()
                 read = self._decoder.read(wanted)
                 self._busy += time.perf_counter() - began
@@ -334,6 +337,11 @@ class VideoFile(_Closing):
             self._thread.join()
         self._decoder.close()
         self._queue.push(None)  # whoever still waits for a frame is told that none comes
+
+
+def _ahead(size: tuple[int, int]) -> int:
+    """How many frames of a `size` are decoded ahead, beside the one that waits for room."""
+    return min(max(_BYTES_AHEAD // (size[0] * size[1] * 3), 1), _AHEAD)
 
 
 class _Decoded(NamedTuple):
@@ -558,7 +566,7 @@ class ImageFiles(_Closing):
         left = deque(range(self._skip, len(self._files)))
         work: deque[tuple[int, Future[tuple[Image, Image | None]]]] = deque()
         while (left or work) and not self._closed:
-            while left and len(work) < _AHEAD:
+            while left and len(work) <= _ahead(self.size):
                 work.append((left[0], self._pool.submit(read_image, self._files[left.popleft()][1])))
             index, (image, alpha) = work[0][0], work.popleft()[1].result()
             if (image.shape[1], image.shape[0]) != self.size:

@@ -98,6 +98,18 @@ def test_conversion_without_a_source_agrees_with_opencv_where_opencv_can() -> No
     assert np.abs(planes[1].astype(float).mean() - theirs[32:40].mean()) < 1
 
 
+def test_large_pictures_are_converted_band_by_band_to_the_same() -> None:
+    width, height, part = 3000, 2000, 400
+    image = check_image(cv2.resize(scenery()[0], (width, height), interpolation=cv2.INTER_CUBIC))
+    shapes = [(height, width), *[(height // 2, width // 2)] * 2]
+    whole, parts = ([np.zeros(shape, np.uint8) for shape in shapes] for _ in range(2))
+    Colour().to_yuv420(image, whole)
+    for top in range(0, height, part):
+        planes = [plane[top * len(plane) // height :][: part * len(plane) // height] for plane in parts]
+        Colour().to_yuv420(image[top : top + part], planes)
+    assert all(np.array_equal(one, other) for one, other in zip(whole, parts, strict=True))
+
+
 def test_conversion_writes_into_padded_rows_and_nowhere_else() -> None:
     image = np.full((2, 2, 3), (10, 200, 90), np.uint8)
     whole = [np.full((4, 64), 7, np.uint8) for _ in range(3)]

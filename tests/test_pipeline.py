@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +102,24 @@ def test_frames_go_through_effects_in_order_into_every_sink() -> None:
         assert all((f.image == doubled(brighter(pattern.image(f.index)))).all() for f in sink.frames)
         assert sink.closings == [False]
     assert (report.frames, report.promised, report.interrupted, report.notes) == (7, 7, False, [])
+
+
+def test_nothing_holds_a_picture_while_the_next_is_made() -> None:
+    class Forgets(Memory):
+        def write(self, frame: Frame) -> None:
+            pass
+
+    seen: list[weakref.ref[Image]] = []
+    held = []
+
+    def enlarged(image: Image, *, time: float | None = None) -> Image:
+        held.append(sum(earlier() is not None for earlier in seen))
+        made: Image = image.repeat(2, axis=0)
+        seen.extend([weakref.ref(image), weakref.ref(made)])
+        return made
+
+    run(TestPattern((8, 8), frames=4), [enlarged], [Forgets()])
+    assert held == [0, 0, 0, 0]
 
 
 def test_effects_are_told_the_time() -> None:

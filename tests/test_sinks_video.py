@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
@@ -546,13 +547,20 @@ def test_a_full_disk_is_one_error_and_leaves_what_was_there(tmp_path: Path, name
 
 
 def test_huge_pictures_are_encoded_in_little_memory(tmp_path: Path) -> None:
-    """Of 8192x2304 pixels x264 holds the one at work only: each frame is written before the next one came."""
+    """Of 8192x2304 pixels x264 holds the one at work only: each frame is written before the next one came. One waits
+    for it, one may be converted, and one is the caller's."""
     path, size = tmp_path / "huge.mp4", (8192, 2304)
     image = np.zeros((size[1], size[0], 3), np.uint8)
     image[::2] = 200
-    with VideoWriter(path, fps=30, size=size) as sink:
-        for index in range(3):
-            sink.write(Frame(image, index, index / 30))
+    tracemalloc.start()
+    try:
+        with VideoWriter(path, fps=30, size=size) as sink:
+            for index in range(3):
+                sink.write(Frame(image.copy(), index, index / 30))
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 3.5 * image.nbytes
     with av.open(path) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
     assert len(packets) == 3

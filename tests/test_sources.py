@@ -6,6 +6,7 @@ import random
 import struct
 import threading
 import time
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from gancam.errors import GancamError, ImageError, InputError, NotFound, SourceError
 from gancam.frame import Frame, check_image
+from gancam.sinks.video import VideoWriter
 from gancam.sources import Source, Still, TestPattern, VideoFile
 from tests.clips import make_clip, scenery, times_of
 
@@ -38,6 +40,24 @@ def test_a_file_yields_every_frame_once_in_order(clip: Path) -> None:
     assert source.busy > 0
     for frame in frames:
         assert check_image(frame.image) is frame.image
+
+
+def test_few_large_frames_are_decoded_ahead(tmp_path: Path) -> None:
+    """However fast they are decoded: one that is ready, one that waits for room, and the one that was given."""
+    size = 3840, 2160
+    image = np.zeros((size[1], size[0], 3), np.uint8)
+    with VideoWriter(tmp_path / "large.mp4", fps=30, size=size) as sink:
+        for index in range(8):
+            sink.write(Frame(image, index, index / 30))
+    tracemalloc.start()
+    try:
+        with VideoFile(tmp_path / "large.mp4") as source:
+            for frame in source:
+                cv2.GaussianBlur(frame.image[:500], (0, 0), 3)  # what takes longer than to decode
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 3.5 * image.nbytes
 
 
 def test_a_frame_does_not_change_after_it_was_yielded(clip: Path) -> None:

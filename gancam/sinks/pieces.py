@@ -138,7 +138,10 @@ class PieceWriter(VideoWriter):
                 after, last = last, self._moment(item, last)
                 if self._piece is None:
                     self._piece = self._begin_piece(len(self._whole), after)
-                self._add(item, last)
+                picture = self._canvas.picture(item, last, self._tick)
+                del item  # a large picture less in memory while this one is encoded
+                self._add(picture, last)
+                del picture
                 if self._piece.frames == self._length:
                     self._end_piece()
                 self._busy += time.perf_counter() - began
@@ -174,9 +177,9 @@ class PieceWriter(VideoWriter):
         file = self._folder / f"{number:06d}.partial"
         return _Piece(file, open(file, "wb"), context, after)
 
-    def _add(self, frame: Frame, tick: int) -> None:
+    def _add(self, picture: av.VideoFrame, tick: int) -> None:
         assert self._piece is not None
-        self._piece.add(self._piece.encoder.encode(self._canvas.picture(frame, tick, self._tick)))
+        self._piece.add(self._piece.encoder.encode(picture))
         self._piece.frames += 1
         self._piece.last = tick
 
@@ -366,7 +369,10 @@ class PieceMaker(PieceWriter):
                 after, last = last, self._moment(item, last)
                 if self._piece is None:
                     self._piece = self._begin_piece(self._number, after)
-                self._add(item, last)
+                picture = self._canvas.picture(item, last, self._tick)
+                del item  # a large picture less in memory while this one is encoded
+                self._add(picture, last)
+                del picture
                 self._busy += time.perf_counter() - began
             end = item
             if self._piece is not None and not end.interrupted:

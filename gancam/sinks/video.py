@@ -410,8 +410,11 @@ class VideoWriter:
             while isinstance(item := self._queue.take(), Frame):
                 began = time.perf_counter()
                 last = self._moment(item, last)
-                for packet in self._stream.encode(self._canvas.picture(item, last, self._tick)):
+                picture = self._canvas.picture(item, last, self._tick)
+                del item  # a large picture less in memory while this one is encoded
+                for packet in self._stream.encode(picture):
                     self._mux(packet)
+                del picture
                 self._frames += 1
                 self._busy += time.perf_counter() - began
             end = item
