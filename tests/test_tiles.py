@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from gancam.errors import NoRoom
 from gancam.frame import Image
-from gancam.tiles import LEAST, LIMIT, Changed, Room, tiled
+from gancam.tiles import LEAST, LIMIT, Changed, Room, _boxes, tiled
 
 
 def spread(image: Image, reach: int = 3) -> Image:
@@ -141,7 +141,22 @@ def test_only_what_moved_is_computed() -> None:
     changed = Changed(spread, scale=2, overlap=3)
     for index, frame in enumerate(frames):
         assert np.array_equal(changed(frame, threshold=0, time=index / 30), spread(frame))
-    assert changed.share < 0.25
+    assert changed.share < 0.15
+
+
+def test_boxes_hold_all_that_is_marked_and_little_more() -> None:
+    dice = np.random.default_rng(0)
+    for share in (0.0, 0.001, 0.01, 0.1, 1.0):
+        marked = dice.random((60, 80)) < share
+        boxes = _boxes(marked, 12)
+        held = np.zeros_like(marked)
+        for top, bottom, left, right in boxes:
+            assert marked[top:bottom, left:right].any()
+            held[top:bottom, left:right] = True
+        assert not (marked & ~held).any()
+    corners = np.zeros((60, 80), bool)
+    corners[0, 0] = corners[-1, -1] = True
+    assert sorted(_boxes(corners, 12)) == [(0, 1, 0, 1), (59, 60, 79, 80)]
 
 
 def test_noise_is_passed_over_and_nothing_is_older_than_a_second() -> None:

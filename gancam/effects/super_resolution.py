@@ -27,7 +27,7 @@ class SuperResolutionParams(Params):
     )
     threshold: float = parameter(
         -1.0, minimum=-1.0, maximum=64.0,
-        help="compute only what changed by more grey levels: 0 changes nothing, about 32 passes a webcam's noise over; "
+        help="compute only what changed by more grey levels: 0 changes nothing, about 40 passes a webcam's noise over; "
         "below 0 everything is computed",
     )  # fmt: skip
 
