@@ -4,6 +4,7 @@ A source is iterated once, by one thread. Dropping frames is a source's own natu
 """
 
 import itertools
+import logging
 import math
 import os
 import threading
@@ -28,6 +29,8 @@ from gancam.errors import InputError, NotFound, SourceError
 from gancam.footage import Footage, cause, decoded_colour, images_of, times_file
 from gancam.frame import Frame, Image, Lane, check_image
 
+log = logging.getLogger(__name__)
+
 # OpenCV reads these once, when it opens its first video. By default its FFmpeg writes to stderr what we say in one
 # line, and it takes a long stretch without video (a slide show over music) or a damaged one for the end.
 for _name, _value in {
@@ -39,6 +42,10 @@ for _name, _value in {
 
 _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
 _CLOCK_STARTS_ANYWHERE = {"mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "rm", "wtv", "asf"}
+_RESIZED = {
+    "h264": True, "hevc": True, "mpeg1video": True, "mpeg2video": True, "mpeg4": True, "vc1": True,
+    "vp8": False, "vp9": False,
+}  # fmt: skip # codecs that can change size in mid-stream, and whether FFmpeg finds the parameters that say so
 _AHEAD, _BYTES_AHEAD = 4, 40_000_000  # frames that are decoded ahead of who asks, and their bytes
 
 
@@ -99,7 +106,7 @@ class VideoFile(_Closing):
     ``frames`` is the container's own count where it has one, otherwise its duration times the rate. When clearly fewer
     come, ``notes`` says so after the last.
 
-    Where a stream changes its picture size, OpenCV scales what follows to the first.
+    Where a stream changes its picture size, what follows is scaled to the first, and ``notes`` and the log say so once.
 
     `deinterlace` makes whole pictures of fields, at the same rate (FFmpeg's bwdif); without it, interlaced video is
     told in ``notes``. Frames before `first` and from `end` on (seconds of ``Frame.time``) are left out; what comes
@@ -204,7 +211,7 @@ class VideoFile(_Closing):
         decoder: _OpenCV | _PyAV
         first = None
         if self._first_video and not self._deinterlace and not self._footage.alpha:
-            decoder = _OpenCV(absolute, self._time_base, self._start, self._ticks)
+            decoder = _OpenCV(absolute, self._stream_index, self._time_base, self._start, self._ticks)
             first = decoder.read()
             if first is None:
                 decoder.close()
@@ -283,6 +290,7 @@ class VideoFile(_Closing):
     def _read(self) -> None:
         """The hidden thread: decode until the end, an error, or close()."""
         index = came = 0
+        changed = False
         last = -math.inf
 
         def moment(tick: int) -> float:
@@ -308,6 +316,8 @@ class VideoFile(_Closing):
                     return
                 index += self._from is None or last >= self._from
                 came += 1
+                if self._decoder.other is not None and not changed:
+                    changed = self._tell_change(self._decoder.other, last)
                 del read, image, picture, alpha  # which whoever asked for them may give back meanwhile
                 began = time.perf_counter()
                 read = self._decoder.read(wanted)
@@ -320,6 +330,14 @@ class VideoFile(_Closing):
     def _offer(self, item: Frame | Exception | None) -> bool:
         """Wait for room in the queue and put `item` there; False once the source is closed."""
         return self._queue.put(item, stopped=self._stop.is_set)
+
+    def _tell_change(self, other: tuple[int, int], moment: float) -> bool:
+        other = other[::-1] if self._decoder.turned else other
+        was, now = (f"{width}x{height}" for width, height in (self.size, other))
+        note = f"{self._path.name}: its pictures become {now} at about {max(moment, 0):.1f} s, they are scaled to {was}"
+        log.warning("%s", note)
+        self.notes.append(note)
+        return True
 
     def _tell_shortage(self, came: int) -> None:
         if self._frames is None or self._stop.is_set():
@@ -354,9 +372,10 @@ class _Decoded(NamedTuple):
 class _OpenCV:
     """The frames of a file through ``cv2.VideoCapture``. Raises nothing: what cannot be read has no frames."""
 
-    def __init__(self, path: str, time_base: Fraction, start: int, ticks: list[int]) -> None:
+    def __init__(self, path: str, index: int, time_base: Fraction, start: int, ticks: list[int]) -> None:
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         self._capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+        self._sizes = _Sizes(path, index)
         cv2.utils.logging.setLogLevel(level)
         self._time_base, self._start, self._ticks = time_base, start, ticks
         self.turned = self._capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 != 0
@@ -368,6 +387,7 @@ class _OpenCV:
                 return None
         except cv2.error:
             return None
+        self._sizes.follow()
         milliseconds = self._capture.get(cv2.CAP_PROP_POS_MSEC)  # after the stream's start
         tick = round(Fraction(milliseconds) / 1000 / self._time_base) + self._start
         if self._ticks:
@@ -383,8 +403,63 @@ class _OpenCV:
             return None
         return _Decoded(check_image(image), tick) if ok else None
 
+    @property
+    def other(self) -> tuple[int, int] | None:
+        """Another size that the stream's pictures take, once that is known."""
+        return self._sizes.other
+
     def close(self) -> None:
         self._capture.release()
+        self._sizes.close()
+
+
+class _Sizes:
+    """Whether a stream changes its size, which OpenCV hides: a look at its packets, one for each that OpenCV decodes.
+    Only the first picture and those behind changed parameters are decoded; of VP8 and VP9, which have none, each key
+    frame."""
+
+    def __init__(self, path: str, index: int) -> None:
+        self.other: tuple[int, int] | None = None
+        self._first: tuple[int, int] | None = None
+        self._container = av.open(path, metadata_errors="replace")
+        stream = self._container.streams[index]
+        self._codec = stream.codec_context.name if stream.codec_context is not None else ""
+        self._known = (stream.codec_context.extradata if stream.codec_context is not None else None) or b""
+        self._packets: Iterator[av.Packet[av.VideoStream]] = iter(())
+        if self._codec in _RESIZED:
+            assert isinstance(stream, av.VideoStream)
+            self._packets = self._container.demux(stream)
+        if _RESIZED.get(self._codec):
+            self._filter = av.BitStreamFilterContext("extract_extradata", stream)
+
+    def follow(self) -> None:
+        with suppress(av.FFmpegError, IndexError):
+            packet = next(self._packets, None)
+            if packet is None or not packet.size or not packet.is_keyframe or self.other is not None:
+                return
+            if _RESIZED[self._codec]:
+                for filtered in self._filter.filter(packet):
+                    found = filtered.get_sidedata("new_extradata")
+                    parameters = self._known if found is None else bytes(found)
+                    if self._first is None or parameters != self._known:
+                        self._known = parameters
+                        self._look(filtered)
+            else:
+                self._look(packet)
+
+    def _look(self, packet: "av.Packet[av.VideoStream]") -> None:
+        context = av.CodecContext.create(self._codec, "r")
+        assert isinstance(context, av.VideoCodecContext)
+        context.thread_count = 1
+        if self._known:
+            context.extradata = self._known
+        for picture in [*context.decode(packet), *context.decode(None)]:
+            size = picture.width, picture.height
+            self._first = self._first or size
+            self.other = size if size != self._first else self.other
+
+    def close(self) -> None:
+        self._container.close()
 
 
 class _PyAV:
@@ -394,6 +469,7 @@ class _PyAV:
     def __init__(self, path: str, index: int, deinterlace: bool = False, *, keep: bool = False) -> None:
         self.turned, self._keep = False, keep
         self._kind: tuple[int, int, str] | None = None
+        self.other: tuple[int, int] | None = None  # another size that the stream's pictures take, once one came
         self._container = av.open(path, metadata_errors="replace")
         stream = self._container.streams[index]
         assert isinstance(stream, av.VideoStream)
@@ -440,6 +516,7 @@ class _PyAV:
         kind = self._kind = self._kind or (frame.width, frame.height, frame.format.name)
         quarters = frame.rotation // 90 % 4  # anticlockwise
         if (frame.width, frame.height, frame.format.name) != kind:
+            self.other = (frame.width, frame.height) if (frame.width, frame.height) != kind[:2] else self.other
             frame = VideoReformatter().reformat(frame, *kind, interpolation=Interpolation.BICUBIC)
         veiled = any(part.is_alpha for part in frame.format.components)
         form = "bgra" if veiled else "bgr24"

@@ -235,13 +235,59 @@ def test_a_clip_that_stops_early_says_how_many_came(tmp_path: Path) -> None:
     assert source.notes == [f"the video stops early: 90 frames promised, {came} came"]
 
 
-def test_a_change_of_picture_size_is_scaled_to_the_first(tmp_path: Path) -> None:
-    small = make_clip(tmp_path / "small.h264", form="h264", options={"bf": "0"})
-    large = make_clip(tmp_path / "large.h264", form="h264", images=scenery(128, 96, 8), options={"bf": "0"})
-    path = tmp_path / "both.h264"
-    path.write_bytes(small.read_bytes() + large.read_bytes())
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize(("codec", "form"), [("libx264", "h264"), ("libx265", "hevc"), ("mpeg2video", "mpeg2video")])
+def test_a_change_of_picture_size_is_scaled_to_the_first_and_told(
+    tmp_path: Path, codec: str, form: str, keep: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = [
+        make_clip(
+            tmp_path / f"{width}.{form}",
+            form=form,
+            codec=codec,
+            images=scenery(width, height, 8),
+            options={"bf": "0"},
+            time_base=Fraction(1, 30),
+        )
+        for width, height in ((96, 64), (128, 96), (192, 128))
+    ]
+    path = tmp_path / f"all.{form}"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    with VideoFile(path) as source:
+        assert not keep or source.keep_decoded()
+        assert {frame.image.shape for frame in source} == {(64, 96, 3)}
+    told = [note for note in source.notes if "128x96" in note]
+    assert len(told) == 1
+    assert told[0].endswith("they are scaled to 96x64")
+    assert caplog.messages == told
+
+
+def test_a_change_of_size_in_webm_is_told(tmp_path: Path) -> None:
+    parts = [
+        make_clip(tmp_path / f"{width}.webm", codec="libvpx-vp9", images=scenery(width, height, 8))
+        for width, height in ((96, 64), (128, 96))
+    ]
+    path = tmp_path / "both.webm"
+    with av.open(parts[0]) as first, av.open(parts[1]) as second, av.open(path, "w") as both:
+        stream = both.add_stream_from_template(first.streams.video[0])
+        for start, part in ((0, first), (1000, second)):
+            for packet in part.demux(video=0):
+                if packet.size:
+                    packet.pts, packet.dts = (packet.pts or 0) + start, (packet.dts or 0) + start
+                    packet.stream = stream
+                    both.mux(packet)
     with VideoFile(path) as source:
         assert {frame.image.shape for frame in source} == {(64, 96, 3)}
+    assert [note for note in source.notes if "become 128x96 at about 1.0 s" in note]
+
+
+def test_a_stream_of_one_size_has_nothing_to_tell(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for codec, name in (("libx264", "a.ts"), ("libx265", "a.mkv"), ("libvpx-vp9", "a.webm"), ("mpeg4", "a.avi")):
+        path = make_clip(tmp_path / name, codec=codec, options={"g": "4"}, time_base=Fraction(1, 30))
+        with VideoFile(path) as source:
+            assert len(list(source)) == 24
+        assert source.notes == []
+    assert caplog.messages == []
 
 
 def test_close_is_prompt_whenever_it_comes(tmp_path: Path) -> None:
