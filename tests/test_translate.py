@@ -13,7 +13,7 @@ from gancam.card import ModelCard
 from gancam.effects.translate import Translate
 from gancam.errors import MaskError, ModelError, ParameterError
 from gancam.frame import Image
-from gancam.tiles import tiled
+from gancam.tiles import LEAST, Room, tiled
 from tests.small import (
     generator,
     network,
@@ -110,6 +110,9 @@ def test_tiles_cannot_be_seen(path: Path) -> None:
         lambda part: effect.model(part[None])[0][0], image, scale=1, overlap=far, limit=30_000, multiple=multiple
     )
     assert np.array_equal(whole, cut)
+    effect._room = Room(LEAST)  # as little memory leaves
+    assert np.array_equal(effect(image), whole)
+    assert image.shape[0] * image.shape[1] > 2 * LEAST
 
 
 def test_a_mask_and_a_region_say_where(path: Path) -> None:

@@ -14,7 +14,7 @@ from gancam.errors import ModelError
 from gancam.frame import Image, check_image
 from gancam.model import Model
 from gancam.params import Params, parameter
-from gancam.tiles import LIMIT, tiled
+from gancam.tiles import Room, tiled
 
 _FLOW = 320  # pixels of the longer side of what motion is looked for in
 _REST = 0.3  # of those pixels: what moves less stands still, so that noise moves nothing
@@ -59,6 +59,7 @@ class Translate:
         self.params = params
         self._marked = None if mask is None else masks.source(mask)
         self._source = lru_cache(maxsize=1)(masks.source)
+        self._room = Room()
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._before: tuple[Image, NDArray[np.float32]] | None = None  # what the network saw last, and what was shown
 
@@ -120,9 +121,9 @@ class Translate:
         more = [multiple * -(-max(side, least) // multiple) - side for side in (height, width)]
         if any(more):
             image = np.asarray(cv2.copyMakeBorder(image, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE), np.uint8)
-        limit = LIMIT if self.card.receptive_field else image.size
-        overlap = self.card.receptive_field
-        found = tiled(self._run, image, scale=1, overlap=overlap, limit=limit, multiple=multiple)
+        overlap = self.card.receptive_field  # 0: none that is known, so that there is no cutting
+        room = self._room if overlap else None
+        found = tiled(self._run, image, scale=1, overlap=overlap, limit=image.size, multiple=multiple, room=room)
         return np.ascontiguousarray(found[:height, :width])
 
     def _run(self, image: Image) -> Image:
