@@ -61,6 +61,10 @@ EffectOption = Annotated[
     list[str] | None,
     typer.Option("-e", "--effect", metavar="NAME[:KEY=VALUE...]", help="Effect; repeat for a chain, in this order."),
 ]
+CodecOption = Annotated[
+    str | None,
+    typer.Option(help="h264, h265, vp9, av1, prores or ffv1, which is lossless (default: the container's usual)."),
+]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 PrecisionOption = Annotated[str, typer.Option(help="auto, fp32, fp16 or int8.")]
 ThreadsOption = Annotated[int | None, typer.Option(help="CPU threads of the network (default: all).", min=1)]
@@ -123,10 +127,7 @@ def process(
         ),
     ],
     effect: EffectOption = None,
-    codec: Annotated[
-        str | None,
-        typer.Option(help="h264, h265, vp9, av1, prores or ffv1, which is lossless (default: the container's usual)."),
-    ] = None,
+    codec: CodecOption = None,
     encoder: Annotated[str | None, typer.Option(help="cpu (default), or nvenc: an NVIDIA GPU's.")] = None,
     quality: Annotated[float | None, typer.Option(help="0 (small) to 100 (best), default 80.")] = None,
     deinterlace: Annotated[bool, typer.Option("--deinterlace", help="Whole pictures of interlaced video.")] = False,
@@ -366,8 +367,8 @@ class _BatchBars:
 
 @app.command()
 def verify(
-    before: Annotated[Path, typer.Argument(metavar="IN", help="The video that was processed.")],
-    after: Annotated[Path, typer.Argument(metavar="OUT", help="What was made of it.")],
+    before: Annotated[Path, typer.Argument(metavar="IN", help="What was processed: a video, or frame-%06d.png.")],
+    after: Annotated[Path, typer.Argument(metavar="OUT", help="What was made of it, likewise.")],
     as_json: Annotated[bool, typer.Option("--json", help="A list of findings on stdout.")] = False,
 ) -> None:
     """What was kept, changed and lost: frames, times, streams, packets, words, chapters, colour. Exit 1 if any was
@@ -609,7 +610,7 @@ def morph(
     size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Width and height (default: 480 or more).")] = None,
     ease: Annotated[str, typer.Option(help="linear, smooth or hold: how it passes each picture.")] = "linear",
     truncation: TruncationOption = 0.7,
-    codec: Annotated[str | None, typer.Option(help="h264, h265, vp9 or av1 (default: the container's usual).")] = None,
+    codec: CodecOption = None,
     quality: Annotated[float | None, typer.Option(help="0 (small) to 100 (best), default 80.")] = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",

@@ -629,6 +629,11 @@ class ImageFiles(_Closing):
         return len(self._files)
 
     @property
+    def times(self) -> list[Fraction]:
+        """When each image is shown, in seconds."""
+        return list(self._times)
+
+    @property
     def footage(self) -> Footage:
         return self._footage
 

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import av
 
 from gancam.errors import NotFound, SourceError
-from gancam.footage import cause
+from gancam.footage import cause, numbered
+from gancam.sources import ImageFiles
 
 Verdict = Literal["kept", "changed", "lost"]
 _OWN = (
@@ -26,6 +27,7 @@ _OWN = (
     "_statistics",
     "number_of",
 )
+_USUAL = 1, 2, 13  # primaries and transfers that images have without saying so: BT.709, unknown, sRGB
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class _Film:
     picture: _Stream
     size: tuple[int, int]
     aspect: Fraction
-    colour: dict[str, int]
+    colour: dict[str, int]  # empty for images, which are RGB
     rotation: int
     interlaced: bool
     bits: int
@@ -70,6 +72,7 @@ class _Film:
 
 def verify(before: Path, after: Path) -> list[Finding]:
     """Compare file `after` with the file `before` that it was made from, without decoding more than a frame of each.
+    Either may be numbered images (``frame-%06d.png``), whose times are in the file beside them.
 
     Times are compared from the first frame on, to a millisecond where a container holds no finer ones, else exactly;
     sound and subtitles by their packets' bytes (without the heads that MPEG-TS gives each). The picture itself is not
@@ -81,7 +84,7 @@ def verify(before: Path, after: Path) -> list[Finding]:
         _times(was.picture.times, now.picture.times),
         _finding("first frame at", _seconds(was.picture.times[:1]), _seconds(now.picture.times[:1])),
     ]
-    findings += [_finding(name, value, now.colour[name]) for name, value in was.colour.items()]
+    findings += _colours(was, now)
     turned = was.rotation % 180 != 0 and now.rotation % 180 == 0
     aspect = 1 / was.aspect if turned else was.aspect
     findings.append(_finding("sample aspect", aspect, now.aspect))
@@ -102,6 +105,16 @@ def verify(before: Path, after: Path) -> list[Finding]:
         findings.append(_chapters(was.chapters, now.chapters))
     findings += [_finding(f"description: {key}", value, now.words.get(key)) for key, value in was.words.items()]
     return findings
+
+
+def _colours(was: _Film, now: _Film) -> Iterable[Finding]:
+    for name, value in was.colour.items():
+        if now.colour:
+            yield _finding(name, value, now.colour[name])
+        elif name in ("matrix", "full range"):
+            yield Finding(name, "kept", str(value), "applied to the picture")
+        else:  # who shows an image takes it for BT.709's or sRGB's
+            yield Finding(name, "kept" if value in _USUAL else "lost", str(value), "")
 
 
 def _streams(was: _Film, now: _Film) -> Iterable[Finding]:
@@ -158,6 +171,8 @@ def _seconds(times: list[Fraction]) -> str:
 
 
 def _read(path: Path) -> _Film:
+    if numbered(path) is not None and not path.exists():
+        return _images(path)
     if not path.exists():
         raise NotFound(f"{path}: no such file")
     try:
@@ -165,6 +180,15 @@ def _read(path: Path) -> _Film:
             return _film(path, container)
     except (av.FFmpegError, OSError, ValueError, IndexError) as error:
         raise SourceError(f"{path}: not a video, or damaged ({cause(error)})") from error
+
+
+def _images(path: Path) -> _Film:
+    with ImageFiles(path) as source:
+        picture = _Stream("video", path.suffix[1:], {}, 0, source.times)
+        return _Film(
+            streams=[picture], words={}, chapters=[], picture=picture, size=source.size, aspect=Fraction(1), colour={},
+            rotation=0, interlaced=False, bits=8, alpha=source.footage.alpha,
+        )  # fmt: skip
 
 
 def _film(path: Path, container: av.container.InputContainer) -> _Film:

@@ -57,7 +57,7 @@ ARROWS = {
     "gancam.cluster": {"crew", "effects", "errors", "jobs", "model"},
     "gancam.batch": {"crew", "effects", "errors", "footage", "jobs", "pipeline", "sinks"},
     "gancam.preset": {"errors"},
-    "gancam.verify": {"errors", "footage"},
+    "gancam.verify": {"errors", "footage", "sources"},
     "gancam.capture": {"errors", "frame", "live", "pipeline", "sources"},
 }
 FREE = {"gancam.cli", "gancam.__init__", "gancam.__main__"}

@@ -46,6 +46,23 @@ def test_what_is_lost_or_changed_is_told(film: Path, tmp_path: Path) -> None:
     assert found["stream 1, audio"] == found["chapters"] == found["description: title"] == "lost"
 
 
+def test_images_keep_picture_and_times_and_nothing_else(film: Path, tmp_path: Path) -> None:
+    images, back = tmp_path / "frame-%04d.png", tmp_path / "back.mkv"
+    process_video(film, images, [], Task(), Report(), tell=lambda note: None)
+    found = verdicts(film, images)
+    lost = {name for name, verdict in found.items() if verdict == "lost"}
+    assert {"chapters", "stream 1, audio", "stream 3, subtitle", "stream 4, attachment", "description: title"} <= lost
+    for name in ("frames", "frame times", "first frame at", "size", "matrix", "primaries", "full range"):
+        assert found[name] == "kept"
+    process_video(images, back, [], Task(codec="ffv1"), Report(), tell=lambda note: None)
+    assert set(verdicts(images, back).values()) == {"kept"}
+    (tmp_path / "frame-0007.png").unlink()
+    with pytest.raises(SourceError, match=r"24 times for 23 images"):
+        verify(film, images)
+    with pytest.raises(NotFound, match="there is no such image"):
+        verify(film, tmp_path / "no-%d.png")
+
+
 def test_what_is_no_video_is_one_error(film: Path, tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(NotFound, match=r"none\.mp4"):
