@@ -182,6 +182,19 @@ def test_goes_down_when_the_machine_slows_and_up_when_it_is_free_again() -> None
     assert budget.figures() == {"playing": "25 ms", "took_ms": 25.0}
 
 
+def test_what_an_effect_saves_on_a_still_scene_buys_a_better_way() -> None:
+    machine = Machine()
+    effect = ladder(machine, 0.05, 0.02)
+    budget = Budget(effect, 1 / 30, clock=machine.clock)
+    assert set(play(budget, machine, 5)) == {"20 ms"}
+    for share, best, most in ((0.3, "50 ms", 1), (1.0, "20 ms", 1), (0.3, "50 ms", 1)):
+        for way in effect.made:
+            way.surprise = share
+        played = play(budget, machine, 30)
+        assert played[-1] == best
+        assert changes(played) <= most
+
+
 def test_a_hiccup_changes_nothing() -> None:
     machine = Machine()
     budget = Budget(ladder(machine, 0.025, 0.01), 1 / 30, clock=machine.clock)
@@ -516,6 +529,10 @@ def test_a_budget_on_a_real_model(path: Path) -> None:
     if chosen.card.precision == effect.card.precision:
         assert np.array_equal(out, effect(image))
     assert isinstance(budget.effects[0], Switch)
+    effect.params.threshold = 0.0
+    for _ in range(3):
+        budget(image)
+    assert chosen.notes  # what had not changed was not computed, by whatever plays
 
 
 def test_on_the_command_line(tmp_path: Path) -> None:
