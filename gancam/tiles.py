@@ -165,7 +165,7 @@ class Changed:
             state = self._state = _State(image.shape, self._scale)
             boxes = [_Box(0, len(state.worst), 0, state.worst.shape[1])]
         else:
-            changed = state.compare(image) > threshold
+            changed = state.compare(image, math.floor(threshold))
             if threshold > 0:
                 state.refresh(changed, before, self._clock)
             boxes = _boxes(changed, 2 * (self._overlap + ring))
@@ -220,6 +220,7 @@ class _State:
         self.made = np.empty((height * scale, width * scale, 3), np.uint8)
         self.worst = np.empty((rows, columns), np.uint8)  # by tile: the largest difference of a pixel
         self.exact = True  # whether `made` is what all of `seen` gives
+        self._changed = np.empty((rows, columns), np.bool_)
         padded = np.zeros((rows * TILE, columns * TILE, 3), np.uint8)
         self._difference = padded[:height, :width]
         self._by_row = padded.reshape(rows, TILE, columns * TILE * 3)
@@ -231,11 +232,12 @@ class _State:
         self._blurred = np.empty(shape, np.uint8)
         self._enlarged = np.empty_like(self.made) if scale > 1 else self._signed
 
-    def compare(self, image: Image) -> NDArray[np.uint8]:
+    def compare(self, image: Image, threshold: int) -> NDArray[np.bool_]:
+        """By tile: whether a pixel of `image` differs by more. The array is used again."""
         cv2.absdiff(image, self.seen, dst=self._difference)
         np.maximum.reduce(self._by_row, axis=1, out=self._lines)
         np.maximum.reduce(self._by_tile, axis=2, out=self.worst)
-        return self.worst
+        return np.greater(self.worst, threshold, out=self._changed)
 
     def refresh(self, changed: NDArray[np.bool_], before: float, now: float) -> None:
         """Mark the tiles that came of age between two moments, where they differ at all."""
