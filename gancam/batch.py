@@ -14,8 +14,8 @@ from typing import Any
 
 import av
 
-from gancam import jobs
-from gancam.crew import Crew, LocalCrew, Work, cores, share_of_threads
+from gancam import devices, jobs
+from gancam.crew import Crew, LocalCrew, Work, share_of_threads
 from gancam.effects import Effect
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
 from gancam.footage import cause
@@ -425,12 +425,12 @@ class _Batch:
     def _worth(self, left: Sequence[Item], busy: float) -> int:
         """How many workers pay for the rest, where one keeps so many cores busy."""
         eta = self._costs.eta() or 0.0
-        workers = worth(busy=busy, cores=cores(), left=len(left), room=_room())
+        workers = worth(busy=busy, cores=devices.usable_cores(), left=len(left), room=_room())
         if any(getattr(getattr(effect, "model", None), "device", "cpu") != "cpu" for effect in self._chain.fresh()):
             workers = 1  # of a GPU nobody here can tell how much is left
         if workers < 2 or eta < _WORTH:
             return 1
-        said = f"one worker keeps {busy:.1f} of {cores()} cores busy: {workers} make the rest"
+        said = f"one worker keeps {busy:.1f} of {devices.usable_cores()} cores busy: {workers} make the rest"
         self._tell({"event": "note", "input": "", "note": said})
         return workers
 

@@ -180,9 +180,9 @@ def answer(asked: Mapping[str, Any]) -> None:
 
 
 def _run(case: Case, seconds: float) -> dict[str, Any]:
-    threads = case.threads or devices.usable_cores()
-    effect: Any = effects.load(case.model, device=case.device, precision=case.precision, threads=threads)
+    effect: Any = effects.load(case.model, device=case.device, precision=case.precision, threads=case.threads)
     model, (width, height) = effect.model, case.size
+    threads = model.threads
     pattern = TestPattern((width, height))
     images = [pattern.image(index) for index in range(8)]
     more: dict[str, Any] = {}

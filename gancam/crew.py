@@ -7,7 +7,6 @@ worker where one died.
 import json
 import math
 import multiprocessing as mp
-import os
 import signal
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Protocol
 
-from gancam import jobs
+from gancam import devices, jobs
 from gancam.control import Controls, Replay
 from gancam.effects import Effect
 from gancam.errors import GancamError, SinkError
@@ -488,11 +487,6 @@ class Work:
             self._waiting.append(about)
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def share_of_threads(workers: int) -> int:
     """How many threads each of so many networks on this machine gets."""
-    return max(math.ceil(cores() / workers), 1)
+    return max(math.ceil(devices.usable_cores() / workers), 1)

@@ -9,6 +9,7 @@ https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html
 import contextlib
 import ctypes
 import io
+import math
 import os
 import platform
 import re
@@ -39,6 +40,7 @@ _LEAST_DRIVER = {12: "525", 13: "580"}  # NVIDIA's driver by CUDA major; within 
 _LEAST_CAPABILITY = {12: (5, 0), 13: (7, 5)}  # of the GPU, by CUDA major: 13 dropped Maxwell, Pascal and Volta
 _CUDA_12 = 'pip install "onnxruntime-gpu[cuda,cudnn]<1.27"'  # 1.27 was the first that is built with CUDA 13
 _OR_CPU = "or use --device cpu"
+_KIN = 0.9  # of the fastest core's speed: what has less is of another kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,47 @@ def first_line(error: BaseException) -> str:
 
 
 def usable_cores() -> int:
-    """How many CPU cores this process may use."""
+    """How many CPU cores this process may use: those it may run on, and no more than it is given the time of."""
+    allowed = quota()
+    return len(_cpus()) if allowed is None else min(len(_cpus()), max(math.ceil(allowed), 1))
+
+
+def quota() -> float | None:
+    """How many cores' time the control group allows (containers), where it limits them."""
+    limit, _, period = text("/sys/fs/cgroup/cpu.max").partition(" ")
+    if not limit:  # version 1 of control groups
+        limit, period = (text(f"/sys/fs/cgroup/cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
+    try:
+        return int(limit) / int(period) if int(limit) > 0 else None
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+def thread_counts() -> list[int]:
+    """How many threads of one network may be the best here, the most first: one for each usable core, one for each
+    physical one (several may share one), one for each of the fastest kind. Only the first where nothing tells them
+    apart."""
+    return counts_of(_cpus(), usable_cores(), Path("/sys/devices/system/cpu"))
+
+
+def counts_of(cpus: Iterable[int], most: int, where: Path) -> list[int]:
+    """``thread_counts`` of `cpus`, `most` at most, by what Linux tells in the folder `where`:
+    https://docs.kernel.org/admin-guide/cputopology.html"""
+    speeds: dict[str, int] = {}  # by physical core
+    for cpu in sorted(cpus):
+        told = where / f"cpu{cpu}"
+        speed = text(str(told / "cpu_capacity")) or text(str(told / "cpufreq" / "cpuinfo_max_freq"))
+        core = text(str(told / "topology" / "thread_siblings_list"))
+        speeds.setdefault(core or str(cpu), int(speed) if speed.isdecimal() else 0)
+    fastest = max(speeds.values(), default=0) * _KIN
+    fast = sum(speed >= fastest for speed in speeds.values())
+    return sorted({min(most, max(count, 1)) for count in (most, len(speeds), fast)}, reverse=True)
+
+
+def _cpus() -> list[int]:
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
 def cpu_name() -> str:

@@ -136,7 +136,7 @@ def _apart(probe: Callable[[], Iterator[dict[str, Any]]], seconds: float) -> tup
 
 
 def _system() -> Iterator[Finding]:
-    cores, machine_cores, quota = devices.usable_cores(), os.cpu_count() or 1, _quota()
+    cores, machine_cores, quota = devices.usable_cores(), os.cpu_count() or 1, devices.quota()
     total, free = devices.memory()
     details = {
         "system": _system_name(), "machine": platform.machine(), "cpu": devices.cpu_name(), "cores_usable": cores,
@@ -145,10 +145,9 @@ def _system() -> Iterator[Finding]:
     }  # fmt: skip
     memory = f"{_gigabytes(free)} of {_gigabytes(total)} free" if free else _gigabytes(total)
     seen = f"{details['system']}, {details['cpu']}, {cores} of {machine_cores} cores usable, memory {memory}"
-    if quota is not None and quota < cores:
-        less = max(int(quota), 1)
-        yield Finding("system", "warning", f"{seen}; a quota allows {quota:g} cores", f"--threads {less}", details)
-    elif free is not None and free < 500e6:
+    if quota is not None and quota < machine_cores:
+        seen += f"; a quota allows the time of {quota:g}"
+    if free is not None and free < 500e6:
         yield Finding("system", "warning", f"{seen}: little", "close other programs", details)
     else:
         yield Finding("system", "ok", seen, "", details)
@@ -170,17 +169,6 @@ def _dot_products() -> bool | None:
     """Whether the CPU adds up products of 8-bit numbers in one instruction, which int8 lives on; None: not known."""
     flags = re.search(r"^(?:flags|Features)\s*:(.+)$", devices.text("/proc/cpuinfo"), re.MULTILINE)
     return bool({"avx512_vnni", "avx_vnni", "asimddp"} & set(flags[1].split())) if flags else None
-
-
-def _quota() -> float | None:
-    """How many cores' time the control group allows (containers), where it limits them."""
-    quota, _, period = devices.text("/sys/fs/cgroup/cpu.max").partition(" ")
-    if not quota:  # version 1 of control groups
-        quota, period = (devices.text(f"/sys/fs/cgroup/cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
-    try:
-        return int(quota) / int(period) if int(quota) > 0 else None
-    except (ValueError, ZeroDivisionError):
-        return None
 
 
 def _versions() -> Iterator[Finding]:

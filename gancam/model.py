@@ -31,6 +31,7 @@ from gancam.frame import Shelf
 Device = Literal["auto", "cpu", "cuda"]
 log = logging.getLogger(__name__)
 _BRIGHT, _LOST = 48, 0.02  # grey levels of what is not black; share of the places that may be lost
+_TILED = 3  # times as wide and high as the bundled picture: what threads are tried on
 _STAGES = "conversion", "copies", "network", "copies", "conversion"  # of a call around blocks
 _PREFERRED = {"cpu": ("int8", "fp32", "fp16"), "cuda": ("fp16", "fp32")}
 
@@ -58,12 +59,13 @@ def read_card(path: Path) -> ModelCard:
 class Model:
     """A model file that runs.
 
-    ``card``, ``device`` ("cpu" or "cuda": what it really runs on) and ``precision`` tell what was chosen. With
-    ``device="auto"`` CUDA is used where it works, with ``precision="auto"`` the variant that proved itself the fastest
-    of those that the device does exactly (``gancam.proof``; on first use that takes a moment): as a rule int8 on a CPU
-    with 8-bit dot products, fp16 on CUDA, else fp32. Where another variant than fp32 gives black for what is not (a sum
-    became infinite), fp32 makes that picture, and the log says so once. `threads` are those of one call on the CPU
-    (default: all that this process may use); they sleep between calls instead of spinning. ``spent`` adds up the
+    ``card``, ``device`` ("cpu" or "cuda": what it really runs on), ``precision`` and ``threads`` tell what was chosen.
+    With ``device="auto"`` CUDA is used where it works, with ``precision="auto"`` the variant that proved itself the
+    fastest of those that the device does exactly (``gancam.proof``; on first use that takes a moment): as a rule int8
+    on a CPU with 8-bit dot products, fp16 on CUDA, else fp32. Where another variant than fp32 gives black for what is
+    not (a sum became infinite), fp32 makes that picture, and the log says so once. `threads` are those of one call on
+    the CPU (default: as many as this process may use cores, or as few as are found to do as well where several share a
+    core or some are slower: ``gancam.proof``); they sleep between calls instead of spinning. ``spent`` adds up the
     seconds of all calls: in the "network", which is ONNX Runtime's graph with all that is in it, and where the graph
     leaves them to us in "conversion" and "copies" of pixels.
 
@@ -95,15 +97,18 @@ class Model:
             raise ParameterError(f"{path} has no {precision!r} variant{near(precision, files)}")
         if threads is not None and threads < 1:
             raise ParameterError(f"threads {threads} must be 1 or more")
-        threads = threads or devices.usable_cores()
-        self._files, self._asked, self._threads = files, precision, threads
+        counts = [threads] if threads is not None else devices.thread_counts()
+        self.threads = counts[0]
+        self._files, self._asked = files, precision
         self._by_itself = device == "auto"
         wanted = [device] if device != "auto" else (["cuda", "cpu"] if devices.cuda_is_likely() else ["cpu"])
         for self.device in wanted:
-            self.precision = precision if precision != "auto" else _usable(self.device, files, threads)[0]
+            self.precision = precision if precision != "auto" else _usable(self.device, files, self.threads)[0]
             self.path = files[self.precision]
             try:
-                self._open(threads)
+                if self.device == "cpu":
+                    self.threads = _threads(files, self.precision, counts)
+                self._open(self.threads)
                 break
             except DeviceError as error:
                 if self.device == wanted[-1]:
@@ -117,9 +122,9 @@ class Model:
         precision that the device does exactly, or only in the one that was asked for by name. Raises as `Model` does,
         but gives an empty list for a model that has no such precision."""
         files = self._files if path is None else variants(path)
-        kinds = _usable(self.device, files, self._threads) if self._asked == "auto" else [self._asked]
+        kinds = _usable(self.device, files, self.threads) if self._asked == "auto" else [self._asked]
         return [
-            Model(files[kind], device=self.device, precision=kind, threads=self._threads)
+            Model(files[kind], device=self.device, precision=kind, threads=self.threads)
             for kind in kinds
             if kind in files
         ]
@@ -214,9 +219,9 @@ class Model:
         with self._lock:
             self.device, self._blocks, self._bound, self._plain = "cpu", None, None, None
             if self._asked == "auto":
-                self.precision = _usable("cpu", self._files, self._threads)[0]
+                self.precision = _usable("cpu", self._files, self.threads)[0]
                 self.path = self._files[self.precision]
-        self._open(self._threads)
+        self._open(self.threads)
 
     def _call(self, *arrays: NDArray[Any]) -> tuple[NDArray[np.uint8], ...]:
         if self.card.layout == "masked":
@@ -265,7 +270,7 @@ class Model:
             if path == self.path or not path.is_file():
                 self._watched = False
                 return result
-            self._plain = Model(path, device=self.device, precision="fp32", threads=self._threads)
+            self._plain = Model(path, device=self.device, precision="fp32", threads=self.threads)
         truth = self._plain._images(given)
         if cv2.PSNR(truth.reshape(-1), result.reshape(-1)) >= proof.LEAST_PSNR:
             self._watched = False
@@ -457,6 +462,19 @@ def _usable(device: str, files: dict[str, Path], threads: int) -> list[str]:
         return lambda: model(*arrays)[0]
 
     return [one.precision for one in proof.ranked(files, device, usual, opened)] or ["fp32"]
+
+
+def _threads(files: dict[str, Path], precision: str, counts: list[int]) -> int:
+    """With how many of `counts` threads `precision` is played on the CPU."""
+
+    def opened(count: int) -> proof.Run:
+        model = Model(files[precision], device="cpu", precision=precision, threads=count)
+        arrays = _proof_of(model)
+        if model.card.layout != "latent":  # as large as what is played: in small pictures threads mostly wait
+            arrays = [np.tile(one, (1, _TILED, _TILED, *(1,) * (one.ndim - 3))) for one in arrays]
+        return lambda: model(*arrays)[0]
+
+    return proof.fastest(files, "cpu", precision, counts, opened)
 
 
 def _proof_of(model: Model) -> list[NDArray[Any]]:

@@ -1,5 +1,6 @@
 """Which precision of a model is played here: each is tried on a bundled picture, compared with fp32, and the choice
-remembered until the model, the device, its driver or ONNX Runtime is another.
+remembered until the model, the device, its driver or ONNX Runtime is another. And with how many threads, where cores
+are of several kinds or shared.
 
 What is remembered is one small file a case in the user's cache folder. A file that is damaged, or of another case, is
 ignored and written anew; two processes may do so at once, since a file appears whole or not at all.
@@ -33,6 +34,7 @@ LEAST_PSNR = 35.0  # dB of a variant against fp32 on the bundled picture; less i
 VERSION = 1  # of the files, and of what is tried
 _FASTER = 1.25  # times that another variant must be faster than the usual one: timings of one machine vary
 _ROUNDS = 4
+_ALIKE = 1.05  # times the least: fewer threads that take no more leave cores to decoding and encoding
 _HOPELESS = 3.0  # times the fastest so far: timed once only
 _PICTURE = Path(__file__).parent / "models" / "proof.jpg"
 Run = Callable[[], NDArray[np.uint8]]
@@ -41,7 +43,8 @@ _known: dict[str, list["Trial"]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One variant: milliseconds for the bundled picture and dB against fp32 (100 at most), or why it does not run."""
+    """One variant: milliseconds for the bundled picture and dB against fp32 (100 at most), or why it does not run.
+    Where threads are tried, `precision` is their number."""
 
     precision: str
     ms: float
@@ -74,7 +77,7 @@ def ranked(files: Mapping[str, Path], device: str, usual: Sequence[str], opened:
         trials = _try(usual, opened)
         if next((one.error for one in trials if one.precision == "fp32"), ""):
             return []  # not this one's fault alone: nothing is known
-        kept = _remember(files, device, trials)
+        kept = _remember(files, device, trials, {})
         said = ", ".join(
             f"{one.precision} {one.ms:.3g} ms ({one.psnr:.0f} dB)" if not one.error else f"{one.precision} fails"
             for one in trials
@@ -92,8 +95,45 @@ def ranked(files: Mapping[str, Path], device: str, usual: Sequence[str], opened:
 
 def remembered(files: Mapping[str, Path], device: str) -> list[Trial] | None:
     """What was tried before, in the same order; None where nothing is known that holds."""
+    return _recall(files, device, {}, set(files))
+
+
+def fastest(
+    files: Mapping[str, Path], device: str, precision: str, counts: Sequence[int], opened: Callable[[int], Run]
+) -> int:
+    """Of `counts`, how many threads make a picture of `precision` in the least time; the fewest of those that are
+    alike.
+
+    `opened(count)` opens the network with so many, and gives what makes the picture; it is asked only where there is a
+    choice and nothing is remembered.
+    """
+    if len(counts) == 1:
+        return counts[0]
+    more = {"threads": list(counts), "precision": precision}
+    trials = _recall(files, device, more, {str(count) for count in counts})
+    if trials is None:
+        runs = {count: opened(count) for count in counts}
+        times: dict[int, list[float]] = {count: [] for count in counts}
+        for run in runs.values():
+            run()
+        for _ in range(_ROUNDS):
+            for count, run in runs.items():
+                times[count].append(_timed(run))
+        trials = [Trial(str(count), round(1000 * min(times[count]), 3), 100.0) for count in counts]
+        kept = _remember(files, device, trials, more)
+        said = ", ".join(f"{one.precision}: {one.ms:.3g} ms" for one in trials)
+        log.info("%s %s: threads tried: %s%s", _name(files), precision, said, "; remembered" if kept else "")
+    return _fewest(trials)
+
+
+def _fewest(trials: Sequence[Trial]) -> int:
+    least = min(one.ms for one in trials)
+    return min(int(one.precision) for one in trials if one.ms <= least * _ALIKE)
+
+
+def _recall(files: Mapping[str, Path], device: str, more: Mapping[str, Any], names: set[str]) -> list[Trial] | None:
     try:
-        case = _case(files, device)
+        case = {**_case(files, device), **more}
         key = _key(case)
         if key in _known:
             return _known[key]
@@ -102,7 +142,7 @@ def remembered(files: Mapping[str, Path], device: str) -> list[Trial] | None:
             return None
         trials = [Trial(str(one["precision"]), float(one["ms"]), float(one["psnr"]), str(one["error"]))
                   for one in stored["trials"]]  # fmt: skip
-        if {one.precision for one in trials} > set(files) or not trials:
+        if not trials or not {one.precision for one in trials} <= names:
             return None
         if any(not (math.isfinite(one.ms) and one.ms >= 0 and math.isfinite(one.psnr)) for one in trials):
             return None
@@ -193,10 +233,10 @@ def _hardware(device: str) -> str:
     return f"{found[0].name}, driver for CUDA {knows[0]}.{knows[1]}{devices.driver_version()}"
 
 
-def _remember(files: Mapping[str, Path], device: str, trials: list[Trial]) -> bool:
+def _remember(files: Mapping[str, Path], device: str, trials: list[Trial], more: Mapping[str, Any]) -> bool:
     """Write beside and rename; whether that could be done."""
     try:
-        case = _case(files, device)
+        case = {**_case(files, device), **more}
         key = _key(case)
         _known[key] = trials
         folder().mkdir(parents=True, exist_ok=True)
@@ -219,4 +259,4 @@ def _name(files: Mapping[str, Path]) -> str:
     return next(iter(files.values())).name.partition(".")[0]
 
 
-__all__ = ["LEAST_PSNR", "Trial", "folder", "picture", "ranked", "remembered"]
+__all__ = ["LEAST_PSNR", "Trial", "fastest", "folder", "picture", "ranked", "remembered"]

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gancam import proof
+from gancam import devices, proof
 from gancam.errors import DeviceError
-from gancam.model import Model, variants
+from gancam.model import Model, _threads, variants
 from tests.small import network, write_models
 
 ROOT = Path(__file__).parent.parent
@@ -133,6 +133,60 @@ def test_the_usual_one_is_played_unless_another_is_much_faster() -> None:
     assert order(int8=1.1, fp32=1.0, fp16=5) == ["int8", "fp32", "fp16"]
     assert order(int8=2.0, fp32=1.0, fp16=5) == ["fp32", "int8", "fp16"]
     assert order(fp32=2.0, fp16=5) == ["fp32", "fp16"]
+
+
+def test_threads_are_tried_once_where_there_is_a_choice(cache: Path, path: Path) -> None:
+    files = variants(path)
+    chosen = _threads(files, "int8", [2, 1])
+    assert chosen in (1, 2)
+    (file,) = cache.iterdir()
+    assert [one["precision"] for one in json.loads(file.read_text())["trials"]] == ["2", "1"]
+
+    def never(count: int) -> proof.Run:
+        raise AssertionError
+
+    assert proof.fastest(files, "cpu", "int8", [2, 1], never) == chosen
+    assert proof.fastest(files, "cpu", "fp32", [7], never) == 7
+    with pytest.raises(AssertionError):
+        proof.fastest(files, "cpu", "fp32", [2, 1], never)
+    assert proof.remembered(files, "cpu") is None  # of precisions nothing is known
+
+
+def test_the_fewest_threads_of_those_that_are_alike() -> None:
+    def fewest(*ms: float) -> int:
+        return proof._fewest([proof.Trial(str(16 >> place), time, 100.0) for place, time in enumerate(ms)])
+
+    assert fewest(10, 20, 40) == 16
+    assert fewest(10, 10.2, 40) == 8
+    assert fewest(12, 10, 10.6) == 8
+    assert fewest(30, 20, 10) == 4
+
+
+def topology(folder: Path, cores: list[tuple[str, str, int]]) -> Path:
+    """What Linux tells of processors: for each its siblings, and which file holds its speed."""
+    for number, (siblings, name, speed) in enumerate(cores):
+        told = folder / f"cpu{number}"
+        (told / "topology").mkdir(parents=True)
+        (told / "topology" / "thread_siblings_list").write_text(siblings + "\n")
+        (told / name).parent.mkdir(exist_ok=True)
+        (told / name).write_text(f"{speed}\n")
+    return folder
+
+
+def test_how_many_threads_may_be_the_best(tmp_path: Path) -> None:
+    speed = "cpufreq/cpuinfo_max_freq"
+    hybrid = [("0-1", speed, 5_000_000)] * 2 + [("2-3", speed, 5_200_000)] * 2
+    hybrid += [(str(cpu), speed, 3_800_000) for cpu in range(4, 8)]
+    where = topology(tmp_path / "hybrid", hybrid)
+    assert devices.counts_of(range(8), 8, where) == [8, 6, 2]
+    assert devices.counts_of(range(8), 3, where) == [3, 2]  # a quota
+    assert devices.counts_of(range(4, 8), 4, where) == [4]  # slow ones alone
+    assert devices.counts_of([0, 1], 2, where) == [2, 1]
+    phone = topology(tmp_path / "phone", [(str(cpu), "cpu_capacity", 1024 if cpu > 3 else 400) for cpu in range(8)])
+    assert devices.counts_of(range(8), 8, phone) == [8, 4]
+    assert devices.counts_of(range(8), 8, tmp_path / "silent") == [8]
+    assert devices.counts_of([], 1, tmp_path) == [1]
+    assert devices.thread_counts()[0] == devices.usable_cores()
 
 
 def test_the_bundled_picture() -> None:
