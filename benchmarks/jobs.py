@@ -4,8 +4,9 @@
     python benchmarks/jobs.py speed  [--input CLIP] [--model sr-x2] [--rounds 3]
     python benchmarks/jobs.py memory [--model sr-x2] [--size 3840x2160] [--frames 60]
 
-`kills`: one job is killed (SIGKILL) at random moments and resumed each time. Lost by a kill is the work since the last
-piece that was safe on the disk. The result is compared with that of a job that nobody killed, frame by frame.
+`kills`: one job is killed (SIGKILL) at random moments and resumed each time; when it is done before all kills, another
+one begins. Lost by a kill is the wall time of what must be made again: since the last piece that was safe on the disk,
+or since the first frame of this start. Each result is compared with that of a job that nobody killed, frame by frame.
 
 `speed`: a frame's limit is max(slowest stage alone, CPU time of decode + effect + encode alone / cores); each stage
 alone, then all together in pieces, in turn.
@@ -89,11 +90,14 @@ def kills(options: argparse.Namespace, folder: Path) -> None:
                 job.wait()
                 safe = [file.stat().st_mtime for file in pieces.glob("*.piece")]
                 lost.append(killed - max([first, *(moment for moment in safe if moment > wall)]))
+                print(f"kill {len(lost):2}: {len(safe):3} pieces safe, {lost[-1]:.2f} s lost", flush=True)
         if out.exists():
-            identical &= same(whole, out)
             jobs_done += 1
+            found = same(whole, out)
+            identical &= found
+            print(f"job {jobs_done}: after {len(lost)} kills identical: {'yes' if found else 'NO'}", flush=True)
             out.unlink()
-    print(f"{len(lost)} kills in {jobs_done} jobs of {seconds:.1f} s; result identical: {'yes' if identical else 'NO'}")
+    print(f"{len(lost)} kills in {jobs_done} jobs of {seconds:.1f} s; all identical: {'yes' if identical else 'NO'}")
     print(f"work lost by a kill: median {statistics.median(lost):.2f} s, most {max(lost):.2f} s")
     print(f"start until frames are encoded again: median {statistics.median(starts):.2f} s, most {max(starts):.2f} s")
 
