@@ -2,21 +2,26 @@
 
 import itertools
 import struct
+import zlib
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gancam.errors import InputError, SinkError
 from gancam.frame import Frame
 from gancam.jobs import Task, process_video
 from gancam.pipeline import Report
+from gancam.sinks._matroska import set_aspect
 from gancam.sinks.video import VideoWriter
 from gancam.sources import TestPattern, VideoFile
-from tests.clips import make_clip, planes_of, psnr, scenery, times_of
+from gancam.verify import verify
+from tests.clips import enrich, make_clip, planes_of, psnr, scenery, times_of
 from tests.test_jobs import Echo, cut_short
 
 
@@ -221,13 +226,63 @@ def test_damage_in_the_middle_costs_only_what_was_damaged(tmp_path: Path, codec:
 
 
 @pytest.mark.parametrize(
-    ("codec", "ending", "kept"),
-    [("h264", ".mkv", True), ("vp9", ".mp4", True), ("av1", ".mp4", True), ("prores", ".mov", True),
-     ("ffv1", ".mkv", False), ("vp9", ".webm", False)],
+    ("codec", "ending"),
+    [("h264", ".mkv"), ("vp9", ".mp4"), ("av1", ".mp4"), ("prores", ".mov"), ("ffv1", ".mkv"), ("vp9", ".webm"),
+     ("av1", ".mkv"), ("h265", ".mkv"), ("av1", ".webm")],
 )  # fmt: skip
-def test_the_shape_of_pixels_is_kept_or_told(tmp_path: Path, codec: str, ending: str, kept: bool) -> None:
-    source, out = make_clip(tmp_path / "a.mp4", aspect=Fraction(15, 16)), tmp_path / f"b{ending}"
-    said = copy(source, out, codec=codec)
+@pytest.mark.parametrize("aspect", [Fraction(15, 16), Fraction(16, 11), Fraction(3, 1)])
+def test_the_shape_of_pixels_is_kept(tmp_path: Path, codec: str, ending: str, aspect: Fraction) -> None:
+    plain = make_clip(tmp_path / "plain.mp4", aspect=aspect, audio=[("aac", 0.0)])
+    source, out = enrich(plain, tmp_path / "a.mkv"), tmp_path / f"b{ending}"
+    process_video(source, out, [], Task(codec=codec), report := Report(), tell=report.notes.append)
+    if ending == ".webm" and aspect == Fraction(16, 11):
+        aspect = Fraction(140, 96)  # whole pixels of the width shown: the nearest is all that WebM holds
     with av.open(out) as container:
-        assert (container.streams.video[0].sample_aspect_ratio == Fraction(15, 16)) == kept
-    assert any("the shape of its pixels (15:16) is left out" in note for note in said) != kept
+        assert container.streams.video[0].sample_aspect_ratio == aspect
+        assert len(container.chapters()) == 2
+        assert len(list(container.decode(video=0))) == 24
+        container.seek(500_000)
+        assert next(container.decode(video=0)).pts is not None
+    assert not any("shape" in note for note in report.notes)
+    if ending == ".mkv":
+        data = out.read_bytes()
+        start = data.index(bytes.fromhex("1654ae6b"), 130) + 6  # of the tracks, behind what says where they are
+        end = start + (int.from_bytes(data[start - 2 : start], "big") & 0x3FFF)
+        assert zlib.crc32(data[start + 6 : end]) == int.from_bytes(data[start + 2 : start + 6], "little")
+    if ending != ".webm":
+        found = {finding.name: finding.verdict for finding in verify(source, out)}
+        assert found["sample aspect"] == found["frame times"] == found["chapters"] == "kept"
+
+
+@pytest.fixture(scope="module")
+def lossless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clip(tmp_path_factory.mktemp("lossless") / "a.mkv", codec="ffv1", options={})
+
+
+@settings(max_examples=60, deadline=None)
+@given(place=st.integers(0, 700), value=st.integers(0, 255), cut=st.integers(0, 2000))
+def test_a_head_that_is_not_understood_is_left_alone(lossless: Path, place: int, value: int, cut: int) -> None:
+    path = lossless.with_name("hurt.mkv")
+    hurt = bytearray(lossless.read_bytes())
+    hurt[place % len(hurt)] = value
+    path.write_bytes(hurt[:cut])
+    done = set_aspect(path, Fraction(16, 11))
+    assert len(path.read_bytes()) == len(hurt[:cut])
+    assert done or path.read_bytes() == hurt[:cut]
+
+
+def test_only_a_file_of_matroska_gets_a_shape(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4")
+    before = path.read_bytes()
+    assert not set_aspect(path, Fraction(2))
+    assert path.read_bytes() == before
+
+
+def test_a_shape_that_cannot_be_written_to_a_pipe_is_told(tmp_path: Path) -> None:
+    source, out = make_clip(tmp_path / "a.mp4", aspect=Fraction(15, 16)), tmp_path / "b.mkv"
+    for codec, told in (("ffv1", True), ("h264", False)):
+        with out.open("wb") as file:
+            said = copy(source, out, codec=codec, pipe=file.fileno())
+        assert any("the shape of its pixels (15:16) is left out" in note for note in said) == told
+        with av.open(out) as container:
+            assert (container.streams.video[0].sample_aspect_ratio == Fraction(15, 16)) != told

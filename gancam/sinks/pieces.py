@@ -240,6 +240,7 @@ class PieceWriter(VideoWriter):
             self._audio.close()
             self.notes += self._audio.notes[known:]
         self._output.close()
+        self._tell_aspect()
         return sorted(shown)
 
     def _check(self, shown: list[int]) -> None:

@@ -23,6 +23,7 @@ from gancam.errors import GancamError, InputError, OutputExists, SinkError, near
 from gancam.footage import Footage, cause
 from gancam.frame import Frame, Lane
 from gancam.sinks._canvas import Canvas, sampling
+from gancam.sinks._matroska import set_aspect
 from gancam.sinks._tracks import AudioRule, Tracks
 
 try:
@@ -214,10 +215,10 @@ class VideoWriter:
     def _prepare(self, size: tuple[int, int], untouched: bool) -> Canvas:
         made, aspect = self._codec[1], self._like.aspect
         carried = self._codec[0] in ("h264", "h265") or self._holder.format in ("mp4", "mov")
-        if aspect != 1 and not carried:  # PyAV cannot set it in the container
+        if aspect != 1 and not carried and not self._has_head:
             shape = f"{aspect.numerator}:{aspect.denominator}"
-            where = f"{self._holder.format} has it with h264 and h265 alone"
-            self.notes.append(f"the shape of its pixels ({shape}) is left out: {where}, MP4 with all")
+            where = f"{self._holder.format} on stdout has it with h264 and h265 alone"
+            self.notes.append(f"the shape of its pixels ({shape}) is left out: {where}, a file with all")
         if untouched and _keeps(made, self._like):
             pixels = self._like.pixels.replace("yuvj", "yuv")
             return Canvas(size, os.fspath(self._path), self._like, pixels=pixels, untouched=True)
@@ -237,6 +238,11 @@ class VideoWriter:
             raise SinkError(f"{self._path}: its ending names no video container; there are {', '.join(CONTAINERS)}")
         self._holder = CONTAINERS[self._path.suffix.lower()]
         self._partial = self._check_place()
+
+    @property
+    def _has_head(self) -> bool:
+        """Whether what is written can be completed at its beginning, and must be, to tell the shape of its pixels."""
+        return self._holder.format in ("matroska", "webm") and self._partial != self._path
 
     @property
     def _target(self) -> Any:
@@ -454,6 +460,12 @@ class VideoWriter:
             self._audio.close()
             self.notes += self._audio.notes[known:]
         self._output.close()
+        self._tell_aspect()
+
+    def _tell_aspect(self) -> None:
+        aspect = self._canvas.aspect
+        if aspect != 1 and self._has_head and not set_aspect(self._partial, aspect):
+            self.notes.append(f"the shape of its pixels ({aspect.numerator}:{aspect.denominator}) is left out")
 
     def _publish(self) -> None:
         """Give the whole file its name."""
