@@ -97,6 +97,24 @@ def test_frames_cost_no_memory_in_the_long_run(path: Path, precision: str, thres
     assert out.shape[1] == 2 * image.shape[1]
 
 
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+@pytest.mark.parametrize("threshold", [-1, 16])
+def test_shapes_that_change_every_frame(path: Path, precision: str, threshold: float) -> None:
+    effect = gancam.load(path, precision=precision, threads=1, threshold=threshold)
+    other = gancam.load(path, precision=precision, threads=1)
+    picture, held = still("otters"), list[int]()
+    tracemalloc.start()
+    try:
+        for index in range(60):
+            image = np.ascontiguousarray(picture[: 40 + 13 * index % 53, : 90 - 17 * index % 61])
+            out = effect(image, time=index / 30)
+            assert np.array_equal(out, other(image))
+            held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert max(held[30:]) < max(held[:30]) + 100_000  # of shapes that are gone nothing is kept
+
+
 def test_what_is_held_is_never_used_again(path: Path) -> None:
     for precision in ("int8", "fp32"):
         model = _model(path, precision)
