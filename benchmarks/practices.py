@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from train import checkpoint, generation, loop, networks, recipe, tasks
 from train.networks.latent import LatentGenerator
+from train.tasks import unconditional
 
 BASE = {
     "top": {
@@ -48,7 +49,7 @@ class State:
 
 
 def slope(state: State) -> float:
-    """E |dD/dx|^2 on real digits."""
+    """Squared slope of the discriminator at real digits, mean."""
     judge, real = _judge(state), _reals(state).requires_grad_(True)
     (gradient,) = torch.autograd.grad(judge(real).sum(), real)
     return float(gradient.square().sum((1, 2, 3)).mean())
@@ -58,6 +59,26 @@ def confidence(state: State) -> float:
     """Mean probability that the discriminator gives to real digits of being real."""
     with torch.no_grad():
         return float(_judge(state)(_reals(state)).sigmoid().mean())
+
+
+def pull(state: State) -> float:
+    """Norm of the slope of the generator's loss in a sample, mean of 500."""
+    assert isinstance(state.task, unconditional.UnconditionalTask)
+    z = generation.latents(state.raw, 500, seed=1)
+    with torch.no_grad():
+        images = state.raw(z)
+    images.requires_grad_(True)
+    logits = _judge(state)(images)
+    (gradient,) = torch.autograd.grad(state.task.game.generator(logits, logits) * len(images), images)
+    return float(gradient.flatten(1).norm(dim=1).mean())
+
+
+def learning(state: State) -> float:
+    """Share of real digits that still move the discriminator (slope of its loss 1 % of the steepest, or more)."""
+    assert isinstance(state.task, unconditional.UnconditionalTask)
+    score = _judge(state)(_reals(state)).detach().requires_grad_(True)
+    (slope_of,) = torch.autograd.grad(state.task.game.discriminator(score, score.detach()) * len(score), score)
+    return float((slope_of.abs() >= 0.01).float().mean())
 
 
 def certainty(state: State) -> float:
@@ -93,8 +114,8 @@ def wobble(state: State) -> float:
 
 
 def spike(state: State) -> float:
-    """Largest discriminator loss of a log line over the median one."""
-    found = [line["discriminator"] for line in state.log]
+    """Largest magnitude of the discriminator's loss of a log line over the median one."""
+    found = [abs(line["discriminator"]) for line in state.log]
     return float(max(found) / np.median(found))
 
 
@@ -119,9 +140,14 @@ def on(part: str, **values: object) -> dict[str, dict[str, object]]:
     return {part: values}
 
 
+WINNING = on("phase", lr_discriminator=4e-3)  # a discriminator that is far ahead
+
+ROUGH = {**on("phase", lr=4e-3), **on("discriminator", loss='"wasserstein"', gradient_penalty=10.0)}
+
 PRACTICES = [
-    Practice("non-saturating against minimax", variety, "rise", {}, on("discriminator", loss='"minimax"')),
-    Practice("hinge loss", confidence, "differ", on("discriminator", loss='"hinge"'), {}),
+    Practice("non-saturating against minimax", pull, "rise", WINNING,
+             {**WINNING, **on("discriminator", loss='"minimax"')}),
+    Practice("hinge loss", learning, "fall", {**WINNING, **on("discriminator", loss='"hinge"')}, WINNING),
     Practice("least squares", slope, "fall", on("discriminator", loss='"least_squares"'), {}),
     Practice("Wasserstein, gradient penalty", slope, "near 1",
              on("discriminator", loss='"wasserstein"', gradient_penalty=10.0), {}),
@@ -129,8 +155,10 @@ PRACTICES = [
     Practice("spectral norm", spectrum, "fall to 1", on("discriminator", norm='"spectral"'), {}),
     Practice("weight decay L1", weights, "fall", on("top", decay_l1=1e-5), {}),
     Practice("weight decay L2", weights, "fall", on("top", decay_l2=1e-3), {}),
-    Practice("one-sided smoothing", confidence, "fall", on("discriminator", smoothing=0.2), {}),
-    Practice("label flips", confidence, "fall", on("discriminator", flips=0.1), {}),
+    Practice("one-sided smoothing", confidence, "fall",
+             {**WINNING, **on("discriminator", smoothing=0.2)}, WINNING),
+    Practice("label flips", confidence, "fall",
+             {**WINNING, **on("discriminator", flips=0.1)}, WINNING),
     Practice("instance noise", certainty, "fall", on("discriminator", noise=0.5), {}),
     Practice("mini-batch discrimination", kl, "fall", on("discriminator", likeness="true"), {}),
     Practice("mini-batch deviation", kl, "fall",
@@ -143,7 +171,7 @@ PRACTICES = [
     Practice("adaptive augmentation, 300 digits", memory, "fall",
              on("discriminator", augment=["translation", "cutout"], adapt=0.6), {}, few=True),
     Practice("gradient clipping at a high rate", spike, "fall",
-             {**on("top", clip=1.0), **on("phase", lr=4e-3)}, on("phase", lr=4e-3)),
+             {**on("top", clip=1.0, batch=8), **ROUGH}, {**on("top", batch=8), **ROUGH}),
 ]  # fmt: skip
 
 
