@@ -183,8 +183,9 @@ class VideoFile(_Closing):
             if self._shallow:
                 self.notes.append(self._shallow)
             alpha = stream.format is not None and any(part.is_alpha for part in stream.format.components)
-            if {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode") == "1":
-                self.notes.append(f"{self._path.name}: its transparency is not read (VP8 and VP9 keep it apart)")
+            pixels = stream.format.name if stream.format else ""
+            if opacity_apart(stream):
+                alpha, pixels = True, pixels.replace("yuv4", "yuva4")
             self._footage = Footage(
                 size=(0, 0),
                 path=Path(absolute),
@@ -196,7 +197,7 @@ class VideoFile(_Closing):
                 depth=depth,
                 hdr={16: "PQ", 18: "HLG"}.get(int(stream.codec_context.color_trc), ""),
                 interlaced=not self._deinterlace and _interlaced(container, stream),
-                pixels=stream.format.name if stream.format else "",
+                pixels=pixels,
             )
             if self._footage.interlaced:
                 self.notes.append(f"{self._path.name}: is interlaced, its fields stay combed (--deinterlace undoes it)")
@@ -474,6 +475,12 @@ class _PyAV:
         stream = self._container.streams[index]
         assert isinstance(stream, av.VideoStream)
         stream.thread_type = "AUTO"
+        self._apart: av.VideoCodecContext | None = None
+        if opacity_apart(stream):
+            apart = av.CodecContext.create(f"libvpx-{stream.codec_context.name}".replace("-vp8", ""), "r")
+            assert isinstance(apart, av.VideoCodecContext)
+            apart.thread_count = 0
+            self._apart = apart
         self._time_base = stream.time_base or Fraction(1, 90_000)
         self._frames = self._whole(stream) if deinterlace else self._decode(stream)
         self._convert = VideoReformatter()
@@ -483,7 +490,7 @@ class _PyAV:
         with suppress(av.FFmpegError, IndexError):
             for packet in self._container.demux(stream):
                 with suppress(av.error.InvalidDataError):
-                    yield from packet.decode()
+                    yield from packet.decode() if self._apart is None else self._apart.decode(packet)
 
     def _whole(self, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
         """The pictures of `stream` with each field's missing lines made up."""
@@ -528,6 +535,13 @@ class _PyAV:
 
     def close(self) -> None:
         self._container.close()
+
+
+def opacity_apart(stream: av.VideoStream) -> bool:
+    """Whether opacity is beside the pictures of `stream` (VP8 and VP9 in WebM), where only libvpx looks for it."""
+    words = {key.lower(): value for key, value in stream.metadata.items()}
+    codec = stream.codec_context.name if stream.codec_context is not None else ""
+    return words.get("alpha_mode") == "1" and codec in ("vp8", "vp9")
 
 
 def _upright(frame: av.VideoFrame, quarters: int) -> av.VideoFrame | None:

@@ -13,7 +13,7 @@ import av
 
 from gancam.errors import NotFound, SourceError
 from gancam.footage import cause, numbered
-from gancam.sources import ImageFiles
+from gancam.sources import ImageFiles, opacity_apart
 
 Verdict = Literal["kept", "changed", "lost"]
 _OWN = (
@@ -251,7 +251,7 @@ def _film(path: Path, container: av.container.InputContainer) -> _Film:
         rotation=first[0].rotation if first else 0,
         interlaced=bool(first and first[0].interlaced_frame),
         bits=max((part.bits for part in parts), default=8),
-        alpha=any(part.is_alpha for part in parts),
+        alpha=any(part.is_alpha for part in parts) or opacity_apart(video),
     )
 
 

@@ -12,7 +12,8 @@ from gancam.effects import load
 from gancam.frame import Image
 from gancam.jobs import Task, process_image, process_video
 from gancam.pipeline import Report
-from gancam.sources import TestPattern
+from gancam.sources import TestPattern, VideoFile
+from gancam.verify import verify
 from tests.clips import make_clip
 from tests.small import network, write_models
 from tests.test_jobs import process
@@ -79,6 +80,32 @@ def test_a_video_keeps_its_opacity(tmp_path: Path, frames: Path, codec: str, end
     if codec == "ffv1":
         process(out, tmp_path / "again.mkv", codec="ffv1")
         assert all(np.array_equal(a, b) for a, b in zip(found, alphas(tmp_path / "again.mkv"), strict=True))
+
+
+@pytest.mark.parametrize(("encoder", "slack"), [("libvpx", 12), ("libvpx-vp9", 8)])
+def test_opacity_beside_the_pictures_is_read(tmp_path: Path, encoder: str, slack: int) -> None:
+    with av.open(str(tmp_path / "in.webm"), "w") as container:
+        options = {"crf": "4", "b": "2000000", "auto-alt-ref": "0", "deadline": "realtime", "cpu-used": "4"}
+        stream = container.add_stream(encoder, rate=30, options=options, width=96, height=64, pix_fmt="yuva420p")
+        assert isinstance(stream, av.VideoStream)
+        stream.metadata["alpha_mode"] = "1"
+        for frame in TestPattern((96, 64), frames=8):
+            rgba = np.dstack([frame.image[..., ::-1], veil(frame.index)])
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgba), format="rgba")
+            container.mux(stream.encode(picture.reformat(format="yuva420p")))
+        container.mux(stream.encode(None))
+    _, said = process(tmp_path / "in.webm", tmp_path / "out.mkv", codec="ffv1")
+    assert not [note for note in said if "transparency" in note]
+    found = alphas(tmp_path / "out.mkv")
+    assert len(found) == 8
+    for index, alpha in enumerate(found):
+        assert np.abs(alpha.astype(int) - veil(index)).mean() < slack / 4
+        assert np.abs(alpha.astype(int) - veil(index)).max() <= slack * 2
+    findings = {finding.name: finding.verdict for finding in verify(tmp_path / "in.webm", tmp_path / "out.mkv")}
+    assert findings["opacity"] == "kept"
+    with VideoFile(tmp_path / "in.webm") as source:
+        times = [round(frame.time * 1000) for frame in source]
+    assert times == [round(index * 1000 / 30) for index in range(8)]
 
 
 def test_opacity_grows_with_the_picture(tmp_path: Path, frames: Path, model: Path) -> None:
