@@ -247,6 +247,7 @@ def judge_by(made: recipe.Recipe, generator: LatentGenerator, data: Path, *, sam
         mixed = np.random.default_rng(0).permutation(len(reals))  # MNIST's neighbours come from two crowds in turn
         halves = (seen.features(reals[part]) for part in (mixed[:half], mixed[half : 2 * half]))
         scores.figures["frechet_of_reals"] = frechet_distance(*halves)
+        scores.figures["near_copies_of_reals"] = near_copies(reals[mixed[:half]], reals[mixed[half:]])
     scores.figures["path_length"] = path_length(generator, seen)
     return scores
 
