@@ -38,6 +38,8 @@ _STEADY = 1.0  # grey levels by which light may differ before what is behind the
 _OTHER = 40.0  # grey levels between a cell then and now: more is not light, it is something else
 _CHANGED = 12.0  # grey levels by which a pixel is another than it was
 _ANOTHER, _GREW = 0.85, 0.6  # share of such pixels by which a new mask, or what one grew by, hides what came with it
+_ADRIFT = 8.0  # pixels by which something may lie beside where the camera's movement puts it
+_FITS = 0.97  # share of the difference on the ring that must remain at most for a step aside to count
 _ROUGH, _SHARE = 8.0, 0.6  # grey levels, and share of its contrast, by which the pixels of a cell may differ else
 
 
@@ -156,6 +158,8 @@ class Background:
         """What is behind the hole in `window` of the frame that was looked at last."""
         now, inside = image[window.place], hidden[window.place] > 0
         picture, state = self._read(window)
+        if not self.camera.still:
+            picture, state = _aligned(picture, state, now, inside)
         ring = (cv2.dilate(inside.view(np.uint8), _square(RING)) > 0) & ~inside & (state > 0)
         light, doubted = _compare(picture, now, ring)
         used = self._light_for(window, light, inside)
@@ -546,6 +550,36 @@ def _compare(then: Image, now: Image, ring: NDArray[np.bool_]) -> tuple[Floats, 
         return np.zeros_like(light), np.zeros(share.shape, np.uint8)
     doubted = spread(_floats(same)[..., None], _floats(measured))[..., 0] < 0.5
     return spread(light, _floats(measured * same)), np.asarray(doubted, np.uint8)
+
+
+def _aligned(then: Image, state: Grey, now: Image, inside: NDArray[np.bool_]) -> tuple[Image, Grey]:
+    """`then` and its `state`, moved by an affine step so that the ring of what is seen `now` around the hole (`inside`)
+    fits: near things move past far ones when a camera does, and one homography cannot follow both. As they were, where
+    that fits no better. The step is that of the highest correlation (Evangelidis and Psarakis,
+    https://doi.org/10.1109/TPAMI.2008.113)."""
+    known = state > 0
+    ring = (cv2.dilate(inside.view(np.uint8), _square(RING)) > 0) & ~inside & known
+    if int(ring.sum()) < CELL * CELL:
+        return then, state
+    step, until = np.eye(2, 3, dtype=np.float32), (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 15, 1e-3)
+    a, b = (cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) for picture in (now, then))
+    try:
+        cv2.findTransformECC(a, b, step, cv2.MOTION_AFFINE, until, ring.view(np.uint8), 3)
+    except cv2.error:  # nothing on the ring to go by
+        return then, state
+    size = state.shape[1], state.shape[0]
+    drift = cv2.transform(_corners(size)[None], step)[0] - _corners(size)
+    if not np.abs(drift).max() <= _ADRIFT:
+        return then, state
+    back = np.asarray(np.linalg.inv(np.vstack([step, [0, 0, 1]])), np.float64)
+    turned = _cubic(then, back, size)
+    fits, fitted = (float(cv2.absdiff(now, picture)[ring].mean()) for picture in (then, turned))
+    if fitted > fits * _FITS:
+        return then, state
+    kinds = np.asarray(cv2.warpPerspective(state, back, size, flags=cv2.INTER_NEAREST), np.uint8)
+    whole = np.where(known, np.uint8(255), np.uint8(0))
+    kinds[np.asarray(cv2.warpPerspective(whole, back, size, borderMode=cv2.BORDER_REPLICATE)) < 255] = UNKNOWN
+    return turned, kinds
 
 
 def _floats(values: NDArray[Any]) -> Floats:

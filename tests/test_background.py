@@ -66,6 +66,20 @@ def test_a_moving_camera_is_followed() -> None:
     assert psnr(found.picture[seen], image[window.place][seen]) > 30
 
 
+def test_what_is_near_moves_past_what_is_far() -> None:
+    background, scores = Background(), []
+    for step in range(30):
+        image, mask = scene(1.5 * step - 20), hole(40 + 6 * step, 20, 30, 30)
+        image[:90] = scene(1.9 * step - 30, name="otters")[:90]
+        window, found = recalled(background, covered(image, mask), mask)
+        seen = (mask[window.place] > 0) & (found.state == SEEN)
+        if seen.sum() > 300:
+            scores.append(psnr(found.picture[seen], image[window.place][seen]))
+    assert len(scores) > 15
+    assert not background.camera.still
+    assert np.median(scores) > 37
+
+
 def test_a_camera_that_goes_far_takes_its_canvas_along() -> None:
     background = Background()
     for step in range(40):
