@@ -95,6 +95,16 @@ def test_default_quality_is_high(tmp_path: Path) -> None:
     assert np.mean(scores) > 42
 
 
+def test_small_pictures_are_kept_finer(tmp_path: Path) -> None:
+    mean = []
+    for width in (352, 384):
+        source = make_clip(tmp_path / f"{width}.mp4", images=scenery(width, 288, 8, grain=3), options={"crf": "1"})
+        copy(source, tmp_path / f"b{width}.mp4")
+        pairs = zip(planes_of(source), planes_of(tmp_path / f"b{width}.mp4"), strict=True)
+        mean.append(np.mean([psnr(was[0], now[0]) for was, now in pairs]))
+    assert mean[0] > mean[1] + 1
+
+
 def test_quality_buys_size(tmp_path: Path) -> None:
     frames = [Frame(image, index, index / 30) for index, image in enumerate(scenery(320, 192, 8))]
     sizes = []

@@ -34,6 +34,7 @@ except ImportError:  # Windows, where a file that is open cannot be replaced any
 DEFAULT_QUALITY = 80.0
 _AHEAD, _WAITING = 4, 100_000_000  # frames that may wait for the encoder, and their bytes
 _HUGE = 16_000_000  # pixels from which on x264 must not look ahead, or it takes 2.4 GB (7680x4320) instead of 0.9
+_SMALL = 352 * 288  # pixels up to which they are seen enlarged: x264's crf 3 finer, 40.9 to 42.9 dB in 176x144 noise
 _SPARING = ":rc-lookahead=0:sync-lookahead=0:mbtree=0:bframes=0:sliced-threads=1"
 _NICENESS = 5  # steps of priority that the encoder's threads give up, on Linux
 
@@ -385,8 +386,11 @@ class VideoWriter:
     @property
     def _encoder_options(self) -> dict[str, str]:
         options = self._codec[1].options(self._quality)
-        if self._codec[1].encoder == "libx264" and self._canvas.size[0] * self._canvas.size[1] > _HUGE:
+        pixels = self._canvas.size[0] * self._canvas.size[1]
+        if self._codec[1].encoder == "libx264" and pixels > _HUGE:
             options["x264-params"] += _SPARING
+        if self._codec[1].encoder == "libx264" and pixels <= _SMALL:
+            options["crf"] = f"{float(options['crf']) - 3:g}"
         if self._codec[0] == "ffv1" and min(self._canvas.size) < 16:
             options["slices"] = "1"  # left to itself it finds no way to slice some of these
         if self._codec[0] == "prores" and self._canvas.pixels.startswith("yuva"):
