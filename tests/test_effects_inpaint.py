@@ -221,6 +221,36 @@ def test_masks_are_recorded_and_replayed(path: Path, tmp_path: Path) -> None:
         erase.close()
 
 
+def test_what_was_drawn_live_is_replayed_exactly(path: Path, tmp_path: Path) -> None:
+    """Strokes, undone and erased ones too, over a scene that moves, with all that the background memory makes of it."""
+    track = tmp_path / "drawn.json"
+    live = load(path, draw=True, save=str(track))
+    wide = np.asarray(cv2.resize(still("spices"), (480, 360)), np.uint8)
+    images = [np.roll(wide, 2 * step, axis=1) for step in range(24)]
+    outs = []
+    for step, image in enumerate(images):
+        outs.append(live(image, time=step / 30).copy())
+        assert live.drawn is not None
+        if step == 4:
+            live.drawn.brush([(60, 60), (120, 80), (150, 120)], 9)
+        elif step == 9:
+            live.drawn.box((200, 150), (280, 220))
+        elif step == 14:
+            live.drawn.undo()
+        elif step == 18:
+            live.drawn.box((300, 40), (340, 90))
+        elif step == 21:
+            live.drawn.erase([(100, 80)], 30)
+    live.close()
+    changed = [bool((out != image).any()) for out, image in zip(outs, images, strict=True)]
+    assert changed == [step > 4 for step in range(24)]
+    replayed = load(path, mask=str(track))
+    different = [
+        step for step, image in enumerate(images) if not np.array_equal(replayed(image, time=step / 30), outs[step])
+    ]
+    assert different == []
+
+
 @pytest.mark.parametrize(
     ("params", "error", "says"),
     [
