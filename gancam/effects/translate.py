@@ -1,6 +1,7 @@
 """Image to image: a style, colours for grey pictures, photos from drawings; whatever a network was taught."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +17,7 @@ from gancam.model import Model
 from gancam.params import Params, parameter
 from gancam.tiles import Room, tiled
 
+SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8)  # of the working size, to save time
 _FLOW = 320  # pixels of the longer side of what motion is looked for in
 _REST = 0.3  # of those pixels: what moves less stands still, so that noise moves nothing
 _SAME, _OTHER = 6.0, 24.0  # grey levels of change that are noise, and that make it another thing
@@ -47,13 +49,17 @@ class Translate:
 
     The network is shown the frame at its working size; what comes out is enlarged along the edges of the frame itself
     (fast guided filter, https://arxiv.org/abs/1505.00996). A model that keeps luma gives each pixel the luma it had, to
-    a grey level. Each frame is on its own unless `steady` is above 0.
+    a grey level. Each frame is on its own unless `steady` is above 0. With a `share` below one the working size is that
+    share of what it would be.
     """
 
     params: TranslateParams
 
-    def __init__(self, model: Model, params: TranslateParams, *, mask: Any = None) -> None:
+    def __init__(
+        self, model: Model, params: TranslateParams, *, mask: Any = None, share: Fraction = Fraction(1)
+    ) -> None:
         """`mask`: anything that ``masks.source`` takes, instead of the parameter's."""
+        self._share = share
         self.card = model.card
         self.model = model
         self.params = params
@@ -81,6 +87,18 @@ class Translate:
         return result if params.strength == 1.0 else _mixed(result, image, params.strength)
 
     @property
+    def name(self) -> str:
+        return f"{self.card.name} {self.card.precision}" + (f" at {self._share}" if self._share != 1 else "")
+
+    def ladder(self) -> list[list["Translate"]]:
+        """The model in each of its precisions, then the same with a smaller working size."""
+        models = self.model.alike()
+        return [
+            [Translate(model, TranslateParams(), mask=self._marked, share=share) for model in models]
+            for share in (Fraction(1), *SHARES)
+        ]
+
+    @property
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
         return self.params.steady > 0.0 or self._marked is not None or self.params.mask.lower().endswith(".json")
@@ -96,8 +114,9 @@ class Translate:
 
     def _translated(self, image: Image) -> Image:
         height, width = image.shape[:2]
-        working = self.params.working or self.card.working
-        shrink = min(working / max(height, width), 1.0) if working else 1.0
+        longest = max(height, width)
+        working = min(self.params.working or self.card.working or longest, longest)
+        shrink = float(working * self._share) / longest
         size = max(round(width * shrink), 1), max(round(height * shrink), 1)
         small = image if shrink == 1.0 else np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         found = self._network(small)
