@@ -3,7 +3,7 @@
 A recipe's ``task`` names the file, which offers ``build(recipe, data, device)``. The loop knows this protocol only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from train import losses, networks
+from train.networks.discriminators import Judged
 from train.recipe import Recipe
 
 Batch = dict[str, Tensor]
@@ -25,6 +27,11 @@ class Losses:
 
     total: Tensor
     terms: dict[str, Tensor] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, terms: dict[str, Tensor], weights: Mapping[str, float]) -> "Losses":
+        """The sum of `terms`, each times its weight."""
+        return cls(torch.stack([weights[name] * term for name, term in terms.items()]).sum(), terms)
 
 
 class Task(Protocol):
@@ -65,3 +72,47 @@ def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
         raise ValueError(f"no task {recipe.task!r}: train/tasks/{recipe.task}.py does not exist") from error
     task: Task = module.build(recipe, data, device)
     return task
+
+
+# What tasks have in common
+
+
+def check(recipe: Recipe, rest: Collection[str], known: Collection[str]) -> set[str]:
+    """The losses of all phases. Raises ``ValueError`` for one that is not `known`, and for `rest`: the keys of [data]
+    that the task did not take."""
+    if rest:
+        raise ValueError(f"recipe {recipe.name!r}: unknown [data] key {', '.join(map(repr, rest))}")
+    terms = {term for phase in recipe.phases for term in phase.losses}
+    if unknown := terms - set(known):
+        there = ", ".join(sorted(known))
+        raise ValueError(f"recipe {recipe.name!r}: unknown loss {', '.join(sorted(unknown))}: there are {there}")
+    return terms
+
+
+def opponent(
+    recipe: Recipe, judge: dict[str, Any], terms: Collection[str], device: torch.device, *, loss: str
+) -> tuple[losses.Adversarial, nn.Module | None]:
+    """The game, by default that of `loss`, and the discriminator that what is left of `judge` describes, if anything
+    is. Raises ``ValueError`` for losses that need one that is not there."""
+    game = losses.game(str(judge.pop("loss", loss)), recipe.name)
+    if judge:
+        return game, networks.build(**judge).to(device)
+    if {"adversarial", "feature_matching"} & set(terms):
+        raise ValueError(f"recipe {recipe.name!r} has adversarial losses but no [discriminator]")
+    return game, None
+
+
+def judged(judge: nn.Module | None, real: Tensor, fake: Tensor) -> tuple[Judged, Judged]:
+    """What a discriminator, which does not learn now, makes of `real` and of `fake`, through which gradients go."""
+    assert judge is not None
+    judge.eval().requires_grad_(False)
+    with torch.no_grad():
+        before: Judged = judge(real)
+    both = before, judge(fake)
+    judge.train().requires_grad_(True)
+    return both
+
+
+def tensor(images: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """uint8 ``(n, h, w, 3)`` -> float 0..1 ``(n, 3, h, w)``."""
+    return torch.from_numpy(np.array(images)).to(device).permute(0, 3, 1, 2).float() / 255.0

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from train import augment, generation, losses, networks
 from train.data import Pictures
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task
+from train.tasks import Batch, Losses, Task, check, tensor
 
 TERMS = {"adversarial", "cycle", "identity"}
 POOL = 50  # generated pictures that are kept to be shown again (the paper, section 4)
@@ -54,14 +54,9 @@ class CycleGanTask:
         options, judge = dict(recipe.data), dict(recipe.discriminator)
         resolution, self.mirror = int(options.pop("resolution", 64)), bool(options.pop("mirror", True))
         other = options.pop("b", "")
-        if options:
-            raise ValueError(f"recipe {recipe.name!r}: unknown [data] key {', '.join(map(repr, options))}")
+        check(recipe, options, TERMS)
         if not other:
             raise ValueError(f"recipe {recipe.name!r}: no second pile: give --a DIR and --b DIR")
-        terms = {term for phase in recipe.phases for term in phase.losses}
-        if unknown := terms - TERMS:
-            known = ", ".join(sorted(TERMS))
-            raise ValueError(f"recipe {recipe.name!r}: unknown loss {', '.join(sorted(unknown))}: there are {known}")
         self.device = device
         self.game = losses.game(str(judge.pop("loss", "least_squares")), recipe.name)
         self.operations, self.likely = augment.names(judge.pop("augment", ())), float(judge.pop("likely", 1.0))
@@ -77,7 +72,7 @@ class CycleGanTask:
         if self.mirror:
             flipped = rng.random(size) < 0.5
             chosen[flipped] = chosen[flipped, :, ::-1]
-        return torch.from_numpy(chosen).to(self.device).permute(0, 3, 1, 2).float() / 255.0
+        return tensor(chosen, self.device)
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         return {"a": self._some(self.a, rng, size), "b": self._some(self.b, rng, size)}
@@ -106,8 +101,7 @@ class CycleGanTask:
                 case "identity":
                     same = losses.l1(self.generator.ab(batch["b"]), batch["b"])
                     terms[name] = same + losses.l1(self.generator.ba(batch["a"]), batch["a"])
-        total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-        return Losses(total, terms)
+        return Losses.of(terms, weights)
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         parts = []
@@ -148,7 +142,7 @@ class CycleGanTask:
 
     @torch.no_grad()
     def _run(self, network: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        x = torch.from_numpy(np.ascontiguousarray(images)).to(self.device).permute(0, 3, 1, 2).float() / 255.0
+        x = tensor(images, self.device)
         y: NDArray[np.uint8] = (network(x).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         return y
 

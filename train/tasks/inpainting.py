@@ -12,10 +12,9 @@ from torch.nn import functional as F
 from train import evaluate, holes, losses, networks
 from train.data import Photos, Pixels, dihedral, image_files, read_image
 from train.networks import squeezenet
-from train.networks.discriminators import Judged
 from train.networks.inpaint import Inpaint
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task
+from train.tasks import Batch, Losses, Task, check, judged, opponent
 
 HELD_BACK = 8  # images of the data folder that are judged on where no folder is given for that
 SHIFT = 2  # perceptual losses look at pictures cut by 0..1 pixels: their strided first layer favours every second one
@@ -36,29 +35,14 @@ class InpaintingTask:
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         options = dict(recipe.data)
         self.sides = [int(side) for side in options.pop("sides", [128, 192, 256])]
-        if options:
-            raise ValueError(f"recipe {recipe.name!r}: unknown [data] key {', '.join(map(repr, options))}")
+        terms = check(recipe, options, TERMS)
         if not self.sides or min(self.sides) < 32 or any(side % Inpaint.multiple for side in self.sides):
             raise ValueError(f"recipe {recipe.name!r}: sides {self.sides} must be multiples of 16 from 32 up")
-        terms = {term for phase in recipe.phases for term in phase.losses}
-        if unknown := terms - TERMS:
-            known = ", ".join(sorted(TERMS))
-            raise ValueError(f"recipe {recipe.name!r}: unknown loss {', '.join(sorted(unknown))}: there are {known}")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
-        self.discriminator: nn.Module | None = None
         judge = dict(recipe.discriminator)
-        self.game = losses.ADVERSARIAL["relativistic"]
         self.r1 = float(judge.pop("r1", 0.0))
-        if judge:
-            game = str(judge.pop("loss", "relativistic"))
-            if game not in losses.ADVERSARIAL:
-                known = ", ".join(sorted(losses.ADVERSARIAL))
-                raise ValueError(f"recipe {recipe.name!r}: discriminator loss {game!r} must be one of {known}")
-            self.game = losses.ADVERSARIAL[game]
-            self.discriminator = networks.build(**judge).to(device)
-        elif terms & {"adversarial", "feature_matching"}:
-            raise ValueError(f"recipe {recipe.name!r} has adversarial losses but no [discriminator]")
+        self.game, self.discriminator = opponent(recipe, judge, terms, device, loss="relativistic")
         self.photos = Photos(data, smallest=max(self.sides))
         self._peers: dict[Path | None, list[evaluate.Peers]] = {}
 
@@ -82,7 +66,9 @@ class InpaintingTask:
         truth, hole = batch["truth"], batch["hole"]
         share = hole / (3.0 * hole.sum((1, 2, 3), keepdim=True))  # of the places of a picture, its colours apart
         seen = self._seen(batch, fake) if weights.keys() & {"perceptual", "distance"} else None
-        judged = self._judged(truth, fake) if weights.keys() & {"adversarial", "feature_matching"} else None
+        verdicts = (
+            judged(self.discriminator, truth, fake) if weights.keys() & {"adversarial", "feature_matching"} else None
+        )
         terms: dict[str, Tensor] = {}
         for name in weights:
             match name:
@@ -94,13 +80,12 @@ class InpaintingTask:
                     terms[name] = losses.perceptual(seen[0], seen[1], where=seen[2])
                 case "distance" if seen is not None:
                     terms[name] = losses.perceptual_distance(seen[0], seen[1], where=seen[2]).mean()
-                case "adversarial" if judged is not None:
-                    inside = _inside(hole, judged[0][0])
-                    terms[name] = self.game.generator(judged[0][0][inside], judged[1][0][inside])
-                case "feature_matching" if judged is not None:
-                    terms[name] = losses.feature_matching(judged[0][1], judged[1][1], where=hole)
-        total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-        return Losses(total, terms)
+                case "adversarial" if verdicts is not None:
+                    inside = _inside(hole, verdicts[0][0])
+                    terms[name] = self.game.generator(verdicts[0][0][inside], verdicts[1][0][inside])
+                case "feature_matching" if verdicts is not None:
+                    terms[name] = losses.feature_matching(verdicts[0][1], verdicts[1][1], where=hole)
+        return Losses.of(terms, weights)
 
     def _seen(self, batch: Batch, fake: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
         """What a classifier sees in the real and in the filled pictures, and where the holes are in them."""
@@ -109,17 +94,6 @@ class InpaintingTask:
         with torch.no_grad():
             real = eye(batch["truth"][:, :, top:, left:])
         return real, eye(fake[:, :, top:, left:]), batch["hole"][:, :, top:, left:]
-
-    def _judged(self, truth: Tensor, fake: Tensor) -> tuple[Judged, Judged]:
-        """What the discriminator, which does not learn now, makes of the real and of the filled pictures."""
-        judge = self.discriminator
-        assert judge is not None
-        judge.eval().requires_grad_(False)
-        with torch.no_grad():
-            real = judge(truth)
-        judged = real, judge(fake)
-        judge.train().requires_grad_(True)
-        return judged
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         """Only places with a hole in them count: all others are real in both pictures."""

@@ -13,7 +13,7 @@ from train import evaluate, losses, networks
 from train.data import Photos, Pixels, image_files, read_image, resize
 from train.networks import squeezenet
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task
+from train.tasks import Batch, Losses, Task, check, tensor
 
 TAPS = (0, 4, 7, 10, 12)  # layers of SqueezeNet whose Gram matrices are the style
 CONTENT = 2  # which of them is the content
@@ -36,21 +36,16 @@ class StyleTask:
         options = dict(recipe.data)
         self.patch, side = int(options.pop("patch", 192)), int(options.pop("style_side", 256))
         style = options.pop("style", "")
-        if options:
-            raise ValueError(f"recipe {recipe.name!r}: unknown [data] key {', '.join(map(repr, options))}")
+        check(recipe, options, TERMS)
         if not style:
             raise ValueError(f"recipe {recipe.name!r}: no style: give one with --style IMAGE")
-        terms = {term for phase in recipe.phases for term in phase.losses}
-        if unknown := terms - TERMS:
-            known = ", ".join(sorted(TERMS))
-            raise ValueError(f"recipe {recipe.name!r}: unknown loss {', '.join(sorted(unknown))}: there are {known}")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
         self.photos = Photos(data, smallest=self.patch)
         self.styles = [self._style(path, side) for path in _style_files(Path(str(style)))]
         eye = squeezenet.shared(str(device), TAPS)
         with torch.no_grad():
-            seen = [eye(self._tensor(image[None])) for image in self.styles]
+            seen = [eye(tensor(image[None], self.device)) for image in self.styles]
         self.grams = [torch.stack([losses.gram(f[layer])[0] for f in seen]).mean(0) for layer in range(len(TAPS))]
 
     def _style(self, path: Path, side: int) -> Pixels:
@@ -61,9 +56,6 @@ class StyleTask:
         scale = side / min(height, width)
         return resize(image, (round(height * scale), round(width * scale)))
 
-    def _tensor(self, images: NDArray[np.uint8]) -> Tensor:  # [NHWC] -> [NCHW]
-        return torch.from_numpy(np.array(images)).to(self.device).permute(0, 3, 1, 2).float() / 255.0
-
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         patches = []
         for _ in range(size):
@@ -71,7 +63,10 @@ class StyleTask:
             top, left = (int(rng.integers(length - self.patch + 1)) for length in image.shape[:2])
             patch = image[top : top + self.patch, left : left + self.patch]
             patches.append(patch[:, ::-1] if rng.random() < 0.5 else patch)
-        return {"image": self._tensor(np.stack(patches)), "move": torch.from_numpy(rng.integers(0, MOVE + 1, size=2))}
+        return {
+            "image": tensor(np.stack(patches), self.device),
+            "move": torch.from_numpy(rng.integers(0, MOVE + 1, size=2)),
+        }
 
     def generate(self, batch: Batch) -> Tensor:
         fake: Tensor = self.generator(batch["image"])
@@ -94,8 +89,7 @@ class StyleTask:
                     terms[name] = losses.total_variation(fake)
                 case "temporal":
                     terms[name] = self._unrest(batch, fake)
-        total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-        return Losses(total, terms)
+        return Losses.of(terms, weights)
 
     def _unrest(self, batch: Batch, fake: Tensor) -> Tensor:
         """How differently the same place looks a moment later: moved by a few pixels, noisier, a little brighter."""

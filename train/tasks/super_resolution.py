@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from train import degrade, evaluate, losses, networks
 from train.data import Photos, Pixels, crop_to_multiple, dihedral, downscale, image_files, read_image, resize
 from train.networks import squeezenet
-from train.networks.discriminators import Judged
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task
+from train.tasks import Batch, Losses, Task, check, judged, opponent, tensor
 
 HELD_BACK = 8  # images of the data folder that are judged on where no folder is given for that
 MARGIN = 8  # low-resolution pixels by which a crop to degrade is larger, so that a patch starts anywhere in a block
@@ -37,25 +36,14 @@ class SuperResolutionTask:
         self.scale = int(recipe.network["scale"])
         self.patch = int(options.pop("patch", 64))  # side of a low-resolution patch
         self.degradation = str(options.pop("degradation", "bicubic"))
-        if options:
-            raise ValueError(f"recipe {recipe.name!r}: unknown [data] key {', '.join(map(repr, options))}")
+        terms = check(recipe, options, TERMS)
         if self.degradation not in ("bicubic", "webcam"):
             raise ValueError(f"recipe {recipe.name!r}: degradation {self.degradation!r} must be bicubic or webcam")
-        terms = {term for phase in recipe.phases for term in phase.losses}
-        if unknown := terms - TERMS:
-            known = ", ".join(sorted(TERMS))
-            raise ValueError(f"recipe {recipe.name!r}: unknown loss {', '.join(sorted(unknown))}: there are {known}")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
-        self.discriminator: nn.Module | None = None
         judge = dict(recipe.discriminator)
-        self.game = losses.ADVERSARIAL["relativistic"]
         self.r1 = float(judge.pop("r1", 0.0))
-        if judge:
-            self.game = losses.game(str(judge.pop("loss", "relativistic")), recipe.name)
-            self.discriminator = networks.build(**judge).to(device)
-        elif terms & {"adversarial", "feature_matching"}:
-            raise ValueError(f"recipe {recipe.name!r} has adversarial losses but no [discriminator]")
+        self.game, self.discriminator = opponent(recipe, judge, terms, device, loss="relativistic")
         margin = MARGIN if self.degradation == "webcam" else 0
         self.photos = Photos(data, smallest=(self.patch + margin) * self.scale)
         self.high = self.photos.images = self.photos.map(lambda image: crop_to_multiple(image, self.scale))
@@ -66,7 +54,8 @@ class SuperResolutionTask:
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         pairs = self._pairs(rng, size)
         return {
-            name: self._tensor(np.stack([pair[index] for pair in pairs])) for index, name in enumerate(("low", "high"))
+            name: tensor(np.stack([pair[index] for pair in pairs]), self.device)
+            for index, name in enumerate(("low", "high"))
         }
 
     def _pairs(self, rng: np.random.Generator, size: int) -> list[tuple[Pixels, Pixels]]:
@@ -97,9 +86,6 @@ class SuperResolutionTask:
         high = image[top * scale :, left * scale :][: self.patch * scale, : self.patch * scale]
         return dihedral(low, which), dihedral(high, which)
 
-    def _tensor(self, images: NDArray[np.uint8]) -> Tensor:  # [NHWC] -> [NCHW]
-        return torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 255.0
-
     def generate(self, batch: Batch) -> Tensor:
         fake: Tensor = self.generator(batch["low"])
         return fake
@@ -107,7 +93,9 @@ class SuperResolutionTask:
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         truth = batch["high"]
         seen = self._seen(truth, fake) if weights.keys() & {"perceptual", "distance"} else ([], [])
-        judged = self._judged(truth, fake) if weights.keys() & {"adversarial", "feature_matching"} else None
+        verdicts = (
+            judged(self.discriminator, truth, fake) if weights.keys() & {"adversarial", "feature_matching"} else None
+        )
         terms: dict[str, Tensor] = {}
         for name in weights:
             match name:
@@ -125,12 +113,11 @@ class SuperResolutionTask:
                     terms[name] = losses.perceptual(*seen)
                 case "distance":
                     terms[name] = losses.perceptual_distance(*seen).mean()
-                case "adversarial" if judged is not None:
-                    terms[name] = self.game.generator(judged[0][0], judged[1][0])
-                case "feature_matching" if judged is not None:
-                    terms[name] = losses.feature_matching(judged[0][1], judged[1][1])
-        total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-        return Losses(total, terms)
+                case "adversarial" if verdicts is not None:
+                    terms[name] = self.game.generator(verdicts[0][0], verdicts[1][0])
+                case "feature_matching" if verdicts is not None:
+                    terms[name] = losses.feature_matching(verdicts[0][1], verdicts[1][1])
+        return Losses.of(terms, weights)
 
     def _bent(self) -> Tensor:
         """How far the generator bends what is flat: mean absolute error on planes of random colours and slopes.
@@ -160,17 +147,6 @@ class SuperResolutionTask:
         with torch.no_grad():
             real = eye(truth[:, :, top:, left:])
         return real, eye(fake[:, :, top:, left:])
-
-    def _judged(self, truth: Tensor, fake: Tensor) -> tuple[Judged, Judged]:
-        """What the discriminator, which does not learn now, makes of the real and of the generated pictures."""
-        judge = self.discriminator
-        assert judge is not None
-        judge.eval().requires_grad_(False)
-        with torch.no_grad():
-            real = judge(truth)
-        judged = real, judge(fake)
-        judge.train().requires_grad_(True)
-        return judged
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         judge = self.discriminator

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from train import degrade, evaluate, losses, networks
 from train.data import Photos, Pixels, crop_to_multiple, dihedral, image_files, read_image
 from train.networks import squeezenet
-from train.networks.discriminators import Judged
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task
+from train.tasks import Batch, Losses, Task, check, judged, opponent, tensor
 
 TERMS = {"l1", "chroma", "perceptual", "adversarial", "feature_matching"}
 PAIRS = ("self", "degraded", "folders")
@@ -34,22 +33,12 @@ class TranslationTask:
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         options, judge = dict(recipe.data), dict(recipe.discriminator)
         self.patch, self.pairs = int(options.pop("patch", 128)), str(options.pop("pairs", "self"))
-        if options:
-            raise ValueError(f"recipe {recipe.name!r}: unknown [data] key {', '.join(map(repr, options))}")
+        terms = check(recipe, options, TERMS)
         if self.pairs not in PAIRS:
             raise ValueError(f"recipe {recipe.name!r}: pairs {self.pairs!r} must be one of {', '.join(PAIRS)}")
-        terms = {term for phase in recipe.phases for term in phase.losses}
-        if unknown := terms - TERMS:
-            known = ", ".join(sorted(TERMS))
-            raise ValueError(f"recipe {recipe.name!r}: unknown loss {', '.join(sorted(unknown))}: there are {known}")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
-        self.game = losses.game(str(judge.pop("loss", "hinge")), recipe.name)
-        self.discriminator: nn.Module | None = None
-        if judge:
-            self.discriminator = networks.build(**judge).to(device)
-        elif terms & {"adversarial", "feature_matching"}:
-            raise ValueError(f"recipe {recipe.name!r} has adversarial losses but no [discriminator]")
+        self.game, self.discriminator = opponent(recipe, judge, terms, device, loss="hinge")
         if self.pairs == "folders":
             self.truths, self.inputs = _paired(data, self.patch)
         else:
@@ -59,7 +48,7 @@ class TranslationTask:
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         pairs = [self._pair(rng) for _ in range(size)]
         return {
-            name: self._tensor(np.stack([pair[index] for pair in pairs]))
+            name: tensor(np.stack([pair[index] for pair in pairs]), self.device)
             for index, name in enumerate(("input", "truth"))
         }
 
@@ -75,9 +64,6 @@ class TranslationTask:
             seen = degrade.webcam(np.ascontiguousarray(patch), 1, rng) if self.pairs == "degraded" else patch
         return dihedral(seen, flip), dihedral(patch, flip)
 
-    def _tensor(self, images: NDArray[np.uint8]) -> Tensor:  # [NHWC] -> [NCHW]
-        return torch.from_numpy(np.array(images)).to(self.device).permute(0, 3, 1, 2).float() / 255.0
-
     def generate(self, batch: Batch) -> Tensor:
         fake: Tensor = self.generator(batch["input"])
         return fake
@@ -90,7 +76,9 @@ class TranslationTask:
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         truth = batch["truth"]
-        judged = self._judged(batch, fake) if weights.keys() & {"adversarial", "feature_matching"} else None
+        verdicts = None
+        if weights.keys() & {"adversarial", "feature_matching"}:
+            verdicts = judged(self.discriminator, self._pairs_of(batch, truth), self._pairs_of(batch, fake))
         terms: dict[str, Tensor] = {}
         for name in weights:
             match name:
@@ -103,22 +91,11 @@ class TranslationTask:
                     with torch.no_grad():
                         real = eye(truth)
                     terms[name] = losses.perceptual(real, eye(fake))
-                case "adversarial" if judged is not None:
-                    terms[name] = self.game.generator(judged[0][0], judged[1][0])
-                case "feature_matching" if judged is not None:
-                    terms[name] = losses.feature_matching(judged[0][1], judged[1][1])
-        total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-        return Losses(total, terms)
-
-    def _judged(self, batch: Batch, fake: Tensor) -> tuple[Judged, Judged]:
-        judge = self.discriminator
-        assert judge is not None
-        judge.eval().requires_grad_(False)
-        with torch.no_grad():
-            real = judge(self._pairs_of(batch, batch["truth"]))
-        judged = real, judge(self._pairs_of(batch, fake))
-        judge.train().requires_grad_(True)
-        return judged
+                case "adversarial" if verdicts is not None:
+                    terms[name] = self.game.generator(verdicts[0][0], verdicts[1][0])
+                case "feature_matching" if verdicts is not None:
+                    terms[name] = losses.feature_matching(verdicts[0][1], verdicts[1][1])
+        return Losses.of(terms, weights)
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         judge = self.discriminator
@@ -144,7 +121,7 @@ class TranslationTask:
         for seen, truth in self._held_back(None)[:6]:
             shape = min(truth.shape[0], 256) // 32 * 32, min(truth.shape[1], 256) // 32 * 32
             seen, truth = (np.ascontiguousarray(image[: shape[0], : shape[1]]) for image in (seen, truth))
-            looked = self.generator.look(self._tensor(seen[None]))  # type: ignore[operator]
+            looked = self.generator.look(tensor(seen[None], self.device))  # type: ignore[operator]
             shown = (looked.clamp(0, 1) * 255).byte().expand(-1, 3, -1, -1)[0].permute(1, 2, 0).cpu().numpy()
             rows.append(np.hstack([shown, evaluate.run(generator, seen), truth]))
         width = max(row.shape[1] for row in rows)

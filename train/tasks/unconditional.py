@@ -13,7 +13,7 @@ from train import augment, generation, losses, networks
 from train.data import Pictures
 from train.networks.latent import LatentGenerator
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task
+from train.tasks import Batch, Losses, Task, check, tensor
 
 TERMS = {"adversarial"}
 SHEET = 8  # samples along a side of the preview
@@ -53,12 +53,7 @@ class UnconditionalTask:
         options, judge = dict(recipe.data), dict(recipe.discriminator)
         self.resolution, channels = int(options.pop("resolution", 64)), int(options.pop("channels", 3))
         self.mirror = bool(options.pop("mirror", False))
-        if options:
-            raise ValueError(f"recipe {recipe.name!r}: unknown [data] key {', '.join(map(repr, options))}")
-        terms = {term for phase in recipe.phases for term in phase.losses}
-        if unknown := terms - TERMS:
-            known = ", ".join(sorted(TERMS))
-            raise ValueError(f"recipe {recipe.name!r}: unknown loss {', '.join(sorted(unknown))}: there are {known}")
+        check(recipe, options, TERMS)
         self.game = losses.game(str(judge.pop("loss", "nonsaturating")), recipe.name)
         self.r1, self.lazy = float(judge.pop("r1", 0.0)), int(judge.pop("lazy", 1))
         self.gradient_penalty = float(judge.pop("gradient_penalty", 0.0))
@@ -86,7 +81,7 @@ class UnconditionalTask:
         if self.mirror:
             flipped = rng.random(size) < 0.5
             chosen[flipped] = chosen[flipped, :, ::-1]
-        real = torch.from_numpy(chosen).to(self.device).permute(0, 3, 1, 2).float() / 255.0
+        real = tensor(chosen, self.device)
         latent, layers = self.generator.latent, self.generator.layers
         batch = {"real": real, "z": self._normal(rng, (size, latent))}
         if self.mixing:
