@@ -5,8 +5,9 @@ value (https://www.w3.org/TR/compositing-1/#blendingseparable; soft light after 
 So a mode is two tables of 256 entries, and what it costs is a look-up, a product and a sum.
 """
 
+import math
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -30,6 +31,68 @@ MODES = (*_TABLES, "luminosity", "clone")
 SHAPES = ("box", "ellipse")
 _ROUND = 200  # pixels along a side of the largest ellipse that is computed as it is
 _GRID = 24  # nodes along a side of the net on which `clone` solves its equation
+
+
+class Place(NamedTuple):
+    """A rectangle in pixels, which may reach outside the frame."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        return self.top + self.height
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def overlap(self, other: "Place") -> "Place | None":
+        left, top = max(self.left, other.left), max(self.top, other.top)
+        width, height = min(self.right, other.right) - left, min(self.bottom, other.bottom) - top
+        return Place(left, top, width, height) if width > 0 and height > 0 else None
+
+
+class Region(NamedTuple):
+    """A rectangle in shares of the frame."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @classmethod
+    def parse(cls, text: str) -> "Region":
+        """``x/y/width/height`` or ``full``. Raises ``ValueError`` with the reason."""
+        if text == "full":
+            return cls(0.0, 0.0, 1.0, 1.0)
+        try:
+            numbers = [float(part) for part in text.split("/")]
+        except ValueError:
+            numbers = []
+        if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
+            raise ValueError("not four numbers")
+        region = cls(*numbers)
+        if min(region.width, region.height) <= 0:
+            raise ValueError("its sides are not more than 0")
+        if min(region.x, region.y) < 0 or max(region.x + region.width, region.y + region.height) > 1 + 1e-6:
+            raise ValueError("it reaches outside the frame")
+        return region
+
+    def place(self, size: tuple[int, int]) -> "Place":
+        """In a frame of `size` ``(width, height)``, one pixel at least each way."""
+        spans = []
+        for start, share, length in ((self.x, self.width, size[0]), (self.y, self.height, size[1])):
+            first = min(round(start * length), length - 1)
+            spans.append((first, min(max(round((start + share) * length), first + 1), length) - first))
+        (left, width), (top, height) = spans
+        return Place(left, top, width, height)
 
 
 def blend(base: Image, overlay: Image, mode: str = "normal", alpha: Alpha | None = None) -> Image:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import gancam
 from export import super_resolution
-from gancam.blend import MODES, SHAPES
+from gancam.blend import MODES, SHAPES, Region
 from gancam.card import ModelCard
-from gancam.effects.morph import Morph, MorphParams, Region, seeds
+from gancam.effects.morph import Morph, MorphParams, seeds
 from gancam.errors import InputError, ModelError, NotFound, ParameterError
 from gancam.frame import Image
 from gancam.latent import seeded

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gancam import blend as blending
 from gancam import latent, masks
+from gancam.blend import Place, Region
 from gancam.errors import InputError, MaskError, ModelError
 from gancam.frame import Image, check_image
 from gancam.model import Model
@@ -25,42 +26,6 @@ _STILL, _LIVELY = 0.6, 4.0  # mean change of grey levels from frame to frame tha
 _OBJECTS, _SPECK = 8, 64  # that are covered at most, and pixels that none is under
 _LIVED = ("motion", "level")  # drives that know no future
 _CALM = 0.3  # seconds in which motion is averaged
-
-
-class Region(NamedTuple):
-    """A rectangle in shares of the frame."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    @classmethod
-    def parse(cls, text: str) -> "Region":
-        """``x/y/width/height`` or ``full``. Raises ``ValueError`` with the reason."""
-        if text == "full":
-            return cls(0.0, 0.0, 1.0, 1.0)
-        try:
-            numbers = [float(part) for part in text.split("/")]
-        except ValueError:
-            numbers = []
-        if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
-            raise ValueError("not four numbers")
-        region = cls(*numbers)
-        if min(region.width, region.height) <= 0:
-            raise ValueError("its sides are not more than 0")
-        if min(region.x, region.y) < 0 or max(region.x + region.width, region.y + region.height) > 1 + 1e-6:
-            raise ValueError("it reaches outside the frame")
-        return region
-
-    def place(self, size: tuple[int, int]) -> "_Place":
-        """In a frame of `size` ``(width, height)``, one pixel at least each way."""
-        spans = []
-        for start, share, length in ((self.x, self.width, size[0]), (self.y, self.height, size[1])):
-            first = min(round(start * length), length - 1)
-            spans.append((first, min(max(round((start + share) * length), first + 1), length) - first))
-        (left, width), (top, height) = spans
-        return _Place(left, top, width, height)
 
 
 def pixels(text: str) -> masks.Box:
@@ -203,7 +168,7 @@ class Morph:
         self._motion = self._moved = 0.0  # how lively it is, and the sum of that
         self._turned: tuple[float, str, str] | None = None  # speed, drive and audio that hold
         self._anchor = (0.0, 0.0)  # since when they hold, in the drive's own time, and the position then
-        self._objects: list[_Place] = []
+        self._objects: list[Place] = []
         for source in (self._marked, self._marking(*self._marks()) if self.params.where != "region" else None):
             if source is not None:
                 source.reset()
@@ -302,7 +267,7 @@ class Morph:
         if params.fit == "contain":
             side = min(place.width, place.height)
             left, top = place.left + (place.width - side) // 2, place.top + (place.height - side) // 2
-            place = _Place(left, top, side, side)
+            place = Place(left, top, side, side)
         elif params.fit == "cover":
             picture = _cut(picture, place.width, place.height)
         sides = place.left > 0, place.top > 0, place.right < width, place.bottom < height
@@ -310,18 +275,18 @@ class Morph:
         return result
 
     def _lay(
-        self, result: Image, picture: Image, place: "_Place", sides: tuple[bool, bool, bool, bool],
+        self, result: Image, picture: Image, place: Place, sides: tuple[bool, bool, bool, bool],
         mask: masks.Mask | None,
     ) -> None:  # fmt: skip
         """Blend `picture` into `result`, in place; what of it lies outside is left out."""
         params, size = self.params, (place.width, place.height)
-        seen = _Place(0, 0, result.shape[1], result.shape[0]).overlap(place)
+        seen = Place(0, 0, result.shape[1], result.shape[0]).overlap(place)
         if seen is None:
             return
         how = cv2.INTER_AREA if min(size) < min(picture.shape[:2]) else cv2.INTER_CUBIC
         overlay = np.asarray(cv2.resize(picture, size, interpolation=how), np.uint8)
         alpha = blending.feather(size, params.feather, params.shape, sides)
-        inner = _Place(seen.left - place.left, seen.top - place.top, seen.width, seen.height)
+        inner = Place(seen.left - place.left, seen.top - place.top, seen.width, seen.height)
         overlay, alpha = np.ascontiguousarray(overlay[inner.slices]), alpha[inner.slices]
         if params.opacity < 1.0:
             alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=params.opacity), np.uint8)
@@ -420,33 +385,7 @@ class _Pad:
     erase = brush
 
 
-class _Place(NamedTuple):
-    """A rectangle in pixels, which may reach outside the frame."""
-
-    left: int
-    top: int
-    width: int
-    height: int
-
-    @property
-    def right(self) -> int:
-        return self.left + self.width
-
-    @property
-    def bottom(self) -> int:
-        return self.top + self.height
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        return slice(self.top, self.bottom), slice(self.left, self.right)
-
-    def overlap(self, other: "_Place") -> "_Place | None":
-        left, top = max(self.left, other.left), max(self.top, other.top)
-        width, height = min(self.right, other.right) - left, min(self.bottom, other.bottom) - top
-        return _Place(left, top, width, height) if width > 0 and height > 0 else None
-
-
-def _objects(mask: masks.Mask) -> list[_Place]:
+def _objects(mask: masks.Mask) -> list[Place]:
     """The squares around the largest objects in a mask."""
     _, _, found, _ = cv2.connectedComponentsWithStats(np.asarray(mask != 0, np.uint8))
     order = np.argsort(-found[1:, cv2.CC_STAT_AREA])[:_OBJECTS] + 1
@@ -455,11 +394,11 @@ def _objects(mask: masks.Mask) -> list[_Place]:
         left, top, width, height, area = found[index].tolist()
         if area >= _SPECK:
             side = max(width, height)
-            places.append(_Place(left + (width - side) // 2, top + (height - side) // 2, side, side))
+            places.append(Place(left + (width - side) // 2, top + (height - side) // 2, side, side))
     return places
 
 
-def _steady(places: list[_Place], before: list[_Place]) -> list[_Place]:
+def _steady(places: list[Place], before: list[Place]) -> list[Place]:
     """`places`, each held back by that of `before` it comes from, the more the less it has moved: detectors tremble."""
     held = []
     for place in places:
@@ -467,12 +406,12 @@ def _steady(places: list[_Place], before: list[_Place]) -> list[_Place]:
         gone = _distance(place, old) / place.width if old is not None else 1.0
         if old is not None and gone < 0.5:
             share = min(max(gone / 0.1, 0.2), 1.0)
-            place = _Place(*(round(a + (b - a) * share) for a, b in zip(old, place, strict=True)))
+            place = Place(*(round(a + (b - a) * share) for a, b in zip(old, place, strict=True)))
         held.append(place)
     return held
 
 
-def _distance(one: _Place, two: _Place) -> float:
+def _distance(one: Place, two: Place) -> float:
     return max(abs(a - b) for a, b in zip(one, two, strict=True))
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam import blend, masks
-from gancam.effects.morph import Region
 from gancam.errors import ModelError
 from gancam.frame import Image, check_image
 from gancam.model import Model
@@ -38,7 +37,10 @@ class TranslateParams(Params):
         0.0, minimum=0.0, maximum=1.0, help="how much flicker is damped: where nothing changed, the frame before stays"
     )
     region: str = parameter(
-        "full", parse=Region.parse, form="x/y/width/height in shares of the frame, or full", help="where it is seen"
+        "full",
+        parse=blend.Region.parse,
+        form="x/y/width/height in shares of the frame, or full",
+        help="where it is seen",
     )
     mask: str = parameter("", help="an image or a mask track that marks where it is seen")
     outside: bool = parameter(False, help="seen outside the mask and the region instead")
@@ -191,7 +193,7 @@ class Translate:
         if source is None and params.region == "full" and not params.outside:
             return None
         height, width = image.shape[:2]
-        place = Region.parse(params.region).place((width, height)).slices
+        place = blend.Region.parse(params.region).place((width, height)).slices
         alpha = np.zeros((height, width), np.uint8)
         alpha[place] = 255 if source is None else np.where(source(image, time=time)[place] != 0, 255, 0)
         radius = min(height, width) // _SOFT
