@@ -17,31 +17,23 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from export import colorization
 from export.graph import Graph
+from export.layers import LUMA, Floats, Layer, array, double, layer, merged, pad
 from export.plan import Plan
 from export.super_resolution import SAMPLES
 from gancam.model import Model
 from train import evaluate
 from train.data import Pixels, image_files, read_image
 from train.networks import translator
-from train.networks.translator import Normed, ResidualBlock, Translator
+from train.networks.colorizer import Colorizer
+from train.networks.translator import ResidualBlock, Translator
 from train.recipe import Recipe
 from train.tasks.translation import judged_pairs
 
-Kernel = NDArray[np.float32]
 T = TypeVar("T")
 WORKING = 640  # pixels of the longer side that is suggested where the frame is larger
 COMPARED = 256  # pixels of the longer side, at most, of pictures that all are compared on
-LUMA = (0.114, 0.587, 0.299)  # of B, G, R
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One convolution of the deployed network, 3x3."""
-
-    kernel: Kernel  # (o, i, 3, 3)
-    bias: Kernel  # (o,)
-    stride: int = 1
 
 
 @dataclass(frozen=True)
@@ -57,55 +49,35 @@ class Layers:
     tail: Layer
 
 
-def _array(tensor: Tensor) -> NDArray[np.float64]:
-    return np.asarray(tensor.detach().double().cpu().numpy(), np.float64)
-
-
-def _merged(normed: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Kernel and bias of a convolution with its batch normalisation."""
-    assert isinstance(normed, Normed)
-    conv, norm = normed[0], normed[1]
-    assert isinstance(conv, nn.Conv2d)
-    assert isinstance(norm, nn.BatchNorm2d)
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    scale = _array(norm.weight) / np.sqrt(_array(norm.running_var) + norm.eps)
-    return _array(conv.weight) * scale[:, None, None, None], _array(norm.bias) - _array(norm.running_mean) * scale
-
-
-def _layer(kernel: NDArray[np.float64], bias: NDArray[np.float64], stride: int = 1) -> Layer:
-    return Layer(kernel.astype(np.float32), bias.astype(np.float32), stride)
-
-
 def layers(network: Translator) -> Layers:
     """The network without its normalisation, between cells."""
     places = network.unshuffle**2
-    kernel, bias = _merged(network.stem)
+    kernel, bias = merged(network.stem)
     bias = bias - 0.5 * kernel.sum((1, 2, 3))  # half is taken off what is seen; borders repeat, so it is there, too
     if network.front == "image":  # channels (colour, place) RGB -> (place, colour) BGR
         kernel = kernel.reshape(-1, 3, places, 3, 3)[:, ::-1].transpose(0, 2, 1, 3, 4) / 255.0
         kernel = kernel.reshape(len(bias), -1, 3, 3)
     elif network.front == "grey":
         kernel = kernel / 255.0
-    stem = _layer(kernel, bias)
-    kernel, bias = _array(network.tail.weight), _array(network.tail.bias) + 0.5  # type: ignore[arg-type]
+    stem = layer(kernel, bias)
+    kernel, bias = array(network.tail.weight), array(network.tail.bias) + 0.5  # type: ignore[arg-type]
     kernel = kernel.reshape(3, places, -1, 3, 3)[::-1].transpose(1, 0, 2, 3, 4) * 255.0
     bias = bias.reshape(3, places)[::-1].T * 255.0
     if network.keep == "luma":
         weight = np.array(LUMA)
         kernel = kernel - np.einsum("c,pcihw->pihw", weight, kernel)[:, None]
         bias = bias - (bias @ weight)[:, None]
-    tail = _layer(kernel.reshape(3 * places, *kernel.shape[2:]), bias.reshape(-1))
+    tail = layer(kernel.reshape(3 * places, *kernel.shape[2:]), bias.reshape(-1))
     body = []
     for block in network.body:
         assert isinstance(block, ResidualBlock)
-        body.append((_layer(*_merged(block.first)), _layer(*_merged(block.second))))
+        body.append((layer(*merged(block.first)), layer(*merged(block.second))))
     return Layers(
         stem,
-        [_layer(*_merged(one), stride=2) for one in network.down],
+        [layer(*merged(one), stride=2) for one in network.down],
         body,
-        [_layer(*_merged(one)) for one in network.up],
-        [_layer(*_merged(one)) for one in network.join],
+        [layer(*merged(one)) for one in network.up],
+        [layer(*merged(one)) for one in network.join],
         tail,
     )
 
@@ -125,8 +97,8 @@ class Operators(Protocol[T]):
 def compose(made: Layers, skips: bool, x: T, ops: Operators[T]) -> T:
     """The whole network between its first cells and the last layer's, written once for all precisions."""
     levels = [x := ops.conv(x, made.stem, "stem")]
-    for index, layer in enumerate(made.down):
-        levels.append(x := ops.conv(x, layer, f"down{index}"))
+    for index, one in enumerate(made.down):
+        levels.append(x := ops.conv(x, one, f"down{index}"))
     for index, (first, second) in enumerate(made.body):
         y = ops.conv(x, first, f"first{index}")
         x = ops.add(x, ops.conv(y, second, f"second{index}", bare=True), f"body{index}")
@@ -159,31 +131,6 @@ class _Torch:
         return x
 
 
-class _Float:
-    """fp32 or fp16 operators. Weights are stored in 16 bits; fp32 widens them when the file is loaded."""
-
-    def __init__(self, graph: Graph, kind: type[np.floating]) -> None:
-        self.graph, self.kind = graph, kind
-
-    def weights(self, value: Kernel) -> str:
-        stored = self.graph.constant(value, np.float16)
-        return stored if self.kind == np.float16 else self.cast(stored)
-
-    def cast(self, x: str) -> str:
-        return self.graph.add("Cast", x, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(self.kind)))
-
-    def conv(self, x: str, layer: Layer, name: str, *, bare: bool = False) -> str:
-        weights = self.weights(layer.kernel), self.graph.constant(layer.bias, self.kind)
-        x = self.graph.add("Conv", pad(self.graph, x), *weights, kernel_shape=[3, 3], strides=[layer.stride] * 2)
-        return x if bare else self.graph.add("Relu", x)
-
-    def add(self, x: str, y: str, name: str) -> str:
-        return self.graph.add("Relu", self.graph.add("Add", x, y))
-
-    def double(self, x: str) -> str:
-        return double(self.graph, x)
-
-
 Coded = tuple[str, float, int]  # a uint8 value's name, step and zero
 
 
@@ -208,17 +155,6 @@ class _Int8:
 
     def double(self, x: Coded) -> Coded:
         return double(self.graph, x[0]), x[1], x[2]
-
-
-def pad(graph: Graph, x: str, reach: int = 1) -> str:
-    return graph.add("Pad", x, graph.constant([0, 0, reach, reach] * 2, np.int64), mode="edge")
-
-
-def double(graph: Graph, x: str) -> str:
-    return graph.add(
-        "Resize", x, "", graph.constant([1, 1, 2, 2], np.float32), mode="nearest", nearest_mode="floor",
-        coordinate_transformation_mode="asymmetric",
-    )  # fmt: skip
 
 
 def edges(graph: Graph, luma: str) -> str:
@@ -253,7 +189,7 @@ def _folded_grey(stem: Layer, places: int) -> Layer:
 def float_graph(network: Translator, *, half: bool = False) -> onnx.ModelProto:
     """uint8 ``(n, h, w, 3)`` BGR -> the same, in fp32, or fp16 with `half`."""
     graph = Graph()
-    ops = _Float(graph, np.float16 if half else np.float32)
+    ops = Floats(graph, np.float16 if half else np.float32)
     u, made = network.unshuffle, layers(network)
     image = graph.add("Transpose", graph.add("Cast", "image", to=onnx.TensorProto.FLOAT), perm=[0, 3, 1, 2])
     luma = ""
@@ -375,16 +311,18 @@ def reach(network: Translator) -> int:
 
 
 def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Path]) -> Plan:
-    """fp32, fp16 and int8, the last calibrated on `images` (default: samples/stills/), on which all are compared;
-    each folder of `judge` gives figures named after it, where the recipe makes pairs of photos. Of a CycleGAN, the
-    direction from A to B."""
+    """fp32, fp16 and, but for colorizers, int8, calibrated on `images` (default: samples/stills/), on which all are
+    compared; each folder of `judge` gives figures named after it, where the recipe makes pairs of photos. Of a
+    CycleGAN, the direction from A to B."""
     network = getattr(network, "ab", network)
-    if not isinstance(network, Translator):
+    if not isinstance(network, Translator | Colorizer):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
     made = network
     pictures = [_cut(read_image(path), made.multiple) for path in image_files(images or SAMPLES)]
 
     def graph(precision: str) -> tuple[onnx.ModelProto, str]:
+        if isinstance(made, Colorizer):
+            return colorization.float_graph(made, half=precision == "fp16"), "image"
         if precision == "int8":
             return quantise(made, pictures), "cells"
         return float_graph(made, half=precision == "fp16"), "image"
@@ -408,11 +346,17 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Pa
             figures |= {f"{figure}_{name}": round(score, 4) for figure, score in scores.items()}
         return figures
 
+    card: dict[str, object] = {
+        "effect": "translate", "multiple": made.multiple, "minimum": made.multiple, "keeps": made.keep,
+    }  # fmt: skip
+    if isinstance(made, Colorizer):  # it sees so far that it is always shown the whole picture
+        card |= {"working": colorization.WORKING, "parameters": sum(p.numel() for p in made.parameters())}
+        return Plan(("fp32", "fp16"), card, graph, pairs, judged)
     found = layers(made)
     every = [found.stem, *found.down, *(one for pair in found.body for one in pair), *found.up, *found.join, found.tail]
-    card = {
-        "effect": "translate", "multiple": made.multiple, "minimum": made.multiple, "receptive_field": reach(made),
-        "working": WORKING, "keeps": made.keep, "parameters": sum(one.kernel.size + one.bias.size for one in every),
+    card |= {
+        "working": WORKING, "receptive_field": reach(made),
+        "parameters": sum(one.kernel.size + one.bias.size for one in every),
     }  # fmt: skip
     return Plan(("fp32", "fp16", "int8"), card, graph, pairs, judged)
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -5,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from export import check, translation
+from export import check, colorization, translation
 from export.__main__ import main
 from gancam.card import ModelCard
 from gancam.errors import ModelError
 from gancam.model import Model, read_card
 from tests.small import save, still, translator_network, write_translator
 from train import checkpoint, evaluate, recipe
+from train.networks import colorizer
 from train.networks.translator import Translator
 
 RECIPE = """
@@ -48,6 +50,26 @@ def test_the_file_is_the_network(front: str, keep: str, unshuffle: int, tmp_path
         least = tolerance if precision == "fp32" else tolerance - 5  # random networks are harder than trained ones
         assert parity(Model(path, precision=precision), made, "otters") > least, precision
     assert read_card(tmp_path / "tiny.int8.onnx").layout == "cells"
+
+
+def test_a_colorizers_file_is_the_network(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    made = colorizer.build(widths=(8, 12, 16, 24), depth=1)
+    with torch.no_grad():
+        for _ in range(20):  # statistics
+            made(torch.rand(2, 3, 64, 96))
+    card = ModelCard(name="tiny", effect="translate", multiple=16, minimum=16, keeps="luma")
+    save(colorization.float_graph(made), tmp_path / "tiny.onnx", card)
+    save(colorization.float_graph(made, half=True), tmp_path / "tiny.fp16.onnx", replace(card, precision="fp16"))
+    made.eval()
+    for precision in ("fp32", "fp16"):
+        model = Model(tmp_path / "tiny.onnx", precision=precision)
+        for shape in ((96, 128), (16, 16), (160, 48)):
+            image = np.asarray(cv2.resize(still("spices"), shape[::-1]), np.uint8)
+            true = evaluate.run(made, np.ascontiguousarray(image[..., ::-1]))[..., ::-1]
+            least = check.TOLERANCE[precision] - 5  # random networks are harder than trained ones
+            assert np.ptp(true.astype(int) - image[..., :1]) > 20
+            assert cv2.PSNR(model(image[None])[0][0], np.ascontiguousarray(true)) > least
 
 
 def test_a_run_of_training_becomes_three_files(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from PIL import Image as Pillow
 
 from tests.test_train_loop import go, one_thread, photos, same  # noqa: F401
 from train import checkpoint, evaluate, losses, networks, recipe, tasks
+from train.networks import colorizer
 from train.networks.translator import Translator, edges, luma
 from train.tasks.cyclegan import POOL, CycleGanTask
 
@@ -104,6 +105,24 @@ def test_pairs_train_and_resume_exactly(
     pairs: str, front: str, colours: int, photos: Path, tmp_path: Path  # noqa: F811
 ) -> None:  # fmt: skip
     twice(PAIRS.format(pairs=pairs, network=front, colours=colours), photos, tmp_path, 3)
+
+
+def test_a_colorizer_learns_all_but_what_looks(photos: Path, tmp_path: Path) -> None:  # noqa: F811
+    text = PAIRS.format(pairs="self", network="", colours=4)
+    text = text.replace(NETWORK, '[network]\nfamily = "colorizer"\nwidths = [4, 4, 6, 8]\ndepth = 1\n')
+    assert "colorizer" in text
+    twice(text, photos, tmp_path, 3)
+    after = checkpoint.load(tmp_path / "whole")["ema"]
+    fresh = colorizer.build(widths=(4, 4, 6, 8), depth=1).state_dict()
+    for name, value in fresh.items():
+        assert torch.equal(value, after[name]) == name.startswith(("stem", "blocks")), name
+
+
+@pytest.mark.parametrize("sizes", ["[]", "[0.0]", "[1.5, 1.0]"])
+def test_sizes_that_are_none(sizes: str, photos: Path, tmp_path: Path) -> None:  # noqa: F811
+    text = PAIRS.format(pairs="self", network="", colours=6).replace("patch = 32", f"patch = 32\nsizes = {sizes}")
+    with pytest.raises(ValueError, match="must be more than 0 and 1 at most"):
+        go(text, photos, tmp_path / "run")
 
 
 def test_paired_folders(photos: Path, tmp_path: Path) -> None:  # noqa: F811

