@@ -69,7 +69,12 @@ DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 PrecisionOption = Annotated[str, typer.Option(help="auto, fp32, fp16 or int8.")]
 ThreadsOption = Annotated[int | None, typer.Option(help="CPU threads of the network (default: all).", min=1)]
 TruncationOption = Annotated[
-    float, typer.Option(help="Variety against quality: 1 all, 0 nothing but the average picture.", min=0, max=1)
+    float | None,
+    typer.Option(
+        help="Variety against quality: 1 all, 0 nothing but the average picture (default: what suits the generator).",
+        min=0,
+        max=1,
+    ),
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
 
@@ -560,7 +565,7 @@ def sample(
     ] = None,
     count: Annotated[int, typer.Option("-n", "--count", help="How many.", min=1, max=100_000)] = 64,
     seed: Annotated[int, typer.Option(help="Of the first; each has the next number.", min=0, max=2**31)] = 0,
-    truncation: TruncationOption = 0.7,
+    truncation: TruncationOption = None,
     columns: Annotated[
         int | None, typer.Option(help="Samples in a row (default: about as many as rows).", min=1)
     ] = None,
@@ -609,7 +614,7 @@ def morph(
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 30.0,
     size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Width and height (default: 480 or more).")] = None,
     ease: Annotated[str, typer.Option(help="linear, smooth or hold: how it passes each picture.")] = "linear",
-    truncation: TruncationOption = 0.7,
+    truncation: TruncationOption = None,
     codec: CodecOption = None,
     quality: Annotated[float | None, typer.Option(help="0 (small) to 100 (best), default 80.")] = None,
     device: DeviceOption = "auto",

@@ -29,9 +29,9 @@ def open_generator(name: str, *, device: str = "auto", precision: str = "auto", 
     return model
 
 
-def pictures(model: Model, seeds: Sequence[int], *, truncation: float = latent.PSI) -> NDArray[np.uint8]:
-    """The picture of each seed, ``(n, resolution, resolution, 3)`` BGR. Raises ``InputError`` for a seed or a
-    truncation out of range."""
+def pictures(model: Model, seeds: Sequence[int], *, truncation: float | None = None) -> NDArray[np.uint8]:
+    """The picture of each seed, ``(n, resolution, resolution, 3)`` BGR; `truncation` as ``latent.styles`` has it.
+    Raises ``InputError`` for a seed or a truncation out of range."""
     made = []
     for start in range(0, len(seeds), BATCH):
         w = model.mapping(latent.seeded(seeds[start : start + BATCH], model.card.latent))
@@ -55,14 +55,14 @@ class Loop:
 
     seconds  how long that takes, to the nearest frame of `fps`.
     size     pixels along a side (default: a whole multiple of the generator's, 480 or more).
-    ease     a name of ``latent.EASES``; `truncation` as ever.
+    ease     a name of ``latent.EASES``; `truncation` as ``latent.styles`` has it.
 
     Raises ``InputError`` for less than two seeds, and values out of range.
     """
 
     def __init__(
         self, model: Model, seeds: Sequence[int], *, seconds: float = 10.0, fps: float = 30.0, size: int | None = None,
-        ease: str = "linear", truncation: float = latent.PSI,
+        ease: str = "linear", truncation: float | None = None,
     ) -> None:  # fmt: skip
         if len(seeds) < 2:
             raise InputError("a loop needs two seeds or more")

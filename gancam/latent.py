@@ -27,7 +27,7 @@ EASES: dict[str, Callable[[float], float]] = {  # of the share of the way from k
 }
 SAMPLES = 16  # pictures from key to key by which speed is measured: the largest step is then 1.1 to 1.2 of the median
 STRETCH = 3  # keys of a walk over which its speed is evened out at a time; 1 where it begins, so that it begins at once
-PSI = 0.7  # truncation at which speed is measured
+PSI = 0.7  # truncation that suits generators with a mapping
 
 
 class Generator(Protocol):
@@ -71,11 +71,20 @@ def slerp(start: NDArray[np.float64], end: NDArray[np.float64], share: float) ->
 
 
 def styles(
-    w: Latents, generator: Generator, *, truncation: float = 1.0, other: Latents | None = None, other_from: int = 0
+    w: Latents,
+    generator: Generator,
+    *,
+    truncation: float | None = 1.0,
+    other: Latents | None = None,
+    other_from: int = 0,
 ) -> NDArray[np.float32]:
     """A w for each layer, ``(n, layers, latent)``: `w` ``(n, latent)``, and from the layer `other_from` on `other`
     ``(1, latent)`` (style mixing: early layers shape, late ones colour), all drawn towards the centre by `truncation`:
-    1 leaves them, 0 leaves nothing but the centre. Raises ``InputError`` for a truncation below 0 or above 1."""
+    1 leaves them, 0 leaves nothing but the centre. None: what suits the generator, which is 0.7, and 1 for one without
+    a mapping (its only layer takes z itself, and a shorter z than it was trained on is a blur). Raises ``InputError``
+    for a truncation below 0 or above 1."""
+    if truncation is None:
+        truncation = PSI if generator.layers > 1 else 1.0
     if not 0.0 <= truncation <= 1.0:
         raise InputError(f"truncation {truncation}: must be 0 to 1")
     ws = np.repeat(w[:, None], generator.layers, axis=1)
@@ -157,7 +166,7 @@ class Path:
 
     def _look(self, place: float) -> NDArray[np.uint8]:
         picture: NDArray[np.uint8] = self._generator.synthesis(
-            styles(self._between(place), self._generator, truncation=PSI)
+            styles(self._between(place), self._generator, truncation=None)
         )[0]
         return picture
 

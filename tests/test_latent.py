@@ -173,12 +173,20 @@ def test_styles_truncate_and_mix() -> None:
     assert np.allclose(styles(w, generator), w[:, None])
     assert np.allclose(styles(w, generator, truncation=0.0), generator.centre[:, None])
     assert np.allclose(styles(w, generator, truncation=0.5), (w + generator.centre)[:, None] / 2)
+    assert np.array_equal(styles(w, generator, truncation=None), styles(w, generator, truncation=0.7))
     mixed = styles(w, generator, other=other, other_from=1)
     assert np.allclose(mixed[:, 0], w)
     assert np.allclose(mixed[:, 1:], other)
     for psi in (-0.1, 1.1):
         with pytest.raises(InputError, match="truncation"):
             styles(w, generator, truncation=psi)
+
+
+def test_a_generator_without_a_mapping_is_left_at_the_length_it_was_trained_on() -> None:
+    generator = Formula()
+    generator.layers = 1
+    w = generator.mapping(seeded([1, 2], 16))
+    assert np.allclose(styles(w, generator, truncation=None), w[:, None])
 
 
 def test_seeds() -> None:

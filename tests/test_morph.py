@@ -469,7 +469,7 @@ def test_sound_that_is_not_there(model: Model, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "value"), [
     ("region", "0.5/0.5/0.6/0.2"), ("region", "-0.1/0/0.5/0.5"), ("region", "0/0/0/1"), ("region", "0/0/1"),
-    ("region", "left"), ("region", "nan/0/1/1"), ("region", ""), ("truncation", 1.2), ("truncation", -0.1),
+    ("region", "left"), ("region", "nan/0/1/1"), ("region", ""), ("truncation", 1.2), ("truncation", -1.1),
     ("keyframes", "3/x"), ("keyframes", "3/-4"), ("keyframes", "3//4"), ("loop", "-1s"), ("loop", "soon"),
     ("blend", "sreen"), ("feather", 0.6), ("opacity", 2), ("speed", -1), ("seed", -1), ("seed", 1.5), ("mix", -2),
     ("box", "1/2/3"), ("box", "0/0/-5/5"), ("box", "a/b/c/d"), ("colour", "rosy"), ("where", "there"),

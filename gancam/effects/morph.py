@@ -91,7 +91,10 @@ class MorphParams(Params):
         "auto", choices=("auto", *latent.SPACES), help="where pictures are joined: w (smoother) or the sphere of z"
     )
     truncation: float = parameter(
-        0.7, minimum=0.0, maximum=1.0, help="variety against quality: 1 all, 0 nothing but the average picture"
+        -1.0,
+        minimum=-1.0,
+        maximum=1.0,
+        help="variety against quality: 1 all, 0 nothing but the average picture; below 0: what suits the generator",
     )
     mix: int = parameter(-1, minimum=-1, help="seed that gives the later layers (colours); -1: none")
     mix_layer: int = parameter(4, minimum=0, maximum=64, help="the first layer that it gives")
@@ -231,8 +234,9 @@ class Morph:
     def _styles(self, path: latent.Path, position: float) -> NDArray[np.float32]:
         params = self.params
         other = self._mixed(params.mix) if params.mix >= 0 else None
+        truncation = params.truncation if params.truncation >= 0 else None
         return latent.styles(
-            path.at(self._phase(path, position), params.ease), self.model, truncation=params.truncation, other=other,
+            path.at(self._phase(path, position), params.ease), self.model, truncation=truncation, other=other,
             other_from=params.mix_layer,
         )  # fmt: skip
 
