@@ -1,6 +1,6 @@
 """The bars of image-to-image models.
 
-    python benchmarks/translate.py speed style-glass [MODEL...] [--threads 2] [--clip CLIP]
+    python benchmarks/translate.py speed style-mosaic [MODEL...] [--threads 2] [--clip CLIP]
     python benchmarks/translate.py fruits apple2tomato --a fruits.zip/Apple --b fruits.zip/Tomato
     python benchmarks/translate.py faces sr-faces-x4 --data FOLDER
 

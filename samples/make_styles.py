@@ -112,7 +112,7 @@ def oil(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "styles"
-    for name, source, make in (("glass", "spices", glass), ("oil", "lake", oil)):
+    for name, source, make in (("mosaic", "spices", glass), ("oil", "lake", oil)):
         picture = make(photo(source), np.random.default_rng(0))
         cv2.imwrite(str(folder / f"{name}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 90])
 
