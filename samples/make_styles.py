@@ -1,4 +1,4 @@
-"""Make the style images in samples/styles/ from the stills: a stained-glass window and an oil painting.
+"""Make the style images in samples/styles/ from the stills: a stained-glass window, an oil painting, a pencil drawing.
 
 python samples/make_styles.py [FOLDER]
 """
@@ -110,9 +110,48 @@ def oil(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(canvas + 6.0 * np.clip(shade, -4, 4)[..., None], 0, 255).astype(np.uint8)
 
 
+def pencil(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Outlines and hatching on rough paper, the darker a place the more directions of strokes."""
+    grey = cv2.createCLAHE(3.0, (4, 4)).apply(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
+    tone = cv2.GaussianBlur(grey, (0, 0), 2.5).astype(np.float32) / 255
+    graphite = np.zeros((SIDE, SIDE), np.float32)
+    for angle, dark, count in ((0.8, 0.6, 8000), (-0.6, 0.4, 8000), (0.25, 0.25, 8000), (1.5, 0.14, 5000)):
+        layer = np.zeros((SIDE, SIDE), np.float32)
+        for _ in range(count):
+            x, y = rng.random(2) * SIDE
+            turn = angle + rng.normal(0, 0.07)
+            step, bend = np.array([np.cos(turn), -np.sin(turn)]), rng.normal(0, 0.012)
+            path = []
+            for _ in range(int(rng.integers(5, 12))):
+                column, row = int(x), int(y)
+                if not (0 <= column < SIDE and 0 <= row < SIDE) or tone[row, column] > dark:
+                    break
+                path.append((x, y))
+                x, y = x + 4 * step[0], y + 4 * step[1]
+                step = np.array([step[0] - bend * step[1], step[1] + bend * step[0]])
+            if len(path) > 2:
+                line = np.round(np.array(path) * 8).astype(np.int32)
+                left, top = np.maximum(line.min(0) // 8 - 2, 0)
+                right, bottom = line.max(0) // 8 + 3
+                stroke = np.zeros((bottom - top, right - left), np.uint8)
+                cv2.polylines(stroke, [line - 8 * np.array([left, top])], False, 255, 1, cv2.LINE_AA, 3)
+                part = layer[top:bottom, left:right]
+                part += stroke[: part.shape[0], : part.shape[1]] / 255 * rng.uniform(0.12, 0.34)
+        graphite += np.minimum(layer, 0.55)
+    fine, broad = (cv2.GaussianBlur(grey.astype(np.float32), (0, 0), sigma) for sigma in (1.2, 2.2))
+    outline = cv2.GaussianBlur(np.clip((broad - fine - 2.5) / 9, 0, 1), (0, 0), 0.6)
+    paper = cv2.GaussianBlur(rng.normal(0, 1, (SIDE, SIDE)).astype(np.float32), (0, 0), 0.9)
+    paper /= paper.std()
+    graphite = np.clip(graphite + 0.9 * outline, 0, 1.15) * np.clip(1 + 0.28 * paper, 0.2, 1.5)
+    sheet = np.array([222, 236, 242.0]) + 2.0 * paper[..., None]
+    lead = np.array([62, 58, 56.0])
+    share = 1 - np.exp(-1.6 * graphite[..., None])
+    return np.clip(sheet * (1 - share) + lead * share, 0, 255).astype(np.uint8)
+
+
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "styles"
-    for name, source, make in (("mosaic", "spices", glass), ("oil", "lake", oil)):
+    for name, source, make in (("mosaic", "spices", glass), ("oil", "lake", oil), ("pencil", "colosseum", pencil)):
         picture = make(photo(source), np.random.default_rng(0))
         cv2.imwrite(str(folder / f"{name}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 90])
 
