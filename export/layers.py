@@ -65,12 +65,23 @@ class Floats:
     def add(self, x: str, y: str, name: str) -> str:
         return self.graph.add("Relu", self.graph.add("Add", x, y))
 
+    def tile(self, x: str, pattern: NDArray[np.float32], name: str) -> str:
+        return self.add(x, tiled(self.graph, self.weights(pattern), pattern.shape[2], x), name)
+
     def double(self, x: str) -> str:
         return double(self.graph, x)
 
 
 def pad(graph: Graph, x: str, reach: int = 1) -> str:
     return graph.add("Pad", x, graph.constant([0, 0, reach, reach] * 2, np.int64), mode="edge")
+
+
+def tiled(graph: Graph, tile: str, side: int, like: str) -> str:
+    """`tile` ``(1, c, side, side)`` side by side, from the top left, to the height and width of `like`."""
+    size = graph.add("Shape", like, start=2, end=4)
+    times = graph.add("Div", graph.add("Add", size, graph.constant(side - 1, np.int64)), graph.constant(side, np.int64))
+    every = graph.add("Tile", tile, graph.add("Concat", graph.constant([1, 1], np.int64), times, axis=0))
+    return graph.add("Slice", every, graph.constant([0, 0], np.int64), size, graph.constant([2, 3], np.int64))
 
 
 def double(graph: Graph, x: str) -> str:

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from export import colorization
 from export.graph import Graph
-from export.layers import LUMA, Floats, Layer, array, double, layer, merged, pad
+from export.layers import LUMA, Floats, Layer, array, double, layer, merged, pad, tiled
 from export.plan import Plan
 from export.super_resolution import SAMPLES
 from gancam.model import Model
@@ -47,6 +47,8 @@ class Layers:
     up: Sequence[Layer]
     join: Sequence[Layer]
     tail: Layer
+    pattern: NDArray[np.float32] | None  # (1, c, side, side), side by side on the coarsest grid
+    skips: int
 
 
 def layers(network: Translator) -> Layers:
@@ -79,6 +81,8 @@ def layers(network: Translator) -> Layers:
         [layer(*merged(one)) for one in network.up],
         [layer(*merged(one)) for one in network.join],
         tail,
+        None if network.pattern is None else array(network.pattern).astype(np.float32),
+        network.skips,
     )
 
 
@@ -90,21 +94,26 @@ class Operators(Protocol[T]):
 
     def add(self, x: T, y: T, name: str) -> T: ...
 
+    def tile(self, x: T, pattern: NDArray[np.float32], name: str) -> T:
+        """`x` and `pattern` ``(1, c, side, side)``, laid side by side from the top left, added."""
+
     def double(self, x: T) -> T:
         """Every value four times."""
 
 
-def compose(made: Layers, skips: bool, x: T, ops: Operators[T]) -> T:
+def compose(made: Layers, x: T, ops: Operators[T]) -> T:
     """The whole network between its first cells and the last layer's, written once for all precisions."""
     levels = [x := ops.conv(x, made.stem, "stem")]
     for index, one in enumerate(made.down):
         levels.append(x := ops.conv(x, one, f"down{index}"))
+    if made.pattern is not None:
+        x = ops.tile(x, made.pattern, "pattern")
     for index, (first, second) in enumerate(made.body):
         y = ops.conv(x, first, f"first{index}")
         x = ops.add(x, ops.conv(y, second, f"second{index}", bare=True), f"body{index}")
     for index, (up, join, level) in enumerate(zip(made.up, made.join, reversed(levels[:-1]), strict=True)):
         x = ops.double(ops.conv(x, up, f"up{index}"))
-        x = ops.conv(ops.add(x, level, f"sum{index}") if skips else x, join, f"join{index}")
+        x = ops.conv(ops.add(x, level, f"sum{index}") if index < made.skips else x, join, f"join{index}")
     return ops.conv(x, made.tail, "tail", bare=True)
 
 
@@ -121,6 +130,10 @@ class _Torch:
 
     def add(self, x: Tensor, y: Tensor, name: str) -> Tensor:
         return self._seen((x + y).relu(), name)
+
+    def tile(self, x: Tensor, pattern: NDArray[np.float32], name: str) -> Tensor:
+        times = [-(-length // pattern.shape[2]) for length in x.shape[2:]]
+        return self.add(x, torch.from_numpy(pattern).repeat(1, 1, *times)[:, :, : x.shape[2], : x.shape[3]], name)
 
     def double(self, x: Tensor) -> Tensor:
         return F.interpolate(x, scale_factor=2, mode="nearest")
@@ -152,6 +165,10 @@ class _Int8:
 
     def add(self, x: Coded, y: Coded, name: str) -> Coded:
         return self.code(self.graph.add("Add", self.graph.dequantise(*x), self.graph.dequantise(*y)), name, 0)
+
+    def tile(self, x: Coded, pattern: NDArray[np.float32], name: str) -> Coded:
+        tiles = tiled(self.graph, self.graph.constant(pattern, np.float32), pattern.shape[2], x[0])
+        return self.code(self.graph.add("Add", self.graph.dequantise(*x), tiles), name, 0)
 
     def double(self, x: Coded) -> Coded:
         return double(self.graph, x[0]), x[1], x[2]
@@ -206,7 +223,7 @@ def float_graph(network: Translator, *, half: bool = False) -> onnx.ModelProto:
         made, stem=replace(made.stem, kernel=made.stem.kernel * np.float32(known)),
         tail=replace(made.tail, kernel=made.tail.kernel / np.float32(255), bias=made.tail.bias / np.float32(255)),
     )  # fmt: skip
-    x = compose(made, network.skips, x, ops)
+    x = compose(made, x, ops)
     x = graph.add("DepthToSpace", graph.add("Cast", x, to=onnx.TensorProto.FLOAT), blocksize=u, mode="DCR")
     x = graph.add("Mul", x, graph.constant(255, np.float32))
     if network.keep == "luma":
@@ -244,7 +261,7 @@ def int8_graph(network: Translator, made: Layers, steps: Mapping[str, float]) ->
     bias = tail.bias if luma_kept else tail.bias - 128  # so that the zero of what is signed makes it 0..255
     bias = np.pad(bias.reshape(places, 3), ((0, 0), (0, 1))).reshape(-1)
     made = replace(made, tail=Layer(kernel.reshape(4 * places, *kernel.shape[2:]), bias))
-    code, at, zero = compose(made, network.skips, seen, ops)
+    code, at, zero = compose(made, seen, ops)
     if luma_kept:
         repeated = np.repeat(grey[:, None], 4, axis=1).reshape(4 * places, 4 * places, 1, 1)
         exact = graph.weights(repeated, None, 1.0)
@@ -263,7 +280,7 @@ def quantise(network: Translator, images: Sequence[Pixels]) -> onnx.ModelProto:
     """
     made, seen = layers(network), _Torch()
     for image in images:
-        compose(made, network.skips, _first(network, image), seen)
+        compose(made, _first(network, image), seen)
     made, steps = _finer(made, seen.tops)
     return int8_graph(network, made, steps)
 
@@ -354,9 +371,12 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Pa
         return Plan(("fp32", "fp16"), card, graph, pairs, judged)
     found = layers(made)
     every = [found.stem, *found.down, *(one for pair in found.body for one in pair), *found.up, *found.join, found.tail]
+    if made.pattern is None:  # which is laid out from the top left of what the network is given: all of the picture
+        card |= {"receptive_field": reach(made)}
     card |= {
-        "working": WORKING, "receptive_field": reach(made),
-        "parameters": sum(one.kernel.size + one.bias.size for one in every),
+        "working": WORKING,
+        "parameters": sum(one.kernel.size + one.bias.size for one in every)
+        + (0 if found.pattern is None else found.pattern.size),
     }  # fmt: skip
     return Plan(("fp32", "fp16", "int8"), card, graph, pairs, judged)
 

@@ -37,12 +37,12 @@ def parity(model: Model, made: Translator, name: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("front", "keep", "unshuffle"),
-    [("image", "nothing", 2), ("image", "nothing", 1), ("grey", "luma", 2), ("edges", "nothing", 2),
-     ("image", "luma", 4)],
+    ("front", "keep", "unshuffle", "pattern"),
+    [("image", "nothing", 2, 0), ("image", "nothing", 1, 0), ("grey", "luma", 2, 0), ("edges", "nothing", 2, 0),
+     ("image", "luma", 4, 0), ("image", "nothing", 2, 7)],
 )  # fmt: skip
-def test_the_file_is_the_network(front: str, keep: str, unshuffle: int, tmp_path: Path) -> None:
-    made = translator_network(front=front, keep=keep, unshuffle=unshuffle)
+def test_the_file_is_the_network(front: str, keep: str, unshuffle: int, pattern: int, tmp_path: Path) -> None:
+    made = translator_network(front=front, keep=keep, unshuffle=unshuffle, pattern=pattern)
     path = write_translator(tmp_path, made)
     half = ModelCard(name="tiny", effect="translate", multiple=made.multiple, minimum=made.multiple, precision="fp16")
     save(translation.float_graph(made, half=True), tmp_path / "tiny.fp16.onnx", half)

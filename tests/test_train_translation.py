@@ -26,15 +26,19 @@ task = "style"
 batch = 2
 """
     + NETWORK
-    + """
+    + """pattern = 5
+[discriminator]
+family = "discriminators"
+kind = "patch"
+channels = 4
 [data]
-patch = 48
-style_side = 64
+patch = 72
+style_side = 72
 style = "{style}"
 [[phase]]
 name = "style"
 iterations = 6
-losses = {{ content = 1.0, style = 1.0, variation = 0.1, temporal = 1.0 }}
+losses = {{ content = 1.0, style = 1.0, variation = 0.1, temporal = 1.0, structure = 1.0, adversarial = 0.1 }}
 """
 )
 PAIRS = (
@@ -166,6 +170,7 @@ def test_what_is_missing_is_named(photos: Path, tmp_path: Path) -> None:  # noqa
         "no second pile": CYCLE.format(b=""),
         "no folder": CYCLE.format(b=tmp_path / "gone"),
         "pairs 'both'": PAIRS.format(pairs="both", network="", colours=6),
+        "patch 64 must be 68 or more": STYLE.format(style=photos / "0.png").replace("patch = 72", "patch = 64"),
         "unknown loss beauty": STYLE.format(style=small).replace("variation", "beauty"),
     }
     for said, text in broken.items():
@@ -197,9 +202,9 @@ def test_edges_are_where_edges_are() -> None:
     assert float(drawn[:, 18:].min()) > 0.99
 
 
-@pytest.mark.parametrize("skips", [True, False])
-def test_sizes_of_the_translator(skips: bool) -> None:
-    network = networks.build("translator", widths=(4, 8, 8), depth=1, skips=skips).eval()
+@pytest.mark.parametrize(("skips", "pattern"), [(2, 0), (0, 0), (1, 3)])
+def test_sizes_of_the_translator(skips: int, pattern: int) -> None:
+    network = networks.build("translator", widths=(4, 8, 8), depth=1, skips=skips, pattern=pattern).eval()
     assert isinstance(network, Translator)
     assert network.multiple == 8
     for height, width in ((8, 8), (24, 40)):

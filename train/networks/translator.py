@@ -72,11 +72,14 @@ class Translator(nn.Module):
 
     front   what the network looks at: the image, its grey, or its edges.
     keep    luma: the output has the brightness of the input, place by place, and only its colours are the network's.
-    skips   whether what each level saw on the way down is added on the way up.
+    skips   to how many levels, coarsest first, what they saw on the way down is added on the way up.
+    pattern side of a tile that is learnt and added, side by side, to the coarsest grid, 0 for none: convolutions alone
+            have nothing to begin a stroke with where the picture is flat. It stays where it is in the frame; `shift`
+            of ``forward`` rolls it, by places of that grid.
     """
 
     def __init__(
-        self, *, widths: tuple[int, ...], depth: int, unshuffle: int, front: str, keep: str, skips: bool
+        self, *, widths: tuple[int, ...], depth: int, unshuffle: int, front: str, keep: str, skips: int, pattern: int
     ) -> None:
         super().__init__()
         if front not in FRONTS or keep not in KEEPS:
@@ -89,6 +92,7 @@ class Translator(nn.Module):
         self.body = nn.Sequential(*(ResidualBlock(widths[-1]) for _ in range(depth)))
         self.up = nn.ModuleList(Normed(b, a) for a, b in reversed(list(pairwise(widths))))
         self.join = nn.ModuleList(Normed(a, a) for a in reversed(widths[:-1]))
+        self.pattern = nn.Parameter(torch.randn(1, widths[-1], pattern, pattern) * 0.5) if pattern else None
         self.tail = nn.Conv2d(widths[0], 3 * unshuffle**2, 3, padding=1, padding_mode="replicate")
 
     def look(self, x: Tensor) -> Tensor:
@@ -97,7 +101,7 @@ class Translator(nn.Module):
             return luma(x)
         return edges(x) if self.front == "edges" else x
 
-    def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+    def forward(self, x: Tensor, shift: tuple[int, int] = (0, 0)) -> Tensor:  # [NCHW]
         if x.shape[2] % self.multiple or x.shape[3] % self.multiple:
             raise ValueError(f"the network takes sides that are multiples of {self.multiple}, not {tuple(x.shape[2:])}")
         with torch.autocast(x.device.type, enabled=False):
@@ -108,10 +112,14 @@ class Translator(nn.Module):
         for layer in self.down:
             y = layer(y)
             levels.append(y)
+        if self.pattern is not None:
+            times = [-(-length // self.pattern.shape[2]) for length in y.shape[2:]]
+            tiles = torch.roll(self.pattern, shift, (2, 3)).repeat(1, 1, *times)
+            y = F.relu(y + tiles[:, :, : y.shape[2], : y.shape[3]])
         y = self.body(y)
-        for up, join, level in zip(self.up, self.join, reversed(levels[:-1]), strict=True):
+        for index, (up, join, level) in enumerate(zip(self.up, self.join, reversed(levels[:-1]), strict=True)):
             y = F.interpolate(up(y), scale_factor=2, mode="nearest")
-            y = join(y + level if self.skips else y)
+            y = join(y + level if index < self.skips else y)
         out = F.pixel_shuffle(self.tail(y).float(), self.unshuffle) + 0.5
         return out - luma(out) + luma(x) if self.keep == "luma" else out
 
@@ -123,6 +131,11 @@ def build(
     unshuffle: int = 2,
     front: str = "image",
     keep: str = "nothing",
-    skips: bool = True,
+    skips: int | None = None,
+    pattern: int = 0,
 ) -> Translator:
-    return Translator(widths=tuple(widths), depth=depth, unshuffle=unshuffle, front=front, keep=keep, skips=skips)
+    """`skips` of all levels unless told otherwise."""
+    return Translator(
+        widths=tuple(widths), depth=depth, unshuffle=unshuffle, front=front, keep=keep,
+        skips=len(widths) - 1 if skips is None else skips, pattern=pattern,
+    )  # fmt: skip

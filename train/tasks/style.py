@@ -1,5 +1,10 @@
 """Style transfer by a feed-forward network (Johnson et al., https://arxiv.org/abs/1603.08155): photos in the manner of
-one picture or a few, with a term that keeps video from boiling."""
+one picture or a few, with a term that keeps video from boiling, and a discriminator of the picture's patches (Li
+and Wand, https://arxiv.org/abs/1604.04382).
+
+Features are taken of the picture at several sizes (Snelgrove, https://doi.org/10.1145/3145749.3149449): at one size
+SqueezeNet's Gram matrices are satisfied by fine noise over a photo that is otherwise untouched.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,45 +13,59 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from train import evaluate, losses, networks
 from train.data import Photos, Pixels, image_files, read_image, resize
 from train.networks import squeezenet
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, check, tensor
+from train.tasks import Batch, Losses, Task, check, judged, opponent, tensor
 
 TAPS = (0, 4, 7, 10, 12)  # layers of SqueezeNet whose Gram matrices are the style
 CONTENT = 2  # which of them is the content
 SMALLEST_STYLE = 64  # pixels of a style image's shorter side
-TERMS = {"content", "style", "variation", "temporal"}
+SIZES = (1, 2, 4)  # what the picture is shrunk by before it is looked at
+SEEN = 17 * SIZES[-1]  # pixels of the smallest patch that has features at every size
+TERMS = {"content", "style", "variation", "temporal", "structure", "adversarial"}
+SQUARE = 8  # pixels a side of the squares that keep their brightness
 MOVE = 8  # pixels that the second look of the temporal loss may be moved by, a multiple of the network's grid or not
 
 
 class StyleTask:
-    """Batches ``image`` (n, 3, p, p) RGB float 0..1, and what the second look is moved by.
+    """Batches ``image`` and ``style`` (n, 3, p, p) RGB float 0..1, ``move``, by what the second look is moved, and
+    ``shift``, where the network's pattern lies.
 
     ``[data]``: `patch` (p), `style` (an image or a folder of them; from the command line), `style_side` (pixels that
     the style images' shorter side is scaled to: the size of the strokes).
-    Losses: content, style, variation, temporal.
+    ``[discriminator]``: a network's options, `loss` (a game of `losses.ADVERSARIAL`); may be left out.
+    Losses: content, style, variation, temporal, structure (L1 of the luma of squares of 8x8), adversarial.
     """
 
-    discriminator = None
-
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options = dict(recipe.data)
+        options, judge = dict(recipe.data), dict(recipe.discriminator)
         self.patch, side = int(options.pop("patch", 192)), int(options.pop("style_side", 256))
         style = options.pop("style", "")
-        check(recipe, options, TERMS)
+        terms = check(recipe, options, TERMS)
+        if not SEEN <= self.patch <= side:
+            raise ValueError(
+                f"recipe {recipe.name!r}: patch {self.patch} must be {SEEN} or more, and style_side {side} at most"
+            )
         if not style:
             raise ValueError(f"recipe {recipe.name!r}: no style: give one with --style IMAGE")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
+        self.game, self.discriminator = opponent(recipe, judge, terms, device, loss="hinge")
         self.photos = Photos(data, smallest=self.patch)
         self.styles = [self._style(path, side) for path in _style_files(Path(str(style)))]
-        eye = squeezenet.shared(str(device), TAPS)
         with torch.no_grad():
-            seen = [eye(tensor(image[None], self.device)) for image in self.styles]
-        self.grams = [torch.stack([losses.gram(f[layer])[0] for f in seen]).mean(0) for layer in range(len(TAPS))]
+            seen = [self._look(tensor(image[None], self.device)) for image in self.styles]
+        grams = [[losses.gram(layer)[0] for layer in layers] for layers in seen]
+        self.grams = [torch.stack(same).mean(0) for same in zip(*grams, strict=True)]
+
+    def _look(self, images: Tensor) -> list[Tensor]:
+        """The features of `images` at every size, those of the first size first."""
+        eye = squeezenet.shared(str(self.device), TAPS)
+        return [layer for size in SIZES for layer in eye(F.avg_pool2d(images, size) if size > 1 else images)]
 
     def _style(self, path: Path, side: int) -> Pixels:
         image = read_image(path)
@@ -57,36 +76,49 @@ class StyleTask:
         return resize(image, (round(height * scale), round(width * scale)))
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
-        patches = []
-        for _ in range(size):
-            image = self.photos.images[self.photos.pick(rng)]
-            top, left = (int(rng.integers(length - self.patch + 1)) for length in image.shape[:2])
-            patch = image[top : top + self.patch, left : left + self.patch]
-            patches.append(patch[:, ::-1] if rng.random() < 0.5 else patch)
+        photos = [self._patch(self.photos.images[self.photos.pick(rng)], rng) for _ in range(size)]
+        styles = [self._patch(self.styles[int(rng.integers(len(self.styles)))], rng) for _ in range(size)]
         return {
-            "image": tensor(np.stack(patches), self.device),
+            "image": tensor(np.stack(photos), self.device),
+            "style": tensor(np.stack(styles), self.device),
             "move": torch.from_numpy(rng.integers(0, MOVE + 1, size=2)),
+            "shift": torch.from_numpy(rng.integers(0, self.patch, size=2)),
         }
 
+    def _patch(self, image: Pixels, rng: np.random.Generator) -> Pixels:
+        top, left = (int(rng.integers(length - self.patch + 1)) for length in image.shape[:2])
+        patch = image[top : top + self.patch, left : left + self.patch]
+        return patch[:, ::-1] if rng.random() < 0.5 else patch
+
     def generate(self, batch: Batch) -> Tensor:
-        fake: Tensor = self.generator(batch["image"])
+        fake: Tensor = self.generator(batch["image"], self._shift(batch))
         return fake
 
+    def _shift(self, batch: Batch) -> tuple[int, int]:
+        down, right = (int(shift) for shift in batch["shift"])
+        return down, right
+
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        eye = squeezenet.shared(str(self.device), TAPS)
         terms: dict[str, Tensor] = {}
-        seen = eye(fake)
+        seen = self._look(fake)
         for name in weights:
             match name:
                 case "content":
                     with torch.no_grad():
-                        truth = eye(batch["image"])[CONTENT]
-                    terms[name] = losses.relative_square(seen[CONTENT], truth)
+                        truth = self._look(batch["image"])[CONTENT :: len(TAPS)]
+                    same = zip(seen[CONTENT :: len(TAPS)], truth, strict=True)
+                    terms[name] = torch.stack([losses.relative_square(a, b) for a, b in same]).mean()
                 case "style":
                     parts = [losses.relative_square(losses.gram(f), g) for f, g in zip(seen, self.grams, strict=True)]
                     terms[name] = torch.stack(parts).mean()
+                case "adversarial":
+                    real, false = judged(self.discriminator, batch["style"], fake)
+                    terms[name] = self.game.generator(real[0], false[0])
                 case "variation":
                     terms[name] = losses.total_variation(fake)
+                case "structure":
+                    lumas = (F.avg_pool2d(losses.luma(image), SQUARE) for image in (fake, batch["image"]))
+                    terms[name] = losses.l1(*lumas)
                 case "temporal":
                     terms[name] = self._unrest(batch, fake)
         return Losses.of(terms, weights)
@@ -98,13 +130,18 @@ class StyleTask:
         side -= side % int(self.generator.multiple)  # type: ignore[arg-type]
         later = batch["image"][:, :, down : down + side, right : right + side]
         noise = torch.randn_like(later) * 0.02 + torch.randn(len(later), 1, 1, 1, device=later.device) * 0.01
-        seen = self.generator((later + noise).clamp(0, 1))
+        seen = self.generator((later + noise).clamp(0, 1), self._shift(batch))
         edge = MOVE  # where the border that is not there for the first look still tells
         now = fake[:, :, down : down + side, right : right + side]
         return losses.mse(seen[:, :, edge:-edge, edge:-edge], now[:, :, edge:-edge, edge:-edge])
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        raise ValueError("style transfer has no discriminator")
+        judge = self.discriminator
+        assert judge is not None
+        real, false = judge(torch.cat([batch["style"], fake]))[0].chunk(2)
+        loss = self.game.discriminator(real, false)
+        with torch.no_grad():
+            return Losses(loss, {"discriminator": loss, "real": real.mean(), "fake": false.mean()})
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
         """The style, and four photos before and after."""
@@ -125,7 +162,9 @@ class StyleTask:
         kept, self.generator = self.generator, generator
         try:
             torch.manual_seed(0)
-            found = self.generator_losses(batch, self.generate(batch), dict.fromkeys(sorted(TERMS), 1.0)).terms
+            found = self.generator_losses(
+                batch, self.generate(batch), dict.fromkeys(sorted(TERMS - {"adversarial"}), 1.0)
+            ).terms
         finally:
             self.generator = kept
         return {name: float(term) for name, term in found.items()}
