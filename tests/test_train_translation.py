@@ -59,7 +59,7 @@ pairs = "{pairs}"
 [[phase]]
 name = "both"
 iterations = 6
-losses = {{ l1 = 1.0, chroma = 1.0, perceptual = 0.1, adversarial = 0.1, feature_matching = 0.1 }}
+losses = {{ l1 = 1.0, chroma = 1.0, chroma_square = 0.1, perceptual = 0.1, adversarial = 0.1, feature_matching = 0.1 }}
 """
 )
 CYCLE = (
@@ -113,7 +113,7 @@ def test_pairs_train_and_resume_exactly(
 
 def test_a_colorizer_learns_all_but_what_looks(photos: Path, tmp_path: Path) -> None:  # noqa: F811
     text = PAIRS.format(pairs="self", network="", colours=4)
-    text = text.replace(NETWORK, '[network]\nfamily = "colorizer"\nwidths = [4, 4, 6, 8]\ndepth = 1\n')
+    text = text.replace(NETWORK, '[network]\nfamily = "colorizer"\nwidths = [4, 4, 6, 8]\ndepth = 1\ndropout = 0.3\n')
     assert "colorizer" in text
     twice(text, photos, tmp_path, 3)
     after = checkpoint.load(tmp_path / "whole")["ema"]

@@ -24,14 +24,17 @@ class Colorizer(nn.Module):
 
     widths  channels of the decoder at 1/2, 1/4, 1/8 and 1/16 of the resolution.
     depth   residual blocks at the last.
+    dropout share of the classifier's channels that are not seen at a training iteration (there are few photos, and many
+            channels to know them by heart by).
     """
 
     front, keep, multiple = "grey", "luma", 16
 
-    def __init__(self, *, widths: tuple[int, ...], depth: int) -> None:
+    def __init__(self, *, widths: tuple[int, ...], depth: int, dropout: float) -> None:
         super().__init__()
         if len(widths) != len(TAPS):
             raise ValueError(f"widths {widths}: needs {len(TAPS)}, for 1/2, 1/4, 1/8 and 1/16 of the resolution")
+        self.dropout = dropout
         eye = efficientnet.EfficientNetLite0()
         self.stem = eye._conv_stem  # folded: it has the normalisation in it
         self.blocks = nn.ModuleList(list(eye._blocks)[: TAPS[-1] + 1])
@@ -64,7 +67,7 @@ class Colorizer(nn.Module):
             raise ValueError(f"the network takes sides that are multiples of {self.multiple}, not {tuple(x.shape[2:])}")
         with torch.autocast(x.device.type, enabled=False):
             grey = luma(x)
-        *levels, y = self.encode(grey)
+        *levels, y = (F.dropout2d(level, self.dropout, self.training) for level in self.encode(grey))
         y = self.body(self.enter(y))
         for up, skip, join, level in zip(self.up, self.skip, self.join, reversed(levels), strict=True):
             y = F.interpolate(up(y), scale_factor=2, mode="nearest")
@@ -73,5 +76,5 @@ class Colorizer(nn.Module):
         return grey + colours - luma(colours)
 
 
-def build(*, widths: tuple[int, ...] = (24, 40, 64, 96), depth: int = 3) -> Colorizer:
-    return Colorizer(widths=tuple(widths), depth=depth)
+def build(*, widths: tuple[int, ...] = (24, 40, 64, 96), depth: int = 3, dropout: float = 0.0) -> Colorizer:
+    return Colorizer(widths=tuple(widths), depth=depth, dropout=dropout)

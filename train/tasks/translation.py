@@ -15,7 +15,7 @@ from train.networks import squeezenet
 from train.recipe import Recipe
 from train.tasks import Batch, Losses, Task, check, judged, opponent, tensor
 
-TERMS = {"l1", "chroma", "perceptual", "adversarial", "feature_matching"}
+TERMS = {"l1", "chroma", "chroma_square", "perceptual", "adversarial", "feature_matching"}
 PAIRS = ("self", "degraded", "folders")
 HELD_BACK = 8  # pictures that are judged on where no folder is given for that
 
@@ -28,7 +28,8 @@ class TranslationTask:
     a codec, `train.degrade`), ``folders`` (the data folder has ``input/`` and ``target/`` with files of the same
     names).
     ``[discriminator]``: a network's options, `loss` (a game of `losses.ADVERSARIAL`).
-    Losses: l1, chroma (L1 of the colours without their luma), perceptual, adversarial, feature_matching.
+    Losses: l1, chroma (L1 of the colours without their luma), chroma_square (their squared error over that of grey),
+    perceptual, adversarial, feature_matching.
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
@@ -90,6 +91,8 @@ class TranslationTask:
                     terms[name] = losses.l1(fake, truth)
                 case "chroma":
                     terms[name] = losses.l1(fake - losses.luma(fake), truth - losses.luma(truth))
+                case "chroma_square":
+                    terms[name] = losses.relative_square(fake - losses.luma(fake), truth - losses.luma(truth))
                 case "perceptual":
                     eye = squeezenet.shared(str(self.device))
                     with torch.no_grad():
