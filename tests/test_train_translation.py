@@ -102,6 +102,18 @@ def test_style_trains_and_resumes_exactly(photos: Path, tmp_path: Path) -> None:
     twice(STYLE.format(style=photos / "0.png"), photos, tmp_path, 3)
 
 
+def test_a_settled_phase_keeps_the_averages_it_deploys_with(photos: Path, tmp_path: Path) -> None:  # noqa: F811
+    text = STYLE.format(style=photos / "0.png")
+    go(text, photos, tmp_path / "run")
+    before = checkpoint.load(tmp_path / "run")["generator"]
+    go(text + '[[phase]]\nname = "settle"\niterations = 3\nlosses = { content = 1.0 }\nsettled = true\n', photos,
+       tmp_path / "run")  # fmt: skip
+    after = checkpoint.load(tmp_path / "run")["generator"]
+    averages = [name for name in before if name.endswith("running_mean")]
+    assert averages and all(torch.equal(before[name], after[name]) for name in averages)
+    assert not torch.equal(before["tail.weight"], after["tail.weight"])
+
+
 @pytest.mark.parametrize(("pairs", "front", "colours"), [
     ("self", 'front = "grey"\nkeep = "luma"', 4), ("self", 'front = "edges"', 4), ("degraded", "", 6),
 ])  # fmt: skip

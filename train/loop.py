@@ -168,6 +168,9 @@ class _Game:
         batch = task.batch(rng, recipe.batch // self.world)
         batch["progress"] = torch.tensor(self.iteration / recipe.iterations)
         terms: dict[str, torch.Tensor] = {}
+        for module in task.generator.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.train(not phase.settled)
 
         def autocast() -> torch.autocast:
             device = next(task.generator.parameters()).device

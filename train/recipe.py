@@ -20,6 +20,7 @@ class Phase:
     lr_discriminator: float = 0.0  # 0: the same as lr
     hold: float = 0.6  # share of the phase at full rate; a cosine falls to lr * floor after that
     floor: float = 0.01
+    settled: bool = False  # the generator's batch normalisation is as when deployed: by averages that no longer change
 
     def __post_init__(self) -> None:
         if self.iterations < 1:
