@@ -110,7 +110,8 @@ def test_a_settled_phase_keeps_the_averages_it_deploys_with(photos: Path, tmp_pa
        tmp_path / "run")  # fmt: skip
     after = checkpoint.load(tmp_path / "run")["generator"]
     averages = [name for name in before if name.endswith("running_mean")]
-    assert averages and all(torch.equal(before[name], after[name]) for name in averages)
+    assert averages
+    assert all(torch.equal(before[name], after[name]) for name in averages)
     assert not torch.equal(before["tail.weight"], after["tail.weight"])
 
 
