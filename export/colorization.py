@@ -11,7 +11,7 @@ from train.networks.colorizer import TAPS, Colorizer
 from train.networks.efficientnet import Block
 from train.networks.translator import ResidualBlock
 
-WORKING = 384  # pixels of the longer side that is suggested: the eye is coarse for colours
+WORKING = 512  # pixels of the longer side that is suggested: the eye is coarse for colours
 
 
 def float_graph(network: Colorizer, *, half: bool = False) -> onnx.ModelProto:

@@ -32,7 +32,9 @@ from train.recipe import Recipe
 from train.tasks.translation import judged_pairs
 
 T = TypeVar("T")
+Vector = NDArray[np.float32]
 WORKING = 640  # pixels of the longer side that is suggested where the frame is larger
+REACHES = np.linspace(1.0, 0.5, 21).tolist()  # shares of the largest activation seen that 8 bits may reach
 COMPARED = 256  # pixels of the longer side, at most, of pictures that all are compared on
 
 
@@ -142,6 +144,24 @@ class _Torch:
         top = x.abs().amax((0, 2, 3))
         self.tops[name] = torch.maximum(self.tops.get(name, torch.full_like(top, 1e-6)), top)
         return x
+
+
+class _Rounded(_Torch):
+    """The network in PyTorch with its activations, but for the picture itself, coded in 8 bits of the given `steps`."""
+
+    def __init__(self, steps: Mapping[str, float]) -> None:
+        super().__init__()
+        self.steps = steps
+
+    def _seen(self, x: Tensor, name: str) -> Tensor:
+        if name == "tail":
+            return x
+        low, high = (-128, 127) if _signed(name) else (0, 255)
+        return (x / self.steps[name]).round().clamp(low, high) * self.steps[name]
+
+
+def _signed(name: str) -> bool:
+    return name.startswith("second")
 
 
 Coded = tuple[str, float, int]  # a uint8 value's name, step and zero
@@ -276,34 +296,101 @@ def int8_graph(network: Translator, made: Layers, steps: Mapping[str, float]) ->
 def quantise(network: Translator, images: Sequence[Pixels]) -> onnx.ModelProto:
     """The int8 graph, its activations' steps found on RGB `images`, whose sides are multiples of the network's.
 
-    A step reaches as far as anything that was seen: one picture that is clipped costs more than all the others gain.
+    Channels are first brought closer to each other. Further than 8 bits reach is clipped, less far is coarser: how far
+    they do is tried, for what has a sign by itself.
     """
     made, seen = layers(network), _Torch()
-    for image in images:
-        compose(made, _first(network, image), seen)
-    made, steps = _finer(made, seen.tops)
+    cells = [_first(network, image) for image in images]
+    for x in cells:
+        compose(made, x, seen)
+    made, seen = _equalised(made, seen.tops), _Torch()
+    for x in cells:
+        compose(made, x, seen)
+    least, most = (-255, 255) if network.keep == "luma" else (0, 255)
+    true = [compose(made, x, _Torch()).clamp(least, most) for x in cells]
+
+    def coded(plain: float, signed: float) -> tuple[float, Layers, dict[str, float]]:
+        finer, steps = _finer(made, seen.tops, plain, signed)
+        pairs = zip(cells, true, strict=True)
+        errors = ((compose(finer, x, _Rounded(steps)).clamp(least, most) - y).square().mean() for x, y in pairs)
+        return float(torch.stack(list(errors)).sum()), finer, steps
+
+    def wrong(reaches: tuple[float, float]) -> float:
+        return coded(*reaches)[0]
+
+    plain, _ = min(((reach, reach) for reach in REACHES), key=wrong)
+    best = min(((plain, reach) for reach in REACHES), key=wrong)
+    _, made, steps = coded(*best)
     return int8_graph(network, made, steps)
 
 
-def _finer(made: Layers, tops: Mapping[str, Tensor]) -> tuple[Layers, dict[str, float]]:
-    """The steps, and the layers with the last convolution's input coded twice as finely as 8 bits reach: a channel that
-    goes beyond half of the range is there twice, the second time with the half taken off, so that one saturates where
-    the other begins. Most of the error of the whole network is at that place."""
-    steps = {name: float(top.max()) * (1 if name[:6] != "second" else 2) / 255.0 for name, top in tops.items()}
-    steps["tail"] = 1.0
+def _equalised(made: Layers, tops: Mapping[str, Tensor]) -> Layers:
+    """The same network with its channels' ranges closer to each other, about the square root of what lies between
+    them: what comes after a ReLU is divided, and what looks at it multiplied (Nagel et al.,
+    https://arxiv.org/abs/1906.04721). One step serves all channels of a place, which wastes what is small."""
+
+    def shares(*names: str) -> Vector:
+        top = torch.stack([tops[name] for name in names]).amax(0)
+        return (top / top.max()).clamp(min=1e-3).pow(0.55).numpy()
+
+    def scaled(one: Layer, into: Vector | None = None, out: Vector | None = None) -> Layer:
+        kernel, bias = one.kernel, one.bias
+        if into is not None:
+            kernel = kernel * into[:, None, None]
+        if out is not None:
+            kernel, bias = kernel / out[:, None, None, None], bias / out
+        return replace(one, kernel=kernel, bias=bias)
+
+    last = len(made.down)
+    rest = ["pattern"] * (made.pattern is not None) + [f"body{index}" for index in range(len(made.body))]
+    levels = [["stem" if level == 0 else f"down{level - 1}"] for level in range(last + 1)]
+    levels[last] += rest + [f"second{index}" for index in range(len(made.body))]
+    ups = [[f"up{index}"] for index in range(last)]
+    for index in range(min(made.skips, last)):  # what is added has one scale
+        ups[index] = levels[last - 1 - index] = [*levels[last - 1 - index], *ups[index], f"sum{index}"]
+    level, up = [shares(*names) for names in levels], [shares(*names) for names in ups]
+    first = [shares(f"first{index}") for index in range(len(made.body))]
+    join = [shares(f"join{index}") for index in range(last)]
+    coarse = level[last]
+    return replace(
+        made,
+        stem=scaled(made.stem, out=level[0]),
+        down=[scaled(one, level[index], level[index + 1]) for index, one in enumerate(made.down)],
+        body=[(scaled(a, coarse, by), scaled(b, by, coarse)) for (a, b), by in zip(made.body, first, strict=True)],
+        up=[scaled(one, join[index - 1] if index else coarse, up[index]) for index, one in enumerate(made.up)],
+        join=[scaled(one, up[index], join[index]) for index, one in enumerate(made.join)],
+        tail=scaled(made.tail, join[-1] if join else coarse),
+        pattern=None if made.pattern is None else made.pattern / coarse[:, None, None],
+    )
+
+
+def _finer(made: Layers, tops: Mapping[str, Tensor], plain: float, signed: float) -> tuple[Layers, dict[str, float]]:
+    """The layers with what the last convolution sees, and the first gives where nothing else sees it, coded twice as
+    finely (most of the error of the whole network is at those places), and the steps, which reach as far as the shares
+    `plain` and `signed` of what was seen."""
+    steps = {
+        name: float(top.max()) * (signed / 127 if _signed(name) else plain / 255) for name, top in tops.items()
+    } | {"tail": 1.0}
     last = f"join{len(made.join) - 1}"
-    if last not in tops:
-        return made, steps
-    half = float(tops[last].max()) / 2
-    steps[last] = half / 255.0
-    far = np.flatnonzero(tops[last].numpy() > half)
-    join, tail = made.join[-1], made.tail
-    join = replace(
-        join, kernel=np.concatenate([join.kernel, join.kernel[far]]),
-        bias=np.concatenate([join.bias, join.bias[far] - np.float32(half)]),
+    if last in tops:
+        join, tail, steps[last] = _twice(made.join[-1], made.tail, tops[last])
+        made = replace(made, join=[*made.join[:-1], join], tail=tail)
+    if made.skips < len(made.down):
+        stem, down, steps["stem"] = _twice(made.stem, made.down[0], tops["stem"])
+        made = replace(made, stem=stem, down=[down, *made.down[1:]])
+    return made, steps
+
+
+def _twice(giver: Layer, taker: Layer, top: Tensor) -> tuple[Layer, Layer, float]:
+    """A channel that goes beyond half of the range is there twice, the second time with the half taken off, so that one
+    saturates where the other begins; and the step."""
+    half = float(top.max()) / 2
+    far = np.flatnonzero(top.numpy() > half)
+    giver = replace(
+        giver, kernel=np.concatenate([giver.kernel, giver.kernel[far]]),
+        bias=np.concatenate([giver.bias, giver.bias[far] - np.float32(half)]),
     )  # fmt: skip
-    tail = replace(tail, kernel=np.concatenate([tail.kernel, tail.kernel[:, far]], axis=1))
-    return replace(made, join=[*made.join[:-1], join], tail=tail), steps
+    return giver, replace(taker, kernel=np.concatenate([taker.kernel, taker.kernel[:, far]], axis=1)), half / 255.0
 
 
 @torch.no_grad()
