@@ -416,8 +416,8 @@ def reach(network: Translator) -> int:
 
 def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Path]) -> Plan:
     """fp32, fp16 and, but for colorizers, int8, calibrated on `images` (default: samples/stills/), on which all are
-    compared; each folder of `judge` gives figures named after it, where the recipe makes pairs of photos. Of a
-    CycleGAN, the direction from A to B."""
+    compared; each folder of `judge` gives figures named after it, where the recipe makes pairs of photos. Where it
+    does not, the figure is how restless the network is. Of a CycleGAN, the direction from A to B."""
     network = getattr(network, "ab", network)
     if not isinstance(network, Translator | Colorizer):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
@@ -444,6 +444,8 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Pa
                 return evaluate.run(made, picture)
             return model(np.ascontiguousarray(picture[None, ..., ::-1]))[0][0, ..., ::-1]
 
+        if not kind:  # there is no truth
+            return {"unrest": round(evaluate.unrest(translate, pictures), 4)}
         figures: dict[str, float] = {}
         for name, truths in folders.items() if kind in ("self", "degraded") else ():
             scores = evaluate.translation(translate, judged_pairs(truths, made.multiple, kind))

@@ -97,7 +97,9 @@ def test_pairs_that_are_made_of_photos_are_judged(tmp_path: Path) -> None:
     model = Model(write_translator(tmp_path, made), precision="fp32")
     assert plan.judged(model) == pytest.approx(figures, abs=0.02)
     unpaired = translation.plan(made, recipe.parse(RECIPE, name="x"), None, [tmp_path / "Few"])
-    assert unpaired.judged(None) == {}
+    restless = unpaired.judged(None)
+    assert restless.keys() == {"unrest"}
+    assert unpaired.judged(model) == pytest.approx(restless, abs=0.05)
 
 
 @pytest.mark.parametrize("front", ["image", "edges"])

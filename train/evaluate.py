@@ -12,6 +12,7 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -27,6 +28,7 @@ from train.networks import squeezenet
 
 BT601 = np.array([65.481, 128.553, 24.966]) / 255.0  # luma of RGB 0..255 in 16..235 (ITU-R BT.601)
 LOWER_IS_BETTER = {"distance", "flicker", "flicker_gain", "warp_error", "warp_gain"}
+NOISE = 2.5  # deviation in grey levels, as webcams have in room light
 SEED = 5  # of the webcam degradation that results are judged on: never change it, or figures stop being comparable
 
 
@@ -137,6 +139,19 @@ def translation(translate: Callable[[Pixels], Pixels], pairs: Iterable[tuple[Pix
         scores["chroma_gain"].append(chroma_gain(image, truth))
         scores["colourfulness"].append(colourfulness(image) / max(colourfulness(truth), 1e-6))
     return {name: float(np.mean(values)) for name, values in scores.items()}
+
+
+def unrest(translate: Callable[[Pixels], Pixels], images: Iterable[Pixels]) -> float:
+    """How much a picture that stands still changes from frame to frame under a camera's noise (`NOISE`), over how much
+    the frames themselves do: 1 is as calm as the camera. Mean over `images` (RGB)."""
+    shares = []
+    for image in images:
+        rng = np.random.default_rng(SEED)
+        noisy = (np.clip(image + rng.normal(0, NOISE, image.shape), 0, 255).round().astype(np.uint8) for _ in range(4))
+        frames = [(frame.astype(float), translate(frame).astype(float)) for frame in noisy]
+        seen, made = (np.mean([np.abs(a - b).mean() for a, b in pairwise(part)]) for part in zip(*frames, strict=True))
+        shares.append(made / seen)
+    return float(np.mean(shares))
 
 
 @torch.no_grad()
