@@ -45,8 +45,11 @@ def export(
     state = checkpoint.load(run)
     recipe = recipes.parse(state["recipe"], name=state["name"])
     network = networks.build(**recipe.network)
+    weights = state["ema"]
+    if recipe.task == "cyclegan":  # of the two directions, from A to B
+        weights = {name[3:]: value for name, value in weights.items() if name.startswith("ab.")}
     try:
-        network.load_state_dict(state["ema"])
+        network.load_state_dict(weights)
     except RuntimeError as error:
         raise ValueError(
             f"{run}: its weights are not those of recipe {recipe.name!r} as it is now ({error})"

@@ -417,8 +417,7 @@ def reach(network: Translator) -> int:
 def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Path]) -> Plan:
     """fp32, fp16 and, but for colorizers, int8, calibrated on `images` (default: samples/stills/), on which all are
     compared; each folder of `judge` gives figures named after it, where the recipe makes pairs of photos. Where it
-    does not, the figure is how restless the network is. Of a CycleGAN, the direction from A to B."""
-    network = getattr(network, "ab", network)
+    does not, the figure is how restless the network is."""
     if not isinstance(network, Translator | Colorizer):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
     made = network

@@ -72,12 +72,20 @@ def test_a_colorizers_file_is_the_network(tmp_path: Path) -> None:
             assert cv2.PSNR(model(image[None])[0][0], np.ascontiguousarray(true)) > least
 
 
-def test_a_run_of_training_becomes_three_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize("task", ["style", "cyclegan"])
+def test_a_run_of_training_becomes_three_files(task: str, tmp_path: Path) -> None:
     run, out = tmp_path / "run", tmp_path / "out"
     run.mkdir()
     out.mkdir()
     made = translator_network()
-    checkpoint.save(run, {"recipe": RECIPE, "name": "style-x", "iteration": 1, "ema": made.state_dict()})
+    weights = made.state_dict()
+    if task == "cyclegan":
+        back = translator_network(seed=1).state_dict()
+        weights = {
+            f"{way}.{name}": value for way, one in (("ab", weights), ("ba", back)) for name, value in one.items()
+        }
+    text = RECIPE.replace('"style"', f'"{task}"', 1)
+    checkpoint.save(run, {"recipe": text, "name": "style-x", "iteration": 1, "ema": weights})
     assert main([str(run), "-o", str(out), "--licence", "CC0"]) == 0
     for precision in ("fp32", "fp16", "int8"):
         card = Model(out / "style-x.onnx", precision=precision).card
