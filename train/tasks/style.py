@@ -100,7 +100,7 @@ class StyleTask:
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         terms: dict[str, Tensor] = {}
-        seen = self._look(fake)
+        seen = self._look(fake) if weights.keys() & {"content", "style"} else []
         for name in weights:
             match name:
                 case "content":
