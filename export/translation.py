@@ -34,6 +34,7 @@ from train.tasks.translation import judged_pairs
 T = TypeVar("T")
 Vector = NDArray[np.float32]
 WORKING = 640  # pixels of the longer side that is suggested where the frame is larger
+EVENED = 0.55  # power of what lies between the ranges of channels that is taken off for int8
 REACHES = np.linspace(1.0, 0.5, 21).tolist()  # shares of the largest activation seen that 8 bits may reach
 COMPARED = 256  # pixels of the longer side, at most, of pictures that all are compared on
 
@@ -134,8 +135,7 @@ class _Torch:
         return self._seen((x + y).relu(), name)
 
     def tile(self, x: Tensor, pattern: NDArray[np.float32], name: str) -> Tensor:
-        times = [-(-length // pattern.shape[2]) for length in x.shape[2:]]
-        return self.add(x, torch.from_numpy(pattern).repeat(1, 1, *times)[:, :, : x.shape[2], : x.shape[3]], name)
+        return self.add(x, translator.tiled(torch.from_numpy(pattern), x), name)
 
     def double(self, x: Tensor) -> Tensor:
         return F.interpolate(x, scale_factor=2, mode="nearest")
@@ -304,10 +304,8 @@ def quantise(network: Translator, images: Sequence[Pixels]) -> onnx.ModelProto:
     for x in cells:
         compose(made, x, seen)
     made, seen = _equalised(made, seen.tops), _Torch()
-    for x in cells:
-        compose(made, x, seen)
     least, most = (-255, 255) if network.keep == "luma" else (0, 255)
-    true = [compose(made, x, _Torch()).clamp(least, most) for x in cells]
+    true = [compose(made, x, seen).clamp(least, most) for x in cells]
 
     def coded(plain: float, signed: float) -> tuple[float, Layers, dict[str, float]]:
         finer, steps = _finer(made, seen.tops, plain, signed)
@@ -315,12 +313,8 @@ def quantise(network: Translator, images: Sequence[Pixels]) -> onnx.ModelProto:
         errors = ((compose(finer, x, _Rounded(steps)).clamp(least, most) - y).square().mean() for x, y in pairs)
         return float(torch.stack(list(errors)).sum()), finer, steps
 
-    def wrong(reaches: tuple[float, float]) -> float:
-        return coded(*reaches)[0]
-
-    plain, _ = min(((reach, reach) for reach in REACHES), key=wrong)
-    best = min(((plain, reach) for reach in REACHES), key=wrong)
-    _, made, steps = coded(*best)
+    plain = min(REACHES, key=lambda reach: coded(reach, reach)[0])
+    _, made, steps = min((coded(plain, reach) for reach in REACHES), key=lambda one: one[0])
     return int8_graph(network, made, steps)
 
 
@@ -331,7 +325,7 @@ def _equalised(made: Layers, tops: Mapping[str, Tensor]) -> Layers:
 
     def shares(*names: str) -> Vector:
         top = torch.stack([tops[name] for name in names]).amax(0)
-        return (top / top.max()).clamp(min=1e-3).pow(0.55).numpy()
+        return (top / top.max()).clamp(min=1e-3).pow(EVENED).numpy()
 
     def scaled(one: Layer, into: Vector | None = None, out: Vector | None = None) -> Layer:
         kernel, bias = one.kernel, one.bias

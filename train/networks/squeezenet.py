@@ -68,5 +68,7 @@ class SqueezeNet(nn.Module):
 
 @cache
 def shared(device: str, taps: tuple[int, ...] = TAPS) -> SqueezeNet:
-    """The one copy of a process on `device`."""
-    return SqueezeNet(taps).to(device)
+    """The one copy of a process on `device`. Making it draws nothing from the random numbers of a training, which goes
+    on exactly, wherever it is first asked for."""
+    with torch.random.fork_rng(devices=[]):
+        return SqueezeNet(taps).to(device)

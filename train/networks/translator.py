@@ -43,6 +43,12 @@ def edges(x: Tensor) -> Tensor:
     return 1.0 + torch.tanh(STEEP * (difference + EDGE).clamp(max=0.0))
 
 
+def tiled(pattern: Tensor, like: Tensor) -> Tensor:
+    """`pattern` ``(1, c, side, side)`` side by side, from the top left, to the height and width of `like`."""
+    times = [-(-length // pattern.shape[2]) for length in like.shape[2:]]
+    return pattern.repeat(1, 1, *times)[:, :, : like.shape[2], : like.shape[3]]
+
+
 class Normed(nn.Sequential):
     """3x3 convolution, batch normalisation, ReLU: one convolution and a ReLU when deployed."""
 
@@ -113,9 +119,7 @@ class Translator(nn.Module):
             y = layer(y)
             levels.append(y)
         if self.pattern is not None:
-            times = [-(-length // self.pattern.shape[2]) for length in y.shape[2:]]
-            tiles = torch.roll(self.pattern, shift, (2, 3)).repeat(1, 1, *times)
-            y = F.relu(y + tiles[:, :, : y.shape[2], : y.shape[3]])
+            y = F.relu(y + tiled(torch.roll(self.pattern, shift, (2, 3)), y))
         y = self.body(y)
         for index, (up, join, level) in enumerate(zip(self.up, self.join, reversed(levels[:-1]), strict=True)):
             y = F.interpolate(up(y), scale_factor=2, mode="nearest")

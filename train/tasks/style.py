@@ -62,9 +62,9 @@ class StyleTask:
         grams = [[losses.gram(layer)[0] for layer in layers] for layers in seen]
         self.grams = [torch.stack(same).mean(0) for same in zip(*grams, strict=True)]
 
-    def _look(self, images: Tensor) -> list[Tensor]:
+    def _look(self, images: Tensor, taps: tuple[int, ...] = TAPS) -> list[Tensor]:
         """The features of `images` at every size, those of the first size first."""
-        eye = squeezenet.shared(str(self.device), TAPS)
+        eye = squeezenet.shared(str(self.device), taps)
         return [layer for size in SIZES for layer in eye(F.avg_pool2d(images, size) if size > 1 else images)]
 
     def _style(self, path: Path, side: int) -> Pixels:
@@ -105,7 +105,7 @@ class StyleTask:
             match name:
                 case "content":
                     with torch.no_grad():
-                        truth = self._look(batch["image"])[CONTENT :: len(TAPS)]
+                        truth = self._look(batch["image"], TAPS[CONTENT : CONTENT + 1])
                     same = zip(seen[CONTENT :: len(TAPS)], truth, strict=True)
                     terms[name] = torch.stack([losses.relative_square(a, b) for a, b in same]).mean()
                 case "style":
