@@ -3,7 +3,7 @@
     python benchmarks/inpainting.py KIND [--model inpaint] [--data ../shared/data] [--threads 2] [--look DIR]
 
 stills    PSNR in the hole against the better of OpenCV's Telea and Navier-Stokes, and perceptual distance, by kind of
-          hole, on Kodak and BSD100 (`train.evaluate.inpainting`, through the runtime and with `memory` off)
+          hole, on Kodak and BSD100 (`train.evaluate.inpainting`, through the runtime)
 moving    PSNR of what was uncovered before in a hole that moves over clips whose true picture is known: along the top,
           where the scene is, and through the middle, where people move
 resting   mean change from frame to frame in a hole at rest, over that of the 16 pixels around it
@@ -66,9 +66,10 @@ def stills(options: argparse.Namespace) -> None:
     from train import evaluate, holes
     from train.data import image_files, read_image
 
-    erase = load(options, memory=False, feather=0)
+    erase = load(options, feather=0)
 
     def fill(image: Image, hole: Image) -> Image:
+        erase.reset()
         return np.ascontiguousarray(erase(np.ascontiguousarray(image[..., ::-1]), mask=hole)[..., ::-1])
 
     for folder in ("Kodak", "BSD100"):

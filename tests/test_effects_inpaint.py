@@ -116,6 +116,33 @@ def test_a_fill_meets_its_surroundings(path: Path) -> None:
     assert np.abs(out.astype(int) - plane)[ring].max() <= 6
 
 
+def test_wide_holes_get_texture_once(path: Path) -> None:
+    """When they appear, and then it stays; not where each frame is on its own, nor where what is beside them moves."""
+    image = still("spices")
+    mask = np.zeros(image.shape[:2], np.uint8)
+    mask[80:130, 120:190] = 1
+    plain, alone, erase = load(path, texture=0.0), load(path, memory=False), load(path)
+    smooth = plain(image, mask=mask)
+    assert np.array_equal(alone(image, mask=mask), smooth)
+    first = erase(image, mask=mask)
+    assert not np.array_equal(first, smooth)
+    assert np.array_equal(erase(image, mask=mask), first)
+    other = image.copy()
+    other[40:170, 80:230] = other[100:230, 20:170]  # somebody stands there now
+    again = load(path)
+    again(image, mask=mask)
+    again.params.texture = 0.0
+    moved = erase(other, mask=mask)
+    assert not np.array_equal(moved[mask > 0], first[mask > 0])
+    assert np.array_equal(moved, again(other, mask=mask))
+    erase.reset()
+    assert np.array_equal(erase(image, mask=mask), first)
+    erase(image)
+    erase.reset()
+    cut = still("lake")
+    assert not np.array_equal(erase(cut, mask=mask), load(path, texture=0.0)(cut, mask=mask))
+
+
 def moving(step: int) -> tuple[Image, Image, np.ndarray]:
     """A still scene, with a green box that moves over it; the scene, what is seen, the mask."""
     scene = np.asarray(cv2.resize(still("colosseum"), (480, 360)), np.uint8)

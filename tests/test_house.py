@@ -26,6 +26,7 @@ ARROWS = {
     "gancam.blend": {"errors", "frame"},
     "gancam.latent": {"errors"},
     "gancam.background": {"frame", "motion"},
+    "gancam.texture": {"background", "frame"},
     "gancam.finding": {"frame", "motion"},
     "gancam.effects": {
         "background",
@@ -39,6 +40,7 @@ ARROWS = {
         "model",
         "params",
         "sound",
+        "texture",
         "tiles",
     },
     "gancam.gallery": {"effects", "errors", "frame", "latent", "model"},

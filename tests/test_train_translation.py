@@ -38,7 +38,7 @@ style = "{style}"
 [[phase]]
 name = "style"
 iterations = 6
-losses = {{ content = 1.0, style = 1.0, variation = 0.1, temporal = 1.0, structure = 1.0, adversarial = 0.1 }}
+losses = {{ content = 1, style = 1, variation = 0.1, temporal = 1, rest = 1, structure = 1, adversarial = 0.1 }}
 """
 )
 PAIRS = (

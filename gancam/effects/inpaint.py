@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam import finding, masks
+from gancam import finding, masks, texture
 from gancam.background import RING, UNKNOWN, Background, Scout, Window
 from gancam.errors import ModelError, OutputExists, ParameterError
 from gancam.frame import Frame, Image, check_image
@@ -76,6 +76,10 @@ class InpaintParams(Params):
     feather: int = parameter(3, minimum=0, maximum=50, help="pixels around that over which the fill fades out")
     memory: bool = parameter(True, help="take what was seen before where it is known, before inventing anything")
     ahead: bool = parameter(True, help="process: read the file first, for what is uncovered later")
+    texture: float = parameter(
+        0.6, minimum=0.0, maximum=1.0,
+        help="how much grain, and how many of the lines around them, wide holes get; 0: the network alone",
+    )  # fmt: skip
     save: str = parameter("", form="the path of a new .json", help="record the masks there, as a track to replay")
 
 
@@ -116,6 +120,7 @@ class Inpaint:
         self._marks: MaskSource | None = None  # the same without recording
         self._recorded: masks.Recorded | None = None
         self._holes: _Holes | None = None
+        self._filled: tuple[int, Mask] | None = None  # what was hidden in the frame before, since which cut
         self._sources()
 
     def __call__(self, image: Image, *, time: float | None = None, mask: NDArray[Any] | None = None) -> Image:
@@ -124,6 +129,7 @@ class Inpaint:
             image, time = self._repaired(image, time)
         marked = self._mask(image, time) if mask is None else masks.check_mask(mask, image)
         if marked is None or not cv2.hasNonZero(marked):
+            self._filled = None
             if self.params.memory:
                 self.background.rest(image)
             return image
@@ -136,8 +142,10 @@ class Inpaint:
                 known = np.asarray(found.state != UNKNOWN, np.uint8)
                 cv2.copyTo(found.picture, known, result[window.place])
                 unknown[window.place][known > 0] = 0
-        invented = [unknown[window.place].copy() for window in holes.windows]
+        new = unknown.copy()
+        invented = [new[window.place] for window in holes.windows]
         self._invent(result, unknown, holes.windows)
+        self._texture(result, new, holes.hidden)
         for window, new in zip(holes.windows, invented, strict=True):
             if self.params.memory:
                 self.background.keep(window, result[window.place], image, holes.hidden, new)
@@ -158,6 +166,7 @@ class Inpaint:
 
     def reset(self) -> None:
         self.background.reset()
+        self._filled = None
         self._overlay.reset()
         self._late, self._told = [], []
         self._drop_repairs()
@@ -317,6 +326,19 @@ class Inpaint:
                 filled = self.model(*(np.stack(arrays) for arrays in zip(*given, strict=True)))[0]
                 for crop, content in zip(batch, filled, strict=True):
                     _put(picture, unknown, crop, content)
+
+    def _texture(self, picture: Image, new: Mask, hidden: Mask) -> None:
+        """Give texture to what is `new` in `picture`, if it will be remembered: invented again for each frame, it would
+        boil. So what was hidden in the frame before and had to be invented again stays as the network has it."""
+        if not self.params.memory:
+            return
+        cuts, before = self.background.cuts, self._filled
+        self._filled = cuts, hidden
+        if self.params.texture and cv2.hasNonZero(new):
+            if before is not None and before[0] == cuts and before[1].shape == new.shape:
+                new = new * (before[1] == 0)
+            if cv2.hasNonZero(new):
+                texture.add(picture, new, self.params.texture)
 
 
 class _Holes:

@@ -113,6 +113,13 @@ def judged(judge: nn.Module | None, real: Tensor, fake: Tensor) -> tuple[Judged,
     return both
 
 
+def heads(found: Tensor | list[Tensor] | Judged) -> list[Tensor]:
+    """The logits of each head of any discriminator, from what its ``forward`` gave."""
+    if isinstance(found, list):
+        return found
+    return [found[0] if isinstance(found, tuple) else found]
+
+
 def tensor(images: NDArray[np.uint8], device: torch.device) -> Tensor:
     """uint8 ``(n, h, w, 3)`` -> float 0..1 ``(n, 3, h, w)``."""
     return torch.from_numpy(np.array(images)).to(device).permute(0, 3, 1, 2).float() / 255.0

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from train import augment, generation, losses, networks
 from train.data import Pictures
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, check, tensor
+from train.tasks import Batch, Losses, Task, check, heads, tensor
 
 TERMS = {"adversarial", "cycle", "identity"}
 POOL = 50  # generated pictures that are kept to be shown again (the paper, section 4)
@@ -40,6 +40,12 @@ class Judges(Both):
         for name in ("pool_ab", "pool_ba"):
             self.register_buffer(name, torch.zeros(POOL, 3, resolution, resolution, dtype=torch.uint8))
         self.register_buffer("filled", torch.zeros((), dtype=torch.int64))
+
+    def requires_grad_(self, requires_grad: bool = True) -> "Judges":
+        """Asks each judge, since one may have parts that never learn."""
+        for judge in (self.ab, self.ba):
+            judge.requires_grad_(requires_grad)
+        return self
 
 
 class CycleGanTask:
@@ -81,9 +87,9 @@ class CycleGanTask:
         """Both directions, one after the other in the batch."""
         return torch.cat([self.generator.ab(batch["a"]), self.generator.ba(batch["b"])])
 
-    def _judge(self, name: str, images: Tensor) -> Tensor:
-        logits: Tensor = getattr(self.discriminator, name)(augment.augment(images, self.operations, self.likely))[0]
-        return logits
+    def _judge(self, name: str, images: Tensor) -> list[Tensor]:
+        """The logits of each head of that judge for `images`, augmented."""
+        return heads(getattr(self.discriminator, name)(augment.augment(images, self.operations, self.likely)))
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         b, a = fake.chunk(2)
@@ -92,9 +98,10 @@ class CycleGanTask:
             match name:
                 case "adversarial":
                     self.discriminator.requires_grad_(False)
-                    logits = [self._judge(which, images) for which, images in (("ab", b), ("ba", a))]
+                    both = [self._judge(which, images) for which, images in (("ab", b), ("ba", a))]
                     self.discriminator.requires_grad_(True)
-                    terms[name] = torch.stack([self.game.generator(head, head) for head in logits]).sum()
+                    each = (torch.stack([self.game.generator(head, head) for head in logits]) for logits in both)
+                    terms[name] = torch.stack([verdicts.mean() for verdicts in each]).sum()
                 case "cycle":
                     back = losses.l1(self.generator.ba(b), batch["a"]) + losses.l1(self.generator.ab(a), batch["b"])
                     terms[name] = back
@@ -106,7 +113,8 @@ class CycleGanTask:
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         parts = []
         for name, real, false in zip(("ab", "ba"), (batch["b"], batch["a"]), fake.chunk(2), strict=True):
-            parts.append(self.game.discriminator(self._judge(name, real), self._judge(name, self._pooled(name, false))))
+            pairs = zip(self._judge(name, real), self._judge(name, self._pooled(name, false)), strict=True)
+            parts.append(torch.stack([self.game.discriminator(*pair) for pair in pairs]).mean())
         with torch.no_grad():
             self.discriminator.filled.add_(len(batch["a"]))
         total = torch.stack(parts).sum()

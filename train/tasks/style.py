@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from train import evaluate, losses, networks
 from train.data import Photos, Pixels, image_files, read_image, resize
 from train.networks import squeezenet
+from train.networks.translator import edges
 from train.recipe import Recipe
 from train.tasks import Batch, Losses, Task, check, judged, opponent, tensor
 
@@ -26,8 +27,10 @@ CONTENT = 2  # which of them is the content
 SMALLEST_STYLE = 64  # pixels of a style image's shorter side
 SIZES = (1, 2, 4)  # what the picture is shrunk by before it is looked at
 SEEN = 17 * SIZES[-1]  # pixels of the smallest patch that has features at every size
-TERMS = {"content", "style", "variation", "temporal", "structure", "adversarial"}
-SQUARE = 8  # pixels a side of the squares that keep their brightness
+TERMS = {"content", "style", "variation", "temporal", "rest", "structure", "adversarial"}
+SQUARE = 8  # pixels a side of the squares that keep their brightness, unless told otherwise
+TONES = ("photo", "drawing")
+PAPER, LEAD, LIT = 0.92, 0.25, 0.65  # luma of a drawing's sheet and its darkest place; of a photo, what stays paper
 MOVE = 8  # pixels that the second look of the temporal loss may be moved by, a multiple of the network's grid or not
 
 
@@ -36,19 +39,27 @@ class StyleTask:
     ``shift``, where the network's pattern lies.
 
     ``[data]``: `patch` (p), `style` (an image or a folder of them; from the command line), `style_side` (pixels that
-    the style images' shorter side is scaled to: the size of the strokes).
+    the style images' shorter side is scaled to: the size of the strokes), `square` (pixels a side of what keeps its
+    brightness), `tone` (whose brightness that is: the photo's, or a drawing's of it, see `drawing`).
     ``[discriminator]``: a network's options, `loss` (a game of `losses.ADVERSARIAL`); may be left out.
-    Losses: content, style, variation, temporal, structure (L1 of the luma of squares of 8x8), adversarial.
+    Losses: content, style, variation, temporal (a moment later, the camera moved), rest (a moment later, nothing but
+    the camera's noise changed), structure (L1 of the luma of squares), adversarial.
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         options, judge = dict(recipe.data), dict(recipe.discriminator)
         self.patch, side = int(options.pop("patch", 192)), int(options.pop("style_side", 256))
+        self.square, self.tone = int(options.pop("square", SQUARE)), str(options.pop("tone", TONES[0]))
         style = options.pop("style", "")
         terms = check(recipe, options, TERMS)
         if not SEEN <= self.patch <= side:
             raise ValueError(
                 f"recipe {recipe.name!r}: patch {self.patch} must be {SEEN} or more, and style_side {side} at most"
+            )
+        if not 1 <= self.square <= self.patch or self.tone not in TONES:
+            raise ValueError(
+                f"recipe {recipe.name!r}: square {self.square} must be 1 to {self.patch}, tone {self.tone!r} one of "
+                f"{', '.join(TONES)}"
             )
         if not style:
             raise ValueError(f"recipe {recipe.name!r}: no style: give one with --style IMAGE")
@@ -117,10 +128,14 @@ class StyleTask:
                 case "variation":
                     terms[name] = losses.total_variation(fake)
                 case "structure":
-                    lumas = (F.avg_pool2d(losses.luma(image), SQUARE) for image in (fake, batch["image"]))
+                    with torch.no_grad():
+                        wanted = (drawing if self.tone == "drawing" else losses.luma)(batch["image"])
+                    lumas = (F.avg_pool2d(image, self.square) for image in (losses.luma(fake), wanted))
                     terms[name] = losses.l1(*lumas)
                 case "temporal":
                     terms[name] = self._unrest(batch, fake)
+                case "rest":
+                    terms[name] = losses.mse(self.generator(_noisy(batch["image"]), self._shift(batch)), fake)
         return Losses.of(terms, weights)
 
     def _unrest(self, batch: Batch, fake: Tensor) -> Tensor:
@@ -129,8 +144,7 @@ class StyleTask:
         side = self.patch - MOVE
         side -= side % int(self.generator.multiple)  # type: ignore[arg-type]
         later = batch["image"][:, :, down : down + side, right : right + side]
-        noise = torch.randn_like(later) * 0.02 + torch.randn(len(later), 1, 1, 1, device=later.device) * 0.01
-        seen = self.generator((later + noise).clamp(0, 1), self._shift(batch))
+        seen = self.generator(_noisy(later), self._shift(batch))
         edge = MOVE  # where the border that is not there for the first look still tells
         now = fake[:, :, down : down + side, right : right + side]
         return losses.mse(seen[:, :, edge:-edge, edge:-edge], now[:, :, edge:-edge, edge:-edge])
@@ -171,6 +185,18 @@ class StyleTask:
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
         return []
+
+
+def drawing(image: Tensor) -> Tensor:
+    """The luma ``(n, 1, h, w)`` that a pencil drawing of RGB `image` has: its lines, and the darker the more lead."""
+    light = (losses.luma(image) / LIT).clamp(0, 1)
+    return LEAD + (PAPER - LEAD) * light * edges(image)
+
+
+def _noisy(image: Tensor) -> Tensor:
+    """The same a moment later: grain, and all of it a little brighter or darker."""
+    noise = torch.randn_like(image) * 0.02 + torch.randn(len(image), 1, 1, 1, device=image.device) * 0.01
+    return (image + noise).clamp(0, 1)
 
 
 def _style_files(path: Path) -> list[Path]:

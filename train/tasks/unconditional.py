@@ -13,7 +13,7 @@ from train import augment, generation, losses, networks
 from train.data import Pictures
 from train.networks.latent import LatentGenerator
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, check, tensor
+from train.tasks import Batch, Losses, Task, check, heads, tensor
 
 TERMS = {"adversarial"}
 SHEET = 8  # samples along a side of the preview
@@ -103,8 +103,7 @@ class UnconditionalTask:
         images = augment.augment(images, self.operations, self.discriminator.likely)  # type: ignore[arg-type]
         if self.noise:
             images = images + self.noise * (1.0 - float(batch["progress"])) * torch.randn_like(images)
-        logits = self.discriminator(images)
-        return logits if isinstance(logits, list) else [logits]
+        return heads(self.discriminator(images))
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         self.discriminator.requires_grad_(False)
