@@ -32,6 +32,7 @@ def export(
     licence: str = "unknown",
     data: str = "",
     summary: str = "",
+    reverse: bool = False,
     overwrite: bool = False,
 ) -> dict[str, Path | None]:
     """Write the variants of the run's averaged generator into `folder` under `name` (default: the recipe's), and return
@@ -46,8 +47,11 @@ def export(
     recipe = recipes.parse(state["recipe"], name=state["name"])
     network = networks.build(**recipe.network)
     weights = state["ema"]
-    if recipe.task == "cyclegan":  # of the two directions, from A to B
-        weights = {name[3:]: value for name, value in weights.items() if name.startswith("ab.")}
+    if recipe.task == "cyclegan":
+        direction = "ba." if reverse else "ab."
+        weights = {name[3:]: value for name, value in weights.items() if name.startswith(direction)}
+    elif reverse:
+        raise ValueError(f"--reverse: recipe {recipe.name!r} has one direction; only a cyclegan has two")
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
@@ -118,6 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--licence", default="unknown", help="of the weights, as their data allows")
     parser.add_argument("--trained-on", default="", help="the data, in words, for the card")
     parser.add_argument("--summary", default="", help="one line for the menu")
+    parser.add_argument("--reverse", action="store_true", help="of a cyclegan, from B to A instead")
     parser.add_argument("--overwrite", action="store_true")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -129,7 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
         written = export(
             options.run, options.output, name=options.name, images=options.images, judge=options.judge,
             precisions=tuple(filter(None, options.precisions.split(","))), licence=options.licence,
-            data=options.trained_on, summary=options.summary, overwrite=options.overwrite,
+            data=options.trained_on, summary=options.summary, reverse=options.reverse, overwrite=options.overwrite,
         )  # fmt: skip
     except (OSError, ValueError, GancamError) as error:
         print(f"export: {' '.join(str(error).split())}", file=sys.stderr)

@@ -456,7 +456,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Pa
     if made.pattern is None:  # which is laid out from the top left of what the network is given: all of the picture
         card |= {"receptive_field": reach(made)}
     card |= {
-        "working": WORKING,
+        "working": int(recipe.data.get("resolution", WORKING)),  # pictures of one size were learnt from, or photos
         "parameters": sum(one.kernel.size + one.bias.size for one in every)
         + (0 if found.pattern is None else found.pattern.size),
     }  # fmt: skip

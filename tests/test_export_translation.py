@@ -94,6 +94,24 @@ def test_a_run_of_training_becomes_three_files(task: str, tmp_path: Path) -> Non
         assert 2 * 9 * 16 * 16 < card.parameters < 40_000
 
 
+def test_each_direction_of_a_cyclegan_can_be_had(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ways = {"ab": translator_network(), "ba": translator_network(seed=1)}
+    weights = {f"{way}.{name}": value for way, one in ways.items() for name, value in one.state_dict().items()}
+    text = RECIPE.replace('"style"', '"cyclegan"', 1) + "[data]\nresolution = 64\n"
+    checkpoint.save(tmp_path, {"recipe": text, "name": "fruit", "iteration": 1, "ema": weights})
+    image = still("lake")[:64, :96]
+    for name, more, way in (("there", [], "ab"), ("back", ["--reverse"], "ba")):
+        command = [str(tmp_path), "-o", str(tmp_path), "--name", name, "--precisions", "fp32", *more]
+        assert main(command) == 0
+        model = Model(tmp_path / f"{name}.onnx")
+        assert model.card.working == 64
+        true = evaluate.run(ways[way].eval(), np.ascontiguousarray(image[..., ::-1]))[..., ::-1]
+        assert cv2.PSNR(model(image[None])[0][0], np.ascontiguousarray(true)) > 45
+    checkpoint.save(tmp_path, {"recipe": RECIPE, "name": "style-x", "iteration": 1, "ema": ways["ab"].state_dict()})
+    assert main([str(tmp_path), "-o", str(tmp_path), "--name", "x", "--reverse"]) == 2
+    assert "one direction" in capsys.readouterr().err
+
+
 def test_pairs_that_are_made_of_photos_are_judged(tmp_path: Path) -> None:
     (tmp_path / "Few").mkdir()
     cv2.imwrite(str(tmp_path / "Few" / "otters.png"), still("otters")[:99, :131])

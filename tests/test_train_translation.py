@@ -156,6 +156,22 @@ def test_paired_folders(photos: Path, tmp_path: Path) -> None:  # noqa: F811
         go(text, tmp_path / "pairs", tmp_path / "bad")
 
 
+def test_a_judge_with_the_eyes_of_a_classifier_learns_all_but_those(photos: Path, tmp_path: Path) -> None:  # noqa: F811
+    text = CYCLE.format(b=photos).replace(
+        'family = "discriminators"\nkind = "patch"\nchannels = 4\n',
+        'family = "projected"\nresolution = 16\nchannels = 4\nmost = 8\nside = 64\nmixed = 8\n',
+    )
+    assert "projected" in text
+    states = []
+    for stop in (1, 3):
+        go(text, photos, tmp_path / "run", stop_after=stop)
+        states.append(checkpoint.load(tmp_path / "run")["discriminator"])
+    learnt = {name for name, value in states[0].items() if not torch.equal(value, states[1][name])}
+    assert any(".heads." in name for name in learnt)
+    assert any(".pixels." in name for name in learnt)
+    assert not any(".mix." in name or ".down." in name for name in learnt)
+
+
 def test_cyclegan_trains_and_resumes_exactly(photos: Path, tmp_path: Path) -> None:  # noqa: F811
     twice(CYCLE.format(b=photos), photos, tmp_path, 20)  # the pool is full after 17
 
