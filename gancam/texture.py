@@ -24,7 +24,7 @@ Places = NDArray[np.int64]
 
 WIDE = 14  # pixels from the edge of a hole to its middle from which on it is wide
 CONTEXT = 96  # pixels around a wide part that are looked at, more around a very large one
-CROWDED = 0.15  # share of that which is hole, too, from which on nothing is added
+CROWDED = 0.15  # share of that which is hole, too, from which on half as much is added
 SOFT = 7  # pixels over which what is made fades where a hole becomes narrow
 PATCH = 5  # places a side of a patch on the grid of its level, 4 pixels each at the finest
 FINEST = 4  # pixels a side of the smallest places that anchors have to themselves
@@ -49,7 +49,7 @@ def add(picture: Image, hole: Mask, strength: float) -> None:
     `strength` 1 shows what `textured` makes alone, less mixes it with what is there.
 
     Parts that are narrower than twice `WIDE` pixels stay as they are: a network continues across those. The more of
-    what is around a part is hole as well, the less is added: what is found then is less often right.
+    what is around a part is hole as well, the less is added, down to half: what is found then is less often right.
     """
     x, y, wide, tall = cv2.boundingRect(hole)
     framed = cv2.copyMakeBorder(hole, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)  # what lies beyond is not known either
@@ -67,9 +67,10 @@ def add(picture: Image, hole: Mask, strength: float) -> None:
         mine[y : y + tall, x : x + wide] = labels == label
         mine, inside, there = mine[rows, columns], hole[rows, columns] > 0, picture[rows, columns]
         others = float(np.mean(inside[mine == 0])) if (mine == 0).any() else 1.0
-        made = textured(there, hole[rows, columns]) if others < CROWDED else None
+        made = textured(there, hole[rows, columns])
         if made is not None:
-            share = cv2.blur(mine, (SOFT, SOFT)) * inside * np.float32(strength * (1 - others / CROWDED))
+            less = 1 - 0.5 * min(others / CROWDED, 1.0)
+            share = cv2.blur(mine, (SOFT, SOFT)) * inside * np.float32(strength * less)
             there[:] = np.round(there + share[..., None] * (made - there))
 
 

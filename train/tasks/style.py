@@ -30,7 +30,7 @@ SEEN = 17 * SIZES[-1]  # pixels of the smallest patch that has features at every
 TERMS = {"content", "style", "variation", "temporal", "rest", "structure", "adversarial"}
 SQUARE = 8  # pixels a side of the squares that keep their brightness, unless told otherwise
 TONES = ("photo", "drawing")
-PAPER, LEAD, LIT = 0.92, 0.25, 0.65  # luma of a drawing's sheet and its darkest place; of a photo, what stays paper
+PAPER, LEAD, LIT = 0.92, 0.25, 0.55  # luma of a drawing's sheet and its darkest place; of a photo, what stays paper
 MOVE = 8  # pixels that the second look of the temporal loss may be moved by, a multiple of the network's grid or not
 
 
