@@ -9,6 +9,7 @@ import torch
 from PIL import Image as Pillow
 
 from tests.test_train_loop import go, one_thread, photos, same  # noqa: F401
+from train import __main__ as command
 from train import checkpoint, evaluate, losses, networks, recipe, tasks
 from train.networks import colorizer
 from train.networks.translator import Translator, edges, luma
@@ -140,6 +141,34 @@ def test_sizes_that_are_none(sizes: str, photos: Path, tmp_path: Path) -> None: 
     text = PAIRS.format(pairs="self", network="", colours=6).replace("patch = 32", f"patch = 32\nsizes = {sizes}")
     with pytest.raises(ValueError, match="must be more than 0 and 1 at most"):
         go(text, photos, tmp_path / "run")
+
+
+@pytest.mark.parametrize(("pairs", "front", "keep"), [("edges", "edges", "nothing"), ("grey", "grey", "luma")])
+def test_pairs_of_the_command_line_travel_with_the_run(
+    pairs: str, front: str, keep: str, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    (tmp_path / "few.toml").write_text(PAIRS.format(pairs="folders", network="", colours=6))
+    words = [str(tmp_path / "few.toml"), "--data", str(photos), "--run", str(tmp_path / "run"), "--pairs", pairs]
+    assert command.main([*words, "--device", "cpu", "--stop-after", "2"]) == 0
+    kept = checkpoint.load(tmp_path / "run")
+    made = networks.build(**recipe.parse(kept["recipe"], name="few").network)
+    assert isinstance(made, Translator)
+    made.load_state_dict(kept["ema"])
+    assert (made.front, made.keep) == (front, keep)
+    assert command.main([*words, "--device", "cpu", "--stop-after", "3"]) == 0
+    assert checkpoint.load(tmp_path / "run")["iteration"] == 3
+
+
+def test_what_is_given_takes_precedence_whatever_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "few.toml").write_text(STYLE.format(style="of the file"))
+    odd = 'a "quoted" \\ name, 絵 🎨'
+    found = recipe.load(
+        str(tmp_path / "few.toml"), {"data": {"style": odd}, "network": {}, "discriminator": {"channels": 6}}
+    )
+    assert (found.data["style"], found.data["patch"], found.discriminator["channels"]) == (odd, 72, 6)
+    assert recipe.parse(found.text, name="few") == found
+    plain = recipe.load(str(tmp_path / "few.toml"))
+    assert plain.text == (tmp_path / "few.toml").read_text()
 
 
 def test_paired_folders(photos: Path, tmp_path: Path) -> None:  # noqa: F811

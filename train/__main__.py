@@ -4,7 +4,6 @@ On several processes: torchrun --standalone --nproc-per-node N -m -- train RECIP
 takes --run for an option of its own)."""
 
 import argparse
-import dataclasses
 import logging
 import os
 import sys
@@ -15,6 +14,14 @@ from torch import distributed
 
 from train import loop, recipe
 
+# What `--pairs` says of the networks, where one's own first layers make the input of a photo.
+MADE: dict[str, dict[str, dict[str, str | int]]] = {
+    "edges": {"data": {"pairs": "self"}, "network": {"front": "edges"}, "discriminator": {"colours": 4}},
+    "grey": {
+        "data": {"pairs": "self"}, "network": {"front": "grey", "keep": "luma"}, "discriminator": {"colours": 4},
+    },
+}  # fmt: skip
+
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
@@ -22,7 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", "--a", type=Path, required=True, help="pictures: a folder, or as the recipe has it")
     parser.add_argument("--b", type=Path, help="the second pile of pictures (cyclegan)")
     parser.add_argument("--style", type=Path, help="the image, or folder of images, whose style is learnt (style)")
-    parser.add_argument("--pairs", help="how pairs are made: self, degraded or folders (pix2pix recipes)")
+    parser.add_argument(
+        "--pairs", help="what is made a photo of (pix2pix): edges, grey, degraded, or input/ of folders"
+    )
     parser.add_argument("--run", type=Path, help="folder of the run (default: runs/RECIPE)")
     parser.add_argument("--judge", type=Path, help="folder of images to evaluate on (default: some of the data)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -35,9 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         distributed.init_process_group("nccl" if options.device.startswith("cuda") else "gloo")
     try:
-        chosen = recipe.load(options.recipe)
         given = {name: str(value) for name in ("b", "style", "pairs") if (value := getattr(options, name)) is not None}
-        chosen = dataclasses.replace(chosen, data={**chosen.data, **given})
+        chosen = recipe.load(options.recipe, {"data": given, **MADE.get(options.pairs, {})})
         run = options.run or Path("runs") / chosen.name
         loop.train(
             chosen, options.data, run, device=torch.device(options.device),

@@ -1,5 +1,6 @@
 """A recipe is one TOML file: what is trained, on what, for how long. It travels inside every checkpoint."""
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -73,9 +74,12 @@ def find(name: str) -> Path:
 
 
 def parse(text: str, *, name: str = "recipe") -> Recipe:
-    """The recipe that TOML `text` spells. Raises ``ValueError`` for what is not one."""
+    """The recipe that TOML `text` spells; the tables of its `[given]`, if any, take precedence over those beside it.
+    Raises ``ValueError`` for what is not one."""
     try:
         table = tomllib.loads(text)
+        for key, values in table.pop("given", {}).items():
+            table[key] = {**table.get(key, {}), **values}
         phases = tuple(Phase(**phase) for phase in table.pop("phase", []))
         if not phases:
             raise ValueError("it has no [[phase]]")
@@ -88,6 +92,13 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
     return recipe
 
 
-def load(name: str) -> Recipe:
+def load(name: str, given: Mapping[str, Mapping[str, str | int]] | None = None) -> Recipe:
+    """The recipe of that name, or in that file, with what is `given` instead of what its tables say. That is part of
+    its text from then on, and so of every checkpoint. Raises ``FileNotFoundError``, ``ValueError``."""
     path = find(name)
-    return parse(path.read_text(encoding="utf-8"), name=path.stem)
+    lines = [path.read_text(encoding="utf-8")]
+    for table, values in (given or {}).items():
+        if values:
+            spelt = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+            lines += [f"[given.{table}]", *spelt]
+    return parse("\n".join(lines), name=path.stem)
