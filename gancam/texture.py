@@ -37,6 +37,7 @@ NEAR = 0.05  # squared grey levels that a place counts as unlike for each square
 GUIDE = 0.15  # what a place that the network filled counts at first, beside a known one
 BLUR = 1.5  # places: deviation of the blur in which known ones are compared with those
 STRENGTH, AROUND = 3.0, 15  # weight of the strength of gradients, and the pixels a side that it is the mean over
+USUAL = 15  # places a side of which the strength in the middle of their order is usual
 TRUST = 0.92  # what a place of the hole counts for each place that it is further in, in a search
 SURE = 1.3  # by how much less what is found there counts for each place, in a mean
 PICK = 0.1  # how much less like the picture than most a patch may be and still count, in a mean
@@ -143,13 +144,20 @@ def _from_above(level: _Level, made: Floats) -> _Level:
 
 
 def _strength(picture: Image, hole: NDArray[np.bool_]) -> Floats:
-    """Mean size of the gradients across and down around each place, ``(h, w, 2)``; in the hole as around it."""
+    """Mean size of the gradients across and down around each place, ``(h, w, 2)``; in the hole what is usual around it:
+    grain is, a single edge is not."""
     grey = _floats(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
     known = _floats(cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
     share = _floats(cv2.blur(known, (AROUND, AROUND)))
     steps = [cv2.Sobel(grey, cv2.CV_32F, *way, ksize=1) for way in ((1, 0), (0, 1))]
     means = [cv2.blur(np.abs(step) * known, (AROUND, AROUND)) / np.maximum(share, 1e-3) for step in steps]
-    return spread(_floats(STRENGTH * np.dstack(means)), _floats(share > 0.1))
+    strength, seen = _floats(STRENGTH * np.dstack(means)), _floats(share > 0.1)
+    size = max(hole.shape[1] // FINEST, 1), max(hole.shape[0] // FINEST, 1)
+    small = [_floats(cv2.resize(x, size, interpolation=cv2.INTER_NEAREST)) for x in (strength, seen)]
+    usual = spread(*small).clip(0, 255).astype(np.uint8)
+    usual = np.dstack([cv2.medianBlur(np.ascontiguousarray(usual[..., c]), USUAL) for c in range(2)])
+    inside = cv2.resize(spread(_floats(usual), small[1]), hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.where(seen[..., None] > 0, strength, _floats(inside))
 
 
 def _patches(picture: Floats, row: Places, column: Places) -> Floats:

@@ -125,3 +125,17 @@ def test_very_large_holes_take_coarser_patches() -> None:
     texture.add(made, hole, 1.0)
     inner = cv2.erode(hole, np.ones((61, 61), np.uint8)) > 0
     assert grain(made, inner) > 3 * grain(smooth, inner)
+
+
+def test_what_is_usual_around_a_hole_is_expected_in_it() -> None:
+    """Grain is; an edge beside it is not: a seam at the side of a board would come up in the middle of it."""
+    board = np.full((240, 300, 3), (170, 110, 40), np.uint8)
+    board[:, 205:212] = 235
+    hole = np.zeros(board.shape[:2], bool)
+    hole[40:200, 100:200] = True
+    seam = texture._strength(board, np.zeros_like(hole))[..., 0].max()
+    assert texture._strength(board, hole)[80:160, 130:170].max() < 0.05 * seam
+    grainy = np.random.default_rng(0).normal(120, 30, board.shape).clip(0, 255).astype(np.uint8)
+    whole, expected = texture._strength(grainy, np.zeros_like(hole)), texture._strength(grainy, hole)
+    assert np.abs(expected[hole].mean(0) / whole[~hole].mean(0) - 1).max() < 0.1
+    assert np.array_equal(expected[:30], whole[:30])
