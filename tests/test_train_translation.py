@@ -11,8 +11,9 @@ from PIL import Image as Pillow
 from tests.test_train_loop import go, one_thread, photos, same  # noqa: F401
 from train import __main__ as command
 from train import checkpoint, evaluate, losses, networks, recipe, tasks
+from train.losses import luma
 from train.networks import colorizer
-from train.networks.translator import Translator, edges, luma
+from train.networks.translator import Translator, edges
 from train.tasks.cyclegan import POOL, CycleGanTask
 
 NETWORK = """

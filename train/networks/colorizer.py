@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from train.losses import luma
 from train.networks import efficientnet
-from train.networks.translator import Normed, ResidualBlock, luma
+from train.networks.translator import Normed, ResidualBlock
 
 TAPS = (0, 2, 4, 10)  # blocks after which the decoder looks: at 1/2, 1/4, 1/8 and 1/16 of the resolution
 CHANNELS = (16, 24, 40, 112)  # there

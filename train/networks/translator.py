@@ -14,15 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from train.losses import luma
+
 FRONTS = ("image", "grey", "edges")
 KEEPS = ("nothing", "luma")
 FINE, COARSE = 0.9, 1.5  # deviations of the Gaussians that edges are found with, in pixels
 EDGE, STEEP = 0.012, 90.0  # how dark a line must be against its surroundings, and how soon it is black
-
-
-def luma(x: Tensor) -> Tensor:
-    """BT.601 luma ``(n, 1, h, w)`` of RGB."""
-    return (x * x.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def blur(x: Tensor, deviation: float) -> Tensor:
