@@ -269,7 +269,8 @@ class Background:
         known = None if self._later is None else self._later.at(self._frames)
         if known is not None and known.state.shape == self._state.shape:
             new = ((self._state == UNKNOWN) & (known.state > 0)).astype(np.uint8)
-            cv2.copyTo(known.picture, new, self._canvas)
+            picture = _relit(known.picture, self._canvas, (self._state == SEEN) & (known.state > 0))
+            cv2.copyTo(picture, new, self._canvas)
             cv2.copyTo(known.state, new, self._state)
 
     def _uncover(self, image: Image, hidden: Grey) -> None:
@@ -342,7 +343,19 @@ class Background:
             state[upon > 0] = UNKNOWN
             wanted = wanted & (1 - upon)
         fresh = (wanted > 0) & ((shown & (state != SEEN)) | (clear & (now > 0)))
-        cv2.copyTo(picture, fresh.astype(np.uint8), self._canvas[rows, columns])
+        self._put(picture, fresh, shown, rows, columns)
+
+    def _put(
+        self, picture: Image, fresh: NDArray[np.bool_], shown: NDArray[np.bool_], rows: slice, columns: slice
+    ) -> None:
+        """Put what is `fresh` of `picture` there in the canvas, in the light that the canvas is in: what both show, where
+        it is `shown` and was seen before, tells how they differ."""
+        if not fresh.any():
+            return
+        canvas, state = self._canvas[rows, columns], self._state[rows, columns]
+        near = cv2.dilate(fresh.astype(np.uint8), _square(RING)) > 0
+        picture = _relit(picture, canvas, near & shown & (state == SEEN))
+        cv2.copyTo(picture, fresh.astype(np.uint8), canvas)
         state[fresh] = SEEN
 
     def _read(self, window: Window) -> tuple[Image, Grey]:
@@ -428,6 +441,7 @@ class Scout(Background):
                 picture = _cubic(next_one.picture, back, size)
                 seen = _whole(cv2.erode(next_one.state, _square(1)) > 0, back, size).astype(np.uint8) * np.uint8(SEEN)
                 if mine is not None:
+                    picture = _relit(picture, mine.picture, (seen > 0) & (mine.state > 0))
                     cv2.copyTo(mine.picture, mine.state, picture)
                     seen |= mine.state
                 mine = Known(picture, seen)
@@ -473,10 +487,8 @@ class Scout(Background):
             clear = _whole(cv2.dilate(hidden, _square(_HALO + 2)) == 0, there, size)
             here = corner @ self._to_canvas(before.matrix) @ _translation(window.left, window.top)
             was = np.asarray(cv2.warpPerspective(was, here, size, flags=cv2.INTER_NEAREST), np.uint8)
-        state = self._state[rows, columns]
-        fresh = (was > 0) & clear & (state != SEEN)
-        cv2.copyTo(picture, fresh.astype(np.uint8), self._canvas[rows, columns])
-        state[fresh] = SEEN
+        fresh = (was > 0) & clear & (self._state[rows, columns] != SEEN)
+        self._put(picture, fresh, clear, rows, columns)
 
 
 def _cubic(picture: Image, there: Matrix, size: tuple[int, int]) -> Image:
@@ -550,6 +562,11 @@ def _compare(then: Image, now: Image, ring: NDArray[np.bool_]) -> tuple[Floats, 
         return np.zeros_like(light), np.zeros(share.shape, np.uint8)
     doubted = spread(_floats(same)[..., None], _floats(measured))[..., 0] < 0.5
     return spread(light, _floats(measured * same)), np.asarray(doubted, np.uint8)
+
+
+def _relit(picture: Image, like: Image, where: NDArray[np.bool_]) -> Image:
+    """`picture` in the light of `like`, as what both show tells `where` it is known; as it is where that is nowhere."""
+    return _lit(picture, _compare(picture, like, where)[0]) if where.any() else picture
 
 
 def _aligned(then: Image, state: Grey, now: Image, inside: NDArray[np.bool_]) -> tuple[Image, Grey]:

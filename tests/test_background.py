@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from gancam.background import INVENTED, SEEN, UNKNOWN, Background, Found, Grey, Scout, Window, spread
@@ -111,6 +112,29 @@ def test_what_is_behind_follows_the_light() -> None:
     inside = mask[window.place] > 0
     assert (found.state[inside] == SEEN).all()
     assert np.abs(found.picture[inside].astype(int) - image[window.place][inside]).mean() < 2.5
+
+
+def swaying(step: int) -> Image:
+    """A camera that pans over a scene while its exposure goes up and down; nothing is over- or underexposed."""
+    return np.asarray(scene(-60 + 3 * step, name="lake") * 0.7 + 35 + round(25 * np.sin(step / 3)), np.uint8)
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_what_was_seen_in_other_lights_is_one_picture(ahead: bool) -> None:
+    """Strips of what is behind a mark on the lens come from frames of all exposures: no step between them is seen."""
+    mask = hole(120, 60)
+    background = scouted([(covered(swaying(step), mask), mask) for step in range(40)]) if ahead else Background()
+    worst = []
+    for step in range(40):
+        truth = swaying(step)
+        window, found = recalled(background, covered(truth, mask), mask)
+        inside = (mask[window.place] > 0) & (found.state == SEEN)
+        if inside.mean() > 0.2:
+            apart = cv2.blur(found.picture.astype(np.float32) - truth[window.place], (5, 5)).mean(2)
+            worst.append(float(np.abs(apart)[cv2.erode(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0].max()))
+    assert len(worst) > 15
+    assert np.median(worst) < 8
+    assert max(worst) < 14
 
 
 def test_nothing_behind_a_hole_at_rest_changes() -> None:
