@@ -36,10 +36,12 @@ _HALO = 3  # pixels around a hole that may show the edge of what hides the scene
 _REST = 4  # frames between copies while nothing is hidden
 _STEADY = 1.0  # grey levels by which light may differ before what is behind the hole follows
 _OTHER = 40.0  # grey levels between a cell then and now: more is not light, it is something else
+_ALIKE = 8.0  # grey levels by which the light of places may differ that are lit alike
 _CHANGED = 12.0  # grey levels by which a pixel is another than it was
 _ANOTHER, _GREW = 0.85, 0.6  # share of such pixels by which a new mask, or what one grew by, hides what came with it
 _ADRIFT = 8.0  # pixels by which something may lie beside where the camera's movement puts it
 _FITS = 0.97  # share of the difference on the ring that must remain at most for a step aside to count
+_LASTING = 60  # frames for which what is known is doubted before it is forgotten: passers-by are gone sooner
 _ROUGH, _SHARE = 8.0, 0.6  # grey levels, and share of its contrast, by which the pixels of a cell may differ else
 
 
@@ -110,6 +112,7 @@ class Background:
         self._rested = 0  # frames since anything was hidden
         self._canvas: Image = np.zeros((0, 0, 3), np.uint8)
         self._state: Grey = np.zeros((0, 0), np.uint8)
+        self._doubts: Grey = np.zeros((0, 0), np.uint8)  # for how many frames it was doubted
         self._shift = (0, 0)  # x and y of the anchor frame's corner in the canvas
         self._light: Floats = np.zeros((0, 0, 3), np.float32)  # what is added to the canvas, by cells of the frame
         self._lit: NDArray[np.bool_] = np.zeros((0, 0), np.bool_)  # where that was in use in the frame before
@@ -165,11 +168,15 @@ class Background:
         used = self._light_for(window, light, inside)
         picture = _lit(picture, used)
         doubted = np.asarray(cv2.resize(doubted, _in_pixels(doubted), interpolation=cv2.INTER_NEAREST), np.uint8)
-        state[(doubted[: window.size[1], : window.size[0]] > 0) | ~inside] = UNKNOWN
+        doubted = doubted[: window.size[1], : window.size[0]]
+        if self.camera.still:
+            self._doubts[self._rested_place(window)][doubted == 0] = 0
+        state[(doubted > 0) | ~inside] = UNKNOWN
         return Found(picture, state)
 
     def keep(self, window: Window, picture: Image, image: Image, hidden: Grey, invented: Grey) -> None:
-        """Of `picture`, the finished window, keep what is `invented`, and of `image` the ring around that."""
+        """Of `picture`, the finished window, keep what is `invented`, and of `image` the ring around that. What was
+        known there and is doubted stays while the camera rests, until it has been doubted for `_LASTING` frames."""
         if not invented.any():
             return
         ring = (cv2.dilate(invented, _square(RING)) > 0) & (hidden[window.place] == 0)
@@ -186,8 +193,14 @@ class Background:
             there = _translation(-columns.start, -rows.start) @ np.linalg.inv(self._to_window(window))
             source = _cubic(source, there, size)
             state = np.asarray(cv2.warpPerspective(state, there, size, flags=cv2.INTER_NEAREST), np.uint8)
-        cv2.copyTo(source, state, self._canvas[rows, columns])
-        np.copyto(self._state[rows, columns], state, where=state > 0)
+        known, doubts, new = self._state[rows, columns], self._doubts[rows, columns], state > 0
+        if self.camera.still:
+            again = (state == INVENTED) & (known > 0)
+            doubts[again] += 1
+            gone = cv2.dilate((again & (doubts >= _LASTING)).astype(np.uint8), _square(RING)) > 0
+            new &= (known == 0) | gone
+        cv2.copyTo(source, new.astype(np.uint8), self._canvas[rows, columns])
+        known[new], doubts[new] = state[new], 0
 
     def remember(self, image: Image, hidden: Grey) -> None:
         """Copy the frame: the next one may hide what it shows."""
@@ -214,7 +227,8 @@ class Background:
         size = height + 2 * self._shift[1], width + 2 * self._shift[0]
         if self._canvas.shape[:2] != size:
             self._canvas, self._state = np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8)
-        self._state[:] = UNKNOWN
+            self._doubts = np.zeros(size, np.uint8)
+        self._state[:], self._doubts[:] = UNKNOWN, 0
         cells = -(-height // CELL), -(-width // CELL)
         self._light, self._lit = np.zeros((*cells, 3), np.float32), np.zeros(cells, np.bool_)
         self._foresee()
@@ -255,7 +269,7 @@ class Background:
         known = _whole(cv2.erode(self._state, _square(1)) > 0, step, size)
         self._canvas = _cubic(self._canvas, step, size)
         self._state = np.asarray(cv2.warpPerspective(self._state, step, size, flags=cv2.INTER_NEAREST), np.uint8)
-        self._state[~known] = UNKNOWN
+        self._state[~known], self._doubts[:] = UNKNOWN, 0
         if self._before is not None:
             self._before.matrix = self._before.matrix @ np.linalg.inv(self.camera.matrix)
         self.camera.anchor_here()
@@ -348,15 +362,15 @@ class Background:
     def _put(
         self, picture: Image, fresh: NDArray[np.bool_], shown: NDArray[np.bool_], rows: slice, columns: slice
     ) -> None:
-        """Put what is `fresh` of `picture` there in the canvas, in the light that the canvas is in: what both show, where
-        it is `shown` and was seen before, tells how they differ."""
+        """Put what is `fresh` of `picture` there in the canvas, in the light that the canvas is in: how they differ is
+        told by what both show, where it is `shown` and was seen before."""
         if not fresh.any():
             return
         canvas, state = self._canvas[rows, columns], self._state[rows, columns]
         near = cv2.dilate(fresh.astype(np.uint8), _square(RING)) > 0
         picture = _relit(picture, canvas, near & shown & (state == SEEN))
         cv2.copyTo(picture, fresh.astype(np.uint8), canvas)
-        state[fresh] = SEEN
+        state[fresh], self._doubts[rows, columns][fresh] = SEEN, 0
 
     def _read(self, window: Window) -> tuple[Image, Grey]:
         """Canvas and state as the present frame sees them in `window`."""
@@ -546,10 +560,10 @@ def _sums(values: NDArray[Any]) -> Floats:
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _compare(then: Image, now: Image, ring: NDArray[np.bool_]) -> tuple[Floats, Grey]:
-    """By cells: what light has added since `then`, ``(rows, columns, 3)``, and 1 where it is not the same place any
-    more ``(rows, columns)``. Both are measured where `ring` is and carried on smoothly from there."""
-    weights = _floats(ring)
+def _differ(then: Image, now: Image, where: NDArray[np.bool_]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """By cells: what light has added since `then`, ``(rows, columns, 3)``, how much of a cell that was measured on, and
+    whether it still is the same place. Only what is `where` counts."""
+    weights = _floats(where)
     share = _sums(weights)
     light = _means(_floats(now) - then, weights)
     up = cv2.resize(light, _in_pixels(light), interpolation=cv2.INTER_NEAREST)[: now.shape[0], : now.shape[1]]
@@ -557,16 +571,30 @@ def _compare(then: Image, now: Image, ring: NDArray[np.bool_]) -> tuple[Floats, 
     rough = _means(np.abs(_floats(now) - then - up).mean(2), weights)
     contrast = np.sqrt(np.maximum(_means(grey * grey, weights) - _means(grey, weights) ** 2, 0.0))
     same = (np.abs(light).max(2) < _OTHER) & (rough < _ROUGH + _SHARE * contrast)
-    measured = np.where(share > 0.05, share, np.float32(0))
+    return light, _floats(np.where(share > 0.05, share, np.float32(0))), np.asarray(same, np.bool_)
+
+
+def _compare(then: Image, now: Image, ring: NDArray[np.bool_]) -> tuple[Floats, Grey]:
+    """By cells: what light has added since `then`, ``(rows, columns, 3)``, and 1 where it is not the same place any
+    more ``(rows, columns)``. Both are measured where `ring` is and carried on smoothly from there."""
+    light, measured, same = _differ(then, now, ring)
     if not measured.any():
-        return np.zeros_like(light), np.zeros(share.shape, np.uint8)
-    doubted = spread(_floats(same)[..., None], _floats(measured))[..., 0] < 0.5
+        return np.zeros_like(light), np.zeros(measured.shape, np.uint8)
+    doubted = spread(_floats(same)[..., None], measured)[..., 0] < 0.5
     return spread(light, _floats(measured * same)), np.asarray(doubted, np.uint8)
 
 
 def _relit(picture: Image, like: Image, where: NDArray[np.bool_]) -> Image:
-    """`picture` in the light of `like`, as what both show tells `where` it is known; as it is where that is nowhere."""
-    return _lit(picture, _compare(picture, like, where)[0]) if where.any() else picture
+    """`picture` in the light of `like`, by what both show `where` it is known; as it is where they do not agree on one
+    light: an exposure changes everywhere alike, what moves does not."""
+    light, measured, same = _differ(picture, like, where)
+    usable = (measured > 0) & same
+    if not usable.any():
+        return picture
+    alike = usable & (np.abs(light - np.median(light[usable], axis=0)).max(2) < _ALIKE)
+    if 2 * int(alike.sum()) < int((measured > 0).sum()):
+        return picture
+    return _lit(picture, spread(light, _floats(measured * alike)))
 
 
 def _aligned(then: Image, state: Grey, now: Image, inside: NDArray[np.bool_]) -> tuple[Image, Grey]:
