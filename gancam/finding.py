@@ -149,7 +149,11 @@ class Overlay:
             whole = np.asarray(body & inside, np.uint8)
             found[place] |= np.asarray(cv2.medianBlur(whole, 3), np.uint8)
             if wide > 3 * tall:
-                _add_running(found, power, across**2 + down**2, slice(y, y + tall), slice(x, x + wide))
+                line = (
+                    np.flatnonzero(whole.sum(1) > 0.2 * whole.sum(1).max()) + top
+                )  # an edge of the scene may be along
+                rows = slice(int(line[0]), int(line[-1]) + 1) if len(line) else slice(y, y + tall)
+                _add_running(found, power, across**2 + down**2, rows, slice(x, x + wide))
         return found
 
 
@@ -172,6 +176,7 @@ def _add_running(found: Mask, power: Floats, steady: Floats, rows: slice, column
     text = slice(columns.start - first, columns.stop - first)
     usual = float(np.median(strength[text]))
     running = (strength > 0.4 * usual) & (strength > 2 * beside) & (kept < 0.8 * strength)
+    running &= found[rows, first:last].mean(0) < 0.25  # where letters that stay were found, there are no others
     known = running.astype(np.uint8)
     known[text] |= found[rows, columns].max(0)
     joined = cv2.morphologyEx(known[None], cv2.MORPH_CLOSE, np.ones((1, window + 1), np.uint8))
