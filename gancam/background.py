@@ -42,6 +42,7 @@ _ANOTHER, _GREW = 0.85, 0.6  # share of such pixels by which a new mask, or what
 _ADRIFT = 8.0  # pixels by which something may lie beside where the camera's movement puts it
 _FITS = 0.97  # share of the difference on the ring that must remain at most for a step aside to count
 _LASTING = 60  # frames for which what is known is doubted before it is forgotten: passers-by are gone sooner
+_EVENLY = np.full((1, 3), 1 / 3, np.float32)  # the mean of three colours, for cv2.transform
 _ROUGH, _SHARE = 8.0, 0.6  # grey levels, and share of its contrast, by which the pixels of a cell may differ else
 
 
@@ -565,10 +566,11 @@ def _differ(then: Image, now: Image, where: NDArray[np.bool_]) -> tuple[Floats, 
     whether it still is the same place. Only what is `where` counts."""
     weights = _floats(where)
     share = _sums(weights)
-    light = _means(_floats(now) - then, weights)
+    added = _floats(cv2.subtract(now, then, dtype=cv2.CV_32F))
+    light = _means(added, weights)
     up = cv2.resize(light, _in_pixels(light), interpolation=cv2.INTER_NEAREST)[: now.shape[0], : now.shape[1]]
-    grey = _floats(then).mean(2)
-    rough = _means(np.abs(_floats(now) - then - up).mean(2), weights)
+    rough = _means(_floats(cv2.transform(cv2.absdiff(added, up), _EVENLY)), weights)
+    grey = _floats(cv2.transform(_floats(then), _EVENLY))
     contrast = np.sqrt(np.maximum(_means(grey * grey, weights) - _means(grey, weights) ** 2, 0.0))
     same = (np.abs(light).max(2) < _OTHER) & (rough < _ROUGH + _SHARE * contrast)
     return light, _floats(np.where(share > 0.05, share, np.float32(0))), np.asarray(same, np.bool_)
