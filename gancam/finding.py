@@ -149,9 +149,8 @@ class Overlay:
             whole = np.asarray(body & inside, np.uint8)
             found[place] |= np.asarray(cv2.medianBlur(whole, 3), np.uint8)
             if wide > 3 * tall:
-                line = (
-                    np.flatnonzero(whole.sum(1) > 0.2 * whole.sum(1).max()) + top
-                )  # an edge of the scene may be along
+                full = whole.sum(1)
+                line = np.flatnonzero(full > 0.2 * full.max()) + top  # beyond it, an edge of the scene came along
                 rows = slice(int(line[0]), int(line[-1]) + 1) if len(line) else slice(y, y + tall)
                 _add_running(found, power, across**2 + down**2, rows, slice(x, x + wide))
         return found

@@ -168,6 +168,9 @@ def test_what_is_given_takes_precedence_whatever_it_holds(tmp_path: Path) -> Non
     )
     assert (found.data["style"], found.data["patch"], found.discriminator["channels"]) == (odd, 72, 6)
     assert recipe.parse(found.text, name="few") == found
+    for bad in ("given = 1", "[given]\ndata = 1", "[given.phase]\nlr = 1"):
+        with pytest.raises(ValueError, match="few"):
+            recipe.parse(bad + "\n" + found.text.split("[given", 1)[0], name="few")
     plain = recipe.load(str(tmp_path / "few.toml"))
     assert plain.text == (tmp_path / "few.toml").read_text()
 

@@ -85,7 +85,7 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
             raise ValueError("it has no [[phase]]")
         betas = tuple(table.pop("betas", (0.9, 0.99)))
         recipe = Recipe(**{"name": name, **table}, betas=betas, phases=phases, text=text)
-    except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
+    except (tomllib.TOMLDecodeError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"recipe {name!r}: {error}") from error
     if recipe.precision not in ("fp32", "bf16"):
         raise ValueError(f"recipe {name!r}: precision {recipe.precision!r} must be fp32 or bf16")
