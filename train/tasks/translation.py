@@ -40,7 +40,8 @@ class TranslationTask:
             raise ValueError(f"recipe {recipe.name!r}: sizes {sizes} must be more than 0 and 1 at most")
         terms = check(recipe, options, TERMS)
         if self.pairs not in PAIRS:
-            raise ValueError(f"recipe {recipe.name!r}: pairs {self.pairs!r} must be one of {', '.join(PAIRS)}")
+            known = f"{', '.join(PAIRS)}; --pairs also takes edges, grey"
+            raise ValueError(f"recipe {recipe.name!r}: pairs {self.pairs!r} must be one of {known}")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
         self.game, self.discriminator = opponent(recipe, judge, terms, device, loss="hinge")
