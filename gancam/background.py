@@ -203,6 +203,10 @@ class Background:
         cv2.copyTo(source, new.astype(np.uint8), self._canvas[rows, columns])
         known[new], doubts[new] = state[new], 0
 
+    def appeared(self, hidden: Grey) -> Grey:
+        """Of what is `hidden` (1) in the frame that was looked at last, what was not in the frame before."""
+        return hidden if self._before is None else np.asarray(hidden & (1 - self._before.hidden), np.uint8)
+
     def remember(self, image: Image, hidden: Grey) -> None:
         """Copy the frame: the next one may hide what it shows."""
         self._copy(image, hidden)
@@ -589,6 +593,8 @@ def _compare(then: Image, now: Image, ring: NDArray[np.bool_]) -> tuple[Floats, 
 def _relit(picture: Image, like: Image, where: NDArray[np.bool_]) -> Image:
     """`picture` in the light of `like`, by what both show `where` it is known; as it is where they do not agree on one
     light: an exposure changes everywhere alike, what moves does not."""
+    if not where.any():
+        return picture
     light, measured, same = _differ(picture, like, where)
     usable = (measured > 0) & same
     if not usable.any():

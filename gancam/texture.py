@@ -192,7 +192,8 @@ def _search(level: _Level) -> tuple[Floats, _Matches] | None:
     depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
     trust, sure = weights(_floats(TRUST**depth)), weights(_floats(SURE**-depth)).mean(1)
     known = weights(_floats(~hole))
-    centred = picture - np.array([128.0] * 3 + [0.0] * (channels - 3), np.float32)  # near 0, where float32 is fine
+    middle = np.array([128.0] * 3 + [0.0] * (channels - 3), np.float32)
+    centred = picture - middle  # near 0, where float32 is fine
     source = _patches(centred, *sources)
     share = _floats(~hole)
     soft = cv2.GaussianBlur(centred * share[..., None], (0, 0), BLUR)
@@ -207,8 +208,7 @@ def _search(level: _Level) -> tuple[Floats, _Matches] | None:
         matches = _nearest(pairs, target, sources, anchors)
         counts = _counts(matches.unlike) * sure + np.float32(1e-4)
         made = _mean(level._replace(picture=made), matches, counts)
-        centred[hole] = made[hole] - (picture - centred)[hole]
-        picture = made
+        centred[hole] = made[hole] - middle
     assert matches is not None
     return made, matches
 
@@ -286,29 +286,27 @@ def _refine(level: _Level, matches: _Matches, rounds: int) -> tuple[Floats, _Mat
     stride, side = level.stride, PATCH * level.stride
     known = _free(level.hole, side)
     row, column = matches.row * stride, matches.column * stride
-
-    def looks(picture: NDArray[Any], row: Places, column: Places) -> Floats:
-        """A pixel of each place of the patches that begin there."""
-        windows = sliding_window_view(picture, (side, side), axis=(0, 1))[..., ::stride, ::stride]
-        return _floats(windows[row, column].reshape(len(row), -1))
-
     number = np.full((int(matches.row.max()) + 3, int(matches.column.max()) + 3), -1, np.int64)
     number[matches.row + 1, matches.column + 1] = np.arange(len(row))
     around = [number[matches.row + 1 + down, matches.column + 1 + right] for down, right in BESIDE]
     around = [np.where(beside < 0, np.arange(len(row)), beside) for beside in around]
-    windows = sliding_window_view(np.asarray(level.picture.clip(0, 255), np.uint8), (side, side), axis=(0, 1))
-    all_looks = windows[..., ::stride, ::stride].reshape(*known.shape, -1)
+
+    def looks(picture: NDArray[Any]) -> NDArray[Any]:
+        """A pixel of each place of every patch, by where it begins."""
+        return sliding_window_view(picture, (side, side), axis=(0, 1))[..., ::stride, ::stride]
+
+    sources = looks(np.asarray(level.picture.clip(0, 255), np.uint8)).reshape(*known.shape, -1)
     y = np.clip(matches.found_row, 0, known.shape[0] - 1)
     x = np.clip(matches.found_column, 0, known.shape[1] - 1)
     made, best = level.picture, matches.unlike
     for _ in range(rounds):
-        target = looks(made, row, column)
+        target = _floats(looks(made)[row, column].reshape(len(row), -1))
         best = np.full(len(row), np.inf, np.float32)
         tried = [(y + down, x + right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
         tried += [(row + (y - row)[beside], column + (x - column)[beside]) for beside in around]
         for there, here in tried:
             there, here = np.clip(there, 0, known.shape[0] - 1), np.clip(here, 0, known.shape[1] - 1)
-            apart = all_looks[there, here] - target
+            apart = sources[there, here] - target
             unlike = np.einsum("ij,ij->i", apart, apart) / np.float32(apart.shape[1])
             unlike[~known[there, here]] = np.inf
             better = unlike < best

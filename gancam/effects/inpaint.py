@@ -120,7 +120,6 @@ class Inpaint:
         self._marks: MaskSource | None = None  # the same without recording
         self._recorded: masks.Recorded | None = None
         self._holes: _Holes | None = None
-        self._filled: tuple[int, Mask] | None = None  # what was hidden in the frame before, since which cut
         self._sources()
 
     def __call__(self, image: Image, *, time: float | None = None, mask: NDArray[Any] | None = None) -> Image:
@@ -129,7 +128,6 @@ class Inpaint:
             image, time = self._repaired(image, time)
         marked = self._mask(image, time) if mask is None else masks.check_mask(mask, image)
         if marked is None or not cv2.hasNonZero(marked):
-            self._filled = None
             if self.params.memory:
                 self.background.rest(image)
             return image
@@ -145,10 +143,11 @@ class Inpaint:
         new = unknown.copy()
         invented = [new[window.place] for window in holes.windows]
         self._invent(result, unknown, holes.windows)
-        self._texture(result, new, holes.hidden)
-        for window, new in zip(holes.windows, invented, strict=True):
+        if self.params.memory and self.params.texture:
+            self._texture(result, new)
+        for window, part in zip(holes.windows, invented, strict=True):
             if self.params.memory:
-                self.background.keep(window, result[window.place], image, holes.hidden, new)
+                self.background.keep(window, result[window.place], image, holes.hidden, part)
         holes.blend(image, result)
         if self.params.memory:
             self.background.remember(image, holes.hidden)
@@ -166,7 +165,6 @@ class Inpaint:
 
     def reset(self) -> None:
         self.background.reset()
-        self._filled = None
         self._overlay.reset()
         self._late, self._told = [], []
         self._drop_repairs()
@@ -327,18 +325,13 @@ class Inpaint:
                 for crop, content in zip(batch, filled, strict=True):
                     _put(picture, unknown, crop, content)
 
-    def _texture(self, picture: Image, new: Mask, hidden: Mask) -> None:
-        """Give texture to what is `new` in `picture`, if it will be remembered: invented again for each frame, it would
+    def _texture(self, picture: Image, new: Mask) -> None:
+        """Give texture to what is `new` in `picture`, which will be remembered: invented again for each frame, it would
         boil. So what was hidden in the frame before and had to be invented again stays as the network has it."""
-        if not self.params.memory:
-            return
-        cuts, before = self.background.cuts, self._filled
-        self._filled = cuts, hidden
-        if self.params.texture and cv2.hasNonZero(new):
-            if before is not None and before[0] == cuts and before[1].shape == new.shape:
-                new = new * (before[1] == 0)
-            if cv2.hasNonZero(new):
-                texture.add(picture, new, self.params.texture)
+        if cv2.hasNonZero(new):
+            appeared = self.background.appeared(new)
+            if cv2.hasNonZero(appeared):
+                texture.add(picture, appeared, self.params.texture)
 
 
 class _Holes:

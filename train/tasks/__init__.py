@@ -120,6 +120,11 @@ def heads(found: Tensor | list[Tensor] | Judged) -> list[Tensor]:
     return [found[0] if isinstance(found, tuple) else found]
 
 
+def fooling(game: losses.Adversarial, logits: list[Tensor]) -> Tensor:
+    """What the generator loses, the mean of what each head says of its pictures."""
+    return torch.stack([game.generator(head, head) for head in logits]).mean()
+
+
 def tensor(images: NDArray[np.uint8], device: torch.device) -> Tensor:
     """uint8 ``(n, h, w, 3)`` -> float 0..1 ``(n, 3, h, w)``."""
     return torch.from_numpy(np.array(images)).to(device).permute(0, 3, 1, 2).float() / 255.0

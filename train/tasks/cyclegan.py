@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from train import augment, generation, losses, networks
 from train.data import Pictures
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, check, heads, tensor
+from train.tasks import Batch, Losses, Task, check, fooling, heads, tensor
 
 TERMS = {"adversarial", "cycle", "identity"}
 POOL = 50  # generated pictures that are kept to be shown again (the paper, section 4)
@@ -100,8 +100,7 @@ class CycleGanTask:
                     self.discriminator.requires_grad_(False)
                     both = [self._judge(which, images) for which, images in (("ab", b), ("ba", a))]
                     self.discriminator.requires_grad_(True)
-                    each = (torch.stack([self.game.generator(head, head) for head in logits]) for logits in both)
-                    terms[name] = torch.stack([verdicts.mean() for verdicts in each]).sum()
+                    terms[name] = torch.stack([fooling(self.game, logits) for logits in both]).sum()
                 case "cycle":
                     back = losses.l1(self.generator.ba(b), batch["a"]) + losses.l1(self.generator.ab(a), batch["b"])
                     terms[name] = back

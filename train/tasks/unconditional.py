@@ -13,7 +13,7 @@ from train import augment, generation, losses, networks
 from train.data import Pictures
 from train.networks.latent import LatentGenerator
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, check, heads, tensor
+from train.tasks import Batch, Losses, Task, check, fooling, heads, tensor
 
 TERMS = {"adversarial"}
 SHEET = 8  # samples along a side of the preview
@@ -109,7 +109,7 @@ class UnconditionalTask:
         self.discriminator.requires_grad_(False)
         logits = self._judge(fake, batch)
         self.discriminator.requires_grad_(True)
-        adversarial = torch.stack([self.game.generator(head, head) for head in logits]).mean()
+        adversarial = fooling(self.game, logits)
         return Losses(weights["adversarial"] * adversarial, {"adversarial": adversarial})
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
