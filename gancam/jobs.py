@@ -22,7 +22,7 @@ from gancam.effects import Effect
 from gancam.errors import InputError, OutputExists, SinkError, SourceError
 from gancam.footage import Footage, cause, images_of, numbered
 from gancam.frame import Frame, Image
-from gancam.pipeline import Progress, Report, Switch, fitted, output_size, run, switches
+from gancam.pipeline import Progress, Report, Switch, output_size, run, switches, through
 from gancam.sinks.images import ImageWriter, holds_alpha
 from gancam.sinks.pieces import PieceWriter, pieces_of, so_far
 from gancam.sinks.pipe import FORMATS, PipeWriter
@@ -292,11 +292,9 @@ def process_image(
     if alpha is not None and not holds_alpha(target):
         tell(f"{path}: its transparency is left out: {target.suffix} holds none, .png does")
         alpha = None
-    for effect in effects:
-        image = effect(image)
-    if alpha is not None:
-        image = np.dstack([image, fitted(alpha, image)])
-    write_image(target, image, overwrite=overwrite)
+    made = Frame(image, 0, 0.0, alpha=alpha).with_image(through(image, effects))
+    whole = made.image if made.alpha is None else np.dstack([made.image, made.alpha])
+    write_image(target, whole, overwrite=overwrite)
 
 
 def write_image(path: Path, image: Image, *, overwrite: bool) -> None:

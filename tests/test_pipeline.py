@@ -12,6 +12,9 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
+import cv2
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -120,6 +123,19 @@ def test_nothing_holds_a_picture_while_the_next_is_made() -> None:
 
     run(TestPattern((8, 8), frames=4), [enlarged], [Forgets()])
     assert held == [0, 0, 0, 0]
+
+
+def test_what_belongs_to_an_image_follows_it() -> None:
+    image, alpha = np.zeros((8, 6, 3), np.uint8), np.arange(48, dtype=np.uint8).reshape(8, 6)
+    frame = Frame(image, 3, 0.5, captured=1.0, alpha=alpha, decoded=av.VideoFrame(6, 8, "yuv420p"))
+    assert frame.with_image(image) is frame
+    changed = frame.with_image(image + 1)
+    assert changed.alpha is alpha
+    assert changed.decoded is None
+    assert (changed.index, changed.time, changed.captured) == (3, 0.5, 1.0)
+    larger = frame.with_image(doubled(image))
+    assert larger.alpha is not None
+    assert np.array_equal(larger.alpha, cv2.resize(alpha, (12, 16), interpolation=cv2.INTER_CUBIC))
 
 
 def test_effects_are_told_the_time() -> None:
