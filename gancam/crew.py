@@ -150,6 +150,8 @@ class _Video:
                 sink.close(interrupted=True)
             raise
         notes = tuple(self.source.notes) if count < self._length else ()
+        if count < self._length and self._remembers:  # else a worker knows of its own pieces only
+            notes += tuple(note for effect in self._effects for note in effect.notes)
         notes += tuple(self._said)
         self._said.clear()
         if sink is None:

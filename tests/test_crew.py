@@ -230,3 +230,12 @@ def test_a_chain_is_fresh_for_each_file(model: Path) -> None:
     before = effect(np.asarray(still("sign"), np.uint8))
     effect.params.strength = 0.0
     assert np.array_equal(chain.fresh()[0](still("sign")), before)
+
+
+def test_what_an_effect_that_remembers_did_is_told(tmp_path: Path, long: Path, model: Path) -> None:
+    recipe = Recipe((f"{model}:threshold=4",), precision="fp32", threads=1)
+    process_video(long, tmp_path / "whole.mp4", recipe.load(), Task(), alone := Report(), tell=lambda note: None)
+    did = [note for note in alone.notes if "of the pixels were computed" in note]
+    assert len(did) == 1
+    report, _ = by(Alone(recipe, tmp_path), long, tmp_path / "out.mp4", recipe, Task())
+    assert [note for note in report.notes if "of the pixels were computed" in note] == did
