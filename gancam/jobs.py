@@ -6,7 +6,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -218,13 +218,25 @@ class _ReadAhead:
     def __init__(self, path: Path, show: Callable[..., None], task: Task, tell: Callable[[str], None]) -> None:
         self._path, self._show, self._task, self._tell = path, show, task, tell
         self._due, self._told = True, False
+        self._open: list[Generator[Frame, None, None]] = []
 
     def __call__(self, frame: Frame) -> None:
         if self._due:
             self._due = False
-            self._show(self._frames, whole=self._task.first is None and self._task.end is None)
+            try:
+                self._show(self._frames, whole=self._task.first is None and self._task.end is None)
+            except BaseException:  # whoever keeps the error keeps what was read to its half, with a decoder's thread
+                for frames in self._open:
+                    frames.close()
+                raise
+            finally:
+                self._open.clear()
 
-    def _frames(self) -> Iterator[Frame]:
+    def _frames(self) -> Generator[Frame, None, None]:
+        self._open.append(frames := self._read())
+        return frames
+
+    def _read(self) -> Generator[Frame, None, None]:
         if not self._told:
             self._tell(f"{self._path}: is read ahead")
             self._told = True
