@@ -201,8 +201,8 @@ class Workshop:
             self._originals[case] = source, whole
         return self._originals[case]
 
-    def effects(self, case: Case) -> Sequence[Effect]:
-        return self.chain(case.chain).fresh()
+    def effects(self, case: Case, sound: Path | None = None) -> Sequence[Effect]:
+        return self.chain(case.chain).fresh(sound)
 
     def crew(self, case: Case) -> Crew:
         if case.chain not in self._crews:
@@ -231,14 +231,14 @@ def make(way: str, case: Case, source: Path, target: Path, shop: Workshop) -> No
     task, recipe = case.task(source.parent), shop.recipes[case.chain]
     if way.startswith("resumed"):
         asked = {name: getattr(task, name) for name in ("codec", "first", "end", "params")}
-        cut_short(source, target, CUT, shop.effects(case), **asked)
+        cut_short(source, target, CUT, shop.effects(case, source), **asked)
         assert pieces_of(target).is_dir()
         task = replace(task, resume=True)
     if way in CREWS:
         crew: Crew = Away(recipe) if way == "cluster" else shop.crew(case)
         process_one(source, target, recipe, task, tell=lambda event: None, hire=lambda _: crew)
     else:
-        process_video(source, target, shop.effects(case), task, Report(), tell=lambda note: None)
+        process_video(source, target, shop.effects(case, source), task, Report(), tell=lambda note: None)
     assert not pieces_of(target).exists()
 
 
