@@ -12,7 +12,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +67,7 @@ class Row:
         float | None
     )  # all convolutions of one call, as ONNX Runtime times them; None where that is unknown
     cores: float  # CPU time over wall time of the calls
-    memory_mb: float | None  # the most that the process held, with Python and all libraries; None on Windows
+    memory_mb: float  # the most that the process held, with Python and all libraries
 
     @property
     def over_convolutions(self) -> float | None:
@@ -146,7 +145,7 @@ def _row(case: Case, answers: Sequence[Mapping[str, Any]]) -> Row:
         rest=round(max(1.0 - sum(shares.values()), 0.0), 4),
         convolutions_ms=round(1000 * statistics.median(alone), 3) if alone else None,
         cores=round(sum(answer["cpu"] for answer in answers) / total, 3),
-        memory_mb=round(max(answer["memory"] for answer in answers) / 1e6, 1) or None,
+        memory_mb=round(max(answer["memory"] for answer in answers) / 1e6, 1),
     )  # fmt: skip
 
 
@@ -201,18 +200,9 @@ def _run(case: Case, seconds: float) -> dict[str, Any]:
     found = {
         "device": model.device, "precision": model.precision, "threads": threads, "seconds": times,
         "spent": {kind: model.spent[kind] - before[kind] for kind in before}, "cpu": time.process_time() - cpu,
-        "memory": _peak(),
+        "memory": devices.peak_memory(),
     }  # fmt: skip
     return {**found, "convolutions": _convolutions(model, threads, images[0])}
-
-
-def _peak() -> int:
-    """Bytes; 0 where the system does not tell."""
-    if sys.platform == "win32":
-        return 0
-    resource: Any = import_module("resource")
-    most = int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-    return most if sys.platform == "darwin" else most * 1024
 
 
 def _convolutions(model: Any, threads: int, image: Image) -> float | None:

@@ -159,20 +159,28 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def memory() -> tuple[int | None, int | None]:
-    """Bytes of memory: all, and free without swapping."""
+def memory() -> tuple[int, int]:
+    """Bytes of the machine's memory: all, and what can be had without swapping."""
+    import psutil  # only when it is asked for: a hundredth of a second
+
+    told = psutil.virtual_memory()
+    return int(told.total), int(told.available)
+
+
+def peak_memory() -> int:
+    """Bytes: the most memory that this process has held at once."""
+    import psutil
+
+    if sys.platform == "linux":  # getrusage counts what the parent held, too, until this process was begun
+        found = re.search(r"^VmHWM:\s*(\d+) kB$", text("/proc/self/status"), re.MULTILINE)
+        if found:
+            return int(found[1]) * 1024
+    told = psutil.Process().memory_info()
     if sys.platform == "win32":
-
-        class Status(ctypes.Structure):  # MEMORYSTATUSEX
-            _fields_ = (("length", ctypes.c_ulong), ("load", ctypes.c_ulong), ("total", ctypes.c_ulonglong),
-                        ("free", ctypes.c_ulonglong), ("rest", ctypes.c_ulonglong * 5))  # fmt: skip
-
-        status = Status(length=ctypes.sizeof(Status))
-        ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
-        return int(status.total), int(status.free)
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    found = re.search(r"^MemAvailable:\s*(\d+) kB$", text("/proc/meminfo"), re.MULTILINE)
-    return total, int(found[1]) * 1024 if found else None
+        return int(told.peak_wset)
+    resource: Any = import_module("resource")
+    most = int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return most if sys.platform == "darwin" else most * 1024
 
 
 def text(path: str) -> str:

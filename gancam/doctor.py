@@ -143,11 +143,11 @@ def _system() -> Iterator[Finding]:
         "cores": machine_cores, "cpu_quota": quota, "memory": total, "memory_free": free,
         "dot_products_8_bit": _dot_products(),
     }  # fmt: skip
-    memory = f"{_gigabytes(free)} of {_gigabytes(total)} free" if free else _gigabytes(total)
-    seen = f"{details['system']}, {details['cpu']}, {cores} of {machine_cores} cores usable, memory {memory}"
+    memory = f"memory {_gigabytes(free)} of {_gigabytes(total)} free"
+    seen = f"{details['system']}, {details['cpu']}, {cores} of {machine_cores} cores usable, {memory}"
     if quota is not None and quota < machine_cores:
         seen += f"; a quota allows the time of {quota:g}"
-    if free is not None and free < 500e6:
+    if free < 500e6:
         yield Finding("system", "warning", f"{seen}: little", "close other programs", details)
     else:
         yield Finding("system", "ok", seen, "", details)
@@ -670,5 +670,5 @@ def _c_string(raw: bytes | bytearray) -> str:
     return bytes(raw).partition(b"\0")[0].decode(errors="replace").strip()
 
 
-def _gigabytes(size: int | None) -> str:
-    return "?" if size is None else f"{size / 1e9:.1f} GB"
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"

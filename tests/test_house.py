@@ -47,7 +47,7 @@ ARROWS = {
     "gancam.sound": {"errors", "footage"},
     "gancam.sources": {"errors", "footage", "frame"},
     "gancam.control": {"errors", "frame", "params", "sound"},
-    "gancam.sinks": {"control", "errors", "footage", "frame", "lettering"},
+    "gancam.sinks": {"control", "devices", "errors", "footage", "frame", "lettering"},
     "gancam.doctor": {"devices", "effects", "errors", "model", "proof", "sinks"},
     "gancam.bench": {"devices", "effects", "errors", "frame", "lettering", "sources"},
     "gancam.pipeline": {"errors", "frame", "sinks", "sources"},

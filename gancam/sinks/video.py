@@ -19,6 +19,7 @@ from typing import Any, Self
 import av
 from av.codec.codec import UnknownCodecError
 
+from gancam import devices
 from gancam.errors import GancamError, InputError, OutputExists, SinkError, near
 from gancam.footage import Footage, cause
 from gancam.frame import Frame, Lane
@@ -190,7 +191,7 @@ class VideoWriter:
         self._tick = self._like.time_base or _time_base(self._rate)
         self._begin = round((part[0] or 0) / self._tick)
         self._part = part
-        self._encoder_threads = min(_cores(), 8)  # more buys little and holds more frames in memory
+        self._encoder_threads = min(devices.usable_cores(), 8)  # more buys little and holds more frames in memory
         self._container: av.container.OutputContainer | None = None
         self._audio: Tracks | None = None
         self._busy = 0.0
@@ -642,11 +643,6 @@ def _unlock(held: int | None) -> None:
     if held is not None:
         with suppress(OSError):
             os.close(held)
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _yield_to_others() -> None:
