@@ -924,8 +924,8 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 2 an error told in one line, 130 and 143 after Ctrl-C and SIGTERM."""
+    logging.basicConfig(format="%(message)s")
     if errors.is_terminal:  # that a model is tried for the first time takes a moment, and should be told
-        logging.basicConfig(format="%(message)s")
         logging.getLogger("gancam.proof").setLevel(logging.INFO)
     signal.signal(signal.SIGTERM, _terminate)
     try:

@@ -29,6 +29,7 @@ import numpy as np
 
 import gancam
 from gancam import devices
+from gancam._native import quiet_opencv
 from gancam.effects import find
 from gancam.errors import DeviceError, GancamError, MissingExtra
 from gancam.model import Model, variants
@@ -529,9 +530,9 @@ def _sizes(fcntl: Any, number: int, pixels: bytes) -> list[list[int]]:
     return sizes
 
 
+@quiet_opencv()
 def _measure(camera: int | str, backend: int) -> dict[str, Any] | None:
     """Size, format, promised and measured rate over a second, of a camera asked for MJPG 1280x720; None: no picture."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     capture = cv2.VideoCapture(camera, backend)
     try:
         capture.set(cv2.CAP_PROP_FOURCC, float(cv2.VideoWriter.fourcc(*"MJPG")))

@@ -20,6 +20,7 @@ import av
 from av.codec.codec import UnknownCodecError
 
 from gancam import devices
+from gancam._native import environment
 from gancam.errors import GancamError, InputError, OutputExists, SinkError, near
 from gancam.footage import Footage, cause
 from gancam.frame import Frame, Lane
@@ -117,7 +118,7 @@ def _nvenc(encoder: str) -> _Codec:
 
 
 _NVENC = {"h264": _nvenc("h264_nvenc"), "h265": _nvenc("hevc_nvenc"), "av1": _nvenc("av1_nvenc")}
-os.environ.setdefault("SVT_LOG", "0")  # libsvtav1 writes a page to stderr otherwise; its errors reach us anyway
+QUIET = {"SVT_LOG": "0"}  # while libsvtav1 opens: it writes a page to stderr otherwise; its errors reach us anyway
 _ALIASES = {"avc": "h264", "x264": "h264", "hevc": "h265", "x265": "h265", "vp09": "vp9", "svtav1": "av1"}
 
 
@@ -366,7 +367,8 @@ class VideoWriter:
             }
             self._audio = Tracks(audio_from, self._container, self._holder.audio, origin, **within)
         try:
-            self._container.start_encoding()
+            with environment(QUIET):
+                self._container.start_encoding()
         except (av.error.InvalidDataError, av.error.ArgumentError):
             if self._audio is None:
                 raise
