@@ -18,9 +18,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from gancam import devices, effects, lettering
+from gancam import devices, effects, lettering, proof
 from gancam.errors import DeviceError, GancamError, InputError, ModelError, NotFound
 from gancam.frame import Image
+from gancam.model import variants
 from gancam.sources import TestPattern
 
 VERSION = 1  # of what `to_dict` gives; another is refused as a baseline
@@ -90,10 +91,11 @@ class Results:
 
     machine: Mapping[str, Any]
     rows: Sequence[Row]
+    notes: Sequence[str] = ()  # which precisions are not used here and why, by model
 
     def to_dict(self) -> dict[str, Any]:
         rows = [{**asdict(row), "over_convolutions": row.over_convolutions} for row in self.rows]
-        return {"version": VERSION, "machine": dict(self.machine), "rows": rows}
+        return {"version": VERSION, "machine": dict(self.machine), "rows": rows, "notes": list(self.notes)}
 
 
 def measure(
@@ -114,7 +116,15 @@ def measure(
                 progress(f"round {turn + 1} of {rounds}: {case.model} {case.precision} {case.size[0]}x{case.size[1]}")
             answers.append(_ask(case, seconds))
     rows = [_row(case, answers) for case, answers in zip(cases, told, strict=True)]
-    return Results(machine(), list({row.key: row for row in rows}.values()))
+    return Results(machine(), list({row.key: row for row in rows}.values()), _notes(rows))
+
+
+def _notes(rows: Sequence[Row]) -> list[str]:
+    notes = []
+    for model, device in dict.fromkeys((row.model, row.device) for row in rows):
+        trials = proof.remembered(variants(effects.find(model)), device) or []
+        notes += [f"{model}: {note}" for note in proof.notes(trials, device)]
+    return notes
 
 
 def machine() -> dict[str, Any]:

@@ -40,6 +40,7 @@ _LEAST_DRIVER = {12: "525", 13: "580"}  # NVIDIA's driver by CUDA major; within 
 _LEAST_CAPABILITY = {12: (5, 0), 13: (7, 5)}  # of the GPU, by CUDA major: 13 dropped Maxwell, Pascal and Volta
 _CUDA_12 = 'pip install "onnxruntime-gpu[cuda,cudnn]<1.27"'  # 1.27 was the first that is built with CUDA 13
 _OR_CPU = "or use --device cpu"
+_VECTORS = r"s?sse|avx|fma|f16c|fp16|amx|asimd|neon|sve|sme(?!p)|i8mm|bf16"
 _KIN = 0.9  # of the fastest core's speed: what has less is of another kind
 
 
@@ -151,12 +152,35 @@ def _cpus() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
+@lru_cache
 def cpu_name() -> str:
     """The processor's name, as it says itself where that can be read."""
     if sys.platform == "linux":
         found = re.search(r"^model name\s*:\s*(.+)$", text("/proc/cpuinfo"), re.MULTILINE)
         return " ".join(found[1].split()) if found else platform.machine()
     return platform.processor() or platform.machine()
+
+
+@lru_cache
+def cpu_model() -> str:
+    """The processor's name and what tells it from others of that name: clouds call many generations "AMD EPYC"."""
+    told = {
+        name: found[1]
+        for name in ("cpu family", "model", "CPU implementer", "CPU part")
+        if (found := re.search(rf"^{name}\s*:\s*(\S+)$", text("/proc/cpuinfo"), re.MULTILINE))
+    }
+    return ", ".join([cpu_name(), *(f"{name} {value}" for name, value in told.items())])
+
+
+@lru_cache
+def instructions() -> tuple[str, ...]:
+    """The processor's vector instruction sets as Linux names them, sorted: "avx2", "avx512_vnni", "asimddp". Elsewhere
+    those that OpenCV found, of which it knows fewer."""
+    import cv2
+
+    found = re.search(r"^(?:flags|Features)\s*:(.+)$", text("/proc/cpuinfo"), re.MULTILINE)
+    words = (found[1] if found else cv2.getCPUFeaturesLine().lower().replace("*", "").replace("?", "")).split()
+    return tuple(sorted(word for word in set(words) if re.match(_VECTORS, word)))
 
 
 def memory() -> tuple[int, int]:

@@ -168,8 +168,8 @@ def _system_name() -> str:
 
 def _dot_products() -> bool | None:
     """Whether the CPU adds up products of 8-bit numbers in one instruction, which int8 lives on; None: not known."""
-    flags = re.search(r"^(?:flags|Features)\s*:(.+)$", devices.text("/proc/cpuinfo"), re.MULTILINE)
-    return bool({"avx512_vnni", "avx_vnni", "asimddp"} & set(flags[1].split())) if flags else None
+    found = bool({"avx512_vnni", "avx_vnni", "asimddp"} & set(devices.instructions()))
+    return found if found or sys.platform == "linux" else None
 
 
 def _versions() -> Iterator[Finding]:
@@ -396,11 +396,12 @@ def _likely() -> bool:
 
 
 def _judge(device: str, runs: list[dict[str, Any]], chosen: str, details: Mapping[str, Any]) -> Finding:
-    """What the runs of one device say; the precision that `Model` chooses there decides, another is a warning."""
+    """What the runs of one device say; the precision that `Model` chooses there decides, another that fails is a
+    warning, and one that is inaccurate a fact."""
     trials = remembered(variants(find(_NETWORK)), device) or []
     details = {**details, "network": _NETWORK, "frame": list(SIZE), "chosen": chosen, "runs": runs}
     details |= {"remembered": [asdict(trial) for trial in trials], "cache": str(folder())}
-    wrong = {run["precision"]: run.get("error") or f"its result is wrong ({run['psnr']:.1f} dB of fp32)"
+    wrong = {run["precision"]: run.get("error") or f"inaccurate here ({run['psnr']:.1f} dB vs fp32)"
              for run in runs if "error" in run or run["psnr"] < LEAST_PSNR}  # fmt: skip
     right = [run for run in runs if run["precision"] not in wrong]
     where = details["gpus"][0]["name"] + ": " if details.get("gpus") else ""
@@ -413,7 +414,7 @@ def _judge(device: str, runs: list[dict[str, Any]], chosen: str, details: Mappin
         other = f"use --precision {right[0]['precision']}" if right else "use --device cpu"
         cure = other if right or device != "cpu" else f"pip install --force-reinstall gancam {devices.RUNTIME}"
         return Finding(device, "problem", seen, cure, details)
-    if wrong:
+    if any("error" in run for run in runs):
         return Finding(device, "warning", seen, f"nothing; gancam uses {chosen} here", details)
     return Finding(device, "ok", seen, "", details)
 

@@ -50,7 +50,7 @@ ARROWS = {
     "gancam.control": {"errors", "frame", "params", "sound"},
     "gancam.sinks": {"_native", "control", "devices", "errors", "footage", "frame", "lettering"},
     "gancam.doctor": {"_native", "devices", "effects", "errors", "model", "proof", "sinks"},
-    "gancam.bench": {"devices", "effects", "errors", "frame", "lettering", "sources"},
+    "gancam.bench": {"devices", "effects", "errors", "frame", "lettering", "model", "proof", "sources"},
     "gancam.pipeline": {"errors", "frame", "sinks", "sources"},
     "gancam.lettering": {"frame"},
     "gancam.live": {"_native", "errors", "footage", "frame", "lettering", "sources"},
