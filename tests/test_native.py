@@ -2,16 +2,22 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 
-from gancam._native import environment, quiet_opencv
+from gancam import devices
+from gancam._native import apart, denormals_as_zero, environment, quiet_opencv
+from gancam.model import Model, _proof_of, read_card
 from tests.clips import make_clip
 
 ROOT = Path(__file__).parent.parent
@@ -182,3 +188,60 @@ def test_threads_share_a_value_and_wait_for_another() -> None:
     assert len(seen) == 1600
     assert all(wanted == found for wanted, found in seen)
     assert "GANCAM_OURS" not in os.environ
+
+
+def halved(folder: Path) -> tuple[Any, Any]:
+    """A session of ``y = x / 2`` and an x that two threads share."""
+    value = onnx.helper.make_tensor_value_info
+    half = onnx.helper.make_tensor("half", onnx.TensorProto.FLOAT, [], [0.5])
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Mul", ["x", "half"], ["y"])], "halved",
+        [value("x", onnx.TensorProto.FLOAT, ["n"])], [value("y", onnx.TensorProto.FLOAT, ["n"])], [half],
+    )  # fmt: skip
+    path = folder / "halved.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+    return devices.session(path, "cpu", 2), np.full(4_000_000, 1e-40, np.float32)
+
+
+def denormals() -> bool:
+    """Whether this thread computes with them."""
+    return bool((np.full(8, 1e-40, np.float32) * np.float32(1)).any())
+
+
+@pytest.mark.skipif((sys.platform, platform.machine()) != ("linux", "x86_64"), reason="only there it can be told")
+def test_denormal_numbers_are_zero_in_a_network_and_nowhere_else(tmp_path: Path) -> None:
+    session, x = halved(tmp_path)
+    assert denormals()
+    for _ in range(5):
+        with denormals_as_zero(), denormals_as_zero():
+            assert not denormals()
+            (y,) = session.run(None, {"x": x})
+        assert denormals()
+        assert not y.any()
+    seen: list[bool] = []
+    thread = threading.Thread(target=lambda: seen.append(denormals()))
+    thread.start()
+    thread.join()
+    assert seen == [True]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "gancam" / "models").glob("*.onnx")), ids=lambda path: path.name)
+def test_bundled_models_give_the_same_with_denormal_numbers(path: Path) -> None:
+    model = Model(path, device="cpu", precision=read_card(path).precision, threads=2)
+    arrays = _proof_of(model)
+    ours = model(*arrays)[0]
+    options = devices.runtime().SessionOptions()
+    options.log_severity_level, options.intra_op_num_threads = 4, 2
+    plain = devices.runtime().InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    model._session, model._blocks, model._bound = plain, None, None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gancam.model.denormals_as_zero", nullcontext)
+        theirs = model(*arrays)[0]
+    assert model._session is plain
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_apart_gives_and_raises() -> None:
+    assert apart(threading.get_ident) != threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        apart(lambda: 1 // 0)
