@@ -931,7 +931,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     logging.basicConfig(format="%(message)s")
     if errors.is_terminal:  # that a model is tried for the first time takes a moment, and should be told
         logging.getLogger("gancam.proof").setLevel(logging.INFO)
-    signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:  # who started us may want us to stay
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         code = app(args=arguments, standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
