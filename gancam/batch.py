@@ -514,17 +514,7 @@ def worth(*, busy: float, cores: int, left: int, room: int) -> int:
 
 def _room() -> int:
     """How many processes as large as this one has become fit into the memory that is free."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-        mine = next(
-            int(line.split()[1]) * 1024
-            for line in Path("/proc/self/status").read_text().splitlines()
-            if line.startswith("VmHWM")
-        )
-    except (OSError, StopIteration, ValueError):
-        return 4
-    return int(free * 0.8 / mine)
+    return int(devices.memory()[1] * 0.8 / devices.peak_memory())
 
 
 class Costs:

@@ -714,6 +714,8 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="A list of objec
         for device, trials in entry["proved"].items():
             said = (f"{one['precision']} {one['ms']:.3g} ms, {one['psnr']:.0f} dB" for one in trials)
             print(f"{'':12} tried on {device}: {'; '.join(said)}")
+            for note in proof.notes([proof.Trial(**one) for one in trials], device):
+                print(f"{'':12} {note}")
         for images, figures in _by_images(entry["quality"]).items():
             print(f"{'':12} {images}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
 
@@ -801,6 +803,8 @@ def bench(
         print(json.dumps(results.to_dict() | ({"compared": compared, "slower": slower} if changes else {}), indent=2))
     else:
         _print_rows(results)
+        for note in results.notes:
+            _note(note)
         for change in changes:
             print(f"{change.name}: {change.before_ms:.2f} ms then, {change.now_ms:.2f} now, {change.ratio:.2f} times")
     for one in differs:
@@ -924,10 +928,11 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 2 an error told in one line, 130 and 143 after Ctrl-C and SIGTERM."""
+    logging.basicConfig(format="%(message)s")
     if errors.is_terminal:  # that a model is tried for the first time takes a moment, and should be told
-        logging.basicConfig(format="%(message)s")
         logging.getLogger("gancam.proof").setLevel(logging.INFO)
-    signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:  # who started us may want us to stay
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         code = app(args=arguments, standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

@@ -25,20 +25,20 @@ import cv2
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
+from gancam._native import environment, quiet_opencv
 from gancam.errors import InputError, NotFound, SourceError
 from gancam.footage import Footage, cause, decoded_colour, images_of, times_file
 from gancam.frame import Frame, Image, Lane, check_image
 
 log = logging.getLogger(__name__)
 
-# OpenCV reads these once, when it opens its first video. By default its FFmpeg writes to stderr what we say in one
-# line, and it takes a long stretch without video (a slide show over music) or a damaged one for the end.
-for _name, _value in {
+# OpenCV reads these once, when the process reads its first video. By default its FFmpeg writes to stderr what we say in
+# one line, and it takes a long stretch without video (a slide show over music) or a damaged one for the end.
+_FOR_OPENCV = {
     "OPENCV_FFMPEG_LOGLEVEL": "-8",  # AV_LOG_QUIET
     "OPENCV_FFMPEG_READ_ATTEMPTS": "1000000",  # packets of other streams in a row; default 4096
     "OPENCV_FFMPEG_DECODE_ATTEMPTS": "10000",  # packets that give no frame in a row; default 64
-}.items():
-    os.environ.setdefault(_name, _value)
+}
 
 _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
 _CLOCK_STARTS_ANYWHERE = {"mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "rm", "wtv", "asf"}
@@ -212,8 +212,9 @@ class VideoFile(_Closing):
         decoder: _OpenCV | _PyAV
         first = None
         if self._first_video and not self._deinterlace and not self._footage.alpha:
-            decoder = _OpenCV(absolute, self._stream_index, self._time_base, self._start, self._ticks)
-            first = decoder.read()
+            with quiet_opencv(), environment(_FOR_OPENCV):
+                decoder = _OpenCV(absolute, self._stream_index, self._time_base, self._start, self._ticks)
+                first = decoder.read()
             if first is None:
                 decoder.close()
         if first is None:
@@ -374,10 +375,8 @@ class _OpenCV:
     """The frames of a file through ``cv2.VideoCapture``. Raises nothing: what cannot be read has no frames."""
 
     def __init__(self, path: str, index: int, time_base: Fraction, start: int, ticks: list[int]) -> None:
-        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         self._capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
         self._sizes = _Sizes(path, index)
-        cv2.utils.logging.setLogLevel(level)
         self._time_base, self._start, self._ticks = time_base, start, ticks
         self.turned = self._capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 != 0
 
@@ -814,7 +813,8 @@ def _read_image(path: Path) -> Image:
         raise NotFound(f"{path}: no such file")
     try:
         data = np.fromfile(path, np.uint8)  # unlike cv2.imread, this opens any name on any system
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        with quiet_opencv():
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     except (OSError, cv2.error) as error:
         raise SourceError(f"{path}: cannot be read ({cause(error)})") from error
     if image is None:
@@ -830,7 +830,8 @@ def read_image(path: Path) -> tuple[Image, Image | None]:
     data = np.fromfile(path, np.uint8)
     if data[1:4].tobytes() == b"PNG" and data[25] in (0, 2):  # grey or colour, and nothing else
         return image, None
-    whole = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    with quiet_opencv():
+        whole = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if whole is None or whole.ndim != 3 or whole.shape != (*image.shape[:2], 4):
         return image, None
     return image, np.ascontiguousarray(whole[..., 3] // (1 if whole.dtype == np.uint8 else 257), np.uint8)

@@ -24,6 +24,7 @@ from gancam.frame import Frame, Image
 from gancam.pipeline import Report, run
 from gancam.sinks.video import VideoWriter
 from gancam.sources import TestPattern, VideoFile
+from tests.children import interruptible
 from tests.clips import make_clip, packets_of, times_of
 
 
@@ -359,12 +360,13 @@ except (KeyboardInterrupt, Stop) as error:
 @pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "Stop")])
 def test_a_signal_leaves_a_video_that_plays(tmp_path: Path, number: signal.Signals, name: str) -> None:
     target = tmp_path / "a.mp4"
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", INTERRUPTED, str(target)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with interruptible():
+        process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", INTERRUPTED, str(target)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     assert process.stdout is not None
     assert process.stdout.readline() == "running\n"
     process.send_signal(number)
@@ -384,12 +386,13 @@ def test_a_signal_leaves_a_video_that_plays(tmp_path: Path, number: signal.Signa
 def test_impatient_interrupts_leave_neither_a_torn_file_nor_a_hang(tmp_path: Path) -> None:
     for trial in range(2):
         target = tmp_path / f"{trial}.mp4"
-        process = subprocess.Popen(
-            [sys.executable, "-c", INTERRUPTED, str(target)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        with interruptible():
+            process = subprocess.Popen(
+                [sys.executable, "-c", INTERRUPTED, str(target)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
         assert process.stdout is not None
         process.stdout.readline()
         for _ in range(2 + 3 * trial):

@@ -18,11 +18,12 @@ import av
 import cv2
 import numpy as np
 
+from gancam import devices
 from gancam.errors import InputError, NotFound, OutputExists, SinkError
 from gancam.footage import Footage, cause, images_of, numbered, times_file
 from gancam.frame import Frame, Image, check_image
 from gancam.sinks.pieces import pieces_of
-from gancam.sinks.video import DEFAULT_QUALITY, _cores, _lock, _unlock
+from gancam.sinks.video import DEFAULT_QUALITY, _lock, _unlock
 
 _AHEAD = 2  # images in work for each thread
 
@@ -78,7 +79,7 @@ class ImageWriter:
         self._times: list[Fraction] = []
         self._lock = self._claim(resume)
         self._frames = self.done
-        self._threads = min(_cores(), 8)
+        self._threads = min(devices.usable_cores(), 8)
         self._pool = ThreadPoolExecutor(self._threads, "gancam-images")
         self._work: deque[tuple[Fraction, Future[str]]] = deque()
 

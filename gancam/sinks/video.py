@@ -19,6 +19,8 @@ from typing import Any, Self
 import av
 from av.codec.codec import UnknownCodecError
 
+from gancam import devices
+from gancam._native import environment
 from gancam.errors import GancamError, InputError, OutputExists, SinkError, near
 from gancam.footage import Footage, cause
 from gancam.frame import Frame, Lane
@@ -116,7 +118,7 @@ def _nvenc(encoder: str) -> _Codec:
 
 
 _NVENC = {"h264": _nvenc("h264_nvenc"), "h265": _nvenc("hevc_nvenc"), "av1": _nvenc("av1_nvenc")}
-os.environ.setdefault("SVT_LOG", "0")  # libsvtav1 writes a page to stderr otherwise; its errors reach us anyway
+QUIET = {"SVT_LOG": "0"}  # while libsvtav1 opens: it writes a page to stderr otherwise; its errors reach us anyway
 _ALIASES = {"avc": "h264", "x264": "h264", "hevc": "h265", "x265": "h265", "vp09": "vp9", "svtav1": "av1"}
 
 
@@ -190,7 +192,7 @@ class VideoWriter:
         self._tick = self._like.time_base or _time_base(self._rate)
         self._begin = round((part[0] or 0) / self._tick)
         self._part = part
-        self._encoder_threads = min(_cores(), 8)  # more buys little and holds more frames in memory
+        self._encoder_threads = min(devices.usable_cores(), 8)  # more buys little and holds more frames in memory
         self._container: av.container.OutputContainer | None = None
         self._audio: Tracks | None = None
         self._busy = 0.0
@@ -365,7 +367,8 @@ class VideoWriter:
             }
             self._audio = Tracks(audio_from, self._container, self._holder.audio, origin, **within)
         try:
-            self._container.start_encoding()
+            with environment(QUIET):
+                self._container.start_encoding()
         except (av.error.InvalidDataError, av.error.ArgumentError):
             if self._audio is None:
                 raise
@@ -642,11 +645,6 @@ def _unlock(held: int | None) -> None:
     if held is not None:
         with suppress(OSError):
             os.close(held)
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _yield_to_others() -> None:
