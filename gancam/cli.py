@@ -27,11 +27,10 @@ from rich.table import Table
 from rich.text import Text
 
 import gancam
-from gancam import batch, jobs, lettering, proof
-from gancam import effects as effects_room
+from gancam import batch, effects, jobs, lettering, proof
 from gancam.control import Controls, ParameterLog, open_control
 from gancam.crew import LocalCrew, share_of_threads
-from gancam.effects import Effect
+from gancam.effects import Effect, EffectSpec
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
 from gancam.footage import Footage
 from gancam.frame import Image
@@ -55,6 +54,7 @@ _FIGURES = (  # how their names begin; the rest of a name says what they were me
     "psnr_y", "ssim_y", "distance", "frechet_of_reals", "frechet", "kernel", "precision", "recall", "density",
     "coverage", "near_copies", "variety", "path_length", "modes", "kl",
 )  # fmt: skip
+_SPECS = "gancam.specs"  # of a preset, among what a context carries
 errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 EffectOption = Annotated[
@@ -92,9 +92,7 @@ def _preset(context: typer.Context, path: Path | None) -> Path | None:
                 options[name] = next((kind for kind in (bool, int, float) if kind in kinds), str)
                 options[name] = list if list[str] in kinds else options[name]
         values = read_preset(path, options)
-        for effect in values.get("effect", ()):
-            with _told_of(path):
-                effects_room.find(effects_room.parse(effect)[0])
+        context.meta[_SPECS] = tuple(values.pop("effect", ()))  # which are no texts
         context.default_map = {names[name]: value for name, value in values.items()}
     return path
 
@@ -185,12 +183,15 @@ def process(
     )  # fmt: skip
     count = _count(workers)
     hire = _hire(cluster, count)
-    recipe = jobs.Recipe(tuple(effect or ()), device, precision, threads)
+    theirs = context.meta.get(_SPECS, ()) if not effect else ()
+    recipe = jobs.Recipe(theirs or _specs(effect), device, precision, threads)
+    with _told_of(preset if theirs else None):
+        for spec in recipe.specs:
+            effects.check(spec)
     if batch.is_batch(paths[:-1], paths[-1]):
         many: dict[str, Any] = {"workers": count, "hire": hire if cluster else None, "quiet": quiet, "as_json": as_json}
         _process_batch(paths[:-1], Path(paths[-1]), recipe, replace(task, resume=True), **many)
         return
-    theirs = getattr(context.get_parameter_source("effect"), "name", "") == "DEFAULT_MAP"
     with ExitStack() as opened:
         source, target = map(Path, paths)
         if paths[0] == "-":
@@ -200,7 +201,7 @@ def process(
         elif form is not None:
             raise InputError(f"--format {form}: is for stdout (-); the ending of {target} names its container")
         with _told_of(preset if theirs else None):
-            chain = _load(effect or [], device, precision, threads, sound=source)
+            chain = recipe.load(source)
         if hire is not None and (task.pipe is not None or any(jobs.is_sequence(path) for path in (source, target))):
             raise InputError("--jobs N and --cluster are for files: stdout and numbered images are made by one process")
         _process_one(source, target, chain, recipe, task, hire=hire, quiet=quiet, as_json=as_json)
@@ -438,9 +439,10 @@ def live(
     -e none: as it is. Ends with q in the window, with Ctrl-C, or when the source ends."""
     from gancam.live import open_live
 
-    names = effect or ["sr-x2-gan" if "sr-x2-gan" in effects_room.menu() else "sr-x2"]
+    names = effect or ["sr-x2-gan" if "sr-x2-gan" in effects.menu() else "sr-x2"]
+    recipe = jobs.Recipe(_specs([name for name in names if name != "none"]), device, precision, threads)
     sound = Path(source) if Path(source).is_file() else None
-    chain = switches(_load([name for name in names if name != "none"], device, precision, threads, sound=sound))
+    chain = switches(recipe.load(sound))
     controls = Controls(chain)
     budget = _budget(chain, target_fps, target_ms)
     report = Report()
@@ -475,8 +477,14 @@ def live(
         try:
             if timer is not None:
                 timer.start()
-            effects = chain if budget is None else [budget]
-            run(feed, effects, outputs, between=[controls], report=report, on_sink_failure=_warn)
+            run(
+                feed,
+                chain if budget is None else [budget],
+                outputs,
+                between=[controls],
+                report=report,
+                on_sink_failure=_warn,
+            )
         finally:
             if timer is not None:
                 timer.cancel()
@@ -663,7 +671,7 @@ def demo(
     clip = _sample("city.mp4")
     folder = _free(to)
     folder.mkdir(parents=True)
-    effect = effects_room.load("sr-x2")
+    effect = effects.load("sr-x2")
     video, picture = folder / "city-x2.mp4", folder / "city-x2-comparison.png"
     report = Report()
     with _progress(None, False) as progress:
@@ -683,7 +691,7 @@ def demo(
 def models(as_json: Annotated[bool, typer.Option("--json", help="A list of objects on stdout.")] = False) -> None:
     """What is on the menu, with measured quality and licence."""
     entries: list[dict[str, Any]] = []
-    for name, path in effects_room.menu().items():
+    for name, path in effects.menu().items():
         files = variants(path)
         cards = {precision: read_card(file) for precision, file in files.items()}
         card = cards["fp32"]
@@ -784,7 +792,7 @@ def bench(
     cases = []
     for name in names or ["sr-x2"]:
         for kind in precision or ["auto"]:
-            kinds = list(variants(effects_room.find(name))) if kind == "all" else [kind]
+            kinds = list(variants(effects.find(name))) if kind == "all" else [kind]
             cases += [
                 room.Case(name, _size(shape), where, one, threads)
                 for shape in size or ["640x360"] for where in device or ["auto"] for one in kinds
@@ -836,11 +844,8 @@ def _by_images(quality: Mapping[str, float]) -> dict[str, dict[str, float]]:
     return grouped
 
 
-def _load(
-    specs: Sequence[str], device: str, precision: str, threads: int | None, *, sound: Path | None
-) -> list[Effect]:
-    """The effects that were asked for; `sound` is the file that those hear which can and were given no other."""
-    return jobs.Recipe(tuple(specs), device, precision, threads).load(sound)
+def _specs(texts: Sequence[str] | None) -> tuple[EffectSpec, ...]:
+    return tuple(EffectSpec.parse(text) for text in texts or ())
 
 
 def _make_folder(path: Path) -> None:

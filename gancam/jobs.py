@@ -18,7 +18,7 @@ import numpy as np
 
 from gancam import effects as effects_room
 from gancam.control import Controls, Replay
-from gancam.effects import Effect
+from gancam.effects import Effect, EffectSpec
 from gancam.errors import InputError, OutputExists, SinkError, SourceError
 from gancam.footage import Footage, cause, images_of, numbered
 from gancam.frame import Frame, Image
@@ -68,9 +68,9 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Which effects, as the command line names them, and how they run: what any process needs to have the same."""
+    """Which effects, and how they run: what any process needs to have the same."""
 
-    specs: tuple[str, ...] = ()
+    specs: tuple[EffectSpec, ...] = ()
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
@@ -79,9 +79,11 @@ class Recipe:
         """The effects; `sound` is the file that those hear which can and were given no other."""
         made = []
         for spec in self.specs:
-            name, params = effects_room.parse(spec)
+            params: Mapping[str, Any] = spec.params
             made.append(
-                effects_room.load(name, device=self.device, precision=self.precision, threads=self.threads, **params)
+                effects_room.load(
+                    spec.name, device=self.device, precision=self.precision, threads=self.threads, **params
+                )
             )
         _listen(made, sound)
         return made
