@@ -32,9 +32,9 @@ from gancam.control import Controls, ParameterLog, open_control
 from gancam.crew import LocalCrew, share_of_threads
 from gancam.effects import Effect, EffectSpec
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
-from gancam.footage import Footage
+from gancam.footage import IMAGES, Footage, MediaPath, SequencePath, StillPath, classify
 from gancam.frame import Image
-from gancam.jobs import IMAGES, process_image, write_image
+from gancam.jobs import process_image, write_image
 from gancam.model import read_card, variants
 from gancam.pipeline import Report, Switch, output_size, run, switches
 from gancam.preset import read_preset
@@ -193,17 +193,17 @@ def process(
         _process_batch(paths[:-1], Path(paths[-1]), recipe, replace(task, resume=True), **many)
         return
     with ExitStack() as opened:
-        source, target = map(Path, paths)
-        if paths[0] == "-":
-            source = opened.enter_context(_stdin())
         if paths[1] == "-":
             task = replace(task, pipe=opened.enter_context(_stdout()), form=form)
         elif form is not None:
-            raise InputError(f"--format {form}: is for stdout (-); the ending of {target} names its container")
-        with _told_of(preset if theirs else None):
-            chain = recipe.load(source)
-        if hire is not None and (task.pipe is not None or any(jobs.is_sequence(path) for path in (source, target))):
+            raise InputError(f"--format {form}: is for stdout (-); the ending of {paths[1]} names its container")
+        target = classify(paths[1])
+        source = classify(opened.enter_context(_stdin()) if paths[0] == "-" else paths[0])
+        several = isinstance(source, SequencePath) or isinstance(target, SequencePath)
+        if hire is not None and (task.pipe is not None or several):
             raise InputError("--jobs N and --cluster are for files: stdout and numbered images are made by one process")
+        with _told_of(preset if theirs else None):
+            chain = recipe.load(source.path)
         _process_one(source, target, chain, recipe, task, hire=hire, quiet=quiet, as_json=as_json)
 
 
@@ -234,11 +234,11 @@ def _stdout() -> Iterator[int]:
 
 
 def _process_one(
-    source: Path, target: Path, chain: Sequence[Effect], recipe: jobs.Recipe, task: jobs.Task, *,
+    source: MediaPath, target: MediaPath, chain: Sequence[Effect], recipe: jobs.Recipe, task: jobs.Task, *,
     hire: batch.Hire | None, quiet: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    several = jobs.is_sequence(source) or jobs.is_sequence(target)
-    if (source.suffix.lower() in IMAGES or target.suffix.lower() in IMAGES) and not several:
+    several = isinstance(source, SequencePath) or isinstance(target, SequencePath)
+    if not several and (isinstance(source, StillPath) or isinstance(target, StillPath)):
         if task.params is not None:
             raise InputError(f"--params {task.params}: is for videos, an image has no time")
         process_image(source, target, chain, overwrite=task.overwrite, tell=_note)
@@ -247,14 +247,16 @@ def _process_one(
     try:
         with _progress(None, quiet or as_json) as progress:
             if hire is not None and not several:
-                report = batch.process_one(source, target, recipe, task, tell=_hear(progress), hire=hire)
+                report = batch.process_one(source.path, target.path, recipe, task, tell=_hear(progress), hire=hire)
             else:
                 jobs.process_video(source, target, chain, task, report, tell=_note, progress=progress)
     except (KeyboardInterrupt, Terminated):
-        kept = "the same command with --resume goes on" if jobs.pieces_of(target).exists() else "nothing was written"
+        kept = (
+            "the same command with --resume goes on" if jobs.pieces_of(target.path).exists() else "nothing was written"
+        )
         if task.pipe is not None:
             kept = "what came is written"
-        elif (plays := jobs.so_far(target)).exists():
+        elif (plays := jobs.so_far(target.path)).exists():
             kept += f"; what came so far plays: {plays}"
         errors.print(f"gancam: interrupted; {kept}", markup=False)
         raise
@@ -265,7 +267,7 @@ def _process_one(
         if several and task.pipe is None:
             print(f"wrote {target}")
         elif task.pipe is None:
-            print(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
+            print(f"wrote {target} ({target.path.stat().st_size / 1e6:.1f} MB)")
 
 
 def _count(text: str) -> int | None:

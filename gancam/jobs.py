@@ -20,7 +20,7 @@ from gancam import effects as effects_room
 from gancam.control import Controls, Replay
 from gancam.effects import Effect, EffectSpec
 from gancam.errors import InputError, OutputExists, SinkError, SourceError
-from gancam.footage import Footage, cause, images_of, numbered
+from gancam.footage import IMAGES, Footage, MediaPath, SequencePath, VideoPath, cause, classify
 from gancam.frame import Frame, Image
 from gancam.pipeline import Progress, Report, Switch, fitted, output_size, run, switches
 from gancam.sinks.images import ImageWriter, holds_alpha
@@ -30,11 +30,9 @@ from gancam.sinks.video import VideoWriter, keeps
 from gancam.sources import ImageFiles, VideoFile, read_image
 
 __all__ = [
-    "IMAGES",
     "Chain",
     "Recipe",
     "Task",
-    "is_sequence",
     "job_of",
     "pieces_of",
     "process_image",
@@ -43,7 +41,6 @@ __all__ = [
     "spooled",
     "write_image",
 ]
-IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _SAMPLES, _BLOCK = 64, 65536  # of a file, for its identity
 
 
@@ -115,8 +112,8 @@ def _listen(effects: Sequence[Effect], sound: Path | None) -> None:
 
 
 def process_video(
-    path: Path,
-    target: Path,
+    path: str | os.PathLike[str],
+    target: str | os.PathLike[str],
     effects: Sequence[Effect],
     task: Task,
     report: Report,
@@ -127,6 +124,7 @@ def process_video(
 ) -> None:
     """`path` through `effects` into `target`, as `task` says; `report` is filled, and `tell` is called with each note
     that is known before the work starts. Raises what sources, effects and sinks raise."""
+    path, target = classify(path), classify(target)
     chain = switches(effects)
     controls = Controls(chain)
     replay = None if task.params is None else Replay(task.params, controls)
@@ -167,22 +165,23 @@ def remembers(effects: Sequence[Effect], task: Task) -> bool:
 
 
 def reads_ahead(
-    path: Path, effects: Sequence[Effect], task: Task, tell: Callable[[str], None]
+    path: str | os.PathLike[str], effects: Sequence[Effect], task: Task, tell: Callable[[str], None]
 ) -> list[Callable[[Frame], None]]:
     """What must be called with each frame so that a first effect sees the video ahead that wants to."""
-    return [_ReadAhead(path, one.read_ahead, task, tell) for one in effects[:1] if hasattr(one, "read_ahead")]
+    media = classify(path)
+    return [_ReadAhead(media, one.read_ahead, task, tell) for one in effects[:1] if hasattr(one, "read_ahead")]
 
 
 def _sink(
-    path: Path, target: Path, effects: Sequence[Effect], task: Task, options: dict[str, Any]
+    path: MediaPath, target: MediaPath, effects: Sequence[Effect], task: Task, options: dict[str, Any]
 ) -> VideoWriter | ImageWriter:
-    sound = None if is_sequence(path) else path
+    sound = None if isinstance(path, SequencePath) else path
     if task.pipe is not None:
         if task.resume:
             raise InputError("--resume needs an output that is a file: what went to stdout is gone")
         return PipeWriter(task.pipe, task.form or "matroska", audio_from=sound, **options)
     more: dict[str, Any] = {"overwrite": task.overwrite, "job": job_of(path, effects, task), "resume": task.resume}
-    if is_sequence(target):
+    if isinstance(target, SequencePath):
         if task.codec is not None or task.encoder is not None:
             raise InputError(f"{target}: images have no codec; their ending says what they are")
         unused = ("codec", "encoder", "untouched")
@@ -217,7 +216,7 @@ def spooled(pipe: BinaryIO) -> Iterator[Path]:
 class _ReadAhead:
     """Shows an effect the whole of a video before the first frame is played."""
 
-    def __init__(self, path: Path, show: Callable[..., None], task: Task, tell: Callable[[str], None]) -> None:
+    def __init__(self, path: MediaPath, show: Callable[..., None], task: Task, tell: Callable[[str], None]) -> None:
         self._path, self._show, self._task, self._tell = path, show, task, tell
         self._due, self._told = True, False
 
@@ -235,8 +234,8 @@ class _ReadAhead:
             yield from source
 
 
-def _source(path: Path, task: Task) -> VideoFile | ImageFiles:
-    if numbered(path) is not None and not os.path.exists(path):
+def _source(path: MediaPath, task: Task) -> VideoFile | ImageFiles:
+    if isinstance(path, SequencePath):
         if task.deinterlace:
             raise InputError(f"{path}: images are not deinterlaced")
         return ImageFiles(path, fps=task.fps or 25.0, first=task.first, end=task.end)
@@ -245,17 +244,12 @@ def _source(path: Path, task: Task) -> VideoFile | ImageFiles:
     return VideoFile(path, deinterlace=task.deinterlace, first=task.first, end=task.end)
 
 
-def is_sequence(path: Path) -> bool:
-    """Whether `path` means numbered images, as out/frame-%06d.png."""
-    return numbered(path) is not None and path.suffix.lower() in IMAGES and not os.path.exists(path)
-
-
 def open_video(
-    path: Path, target: Path, chain: Sequence[Switch], task: Task
+    path: str | os.PathLike[str], target: str | os.PathLike[str], chain: Sequence[Switch], task: Task
 ) -> tuple[VideoFile | ImageFiles, dict[str, Any]]:
     """The source, and what its sink needs to know of it and of `task`. Raises what sources raise."""
     _refuse_drawing(chain)
-    source = _source(path, task)
+    source = _source(classify(path), task)
     try:
         lowered = task.eight_bit and source.footage.depth > 8
         untouched = not chain and not lowered
@@ -274,8 +268,8 @@ def open_video(
 
 
 def process_image(
-    path: Path,
-    target: Path,
+    path: str | os.PathLike[str],
+    target: str | os.PathLike[str],
     effects: Sequence[Effect],
     *,
     overwrite: bool = False,
@@ -283,10 +277,8 @@ def process_image(
 ) -> None:
     """The image `path` through `effects` into the image `target`, with its opacity; what is lost is told. Raises what
     sources and effects raise, ``SinkError`` and ``OutputExists``."""
-    if target.suffix.lower() not in IMAGES:
-        raise InputError(f"{path} is an image, so the output must be one too ({', '.join(IMAGES)}), not {target}")
-    if path.suffix.lower() not in IMAGES:
-        raise InputError(f"{target} is an image, so the input must be one too ({', '.join(IMAGES)}), not {path}")
+    _refuse_mixture(classify(path), classify(target))
+    path, target = Path(path), Path(target)
     if os.path.exists(target) and os.path.exists(path) and target.samefile(path):
         raise SinkError(f"{target}: is the input itself; give another name")
     _refuse_drawing(effects)
@@ -299,6 +291,14 @@ def process_image(
     if alpha is not None:
         image = np.dstack([image, fitted(alpha, image)])
     write_image(target, image, overwrite=overwrite)
+
+
+def _refuse_mixture(path: MediaPath, target: MediaPath) -> None:
+    """An image becomes an image, and nothing else does."""
+    if isinstance(target, VideoPath) and not isinstance(path, VideoPath):
+        raise InputError(f"{path} is an image, so the output must be one too ({', '.join(IMAGES)}), not {target}")
+    if isinstance(path, VideoPath) and not isinstance(target, VideoPath):
+        raise InputError(f"{target} is an image, so the input must be one too ({', '.join(IMAGES)}), not {path}")
 
 
 def write_image(path: Path, image: Image, *, overwrite: bool) -> None:
@@ -325,14 +325,14 @@ def write_file(path: Path, data: bytes, *, overwrite: bool) -> None:
         raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def _refuse_depth(path: Path, footage: Footage, accepted: bool) -> None:
+def _refuse_depth(path: str | os.PathLike[str], footage: Footage, accepted: bool) -> None:
     if footage.depth > 8 and not accepted:
         what = f"{footage.depth}-bit HDR ({footage.hdr})" if footage.hdr else f"{footage.depth}-bit video"
         cure = "tone-map it to 8-bit SDR first" if footage.hdr else "nothing else is lost"
         raise InputError(f"{path}: is {what} and gancam works with 8 bits: give --eight-bit to take it so; {cure}")
 
 
-def job_of(path: Path, effects: Sequence[Effect], task: Task | None) -> Mapping[str, Any]:
+def job_of(path: str | os.PathLike[str], effects: Sequence[Effect], task: Task | None) -> Mapping[str, Any]:
     """What decides how the frames look, for a manifest; without `task` of an image."""
     job = {"input": identity(path), "effects": [_described(effect) for effect in effects]}
     if task is None:
@@ -345,16 +345,17 @@ def job_of(path: Path, effects: Sequence[Effect], task: Task | None) -> Mapping[
     }
 
 
-def identity(path: Path) -> str:
+def identity(path: str | os.PathLike[str]) -> str:
     """Of a file that may be huge: its size and a hash of blocks from all over it; of numbered images the same."""
-    if is_sequence(path):
-        files = [file for _, file in images_of(path)]
+    media = classify(path)
+    if isinstance(media, SequencePath):
+        files = [file for _, file in media.images()]
         told = "".join(f"{file.name} {file.stat().st_size}\n" for file in files)
         told += "".join(_hash(file) for file in files[:: max(len(files) // _SAMPLES, 1)])
         return f"{len(files)} images, {hashlib.sha256(told.encode()).hexdigest()[:32]}"
-    size = path.stat().st_size
+    size = media.path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
+    with media.path.open("rb") as file:
         for place in range(_SAMPLES):
             file.seek(max(size - _BLOCK, 0) * place // (_SAMPLES - 1))
             digest.update(file.read(_BLOCK))
