@@ -31,15 +31,16 @@ from gancam import batch, effects, jobs, lettering, proof
 from gancam.control import Controls, ParameterLog, open_control
 from gancam.crew import LocalCrew, share_of_threads
 from gancam.effects import Effect, EffectSpec
-from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
+from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError, SourceError
 from gancam.footage import IMAGES, Footage, MediaPath, SequencePath, StillPath, classify
 from gancam.frame import Image
 from gancam.jobs import process_image, write_image
 from gancam.model import read_card, variants
 from gancam.pipeline import Report, Switch, output_size, run, switches
 from gancam.preset import read_preset
-from gancam.sinks import Sink, open_sink
+from gancam.sinks import Sink, check_target, open_sink
 from gancam.sinks.stats import StatsLog
+from gancam.sinks.video import check_output
 from gancam.sources import Still, VideoFile
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ _FIGURES = (  # how their names begin; the rest of a name says what they were me
     "psnr_y", "ssim_y", "distance", "frechet_of_reals", "frechet", "kernel", "precision", "recall", "density",
     "coverage", "near_copies", "variety", "path_length", "modes", "kl",
 )  # fmt: skip
+_DEVICES, _PRECISIONS = ("auto", "cpu", "cuda"), ("auto", "fp32", "fp16", "int8")
 _SPECS = "gancam.specs"  # of a preset, among what a context carries
 errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
@@ -185,10 +187,10 @@ def process(
     hire = _hire(cluster, count)
     theirs = context.meta.get(_SPECS, ()) if not effect else ()
     recipe = jobs.Recipe(theirs or _specs(effect), device, precision, threads)
-    with _told_of(preset if theirs else None):
-        for spec in recipe.specs:
-            effects.check(spec)
+    names = preset if theirs else None
     if batch.is_batch(paths[:-1], paths[-1]):
+        jobs.check_task(task)
+        _check_recipe(recipe, names)
         many: dict[str, Any] = {"workers": count, "hire": hire if cluster else None, "quiet": quiet, "as_json": as_json}
         _process_batch(paths[:-1], Path(paths[-1]), recipe, replace(task, resume=True), **many)
         return
@@ -198,11 +200,15 @@ def process(
         elif form is not None:
             raise InputError(f"--format {form}: is for stdout (-); the ending of {paths[1]} names its container")
         target = classify(paths[1])
-        source = classify(opened.enter_context(_stdin()) if paths[0] == "-" else paths[0])
+        source = classify(paths[0])
         several = isinstance(source, SequencePath) or isinstance(target, SequencePath)
         if hire is not None and (task.pipe is not None or several):
             raise InputError("--jobs N and --cluster are for files: stdout and numbered images are made by one process")
-        with _told_of(preset if theirs else None):
+        jobs.check(None if paths[0] == "-" else source, target, task)
+        _check_recipe(recipe, names)
+        if paths[0] == "-":
+            source = classify(opened.enter_context(_stdin()))
+        with _told_of(names):
             chain = recipe.load(source.path)
         _process_one(source, target, chain, recipe, task, hire=hire, quiet=quiet, as_json=as_json)
 
@@ -239,8 +245,6 @@ def _process_one(
 ) -> None:  # fmt: skip
     several = isinstance(source, SequencePath) or isinstance(target, SequencePath)
     if not several and (isinstance(source, StillPath) or isinstance(target, StillPath)):
-        if task.params is not None:
-            raise InputError(f"--params {task.params}: is for videos, an image has no time")
         process_image(source, target, chain, overwrite=task.overwrite, tell=_note)
         return
     report = Report()
@@ -443,13 +447,22 @@ def live(
 
     names = effect or ["sr-x2-gan" if "sr-x2-gan" in effects.menu() else "sr-x2"]
     recipe = jobs.Recipe(_specs([name for name in names if name != "none"]), device, precision, threads)
+    asked, frame_time = _size(size), _frame_time(target_fps, target_ms)
+    if frame_time is not None and not recipe.specs:
+        raise InputError("--target-fps and --target-ms choose how an effect is played, and there is none")
+    source = _source(source)
+    for target in to or ["window"]:
+        check_target(target, overwrite=overwrite)
+    _check_log(stats, overwrite=True)
+    _check_log(record_params, overwrite=overwrite)
+    _check_recipe(recipe)
     sound = Path(source) if Path(source).is_file() else None
     chain = switches(recipe.load(sound))
     controls = Controls(chain)
-    budget = _budget(chain, target_fps, target_ms)
+    budget = None if frame_time is None else _budget(chain, frame_time)
     report = Report()
     outputs: list[Sink] = []
-    with open_live(_source(source), size=_size(size), reconnect=reconnect) as feed, ExitStack() as opened:
+    with open_live(source, size=asked, reconnect=reconnect) as feed, ExitStack() as opened:
         for one in chain:
             opened.callback(getattr(one.effect, "close", list))
         remotes = [opened.enter_context(closing(open_control(one, controls, _tell))) for one in control or []]
@@ -513,19 +526,57 @@ def _pad(chain: Sequence[Switch], outputs: Sequence[str]) -> tuple[str, Any] | N
     return pads[0] if pads else None
 
 
-def _budget(chain: Sequence[Switch], fps: float | None, milliseconds: float | None) -> "Budget | None":
-    """What was asked for by --target-fps or --target-ms."""
+def _frame_time(fps: float | None, milliseconds: float | None) -> float | None:
+    """The seconds a frame may take by --target-fps or --target-ms; None without."""
     if fps is None and milliseconds is None:
         return None
     if fps is not None and milliseconds is not None:
         raise InputError("--target-fps and --target-ms say the same in two ways: give one")
-    if not chain:
-        raise InputError("--target-fps and --target-ms choose how an effect is played, and there is none")
     if not all(0 < target < math.inf for target in (fps, milliseconds) if target is not None):
         raise InputError("--target-fps and --target-ms need more than 0")
+    return milliseconds / 1000 if milliseconds is not None else 1 / (fps or 1)
+
+
+def _budget(chain: Sequence[Switch], seconds: float) -> "Budget":
     from gancam.budget import Budget
 
-    return Budget(chain, milliseconds / 1000 if milliseconds is not None else 1 / (fps or 1), told=_note)
+    return Budget(chain, seconds, told=_note)
+
+
+def _check_recipe(recipe: jobs.Recipe, preset: Path | None = None) -> None:
+    """Find what is wrong with effects, their parameters and how they are to run, before a model is opened."""
+    _check_device(recipe.device, recipe.precision)
+    with _told_of(preset):
+        for spec in recipe.specs:
+            effects.check(spec)
+
+
+def _check_device(device: str, precision: str, *more: str) -> None:
+    if device not in _DEVICES:
+        raise InputError(f"device {device!r} must be auto, cpu or cuda")
+    if precision not in (*_PRECISIONS, *more):
+        raise InputError(
+            f"precision {precision!r} must be {', '.join([*_PRECISIONS[:-1], *more])} or {_PRECISIONS[-1]}"
+        )
+
+
+def _check_log(path: Path | None, *, overwrite: bool) -> None:
+    """Find what is in the way of a log that is written beside a video; None is no log."""
+    if path is None:
+        return
+    if not path.absolute().parent.is_dir():
+        raise SinkError(f"{path}: there is no folder {path.absolute().parent}")
+    if path.exists() and not overwrite:
+        raise OutputExists(f"{path}: exists; give another name, or --overwrite")
+
+
+def _check_picture(path: Path | None, what: str, *, overwrite: bool) -> None:
+    """Find what is in the way of an image that is not made of another; None is no image."""
+    if path is None:
+        return
+    if path.suffix.lower() not in IMAGES:
+        raise InputError(f"{path}: the {what} is an image, so it must end in {', '.join(IMAGES)}")
+    jobs.check_image_output(path, overwrite=overwrite)
 
 
 def _note(text: str) -> None:
@@ -542,6 +593,8 @@ def _tell(warning: str) -> None:
 
 def _source(text: str) -> str:
     """A live source's name, so far as it can be judged without opening it."""
+    if os.path.isdir(text):
+        raise SourceError(f"{text}: a folder, not a video file")
     if "://" in text or text == "test" or text.isdigit() or text.startswith("/dev/") or Path(text).exists():
         return text
     raise NotFound(f"{text}: no such file; a live source is a camera's index, a URL, a video file or test")
@@ -591,11 +644,13 @@ def sample(
 
     if picture is None and to is None and not show:
         raise InputError("nowhere to go: give a file for the sheet, --to DIR, or --show")
-    if picture is not None and picture.suffix.lower() not in IMAGES:
-        raise InputError(f"{picture}: the sheet is an image, so it must end in {', '.join(IMAGES)}")
+    _check_device(device, precision)
+    effects.find(name)
+    _check_picture(picture, "sheet", overwrite=overwrite)
     seeds = range(seed, seed + count)
     files = {one: to / f"{Path(name).stem}-{one:06d}.png" for one in seeds} if to is not None else {}
-    for path in [*files.values(), *([picture] if picture is not None else [])]:
+    _check_folder(to)
+    for path in files.values():
         if path.exists() and not overwrite:
             raise OutputExists(f"{path}: exists; give another name, or --overwrite")
     model = gallery.open_generator(name, device=device, precision=precision, threads=threads)
@@ -640,10 +695,13 @@ def morph(
         numbers = [int(part) for part in seeds.replace("/", ",").split(",")]
     except ValueError:
         raise InputError(f"--seeds {seeds!r}: needs whole numbers joined by commas, as 1,5,9") from None
-    model = gallery.open_generator(name, device=device, precision=precision, threads=threads)
-    source = gallery.Loop(model, numbers, seconds=seconds, fps=fps, size=size, ease=ease, truncation=truncation)
+    gallery.check_loop(numbers, seconds=seconds, fps=fps, size=size, ease=ease)
     if target.suffix.lower() in IMAGES or not target.suffix:
         raise InputError(f"{target}: a loop is a video, as in loop.mp4")
+    check_output(target, codec=codec, quality=quality, overwrite=overwrite)
+    _check_device(device, precision)
+    model = gallery.open_generator(name, device=device, precision=precision, threads=threads)
+    source = gallery.Loop(model, numbers, seconds=seconds, fps=fps, size=size, ease=ease, truncation=truncation)
     options: dict[str, Any] = {"overwrite": overwrite, "codec": codec, "quality": quality}
     sink = open_sink(str(target), fps=source.fps, size=source.size, **options)
     with _progress(source.frames, quiet) as progress:
@@ -736,8 +794,7 @@ def doctor(
     """What will run where, proved by running it, and what to do about what won't."""
     from gancam.doctor import Finding, examine, works  # nobody else should pay for it
 
-    if device not in (None, "auto", "cpu", "cuda"):
-        raise InputError(f"device {device!r} must be auto, cpu or cuda")
+    _check_device(device or "auto", "auto")
     findings: list[Finding] = []
     with errors.status("looking at this machine ...") if errors.is_terminal and not as_json else nullcontext():
         findings.extend(examine())
@@ -787,12 +844,13 @@ def bench(
     from gancam import bench as room
 
     earlier = room.baseline(compare) if compare is not None else None
-    if picture is not None and picture.suffix.lower() not in IMAGES:
-        raise InputError(f"{picture}: the picture is an image, so it must end in {', '.join(IMAGES)}")
-    if picture is not None and picture.exists() and not overwrite:
-        raise OutputExists(f"{picture}: exists; give another name, or --overwrite")
+    _check_picture(picture, "picture", overwrite=overwrite)
+    for where in device or ["auto"]:
+        for one in precision or ["auto"]:
+            _check_device(where, one, "all")
     cases = []
     for name in names or ["sr-x2"]:
+        effects.find(name)
         for kind in precision or ["auto"]:
             kinds = list(variants(effects.find(name))) if kind == "all" else [kind]
             cases += [
@@ -848,6 +906,14 @@ def _by_images(quality: Mapping[str, float]) -> dict[str, dict[str, float]]:
 
 def _specs(texts: Sequence[str] | None) -> tuple[EffectSpec, ...]:
     return tuple(EffectSpec.parse(text) for text in texts or ())
+
+
+def _check_folder(path: Path | None) -> None:
+    """Find what would keep `_make_folder` from making it; None is no folder."""
+    if path is not None and path.exists() and not path.is_dir():
+        raise SinkError(f"{path}: is no folder")
+    if path is not None and not path.absolute().parent.is_dir():
+        raise SinkError(f"{path}: there is no folder {path.absolute().parent}")
 
 
 def _make_folder(path: Path) -> None:

@@ -19,20 +19,24 @@ import numpy as np
 from gancam import effects as effects_room
 from gancam.control import Controls, Replay
 from gancam.effects import Effect, EffectSpec
-from gancam.errors import InputError, OutputExists, SinkError, SourceError
-from gancam.footage import IMAGES, Footage, MediaPath, SequencePath, VideoPath, cause, classify
+from gancam.errors import InputError, NotFound, OutputExists, SinkError, SourceError
+from gancam.footage import IMAGES, Footage, MediaPath, SequencePath, StillPath, VideoPath, cause, classify
 from gancam.frame import Frame, Image
 from gancam.pipeline import Progress, Report, Switch, fitted, output_size, run, switches
+from gancam.sinks import images
 from gancam.sinks.images import ImageWriter, holds_alpha
 from gancam.sinks.pieces import PieceWriter, pieces_of, so_far
 from gancam.sinks.pipe import FORMATS, PipeWriter
-from gancam.sinks.video import VideoWriter, keeps
+from gancam.sinks.video import VideoWriter, check_codec, check_output, check_quality, keeps
 from gancam.sources import ImageFiles, VideoFile, read_image
 
 __all__ = [
     "Chain",
     "Recipe",
     "Task",
+    "check",
+    "check_image_output",
+    "check_task",
     "job_of",
     "pieces_of",
     "process_image",
@@ -130,6 +134,7 @@ def process_video(
     replay = None if task.params is None else Replay(task.params, controls)
     source, options = open_video(path, target, chain, task)
     with source:
+        _check_writing(target, task)
         sink = _sink(path, target, effects, task, options)
         done = getattr(sink, "done", 0)
         notes = [*source.notes, *sink.notes]
@@ -177,17 +182,97 @@ def _sink(
 ) -> VideoWriter | ImageWriter:
     sound = None if isinstance(path, SequencePath) else path
     if task.pipe is not None:
-        if task.resume:
-            raise InputError("--resume needs an output that is a file: what went to stdout is gone")
         return PipeWriter(task.pipe, task.form or "matroska", audio_from=sound, **options)
     more: dict[str, Any] = {"overwrite": task.overwrite, "job": job_of(path, effects, task), "resume": task.resume}
     if isinstance(target, SequencePath):
-        if task.codec is not None or task.encoder is not None:
-            raise InputError(f"{target}: images have no codec; their ending says what they are")
         unused = ("codec", "encoder", "untouched")
         rest = {name: value for name, value in options.items() if name not in unused}
         return ImageWriter(target, audio_from=sound, **more, **rest)
     return PieceWriter(target, audio_from=sound, **more, **options)
+
+
+def check(path: MediaPath | None, target: MediaPath, task: Task) -> None:
+    """Find what is wrong with names and options before anything is opened: all of it `process_video` and
+    `process_image` would find too, later. `path` is None for what comes from stdin.
+
+    Raises ``InputError``, ``NotFound``, ``SourceError``, ``SinkError`` and ``OutputExists``.
+    """
+    check_task(task)
+    source = VideoPath(Path("stdin")) if path is None else path
+    if isinstance(source, SequencePath) or isinstance(target, SequencePath):
+        _check_reading(source, task)
+    else:
+        if task.params is not None and isinstance(source, StillPath):
+            raise InputError(f"--params {task.params}: is for videos, an image has no time")
+        _refuse_mixture(source, target)
+        if isinstance(source, VideoPath):
+            _check_reading(source, task)
+    if path is not None:
+        _check_there(path)
+    _check_writing(target, task)
+    if task.pipe is not None:
+        return
+    if isinstance(target, SequencePath):
+        images.check_output(target, overwrite=task.overwrite)
+    elif isinstance(target, StillPath):
+        check_image_output(target.path, overwrite=task.overwrite, source=source.path)
+    else:
+        check_output(target.path, sources=[source.path], overwrite=task.overwrite)
+
+
+def check_task(task: Task) -> None:
+    """Find options that make no sense, whatever the input. Raises ``InputError`` and ``NotFound``."""
+    check_quality(task.quality)
+    if task.fps is not None and not 0 < task.fps <= 1000:
+        raise InputError(f"fps is {task.fps}: needs more than 0 and at most 1000")
+    if task.first is not None and task.end is not None and task.first >= task.end:
+        raise InputError(f"--from {float(task.first):g} s --to {float(task.end):g} s: nothing lies between")
+    if task.params is not None and not task.params.exists():
+        raise NotFound(f"{task.params}: no such file")
+
+
+def check_image_output(path: Path, *, overwrite: bool, source: Path | None = None) -> None:
+    """Find what is in the way of an image `path` made of `source`. Raises ``SinkError`` and ``OutputExists``."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise SinkError(f"{path}: there is no folder {folder}")
+    if not os.path.exists(path):
+        return
+    if source is not None and os.path.exists(source) and path.samefile(source):
+        raise SinkError(f"{path}: is the input itself; give another name")
+    if path.is_dir():
+        raise SinkError(f"{path}: is a folder")
+    if not overwrite:
+        raise OutputExists(f"{path}: exists; give another name, or --overwrite")
+
+
+def _check_there(path: MediaPath) -> None:
+    if isinstance(path, SequencePath):
+        if not path.images():
+            raise NotFound(f"{path}: there is no such image")
+    elif not os.path.exists(path):
+        raise NotFound(f"{path}: no such file")
+    elif os.path.isdir(path):
+        raise SourceError(f"{path}: a folder, not a video file")
+
+
+def _check_reading(path: MediaPath, task: Task) -> None:
+    if isinstance(path, SequencePath):
+        if task.deinterlace:
+            raise InputError(f"{path}: images are not deinterlaced")
+    elif task.fps is not None:
+        raise InputError(f"--fps is for numbered images, and {path} has times of its own")
+
+
+def _check_writing(target: MediaPath, task: Task) -> None:
+    if task.pipe is not None:
+        if task.resume:
+            raise InputError("--resume needs an output that is a file: what went to stdout is gone")
+    elif isinstance(target, SequencePath):
+        if task.codec is not None or task.encoder is not None:
+            raise InputError(f"{target}: images have no codec; their ending says what they are")
+    elif isinstance(target, VideoPath):
+        check_codec(target, task.codec, task.encoder)
 
 
 @contextmanager
@@ -235,12 +320,9 @@ class _ReadAhead:
 
 
 def _source(path: MediaPath, task: Task) -> VideoFile | ImageFiles:
+    _check_reading(path, task)
     if isinstance(path, SequencePath):
-        if task.deinterlace:
-            raise InputError(f"{path}: images are not deinterlaced")
         return ImageFiles(path, fps=task.fps or 25.0, first=task.first, end=task.end)
-    if task.fps is not None:
-        raise InputError(f"--fps is for numbered images, and {path} has times of its own")
     return VideoFile(path, deinterlace=task.deinterlace, first=task.first, end=task.end)
 
 
@@ -279,8 +361,7 @@ def process_image(
     sources and effects raise, ``SinkError`` and ``OutputExists``."""
     _refuse_mixture(classify(path), classify(target))
     path, target = Path(path), Path(target)
-    if os.path.exists(target) and os.path.exists(path) and target.samefile(path):
-        raise SinkError(f"{target}: is the input itself; give another name")
+    check_image_output(target, overwrite=overwrite, source=path)
     _refuse_drawing(effects)
     image, alpha = read_image(path)
     if alpha is not None and not holds_alpha(target):

@@ -22,7 +22,7 @@ from gancam.errors import InputError, NotFound, OutputExists, SinkError
 from gancam.footage import Footage, SequencePath, cause
 from gancam.frame import Frame, Image, check_image
 from gancam.sinks.pieces import pieces_of
-from gancam.sinks.video import DEFAULT_QUALITY, _cores, _lock, _unlock
+from gancam.sinks.video import DEFAULT_QUALITY, _cores, _lock, _unlock, check_quality
 
 _AHEAD = 2  # images in work for each thread
 
@@ -59,9 +59,8 @@ class ImageWriter:
         if names is None:
             raise InputError(f"{path}: the number of an image is written as %06d, once, in its name")
         self._names = names
+        check_quality(quality)
         quality = DEFAULT_QUALITY if quality is None else quality
-        if not 0 <= quality <= 100:
-            raise InputError(f"quality is {quality}: needs 0 to 100")
         suffix = self._path.suffix.lower()
         self._how = [cv2.IMWRITE_JPEG_QUALITY, round(60 + 0.4 * quality)] if suffix in (".jpg", ".jpeg") else []
         self._tick = (like.time_base if like is not None else None) or Fraction(1, 90_000)
@@ -89,8 +88,7 @@ class ImageWriter:
         folder = self._path.absolute().parent
         try:
             folder.mkdir(exist_ok=True)
-            if not self._overwrite and (there := self._names.images()):
-                raise OutputExists(f"{there[0][1]}: exists; give another name, or overwrite it on purpose")
+            check_output(self._names, overwrite=self._overwrite)
             manifest, old = self._folder / "manifest.json", None
             if manifest.is_file():
                 with suppress(ValueError):
@@ -221,6 +219,15 @@ class ImageWriter:
             raise SinkError(
                 f"{self._path}: the images are in {self._folder} and cannot be moved ({cause(error)})"
             ) from error
+
+
+def check_output(names: SequencePath, *, overwrite: bool) -> None:
+    """Find what is in the way of images of these names. Raises ``OutputExists`` and ``SinkError``."""
+    above = names.path.absolute().parent.parent  # the folder itself is made
+    if not above.is_dir():
+        raise SinkError(f"{names}: there is no folder {above}")
+    if not overwrite and (there := names.images()):
+        raise OutputExists(f"{there[0][1]}: exists; give another name, or overwrite it on purpose")
 
 
 def holds_alpha(path: Path) -> bool:
