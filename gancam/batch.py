@@ -18,8 +18,8 @@ from gancam import devices, jobs
 from gancam.crew import Crew, LocalCrew, Work, share_of_threads
 from gancam.effects import Effect
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
-from gancam.footage import cause
-from gancam.jobs import IMAGES, Chain, Recipe, Task
+from gancam.footage import IMAGES, StillPath, cause, classify
+from gancam.jobs import Chain, Recipe, Task
 from gancam.pipeline import Report
 from gancam.sinks.pieces import changes
 from gancam.sinks.video import CONTAINERS, holds
@@ -58,7 +58,7 @@ class Item:
 
     @property
     def is_image(self) -> bool:
-        return self.source.suffix.lower() in IMAGES
+        return isinstance(classify(self.source), StillPath)
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from gancam._native import environment, quiet_opencv
 from gancam.errors import InputError, NotFound, SourceError
-from gancam.footage import Footage, cause, decoded_colour, images_of, times_file
+from gancam.footage import Footage, SequencePath, cause, decoded_colour
 from gancam.frame import Frame, Image, Lane, check_image
 
 log = logging.getLogger(__name__)
@@ -566,7 +566,7 @@ def _upright(frame: av.VideoFrame, quarters: int) -> av.VideoFrame | None:
 class ImageFiles(_Closing):
     """The images of a numbered name (``frame-%06d.png``) as a video, in the order of their numbers, from any on.
 
-    Their times are those of the file beside them that ``times_file`` names, if there is one (timestamp format v2);
+    Their times are those of the file beside them that `SequencePath` names, if there is one (timestamp format v2);
     else an image follows its predecessor by ``1 / fps``, and a gap in the numbers is a gap in time, which ``notes``
     tells. All have the size of the first. `first` and `end` are as those of a ``VideoFile``.
 
@@ -584,12 +584,13 @@ class ImageFiles(_Closing):
     ) -> None:
         self._path = Path(path)
         _check_count_and_rate(None, fps)
-        self._files = images_of(self._path)
-        if not self._files:
+        names = SequencePath.of(self._path)
+        self._files = [] if names is None else names.images()
+        if names is None or not self._files:
             raise NotFound(f"{path}: there is no such image")
         self.notes: list[str] = []
         self._fps, self._time_base = float(fps), 1 / Fraction(fps).limit_denominator(1001)
-        self._times = self._read_times()
+        self._times = self._read_times(names.times)
         keep = [
             index for index, moment in enumerate(self._times)
             if (first is None or moment >= first) and (end is None or moment < end)
@@ -604,9 +605,8 @@ class ImageFiles(_Closing):
         self._skip, self._closed = 0, False
         self._pool = ThreadPoolExecutor(2, "gancam-images")  # decode ahead of who asks
 
-    def _read_times(self) -> list[Fraction]:
+    def _read_times(self, file: Path) -> list[Fraction]:
         numbers = [number for number, _ in self._files]
-        file = times_file(self._path)
         if not file.is_file():
             missing = numbers[-1] - numbers[0] + 1 - len(numbers)
             if missing:

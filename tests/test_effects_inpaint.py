@@ -211,9 +211,9 @@ def test_parameters_mark(path: Path, tmp_path: Path) -> None:
 
 
 def test_a_range_of_time(path: Path) -> None:
-    name, params = effects.parse("fill:box=100/100/40/40:from=2s:to=9.5s")
-    assert name == "fill"
-    erase, image = load(path, **params), still("lake")
+    spec = effects.EffectSpec.parse("fill:box=100/100/40/40:from=2s:to=9.5s")
+    assert spec.name == "fill"
+    erase, image = load(path, **spec.params), still("lake")
     assert erase(image, time=1.9) is image
     assert erase(image, time=2.0) is not image
     assert erase(image, time=9.5) is image

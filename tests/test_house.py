@@ -59,7 +59,7 @@ ARROWS = {
     "gancam.crew": {"control", "devices", "effects", "errors", "frame", "jobs", "pipeline", "sinks", "sources"},
     "gancam.cluster": {"crew", "effects", "errors", "jobs", "model"},
     "gancam.batch": {"crew", "devices", "effects", "errors", "footage", "jobs", "pipeline", "sinks"},
-    "gancam.preset": {"errors"},
+    "gancam.preset": {"effects", "errors"},
     "gancam.verify": {"errors", "footage", "sources"},
     "gancam.capture": {"errors", "frame", "live", "pipeline", "sources"},
 }

@@ -21,7 +21,7 @@ from gancam.batch import process_one
 from gancam.cluster import _Remote, files_of
 from gancam.control import Controls
 from gancam.crew import Crew, LocalCrew, Made, Order
-from gancam.effects import Effect
+from gancam.effects import Effect, EffectSpec
 from gancam.frame import Frame, Image
 from gancam.jobs import Chain, Recipe, Task, pieces_of, process_video
 from gancam.pipeline import Report, switches
@@ -186,7 +186,7 @@ class Workshop:
             "none": (), "enlarges": (f"{sharp}",), "remembers": (f"{painted}:steady=0.9",),
             "both": (f"{painted}:steady=0.9", f"{sharp}:threshold=4"),
         }  # fmt: skip
-        self.recipes = {name: Recipe(tuple(spec), **options) for name, spec in specs.items()}
+        self.recipes = {name: Recipe(tuple(map(EffectSpec.parse, spec)), **options) for name, spec in specs.items()}
         self.chain = lru_cache(maxsize=None)(lambda name: Chain(self.recipes[name]))
         self._crews: dict[str, Kept] = {}
         self._folder, self._originals = folder, dict[Case, tuple[Path, Path]]()
