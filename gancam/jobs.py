@@ -27,7 +27,7 @@ from gancam.sinks.images import ImageWriter, holds_alpha
 from gancam.sinks.pieces import PieceWriter, pieces_of, so_far
 from gancam.sinks.pipe import FORMATS, PipeWriter
 from gancam.sinks.video import VideoWriter, keeps
-from gancam.sources import ImageFiles, VideoFile, read_image
+from gancam.sources import ImageFiles, VideoFile, check_range, read_image
 
 __all__ = [
     "IMAGES",
@@ -64,6 +64,9 @@ class Task:
     pipe: int | None = None  # a file descriptor to write to instead of a file, in the container `form`
     form: str | None = None
     fps: float | None = None  # of numbered images without times
+
+    def __post_init__(self) -> None:
+        check_range(self.first, self.end)
 
 
 @dataclass(frozen=True, slots=True)
