@@ -41,6 +41,7 @@ _LUMA = {
     10: (0.2627, 0.0593),
 }
 _BT601 = (0.299, 0.114)
+_IN_SWSCALE = {0, 1, 2, 4, 5, 6, 7, 9}  # it refuses all other matrices
 _BAND = 1 << 21  # pixels converted at once: what that takes meanwhile is seven bytes for each
 
 
@@ -160,6 +161,14 @@ def _rows_of_bgr_to_yuv(matrix: int, full_range: bool, lift: float) -> NDArray[n
     )
 
 
+def converted_as(matrix: int) -> int:
+    """Return the matrix with which swscale is to convert video of `matrix`: itself where swscale has it, else the one
+    that `Colour` takes it for (BT.2020 with constant luminance for BT.2020 without, all others for BT.601)."""
+    if matrix in _IN_SWSCALE:
+        return matrix
+    return 9 if matrix == 10 else 6
+
+
 @lru_cache(maxsize=64)
 def _darkening(matrix: int, full_range: bool, pixel_format: str) -> float:
     """Luma levels lost on average by swscale's conversion to BGR of ordinary, unclipped colours."""
@@ -169,7 +178,7 @@ def _darkening(matrix: int, full_range: bool, pixel_format: str) -> float:
     u, v = (rng.integers(112, 144, (side // 2, side // 2), dtype=np.uint8) for _ in range(2))
     yuv = np.concatenate([y.reshape(-1), u.reshape(-1), v.reshape(-1)]).reshape(side * 3 // 2, side)
     frame = av.VideoFrame.from_ndarray(yuv, "yuv420p")
-    frame.colorspace, frame.color_range = matrix, 2 if full_range else 1
+    frame.colorspace, frame.color_range = converted_as(matrix), 2 if full_range else 1
     try:
         if pixel_format not in ("yuv420p", "yuvj420p"):
             frame = VideoReformatter().reformat(frame, format=pixel_format, interpolation=Interpolation.BICUBIC)

@@ -28,7 +28,7 @@ from gancam.sinks.images import ImageWriter, holds_alpha
 from gancam.sinks.pieces import PieceWriter, pieces_of, so_far
 from gancam.sinks.pipe import FORMATS, PipeWriter
 from gancam.sinks.video import VideoWriter, check_codec, check_output, check_quality, keeps
-from gancam.sources import ImageFiles, VideoFile, read_image
+from gancam.sources import ImageFiles, VideoFile, check_range, read_image
 
 __all__ = [
     "Chain",
@@ -65,6 +65,9 @@ class Task:
     pipe: int | None = None  # a file descriptor to write to instead of a file, in the container `form`
     form: str | None = None
     fps: float | None = None  # of numbered images without times
+
+    def __post_init__(self) -> None:
+        check_range(self.first, self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +228,6 @@ def check_task(task: Task) -> None:
     check_quality(task.quality)
     if task.fps is not None and not 0 < task.fps <= 1000:
         raise InputError(f"fps is {task.fps}: needs more than 0 and at most 1000")
-    if task.first is not None and task.end is not None and task.first >= task.end:
-        raise InputError(f"--from {float(task.first):g} s --to {float(task.end):g} s: nothing lies between")
     if task.params is not None and not task.params.exists():
         raise NotFound(f"{task.params}: no such file")
 
