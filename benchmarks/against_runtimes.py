@@ -21,7 +21,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from gancam import effects
+from gancam.inference.catalog import find
 
 ROUND = """
 import json, sys, time
@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--without-torch", action="store_true", help="compiling takes a minute a round")
     parser.add_argument("--calls", type=int, default=30)
     options = parser.parse_args()
-    path = effects.find(options.model)
+    path = find(options.model)
     graph = onnx.load(path).graph
     named = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
     stack = [(named[node.input[1]], named[node.input[2]]) for node in graph.node if node.op_type == "Conv"]

@@ -18,12 +18,13 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.jobs import Task, process_video
+from gancam.jobs.process import process_video
+from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
 from gancam.sources import VideoFile
 
 
-def copied(source: Path, target: Path, task: Task) -> Path:
+def copied(source: Path, target: Path, task: ProcessOptions) -> Path:
     process_video(source, target, [], task, Report(), tell=lambda note: None)
     return target
 
@@ -98,8 +99,10 @@ def main() -> None:
     for clip in sorted(path for path in options.clips.iterdir() if path.is_file()):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            exact = copied(clip, folder / "a.mkv", Task(codec="ffv1", eight_bit=True))
-            small = copied(clip, folder / "a.mp4", Task(codec=options.codec, quality=options.quality, eight_bit=True))
+            exact = copied(clip, folder / "a.mkv", ProcessOptions(codec="ffv1", eight_bit=True))
+            small = copied(
+                clip, folder / "a.mp4", ProcessOptions(codec=options.codec, quality=options.quality, eight_bit=True)
+            )
             bgr, yuv = different(clip, exact)
             values = likeness(clip, small)
             means.append(float(np.mean(values)))

@@ -17,8 +17,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from gancam import effects, gallery, latent
-from gancam.model import Model
+from gancam.effects import Effect, load
+from gancam.inference.catalog import find, open_model
+from gancam.inference.model import Model
+from gancam.latent.path import seeded, styles
+from gancam.latent.samples import Loop, generators, open_generator
 from gancam.sources import TestPattern
 
 CALLS = 40  # of each thing in a round
@@ -46,14 +49,14 @@ def speed(name: str, threads: int, rounds: int) -> None:
     over = {"device": "cpu", "region": THIRTY_PERCENT, "fit": "cover", "feather": 0.2, "shape": "box"}
     for count in sorted({1, threads}):
         said = f"{count} thread" + "s" * (count > 1)
-        model = Model(effects.find(name), device="cpu", threads=count)
-        ws = latent.styles(model.mapping(latent.seeded([1], model.card.latent)), model)
-        morph = effects.load(name, threads=count, **over)
+        model = Model(find(name), device="cpu", threads=count)
+        ws = styles(model.mapping(seeded([1], model.card.latent)), model)
+        morph = load(name, threads=count, **over)
         calls[f"picture, {said}"] = partial(again, model.synthesis, ws)
         calls[f"8 pictures at once, {said}"] = partial(again, model.synthesis, np.repeat(ws, 8, axis=0))
         calls[f"morph over 720p, {said}"] = partial(show, morph, frame)
     for mode in ("normal", "multiply", "soft-light", "luminosity", "clone"):
-        still = effects.load(name, blend=mode, speed=0, **over)  # its picture is made once
+        still = load(name, blend=mode, speed=0, **over)  # its picture is made once
         calls[f"of which compositing, {mode}"] = partial(show, still, frame)
     for call in calls.values():
         call(0)
@@ -67,14 +70,14 @@ def again(call: Callable[[np.ndarray], object], argument: np.ndarray, number: in
     call(argument)
 
 
-def show(morph: effects.Effect, frame: np.ndarray, number: int) -> None:
+def show(morph: Effect, frame: np.ndarray, number: int) -> None:
     morph(frame, time=number / 30)
 
 
 def loops(name: str) -> None:
-    model = gallery.open_generator(name, device="cpu")
+    model = open_generator(name, device="cpu")
     for seeds in LOOPS:
-        loop = gallery.Loop(model, seeds)
+        loop = Loop(model, seeds)
         frames = [loop.generated(index).astype(np.float32) for index in range(301)]
         steps = [math.sqrt(float(np.square(late - early).mean())) for early, late in pairwise(frames)]
         closes = "is the first" if np.array_equal(frames[0], frames[300]) else "IS NOT THE FIRST"
@@ -88,8 +91,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    for name in options.names or gallery.generators():
-        card = effects.open_model(name, device="cpu").card
+    for name in options.names or generators():
+        card = open_model(name, device="cpu").card
         parity = ", ".join(f"{figure} {value:g}" for figure, value in card.parity.items())
         print(f"{name}: {card.resolution}x{card.resolution}, {card.parameters} parameters, against PyTorch: {parity}")
         speed(name, options.threads, options.rounds)

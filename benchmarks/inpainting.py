@@ -25,8 +25,8 @@ import cv2
 import numpy as np
 
 import gancam
-from gancam.background import RING, SEEN, Window
-from gancam.finding import Overlay
+from gancam.effects.inpainting.overlay import Overlay
+from gancam.effects.inpainting.regions import RING, SEEN, FrameRegion
 from gancam.sources import VideoFile
 
 ROOT = Path(__file__).parent.parent
@@ -99,7 +99,7 @@ def moving(options: argparse.Namespace) -> None:
                 mask[top : top + tall, left : left + wide] = 1
                 covered = np.where(mask[..., None] > 0, np.array([0, 255, 0], np.uint8), image)
                 out = erase(covered, time=index / 30, mask=mask)
-                window = Window.around(cv2.boundingRect(mask), RING + 8, mask.shape)
+                window = FrameRegion.around(cv2.boundingRect(mask), RING + 8, mask.shape)
                 seen = erase.background.recall(window, covered, mask).state == SEEN
                 inside = np.zeros_like(mask)
                 inside[window.place] = seen & (mask[window.place] > 0)

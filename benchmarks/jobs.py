@@ -33,11 +33,12 @@ import cv2
 import numpy as np
 
 import gancam
-from gancam import jobs
-from gancam.footage import Footage
 from gancam.frame import Frame
+from gancam.jobs.process import process_video
+from gancam.jobs.spec import ProcessOptions
+from gancam.media.info import VideoInfo
 from gancam.pipeline import Report
-from gancam.sinks.pieces import PieceWriter
+from gancam.sinks.pieces import PieceWriter, pieces_of
 from gancam.sinks.video import VideoWriter
 from gancam.sources import VideoFile
 
@@ -49,7 +50,7 @@ def longer(clip: Path, path: Path, frames: int, size: tuple[int, int] | None = N
     with VideoFile(clip) as source:
         size = size or source.size
         images = [frame.image for frame in islice(source, 60)]
-        like = Footage(size=size, time_base=Fraction(1, 30_000))
+        like = VideoInfo(size=size, time_base=Fraction(1, 30_000))
         with VideoWriter(path, fps=source.fps, size=size, like=like, quality=85) as sink:
             for index, image in enumerate(islice(cycle(images), frames)):
                 large = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
@@ -73,7 +74,7 @@ def kills(options: argparse.Namespace, folder: Path) -> None:
     subprocess.run([*command, str(whole), *tail], check=True)
     seconds = time.monotonic() - began
     lost, starts, identical, jobs_done = list[float](), list[float](), True, 0
-    pieces = jobs.pieces_of(out)
+    pieces = pieces_of(out)
     while len(lost) < options.kills or out.exists() or pieces.exists():
         began, wall = time.monotonic(), time.time()
         with subprocess.Popen([*command, str(out), *tail]) as job:
@@ -148,8 +149,8 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
 
     def together() -> int:
         report = Report()
-        task = jobs.Task(overwrite=True)
-        jobs.process_video(options.input, folder / "b.mp4", [effect], task, report, tell=lambda note: None)
+        task = ProcessOptions(overwrite=True)
+        process_video(options.input, folder / "b.mp4", [effect], task, report, tell=lambda note: None)
         return report.frames
 
     stages = {

@@ -33,11 +33,13 @@ sys.path.insert(0, str(ROOT))
 
 from gancam.errors import SinkError, SourceError  # noqa: E402
 from gancam.frame import Frame, Image  # noqa: E402
-from gancam.live import Live, Paced, Stream  # noqa: E402
 from gancam.pipeline import run  # noqa: E402
 from gancam.sinks import Sink, open_sink  # noqa: E402
 from gancam.sources import Source, TestPattern, VideoFile  # noqa: E402
-from tests.servers import repeated, rtsp_server  # noqa: E402
+from gancam.sources.camera import Stream  # noqa: E402
+from gancam.sources.live import LiveSource  # noqa: E402
+from gancam.sources.realtime import RealtimeSource  # noqa: E402
+from tests.helpers.servers import repeated, rtsp_server  # noqa: E402
 
 
 class Shown:
@@ -69,7 +71,7 @@ def age(quick: bool) -> None:
         return image
 
     sink = Shown(60 if quick else 2000)
-    report = run(Paced(TestPattern((640, 360), fps=30, frames=None)), [slow], [sink])
+    report = run(RealtimeSource(TestPattern((640, 360), fps=30, frames=None)), [slow], [sink])
     middle, most = percentiles(sink.ages)
     quarter = len(sink.ages) // 4
     first, last = percentiles(sink.ages[:quarter]), percentiles(sink.ages[-quarter:])
@@ -196,11 +198,11 @@ def close(quick: bool) -> None:
     )
 
 
-def some_source(dice: random.Random, clip: Path, port: int) -> Live:
+def some_source(dice: random.Random, clip: Path, port: int) -> LiveSource:
     kind = dice.randrange(3)
     if kind == 0:
-        return Paced(TestPattern((320, 192), fps=60, frames=None))
-    return Paced(VideoFile(clip)) if kind == 1 else Stream(f"http://127.0.0.1:{port}/stream.mjpg", reconnect=0)
+        return RealtimeSource(TestPattern((320, 192), fps=60, frames=None))
+    return RealtimeSource(VideoFile(clip)) if kind == 1 else Stream(f"http://127.0.0.1:{port}/stream.mjpg", reconnect=0)
 
 
 def some_sinks(dice: random.Random, path: Path) -> list[str]:
@@ -212,7 +214,7 @@ class Fails(Exception):
     pass
 
 
-def break_in(source: Live, targets: list[str], kind: str, after: int) -> float:
+def break_in(source: LiveSource, targets: list[str], kind: str, after: int) -> float:
     """Play until something fails; seconds from there until ``run`` has closed everything."""
     failed, count = 0.0, 0
 
@@ -317,7 +319,7 @@ def cost(quick: bool) -> None:
             ("H.264 file", VideoFile(clip)),
         ]
         for name, source in sources:
-            report = run(Paced(source), [nothing], [Shown()])
+            report = run(RealtimeSource(source), [nothing], [Shown()])
             shares[name] = 100 * report.cpu_seconds / report.seconds
     print("cost: " + ", ".join(f"{name} {share:.1f} %" for name, share in shares.items()) + " of one core")
 

@@ -12,9 +12,9 @@ import torch
 
 from export import check
 from export.plan import plan
-from gancam.card import ModelCard
 from gancam.errors import GancamError
-from gancam.model import Model
+from gancam.inference.card import ModelCard
+from gancam.inference.model import Model
 from train import checkpoint, networks
 from train import recipe as recipes
 

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from export.graph import Graph, Value
 from export.plan import Plan
-from gancam.model import Model
+from gancam.inference.model import Model
 from train import evaluate, holes
 from train.data import Pixels, image_files, read_image
 from train.networks.inpaint import LEVELS, REACH, SURE, TINY, Attention, Gated, Inpaint, Residual, push_pull, shepard

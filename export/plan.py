@@ -11,7 +11,7 @@ from typing import Any
 import onnx
 from torch import nn
 
-from gancam.model import Model
+from gancam.inference.model import Model
 from train.data import Pixels
 from train.recipe import Recipe
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from export.graph import Graph
 from export.plan import Plan
-from gancam.model import Model
+from gancam.inference.model import Model
 from train import evaluate
 from train.data import Pixels, image_files, read_image
 from train.networks.sr import SuperResolution

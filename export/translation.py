@@ -22,7 +22,7 @@ from export.graph import Graph
 from export.layers import LUMA, Floats, Layer, array, double, layer, merged, pad, tiled
 from export.plan import Plan
 from export.super_resolution import SAMPLES
-from gancam.model import Model
+from gancam.inference.model import Model
 from train import evaluate
 from train.data import Pixels, image_files, read_image
 from train.networks import translator

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from export.graph import Graph
 from export.plan import Plan
-from gancam.model import Model
+from gancam.inference.model import Model
 from train import generation
 from train.data import Pixels
 from train.networks.dcgan import DcganGenerator

@@ -4,11 +4,11 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gancam.card import ModelCard
 from gancam.effects import Effect, load
 from gancam.errors import GancamError
 from gancam.frame import Frame, Image
-from gancam.model import Model
+from gancam.inference.card import ModelCard
+from gancam.inference.model import Model
 
 if TYPE_CHECKING:
     from gancam import masks as masks

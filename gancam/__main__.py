@@ -1,3 +1,3 @@
-from gancam.cli import main
+from gancam.cli.main import main
 
 main()

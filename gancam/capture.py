@@ -12,16 +12,18 @@ import numpy as np
 
 from gancam.errors import GancamError, NotFound, SourceError
 from gancam.frame import Frame, Image
-from gancam.live import SIZE, Capture, open_live
 from gancam.pipeline import ImageEffect, apply, output_size
 from gancam.sources import Source, VideoFile
+from gancam.sources.camera import Capture
+from gancam.sources.live import SIZE
+from gancam.sources.open import open_live
 
 
 class VideoCapture:
     """Reads frames as ``cv2.VideoCapture`` does, after `effects`, in the order given.
 
     `source` is a camera's index or device path, a URL, ``"test"``, an open ``cv2.VideoCapture``, or any gancam source:
-    those are live, see ``gancam.live.Live``, so that a loop slower than the camera skips frames instead of lagging,
+    those are live (``gancam.sources.live.LiveSource``): a loop slower than the camera skips frames instead of lagging,
     and an outage gives placeholder pictures. A video file gives every frame, as fast as they are asked for. `size`
     ``(width, height)`` is asked of cameras.
 

@@ -11,7 +11,7 @@
     |-- SinkError (OSError)                 an output that cannot be written
     |-- ModelError (ValueError)             an .onnx that is damaged, not ours, or not what its card says
     |-- DeviceError (RuntimeError)          the asked-for device cannot do the work
-    |   `-- NoRoom (MemoryError)            its memory, or the machine's, is full; less at once may do
+    |   `-- OutOfMemory (MemoryError)       its memory, or the machine's, is full; less at once may do
     `-- MissingExtra (ImportError)          an optional package is not installed; the message has the install line
 
 A message says what, which value, and what would do.
@@ -72,7 +72,7 @@ class DeviceError(GancamError, RuntimeError):
         return f"device {self.device!r}: {self.why}; {self.cure}"
 
 
-class NoRoom(DeviceError, MemoryError):
+class OutOfMemory(DeviceError, MemoryError):
     """Not enough memory, the device's or, for "cpu", the machine's: less at once may do."""
 
 
@@ -80,7 +80,7 @@ class MissingExtra(GancamError, ImportError):
     """An optional package is not installed."""
 
 
-def near(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`` (did you mean 'x'?)`` where one of `known` is close to `word`, else the list of them, for a message's end."""
     choices = sorted(known)
     close = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)

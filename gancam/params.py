@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from keyword import iskeyword
 from typing import Any
 
-from gancam.errors import ParameterError, near
+from gancam.errors import ParameterError, did_you_mean
 
 _STEPS = 20  # from the least to the most of a parameter
 
@@ -44,7 +44,7 @@ class Parameter:
             return value
         if self.type is str:
             if not isinstance(value, str) or (self.choices and value not in self.choices):
-                hint = near(str(value), self.choices) if self.choices else ""
+                hint = did_you_mean(str(value), self.choices) if self.choices else ""
                 raise ParameterError(f"{self.name}={value!r}: needs {wanted}{hint}")
             if self.parse is not None:
                 try:
@@ -177,7 +177,7 @@ class Params:
     def __setattr__(self, name: str, value: Any) -> None:
         declared, name = self.declared(), name.removesuffix("_")
         if name not in declared:
-            raise ParameterError(f"no parameter {name!r}{near(name, declared)}")
+            raise ParameterError(f"no parameter {name!r}{did_you_mean(name, declared)}")
         super().__setattr__(f"{name}_" if iskeyword(name) else name, declared[name].check(value))
 
     def __getattr__(self, name: str) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clips import make_clip
+from tests.helpers.clips import make_clip
 
 
 @pytest.fixture

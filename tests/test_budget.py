@@ -20,14 +20,14 @@ from hypothesis import strategies as st
 
 import gancam
 from gancam.budget import CALM, HOLD, HOPELESS, MISSED, PAUSE, ROOM, Budget
-from gancam.effects import menu
 from gancam.effects.super_resolution import SuperResolution
 from gancam.errors import DeviceError, ImageError, InputError
 from gancam.frame import Frame, Image
+from gancam.inference.catalog import menu
 from gancam.params import Params, parameter
 from gancam.pipeline import Switch, run, switches
 from gancam.sources import TestPattern
-from tests.small import network, still, write_models
+from tests.helpers.small import network, still, write_models
 from train.data import crop_to_multiple, downscale
 
 ROOT = Path(__file__).parent.parent

@@ -15,10 +15,12 @@ import numpy as np
 import onnx
 import pytest
 
-from gancam import devices
 from gancam._native import apart, denormals_as_zero, environment, quiet_opencv
-from gancam.model import Model, _proof_of, read_card
-from tests.clips import make_clip
+from gancam.inference.model import Model, _proof_of
+from gancam.inference.packages import runtime
+from gancam.inference.session import open_session
+from gancam.inference.variants import read_card
+from tests.helpers.clips import make_clip
 
 ROOT = Path(__file__).parent.parent
 # What is looked at, after the libraries of others are there, which do change the process they are imported into.
@@ -200,7 +202,7 @@ def halved(folder: Path) -> tuple[Any, Any]:
     )  # fmt: skip
     path = folder / "halved.onnx"
     onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
-    return devices.session(path, "cpu", 2), np.full(4_000_000, 1e-40, np.float32)
+    return open_session(path, "cpu", 2), np.full(4_000_000, 1e-40, np.float32)
 
 
 def denormals() -> bool:
@@ -230,9 +232,9 @@ def test_bundled_models_give_the_same_with_denormal_numbers(path: Path) -> None:
     model = Model(path, device="cpu", precision=read_card(path).precision, threads=2)
     arrays = _proof_of(model)
     ours = model(*arrays)[0]
-    options = devices.runtime().SessionOptions()
+    options = runtime().SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 4, 2
-    plain = devices.runtime().InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    plain = runtime().InferenceSession(path, options, providers=["CPUExecutionProvider"])
     model._session, model._blocks, model._bound = plain, None, None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gancam.model.denormals_as_zero", nullcontext)

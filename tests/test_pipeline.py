@@ -24,8 +24,8 @@ from gancam.frame import Frame, Image
 from gancam.pipeline import Report, run
 from gancam.sinks.video import VideoWriter
 from gancam.sources import TestPattern, VideoFile
-from tests.children import interruptible
-from tests.clips import make_clip, packets_of, times_of
+from tests.helpers.children import interruptible
+from tests.helpers.clips import make_clip, packets_of, times_of
 
 
 class Memory:

@@ -1,31 +1,33 @@
 """Inpainting: what a mask marks is filled as if it had never been there.
 
-What is behind it is taken from what was seen before (`gancam.background`) and, where nothing was, from the network,
-which works on crops around the holes. Masks come from `gancam.masks`, by parameters or from the caller.
+What is behind it is taken from what was seen before (`gancam.effects.inpainting.background`) and, where nothing was,
+from the network, which works on crops around the holes. Masks come from `gancam.masks`, by parameters or from the
+caller.
 """
 
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam import finding, masks, texture
-from gancam.background import RING, UNKNOWN, Background, Scout, Window
+from gancam import masks
+from gancam.effects.inpainting.background import Background
+from gancam.effects.inpainting.holes import Crop, Holes, look, meet, plan, put
+from gancam.effects.inpainting.overlay import Overlay
+from gancam.effects.inpainting.prescan import Prescan
+from gancam.effects.inpainting.regions import UNKNOWN, FrameRegion
+from gancam.effects.inpainting.scratches import Repairs, defects, repairs
+from gancam.effects.inpainting.texture import add
 from gancam.errors import ModelError, OutputExists, ParameterError
 from gancam.frame import Frame, Image, check_image
+from gancam.inference.model import Model
 from gancam.masks import Mask, MaskSource
-from gancam.model import Model
 from gancam.params import Params, parameter
-
-RADIUS = 72  # pixels from a hole's edge to its innermost point at which the network still works at full resolution
-CORE = 256  # pixels a side of the largest piece of a hole that is filled at once, at the network's resolution
-CONTEXT = 64  # pixels around it that the network sees, likewise
-STEP = 32  # sides of crops are multiples of it: few shapes, and several holes share a batch
 
 
 def boxes(text: str) -> list[masks.Box]:
@@ -83,14 +85,6 @@ class InpaintParams(Params):
     save: str = parameter("", form="the path of a new .json", help="record the masks there, as a track to replay")
 
 
-class Crop(NamedTuple):
-    """A piece of a hole, and what of the frame around it the network sees: at 1 / `shrink` of its size."""
-
-    core: tuple[int, int, int, int]  # left, top, right, bottom in the frame: where the result is taken
-    view: tuple[int, int, int, int]  # likewise, what is seen; it may reach beyond the frame
-    size: tuple[int, int]  # width and height for the network
-
-
 class Inpaint:
     """``(H, W, 3)`` -> the same size. Pixels outside the mask, its `grow` and its `feather` leave as they came, to the
     byte; without a mask the very array does.
@@ -110,8 +104,8 @@ class Inpaint:
         self.params = params
         self.background = Background()
         self.drawn = masks.Drawn(follow=True) if params.draw else None  # what is drawn on
-        self._overlay = finding.Overlay()
-        self._repairs: finding.Repairs | None = None  # of the clip that was read ahead
+        self._overlay = Overlay()
+        self._repairs: Repairs | None = None  # of the clip that was read ahead
         self._late: list[tuple[Image, float | None]] = []  # the last frames
         self._told: list[str] = []
         self._given = source
@@ -119,7 +113,7 @@ class Inpaint:
         self._source: MaskSource | None = None
         self._marks: MaskSource | None = None  # the same without recording
         self._recorded: masks.Recorded | None = None
-        self._holes: _Holes | None = None
+        self._holes: Holes | None = None
         self._sources()
 
     def __call__(self, image: Image, *, time: float | None = None, mask: NDArray[Any] | None = None) -> Image:
@@ -182,13 +176,13 @@ class Inpaint:
             if not self._overlay.found.any():
                 self._told.append("found no overlay: nothing stays while all else moves; box= or mask= marks it")
         if self.params.find == "scratches":
-            self._repairs = finding.repairs(frames())
+            self._repairs = repairs(frames())
         if (self.params.memory and self.params.ahead) or self._tracks():
             self._scout(frames(), whole)
 
     def _scout(self, frames: Iterable[Frame], whole: bool) -> None:
         """Go through a clip and its masks once, and begin anew with what was seen to be uncovered."""
-        scout, marks = Scout(), self._marks
+        scout, marks = Prescan(), self._marks
         if marks is None:
             return
         time: float | None
@@ -240,7 +234,7 @@ class Inpaint:
         if len(self._late) < 3:
             return self._late[0]
         (before, _), (now, then), (after, _) = self._late
-        return finding.defects(now, before, after)(now), then
+        return defects(now, before, after)(now), then
 
     # Masks
 
@@ -297,16 +291,16 @@ class Inpaint:
 
     _noted: Sequence[Any] = ()
 
-    def _made(self, marked: Mask) -> "_Holes":
+    def _made(self, marked: Mask) -> "Holes":
         """What follows from the mask alone: made once for one that stays."""
         grow, feather = self.params.grow, self.params.feather
         if self._holes is None or not self._holes.are(marked, grow, feather):
-            self._holes = _Holes(marked, grow, feather)
+            self._holes = Holes(marked, grow, feather)
         return self._holes
 
     # Filling
 
-    def _invent(self, picture: Image, unknown: Mask, within: Sequence[Window]) -> None:
+    def _invent(self, picture: Image, unknown: Mask, within: Sequence[FrameRegion]) -> None:
         """Fill what is `unknown` (1), all of it in the windows, of `picture` with what the network makes of the rest.
         Both are changed: in the end nothing is unknown."""
         crops = [crop for window in within for crop in plan(unknown, window)]
@@ -314,16 +308,16 @@ class Inpaint:
             turn, crops, seen = crops, [], list[tuple[int, int, int, int]]()
             batches: dict[tuple[int, int], list[Crop]] = {}
             for crop in turn:
-                if any(_meet(crop.view, core) for core in seen):
+                if any(meet(crop.view, core) for core in seen):
                     crops.append(crop)
                 else:
                     batches.setdefault(crop.size, []).append(crop)
                 seen.append(crop.core)
             for batch in batches.values():
-                given = [_look(picture, unknown, crop) for crop in batch]
+                given = [look(picture, unknown, crop) for crop in batch]
                 filled = self.model(*(np.stack(arrays) for arrays in zip(*given, strict=True)))[0]
                 for crop, content in zip(batch, filled, strict=True):
-                    _put(picture, unknown, crop, content)
+                    put(picture, unknown, crop, content)
 
     def _texture(self, picture: Image, new: Mask) -> None:
         """Give texture to what is `new` in `picture`, which will be remembered: invented again for each frame, it would
@@ -331,164 +325,7 @@ class Inpaint:
         if cv2.hasNonZero(new):
             appeared = self.background.appeared(new)
             if cv2.hasNonZero(appeared):
-                texture.add(picture, appeared, self.params.texture)
-
-
-class _Holes:
-    """A mask made ready: grown, its fading edge, and the windows in which there is something to do."""
-
-    def __init__(self, marked: Mask, grow: int, feather: int) -> None:
-        self._of = marked.copy(), grow, feather
-        shape = marked.shape
-        whole = Window.around(cv2.boundingRect(marked), grow + feather + RING + 8, shape)
-        inside = np.asarray(marked[whole.place] != 0, np.uint8)
-        if grow:
-            inside = np.asarray(cv2.dilate(inside, _disc(grow)), np.uint8)
-        self.hidden: Mask = np.zeros(shape, np.uint8)  # 1: what is to be filled, the fading edge too
-        self.hidden[whole.place] = cv2.dilate(inside, _disc(feather)) if feather else inside
-        self.windows = windows(self.hidden, whole)
-        self._edges: list[tuple[Mask, NDArray[np.float32]]] = []  # of each window: where it fades, and the fill's share
-        away = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
-        for window in self.windows if feather else ():
-            rows, columns = window.place
-            distance = away[rows.start - whole.top : rows.stop - whole.top,
-                            columns.start - whole.left : columns.stop - whole.left]  # fmt: skip
-            share = np.asarray((1.0 - distance / (feather + 1)).clip(0, 1), np.float32)
-            self._edges.append((((self.hidden[window.place] > 0) & (distance > 0)).astype(np.uint8), share))
-
-    def are(self, marked: Mask, grow: int, feather: int) -> bool:
-        """Whether these are the holes of that mask."""
-        old, *others = self._of
-        return others == [grow, feather] and np.array_equal(old, marked)
-
-    def blend(self, image: Image, result: Image) -> None:
-        """Have what is filled in `result` fade into `image` around it."""
-        for window, (fading, share) in zip(self.windows, self._edges, strict=False):
-            there = result[window.place]
-            mixed = cv2.blendLinear(there, image[window.place], share, 1.0 - share)
-            cv2.copyTo(mixed, fading, there)
-
-
-def windows(hidden: Mask, within: Window) -> list[Window]:
-    """Windows that hold all of `hidden` and the ring around it; what lies near each other in one of them."""
-    view = hidden[within.place]
-    near = np.asarray(cv2.dilate(_coarse(view), np.ones((5, 5), np.uint8)), np.uint8)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(near, connectivity=8)
-    found = []
-    for x, y, wide, tall, _ in stats[1:count].tolist():
-        top, left = y * 8, x * 8
-        part = view[top : (y + tall) * 8, left : (x + wide) * 8]
-        px, py, pw, ph = cv2.boundingRect(part)
-        box = within.left + left + px, within.top + top + py, pw, ph
-        found.append(Window.around(box, RING, hidden.shape))
-    return _merged(found)
-
-
-def _merged(found: list[Window]) -> list[Window]:
-    """The same with those that overlap made one, until none do."""
-    for index, window in enumerate(found):
-        for other in found[index + 1 :]:
-            if _meet(window, other):
-                rest = [one for one in found if one is not window and one is not other]
-                joined = Window(
-                    min(window.left, other.left), min(window.top, other.top),
-                    max(window.right, other.right), max(window.bottom, other.bottom),
-                )  # fmt: skip
-                return _merged([*rest, joined])
-    return found
-
-
-def _coarse(mask: Mask) -> Mask:
-    """1 for each 8x8 cell in which something is marked."""
-    height, width = mask.shape
-    padded = cv2.copyMakeBorder(mask, 0, -height % 8, 0, -width % 8, cv2.BORDER_CONSTANT)
-    cells = padded.reshape(padded.shape[0] // 8, 8, padded.shape[1] // 8, 8)
-    return np.asarray(cells.any((1, 3)), np.uint8)
-
-
-def plan(frame: Mask, window: Window) -> list[Crop]:
-    """How what is unknown (1) in a window of the frame is cut up for the network: each piece with context around it, no
-    larger than it can be while the network sees known pixels from everywhere within, smaller where a hole is too wide
-    for that."""
-    height, width = frame.shape
-    unknown = frame[window.place]
-    if not cv2.hasNonZero(unknown):
-        return []
-    near = np.asarray(cv2.dilate(_coarse(unknown), np.ones((3, 3), np.uint8)), np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(near, connectivity=8)
-    crops: list[Crop] = []
-    for label, (x, y, wide, tall, _) in enumerate(stats[1:count].tolist(), 1):
-        left, top = x * 8, y * 8
-        mine = np.kron(labels[y : y + tall, x : x + wide] == label, np.ones((8, 8), np.bool_))
-        part = unknown[top : (y + tall) * 8, left : (x + wide) * 8]
-        part = np.where(mine[: part.shape[0], : part.shape[1]], part, 0).astype(np.uint8)
-        if not part.any():
-            continue
-        px, py, pw, ph = cv2.boundingRect(part)
-        depth = float(cv2.distanceTransform(cv2.copyMakeBorder(part, 1, 1, 1, 1, cv2.BORDER_CONSTANT),
-                                            cv2.DIST_L2, 3).max())  # fmt: skip
-        shrink = max(1.0, depth / RADIUS)
-        left, top = left + px + window.left, top + py + window.top
-        across, down = (max(1, math.ceil(length / shrink / CORE)) for length in (pw, ph))
-        for row in range(down):
-            for column in range(across):
-                core = (
-                    left + pw * column // across, top + ph * row // down,
-                    left + pw * (column + 1) // across, top + ph * (row + 1) // down,
-                )  # fmt: skip
-                if frame[core[1] : core[3], core[0] : core[2]].any():
-                    crops.append(_crop(core, shrink, (width, height)))
-    return crops
-
-
-def _crop(core: tuple[int, int, int, int], shrink: float, size: tuple[int, int]) -> Crop:
-    spans, sides = [], []
-    for low, high, length in ((core[0], core[2], size[0]), (core[1], core[3], size[1])):
-        side = -(-(math.ceil((high - low) / shrink) + 2 * CONTEXT) // STEP) * STEP
-        whole = round(side * shrink)
-        start = (low + high - whole) // 2
-        # beside the frame's edge, more of what is on the other side
-        start = min(max(start, 0), length - whole) if whole <= length else (length - whole) // 2
-        spans.append((start, start + whole))
-        sides.append(side)
-    return Crop(core, (spans[0][0], spans[1][0], spans[0][1], spans[1][1]), (sides[0], sides[1]))
-
-
-def _look(picture: Image, unknown: Mask, crop: Crop) -> tuple[Image, Mask]:
-    """What the network is given for `crop`; what lies beyond the frame is unknown too."""
-    height, width = unknown.shape
-    left, top, right, bottom = crop.view
-    rows, columns = slice(max(top, 0), min(bottom, height)), slice(max(left, 0), min(right, width))
-    image: Any = picture[rows, columns]
-    hole: Any = unknown[rows, columns]
-    beyond = max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0)
-    if any(beyond):
-        image = cv2.copyMakeBorder(image, *beyond, cv2.BORDER_CONSTANT)
-        hole = cv2.copyMakeBorder(hole, *beyond, cv2.BORDER_CONSTANT, value=1)
-    if crop.size != (right - left, bottom - top):
-        image = cv2.resize(image, crop.size, interpolation=cv2.INTER_AREA)
-        hole = cv2.resize(hole * 255, crop.size, interpolation=cv2.INTER_AREA) > 0
-    return np.asarray(image, np.uint8), np.asarray(hole, np.uint8)
-
-
-def _put(picture: Image, unknown: Mask, crop: Crop, content: Image) -> None:
-    """Put the network's answer where it was asked for: from now on it is known."""
-    left, top, right, bottom = crop.view
-    if crop.size != (right - left, bottom - top):
-        content = np.asarray(cv2.resize(content, (right - left, bottom - top), interpolation=cv2.INTER_CUBIC), np.uint8)
-    x0, y0, x1, y1 = crop.core
-    part = unknown[y0:y1, x0:x1]
-    cv2.copyTo(np.ascontiguousarray(content[y0 - top : y1 - top, x0 - left : x1 - left]), part, picture[y0:y1, x0:x1])
-    part[:] = 0
-
-
-def _meet(a: Sequence[int], b: Sequence[int]) -> bool:
-    """Whether two boxes (left, top, right, bottom) overlap."""
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
-
-
-def _disc(radius: int) -> Mask:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)
+                add(picture, appeared, self.params.texture)
 
 
 def build(model: Model, params: dict[str, Any]) -> Inpaint:

@@ -10,14 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam import blend as blending
-from gancam import latent, masks
-from gancam.blend import Place, Region
+from gancam import masks
 from gancam.errors import InputError, MaskError, ModelError
 from gancam.frame import Image, check_image
-from gancam.model import Model
+from gancam.inference.model import Model
+from gancam.latent.path import EASES, SPACES, Path, seeded, styles
+from gancam.media.audio import Loudness
 from gancam.params import Params, parameter
-from gancam.sound import Loudness
+from gancam.vision import blend as blend_room
+from gancam.vision.blend import MODES, SHAPES, Place, Region, composite
 
 KEY_SECONDS = 2.0  # from picture to picture at speed 1
 AHEAD = {"cpu": 1, "cuda": 8}  # frames made at once: a CPU gains 12 % by eight, which is not worth a hiccup
@@ -72,12 +73,12 @@ class MorphParams(Params):
     fit: str = parameter(
         "contain", choices=("contain", "cover", "stretch"), help="how the square picture fits into another shape"
     )
-    blend: str = parameter("normal", choices=blending.MODES, help="how it meets the frame")
+    blend: str = parameter("normal", choices=MODES, help="how it meets the frame")
     opacity: float = parameter(1.0, minimum=0.0, maximum=1.0, help="how much of it is seen")
     feather: float = parameter(
         0.08, minimum=0.0, maximum=0.5, help="how far its edge fades in, as a share of its shorter side"
     )
-    shape: str = parameter("ellipse", choices=blending.SHAPES, help="the shape of its edge")
+    shape: str = parameter("ellipse", choices=SHAPES, help="the shape of its edge")
     speed: float = parameter(1.0, minimum=0.0, maximum=20.0, help="how fast; at 1 a new picture every two seconds")
     seed: int = parameter(8, minimum=0, help="where its endless walk begins")
     keyframes: str = parameter(
@@ -86,9 +87,9 @@ class MorphParams(Params):
     loop: float = parameter(
         0.0, minimum=0.0, maximum=3600.0, unit="s", help="how long that loop takes at speed 1; 0: two seconds a picture"
     )
-    ease: str = parameter("linear", choices=tuple(latent.EASES), help="how it passes from picture to picture")
+    ease: str = parameter("linear", choices=tuple(EASES), help="how it passes from picture to picture")
     space: str = parameter(
-        "auto", choices=("auto", *latent.SPACES), help="where pictures are joined: w (smoother) or the sphere of z"
+        "auto", choices=("auto", *SPACES), help="where pictures are joined: w (smoother) or the sphere of z"
     )
     truncation: float = parameter(
         -1.0,
@@ -126,7 +127,7 @@ class Morph:
         self._ahead = ahead or AHEAD[model.device]
         self._paths = lru_cache(maxsize=4)(self._make_path)
         self._loudness = lru_cache(maxsize=2)(Loudness)
-        self._mixed = lru_cache(maxsize=4)(lambda seed: model.mapping(latent.seeded([seed], model.card.latent)))
+        self._mixed = lru_cache(maxsize=4)(lambda seed: model.mapping(seeded([seed], model.card.latent)))
         self._made: dict[tuple[Any, ...], Image] = {}
         self._marked = None if mask is None else masks.source(mask)
         self._marking = lru_cache(maxsize=1)(_marker)
@@ -231,30 +232,30 @@ class Morph:
         self._step = step
         return self._made[wanted]
 
-    def _styles(self, path: latent.Path, position: float) -> NDArray[np.float32]:
+    def _styles(self, path: Path, position: float) -> NDArray[np.float32]:
         params = self.params
         other = self._mixed(params.mix) if params.mix >= 0 else None
         truncation = params.truncation if params.truncation >= 0 else None
-        return latent.styles(
+        return styles(
             path.at(self._phase(path, position), params.ease), self.model, truncation=truncation, other=other,
             other_from=params.mix_layer,
         )  # fmt: skip
 
-    def _phase(self, path: latent.Path, position: float) -> float:
+    def _phase(self, path: Path, position: float) -> float:
         if path.keys is None:
             return position / KEY_SECONDS
         return position / (self.params.loop or KEY_SECONDS * path.keys) % 1.0 * path.keys
 
-    def _path(self) -> latent.Path:
+    def _path(self) -> Path:
         params = self.params
         return self._paths(params.seed, params.keyframes, params.space)
 
-    def _make_path(self, seed: int, keyframes: str, space: str) -> latent.Path:
+    def _make_path(self, seed: int, keyframes: str, space: str) -> Path:
         if space == "auto":  # where w is z, the straight way between two is through what was never seen
             space = "w" if self.card.layers > 1 else "z"
         if keyframes:
-            return latent.Path(self.model, seeds(keyframes), space=space)
-        return latent.Path(self.model, walk=seed, space=space)
+            return Path(self.model, seeds(keyframes), space=space)
+        return Path(self.model, walk=seed, space=space)
 
     # Where and how
 
@@ -289,7 +290,7 @@ class Morph:
             return
         how = cv2.INTER_AREA if min(size) < min(picture.shape[:2]) else cv2.INTER_CUBIC
         overlay = np.asarray(cv2.resize(picture, size, interpolation=how), np.uint8)
-        alpha = blending.feather(size, params.feather, params.shape, sides)
+        alpha = blend_room.feather(size, params.feather, params.shape, sides)
         inner = Place(seen.left - place.left, seen.top - place.top, seen.width, seen.height)
         overlay, alpha = np.ascontiguousarray(overlay[inner.slices]), alpha[inner.slices]
         if params.opacity < 1.0:
@@ -299,7 +300,7 @@ class Morph:
             if params.where == "outside":
                 soft = np.asarray(cv2.bitwise_not(soft), np.uint8)
             alpha = np.asarray(cv2.multiply(alpha, soft, scale=1 / 255), np.uint8)
-        result[seen.slices] = blending.blend(result[seen.slices], overlay, params.blend, alpha)
+        result[seen.slices] = composite(result[seen.slices], overlay, params.blend, alpha)
 
     def _marks(self) -> tuple[str, str, str, str]:
         return self.params.mask, self.params.box, self.params.faces, self.params.colour

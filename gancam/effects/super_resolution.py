@@ -9,12 +9,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from gancam.effects import MODELS, menu
 from gancam.errors import ModelError
 from gancam.frame import Image, check_image
-from gancam.model import Model, read_card
+from gancam.inference.catalog import MODELS, menu
+from gancam.inference.changes import ChangedTiles
+from gancam.inference.model import Model
+from gancam.inference.tiling import TileBudget, tiled
+from gancam.inference.variants import read_card
 from gancam.params import Params, parameter
-from gancam.tiles import Changed, Room, tiled
 
 SHARES = Fraction(3, 4), Fraction(2, 3)  # of a side that the network is shown to save time; less is worse than bicubic
 _ALIKE = 0.1  # dB of difference between precisions that nobody sees
@@ -34,8 +36,8 @@ class SuperResolutionParams(Params):
 
 class SuperResolution:
     """``(H, W, 3)`` -> ``(H * scale, W * scale, 3)``, any size from one pixel up; each frame on its own, unless a
-    `threshold` above 0 lets it keep what hardly changed (``gancam.tiles.Changed``). The result belongs to the caller;
-    its memory is used for a later one when neither it nor a view of it is held any more.
+    `threshold` above 0 lets it keep what hardly changed (``gancam.inference.changes.ChangedTiles``). The result belongs
+    to the caller; its memory is used for a later one when neither it nor a view of it is held any more.
 
     `scale` is the model's, or more: the rest is bicubic. With a `share` below one the network is shown a picture of
     that share of each side, and what that loses of the original is given back.
@@ -51,9 +53,9 @@ class SuperResolution:
         self.params = params
         self._scale, self._share = scale or model.card.scale, share
         card = model.card
-        self._changed = Changed(self._everything, scale=card.scale, overlap=card.receptive_field, follows=True)
+        self._changed = ChangedTiles(self._everything, scale=card.scale, overlap=card.receptive_field, follows=True)
         self._saving = False
-        self._room = Room()
+        self._room = TileBudget()
 
     @property
     def name(self) -> str:

@@ -9,12 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam import blend, masks
+from gancam import masks
 from gancam.errors import ModelError
 from gancam.frame import Image, check_image
-from gancam.model import Model
+from gancam.inference.model import Model
+from gancam.inference.tiling import TileBudget, tiled
 from gancam.params import Params, parameter
-from gancam.tiles import Room, tiled
+from gancam.vision.blend import Region, composite
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8)  # of the working size, to save time
 _FLOW = 320  # pixels of the longer side of what motion is looked for in
@@ -38,7 +39,7 @@ class TranslateParams(Params):
     )
     region: str = parameter(
         "full",
-        parse=blend.Region.parse,
+        parse=Region.parse,
         form="x/y/width/height in shares of the frame, or full",
         help="where it is seen",
     )
@@ -67,7 +68,7 @@ class Translate:
         self.params = params
         self._marked = None if mask is None else masks.source(mask)
         self._source = lru_cache(maxsize=1)(masks.source)
-        self._room = Room()
+        self._room = TileBudget()
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._before: tuple[Image, NDArray[np.float32]] | None = None  # what the network saw last, and what was shown
 
@@ -85,7 +86,7 @@ class Translate:
         if alpha is not None:
             if params.strength < 1.0:
                 alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=params.strength), np.uint8)
-            return blend.blend(image, result, "normal", alpha)
+            return composite(image, result, "normal", alpha)
         return result if params.strength == 1.0 else _mixed(result, image, params.strength)
 
     @property
@@ -193,7 +194,7 @@ class Translate:
         if source is None and params.region == "full" and not params.outside:
             return None
         height, width = image.shape[:2]
-        place = blend.Region.parse(params.region).place((width, height)).slices
+        place = Region.parse(params.region).place((width, height)).slices
         alpha = np.zeros((height, width), np.uint8)
         alpha[place] = 255 if source is None else np.where(source(image, time=time)[place] != 0, 255, 0)
         radius = min(height, width) // _SOFT

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from gancam.control import Controls
 from gancam.errors import SinkError
-from gancam.footage import Footage
 from gancam.frame import Frame
+from gancam.media.info import VideoInfo
 
 __all__ = ["Sink", "check_target", "open_sink"]
 
@@ -45,7 +45,7 @@ def open_sink(
     *,
     fps: float,
     size: tuple[int, int],
-    like: Footage | None = None,
+    like: VideoInfo | None = None,
     audio_from: str | os.PathLike[str] | None = None,
     codec: str | None = None,
     quality: float | None = None,

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.errors import InputError
-from gancam.footage import UNSPECIFIED, Footage
 from gancam.frame import Frame, Image, check_image
+from gancam.media.colour import UNSPECIFIED
+from gancam.media.info import VideoInfo
 
 
 class Canvas:
@@ -27,14 +28,14 @@ class Canvas:
         self,
         size: tuple[int, int],
         where: str,
-        like: Footage | None = None,
+        like: VideoInfo | None = None,
         *,
         pixels: str = "yuv420p",
         untouched: bool = False,
     ) -> None:
         if min(size) < 1:
             raise InputError(f"size is {size[0]}x{size[1]}: needs at least 1x1")
-        self._where, self._like, self.pixels, self._untouched = where, like or Footage(size=size), pixels, untouched
+        self._where, self._like, self.pixels, self._untouched = where, like or VideoInfo(size=size), pixels, untouched
         self._format = av.VideoFormat(pixels, 16, 16)
         self._bits = max(part.bits for part in self._format.components)
         self._rgb = bool(self._format.is_rgb)

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from gancam import lettering
-from gancam.control import Controls, Knob
+from gancam.control import Control, Controls
 from gancam.frame import Image
+from gancam.vision.text import GREY, WHITE, YELLOW, draw_text, text_width
 
 _THROUGH = 0.25  # of the picture is seen behind the panel
 _GROUND, _ROW, _POINTED = (12, 12, 12), (56, 54, 52), (84, 80, 76)  # BGR
@@ -17,7 +17,7 @@ _FILL, _FILL_OFF = (158, 104, 36), (96, 84, 72)
 class _State(NamedTuple):
     """What a line of the panel shows."""
 
-    knob: Knob | None  # None: how many more there are
+    knob: Control | None  # None: how many more there are
     value: Any
     on: bool  # the effect
     pointed: bool
@@ -41,14 +41,14 @@ class Panel:
         self._place = (0, 0, 0, 0)  # left, top, right, bottom of the lines
         self._step = 1  # from line to line
         self._line: int | None = None  # that the mouse is on
-        self._dragged: Knob | None = None
+        self._dragged: Control | None = None
         self._widths: dict[int, int] = {}  # by the letters' size
         self._shape = (0, 0, 0)  # width, height, letters
         self._drawn: dict[int, _State] = {}  # by line
         self._sheet: Image = np.zeros((1, 1, 3), np.uint8)
 
     @property
-    def pointed(self) -> Knob | None:
+    def pointed(self) -> Control | None:
         """What the mouse is on."""
         return self._dragged or (None if self._line is None else self._knob(self._line))
 
@@ -101,7 +101,7 @@ class Panel:
         """The panel is not shown any more."""
         self._place, self._line, self._dragged = (0, 0, 0, 0), None, None
 
-    def _press(self, knob: Knob, x: int) -> None:
+    def _press(self, knob: Control, x: int) -> None:
         left, _, right, _ = self._place
         value = self._controls.value(knob.name)
         if knob.entry.type is bool:
@@ -112,7 +112,7 @@ class Panel:
         else:
             self._controls.ask({knob.name: knob.entry.step(value, up=x > (left + right) / 2)})
 
-    def _drag(self, knob: Knob, x: int) -> None:
+    def _drag(self, knob: Control, x: int) -> None:
         left, _, right, _ = self._place
         self._controls.ask({knob.name: knob.entry.at((x - left) / max(right - 1 - left, 1))})
 
@@ -128,7 +128,7 @@ class Panel:
             self._first = min(max(self._first, number - self._visible + 1), number)
         self._first = max(min(self._first, len(self._rows) - self._visible), 0)
 
-    def _knob(self, line: int) -> Knob | None:
+    def _knob(self, line: int) -> Control | None:
         """What is in `line` of the panel; None for "more"."""
         number = line - self._scrolls
         return self._rows[self._first + number] if 0 <= number < self._visible else None
@@ -145,7 +145,7 @@ class Panel:
                 name, values = knob.effect.name, ["9"]
             elif entry.ranged:
                 values += [entry.text(entry.minimum), entry.text(entry.maximum)]
-            widest = max(widest, *(lettering.width(f"{name}  < {value} >", letters) for value in values))
+            widest = max(widest, *(text_width(f"{name}  < {value} >", letters) for value in values))
         self._widths[letters] = widest + letters
         return widest + letters
 
@@ -163,16 +163,16 @@ class Panel:
         baseline, pad = (tall + letters) // 2, letters // 2 + 1
         row[:] = _POINTED if pointed else _ROW
         if knob is None:
-            lettering.text(row, f"{value} more" * (value > 0), (pad, baseline), letters, lettering.GREY)
+            draw_text(row, f"{value} more" * (value > 0), (pad, baseline), letters, GREY)
             return
-        entry, colour = knob.entry, lettering.WHITE if on else lettering.GREY
+        entry, colour = knob.entry, WHITE if on else GREY
         if knob.is_switch:
             row[:] = _POINTED if pointed else _GROUND
             number = self._controls.effects.index(knob.effect) + 1
             _check_box(row, (pad, (tall - letters) // 2), letters, value)
-            lettering.text(row, knob.effect.name, (pad + 2 * letters, baseline), letters, lettering.YELLOW)
+            draw_text(row, knob.effect.name, (pad + 2 * letters, baseline), letters, YELLOW)
             if number < 10:
-                lettering.text(row, str(number), (wide - pad, baseline), letters, lettering.GREY, right=True)
+                draw_text(row, str(number), (wide - pad, baseline), letters, GREY, right=True)
             return
         if entry.ranged:
             row[:, : round((entry.place(value) or 0.0) * wide)] = _FILL if on else _FILL_OFF
@@ -183,17 +183,17 @@ class Panel:
             said = entry.text(value)
             said = f"< {said} >" if not entry.ranged and not entry.free else said
         if chosen:
-            row[:, : max(letters // 4, 2)] = lettering.YELLOW
-        room = wide - 2 * pad - lettering.width(f"{entry.name} ", letters)
-        while said and lettering.width(said, letters) > room:
+            row[:, : max(letters // 4, 2)] = YELLOW
+        room = wide - 2 * pad - text_width(f"{entry.name} ", letters)
+        while said and text_width(said, letters) > room:
             said = said.removesuffix("..")[:-1] + ".." if len(said) > 3 else ""
-        lettering.text(row, entry.name, (pad, baseline), letters, colour)
-        lettering.text(row, said, (wide - pad, baseline), letters, colour, right=True)
+        draw_text(row, entry.name, (pad, baseline), letters, colour)
+        draw_text(row, said, (wide - pad, baseline), letters, colour, right=True)
 
 
 def _check_box(row: Image, place: tuple[int, int], size: int, on: bool) -> None:
     x, y = place
-    cv2.rectangle(row, (x, y), (x + size, y + size), lettering.WHITE, max(size // 9, 1))
+    cv2.rectangle(row, (x, y), (x + size, y + size), WHITE, max(size // 9, 1))
     if on:
         inset = max(size // 4, 2)
-        cv2.rectangle(row, (x + inset, y + inset), (x + size - inset, y + size - inset), lettering.WHITE, -1)
+        cv2.rectangle(row, (x + inset, y + inset), (x + size - inset, y + size - inset), WHITE, -1)

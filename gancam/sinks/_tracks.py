@@ -14,7 +14,7 @@ import av
 from av.stream import AttachmentStream, Disposition
 
 from gancam.errors import NotFound, SinkError
-from gancam.footage import cause
+from gancam.media.messages import cause
 
 Packet: TypeAlias = "av.Packet[Any]"  # quoted: only the type stubs know it as generic
 

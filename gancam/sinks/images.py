@@ -18,10 +18,12 @@ import av
 import cv2
 import numpy as np
 
-from gancam import devices
 from gancam.errors import InputError, NotFound, OutputExists, SinkError
-from gancam.footage import Footage, SequencePath, cause
 from gancam.frame import Frame, Image, check_image
+from gancam.inference.hardware import usable_cores
+from gancam.media.info import VideoInfo
+from gancam.media.messages import cause
+from gancam.media.paths import SequencePath
 from gancam.sinks.pieces import pieces_of
 from gancam.sinks.video import DEFAULT_QUALITY, _lock, _unlock, check_quality
 
@@ -47,7 +49,7 @@ class ImageWriter:
         *,
         fps: float,
         size: tuple[int, int],
-        like: Footage | None = None,
+        like: VideoInfo | None = None,
         audio_from: str | os.PathLike[str] | None = None,
         quality: float | None = None,
         overwrite: bool = False,
@@ -80,7 +82,7 @@ class ImageWriter:
         self._times: list[Fraction] = []
         self._lock = self._claim(resume)
         self._frames = self.done
-        self._threads = min(devices.usable_cores(), 8)
+        self._threads = min(usable_cores(), 8)
         self._pool = ThreadPoolExecutor(self._threads, "gancam-images")
         self._work: deque[tuple[Fraction, Future[str]]] = deque()
 

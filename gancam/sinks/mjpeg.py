@@ -13,8 +13,8 @@ from typing import Any
 import cv2
 
 from gancam.errors import InputError, SinkError
-from gancam.footage import cause
 from gancam.frame import Frame, check_image
+from gancam.media.messages import cause
 
 _BOUNDARY = "gancam-picture"
 _PATIENCE = 10.0  # seconds that one picture may take to a client before it counts as gone

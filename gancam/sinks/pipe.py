@@ -5,7 +5,7 @@ import os
 from contextlib import suppress
 from typing import Any
 
-from gancam.errors import InputError, near
+from gancam.errors import InputError, did_you_mean
 from gancam.sinks.video import CONTAINERS, NUT, VideoWriter
 
 FORMATS = {"matroska": ".mkv", "mpegts": ".ts", "nut": ".mkv", **{ending[1:]: ending for ending in CONTAINERS}}
@@ -21,7 +21,7 @@ class PipeWriter(VideoWriter):
 
     def __init__(self, pipe: int, form: str = "matroska", **options: Any) -> None:
         if form not in FORMATS:
-            raise InputError(f"no format {form!r}{near(form, FORMATS)}")
+            raise InputError(f"no format {form!r}{did_you_mean(form, FORMATS)}")
         self._pipe, self._form = _Pipe(pipe), form
         super().__init__("stdout", **options)
 

@@ -11,9 +11,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
-from gancam.errors import InputError, SinkError, near
-from gancam.footage import Footage, without_secrets
+from gancam.errors import InputError, SinkError, did_you_mean
 from gancam.frame import Frame
+from gancam.media.info import VideoInfo
+from gancam.media.messages import without_secrets
 from gancam.sinks._canvas import Canvas
 
 FORMATS = {  # a URL's scheme -> FFmpeg's container
@@ -71,12 +72,14 @@ class StreamWriter:
         size: tuple[int, int],
         quality: float | None = None,
         patience: float = 10.0,
-        like: Footage | None = None,
+        like: VideoInfo | None = None,
     ) -> None:
         scheme = url.partition("://")[0].lower()
         quality = 60.0 if quality is None else float(quality)
         if scheme not in FORMATS:
-            raise SinkError(f"{without_secrets(url)}: nothing can be sent to {scheme}://{near(scheme, FORMATS)}")
+            raise SinkError(
+                f"{without_secrets(url)}: nothing can be sent to {scheme}://{did_you_mean(scheme, FORMATS)}"
+            )
         if not 0 < fps <= 1000:
             raise InputError(f"fps is {fps}: needs more than 0 and at most 1000")
         if not 0 <= quality <= 100:

@@ -19,11 +19,13 @@ from typing import Any, Self
 import av
 from av.codec.codec import UnknownCodecError
 
-from gancam import devices
 from gancam._native import environment
-from gancam.errors import GancamError, InputError, OutputExists, SinkError, near
-from gancam.footage import Footage, cause
-from gancam.frame import Frame, Lane
+from gancam.errors import GancamError, InputError, OutputExists, SinkError, did_you_mean
+from gancam.frame import Frame
+from gancam.inference.hardware import usable_cores
+from gancam.media.info import VideoInfo
+from gancam.media.messages import cause
+from gancam.queues import BoundedQueue
 from gancam.sinks._canvas import Canvas, sampling
 from gancam.sinks._matroska import set_aspect
 from gancam.sinks._tracks import AudioRule, Tracks
@@ -167,11 +169,11 @@ class VideoWriter:
         untouched: bool = False,
         overwrite: bool = False,
         audio_from: str | os.PathLike[str] | None = None,
-        like: Footage | None = None,
+        like: VideoInfo | None = None,
         part: tuple[Fraction | None, Fraction | None] = (None, None),
     ) -> None:
         self._path = Path(path)
-        self._like = like or Footage(size=size)
+        self._like = like or VideoInfo(size=size)
         self._fps = float(fps)
         self._quality = DEFAULT_QUALITY if quality is None else float(quality)
         self._overwrite = overwrite
@@ -191,7 +193,7 @@ class VideoWriter:
         self._tick = self._like.time_base or _time_base(self._rate)
         self._begin = round((part[0] or 0) / self._tick)
         self._part = part
-        self._encoder_threads = min(devices.usable_cores(), 8)  # more buys little and holds more frames in memory
+        self._encoder_threads = min(usable_cores(), 8)  # more buys little and holds more frames in memory
         self._container: av.container.OutputContainer | None = None
         self._audio: Tracks | None = None
         self._busy = 0.0
@@ -201,7 +203,7 @@ class VideoWriter:
         self._told = False  # whether the error was raised to the user
         self._abandoned = False
         waiting = _WAITING // max(size[0] * size[1] * 3, 1)
-        self._queue: Lane[Frame | _End] = Lane(min(max(waiting, 1), _AHEAD))
+        self._queue: BoundedQueue[Frame | _End] = BoundedQueue(min(max(waiting, 1), _AHEAD))
         self._ready: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="gancam-encode", daemon=True)
         self._thread.start()
@@ -497,7 +499,7 @@ class _End:
     interrupted: bool
 
 
-def keeps(path: str | os.PathLike[str], footage: Footage, *, codec: str | None, encoder: str | None) -> bool:
+def keeps(path: str | os.PathLike[str], footage: VideoInfo, *, codec: str | None, encoder: str | None) -> bool:
     """Whether a ``VideoWriter`` of `path` with these options keeps the planes of untouched `footage` as they are.
     Raises as it does for a codec that cannot be had."""
     ending = Path(path).suffix
@@ -506,7 +508,7 @@ def keeps(path: str | os.PathLike[str], footage: Footage, *, codec: str | None, 
     return _keeps(_choose_codec(codec, encoder, CONTAINERS[ending.lower()], ending)[1], footage)
 
 
-def _keeps(codec: _Codec, footage: Footage) -> bool:
+def _keeps(codec: _Codec, footage: VideoInfo) -> bool:
     pixels = footage.pixels.replace("yuvj", "yuv")
     if not codec.keeps:
         return pixels in {form.name for form in av.Codec(codec.encoder, "w").video_formats or ()}
@@ -516,14 +518,14 @@ def _keeps(codec: _Codec, footage: Footage) -> bool:
 
 def _choose_codec(codec: str | None, encoder: str | None, holder: _Container, ending: str) -> tuple[str, _Codec]:
     if encoder not in (None, "cpu", "nvenc"):
-        raise InputError(f"no encoder {encoder!r}{near(encoder, ['cpu', 'nvenc'])}")
+        raise InputError(f"no encoder {encoder!r}{did_you_mean(encoder, ['cpu', 'nvenc'])}")
     name = holder.codecs[0] if codec is None else codec.lower().replace(".", "")
     if name.endswith("_nvenc"):
         name, encoder = name.removesuffix("_nvenc"), "nvenc"
     name = _ALIASES.get(name, name)
     have = [known for known, made in _CODECS.items() if _has_encoder(made.encoder)]
     if name not in _CODECS:
-        raise InputError(f"no codec {codec!r}{near(name, have)}; this build has {', '.join(have)}")
+        raise InputError(f"no codec {codec!r}{did_you_mean(name, have)}; this build has {', '.join(have)}")
     if name not in have:
         wants = _CODECS[name].encoder
         raise SinkError(f"this build of PyAV has no {wants}, so no {name}; it has {', '.join(have)}")

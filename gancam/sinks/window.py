@@ -13,13 +13,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gancam import lettering
-from gancam.control import Controls, Knob
+from gancam.control import Control, Controls
 from gancam.errors import GancamError, SinkError
 from gancam.frame import Frame, Image, check_image
 from gancam.sinks._drawing import Drawing, Pad
 from gancam.sinks._panel import Panel
 from gancam.sinks.video import VideoWriter
+from gancam.vision.text import RED, YELLOW, draw_lines, text_width
 
 _ELSEWHERE = "other outputs: mjpeg:8080 (watch in a browser), or a video file such as out.mp4"
 _LARGEST, _SMALLEST = (1280, 720), (640, 360)  # a new window's picture, before the user resizes it
@@ -191,18 +191,18 @@ class Window:
             if self._panel.pointed is not None and not self._help and not comparing:
                 entry = self._panel.pointed.entry
                 lines = textwrap.wrap(f"{entry.name}: {entry.help} ({entry.describe()})", canvas.shape[1] // letters)
-                lettering.write(canvas, lines, "bottom left", height=letters)
+                draw_lines(canvas, lines, "bottom left", height=letters)
         if self._recording is not None and self._frame is not None:
             minutes, seconds = divmod(int(self._frame.time - self._recorded_from), 60)
             said, half = [f"    REC {minutes}:{seconds:02d}"], letters // 2
-            x, y = lettering.write(canvas, said, "top right", height=letters)
-            cv2.circle(canvas, (x + half, y - half), max(half, 3), lettering.RED, -1, cv2.LINE_AA)
+            x, y = draw_lines(canvas, said, "top right", height=letters)
+            cv2.circle(canvas, (x + half, y - half), max(half, 3), RED, -1, cv2.LINE_AA)
         if self._info and not self._help:
-            lettering.write(canvas, self._figures(), "top left", height=letters)
+            draw_lines(canvas, self._figures(), "top left", height=letters)
         if comparing:
-            lettering.write(canvas, ["original" if self._held else "before"], "bottom left", height=letters)
+            draw_lines(canvas, ["original" if self._held else "before"], "bottom left", height=letters)
             if not self._held:
-                lettering.write(canvas, ["after"], "bottom right", height=letters)
+                draw_lines(canvas, ["after"], "bottom right", height=letters)
         if self._help:
             lines, room = [*_HELP, *(self._drawing.help if self._drawing else [])], canvas.shape[1] * 2 // 3
             for number, name in enumerate(self._switches[:9], 1):
@@ -212,12 +212,12 @@ class Window:
                 mark = ">" if number == self._turn else " "
                 short = f"\t{mark} {self._told(knob)}"
                 long = f"{short} ({knob.entry.describe()})"
-                lines.append(long if lettering.width(long, letters) < room else short)
+                lines.append(long if text_width(long, letters) < room else short)
             if len(lines) > (fit := max(canvas.shape[0] // (2 * _LEGIBLE), 3)):
                 lines[fit - 1 :] = [f"\t... and {len(lines) - fit + 1} more: t"]
-            lettering.write(canvas, lines, "middle", height=letters, ground=0.8)
+            draw_lines(canvas, lines, "middle", height=letters, ground=0.8)
         elif time.monotonic() < self._said_until:
-            lettering.write(canvas, [self._said], "middle", height=letters, colour=lettering.YELLOW)
+            draw_lines(canvas, [self._said], "middle", height=letters, colour=YELLOW)
 
     def _figures(self) -> list[str]:
         lines = []
@@ -299,7 +299,7 @@ class Window:
                 self._controls.ask({knob.name: knob.entry.step(self._controls.value(knob.name), up=letter in "+=")})
             self._say(self._told(knob))
 
-    def _told(self, knob: Knob) -> str:
+    def _told(self, knob: Control) -> str:
         return f"{knob.name} = {knob.entry.text(self._controls.value(knob.name))}"
 
     def _say(self, text: str) -> None:

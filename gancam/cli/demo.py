@@ -1,0 +1,87 @@
+"""`gancam demo`: the bundled clip, enlarged and compared."""
+
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import typer
+
+from gancam.cli.app import app
+from gancam.cli.console import print_note, progress_bar
+from gancam.effects import Effect, load
+from gancam.errors import NotFound
+from gancam.frame import Image
+from gancam.jobs.process import process_video
+from gancam.jobs.spec import ProcessOptions
+from gancam.media.images import write_image
+from gancam.pipeline import Report
+from gancam.sources import VideoFile
+from gancam.vision.text import draw_lines
+
+
+@app.command()
+def demo(
+    to: Annotated[Path, typer.Option(help="Folder for the results; a free name near it is taken.")] = Path(
+        "gancam-demo"
+    ),
+) -> None:
+    """Upscale a short bundled clip and show the difference: no camera, display, network or GPU needed."""
+    clip = _sample("city.mp4")
+    folder = _free(to)
+    folder.mkdir(parents=True)
+    effect = load("sr-x2")
+    video, picture = folder / "city-x2.mp4", folder / "city-x2-comparison.png"
+    report = Report()
+    with progress_bar(None, False) as progress:
+        process_video(clip, video, [effect], ProcessOptions(), report, tell=print_note, progress=progress)
+    with VideoFile(clip) as source:
+        frames = iter(source)
+        frame = next(frames)
+        for _ in range(24):
+            frame = next(frames, frame)
+    write_image(picture, _comparison(frame.image, effect), overwrite=False)
+    print("\n".join(report.text()))
+    print(f"video       {video}")
+    print(f"comparison  {picture}")
+
+
+def _comparison(image: Image, effect: Effect) -> Image:
+    """The frame enlarged by bicubic interpolation (left of the bar) and by the effect (right of it), and below it the
+    same detail of each, three times larger again."""
+    sharp = effect(image)
+    height, width = sharp.shape[:2]
+    plain = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
+    top = np.concatenate([plain[:, : width // 2], sharp[:, width // 2 :]], axis=1)
+    top[:, width // 2 - 1 : width // 2 + 1] = 255
+    tall, wide = height // 4, width // 6
+    busy = cv2.boxFilter(np.abs(sharp.astype(np.float32) - plain).sum(2), -1, (wide, tall))
+    inner = busy[tall // 2 : height - tall // 2, wide // 2 : width - wide // 2]
+    y, x = np.unravel_index(int(inner.argmax()), inner.shape)  # the detail where the two differ most
+    details = [
+        cv2.resize(picture[y : y + tall, x : x + wide], (width // 2, tall * 3), interpolation=cv2.INTER_NEAREST)
+        for picture in (plain, sharp)
+    ]
+    sheet = np.concatenate([top, np.concatenate(details, axis=1)])
+    sheet[height:, width // 2 - 1 : width // 2 + 1] = 255
+    for half, text in ((sheet[:, : width // 2], "bicubic"), (sheet[:, width // 2 :], f"gancam {effect.card.name}")):
+        draw_lines(half, [text], "top left", height=20)
+    return sheet
+
+
+def _sample(name: str) -> Path:
+    """A bundled sample: in the wheel below the package, in a checkout beside it."""
+    package = Path(__file__).parent.parent
+    for path in (package / "samples" / name, package.parent / "samples" / name):
+        if path.is_file():
+            return path
+    raise NotFound(f"the bundled sample {name} is missing from this installation: reinstall gancam")
+
+
+def _free(folder: Path) -> Path:
+    """`folder`, or the first of folder-2, folder-3 … that does not exist."""
+    candidate, number = folder, 1
+    while candidate.exists():
+        number += 1
+        candidate = folder.with_name(f"{folder.name}-{number}")
+    return candidate

@@ -1,0 +1,130 @@
+"""`gancam sample` and `gancam morph`: pictures and loops of a generator."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gancam.cli.app import (
+    CodecOption,
+    DeviceOption,
+    OverwriteOption,
+    PrecisionOption,
+    ThreadsOption,
+    TruncationOption,
+    app,
+)
+from gancam.cli.checks import check_device, check_folder, check_picture
+from gancam.cli.console import make_folder, progress_bar
+from gancam.errors import InputError, OutputExists
+from gancam.frame import Image
+from gancam.inference.catalog import find
+from gancam.media.images import write_image
+from gancam.media.paths import IMAGES
+from gancam.pipeline import run
+from gancam.sinks import open_sink
+from gancam.sinks.video import check_output
+from gancam.sources import Still
+
+
+@app.command()
+def sample(
+    name: Annotated[str, typer.Argument(help="A generator: its name, or the path of an .onnx.")],
+    picture: Annotated[
+        Path | None, typer.Argument(metavar="[SHEET]", help="The image to write, of all samples.")
+    ] = None,
+    count: Annotated[int, typer.Option("-n", "--count", help="How many.", min=1, max=100_000)] = 64,
+    seed: Annotated[int, typer.Option(help="Of the first; each has the next number.", min=0, max=2**31)] = 0,
+    truncation: TruncationOption = None,
+    columns: Annotated[
+        int | None, typer.Option(help="Samples in a row (default: about as many as rows).", min=1)
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Show the sheet in a window.")] = False,
+    to: Annotated[Path | None, typer.Option(metavar="DIR", help="Write each sample as an image of its own.")] = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Pictures of a generator by seed: a sheet, a window, or files. The seeds are those of keyframes= and --seeds."""
+    from gancam.latent import samples
+    from gancam.latent.samples import open_generator, pictures
+
+    if picture is None and to is None and not show:
+        raise InputError("nowhere to go: give a file for the sheet, --to DIR, or --show")
+    check_device(device, precision)
+    find(name)
+    check_picture(picture, "sheet", overwrite=overwrite)
+    seeds = range(seed, seed + count)
+    files = {one: to / f"{Path(name).stem}-{one:06d}.png" for one in seeds} if to is not None else {}
+    check_folder(to)
+    for path in files.values():
+        if path.exists() and not overwrite:
+            raise OutputExists(f"{path}: exists; give another name, or --overwrite")
+    model = open_generator(name, device=device, precision=precision, threads=threads)
+    images = pictures(model, seeds, truncation=truncation)
+    if to is not None:
+        make_folder(to)
+    for one, path in files.items():
+        write_image(path, images[one - seed], overwrite=overwrite)
+    if files:
+        print(f"wrote {count} images to {to}")
+    columns = min(columns or math.ceil(math.sqrt(count)), count)
+    sheet = samples.sheet(images, columns)
+    if picture is not None:
+        write_image(picture, sheet, overwrite=overwrite)
+        print(f"wrote {picture}: seeds {seed} to {seed + count - 1}, row by row, {columns} in a row")
+    if show:
+        _show(sheet)
+
+
+@app.command()
+def morph(
+    name: Annotated[str, typer.Argument(help="A generator: its name, or the path of an .onnx.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The video to write.")],
+    seeds: Annotated[str, typer.Option(metavar="1,5,9", help="The pictures to pass through, by seed.")] = "1,5,9",
+    seconds: Annotated[float, typer.Option(help="How long one round takes.")] = 10.0,
+    fps: Annotated[float, typer.Option(help="Frames a second.")] = 30.0,
+    size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Width and height (default: 480 or more).")] = None,
+    ease: Annotated[str, typer.Option(help="linear, smooth or hold: how it passes each picture.")] = "linear",
+    truncation: TruncationOption = None,
+    codec: CodecOption = None,
+    quality: Annotated[float | None, typer.Option(help="0 (small) to 100 (best), default 80.")] = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
+    overwrite: OverwriteOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no report.")] = False,
+) -> None:
+    """A seamless loop through pictures of a generator, as a video of its own: its last frame leads into its first."""
+    from gancam.latent.samples import Loop, check_loop, open_generator
+
+    try:
+        numbers = [int(part) for part in seeds.replace("/", ",").split(",")]
+    except ValueError:
+        raise InputError(f"--seeds {seeds!r}: needs whole numbers joined by commas, as 1,5,9") from None
+    check_loop(numbers, seconds=seconds, fps=fps, size=size, ease=ease)
+    if target.suffix.lower() in IMAGES or not target.suffix:
+        raise InputError(f"{target}: a loop is a video, as in loop.mp4")
+    check_output(target, codec=codec, quality=quality, overwrite=overwrite)
+    check_device(device, precision)
+    model = open_generator(name, device=device, precision=precision, threads=threads)
+    source = Loop(model, numbers, seconds=seconds, fps=fps, size=size, ease=ease, truncation=truncation)
+    options: dict[str, Any] = {"overwrite": overwrite, "codec": codec, "quality": quality}
+    sink = open_sink(str(target), fps=source.fps, size=source.size, **options)
+    with progress_bar(source.frames, quiet) as progress:
+        report = run(source, [], [sink], progress=progress)
+    if not quiet:
+        print("\n".join(report.text()))
+        print(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
+
+
+def _show(image: Image) -> None:
+    """In a window, until its user closes it."""
+    from gancam.sinks.window import Window
+    from gancam.sources.open import open_live
+
+    window = Window()
+    with open_live(Still(image, frames=None, fps=25)) as feed:
+        run(feed, [], [window])

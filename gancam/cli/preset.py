@@ -1,0 +1,67 @@
+"""Options of `process` from a TOML file."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gancam.effects import EffectSpec
+from gancam.errors import InputError, NotFound, did_you_mean
+
+_SAID = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list of texts"}
+
+
+def read_preset(path: Path, options: Mapping[str, type]) -> dict[str, Any]:
+    """What the TOML file `path` says of `options` (names as on the command line without dashes, and types). The list
+    of effects (of type list) becomes `EffectSpec` s; it may hold tables, too: ``{name = "sr-x2", strength = 0.7}``, or
+    each under a ``[[effect]]`` of its own.
+
+    Raises ``NotFound``, and ``InputError`` for what is no TOML, an unknown name or a value of another type.
+    """
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NotFound(f"{path}: no such preset") from None
+    except (OSError, ValueError) as error:  # TOML's errors and those of UTF-8 are ValueErrors
+        raise InputError(f"{path}: cannot be read as TOML ({str(error).splitlines()[0]})") from None
+    values = {}
+    for key, value in found.items():
+        name = key.replace("_", "-")
+        if name not in options:
+            raise InputError(f"{path}: no option {key!r}{did_you_mean(name, options)}")
+        values[name] = _checked(f"{path}: {key}", value, options[name])
+    return values
+
+
+def _checked(where: str, value: Any, kind: type) -> Any:
+    if kind is list:
+        return [_effect(where, part) for part in (value if isinstance(value, list) else [value])]
+    fits = isinstance(value, (int, float) if kind is float else kind) and isinstance(value, bool) == (kind is bool)
+    if not fits:
+        raise InputError(f"{where}={_written(value)}: needs {_SAID[kind]}")
+    return value
+
+
+def _effect(where: str, part: Any) -> EffectSpec:
+    """An effect of a text, as on the command line, or of a table."""
+    if not isinstance(part, dict):
+        text = _checked(where, part, str)
+        try:
+            return EffectSpec.parse(text)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+    params = dict(part)
+    name = params.pop("name", None)
+    if not isinstance(name, str) or not name:
+        raise InputError(f"{where}: an effect needs a name, as in name = 'sr-x2'")
+    for key, value in params.items():
+        if not isinstance(value, str | int | float):  # a bool is an int
+            raise InputError(f"{where}: {name}: {key}={value}: needs a number, true or false, or a text")
+    try:
+        return EffectSpec(name, {key: _written(value) for key, value in params.items()})
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def _written(value: Any) -> str:
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)

@@ -1,0 +1,29 @@
+"""What can be turned while effects play: by hand, from a file, from a socket, and from a recording of all that.
+
+    keys, panel, ControlFile, ControlServer, Microphone, Replay --ask--> Controls --between two frames--> effects
+    ParameterLog writes down what each frame was made with, and Replay asks for the same again.
+
+Everything has one name, EFFECT.PARAMETER: a declared parameter (``sr-x2.strength``), or the effect's switch
+(``sr-x2.on``). Where two effects share a name, the second is ``sr-x2#2``.
+"""
+
+from gancam.control.controls import Control, Controls, Switchable, Warn
+from gancam.control.file import ControlFile
+from gancam.control.open import Remote, open_control
+from gancam.control.recording import ParameterLog, Replay
+from gancam.control.server import ControlServer
+from gancam.control.syntax import parse_line
+
+__all__ = [
+    "Control",
+    "ControlFile",
+    "ControlServer",
+    "Controls",
+    "ParameterLog",
+    "Remote",
+    "Replay",
+    "Switchable",
+    "Warn",
+    "open_control",
+    "parse_line",
+]

@@ -1,0 +1,46 @@
+"""The lines of control files and sockets."""
+
+import json
+from typing import Any, TypeGuard
+
+from gancam.errors import InputError
+
+LONGEST = 1 << 20  # bytes of a control file, and of a command
+POLL = 0.05  # seconds between looks at a control file
+
+
+def parse_line(line: str) -> dict[str, Any]:
+    """The values by name in `line`: ``EFFECT.PARAMETER = VALUE``, or a JSON object of names and values.
+
+    VALUE reaches to the end of the line; in double quotes it is a JSON string. Raises ``InputError``.
+    """
+    text = line.strip()
+    if text.startswith("{"):
+        return json_object(text)
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not equals or not name:
+        raise InputError(f"{short(text)} is not EFFECT.PARAMETER = VALUE, nor a JSON object of such")
+    if value.startswith('"'):
+        try:
+            return {name: json.loads(value)}
+        except ValueError as error:
+            raise InputError(f"{short(text)}: the quoted value is not a JSON string") from error
+    return {name: value}
+
+
+def json_object(text: str) -> dict[str, Any]:
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{short(text)} is not JSON") from error
+    if not isinstance(said, dict):
+        raise InputError(f"{short(text)} is not a JSON object")
+    return said
+
+
+def short(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")

@@ -1,0 +1,1 @@
+"""What inpainting is made of beside the network: holes, background, light, texture, defects."""

@@ -1,0 +1,353 @@
+"""What is behind what hides it: pixels that were seen before, kept where they are in the scene, not in the frame.
+
+The canvas is the scene in the coordinates of an anchor frame. A pixel is put there when it becomes hidden, from the
+frame before, in which it was seen; so nothing is resampled more than twice, however long it stays hidden, and where the
+camera rests nothing is resampled at all. What was invented is kept there as well, so that it is invented once.
+
+When it is asked for what is hidden now, the ring of visible pixels around the hole tells how far to believe it: where
+the ring has become lighter or darker since, so has what is behind the hole; where the ring shows something else than it
+did, something moved, and what the canvas has there holds no more.
+
+A file can be read ahead by a `Scout`, which keeps what will be uncovered; a `Background` begins each canvas with that.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.effects.inpainting.future import FutureBackground
+from gancam.effects.inpainting.light import STEADY, aligned, compare, in_pixels, lit, relit
+from gancam.effects.inpainting.regions import CELL, HALO, INVENTED, RING, SEEN, UNKNOWN, Floats, FrameRegion, Grey
+from gancam.effects.inpainting.warp import changed_pixels, cubic, frame_corners, square, translation, whole
+from gancam.frame import Image
+from gancam.vision.motion import Camera, Matrix, moved
+
+_MARGIN = 0.25  # of the frame on each side, by which the canvas is larger
+_REST = 4  # frames between copies while nothing is hidden
+_ANOTHER, _GREW = 0.85, 0.6  # share of such pixels by which a new mask, or what one grew by, hides what came with it
+_LASTING = 60  # frames for which what is known is doubted before it is forgotten: passers-by are gone sooner
+
+
+class Found(NamedTuple):
+    """What is known about a window's hole."""
+
+    picture: Image  # what is behind it, in the light of now; of no meaning where `state` is UNKNOWN
+    state: Grey  # UNKNOWN, INVENTED or SEEN
+
+
+@dataclass
+class _Before:
+    """The frame before: a copy of it, what was hidden in it, and where it was seen from."""
+
+    image: Image
+    hidden: Grey
+    matrix: Matrix
+
+
+class Background:
+    """The scene behind holes. For every frame, in order: ``look``, then ``recall`` and ``keep`` for each window with
+    holes, then ``remember``; or ``rest`` alone where nothing is hidden.
+
+    Frames of another size, and those that cannot be related to the ones before (a cut), start it anew.
+    """
+
+    def __init__(self, later: "FutureBackground | None" = None) -> None:
+        self.camera = Camera()
+        self._later = later
+        self._frames = 0  # that came
+        self._upon: Grey | None = None  # of what is hidden now: the thing itself was there before it was
+        self.cuts = 0  # how often it began anew, after the first time
+        self._before: _Before | None = None
+        self._rested = 0  # frames since anything was hidden
+        self._canvas: Image = np.zeros((0, 0, 3), np.uint8)
+        self._state: Grey = np.zeros((0, 0), np.uint8)
+        self._doubts: Grey = np.zeros((0, 0), np.uint8)  # for how many frames it was doubted
+        self._shift = (0, 0)  # x and y of the anchor frame's corner in the canvas
+        self._light: Floats = np.zeros((0, 0, 3), np.float32)  # what is added to the canvas, by cells of the frame
+        self._lit: NDArray[np.bool_] = np.zeros((0, 0), np.bool_)  # where that was in use in the frame before
+
+    def reset(self) -> None:
+        """Know nothing."""
+        self.camera.reset()
+        self._before, self._rested = None, 0
+        self._canvas = np.zeros((0, 0, 3), np.uint8)
+        self._later, self._frames = None, 0
+
+    def rest(self, image: Image) -> None:
+        """A frame in which nothing is hidden. Now and then it is copied, in case something is in the next."""
+        self._frames += 1
+        if self._rested == 0 and self._canvas.size:
+            self._follow(image, None)
+            self._uncover(image, np.zeros(image.shape[:2], np.uint8))
+        if self._rested % _REST == 0:
+            self._copy(image, None)
+        self._rested += 1
+
+    def look(self, image: Image, hidden: Grey, windows: Sequence[FrameRegion]) -> None:
+        """The next frame; `hidden` is not 0 where it shows what is not the scene, all of it within `windows`."""
+        if self._rested and self._before is not None:
+            if not self.camera.look(self._before.image) or not self._canvas.size:
+                self._begin(self._before.image.shape)
+            self._before.matrix = self.camera.matrix
+        self._rested = 0
+        self._frames += 1
+        self._follow(image, hidden)
+        self._upon = None if self._before is None else self._unmoved(hidden, self._before.hidden, image)
+        for window in windows:
+            self._hide(window, hidden)
+        self._uncover(image, hidden)
+
+    def _follow(self, image: Image, hidden: Grey | None) -> None:
+        """Where the camera is now."""
+        if not self.camera.look(image, hidden) or not self._canvas.size:
+            self.cuts += bool(self._canvas.size)
+            self._before = None
+            self._begin(image.shape)
+        elif self._far(image.shape):
+            self._move_anchor()
+
+    def recall(self, window: FrameRegion, image: Image, hidden: Grey) -> Found:
+        """What is behind the hole in `window` of the frame that was looked at last."""
+        now, inside = image[window.place], hidden[window.place] > 0
+        picture, state = self._read(window)
+        if not self.camera.still:
+            picture, state = aligned(picture, state, now, inside)
+        ring = (cv2.dilate(inside.view(np.uint8), square(RING)) > 0) & ~inside & (state > 0)
+        light, doubted = compare(picture, now, ring)
+        used = self._light_for(window, light, inside)
+        picture = lit(picture, used)
+        doubted = np.asarray(cv2.resize(doubted, in_pixels(doubted), interpolation=cv2.INTER_NEAREST), np.uint8)
+        doubted = doubted[: window.size[1], : window.size[0]]
+        if self.camera.still:
+            self._doubts[self._rested_place(window)][doubted == 0] = 0
+        state[(doubted > 0) | ~inside] = UNKNOWN
+        return Found(picture, state)
+
+    def keep(self, window: FrameRegion, picture: Image, image: Image, hidden: Grey, invented: Grey) -> None:
+        """Of `picture`, the finished window, keep what is `invented`, and of `image` the ring around that. What was
+        known there and is doubted stays while the camera rests, until it has been doubted for `_LASTING` frames."""
+        if not invented.any():
+            return
+        ring = (cv2.dilate(invented, square(RING)) > 0) & (hidden[window.place] == 0)
+        state = np.where(invented > 0, INVENTED, np.where(ring, SEEN, UNKNOWN)).astype(np.uint8)
+        shown = np.where(ring[..., None], image[window.place], picture)
+        source = lit(shown, -self._light[window.cells])  # as it will be lit when it is recalled
+        if self.camera.still:
+            rows, columns = self._rested_place(window)
+        else:
+            rows, columns = self._extent(window)
+            size = columns.stop - columns.start, rows.stop - rows.start
+            if min(size) <= 0:
+                return
+            there = translation(-columns.start, -rows.start) @ np.linalg.inv(self._to_window(window))
+            source = cubic(source, there, size)
+            state = np.asarray(cv2.warpPerspective(state, there, size, flags=cv2.INTER_NEAREST), np.uint8)
+        known, doubts, new = self._state[rows, columns], self._doubts[rows, columns], state > 0
+        if self.camera.still:
+            again = (state == INVENTED) & (known > 0)
+            doubts[again] += 1
+            gone = cv2.dilate((again & (doubts >= _LASTING)).astype(np.uint8), square(RING)) > 0
+            new &= (known == 0) | gone
+        cv2.copyTo(source, new.astype(np.uint8), self._canvas[rows, columns])
+        known[new], doubts[new] = state[new], 0
+
+    def appeared(self, hidden: Grey) -> Grey:
+        """Of what is `hidden` (1) in the frame that was looked at last, what was not in the frame before."""
+        return hidden if self._before is None else np.asarray(hidden & (1 - self._before.hidden), np.uint8)
+
+    def remember(self, image: Image, hidden: Grey) -> None:
+        """Copy the frame: the next one may hide what it shows."""
+        self._copy(image, hidden)
+
+    def _copy(self, image: Image, hidden: Grey | None) -> None:
+        if self._before is None or self._before.image.shape != image.shape:
+            self._before = _Before(image.copy(), np.zeros(image.shape[:2], np.uint8), self.camera.matrix)
+        else:
+            np.copyto(self._before.image, image)
+        if hidden is None:
+            self._before.hidden[:] = 0
+        else:
+            np.copyto(self._before.hidden, hidden)
+        self._before.matrix = self.camera.matrix
+
+    # Where things are
+
+    def _begin(self, shape: tuple[int, ...]) -> None:
+        """An empty canvas around the frame that is the camera's anchor now, but for what is known of later."""
+        self._leave(None)
+        height, width = shape[:2]
+        self._shift = round(width * _MARGIN), round(height * _MARGIN)
+        size = height + 2 * self._shift[1], width + 2 * self._shift[0]
+        if self._canvas.shape[:2] != size:
+            self._canvas, self._state = np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8)
+            self._doubts = np.zeros(size, np.uint8)
+        self._state[:], self._doubts[:] = UNKNOWN, 0
+        cells = -(-height // CELL), -(-width // CELL)
+        self._light, self._lit = np.zeros((*cells, 3), np.float32), np.zeros(cells, np.bool_)
+        self._foresee()
+
+    def _to_canvas(self, matrix: Matrix) -> Matrix:
+        """Coordinates of a frame that is seen from `matrix` -> of the canvas."""
+        return np.asarray(translation(*self._shift) @ np.linalg.inv(matrix), np.float64)
+
+    def _to_window(self, window: FrameRegion) -> Matrix:
+        """Coordinates of the canvas -> of a window of the present frame."""
+        there = translation(-window.left, -window.top) @ self.camera.matrix
+        return np.asarray(there @ translation(-self._shift[0], -self._shift[1]), np.float64)
+
+    def _rested_place(self, window: FrameRegion) -> tuple[slice, slice]:
+        """Rows and columns of the canvas that are `window` while the camera rests at its anchor."""
+        x, y = self._shift
+        return slice(window.top + y, window.bottom + y), slice(window.left + x, window.right + x)
+
+    def _extent(self, window: FrameRegion) -> tuple[slice, slice]:
+        """Rows and columns of the canvas that hold `window`."""
+        there = moved(frame_corners(window.size), np.asarray(np.linalg.inv(self._to_window(window)), np.float64))
+        low, high = np.floor(there.min(0)).astype(int) - 3, np.ceil(there.max(0)).astype(int) + 3
+        height, width = self._canvas.shape[:2]
+        return slice(max(low[1], 0), min(high[1], height)), slice(max(low[0], 0), min(high[0], width))
+
+    def _far(self, shape: tuple[int, ...]) -> bool:
+        """Whether the frame has left the canvas, or is seen at quite another scale."""
+        there = moved(frame_corners((shape[1], shape[0])), self._to_canvas(self.camera.matrix))
+        area = abs(float(cv2.contourArea(there))) / (shape[0] * shape[1])
+        outside = (there < 0).any() or (there > (self._canvas.shape[1], self._canvas.shape[0])).any()
+        return bool(outside) or not 0.6 < area < 1.6
+
+    def _move_anchor(self) -> None:
+        """Take the present frame for the anchor."""
+        step = translation(*self._shift) @ self.camera.matrix @ translation(-self._shift[0], -self._shift[1])
+        self._leave(step)
+        size = self._canvas.shape[1], self._canvas.shape[0]
+        known = whole(cv2.erode(self._state, square(1)) > 0, step, size)
+        self._canvas = cubic(self._canvas, step, size)
+        self._state = np.asarray(cv2.warpPerspective(self._state, step, size, flags=cv2.INTER_NEAREST), np.uint8)
+        self._state[~known], self._doubts[:] = UNKNOWN, 0
+        if self._before is not None:
+            self._before.matrix = self._before.matrix @ np.linalg.inv(self.camera.matrix)
+        self.camera.anchor_here()
+        self._foresee()
+
+    def _leave(self, step: Matrix | None) -> None:
+        """A canvas is left, for one that is seen from elsewhere, by `step` from this one, or for an empty one."""
+
+    def _foresee(self) -> None:
+        """Put into a new canvas what is known of later and not yet."""
+        known = None if self._later is None else self._later.at(self._frames)
+        if known is not None and known.state.shape == self._state.shape:
+            new = ((self._state == UNKNOWN) & (known.state > 0)).astype(np.uint8)
+            picture = relit(known.picture, self._canvas, (self._state == SEEN) & (known.state > 0))
+            cv2.copyTo(picture, new, self._canvas)
+            cv2.copyTo(known.state, new, self._state)
+
+    def _uncover(self, image: Image, hidden: Grey) -> None:
+        """What was hidden in the frame before may be seen now."""
+
+    # Putting in and taking out
+
+    def _unmoved(self, hidden: Grey, other: Grey, image: Image) -> Grey | None:
+        """Of what is `hidden` in the one of this frame and that before, and not in the `other`: 1 where both show the
+        same. There a mask was put upon a thing that stood there, or taken off it: what is seen without the mask is
+        that thing, not what is behind it. A mask that moves leaves one side as it gains the other, and is no such."""
+        before = self._before
+        if before is None or before.hidden.shape != hidden.shape or np.array_equal(hidden, other):
+            return None
+        found: Grey | None = None
+        changed: Grey | None = None
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(hidden, connectivity=8)
+        for label, (x, y, wide, tall, _) in enumerate(stats[1:count].tolist(), 1):
+            place = slice(max(y - 16, 0), y + tall + 16), slice(max(x - 16, 0), x + wide + 16)
+            mine = np.asarray(labels[place] == label, np.uint8)
+            new = mine & (1 - other[place])
+            gained, kept = int(new.sum()), cv2.hasNonZero(mine & other[place])
+            lost = int((other[place] & (1 - hidden[place])).sum()) if kept else 0
+            if not gained or lost > 0.3 * gained:
+                continue
+            if changed is None:
+                changed = changed_pixels(image, before.image, self.camera.matrix @ np.linalg.inv(before.matrix))
+            if float(changed[place][new > 0].mean()) < (_GREW if kept else _ANOTHER):
+                found = np.zeros_like(hidden) if found is None else found
+                found[place] |= new
+        return found
+
+    def _hide(self, window: FrameRegion, hidden: Grey) -> None:
+        """Put into the canvas what the frame before shows of what is hidden now, and of the ring around that.
+
+        What is right beside a hole is taken only where nothing else is known: it may show the edge of what hides it.
+        """
+        before = self._before
+        if before is None:
+            return
+        now, then = hidden[window.place], before.hidden[window.place]
+        same = bool((before.matrix == self.camera.matrix).all())
+        if same and np.array_equal(now, then):
+            return
+        wanted = np.asarray(cv2.dilate(now, square(RING)), np.uint8)
+        if same and self.camera.still:
+            rows, columns = self._rested_place(window)
+            picture, shown = before.image[window.place], then == 0
+            clear = cv2.dilate(then, square(HALO)) == 0
+            upon = None if self._upon is None else self._upon[window.place]
+        else:
+            rows, columns = self._extent(window)
+            size = columns.stop - columns.start, rows.stop - rows.start
+            if min(size) <= 0:
+                return
+            corner = translation(-columns.start, -rows.start)
+            there = corner @ self._to_canvas(before.matrix)
+            picture = cubic(before.image, there, size)
+            # an enlarging kernel reaches two pixels
+            shown = whole(cv2.dilate(before.hidden, square(2)) == 0, there, size)
+            clear = cv2.erode(shown.astype(np.uint8), square(HALO)) > 0
+            here = corner @ np.linalg.inv(self._to_window(window))
+            upon = np.zeros_like(now) if self._upon is None else self._upon[window.place]
+            now, wanted, upon = (
+                np.asarray(cv2.warpPerspective(x, here, size, flags=cv2.INTER_NEAREST), np.uint8)
+                for x in (now, wanted, upon)
+            )
+        state = self._state[rows, columns]
+        if upon is not None:
+            state[upon > 0] = UNKNOWN
+            wanted = wanted & (1 - upon)
+        fresh = (wanted > 0) & ((shown & (state != SEEN)) | (clear & (now > 0)))
+        self._put(picture, fresh, shown, rows, columns)
+
+    def _put(
+        self, picture: Image, fresh: NDArray[np.bool_], shown: NDArray[np.bool_], rows: slice, columns: slice
+    ) -> None:
+        """Put what is `fresh` of `picture` there in the canvas, in the light that the canvas is in: how they differ is
+        told by what both show, where it is `shown` and was seen before."""
+        if not fresh.any():
+            return
+        canvas, state = self._canvas[rows, columns], self._state[rows, columns]
+        near = cv2.dilate(fresh.astype(np.uint8), square(RING)) > 0
+        picture = relit(picture, canvas, near & shown & (state == SEEN))
+        cv2.copyTo(picture, fresh.astype(np.uint8), canvas)
+        state[fresh], self._doubts[rows, columns][fresh] = SEEN, 0
+
+    def _read(self, window: FrameRegion) -> tuple[Image, Grey]:
+        """Canvas and state as the present frame sees them in `window`."""
+        if self.camera.still:
+            rows, columns = self._rested_place(window)
+            return self._canvas[rows, columns].copy(), self._state[rows, columns].copy()
+        rows, columns = self._extent(window)
+        if rows.stop <= rows.start or columns.stop <= columns.start:
+            return np.zeros((*window.size[::-1], 3), np.uint8), np.zeros(window.size[::-1], np.uint8)
+        there = self._to_window(window) @ translation(columns.start, rows.start)
+        canvas, state = self._canvas[rows, columns], self._state[rows, columns]
+        kinds = np.asarray(cv2.warpPerspective(state, there, window.size, flags=cv2.INTER_NEAREST), np.uint8)
+        kinds[~whole(cv2.erode(state, square(1)) > 0, there, window.size)] = UNKNOWN
+        return cubic(canvas, there, window.size), kinds
+
+    def _light_for(self, window: FrameRegion, light: Floats, inside: NDArray[np.bool_]) -> Floats:
+        """The light to show the canvas in: that measured now, but kept as it was where it differs little, so that what
+        stands still stays as it is to the byte."""
+        light_now, lit = self._light[window.cells], self._lit[window.cells]
+        change = light - light_now
+        light_now += np.where(lit[..., None], change - change.clip(-STEADY, STEADY), change)
+        lit[:] = True
+        return light_now

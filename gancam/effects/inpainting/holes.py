@@ -1,0 +1,183 @@
+"""Holes of a mask, the windows and crops in which a network fills them."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.effects.inpainting.regions import RING, FrameRegion
+from gancam.frame import Image
+from gancam.masks import Mask
+
+RADIUS = 72  # pixels from a hole's edge to its innermost point at which the network still works at full resolution
+CORE = 256  # pixels a side of the largest piece of a hole that is filled at once, at the network's resolution
+CONTEXT = 64  # pixels around it that the network sees, likewise
+STEP = 32  # sides of crops are multiples of it: few shapes, and several holes share a batch
+
+
+class Crop(NamedTuple):
+    """A piece of a hole, and what of the frame around it the network sees: at 1 / `shrink` of its size."""
+
+    core: tuple[int, int, int, int]  # left, top, right, bottom in the frame: where the result is taken
+    view: tuple[int, int, int, int]  # likewise, what is seen; it may reach beyond the frame
+    size: tuple[int, int]  # width and height for the network
+
+
+class Holes:
+    """A mask made ready: grown, its fading edge, and the windows in which there is something to do."""
+
+    def __init__(self, marked: Mask, grow: int, feather: int) -> None:
+        self._of = marked.copy(), grow, feather
+        shape = marked.shape
+        whole = FrameRegion.around(cv2.boundingRect(marked), grow + feather + RING + 8, shape)
+        inside = np.asarray(marked[whole.place] != 0, np.uint8)
+        if grow:
+            inside = np.asarray(cv2.dilate(inside, disc(grow)), np.uint8)
+        self.hidden: Mask = np.zeros(shape, np.uint8)  # 1: what is to be filled, the fading edge too
+        self.hidden[whole.place] = cv2.dilate(inside, disc(feather)) if feather else inside
+        self.windows = windows(self.hidden, whole)
+        self._edges: list[tuple[Mask, NDArray[np.float32]]] = []  # of each window: where it fades, and the fill's share
+        away = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
+        for window in self.windows if feather else ():
+            rows, columns = window.place
+            distance = away[rows.start - whole.top : rows.stop - whole.top,
+                            columns.start - whole.left : columns.stop - whole.left]  # fmt: skip
+            share = np.asarray((1.0 - distance / (feather + 1)).clip(0, 1), np.float32)
+            self._edges.append((((self.hidden[window.place] > 0) & (distance > 0)).astype(np.uint8), share))
+
+    def are(self, marked: Mask, grow: int, feather: int) -> bool:
+        """Whether these are the holes of that mask."""
+        old, *others = self._of
+        return others == [grow, feather] and np.array_equal(old, marked)
+
+    def blend(self, image: Image, result: Image) -> None:
+        """Have what is filled in `result` fade into `image` around it."""
+        for window, (fading, share) in zip(self.windows, self._edges, strict=False):
+            there = result[window.place]
+            mixed = cv2.blendLinear(there, image[window.place], share, 1.0 - share)
+            cv2.copyTo(mixed, fading, there)
+
+
+def windows(hidden: Mask, within: FrameRegion) -> list[FrameRegion]:
+    """Windows that hold all of `hidden` and the ring around it; what lies near each other in one of them."""
+    view = hidden[within.place]
+    near = np.asarray(cv2.dilate(coarse(view), np.ones((5, 5), np.uint8)), np.uint8)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(near, connectivity=8)
+    found = []
+    for x, y, wide, tall, _ in stats[1:count].tolist():
+        top, left = y * 8, x * 8
+        part = view[top : (y + tall) * 8, left : (x + wide) * 8]
+        px, py, pw, ph = cv2.boundingRect(part)
+        box = within.left + left + px, within.top + top + py, pw, ph
+        found.append(FrameRegion.around(box, RING, hidden.shape))
+    return _merged(found)
+
+
+def _merged(found: list[FrameRegion]) -> list[FrameRegion]:
+    """The same with those that overlap made one, until none do."""
+    for index, window in enumerate(found):
+        for other in found[index + 1 :]:
+            if meet(window, other):
+                rest = [one for one in found if one is not window and one is not other]
+                joined = FrameRegion(
+                    min(window.left, other.left), min(window.top, other.top),
+                    max(window.right, other.right), max(window.bottom, other.bottom),
+                )  # fmt: skip
+                return _merged([*rest, joined])
+    return found
+
+
+def coarse(mask: Mask) -> Mask:
+    """1 for each 8x8 cell in which something is marked."""
+    height, width = mask.shape
+    padded = cv2.copyMakeBorder(mask, 0, -height % 8, 0, -width % 8, cv2.BORDER_CONSTANT)
+    cells = padded.reshape(padded.shape[0] // 8, 8, padded.shape[1] // 8, 8)
+    return np.asarray(cells.any((1, 3)), np.uint8)
+
+
+def plan(frame: Mask, window: FrameRegion) -> list[Crop]:
+    """How what is unknown (1) in a window of the frame is cut up for the network: each piece with context around it, no
+    larger than it can be while the network sees known pixels from everywhere within, smaller where a hole is too wide
+    for that."""
+    height, width = frame.shape
+    unknown = frame[window.place]
+    if not cv2.hasNonZero(unknown):
+        return []
+    near = np.asarray(cv2.dilate(coarse(unknown), np.ones((3, 3), np.uint8)), np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(near, connectivity=8)
+    crops: list[Crop] = []
+    for label, (x, y, wide, tall, _) in enumerate(stats[1:count].tolist(), 1):
+        left, top = x * 8, y * 8
+        mine = np.kron(labels[y : y + tall, x : x + wide] == label, np.ones((8, 8), np.bool_))
+        part = unknown[top : (y + tall) * 8, left : (x + wide) * 8]
+        part = np.where(mine[: part.shape[0], : part.shape[1]], part, 0).astype(np.uint8)
+        if not part.any():
+            continue
+        px, py, pw, ph = cv2.boundingRect(part)
+        depth = float(cv2.distanceTransform(cv2.copyMakeBorder(part, 1, 1, 1, 1, cv2.BORDER_CONSTANT),
+                                            cv2.DIST_L2, 3).max())  # fmt: skip
+        shrink = max(1.0, depth / RADIUS)
+        left, top = left + px + window.left, top + py + window.top
+        across, down = (max(1, math.ceil(length / shrink / CORE)) for length in (pw, ph))
+        for row in range(down):
+            for column in range(across):
+                core = (
+                    left + pw * column // across, top + ph * row // down,
+                    left + pw * (column + 1) // across, top + ph * (row + 1) // down,
+                )  # fmt: skip
+                if frame[core[1] : core[3], core[0] : core[2]].any():
+                    crops.append(_crop(core, shrink, (width, height)))
+    return crops
+
+
+def _crop(core: tuple[int, int, int, int], shrink: float, size: tuple[int, int]) -> Crop:
+    spans, sides = [], []
+    for low, high, length in ((core[0], core[2], size[0]), (core[1], core[3], size[1])):
+        side = -(-(math.ceil((high - low) / shrink) + 2 * CONTEXT) // STEP) * STEP
+        whole = round(side * shrink)
+        start = (low + high - whole) // 2
+        # beside the frame's edge, more of what is on the other side
+        start = min(max(start, 0), length - whole) if whole <= length else (length - whole) // 2
+        spans.append((start, start + whole))
+        sides.append(side)
+    return Crop(core, (spans[0][0], spans[1][0], spans[0][1], spans[1][1]), (sides[0], sides[1]))
+
+
+def look(picture: Image, unknown: Mask, crop: Crop) -> tuple[Image, Mask]:
+    """What the network is given for `crop`; what lies beyond the frame is unknown too."""
+    height, width = unknown.shape
+    left, top, right, bottom = crop.view
+    rows, columns = slice(max(top, 0), min(bottom, height)), slice(max(left, 0), min(right, width))
+    image: Any = picture[rows, columns]
+    hole: Any = unknown[rows, columns]
+    beyond = max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0)
+    if any(beyond):
+        image = cv2.copyMakeBorder(image, *beyond, cv2.BORDER_CONSTANT)
+        hole = cv2.copyMakeBorder(hole, *beyond, cv2.BORDER_CONSTANT, value=1)
+    if crop.size != (right - left, bottom - top):
+        image = cv2.resize(image, crop.size, interpolation=cv2.INTER_AREA)
+        hole = cv2.resize(hole * 255, crop.size, interpolation=cv2.INTER_AREA) > 0
+    return np.asarray(image, np.uint8), np.asarray(hole, np.uint8)
+
+
+def put(picture: Image, unknown: Mask, crop: Crop, content: Image) -> None:
+    """Put the network's answer where it was asked for: from now on it is known."""
+    left, top, right, bottom = crop.view
+    if crop.size != (right - left, bottom - top):
+        content = np.asarray(cv2.resize(content, (right - left, bottom - top), interpolation=cv2.INTER_CUBIC), np.uint8)
+    x0, y0, x1, y1 = crop.core
+    part = unknown[y0:y1, x0:x1]
+    cv2.copyTo(np.ascontiguousarray(content[y0 - top : y1 - top, x0 - left : x1 - left]), part, picture[y0:y1, x0:x1])
+    part[:] = 0
+
+
+def meet(a: Sequence[int], b: Sequence[int]) -> bool:
+    """Whether two boxes (left, top, right, bottom) overlap."""
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def disc(radius: int) -> Mask:
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)

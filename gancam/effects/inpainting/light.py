@@ -1,0 +1,142 @@
+"""How light differs between two pictures of a place, and making one lit as the other."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.effects.inpainting.regions import CELL, RING, UNKNOWN, Floats, Grey
+from gancam.effects.inpainting.warp import cubic, frame_corners, square
+from gancam.frame import Image
+
+STEADY = 1.0  # grey levels by which light may differ before what is behind the hole follows
+_OTHER = 40.0  # grey levels between a cell then and now: more is not light, it is something else
+_ALIKE = 8.0  # grey levels by which the light of places may differ that are lit alike
+_ADRIFT = 8.0  # pixels by which something may lie beside where the camera's movement puts it
+_FITS = 0.97  # share of the difference on the ring that must remain at most for a step aside to count
+_EVENLY = np.full((1, 3), 1 / 3, np.float32)  # the mean of three colours, for cv2.transform
+_ROUGH, _SHARE = 8.0, 0.6  # grey levels, and share of its contrast, by which the pixels of a cell may differ else
+
+
+def in_pixels(cells: NDArray[Any]) -> tuple[int, int]:
+    """Width and height in pixels of whole cells."""
+    return cells.shape[1] * CELL, cells.shape[0] * CELL
+
+
+def _means(values: NDArray[Any], weights: NDArray[Any]) -> Floats:
+    """The mean of `values` ``(h, w, ...)`` in each cell, weighed; 0 where no weight is."""
+    if values.ndim > weights.ndim:
+        return np.asarray(_sums(values * weights[..., None]) / np.maximum(_sums(weights)[..., None], 1e-6), np.float32)
+    return np.asarray(_sums(values * weights) / np.maximum(_sums(weights), 1e-6), np.float32)
+
+
+def _sums(values: NDArray[Any]) -> Floats:
+    """The mean of each cell, that at the frame's end as if it were whole."""
+    height, width = values.shape[:2]
+    below, right = -height % CELL, -width % CELL
+    if below or right:
+        values = cv2.copyMakeBorder(values, 0, below, 0, right, cv2.BORDER_CONSTANT)
+    size = values.shape[1] // CELL, values.shape[0] // CELL
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _differ(then: Image, now: Image, where: NDArray[np.bool_]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """By cells: what light has added since `then`, ``(rows, columns, 3)``, how much of a cell that was measured on, and
+    whether it still is the same place. Only what is `where` counts."""
+    weights = _floats(where)
+    share = _sums(weights)
+    added = _floats(cv2.subtract(now, then, dtype=cv2.CV_32F))
+    light = _means(added, weights)
+    up = cv2.resize(light, in_pixels(light), interpolation=cv2.INTER_NEAREST)[: now.shape[0], : now.shape[1]]
+    rough = _means(_floats(cv2.transform(cv2.absdiff(added, up), _EVENLY)), weights)
+    grey = _floats(cv2.transform(_floats(then), _EVENLY))
+    contrast = np.sqrt(np.maximum(_means(grey * grey, weights) - _means(grey, weights) ** 2, 0.0))
+    same = (np.abs(light).max(2) < _OTHER) & (rough < _ROUGH + _SHARE * contrast)
+    return light, _floats(np.where(share > 0.05, share, np.float32(0))), np.asarray(same, np.bool_)
+
+
+def compare(then: Image, now: Image, ring: NDArray[np.bool_]) -> tuple[Floats, Grey]:
+    """By cells: what light has added since `then`, ``(rows, columns, 3)``, and 1 where it is not the same place any
+    more ``(rows, columns)``. Both are measured where `ring` is and carried on smoothly from there."""
+    light, measured, same = _differ(then, now, ring)
+    if not measured.any():
+        return np.zeros_like(light), np.zeros(measured.shape, np.uint8)
+    doubted = spread(_floats(same)[..., None], measured)[..., 0] < 0.5
+    return spread(light, _floats(measured * same)), np.asarray(doubted, np.uint8)
+
+
+def relit(picture: Image, like: Image, where: NDArray[np.bool_]) -> Image:
+    """`picture` in the light of `like`, by what both show `where` it is known; as it is where they do not agree on one
+    light: an exposure changes everywhere alike, what moves does not."""
+    if not where.any():
+        return picture
+    light, measured, same = _differ(picture, like, where)
+    usable = (measured > 0) & same
+    if not usable.any():
+        return picture
+    alike = usable & (np.abs(light - np.median(light[usable], axis=0)).max(2) < _ALIKE)
+    if 2 * int(alike.sum()) < int((measured > 0).sum()):
+        return picture
+    return lit(picture, spread(light, _floats(measured * alike)))
+
+
+def aligned(then: Image, state: Grey, now: Image, inside: NDArray[np.bool_]) -> tuple[Image, Grey]:
+    """`then` and its `state`, moved by an affine step so that the ring of what is seen `now` around the hole (`inside`)
+    fits: near things move past far ones when a camera does, and one homography cannot follow both. As they were, where
+    that fits no better. The step is that of the highest correlation (Evangelidis and Psarakis,
+    https://doi.org/10.1109/TPAMI.2008.113)."""
+    known = state > 0
+    ring = (cv2.dilate(inside.view(np.uint8), square(RING)) > 0) & ~inside & known
+    if int(ring.sum()) < CELL * CELL:
+        return then, state
+    step, until = np.eye(2, 3, dtype=np.float32), (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 15, 1e-3)
+    a, b = (cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) for picture in (now, then))
+    try:
+        cv2.findTransformECC(a, b, step, cv2.MOTION_AFFINE, until, ring.view(np.uint8), 3)
+    except cv2.error:  # nothing on the ring to go by
+        return then, state
+    size = state.shape[1], state.shape[0]
+    drift = cv2.transform(frame_corners(size)[None], step)[0] - frame_corners(size)
+    if not np.abs(drift).max() <= _ADRIFT:
+        return then, state
+    back = np.asarray(np.linalg.inv(np.vstack([step, [0, 0, 1]])), np.float64)
+    turned = cubic(then, back, size)
+    fits, fitted = (float(cv2.absdiff(now, picture)[ring].mean()) for picture in (then, turned))
+    if fitted > fits * _FITS:
+        return then, state
+    kinds = np.asarray(cv2.warpPerspective(state, back, size, flags=cv2.INTER_NEAREST), np.uint8)
+    whole = np.where(known, np.uint8(255), np.uint8(0))
+    kinds[np.asarray(cv2.warpPerspective(whole, back, size, borderMode=cv2.BORDER_REPLICATE)) < 255] = UNKNOWN
+    return turned, kinds
+
+
+def _floats(values: NDArray[Any]) -> Floats:
+    return np.asarray(values, np.float32)
+
+
+def spread(values: Floats, weights: Floats) -> Floats:
+    """`values` ``(h, w, c)`` where `weights` are, and between and around them a smooth surface through them: averages
+    of ever larger parts where there is no weight in smaller ones. 0 where there is no weight at all."""
+    sums = np.asarray(np.dstack([values * weights[..., None], weights]), np.float32)
+    height, width = weights.shape
+    mean = sums[..., :-1] / np.maximum(sums[..., -1:], 1e-9)
+    if max(height, width) > 1:
+        even = cv2.copyMakeBorder(sums, 0, height % 2, 0, width % 2, cv2.BORDER_CONSTANT)
+        size = even.shape[1] // 2, even.shape[0] // 2
+        less = np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA), np.float32).reshape(*size[::-1], -1)
+        beyond = spread(_floats(less[..., :-1] / np.maximum(less[..., -1:], 1e-9)), less[..., -1])
+        up = cv2.resize(beyond, (size[0] * 2, size[1] * 2), interpolation=cv2.INTER_LINEAR)
+        below = np.asarray(up, np.float32).reshape(size[1] * 2, size[0] * 2, -1)[:height, :width]
+        sure = np.minimum(sums[..., -1:] * 4, 1.0)
+        mean = sure * mean + (1 - sure) * below
+    return _floats(mean)
+
+
+def lit(picture: Image, light: Floats) -> Image:
+    """`picture` with `light` added, which is given by cells."""
+    if not light.any():
+        return picture
+    height, width = picture.shape[:2]
+    up = cv2.resize(light, in_pixels(light), interpolation=cv2.INTER_LINEAR)[:height, :width]
+    return np.asarray(cv2.add(picture, up, dtype=cv2.CV_8U), np.uint8)

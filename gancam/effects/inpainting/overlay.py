@@ -1,0 +1,208 @@
+"""Finding what a broadcaster or a camera wrote over the picture."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.effects.inpainting.scratches import Mask, disc
+from gancam.frame import Image
+from gancam.vision.motion import small_grey
+
+Floats = NDArray[np.float32]
+
+
+class Overlay:
+    """A mask source: what stays where it is while all else moves, a logo or a time stamp, the running digits too.
+
+    ``found`` is what was found so far, empty until enough was seen, and what is given is that and `AROUND` of the
+    frame's shorter side around it. Nothing is found in a picture much of which stays: there it cannot be told apart.
+
+    Edges tell: those of an overlay are the same in every frame, also where it is half transparent; those of the scene
+    average out. What they enclose is judged by how much calmer than its surroundings it is, and by how far it is lifted
+    above them (the slopes that stay, integrated: after Dekel et al., On the Effectiveness of Visible Watermarks, 2017).
+    Frames are looked at when the picture has changed, ever more rarely.
+    """
+
+    PAUSE, SLOWER = 0.12, 30  # seconds between looks; after so many looks twice that, and so on
+    LEAST = 12  # looks before something is said
+    STEADY = 0.75  # share of an edge's power (the mean square of its slope) that is the same in every frame
+    OUTLINE = 0.25  # of the frame's shorter side: pixels of edges that an overlay has at least
+    CALM = 0.72  # times as restless as the scene beside it: what is half covered, at most
+    SLOPE = 3.0  # grey levels a pixel of such an edge
+    AROUND = 1 / 240
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.found: Mask = np.zeros((0, 0), np.uint8)
+        self._given: Mask = self.found
+        self._count = 0
+        self._sums: Floats = np.zeros((0, 0, 5), np.float32)  # slopes across and down, their power, grey, grey squared
+        self._last: NDArray[np.uint8] | None = None
+        self._next = -np.inf
+        self._clock = 0.0
+        self._decide_at = self.LEAST
+        self._settled = False
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        now = self._clock if time is None else time
+        if self.found.shape != image.shape[:2]:
+            self.reset()
+            self.found = self._given = np.zeros(image.shape[:2], np.uint8)
+        self._clock = now + 1 / 30
+        if not self._settled and now >= self._next and self.learn(image):
+            self._next = now + self.PAUSE * (1 + self._count // self.SLOWER)
+            if self._count >= self._decide_at:
+                self.decide()
+                self._decide_at = self._count * 5 // 4
+        return self._given
+
+    def settle(self) -> None:
+        """Decide by what was seen, and learn no more."""
+        self.decide()
+        self._settled = True
+        self._sums = np.zeros((0, 0, 5), np.float32)
+
+    def learn(self, image: Image) -> bool:
+        """Look at a frame; False where the picture is as it was at the last look."""
+        grey, _ = small_grey(image)
+        if self._last is not None and self._last.shape == grey.shape:
+            change = cv2.absdiff(grey, self._last)
+            if float(np.mean(change > 8)) < 0.1:
+                return False
+        self._last = grey
+        full = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32), (3, 3), 0)
+        across, down = (cv2.Sobel(full, cv2.CV_32F, axis, 1 - axis, ksize=3, scale=1 / 8) for axis in (1, 0))
+        if self._sums.shape[:2] != full.shape:
+            self._sums, self._count = np.zeros((*full.shape, 5), np.float32), 0
+        for index, values in enumerate((across, down, across * across + down * down, full, full * full)):
+            self._sums[..., index] += values
+        self._count += 1
+        return True
+
+    def decide(self) -> None:
+        """Take for the overlay what it is by all that was looked at."""
+        self.found = self._overlay()
+        around = max(round(min(self.found.shape) * self.AROUND), 2)
+        self._given = np.asarray(cv2.dilate(self.found, disc(around)), np.uint8) if self.found.size else self.found
+
+    def _overlay(self) -> Mask:
+        height, width = self._sums.shape[:2]
+        nothing = np.zeros((height, width), np.uint8)
+        if self._count < self.LEAST or min(height, width) < 32:
+            return nothing
+        across, down, power, grey, square = np.moveaxis(self._sums / self._count, 2, 0)
+        kept = across * across + down * down
+        edges = np.asarray((kept > self.SLOPE**2) & (kept > self.STEADY * power), np.uint8)
+        restless = np.sqrt(np.maximum(square - grey * grey, 0.0))
+        if not self._scene_moves(edges, power, restless):
+            return nothing
+        return self._grown(edges, across, down, power, restless)
+
+    @staticmethod
+    def _scene_moves(edges: Mask, power: Floats, restless: Floats) -> bool:
+        """Whether nearly all of what has edges at all moves."""
+        parts = max(edges.shape[1] // 16, 1), max(edges.shape[0] // 16, 1)
+        steady, busy, stirred = (
+            cv2.resize(np.asarray(x, np.float32), parts, interpolation=cv2.INTER_AREA)
+            for x in (edges, power > (Overlay.SLOPE / 2) ** 2, restless)
+        )
+        lively = busy > 0.05
+        if lively.sum() < 0.05 * lively.size:
+            return False
+        return bool((steady[lively] > 0.02).mean() < 0.15 and (stirred > 6.0).mean() > 0.5)
+
+    def _grown(self, edges: Mask, across: Floats, down: Floats, power: Floats, restless: Floats) -> Mask:
+        """The bodies of which steady `edges` are the outlines: within them, what is calmer than the scene around, and
+        what those edges lift above or below it."""
+        height, width = edges.shape
+        near = max(round(min(height, width) / 60), 3)
+        joined = np.asarray(cv2.morphologyEx(edges, cv2.MORPH_CLOSE, disc(near)), np.uint8)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+        found = np.zeros_like(edges)
+        for label, (x, y, wide, tall, area) in enumerate(stats[1:count].tolist(), 1):
+            if area < 60 or wide > 0.9 * width or tall > 0.9 * height or wide * tall > 0.2 * width * height:
+                continue
+            top, left = max(y - 8, 0), max(x - 8, 0)
+            place = slice(top, y + tall + 8), slice(left, x + wide + 8)
+            mine = np.asarray(labels[place] == label, np.uint8)
+            outline = edges[place] & mine
+            slopes = across[place] * outline, down[place] * outline
+            if outline.sum() < self.OUTLINE * min(height, width) or not _closed(*slopes):
+                continue
+            contours, _ = cv2.findContours(mine, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+            body = np.zeros_like(mine)
+            cv2.drawContours(body, contours, -1, 1, cv2.FILLED)
+            around = slice(max(y - 24, 0), y + tall + 24), slice(max(x - 24, 0), x + wide + 24)
+            beside = float(np.median(restless[around][labels[around] != label]))
+            lifted = np.abs(_integral(*slopes))
+            high = float(np.percentile(lifted[body > 0], 95))
+            calm = restless[place] / max(beside, 1e-6)
+            inside = (lifted > 0.4 * high) | (calm < self.CALM / 2) | ((calm < self.CALM) & (lifted > 0.15 * high))
+            whole = np.asarray(body & inside, np.uint8)
+            found[place] |= np.asarray(cv2.medianBlur(whole, 3), np.uint8)
+            if wide > 3 * tall:
+                full = whole.sum(1)
+                line = np.flatnonzero(full > 0.2 * full.max()) + top  # beyond it, an edge of the scene came along
+                rows = slice(int(line[0]), int(line[-1]) + 1) if len(line) else slice(y, y + tall)
+                _add_running(found, power, across**2 + down**2, rows, slice(x, x + wide))
+        return found
+
+
+def _add_running(found: Mask, power: Floats, steady: Floats, rows: slice, columns: slice) -> None:
+    """Mark the digits of a line of text that change, as those of a clock: no edge of theirs stays, but beside the
+    others and among them edges are as strong, and stronger than above and below."""
+    tall = rows.stop - rows.start
+    first, last = max(columns.start - 8 * tall, 0), min(columns.stop + 8 * tall, found.shape[1])
+    outside = [part for part in (slice(max(rows.start - tall, 0), max(rows.start - 2, 0)),
+                                 slice(rows.stop + 2, rows.stop + tall)) if power[part].size]  # fmt: skip
+    window = max(tall // 2, 3)
+    strength, kept, beside = (
+        np.convolve(profile, np.full(window, 1 / window), "same")
+        for profile in (
+            power[rows, first:last].mean(0),
+            steady[rows, first:last].mean(0),
+            np.max([power[part, first:last].mean(0) for part in outside] or [np.zeros(last - first)], axis=0),
+        )
+    )
+    text = slice(columns.start - first, columns.stop - first)
+    usual = float(np.median(strength[text]))
+    running = (strength > 0.4 * usual) & (strength > 2 * beside) & (kept < 0.8 * strength)
+    running &= found[rows, first:last].mean(0) < 0.25  # where letters that stay were found, there are no others
+    known = running.astype(np.uint8)
+    known[text] |= found[rows, columns].max(0)
+    joined = cv2.morphologyEx(known[None], cv2.MORPH_CLOSE, np.ones((1, window + 1), np.uint8))
+    line = cv2.connectedComponents(np.asarray(joined, np.uint8))[1][0]
+    running &= np.isin(line, np.unique(line[text][line[text] > 0]))
+    whole = cv2.morphologyEx(running[None].astype(np.uint8), cv2.MORPH_OPEN, np.ones((1, max(tall // 2, 3)), np.uint8))
+    found[rows, first:last][:, np.asarray(whole)[0] > 0] = 1
+
+
+def _closed(across: Floats, down: Floats) -> bool:
+    """Whether slopes are those of whole outlines: they point everywhere, so they add up to nothing."""
+    strength = float(np.hypot(across, down).sum())
+    net = float(np.hypot(across.sum(), down.sum()))
+    tensor = np.array([[(across * across).sum(), (across * down).sum()], [(across * down).sum(), (down * down).sum()]])
+    low, high = np.linalg.eigvalsh(tensor)
+    return net < 0.3 * strength and low > 0.1 * high
+
+
+def _integral(across: Floats, down: Floats) -> Floats:
+    """The surface, 0 all around, whose slopes come nearest to those: Poisson's equation by sine transforms."""
+    height, width = across.shape
+    bend = np.zeros((height, width))
+    bend += np.diff(across, axis=1, append=0.0) / 2 + np.diff(across, axis=1, prepend=0.0) / 2
+    bend += np.diff(down, axis=0, append=0.0) / 2 + np.diff(down, axis=0, prepend=0.0) / 2
+    rows = 2 * np.cos(np.pi * np.arange(1, height + 1) / (height + 1)) - 2
+    columns = 2 * np.cos(np.pi * np.arange(1, width + 1) / (width + 1)) - 2
+    flat = _sine(_sine(bend).T).T / (rows[:, None] + columns)
+    return np.asarray(_sine(_sine(flat).T).T * 4 / ((height + 1) * (width + 1)), np.float32)
+
+
+def _sine(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The discrete sine transform (the first kind) of each row."""
+    count = values.shape[1]
+    odd = np.zeros((len(values), 2 * count + 2))
+    odd[:, 1 : count + 1], odd[:, count + 2 :] = values, -values[:, ::-1]
+    return np.asarray(-np.fft.rfft(odd, axis=1).imag[:, 1 : count + 1] / 2, np.float64)

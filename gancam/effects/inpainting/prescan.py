@@ -1,0 +1,84 @@
+"""Reading a file ahead for what will be uncovered."""
+
+import cv2
+import numpy as np
+
+from gancam.effects.inpainting.background import Background
+from gancam.effects.inpainting.future import FutureBackground, Known
+from gancam.effects.inpainting.light import relit
+from gancam.effects.inpainting.regions import HALO, RING, SEEN, FrameRegion, Grey
+from gancam.effects.inpainting.warp import cubic, square, translation, whole
+from gancam.frame import Image
+from gancam.vision.motion import Matrix
+
+
+class Prescan(Background):
+    """Goes through a clip as `Background` will, ``look`` or ``rest`` for each frame and ``remember``, and keeps what is
+    uncovered in it: ``later``, complete after ``done``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.later = FutureBackground()
+        self._left: list[tuple[int, Matrix | None]] = []  # canvases: their first frames, and the way to the next
+        self._since = 0
+
+    def done(self) -> FutureBackground:
+        """What is uncovered, also that of a later canvas in those before it."""
+        self._leave(None)
+        self._canvas = np.zeros((0, 0, 3), np.uint8)
+        next_one: Known | None = None
+        for frame, step in reversed(self._left):
+            mine = self.later.at(frame)
+            if step is not None and next_one is not None:
+                back, size = np.asarray(np.linalg.inv(step), np.float64), next_one.state.shape[::-1]
+                picture = cubic(next_one.picture, back, size)
+                seen = whole(cv2.erode(next_one.state, square(1)) > 0, back, size).astype(np.uint8) * np.uint8(SEEN)
+                if mine is not None:
+                    picture = relit(picture, mine.picture, (seen > 0) & (mine.state > 0))
+                    cv2.copyTo(mine.picture, mine.state, picture)
+                    seen |= mine.state
+                mine = Known(picture, seen)
+                self.later.put(frame, mine)
+            next_one = mine
+        return self.later
+
+    def _leave(self, step: Matrix | None) -> None:
+        if self._canvas.size:
+            self.later.put(self._since, Known(self._canvas, self._state))
+            self._left.append((self._since, step))
+
+    def _foresee(self) -> None:
+        self._since = self._frames
+
+    def _hide(self, window: FrameRegion, hidden: Grey) -> None:
+        """It looks the other way."""
+
+    def _uncover(self, image: Image, hidden: Grey) -> None:
+        before = self._before
+        if before is None or not cv2.hasNonZero(before.hidden):
+            return
+        still = self.camera.still and bool((before.matrix == self.camera.matrix).all())
+        if still and np.array_equal(before.hidden, hidden):
+            return
+        window = FrameRegion.around(cv2.boundingRect(before.hidden), RING, hidden.shape)
+        was = np.asarray(cv2.dilate(before.hidden[window.place], square(RING)), np.uint8)
+        taken = self._unmoved(before.hidden, hidden, image)
+        if taken is not None:
+            was &= np.asarray(1 - cv2.dilate(taken[window.place], square(RING)), np.uint8)
+        if still:
+            rows, columns = self._rested_place(window)
+            picture = image[window.place]
+            clear = cv2.dilate(hidden, square(HALO))[window.place] == 0
+        else:
+            rows, columns = self._extent(window)
+            size = columns.stop - columns.start, rows.stop - rows.start
+            if min(size) <= 0:
+                return
+            corner = translation(-columns.start, -rows.start)
+            there = corner @ self._to_canvas(self.camera.matrix)
+            picture = cubic(image, there, size)
+            clear = whole(cv2.dilate(hidden, square(HALO + 2)) == 0, there, size)
+            here = corner @ self._to_canvas(before.matrix) @ translation(window.left, window.top)
+            was = np.asarray(cv2.warpPerspective(was, here, size, flags=cv2.INTER_NEAREST), np.uint8)
+        fresh = (was > 0) & clear & (self._state[rows, columns] != SEEN)
+        self._put(picture, fresh, clear, rows, columns)

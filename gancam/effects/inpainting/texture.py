@@ -1,0 +1,318 @@
+"""Grain and lines for holes that were filled smoothly, from what is around them.
+
+What a small network makes of a wide hole has the right colours in the right places, but no grain, and a line ends in it
+as a smudge. Here every patch that touches the hole looks for the known patch most like it, and the places of the hole
+become the mean of what the patches found lay there, again and again from coarse to fine (Wexler et al.,
+https://doi.org/10.1109/TPAMI.2007.60). Two things keep it from preferring what is smooth: what the network filled in is
+first compared with a blurred picture of the surroundings, since it is blurred itself; and how strong gradients are
+around a place is compared as well (Newson et al., https://arxiv.org/abs/1503.05528, section 3.3).
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from gancam.effects.inpainting.light import spread
+from gancam.effects.inpainting.regions import Floats
+from gancam.frame import Image
+
+Mask = NDArray[np.uint8]
+Places = NDArray[np.int64]
+WIDE = 14  # pixels from the edge of a hole to its middle from which on it is wide
+CONTEXT = 96  # pixels around a wide part that are looked at, more around a very large one
+CROWDED = 0.15  # share of that which is hole, too, from which on half as much is added
+SOFT = 7  # pixels over which what is made fades where a hole becomes narrow
+PATCH = 5  # places a side of a patch on the grid of its level, 4 pixels each at the finest
+FINEST = 4  # pixels a side of the smallest places that anchors have to themselves
+MOST = 3500  # places of the hole there, at most: they are larger in larger holes
+DEEP = 6  # places from a hole's edge to its middle, at most, where all is compared with all
+SEARCHES = 5  # of all with all, and means of what was found
+ROUNDS, LAST = 3, 1  # of looking around what was found, at each finer size and at the last
+BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1))
+NEAR = 0.05  # squared grey levels that a place counts as unlike for each squared place it is away
+GUIDE = 0.15  # what a place that the network filled counts at first, beside a known one
+BLUR = 1.5  # places: deviation of the blur in which known ones are compared with those
+STRENGTH, AROUND = 3.0, 15  # weight of the strength of gradients, and the pixels a side that it is the mean over
+USUAL = 15  # places a side of which the strength in the middle of their order is usual
+TRUST = 0.92  # what a place of the hole counts for each place that it is further in, in a search
+SURE = 1.3  # by how much less what is found there counts for each place, in a mean
+PICK = 0.1  # how much less like the picture than most a patch may be and still count, in a mean
+FEWEST = 16  # known patches: with fewer there is nothing to learn from
+SEAM = 3  # pixels around the hole on which what was found is compared with what is there
+
+
+def add(picture: Image, hole: Mask, strength: float) -> None:
+    """Give the wide parts of `hole` ``(h, w)``, 1 where `picture` was filled smoothly, grain and lines in place:
+    `strength` 1 shows what `textured` makes alone, less mixes it with what is there.
+
+    Parts that are narrower than twice `WIDE` pixels stay as they are: a network continues across those. The more of
+    what is around a part is hole as well, the less is added, down to half: what is found then is less often right.
+    """
+    x, y, wide, tall = cv2.boundingRect(hole)
+    framed = cv2.copyMakeBorder(hole, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)  # what lies beyond is not known either
+    inner = cv2.distanceTransform(framed[y : y + tall + 2, x : x + wide + 2], cv2.DIST_L2, 3)[1:-1, 1:-1] >= WIDE
+    if not inner.any():
+        return
+    reach = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * WIDE + 1, 2 * WIDE + 1)), np.uint8)
+    deep = np.asarray(cv2.dilate(inner.astype(np.uint8), reach), np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(deep, connectivity=8)
+    for label, (left, top, across, down, _) in enumerate(stats[1:count].tolist(), 1):
+        more = CONTEXT * max(1, round(math.sqrt(across * down / MOST) / FINEST))
+        rows = slice(max(y + top - more, 0), y + top + down + more)
+        columns = slice(max(x + left - more, 0), x + left + across + more)
+        mine = np.zeros(hole.shape, np.float32)
+        mine[y : y + tall, x : x + wide] = labels == label
+        mine, inside, there = mine[rows, columns], hole[rows, columns] > 0, picture[rows, columns]
+        others = float(np.mean(inside[mine == 0])) if (mine == 0).any() else 1.0
+        made = textured(there, hole[rows, columns])
+        if made is not None:
+            less = 1 - 0.5 * min(others / CROWDED, 1.0)
+            share = cv2.blur(mine, (SOFT, SOFT)) * inside * np.float32(strength * less)
+            there[:] = np.round(there + share[..., None] * (made - there))
+
+
+class _Level(NamedTuple):
+    picture: Floats  # (h, w, channels): BGR, and the strength of gradients where there is a search
+    hole: NDArray[np.bool_]  # (h, w)
+    stride: int  # of its own pixels a place of the anchors' grid has
+
+
+class _Matches(NamedTuple):
+    """For each anchor, the top left place of a patch in the anchors' grid, where the patch most like it begins."""
+
+    row: Places
+    column: Places
+    found_row: Places  # in pixels of the level
+    found_column: Places
+    unlike: Floats  # mean squared difference
+
+
+def textured(image: Image, hole: Mask) -> Floats | None:
+    """`image` ``(h, w, 3)``, filled smoothly where `hole` ``(h, w)`` is not 0, with what such surroundings would show
+    there: float32 BGR 0..255, the same outside the hole. None where too little is known to learn from."""
+    height, width = hole.shape
+    unit = FINEST
+    while int(np.count_nonzero(hole)) / unit**2 > MOST:
+        unit *= 2
+    coarsest, depth = 2 * unit, float(cv2.distanceTransform(hole, cv2.DIST_L2, 3).max())
+    while depth > DEEP * coarsest:
+        coarsest *= 2
+    if min(height, width) < coarsest * PATCH:
+        return None
+    below, right = -height % coarsest, -width % coarsest
+    picture = np.asarray(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+    empty = np.asarray(cv2.copyMakeBorder(hole, 0, below, 0, right, cv2.BORDER_CONSTANT, value=1) > 0, np.bool_)
+    rich, size = np.dstack([_floats(picture), _strength(picture, empty)]), coarsest
+    found = _search(_level(rich, empty, size, 1))
+    if found is None:
+        return None
+    made, matches = found
+    while size > 1:
+        size //= 2
+        if size >= unit:
+            level = _from_above(_level(rich, empty, size, 1), made)
+            matches = _split(matches, level.hole)
+        else:
+            level = _from_above(_level(rich[..., :3], empty, size, unit // size), made[..., :3])
+            matches = matches._replace(found_row=2 * matches.found_row, found_column=2 * matches.found_column)
+        made, matches = _refine(level, matches, LAST if size == 1 else ROUNDS)
+    return made[:height, :width].clip(0, 255)
+
+
+def _floats(values: NDArray[np.generic]) -> Floats:
+    return np.asarray(values, np.float32)
+
+
+def _level(picture: Floats, hole: NDArray[np.bool_], size: int, stride: int) -> _Level:
+    """`size` times smaller; a place with any of the hole in it is hole."""
+    if size == 1:
+        return _Level(picture, hole, stride)
+    height, width = hole.shape[0] // size, hole.shape[1] // size
+    less = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return _Level(_floats(less), np.asarray(hole.reshape(height, size, width, size).any((1, 3)), np.bool_), stride)
+
+
+def _from_above(level: _Level, made: Floats) -> _Level:
+    """With what was `made` at half its size in the hole."""
+    height, width = level.hole.shape
+    above = _floats(cv2.resize(made, (width, height), interpolation=cv2.INTER_CUBIC))
+    return level._replace(picture=np.where(level.hole[..., None], above, level.picture))
+
+
+def _strength(picture: Image, hole: NDArray[np.bool_]) -> Floats:
+    """Mean size of the gradients across and down around each place, ``(h, w, 2)``; in the hole what is usual around it:
+    grain is, a single edge is not."""
+    grey = _floats(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
+    known = _floats(cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
+    share = _floats(cv2.blur(known, (AROUND, AROUND)))
+    steps = [cv2.Sobel(grey, cv2.CV_32F, *way, ksize=1) for way in ((1, 0), (0, 1))]
+    means = [cv2.blur(np.abs(step) * known, (AROUND, AROUND)) / np.maximum(share, 1e-3) for step in steps]
+    strength, seen = _floats(STRENGTH * np.dstack(means)), _floats(share > 0.1)
+    size = max(hole.shape[1] // FINEST, 1), max(hole.shape[0] // FINEST, 1)
+    small = [_floats(cv2.resize(x, size, interpolation=cv2.INTER_NEAREST)) for x in (strength, seen)]
+    usual = spread(*small).clip(0, 255).astype(np.uint8)
+    usual = np.dstack([cv2.medianBlur(np.ascontiguousarray(usual[..., c]), USUAL) for c in range(2)])
+    inside = cv2.resize(spread(_floats(usual), small[1]), hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.where(seen[..., None] > 0, strength, _floats(inside))
+
+
+def _patches(picture: Floats, row: Places, column: Places) -> Floats:
+    """The patches that begin there, ``(n, PATCH * PATCH * channels)``."""
+    windows = sliding_window_view(picture, (PATCH, PATCH), axis=(0, 1))
+    return np.ascontiguousarray(windows[row, column]).reshape(len(row), -1)
+
+
+def _free(hole: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+    """Where patches of `side` pixels begin that have none of the hole in them."""
+    near = cv2.dilate(hole.astype(np.uint8), np.ones((side, side), np.uint8), anchor=(0, 0))
+    return np.asarray(near[: hole.shape[0] - side + 1, : hole.shape[1] - side + 1] == 0, np.bool_)
+
+
+def _places(where: NDArray[np.bool_]) -> tuple[Places, Places]:
+    row, column = np.nonzero(where)
+    return row.astype(np.int64), column.astype(np.int64)
+
+
+def _search(level: _Level) -> tuple[Floats, _Matches] | None:
+    """Every patch with some of the hole in it against every known one."""
+    hole, picture = level.hole, level.picture
+    free = _free(hole, PATCH)
+    sources, anchors = _places(free), _places(np.asarray(~free, np.bool_))
+    if len(sources[0]) < FEWEST:
+        return None
+    channels = picture.shape[2]
+
+    def weights(places: Floats) -> Floats:
+        return _patches(np.repeat(places[..., None], channels, 2), *anchors)
+
+    depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
+    trust, sure = weights(_floats(TRUST**depth)), weights(_floats(SURE**-depth)).mean(1)
+    known = weights(_floats(~hole))
+    middle = np.array([128.0] * 3 + [0.0] * (channels - 3), np.float32)
+    centred = picture - middle  # near 0, where float32 is fine
+    source = _patches(centred, *sources)
+    share = _floats(~hole)
+    soft = cv2.GaussianBlur(centred * share[..., None], (0, 0), BLUR)
+    soft = _patches(_floats(soft / np.maximum(cv2.GaussianBlur(share, (0, 0), BLUR), 1e-3)[..., None]), *sources)
+    made = picture
+    matches: _Matches | None = None
+    for turn in range(SEARCHES):
+        target = _patches(centred, *anchors)
+        pairs = [(source, trust)]
+        if turn == 0:
+            pairs = [(source, known), (soft, (1 - known) * np.float32(GUIDE))]
+        matches = _nearest(pairs, target, sources, anchors)
+        counts = _counts(matches.unlike) * sure + np.float32(1e-4)
+        made = _mean(level._replace(picture=made), matches, counts)
+        centred[hole] = made[hole] - middle
+    assert matches is not None
+    return made, matches
+
+
+def _nearest(
+    pairs: list[tuple[Floats, Floats]], target: Floats, sources: tuple[Places, Places], anchors: tuple[Places, Places]
+) -> _Matches:
+    """For each of `target` the source with the least weighed squared difference; `pairs` are sources and weights."""
+    total = _floats(sum(weight.sum(1) for _, weight in pairs))
+    best, unlike = np.zeros(len(target), np.int64), np.zeros(len(target), np.float32)
+    squares = [source * source for source, _ in pairs]
+    step = max(1, (1 << 23) // len(sources[0]))  # 32 MB of differences at a time
+    for start in range(0, len(target), step):
+        part = slice(start, start + step)
+        away = sum(
+            square @ weight[part].T - 2 * (source @ (weight[part] * target[part]).T)
+            for square, (source, weight) in zip(squares, pairs, strict=True)
+        )
+        distance = (sources[0][:, None] - anchors[0][part]) ** 2 + (sources[1][:, None] - anchors[1][part]) ** 2
+        away = away + np.float32(NEAR) * total[part] * distance.astype(np.float32)
+        best[part] = chosen = away.argmin(0)
+        own = sum((weight[part] * target[part] ** 2).sum(1) for _, weight in pairs)
+        unlike[part] = away[chosen, np.arange(len(chosen))] + own
+    mean = _floats(np.maximum(unlike, 0) / total)
+    return _Matches(*anchors, sources[0][best], sources[1][best], mean)
+
+
+def _counts(unlike: Floats) -> Floats:
+    return _floats(np.exp(-unlike / (PICK * np.percentile(unlike, 75) + 1)))
+
+
+def _mean(level: _Level, matches: _Matches, counts: Floats) -> Floats:
+    """The mean of what `matches` found, where they reach, and the picture elsewhere: in the hole, brought to meet what
+    is known around it."""
+    stride, (height, width) = level.stride, level.hole.shape
+    side = PATCH * stride
+    ramp = np.hanning(side + 2)[1:-1]
+    window = _floats(np.outer(ramp, ramp))
+    sums = np.zeros((height // stride, width // stride, stride, stride, level.picture.shape[2] + 1), np.float32)
+    steps = np.arange(stride)
+    for down in range(PATCH):  # a place of the grid at a time, so that none is met twice at once
+        for right in range(PATCH):
+            row, column = matches.found_row + down * stride, matches.found_column + right * stride
+            seen = level.picture[row[:, None, None] + steps[:, None], column[:, None, None] + steps]
+            fading = window[down * stride : (down + 1) * stride, right * stride : (right + 1) * stride]
+            weight = counts[:, None, None] * fading
+            place = matches.row + down, matches.column + right
+            sums[(*place, ..., slice(-1))] += seen * weight[..., None]
+            sums[(*place, ..., -1)] += weight
+    flat = sums.transpose(0, 2, 1, 3, 4).reshape(height, width, -1)
+    reached = flat[..., -1] > 1e-6
+    mean = flat[..., :-1] / np.maximum(flat[..., -1:], 1e-6)
+    edge = cv2.dilate(level.hole.astype(np.uint8), np.ones((2 * SEAM + 1, 2 * SEAM + 1), np.uint8)) > 0
+    mean += spread(_floats(level.picture - mean), _floats(edge & ~level.hole & reached))
+    return np.where((level.hole & reached)[..., None], mean, level.picture)
+
+
+def _split(matches: _Matches, hole: NDArray[np.bool_]) -> _Matches:
+    """Anchors for every place of a level that is twice as fine, each with what the one above it found."""
+    row, column = _places(np.asarray(~_free(hole, PATCH), np.bool_))
+    shape = hole.shape[0] // 2, hole.shape[1] // 2
+    empty = np.ones(shape, np.uint8)
+    empty[matches.row, matches.column] = 0
+    _, nearest = cv2.distanceTransformWithLabels(empty, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
+    order = np.zeros(int(nearest.max()) + 1, np.int64)
+    order[nearest[matches.row, matches.column]] = np.arange(len(matches.row))
+    above = order[nearest[row // 2, column // 2]]
+    down, right = (matches.found_row - matches.row)[above], (matches.found_column - matches.column)[above]
+    return _Matches(row, column, row + 2 * down, column + 2 * right, matches.unlike[above])
+
+
+def _refine(level: _Level, matches: _Matches, rounds: int) -> tuple[Floats, _Matches]:
+    """Each anchor looks one pixel around what it found, and where its neighbours found theirs (Barnes et al.,
+    https://doi.org/10.1145/1531326.1531330)."""
+    stride, side = level.stride, PATCH * level.stride
+    known = _free(level.hole, side)
+    row, column = matches.row * stride, matches.column * stride
+    number = np.full((int(matches.row.max()) + 3, int(matches.column.max()) + 3), -1, np.int64)
+    number[matches.row + 1, matches.column + 1] = np.arange(len(row))
+    around = [number[matches.row + 1 + down, matches.column + 1 + right] for down, right in BESIDE]
+    around = [np.where(beside < 0, np.arange(len(row)), beside) for beside in around]
+
+    def looks(picture: NDArray[Any]) -> NDArray[Any]:
+        """A pixel of each place of every patch, by where it begins."""
+        return sliding_window_view(picture, (side, side), axis=(0, 1))[..., ::stride, ::stride]
+
+    sources = looks(np.asarray(level.picture.clip(0, 255), np.uint8)).reshape(*known.shape, -1)
+    y = np.clip(matches.found_row, 0, known.shape[0] - 1)
+    x = np.clip(matches.found_column, 0, known.shape[1] - 1)
+    made, best = level.picture, matches.unlike
+    for _ in range(rounds):
+        target = _floats(looks(made)[row, column].reshape(len(row), -1))
+        best = np.full(len(row), np.inf, np.float32)
+        tried = [(y + down, x + right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+        tried += [(row + (y - row)[beside], column + (x - column)[beside]) for beside in around]
+        for there, here in tried:
+            there, here = np.clip(there, 0, known.shape[0] - 1), np.clip(here, 0, known.shape[1] - 1)
+            apart = sources[there, here] - target
+            unlike = np.einsum("ij,ij->i", apart, apart) / np.float32(apart.shape[1])
+            unlike[~known[there, here]] = np.inf
+            better = unlike < best
+            best, y, x = np.where(better, unlike, best), np.where(better, there, y), np.where(better, here, x)
+        usable = np.isfinite(best)
+        counts = np.where(usable, _counts(np.where(usable, best, best[usable].max(initial=0))) + 1e-4, 0)
+        matches = _Matches(matches.row, matches.column, y, x, _floats(best))
+        made = _mean(level._replace(picture=made), matches, _floats(counts))
+    return made, matches

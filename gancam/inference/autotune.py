@@ -1,0 +1,272 @@
+"""Which precision of a model is played here: each is tried on a bundled picture, compared with fp32, and the choice
+remembered until the model, the device (a CPU with its instruction sets), its driver or ONNX Runtime is another. And
+with how many threads, where cores are of several kinds or shared.
+
+What is remembered is one small file a case in the user's cache folder. A file that is damaged, or of another case, is
+ignored and written anew; two processes may do so at once, since a file appears whole or not at all.
+"""
+
+import hashlib
+import json
+import logging
+import math
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.errors import GancamError
+from gancam.frame import Image
+from gancam.inference.cuda import driver_version, gpus
+from gancam.inference.hardware import cpu_model, instructions, usable_cores
+from gancam.inference.packages import first_line, runtime
+
+log = logging.getLogger(__name__)
+LEAST_PSNR = 35.0  # dB of a variant against fp32 on the bundled picture; less is rejected
+VERSION = 1  # of the files, and of what is tried
+_FASTER = 1.25  # times that another variant must be faster than the usual one: timings of one machine vary
+_ROUNDS = 4
+_ALIKE = 1.05  # times the least: fewer threads that take no more leave cores to decoding and encoding
+_HOPELESS = 3.0  # times the fastest so far: timed once only
+_PICTURE = Path(__file__).parent.parent / "models" / "autotune.jpg"
+Run = Callable[[], NDArray[np.uint8]]
+_known: dict[str, list["Trial"]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One variant: milliseconds for the bundled picture and dB against fp32 (100 at most), or why it does not run.
+    Where threads are tried, `precision` is their number."""
+
+    precision: str
+    ms: float
+    psnr: float
+    error: str = ""
+
+    @property
+    def exact(self) -> bool:
+        return not self.error and self.psnr >= LEAST_PSNR
+
+
+def picture() -> Image:
+    """The bundled picture, 192x160: four photos, and noise around white, where 8-bit sums saturate on some CPUs."""
+    data = np.frombuffer(_PICTURE.read_bytes(), np.uint8)
+    photos = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    noise = np.random.default_rng(0).integers(96, 256, (32, photos.shape[1], 3), dtype=np.uint8)
+    return np.concatenate([photos, noise])
+
+
+def ranked(files: Mapping[str, Path], device: str, usual: Sequence[str], opened: Callable[[str], Run]) -> list[Trial]:
+    """The variants of `files` on `device` that give what fp32 gives, the one to play first, the others by time.
+
+    `opened(precision)` opens one and gives what makes its picture; it is asked only where nothing is remembered. The
+    `usual` first one is played unless another is a quarter faster. Empty when there is nothing to compare, or nothing
+    is exact.
+    """
+    trials = remembered(files, device)
+    if trials is None:
+        began = time.perf_counter()
+        trials = _try(usual, opened)
+        if next((one.error for one in trials if one.precision == "fp32"), ""):
+            return []  # not this one's fault alone: nothing is known
+        kept = _remember(files, device, trials, {})
+        said = ", ".join(
+            f"{one.precision} {one.ms:.3g} ms ({one.psnr:.0f} dB)" if not one.error else f"{one.precision} fails"
+            for one in trials
+        )
+        log.info(
+            "%s: tried on %s in %.1f s: %s%s",
+            _name(files), device, time.perf_counter() - began, said, "; remembered" if kept else "",
+        )  # fmt: skip
+        for note in notes(trials, device):
+            log.info("%s: %s", _name(files), note)
+    return _order(trials)
+
+
+def remembered(files: Mapping[str, Path], device: str) -> list[Trial] | None:
+    """What was tried before, in the same order; None where nothing is known that holds."""
+    return _recall(files, device, {}, set(files))
+
+
+def notes(trials: Sequence[Trial], device: str) -> list[str]:
+    """Which of `trials` on `device` are not used and why, and what is used instead: a line each."""
+    where = "CPU" if device == "cpu" else "GPU"
+    used = next((one.precision for one in _order(trials)), "fp32")
+    return [
+        f"{one.precision} does not run on this {where} ({one.error}); using {used}" if one.error
+        else f"{one.precision} is inaccurate on this {where} ({one.psnr:.1f} dB vs fp32); using {used}"
+        for one in trials if not one.exact
+    ]  # fmt: skip
+
+
+def fastest(
+    files: Mapping[str, Path], device: str, precision: str, counts: Sequence[int], opened: Callable[[int], Run]
+) -> int:
+    """Of `counts`, how many threads make a picture of `precision` in the least time; the fewest of those that are
+    alike.
+
+    `opened(count)` opens the network with so many, and gives what makes the picture; it is asked only where there is a
+    choice and nothing is remembered.
+    """
+    if len(counts) == 1:
+        return counts[0]
+    more = {"threads": list(counts), "precision": precision}
+    trials = _recall(files, device, more, {str(count) for count in counts})
+    if trials is None:
+        runs = {count: opened(count) for count in counts}
+        times: dict[int, list[float]] = {count: [] for count in counts}
+        for run in runs.values():
+            run()
+        for _ in range(_ROUNDS):
+            for count, run in runs.items():
+                times[count].append(_timed(run))
+        trials = [Trial(str(count), round(1000 * min(times[count]), 3), 100.0) for count in counts]
+        kept = _remember(files, device, trials, more)
+        said = ", ".join(f"{one.precision}: {one.ms:.3g} ms" for one in trials)
+        log.info("%s %s: threads tried: %s%s", _name(files), precision, said, "; remembered" if kept else "")
+    return _fewest(trials)
+
+
+def _fewest(trials: Sequence[Trial]) -> int:
+    least = min(one.ms for one in trials)
+    return min(int(one.precision) for one in trials if one.ms <= least * _ALIKE)
+
+
+def _recall(files: Mapping[str, Path], device: str, more: Mapping[str, Any], names: set[str]) -> list[Trial] | None:
+    try:
+        case = {**_case(files, device), **more}
+        key = _key(case)
+        if key in _known:
+            return _known[key]
+        stored = json.loads((folder() / f"{key}.json").read_text(encoding="utf-8"))
+        if stored["case"] != case:
+            return None
+        trials = [Trial(str(one["precision"]), float(one["ms"]), float(one["psnr"]), str(one["error"]))
+                  for one in stored["trials"]]  # fmt: skip
+        if not trials or not {one.precision for one in trials} <= names:
+            return None
+        if any(not (math.isfinite(one.ms) and one.ms >= 0 and math.isfinite(one.psnr)) for one in trials):
+            return None
+    except (OSError, ValueError, KeyError, TypeError, GancamError):
+        return None
+    _known[key] = trials
+    return trials
+
+
+def folder() -> Path:
+    """Where choices are remembered: gancam/proofs in the user's cache folder."""
+    named = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
+    usual = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    return (Path(named) if named and Path(named).is_absolute() else usual) / "gancam" / "proofs"
+
+
+def _order(trials: Sequence[Trial]) -> list[Trial]:
+    """The exact ones of `trials`, of which the usual choice comes first: the one to play first, the others by time."""
+    exact = [one for one in trials if one.exact]
+    ordered = sorted(exact, key=lambda one: one.ms)
+    if not ordered:
+        return []
+    chosen = ordered[0] if ordered[0].ms * _FASTER < exact[0].ms else exact[0]
+    return [chosen, *(one for one in ordered if one is not chosen)]
+
+
+def _try(kinds: Sequence[str], opened: Callable[[str], Run]) -> list[Trial]:
+    """fp32 first, to compare with; then all in turn."""
+    runs: dict[str, Run] = {}
+    shown: dict[str, NDArray[np.uint8]] = {}
+    errors: dict[str, str] = {}
+    times: dict[str, list[float]] = {}
+    for kind in sorted(kinds, key=lambda kind: kind != "fp32"):
+        try:
+            runs[kind] = opened(kind)
+            shown[kind] = runs[kind]().copy()
+            times[kind] = [_timed(runs[kind])]
+        except (GancamError, MemoryError) as error:
+            errors[kind] = first_line(error) or "no memory"
+    for _ in range(_ROUNDS - 1):
+        for kind, run in runs.items():
+            if kind in times and times[kind][0] < _HOPELESS * min(min(other) for other in times.values()):
+                times[kind].append(_timed(run))
+    return [
+        Trial(kind, 0.0, 0.0, errors[kind]) if kind in errors
+        else Trial(kind, round(1000 * min(times[kind]), 3), round(_psnr(shown[kind], shown.get("fp32")), 2))
+        for kind in kinds
+    ]  # fmt: skip
+
+
+def _timed(run: Run) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
+
+
+def _psnr(one: NDArray[np.uint8], truth: NDArray[np.uint8] | None) -> float:
+    if truth is None or one.shape != truth.shape:
+        return 0.0
+    return min(float(cv2.PSNR(one.reshape(-1), truth.reshape(-1))), 100.0)
+
+
+def _case(files: Mapping[str, Path], device: str) -> dict[str, Any]:
+    """All that a choice depends on."""
+    stats = {kind: path.stat() for kind, path in sorted(files.items())}
+    return {
+        "version": VERSION,
+        "files": {kind: _hash(files[kind], stat.st_mtime_ns, stat.st_size) for kind, stat in stats.items()},
+        "device": device, "hardware": _hardware(device), "instructions": list(instructions()),
+        "cores": usable_cores(),
+        "onnxruntime": str(runtime().__version__),
+    }  # fmt: skip
+
+
+def _key(case: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(case, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@lru_cache(maxsize=256)
+def _hash(path: Path, changed: int, size: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@lru_cache
+def _hardware(device: str) -> str:
+    """Processor, or GPU and its driver."""
+    if device == "cpu":
+        return cpu_model()
+    found, knows = gpus()
+    return f"{found[0].name}, driver for CUDA {knows[0]}.{knows[1]}{driver_version()}"
+
+
+def _remember(files: Mapping[str, Path], device: str, trials: list[Trial], more: Mapping[str, Any]) -> bool:
+    """Write beside and rename; whether that could be done."""
+    try:
+        case = {**_case(files, device), **more}
+        key = _key(case)
+        _known[key] = trials
+        folder().mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=folder(), prefix=".new-", suffix=".json", delete=False
+        ) as file:
+            json.dump({"case": case, "name": _name(files), "trials": [asdict(one) for one in trials]}, file, indent=1)
+        try:
+            Path(file.name).replace(folder() / f"{key}.json")
+        except OSError:
+            with suppress(OSError):
+                Path(file.name).unlink()
+            raise
+    except (OSError, GancamError):
+        return False
+    return True
+
+
+def _name(files: Mapping[str, Path]) -> str:
+    return next(iter(files.values())).name.partition(".")[0]

@@ -1,0 +1,116 @@
+"""What a model file says of itself. The card travels inside the .onnx as `metadata_props` under `gancam.*`."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, get_args, get_origin
+
+from gancam.errors import ModelError
+
+PREFIX = "gancam."
+VERSION = 1  # of the contract below; a reader refuses newer ones
+Layout = Literal["image", "blocks", "cells", "latent", "masked"]
+Keeps = Literal["nothing", "luma"]
+Precision = Literal["fp32", "fp16", "int8"]
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """The contract of one model file.
+
+    ``layout`` says what the graph takes and gives; images are uint8 and channels last:
+
+    - ``image``: ``(n, h, w, 3)`` BGR in, ``(n, h * scale, w * scale, 3)`` BGR out.
+    - ``blocks``: ``(n, h, w, 4)`` BGR and an ignored byte in, ``(n, h, w, scale * scale * c)`` out: the sub-pixels of
+      each input pixel, row by row, each of c = 3 (BGR) or 4 (BGR and an unused byte) bytes. It spares a CPU the
+      shuffle inside the graph and lets every convolution meet the widths that the int8 kernels like; `Model` does the
+      rest, so nobody else sees it.
+    - ``cells``: ``(n, h / k, w / k, k * k * 4)`` in, the k x k pixels of each cell row by row, each BGR and an ignored
+      byte; out as in ``blocks``, with k * scale for scale. k is told by the shape.
+    - ``masked``: ``image (n, h, w, 3)`` BGR and ``hole (n, h, w)``, not 0 where to fill, in; ``(n, h, w, 3)`` BGR out,
+      what was not to be filled unchanged to the byte, and what the image holds in the hole not looked at.
+    - ``latent``: a generator, in two halves: ``z (n, latent)`` in, ``w (n, latent)`` out; ``ws (m, layers, latent)``
+      in, ``image (m, resolution, resolution, 3)`` BGR out; and ``centre (1, latent)``, the mean w. All but the image
+      are float32. The input of the half that is not wanted is empty (n or m = 0).
+    """
+
+    name: str
+    effect: str  # a file of gancam/effects/
+    scale: int = 1  # output pixels per input pixel along one side
+    layout: Layout = "image"
+    precision: Precision = "fp32"
+    receptive_field: int = 0  # how far, in input pixels, an output pixel looks to each side; 0: everywhere
+    minimum: int = 1  # smallest height and width taken
+    multiple: int = 1  # height and width must be multiples of this
+    working: int = 0  # pixels of the longer side of pictures that it is best shown; 0: of any
+    keeps: Keeps = "nothing"  # what of the input every output pixel still has: its luma, or nothing in particular
+    latent: int = 0  # numbers in a z and in a w, for layout latent
+    layers: int = 0  # how many w make a picture
+    resolution: int = 0  # pixels along each side of a picture
+    parameters: int = 0  # weights of the network, after re-parameterisation
+    licence: str = "unknown"  # of the weights, as the data they were trained on allows
+    data: str = ""  # what it was trained on
+    recipe: str = ""  # the name of the recipe that reproduces it
+    commit: str = ""  # of the code that trained and exported it
+    summary: str = ""  # one line for the menu
+    quality: Mapping[str, float] = field(default_factory=dict)  # measured figures by name, this precision
+    parity: Mapping[str, float] = field(default_factory=dict)  # this file against the network in PyTorch
+
+    @property
+    def restricted(self) -> bool:
+        """Whether its licence allows no commercial use: it says NC, non-commercial or research."""
+        return re.search(r"\bNC\b|non-?commercial|research", self.licence, re.IGNORECASE) is not None
+
+    def to_metadata(self) -> dict[str, str]:
+        """Key and text pairs for ``metadata_props``; texts of other types are JSON."""
+        entries = {"version": VERSION, **asdict(self)}
+        return {PREFIX + key: value if isinstance(value, str) else json.dumps(value) for key, value in entries.items()}
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str], where: str = "model") -> "ModelCard":
+        """The card in `metadata`; `where` names the file in messages.
+
+        Raises ``ModelError`` when there is none, or when it is newer, incomplete or nonsense.
+        """
+        entries = {key.removeprefix(PREFIX): value for key, value in metadata.items() if key.startswith(PREFIX)}
+        if "name" not in entries or "effect" not in entries:
+            raise ModelError(f"{where} is an ONNX model without a gancam card: export it with `python -m export`")
+        try:
+            version = int(entries.pop("version", "1"))
+        except ValueError:
+            raise ModelError(f"{where}: its card's version is not a number") from None
+        if version > VERSION:
+            raise ModelError(
+                f"{where}: its card has version {version}, this gancam reads up to {VERSION}: update gancam"
+            )
+        values = {entry.name: _parse(entry.type, entries[entry.name], f"{where}: its card's {entry.name}")
+                  for entry in fields(cls) if entry.name in entries}  # fmt: skip
+        card = cls(**values)
+        least = {"scale": 1, "receptive_field": 0, "minimum": 1, "multiple": 1, "working": 0}
+        if card.layout == "latent":
+            least |= {"latent": 1, "layers": 1, "resolution": 1}
+        for name, low in least.items():
+            if getattr(card, name) < low:
+                raise ModelError(f"{where}: its card's {name} is {getattr(card, name)}, which is under {low}")
+        if not card.effect.isidentifier():
+            raise ModelError(f"{where}: its card's effect {card.effect!r} is no effect's name")
+        return card
+
+
+def _parse(kind: Any, text: str, what: str) -> Any:
+    try:
+        if kind is str:
+            return text
+        if get_origin(kind) is Literal:
+            if text in get_args(kind):
+                return text
+            raise ValueError
+        value = json.loads(text)
+        if kind is int and type(value) is int:
+            return value
+        if get_origin(kind) is Mapping and isinstance(value, dict):
+            return {str(key): float(number) for key, number in value.items()}
+        raise ValueError
+    except (ValueError, TypeError):
+        raise ModelError(f"{what} is {text[:40]!r}, which makes no sense") from None

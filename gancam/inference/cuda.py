@@ -1,0 +1,187 @@
+"""NVIDIA's driver and libraries: what is there and what is missing."""
+
+import contextlib
+import ctypes
+import os
+import re
+import struct
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gancam.errors import DeviceError
+from gancam.inference.hardware import read_text
+from gancam.inference.packages import OR_CPU, PROVIDERS, runtime
+
+_DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """An NVIDIA GPU as its driver sees it."""
+
+    name: str
+    memory: int  # bytes
+    capability: tuple[int, int]  # CUDA's compute capability
+
+
+def cuda_is_likely() -> bool:
+    """Whether this ONNX Runtime has CUDA and an NVIDIA driver can be loaded: cheap, and no proof."""
+    return PROVIDERS["cuda"] in runtime().get_available_providers() and _driver() is not None
+
+
+def cuda_version() -> tuple[int, int] | None:
+    """(major, minor) of the CUDA that ONNX Runtime was built with; None without, and where it does not say."""
+    major, _, minor = str(getattr(runtime(), "cuda_version", "") or "").partition(".")
+    return (int(major), int(minor.partition(".")[0] or 0)) if major.isdigit() else None
+
+
+def nvidia_traces() -> list[str]:
+    """What here speaks of an NVIDIA GPU, in words; empty where nothing does, so that its absence is no fault."""
+    traces = []
+    if sys.platform == "linux":
+        for device in Path("/sys/bus/pci/devices").glob("*"):
+            with contextlib.suppress(OSError):
+                if (device / "vendor").read_text().strip() == "0x10de" and (device / "class").read_text()[:4] == "0x03":
+                    traces.append(f"a GPU on the PCI bus ({device.name})")
+        traces += [str(path) for path in map(Path, ("/dev/nvidiactl", "/proc/driver/nvidia/version")) if path.exists()]
+    if _driver() is not None:
+        traces.append(f"the driver's {_DRIVER}")
+    return traces
+
+
+def gpus() -> tuple[list[Gpu], tuple[int, int]]:
+    """The NVIDIA GPUs that this process may use, at least one, and the (major, minor) of the CUDA their driver knows.
+
+    Raises ``DeviceError`` when there is no driver or none that works, or no GPU.
+    """
+    driver = _driver()
+    if driver is None:
+        raise DeviceError("cuda", *_no_driver())
+    try:
+        _call(driver, "cuInit", ctypes.c_uint(0))
+        version, count = ctypes.c_int(), ctypes.c_int()
+        _call(driver, "cuDriverGetVersion", ctypes.byref(version))
+        _call(driver, "cuDeviceGetCount", ctypes.byref(count))
+        if not count.value:
+            raise DeviceError("cuda", *_driver_fault(100))
+        knows = (version.value // 1000, version.value % 1000 // 10)
+        return [_gpu(driver, index) for index in range(count.value)], knows
+    except AttributeError as error:
+        name = str(error).rpartition(" ")[2]
+        raise DeviceError("cuda", f"{_DRIVER} is no NVIDIA driver: it has no {name}", _reinstall_driver()) from error
+
+
+def driver_version() -> str:
+    """The version of NVIDIA's kernel driver, in brackets, where the system tells; else nothing."""
+    found = re.search(r"Kernel Module\D*([\d.]+)", read_text("/proc/driver/nvidia/version"))
+    return f" ({found[1]})" if found else ""
+
+
+def provider_file(device: str) -> Path:
+    """The shared library of ONNX Runtime's provider for `device`, which may not exist."""
+    name = f"onnxruntime_providers_{device}"
+    return Path(runtime().__file__).parent / "capi" / (f"{name}.dll" if sys.platform == "win32" else f"lib{name}.so")
+
+
+def unloadable(libraries: Iterable[str]) -> list[str]:
+    """Those of `libraries` that the system's loader does not find or cannot load, themselves or what they need."""
+    missing = []
+    for name in libraries:
+        try:
+            ctypes.CDLL(name)
+        except OSError as error:  # "libcublasLt.so.13: cannot open shared object file": it may be one it needs
+            cause = str(error).partition(":")[0].strip()
+            missing.append(cause if cause.startswith("lib") else name)
+    return list(dict.fromkeys(missing))
+
+
+def needed(file: Path) -> list[str]:
+    """The libraries that the ELF file `file` asks the loader for: its DT_NEEDED entries, see elf(5).
+
+    Empty for a file that is missing or no 64-bit little-endian ELF, which is what all wheels with CUDA for Linux hold.
+    """
+    try:
+        with file.open("rb") as content:
+            head = content.read(64)
+            if head[:6] != b"\x7fELF\x02\x01":
+                return []
+            (start,) = struct.unpack_from("<Q", head, 32)
+            size, count = struct.unpack_from("<HH", head, 54)
+            content.seek(start)
+            table = content.read(size * count)
+            # each: type, flags, offset in the file, address, physical address, bytes in the file, in memory, alignment
+            segments = [struct.unpack_from("<IIQQQQQQ", table, index * size) for index in range(count)]
+            _, _, start, _, _, length, *_ = next(segment for segment in segments if segment[0] == 2)  # PT_DYNAMIC
+            content.seek(start)
+            entries = list(struct.iter_unpack("<QQ", content.read(length)))
+            address = next(value for tag, value in entries if tag == 5)  # DT_STRTAB
+            length = next(value for tag, value in entries if tag == 10)  # DT_STRSZ
+            home = next(s for s in segments if s[0] == 1 and s[3] <= address < s[3] + s[5])  # PT_LOAD around it
+            content.seek(address - home[3] + home[2])
+            names = content.read(length)
+            return [names[at : names.index(b"\0", at)].decode() for tag, at in entries if tag == 1]  # DT_NEEDED
+    except (OSError, struct.error, StopIteration, ValueError):
+        return []
+
+
+def _driver() -> ctypes.CDLL | None:
+    try:
+        return ctypes.CDLL(_DRIVER)
+    except OSError:
+        return None
+
+
+def _call(driver: ctypes.CDLL, function: str, *arguments: Any) -> None:
+    code = getattr(driver, function)(*arguments)
+    if code:
+        raise DeviceError("cuda", *_driver_fault(code))
+
+
+def _gpu(driver: ctypes.CDLL, index: int) -> Gpu:
+    device, name, memory = ctypes.c_int(), ctypes.create_string_buffer(256), ctypes.c_size_t()
+    major, minor = ctypes.c_int(), ctypes.c_int()
+    _call(driver, "cuDeviceGet", ctypes.byref(device), index)
+    _call(driver, "cuDeviceGetName", name, 256, device)
+    _call(driver, "cuDeviceTotalMem_v2", ctypes.byref(memory), device)
+    _call(driver, "cuDeviceGetAttribute", ctypes.byref(major), 75, device)  # COMPUTE_CAPABILITY_MAJOR
+    _call(driver, "cuDeviceGetAttribute", ctypes.byref(minor), 76, device)  # COMPUTE_CAPABILITY_MINOR
+    return Gpu(name.value.decode(errors="replace"), memory.value, (major.value, minor.value))
+
+
+def _no_driver() -> tuple[str, str]:
+    why = f"no NVIDIA driver found ({_DRIVER} cannot be loaded)"
+    if sys.platform != "linux":
+        return why, f"install NVIDIA's driver (nvidia.com/drivers), {OR_CPU}"
+    if Path("/dev/dxg").exists():  # Windows' GPU inside WSL 2
+        return why, "install NVIDIA's driver in Windows (it brings the one for WSL), then `wsl --shutdown`"
+    if Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidiactl").exists():
+        return (
+            f"NVIDIA's kernel driver is there, but {_DRIVER} cannot be loaded",
+            "in a container: start it with --gpus all; else reinstall NVIDIA's driver with its compute part",
+        )
+    if nvidia_traces():
+        return why, "install NVIDIA's driver (Ubuntu: sudo ubuntu-drivers install) and restart"
+    return f"no NVIDIA GPU seen, {why}", "use --device cpu; in a container on a machine with a GPU: --gpus all"
+
+
+def _driver_fault(code: int) -> tuple[str, str]:
+    """For an error number of the driver (CUresult)."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if code in (100, 101) and hidden is not None:  # NO_DEVICE, INVALID_DEVICE
+        return f"CUDA_VISIBLE_DEVICES={hidden!r} hides every GPU", "unset CUDA_VISIBLE_DEVICES"
+    known = {
+        34: (f"{_DRIVER} is the CUDA toolkit's stub, not the driver", "take its folder `stubs` out of LD_LIBRARY_PATH"),
+        100: ("NVIDIA's driver sees no GPU", "`nvidia-smi` must list one; in a container: start it with --gpus all"),
+        802: ("the GPUs are not ready (error 802)", "sudo systemctl start nvidia-fabricmanager"),
+        803: ("NVIDIA's driver library and kernel module differ in version (error 803)", "restart the machine"),
+        804: ("the CUDA compatibility package does not suit this GPU (error 804)", "sudo apt remove 'cuda-compat-*'"),
+        999: ("NVIDIA's driver does not start (error 999)", "sudo modprobe nvidia_uvm, or restart the machine"),
+    }  # fmt: skip
+    return known.get(code, (f"NVIDIA's driver fails with error {code}", _reinstall_driver()))
+
+
+def _reinstall_driver() -> str:
+    return f"update NVIDIA's driver and see that `nvidia-smi` works, {OR_CPU}"

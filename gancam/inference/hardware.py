@@ -1,0 +1,122 @@
+"""What this machine has: cores, their quota, memory."""
+
+import math
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+_VECTORS = r"s?sse|avx|fma|f16c|fp16|amx|asimd|neon|sve|sme(?!p)|i8mm|bf16"
+_KIN = 0.9  # of the fastest core's speed: what has less is of another kind
+
+
+def usable_cores() -> int:
+    """How many CPU cores this process may use: those it may run on, and no more than it is given the time of."""
+    allowed = quota()
+    return len(_cpus()) if allowed is None else min(len(_cpus()), max(math.ceil(allowed), 1))
+
+
+def quota() -> float | None:
+    """How many cores' time the control group allows (containers), where it limits them."""
+    limit, _, period = read_text("/sys/fs/cgroup/cpu.max").partition(" ")
+    if not limit:  # version 1 of control groups
+        limit, period = (read_text(f"/sys/fs/cgroup/cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
+    try:
+        return int(limit) / int(period) if int(limit) > 0 else None
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+def thread_counts() -> list[int]:
+    """How many threads of one network may be the best here, the most first: one for each usable core, one for each
+    physical one (several may share one), one for each of the fastest kind. Only the first where nothing tells them
+    apart."""
+    return counts_of(_cpus(), usable_cores(), Path("/sys/devices/system/cpu"))
+
+
+def counts_of(cpus: Iterable[int], most: int, where: Path) -> list[int]:
+    """``thread_counts`` of `cpus`, `most` at most, by what Linux tells in the folder `where`:
+    https://docs.kernel.org/admin-guide/cputopology.html"""
+    speeds: dict[str, int] = {}  # by physical core
+    for cpu in sorted(cpus):
+        told = where / f"cpu{cpu}"
+        speed = read_text(str(told / "cpu_capacity")) or read_text(str(told / "cpufreq" / "cpuinfo_max_freq"))
+        core = read_text(str(told / "topology" / "thread_siblings_list"))
+        speeds.setdefault(core or str(cpu), int(speed) if speed.isdecimal() else 0)
+    fastest = max(speeds.values(), default=0) * _KIN
+    fast = sum(speed >= fastest for speed in speeds.values())
+    return sorted({min(most, max(count, 1)) for count in (most, len(speeds), fast)}, reverse=True)
+
+
+def _cpus() -> list[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+@lru_cache
+def cpu_name() -> str:
+    """The processor's name, as it says itself where that can be read."""
+    if sys.platform == "linux":
+        found = re.search(r"^model name\s*:\s*(.+)$", read_text("/proc/cpuinfo"), re.MULTILINE)
+        return " ".join(found[1].split()) if found else platform.machine()
+    return platform.processor() or platform.machine()
+
+
+@lru_cache
+def cpu_model() -> str:
+    """The processor's name and what tells it from others of that name: clouds call many generations "AMD EPYC"."""
+    told = {
+        name: found[1]
+        for name in ("cpu family", "model", "CPU implementer", "CPU part")
+        if (found := re.search(rf"^{name}\s*:\s*(\S+)$", read_text("/proc/cpuinfo"), re.MULTILINE))
+    }
+    return ", ".join([cpu_name(), *(f"{name} {value}" for name, value in told.items())])
+
+
+@lru_cache
+def instructions() -> tuple[str, ...]:
+    """The processor's vector instruction sets as Linux names them, sorted: "avx2", "avx512_vnni", "asimddp". Elsewhere
+    those that OpenCV found, of which it knows fewer."""
+    import cv2
+
+    found = re.search(r"^(?:flags|Features)\s*:(.+)$", read_text("/proc/cpuinfo"), re.MULTILINE)
+    words = (found[1] if found else cv2.getCPUFeaturesLine().lower().replace("*", "").replace("?", "")).split()
+    return tuple(sorted(word for word in set(words) if re.match(_VECTORS, word)))
+
+
+def memory() -> tuple[int, int]:
+    """Bytes of the machine's memory: all, and what can be had without swapping."""
+    import psutil  # only when it is asked for: a hundredth of a second
+
+    told = psutil.virtual_memory()
+    return int(told.total), int(told.available)
+
+
+def peak_memory() -> int:
+    """Bytes: the most memory that this process has held at once."""
+    import psutil
+
+    if sys.platform == "linux":  # getrusage counts what the parent held, too, until this process was begun
+        found = re.search(r"^VmHWM:\s*(\d+) kB$", read_text("/proc/self/status"), re.MULTILINE)
+        if found:
+            return int(found[1]) * 1024
+    told = psutil.Process().memory_info()
+    if sys.platform == "win32":
+        return int(told.peak_wset)
+    resource: Any = import_module("resource")
+    most = int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def read_text(path: str) -> str:
+    """What the file holds; nothing where it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,80 @@
+"""Layouts of a graph's input and output: images, and blocks of four channels."""
+
+import time
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam._native import denormals_as_zero
+from gancam.errors import ModelError
+from gancam.inference.card import ModelCard
+
+_STAGES = "conversion", "copies", "network", "copies", "conversion"  # of a call around blocks
+
+
+class BlockLayout:
+    """Buffers of one image size around a graph of layout ``blocks`` or ``cells``, bound once, so that a call allocates
+    nothing. `cell` input pixels along a side are one place of the graph, which becomes `scale` times as many."""
+
+    def __init__(
+        self, session: Any, card: ModelCard, shape: tuple[int, int], cell: int, where: str, spent: dict[str, float]
+    ) -> None:
+        self.shape = shape
+        self._session, self._spent = session, spent
+        side = cell * card.scale
+        takes, gives = session.get_inputs()[0], session.get_outputs()[0]
+        depth = gives.shape[3] if len(gives.shape) == 4 else None
+        if depth not in (3 * side * side, 4 * side * side):
+            raise ModelError(
+                f"{where}: its card says scale {card.scale} and {card.layout}, so {3 * side * side} or "
+                f"{4 * side * side} bytes a place, but it gives {gives.shape}"
+            )
+        self._channels = depth // (side * side)
+        height, width = shape[0] // cell, shape[1] // cell
+        self._padded = np.empty((*shape, 4), np.uint8)
+        cells = np.empty((height, width, 4 * cell * cell), np.uint8) if cell > 1 else self._padded
+        blocks = np.empty((height, width, depth), np.uint8)
+        self._pixels = np.empty((height * side, width * side, self._channels), np.uint8)
+        self._taken = _rows(cells, self._padded, cell) if cell > 1 else None
+        self._given = blocks, side
+        self._binding = session.io_binding()
+        for bind, value, array in (
+            (self._binding.bind_input, takes, cells[None]),
+            (self._binding.bind_output, gives, blocks[None]),
+        ):
+            bind(value.name, "cpu", 0, np.uint8, array.shape, array.ctypes.data)
+
+    def run(self, image: NDArray[np.uint8], result: NDArray[np.uint8]) -> None:
+        clock = time.perf_counter
+        marks = [clock()]
+        cv2.cvtColor(image, cv2.COLOR_BGR2BGRA, dst=self._padded)
+        marks.append(clock())
+        if self._taken is not None:
+            cells, pixels = self._taken
+            cells[...] = pixels
+        marks.append(clock())
+        with denormals_as_zero():
+            self._session.run_with_iobinding(self._binding)
+        marks.append(clock())
+        found = result if self._channels == 3 else self._pixels
+        blocks, pixels = _rows(self._given[0], found, self._given[1])
+        pixels[...] = blocks
+        marks.append(clock())
+        if self._channels == 4:
+            cv2.cvtColor(self._pixels, cv2.COLOR_BGRA2BGR, dst=result)
+        marks.append(clock())
+        for kind, early, late in zip(_STAGES, marks, marks[1:], strict=False):
+            self._spent[kind] += late - early
+
+
+def _rows(blocks: NDArray[np.uint8], pixels: NDArray[np.uint8], side: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The rows of ``side * side`` blocks and those of the picture that they are of, ``(side, h, w)`` each, as items
+    that numpy moves at once."""
+    height, width = blocks.shape[:2]
+    size = side * pixels.shape[2]
+    item = np.dtype(np.uint64) if size == 8 else np.dtype((np.void, size))
+    inner = blocks.reshape(height, width, side, size).view(item)[..., 0]
+    outer = pixels.reshape(height, side, width, size).view(item)[..., 0]
+    return inner.transpose(2, 0, 1), outer.transpose(1, 0, 2)

@@ -1,0 +1,72 @@
+"""Which ONNX Runtime is installed, and distributions that overwrite each other."""
+
+import contextlib
+import platform
+import sys
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+from gancam.errors import MissingExtra
+
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+RUNTIMES = (  # distributions that all install the one package `onnxruntime`, each over the others
+    "onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-migraphx", "onnxruntime-openvino",
+    "onnxruntime-qnn", "onnxruntime-rocm", "onnxruntime-training", "ort-nightly", "ort-nightly-gpu",
+)  # fmt: skip
+BUILT_WITH_CUDA = (sys.platform, platform.machine()) in (("linux", "x86_64"), ("win32", "AMD64"))
+RUNTIME = "onnxruntime-gpu" if BUILT_WITH_CUDA else "onnxruntime"  # the one that gancam depends on here
+OR_CPU = "or use --device cpu"
+
+
+@lru_cache
+def runtime() -> Any:
+    """The package `onnxruntime`, imported when first needed. Raises ``MissingExtra`` when it is missing or damaged."""
+    try:
+        package = import_module("onnxruntime")
+    except ImportError as error:
+        raise MissingExtra(f"ONNX Runtime cannot be imported ({first_line(error)}); {reinstall()}") from error
+    if not hasattr(package, "InferenceSession"):  # what uninstalling one of two wheels leaves: a folder, nearly empty
+        raise MissingExtra(f"ONNX Runtime is damaged: most of its files are missing; {reinstall()}")
+    return package
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what `error` says, 200 characters at most."""
+    return str(error).strip().partition("\n")[0][:200]
+
+
+def installed(names: Iterable[str]) -> dict[str, str]:
+    """Name -> version of those of `names`, all distributions on PyPI, that are installed."""
+    from importlib import metadata  # a twentieth of a second that `import gancam` need not pay
+
+    found = {}
+    for name in names:
+        with contextlib.suppress(metadata.PackageNotFoundError, KeyError):
+            found[name] = str(metadata.version(name))
+    return found
+
+
+def clash() -> tuple[str, str] | None:
+    """Why the ONNX Runtime installed is a mixture of several, and the cure; None where there is one."""
+    found = installed(RUNTIMES)
+    if len(found) < 2:
+        return None
+    names = listed(f"{name} {version}" for name, version in found.items())
+    return f"{names} are installed: they overwrite each other", reinstall()
+
+
+def reinstall() -> str:
+    """The command that leaves exactly one ONNX Runtime, whole."""
+    names = " ".join(installed(RUNTIMES))
+    return f"pip uninstall -y {names} && pip install {RUNTIME}" if names else f"pip install {RUNTIME}"
+
+
+def listed(words: Iterable[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,173 @@
+"""ONNX Runtime sessions: how a file is opened on a device, and why it could not be."""
+
+import contextlib
+import io
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from gancam._native import apart
+from gancam.errors import DeviceError, ModelError, NotFound, OutOfMemory
+from gancam.inference.cuda import cuda_version, gpus, needed, provider_file, unloadable
+from gancam.inference.packages import (
+    BUILT_WITH_CUDA,
+    OR_CPU,
+    PROVIDERS,
+    RUNTIME,
+    RUNTIMES,
+    clash,
+    first_line,
+    installed,
+    listed,
+    reinstall,
+    runtime,
+)
+
+_LEAST_DRIVER = {12: "525", 13: "580"}  # NVIDIA's driver by CUDA major; within one major any minor will do
+_LEAST_CAPABILITY = {12: (5, 0), 13: (7, 5)}  # of the GPU, by CUDA major: 13 dropped Maxwell, Pascal and Volta
+_CUDA_12 = 'pip install "onnxruntime-gpu[cuda,cudnn]<1.27"'  # 1.27 was the first that is built with CUDA 13
+
+
+def open_session(path: Path, device: str, threads: int, *, optimise: bool = True, profile: Path | None = None) -> Any:
+    """An ``InferenceSession`` of the file `path` on `device`, one of `PROVIDERS`, with `threads` on the CPU.
+
+    Single nodes that the device cannot do run on the CPU; a device that cannot be had is never replaced. With `profile`
+    each node is timed, which costs a little, and ``end_profiling()`` writes a file whose name begins with that. Its
+    threads take denormal numbers for 0; a caller that works along does so within ``_native.denormals_as_zero``.
+
+    Raises ``NotFound``, ``ModelError`` for a damaged file, ``DeviceError``, ``MissingExtra`` without ONNX Runtime.
+    """
+    if not path.is_file():
+        raise NotFound(f"no model file {path}")
+    onnxruntime = runtime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")  # they take up to a hundred times the time
+    options.log_severity_level = 4  # its errors come as exceptions; the rest is chatter on stderr
+    if profile is not None:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile)
+    if not optimise:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    prepare(device)
+    providers: list[Any] = [PROVIDERS["cpu"]]
+    if device != "cpu":
+        providers.insert(0, (PROVIDERS["cuda"], {"cudnn_conv_algo_search": "HEURISTIC"}))
+    if device == "tensorrt":
+        providers.insert(0, (PROVIDERS["tensorrt"], {"trt_fp16_enable": path.name.endswith(".fp16.onnx")}))
+    try:
+        opened = apart(lambda: onnxruntime.InferenceSession(path, options, providers=providers, enable_fallback=0))
+    except Exception as error:
+        if device != "cpu":
+            open_session(path, "cpu", 1, optimise=False)  # a damaged file is no fault of the device's
+            raise explain(device, error) from error
+        raise ModelError(f"{path} is damaged or no ONNX model: {first_line(error)}") from error
+    if opened.get_providers()[0] != PROVIDERS[device]:
+        raise explain(device, None)
+    return opened
+
+
+def prepare(device: str) -> None:
+    """Make ready what `device`, one of `PROVIDERS`, needs in this process: its shared libraries.
+
+    Raises ``DeviceError`` for what certainly cannot work, before ONNX Runtime is asked.
+    """
+    if PROVIDERS[device] not in runtime().get_available_providers():
+        raise DeviceError(device, *_no_provider(device))
+    if device == "cpu":
+        return
+    found, knows = gpus()
+    built = cuda_version()
+    if built and knows[0] < built[0]:
+        newer = f"update NVIDIA's driver to {_LEAST_DRIVER.get(built[0], 'the newest')} or later"
+        raise DeviceError(
+            device,
+            f"NVIDIA's driver knows CUDA {_dotted(knows)}, this ONNX Runtime is built with {_dotted(built)}",
+            f"{newer}, or: {_CUDA_12}" if knows[0] == 12 else newer,
+        )
+    least = _LEAST_CAPABILITY.get(built[0], (0, 0)) if built else (0, 0)
+    if found[0].capability < least:
+        has = f"{found[0].name} has compute capability {_dotted(found[0].capability)}"
+        older = _CUDA_12 if least > (7, 0) and found[0].capability >= _LEAST_CAPABILITY[12] else "use --device cpu"
+        raise DeviceError(device, f"{has}, this ONNX Runtime's CUDA needs {_dotted(least)}", older)
+    _preload()
+    missing = unloadable(needed(provider_file(device)))
+    if missing:
+        raise DeviceError(device, *_missing(missing))
+
+
+def explain(device: str, failure: Exception | None) -> DeviceError:
+    """Why ONNX Runtime could not use `device` although `prepare` saw no obstacle.
+
+    `failure` is what it raised; None: it raised nothing and chose the CPU.
+    """
+    text = " ".join(str(failure or "").split())
+    if is_full(text):
+        return OutOfMemory(
+            device, "the GPU's memory is full", f"smaller frames, close what else uses it (see `nvidia-smi`), {OR_CPU}"
+        )
+    missing = unloadable(_wanted_late())
+    file = provider_file(device)
+    if "no kernel image" in text:
+        reason = "this ONNX Runtime has no code for this GPU", f"pip install -U {RUNTIME}, or: {_CUDA_12}"
+    elif mixed := clash():
+        reason = mixed
+    elif missing:
+        why, cure = _missing(missing)
+        reason = f"{text[:200]} ({why})" if text else why, cure
+    elif sys.platform == "linux" and not file.exists():
+        reason = f"ONNX Runtime's {file.name} is missing", f"pip install --force-reinstall {RUNTIME}"
+    else:
+        cure = f'pip install -U "gancam[cuda]", update NVIDIA\'s driver, {OR_CPU}'
+        reason = text[:200] or f"ONNX Runtime would not use {PROVIDERS[device]}", cure
+    return DeviceError(device, *reason)
+
+
+def is_full(text: str) -> bool:
+    """Whether ONNX Runtime's words say that memory is full."""
+    words = "out of memory", "failed to allocate", "alloc_failed", "bad_alloc", "bad allocation"
+    return any(one in text.lower() for one in words)
+
+
+def _preload() -> None:
+    """Load CUDA's libraries from NVIDIA's wheels. `onnxruntime` prints what it does not find; `prepare` says it."""
+    preload = getattr(runtime(), "preload_dlls", None)  # since 1.21
+    if preload is not None:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
+            preload()
+
+
+def _wanted_late() -> list[str]:
+    """Libraries that CUDA's provider loads itself when it first needs them."""
+    major = (cuda_version() or (12, 0))[0]
+    fft = {12: 11, 13: 12}.get(major, major)
+    if sys.platform == "win32":
+        return [f"cudart64_{major}.dll", f"cublasLt64_{major}.dll", f"cublas64_{major}.dll", f"cufft64_{fft}.dll",
+                "cudnn64_9.dll"]  # fmt: skip
+    if sys.platform == "linux":
+        return ["libcudnn.so.9", f"libcufft.so.{fft}", f"libnvrtc.so.{major}"]
+    return []
+
+
+def _no_provider(device: str) -> tuple[str, str]:
+    mixed = clash()
+    if mixed:
+        return mixed
+    if not BUILT_WITH_CUDA:
+        return f"for {platform.system()} on {platform.machine()} there is no ONNX Runtime with CUDA", "use --device cpu"
+    found = ", ".join(f"{name} {version}" for name, version in installed(RUNTIMES).items()) or "this ONNX Runtime"
+    return f"{found} has no {PROVIDERS[device]}", f'{reinstall()} && pip install "gancam[cuda]"'
+
+
+def _missing(libraries: list[str]) -> tuple[str, str]:
+    why = f"{listed(libraries)} cannot be loaded"
+    if any("nvinfer" in name or "nvonnxparser" in name for name in libraries):
+        major = (cuda_version() or (12, 0))[0]
+        return why, f"pip install tensorrt-cu{major}, and its folder tensorrt_libs into LD_LIBRARY_PATH"
+    return why, 'pip install "gancam[cuda]"'
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"

@@ -1,0 +1,106 @@
+"""Inference over large pictures in overlapping tiles, as large as memory allows."""
+
+import logging
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from gancam.errors import OutOfMemory
+from gancam.frame import Image
+from gancam.inference.hardware import memory
+
+log = logging.getLogger(__name__)
+LEAST = 1 << 14  # input pixels at once, however little memory is free
+_BYTES = 400  # of memory for an input pixel: 32 channels in fp32 and what is around them
+LIMIT = 1 << 19  # input pixels of a tile: a 32-channel network then holds about 150 MB in int8, 350 MB in fp32
+
+
+class TileBudget:
+    """How many input pixels a tile has: as many as a quarter of the free memory holds, `LIMIT` at most, and half of
+    that each time that memory was full after all. It is remembered."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit
+
+    @property
+    def limit(self) -> int:
+        if self._limit is None:
+            self._limit = min(max(memory()[1] // (4 * _BYTES), LEAST), LIMIT)
+        return self._limit
+
+    def halve(self, pixels: int) -> None:
+        """A picture of `pixels` was too much. Raises ``NoRoom`` when less makes no sense."""
+        if min(pixels, self.limit) <= LEAST:
+            raise OutOfMemory("cpu", "memory is full even for small tiles", "close other programs")
+        self._limit = max(min(pixels // 2, self.limit) // 2, LEAST)
+        log.warning("memory is full; going on with tiles of %d pixels", self._limit)
+
+
+def tiled(
+    function: Callable[[Image], Image],
+    image: Image,
+    *,
+    scale: int,
+    overlap: int,
+    limit: int = LIMIT,
+    multiple: int = 1,
+    room: TileBudget | None = None,
+) -> Image:
+    """`function` over `image` ``(H, W, 3)``, in tiles of at most about `limit` input pixels, or what `room` says.
+
+    `function` maps ``(h, w, 3)`` to ``(h * scale, w * scale, 3)`` and looks at most `overlap` pixels to each side, so
+    the result equals ``function(image)``. An image of up to twice the limit is one call. Tiles begin at multiples of
+    `multiple`, and where an image's sides are multiples so are theirs, and all that `function` is shown has one shape.
+    With a `room`, ``NoRoom`` halves what is done at once and all begins anew; without, it is raised.
+    """
+    while True:
+        try:
+            return _tiled(function, image, scale, overlap, room.limit if room is not None else limit, multiple)
+        except OutOfMemory as error:
+            if room is None:
+                raise
+            try:
+                room.halve(image.shape[0] * image.shape[1])
+            except OutOfMemory:
+                raise error from None
+
+
+def _tiled(
+    function: Callable[[Image], Image], image: Image, scale: int, overlap: int, limit: int, multiple: int
+) -> Image:
+    height, width = image.shape[:2]
+    if height * width <= 2 * limit:
+        return function(image)
+    overlap = multiple * -(-overlap // multiple)
+    step_y, step_x = _step(height, width, overlap, limit, multiple)
+    result = np.empty((height * scale, width * scale, 3), np.uint8)
+    for top in range(0, height, step_y):
+        for left in range(0, width, step_x):
+            bottom, right = min(top + step_y, height), min(left + step_x, width)
+            y, y_end = _window(top, bottom, step_y, overlap, height, multiple)
+            x, x_end = _window(left, right, step_x, overlap, width, multiple)
+            tile = function(np.ascontiguousarray(image[y:y_end, x:x_end]))
+            inner = tile[(top - y) * scale : (bottom - y) * scale, (left - x) * scale : (right - x) * scale]
+            result[top * scale : bottom * scale, left * scale : right * scale] = inner
+    return result
+
+
+def _step(height: int, width: int, overlap: int, limit: int, multiple: int) -> tuple[int, int]:
+    """Height and width of tiles within `limit` that cost the fewest pixels, overlaps counted."""
+    found = []
+    for across in range(1, 2 * math.ceil(width / math.isqrt(max(limit, 1))) + 1):
+        step_x = multiple * -(-width // (across * multiple))
+        down = -(-height // max(multiple, limit // step_x // multiple * multiple))
+        step_y = multiple * -(-height // (down * multiple))
+        window = min(step_y + 2 * overlap, height) * min(step_x + 2 * overlap, width)
+        found.append((-(-height // step_y) * -(-width // step_x) * window, step_y, step_x))
+    return min(found)[1:]
+
+
+def _window(start: int, end: int, step: int, overlap: int, side: int, multiple: int) -> tuple[int, int]:
+    """Where the part from `start` to `end` of a `side` is seen from: `overlap` more, and as long as all others, for
+    each length costs a network buffers of its own."""
+    length = min(step + 2 * overlap, side)
+    first = min(max(start - overlap, 0), side - length) // multiple * multiple
+    return first, max(first + length, min(end + overlap, side))

@@ -1,0 +1,118 @@
+"""What is wrong with a job, found before a model is loaded."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from gancam.effects import Effect
+from gancam.errors import InputError, NotFound, OutputExists, SinkError, SourceError
+from gancam.jobs.spec import ProcessOptions
+from gancam.media.info import VideoInfo
+from gancam.media.paths import IMAGES, MediaPath, SequencePath, StillPath, VideoPath
+from gancam.pipeline import Switch
+from gancam.sinks import images
+from gancam.sinks.video import check_codec, check_output, check_quality
+
+
+def refuse_drawing(effects: Sequence[Effect] | Sequence[Switch]) -> None:
+    for effect in effects:
+        if getattr(effect.params, "draw", False):
+            name = getattr(effect.card, "name", "effect")
+            raise InputError(f"{name}: draw needs the window of `gancam live`; save=FILE keeps its masks")
+
+
+def check(path: MediaPath | None, target: MediaPath, task: ProcessOptions) -> None:
+    """Find what is wrong with names and options before anything is opened: all of it `process_video` and
+    `process_image` would find too, later. `path` is None for what comes from stdin.
+
+    Raises ``InputError``, ``NotFound``, ``SourceError``, ``SinkError`` and ``OutputExists``.
+    """
+    check_options(task)
+    source = VideoPath(Path("stdin")) if path is None else path
+    if isinstance(source, SequencePath) or isinstance(target, SequencePath):
+        check_reading(source, task)
+    else:
+        if task.params is not None and isinstance(source, StillPath):
+            raise InputError(f"--params {task.params}: is for videos, an image has no time")
+        refuse_mixture(source, target)
+        if isinstance(source, VideoPath):
+            check_reading(source, task)
+    if path is not None:
+        _check_there(path)
+    check_writing(target, task)
+    if task.pipe is not None:
+        return
+    if isinstance(target, SequencePath):
+        images.check_output(target, overwrite=task.overwrite)
+    elif isinstance(target, StillPath):
+        check_image_output(target.path, overwrite=task.overwrite, source=source.path)
+    else:
+        check_output(target.path, sources=[source.path], overwrite=task.overwrite)
+
+
+def check_options(task: ProcessOptions) -> None:
+    """Find options that make no sense, whatever the input. Raises ``InputError`` and ``NotFound``."""
+    check_quality(task.quality)
+    if task.fps is not None and not 0 < task.fps <= 1000:
+        raise InputError(f"fps is {task.fps}: needs more than 0 and at most 1000")
+    if task.params is not None and not task.params.exists():
+        raise NotFound(f"{task.params}: no such file")
+
+
+def check_image_output(path: Path, *, overwrite: bool, source: Path | None = None) -> None:
+    """Find what is in the way of an image `path` made of `source`. Raises ``SinkError`` and ``OutputExists``."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise SinkError(f"{path}: there is no folder {folder}")
+    if not os.path.exists(path):
+        return
+    if source is not None and os.path.exists(source) and path.samefile(source):
+        raise SinkError(f"{path}: is the input itself; give another name")
+    if path.is_dir():
+        raise SinkError(f"{path}: is a folder")
+    if not overwrite:
+        raise OutputExists(f"{path}: exists; give another name, or --overwrite")
+
+
+def _check_there(path: MediaPath) -> None:
+    if isinstance(path, SequencePath):
+        if not path.images():
+            raise NotFound(f"{path}: there is no such image")
+    elif not os.path.exists(path):
+        raise NotFound(f"{path}: no such file")
+    elif os.path.isdir(path):
+        raise SourceError(f"{path}: a folder, not a video file")
+
+
+def check_reading(path: MediaPath, task: ProcessOptions) -> None:
+    if isinstance(path, SequencePath):
+        if task.deinterlace:
+            raise InputError(f"{path}: images are not deinterlaced")
+    elif task.fps is not None:
+        raise InputError(f"--fps is for numbered images, and {path} has times of its own")
+
+
+def check_writing(target: MediaPath, task: ProcessOptions) -> None:
+    if task.pipe is not None:
+        if task.resume:
+            raise InputError("--resume needs an output that is a file: what went to stdout is gone")
+    elif isinstance(target, SequencePath):
+        if task.codec is not None or task.encoder is not None:
+            raise InputError(f"{target}: images have no codec; their ending says what they are")
+    elif isinstance(target, VideoPath):
+        check_codec(target, task.codec, task.encoder)
+
+
+def refuse_mixture(path: MediaPath, target: MediaPath) -> None:
+    """An image becomes an image, and nothing else does."""
+    if isinstance(target, VideoPath) and not isinstance(path, VideoPath):
+        raise InputError(f"{path} is an image, so the output must be one too ({', '.join(IMAGES)}), not {target}")
+    if isinstance(path, VideoPath) and not isinstance(target, VideoPath):
+        raise InputError(f"{target} is an image, so the input must be one too ({', '.join(IMAGES)}), not {path}")
+
+
+def refuse_depth(path: str | os.PathLike[str], footage: VideoInfo, accepted: bool) -> None:
+    if footage.depth > 8 and not accepted:
+        what = f"{footage.depth}-bit HDR ({footage.hdr})" if footage.hdr else f"{footage.depth}-bit video"
+        cure = "tone-map it to 8-bit SDR first" if footage.hdr else "nothing else is lost"
+        raise InputError(f"{path}: is {what} and gancam works with 8 bits: give --eight-bit to take it so; {cure}")

@@ -1,0 +1,69 @@
+"""What a batch has done, remembered beside its outputs."""
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from gancam.jobs.inputs import LEDGER, BatchItem
+from gancam.sinks.pieces import changes
+
+
+class Ledger:
+    """What was made in the folder `out`, of what and how: so that it is not made again, or said why it should be.
+
+    A line is written before a file's work and one after it. A file that appeared after the first was made by it, for
+    it appears whole: a crash between that and the second line loses nothing.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self._path = out / LEDGER
+        self._entries: dict[str, dict[str, Any]] = {}
+        self._torn = False
+        with suppress(FileNotFoundError):
+            data = self._path.read_bytes()
+            self._torn = not data.endswith(b"\n")
+            for line in data.splitlines():
+                with suppress(ValueError, KeyError, TypeError):  # one that was cut short by a crash
+                    entry = json.loads(line)
+                    self._entries[entry["output"]] = entry
+
+    def in_the_way(self, item: BatchItem, job: Mapping[str, Any]) -> str | None:
+        """Why the existing output of `item` is not the one that `job` would make; None where it is."""
+        entry = self._entries.get(item.name)
+        if entry is None:
+            return "exists, and was not made by this"
+        now = _state(item.target)
+        made = entry["made"]  # copied elsewhere, a file keeps its size but not its time
+        if now[0] != made[0] if made else now == entry["instead"]:
+            return "exists, and was changed since, or not made by this"
+        said = changes(entry["job"], _plain(job))
+        return f"was made otherwise ({said})" if said else None
+
+    def begin(self, item: BatchItem, job: Mapping[str, Any]) -> None:
+        instead = _state(item.target) if item.target.exists() else None
+        self._add({"output": item.name, "job": _plain(job), "instead": instead, "made": None})
+
+    def end(self, item: BatchItem) -> None:
+        self._add({**self._entries[item.name], "made": _state(item.target)})
+
+    def _add(self, entry: dict[str, Any]) -> None:
+        self._entries[entry["output"]] = entry
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write("\n" * self._torn + json.dumps(entry) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self._torn = False
+
+
+def _state(path: Path) -> list[int]:
+    """What is another one when the file was replaced or written to."""
+    about = path.stat()
+    return [about.st_size, about.st_mtime_ns]
+
+
+def _plain(job: Mapping[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(json.dumps(job))
+    return made

@@ -1,0 +1,188 @@
+"""A video or an image through effects into another."""
+
+import os
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gancam.control import Controls, Replay
+from gancam.effects import Effect
+from gancam.frame import Frame
+from gancam.jobs.checks import (
+    check_image_output,
+    check_reading,
+    check_writing,
+    refuse_depth,
+    refuse_drawing,
+    refuse_mixture,
+)
+from gancam.jobs.identity import job_of
+from gancam.jobs.spec import ProcessOptions
+from gancam.media.images import read_image, write_image
+from gancam.media.paths import MediaPath, SequencePath, classify
+from gancam.pipeline import Progress, Report, Switch, output_size, run, switches, through
+from gancam.sinks.images import ImageWriter, holds_alpha
+from gancam.sinks.pieces import PieceWriter
+from gancam.sinks.pipe import FORMATS, PipeWriter
+from gancam.sinks.video import VideoWriter, keeps
+from gancam.sources import ImageFiles, VideoFile
+
+
+def process_video(
+    path: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    effects: Sequence[Effect],
+    task: ProcessOptions,
+    report: Report,
+    *,
+    tell: Callable[[str], None],
+    progress: Progress | None = None,
+    between: Sequence[Callable[[Frame], None]] = (),
+) -> None:
+    """`path` through `effects` into `target`, as `task` says; `report` is filled, and `tell` is called with each note
+    that is known before the work starts. Raises what sources, effects and sinks raise."""
+    path, target = classify(path), classify(target)
+    chain = switches(effects)
+    controls = Controls(chain)
+    replay = None if task.params is None else Replay(task.params, controls)
+    source, options = open_video(path, target, chain, task)
+    with source:
+        check_writing(target, task)
+        sink = _sink(path, target, effects, task, options)
+        done = getattr(sink, "done", 0)
+        notes = [*source.notes, *sink.notes]
+        if done:
+            notes.append(f"{target}: goes on after {done} frames")
+        if done and remembers(effects, task):
+            notes.append("effects that remember earlier frames see those again")
+        else:
+            source.skip(done)
+        for note in notes:
+            tell(note)
+        turns: list[Callable[[Frame], None]] = [*([] if replay is None else [replay]), controls, *between]
+        turns += reads_ahead(path, effects, task, tell)
+        with ExitStack() as over:
+            for effect in effects:
+                over.callback(getattr(effect, "close", list))
+            run(source, chain, [sink], between=turns, progress=progress, report=report)
+    report.notes = [note for note in report.notes if note not in notes]
+    if replay is not None and replay.left:
+        report.notes.append(f"{task.params}: its last {replay.left} changes come after the end of {path}")
+
+
+def remembers(effects: Sequence[Effect], task: ProcessOptions) -> bool:
+    """Whether a frame cannot be made without those before it."""
+    return task.params is not None or any(getattr(effect, "remembers", True) for effect in effects)
+
+
+def reads_ahead(
+    path: str | os.PathLike[str], effects: Sequence[Effect], task: ProcessOptions, tell: Callable[[str], None]
+) -> list[Callable[[Frame], None]]:
+    """What must be called with each frame so that a first effect sees the video ahead that wants to."""
+    media = classify(path)
+    return [_ReadAhead(media, one.read_ahead, task, tell) for one in effects[:1] if hasattr(one, "read_ahead")]
+
+
+def _sink(
+    path: MediaPath, target: MediaPath, effects: Sequence[Effect], task: ProcessOptions, options: dict[str, Any]
+) -> VideoWriter | ImageWriter:
+    sound = None if isinstance(path, SequencePath) else path
+    if task.pipe is not None:
+        return PipeWriter(task.pipe, task.form or "matroska", audio_from=sound, **options)
+    more: dict[str, Any] = {"overwrite": task.overwrite, "job": job_of(path, effects, task), "resume": task.resume}
+    if isinstance(target, SequencePath):
+        unused = ("codec", "encoder", "untouched")
+        rest = {name: value for name, value in options.items() if name not in unused}
+        return ImageWriter(target, audio_from=sound, **more, **rest)
+    return PieceWriter(target, audio_from=sound, **more, **options)
+
+
+class _ReadAhead:
+    """Shows an effect the whole of a video before the first frame is played."""
+
+    def __init__(
+        self, path: MediaPath, show: Callable[..., None], task: ProcessOptions, tell: Callable[[str], None]
+    ) -> None:
+        self._path, self._show, self._task, self._tell = path, show, task, tell
+        self._due, self._told = True, False
+        self._open: list[Generator[Frame, None, None]] = []
+
+    def __call__(self, frame: Frame) -> None:
+        if self._due:
+            self._due = False
+            try:
+                self._show(self._frames, whole=self._task.first is None and self._task.end is None)
+            except BaseException:  # whoever keeps the error keeps what was read to its half, with a decoder's thread
+                for frames in self._open:
+                    frames.close()
+                raise
+            finally:
+                self._open.clear()
+
+    def _frames(self) -> Generator[Frame, None, None]:
+        self._open.append(frames := self._read())
+        return frames
+
+    def _read(self) -> Generator[Frame, None, None]:
+        if not self._told:
+            self._tell(f"{self._path}: is read ahead")
+            self._told = True
+        task = self._task
+        with _source(self._path, task) as source:
+            yield from source
+
+
+def _source(path: MediaPath, task: ProcessOptions) -> VideoFile | ImageFiles:
+    check_reading(path, task)
+    if isinstance(path, SequencePath):
+        return ImageFiles(path, fps=task.fps or 25.0, first=task.first, end=task.end)
+    return VideoFile(path, deinterlace=task.deinterlace, first=task.first, end=task.end)
+
+
+def open_video(
+    path: str | os.PathLike[str], target: str | os.PathLike[str], chain: Sequence[Switch], task: ProcessOptions
+) -> tuple[VideoFile | ImageFiles, dict[str, Any]]:
+    """The source, and what its sink needs to know of it and of `task`. Raises what sources raise."""
+    refuse_drawing(chain)
+    source = _source(classify(path), task)
+    try:
+        lowered = task.eight_bit and source.footage.depth > 8
+        untouched = not chain and not lowered
+        place = target if task.pipe is None else f"stdout{FORMATS.get(task.form or '', '.mkv')}"
+        untouched = untouched and keeps(place, source.footage, codec=task.codec, encoder=task.encoder)
+        untouched = untouched and source.keep_decoded()
+        if not untouched:
+            refuse_depth(path, source.footage, task.eight_bit)
+        return source, {
+            "fps": source.fps, "size": output_size(chain, source.size), "like": source.footage, "codec": task.codec,
+            "encoder": task.encoder, "untouched": untouched, "quality": task.quality, "part": (task.first, task.end),
+        }  # fmt: skip
+    except BaseException:
+        source.close()
+        raise
+
+
+def process_image(
+    path: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    effects: Sequence[Effect],
+    *,
+    overwrite: bool = False,
+    tell: Callable[[str], None] = lambda note: None,
+) -> None:
+    """The image `path` through `effects` into the image `target`, with its opacity; what is lost is told. Raises what
+    sources and effects raise, ``SinkError`` and ``OutputExists``."""
+    refuse_mixture(classify(path), classify(target))
+    path, target = Path(path), Path(target)
+    check_image_output(target, overwrite=overwrite, source=path)
+    refuse_drawing(effects)
+    image, alpha = read_image(path)
+    if alpha is not None and not holds_alpha(target):
+        tell(f"{path}: its transparency is left out: {target.suffix} holds none, .png does")
+        alpha = None
+    made = Frame(image, 0, 0.0, alpha=alpha).with_image(through(image, effects))
+    whole = made.image if made.alpha is None else np.dstack([made.image, made.alpha])
+    write_image(target, whole, overwrite=overwrite)

@@ -1,0 +1,229 @@
+"""Workers of a Ray cluster on other machines."""
+
+import importlib
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from gancam.errors import InputError, MissingExtra, SinkError
+from gancam.inference.catalog import find, menu
+from gancam.inference.variants import variants
+from gancam.jobs.identity import identity
+from gancam.jobs.spec import EffectChainSpec
+from gancam.jobs.worker import Worker, WorkItem, WorkResult
+
+_THREADS = 2  # of a worker: beyond them small networks gain less than a second worker does
+_CHUNK = 64 << 20  # bytes of a file on its way
+_PATIENCE = 120.0  # seconds until a worker must have come
+_MATTERS = ("gancam", "av", "numpy", "opencv-python")  # what must be the same everywhere for the same pictures
+
+
+class RayPool:
+    """Workers that are actors of the Ray cluster at `address` ("auto": the one that runs here).
+
+    Files that a worker does not find under their name with the same content are sent to it: the video, a model, a file
+    that an effect was given. `workers` of them (None: one for every two cores of the cluster). One that dies is
+    replaced while its machine lives.
+
+    Raises ``MissingExtra``, ``InputError`` where there is no cluster, ``SinkError`` where no worker comes or one has
+    other versions of what decides about pictures.
+    """
+
+    def __init__(self, recipe: EffectChainSpec, address: str = "auto", workers: int | None = None) -> None:
+        try:
+            self._ray: Any = importlib.import_module("ray")
+        except ImportError as error:
+            raise MissingExtra('a cluster needs Ray: pip install "gancam[cluster]"') from error
+        self._mine = not self._ray.is_initialized()
+        if self._mine:
+            try:
+                self._ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+            except (ConnectionError, RuntimeError, ValueError) as error:
+                cure = "`ray start --head` makes one, `ray start --address HOST:6379` joins it"
+                raise InputError(f"--cluster {address}: no Ray cluster answers there; {cure}") from error
+        self._recipe, self._folder = recipe, f"gancam-{uuid.uuid4().hex[:12]}"
+        self._actors: dict[int, Any] = {}
+        self._coming: dict[Any, int] = {}  # until a worker says that it is there
+        self.pids: dict[int, int] = {}  # the process of each worker, on its machine
+        self._nodes: dict[int, str] = {}
+        self._has: dict[int, set[str]] = {}
+        self._busy: dict[Any, int] = {}
+        self._hired = 0
+        total = int(self._ray.cluster_resources().get("CPU", 1))
+        self._cores = max(min(_THREADS, total) if workers is None else min(total // workers, _THREADS), 1)
+        wanted = workers or max(total // self._cores, 1)
+        self._class = self._ray.remote(_Remote)
+        try:
+            for _ in range(wanted):
+                self._hire()
+            self.free()
+        except BaseException:
+            self.close()
+            raise
+        self.notes = [f"cluster: {wanted} workers of {self._cores} cores each on {len(self._living())} machines"]
+
+    def _hire(self) -> None:
+        gpus = 1 if self._recipe.device == "cuda" else 0
+        recipe = replace(self._recipe, threads=self._recipe.threads or self._cores)
+        actor = self._class.options(num_cpus=self._cores, num_gpus=gpus).remote(recipe, self._folder)
+        self._actors[self._hired] = actor
+        self._coming[actor.about.remote()] = self._hired
+        self._hired += 1
+
+    def _living(self) -> set[str]:
+        return {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
+
+    def free(self) -> list[int]:
+        while self._coming:
+            must = not self._busy and len(self._coming) == len(self._actors)
+            ready, _ = self._ray.wait(list(self._coming), timeout=_PATIENCE if must else 0)
+            if must and not ready:
+                raise SinkError(f"no worker of the cluster came in {_PATIENCE:.0f} s: is it busy with something else?")
+            if not ready:
+                break
+            self._greet(ready[0])
+        if not self._actors:
+            raise SinkError("no worker of the cluster is left; the same command with --resume goes on")
+        return [number for number in self._actors if number not in {*self._coming.values(), *self._busy.values()}]
+
+    def _greet(self, ref: Any) -> None:
+        number = self._coming.pop(ref)
+        try:
+            node, pid, versions = self._ray.get(ref)
+        except self._ray.exceptions.RayError:
+            self._actors.pop(number, None)
+            return
+        other = {name: (ours, versions.get(name)) for name, ours in _versions().items() if versions.get(name) != ours}
+        if other:
+            said = ", ".join(f"{name} {theirs} instead of {ours}" for name, (ours, theirs) in other.items())
+            raise SinkError(f"a worker of the cluster has {said}: pictures might differ")
+        self._nodes[number], self._has[number] = node, set()
+        self.pids[number] = pid
+
+    def give(self, worker: int, order: WorkItem) -> None:
+        actor = self._actors[worker]
+        try:
+            for path in [order.source, order.task.params, *files_of(self._recipe)]:
+                if path is not None and str(path) not in self._has[worker]:
+                    self._send(actor, path)
+                    self._has[worker].add(str(path))
+        except self._ray.exceptions.RayError:
+            pass  # it died, which `take` tells
+        self._busy[actor.work.remote(order)] = worker
+
+    def _send(self, actor: Any, path: Path) -> None:
+        """Give a worker the file `path`, unless it has it."""
+        if not path.is_file() or self._ray.get(actor.has.remote(str(path), identity(path))):
+            return
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                self._ray.get(actor.supply.remote(str(path), chunk))
+
+    def take(self) -> tuple[int, WorkResult | None]:
+        ref = self._ray.wait(list(self._busy), num_returns=1)[0][0]
+        worker = self._busy.pop(ref)
+        try:
+            made: WorkResult = self._ray.get(ref)
+            return worker, made
+        except self._ray.exceptions.RayActorError:
+            self._actors.pop(worker)
+            if self._nodes.get(worker) in self._living():
+                self._hire()
+            return worker, None
+        except self._ray.exceptions.RayError as error:
+            return worker, WorkResult(error=" ".join(str(error).split())[:500])
+
+    def close(self) -> None:
+        idle = [actor for number, actor in self._actors.items() if number not in self._busy.values()]
+        with suppress(self._ray.exceptions.RayError):
+            self._ray.get([actor.leave.remote() for actor in idle], timeout=5)
+        for actor in self._actors.values():
+            self._ray.kill(actor)
+        self._actors.clear()
+        if self._mine:
+            self._ray.shutdown()
+
+
+class _Remote:
+    """A worker, on its machine."""
+
+    def __init__(self, recipe: EffectChainSpec, folder: str) -> None:
+        self._recipe = recipe
+        self._shared = Path(tempfile.gettempdir()) / folder  # with the other workers of this machine
+        self._shared.mkdir(exist_ok=True)
+        self._own = Path(tempfile.mkdtemp(dir=self._shared))
+        self._paths: dict[str, Path] = {}
+        self._worker: Worker | None = None
+
+    def about(self) -> tuple[str, int, dict[str, str]]:
+        ray: Any = importlib.import_module("ray")
+        return ray.get_runtime_context().get_node_id(), os.getpid(), _versions()
+
+    def has(self, path: str, known: str) -> bool:
+        with suppress(OSError):
+            if identity(Path(path)) == known:
+                return True
+        # A folder for each content, where the name is kept: variants of a model know each other by their names.
+        folder = self._own / "files"
+        folder.mkdir(exist_ok=True)
+        self._paths[path] = folder / Path(path).name
+        self._paths[path].unlink(missing_ok=True)
+        return False
+
+    def supply(self, path: str, chunk: bytes) -> None:
+        with self._paths[path].open("ab") as file:
+            file.write(chunk)
+
+    def work(self, order: WorkItem) -> WorkResult:
+        if self._worker is None:
+            self._worker = Worker(moved(self._recipe, self._paths), self._own)
+        task = order.task
+        if task.params is not None:
+            task = replace(task, params=self._paths.get(str(task.params), task.params))
+        return self._worker(replace(order, source=self._paths.get(str(order.source), order.source), task=task))
+
+    def leave(self) -> None:
+        """The crew is dismissed, with all other workers of this machine."""
+        if self._worker is not None:
+            self._worker.close()
+        shutil.rmtree(self._shared, ignore_errors=True)  # also what one that was killed left there
+
+
+def files_of(recipe: EffectChainSpec) -> list[Path]:
+    """Files that the effects of `recipe` are made from: models that are not bundled, with their variants, and files
+    given as parameters."""
+    files: list[Path] = []
+    for spec in recipe.specs:
+        if spec.name not in menu():
+            files += variants(find(spec.name)).values()
+        files += [Path(value) for value in spec.params.values() if os.path.isfile(value)]
+    return files
+
+
+def moved(recipe: EffectChainSpec, paths: Mapping[str, Path]) -> EffectChainSpec:
+    """`recipe` with files where they are now; `paths` are those by the names they had."""
+    places = {os.path.normpath(old): str(new) for old, new in paths.items()}
+
+    def place(text: str) -> str:
+        return places.get(os.path.normpath(text), text)
+
+    specs = (
+        replace(spec, name=place(spec.name), params={key: place(value) for key, value in spec.params.items()})
+        for spec in recipe.specs
+    )
+    return replace(recipe, specs=tuple(specs))
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for name in _MATTERS:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions

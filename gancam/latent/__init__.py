@@ -1,0 +1,1 @@
+"""Paths through the latent space of a generator, and pictures along them."""

@@ -1,0 +1,119 @@
+"""A generator's pictures for their own sake: sheets of samples, and seamless loops."""
+
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.errors import InputError
+from gancam.frame import Frame, Image
+from gancam.inference.catalog import menu, open_model
+from gancam.inference.model import Model
+from gancam.inference.variants import read_card
+from gancam.latent.path import EASES, Path, seeded, styles
+
+BATCH = 16  # pictures made at once
+_LARGE = 480  # pixels along a side of a loop's pictures, at least, where nobody says
+
+
+def generators() -> list[str]:
+    """The names of the bundled generators."""
+    return [name for name, path in menu().items() if read_card(path).layout == "latent"]
+
+
+def open_generator(name: str, *, device: str = "auto", precision: str = "auto", threads: int | None = None) -> Model:
+    """The generator of that name or path. Raises as ``effects.load`` does, ``InputError`` for what is no generator."""
+    model = open_model(name, device=device, precision=precision, threads=threads)
+    if model.card.layout != "latent":
+        there = ", ".join(generators()) or "none is bundled"
+        raise InputError(f"{name} is no generator, it is for {model.card.effect} (generators: {there})")
+    return model
+
+
+def pictures(model: Model, seeds: Sequence[int], *, truncation: float | None = None) -> NDArray[np.uint8]:
+    """The picture of each seed, ``(n, resolution, resolution, 3)`` BGR; `truncation` as ``latent.styles`` has it.
+    Raises ``InputError`` for a seed or a truncation out of range."""
+    made = []
+    for start in range(0, len(seeds), BATCH):
+        w = model.mapping(seeded(seeds[start : start + BATCH], model.card.latent))
+        made.append(model.synthesis(styles(w, model, truncation=truncation)))
+    return np.concatenate(made) if made else np.empty((0, *(model.card.resolution,) * 2, 3), np.uint8)
+
+
+def sheet(images: NDArray[np.uint8], columns: int) -> Image:
+    """``(n, h, w, 3)`` side by side, row by row, what is left over white."""
+    count, height, width = images.shape[:3]
+    rows = -(-count // columns)
+    grid = np.full((rows * columns, height, width, 3), 255, np.uint8)
+    grid[:count] = images
+    grid = grid.reshape(rows, columns, height, width, 3).transpose(0, 2, 1, 3, 4)
+    return np.ascontiguousarray(grid.reshape(rows * height, columns * width, 3))
+
+
+def check_loop(seeds: Sequence[int], *, seconds: float, fps: float, size: int | None, ease: str) -> None:
+    """Find values that no `Loop` takes, whatever its generator. Raises ``InputError``."""
+    if len(seeds) < 2:
+        raise InputError("a loop needs two seeds or more")
+    if not 1 <= fps <= 240:
+        raise InputError(f"fps {fps}: must be 1 to 240")
+    if not 2 / fps <= seconds <= 3600:
+        raise InputError(f"seconds {seconds}: must be two frames or more, an hour at most")
+    if size is not None and not 16 <= size <= 4096:
+        raise InputError(f"size {size}: must be 16 to 4096 pixels")
+    if ease not in EASES:
+        raise InputError(f"ease {ease!r} must be of {', '.join(EASES)}")
+
+
+class Loop:
+    """A source that plays once through the pictures of `seeds` and back to the first: after its last frame comes its
+    first, as if nothing were, so a player that repeats it shows no seam.
+
+    seconds  how long that takes, to the nearest frame of `fps`.
+    size     pixels along a side (default: a whole multiple of the generator's, 480 or more).
+    ease     a name of ``latent.EASES``; `truncation` as ``latent.styles`` has it.
+
+    Raises ``InputError`` for less than two seeds, and values out of range.
+    """
+
+    def __init__(
+        self, model: Model, seeds: Sequence[int], *, seconds: float = 10.0, fps: float = 30.0, size: int | None = None,
+        ease: str = "linear", truncation: float | None = None,
+    ) -> None:  # fmt: skip
+        check_loop(seeds, seconds=seconds, fps=fps, size=size, ease=ease)
+        side = model.card.resolution
+        self._side = size or -(-_LARGE // side) * side
+        self._model, self._fps, self._count = model, fps, round(seconds * fps)
+        self._path = Path(model, seeds, space="w" if model.card.layers > 1 else "z")
+        self._ease, self._truncation = ease, truncation
+        self._closed = False
+        self.generated(0)
+
+    @property
+    def fps(self) -> float:
+        return self._fps
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._side, self._side
+
+    @property
+    def frames(self) -> int | None:
+        return self._count
+
+    def generated(self, index: int) -> Image:
+        """The generator's picture for frame `index`, at its own size; that after the last is the first."""
+        assert self._path.keys is not None
+        w = self._path.at(index % self._count / self._count * self._path.keys, self._ease)
+        picture: Image = self._model.synthesis(styles(w, self._model, truncation=self._truncation))[0]
+        return picture
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in range(self._count):
+            if self._closed:
+                return
+            image = cv2.resize(self.generated(index), self.size, interpolation=cv2.INTER_CUBIC)
+            yield Frame(np.asarray(image, np.uint8), index, index / self._fps)
+
+    def close(self) -> None:
+        self._closed = True

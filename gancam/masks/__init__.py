@@ -1,0 +1,45 @@
+"""Where to work: masks from files, boxes, polygons, a brush, an object that is followed, a colour, faces.
+
+A mask is uint8 ``(H, W)``, not 0 where something is to be done (filled, in inpainting). What gives masks is any
+function ``image -> mask``; those here also take the frame's time, can be told to ``reset``, and are made of each other:
+
+    Between(Tracked(Boxes((10, 20, 80, 40))), 2.0, 9.5)
+"""
+
+from gancam.masks.colour import COLOURS, ColourKey, parse_colour
+from gancam.masks.combine import Between, Union
+from gancam.masks.conversion import source
+from gancam.masks.drawing import Drawn
+from gancam.masks.faces import Face, Faces
+from gancam.masks.files import MaskFile
+from gancam.masks.mask import Fixed, Function, Mask, MaskSource, check_mask
+from gancam.masks.recorded import Recorded
+from gancam.masks.shapes import Box, Boxes, Polygon, Polygons
+from gancam.masks.track_file import FORMAT, MaskTrack
+from gancam.masks.tracking import Tracked
+
+__all__ = [
+    "COLOURS",
+    "FORMAT",
+    "Between",
+    "Box",
+    "Boxes",
+    "ColourKey",
+    "Drawn",
+    "Face",
+    "Faces",
+    "Fixed",
+    "Function",
+    "Mask",
+    "MaskFile",
+    "MaskSource",
+    "MaskTrack",
+    "Polygon",
+    "Polygons",
+    "Recorded",
+    "Tracked",
+    "Union",
+    "check_mask",
+    "parse_colour",
+    "source",
+]

@@ -1,0 +1,130 @@
+"""Masks that are drawn by hand."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from gancam.errors import MaskError
+from gancam.frame import Image
+from gancam.masks.mask import Fixed, Mask
+from gancam.masks.tracking import Tracked
+
+
+class Drawn:
+    """What somebody draws while it runs: a brush, boxes, an eraser. Coordinates are pixels of the frame of ``size``.
+
+    Strokes last until `clear` or `undo`. Before the first frame nothing can be drawn. With `follow`, each stroke sticks
+    to what it was drawn on, as `Tracked` does; what cannot be followed stays where it is, and ``notes`` says so, as it
+    does when something is lost. ``mask`` is all that is marked, the stroke under way too.
+    """
+
+    brushes = True
+
+    def __init__(self, *, follow: bool = False) -> None:
+        self._follow = follow
+        self._shape: tuple[int, int] | None = None
+        self._pieces: list[Mask | Tracked] = []  # in the order in which they were drawn
+        self._fresh: Mask = np.zeros((1, 1), np.uint8)  # drawn since the last frame
+        self._seen: Mask = self._fresh  # what was given last
+        self._drawing = False  # a stroke is under way
+        self._told: list[str] = []
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        if self._shape != image.shape[:2]:
+            self._shape = (image.shape[0], image.shape[1])
+            self.clear()
+        new: Mask | Tracked | None = None
+        if self._fresh.any() and not self._drawing:
+            self._pieces.append(self._taken_up(image, time) if self._follow else self._fresh)
+            self._fresh = np.zeros_like(self._fresh)
+            new = self._pieces[-1]
+        mask = self._fresh.copy()
+        for piece in self._pieces:
+            if not isinstance(piece, Tracked):
+                mask |= piece
+            else:
+                mask |= piece.mask if piece is new else piece(image, time=time)
+        self._seen = mask
+        return mask
+
+    def _taken_up(self, image: Image, time: float | None) -> "Mask | Tracked":
+        tracked = Tracked(Fixed(self._fresh))
+        try:
+            tracked(image, time=time)
+        except MaskError as error:
+            self._told.append(f"what was drawn stays where it is: {error}")
+            return self._fresh
+        return tracked
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the frames; None before the first."""
+        return None if self._shape is None else (self._shape[1], self._shape[0])
+
+    @property
+    def mask(self) -> Mask:
+        return self._seen | self._fresh
+
+    @property
+    def notes(self) -> list[str]:
+        return self._told + [note for piece in self._pieces if isinstance(piece, Tracked) for note in piece.notes]
+
+    def brush(self, points: Sequence[tuple[float, float]], radius: float) -> None:
+        """A stroke of round points through `points`; the last of them is where it ends for now."""
+        self._stroke(self._fresh, points, radius, 1)
+
+    def box(self, first: tuple[float, float], second: tuple[float, float]) -> dict[str, str]:
+        """The box between two opposite corners. No parameter is to be changed for it."""
+        (x0, y0), (x1, y1) = first, second
+        cv2.rectangle(self._fresh, (round(x0), round(y0)), (round(x1), round(y1)), 1, cv2.FILLED)
+        return {}
+
+    def erase(self, points: Sequence[tuple[float, float]], radius: float) -> None:
+        """Take away under a stroke; of what is followed, each piece that it touches."""
+        gone = np.zeros_like(self._fresh)
+        self._stroke(gone, points, radius, 1)
+        self._pieces = [
+            piece for piece in self._pieces if not (isinstance(piece, Tracked) and (piece.mask & gone).any())
+        ]
+        self._pieces = [piece if isinstance(piece, Tracked) else piece & (1 - gone) for piece in self._pieces]
+        self._fresh = self._fresh & (1 - gone)
+        self._forget_seen()
+
+    def pen(self, *, down: bool) -> None:
+        """Tell that a stroke begins or is over: only whole ones are followed."""
+        self._drawing = down
+
+    def undo(self) -> dict[str, str]:
+        """Take back the last stroke."""
+        if self._fresh.any():
+            self._fresh = np.zeros_like(self._fresh)
+        elif self._pieces:
+            self._pieces.pop()
+        self._forget_seen()
+        return {}
+
+    def clear(self) -> dict[str, str]:
+        """Nothing is drawn any more."""
+        self._pieces = []
+        self._fresh = np.zeros(self._shape or (1, 1), np.uint8)
+        self._forget_seen()
+        return {}
+
+    def reset(self) -> None:
+        """What is drawn stays; what is followed is followed anew from the next frame on."""
+        for piece in self._pieces:
+            if isinstance(piece, Tracked):
+                piece.reset()
+
+    def _forget_seen(self) -> None:
+        self._seen = np.zeros_like(self._fresh)
+        for piece in self._pieces:
+            self._seen |= piece.mask if isinstance(piece, Tracked) else piece
+
+    @staticmethod
+    def _stroke(canvas: Mask, points: Sequence[tuple[float, float]], radius: float, value: int) -> None:
+        places = np.round(np.array(points, np.float64).reshape(-1, 1, 2)).astype(np.int32)
+        cv2.polylines(canvas, [places], False, value, max(round(2 * radius), 1), cv2.LINE_8)
+        for x, y in places[:, 0].tolist():
+            cv2.circle(canvas, (x, y), max(round(radius), 0), value, cv2.FILLED)

@@ -1,0 +1,82 @@
+"""Masks of faces that a detector finds."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam._native import quiet_opencv
+from gancam.errors import MaskError, NotFound
+from gancam.frame import Image
+from gancam.masks.mask import Mask, first_line
+from gancam.masks.shapes import Box
+
+
+class Face(NamedTuple):
+    """A face in pixels of the frame."""
+
+    box: Box
+    landmarks: NDArray[np.float32]  # (5, 2): right eye, left eye, nose, right and left corner of the mouth
+    score: float
+
+
+class Faces:
+    """The faces that a detector finds: a YuNet model as OpenCV's ``FaceDetectorYN`` runs it, a file that you name.
+
+    Each is an ellipse around its box, `grow` times as large; one that is not found for a moment stays for `hold`
+    frames. ``detect`` gives the faces themselves. Raises ``NotFound``, ``MaskError`` for what is no such model.
+    """
+
+    LONG = 320  # pixels of the longer side of what the detector sees
+
+    def __init__(self, model: str | os.PathLike[str], *, score: float = 0.6, grow: float = 1.2, hold: int = 5) -> None:
+        self.model = Path(model)
+        if not self.model.is_file():
+            raise NotFound(f"face detector {model}: no such file; a YuNet .onnx, as of opencv_zoo, is needed")
+        try:
+            with quiet_opencv():  # it warns of its own settings
+                self._detector = cv2.FaceDetectorYN.create(str(self.model), "", (self.LONG, self.LONG), score)
+        except cv2.error as error:
+            raise MaskError(f"face detector {model}: OpenCV cannot run it ({first_line(error)})") from error
+        self._grow, self._hold = grow, hold
+        self._held: list[tuple[Box, int]] = []
+
+    def detect(self, image: Image) -> list[Face]:
+        """The faces of `image`, the surest first."""
+        shrink = max(max(image.shape[:2]) / self.LONG, 1.0)
+        size = max(round(image.shape[1] / shrink), 32), max(round(image.shape[0] / shrink), 32)
+        self._detector.setInputSize(size)
+        try:
+            _, found = self._detector.detect(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+        except cv2.error as error:
+            raise MaskError(f"face detector {self.model}: is no YuNet model ({first_line(error)})") from error
+        if found is None:
+            return []
+        scale = np.array([image.shape[1] / size[0], image.shape[0] / size[1]], np.float32)
+        faces = []
+        for row in np.asarray(found, np.float32):
+            x, y, wide, tall = (row[:4].reshape(2, 2) * scale).reshape(-1).tolist()
+            faces.append(Face((x, y, wide, tall), row[4:14].reshape(5, 2) * scale, float(row[14])))
+        return sorted(faces, key=lambda face: -face.score)
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        boxes = [face.box for face in self.detect(image)]
+        kept = [(box, age - 1) for box, age in self._held if age > 0 and not any(_overlap(box, now) for now in boxes)]
+        self._held = [(box, self._hold) for box in boxes] + kept
+        mask = np.zeros(image.shape[:2], np.uint8)
+        for (x, y, wide, tall), _ in self._held:
+            axes = round(wide * self._grow / 2), round(tall * self._grow / 2)
+            cv2.ellipse(mask, (round(x + wide / 2), round(y + tall / 2)), axes, 0, 0, 360, 1, cv2.FILLED)
+        return mask
+
+    def reset(self) -> None:
+        self._held = []
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    down = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    return across > 0 and down > 0 and across * down > 0.2 * min(a[2] * a[3], b[2] * b[3])

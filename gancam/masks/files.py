@@ -1,0 +1,58 @@
+"""Masks from image files."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from gancam._native import quiet_opencv
+from gancam.errors import MaskError, NotFound
+from gancam.frame import Image
+from gancam.masks.mask import SAME_ASPECT, Mask, Memoryless
+
+
+class MaskFile(Memoryless):
+    """An image file. With transparency: what is not wholly transparent is marked. Without: what is bright is (grey 128
+    and more). `invert` marks the rest instead. It is resized to the frames, which must have its aspect.
+
+    Raises ``NotFound``, ``MaskError`` for what is no image, or one in colours without transparency.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, invert: bool = False) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise NotFound(f"mask {path}: no such file")
+        with quiet_opencv():
+            image = cv2.imdecode(np.fromfile(self.path, np.uint8), cv2.IMREAD_UNCHANGED) if self._bytes() else None
+        if image is None:
+            raise MaskError(f"mask {path}: not an image that OpenCV can read")
+        full = 65535 if image.dtype == np.uint16 else 255
+        if image.dtype not in (np.uint8, np.uint16):
+            raise MaskError(f"mask {path}: has {image.dtype} pixels, needs 8 or 16 bits")
+        if image.ndim == 3 and image.shape[2] == 4 and int(image[..., 3].min()) < full:
+            marked = image[..., 3] > full // 32
+        else:
+            planes = image[..., None] if image.ndim == 2 else image[..., :3]
+            if any((planes[..., 0] != planes[..., other]).any() for other in range(1, planes.shape[2])):
+                raise MaskError(
+                    f"mask {path}: is a picture in colours without transparency; needs grey (bright: marked) or alpha"
+                )
+            marked = planes[..., 0] > full // 2
+        self._mask = np.asarray(marked != invert, np.uint8)
+        self._resized: dict[tuple[int, ...], Mask] = {}
+
+    def _bytes(self) -> int:
+        return self.path.stat().st_size
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        shape = image.shape[:2]
+        if shape not in self._resized:
+            height, width = self._mask.shape
+            if abs(width * shape[0] / (height * shape[1]) - 1) > SAME_ASPECT:
+                raise MaskError(
+                    f"mask {self.path}: is {width}x{height}, the picture {shape[1]}x{shape[0]}: another aspect"
+                )
+            resized = cv2.resize(self._mask * 255, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+            self._resized = {shape: np.asarray(resized > 100, np.uint8)}
+        return self._resized[shape]

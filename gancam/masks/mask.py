@@ -1,0 +1,84 @@
+"""What a mask and a source of masks are, and the simplest sources."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.errors import MaskError
+from gancam.frame import Image
+
+Mask: TypeAlias = NDArray[np.uint8]
+SAME_ASPECT = 0.02  # by which the aspect of a mask file may differ from the frame's
+
+
+class MaskSource(Protocol):
+    """Gives a mask for each frame, in order. The array is not changed afterwards, by neither side.
+
+    Raises ``MaskError`` for what cannot be a mask of that image.
+    """
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Mask: ...
+
+    def reset(self) -> None:
+        """Forget what was seen: a seek, a cut, a new source."""
+
+
+def check_mask(mask: Any, image: Image, what: str = "mask") -> Mask:
+    """`mask` as a Mask of `image`: bool, uint8 (not 0: marked) or float (0 to 1, over 0.5: marked), ``(H, W)`` or
+    ``(H, W, 1)``. Copied only where it is no uint8 array. Raises ``MaskError``, which says what would do."""
+    if not isinstance(mask, np.ndarray):
+        raise MaskError(f"{what} is {type(mask).__name__}, not a numpy array (H, W) of uint8 or bool")
+    if mask.ndim == 3 and mask.shape[2] == 1:
+        mask = mask[..., 0]
+    if mask.ndim != 2:
+        raise MaskError(f"{what} has shape {mask.shape}: needs (height, width), one value a pixel")
+    if mask.shape != image.shape[:2]:
+        raise MaskError(
+            f"{what} is {mask.shape[1]}x{mask.shape[0]}, the picture {image.shape[1]}x{image.shape[0]}: they must agree"
+        )
+    if mask.dtype == np.uint8:
+        return np.asarray(mask, np.uint8)
+    if mask.dtype == np.bool_:
+        return np.asarray(mask.view(np.uint8), np.uint8)
+    if np.issubdtype(mask.dtype, np.floating):
+        if not (np.isfinite(mask).all() and float(mask.min()) >= 0 and float(mask.max()) <= 1):
+            raise MaskError(f"{what} is {mask.dtype} beyond 0..1: needs 0 (keep) to 1 (marked), or uint8")
+        return np.asarray(mask > 0.5, np.uint8)
+    raise MaskError(f"{what} is {mask.dtype}: needs uint8 or bool (not 0: marked), or float 0..1")
+
+
+class Memoryless:
+    def reset(self) -> None:
+        """Nothing is remembered from frame to frame."""
+
+
+class Function(Memoryless):
+    """Any function ``image -> mask``, or ``(image, time=...) -> mask``; what it gives is checked."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        try:
+            self._takes_time = "time" in inspect.signature(function).parameters
+        except (TypeError, ValueError):  # some builtins tell nothing
+            self._takes_time = False
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        given = self._function(image, time=time) if self._takes_time else self._function(image)
+        return check_mask(given, image, "what the mask function gave")
+
+
+class Fixed(Memoryless):
+    """The same mask for each frame, of whose size it must be."""
+
+    def __init__(self, mask: NDArray[Any]) -> None:
+        self._mask = mask.copy()
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        return check_mask(self._mask, image)
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]

@@ -1,0 +1,72 @@
+"""Masks of fixed shapes: boxes and polygons."""
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.errors import MaskError
+from gancam.frame import Image
+from gancam.masks.mask import Mask, Memoryless
+
+Box = tuple[float, float, float, float]  # left, top, width, height in pixels
+Polygon = Sequence[tuple[float, float]]  # corners x, y in pixels
+
+
+class Polygons(Memoryless):
+    """The insides of polygons, each at least three corners (x, y) in pixels; parts outside the frame are cut off.
+
+    Raises ``MaskError`` for less than three corners, and for a frame in which nothing of one is seen.
+    """
+
+    def __init__(self, *polygons: Polygon) -> None:
+        self._polygons = [np.array(corners, np.float64).reshape(-1, 2) for corners in polygons]
+        for corners in self._polygons:
+            if len(corners) < 3 or not np.isfinite(corners).all() or np.abs(corners).max() > 1e6:
+                raise MaskError(f"polygon {corners.tolist()}: needs three corners x, y or more, in pixels")
+        self._mask: Mask | None = None
+
+    def _name(self, index: int) -> str:
+        return f"polygon {self._polygons[index].tolist()}"
+
+    @staticmethod
+    def _inside(shape: tuple[int, ...], corners: NDArray[np.float64]) -> Mask:
+        mask = np.zeros(shape[:2], np.uint8)
+        cv2.fillPoly(mask, [np.round(corners * 256).astype(np.int32)], 1, shift=8)
+        return mask
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        if self._mask is None or self._mask.shape != image.shape[:2]:
+            mask = np.zeros(image.shape[:2], np.uint8)
+            for index, corners in enumerate(self._polygons):
+                alone = self._inside(image.shape, corners)
+                if not alone.any():
+                    raise MaskError(
+                        f"{self._name(index)}: nothing of it lies in the picture of {image.shape[1]}x{image.shape[0]}"
+                    )
+                mask |= alone
+            self._mask = mask
+        return self._mask
+
+
+class Boxes(Polygons):
+    """Upright boxes (left, top, width, height) in pixels. Raises as `Polygons`, and for a side that is not above 0."""
+
+    def __init__(self, *boxes: Box) -> None:
+        for box in boxes:
+            if len(box) != 4 or not all(map(math.isfinite, box)) or min(box[2:]) <= 0:
+                raise MaskError(f"box {'/'.join(f'{side:g}' for side in box)}: needs x/y/width/height above 0")
+        self._boxes = boxes
+        super().__init__(*(((x, y), (x + w, y), (x + w, y + h), (x, y + h)) for x, y, w, h in boxes))
+
+    def _name(self, index: int) -> str:
+        return f"box {'/'.join(f'{side:g}' for side in self._boxes[index])}"
+
+    @staticmethod
+    def _inside(shape: tuple[int, ...], corners: NDArray[np.float64]) -> Mask:
+        mask = np.zeros(shape[:2], np.uint8)
+        (left, top), (right, bottom) = np.round(corners[0]).astype(int), np.round(corners[2]).astype(int)
+        mask[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 1
+        return mask

@@ -1,0 +1,166 @@
+"""How loud a file is, and what a microphone hears, moment by moment."""
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.errors import InputError, NotFound
+from gancam.media.messages import cause
+
+RATE = 50  # levels a second
+_SAMPLES = 16_000  # a second, of which levels are taken
+_LOUD = 95  # percentile of all levels that counts as 1
+_RISE, _FALL = 0.03, 0.25  # seconds in which a level follows the sound, so that beats are seen and syllables are not
+_LOUDEST = 1.5  # level
+_FORGET = 20.0  # seconds in which a microphone forgets half of how loud it was
+_HUM = 3e-3  # of full scale: what is never louder is no sound
+
+
+class Loudness:
+    """The level of a file's first audio track: 0 for silence, 1 for what is loud in this file, 1.5 at most.
+
+    Read whole when made, at about a hundred times its own speed. Times are those of the file's frames, in seconds;
+    after the end it begins anew. Raises ``NotFound``, or ``InputError`` for a file without sound that can be read.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        if not Path(path).exists():
+            raise NotFound(f"{path}: no such file")
+        try:
+            with av.open(os.path.abspath(path), metadata_errors="replace") as container:
+                if not container.streams.audio:
+                    raise InputError(f"{path}: holds no sound")
+                powers, start = _powers(container)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{path}: its sound cannot be read ({cause(error)})") from error
+        if not len(powers):
+            raise InputError(f"{path}: its sound cannot be read")
+        self._start = start
+        self._levels = _followed(np.sqrt(powers))
+        self._sums = np.concatenate([[0.0], np.cumsum(self._levels) / RATE])
+
+    @property
+    def seconds(self) -> float:
+        return len(self._levels) / RATE
+
+    def level(self, time: float) -> float:
+        place = int((time - self._start) % self.seconds * RATE)
+        return float(self._levels[min(place, len(self._levels) - 1)])
+
+    def heard(self, time: float) -> float:
+        """The sum of levels from time 0 until `time`, in seconds times level."""
+        return self._sum(time - self._start) - self._sum(-self._start)
+
+    def _sum(self, time: float) -> float:
+        rounds, rest = divmod(time, self.seconds)
+        place = np.interp(rest * RATE, np.arange(len(self._sums)), self._sums)
+        return float(rounds * self._sums[-1] + place)
+
+
+def _powers(container: av.container.InputContainer) -> tuple[np.ndarray, float]:
+    """Mean squares of each 1 / RATE second, and the time of the first."""
+    resampler = av.AudioResampler("flt", "mono", _SAMPLES)
+    step = _SAMPLES // RATE
+    start: float | None = None
+    squares, rest = [], np.empty(0, np.float32)
+    try:
+        for frame in container.decode(audio=0):
+            if start is None and frame.time is not None:
+                start = frame.time - (container.start_time or 0) / av.time_base
+            for part in resampler.resample(frame):
+                rest = np.concatenate([rest, part.to_ndarray()[0]])
+            whole = len(rest) // step * step
+            squares.append(np.square(rest[:whole].reshape(-1, step)).mean(1))
+            rest = rest[whole:]
+    except (av.FFmpegError, IndexError):
+        pass  # a damaged end; what came before counts
+    return np.concatenate(squares) if squares else np.empty(0), start or 0.0
+
+
+def _followed(loudness: np.ndarray) -> np.ndarray:
+    """As shares of what is loud, rising fast and falling slowly."""
+    loud = float(np.percentile(loudness, _LOUD))
+    levels = (
+        np.minimum(loudness / loud, _LOUDEST) if loud > 1e-4 else np.zeros_like(loudness)
+    )  # digital silence and hum
+    up, down = (1 - np.exp(-1 / (RATE * seconds)) for seconds in (_RISE, _FALL))
+    level = 0.0
+    for index, wanted in enumerate(levels.tolist()):
+        level += (wanted - level) * (up if wanted > level else down)
+        levels[index] = level
+    return levels
+
+
+class Hearing:
+    """The level of a sound as it comes: 0 for silence, 1 for what has been loud lately, 1.5 at most."""
+
+    def __init__(self, rate: float) -> None:
+        """`rate`: samples a second."""
+        self._rate = rate
+        self._loud = _HUM
+        self.level = 0.0
+
+    def __call__(self, samples: NDArray[np.float32]) -> float:
+        """The level after `samples` ``(n,)``, full scale -1..1."""
+        seconds = len(samples) / self._rate
+        loudness = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0
+        # Loud is what is passed a twentieth of the time: up much faster than down, but not with a click.
+        share = 1 - math.exp(-seconds / 0.3) if loudness > self._loud else 1 - 0.5 ** (seconds / _FORGET)
+        self._loud = max(self._loud + (loudness - self._loud) * share, _HUM)
+        wanted = min(loudness / self._loud, _LOUDEST) if loudness > _HUM else 0.0
+        self.level += (wanted - self.level) * (1 - math.exp(-seconds / (_RISE if wanted > self.level else _FALL)))
+        return self.level
+
+
+class Microphone:
+    """Calls `turn` with the level of what a microphone hears, fifty times a second, from a hidden thread.
+
+    Needs the extra ``gancam[microphone]``. `name`: a part of the device's name, or its number (default: the system's
+    default input). When it is gone, `turn` gets a last 0 and `warn` is told. Raises ``InputError`` for a device that
+    cannot be opened.
+    """
+
+    def __init__(self, turn: Callable[[float], object], *, name: str = "", warn: Callable[[str], None]) -> None:
+        self._turn, self._warn = turn, warn
+        try:
+            import sounddevice
+        except ImportError:
+            raise InputError("a microphone needs an extra package: pip install 'gancam[microphone]'") from None
+        except OSError as error:
+            raise InputError(f"a microphone needs the library PortAudio ({error}): on Debian, libportaudio2") from error
+        self._closing = False
+        try:
+            device = sounddevice.query_devices(int(name) if name.isdigit() else name or None, "input")
+            rate = float(device["default_samplerate"])
+            self._hearing = Hearing(rate)
+            self._stream = sounddevice.InputStream(
+                device=device["index"], channels=1, samplerate=rate, blocksize=round(rate / RATE), dtype="float32",
+                callback=self._heard, finished_callback=self._finished,
+            )  # fmt: skip
+            self._stream.start()
+        except (sounddevice.PortAudioError, ValueError, OSError) as error:
+            there = [str(one["name"]) for one in sounddevice.query_devices() if one["max_input_channels"]]
+            others = f"there are {', '.join(map(repr, there))}" if there else "there is none here"
+            raise InputError(f"microphone {name or 'by default'}: cannot be opened ({error}); {others}") from error
+        self.notes = [f"control: listens to {device['name']}"]
+
+    def _heard(self, samples: NDArray[np.float32], frames: int, time: Any, status: Any) -> None:
+        """PortAudio's thread."""
+        self._turn(self._hearing(samples[:, 0]))
+
+    def _finished(self) -> None:
+        if not self._closing:
+            self._turn(0.0)
+            self._warn("control: the microphone is gone")
+
+    def close(self) -> None:
+        self._closing = True
+        self._stream.close()

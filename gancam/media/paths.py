@@ -1,0 +1,93 @@
+"""What a path names: a video, a still image, or numbered images (frame-%06d.png)."""
+
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # endings of what is read and written as an image
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPath:
+    """The name of a video: of everything that is no image."""
+
+    path: Path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    __str__ = __fspath__
+
+
+@dataclass(frozen=True, slots=True)
+class StillPath:
+    """The name of one image."""
+
+    path: Path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    __str__ = __fspath__
+
+
+@dataclass(frozen=True, slots=True)
+class SequencePath:
+    """The name of numbered images, as `out/frame-%06d.png`: `before`, a number of at least `digits` digits, `after`."""
+
+    path: Path
+    before: str
+    digits: int
+    after: str
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    __str__ = __fspath__
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> Self | None:
+        """The sequence that `path` is written as; None where it is no such name.
+
+        >>> SequencePath.of("out/frame-%06d.png").image(7).name
+        'frame-000007.png'
+        """
+        found = re.fullmatch(r"([^%]*)%(?:0(\d{1,2}))?d([^%]*)", Path(path).name)
+        return None if found is None else cls(Path(path), found[1], int(found[2] or 1), found[3])
+
+    def image(self, number: int) -> Path:
+        return self.path.with_name(f"{self.before}{number:0{self.digits}d}{self.after}")
+
+    def images(self) -> list[tuple[int, Path]]:
+        """The files that are there, by number."""
+        form = re.compile(re.escape(self.before) + r"(\d+)" + re.escape(self.after))
+        with suppress(OSError):
+            matches = [(form.fullmatch(file.name), file) for file in self.path.absolute().parent.iterdir()]
+            return sorted((int(match[1]), file) for match, file in matches if match and len(match[1]) >= self.digits)
+        return []
+
+    @property
+    def times(self) -> Path:
+        """Where the times of the images are kept."""
+        return self.path.with_name(f"{self.before}times.txt")
+
+
+MediaPath = VideoPath | SequencePath | StillPath
+
+
+def classify(path: str | os.PathLike[str]) -> MediaPath:
+    """Say what kind of input or output `path` names, by its ending alone; nothing is opened.
+
+    Images end in one of `IMAGES`; they are a sequence where the name has one number (`%06d`) and no file is called
+    just so. All else is a video. What was classified before is given back as it is.
+    """
+    if isinstance(path, MediaPath):
+        return path
+    path = Path(path)
+    if path.suffix.lower() not in IMAGES:
+        return VideoPath(path)
+    found = SequencePath.of(path)
+    return StillPath(path) if found is None or os.path.exists(path) else found

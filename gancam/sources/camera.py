@@ -1,0 +1,238 @@
+"""Cameras and streams, read by OpenCV."""
+
+import os
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import av
+import cv2
+import numpy as np
+
+from gancam._native import environment, quiet_opencv
+from gancam.errors import SourceError
+from gancam.frame import Image
+from gancam.media.messages import cause, without_secrets
+from gancam.sources.live import PATIENCE, SIZE, LivePicture, LiveSource
+
+_BAD_IN_A_ROW = 60  # broken pictures before a connection counts as lost
+# What FFmpeg is told for a stream. Nothing is kept back, and no rate is studied before the first picture. (Not fflags
+# nobuffer: it throws away what was looked at first, and with it the key frame, so that nothing is seen until the next.)
+# "analyzeduration" is how long it may look for the picture's size, in microseconds: broadcasts tell it with their key
+# frames only, which FFmpeg itself sends every 10 seconds, while RTMP never says that it has told all.
+_STREAM_OPTIONS = "flags;low_delay|fpsprobesize;0|rtsp_flags;prefer_tcp|allowed_media_types;video|analyzeduration;{}"
+_BROADCASTS = ("udp", "rtp", "srt", "tcp")
+_KEY_FRAME = 12.0  # seconds that a stream may take to its next key frame
+_ANSWER = 5.0  # seconds that a server may take to answer
+# OpenCV reads this when it first waits for a camera: how many seconds one that was unplugged may take (default 10).
+_FOR_CAMERAS = {"OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT": "2"}
+
+
+@runtime_checkable
+class Capture(Protocol):
+    """The part of ``cv2.VideoCapture`` that is needed."""
+
+    def isOpened(self) -> bool: ...  # noqa: N802
+
+    def grab(self) -> bool: ...
+
+    def retrieve(self) -> tuple[bool, Any]: ...
+
+    def get(self, what: int, /) -> float: ...
+
+    def release(self) -> None: ...
+
+
+class Camera(LiveSource):
+    """A camera by its index (0, 1, ...) or device path (``/dev/video0``, ``/dev/v4l/by-id/...``).
+
+    Asks for Motion-JPEG, without which most cameras give 5 frames a second at high resolutions, for `size`
+    ``(width, height)`` and for `fps`, takes what the camera then gives, and measures the rate for a second: ``fps`` is
+    the measured one, and ``notes`` has both.
+
+    Raises ``SourceError`` for a camera that is not there, busy or silent; the rest is as in `Live`.
+    """
+
+    def __init__(
+        self,
+        device: int | str | os.PathLike[str] = 0,
+        *,
+        size: tuple[int, int] = SIZE,
+        fps: float = 30.0,
+        patience: float = PATIENCE,
+        reconnect: int | None = None,
+    ) -> None:
+        device = device if isinstance(device, int) else os.fspath(device)
+        name = f"camera {device}"
+
+        def connect(longer: int) -> Capture:
+            _look_for_camera(device, name)
+            system = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW}.get(sys.platform, cv2.CAP_ANY)
+            with quiet_opencv(), environment(_FOR_CAMERAS):
+                capture = cv2.VideoCapture(device, system)
+                if capture.isOpened():
+                    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+                    capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
+                    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
+                    capture.set(cv2.CAP_PROP_FPS, fps)
+                    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+                    return capture
+            raise SourceError(f"{name}: cannot be opened: in use by another program, or no camera")
+
+        silent = "gives no picture: in use by another program, or unplugged"
+        feed = CaptureBackend(name, connect, silent=silent, first_read=_FOR_CAMERAS)
+        super().__init__(feed, patience=patience, reconnect=reconnect, measure=True)
+
+
+class Stream(LiveSource):
+    """Whatever OpenCV's FFmpeg opens by URL: rtsp, rtmp, http, udp and their kin.
+
+    User name, password and query of `url` are never in a message. A server that hangs up counts as lost at once, one
+    that is silent after ``2 * patience`` seconds (at least 2), or, where it never gave a picture, after up to four
+    times that: some wait long for a key frame. Everything else is as in `Live`.
+    """
+
+    def __init__(self, url: str, *, patience: float = PATIENCE, reconnect: int | None = None) -> None:
+        name = without_secrets(url)
+        scheme = url.partition("://")[0].lower()
+        answer = _KEY_FRAME if scheme in _BROADCASTS else _ANSWER
+        options = _STREAM_OPTIONS.format(500_000 if scheme.startswith("rtmp") else round(answer * 1e6))
+        told = {"OPENCV_FFMPEG_CAPTURE_OPTIONS": options, "OPENCV_FFMPEG_LOGLEVEL": "-8"}  # AV_LOG_QUIET
+
+        def connect(longer: int) -> Capture:
+            silence = longer * max(2 * patience, 2.0)
+            parameters = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(answer * 1000)]
+            parameters += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(silence * 1000)]
+            parameters += [cv2.CAP_PROP_N_THREADS, 1]  # more would hold back one frame each
+            began = time.monotonic()
+            with quiet_opencv(), environment(told):
+                capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, parameters)
+            if not capture.isOpened():
+                silent = time.monotonic() - began > answer - 0.5
+                raise SourceError(f"{name}: {f'no answer in {answer:g} s' if silent else why_not(url)}")
+            return capture
+
+        super().__init__(CaptureBackend(name, connect, longest=4), patience=patience, reconnect=reconnect)
+
+
+class CaptureBackend:
+    """Pictures of a ``cv2.VideoCapture``, made by ``connect(longer)``.
+
+    `longer` is 1; where no picture comes it is doubled, up to `longest`, for one that waits that many times as long.
+    `first_read` are environment variables for OpenCV, until the first picture came.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        connect: Callable[[int], Capture],
+        *,
+        finite: bool = False,
+        paced: bool = False,
+        longest: int = 1,
+        silent: str = "gives no picture",
+        first_read: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name, self.finite = name, finite
+        self.fps: float | None = None
+        self._connect, self._paced, self._longest, self._silent = connect, paced, longest, silent
+        self._first_read = first_read or {}
+        self._capture: Capture | None = None
+        self._came, self._began = 0, 0.0
+
+    def open(self, longer: int = 1) -> None:
+        self._longer = longer
+        self._capture = self._connect(longer)
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self.fps = rate if 1 <= rate <= 240 else None
+        self._came = 0
+
+    def read(self, stop: threading.Event) -> LivePicture | None:
+        read = self._next(stop)
+        while read is None and not self._came and not stop.is_set():
+            if self._longer >= self._longest:
+                raise SourceError(f"{self.name}: {self._silent}")
+            self.close()
+            self.open(self._longer * 2)
+            read = self._next(stop)
+        if read is None:
+            return None
+        if self._paced:
+            self._began = self._began or read.captured
+            stop.wait(max(self._began + self._came / (self.fps or 25.0) - time.monotonic(), 0))
+            read = LivePicture(read.image, time.monotonic())
+        self._came += 1
+        return read
+
+    def _next(self, stop: threading.Event) -> LivePicture | None:
+        """The next picture that is one; None when none comes, or when stopped."""
+        assert self._capture is not None
+        for _ in range(_BAD_IN_A_ROW):
+            try:
+                with quiet_opencv(), environment({} if self._came else self._first_read):
+                    if not self._capture.grab():
+                        return None
+                    moment = time.monotonic()
+                    ok, image = self._capture.retrieve()
+            except cv2.error:
+                return None
+            if stop.is_set():
+                return None
+            picture = _as_image(image) if ok else None
+            if picture is not None:
+                return LivePicture(picture, moment)
+            stop.wait(0.01)
+        return None
+
+    def close(self) -> None:
+        if self._capture is not None:
+            self._capture.release()
+            self._capture = None
+
+
+def _as_image(image: Any) -> Image | None:
+    """What a capture gave as an Image; None for what is no picture."""
+    if not isinstance(image, np.ndarray) or image.size == 0 or image.dtype != np.uint8:
+        return None
+    if image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1):
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
+    if image.ndim == 3 and image.shape[2] == 4:
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2BGR), np.uint8)
+    return np.ascontiguousarray(image) if image.ndim == 3 and image.shape[2] == 3 else None
+
+
+def is_device(path: str) -> bool:
+    if path.startswith("/dev/"):
+        return True
+    with suppress(OSError, ValueError):
+        return stat.S_ISCHR(os.stat(path).st_mode)
+    return False
+
+
+def _look_for_camera(device: int | str, name: str) -> None:
+    """What can be said about a camera before OpenCV is asked, on Linux."""
+    if not sys.platform.startswith("linux"):
+        return
+    path = Path(f"/dev/video{device}" if isinstance(device, int) else device)
+    if not path.exists():
+        others = sorted(str(other) for other in Path("/dev").glob("video*"))
+        there = f"there are {', '.join(others)}" if others else "no camera is connected"
+        raise SourceError(f"{name}: there is no {path}; {there} (`gancam live test` plays a test pattern)")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise SourceError(f"{name}: no permission for {path}; add yourself to the group video and log in again")
+
+
+def why_not(url: str) -> str:
+    """Why `url` cannot be opened: OpenCV does not tell, PyAV does."""
+    try:
+        av.open(url, timeout=(3.0, 2.0)).close()
+    except (av.FFmpegError, OSError, ValueError) as error:
+        if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
+            return "refused: it wants a user name and password, or these are wrong"
+        return f"cannot be opened ({cause(error).replace(url, without_secrets(url))})"
+    return "cannot be opened by OpenCV"

@@ -1,0 +1,182 @@
+"""The pictures of one stream of a file, decoded by PyAV."""
+
+import itertools
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from fractions import Fraction
+from typing import NamedTuple
+
+import av
+import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
+
+from gancam.frame import Image, check_image
+from gancam.media.colour import converted_as
+
+log = logging.getLogger(__name__)
+_LOOK = 3  # pictures at the beginning of a video that may say that it is interlaced
+_AHEAD, _BYTES_AHEAD = 4, 40_000_000  # frames that are decoded ahead of who asks, and their bytes
+
+
+def frames_ahead(size: tuple[int, int]) -> int:
+    """How many frames of a `size` are decoded ahead, beside the one that waits for room."""
+    return min(max(_BYTES_AHEAD // (size[0] * size[1] * 3), 1), _AHEAD)
+
+
+class DecodedPicture(NamedTuple):
+    image: Image | None  # a fresh array; None for a picture whose time was not wanted
+    tick: int  # when it is shown, in the stream's time base
+    picture: av.VideoFrame | None = None
+    alpha: Image | None = None
+
+
+class Decoder:
+    """The pictures of one stream of an open container, as BGR. The first are decoded at once, and none twice.
+
+    A picture of another size or format than the first is scaled to that. A damaged packet costs its own picture.
+    """
+
+    def __init__(self, container: av.container.InputContainer, stream: av.VideoStream, deinterlace: bool) -> None:
+        self._container, self._keep = container, False
+        stream.thread_type = "AUTO"
+        self._apart: av.VideoCodecContext | None = None
+        if opacity_apart(stream):
+            apart = av.CodecContext.create(f"libvpx-{stream.codec_context.name}".replace("-vp8", ""), "r")
+            assert isinstance(apart, av.VideoCodecContext)
+            apart.thread_count = 0
+            self._apart = apart
+        self._time_base = Fraction(stream.time_base or Fraction(1, 90_000))
+        self._tick = stream.start_time or 0  # of the last picture
+        self._convert = VideoReformatter()
+        self._coming = self._whole(stream) if deinterlace else self._decode(stream)
+        self._begun: deque[av.VideoFrame] = deque()
+        with suppress(av.FFmpegError, IndexError):
+            for frame in itertools.islice(self._coming, 1 if deinterlace else _LOOK):
+                self._begun.append(frame)
+        self.interlaced = not deinterlace and any(frame.interlaced_frame for frame in self._begun)
+        self.other: tuple[int, int] | None = None  # another size that the stream's pictures take, once one came
+        self.size: tuple[int, int] | None = None  # (width, height) as displayed; None where nothing can be decoded
+        self.turned = False
+        if self._begun:
+            first = self._begun[0]
+            self._kind = first.width, first.height, first.format.name
+            self.turned = first.rotation // 90 % 2 == 1
+            self.size = (first.height, first.width) if self.turned else (first.width, first.height)
+
+    def keep_pictures(self) -> bool:
+        """From now on, give the decoder's own pictures too, upright. False where they cannot be turned."""
+        first = self._begun[0]
+        self._keep = _upright(first, first.rotation // 90 % 4) is not None
+        return self._keep
+
+    def _decode(self, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+        with suppress(av.FFmpegError, IndexError):
+            for packet in self._container.demux(stream):
+                with suppress(av.error.InvalidDataError):
+                    yield from packet.decode() if self._apart is None else self._apart.decode(packet)
+
+    def _whole(self, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+        """The pictures of `stream` with each field's missing lines made up."""
+        graph = av.filter.Graph()
+        entrance, exit = graph.add_buffer(template=stream), graph.add("buffersink")
+        bwdif = graph.add("bwdif", "mode=send_frame:deint=all")
+        entrance.link_to(bwdif)
+        bwdif.link_to(exit)
+        graph.configure()
+        for frame in itertools.chain(self._decode(stream), [None]):
+            graph.push(frame)
+            while True:
+                try:
+                    made = graph.pull()
+                except (av.error.BlockingIOError, av.error.EOFError):
+                    break
+                assert isinstance(made, av.VideoFrame)
+                yield made
+
+    def _next(self) -> av.VideoFrame | None:
+        if self._begun:
+            return self._begun.popleft()
+        with suppress(av.FFmpegError, IndexError):
+            return next(self._coming, None)
+        return None
+
+    def read(self, wanted: Callable[[int], bool]) -> DecodedPicture | None:
+        """The next frame, without its picture if its time is not `wanted`; None at the end."""
+        frame = self._next()
+        if frame is None:
+            return None
+        if frame.pts is not None:
+            self._tick = round(frame.pts * Fraction(frame.time_base or self._time_base) / self._time_base)
+        if not wanted(self._tick):
+            return DecodedPicture(None, self._tick)
+        quarters = frame.rotation // 90 % 4  # anticlockwise
+        if (frame.width, frame.height, frame.format.name) != self._kind:
+            if (frame.width, frame.height) != self._kind[:2]:
+                self.other = frame.width, frame.height
+            frame = VideoReformatter().reformat(frame, *self._kind, interpolation=Interpolation.BICUBIC)
+        image, alpha = self._bgr(frame)
+        if quarters:
+            image = np.ascontiguousarray(np.rot90(image, quarters))
+            alpha = None if alpha is None else np.ascontiguousarray(np.rot90(alpha, quarters))
+        return DecodedPicture(image, self._tick, _upright(frame, quarters) if self._keep else None, alpha)
+
+    def _bgr(self, frame: av.VideoFrame) -> tuple[Image, Image | None]:
+        """`frame` as an Image, and its opacity ``(H, W)`` where it has one."""
+        if frame.interlaced_frame:
+            frame = _in_one_piece(frame)
+        told = frame.colorspace
+        veiled = any(part.is_alpha for part in frame.format.components)
+        form = "bgra" if veiled else "bgr24"
+        frame.colorspace = converted_as(int(told))
+        try:
+            pixels = self._convert.reformat(frame, format=form, interpolation=Interpolation.BICUBIC).to_ndarray()
+        finally:
+            frame.colorspace = told
+        image = check_image(np.ascontiguousarray(pixels[..., :3]))
+        return image, np.ascontiguousarray(pixels[..., 3], np.uint8) if veiled else None
+
+    def close(self) -> None:
+        self._container.close()
+
+
+def _in_one_piece(frame: av.VideoFrame) -> av.VideoFrame:
+    """A copy of `frame` that is not said to be two fields. Of those, swscale gives each its own rows of chroma, and
+    the way back to YUV (``Colour.to_yuv420``) would blur what it took apart."""
+    if frame.format.chroma_height(16) == 16 or frame.format.is_rgb:
+        return frame
+    made = av.VideoFrame(frame.width, frame.height, frame.format.name)
+    for was, now in zip(frame.planes, made.planes, strict=True):
+        width = min(was.line_size, now.line_size)
+        rows = np.frombuffer(memoryview(was), np.uint8).reshape(-1, was.line_size)[: was.height]
+        np.frombuffer(memoryview(now), np.uint8).reshape(-1, now.line_size)[: now.height, :width] = rows[:, :width]
+    made.colorspace, made.color_range = frame.colorspace, frame.color_range
+    return made
+
+
+def opacity_apart(stream: av.VideoStream) -> bool:
+    """Whether opacity is beside the pictures of `stream` (VP8 and VP9 in WebM), where only libvpx looks for it."""
+    words = {key.lower(): value for key, value in stream.metadata.items()}
+    codec = stream.codec_context.name if stream.codec_context is not None else ""
+    return words.get("alpha_mode") == "1" and codec in ("vp8", "vp9")
+
+
+def _upright(frame: av.VideoFrame, quarters: int) -> av.VideoFrame | None:
+    """`frame` turned anticlockwise, plane by plane; None where its chroma does not allow that. What FFmpeg calls yuvj
+    is yuv with full range."""
+    name = frame.format.name.replace("yuvj", "yuv")
+    if quarters == 0 and name == frame.format.name:
+        return frame
+    samples = [(plane.width, plane.height) for plane in frame.planes]
+    across, down = (frame.width / samples[-1][0], frame.height / samples[-1][1])
+    fits = frame.width % across == 0 and frame.height % down == 0 and (across == down or quarters % 2 == 0)
+    if quarters and (not fits or (len(samples) == 1 and not name.startswith("gray"))):
+        return None
+    size = (frame.height, frame.width) if quarters % 2 else (frame.width, frame.height)
+    made = av.VideoFrame(*size, name)
+    kind = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
+    for was, now in zip(frame.planes, made.planes, strict=True):
+        rows = np.frombuffer(memoryview(was), kind).reshape(was.height, -1)[:, : was.width]
+        np.frombuffer(memoryview(now), kind).reshape(now.height, -1)[:, : now.width] = np.rot90(rows, quarters)
+    return made

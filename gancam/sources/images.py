@@ -1,0 +1,170 @@
+"""Still images and numbered images as sources."""
+
+import itertools
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+
+from gancam.errors import NotFound, SourceError
+from gancam.frame import Frame, Image, check_image
+from gancam.media.images import read_colours, read_image
+from gancam.media.info import VideoInfo
+from gancam.media.messages import cause
+from gancam.media.paths import SequencePath
+from gancam.sources.contract import ClosingSource
+from gancam.sources.decoders import frames_ahead
+from gancam.sources.ranges import check_count_and_rate, check_range
+
+
+class ImageFiles(ClosingSource):
+    """The images of a numbered name (``frame-%06d.png``) as a video, in the order of their numbers, from any on.
+
+    Their times are those of the file beside them that `SequencePath` names, if there is one (timestamp format v2);
+    else an image follows its predecessor by ``1 / fps``, and a gap in the numbers is a gap in time, which ``notes``
+    tells. All have the size of the first. `first` and `end` are as those of a ``VideoFile``.
+
+    Raises ``NotFound`` where there is none; ``SourceError``, when it comes to it, for one that is damaged or of another
+    size.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        fps: float = 25.0,
+        first: Fraction | None = None,
+        end: Fraction | None = None,
+    ) -> None:
+        self._path = Path(path)
+        check_range(first, end)
+        check_count_and_rate(None, fps)
+        names = SequencePath.of(self._path)
+        self._files = [] if names is None else names.images()
+        if names is None or not self._files:
+            raise NotFound(f"{path}: there is no such image")
+        self.notes: list[str] = []
+        self._fps, self._time_base = float(fps), 1 / Fraction(fps).limit_denominator(1001)
+        self._times = self._read_times(names.times)
+        keep = [
+            index for index, moment in enumerate(self._times)
+            if (first is None or moment >= first) and (end is None or moment < end)
+        ]  # fmt: skip
+        if not keep:
+            raise SourceError(f"{path}: no image is between those times")
+        self._times = [self._times[index] for index in keep]
+        self._files = [self._files[index] for index in keep]
+        image, alpha = read_image(self._files[0][1])
+        size = image.shape[1], image.shape[0]
+        self._footage = VideoInfo(size=size, time_base=self._time_base, alpha=alpha is not None)
+        self._skip, self._closed = 0, False
+        self._pool = ThreadPoolExecutor(2, "gancam-images")  # decode ahead of who asks
+
+    def _read_times(self, file: Path) -> list[Fraction]:
+        numbers = [number for number, _ in self._files]
+        if not file.is_file():
+            missing = numbers[-1] - numbers[0] + 1 - len(numbers)
+            if missing:
+                self.notes.append(f"{self._path.name}: {missing} of its numbers are missing, which are gaps in time")
+            return [(number - numbers[0]) * self._time_base for number in numbers]
+        try:
+            lines = [line.strip() for line in file.read_text(encoding="ascii").splitlines()]
+            times = [Fraction(line) / 1000 for line in lines if line and not line.startswith("#")]
+            base = next((Fraction(line.split()[-1]) for line in lines if line.startswith("# time base ")), None)
+        except (OSError, ValueError, ZeroDivisionError) as error:
+            raise SourceError(f"{file}: is no list of times ({cause(error)})") from error
+        if len(times) != len(numbers) or any(b <= a for a, b in itertools.pairwise(times)):
+            raise SourceError(f"{file}: has {len(times)} times for {len(numbers)} images, or they do not increase")
+        self._time_base = base or Fraction(1, 1_000_000)
+        if len(times) > 1:
+            self._fps = float((len(times) - 1) / (times[-1] - times[0]))
+        return [round(moment / self._time_base) * self._time_base for moment in times]
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    @property
+    def fps(self) -> float:
+        return self._fps
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._footage.size
+
+    @property
+    def frames(self) -> int | None:
+        return len(self._files)
+
+    @property
+    def times(self) -> list[Fraction]:
+        """When each image is shown, in seconds."""
+        return list(self._times)
+
+    @property
+    def footage(self) -> VideoInfo:
+        return self._footage
+
+    def keep_decoded(self) -> bool:
+        return False
+
+    def skip(self, frames: int) -> None:
+        """Leave out the first `frames`; the next has that index."""
+        self._skip = frames
+
+    def __iter__(self) -> Iterator[Frame]:
+        left = deque(range(self._skip, len(self._files)))
+        work: deque[tuple[int, Future[tuple[Image, Image | None]]]] = deque()
+        while (left or work) and not self._closed:
+            while left and len(work) <= frames_ahead(self.size):
+                work.append((left[0], self._pool.submit(read_image, self._files[left.popleft()][1])))
+            index, (image, alpha) = work[0][0], work.popleft()[1].result()
+            if (image.shape[1], image.shape[0]) != self.size:
+                got, wants = f"{image.shape[1]}x{image.shape[0]}", f"{self.size[0]}x{self.size[1]}"
+                raise SourceError(f"{self._files[index][1]}: is {got}, but the first is {wants}")
+            yield Frame(image, index, float(self._times[index]), alpha=alpha)
+
+    def close(self) -> None:
+        self._closed = True
+        self._pool.shutdown(cancel_futures=True)
+
+
+class Still(ClosingSource):
+    """One image, `frames` times (None: for ever), `fps` frames a second.
+
+    `image` is an Image (copied) or the path of an image file. Raises ``NotFound`` or ``SourceError`` for a path that
+    cannot be read, ``ImageError`` for an array that is not an Image.
+    """
+
+    def __init__(self, image: Image | str | os.PathLike[str], *, frames: int | None = 1, fps: float = 25.0) -> None:
+        if isinstance(image, str | os.PathLike):
+            self._image = read_colours(Path(image))
+        else:
+            self._image = check_image(image).copy()
+        check_count_and_rate(frames, fps)
+        self._image.flags.writeable = False  # every frame shares it
+        self._frames, self._fps = frames, float(fps)
+        self._closed = False
+
+    @property
+    def fps(self) -> float:
+        return self._fps
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._image.shape[1], self._image.shape[0]
+
+    @property
+    def frames(self) -> int | None:
+        return self._frames
+
+    def __iter__(self) -> Iterator[Frame]:
+        index = 0
+        while not self._closed and (self._frames is None or index < self._frames):
+            yield Frame(self._image, index, index / self._fps)
+            index += 1
+
+    def close(self) -> None:
+        self._closed = True

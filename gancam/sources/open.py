@@ -1,0 +1,43 @@
+"""The live source that a word of the command line means."""
+
+import os
+from pathlib import Path
+
+from gancam.sources.camera import Camera, Capture, Stream, is_device
+from gancam.sources.contract import Source
+from gancam.sources.live import PATIENCE, SIZE, LiveSource
+from gancam.sources.pattern import TestPattern
+from gancam.sources.realtime import CaptureSource, RealtimeSource
+from gancam.sources.video import VideoFile
+
+
+def open_live(
+    source: int | str | os.PathLike[str] | Capture | Source,
+    *,
+    size: tuple[int, int] = SIZE,
+    patience: float = PATIENCE,
+    reconnect: int | None = None,
+) -> LiveSource:
+    """The live source that `source` means.
+
+    An index or a device path: `Camera`; a URL: `Stream`; the path of a video file: that at its own pace; ``"test"``:
+    the test pattern without end; a ``cv2.VideoCapture``: `Opened`; any other source: at its own pace. `size` is asked
+    of cameras and given to the test pattern. Raises ``NotFound`` and ``SourceError``.
+    """
+    if isinstance(source, LiveSource):
+        return source
+    if isinstance(source, str | os.PathLike):
+        text = os.fspath(source)
+        if text == "test":
+            return RealtimeSource(TestPattern(size, frames=None), name="test pattern", patience=patience)
+        if "://" in text:
+            return Stream(text, patience=patience, reconnect=reconnect)
+        if text.isascii() and text.isdigit():
+            source = int(text)
+        elif not is_device(text):
+            return RealtimeSource(VideoFile(text), name=Path(text).name, patience=patience)
+    if isinstance(source, int | str | os.PathLike):
+        return Camera(source, size=size, patience=patience, reconnect=reconnect)
+    if isinstance(source, Capture):
+        return CaptureSource(source, patience=patience)
+    return RealtimeSource(source, patience=patience)

@@ -1,0 +1,64 @@
+"""Captures and sources of others, played at their own rate."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import cv2
+
+from gancam.errors import SourceError
+from gancam.frame import Frame
+from gancam.sources.camera import Capture, CaptureBackend
+from gancam.sources.contract import Source
+from gancam.sources.live import PATIENCE, LivePicture, LiveSource
+
+
+class CaptureSource(LiveSource):
+    """A ``cv2.VideoCapture`` that is already open, or anything with its methods; closing releases it.
+
+    When it fails it ends: only who opened it could open it again. A file is played at its own pace.
+    """
+
+    def __init__(self, capture: Capture, *, patience: float = PATIENCE) -> None:
+        def connect(longer: int) -> Capture:
+            if not capture.isOpened():
+                raise SourceError("the given capture is not open")
+            return capture
+
+        paced = capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
+        super().__init__(CaptureBackend("the given capture", connect, finite=True, paced=paced), patience=patience)
+
+
+class RealtimeSource(LiveSource):
+    """Any source at its own pace and with its own times, as if it were live: a file, the test pattern. Closes it."""
+
+    def __init__(self, source: Source, *, name: str = "", patience: float = PATIENCE) -> None:
+        super().__init__(_Played(source, name or type(source).__name__), patience=patience)
+
+
+class _Played:
+    """The frames of a source, each when its time has come."""
+
+    finite = True
+
+    def __init__(self, source: Source, name: str) -> None:
+        self.name = name
+        self.fps: float | None = source.fps
+        self._source = source
+        self._frames: Iterator[Frame] = iter(())
+        self._began: float | None = None
+
+    def open(self) -> None:
+        self._frames = iter(self._source)
+
+    def read(self, stop: threading.Event) -> LivePicture | None:
+        frame = next(self._frames, None)
+        if frame is None:
+            return None
+        if self._began is None:
+            self._began = time.monotonic() - frame.time
+        stop.wait(max(self._began + frame.time - time.monotonic(), 0))
+        return LivePicture(frame.image, time.monotonic(), frame.time)
+
+    def close(self) -> None:
+        self._source.close()

@@ -1,0 +1,342 @@
+"""Every frame of a video file."""
+
+import math
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from gancam.errors import GancamError, InputError, NotFound, SourceError
+from gancam.frame import Frame
+from gancam.media.colour import decoded_colour
+from gancam.media.info import VideoInfo
+from gancam.media.messages import cause
+from gancam.queues import BoundedQueue
+from gancam.sources.contract import ClosingSource
+from gancam.sources.decoders import Decoder, frames_ahead, log, opacity_apart
+from gancam.sources.ranges import check_range
+
+_TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
+_CLOCK_STARTS_ANYWHERE = {"mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "rm", "wtv", "asf"}
+
+
+class VideoFile(ClosingSource):
+    """Every frame of a video file, decoded ahead by a hidden thread.
+
+    The images are those of ``cv2.VideoCapture``, bit for bit, where that is right: the wheel of OpenCV 5.0 has no AV1,
+    gives uninitialised memory for interlaced video and for the matrices YCgCo and BT.2020 with constant luminance, and
+    stops at the first damaged packet of many files. So FFmpeg is called through PyAV.
+
+    `path` names a local file that FFmpeg can read. Rotation tags are applied: ``size`` and the images are as displayed.
+
+    ``Frame.time`` is the presentation time in seconds on the file's own clock, exact to float precision, so variable
+    frame rates and late starts carry through. Frames without a usable time stamp follow their predecessor by
+    ``1 / fps``.
+
+    ``frames`` is the container's own count where it has one, otherwise its duration times the rate. When clearly fewer
+    come, ``notes`` says so after the last.
+
+    Where a stream changes its picture size, what follows is scaled to the first, and ``notes`` and the log say so once.
+
+    `deinterlace` makes whole pictures of fields, at the same rate (FFmpeg's bwdif); without it, interlaced video is
+    told in ``notes``. Frames before `first` and from `end` on (seconds of ``Frame.time``) are left out; what comes
+    keeps its own time.
+
+    Raises ``NotFound`` for a missing file, ``InputError`` for a range that ends before it begins or begins after the
+    last frame, ``SourceError`` for what is not a video or gives not even one frame. A range in which no frame is found
+    after all raises ``InputError`` when the frames are asked for.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        deinterlace: bool = False,
+        first: Fraction | None = None,
+        end: Fraction | None = None,
+    ) -> None:
+        check_range(first, end)
+        self._path = Path(path)
+        self._deinterlace, self._skip = deinterlace, 0
+        self._range = first, end
+        self._from, self._end = (None if one is None else float(one) for one in (first, end))  # as Frame.time is
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._closed = self._ended = False
+        self._busy = 0.0
+        self.notes: list[str] = []
+        if not os.path.exists(self._path):  # unlike Path's, it raises nothing for names that cannot be
+            raise NotFound(f"{path}: no such file")
+        if not self._path.is_file():
+            kind = "a folder" if self._path.is_dir() else "not a regular file"
+            raise SourceError(f"{path}: {kind}, not a video file")
+        if self._path.stat().st_size == 0:
+            raise SourceError(f"{path}: the file is empty")
+        container = _open(self._path)
+        try:
+            stream = _video_in(container, self._path)
+            self._footage = self._describe(container, stream)
+            if first is not None:
+                self._check_start(container, stream, first)
+            began = time.perf_counter()
+            self._decoder = self._decode(container, stream)
+            self._busy += time.perf_counter() - began
+        except BaseException:
+            container.close()
+            raise
+        self._queue: BoundedQueue[Frame | Exception | None] = BoundedQueue(frames_ahead(self.size))
+
+    def _describe(self, container: av.container.InputContainer, stream: av.VideoStream) -> VideoInfo:
+        """What the container says about its video; the size as it is displayed is not known yet."""
+        rate = stream.average_rate or stream.guessed_rate
+        self._fps = float(rate) if rate and 0 < rate <= 1000 else 25.0
+        self._time_base = Fraction(stream.time_base or Fraction(1, 90000))
+        origin = Fraction(0)
+        if set(container.format.name.split(",")) & _CLOCK_STARTS_ANYWHERE and container.start_time:
+            origin = Fraction(container.start_time, av.time_base)
+        self._frames, self._counted = _promised(container, stream, self._fps)
+        aspect = Fraction(stream.sample_aspect_ratio or 1)
+        depth = max((part.bits for part in stream.format.components), default=8) if stream.format else 8
+        self._shallow = f"{self._path.name}: its {depth} bits a sample are read as 8" if depth > 8 else ""
+        if self._shallow:
+            self.notes.append(self._shallow)
+        alpha = stream.format is not None and any(part.is_alpha for part in stream.format.components)
+        pixels = stream.format.name if stream.format else ""
+        if opacity_apart(stream):
+            alpha, pixels = True, pixels.replace("yuv4", "yuva4")
+        return VideoInfo(
+            size=(0, 0),
+            path=Path(os.path.abspath(self._path)),
+            alpha=alpha,
+            time_base=self._time_base,
+            origin=origin,
+            aspect=aspect if aspect > 0 else Fraction(1),
+            colour=decoded_colour(stream),
+            depth=depth,
+            hdr={16: "PQ", 18: "HLG"}.get(int(stream.codec_context.color_trc), ""),
+            pixels=pixels,
+        )
+
+    def _check_start(self, container: av.container.InputContainer, stream: av.VideoStream, first: Fraction) -> None:
+        """Refuse a range that begins after the end. A header may tell a shorter time than there is, so its word counts
+        only where no packet contradicts it."""
+        told = _end_of(container, stream)
+        if told is None or first < told - self._footage.origin:
+            return
+        end = -math.inf
+        with _open(self._path) as again, suppress(av.FFmpegError, IndexError):  # a damaged end; what came before counts
+            for packet in again.demux(again.streams[stream.index]):
+                if packet.pts is not None:
+                    begins = float(packet.pts * self._time_base - self._footage.origin)
+                    end = max(end, begins + float((packet.duration or 0) * self._time_base))
+                    if begins >= first:
+                        return
+        if end > -math.inf:
+            raise InputError(f"{self._path}: ends at {end:.2f} s, so nothing is left from {float(first):g} s on")
+
+    def _decode(self, container: av.container.InputContainer, stream: av.VideoStream) -> "Decoder":
+        """Decode the first pictures, so that an open source is known to have one."""
+        decoder = Decoder(container, stream, self._deinterlace)
+        if decoder.size is None:
+            raise SourceError(f"{self._path}: no frame can be decoded: damaged, cut short, or an unknown codec")
+        aspect = 1 / self._footage.aspect if decoder.turned else self._footage.aspect
+        self._footage = replace(self._footage, size=decoder.size, aspect=aspect, interlaced=decoder.interlaced)
+        if decoder.interlaced:
+            self.notes.append(f"{self._path.name}: is interlaced, its fields stay combed (--deinterlace undoes it)")
+        return decoder
+
+    def keep_decoded(self) -> bool:
+        """Give every frame its ``Frame.decoded``, upright, for a sink that can pass planes on as they are. Before
+        iterating. False, and nothing changes, where rotation leaves no such planes."""
+        if not self._decoder.keep_pictures():
+            return False
+        self.notes = [note for note in self.notes if note != self._shallow]
+        return True
+
+    def skip(self, frames: int) -> None:
+        """Leave out the first `frames`; the next has that index. Before iterating."""
+        self._skip = frames
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    @property
+    def fps(self) -> float:
+        return self._fps
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._footage.size
+
+    @property
+    def frames(self) -> int | None:
+        return self._frames
+
+    @property
+    def footage(self) -> VideoInfo:
+        """Colour, clock and shape, for a file sink."""
+        return self._footage
+
+    @property
+    def busy(self) -> float:
+        """Seconds the decoder has worked."""
+        return self._busy
+
+    def __iter__(self) -> Iterator[Frame]:
+        if self._closed:
+            raise SourceError(f"{self._path}: already closed")
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._read, name="gancam-decode", daemon=True)
+            self._thread.start()
+        while not self._closed and not self._ended:
+            item = self._queue.take()
+            if not isinstance(item, Frame):
+                self._ended = True
+                if item is not None:
+                    raise item
+                return
+            yield item
+            del item  # a large picture less in memory while the next is waited for
+
+    def _read(self) -> None:
+        """The hidden thread: decode until the end, an error, or close()."""
+        index = came = 0
+        changed = False
+        last = -math.inf
+
+        def moment(tick: int) -> float:
+            exact = float(tick * self._time_base - self._footage.origin)
+            return exact if exact > last else last + 1 / self._fps
+
+        def wanted(tick: int) -> bool:
+            return index >= self._skip and (self._from is None or moment(tick) >= self._from)
+
+        try:
+            while not self._stop.is_set():
+                began = time.perf_counter()
+                read = self._decoder.read(wanted)
+                self._busy += time.perf_counter() - began
+                if read is None:
+                    self._tell_shortage(came)
+                    break
+                image, tick, picture, alpha = read
+                keep, last = wanted(tick), moment(tick)
+                if self._end is not None and last >= self._end:
+                    break
+                if (
+                    keep
+                    and image is not None
+                    and not self._offer(Frame(image, index, last, alpha=alpha, decoded=picture))
+                ):
+                    return
+                index += self._from is None or last >= self._from
+                came += 1
+                if self._decoder.other is not None and not changed:
+                    changed = self._tell_change(self._decoder.other, last)
+                del read, image, picture, alpha  # which whoever asked for them may give back meanwhile
+            self._offer(None if index or self._range == (None, None) else self._nothing_there())
+        except Exception as error:  # raised where the frames are asked for
+            self._offer(SourceError(f"{self._path}: cannot be decoded after frame {index} ({cause(error)})"))
+
+    def _nothing_there(self) -> GancamError:
+        """The error of a range in which no frame was found."""
+        first, end = self._range
+        parts = [f"from {float(first):g} s on"] if first is not None else []
+        parts += [f"before {float(end):g} s"] if end is not None else []
+        return InputError(f"{self._path}: has no frame {' and '.join(parts)}")
+
+    def _offer(self, item: Frame | Exception | None) -> bool:
+        """Wait for room in the queue and put `item` there; False once the source is closed."""
+        return self._queue.put(item, stopped=self._stop.is_set)
+
+    def _tell_change(self, other: tuple[int, int], moment: float) -> bool:
+        other = other[::-1] if self._decoder.turned else other
+        was, now = (f"{width}x{height}" for width, height in (self.size, other))
+        note = f"{self._path.name}: its pictures become {now} at about {max(moment, 0):.1f} s, they are scaled to {was}"
+        log.warning("%s", note)
+        self.notes.append(note)
+        return True
+
+    def _tell_shortage(self, came: int) -> None:
+        if self._frames is None or self._stop.is_set():
+            return
+        slack = 0 if self._counted else max(2, self._frames // 50)
+        if came < self._frames - slack:
+            about = "" if self._counted else "about "
+            self.notes.append(f"the video stops early: {about}{self._frames} frames promised, {came} came")
+
+    def close(self) -> None:
+        self._closed = True
+        self._stop.set()
+        self._queue.wake()
+        if self._thread is not None:
+            self._thread.join()
+        self._decoder.close()
+        self._queue.push(None)  # whoever still waits for a frame is told that none comes
+
+
+def _open(path: Path) -> av.container.InputContainer:
+    """The container in the file `path`. Raises ``SourceError``."""
+    absolute = os.path.abspath(path)  # so that no name is taken for a protocol or an option
+    try:
+        return av.open(absolute, metadata_errors="replace")
+    except PermissionError as error:
+        raise SourceError(f"{path}: no permission to read it") from error
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise SourceError(f"{path}: not a video, or damaged ({cause(error)})") from error
+
+
+def _video_in(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    """The first video of `container` that is not a cover. Raises ``SourceError`` where there is none."""
+    videos = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if not videos:
+        found = "only audio" if container.streams.audio else "no video"
+        raise SourceError(f"{path}: holds {found}")
+    formats = set(container.format.name.split(","))
+    names = {s.codec_context.name for s in videos if s.codec_context is not None}
+    if _TEXT_ART & names or "tty" in formats:
+        raise SourceError(f"{path}: text, not a video")
+    if any(name.endswith("_pipe") for name in formats) or "image2" in formats:
+        raise SourceError(f"{path}: a still image, not a video (in Python: gancam.sources.Still)")
+    stream = videos[0]
+    if stream.codec_context is None or not stream.codec_context.name:
+        raise SourceError(f"{path}: its video codec is not known to this build of FFmpeg")
+    return stream
+
+
+def _end_of(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
+    """When `stream` ends on the clock of `container`, in seconds, as that says; None where it does not."""
+    if stream.duration is not None and stream.time_base is not None:
+        return ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base)
+    if container.duration is None:
+        return None
+    start = 0 if "matroska" in container.format.name else container.start_time or 0  # there it is the end on the clock
+    return Fraction(container.duration + start, av.time_base)
+
+
+def _promised(container: av.container.InputContainer, stream: av.VideoStream, fps: float) -> tuple[int | None, bool]:
+    """How many frames `stream` should have, and whether that is a count (else an estimate)."""
+    if "mp4" in container.format.name.split(","):
+        shown = sum(not entry.is_discard for entry in stream.index_entries)  # edit lists hide some
+        if shown:
+            return shown, True
+    if stream.frames > 0:
+        return stream.frames, True
+    seconds: float | None = None
+    start = float((stream.start_time or 0) * (stream.time_base or 0))
+    if stream.duration is not None and stream.time_base is not None:
+        seconds = float(stream.duration * stream.time_base)
+    elif container.duration is not None:
+        seconds = container.duration / av.time_base
+        if "matroska" in container.format.name:  # where the duration is the end on the clock
+            seconds -= start
+    if seconds is None or not 0 < seconds < 1e7:
+        return None, False
+    return max(round(seconds * fps), 1), False

@@ -1,0 +1,73 @@
+"""What a check of the machine tells, and checks that run in a process of their own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import import_module
+from typing import Any, Literal
+
+Verdict = Literal["ok", "warning", "problem", "absent"]
+OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
+_CHILD = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from gancam.tools.doctor.checks import answer; answer(sys.argv[2])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. ``name`` is fixed, for scripts; ``cure`` says what would do, and is empty only when ok."""
+
+    name: str
+    verdict: Verdict  # absent: not here, and nothing is broken by that
+    seen: str
+    cure: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)  # the figures behind `seen`, ready for JSON
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def answer(probe: str) -> None:
+    """Write what the function `probe` (MODULE:NAME) yields to the real stdout; native libraries write elsewhere."""
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
+        os.dup2(2, 1)
+        module, _, name = probe.partition(":")
+        for item in getattr(import_module(module), name)():
+            out.write(json.dumps(item) + "\n")
+            out.flush()
+
+
+def in_child(probe: Callable[[], Iterator[dict[str, Any]]], seconds: float) -> tuple[list[dict[str, Any]], str]:
+    """What the function `probe` yields in a process of its own within `seconds`, and "" or what went wrong there."""
+    command = [sys.executable, "-P", "-c", _CHILD, json.dumps(sys.path), f"{probe.__module__}:{probe.__name__}"]
+    trouble, said = "", b""
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds)
+        out, said = done.stdout, done.stderr
+        if done.returncode < 0:
+            trouble = f"crashed ({signal.Signals(-done.returncode).name})"
+        elif done.returncode:
+            trouble = f"failed (exit code {done.returncode})"
+    except subprocess.TimeoutExpired as error:
+        out, trouble = error.stdout or b"", f"no end after {seconds:g} s"
+    except OSError as error:
+        out, trouble = b"", f"could not be started ({error.strerror})"
+    if trouble:
+        lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
+        where = -1 if "Traceback" in "".join(lines[:1]) else 0
+        trouble += f": {lines[where][:160]}" if lines else ""
+    whole = out[: out.rfind(b"\n") + 1]  # what was cut off in the middle is not heard
+    return [json.loads(line) for line in whole.splitlines()], trouble
+
+
+def c_string(raw: bytes | bytearray) -> str:
+    return bytes(raw).partition(b"\0")[0].decode(errors="replace").strip()
+
+
+def gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"

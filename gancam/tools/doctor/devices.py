@@ -1,0 +1,201 @@
+"""Checks of devices: each runs the bundled network and is compared with fp32 on the CPU."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from gancam.errors import DeviceError, GancamError, MissingExtra
+from gancam.inference.autotune import LEAST_PSNR, folder, remembered
+from gancam.inference.catalog import find
+from gancam.inference.cuda import cuda_is_likely, gpus, nvidia_traces
+from gancam.inference.hardware import usable_cores
+from gancam.inference.model import Model
+from gancam.inference.packages import RUNTIME
+from gancam.inference.session import explain, open_session, prepare
+from gancam.inference.variants import variants
+from gancam.tools.doctor.checks import Check, Verdict, in_child
+
+SIZE = (640, 360)  # width and height of the frames timed
+_NETWORK = "sr-x2"
+
+
+def _prove(device: str) -> Iterator[dict[str, Any]]:
+    """Run each variant of the bundled network on `device`: precision, ms (median of a frame), psnr (dB against fp32 on
+    the CPU, 100 at most), or precision and error."""
+    path = find(_NETWORK)
+    image = np.random.default_rng(0).integers(96, 256, (1, SIZE[1], SIZE[0], 3), dtype=np.uint8)  # hard for 8 bits
+    truth = Model(path, device="cpu", precision="fp32")(image)[0]
+    for precision, file in variants(path).items():
+        try:
+            run: Callable[[Any], Any] = (
+                _on_tensorrt(file) if device == "tensorrt" else Model(path, device=device, precision=precision)
+            )
+            result = run(image)[0]
+            times: list[float] = []
+            ends = time.perf_counter() + 0.4
+            while len(times) < 3 or (len(times) < 20 and time.perf_counter() < ends):
+                began = time.perf_counter()
+                run(image)
+                times.append(time.perf_counter() - began)
+        except GancamError as error:
+            yield {"precision": precision, "error": str(error)}
+            continue
+        psnr = min(cv2.PSNR(result[0], truth[0]), 100.0)
+        yield {"precision": precision, "ms": round(1000 * statistics.median(times), 2), "psnr": round(psnr, 2)}
+
+
+def _on_tensorrt(file: Path) -> Callable[[Any], Any]:
+    """gancam itself does not use TensorRT yet, so this is a bare session."""
+    session = open_session(file, "tensorrt", usable_cores())
+    name = session.get_inputs()[0].name
+    if session.get_inputs()[0].shape[3] != 3:
+        raise DeviceError("tensorrt", "int8 is for the CPU", "use fp16")
+
+    def run(image: Any) -> Any:
+        try:
+            return session.run(None, {name: image})
+        except Exception as error:
+            raise explain("tensorrt", error) from error
+
+    return run
+
+
+def _prove_cuda() -> Iterator[dict[str, Any]]:
+    try:
+        found, knows = gpus()
+        yield {"driver_cuda": f"{knows[0]}.{knows[1]}", "gpus": [asdict(gpu) for gpu in found]}
+        prepare("cuda")
+        chosen = Model(find(_NETWORK), device="cuda")
+    except DeviceError as error:
+        yield {"lack": [error.why, error.cure]}
+        return
+    yield {"chosen": chosen.precision}
+    for run in _prove("cuda"):
+        yield {"run": run}
+
+
+def _prove_tensorrt() -> Iterator[dict[str, Any]]:
+    try:
+        prepare("tensorrt")
+    except DeviceError as error:
+        yield {"lack": [error.why, error.cure]}
+        return
+    for run in _prove("tensorrt"):
+        yield {"run": run}
+
+
+def device_checks() -> Iterator[Check]:
+    cpu = _cpu()
+    yield cpu
+    cuda = _cuda(cpu)
+    yield cuda
+    yield _tensorrt(cuda)
+    # What `Model` does: CUDA wherever it opens, right or wrong. Where only the trial crashed, `auto` would as well.
+    used = cuda if "chosen" in cuda.details else cpu
+    if used.verdict == "problem":
+        yield Check("auto", "problem", f"uses {used.name}: {used.seen}", used.cure, {"device": used.name})
+        return
+    because = {"absent": "there is no CUDA", "problem": "CUDA does not work"}.get(cuda.verdict, "CUDA works")
+    details = {"device": used.name, "precision": used.details["chosen"]}
+    seen = f"runs {_NETWORK} on {used.name} in {used.details['chosen']}: {because}"
+    if cuda.verdict == "problem":
+        yield Check("auto", "warning", seen, cuda.cure, details)
+    else:
+        yield Check("auto", "ok", seen, "", details)
+
+
+def _cpu() -> Check:
+    try:
+        chosen = Model(find(_NETWORK), device="cpu").precision
+        runs = list(_prove("cpu"))
+    except GancamError as error:
+        why, _, cure = str(error).partition("; ") if isinstance(error, MissingExtra) else (str(error), "", "")
+        return Check("cpu", "problem", why, cure or "pip install --force-reinstall gancam")
+    return _judge("cpu", runs, chosen, {})
+
+
+def _cuda(cpu: Check) -> Check:
+    if not _likely():
+        try:
+            prepare("cuda")
+        except DeviceError as error:
+            traces = nvidia_traces()
+            verdict: Verdict = "problem" if traces else "absent"
+            return Check("cuda", verdict, error.why, error.cure, {"nvidia": traces, "gpus": []})
+        except GancamError as error:
+            return Check("cuda", "absent", "not without ONNX Runtime", str(error).partition("; ")[2])
+    items, trouble = in_child(_prove_cuda, 120)
+    said = {key: value for item in items for key, value in item.items()}
+    details: dict[str, Any] = {
+        "nvidia": nvidia_traces(), "driver_cuda": said.get("driver_cuda"), "gpus": said.get("gpus", []),
+    }  # fmt: skip
+    if "lack" in said:
+        why, cure = said["lack"]
+        return Check("cuda", "problem", why, cure, details)
+    runs = [item["run"] for item in items if "run" in item]
+    if trouble:
+        details |= {"runs": runs, "chosen": said.get("chosen", "?")}
+        return Check("cuda", "problem", f"the trial {trouble}", "update NVIDIA's driver, or use --device cpu", details)
+    found = _judge("cuda", runs, said["chosen"], details)
+    best, plain = _fastest(found.details["runs"]), _fastest(cpu.details.get("runs", []))
+    if found.verdict == "ok" and best and plain and best > plain:
+        slow = f"{found.seen}; slower than the CPU's {plain:g} ms"
+        return Check("cuda", "warning", slow, "use --device cpu", found.details)
+    return found
+
+
+def _tensorrt(cuda: Check) -> Check:
+    unneeded = "nothing; gancam runs on CUDA without it"
+    if not _likely():
+        return Check("tensorrt", "absent", "needs CUDA, which is not here", "nothing; gancam does not need it")
+    if cuda.verdict not in ("ok", "warning"):
+        return Check("tensorrt", "absent", "needs CUDA, which does not work", "cuda first; gancam does not need this")
+    items, trouble = in_child(_prove_tensorrt, 240)  # it builds an engine for each variant
+    lack = next((item["lack"] for item in items if "lack" in item), None)
+    if lack:
+        return Check("tensorrt", "absent", lack[0], f"{unneeded}; else {lack[1]}")
+    runs = [item["run"] for item in items if "run" in item]
+    if trouble or not runs:
+        return Check("tensorrt", "warning", f"the trial run {trouble or 'gave nothing'}", unneeded, {"runs": runs})
+    return _judge("tensorrt", runs, "fp16" if any(run["precision"] == "fp16" for run in runs) else "fp32", {})
+
+
+def _likely() -> bool:
+    try:
+        return cuda_is_likely()
+    except GancamError:
+        return False
+
+
+def _judge(device: str, runs: list[dict[str, Any]], chosen: str, details: Mapping[str, Any]) -> Check:
+    """What the runs of one device say; the precision that `Model` chooses there decides, another that fails is a
+    warning, and one that is inaccurate a fact."""
+    trials = remembered(variants(find(_NETWORK)), device) or []
+    details = {**details, "network": _NETWORK, "frame": list(SIZE), "chosen": chosen, "runs": runs}
+    details |= {"remembered": [asdict(trial) for trial in trials], "cache": str(folder())}
+    wrong = {run["precision"]: run.get("error") or f"inaccurate here ({run['psnr']:.1f} dB vs fp32)"
+             for run in runs if "error" in run or run["psnr"] < LEAST_PSNR}  # fmt: skip
+    right = [run for run in runs if run["precision"] not in wrong]
+    where = details["gpus"][0]["name"] + ": " if details.get("gpus") else ""
+    parts = [f"{run['precision']} {run['ms']:.3g} ms" + (f" ({run['psnr']:.0f} dB)" if run["psnr"] < 100 else "")
+             for run in right]  # fmt: skip
+    seen = f"{where}{', '.join(parts)} a {SIZE[0]}x{SIZE[1]} frame of {_NETWORK}" if parts else f"{where}nothing runs"
+    seen += "".join(f"; {precision}: {why}" for precision, why in wrong.items())
+    seen += f"; plays {chosen}, which is remembered in {folder()}" if trials else ""
+    if chosen not in {run["precision"] for run in right}:
+        other = f"use --precision {right[0]['precision']}" if right else "use --device cpu"
+        cure = other if right or device != "cpu" else f"pip install --force-reinstall gancam {RUNTIME}"
+        return Check(device, "problem", seen, cure, details)
+    if any("error" in run for run in runs):
+        return Check(device, "warning", seen, f"nothing; gancam uses {chosen} here", details)
+    return Check(device, "ok", seen, "", details)
+
+
+def _fastest(runs: list[dict[str, Any]]) -> float | None:
+    return min((run["ms"] for run in runs if "ms" in run), default=None)

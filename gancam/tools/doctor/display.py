@@ -1,0 +1,102 @@
+"""Checks of the display and of encoders."""
+
+import os
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+from gancam.inference.packages import installed
+from gancam.tools.doctor.checks import OPENCV, Check, in_child
+
+ENCODERS = {  # what gancam writes with
+    "h264": "libx264", "h265": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1", "ffv1": "ffv1",
+    "prores": "prores_ks",
+}  # fmt: skip
+_HARDWARE = ("h264_nvenc", "hevc_nvenc", "av1_nvenc", "h264_qsv", "h264_amf", "h264_videotoolbox", "h264_mf")
+
+
+def display_checks() -> Iterator[Check]:
+    try:
+        toolkit = cv2.currentUIFramework()
+    except cv2.error:  # opencv-python-headless
+        toolkit = ""
+    screens = {name: os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")}
+    details = {"toolkit": toolkit, **{name.lower(): value for name, value in screens.items()}}
+    if not toolkit:
+        heads = [name for name in installed(OPENCV) if "headless" in name]
+        cure = f"pip uninstall -y {' '.join(heads)} && pip install opencv-python"
+        yield Check("display", "absent", "this OpenCV is built without windows", cure, details)
+    elif sys.platform == "linux" and not any(screens.values()):
+        cure = "run it in a desktop session, or with ssh -X; files, stills and streams need no display"
+        yield Check("display", "absent", "no display (neither DISPLAY nor WAYLAND_DISPLAY is set)", cure, details)
+    else:
+        items, trouble = in_child(_probe_window, 20)
+        where = ", ".join(f"{name}={value}" for name, value in screens.items() if value)
+        if items and not trouble:
+            seen = f"a window opens ({', '.join(filter(None, [toolkit, where]))})"
+            yield Check("display", "ok", seen, "", details)
+        else:
+            needs = "OpenCV's windows need X11: set DISPLAY to a running X server or XWayland"
+            cure = needs if sys.platform == "linux" else "pip install --force-reinstall opencv-python"
+            seen = f"no window opens ({where or toolkit}): the trial {trouble or 'gave no answer'}"
+            yield Check("display", "problem", seen, cure, details)
+
+
+def _probe_window() -> Iterator[dict[str, Any]]:
+    cv2.namedWindow("gancam doctor", cv2.WINDOW_NORMAL)
+    cv2.resizeWindow("gancam doctor", 64, 36)
+    cv2.waitKey(1)
+    cv2.destroyAllWindows()
+    yield {"opened": True}
+
+
+def codec_checks() -> Iterator[Check]:
+    items, trouble = in_child(_probe_encoders, 30)
+    states = {item["encoder"]: item["state"] for item in items}
+    good = [codec for codec, encoder in ENCODERS.items() if states.get(encoder) == "works"]
+    bad = [f"{encoder} {states.get(encoder, 'not tried')}" for codec, encoder in ENCODERS.items() if codec not in good]
+    fast = [name for name in _HARDWARE if states.get(name) == "works"]
+    details = {"encoders": states, "codecs": good}
+    seen = f"writes {', '.join(good) or 'nothing'}; hardware encoders: {', '.join(fast) or 'none'} (not needed)"
+    seen += "".join(f"; {text}" for text in bad) + (f"; the trial {trouble}" if trouble else "")
+    cure = "pip install --force-reinstall --only-binary av av"
+    if "h264" not in good:
+        yield Check("codecs", "problem", seen, cure, details)
+    elif bad:
+        yield Check("codecs", "warning", seen, cure, details)
+    else:
+        yield Check("codecs", "ok", seen, "", details)
+
+
+def _probe_encoders() -> Iterator[dict[str, Any]]:
+    """Encode three small frames with each encoder; those of gancam first, since hardware ones may crash."""
+    for name in (*ENCODERS.values(), *_HARDWARE):
+        yield {"encoder": name, "state": _encode(name)}
+
+
+def _encode(name: str) -> str:
+    """``works``, ``missing`` from this build of FFmpeg, or ``fails``."""
+    pixels = "nv12" if name.endswith(("_qsv", "_mf")) else "yuv422p10le" if name == "prores_ks" else "yuv420p"
+    try:
+        encoder = av.CodecContext.create(name, "w")
+    except ValueError:  # UnknownCodecError
+        return "missing"
+    assert isinstance(encoder, av.VideoCodecContext)
+    encoder.width, encoder.height, encoder.pix_fmt = 256, 144, pixels
+    encoder.framerate, encoder.time_base = Fraction(30), Fraction(1, 30)
+    size = 0
+    try:
+        for index in range(3):
+            picture = np.full((144, 256, 3), 60 * index, np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, "bgr24").reformat(format=pixels)
+            frame.pts = index
+            size += sum(packet.size for packet in encoder.encode(frame))
+        size += sum(packet.size for packet in encoder.encode(None))
+    except (av.FFmpegError, OSError, ValueError):
+        return "fails"
+    return "works" if size else "fails"

@@ -1,0 +1,45 @@
+"""All checks, one after the other."""
+
+from collections.abc import Callable, Iterator
+
+from gancam.errors import DeviceError
+from gancam.inference.packages import first_line
+from gancam.tools.doctor.cameras import camera_checks
+from gancam.tools.doctor.checks import Check
+from gancam.tools.doctor.devices import device_checks
+from gancam.tools.doctor.display import codec_checks, display_checks
+from gancam.tools.doctor.system import package_checks, system_checks, temp_checks, version_checks
+
+
+def examine() -> Iterator[Check]:
+    """Look at everything, in about five seconds without a GPU. Raises nothing: what fails is a finding."""
+    yield from _guarded("system", system_checks)
+    yield from _guarded("versions", version_checks)
+    yield from _guarded("packages", package_checks)
+    yield from _guarded("devices", device_checks)
+    yield from _guarded("cameras", camera_checks)
+    yield from _guarded("display", display_checks)
+    yield from _guarded("codecs", codec_checks)
+    yield from _guarded("temp", temp_checks)
+
+
+def works(device: str, findings: list[Check]) -> Check:
+    """The finding that proves that `device` (auto, cpu or cuda) runs networks rightly.
+
+    Raises ``DeviceError`` with the reason and the cure when it does not.
+    """
+    found = next((finding for finding in findings if finding.name == device), None)
+    if found is None:
+        raise DeviceError(device, "it could not be looked at", "see the other findings of `gancam doctor`")
+    if found.verdict in ("problem", "absent"):
+        raise DeviceError(device, found.seen, found.cure)
+    return found
+
+
+def _guarded(name: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
+    """What `look` finds; should it fail itself, on a system nobody thought of, the others are still heard."""
+    try:
+        yield from look()
+    except Exception as error:
+        said = f"could not be looked at ({type(error).__name__}: {first_line(error)})"
+        yield Check(name, "warning", said, "report this with the output of: gancam doctor --json")

@@ -1,0 +1,1 @@
+"""Picture maths that knows no model: motion, blending, text."""

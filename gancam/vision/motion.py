@@ -1,0 +1,234 @@
+"""How a picture moved since another one: as a whole, or a part of it.
+
+Points that stand out are followed by pyramidal Lucas-Kanade from the first picture straight to the present one, not
+from frame to frame, so errors do not add up; the motion of the frame before only says where to look.
+"""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.frame import Image
+
+Matrix = NDArray[np.float64]  # (3, 3), takes (x, y, 1) of the one picture to the other
+Grey = NDArray[np.uint8]  # (h, w)
+Points = NDArray[np.float32]  # (n, 2), x and y
+SMALL = 320  # pixels of the longer side of pictures whose motion is looked for
+_STILL = 0.12  # of those pixels: a point that moved less stood still
+_JITTER = 0.06  # of those pixels: a change of motion under that is none
+_RESTED = 0.25  # the same, for a picture that stood still
+_NEAR = 0.7  # of those pixels: a point that a motion explains
+_LEAST = 12  # points
+
+
+def small_grey(image: Image) -> tuple[Grey, float]:
+    """`image` in grey, its longer side at most `SMALL`, and how many times smaller it is."""
+    shrink = max(max(image.shape[:2]) / SMALL, 1.0)
+    size = max(round(image.shape[1] / shrink), 1), max(round(image.shape[0] / shrink), 1)
+    # Every second pixel of what is shrunk to less than half is enough: nobody looks at it, and it is four times faster.
+    step = max(int(shrink / 2), 1)
+    small = cv2.resize(image[::step, ::step], size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8), image.shape[1] / size[0]
+
+
+def corners(grey: Grey, where: Grey | None = None, *, most: int = 400, apart: float = 5.0) -> Points:
+    """Points ``(n, 2)`` that can be followed, where `where` is not 0, the best first."""
+    found = cv2.goodFeaturesToTrack(grey, most, 0.005, apart, mask=where, blockSize=5)
+    return np.empty((0, 2), np.float32) if found is None else np.asarray(found, np.float32).reshape(-1, 2)
+
+
+def spread(points: Points, shape: tuple[int, ...], *, each: int = 3) -> Points:
+    """The first `each` of `points` in each of 8 x 6 parts of a picture, so that something busy that moves does not
+    outvote the rest."""
+    cells = np.floor(points / (shape[1] / 8, shape[0] / 6)).astype(int) @ (1, 8)
+    order = np.argsort(cells, kind="stable")
+    ranked = np.arange(len(points)) - np.searchsorted(cells[order], cells[order])
+    return np.asarray(points[np.sort(order[ranked < each])], np.float32)
+
+
+def stands_still(before: Grey, after: Grey, known: Grey | None) -> bool:
+    """Whether much of the picture stands exactly where it stood, whatever moves in front of it.
+
+    Looked at are places with an edge: a shift by a quarter of a pixel would change them by a quarter of their slope.
+    In a third of all parts of the picture that have upright ones most of those must not have changed, and likewise of
+    level ones. Light may have changed.
+    """
+    smooth = [cv2.GaussianBlur(grey, (3, 3), 0).astype(np.float32) for grey in (before, after)]
+    light = cv2.blur(smooth[1] - smooth[0], (15, 15))
+    change = np.abs(smooth[1] - smooth[0] - light)
+    for across in (True, False):
+        slope = np.abs(cv2.Sobel(smooth[0], cv2.CV_32F, int(across), int(not across), ksize=3, scale=1 / 8))
+        edges = slope > 5.0
+        if known is not None:
+            edges &= known > 0
+        same = edges & (change < 0.25 * slope)
+        parts = max(before.shape[1] // 16, 1), max(before.shape[0] // 16, 1)
+        shares, kept = (cv2.resize(x.astype(np.float32), parts, interpolation=cv2.INTER_AREA) for x in (edges, same))
+        busy = shares > 0.03
+        if busy.sum() < 4 or (kept[busy] > 0.6 * shares[busy]).mean() < 1 / 3:
+            return False
+    return True
+
+
+def moved(points: Points, matrix: Matrix) -> Points:
+    """`points` taken along by `matrix`."""
+    return np.asarray(cv2.perspectiveTransform(points[None], matrix)[0], np.float32) if len(points) else points
+
+
+def follow(before: Grey, after: Grey, points: Points, guess: Points) -> tuple[Points, NDArray[np.bool_]]:
+    """Where `points` of `before` are in `after`, looked for near `guess`; and which of them were found there and, from
+    there, back again. Points outside the picture are not found."""
+    if not len(points):
+        return points, np.zeros(0, np.bool_)
+    options = {"winSize": (15, 15), "maxLevel": 2, "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
+    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, points, guess.copy(), **options)  # type: ignore[call-overload]
+    back, again, _ = cv2.calcOpticalFlowPyrLK(after, before, there, points.copy(), **options)  # type: ignore[call-overload]
+    height, width = after.shape
+    inside = ((there >= 0) & (there < (width, height))).all(1)
+    good = (found[:, 0] > 0) & (again[:, 0] > 0) & (np.abs(back - points).max(1) < 0.5) & inside
+    return np.asarray(there, np.float32), np.asarray(good, np.bool_)
+
+
+def explain(source: Points, target: Points) -> tuple[Matrix, NDArray[np.bool_]] | None:
+    """The simplest of standing still, translation, similarity and homography that explains nearly as many points as the
+    best of them; and which. None where none explains half of them."""
+    if len(source) < _LEAST:
+        return None
+    still = np.hypot(*(target - source).T) < _STILL
+    if still.sum() >= 0.4 * len(source):  # things may move in front of a camera that does not
+        return np.eye(3), still
+    shift = np.median(target - source, axis=0)
+    candidates = [np.array([[1, 0, shift[0]], [0, 1, shift[1]], [0, 0, 1]], np.float64)]
+    cv2.setRNGSeed(0)  # the same frames give the same motion
+    similar, _ = cv2.estimateAffinePartial2D(source, target, ransacReprojThreshold=_NEAR)
+    if similar is not None:
+        candidates.append(np.vstack([similar, [0, 0, 1]]))
+    if len(source) >= 2 * _LEAST:
+        general, _ = cv2.findHomography(source, target, cv2.RANSAC, _NEAR)
+        if general is not None and _plausible(np.asarray(general, np.float64)):
+            candidates.append(np.asarray(general, np.float64))
+    explained = [np.hypot(*(moved(source, matrix) - target).T) < _NEAR for matrix in candidates]
+    # How far off the explained points are on average tells a slow zoom from none.
+    misses = [
+        float(np.hypot(*(moved(source, matrix) - target)[near].T).mean()) if near.any() else _NEAR
+        for matrix, near in zip(candidates, explained, strict=True)
+    ]
+    most, least = max(int(near.sum()) for near in explained), min(misses)
+    if most * 2 < len(source):
+        return None
+    for matrix, near, miss in zip(candidates, explained, misses, strict=True):
+        if near.sum() >= 0.9 * most and miss <= least + 0.06:
+            return matrix, near
+    return None
+
+
+def _plausible(matrix: Matrix) -> bool:
+    """Whether it is what a camera does between two looks at the same scene."""
+    stretch = float(np.linalg.det(matrix[:2, :2]))
+    return bool(np.isfinite(matrix).all()) and 0.25 < stretch < 4.0 and float(np.abs(matrix[2, :2]).max()) < 2e-3
+
+
+@dataclass
+class Camera:
+    """The motion of the whole picture since an anchor, frame after frame.
+
+    ``matrix`` takes coordinates of the anchor's picture (full size) to those of the last one that was looked at.
+    """
+
+    matrix: Matrix = field(default_factory=lambda: np.eye(3))
+    _anchor: Grey | None = None
+    _points: Points = field(default_factory=lambda: np.empty((0, 2), np.float32))
+    _last: Grey | None = None
+    _shrink: float = 1.0
+
+    def reset(self) -> None:
+        self.matrix, self._anchor, self._last = np.eye(3), None, None
+
+    def anchor_here(self) -> None:
+        """From now on motion counts from the last picture."""
+        assert self._last is not None
+        self._anchor, self.matrix = self._last, np.eye(3)
+        self._points = np.empty((0, 2), np.float32)
+
+    @property
+    def still(self) -> bool:
+        """Whether the last picture stands where the anchor stood, exactly."""
+        return bool((self.matrix == np.eye(3)).all())
+
+    def look(self, image: Image, hidden: Grey | None = None) -> bool:
+        """Follow the picture to `image`; False where that is not possible: a cut, or nothing to hold on to while the
+        picture changes. Then, as at the first look, `image` is the new anchor.
+
+        `hidden`, of any size, is not 0 where the picture shows what is not part of the scene.
+        """
+        grey, shrink = small_grey(image)
+        known = None
+        if hidden is not None:
+            size = grey.shape[1], grey.shape[0]
+            known = np.asarray(cv2.resize(hidden, size, interpolation=cv2.INTER_AREA) == 0, np.uint8)
+        if self._anchor is None or self._last is None or self._last.shape != grey.shape:
+            return self._start(grey, shrink)
+        if stands_still(self._anchor, grey, known):
+            found: Matrix | None = np.eye(3)
+        else:
+            found = self._against_anchor(grey, known)
+        if found is None:
+            found = self._against_last(grey, known)
+        if found is None:
+            change = np.abs(grey.astype(np.int16) - self._last)
+            calm = float(np.mean(change if known is None else change[known > 0])) if known is None or known.any() else 0
+            if calm > 4.0:
+                return self._start(grey, shrink)
+            found = self.matrix  # nothing stands out and nothing changed: it did not move
+        jitter = (_RESTED if self.still else _JITTER) * self._shrink
+        height, width = image.shape[:2]
+        edges = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float32)
+        if np.abs(moved(edges, found) - moved(edges, self.matrix)).max() > jitter:
+            self.matrix = found
+        self._last = grey
+        return True
+
+    def _start(self, grey: Grey, shrink: float) -> bool:
+        self._anchor = self._last = grey
+        self._shrink, self.matrix = shrink, np.eye(3)
+        self._points = np.empty((0, 2), np.float32)
+        return False
+
+    def _against_anchor(self, grey: Grey, known: Grey | None) -> Matrix | None:
+        assert self._anchor is not None
+        if not len(self._points):
+            self._points = spread(corners(self._anchor, known), grey.shape)
+        return self._match(self._anchor, grey, self._points, self._small(self.matrix), known)
+
+    def _against_last(self, grey: Grey, known: Grey | None) -> Matrix | None:
+        assert self._last is not None
+        step = self._match(self._last, grey, spread(corners(self._last, known), grey.shape), np.eye(3), known)
+        return None if step is None else step @ self.matrix
+
+    def _match(self, before: Grey, grey: Grey, points: Points, guess: Matrix, known: Grey | None) -> Matrix | None:
+        there, good = follow(before, grey, points, moved(points, guess))
+        if known is not None and len(there):
+            rows = np.clip(there[:, 1].round().astype(int), 0, grey.shape[0] - 1)
+            columns = np.clip(there[:, 0].round().astype(int), 0, grey.shape[1] - 1)
+            good &= known[rows, columns] > 0
+        if good.sum() < max(_LEAST, 0.25 * len(points)):
+            return None
+        found = explain(points[good], there[good])
+        return None if found is None else self._full(found[0])
+
+    def _full(self, matrix: Matrix) -> Matrix:
+        """Of small pictures -> of full ones. Pixels are cells, so the coordinates of their centres scale about -1/2."""
+        if (matrix == np.eye(3)).all():
+            return matrix
+        up = self._scaling(self._shrink)
+        return np.asarray(up @ matrix @ np.linalg.inv(up), np.float64)
+
+    def _small(self, matrix: Matrix) -> Matrix:
+        up = self._scaling(self._shrink)
+        return np.asarray(np.linalg.inv(up) @ matrix @ up, np.float64)
+
+    @staticmethod
+    def _scaling(scale: float) -> Matrix:
+        return np.array([[scale, 0, scale / 2 - 0.5], [0, scale, scale / 2 - 0.5], [0, 0, 1]], np.float64)

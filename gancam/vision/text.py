@@ -1,0 +1,86 @@
+"""Text over pictures, sized in pixels so that it can be read, on a dark ground so that it is seen on any picture."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import cv2
+
+from gancam.frame import Image
+
+Corner = Literal["top left", "top right", "bottom left", "bottom right", "middle"]
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_SMALLEST = 6  # pixels of a capital letter's height; below, letters are smears
+WHITE, GREY, YELLOW, RED = (245, 245, 245), (150, 150, 150), (80, 220, 255), (70, 70, 255)  # BGR
+
+
+def draw_lines(
+    image: Image,
+    lines: Sequence[str],
+    corner: Corner,
+    *,
+    height: int,
+    colour: tuple[int, int, int] = WHITE,
+    ground: float = 0.65,
+) -> tuple[int, int]:
+    """Write `lines` into `image` ``(H, W, 3)``, in place, in a corner or in the middle.
+
+    `height` is that of a capital letter in pixels; where the lines do not fit they get smaller, down to 6 pixels, and
+    what still does not fit is cut. A tab splits a line into two columns. `ground` (0..1) is how dark the panel behind
+    the text is. Gives the place (x, y) of the first line's left lower corner.
+    """
+    rows = [line.encode("ascii", "replace").decode().split("\t", 1) for line in lines]
+    tall, wide = image.shape[:2]
+    while True:
+        columns, step, pad = _widths(rows, height), round(height * 1.9), max(round(height * 0.8), 3)
+        gap = round(height * 1.4) if columns[1] else 0
+        box = columns[0] + gap + columns[1] + 2 * pad, step * len(rows) - (step - height) + 2 * pad
+        if height <= _SMALLEST or (box[0] <= wide and box[1] <= tall):
+            break
+        height -= 1
+    margin = height // 2 if box[0] + height <= wide and box[1] + height <= tall else 0
+    x = (wide - box[0]) // 2 if corner == "middle" else margin if "left" in corner else wide - margin - box[0]
+    y = (tall - box[1]) // 2 if corner == "middle" else margin if "top" in corner else tall - margin - box[1]
+    x, y = max(x, 0), max(y, 0)
+    panel = image[y : y + box[1], x : x + box[0]]
+    cv2.convertScaleAbs(panel, dst=panel, alpha=1 - ground)
+    for number, row in enumerate(rows):
+        line = y + pad + height + number * step
+        for words, left in zip(row, (x + pad, x + pad + columns[0] + gap), strict=False):
+            draw_text(image, words, (left, line), height, colour)
+    return x + pad, y + pad + height
+
+
+def draw_text(
+    image: Image, words: str, place: tuple[int, int], height: int, colour: tuple[int, int, int], *, right: bool = False
+) -> None:
+    """Write `words` into `image`, in place, without a ground; `place` (x, y) is their left (or right) lower corner."""
+    words = words.encode("ascii", "replace").decode()
+    x = place[0] - text_width(words, height) if right else place[0]
+    cv2.putText(image, words, (x, place[1]), _FONT, _scale(height), colour, _thick(height), cv2.LINE_AA)
+
+
+def text_width(words: str, height: int) -> int:
+    """How many pixels `words` take."""
+    return int(cv2.getTextSize(words, _FONT, _scale(height), _thick(height))[0][0])
+
+
+def _thick(height: int) -> int:
+    return max(round(height / 9), 1)
+
+
+def _scale(height: int) -> float:
+    return height / 22  # a capital of this font is 21 to 22 pixels high at scale 1
+
+
+def _widths(rows: Sequence[Sequence[str]], height: int) -> tuple[int, int]:
+    """Of the first column and of the second. Lines without a tab may run through both."""
+    split = any(len(row) > 1 for row in rows)
+
+    def widest(texts: Sequence[str]) -> int:
+        return max((text_width(words, height) for words in texts), default=0)
+
+    if not split:
+        return widest([row[0] for row in rows]), 0
+    first, second = widest([row[0] for row in rows if len(row) > 1]), widest([row[1] for row in rows if len(row) > 1])
+    whole = widest([row[0] for row in rows if len(row) == 1])
+    return first, max(second, whole - first - round(height * 1.4))

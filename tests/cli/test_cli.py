@@ -1,0 +1,280 @@
+"""The command line as a user runs it: real processes, real files."""
+
+import contextlib
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from gancam.cli.main import main
+from gancam.sinks.pieces import pieces_of, so_far
+from gancam.sources import TestPattern
+from tests.helpers.children import interruptible, uninterruptible
+from tests.helpers.clips import make_clip, planes_of
+from tests.helpers.small import network, still, write_models
+
+CITY = Path(__file__).parent.parent.parent / "samples" / "city.mp4"
+
+
+def gancam(*arguments: object, cwd: Path | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gancam", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=timeout)
+
+
+def refused(*arguments: object, says: str) -> None:
+    """One line on stderr and exit code 2. In this process, which is ten times faster."""
+    said = io.StringIO()
+    before = signal.getsignal(signal.SIGTERM)
+    with contextlib.redirect_stderr(said), pytest.raises(SystemExit) as end:
+        main([str(argument) for argument in arguments])
+    signal.signal(signal.SIGTERM, before)
+    assert end.value.code == 2, said.getvalue()
+    assert says in said.getvalue()
+    assert said.getvalue().count("\n") == 1, said.getvalue()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_models(tmp_path_factory.mktemp("models"), network())
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 20 frames of the bundled clip with their audio, as they are."""
+    path = tmp_path_factory.mktemp("clips") / "short.mp4"
+    with av.open(str(CITY)) as source, av.open(str(path), "w") as target:
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.pts is not None and float(packet.pts * packet.time_base) < 0.66:
+                packet.stream = streams[packet.stream.index]
+                target.mux(packet)
+    return path
+
+
+def video(path: Path) -> tuple[int, tuple[int, int], int]:
+    """Frames, (width, height), audio packets."""
+    with av.open(str(path)) as container:
+        frames = list(container.decode(video=0))
+    with av.open(str(path)) as container:
+        sound = sum(packet.size > 0 for packet in container.demux(audio=0)) if container.streams.audio else 0
+    return len(frames), (frames[0].width, frames[0].height), sound
+
+
+def test_upscales_a_video_and_keeps_its_sound(clip: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    done = gancam("process", clip, out, "-e", model)
+    assert done.returncode == 0, done.stderr
+    assert "fps" in done.stdout
+    before, after = video(clip), video(out)
+    assert after == (before[0], (1280, 720), before[2])
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_effects_run_in_order(clip: Path, model: Path, tmp_path: Path) -> None:
+    done = gancam(
+        "process", clip, tmp_path / "out.mkv", "-e", f"{model}:strength=0", "-e", f"{model}:strength=0", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["frames"] == video(clip)[0]
+    assert {"small", "small#2"} <= set(report["waits"])
+    assert video(tmp_path / "out.mkv")[1] == (2560, 1440)
+
+
+def test_without_effects_it_is_a_faithful_copy(clip: Path, tmp_path: Path) -> None:
+    assert gancam("process", clip, tmp_path / "copy.mp4", "-q").stdout == ""
+    assert video(tmp_path / "copy.mp4") == video(clip)
+    pictures = []
+    for path in (clip, tmp_path / "copy.mp4"):
+        with av.open(str(path)) as container:
+            pictures.append(np.stack([frame.to_ndarray()[:360] for frame in container.decode(video=0)]).astype(float))
+    error = np.mean((pictures[0] - pictures[1]) ** 2)
+    assert 10 * np.log10(255**2 / error) > 40
+
+
+def test_parameters_turned_live_are_turned_again_offline(clip: Path, model: Path, tmp_path: Path) -> None:
+    turns, log = tmp_path / "turns.txt", tmp_path / "log.jsonl"
+    turns.write_text("small.strength = 0.25\nsmall.lenght = 3\n")
+    done = gancam(
+        "live", clip, "-e", model, "--to", tmp_path / "live.mkv",
+        "--control", turns, "--control", "0", "--record-params", log,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("line 2: nothing is called 'small.lenght'") == 1
+    assert "control: 127.0.0.1:" in done.stderr
+    first = json.loads(log.read_text().splitlines()[0])
+    assert first["effects"] == ["small"]
+    assert first["set"] == {"small.on": True, "small.strength": 0.25, "small.threshold": -1.0}
+    again, asked, out = tmp_path / "again.mkv", tmp_path / "asked.mkv", tmp_path / "out.mkv"
+    assert gancam("process", clip, again, "-e", model, "--params", log).returncode == 0
+    assert gancam("process", clip, asked, "-e", f"{model}:strength=0.25").returncode == 0
+    for one, other in zip(planes_of(again), planes_of(asked), strict=True):
+        assert all(np.array_equal(left, right) for left, right in zip(one, other, strict=True))
+    refused("process", clip, out, "--params", log, says="log.jsonl, line 1: was recorded with -e small, but this is no")
+    refused("process", "in.png", out, "--params", log, says="an image has no time")
+    refused("live", clip, "-e", "none", "--to", out, "--record-params", log, says="exists")
+    refused("live", clip, "-e", "none", "--to", out, "--control", tmp_path, says="not a regular file")
+
+
+def test_an_image_in_and_out(model: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "in.png"), still("sign"))
+    done = gancam("process", tmp_path / "in.png", tmp_path / "out.png", "-e", model)
+    assert done.returncode == 0, done.stderr
+    out = cv2.imread(str(tmp_path / "out.png"))
+    assert out is not None
+    assert out.shape == (480, 640, 3)
+    refused("process", tmp_path / "in.png", tmp_path / "out.png", says="exists")
+    refused("process", tmp_path / "in.png", tmp_path / "out.mp4", says="is an image")
+    refused("process", CITY, tmp_path / "out.jpg", says="is an image")
+    refused("process", tmp_path / "in.png", tmp_path / "in.png", "--overwrite", says="is the input itself")
+
+
+def test_what_is_wrong_with_the_input(tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("no video at all\n" * 50)
+    (tmp_path / "cut.mp4").write_bytes(CITY.read_bytes()[:60_000])
+    out = tmp_path / "out.mp4"
+    refused("process", tmp_path / "none.mp4", out, says="none.mp4")
+    for name in ("empty", "text", "cut"):
+        refused("process", tmp_path / f"{name}.mp4", out, says=f"{name}.mp4")
+    refused("process", tmp_path, out, says=str(tmp_path))
+    assert not out.exists()
+
+
+def test_ten_bits_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    options = {"x265-params": "log-level=0"}
+    for transfer, words in ((1, "is 10-bit video"), (16, "is 10-bit HDR (PQ)")):
+        deep = make_clip(
+            tmp_path / f"{transfer}.mkv", codec="libx265", pix_fmt="yuv420p10le", options=options, transfer=transfer
+        )
+        refused("process", deep, tmp_path / "out.mkv", says=words)
+        assert gancam("process", deep, tmp_path / f"{transfer}-out.mkv", "--eight-bit").returncode == 0
+
+
+def test_what_is_wrong_with_the_output(tmp_path: Path, clip: Path) -> None:
+    mine = tmp_path / "mine.mp4"
+    mine.write_bytes(b"precious")
+    refused("process", clip, mine, says="exists")
+    assert mine.read_bytes() == b"precious"
+    refused("process", clip, tmp_path / "nowhere" / "out.mp4", says="nowhere")
+    refused("process", clip, tmp_path / "out.xyz", says=".xyz")
+    refused("process", clip, tmp_path / "out.mp4", "--codec", "h246", says="h264")
+    refused("process", clip, tmp_path / "out.mp4", "--quality", "101", says="quality")
+    own = tmp_path / "own.mp4"
+    own.write_bytes(clip.read_bytes())
+    (tmp_path / "link.mp4").symlink_to(own)
+    for target in (own, tmp_path / "link.mp4"):
+        refused("process", own, target, "--overwrite", says=target.name)
+    assert own.read_bytes() == clip.read_bytes()
+
+
+def test_what_is_wrong_with_the_effect(tmp_path: Path, clip: Path, model: Path) -> None:
+    out = tmp_path / "out.mp4"
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(model.read_bytes()[:900])
+    refused("process", clip, out, "-e", f"{model}:strenght=1", says="strength")
+    refused("process", clip, out, "-e", f"{model}:strength=2", says="0 to 1")
+    refused("process", clip, out, "-e", f"{model}:strength", says="'strength' is not key=value")
+    refused("process", clip, out, "-e", f"{model}:device=cpu", says="no parameter 'device'")
+    refused("process", clip, out, "-e", f"{model}:", says="key=value")
+    refused("process", clip, out, "-e", "teleport", says="teleport")
+    refused("process", clip, out, "-e", broken, says="broken.onnx")
+    refused("process", clip, out, "-e", model, "--device", "tpu", says="tpu")
+    refused("process", clip, out, "-e", model, "--precision", "int3", says="int3")
+    assert not out.exists()
+
+
+def test_words_it_does_not_know() -> None:
+    refused("proces", says="process")
+    refused("process", "a", "b", "--bogus", says="--bogus")
+    refused("process", says="IN")
+
+
+def test_help_and_version() -> None:
+    assert "process" in gancam("--help").stdout
+    assert gancam("--version").stdout.startswith("gancam ")
+
+
+def at_work(long: Path, out: Path, model: Path) -> subprocess.Popen[str]:
+    """A job of 400 frames that has finished a piece."""
+    with av.open(str(long), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"preset": "ultrafast"})
+        stream.width, stream.height = 640, 360
+        for frame in TestPattern((640, 360), frames=400):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame.image, "bgr24")))
+        container.mux(stream.encode())
+    command = [sys.executable, "-m", "gancam", "process", str(long), str(out), "-e", str(model), "--precision", "fp32"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not list(pieces_of(out).glob("*.piece")):
+        time.sleep(0.05)
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_keeps_the_work_and_says_how_to_go_on(tmp_path: Path, model: Path, number: int, code: int) -> None:
+    out = tmp_path / "out.mp4"
+    with interruptible():
+        process = at_work(tmp_path / "long.mp4", out, model)
+    with process:
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == code, said
+    assert "Traceback" not in said
+    assert "interrupted; the same command with --resume goes on" in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.mp4.pieces", "long.mp4"]
+    plays = so_far(out)
+    assert str(plays) in said
+    kept, size = video(plays)[:2]
+    assert 0 < kept < 400
+    assert size == (1280, 720)
+    assert isinstance(process.args, list)
+    done = gancam(*process.args[3:], "--resume", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "goes on after" in done.stderr
+    assert json.loads(done.stdout)["frames"] < 400
+    assert video(out)[:2] == (400, (1280, 720))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_in_the_background_ctrl_c_is_for_others(tmp_path: Path, model: Path) -> None:
+    """What a shell starts with ``&`` inherits that SIGINT is ignored."""
+    with uninterruptible():
+        process = at_work(tmp_path / "long.mp4", tmp_path / "out.mp4", model)
+    with process:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 143, said
+
+
+def test_models_as_json_and_table() -> None:
+    entries = json.loads(gancam("models", "--json").stdout)
+    for entry in entries:
+        assert {"name", "effect", "scale", "licence", "quality"} <= set(entry)
+    table = gancam("models").stdout
+    assert all(entry["name"] in table for entry in entries)
+
+
+def test_demo_shows_itself_and_leaves_what_is_there(tmp_path: Path) -> None:
+    mine = tmp_path / "gancam-demo" / "mine.txt"
+    mine.parent.mkdir()
+    mine.write_text("kept")
+    done = gancam("demo", cwd=tmp_path, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "fps" in done.stdout
+    assert video(tmp_path / "gancam-demo-2" / "city-x2.mp4")[:2] == (181, (1280, 720))
+    picture = cv2.imread(str(tmp_path / "gancam-demo-2" / "city-x2-comparison.png"))
+    assert picture is not None
+    assert picture.shape == (1260, 1280, 3)
+    assert list(mine.parent.iterdir()) == [mine]

@@ -1,0 +1,278 @@
+"""What is behind a hole: seen before, in the right place and light; forgotten at a cut."""
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gancam.effects.inpainting.background import Background, Found
+from gancam.effects.inpainting.light import spread
+from gancam.effects.inpainting.prescan import Prescan
+from gancam.effects.inpainting.regions import INVENTED, SEEN, UNKNOWN, FrameRegion, Grey
+from gancam.frame import Image
+from tests.helpers.clips import psnr
+from tests.helpers.small import still
+
+SIZE = (320, 240)
+
+
+def scene(x: float = 0, y: float = 0, *, name: str = "skyline", light: int = 0, grain: int = 0) -> Image:
+    """A large picture as a camera sees it that has moved by (x, y) pixels."""
+    wide = cv2.resize(still(name), (480, 360), interpolation=cv2.INTER_CUBIC)
+    place = np.array([[1, 0, -80 - x], [0, 1, -60 - y]], np.float64)
+    seen = cv2.warpAffine(wide, place, SIZE, flags=cv2.INTER_CUBIC).astype(np.int16) + light
+    if grain:
+        seen += np.random.default_rng(grain).normal(0, 2, (*SIZE[::-1], 3)).round().astype(np.int16)
+    return seen.clip(0, 255).astype(np.uint8)
+
+
+def hole(left: int, top: int, wide: int = 60, tall: int = 50) -> Grey:
+    mask = np.zeros(SIZE[::-1], np.uint8)
+    mask[top : top + tall, left : left + wide] = 1
+    return mask
+
+
+def covered(image: Image, mask: Grey) -> Image:
+    return np.where(mask[..., None] > 0, np.array([0, 255, 0], np.uint8), image)
+
+
+def recalled(background: Background, image: Image, mask: Grey) -> tuple[FrameRegion, Found]:
+    """One frame, with nothing invented."""
+    window = FrameRegion.around(cv2.boundingRect(mask), 16, mask.shape)
+    background.look(image, mask, [window])
+    found = background.recall(window, image, mask)
+    background.remember(image, mask)
+    return window, found
+
+
+def test_a_hole_that_moves_uncovers_what_is_behind_it() -> None:
+    background = Background()
+    for step in range(20):
+        image, mask = scene(grain=step + 1), hole(20 + 8 * step, 90)
+        window, found = recalled(background, covered(image, mask), mask)
+    inside = mask[window.place] > 0
+    assert (found.state[inside] == SEEN).all()
+    assert psnr(found.picture[inside], image[window.place][inside]) > 36  # two frames' grain
+    assert (found.state[~inside] == UNKNOWN).all()
+    assert background.camera.still
+
+
+def test_a_moving_camera_is_followed() -> None:
+    background = Background()
+    for step in range(25):
+        image, mask = scene(2.5 * step - 30, 0.7 * step), hole(130, 90)
+        window, found = recalled(background, covered(image, mask), mask)
+    inside = mask[window.place] > 0
+    assert (found.state[inside] == SEEN).mean() > 0.9  # 60 pixels of hole, 62 of way
+    seen = found.state == SEEN
+    assert psnr(found.picture[seen], image[window.place][seen]) > 30
+
+
+def test_what_is_near_moves_past_what_is_far() -> None:
+    background, scores = Background(), []
+    for step in range(30):
+        image, mask = scene(1.5 * step - 20), hole(40 + 6 * step, 20, 30, 30)
+        image[:90] = scene(1.9 * step - 30, name="otters")[:90]
+        window, found = recalled(background, covered(image, mask), mask)
+        seen = (mask[window.place] > 0) & (found.state == SEEN)
+        if seen.sum() > 300:
+            scores.append(psnr(found.picture[seen], image[window.place][seen]))
+    assert len(scores) > 15
+    assert not background.camera.still
+    assert np.median(scores) > 37
+
+
+def test_a_camera_that_goes_far_takes_its_canvas_along() -> None:
+    background = Background()
+    for step in range(40):
+        image, mask = scene(4.0 * step - 75, 0), hole(130, 90, 40, 40)
+        window, found = recalled(background, covered(image, mask), mask)
+    seen = found.state == SEEN
+    assert seen[mask[window.place] > 0].mean() > 0.9
+    assert psnr(found.picture[seen], image[window.place][seen]) > 28
+    assert background.cuts == 0
+
+
+def test_what_was_seen_while_nothing_was_hidden_is_known() -> None:
+    background = Background()
+    for step in range(9):
+        background.rest(scene(grain=step + 1))
+    image, mask = scene(grain=50), hole(100, 80)
+    window, found = recalled(background, covered(image, mask), mask)
+    inside = mask[window.place] > 0
+    assert (found.state[inside] == SEEN).all()
+    assert psnr(found.picture[inside], image[window.place][inside]) > 36
+
+
+def test_what_is_behind_follows_the_light() -> None:
+    background, mask = Background(), hole(100, 80)
+    background.rest(scene())
+    for step in range(12):
+        image = scene(light=2 * step)
+        window, found = recalled(background, covered(image, mask), mask)
+    inside = mask[window.place] > 0
+    assert (found.state[inside] == SEEN).all()
+    assert np.abs(found.picture[inside].astype(int) - image[window.place][inside]).mean() < 2.5
+
+
+def swaying(step: int) -> Image:
+    """A camera that pans over a scene while its exposure goes up and down; nothing is over- or underexposed."""
+    return np.asarray(scene(-60 + 3 * step, name="lake") * 0.7 + 35 + round(25 * np.sin(step / 3)), np.uint8)
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_what_was_seen_in_other_lights_is_one_picture(ahead: bool) -> None:
+    """Strips of what is behind a mark on the lens come from frames of all exposures: no step between them is seen."""
+    mask = hole(120, 60)
+    background = scouted([(covered(swaying(step), mask), mask) for step in range(40)]) if ahead else Background()
+    worst = []
+    for step in range(40):
+        truth = swaying(step)
+        window, found = recalled(background, covered(truth, mask), mask)
+        inside = (mask[window.place] > 0) & (found.state == SEEN)
+        if inside.mean() > 0.2:
+            apart = cv2.blur(found.picture.astype(np.float32) - truth[window.place], (5, 5)).mean(2)
+            worst.append(float(np.abs(apart)[cv2.erode(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0].max()))
+    assert len(worst) > 15
+    assert np.median(worst) < 8
+    assert max(worst) < 14
+
+
+def test_nothing_behind_a_hole_at_rest_changes() -> None:
+    background, mask = Background(), hole(100, 80)
+    background.rest(scene())
+    pictures = [recalled(background, covered(scene(grain=step + 1), mask), mask)[1].picture for step in range(10)]
+    inside = mask[FrameRegion.around(cv2.boundingRect(mask), 16, mask.shape).place] > 0
+    changed = [(a[inside] != b[inside]).mean() for a, b in pairwise(pictures[1:])]
+    assert max(changed) < 0.02
+
+
+def test_what_was_invented_is_kept_until_its_surroundings_change() -> None:
+    background, mask = Background(), hole(100, 80)
+    image = covered(scene(), mask)
+    window, found = recalled(background, image, mask)
+    inside = np.asarray(mask[window.place], np.uint8)
+    assert (found.state == UNKNOWN).all()
+    invented = np.where(inside[..., None] > 0, np.uint8(200), image[window.place])
+    background.keep(window, invented, image, mask, inside)
+    _, found = recalled(background, image, mask)
+    assert (found.state[inside > 0] == INVENTED).all()
+    assert (found.picture[inside > 0] == 200).all()
+    passing = image.copy()
+    passing[70:150, 60:100] = 255 - passing[70:150, 60:100]  # something steps up to its left edge
+    passing[passing > 127] -= 40
+    for count in range(80):
+        _, found = recalled(background, passing, mask)
+        doubted = (found.state[inside > 0] == UNKNOWN).mean()
+        assert doubted > 0.2 if count < 60 else doubted == 0 or count < 75
+        other = np.where(found.state[..., None] == UNKNOWN, np.uint8(90), found.picture)
+        background.keep(window, other, passing, mask, np.asarray(inside * (found.state == UNKNOWN), np.uint8))
+        if count == 10:  # it goes on: what was there before is there again
+            _, found = recalled(background, image, mask)
+            assert np.abs(found.picture[inside > 0].astype(int) - 200).max() <= 1
+    assert (found.state[inside > 0] == INVENTED).all()  # it stays: the new is kept
+    assert (np.abs(found.picture[inside > 0].astype(int) - 90) <= 1).mean() > 0.2
+
+
+def test_a_cut_empties_it() -> None:
+    background, mask = Background(), hole(100, 80)
+    background.rest(scene())
+    recalled(background, covered(scene(), mask), mask)
+    other = covered(scene(name="otters"), mask)
+    _, found = recalled(background, other, mask)
+    assert (found.state == UNKNOWN).all()
+    assert background.cuts == 1
+    small = np.ascontiguousarray(other[:100, :100])
+    window, found = recalled(background, small, np.ascontiguousarray(mask[:100, :100] | 1))
+    assert found.picture.shape[:2] == window.size[::-1] == (100, 100)
+    background.reset()
+    _, found = recalled(background, covered(scene(), mask), mask)
+    assert (found.state == UNKNOWN).all()
+
+
+def test_spread_goes_through_what_is_known_and_is_smooth_between() -> None:
+    values = np.zeros((9, 13, 1), np.float32)
+    weights = np.zeros((9, 13), np.float32)
+    assert not spread(values, weights).any()
+    values[0, 0], weights[0, 0] = 5.0, 1.0
+    np.testing.assert_allclose(spread(values, weights), 5.0, rtol=1e-4)
+    values[8, 12], weights[8, 12] = -5.0, 1.0
+    surface: NDArray[np.float32] = spread(values, weights)[..., 0]
+    assert surface[0, 0] == 5.0
+    assert surface[8, 12] == -5.0
+    assert abs(float(surface[4, 6])) < 3.0
+    assert np.abs(np.diff(surface, axis=1)).max() < 5.0
+
+
+def test_a_mask_put_upon_a_thing_does_not_show_that_thing() -> None:
+    """What was there before the mask is what is to go; what a thing that came with its mask hides is not."""
+    thing = scene()
+    thing[90:120, 110:150] = (20, 20, 230)
+    for background in (Background(), Background()):
+        background.rest(thing)
+        _, found = recalled(background, thing, hole(100, 80))
+        assert (found.state == UNKNOWN).all()
+        window, found = recalled(background, thing, hole(100, 80, 80))  # a stroke that goes on
+        assert (found.state[:, : 180 - window.left] == UNKNOWN).all()
+    jumped, mask = Background(), hole(100, 80)
+    jumped.rest(scene())
+    window, found = recalled(jumped, covered(scene(), mask), mask)
+    assert (found.state[mask[window.place] > 0] == SEEN).all()
+
+
+def scouted(frames: list[tuple[Image, Grey]]) -> Background:
+    scout = Prescan()
+    for image, mask in frames:
+        if not mask.any():
+            scout.rest(image)
+            continue
+        scout.look(image, mask, [FrameRegion.around(cv2.boundingRect(mask), 16, mask.shape)])
+        scout.remember(image, mask)
+    return Background(scout.done())
+
+
+def test_what_is_uncovered_later_is_known_from_the_start() -> None:
+    masks = [hole(120 + 6 * max(step - 5, 0), 90) for step in range(25)]
+    frames = [(covered(scene(grain=step + 1), mask), mask) for step, mask in enumerate(masks)]
+    background = scouted(frames)
+    window, found = recalled(background, *frames[0])
+    inside = masks[0][window.place] > 0
+    assert (found.state[inside] == SEEN).all()
+    assert psnr(found.picture[inside], scene()[window.place][inside]) > 36
+    background.reset()
+    _, found = recalled(background, *frames[0])
+    assert (found.state == UNKNOWN).all()
+
+
+def test_what_a_camera_uncovers_later_is_known_across_its_canvases() -> None:
+    mask = hole(130, 90, 40, 40)
+    frames = [(covered(scene(4.0 * step - 75), mask), mask) for step in range(40)]
+    background = scouted(frames)
+    for step, (image, _) in enumerate(frames[:28]):
+        window, found = recalled(background, image, mask)
+        seen, inside = found.state == SEEN, mask[window.place] > 0
+        assert seen[inside].mean() > 0.85
+        assert psnr(found.picture[seen], scene(4.0 * step - 75)[window.place][seen]) > 25
+
+
+def test_what_a_mask_is_taken_off_is_not_what_was_behind_it() -> None:
+    thing = scene()
+    thing[90:120, 110:150] = (20, 20, 230)
+    background = scouted([(thing, hole(100, 80))] * 5 + [(thing, hole(0, 0, 0, 0))] * 3)
+    _, found = recalled(background, thing, hole(100, 80))
+    assert (found.state == UNKNOWN).all()
+
+
+def test_the_frames_border_leaves_no_line_in_what_is_remembered() -> None:
+    """A camera moves by parts of pixels over a light wall, and on to another canvas; what is recalled is the wall."""
+    wall = np.asarray(cv2.GaussianBlur(scene(name="lake"), (0, 0), 3) // 3 + 160, np.uint8)
+    wide = np.asarray(cv2.resize(wall, (960, 720), interpolation=cv2.INTER_CUBIC), np.uint8)
+    background, mask = Background(), hole(250, 90, 60, 50)
+    for step in range(60):
+        place = np.array([[1, 0, -80 - 5.3 * step], [0, 1, -200 - 0.7 * step]], np.float64)
+        image = np.asarray(cv2.warpAffine(wide, place, SIZE, flags=cv2.INTER_CUBIC), np.uint8)
+        window, found = recalled(background, image, mask)
+        off = np.abs(found.picture.astype(int) - image[window.place])[found.state == SEEN]
+        assert not off.size or off.max() < 40

@@ -1,0 +1,153 @@
+import inspect
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+import gancam
+from gancam.errors import ImageError, ModelError, NotFound, ParameterError
+from gancam.inference.card import ModelCard
+from gancam.inference.catalog import find, menu
+from gancam.inference.tiling import tiled
+from gancam.inference.variants import variants
+from gancam.params import Params
+from tests.helpers.small import network, save, still, write_models
+
+BUNDLED = sorted(menu())
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_models(tmp_path_factory.mktemp("models"), network())
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_every_bundled_model_holds_the_contract(name: str) -> None:
+    effect = gancam.load(name)
+    image = still("sign")
+    height, width = image.shape[:2]
+    kept = image.copy()
+    out = effect(image, time=0.0)
+    assert out.shape[1::-1] == effect.output_size((width, height))
+    assert out.dtype == np.uint8
+    assert out.flags.c_contiguous
+    assert np.array_equal(image, kept)
+    if effect.card.layout == "latent":
+        assert not np.array_equal(out, effect(image, time=1.0))
+    else:
+        assert np.array_equal(out, effect(image, time=0.04))
+    assert np.array_equal(out, effect(image, time=0.0))
+    assert isinstance(effect.params, Params)
+    effect.reset()
+    for shape in ((1, 1, 3), (1, 31, 3), (37, 2, 3)):
+        small = effect(np.full(shape, 128, np.uint8))
+        assert small.shape[1::-1] == effect.output_size((shape[1], shape[0]))
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_every_bundled_model_tells_all_of_itself(name: str) -> None:
+    card = gancam.load(name, device="cpu").card
+    assert card.name == name
+    assert card.licence != "unknown"
+    assert card.data
+    assert card.summary
+    assert card.commit
+    assert card.quality
+    assert card.parity
+    assert (Path(__file__).parent.parent.parent / "train" / "recipes" / f"{card.recipe}.toml").is_file()
+    for file in variants(find(name)).values():
+        assert file.stat().st_size < (6_000_000 if card.layout in ("latent", "masked") else 3_000_000)
+
+
+@pytest.mark.parametrize(
+    "file", sorted(Path(gancam.effects.__file__).parent.glob("[!_]*.py")), ids=lambda file: file.stem
+)
+def test_every_file_of_the_room_is_an_effect(file: Path) -> None:
+    module: Any = import_module(f"gancam.effects.{file.stem}")
+    assert list(inspect.signature(module.build).parameters) == ["model", "params"]
+
+
+def test_tiles_cannot_be_seen(path: Path) -> None:
+    image = still("otters")
+    for precision, most in (("int8", 0), ("fp32", 1)):
+        effect = gancam.load(path, precision=precision)
+        whole = effect(image)
+        cut = tiled(effect, image, scale=2, overlap=effect.card.receptive_field, limit=9000)
+        assert int(np.abs(whole.astype(int) - cut).max()) <= most
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_unchanged_tiles_cannot_be_seen(path: Path, precision: str) -> None:
+    image = np.tile(still("otters"), (1, 2, 1))
+    effect, saver = gancam.load(path, precision=precision), gancam.load(path, precision=precision, threshold=0)
+    assert not getattr(saver, "remembers", True)
+    for index in range(8):
+        image[40 + 9 * index : 60 + 9 * index, 20 * index : 20 * index + 30] ^= 64
+        kept = image.copy()
+        assert np.array_equal(effect(image), saver(image, time=index / 30))
+        assert np.array_equal(image, kept)
+    assert "computed" in getattr(saver, "doing", "")
+    saver.params.threshold = -1.0
+    assert np.array_equal(effect(image), saver(image))
+    assert getattr(saver, "doing", None) == ""
+
+
+def test_noise_hardly_shows_in_what_is_kept(path: Path) -> None:
+    effect, saver = gancam.load(path), gancam.load(path, threshold=24)
+    dice = np.random.default_rng(0)
+    image = np.tile(still("lake"), (2, 2, 1)).astype(np.int16)
+    for index in range(12):
+        noisy = np.clip(image + dice.normal(0, 2, image.shape), 0, 255).astype(np.uint8)
+        assert cv2.PSNR(effect(noisy), saver(noisy, time=index / 30)) > 40
+    assert "had not changed" in getattr(saver, "notes", [""])[0]
+    assert getattr(saver, "remembers", False)
+
+
+def test_strength_goes_from_bicubic_to_the_network(path: Path) -> None:
+    image = still("lake")
+    effect = gancam.load(path, strength=0)
+    plain = effect(image)
+    effect.params.strength = 1.0
+    sharp = effect(image)
+    effect.params.strength = 0.5
+    between = effect(image).astype(int)
+    assert np.abs(between * 2 - plain - sharp.astype(int)).max() <= 1
+    assert not np.array_equal(plain, sharp)
+
+
+@pytest.mark.parametrize("image", [
+    None, [[1, 2], [3, 4]], np.zeros((4, 4), np.uint8), np.zeros((4, 4, 1), np.uint8), np.zeros((4, 4, 4), np.uint8),
+    np.zeros((4, 4, 3), np.float32), np.zeros((0, 4, 3), np.uint8), np.zeros((1, 4, 4, 3), np.uint8),
+    np.zeros((4, 4, 3), np.uint16),
+])  # fmt: skip
+def test_what_is_no_image_is_refused_with_a_hint(path: Path, image: Any) -> None:
+    with pytest.raises(ImageError, match="image"):
+        gancam.load(path)(image)
+
+
+def test_views_are_taken_as_they_are(path: Path) -> None:
+    image = still("lake")
+    effect = gancam.load(path)
+    assert np.array_equal(effect(image[:, ::-1]), effect(np.ascontiguousarray(image[:, ::-1])))
+
+
+def test_names_and_keys_that_do_not_exist(path: Path) -> None:
+    with pytest.raises(NotFound, match="gancam models"):
+        gancam.load("sr-x9")
+    with pytest.raises(NotFound, match=r"gone\.onnx"):
+        gancam.load("gone.onnx")
+    with pytest.raises(ParameterError, match="did you mean 'strength'"):
+        gancam.load(path, strengt=1)
+    with pytest.raises(ParameterError, match="0 to 1"):
+        gancam.load(path, strength=3)
+
+
+def test_a_card_of_an_effect_that_is_not_here(tmp_path: Path) -> None:
+    from export import super_resolution
+
+    card = ModelCard(name="x", effect="teleport", scale=2)
+    with pytest.raises(ModelError, match="teleport"):
+        gancam.load(save(super_resolution.float_graph(network()), tmp_path / "x.onnx", card))

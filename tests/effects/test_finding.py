@@ -1,0 +1,173 @@
+"""Finding what is to be erased: overlays over what moves, and defects of single frames; on composites, so known."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from gancam.effects.inpainting.overlay import Overlay
+from gancam.effects.inpainting.scratches import NOTHING, Repair, Repairs, defects, repairs
+from gancam.frame import Frame, Image
+from gancam.sources import VideoFile
+from tests.helpers.clips import psnr
+from tests.helpers.small import still
+
+CITY = Path(__file__).parent.parent.parent / "samples" / "city.mp4"
+
+
+def pan(count: int, *, step: float = 5.0, size: tuple[int, int] = (400, 300)) -> list[Image]:
+    """A camera that pans over a still picture."""
+    scene = np.hstack([cv2.resize(still(name), None, fx=1.8, fy=1.8) for name in ("lake", "colosseum", "otters")])
+    frames = []
+    for index in range(count):
+        move = np.array([[1, 0, -step * index], [0, 1, -60 - 20 * np.sin(index / 5)]])
+        frames.append(np.asarray(cv2.warpAffine(scene, move, size, flags=cv2.INTER_LINEAR), np.uint8))
+    return frames
+
+
+def badge(shape: tuple[int, ...], kind: str) -> tuple[Image, np.ndarray, tuple[int, int]]:
+    """Colours and coverage (0 to 1) of a logo, and its place."""
+    side, picture = 56, np.full((56, 150, 3), 245, np.uint8)
+    cover = np.zeros((56, 150), np.uint8)
+    if kind == "disc":
+        cv2.circle(cover, (28, 28), 24, 255, -1, cv2.LINE_AA)
+        picture[:] = (190, 60, 40)
+        cv2.circle(picture, (28, 28), 12, (250, 250, 250), 5, cv2.LINE_AA)
+    elif kind == "ring":
+        cv2.circle(cover, (28, 28), 22, 255, 7, cv2.LINE_AA)
+    else:
+        cv2.putText(cover, "CANAL 7", (6, 40), cv2.FONT_HERSHEY_DUPLEX, 1.0, 255, 5, cv2.LINE_AA)
+        picture[:] = 15
+        cv2.putText(picture, "CANAL 7", (6, 40), cv2.FONT_HERSHEY_DUPLEX, 1.0, (250, 250, 250), 2, cv2.LINE_AA)
+    place = (14, 16) if kind == "disc" else (shape[0] - side - 14, 16)
+    return picture, cover / 255.0, place
+
+
+def composite(frames: Sequence[Image], kind: str, opacity: float) -> tuple[list[Image], np.ndarray]:
+    """The frames with the logo over them, and where it is."""
+    picture, cover, (y, x) = badge(frames[0].shape, kind)
+    out, truth = [], np.zeros(frames[0].shape[:2], np.bool_)
+    rows, columns = slice(y, y + cover.shape[0]), slice(x, x + cover.shape[1])
+    truth[rows, columns] = cover > 0.5
+    for frame in frames:
+        made, share = frame.copy(), (cover * opacity)[..., None]
+        made[rows, columns] = np.round(frame[rows, columns] * (1 - share) + picture * share)
+        out.append(made)
+    return out, truth
+
+
+def found_in(frames: Sequence[Image]) -> np.ndarray:
+    overlay = Overlay()
+    for index, frame in enumerate(frames):
+        overlay(frame, time=index / 10)
+    overlay.settle()
+    assert (overlay(frames[0], time=99.0) >= overlay.found).all()  # with a little around it
+    return overlay.found > 0
+
+
+@pytest.mark.parametrize("opacity", [1.0, 0.7, 0.4])
+@pytest.mark.parametrize("kind", ["disc", "ring", "word"])
+def test_an_overlay_is_found_over_what_moves(kind: str, opacity: float) -> None:
+    frames, truth = composite(pan(40), kind, opacity)
+    found = found_in(frames)
+    assert (found & truth).sum() / (found | truth).sum() > 0.6
+
+
+def test_nothing_is_found_where_there_is_none() -> None:
+    assert not found_in(pan(40)).any()
+    with VideoFile(CITY) as source:
+        assert not found_in([frame.image for frame in source]).any()
+    rng = np.random.default_rng(0)
+    assert not found_in([rng.integers(0, 256, (120, 160, 3), np.uint8) for _ in range(20)]).any()
+    assert not found_in([np.zeros((20, 20, 3), np.uint8)] * 20).any()
+
+
+def test_nothing_is_found_in_what_stands_still() -> None:
+    """Neither in a still camera's picture, where all stays, nor before enough was seen."""
+    frames, _ = composite([still("lake")] * 30, "disc", 1.0)
+    rng = np.random.default_rng(0)
+    noisy = [(frame + rng.integers(0, 4, frame.shape)).clip(0, 255).astype(np.uint8) for frame in frames]
+    assert not found_in(noisy).any()
+    few, _ = composite(pan(Overlay.LEAST - 2), "disc", 1.0)
+    assert not found_in(few).any()
+
+
+def test_running_digits_are_found_too() -> None:
+    frames, boxes = [], []
+    for index, frame in enumerate(pan(60)):
+        made, text = frame.copy(), f"12:34:{index // 3:02d}"
+        for colour, thick in (((0, 0, 0), 4), ((255, 255, 255), 1)):
+            cv2.putText(made, text, (20, 270), cv2.FONT_HERSHEY_SIMPLEX, 0.8, colour, thick, cv2.LINE_AA)
+        frames.append(made)
+        boxes.append(cv2.getTextSize("12:34:", cv2.FONT_HERSHEY_SIMPLEX, 0.8, 4)[0][0])
+    found = found_in(frames)
+    left = 20 + boxes[0]
+    assert found[255:268, 24 : left - 8].mean() > 0.4
+    assert found[255:268, left + 4 : left + 24].mean() > 0.9
+    assert not found[:240].any()
+
+
+def test_another_size_is_another_source() -> None:
+    overlay = Overlay()
+    for index, frame in enumerate(composite(pan(30), "disc", 1.0)[0]):
+        overlay(frame, time=index / 8)
+    assert overlay.found.any()
+    assert overlay(still("lake")).shape == still("lake").shape[:2]
+    assert not overlay.found.any()
+
+
+# Defects
+
+
+def scratched(frame: Image, rng: np.random.Generator) -> tuple[Image, np.ndarray]:
+    mask = np.zeros(frame.shape[:2], np.uint8)
+    height, width = frame.shape[:2]
+    x, top = int(rng.integers(20, width - 20)), int(rng.integers(0, height // 2))
+    cv2.line(mask, (x, top), (x + int(rng.integers(-4, 5)), top + height // 3), 1, 2)
+    for _ in range(4):
+        centre = int(rng.integers(10, width - 10)), int(rng.integers(10, height - 10))
+        cv2.ellipse(mask, centre, (2, 4), float(rng.integers(0, 180)), 0, 360, 1, cv2.FILLED)
+    damaged = frame.copy()
+    damaged[mask > 0] = 240 if rng.random() < 0.5 else 8
+    return damaged, mask
+
+
+def test_scratches_and_dust_are_repaired() -> None:
+    rng, clean = np.random.default_rng(1), pan(8, step=3.0)
+    pairs = [scratched(frame, rng) for frame in clean]
+    before, after, touched = [], [], []
+    for index in range(1, len(clean) - 1):
+        repair = defects(*(pairs[at][0] for at in (index, index - 1, index + 1)))
+        fixed, mask = repair(pairs[index][0]), pairs[index][1] > 0
+        before.append(psnr(pairs[index][0][mask], clean[index][mask]))
+        after.append(psnr(fixed[mask], clean[index][mask]))
+        far = cv2.dilate(pairs[index][1], np.ones((9, 9), np.uint8)) == 0
+        touched.append((fixed[far] != pairs[index][0][far]).mean())
+    assert np.mean(after) > np.mean(before) + 10
+    assert max(touched) < 0.005
+
+
+def test_clean_film_stays_as_it_is() -> None:
+    clean = pan(5, step=3.0)
+    assert sum(len(defects(*(clean[at] for at in (i, i - 1, i + 1))).places) for i in (1, 2, 3)) < 3 * 0.002 * 400 * 300
+    cut = [clean[0], np.asarray(cv2.resize(still("sign"), (400, 300)), np.uint8), clean[2]]
+    assert defects(cut[1], cut[0], cut[2]) is NOTHING
+    assert defects(clean[0], clean[1][:100], clean[2]) is NOTHING
+
+
+def test_repairs_are_kept_by_time() -> None:
+    rng = np.random.default_rng(2)
+    frames = [Frame(scratched(frame, rng)[0], index, index / 25) for index, frame in enumerate(pan(5, step=3.0))]
+    kept = repairs(iter(frames))
+    assert len(kept) == 3
+    for before, now, after in zip(frames, frames[1:], frames[2:], strict=False):
+        wanted = defects(now.image, before.image, after.image)
+        assert np.array_equal(kept[now.time](now.image), wanted(now.image))
+    assert kept[0.0](frames[0].image) is frames[0].image
+    kept.close()
+    one = Repairs()
+    one[1.0] = Repair(np.array([3], np.int32), np.array([[1, 2, 3]], np.uint8))
+    assert one[1.0](np.zeros((2, 2, 3), np.uint8)).tolist() == [[[0, 0, 0]] * 2, [[0, 0, 0], [1, 2, 3]]]
+    one.close()

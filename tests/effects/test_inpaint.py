@@ -1,0 +1,494 @@
+"""Inpainting as an effect: what must not change does not, what must be filled is, from what is known first."""
+
+import threading
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gancam import effects, masks
+from gancam.effects import EffectSpec
+from gancam.effects.inpaint import Inpaint
+from gancam.effects.inpainting.holes import Holes, plan, windows
+from gancam.effects.inpainting.regions import FrameRegion
+from gancam.effects.inpainting.scratches import defects
+from gancam.errors import MaskError, NotFound, OutputExists, ParameterError
+from gancam.frame import Frame, Image
+from gancam.jobs.process import process_video
+from gancam.jobs.spec import ProcessOptions
+from gancam.pipeline import Report
+from gancam.sources import VideoFile
+from tests.effects.test_finding import composite, pan, scratched
+from tests.helpers.clips import make_clip, psnr
+from tests.helpers.small import filler, network, still, write_filler, write_models
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_filler(tmp_path_factory.mktemp("models"), filler())
+
+
+def load(path: Path, **params: Any) -> Inpaint:
+    effect = effects.load(path, device="cpu", precision="fp32", threads=1, **params)
+    assert isinstance(effect, Inpaint)
+    return effect
+
+
+def reach(mask: np.ndarray, pixels: int) -> np.ndarray:
+    """Where `mask` and what is around it to so many pixels may change."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
+    return cv2.dilate((mask != 0).astype(np.uint8), disc) > 0
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_outside_the_mask_and_its_feather_not_a_byte_changes(path: Path, data: st.DataObject) -> None:
+    height, width = data.draw(st.integers(1, 90)), data.draw(st.integers(1, 120))
+    grow, feather = data.draw(st.integers(0, 6)), data.draw(st.integers(0, 6))
+    image = np.asarray(cv2.resize(still("spices"), (width, height)), np.uint8)
+    mask = np.zeros((height, width), np.uint8)
+    for _ in range(data.draw(st.integers(0, 3))):
+        x, y = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+        mask[y : y + data.draw(st.integers(1, 40)), x : x + data.draw(st.integers(1, 40))] = 255
+    erase = load(path, grow=grow, feather=feather, memory=data.draw(st.booleans()))
+    before = image.copy()
+    for _ in range(2):
+        out = erase(image, mask=mask)
+        assert np.array_equal(image, before)
+        assert out.shape == image.shape
+        same = ~reach(mask, grow + feather)
+        if grow and feather:  # two discs one after the other reach no further than their sum
+            same &= ~reach(reach(mask, grow).astype(np.uint8), feather)
+        assert np.array_equal(out[same], image[same])
+    if not mask.any():
+        assert out is image
+
+
+def test_what_is_in_the_hole_is_not_looked_at(path: Path) -> None:
+    image = still("otters")
+    mask = np.zeros(image.shape[:2], np.uint8)
+    mask[60:140, 100:200] = 1
+    other = image.copy()
+    other[55:145, 95:205] = np.random.default_rng(0).integers(0, 256, (90, 110, 3))
+    inner = mask > 0
+    for memory in (True, False):
+        one, two = (load(path, memory=memory, grow=5)(x, mask=mask) for x in (image, other))
+        assert np.array_equal(one[inner], two[inner])
+    assert psnr(one[inner], image[inner]) > 10
+
+
+@pytest.mark.parametrize("kind", [np.bool_, np.uint8, np.float32])
+def test_masks_of_all_kinds(path: Path, kind: Any) -> None:
+    image = still("lake")
+    mask = np.zeros(image.shape[:2], kind)
+    mask[100:120, 100:150] = 1
+    reference = load(path)(image, mask=mask.astype(np.uint8) * 255)
+    assert np.array_equal(load(path)(image, mask=mask), reference)
+    assert not np.array_equal(reference, image)
+
+
+def test_everything_and_nothing_can_be_marked(path: Path) -> None:
+    image = still("lake")
+    erase = load(path)
+    assert erase(image, mask=np.zeros(image.shape[:2], np.uint8)) is image
+    assert erase(image) is image  # no mask was ever given
+    assert erase(image, mask=np.ones(image.shape[:2], np.uint8)).shape == image.shape
+    dot = image[:1, :1].copy()
+    assert load(path)(dot, mask=np.ones((1, 1), np.uint8)).shape == (1, 1, 3)
+
+
+def test_a_fill_meets_its_surroundings(path: Path) -> None:
+    """On a plane, whatever the network adds is small, and the feather hides the rest: no edge is seen."""
+    y, x = np.mgrid[:200, :300]
+    plane = np.dstack([60 + x / 3, 90 + y / 3, 140 + (x - y) / 6]).astype(np.uint8)
+    mask = np.zeros((200, 300), np.uint8)
+    mask[50:150, 80:220] = 1
+    holed = plane.copy()
+    holed[mask > 0] = 0
+    quiet = filler()
+    quiet.tail.weight.data.zero_()
+    quiet.tail.bias.data.zero_()  # type: ignore[union-attr]
+    out = load(write_filler(path.parent, quiet, "quiet"), feather=4)(holed, mask=mask)
+    assert np.abs(out.astype(int) - plane).max() <= 25
+    ring = reach(mask, 8) & ~(mask > 0)
+    assert np.abs(out.astype(int) - plane)[ring].max() <= 6
+
+
+def test_wide_holes_get_texture_once(path: Path) -> None:
+    """When they appear, and then it stays; not where each frame is on its own, nor where what is beside them moves."""
+    image = still("spices")
+    mask = np.zeros(image.shape[:2], np.uint8)
+    mask[80:130, 120:190] = 1
+    plain, alone, erase = load(path, texture=0.0), load(path, memory=False), load(path)
+    smooth = plain(image, mask=mask)
+    assert np.array_equal(alone(image, mask=mask), smooth)
+    first = erase(image, mask=mask)
+    assert not np.array_equal(first, smooth)
+    assert np.array_equal(erase(image, mask=mask), first)
+    other = image.copy()
+    other[40:170, 80:230] = other[100:230, 20:170]  # somebody stands there now
+    again = load(path)
+    again(image, mask=mask)
+    again.params.texture = 0.0
+    moved = erase(other, mask=mask)
+    assert not np.array_equal(moved[mask > 0], first[mask > 0])
+    assert np.array_equal(moved, again(other, mask=mask))
+    erase.reset()
+    assert np.array_equal(erase(image, mask=mask), first)
+    erase(image)
+    erase.reset()
+    cut = still("lake")
+    assert not np.array_equal(erase(cut, mask=mask), load(path, texture=0.0)(cut, mask=mask))
+
+
+def moving(step: int) -> tuple[Image, Image, np.ndarray]:
+    """A still scene, with a green box that moves over it; the scene, what is seen, the mask."""
+    scene = np.asarray(cv2.resize(still("colosseum"), (480, 360)), np.uint8)
+    mask = np.zeros((360, 480), np.uint8)
+    mask[120:200, 30 + 9 * step : 120 + 9 * step] = 1
+    return scene, np.where(mask[..., None] > 0, np.array([0, 255, 0], np.uint8), scene), mask
+
+
+def test_what_was_uncovered_is_remembered(path: Path) -> None:
+    erase = load(path)
+    for step in range(16):
+        scene, seen, mask = moving(step)
+        out = erase(seen, mask=mask)
+    assert psnr(out[mask > 0], scene[mask > 0]) > 40
+    alone = load(path, memory=False)(seen, mask=mask)
+    assert psnr(alone[mask > 0], scene[mask > 0]) < 30
+
+
+def test_a_hole_at_rest_does_not_boil(path: Path) -> None:
+    erase, rng = load(path), np.random.default_rng(0)
+    mask = np.zeros((240, 320), np.uint8)
+    mask[80:140, 100:180] = 1
+    outs = [
+        erase(
+            (still("lake").astype(np.int16) + rng.normal(0, 2, (240, 320, 3))).clip(0, 255).astype(np.uint8), mask=mask
+        )
+        for _ in range(8)
+    ]
+    changes = [np.abs(a.astype(int) - b)[mask > 0].mean() for a, b in pairwise(outs[1:])]
+    assert max(changes) < 0.05
+    fresh = load(path, memory=False)
+    noisy = [fresh(out, mask=mask) for out in outs[:2]]
+    assert fresh.params.memory is False
+    assert noisy[0].shape == noisy[1].shape
+
+
+def test_the_same_frames_give_the_same_fill(path: Path) -> None:
+    runs = []
+    for _ in range(2):
+        erase = load(path)
+        runs.append([erase(moving(step)[1], mask=moving(step)[2]) for step in range(4)])
+        erase.reset()
+        again = [erase(moving(step)[1], mask=moving(step)[2]) for step in range(4)]
+        assert all(np.array_equal(a, b) for a, b in zip(runs[-1], again, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(*runs, strict=True))
+
+
+# Masks by parameters
+
+
+def test_parameters_mark(path: Path, tmp_path: Path) -> None:
+    image = still("sign")
+    boxed = np.zeros(image.shape[:2], np.uint8)
+    boxed[20:60, 180:260] = 1
+    assert cv2.imwrite(str(tmp_path / "mask.png"), boxed * 255)
+    wanted = load(path)(image, mask=boxed)
+    for params in ({"box": "180/20/80/40"}, {"mask": str(tmp_path / "mask.png")},
+                   {"mask": masks.Boxes((180, 20, 80, 40))}, {"mask": boxed}):  # fmt: skip
+        assert np.array_equal(load(path, **params)(image), wanted), params
+    rest = load(path, mask=str(tmp_path / "mask.png"), invert=True, feather=0)(image)
+    assert np.array_equal(rest[boxed > 0], image[boxed > 0])
+    two = load(path, box="180/20/80/40+10/10/30/30", polygon="100/100/140/100/120/150")(image)
+    assert not np.array_equal(two[10:40, 10:40], image[10:40, 10:40])
+    assert not np.array_equal(two[105:115, 115:125], image[105:115, 115:125])
+
+
+def test_a_range_of_time(path: Path) -> None:
+    spec = EffectSpec.parse("fill:box=100/100/40/40:from=2s:to=9.5s")
+    assert spec.name == "fill"
+    erase, image = load(path, **spec.params), still("lake")
+    assert erase(image, time=1.9) is image
+    assert erase(image, time=2.0) is not image
+    assert erase(image, time=9.5) is image
+    assert erase.params.declared()["from"].describe() == "a number (s) of 0 or more"
+    erase.params.from_ = 0.5
+    assert getattr(erase.params, "from") == 0.5
+    assert erase(image, time=1.0) is not image
+
+
+def test_parameters_change_while_it_runs(path: Path) -> None:
+    erase, image = load(path, feather=0, memory=False), still("lake")
+    assert erase(image) is image
+    erase.params.box = "10/10/20/20"
+    first = erase(image)
+    assert not np.array_equal(first[10:30, 10:30], image[10:30, 10:30])
+    erase.params.box = "100/100/20/20"
+    second = erase(image)
+    assert np.array_equal(second[10:30, 10:30], image[10:30, 10:30])
+    assert not np.array_equal(second[100:120, 100:120], image[100:120, 100:120])
+
+
+def test_masks_are_recorded_and_replayed(path: Path, tmp_path: Path) -> None:
+    track = tmp_path / "track.json"
+    erase = load(path, box="150/120/90/70", track=True, save=str(track))
+    wide = np.asarray(cv2.resize(still("spices"), (480, 360)), np.uint8)
+    images = [np.roll(wide, 3 * step, axis=1) for step in range(6)]
+    outs = [erase(image, time=step / 30) for step, image in enumerate(images)]
+    erase.close()
+    replayed = load(path, mask=str(track))
+    for step, (image, out) in enumerate(zip(images, outs, strict=True)):
+        assert np.array_equal(replayed(image, time=step / 30), out)
+    with pytest.raises(OutputExists):
+        erase.close()
+
+
+def test_what_was_drawn_live_is_replayed_exactly(path: Path, tmp_path: Path) -> None:
+    """Strokes, undone and erased ones too, over a scene that moves, with all that the background memory makes of it."""
+    track = tmp_path / "drawn.json"
+    live = load(path, draw=True, save=str(track))
+    wide = np.asarray(cv2.resize(still("spices"), (480, 360)), np.uint8)
+    images = [np.roll(wide, 2 * step, axis=1) for step in range(24)]
+    outs = []
+    for step, image in enumerate(images):
+        outs.append(live(image, time=step / 30).copy())
+        assert live.drawn is not None
+        if step == 4:
+            live.drawn.brush([(60, 60), (120, 80), (150, 120)], 9)
+        elif step == 9:
+            live.drawn.box((200, 150), (280, 220))
+        elif step == 14:
+            live.drawn.undo()
+        elif step == 18:
+            live.drawn.box((300, 40), (340, 90))
+        elif step == 21:
+            live.drawn.erase([(100, 80)], 30)
+    live.close()
+    changed = [bool((out != image).any()) for out, image in zip(outs, images, strict=True)]
+    assert changed == [step > 4 for step in range(24)]
+    replayed = load(path, mask=str(track))
+    different = [
+        step for step, image in enumerate(images) if not np.array_equal(replayed(image, time=step / 30), outs[step])
+    ]
+    assert different == []
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "says"),
+    [
+        ({"box": "1/2/3"}, ParameterError, "not four numbers"), ({"box": "1/2/0/4"}, ParameterError, "needs x/y/width"),
+        ({"box": "a/b/c/d"}, ParameterError, "box="), ({"polygon": "1/2/3"}, ParameterError, "odd number"),
+        ({"polygon": "1/2/3/4"}, ParameterError, "three corners"), ({"key": "grue"}, ParameterError, "grue"),
+        ({"box": "1/1/5/5", "from": "4s", "to": "2s"}, ParameterError, "start must come before"),
+        ({"track": "on"}, ParameterError, "needs a mask, box or polygon"), ({"mask": "none.png"}, NotFound, "none.png"),
+        ({"mask": "none.json"}, NotFound, "none.json"), ({"faces": "none.onnx"}, NotFound, "none.onnx"),
+        ({"feather": -1}, ParameterError, "feather"), ({"bax": 1}, ParameterError, "did you mean 'box'"),
+    ],
+)  # fmt: skip
+def test_nonsense_is_one_clear_error(path: Path, params: dict[str, Any], error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        load(path, **params)
+
+
+def test_a_mask_of_another_picture_is_refused(path: Path) -> None:
+    image = still("lake")
+    with pytest.raises(MaskError, match="10x10, the picture 320x240"):
+        load(path)(image, mask=np.ones((10, 10), np.uint8))
+    with pytest.raises(MaskError, match="nothing of it lies in the picture of 320x240"):
+        load(path, box="900/900/10/10")(image)
+    with pytest.raises(MaskError, match="nothing to hold on to"):
+        load(path, box="10/10/20/20", track=True)(np.zeros((240, 320, 3), np.uint8))
+
+
+def test_only_a_model_that_takes_masks_fills(tmp_path: Path) -> None:
+    import onnx
+
+    path = write_models(tmp_path, network())
+    model = onnx.load(path)
+    for entry in model.metadata_props:
+        if entry.key == "gancam.effect":
+            entry.value = "inpaint"
+    onnx.save(model, tmp_path / "wrong.onnx")
+    with pytest.raises(ValueError, match="takes no masks"):
+        effects.load(tmp_path / "wrong.onnx", device="cpu")
+
+
+# What is found
+
+
+def test_an_overlay_is_found_and_filled(path: Path) -> None:
+    """Read ahead from the first frame on; else after enough frames, in the same place."""
+    frames, truth = composite(pan(30), "disc", 1.0)
+    clip = [Frame(image, index, index / 8) for index, image in enumerate(frames)]
+    ahead, alone = load(path, find="overlay"), load(path, find="overlay")
+    ahead.read_ahead(lambda: iter(clip))
+    for frame in clip:
+        out, later = ahead(frame.image, time=frame.time), alone(frame.image, time=frame.time)
+        assert (out != frame.image).any(2)[truth].mean() > 0.9
+        assert not (out != frame.image)[150:].any()
+        if frame.index == 0:
+            assert later is frame.image
+    assert (later != frame.image).any(2)[truth].mean() > 0.9
+    assert ahead.notes == []
+    still_camera = [Frame(frames[0], index, index / 8) for index in range(20)]
+    ahead.read_ahead(lambda: iter(still_camera))
+    assert "found no overlay" in ahead.notes[0]
+    assert ahead(frames[0]) is frames[0]
+
+
+def test_scratches_are_replaced_in_their_frame_or_one_later(path: Path) -> None:
+    rng = np.random.default_rng(3)
+    clip = [Frame(scratched(image, rng)[0], index, index / 24) for index, image in enumerate(pan(6, step=3.0))]
+    wanted = [clip[0].image, *(defects(now.image, before.image, after.image)(now.image)
+                               for before, now, after in zip(clip, clip[1:], clip[2:], strict=False))]  # fmt: skip
+    assert not np.array_equal(wanted[1], clip[1].image)
+    live, offline = load(path, find="scratches"), load(path, find="scratches")
+    offline.read_ahead(lambda: iter(clip))
+    assert all(
+        np.array_equal(offline(frame.image, time=frame.time), image) for frame, image in zip(clip, wanted, strict=False)
+    )
+    assert np.array_equal(offline(clip[-1].image, time=clip[-1].time), clip[-1].image)
+    shown = [live(frame.image, time=frame.time) for frame in clip]
+    assert all(np.array_equal(a, b) for a, b in zip(shown, [wanted[0], *wanted], strict=False))
+    live.reset()
+    assert live(still("lake")).shape == still("lake").shape
+    offline.close()
+
+
+def test_what_process_reads_ahead_is_in_its_output(path: Path, tmp_path: Path) -> None:
+    frames, truth = composite(pan(24), "disc", 1.0)
+    source = make_clip(tmp_path / "in.mp4", images=frames, fps=8, time_base=Fraction(1, 800))
+    said: list[str] = []
+    erase = effects.load(path, device="cpu", precision="fp32", threads=1, find="overlay")
+    process_video(source, tmp_path / "out.mp4", [erase], ProcessOptions(), Report(), tell=said.append)
+    assert sum("read ahead" in note for note in said) == 1
+    with VideoFile(source) as before, VideoFile(tmp_path / "out.mp4") as after:
+        one, two = next(iter(before)).image, next(iter(after)).image
+    assert cv2.absdiff(one, two)[truth].mean() > 20
+    assert cv2.absdiff(one, two)[150:].mean() < 3
+
+
+def test_what_is_marked_while_it_is_seen_does_not_come_back(path: Path) -> None:
+    """From a certain time on, or drawn: what the frames before show there is the very thing that is to go."""
+    thing = np.asarray(cv2.resize(still("lake"), (480, 360)), np.uint8)
+    thing[140:200, 200:280] = (0, 0, 255)
+    timed = load(path, box="190/130/100/80", from_=1.0)
+    drawn = load(path, draw=True)
+    for step in range(8):
+        if step == 3:
+            assert drawn.drawn is not None
+            drawn.drawn.box((190, 130), (290, 210))
+        outs = [erase(thing, time=step / 4) for erase in (timed, drawn)]
+    for out in outs:
+        inside = out[140:200, 200:280].astype(int)
+        assert (inside[..., 2] - inside[..., :2].max(2) < 150).mean() > 0.95
+
+
+def test_what_is_uncovered_later_is_filled_in_from_the_start(path: Path) -> None:
+    scene = np.asarray(cv2.resize(still("colosseum"), (480, 360)), np.uint8)
+    clip, marked = [], []
+    for step in range(24):
+        mask = np.zeros((360, 480), np.uint8)
+        mask[120:190, 100 + 9 * max(step - 3, 0) : 170 + 9 * max(step - 3, 0)] = 1
+        marked.append(mask)
+        clip.append(Frame(np.where(mask[..., None] > 0, np.array([0, 255, 0], np.uint8), scene), step, step / 25))
+    by_time = {frame.time: mask for frame, mask in zip(clip, marked, strict=True)}
+    erase = load(path, mask=lambda image, time: by_time[time])
+    erase.read_ahead(lambda: iter(clip))
+    first = erase(clip[0].image, time=0.0)
+    assert psnr(first[marked[0] > 0], scene[marked[0] > 0]) > 40
+    blind = load(path, mask=lambda image, time: by_time[time], ahead=False)
+    blind.read_ahead(lambda: iter(clip))
+    assert psnr(blind(clip[0].image, time=0.0)[marked[0] > 0], scene[marked[0] > 0]) < 30
+
+
+def test_the_mask_track_of_another_clip_is_refused_before_work(path: Path, tmp_path: Path) -> None:
+    image, track = still("lake"), str(tmp_path / "track.json")
+    erase = load(path, box="10/10/40/40", save=track)
+    clip = [Frame(image, index, index / 25) for index in range(20)]
+    for frame in clip[:12]:
+        erase(frame.image, time=frame.time)
+    erase.close()
+    with pytest.raises(OutputExists, match="give another name"):
+        load(path, box="10/10/40/40", save=track)
+    load(path, mask=track).read_ahead(lambda: iter(clip[:12]))
+    with pytest.raises(MaskError, match="another, longer clip"):
+        load(path, mask=track).read_ahead(lambda: iter(clip))
+    with pytest.raises(MaskError, match="of 12 frames; this clip ends 6 before"):
+        load(path, mask=track).read_ahead(lambda: iter(clip[:6]))
+    load(path, mask=track).read_ahead(lambda: iter(clip[:6]), whole=False)
+    with pytest.raises(MaskError, match="is a mask track of 320x240"):
+        load(path, mask=track)(image[:100])
+
+
+# How holes are cut up
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_every_hole_is_in_one_window_and_every_pixel_in_a_crop(data: st.DataObject) -> None:
+    height, width = data.draw(st.integers(1, 500)), data.draw(st.integers(1, 700))
+    mask = np.zeros((height, width), np.uint8)
+    for _ in range(data.draw(st.integers(1, 4))):
+        x, y = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+        mask[y : y + data.draw(st.integers(1, 300)), x : x + data.draw(st.integers(1, 600))] = 1
+    found = windows(mask, FrameRegion(0, 0, width, height))
+    times = np.zeros_like(mask)
+    for window in found:
+        times[window.place] += 1
+    assert times.max() == 1
+    assert (times[mask > 0] == 1).all()
+    done = np.zeros_like(mask)
+    for crop in [crop for window in found for crop in plan(mask, window)]:
+        left, top, right, bottom = crop.core
+        done[top:bottom, left:right] = 1
+        assert crop.view[0] <= left
+        assert crop.view[3] >= bottom
+        assert all(side % 32 == 0 and side <= 512 for side in crop.size)
+    assert (done[mask > 0] == 1).all()
+
+
+def test_thin_holes_are_filled_at_full_resolution_and_wide_ones_smaller() -> None:
+    mask = np.zeros((720, 1280), np.uint8)
+    mask[100:104] = 1
+    crops = plan(mask, FrameRegion(0, 0, 1280, 720))
+    assert len(crops) == 5
+    assert all((crop.view[2] - crop.view[0], crop.view[3] - crop.view[1]) == crop.size for crop in crops)
+    mask[:] = 0
+    mask[200:600, 400:900] = 1
+    crops = plan(mask, FrameRegion(0, 0, 1280, 720))
+    assert all(crop.view[2] - crop.view[0] > 2 * crop.size[0] for crop in crops)
+
+
+def test_the_feather_is_whole_inside_and_nothing_beyond() -> None:
+    mask = np.zeros((100, 100), np.uint8)
+    mask[40:60, 40:60] = 1
+    holes = Holes(mask, 0, 5)
+    assert holes.are(mask.copy(), 0, 5)
+    assert not holes.are(mask, 1, 5)
+    white, black = np.full((100, 100, 3), 255, np.uint8), np.zeros((100, 100, 3), np.uint8)
+    out = np.where(holes.hidden[..., None] > 0, white, black)
+    holes.blend(black, out)
+    assert (out[mask > 0] == 255).all()
+    row = out[50, 60:70, 0].astype(int)
+    assert (np.diff(row) <= 0).all()
+    assert 180 < row[0] < 255
+    assert row[5] == 0
+    assert np.array_equal(out[~reach(mask, 5)], black[~reach(mask, 5)])
+
+
+def test_what_fails_while_it_reads_ahead_leaves_no_thread(path: Path, tmp_path: Path) -> None:
+    flat = make_clip(tmp_path / "flat.mkv", images=[np.full((32, 48, 3), 90, np.uint8)] * 40)
+    erase = effects.load(path, box="10/10/12/12", track=True)
+    with pytest.raises(MaskError, match="nothing to hold on to") as caught:
+        process_video(flat, tmp_path / "out.mkv", [erase], ProcessOptions(), Report(), tell=lambda note: None)
+    assert not [thread.name for thread in threading.enumerate() if thread.name == "gancam-decode"], caught

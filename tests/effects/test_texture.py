@@ -1,0 +1,141 @@
+"""Grain and lines for smoothly filled holes: what comes back, what stays, what there is too little of."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gancam.effects.inpainting.texture import WIDE, _strength, add, textured
+from gancam.frame import Image
+from tests.helpers.clips import psnr
+from tests.helpers.small import still
+
+BOX = (slice(60, 110), slice(80, 150))
+
+
+def holed(image: Image, box: tuple[slice, slice] = BOX) -> tuple[Image, np.ndarray]:
+    """`image` with a smooth fill in a box, and the box."""
+    hole = np.zeros(image.shape[:2], np.uint8)
+    hole[box] = 1
+    fill = cv2.GaussianBlur(np.asarray(cv2.inpaint(image, hole, 3, cv2.INPAINT_TELEA), np.uint8), (0, 0), 4)
+    return np.where(hole[..., None] > 0, fill, image), hole
+
+
+def grain(image: Image, where: np.ndarray) -> float:
+    """How rough a picture is there."""
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    return float(np.abs(cv2.Laplacian(grey, cv2.CV_32F))[where].mean())
+
+
+def knit() -> Image:
+    """A woven pattern with noise, 200x240."""
+    y, x = np.mgrid[:200, :240]
+    weave = 40 * np.sin(x / 2.1) * np.cos(y / 3.3)
+    noise = np.random.default_rng(3).normal(0, 12, (200, 240))
+    return np.asarray(np.clip(np.dstack([110 + weave, 130 + weave + noise, 120 + noise]), 0, 255), np.uint8)
+
+
+@pytest.mark.parametrize("image", [knit(), still("spices"), still("otters")])
+def test_grain_comes_back(image: Image) -> None:
+    smooth, hole = holed(image)
+    inner = cv2.erode(hole, np.ones((17, 17), np.uint8)) > 0
+    made = smooth.copy()
+    add(made, hole, 1.0)
+    wanted = grain(image, inner)
+    assert grain(smooth, inner) < 0.3 * wanted
+    assert 0.6 * wanted < grain(made, inner) < 1.5 * wanted
+
+
+def test_a_beam_goes_on() -> None:
+    """A dark bar on a light ground crosses the hole at a slant; the smooth fill has a smudge there."""
+    image = np.full((200, 240, 3), (190, 200, 180), np.uint8)
+    cv2.line(image, (-10, 75), (250, 95), (30, 40, 60), 14, cv2.LINE_AA)
+    smooth, hole = holed(image)
+    smooth[BOX] = cv2.GaussianBlur(np.where(hole[..., None] > 0, np.uint8(150), image), (0, 0), 12)[BOX]
+    made = smooth.copy()
+    add(made, hole, 1.0)
+    assert psnr(made[BOX], image[BOX]) > psnr(smooth[BOX], image[BOX]) + 5
+    middle = made[BOX][:, 35].mean(1)  # across the bar in the middle of the hole
+    assert middle.min() < 80
+    assert middle.max() > 170
+
+
+def test_strength_mixes() -> None:
+    smooth, hole = holed(still("spices"))
+    whole, half, none = (smooth.copy() for _ in range(3))
+    for picture, strength in ((whole, 1.0), (half, 0.5), (none, 0.0)):
+        add(picture, hole, strength)
+    assert np.array_equal(none, smooth)
+    assert np.abs(half.astype(float) - (smooth.astype(float) + whole) / 2).max() <= 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_only_the_hole_changes_whatever_its_place_and_the_size(data: st.DataObject) -> None:
+    height, width = data.draw(st.integers(1, 150)), data.draw(st.integers(1, 170))
+    image = np.asarray(cv2.resize(still("lake"), (width, height)), np.uint8)
+    top, left = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
+    box = slice(top, top + data.draw(st.integers(1, 120))), slice(left, left + data.draw(st.integers(1, 120)))
+    smooth, hole = holed(image, box)
+    again, made = smooth.copy(), smooth.copy()
+    add(made, hole, 1.0)
+    add(again, hole, 1.0)
+    assert np.array_equal(made[hole == 0], smooth[hole == 0])
+    assert np.array_equal(made, again)
+
+
+def test_narrow_holes_stay() -> None:
+    image = still("spices")
+    smooth, hole = holed(image, (slice(60, 60 + 2 * WIDE - 3), slice(20, 300)))
+    made = smooth.copy()
+    add(made, hole, 1.0)
+    assert np.array_equal(made, smooth)
+
+
+def test_where_much_is_hole_half_as_much_is_added() -> None:
+    smooth, hole = holed(knit())  # all of which is near the hole
+    for top in (10, 170):
+        hole[top : top + 25] = 1  # too narrow by themselves
+    whole, mixed = smooth.copy(), smooth.copy()
+    add(mixed, hole, 1.0)
+    made = textured(whole, hole)
+    assert made is not None
+    inner = cv2.erode(hole, np.ones((29, 29), np.uint8)) > 0
+    assert inner.sum() > 300
+    assert np.abs(mixed - (smooth + made) / 2)[inner].max() <= 1
+    assert np.array_equal(mixed[:40], smooth[:40])
+
+
+def test_nothing_known_is_nothing_to_learn_from() -> None:
+    image = still("lake")
+    assert textured(image, np.ones(image.shape[:2], np.uint8)) is None
+    made = image.copy()
+    add(made, np.ones(image.shape[:2], np.uint8), 1.0)
+    assert np.array_equal(made, image)
+
+
+def test_very_large_holes_take_coarser_patches() -> None:
+    image = np.asarray(cv2.resize(still("spices"), (960, 720), interpolation=cv2.INTER_CUBIC), np.uint8)
+    smooth = image.copy()
+    hole = np.zeros(image.shape[:2], np.uint8)
+    hole[150:550, 250:650] = 1
+    smooth[hole > 0] = cv2.GaussianBlur(image, (0, 0), 30)[hole > 0]
+    made = smooth.copy()
+    add(made, hole, 1.0)
+    inner = cv2.erode(hole, np.ones((61, 61), np.uint8)) > 0
+    assert grain(made, inner) > 3 * grain(smooth, inner)
+
+
+def test_what_is_usual_around_a_hole_is_expected_in_it() -> None:
+    """Grain is; an edge beside it is not: a seam at the side of a board would come up in the middle of it."""
+    board = np.full((240, 300, 3), (170, 110, 40), np.uint8)
+    board[:, 205:212] = 235
+    hole = np.zeros(board.shape[:2], bool)
+    hole[40:200, 100:200] = True
+    seam = _strength(board, np.zeros_like(hole))[..., 0].max()
+    assert _strength(board, hole)[80:160, 130:170].max() < 0.05 * seam
+    grainy = np.random.default_rng(0).normal(120, 30, board.shape).clip(0, 255).astype(np.uint8)
+    whole, expected = _strength(grainy, np.zeros_like(hole)), _strength(grainy, hole)
+    assert np.abs(expected[hole].mean(0) / whole[~hole].mean(0) - 1).max() < 0.1
+    assert np.array_equal(expected[:30], whole[:30])

@@ -1,0 +1,193 @@
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+import gancam
+from export import translation
+from export.graph import Graph
+from gancam.effects.translate import Translate
+from gancam.errors import MaskError, ModelError, ParameterError
+from gancam.frame import Image
+from gancam.inference.card import ModelCard
+from gancam.inference.tiling import LEAST, TileBudget, tiled
+from tests.helpers.small import (
+    generator,
+    network,
+    save,
+    still,
+    translator_network,
+    write_generator,
+    write_models,
+    write_translator,
+)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_translator(tmp_path_factory.mktemp("translator"), translator_network(), working=160)
+
+
+@pytest.fixture(scope="module")
+def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = translator_network(front="grey", keep="luma")
+    return write_translator(tmp_path_factory.mktemp("colours"), made, working=160)
+
+
+def load(path: Path, **params: Any) -> Translate:
+    effect = gancam.load(path, device="cpu", **params)
+    assert isinstance(effect, Translate)
+    return effect
+
+
+def grey(image: Image) -> "np.ndarray[tuple[int, ...], np.dtype[np.int32]]":
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.int32)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 31), (37, 2), (101, 163), (240, 320), (700, 33)])
+def test_any_size_comes_back_in_that_size(path: Path, colours: Path, shape: tuple[int, int]) -> None:
+    image = np.asarray(cv2.resize(still("otters"), shape[::-1]), np.uint8)
+    for effect in (load(path), load(colours), load(path, steady=0.5)):
+        for _ in range(2):
+            out = effect(image)
+            assert out.shape == image.shape == (*effect.output_size(shape[::-1])[::-1], 3)
+            assert out.dtype == np.uint8
+            assert out.flags.c_contiguous
+
+
+def test_strength_goes_from_the_frame_to_the_network(path: Path) -> None:
+    image = still("lake")
+    effect = load(path, strength=0)
+    assert np.array_equal(effect(image), image)
+    effect.params.strength = 1.0
+    full = effect(image)
+    effect.params.strength = 0.5
+    assert np.abs(effect(image).astype(int) * 2 - image - full).max() <= 1
+    assert np.abs(full.astype(int) - image).mean() > 5
+    with pytest.raises(ParameterError, match="0 to 1"):
+        effect.params.strength = 1.5
+
+
+def test_a_model_that_keeps_luma_keeps_it_in_every_pixel(colours: Path) -> None:
+    image = still("spices")
+    for working in (80, 160, 1000):
+        out = load(colours, working=working)(image)
+        assert np.abs(grey(out) - grey(image)).max() <= 1
+        assert np.abs(out.astype(int) - image).max() > 8
+
+
+def test_the_frames_own_colours_can_be_kept(path: Path) -> None:
+    image = still("spices")
+    styled, own = load(path)(image), load(path, colours=1)(image)
+    assert np.abs(grey(own) - grey(styled)).max() <= 1
+    true, kept, lost = (cv2.cvtColor(one, cv2.COLOR_BGR2YCrCb)[..., 1:].astype(int) for one in (image, own, styled))
+    assert np.abs(kept - true).mean() < 0.6 * np.abs(lost - true).mean()
+
+
+def test_enlarged_pictures_have_the_lines_of_the_frame(tmp_path: Path) -> None:
+    graph = Graph()
+    graph.add("BitwiseNot", "image", name="negative")
+    shape: list[str | int] = ["n", "h", "w", 3]
+    model = graph.model({"image": (np.uint8, shape)}, {"negative": (np.uint8, shape)})
+    effect = load(save(model, tmp_path / "negative.onnx", ModelCard(name="negative", effect="translate", working=160)))
+    for name in ("sign", "otters"):
+        image = still(name)
+        true = np.asarray(255 - image, np.uint8)
+        small = cv2.resize(true, (160, 120), interpolation=cv2.INTER_AREA)
+        plain = cv2.resize(small, (320, 240), interpolation=cv2.INTER_CUBIC)
+        assert cv2.PSNR(effect(image), true) > cv2.PSNR(plain, true) + 2
+
+
+def test_cheaper_ways_show_the_network_less(path: Path) -> None:
+    effect = load(path)
+    ways = [level[0] for level in effect.ladder()]
+    assert [way.name.partition(" at ")[2] for way in ways] == ["", "3/4", "1/2", "3/8"]
+    image = np.asarray(cv2.resize(still("lake"), (320, 240)), np.uint8)
+    outs = [way(image) for way in ways]
+    assert np.array_equal(outs[0], effect(image))
+    shown: list[tuple[int, ...]] = []
+    for way in ways:
+        run = way._run
+        way._run = lambda seen, run=run: shown.append(seen.shape) or run(seen)  # type: ignore[method-assign,func-returns-value,misc]
+        way(image)
+    assert effect.card.multiple == 4
+    assert shown == [(120, 160, 3), (92, 120, 3), (60, 80, 3), (48, 60, 3)]  # 90 and 45 do not go by 4
+    errors = [np.abs(out.astype(int) - outs[0]).mean() for out in outs]
+    assert errors == sorted(errors)
+    small = np.asarray(cv2.resize(image, (80, 60)), np.uint8)
+    assert ways[2](small).shape == small.shape
+
+
+def test_tiles_cannot_be_seen(path: Path) -> None:
+    image = np.ascontiguousarray(still("otters")[:240, :320])
+    effect = load(path, working=1000)
+    whole = effect(image)
+    far, multiple = effect.card.receptive_field, effect.card.multiple
+    cut = tiled(
+        lambda part: effect.model(part[None])[0][0], image, scale=1, overlap=far, limit=30_000, multiple=multiple
+    )
+    assert np.array_equal(whole, cut)
+    effect._room = TileBudget(LEAST)  # as little memory leaves
+    assert np.array_equal(effect(image), whole)
+    assert image.shape[0] * image.shape[1] > 2 * LEAST
+
+
+def test_a_mask_and_a_region_say_where(path: Path) -> None:
+    image = still("lake")
+    marked = np.zeros(image.shape[:2], np.uint8)
+    marked[:, 200:] = 1
+    out = load(path, mask=marked)(image)
+    assert np.array_equal(out[:, :190], image[:, :190])
+    assert np.array_equal(out[:, 210:], load(path)(image)[:, 210:])
+    other = load(path, mask=marked, outside=True)(image)
+    assert np.array_equal(other[:, 210:], image[:, 210:])
+    right = load(path, region="0.625/0/0.375/1")(image)
+    assert np.array_equal(right, out)
+    with pytest.raises(MaskError, match="agree"):
+        load(path, mask=marked[:100])(image)
+
+
+def test_damping_calms_what_stands_still_and_lets_go_of_what_does_not(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    noisy = [
+        np.clip(still("otters") + rng.normal(0, 4, (240, 320, 3)), 0, 255).round().astype(np.uint8) for _ in range(6)
+    ]
+
+    def unrest(effect: Translate) -> float:
+        shown = [effect(frame).astype(int) for frame in noisy]
+        return float(np.mean([np.abs(a - b).mean() for a, b in pairwise(shown[2:])]))
+
+    steady = load(path, steady=1, working=1000)
+    assert unrest(steady) < 0.5 * unrest(load(path, working=1000))
+    cut = steady(still("sign"))
+    assert np.abs(cut.astype(int) - load(path, working=1000)(still("sign"))).mean() < 4
+    steady.reset()
+    assert np.array_equal(steady(noisy[0]), load(path, working=1000)(noisy[0]))
+
+
+def test_without_damping_each_frame_is_on_its_own(path: Path) -> None:
+    effect = load(path)
+    first = effect(still("lake"))
+    effect(still("sign"))
+    assert np.array_equal(effect(still("lake")), first)
+
+
+def test_models_that_are_something_else(tmp_path: Path) -> None:
+    made = translator_network()
+    card = ModelCard(name="x", effect="translate", multiple=4, minimum=4, scale=2)
+    with pytest.raises(ModelError, match="scale 2"):
+        gancam.load(save(translation.float_graph(made), tmp_path / "x.onnx", card))
+    path = write_models(tmp_path, network(), "sr")
+    graph_of_x2 = ModelCard(name="y", effect="translate")
+    import onnx
+
+    with pytest.raises(ModelError, match="its card says scale 1"):
+        gancam.load(save(onnx.load(path), tmp_path / "y.onnx", graph_of_x2))
+    latent = onnx.load(write_generator(tmp_path, generator(), half=False))
+    lie = ModelCard(name="z", effect="translate", layout="latent", latent=12, layers=5, resolution=16)
+    del latent.metadata_props[:]
+    with pytest.raises(ModelError, match="generator"):
+        gancam.load(save(latent, tmp_path / "z.onnx", lie))

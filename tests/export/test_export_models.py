@@ -1,0 +1,138 @@
+"""A real run, tiny, through the exporter's own command line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from export import check, super_resolution
+from export.__main__ import main
+from gancam.inference.model import Model
+from gancam.inference.variants import read_card
+from tests.helpers.small import STILLS, network, still
+from train import checkpoint, recipe
+
+RECIPE = """
+task = "super_resolution"
+[network]
+family = "sr"
+scale = 2
+channels = 16
+depth = 1
+expansion = 8
+[[phase]]
+name = "l1"
+iterations = 1
+losses = { l1 = 1.0 }
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder = tmp_path / "runs" / "tiny"
+    folder.mkdir(parents=True)
+    state = {"recipe": RECIPE, "name": "tiny", "iteration": 1, "ema": network().state_dict()}
+    checkpoint.save(folder, state)
+    return folder
+
+
+def test_writes_three_variants_with_figures(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "models"
+    out.mkdir()
+    options = ["--licence", "CC0", "--trained-on", "noise", "--summary", "a test", "--judge", str(STILLS)]
+    assert main([str(run), "-o", str(out), *options]) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["tiny.fp16.onnx", "tiny.int8.onnx", "tiny.onnx"]
+    for precision in ("fp32", "fp16", "int8"):
+        card = Model(out / "tiny.onnx", precision=precision).card
+        assert (card.name, card.effect, card.scale, card.precision) == ("tiny", "super_resolution", 2, precision)
+        assert (card.licence, card.data, card.summary, card.recipe) == ("CC0", "noise", "a test", "tiny")
+        assert card.receptive_field == 3
+        assert card.parameters == sum(k.numel() + b.numel() for k, b in network().convolutions())
+        assert card.parity["psnr"] >= check.TOLERANCE[precision]
+        assert 5 < card.quality["psnr_y_stills"] < 60
+    assert read_card(out / "tiny.int8.onnx").layout == "blocks"
+
+
+def test_refuses_to_overwrite(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = tmp_path / "tiny.onnx"
+    kept.write_bytes(b"mine")
+    assert main([str(run), "-o", str(tmp_path)]) == 2
+    assert kept.read_bytes() == b"mine"
+    assert "exists" in capsys.readouterr().err
+    assert main([str(run), "-o", str(tmp_path), "--precisions", "fp32", "--overwrite"]) == 0
+    assert len(kept.read_bytes()) > 1000
+
+
+def test_a_variant_that_loses_too_much_is_not_written(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(check.TOLERANCE, "int8", 98.0)  # nothing in 8 bits is that close
+    assert main([str(run), "-o", str(tmp_path), "--precisions", "fp32,int8"]) == 1
+    assert sorted(path.name for path in tmp_path.glob("*.onnx")) == ["tiny.onnx"]
+    assert not list(tmp_path.glob(".*"))
+    assert "not written" in caplog.text
+
+
+def test_loss_of_quality_is_refused() -> None:
+    check.refuse_loss("int8", {"psnr_y_a": 30.0, "ssim_y_a": 0.1}, {"psnr_y_a": 30.1, "ssim_y_a": 0.9})
+    with pytest.raises(check.VariantRefused, match="psnr_y_a"):
+        check.refuse_loss("int8", {"psnr_y_a": 29.9}, {"psnr_y_a": 30.1})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nowhere", "-o", "."], "no checkpoint"),
+        (["RUN", "-o", "nowhere"], "no folder"),
+        (["RUN", "-o", ".", "--precisions", "fp32,int4"], "int4"),
+        (["RUN", "-o", ".", "--images", "nowhere"], "no folder"),
+        (["RUN", "-o", ".", "--name", "../x"], "letters"),
+    ],
+)
+def test_bad_input_is_one_line(run: Path, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(run) if word == "RUN" else word for word in arguments]) == 2
+    message = capsys.readouterr().err
+    assert says in message
+    assert message.count("\n") == 1
+
+
+def test_a_damaged_checkpoint_is_named(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = run / checkpoint.LATEST
+    file.write_bytes(file.read_bytes()[:2000])
+    assert main([str(run), "-o", str(tmp_path)]) == 2
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_pixel_stack_is_the_network_in_bgr_and_grey_levels() -> None:
+    made = network(3)
+    image = still("sign")[:40, :50]
+    x = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()
+    stack = super_resolution.pixel_stack(made)
+    for index, (kernel, bias) in enumerate(stack):
+        x = torch.nn.functional.conv2d(x, torch.from_numpy(kernel.copy()), torch.from_numpy(bias.copy()), padding=1)
+        x = x.relu() if index < len(stack) - 1 else x
+    rgb = torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1)[None].float() / 255
+    with torch.no_grad():
+        residual = made(rgb) - rgb.repeat_interleave(3, 2).repeat_interleave(3, 3)
+    blocks = (
+        x[0].permute(1, 2, 0).detach().numpy().reshape(40, 50, 3, 3, 3).transpose(0, 2, 1, 3, 4).reshape(120, 150, 3)
+    )
+    assert np.abs(residual[0].permute(1, 2, 0).numpy()[..., ::-1] * 255 - blocks).max() < 0.01
+
+
+def test_the_step_of_8_bits_is_no_worse_than_the_plain_one() -> None:
+    rng = np.random.default_rng(0)
+    values = np.abs(rng.normal(size=(4, 5000))).astype(np.float32)
+    values[0, 0] = 40.0  # one outlier
+
+    def error(step: float) -> float:
+        return float(np.mean((np.clip(np.round(values / step), 0, 255) * step - values) ** 2))
+
+    assert error(super_resolution.step(values)) < error(float(values.max()) / 255)
+    assert super_resolution.step(np.zeros((2, 5), np.float32)) > 0
+
+
+def test_the_shipped_recipes_are_whole() -> None:
+    for path in recipe.RECIPES.glob("*.toml"):
+        assert recipe.load(path.stem).name == path.stem

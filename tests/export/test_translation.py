@@ -1,0 +1,160 @@
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from export import check, colorization, translation
+from export.__main__ import main
+from gancam.errors import ModelError
+from gancam.inference.card import ModelCard
+from gancam.inference.model import Model
+from gancam.inference.variants import read_card
+from tests.helpers.small import save, still, translator_network, write_translator
+from train import checkpoint, evaluate, recipe
+from train.networks import colorizer
+from train.networks.translator import Translator
+
+RECIPE = """
+task = "style"
+[network]
+family = "translator"
+widths = [16, 24]
+depth = 1
+[[phase]]
+name = "style"
+iterations = 1
+losses = { content = 1.0 }
+"""
+
+
+def parity(model: Model, made: Translator, name: str) -> float:
+    image = np.ascontiguousarray(still(name)[:96, :128])
+    with torch.no_grad():
+        true = evaluate.run(made, np.ascontiguousarray(image[..., ::-1]))[..., ::-1]
+    return cv2.PSNR(model(image[None])[0][0], np.ascontiguousarray(true))
+
+
+@pytest.mark.parametrize(
+    ("front", "keep", "unshuffle", "pattern"),
+    [("image", "nothing", 2, 0), ("image", "nothing", 1, 0), ("grey", "luma", 2, 0), ("edges", "nothing", 2, 0),
+     ("image", "luma", 4, 0), ("image", "nothing", 2, 7)],
+)  # fmt: skip
+def test_the_file_is_the_network(front: str, keep: str, unshuffle: int, pattern: int, tmp_path: Path) -> None:
+    made = translator_network(front=front, keep=keep, unshuffle=unshuffle, pattern=pattern)
+    path = write_translator(tmp_path, made)
+    half = ModelCard(name="tiny", effect="translate", multiple=made.multiple, minimum=made.multiple, precision="fp16")
+    save(translation.float_graph(made, half=True), tmp_path / "tiny.fp16.onnx", half)
+    for precision, tolerance in check.TOLERANCE.items():
+        least = tolerance if precision == "fp32" else tolerance - 5  # random networks are harder than trained ones
+        assert parity(Model(path, precision=precision), made, "otters") > least, precision
+    assert read_card(tmp_path / "tiny.int8.onnx").layout == "cells"
+
+
+def test_a_colorizers_file_is_the_network(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    made = colorizer.build(widths=(8, 12, 16, 24), depth=1)
+    with torch.no_grad():
+        for _ in range(20):  # statistics
+            made(torch.rand(2, 3, 64, 96))
+    card = ModelCard(name="tiny", effect="translate", multiple=16, minimum=16, keeps="luma")
+    save(colorization.float_graph(made), tmp_path / "tiny.onnx", card)
+    save(colorization.float_graph(made, half=True), tmp_path / "tiny.fp16.onnx", replace(card, precision="fp16"))
+    made.eval()
+    for precision in ("fp32", "fp16"):
+        model = Model(tmp_path / "tiny.onnx", precision=precision)
+        for shape in ((96, 128), (16, 16), (160, 48)):
+            image = np.asarray(cv2.resize(still("spices"), shape[::-1]), np.uint8)
+            true = evaluate.run(made, np.ascontiguousarray(image[..., ::-1]))[..., ::-1]
+            least = check.TOLERANCE[precision] - 5  # random networks are harder than trained ones
+            assert np.ptp(true.astype(int) - image[..., :1]) > 20
+            assert cv2.PSNR(model(image[None])[0][0], np.ascontiguousarray(true)) > least
+
+
+@pytest.mark.parametrize("task", ["style", "cyclegan"])
+def test_a_run_of_training_becomes_three_files(task: str, tmp_path: Path) -> None:
+    run, out = tmp_path / "run", tmp_path / "out"
+    run.mkdir()
+    out.mkdir()
+    made = translator_network()
+    weights = made.state_dict()
+    if task == "cyclegan":
+        back = translator_network(seed=1).state_dict()
+        weights = {
+            f"{way}.{name}": value for way, one in (("ab", weights), ("ba", back)) for name, value in one.items()
+        }
+    text = RECIPE.replace('"style"', f'"{task}"', 1)
+    checkpoint.save(run, {"recipe": text, "name": "style-x", "iteration": 1, "ema": weights})
+    assert main([str(run), "-o", str(out), "--licence", "CC0"]) == 0
+    for precision in ("fp32", "fp16", "int8"):
+        card = Model(out / "style-x.onnx", precision=precision).card
+        assert (card.effect, card.multiple, card.keeps, card.working) == ("translate", 4, "nothing", 640)
+        assert card.parity["psnr"] >= check.TOLERANCE[precision]
+        assert 2 * 9 * 16 * 16 < card.parameters < 40_000
+
+
+def test_each_direction_of_a_cyclegan_can_be_had(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ways = {"ab": translator_network(), "ba": translator_network(seed=1)}
+    weights = {f"{way}.{name}": value for way, one in ways.items() for name, value in one.state_dict().items()}
+    text = RECIPE.replace('"style"', '"cyclegan"', 1) + "[data]\nresolution = 64\n"
+    checkpoint.save(tmp_path, {"recipe": text, "name": "fruit", "iteration": 1, "ema": weights})
+    image = still("lake")[:64, :96]
+    for name, more, way in (("there", [], "ab"), ("back", ["--reverse"], "ba")):
+        command = [str(tmp_path), "-o", str(tmp_path), "--name", name, "--precisions", "fp32", *more]
+        assert main(command) == 0
+        model = Model(tmp_path / f"{name}.onnx")
+        assert model.card.working == 64
+        true = evaluate.run(ways[way].eval(), np.ascontiguousarray(image[..., ::-1]))[..., ::-1]
+        assert cv2.PSNR(model(image[None])[0][0], np.ascontiguousarray(true)) > 45
+    checkpoint.save(tmp_path, {"recipe": RECIPE, "name": "style-x", "iteration": 1, "ema": ways["ab"].state_dict()})
+    assert main([str(tmp_path), "-o", str(tmp_path), "--name", "x", "--reverse"]) == 2
+    assert "one direction" in capsys.readouterr().err
+
+
+def test_pairs_that_are_made_of_photos_are_judged(tmp_path: Path) -> None:
+    (tmp_path / "Few").mkdir()
+    cv2.imwrite(str(tmp_path / "Few" / "otters.png"), still("otters")[:99, :131])
+    parsed = recipe.parse(RECIPE.replace('"style"', '"translation"', 1) + '[data]\npairs = "self"\n', name="x")
+    made = translator_network(front="grey", keep="luma")
+    plan = translation.plan(made, parsed, None, [tmp_path / "Few"])
+    figures = plan.judged(None)
+    assert figures.keys() == {"psnr_few", "distance_few", "chroma_gain_few", "colourfulness_few"}
+    model = Model(write_translator(tmp_path, made), precision="fp32")
+    assert plan.judged(model) == pytest.approx(figures, abs=0.02)
+    unpaired = translation.plan(made, recipe.parse(RECIPE, name="x"), None, [tmp_path / "Few"])
+    restless = unpaired.judged(None)
+    assert restless.keys() == {"unrest"}
+    assert unpaired.judged(model) == pytest.approx(restless, abs=0.05)
+
+
+@pytest.mark.parametrize("front", ["image", "edges"])
+def test_nothing_beyond_the_receptive_field_is_seen(front: str) -> None:
+    made = translator_network(front=front)
+    far = translation.reach(made)
+    image = torch.rand(1, 3, 96, 128)
+    other = image.clone()
+    other[:, :, :, 64:] = torch.rand(1, 3, 96, 64)
+    with torch.no_grad():
+        change = (made(image) - made(other)).abs().amax((0, 1, 2))
+    assert change[: 64 - far].max() < 1e-6
+    assert change[64 - far // 2 :].max() > 1e-6
+
+
+def test_a_network_of_another_family_has_no_such_file(tmp_path: Path) -> None:
+    parsed = recipe.parse(RECIPE, name="x")
+    with pytest.raises(ValueError, match="no exporter"):
+        translation.plan(torch.nn.Identity(), parsed, None, [])
+
+
+def test_a_card_that_lies_about_its_cells(tmp_path: Path) -> None:
+    path = write_translator(tmp_path, translator_network())
+    graph = translation.float_graph(translator_network())
+    lie = ModelCard(name="x", effect="translate", multiple=4, minimum=4, layout="cells")
+    with pytest.raises(ModelError, match="cells"):
+        Model(save(graph, tmp_path / "x.onnx", lie))
+    lie = ModelCard(name="y", effect="translate", multiple=4, minimum=4, scale=2)
+    with pytest.raises(ModelError, match="scale 2"):
+        Model(save(graph, tmp_path / "y.onnx", lie))
+    assert Model(path).card.name == "tiny"

@@ -1,0 +1,87 @@
+"""A generator's run, untrained and tiny, through the exporter's own command line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export import check, unconditional
+from export.__main__ import main
+from gancam.inference.model import Model
+from tests.helpers.small import generator
+from train import checkpoint, networks, recipe
+
+RECIPE = """
+task = "unconditional"
+[network]
+family = "stylegan"
+resolution = 16
+channels = 8
+most = 16
+latent = 12
+depth = 2
+[[phase]]
+name = "adversarial"
+iterations = 1
+losses = { adversarial = 1.0 }
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder = tmp_path / "runs" / "tiny"
+    folder.mkdir(parents=True)
+    state = {"recipe": RECIPE, "name": "tiny", "iteration": 1, "ema": generator().state_dict()}
+    checkpoint.save(folder, state)
+    return folder
+
+
+def test_writes_two_variants_with_figures(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "models"
+    out.mkdir()
+    options = ["--name", "morph-noise", "--licence", "CC0", "--trained-on", "noise", "--summary", "a test"]
+    assert main([str(run), "-o", str(out), *options]) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["morph-noise.fp16.onnx", "morph-noise.onnx"]
+    for precision in ("fp32", "fp16"):
+        card = Model(out / "morph-noise.onnx", device="cpu", precision=precision).card
+        assert (card.name, card.effect, card.layout, card.precision) == ("morph-noise", "morph", "latent", precision)
+        assert (card.latent, card.layers, card.resolution) == (12, 5, 16)
+        assert (card.licence, card.data, card.summary, card.recipe) == ("CC0", "noise", "a test", "tiny")
+        assert card.parameters == sum(parameter.numel() for parameter in generator().parameters())
+        assert card.parity["psnr"] >= check.TOLERANCE[precision]
+
+
+def test_a_precision_that_generators_do_not_have(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(run), "-o", str(tmp_path), "--precisions", "fp32,int8"]) == 2
+    assert "int8" in capsys.readouterr().err
+    assert not list(tmp_path.glob("*.onnx"))
+
+
+def test_a_family_without_an_exporter_is_named(tmp_path: Path, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = '[network]\nfamily = "residual"\nresolution = 16\nchannels = 8\nmost = 8\n'
+    other = RECIPE[: RECIPE.index("[network]")] + text + RECIPE[RECIPE.index("[[phase]]") :]
+    network = networks.build(family="residual", resolution=16, channels=8, most=8)
+    checkpoint.save(run, {"recipe": other, "name": "tiny", "iteration": 1, "ema": network.state_dict()})
+    assert main([str(run), "-o", str(tmp_path)]) == 2
+    assert "residual" in capsys.readouterr().err
+
+
+def test_figures_name_the_network_that_looked(tmp_path: Path) -> None:
+    network = networks.build(family="mlp", latent=12).eval()
+    text = 'family = "mlp"\nlatent = 12\n[data]\nresolution = 28\nchannels = 1\n'
+    made = recipe.parse(RECIPE[: RECIPE.index("family")] + text + RECIPE[RECIPE.index("[[phase]]") :], name="tiny")
+    pictures = np.random.default_rng(0).integers(0, 256, (64, 28, 28), dtype=np.uint8)
+    np.savez(tmp_path / "digits.npz", x_train=pictures, y_train=np.zeros(64, np.uint8))
+    plan = unconditional.plan(network, made, None, [tmp_path / "digits.npz"], samples=50)
+    figures = plan.judged(None)
+    assert "frechet_digit classifier, 28 pixels, 50 samples" in figures
+    assert 0 <= figures["kl_digit classifier, 28 pixels, 50 samples"] < 3
+
+
+def test_weights_of_another_recipe(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = checkpoint.load(run)
+    checkpoint.save(run, state | {"recipe": RECIPE.replace("latent = 12", "latent = 13")})
+    assert main([str(run), "-o", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "weights are not those of recipe 'tiny'" in said
+    assert said.count("\n") == 1

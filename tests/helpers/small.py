@@ -1,0 +1,130 @@
+"""Small real models for tests: an untrained network, exported as trained ones are."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import torch
+
+from export import inpainting, super_resolution, translation, unconditional
+from gancam.frame import Image
+from gancam.inference.card import ModelCard
+from train.networks import stylegan, translator
+from train.networks.inpaint import Inpaint
+from train.networks.latent import LatentGenerator
+from train.networks.sr import SuperResolution
+
+STILLS = Path(__file__).parent.parent.parent / "samples" / "stills"
+
+
+def still(name: str) -> Image:
+    image = cv2.imread(str(STILLS / f"{name}.png"))
+    assert image is not None
+    return np.asarray(image, np.uint8)
+
+
+def network(scale: int = 2, *, channels: int = 16, depth: int = 1, seed: int = 0) -> SuperResolution:
+    """Random weights, but a residual of some size, so that its convolutions are seen in the output."""
+    torch.manual_seed(seed)
+    made = SuperResolution(scale=scale, channels=channels, depth=depth, expansion=8).eval()
+    with torch.no_grad():
+        for part in (made.tail.direct, made.tail.narrow):
+            assert part is not None
+            part.mul_(0.7)
+    return made
+
+
+def save(model: onnx.ModelProto, path: Path, card: ModelCard) -> Path:
+    onnx.helper.set_model_props(model, card.to_metadata())
+    onnx.save(model, path)
+    return path
+
+
+def write_models(folder: Path, made: SuperResolution, name: str = "small") -> Path:
+    """fp32, fp16 and int8 of `made` below `folder`; gives the path of the model."""
+    card = ModelCard(
+        name=name, effect="super_resolution", scale=made.scale, receptive_field=made.receptive_field, licence="CC0"
+    )
+    save(super_resolution.float_graph(made), folder / f"{name}.onnx", card)
+    half = super_resolution.float_graph(made, half=True)
+    save(half, folder / f"{name}.fp16.onnx", replace(card, precision="fp16"))
+    int8 = super_resolution.quantise(made, [still("otters"), still("sign")])
+    save(int8, folder / f"{name}.int8.onnx", replace(card, precision="int8", layout="blocks"))
+    return folder / f"{name}.onnx"
+
+
+def generator(resolution: int = 16, *, latent: int = 12, seed: int = 0) -> stylegan.StyleGenerator:
+    """Random weights, with noise and biases of some size, and pictures of some contrast."""
+    torch.manual_seed(seed)
+    made = stylegan.build(resolution=resolution, channels=8, most=16, latent=latent, depth=2).eval()
+    with torch.no_grad():
+        for part in made.modules():
+            if isinstance(part, stylegan.StyledLayer):
+                part.strength.fill_(0.2)
+                part.bias.normal_().mul_(0.2)
+        made.centre.normal_().mul_(0.1)
+    return made
+
+
+def write_generator(
+    folder: Path, made: LatentGenerator, name: str = "tiny", *, licence: str = "CC0", half: bool = True
+) -> Path:
+    """fp32 and, unless `half` is False, fp16 of `made` below `folder`; gives the path of the model."""
+    card = ModelCard(
+        name=name, effect="morph", layout="latent", licence=licence, latent=made.latent, layers=made.layers,
+        resolution=made(torch.zeros(1, made.latent)).shape[-1],
+    )  # fmt: skip
+    if half:
+        graph = unconditional.deployed(made, half=True)
+        save(graph, folder / f"{name}.fp16.onnx", replace(card, precision="fp16"))
+    return save(unconditional.deployed(made), folder / f"{name}.onnx", card)
+
+
+def translator_network(
+    *, front: str = "image", keep: str = "nothing", unshuffle: int = 2, pattern: int = 0, seed: int = 0
+) -> translator.Translator:
+    """Random weights, with the statistics that a moment of training leaves, and an output that is seen."""
+    torch.manual_seed(seed)
+    made = translator.build(widths=(16, 24), depth=1, unshuffle=unshuffle, front=front, keep=keep, pattern=pattern)
+    photos = torch.stack([torch.from_numpy(still(name)[..., ::-1].copy()) for name in ("otters", "sign")])
+    with torch.no_grad():
+        for _ in range(20):
+            made(photos.permute(0, 3, 1, 2)[:, :, :96, :128].float() / 255.0)
+    return made.eval()
+
+
+def write_translator(
+    folder: Path, made: translator.Translator, name: str = "tiny", *, working: int = 0, int8: bool = True
+) -> Path:
+    """fp32 and, unless `int8` is False, int8 of `made` below `folder`; gives the path of the model."""
+    card = ModelCard(
+        name=name, effect="translate", licence="CC0", multiple=made.multiple, minimum=made.multiple,
+        receptive_field=translation.reach(made), working=working,
+        keeps="luma" if made.keep == "luma" else "nothing",
+    )  # fmt: skip
+    if int8:
+        photos = [np.ascontiguousarray(still(one)[:96, :128, ::-1]) for one in ("otters", "sign")]
+        graph = translation.quantise(made, photos)
+        save(graph, folder / f"{name}.int8.onnx", replace(card, precision="int8", layout="cells"))
+    return save(translation.float_graph(made), folder / f"{name}.onnx", card)
+
+
+def filler(*, seed: int = 0) -> Inpaint:
+    """Random weights, with a residual of some size."""
+    torch.manual_seed(seed)
+    made = Inpaint(widths=(8, 8, 8, 8), depth=2).eval()
+    with torch.no_grad():
+        made.tail.weight.mul_(3.0)
+    return made
+
+
+def write_filler(folder: Path, made: Inpaint, name: str = "fill") -> Path:
+    """fp32, fp16 and int8 of `made` below `folder`; gives the path of the model."""
+    card = ModelCard(name=name, effect="inpaint", layout="masked", licence="CC0", multiple=16, minimum=16)
+    save(inpainting.deployed(made), folder / f"{name}.onnx", card)
+    save(inpainting.deployed(made, half=True), folder / f"{name}.fp16.onnx", replace(card, precision="fp16"))
+    ranges = inpainting.calibrated(made, [still("otters")[..., ::-1], still("sign")[..., ::-1]])
+    save(inpainting.deployed(made, ranges=ranges), folder / f"{name}.int8.onnx", replace(card, precision="int8"))
+    return folder / f"{name}.onnx"

@@ -1,0 +1,64 @@
+import json
+
+import pytest
+
+from gancam.errors import ModelError
+from gancam.inference.card import ModelCard
+
+CARD = ModelCard(
+    name="x", effect="super_resolution", scale=4, receptive_field=5, quality={"psnr_y": 30.5}, layout="blocks"
+)
+
+
+def test_survives_the_way_through_metadata() -> None:
+    metadata = CARD.to_metadata()
+    assert all(key.startswith("gancam.") and isinstance(value, str) for key, value in metadata.items())
+    assert ModelCard.from_metadata(metadata) == CARD
+
+
+def test_ignores_what_others_wrote() -> None:
+    assert ModelCard.from_metadata({**CARD.to_metadata(), "author": "x", "gancam.from_the_future": "1"}) == CARD
+
+
+@pytest.mark.parametrize("key", ["name", "effect"])
+def test_refuses_a_file_that_is_not_ours(key: str) -> None:
+    metadata = CARD.to_metadata()
+    del metadata[f"gancam.{key}"]
+    with pytest.raises(ModelError, match="without a gancam card"):
+        ModelCard.from_metadata(metadata, "a.onnx")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("scale", "two"), ("scale", "0"), ("scale", "2.5"), ("scale", "true"), ("layout", "nchw"), ("multiple", "-1"),
+        ("quality", "[]"), ("quality", '{"a": "b"}'), ("version", "99"), ("version", "x"), ("effect", "os.path"),
+        ("precision", "fp8"), ("parameters", "null"),
+    ],
+)  # fmt: skip
+def test_refuses_nonsense_and_names_it(key: str, value: str) -> None:
+    with pytest.raises(ModelError, match=f"a.onnx.*{key}"):
+        ModelCard.from_metadata({**CARD.to_metadata(), f"gancam.{key}": value}, "a.onnx")
+
+
+def test_a_generators_card_is_whole() -> None:
+    card = ModelCard(name="x", effect="morph", layout="latent", latent=12, layers=5, resolution=16)
+    assert ModelCard.from_metadata(card.to_metadata()) == card
+    for key in ("latent", "layers", "resolution"):
+        with pytest.raises(ModelError, match=key):
+            ModelCard.from_metadata({**card.to_metadata(), f"gancam.{key}": "0"})
+
+
+@pytest.mark.parametrize(
+    ("licence", "restricted"),
+    [
+        ("CC BY-NC-SA 4.0", True), ("research use", True), ("non-commercial", True), ("CC BY-SA 4.0", False),
+        ("CC0", False), ("unknown", False), ("SYNC-1.0", False),
+    ],
+)  # fmt: skip
+def test_licences_that_forbid_commercial_use(licence: str, restricted: bool) -> None:
+    assert ModelCard(name="x", effect="morph", licence=licence).restricted is restricted
+
+
+def test_metadata_is_json_where_it_is_not_text() -> None:
+    assert json.loads(CARD.to_metadata()["gancam.quality"]) == {"psnr_y": 30.5}

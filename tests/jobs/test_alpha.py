@@ -1,0 +1,137 @@
+"""Opacity goes where it can go, and where it cannot, that is said before the work starts."""
+
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gancam.effects import EffectSpec, load
+from gancam.frame import Image
+from gancam.jobs.process import process_image, process_video
+from gancam.jobs.spec import EffectChainSpec, ProcessOptions
+from gancam.pipeline import Report
+from gancam.sources import TestPattern, VideoFile
+from gancam.tools.verify import verify
+from tests.helpers.clips import make_clip
+from tests.helpers.small import network, write_models
+from tests.jobs.test_process import process
+from tests.jobs.test_workers import Alone, by
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_models(tmp_path_factory.mktemp("models"), network())
+
+
+def veil(index: int, size: tuple[int, int] = (96, 64)) -> Image:
+    """A soft disc that wanders."""
+    alpha = np.zeros((size[1], size[0]), np.uint8)
+    cv2.circle(alpha, (size[0] // 4 + 4 * index, size[1] // 2), size[1] // 3, 255, -1)
+    return np.asarray(cv2.blur(alpha, (9, 9)), np.uint8)
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    """Eight PNGs with alpha."""
+    for frame in TestPattern((96, 64), frames=8):
+        cv2.imwrite(str(tmp_path / f"{frame.index:02d}.png"), np.dstack([frame.image, veil(frame.index)]))
+    return tmp_path / "%02d.png"
+
+
+def alphas(path: Path) -> list[NDArray[np.uint8]]:
+    with av.open(str(path)) as container:
+        return [
+            frame.reformat(format="bgra").to_ndarray()[..., 3].astype(np.uint8) for frame in container.decode(video=0)
+        ]
+
+
+def test_an_image_keeps_its_opacity(tmp_path: Path, frames: Path, model: Path) -> None:
+    said: list[str] = []
+    process_image(tmp_path / "00.png", tmp_path / "copy.png", [], tell=said.append)
+    whole = cv2.imread(str(tmp_path / "copy.png"), cv2.IMREAD_UNCHANGED)
+    assert whole is not None
+    assert np.array_equal(whole, np.dstack([TestPattern((96, 64)).image(0), veil(0)]))
+    process_image(tmp_path / "00.png", tmp_path / "large.webp", [load(model)], tell=said.append)
+    whole = cv2.imread(str(tmp_path / "large.webp"), cv2.IMREAD_UNCHANGED)
+    assert whole is not None
+    assert whole.shape == (128, 192, 4)
+    expected = cv2.resize(veil(0), (192, 128), interpolation=cv2.INTER_CUBIC)
+    assert np.abs(whole[..., 3].astype(int) - expected).mean() < 2
+    assert said == []
+    process_image(tmp_path / "00.png", tmp_path / "flat.jpg", [], tell=said.append)
+    assert said == [f"{tmp_path / '00.png'}: its transparency is left out: .jpg holds none, .png does"]
+
+
+@pytest.mark.parametrize(("codec", "ending", "slack"), [("ffv1", ".mkv", 0), ("prores", ".mov", 1)])
+def test_a_video_keeps_its_opacity(tmp_path: Path, frames: Path, codec: str, ending: str, slack: int) -> None:
+    out, back = tmp_path / f"out{ending}", tmp_path / "back" / "%02d.png"
+    _, said = process(frames, out, codec=codec)
+    assert not [note for note in said if "transparency" in note]
+    found = alphas(out)
+    assert len(found) == 8
+    assert max(int(np.abs(alpha.astype(int) - veil(i)).max()) for i, alpha in enumerate(found)) <= slack
+    process(out, back, eight_bit=True)
+    for index in range(8):
+        whole = cv2.imread(str(tmp_path / "back" / f"{index + 1:02d}.png"), cv2.IMREAD_UNCHANGED)
+        assert whole is not None
+        assert whole.shape == (64, 96, 4)
+        assert int(np.abs(whole[..., 3].astype(int) - veil(index)).max()) <= slack + 1
+    if codec == "ffv1":
+        process(out, tmp_path / "again.mkv", codec="ffv1")
+        assert all(np.array_equal(a, b) for a, b in zip(found, alphas(tmp_path / "again.mkv"), strict=True))
+
+
+@pytest.mark.parametrize(("encoder", "slack"), [("libvpx", 12), ("libvpx-vp9", 8)])
+def test_opacity_beside_the_pictures_is_read(tmp_path: Path, encoder: str, slack: int) -> None:
+    with av.open(str(tmp_path / "in.webm"), "w") as container:
+        options = {"crf": "4", "b": "2000000", "auto-alt-ref": "0", "deadline": "realtime", "cpu-used": "4"}
+        stream = container.add_stream(encoder, rate=30, options=options, width=96, height=64, pix_fmt="yuva420p")
+        assert isinstance(stream, av.VideoStream)
+        stream.metadata["alpha_mode"] = "1"
+        for frame in TestPattern((96, 64), frames=8):
+            rgba = np.dstack([frame.image[..., ::-1], veil(frame.index)])
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgba), format="rgba")
+            container.mux(stream.encode(picture.reformat(format="yuva420p")))
+        container.mux(stream.encode(None))
+    _, said = process(tmp_path / "in.webm", tmp_path / "out.mkv", codec="ffv1")
+    assert not [note for note in said if "transparency" in note]
+    found = alphas(tmp_path / "out.mkv")
+    assert len(found) == 8
+    for index, alpha in enumerate(found):
+        assert np.abs(alpha.astype(int) - veil(index)).mean() < slack / 4
+        assert np.abs(alpha.astype(int) - veil(index)).max() <= slack * 2
+    findings = {finding.name: finding.verdict for finding in verify(tmp_path / "in.webm", tmp_path / "out.mkv")}
+    assert findings["opacity"] == "kept"
+    with VideoFile(tmp_path / "in.webm") as source:
+        times = [round(frame.time * 1000) for frame in source]
+    assert times == [round(index * 1000 / 30) for index in range(8)]
+
+
+def test_opacity_grows_with_the_picture(tmp_path: Path, frames: Path, model: Path) -> None:
+    out = tmp_path / "out.mkv"
+    process_video(frames, out, [load(model)], ProcessOptions(codec="ffv1"), Report(), tell=lambda note: None)
+    (first, *_) = alphas(out)
+    assert first.shape == (128, 192)
+    assert np.abs(first.astype(int) - cv2.resize(veil(0), (192, 128), interpolation=cv2.INTER_CUBIC)).max() <= 1
+
+
+def test_what_cannot_hold_it_says_so_first(tmp_path: Path, frames: Path) -> None:
+    _, said = process(frames, tmp_path / "out.mp4")
+    assert "its transparency is left out: h264 holds none here, ffv1 (.mkv), prores (.mov) and PNG images do" in said
+    _, said = process(frames, tmp_path / "jpeg" / "%d.jpg")
+    assert "its transparency is left out: .jpg holds none, .png does" in said
+    _, said = process(make_clip(tmp_path / "a.mp4"), tmp_path / "b.mp4")
+    assert not [note for note in said if "transparency" in note]
+
+
+def test_opacity_grows_with_the_picture_in_a_worker(tmp_path: Path, model: Path) -> None:
+    layers = [np.dstack([frame.image, veil(frame.index)]) for frame in TestPattern((96, 64), frames=8)]
+    source = make_clip(tmp_path / "in.mkv", images=layers, codec="ffv1", options={}, pix_fmt="bgra")
+    recipe, out = EffectChainSpec((EffectSpec(str(model)),)), tmp_path / "out.mkv"
+    report, _ = by(Alone(recipe, tmp_path), source, out, recipe, ProcessOptions(codec="ffv1"))
+    assert report.frames == 8
+    expected = [cv2.resize(layer[..., 3], (192, 128), interpolation=cv2.INTER_CUBIC) for layer in layers]
+    assert all(np.array_equal(*pair) for pair in zip(alphas(out), expected, strict=True))

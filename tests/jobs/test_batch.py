@@ -1,0 +1,303 @@
+"""Many files: which are found, what they become, what is skipped, and what one failure costs."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from gancam.effects import EffectSpec
+from gancam.errors import InputError, NotFound, OutputExists, SinkError
+from gancam.frame import Image
+from gancam.jobs.batch import Summary, process_all
+from gancam.jobs.inputs import LEDGER, find_inputs, is_batch
+from gancam.jobs.process import process_video
+from gancam.jobs.spec import EffectChainSpec, ProcessOptions
+from gancam.pipeline import Report
+from gancam.sinks.pieces import pieces_of
+from gancam.sources import TestPattern
+from tests.helpers.clips import make_clip
+from tests.helpers.small import network, still, write_models
+from tests.jobs.test_process import same_pictures
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_models(tmp_path_factory.mktemp("models"), network())
+
+
+@pytest.fixture
+def holiday(tmp_path: Path) -> Path:
+    """Two videos, an image, a text, a folder in the folder, a damaged video, hidden things."""
+    folder = tmp_path / "holiday"
+    (folder / "sea").mkdir(parents=True)
+    make_clip(folder / "a.mp4")
+    make_clip(folder / "sea" / "b.mkv", images=[frame.image for frame in TestPattern((64, 48), frames=10)])
+    cv2.imwrite(str(folder / "sea" / "still.png"), still("sign"))
+    (folder / "notes.txt").write_text("sunny")
+    (folder / "broken.mp4").write_bytes(b"no video" * 100)
+    (folder / ".hidden.mp4").write_bytes(b"")
+    return folder
+
+
+def names(inputs: list[str], out: Path, **options: str) -> list[str]:
+    return sorted(item.name for item in find_inputs(inputs, out, **options).items)
+
+
+def read(path: Path) -> Image:
+    return np.asarray(cv2.imread(str(path)), np.uint8)
+
+
+def batch(
+    inputs: Path, out: Path, specs: tuple[EffectSpec, ...] = (), **options: Any
+) -> tuple[Summary, list[dict[str, Any]]]:
+    events: list[dict[str, Any]] = []
+
+    def tell(event: Mapping[str, Any]) -> None:
+        events.append(json.loads(json.dumps(event)))
+
+    found = find_inputs([str(inputs)], out)
+    return process_all(found, out, EffectChainSpec(specs), ProcessOptions(resume=True, **options), tell=tell), events
+
+
+def test_a_tree_is_mirrored_and_what_is_no_picture_counted(holiday: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    found = find_inputs([str(holiday)], out)
+    assert sorted(item.name for item in found.items) == ["a.mp4", "broken.mp4", "sea/b.mkv", "sea/still.png"]
+    assert found.others == 1
+    assert all(item.target == out / item.name for item in found.items)
+    assert names([str(holiday / "a.mp4"), str(holiday / "sea")], out) == ["a.mp4", "sea/b.mkv", "sea/still.png"]
+    assert names([str(holiday / "*")], out) == ["a.mp4", "broken.mp4", "sea/b.mkv", "sea/still.png"]
+    assert names([str(holiday / "*.mp4")], out) == ["a.mp4", "broken.mp4"]
+    assert names([str(holiday / "**" / "*.[mp][kn]?")], out) == ["sea/b.mkv", "sea/still.png"]
+    assert names([str(holiday / "*.mp4"), str(holiday / "a.mp4")], out) == ["a.mp4", "broken.mp4"]
+
+
+def test_which_names_mean_many_files(holiday: Path, tmp_path: Path) -> None:
+    one, out = str(holiday / "a.mp4"), str(tmp_path / "out.mp4")
+    assert not is_batch([one], out)
+    assert not is_batch(["-"], out)
+    assert not is_batch([str(tmp_path / "nothing.mp4")], out)
+    assert is_batch([one, one], out)
+    assert is_batch([str(holiday)], out)
+    assert is_batch([str(holiday / "*.mp4")], out)
+    assert is_batch([one], str(tmp_path))
+    assert is_batch([one], out + "/")
+    with pytest.raises(InputError, match="the output is a folder too"):
+        find_inputs([str(holiday)], Path(out))
+    (holiday / "b*.mp4").write_bytes(b"")
+    assert not is_batch([str(holiday / "b*.mp4")], out)
+
+
+def test_the_output_is_never_an_input(holiday: Path, tmp_path: Path) -> None:
+    inside = holiday / "out"
+    batch(holiday / "sea", inside)
+    assert (inside / "still.png").exists()
+    wanted = ["a.mp4", "broken.mp4", "sea/b.mkv", "sea/still.png"]
+    assert names([str(holiday)], inside) == wanted
+    assert names([str(holiday)], holiday / "other") == wanted, "what an earlier batch wrote"
+    assert names([str(holiday / "**" / "*")], holiday / "other") == wanted
+    (holiday / "link").symlink_to(inside)
+    assert names([str(holiday)], inside) == wanted
+    with pytest.raises(InputError, match="is input and output at once"):
+        find_inputs([str(holiday)], holiday)
+    with pytest.raises(InputError, match="would become itself"):
+        find_inputs([str(holiday / "a.mp4"), str(holiday / "sea")], holiday)
+    with pytest.raises(NotFound, match="matches no file"):
+        find_inputs([str(holiday / "*.webm")], tmp_path)
+    with pytest.raises(NotFound, match="no such file or folder"):
+        find_inputs([str(holiday / "c.mp4")], tmp_path)
+
+
+def test_links_are_followed_but_not_in_circles(holiday: Path, tmp_path: Path) -> None:
+    (holiday / "sea" / "up").symlink_to(holiday)
+    (holiday / "gone.mp4").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "elsewhere").mkdir()
+    make_clip(tmp_path / "elsewhere" / "c.mp4")
+    (holiday / "far").symlink_to(tmp_path / "elsewhere")
+    (holiday / "one.mp4").symlink_to(tmp_path / "elsewhere" / "c.mp4")
+    wanted = ["a.mp4", "broken.mp4", "far/c.mp4", "gone.mp4", "one.mp4", "sea/b.mkv", "sea/still.png"]
+    assert names([str(holiday)], tmp_path / "out") == wanted
+    assert names([str(holiday / "**")], tmp_path / "out") == wanted
+
+
+def test_two_of_one_name(tmp_path: Path) -> None:
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.avi").write_bytes(b"")
+    out = tmp_path / "out"
+    with pytest.raises(InputError, match=r"would both become .*a\.avi: give a folder above both"):
+        find_inputs([str(tmp_path / "x" / "a.avi"), str(tmp_path / "y" / "a.avi")], out)
+    assert names([str(tmp_path / "x"), str(tmp_path / "y")], out) == ["x/a.mkv", "y/a.mkv"]
+    for ending in (".mkv", ".MP4", ".wmv"):
+        (tmp_path / "x" / f"a{ending}").write_bytes(b"")
+    assert names([str(tmp_path / "x")], out) == ["a.MP4", "a.avi.mkv", "a.mkv", "a.wmv.mkv"]
+    (tmp_path / "x" / "a.mkv").unlink()
+    assert names([str(tmp_path / "x")], out) == ["a.MP4", "a.mkv", "a.wmv.mkv"]
+    assert names([str(tmp_path / "x")], out, codec="vp9") == ["a.MP4", "a.mkv", "a.wmv.mkv"]
+    assert find_inputs([str(tmp_path / "x")], out).notes == [
+        ".avi becomes .mkv, which can be written", ".wmv becomes .mkv, which can be written",
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="no codec"):
+        find_inputs([str(tmp_path / "x")], out, codec="betamax")
+
+
+def test_one_failure_costs_one_file_and_what_is_done_is_skipped(holiday: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "out"
+    summary, events = batch(holiday, out, (EffectSpec(str(model)),))
+    assert (summary.made, summary.done, summary.others) == (3, 0, 1)
+    assert [path.name for path, _ in summary.failed] == ["broken.mp4"]
+    assert "broken.mp4: not a video" in summary.failed[0][1]
+    assert summary.text()[1].startswith("failed: ")
+    made = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    assert made == [LEDGER, "a.mp4", "sea/b.mkv", "sea/still.png"]
+    assert read(out / "sea" / "still.png").shape[1] == 2 * still("sign").shape[1]
+    kinds = [event["event"] for event in events]
+    assert kinds[0] == "batch"
+    assert kinds[-1] == "summary"
+    assert kinds.count("file") == 4
+    assert kinds.count("made") == 3
+    progress = [event for event in events if event["event"] == "progress"]
+    assert progress[-1]["eta"] is not None
+    times = {path: path.stat().st_mtime_ns for path in out.rglob("[!.]*.*") if path.is_file()}
+    again, _ = batch(holiday, out, (EffectSpec(str(model)),))
+    assert (again.made, again.done, len(again.failed)) == (0, 3, 1)
+    assert times == {path: path.stat().st_mtime_ns for path in out.rglob("[!.]*.*") if path.is_file()}
+
+
+def test_what_was_made_otherwise_is_not_skipped(holiday: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    batch(holiday / "sea", out)
+    with pytest.raises(OutputExists, match=r"b\.mkv: was made otherwise \(quality was nothing, now 50\); give another"):
+        batch(holiday / "sea", out, quality=50)
+    summary, _ = batch(holiday / "sea", out, quality=50, overwrite=True)
+    assert (summary.made, summary.done) == (1, 1), "the image has no quality"
+    cv2.imwrite(str(holiday / "sea" / "still.png"), still("otters"))
+    with pytest.raises(OutputExists, match=r"still\.png: was made otherwise \(input was"):
+        batch(holiday / "sea", out, quality=50)
+    with (out / "b.mkv").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(OutputExists, match=r"b\.mkv: exists, and was changed since, .* and 1 more in"):
+        batch(holiday / "sea", out, quality=50)
+
+
+def test_a_crash_in_the_ledger_loses_nothing(holiday: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    batch(holiday / "sea", out)
+    lines = (out / LEDGER).read_bytes().splitlines(keepends=True)
+    assert len(lines) == 4
+    (out / LEDGER).write_bytes(b"".join(lines[:3]) + lines[3][:40])  # killed between the rename and the line's end
+    assert batch(holiday / "sea", out)[0].done == 2
+    (out / LEDGER).write_bytes(b"".join(lines[:2]) + lines[2][:40])
+    with pytest.raises(OutputExists, match="was not made by this;"):
+        batch(holiday / "sea", out)
+    summary, _ = batch(holiday / "sea", out, overwrite=True)
+    assert (summary.made, summary.done) == (1, 1)
+    assert batch(holiday / "sea", out)[0].done == 2
+    lines = (out / LEDGER).read_bytes().splitlines(keepends=True)
+    assert json.loads(lines[-2])["instead"]
+    (out / LEDGER).write_bytes(b"".join(lines[:-1]))  # killed in between, and what was there was replaced
+    assert batch(holiday / "sea", out)[0].done == 2
+    entry = {**json.loads(lines[-1]), "made": None}
+    entry["instead"] = json.loads(lines[-1])["made"]
+    (out / LEDGER).write_bytes(lines[0] + lines[1] + json.dumps(entry).encode())  # killed before it was replaced
+    with pytest.raises(OutputExists, match="was changed since, or not made by this"):
+        batch(holiday / "sea", out)
+
+
+def test_every_file_finds_the_effects_fresh(holiday: Path, model: Path, tmp_path: Path) -> None:
+    turns = tmp_path / "turns.jsonl"
+    turns.write_text(
+        json.dumps({"time": 0.0, "effects": ["small"], "set": {"small.strength": 1.0, "small.on": True}})
+        + "\n"
+        + json.dumps({"time": 0.1, "set": {"small.strength": 0.0}})
+        + "\n"
+    )
+    out, alone = tmp_path / "out", tmp_path / "alone.mkv"
+    recipe = EffectChainSpec((EffectSpec.parse(f"{model}:strength=0.5"),))
+    batch(holiday, out, recipe.specs, params=turns)
+    process_video(
+        holiday / "sea" / "b.mkv", alone, recipe.load(), ProcessOptions(params=turns), Report(), tell=lambda note: None
+    )
+    assert same_pictures(alone, out / "sea" / "b.mkv")
+    half = np.asarray(recipe.load()[0](still("sign")), np.uint8)
+    assert np.array_equal(read(out / "sea" / "still.png"), half)
+
+
+def test_nowhere_to_write_and_nothing_to_do(holiday: Path, tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match="cannot be made a folder"):
+        batch(holiday, holiday / "notes.txt")
+    (tmp_path / "texts").mkdir()
+    shutil.copy(holiday / "notes.txt", tmp_path / "texts")
+    with pytest.raises(InputError, match=r"nothing to do: no video and no image there \(1 other files\)"):
+        batch(tmp_path / "texts", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def gancam(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gancam", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_the_command_line(holiday: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = gancam("process", holiday / "a.mp4", holiday / "broken.mp4", holiday / "notes.txt", out)
+    assert done.returncode == 1
+    assert done.stdout.startswith("1 made, 1 failed, 1 neither video nor image; ")
+    assert done.stdout.count("\n") == 2
+    assert done.stderr.count("\n") == 1
+    done = gancam("process", holiday, out, "--json")
+    assert done.returncode == 1
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert events[0] == {"event": "batch", "files": 3, "done": 1, "others": 1, "notes": []}
+    assert events[-1]["failed"][0]["input"] == str(holiday / "broken.mp4")
+    done = gancam("process", holiday / "a.mp4", tmp_path / "two.mkv", "--jobs", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["frames"] == 24
+    done = gancam("process", holiday, tmp_path / "other", "--jobs", "two")
+    assert done.returncode == 2
+    done = gancam("process", holiday / "a.mp4", tmp_path / "%03d.png", "--jobs", "2")
+    assert done.returncode == 2
+    assert "numbered images are made by one process" in done.stderr
+    done = gancam("process", holiday, out, "--quality", "40")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "--overwrite" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_a_batch_that_is_killed_goes_on(tmp_path: Path, model: Path) -> None:
+    folder, out, whole = tmp_path / "in", tmp_path / "out", tmp_path / "whole"
+    folder.mkdir()
+    images = [frame.image for frame in TestPattern((96, 64), frames=400)]
+    for name in ("a.mp4", "b.mp4"):
+        make_clip(folder / name, images=images)
+    command = [sys.executable, "-m", "gancam", "process", str(folder), str(out), "-e", f"{model}", "-q"]
+    with subprocess.Popen(command) as job:
+        until = time.monotonic() + 60
+        while job.poll() is None and time.monotonic() < until:
+            if (out / "a.mp4").exists() and len(list(pieces_of(out / "b.mp4").glob("*.piece"))) > 1:
+                job.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.002)
+    assert job.returncode == -signal.SIGKILL
+    assert not (out / "b.mp4").exists()
+    made = (out / "a.mp4").stat().st_mtime_ns
+    done = gancam("process", folder, out, "-e", model, "--json")
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["done"] for event in events if event["event"] == "summary"] == [1]
+    assert any("goes on after" in event["note"] for event in events if event["event"] == "note")
+    assert (out / "a.mp4").stat().st_mtime_ns == made
+    assert sorted(os.listdir(out)) == [LEDGER, "a.mp4", "b.mp4"]
+    assert gancam("process", folder, whole, "-e", model, "-q").returncode == 0
+    assert all(same_pictures(whole / name, out / name) for name in ("a.mp4", "b.mp4"))

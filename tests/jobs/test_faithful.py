@@ -1,0 +1,289 @@
+"""Copies that change nothing: lossless codecs, planes passed on as they are; and what each encoder needs."""
+
+import itertools
+import struct
+import zlib
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from gancam.errors import InputError, SinkError
+from gancam.frame import Frame
+from gancam.jobs.process import process_video
+from gancam.jobs.spec import ProcessOptions
+from gancam.pipeline import Report
+from gancam.sinks._matroska import set_aspect
+from gancam.sinks.video import VideoWriter
+from gancam.sources import TestPattern, VideoFile
+from gancam.tools.verify import verify
+from tests.helpers.clips import enrich, make_clip, planes_of, psnr, scenery, times_of
+from tests.jobs.test_process import Echo, cut_short
+
+
+def copy(source: Path, target: Path, **options: object) -> list[str]:
+    said: list[str] = []
+    process_video(source, target, [], ProcessOptions(**options), Report(), tell=said.append)  # type: ignore[arg-type]
+    return said
+
+
+def samples_of(path: Path) -> list[list[NDArray[np.uint8]]]:
+    """The planes of every frame, as bytes, without padding."""
+    with av.open(path) as container:
+        return [
+            [
+                np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, -1)[
+                    :, : plane.width * max(1, (frame.format.components[0].bits + 7) // 8)
+                ]
+                for plane in frame.planes
+            ]
+            for frame in container.decode(video=0)
+        ]
+
+
+def turn(path: Path, quarters: int) -> None:
+    """Write a rotation tag into the MP4 `path`."""
+    one, data = 0x10000, path.read_bytes()
+    upright = struct.pack(">9i", one, 0, 0, 0, one, 0, 0, 0, 0x40000000)
+    matrix = {1: (0, one, 0, -one, 0), 2: (-one, 0, 0, 0, -one), 3: (0, -one, 0, one, 0)}[quarters]
+    at = data.index(upright, data.index(b"tkhd"))
+    path.write_bytes(data[:at] + struct.pack(">9i", *matrix, 0, 0, 0, 0x40000000) + data[at + 36 :])
+
+
+def same(was: Path, now: Path) -> bool:
+    """Whether OpenCV sees the same pictures."""
+    with VideoFile(was) as before, VideoFile(now) as after:
+        pairs = list(itertools.zip_longest(before, after))
+        return all(a is not None and b is not None and np.array_equal(a.image, b.image) for a, b in pairs)
+
+
+@pytest.mark.parametrize("size", [(96, 64), (51, 37), (7, 5)])
+@pytest.mark.parametrize(
+    "pixels", ["yuv420p", "yuv422p", "yuv444p", "yuv440p", "gray", "bgr0", "yuv420p10le", "yuv444p16le"]
+)
+def test_ffv1_has_the_same_planes(tmp_path: Path, pixels: str, size: tuple[int, int]) -> None:
+    images = [frame.image for frame in TestPattern(size, frames=9)]
+    source = make_clip(
+        tmp_path / "a.mkv", images=images, codec="ffv1", options={"g": "4", "slices": "1"}, pix_fmt=pixels
+    )
+    assert copy(source, tmp_path / "b.mkv", codec="ffv1") == []
+    assert same(source, tmp_path / "b.mkv")
+    for was, now in zip(samples_of(source), samples_of(tmp_path / "b.mkv"), strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(was, now, strict=True))
+    assert times_of(source) == times_of(tmp_path / "b.mkv")
+    with av.open(tmp_path / "b.mkv") as container:
+        assert container.streams.video[0].codec_context.name == "ffv1"
+
+
+@pytest.mark.parametrize("full_range", [False, True])
+def test_ffv1_of_what_cameras_make(tmp_path: Path, full_range: bool) -> None:
+    source = make_clip(tmp_path / "a.mp4", images=scenery(count=30), full_range=full_range, matrix=6)
+    copy(source, tmp_path / "b.mkv", codec="ffv1")
+    assert same(source, tmp_path / "b.mkv")
+    for was, now in zip(planes_of(source), planes_of(tmp_path / "b.mkv"), strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(was, now, strict=True))
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p"])
+def test_rotation_is_applied_to_the_planes(tmp_path: Path, quarters: int, pixels: str) -> None:
+    source = make_clip(tmp_path / "a.mp4", images=scenery(), pix_fmt=pixels)
+    turn(source, quarters)
+    with VideoFile(source) as video:
+        assert video.size == ((64, 96) if quarters % 2 else (96, 64))
+    copy(source, tmp_path / "b.mkv", codec="ffv1")
+    assert same(source, tmp_path / "b.mkv")
+    with av.open(tmp_path / "b.mkv") as container:
+        (first, *_) = container.decode(video=0)
+        assert first.rotation == 0
+        assert first.format.name == ("bgr0" if pixels == "yuv422p" and quarters % 2 else pixels)
+
+
+def test_ffv1_of_an_effect_has_just_its_pictures(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "a.mkv", images=scenery(51, 37), codec="ffv1", options={"g": "1"}, pix_fmt="bgr0")
+    process_video(source, tmp_path / "b.mkv", [Echo()], ProcessOptions(codec="ffv1"), Report(), tell=lambda note: None)
+    echo = Echo()
+    with VideoFile(source) as before, VideoFile(tmp_path / "b.mkv") as after:
+        for was, now in zip(before, after, strict=True):
+            assert np.array_equal(echo(was.image), now.image)
+
+
+def test_a_lossless_copy_goes_on_where_it_was_cut(tmp_path: Path) -> None:
+    images = [frame.image for frame in TestPattern((96, 64), frames=200)]
+    source, out = make_clip(tmp_path / "a.mp4", images=images), tmp_path / "b.mkv"
+    cut_short(source, out, 130, codec="ffv1")
+    assert f"{out}: goes on after 120 frames" in copy(source, out, codec="ffv1", resume=True)
+    assert same(source, out)
+
+
+def test_ten_bits_go_through_where_nothing_touches_them(tmp_path: Path) -> None:
+    source = make_clip(
+        tmp_path / "a.mp4", codec="libx265", pix_fmt="yuv420p10le", options={"x265-params": "log-level=0"}
+    )
+    for codec, ending in (("ffv1", ".mkv"), ("h265", ".mp4"), ("av1", ".mp4")):
+        out = tmp_path / f"{codec}{ending}"
+        assert copy(source, out, codec=codec) == []
+        with av.open(out) as container:
+            assert next(container.decode(video=0)).format.name == "yuv420p10le"
+    with pytest.raises(InputError, match="is 10-bit video"):
+        copy(source, tmp_path / "b.mp4")
+    copy(source, tmp_path / "eight.mkv", codec="ffv1", eight_bit=True)
+    with av.open(tmp_path / "eight.mkv") as container:
+        assert next(container.decode(video=0)).format.name == "bgr0"
+
+
+@pytest.mark.parametrize("full_range", [False, True])
+def test_prores_shows_the_same_colours(tmp_path: Path, full_range: bool) -> None:
+    source = make_clip(tmp_path / "a.mp4", images=scenery(grain=0.5), matrix=1, full_range=full_range)
+    said = copy(source, tmp_path / "b.mov", codec="prores")
+    assert said == []
+    with VideoFile(source) as before, VideoFile(tmp_path / "b.mov") as after:
+        for was, now in zip(before, after, strict=True):
+            assert psnr(was.image, now.image) > 44
+            assert np.abs(was.image.astype(float).mean((0, 1)) - now.image.astype(float).mean((0, 1))).max() < 0.6
+    with av.open(tmp_path / "b.mov") as container:
+        assert container.streams.video[0].codec_context.profile == "HQ"
+
+
+def test_quality_of_prores_is_its_profile(tmp_path: Path) -> None:
+    images = scenery(320, 192)
+    sizes = []
+    for quality in (20, 50, 70, 80):
+        with VideoWriter(tmp_path / "a.mov", fps=30, size=(320, 192), codec="prores", quality=quality) as sink:
+            for index, image in enumerate(images):
+                sink.write(Frame(image, index, index / 30))
+        sizes.append((tmp_path / "a.mov").stat().st_size)
+        (tmp_path / "a.mov").unlink()
+    assert sizes == sorted(set(sizes))
+
+
+def test_a_copy_in_h264_loses_only_what_the_encoder_takes(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "a.mp4", images=scenery(320, 192, 8, grain=1), options={"crf": "6"})
+    copy(source, tmp_path / "b.mp4", quality=100)
+    for was, now in zip(planes_of(source), planes_of(tmp_path / "b.mp4"), strict=True):
+        assert min(psnr(a, b) for a, b in zip(was, now, strict=True)) > 47
+
+
+def test_quality_means_nothing_to_a_lossless_codec_which_is_said(tmp_path: Path) -> None:
+    assert copy(make_clip(tmp_path / "a.mp4"), tmp_path / "b.mkv", codec="ffv1", quality=50) == [
+        "ffv1 is lossless: quality 50 changes nothing"
+    ]
+
+
+def test_an_nvidia_encoder_is_used_or_its_absence_is_one_error(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "a.mp4", images=scenery(320, 192, 8))
+    for options in ({"encoder": "nvenc"}, {"codec": "hevc_nvenc"}):
+        try:
+            copy(source, tmp_path / "b.mp4", overwrite=True, **options)
+        except SinkError as error:
+            said = str(error)
+            cure = "NVIDIA GPU that encodes, and its driver; --encoder cpu works everywhere"
+            if "_nvenc at 320x192 cannot be opened (" not in said or not said.endswith(cure):
+                raise
+        else:
+            assert times_of(tmp_path / "b.mp4") == times_of(source)
+    with pytest.raises(SinkError, match="NVENC encodes h264, h265, av1, not ffv1"):
+        copy(source, tmp_path / "b.mkv", codec="ffv1", encoder="nvenc")
+    with pytest.raises(InputError, match=r"no encoder 'nvec' \(did you mean 'nvenc'"):
+        copy(source, tmp_path / "b.mkv", encoder="nvec")
+    with pytest.raises(SinkError, match=r"\.mp4 cannot hold ffv1; it holds .* \(for ffv1: \.mkv\)"):
+        copy(source, tmp_path / "b.mp4", codec="ffv1")
+
+
+@pytest.mark.parametrize("effects", [False, True])
+def test_a_stream_that_changes_its_size_is_scaled_to_the_first(tmp_path: Path, effects: bool) -> None:
+    base = Fraction(1, 90000)
+    one = make_clip(tmp_path / "one.ts", time_base=base)
+    large = [frame.image for frame in TestPattern((160, 96), frames=24)]
+    ticks = [90000 + 3000 * index for index in range(24)]
+    two = make_clip(tmp_path / "two.ts", images=large, ticks=ticks, time_base=base)
+    both, out = tmp_path / "both.ts", tmp_path / "out.mp4"
+    both.write_bytes(one.read_bytes() + two.read_bytes())
+    process_video(both, out, [Echo()] if effects else [], ProcessOptions(), Report(), tell=lambda note: None)
+    with VideoFile(out) as video:
+        assert video.size == (96, 64)
+        assert [TestPattern.index_in(frame.image) for frame in video][-24:] == list(range(24))
+
+
+@pytest.mark.parametrize("codec", ["h264", "ffv1"])
+def test_damage_in_the_middle_costs_only_what_was_damaged(tmp_path: Path, codec: str) -> None:
+    images = [frame.image for frame in TestPattern((96, 64), frames=120)]
+    source = make_clip(tmp_path / "a.mkv", images=images, options={"g": "10", "crf": "20"})
+    data = bytearray(source.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 400] = bytes(400)
+    (tmp_path / "hurt.mkv").write_bytes(data)
+    out = tmp_path / "out.mkv"
+    copy(tmp_path / "hurt.mkv", out, codec=codec)
+    with VideoFile(out) as video:
+        seen = [TestPattern.index_in(frame.image) for frame in video]
+    assert 60 < len(seen) <= 120
+    assert seen[-1] == 119
+
+
+@pytest.mark.parametrize(
+    ("codec", "ending"),
+    [("h264", ".mkv"), ("vp9", ".mp4"), ("av1", ".mp4"), ("prores", ".mov"), ("ffv1", ".mkv"), ("vp9", ".webm"),
+     ("av1", ".mkv"), ("h265", ".mkv"), ("av1", ".webm")],
+)  # fmt: skip
+@pytest.mark.parametrize("aspect", [Fraction(15, 16), Fraction(16, 11), Fraction(3, 1)])
+def test_the_shape_of_pixels_is_kept(tmp_path: Path, codec: str, ending: str, aspect: Fraction) -> None:
+    plain = make_clip(tmp_path / "plain.mp4", aspect=aspect, audio=[("aac", 0.0)])
+    source, out = enrich(plain, tmp_path / "a.mkv"), tmp_path / f"b{ending}"
+    process_video(source, out, [], ProcessOptions(codec=codec), report := Report(), tell=report.notes.append)
+    if ending == ".webm" and aspect == Fraction(16, 11):
+        aspect = Fraction(140, 96)  # whole pixels of the width shown: the nearest is all that WebM holds
+    with av.open(out) as container:
+        assert container.streams.video[0].sample_aspect_ratio == aspect
+        assert len(container.chapters()) == 2
+        assert len(list(container.decode(video=0))) == 24
+        container.seek(500_000)
+        assert next(container.decode(video=0)).pts is not None
+    assert not any("shape" in note for note in report.notes)
+    if ending == ".mkv":
+        data = out.read_bytes()
+        start = data.index(bytes.fromhex("1654ae6b"), 130) + 6  # of the tracks, behind what says where they are
+        end = start + (int.from_bytes(data[start - 2 : start], "big") & 0x3FFF)
+        assert zlib.crc32(data[start + 6 : end]) == int.from_bytes(data[start + 2 : start + 6], "little")
+    if ending != ".webm":
+        found = {finding.name: finding.verdict for finding in verify(source, out)}
+        assert found["sample aspect"] == found["frame times"] == found["chapters"] == "kept"
+
+
+@pytest.fixture(scope="module")
+def lossless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clip(tmp_path_factory.mktemp("lossless") / "a.mkv", codec="ffv1", options={})
+
+
+@settings(max_examples=60, deadline=None)
+@given(place=st.integers(0, 700), value=st.integers(0, 255), cut=st.integers(0, 2000))
+def test_a_head_that_is_not_understood_is_left_alone(lossless: Path, place: int, value: int, cut: int) -> None:
+    path = lossless.with_name("hurt.mkv")
+    hurt = bytearray(lossless.read_bytes())
+    hurt[place % len(hurt)] = value
+    path.write_bytes(hurt[:cut])
+    done = set_aspect(path, Fraction(16, 11))
+    assert len(path.read_bytes()) == len(hurt[:cut])
+    assert done or path.read_bytes() == hurt[:cut]
+
+
+def test_only_a_file_of_matroska_gets_a_shape(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4")
+    before = path.read_bytes()
+    assert not set_aspect(path, Fraction(2))
+    assert path.read_bytes() == before
+
+
+def test_a_shape_that_cannot_be_written_to_a_pipe_is_told(tmp_path: Path) -> None:
+    source, out = make_clip(tmp_path / "a.mp4", aspect=Fraction(15, 16)), tmp_path / "b.mkv"
+    for codec, told in (("ffv1", True), ("h264", False)):
+        with out.open("wb") as file:
+            said = copy(source, out, codec=codec, pipe=file.fileno())
+        assert any("the shape of its pixels (15:16) is left out" in note for note in said) == told
+        with av.open(out) as container:
+            assert (container.streams.video[0].sample_aspect_ratio == Fraction(15, 16)) != told

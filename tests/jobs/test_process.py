@@ -1,0 +1,336 @@
+"""Jobs that are killed lose seconds, never the whole; what was resumed is what would have come without."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from gancam.effects import Effect, load
+from gancam.errors import GancamError, InputError, OutputExists, SinkError
+from gancam.frame import Frame, Image
+from gancam.inference.card import ModelCard
+from gancam.jobs.process import process_video
+from gancam.jobs.spec import ProcessOptions
+from gancam.params import Params
+from gancam.pipeline import Report
+from gancam.sinks.pieces import PieceWriter, pieces_of, so_far
+from gancam.sinks.video import CONTAINERS
+from gancam.sources import TestPattern, VideoFile
+from tests.helpers.clips import make_clip, packets_of, planes_of, times_of
+from tests.helpers.small import (
+    filler,
+    generator,
+    network,
+    translator_network,
+    write_filler,
+    write_generator,
+    write_models,
+    write_translator,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """400 frames: four pieces at this size."""
+    images = [frame.image for frame in TestPattern((96, 64), frames=400)]
+    return make_clip(tmp_path_factory.mktemp("long") / "long.mp4", images=images, audio=[("aac", 0.0)])
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_models(tmp_path_factory.mktemp("models"), network())
+
+
+def same_pictures(left: Path, right: Path) -> bool:
+    pairs = zip(planes_of(left), planes_of(right), strict=True)
+    return all(np.array_equal(a, b) for one, other in pairs for a, b in zip(one, other, strict=True))
+
+
+def process(source: Path, target: Path, **options: object) -> tuple[Report, list[str]]:
+    report, said = Report(), list[str]()
+    process_video(source, target, [], ProcessOptions(**options), report, tell=said.append)  # type: ignore[arg-type]
+    return report, said
+
+
+def cut_short(source: Path, target: Path, frames: int, effects: Sequence[Effect] = (), **options: object) -> None:
+    """As Ctrl-C after so many frames would."""
+    came = 0
+
+    def stop(frame: Frame) -> None:
+        nonlocal came
+        came += 1
+        if came > frames:
+            raise KeyboardInterrupt
+
+    task = ProcessOptions(**options)  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt):
+        process_video(source, target, effects, task, Report(), tell=lambda note: None, between=[stop])
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("codec", "ending"),
+    [(codec, ending) for ending, holder in CONTAINERS.items() for codec in holder.codecs if ending != ".m4v"],
+)
+def test_pieces_join_in_every_codec_and_container(tmp_path: Path, long: Path, codec: str, ending: str) -> None:
+    with VideoFile(long) as video:
+        frames = [frame for frame in video if frame.index < 250]
+        options: dict[str, Any] = {"fps": 30, "size": (96, 64), "like": video.footage, "codec": codec}
+    with PieceWriter(tmp_path / f"a{ending}", audio_from=long, **options) as sink:
+        for frame in frames:
+            sink.write(frame)
+    assert os.listdir(tmp_path) == [f"a{ending}"]
+    with VideoFile(tmp_path / f"a{ending}") as video:
+        shown = list(video)
+    assert [TestPattern.index_in(frame.image) for frame in shown] == list(range(250))
+    start = shown[0].time
+    assert np.allclose([frame.time - start for frame in shown], [frame.time for frame in frames], atol=0.0011)
+
+
+def test_a_resumed_job_gives_what_an_uninterrupted_one_gives(tmp_path: Path, long: Path) -> None:
+    whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    process(long, whole)
+    for done in (0, 120, 240):
+        cut_short(long, out, 130, resume=bool(done))
+        assert len(list(pieces_of(out).glob("*.piece"))) == done // 120 + 1
+    report, said = process(long, out, resume=True)
+    assert report.frames == 40
+    assert f"{out}: goes on after 360 frames" in said
+    assert sorted(os.listdir(tmp_path)) == ["out.mp4", "whole.mp4"]
+    assert same_pictures(whole, out)
+    assert times_of(out) == times_of(whole) == times_of(long)
+    assert packets_of(out) == packets_of(whole)
+    assert [data for _, data in packets_of(out)[0]] == [data for _, data in packets_of(long)[0]]
+
+
+def test_what_changed_is_not_mixed(tmp_path: Path, long: Path) -> None:
+    out = tmp_path / "out.mp4"
+    cut_short(long, out, 130)
+    with pytest.raises(OutputExists, match="an unfinished job is there: --resume goes on, --overwrite begins anew"):
+        process(long, out)
+    with pytest.raises(InputError, match=r"another one \(quality was 80.0, now 50.0\); --overwrite begins anew"):
+        process(long, out, resume=True, quality=50)
+    other = make_clip(tmp_path / "other.mp4")
+    with pytest.raises(InputError, match="input was"):
+        process(other, out, resume=True)
+    assert len(list(pieces_of(out).glob("*.piece"))) == 1
+    report, _ = process(other, out, overwrite=True)
+    assert report.frames == 24
+    assert sorted(os.listdir(tmp_path)) == ["other.mp4", "out.mp4"]
+
+
+def test_a_damaged_piece_is_made_again(tmp_path: Path, long: Path) -> None:
+    whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    process(long, whole)
+    cut_short(long, out, 370)
+    second = pieces_of(out) / "000001.piece"
+    data = bytearray(second.read_bytes())
+    data[100] ^= 255
+    second.write_bytes(data)
+    report, _ = process(long, out, resume=True)
+    assert report.frames == 280
+    assert same_pictures(whole, out)
+
+
+class Echo:
+    """The frame, with a corner that counts the frames this effect has seen: it remembers."""
+
+    card = ModelCard(name="echo", effect="echo", scale=1, licence="none")
+    params = Params()
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        self.seen += 1
+        made = image.copy()
+        made[:16, :16] = self.seen % 250
+        return made
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        return size
+
+    def reset(self) -> None:
+        self.seen = 0
+
+
+def test_an_effect_that_remembers_sees_the_first_frames_again(tmp_path: Path, long: Path) -> None:
+    whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    cut_short(long, out, 130, effects=[Echo()])
+    process_video(long, whole, [Echo()], ProcessOptions(), Report(), tell=lambda note: None)
+    process_video(long, out, [echo := Echo()], ProcessOptions(resume=True), Report(), tell=lambda note: None)
+    assert echo.seen == 400
+    assert same_pictures(whole, out)
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "remembers"),
+    [
+        ("morph", {}, False),
+        ("morph", {"drive": "motion"}, True),
+        ("morph", {"where": "inside", "colour": "red"}, True),
+        ("translate", {}, False),
+        ("translate", {"steady": 0.5}, True),
+        ("inpaint", {"box": "10/10/20/20", "memory": False}, False),
+        ("inpaint", {"box": "10/10/20/20"}, True),
+        ("inpaint", {"box": "10/10/20/20", "memory": False, "track": True}, True),
+    ],
+)
+def test_effects_say_whether_they_remember(
+    tmp_path: Path, long: Path, kind: str, params: dict[str, Any], remembers: bool
+) -> None:
+    makers: dict[str, Callable[[], Path]] = {
+        "morph": lambda: write_generator(tmp_path, generator(), half=False),
+        "translate": lambda: write_translator(tmp_path, translator_network(), int8=False),
+        "inpaint": lambda: write_filler(tmp_path, filler()),
+    }
+    effect = load(makers[kind](), precision="fp32", **params)
+    assert getattr(effect, "remembers", True) == remembers
+    if remembers:
+        return
+    whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    process_video(long, whole, [effect], ProcessOptions(), Report(), tell=lambda note: None)
+    cut_short(long, out, 130, effects=[load(effect.model.path, precision="fp32", **params)])  # type: ignore[attr-defined]
+    report = Report()
+    process_video(long, out, [effect], ProcessOptions(resume=True), report, tell=lambda note: None)
+    assert report.frames == 280
+    assert same_pictures(whole, out)
+
+
+@pytest.mark.parametrize("frames", [50, 130])
+def test_what_came_until_a_break_plays_and_is_in_nobodys_way(tmp_path: Path, long: Path, frames: int) -> None:
+    out = tmp_path / "out.mp4"
+    cut_short(long, out, frames)
+    assert os.listdir(tmp_path) == [pieces_of(out).name]
+    with VideoFile(so_far(out)) as file:
+        assert sum(1 for _ in file) == frames
+    assert not list(pieces_of(out).glob("*.short"))
+    process_video(long, out, [], ProcessOptions(resume=True), Report(), tell=lambda note: None)
+    assert os.listdir(tmp_path) == ["out.mp4"]
+    with VideoFile(out) as file:
+        assert sum(1 for _ in file) == 400
+
+
+def test_nothing_is_left_when_nothing_came(tmp_path: Path, long: Path) -> None:
+    cut_short(long, tmp_path / "out.mp4", 0)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_killed_at_any_time_it_goes_on(tmp_path: Path, long: Path, model: Path) -> None:
+    whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    command = [sys.executable, "-m", "gancam", "process", str(long)]
+    effect = ["-e", f"{model}:strength=0.5", "--precision", "fp32", "-q", "--resume"]
+    subprocess.run([*command, str(whole), *effect], check=True, timeout=120)
+    rng, kills = random.Random(7), 0
+    for _ in range(30):
+        with subprocess.Popen([*command, str(out), *effect], stderr=subprocess.DEVNULL) as job:
+            had = len(list(pieces_of(out).glob("*.piece")))
+            until = time.monotonic() + 60
+            while job.poll() is None and time.monotonic() < until:
+                if len(list(pieces_of(out).glob("*.piece"))) > had:
+                    time.sleep(rng.random() * 0.1)
+                    job.send_signal(signal.SIGKILL)
+                    break
+                time.sleep(0.005)
+        kills += job.returncode == -signal.SIGKILL
+        if out.exists():
+            break
+    assert kills >= 1
+    assert out.exists()
+    assert same_pictures(whole, out)
+    assert packets_of(out) == packets_of(whole)
+
+
+FULL_DISK = """
+import json, resource, sys
+from pathlib import Path
+from typing import Any
+from gancam.errors import SinkError
+from gancam.jobs import Task, process_video
+from gancam.pipeline import Report
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
+try:
+    process_video(Path(sys.argv[1]), Path(sys.argv[2]), [], Task(quality=95), Report(), tell=lambda note: None)
+except SinkError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no RLIMIT_FSIZE")
+def test_a_full_disk_keeps_the_pieces(tmp_path: Path, long: Path) -> None:
+    whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    process(long, whole, quality=95)
+    room = whole.stat().st_size * 2 // 3  # for each piece, but not for all together
+    command = [sys.executable, "-c", FULL_DISK, str(long), str(out), str(room)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "no room left" in done.stdout
+    assert "400 are kept, --resume goes on" in done.stdout
+    assert not out.exists()
+    process(long, out, quality=95, resume=True)
+    assert same_pictures(whole, out)
+
+
+def test_two_jobs_on_one_output(tmp_path: Path, long: Path) -> None:
+    out = tmp_path / "out.mp4"
+    first = PieceWriter(out, fps=30, size=(96, 64))
+    for options in ({"resume": True}, {"overwrite": True}):
+        with pytest.raises(SinkError, match="is being written by another gancam"):
+            process(long, out, **options)
+    first.close(interrupted=True)
+    process(long, out)
+
+
+def test_a_manifest_says_what_the_pieces_are_of(tmp_path: Path, long: Path) -> None:
+    out = tmp_path / "out.mp4"
+    cut_short(long, out, 130)
+    plan = json.loads((pieces_of(out) / "manifest.json").read_text())
+    assert plan["frames"] == 120
+    assert plan["job"]["codec"] == "h264"
+    assert plan["job"]["input"].startswith(f"{long.stat().st_size} bytes, ")
+    (pieces_of(out) / "manifest.json").write_text("{")
+    report, _ = process(long, out, resume=True)
+    assert report.frames == 400
+
+
+def test_damaged_input_is_one_error_or_says_what_is_missing(tmp_path: Path, long: Path) -> None:
+    data = long.read_bytes()
+    cases = {"empty.mp4": b"", "random.mp4": random.Random(0).randbytes(5000), "no-moov.mp4": data[: len(data) // 2]}
+    with av.open(tmp_path / "sound.mp4", "w") as sound:
+        sound.add_stream("aac", rate=48000, layout="mono")
+        sound.start_encoding()
+    for name, content in cases.items():
+        (tmp_path / name).write_bytes(content)
+    for name in (*cases, "sound.mp4", "nothing.mp4"):
+        with pytest.raises(GancamError, match=name):
+            process(tmp_path / name, tmp_path / "out.mp4")
+    assert not (tmp_path / "out.mp4").exists()
+    film = make_clip(tmp_path / "film.mkv", images=[f.image for f in TestPattern((96, 64), frames=100)])
+    (tmp_path / "cut.mkv").write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    report, _ = process(tmp_path / "cut.mkv", tmp_path / "out.mp4")
+    assert 10 < report.frames < 100
+    assert any("stops early" in note for note in report.notes)
+    assert len(times_of(tmp_path / "out.mp4")) == report.frames
+
+
+def test_a_part_begins_at_nought_with_its_sound(tmp_path: Path, long: Path) -> None:
+    out = tmp_path / "out.mp4"
+    process(long, out, first=Fraction(2), end=Fraction(7))
+    assert times_of(out) == [Fraction(index, 30) for index in range(150)]
+    with VideoFile(out) as video:
+        assert [TestPattern.index_in(frame.image) for frame in video] == list(range(60, 210))
+    was = {round((when - 2) * 1000): data for when, data in packets_of(long)[0]}
+    now = packets_of(out)[0]
+    assert abs(now[-1][0] - 5) < Fraction(1, 20)
+    assert all(was.get(round(when * 1000)) == data for when, data in now)

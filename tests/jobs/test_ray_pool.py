@@ -1,0 +1,96 @@
+"""A real Ray cluster on this machine makes what one process makes, also when one of its workers is killed."""
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gancam.effects import EffectSpec
+from gancam.jobs.batch import process_all, process_one
+from gancam.jobs.identity import identity
+from gancam.jobs.inputs import find_inputs
+from gancam.jobs.process import process_video
+from gancam.jobs.ray_pool import RayPool, files_of, moved
+from gancam.jobs.spec import EffectChainSpec, ProcessOptions
+from gancam.jobs.worker import WorkItem
+from gancam.pipeline import Report
+from gancam.sources import TestPattern
+from tests.helpers.clips import make_clip
+from tests.helpers.small import network, write_models
+from tests.jobs.test_process import same_pictures
+
+ray: Any = pytest.importorskip("ray", reason='needs Ray: pip install "gancam[cluster]"')
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_models(tmp_path_factory.mktemp("models"), network())
+
+
+class Killing(RayPool):
+    """Kills the worker that gets the second piece of a video."""
+
+    def give(self, worker: int, order: WorkItem) -> None:
+        super().give(worker, order)
+        if order.number == 1 and self.killed is None:
+            self.killed = self.pids[worker]
+            os.kill(self.killed, signal.SIGKILL)
+
+    killed: int | None = None
+
+
+def test_a_cluster_makes_what_one_process_makes(cluster: None, tmp_path: Path, model: Path) -> None:
+    folder, out, alone = tmp_path / "in", tmp_path / "out", tmp_path / "alone"
+    folder.mkdir()
+    long = make_clip(folder / "long.mp4", images=[frame.image for frame in TestPattern((96, 64), frames=300)])
+    make_clip(folder / "short.mkv")
+    (folder / "broken.mp4").write_bytes(b"no video")
+    recipe = EffectChainSpec((EffectSpec.parse(str(model)),))
+    notes: list[str] = []
+    hire = lambda one: Killing(one, workers=2)
+
+    def tell(event: Mapping[str, Any]) -> None:
+        if event["event"] == "note":
+            notes.append(event["note"])
+
+    summary = process_all(
+        find_inputs([str(folder)], out), out, recipe, ProcessOptions(resume=True), tell=tell, hire=hire
+    )
+    assert [path.name for path, _ in summary.failed] == ["broken.mp4"], summary
+    assert summary.made == 2
+    assert sum("a worker died" in note for note in notes) == 1
+    assert any("2 workers of 1 cores each on 1 machines" in note for note in notes)
+    assert process_all(find_inputs([str(folder)], alone), alone, recipe, ProcessOptions(), tell=tell).made == 2
+    assert all(same_pictures(alone / name, out / name) for name in ("long.mp4", "short.mkv"))
+    target = tmp_path / "one.mp4"
+    report = process_one(long, target, recipe, ProcessOptions(), tell=tell, hire=hire)
+    assert report.frames == 300
+    assert same_pictures(alone / "long.mp4", target)
+
+
+def test_a_worker_that_sees_no_file_of_ours_is_sent_them(cluster: None, tmp_path: Path, model: Path) -> None:
+    from gancam.jobs.ray_pool import _Remote
+
+    ours = make_clip(tmp_path / "a clip.mp4")
+    recipe = EffectChainSpec((EffectSpec.parse(f"{model}:strength=0.5"),))
+    away = _Remote(recipe, f"gancam-test-{os.getpid()}")
+    for path in [ours, *files_of(recipe)]:
+        assert not away.has(f"/elsewhere{path}", identity(path))
+        away.supply(f"/elsewhere{path}", path.read_bytes())
+    there = moved(EffectChainSpec((EffectSpec.parse(f"/elsewhere{model}:strength=0.5"),)), away._paths)
+    assert str(there.specs[0]).endswith(f"/files/{model.name}:strength=0.5")
+    assert len(there.load()) == 1
+    away.leave()
+    whole = tmp_path / "whole.mp4"
+    process_video(ours, whole, recipe.load(), ProcessOptions(), Report(), tell=lambda note: None)
+    assert whole.exists()

@@ -1,0 +1,416 @@
+"""Masks: where they are, what they refuse, that they follow and say when they cannot."""
+
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from gancam import masks
+from gancam.errors import MaskError, NotFound, OutputExists, SinkError
+from gancam.frame import Image
+from gancam.masks import Mask
+from gancam.masks.track_file import from_runs, to_runs
+from tests.helpers.small import still
+
+BLACK = np.zeros((40, 60, 3), np.uint8)
+WEIGHTS = Path(os.environ.get("GANCAM_DATA", Path(__file__).parents[2] / "shared" / "data")) / "weights"
+
+
+# Checks
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        np.full((40, 60), 7, np.uint8), np.ones((40, 60), np.bool_), np.full((40, 60), 0.6, np.float32),
+        np.ones((40, 60, 1), np.uint8),
+    ],
+)  # fmt: skip
+def test_masks_of_all_kinds_mark(mask: NDArray[Any]) -> None:
+    checked = masks.check_mask(mask, BLACK)
+    assert checked.shape == (40, 60)
+    assert checked.dtype == np.uint8
+    assert (checked != 0).all()
+    assert not masks.check_mask(np.zeros_like(mask), BLACK).any()
+
+
+@pytest.mark.parametrize(
+    ("mask", "says"),
+    [
+        (np.zeros((40, 61), np.uint8), "61x40, the picture 60x40"), (np.zeros((40, 60, 3), np.uint8), "one value a"),
+        (None, "NoneType"), (np.full((40, 60), 255.0), "beyond 0..1"), (np.full((40, 60), np.nan), "beyond 0..1"),
+        (np.zeros((40, 60), np.int32), "int32"),
+    ],
+)  # fmt: skip
+def test_what_is_no_mask_is_refused(mask: Any, says: str) -> None:
+    with pytest.raises(MaskError, match=says):
+        masks.check_mask(mask, BLACK)
+
+
+def test_a_function_gives_masks_with_or_without_the_time() -> None:
+    plain = masks.source(lambda image: image[..., 0] == 0)
+    assert plain(BLACK).all()
+
+    def late(image: Image, time: float | None = None) -> NDArray[np.bool_]:
+        return np.full(image.shape[:2], (time or 0) > 1)
+
+    assert not masks.source(late)(BLACK, time=0.5).any()
+    assert masks.source(late)(BLACK, time=1.5).all()
+    with pytest.raises(MaskError, match="what the mask function gave is 3x2"):
+        masks.source(lambda image: np.zeros((2, 3), np.uint8))(BLACK)
+    with pytest.raises(MaskError, match="int gives no masks"):
+        masks.source(3)
+
+
+# Files
+
+
+def write(path: Path, pixels: NDArray[Any]) -> Path:
+    assert cv2.imwrite(str(path), pixels)
+    return path
+
+
+def test_alpha_or_brightness_marks(tmp_path: Path) -> None:
+    square = np.zeros((40, 60), np.uint8)
+    square[10:20, 5:30] = 255
+    logo = np.dstack([np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8), square // 2])
+    for name, pixels in {"alpha": logo, "grey": square, "equal": np.dstack([square] * 3)}.items():
+        mask = masks.MaskFile(write(tmp_path / f"{name}.png", pixels))(BLACK)
+        assert np.array_equal(mask > 0, square > 0), name
+    opaque = np.dstack([square] * 3 + [np.full_like(square, 255)])  # an alpha that says nothing
+    assert np.array_equal(masks.MaskFile(write(tmp_path / "opaque.png", opaque))(BLACK) > 0, square > 0)
+    deep = write(tmp_path / "deep.png", square.astype(np.uint16) * 257)
+    assert np.array_equal(masks.MaskFile(deep)(BLACK) > 0, square > 0)
+    assert np.array_equal(masks.MaskFile(deep, invert=True)(BLACK) > 0, square == 0)
+
+
+def test_a_mask_file_fits_frames_of_its_aspect(tmp_path: Path) -> None:
+    square = np.zeros((40, 60), np.uint8)
+    square[:, :30] = 255
+    source = masks.MaskFile(write(tmp_path / "half.png", square))
+    assert np.array_equal(source(np.zeros((80, 120, 3), np.uint8)), np.repeat([[1, 0]], 80, 0).repeat(60, 1))
+    with pytest.raises(MaskError, match=r"half\.png: is 60x40, the picture 60x60: another aspect"):
+        source(np.zeros((60, 60, 3), np.uint8))
+
+
+def test_files_that_are_no_masks_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"none\.png"):
+        masks.MaskFile(tmp_path / "none.png")
+    for name, data in {"empty.png": b"", "words.png": b"no picture"}.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(MaskError, match="not an image"):
+            masks.MaskFile(tmp_path / name)
+    photo = write(tmp_path / "photo.png", still("otters"))
+    with pytest.raises(MaskError, match="colours without transparency"):
+        masks.MaskFile(photo)
+    floats = np.zeros((4, 4), np.float32)
+    with pytest.raises(MaskError, match="8 or 16 bits"):
+        masks.MaskFile(write(tmp_path / "deep.tiff", floats))
+
+
+# Shapes
+
+
+@given(st.integers(-20, 70), st.integers(-20, 50), st.integers(1, 90), st.integers(1, 90))
+def test_a_box_marks_its_pixels(x: int, y: int, wide: int, tall: int) -> None:
+    expected = np.zeros((40, 60), np.uint8)
+    expected[max(y, 0) : max(y + tall, 0), max(x, 0) : max(x + wide, 0)] = 1
+    source = masks.Boxes((x, y, wide, tall))
+    if expected.any():
+        assert np.array_equal(source(BLACK), expected)
+    else:
+        with pytest.raises(MaskError, match="nothing of it lies in the picture of 60x40"):
+            source(BLACK)
+
+
+@pytest.mark.parametrize("box", [(1, 2, 0, 4), (1, 2, 3, -1), (math.nan, 0, 1, 1), (math.inf, 0, 1, 1), (1, 2, 3)])
+def test_a_box_without_area_is_refused(box: Any) -> None:
+    with pytest.raises(MaskError, match="needs x/y/width/height"):
+        masks.Boxes(box)
+
+
+def test_polygons_mark_their_insides() -> None:
+    source = masks.Polygons([(10, 5), (50, 5), (30, 35)], [(-10, -10), (5, -10), (5, 5), (-10, 5)])
+    mask = source(BLACK)
+    assert mask[6, 30]
+    assert mask[34, 30]
+    assert mask[2, 2]
+    assert not mask[30, 12]
+    assert 550 < mask[5:].sum() < 700
+    with pytest.raises(MaskError, match="nothing of it lies"):
+        masks.Polygons([(100, 100), (120, 100), (120, 120)])(BLACK)
+    for corners in ([(1, 1), (2, 2)], [(0, 0), (1, 0), (math.nan, 1)], [(0, 0), (1, 0), (1e9, 1)]):
+        with pytest.raises(MaskError, match="three corners"):
+            masks.Polygons(corners)
+
+
+def test_what_is_drawn_stays_until_it_is_erased() -> None:
+    drawn = masks.Drawn()
+    assert not drawn(BLACK).any()
+    drawn.brush([(10, 10), (30, 10)], 3)
+    drawn.box((40, 20), (50, 30))
+    mask = drawn(BLACK)
+    assert mask[10, 20]
+    assert mask[12, 31]
+    assert mask[25, 45]
+    assert not mask[30, 10]
+    before = mask.copy()
+    drawn.erase([(45, 25)], 20)
+    after = drawn(BLACK)
+    assert np.array_equal(mask, before)  # what was given is not changed
+    assert not after[25, 45]
+    assert after[10, 12]
+    drawn.clear()
+    assert not drawn(BLACK).any()
+
+
+def test_time_ranges() -> None:
+    whole = np.ones((40, 60), np.uint8)
+    ranged = masks.Between(whole, 2.0, 9.5)
+    assert [bool(ranged(BLACK, time=time).any()) for time in (0, 1.99, 2, 9.49, 9.5, 30)] == [0, 0, 1, 1, 0, 0]
+    counted = masks.Between(whole, 0.09, 0.19)  # without times: thirtieths of a second
+    assert [bool(counted(BLACK).any()) for _ in range(8)] == [0, 0, 0, 1, 1, 1, 0, 0]
+    for start, end in ((3, 3), (4, 2), (-1, 2), (math.nan, 2)):
+        with pytest.raises(MaskError, match="must come before"):
+            masks.Between(whole, start, end)
+
+
+def test_a_union_marks_what_any_marks() -> None:
+    union = masks.Union(masks.Boxes((0, 0, 5, 5)), masks.Boxes((20, 20, 5, 5)), np.zeros((40, 60), np.uint8))
+    assert int(union(BLACK).sum()) == 50
+
+
+# Following
+
+
+def scene(angle: float = 0, zoom: float = 1, shift: tuple[float, float] = (0, 0), *, seen: bool = True) -> Image:
+    """A textured square that moves over another texture."""
+    ground = cv2.resize(still("lake"), (480, 360))
+    logo = cv2.resize(still("spices"), (90, 70))
+    turn = cv2.getRotationMatrix2D((45, 35), angle, zoom)
+    turn[:, 2] += np.array([150 + shift[0], 120 + shift[1]])
+    if not seen:
+        return np.asarray(ground, np.uint8)
+    over = cv2.warpAffine(logo, turn, (480, 360))
+    where = cv2.warpAffine(np.ones((70, 90), np.uint8), turn, (480, 360))
+    return np.where(where[..., None] > 0, over, ground).astype(np.uint8)
+
+
+def iou(a: Mask, b: Mask) -> float:
+    return float(((a > 0) & (b > 0)).sum() / max(((a > 0) | (b > 0)).sum(), 1))
+
+
+def true_mask(angle: float, zoom: float, shift: tuple[float, float]) -> Mask:
+    turn = cv2.getRotationMatrix2D((45, 35), angle, zoom)
+    turn[:, 2] += np.array([150 + shift[0], 120 + shift[1]])
+    return np.asarray(cv2.warpAffine(np.ones((70, 90), np.uint8), turn, (480, 360)), np.uint8)
+
+
+Motion = Callable[[int], tuple[float, float, tuple[float, float]]]
+
+
+@pytest.mark.parametrize(
+    "motion",
+    [lambda t: (0, 1, (4 * t, 2 * t)), lambda t: (3 * t, 1, (0, 0)), lambda t: (0, 1 + 0.03 * t, (0, 0)),
+     lambda t: (2 * t, 1 - 0.015 * t, (3 * t, -2 * t))],
+    ids=["translation", "rotation", "scale", "all"],
+)  # fmt: skip
+def test_an_object_is_followed(motion: Motion) -> None:
+    tracked = masks.Tracked((150, 120, 90, 70))
+    for step in range(20):
+        mask = tracked(scene(*motion(step)))
+        assert not tracked.lost
+        assert iou(mask, true_mask(*motion(step))) > 0.9, step
+
+
+def test_a_lost_object_marks_nothing_until_it_is_back() -> None:
+    tracked = masks.Tracked((150, 120, 90, 70))
+    tracked(scene(), time=0.0)
+    for step in range(6):
+        assert not tracked(scene(seen=False), time=1 + step / 30).any()
+    assert tracked.lost
+    assert "lost the followed object at 1.00 s" in tracked.notes[0]
+    back = [tracked(scene(shift=(60, 30)), time=2 + step / 30) for step in range(6)]
+    assert not tracked.lost
+    assert iou(back[-1], true_mask(0, 1, (60, 30))) > 0.9
+    assert "found" in tracked.notes[1]
+
+
+def test_a_tracker_refuses_what_it_cannot_hold_on_to() -> None:
+    flat = np.full((120, 160, 3), 90, np.uint8)
+    with pytest.raises(MaskError, match="nothing to hold on to in the marked 40x30 pixels at 20/10"):
+        masks.Tracked((20, 10, 40, 30))(flat)
+    with pytest.raises(MaskError, match="nothing is marked"):
+        masks.Tracked(np.zeros((120, 160), np.uint8))(flat)
+
+
+def test_strokes_are_taken_back_one_by_one() -> None:
+    drawn = masks.Drawn()
+    assert drawn.size is None
+    drawn(BLACK)
+    assert drawn.size == (60, 40)
+    drawn.pen(down=True)
+    drawn.brush([(10, 10)], 3)
+    drawn.brush([(10, 10), (20, 10)], 3)
+    assert drawn(BLACK)[10, 15]  # filled while it is drawn
+    drawn.pen(down=False)
+    drawn(BLACK)
+    assert drawn.box((40, 20), (50, 30)) == {}
+    assert drawn.mask[25, 45]
+    drawn(BLACK)
+    drawn.undo()
+    assert not drawn.mask[25, 45]
+    assert drawn(BLACK)[10, 15]
+    drawn.undo()
+    drawn.undo()
+    assert not drawn(BLACK).any()
+
+
+def test_a_drawn_mask_that_nothing_holds_stays() -> None:
+    drawn = masks.Drawn(follow=True)
+    drawn(BLACK)
+    drawn.box((10, 10), (30, 30))
+    assert drawn(BLACK).sum() == 21 * 21
+    assert "stays where it is" in drawn.notes[0]
+
+
+def test_a_drawn_mask_follows_what_it_was_drawn_on() -> None:
+    drawn = masks.Drawn(follow=True)
+    drawn(scene())
+    drawn.box((150, 120), (239, 189))
+    for step in range(8):
+        mask = drawn(scene(shift=(5.0 * step, 0)))
+    assert iou(mask, true_mask(0, 1, (35, 0))) > 0.85
+    drawn.erase([(230, 150)], 4)
+    assert not drawn(scene(shift=(40, 0))).any()
+
+
+# Colour, faces
+
+
+def test_a_colour_is_found_in_light_and_shade() -> None:
+    image = np.full((60, 90, 3), 120, np.uint8)
+    image[10:30, 10:40] = (0, 220, 0)
+    image[10:30, 50:80] = (0, 150, 10)
+    image[40:55, 10:40] = (0, 0, 220)
+    mask = masks.ColourKey("#00dc00", tolerance=40)(image)
+    assert mask[20, 25]
+    assert mask[20, 65]
+    assert not mask[48, 25]
+    assert not mask[35, 45]
+    white = image.copy()
+    white[:5] = 255
+    assert masks.ColourKey("white")(white)[2, 40]
+    assert not masks.ColourKey("white")(white)[20:].any()
+    assert masks.ColourKey("green")(image[:1, :1]).shape == (1, 1)
+
+
+@pytest.mark.parametrize("colour", ["#12345", "grue", "#gg0000", (1, 2, 300), (1, 2)])
+def test_what_is_no_colour_is_refused(colour: Any) -> None:
+    with pytest.raises(MaskError, match="colour"):
+        masks.ColourKey(colour)
+    with pytest.raises(MaskError, match="tolerance"):
+        masks.ColourKey("red", tolerance=0)
+
+
+def test_a_face_detector_must_be_one(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="YuNet"):
+        masks.Faces(tmp_path / "none.onnx")
+    (tmp_path / "words.onnx").write_text("no network")
+    with pytest.raises(MaskError, match="cannot run it"):
+        masks.Faces(tmp_path / "words.onnx")
+
+
+@pytest.mark.skipif(not (WEIGHTS / "yunet_n_dynamic.onnx").is_file(), reason="no face detector at hand")
+def test_no_face_among_otters() -> None:
+    faces = masks.Faces(WEIGHTS / "yunet_n_dynamic.onnx")
+    assert faces.detect(still("lake")) == []
+    assert not faces(still("lake")).any()
+
+
+# Tracks
+
+
+def wandering(count: int) -> list[Mask]:
+    found = []
+    for index in range(count):
+        mask = np.zeros((40, 60), np.uint8)
+        cv2.circle(mask, (10 + 3 * (index // 2), 20), index % 7, 1, cv2.FILLED)
+        if index % 5 == 0:
+            mask[:] = 0
+        found.append(mask)
+    return found
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_track_is_replayed_exactly(tmp_path: Path, timed: bool) -> None:
+    wanted = wandering(12)
+    given_masks = iter(wanted)
+    recorded = masks.Recorded(lambda image: next(given_masks))
+    times = [index / 29.97 if timed else None for index in range(12)]
+    for time in times:
+        recorded(BLACK, time=time)
+    recorded.save(tmp_path / "track.json")
+    track = masks.source(tmp_path / "track.json")
+    assert isinstance(track, masks.MaskTrack)
+    track.fits((60, 40), 12)
+    for _ in range(2):
+        for time, mask in zip(times, wanted, strict=True):
+            # Matroska's clock ticks in milliseconds
+            assert np.array_equal(track(BLACK, time=None if time is None else round(time, 3)) > 0, mask > 0)
+        track.reset()
+    with pytest.raises(OutputExists):
+        recorded.save(tmp_path / "track.json")
+    with pytest.raises(SinkError):
+        recorded.save(tmp_path / "nowhere" / "track.json")
+
+
+@given(st.lists(st.booleans(), min_size=12, max_size=12))
+def test_runs_are_exact(bits: list[bool]) -> None:
+    mask = np.array(bits, np.uint8).reshape(3, 4)
+    assert np.array_equal(from_runs(to_runs(mask), (3, 4)), mask)
+
+
+def test_a_track_of_another_clip_is_refused(tmp_path: Path) -> None:
+    recorded = masks.Recorded(np.ones((40, 60), np.uint8))
+    for index in range(3):
+        recorded(BLACK, time=index / 30)
+    recorded.save(tmp_path / "track.json")
+    track = masks.MaskTrack(tmp_path / "track.json")
+    with pytest.raises(MaskError, match="of 60x40, not 30x20"):
+        track(np.zeros((20, 30, 3), np.uint8))
+    with pytest.raises(MaskError, match="of 3 frames; this clip has 5"):
+        track.fits((60, 40), 5)
+    with pytest.raises(MaskError, match="ends after 3 frames"):
+        track(BLACK, time=2.0)
+    track.reset()
+    for _ in range(3):
+        track(BLACK)
+    with pytest.raises(MaskError, match="ends after 3 frames"):
+        track(BLACK)
+
+
+def test_what_is_no_track_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        masks.MaskTrack(tmp_path / "none.json")
+    good = {"format": masks.FORMAT, "version": 1, "width": 4, "height": 2, "masks": [[0, 8]], "frames": [[0.0, 0]]}
+    damages: list[dict[str, Any]] = [
+        {"format": "x"}, {"version": 2}, {"masks": [[0, 9]]}, {"masks": [[-1, 3]]}, {"frames": [[0.0, 3]]},
+        {"frames": []}, {"frames": [3]}, {"width": "x"},
+    ]  # fmt: skip
+    path = tmp_path / "track.json"
+    path.write_text(json.dumps(good))
+    assert masks.MaskTrack(path).frames == 1
+    for text in ["", "[]", "{", *(json.dumps(good | damage) for damage in damages)]:
+        path.write_text(text)
+        with pytest.raises(MaskError, match="is no mask track"):
+            masks.MaskTrack(path)

@@ -1,0 +1,101 @@
+"""Video through stdin and stdout, as shells join programs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from gancam.errors import InputError
+from gancam.frame import Frame
+from gancam.sinks.pipe import FORMATS, PipeWriter
+from gancam.sources import TestPattern, VideoFile
+from tests.cli.test_cli import gancam, refused
+from tests.helpers.clips import make_clip, packets_of, planes_of, times_of
+
+COMMAND = [sys.executable, "-m", "gancam", "process"]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    images = [frame.image for frame in TestPattern((96, 64), frames=150)]
+    return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", images=images, audio=[("aac", 0.0)])
+
+
+@pytest.mark.parametrize("form", [*FORMATS])
+def test_every_format_flows_through_a_pipe(tmp_path: Path, clip: Path, form: str) -> None:
+    out = tmp_path / "out"
+    with out.open("wb") as file:  # of which only the descriptor is known
+        done = subprocess.run([*COMMAND, str(clip), "-", "--format", form], stdout=file, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+    assert b"150 frames" in done.stderr
+    with av.open(str(out)) as container:
+        assert sum(packet.size > 0 for packet in container.demux(video=0)) == 150
+    shift = times_of(out)[0] - times_of(clip)[0]
+    slack = 0 if form in ("mp4", "m4v", "mov") else 0.0011
+    worst = max(abs(b - a - shift) for a, b in zip(times_of(clip), times_of(out), strict=True))
+    assert worst <= slack
+    if form not in ("webm", "mpegts", "ts"):
+        assert [data for _, data in packets_of(out)[0]] == [data for _, data in packets_of(clip)[0]]
+
+
+def test_one_after_the_other(tmp_path: Path, clip: Path) -> None:
+    with clip.open("rb") as file:
+        first = subprocess.Popen([*COMMAND, "-", "-", "--codec", "ffv1", "-q"], stdin=file, stdout=subprocess.PIPE)
+        second = subprocess.Popen([*COMMAND, "-", str(tmp_path / "b.mkv"), "--codec", "ffv1"], stdin=first.stdout)
+        assert first.stdout is not None
+        first.stdout.close()
+        assert (first.wait(60), second.wait(60)) == (0, 0)
+    for was, now in zip(planes_of(clip), planes_of(tmp_path / "b.mkv"), strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(was, now, strict=True))
+
+
+def test_what_came_through_stdin_goes_on_after_a_break(tmp_path: Path, clip: Path) -> None:
+    out = tmp_path / "out.mkv"
+    command = [*COMMAND, "-", str(out), "-q"]
+    for more in ([], ["--resume"]):
+        with clip.open("rb") as file, subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE) as cat:
+            done = subprocess.run([*command, *more], stdin=cat.stdout, capture_output=True, timeout=60)
+        assert done.returncode == (2 if more else 0), done.stderr
+    assert b"exists" in done.stderr
+    assert len(times_of(out)) == 150
+
+
+def test_a_reader_that_goes_away_is_no_error(clip: Path) -> None:
+    with subprocess.Popen([*COMMAND, str(clip), "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as job:
+        assert job.stdout is not None
+        assert job.stderr is not None
+        job.stdout.read(100)
+        job.stdout.close()
+        said = job.stderr.read().decode()
+        assert job.wait(60) == 0
+    assert "the reader of stdout went away after" in said
+    assert "Traceback" not in said
+
+
+def test_a_sink_whose_reader_has_gone_is_closed(clip: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with VideoFile(clip) as video, PipeWriter(writing, fps=30, size=video.size) as sink:
+        for frame in video:
+            sink.write(Frame(frame.image, frame.index, frame.time))
+    assert sink.closed
+    assert any("went away" in note for note in sink.notes)
+    os.close(writing)
+    with pytest.raises(InputError, match="no format 'avi'"):
+        PipeWriter(1, "avi", fps=30, size=(96, 64))
+
+
+def test_what_cannot_be_piped_is_one_line(tmp_path: Path, clip: Path) -> None:
+    refused("process", clip, tmp_path / "b.mp4", "--format", "nut", says="--format nut: is for stdout")
+    done = gancam("process", clip, "-", "--resume")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--resume needs an output that is a file" in done.stderr
+    for data in (b"", os.urandom(3000)):
+        done2 = subprocess.run([*COMMAND, "-", str(tmp_path / "b.mp4")], input=data, capture_output=True, timeout=60)
+        assert done2.returncode == 2
+        assert done2.stderr.count(b"\n") == 1
+    assert os.listdir(tmp_path) == []

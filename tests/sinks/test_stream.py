@@ -1,0 +1,279 @@
+"""Live video to URLs: received by FFmpeg in PyAV, which also listens for RTMP, RTSP and TCP."""
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from gancam.errors import InputError, SinkError
+from gancam.frame import Frame
+from gancam.media.info import VideoInfo
+from gancam.pipeline import run
+from gancam.sinks import open_sink
+from gancam.sinks.stream import StreamWriter
+from gancam.sources import TestPattern
+from gancam.sources.realtime import RealtimeSource
+from tests.helpers.clips import psnr
+
+ROOT = Path(__file__).parent.parent.parent
+SIZE = (160, 96)
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    with socket.socket(type=kind) as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+class Receiver:
+    """Opens `url` in a thread and keeps (seconds, index burnt into the picture) of what comes, up to `enough`."""
+
+    def __init__(self, url: str, options: dict[str, str] | None = None, *, enough: int = 10**9) -> None:
+        self.frames: list[tuple[float, int]] = []
+        self.last: av.VideoFrame | None = None
+        self.codec = ""
+        self._url, self._options, self._enough = url, options or {}, enough
+        self.thread = threading.Thread(target=self._receive)
+        self.thread.start()
+
+    def _receive(self) -> None:
+        with suppress(av.FFmpegError), av.open(self._url, options=self._options, timeout=(20, 5)) as container:
+            self.codec = container.streams.video[0].codec_context.name
+            for frame in container.decode(video=0):
+                picture = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+                self.frames.append((float(frame.time or 0), TestPattern.index_in(picture)))
+                self.last = frame
+                if len(self.frames) >= self._enough:
+                    return
+
+
+def play(sink: StreamWriter, frames: int = 60) -> None:
+    for frame in TestPattern(SIZE, fps=60, frames=frames):
+        sink.write(frame)
+        time.sleep(1 / 60)
+    sink.close()
+
+
+def connect(url: str) -> StreamWriter:
+    """Where somebody is about to listen."""
+    for _ in range(100):
+        try:
+            sink = open_sink(url, fps=60, size=SIZE)
+        except SinkError as error:
+            assert "cannot be reached" in str(error)  # noqa: PT017
+            time.sleep(0.05)
+        else:
+            assert isinstance(sink, StreamWriter)
+            return sink
+    raise AssertionError(f"nobody listens at {url}")
+
+
+LISTENING = {
+    "tcp": ("tcp://127.0.0.1:{}?listen=1", "tcp://127.0.0.1:{}", {}),
+    "rtmp": ("rtmp://127.0.0.1:{}/live/key", "rtmp://127.0.0.1:{}/live/key", {"listen": "1"}),
+    "rtsp": ("rtsp://127.0.0.1:{}/live", "rtsp://127.0.0.1:{}/live", {"rtsp_flags": "listen", "listen_timeout": "20"}),
+}
+
+
+@pytest.mark.parametrize("scheme", sorted(LISTENING))
+def test_a_receiver_gets_the_frames_with_their_times(scheme: str) -> None:
+    theirs, ours, options = LISTENING[scheme]
+    port = free_port()
+    receiver = Receiver(theirs.format(port), options)
+    sink = connect(ours.format(port))
+    play(sink)
+    receiver.thread.join(30)
+    assert not receiver.thread.is_alive()
+    indices = [index for _, index in receiver.frames]
+    assert len(indices) > 30
+    assert indices == sorted(set(indices))
+    assert max(indices) > 50
+    shifts = np.array([moment - index / 60 for moment, index in receiver.frames])
+    right = abs(shifts - np.median(shifts)) < 0.002  # FLV counts milliseconds
+    assert right.mean() > 0.8  # FFmpeg's RTSP changes its mind about the beginning once
+    assert receiver.codec == "h264"
+    assert sink.busy > 0
+
+
+def test_udp_is_sent_whether_or_not_anybody_listens() -> None:
+    port = free_port(socket.SOCK_DGRAM)
+    sink = open_sink(f"udp://127.0.0.1:{port}", fps=60, size=SIZE)
+    assert isinstance(sink, StreamWriter)
+    play(sink, 20)
+    receiver = Receiver(f"udp://127.0.0.1:{port}", enough=40)
+    time.sleep(0.3)
+    sink = StreamWriter(f"udp://127.0.0.1:{port}", fps=60, size=SIZE)
+    play(sink, 240)
+    receiver.thread.join(30)
+    indices = [index for _, index in receiver.frames]
+    assert len(indices) == 40
+    assert indices == sorted(set(indices))
+
+
+def test_datagrams_hold_whole_packets_of_mpeg_ts() -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(10)
+        sink = StreamWriter(f"udp://127.0.0.1:{listener.getsockname()[1]}", fps=60, size=SIZE)
+        play(sink, 10)
+        data = listener.recv(65536)
+    assert len(data) <= 1316
+    assert len(data) % 188 == 0
+    assert data[0] == 0x47
+
+
+def test_an_odd_picture_keeps_its_colours() -> None:
+    port = free_port()
+    receiver = Receiver(f"tcp://127.0.0.1:{port}?listen=1")
+    for _ in range(100):
+        with suppress(SinkError):
+            sink = StreamWriter(f"tcp://127.0.0.1:{port}", fps=30, size=(95, 63), quality=100)
+            break
+        time.sleep(0.05)
+    assert any("95x63" in note for note in sink.notes)
+    y, x = np.mgrid[0:63, 0:95]
+    image = np.stack([x * 2 + 20, y * 3 + 20, 220 - x - y], axis=2).astype(np.uint8)
+    for index in range(20):
+        sink.write(Frame(image, index, index / 30))
+        time.sleep(0.02)
+    with pytest.raises(InputError, match=r"8x8.*95x63"):
+        sink.write(Frame(np.zeros((8, 8, 3), np.uint8), 20, 1.0))
+    sink.close()
+    receiver.thread.join(20)
+    assert receiver.last is not None
+    assert (receiver.last.width, receiver.last.height) == (96, 64)
+    assert (receiver.last.colorspace, receiver.last.color_range) == (1, 1)  # BT.709, limited: what a Footage begins as
+    assert psnr(receiver.last.to_ndarray(format="bgr24")[:63, :95], image) > 33
+
+
+@pytest.fixture
+def deaf() -> Iterator[int]:
+    """The port of a server that accepts and then reads nothing."""
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield int(server.getsockname()[1])
+
+
+def noise(size: tuple[int, int], count: int) -> Iterator[Frame]:
+    dice = np.random.default_rng(0)
+    for index in range(count):
+        yield Frame(dice.integers(0, 256, (size[1], size[0], 3), np.uint8), index, index / 30)
+
+
+def test_a_receiver_that_hangs_holds_nobody(deaf: int) -> None:
+    sink = StreamWriter(f"tcp://127.0.0.1:{deaf}", fps=30, size=(640, 360), quality=100, patience=3)
+    slowest = 0.0
+
+    def fill() -> None:
+        nonlocal slowest
+        for frame in noise((640, 360), 1000):
+            began = time.monotonic()
+            sink.write(frame)
+            slowest = max(slowest, time.monotonic() - began)
+            time.sleep(0.02)
+
+    with pytest.raises(SinkError, match="taken nothing for 3 s"):
+        fill()
+    assert slowest < 0.5
+    assert sink.dropped > 10
+    began = time.monotonic()
+    sink.close(interrupted=True)
+    assert time.monotonic() - began < 1.5
+    assert any("not sent" in note for note in sink.notes)
+    sink.close()
+
+
+def test_a_receiver_that_goes_away_is_left_out_and_the_others_go_on() -> None:
+    port = free_port()
+    receiver = Receiver(f"tcp://127.0.0.1:{port}?listen=1", enough=10)
+    sink, other = connect(f"tcp://127.0.0.1:{port}"), open_sink("mjpeg:0", fps=60, size=SIZE)
+    told: list[str] = []
+    report = run(
+        RealtimeSource(TestPattern(SIZE, fps=60, frames=240)), [], [sink, other],
+        on_sink_failure=lambda name, error: told.append(f"{name}: {error}"),
+    )  # fmt: skip
+    receiver.thread.join(20)
+    assert len(told) == 1
+    assert "StreamWriter" in told[0]
+    assert "receiver is gone" in told[0]
+    assert report.frames > 100
+
+
+def test_an_rtmp_server_that_never_answers_does_not_hang_the_process(deaf: int) -> None:
+    """Its handshake would hold PyAV's thread, and with it Python, for ever."""
+    done: list[str] = []
+
+    def dial() -> None:
+        try:
+            StreamWriter(f"rtmp://127.0.0.1:{deaf}/live/secret", fps=30, size=SIZE, patience=3)
+        except SinkError as error:
+            done.append(str(error))
+
+    thread = threading.Thread(target=dial)
+    thread.start()
+    ticks = 0
+    while thread.is_alive():
+        time.sleep(0.01)
+        ticks += 1
+    assert ticks > 50
+    assert "nobody answered" in done[0]
+    assert "secret" not in done[0]
+
+
+@pytest.mark.parametrize("url", [
+    "rtmp://me:hidden@127.0.0.1:{}/live/hidden", "rtsp://me:hidden@127.0.0.1:{}/a?token=hidden",
+    "tcp://me:hidden@127.0.0.1:{}",
+])  # fmt: skip
+def test_nobody_there_is_one_error_without_secrets(url: str) -> None:
+    with pytest.raises(SinkError, match="cannot be reached") as failure:
+        StreamWriter(url.format(free_port()), fps=30, size=SIZE)
+    assert "hidden" not in str(failure.value)
+    assert "127.0.0.1" in str(failure.value)
+
+
+def test_secrets_are_not_in_the_list_of_processes() -> None:
+    if not Path("/proc/self/cmdline").exists():
+        pytest.skip("needs /proc")
+    sink = StreamWriter("udp://me:hidden@127.0.0.1:9", fps=30, size=SIZE)
+    try:
+        assert b"hidden" not in Path(f"/proc/{sink._process.pid}/cmdline").read_bytes()
+    finally:
+        sink.close()
+
+
+def test_bad_values() -> None:
+    url = "udp://127.0.0.1:9"
+    for said, values in {
+        "fps": {"fps": 0.0}, "quality": {"quality": 101.0}, "patience": {"patience": 0.0},
+    }.items():  # fmt: skip
+        with pytest.raises(InputError, match=said):
+            StreamWriter(url, **{"fps": 30.0, "size": SIZE, **values})  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="size"):
+        StreamWriter(url, fps=30, size=(0, 1), like=VideoInfo(size=(0, 1)))
+    with pytest.raises(SinkError, match="gopher://"):
+        open_sink("gopher://127.0.0.1/x", fps=30, size=SIZE)
+    sink = StreamWriter(url, fps=30, size=SIZE)
+    sink.close()
+    with pytest.raises(SinkError, match="closed"):
+        sink.write(Frame(np.zeros((96, 160, 3), np.uint8), 0, 0.0))
+
+
+def test_on_the_command_line() -> None:
+    command = [sys.executable, "-m", "gancam", "live", "test", "-e", "none", "--seconds", "1"]
+    url = f"rtmp://me:hidden@127.0.0.1:{free_port()}/live/hidden"
+    done = subprocess.run([*command, "--to", url], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "hidden" not in done.stdout + done.stderr
+    url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+    done = subprocess.run([*command, "--to", url], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr

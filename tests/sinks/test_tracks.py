@@ -1,0 +1,111 @@
+"""What lies beside the picture: every stream, chapter and word arrives, or is said to stay behind."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from gancam.sinks.video import VideoWriter
+from gancam.sources import VideoFile
+from tests.helpers.clips import enrich, make_clip, packets_of
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("film")
+    audio = [("aac", 0.0), ("libmp3lame", 0.1)]
+    return enrich(make_clip(folder / "a.mp4", audio=audio, languages=["eng", "fra"]), folder / "film.mkv")
+
+
+def copy(source: Path, target: Path) -> list[str]:
+    with VideoFile(source) as video:
+        sink = VideoWriter(target, fps=video.fps, size=video.size, like=video.footage, audio_from=source)
+        said = list(sink.notes)  # before the work
+        for frame in video:
+            sink.write(frame)
+        sink.close()
+    assert sink.notes == said
+    return said
+
+
+def streams(path: Path) -> list[tuple[Any, ...]]:
+    """Kind, title, language and disposition of each stream."""
+    with av.open(path) as container:
+        return [
+            (
+                s.type,
+                s.metadata.get("title", s.metadata.get("name")),
+                s.metadata.get("language", "und"),
+                int(s.disposition),
+            )
+            for s in container.streams
+        ]
+
+
+def chapters(path: Path) -> list[tuple[Fraction, Fraction, str]]:
+    with av.open(path) as container:
+        return [
+            (
+                c["start"] * Fraction(c["time_base"] or 0),
+                c["end"] * Fraction(c["time_base"] or 0),
+                c["metadata"]["title"],
+            )
+            for c in container.chapters()
+        ]
+
+
+def test_matroska_keeps_everything(film: Path, tmp_path: Path) -> None:
+    assert copy(film, tmp_path / "b.mkv") == []
+    assert streams(tmp_path / "b.mkv") == streams(film)
+    assert chapters(tmp_path / "b.mkv") == chapters(film)
+    for kind in ("audio", "subtitle"):
+        for was, now in zip(packets_of(film, kind), packets_of(tmp_path / "b.mkv", kind), strict=True):
+            assert was == now
+    with av.open(tmp_path / "b.mkv") as container:
+        assert {"title": "A film", "MOOD": "sad"}.items() <= container.metadata.items()
+        attachment: Any = container.streams[4]
+        assert (attachment.metadata["filename"], attachment.data) == ("font.ttf", b"a font" * 10)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov"])
+def test_mp4_keeps_what_it_can_and_the_rest_is_said(film: Path, tmp_path: Path, ending: str) -> None:
+    notes = copy(film, tmp_path / f"b.{ending}")
+    assert notes == [
+        f"left out of its description, {ending} has no place: MOOD",
+        f"subtitle track 1 (srt) is left out: {ending} does not take it; Matroska (.mkv) would",
+        f"attachment track 1 (font.ttf) is left out: {ending} holds none",
+    ]
+    now = [one[:2] for one in streams(tmp_path / f"b.{ending}") if one[0] in ("video", "audio")]
+    assert now == [one[:2] for one in streams(film)[:3]]
+    assert chapters(tmp_path / f"b.{ending}") == chapters(film)
+    again = tmp_path / "again.mkv"
+    assert copy(tmp_path / f"b.{ending}", again) == []
+    assert chapters(again) == chapters(film)
+    assert len(streams(again)) == 3
+
+
+def test_words_of_mp4_subtitles_go_into_matroska(tmp_path: Path) -> None:
+    plain = make_clip(tmp_path / "a.mp4")
+    with av.open(plain) as clip, av.open(tmp_path / "b.mp4", "w") as out:
+        picture = out.add_stream_from_template(clip.streams.video[0], opaque=True)
+        words: Any = out.add_mux_stream("mov_text", time_base=Fraction(1, 1000))
+        words.metadata["language"] = "deu"
+        for packet in clip.demux():
+            if packet.dts is not None:
+                packet.stream = picture
+                out.mux(packet)
+        line: Any = av.Packet(len("schön".encode()).to_bytes(2, "big") + "schön".encode())
+        line.pts = line.dts = 100
+        line.duration, line.time_base, line.stream = 300, Fraction(1, 1000), words
+        out.mux(line)
+    notes = copy(tmp_path / "b.mp4", tmp_path / "c.mkv")
+    assert notes == ["subtitle track 1 is converted from mov_text to SubRip, words only: matroska does not take it"]
+    assert [data for _, data in packets_of(tmp_path / "c.mkv", "subtitle")[0]] == ["schön".encode()]
+
+
+def test_a_transport_stream_says_what_it_cannot_hold(film: Path, tmp_path: Path) -> None:
+    notes = " ".join(copy(film, tmp_path / "b.ts"))
+    for word in ("2 chapters", "title, MOOD", "subtitle track 1", "attachment track 1"):
+        assert word in notes

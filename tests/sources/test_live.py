@@ -1,0 +1,409 @@
+"""Live sources: the newest picture only, placeholders and reconnecting, and a close() that always returns."""
+
+import json
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+import gancam
+from gancam.errors import InputError, NotFound, SinkError, SourceError
+from gancam.frame import Frame, Image
+from gancam.media.messages import without_secrets
+from gancam.pipeline import Ages, Report, Switch, output_size, run
+from gancam.sinks import open_sink
+from gancam.sinks.mjpeg import MjpegServer
+from gancam.sinks.stats import StatsLog
+from gancam.sources import TestPattern, VideoFile
+from gancam.sources.camera import Camera, CaptureBackend, Stream
+from gancam.sources.live import LivePicture, LiveSource
+from gancam.sources.open import open_live
+from gancam.sources.realtime import CaptureSource, RealtimeSource
+
+
+class Wire:
+    """A capture, as ``cv2.VideoCapture`` is, that plays a pattern at 100 fps and may hang, end, or change its size."""
+
+    def __init__(self, frames: int = 10_000, *, hangs_at: int = -1, grows_at: int = -1, bad: Any = None) -> None:
+        self.pattern, self.frames, self.hangs_at, self.grows_at = TestPattern((96, 64)), frames, hangs_at, grows_at
+        self.bad, self.count, self.released = bad, 0, 0
+        self.let_go = threading.Event()
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return True
+
+    def grab(self) -> bool:
+        time.sleep(0.01)
+        if self.count == self.hangs_at:
+            self.let_go.wait(20)
+        self.count += 1
+        return self.count <= self.frames
+
+    def retrieve(self) -> tuple[bool, Any]:
+        if self.bad is not None and self.count % 2:
+            return True, self.bad
+        image = self.pattern.image(self.count)
+        return True, cv2.resize(image, (192, 128)) if 0 <= self.grows_at <= self.count else image
+
+    def get(self, what: int) -> float:
+        return 100.0 if what == cv2.CAP_PROP_FPS else 0.0
+
+    def release(self) -> None:
+        self.released += 1
+
+
+class Lines:
+    """A feed that can be cut and mended."""
+
+    name, finite, fps = "the line", False, 100.0
+
+    def __init__(self) -> None:
+        self.pattern, self.cut, self.count = TestPattern((160, 96)), False, 0
+
+    def open(self) -> None:
+        if self.cut:
+            raise SourceError("the line: cut")
+
+    def read(self, stop: threading.Event) -> LivePicture | None:
+        stop.wait(0.01)
+        self.count += 1
+        return None if self.cut else LivePicture(self.pattern.image(self.count), time.monotonic())
+
+    def close(self) -> None: ...
+
+
+class Kept:
+    """A sink that keeps its frames and closes after some."""
+
+    def __init__(self, enough: int = 10**9, *, fails_at: int = -1) -> None:
+        self.frames: list[Frame] = []
+        self.enough, self.fails_at = enough, fails_at
+
+    @property
+    def closed(self) -> bool:
+        return len(self.frames) >= self.enough
+
+    def write(self, frame: Frame) -> None:
+        if len(self.frames) == self.fails_at:
+            raise SinkError("full")
+        self.frames.append(frame)
+
+    def close(self, *, interrupted: bool = False) -> None: ...
+
+
+def slow(image: Image, *, time: float | None = None) -> Image:
+    threading.Event().wait(0.1)
+    return image
+
+
+def test_a_slow_effect_makes_frames_fewer_not_older() -> None:
+    kept = Kept()
+    report = run(RealtimeSource(TestPattern((96, 64), fps=100, frames=200)), [slow], [kept])
+    assert report.frames + report.dropped == 200
+    assert report.dropped > 100
+    assert report.age_p95 is not None
+    assert report.age_p95 < 0.17 * 5
+    shown = [TestPattern.index_in(frame.image) for frame in kept.frames]
+    assert shown == sorted(set(shown))
+    assert [frame.index for frame in kept.frames] == list(range(len(kept.frames)))
+    times = [frame.time for frame in kept.frames]
+    assert all(late > early for early, late in pairwise(times))
+    assert "dropped" in "\n".join(report.text())
+
+
+def test_a_file_is_played_at_its_own_pace(clip: Path) -> None:
+    began = time.monotonic()
+    with open_live(clip) as source:
+        frames = list(source)
+    assert time.monotonic() - began > 23 / 30
+    assert len(frames) + source.dropped == 24
+
+
+def test_stalled_source_gives_placeholders_and_close_returns_while_read_hangs() -> None:
+    wire = Wire(hangs_at=5)
+    source = CaptureSource(wire, patience=0.2)
+    began = time.monotonic()
+    frames: Iterator[Frame] = iter(source)
+    frame = next(frame for frame in frames if frame.captured is None)
+    assert time.monotonic() - began < 3
+    assert frame.image.shape == (64, 96, 3)
+    began = time.monotonic()
+    source.close()
+    assert time.monotonic() - began < 1
+    assert wire.released == 0
+    wire.let_go.set()
+    source._thread.join(5)
+    assert wire.released == 1
+
+
+def test_a_connection_without_a_picture_is_given_more_time() -> None:
+    asked: list[int] = []
+
+    def connect(longer: int) -> Wire:
+        asked.append(longer)
+        return Wire(0 if longer < 4 else 20)
+
+    with LiveSource(CaptureBackend("the wire", connect, longest=4), reconnect=0) as source:
+        assert shown_at_least(source, 5)
+    with pytest.raises(SourceError, match="gives no picture"):
+        LiveSource(CaptureBackend("the wire", connect, longest=2))
+    assert asked[:5] == [1, 2, 4, 1, 2]
+
+
+def shown_at_least(source: LiveSource, count: int) -> bool:
+    return sum(1 for frame, _ in zip(source, range(count), strict=False) if frame.captured is not None) == count
+
+
+def test_reconnects_when_it_comes_back() -> None:
+    lines = Lines()
+    with LiveSource(lines, patience=0.2) as source:
+        frames = iter(source)
+        assert next(frames).captured is not None
+        lines.cut = True
+        placeholder = next(frame for frame in frames if frame.captured is None)
+        assert placeholder.image.std() > 1  # there is a text on it
+        lines.cut, mended = False, time.monotonic()
+        assert next(frame for frame in frames if frame.captured is not None)
+        assert time.monotonic() - mended < 3 * 5
+        assert any("lost once" in note for note in source.notes)
+
+
+def test_closing_is_no_loss() -> None:
+    with LiveSource(Lines()) as source:
+        assert shown_at_least(source, 3)
+    source._thread.join(5)
+    assert not [note for note in source.notes if "lost" in note]
+
+
+def test_gives_up_after_so_many_attempts() -> None:
+    lines = Lines()
+
+    def play(source: LiveSource) -> None:
+        for frame in source:
+            lines.cut = frame.index > 3
+
+    with LiveSource(lines, patience=0.2, reconnect=1) as source, pytest.raises(SourceError, match="cut"):
+        play(source)
+    with pytest.raises(InputError, match="reconnect"):
+        LiveSource(lines, reconnect=-1)
+    with pytest.raises(InputError, match="patience"):
+        LiveSource(lines, patience=0)
+
+
+def test_size_change_is_scaled_to_the_first_and_told() -> None:
+    with CaptureSource(Wire(60, grows_at=20)) as source:
+        assert {frame.image.shape for frame in source} == {(64, 96, 3)}
+    assert any("192x128" in note for note in source.notes)
+
+
+@pytest.mark.parametrize("bad", [np.empty((0, 0, 3), np.uint8), np.zeros((4, 4, 3), np.float32), "nothing"])
+def test_broken_pictures_are_left_out(bad: Any) -> None:
+    with CaptureSource(Wire(20, bad=bad)) as source:
+        frames = list(source)
+    assert frames
+    assert all(frame.image.shape == (64, 96, 3) for frame in frames)
+
+
+def test_a_source_without_any_picture() -> None:
+    with pytest.raises(SourceError, match="no picture"):
+        CaptureSource(Wire(0))
+    with pytest.raises(SourceError, match="no picture"):
+        RealtimeSource(TestPattern((8, 8), frames=0))
+
+
+def test_secrets_are_never_said() -> None:
+    for url in ("http://me:se@cr/et@127.0.0.1:9/door?token=secret", "rtsp://me:secret@127.0.0.1:9/door"):
+        assert without_secrets(url).endswith("://127.0.0.1:9/door")
+        with pytest.raises(SourceError) as failure:
+            Stream(url)
+        assert "127.0.0.1:9/door" in str(failure.value)
+        assert "se@cr" not in str(failure.value)
+        assert "secret" not in str(failure.value)
+
+
+@pytest.mark.skipif(Path("/dev/video9").exists(), reason="this machine has a tenth camera")
+def test_a_camera_that_is_not_there() -> None:
+    with pytest.raises(SourceError, match="camera"):
+        Camera(9)
+    for name in ("9", "/dev/video9"):
+        with pytest.raises(SourceError, match="camera"):
+            open_live(name)
+    with pytest.raises(NotFound):
+        open_live("nowhere.mp4")
+
+
+def test_unauthorised_url_says_so() -> None:
+    class Refuses(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(401)
+            self.end_headers()
+
+        def log_message(self, format: str, *arguments: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refuses) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        with pytest.raises(SourceError, match="password"):
+            Stream(f"http://127.0.0.1:{server.server_address[1]}/")
+        server.shutdown()
+        thread.join()
+
+
+def test_an_http_stream_that_dies_and_comes_back() -> None:
+    """Our own server as a camera on the network, killed and started again on the same port."""
+    stop = threading.Event()
+
+    def serve(port: int) -> MjpegServer:
+        server = MjpegServer(port)
+        pattern = TestPattern((160, 96), frames=None)
+
+        def feed() -> None:
+            for frame in pattern:
+                with suppress(SinkError):  # closed in between
+                    if server.closed or stop.wait(0.03):
+                        return
+                    server.write(frame)
+
+        threading.Thread(target=feed, daemon=True).start()
+        return server
+
+    server = serve(0)
+    try:
+        with Stream(f"{server.url}stream.mjpg") as source:
+            frames = iter(source)
+            assert TestPattern.index_in(next(frames).image) < 1000
+            server.close()
+            died = time.monotonic()
+            assert next(frame for frame in frames if frame.captured is None)
+            assert time.monotonic() - died < 3 * 5
+            server = serve(server.port)
+            back = time.monotonic()
+            assert next(frame for frame in frames if frame.captured is not None)
+            assert time.monotonic() - back < 3 * 5
+    finally:
+        stop.set()
+        server.close()
+
+
+def test_close_after_exceptions_anywhere(tmp_path: Path) -> None:
+    dice = random.Random(0)
+    for trial in range(18):
+        at, kind = dice.randrange(6), dice.choice(["effect", "sink", "source"])
+
+        def effect(image: Image, *, time: float | None = None, at: int = at, kind: str = kind) -> Image:
+            if kind == "effect" and TestPattern.index_in(image) >= at:
+                raise ValueError("the effect fails")
+            return image
+
+        lines = Lines()
+        source = (
+            LiveSource(lines, reconnect=0, patience=5)
+            if trial % 2
+            else RealtimeSource(TestPattern((160, 96), fps=200, frames=60))
+        )
+        targets = dice.sample(["mjpeg:0", "udp://127.0.0.1:9", str(tmp_path / f"{trial}.mp4")], 1 + trial % 3)
+        sinks = [open_sink(target, fps=100, size=(160, 96)) for target in targets]
+        failing = Kept(30, fails_at=at if kind == "sink" else -1)
+        lines.cut = kind == "source"
+        began = time.monotonic()
+        with suppress(ValueError, SourceError, SinkError):
+            run(source, [effect], [*sinks, failing])
+        assert time.monotonic() - began < 1.5 * 5
+        assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("gancam-")]
+        assert all(sink.closed for sink in sinks)
+
+
+def test_a_failing_sink_is_left_out_and_the_others_go_on(tmp_path: Path) -> None:
+    told: list[str] = []
+    good, bad = Kept(), Kept(fails_at=3)
+    report = Report()
+    run(
+        TestPattern((8, 8), frames=10), [], [bad, good], report=report,
+        on_sink_failure=lambda name, error: told.append(f"{name}: {error}"),
+    )  # fmt: skip
+    assert (len(bad.frames), len(good.frames), told) == (3, 10, ["Kept: full"])
+    assert any("left out" in note for note in report.notes)
+    log = StatsLog(tmp_path / "stats.jsonl")
+    with pytest.raises(SinkError, match="full"):  # a log alone is nothing to go on for
+        run(TestPattern((8, 8), frames=10), [], [Kept(fails_at=3), log], on_sink_failure=lambda name, error: None)
+
+
+def test_ages() -> None:
+    ages = Ages()
+    assert ages.percentile(95) is None
+    for age in range(100):
+        ages.add(age / 1000)
+    ages.add(1e9)
+    assert ages.percentile(50) == pytest.approx(0.05, abs=0.002)
+    assert ages.percentile(100) == pytest.approx(10, abs=0.01)
+
+
+def doubled(image: Image, *, time: float | None = None) -> Image:
+    return np.repeat(np.repeat(image, 2, axis=0), 2, axis=1)
+
+
+def test_switch_keeps_the_size() -> None:
+    switch = Switch(doubled)
+    image = TestPattern((96, 64)).image(3)
+    assert output_size([switch, doubled], (96, 64)) == (384, 256)
+    for on in (True, False):
+        switch.on = on
+        assert switch(image).shape == (128, 192, 3)
+
+
+def test_capture_reads_every_frame_of_a_file(clip: Path) -> None:
+    with gancam.VideoCapture(clip, effects=[doubled]) as capture:
+        assert capture.isOpened()
+        assert capture.get(cv2.CAP_PROP_FRAME_WIDTH) == 192
+        assert capture.get(cv2.CAP_PROP_FRAME_HEIGHT) == 128
+        assert capture.get(cv2.CAP_PROP_FPS) == 30
+        assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 24
+        ok, image = capture.read()
+        assert ok
+        assert image is not None
+        image[:] = 0  # people draw on what they read
+        assert capture.grab()
+        assert capture.retrieve()[1] is capture.retrieve()[1]
+        assert capture.get(cv2.CAP_PROP_POS_FRAMES) == 2
+        assert sum(1 for _ in capture) == 22
+        assert capture.read() == (False, None)
+        assert not capture.set(cv2.CAP_PROP_FRAME_WIDTH, 1280)
+    assert not capture.isOpened()
+    capture.release()
+
+
+def test_capture_takes_any_source_and_never_raises_for_one() -> None:
+    with gancam.VideoCapture(VideoFile(Path("samples/city.mp4").absolute())) as capture:
+        assert capture.read()[0]
+    with gancam.VideoCapture(CaptureSource(Wire(30))) as capture:
+        assert capture.get(cv2.CAP_PROP_FPS) == 100
+        assert capture.read()[0]
+    capture = gancam.VideoCapture("nowhere.mp4")
+    assert not capture.isOpened()
+    assert capture.read() == (False, None)
+    assert isinstance(capture.error, NotFound)
+
+
+def test_gancam_live_on_the_command_line(tmp_path: Path) -> None:
+    command = ["gancam", "live", "test", "-e", "none", "--seconds", "1", "--to", "mjpeg:0", "--to", "out.mp4"]
+    command = ["python", "-m", *command, "--stats", "stats.jsonl", "--json"]
+    command[0] = sys.executable
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    lines = (tmp_path / "stats.jsonl").read_text().splitlines()
+    assert report["frames"] == len(lines) > 3
+    assert {"frame", "time", "age_ms", "dropped"} == set(json.loads(lines[0]))
+    with VideoFile(tmp_path / "out.mp4") as video:
+        assert sum(1 for _ in video) == report["frames"]

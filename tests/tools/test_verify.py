@@ -1,0 +1,84 @@
+"""`verify` finds what was kept, and tells what was not."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gancam.errors import NotFound, SourceError
+from gancam.jobs.process import process_video
+from gancam.jobs.spec import ProcessOptions
+from gancam.pipeline import Report
+from gancam.tools.verify import verify
+from tests.helpers.clips import enrich, make_clip
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("film")
+    audio = [("aac", 0.0), ("libmp3lame", 0.1)]
+    clip = make_clip(folder / "a.mp4", audio=audio, languages=["eng", "fra"], matrix=1, primaries=1, transfer=1)
+    return enrich(clip, folder / "film.mkv")
+
+
+def verdicts(before: Path, after: Path) -> dict[str, str]:
+    return {finding.name: finding.verdict for finding in verify(before, after)}
+
+
+def test_a_faithful_copy_keeps_everything(film: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mkv"
+    process_video(film, out, [], ProcessOptions(), Report(), tell=lambda note: None)
+    found = verdicts(film, out)
+    assert set(found.values()) == {"kept"}, [finding for finding in verify(film, out) if finding.verdict != "kept"]
+    assert {"frames", "frame times", "matrix", "chapters", "description: title", "stream 4, attachment"} <= set(found)
+    assert json.dumps([finding.to_dict() for finding in verify(film, out)])
+
+
+def test_what_is_lost_or_changed_is_told(film: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.webm"
+    process_video(film, out, [], ProcessOptions(), Report(), tell=lambda note: None)
+    found = verdicts(film, out)
+    assert found["frames"] == found["frame times"] == found["chapters"] == "kept"
+    assert found["stream 1, audio"] == "changed"
+    assert found["stream 3, subtitle"] == found["stream 4, attachment"] == "lost"
+    other = make_clip(tmp_path / "other.mp4", ticks=[600 * index for index in range(24)])
+    found = verdicts(film, other)
+    assert found["frame times"] == found["matrix"] == "changed"
+    assert found["stream 1, audio"] == found["chapters"] == found["description: title"] == "lost"
+
+
+def test_images_keep_picture_and_times_and_nothing_else(film: Path, tmp_path: Path) -> None:
+    images, back = tmp_path / "frame-%04d.png", tmp_path / "back.mkv"
+    process_video(film, images, [], ProcessOptions(), Report(), tell=lambda note: None)
+    found = verdicts(film, images)
+    lost = {name for name, verdict in found.items() if verdict == "lost"}
+    assert {"chapters", "stream 1, audio", "stream 3, subtitle", "stream 4, attachment", "description: title"} <= lost
+    for name in ("frames", "frame times", "first frame at", "size", "matrix", "primaries", "full range"):
+        assert found[name] == "kept"
+    process_video(images, back, [], ProcessOptions(codec="ffv1"), Report(), tell=lambda note: None)
+    assert set(verdicts(images, back).values()) == {"kept"}
+    (tmp_path / "frame-0007.png").unlink()
+    with pytest.raises(SourceError, match=r"24 times for 23 images"):
+        verify(film, images)
+    with pytest.raises(NotFound, match="there is no such image"):
+        verify(film, tmp_path / "no-%d.png")
+
+
+def test_what_is_no_video_is_one_error(film: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("no video")
+    with pytest.raises(NotFound, match=r"none\.mp4"):
+        verify(film, tmp_path / "none.mp4")
+    with pytest.raises(SourceError, match=r"text\.mp4"):
+        verify(film, tmp_path / "text.mp4")
+
+
+def test_depth_and_opacity_are_told(tmp_path: Path) -> None:
+    options = {"x265-params": "log-level=0"}
+    deep = make_clip(tmp_path / "deep.mp4", codec="libx265", pix_fmt="yuv420p10le", options=options)
+    veiled = make_clip(tmp_path / "veiled.mkv", codec="ffv1", pix_fmt="bgra", options={"g": "1"})
+    for source, name in ((deep, "bits a sample"), (veiled, "opacity")):
+        for codec, ending, verdict in (("ffv1", ".mkv", "kept"), ("h264", ".mp4", None)):
+            out = tmp_path / f"out{ending}"
+            task = ProcessOptions(codec=codec, eight_bit=codec == "h264", overwrite=True)
+            process_video(source, out, [], task, Report(), tell=lambda note: None)
+            assert verdicts(source, out)[name] == (verdict or ("lost" if name == "opacity" else "changed"))

@@ -1,0 +1,313 @@
+"""The training loop: what a kill, a full disk or a wrong file may not change."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+
+from tests.helpers.children import interruptible, uninterruptible
+from train import __main__ as command
+from train import checkpoint, loop, recipe
+
+RESTORE = """
+task = "super_resolution"
+batch = 4
+precision = "fp32"
+[network]
+family = "sr"
+scale = 2
+channels = 4
+depth = 1
+expansion = 8
+[data]
+degradation = "{degradation}"
+patch = 16
+[[phase]]
+name = "l1"
+iterations = {iterations}
+losses = {{ l1 = 1.0, luma_mse = 1.0 }}
+"""
+ADVERSARIAL = (
+    RESTORE.format(degradation="webcam", iterations=5)
+    + """
+[[phase]]
+name = "adversarial"
+iterations = 10
+lr = 1e-3
+lr_discriminator = 2e-3
+losses = { l1 = 1.0, distance = 0.1, perceptual = 0.1, adversarial = 0.1, feature_matching = 0.1, plane = 0.1 }
+[discriminator]
+family = "discriminators"
+kind = "unet"
+channels = 4
+loss = "relativistic"
+r1 = 0.1
+"""
+)
+NEVER = loop.Every(log=5, evaluate=10**6, checkpoint_seconds=1e9)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four pictures with smooth and sharp places."""
+    folder = tmp_path_factory.mktemp("photos")
+    for index in range(4):
+        rng = np.random.default_rng(index)
+        small = rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)
+        picture = np.asarray(Pillow.fromarray(small).resize((128, 96), Pillow.Resampling.BICUBIC)).copy()
+        picture[20:60, 30:50] = rng.integers(0, 256, 3)
+        Pillow.fromarray(picture).save(folder / f"{index}.png")
+    return folder
+
+
+def go(text: str, photos: Path, run: Path, stop_after: int | None = None, *, name: str = "tiny") -> dict[str, float]:
+    plan = recipe.parse(text, name=name)
+    return loop.train(plan, photos, run, device=torch.device("cpu"), every=NEVER, stop_after=stop_after)
+
+
+def same(a: object, b: object) -> bool:
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    return a == b
+
+
+@pytest.mark.parametrize("text", [RESTORE.format(degradation="bicubic", iterations=15), ADVERSARIAL])
+def test_a_run_stopped_twice_ends_as_one_that_was_not(text: str, photos: Path, tmp_path: Path) -> None:
+    figures = go(text, photos, tmp_path / "whole")
+    go(text, photos, tmp_path / "cut", stop_after=4)
+    go(text, photos, tmp_path / "cut", stop_after=9)
+    resumed = go(text, photos, tmp_path / "cut")
+    whole, cut = checkpoint.load(tmp_path / "whole"), checkpoint.load(tmp_path / "cut")
+    assert same(whole, cut)  # weights, averages, optimisers, the discriminator's spectral vectors: every bit
+    assert figures == resumed
+
+
+def test_work_lost_since_the_last_checkpoint_is_done_again_the_same(photos: Path, tmp_path: Path) -> None:
+    go(ADVERSARIAL, photos, tmp_path / "run", stop_after=7)
+    shutil.copytree(tmp_path / "run", tmp_path / "killed")
+    go(ADVERSARIAL, photos, tmp_path / "run", stop_after=12)
+    go(ADVERSARIAL, photos, tmp_path / "killed", stop_after=12)
+    assert same(checkpoint.load(tmp_path / "run"), checkpoint.load(tmp_path / "killed"))
+
+
+def test_training_changes_both_players_and_lowers_the_loss(photos: Path, tmp_path: Path) -> None:
+    go(ADVERSARIAL, photos, tmp_path, stop_after=6)
+    before = checkpoint.load(tmp_path)
+    go(ADVERSARIAL, photos, tmp_path)
+    after = checkpoint.load(tmp_path)
+    for player in ("generator", "discriminator", "ema"):
+        assert not same(before[player], after[player])
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    steps = [line for line in lines if "evaluate" not in line]
+    assert [line["iteration"] for line in steps] == [5, 10, 15]
+    assert {"discriminator", "r1", "real", "fake", "adversarial", "distance"} <= steps[-1].keys()
+    assert {"psnr_y", "distance", "psnr_y_webcam", "distance_webcam"} <= lines[-1]["evaluate"].keys()
+    assert list(tmp_path.glob("samples-*.png"))
+
+
+def test_no_discriminator_is_kept_where_there_is_none(photos: Path, tmp_path: Path) -> None:
+    go(RESTORE.format(degradation="bicubic", iterations=2), photos, tmp_path)
+    assert "discriminator" not in checkpoint.load(tmp_path)
+
+
+def test_start_takes_over_what_fits(photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    go(RESTORE.format(degradation="bicubic", iterations=3), photos, tmp_path / "first", name="first")
+    given = checkpoint.load(tmp_path / "first")["ema"]
+    larger = 'start = "first"\n' + RESTORE.format(degradation="bicubic", iterations=1).replace("scale = 2", "scale = 3")
+    caplog.set_level("INFO")
+    go(larger.replace("iterations = 1", "iterations = 1\nlr = 1e-30"), photos, tmp_path / "second", name="second")
+    mine = checkpoint.load(tmp_path / "second")["ema"]
+    assert torch.equal(mine["head.direct"], given["head.direct"])
+    assert mine["tail.direct"].shape != given["tail.direct"].shape
+    assert "begins from first" in caplog.text
+    assert "tail.direct" in caplog.text
+    network = torch.nn.Linear(3, 3)
+    with pytest.raises(ValueError, match="another family"):
+        loop.begin(network, given, "first")
+
+
+def test_a_missing_start_is_named(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="absent"):
+        go('start = "absent"\n' + RESTORE.format(degradation="bicubic", iterations=1), photos, tmp_path / "run")
+
+
+def test_a_run_of_another_recipe_is_refused(photos: Path, tmp_path: Path) -> None:
+    text = RESTORE.format(degradation="bicubic", iterations=2)
+    go(text, photos, tmp_path)
+    with pytest.raises(ValueError, match="'tiny', not 'other'"):
+        go(text, photos, tmp_path, name="other")
+    with pytest.raises(ValueError, match="other networks"):
+        go(text.replace("channels = 4", "channels = 5"), photos, tmp_path)
+    assert checkpoint.load(tmp_path)["iteration"] == 2
+
+
+def test_a_damaged_checkpoint_is_named(photos: Path, tmp_path: Path) -> None:
+    text = RESTORE.format(degradation="bicubic", iterations=2)
+    go(text, photos, tmp_path)
+    whole = (tmp_path / checkpoint.LATEST).read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", b"no checkpoint at all", whole[:200] + bytes(200) + whole[400:]):
+        (tmp_path / checkpoint.LATEST).write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"checkpoint\.pt"):
+            go(text, photos, tmp_path)
+    torch.save({"weights": torch.zeros(3)}, tmp_path / checkpoint.LATEST)
+    with pytest.raises(ValueError, match="no checkpoint of ours"):
+        go(text, photos, tmp_path)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, {"recipe": "r", "weights": torch.arange(10)})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # writes beyond that fail, as on a full disk
+    try:
+        with pytest.raises(OSError, match="the checkpoint before it is untouched"):
+            checkpoint.save(tmp_path, {"recipe": "r", "weights": torch.zeros(1_000_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert torch.equal(checkpoint.load(tmp_path)["weights"], torch.arange(10))
+    assert [path.name for path in tmp_path.iterdir()] == [checkpoint.LATEST]
+
+
+def test_weights_that_are_no_numbers_never_replace_a_checkpoint(photos: Path, tmp_path: Path) -> None:
+    text = RESTORE.format(degradation="bicubic", iterations=20)
+    go(text, photos, tmp_path, stop_after=3)
+    with pytest.raises(ValueError, match="no longer finite"):
+        go(text.replace('name = "l1"', 'name = "l1"\nlr = nan'), photos, tmp_path, stop_after=6)
+    assert checkpoint.load(tmp_path)["iteration"] == 3
+
+
+def test_the_average_forgets_its_beginning() -> None:
+    network, ema = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    start = ema.weight.detach().clone()
+    loop.average(ema, network, 0.999, 0)
+    torch.testing.assert_close(ema.weight, 0.1 * start + 0.9 * network.weight)  # decay (1 + 0) / (10 + 0)
+    late = ema.weight.detach().clone()
+    loop.average(ema, network, 0.9, 10**6)
+    torch.testing.assert_close(ema.weight, 0.9 * late + 0.1 * network.weight)
+
+
+def test_the_rate_holds_then_falls() -> None:
+    phase = recipe.Phase(name="p", iterations=10, losses={"l1": 1.0}, hold=0.5, floor=0.1)
+    assert loop.rate(phase, 0.0) == loop.rate(phase, 0.5) == 1.0
+    assert loop.rate(phase, 0.75) == pytest.approx(0.1 + 0.9 * 0.5)
+    assert loop.rate(phase, 1.0) == pytest.approx(0.1)
+
+
+# The command line: one line on stderr, exit code 2.
+
+
+def command_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert command.main(arguments) == 2
+    captured = capsys.readouterr()
+    lines = [line for line in captured.err.splitlines() if line.startswith("train: ")]
+    assert captured.out == ""
+    assert len(lines) == 1
+    assert "Traceback" not in captured.err
+    return lines[0]
+
+
+def test_wrong_words_on_the_command_line(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = tmp_path / "plan.toml"
+    run = ["--run", str(tmp_path / "run"), "--threads", "1"]
+    data = ["--data", str(photos)]
+    assert "sr-x2-gan" in command_line(["nothing", *data, *run], capsys)  # lists what there is
+    good = RESTORE.format(degradation="bicubic", iterations=1)
+    broken = {
+        "Invalid": "= 3",
+        "task": good.replace('"super_resolution"', '"nonsense"'),
+        "nonsense": good.replace('family = "sr"', 'family = "nonsense"'),
+        "chanels": good.replace("channels", "chanels"),
+        "degradation 'rain'": good.replace('"bicubic"', '"rain"'),
+        "unknown [data] key 'size'": good.replace("patch", "size"),
+        "unknown loss beauty": good.replace("luma_mse", "beauty"),
+        "no [discriminator]": good.replace("luma_mse", "adversarial"),
+        "'judgement' must be one of": ADVERSARIAL.replace('"relativistic"', '"judgement"'),
+        "kind 'mask'": ADVERSARIAL.replace('"unet"', '"mask"'),
+        "precision": good.replace("fp32", "fp99"),
+        "no loss": good.replace("{ l1 = 1.0, luma_mse = 1.0 }", "{}"),
+        "must be 1 or more": good.replace("iterations = 1", "iterations = 0"),
+    }
+    for said, text in broken.items():
+        plan.write_text(text)
+        line = command_line([str(plan), *data, *run], capsys)
+        assert said in line
+    plan.write_text(good)
+    assert "no folder" in command_line([str(plan), "--data", str(tmp_path / "absent"), *run], capsys)
+    (tmp_path / "empty").mkdir()
+    assert "no image" in command_line([str(plan), "--data", str(tmp_path / "empty"), *run], capsys)
+    (tmp_path / "file").write_text("in the way")
+    assert "file" in command_line([str(plan), *data, "--run", str(tmp_path / "file" / "run")], capsys)
+
+
+def environment() -> dict[str, str]:
+    root = str(Path(__file__).parents[2])
+    return os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+
+
+def test_a_signal_stops_it_with_a_checkpoint(photos: Path, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text(RESTORE.format(degradation="bicubic", iterations=1_000_000))
+    words = [sys.executable, "-m", "train", str(plan), "--data", str(photos), "--run", str(tmp_path / "run")]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment())
+    with process:
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if " l1 " in line:  # training is under way
+                    break
+            process.send_signal(signal.SIGTERM)
+            rest = process.stderr.read()
+            assert process.wait(timeout=60) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
+    assert rest.splitlines()[-1].startswith("train: stopped by SIGTERM")
+    assert "Traceback" not in rest
+    assert checkpoint.load(tmp_path / "run")["iteration"] >= 100
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    with interruptible(), loop._signals() as received:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+    assert received == [signal.SIGINT, signal.SIGTERM]
+    with uninterruptible():
+        with loop._signals() as received:
+            signal.raise_signal(signal.SIGINT)
+        assert received == []
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
+def test_two_processes_train_together(photos: Path, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text(ADVERSARIAL)
+    words = [
+        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone",
+        "-m", "--", "train", str(plan), "--data", str(photos), "--run", str(tmp_path / "run"), "--threads", "1",
+        "--device", "cpu", "--stop-after", "7",
+    ]  # fmt: skip
+    done = subprocess.run(words, capture_output=True, text=True, env=environment(), timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    state = checkpoint.load(tmp_path / "run")
+    assert state["iteration"] == 7
+    assert all(torch.isfinite(tensor).all() for tensor in state["generator"].values())

@@ -1,0 +1,310 @@
+"""Style transfer, translation from pairs, and between piles: what they learn from, keep, and say of bad input."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+
+from tests.train.test_loop import go, one_thread, photos, same  # noqa: F401
+from train import __main__ as command
+from train import checkpoint, evaluate, losses, networks, recipe, tasks
+from train.losses import luma
+from train.networks import colorizer
+from train.networks.translator import Translator, edges
+from train.tasks.cyclegan import POOL, CycleGanTask
+
+NETWORK = """
+[network]
+family = "translator"
+widths = [4, 8]
+depth = 1
+"""
+STYLE = (
+    """
+task = "style"
+batch = 2
+"""
+    + NETWORK
+    + """pattern = 5
+[discriminator]
+family = "discriminators"
+kind = "patch"
+channels = 4
+[data]
+patch = 72
+style_side = 72
+style = "{style}"
+[[phase]]
+name = "style"
+iterations = 6
+losses = {{ content = 1, style = 1, variation = 0.1, temporal = 1, rest = 1, structure = 1, adversarial = 0.1 }}
+"""
+)
+PAIRS = (
+    """
+task = "translation"
+batch = 2
+"""
+    + NETWORK
+    + """{network}
+[discriminator]
+family = "discriminators"
+kind = "patch"
+channels = 4
+colours = {colours}
+[data]
+patch = 32
+pairs = "{pairs}"
+[[phase]]
+name = "both"
+iterations = 6
+losses = {{ l1 = 1.0, chroma = 1.0, chroma_square = 0.1, perceptual = 0.1, adversarial = 0.1, feature_matching = 0.1 }}
+"""
+)
+CYCLE = (
+    """
+task = "cyclegan"
+batch = 3
+precision = "fp32"
+"""
+    + NETWORK
+    + """
+[discriminator]
+family = "discriminators"
+kind = "patch"
+channels = 4
+augment = ["translation"]
+likely = 0.5
+[data]
+resolution = 16
+b = "{b}"
+[[phase]]
+name = "cycle"
+iterations = 30
+losses = {{ adversarial = 1.0, cycle = 1.0, identity = 1.0 }}
+"""
+)
+
+
+def twice(text: str, data: Path, tmp_path: Path, stop: int) -> None:
+    go(text, data, tmp_path / "whole")
+    go(text, data, tmp_path / "cut", stop_after=stop)
+    start = checkpoint.load(tmp_path / "cut")
+    go(text, data, tmp_path / "cut")
+    whole = checkpoint.load(tmp_path / "whole")
+    assert same(whole, checkpoint.load(tmp_path / "cut"))
+    assert not same(start["ema"], whole["ema"])
+    assert list((tmp_path / "whole").glob("samples-*.png"))
+
+
+def test_style_trains_and_resumes_exactly(photos: Path, tmp_path: Path) -> None:  # noqa: F811
+    twice(STYLE.format(style=photos / "0.png"), photos, tmp_path, 3)
+
+
+def test_a_settled_phase_keeps_the_averages_it_deploys_with(photos: Path, tmp_path: Path) -> None:  # noqa: F811
+    text = STYLE.format(style=photos / "0.png")
+    go(text, photos, tmp_path / "run")
+    before = checkpoint.load(tmp_path / "run")["generator"]
+    go(text + '[[phase]]\nname = "settle"\niterations = 3\nlosses = { content = 1.0 }\nsettled = true\n', photos,
+       tmp_path / "run")  # fmt: skip
+    after = checkpoint.load(tmp_path / "run")["generator"]
+    averages = [name for name in before if name.endswith("running_mean")]
+    assert averages
+    assert all(torch.equal(before[name], after[name]) for name in averages)
+    assert not torch.equal(before["tail.weight"], after["tail.weight"])
+
+
+@pytest.mark.parametrize(("pairs", "front", "colours"), [
+    ("self", 'front = "grey"\nkeep = "luma"', 4), ("self", 'front = "edges"', 4), ("degraded", "", 6),
+])  # fmt: skip
+def test_pairs_train_and_resume_exactly(
+    pairs: str, front: str, colours: int, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    twice(PAIRS.format(pairs=pairs, network=front, colours=colours), photos, tmp_path, 3)
+
+
+def test_a_colorizer_learns_all_but_what_looks(photos: Path, tmp_path: Path) -> None:  # noqa: F811
+    text = PAIRS.format(pairs="self", network="", colours=4)
+    text = text.replace(NETWORK, '[network]\nfamily = "colorizer"\nwidths = [4, 4, 6, 8]\ndepth = 1\ndropout = 0.3\n')
+    assert "colorizer" in text
+    twice(text, photos, tmp_path, 3)
+    after = checkpoint.load(tmp_path / "whole")["ema"]
+    fresh = colorizer.build(widths=(4, 4, 6, 8), depth=1).state_dict()
+    for name, value in fresh.items():
+        assert torch.equal(value, after[name]) == name.startswith(("stem", "blocks")), name
+
+
+@pytest.mark.parametrize("sizes", ["[]", "[0.0]", "[1.5, 1.0]"])
+def test_sizes_that_are_none(sizes: str, photos: Path, tmp_path: Path) -> None:  # noqa: F811
+    text = PAIRS.format(pairs="self", network="", colours=6).replace("patch = 32", f"patch = 32\nsizes = {sizes}")
+    with pytest.raises(ValueError, match="must be more than 0 and 1 at most"):
+        go(text, photos, tmp_path / "run")
+
+
+@pytest.mark.parametrize(("pairs", "front", "keep"), [("edges", "edges", "nothing"), ("grey", "grey", "luma")])
+def test_pairs_of_the_command_line_travel_with_the_run(
+    pairs: str, front: str, keep: str, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    (tmp_path / "few.toml").write_text(PAIRS.format(pairs="folders", network="", colours=6))
+    words = [str(tmp_path / "few.toml"), "--data", str(photos), "--run", str(tmp_path / "run"), "--pairs", pairs]
+    assert command.main([*words, "--device", "cpu", "--stop-after", "2"]) == 0
+    kept = checkpoint.load(tmp_path / "run")
+    made = networks.build(**recipe.parse(kept["recipe"], name="few").network)
+    assert isinstance(made, Translator)
+    made.load_state_dict(kept["ema"])
+    assert (made.front, made.keep) == (front, keep)
+    assert command.main([*words, "--device", "cpu", "--stop-after", "3"]) == 0
+    assert checkpoint.load(tmp_path / "run")["iteration"] == 3
+
+
+def test_what_is_given_takes_precedence_whatever_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "few.toml").write_text(STYLE.format(style="of the file"))
+    odd = 'a "quoted" \\ name, 絵 🎨'
+    found = recipe.load(
+        str(tmp_path / "few.toml"), {"data": {"style": odd}, "network": {}, "discriminator": {"channels": 6}}
+    )
+    assert (found.data["style"], found.data["patch"], found.discriminator["channels"]) == (odd, 72, 6)
+    assert recipe.parse(found.text, name="few") == found
+    for bad in ("given = 1", "[given]\ndata = 1", "[given.phase]\nlr = 1"):
+        with pytest.raises(ValueError, match="few"):
+            recipe.parse(bad + "\n" + found.text.split("[given", 1)[0], name="few")
+    plain = recipe.load(str(tmp_path / "few.toml"))
+    assert plain.text == (tmp_path / "few.toml").read_text()
+
+
+def test_paired_folders(photos: Path, tmp_path: Path) -> None:  # noqa: F811
+    for side in ("input", "target"):
+        shutil.copytree(photos, tmp_path / "pairs" / side)
+    text = PAIRS.format(pairs="folders", network="", colours=6)
+    twice(text, tmp_path / "pairs", tmp_path, 3)
+    (tmp_path / "pairs" / "input" / "1.png").rename(tmp_path / "pairs" / "input" / "other.png")
+    with pytest.raises(ValueError, match=r"2 pictures are in only one .*: 1, other"):
+        go(text, tmp_path / "pairs", tmp_path / "bad")
+    (tmp_path / "pairs" / "input" / "other.png").unlink()
+    Pillow.new("RGB", (64, 48)).save(tmp_path / "pairs" / "input" / "1.png")
+    with pytest.raises(ValueError, match="1 is 64x48 in input/ and 128x96 in target/"):
+        go(text, tmp_path / "pairs", tmp_path / "bad")
+
+
+def test_a_judge_with_the_eyes_of_a_classifier_learns_all_but_those(photos: Path, tmp_path: Path) -> None:  # noqa: F811
+    text = CYCLE.format(b=photos).replace(
+        'family = "discriminators"\nkind = "patch"\nchannels = 4\n',
+        'family = "projected"\nresolution = 16\nchannels = 4\nmost = 8\nside = 64\nmixed = 8\n',
+    )
+    assert "projected" in text
+    states = []
+    for stop in (1, 3):
+        go(text, photos, tmp_path / "run", stop_after=stop)
+        states.append(checkpoint.load(tmp_path / "run")["discriminator"])
+    learnt = {name for name, value in states[0].items() if not torch.equal(value, states[1][name])}
+    assert any(".heads." in name for name in learnt)
+    assert any(".pixels." in name for name in learnt)
+    assert not any(".mix." in name or ".down." in name for name in learnt)
+
+
+def test_cyclegan_trains_and_resumes_exactly(photos: Path, tmp_path: Path) -> None:  # noqa: F811
+    twice(CYCLE.format(b=photos), photos, tmp_path, 20)  # the pool is full after 17
+
+
+def test_the_pool_shows_what_was_made_before(photos: Path) -> None:  # noqa: F811
+    made = tasks.build(recipe.parse(CYCLE.format(b=photos)), photos, torch.device("cpu"))
+    assert isinstance(made, CycleGanTask)
+    old = torch.full((POOL, 3, 16, 16), 0.2)
+    assert torch.equal(made._pooled("ab", old), old)
+    made.discriminator.filled.add_(POOL)
+    torch.manual_seed(0)
+    new = torch.full((200, 3, 16, 16), 0.8)
+    shown = made._pooled("ab", new).mean((1, 2, 3))
+    assert 0.35 < float((shown == new.mean((1, 2, 3))).float().mean()) < 0.9
+    assert (shown < 0.3).any()
+
+
+def test_what_is_missing_is_named(photos: Path, tmp_path: Path) -> None:  # noqa: F811
+    small = tmp_path / "small.png"
+    Pillow.new("L", (20, 90)).save(small)
+    broken = {
+        "no style": STYLE.format(style=""),
+        "no style image": STYLE.format(style=tmp_path / "gone.png"),
+        "needs 64 pixels a side, it has 20x90": STYLE.format(style=small),
+        "no second pile": CYCLE.format(b=""),
+        "no folder": CYCLE.format(b=tmp_path / "gone"),
+        "pairs 'both'": PAIRS.format(pairs="both", network="", colours=6),
+        "patch 64 must be 68 or more": STYLE.format(style=photos / "0.png").replace("patch = 72", "patch = 64"),
+        "unknown loss beauty": STYLE.format(style=small).replace("variation", "beauty"),
+    }
+    for said, text in broken.items():
+        with pytest.raises((ValueError, FileNotFoundError), match=said):
+            go(text, photos, tmp_path / "run")
+
+
+# The network
+
+
+def test_the_brightness_is_kept_whatever_the_network_does() -> None:
+    torch.manual_seed(0)
+    network = networks.build("translator", widths=(4, 8), depth=1, front="grey", keep="luma").eval()
+    x = torch.rand(2, 3, 16, 20)
+    y = network(x)
+    torch.testing.assert_close(luma(y), luma(x), atol=1e-5, rtol=1e-5)
+    assert float((y - luma(y)).detach().abs().mean()) > 1e-3
+    grey = luma(x).expand(-1, 3, -1, -1)
+    torch.testing.assert_close(network(grey), y, atol=1e-5, rtol=1e-5)  # it saw no colour
+
+
+def test_edges_are_where_edges_are() -> None:
+    x = torch.full((1, 3, 24, 24), 0.8)
+    torch.testing.assert_close(edges(x), torch.ones(1, 1, 24, 24))
+    x[:, :, :, 12:] = 0.2
+    drawn = edges(x)[0, 0]
+    assert float(drawn[:, 11:13].min()) < 0.3
+    assert float(drawn[:, :6].min()) > 0.99
+    assert float(drawn[:, 18:].min()) > 0.99
+
+
+@pytest.mark.parametrize(("skips", "pattern"), [(2, 0), (0, 0), (1, 3)])
+def test_sizes_of_the_translator(skips: int, pattern: int) -> None:
+    network = networks.build("translator", widths=(4, 8, 8), depth=1, skips=skips, pattern=pattern).eval()
+    assert isinstance(network, Translator)
+    assert network.multiple == 8
+    for height, width in ((8, 8), (24, 40)):
+        assert network(torch.rand(1, 3, height, width)).shape == (1, 3, height, width)
+    with pytest.raises(ValueError, match="multiples of 8"):
+        network(torch.rand(1, 3, 12, 16))
+    with pytest.raises(ValueError, match="front"):
+        networks.build("translator", front="depth")
+
+
+# Losses and figures
+
+
+def test_gram_and_its_kin() -> None:
+    features = torch.tensor([[1.0, 2.0], [3.0, 4.0]]).view(1, 2, 1, 2)
+    assert losses.gram(features)[0].tolist() == [[5 / 4, 11 / 4], [11 / 4, 25 / 4]]
+    shuffled = features.flip(3)
+    torch.testing.assert_close(losses.gram(shuffled), losses.gram(features))  # places do not matter
+    assert losses.relative_square(torch.zeros(4), torch.rand(4) + 1).item() == pytest.approx(1.0)
+    assert losses.relative_square(torch.ones(4), torch.ones(4)).item() == 0.0
+    steps = torch.tensor([[0.0, 1.0], [0.0, 1.0]]).view(1, 1, 2, 2)
+    assert losses.total_variation(steps).item() == pytest.approx(1.0)
+
+
+def test_colour_figures() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    grey = np.repeat(truth.mean(2, keepdims=True).astype(np.uint8), 3, axis=2)
+    assert evaluate.colourfulness(grey) == 0.0
+    assert evaluate.colourfulness(truth) > 50
+    assert evaluate.chroma_gain(grey, truth) == pytest.approx(0.0, abs=0.05)
+    assert evaluate.chroma_gain(truth, truth) > 40
+    assert evaluate.chroma_gain((truth // 2 + grey // 2), truth) > 3
+
+
+def test_unrest_of_what_amplifies_and_of_what_ignores() -> None:
+    images = [np.full((48, 64, 3), 120, np.uint8), np.full((32, 32, 3), 90, np.uint8)]
+    assert evaluate.unrest(lambda image: image, images) == pytest.approx(1.0)
+    twice = evaluate.unrest(lambda image: np.clip(2.0 * image - 120, 0, 255).astype(np.uint8), images)
+    assert twice == pytest.approx(2.0, abs=0.01)
+    assert evaluate.unrest(np.zeros_like, images) == 0.0
