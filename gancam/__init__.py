@@ -1,5 +1,6 @@
 """gancam: GANs on live video. ``effect = gancam.load("sr-x2"); out = effect(frame)``"""
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 __all__ = ["Budget", "Effect", "Frame", "GancamError", "Image", "Model", "ModelCard", "VideoCapture", "load"]
+logging.getLogger("gancam").addHandler(logging.NullHandler())  # what is logged is shown where the program says so
 
 
 def __getattr__(name: str) -> Any:

@@ -18,8 +18,8 @@ from gancam import devices, jobs
 from gancam.crew import Crew, LocalCrew, Work, share_of_threads
 from gancam.effects import Effect
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
-from gancam.footage import cause
-from gancam.jobs import IMAGES, Chain, Recipe, Task
+from gancam.footage import IMAGES, StillPath, cause, classify
+from gancam.jobs import Chain, Recipe, Task
 from gancam.pipeline import Report
 from gancam.sinks.pieces import changes
 from gancam.sinks.video import CONTAINERS, holds
@@ -58,7 +58,7 @@ class Item:
 
     @property
     def is_image(self) -> bool:
-        return self.source.suffix.lower() in IMAGES
+        return isinstance(classify(self.source), StillPath)
 
 
 @dataclass(slots=True)
@@ -514,17 +514,7 @@ def worth(*, busy: float, cores: int, left: int, room: int) -> int:
 
 def _room() -> int:
     """How many processes as large as this one has become fit into the memory that is free."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-        mine = next(
-            int(line.split()[1]) * 1024
-            for line in Path("/proc/self/status").read_text().splitlines()
-            if line.startswith("VmHWM")
-        )
-    except (OSError, StopIteration, ValueError):
-        return 4
-    return int(free * 0.8 / mine)
+    return int(devices.memory()[1] * 0.8 / devices.peak_memory())
 
 
 class Costs:

@@ -12,16 +12,16 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from gancam import devices, effects, lettering
+from gancam import devices, effects, lettering, proof
 from gancam.errors import DeviceError, GancamError, InputError, ModelError, NotFound
 from gancam.frame import Image
+from gancam.model import variants
 from gancam.sources import TestPattern
 
 VERSION = 1  # of what `to_dict` gives; another is refused as a baseline
@@ -68,7 +68,7 @@ class Row:
         float | None
     )  # all convolutions of one call, as ONNX Runtime times them; None where that is unknown
     cores: float  # CPU time over wall time of the calls
-    memory_mb: float | None  # the most that the process held, with Python and all libraries; None on Windows
+    memory_mb: float  # the most that the process held, with Python and all libraries
 
     @property
     def over_convolutions(self) -> float | None:
@@ -91,10 +91,11 @@ class Results:
 
     machine: Mapping[str, Any]
     rows: Sequence[Row]
+    notes: Sequence[str] = ()  # which precisions are not used here and why, by model
 
     def to_dict(self) -> dict[str, Any]:
         rows = [{**asdict(row), "over_convolutions": row.over_convolutions} for row in self.rows]
-        return {"version": VERSION, "machine": dict(self.machine), "rows": rows}
+        return {"version": VERSION, "machine": dict(self.machine), "rows": rows, "notes": list(self.notes)}
 
 
 def measure(
@@ -115,7 +116,15 @@ def measure(
                 progress(f"round {turn + 1} of {rounds}: {case.model} {case.precision} {case.size[0]}x{case.size[1]}")
             answers.append(_ask(case, seconds))
     rows = [_row(case, answers) for case, answers in zip(cases, told, strict=True)]
-    return Results(machine(), list({row.key: row for row in rows}.values()))
+    return Results(machine(), list({row.key: row for row in rows}.values()), _notes(rows))
+
+
+def _notes(rows: Sequence[Row]) -> list[str]:
+    notes = []
+    for model, device in dict.fromkeys((row.model, row.device) for row in rows):
+        trials = proof.remembered(variants(effects.find(model)), device) or []
+        notes += [f"{model}: {note}" for note in proof.notes(trials, device)]
+    return notes
 
 
 def machine() -> dict[str, Any]:
@@ -146,7 +155,7 @@ def _row(case: Case, answers: Sequence[Mapping[str, Any]]) -> Row:
         rest=round(max(1.0 - sum(shares.values()), 0.0), 4),
         convolutions_ms=round(1000 * statistics.median(alone), 3) if alone else None,
         cores=round(sum(answer["cpu"] for answer in answers) / total, 3),
-        memory_mb=round(max(answer["memory"] for answer in answers) / 1e6, 1) or None,
+        memory_mb=round(max(answer["memory"] for answer in answers) / 1e6, 1),
     )  # fmt: skip
 
 
@@ -201,18 +210,9 @@ def _run(case: Case, seconds: float) -> dict[str, Any]:
     found = {
         "device": model.device, "precision": model.precision, "threads": threads, "seconds": times,
         "spent": {kind: model.spent[kind] - before[kind] for kind in before}, "cpu": time.process_time() - cpu,
-        "memory": _peak(),
+        "memory": devices.peak_memory(),
     }  # fmt: skip
     return {**found, "convolutions": _convolutions(model, threads, images[0])}
-
-
-def _peak() -> int:
-    """Bytes; 0 where the system does not tell."""
-    if sys.platform == "win32":
-        return 0
-    resource: Any = import_module("resource")
-    most = int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-    return most if sys.platform == "darwin" else most * 1024
 
 
 def _convolutions(model: Any, threads: int, image: Image) -> float | None:

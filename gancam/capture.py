@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +13,7 @@ import numpy as np
 from gancam.errors import GancamError, NotFound, SourceError
 from gancam.frame import Frame, Image
 from gancam.live import SIZE, Capture, open_live
-from gancam.pipeline import ImageEffect, output_size
+from gancam.pipeline import ImageEffect, apply, output_size
 from gancam.sources import Source, VideoFile
 
 
@@ -70,9 +71,8 @@ class VideoCapture:
         if self._grabbed is None:
             return False, None
         if self._image is None:
-            result = self._grabbed.image
-            for effect in self._effects:
-                result = effect(result, time=self._grabbed.time)
+            opaque = replace(self._grabbed, alpha=None)  # a BGR picture has no place for opacity
+            result = apply(opaque, self._effects).image
             self._image = result if result.flags.writeable else result.copy()  # people draw on what they read
         if image is not None and image.shape == self._image.shape and image.dtype == np.uint8:
             np.copyto(image, self._image)

@@ -27,20 +27,20 @@ from rich.table import Table
 from rich.text import Text
 
 import gancam
-from gancam import batch, jobs, lettering, proof
-from gancam import effects as effects_room
+from gancam import batch, effects, jobs, lettering, proof
 from gancam.control import Controls, ParameterLog, open_control
 from gancam.crew import LocalCrew, share_of_threads
-from gancam.effects import Effect
-from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
-from gancam.footage import Footage
+from gancam.effects import Effect, EffectSpec
+from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError, SourceError
+from gancam.footage import IMAGES, Footage, MediaPath, SequencePath, StillPath, classify
 from gancam.frame import Image
-from gancam.jobs import IMAGES, process_image, write_image
+from gancam.jobs import process_image, write_image
 from gancam.model import read_card, variants
 from gancam.pipeline import Report, Switch, output_size, run, switches
 from gancam.preset import read_preset
-from gancam.sinks import Sink, open_sink
+from gancam.sinks import Sink, check_target, open_sink
 from gancam.sinks.stats import StatsLog
+from gancam.sinks.video import check_output
 from gancam.sources import Still, VideoFile
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ _FIGURES = (  # how their names begin; the rest of a name says what they were me
     "psnr_y", "ssim_y", "distance", "frechet_of_reals", "frechet", "kernel", "precision", "recall", "density",
     "coverage", "near_copies", "variety", "path_length", "modes", "kl",
 )  # fmt: skip
+_DEVICES, _PRECISIONS = ("auto", "cpu", "cuda"), ("auto", "fp32", "fp16", "int8")
+_SPECS = "gancam.specs"  # of a preset, among what a context carries
 errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 EffectOption = Annotated[
@@ -92,9 +94,7 @@ def _preset(context: typer.Context, path: Path | None) -> Path | None:
                 options[name] = next((kind for kind in (bool, int, float) if kind in kinds), str)
                 options[name] = list if list[str] in kinds else options[name]
         values = read_preset(path, options)
-        for effect in values.get("effect", ()):
-            with _told_of(path):
-                effects_room.find(effects_room.parse(effect)[0])
+        context.meta[_SPECS] = tuple(values.pop("effect", ()))  # which are no texts
         context.default_map = {names[name]: value for name, value in values.items()}
     return path
 
@@ -185,24 +185,31 @@ def process(
     )  # fmt: skip
     count = _count(workers)
     hire = _hire(cluster, count)
-    recipe = jobs.Recipe(tuple(effect or ()), device, precision, threads)
+    theirs = context.meta.get(_SPECS, ()) if not effect else ()
+    recipe = jobs.Recipe(theirs or _specs(effect), device, precision, threads)
+    names = preset if theirs else None
     if batch.is_batch(paths[:-1], paths[-1]):
+        jobs.check_task(task)
+        _check_recipe(recipe, names)
         many: dict[str, Any] = {"workers": count, "hire": hire if cluster else None, "quiet": quiet, "as_json": as_json}
         _process_batch(paths[:-1], Path(paths[-1]), recipe, replace(task, resume=True), **many)
         return
-    theirs = getattr(context.get_parameter_source("effect"), "name", "") == "DEFAULT_MAP"
     with ExitStack() as opened:
-        source, target = map(Path, paths)
-        if paths[0] == "-":
-            source = opened.enter_context(_stdin())
         if paths[1] == "-":
             task = replace(task, pipe=opened.enter_context(_stdout()), form=form)
         elif form is not None:
-            raise InputError(f"--format {form}: is for stdout (-); the ending of {target} names its container")
-        with _told_of(preset if theirs else None):
-            chain = _load(effect or [], device, precision, threads, sound=source)
-        if hire is not None and (task.pipe is not None or any(jobs.is_sequence(path) for path in (source, target))):
+            raise InputError(f"--format {form}: is for stdout (-); the ending of {paths[1]} names its container")
+        target = classify(paths[1])
+        source = classify(paths[0])
+        several = isinstance(source, SequencePath) or isinstance(target, SequencePath)
+        if hire is not None and (task.pipe is not None or several):
             raise InputError("--jobs N and --cluster are for files: stdout and numbered images are made by one process")
+        jobs.check(None if paths[0] == "-" else source, target, task)
+        _check_recipe(recipe, names)
+        if paths[0] == "-":
+            source = classify(opened.enter_context(_stdin()))
+        with _told_of(names):
+            chain = recipe.load(source.path)
         _process_one(source, target, chain, recipe, task, hire=hire, quiet=quiet, as_json=as_json)
 
 
@@ -233,27 +240,27 @@ def _stdout() -> Iterator[int]:
 
 
 def _process_one(
-    source: Path, target: Path, chain: Sequence[Effect], recipe: jobs.Recipe, task: jobs.Task, *,
+    source: MediaPath, target: MediaPath, chain: Sequence[Effect], recipe: jobs.Recipe, task: jobs.Task, *,
     hire: batch.Hire | None, quiet: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    several = jobs.is_sequence(source) or jobs.is_sequence(target)
-    if (source.suffix.lower() in IMAGES or target.suffix.lower() in IMAGES) and not several:
-        if task.params is not None:
-            raise InputError(f"--params {task.params}: is for videos, an image has no time")
+    several = isinstance(source, SequencePath) or isinstance(target, SequencePath)
+    if not several and (isinstance(source, StillPath) or isinstance(target, StillPath)):
         process_image(source, target, chain, overwrite=task.overwrite, tell=_note)
         return
     report = Report()
     try:
         with _progress(None, quiet or as_json) as progress:
             if hire is not None and not several:
-                report = batch.process_one(source, target, recipe, task, tell=_hear(progress), hire=hire)
+                report = batch.process_one(source.path, target.path, recipe, task, tell=_hear(progress), hire=hire)
             else:
                 jobs.process_video(source, target, chain, task, report, tell=_note, progress=progress)
     except (KeyboardInterrupt, Terminated):
-        kept = "the same command with --resume goes on" if jobs.pieces_of(target).exists() else "nothing was written"
+        kept = (
+            "the same command with --resume goes on" if jobs.pieces_of(target.path).exists() else "nothing was written"
+        )
         if task.pipe is not None:
             kept = "what came is written"
-        elif (plays := jobs.so_far(target)).exists():
+        elif (plays := jobs.so_far(target.path)).exists():
             kept += f"; what came so far plays: {plays}"
         errors.print(f"gancam: interrupted; {kept}", markup=False)
         raise
@@ -264,7 +271,7 @@ def _process_one(
         if several and task.pipe is None:
             print(f"wrote {target}")
         elif task.pipe is None:
-            print(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB)")
+            print(f"wrote {target} ({target.path.stat().st_size / 1e6:.1f} MB)")
 
 
 def _count(text: str) -> int | None:
@@ -438,14 +445,24 @@ def live(
     -e none: as it is. Ends with q in the window, with Ctrl-C, or when the source ends."""
     from gancam.live import open_live
 
-    names = effect or ["sr-x2-gan" if "sr-x2-gan" in effects_room.menu() else "sr-x2"]
+    names = effect or ["sr-x2-gan" if "sr-x2-gan" in effects.menu() else "sr-x2"]
+    recipe = jobs.Recipe(_specs([name for name in names if name != "none"]), device, precision, threads)
+    asked, frame_time = _size(size), _frame_time(target_fps, target_ms)
+    if frame_time is not None and not recipe.specs:
+        raise InputError("--target-fps and --target-ms choose how an effect is played, and there is none")
+    source = _source(source)
+    for target in to or ["window"]:
+        check_target(target, overwrite=overwrite)
+    _check_log(stats, overwrite=True)
+    _check_log(record_params, overwrite=overwrite)
+    _check_recipe(recipe)
     sound = Path(source) if Path(source).is_file() else None
-    chain = switches(_load([name for name in names if name != "none"], device, precision, threads, sound=sound))
+    chain = switches(recipe.load(sound))
     controls = Controls(chain)
-    budget = _budget(chain, target_fps, target_ms)
+    budget = None if frame_time is None else _budget(chain, frame_time)
     report = Report()
     outputs: list[Sink] = []
-    with open_live(_source(source), size=_size(size), reconnect=reconnect) as feed, ExitStack() as opened:
+    with open_live(source, size=asked, reconnect=reconnect) as feed, ExitStack() as opened:
         for one in chain:
             opened.callback(getattr(one.effect, "close", list))
         remotes = [opened.enter_context(closing(open_control(one, controls, _tell))) for one in control or []]
@@ -475,8 +492,14 @@ def live(
         try:
             if timer is not None:
                 timer.start()
-            effects = chain if budget is None else [budget]
-            run(feed, effects, outputs, between=[controls], report=report, on_sink_failure=_warn)
+            run(
+                feed,
+                chain if budget is None else [budget],
+                outputs,
+                between=[controls],
+                report=report,
+                on_sink_failure=_warn,
+            )
         finally:
             if timer is not None:
                 timer.cancel()
@@ -503,19 +526,57 @@ def _pad(chain: Sequence[Switch], outputs: Sequence[str]) -> tuple[str, Any] | N
     return pads[0] if pads else None
 
 
-def _budget(chain: Sequence[Switch], fps: float | None, milliseconds: float | None) -> "Budget | None":
-    """What was asked for by --target-fps or --target-ms."""
+def _frame_time(fps: float | None, milliseconds: float | None) -> float | None:
+    """The seconds a frame may take by --target-fps or --target-ms; None without."""
     if fps is None and milliseconds is None:
         return None
     if fps is not None and milliseconds is not None:
         raise InputError("--target-fps and --target-ms say the same in two ways: give one")
-    if not chain:
-        raise InputError("--target-fps and --target-ms choose how an effect is played, and there is none")
     if not all(0 < target < math.inf for target in (fps, milliseconds) if target is not None):
         raise InputError("--target-fps and --target-ms need more than 0")
+    return milliseconds / 1000 if milliseconds is not None else 1 / (fps or 1)
+
+
+def _budget(chain: Sequence[Switch], seconds: float) -> "Budget":
     from gancam.budget import Budget
 
-    return Budget(chain, milliseconds / 1000 if milliseconds is not None else 1 / (fps or 1), told=_note)
+    return Budget(chain, seconds, told=_note)
+
+
+def _check_recipe(recipe: jobs.Recipe, preset: Path | None = None) -> None:
+    """Find what is wrong with effects, their parameters and how they are to run, before a model is opened."""
+    _check_device(recipe.device, recipe.precision)
+    with _told_of(preset):
+        for spec in recipe.specs:
+            effects.check(spec)
+
+
+def _check_device(device: str, precision: str, *more: str) -> None:
+    if device not in _DEVICES:
+        raise InputError(f"device {device!r} must be auto, cpu or cuda")
+    if precision not in (*_PRECISIONS, *more):
+        raise InputError(
+            f"precision {precision!r} must be {', '.join([*_PRECISIONS[:-1], *more])} or {_PRECISIONS[-1]}"
+        )
+
+
+def _check_log(path: Path | None, *, overwrite: bool) -> None:
+    """Find what is in the way of a log that is written beside a video; None is no log."""
+    if path is None:
+        return
+    if not path.absolute().parent.is_dir():
+        raise SinkError(f"{path}: there is no folder {path.absolute().parent}")
+    if path.exists() and not overwrite:
+        raise OutputExists(f"{path}: exists; give another name, or --overwrite")
+
+
+def _check_picture(path: Path | None, what: str, *, overwrite: bool) -> None:
+    """Find what is in the way of an image that is not made of another; None is no image."""
+    if path is None:
+        return
+    if path.suffix.lower() not in IMAGES:
+        raise InputError(f"{path}: the {what} is an image, so it must end in {', '.join(IMAGES)}")
+    jobs.check_image_output(path, overwrite=overwrite)
 
 
 def _note(text: str) -> None:
@@ -532,6 +593,8 @@ def _tell(warning: str) -> None:
 
 def _source(text: str) -> str:
     """A live source's name, so far as it can be judged without opening it."""
+    if os.path.isdir(text):
+        raise SourceError(f"{text}: a folder, not a video file")
     if "://" in text or text == "test" or text.isdigit() or text.startswith("/dev/") or Path(text).exists():
         return text
     raise NotFound(f"{text}: no such file; a live source is a camera's index, a URL, a video file or test")
@@ -581,11 +644,13 @@ def sample(
 
     if picture is None and to is None and not show:
         raise InputError("nowhere to go: give a file for the sheet, --to DIR, or --show")
-    if picture is not None and picture.suffix.lower() not in IMAGES:
-        raise InputError(f"{picture}: the sheet is an image, so it must end in {', '.join(IMAGES)}")
+    _check_device(device, precision)
+    effects.find(name)
+    _check_picture(picture, "sheet", overwrite=overwrite)
     seeds = range(seed, seed + count)
     files = {one: to / f"{Path(name).stem}-{one:06d}.png" for one in seeds} if to is not None else {}
-    for path in [*files.values(), *([picture] if picture is not None else [])]:
+    _check_folder(to)
+    for path in files.values():
         if path.exists() and not overwrite:
             raise OutputExists(f"{path}: exists; give another name, or --overwrite")
     model = gallery.open_generator(name, device=device, precision=precision, threads=threads)
@@ -630,10 +695,13 @@ def morph(
         numbers = [int(part) for part in seeds.replace("/", ",").split(",")]
     except ValueError:
         raise InputError(f"--seeds {seeds!r}: needs whole numbers joined by commas, as 1,5,9") from None
-    model = gallery.open_generator(name, device=device, precision=precision, threads=threads)
-    source = gallery.Loop(model, numbers, seconds=seconds, fps=fps, size=size, ease=ease, truncation=truncation)
+    gallery.check_loop(numbers, seconds=seconds, fps=fps, size=size, ease=ease)
     if target.suffix.lower() in IMAGES or not target.suffix:
         raise InputError(f"{target}: a loop is a video, as in loop.mp4")
+    check_output(target, codec=codec, quality=quality, overwrite=overwrite)
+    _check_device(device, precision)
+    model = gallery.open_generator(name, device=device, precision=precision, threads=threads)
+    source = gallery.Loop(model, numbers, seconds=seconds, fps=fps, size=size, ease=ease, truncation=truncation)
     options: dict[str, Any] = {"overwrite": overwrite, "codec": codec, "quality": quality}
     sink = open_sink(str(target), fps=source.fps, size=source.size, **options)
     with _progress(source.frames, quiet) as progress:
@@ -663,7 +731,7 @@ def demo(
     clip = _sample("city.mp4")
     folder = _free(to)
     folder.mkdir(parents=True)
-    effect = effects_room.load("sr-x2")
+    effect = effects.load("sr-x2")
     video, picture = folder / "city-x2.mp4", folder / "city-x2-comparison.png"
     report = Report()
     with _progress(None, False) as progress:
@@ -683,7 +751,7 @@ def demo(
 def models(as_json: Annotated[bool, typer.Option("--json", help="A list of objects on stdout.")] = False) -> None:
     """What is on the menu, with measured quality and licence."""
     entries: list[dict[str, Any]] = []
-    for name, path in effects_room.menu().items():
+    for name, path in effects.menu().items():
         files = variants(path)
         cards = {precision: read_card(file) for precision, file in files.items()}
         card = cards["fp32"]
@@ -714,6 +782,8 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="A list of objec
         for device, trials in entry["proved"].items():
             said = (f"{one['precision']} {one['ms']:.3g} ms, {one['psnr']:.0f} dB" for one in trials)
             print(f"{'':12} tried on {device}: {'; '.join(said)}")
+            for note in proof.notes([proof.Trial(**one) for one in trials], device):
+                print(f"{'':12} {note}")
         for images, figures in _by_images(entry["quality"]).items():
             print(f"{'':12} {images}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
 
@@ -726,8 +796,7 @@ def doctor(
     """What will run where, proved by running it, and what to do about what won't."""
     from gancam.doctor import Finding, examine, works  # nobody else should pay for it
 
-    if device not in (None, "auto", "cpu", "cuda"):
-        raise InputError(f"device {device!r} must be auto, cpu or cuda")
+    _check_device(device or "auto", "auto")
     findings: list[Finding] = []
     with errors.status("looking at this machine ...") if errors.is_terminal and not as_json else nullcontext():
         findings.extend(examine())
@@ -777,14 +846,15 @@ def bench(
     from gancam import bench as room
 
     earlier = room.baseline(compare) if compare is not None else None
-    if picture is not None and picture.suffix.lower() not in IMAGES:
-        raise InputError(f"{picture}: the picture is an image, so it must end in {', '.join(IMAGES)}")
-    if picture is not None and picture.exists() and not overwrite:
-        raise OutputExists(f"{picture}: exists; give another name, or --overwrite")
+    _check_picture(picture, "picture", overwrite=overwrite)
+    for where in device or ["auto"]:
+        for one in precision or ["auto"]:
+            _check_device(where, one, "all")
     cases = []
     for name in names or ["sr-x2"]:
+        effects.find(name)
         for kind in precision or ["auto"]:
-            kinds = list(variants(effects_room.find(name))) if kind == "all" else [kind]
+            kinds = list(variants(effects.find(name))) if kind == "all" else [kind]
             cases += [
                 room.Case(name, _size(shape), where, one, threads)
                 for shape in size or ["640x360"] for where in device or ["auto"] for one in kinds
@@ -801,6 +871,8 @@ def bench(
         print(json.dumps(results.to_dict() | ({"compared": compared, "slower": slower} if changes else {}), indent=2))
     else:
         _print_rows(results)
+        for note in results.notes:
+            _note(note)
         for change in changes:
             print(f"{change.name}: {change.before_ms:.2f} ms then, {change.now_ms:.2f} now, {change.ratio:.2f} times")
     for one in differs:
@@ -836,11 +908,16 @@ def _by_images(quality: Mapping[str, float]) -> dict[str, dict[str, float]]:
     return grouped
 
 
-def _load(
-    specs: Sequence[str], device: str, precision: str, threads: int | None, *, sound: Path | None
-) -> list[Effect]:
-    """The effects that were asked for; `sound` is the file that those hear which can and were given no other."""
-    return jobs.Recipe(tuple(specs), device, precision, threads).load(sound)
+def _specs(texts: Sequence[str] | None) -> tuple[EffectSpec, ...]:
+    return tuple(EffectSpec.parse(text) for text in texts or ())
+
+
+def _check_folder(path: Path | None) -> None:
+    """Find what would keep `_make_folder` from making it; None is no folder."""
+    if path is not None and path.exists() and not path.is_dir():
+        raise SinkError(f"{path}: is no folder")
+    if path is not None and not path.absolute().parent.is_dir():
+        raise SinkError(f"{path}: there is no folder {path.absolute().parent}")
 
 
 def _make_folder(path: Path) -> None:
@@ -924,10 +1001,11 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 2 an error told in one line, 130 and 143 after Ctrl-C and SIGTERM."""
+    logging.basicConfig(format="%(message)s")
     if errors.is_terminal:  # that a model is tried for the first time takes a moment, and should be told
-        logging.basicConfig(format="%(message)s")
         logging.getLogger("gancam.proof").setLevel(logging.INFO)
-    signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:  # who started us may want us to stay
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         code = app(args=arguments, standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from gancam import effects as effects_room
+from gancam import effects
 from gancam.crew import Made, Order, Worker
 from gancam.errors import InputError, MissingExtra, SinkError
 from gancam.jobs import Recipe, identity
@@ -200,22 +200,23 @@ def files_of(recipe: Recipe) -> list[Path]:
     given as parameters."""
     files: list[Path] = []
     for spec in recipe.specs:
-        name, params = effects_room.parse(spec)
-        if name not in effects_room.menu():
-            files += variants(effects_room.find(name)).values()
-        files += [Path(value) for value in params.values() if os.path.isfile(value)]
+        if spec.name not in effects.menu():
+            files += variants(effects.find(spec.name)).values()
+        files += [Path(value) for value in spec.params.values() if os.path.isfile(value)]
     return files
 
 
 def moved(recipe: Recipe, paths: Mapping[str, Path]) -> Recipe:
-    """`recipe` with files where they are now."""
-    specs = []
-    for spec in recipe.specs:
-        name, *pairs = spec.split(":")
-        values = [pair.partition("=") for pair in pairs]
-        parts = [f"{key}{equals}{paths.get(value, value)}" for key, equals, value in values]
-        model = next((path for old, path in paths.items() if os.path.normpath(old) == os.path.normpath(name)), name)
-        specs.append(":".join([str(model), *parts]))
+    """`recipe` with files where they are now; `paths` are those by the names they had."""
+    places = {os.path.normpath(old): str(new) for old, new in paths.items()}
+
+    def place(text: str) -> str:
+        return places.get(os.path.normpath(text), text)
+
+    specs = (
+        replace(spec, name=place(spec.name), params={key: place(value) for key, value in spec.params.items()})
+        for spec in recipe.specs
+    )
     return replace(recipe, specs=tuple(specs))
 
 

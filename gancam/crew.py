@@ -11,7 +11,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ from gancam.effects import Effect
 from gancam.errors import GancamError, SinkError
 from gancam.frame import Frame
 from gancam.jobs import Chain, Recipe, Task
-from gancam.pipeline import switches
+from gancam.pipeline import apply, switches
 from gancam.sinks.pieces import PieceCollector, PieceMaker, changes
 
 _DEATHS = 3  # of workers at one order, after which it is the order's fault
@@ -135,24 +135,23 @@ class _Video:
                 if frame.index < first and not self._remembers:
                     self._before = frame.time
                     continue
-                for turn in self._turns:
-                    turn(frame)
-                image = frame.image
-                for effect in self._effects:
-                    image = effect(image, time=frame.time)
+                done = apply(frame, self._effects, between=self._turns)
                 if frame.index >= first:
                     if sink is None:
                         after = self._before if order.after is None else order.after
                         path = folder / f"piece{order.target.suffix}"
                         sink = PieceMaker(path, plan=self._plan, number=order.number, after=after, **self._options)
-                    sink.write(replace(frame, image=image))
+                    sink.write(done)
                     count += 1
                 self._before, self._next = frame.time, frame.index + 1
+                del frame, done  # a large picture less in memory while the next is made
         except BaseException:
             if sink is not None:
                 sink.close(interrupted=True)
             raise
         notes = tuple(self.source.notes) if count < self._length else ()
+        if count < self._length and self._remembers:  # else a worker knows of its own pieces only
+            notes += tuple(note for effect in self._effects for note in effect.notes)
         notes += tuple(self._said)
         self._said.clear()
         if sink is None:

@@ -22,6 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from gancam._native import apart
 from gancam.errors import DeviceError, MissingExtra, ModelError, NoRoom, NotFound
 
 PROVIDERS = {
@@ -40,6 +41,7 @@ _LEAST_DRIVER = {12: "525", 13: "580"}  # NVIDIA's driver by CUDA major; within 
 _LEAST_CAPABILITY = {12: (5, 0), 13: (7, 5)}  # of the GPU, by CUDA major: 13 dropped Maxwell, Pascal and Volta
 _CUDA_12 = 'pip install "onnxruntime-gpu[cuda,cudnn]<1.27"'  # 1.27 was the first that is built with CUDA 13
 _OR_CPU = "or use --device cpu"
+_VECTORS = r"s?sse|avx|fma|f16c|fp16|amx|asimd|neon|sve|sme(?!p)|i8mm|bf16"
 _KIN = 0.9  # of the fastest core's speed: what has less is of another kind
 
 
@@ -68,7 +70,8 @@ def session(path: Path, device: str, threads: int, *, optimise: bool = True, pro
     """An ``InferenceSession`` of the file `path` on `device`, one of `PROVIDERS`, with `threads` on the CPU.
 
     Single nodes that the device cannot do run on the CPU; a device that cannot be had is never replaced. With `profile`
-    each node is timed, which costs a little, and ``end_profiling()`` writes a file whose name begins with that.
+    each node is timed, which costs a little, and ``end_profiling()`` writes a file whose name begins with that. Its
+    threads take denormal numbers for 0; a caller that works along does so within ``_native.denormals_as_zero``.
 
     Raises ``NotFound``, ``ModelError`` for a damaged file, ``DeviceError``, ``MissingExtra`` without ONNX Runtime.
     """
@@ -79,6 +82,7 @@ def session(path: Path, device: str, threads: int, *, optimise: bool = True, pro
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")  # they take up to a hundred times the time
     options.log_severity_level = 4  # its errors come as exceptions; the rest is chatter on stderr
     if profile is not None:
         options.enable_profiling, options.profile_file_prefix = True, str(profile)
@@ -91,7 +95,7 @@ def session(path: Path, device: str, threads: int, *, optimise: bool = True, pro
     if device == "tensorrt":
         providers.insert(0, (PROVIDERS["tensorrt"], {"trt_fp16_enable": path.name.endswith(".fp16.onnx")}))
     try:
-        opened = onnxruntime.InferenceSession(path, options, providers=providers, enable_fallback=0)
+        opened = apart(lambda: onnxruntime.InferenceSession(path, options, providers=providers, enable_fallback=0))
     except Exception as error:
         if device != "cpu":
             session(path, "cpu", 1, optimise=False)  # a damaged file is no fault of the device's
@@ -151,6 +155,7 @@ def _cpus() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
+@lru_cache
 def cpu_name() -> str:
     """The processor's name, as it says itself where that can be read."""
     if sys.platform == "linux":
@@ -159,20 +164,50 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def memory() -> tuple[int | None, int | None]:
-    """Bytes of memory: all, and free without swapping."""
+@lru_cache
+def cpu_model() -> str:
+    """The processor's name and what tells it from others of that name: clouds call many generations "AMD EPYC"."""
+    told = {
+        name: found[1]
+        for name in ("cpu family", "model", "CPU implementer", "CPU part")
+        if (found := re.search(rf"^{name}\s*:\s*(\S+)$", text("/proc/cpuinfo"), re.MULTILINE))
+    }
+    return ", ".join([cpu_name(), *(f"{name} {value}" for name, value in told.items())])
+
+
+@lru_cache
+def instructions() -> tuple[str, ...]:
+    """The processor's vector instruction sets as Linux names them, sorted: "avx2", "avx512_vnni", "asimddp". Elsewhere
+    those that OpenCV found, of which it knows fewer."""
+    import cv2
+
+    found = re.search(r"^(?:flags|Features)\s*:(.+)$", text("/proc/cpuinfo"), re.MULTILINE)
+    words = (found[1] if found else cv2.getCPUFeaturesLine().lower().replace("*", "").replace("?", "")).split()
+    return tuple(sorted(word for word in set(words) if re.match(_VECTORS, word)))
+
+
+def memory() -> tuple[int, int]:
+    """Bytes of the machine's memory: all, and what can be had without swapping."""
+    import psutil  # only when it is asked for: a hundredth of a second
+
+    told = psutil.virtual_memory()
+    return int(told.total), int(told.available)
+
+
+def peak_memory() -> int:
+    """Bytes: the most memory that this process has held at once."""
+    import psutil
+
+    if sys.platform == "linux":  # getrusage counts what the parent held, too, until this process was begun
+        found = re.search(r"^VmHWM:\s*(\d+) kB$", text("/proc/self/status"), re.MULTILINE)
+        if found:
+            return int(found[1]) * 1024
+    told = psutil.Process().memory_info()
     if sys.platform == "win32":
-
-        class Status(ctypes.Structure):  # MEMORYSTATUSEX
-            _fields_ = (("length", ctypes.c_ulong), ("load", ctypes.c_ulong), ("total", ctypes.c_ulonglong),
-                        ("free", ctypes.c_ulonglong), ("rest", ctypes.c_ulonglong * 5))  # fmt: skip
-
-        status = Status(length=ctypes.sizeof(Status))
-        ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
-        return int(status.total), int(status.free)
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    found = re.search(r"^MemAvailable:\s*(\d+) kB$", text("/proc/meminfo"), re.MULTILINE)
-    return total, int(found[1]) * 1024 if found else None
+        return int(told.peak_wset)
+    resource: Any = import_module("resource")
+    most = int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return most if sys.platform == "darwin" else most * 1024
 
 
 def text(path: str) -> str:

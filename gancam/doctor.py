@@ -29,6 +29,7 @@ import numpy as np
 
 import gancam
 from gancam import devices
+from gancam._native import quiet_opencv
 from gancam.effects import find
 from gancam.errors import DeviceError, GancamError, MissingExtra
 from gancam.model import Model, variants
@@ -143,11 +144,11 @@ def _system() -> Iterator[Finding]:
         "cores": machine_cores, "cpu_quota": quota, "memory": total, "memory_free": free,
         "dot_products_8_bit": _dot_products(),
     }  # fmt: skip
-    memory = f"{_gigabytes(free)} of {_gigabytes(total)} free" if free else _gigabytes(total)
-    seen = f"{details['system']}, {details['cpu']}, {cores} of {machine_cores} cores usable, memory {memory}"
+    memory = f"memory {_gigabytes(free)} of {_gigabytes(total)} free"
+    seen = f"{details['system']}, {details['cpu']}, {cores} of {machine_cores} cores usable, {memory}"
     if quota is not None and quota < machine_cores:
         seen += f"; a quota allows the time of {quota:g}"
-    if free is not None and free < 500e6:
+    if free < 500e6:
         yield Finding("system", "warning", f"{seen}: little", "close other programs", details)
     else:
         yield Finding("system", "ok", seen, "", details)
@@ -167,8 +168,8 @@ def _system_name() -> str:
 
 def _dot_products() -> bool | None:
     """Whether the CPU adds up products of 8-bit numbers in one instruction, which int8 lives on; None: not known."""
-    flags = re.search(r"^(?:flags|Features)\s*:(.+)$", devices.text("/proc/cpuinfo"), re.MULTILINE)
-    return bool({"avx512_vnni", "avx_vnni", "asimddp"} & set(flags[1].split())) if flags else None
+    found = bool({"avx512_vnni", "avx_vnni", "asimddp"} & set(devices.instructions()))
+    return found if found or sys.platform == "linux" else None
 
 
 def _versions() -> Iterator[Finding]:
@@ -395,11 +396,12 @@ def _likely() -> bool:
 
 
 def _judge(device: str, runs: list[dict[str, Any]], chosen: str, details: Mapping[str, Any]) -> Finding:
-    """What the runs of one device say; the precision that `Model` chooses there decides, another is a warning."""
+    """What the runs of one device say; the precision that `Model` chooses there decides, another that fails is a
+    warning, and one that is inaccurate a fact."""
     trials = remembered(variants(find(_NETWORK)), device) or []
     details = {**details, "network": _NETWORK, "frame": list(SIZE), "chosen": chosen, "runs": runs}
     details |= {"remembered": [asdict(trial) for trial in trials], "cache": str(folder())}
-    wrong = {run["precision"]: run.get("error") or f"its result is wrong ({run['psnr']:.1f} dB of fp32)"
+    wrong = {run["precision"]: run.get("error") or f"inaccurate here ({run['psnr']:.1f} dB vs fp32)"
              for run in runs if "error" in run or run["psnr"] < LEAST_PSNR}  # fmt: skip
     right = [run for run in runs if run["precision"] not in wrong]
     where = details["gpus"][0]["name"] + ": " if details.get("gpus") else ""
@@ -412,7 +414,7 @@ def _judge(device: str, runs: list[dict[str, Any]], chosen: str, details: Mappin
         other = f"use --precision {right[0]['precision']}" if right else "use --device cpu"
         cure = other if right or device != "cpu" else f"pip install --force-reinstall gancam {devices.RUNTIME}"
         return Finding(device, "problem", seen, cure, details)
-    if wrong:
+    if any("error" in run for run in runs):
         return Finding(device, "warning", seen, f"nothing; gancam uses {chosen} here", details)
     return Finding(device, "ok", seen, "", details)
 
@@ -529,9 +531,9 @@ def _sizes(fcntl: Any, number: int, pixels: bytes) -> list[list[int]]:
     return sizes
 
 
+@quiet_opencv()
 def _measure(camera: int | str, backend: int) -> dict[str, Any] | None:
     """Size, format, promised and measured rate over a second, of a camera asked for MJPG 1280x720; None: no picture."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     capture = cv2.VideoCapture(camera, backend)
     try:
         capture.set(cv2.CAP_PROP_FOURCC, float(cv2.VideoWriter.fourcc(*"MJPG")))
@@ -670,5 +672,5 @@ def _c_string(raw: bytes | bytearray) -> str:
     return bytes(raw).partition(b"\0")[0].decode(errors="replace").strip()
 
 
-def _gigabytes(size: int | None) -> str:
-    return "?" if size is None else f"{size / 1e9:.1f} GB"
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"

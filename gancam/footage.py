@@ -12,6 +12,7 @@ in did. What ``cv2.VideoCapture`` does on the way in was measured with clips of 
   measured once a process, through PyAV's swscale, whose result equals cv2's bit for bit.
 """
 
+import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import av
 import cv2
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 
+IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # endings of what is read and written as an image
 UNSPECIFIED = 2  # in matrix, primaries and transfer alike
 
 # ITU-T H.273 matrix code point -> (Kr, Kb), Table 4. What is not here swscale treats as BT.601, and so do we.
@@ -39,6 +41,7 @@ _LUMA = {
     10: (0.2627, 0.0593),
 }
 _BT601 = (0.299, 0.114)
+_IN_SWSCALE = {0, 1, 2, 4, 5, 6, 7, 9}  # it refuses all other matrices
 _BAND = 1 << 21  # pixels converted at once: what that takes meanwhile is seven bytes for each
 
 
@@ -158,6 +161,14 @@ def _rows_of_bgr_to_yuv(matrix: int, full_range: bool, lift: float) -> NDArray[n
     )
 
 
+def converted_as(matrix: int) -> int:
+    """Return the matrix with which swscale is to convert video of `matrix`: itself where swscale has it, else the one
+    that `Colour` takes it for (BT.2020 with constant luminance for BT.2020 without, all others for BT.601)."""
+    if matrix in _IN_SWSCALE:
+        return matrix
+    return 9 if matrix == 10 else 6
+
+
 @lru_cache(maxsize=64)
 def _darkening(matrix: int, full_range: bool, pixel_format: str) -> float:
     """Luma levels lost on average by swscale's conversion to BGR of ordinary, unclipped colours."""
@@ -167,7 +178,7 @@ def _darkening(matrix: int, full_range: bool, pixel_format: str) -> float:
     u, v = (rng.integers(112, 144, (side // 2, side // 2), dtype=np.uint8) for _ in range(2))
     yuv = np.concatenate([y.reshape(-1), u.reshape(-1), v.reshape(-1)]).reshape(side * 3 // 2, side)
     frame = av.VideoFrame.from_ndarray(yuv, "yuv420p")
-    frame.colorspace, frame.color_range = matrix, 2 if full_range else 1
+    frame.colorspace, frame.color_range = converted_as(matrix), 2 if full_range else 1
     try:
         if pixel_format not in ("yuv420p", "yuvj420p"):
             frame = VideoReformatter().reformat(frame, format=pixel_format, interpolation=Interpolation.BICUBIC)
@@ -181,33 +192,87 @@ def _darkening(matrix: int, full_range: bool, pixel_format: str) -> float:
     return round(min(max(lost, -2.0), 2.0), 2)
 
 
-def numbered(path: Path) -> tuple[str, int, str] | None:
-    """What comes before the number, its digits and what comes after, in the name of a sequence of images; None where
-    `path` is none.
+@dataclass(frozen=True, slots=True)
+class VideoPath:
+    """The name of a video: of everything that is no image."""
 
-    >>> numbered(Path("out/frame-%06d.png"))
-    ('frame-', 6, '.png')
-    """
-    found = re.fullmatch(r"([^%]*)%(?:0(\d{1,2}))?d([^%]*)", path.name)
-    return None if found is None else (found[1], int(found[2] or 1), found[3])
+    path: Path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    __str__ = __fspath__
 
 
-def images_of(path: Path) -> list[tuple[int, Path]]:
-    """The files that the numbered name `path` means, by number."""
-    found = numbered(path)
-    if found is None:
+@dataclass(frozen=True, slots=True)
+class StillPath:
+    """The name of one image."""
+
+    path: Path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    __str__ = __fspath__
+
+
+@dataclass(frozen=True, slots=True)
+class SequencePath:
+    """The name of numbered images, as `out/frame-%06d.png`: `before`, a number of at least `digits` digits, `after`."""
+
+    path: Path
+    before: str
+    digits: int
+    after: str
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    __str__ = __fspath__
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> Self | None:
+        """The sequence that `path` is written as; None where it is no such name.
+
+        >>> SequencePath.of("out/frame-%06d.png").image(7).name
+        'frame-000007.png'
+        """
+        found = re.fullmatch(r"([^%]*)%(?:0(\d{1,2}))?d([^%]*)", Path(path).name)
+        return None if found is None else cls(Path(path), found[1], int(found[2] or 1), found[3])
+
+    def image(self, number: int) -> Path:
+        return self.path.with_name(f"{self.before}{number:0{self.digits}d}{self.after}")
+
+    def images(self) -> list[tuple[int, Path]]:
+        """The files that are there, by number."""
+        form = re.compile(re.escape(self.before) + r"(\d+)" + re.escape(self.after))
+        with suppress(OSError):
+            matches = [(form.fullmatch(file.name), file) for file in self.path.absolute().parent.iterdir()]
+            return sorted((int(match[1]), file) for match, file in matches if match and len(match[1]) >= self.digits)
         return []
-    form = re.compile(re.escape(found[0]) + r"(\d+)" + re.escape(found[2]))
-    with suppress(OSError):
-        matches = [(form.fullmatch(file.name), file) for file in path.absolute().parent.iterdir()]
-        return sorted((int(match[1]), file) for match, file in matches if match and len(match[1]) >= found[1])
-    return []
+
+    @property
+    def times(self) -> Path:
+        """Where the times of the images are kept."""
+        return self.path.with_name(f"{self.before}times.txt")
 
 
-def times_file(path: Path) -> Path:
-    """Where the times of the sequence of images `path` are kept."""
-    found = numbered(path)
-    return path.with_name(f"{found[0] if found else ''}times.txt")
+MediaPath = VideoPath | SequencePath | StillPath
+
+
+def classify(path: str | os.PathLike[str]) -> MediaPath:
+    """Say what kind of input or output `path` names, by its ending alone; nothing is opened.
+
+    Images end in one of `IMAGES`; they are a sequence where the name has one number (`%06d`) and no file is called
+    just so. All else is a video. What was classified before is given back as it is.
+    """
+    if isinstance(path, MediaPath):
+        return path
+    path = Path(path)
+    if path.suffix.lower() not in IMAGES:
+        return VideoPath(path)
+    found = SequencePath.of(path)
+    return StillPath(path) if found is None or os.path.exists(path) else found
 
 
 def cause(error: BaseException) -> str:

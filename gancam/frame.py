@@ -4,9 +4,10 @@ import queue
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +34,28 @@ class Frame:
     original: Image | None = None  # as it was before the effects, for sinks that compare
     alpha: Image | None = None  # opacity, (H, W), where the source has it
     decoded: "av.VideoFrame | None" = None  # the decoder's own, of which `image` is the BGR, where that was asked for
+
+    def with_image(self, image: Image) -> Self:
+        """Replace the image, and keep true what belongs to it.
+
+        Args:
+            image: ``(h, w, 3)`` of any size; the frame's own array means that nothing changed.
+
+        Returns:
+            A frame at the same place in time: with opacity scaled to ``(h, w)`` (bicubic) and without the decoder's
+            planes, which no longer are the picture.
+        """
+        if image is self.image:
+            return self
+        return replace(self, image=image, alpha=_scaled(self.alpha, image), decoded=None)
+
+
+def _scaled(alpha: Image | None, image: Image) -> Image | None:
+    """`alpha`, ``(h, w)``, at the size of `image`."""
+    if alpha is None or alpha.shape == image.shape[:2]:
+        return alpha
+    size = image.shape[1], image.shape[0]
+    return np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def check_image(image: Any, what: str = "image") -> Image:

@@ -49,6 +49,20 @@ def sheet(images: NDArray[np.uint8], columns: int) -> Image:
     return np.ascontiguousarray(grid.reshape(rows * height, columns * width, 3))
 
 
+def check_loop(seeds: Sequence[int], *, seconds: float, fps: float, size: int | None, ease: str) -> None:
+    """Find values that no `Loop` takes, whatever its generator. Raises ``InputError``."""
+    if len(seeds) < 2:
+        raise InputError("a loop needs two seeds or more")
+    if not 1 <= fps <= 240:
+        raise InputError(f"fps {fps}: must be 1 to 240")
+    if not 2 / fps <= seconds <= 3600:
+        raise InputError(f"seconds {seconds}: must be two frames or more, an hour at most")
+    if size is not None and not 16 <= size <= 4096:
+        raise InputError(f"size {size}: must be 16 to 4096 pixels")
+    if ease not in latent.EASES:
+        raise InputError(f"ease {ease!r} must be of {', '.join(latent.EASES)}")
+
+
 class Loop:
     """A source that plays once through the pictures of `seeds` and back to the first: after its last frame comes its
     first, as if nothing were, so a player that repeats it shows no seam.
@@ -64,16 +78,9 @@ class Loop:
         self, model: Model, seeds: Sequence[int], *, seconds: float = 10.0, fps: float = 30.0, size: int | None = None,
         ease: str = "linear", truncation: float | None = None,
     ) -> None:  # fmt: skip
-        if len(seeds) < 2:
-            raise InputError("a loop needs two seeds or more")
-        if not 1 <= fps <= 240:
-            raise InputError(f"fps {fps}: must be 1 to 240")
-        if not 2 / fps <= seconds <= 3600:
-            raise InputError(f"seconds {seconds}: must be two frames or more, an hour at most")
+        check_loop(seeds, seconds=seconds, fps=fps, size=size, ease=ease)
         side = model.card.resolution
         self._side = size or -(-_LARGE // side) * side
-        if not 16 <= self._side <= 4096:
-            raise InputError(f"size {size}: must be 16 to 4096 pixels")
         self._model, self._fps, self._count = model, fps, round(seconds * fps)
         self._path = latent.Path(model, seeds, space="w" if model.card.layers > 1 else "z")
         self._ease, self._truncation = ease, truncation

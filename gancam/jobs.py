@@ -6,7 +6,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,23 +18,25 @@ import numpy as np
 
 from gancam import effects as effects_room
 from gancam.control import Controls, Replay
-from gancam.effects import Effect
-from gancam.errors import InputError, OutputExists, SinkError, SourceError
-from gancam.footage import Footage, cause, images_of, numbered
+from gancam.effects import Effect, EffectSpec
+from gancam.errors import InputError, NotFound, OutputExists, SinkError, SourceError
+from gancam.footage import IMAGES, Footage, MediaPath, SequencePath, StillPath, VideoPath, cause, classify
 from gancam.frame import Frame, Image
-from gancam.pipeline import Progress, Report, Switch, fitted, output_size, run, switches
+from gancam.pipeline import Progress, Report, Switch, output_size, run, switches, through
+from gancam.sinks import images
 from gancam.sinks.images import ImageWriter, holds_alpha
 from gancam.sinks.pieces import PieceWriter, pieces_of, so_far
 from gancam.sinks.pipe import FORMATS, PipeWriter
-from gancam.sinks.video import VideoWriter, keeps
-from gancam.sources import ImageFiles, VideoFile, read_image
+from gancam.sinks.video import VideoWriter, check_codec, check_output, check_quality, keeps
+from gancam.sources import ImageFiles, VideoFile, check_range, read_image
 
 __all__ = [
-    "IMAGES",
     "Chain",
     "Recipe",
     "Task",
-    "is_sequence",
+    "check",
+    "check_image_output",
+    "check_task",
     "job_of",
     "pieces_of",
     "process_image",
@@ -43,7 +45,6 @@ __all__ = [
     "spooled",
     "write_image",
 ]
-IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _SAMPLES, _BLOCK = 64, 65536  # of a file, for its identity
 
 
@@ -65,12 +66,15 @@ class Task:
     form: str | None = None
     fps: float | None = None  # of numbered images without times
 
+    def __post_init__(self) -> None:
+        check_range(self.first, self.end)
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Which effects, as the command line names them, and how they run: what any process needs to have the same."""
+    """Which effects, and how they run: what any process needs to have the same."""
 
-    specs: tuple[str, ...] = ()
+    specs: tuple[EffectSpec, ...] = ()
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
@@ -79,9 +83,11 @@ class Recipe:
         """The effects; `sound` is the file that those hear which can and were given no other."""
         made = []
         for spec in self.specs:
-            name, params = effects_room.parse(spec)
+            params: Mapping[str, Any] = spec.params
             made.append(
-                effects_room.load(name, device=self.device, precision=self.precision, threads=self.threads, **params)
+                effects_room.load(
+                    spec.name, device=self.device, precision=self.precision, threads=self.threads, **params
+                )
             )
         _listen(made, sound)
         return made
@@ -113,8 +119,8 @@ def _listen(effects: Sequence[Effect], sound: Path | None) -> None:
 
 
 def process_video(
-    path: Path,
-    target: Path,
+    path: str | os.PathLike[str],
+    target: str | os.PathLike[str],
     effects: Sequence[Effect],
     task: Task,
     report: Report,
@@ -125,11 +131,13 @@ def process_video(
 ) -> None:
     """`path` through `effects` into `target`, as `task` says; `report` is filled, and `tell` is called with each note
     that is known before the work starts. Raises what sources, effects and sinks raise."""
+    path, target = classify(path), classify(target)
     chain = switches(effects)
     controls = Controls(chain)
     replay = None if task.params is None else Replay(task.params, controls)
     source, options = open_video(path, target, chain, task)
     with source:
+        _check_writing(target, task)
         sink = _sink(path, target, effects, task, options)
         done = getattr(sink, "done", 0)
         notes = [*source.notes, *sink.notes]
@@ -165,28 +173,107 @@ def remembers(effects: Sequence[Effect], task: Task) -> bool:
 
 
 def reads_ahead(
-    path: Path, effects: Sequence[Effect], task: Task, tell: Callable[[str], None]
+    path: str | os.PathLike[str], effects: Sequence[Effect], task: Task, tell: Callable[[str], None]
 ) -> list[Callable[[Frame], None]]:
     """What must be called with each frame so that a first effect sees the video ahead that wants to."""
-    return [_ReadAhead(path, one.read_ahead, task, tell) for one in effects[:1] if hasattr(one, "read_ahead")]
+    media = classify(path)
+    return [_ReadAhead(media, one.read_ahead, task, tell) for one in effects[:1] if hasattr(one, "read_ahead")]
 
 
 def _sink(
-    path: Path, target: Path, effects: Sequence[Effect], task: Task, options: dict[str, Any]
+    path: MediaPath, target: MediaPath, effects: Sequence[Effect], task: Task, options: dict[str, Any]
 ) -> VideoWriter | ImageWriter:
-    sound = None if is_sequence(path) else path
+    sound = None if isinstance(path, SequencePath) else path
     if task.pipe is not None:
-        if task.resume:
-            raise InputError("--resume needs an output that is a file: what went to stdout is gone")
         return PipeWriter(task.pipe, task.form or "matroska", audio_from=sound, **options)
     more: dict[str, Any] = {"overwrite": task.overwrite, "job": job_of(path, effects, task), "resume": task.resume}
-    if is_sequence(target):
-        if task.codec is not None or task.encoder is not None:
-            raise InputError(f"{target}: images have no codec; their ending says what they are")
+    if isinstance(target, SequencePath):
         unused = ("codec", "encoder", "untouched")
         rest = {name: value for name, value in options.items() if name not in unused}
         return ImageWriter(target, audio_from=sound, **more, **rest)
     return PieceWriter(target, audio_from=sound, **more, **options)
+
+
+def check(path: MediaPath | None, target: MediaPath, task: Task) -> None:
+    """Find what is wrong with names and options before anything is opened: all of it `process_video` and
+    `process_image` would find too, later. `path` is None for what comes from stdin.
+
+    Raises ``InputError``, ``NotFound``, ``SourceError``, ``SinkError`` and ``OutputExists``.
+    """
+    check_task(task)
+    source = VideoPath(Path("stdin")) if path is None else path
+    if isinstance(source, SequencePath) or isinstance(target, SequencePath):
+        _check_reading(source, task)
+    else:
+        if task.params is not None and isinstance(source, StillPath):
+            raise InputError(f"--params {task.params}: is for videos, an image has no time")
+        _refuse_mixture(source, target)
+        if isinstance(source, VideoPath):
+            _check_reading(source, task)
+    if path is not None:
+        _check_there(path)
+    _check_writing(target, task)
+    if task.pipe is not None:
+        return
+    if isinstance(target, SequencePath):
+        images.check_output(target, overwrite=task.overwrite)
+    elif isinstance(target, StillPath):
+        check_image_output(target.path, overwrite=task.overwrite, source=source.path)
+    else:
+        check_output(target.path, sources=[source.path], overwrite=task.overwrite)
+
+
+def check_task(task: Task) -> None:
+    """Find options that make no sense, whatever the input. Raises ``InputError`` and ``NotFound``."""
+    check_quality(task.quality)
+    if task.fps is not None and not 0 < task.fps <= 1000:
+        raise InputError(f"fps is {task.fps}: needs more than 0 and at most 1000")
+    if task.params is not None and not task.params.exists():
+        raise NotFound(f"{task.params}: no such file")
+
+
+def check_image_output(path: Path, *, overwrite: bool, source: Path | None = None) -> None:
+    """Find what is in the way of an image `path` made of `source`. Raises ``SinkError`` and ``OutputExists``."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise SinkError(f"{path}: there is no folder {folder}")
+    if not os.path.exists(path):
+        return
+    if source is not None and os.path.exists(source) and path.samefile(source):
+        raise SinkError(f"{path}: is the input itself; give another name")
+    if path.is_dir():
+        raise SinkError(f"{path}: is a folder")
+    if not overwrite:
+        raise OutputExists(f"{path}: exists; give another name, or --overwrite")
+
+
+def _check_there(path: MediaPath) -> None:
+    if isinstance(path, SequencePath):
+        if not path.images():
+            raise NotFound(f"{path}: there is no such image")
+    elif not os.path.exists(path):
+        raise NotFound(f"{path}: no such file")
+    elif os.path.isdir(path):
+        raise SourceError(f"{path}: a folder, not a video file")
+
+
+def _check_reading(path: MediaPath, task: Task) -> None:
+    if isinstance(path, SequencePath):
+        if task.deinterlace:
+            raise InputError(f"{path}: images are not deinterlaced")
+    elif task.fps is not None:
+        raise InputError(f"--fps is for numbered images, and {path} has times of its own")
+
+
+def _check_writing(target: MediaPath, task: Task) -> None:
+    if task.pipe is not None:
+        if task.resume:
+            raise InputError("--resume needs an output that is a file: what went to stdout is gone")
+    elif isinstance(target, SequencePath):
+        if task.codec is not None or task.encoder is not None:
+            raise InputError(f"{target}: images have no codec; their ending says what they are")
+    elif isinstance(target, VideoPath):
+        check_codec(target, task.codec, task.encoder)
 
 
 @contextmanager
@@ -215,16 +302,28 @@ def spooled(pipe: BinaryIO) -> Iterator[Path]:
 class _ReadAhead:
     """Shows an effect the whole of a video before the first frame is played."""
 
-    def __init__(self, path: Path, show: Callable[..., None], task: Task, tell: Callable[[str], None]) -> None:
+    def __init__(self, path: MediaPath, show: Callable[..., None], task: Task, tell: Callable[[str], None]) -> None:
         self._path, self._show, self._task, self._tell = path, show, task, tell
         self._due, self._told = True, False
+        self._open: list[Generator[Frame, None, None]] = []
 
     def __call__(self, frame: Frame) -> None:
         if self._due:
             self._due = False
-            self._show(self._frames, whole=self._task.first is None and self._task.end is None)
+            try:
+                self._show(self._frames, whole=self._task.first is None and self._task.end is None)
+            except BaseException:  # whoever keeps the error keeps what was read to its half, with a decoder's thread
+                for frames in self._open:
+                    frames.close()
+                raise
+            finally:
+                self._open.clear()
 
-    def _frames(self) -> Iterator[Frame]:
+    def _frames(self) -> Generator[Frame, None, None]:
+        self._open.append(frames := self._read())
+        return frames
+
+    def _read(self) -> Generator[Frame, None, None]:
         if not self._told:
             self._tell(f"{self._path}: is read ahead")
             self._told = True
@@ -233,27 +332,19 @@ class _ReadAhead:
             yield from source
 
 
-def _source(path: Path, task: Task) -> VideoFile | ImageFiles:
-    if numbered(path) is not None and not os.path.exists(path):
-        if task.deinterlace:
-            raise InputError(f"{path}: images are not deinterlaced")
+def _source(path: MediaPath, task: Task) -> VideoFile | ImageFiles:
+    _check_reading(path, task)
+    if isinstance(path, SequencePath):
         return ImageFiles(path, fps=task.fps or 25.0, first=task.first, end=task.end)
-    if task.fps is not None:
-        raise InputError(f"--fps is for numbered images, and {path} has times of its own")
     return VideoFile(path, deinterlace=task.deinterlace, first=task.first, end=task.end)
 
 
-def is_sequence(path: Path) -> bool:
-    """Whether `path` means numbered images, as out/frame-%06d.png."""
-    return numbered(path) is not None and path.suffix.lower() in IMAGES and not os.path.exists(path)
-
-
 def open_video(
-    path: Path, target: Path, chain: Sequence[Switch], task: Task
+    path: str | os.PathLike[str], target: str | os.PathLike[str], chain: Sequence[Switch], task: Task
 ) -> tuple[VideoFile | ImageFiles, dict[str, Any]]:
     """The source, and what its sink needs to know of it and of `task`. Raises what sources raise."""
     _refuse_drawing(chain)
-    source = _source(path, task)
+    source = _source(classify(path), task)
     try:
         lowered = task.eight_bit and source.footage.depth > 8
         untouched = not chain and not lowered
@@ -272,8 +363,8 @@ def open_video(
 
 
 def process_image(
-    path: Path,
-    target: Path,
+    path: str | os.PathLike[str],
+    target: str | os.PathLike[str],
     effects: Sequence[Effect],
     *,
     overwrite: bool = False,
@@ -281,22 +372,25 @@ def process_image(
 ) -> None:
     """The image `path` through `effects` into the image `target`, with its opacity; what is lost is told. Raises what
     sources and effects raise, ``SinkError`` and ``OutputExists``."""
-    if target.suffix.lower() not in IMAGES:
-        raise InputError(f"{path} is an image, so the output must be one too ({', '.join(IMAGES)}), not {target}")
-    if path.suffix.lower() not in IMAGES:
-        raise InputError(f"{target} is an image, so the input must be one too ({', '.join(IMAGES)}), not {path}")
-    if os.path.exists(target) and os.path.exists(path) and target.samefile(path):
-        raise SinkError(f"{target}: is the input itself; give another name")
+    _refuse_mixture(classify(path), classify(target))
+    path, target = Path(path), Path(target)
+    check_image_output(target, overwrite=overwrite, source=path)
     _refuse_drawing(effects)
     image, alpha = read_image(path)
     if alpha is not None and not holds_alpha(target):
         tell(f"{path}: its transparency is left out: {target.suffix} holds none, .png does")
         alpha = None
-    for effect in effects:
-        image = effect(image)
-    if alpha is not None:
-        image = np.dstack([image, fitted(alpha, image)])
-    write_image(target, image, overwrite=overwrite)
+    made = Frame(image, 0, 0.0, alpha=alpha).with_image(through(image, effects))
+    whole = made.image if made.alpha is None else np.dstack([made.image, made.alpha])
+    write_image(target, whole, overwrite=overwrite)
+
+
+def _refuse_mixture(path: MediaPath, target: MediaPath) -> None:
+    """An image becomes an image, and nothing else does."""
+    if isinstance(target, VideoPath) and not isinstance(path, VideoPath):
+        raise InputError(f"{path} is an image, so the output must be one too ({', '.join(IMAGES)}), not {target}")
+    if isinstance(path, VideoPath) and not isinstance(target, VideoPath):
+        raise InputError(f"{target} is an image, so the input must be one too ({', '.join(IMAGES)}), not {path}")
 
 
 def write_image(path: Path, image: Image, *, overwrite: bool) -> None:
@@ -323,14 +417,14 @@ def write_file(path: Path, data: bytes, *, overwrite: bool) -> None:
         raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def _refuse_depth(path: Path, footage: Footage, accepted: bool) -> None:
+def _refuse_depth(path: str | os.PathLike[str], footage: Footage, accepted: bool) -> None:
     if footage.depth > 8 and not accepted:
         what = f"{footage.depth}-bit HDR ({footage.hdr})" if footage.hdr else f"{footage.depth}-bit video"
         cure = "tone-map it to 8-bit SDR first" if footage.hdr else "nothing else is lost"
         raise InputError(f"{path}: is {what} and gancam works with 8 bits: give --eight-bit to take it so; {cure}")
 
 
-def job_of(path: Path, effects: Sequence[Effect], task: Task | None) -> Mapping[str, Any]:
+def job_of(path: str | os.PathLike[str], effects: Sequence[Effect], task: Task | None) -> Mapping[str, Any]:
     """What decides how the frames look, for a manifest; without `task` of an image."""
     job = {"input": identity(path), "effects": [_described(effect) for effect in effects]}
     if task is None:
@@ -343,16 +437,17 @@ def job_of(path: Path, effects: Sequence[Effect], task: Task | None) -> Mapping[
     }
 
 
-def identity(path: Path) -> str:
+def identity(path: str | os.PathLike[str]) -> str:
     """Of a file that may be huge: its size and a hash of blocks from all over it; of numbered images the same."""
-    if is_sequence(path):
-        files = [file for _, file in images_of(path)]
+    media = classify(path)
+    if isinstance(media, SequencePath):
+        files = [file for _, file in media.images()]
         told = "".join(f"{file.name} {file.stat().st_size}\n" for file in files)
         told += "".join(_hash(file) for file in files[:: max(len(files) // _SAMPLES, 1)])
         return f"{len(files)} images, {hashlib.sha256(told.encode()).hexdigest()[:32]}"
-    size = path.stat().st_size
+    size = media.path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
+    with media.path.open("rb") as file:
         for place in range(_SAMPLES):
             file.seek(max(size - _BLOCK, 0) * place // (_SAMPLES - 1))
             digest.update(file.read(_BLOCK))

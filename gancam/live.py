@@ -10,7 +10,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -21,13 +21,11 @@ import cv2
 import numpy as np
 
 from gancam import lettering
+from gancam._native import environment, quiet_opencv
 from gancam.errors import InputError, SourceError
 from gancam.footage import cause, without_secrets
 from gancam.frame import Frame, Image
 from gancam.sources import Source, TestPattern, VideoFile
-
-# OpenCV reads this once: how many seconds a camera that was unplugged may keep a read waiting (default 10).
-os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
 
 SIZE = (640, 360)  # what a camera is asked for, and the test pattern's size, unless told otherwise
 PATIENCE = 0.8  # seconds without a picture before the placeholder
@@ -48,8 +46,8 @@ _STREAM_OPTIONS = "flags;low_delay|fpsprobesize;0|rtsp_flags;prefer_tcp|allowed_
 _BROADCASTS = ("udp", "rtp", "srt", "tcp")
 _KEY_FRAME = 12.0  # seconds that a stream may take to its next key frame
 _ANSWER = 5.0  # seconds that a server may take to answer
-_OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
-_options_lock = threading.Lock()
+# OpenCV reads this when it first waits for a camera: how many seconds one that was unplugged may take (default 10).
+_FOR_CAMERAS = {"OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT": "2"}
 
 
 @runtime_checkable
@@ -348,18 +346,19 @@ class Camera(Live):
         def connect(longer: int) -> Capture:
             _look_for_camera(device, name)
             system = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW}.get(sys.platform, cv2.CAP_ANY)
-            with _Silence():
+            with quiet_opencv(), environment(_FOR_CAMERAS):
                 capture = cv2.VideoCapture(device, system)
-            if capture.isOpened():
-                capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-                capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
-                capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
-                capture.set(cv2.CAP_PROP_FPS, fps)
-                capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-                return capture
+                if capture.isOpened():
+                    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+                    capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
+                    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
+                    capture.set(cv2.CAP_PROP_FPS, fps)
+                    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+                    return capture
             raise SourceError(f"{name}: cannot be opened: in use by another program, or no camera")
 
-        feed = _Captured(name, connect, silent="gives no picture: in use by another program, or unplugged")
+        silent = "gives no picture: in use by another program, or unplugged"
+        feed = _Captured(name, connect, silent=silent, first_read=_FOR_CAMERAS)
         super().__init__(feed, patience=patience, reconnect=reconnect, measure=True)
 
 
@@ -376,6 +375,7 @@ class Stream(Live):
         scheme = url.partition("://")[0].lower()
         answer = _KEY_FRAME if scheme in _BROADCASTS else _ANSWER
         options = _STREAM_OPTIONS.format(500_000 if scheme.startswith("rtmp") else round(answer * 1e6))
+        told = {"OPENCV_FFMPEG_CAPTURE_OPTIONS": options, "OPENCV_FFMPEG_LOGLEVEL": "-8"}  # AV_LOG_QUIET
 
         def connect(longer: int) -> Capture:
             silence = longer * max(2 * patience, 2.0)
@@ -383,15 +383,8 @@ class Stream(Live):
             parameters += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(silence * 1000)]
             parameters += [cv2.CAP_PROP_N_THREADS, 1]  # more would hold back one frame each
             began = time.monotonic()
-            with _Silence(), _options_lock:
-                mine = _OPTIONS_VARIABLE not in os.environ
-                if mine:
-                    os.environ[_OPTIONS_VARIABLE] = options
-                try:
-                    capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, parameters)
-                finally:
-                    if mine:
-                        del os.environ[_OPTIONS_VARIABLE]
+            with quiet_opencv(), environment(told):
+                capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, parameters)
             if not capture.isOpened():
                 silent = time.monotonic() - began > answer - 0.5
                 raise SourceError(f"{name}: {f'no answer in {answer:g} s' if silent else _why_not(url)}")
@@ -459,6 +452,7 @@ class _Captured:
     """Pictures of a ``cv2.VideoCapture``, made by ``connect(longer)``.
 
     `longer` is 1; where no picture comes it is doubled, up to `longest`, for one that waits that many times as long.
+    `first_read` are environment variables for OpenCV, until the first picture came.
     """
 
     def __init__(
@@ -470,10 +464,12 @@ class _Captured:
         paced: bool = False,
         longest: int = 1,
         silent: str = "gives no picture",
+        first_read: Mapping[str, str] | None = None,
     ) -> None:
         self.name, self.finite = name, finite
         self.fps: float | None = None
         self._connect, self._paced, self._longest, self._silent = connect, paced, longest, silent
+        self._first_read = first_read or {}
         self._capture: Capture | None = None
         self._came, self._began = 0, 0.0
 
@@ -506,7 +502,7 @@ class _Captured:
         assert self._capture is not None
         for _ in range(_BAD_IN_A_ROW):
             try:
-                with _Silence():
+                with quiet_opencv(), environment({} if self._came else self._first_read):
                     if not self._capture.grab():
                         return None
                     moment = time.monotonic()
@@ -553,24 +549,6 @@ class _Played:
 
     def close(self) -> None:
         self._source.close()
-
-
-class _Silence:
-    """No words of OpenCV's own on stderr meanwhile: what went wrong is said in one line by whoever called."""
-
-    _lock, _depth, _level = threading.Lock(), 0, 0
-
-    def __enter__(self) -> None:
-        with _Silence._lock:
-            if _Silence._depth == 0:
-                _Silence._level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-            _Silence._depth += 1
-
-    def __exit__(self, *_: object) -> None:
-        with _Silence._lock:
-            _Silence._depth -= 1
-            if _Silence._depth == 0:
-                cv2.utils.logging.setLogLevel(_Silence._level)
 
 
 def _as_image(image: Any) -> Image | None:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam import motion
+from gancam._native import quiet_opencv
 from gancam.errors import MaskError, NotFound, OutputExists, SinkError
 from gancam.frame import Image
 
@@ -125,7 +126,8 @@ class MaskFile(_Memoryless):
         self.path = Path(path)
         if not self.path.is_file():
             raise NotFound(f"mask {path}: no such file")
-        image = cv2.imdecode(np.fromfile(self.path, np.uint8), cv2.IMREAD_UNCHANGED) if self._bytes() else None
+        with quiet_opencv():
+            image = cv2.imdecode(np.fromfile(self.path, np.uint8), cv2.IMREAD_UNCHANGED) if self._bytes() else None
         if image is None:
             raise MaskError(f"mask {path}: not an image that OpenCV can read")
         full = 65535 if image.dtype == np.uint16 else 255
@@ -589,13 +591,11 @@ class Faces:
         self.model = Path(model)
         if not self.model.is_file():
             raise NotFound(f"face detector {model}: no such file; a YuNet .onnx, as of opencv_zoo, is needed")
-        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # it warns of its own settings
         try:
-            self._detector = cv2.FaceDetectorYN.create(str(self.model), "", (self.LONG, self.LONG), score)
+            with quiet_opencv():  # it warns of its own settings
+                self._detector = cv2.FaceDetectorYN.create(str(self.model), "", (self.LONG, self.LONG), score)
         except cv2.error as error:
             raise MaskError(f"face detector {model}: OpenCV cannot run it ({_first_line(error)})") from error
-        finally:
-            cv2.utils.logging.setLogLevel(level)
         self._grow, self._hold = grow, hold
         self._held: list[tuple[Box, int]] = []
 

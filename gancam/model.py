@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam import devices, proof
+from gancam._native import denormals_as_zero
 from gancam.card import ModelCard, Precision
 from gancam.errors import (
     DeviceError,
@@ -252,7 +253,8 @@ class Model:
             self._bound.bind_input(self._input, "cpu", 0, np.uint8, given.shape, given.ctypes.data)
             self._bound.bind_output(self._output, "cpu", 0, np.uint8, result.shape, result.ctypes.data)
             began = time.perf_counter()
-            self._session.run_with_iobinding(self._bound)
+            with denormals_as_zero():
+                self._session.run_with_iobinding(self._bound)
             self.spent["network"] += time.perf_counter() - began
             return result
 
@@ -335,7 +337,8 @@ class Model:
     def _run(self, wanted: list[str], given: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         with self._lock, self._failing():
             began = time.perf_counter()
-            found: list[NDArray[Any]] = self._session.run(wanted, given)
+            with denormals_as_zero():
+                found: list[NDArray[Any]] = self._session.run(wanted, given)
             self.spent["network"] += time.perf_counter() - began
             return found
 
@@ -426,7 +429,8 @@ class _Blocks:
             cells, pixels = self._taken
             cells[...] = pixels
         marks.append(clock())
-        self._session.run_with_iobinding(self._binding)
+        with denormals_as_zero():
+            self._session.run_with_iobinding(self._binding)
         marks.append(clock())
         found = result if self._channels == 3 else self._pixels
         blocks, pixels = _rows(self._given[0], found, self._given[1])

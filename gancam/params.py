@@ -186,7 +186,7 @@ class Params:
         raise AttributeError(f"{type(self).__name__} has no parameter {name!r}")
 
     @classmethod
-    def of(cls, **values: Any) -> "Params":
+    def of(cls, /, **values: Any) -> "Params":
         """The parameters with `values` for some. Raises ``ParameterError`` for an unknown name or a bad value."""
         params = cls()
         for name, value in values.items():

@@ -1,4 +1,5 @@
-"""The only loop: a source's frames through effects into sinks, and what happened, stage by stage."""
+"""The only loop: a source's frames through effects into sinks, and what happened, stage by stage. What becomes of one
+frame is `apply`, which workers and ``VideoCapture`` call too."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -72,12 +73,43 @@ def output_size(effects: Sequence[ImageEffect], size: tuple[int, int]) -> tuple[
     return size
 
 
-def fitted(alpha: Image, image: Image) -> Image:
-    """`alpha`, ``(h, w)``, at the size of `image`."""
-    if alpha.shape == image.shape[:2]:
-        return alpha
-    size = image.shape[1], image.shape[0]
-    return np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+def apply(
+    frame: Frame,
+    effects: Sequence[ImageEffect],
+    *,
+    between: Sequence[Callable[[Frame], None]] = (),
+    after: Callable[[int], None] | None = None,
+) -> Frame:
+    """Make one frame: call `between` with it, then take its image through `effects`, in the order given.
+
+    Args:
+        frame: As it came from a source.
+        effects: Each is told the frame's time.
+        between: As ``run`` has them.
+        after: Called after each effect with its place in `effects`.
+
+    Returns:
+        A frame with the new image and all else that still holds (``Frame.with_image``).
+    """
+    for turn in between:
+        turn(frame)
+    return frame.with_image(through(frame.image, effects, time=frame.time, after=after))
+
+
+def through(
+    image: Image,
+    effects: Sequence[ImageEffect],
+    *,
+    time: float | None = None,
+    after: Callable[[int], None] | None = None,
+) -> Image:
+    """Take `image` through `effects`, in the order given; `time` in seconds, None for an image that has none.
+    `after` is called after each with its place in `effects`."""
+    for place, effect in enumerate(effects):
+        image = effect(image, time=time)
+        if after is not None:
+            after(place)
+    return image
 
 
 class Ages:
@@ -189,24 +221,21 @@ def run(
     wants_original = any(getattr(sink, "wants_original", False) for sink in sinks)
     ages = Ages()
     tell_time = [effect.frame_took for effect in effects if hasattr(effect, "frame_took")]
+    mark = now = began
+
+    def charge(stage: str) -> None:
+        """Put the time since the last call on the bill of a stage."""
+        nonlocal mark, now
+        mark, now = now, clock()
+        waits[stage] += now - mark
+
     try:
-        mark = began
         for frame in source:
-            now = clock()
-            waits["source"] += now - mark
+            charge("source")
             arrived = now
-            for turn in between:
-                turn(frame)
-            image = frame.image
-            for name, effect in zip(names, effects, strict=False):
-                image = effect(image, time=frame.time)
-                mark, now = now, clock()
-                waits[name] += now - mark
-            done = Frame(image, frame.index, frame.time, frame.captured, frame.image if wants_original else None)
-            if image is frame.image and frame.decoded is not None:
-                done = replace(done, decoded=frame.decoded)
-            if frame.alpha is not None:
-                done = replace(done, alpha=fitted(frame.alpha, image))
+            done = apply(frame, effects, between=between, after=lambda place: charge(names[place]))
+            if wants_original:
+                done = replace(done, original=frame.image)
             for name, sink in list(active.items()):
                 try:
                     sink.write(done)
@@ -219,8 +248,7 @@ def run(
                     on_sink_failure(name, error)
                     with suppress(SinkError):  # what failed is told already
                         sink.close(interrupted=True)
-                mark, now = now, clock()
-                waits[name] += now - mark
+                charge(name)
             if frame.captured is not None:
                 ages.add(time.monotonic() - frame.captured)
             report.frames += 1
@@ -230,8 +258,8 @@ def run(
                 progress(frame.index, source.frames)
             if any(sink.closed for sink in active.values()):
                 break
-            del frame, image, done  # a large picture less in memory while the next is made
-            mark = clock()
+            del frame, done  # a large picture less in memory while the next is made
+            now = clock()
         else:
             whole = True
     except BaseException:

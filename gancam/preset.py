@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gancam.effects import EffectSpec
 from gancam.errors import InputError, NotFound, near
 
 _SAID = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list of texts"}
@@ -12,7 +13,8 @@ _SAID = {bool: "true or false", int: "a whole number", float: "a number", str: "
 
 def read_preset(path: Path, options: Mapping[str, type]) -> dict[str, Any]:
     """What the TOML file `path` says of `options` (names as on the command line without dashes, and types). The list
-    of effects may hold tables, too: ``{name = "sr-x2", strength = 0.7}``, or each under a ``[[effect]]`` of its own.
+    of effects (of type list) becomes `EffectSpec` s; it may hold tables, too: ``{name = "sr-x2", strength = 0.7}``, or
+    each under a ``[[effect]]`` of its own.
 
     Raises ``NotFound``, and ``InputError`` for what is no TOML, an unknown name or a value of another type.
     """
@@ -33,29 +35,32 @@ def read_preset(path: Path, options: Mapping[str, type]) -> dict[str, Any]:
 
 def _checked(where: str, value: Any, kind: type) -> Any:
     if kind is list:
-        parts = value if isinstance(value, list) else [value]
-        return [_effect(where, part) if isinstance(part, dict) else _checked(where, part, str) for part in parts]
+        return [_effect(where, part) for part in (value if isinstance(value, list) else [value])]
     fits = isinstance(value, (int, float) if kind is float else kind) and isinstance(value, bool) == (kind is bool)
     if not fits:
         raise InputError(f"{where}={_written(value)}: needs {_SAID[kind]}")
     return value
 
 
-def _effect(where: str, table: Mapping[str, Any]) -> str:
-    """A table as ``NAME:key=value``."""
-    if not isinstance(table.get("name"), str):
+def _effect(where: str, part: Any) -> EffectSpec:
+    """An effect of a text, as on the command line, or of a table."""
+    if not isinstance(part, dict):
+        text = _checked(where, part, str)
+        try:
+            return EffectSpec.parse(text)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+    params = dict(part)
+    name = params.pop("name", None)
+    if not isinstance(name, str) or not name:
         raise InputError(f"{where}: an effect needs a name, as in name = 'sr-x2'")
-    parts = [table["name"]]
-    for key, value in table.items():
-        if key == "name":
-            continue
-        text = _written(value)
-        if isinstance(value, dict | list) or ":" in text:
-            raise InputError(
-                f"{where}: {table['name']}: {key}={text}: needs a number, true or false, or a text without :"
-            )
-        parts.append(f"{key}={text}")
-    return ":".join(parts)
+    for key, value in params.items():
+        if not isinstance(value, str | int | float):  # a bool is an int
+            raise InputError(f"{where}: {name}: {key}={value}: needs a number, true or false, or a text")
+    try:
+        return EffectSpec(name, {key: _written(value) for key, value in params.items()})
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 def _written(value: Any) -> str:

@@ -1,6 +1,6 @@
 """Which precision of a model is played here: each is tried on a bundled picture, compared with fp32, and the choice
-remembered until the model, the device, its driver or ONNX Runtime is another. And with how many threads, where cores
-are of several kinds or shared.
+remembered until the model, the device (a CPU with its instruction sets), its driver or ONNX Runtime is another. And
+with how many threads, where cores are of several kinds or shared.
 
 What is remembered is one small file a case in the user's cache folder. A file that is damaged, or of another case, is
 ignored and written anew; two processes may do so at once, since a file appears whole or not at all.
@@ -86,16 +86,25 @@ def ranked(files: Mapping[str, Path], device: str, usual: Sequence[str], opened:
             "%s: tried on %s in %.1f s: %s%s",
             _name(files), device, time.perf_counter() - began, said, "; remembered" if kept else "",
         )  # fmt: skip
-    for one in trials:
-        if not one.exact:
-            why = one.error or f"is not exact here: {one.psnr:.1f} dB of fp32"
-            log.warning("%s %s; it is not played", files[one.precision].name, why)
-    return _order([one for one in trials if one.exact], usual)
+        for note in notes(trials, device):
+            log.info("%s: %s", _name(files), note)
+    return _order(trials)
 
 
 def remembered(files: Mapping[str, Path], device: str) -> list[Trial] | None:
     """What was tried before, in the same order; None where nothing is known that holds."""
     return _recall(files, device, {}, set(files))
+
+
+def notes(trials: Sequence[Trial], device: str) -> list[str]:
+    """Which of `trials` on `device` are not used and why, and what is used instead: a line each."""
+    where = "CPU" if device == "cpu" else "GPU"
+    used = next((one.precision for one in _order(trials)), "fp32")
+    return [
+        f"{one.precision} does not run on this {where} ({one.error}); using {used}" if one.error
+        else f"{one.precision} is inaccurate on this {where} ({one.psnr:.1f} dB vs fp32); using {used}"
+        for one in trials if not one.exact
+    ]  # fmt: skip
 
 
 def fastest(
@@ -159,13 +168,14 @@ def folder() -> Path:
     return (Path(named) if named and Path(named).is_absolute() else usual) / "gancam" / "proofs"
 
 
-def _order(trials: list[Trial], usual: Sequence[str]) -> list[Trial]:
-    trials = sorted(trials, key=lambda one: one.ms)
-    first = next((one for kind in usual for one in trials if one.precision == kind), None)
-    if first is None:
-        return trials
-    chosen = trials[0] if trials[0].ms * _FASTER < first.ms else first
-    return [chosen, *(one for one in trials if one is not chosen)]
+def _order(trials: Sequence[Trial]) -> list[Trial]:
+    """The exact ones of `trials`, of which the usual choice comes first: the one to play first, the others by time."""
+    exact = [one for one in trials if one.exact]
+    ordered = sorted(exact, key=lambda one: one.ms)
+    if not ordered:
+        return []
+    chosen = ordered[0] if ordered[0].ms * _FASTER < exact[0].ms else exact[0]
+    return [chosen, *(one for one in ordered if one is not chosen)]
 
 
 def _try(kinds: Sequence[str], opened: Callable[[str], Run]) -> list[Trial]:
@@ -210,7 +220,8 @@ def _case(files: Mapping[str, Path], device: str) -> dict[str, Any]:
     return {
         "version": VERSION,
         "files": {kind: _hash(files[kind], stat.st_mtime_ns, stat.st_size) for kind, stat in stats.items()},
-        "device": device, "hardware": _hardware(device), "cores": devices.usable_cores(),
+        "device": device, "hardware": _hardware(device), "instructions": list(devices.instructions()),
+        "cores": devices.usable_cores(),
         "onnxruntime": str(devices.runtime().__version__),
     }  # fmt: skip
 
@@ -228,7 +239,7 @@ def _hash(path: Path, changed: int, size: int) -> str:
 def _hardware(device: str) -> str:
     """Processor, or GPU and its driver."""
     if device == "cpu":
-        return devices.cpu_name()
+        return devices.cpu_model()
     found, knows = devices.gpus()
     return f"{found[0].name}, driver for CUDA {knows[0]}.{knows[1]}{devices.driver_version()}"
 
@@ -259,4 +270,4 @@ def _name(files: Mapping[str, Path]) -> str:
     return next(iter(files.values())).name.partition(".")[0]
 
 
-__all__ = ["LEAST_PSNR", "Trial", "fastest", "folder", "picture", "ranked", "remembered"]
+__all__ = ["LEAST_PSNR", "Trial", "fastest", "folder", "notes", "picture", "ranked", "remembered"]

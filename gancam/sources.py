@@ -9,7 +9,6 @@ import math
 import os
 import threading
 import time
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,27 +24,17 @@ import cv2
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from gancam.errors import InputError, NotFound, SourceError
-from gancam.footage import Footage, cause, decoded_colour, images_of, times_file
+from gancam._native import quiet_opencv
+from gancam.errors import GancamError, InputError, NotFound, SourceError
+from gancam.footage import Footage, SequencePath, cause, converted_as, decoded_colour
 from gancam.frame import Frame, Image, Lane, check_image
 
 log = logging.getLogger(__name__)
 
-# OpenCV reads these once, when it opens its first video. By default its FFmpeg writes to stderr what we say in one
-# line, and it takes a long stretch without video (a slide show over music) or a damaged one for the end.
-for _name, _value in {
-    "OPENCV_FFMPEG_LOGLEVEL": "-8",  # AV_LOG_QUIET
-    "OPENCV_FFMPEG_READ_ATTEMPTS": "1000000",  # packets of other streams in a row; default 4096
-    "OPENCV_FFMPEG_DECODE_ATTEMPTS": "10000",  # packets that give no frame in a row; default 64
-}.items():
-    os.environ.setdefault(_name, _value)
 
 _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
 _CLOCK_STARTS_ANYWHERE = {"mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "rm", "wtv", "asf"}
-_RESIZED = {
-    "h264": True, "hevc": True, "mpeg1video": True, "mpeg2video": True, "mpeg4": True, "vc1": True,
-    "vp8": False, "vp9": False,
-}  # fmt: skip # codecs that can change size in mid-stream, and whether FFmpeg finds the parameters that say so
+_LOOK = 3  # pictures at the beginning of a video that may say that it is interlaced
 _AHEAD, _BYTES_AHEAD = 4, 40_000_000  # frames that are decoded ahead of who asks, and their bytes
 
 
@@ -92,16 +81,17 @@ class _Closing:
 
 
 class VideoFile(_Closing):
-    """Every frame of a video file, captured by OpenCV, decoded ahead by a hidden thread.
+    """Every frame of a video file, decoded ahead by a hidden thread.
 
-    What OpenCV's FFmpeg cannot decode (AV1 in the wheels of 2025-26) goes through PyAV's, with the same result.
+    The images are those of ``cv2.VideoCapture``, bit for bit, where that is right: the wheel of OpenCV 5.0 has no AV1,
+    gives uninitialised memory for interlaced video and for the matrices YCgCo and BT.2020 with constant luminance, and
+    stops at the first damaged packet of many files. So FFmpeg is called through PyAV.
 
     `path` names a local file that FFmpeg can read. Rotation tags are applied: ``size`` and the images are as displayed.
 
     ``Frame.time`` is the presentation time in seconds on the file's own clock, exact to float precision, so variable
-    frame rates and late starts carry through. (OpenCV rounds time stamps to whole microseconds since 4.13; they are
-    taken back to the tick of the stream's time base, for time bases finer than that by a look at the packets.) Frames
-    without a usable time stamp follow their predecessor by ``1 / fps``.
+    frame rates and late starts carry through. Frames without a usable time stamp follow their predecessor by
+    ``1 / fps``.
 
     ``frames`` is the container's own count where it has one, otherwise its duration times the rate. When clearly fewer
     come, ``notes`` says so after the last.
@@ -112,7 +102,9 @@ class VideoFile(_Closing):
     told in ``notes``. Frames before `first` and from `end` on (seconds of ``Frame.time``) are left out; what comes
     keeps its own time.
 
-    Raises ``NotFound`` for a missing file, ``SourceError`` for what is not a video or gives not even one frame.
+    Raises ``NotFound`` for a missing file, ``InputError`` for a range that ends before it begins or begins after the
+    last frame, ``SourceError`` for what is not a video or gives not even one frame. A range in which no frame is found
+    after all raises ``InputError`` when the frames are asked for.
     """
 
     def __init__(
@@ -123,14 +115,15 @@ class VideoFile(_Closing):
         first: Fraction | None = None,
         end: Fraction | None = None,
     ) -> None:
+        check_range(first, end)
         self._path = Path(path)
         self._deinterlace, self._skip = deinterlace, 0
+        self._range = first, end
         self._from, self._end = (None if one is None else float(one) for one in (first, end))  # as Frame.time is
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = self._ended = False
         self._busy = 0.0
-        self._ticks: list[int] = []
         self.notes: list[str] = []
         if not os.path.exists(self._path):  # unlike Path's, it raises nothing for names that cannot be
             raise NotFound(f"{path}: no such file")
@@ -139,106 +132,84 @@ class VideoFile(_Closing):
             raise SourceError(f"{path}: {kind}, not a video file")
         if self._path.stat().st_size == 0:
             raise SourceError(f"{path}: the file is empty")
-        self._probe()
-        opened: tuple[_OpenCV | _PyAV, _Decoded | None] = self._open()
-        self._decoder, self._first = opened
+        container = _open(self._path)
+        try:
+            stream = _video_in(container, self._path)
+            self._footage = self._describe(container, stream)
+            if first is not None:
+                self._check_start(container, stream, first)
+            began = time.perf_counter()
+            self._decoder = self._decode(container, stream)
+            self._busy += time.perf_counter() - began
+        except BaseException:
+            container.close()
+            raise
         self._queue: Lane[Frame | Exception | None] = Lane(_ahead(self.size))
 
-    def _probe(self) -> None:
-        """Read what the container says about its video, without decoding."""
-        absolute = os.path.abspath(self._path)  # so that no name is taken for a protocol or an option
-        try:
-            container = av.open(absolute, metadata_errors="replace")
-        except PermissionError as error:
-            raise SourceError(f"{self._path}: no permission to read it") from error
-        except (av.FFmpegError, OSError, ValueError) as error:
-            raise SourceError(f"{self._path}: not a video, or damaged ({cause(error)})") from error
-        with container:
-            videos = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-            names = [s.codec_context.name for s in videos if s.codec_context is not None]
-            if not videos:
-                found = "only audio" if container.streams.audio else "no video"
-                raise SourceError(f"{self._path}: holds {found}")
-            formats = set(container.format.name.split(","))
-            if _TEXT_ART & set(names) or "tty" in formats:
-                raise SourceError(f"{self._path}: text, not a video")
-            if any(name.endswith("_pipe") for name in formats) or "image2" in formats:
-                raise SourceError(f"{self._path}: a still image, not a video (in Python: gancam.sources.Still)")
-            stream = videos[0]
-            if stream.codec_context is None or not stream.codec_context.name:
-                raise SourceError(f"{self._path}: its video codec is not known to this build of FFmpeg")
-            rate = stream.average_rate or stream.guessed_rate
-            self._fps = float(rate) if rate and 0 < rate <= 1000 else 25.0
-            self._time_base = Fraction(stream.time_base or Fraction(1, 90000))
-            self._start = stream.start_time or 0
-            self._stream_index = stream.index
-            self._first_video = container.streams.video[0].index == stream.index  # which OpenCV takes, cover or not
-            origin = Fraction(0)
-            if formats & _CLOCK_STARTS_ANYWHERE and container.start_time:
-                origin = Fraction(container.start_time, av.time_base)
-            self._frames, self._counted = _promised(container, stream, self._fps)
-            aspect = Fraction(stream.sample_aspect_ratio or 1)
-            depth = max((part.bits for part in stream.format.components), default=8) if stream.format else 8
-            self._shallow = f"{self._path.name}: its {depth} bits a sample are read as 8" if depth > 8 else ""
-            if self._shallow:
-                self.notes.append(self._shallow)
-            alpha = stream.format is not None and any(part.is_alpha for part in stream.format.components)
-            pixels = stream.format.name if stream.format else ""
-            if opacity_apart(stream):
-                alpha, pixels = True, pixels.replace("yuv4", "yuva4")
-            self._footage = Footage(
-                size=(0, 0),
-                path=Path(absolute),
-                alpha=alpha,
-                time_base=self._time_base,
-                origin=origin,
-                aspect=aspect if aspect > 0 else Fraction(1),
-                colour=decoded_colour(stream),
-                depth=depth,
-                hdr={16: "PQ", 18: "HLG"}.get(int(stream.codec_context.color_trc), ""),
-                interlaced=not self._deinterlace and _interlaced(container, stream),
-                pixels=pixels,
-            )
-            if self._footage.interlaced:
-                self.notes.append(f"{self._path.name}: is interlaced, its fields stay combed (--deinterlace undoes it)")
-        if self._time_base < Fraction(1, 1_000_000):
-            with av.open(absolute, metadata_errors="replace") as container:
-                self._ticks = _packet_ticks(container, self._stream_index)
+    def _describe(self, container: av.container.InputContainer, stream: av.VideoStream) -> Footage:
+        """What the container says about its video; the size as it is displayed is not known yet."""
+        rate = stream.average_rate or stream.guessed_rate
+        self._fps = float(rate) if rate and 0 < rate <= 1000 else 25.0
+        self._time_base = Fraction(stream.time_base or Fraction(1, 90000))
+        origin = Fraction(0)
+        if set(container.format.name.split(",")) & _CLOCK_STARTS_ANYWHERE and container.start_time:
+            origin = Fraction(container.start_time, av.time_base)
+        self._frames, self._counted = _promised(container, stream, self._fps)
+        aspect = Fraction(stream.sample_aspect_ratio or 1)
+        depth = max((part.bits for part in stream.format.components), default=8) if stream.format else 8
+        self._shallow = f"{self._path.name}: its {depth} bits a sample are read as 8" if depth > 8 else ""
+        if self._shallow:
+            self.notes.append(self._shallow)
+        alpha = stream.format is not None and any(part.is_alpha for part in stream.format.components)
+        pixels = stream.format.name if stream.format else ""
+        if opacity_apart(stream):
+            alpha, pixels = True, pixels.replace("yuv4", "yuva4")
+        return Footage(
+            size=(0, 0),
+            path=Path(os.path.abspath(self._path)),
+            alpha=alpha,
+            time_base=self._time_base,
+            origin=origin,
+            aspect=aspect if aspect > 0 else Fraction(1),
+            colour=decoded_colour(stream),
+            depth=depth,
+            hdr={16: "PQ", 18: "HLG"}.get(int(stream.codec_context.color_trc), ""),
+            pixels=pixels,
+        )
 
-    def _open(self) -> tuple["_OpenCV | _PyAV", "_Decoded"]:
-        """Open a decoder and decode the first frame, so that an open source is known to have one."""
-        absolute = os.path.abspath(self._path)
-        began = time.perf_counter()
-        decoder: _OpenCV | _PyAV
-        first = None
-        if self._first_video and not self._deinterlace and not self._footage.alpha:
-            decoder = _OpenCV(absolute, self._stream_index, self._time_base, self._start, self._ticks)
-            first = decoder.read()
-            if first is None:
-                decoder.close()
-        if first is None:
-            decoder = _PyAV(absolute, self._stream_index, self._deinterlace)
-            first = decoder.read()
-        if first is None:
-            decoder.close()
+    def _check_start(self, container: av.container.InputContainer, stream: av.VideoStream, first: Fraction) -> None:
+        """Refuse a range that begins after the end. A header may tell a shorter time than there is, so its word counts
+        only where no packet contradicts it."""
+        told = _end_of(container, stream)
+        if told is None or first < told - self._footage.origin:
+            return
+        end = -math.inf
+        with _open(self._path) as again, suppress(av.FFmpegError, IndexError):  # a damaged end; what came before counts
+            for packet in again.demux(again.streams[stream.index]):
+                if packet.pts is not None:
+                    begins = float(packet.pts * self._time_base - self._footage.origin)
+                    end = max(end, begins + float((packet.duration or 0) * self._time_base))
+                    if begins >= first:
+                        return
+        if end > -math.inf:
+            raise InputError(f"{self._path}: ends at {end:.2f} s, so nothing is left from {float(first):g} s on")
+
+    def _decode(self, container: av.container.InputContainer, stream: av.VideoStream) -> "_Decoder":
+        """Decode the first pictures, so that an open source is known to have one."""
+        decoder = _Decoder(container, stream, self._deinterlace)
+        if decoder.size is None:
             raise SourceError(f"{self._path}: no frame can be decoded: damaged, cut short, or an unknown codec")
-        self._busy += time.perf_counter() - began
-        assert first.image is not None
-        height, width = first.image.shape[:2]
         aspect = 1 / self._footage.aspect if decoder.turned else self._footage.aspect
-        self._footage = replace(self._footage, size=(width, height), aspect=aspect)
-        return decoder, first
+        self._footage = replace(self._footage, size=decoder.size, aspect=aspect, interlaced=decoder.interlaced)
+        if decoder.interlaced:
+            self.notes.append(f"{self._path.name}: is interlaced, its fields stay combed (--deinterlace undoes it)")
+        return decoder
 
     def keep_decoded(self) -> bool:
         """Give every frame its ``Frame.decoded``, upright, for a sink that can pass planes on as they are. Before
         iterating. False, and nothing changes, where rotation leaves no such planes."""
-        decoder = _PyAV(os.path.abspath(self._path), self._stream_index, self._deinterlace, keep=True)
-        first = decoder.read()
-        if first is None or first.picture is None or (first.picture.width, first.picture.height) != self.size:
-            decoder.close()
+        if not self._decoder.keep_pictures():
             return False
-        self._decoder.close()
-        self._decoder, self._first = decoder, first
         self.notes = [note for note in self.notes if note != self._shallow]
         return True
 
@@ -302,13 +273,17 @@ class VideoFile(_Closing):
             return index >= self._skip and (self._from is None or moment(tick) >= self._from)
 
         try:
-            read, self._first = self._first, None
-            while read is not None and not self._stop.is_set():
+            while not self._stop.is_set():
+                began = time.perf_counter()
+                read = self._decoder.read(wanted)
+                self._busy += time.perf_counter() - began
+                if read is None:
+                    self._tell_shortage(came)
+                    break
                 image, tick, picture, alpha = read
                 keep, last = wanted(tick), moment(tick)
                 if self._end is not None and last >= self._end:
-                    self._offer(None)
-                    return
+                    break
                 if (
                     keep
                     and image is not None
@@ -320,13 +295,16 @@ class VideoFile(_Closing):
                 if self._decoder.other is not None and not changed:
                     changed = self._tell_change(self._decoder.other, last)
                 del read, image, picture, alpha  # which whoever asked for them may give back meanwhile
-                began = time.perf_counter()
-                read = self._decoder.read(wanted)
-                self._busy += time.perf_counter() - began
-            self._tell_shortage(came)
-            self._offer(None)
+            self._offer(None if index or self._range == (None, None) else self._nothing_there())
         except Exception as error:  # raised where the frames are asked for
             self._offer(SourceError(f"{self._path}: cannot be decoded after frame {index} ({cause(error)})"))
+
+    def _nothing_there(self) -> GancamError:
+        """The error of a range in which no frame was found."""
+        first, end = self._range
+        parts = [f"from {float(first):g} s on"] if first is not None else []
+        parts += [f"before {float(end):g} s"] if end is not None else []
+        return InputError(f"{self._path}: has no frame {' and '.join(parts)}")
 
     def _offer(self, item: Frame | Exception | None) -> bool:
         """Wait for room in the queue and put `item` there; False once the source is closed."""
@@ -370,110 +348,14 @@ class _Decoded(NamedTuple):
     alpha: Image | None = None
 
 
-class _OpenCV:
-    """The frames of a file through ``cv2.VideoCapture``. Raises nothing: what cannot be read has no frames."""
+class _Decoder:
+    """The pictures of one stream of an open container, as BGR. The first are decoded at once, and none twice.
 
-    def __init__(self, path: str, index: int, time_base: Fraction, start: int, ticks: list[int]) -> None:
-        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-        self._capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
-        self._sizes = _Sizes(path, index)
-        cv2.utils.logging.setLogLevel(level)
-        self._time_base, self._start, self._ticks = time_base, start, ticks
-        self.turned = self._capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180 != 0
+    A picture of another size or format than the first is scaled to that. A damaged packet costs its own picture.
+    """
 
-    def read(self, wanted: Callable[[int], bool] = lambda tick: True) -> _Decoded | None:
-        """The next frame, without its picture if its time is not `wanted`; None at the end."""
-        try:
-            if not self._capture.grab():
-                return None
-        except cv2.error:
-            return None
-        self._sizes.follow()
-        milliseconds = self._capture.get(cv2.CAP_PROP_POS_MSEC)  # after the stream's start
-        tick = round(Fraction(milliseconds) / 1000 / self._time_base) + self._start
-        if self._ticks:
-            at = bisect_left(self._ticks, tick)
-            nearest = min(self._ticks[max(at - 1, 0) : at + 1], key=lambda known: abs(known - tick))
-            if abs(nearest - tick) * self._time_base < Fraction(2, 1_000_000):
-                tick = nearest
-        if not wanted(tick):
-            return _Decoded(None, tick)
-        try:
-            ok, image = self._capture.retrieve()
-        except cv2.error:
-            return None
-        return _Decoded(check_image(image), tick) if ok else None
-
-    @property
-    def other(self) -> tuple[int, int] | None:
-        """Another size that the stream's pictures take, once that is known."""
-        return self._sizes.other
-
-    def close(self) -> None:
-        self._capture.release()
-        self._sizes.close()
-
-
-class _Sizes:
-    """Whether a stream changes its size, which OpenCV hides: a look at its packets, one for each that OpenCV decodes.
-    Only the first picture and those behind changed parameters are decoded; of VP8 and VP9, which have none, each key
-    frame."""
-
-    def __init__(self, path: str, index: int) -> None:
-        self.other: tuple[int, int] | None = None
-        self._first: tuple[int, int] | None = None
-        self._container = av.open(path, metadata_errors="replace")
-        stream = self._container.streams[index]
-        self._codec = stream.codec_context.name if stream.codec_context is not None else ""
-        self._known = (stream.codec_context.extradata if stream.codec_context is not None else None) or b""
-        self._packets: Iterator[av.Packet[av.VideoStream]] = iter(())
-        if self._codec in _RESIZED:
-            assert isinstance(stream, av.VideoStream)
-            self._packets = self._container.demux(stream)
-        if _RESIZED.get(self._codec):
-            self._filter = av.BitStreamFilterContext("extract_extradata", stream)
-
-    def follow(self) -> None:
-        with suppress(av.FFmpegError, IndexError):
-            packet = next(self._packets, None)
-            if packet is None or not packet.size or not packet.is_keyframe or self.other is not None:
-                return
-            if _RESIZED[self._codec]:
-                for filtered in self._filter.filter(packet):
-                    found = filtered.get_sidedata("new_extradata")
-                    parameters = self._known if found is None else bytes(found)
-                    if self._first is None or parameters != self._known:
-                        self._known = parameters
-                        self._look(filtered)
-            else:
-                self._look(packet)
-
-    def _look(self, packet: "av.Packet[av.VideoStream]") -> None:
-        context = av.CodecContext.create(self._codec, "r")
-        assert isinstance(context, av.VideoCodecContext)
-        context.thread_count = 1
-        if self._known:
-            context.extradata = self._known
-        for picture in [*context.decode(packet), *context.decode(None)]:
-            size = picture.width, picture.height
-            self._first = self._first or size
-            self.other = size if size != self._first else self.other
-
-    def close(self) -> None:
-        self._container.close()
-
-
-class _PyAV:
-    """The same for what OpenCV's FFmpeg cannot do (AV1, deinterlacing, `keep` the decoder's pictures), with the same
-    conversion to BGR. A picture of another size or format than the first is scaled to that."""
-
-    def __init__(self, path: str, index: int, deinterlace: bool = False, *, keep: bool = False) -> None:
-        self.turned, self._keep = False, keep
-        self._kind: tuple[int, int, str] | None = None
-        self.other: tuple[int, int] | None = None  # another size that the stream's pictures take, once one came
-        self._container = av.open(path, metadata_errors="replace")
-        stream = self._container.streams[index]
-        assert isinstance(stream, av.VideoStream)
+    def __init__(self, container: av.container.InputContainer, stream: av.VideoStream, deinterlace: bool) -> None:
+        self._container, self._keep = container, False
         stream.thread_type = "AUTO"
         self._apart: av.VideoCodecContext | None = None
         if opacity_apart(stream):
@@ -481,12 +363,31 @@ class _PyAV:
             assert isinstance(apart, av.VideoCodecContext)
             apart.thread_count = 0
             self._apart = apart
-        self._time_base = stream.time_base or Fraction(1, 90_000)
-        self._frames = self._whole(stream) if deinterlace else self._decode(stream)
+        self._time_base = Fraction(stream.time_base or Fraction(1, 90_000))
+        self._tick = stream.start_time or 0  # of the last picture
         self._convert = VideoReformatter()
+        self._coming = self._whole(stream) if deinterlace else self._decode(stream)
+        self._begun: deque[av.VideoFrame] = deque()
+        with suppress(av.FFmpegError, IndexError):
+            for frame in itertools.islice(self._coming, 1 if deinterlace else _LOOK):
+                self._begun.append(frame)
+        self.interlaced = not deinterlace and any(frame.interlaced_frame for frame in self._begun)
+        self.other: tuple[int, int] | None = None  # another size that the stream's pictures take, once one came
+        self.size: tuple[int, int] | None = None  # (width, height) as displayed; None where nothing can be decoded
+        self.turned = False
+        if self._begun:
+            first = self._begun[0]
+            self._kind = first.width, first.height, first.format.name
+            self.turned = first.rotation // 90 % 2 == 1
+            self.size = (first.height, first.width) if self.turned else (first.width, first.height)
+
+    def keep_pictures(self) -> bool:
+        """From now on, give the decoder's own pictures too, upright. False where they cannot be turned."""
+        first = self._begun[0]
+        self._keep = _upright(first, first.rotation // 90 % 4) is not None
+        return self._keep
 
     def _decode(self, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
-        """All that can be decoded: a damaged packet costs its own picture."""
         with suppress(av.FFmpegError, IndexError):
             for packet in self._container.demux(stream):
                 with suppress(av.error.InvalidDataError):
@@ -510,31 +411,64 @@ class _PyAV:
                 assert isinstance(made, av.VideoFrame)
                 yield made
 
-    def read(self, wanted: Callable[[int], bool] = lambda tick: True) -> _Decoded | None:
-        try:
-            frame = next(self._frames, None)
-        except (av.FFmpegError, IndexError):
-            return None
+    def _next(self) -> av.VideoFrame | None:
+        if self._begun:
+            return self._begun.popleft()
+        with suppress(av.FFmpegError, IndexError):
+            return next(self._coming, None)
+        return None
+
+    def read(self, wanted: Callable[[int], bool]) -> _Decoded | None:
+        """The next frame, without its picture if its time is not `wanted`; None at the end."""
+        frame = self._next()
         if frame is None:
             return None
-        tick = round(Fraction(frame.pts or 0) * Fraction(frame.time_base or self._time_base) / self._time_base)
-        if not wanted(tick):
-            return _Decoded(None, tick)
-        kind = self._kind = self._kind or (frame.width, frame.height, frame.format.name)
+        if frame.pts is not None:
+            self._tick = round(frame.pts * Fraction(frame.time_base or self._time_base) / self._time_base)
+        if not wanted(self._tick):
+            return _Decoded(None, self._tick)
         quarters = frame.rotation // 90 % 4  # anticlockwise
-        if (frame.width, frame.height, frame.format.name) != kind:
-            self.other = (frame.width, frame.height) if (frame.width, frame.height) != kind[:2] else self.other
-            frame = VideoReformatter().reformat(frame, *kind, interpolation=Interpolation.BICUBIC)
+        if (frame.width, frame.height, frame.format.name) != self._kind:
+            if (frame.width, frame.height) != self._kind[:2]:
+                self.other = frame.width, frame.height
+            frame = VideoReformatter().reformat(frame, *self._kind, interpolation=Interpolation.BICUBIC)
+        image, alpha = self._bgr(frame)
+        if quarters:
+            image = np.ascontiguousarray(np.rot90(image, quarters))
+            alpha = None if alpha is None else np.ascontiguousarray(np.rot90(alpha, quarters))
+        return _Decoded(image, self._tick, _upright(frame, quarters) if self._keep else None, alpha)
+
+    def _bgr(self, frame: av.VideoFrame) -> tuple[Image, Image | None]:
+        """`frame` as an Image, and its opacity ``(H, W)`` where it has one."""
+        if frame.interlaced_frame:
+            frame = _in_one_piece(frame)
+        told = frame.colorspace
         veiled = any(part.is_alpha for part in frame.format.components)
         form = "bgra" if veiled else "bgr24"
-        bgr = self._convert.reformat(frame, format=form, interpolation=Interpolation.BICUBIC).to_ndarray()
-        self.turned = quarters % 2 == 1
-        image = check_image(np.ascontiguousarray(np.rot90(bgr[..., :3], quarters)))
-        alpha = np.ascontiguousarray(np.rot90(bgr[..., 3], quarters), np.uint8) if veiled else None
-        return _Decoded(image, tick, _upright(frame, quarters) if self._keep else None, alpha)
+        frame.colorspace = converted_as(int(told))
+        try:
+            pixels = self._convert.reformat(frame, format=form, interpolation=Interpolation.BICUBIC).to_ndarray()
+        finally:
+            frame.colorspace = told
+        image = check_image(np.ascontiguousarray(pixels[..., :3]))
+        return image, np.ascontiguousarray(pixels[..., 3], np.uint8) if veiled else None
 
     def close(self) -> None:
         self._container.close()
+
+
+def _in_one_piece(frame: av.VideoFrame) -> av.VideoFrame:
+    """A copy of `frame` that is not said to be two fields. Of those, swscale gives each its own rows of chroma, and
+    the way back to YUV (``Colour.to_yuv420``) would blur what it took apart."""
+    if frame.format.chroma_height(16) == 16 or frame.format.is_rgb:
+        return frame
+    made = av.VideoFrame(frame.width, frame.height, frame.format.name)
+    for was, now in zip(frame.planes, made.planes, strict=True):
+        width = min(was.line_size, now.line_size)
+        rows = np.frombuffer(memoryview(was), np.uint8).reshape(-1, was.line_size)[: was.height]
+        np.frombuffer(memoryview(now), np.uint8).reshape(-1, now.line_size)[: now.height, :width] = rows[:, :width]
+    made.colorspace, made.color_range = frame.colorspace, frame.color_range
+    return made
 
 
 def opacity_apart(stream: av.VideoStream) -> bool:
@@ -567,7 +501,7 @@ def _upright(frame: av.VideoFrame, quarters: int) -> av.VideoFrame | None:
 class ImageFiles(_Closing):
     """The images of a numbered name (``frame-%06d.png``) as a video, in the order of their numbers, from any on.
 
-    Their times are those of the file beside them that ``times_file`` names, if there is one (timestamp format v2);
+    Their times are those of the file beside them that `SequencePath` names, if there is one (timestamp format v2);
     else an image follows its predecessor by ``1 / fps``, and a gap in the numbers is a gap in time, which ``notes``
     tells. All have the size of the first. `first` and `end` are as those of a ``VideoFile``.
 
@@ -584,13 +518,15 @@ class ImageFiles(_Closing):
         end: Fraction | None = None,
     ) -> None:
         self._path = Path(path)
+        check_range(first, end)
         _check_count_and_rate(None, fps)
-        self._files = images_of(self._path)
-        if not self._files:
+        names = SequencePath.of(self._path)
+        self._files = [] if names is None else names.images()
+        if names is None or not self._files:
             raise NotFound(f"{path}: there is no such image")
         self.notes: list[str] = []
         self._fps, self._time_base = float(fps), 1 / Fraction(fps).limit_denominator(1001)
-        self._times = self._read_times()
+        self._times = self._read_times(names.times)
         keep = [
             index for index, moment in enumerate(self._times)
             if (first is None or moment >= first) and (end is None or moment < end)
@@ -605,9 +541,8 @@ class ImageFiles(_Closing):
         self._skip, self._closed = 0, False
         self._pool = ThreadPoolExecutor(2, "gancam-images")  # decode ahead of who asks
 
-    def _read_times(self) -> list[Fraction]:
+    def _read_times(self, file: Path) -> list[Fraction]:
         numbers = [number for number, _ in self._files]
-        file = times_file(self._path)
         if not file.is_file():
             missing = numbers[-1] - numbers[0] + 1 - len(numbers)
             if missing:
@@ -814,7 +749,8 @@ def _read_image(path: Path) -> Image:
         raise NotFound(f"{path}: no such file")
     try:
         data = np.fromfile(path, np.uint8)  # unlike cv2.imread, this opens any name on any system
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        with quiet_opencv():
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     except (OSError, cv2.error) as error:
         raise SourceError(f"{path}: cannot be read ({cause(error)})") from error
     if image is None:
@@ -830,27 +766,58 @@ def read_image(path: Path) -> tuple[Image, Image | None]:
     data = np.fromfile(path, np.uint8)
     if data[1:4].tobytes() == b"PNG" and data[25] in (0, 2):  # grey or colour, and nothing else
         return image, None
-    whole = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    with quiet_opencv():
+        whole = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if whole is None or whole.ndim != 3 or whole.shape != (*image.shape[:2], 4):
         return image, None
     return image, np.ascontiguousarray(whole[..., 3] // (1 if whole.dtype == np.uint8 else 257), np.uint8)
 
 
-def _packet_ticks(container: av.container.InputContainer, index: int) -> list[int]:
-    """The presentation times of all packets, in order."""
-    ticks = []
-    with suppress(av.FFmpegError, IndexError):  # a damaged end; what came before counts
-        for packet in container.demux(container.streams[index]):
-            if packet.pts is not None:
-                ticks.append(packet.pts)  # noqa: PERF401 - keeps what came before an error
-    return sorted(ticks)
+def _open(path: Path) -> av.container.InputContainer:
+    """The container in the file `path`. Raises ``SourceError``."""
+    absolute = os.path.abspath(path)  # so that no name is taken for a protocol or an option
+    try:
+        return av.open(absolute, metadata_errors="replace")
+    except PermissionError as error:
+        raise SourceError(f"{path}: no permission to read it") from error
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise SourceError(f"{path}: not a video, or damaged ({cause(error)})") from error
 
 
-def _interlaced(container: av.container.InputContainer, stream: av.VideoStream) -> bool:
-    """Whether one of the first pictures says that it is two fields; leaves `container` anywhere."""
-    with suppress(av.FFmpegError, IndexError):
-        return any(frame.interlaced_frame for frame in itertools.islice(container.decode(stream), 3))
-    return False
+def _video_in(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    """The first video of `container` that is not a cover. Raises ``SourceError`` where there is none."""
+    videos = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if not videos:
+        found = "only audio" if container.streams.audio else "no video"
+        raise SourceError(f"{path}: holds {found}")
+    formats = set(container.format.name.split(","))
+    names = {s.codec_context.name for s in videos if s.codec_context is not None}
+    if _TEXT_ART & names or "tty" in formats:
+        raise SourceError(f"{path}: text, not a video")
+    if any(name.endswith("_pipe") for name in formats) or "image2" in formats:
+        raise SourceError(f"{path}: a still image, not a video (in Python: gancam.sources.Still)")
+    stream = videos[0]
+    if stream.codec_context is None or not stream.codec_context.name:
+        raise SourceError(f"{path}: its video codec is not known to this build of FFmpeg")
+    return stream
+
+
+def check_range(first: Fraction | None, end: Fraction | None) -> None:
+    """Raise ``InputError`` for a range of time (seconds) that ends where it begins, or before."""
+    if first is not None and end is not None and end <= first:
+        raise InputError(
+            f"from {float(first):g} s to {float(end):g} s there is no time: the end must come after the beginning"
+        )
+
+
+def _end_of(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
+    """When `stream` ends on the clock of `container`, in seconds, as that says; None where it does not."""
+    if stream.duration is not None and stream.time_base is not None:
+        return ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base)
+    if container.duration is None:
+        return None
+    start = 0 if "matroska" in container.format.name else container.start_time or 0  # there it is the end on the clock
+    return Fraction(container.duration + start, av.time_base)
 
 
 def _promised(container: av.container.InputContainer, stream: av.VideoStream, fps: float) -> tuple[int | None, bool]:

@@ -38,8 +38,7 @@ class Room:
     @property
     def limit(self) -> int:
         if self._limit is None:
-            free = devices.memory()[1]
-            self._limit = LIMIT if free is None else min(max(free // (4 * _BYTES), LEAST), LIMIT)
+            self._limit = min(max(devices.memory()[1] // (4 * _BYTES), LEAST), LIMIT)
         return self._limit
 
     def halve(self, pixels: int) -> None:

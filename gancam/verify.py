@@ -12,7 +12,7 @@ from typing import Any, Literal
 import av
 
 from gancam.errors import NotFound, SourceError
-from gancam.footage import cause, numbered
+from gancam.footage import SequencePath, cause, classify
 from gancam.sources import ImageFiles, opacity_apart
 
 Verdict = Literal["kept", "changed", "lost"]
@@ -171,7 +171,7 @@ def _seconds(times: list[Fraction]) -> str:
 
 
 def _read(path: Path) -> _Film:
-    if numbered(path) is not None and not path.exists():
+    if isinstance(classify(path), SequencePath):
         return _images(path)
     if not path.exists():
         raise NotFound(f"{path}: no such file")

@@ -33,6 +33,7 @@ def make_clip(
     form: str | None = None,
 ) -> Path:
     """Write a clip: `images` (default: 24 of a test pattern) shown at `ticks` of `time_base`, and `audio` tracks.
+    Images may have a fourth channel, opacity, where `pix_fmt` holds one.
 
     `audio` has an encoder and a start in seconds for each track: a tone of 440 Hz, 880 Hz …
     """
@@ -59,7 +60,7 @@ def make_clip(
             tracks.append(track)
         packets = []
         for tick, image in zip(ticks, images, strict=True):
-            frame = av.VideoFrame.from_ndarray(image, "bgr24")
+            frame = av.VideoFrame.from_ndarray(image, "bgra" if image.shape[2] == 4 else "bgr24")
             frame = frame.reformat(
                 format=pix_fmt,
                 dst_colorspace=matrix if matrix in (1, 5, 6) else 5,

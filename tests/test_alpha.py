@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gancam.effects import load
+from gancam.effects import EffectSpec, load
 from gancam.frame import Image
-from gancam.jobs import Task, process_image, process_video
+from gancam.jobs import Recipe, Task, process_image, process_video
 from gancam.pipeline import Report
 from gancam.sources import TestPattern, VideoFile
 from gancam.verify import verify
 from tests.clips import make_clip
 from tests.small import network, write_models
+from tests.test_crew import Alone, by
 from tests.test_jobs import process
 
 
@@ -123,3 +124,13 @@ def test_what_cannot_hold_it_says_so_first(tmp_path: Path, frames: Path) -> None
     assert "its transparency is left out: .jpg holds none, .png does" in said
     _, said = process(make_clip(tmp_path / "a.mp4"), tmp_path / "b.mp4")
     assert not [note for note in said if "transparency" in note]
+
+
+def test_opacity_grows_with_the_picture_in_a_worker(tmp_path: Path, model: Path) -> None:
+    layers = [np.dstack([frame.image, veil(frame.index)]) for frame in TestPattern((96, 64), frames=8)]
+    source = make_clip(tmp_path / "in.mkv", images=layers, codec="ffv1", options={}, pix_fmt="bgra")
+    recipe, out = Recipe((EffectSpec(str(model)),)), tmp_path / "out.mkv"
+    report, _ = by(Alone(recipe, tmp_path), source, out, recipe, Task(codec="ffv1"))
+    assert report.frames == 8
+    expected = [cv2.resize(layer[..., 3], (192, 128), interpolation=cv2.INTER_CUBIC) for layer in layers]
+    assert all(np.array_equal(*pair) for pair in zip(alphas(out), expected, strict=True))

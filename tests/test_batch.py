@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from gancam.batch import LEDGER, Summary, find, is_batch, process_all
+from gancam.effects import EffectSpec
 from gancam.errors import InputError, NotFound, OutputExists, SinkError
 from gancam.frame import Image
 from gancam.jobs import Recipe, Task, pieces_of, process_video
@@ -53,7 +54,9 @@ def read(path: Path) -> Image:
     return np.asarray(cv2.imread(str(path)), np.uint8)
 
 
-def batch(inputs: Path, out: Path, specs: tuple[str, ...] = (), **options: Any) -> tuple[Summary, list[dict[str, Any]]]:
+def batch(
+    inputs: Path, out: Path, specs: tuple[EffectSpec, ...] = (), **options: Any
+) -> tuple[Summary, list[dict[str, Any]]]:
     events: list[dict[str, Any]] = []
 
     def tell(event: Mapping[str, Any]) -> None:
@@ -147,7 +150,7 @@ def test_two_of_one_name(tmp_path: Path) -> None:
 
 def test_one_failure_costs_one_file_and_what_is_done_is_skipped(holiday: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "out"
-    summary, events = batch(holiday, out, (str(model),))
+    summary, events = batch(holiday, out, (EffectSpec(str(model)),))
     assert (summary.made, summary.done, summary.others) == (3, 0, 1)
     assert [path.name for path, _ in summary.failed] == ["broken.mp4"]
     assert "broken.mp4: not a video" in summary.failed[0][1]
@@ -163,7 +166,7 @@ def test_one_failure_costs_one_file_and_what_is_done_is_skipped(holiday: Path, m
     progress = [event for event in events if event["event"] == "progress"]
     assert progress[-1]["eta"] is not None
     times = {path: path.stat().st_mtime_ns for path in out.rglob("[!.]*.*") if path.is_file()}
-    again, _ = batch(holiday, out, (str(model),))
+    again, _ = batch(holiday, out, (EffectSpec(str(model)),))
     assert (again.made, again.done, len(again.failed)) == (0, 3, 1)
     assert times == {path: path.stat().st_mtime_ns for path in out.rglob("[!.]*.*") if path.is_file()}
 
@@ -217,7 +220,7 @@ def test_every_file_finds_the_effects_fresh(holiday: Path, model: Path, tmp_path
         + "\n"
     )
     out, alone = tmp_path / "out", tmp_path / "alone.mkv"
-    recipe = Recipe((f"{model}:strength=0.5",))
+    recipe = Recipe((EffectSpec.parse(f"{model}:strength=0.5"),))
     batch(holiday, out, recipe.specs, params=turns)
     process_video(holiday / "sea" / "b.mkv", alone, recipe.load(), Task(params=turns), Report(), tell=lambda note: None)
     assert same_pictures(alone, out / "sea" / "b.mkv")

@@ -33,7 +33,7 @@ def test_every_figure_is_there(results: bench.Results) -> None:
         assert row.convolutions_ms is not None
         assert row.over_convolutions == row.median_ms / row.convolutions_ms
         assert row.cores > 0
-        assert row.memory_mb is None or 10 < row.memory_mb < 10_000
+        assert 10 < row.memory_mb < 10_000
         assert row.calls >= 10
     assert results.rows[0].conversion == 0  # a graph of whole images does that itself
     assert results.rows[1].conversion > 0

@@ -17,6 +17,7 @@ import pytest
 from gancam import cli
 from gancam.jobs import pieces_of, so_far
 from gancam.sources import TestPattern
+from tests.children import interruptible, uninterruptible
 from tests.clips import make_clip, planes_of
 from tests.small import network, still, write_models
 
@@ -181,7 +182,8 @@ def test_what_is_wrong_with_the_effect(tmp_path: Path, clip: Path, model: Path) 
     broken.write_bytes(model.read_bytes()[:900])
     refused("process", clip, out, "-e", f"{model}:strenght=1", says="strength")
     refused("process", clip, out, "-e", f"{model}:strength=2", says="0 to 1")
-    refused("process", clip, out, "-e", f"{model}:strength", says="0 to 1")
+    refused("process", clip, out, "-e", f"{model}:strength", says="'strength' is not key=value")
+    refused("process", clip, out, "-e", f"{model}:device=cpu", says="no parameter 'device'")
     refused("process", clip, out, "-e", f"{model}:", says="key=value")
     refused("process", clip, out, "-e", "teleport", says="teleport")
     refused("process", clip, out, "-e", broken, says="broken.onnx")
@@ -201,9 +203,8 @@ def test_help_and_version() -> None:
     assert gancam("--version").stdout.startswith("gancam ")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_keeps_the_work_and_says_how_to_go_on(tmp_path: Path, model: Path, number: int, code: int) -> None:
-    long, out = tmp_path / "long.mp4", tmp_path / "out.mp4"
+def at_work(long: Path, out: Path, model: Path) -> subprocess.Popen[str]:
+    """A job of 400 frames that has finished a piece."""
     with av.open(str(long), "w") as container:
         stream = container.add_stream("libx264", rate=30, options={"preset": "ultrafast"})
         stream.width, stream.height = 640, 360
@@ -211,10 +212,19 @@ def test_a_signal_keeps_the_work_and_says_how_to_go_on(tmp_path: Path, model: Pa
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame.image, "bgr24")))
         container.mux(stream.encode())
     command = [sys.executable, "-m", "gancam", "process", str(long), str(out), "-e", str(model), "--precision", "fp32"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not list(pieces_of(out).glob("*.piece")):
-            time.sleep(0.05)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not list(pieces_of(out).glob("*.piece")):
+        time.sleep(0.05)
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_keeps_the_work_and_says_how_to_go_on(tmp_path: Path, model: Path, number: int, code: int) -> None:
+    out = tmp_path / "out.mp4"
+    with interruptible():
+        process = at_work(tmp_path / "long.mp4", out, model)
+    with process:
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
     assert process.returncode == code, said
@@ -226,11 +236,26 @@ def test_a_signal_keeps_the_work_and_says_how_to_go_on(tmp_path: Path, model: Pa
     kept, size = video(plays)[:2]
     assert 0 < kept < 400
     assert size == (1280, 720)
-    done = gancam(*command[3:], "--resume", "--json")
+    assert isinstance(process.args, list)
+    done = gancam(*process.args[3:], "--resume", "--json")
     assert done.returncode == 0, done.stderr
     assert "goes on after" in done.stderr
     assert json.loads(done.stdout)["frames"] < 400
     assert video(out)[:2] == (400, (1280, 720))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_in_the_background_ctrl_c_is_for_others(tmp_path: Path, model: Path) -> None:
+    """What a shell starts with ``&`` inherits that SIGINT is ignored."""
+    with uninterruptible():
+        process = at_work(tmp_path / "long.mp4", tmp_path / "out.mp4", model)
+    with process:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 143, said
 
 
 def test_models_as_json_and_table() -> None:

@@ -12,6 +12,7 @@ from gancam import jobs
 from gancam.batch import find, process_all, process_one
 from gancam.cluster import RayCrew, files_of, moved
 from gancam.crew import Order
+from gancam.effects import EffectSpec
 from gancam.jobs import Recipe, Task, process_video
 from gancam.pipeline import Report
 from gancam.sources import TestPattern
@@ -52,7 +53,7 @@ def test_a_cluster_makes_what_one_process_makes(cluster: None, tmp_path: Path, m
     long = make_clip(folder / "long.mp4", images=[frame.image for frame in TestPattern((96, 64), frames=300)])
     make_clip(folder / "short.mkv")
     (folder / "broken.mp4").write_bytes(b"no video")
-    recipe = Recipe((str(model),))
+    recipe = Recipe((EffectSpec.parse(str(model)),))
     notes: list[str] = []
     hire = lambda one: Killing(one, workers=2)
 
@@ -77,13 +78,13 @@ def test_a_worker_that_sees_no_file_of_ours_is_sent_them(cluster: None, tmp_path
     from gancam.cluster import _Remote
 
     ours = make_clip(tmp_path / "a clip.mp4")
-    recipe = Recipe((f"{model}:strength=0.5",))
+    recipe = Recipe((EffectSpec.parse(f"{model}:strength=0.5"),))
     away = _Remote(recipe, f"gancam-test-{os.getpid()}")
     for path in [ours, *files_of(recipe)]:
         assert not away.has(f"/elsewhere{path}", jobs.identity(path))
         away.supply(f"/elsewhere{path}", path.read_bytes())
-    there = moved(Recipe((f"/elsewhere{model}:strength=0.5",)), away._paths)
-    assert there.specs[0].endswith(f"/files/{model.name}:strength=0.5")
+    there = moved(Recipe((EffectSpec.parse(f"/elsewhere{model}:strength=0.5"),)), away._paths)
+    assert str(there.specs[0]).endswith(f"/files/{model.name}:strength=0.5")
     assert len(there.load()) == 1
     away.leave()
     whole = tmp_path / "whole.mp4"

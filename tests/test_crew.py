@@ -16,6 +16,7 @@ import pytest
 from gancam import batch
 from gancam.batch import find, process_all, process_one
 from gancam.crew import Crew, LocalCrew, Made, Order, Worker
+from gancam.effects import EffectSpec
 from gancam.errors import GancamError
 from gancam.jobs import Chain, Recipe, Task, pieces_of, process_video
 from gancam.pipeline import Report
@@ -89,7 +90,7 @@ def by(crew: Crew, source: Path, target: Path, recipe: Recipe, task: Task) -> tu
 @pytest.mark.parametrize("ending", [".mp4", ".ts", ".webm"])
 def test_pieces_from_a_worker_are_those_of_one_run(tmp_path: Path, long: Path, model: Path, ending: str) -> None:
     whole, out = tmp_path / f"whole{ending}", tmp_path / f"out{ending}"
-    recipe = Recipe((f"{model}:strength=0.5",))
+    recipe = Recipe((EffectSpec.parse(f"{model}:strength=0.5"),))
     process_video(long, whole, recipe.load(), Task(), Report(), tell=lambda note: None)
     report, notes = by(crew := Alone(recipe, tmp_path, deaths=2), long, out, recipe, Task())
     assert report.frames == 300
@@ -104,7 +105,7 @@ def test_pieces_from_a_worker_are_those_of_one_run(tmp_path: Path, long: Path, m
 def test_effects_that_remember_see_every_frame(tmp_path: Path, long: Path) -> None:
     path = write_generator(tmp_path, generator())
     whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
-    recipe = Recipe((f"{path}:drive=motion",))
+    recipe = Recipe((EffectSpec.parse(f"{path}:drive=motion"),))
     process_video(long, whole, recipe.load(), Task(), Report(), tell=lambda note: None)
     _, notes = by(Alone(recipe, tmp_path, deaths=1), long, out, recipe, Task())
     assert any("one worker at a time" in note for note in notes)
@@ -180,7 +181,7 @@ def test_processes_make_a_folder_and_one_is_killed(tmp_path: Path, long: Path, m
     cv2.imwrite(str(folder / "still.png"), still("sign"))
     (folder / "broken.png").write_bytes(b"no image")
     (folder / "broken.mp4").write_bytes(b"no video")
-    recipe = Recipe((f"{model}",))
+    recipe = Recipe((EffectSpec.parse(f"{model}"),))
     events: list[dict[str, Any]] = []
 
     class Killing(LocalCrew):
@@ -225,8 +226,17 @@ def test_what_a_collector_refuses(tmp_path: Path) -> None:
 
 
 def test_a_chain_is_fresh_for_each_file(model: Path) -> None:
-    chain = Chain(Recipe((f"{model}:strength=0.5",)))
+    chain = Chain(Recipe((EffectSpec.parse(f"{model}:strength=0.5"),)))
     effect = chain.fresh()[0]
     before = effect(np.asarray(still("sign"), np.uint8))
     effect.params.strength = 0.0
     assert np.array_equal(chain.fresh()[0](still("sign")), before)
+
+
+def test_what_an_effect_that_remembers_did_is_told(tmp_path: Path, long: Path, model: Path) -> None:
+    recipe = Recipe((EffectSpec.parse(f"{model}:threshold=4"),), precision="fp32", threads=1)
+    process_video(long, tmp_path / "whole.mp4", recipe.load(), Task(), alone := Report(), tell=lambda note: None)
+    did = [note for note in alone.notes if "of the pixels were computed" in note]
+    assert len(did) == 1
+    report, _ = by(Alone(recipe, tmp_path), long, tmp_path / "out.mp4", recipe, Task())
+    assert [note for note in report.notes if "of the pixels were computed" in note] == did

@@ -276,6 +276,14 @@ def test_a_window_opens_on_a_real_display(monkeypatch: pytest.MonkeyPatch) -> No
     assert finding.verdict == "ok", finding
 
 
+def test_a_precision_that_is_inaccurate_is_a_fact_and_one_that_fails_a_warning() -> None:
+    runs = [{"precision": "int8", "ms": 20.0, "psnr": 31.7}, {"precision": "fp32", "ms": 60.0, "psnr": 100.0}]
+    finding = doctor._judge("cpu", runs, "fp32", {})
+    assert (finding.verdict, finding.cure) == ("ok", "")
+    assert "int8: inaccurate here (31.7 dB vs fp32)" in finding.seen
+    assert doctor._judge("cpu", [{"precision": "int8", "error": "no room"}, runs[1]], "fp32", {}).verdict == "warning"
+
+
 def test_what_an_elf_file_needs(fake_driver: Path, tmp_path: Path) -> None:
     assert "libc.so.6" in devices.needed(fake_driver / "libcuda.so.1")
     for name, content in (("text", b"no ELF at all"), ("cut", (fake_driver / "libcuda.so.1").read_bytes()[:900])):

@@ -10,7 +10,7 @@ import pytest
 import gancam
 from gancam import effects
 from gancam.card import ModelCard
-from gancam.errors import ImageError, InputError, ModelError, NotFound, ParameterError
+from gancam.errors import ImageError, ModelError, NotFound, ParameterError
 from gancam.model import variants
 from gancam.params import Params
 from gancam.tiles import tiled
@@ -149,12 +149,3 @@ def test_a_card_of_an_effect_that_is_not_here(tmp_path: Path) -> None:
     card = ModelCard(name="x", effect="teleport", scale=2)
     with pytest.raises(ModelError, match="teleport"):
         gancam.load(save(super_resolution.float_graph(network()), tmp_path / "x.onnx", card))
-
-
-def test_command_line_form() -> None:
-    assert effects.parse("sr-x2") == ("sr-x2", {})
-    assert effects.parse("sr-x2:strength=0.5:a=b=c") == ("sr-x2", {"strength": "0.5", "a": "b=c"})
-    assert effects.parse("fill:draw:box=1/2/3/4") == ("fill", {"draw": "on", "box": "1/2/3/4"})
-    for wrong in ("", ":a=1", "sr:", "sr:=1", "sr:a b"):
-        with pytest.raises(InputError, match="effect"):
-            effects.parse(wrong)

@@ -1,5 +1,6 @@
 """Inpainting as an effect: what must not change does not, what must be filled is, from what is known first."""
 
+import threading
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -210,9 +211,9 @@ def test_parameters_mark(path: Path, tmp_path: Path) -> None:
 
 
 def test_a_range_of_time(path: Path) -> None:
-    name, params = effects.parse("fill:box=100/100/40/40:from=2s:to=9.5s")
-    assert name == "fill"
-    erase, image = load(path, **params), still("lake")
+    spec = effects.EffectSpec.parse("fill:box=100/100/40/40:from=2s:to=9.5s")
+    assert spec.name == "fill"
+    erase, image = load(path, **spec.params), still("lake")
     assert erase(image, time=1.9) is image
     assert erase(image, time=2.0) is not image
     assert erase(image, time=9.5) is image
@@ -480,3 +481,11 @@ def test_the_feather_is_whole_inside_and_nothing_beyond() -> None:
     assert 180 < row[0] < 255
     assert row[5] == 0
     assert np.array_equal(out[~reach(mask, 5)], black[~reach(mask, 5)])
+
+
+def test_what_fails_while_it_reads_ahead_leaves_no_thread(path: Path, tmp_path: Path) -> None:
+    flat = make_clip(tmp_path / "flat.mkv", images=[np.full((32, 48, 3), 90, np.uint8)] * 40)
+    erase = effects.load(path, box="10/10/12/12", track=True)
+    with pytest.raises(MaskError, match="nothing to hold on to") as caught:
+        process_video(flat, tmp_path / "out.mkv", [erase], Task(), Report(), tell=lambda note: None)
+    assert not [thread.name for thread in threading.enumerate() if thread.name == "gancam-decode"], caught

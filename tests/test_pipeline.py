@@ -12,6 +12,9 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
+import cv2
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +24,7 @@ from gancam.frame import Frame, Image
 from gancam.pipeline import Report, run
 from gancam.sinks.video import VideoWriter
 from gancam.sources import TestPattern, VideoFile
+from tests.children import interruptible
 from tests.clips import make_clip, packets_of, times_of
 
 
@@ -120,6 +124,19 @@ def test_nothing_holds_a_picture_while_the_next_is_made() -> None:
 
     run(TestPattern((8, 8), frames=4), [enlarged], [Forgets()])
     assert held == [0, 0, 0, 0]
+
+
+def test_what_belongs_to_an_image_follows_it() -> None:
+    image, alpha = np.zeros((8, 6, 3), np.uint8), np.arange(48, dtype=np.uint8).reshape(8, 6)
+    frame = Frame(image, 3, 0.5, captured=1.0, alpha=alpha, decoded=av.VideoFrame(6, 8, "yuv420p"))
+    assert frame.with_image(image) is frame
+    changed = frame.with_image(image + 1)
+    assert changed.alpha is alpha
+    assert changed.decoded is None
+    assert (changed.index, changed.time, changed.captured) == (3, 0.5, 1.0)
+    larger = frame.with_image(doubled(image))
+    assert larger.alpha is not None
+    assert np.array_equal(larger.alpha, cv2.resize(alpha, (12, 16), interpolation=cv2.INTER_CUBIC))
 
 
 def test_effects_are_told_the_time() -> None:
@@ -343,12 +360,13 @@ except (KeyboardInterrupt, Stop) as error:
 @pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "Stop")])
 def test_a_signal_leaves_a_video_that_plays(tmp_path: Path, number: signal.Signals, name: str) -> None:
     target = tmp_path / "a.mp4"
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", INTERRUPTED, str(target)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with interruptible():
+        process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", INTERRUPTED, str(target)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     assert process.stdout is not None
     assert process.stdout.readline() == "running\n"
     process.send_signal(number)
@@ -368,12 +386,13 @@ def test_a_signal_leaves_a_video_that_plays(tmp_path: Path, number: signal.Signa
 def test_impatient_interrupts_leave_neither_a_torn_file_nor_a_hang(tmp_path: Path) -> None:
     for trial in range(2):
         target = tmp_path / f"{trial}.mp4"
-        process = subprocess.Popen(
-            [sys.executable, "-c", INTERRUPTED, str(target)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        with interruptible():
+            process = subprocess.Popen(
+                [sys.executable, "-c", INTERRUPTED, str(target)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
         assert process.stdout is not None
         process.stdout.readline()
         for _ in range(2 + 3 * trial):

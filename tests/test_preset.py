@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gancam.effects import EffectSpec
 from gancam.errors import InputError, NotFound
 from gancam.preset import read_preset
 from tests.clips import make_clip
@@ -21,8 +22,16 @@ def test_a_preset_is_read(tmp_path: Path) -> None:
         'quality = 90\ncodec = "h265"\neight_bit = true\nthreads = 2\neffect = ["a", {name = "b", x = 0.5, y = true}]'
     )
     assert read_preset(file, OPTIONS) == {
-        "quality": 90, "codec": "h265", "eight-bit": True, "threads": 2, "effect": ["a", "b:x=0.5:y=true"]
+        "quality": 90, "codec": "h265", "eight-bit": True, "threads": 2,
+        "effect": [EffectSpec("a"), EffectSpec("b", {"x": "0.5", "y": "true"})],
     }  # fmt: skip
+
+
+def test_texts_of_a_table_may_hold_anything(tmp_path: Path) -> None:
+    file = tmp_path / "film.toml"
+    file.write_text("[[effect]]\nname = 'C:\\x.onnx'\nmask = 'http://a:grow=1'\ndraw = true\ngrow = 2\n")
+    spec = EffectSpec(r"C:\x.onnx", {"mask": "http://a:grow=1", "draw": "true", "grow": "2"})
+    assert read_preset(file, OPTIONS) == {"effect": [spec]}
 
 
 @pytest.mark.parametrize(
@@ -36,7 +45,10 @@ def test_a_preset_is_read(tmp_path: Path) -> None:
         ("codec = 264", "codec=264: needs a text"),
         ("effect = [3]", "effect=3: needs a text"),
         ("[[effect]]\nstrength = 1", "effect: an effect needs a name"),
-        ("[[effect]]\nname = 'a'\nx = 'b:c'", "effect: a: x=b:c: needs"),
+        ("[[effect]]\nname = 'a'\nx = [1]", "effect: a: x=[1]: needs a number"),
+        ("[[effect]]\nname = 'a'\nx = 2026-01-01", "effect: a: x=2026-01-01: needs a number"),
+        ("[[effect]]\nname = 'a'\n'x y' = 1", "effect: effect 'a': 'x y' is no name"),
+        ("effect = 'sr-x2:a b'", "effect: effect 'sr-x2:a b': 'a b' is not key=value"),
         ("quality = ", "cannot be read as TOML"),
         ("\udcff", "cannot be read as TOML"),
     ],

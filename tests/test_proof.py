@@ -1,6 +1,7 @@
 """Which precision is played: tried, compared, remembered, and never believed when it cannot be true."""
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gancam import devices, proof
+from gancam import bench, devices, proof
 from gancam.errors import DeviceError
 from gancam.model import Model, _threads, variants
 from tests.small import network, write_models
@@ -69,7 +70,9 @@ def test_a_choice_of_another_driver_or_runtime_is_not_believed(cache: Path, path
     Model(path, device="cpu")
     (file,) = cache.iterdir()
     stored = json.loads(file.read_text())
-    for name in ("hardware", "onnxruntime"):
+    assert stored["case"]["hardware"].startswith(devices.cpu_name())
+    assert stored["case"]["instructions"] == list(devices.instructions())
+    for name in ("hardware", "instructions", "onnxruntime"):
         foreign = {**stored, "case": {**stored["case"], name: "another"}}
         for one in foreign["trials"]:
             one["psnr"] = 0.0  # would forbid all, were it believed
@@ -110,10 +113,47 @@ def test_what_does_not_run_or_is_wrong_is_rejected(cache: Path, path: Path, capl
             raise DeviceError("cpu", "no room", "smaller frames")
         return constant(90 if kind == "fp32" else 140)
 
-    trials = proof.ranked(variants(path), "cpu", ("int8", "fp32", "fp16"), opened)
+    usual = "int8", "fp32", "fp16"
+    with caplog.at_level(logging.INFO, "gancam"):
+        trials = proof.ranked(variants(path), "cpu", usual, opened)
     assert [one.precision for one in trials] == ["fp32"]
-    assert "not exact" in caplog.text
+    assert "int8 is inaccurate on this CPU (14.2 dB vs fp32); using fp32" in caplog.text
+    assert "fp16 does not run on this CPU (" in caplog.text
     assert "no room" in caplog.text
+    assert {record.levelno for record in caplog.records} == {logging.INFO}
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "gancam"):  # from then on it is a fact to be asked for, not news
+        proof.ranked(variants(path), "cpu", usual, opened)
+    assert not caplog.records
+    (said, _) = proof.notes(proof.remembered(variants(path), "cpu") or [], "cpu")
+    assert said == "int8 is inaccurate on this CPU (14.2 dB vs fp32); using fp32"
+
+
+def test_what_was_not_exact_is_told_by_bench(cache: Path, path: Path) -> None:
+    proof.ranked(variants(path), "cpu", ("int8", "fp32"), lambda kind: constant(90 if kind == "fp32" else 140))
+    case = bench.Case(str(path), (64, 48), "cpu", "auto", 1)
+    results = bench.measure([case], rounds=1, seconds=0.05)
+    assert results.rows[0].precision == "fp32"
+    assert results.notes == [f"{path}: int8 is inaccurate on this CPU (14.2 dB vs fp32); using fp32"]
+
+
+def test_a_virtual_machine_that_moved_to_another_cpu_tries_again(
+    cache: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Model(path, device="cpu")
+    files = variants(path)
+    assert proof.remembered(files, "cpu") is not None
+    flags = devices.instructions()
+    assert flags
+    monkeypatch.setattr(devices, "instructions", lambda: tuple(flag for flag in flags if "vnni" not in flag)[:-1])
+    assert proof.remembered(files, "cpu") is None
+    monkeypatch.setattr(devices, "instructions", lambda: flags)
+    assert proof.remembered(files, "cpu") is not None
+    here = devices.cpu_model()
+    monkeypatch.setattr(devices, "cpu_model", lambda: f"{here}, stepping 99")
+    proof._hardware.cache_clear()
+    assert proof.remembered(files, "cpu") is None
+    proof._hardware.cache_clear()
 
 
 def test_nothing_is_concluded_from_a_device_that_fails(cache: Path, path: Path) -> None:
@@ -128,7 +168,7 @@ def test_nothing_is_concluded_from_a_device_that_fails(cache: Path, path: Path) 
 def test_the_usual_one_is_played_unless_another_is_much_faster() -> None:
     def order(**ms: float) -> list[str]:
         trials = [proof.Trial(kind, time, 50.0) for kind, time in ms.items()]
-        return [one.precision for one in proof._order(trials, ("int8", "fp32", "fp16"))]
+        return [one.precision for one in proof._order(trials)]
 
     assert order(int8=1.1, fp32=1.0, fp16=5) == ["int8", "fp32", "fp16"]
     assert order(int8=2.0, fp32=1.0, fp16=5) == ["fp32", "int8", "fp16"]

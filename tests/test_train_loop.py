@@ -15,6 +15,7 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
+from tests.children import interruptible, uninterruptible
 from train import __main__ as command
 from train import checkpoint, loop, recipe
 
@@ -283,6 +284,18 @@ def test_a_signal_stops_it_with_a_checkpoint(photos: Path, tmp_path: Path) -> No
     assert rest.splitlines()[-1].startswith("train: stopped by SIGTERM")
     assert "Traceback" not in rest
     assert checkpoint.load(tmp_path / "run")["iteration"] >= 100
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    with interruptible(), loop._signals() as received:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+    assert received == [signal.SIGINT, signal.SIGTERM]
+    with uninterruptible():
+        with loop._signals() as received:
+            signal.raise_signal(signal.SIGINT)
+        assert received == []
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 
 
 def test_two_processes_train_together(photos: Path, tmp_path: Path) -> None:

@@ -1,15 +1,23 @@
 """Effects: image in, image out. One file an effect; a model's card names the file that plays it."""
 
+import json
 import logging
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from pkgutil import iter_modules
+from types import MappingProxyType
+from typing import Any, Protocol, Self
 
 from gancam.card import ModelCard
 from gancam.errors import InputError, ModelError, NotFound, near
 from gancam.frame import Image
-from gancam.model import Model, variants
+from gancam.model import Model, read_card, variants
 from gancam.params import Params
 
 log = logging.getLogger(__name__)
@@ -101,21 +109,117 @@ def load(
     return effect
 
 
-def parse(text: str) -> tuple[str, dict[str, str]]:
-    """`NAME[:key=value[:key=value...]]` of the command line as name and parameters; a key alone turns something on.
+def declared(effect: str) -> type[Params] | None:
+    """The class of the parameters that the effect module of that name declares; None where there is no such module."""
+    if find_spec(f"{__name__}.{effect}") is None:
+        return None
+    module = import_module(f"{__name__}.{effect}")
+    own = (one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__)
+    return next((one for one in own if issubclass(one, Params)), None)
 
-    Raises ``InputError``.
+
+@cache
+def switches() -> tuple[str, ...]:
+    """The names of all parameters that are on or off: those that may stand alone in the text of an `EffectSpec`."""
+    found = set[str]()
+    for module in iter_modules(__path__):
+        params = declared(module.name)
+        found |= {one.name for one in params.declared().values() if one.type is bool} if params is not None else set()
+    return tuple(sorted(found))
+
+
+@dataclass(frozen=True, slots=True)
+class EffectSpec:
+    """An effect as its user asked for it: the name of its model, or the path of an .onnx, and its parameters as texts.
+
+    Neither the name nor the parameters are known to exist: `check` and `load` tell. `params` cannot be changed.
+
+    Raises ``InputError`` for an empty name, and for a key that no parameter can have.
     """
-    name, *pairs = text.split(":")
-    params = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not key.isidentifier():
-            raise InputError(f"effect {text!r}: {pair!r} is not key=value")
-        params[key] = value if equals else "on"
-    if not name:
-        raise InputError(f"effect {text!r} has no name")
-    return name, params
+
+    name: str
+    params: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise InputError("an effect needs a name")
+        for key in self.params:
+            if not (key.isidentifier() and _KEY.fullmatch(f":{key}=")):
+                raise InputError(f"effect {self.name!r}: {key!r} is no name of a parameter")
+        object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `NAME[:key=value...]`, the form of the command line.
+
+        A switch alone (`:draw`) turns it on. A colon begins a parameter only before `key=` or before a switch that
+        some effect has, so `C:\\a.onnx`, `mask=C:\\a.png` and URLs are whole. A value (or name) in double quotes, with
+        the escapes of JSON, may hold anything.
+
+        Raises ``InputError``.
+        """
+        name, at = _value(text, 0)
+        if not name:
+            raise InputError(f"effect {text!r} has no name")
+        if ":" in text[:at] and not text.startswith('"') and not name.endswith(".onnx"):
+            rest, alone = name.partition(":")[2], ", ".join(switches())
+            raise InputError(f"effect {text!r}: {rest!r} is not key=value, nor one of those that stand alone: {alone}")
+        params = dict[str, str]()
+        while at < len(text):
+            begun = _key(text, at)
+            assert begun is not None
+            params[begun[1]], at = _value(text, begun.end()) if begun[2] else ("on", begun.end())
+        return cls(name, params)
+
+    def __str__(self) -> str:
+        """The text that `parse` makes this of."""
+        path = ":" not in self.name or self.name.endswith(".onnx")
+        name = _written(self.name) if path else json.dumps(self.name, ensure_ascii=False)
+        return ":".join([name, *(f"{key}={_written(value)}" for key, value in self.params.items())])
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, dict[str, str]]]:
+        return type(self), (self.name, dict(self.params))
 
 
-__all__ = ["Effect", "find", "load", "menu", "open_model", "parse"]
+_KEY = re.compile(r":([^\W\d]\w*)(=|(?=:|\Z))")
+
+
+def _key(text: str, at: int) -> re.Match[str] | None:
+    """Where the next parameter begins: its key, and "=" unless it is a switch."""
+    for found in _KEY.finditer(text, at):
+        if found[1].isidentifier() and (found[2] or found[1] in switches()):
+            return found
+    return None
+
+
+def _value(text: str, at: int) -> tuple[str, int]:
+    """The name or value at `at`, and where it ends."""
+    begun = _key(text, at)
+    end = begun.start() if begun is not None else len(text)
+    if text.startswith('"', at):
+        with suppress(ValueError):  # else the quotation marks are a part of it
+            value, closed = json.JSONDecoder().raw_decode(text, at)
+            after = _key(text, closed)
+            if closed == len(text) or (after is not None and after.start() == closed):
+                return str(value), closed
+    return text[at:end], end
+
+
+def _written(value: str) -> str:
+    """`value` as `_value` reads it."""
+    return json.dumps(value, ensure_ascii=False) if value.startswith('"') or _key(value, 0) else value
+
+
+def check(spec: EffectSpec) -> None:
+    """Find what is wrong with `spec` at the cost of reading a card, before anything is loaded or tried.
+
+    Raises ``NotFound``, ``ModelError`` for what is no model, and ``ParameterError``.
+    """
+    path = find(spec.name)
+    if spec.params:
+        params = declared(read_card(next(iter(variants(path).values()))).effect)
+        if params is not None:
+            params.of(**spec.params)
+
+
+__all__ = ["Effect", "EffectSpec", "check", "declared", "find", "load", "menu", "open_model", "switches"]

@@ -10,7 +10,7 @@ from gancam.errors import SinkError
 from gancam.footage import Footage
 from gancam.frame import Frame
 
-__all__ = ["Sink", "open_sink"]
+__all__ = ["Sink", "check_target", "open_sink"]
 
 
 class Sink(Protocol):
@@ -79,10 +79,8 @@ def open_sink(
     if word == "mjpeg":
         from gancam.sinks import mjpeg
 
-        host, _, port = rest.rpartition(":")
-        if not (port.isascii() and port.isdigit()) and rest:
-            raise SinkError(f"{target}: needs mjpeg:PORT or mjpeg:HOST:PORT, as in mjpeg:8080")
-        return mjpeg.MjpegServer(int(port or 8080), host=host or "127.0.0.1")
+        host, port = _address(target, rest)
+        return mjpeg.MjpegServer(port, host=host)
     if word == "virtualcam":
         from gancam.sinks import virtualcam
 
@@ -107,5 +105,35 @@ def open_sink(
             quality=quality,
             overwrite=overwrite,
         )
+    raise _unknown(target)
+
+
+def check_target(target: str, *, overwrite: bool = False) -> None:
+    """Find what is wrong with the name `target` before there is a size to open it with. Raises as `open_sink`."""
+    word, _, rest = target.partition(":")
+    if "://" in target or target == "window" or word == "virtualcam":
+        return
+    if word == "mjpeg":
+        _address(target, rest)
+        return
+    from gancam.sinks import video
+
+    path = Path(rest if word == "source" else target)
+    if word != "source" and path.suffix.lower() not in video.CONTAINERS:
+        raise _unknown(target)
+    video.check_output(path, overwrite=overwrite)
+
+
+def _address(target: str | os.PathLike[str], text: str) -> tuple[str, int]:
+    """Host and port of what comes after ``mjpeg:``."""
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit()) and text:
+        raise SinkError(f"{os.fspath(target)}: needs mjpeg:PORT or mjpeg:HOST:PORT, as in mjpeg:8080")
+    return host or "127.0.0.1", int(port or 8080)
+
+
+def _unknown(target: str | os.PathLike[str]) -> SinkError:
+    from gancam.sinks import video
+
     known = f"window, virtualcam, mjpeg:8080, URLs, source:FILE and files ending in {', '.join(video.CONTAINERS)}"
-    raise SinkError(f"{os.fspath(target)}: no such output; there are {known}")
+    return SinkError(f"{os.fspath(target)}: no such output; there are {known}")

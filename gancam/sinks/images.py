@@ -18,11 +18,12 @@ import av
 import cv2
 import numpy as np
 
+from gancam import devices
 from gancam.errors import InputError, NotFound, OutputExists, SinkError
-from gancam.footage import Footage, cause, images_of, numbered, times_file
+from gancam.footage import Footage, SequencePath, cause
 from gancam.frame import Frame, Image, check_image
 from gancam.sinks.pieces import pieces_of
-from gancam.sinks.video import DEFAULT_QUALITY, _cores, _lock, _unlock
+from gancam.sinks.video import DEFAULT_QUALITY, _lock, _unlock, check_quality
 
 _AHEAD = 2  # images in work for each thread
 
@@ -55,11 +56,12 @@ class ImageWriter:
         resume: bool = False,
     ) -> None:
         self._path, self._size = Path(path), size
-        if numbered(self._path) is None:
+        names = SequencePath.of(self._path)
+        if names is None:
             raise InputError(f"{path}: the number of an image is written as %06d, once, in its name")
+        self._names = names
+        check_quality(quality)
         quality = DEFAULT_QUALITY if quality is None else quality
-        if not 0 <= quality <= 100:
-            raise InputError(f"quality is {quality}: needs 0 to 100")
         suffix = self._path.suffix.lower()
         self._how = [cv2.IMWRITE_JPEG_QUALITY, round(60 + 0.4 * quality)] if suffix in (".jpg", ".jpeg") else []
         self._tick = (like.time_base if like is not None else None) or Fraction(1, 90_000)
@@ -69,7 +71,7 @@ class ImageWriter:
         if self._alpha and not holds_alpha(self._path):
             self._alpha = False
             self.notes.append(f"its transparency is left out: {self._path.suffix} holds none, .png does")
-        self.notes.append(f"times are kept in {times_file(self._path).name}")
+        self.notes.append(f"times are kept in {self._names.times.name}")
         self._folder = pieces_of(self._path)
         self._job = json.loads(json.dumps({**(job or {}), "quality": quality, "width": size[0], "height": size[1]}))
         self._overwrite = overwrite
@@ -78,7 +80,7 @@ class ImageWriter:
         self._times: list[Fraction] = []
         self._lock = self._claim(resume)
         self._frames = self.done
-        self._threads = min(_cores(), 8)
+        self._threads = min(devices.usable_cores(), 8)
         self._pool = ThreadPoolExecutor(self._threads, "gancam-images")
         self._work: deque[tuple[Fraction, Future[str]]] = deque()
 
@@ -87,8 +89,7 @@ class ImageWriter:
         folder = self._path.absolute().parent
         try:
             folder.mkdir(exist_ok=True)
-            if not self._overwrite and (there := images_of(self._path)):
-                raise OutputExists(f"{there[0][1]}: exists; give another name, or overwrite it on purpose")
+            check_output(self._names, overwrite=self._overwrite)
             manifest, old = self._folder / "manifest.json", None
             if manifest.is_file():
                 with suppress(ValueError):
@@ -127,7 +128,7 @@ class ImageWriter:
                 break
             moment, crc = line.split()
             try:
-                data = (self._folder / self._name(len(good)).name).read_bytes()
+                data = (self._folder / self._names.image(len(good) + 1).name).read_bytes()
             except OSError:
                 break
             if f"{zlib.crc32(data):08x}" != crc:
@@ -154,7 +155,7 @@ class ImageWriter:
         if (image.shape[1], image.shape[0]) != self._size:
             got, wants = f"{image.shape[1]}x{image.shape[0]}", f"{self._size[0]}x{self._size[1]}"
             raise InputError(f"frame {frame.index} is {got}, but {self._path} was opened for {wants}")
-        place = self._folder / self._name(self._frames).name
+        place = self._folder / self._names.image(self._frames + 1).name
         moment = round((Fraction(frame.time) - self._begin) / self._tick) * self._tick
         self._work.append((moment, self._pool.submit(self._save, place, image, frame.alpha if self._alpha else None)))
         self._frames += 1
@@ -204,26 +205,30 @@ class ImageWriter:
 
     def _publish(self) -> None:
         try:
-            there = {path.name for _, path in images_of(self._path)} if self._overwrite else set()
+            there = {path.name for _, path in self._names.images()} if self._overwrite else set()
             for number in range(len(self._times)):
-                target = self._name(number)
+                target = self._names.image(number + 1)
                 there.discard(target.name)
                 (self._folder / target.name).replace(target)
             for name in there:  # of a longer one before
                 (self._path.parent / name).unlink()
             lines = [f"{float(moment * 1000):.9f}" for moment in self._times]
             head = ["# timestamp format v2", f"# time base {self._tick}"]
-            times_file(self._path).write_text("\n".join([*head, *lines, ""]), encoding="ascii")
+            self._names.times.write_text("\n".join([*head, *lines, ""]), encoding="ascii")
             (self._folder / "index.txt").unlink()
         except OSError as error:
             raise SinkError(
                 f"{self._path}: the images are in {self._folder} and cannot be moved ({cause(error)})"
             ) from error
 
-    def _name(self, number: int) -> Path:
-        found = numbered(self._path)
-        assert found is not None
-        return self._path.with_name(f"{found[0]}{number + 1:0{found[1]}d}{found[2]}")
+
+def check_output(names: SequencePath, *, overwrite: bool) -> None:
+    """Find what is in the way of images of these names. Raises ``OutputExists`` and ``SinkError``."""
+    above = names.path.absolute().parent.parent  # the folder itself is made
+    if not above.is_dir():
+        raise SinkError(f"{names}: there is no folder {above}")
+    if not overwrite and (there := names.images()):
+        raise OutputExists(f"{there[0][1]}: exists; give another name, or overwrite it on purpose")
 
 
 def holds_alpha(path: Path) -> bool:

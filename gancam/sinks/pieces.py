@@ -17,9 +17,10 @@ from typing import Any, BinaryIO
 import av
 from av.codec.context import Flags
 
+from gancam._native import environment
 from gancam.errors import InputError, OutputExists, SinkError
 from gancam.frame import Frame
-from gancam.sinks.video import VideoWriter, _End, _hidden_name
+from gancam.sinks.video import QUIET, VideoWriter, _End, _hidden_name
 
 # A piece is what a crash can cost, and a key frame more. 1280x720 gets 47 frames: less than two seconds of work with
 # sr-x2 on two cores. Against one piece of 156 frames, four calm scenes became this much larger with pieces of 52
@@ -177,6 +178,8 @@ class PieceWriter(VideoWriter):
         self._describe(context)
         if self._holder.format != "mpegts":
             context.flags |= Flags.global_header
+        with environment(QUIET):
+            context.open(strict=False)
         file = self._folder / f"{number:06d}.partial"
         return _Piece(file, open(file, "wb"), context, after)
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -19,6 +19,8 @@ from typing import Any, Self
 import av
 from av.codec.codec import UnknownCodecError
 
+from gancam import devices
+from gancam._native import environment
 from gancam.errors import GancamError, InputError, OutputExists, SinkError, near
 from gancam.footage import Footage, cause
 from gancam.frame import Frame, Lane
@@ -116,7 +118,7 @@ def _nvenc(encoder: str) -> _Codec:
 
 
 _NVENC = {"h264": _nvenc("h264_nvenc"), "h265": _nvenc("hevc_nvenc"), "av1": _nvenc("av1_nvenc")}
-os.environ.setdefault("SVT_LOG", "0")  # libsvtav1 writes a page to stderr otherwise; its errors reach us anyway
+QUIET = {"SVT_LOG": "0"}  # while libsvtav1 opens: it writes a page to stderr otherwise; its errors reach us anyway
 _ALIASES = {"avc": "h264", "x264": "h264", "hevc": "h265", "x265": "h265", "vp09": "vp9", "svtav1": "av1"}
 
 
@@ -177,8 +179,7 @@ class VideoWriter:
         self.notes: list[str] = []
         if not 0 < fps <= 1000:
             raise InputError(f"fps is {fps}: needs more than 0 and at most 1000")
-        if not 0 <= self._quality <= 100:
-            raise InputError(f"quality is {quality}: needs 0 to 100")
+        check_quality(quality)
         self._claim()
         self._codec = _choose_codec(codec, encoder, self._holder, self._path.suffix or self._holder.format)
         self._canvas = self._prepare(size, untouched)
@@ -190,7 +191,7 @@ class VideoWriter:
         self._tick = self._like.time_base or _time_base(self._rate)
         self._begin = round((part[0] or 0) / self._tick)
         self._part = part
-        self._encoder_threads = min(_cores(), 8)  # more buys little and holds more frames in memory
+        self._encoder_threads = min(devices.usable_cores(), 8)  # more buys little and holds more frames in memory
         self._container: av.container.OutputContainer | None = None
         self._audio: Tracks | None = None
         self._busy = 0.0
@@ -235,10 +236,8 @@ class VideoWriter:
 
     def _claim(self) -> None:
         """Find the container, and where to write until all is there."""
-        if self._path.suffix.lower() not in CONTAINERS:
-            raise SinkError(f"{self._path}: its ending names no video container; there are {', '.join(CONTAINERS)}")
-        self._holder = CONTAINERS[self._path.suffix.lower()]
-        self._partial = self._check_place()
+        self._holder = _container_of(self._path)
+        self._partial = _check_place(self._path, [self._audio_from, self._like.path], self._overwrite)
 
     @property
     def _has_head(self) -> bool:
@@ -256,27 +255,6 @@ class VideoWriter:
             return {}
         # A late start is an edit list, in units of the movie time scale: 1 ms unless told otherwise.
         return {"movflags": "+faststart", "movie_timescale": str(self._tick.denominator)}
-
-    def _check_place(self) -> Path:
-        """The partial file's path, if `path` may be written; raises what is in the way."""
-        path = self._path
-        folder = path.absolute().parent
-        partial = folder / _hidden_name(path, f".partial{path.suffix}")
-        if not folder.is_dir():
-            raise SinkError(f"{path}: there is no folder {folder}")
-        for mine in (path, partial):
-            _refuse_source(mine, [self._audio_from, self._like.path])
-        try:
-            path.lstat()
-        except FileNotFoundError:
-            return partial
-        except OSError as error:  # a name too long, say
-            raise SinkError(f"{path}: cannot be written ({cause(error)})") from error
-        if path.is_dir():
-            raise SinkError(f"{path}: is a folder")
-        if not self._overwrite:
-            raise OutputExists(f"{path}: exists; give another name, or overwrite it on purpose")
-        return partial
 
     @property
     def path(self) -> Path:
@@ -365,7 +343,8 @@ class VideoWriter:
             }
             self._audio = Tracks(audio_from, self._container, self._holder.audio, origin, **within)
         try:
-            self._container.start_encoding()
+            with environment(QUIET):
+                self._container.start_encoding()
         except (av.error.InvalidDataError, av.error.ArgumentError):
             if self._audio is None:
                 raise
@@ -561,6 +540,63 @@ def _choose_codec(codec: str | None, encoder: str | None, holder: _Container, en
     return name, _NVENC[name]
 
 
+def check_output(
+    path: Path,
+    *,
+    codec: str | None = None,
+    encoder: str | None = None,
+    quality: float | None = None,
+    overwrite: bool = False,
+    sources: Sequence[str | os.PathLike[str] | None] = (),
+) -> None:
+    """Find what would keep a `VideoWriter` of `path` from beginning, while there is nothing to write yet.
+
+    The arguments are those of a `VideoWriter`; `sources` are the files that it must not replace. Raises as it does.
+    """
+    check_quality(quality)
+    check_codec(path, codec, encoder)
+    _check_place(path, sources, overwrite)
+
+
+def check_codec(path: str | os.PathLike[str], codec: str | None, encoder: str | None) -> None:
+    """Raise as a `VideoWriter` of `path` does for a codec or an encoder that cannot be had there."""
+    path = Path(path)
+    _choose_codec(codec, encoder, _container_of(path), path.suffix)
+
+
+def check_quality(quality: float | None) -> None:
+    """Raise ``InputError`` for a quality out of range."""
+    if quality is not None and not 0 <= quality <= 100:
+        raise InputError(f"quality is {quality}: needs 0 to 100")
+
+
+def _container_of(path: Path) -> _Container:
+    if path.suffix.lower() not in CONTAINERS:
+        raise SinkError(f"{path}: its ending names no video container; there are {', '.join(CONTAINERS)}")
+    return CONTAINERS[path.suffix.lower()]
+
+
+def _check_place(path: Path, sources: Sequence[str | os.PathLike[str] | None], overwrite: bool) -> Path:
+    """The partial file's path, if `path` may be written; raises what is in the way."""
+    folder = path.absolute().parent
+    partial = folder / _hidden_name(path, f".partial{path.suffix}")
+    if not folder.is_dir():
+        raise SinkError(f"{path}: there is no folder {folder}")
+    for mine in (path, partial):
+        _refuse_source(mine, sources)
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return partial
+    except OSError as error:  # a name too long, say
+        raise SinkError(f"{path}: cannot be written ({cause(error)})") from error
+    if path.is_dir():
+        raise SinkError(f"{path}: is a folder")
+    if not overwrite:
+        raise OutputExists(f"{path}: exists; give another name, or overwrite it on purpose")
+    return partial
+
+
 def holds(ending: str, codec: str | None) -> bool:
     """Whether a file of this `ending` can be written, with `codec` (None: the usual). Raises as ``VideoWriter`` for a
     codec that nobody knows."""
@@ -578,7 +614,7 @@ def _has_encoder(name: str) -> bool:
     return False
 
 
-def _refuse_source(path: Path, sources: list[str | os.PathLike[str] | None]) -> None:
+def _refuse_source(path: Path, sources: Sequence[str | os.PathLike[str] | None]) -> None:
     for source in sources:
         if source is None:
             continue
@@ -642,11 +678,6 @@ def _unlock(held: int | None) -> None:
     if held is not None:
         with suppress(OSError):
             os.close(held)
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _yield_to_others() -> None:

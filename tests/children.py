@@ -1,0 +1,29 @@
+"""Child processes that take Ctrl-C, whatever this process was told about it."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Children begun meanwhile have the usual SIGINT.
+
+    A shell that starts something with ``&`` has it ignore SIGINT, and children inherit that; a handler of our own they
+    do not, they begin with the default. Only for the main thread.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def uninterruptible() -> Iterator[None]:
+    """Children begun meanwhile ignore SIGINT, as those that a shell starts with ``&``."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

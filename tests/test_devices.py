@@ -1,0 +1,36 @@
+"""What the machine is, and what of it this process may use."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gancam import batch, devices
+from gancam.sinks.video import VideoWriter
+
+
+def test_memory() -> None:
+    total, free = devices.memory()
+    assert 0 < free <= total
+    assert 10e6 < devices.peak_memory() < 100e9
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system tells no peak of a process alone")
+def test_peak_memory_is_not_the_parents() -> None:
+    """getrusage counts what the parent held when the process was begun."""
+    held = bytearray(400_000_000)
+    code = "from gancam import devices; print(devices.peak_memory())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < len(held) < devices.peak_memory()
+
+
+def test_as_many_workers_as_fit_into_the_free_memory() -> None:
+    assert batch._room() == pytest.approx(devices.memory()[1] * 0.8 / devices.peak_memory(), rel=0.2, abs=1)
+
+
+def test_the_encoder_heeds_a_containers_quota(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "quota", lambda: 1.0)
+    assert devices.usable_cores() == 1
+    with VideoWriter(tmp_path / "a.mp4", fps=25, size=(64, 48)) as writer:
+        assert writer._encoder_threads == 1

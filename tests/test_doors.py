@@ -1,0 +1,152 @@
+"""Cheap checks come first: what is wrong with names and values is told before any model is opened.
+
+Each command here is given a damaged model. Its error would come first if it were opened.
+"""
+
+from pathlib import Path
+
+import cv2
+import pytest
+
+from tests.clips import make_clip
+from tests.small import generator, still, write_generator
+from tests.test_cli import gancam, refused
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    make_clip(tmp_path / "in.mp4")
+    (tmp_path / "there.mp4").write_bytes(b"precious")
+    (tmp_path / "there.png").write_bytes(b"precious")
+    (tmp_path / "there-1.png").write_bytes(b"precious")
+    (tmp_path / "bad.onnx").write_bytes(b"no model")
+    (tmp_path / "a folder").mkdir()
+    cv2.imwrite(str(tmp_path / "in.png"), still("sign"))
+    return tmp_path
+
+
+def test_the_damaged_model_is_what_remains(folder: Path) -> None:
+    bad = ("-e", "bad.onnx")
+    refused("process", "in.mp4", "out.mp4", *bad, says="bad.onnx")
+    refused("process", "in.png", "out.png", *bad, says="bad.onnx")
+    refused("process", "in.mp4", "%d.png", *bad, says="bad.onnx")
+    refused("live", "in.mp4", "--to", "out.mp4", *bad, says="bad.onnx")
+    refused("sample", "bad.onnx", "out.png", says="bad.onnx")
+    refused("morph", "bad.onnx", "out.mp4", says="bad.onnx")
+    refused("bench", "bad.onnx", says="bad.onnx")
+    assert not {"out.mp4", "out.png", "1.png"} & {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("no.mp4 out.mp4", "no.mp4: no such file"),
+        ("no.png out.png", "no.png: no such file"),
+        ("no-%d.png out.mp4", "no-%d.png: there is no such image"),
+        ("no-%d.png out.mp4 --jobs 2", "numbered images are made by one process"),
+        ("in.mp4 there.mp4", "there.mp4: exists"),
+        ("in.mp4 in.mp4 --overwrite", "in.mp4: is the source itself"),
+        ("in.mp4 nowhere/out.mp4", "there is no folder"),
+        ("in.mp4 out.xyz", "out.xyz: its ending names no video container"),
+        ("in.mp4 out.png", "the input must be one too"),
+        ("in.mp4 there-%d.png", "there-1.png: exists"),
+        ("in.mp4 a/b/%d.png", "there is no folder"),
+        ("in.png there.png", "there.png: exists"),
+        ("in.png in.png --overwrite", "in.png: is the input itself"),
+        ("in.png nowhere/out.png", "there is no folder"),
+        ("in.png out.mp4", "the output must be one too"),
+        ("in.png out.png --params there.mp4", "an image has no time"),
+        ("in.mp4 out.mp4 --codec h246", "no codec 'h246'"),
+        ("in.mp4 out.mp4 --codec ffv1", "cannot hold ffv1"),
+        ("in.mp4 out.mp4 --quality 101", "quality is 101"),
+        ("in.mp4 %d.png --quality 101", "quality is 101"),
+        ("in.mp4 %d.png --codec h264", "images have no codec"),
+        ("in.mp4 out.mp4 --fps 25", "--fps is for numbered images"),
+        ("in.mp4 out.mp4 --params no.jsonl", "no.jsonl: no such file"),
+        ("in.mp4 out.mp4 --from 3s --to 2s", "--from 3 s --to 2 s: nothing lies between"),
+        ("in.mp4 in.png 'a folder' --quality 101", "quality is 101"),
+        ("in.mp4 in.png 'a folder' --params no.jsonl", "no.jsonl: no such file"),
+        ("in.mp4 out.mp4 -e sr-x2:strength=3", "0 to 1"),
+        ("in.mp4 out.mp4 -e sr-x2:strenght=1", "did you mean 'strength'"),
+        ("in.mp4 out.mp4 -e sr-x9", "no effect 'sr-x9'"),
+        ("in.mp4 out.mp4 --device tpu", "device 'tpu' must be auto, cpu or cuda"),
+        ("in.mp4 out.mp4 --precision int3", "precision 'int3' must be"),
+    ],
+)
+def test_process(folder: Path, arguments: str, says: str) -> None:
+    words = arguments.replace("'a folder'", "a?folder").split()
+    refused("process", *[word.replace("?", " ") for word in words], "-e", "bad.onnx", says=says)
+    assert (folder / "there.mp4").read_bytes() == (folder / "there.png").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("no.mp4", "no.mp4: no such file"),
+        ("a?folder", "a folder: a folder, not a video file"),
+        ("in.mp4 --to there.mp4", "there.mp4: exists"),
+        ("in.mp4 --to source:there.mp4", "there.mp4: exists"),
+        ("in.mp4 --to nowhere/out.mp4", "there is no folder"),
+        ("in.mp4 --to windw", "windw: no such output"),
+        ("in.mp4 --to mjpeg:eighty", "needs mjpeg:PORT"),
+        ("in.mp4 --size 640", "needs WIDTHxHEIGHT"),
+        ("in.mp4 --target-fps 30 --target-ms 30", "give one"),
+        ("in.mp4 --target-fps 0", "need more than 0"),
+        ("in.mp4 --record-params there.png", "there.png: exists"),
+        ("in.mp4 --stats nowhere/a.jsonl", "there is no folder"),
+        ("in.mp4 --device tpu", "device 'tpu' must be auto, cpu or cuda"),
+        ("in.mp4 -e sr-x2:strength=3", "0 to 1"),
+    ],
+)
+def test_live(folder: Path, arguments: str, says: str) -> None:
+    refused("live", *[word.replace("?", " ") for word in arguments.split()], "-e", "bad.onnx", says=says)
+    refused("live", "in.mp4", "-e", "none", "--target-fps", "30", says="there is none")
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "says"),
+    [
+        ("sample", "there.png", "there.png: exists"),
+        ("sample", "nowhere/out.png", "there is no folder"),
+        ("sample", "out.mp4", "must end in"),
+        ("sample", "--to there.mp4", "there.mp4: is no folder"),
+        ("sample", "--to a/b", "there is no folder"),
+        ("morph", "there.mp4", "there.mp4: exists"),
+        ("morph", "out.png", "a loop is a video"),
+        ("morph", "out.xyz", "out.xyz: its ending names no video container"),
+        ("morph", "nowhere/out.mp4", "there is no folder"),
+        ("morph", "out.mp4 --seeds 1", "two seeds or more"),
+        ("morph", "out.mp4 --seeds 1,b", "needs whole numbers"),
+        ("morph", "out.mp4 --fps 1000", "must be 1 to 240"),
+        ("morph", "out.mp4 --seconds 0", "two frames or more"),
+        ("morph", "out.mp4 --size 8", "16 to 4096"),
+        ("morph", "out.mp4 --ease in", "linear, smooth, hold"),
+        ("morph", "out.mp4 --codec h246", "no codec 'h246'"),
+        ("morph", "out.mp4 --quality -1", "quality is -1"),
+        ("bench", "sr-x9", "no effect 'sr-x9'"),
+        ("bench", "--size 640", "needs WIDTHxHEIGHT"),
+        ("bench", "--device tpu", "device 'tpu' must be auto, cpu or cuda"),
+        ("bench", "--precision int3", "precision 'int3' must be"),
+        ("bench", "--picture there.png", "there.png: exists"),
+        ("bench", "--picture nowhere/a.png", "there is no folder"),
+        ("bench", "--compare no.json", "no baseline"),
+    ],
+)
+def test_other_commands(folder: Path, command: str, arguments: str, says: str) -> None:
+    refused(command, "bad.onnx", *arguments.split(), says=says)
+
+
+def test_what_is_right_is_let_through(folder: Path) -> None:
+    """Checks of the door refuse nothing that works: here what looks most like a fault."""
+    model = write_generator(folder, generator(), half=False)
+    (folder / "new").mkdir()
+    for arguments in (
+        ("process", "in.mp4", "there.mp4", "--overwrite", "-q"),
+        ("process", "in.mp4", "fresh/%d.png", "-q"),
+        ("process", "in.png", "there.png", "--overwrite"),
+        ("sample", model, "new/sheet.png", "--to", "samples", "-n", "2"),
+        ("morph", model, "loop.mkv", "--seconds", "0.2", "--codec", "ffv1", "-q"),
+    ):
+        done = gancam(*arguments)
+        assert done.returncode == 0, (arguments, done.stderr)

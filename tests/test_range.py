@@ -1,0 +1,100 @@
+"""A range of time in which there is no frame: one clear error however the work is done, and no output left behind."""
+
+import json
+import re
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from gancam.errors import InputError
+from gancam.jobs import Task
+from gancam.sources import ImageFiles, TestPattern, VideoFile
+from tests.clips import make_clip
+from tests.test_cli import gancam
+
+AFTER, BACKWARDS = ("--from", "99s"), ("--from", "3s", "--to", "2s")
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    return make_clip(tmp_path / "in" / "a.mkv")
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> Path:
+    """A clip that does not say how long it is."""
+    (tmp_path / "in").mkdir(exist_ok=True)
+    return make_clip(tmp_path / "in" / "b.h264", form="h264", options={"bf": "0"})
+
+
+@pytest.mark.parametrize("more", [(), ("-q",), ("--json",), ("--jobs", "2")])
+@pytest.mark.parametrize("span", [AFTER, BACKWARDS])
+def test_a_range_without_frames_is_refused(
+    clip: Path, tmp_path: Path, span: tuple[str, ...], more: tuple[str, ...]
+) -> None:
+    done = gancam("process", clip, tmp_path / "out.mp4", *span, *more)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert ("ends at 0.8" if span == AFTER else "from 3 s to 2 s") in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+@pytest.mark.parametrize("more", [(), ("-q",), ("--json",), ("--jobs", "2")])
+def test_so_is_one_of_a_clip_that_does_not_say_how_long_it_is(
+    endless: Path, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    done = gancam("process", endless, tmp_path / "out.mp4", *AFTER, *more)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert re.search(r"(ends at|has no frame)", done.stderr)
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_of_a_batch_those_that_are_too_short_fail_alone(clip: Path, tmp_path: Path, jobs: str) -> None:
+    long = [frame.image for frame in TestPattern((96, 64), frames=60)]
+    make_clip(tmp_path / "in" / "long.mkv", images=long)
+    done = gancam("process", tmp_path / "in", tmp_path / "out", "--from", "1s", "--jobs", jobs, "--json")
+    assert done.returncode == 1
+    failed = [event for event in map(json.loads, done.stdout.splitlines()) if event["event"] == "failed"]
+    assert [Path(event["input"]).name for event in failed] == ["a.mkv"]
+    assert "ends at 0.8" in failed[0]["error"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.name[0] != ".") == ["long.mkv"]
+
+
+def test_a_batch_backwards_is_refused_as_a_whole(clip: Path, tmp_path: Path) -> None:
+    done = gancam("process", clip.parent, tmp_path / "out", *BACKWARDS)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "from 3 s to 2 s" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_in_python(clip: Path, tmp_path: Path) -> None:
+    for first, end in ((3, 2), (2, 2)):
+        for refuses in (
+            lambda span: VideoFile(tmp_path / "missing.mkv", **span),
+            lambda span: ImageFiles(tmp_path / "missing-%d.png", **span),
+            lambda span: Task(**span),
+        ):
+            with pytest.raises(InputError, match="must come after"):
+                refuses({"first": Fraction(first), "end": Fraction(end)})
+    with pytest.raises(InputError, match=r"ends at 0\.80 s"):
+        VideoFile(clip, first=Fraction(1))
+    with VideoFile(clip, first=Fraction(785, 1000)) as source, pytest.raises(InputError, match="has no frame"):
+        list(source)  # after the last frame began, before it ends
+    with VideoFile(clip, end=Fraction(0)) as source, pytest.raises(InputError, match="has no frame before 0 s"):
+        list(source)
+
+
+def test_a_header_that_tells_too_little_does_not_hide_frames(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mkv")
+    data = path.read_bytes()
+    at = data.index(b"\x44\x89\x88") + 3  # the Duration of a Matroska file, a double
+    path.write_bytes(data[:at] + b"\x40\x59" + bytes(6) + data[at + 8 :])  # 100 ms
+    with VideoFile(path, first=Fraction(1, 2)) as source:
+        assert [TestPattern.index_in(frame.image) for frame in source] == list(range(15, 24))
