@@ -141,8 +141,12 @@ def tree(_: str = "") -> str:
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table; a bar in a cell is escaped."""
-    lines = [heads, ["---"] * len(heads), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    """A Markdown table. A bar outside of code is escaped; within code, Python-Markdown takes it as it is."""
+
+    def escaped(cell: str) -> str:
+        return "`".join(part if code % 2 else part.replace("|", "\\|") for code, part in enumerate(cell.split("`")))
+
+    lines = [heads, ["---"] * len(heads), *([escaped(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

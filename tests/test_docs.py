@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 from urllib.request import urlopen
@@ -56,6 +57,13 @@ def python(*arguments: str, cwd: Path) -> str:
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def test_the_command_that_gets_installed_exists() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    module, _, name = project["scripts"]["gancam"].partition(":")
+    code = f"import importlib; assert callable(importlib.import_module({module!r}).{name})"
+    python("-c", code, cwd=ROOT)
 
 
 def test_contributing_adds_an_effect(desk: Path) -> None:
