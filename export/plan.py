@@ -15,7 +15,11 @@ from gancam.inference.model import Model
 from train.data import Pixels
 from train.recipe import Recipe
 
-SAME = {"style": "translation", "cyclegan": "translation"}  # tasks whose networks are exported as those of another
+SAME = {
+    "style": "translation",
+    "cyclegan": "translation",
+    "distil": "super_resolution",
+}  # tasks whose networks are exported as those of another
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,106 @@
+"""Teachers of other makes: what is read does what its file says."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper, save
+from torch.nn import functional as F
+
+from train import foreign
+
+TEXT = """7767517
+7 8
+Input data 0 1 x
+Split twice 1 2 x a b
+Convolution first 1 1 a c 0=8 1=3 4=1 5=1 6=216
+PReLU bent 1 1 c d 0=8
+Convolution second 1 1 d e 0=12 1=3 4=1 5=1 6=864
+PixelShuffle large 1 1 e f 0=2
+Interp plain 1 1 b g 0=2 1=2.0 2=2.0
+BinaryOp sum 2 1 f g y 0=0
+"""
+
+
+def ncnn(folder: Path, text: str = TEXT, *, half: bool = False) -> tuple[Path, list[np.ndarray]]:
+    """A small network in ncnn's form, and its weights: kernel, bias, slope, kernel, bias."""
+    rng = np.random.default_rng(0)
+    shapes = [(8, 3, 3, 3), (8,), (8,), (12, 8, 3, 3), (12,)]
+    weights = [rng.normal(0, 0.2, shape).astype(np.float32) for shape in shapes]
+    if half:
+        weights = [w.astype(np.float16).astype(np.float32) if w.ndim == 4 else w for w in weights]
+    data = b""
+    for values in weights:
+        if values.ndim == 4:
+            data += (foreign.HALF if half else 0).to_bytes(4, "little")
+        stored = values.astype("<f2").tobytes() if half and values.ndim == 4 else values.astype("<f4").tobytes()
+        data += stored + bytes(-len(stored) % 4)
+    (folder / "small.param").write_text(text)
+    (folder / "small.bin").write_bytes(data)
+    return folder / "small.param", weights
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_an_ncnn_network_does_what_its_layers_say(tmp_path: Path, half: bool) -> None:
+    path, weights = ncnn(tmp_path, half=half)
+    first, bias, slope, second, other = (torch.from_numpy(values) for values in weights)
+    x = torch.rand(2, 3, 9, 7)
+    y = F.conv2d(F.prelu(F.conv2d(x, first, bias, padding=1), slope), second, other, padding=1)
+    y = F.pixel_shuffle(y, 2) + F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+    network = foreign.teacher(path)
+    torch.testing.assert_close(network(x), y, atol=1e-5, rtol=1e-5)
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("7767517", "42"), "no ncnn text"),
+        (("PReLU bent", "Mish bent"), "Mish .* not known"),
+        (("0=8 1=3 4=1", "0=8 1=3 11=5 4=1"), "not square"),
+        (("0=12 1=3 4=1 5=1 6=864", "0=12 1=3 4=1 6=864"), "describes"),
+        (("6=864", "6=1728"), "ends at"),
+        (("PixelShuffle large 1 1 e f 0=2", "PixelShuffle large 1 1 e f 0=2 1=1"), "PixelShuffle"),
+    ],
+)
+def test_what_is_not_understood_is_refused(tmp_path: Path, change: tuple[str, str], says: str) -> None:
+    path, _ = ncnn(tmp_path, TEXT.replace(*change))
+    with pytest.raises(ValueError, match=says):
+        foreign.teacher(path)
+
+
+def test_files_that_are_missing_or_of_another_kind_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no teacher"):
+        foreign.teacher(tmp_path / "none.param")
+    path, _ = ncnn(tmp_path)
+    path.with_suffix(".bin").unlink()
+    with pytest.raises(FileNotFoundError, match="no weights"):
+        foreign.teacher(path)
+    other = tmp_path / "teacher.bin"
+    other.write_bytes(b"")
+    with pytest.raises(ValueError, match="must be"):
+        foreign.teacher(other)
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="no ONNX file"):
+        foreign.teacher(broken)
+
+
+def test_an_onnx_teacher_runs(tmp_path: Path) -> None:
+    node = helper.make_node("Resize", ["x", "", "scales"], ["y"], mode="nearest")
+    scales = numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "scales")
+    shape = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3, "h", "w"])
+    graph = helper.make_graph([node], "g", [shape("x")], [shape("y")], [scales])
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "t.onnx")
+    x = torch.rand(1, 3, 4, 5)
+    torch.testing.assert_close(foreign.teacher(tmp_path / "t.onnx")(x), F.interpolate(x, scale_factor=2))
+
+
+def test_a_pytorch_teacher_runs(tmp_path: Path) -> None:
+    program = torch.export.export(
+        torch.nn.Sequential(torch.nn.Conv2d(3, 12, 1), torch.nn.PixelShuffle(2)), (torch.rand(1, 3, 8, 8),)
+    )
+    torch.export.save(program, tmp_path / "t.pt2")
+    network = foreign.teacher(tmp_path / "t.pt2")
+    assert network(torch.rand(1, 3, 8, 8)).shape == (1, 3, 16, 16)
