@@ -31,7 +31,7 @@ import torch
 import gancam
 from train import degrade, evaluate, foreign, losses
 from train.data import Pixels, crop_to_multiple, downscale, image_files, read_image
-from train.networks import efficientnet
+from train.networks import efficientnet, squeezenet
 
 KINDS = ("jpeg", "h264", "noise")
 SCALE = 2
@@ -74,12 +74,14 @@ def eye() -> efficientnet.EfficientNetLite0:
     return efficientnet.shared("cpu")
 
 
+Seen = tuple[list[torch.Tensor], list[torch.Tensor]]
+
+
 @torch.no_grad()
-def foreign_distance(image: Pixels, truth: Pixels) -> float:
-    seen = [
-        eye().activations(torch.from_numpy(x.copy()).permute(2, 0, 1)[None].float() / 255.0) for x in (truth, image)
-    ]
-    return float(losses.perceptual_distance(*seen))
+def see(image: Pixels) -> Seen:
+    """What EfficientNet-lite0 and SqueezeNet see in it."""
+    x = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255.0
+    return eye().activations(x), squeezenet.shared("cpu")(x)
 
 
 def mesh(image: Pixels) -> float:
@@ -90,26 +92,29 @@ def mesh(image: Pixels) -> float:
     )
 
 
-def judge(image: Pixels, truth: Pixels) -> list[float]:
-    return [
-        foreign_distance(image, truth), evaluate.distance(image, truth), evaluate.psnr_y(image, truth, border=SCALE),
-        mesh(image),
-    ]  # fmt: skip
+def judge(image: Pixels, truth: Pixels, seen: Seen) -> list[float]:
+    distances = [float(losses.perceptual_distance(a, b)) for a, b in zip(seen, see(image), strict=True)]
+    return [*distances, evaluate.psnr_y(image, truth, border=SCALE), mesh(image)]
 
 
 def still(options: argparse.Namespace) -> None:
-    images = [[crop_to_multiple(read_image(file), 4) for file in image_files(folder)] for folder in options.images]
-    truths = [truth for folder in images for truth in folder]
-    inputs = {kind: [degraded(truth, kind, index) for index, truth in enumerate(truths)] for kind in KINDS}
-    print(f"{len(truths)} pictures; the originals' own mesh is {np.mean([mesh(one) for one in truths]):.3f}")
-    for name in options.models:
-        upscale = upscaler(name, options.threads)
-        every = []
+    files = [file for folder in options.images for file in image_files(folder)]
+    upscalers = {name: upscaler(name, options.threads) for name in options.models}
+    scores: dict[tuple[str, str], list[list[float]]] = {(name, kind): [] for name in upscalers for kind in KINDS}
+    meshes = []
+    for index, file in enumerate(files):
+        truth = crop_to_multiple(read_image(file), 4)
+        seen = see(truth)
+        meshes.append(mesh(truth))
         for kind in KINDS:
-            scores = [judge(upscale(low), truth) for low, truth in zip(inputs[kind], truths, strict=True)]
-            every.append(np.mean(scores, 0))
-            print(_line(f"{name} {kind}", every[-1]), flush=True)
-        print(_line(f"{name} all", np.mean(every, 0)), flush=True)
+            low = degraded(truth, kind, index)
+            for name, upscale in upscalers.items():
+                scores[name, kind].append(judge(upscale(low), truth, seen))
+    print(f"{len(files)} pictures; the originals' own mesh is {np.mean(meshes):.3f}")
+    for name in upscalers:
+        for kind in KINDS:
+            print(_line(f"{name} {kind}", np.mean(scores[name, kind], 0)))
+        print(_line(f"{name} all", np.mean([np.mean(scores[name, kind], 0) for kind in KINDS], 0)))
 
 
 def _line(name: str, scores: np.ndarray) -> str:

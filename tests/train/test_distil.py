@@ -27,12 +27,13 @@ expansion = 4
 patch = 16
 side = 24
 count = 70
+blend = 0.25
 teacher = "{teacher}"
 pool = "{folder}/pools"
 [[phase]]
 name = "all"
 iterations = 1
-losses = {{ l1 = 1.0, taught = 0.5 }}
+losses = {{ l1 = 1.0 }}
 """
 
 
@@ -112,13 +113,16 @@ def test_a_student_learns_from_both(tmp_path: Path, photos: Path) -> None:
     assert batch["low"].shape == (3, 3, 16, 16)
     assert batch["taught"].shape == batch["high"].shape == (3, 3, 32, 32)
     assert all(torch.equal(batch[name], task.batch(np.random.default_rng(0), 3)[name]) for name in batch)
-    loss = task.generator_losses(batch, task.generate(batch), {"l1": 1.0, "taught": 0.5})
-    assert loss.total.item() == pytest.approx(loss.terms["l1"].item() + 0.5 * loss.terms["taught"].item())
-    alone = task.generator_losses(batch, task.generate(batch), {"taught": 2.0})
-    assert alone.total.item() == pytest.approx(2.0 * loss.terms["taught"].item())
-    assert task.preview(task.generator).shape == (6 * 48, 4 * 48, 3)
-    alone.total.backward()  # type: ignore[no-untyped-call]
+    fake = task.generate(batch)
+    loss = task.generator_losses(batch, fake, {"l1": 2.0, "mse": 1.0})
+    shown = fake.detach()
+    between = 0.75 * batch["high"] + 0.25 * batch["taught"]
+    assert loss.terms["l1"].item() == pytest.approx(float((shown - between).abs().mean()), rel=1e-4)
+    assert loss.terms["mse"].item() == pytest.approx(float((shown - between).square().mean()), rel=1e-4)
+    assert loss.total.item() == pytest.approx(2.0 * loss.terms["l1"].item() + loss.terms["mse"].item())
+    loss.total.backward()  # type: ignore[no-untyped-call]
     assert task.generator.head.direct.grad is not None  # type: ignore[union-attr]
+    assert task.preview(task.generator).shape == (6 * 48, 4 * 48, 3)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +131,8 @@ def test_a_student_learns_from_both(tmp_path: Path, photos: Path) -> None:
         (('teacher = "{teacher}"', ""), "needs a teacher"),
         (("side = 24", "side = 8"), "under the patch"),
         (("count = 70", "counts = 70"), "counts"),
-        (("taught = 0.5", "thought = 0.5"), "thought"),
+        (("l1 = 1.0", "l9 = 1.0"), "l9"),
+        (("blend = 0.25", "blend = 1.5"), "blend 1.5"),
     ],
 )
 def test_nonsense_is_named(tmp_path: Path, photos: Path, change: tuple[str, str], says: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from onnx import TensorProto, helper, numpy_helper, save
+from onnx import TensorProto, ValueInfoProto, helper, numpy_helper, save
 from torch.nn import functional as F
 
 from train import foreign
@@ -87,11 +87,14 @@ def test_files_that_are_missing_or_of_another_kind_are_named(tmp_path: Path) -> 
         foreign.teacher(broken)
 
 
+def plane(name: str) -> ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3, "h", "w"])
+
+
 def test_an_onnx_teacher_runs(tmp_path: Path) -> None:
     node = helper.make_node("Resize", ["x", "", "scales"], ["y"], mode="nearest")
     scales = numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "scales")
-    shape = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3, "h", "w"])
-    graph = helper.make_graph([node], "g", [shape("x")], [shape("y")], [scales])
+    graph = helper.make_graph([node], "g", [plane("x")], [plane("y")], [scales])
     save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "t.onnx")
     x = torch.rand(1, 3, 4, 5)
     torch.testing.assert_close(foreign.teacher(tmp_path / "t.onnx")(x), F.interpolate(x, scale_factor=2))

@@ -1,8 +1,9 @@
 """Restoration, learnt from a slow network and from what that network was never shown: the sharp original.
 
-A teacher takes noise and blocks away and draws clean edges, and paints skin and grass over while it does. The student
-is drawn to both: to the teacher's picture by `taught`, to the original by the other losses, which know texture. Pairs
-come from a pool on disk (`train.pool`).
+A teacher takes noise and blocks away and draws clean edges, and paints skin and grass over while it does. What the
+student learns is between the two: half of each by default. By a network that none of this learns with, the mean of the
+teacher's picture and of a faithful one is nearer to the original than either is. Pairs come from a pool on disk
+(`train.pool`).
 """
 
 import hashlib
@@ -16,14 +17,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from train import evaluate, foreign, losses
+from train import evaluate, foreign
 from train.data import Photos, Pixels, dihedral, image_files, resize
 from train.pool import BORDER, Description, Ingredients, Patches, Pool, pool
 from train.recipe import Recipe
 from train.tasks import Batch, Losses, Task, tensor
-from train.tasks.super_resolution import TERMS, SuperResolutionTask
+from train.tasks.super_resolution import SuperResolutionTask
 
-KEYS = {"teacher": "", "pool": "runs/pools", "frames": "", "count": 4096, "side": 64, "shared": 0.2}
+KEYS = {"teacher": "", "pool": "runs/pools", "frames": "", "count": 4096, "side": 64, "shared": 0.2, "blend": 0.5}
+GAME = {"adversarial", "feature_matching"}  # losses that see the original as it is
 
 
 class DistilTask(SuperResolutionTask):
@@ -32,11 +34,10 @@ class DistilTask(SuperResolutionTask):
 
     ``[data]``: `patch`; `teacher`, a file that `foreign.teacher` reads; `frames`, a folder of pictures that have no
     sharp original, whose ``high`` is ``taught`` (none: photos alone), and `shared`, their share; `pool`, the folder of
-    pools; `count` and `side` of the patches in it, from which those of `patch` are cut.
-    Losses: those of super-resolution, and taught: mean absolute error to the teacher's picture.
+    pools; `count` and `side` of the patches in it, from which those of `patch` are cut; `blend`, the share of the
+    teacher's picture in what is learnt (0: the original alone).
+    Losses: those of super-resolution; the discriminator knows the originals.
     """
-
-    terms: frozenset[str] = TERMS | {"taught"}
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         options: dict[str, Any] = {**KEYS, **recipe.data}
@@ -44,6 +45,9 @@ class DistilTask(SuperResolutionTask):
         if not mine["teacher"]:
             raise ValueError(f"recipe {recipe.name!r} needs a teacher: --teacher FILE.param, .onnx or .pt2")
         super().__init__(replace(recipe, data={**options, "degradation": "webcam"}), data, device)
+        self.blend = float(mine["blend"])
+        if not 0.0 <= self.blend <= 1.0:
+            raise ValueError(f"recipe {recipe.name!r}: blend {self.blend} must be in 0..1")
         self.pool = self._make_pool(recipe, mine, data)
 
     def _make_pool(self, recipe: Recipe, mine: Mapping[str, Any], data: Path) -> Pool:
@@ -90,12 +94,15 @@ class DistilTask(SuperResolutionTask):
         return np.vstack(rows)
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        others = {name: weight for name, weight in weights.items() if name != "taught"}
-        found = super().generator_losses(batch, fake, others) if others else Losses(fake.new_zeros(()))
-        if "taught" in weights:
-            found.terms["taught"] = losses.l1(fake, batch["taught"])
-            found.total = found.total + weights["taught"] * found.terms["taught"]
-        return found
+        between = {**batch, "high": torch.lerp(batch["high"], batch["taught"], self.blend)}
+        total, terms = fake.new_zeros(()), {}
+        for truth, names in ((between, weights.keys() - GAME), (batch, weights.keys() & GAME)):
+            if names:
+                found = super().generator_losses(
+                    truth, fake, {name: weights[name] for name in weights if name in names}
+                )
+                total, terms = total + found.total, terms | found.terms
+        return Losses(total, terms)
 
 
 def _digest(path: Path) -> str:

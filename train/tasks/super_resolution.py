@@ -20,9 +20,7 @@ HELD_BACK = 8  # images of the data folder that are judged on where no folder is
 MARGIN = 8  # low-resolution pixels by which a crop to degrade is larger, so that a patch starts anywhere in a block
 SHIFT = 2  # perceptual losses look at pictures cut by 0..1 pixels: their strided first layer favours every second one
 
-TERMS = frozenset(
-    {"l1", "mse", "luma_l1", "luma_mse", "perceptual", "distance", "adversarial", "feature_matching", "plane"}
-)
+TERMS = {"l1", "mse", "luma_l1", "luma_mse", "perceptual", "distance", "adversarial", "feature_matching", "plane"}
 
 
 class SuperResolutionTask:
@@ -33,14 +31,12 @@ class SuperResolutionTask:
     Losses: l1, mse, luma_l1, luma_mse, perceptual, distance, adversarial, feature_matching, plane.
     """
 
-    terms: frozenset[str] = TERMS
-
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         options = dict(recipe.data)
         self.scale = int(recipe.network["scale"])
         self.patch = int(options.pop("patch", 64))  # side of a low-resolution patch
         self.degradation = str(options.pop("degradation", "bicubic"))
-        terms = check(recipe, options, self.terms)
+        terms = check(recipe, options, TERMS)
         if self.degradation not in ("bicubic", "webcam"):
             raise ValueError(f"recipe {recipe.name!r}: degradation {self.degradation!r} must be bicubic or webcam")
         self.device = device
