@@ -296,7 +296,7 @@ def _close_all(source: Source, sinks: Sequence[Sink], *, interrupted: bool) -> l
 
 def _gather(report: Report, parts: Mapping[str, object]) -> None:
     for name, part in parts.items():
-        seconds = getattr(part, "busy", None)
+        seconds = getattr(part, "worker_seconds", getattr(part, "busy", None))
         if seconds is not None:
             report.busy[name] = float(seconds)
         report.notes += getattr(part, "notes", ())

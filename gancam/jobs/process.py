@@ -3,8 +3,8 @@
 import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,10 +24,11 @@ from gancam.jobs.spec import ProcessOptions
 from gancam.media.images import read_image, write_image
 from gancam.media.paths import MediaPath, SequencePath, classify
 from gancam.pipeline import Progress, Report, Switch, output_size, run, switches, through
+from gancam.sinks import Sink
 from gancam.sinks.images import ImageWriter, holds_alpha
 from gancam.sinks.pieces import PieceWriter
 from gancam.sinks.pipe import FORMATS, PipeWriter
-from gancam.sinks.video import VideoWriter, keeps
+from gancam.sinks.video import VideoOptions, keeps
 from gancam.sources import ImageFiles, VideoFile
 
 
@@ -52,7 +53,7 @@ def process_video(
     with source:
         check_writing(target, task)
         sink = _sink(path, target, effects, task, options)
-        done = getattr(sink, "done", 0)
+        done = sink.frames_done
         notes = [*source.notes, *sink.notes]
         if done:
             notes.append(f"{target}: goes on after {done} frames")
@@ -87,17 +88,18 @@ def reads_ahead(
 
 
 def _sink(
-    path: MediaPath, target: MediaPath, effects: Sequence[Effect], task: ProcessOptions, options: dict[str, Any]
-) -> VideoWriter | ImageWriter:
-    sound = None if isinstance(path, SequencePath) else path
+    path: MediaPath, target: MediaPath, effects: Sequence[Effect], task: ProcessOptions, options: VideoOptions
+) -> Sink:
+    options = replace(options, audio_from=None if isinstance(path, SequencePath) else path)
     if task.pipe is not None:
-        return PipeWriter(task.pipe, task.form or "matroska", audio_from=sound, **options)
-    more: dict[str, Any] = {"overwrite": task.overwrite, "job": job_of(path, effects, task), "resume": task.resume}
+        return PipeWriter(task.pipe, options, task.form or "matroska")
+    job = job_of(path, effects, task)
     if isinstance(target, SequencePath):
-        unused = ("codec", "encoder", "untouched")
-        rest = {name: value for name, value in options.items() if name not in unused}
-        return ImageWriter(target, audio_from=sound, **more, **rest)
-    return PieceWriter(target, audio_from=sound, **more, **options)
+        return ImageWriter(
+            target, size=options.size, source_info=options.source_info, audio_from=options.audio_from,
+            quality=options.quality, overwrite=options.overwrite, part=options.part, job=job, resume=task.resume,
+        )  # fmt: skip
+    return PieceWriter(target, options, job=job, resume=task.resume)
 
 
 class _ReadAhead:
@@ -144,7 +146,7 @@ def _source(path: MediaPath, task: ProcessOptions) -> VideoFile | ImageFiles:
 
 def open_video(
     path: str | os.PathLike[str], target: str | os.PathLike[str], chain: Sequence[Switch], task: ProcessOptions
-) -> tuple[VideoFile | ImageFiles, dict[str, Any]]:
+) -> tuple[VideoFile | ImageFiles, VideoOptions]:
     """The source, and what its sink needs to know of it and of `task`. Raises what sources raise."""
     refuse_drawing(chain)
     source = _source(classify(path), task)
@@ -156,10 +158,11 @@ def open_video(
         untouched = untouched and source.keep_decoded()
         if not untouched:
             refuse_depth(path, source.footage, task.eight_bit)
-        return source, {
-            "fps": source.fps, "size": output_size(chain, source.size), "like": source.footage, "codec": task.codec,
-            "encoder": task.encoder, "untouched": untouched, "quality": task.quality, "part": (task.first, task.end),
-        }  # fmt: skip
+        return source, VideoOptions(
+            fps=source.fps, size=output_size(chain, source.size), codec=task.codec, encoder=task.encoder,
+            quality=task.quality, untouched=untouched, overwrite=task.overwrite, source_info=source.footage,
+            part=(task.first, task.end),
+        )  # fmt: skip
     except BaseException:
         source.close()
         raise

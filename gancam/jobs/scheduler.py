@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -158,10 +158,9 @@ class Scheduler:
             self._ears.begin(item, effects)
             source, options = open_video(item.source, item.target, switches(effects), self._task)
             with source:
-                sink = PieceCollector(
-                    item.target, audio_from=item.source, overwrite=self._task.overwrite,
-                    job=job_of(item.source, effects, self._task), resume=self._task.resume, **options,
-                )  # fmt: skip
+                options = replace(options, audio_from=item.source)
+                job = job_of(item.source, effects, self._task)
+                sink = PieceCollector(item.target, options, job=job, resume=self._task.resume)
         except Exception as error:
             self._ears.failed(item, error)
             return None

@@ -1,7 +1,7 @@
 """One worker: pieces of videos and images, one after the other."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,8 @@ from gancam.jobs.identity import job_of
 from gancam.jobs.process import open_video, process_image, reads_ahead, remembers
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.pipeline import apply, switches
-from gancam.sinks.pieces import PieceMaker, changes
+from gancam.sinks.piece_store import PiecePlan, changes
+from gancam.sinks.pieces import PieceMaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class WorkItem:
     source: Path
     target: Path
     task: ProcessOptions
-    plan: Mapping[str, Any] | None = None
+    plan: PiecePlan | None = None
     number: int = 0
     after: int | None = None
 
@@ -130,7 +131,7 @@ class _Video:
                     if sink is None:
                         after = self._before if order.after is None else order.after
                         path = folder / f"piece{order.target.suffix}"
-                        sink = PieceMaker(path, plan=self._plan, number=order.number, after=after, **self._options)
+                        sink = PieceMaker(path, self._options, plan=self._plan, number=order.number, after=after)
                     sink.write(done)
                     count += 1
                 self._before, self._next = frame.time, frame.index + 1

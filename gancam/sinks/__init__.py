@@ -3,41 +3,14 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from gancam.control import Controls
 from gancam.errors import SinkError
-from gancam.frame import Frame
 from gancam.media.info import VideoInfo
+from gancam.sinks.contract import Sink
 
 __all__ = ["Sink", "check_target", "open_sink"]
-
-
-class Sink(Protocol):
-    """Takes frames in order.
-
-    Guarantees to whoever writes a sink: ``write`` is called from one thread, with indices and times that increase,
-    images of one size, and nobody changes an image afterwards, so a sink may keep it for a hidden thread. ``close`` is
-    called exactly once by ``run``, also after an exception anywhere, after the last ``write``; a second call must do
-    nothing. ``interrupted`` is True when frames are missing at the end.
-
-    Demands: ``write`` raises ``SinkError`` (also for what went wrong in a hidden thread since the last call) and may
-    wait when the sink is slower than the source. ``close`` joins every hidden thread, and raises ``SinkError`` for what
-    was not raised before. A sink that its user closed (a window) sets ``closed``, and ``run`` ends in order.
-
-    Optional attributes that ``run`` reports when they are there: ``busy`` (seconds a hidden thread has worked) and
-    ``notes`` (list of str, what the user should know, complete before the first write where that is possible). A sink
-    with ``wants_original`` set gets frames with their ``original``. A sink with ``aside`` set (a log) is no
-    output for which alone a run would go on.
-    """
-
-    @property
-    def closed(self) -> bool:
-        """No more frames are wanted."""
-
-    def write(self, frame: Frame) -> None: ...
-
-    def close(self, *, interrupted: bool = False) -> None: ...
 
 
 def open_sink(
@@ -45,7 +18,7 @@ def open_sink(
     *,
     fps: float,
     size: tuple[int, int],
-    like: VideoInfo | None = None,
+    source_info: VideoInfo | None = None,
     audio_from: str | os.PathLike[str] | None = None,
     codec: str | None = None,
     quality: float | None = None,
@@ -70,7 +43,7 @@ def open_sink(
     if "://" in os.fspath(target):
         from gancam.sinks import stream
 
-        return stream.StreamWriter(os.fspath(target), fps=fps, size=size, quality=quality, like=like)
+        return stream.StreamWriter(os.fspath(target), fps=fps, size=size, quality=quality, source_info=source_info)
     word, _, rest = os.fspath(target).partition(":")
     if os.fspath(target) == "window":
         from gancam.sinks import window
@@ -87,11 +60,14 @@ def open_sink(
         return virtualcam.VirtualCamera(fps=fps, size=size, device=rest or None)
     if word == "source":
         from gancam.sinks import source
+        from gancam.sinks.video import VideoOptions
 
-        size, quality = size if like is None else like.size, 95 if quality is None else quality
-        return source.SourceWriter(
-            rest, fps=fps, size=size, like=like, codec=codec, quality=quality, overwrite=overwrite
+        size = size if source_info is None else source_info.size
+        quality = 95 if quality is None else quality
+        options = VideoOptions(
+            fps=fps, size=size, source_info=source_info, codec=codec, quality=quality, overwrite=overwrite
         )
+        return source.SourceWriter(rest, options)
     from gancam.sinks import video  # a sink's own libraries are loaded when it is asked for
 
     if Path(target).suffix.lower() in video.CONTAINERS:
@@ -99,7 +75,7 @@ def open_sink(
             target,
             fps=fps,
             size=size,
-            like=like,
+            source_info=source_info,
             audio_from=audio_from,
             codec=codec,
             quality=quality,

@@ -72,7 +72,7 @@ class StreamWriter:
         size: tuple[int, int],
         quality: float | None = None,
         patience: float = 10.0,
-        like: VideoInfo | None = None,
+        source_info: VideoInfo | None = None,
     ) -> None:
         scheme = url.partition("://")[0].lower()
         quality = 60.0 if quality is None else float(quality)
@@ -87,7 +87,7 @@ class StreamWriter:
         if not patience > 0:
             raise InputError(f"patience is {patience}: needs more than 0 seconds")
         self.name = _spoken(url)
-        self._canvas = Canvas(size, self.name, like)
+        self._canvas = Canvas(size, self.name, source_info)
         self._patience = patience
         self.notes = [self._canvas.note] if self._canvas.note else []
         self._change = threading.Condition()

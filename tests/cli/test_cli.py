@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gancam.cli.main import main
-from gancam.sinks.pieces import pieces_of, so_far
+from gancam.sinks.piece_store import pieces_of, so_far
 from gancam.sources import TestPattern
 from tests.helpers.children import interruptible, uninterruptible
 from tests.helpers.clips import make_clip, planes_of

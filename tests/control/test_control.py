@@ -438,7 +438,7 @@ def test_a_camera_is_recorded_and_replayed(tmp_path: Path, ending: str) -> None:
         if dice.random() < 0.5:
             controls.ask({"paint.light": dice.uniform(0, 2)})
 
-    source = open_sink(f"source:{kept}", fps=30.0, size=(7, 7), like=VideoInfo(size=(96, 64)))
+    source = open_sink(f"source:{kept}", fps=30.0, size=(7, 7), source_info=VideoInfo(size=(96, 64)))
     run(Irregular(), effects, [Kept(each=turn), source, ParameterLog(record, controls)], between=[controls])
     effects, controls = chain()
     again: list[float] = []

@@ -24,8 +24,9 @@ from gancam.jobs.process import process_video
 from gancam.jobs.spec import ProcessOptions
 from gancam.params import Params
 from gancam.pipeline import Report
-from gancam.sinks.pieces import PieceWriter, pieces_of, so_far
-from gancam.sinks.video import CONTAINERS
+from gancam.sinks.piece_store import pieces_of, so_far
+from gancam.sinks.pieces import PieceWriter
+from gancam.sinks.video import CONTAINERS, VideoOptions
 from gancam.sources import TestPattern, VideoFile
 from tests.helpers.clips import make_clip, packets_of, planes_of, times_of
 from tests.helpers.small import (
@@ -86,8 +87,8 @@ def cut_short(source: Path, target: Path, frames: int, effects: Sequence[Effect]
 def test_pieces_join_in_every_codec_and_container(tmp_path: Path, long: Path, codec: str, ending: str) -> None:
     with VideoFile(long) as video:
         frames = [frame for frame in video if frame.index < 250]
-        options: dict[str, Any] = {"fps": 30, "size": (96, 64), "like": video.footage, "codec": codec}
-    with PieceWriter(tmp_path / f"a{ending}", audio_from=long, **options) as sink:
+        options = VideoOptions(fps=30, size=(96, 64), source_info=video.footage, codec=codec, audio_from=long)
+    with PieceWriter(tmp_path / f"a{ending}", options) as sink:
         for frame in frames:
             sink.write(frame)
     assert os.listdir(tmp_path) == [f"a{ending}"]
@@ -258,11 +259,13 @@ import json, resource, sys
 from pathlib import Path
 from typing import Any
 from gancam.errors import SinkError
-from gancam.jobs import Task, process_video
+from gancam.jobs.process import process_video
+from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
 try:
-    process_video(Path(sys.argv[1]), Path(sys.argv[2]), [], Task(quality=95), Report(), tell=lambda note: None)
+    task = ProcessOptions(quality=95)
+    process_video(Path(sys.argv[1]), Path(sys.argv[2]), [], task, Report(), tell=lambda note: None)
 except SinkError as error:
     print(error)
 """
@@ -284,7 +287,7 @@ def test_a_full_disk_keeps_the_pieces(tmp_path: Path, long: Path) -> None:
 
 def test_two_jobs_on_one_output(tmp_path: Path, long: Path) -> None:
     out = tmp_path / "out.mp4"
-    first = PieceWriter(out, fps=30, size=(96, 64))
+    first = PieceWriter(out, VideoOptions(fps=30, size=(96, 64)))
     for options in ({"resume": True}, {"overwrite": True}):
         with pytest.raises(SinkError, match="is being written by another gancam"):
             process(long, out, **options)

@@ -27,8 +27,8 @@ from gancam.jobs.ray_pool import _Remote, files_of
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkItem, WorkResult
 from gancam.pipeline import Report, switches
-from gancam.sinks import pieces
-from gancam.sinks.pieces import pieces_of
+from gancam.sinks import piece_store
+from gancam.sinks.piece_store import pieces_of
 from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip, times_of
 from tests.helpers.small import network, translator_network, write_models, write_translator
@@ -228,7 +228,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
 
 @pytest.fixture(autouse=True)
 def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "_MOST", PIECE)
+    monkeypatch.setattr(piece_store, "_MOST", PIECE)
 
 
 def make(way: str, case: Case, source: Path, target: Path, shop: Workshop) -> None:

@@ -259,7 +259,7 @@ def test_bad_values() -> None:
         with pytest.raises(InputError, match=said):
             StreamWriter(url, **{"fps": 30.0, "size": SIZE, **values})  # type: ignore[arg-type]
     with pytest.raises(InputError, match="size"):
-        StreamWriter(url, fps=30, size=(0, 1), like=VideoInfo(size=(0, 1)))
+        StreamWriter(url, fps=30, size=(0, 1), source_info=VideoInfo(size=(0, 1)))
     with pytest.raises(SinkError, match="gopher://"):
         open_sink("gopher://127.0.0.1/x", fps=30, size=SIZE)
     sink = StreamWriter(url, fps=30, size=SIZE)
