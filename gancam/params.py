@@ -6,10 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from keyword import iskeyword
-from typing import Any
+from typing import Any, Self, TypeAlias
 
 from gancam.errors import ParameterError, did_you_mean
 
+ParameterValue: TypeAlias = bool | int | float | str
+"""What a declared parameter can be."""
 _STEPS = 20  # from the least to the most of a parameter
 
 
@@ -185,10 +187,24 @@ class Params:
             return getattr(self, f"{name}_")
         raise AttributeError(f"{type(self).__name__} has no parameter {name!r}")
 
+    def value(self, name: str) -> Any:
+        """Give the value of the declared parameter `name`. Raises ``ParameterError`` for an unknown one."""
+        if name.removesuffix("_") not in self.declared():
+            raise ParameterError(f"no parameter {name!r}{did_you_mean(name, self.declared())}")
+        return getattr(self, name)
+
+    def values(self) -> dict[str, Any]:
+        """Give the values of all declared parameters, by name."""
+        return {name: getattr(self, name) for name in self.declared()}
+
+    def set(self, name: str, value: object) -> None:
+        """Set one by its name. Raises ``ParameterError`` for an unknown name or a bad value."""
+        setattr(self, name, value)
+
     @classmethod
-    def of(cls, /, **values: Any) -> "Params":
-        """The parameters with `values` for some. Raises ``ParameterError`` for an unknown name or a bad value."""
+    def of(cls, /, **values: object) -> Self:
+        """Make parameters with `values` for some. Raises ``ParameterError`` for an unknown name or a bad value."""
         params = cls()
         for name, value in values.items():
-            setattr(params, name, value)
+            params.set(name, value)
         return params

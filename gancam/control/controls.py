@@ -16,11 +16,14 @@ Warn = Callable[[str], None]
 
 
 class Switchable(Protocol):
-    """An effect that can be turned on and off, and its parameters: ``gancam.pipeline.Switch``."""
+    """An effect that can be turned on and off, and its parameters: ``gancam.effects.EffectSlot``."""
 
-    name: str
     on: bool
-    params: Params | None
+    params: Params
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +41,20 @@ class Control:
     @property
     def value(self) -> Any:
         """What is in force now."""
-        return self.effect.on if self.is_switch else getattr(self.effect.params, self.entry.name)
+        return self.effect.on if self.is_switch else self.effect.params.value(self.entry.name)
 
     def set(self, value: Any) -> None:
         if self.is_switch:
             self.effect.on = value
         else:
-            setattr(self.effect.params, self.entry.name, value)
+            self.effect.params.set(self.entry.name, value)
 
 
 class Controls:
-    """Everything that can be turned in `effects`, whose names must differ (``gancam.pipeline.switches`` sees to it).
+    """Everything that can be turned in `effects`, whose names must differ (``gancam.effects.slots`` sees to it).
 
     Any thread may ``ask`` for values; only the loop makes them so, between two frames: give this object to ``run`` as
-    one of `between`. So every frame is made with one state of all parameters, and nothing is half done.
+    one of `on_frame`. So every frame is made with one state of all parameters, and nothing is half done.
 
     Raises ``InputError`` for two things of one name.
     """
@@ -62,7 +65,7 @@ class Controls:
         self._lock = threading.Lock()
         self._asked: dict[str, Any] = {}
         for effect in self.effects:
-            for entry in (_SWITCH, *(effect.params.declared().values() if effect.params is not None else ())):
+            for entry in (_SWITCH, *effect.params.declared().values()):
                 knob = Control(f"{effect.name}.{entry.name}", effect, entry)
                 if knob.name in self.knobs:
                     raise InputError(f"two things to turn are called {knob.name}")
@@ -104,7 +107,7 @@ class Controls:
                 self._asked.clear()
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        trials: dict[int, Params | None] = {}
+        trials: dict[int, Params] = {}
         checked: dict[str, Any] = {}
         for name, value in values.items():
             knob = self._knob(name)
@@ -112,17 +115,17 @@ class Controls:
                 checked[name] = _SWITCH.check(value)
                 continue
             trial = trials.setdefault(id(knob.effect), self._as_asked(knob.effect))
-            setattr(trial, knob.entry.name, value)
-            checked[name] = getattr(trial, knob.entry.name)
+            trial.set(knob.entry.name, value)
+            checked[name] = trial.value(knob.entry.name)
         return checked
 
-    def _as_asked(self, effect: Switchable) -> Params | None:
+    def _as_asked(self, effect: Switchable) -> Params:
         """A copy of the parameters of `effect`, as they will be at the next frame."""
         trial = copy.copy(effect.params)
         for name, value in self._asked.items():
             knob = self.knobs[name]
             if knob.effect is effect and not knob.is_switch:
-                setattr(trial, knob.entry.name, value)
+                trial.set(knob.entry.name, value)
         return trial
 
     def _knob(self, name: str) -> Control:

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 from types import MappingProxyType
@@ -19,9 +18,15 @@ from gancam.inference.variants import read_card, variants
 from gancam.params import Params
 
 
+def effect_names() -> list[str]:
+    """List the effects: the names of the files of this folder, but for those that begin with an underscore."""
+    found = iter_modules([str(Path(__file__).parent)])
+    return [module.name for module in found if not module.ispkg and not module.name.startswith("_")]
+
+
 def declared(effect: str) -> type[Params] | None:
-    """The class of the parameters that the effect module of that name declares; None where there is no such module."""
-    if find_spec(f"gancam.effects.{effect}") is None:
+    """Find the class of the parameters that an effect declares; None where there is no such effect."""
+    if effect not in effect_names():
         return None
     module = import_module(f"gancam.effects.{effect}")
     own = (one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__)
@@ -32,8 +37,8 @@ def declared(effect: str) -> type[Params] | None:
 def flag_names() -> tuple[str, ...]:
     """The names of all parameters that are on or off: those that may stand alone in the text of an `EffectSpec`."""
     found = set[str]()
-    for module in iter_modules([str(Path(__file__).parent)]):
-        params = declared(module.name)
+    for name in effect_names():
+        params = declared(name)
         found |= {one.name for one in params.declared().values() if one.type is bool} if params is not None else set()
     return tuple(sorted(found))
 

@@ -12,6 +12,7 @@ from gancam.inference.catalog import menu, open_model
 from gancam.inference.model import Model
 from gancam.inference.variants import read_card
 from gancam.latent.path import EASES, Path, seeded, styles
+from gancam.sources.contract import Source
 
 BATCH = 16  # pictures made at once
 _LARGE = 480  # pixels along a side of a loop's pictures, at least, where nobody says
@@ -65,7 +66,7 @@ def check_loop(seeds: Sequence[int], *, seconds: float, fps: float, size: int | 
         raise InputError(f"ease {ease!r} must be of {', '.join(EASES)}")
 
 
-class Loop:
+class Loop(Source):
     """A source that plays once through the pictures of `seeds` and back to the first: after its last frame comes its
     first, as if nothing were, so a player that repeats it shows no seam.
 

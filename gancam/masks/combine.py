@@ -8,10 +8,10 @@ import numpy as np
 from gancam.errors import MaskError
 from gancam.frame import Image
 from gancam.masks.conversion import source
-from gancam.masks.mask import Mask
+from gancam.masks.mask import Mask, MaskSource
 
 
-class Between:
+class Between(MaskSource):
     """`what` from `start` seconds until before `end`; empty at other times. Frames without a time are 1/30 s apart.
 
     Raises ``MaskError`` where `start` is not before `end`.
@@ -35,7 +35,7 @@ class Between:
         self._what.reset()
 
 
-class Union:
+class Union(MaskSource):
     """What any of several sources marks."""
 
     def __init__(self, *sources: Any) -> None:

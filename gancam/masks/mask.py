@@ -1,8 +1,9 @@
 """What a mask and a source of masks are, and the simplest sources."""
 
 import inspect
-from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,28 @@ Mask: TypeAlias = NDArray[np.uint8]
 SAME_ASPECT = 0.02  # by which the aspect of a mask file may differ from the frame's
 
 
-class MaskSource(Protocol):
-    """Gives a mask for each frame, in order. The array is not changed afterwards, by neither side.
+class MaskSource(ABC):
+    """Gives a mask for each frame, in order: subclass it and write ``__call__``; all else has a default."""
 
-    Raises ``MaskError`` for what cannot be a mask of that image.
-    """
+    @abstractmethod
+    def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        """Make the mask of one frame.
 
-    def __call__(self, image: Image, *, time: float | None = None) -> Mask: ...
+        Args:
+            image: ``uint8 (H, W, 3)`` BGR.
+            time: Seconds on the source's clock; None for an image that has none.
+
+        Returns:
+            ``uint8 (H, W)``, not 0 where it is marked; neither side changes it afterwards.
+
+        Raises:
+            MaskError: For what cannot be a mask of that image.
+        """
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know: an object that was lost, say; it grows."""
+        return ()
 
     def reset(self) -> None:
         """Forget what was seen: a seek, a cut, a new source."""
@@ -50,12 +66,7 @@ def check_mask(mask: Any, image: Image, what: str = "mask") -> Mask:
     raise MaskError(f"{what} is {mask.dtype}: needs uint8 or bool (not 0: marked), or float 0..1")
 
 
-class Memoryless:
-    def reset(self) -> None:
-        """Nothing is remembered from frame to frame."""
-
-
-class Function(Memoryless):
+class Function(MaskSource):
     """Any function ``image -> mask``, or ``(image, time=...) -> mask``; what it gives is checked."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -70,7 +81,7 @@ class Function(Memoryless):
         return check_mask(given, image, "what the mask function gave")
 
 
-class Fixed(Memoryless):
+class Fixed(MaskSource):
     """The same mask for each frame, of whose size it must be."""
 
     def __init__(self, mask: NDArray[Any]) -> None:

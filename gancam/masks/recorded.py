@@ -10,11 +10,11 @@ import numpy as np
 from gancam.errors import MaskError, OutputExists, SinkError
 from gancam.frame import Image
 from gancam.masks.conversion import source
-from gancam.masks.mask import Mask
+from gancam.masks.mask import Mask, MaskSource
 from gancam.masks.track_file import FORMAT, _Entry, to_runs
 
 
-class Recorded:
+class Recorded(MaskSource):
     """`what`, and what it gave written down: ``save`` makes a mask track of it, which `MaskTrack` replays exactly."""
 
     def __init__(self, what: Any) -> None:

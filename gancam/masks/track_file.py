@@ -10,7 +10,7 @@ import numpy as np
 
 from gancam.errors import MaskError, NotFound
 from gancam.frame import Image
-from gancam.masks.mask import Mask
+from gancam.masks.mask import Mask, MaskSource
 
 FORMAT = "gancam mask track"
 
@@ -37,7 +37,7 @@ def from_runs(runs: Sequence[int], shape: tuple[int, int]) -> Mask:
     return flat.reshape(shape)
 
 
-class MaskTrack:
+class MaskTrack(MaskSource):
     """A recorded mask for each frame, replayed: by the frame's time where both know one, else one after the other.
 
     ``size`` (width, height) and ``frames`` are those of the clip it was recorded with. Raises ``NotFound``,

@@ -1,11 +1,16 @@
 """What a sink is: it takes frames in order, and is told when there are no more."""
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from gancam.control import Controls
 from gancam.frame import Frame
+from gancam.media.info import VideoInfo
+from gancam.vision.pad import DrawingPad
 
 
 class Sink(ABC):
@@ -57,7 +62,7 @@ class Sink(ABC):
             SinkError: When it cannot go on, also for what went wrong in a hidden thread since the last call.
         """
 
-    def close(self, *, interrupted: bool = False) -> None:  # noqa: B027 (a sink may have nothing to finish)
+    def close(self, *, interrupted: bool = False) -> None:
         """Finish: join every hidden thread, make the output whole.
 
         Args:
@@ -74,3 +79,34 @@ class Sink(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close(interrupted=kind is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkContext:
+    """What a sink may need to know of what it is opened for; each takes what it has a use for.
+
+    Attributes:
+        fps: Frames a second, nominal.
+        size: (width, height) of the frames to come.
+        source_info: The source's colours, pixel aspect and clock, to be kept.
+        audio_from: A file whose sound and other streams go along.
+        codec: Name of a video codec; None for what is usual.
+        quality: 0 (small) to 100 (best); None for what is usual.
+        overwrite: Whether an existing file may be replaced.
+        controls: What a window's keys and panel turn.
+        dropped: Asked for the number of frames that the source dropped, for an overlay.
+        status: Asked for a line that says how effects are played just now, for an overlay.
+        pad: An effect's name, and what is drawn on for it with the mouse.
+    """
+
+    fps: float
+    size: tuple[int, int]
+    source_info: VideoInfo | None = None
+    audio_from: str | os.PathLike[str] | None = None
+    codec: str | None = None
+    quality: float | None = None
+    overwrite: bool = False
+    controls: Controls | None = None
+    dropped: Callable[[], int] | None = None
+    status: Callable[[], str] | None = None
+    pad: tuple[str, DrawingPad] | None = None

@@ -7,7 +7,29 @@ from pathlib import Path
 from gancam.frame import Frame
 from gancam.sinks._encoder import EncodedSink
 from gancam.sinks._settings import VideoOptions
-from gancam.sinks.video import encode_file
+from gancam.sinks.contract import SinkContext
+from gancam.sinks.video import check_output, encode_file
+
+FORM = "source:FILE"
+_QUALITY = 95.0
+
+
+def open(target: str, context: SinkContext) -> "SourceWriter":
+    """Open ``source:FILE``, at quality 95 unless another is asked for."""
+    options = VideoOptions(
+        fps=context.fps,
+        size=context.size if context.source_info is None else context.source_info.size,
+        source_info=context.source_info,
+        codec=context.codec,
+        quality=_QUALITY if context.quality is None else context.quality,
+        overwrite=context.overwrite,
+    )
+    return SourceWriter(target, options)
+
+
+def check(target: str, *, overwrite: bool) -> None:
+    """Find what would keep ``source:FILE`` from being opened; raises as ``VideoWriter`` does."""
+    check_output(Path(target), overwrite=overwrite)
 
 
 class SourceWriter(EncodedSink):

@@ -18,11 +18,41 @@ from gancam.sinks._codecs import (
 from gancam.sinks._encoder import EncodedSink, Encoder
 from gancam.sinks._muxer import WholeVideo, claim_file
 from gancam.sinks._settings import VideoOptions
+from gancam.sinks.contract import SinkContext
 
 __all__ = [
-    "CONTAINERS", "DEFAULT_QUALITY", "VideoOptions", "VideoWriter", "check_codec", "check_output", "check_quality",
-    "encode_file", "holds", "keeps",
+    "CONTAINERS",
+    "DEFAULT_QUALITY",
+    "VideoOptions",
+    "VideoWriter",
+    "check",
+    "check_codec",
+    "check_output",
+    "check_quality",
+    "encode_file",
+    "holds",
+    "keeps",
+    "open",
 ]  # fmt: skip
+
+
+def open(path: str, context: SinkContext) -> "VideoWriter":
+    """Open a video file."""
+    return VideoWriter(
+        path,
+        fps=context.fps,
+        size=context.size,
+        source_info=context.source_info,
+        audio_from=context.audio_from,
+        codec=context.codec,
+        quality=context.quality,
+        overwrite=context.overwrite,
+    )
+
+
+def check(path: str, *, overwrite: bool) -> None:
+    """Find what would keep a video file from being opened; raises as ``VideoWriter`` does."""
+    check_output(Path(path), overwrite=overwrite)
 
 
 class VideoWriter(EncodedSink):

@@ -3,7 +3,7 @@
 import itertools
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -14,12 +14,12 @@ from gancam.media.images import read_colours, read_image
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
 from gancam.media.paths import SequencePath
-from gancam.sources.contract import ClosingSource
+from gancam.sources.contract import Source
 from gancam.sources.decoders import frames_ahead
 from gancam.sources.ranges import check_count_and_rate, check_range
 
 
-class ImageFiles(ClosingSource):
+class ImageFiles(Source):
     """The images of a numbered name (``frame-%06d.png``) as a video, in the order of their numbers, from any on.
 
     Their times are those of the file beside them that `SequencePath` names, if there is one (timestamp format v2);
@@ -45,7 +45,7 @@ class ImageFiles(ClosingSource):
         self._files = [] if names is None else names.images()
         if names is None or not self._files:
             raise NotFound(f"{path}: there is no such image")
-        self.notes: list[str] = []
+        self._notes: list[str] = []
         self._fps, self._time_base = float(fps), 1 / Fraction(fps).limit_denominator(1001)
         self._times = self._read_times(names.times)
         keep = [
@@ -67,7 +67,7 @@ class ImageFiles(ClosingSource):
         if not file.is_file():
             missing = numbers[-1] - numbers[0] + 1 - len(numbers)
             if missing:
-                self.notes.append(f"{self._path.name}: {missing} of its numbers are missing, which are gaps in time")
+                self._notes.append(f"{self._path.name}: {missing} of its numbers are missing, which are gaps in time")
             return [(number - numbers[0]) * self._time_base for number in numbers]
         try:
             lines = [line.strip() for line in file.read_text(encoding="ascii").splitlines()]
@@ -97,6 +97,11 @@ class ImageFiles(ClosingSource):
     @property
     def frames(self) -> int | None:
         return len(self._files)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Gaps in the numbers, which are gaps in time."""
+        return self._notes
 
     @property
     def times(self) -> list[Fraction]:
@@ -131,7 +136,7 @@ class ImageFiles(ClosingSource):
         self._pool.shutdown(cancel_futures=True)
 
 
-class Still(ClosingSource):
+class Still(Source):
     """One image, `frames` times (None: for ever), `fps` frames a second.
 
     `image` is an Image (copied) or the path of an image file. Raises ``NotFound`` or ``SourceError`` for a path that

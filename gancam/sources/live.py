@@ -3,9 +3,8 @@
 import math
 import threading
 import time
-from collections.abc import Iterator
-from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from gancam.errors import InputError, SourceError
 from gancam.frame import Frame, Image
 from gancam.media.messages import cause
+from gancam.sources.contract import Source
 from gancam.vision.text import draw_lines
 
 SIZE = (640, 360)  # what a camera is asked for, and the test pattern's size, unless told otherwise
@@ -53,7 +53,7 @@ class LiveBackend(Protocol):
         """May be called several times, also when `open` failed."""
 
 
-class LiveSource:
+class LiveSource(Source):
     """A source that keeps the newest picture only. Made by `Camera`, `Stream`, `Opened` and `Paced`.
 
     ``Frame.time`` is seconds since the first picture's capture; what `Paced` plays keeps its own times, so that a file
@@ -148,7 +148,7 @@ class LiveSource:
         return self._dropped
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> Sequence[str]:
         told = [*self._told, self._resized] if self._resized else list(self._told)
         if self._losses:
             times = "once" if self._losses == 1 else f"{self._losses} times"
@@ -202,14 +202,6 @@ class LiveSource:
             self._change.notify_all()
         if self._thread is not threading.current_thread():
             self._thread.join(_GIVE_UP_ON_CLOSE)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # The hidden thread, from here on.
 

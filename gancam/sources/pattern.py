@@ -7,11 +7,11 @@ import numpy as np
 
 from gancam.errors import InputError
 from gancam.frame import Frame, Image
-from gancam.sources.contract import ClosingSource
+from gancam.sources.contract import Source
 from gancam.sources.ranges import check_count_and_rate
 
 
-class TestPattern(ClosingSource):
+class TestPattern(Source):
     """A moving, deterministic picture with a burnt-in time code: to try and test everything without a camera.
 
     `size` is (width, height), at least (1, 1). The top holds the frame's index as 16 black or white blocks, the most

@@ -4,7 +4,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -18,7 +18,7 @@ from gancam.media.colour import decoded_colour
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
 from gancam.queues import BoundedQueue
-from gancam.sources.contract import ClosingSource
+from gancam.sources.contract import Source
 from gancam.sources.decoders import Decoder, frames_ahead, log, opacity_apart
 from gancam.sources.ranges import check_range
 
@@ -26,7 +26,7 @@ _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays"
 _CLOCK_STARTS_ANYWHERE = {"mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "rm", "wtv", "asf"}
 
 
-class VideoFile(ClosingSource):
+class VideoFile(Source):
     """Every frame of a video file, decoded ahead by a hidden thread.
 
     The images are those of ``cv2.VideoCapture``, bit for bit, where that is right: the wheel of OpenCV 5.0 has no AV1,
@@ -69,8 +69,8 @@ class VideoFile(ClosingSource):
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = self._ended = False
-        self._busy = 0.0
-        self.notes: list[str] = []
+        self._worker_seconds = 0.0
+        self._notes: list[str] = []
         if not os.path.exists(self._path):  # unlike Path's, it raises nothing for names that cannot be
             raise NotFound(f"{path}: no such file")
         if not self._path.is_file():
@@ -86,7 +86,7 @@ class VideoFile(ClosingSource):
                 self._check_start(container, stream, first)
             began = time.perf_counter()
             self._decoder = self._decode(container, stream)
-            self._busy += time.perf_counter() - began
+            self._worker_seconds += time.perf_counter() - began
         except BaseException:
             container.close()
             raise
@@ -105,7 +105,7 @@ class VideoFile(ClosingSource):
         depth = max((part.bits for part in stream.format.components), default=8) if stream.format else 8
         self._shallow = f"{self._path.name}: its {depth} bits a sample are read as 8" if depth > 8 else ""
         if self._shallow:
-            self.notes.append(self._shallow)
+            self._notes.append(self._shallow)
         alpha = stream.format is not None and any(part.is_alpha for part in stream.format.components)
         pixels = stream.format.name if stream.format else ""
         if opacity_apart(stream):
@@ -148,7 +148,7 @@ class VideoFile(ClosingSource):
         aspect = 1 / self._footage.aspect if decoder.turned else self._footage.aspect
         self._footage = replace(self._footage, size=decoder.size, aspect=aspect, interlaced=decoder.interlaced)
         if decoder.interlaced:
-            self.notes.append(f"{self._path.name}: is interlaced, its fields stay combed (--deinterlace undoes it)")
+            self._notes.append(f"{self._path.name}: is interlaced, its fields stay combed (--deinterlace undoes it)")
         return decoder
 
     def keep_decoded(self) -> bool:
@@ -156,7 +156,7 @@ class VideoFile(ClosingSource):
         iterating. False, and nothing changes, where rotation leaves no such planes."""
         if not self._decoder.keep_pictures():
             return False
-        self.notes = [note for note in self.notes if note != self._shallow]
+        self._notes = [note for note in self._notes if note != self._shallow]
         return True
 
     def skip(self, frames: int) -> None:
@@ -185,9 +185,14 @@ class VideoFile(ClosingSource):
         return self._footage
 
     @property
-    def busy(self) -> float:
-        """Seconds the decoder has worked."""
-        return self._busy
+    def notes(self) -> Sequence[str]:
+        """What could not be read as it is: damage, interlacing, depth, a change of size."""
+        return self._notes
+
+    @property
+    def worker_seconds(self) -> float:
+        """How many seconds the decoder has worked."""
+        return self._worker_seconds
 
     def __iter__(self) -> Iterator[Frame]:
         if self._closed:
@@ -222,7 +227,7 @@ class VideoFile(ClosingSource):
             while not self._stop.is_set():
                 began = time.perf_counter()
                 read = self._decoder.read(wanted)
-                self._busy += time.perf_counter() - began
+                self._worker_seconds += time.perf_counter() - began
                 if read is None:
                     self._tell_shortage(came)
                     break
@@ -261,7 +266,7 @@ class VideoFile(ClosingSource):
         was, now = (f"{width}x{height}" for width, height in (self.size, other))
         note = f"{self._path.name}: its pictures become {now} at about {max(moment, 0):.1f} s, they are scaled to {was}"
         log.warning("%s", note)
-        self.notes.append(note)
+        self._notes.append(note)
         return True
 
     def _tell_shortage(self, came: int) -> None:
@@ -270,7 +275,7 @@ class VideoFile(ClosingSource):
         slack = 0 if self._counted else max(2, self._frames // 50)
         if came < self._frames - slack:
             about = "" if self._counted else "about "
-            self.notes.append(f"the video stops early: {about}{self._frames} frames promised, {came} came")
+            self._notes.append(f"the video stops early: {about}{self._frames} frames promised, {came} came")
 
     def close(self) -> None:
         self._closed = True

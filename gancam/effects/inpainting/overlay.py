@@ -6,12 +6,13 @@ from numpy.typing import NDArray
 
 from gancam.effects.inpainting.scratches import Mask, disc
 from gancam.frame import Image
+from gancam.masks.mask import MaskSource
 from gancam.vision.motion import small_grey
 
 Floats = NDArray[np.float32]
 
 
-class Overlay:
+class Overlay(MaskSource):
     """A mask source: what stays where it is while all else moves, a logo or a time stamp, the running digits too.
 
     ``found`` is what was found so far, empty until enough was seen, and what is given is that and `AROUND` of the
