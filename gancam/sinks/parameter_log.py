@@ -41,6 +41,7 @@ class ParameterLog(Sink):
             raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
 
     def write(self, frame: Frame) -> None:
+        """Write what has changed since the frame before."""
         values = self._controls.values()
         if values != self._known:
             line: dict[str, Any] = {"time": frame.time}
@@ -58,6 +59,7 @@ class ParameterLog(Sink):
         self._before = frame.time
 
     def close(self, *, interrupted: bool = False) -> None:
+        """Close the file; without a frame, remove it."""
         if self._file.closed:
             return
         try:
