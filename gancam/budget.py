@@ -94,6 +94,7 @@ class Budget(Effect):
         self._changes, self._last, self._short = 0, "", ""
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        """Take `image` through the effects as they are played now; see ``Effect``."""
         image = check_image(image)
         self.frame_took(0.0)  # it was not told
         self._fit((image.shape[1], image.shape[0]))

@@ -35,7 +35,7 @@ def declared(effect: str) -> type[Params] | None:
 
 @cache
 def flag_names() -> tuple[str, ...]:
-    """The names of all parameters that are on or off: those that may stand alone in the text of an `EffectSpec`."""
+    """List all parameters that are on or off: those that may stand alone in the text of an `EffectSpec`."""
     found = set[str]()
     for name in effect_names():
         params = declared(name)
@@ -65,10 +65,10 @@ class EffectSpec:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `NAME[:key=value...]`, the form of the command line.
+        r"""Read `NAME[:key=value...]`, the form of the command line.
 
         A switch alone (`:draw`) turns it on. A colon begins a parameter only before `key=` or before a switch that
-        some effect has, so `C:\\a.onnx`, `mask=C:\\a.png` and URLs are whole. A value (or name) in double quotes, with
+        some effect has, so `C:\a.onnx`, `mask=C:\a.png` and URLs are whole. A value (or name) in double quotes, with
         the escapes of JSON, may hold anything.
 
         Raises ``InputError``.
@@ -87,7 +87,7 @@ class EffectSpec:
         return cls(name, params)
 
     def __str__(self) -> str:
-        """The text that `parse` makes this of."""
+        """Write it as the text that `parse` makes this of."""
         path = ":" not in self.name or self.name.endswith(".onnx")
         name = _written(self.name) if path else json.dumps(self.name, ensure_ascii=False)
         return ":".join([name, *(f"{key}={_written(value)}" for key, value in self.params.items())])

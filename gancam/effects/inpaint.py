@@ -326,7 +326,9 @@ class Inpaint(ModelEffect):
 
     def _invent(self, picture: Image, unknown: Mask, within: Sequence[FrameRegion]) -> None:
         """Fill what is `unknown` (1), all of it in the windows, of `picture` with what the network makes of the rest.
-        Both are changed: in the end nothing is unknown."""
+
+        Both are changed: in the end nothing is unknown.
+        """
         crops = [crop for window in within for crop in plan(unknown, window)]
         while crops:  # pieces of one hole one after the other, so that each goes on from the one before
             turn, crops, seen = crops, [], list[tuple[int, int, int, int]]()
@@ -344,8 +346,11 @@ class Inpaint(ModelEffect):
                     put(picture, unknown, crop, content)
 
     def _texture(self, picture: Image, new: Mask) -> None:
-        """Give texture to what is `new` in `picture`, which will be remembered: invented again for each frame, it would
-        boil. So what was hidden in the frame before and had to be invented again stays as the network has it."""
+        """Give texture to what is `new` in `picture`, which will be remembered.
+
+        Invented again for each frame, it would boil. So what was hidden in the frame before and had to be invented
+        again stays as the network has it.
+        """
         if cv2.hasNonZero(new):
             appeared = self.background.appeared(new)
             if cv2.hasNonZero(appeared):

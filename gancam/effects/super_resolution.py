@@ -162,8 +162,10 @@ def _resized(image: Image, size: tuple[int, int], how: int) -> Image:
 
 
 def _kin(model: Model) -> list[Path]:
-    """The bundled models that do the same for less than a bundled one: smaller, of the same style or a plainer one, at
-    the same scale or a smaller one, the nearest first."""
+    """Find the bundled models that do the same for less than a bundled one.
+
+    They are smaller, of the same style or a plainer one, at the same scale or a smaller one, the nearest first.
+    """
     if model.path.parent != MODELS:
         return []
     found = []

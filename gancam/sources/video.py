@@ -27,13 +27,13 @@ _CLOCK_STARTS_ANYWHERE = {"mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "rm"
 
 
 class VideoFile(Source):
-    """Every frame of a video file, decoded ahead by a hidden thread.
+    """Plays every frame of a video file, decoded ahead by a hidden thread.
 
     The images are those of ``cv2.VideoCapture``, bit for bit, where that is right: the wheel of OpenCV 5.0 has no AV1,
     gives uninitialised memory for interlaced video and for the matrices YCgCo and BT.2020 with constant luminance, and
     stops at the first damaged packet of many files. So FFmpeg is called through PyAV.
 
-    `path` names a local file that FFmpeg can read. Rotation tags are applied: ``size`` and the images are as displayed.
+    Rotation tags are applied: ``size`` and the images are as displayed.
 
     ``Frame.time`` is the presentation time in seconds on the file's own clock, exact to float precision, so variable
     frame rates and late starts carry through. Frames without a usable time stamp follow their predecessor by
@@ -44,13 +44,18 @@ class VideoFile(Source):
 
     Where a stream changes its picture size, what follows is scaled to the first, and ``notes`` and the log say so once.
 
-    `deinterlace` makes whole pictures of fields, at the same rate (FFmpeg's bwdif); without it, interlaced video is
-    told in ``notes``. Frames before `first` and from `end` on (seconds of ``Frame.time``) are left out; what comes
-    keeps its own time.
+    Args:
+        path: A local file that FFmpeg can read.
+        deinterlace: Whether to make whole pictures of fields, at the same rate (FFmpeg's bwdif); without it, interlaced
+            video is told in ``notes``.
+        first: Leave out frames before this, in seconds of ``Frame.time``; what comes keeps its own time.
+        end: Leave out frames from this on, likewise.
 
-    Raises ``NotFound`` for a missing file, ``InputError`` for a range that ends before it begins or begins after the
-    last frame, ``SourceError`` for what is not a video or gives not even one frame. A range in which no frame is found
-    after all raises ``InputError`` when the frames are asked for.
+    Raises:
+        NotFound: For a missing file.
+        InputError: For a range that ends before it begins or begins after the last frame; when frames are asked for,
+            also for one in which no frame is found after all.
+        SourceError: For what is not a video or gives not even one frame.
     """
 
     def __init__(
@@ -124,8 +129,10 @@ class VideoFile(Source):
         )
 
     def _check_start(self, container: av.container.InputContainer, stream: av.VideoStream, first: Fraction) -> None:
-        """Refuse a range that begins after the end. A header may tell a shorter time than there is, so its word counts
-        only where no packet contradicts it."""
+        """Refuse a range that begins after the end.
+
+        A header may tell a shorter time than there is, so its word counts only where no packet contradicts it.
+        """
         told = _end_of(container, stream)
         if told is None or first < told - self._footage.origin:
             return
@@ -152,8 +159,10 @@ class VideoFile(Source):
         return decoder
 
     def keep_decoded(self) -> bool:
-        """Give every frame its ``Frame.decoded``, upright, for a sink that can pass planes on as they are. Before
-        iterating. False, and nothing changes, where rotation leaves no such planes."""
+        """Give every frame its ``Frame.decoded``, upright, for a sink that can pass planes on as they are.
+
+        To be called before iterating. False, and nothing changes, where rotation leaves no such planes.
+        """
         if not self._decoder.keep_pictures():
             return False
         self._notes = [note for note in self._notes if note != self._shallow]
@@ -165,18 +174,22 @@ class VideoFile(Source):
 
     @property
     def path(self) -> Path:
+        """The path it was opened with."""
         return self._path
 
     @property
     def fps(self) -> float:
+        """Frames a second."""
         return self._fps
 
     @property
     def size(self) -> tuple[int, int]:
+        """(width, height) of every frame."""
         return self._footage.size
 
     @property
     def frames(self) -> int | None:
+        """How many frames are promised; None where that is not known."""
         return self._frames
 
     @property
@@ -278,6 +291,7 @@ class VideoFile(Source):
             self._notes.append(f"the video stops early: {about}{self._frames} frames promised, {came} came")
 
     def close(self) -> None:
+        """Join the decoder's thread and close the file; may be called at any time and more than once."""
         self._closed = True
         self._stop.set()
         self._queue.wake()

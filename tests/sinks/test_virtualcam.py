@@ -134,10 +134,10 @@ def gancam(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @no_camera
 def test_on_the_command_line_it_is_one_line() -> None:
-    done = gancam("from gancam.cli import main; main()")
+    done = gancam("from gancam.cli.main import main; main()")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert how_to_make() in done.stderr
     # None in sys.modules is how Python itself marks what cannot be imported
-    done = gancam("import sys; sys.modules['pyvirtualcam'] = None; from gancam.cli import main; main()")
+    done = gancam("import sys; sys.modules['pyvirtualcam'] = None; from gancam.cli.main import main; main()")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert INSTALL in done.stderr

@@ -61,7 +61,7 @@ def open(rest: str, context: SinkContext) -> "Window":
 def check(rest: str, *, overwrite: bool) -> None:
     """Find what is wrong with ``window``: anything after it. Raises ``SinkError``."""
     if rest:
-        raise SinkError(f"window:{rest}: needs window, there is but one")
+        raise SinkError(f"window:{rest}: the window has neither name nor number; write window alone")
 
 
 class Window(Sink):
