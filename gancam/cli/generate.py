@@ -48,8 +48,7 @@ def sample(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Pictures of a generator by seed: a sheet, a window, or files. The seeds are those of keyframes= and --seeds."""
-    from gancam.latent import samples
-    from gancam.latent.samples import open_generator, pictures
+    from gancam.latent.samples import generate, grid, open_generator
 
     if picture is None and to is None and not show:
         raise InputError("nowhere to go: give a file for the sheet, --to DIR, or --show")
@@ -63,7 +62,7 @@ def sample(
         if path.exists() and not overwrite:
             raise OutputExists(f"{path}: exists; give another name, or --overwrite")
     model = open_generator(name, device=device, precision=precision, threads=threads)
-    images = pictures(model, seeds, truncation=truncation)
+    images = generate(model, seeds, truncation=truncation)
     if to is not None:
         make_folder(to)
     for one, path in files.items():
@@ -71,7 +70,7 @@ def sample(
     if files:
         print(f"wrote {count} images to {to}")
     columns = min(columns or math.ceil(math.sqrt(count)), count)
-    sheet = samples.sheet(images, columns)
+    sheet = grid(images, columns)
     if picture is not None:
         write_image(picture, sheet, overwrite=overwrite)
         print(f"wrote {picture}: seeds {seed} to {seed + count - 1}, row by row, {columns} in a row")
@@ -98,7 +97,7 @@ def morph(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no report.")] = False,
 ) -> None:
     """A seamless loop through pictures of a generator, as a video of its own: its last frame leads into its first."""
-    from gancam.latent.samples import Loop, check_loop, open_generator
+    from gancam.latent.samples import LoopSource, check_loop, open_generator
 
     try:
         numbers = [int(part) for part in seeds.replace("/", ",").split(",")]
@@ -110,7 +109,7 @@ def morph(
     check_output(target, codec=codec, quality=quality, overwrite=overwrite)
     check_device(device, precision)
     model = open_generator(name, device=device, precision=precision, threads=threads)
-    source = Loop(model, numbers, seconds=seconds, fps=fps, size=size, ease=ease, truncation=truncation)
+    source = LoopSource(model, numbers, seconds=seconds, fps=fps, size=size, ease=ease, truncation=truncation)
     options: dict[str, Any] = {"overwrite": overwrite, "codec": codec, "quality": quality}
     sink = open_sink(str(target), fps=source.fps, size=source.size, **options)
     with progress_bar(source.frames, quiet) as progress:

@@ -203,13 +203,14 @@ def test_why_cuda_does_not_work(fake_driver: Path) -> None:
     """Each fault of the driver is named with its cure, in a process that has only this driver."""
     code = """if True:
         import json, os
-        from gancam import devices
+        from gancam.errors import DeviceError
+        from gancam.inference import session
         answers = {}
         for name, variables in json.load(open(0)).items():
             os.environ.update(variables)
             try:
-                devices.prepare("cuda")
-            except devices.DeviceError as error:
+                session.prepare("cuda")
+            except DeviceError as error:
                 answers[name] = [error.why, error.cure]
             for variable in variables:
                 del os.environ[variable]
