@@ -183,7 +183,7 @@ def build(model: Model, params: dict[str, Any]) -> SuperResolution:
     if isinstance(model, Generator):
         raise ModelError(f"{model.path}: is a generator, which has no frames to enlarge")
     if not isinstance(model, ImageModel):
-        raise ModelError(f"{model.path}: needs a mask (layout {model.card.layout}), which super-resolution has not")
+        raise ModelError(f"{model.path}: fills holes (layout {model.card.layout}), which super-resolution has none of")
     if model.card.receptive_field == 0:
         raise ModelError(f"{model.path}: its card gives no receptive field, which super-resolution needs for its tiles")
     checked = SuperResolutionParams.of(**params)

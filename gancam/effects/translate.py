@@ -251,7 +251,7 @@ def build(model: Model, params: dict[str, Any]) -> Translate:
     if isinstance(model, Generator):
         raise ModelError(f"{model.path}: is a generator, which has no frames to translate")
     if not isinstance(model, ImageModel):
-        raise ModelError(f"{model.path}: needs a mask (layout {model.card.layout}), which a translation has not")
+        raise ModelError(f"{model.path}: fills holes (layout {model.card.layout}), which a translation has none of")
     if model.card.scale != 1:
         raise ModelError(
             f"{model.path}: its card says scale {model.card.scale}; a translation gives the frame's own size"

@@ -32,7 +32,8 @@ def open_generator(
     model = open_model(name, device=device, precision=precision, threads=threads)
     if not isinstance(model, Generator):
         there = ", ".join(generators()) or "none is bundled"
-        raise InputError(f"{name} is no generator, it is for {model.card.effect} (generators: {there})")
+        effect = model.card.effect.replace("_", "-")
+        raise InputError(f"{name} is for {effect}; this needs a generator ({there})")
     return model
 
 

@@ -26,7 +26,7 @@ from gancam.inference.autotune import LEAST_PSNR
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import open_model
 from gancam.inference.model import Generator, ImageModel, MaskedModel, Model
-from gancam.inference.network import ImageNetwork
+from gancam.inference.network import GeneratorNetwork, ImageNetwork
 from gancam.inference.variants import variants
 from tests.helpers.small import generator, network, save, still, write_generator, write_models
 from train import evaluate, generation, networks
@@ -158,6 +158,28 @@ def test_a_device_that_vanishes_is_replaced_by_the_cpu(path: Path, caplog: pytes
     assert caplog.text.count("going on on the CPU") == 1
     with pytest.raises(DeviceError, match="gone"):  # as if CUDA had been asked for by name
         named(image)
+
+
+def test_the_halves_of_a_generator_go_on_on_the_cpu(tiny: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Vanishing(GeneratorNetwork):
+        """A generator on a GPU that is gone."""
+
+        def __init__(self, here: GeneratorNetwork) -> None:
+            self.__dict__.update(here.__dict__)
+            self.device = "cuda"
+
+        def mapping(self, z: np.ndarray) -> np.ndarray:
+            raise DeviceError("cuda", "it is gone", "use --device cpu")
+
+        synthesis = mapping
+
+    for name, shape in (("mapping", (2, 12)), ("synthesis", (2, 5, 12))):
+        model, given = Generator(tiny, threads=1), np.ones(shape, np.float32)
+        truth = {"mapping": model.mapping, "synthesis": model.synthesis}[name](given)
+        model._network = Vanishing(model._network)
+        assert np.array_equal({"mapping": model.mapping, "synthesis": model.synthesis}[name](given), truth)
+        assert model.device == "cpu"
+    assert caplog.text.count("going on on the CPU") == 2
 
 
 def test_threads_may_share_it(path: Path) -> None:

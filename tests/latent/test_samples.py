@@ -111,8 +111,8 @@ def test_a_clips_own_track_drives(path: Path, tmp_path: Path) -> None:
 def test_what_is_wrong(path: Path, tmp_path: Path) -> None:
     out, sheet = tmp_path / "loop.mp4", tmp_path / "grid.png"
     upscaler = write_models(tmp_path, network())
-    refused("sample", upscaler, sheet, says="no generator")
-    refused("morph", upscaler, out, says="no generator")
+    refused("sample", upscaler, sheet, says="is for super-resolution; this needs a generator")
+    refused("morph", upscaler, out, says="is for super-resolution; this needs a generator")
     refused("sample", "morph-frogs", sheet, says="gancam models")
     refused("sample", path, says="--show")
     refused("sample", path, tmp_path / "grid.mp4", says=".png")
