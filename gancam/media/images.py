@@ -14,7 +14,17 @@ from gancam.media.messages import cause
 
 
 def write_image(path: Path, image: Image, *, overwrite: bool) -> None:
-    """Write beside and rename. Raises ``OutputExists`` and ``SinkError``."""
+    """Write an image file whole, or leave everything as it was.
+
+    Args:
+        path: its extension is the format, one of `gancam.media.paths.IMAGES`.
+        image: uint8 ``(H, W, 3)`` BGR, or ``(H, W, 4)`` with opacity where the format has it.
+        overwrite: whether an older file may be replaced.
+
+    Raises:
+        OutputExists: `path` exists, and `overwrite` is false.
+        SinkError: it cannot be encoded or written.
+    """
     try:
         done, data = cv2.imencode(path.suffix, image)
     except cv2.error as error:
