@@ -4,12 +4,12 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from gancam.control.controls import Controls
 from gancam.control.syntax import is_number, json_object
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
 from gancam.frame import Frame
+from gancam.params import Value
 
 
 class ParameterLog:
@@ -33,7 +33,7 @@ class ParameterLog:
 
     def __init__(self, path: str | os.PathLike[str], controls: Controls, *, overwrite: bool = False) -> None:
         self._path, self._controls = Path(path), controls
-        self._known: dict[str, Any] | None = None
+        self._known: dict[str, Value] | None = None
         self._before = 0.0
         try:
             self._file = self._path.open("w" if overwrite else "x", encoding="utf-8")
@@ -45,7 +45,7 @@ class ParameterLog:
     def write(self, frame: Frame) -> None:
         values = self._controls.values()
         if values != self._known:
-            line: dict[str, Any] = {"time": frame.time}
+            line: dict[str, object] = {"time": frame.time}
             if self._known is None:
                 line = {"effects": [effect.name for effect in self._controls.effects], **line, "set": values}
             else:
@@ -71,8 +71,7 @@ class ParameterLog:
 
 
 class Replay:
-    """Asks for what a `ParameterLog` wrote to `path`, at the same frames again: give ``run`` ``between=[Replay(path,
-    controls), controls]``.
+    """Requests what a `ParameterLog` wrote to `path`, at the same frames again: give it to ``run`` before `controls`.
 
     A change is due at the first frame that is nearer to its ``time`` than to ``after``: so also where a recording of
     the source rounded the times, and a frame that was dropped in live play does no harm. Lines may be written by hand
@@ -84,7 +83,7 @@ class Replay:
 
     def __init__(self, path: str | os.PathLike[str], controls: Controls) -> None:
         self._controls = controls
-        self._due: list[tuple[float, dict[str, Any]]] = []
+        self._due: list[tuple[float, dict[str, Value]]] = []
         self._next = 0
         try:
             text = Path(path).read_text(encoding="utf-8")
@@ -108,15 +107,15 @@ class Replay:
 
     def __call__(self, frame: Frame) -> None:
         while self._next < len(self._due) and frame.time >= self._due[self._next][0]:
-            self._controls.ask(self._due[self._next][1])
+            self._controls.request(self._due[self._next][1])
             self._next += 1
 
     @property
     def left(self) -> int:
-        """Changes that were not due yet."""
+        """How many changes were not due yet."""
         return len(self._due) - self._next
 
-    def _read(self, line: str) -> tuple[float, dict[str, Any]]:
+    def _read(self, line: str) -> tuple[float, dict[str, Value]]:
         said = json_object(line)
         if "effects" in said:
             mine = [effect.name for effect in self._controls.effects]
@@ -132,5 +131,5 @@ class Replay:
         return (moment if after is None else (after + moment) / 2), checked
 
 
-def _chain(names: Sequence[Any]) -> str:
+def _chain(names: Sequence[object]) -> str:
     return " ".join(f"-e {name}" for name in names) or "no effects"
