@@ -122,7 +122,7 @@ def test_importing_changes_nothing() -> None:
 
 
 def test_what_is_logged_is_shown_only_where_the_program_says_so() -> None:
-    code = "import gancam; logging.getLogger('gancam.model').warning('shown by nobody')"
+    code = "import gancam; logging.getLogger('gancam.inference.model').warning('shown by nobody')"
     assert changed(code) == ({}, "")
 
 
@@ -237,7 +237,7 @@ def test_bundled_models_give_the_same_with_denormal_numbers(path: Path) -> None:
     plain = runtime().InferenceSession(path, options, providers=["CPUExecutionProvider"])
     model._session, model._blocks, model._bound = plain, None, None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gancam.model.denormals_as_zero", nullcontext)
+        patch.setattr("gancam.inference.model.denormals_as_zero", nullcontext)
         theirs = model(*arrays)[0]
     assert model._session is plain
     np.testing.assert_array_equal(ours, theirs)

@@ -23,12 +23,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import GancamError
+from gancam.errors import GancamError, first_line
 from gancam.files import replace_file
 from gancam.frame import Image
 from gancam.inference.cuda import driver_version, gpus
 from gancam.inference.hardware import cpu_model, instructions, usable_cores
-from gancam.inference.packages import first_line, runtime
+from gancam.inference.packages import runtime
 
 log = logging.getLogger(__name__)
 LEAST_PSNR = 35.0  # dB of a variant against fp32 on the bundled picture; less is rejected
