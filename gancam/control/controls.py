@@ -1,4 +1,4 @@
-"""What can be turned while effects play, by name."""
+"""Controls of effects by name: their parameters, and whether they are on."""
 
 import copy
 import threading
@@ -37,7 +37,7 @@ class Control:
 
     @property
     def value(self) -> Value:
-        """What is in force now."""
+        """The value that is in force now."""
         if self.is_switch:
             return self.effect.on
         value: Value = getattr(self.effect.params, self.entry.name)

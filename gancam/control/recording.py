@@ -125,7 +125,7 @@ class Replay:
 
     @property
     def left(self) -> int:
-        """How many changes were not due yet."""
+        """The number of changes that were not due yet."""
         return len(self._due) - self._next
 
     def _read(self, line: str) -> tuple[float, dict[str, Value]]:

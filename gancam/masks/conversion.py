@@ -1,4 +1,4 @@
-"""Whatever a caller may give as a mask, as a source of masks."""
+"""Conversion of anything that gives masks to a source of masks."""
 
 import os
 from collections.abc import Callable

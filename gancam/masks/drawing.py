@@ -73,7 +73,7 @@ class Drawn:
 
     @property
     def notes(self) -> list[str]:
-        """What could not be followed, and what was lost and found again."""
+        """Lines for the user: what could not be followed, and what was lost and found again."""
         return self._told + [note for piece in self._pieces if isinstance(piece, Tracked) for note in piece.notes]
 
     def brush(self, points: Sequence[tuple[float, float]], radius: float) -> None:

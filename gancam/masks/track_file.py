@@ -124,7 +124,7 @@ class MaskTrack:
 
     @property
     def frames(self) -> int:
-        """How many frames the clip has."""
+        """The number of frames of the clip."""
         return len(self._frames)
 
     def fits(self, size: tuple[int, int], frames: int | None) -> None:

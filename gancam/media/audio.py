@@ -52,7 +52,7 @@ class Loudness:
 
     @property
     def seconds(self) -> float:
-        """How long the sound is."""
+        """The length of the sound."""
         return len(self._levels) / RATE
 
     def level(self, time: float) -> float:

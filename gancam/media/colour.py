@@ -27,7 +27,7 @@ _BAND = 1 << 21  # pixels converted at once: what that takes meanwhile is seven 
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """How the YUV of a video relates to BGR, as code points of ITU-T H.273, and how to get back to it.
+    """Relation of a video's YUV to BGR, as code points of ITU-T H.273, and the way back to it.
 
     The default is what an output without a video source gets: BT.709, limited range.
     """

@@ -1,4 +1,4 @@
-"""What FFmpeg and the system say, made fit for people: on one line, and without the secrets of URLs."""
+"""Messages of FFmpeg and the system for people: on one line, and without the secrets of URLs."""
 
 import re
 

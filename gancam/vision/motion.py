@@ -185,7 +185,7 @@ class Camera:
 
     @property
     def still(self) -> bool:
-        """Whether the last picture stands where the anchor stood, exactly."""
+        """True where the last picture stands where the anchor stood, exactly."""
         return bool((self.matrix == np.eye(3)).all())
 
     def observe(self, image: Image, hidden: Grey | None = None) -> bool:

@@ -34,7 +34,7 @@ _LASTING = 60  # frames for which what is known is doubted before it is forgotte
 
 
 class Found(NamedTuple):
-    """What is known about a window's hole."""
+    """The scene behind a window's hole, as far as it is known."""
 
     picture: Image  # what is behind it, in the light of now; of no meaning where `state` is UNKNOWN
     state: Grey  # UNKNOWN, INVENTED or SEEN

@@ -18,7 +18,7 @@ class Known(NamedTuple):
 
 
 class FutureBackground:
-    """What will be uncovered in a clip, for each canvas that a `Background` begins, in a temporary file."""
+    """Scene that will be uncovered in a clip, for each canvas that a `Background` begins, in a temporary file."""
 
     def __init__(self) -> None:
         self._spool = Spool()

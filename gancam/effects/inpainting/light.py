@@ -20,7 +20,7 @@ _EVENLY = np.full((1, 3), 1 / 3, np.float32)  # the mean of three colours, for c
 _ROUGH, _SHARE = 8.0, 0.6  # grey levels, and share of its contrast, by which the pixels of a cell may differ else
 
 
-def in_pixels(cells: NDArray[Any]) -> tuple[int, int]:
+def in_pixels(cells: NDArray[np.generic]) -> tuple[int, int]:
     """Return width and height in pixels of an array of cells."""
     return cells.shape[1] * CELL, cells.shape[0] * CELL
 

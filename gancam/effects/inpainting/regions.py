@@ -1,7 +1,7 @@
 """Parts of the frame whose sides lie between cells, and the types of arrays that inpainting shares."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ UNKNOWN, INVENTED, SEEN = 0, 1, 2
 HALO = 3  # pixels around a hole that may show the edge of what hides the scene
 
 
-def floats(values: NDArray[Any]) -> Floats:
+def floats(values: NDArray[np.generic]) -> Floats:
     """Return `values` as float32, copied only where they are not."""
     return np.asarray(values, np.float32)
 
