@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gancam.budget import Budget
     from gancam.capture import VideoCapture
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Budget", "Effect", "Frame", "GancamError", "Image", "Model", "ModelCard", "VideoCapture", "load"]
 logging.getLogger("gancam").addHandler(logging.NullHandler())  # what is logged is shown where the program says so
 

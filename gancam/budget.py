@@ -50,8 +50,9 @@ class Budget:
 
     Calls must come from one thread. Raises ``InputError`` for a time that is none, and for no effects.
 
-    >>> effect = gancam.Budget(gancam.load("sr-x2-gan"), 1 / 30)
-    >>> out = effect(frame)
+    Examples:
+        >>> effect = gancam.Budget(gancam.load("sr-x2-gan"), 1 / 30)
+        >>> out = effect(frame)
     """
 
     def __init__(

@@ -30,8 +30,9 @@ class VideoCapture:
     As with OpenCV, nothing is raised for a source that cannot be opened or fails: ``isOpened()`` is then False and
     ``read()`` gives ``(False, None)``; ``error`` says why. What goes wrong in an effect is raised.
 
-    >>> cap = gancam.VideoCapture(0, effects=[gancam.load("sr-x2")])
-    >>> ok, frame = cap.read()
+    Examples:
+        >>> cap = gancam.VideoCapture(0, effects=[gancam.load("sr-x2")])
+        >>> ok, frame = cap.read()
     """
 
     def __init__(

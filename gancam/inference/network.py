@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gancam._native import denormals_as_zero
-from gancam.errors import GancamError, ImageError, InputError, ModelError, OutOfMemory
+from gancam.errors import GancamError, ImageError, InputError, ModelError, OutOfMemory, first_line
 from gancam.inference.buffers import BufferPool
 from gancam.inference.card import ModelCard
 from gancam.inference.layouts import BlockLayout
-from gancam.inference.packages import first_line
 from gancam.inference.session import explain, is_full, open_session
 
 

@@ -1,0 +1,115 @@
+"""Make the pictures of these pages with the bundled models and samples: python docs/make_pictures.py
+
+Three are not made here: `super-resolution-x2.jpg` is what `gancam demo` writes; `inpainting-stills.jpg` and
+`image-to-image.jpg` (with apples of Fruits-360) were made from photos, too, that are not in the repository.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import gancam
+from gancam.frame import Frame, Image
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLES, IMAGES = ROOT / "samples", ROOT / "docs" / "images"
+MARGIN = 6
+
+
+def main() -> None:
+    frames = city(90)
+    save("super-resolution-x4.jpg", super_resolution(cv2.imread(str(SAMPLES / "stills" / "osprey.png"))))
+    save("inpainting-overlay.jpg", overlay(frames))
+    save("morphs-generators.jpg", generators())
+    save("morphs-overlay.jpg", morphs(frames[40]))
+    save("image-to-image-region.jpg", translations(frames[60]))
+
+
+def city(count: int) -> list[Image]:
+    capture = cv2.VideoCapture(str(SAMPLES / "city.mp4"))
+    frames = [np.asarray(capture.read()[1], np.uint8) for _ in range(count)]
+    capture.release()
+    return frames
+
+
+def super_resolution(image: Image) -> Image:
+    """A crop made small, and enlarged four times: bicubic, faithful, for viewing, and the photo it comes from."""
+    photo = image[20:220, 60:300]
+    small = cv2.resize(photo, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    size = photo.shape[1], photo.shape[0]
+    bicubic = cv2.resize(small, size, interpolation=cv2.INTER_CUBIC)
+    made = [gancam.load(name)(small) for name in ("sr-x4", "sr-x4-gan")]
+    return row([(bicubic, "bicubic"), (made[0], "sr-x4"), (made[1], "sr-x4-gan"), (photo, "the photo")])
+
+
+def overlay(frames: list[Image]) -> Image:
+    """A half transparent logo that `find=overlay` finds without being told where it is."""
+    drawn = np.zeros(frames[0].shape[:2], np.uint8)
+    cv2.putText(drawn, "CITY tv", (470, 60), cv2.FONT_HERSHEY_DUPLEX, 1.1, 255, 3, cv2.LINE_AA)
+    logo = 0.7 * drawn[..., None] / 255
+    marked = [np.asarray(frame * (1 - logo) + 255 * logo, np.uint8) for frame in frames]
+    effect = gancam.load("inpaint", find="overlay")
+    timed = [Frame(image, index, index / 30) for index, image in enumerate(marked)]
+    effect.read_ahead(lambda: iter(timed), whole=True)  # type: ignore[attr-defined]
+    made = [effect(frame.image, time=frame.time) for frame in timed]
+    return row([(marked[60][:240, 240:], "in"), (made[60][:240, 240:], "inpaint:find=overlay")])
+
+
+def generators() -> Image:
+    """Samples of the bundled generators that may be shown."""
+    sheets = []
+    for name, side in (("morph-fruits", 72), ("mnist", 72)):
+        model = gancam.load(name)
+        z = np.random.default_rng(3).standard_normal((8, model.card.latent)).astype(np.float32)
+        images = [cv2.resize(one, (side, side), interpolation=cv2.INTER_CUBIC) for one in model.generate(z)]  # type: ignore[attr-defined]
+        sheets.append((np.concatenate(images, axis=1), name))
+    return np.concatenate([label(sheet, name) for sheet, name in sheets])
+
+
+def morphs(frame: Image) -> Image:
+    """Four ways to lay a morph over a frame."""
+    ways = {
+        "the default": {},
+        "blend=screen region=full fit=cover": {"blend": "screen", "region": "full", "fit": "cover"},
+        "region=0.1/0.1/0.35/0.8 shape=box": {"region": "0.1/0.1/0.35/0.8", "shape": "box"},
+        "blend=luminosity opacity=0.8": {"blend": "luminosity", "region": "0.5/0.1/0.45/0.8", "opacity": 0.8},
+    }
+    half = cv2.resize(frame, (480, 270), interpolation=cv2.INTER_AREA)
+    cells = [(gancam.load("morph-fruits", **params)(half, time=3.0), text) for text, params in ways.items()]
+    return np.concatenate([row(cells[:2]), row(cells[2:])])
+
+
+def translations(frame: Image) -> Image:
+    """Strength, region and colours of an image-to-image model."""
+    ways = {
+        "style-mosaic:region=0.5/0/0.5/1": ("style-mosaic", {"region": "0.5/0/0.5/1"}),
+        "style-oil:strength=0.6": ("style-oil", {"strength": 0.6}),
+        "style-mosaic:colours=1": ("style-mosaic", {"colours": 1.0}),
+        "sketch": ("sketch", {}),
+    }
+    half = cv2.resize(frame, (480, 270), interpolation=cv2.INTER_AREA)
+    cells = [(gancam.load(name, **params)(half), text) for text, (name, params) in ways.items()]  # type: ignore[arg-type]
+    return np.concatenate([row(cells[:2]), row(cells[2:])])
+
+
+def label(image: Image, text: str) -> Image:
+    band = np.full((26, image.shape[1], 3), 255, np.uint8)
+    cv2.putText(band, text, (4, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (40, 40, 40), 1, cv2.LINE_AA)
+    return np.concatenate([band, image])
+
+
+def row(cells: list[tuple[Image, str]]) -> Image:
+    around = (0, MARGIN), (0, MARGIN), (0, 0)
+    parts = [np.pad(label(image, text), around, constant_values=255) for image, text in cells]
+    return np.concatenate(parts, axis=1)
+
+
+def save(name: str, image: Image) -> None:
+    IMAGES.mkdir(exist_ok=True)
+    cv2.imwrite(str(IMAGES / name), image, [cv2.IMWRITE_JPEG_QUALITY, 84])
+    print(f"{name}: {image.shape[1]}x{image.shape[0]}, {(IMAGES / name).stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""The documentation: its code runs, its links lead somewhere, what it takes from the program is all there."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+from urllib.request import urlopen
+
+import cv2
+import numpy as np
+import pytest
+import typer
+
+import gancam.cli.main  # noqa: F401 - it registers the commands
+from gancam.cli.app import app
+from gancam.effects.morph import MorphParams
+from gancam.inference.catalog import menu
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+CONTRIBUTING = (DOCS / "contributing.md").read_text(encoding="utf-8")
+PROGRAMS = dict(re.findall(r'^```python title="(\w+\.py)"\n(.*?)^```$', CONTRIBUTING, re.MULTILINE | re.DOTALL))
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def desk(tmp_path: Path, clip: Path) -> Path:
+    """A folder with the programs of contributing.md, and a small clip where they expect the bundled one."""
+    for name, code in PROGRAMS.items():
+        (tmp_path / name).write_text(code, encoding="utf-8")
+    (tmp_path / "samples").mkdir()
+    clip.rename(tmp_path / "samples" / "city.mp4")
+    return tmp_path
+
+
+def python(*arguments: str, cwd: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, env=_environment()
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def test_the_command_that_gets_installed_exists() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    module, _, name = project["scripts"]["gancam"].partition(":")
+    code = f"import importlib; assert callable(importlib.import_module({module!r}).{name})"
+    python("-c", code, cwd=ROOT)
+
+
+def test_contributing_adds_an_effect(desk: Path) -> None:
+    python("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_grain.py", cwd=desk)
+    assert "24 frames" in python("play.py", cwd=desk)
+    assert (desk / "grainy.mp4").stat().st_size > 0
+
+
+def test_contributing_adds_a_sink(desk: Path) -> None:
+    assert "24 frames" in python("log.py", cwd=desk)
+    lines = (desk / "brightness.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 24
+    assert all(0 < float(line.split(",")[1]) < 255 for line in lines)
+
+
+def test_contributing_adds_a_model(desk: Path) -> None:
+    python("negative.py", cwd=desk)
+    image = np.random.default_rng(0).integers(0, 256, (24, 32, 3)).astype(np.uint8)
+    cv2.imwrite(str(desk / "in.png"), image)
+    python("-m", "gancam", "process", "in.png", "out.png", "-e", "./negative.onnx:region=0.5/0/0.5/1", cwd=desk)
+    made = cv2.imread(str(desk / "out.png"))
+    assert made is not None
+    assert np.array_equal(made[:, :16], image[:, :16])
+    assert np.array_equal(made[:, 16:], 255 - image[:, 16:])
+
+
+def test_every_page_can_be_made(generate: ModuleType) -> None:
+    for page in PAGES:
+        assert "<!-- generated:" not in generate.expand(page.read_text(encoding="utf-8")), page
+    with pytest.raises(ValueError, match="there are"):
+        generate.expand("<!-- generated: nothing -->")
+
+
+def test_every_option_of_the_command_line_is_there(generate: ModuleType) -> None:
+    text = generate.commands()
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        assert f"## gancam {name}" in text
+        for option in command.params:
+            assert all(word in text for word in option.opts if word.startswith("-"))
+
+
+def test_every_parameter_is_there(generate: ModuleType) -> None:
+    text = generate.parameters("morph")
+    for name, entry in MorphParams.declared().items():
+        assert f"| `{name}` | {entry.describe()} |" in text
+
+
+def test_every_model_is_there(generate: ModuleType) -> None:
+    models, cards, readme = generate.models(), generate.cards(), (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in generate.menu():
+        assert f"[`{name}`](#{name})" in models
+        assert f"### {name}\n" in cards
+        assert f"| `{name}` |" in readme
+
+
+def test_links_of_files_outside_the_site_lead_somewhere() -> None:
+    for file in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *PAGES]:
+        text = re.sub(r"^```.*?^```$", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+            assert "://" in target or (file.parent / target).exists(), f"{file.name}: {target}"
+
+
+def test_commands_of_the_pages_exist() -> None:
+    known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    for file in [ROOT / "README.md", *PAGES]:
+        blocks = re.findall(r"^```\n(.*?)^```$", file.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        for name, rest in re.findall(r"^(?:.*\| |.*&& )?gancam (\w+)(.*)$", "".join(blocks), re.MULTILINE):
+            assert name in known, f"{file.name}: gancam {name}"
+            options = {word for option in known[name].params for word in option.opts}
+            said = set(re.findall(r"(?<!\S)(--[a-z][a-z-]*)", rest.split("#")[0].split(" | ")[0]))
+            assert said <= options, f"{file.name}: gancam {name} {said - options}"
+
+
+def test_every_effect_of_the_pages_can_be_asked_for() -> None:
+    for file in [ROOT / "README.md", *PAGES]:
+        for line in file.read_text(encoding="utf-8").splitlines():
+            for name in re.findall(r"^gancam (?:live|process).* -e ([\w-]+)", line):
+                assert name in menu() or name in ("none", "NAME"), f"{file.name}: {name}"
+
+
+@pytest.mark.parametrize("name", ["upscale_image.py", "opencv_loop.py", "custom_effect.py", "masks_from_tracker.py"])
+def test_samples_run(name: str, clip: Path, tmp_path: Path) -> None:
+    arguments = {
+        "upscale_image.py": [str(_small(tmp_path)), "out.png"], "custom_effect.py": [str(clip), "out.mp4"],
+        "masks_from_tracker.py": [str(clip), "30", "20", "24", "24"],
+    }  # fmt: skip
+    assert python(str(ROOT / "samples" / name), *arguments.get(name, [str(clip)]), cwd=tmp_path)
+
+
+def test_the_web_server_answers(tmp_path: Path) -> None:
+    program = [sys.executable, str(ROOT / "samples" / "web_handler.py"), "0"]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=quiet, text=True, env=_environment()) as it:
+        try:
+            assert it.stdout is not None
+            url = it.stdout.readline().strip()
+            with urlopen(url, data=_small(tmp_path).read_bytes(), timeout=60) as answer:
+                image = cv2.imdecode(np.frombuffer(answer.read(), np.uint8), cv2.IMREAD_COLOR)
+        finally:
+            it.kill()
+    assert image is not None
+    assert image.shape == (48, 64, 3)
+
+
+def _small(folder: Path) -> Path:
+    path = folder / "small.png"
+    cv2.imwrite(str(path), np.full((24, 32, 3), 90, np.uint8))
+    return path
