@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gancam.effects import Effect
+from gancam.effects import Effect, EffectSlot
 from gancam.errors import GancamError, InputError, OutputExists
 from gancam.files import make_folder
 from gancam.inference.hardware import memory, peak_memory, usable_cores
@@ -168,7 +168,7 @@ class _Batch:
             more = f", and {len(blocked) - 1} more in the way" if len(blocked) > 1 else ""
             raise OutputExists(f"{blocked[0]}{more}; give another folder, or --overwrite")
 
-    def _effects(self, item: BatchItem) -> list[Effect]:
+    def _effects(self, item: BatchItem) -> list[EffectSlot]:
         return self._chain.fresh(None if item.is_image else item.source)
 
     def _job(self, item: BatchItem, effects: Sequence[Effect]) -> Mapping[str, Any]:
@@ -221,7 +221,7 @@ class _Batch:
         """How many workers pay for the rest, where one keeps so many cores busy."""
         eta = self._costs.eta() or 0.0
         workers = worker_count(busy=busy, cores=usable_cores(), left=len(left), room=_room())
-        if any(getattr(getattr(effect, "model", None), "device", "cpu") != "cpu" for effect in self._chain.fresh()):
+        if any(effect.device != "cpu" for effect in self._chain.fresh()):
             workers = 1  # of a GPU nobody here can tell how much is left
         if workers < 2 or eta < WORTHWHILE:
             return 1

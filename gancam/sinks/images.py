@@ -7,7 +7,7 @@ import re
 import shutil
 import zlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from fractions import Fraction
@@ -25,13 +25,14 @@ from gancam.inference.hardware import usable_cores
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
 from gancam.media.paths import SequencePath
+from gancam.sinks.contract import Sink
 from gancam.sinks.pieces import pieces_of
 from gancam.sinks.video import DEFAULT_QUALITY, check_quality
 
 _AHEAD = 2  # images in work for each thread
 
 
-class ImageWriter:
+class ImageWriter(Sink):
     """Writes each frame as an image whose name is `path` with its number, from 1, in the place of ``%06d``.
 
     Beside them ``NAMEtimes.txt`` (timestamp format v2, as mkvmerge has it) keeps the times. What images cannot hold
@@ -39,7 +40,7 @@ class ImageWriter:
     that of JPEG; the others are lossless.
 
     Work goes to a hidden folder beside, as that of a ``PieceWriter``; `job` and `resume` are as there, and so is
-    ``done``. The images get their names when all are there.
+    ``frames_done``. The images get their names when all are there.
 
     Raises ``InputError``, ``OutputExists``, ``SinkError``.
     """
@@ -69,20 +70,20 @@ class ImageWriter:
         self._how = [cv2.IMWRITE_JPEG_QUALITY, round(60 + 0.4 * quality)] if suffix in (".jpg", ".jpeg") else []
         self._tick = (like.time_base if like is not None else None) or Fraction(1, 90_000)
         self._begin = part[0] or Fraction(0)
-        self.notes = [] if audio_from is None else _left_out(Path(audio_from))
+        self._notes = [] if audio_from is None else _left_out(Path(audio_from))
         self._alpha = like is not None and like.alpha
         if self._alpha and not holds_alpha(self._path):
             self._alpha = False
-            self.notes.append(f"its transparency is left out: {self._path.suffix} holds none, .png does")
-        self.notes.append(f"times are kept in {self._names.times.name}")
+            self._notes.append(f"its transparency is left out: {self._path.suffix} holds none, .png does")
+        self._notes.append(f"times are kept in {self._names.times.name}")
         self._folder = pieces_of(self._path)
         self._job = json.loads(json.dumps({**(job or {}), "quality": quality, "width": size[0], "height": size[1]}))
         self._overwrite = overwrite
         self._closed = False
-        self.done = 0
+        self._frames_done = 0
         self._times: list[Fraction] = []
         self._lock = self._claim(resume)
-        self._frames = self.done
+        self._frames = self._frames_done
         self._threads = min(usable_cores(), 8)
         self._pool = ThreadPoolExecutor(self._threads, "gancam-images")
         self._work: deque[tuple[Fraction, Future[str]]] = deque()
@@ -138,8 +139,18 @@ class ImageWriter:
                 break
             good.append(line)
             self._times.append(Fraction(moment))
-        self.done = len(good)
+        self._frames_done = len(good)
         replace_file(index, "".join(f"{line}\n" for line in good).encode())
+
+    @property
+    def frames_done(self) -> int:
+        """Images of an interrupted run that are whole."""
+        return self._frames_done
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What images cannot hold."""
+        return self._notes
 
     @property
     def path(self) -> Path:
@@ -152,7 +163,7 @@ class ImageWriter:
     def write(self, frame: Frame) -> None:
         if self._closed:
             raise SinkError(f"{self._path}: already closed")
-        if frame.index < self.done:
+        if frame.index < self._frames_done:
             return
         image = check_image(frame.image)
         if (image.shape[1], image.shape[0]) != self._size:

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler
 
 import cv2
@@ -13,7 +14,9 @@ from gancam.control.tcp import TcpServer
 from gancam.errors import InputError, SinkError
 from gancam.frame import Frame, check_image
 from gancam.media.messages import cause
+from gancam.sinks.contract import Sink, SinkContext
 
+FORM = "mjpeg:8080"
 _BOUNDARY = "gancam-picture"
 _PATIENCE = 10.0  # seconds that one picture may take to a client before it counts as gone
 _PAGE = b"""<!doctype html>
@@ -51,7 +54,26 @@ look()
 """
 
 
-class MjpegServer:
+def open(address: str, context: SinkContext) -> "MjpegServer":
+    """Open ``mjpeg:PORT`` or ``mjpeg:HOST:PORT``; port 8080 where none is given."""
+    host, port = _address(address)
+    return MjpegServer(port, host=host)
+
+
+def check(address: str, *, overwrite: bool) -> None:
+    """Find what is wrong with ``mjpeg:HOST:PORT``. Raises ``SinkError``."""
+    _address(address)
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Host and port of what comes after ``mjpeg:``."""
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit()) and text:
+        raise SinkError(f"mjpeg:{text}: needs mjpeg:PORT or mjpeg:HOST:PORT, as in mjpeg:8080")
+    return host or "127.0.0.1", int(port or 8080)
+
+
+class MjpegServer(Sink):
     """Serves what it is given at ``http://HOST:PORT/``.
 
     /             a page for people
@@ -85,7 +107,7 @@ class MjpegServer:
         self._now: dict[str, float | None] = {"width": 0, "height": 0, "age_ms": None}
         self._watching = 0
         self._closed = False
-        self._busy = 0.0
+        self._worker_seconds = 0.0
         try:
             self._server = _Server((host, port), self)
         except OSError as error:
@@ -94,7 +116,7 @@ class MjpegServer:
         self.port = self._server.port
         self.local = host.startswith("127.") or host == "localhost"
         self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{self.port}/"
-        self.notes = [f"watch at {self.url} (the stream itself: {self.url}stream.mjpg)"]
+        self._notes = [f"watch at {self.url} (the stream itself: {self.url}stream.mjpg)"]
         self._encoder = threading.Thread(target=self._encode, name="gancam-jpeg", daemon=True)
         self._server.start()
         self._encoder.start()
@@ -104,9 +126,14 @@ class MjpegServer:
         return self._closed
 
     @property
-    def busy(self) -> float:
-        """Seconds spent on making JPEGs."""
-        return self._busy
+    def notes(self) -> Sequence[str]:
+        """Where to watch."""
+        return self._notes
+
+    @property
+    def worker_seconds(self) -> float:
+        """How many seconds were spent on making JPEGs."""
+        return self._worker_seconds
 
     def write(self, frame: Frame) -> None:
         if self._closed:
@@ -165,7 +192,7 @@ class MjpegServer:
                 done, data = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, self._quality])
             except cv2.error:  # larger than JPEG allows
                 done = False
-            self._busy += time.perf_counter() - began
+            self._worker_seconds += time.perf_counter() - began
             if done:
                 number += 1
                 with self._change:

@@ -43,7 +43,7 @@ class PieceWriter(VideoWriter):
     interrupted also joins what came into a file that plays, among the pieces (`so_far`), for whoever wants no more.
 
     job     what the frames are made from and how, as JSON; a resumed job must have the same.
-    resume  go on with the pieces that are there: ``done`` frames are whole, and ``write`` ignores those. With
+    resume  go on with the pieces that are there: ``frames_done`` frames are whole, and ``write`` ignores those. With
             `overwrite` those of another `job` are thrown away.
 
     Raises as ``VideoWriter`` does; ``OutputExists`` for an unfinished job in the way (neither `resume` nor `overwrite`)
@@ -58,7 +58,7 @@ class PieceWriter(VideoWriter):
         resume: bool = False,
         **options: Any,
     ) -> None:
-        self.done = 0
+        self._frames_done = 0
         self._job = json.loads(json.dumps(job or {}))
         self._resume = resume
         self._folder = pieces_of(Path(path))
@@ -69,8 +69,13 @@ class PieceWriter(VideoWriter):
         self.plan: dict[str, Any] = {}
         super().__init__(path, **options)
 
+    @property
+    def frames_done(self) -> int:
+        """Frames in whole pieces."""
+        return self._frames_done
+
     def write(self, frame: Frame) -> None:
-        if frame.index >= self.done:
+        if frame.index >= self._frames_done:
             super().write(frame)
         else:
             self._raise_error()
@@ -100,8 +105,8 @@ class PieceWriter(VideoWriter):
                 file.unlink(missing_ok=True)
                 break
             self._whole.append(file)
-            self.done += index["frames"]
-        self._frames = self.done
+            self._frames_done += index["frames"]
+        self._frames = self._frames_done
 
     def _describe_job(self) -> None:
         self._job |= {
@@ -149,7 +154,7 @@ class PieceWriter(VideoWriter):
                 del picture
                 if self._piece.frames == self._length:
                     self._end_piece()
-                self._busy += time.perf_counter() - began
+                self._worker_seconds += time.perf_counter() - began
             end = item
             began = time.perf_counter()
             if end.interrupted or self._abandoned:
@@ -163,7 +168,7 @@ class PieceWriter(VideoWriter):
                     self._join()
                 else:
                     self._discard()
-            self._busy += time.perf_counter() - began
+            self._worker_seconds += time.perf_counter() - began
         except Exception as error:  # raised by the next write or by close
             self._error = self._as_sink_error(error)
             self._discard()
@@ -224,9 +229,9 @@ class PieceWriter(VideoWriter):
     def _join_files(self, files: list[Path], until: Fraction | None) -> list[int]:
         """Write `files` and the other streams, so far as they begin before `until`, into the partial file; the times
         of its frames, in order."""
-        told = list(self.notes)
+        told = list(self._notes)
         self._open(self._audio_from)
-        self.notes = told
+        self._notes = told
         if _hash(self._stream.codec_context.extradata or b"") != self._extradata:
             raise SinkError(f"{self._path}: the encoder changed since the pieces were written; --overwrite begins anew")
         indices = [_index(file) or {"packets": []} for file in files]
@@ -242,7 +247,7 @@ class PieceWriter(VideoWriter):
             known = len(self._audio.notes)
             self._audio.write_until(until)
             self._audio.close()
-            self.notes += self._audio.notes[known:]
+            self._notes += self._audio.notes[known:]
         self._output.close()
         self._tell_aspect()
         return sorted(shown)
@@ -381,7 +386,7 @@ class PieceMaker(PieceWriter):
                 del item  # a large picture less in memory while this one is encoded
                 self._add(picture, last)
                 del picture
-                self._busy += time.perf_counter() - began
+                self._worker_seconds += time.perf_counter() - began
             end = item
             if self._piece is not None and not end.interrupted:
                 piece, self._piece = self._piece, None

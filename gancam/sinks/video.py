@@ -29,6 +29,7 @@ from gancam.queues import BoundedQueue
 from gancam.sinks._canvas import Canvas, sampling
 from gancam.sinks._matroska import set_aspect
 from gancam.sinks._tracks import AudioRule, Tracks
+from gancam.sinks.contract import Sink, SinkContext
 
 DEFAULT_QUALITY = 80.0
 _AHEAD, _WAITING = 4, 100_000_000  # frames that may wait for the encoder, and their bytes
@@ -119,7 +120,26 @@ QUIET = {"SVT_LOG": "0"}  # while libsvtav1 opens: it writes a page to stderr ot
 _ALIASES = {"avc": "h264", "x264": "h264", "hevc": "h265", "x265": "h265", "vp09": "vp9", "svtav1": "av1"}
 
 
-class VideoWriter:
+def open(path: str, context: SinkContext) -> "VideoWriter":
+    """Open a video file."""
+    return VideoWriter(
+        path,
+        fps=context.fps,
+        size=context.size,
+        like=context.source_info,
+        audio_from=context.audio_from,
+        codec=context.codec,
+        quality=context.quality,
+        overwrite=context.overwrite,
+    )
+
+
+def check(path: str, *, overwrite: bool) -> None:
+    """Find what would keep a video file from being opened; raises as ``VideoWriter`` does."""
+    check_output(Path(path), overwrite=overwrite)
+
+
+class VideoWriter(Sink):
     """Writes frames of `size` to the file `path`, whose ending chooses the container: .mp4, .m4v, .mov, .mkv, .webm,
     .ts (MPEG-TS).
 
@@ -173,7 +193,7 @@ class VideoWriter:
         self._quality = DEFAULT_QUALITY if quality is None else float(quality)
         self._overwrite = overwrite
         self._audio_from = None if audio_from is None else Path(audio_from)
-        self.notes: list[str] = []
+        self._notes: list[str] = []
         if not 0 < fps <= 1000:
             raise InputError(f"fps is {fps}: needs more than 0 and at most 1000")
         check_quality(quality)
@@ -181,9 +201,9 @@ class VideoWriter:
         self._codec = _choose_codec(codec, encoder, self._holder, self._path.suffix or self._holder.format)
         self._canvas = self._prepare(size, untouched)
         if self._canvas.note:
-            self.notes.append(self._canvas.note)
+            self._notes.append(self._canvas.note)
         if self._codec[1].lossless and quality is not None:
-            self.notes.append(f"{self._codec[0]} is lossless: quality {quality:g} changes nothing")
+            self._notes.append(f"{self._codec[0]} is lossless: quality {quality:g} changes nothing")
         self._lock = None if self._partial == self._path else lock_file(self._partial, self._path)
         self._tick = self._like.time_base or _time_base(self._rate)
         self._begin = round((part[0] or 0) / self._tick)
@@ -191,7 +211,7 @@ class VideoWriter:
         self._encoder_threads = min(usable_cores(), 8)  # more buys little and holds more frames in memory
         self._container: av.container.OutputContainer | None = None
         self._audio: Tracks | None = None
-        self._busy = 0.0
+        self._worker_seconds = 0.0
         self._frames = 0
         self._closed = False
         self._error: Exception | None = None
@@ -217,7 +237,7 @@ class VideoWriter:
         if aspect != 1 and not carried and not self._has_head:
             shape = f"{aspect.numerator}:{aspect.denominator}"
             where = f"{self._holder.format} on stdout has it with h264 and h265 alone"
-            self.notes.append(f"the shape of its pixels ({shape}) is left out: {where}, a file with all")
+            self._notes.append(f"the shape of its pixels ({shape}) is left out: {where}, a file with all")
         if untouched and _keeps(made, self._like):
             pixels = self._like.pixels.replace("yuvj", "yuv")
             return Canvas(size, os.fspath(self._path), self._like, pixels=pixels, untouched=True)
@@ -226,7 +246,7 @@ class VideoWriter:
             like = replace(like, colour=replace(like.colour, full_range=False))
         if like.alpha and not made.alpha:
             others = "ffv1 (.mkv), prores (.mov) and PNG images do"
-            self.notes.append(f"its transparency is left out: {self._codec[0]} holds none here, {others}")
+            self._notes.append(f"its transparency is left out: {self._codec[0]} holds none here, {others}")
         return Canvas(
             size, os.fspath(self._path), like, pixels=made.alpha if like.alpha and made.alpha else made.pixels
         )
@@ -263,9 +283,14 @@ class VideoWriter:
         return self._closed
 
     @property
-    def busy(self) -> float:
-        """Seconds the encoder thread has worked."""
-        return self._busy
+    def notes(self) -> Sequence[str]:
+        """What cannot be written as it is."""
+        return self._notes
+
+    @property
+    def worker_seconds(self) -> float:
+        """How many seconds the encoder thread has worked."""
+        return self._worker_seconds
 
     def write(self, frame: Frame) -> None:
         """Hand `frame` to the encoder; waits while it is several frames behind."""
@@ -349,9 +374,9 @@ class VideoWriter:
             self._close_parts()
             self._audio = None
             self._open(None)
-            self.notes.append("the audio is left out: its description is damaged")
+            self._notes.append("the audio is left out: its description is damaged")
         if self._audio is not None:
-            self.notes += self._audio.notes
+            self._notes += self._audio.notes
 
     def _add_video(self) -> av.VideoStream:
         stream = self._output.add_stream(self._codec[1].encoder, rate=self._rate, options=self._encoder_options)
@@ -403,7 +428,7 @@ class VideoWriter:
                     self._mux(packet)
                 del picture
                 self._frames += 1
-                self._busy += time.perf_counter() - began
+                self._worker_seconds += time.perf_counter() - began
             end = item
             began = time.perf_counter()
             if self._frames and not self._abandoned:
@@ -411,7 +436,7 @@ class VideoWriter:
                 self._publish()
             else:
                 self._discard()
-            self._busy += time.perf_counter() - began
+            self._worker_seconds += time.perf_counter() - began
         except Exception as error:  # raised by the next write or by close
             self._error = self._as_sink_error(error)
             self._discard()
@@ -439,14 +464,14 @@ class VideoWriter:
             known = len(self._audio.notes)
             self._audio.write_until((last + self._duration) * self._tick if interrupted else None)
             self._audio.close()
-            self.notes += self._audio.notes[known:]
+            self._notes += self._audio.notes[known:]
         self._output.close()
         self._tell_aspect()
 
     def _tell_aspect(self) -> None:
         aspect = self._canvas.aspect
         if aspect != 1 and self._has_head and not set_aspect(self._partial, aspect):
-            self.notes.append(f"the shape of its pixels ({aspect.numerator}:{aspect.denominator}) is left out")
+            self._notes.append(f"the shape of its pixels ({aspect.numerator}:{aspect.denominator}) is left out")
 
     def _publish(self) -> None:
         """Give the whole file its name."""
