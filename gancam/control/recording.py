@@ -3,29 +3,32 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from gancam.control.controls import Controls
 from gancam.control.syntax import is_number, json_object
 from gancam.errors import GancamError, InputError, NotFound
 from gancam.frame import Frame
+from gancam.params import Value
 
 
 class Replay:
-    """Asks for what a ``gancam.sinks.parameter_log.ParameterLog`` wrote to `path`, at the same frames again: give
-    ``run`` ``on_frame=[Replay(path, controls), controls]``.
+    """Requests what a ``gancam.sinks.parameter_log.ParameterLog`` wrote to `path`, at the same frames again.
+
+    Give ``run`` ``on_frame=[Replay(path, controls), controls]``.
 
     A change is due at the first frame that is nearer to its ``time`` than to ``after``: so also where a recording of
     the source rounded the times, and a frame that was dropped in live play does no harm. Lines may be written by hand
     too; ``effects`` and ``after`` may then be left out.
 
-    Raises ``NotFound``, and ``InputError`` with the number of the line where the file is not such a recording, was
-    made with other effects than `controls` has, or names a parameter or value that does not exist.
+    Raises:
+        NotFound: there is no such file.
+        InputError: with the number of the line, where the file is not such a recording, was made with other effects
+            than `controls` has, or names a parameter or value that does not exist.
     """
 
     def __init__(self, path: str | os.PathLike[str], controls: Controls) -> None:
         self._controls = controls
-        self._due: list[tuple[float, dict[str, Any]]] = []
+        self._due: list[tuple[float, dict[str, Value]]] = []
         self._next = 0
         try:
             text = Path(path).read_text(encoding="utf-8")
@@ -48,16 +51,17 @@ class Replay:
             raise InputError(f"{path}: holds no recorded parameters")
 
     def __call__(self, frame: Frame) -> None:
+        """Request all changes that are due at `frame`."""
         while self._next < len(self._due) and frame.time >= self._due[self._next][0]:
-            self._controls.ask(self._due[self._next][1])
+            self._controls.request(self._due[self._next][1])
             self._next += 1
 
     @property
     def left(self) -> int:
-        """Changes that were not due yet."""
+        """The number of changes that were not due yet."""
         return len(self._due) - self._next
 
-    def _read(self, line: str) -> tuple[float, dict[str, Any]]:
+    def _read(self, line: str) -> tuple[float, dict[str, Value]]:
         said = json_object(line)
         if "effects" in said:
             mine = [effect.name for effect in self._controls.effects]
@@ -73,5 +77,5 @@ class Replay:
         return (moment if after is None else (after + moment) / 2), checked
 
 
-def _chain(names: Sequence[Any]) -> str:
+def _chain(names: Sequence[object]) -> str:
     return " ".join(f"-e {name}" for name in names) or "no effects"

@@ -41,7 +41,7 @@ class BoxPad(DrawingPad):
         width, height = self.size or (1, 1)
         marked = np.zeros((height, width), np.uint8)
         if self._params.value("where") == "region":
-            marked[Region.parse(self._params.value("region")).place((width, height)).slices] = 1
+            marked[Region.parse(str(self._params.value("region"))).place((width, height)).slices] = 1
         return marked
 
     def box(self, first: Point, second: Point) -> dict[str, str]:
@@ -61,7 +61,7 @@ class BoxPad(DrawingPad):
         return self._set("box", "/".join(map(str, drawn)))
 
     def _set(self, name: str, value: str) -> dict[str, str]:
-        self._before.append({name: self._params.value(name)})
+        self._before.append({name: str(self._params.value(name))})
         return {name: value}
 
     def undo(self) -> dict[str, str]:

@@ -1,10 +1,8 @@
 """What an effect is: an image in, an image out, and when each of its methods is called."""
 
-import hashlib
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TypeAlias
@@ -154,12 +152,7 @@ class ModelEffect(Effect):
 
     def identity(self) -> Mapping[str, str | None]:
         """Tell the model file by its SHA-256, and where it runs."""
-        return {"model": self._digest, "device": self.device}
-
-    @cached_property
-    def _digest(self) -> str:
-        with Path(self.model.path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return {"model": self.model.digest, "device": self.device}
 
 
 class FunctionEffect(Effect):

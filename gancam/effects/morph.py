@@ -16,7 +16,7 @@ from gancam.effects import ModelEffect
 from gancam.effects._box_pad import BoxPad
 from gancam.errors import InputError, ModelError
 from gancam.frame import Image, check_image
-from gancam.inference.model import Model
+from gancam.inference.model import Generator, Model
 from gancam.latent.path import EASES, SPACES, Path, seeded, styles
 from gancam.media.audio import Loudness
 from gancam.params import Params, parameter
@@ -127,10 +127,11 @@ class Morph(ModelEffect):
         ahead: Pictures made at once while time goes steadily on; None for what the device likes.
     """
 
+    model: Generator
     params: MorphParams
     _time: float
 
-    def __init__(self, model: Model, params: MorphParams, *, mask: object = None, ahead: int | None = None) -> None:
+    def __init__(self, model: Generator, params: MorphParams, *, mask: object = None, ahead: int | None = None) -> None:
         self.card = model.card
         self.model = model
         self.params = params
@@ -409,7 +410,7 @@ def build(model: Model, params: Mapping[str, object]) -> Morph:
         ModelError: For a model that is no generator.
         ParameterError: For a parameter that does not exist, or cannot have that value.
     """
-    if model.card.layout != "latent":
+    if not isinstance(model, Generator):
         raise ModelError(f"{model.path}: is no generator (layout {model.card.layout}), which morphs need")
     marked = params.get("mask")
     given = marked is not None and not isinstance(marked, str)

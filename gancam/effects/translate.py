@@ -13,7 +13,7 @@ from gancam import masks
 from gancam.effects import ModelEffect
 from gancam.errors import ModelError
 from gancam.frame import Image, check_image
-from gancam.inference.model import Model
+from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.params import Params, parameter
 from gancam.vision.blend import Region, composite
@@ -64,10 +64,11 @@ class Translate(ModelEffect):
         share: Below one the working size is that share of what it would be.
     """
 
+    model: ImageModel
     params: TranslateParams
 
     def __init__(
-        self, model: Model, params: TranslateParams, *, mask: object = None, share: Fraction = Fraction(1)
+        self, model: ImageModel, params: TranslateParams, *, mask: object = None, share: Fraction = Fraction(1)
     ) -> None:
         self._share = share
         self.card = model.card
@@ -75,7 +76,7 @@ class Translate(ModelEffect):
         self.params = params
         self._marked = None if mask is None else masks.source(mask)
         self._source = lru_cache(maxsize=1)(masks.source)
-        self._room = TileBudget()
+        self._tiles = TileBudget()
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._before: tuple[Image, NDArray[np.float32]] | None = None  # what the network saw last, and what was shown
 
@@ -151,8 +152,8 @@ class Translate(ModelEffect):
         if any(more):
             image = np.asarray(cv2.copyMakeBorder(image, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE), np.uint8)
         overlap = self.card.receptive_field  # 0: none that is known, so that there is no cutting
-        room = self._room if overlap else None
-        found = tiled(self._run, image, scale=1, overlap=overlap, limit=image.size, multiple=multiple, room=room)
+        budget = self._tiles if overlap else None
+        found = tiled(self._run, image, scale=1, overlap=overlap, limit=image.size, multiple=multiple, budget=budget)
         return np.ascontiguousarray(found[:height, :width])
 
     def _run(self, image: Image) -> Image:
@@ -260,8 +261,10 @@ def build(model: Model, params: Mapping[str, object]) -> Translate:
         ModelError: For a model that does not keep an image's size.
         ParameterError: For a parameter that does not exist, or cannot have that value.
     """
-    if model.card.layout == "latent":
+    if isinstance(model, Generator):
         raise ModelError(f"{model.path}: is a generator, which has no frames to translate")
+    if not isinstance(model, ImageModel):
+        raise ModelError(f"{model.path}: fills holes (layout {model.card.layout}), which a translation has none of")
     if model.card.scale != 1:
         raise ModelError(
             f"{model.path}: its card says scale {model.card.scale}; a translation gives the frame's own size"

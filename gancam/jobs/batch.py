@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gancam.effects import Effect, EffectSlot
-from gancam.errors import GancamError, InputError, OutputExists, SinkError
+from gancam.errors import GancamError, InputError, OutputExists
+from gancam.files import make_folder
 from gancam.inference.hardware import memory, peak_memory, usable_cores
 from gancam.jobs.eta import PROGRESS_SECONDS, WATCH_SECONDS, WORTHWHILE, ProgressEstimate, worker_count
 from gancam.jobs.identity import job_of
@@ -137,7 +138,7 @@ class _Batch:
     ) -> None:
         self._task, self._tell, self._recipe, self._workers, self._hire = task, tell, recipe, workers, hire
         self._chain = LoadedChain(recipe)
-        _make_folder(out)
+        make_folder(out, parents=True)
         self._ledger = Ledger(out)
         self._left: list[BatchItem] = []
         self._found = found
@@ -267,7 +268,7 @@ class _Batch:
         self._tell({"event": "file", "input": str(item.source), "output": str(item.target)})
         self._costs.begin(item)
         job = self._job(item, effects)
-        _make_folder(item.target.parent)
+        make_folder(item.target.parent, parents=True)
         self._ledger.begin(item, job)
 
     def progress(self, item: BatchItem, frame: int, frames: int | None, fresh: int = 0) -> None:
@@ -303,10 +304,3 @@ class _Batch:
 def _room() -> int:
     """How many processes as large as this one has become fit into the memory that is free."""
     return int(memory()[1] * 0.8 / peak_memory())
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be made a folder ({cause(error)})") from error

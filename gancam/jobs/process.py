@@ -10,9 +10,9 @@ import numpy as np
 
 from gancam.control import Controls, Replay
 from gancam.effects import Effect, EffectSlot, ImageFunction, as_effect, slots
+from gancam.files import check_target
 from gancam.frame import Frame
 from gancam.jobs.checks import (
-    check_image_output,
     check_reading,
     check_writing,
     refuse_depth,
@@ -180,7 +180,7 @@ def process_image(
     sources and effects raise, ``SinkError`` and ``OutputExists``."""
     refuse_mixture(classify(path), classify(target))
     path, target = Path(path), Path(target)
-    check_image_output(target, overwrite=overwrite, source=path)
+    check_target(target, overwrite=overwrite, sources=[path])
     chain = [as_effect(effect) for effect in effects]
     refuse_drawing(chain)
     image, alpha = read_image(path)

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.params import ParameterValue
+from gancam.params import Value
 
 Point: TypeAlias = tuple[float, float]
 """x and y."""
@@ -49,14 +49,14 @@ class DrawingPad:
     def erase(self, points: Sequence[Point], radius: float) -> None:
         """Unmark along `points`, twice `radius` pixels wide."""
 
-    def box(self, first: Point, second: Point) -> Mapping[str, ParameterValue]:
+    def box(self, first: Point, second: Point) -> Mapping[str, Value]:
         """Mark the box between two opposite corners."""
         return {}
 
-    def undo(self) -> Mapping[str, ParameterValue]:
+    def undo(self) -> Mapping[str, Value]:
         """Take back the newest stroke or box."""
         return {}
 
-    def clear(self) -> Mapping[str, ParameterValue]:
+    def clear(self) -> Mapping[str, Value]:
         """Take back all that was drawn."""
         return {}

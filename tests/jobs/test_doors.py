@@ -53,7 +53,7 @@ def test_the_damaged_model_is_what_remains(folder: Path) -> None:
         ("in.mp4 there-%d.png", "there-1.png: exists"),
         ("in.mp4 a/b/%d.png", "there is no folder"),
         ("in.png there.png", "there.png: exists"),
-        ("in.png in.png --overwrite", "in.png: is the input itself"),
+        ("in.png in.png --overwrite", "in.png: the output is the same file as the input"),
         ("in.png nowhere/out.png", "there is no folder"),
         ("in.png out.mp4", "the output must be one too"),
         ("in.png out.png --params there.mp4", "an image has no time"),

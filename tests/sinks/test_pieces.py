@@ -69,8 +69,8 @@ def test_a_collector_asks_for_a_damaged_piece_again(tmp_path: Path) -> None:
 def test_images_of_another_job_are_thrown_away_on_purpose_alone(tmp_path: Path) -> None:
     frames = list(TestPattern((96, 64), frames=3))
 
-    def writer(job: str, **options: bool) -> ImageWriter:
-        return ImageWriter(tmp_path / "%d.png", size=(96, 64), job={"of": job}, **options)
+    def writer(job: str, *, resume: bool = False, overwrite: bool = False) -> ImageWriter:
+        return ImageWriter(tmp_path / "%d.png", size=(96, 64), job={"of": job}, resume=resume, overwrite=overwrite)
 
     first = writer("this")
     first.write(frames[0])

@@ -212,7 +212,7 @@ class Window(Sink):
             lines += self._keys.help(letters, canvas.shape[1] * 2 // 3)
             if len(lines) > (fit := max(canvas.shape[0] // (2 * _LEGIBLE), 3)):
                 lines[fit - 1 :] = [f"\t... and {len(lines) - fit + 1} more: t"]
-            draw_lines(canvas, lines, "middle", height=letters, ground=0.8)
+            draw_lines(canvas, lines, "middle", height=letters, backdrop=0.8)
         elif time.monotonic() < self._said_until:
             draw_lines(canvas, [self._said], "middle", height=letters, colour=YELLOW)
 

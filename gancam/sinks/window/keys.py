@@ -14,7 +14,7 @@ class ControlKeys:
     def __init__(self, controls: Controls) -> None:
         self._controls = controls
         self._switches = [f"{effect.name}.on" for effect in controls.effects]
-        self._turns = [one for one in controls.knobs.values() if not one.is_switch and not one.entry.free]
+        self._turns = [one for one in controls.by_name.values() if not one.is_switch and not one.entry.free]
         self._turn = 0
         self.effects = bool(self._switches)
 
@@ -28,8 +28,8 @@ class ControlKeys:
         if "1" <= letter <= "9" and int(letter) <= len(self._switches):
             name = self._switches[int(letter) - 1]
             on = not self._controls.value(name)
-            self._controls.ask({name: on})
-            return f"{self._controls.knobs[name].effect.name} {'on' if on else 'off'}"
+            self._controls.request({name: on})
+            return f"{self._controls.by_name[name].effect.name} {'on' if on else 'off'}"
         if letter not in "[]-_+=" or not self._turns:
             return None
         if letter in "[]":
@@ -37,7 +37,7 @@ class ControlKeys:
         control = self._turns[self._turn]
         if letter not in "[]":
             value = control.entry.step(self._controls.value(control.name), up=letter in "+=")
-            self._controls.ask({control.name: value})
+            self._controls.request({control.name: value})
         return self._assignment(control)
 
     def help(self, letters: int, room: int) -> list[str]:

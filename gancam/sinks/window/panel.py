@@ -7,7 +7,7 @@ import numpy as np
 
 from gancam.control import Control, Controls
 from gancam.frame import Image
-from gancam.params import ParameterValue
+from gancam.params import Value
 from gancam.vision.text import GREY, WHITE, YELLOW, draw_text, text_width
 
 _THROUGH = 0.25  # of the picture is seen behind the panel
@@ -19,7 +19,7 @@ class _State(NamedTuple):
     """What a line of the panel shows."""
 
     control: Control | None  # None: how many more there are
-    value: ParameterValue
+    value: Value
     on: bool  # the effect
     pointed: bool
     chosen: bool
@@ -35,7 +35,7 @@ class Panel:
 
     def __init__(self, controls: Controls) -> None:
         self._controls = controls
-        self._rows = list(controls.knobs.values())
+        self._rows = list(controls.by_name.values())
         self.chosen = ""
         self._shown = ""  # the choice that was scrolled to
         self._first, self._visible = 0, len(self._rows)
@@ -110,16 +110,16 @@ class Panel:
         left, _, right, _ = self._place
         value = self._controls.value(control.name)
         if control.entry.type is bool:
-            self._controls.ask({control.name: not value})
+            self._controls.request({control.name: not value})
         elif control.entry.ranged:
             self._dragged = control
             self._drag(control, x)
         else:
-            self._controls.ask({control.name: control.entry.step(value, up=x > (left + right) / 2)})
+            self._controls.request({control.name: control.entry.step(value, up=x > (left + right) / 2)})
 
     def _drag(self, control: Control, x: int) -> None:
         left, _, right, _ = self._place
-        self._controls.ask({control.name: control.entry.at((x - left) / max(right - 1 - left, 1))})
+        self._controls.request({control.name: control.entry.at((x - left) / max(right - 1 - left, 1))})
 
     @property
     def _scrolls(self) -> bool:
@@ -149,7 +149,7 @@ class Panel:
             if control.is_switch:
                 name, values = control.effect.name, ["9"]
             elif entry.ranged:
-                values += [entry.text(entry.minimum), entry.text(entry.maximum)]
+                values += [entry.text(limit) for limit in (entry.minimum, entry.maximum) if limit is not None]
             widest = max(widest, *(text_width(f"{name}  < {value} >", letters) for value in values))
         self._widths[letters] = widest + letters
         return widest + letters
@@ -159,7 +159,7 @@ class Panel:
         if control is None:
             hidden = self._first if line == 0 else len(self._rows) - self._first - self._visible
             return _State(None, hidden, True, pointed, False)
-        on = self._controls.value(f"{control.effect.name}.on")
+        on = bool(self._controls.value(f"{control.effect.name}.on"))
         return _State(control, self._controls.value(control.name), on, pointed, control.name == self.chosen)
 
     def _draw_line(self, row: Image, state: _State, letters: int) -> None:
