@@ -3,11 +3,11 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from gancam.control import Controls
 from gancam.errors import OutputExists, SinkError
 from gancam.frame import Frame
+from gancam.params import Value
 from gancam.sinks.contract import Sink
 
 
@@ -31,7 +31,7 @@ class ParameterLog(Sink):
 
     def __init__(self, path: str | os.PathLike[str], controls: Controls, *, overwrite: bool = False) -> None:
         self._path, self._controls = Path(path), controls
-        self._known: dict[str, Any] | None = None
+        self._known: dict[str, Value] | None = None
         self._before = 0.0
         try:
             self._file = self._path.open("w" if overwrite else "x", encoding="utf-8")
@@ -44,7 +44,7 @@ class ParameterLog(Sink):
         """Write what has changed since the frame before."""
         values = self._controls.values()
         if values != self._known:
-            line: dict[str, Any] = {"time": frame.time}
+            line: dict[str, object] = {"time": frame.time}
             if self._known is None:
                 line = {"effects": [effect.name for effect in self._controls.effects], **line, "set": values}
             else:

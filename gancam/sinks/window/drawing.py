@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import cv2
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from gancam.control import Controls
 from gancam.frame import Image
+from gancam.params import Value
 from gancam.vision.pad import DrawingPad, Point
 
 _LINE, _UNDER = (80, 220, 255), (20, 20, 20)  # BGR
@@ -70,7 +70,7 @@ class Drawing:
             self._boxes = not self._boxes
             return "box" if self._boxes else "brush"
         if letter in ("u", "c"):
-            self._ask(self._pad.undo() if letter == "u" else self._pad.clear())
+            self._request(self._pad.undo() if letter == "u" else self._pad.clear())
             self._linger()
             return "undone" if letter == "u" else "cleared"
         if letter in (",", ".") and self._pad.brushes:
@@ -134,7 +134,7 @@ class Drawing:
         (x0, y0), (x1, y1), size = self._stroke[0], self._stroke[-1], self._pad.size
         meant = abs(x1 - x0) * width >= _SHORT and abs(y1 - y0) * height >= _SHORT
         if meant and self._boxes and not self._erasing and size is not None:
-            self._ask(self._pad.box((x0 * size[0], y0 * size[1]), (x1 * size[0], y1 * size[1])))
+            self._request(self._pad.box((x0 * size[0], y0 * size[1]), (x1 * size[0], y1 * size[1])))
         self._stroke, self._erasing = [], False
         self._pad.pen(down=False)
         self._linger()
@@ -145,6 +145,6 @@ class Drawing:
     def _linger(self) -> None:
         self._shown_until = time.monotonic() + _LINGERS
 
-    def _ask(self, values: Mapping[str, Any]) -> None:
+    def _request(self, values: Mapping[str, Value]) -> None:
         if values:
             self._controls.request({f"{self._name}.{name}": value for name, value in values.items()})
