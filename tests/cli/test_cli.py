@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gancam.cli.main import main
-from gancam.sinks.pieces import pieces_of, so_far
+from gancam.sinks.piece_store import pieces_of, so_far
 from gancam.sources import TestPattern
 from tests.helpers.children import interruptible, uninterruptible
 from tests.helpers.clips import make_clip, planes_of
@@ -85,7 +85,7 @@ def test_effects_run_in_order(clip: Path, model: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["frames"] == video(clip)[0]
-    assert {"small", "small#2"} <= set(report["waits"])
+    assert {"small", "small#2"} <= set(report["stage_seconds"])
     assert video(tmp_path / "out.mkv")[1] == (2560, 1440)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from gancam.errors import GancamError, OutputExists, SinkError
 from gancam.sinks.images import ImageWriter
-from gancam.sinks.pieces import pieces_of
+from gancam.sinks.piece_store import pieces_of
 from gancam.sources import TestPattern, VideoFile
 from tests.cli.test_cli import gancam
 from tests.helpers.clips import make_clip, times_of
@@ -146,7 +146,7 @@ def test_links(tmp_path: Path, clip: Path) -> None:
     process(tmp_path / "in.mp4", tmp_path / "folder" / "out.mp4")
     assert os.listdir(tmp_path / "real") == ["out.mp4"]
     before = clip.read_bytes()
-    with pytest.raises(SinkError, match="is the source itself"):
+    with pytest.raises(SinkError, match="same file as the input"):
         process(clip, tmp_path / "in.mp4", overwrite=True)
     with pytest.raises(OutputExists):
         process(clip, tmp_path / "dangling.mp4")
@@ -215,7 +215,7 @@ def test_zero_duration_and_times_that_stand_still(tmp_path: Path) -> None:
 
 
 def test_an_image_writer_is_closed_once(tmp_path: Path) -> None:
-    sink = ImageWriter(tmp_path / "%d.png", fps=30, size=(96, 64))
+    sink = ImageWriter(tmp_path / "%d.png", size=(96, 64))
     for frame in TestPattern((96, 64), frames=3):
         sink.write(frame)
     sink.close()
