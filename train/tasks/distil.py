@@ -1,9 +1,8 @@
 """Restoration, learnt from a slow network and from what that network was never shown: the sharp original.
 
 A teacher takes noise and blocks away and draws clean edges, and paints skin and grass over while it does. What the
-student learns is between the two: half of each by default. By a network that none of this learns with, the mean of the
-teacher's picture and of a faithful one is nearer to the original than either is. Pairs come from a pool on disk
-(`train.pool`).
+student learns is between the two. By a network that none of this learns with, the mean of the teacher's picture and of
+a faithful one is nearer to the original than either is. Pairs come from a pool on disk (`train.pool`).
 """
 
 import hashlib
@@ -15,28 +14,26 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from train import evaluate, foreign
 from train.data import Photos, Pixels, dihedral, image_files, resize
 from train.pool import BORDER, Description, Ingredients, Patches, Pool, pool
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, tensor
+from train.tasks import Batch, Task, tensor
 from train.tasks.super_resolution import SuperResolutionTask
 
-KEYS = {"teacher": "", "pool": "runs/pools", "frames": "", "count": 4096, "side": 64, "shared": 0.2, "blend": 0.5}
-GAME = {"adversarial", "feature_matching"}  # losses that see the original as it is
+KEYS = {"teacher": "", "pool": "runs/pools", "frames": "", "count": 4096, "side": 64, "shared": 0.2, "blend": 0.65}
 
 
 class DistilTask(SuperResolutionTask):
-    """As `SuperResolutionTask`, judged on the `webcam` degradation; a batch also has ``taught``, what the teacher made
-    of ``low``.
+    """As `SuperResolutionTask`, judged on the `webcam` degradation; ``high`` of a batch is a blend of the sharp
+    original and of what the teacher made of ``low``.
 
-    ``[data]``: `patch`; `teacher`, a file that `foreign.teacher` reads; `frames`, a folder of pictures that have no
-    sharp original, whose ``high`` is ``taught`` (none: photos alone), and `shared`, their share; `pool`, the folder of
-    pools; `count` and `side` of the patches in it, from which those of `patch` are cut; `blend`, the share of the
-    teacher's picture in what is learnt (0: the original alone).
-    Losses: those of super-resolution; the discriminator knows the originals.
+    ``[data]``: `patch`; `teacher`, a file that `foreign.teacher` reads; `blend`, the share of its picture (0: the
+    original alone); `frames`, a folder of pictures that have no sharp original, where the teacher's picture stands for
+    it (none: photos alone), and `shared`, their share; `pool`, the folder of pools; `count` and `side` of the patches
+    in it, from which those of `patch` are cut.
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
@@ -69,8 +66,8 @@ class DistilTask(SuperResolutionTask):
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         triples = [self._triple(rng) for _ in range(size)]
-        stacked = (tensor(np.stack(patches), self.device) for patches in zip(*triples, strict=True))
-        return dict(zip(("low", "high", "taught"), stacked, strict=True))
+        low, high, taught = (tensor(np.stack(patches), self.device) for patches in zip(*triples, strict=True))
+        return {"low": low, "high": torch.lerp(high, taught, self.blend)}
 
     def _triple(self, rng: np.random.Generator) -> list[Pixels]:
         index, which = int(rng.integers(len(self.pool.low))), int(rng.integers(8))
@@ -92,17 +89,6 @@ class DistilTask(SuperResolutionTask):
             made = evaluate.run(generator, np.ascontiguousarray(low))
             rows.append(np.hstack([resize(low, high.shape[:2]), made, taught, high]))
         return np.vstack(rows)
-
-    def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        between = {**batch, "high": torch.lerp(batch["high"], batch["taught"], self.blend)}
-        total, terms = fake.new_zeros(()), {}
-        for truth, names in ((between, weights.keys() - GAME), (batch, weights.keys() & GAME)):
-            if names:
-                found = super().generator_losses(
-                    truth, fake, {name: weights[name] for name in weights if name in names}
-                )
-                total, terms = total + found.total, terms | found.terms
-        return Losses(total, terms)
 
 
 def _digest(path: Path) -> str:
