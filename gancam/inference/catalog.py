@@ -1,9 +1,13 @@
-"""The bundled models by name, and models opened."""
+"""The bundled models and the user's own by name, and models opened."""
 
 import logging
+import os
+import sys
 from pathlib import Path
 
 from gancam.errors import NotFound, did_you_mean
+from gancam.inference.importing.adopt import adopted, convention_of, said
+from gancam.inference.importing.safety import is_foreign, metadata
 from gancam.inference.model import Model
 from gancam.inference.variants import variants
 
@@ -17,23 +21,55 @@ def menu() -> dict[str, Path]:
     return {name: names[name] for name in sorted(names) if name.rpartition(".")[2] not in ("fp16", "int8")}
 
 
+def user_folder() -> Path:
+    """The folder of the user's own models: the variable GANCAM_MODELS, or gancam/models in the user's data folder."""
+    if named := os.environ.get("GANCAM_MODELS"):
+        return Path(named)
+    data = os.environ.get("XDG_DATA_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
+    usual = Path.home() / ("Library/Application Support" if sys.platform == "darwin" else ".local/share")
+    return (Path(data) if data and Path(data).is_absolute() else usual) / "gancam" / "models"
+
+
+def user_menu() -> dict[str, Path]:
+    """The user's own models by name; those that have the name of a bundled one are left out."""
+    names = {path.name.removesuffix(".onnx"): path for path in user_folder().glob("[!.]*.onnx")}
+    return {name: names[name] for name in sorted(names) if name.rpartition(".")[2] not in ("fp16", "int8")
+            and name not in menu()}  # fmt: skip
+
+
 def find(name: str | Path) -> Path:
-    """The file of a bundled model by name, or `name` itself where it is the path of an .onnx. Raises ``NotFound``."""
-    bundled = menu()
-    if str(name) in bundled:
-        return bundled[str(name)]
+    """The file of a model of ours: bundled, or of the user's folder, by name, or by the path of an .onnx.
+
+    A file without a card is tried out on first use, and the path is that of what was made of it (``importing.adopt``).
+
+    Raises ``NotFound``, and ``ModelError`` for a file that is damaged, or not understood.
+    """
+    known = user_menu() | menu()
+    if str(name) in known:
+        return _ours(known[str(name)])
     path = Path(name)
     if path.suffix == ".onnx":
         if variants(path):
-            return path
+            return _ours(path)
         raise NotFound(f"no model file {path}")
-    raise NotFound(f"no effect {str(name)!r}{did_you_mean(str(name), bundled)}; `gancam models` lists them")
+    raise NotFound(f"no effect {str(name)!r}{did_you_mean(str(name), known)}; `gancam models` lists them")
+
+
+def _ours(path: Path) -> Path:
+    if path.parent == MODELS or not path.is_file() or not is_foreign(path):
+        return path
+    return adopted(path)
 
 
 def open_model(name: str | Path, *, device: str = "auto", precision: str = "auto", threads: int | None = None) -> Model:
-    """The bundled model of that name, or the .onnx file, open. A licence that forbids commercial use is told in the
-    log. Raises as `load` does."""
-    model = Model(find(name), device=device, precision=precision, threads=threads)
+    """The model of that name, or the .onnx file, open. A licence that forbids commercial use is told in the log, and of
+    somebody else's model what it is taken for. Raises as `load` does."""
+    path = find(name)
+    model = Model(path, device=device, precision=precision, threads=threads)
     if model.card.restricted:
         log.warning("%s: its licence allows no commercial use (%s)", model.card.name, model.card.licence)
+    foreign = convention_of(metadata(model.path)) if path.parent != MODELS else None
+    if foreign is not None:
+        doubts = said(foreign.doubts)
+        log.warning("%s: %s; licence %s%s", model.card.name, foreign.describe(), model.card.licence, doubts)
     return model

@@ -29,6 +29,7 @@ from gancam.inference.autotune import LEAST_PSNR, Run, fastest, picture, ranked
 from gancam.inference.buffers import BufferPool
 from gancam.inference.card import ModelCard
 from gancam.inference.cuda import cuda_is_likely
+from gancam.inference.fixed import in_fixed_tiles
 from gancam.inference.hardware import thread_counts
 from gancam.inference.layouts import BlockLayout
 from gancam.inference.packages import first_line
@@ -145,6 +146,8 @@ class Model:
 
     def _small(self) -> tuple[int, int]:
         """Height and width of a small image that it takes."""
+        if self.card.fixed_height:
+            return self.card.fixed_height, self.card.fixed_width
         side = self.card.multiple * -(-max(self.card.minimum, 4) // self.card.multiple)
         return side, side + self.card.multiple
 
@@ -222,6 +225,12 @@ class Model:
         return (result,)
 
     def _images(self, given: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        card = self.card
+        if card.fixed_height and given.shape[1:3] != (card.fixed_height, card.fixed_width):
+            size, reach = (card.fixed_height, card.fixed_width), card.receptive_field
+            return np.stack(
+                [in_fixed_tiles(self._images, one, size=size, scale=card.scale, reach=reach) for one in given]
+            )
         if self.card.layout != "image":
             with self._lock, self._failing():
                 return self._run_blocks(given)
