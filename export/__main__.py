@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx
 import torch
 
-from export import check
+from export import check, storage
 from export.plan import plan
 from gancam.errors import GancamError
 from gancam.inference.card import ModelCard
@@ -83,6 +83,7 @@ def export(
 
         try:
             graph, layout = made.graph(precision)
+            graph = graph if precision == "int8" else storage.halved(graph)
             write(graph, layout)
             model = Model(partial, device="cpu", precision=precision)
             compared = check.parity(precision, made.pairs(model))

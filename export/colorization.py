@@ -70,7 +70,7 @@ def _plain(ops: Floats, x: str, conv: nn.Conv2d) -> str:
     assert conv.bias is not None
     kernel, bias = array(conv.weight).astype(np.float32), array(conv.bias).astype(np.float32)
     return ops.graph.add(
-        "Conv", x, ops.weights(kernel), ops.graph.constant(bias, ops.kind), kernel_shape=[size] * 2,
+        "Conv", x, *(ops.graph.constant(value, ops.kind) for value in (kernel, bias)), kernel_shape=[size] * 2,
         strides=[stride] * 2, pads=[total // 2] * 2 + [total - total // 2] * 2, group=conv.groups,
     )  # fmt: skip
 

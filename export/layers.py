@@ -45,20 +45,16 @@ def layer(kernel: NDArray[np.float64], bias: NDArray[np.float64], stride: int = 
 
 
 class Floats:
-    """fp32 or fp16 operators. Weights are stored in 16 bits; fp32 widens them when the file is loaded."""
+    """fp32 or fp16 operators."""
 
     def __init__(self, graph: Graph, kind: type[np.floating]) -> None:
         self.graph, self.kind = graph, kind
-
-    def weights(self, value: Kernel) -> str:
-        stored = self.graph.constant(value, np.float16)
-        return stored if self.kind == np.float16 else self.cast(stored)
 
     def cast(self, x: str) -> str:
         return self.graph.add("Cast", x, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(self.kind)))
 
     def conv(self, x: str, layer: Layer, name: str, *, bare: bool = False) -> str:
-        weights = self.weights(layer.kernel), self.graph.constant(layer.bias, self.kind)
+        weights = (self.graph.constant(value, self.kind) for value in (layer.kernel, layer.bias))
         x = self.graph.add("Conv", pad(self.graph, x), *weights, kernel_shape=[3, 3], strides=[layer.stride] * 2)
         return x if bare else self.graph.add("Relu", x)
 
@@ -66,7 +62,7 @@ class Floats:
         return self.graph.add("Relu", self.graph.add("Add", x, y))
 
     def tile(self, x: str, pattern: NDArray[np.float32], name: str) -> str:
-        return self.add(x, tiled(self.graph, self.weights(pattern), pattern.shape[2], x), name)
+        return self.add(x, tiled(self.graph, self.graph.constant(pattern, self.kind), pattern.shape[2], x), name)
 
     def double(self, x: str) -> str:
         return double(self.graph, x)

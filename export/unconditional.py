@@ -5,9 +5,8 @@ synthesis, with the noise that the network has in eval mode. ``centre (1, latent
 whose input is empty (n or m = 0) costs next to nothing: that is how each runs alone. (ONNX Runtime's option
 `only_execute_path_to_fetches` does not skip the other half in its released builds, tried with 1.31.)
 
-Weights are stored in 16 bits, also for fp32, where they are widened when the file is loaded: half the size at 64 dB
-against the network. There is no int8 variant: with 8-bit activations, even with the best scale for each picture, an
-early style-based generator was at 45 dB, under what a picture without any grain of its own can hide.
+There is no int8 variant: with 8-bit activations, even with the best scale for each picture, an early style-based
+generator was at 45 dB, under what a picture without any grain of its own can hide.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,11 +39,6 @@ class _Writer:
     def __init__(self, kind: type[np.floating]) -> None:
         self.graph, self.kind = Graph(), np.dtype(kind)
 
-    def weight(self, value: NDArray[np.float64], kind: type[np.floating] = np.float32) -> str:
-        """A constant, stored in 16 bits. What is made of constants alone is made once, when the file is loaded."""
-        stored = self.graph.constant(value, np.float16)
-        return stored if kind == np.float16 else self.cast(stored, kind)
-
     def cast(self, x: str, kind: type[np.floating] | type[np.uint8] | np.dtype[np.floating]) -> str:
         return self.graph.add("Cast", x, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
 
@@ -53,7 +47,7 @@ class _Writer:
 
     def affine(self, x: str, linear: EqualisedLinear) -> str:
         """float32 ``(n, cin)`` -> ``(n, cout)``."""
-        weight = self.weight((_array(linear.weight) * linear.scale).T)
+        weight = self.graph.constant((_array(linear.weight) * linear.scale).T, np.float32)
         return self.graph.add("Gemm", x, weight, self.graph.constant(_array(linear.bias) * linear.slow, np.float32))
 
     def map(self, x: str) -> str:
@@ -81,7 +75,7 @@ def style_graph(network: StyleGenerator, *, half: bool = False) -> onnx.ModelPro
     graph = writer.graph
     _mapping(writer, network)
     w = [graph.add("Gather", "ws", graph.constant(layer, np.int64), axis=1) for layer in range(network.layers)]
-    x = writer.weight(_array(network.constant), writer.kind.type)
+    x = graph.constant(_array(network.constant), writer.kind)
     x = _styled(writer, x, network.first, w[0])
     image, side = "", 4
     for index, (lower, upper, rgb) in enumerate(zip(network.lower, network.upper, network.rgb, strict=True)):
@@ -166,7 +160,7 @@ def _merged(layers: Sequence[nn.Module]) -> list[_Step | nn.Module]:
 def _plain(writer: _Writer, x: str, step: _Step | nn.Module) -> str:
     graph = writer.graph
     if isinstance(step, _Step):
-        weight = writer.weight(step.weight, writer.kind.type)
+        weight = graph.constant(step.weight, writer.kind)
         bias = graph.constant(step.bias, writer.kind)
         if isinstance(step.layer, nn.Linear):
             return graph.add("Gemm", x, weight, bias, transB=1)
@@ -201,7 +195,7 @@ def _styled(writer: _Writer, x: str, layer: StyledLayer, w: str) -> str:
     graph, conv = writer.graph, layer.conv
     style = writer.affine(w, conv.style)
     values = _array(conv.weight) * conv.scale
-    kernel = writer.weight(values, writer.kind.type)
+    kernel = graph.constant(values, writer.kind)
     wide = kernel if writer.kind == np.float32 else writer.cast(kernel, np.float32)
     squares = graph.add("ReduceSumSquare", wide, graph.constant([2, 3], np.int64), keepdims=0)  # [OI]
     power = graph.add("Gemm", graph.add("Mul", style, style), squares, alpha=0.5, transB=1)  # over GAIN squared
@@ -212,7 +206,7 @@ def _styled(writer: _Writer, x: str, layer: StyledLayer, w: str) -> str:
     x = graph.add("Mul", x, writer.map(norm))
     if layer.up:
         x = writer.double(x)
-    noise = writer.weight(_array(layer.noise) * _array(layer.strength), writer.kind.type)
+    noise = graph.constant(_array(layer.noise) * _array(layer.strength), writer.kind)
     bias = graph.constant(_array(layer.bias).reshape(1, -1, 1, 1), writer.kind)
     return graph.add("LeakyRelu", graph.add("Add", x, graph.add("Add", noise, bias)), alpha=0.2)
 
