@@ -4,6 +4,7 @@ import json
 import time
 from contextlib import nullcontext
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,13 +13,13 @@ import numpy as np
 import typer
 from rich.console import Console
 
-import gancam
 from gancam.cli.app import OverwriteOption, app
 from gancam.cli.console import errors
 from gancam.errors import InputError, OutputExists, SinkError
 from gancam.inference.catalog import menu, user_folder
 from gancam.inference.importing.adopt import Adapted, adapt
 from gancam.inference.importing.pictures import truth
+from gancam.inference.model import Model
 from gancam.masks import Boxes
 
 _SHOWN = 192  # pixels along a side of the picture that shows what a model does
@@ -96,7 +97,7 @@ def _report(found: Adapted, picture: Path, milliseconds: float, as_json: bool) -
 
 def _picture(found: Adapted) -> tuple[Path, float]:
     """Write what the model makes of a photo beside it, next to the photo; and how long that took, in milliseconds."""
-    effect = gancam.load(found.path, device="cpu")  # told once already
+    effect = import_module(f"gancam.effects.{found.card.effect}").build(Model(found.path, device="cpu"), {})
     image = truth(_SHOWN, _SHOWN)
     given = {"mask": Boxes((64, 64, 48, 48))(image)} if found.card.effect == "inpaint" else {}
     effect(image, **given)

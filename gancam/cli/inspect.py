@@ -17,7 +17,7 @@ from gancam.cli.checks import check_device
 from gancam.cli.console import errors
 from gancam.errors import GancamError
 from gancam.inference.autotune import Trial, notes, remembered
-from gancam.inference.catalog import menu
+from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.variants import read_card, variants
 
 _FIGURES = (  # how their names begin; the rest of a name says what they were measured with
@@ -53,12 +53,13 @@ def verify(
 def models(as_json: Annotated[bool, typer.Option("--json", help="A list of objects on stdout.")] = False) -> None:
     """What is on the menu, with measured quality and licence."""
     entries: list[dict[str, Any]] = []
-    for name, path in menu().items():
-        files = variants(path)
+    own = user_menu()
+    for name in (*menu(), *own):
+        files = variants(find(name))
         cards = {precision: read_card(file) for precision, file in files.items()}
-        card = cards["fp32"]
+        card = next(iter(cards.values()))
         entries.append({
-            "name": name, "effect": card.effect, "scale": card.scale, "licence": card.licence,
+            "name": name, "own": name in own, "effect": card.effect, "scale": card.scale, "licence": card.licence,
             "quality": dict(card.quality), "parameters": card.parameters, "summary": card.summary, "data": card.data,
             "recipe": card.recipe, "commit": card.commit, "receptive_field": card.receptive_field,
             "layout": card.layout, "resolution": card.resolution, "latent": card.latent, "layers": card.layers,
@@ -79,7 +80,10 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="A list of objec
         precisions = " ".join(entry["variants"])
         side = entry["resolution"]
         what = f"{side}x{side}" if entry["layout"] == "latent" else f"x{entry['scale']}"
-        print(f"{entry['name']:12} {what}  {entry['effect']}, {precisions}, {entry['licence']}")
+        print(
+            f"{entry['name']:12} {what}  {entry['effect']}, {precisions}, {entry['licence']}"
+            + (" (your own)" if entry["own"] else "")
+        )
         print(f"{'':12} {entry['summary']}")
         for device, trials in entry["proved"].items():
             said = (f"{one['precision']} {one['ms']:.3g} ms, {one['psnr']:.0f} dB" for one in trials)

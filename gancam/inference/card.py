@@ -89,7 +89,15 @@ class ModelCard:
         values = {entry.name: _parse(entry.type, entries[entry.name], f"{where}: its card's {entry.name}")
                   for entry in fields(cls) if entry.name in entries}  # fmt: skip
         card = cls(**values)
-        least = {"scale": 1, "receptive_field": 0, "minimum": 1, "multiple": 1, "working": 0, "fixed_height": 0, "fixed_width": 0}
+        least = {
+            "scale": 1,
+            "receptive_field": 0,
+            "minimum": 1,
+            "multiple": 1,
+            "working": 0,
+            "fixed_height": 0,
+            "fixed_width": 0,
+        }
         if card.layout == "latent":
             least |= {"latent": 1, "layers": 1, "resolution": 1}
         for name, low in least.items():

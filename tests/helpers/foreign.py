@@ -81,7 +81,7 @@ def write_case(case: Case, path: Path, *, side: tuple[int, int] = (48, 64)) -> P
     graph.add("Cast", x, name="y", to=kind)
     height, width = side if case.fixed else ("h", "w")
     takes: list[Any] = [height, width]
-    gives: list[Any] = [case.scale * height, case.scale * width] if case.fixed else ["sh", "sw"]  # type: ignore[operator]
+    gives: list[Any] = [case.scale * height, case.scale * width] if case.fixed else ["sh", "sw"]
     shapes = [[1, channels, *sides] if case.layout == "nchw" else [1, *sides, channels] for sides in (takes, gives)]
     model = graph.model({"x": (case.dtype, shapes[0])}, {"y": (case.dtype, shapes[1])})
     onnx.save(model, path)

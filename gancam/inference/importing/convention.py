@@ -172,13 +172,12 @@ def encode(image: Image, convention: Convention) -> NDArray[Any]:
     """The tensor that `convention` has for a picture ``(h, w, 3)`` uint8 BGR; of those with four channels the first
     three."""
     mean, deviation = RANGES[convention.range]
-    pixels = image.astype(np.float32)
+    pixels: Any = image.astype(np.float32)  # of float32 all along
     if convention.order == "y":
-        pixels = (pixels @ np.array(LUMA, np.float32))[..., None]
-        pixels = (pixels - mean[3]) / np.float32(deviation[3])
+        pixels = np.asarray((pixels @ np.array(LUMA, np.float32))[..., None], np.float32)
+        pixels = np.asarray((pixels - mean[3]) / deviation[3], np.float32)
     else:
-        pixels = pixels[..., ::-1]
-        pixels = (pixels - np.array(mean[:3], np.float32)) / np.array(deviation[:3], np.float32)
+        pixels = (pixels[..., ::-1] - np.array(mean[:3], np.float32)) / np.array(deviation[:3], np.float32)
         if convention.order == "bgr":
             pixels = pixels[..., ::-1]
     if convention.dtype == "uint8":

@@ -11,7 +11,6 @@ from typing import Any, get_args
 
 import numpy as np
 
-from gancam.errors import ModelError
 from gancam.frame import Image
 from gancam.inference.importing import pictures
 from gancam.inference.importing.convention import (
@@ -19,6 +18,7 @@ from gancam.inference.importing.convention import (
     Convention,
     Floats,
     Layout,
+    Order,
     coloured,
     decode,
     encode,
@@ -35,6 +35,7 @@ _FAR, _ALIKE = 70.0, 0.35  # grey levels, and correlation, beyond which an answe
 _CLOSE = 1.03  # times the best score: as good
 _SEEN = 1.0  # grey levels of difference between two answers that matter
 _EXTRAS = (0.0, 1.0, 0.5, 0.1, 2.0, 4.0)  # that further inputs are tried with
+_BOTH: tuple[tuple[Order, ...], tuple[Order, ...]] = ("rgb", "bgr"), ("y",)  # orders of colours, and of grey
 _EXTREME, _AT_END = 900.0, 0.004  # values far beyond every range; shares of it that count as its end
 _REACH = (64, 128, 256, 448)  # pixels of the pictures in which a reach is looked for
 CURE = (
@@ -44,7 +45,7 @@ CURE = (
 
 @dataclass
 class _Candidate:
-    """A hypothesis and what came of it: the picture, how far its gist is `off`, and how well it does (less is better)."""
+    """A hypothesis and what came of it: the picture, how far its gist is `off`, and its score (less is better)."""
 
     convention: Convention
     made: Floats
@@ -82,7 +83,7 @@ def usual_side(convention: Convention) -> tuple[int, int]:
 
 def layouts(port: Port, answers: Mapping[str, Any]) -> Iterator[tuple[Layout, int]]:
     """Layouts and channels that an input of that shape may have, the likelier first."""
-    planes, rows, columns = port.shape[-3:]
+    planes, _, columns = port.shape[-3:]
     wanted = answers.get("layout")
     options: list[tuple[Layout, int]] = [("nchw", planes), ("nhwc", columns)]
     certain = [(layout, count) for layout, count in options if count in (1, 3, 4)]
@@ -99,7 +100,7 @@ def _shape(graph: Foreign, port: Port, extras: list[Port], answers: Mapping[str,
     outputs = [one for one in outputs if one.name == answers.get("output")] or outputs
     for layout, channels in layouts(port, answers):
         sides = port.shape[-2:] if layout == "nchw" else port.shape[-3:-1]
-        order = "y" if channels == 1 else "rgb"
+        order: Order = "y" if channels == 1 else "rgb"
         base = Convention(
             image=port.name, layout=layout, batch=len(port.shape) == 4, dtype=port.dtype, channels=channels,
             order=order, output_order="rgb", range="0..255" if port.dtype == "uint8" else "0..1",
@@ -195,7 +196,7 @@ def _tried(graph: Foreign, one: Convention, image: Image, answers: Mapping[str, 
     given = "output_range" in answers or found.dtype == np.uint8
     for output_range in [one.output_range] if given else RANGES:
         swapped: list[Any] = [one.order, "bgr" if one.order == "rgb" else "rgb"]
-        orders = ["y"] if one.output_channels == 1 else swapped if one.order != "y" else ["rgb", "bgr"]
+        orders: list[Any] = ["y"] if one.output_channels == 1 else swapped if one.order != "y" else ["rgb", "bgr"]
         for order in [answers["output_order"]] if "output_order" in answers else orders:
             meant = replace(one, output_range=output_range, output_order=order)
             made = decode(found, meant)
@@ -226,7 +227,7 @@ def _bounds(graph: Foreign, base: Convention) -> dict[str, Any]:
     except TrialFailed:
         return {}
     for name in RANGES if np.isfinite(found).all() else ():
-        for order in ("y",) if base.output_channels == 1 else ("rgb", "bgr"):
+        for order in _BOTH[base.output_channels == 1]:
             meant = replace(base, output_range=name, output_order=order)
             pixels = decode(found, meant) / 255.0
             low, high = (np.abs(pixels - end).reshape(-1, pixels.shape[2]) < _AT_END for end in (0.0, 1.0))
@@ -237,9 +238,7 @@ def _bounds(graph: Foreign, base: Convention) -> dict[str, Any]:
     return {}
 
 
-def _orders(
-    graph: Foreign, near: list[_Candidate], image: Image, answers: Mapping[str, Any]
-) -> list[_Candidate]:
+def _orders(graph: Foreign, near: list[_Candidate], image: Image, answers: Mapping[str, Any]) -> list[_Candidate]:
     """`near` and the same in the other colour order, where that makes another picture."""
     if "order" in answers or near[0].convention.order == "y":
         return near
@@ -303,7 +302,7 @@ def _with_extras(graph: Foreign, base: Convention, answers: Mapping[str, Any]) -
     if not base.extras or "extras" in answers:
         return base
     image = pictures.shown(*usual_side(base), base.scale, "noisy")
-    found = []
+    found: list[tuple[float, int, Mapping[str, float]]] = []
     for value in _EXTRAS:
         meant = replace(base, extras=dict.fromkeys(base.extras, value))
         for one in _tried(graph, meant, image, answers):

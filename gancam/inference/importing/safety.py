@@ -66,7 +66,9 @@ def check_safe(path: Path) -> GraphFacts:
         raise ModelError(f"{path} is no ONNX model: it has no operators")
     size = path.stat().st_size + sum(_external(path, name).stat().st_size for name in set(facts.external))
     if size > MOST_BYTES:
-        raise ModelError(f"{path} has {size / 1e9:.1f} GB with what it names, more than {MOST_BYTES / 1e9:.1f}: not run")
+        raise ModelError(
+            f"{path} has {size / 1e9:.1f} GB with what it names, more than {MOST_BYTES / 1e9:.1f}: not run"
+        )
     return facts
 
 
@@ -168,7 +170,7 @@ def _mapped(path: Path) -> memoryview:
             raise ModelError(f"{path} has {size / 1e9:.1f} GB, more than {MOST_BYTES / 1e9:.1f}: not run")
         if size == 0:
             raise ModelError(f"{path} is empty")
-        return memoryview(np.memmap(path, np.uint8, "r")).cast("B")
+        return np.memmap(path, np.uint8, "r").data.cast("B")
     except OSError as error:
         if isinstance(error, NotFound):
             raise

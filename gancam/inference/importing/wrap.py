@@ -1,5 +1,5 @@
-"""Somebody else's graph made one of ours: conversions are added before and behind it, once, so that the file itself takes
-and gives uint8 BGR. What is between stays as it is.
+"""Somebody else's graph made one of ours: conversions are added before and behind it, once, so that the file itself
+takes and gives uint8 BGR. What is between stays as it is.
 
 `onnx` is needed for that, and for nothing at run time.
 """
@@ -82,7 +82,9 @@ def freed(model: Any, convention: Convention) -> Any:
 
 def parameters(model: Any) -> int:
     """How many weights the graph has."""
-    return int(sum(np.prod(one.dims, dtype=np.int64) for one in model.graph.initializer if one.data_type in (1, 10, 11)))
+    return int(
+        sum(np.prod(one.dims, dtype=np.int64) for one in model.graph.initializer if one.data_type in (1, 10, 11))
+    )
 
 
 class Writer:
@@ -252,7 +254,9 @@ def leaving(writer: Writer, y: str, convention: Convention, chroma: str = "") ->
                 chroma = writer.add("Resize", chroma, "", sizes, mode="linear")
             if convention.cut:
                 edge = convention.cut * convention.scale
-                chroma = writer.part(chroma, writer.numbers(edge, edge), writer.numbers(-edge, -edge), writer.numbers(2, 3))
+                chroma = writer.part(
+                    chroma, writer.numbers(edge, edge), writer.numbers(-edge, -edge), writer.numbers(2, 3)
+                )
             y = writer.add("Add", y, chroma)
         y = writer.add("QuantizeLinear", y, writer.constant(scale, np.float32), writer.constant(0, np.uint8))
     if grey and not chroma:
