@@ -121,6 +121,7 @@ class Model:
         self._checked = False
         self.card = ModelCard.from_metadata(self._session.get_modelmeta().custom_metadata_map, str(self.path))
         self._input = self._session.get_inputs()[0].name
+        self._singly = self.card.layout != "latent" and self._session.get_inputs()[0].shape[0] == 1
         self._output = self._session.get_outputs()[0].name
         if self.card.layout == "latent":
             self._check_halves()
@@ -213,6 +214,9 @@ class Model:
         self._open(self.threads)
 
     def _call(self, *arrays: NDArray[Any]) -> tuple[NDArray[np.uint8], ...]:
+        if self._singly and len(arrays[0]) > 1:
+            parts = [self._call(*(one[index : index + 1] for one in arrays))[0] for index in range(len(arrays[0]))]
+            return (np.concatenate(parts),)
         if self.card.layout == "masked":
             return (self._fill(*arrays),)
         (given,) = arrays

@@ -123,3 +123,70 @@ def _blurred(graph: Graph, x: str, channels: int) -> str:
 
 def _edged(graph: Graph, x: str) -> str:
     return graph.add("Pad", x, graph.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64), mode="edge")
+
+
+@dataclass(frozen=True)
+class HoleCase:
+    """A graph that fills holes with what is around them."""
+
+    planes: bool = False  # one input of four channels
+    mask_one: str = "hole"
+    range: str = "0..1"
+    returns: bool = True  # what was known, too
+    mask_first: bool = False
+    dtype: str = "float32"
+    mask_range: str = "0..1"
+    fixed: bool = False
+
+    def __str__(self) -> str:
+        return "-".join(str(value) for value in vars(self).values())
+
+
+def write_holes(case: HoleCase, path: Path, *, side: int = 64) -> Path:
+    """The graph of that case: normalised blurs of growing size, as far as nothing is known."""
+    graph = Graph()
+    mean, deviation = (one[0] / 255.0 for one in RANGES[case.range])
+    low, high = (float(one) for one in case.mask_range.split(".."))
+    if case.planes:
+        split = graph.add("Cast", "x", to=onnx.TensorProto.FLOAT)
+        parts = [_channels(graph, split, *ends) for ends in (((1, 4), (0, 1)) if case.mask_first else ((0, 3), (3, 4)))]
+    else:
+        parts = [graph.add("Cast", one, to=onnx.TensorProto.FLOAT) for one in ("x", "m")]
+    x = graph.add("Add", graph.add("Mul", parts[0], graph.constant(deviation, np.float32)),
+                  graph.constant(mean, np.float32))  # fmt: skip
+    mask = graph.add("Sub", parts[1], graph.constant(low, np.float32))
+    mask = graph.add("Div", mask, graph.constant(high - low, np.float32))
+    one = graph.constant(1.0, np.float32)
+    known = graph.add("Sub", one, mask) if case.mask_one == "hole" else mask
+    fill = graph.constant(0.0, np.float32)
+    for size in (41, 21, 11, 5):
+        seen = graph.add("Mul", x, known)
+        around, weight = (_box(graph, value, count, size) for value, count in ((seen, 3), (known, 1)))
+        share = graph.add("Div", around, graph.add("Max", weight, graph.constant(1e-4, np.float32)))
+        sure = graph.add("Min", graph.add("Mul", weight, graph.constant(20.0, np.float32)), one)
+        fill = graph.add("Add", graph.add("Mul", share, sure), graph.add("Mul", fill, graph.add("Sub", one, sure)))
+    hole = graph.add("Sub", one, known)
+    y = graph.add("Mul", fill, hole)
+    if case.returns:
+        y = graph.add("Add", y, graph.add("Mul", x, known))
+    y = graph.add("Clip", y, graph.constant(0.0, np.float32), one)
+    y = graph.add("Div", graph.add("Sub", y, graph.constant(mean, np.float32)), graph.constant(deviation, np.float32))
+    y = graph.add("Round", y) if case.dtype == "uint8" else y
+    graph.add("Cast", y, name="y", to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(case.dtype)))
+    sides: list[Any] = [side, side] if case.fixed else ["h", "w"]
+    takes: Any = {"x": (case.dtype, [1, 4 if case.planes else 3, *sides])}
+    if not case.planes:
+        takes["m"] = (case.dtype, [1, 1, *sides])
+    onnx.save(graph.model(takes, {"y": (case.dtype, [1, 3, *sides])}), path)
+    return path
+
+
+def _channels(graph: Graph, x: str, start: int, end: int) -> str:
+    ends = (graph.constant([one], np.int64) for one in (start, end, 1))
+    return graph.add("Slice", x, *ends)
+
+
+def _box(graph: Graph, x: str, channels: int, size: int) -> str:
+    kernel = np.full((channels, 1, size, size), 1 / size**2)
+    edge = size // 2
+    return graph.add("Conv", x, graph.constant(kernel, np.float32), group=channels, pads=[edge] * 4)

@@ -20,11 +20,15 @@ from gancam.frame import Image
 from gancam.inference import autotune
 from gancam.inference.card import PREFIX, ModelCard
 from gancam.inference.importing import pictures, wrap
-from gancam.inference.importing.convention import Convention, Floats, checked, sidecar
+from gancam.inference.importing.convention import Convention, Floats, checked, decode, sidecar
 from gancam.inference.importing.foreign import Foreign, TrialFailed
 from gancam.inference.importing.image import measured, usual_side
+from gancam.inference.importing.latent import generated
+from gancam.inference.importing.masked import filled
 from gancam.inference.importing.probe import probe
 from gancam.inference.importing.safety import check_safe
+from gancam.inference.importing.wrap_latent import wrap_latent
+from gancam.inference.importing.wrap_masked import wrap_masked
 from gancam.inference.model import Model
 from gancam.inference.packages import runtime
 
@@ -72,7 +76,7 @@ def adapt(source: Path, target: Path, *, name: str = "", answers: Mapping[str, o
     name = name or re.sub(r"[^\w-]+", "-", source.stem).strip("-") or "model"
     licence = next((text for key, text in facts.metadata.items() if key.lower() in ("license", "licence") and text), "")
     card = _card(name, licence or "unknown", convention, wrap.parameters(model))
-    wrapped = wrap.wrapped(model, convention)
+    wrapped = _wrapped(model, convention)
     entries = {**facts.metadata, **card.to_metadata(), ENTRY: json.dumps(asdict(convention))}
     _write(wrapped, entries, target)
     try:
@@ -121,6 +125,15 @@ def convention_of(metadata: Mapping[str, str]) -> Convention | None:
 def said(doubts: tuple[str, ...]) -> str:
     """Doubts at the end of a line."""
     return f"; not certain: {'; '.join(doubts)}" if doubts else ""
+
+
+def _wrapped(model: Any, convention: Convention) -> Any:
+    """`model` in the layout of ours that fits its effect."""
+    if convention.effect == "inpaint":
+        return wrap_masked(model, convention)
+    if convention.effect == "morph":
+        return wrap_latent(model, convention)
+    return wrap.wrap_image(model, convention)
 
 
 def _card(name: str, licence: str, convention: Convention, parameters: int) -> ModelCard:
@@ -194,8 +207,10 @@ def _checked(graph: Foreign, convention: Convention, target: Path) -> float:
     Raises ``ModelError`` where it is not the same, or where the file does not run.
     """
     model = Model(target, device="cpu")
-    if convention.effect not in ("translate", "super_resolution"):
-        return 100.0
+    if convention.effect == "inpaint":
+        return _checked_holes(graph, convention, model)
+    if convention.effect == "morph":
+        return _checked_pictures(graph, convention, model)
     height, width = usual_side(convention)
     sizes = [(height, width)] if convention.fixed else [(height, width), (height + 5, width + 3)]
     found = []
@@ -212,6 +227,36 @@ def _checked(graph: Foreign, convention: Convention, target: Path) -> float:
             f"{LEAST_PSNR:.0f}): not used"
         )
     return min(found)
+
+
+def _checked_holes(graph: Foreign, convention: Convention, model: Model) -> float:
+    """The same for one that fills holes, at a size that it takes as it is."""
+    height, width = usual_side(convention)
+    if convention.fixed and height != width:  # there the picture is squeezed
+        return 100.0
+    image = pictures.truth(height, width)
+    hole = np.zeros((height, width), np.bool_)
+    hole[height // 4 : height // 2, width // 3 : width // 2] = True
+    made = model(image[None], hole[None].astype(np.uint8))[0][0]
+    found = np.asarray(np.clip(np.round(filled(graph, image, hole, convention)), 0, 255), np.uint8)
+    psnr = min(float(cv2.PSNR(np.where(hole[..., None], found, image), made)), 100.0)
+    if psnr < LEAST_PSNR:
+        raise ModelError(f"{graph.path}: adapted it fills otherwise than before ({psnr:.1f} dB): not used")
+    return psnr
+
+
+def _checked_pictures(graph: Foreign, convention: Convention, model: Model) -> float:
+    """The same for a generator."""
+    z = np.random.default_rng(2).standard_normal((2, convention.latent), np.float32)
+    made = model(z)[0]
+    one = replace(convention, batch=True)
+    for index, picture in enumerate(made):
+        found = decode(generated(graph, z[index : index + 1], convention), one)
+        pixels = np.asarray(np.clip(np.round(np.broadcast_to(found, picture.shape)), 0, 255), np.uint8)
+        psnr = min(float(cv2.PSNR(pixels, picture)), 100.0)
+        if psnr < LEAST_PSNR:
+            raise ModelError(f"{graph.path}: adapted it makes other pictures than before ({psnr:.1f} dB): not used")
+    return psnr
 
 
 def _direct(graph: Foreign, convention: Convention, image: Image) -> Floats:

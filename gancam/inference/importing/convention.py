@@ -48,9 +48,10 @@ class Convention:
     `height` and `width` that it takes (0: any). `multiple` and `minimum` of its sides, `cut` pixels of the input that
     it drops at each border, `reach` (pixels of the input that an output pixel looks to each side; 0: everywhere).
     `extras` are constants for further inputs. Of one that fills: the name of its `mask` input ("" where the mask is a
-    fourth channel), what 1 marks in it (`mask_one`), the values of 0 and 1 (`mask_range`), whether the mask is the
-    first of four channels (`mask_first`), and how the hole is shown (`hole`: "zero" of the range, "black", or "any").
-    Of a generator: `latent` and `resolution`, and `spatial` where z has the shape ``(n, latent, 1, 1)``.
+    fourth channel), its `mask_layout` and `mask_dtype`, what 1 marks in it (`mask_one`), the values of 0 and 1
+    (`mask_range`), whether the mask is the first of four channels (`mask_first`), and how the hole is shown (`hole`:
+    "zero" of the range, "black", or "any"). Of a generator: `latent` and `resolution`, and `spatial` where z has the
+    shape ``(n, latent, 1, 1)``.
 
     `doubts` are said, in words, wherever the answer is.
     """
@@ -77,6 +78,8 @@ class Convention:
     reach: int = 0
     extras: Mapping[str, float] = field(default_factory=dict)
     mask: str = ""
+    mask_layout: str = "nchw"
+    mask_dtype: str = "float32"
     mask_one: MaskOne = "hole"
     mask_range: str = "0..1"
     mask_first: bool = False
@@ -128,7 +131,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "effect": get_args(Kind), "layout": get_args(Layout), "output_layout": get_args(Layout), "order": get_args(Order),
     "output_order": get_args(Order), "range": tuple(RANGES), "output_range": tuple(RANGES),
     "mask_one": get_args(MaskOne), "mask_range": ("0..1", "0..255", "-0.5..0.5", "-1..1"),
-    "hole": ("any", "zero", "black"),
+    "hole": ("any", "zero", "black"), "mask_layout": ("nchw", "nhwc", "nhw"),
 }  # fmt: skip
 
 

@@ -7,6 +7,8 @@ from gancam.errors import ModelError
 from gancam.inference.importing.convention import Convention
 from gancam.inference.importing.foreign import Foreign, Port, refuse
 from gancam.inference.importing.image import CURE, layouts, probe_image
+from gancam.inference.importing.latent import latent_port, probe_latent
+from gancam.inference.importing.masked import probe_masked
 
 _MASKS = ("mask", "hole", "trimap")
 
@@ -18,8 +20,28 @@ def probe(graph: Foreign, answers: Mapping[str, Any]) -> Convention:
     """
     if not any(one.is_picture for one in graph.outputs):
         raise refuse(graph, "an output of three or four axes as a picture, of which it has none", CURE)
+    vector = latent_port(graph)
+    fits = any(one.is_picture and one is not vector for one in graph.inputs)
+    if vector is not None and (answers.get("effect", "morph" if not fits else "") == "morph"):
+        return probe_latent(graph, vector, answers)
     picture, others = _ports(graph, answers)
+    if answers.get("effect", "inpaint") == "inpaint":
+        masks = [one for one in others if _is_mask(one, picture, answers)]
+        four = any(channels == 4 for _, channels in layouts(picture, answers))
+        if masks or four:
+            rest = [one for one in others if one not in masks[:1]]
+            return probe_masked(graph, picture, masks[0] if masks else None, rest, answers)
     return probe_image(graph, picture, others, answers)
+
+
+def _is_mask(port: Port, picture: Port, answers: Mapping[str, Any]) -> bool:
+    """Whether an input is a mask of the picture: one plane of its size, or a name that says so."""
+    if port.name == answers.get("mask"):
+        return True
+    if not port.dtype or len(port.shape) not in (3, 4) or port.dtype.startswith("int"):
+        return False
+    free = port.shape.count(0) >= 2 or max(port.shape) > 8
+    return free and (1 in port.shape[1:] or any(word in port.name.lower() for word in _MASKS))
 
 
 def _ports(graph: Foreign, answers: Mapping[str, Any]) -> tuple[Port, list[Port]]:

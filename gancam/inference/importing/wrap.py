@@ -18,7 +18,7 @@ from gancam.inference.packages import first_line
 
 OPSET = 17  # that older graphs are lifted to: read by ONNX Runtime 1.12 and newer
 _LEAST = 13  # below it operators that are added here take other arguments
-_INNER = "net/"  # what the names of the graph itself begin with afterwards
+INNER = "net/"  # what the names of the graph itself begin with afterwards
 
 
 def onnx() -> Any:
@@ -92,24 +92,27 @@ class Writer:
 
     def __init__(self, model: Any) -> None:
         self.onnx = onnx()
-        self.model = self.onnx.compose.add_prefix(model, _INNER)
+        self.model = self.onnx.compose.add_prefix(model, INNER)
         self.before: list[Any] = []
         self.after: list[Any] = []
         self._nodes = self.before
-        self._constants: list[Any] = []
+        self.constants: list[Any] = []
+        self._count = 0
 
     def behind(self) -> None:
         """From now on operators come behind the graph."""
         self._nodes = self.after
 
     def constant(self, value: Any, dtype: Any) -> str:
-        name = f"gancam_constant_{len(self._constants)}"
+        self._count += 1
+        name = f"gancam_constant_{self._count}"
         array: NDArray[Any] = np.ascontiguousarray(value, dtype).reshape(np.shape(value))
-        self._constants.append(self.onnx.numpy_helper.from_array(array, name))
+        self.constants.append(self.onnx.numpy_helper.from_array(array, name))
         return name
 
     def add(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
-        output = name or f"gancam_{operator.lower()}_{len(self.before) + len(self.after)}"
+        self._count += 1
+        output = name or f"gancam_{operator.lower()}_{self._count}"
         self._nodes.append(self.onnx.helper.make_node(operator, list(inputs), [output], **attributes))
         return output
 
@@ -128,18 +131,13 @@ class Writer:
         nodes = [*self.before, *graph.node, *self.after]
         del graph.node[:]
         graph.node.extend(nodes)
-        graph.initializer.extend(self._constants)
+        graph.initializer.extend(self.constants)
         for values, found in ((graph.input, inputs), (graph.output, outputs)):
             del values[:]
             for name, dtype, shape in found:
                 kind = self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
                 values.append(self.onnx.helper.make_tensor_value_info(name, kind, shape))
         return self.model
-
-
-def wrapped(model: Any, convention: Convention) -> Any:
-    """`model` in the layout of ours that fits its effect."""
-    return wrap_image(model, convention)
 
 
 def wrap_image(model: Any, convention: Convention) -> Any:
@@ -150,24 +148,24 @@ def wrap_image(model: Any, convention: Convention) -> Any:
     if pads(convention):
         sides, more = sizes(writer, x, convention)
         x = writer.add("Pad", x, more, mode="edge")
-    chroma = entering(writer, x, convention, _INNER + convention.image)
+    chroma = entering(writer, x, convention, INNER + convention.image)
     for name, value in convention.extras.items():
-        _extra(writer, name, value)
+        extra(writer, name, value)
     writer.behind()
-    y = leaving(writer, _INNER + convention.output, convention, chroma)
+    y = leaving(writer, INNER + convention.output, convention, chroma)
     if sides:
         end = writer.add("Mul", sides, writer.numbers(convention.scale))
         y = writer.part(y, writer.numbers(0, 0), end, writer.numbers(1, 2))
     writer.add("Identity", y, name="gancam_out")
-    batch = _batch(model, convention)
+    count = batch(model, convention)
     sides_in: list[Any] = [convention.height, convention.width] if convention.fixed else ["h", "w"]
     sides_out: list[Any] = [convention.scale * side for side in sides_in] if convention.fixed else ["sh", "sw"]
     return writer.finish(
-        [("image", np.uint8, [batch, *sides_in, 3])], [("gancam_out", np.uint8, [batch, *sides_out, 3])]
+        [("image", np.uint8, [count, *sides_in, 3])], [("gancam_out", np.uint8, [count, *sides_out, 3])]
     )
 
 
-def _batch(model: Any, convention: Convention) -> Any:
+def batch(model: Any, convention: Convention) -> Any:
     """The size of the batch: what the graph says, 1 where it has no such axis."""
     port = next(one for one in model.graph.input if one.name == convention.image)
     size = port.type.tensor_type.shape.dim[0].dim_value if convention.batch else 1
@@ -194,38 +192,47 @@ def sizes(writer: Writer, x: str, convention: Convention) -> tuple[str, str]:
 def entering(writer: Writer, x: str, convention: Convention, target: str) -> str:
     """From uint8 BGR ``(n, h, w, 3)`` to the graph's own input `target`. Gives the name of the colours that luma
     leaves, ``(n, 3, h, w)`` float32 BGR, "" unless the graph takes luma alone."""
+    if convention.order != "y":
+        place(writer, native(writer, x, convention), convention, target)
+        return ""
     mean, deviation = RANGES[convention.range]
-    chroma = ""
+    x = writer.cast(writer.add("Transpose", x, perm=[0, 3, 1, 2]), "float32")
+    weights = np.array(LUMA, np.float32)
+    kernel = np.eye(3, dtype=np.float32) - weights[None, :]
+    chroma = writer.add("Conv", x, writer.constant(kernel[:, :, None, None], np.float32))
+    x = writer.add("Conv", x, writer.constant(weights[None, :, None, None], np.float32))
+    x = affine(writer, x, 1 / np.array(deviation[3:]), -np.array(mean[3:]) / np.array(deviation[3:]))
+    place(writer, _bytes(writer, x) if convention.dtype == "uint8" else x, convention, target)
+    return chroma
+
+
+def native(writer: Writer, x: str, convention: Convention) -> str:
+    """From uint8 BGR ``(n, h, w, 3)`` to ``(n, 3, h, w)`` in the graph's colour order and range, float32 (or uint8
+    where it takes that)."""
+    mean, deviation = RANGES[convention.range]
+    means, steps = np.array(mean[:3]), np.array(deviation[:3])
     x = writer.add("Transpose", x, perm=[0, 3, 1, 2])
-    if convention.order == "y":
-        x = writer.cast(x, "float32")
-        weights = np.array(LUMA, np.float32)
-        kernel = np.eye(3, dtype=np.float32) - weights[None, :]
-        chroma = writer.add("Conv", x, writer.constant(kernel[:, :, None, None], np.float32))
-        x = writer.add("Conv", x, writer.constant(weights[None, :, None, None], np.float32))
-        x = _affine(writer, x, 1 / np.array(deviation[3:]), -np.array(mean[3:]) / np.array(deviation[3:]))
+    if convention.order == "rgb":
+        x = writer.add("Gather", x, writer.numbers(2, 1, 0), axis=1)
     else:
-        means, steps = np.array(mean[:3]), np.array(deviation[:3])
-        if convention.order == "rgb":
-            x = writer.add("Gather", x, writer.numbers(2, 1, 0), axis=1)
-        else:
-            means, steps = means[::-1], steps[::-1]
-        if not (convention.dtype == "uint8" and convention.range == "0..255"):
-            if not means.any() and len(set(steps)) == 1 and steps[0] != 1:  # both at once
-                x = writer.add("DequantizeLinear", x, writer.constant(1 / steps[0], np.float32),
-                               writer.constant(0, np.uint8))  # fmt: skip
-            else:
-                x = _affine(writer, writer.cast(x, "float32"), 1 / steps, -means / steps)
-    if convention.dtype == "uint8" and convention.order == "y":
-        x = _bytes(writer, x)
-    elif convention.dtype not in ("float32", "uint8"):
+        means, steps = means[::-1], steps[::-1]
+    if convention.dtype == "uint8" and convention.range == "0..255":
+        return x
+    if not means.any() and len(set(steps)) == 1 and steps[0] != 1:  # both at once
+        factor, zero = writer.constant(1 / steps[0], np.float32), writer.constant(0, np.uint8)
+        return writer.add("DequantizeLinear", x, factor, zero)
+    return affine(writer, writer.cast(x, "float32"), 1 / steps, -means / steps)
+
+
+def place(writer: Writer, x: str, convention: Convention, target: str) -> None:
+    """Give ``(n, c, h, w)`` to the graph's input `target` in its type and layout."""
+    if convention.dtype not in ("float32", "uint8"):
         x = writer.cast(x, convention.dtype)
     if convention.layout == "nhwc":
         x = writer.add("Transpose", x, perm=[0, 2, 3, 1])
     if not convention.batch:
         x = writer.add("Squeeze", x, writer.numbers(0))
     writer.add("Identity", x, name=target)
-    return chroma
 
 
 def leaving(writer: Writer, y: str, convention: Convention, chroma: str = "") -> str:
@@ -245,7 +252,7 @@ def leaving(writer: Writer, y: str, convention: Convention, chroma: str = "") ->
     if not plain or chroma:
         y = writer.cast(y, "float32")
         if means.any() or len(set(steps)) > 1 or chroma:
-            y, scale = _affine(writer, y, steps, means), 1.0
+            y, scale = affine(writer, y, steps, means), 1.0
         else:
             scale = 1 / float(steps[0])
         if chroma:
@@ -267,7 +274,7 @@ def leaving(writer: Writer, y: str, convention: Convention, chroma: str = "") ->
 
 
 def _is_bytes(writer: Writer, convention: Convention) -> bool:
-    found = next((one for one in writer.model.graph.output if one.name == _INNER + convention.output), None)
+    found = next((one for one in writer.model.graph.output if one.name == INNER + convention.output), None)
     return found is not None and found.type.tensor_type.elem_type == writer.onnx.TensorProto.UINT8
 
 
@@ -275,7 +282,7 @@ def _bytes(writer: Writer, x: str) -> str:
     return writer.add("QuantizeLinear", x, writer.constant(1.0, np.float32), writer.constant(0, np.uint8))
 
 
-def _affine(writer: Writer, x: str, factor: NDArray[Any], offset: NDArray[Any]) -> str:
+def affine(writer: Writer, x: str, factor: NDArray[Any], offset: NDArray[Any]) -> str:
     """`x` times `factor` plus `offset`, one of each for a plane or for all."""
 
     def planes(values: NDArray[Any]) -> Any:
@@ -288,9 +295,9 @@ def _affine(writer: Writer, x: str, factor: NDArray[Any], offset: NDArray[Any]) 
     return x
 
 
-def _extra(writer: Writer, name: str, value: float) -> None:
+def extra(writer: Writer, name: str, value: float) -> None:
     """A further input as a constant of its own shape."""
-    port = next(one for one in writer.model.graph.input if one.name == _INNER + name)
+    port = next(one for one in writer.model.graph.input if one.name == INNER + name)
     shape = [side.dim_value or 1 for side in port.type.tensor_type.shape.dim]
     dtype = writer.onnx.helper.tensor_dtype_to_np_dtype(port.type.tensor_type.elem_type)
-    writer.add("Identity", writer.constant(np.full(shape, value, dtype), dtype), name=_INNER + name)
+    writer.add("Identity", writer.constant(np.full(shape, value, dtype), dtype), name=INNER + name)
