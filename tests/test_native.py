@@ -16,10 +16,10 @@ import onnx
 import pytest
 
 from gancam._native import apart, denormals_as_zero, environment, quiet_opencv
-from gancam.inference.model import Model, _proof_of
+from gancam.inference.autotune import trial_input
+from gancam.inference.network import ImageNetwork, open_network
 from gancam.inference.packages import runtime
 from gancam.inference.session import open_session
-from gancam.inference.variants import read_card
 from tests.helpers.clips import make_clip
 
 ROOT = Path(__file__).parent.parent
@@ -49,8 +49,11 @@ for file in sorted(pathlib.Path("gancam").rglob("*.py")):
 """
 USES = """
 import gancam
-from gancam import live, masks, sources
+from gancam import masks, sources
+from gancam.media.images import read_image
 from gancam.sinks import images, pieces, video
+from gancam.sources.camera import Camera, Stream
+from gancam.sources.open import open_live
 folder = pathlib.Path(sys.argv[1])
 for name in ("clip.mp4", "damaged.mp4"):
     with sources.VideoFile(folder / name) as source:
@@ -58,18 +61,18 @@ for name in ("clip.mp4", "damaged.mp4"):
             pass
 for path in ("damaged.tif", "damaged.jpg"):
     try:
-        sources.read_image(folder / path)
+        read_image(folder / path)
     except gancam.GancamError:
         pass
-with live.open_live(str(folder / "clip.mp4")) as source:
+with open_live(str(folder / "clip.mp4")) as source:
     next(iter(source))
 for url in ("rtsp://127.0.0.1:9/none", "http://127.0.0.1:9/none"):
     try:
-        live.Stream(url)
+        Stream(url)
     except gancam.GancamError:
         pass
 try:
-    live.Camera(97)
+    Camera(97)
 except gancam.GancamError:
     pass
 with gancam.VideoCapture(str(folder / "clip.mp4")) as capture:
@@ -122,7 +125,7 @@ def test_importing_changes_nothing() -> None:
 
 
 def test_what_is_logged_is_shown_only_where_the_program_says_so() -> None:
-    code = "import gancam; logging.getLogger('gancam.model').warning('shown by nobody')"
+    code = "import gancam; logging.getLogger('gancam.inference.model').warning('shown by nobody')"
     assert changed(code) == ({}, "")
 
 
@@ -229,17 +232,20 @@ def test_denormal_numbers_are_zero_in_a_network_and_nowhere_else(tmp_path: Path)
 
 @pytest.mark.parametrize("path", sorted((ROOT / "gancam" / "models").glob("*.onnx")), ids=lambda path: path.name)
 def test_bundled_models_give_the_same_with_denormal_numbers(path: Path) -> None:
-    model = Model(path, device="cpu", precision=read_card(path).precision, threads=2)
-    arrays = _proof_of(model)
-    ours = model(*arrays)[0]
+    network = open_network(path, "cpu", 2)
+    arrays = trial_input(network)
+    ours = network(*arrays)
     options = runtime().SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 4, 2
     plain = runtime().InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    model._session, model._blocks, model._bound = plain, None, None
+    network._session = plain
+    if isinstance(network, ImageNetwork):
+        network._blocks, network._bound = None, None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gancam.model.denormals_as_zero", nullcontext)
-        theirs = model(*arrays)[0]
-    assert model._session is plain
+        for module in ("network", "layouts"):
+            patch.setattr(f"gancam.inference.{module}.denormals_as_zero", nullcontext)
+        theirs = network(*arrays)
+    assert network._session is plain
     np.testing.assert_array_equal(ours, theirs)
 
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -28,13 +27,6 @@ def print_warning(name: str, error: SinkError) -> None:
 
 def print_error(warning: str) -> None:
     errors.print(f"warning: {' '.join(warning.split())}", markup=False)
-
-
-def make_folder(path: Path) -> None:
-    try:
-        path.mkdir(exist_ok=True)
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be made a folder ({error.strerror or error})") from error
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,14 +16,15 @@ from gancam.cli.app import (
     app,
 )
 from gancam.cli.checks import check_device, check_folder, check_picture
-from gancam.cli.console import make_folder, progress_bar
-from gancam.errors import InputError, OutputExists
+from gancam.cli.console import progress_bar
+from gancam.errors import InputError
+from gancam.files import make_folder, refuse_existing
 from gancam.frame import Image
 from gancam.inference.catalog import find
 from gancam.media.images import write_image
 from gancam.media.paths import IMAGES
 from gancam.pipeline import run
-from gancam.sinks import open_sink
+from gancam.sinks import SinkContext, open_sink
 from gancam.sinks.video import check_output
 from gancam.sources import Still
 
@@ -48,8 +49,7 @@ def sample(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Pictures of a generator by seed: a sheet, a window, or files. The seeds are those of keyframes= and --seeds."""
-    from gancam.latent import samples
-    from gancam.latent.samples import open_generator, pictures
+    from gancam.latent.samples import generate, grid, open_generator
 
     if picture is None and to is None and not show:
         raise InputError("nowhere to go: give a file for the sheet, --to DIR, or --show")
@@ -60,10 +60,9 @@ def sample(
     files = {one: to / f"{Path(name).stem}-{one:06d}.png" for one in seeds} if to is not None else {}
     check_folder(to)
     for path in files.values():
-        if path.exists() and not overwrite:
-            raise OutputExists(f"{path}: exists; give another name, or --overwrite")
+        refuse_existing(path, overwrite=overwrite)
     model = open_generator(name, device=device, precision=precision, threads=threads)
-    images = pictures(model, seeds, truncation=truncation)
+    images = generate(model, seeds, truncation=truncation)
     if to is not None:
         make_folder(to)
     for one, path in files.items():
@@ -71,7 +70,7 @@ def sample(
     if files:
         print(f"wrote {count} images to {to}")
     columns = min(columns or math.ceil(math.sqrt(count)), count)
-    sheet = samples.sheet(images, columns)
+    sheet = grid(images, columns)
     if picture is not None:
         write_image(picture, sheet, overwrite=overwrite)
         print(f"wrote {picture}: seeds {seed} to {seed + count - 1}, row by row, {columns} in a row")
@@ -98,7 +97,7 @@ def morph(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no report.")] = False,
 ) -> None:
     """A seamless loop through pictures of a generator, as a video of its own: its last frame leads into its first."""
-    from gancam.latent.samples import Loop, check_loop, open_generator
+    from gancam.latent.samples import LoopSource, check_loop, open_generator
 
     try:
         numbers = [int(part) for part in seeds.replace("/", ",").split(",")]
@@ -110,9 +109,9 @@ def morph(
     check_output(target, codec=codec, quality=quality, overwrite=overwrite)
     check_device(device, precision)
     model = open_generator(name, device=device, precision=precision, threads=threads)
-    source = Loop(model, numbers, seconds=seconds, fps=fps, size=size, ease=ease, truncation=truncation)
-    options: dict[str, Any] = {"overwrite": overwrite, "codec": codec, "quality": quality}
-    sink = open_sink(str(target), fps=source.fps, size=source.size, **options)
+    source = LoopSource(model, numbers, seconds=seconds, fps=fps, size=size, ease=ease, truncation=truncation)
+    context = SinkContext(fps=source.fps, size=source.size, overwrite=overwrite, codec=codec, quality=quality)
+    sink = open_sink(target, context)
     with progress_bar(source.frames, quiet) as progress:
         report = run(source, [], [sink], progress=progress)
     if not quiet:

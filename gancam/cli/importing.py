@@ -1,10 +1,10 @@
 """`gancam import`: somebody else's model, made one of the user's own."""
 
 import json
+import logging
 import time
 from contextlib import nullcontext
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,14 +13,13 @@ import numpy as np
 import typer
 from rich.console import Console
 
+import gancam
 from gancam.cli.app import OverwriteOption, app
 from gancam.cli.console import errors
 from gancam.errors import InputError, OutputExists, SinkError
 from gancam.inference.catalog import menu, user_folder
 from gancam.inference.importing.adopt import Adapted, adapt
 from gancam.inference.importing.pictures import truth
-from gancam.inference.model import Model
-from gancam.masks import Boxes
 
 _SHOWN = 192  # pixels along a side of the picture that shows what a model does
 
@@ -97,12 +96,17 @@ def _report(found: Adapted, picture: Path, milliseconds: float, as_json: bool) -
 
 def _picture(found: Adapted) -> tuple[Path, float]:
     """Write what the model makes of a photo beside it, next to the photo; and how long that took, in milliseconds."""
-    effect = import_module(f"gancam.effects.{found.card.effect}").build(Model(found.path, device="cpu"), {})
+    log = logging.getLogger("gancam.inference.catalog")
+    log.disabled = True  # what it tells is told here
+    try:
+        params: dict[str, Any] = {"box": "64/64/48/48"} if found.card.effect == "inpaint" else {}
+        effect = gancam.load(found.path, device="cpu", **params)
+    finally:
+        log.disabled = False
     image = truth(_SHOWN, _SHOWN)
-    given = {"mask": Boxes((64, 64, 48, 48))(image)} if found.card.effect == "inpaint" else {}
-    effect(image, **given)
+    effect(image)
     began = time.perf_counter()
-    made = effect(image, **given)
+    made = effect(image)
     took = 1000 * (time.perf_counter() - began)
     size = made.shape[1], made.shape[0]
     before = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)

@@ -6,23 +6,25 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gancam.cli.app import DeviceOption, EffectOption, OverwriteOption, PrecisionOption, ThreadsOption, app
 from gancam.cli.checks import check_chain, check_log, parse_frame_time, parse_size, parse_specs
 from gancam.cli.console import print_error, print_note, print_warning
-from gancam.control import Controls, ParameterLog, open_control
+from gancam.control import Controls, open_control
+from gancam.effects import EffectSlot
 from gancam.errors import InputError, NotFound, SourceError
 from gancam.inference.catalog import menu
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.info import VideoInfo
-from gancam.pipeline import Report, Switch, output_size, run, switches
-from gancam.sinks import Sink, check_target, open_sink
+from gancam.pipeline import Report, output_size, run
+from gancam.sinks import Sink, SinkContext, check_target, open_sink
+from gancam.sinks.parameter_log import ParameterLog
 from gancam.sinks.stats import StatsLog
+from gancam.vision.pad import DrawingPad
 
 if TYPE_CHECKING:
     from gancam.budget import Budget
@@ -85,23 +87,28 @@ def live(
     check_log(record_params, overwrite=overwrite)
     check_chain(recipe)
     sound = Path(source) if Path(source).is_file() else None
-    chain = switches(recipe.load(sound))
+    chain = recipe.load(sound)
     controls = Controls(chain)
     budget = None if frame_time is None else _budget(chain, frame_time)
     report = Report()
     outputs: list[Sink] = []
     with open_live(source, size=asked, reconnect=reconnect) as feed, ExitStack() as opened:
         for one in chain:
-            opened.callback(getattr(one.effect, "close", list))
+            opened.callback(one.close)
         remotes = [opened.enter_context(closing(open_control(one, controls, print_error))) for one in control or []]
         try:
-            like = VideoInfo(size=feed.size, time_base=Fraction(1, 90_000))
+            context = SinkContext(
+                fps=feed.fps,
+                size=output_size(chain, feed.size),
+                source_info=VideoInfo(size=feed.size, time_base=Fraction(1, 90_000)),
+                overwrite=overwrite,
+                controls=controls,
+                dropped=lambda: feed.dropped,
+                status=lambda: _status(budget, chain),
+                pad=_pad(chain, to or ["window"]),
+            )
             for target in to or ["window"]:
-                options: dict[str, Any] = {"like": like, "overwrite": overwrite, "controls": controls}
-                options["playing"] = partial(_playing, budget, chain)
-                options["pad"] = _pad(chain, to or ["window"])
-                shape = output_size(chain, feed.size)
-                outputs += [open_sink(target, fps=feed.fps, size=shape, dropped=lambda: feed.dropped, **options)]
+                outputs.append(open_sink(target, context))  # noqa: PERF401 - those before one that fails are closed
             if stats is not None:
                 more = dict if budget is None else budget.figures
                 outputs.append(StatsLog(stats, dropped=lambda: feed.dropped, more=more))
@@ -113,7 +120,8 @@ def live(
             for output in outputs:
                 output.close(interrupted=True)
             raise
-        told = [*feed.notes, *(note for part in [*outputs, *remotes] for note in getattr(part, "notes", ()))]
+        said = [feed.notes, *(output.notes for output in outputs), *(remote.notes for remote in remotes)]
+        told = [note for notes in said for note in notes]
         for note in told:
             print_note(note)
         timer = None if seconds is None else threading.Timer(seconds, feed.close)
@@ -124,7 +132,7 @@ def live(
                 feed,
                 chain if budget is None else [budget],
                 outputs,
-                between=[controls],
+                on_frame=[controls],
                 report=report,
                 on_sink_failure=print_warning,
             )
@@ -138,15 +146,15 @@ def live(
                 print("\n".join(report.text()))
 
 
-def _playing(budget: "Budget | None", chain: Sequence[Switch]) -> str:
+def _status(budget: "Budget | None", chain: Sequence[EffectSlot]) -> str:
     """The overlay's line: how the effects are played just now; empty where there is nothing to say."""
-    parts = [str(budget)] if budget is not None else []
-    return "; ".join([*parts, *(effect.doing for effect in chain if effect.doing)])
+    parts = [budget.status] if budget is not None else [effect.status for effect in chain]
+    return "; ".join(filter(None, parts))
 
 
-def _pad(chain: Sequence[Switch], outputs: Sequence[str]) -> tuple[str, Any] | None:
+def _pad(chain: Sequence[EffectSlot], outputs: Sequence[str]) -> tuple[str, DrawingPad] | None:
     """The effect that is drawn for in the window, by name, and what is drawn on."""
-    pads = [(one.name, pad) for one in chain if (pad := getattr(one.effect, "drawn", None)) is not None]
+    pads = [(one.name, one.pad) for one in chain if one.pad is not None]
     if pads and "window" not in outputs:
         raise InputError(f"{pads[0][0]}: draw needs the window; add --to window")
     if len(pads) > 1:
@@ -154,10 +162,10 @@ def _pad(chain: Sequence[Switch], outputs: Sequence[str]) -> tuple[str, Any] | N
     return pads[0] if pads else None
 
 
-def _budget(chain: Sequence[Switch], seconds: float) -> "Budget":
+def _budget(chain: Sequence[EffectSlot], seconds: float) -> "Budget":
     from gancam.budget import Budget
 
-    return Budget(chain, seconds, told=print_note)
+    return Budget(chain, seconds, notify=print_note)
 
 
 def _source(text: str) -> str:

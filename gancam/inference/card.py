@@ -13,6 +13,7 @@ VERSION = 1  # of the contract below; a reader refuses newer ones
 Layout = Literal["image", "blocks", "cells", "latent", "masked"]
 Keeps = Literal["nothing", "luma"]
 Precision = Literal["fp32", "fp16", "int8"]
+Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True)
@@ -89,15 +90,8 @@ class ModelCard:
         values = {entry.name: _parse(entry.type, entries[entry.name], f"{where}: its card's {entry.name}")
                   for entry in fields(cls) if entry.name in entries}  # fmt: skip
         card = cls(**values)
-        least = {
-            "scale": 1,
-            "receptive_field": 0,
-            "minimum": 1,
-            "multiple": 1,
-            "working": 0,
-            "fixed_height": 0,
-            "fixed_width": 0,
-        }
+        names = ("receptive_field", "working", "fixed_height", "fixed_width")
+        least = {"scale": 1, "minimum": 1, "multiple": 1} | dict.fromkeys(names, 0)
         if card.layout == "latent":
             least |= {"latent": 1, "layers": 1, "resolution": 1}
         for name, low in least.items():

@@ -8,21 +8,21 @@ from pathlib import Path
 from gancam.errors import NotFound, did_you_mean
 from gancam.inference.importing.adopt import adopted, convention_of, said
 from gancam.inference.importing.safety import is_foreign, metadata
-from gancam.inference.model import Model
-from gancam.inference.variants import variants
+from gancam.inference.model import Generator, ImageModel, MaskedModel, model_class
+from gancam.inference.variants import read_card, variants
 
 log = logging.getLogger(__name__)
 MODELS = Path(__file__).parent.parent / "models"
 
 
 def menu() -> dict[str, Path]:
-    """The bundled models by name, the folder's listing."""
+    """List the bundled models by name: what is in their folder."""
     names = {path.name.removesuffix(".onnx"): path for path in MODELS.glob("[!.]*.onnx")}
     return {name: names[name] for name in sorted(names) if name.rpartition(".")[2] not in ("fp16", "int8")}
 
 
 def user_folder() -> Path:
-    """The folder of the user's own models: the variable GANCAM_MODELS, or gancam/models in the user's data folder."""
+    """Name the folder of the user's own models: GANCAM_MODELS, or gancam/models in the user's data folder."""
     if named := os.environ.get("GANCAM_MODELS"):
         return Path(named)
     data = os.environ.get("XDG_DATA_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
@@ -31,41 +31,52 @@ def user_folder() -> Path:
 
 
 def user_menu() -> dict[str, Path]:
-    """The user's own models by name; those that have the name of a bundled one are left out."""
+    """List the user's own models by name; those that have the name of a bundled one are left out."""
     names = {path.name.removesuffix(".onnx"): path for path in user_folder().glob("[!.]*.onnx")}
+    bundled = menu()
     return {name: names[name] for name in sorted(names) if name.rpartition(".")[2] not in ("fp16", "int8")
-            and name not in menu()}  # fmt: skip
+            and name not in bundled}  # fmt: skip
 
 
 def find(name: str | Path) -> Path:
-    """The file of a model of ours: bundled, or of the user's folder, by name, or by the path of an .onnx.
+    """Find the file of a model by its name, bundled or the user's own, or by the path of an .onnx.
 
-    A file without a card is tried out on first use, and the path is that of what was made of it (``importing.adopt``).
+    A file without a card is tried out on first use, and the path is that of what was made of it
+    (`gancam.inference.importing.adopt`).
 
-    Raises ``NotFound``, and ``ModelError`` for a file that is damaged, or not understood.
+    Raises:
+        NotFound: There is no such model; the message has the names that are near.
+        ModelError: A file without a card is damaged, not harmless, or not understood.
     """
     known = user_menu() | menu()
     if str(name) in known:
-        return _ours(known[str(name)])
+        return _with_card(known[str(name)])
     path = Path(name)
     if path.suffix == ".onnx":
         if variants(path):
-            return _ours(path)
+            return _with_card(path)
         raise NotFound(f"no model file {path}")
     raise NotFound(f"no effect {str(name)!r}{did_you_mean(str(name), known)}; `gancam models` lists them")
 
 
-def _ours(path: Path) -> Path:
+def _with_card(path: Path) -> Path:
+    """`path` itself, or what is made of it where it has no card."""
     if path.parent == MODELS or not path.is_file() or not is_foreign(path):
         return path
     return adopted(path)
 
 
-def open_model(name: str | Path, *, device: str = "auto", precision: str = "auto", threads: int | None = None) -> Model:
-    """The model of that name, or the .onnx file, open. A licence that forbids commercial use is told in the log, and of
-    somebody else's model what it is taken for. Raises as `load` does."""
+def open_model(
+    name: str | Path, *, device: str = "auto", precision: str = "auto", threads: int | None = None
+) -> ImageModel | MaskedModel | Generator:
+    """Open a bundled model by name, or an .onnx file, as the class of its kind.
+
+    A licence that forbids commercial use is told in the log, and of somebody else's model what it is taken for. The
+    arguments, and the errors beside ``NotFound`` for an unknown name, are those of `Model`.
+    """
     path = find(name)
-    model = Model(path, device=device, precision=precision, threads=threads)
+    kind = model_class(read_card(next(iter(variants(path).values()))))
+    model = kind(path, device=device, precision=precision, threads=threads)
     if model.card.restricted:
         log.warning("%s: its licence allows no commercial use (%s)", model.card.name, model.card.licence)
     foreign = convention_of(metadata(model.path)) if path.parent != MODELS else None

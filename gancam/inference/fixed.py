@@ -18,7 +18,7 @@ def in_fixed_tiles(
     scale: int,
     reach: int,
 ) -> Image:
-    """`run` over `image` ``(h, w, 3)`` in overlapping tiles of `size` (height, width), which fade into each other.
+    """Apply `run` to `image` ``(h, w, 3)`` in overlapping tiles of `size` (height, width), which fade into each other.
 
     `run` maps ``(1, *size, 3)`` to `scale` times that. Smaller pictures are enlarged by repeating their border.
     Tiles overlap by twice `reach`, the pixels that an output pixel looks to each side, within a quarter and half of a
@@ -58,8 +58,11 @@ def _starts(given: int, side: int, reach: int) -> list[int]:
 
 
 def _fade(start: int, given: int, side: int, reach: int, scale: int) -> NDArray[np.float32]:
-    """The weight of each output pixel of a tile along one side: 1 within, next to nothing where it saw a border that is
-    none of the picture, rising over the rest of the overlap."""
+    """The weight of each output pixel of a tile along one side.
+
+    It is 1 within, next to nothing where it saw a border that is none of the picture, and rises over the rest of the
+    overlap.
+    """
     band = overlap(side, reach)
     blind = min(reach, band // 2 - 2) if reach else 0
     place = (np.arange(side * scale, dtype=np.float32) + 0.5) / scale

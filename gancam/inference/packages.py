@@ -8,7 +8,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-from gancam.errors import MissingExtra
+from gancam.errors import MissingExtra, first_line
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -26,23 +26,21 @@ OR_CPU = "or use --device cpu"
 
 @lru_cache
 def runtime() -> Any:
-    """The package `onnxruntime`, imported when first needed. Raises ``MissingExtra`` when it is missing or damaged."""
+    """Import the package `onnxruntime`, when it is first needed.
+
+    Raises ``MissingExtra`` when it is missing or damaged.
+    """
     try:
         package = import_module("onnxruntime")
     except ImportError as error:
         raise MissingExtra(f"ONNX Runtime cannot be imported ({first_line(error)}); {reinstall()}") from error
-    if not hasattr(package, "InferenceSession"):  # what uninstalling one of two wheels leaves: a folder, nearly empty
+    if "InferenceSession" not in vars(package):  # what uninstalling one of two wheels leaves: a folder, nearly empty
         raise MissingExtra(f"ONNX Runtime is damaged: most of its files are missing; {reinstall()}")
     return package
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of what `error` says, 200 characters at most."""
-    return str(error).strip().partition("\n")[0][:200]
-
-
 def installed(names: Iterable[str]) -> dict[str, str]:
-    """Name -> version of those of `names`, all distributions on PyPI, that are installed."""
+    """Give the versions of those of `names`, all distributions on PyPI, that are installed, by name."""
     from importlib import metadata  # a twentieth of a second that `import gancam` need not pay
 
     found = {}
@@ -53,7 +51,7 @@ def installed(names: Iterable[str]) -> dict[str, str]:
 
 
 def clash() -> tuple[str, str] | None:
-    """Why the ONNX Runtime installed is a mixture of several, and the cure; None where there is one."""
+    """Say why the installed ONNX Runtime is a mixture of several, and the cure; None where it is not."""
     found = installed(RUNTIMES)
     if len(found) < 2:
         return None
@@ -62,11 +60,12 @@ def clash() -> tuple[str, str] | None:
 
 
 def reinstall() -> str:
-    """The command that leaves exactly one ONNX Runtime, whole."""
+    """Give the command that leaves exactly one ONNX Runtime, whole."""
     names = " ".join(installed(RUNTIMES))
     return f"pip uninstall -y {names} && pip install {RUNTIME}" if names else f"pip install {RUNTIME}"
 
 
 def listed(words: Iterable[str]) -> str:
+    """Join one or more words as a sentence lists them: "a, b and c"."""
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last

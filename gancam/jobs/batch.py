@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gancam.effects import Effect
-from gancam.errors import GancamError, InputError, OutputExists, SinkError
+from gancam.effects import Effect, EffectSlot
+from gancam.errors import GancamError, InputError, OutputExists
+from gancam.files import make_folder
 from gancam.inference.hardware import memory, peak_memory, usable_cores
 from gancam.jobs.eta import PROGRESS_SECONDS, WATCH_SECONDS, WORTHWHILE, ProgressEstimate, worker_count
 from gancam.jobs.identity import job_of
@@ -137,7 +138,7 @@ class _Batch:
     ) -> None:
         self._task, self._tell, self._recipe, self._workers, self._hire = task, tell, recipe, workers, hire
         self._chain = LoadedChain(recipe)
-        _make_folder(out)
+        make_folder(out, parents=True)
         self._ledger = Ledger(out)
         self._left: list[BatchItem] = []
         self._found = found
@@ -167,7 +168,7 @@ class _Batch:
             more = f", and {len(blocked) - 1} more in the way" if len(blocked) > 1 else ""
             raise OutputExists(f"{blocked[0]}{more}; give another folder, or --overwrite")
 
-    def _effects(self, item: BatchItem) -> list[Effect]:
+    def _effects(self, item: BatchItem) -> list[EffectSlot]:
         return self._chain.fresh(None if item.is_image else item.source)
 
     def _job(self, item: BatchItem, effects: Sequence[Effect]) -> Mapping[str, Any]:
@@ -220,7 +221,7 @@ class _Batch:
         """How many workers pay for the rest, where one keeps so many cores busy."""
         eta = self._costs.eta() or 0.0
         workers = worker_count(busy=busy, cores=usable_cores(), left=len(left), room=_room())
-        if any(getattr(getattr(effect, "model", None), "device", "cpu") != "cpu" for effect in self._chain.fresh()):
+        if any(effect.device != "cpu" for effect in self._chain.fresh()):
             workers = 1  # of a GPU nobody here can tell how much is left
         if workers < 2 or eta < WORTHWHILE:
             return 1
@@ -267,7 +268,7 @@ class _Batch:
         self._tell({"event": "file", "input": str(item.source), "output": str(item.target)})
         self._costs.begin(item)
         job = self._job(item, effects)
-        _make_folder(item.target.parent)
+        make_folder(item.target.parent, parents=True)
         self._ledger.begin(item, job)
 
     def progress(self, item: BatchItem, frame: int, frames: int | None, fresh: int = 0) -> None:
@@ -303,10 +304,3 @@ class _Batch:
 def _room() -> int:
     """How many processes as large as this one has become fit into the memory that is free."""
     return int(memory()[1] * 0.8 / peak_memory())
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be made a folder ({cause(error)})") from error

@@ -5,20 +5,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gancam.effects import Effect
-from gancam.errors import InputError, NotFound, OutputExists, SinkError, SourceError
+from gancam.errors import InputError, NotFound, SourceError
+from gancam.files import check_target
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.info import VideoInfo
 from gancam.media.paths import IMAGES, MediaPath, SequencePath, StillPath, VideoPath
-from gancam.pipeline import Switch
 from gancam.sinks import images
 from gancam.sinks.video import check_codec, check_output, check_quality
 
 
-def refuse_drawing(effects: Sequence[Effect] | Sequence[Switch]) -> None:
+def refuse_drawing(effects: Sequence[Effect]) -> None:
     for effect in effects:
-        if getattr(effect.params, "draw", False):
-            name = getattr(effect.card, "name", "effect")
-            raise InputError(f"{name}: draw needs the window of `gancam live`; save=FILE keeps its masks")
+        if effect.pad is not None:
+            raise InputError(f"{effect.name}: draw needs the window of `gancam live`; save=FILE keeps its masks")
 
 
 def check(path: MediaPath | None, target: MediaPath, task: ProcessOptions) -> None:
@@ -45,7 +44,7 @@ def check(path: MediaPath | None, target: MediaPath, task: ProcessOptions) -> No
     if isinstance(target, SequencePath):
         images.check_output(target, overwrite=task.overwrite)
     elif isinstance(target, StillPath):
-        check_image_output(target.path, overwrite=task.overwrite, source=source.path)
+        check_target(target.path, overwrite=task.overwrite, sources=[source.path])
     else:
         check_output(target.path, sources=[source.path], overwrite=task.overwrite)
 
@@ -57,21 +56,6 @@ def check_options(task: ProcessOptions) -> None:
         raise InputError(f"fps is {task.fps}: needs more than 0 and at most 1000")
     if task.params is not None and not task.params.exists():
         raise NotFound(f"{task.params}: no such file")
-
-
-def check_image_output(path: Path, *, overwrite: bool, source: Path | None = None) -> None:
-    """Find what is in the way of an image `path` made of `source`. Raises ``SinkError`` and ``OutputExists``."""
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise SinkError(f"{path}: there is no folder {folder}")
-    if not os.path.exists(path):
-        return
-    if source is not None and os.path.exists(source) and path.samefile(source):
-        raise SinkError(f"{path}: is the input itself; give another name")
-    if path.is_dir():
-        raise SinkError(f"{path}: is a folder")
-    if not overwrite:
-        raise OutputExists(f"{path}: exists; give another name, or --overwrite")
 
 
 def _check_there(path: MediaPath) -> None:

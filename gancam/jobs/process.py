@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from gancam.control import Controls, Replay
-from gancam.effects import Effect
+from gancam.effects import Effect, EffectSlot, ImageFunction, as_effect, slots
+from gancam.files import check_target
 from gancam.frame import Frame
 from gancam.jobs.checks import (
-    check_image_output,
     check_reading,
     check_writing,
     refuse_depth,
@@ -23,7 +23,7 @@ from gancam.jobs.identity import job_of
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.images import read_image, write_image
 from gancam.media.paths import MediaPath, SequencePath, classify
-from gancam.pipeline import Progress, Report, Switch, output_size, run, switches, through
+from gancam.pipeline import FrameCallback, Progress, Report, output_size, run, through
 from gancam.sinks.images import ImageWriter, holds_alpha
 from gancam.sinks.pieces import PieceWriter
 from gancam.sinks.pipe import FORMATS, PipeWriter
@@ -34,40 +34,40 @@ from gancam.sources import ImageFiles, VideoFile
 def process_video(
     path: str | os.PathLike[str],
     target: str | os.PathLike[str],
-    effects: Sequence[Effect],
+    effects: Sequence[Effect | ImageFunction],
     task: ProcessOptions,
     report: Report,
     *,
     tell: Callable[[str], None],
     progress: Progress | None = None,
-    between: Sequence[Callable[[Frame], None]] = (),
+    on_frame: Sequence[FrameCallback] = (),
 ) -> None:
     """`path` through `effects` into `target`, as `task` says; `report` is filled, and `tell` is called with each note
     that is known before the work starts. Raises what sources, effects and sinks raise."""
     path, target = classify(path), classify(target)
-    chain = switches(effects)
+    chain = slots(effects)
     controls = Controls(chain)
     replay = None if task.params is None else Replay(task.params, controls)
     source, options = open_video(path, target, chain, task)
     with source:
         check_writing(target, task)
-        sink = _sink(path, target, effects, task, options)
-        done = getattr(sink, "done", 0)
+        sink = _sink(path, target, chain, task, options)
+        done = sink.frames_done
         notes = [*source.notes, *sink.notes]
         if done:
             notes.append(f"{target}: goes on after {done} frames")
-        if done and remembers(effects, task):
+        if done and remembers(chain, task):
             notes.append("effects that remember earlier frames see those again")
         else:
             source.skip(done)
         for note in notes:
             tell(note)
-        turns: list[Callable[[Frame], None]] = [*([] if replay is None else [replay]), controls, *between]
-        turns += reads_ahead(path, effects, task, tell)
+        turns: list[FrameCallback] = [*([] if replay is None else [replay]), controls, *on_frame]
+        turns += reads_ahead(path, chain, task, tell)
         with ExitStack() as over:
-            for effect in effects:
-                over.callback(getattr(effect, "close", list))
-            run(source, chain, [sink], between=turns, progress=progress, report=report)
+            for effect in chain:
+                over.callback(effect.close)
+            run(source, chain, [sink], on_frame=turns, progress=progress, report=report)
     report.notes = [note for note in report.notes if note not in notes]
     if replay is not None and replay.left:
         report.notes.append(f"{task.params}: its last {replay.left} changes come after the end of {path}")
@@ -75,19 +75,19 @@ def process_video(
 
 def remembers(effects: Sequence[Effect], task: ProcessOptions) -> bool:
     """Whether a frame cannot be made without those before it."""
-    return task.params is not None or any(getattr(effect, "remembers", True) for effect in effects)
+    return task.params is not None or any(effect.remembers for effect in effects)
 
 
 def reads_ahead(
     path: str | os.PathLike[str], effects: Sequence[Effect], task: ProcessOptions, tell: Callable[[str], None]
-) -> list[Callable[[Frame], None]]:
+) -> list[FrameCallback]:
     """What must be called with each frame so that a first effect sees the video ahead that wants to."""
     media = classify(path)
-    return [_ReadAhead(media, one.read_ahead, task, tell) for one in effects[:1] if hasattr(one, "read_ahead")]
+    return [_ReadAhead(media, effect.read_ahead, task, tell) for effect in effects[:1]]
 
 
 def _sink(
-    path: MediaPath, target: MediaPath, effects: Sequence[Effect], task: ProcessOptions, options: dict[str, Any]
+    path: MediaPath, target: MediaPath, effects: Sequence[EffectSlot], task: ProcessOptions, options: dict[str, Any]
 ) -> VideoWriter | ImageWriter:
     sound = None if isinstance(path, SequencePath) else path
     if task.pipe is not None:
@@ -143,7 +143,7 @@ def _source(path: MediaPath, task: ProcessOptions) -> VideoFile | ImageFiles:
 
 
 def open_video(
-    path: str | os.PathLike[str], target: str | os.PathLike[str], chain: Sequence[Switch], task: ProcessOptions
+    path: str | os.PathLike[str], target: str | os.PathLike[str], chain: Sequence[Effect], task: ProcessOptions
 ) -> tuple[VideoFile | ImageFiles, dict[str, Any]]:
     """The source, and what its sink needs to know of it and of `task`. Raises what sources raise."""
     refuse_drawing(chain)
@@ -168,7 +168,7 @@ def open_video(
 def process_image(
     path: str | os.PathLike[str],
     target: str | os.PathLike[str],
-    effects: Sequence[Effect],
+    effects: Sequence[Effect | ImageFunction],
     *,
     overwrite: bool = False,
     tell: Callable[[str], None] = lambda note: None,
@@ -177,12 +177,13 @@ def process_image(
     sources and effects raise, ``SinkError`` and ``OutputExists``."""
     refuse_mixture(classify(path), classify(target))
     path, target = Path(path), Path(target)
-    check_image_output(target, overwrite=overwrite, source=path)
-    refuse_drawing(effects)
+    check_target(target, overwrite=overwrite, sources=[path])
+    chain = [as_effect(effect) for effect in effects]
+    refuse_drawing(chain)
     image, alpha = read_image(path)
     if alpha is not None and not holds_alpha(target):
         tell(f"{path}: its transparency is left out: {target.suffix} holds none, .png does")
         alpha = None
-    made = Frame(image, 0, 0.0, alpha=alpha).with_image(through(image, effects))
+    made = Frame(image, 0, 0.0, alpha=alpha).with_image(through(image, chain))
     whole = made.image if made.alpha is None else np.dstack([made.image, made.alpha])
     write_image(target, whole, overwrite=overwrite)

@@ -13,7 +13,6 @@ from gancam.jobs.local_pool import WorkerPool
 from gancam.jobs.process import open_video, remembers
 from gancam.jobs.spec import LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkItem, WorkResult
-from gancam.pipeline import switches
 from gancam.sinks.pieces import PieceCollector
 
 _DEATHS = 3  # of workers at one order, after which it is the order's fault
@@ -156,7 +155,7 @@ class Scheduler:
         effects = self._chain.fresh(item.source)
         try:
             self._ears.begin(item, effects)
-            source, options = open_video(item.source, item.target, switches(effects), self._task)
+            source, options = open_video(item.source, item.target, effects, self._task)
             with source:
                 sink = PieceCollector(
                     item.target, audio_from=item.source, overwrite=self._task.overwrite,

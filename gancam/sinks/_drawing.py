@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,50 +10,19 @@ from numpy.typing import NDArray
 
 from gancam.control import Controls
 from gancam.frame import Image
+from gancam.vision.pad import DrawingPad, Point
 
 _LINE, _UNDER = (80, 220, 255), (20, 20, 20)  # BGR
 _LINGERS = 1.0  # seconds that outlines stay after a stroke
 _LEAST, _MOST = 0.004, 0.2  # of the picture's height: a brush's radius
 _SHORT = 4  # pixels of the window: a shorter box is a slip of the hand
 
-Point = tuple[float, float]
-
-
-class Pad(Protocol):
-    """What is drawn on. Coordinates are pixels of the effect's frames, of which ``size`` is width and height, None
-    before the first. What gives a dict has these parameters of the effect changed, by name."""
-
-    brushes: bool  # whether it takes strokes, and not boxes alone
-
-    @property
-    def size(self) -> tuple[int, int] | None: ...
-
-    @property
-    def mask(self) -> NDArray[np.uint8]:
-        """What is marked, ``(height, width)``, not 0."""
-
-    @property
-    def notes(self) -> list[str]:
-        """What whoever draws should know; it grows."""
-
-    def pen(self, *, down: bool) -> None: ...
-
-    def brush(self, points: list[Point], radius: float) -> None: ...
-
-    def erase(self, points: list[Point], radius: float) -> None: ...
-
-    def box(self, first: Point, second: Point) -> Mapping[str, Any]: ...
-
-    def undo(self) -> Mapping[str, Any]: ...
-
-    def clear(self) -> Mapping[str, Any]: ...
-
 
 class Drawing:
     """Takes mouse and keys for `pad`, the one of the effect `name`, and draws outlines. ``on`` until turned off with d:
     then the mouse is the window's own."""
 
-    def __init__(self, name: str, pad: Pad, controls: Controls) -> None:
+    def __init__(self, name: str, pad: DrawingPad, controls: Controls) -> None:
         self._name, self._pad, self._controls = name, pad, controls
         self.on = True
         self._boxes = not pad.brushes
@@ -168,4 +137,4 @@ class Drawing:
 
     def _ask(self, values: Mapping[str, Any]) -> None:
         if values:
-            self._controls.ask({f"{self._name}.{name}": value for name, value in values.items()})
+            self._controls.request({f"{self._name}.{name}": value for name, value in values.items()})

@@ -7,7 +7,7 @@ import re
 import shutil
 import zlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from fractions import Fraction
@@ -19,18 +19,20 @@ import cv2
 import numpy as np
 
 from gancam.errors import InputError, NotFound, OutputExists, SinkError
+from gancam.files import lock_file, replace_file, unlock_file
 from gancam.frame import Frame, Image, check_image
 from gancam.inference.hardware import usable_cores
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
 from gancam.media.paths import SequencePath
+from gancam.sinks.contract import Sink
 from gancam.sinks.pieces import pieces_of
-from gancam.sinks.video import DEFAULT_QUALITY, _lock, _unlock, check_quality
+from gancam.sinks.video import DEFAULT_QUALITY, check_quality
 
 _AHEAD = 2  # images in work for each thread
 
 
-class ImageWriter:
+class ImageWriter(Sink):
     """Writes each frame as an image whose name is `path` with its number, from 1, in the place of ``%06d``.
 
     Beside them ``NAMEtimes.txt`` (timestamp format v2, as mkvmerge has it) keeps the times. What images cannot hold
@@ -38,7 +40,7 @@ class ImageWriter:
     that of JPEG; the others are lossless.
 
     Work goes to a hidden folder beside, as that of a ``PieceWriter``; `job` and `resume` are as there, and so is
-    ``done``. The images get their names when all are there.
+    ``frames_done``. The images get their names when all are there.
 
     Raises ``InputError``, ``OutputExists``, ``SinkError``.
     """
@@ -68,20 +70,20 @@ class ImageWriter:
         self._how = [cv2.IMWRITE_JPEG_QUALITY, round(60 + 0.4 * quality)] if suffix in (".jpg", ".jpeg") else []
         self._tick = (like.time_base if like is not None else None) or Fraction(1, 90_000)
         self._begin = part[0] or Fraction(0)
-        self.notes = [] if audio_from is None else _left_out(Path(audio_from))
+        self._notes = [] if audio_from is None else _left_out(Path(audio_from))
         self._alpha = like is not None and like.alpha
         if self._alpha and not holds_alpha(self._path):
             self._alpha = False
-            self.notes.append(f"its transparency is left out: {self._path.suffix} holds none, .png does")
-        self.notes.append(f"times are kept in {self._names.times.name}")
+            self._notes.append(f"its transparency is left out: {self._path.suffix} holds none, .png does")
+        self._notes.append(f"times are kept in {self._names.times.name}")
         self._folder = pieces_of(self._path)
         self._job = json.loads(json.dumps({**(job or {}), "quality": quality, "width": size[0], "height": size[1]}))
         self._overwrite = overwrite
         self._closed = False
-        self.done = 0
+        self._frames_done = 0
         self._times: list[Fraction] = []
         self._lock = self._claim(resume)
-        self._frames = self.done
+        self._frames = self._frames_done
         self._threads = min(usable_cores(), 8)
         self._pool = ThreadPoolExecutor(self._threads, "gancam-images")
         self._work: deque[tuple[Fraction, Future[str]]] = deque()
@@ -108,12 +110,12 @@ class ImageWriter:
                     f"{self._path}: an unfinished job is there: --resume goes on, --overwrite begins anew"
                 )
             self._folder.mkdir(exist_ok=True)
-            lock = _lock(self._folder / "lock", self._path)
+            lock = lock_file(self._folder / "lock", self._path)
             if old is None or not resume:
                 for file in self._folder.iterdir():
                     if file.name != "lock":
                         file.unlink()
-            manifest.write_text(json.dumps(self._job), encoding="utf-8")
+            replace_file(manifest, json.dumps(self._job).encode())
         except OSError as error:
             if isinstance(error, SinkError | OutputExists | NotFound):
                 raise
@@ -137,8 +139,18 @@ class ImageWriter:
                 break
             good.append(line)
             self._times.append(Fraction(moment))
-        self.done = len(good)
-        index.write_text("".join(f"{line}\n" for line in good), encoding="ascii")
+        self._frames_done = len(good)
+        replace_file(index, "".join(f"{line}\n" for line in good).encode())
+
+    @property
+    def frames_done(self) -> int:
+        """Images of an interrupted run that are whole."""
+        return self._frames_done
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What images cannot hold."""
+        return self._notes
 
     @property
     def path(self) -> Path:
@@ -151,7 +163,7 @@ class ImageWriter:
     def write(self, frame: Frame) -> None:
         if self._closed:
             raise SinkError(f"{self._path}: already closed")
-        if frame.index < self.done:
+        if frame.index < self._frames_done:
             return
         image = check_image(frame.image)
         if (image.shape[1], image.shape[0]) != self._size:
@@ -201,7 +213,7 @@ class ImageWriter:
                 self._publish()
         finally:
             self._pool.shutdown(cancel_futures=True)
-            _unlock(self._lock)
+            unlock_file(self._lock)
             if not self._times or (not interrupted and not (self._folder / "index.txt").exists()):
                 shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -216,7 +228,7 @@ class ImageWriter:
                 (self._path.parent / name).unlink()
             lines = [f"{float(moment * 1000):.9f}" for moment in self._times]
             head = ["# timestamp format v2", f"# time base {self._tick}"]
-            self._names.times.write_text("\n".join([*head, *lines, ""]), encoding="ascii")
+            replace_file(self._names.times, "\n".join([*head, *lines, ""]).encode())
             (self._folder / "index.txt").unlink()
         except OSError as error:
             raise SinkError(
@@ -230,7 +242,7 @@ def check_output(names: SequencePath, *, overwrite: bool) -> None:
     if not above.is_dir():
         raise SinkError(f"{names}: there is no folder {above}")
     if not overwrite and (there := names.images()):
-        raise OutputExists(f"{there[0][1]}: exists; give another name, or overwrite it on purpose")
+        raise OutputExists(f"{there[0][1]}: exists; give another name, or --overwrite")
 
 
 def holds_alpha(path: Path) -> bool:

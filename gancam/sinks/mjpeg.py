@@ -1,21 +1,22 @@
 """Motion-JPEG over HTTP: a browser, OBS or ``cv2.VideoCapture`` opens it."""
 
 import json
-import os
 import socket
 import threading
 import time
 from collections import deque
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler
 
 import cv2
 
+from gancam.control.tcp import TcpServer
 from gancam.errors import InputError, SinkError
 from gancam.frame import Frame, check_image
 from gancam.media.messages import cause
+from gancam.sinks.contract import Sink, SinkContext
 
+FORM = "mjpeg:8080"
 _BOUNDARY = "gancam-picture"
 _PATIENCE = 10.0  # seconds that one picture may take to a client before it counts as gone
 _PAGE = b"""<!doctype html>
@@ -53,7 +54,26 @@ look()
 """
 
 
-class MjpegServer:
+def open(address: str, context: SinkContext) -> "MjpegServer":
+    """Open ``mjpeg:PORT`` or ``mjpeg:HOST:PORT``; port 8080 where none is given."""
+    host, port = _address(address)
+    return MjpegServer(port, host=host)
+
+
+def check(address: str, *, overwrite: bool) -> None:
+    """Find what is wrong with ``mjpeg:HOST:PORT``. Raises ``SinkError``."""
+    _address(address)
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Host and port of what comes after ``mjpeg:``."""
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit()) and text:
+        raise SinkError(f"mjpeg:{text}: needs mjpeg:PORT or mjpeg:HOST:PORT, as in mjpeg:8080")
+    return host or "127.0.0.1", int(port or 8080)
+
+
+class MjpegServer(Sink):
     """Serves what it is given at ``http://HOST:PORT/``.
 
     /             a page for people
@@ -85,34 +105,35 @@ class MjpegServer:
         self._jpeg: tuple[int, bytes] | None = None  # (number, data)
         self._came: deque[float] = deque(maxlen=30)  # when the last ones came
         self._now: dict[str, float | None] = {"width": 0, "height": 0, "age_ms": None}
-        self._clients: set[socket.socket] = set()
         self._watching = 0
         self._closed = False
-        self._busy = 0.0
+        self._worker_seconds = 0.0
         try:
             self._server = _Server((host, port), self)
         except OSError as error:
             what = f"cannot serve at {host}:{port} ({cause(error)})"
             raise SinkError(f"mjpeg: {what}; give another port, or 0 for a free one") from error
-        self.port: int = self._server.server_address[1]
+        self.port = self._server.port
         self.local = host.startswith("127.") or host == "localhost"
         self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{self.port}/"
-        self.notes = [f"watch at {self.url} (the stream itself: {self.url}stream.mjpg)"]
-        self._threads = [
-            threading.Thread(target=self._server.serve_forever, args=(0.05,), name="gancam-http", daemon=True),
-            threading.Thread(target=self._encode, name="gancam-jpeg", daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._notes = [f"watch at {self.url} (the stream itself: {self.url}stream.mjpg)"]
+        self._encoder = threading.Thread(target=self._encode, name="gancam-jpeg", daemon=True)
+        self._server.start()
+        self._encoder.start()
 
     @property
     def closed(self) -> bool:
         return self._closed
 
     @property
-    def busy(self) -> float:
-        """Seconds spent on making JPEGs."""
-        return self._busy
+    def notes(self) -> Sequence[str]:
+        """Where to watch."""
+        return self._notes
+
+    @property
+    def worker_seconds(self) -> float:
+        """How many seconds were spent on making JPEGs."""
+        return self._worker_seconds
 
     def write(self, frame: Frame) -> None:
         if self._closed:
@@ -132,12 +153,8 @@ class MjpegServer:
         with self._change:
             self._closed = True
             self._change.notify_all()
-            for client in self._clients:
-                _hang_up(client)
-        self._server.shutdown()
-        for thread in self._threads:
-            thread.join()
-        self._server.server_close()  # joins the clients' threads
+        self._server.close()
+        self._encoder.join()
 
     def now(self) -> dict[str, float | None]:
         """What ``/now.json`` says."""
@@ -160,16 +177,6 @@ class MjpegServer:
             finally:
                 self._watching -= 1
 
-    def welcome(self, client: socket.socket) -> None:
-        with self._change:
-            self._clients.add(client)
-            if self._closed:
-                _hang_up(client)
-
-    def dismiss(self, client: socket.socket) -> None:
-        with self._change:
-            self._clients.discard(client)
-
     def _encode(self) -> None:
         """The hidden thread: make a JPEG of the newest frame while somebody waits for one."""
         number = 0
@@ -185,7 +192,7 @@ class MjpegServer:
                 done, data = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, self._quality])
             except cv2.error:  # larger than JPEG allows
                 done = False
-            self._busy += time.perf_counter() - began
+            self._worker_seconds += time.perf_counter() - began
             if done:
                 number += 1
                 with self._change:
@@ -193,25 +200,10 @@ class MjpegServer:
                     self._change.notify_all()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False  # so that server_close() joins them
-    block_on_close = True
-    allow_reuse_address = os.name != "nt"  # there it would let two servers share a port
-
+class _Server(TcpServer):
     def __init__(self, address: tuple[str, int], owner: MjpegServer) -> None:
         self.owner = owner
-        super().__init__(address, _Client)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        threading.current_thread().name = "gancam-http-client"
-        self.owner.welcome(request)
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self.owner.dismiss(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that left in mid-sentence is nobody's error."""
+        super().__init__(address, _Client, name="http")
 
 
 class _Client(BaseHTTPRequestHandler):
@@ -270,8 +262,3 @@ class _Client(BaseHTTPRequestHandler):
 def _names_this_machine(host: str) -> bool:
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     return name.lower() in ("localhost", "127.0.0.1", "[::1]")
-
-
-def _hang_up(client: socket.socket) -> None:
-    with suppress(OSError):
-        client.shutdown(socket.SHUT_RDWR)

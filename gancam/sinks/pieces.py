@@ -19,8 +19,9 @@ from av.codec.context import Flags
 
 from gancam._native import environment
 from gancam.errors import InputError, OutputExists, SinkError
+from gancam.files import hidden_name, replace_file
 from gancam.frame import Frame
-from gancam.sinks.video import QUIET, VideoWriter, _End, _hidden_name
+from gancam.sinks.video import QUIET, VideoWriter, _End
 
 # A piece is what a crash can cost, and a key frame more. 1280x720 gets 47 frames: less than two seconds of work with
 # sr-x2 on two cores. Against one piece of 156 frames, four calm scenes became this much larger with pieces of 52
@@ -42,7 +43,7 @@ class PieceWriter(VideoWriter):
     interrupted also joins what came into a file that plays, among the pieces (`so_far`), for whoever wants no more.
 
     job     what the frames are made from and how, as JSON; a resumed job must have the same.
-    resume  go on with the pieces that are there: ``done`` frames are whole, and ``write`` ignores those. With
+    resume  go on with the pieces that are there: ``frames_done`` frames are whole, and ``write`` ignores those. With
             `overwrite` those of another `job` are thrown away.
 
     Raises as ``VideoWriter`` does; ``OutputExists`` for an unfinished job in the way (neither `resume` nor `overwrite`)
@@ -57,7 +58,7 @@ class PieceWriter(VideoWriter):
         resume: bool = False,
         **options: Any,
     ) -> None:
-        self.done = 0
+        self._frames_done = 0
         self._job = json.loads(json.dumps(job or {}))
         self._resume = resume
         self._folder = pieces_of(Path(path))
@@ -68,8 +69,13 @@ class PieceWriter(VideoWriter):
         self.plan: dict[str, Any] = {}
         super().__init__(path, **options)
 
+    @property
+    def frames_done(self) -> int:
+        """Frames in whole pieces."""
+        return self._frames_done
+
     def write(self, frame: Frame) -> None:
-        if frame.index >= self.done:
+        if frame.index >= self._frames_done:
             super().write(frame)
         else:
             self._raise_error()
@@ -91,7 +97,7 @@ class PieceWriter(VideoWriter):
         self._length = plan["frames"]
         if not self._folder.is_dir():
             self._folder.mkdir()
-            _write(self._folder / "manifest.json", json.dumps(plan, indent=1).encode())
+            replace_file(self._folder / "manifest.json", json.dumps(plan, indent=1).encode(), durable=True)
         for number in range(1_000_000):
             file = self._folder / f"{number:06d}.piece"
             index = _index(file)
@@ -99,8 +105,8 @@ class PieceWriter(VideoWriter):
                 file.unlink(missing_ok=True)
                 break
             self._whole.append(file)
-            self.done += index["frames"]
-        self._frames = self.done
+            self._frames_done += index["frames"]
+        self._frames = self._frames_done
 
     def _describe_job(self) -> None:
         self._job |= {
@@ -148,7 +154,7 @@ class PieceWriter(VideoWriter):
                 del picture
                 if self._piece.frames == self._length:
                     self._end_piece()
-                self._busy += time.perf_counter() - began
+                self._worker_seconds += time.perf_counter() - began
             end = item
             began = time.perf_counter()
             if end.interrupted or self._abandoned:
@@ -162,7 +168,7 @@ class PieceWriter(VideoWriter):
                     self._join()
                 else:
                     self._discard()
-            self._busy += time.perf_counter() - began
+            self._worker_seconds += time.perf_counter() - began
         except Exception as error:  # raised by the next write or by close
             self._error = self._as_sink_error(error)
             self._discard()
@@ -223,9 +229,9 @@ class PieceWriter(VideoWriter):
     def _join_files(self, files: list[Path], until: Fraction | None) -> list[int]:
         """Write `files` and the other streams, so far as they begin before `until`, into the partial file; the times
         of its frames, in order."""
-        told = list(self.notes)
+        told = list(self._notes)
         self._open(self._audio_from)
-        self.notes = told
+        self._notes = told
         if _hash(self._stream.codec_context.extradata or b"") != self._extradata:
             raise SinkError(f"{self._path}: the encoder changed since the pieces were written; --overwrite begins anew")
         indices = [_index(file) or {"packets": []} for file in files]
@@ -241,7 +247,7 @@ class PieceWriter(VideoWriter):
             known = len(self._audio.notes)
             self._audio.write_until(until)
             self._audio.close()
-            self.notes += self._audio.notes[known:]
+            self._notes += self._audio.notes[known:]
         self._output.close()
         self._tell_aspect()
         return sorted(shown)
@@ -301,7 +307,7 @@ class PieceCollector(PieceWriter):
         self._raise_error()
         file = self._file(number)
         try:
-            _write(file, data)
+            replace_file(file, data, durable=True)
         except OSError as error:
             raise self._as_sink_error(error) from error
         index = _index(file)
@@ -380,7 +386,7 @@ class PieceMaker(PieceWriter):
                 del item  # a large picture less in memory while this one is encoded
                 self._add(picture, last)
                 del picture
-                self._busy += time.perf_counter() - began
+                self._worker_seconds += time.perf_counter() - began
             end = item
             if self._piece is not None and not end.interrupted:
                 piece, self._piece = self._piece, None
@@ -429,7 +435,7 @@ class _Piece:
 
 def pieces_of(path: Path) -> Path:
     """The folder in which the pieces of an unfinished `path` are."""
-    return path.absolute().parent / _hidden_name(path, f"{path.suffix}.pieces")
+    return path.absolute().parent / hidden_name(path, f"{path.suffix}.pieces")
 
 
 def so_far(path: Path) -> Path:
@@ -473,15 +479,6 @@ def _decoding_times(shown: list[int]) -> list[int]:
     ahead = max((place - rank[tick] for place, tick in enumerate(shown)), default=0)
     lead = order[ahead] - order[0] if order else 0
     return [order[place - ahead] if place >= ahead else order[place] - lead for place in range(len(order))]
-
-
-def _write(path: Path, data: bytes) -> None:
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def _hash(data: bytes) -> str:

@@ -46,7 +46,7 @@ class PipeWriter(VideoWriter):
 
     def _publish(self) -> None:
         if self._pipe.broken:
-            self.notes.append(f"the reader of stdout went away after {self._frames} frames")
+            self._notes.append(f"the reader of stdout went away after {self._frames} frames")
 
     def _discard(self) -> None:
         self._close_parts()

@@ -9,9 +9,10 @@ from typing import Any
 
 from gancam.errors import SinkError
 from gancam.frame import Frame
+from gancam.sinks.contract import Sink
 
 
-class StatsLog:
+class StatsLog(Sink):
     """Writes a JSON line for each frame to `path`, which is replaced, or appended to where it is a device or a pipe.
 
     ``{"frame": index, "time": seconds, "age_ms": from capture until now, "dropped": so far}``; ``age_ms`` is null for
@@ -21,8 +22,7 @@ class StatsLog:
     Raises ``SinkError`` when the file cannot be written.
     """
 
-    closed = False
-    aside = True
+    passive = True
 
     def __init__(
         self,

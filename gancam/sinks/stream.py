@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,7 @@ from gancam.frame import Frame
 from gancam.media.info import VideoInfo
 from gancam.media.messages import without_secrets
 from gancam.sinks._canvas import Canvas
+from gancam.sinks.contract import Sink, SinkContext
 
 FORMATS = {  # a URL's scheme -> FFmpeg's container
     "udp": "mpegts", "tcp": "mpegts", "srt": "mpegts", "rtp": "rtp_mpegts",
@@ -39,7 +41,16 @@ _CHILD = (
 )
 
 
-class StreamWriter:
+def open(url: str, context: SinkContext) -> "StreamWriter":
+    """Open a URL to send to."""
+    return StreamWriter(url, fps=context.fps, size=context.size, quality=context.quality, like=context.source_info)
+
+
+def check(url: str, *, overwrite: bool) -> None:
+    """Find nothing wrong: what is known of a URL is known when it is opened."""
+
+
+class StreamWriter(Sink):
     """Sends frames of `size` to `url`: udp://, tcp://, srt:// and rtp:// as MPEG-TS, rtmp(s):// as FLV, rtsp(s)://.
 
     fps       frames a second: nominal; the times that count are ``Frame.time``.
@@ -86,10 +97,10 @@ class StreamWriter:
             raise InputError(f"quality is {quality}: needs 0 to 100")
         if not patience > 0:
             raise InputError(f"patience is {patience}: needs more than 0 seconds")
-        self.name = _spoken(url)
-        self._canvas = Canvas(size, self.name, like)
+        self._name = _spoken(url)
+        self._canvas = Canvas(size, self._name, like)
         self._patience = patience
-        self.notes = [self._canvas.note] if self._canvas.note else []
+        self._notes = [self._canvas.note] if self._canvas.note else []
         self._change = threading.Condition()
         self._waiting: deque[Frame] = deque()
         self._dropped = 0
@@ -97,7 +108,7 @@ class StreamWriter:
         self._closed = self._ended = False
         self._error: SinkError | None = None
         self._told = False
-        self._busy = 0.0
+        self._worker_seconds = 0.0
         self._connected = threading.Event()  # or never will be
         command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), str(Path(__file__).with_name("_sender.py"))]
         pipe = subprocess.PIPE
@@ -109,7 +120,7 @@ class StreamWriter:
         self._thread.start()
         try:
             if not self._connected.wait(patience):
-                raise SinkError(f"{self.name}: nobody answered in {patience:g} s")
+                raise SinkError(f"{self._name}: nobody answered in {patience:g} s")
             self._raise_error()
         except BaseException:
             self.close(interrupted=True)
@@ -141,9 +152,14 @@ class StreamWriter:
         return self._closed
 
     @property
-    def busy(self) -> float:
-        """Seconds that the sender has worked; known after ``close``."""
-        return self._busy
+    def notes(self) -> Sequence[str]:
+        """What cannot be sent as it is, and after ``close`` what was not sent."""
+        return self._notes
+
+    @property
+    def worker_seconds(self) -> float:
+        """How many seconds the sender has worked; known after ``close``."""
+        return self._worker_seconds
 
     @property
     def dropped(self) -> int:
@@ -152,7 +168,7 @@ class StreamWriter:
 
     def write(self, frame: Frame) -> None:
         if self._closed:
-            raise SinkError(f"{self.name}: already closed")
+            raise SinkError(f"{self._name}: already closed")
         self._raise_error()
         self._canvas.check(frame)
         with self._change:
@@ -163,7 +179,7 @@ class StreamWriter:
             self._change.notify_all()
             since = self._handing_since
         if since is not None and time.monotonic() - since > self._patience:
-            raise SinkError(f"{self.name}: the receiver has taken nothing for {self._patience:g} s")
+            raise SinkError(f"{self._name}: the receiver has taken nothing for {self._patience:g} s")
 
     def close(self, *, interrupted: bool = False) -> None:
         if self._closed:
@@ -183,7 +199,7 @@ class StreamWriter:
                     if pipe is not None:
                         pipe.close()
         if self._dropped:
-            self.notes.append(f"{self.name}: {self._dropped} frames were not sent, encoder or receiver were too slow")
+            self._notes.append(f"{self._name}: {self._dropped} frames were not sent, encoder or receiver were too slow")
         if not self._told:
             self._raise_error()
 
@@ -210,12 +226,12 @@ class StreamWriter:
                 sender.close()
         what = "the receiver is gone" if "connected" in said else "cannot be reached"
         said = said if "error" in said else _answer(answers)
-        self._busy = float(said.get("busy", 0))
+        self._worker_seconds = float(said.get("busy", 0))
         reason = said.get("error", "its process ended without a word")
         if reason and not self._ended:
             if reason == "Protocol not found":
-                reason = f"this build of PyAV knows no {self.name.partition(':')[0]}"
-            self._error = SinkError(f"{self.name}: {what} ({reason})")
+                reason = f"this build of PyAV knows no {self._name.partition(':')[0]}"
+            self._error = SinkError(f"{self._name}: {what} ({reason})")
         self._connected.set()
 
     def _next(self) -> Frame | None:

@@ -7,7 +7,6 @@ import queue
 import sys
 import threading
 import time
-import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from av.codec.codec import UnknownCodecError
 
 from gancam._native import environment
 from gancam.errors import GancamError, InputError, OutputExists, SinkError, did_you_mean
+from gancam.files import check_target, give_name, lock_file, partial_path, unlock_file
 from gancam.frame import Frame
 from gancam.inference.hardware import usable_cores
 from gancam.media.info import VideoInfo
@@ -29,11 +29,7 @@ from gancam.queues import BoundedQueue
 from gancam.sinks._canvas import Canvas, sampling
 from gancam.sinks._matroska import set_aspect
 from gancam.sinks._tracks import AudioRule, Tracks
-
-try:
-    import fcntl
-except ImportError:  # Windows, where a file that is open cannot be replaced anyway
-    fcntl = None  # type: ignore[assignment]
+from gancam.sinks.contract import Sink, SinkContext
 
 DEFAULT_QUALITY = 80.0
 _AHEAD, _WAITING = 4, 100_000_000  # frames that may wait for the encoder, and their bytes
@@ -124,7 +120,26 @@ QUIET = {"SVT_LOG": "0"}  # while libsvtav1 opens: it writes a page to stderr ot
 _ALIASES = {"avc": "h264", "x264": "h264", "hevc": "h265", "x265": "h265", "vp09": "vp9", "svtav1": "av1"}
 
 
-class VideoWriter:
+def open(path: str, context: SinkContext) -> "VideoWriter":
+    """Open a video file."""
+    return VideoWriter(
+        path,
+        fps=context.fps,
+        size=context.size,
+        like=context.source_info,
+        audio_from=context.audio_from,
+        codec=context.codec,
+        quality=context.quality,
+        overwrite=context.overwrite,
+    )
+
+
+def check(path: str, *, overwrite: bool) -> None:
+    """Find what would keep a video file from being opened; raises as ``VideoWriter`` does."""
+    check_output(Path(path), overwrite=overwrite)
+
+
+class VideoWriter(Sink):
     """Writes frames of `size` to the file `path`, whose ending chooses the container: .mp4, .m4v, .mov, .mkv, .webm,
     .ts (MPEG-TS).
 
@@ -178,7 +193,7 @@ class VideoWriter:
         self._quality = DEFAULT_QUALITY if quality is None else float(quality)
         self._overwrite = overwrite
         self._audio_from = None if audio_from is None else Path(audio_from)
-        self.notes: list[str] = []
+        self._notes: list[str] = []
         if not 0 < fps <= 1000:
             raise InputError(f"fps is {fps}: needs more than 0 and at most 1000")
         check_quality(quality)
@@ -186,17 +201,17 @@ class VideoWriter:
         self._codec = _choose_codec(codec, encoder, self._holder, self._path.suffix or self._holder.format)
         self._canvas = self._prepare(size, untouched)
         if self._canvas.note:
-            self.notes.append(self._canvas.note)
+            self._notes.append(self._canvas.note)
         if self._codec[1].lossless and quality is not None:
-            self.notes.append(f"{self._codec[0]} is lossless: quality {quality:g} changes nothing")
-        self._lock = None if self._partial == self._path else _lock(self._partial, self._path)
+            self._notes.append(f"{self._codec[0]} is lossless: quality {quality:g} changes nothing")
+        self._lock = None if self._partial == self._path else lock_file(self._partial, self._path)
         self._tick = self._like.time_base or _time_base(self._rate)
         self._begin = round((part[0] or 0) / self._tick)
         self._part = part
         self._encoder_threads = min(usable_cores(), 8)  # more buys little and holds more frames in memory
         self._container: av.container.OutputContainer | None = None
         self._audio: Tracks | None = None
-        self._busy = 0.0
+        self._worker_seconds = 0.0
         self._frames = 0
         self._closed = False
         self._error: Exception | None = None
@@ -222,7 +237,7 @@ class VideoWriter:
         if aspect != 1 and not carried and not self._has_head:
             shape = f"{aspect.numerator}:{aspect.denominator}"
             where = f"{self._holder.format} on stdout has it with h264 and h265 alone"
-            self.notes.append(f"the shape of its pixels ({shape}) is left out: {where}, a file with all")
+            self._notes.append(f"the shape of its pixels ({shape}) is left out: {where}, a file with all")
         if untouched and _keeps(made, self._like):
             pixels = self._like.pixels.replace("yuvj", "yuv")
             return Canvas(size, os.fspath(self._path), self._like, pixels=pixels, untouched=True)
@@ -231,7 +246,7 @@ class VideoWriter:
             like = replace(like, colour=replace(like.colour, full_range=False))
         if like.alpha and not made.alpha:
             others = "ffv1 (.mkv), prores (.mov) and PNG images do"
-            self.notes.append(f"its transparency is left out: {self._codec[0]} holds none here, {others}")
+            self._notes.append(f"its transparency is left out: {self._codec[0]} holds none here, {others}")
         return Canvas(
             size, os.fspath(self._path), like, pixels=made.alpha if like.alpha and made.alpha else made.pixels
         )
@@ -239,7 +254,8 @@ class VideoWriter:
     def _claim(self) -> None:
         """Find the container, and where to write until all is there."""
         self._holder = _container_of(self._path)
-        self._partial = _check_place(self._path, [self._audio_from, self._like.path], self._overwrite)
+        check_target(self._path, sources=[self._audio_from, self._like.path], overwrite=self._overwrite)
+        self._partial = partial_path(self._path)
 
     @property
     def _has_head(self) -> bool:
@@ -267,9 +283,14 @@ class VideoWriter:
         return self._closed
 
     @property
-    def busy(self) -> float:
-        """Seconds the encoder thread has worked."""
-        return self._busy
+    def notes(self) -> Sequence[str]:
+        """What cannot be written as it is."""
+        return self._notes
+
+    @property
+    def worker_seconds(self) -> float:
+        """How many seconds the encoder thread has worked."""
+        return self._worker_seconds
 
     def write(self, frame: Frame) -> None:
         """Hand `frame` to the encoder; waits while it is several frames behind."""
@@ -353,9 +374,9 @@ class VideoWriter:
             self._close_parts()
             self._audio = None
             self._open(None)
-            self.notes.append("the audio is left out: its description is damaged")
+            self._notes.append("the audio is left out: its description is damaged")
         if self._audio is not None:
-            self.notes += self._audio.notes
+            self._notes += self._audio.notes
 
     def _add_video(self) -> av.VideoStream:
         stream = self._output.add_stream(self._codec[1].encoder, rate=self._rate, options=self._encoder_options)
@@ -407,7 +428,7 @@ class VideoWriter:
                     self._mux(packet)
                 del picture
                 self._frames += 1
-                self._busy += time.perf_counter() - began
+                self._worker_seconds += time.perf_counter() - began
             end = item
             began = time.perf_counter()
             if self._frames and not self._abandoned:
@@ -415,7 +436,7 @@ class VideoWriter:
                 self._publish()
             else:
                 self._discard()
-            self._busy += time.perf_counter() - began
+            self._worker_seconds += time.perf_counter() - began
         except Exception as error:  # raised by the next write or by close
             self._error = self._as_sink_error(error)
             self._discard()
@@ -443,33 +464,30 @@ class VideoWriter:
             known = len(self._audio.notes)
             self._audio.write_until((last + self._duration) * self._tick if interrupted else None)
             self._audio.close()
-            self.notes += self._audio.notes[known:]
+            self._notes += self._audio.notes[known:]
         self._output.close()
         self._tell_aspect()
 
     def _tell_aspect(self) -> None:
         aspect = self._canvas.aspect
         if aspect != 1 and self._has_head and not set_aspect(self._partial, aspect):
-            self.notes.append(f"the shape of its pixels ({aspect.numerator}:{aspect.denominator}) is left out")
+            self._notes.append(f"the shape of its pixels ({aspect.numerator}:{aspect.denominator}) is left out")
 
     def _publish(self) -> None:
         """Give the whole file its name."""
         try:
-            if self._overwrite:
-                os.replace(self._partial, self._path)
-            else:
-                _rename_unless_there(self._partial, self._path)
+            give_name(self._partial, self._path, overwrite=self._overwrite)
         except OSError as error:  # the work is kept, whatever is in its way
             kind = OutputExists if isinstance(error, FileExistsError) else SinkError
             self._error = kind(f"{self._path}: cannot take this name ({cause(error)}); the video is {self._partial}")
-        _unlock(self._lock)
+        unlock_file(self._lock)
 
     def _discard(self) -> None:
         """Close what is open and remove the partial file."""
         self._close_parts()
         with suppress(OSError):
             self._partial.unlink(missing_ok=True)
-        _unlock(self._lock)
+        unlock_file(self._lock)
 
     def _close_parts(self) -> None:
         for part in (self._audio, self._container):
@@ -557,7 +575,7 @@ def check_output(
     """
     check_quality(quality)
     check_codec(path, codec, encoder)
-    _check_place(path, sources, overwrite)
+    check_target(path, sources=sources, overwrite=overwrite)
 
 
 def check_codec(path: str | os.PathLike[str], codec: str | None, encoder: str | None) -> None:
@@ -578,27 +596,6 @@ def _container_of(path: Path) -> _Container:
     return CONTAINERS[path.suffix.lower()]
 
 
-def _check_place(path: Path, sources: Sequence[str | os.PathLike[str] | None], overwrite: bool) -> Path:
-    """The partial file's path, if `path` may be written; raises what is in the way."""
-    folder = path.absolute().parent
-    partial = folder / _hidden_name(path, f".partial{path.suffix}")
-    if not folder.is_dir():
-        raise SinkError(f"{path}: there is no folder {folder}")
-    for mine in (path, partial):
-        _refuse_source(mine, sources)
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return partial
-    except OSError as error:  # a name too long, say
-        raise SinkError(f"{path}: cannot be written ({cause(error)})") from error
-    if path.is_dir():
-        raise SinkError(f"{path}: is a folder")
-    if not overwrite:
-        raise OutputExists(f"{path}: exists; give another name, or overwrite it on purpose")
-    return partial
-
-
 def holds(ending: str, codec: str | None) -> bool:
     """Whether a file of this `ending` can be written, with `codec` (None: the usual). Raises as ``VideoWriter`` for a
     codec that nobody knows."""
@@ -616,70 +613,10 @@ def _has_encoder(name: str) -> bool:
     return False
 
 
-def _refuse_source(path: Path, sources: Sequence[str | os.PathLike[str] | None]) -> None:
-    for source in sources:
-        if source is None:
-            continue
-        same = os.path.abspath(path) == os.path.abspath(source)
-        if same or (os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source)):
-            raise SinkError(f"{path}: is the source itself ({source}); give the output another name")
-
-
 def _time_base(rate: Fraction) -> Fraction:
     """One that holds both a constant `rate` and arbitrary times well."""
     ticks = math.lcm(90_000, rate.numerator)
     return Fraction(1, ticks if ticks <= 1_000_000 else 90_000)
-
-
-def _rename_unless_there(partial: Path, path: Path) -> None:
-    """Rename without ever replacing: a link fails where a rename would overwrite what appeared meanwhile."""
-    try:
-        os.link(partial, path)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if os.path.lexists(path):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
-        os.rename(partial, path)
-    else:
-        partial.unlink()
-
-
-def _hidden_name(path: Path, ending: str) -> str:
-    """A name for what is made on the way to `path`, no longer than file systems allow."""
-    name = f".{path.stem}{ending}"
-    if len(os.fsencode(name)) > 255:
-        name = f".{path.stem[:40]}-{zlib.crc32(os.fsencode(path.name)):08x}{ending}"
-    return name
-
-
-def _lock(partial: Path, path: Path) -> int | None:
-    """Create `partial` and hold it against other processes until `_unlock`; None where the system has no such lock.
-
-    Raises ``SinkError`` where it cannot be created or another process writes it. One left behind by a crash is taken.
-    """
-    try:
-        held = os.open(partial, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be written in {partial.parent} ({cause(error)})") from error
-    if fcntl is None:
-        os.close(held)
-        return None
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(held)
-        raise SinkError(f"{path}: is being written by another gancam ({partial.name})") from error
-    except OSError:  # a file system without locks
-        os.close(held)
-        return None
-    return held
-
-
-def _unlock(held: int | None) -> None:
-    if held is not None:
-        with suppress(OSError):
-            os.close(held)
 
 
 def _yield_to_others() -> None:

@@ -1,12 +1,15 @@
 """A virtual camera: what other programs (meetings, OBS, browsers) then find among their cameras."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from gancam.errors import InputError, MissingExtra, SinkError
 from gancam.frame import Frame
 from gancam.sinks._canvas import Canvas
+from gancam.sinks.contract import Sink, SinkContext
 
+FORM = "virtualcam"
 INSTALL = 'pip install "gancam[virtualcam]"'
 _MAKE = {
     "linux": "sudo apt install v4l2loopback-dkms && sudo modprobe v4l2loopback exclusive_caps=1 card_label=gancam",
@@ -21,7 +24,16 @@ def how_to_make() -> str:
     return _MAKE.get(sys.platform, "pyvirtualcam knows no virtual camera for this system; mjpeg:8080 works everywhere")
 
 
-class VirtualCamera:
+def open(device: str, context: SinkContext) -> "VirtualCamera":
+    """Open ``virtualcam`` or ``virtualcam:DEVICE``."""
+    return VirtualCamera(fps=context.fps, size=context.size, device=device or None)
+
+
+def check(device: str, *, overwrite: bool) -> None:
+    """Find nothing wrong: which devices there are is known when one is opened."""
+
+
+class VirtualCamera(Sink):
     """Sends frames to a virtual camera through pyvirtualcam: v4l2loopback on Linux, OBS's on Windows and macOS.
 
     size    (width, height) of the frames to come. Virtual cameras work in 4:2:0, so an odd picture gets its last row or
@@ -44,7 +56,7 @@ class VirtualCamera:
         if not fps > 0:
             raise InputError(f"fps is {fps}: needs more than 0")
         self._canvas = Canvas(size, "the virtual camera")
-        self.notes = [self._canvas.note] if self._canvas.note else []
+        self._notes = [self._canvas.note] if self._canvas.note else []
         self._closed = False
         try:
             self._camera: Any = pyvirtualcam.Camera(
@@ -53,11 +65,16 @@ class VirtualCamera:
         except (RuntimeError, ValueError) as error:
             which = f"{device!r} cannot be opened" if device else "none can be opened"
             raise SinkError(f"virtual camera: {which} ({_words(error)}); to make one: {how_to_make()}") from error
-        self.notes.append(f"choose the camera {self._camera.device} in the other program")
+        self._notes.append(f"choose the camera {self._camera.device} in the other program")
 
     @property
     def closed(self) -> bool:
         return self._closed
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Which camera to choose in the other program, and what is not sent as it is."""
+        return self._notes
 
     @property
     def device(self) -> str:

@@ -6,7 +6,7 @@ import sys
 import textwrap
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,11 +16,14 @@ import numpy as np
 from gancam.control import Control, Controls
 from gancam.errors import GancamError, SinkError
 from gancam.frame import Frame, Image, check_image
-from gancam.sinks._drawing import Drawing, Pad
+from gancam.sinks._drawing import Drawing
 from gancam.sinks._panel import Panel
+from gancam.sinks.contract import Sink, SinkContext
 from gancam.sinks.video import VideoWriter
+from gancam.vision.pad import DrawingPad
 from gancam.vision.text import RED, YELLOW, draw_lines, text_width
 
+FORM = "window"
 _ELSEWHERE = "other outputs: mjpeg:8080 (watch in a browser), or a video file such as out.mp4"
 _LARGEST, _SMALLEST = (1280, 720), (640, 360)  # a new window's picture, before the user resizes it
 _SAID_FOR = 2.0  # seconds that a message stays
@@ -41,13 +44,31 @@ _HELP = (
 )
 
 
-class Window:
+def open(rest: str, context: SinkContext) -> "Window":
+    """Open ``window``."""
+    check(rest, overwrite=False)
+    return Window(
+        controls=context.controls,
+        dropped=context.dropped,
+        status=context.status,
+        fps=context.fps,
+        pad=context.pad,
+    )
+
+
+def check(rest: str, *, overwrite: bool) -> None:
+    """Find what is wrong with ``window``: anything after it. Raises ``SinkError``."""
+    if rest:
+        raise SinkError(f"window:{rest}: the window has neither name nor number; write window alone")
+
+
+class Window(Sink):
     """Shows frames with OpenCV's windows. All calls must come from one thread, on macOS from the main one.
 
     title      of the window.
     controls   what keys and the panel of sliders turn; give it to ``run`` too, which makes the changes.
     dropped    asked for the number of dropped frames, for the overlay.
-    playing    asked for a line of the overlay: what is played.
+    status     asked for a line of the overlay: what is played.
     snapshots  the folder that the keys p and r save to, a PNG and an MP4, never over an existing file: the picture as
                it is shown, comparison and all, at its own size and without text. ``notes`` lists what was saved.
     fps        frames a second, nominal, for recordings.
@@ -67,23 +88,23 @@ class Window:
         *,
         controls: Controls | None = None,
         dropped: Callable[[], int] | None = None,
-        playing: Callable[[], str] | None = None,
+        status: Callable[[], str] | None = None,
         snapshots: str | os.PathLike[str] = ".",
         fps: float = 30.0,
-        pad: tuple[str, Pad] | None = None,
+        pad: tuple[str, DrawingPad] | None = None,
     ) -> None:
         _check_display()
-        self._title, self._dropped, self._playing = title, dropped, playing
+        self._title, self._dropped, self._status = title, dropped, status
         self._controls = controls or Controls([])
         self._switches = [f"{effect.name}.on" for effect in self._controls.effects]
-        self._turns = [knob for knob in self._controls.knobs.values() if not knob.is_switch and not knob.entry.free]
+        self._turns = [knob for knob in self._controls.by_name.values() if not knob.is_switch and not knob.entry.free]
         self._turn = 0
         self._panel = Panel(self._controls)
         self._drawing = None if pad is None else Drawing(*pad, self._controls)
         self._snapshots, self._fps = Path(snapshots), fps
         self._recording: VideoWriter | None = None
         self._recorded_from = 0.0  # Frame.time
-        self.notes: list[str] = []
+        self._notes: list[str] = []
         self._open = self._closed = False
         self._help = self._split = self._held = self._full = self._turning = False
         self._info = True
@@ -94,6 +115,11 @@ class Window:
         self._ages: deque[float] = deque(maxlen=120)
         self._shown: deque[float] = deque(maxlen=60)
         self._frame: Frame | None = None
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was saved."""
+        return self._notes
 
     @property
     def closed(self) -> bool:
@@ -215,7 +241,7 @@ class Window:
                 lines.append(long if text_width(long, letters) < room else short)
             if len(lines) > (fit := max(canvas.shape[0] // (2 * _LEGIBLE), 3)):
                 lines[fit - 1 :] = [f"\t... and {len(lines) - fit + 1} more: t"]
-            draw_lines(canvas, lines, "middle", height=letters, ground=0.8)
+            draw_lines(canvas, lines, "middle", height=letters, backdrop=0.8)
         elif time.monotonic() < self._said_until:
             draw_lines(canvas, [self._said], "middle", height=letters, colour=YELLOW)
 
@@ -229,8 +255,8 @@ class Window:
             lines.append(f"{(len(self._shown) - 1) / max(span, 1e-6):.1f} fps")
         if self._dropped is not None:
             lines.append(f"{self._dropped()} dropped")
-        if self._playing is not None and (playing := self._playing()):
-            lines.append(playing)
+        if self._status is not None and (status := self._status()):
+            lines.append(status)
         if off := [effect.name for effect in self._controls.effects if not effect.on]:
             lines.append(f"off: {', '.join(off)}")
         return lines or ["..."]
@@ -289,14 +315,14 @@ class Window:
         elif "1" <= letter <= "9" and int(letter) <= len(self._switches):
             name = self._switches[int(letter) - 1]
             on = not self._controls.value(name)
-            self._controls.ask({name: on})
-            self._say(f"{self._controls.knobs[name].effect.name} {'on' if on else 'off'}")
+            self._controls.request({name: on})
+            self._say(f"{self._controls.by_name[name].effect.name} {'on' if on else 'off'}")
         elif letter in "[]-_+=" and self._turns:
             if letter in "[]":
                 self._turn = (self._turn + (1 if letter == "]" else -1)) % len(self._turns)
             knob = self._turns[self._turn]
             if letter not in "[]":
-                self._controls.ask({knob.name: knob.entry.step(self._controls.value(knob.name), up=letter in "+=")})
+                self._controls.request({knob.name: knob.entry.step(self._controls.value(knob.name), up=letter in "+=")})
             self._say(self._told(knob))
 
     def _told(self, knob: Control) -> str:
@@ -362,7 +388,7 @@ class Window:
     def _tell(self, what: str) -> None:
         """In the window, and to whoever reads the report."""
         self._say(what)
-        self.notes.append(f"window: {what}")
+        self._notes.append(f"window: {what}")
 
 
 def _scaled(image: Image, size: tuple[int, int]) -> Image:

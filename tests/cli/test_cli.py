@@ -85,7 +85,7 @@ def test_effects_run_in_order(clip: Path, model: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["frames"] == video(clip)[0]
-    assert {"small", "small#2"} <= set(report["waits"])
+    assert {"small", "small#2"} <= set(report["stage_seconds"])
     assert video(tmp_path / "out.mkv")[1] == (2560, 1440)
 
 

@@ -17,14 +17,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gancam.control import ControlFile, Controls, ControlServer, ParameterLog, Replay, open_control, parse_line
+from gancam.control import ControlFile, Controls, ControlServer, Replay, open_control, parse_line
+from gancam.effects import Effect, EffectSlot, slots
 from gancam.errors import InputError, NotFound, OutputExists, ParameterError, SinkError
 from gancam.frame import Frame, Image
 from gancam.media.info import VideoInfo
-from gancam.params import Params, parameter
-from gancam.pipeline import Switch, run, switches
-from gancam.sinks import open_sink
-from gancam.sources import TestPattern, VideoFile
+from gancam.params import Params, Value, parameter
+from gancam.pipeline import run
+from gancam.sinks import Sink, SinkContext, open_sink
+from gancam.sinks.parameter_log import ParameterLog
+from gancam.sources import Source, TestPattern, VideoFile
 from gancam.sources.realtime import RealtimeSource
 
 
@@ -42,15 +44,19 @@ class Paint(Params):
             raise ParameterError(f"words={value!r}: there is no such picture")
 
 
-class Painter:
+class Painter(Effect):
     """An effect whose every parameter shows, and the time too, as a morph's does."""
 
     def __init__(self) -> None:
-        self.params = Paint()
-        self.__name__ = "paint"
+        self.params: Params = Paint()
+
+    @property
+    def name(self) -> str:
+        return "paint"
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
         turn = self.params
+        assert isinstance(turn, Paint)
         light, wanted = turn.light, turn.light
         picture = np.clip(image.astype(np.float64) * light, 0, 255).astype(np.uint8)
         picture = np.roll(picture, turn.shift + len(turn.words), axis=1)
@@ -63,10 +69,8 @@ class Painter:
         return np.ascontiguousarray(picture)
 
 
-class Kept:
+class Kept(Sink):
     """A sink that keeps its frames, closes after some, and calls somebody for each."""
-
-    aside = False
 
     def __init__(self, enough: int = 10**9, *, each: Callable[[Frame], object] = lambda frame: None) -> None:
         self.frames: list[Frame] = []
@@ -80,11 +84,9 @@ class Kept:
         self.frames.append(frame)
         self.each(frame)
 
-    def close(self, *, interrupted: bool = False) -> None: ...
 
-
-def chain(count: int = 1) -> tuple[list[Switch], Controls]:
-    effects = switches([Painter() for _ in range(count)])
+def chain(count: int = 1) -> tuple[list[EffectSlot], Controls]:
+    effects = slots([Painter() for _ in range(count)])
     return effects, Controls(effects)
 
 
@@ -101,8 +103,8 @@ def until(true: Callable[[], object], what: str, seconds: float = 10) -> None:
 def test_every_effect_has_a_name_of_its_own() -> None:
     effects, controls = chain(3)
     assert [effect.name for effect in effects] == ["paint", "paint#2", "paint#3"]
-    assert len(controls.knobs) == 3 * 6
-    controls.ask({"paint#2.light": "0.5", "paint#3.on": "off"})
+    assert len(controls.by_name) == 3 * 6
+    controls.request({"paint#2.light": "0.5", "paint#3.on": "off"})
     controls(FRAME)
     lights = [effect.params.light for effect in effects if isinstance(effect.params, Paint)]
     assert lights == [1.0, 0.5, 1.0]
@@ -113,7 +115,8 @@ def test_every_effect_has_a_name_of_its_own() -> None:
 
 def test_what_is_asked_for_waits_for_the_next_frame() -> None:
     _, controls = chain()
-    assert controls.ask({"paint.light": "0.25", "paint.mirror": True}) == {"paint.light": 0.25, "paint.mirror": True}
+    wanted = {"paint.light": 0.25, "paint.mirror": True}
+    assert controls.request({"paint.light": "0.25", "paint.mirror": True}) == wanted
     assert controls.value("paint.light") == 0.25
     assert controls.values()["paint.light"] == 1.0
     controls(FRAME)
@@ -133,7 +136,7 @@ def test_one_wrong_value_and_none_is_taken(values: dict[str, Any], says: str) ->
     _, controls = chain()
     before = controls.values()
     with pytest.raises(ParameterError, match=says):
-        controls.ask({"paint.shift": 5, **values})
+        controls.request({"paint.shift": 5, **values})
     controls(FRAME)
     assert controls.values() == before
 
@@ -156,13 +159,14 @@ def test_a_frame_is_made_with_one_state() -> None:
     def ask(seed: int) -> None:
         dice = random.Random(seed)
         while not over.is_set():
-            controls.ask({"paint.light": dice.random() * 2, "paint#2.light": dice.random(), "paint.mirror": seed > 1})
+            light, other = dice.random() * 2, dice.random()
+            controls.request({"paint.light": light, "paint#2.light": other, "paint.mirror": seed > 1})
 
     askers = [threading.Thread(target=ask, args=(seed,)) for seed in range(3)]
     for asker in askers:
         asker.start()
     try:
-        report = run(TestPattern((96, 64), frames=300), effects, [Kept()], between=[controls])
+        report = run(TestPattern((96, 64), frames=300), effects, [Kept()], on_frame=[controls])
     finally:
         over.set()
         for asker in askers:
@@ -198,7 +202,7 @@ def test_the_file_counts_at_once_and_when_it_changes(watched: tuple[Path, Contro
     assert controls.value("paint.mirror") is True
     assert controls.value("paint#2.on") is False
     assert controls.value("paint.words") == "two words"
-    controls.ask({"paint.shift": 4})
+    controls.request({"paint.shift": 4})
     path.touch()
     until(lambda: controls.value("paint.shift") == -3, "touching is not seen")
     path.unlink()
@@ -275,10 +279,10 @@ def test_commands(served: tuple[Caller, Controls, ControlServer]) -> None:
     assert controls.value("paint.light") == 0.5
     assert call("set paint.words a = b") == {"set": {"paint.words": "a = b"}}
     assert call('set paint.words ""') == {"set": {"paint.words": ""}}
-    assert call("get") == {name: controls.value(name) for name in controls.knobs}
+    assert call("get") == {name: controls.value(name) for name in controls.by_name}
     told = call("list")
     assert told["effects"] == ["paint", "paint#2"]
-    assert [entry["name"] for entry in told["parameters"]] == list(controls.knobs)
+    assert [entry["name"] for entry in told["parameters"]] == list(controls.by_name)
     light = told["parameters"][1]
     assert light == {
         "name": "paint.light", "value": 0.5, "type": "float", "default": 1.0, "minimum": 0.0, "maximum": 2.0,
@@ -288,12 +292,12 @@ def test_commands(served: tuple[Caller, Controls, ControlServer]) -> None:
 
 def test_a_wrong_command_is_answered_and_changes_nothing(served: tuple[Caller, Controls, ControlServer]) -> None:
     call, controls, _ = served
-    before = {name: controls.value(name) for name in controls.knobs}
+    before = {name: controls.value(name) for name in controls.by_name}
     for said in ("turn", "set", "set paint.light", "set paint.light x", "set x.y 1", "get x.y", "list all", "\ufffd",
                  "set {", 'set {"paint.light": 0.5, "paint.shift": 100}', "set paint.words bad", "GET"):  # fmt: skip
         assert list(call(said)) == ["error"]
     assert "did you mean 'paint.light'" in call("get paint.lihgt")["error"]
-    assert {name: controls.value(name) for name in controls.knobs} == before
+    assert {name: controls.value(name) for name in controls.by_name} == before
 
 
 def test_web_pages_give_no_commands(served: tuple[Caller, Controls, ControlServer]) -> None:
@@ -347,7 +351,7 @@ def test_a_live_run_over_a_file_is_replayed_exactly(clip: Path, tmp_path: Path) 
 
     def turn(frame: Frame) -> None:  # as a window does: within the loop, after the effects
         if frame.index % 3 == 1:
-            controls.ask({"paint.light": dice.uniform(0.3, 2), "paint#2.shift": dice.randint(-9, 9)})
+            controls.request({"paint.light": dice.uniform(0.3, 2), "paint#2.shift": dice.randint(-9, 9)})
         if frame.index == 2:
             call("set paint.mirror on")
             call("set paint.words some")
@@ -362,7 +366,7 @@ def test_a_live_run_over_a_file_is_replayed_exactly(clip: Path, tmp_path: Path) 
         contextlib.closing(Caller(server.port)) as call,
     ):
         report = run(
-            RealtimeSource(VideoFile(clip)), effects, [live, ParameterLog(record, controls)], between=[controls]
+            RealtimeSource(VideoFile(clip)), effects, [live, ParameterLog(record, controls)], on_frame=[controls]
         )
     assert report.dropped >= 1
     assert len({frame.image.tobytes() for frame in live.frames}) == len(live.frames)
@@ -370,7 +374,7 @@ def test_a_live_run_over_a_file_is_replayed_exactly(clip: Path, tmp_path: Path) 
     again, controls = chain(2)
     replay = Replay(record, controls)
     offline = Kept()
-    run(VideoFile(clip), again, [offline], between=[replay, controls])
+    run(VideoFile(clip), again, [offline], on_frame=[replay, controls])
     assert replay.left == 0
     assert len(offline.frames) == 24
     by_time = {frame.time: frame.image for frame in offline.frames}
@@ -378,7 +382,7 @@ def test_a_live_run_over_a_file_is_replayed_exactly(clip: Path, tmp_path: Path) 
         assert np.array_equal(by_time[frame.time], frame.image), frame.index
     lines = [json.loads(line) for line in record.read_text().splitlines()]
     assert lines[0]["effects"] == ["paint", "paint#2"]
-    assert list(lines[0]["set"]) == list(controls.knobs)
+    assert list(lines[0]["set"]) == list(controls.by_name)
     assert len(lines) > 2
     assert all(line["after"] < line["time"] for line in lines[1:])
 
@@ -396,7 +400,7 @@ def test_captured_frames_are_replayed_even_with_rounded_times(tmp_path: Path) ->
     shown = []
     for frame in taken:
         if dice.random() < 0.5:
-            controls.ask({"paint.light": dice.uniform(0, 2)})
+            controls.request({"paint.light": dice.uniform(0, 2)})
         controls(frame)
         shown.append(controls.values()["paint.light"])
         log.write(frame)
@@ -410,10 +414,10 @@ def test_captured_frames_are_replayed_even_with_rounded_times(tmp_path: Path) ->
         assert controls.values()["paint.light"] == light
 
 
-class Irregular:
+class Irregular(Source):
     """A camera: frames at its own uneven moments."""
 
-    fps, size, frames = 30.0, (96, 64), None
+    fps, size = 30.0, (96, 64)
 
     def __init__(self) -> None:
         dice = random.Random(8)
@@ -423,27 +427,25 @@ class Irregular:
         for index, moment in enumerate(self.moments):
             yield Frame(TestPattern(self.size).image(index), index, moment - self.moments[0])
 
-    def close(self) -> None: ...
-
 
 @pytest.mark.parametrize("ending", ["mkv", "mp4"])
 def test_a_camera_is_recorded_and_replayed(tmp_path: Path, ending: str) -> None:
     record, kept = tmp_path / "turns.jsonl", tmp_path / f"source.{ending}"
     effects, controls = chain()
-    lights: list[float] = []
+    lights: list[Value] = []
     dice = random.Random(4)
 
     def turn(frame: Frame) -> None:
         lights.append(controls.values()["paint.light"])
         if dice.random() < 0.5:
-            controls.ask({"paint.light": dice.uniform(0, 2)})
+            controls.request({"paint.light": dice.uniform(0, 2)})
 
-    source = open_sink(f"source:{kept}", fps=30.0, size=(7, 7), like=VideoInfo(size=(96, 64)))
-    run(Irregular(), effects, [Kept(each=turn), source, ParameterLog(record, controls)], between=[controls])
+    source = open_sink(f"source:{kept}", SinkContext(fps=30.0, size=(7, 7), source_info=VideoInfo(size=(96, 64))))
+    run(Irregular(), effects, [Kept(each=turn), source, ParameterLog(record, controls)], on_frame=[controls])
     effects, controls = chain()
-    again: list[float] = []
+    again: list[Value] = []
     offline = Kept(each=lambda frame: again.append(controls.values()["paint.light"]))
-    run(VideoFile(kept), effects, [offline], between=[Replay(record, controls), controls])
+    run(VideoFile(kept), effects, [offline], on_frame=[Replay(record, controls), controls])
     assert again == lights
     with VideoFile(kept) as video:
         assert [TestPattern.index_in(frame.image) for frame in video] == list(range(60))
@@ -454,15 +456,15 @@ def test_a_kill_loses_nothing(tmp_path: Path) -> None:
     code = f"""
 import os, signal
 from tests.control.test_control import chain, Kept
-from gancam.control import ParameterLog
+from gancam.sinks.parameter_log import ParameterLog
 from gancam.pipeline import run
 from gancam.sources import TestPattern
 effects, controls = chain()
 def each(frame):
-    controls.ask({{"paint.shift": frame.index % 10}})
+    controls.request({{"paint.shift": frame.index % 10}})
     if frame.index == 50:
         os.kill(os.getpid(), signal.SIGKILL)
-run(TestPattern((8, 8)), effects, [ParameterLog({str(record)!r}, controls), Kept(each=each)], between=[controls])
+run(TestPattern((8, 8)), effects, [ParameterLog({str(record)!r}, controls), Kept(each=each)], on_frame=[controls])
 """
     root = Path(__file__).parent.parent.parent
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=root, check=False, capture_output=True)
@@ -499,7 +501,7 @@ def test_a_full_disk_is_one_warning_and_the_others_go_on() -> None:
     log = ParameterLog("/dev/full", controls, overwrite=True)
     kept = Kept()
     run(
-        TestPattern((8, 8), frames=5), effects, [kept, log], between=[controls],
+        TestPattern((8, 8), frames=5), effects, [kept, log], on_frame=[controls],
         on_sink_failure=lambda name, error: told.append(f"{name} {error}"),
     )  # fmt: skip
     assert len(kept.frames) == 5
@@ -540,7 +542,7 @@ def test_written_by_hand(tmp_path: Path) -> None:
     path.write_text('{"time": 0.5, "set": {"paint.light": 0.5}}\n\n{"time": 1, "set": {"paint.light": 0}}\n')
     effects, controls = chain()
     kept = Kept()
-    run(TestPattern((96, 64), fps=10, frames=20), effects, [kept], between=[Replay(path, controls), controls])
+    run(TestPattern((96, 64), fps=10, frames=20), effects, [kept], on_frame=[Replay(path, controls), controls])
     levels = [int(frame.image[2:].max()) for frame in kept.frames]
     assert [level == 0 for level in levels] == [False] * 10 + [True] * 10
     assert levels[4] > levels[5]
@@ -553,26 +555,29 @@ class Lively(Params):
 
 class Dancer(Painter):
     def __init__(self) -> None:
-        self.params = Lively()  # type: ignore[assignment]
-        self.__name__ = "dance"
+        self.params = Lively()
+
+    @property
+    def name(self) -> str:
+        return "dance"
 
 
 def test_a_microphone_needs_something_to_turn_and_a_device() -> None:
     with pytest.raises(InputError, match=r"control mic.*level.*morph"):
-        open_control("mic", Controls(switches([Painter()])), print)
+        open_control("mic", Controls(slots([Painter()])), print)
     with pytest.raises(InputError, match=r"microphone.*(PortAudio|cannot be opened|extra package)"):
-        open_control("mic:no such device", Controls(switches([Dancer()])), print)
+        open_control("mic:no such device", Controls(slots([Dancer()])), print)
 
 
 def test_a_microphone_turns_levels() -> None:
-    controls = Controls(switches([Dancer()]))
+    controls = Controls(slots([Dancer()]))
     try:
         microphone = open_control("mic", controls, print)
     except InputError as error:
         pytest.skip(str(error))
     try:
         assert microphone.notes
-        controls.ask({"dance.level": 2.0})
+        controls.request({"dance.level": 2.0})
         deadline = time.monotonic() + 10
         while controls.value("dance.level") == 2.0:  # more than a microphone ever says
             assert time.monotonic() < deadline

@@ -22,9 +22,10 @@ from gancam.inference.autotune import (
     picture,
     ranked,
     remembered,
+    thread_count,
 )
 from gancam.inference.hardware import counts_of, cpu_model, cpu_name, instructions, thread_counts, usable_cores
-from gancam.inference.model import Model, _threads
+from gancam.inference.model import Model
 from gancam.inference.variants import variants
 from gancam.tools.bench import Case, measure
 from tests.helpers.small import network, write_models
@@ -51,7 +52,7 @@ def path(tmp_path: Path, count: list[int]) -> Path:
 
 def chosen_elsewhere(path: Path) -> str:
     """By a process that knows only what is in the cache."""
-    code = f"from gancam.model import Model; print(Model({str(path)!r}, device='cpu').precision)"
+    code = f"from gancam.inference.model import Model; print(Model({str(path)!r}, device='cpu').precision)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     return done.stdout.strip()
 
@@ -111,7 +112,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, path: Path, monkeypatch:
 
 
 def test_two_processes_at_once(cache: Path, path: Path) -> None:
-    code = f"from gancam.model import Model; Model({str(path)!r}, device='cpu')"
+    code = f"from gancam.inference.model import Model; Model({str(path)!r}, device='cpu')"
     both = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) for _ in range(2)]
     assert [one.wait(60) for one in both] == [0, 0]
     (file,) = cache.iterdir()
@@ -192,7 +193,7 @@ def test_the_usual_one_is_played_unless_another_is_much_faster() -> None:
 
 def test_threads_are_tried_once_where_there_is_a_choice(cache: Path, path: Path) -> None:
     files = variants(path)
-    chosen = _threads(files, "int8", [2, 1])
+    chosen = thread_count(files, "int8", [2, 1])
     assert chosen in (1, 2)
     (file,) = cache.iterdir()
     assert [one["precision"] for one in json.loads(file.read_text())["trials"]] == ["2", "1"]

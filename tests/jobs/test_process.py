@@ -22,7 +22,6 @@ from gancam.frame import Frame, Image
 from gancam.inference.card import ModelCard
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import ProcessOptions
-from gancam.params import Params
 from gancam.pipeline import Report
 from gancam.sinks.pieces import PieceWriter, pieces_of, so_far
 from gancam.sinks.video import CONTAINERS
@@ -75,7 +74,7 @@ def cut_short(source: Path, target: Path, frames: int, effects: Sequence[Effect]
 
     task = ProcessOptions(**options)  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
-        process_video(source, target, effects, task, Report(), tell=lambda note: None, between=[stop])
+        process_video(source, target, effects, task, Report(), tell=lambda note: None, on_frame=[stop])
     assert not target.exists()
 
 
@@ -143,11 +142,10 @@ def test_a_damaged_piece_is_made_again(tmp_path: Path, long: Path) -> None:
     assert same_pictures(whole, out)
 
 
-class Echo:
+class Echo(Effect):
     """The frame, with a corner that counts the frames this effect has seen: it remembers."""
 
     card = ModelCard(name="echo", effect="echo", scale=1, licence="none")
-    params = Params()
 
     def __init__(self) -> None:
         self.seen = 0
@@ -157,9 +155,6 @@ class Echo:
         made = image.copy()
         made[:16, :16] = self.seen % 250
         return made
-
-    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        return size
 
     def reset(self) -> None:
         self.seen = 0
@@ -196,12 +191,12 @@ def test_effects_say_whether_they_remember(
         "inpaint": lambda: write_filler(tmp_path, filler()),
     }
     effect = load(makers[kind](), precision="fp32", **params)
-    assert getattr(effect, "remembers", True) == remembers
+    assert effect.remembers == remembers
     if remembers:
         return
     whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
     process_video(long, whole, [effect], ProcessOptions(), Report(), tell=lambda note: None)
-    cut_short(long, out, 130, effects=[load(effect.model.path, precision="fp32", **params)])  # type: ignore[attr-defined]
+    cut_short(long, out, 130, effects=[load(effect.model.path, precision="fp32", **params)])
     report = Report()
     process_video(long, out, [effect], ProcessOptions(resume=True), report, tell=lambda note: None)
     assert report.frames == 280
@@ -258,11 +253,13 @@ import json, resource, sys
 from pathlib import Path
 from typing import Any
 from gancam.errors import SinkError
-from gancam.jobs import Task, process_video
+from gancam.jobs.process import process_video
+from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
 try:
-    process_video(Path(sys.argv[1]), Path(sys.argv[2]), [], Task(quality=95), Report(), tell=lambda note: None)
+    task = ProcessOptions(quality=95)
+    process_video(Path(sys.argv[1]), Path(sys.argv[2]), [], task, Report(), tell=lambda note: None)
 except SinkError as error:
     print(error)
 """

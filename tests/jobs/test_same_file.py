@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gancam.control import Controls
-from gancam.effects import Effect, EffectSpec
+from gancam.effects import Effect, EffectSpec, slots
 from gancam.frame import Frame, Image
 from gancam.jobs.batch import process_one
 from gancam.jobs.local_pool import LocalPool, WorkerPool
@@ -26,7 +26,7 @@ from gancam.jobs.process import process_video
 from gancam.jobs.ray_pool import _Remote, files_of
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkItem, WorkResult
-from gancam.pipeline import Report, switches
+from gancam.pipeline import Report
 from gancam.sinks import pieces
 from gancam.sinks.pieces import pieces_of
 from gancam.sources import TestPattern
@@ -274,7 +274,7 @@ def moments_of(case: Case) -> list[int]:
 def expected(case: Case, effects: Sequence[Effect], skip: int = 0) -> list[NDArray[Any]]:
     """What must be shown, by the effects alone, where they see nothing of the first `skip` frames."""
     made = []
-    chain = switches(effects)
+    chain = slots(effects)
     controls = Controls(chain)
     due = CHANGES if case.extra == "params" else []
     for layers, tick in list(zip(case.images, case.ticks, strict=True))[skip:]:
@@ -282,7 +282,7 @@ def expected(case: Case, effects: Sequence[Effect], skip: int = 0) -> list[NDArr
             continue
         for change in due:
             if tick / 1000 >= change["time"]:
-                controls.ask(change["set"])
+                controls.request(change["set"])
         image = np.ascontiguousarray(layers[..., :3])
         controls(Frame(image, 0, 0.0))
         for effect in chain:

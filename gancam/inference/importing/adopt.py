@@ -19,6 +19,7 @@ from gancam.errors import GancamError, ModelError
 from gancam.frame import Image
 from gancam.inference import autotune
 from gancam.inference.card import PREFIX, ModelCard
+from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import pictures, wrap
 from gancam.inference.importing.convention import Convention, Floats, checked, decode, sidecar
 from gancam.inference.importing.foreign import Foreign, TrialFailed
@@ -29,7 +30,7 @@ from gancam.inference.importing.probe import probe
 from gancam.inference.importing.safety import check_safe
 from gancam.inference.importing.wrap_latent import wrap_latent
 from gancam.inference.importing.wrap_masked import wrap_masked
-from gancam.inference.model import Model
+from gancam.inference.network import Network, open_network
 from gancam.inference.packages import runtime
 
 log = logging.getLogger(__name__)
@@ -40,8 +41,14 @@ ENTRY = f"{PREFIX}import"  # of the metadata of an adapted file: its convention 
 
 @dataclass(frozen=True)
 class Adapted:
-    """A file of ours made of somebody else's: its `path`, `card`, the `convention` found, and `psnr` (dB against the
-    graph as it came, 100 at most)."""
+    """A file of ours made of somebody else's.
+
+    Attributes:
+        path: The file.
+        card: Its card.
+        convention: What was found out about the graph.
+        psnr: dB of the file against the graph as it came, 100 at most.
+    """
 
     path: Path
     card: ModelCard
@@ -88,8 +95,11 @@ def adapt(source: Path, target: Path, *, name: str = "", answers: Mapping[str, o
 
 
 def adopted(source: Path) -> Path:
-    """The file of ours that was made of `source`, made now if it was not before. It is in the user's cache folder, for
-    as long as `source`, the TOML beside it, and ONNX Runtime are the same. Raises as `adapt` does."""
+    """Give the file of ours that was made of `source`, and make it if it was not made before.
+
+    It stays in the user's cache folder for as long as `source`, the TOML beside it, and ONNX Runtime are the same.
+    Raises as `adapt` does.
+    """
     facts = check_safe(source)
     digest = hashlib.sha256(source.read_bytes())
     for name in sorted(set(facts.external)):
@@ -202,11 +212,11 @@ def _write(model: Any, metadata: Mapping[str, str], target: Path) -> None:
 
 
 def _checked(graph: Foreign, convention: Convention, target: Path) -> float:
-    """dB of what `target` makes against what the graph itself makes.
+    """DB of what `target` makes against what the graph itself makes.
 
     Raises ``ModelError`` where it is not the same, or where the file does not run.
     """
-    model = Model(target, device="cpu")
+    model = open_network(target, "cpu", usable_cores())
     if convention.effect == "inpaint":
         return _checked_holes(graph, convention, model)
     if convention.effect == "morph":
@@ -217,7 +227,7 @@ def _checked(graph: Foreign, convention: Convention, target: Path) -> float:
     for size in sizes:
         image = pictures.shown(*size, 1)
         truth = np.asarray(np.clip(np.round(_direct(graph, convention, image)), 0, 255), np.uint8)
-        made = model(image[None])[0][0]
+        made = model(image[None])[0]
         if truth.shape != made.shape:
             raise ModelError(f"{graph.path}: adapted it gives {made.shape} for {image.shape}, not {truth.shape}")
         found.append(min(float(cv2.PSNR(truth, made)), 100.0))
@@ -229,7 +239,7 @@ def _checked(graph: Foreign, convention: Convention, target: Path) -> float:
     return min(found)
 
 
-def _checked_holes(graph: Foreign, convention: Convention, model: Model) -> float:
+def _checked_holes(graph: Foreign, convention: Convention, model: Network) -> float:
     """The same for one that fills holes, at a size that it takes as it is."""
     height, width = usual_side(convention)
     if convention.fixed and height != width:  # there the picture is squeezed
@@ -237,7 +247,7 @@ def _checked_holes(graph: Foreign, convention: Convention, model: Model) -> floa
     image = pictures.truth(height, width)
     hole = np.zeros((height, width), np.bool_)
     hole[height // 4 : height // 2, width // 3 : width // 2] = True
-    made = model(image[None], hole[None].astype(np.uint8))[0][0]
+    made = model(image[None], hole[None].astype(np.uint8))[0]
     found = np.asarray(np.clip(np.round(filled(graph, image, hole, convention)), 0, 255), np.uint8)
     psnr = min(float(cv2.PSNR(np.where(hole[..., None], found, image), made)), 100.0)
     if psnr < LEAST_PSNR:
@@ -245,10 +255,10 @@ def _checked_holes(graph: Foreign, convention: Convention, model: Model) -> floa
     return psnr
 
 
-def _checked_pictures(graph: Foreign, convention: Convention, model: Model) -> float:
+def _checked_pictures(graph: Foreign, convention: Convention, model: Network) -> float:
     """The same for a generator."""
     z = np.random.default_rng(2).standard_normal((2, convention.latent), np.float32)
-    made = model(z)[0]
+    made = model(z)
     one = replace(convention, batch=True)
     for index, picture in enumerate(made):
         found = decode(generated(graph, z[index : index + 1], convention), one)

@@ -172,8 +172,7 @@ def with_answers(convention: Convention, answers: Mapping[str, Any]) -> Conventi
 
 
 def encode(image: Image, convention: Convention) -> NDArray[Any]:
-    """The tensor that `convention` has for a picture ``(h, w, 3)`` uint8 BGR; of those with four channels the first
-    three."""
+    """Turn a picture ``(h, w, 3)`` uint8 BGR into the tensor that `convention` has for it."""
     mean, deviation = RANGES[convention.range]
     pixels: Any = image.astype(np.float32)  # of float32 all along
     if convention.order == "y":
@@ -195,8 +194,7 @@ def shaped(pixels: Floats, convention: Convention) -> NDArray[Any]:
 
 
 def decode(tensor: NDArray[Any], convention: Convention) -> Floats:
-    """The picture ``(h, w, 3)`` or, of luma, ``(h, w, 1)``, float32 BGR in 0..255 but not clipped, of a graph's
-    output."""
+    """Turn a graph's output into a picture: float32 BGR, 0..255 but not clipped, ``(h, w, 3)``, of luma ``(h, w, 1)``."""
     pixels = np.asarray(tensor, np.float32)
     if convention.batch:
         pixels = pixels[0]

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam._native import denormals_as_zero
-from gancam.errors import ModelError
+from gancam.errors import ModelError, first_line
 from gancam.frame import Image
 from gancam.inference.hardware import usable_cores
 from gancam.inference.importing.convention import Convention, Floats, coloured, decode, encode
-from gancam.inference.packages import first_line
 from gancam.inference.session import open_session
 
 _TYPES = {
@@ -27,8 +26,13 @@ class TrialFailed(Exception):
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output: its `name`, numpy `dtype` ("" where it is no tensor of numbers) and `shape`, 0 for what is
-    free."""
+    """An input or output.
+
+    Attributes:
+        name: Its name.
+        dtype: Its numpy type, "" where it is no tensor of numbers.
+        shape: Its sides, 0 for those that are free.
+    """
 
     name: str
     dtype: str

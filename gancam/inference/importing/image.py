@@ -215,9 +215,11 @@ def _tried(graph: Foreign, one: Convention, image: Image, answers: Mapping[str, 
 
 
 def _bounds(graph: Foreign, base: Convention) -> dict[str, Any]:
-    """What the output ends at tells of its range (and, where colours end at different values, of their order): graphs
-    that end in a clip, a sigmoid or a tanh give exactly its bounds for values that are far too large. Empty where
-    nothing is told."""
+    """The range of the output (and, where colours end at different values, their order) by what it ends at.
+
+    Graphs that end in a clip, a sigmoid or a tanh give exactly its bounds for values that are far too large. Empty
+    where nothing is told.
+    """
     if base.dtype == "uint8":
         return {}
     pattern = pictures.shown(*usual_side(base), 1).astype(np.float32)[..., : base.channels]
@@ -338,8 +340,11 @@ def _sizes(graph: Foreign, base: Convention, answers: Mapping[str, Any]) -> Conv
 
 
 def _reach(graph: Foreign, base: Convention) -> int:
-    """How many pixels of the input an output pixel looks to each side: how far a change of all that is left of a line
-    (above it) shows on the other side, in whole grey levels. 0 where it shows everywhere."""
+    """How many pixels of the input an output pixel looks to each side.
+
+    A change of all that is left of a line (above it) shows so far on the other side, in whole grey levels. 0 where it
+    shows everywhere.
+    """
     for length in [min(base.height, base.width)] if base.fixed else _REACH:
         length = base.multiple * -(-max(length, base.minimum) // base.multiple)
         across = length if base.fixed else 2 * length

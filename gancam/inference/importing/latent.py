@@ -17,8 +17,7 @@ _TRUNCATION = ("trunc", "psi")
 
 
 def latent_port(graph: Foreign) -> Port | None:
-    """The input that takes a latent vector: ``(n, latent)`` or ``(n, latent, 1, 1)`` of floats; None where no input
-    does."""
+    """Find the input that takes a latent vector: floats ``(n, latent)`` or ``(n, latent, 1, 1)``."""
     for one in graph.inputs:
         vector = len(one.shape) == 2 or (len(one.shape) == 4 and one.shape[2:] == (1, 1))
         if vector and one.dtype in ("float32", "float16", "float64") and one.shape[1] > 1:

@@ -6,14 +6,25 @@ stripes and gets the gist of what was there, and the rest stays.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import product
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.inference.importing import pictures
-from gancam.inference.importing.convention import RANGES, Convention, Floats, decode, encode, shaped, with_answers
+from gancam.inference.importing.convention import (
+    RANGES,
+    Convention,
+    Floats,
+    Layout,
+    Order,
+    decode,
+    encode,
+    shaped,
+    with_answers,
+)
 from gancam.inference.importing.foreign import Foreign, Port, TrialFailed, refuse
 from gancam.inference.importing.image import CURE, layouts, usual_side
 
@@ -141,21 +152,18 @@ def _tried(graph: Foreign, one: Convention, answers: Mapping[str, Any]) -> list[
     candidates = []
     bytes_out = found.dtype == np.uint8
     spans = ["0..255"] if bytes_out else [one.output_range] if "output_range" in answers else list(RANGES)
-    for layout in (one.layout, "nhwc" if one.layout == "nchw" else "nchw"):
-        for span in spans:
-            for order in (
-                [one.order, "bgr" if one.order == "rgb" else "rgb"]
-                if "output_order" not in answers
-                else [one.output_order]
-            ):
-                meant: Any = replace(one, output_range=span, output_order=order, output_layout=layout)
-                if found.ndim != 3 + one.batch:
-                    raise TrialFailed(f"gives {found.shape}")
-                made = decode(found, meant)
-                if made.shape != image.shape or not np.isfinite(made).all():
-                    continue
-                score = _score(made, meant) * (1.0 if span == one.range else 1.03) * (1 if order == one.order else 1.05)
-                candidates.append(_Candidate(meant, made, score))
+    orders: list[Order] = [one.order, "bgr" if one.order == "rgb" else "rgb"]
+    if "output_order" in answers:
+        orders = [one.output_order]
+    if found.ndim != 3 + one.batch:
+        raise TrialFailed(f"gives {found.shape}")
+    for layout, span, order in product(get_args(Layout), spans, orders):
+        meant = replace(one, output_range=span, output_order=order, output_layout=layout)
+        made = decode(found, meant)
+        if made.shape != image.shape or not np.isfinite(made).all():
+            continue
+        unusual = (1.0 if span == one.range else 1.03) * (1.0 if order == one.order else 1.05)
+        candidates.append(_Candidate(meant, made, _score(made, meant) * unusual))
     if not candidates:
         raise TrialFailed(f"gives {found.shape}, no picture of {image.shape[1]}x{image.shape[0]}")
     return [min(candidates, key=lambda other: other.score)]

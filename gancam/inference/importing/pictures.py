@@ -47,8 +47,10 @@ def gist(pixels: Floats, size: tuple[int, int]) -> Floats:
 
 
 def off(pixels: Floats, image: Image) -> float:
-    """By how many grey levels the gist of `pixels`, of any size, differs from that of `image`: the mean over it.
-    Infinite for what is not finite."""
+    """Mean difference, in grey levels, of the gist of `pixels`, of any size, from that of `image`.
+
+    Infinite for what is not finite.
+    """
     if not np.isfinite(pixels).all():
         return float("inf")
     size = image.shape[1], image.shape[0]
@@ -68,8 +70,10 @@ def alike(pixels: Floats, image: Image) -> float:
 
 
 def gain(pixels: Floats, image: Image, scale: int) -> float:
-    """The error of `pixels`, made of `image`, over that of plain enlarging, both against the truth: below 1 where the
-    network knows better. The border is left out."""
+    """The error of `pixels`, made of `image`, over that of plain enlarging, both against the truth.
+
+    It is below 1 where the network knows better. The border is left out.
+    """
     height, width = image.shape[:2]
     wanted = truth(height * scale, width * scale).astype(np.float32)
     plain = np.asarray(cv2.resize(image, (width * scale, height * scale), interpolation=cv2.INTER_CUBIC), np.float32)

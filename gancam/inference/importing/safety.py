@@ -22,8 +22,15 @@ _VARINT, _LONG, _BYTES, _SHORT = 0, 1, 2, 5
 
 @dataclass(frozen=True)
 class GraphFacts:
-    """What a file contains: `nodes` (how many operators), the `domains` of those, the `external` files it names, its
-    `metadata`, and the `opset` of the standard operators (0 where it names none)."""
+    """What a file contains.
+
+    Attributes:
+        nodes: How many operators, those of graphs within graphs included.
+        domains: The domains of those, without those that the file defines itself.
+        external: The files that it names.
+        metadata: Its metadata.
+        opset: The version of the standard operators, 0 where it names none.
+    """
 
     nodes: int
     domains: frozenset[str]
@@ -190,8 +197,7 @@ def _metadata(path: Path, data: memoryview) -> dict[str, str]:
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Number and value of each field of a protobuf message. Raises ``ValueError`` and ``IndexError`` for what is
-    none."""
+    """Number and value of each field of a protobuf message; ``ValueError`` or ``IndexError`` for what is none."""
     at, end = 0, len(data)
     while at < end:
         key, at = _varint(data, at)

@@ -1,6 +1,7 @@
-"""Somebody else's graph made one of ours: conversions are added before and behind it, once, so that the file itself
-takes and gives uint8 BGR. What is between stays as it is.
+"""Somebody else's graph made one of ours.
 
+Conversions are added before and behind it, once, so that the file itself takes and gives uint8 BGR. What is between
+stays as it is.
 `onnx` is needed for that, and for nothing at run time.
 """
 
@@ -12,9 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import MissingExtra, ModelError
+from gancam.errors import MissingExtra, ModelError, first_line
 from gancam.inference.importing.convention import LUMA, RANGES, Convention
-from gancam.inference.packages import first_line
 
 OPSET = 17  # that older graphs are lifted to: read by ONNX Runtime 1.12 and newer
 _LEAST = 13  # below it operators that are added here take other arguments
@@ -61,8 +61,10 @@ def load(path: Path) -> Any:
 
 
 def freed(model: Any, convention: Convention) -> Any:
-    """A copy of `model` whose input picture has free sides, to be tried: most graphs say a size that nothing in them
-    needs."""
+    """Copy `model` with free sides of its pictures, to be tried.
+
+    Most graphs say a size that nothing in them needs.
+    """
     copy = type(model)()
     copy.CopyFrom(model)
     del copy.graph.value_info[:]
@@ -104,6 +106,7 @@ class Writer:
         self._nodes = self.after
 
     def constant(self, value: Any, dtype: Any) -> str:
+        """Add a constant."""
         self._count += 1
         name = f"gancam_constant_{self._count}"
         array: NDArray[Any] = np.ascontiguousarray(value, dtype).reshape(np.shape(value))
@@ -111,18 +114,22 @@ class Writer:
         return name
 
     def add(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
+        """Add an operator; its result has that `name` where one is given."""
         self._count += 1
         output = name or f"gancam_{operator.lower()}_{self._count}"
         self._nodes.append(self.onnx.helper.make_node(operator, list(inputs), [output], **attributes))
         return output
 
     def cast(self, x: str, dtype: str) -> str:
+        """Add a change of type."""
         return self.add("Cast", x, to=self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
     def numbers(self, *values: int) -> str:
+        """Add a constant of whole numbers."""
         return self.constant(list(values), np.int64)
 
     def part(self, x: str, start: str, end: str, axes: str) -> str:
+        """Add a slice along `axes`."""
         return self.add("Slice", x, start, end, axes)
 
     def finish(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
@@ -141,8 +148,10 @@ class Writer:
 
 
 def wrap_image(model: Any, convention: Convention) -> Any:
-    """`model` in our layout ``image``: uint8 BGR ``(n, h, w, 3)`` in, ``(n, h * scale, w * scale, 3)`` out, of any size
-    unless it takes one alone."""
+    """Turn `model` into our layout ``image``, of any size unless it takes one alone.
+
+    That is uint8 BGR ``(n, h, w, 3)`` in, ``(n, h * scale, w * scale, 3)`` out.
+    """
     writer = Writer(model)
     x, sides = "image", ""
     if pads(convention):
@@ -190,8 +199,11 @@ def sizes(writer: Writer, x: str, convention: Convention) -> tuple[str, str]:
 
 
 def entering(writer: Writer, x: str, convention: Convention, target: str) -> str:
-    """From uint8 BGR ``(n, h, w, 3)`` to the graph's own input `target`. Gives the name of the colours that luma
-    leaves, ``(n, 3, h, w)`` float32 BGR, "" unless the graph takes luma alone."""
+    """Lead uint8 BGR ``(n, h, w, 3)`` to the graph's own input `target`.
+
+    Returns:
+        The name of the colours that luma leaves, ``(n, 3, h, w)`` float32 BGR; "" unless the graph takes luma alone.
+    """
     if convention.order != "y":
         place(writer, native(writer, x, convention), convention, target)
         return ""
@@ -207,8 +219,10 @@ def entering(writer: Writer, x: str, convention: Convention, target: str) -> str
 
 
 def native(writer: Writer, x: str, convention: Convention) -> str:
-    """From uint8 BGR ``(n, h, w, 3)`` to ``(n, 3, h, w)`` in the graph's colour order and range, float32 (or uint8
-    where it takes that)."""
+    """Turn uint8 BGR ``(n, h, w, 3)`` into ``(n, 3, h, w)`` in the graph's colour order and range.
+
+    It is float32, or uint8 where the graph takes that.
+    """
     mean, deviation = RANGES[convention.range]
     means, steps = np.array(mean[:3]), np.array(deviation[:3])
     x = writer.add("Transpose", x, perm=[0, 3, 1, 2])

@@ -10,8 +10,11 @@ from gancam.inference.importing.wrap import INNER, Writer, batch, extra, leaving
 
 
 def wrap_masked(model: Any, convention: Convention) -> Any:
-    """`model` in our layout ``masked``: ``image (n, h, w, 3)`` uint8 BGR and ``hole (n, h, w)`` in, ``filled`` out, of
-    any size. Graphs of one size are shown the picture squeezed into it, after its border was repeated to a square."""
+    """Turn `model` into our layout ``masked``, of any size.
+
+    That is ``image (n, h, w, 3)`` uint8 BGR and ``hole (n, h, w)`` in, ``filled`` out. Graphs of one size are shown the
+    picture squeezed into it, after its border was repeated to a square.
+    """
     writer = Writer(model)
     x = "image"
     marked = writer.add("Unsqueeze", writer.cast("hole", "bool"), writer.numbers(3))

@@ -14,7 +14,7 @@ from gancam.inference.importing import pictures
 from gancam.inference.importing.adopt import adapt, convention_of
 from gancam.inference.importing.foreign import Foreign
 from gancam.inference.importing.safety import metadata
-from gancam.inference.model import Model
+from gancam.inference.model import ImageModel
 from tests.helpers.foreign import Case, matrix, write_case
 from tests.helpers.small import still
 
@@ -29,7 +29,7 @@ def test_matrix(case: Case, tmp_path: Path) -> None:
     assert found.psnr >= 60.0
     image = pictures.truth(40, 48)
     wanted = np.clip(np.round(Foreign(source).picture(image, case.convention)), 0, 255).astype(np.uint8)
-    made = Model(tmp_path / "b.onnx")(image[None])[0][0]
+    made = ImageModel(tmp_path / "b.onnx")(image[None])[0][0]
     right = made.shape == wanted.shape and cv2.PSNR(made, wanted) >= LEAST
     assert right or (case.kind == "luma" and any("BGR fits" in doubt for doubt in found.convention.doubts))
     assert found.card.scale == case.scale

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 import gancam
 from gancam.errors import ModelError
+from gancam.inference.catalog import open_model
 from gancam.inference.importing.adopt import adapt
-from gancam.inference.model import Model
+from gancam.inference.model import Generator
 
 
 class Dcgan(nn.Module):
@@ -27,7 +28,9 @@ class Dcgan(nn.Module):
         )  # fmt: skip
         with torch.no_grad():
             self.body(torch.randn(64, 16, 1, 1) * 4)  # statistics
-            self.body[6].weight.mul_(8)
+            last = self.body[6]
+            assert isinstance(last, nn.ConvTranspose2d)
+            last.weight.mul_(8)
 
     def forward(self, z: Tensor) -> Tensor:
         made: Tensor = self.body(z[:, :, None, None] if self.flat else z)
@@ -52,7 +55,8 @@ def test_generators_morph(tmp_path: Path, ends: str, flat: bool, free: bool) -> 
     found = adapt(path, tmp_path / "b.onnx").convention
     assert (found.effect, found.output_range, found.resolution, found.latent) == ("morph", ends, 16, 16)
     assert found.batch == free
-    model = Model(tmp_path / "b.onnx")
+    model = open_model(tmp_path / "b.onnx")
+    assert isinstance(model, Generator)
     z = np.random.default_rng(5).standard_normal((3, 16), np.float32)
     made = model(z)[0]
     with torch.no_grad():

@@ -10,7 +10,7 @@ import pytest
 import gancam
 from gancam.inference.importing import pictures
 from gancam.inference.importing.adopt import adapt
-from gancam.inference.model import Model
+from gancam.inference.model import MaskedModel
 from tests.helpers.foreign import HoleCase, write_holes
 
 TWO = HoleCase()
@@ -34,7 +34,7 @@ def test_holes(case: HoleCase, tmp_path: Path) -> None:
     hole[0, 20:34, 12:30] = 7
     stained = image.copy()
     stained[hole[0] > 0] = (255, 0, 255)
-    model = Model(tmp_path / "b.onnx")
+    model = MaskedModel(tmp_path / "b.onnx")
     made, clean = (model(one[None], hole)[0][0] for one in (stained, image))
     assert np.array_equal(made, clean)  # what is in the hole is not looked at
     assert np.array_equal(made[hole[0] == 0], image[hole[0] == 0])
