@@ -8,6 +8,7 @@ from pathlib import Path
 from gancam.errors import NotFound, did_you_mean
 from gancam.inference.importing.adopt import adopted, convention_of, said
 from gancam.inference.importing.safety import is_foreign, metadata
+from gancam.inference.importing.weights import SUFFIXES
 from gancam.inference.model import Generator, ImageModel, MaskedModel, model_class
 from gancam.inference.variants import read_card, variants
 
@@ -56,6 +57,8 @@ def find(name: str | Path) -> Path:
         if variants(path):
             return _with_card(path)
         raise NotFound(f"no model file {path}")
+    if path.suffix in SUFFIXES:
+        return adopted(path)
     raise NotFound(f"no effect {str(name)!r}{did_you_mean(str(name), known)}; `gancam models` lists them")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from gancam.errors import GancamError, ModelError
+from gancam.errors import GancamError, ModelError, NotFound
 from gancam.frame import Image
 from gancam.inference import autotune
 from gancam.inference.card import PREFIX, ModelCard
@@ -28,13 +28,16 @@ from gancam.inference.importing.latent import generated
 from gancam.inference.importing.masked import filled
 from gancam.inference.importing.probe import probe
 from gancam.inference.importing.safety import check_safe
+from gancam.inference.importing.weights import SUFFIXES, export_weights
 from gancam.inference.importing.wrap_latent import wrap_latent
 from gancam.inference.importing.wrap_masked import wrap_masked
 from gancam.inference.network import Network, open_network
 from gancam.inference.packages import runtime
+from gancam.inference.variants import file_digest
 
 log = logging.getLogger(__name__)
 LEAST_PSNR = 60.0  # dB of the adapted file against the graph as it came
+_EVERYWHERE = 64  # pixels by which tiles of large frames overlap where a network looks at all of a picture
 VERSION = 1  # of what is remembered
 ENTRY = f"{PREFIX}import"  # of the metadata of an adapted file: its convention as JSON
 
@@ -73,14 +76,19 @@ def adapt(source: Path, target: Path, *, name: str = "", answers: Mapping[str, o
         ParameterError: an unknown or senseless answer.
         MissingExtra: the package `onnx` is not installed.
     """
-    facts = check_safe(source)
     given = {**sidecar(source), **checked(answers or {}, str(source))}
+    if source.suffix in SUFFIXES:
+        with tempfile.TemporaryDirectory() as folder:
+            exported = Path(folder) / f"{source.stem}.onnx"
+            known = export_weights(source, exported)
+            return adapt(exported, target, name=name or plain_name(source), answers={**known, **given})
+    facts = check_safe(source)
     graph = Foreign(source)
     convention = probe(graph, given)
     model = wrap.load(source)
     if convention.fixed and "height" not in given and convention.effect in ("translate", "super_resolution"):
         model, graph, convention = _freed(model, graph, convention, given)
-    name = name or re.sub(r"[^\w-]+", "-", source.stem).strip("-") or "model"
+    name = name or plain_name(source)
     licence = next((text for key, text in facts.metadata.items() if key.lower() in ("license", "licence") and text), "")
     card = _card(name, licence or "unknown", convention, wrap.parameters(model))
     wrapped = _wrapped(model, convention)
@@ -100,15 +108,16 @@ def adopted(source: Path) -> Path:
     It stays in the user's cache folder for as long as `source`, the TOML beside it, and ONNX Runtime are the same.
     Raises as `adapt` does.
     """
-    facts = check_safe(source)
-    digest = hashlib.sha256(source.read_bytes())
-    for name in sorted(set(facts.external)):
-        digest.update((source.parent / name).read_bytes())
+    beside_it = () if source.suffix in SUFFIXES else check_safe(source).external
+    if not source.is_file():
+        raise NotFound(f"no model file {source}")
+    digest = hashlib.sha256()
+    for file in (source, *(source.parent / name for name in sorted(set(beside_it)))):
+        digest.update(file_digest(file).encode())
     beside = source.with_suffix(".toml")
     digest.update(beside.read_bytes() if beside.is_file() else b"")
     digest.update(f"{VERSION} {runtime().__version__}".encode())
-    stem = re.sub(r"[^\w-]+", "-", source.stem).strip("-") or "model"
-    target = autotune.folder().parent / "imported" / digest.hexdigest()[:32] / f"{stem}.onnx"
+    target = autotune.folder().parent / "imported" / digest.hexdigest()[:32] / f"{plain_name(source)}.onnx"
     if target.is_file():
         return target
     log.warning("%s: without a card; it is tried out, once ...", source)
@@ -118,6 +127,11 @@ def adopted(source: Path) -> Path:
         raise ModelError(f"{target.parent} cannot be made, which is to hold the adapted model: {error}") from error
     adapt(source, target)
     return target
+
+
+def plain_name(source: Path) -> str:
+    """Name what is made of `source`, by letters, digits, - and _."""
+    return re.sub(r"[^\w-]+", "-", source.stem).strip("-") or "model"
 
 
 def convention_of(metadata: Mapping[str, str]) -> Convention | None:
@@ -165,6 +179,8 @@ def _overlap(convention: Convention) -> int:
         return 0
     if convention.fixed and not convention.reach:
         return min(convention.height, convention.width) // 4
+    if convention.effect == "super_resolution" and not convention.reach:
+        return _EVERYWHERE
     return convention.reach
 
 

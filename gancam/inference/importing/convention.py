@@ -194,7 +194,7 @@ def shaped(pixels: Floats, convention: Convention) -> NDArray[Any]:
 
 
 def decode(tensor: NDArray[Any], convention: Convention) -> Floats:
-    """Turn a graph's output into a picture: float32 BGR, 0..255 but not clipped, ``(h, w, 3)``, of luma ``(h, w, 1)``."""
+    """Turn a graph's output into a picture ``(h, w, 3)``, of luma ``(h, w, 1)``: float32 BGR in 0..255, not clipped."""
     pixels = np.asarray(tensor, np.float32)
     if convention.batch:
         pixels = pixels[0]

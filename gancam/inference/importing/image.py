@@ -30,9 +30,13 @@ from gancam.inference.importing.foreign import Foreign, Port, TrialFailed, refus
 _SIDES = (64, 96, 128, 256, 224, 512)  # that are tried until a free-size graph takes one
 _MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 _SCALES = (1, 2, 3, 4, 5, 6, 8)
-_PENALTY = {"0..1": 1.0, "0..255": 1.01, "-1..1": 1.015, "imagenet": 1.02, "imagenet255": 1.03, "-0.5..0.5": 1.03}
+# Networks forgive values that are too large (their biases lose weight), and not those that are too small: of ranges
+# that fit, the smallest is right. A larger one has to do so many times better.
+_PENALTY = {"0..1": 1.0, "-0.5..0.5": 1.1, "-1..1": 1.1, "imagenet": 1.25, "0..255": 1.35, "imagenet255": 1.4}
 _FAR, _ALIKE = 70.0, 0.35  # grey levels, and correlation, beyond which an answer has nothing of what was shown
+_FLAT = 30.0  # grey levels that an answer without any of the picture's forms counts as further off
 _CLOSE = 1.03  # times the best score: as good
+_BETTER = 0.9  # times the best one's own score: so much better that it is told
 _SEEN = 1.0  # grey levels of difference between two answers that matter
 _EXTRAS = (0.0, 1.0, 0.5, 0.1, 2.0, 4.0)  # that further inputs are tried with
 _BOTH: tuple[tuple[Order, ...], tuple[Order, ...]] = ("rgb", "bgr"), ("y",)  # orders of colours, and of grey
@@ -51,6 +55,7 @@ class _Candidate:
     made: Floats
     off: float
     score: float = 0.0
+    raw: float = 0.0  # the score without what is usual
 
 
 def probe_image(graph: Foreign, picture: Port, extras: list[Port], answers: Mapping[str, Any]) -> Convention:
@@ -174,7 +179,8 @@ def _decided(graph: Foreign, base: Convention, answers: Mapping[str, Any]) -> Co
     best = min(one.off for one in near)
     near = [one for one in near if one.off <= 1.3 * best + 1.5]
     for one in near:
-        one.score = _score(graph, one, answers)
+        one.raw = _score(graph, one)
+        one.score = one.raw * _unusual(one.convention)
     near.sort(key=lambda one: one.score)
     _refuse_garbage(graph, near[0], tried, image, answers)
     return replace(near[0].convention, doubts=_doubts(near, answers))
@@ -203,6 +209,7 @@ def _tried(graph: Foreign, one: Convention, image: Image, answers: Mapping[str, 
             if made.shape[2] == 1:
                 made = coloured(made, _inner(image, one.cut)) if one.order == "y" else np.repeat(made, 3, axis=2)
             off = pictures.off(made, _inner(image, one.cut))
+            off += _FLAT * (1.0 - pictures.alike(made, _inner(image, one.cut)))
             natural = output_range == one.range and order in (one.order, "y")
             candidates.append(_Candidate(meant, made, off, 0.0 if natural else 1.0))
     finite = [one for one in candidates if np.isfinite(one.off)]
@@ -252,7 +259,14 @@ def _orders(graph: Foreign, near: list[_Candidate], image: Image, answers: Mappi
     return more
 
 
-def _score(graph: Foreign, one: _Candidate, answers: Mapping[str, Any]) -> float:
+def _unusual(meant: Convention) -> float:
+    """How many times better a hypothesis has to do than the usual one."""
+    times = _PENALTY[meant.range] * (1.0 if meant.output_range == meant.range else 1.02)
+    times *= 1.0 if meant.order != "bgr" else 1.005
+    return times * (1.0 if meant.output_order in (meant.order, "y") or meant.order == "y" else 1.1)
+
+
+def _score(graph: Foreign, one: _Candidate) -> float:
     """How well the graph does under that hypothesis: less is better."""
     meant = one.convention
     gains = []
@@ -264,10 +278,7 @@ def _score(graph: Foreign, one: _Candidate, answers: Mapping[str, Any]) -> float
             continue
         if made.shape[2] == 3 and meant.cut == 0:
             gains.append(pictures.gain(made, image, meant.scale))
-    penalty = _PENALTY[meant.range] * (1.0 if meant.output_range == meant.range else 1.02)
-    penalty *= 1.0 if meant.order != "bgr" else 1.005
-    penalty *= 1.0 if meant.output_order in (meant.order, "y") or meant.order == "y" else 1.1
-    return min(gains, default=1.0) * penalty * (1.0 + one.off / 48.0)
+    return min(gains, default=1.0) * (1.0 + one.off / 48.0)
 
 
 def _refuse_garbage(
@@ -287,7 +298,9 @@ def _doubts(near: list[_Candidate], answers: Mapping[str, Any]) -> tuple[str, ..
     best = near[0]
     doubts = []
     for other in near[1:]:
-        if other.score > _CLOSE * best.score or pictures.difference(best.made, other.made) <= _SEEN:
+        if (other.score > _CLOSE * best.score and other.raw > best.raw * _BETTER) or pictures.difference(
+            best.made, other.made
+        ) <= _SEEN:
             continue
         a, b = best.convention, other.convention
         if a.order != b.order and a.range == b.range:
