@@ -21,6 +21,7 @@ from export import colorization
 from export.graph import Graph
 from export.layers import LUMA, Floats, Layer, array, double, layer, merged, pad, tiled
 from export.plan import Plan
+from export.rounding import Moments, Watch
 from export.super_resolution import SAMPLES
 from gancam.model import Model
 from train import evaluate
@@ -160,6 +161,21 @@ class _Rounded(_Torch):
         return (x / self.steps[name]).round().clamp(low, high) * self.steps[name]
 
 
+class _Watching(_Rounded):
+    """The network as it is in 8 bits, but for its weights, and what each of its convolutions sees."""
+
+    def __init__(self, steps: Mapping[str, float]) -> None:
+        super().__init__(steps)
+        self.watches: dict[str, Watch] = {}
+
+    def conv(self, x: Tensor, layer: Layer, name: str, *, bare: bool = False) -> Tensor:
+        self.see(x, name, layer.stride)
+        return super().conv(x, layer, name, bare=bare)
+
+    def see(self, x: Tensor, name: str, stride: int = 1) -> None:
+        self.watches.setdefault(name, Watch()).see(F.pad(x, (1, 1, 1, 1), mode="replicate"), (3, 3), stride)
+
+
 def _signed(name: str) -> bool:
     return name.startswith("second")
 
@@ -170,15 +186,15 @@ Coded = tuple[str, float, int]  # a uint8 value's name, step and zero
 class _Int8:
     """QDQ operators: weights per channel, activations with the given `steps`. Borders are repeated in 8 bits."""
 
-    def __init__(self, graph: Graph, steps: Mapping[str, float]) -> None:
-        self.graph, self.steps = graph, steps
+    def __init__(self, graph: Graph, steps: Mapping[str, float], seen: Mapping[str, Moments]) -> None:
+        self.graph, self.steps, self.seen = graph, steps, seen
 
     def code(self, x: str, name: str, zero: int) -> Coded:
         return self.graph.quantise(x, self.steps[name], zero), self.steps[name], zero
 
     def conv(self, x: Coded, layer: Layer, name: str, *, bare: bool = False) -> Coded:
         value, at, zero = x
-        weights = self.graph.weights(layer.kernel, layer.bias, at)
+        weights = self.graph.weights(layer.kernel, layer.bias, at, self.seen.get(name))
         seen = self.graph.dequantise(pad(self.graph, value), at, zero)
         found = self.graph.add("Conv", seen, *weights, kernel_shape=[3, 3], strides=[layer.stride] * 2)
         return self.code(found, name, 128 if bare else 0)  # with zero at 0, saturation is the ReLU
@@ -254,10 +270,13 @@ def float_graph(network: Translator, *, half: bool = False) -> onnx.ModelProto:
     return graph.model({"image": (np.uint8, shape)}, {x: (np.uint8, shape)})
 
 
-def int8_graph(network: Translator, made: Layers, steps: Mapping[str, float]) -> onnx.ModelProto:
-    """uint8 cells ``(n, h / u, w / u, u * u * 4)`` -> the same; activations' `steps` by the place's name."""
+def int8_graph(
+    network: Translator, made: Layers, steps: Mapping[str, float], seen: Mapping[str, Moments]
+) -> onnx.ModelProto:
+    """uint8 cells ``(n, h / u, w / u, u * u * 4)`` -> the same; activations' `steps`, and the moments of what each
+    convolution has `seen`, by the place's name."""
     graph = Graph()
-    ops = _Int8(graph, steps)
+    ops = _Int8(graph, steps, seen)
     u = network.unshuffle
     places = u * u
     cells: Coded = graph.add("Transpose", "image", perm=[0, 3, 1, 2]), 1.0, 0
@@ -269,19 +288,19 @@ def int8_graph(network: Translator, made: Layers, steps: Mapping[str, float]) ->
         luma = graph.add("Conv", graph.add("Cast", cells[0], to=onnx.TensorProto.FLOAT), weight)
         lines = edges(graph, graph.add("DepthToSpace", luma, blocksize=u, mode="DCR"))
         lines = graph.add("SpaceToDepth", lines, blocksize=u)
-        seen: Coded = graph.quantise(lines, 1 / 255, 0), 1 / 255, 0
+        looked: Coded = graph.quantise(lines, 1 / 255, 0), 1 / 255, 0
     else:
         stem = _folded_grey(made.stem, places) if network.front == "grey" else made.stem
         kernel = stem.kernel.reshape(-1, places, 3, 3, 3)
         kernel = np.pad(kernel, ((0, 0), (0, 0), (0, 1), (0, 0), (0, 0))).reshape(len(kernel), 4 * places, 3, 3)
-        made, seen = replace(made, stem=Layer(kernel, stem.bias)), cells
+        made, looked = replace(made, stem=Layer(kernel, stem.bias)), cells
     tail = made.tail
     kernel = np.pad(tail.kernel.reshape(places, 3, *tail.kernel.shape[1:]), ((0, 0), (0, 1)) + ((0, 0),) * 3)
     luma_kept = network.keep == "luma"
     bias = tail.bias if luma_kept else tail.bias - 128  # so that the zero of what is signed makes it 0..255
     bias = np.pad(bias.reshape(places, 3), ((0, 0), (0, 1))).reshape(-1)
     made = replace(made, tail=Layer(kernel.reshape(4 * places, *kernel.shape[2:]), bias))
-    code, at, zero = compose(made, seen, ops)
+    code, at, zero = compose(made, looked, ops)
     if luma_kept:
         repeated = np.repeat(grey[:, None], 4, axis=1).reshape(4 * places, 4 * places, 1, 1)
         exact = graph.weights(repeated, None, 1.0)
@@ -315,7 +334,14 @@ def quantise(network: Translator, images: Sequence[Pixels]) -> onnx.ModelProto:
 
     plain = min(REACHES, key=lambda reach: coded(reach, reach)[0])
     _, made, steps = min((coded(plain, reach) for reach in REACHES), key=lambda one: one[0])
-    return int8_graph(network, made, steps)
+    watching = _Watching(steps)
+    for x in cells:
+        compose(made, x, watching)
+    if network.front != "edges":  # the stem sees cells themselves
+        del watching.watches["stem"]
+        for image in images:
+            watching.see(_colours(network, image), "stem")
+    return int8_graph(network, made, steps, {name: watch.moments() for name, watch in watching.watches.items()})
 
 
 def _equalised(made: Layers, tops: Mapping[str, Tensor]) -> Layers:
@@ -396,6 +422,13 @@ def _first(network: Translator, image: Pixels) -> Tensor:
         return x.reshape(1, 3, -1, *x.shape[2:]).transpose(1, 2).flatten(1, 2)
     x = network.look(x / 255.0)
     return F.pixel_unshuffle(x * 255.0 if network.front == "grey" else x, network.unshuffle)
+
+
+def _colours(network: Translator, image: Pixels) -> Tensor:
+    """The cells of an RGB picture as the int8 graph has them: (place, B G R and an unused byte)."""
+    x = F.pad(torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float().flip(1), (0, 0, 0, 0, 0, 1))
+    x = F.pixel_unshuffle(x, network.unshuffle)
+    return x.reshape(1, 4, -1, *x.shape[2:]).transpose(1, 2).flatten(1, 2)
 
 
 def reach(network: Translator) -> int:
