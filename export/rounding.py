@@ -10,6 +10,7 @@ error is made good by those that are rounded after it, as far as the inputs of t
 of pictures do (Frantar et al., https://arxiv.org/abs/2210.17323).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ from torch.nn import functional as F
 PAIR = 128  # most that two weights of one sign may sum to, by size: 255 * 128 fits in 16 bits, 255 * 129 does not
 MOST = 127  # most that one may be: -128 has no opposite, and Arm's kernels add two products of -128 * -128 in 16 bits
 SHARES = (1.0, 0.97, 0.94, 0.91, 0.88, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6)  # of the step at which nothing is cut off
-PLACES = 20_000  # of each picture, at most, that the moments are of
+PLACES = 4_000  # of each picture, about, that the moments are of
 Vector = NDArray[np.float64]
 
 
@@ -41,8 +42,8 @@ class Watch:
 
     def see(self, x: Tensor, size: tuple[int, int], stride: int = 1) -> None:
         """Take in what a kernel of `size` sees of `x` ``(1, c, h, w)``, which is already padded."""
-        patches = F.unfold(x.float(), size, stride=stride)[0].double()
-        patches = patches[:, :: max(1, patches.shape[1] // PLACES)]
+        apart = math.isqrt(x.shape[2] * x.shape[3] // PLACES // stride**2) | 1  # odd: rows and columns of each parity
+        patches = F.unfold(x.float(), size, stride=stride * apart)[0].double()
         if not self._count:
             self._sum, self._products = np.zeros(len(patches)), np.zeros((len(patches),) * 2)
         self._count += patches.shape[1]
