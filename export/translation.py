@@ -37,6 +37,7 @@ Vector = NDArray[np.float32]
 WORKING = 640  # pixels of the longer side that is suggested where the frame is larger
 EVENED = 0.55  # power of what lies between the ranges of channels that is taken off for int8
 REACHES = np.linspace(1.0, 0.5, 21).tolist()  # shares of the largest activation seen that 8 bits may reach
+CLOSE = 46.0  # dB beside PyTorch with 8-bit activations: 8-bit weights take up to one, and 45 must be kept
 LIKED = 8  # the fast 8-bit kernels of ONNX Runtime take channels in multiples of 4 and give them in multiples of 8
 COMPARED = 256  # pixels of the longer side, at most, of pictures that all are compared on
 
@@ -317,7 +318,8 @@ def quantise(network: Translator, images: Sequence[Pixels]) -> onnx.ModelProto:
     """The int8 graph, its activations' steps found on RGB `images`, whose sides are multiples of the network's.
 
     Channels are first brought closer to each other. Further than 8 bits reach is clipped, less far is coarser: how far
-    they do is tried, for what has a sign by itself.
+    they do is tried, for what has a sign by itself. The places that matter most are coded twice as finely where the
+    picture would be less than `CLOSE` without: that takes a sixth of the time.
     """
     made, seen = layers(network), _Torch()
     cells = [_first(network, image) for image in images]
@@ -327,22 +329,28 @@ def quantise(network: Translator, images: Sequence[Pixels]) -> onnx.ModelProto:
     least, most = (-255, 255) if network.keep == "luma" else (0, 255)
     true = [compose(made, x, seen).clamp(least, most) for x in cells]
 
-    def coded(plain: float, signed: float) -> tuple[float, Layers, dict[str, float]]:
-        finer, steps = _finer(made, seen.tops, plain, signed)
+    def coded(plain: float, signed: float, twice: bool) -> tuple[float, Layers, dict[str, float]]:
+        steps = _steps(seen.tops, plain, signed)
+        finer = _finer(made, seen.tops, steps) if twice else made
         pairs = zip(cells, true, strict=True)
         errors = ((compose(finer, x, _Rounded(steps)).clamp(least, most) - y).square().mean() for x, y in pairs)
-        return float(torch.stack(list(errors)).sum()), finer, steps
+        return float(torch.stack(list(errors)).mean()), finer, steps
 
-    plain = min(REACHES, key=lambda reach: coded(reach, reach)[0])
-    _, made, steps = min((coded(plain, reach) for reach in REACHES), key=lambda one: one[0])
+    def nearest(twice: bool) -> tuple[float, Layers, dict[str, float]]:
+        plain = min(REACHES, key=lambda reach: coded(reach, reach, twice)[0])
+        return min((coded(plain, reach, twice) for reach in REACHES), key=lambda one: one[0])
+
+    error, chosen, steps = nearest(twice=False)
+    if error > 255.0**2 / 10 ** (CLOSE / 10):
+        error, chosen, steps = nearest(twice=True)
     watching = _Watching(steps)
     for x in cells:
-        compose(made, x, watching)
+        compose(chosen, x, watching)
     if network.front != "edges":  # the stem sees cells themselves
         del watching.watches["stem"]
         for image in images:
             watching.see(_colours(network, image), "stem")
-    return int8_graph(network, made, steps, {name: watch.moments() for name, watch in watching.watches.items()})
+    return int8_graph(network, chosen, steps, {name: watch.moments() for name, watch in watching.watches.items()})
 
 
 def _equalised(made: Layers, tops: Mapping[str, Tensor]) -> Layers:
@@ -385,13 +393,15 @@ def _equalised(made: Layers, tops: Mapping[str, Tensor]) -> Layers:
     )
 
 
-def _finer(made: Layers, tops: Mapping[str, Tensor], plain: float, signed: float) -> tuple[Layers, dict[str, float]]:
+def _steps(tops: Mapping[str, Tensor], plain: float, signed: float) -> dict[str, float]:
+    """Which reach as far as the shares `plain` and `signed` of what was seen."""
+    shares = {name: signed / 127 if _signed(name) else plain / 255 for name in tops}
+    return {name: float(tops[name].max()) * share for name, share in shares.items()} | {"tail": 1.0}
+
+
+def _finer(made: Layers, tops: Mapping[str, Tensor], steps: dict[str, float]) -> Layers:
     """The layers with what the last convolution sees, and the first gives where nothing else sees it, coded twice as
-    finely (most of the error of the whole network is at those places), and the steps, which reach as far as the shares
-    `plain` and `signed` of what was seen."""
-    steps = {
-        name: float(top.max()) * (signed / 127 if _signed(name) else plain / 255) for name, top in tops.items()
-    } | {"tail": 1.0}
+    finely: most of the error of the whole network is at those places. Their `steps` are replaced."""
     last = f"join{len(made.join) - 1}"
     if last in tops:
         join, tail, steps[last] = _twice(made.join[-1], made.tail, tops[last])
@@ -399,7 +409,7 @@ def _finer(made: Layers, tops: Mapping[str, Tensor], plain: float, signed: float
     if made.skips < len(made.down):
         stem, down, steps["stem"] = _twice(made.stem, made.down[0], tops["stem"])
         made = replace(made, stem=stem, down=[down, *made.down[1:]])
-    return made, steps
+    return made
 
 
 def _twice(giver: Layer, taker: Layer, top: Tensor) -> tuple[Layer, Layer, float]:
