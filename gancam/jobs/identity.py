@@ -1,4 +1,4 @@
-"""What decides how frames look: a hash of inputs, effects and options."""
+"""What decides how frames look: hashes of inputs, effects and options, to compare jobs by."""
 
 import hashlib
 import os
@@ -10,11 +10,20 @@ from gancam.effects import Effect
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.paths import SequencePath, classify
 
-_SAMPLES, _BLOCK = 64, 65536  # of a file, for its identity
+_SAMPLES, _BLOCK = 64, 65536  # blocks of a file that its identity is made of, and their bytes
 
 
 def job_of(path: str | os.PathLike[str], effects: Sequence[Effect], task: ProcessOptions | None) -> Mapping[str, Any]:
-    """What decides how the frames look, for a manifest; without `task` of an image."""
+    """Describe what decides how frames look, ready for JSON, to tell one job from another.
+
+    Args:
+        path: A video, an image, or a pattern of numbered images.
+        effects: In the order in which they are applied.
+        task: How a video is processed; None for an image.
+
+    Returns:
+        Equal values for jobs that make equal frames.
+    """
     job = {"input": identity(path), "effects": [_described(effect) for effect in effects]}
     if task is None:
         return job
@@ -27,7 +36,7 @@ def job_of(path: str | os.PathLike[str], effects: Sequence[Effect], task: Proces
 
 
 def identity(path: str | os.PathLike[str]) -> str:
-    """Of a file that may be huge: its size and a hash of blocks from all over it; of numbered images the same."""
+    """Identify a file, which may be huge, by its size and a hash of blocks from all over; numbered images likewise."""
     media = classify(path)
     if isinstance(media, SequencePath):
         files = [file for _, file in media.images()]
