@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from gancam.effects import EffectSpec
-from gancam.errors import GancamError
-from gancam.jobs.batch import process_all, process_one
+from gancam.errors import GancamError, SinkError
+from gancam.jobs import process
+from gancam.jobs.batch import is_own_fault, process_all, process_one
 from gancam.jobs.eta import worker_count
 from gancam.jobs.events import JobEvent, Note
 from gancam.jobs.inputs import find_inputs
@@ -213,6 +214,24 @@ def test_processes_make_a_folder_and_one_is_killed(tmp_path: Path, long: Path, m
     assert (
         process_all(find_inputs([str(folder)], out), out, recipe, ProcessOptions(resume=True), notify=notify).done == 3
     )
+
+
+def test_what_is_lost_of_an_image_is_told_by_workers_too(tmp_path: Path) -> None:
+    source, notes = tmp_path / "a.png", list[str]()
+    cv2.imwrite(str(source), np.full((8, 8, 4), 128, np.uint8))
+    _, notes = by(Alone(EffectChainSpec(), tmp_path), source, tmp_path / "a.jpg", EffectChainSpec(), ProcessOptions())
+    assert notes == [f"{source}: its transparency is left out: .jpg holds none, .png does"]
+
+
+def test_a_fault_in_a_worker_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "a.png"
+    cv2.imwrite(str(source), still("sign"))
+    monkeypatch.setattr(process, "read_image", lambda path: 1 // 0)
+    with pytest.raises(SinkError, match="ZeroDivisionError") as caught:
+        by(Alone(EffectChainSpec(), tmp_path), source, tmp_path / "b.png", EffectChainSpec(), ProcessOptions())
+    assert is_own_fault(caught.value)
+    assert "read_image" in caught.value.__notes__[0]
+    assert not is_own_fault(SinkError("disk full"))
 
 
 def test_more_workers_where_one_leaves_cores_idle() -> None:

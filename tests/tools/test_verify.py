@@ -22,16 +22,16 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def verdicts(before: Path, after: Path) -> dict[str, str]:
-    return {finding.name: finding.verdict for finding in verify(before, after)}
+    return {one.name: one.verdict for one in verify(before, after)}
 
 
 def test_a_faithful_copy_keeps_everything(film: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mkv"
     process_video(film, out, [], ProcessOptions(), Report(), notify=lambda note: None)
     found = verdicts(film, out)
-    assert set(found.values()) == {"kept"}, [finding for finding in verify(film, out) if finding.verdict != "kept"]
+    assert set(found.values()) == {"kept"}, [one for one in verify(film, out) if one.verdict != "kept"]
     assert {"frames", "frame times", "matrix", "chapters", "description: title", "stream 4, attachment"} <= set(found)
-    assert json.dumps([finding.to_dict() for finding in verify(film, out)])
+    assert json.dumps([one.to_dict() for one in verify(film, out)])
 
 
 def test_what_is_lost_or_changed_is_told(film: Path, tmp_path: Path) -> None:
@@ -45,6 +45,16 @@ def test_what_is_lost_or_changed_is_told(film: Path, tmp_path: Path) -> None:
     found = verdicts(film, other)
     assert found["frame times"] == found["matrix"] == "changed"
     assert found["stream 1, audio"] == found["chapters"] == found["description: title"] == "lost"
+
+
+def test_colours_are_named(tmp_path: Path) -> None:
+    before = make_clip(tmp_path / "before.mp4", matrix=9, primaries=9, transfer=16)
+    after = make_clip(tmp_path / "after.mp4", matrix=1, primaries=2, transfer=1)
+    said = {one.name: (one.before, one.after) for one in verify(before, after)}
+    assert said["matrix"] == ("BT.2020", "BT.709")
+    assert said["primaries"] == ("BT.2020", "unspecified")
+    assert said["transfer"] == ("PQ", "BT.709")
+    assert said["full range"] == ("no", "no")
 
 
 def test_images_keep_picture_and_times_and_nothing_else(film: Path, tmp_path: Path) -> None:
