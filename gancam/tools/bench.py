@@ -1,7 +1,7 @@
 """Measure how fast models are on this machine.
 
-Each case runs in a process of its own, so that peak memory is that case's alone, and all cases in turn, so that what else
-the machine does slows all of them.
+Each case runs in a process of its own, so that peak memory is that case's alone, and all cases in turn, so that what
+else the machine does slows all of them.
 """
 
 import json
@@ -275,7 +275,7 @@ def _run(case: Case, seconds: float) -> dict[str, Any]:
 
 
 def _convolutions(model: Any, threads: int, image: Image) -> float | None:
-    """Time all convolutions on `image` by ONNX Runtime, in seconds; None where the network is not shown whole frames."""
+    """Time all convolutions on `image` by ONNX Runtime, in seconds; None where it is not shown whole frames."""
     layout = model.card.layout
     if layout not in ("image", "blocks") or model.card.working or any(s % model.card.multiple for s in image.shape[:2]):
         return None
