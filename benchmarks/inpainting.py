@@ -100,7 +100,7 @@ def moving(options: argparse.Namespace) -> None:
                 covered = np.where(mask[..., None] > 0, np.array([0, 255, 0], np.uint8), image)
                 out = erase(covered, time=index / 30, mask=mask)
                 window = FrameRegion.around(cv2.boundingRect(mask), RING + 8, mask.shape)
-                seen = erase.background.recall(window, covered, mask).state == SEEN
+                seen = erase.background.lookup(window, covered, mask).state == SEEN
                 inside = np.zeros_like(mask)
                 inside[window.place] = seen & (mask[window.place] > 0)
                 shares.append(float(inside.sum() / mask.sum()))

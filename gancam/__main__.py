@@ -1,3 +1,5 @@
+"""The command line, as ``python -m gancam``."""
+
 from gancam.cli.main import main
 
 main()

@@ -1,8 +1,8 @@
-"""What native libraries keep for the whole process, changed only around our own calls and put back afterwards.
+"""Settings that native libraries keep for the whole process, changed only around our own calls.
 
 Importing gancam changes nothing of the process that it is imported into. What OpenCV, FFmpeg, SVT-AV1 and ONNX Runtime
-let nobody choose for one file is chosen here, for the length of a call. All contexts nest, and several threads may be
-in them.
+do not let one choose for one file is chosen here, for the length of a call, and put back afterwards. All contexts nest,
+and several threads may be in them.
 """
 
 import ctypes
@@ -28,9 +28,9 @@ _quiet_calls, _level_before = 0, 0
 
 @contextmanager
 def quiet_opencv() -> Iterator[None]:
-    """Keep OpenCV's own log off stderr meanwhile: what went wrong is said in one line by whoever called.
+    """Keep OpenCV's own log off stderr meanwhile: the caller says in one line what went wrong.
 
-    The level is the process's. It comes back when the last of several leaves, unless somebody else has set it since.
+    The level is the process's. It comes back when the last of several leaves, unless it was set by others since.
     """
     global _quiet_calls, _level_before
     with _lock:
@@ -94,7 +94,7 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def apart(work: Callable[[], T]) -> T:
-    """What `work` gives or raises, done in a thread of its own.
+    """Do `work` in a thread of its own, and return or raise what it does.
 
     For what changes the thread that does it: ONNX Runtime's first session of a process sets for good how that thread,
     and all that it starts later, treat denormal numbers.
@@ -133,8 +133,10 @@ def _mathematics() -> ctypes.PyDLL | None:
 
 @contextmanager
 def denormals_as_zero() -> Iterator[None]:
-    """Let this thread take numbers below 1e-38 for 0 meanwhile, where that can be had; some CPUs take a hundred times
-    as long for them. Costs a few microseconds."""
+    """Let this thread take numbers below 1e-38 for 0 meanwhile, where that can be had.
+
+    Some CPUs take a hundred times as long for them. Costs a few microseconds.
+    """
     library = _mathematics()
     if library is None:
         yield

@@ -1,4 +1,6 @@
-"""What can go wrong, as a tree. Each is also the builtin it resembles, so that plain `except ValueError` works.
+"""Errors that gancam raises on purpose, as a tree.
+
+Each is also the builtin it resembles, so that plain `except ValueError` works.
 
     GancamError
     |-- InputError (ValueError)             a value given by the caller is wrong: image, parameter, option
@@ -62,7 +64,13 @@ class ModelError(GancamError, ValueError):
 
 
 class DeviceError(GancamError, RuntimeError):
-    """The asked-for device cannot do the work: `why`, and what would do (`cure`), a command where there is one."""
+    """The asked-for device cannot do the work.
+
+    Args:
+        device: its name, as the user gave it.
+        why: what it cannot do.
+        cure: what would do, a command where there is one.
+    """
 
     def __init__(self, device: str, why: str, cure: str) -> None:
         super().__init__(device, why, cure)
@@ -80,8 +88,13 @@ class MissingExtra(GancamError, ImportError):
     """An optional package is not installed."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what `error` says, 200 characters of it at the most."""
+    return str(error).strip().partition("\n")[0][:200]
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`` (did you mean 'x'?)`` where one of `known` is close to `word`, else the list of them, for a message's end."""
+    """Return the end of a message: `` (did you mean 'x'?)`` where one of `known` is near `word`, else all of them."""
     choices = sorted(known)
     close = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
     if close:

@@ -1,18 +1,206 @@
-"""Work on files that outlives a crash: what it is made from, and a video through effects into another."""
+"""Files that appear whole or not at all, and never in place of something of the user's.
 
+What is made is written beside its name, hidden, and renamed when all of it is there: who is killed, or meets a full
+disk, leaves what was there before. A rename replaces only where that was asked for.
+"""
+
+import errno
+import os
+import secrets
+import zlib
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from gancam.errors import OutputExists, SinkError
 
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that is open cannot be replaced anyway
+    fcntl = None  # type: ignore[assignment]
+
+AnyPath = str | os.PathLike[str]
+_LONGEST = 255  # bytes of a file's name
+
+
+def hidden_name(path: Path, ending: str) -> str:
+    """Return a hidden name for what is made on the way to `path`, no longer than file systems allow.
+
+    Args:
+        path: the file to be; its stem is the stem of the name.
+        ending: the end of the name, as ``.partial.mp4``.
+    """
+    name = f".{path.stem}{ending}"
+    if len(os.fsencode(name)) > _LONGEST:
+        name = f".{path.stem[:40]}-{zlib.crc32(os.fsencode(path.name)):08x}{ending}"
+    return name
+
+
+def partial_path(path: Path) -> Path:
+    """Return where a file is written until it is whole: hidden, beside `path`, with its extension."""
+    return path.absolute().parent / hidden_name(path, f".partial{path.suffix}")
+
+
+def refuse_existing(path: AnyPath, *, overwrite: bool) -> None:
+    """Raise ``OutputExists`` where `path` names something, also a broken link, that may not be replaced."""
+    if not overwrite and os.path.lexists(path):
+        raise OutputExists(f"{path}: exists; give another name, or --overwrite")
+
+
+def check_target(path: Path, *, overwrite: bool, sources: Iterable[AnyPath | None] = ()) -> None:
+    """Find what would keep a file from being written to `path`, while there is nothing to write yet.
+
+    Args:
+        path: the file to be.
+        overwrite: whether an older file may be replaced.
+        sources: the files that it is made from, which are never replaced, under any name; None is no file.
+
+    Raises:
+        SinkError: `path` has no folder, is a folder, is one of `sources`, or can name no file.
+        OutputExists: it exists, and `overwrite` is false.
+    """
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise SinkError(f"{path}: there is no folder {folder}")
+    for source in sources:
+        if source is not None and any(_same_file(mine, source) for mine in (path, partial_path(path))):
+            raise SinkError(f"{path}: the output is the same file as the input ({source}); give it another name")
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return
+    except OSError as error:  # a name too long, say
+        raise SinkError(f"{path}: cannot be written ({_cause(error)})") from error
+    if path.is_dir():
+        raise SinkError(f"{path}: is a folder")
+    refuse_existing(path, overwrite=overwrite)
+
 
 def write_file(path: Path, data: bytes, *, overwrite: bool) -> None:
-    """Write beside and rename. Raises ``OutputExists`` and ``SinkError``."""
-    if path.exists() and not overwrite:
-        raise OutputExists(f"{path}: exists; give another name, or --overwrite")
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    """Write a whole file for the user, or leave everything as it was.
+
+    Raises:
+        OutputExists: `path` exists, or has come to exist meanwhile, and `overwrite` is false.
+        SinkError: it cannot be written.
+    """
+    refuse_existing(path, overwrite=overwrite)
     try:
-        partial.write_bytes(data)
-        partial.replace(path)
+        _write(partial_path(path), path, data, overwrite=overwrite, durable=False)
+    except FileExistsError as error:
+        raise OutputExists(f"{path}: exists; give another name, or --overwrite") from error
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise SinkError(f"{path}: cannot be written ({_cause(error)})") from error
+
+
+def replace_file(path: Path, data: bytes, *, durable: bool = False, shared: bool = False) -> None:
+    """Write a whole file of the program's own, in place of an older one.
+
+    Args:
+        path: the file to be.
+        data: all that is in it.
+        durable: wait until the disk has it, so that it outlives a crash of the machine.
+        shared: other processes may write the same file now; the last to finish wins, and none sees half of one.
+
+    Raises:
+        OSError: it cannot be written; what was there before is.
+    """
+    ending = f"{path.suffix}.{secrets.token_hex(8)}" if shared else path.suffix
+    partial = path.with_name(hidden_name(path, f"{ending}.partial"))  # none that looks for `path.suffix` finds it
+    _write(partial, path, data, overwrite=True, durable=durable)
+
+
+def _write(partial: Path, path: Path, data: bytes, *, overwrite: bool, durable: bool) -> None:
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        give_name(partial, path, overwrite=overwrite)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+
+
+def give_name(partial: Path, path: Path, *, overwrite: bool) -> None:
+    """Rename the finished file `partial` to `path`.
+
+    Without `overwrite` nothing is ever replaced, also not what appeared a moment ago: a hard link fails where a rename
+    would overwrite. Where the file system has no such links, it is looked for first.
+
+    Raises:
+        FileExistsError: `path` exists, and `overwrite` is false.
+        OSError: it cannot have this name. `partial` is still there in both cases.
+    """
+    if overwrite:
+        os.replace(partial, path)
+        return
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+        os.rename(partial, path)
+    else:
+        partial.unlink()
+
+
+def lock_file(path: Path, target: Path) -> int | None:
+    """Create the file `path` and hold it against other processes until `unlock_file`.
+
+    One that a crash left behind is taken.
+
+    Args:
+        path: the file that is locked: what is being written, or a file for the purpose.
+        target: the output that it belongs to, for messages.
+
+    Returns:
+        What `unlock_file` takes; None where the system has no such lock.
+
+    Raises:
+        SinkError: it cannot be created, or another process holds it.
+    """
+    try:
+        held = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise SinkError(f"{target}: cannot be written in {path.parent} ({_cause(error)})") from error
+    if fcntl is None:
+        os.close(held)
+        return None
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(held)
+        raise SinkError(f"{target}: is being written by another gancam ({path.name})") from error
+    except OSError:  # a file system without locks
+        os.close(held)
+        return None
+    return held
+
+
+def unlock_file(held: int | None) -> None:
+    """Give back what `lock_file` returned."""
+    if held is not None:
+        with suppress(OSError):
+            os.close(held)
+
+
+def make_folder(path: Path, *, parents: bool = False) -> None:
+    """Make the folder `path` where it is not there; with `parents`, those above it too. Raises ``SinkError``."""
+    try:
+        path.mkdir(parents=parents, exist_ok=True)
+    except OSError as error:
+        raise SinkError(f"{path}: cannot be made a folder ({_cause(error)})") from error
+
+
+def _same_file(one: AnyPath, other: AnyPath) -> bool:
+    if os.path.abspath(one) == os.path.abspath(other):
+        return True
+    return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
+
+
+def _cause(error: OSError) -> str:
+    return error.strerror or str(error)

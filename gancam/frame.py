@@ -1,7 +1,7 @@
 """The one pixel language: an Image is uint8 (H, W, 3) BGR, C-contiguous, OpenCV's own."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import cv2
 import numpy as np
@@ -51,10 +51,15 @@ def _scaled(alpha: Image | None, image: Image) -> Image | None:
     return np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def check_image(image: Any, what: str = "image") -> Image:
-    """`image` as an Image, C-contiguous (copied only if it is not).
+def check_image(image: object, what: str = "image") -> Image:
+    """Return `image` as an Image, copied only if it is not C-contiguous.
 
-    Raises ``ImageError`` for anything but uint8 ``(H, W, 3)`` of at least one pixel; the message says what would do.
+    Args:
+        image: uint8 ``(H, W, 3)`` BGR.
+        what: what the message calls it.
+
+    Raises:
+        ImageError: it is anything else, or without a pixel; the message says what would do.
     """
     if not isinstance(image, np.ndarray):
         got = type(image).__name__

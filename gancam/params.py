@@ -1,16 +1,21 @@
-"""What a user can turn, declared once: a dataclass whose fields carry their range. The command line, keys, presets
-and recordings all read the same declaration."""
+"""Parameters of effects, declared once: a dataclass whose fields carry their range.
+
+The command line, keys, presets and recordings all read the same declaration.
+"""
 
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from keyword import iskeyword
-from typing import Any
+from typing import Self, SupportsFloat, TypeAlias, TypeVar
 
 from gancam.errors import ParameterError, did_you_mean
 
+Value: TypeAlias = bool | int | float | str
+V = TypeVar("V", bound=Value)
 _STEPS = 20  # from the least to the most of a parameter
+_ON, _OFF = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
 
 
 @dataclass(frozen=True)
@@ -23,8 +28,8 @@ class Parameter:
     """
 
     name: str
-    type: type
-    default: Any
+    type: type  # one of bool, int, float, str
+    default: Value
     minimum: float | None
     maximum: float | None
     choices: tuple[str, ...]
@@ -33,42 +38,56 @@ class Parameter:
     form: str = ""
     parse: Callable[[str], object] | None = None
 
-    def check(self, value: Any) -> Any:
-        """`value` as this parameter's type. Raises ``ParameterError`` for another type or a value out of range."""
-        wanted = self.describe()
+    def check(self, value: object) -> Value:
+        """Return `value`, given as such or as text, as this parameter's type.
+
+        Raises:
+            ParameterError: it is of another type, no choice, or out of range.
+        """
         if self.type is bool:
-            if isinstance(value, str) and value.lower() in ("on", "true", "yes", "1", "off", "false", "no", "0"):
-                return value.lower() in ("on", "true", "yes", "1")
-            if not isinstance(value, bool):
-                raise ParameterError(f"{self.name}={value!r}: needs {wanted}")
-            return value
+            return self._checked_switch(value)
         if self.type is str:
-            if not isinstance(value, str) or (self.choices and value not in self.choices):
-                hint = did_you_mean(str(value), self.choices) if self.choices else ""
-                raise ParameterError(f"{self.name}={value!r}: needs {wanted}{hint}")
-            if self.parse is not None:
-                try:
-                    self.parse(value)
-                except ValueError as error:
-                    raise ParameterError(f"{self.name}={value!r}: {error}; needs {wanted}") from None
-            return value
+            return self._checked_text(value)
+        return self._checked_number(value)
+
+    def _checked_switch(self, value: object) -> bool:
+        if isinstance(value, str) and value.lower() in _ON + _OFF:
+            return value.lower() in _ON
+        if not isinstance(value, bool):
+            raise self._refusal(value)
+        return value
+
+    def _checked_text(self, value: object) -> str:
+        if not isinstance(value, str) or (self.choices and value not in self.choices):
+            raise self._refusal(value, did_you_mean(str(value), self.choices) if self.choices else "")
+        if self.parse is not None:
+            try:
+                self.parse(value)
+            except ValueError as error:
+                raise ParameterError(f"{self.name}={value!r}: {error}; needs {self.describe()}") from None
+        return value
+
+    def _checked_number(self, value: object) -> int | float:
+        if isinstance(value, str) and self.unit:
+            value = value.strip().removesuffix(self.unit)
+        if isinstance(value, bool) or not isinstance(value, str | SupportsFloat):
+            raise self._refusal(value)
         try:
-            if isinstance(value, bool):
-                raise ValueError
-            if self.unit and isinstance(value, str):
-                value = value.strip().removesuffix(self.unit)
-            number = self.type(value)
+            number: int | float = self.type(value)
             if not math.isfinite(number) or (self.type is int and number != float(value)):
                 raise ValueError
         except (ValueError, TypeError, OverflowError):
-            raise ParameterError(f"{self.name}={value!r}: needs {wanted}") from None
-        low = -math.inf if self.minimum is None else self.minimum
-        high = math.inf if self.maximum is None else self.maximum
+            raise self._refusal(value) from None
+        low, high = self._limits
         if not low <= number <= high:
-            raise ParameterError(f"{self.name}={value}: needs {wanted}")
+            raise ParameterError(f"{self.name}={value}: needs {self.describe()}")
         return number
 
+    def _refusal(self, value: object, hint: str = "") -> ParameterError:
+        return ParameterError(f"{self.name}={value!r}: needs {self.describe()}{hint}")
+
     def describe(self) -> str:
+        """Say in words which values there are, as "a number from 0 to 2"."""
         if self.type is bool:
             return "on or off"
         if self.choices:
@@ -84,51 +103,56 @@ class Parameter:
             return f"{kind} of {self._limit(self.minimum)} or more"
         return kind
 
+    @property
+    def _limits(self) -> tuple[float, float]:
+        """The least and the most of a number; infinite where none is declared."""
+        low = -math.inf if self.minimum is None else self.minimum
+        return low, math.inf if self.maximum is None else self.maximum
+
     def _limit(self, value: float) -> str:
         return str(int(value)) if self.type is int else f"{value:g}"
 
     @property
     def ranged(self) -> bool:
-        """Whether it is a number between two limits."""
+        """Say whether it is a number between two limits."""
         return self.minimum is not None and self.maximum is not None and self.maximum > self.minimum
 
     @property
     def free(self) -> bool:
-        """Whether it is any text."""
+        """Say whether it is any text."""
         return self.type is str and not self.choices
 
-    def text(self, value: Any) -> str:
-        """`value` for a person."""
+    def text(self, value: Value) -> str:
+        """Write `value` for a person, with its unit."""
         if self.type is bool:
             return "on" if value else "off"
         return f"{value:.4g}{self.unit}" if self.type is float else f"{value}{self.unit}"
 
-    def step(self, value: Any, *, up: bool) -> Any:
-        """The value that comes after (or before) `value`, in the range: a twentieth of it, the next choice, on or off.
+    def step(self, value: Value, *, up: bool) -> Value:
+        """Return the value that comes after (or before) `value`.
 
-        A free text has no next one: it stays.
+        That is a twentieth of the range on, the next choice, on or off. A free text has no next one: it stays.
         """
         if self.type is bool:
             return up
-        if self.type is str:
+        if isinstance(value, str):
             if self.free:
                 return value
             return self.choices[(self.choices.index(value) + (1 if up else -1)) % len(self.choices)]
-        low = -math.inf if self.minimum is None else self.minimum
-        high = math.inf if self.maximum is None else self.maximum
-        size = (high - low) / _STEPS if math.isfinite(high - low) else max(abs(self.default) / 10, 1 / _STEPS)
+        low, high = self._limits
+        size = (high - low) / _STEPS if math.isfinite(high - low) else max(abs(float(self.default)) / 10, 1 / _STEPS)
         if self.type is int:
             return int(min(max(value + max(round(size), 1) * (1 if up else -1), low), high))
         return round(min(max(value + (size if up else -size), low), high), 6)
 
-    def place(self, value: Any) -> float | None:
-        """Where `value` lies between the least (0) and the most (1); None without a range."""
+    def place(self, value: Value) -> float | None:
+        """Return where `value` lies between the least (0) and the most (1); None without a range."""
         if self.minimum is None or self.maximum is None or not self.ranged:
             return None
-        return float((value - self.minimum) / (self.maximum - self.minimum))
+        return (float(value) - self.minimum) / (self.maximum - self.minimum)
 
-    def at(self, place: float) -> Any:
-        """The value at `place`, the opposite of ``place``: a float is rounded to a thousandth of its range or finer."""
+    def at(self, place: float) -> int | float:
+        """Return the value at `place` (0 to 1) in the range, rounded to a thousandth of it or finer."""
         if self.minimum is None or self.maximum is None:
             raise ParameterError(f"{self.name}: has no range")
         span = self.maximum - self.minimum
@@ -140,7 +164,7 @@ class Parameter:
 
 
 def parameter(
-    default: Any,
+    default: V,
     *,
     minimum: float | None = None,
     maximum: float | None = None,
@@ -149,12 +173,9 @@ def parameter(
     form: str = "",
     parse: Callable[[str], object] | None = None,
     help: str,
-) -> Any:
-    """A field of a `Params` class; see `Parameter`."""
-    about = {
-        "minimum": minimum, "maximum": maximum, "choices": tuple(choices), "help": help, "unit": unit, "form": form,
-        "parse": parse,
-    }  # fmt: skip
+) -> V:
+    """Declare a field of a `Params` class; the arguments are those of a `Parameter`."""
+    about = Parameter("", type(default), default, minimum, maximum, tuple(choices), help, unit, form, parse)
     return field(default=default, metadata={"parameter": about})
 
 
@@ -168,26 +189,29 @@ class Params:
 
     @classmethod
     def declared(cls) -> dict[str, Parameter]:
+        """Return the parameters of this class by name."""
         entries = {entry.name.removesuffix("_"): entry for entry in dataclasses.fields(cls)}
-        return {
-            name: Parameter(name, type(entry.default), entry.default, **entry.metadata["parameter"])
-            for name, entry in entries.items()
-        }
+        return {name: replace(entry.metadata["parameter"], name=name) for name, entry in entries.items()}
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         declared, name = self.declared(), name.removesuffix("_")
         if name not in declared:
             raise ParameterError(f"no parameter {name!r}{did_you_mean(name, declared)}")
         super().__setattr__(f"{name}_" if iskeyword(name) else name, declared[name].check(value))
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Value:
         if iskeyword(name):
-            return getattr(self, f"{name}_")
+            value: Value = getattr(self, f"{name}_")
+            return value
         raise AttributeError(f"{type(self).__name__} has no parameter {name!r}")
 
     @classmethod
-    def of(cls, /, **values: Any) -> "Params":
-        """The parameters with `values` for some. Raises ``ParameterError`` for an unknown name or a bad value."""
+    def of(cls, /, **values: object) -> Self:
+        """Return the parameters, with `values` for some of them.
+
+        Raises:
+            ParameterError: there is no such name, or a value is of another type or out of range.
+        """
         params = cls()
         for name, value in values.items():
             setattr(params, name, value)

@@ -13,7 +13,7 @@ class BoundedQueue(Generic[T]):
     """A queue between one thread that puts and one that takes, of about `size` items.
 
     An exception out of a signal handler (Ctrl-C) may come anywhere, also while ``queue.Queue`` holds its lock, which
-    then nobody gives back: both sides wait for ever. Here whatever is locked is locked and given back in C.
+    is then never given back: both sides wait for ever. Here whatever is locked is locked and given back in C.
     """
 
     def __init__(self, size: int) -> None:
@@ -22,7 +22,7 @@ class BoundedQueue(Generic[T]):
         self._taken: queue.SimpleQueue[None] = queue.SimpleQueue()  # wakes who waits for room; what counts is `_items`
 
     def put(self, item: T, *, stopped: Callable[[], bool] = lambda: False) -> bool:
-        """Wait for room, then put `item` there; False, and it is not, once `stopped` says so."""
+        """Wait for room, then put `item` there; return False, and do not, once `stopped` says so."""
         while self._items.qsize() >= self._size:
             if stopped():
                 return False
@@ -36,11 +36,11 @@ class BoundedQueue(Generic[T]):
         self._items.put(item)
 
     def wake(self) -> None:
-        """Have who waits for room look at once whether it is stopped."""
+        """Have the thread that waits for room look at once whether it is stopped."""
         self._taken.put(None)
 
     def take(self) -> T:
-        """The oldest item; waits for one."""
+        """Wait for an item, and return the oldest."""
         item = self._items.get()
         if self._taken.empty():
             self._taken.put(None)

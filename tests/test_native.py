@@ -49,8 +49,11 @@ for file in sorted(pathlib.Path("gancam").rglob("*.py")):
 """
 USES = """
 import gancam
-from gancam import live, masks, sources
+from gancam import masks, sources
+from gancam.media.images import read_image
 from gancam.sinks import images, pieces, video
+from gancam.sources.camera import Camera, Stream
+from gancam.sources.open import open_live
 folder = pathlib.Path(sys.argv[1])
 for name in ("clip.mp4", "damaged.mp4"):
     with sources.VideoFile(folder / name) as source:
@@ -58,18 +61,18 @@ for name in ("clip.mp4", "damaged.mp4"):
             pass
 for path in ("damaged.tif", "damaged.jpg"):
     try:
-        sources.read_image(folder / path)
+        read_image(folder / path)
     except gancam.GancamError:
         pass
-with live.open_live(str(folder / "clip.mp4")) as source:
+with open_live(str(folder / "clip.mp4")) as source:
     next(iter(source))
 for url in ("rtsp://127.0.0.1:9/none", "http://127.0.0.1:9/none"):
     try:
-        live.Stream(url)
+        Stream(url)
     except gancam.GancamError:
         pass
 try:
-    live.Camera(97)
+    Camera(97)
 except gancam.GancamError:
     pass
 with gancam.VideoCapture(str(folder / "clip.mp4")) as capture:
@@ -122,7 +125,7 @@ def test_importing_changes_nothing() -> None:
 
 
 def test_what_is_logged_is_shown_only_where_the_program_says_so() -> None:
-    code = "import gancam; logging.getLogger('gancam.model').warning('shown by nobody')"
+    code = "import gancam; logging.getLogger('gancam.inference.model').warning('shown by nobody')"
     assert changed(code) == ({}, "")
 
 
@@ -237,7 +240,7 @@ def test_bundled_models_give_the_same_with_denormal_numbers(path: Path) -> None:
     plain = runtime().InferenceSession(path, options, providers=["CPUExecutionProvider"])
     model._session, model._blocks, model._bound = plain, None, None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gancam.model.denormals_as_zero", nullcontext)
+        patch.setattr("gancam.inference.model.denormals_as_zero", nullcontext)
         theirs = model(*arrays)[0]
     assert model._session is plain
     np.testing.assert_array_equal(ours, theirs)

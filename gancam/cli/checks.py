@@ -7,8 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from gancam.effects import EffectSpec, check_spec
-from gancam.errors import InputError, NotFound, OutputExists, SinkError
-from gancam.jobs.checks import check_image_output
+from gancam.errors import InputError, NotFound, SinkError
+from gancam.files import check_target, refuse_existing
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.paths import IMAGES
 
@@ -72,8 +72,7 @@ def check_log(path: Path | None, *, overwrite: bool) -> None:
         return
     if not path.absolute().parent.is_dir():
         raise SinkError(f"{path}: there is no folder {path.absolute().parent}")
-    if path.exists() and not overwrite:
-        raise OutputExists(f"{path}: exists; give another name, or --overwrite")
+    refuse_existing(path, overwrite=overwrite)
 
 
 def check_picture(path: Path | None, what: str, *, overwrite: bool) -> None:
@@ -93,7 +92,7 @@ def check_picture(path: Path | None, what: str, *, overwrite: bool) -> None:
         return
     if path.suffix.lower() not in IMAGES:
         raise InputError(f"{path}: the {what} is an image, so its extension must be one of {', '.join(IMAGES)}")
-    check_image_output(path, overwrite=overwrite)
+    check_target(path, overwrite=overwrite)
 
 
 def parse_moment(text: str | None) -> Fraction | None:

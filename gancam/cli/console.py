@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -31,14 +30,6 @@ def print_failed_output(name: str, error: SinkError) -> None:
 def print_warning(warning: str) -> None:
     """Print what went wrong, where other work goes on, to stderr as one line."""
     errors.print(f"warning: {' '.join(warning.split())}", markup=False)
-
-
-def make_folder(path: Path) -> None:
-    """Make the folder `path` where it is not there. Raises ``SinkError``."""
-    try:
-        path.mkdir(exist_ok=True)
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be made a folder ({error.strerror or error})") from error
 
 
 @contextmanager

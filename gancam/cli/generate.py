@@ -19,8 +19,9 @@ from gancam.cli.app import (
     app,
 )
 from gancam.cli.checks import check_device, check_folder, check_picture
-from gancam.cli.console import make_folder, progress_bar
-from gancam.errors import InputError, OutputExists
+from gancam.cli.console import progress_bar
+from gancam.errors import InputError
+from gancam.files import make_folder, refuse_existing
 from gancam.frame import Image
 from gancam.inference.catalog import find
 from gancam.media.images import write_image
@@ -70,8 +71,7 @@ def sample(
     files = {one: to / f"{Path(name).stem}-{one:06d}.png" for one in seeds} if to is not None else {}
     check_folder(to)
     for path in files.values():
-        if path.exists() and not overwrite:
-            raise OutputExists(f"{path}: exists; give another name, or --overwrite")
+        refuse_existing(path, overwrite=overwrite)
     model = open_generator(name, device=device, precision=precision, threads=threads)
     images = pictures(model, seeds, truncation=truncation)
     if to is not None:

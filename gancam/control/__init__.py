@@ -1,7 +1,7 @@
-"""What can be turned while effects play: by hand, from a file, from a socket, and from a recording of all that.
+"""Control of effects while they play: by hand, from a file, from a socket, and from a recording of all that.
 
-    keys, panel, ControlFile, ControlServer, Microphone, Replay --ask--> Controls --between two frames--> effects
-    ParameterLog writes down what each frame was made with, and Replay asks for the same again.
+    keys, panel, ControlFile, ControlServer, Microphone, Replay --request--> Controls --between two frames--> effects
+    ParameterLog writes down what each frame was made with, and Replay requests the same again.
 
 Everything has one name, EFFECT.PARAMETER: a declared parameter (``sr-x2.strength``), or the effect's switch
 (``sr-x2.on``). Where two effects share a name, the second is ``sr-x2#2``.

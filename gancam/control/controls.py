@@ -1,18 +1,17 @@
-"""What can be turned while effects play, by name."""
+"""Controls of effects by name: their parameters, and whether they are on."""
 
 import copy
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from gancam.errors import InputError, ParameterError, did_you_mean
 from gancam.frame import Frame
-from gancam.params import Parameter, Params
+from gancam.params import Parameter, Params, Value
 
 _SWITCH = Parameter("on", bool, True, None, None, (), "whether the effect is applied at all")
-Warn = Callable[[str], None]
-"""Takes one line for the user."""
+Warn = Callable[[str], None]  # takes one line for the user
 
 
 class Switchable(Protocol):
@@ -33,16 +32,21 @@ class Control:
 
     @property
     def is_switch(self) -> bool:
+        """Say whether it turns the effect on and off, and is no parameter of it."""
         return self.entry is _SWITCH
 
     @property
-    def value(self) -> Any:
-        """What is in force now."""
-        return self.effect.on if self.is_switch else getattr(self.effect.params, self.entry.name)
-
-    def set(self, value: Any) -> None:
+    def value(self) -> Value:
+        """The value that is in force now."""
         if self.is_switch:
-            self.effect.on = value
+            return self.effect.on
+        value: Value = getattr(self.effect.params, self.entry.name)
+        return value
+
+    def set(self, value: Value) -> None:
+        """Bring `value`, which was checked, into force. For the loop alone, between two frames."""
+        if self.is_switch:
+            self.effect.on = bool(value)
         else:
             setattr(self.effect.params, self.entry.name, value)
 
@@ -50,26 +54,27 @@ class Control:
 class Controls:
     """Everything that can be turned in `effects`, whose names must differ (``gancam.pipeline.switches`` sees to it).
 
-    Any thread may ``ask`` for values; only the loop makes them so, between two frames: give this object to ``run`` as
-    one of `between`. So every frame is made with one state of all parameters, and nothing is half done.
+    Any thread may ``request`` values; only the loop brings them into force, between two frames: give this object to
+    ``run``, which calls it with every frame before that is made. So every frame is made with one state of all
+    parameters, and nothing is half done. ``by_name`` has each `Control` by its name.
 
     Raises ``InputError`` for two things of one name.
     """
 
     def __init__(self, effects: Sequence[Switchable]) -> None:
         self.effects = list(effects)
-        self.knobs: dict[str, Control] = {}
+        self.by_name: dict[str, Control] = {}
         self._lock = threading.Lock()
-        self._asked: dict[str, Any] = {}
+        self._requested: dict[str, Value] = {}
         for effect in self.effects:
             for entry in (_SWITCH, *(effect.params.declared().values() if effect.params is not None else ())):
-                knob = Control(f"{effect.name}.{entry.name}", effect, entry)
-                if knob.name in self.knobs:
-                    raise InputError(f"two things to turn are called {knob.name}")
-                self.knobs[knob.name] = knob
+                control = Control(f"{effect.name}.{entry.name}", effect, entry)
+                if control.name in self.by_name:
+                    raise InputError(f"two things to turn are called {control.name}")
+                self.by_name[control.name] = control
 
-    def check(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """`values` by name, as they would be, given as such or as text ("0.5", "on"); nothing is changed.
+    def check(self, values: Mapping[str, object]) -> dict[str, Value]:
+        """Return `values` by name as they would be, given as such or as text ("0.5", "on"); nothing is changed.
 
         All are tried together on copies of the effects' parameters, so that checks of a parameter class's own count
         too. Raises ``ParameterError`` for a name that does not exist and a value that cannot be.
@@ -77,55 +82,64 @@ class Controls:
         with self._lock:
             return self._checked(values)
 
-    def ask(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Have `values` from the next frame on, all in the same one; what they will be. If one is wrong, none is taken:
-        raises as ``check`` does."""
+    def request(self, values: Mapping[str, object]) -> dict[str, Value]:
+        """Bring `values` into force at the next frame, all in the same one. If one is wrong, none is taken.
+
+        Args:
+            values: by name, as such or as text ("0.5", "on").
+
+        Returns:
+            What they will be, by name.
+
+        Raises:
+            ParameterError: a name does not exist, or a value cannot be.
+        """
         with self._lock:
             checked = self._checked(values)
-            self._asked.update(checked)
+            self._requested.update(checked)
         return checked
 
-    def value(self, name: str) -> Any:
-        """What was asked for last, and so what the next frame is made with. Raises ``ParameterError``."""
+    def value(self, name: str) -> Value:
+        """Return what was requested last, and so what the next frame is made with. Raises ``ParameterError``."""
         with self._lock:
-            knob = self._knob(name)
-            return self._asked.get(name, knob.value)
+            control = self._control(name)
+            return self._requested.get(name, control.value)
 
-    def values(self) -> dict[str, Any]:
-        """What is in force now, by name; within the loop: what this frame was made with."""
-        return {name: knob.value for name, knob in self.knobs.items()}
+    def values(self) -> dict[str, Value]:
+        """Return what is in force now, by name; within the loop: what this frame was made with."""
+        return {name: control.value for name, control in self.by_name.items()}
 
     def __call__(self, frame: Frame) -> None:
-        """Make what was asked for so, before `frame`. For the loop alone."""
-        if self._asked:
+        """Bring what was requested into force, before `frame`. For the loop alone."""
+        if self._requested:
             with self._lock:
-                for name, value in self._asked.items():
-                    self.knobs[name].set(value)
-                self._asked.clear()
+                for name, value in self._requested.items():
+                    self.by_name[name].set(value)
+                self._requested.clear()
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _checked(self, values: Mapping[str, object]) -> dict[str, Value]:
         trials: dict[int, Params | None] = {}
-        checked: dict[str, Any] = {}
+        checked: dict[str, Value] = {}
         for name, value in values.items():
-            knob = self._knob(name)
-            if knob.is_switch:
+            control = self._control(name)
+            if control.is_switch:
                 checked[name] = _SWITCH.check(value)
                 continue
-            trial = trials.setdefault(id(knob.effect), self._as_asked(knob.effect))
-            setattr(trial, knob.entry.name, value)
-            checked[name] = getattr(trial, knob.entry.name)
+            trial = trials.setdefault(id(control.effect), self._as_requested(control.effect))
+            setattr(trial, control.entry.name, value)
+            checked[name] = getattr(trial, control.entry.name)
         return checked
 
-    def _as_asked(self, effect: Switchable) -> Params | None:
+    def _as_requested(self, effect: Switchable) -> Params | None:
         """A copy of the parameters of `effect`, as they will be at the next frame."""
         trial = copy.copy(effect.params)
-        for name, value in self._asked.items():
-            knob = self.knobs[name]
-            if knob.effect is effect and not knob.is_switch:
-                setattr(trial, knob.entry.name, value)
+        for name, value in self._requested.items():
+            control = self.by_name[name]
+            if control.effect is effect and not control.is_switch:
+                setattr(trial, control.entry.name, value)
         return trial
 
-    def _knob(self, name: str) -> Control:
-        if name not in self.knobs:
-            raise ParameterError(f"nothing is called {name!r}{did_you_mean(name, self.knobs)}")
-        return self.knobs[name]
+    def _control(self, name: str) -> Control:
+        if name not in self.by_name:
+            raise ParameterError(f"nothing is called {name!r}{did_you_mean(name, self.by_name)}")
+        return self.by_name[name]

@@ -5,7 +5,6 @@ import stat
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from gancam.control.controls import Controls, Warn
 from gancam.control.syntax import LONGEST, POLL, parse_line
@@ -15,12 +14,12 @@ _FRESH = 2.0  # seconds in which a file may change once more without its time of
 
 
 class ControlFile:
-    """Asks for what the lines of the file `path` say: at once, and again whenever the file changes.
+    """Requests what the lines of the file `path` say: at once, and again whenever the file changes.
 
     A line is as for `parse_line`; empty ones and those that begin with # are skipped. With every change (rewriting,
     replacing and touching are changes) the whole file counts, top to bottom, and takes effect in one frame. Wrong lines
     are left out; `warn` is told once about each, from a hidden thread. A last line without its newline is given another
-    look before that, since somebody may be in the middle of writing it. While there is no such file, it is waited for.
+    look before that, since it may be in the middle of being written. While there is no such file, it is waited for.
 
     Raises ``InputError`` for what is there but not a regular file.
     """
@@ -42,6 +41,7 @@ class ControlFile:
         self._thread.start()
 
     def close(self) -> None:
+        """Look no more, and wait until the thread is gone."""
         self._stop.set()
         self._thread.join()
 
@@ -77,7 +77,7 @@ class ControlFile:
             self._doubt = ""
 
     def _read(self, data: bytes) -> None:
-        values: dict[str, Any] = {}
+        values: dict[str, object] = {}
         wrong: set[str] = set()
         lines = data.decode("utf-8-sig", "replace").split("\n")
         for number, line in enumerate(lines, 1):
@@ -94,7 +94,7 @@ class ControlFile:
                     self._tell(said)
         self._wrong &= wrong | {self._doubt}
         try:
-            self._controls.ask(values)
+            self._controls.request(values)
         except ParameterError as error:  # each by itself would do, all together do not
             self._tell(str(error))
 

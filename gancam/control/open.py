@@ -10,23 +10,34 @@ from gancam.media.audio import Microphone
 
 
 class Remote(Protocol):
-    """Somebody who asks from outside, with a thread of its own, which ``close`` joins."""
+    """A remote control: requests values from outside, with a thread of its own."""
 
     notes: list[str]
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Request nothing more, and join the thread. Called once."""
 
 
 def open_control(where: str, controls: Controls, warn: Warn) -> Remote:
-    """A `ControlServer` where `where` is a port; for ``mic`` or ``mic:NAME`` a ``gancam.media.audio.Microphone`` that
-    turns each `level` among the parameters; else a `ControlFile`. Raises what they raise, and ``InputError`` for a
-    microphone where nothing has a level."""
+    """Open the remote control that `where` names.
+
+    Args:
+        where: a port for a `ControlServer`; ``mic`` or ``mic:NAME`` for a ``gancam.media.audio.Microphone`` that turns
+            each `level` among the parameters; else the path of a `ControlFile`.
+        controls: what is turned.
+        warn: takes one line for the user whenever something goes wrong, from a thread of the remote control.
+
+    Raises:
+        InputError: it cannot be had, or a microphone is meant and nothing has a level.
+    """
     kind, _, name = where.partition(":")
     if kind == "mic":
-        levels = [knob for knob in controls.knobs if knob.endswith(".level")]
+        levels = [control for control in controls.by_name if control.endswith(".level")]
         if not levels:
-            raise InputError("control mic: turns `level`, which no effect here has; a morph has one, for drive=level")
-        return Microphone(lambda level: controls.ask(dict.fromkeys(levels, round(level, 3))), name=name, warn=warn)
+            raise InputError(
+                "control mic: turns `level`, which none of these effects has; a morph has it, for drive=level"
+            )
+        return Microphone(lambda level: controls.request(dict.fromkeys(levels, round(level, 3))), name=name, warn=warn)
     if where.isascii() and where.isdigit():
         return ControlServer(int(where), controls)
     return ControlFile(where, controls, warn)

@@ -4,16 +4,16 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from gancam.control.controls import Controls
 from gancam.control.syntax import is_number, json_object
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
 from gancam.frame import Frame
+from gancam.params import Value
 
 
 class ParameterLog:
-    """A sink that writes what frames were made with to the file `path`, as JSON lines: first all values, then changes.
+    """A sink that writes the parameters of frames to a file, as JSON lines: first all values, then changes.
 
         {"effects": ["sr-x2"], "time": 0.0, "set": {"sr-x2.on": true, "sr-x2.strength": 1.0}}
         {"time": 1.2, "after": 1.1666666666666667, "set": {"sr-x2.strength": 0.95}}
@@ -24,8 +24,16 @@ class ParameterLog:
     same frames find the same values again, however fast they are played. How an effect was played to keep within a
     time (``gancam.budget``) is no parameter: offline it is played as well as it can be.
 
-    Each line is flushed at once; who is killed loses nothing. An existing file is replaced only with `overwrite`;
-    without a frame, nothing is left behind. Raises ``OutputExists`` and ``SinkError``.
+    Each line is flushed at once, so that a kill loses nothing. Without a frame, nothing is left behind.
+
+    Args:
+        path: the file.
+        controls: whose values they are.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        OutputExists: there is such a file, and `overwrite` is false.
+        SinkError: it cannot be written.
     """
 
     closed = False
@@ -33,7 +41,7 @@ class ParameterLog:
 
     def __init__(self, path: str | os.PathLike[str], controls: Controls, *, overwrite: bool = False) -> None:
         self._path, self._controls = Path(path), controls
-        self._known: dict[str, Any] | None = None
+        self._known: dict[str, Value] | None = None
         self._before = 0.0
         try:
             self._file = self._path.open("w" if overwrite else "x", encoding="utf-8")
@@ -43,9 +51,10 @@ class ParameterLog:
             raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
 
     def write(self, frame: Frame) -> None:
+        """Write down what `frame` was made with, where that is new."""
         values = self._controls.values()
         if values != self._known:
-            line: dict[str, Any] = {"time": frame.time}
+            line: dict[str, object] = {"time": frame.time}
             if self._known is None:
                 line = {"effects": [effect.name for effect in self._controls.effects], **line, "set": values}
             else:
@@ -60,6 +69,7 @@ class ParameterLog:
         self._before = frame.time
 
     def close(self, *, interrupted: bool = False) -> None:
+        """Finish the file; without a frame, remove it."""
         if self._file.closed:
             return
         try:
@@ -71,20 +81,21 @@ class ParameterLog:
 
 
 class Replay:
-    """Asks for what a `ParameterLog` wrote to `path`, at the same frames again: give ``run`` ``between=[Replay(path,
-    controls), controls]``.
+    """Requests what a `ParameterLog` wrote to `path`, at the same frames again: give it to ``run`` before `controls`.
 
     A change is due at the first frame that is nearer to its ``time`` than to ``after``: so also where a recording of
     the source rounded the times, and a frame that was dropped in live play does no harm. Lines may be written by hand
     too; ``effects`` and ``after`` may then be left out.
 
-    Raises ``NotFound``, and ``InputError`` with the number of the line where the file is not such a recording, was
-    made with other effects than `controls` has, or names a parameter or value that does not exist.
+    Raises:
+        NotFound: there is no such file.
+        InputError: with the number of the line, where the file is not such a recording, was made with other effects
+            than `controls` has, or names a parameter or value that does not exist.
     """
 
     def __init__(self, path: str | os.PathLike[str], controls: Controls) -> None:
         self._controls = controls
-        self._due: list[tuple[float, dict[str, Any]]] = []
+        self._due: list[tuple[float, dict[str, Value]]] = []
         self._next = 0
         try:
             text = Path(path).read_text(encoding="utf-8")
@@ -107,16 +118,17 @@ class Replay:
             raise InputError(f"{path}: holds no recorded parameters")
 
     def __call__(self, frame: Frame) -> None:
+        """Request all changes that are due at `frame`."""
         while self._next < len(self._due) and frame.time >= self._due[self._next][0]:
-            self._controls.ask(self._due[self._next][1])
+            self._controls.request(self._due[self._next][1])
             self._next += 1
 
     @property
     def left(self) -> int:
-        """Changes that were not due yet."""
+        """The number of changes that were not due yet."""
         return len(self._due) - self._next
 
-    def _read(self, line: str) -> tuple[float, dict[str, Any]]:
+    def _read(self, line: str) -> tuple[float, dict[str, Value]]:
         said = json_object(line)
         if "effects" in said:
             mine = [effect.name for effect in self._controls.effects]
@@ -132,5 +144,5 @@ class Replay:
         return (moment if after is None else (after + moment) / 2), checked
 
 
-def _chain(names: Sequence[Any]) -> str:
+def _chain(names: Sequence[object]) -> str:
     return " ".join(f"-e {name}" for name in names) or "no effects"

@@ -1,7 +1,7 @@
 """The lines of control files and sockets."""
 
 import json
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from gancam.errors import InputError
 
@@ -9,8 +9,8 @@ LONGEST = 1 << 20  # bytes of a control file, and of a command
 POLL = 0.05  # seconds between looks at a control file
 
 
-def parse_line(line: str) -> dict[str, Any]:
-    """The values by name in `line`: ``EFFECT.PARAMETER = VALUE``, or a JSON object of names and values.
+def parse_line(line: str) -> dict[str, object]:
+    """Return the values by name in `line`: ``EFFECT.PARAMETER = VALUE``, or a JSON object of names and values.
 
     VALUE reaches to the end of the line; in double quotes it is a JSON string. Raises ``InputError``.
     """
@@ -28,7 +28,8 @@ def parse_line(line: str) -> dict[str, Any]:
     return {name: value}
 
 
-def json_object(text: str) -> dict[str, Any]:
+def json_object(text: str) -> dict[str, object]:
+    """Parse a JSON object. Raises ``InputError`` for anything else."""
     try:
         said = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -39,8 +40,10 @@ def json_object(text: str) -> dict[str, Any]:
 
 
 def short(text: str) -> str:
+    """Quote `text` for a message, 60 characters of it at the most."""
     return repr(text if len(text) <= 60 else f"{text[:57]}...")
 
 
-def is_number(value: Any) -> TypeGuard[float]:
+def is_number(value: object) -> TypeGuard[float]:
+    """Say whether `value` is a finite number, and no truth value."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from gancam import masks
 from gancam.effects.inpainting.background import Background
-from gancam.effects.inpainting.holes import Crop, Holes, look, meet, plan, put
+from gancam.effects.inpainting.holes import Crop, Holes, cut_out, overlap, paste, plan
 from gancam.effects.inpainting.overlay import Overlay
 from gancam.effects.inpainting.prescan import Prescan
 from gancam.effects.inpainting.regions import UNKNOWN, FrameRegion
@@ -123,14 +123,14 @@ class Inpaint:
         marked = self._mask(image, time) if mask is None else masks.check_mask(mask, image)
         if marked is None or not cv2.hasNonZero(marked):
             if self.params.memory:
-                self.background.rest(image)
+                self.background.skip(image)
             return image
         holes = self._made(marked)
         result, unknown = image.copy(), holes.hidden.copy()
         if self.params.memory:
-            self.background.look(image, holes.hidden, holes.windows)
+            self.background.observe(image, holes.hidden, holes.windows)
             for window in holes.windows:
-                found = self.background.recall(window, image, holes.hidden)
+                found = self.background.lookup(window, image, holes.hidden)
                 known = np.asarray(found.state != UNKNOWN, np.uint8)
                 cv2.copyTo(found.picture, known, result[window.place])
                 unknown[window.place][known > 0] = 0
@@ -141,7 +141,7 @@ class Inpaint:
             self._texture(result, new)
         for window, part in zip(holes.windows, invented, strict=True):
             if self.params.memory:
-                self.background.keep(window, result[window.place], image, holes.hidden, part)
+                self.background.store(window, result[window.place], image, holes.hidden, part)
         holes.blend(image, result)
         if self.params.memory:
             self.background.remember(image, holes.hidden)
@@ -193,13 +193,13 @@ class Inpaint:
             marked = masks.check_mask(marks(image, time=time), image)
             if cv2.hasNonZero(marked):
                 holes = self._made(marked)
-                scout.look(image, holes.hidden, holes.windows)
+                scout.observe(image, holes.hidden, holes.windows)
                 scout.remember(image, holes.hidden)
             else:
-                scout.rest(image)
+                scout.skip(image)
         for track in self._tracks() if whole else ():
             track.finished()
-        self.background = Background(scout.done())
+        self.background = Background(scout.finish())
         self._said = None  # masks anew, but for those that were given
         self._sources()
         if self._given is not None:
@@ -308,16 +308,16 @@ class Inpaint:
             turn, crops, seen = crops, [], list[tuple[int, int, int, int]]()
             batches: dict[tuple[int, int], list[Crop]] = {}
             for crop in turn:
-                if any(meet(crop.view, core) for core in seen):
+                if any(overlap(crop.view, core) for core in seen):
                     crops.append(crop)
                 else:
                     batches.setdefault(crop.size, []).append(crop)
                 seen.append(crop.core)
             for batch in batches.values():
-                given = [look(picture, unknown, crop) for crop in batch]
+                given = [cut_out(picture, unknown, crop) for crop in batch]
                 filled = self.model(*(np.stack(arrays) for arrays in zip(*given, strict=True)))[0]
                 for crop, content in zip(batch, filled, strict=True):
-                    put(picture, unknown, crop, content)
+                    paste(picture, unknown, crop, content)
 
     def _texture(self, picture: Image, new: Mask) -> None:
         """Give texture to what is `new` in `picture`, which will be remembered: invented again for each frame, it would

@@ -12,10 +12,8 @@ import logging
 import math
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,11 +23,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import GancamError
+from gancam.errors import GancamError, first_line
+from gancam.files import replace_file
 from gancam.frame import Image
 from gancam.inference.cuda import driver_version, gpus
 from gancam.inference.hardware import cpu_model, instructions, usable_cores
-from gancam.inference.packages import first_line, runtime
+from gancam.inference.packages import runtime
 
 log = logging.getLogger(__name__)
 LEAST_PSNR = 35.0  # dB of a variant against fp32 on the bundled picture; less is rejected
@@ -247,22 +246,14 @@ def _hardware(device: str) -> str:
 
 
 def _remember(files: Mapping[str, Path], device: str, trials: list[Trial], more: Mapping[str, Any]) -> bool:
-    """Write beside and rename; whether that could be done."""
+    """Keep `trials` for later runs; whether that could be done."""
     try:
         case = {**_case(files, device), **more}
         key = _key(case)
         _known[key] = trials
         folder().mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=folder(), prefix=".new-", suffix=".json", delete=False
-        ) as file:
-            json.dump({"case": case, "name": _name(files), "trials": [asdict(one) for one in trials]}, file, indent=1)
-        try:
-            Path(file.name).replace(folder() / f"{key}.json")
-        except OSError:
-            with suppress(OSError):
-                Path(file.name).unlink()
-            raise
+        about = {"case": case, "name": _name(files), "trials": [asdict(one) for one in trials]}
+        replace_file(folder() / f"{key}.json", json.dumps(about, indent=1).encode(), shared=True)
     except (OSError, GancamError):
         return False
     return True

@@ -24,6 +24,7 @@ from gancam.errors import (
     OutOfMemory,
     ParameterError,
     did_you_mean,
+    first_line,
 )
 from gancam.inference.autotune import LEAST_PSNR, Run, fastest, picture, ranked
 from gancam.inference.buffers import BufferPool
@@ -31,7 +32,6 @@ from gancam.inference.card import ModelCard
 from gancam.inference.cuda import cuda_is_likely
 from gancam.inference.hardware import thread_counts
 from gancam.inference.layouts import BlockLayout
-from gancam.inference.packages import first_line
 from gancam.inference.session import explain, is_full, open_session
 from gancam.inference.variants import variants
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-from gancam.errors import MissingExtra
+from gancam.errors import MissingExtra, first_line
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -34,11 +34,6 @@ def runtime() -> Any:
     if not hasattr(package, "InferenceSession"):  # what uninstalling one of two wheels leaves: a folder, nearly empty
         raise MissingExtra(f"ONNX Runtime is damaged: most of its files are missing; {reinstall()}")
     return package
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of what `error` says, 200 characters at most."""
-    return str(error).strip().partition("\n")[0][:200]
 
 
 def installed(names: Iterable[str]) -> dict[str, str]:

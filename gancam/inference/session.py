@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gancam._native import apart
-from gancam.errors import DeviceError, ModelError, NotFound, OutOfMemory
+from gancam.errors import DeviceError, ModelError, NotFound, OutOfMemory, first_line
 from gancam.inference.cuda import cuda_version, gpus, needed, provider_file, unloadable
 from gancam.inference.packages import (
     BUILT_WITH_CUDA,
@@ -17,7 +17,6 @@ from gancam.inference.packages import (
     RUNTIME,
     RUNTIMES,
     clash,
-    first_line,
     installed,
     listed,
     reinstall,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from gancam.effects import Effect
-from gancam.errors import GancamError, InputError, OutputExists, SinkError
+from gancam.errors import GancamError, InputError, OutputExists
+from gancam.files import make_folder
 from gancam.inference.hardware import memory, peak_memory, usable_cores
 from gancam.jobs.eta import PROGRESS_SECONDS, WATCH_SECONDS, WORTHWHILE, ProgressEstimate, worker_count
 from gancam.jobs.events import (
@@ -176,7 +177,7 @@ class _Batch:
         self._task, self._notify, self._recipe = task, notify, recipe
         self._workers, self._make_pool = workers, make_pool
         self._chain = LoadedChain(recipe)
-        _make_folder(out)
+        make_folder(out, parents=True)
         self._ledger = Ledger(out)
         self._left: list[BatchItem] = []
         self._found = found
@@ -301,7 +302,7 @@ class _Batch:
         self._notify(FileStarted(item.source, item.target))
         self._costs.begin(item)
         job = self._job(item, effects)
-        _make_folder(item.target.parent)
+        make_folder(item.target.parent, parents=True)
         self._ledger.begin(item, job)
 
     def progress(self, item: BatchItem, frame: int, frames: int | None, fresh: int = 0) -> None:
@@ -346,10 +347,3 @@ def is_own_fault(error: BaseException) -> bool:
 def _room() -> int:
     """Count the processes as large as this one has become that fit into the memory that is free."""
     return int(memory()[1] * 0.8 / peak_memory())
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be made a folder ({cause(error)})") from error

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gancam.effects import Effect
-from gancam.errors import InputError, NotFound, OutputExists, SinkError, SourceError
+from gancam.errors import InputError, NotFound, SourceError
+from gancam.files import check_target
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.info import VideoInfo
 from gancam.media.paths import IMAGES, MediaPath, SequencePath, StillPath, VideoPath
@@ -59,7 +60,7 @@ def check(path: MediaPath | None, target: MediaPath, task: ProcessOptions) -> No
     if isinstance(target, SequencePath):
         images.check_output(target, overwrite=task.overwrite)
     elif isinstance(target, StillPath):
-        check_image_output(target.path, overwrite=task.overwrite, source=source.path)
+        check_target(target.path, overwrite=task.overwrite, sources=[source.path])
     else:
         check_output(target.path, sources=[source.path], overwrite=task.overwrite)
 
@@ -71,21 +72,6 @@ def check_options(task: ProcessOptions) -> None:
         raise InputError(f"fps is {task.fps}: needs more than 0 and at most 1000")
     if task.params is not None and not task.params.exists():
         raise NotFound(f"{task.params}: no such file")
-
-
-def check_image_output(path: Path, *, overwrite: bool, source: Path | None = None) -> None:
-    """Find what is in the way of an image `path` made of `source`. Raises ``SinkError`` and ``OutputExists``."""
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise SinkError(f"{path}: there is no folder {folder}")
-    if not os.path.exists(path):
-        return
-    if source is not None and os.path.exists(source) and path.samefile(source):
-        raise SinkError(f"{path}: is the input itself; give another name")
-    if path.is_dir():
-        raise SinkError(f"{path}: is a folder")
-    if not overwrite:
-        raise OutputExists(f"{path}: exists; give another name, or --overwrite")
 
 
 def _check_there(path: MediaPath) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 
 from gancam.control import Controls, Replay
 from gancam.effects import Effect
+from gancam.files import check_target
 from gancam.frame import Frame
 from gancam.jobs.checks import (
-    check_image_output,
     check_reading,
     check_writing,
     refuse_depth,
@@ -206,7 +206,7 @@ def process_image(
     """
     refuse_mixture(classify(path), classify(target))
     path, target = Path(path), Path(target)
-    check_image_output(target, overwrite=overwrite, source=path)
+    check_target(target, overwrite=overwrite, sources=[path])
     refuse_drawing(effects)
     image, alpha = read_image(path)
     if alpha is not None and not holds_alpha(target):

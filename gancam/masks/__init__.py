@@ -1,14 +1,14 @@
-"""Where to work: masks from files, boxes, polygons, a brush, an object that is followed, a colour, faces.
+"""Masks, which say where to work: from files, boxes, polygons, a brush, a followed object, a colour, faces.
 
-A mask is uint8 ``(H, W)``, not 0 where something is to be done (filled, in inpainting). What gives masks is any
-function ``image -> mask``; those here also take the frame's time, can be told to ``reset``, and are made of each other:
+A mask is uint8 ``(H, W)``, not 0 where something is to be done (filled, in inpainting). A source of masks is any
+function ``image -> mask``; those here also take the frame's time, have a ``reset``, and are made of each other:
 
     Between(Tracked(Boxes((10, 20, 80, 40))), 2.0, 9.5)
 """
 
 from gancam.masks.colour import COLOURS, ColourKey, parse_colour
 from gancam.masks.combine import Between, Union
-from gancam.masks.conversion import source
+from gancam.masks.conversion import MaskLike, source
 from gancam.masks.drawing import Drawn
 from gancam.masks.faces import Face, Faces
 from gancam.masks.files import MaskFile
@@ -32,6 +32,7 @@ __all__ = [
     "Function",
     "Mask",
     "MaskFile",
+    "MaskLike",
     "MaskSource",
     "MaskTrack",
     "Polygon",

@@ -1,4 +1,4 @@
-"""Masks of all that has a colour."""
+"""Masks of everything that has a colour."""
 
 import cv2
 import numpy as np
@@ -15,10 +15,15 @@ COLOURS = {
 
 
 class ColourKey(Memoryless):
-    """Everything of a colour: a marker, a glove, a ball. `colour` is (r, g, b), ``#rrggbb`` or a name of `COLOURS`.
+    """Everything of a colour: a marker, a glove, a ball. Specks are left out.
 
-    `tolerance` is how far hue and saturation may differ, in units of CIELAB (of 100), whatever the light; greys are
-    told by their lightness, too. Specks are left out. Raises ``MaskError`` for what is no colour.
+    Args:
+        colour: (r, g, b), each 0 to 255, ``#rrggbb`` or a name of `COLOURS`.
+        tolerance: how far hue and saturation may differ, in units of CIELAB (of 100), whatever the light; greys are
+            told by their lightness, too.
+
+    Raises:
+        MaskError: there is no such colour, or `tolerance` is out of range.
     """
 
     def __init__(self, colour: str | tuple[int, int, int], *, tolerance: float = 20.0) -> None:
@@ -33,6 +38,7 @@ class ColourKey(Memoryless):
         self._grey = float(np.hypot(*(self._lab[1:] - 128.0))) < 16
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        """Return 255 where `image` ``(H, W, 3)`` has the colour, else 0: uint8 ``(H, W)``."""
         lab = cv2.cvtColor(image, cv2.COLOR_BGR2LAB)
         low, high = self._lab - self._tolerance, self._lab + self._tolerance
         if not self._grey:
@@ -44,7 +50,7 @@ class ColourKey(Memoryless):
 
 
 def parse_colour(text: str) -> tuple[int, int, int]:
-    """(r, g, b) of ``#rrggbb``, ``rrggbb`` or a name. Raises ``MaskError``."""
+    """Return (r, g, b), each 0 to 255, of ``#rrggbb``, ``rrggbb`` or a name of `COLOURS`. Raises ``MaskError``."""
     if text.lower() in COLOURS:
         return COLOURS[text.lower()]
     digits = text.removeprefix("#")

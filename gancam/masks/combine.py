@@ -1,29 +1,32 @@
 """Masks made of others: a union, a span of time."""
 
 import math
-from typing import Any
 
 import numpy as np
 
 from gancam.errors import MaskError
 from gancam.frame import Image
-from gancam.masks.conversion import source
+from gancam.masks.conversion import MaskLike, source
 from gancam.masks.mask import Mask
 
 
 class Between:
-    """`what` from `start` seconds until before `end`; empty at other times. Frames without a time are 1/30 s apart.
+    """A source from `start` seconds until before `end`; nothing is marked at other times.
 
-    Raises ``MaskError`` where `start` is not before `end`.
+    Frames without a time are taken to be 1/30 s apart.
+
+    Raises:
+        MaskError: `start` is not before `end`.
     """
 
-    def __init__(self, what: Any, start: float = 0.0, end: float = math.inf) -> None:
+    def __init__(self, what: MaskLike, start: float = 0.0, end: float = math.inf) -> None:
         if not 0 <= start < end:
             raise MaskError(f"from {start:g} s to {end:g} s: the start must come before the end")
         self._what, self._start, self._end = source(what), start, end
         self._clock = 0.0
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        """Return the source's mask within the span of time, else an empty one."""
         now = self._clock if time is None else time
         self._clock = now + 1 / 30
         if self._start <= now < self._end:
@@ -31,17 +34,19 @@ class Between:
         return np.zeros(image.shape[:2], np.uint8)
 
     def reset(self) -> None:
+        """Begin at 0 seconds again, and reset the source."""
         self._clock = 0.0
         self._what.reset()
 
 
 class Union:
-    """What any of several sources marks."""
+    """All that any of several sources marks."""
 
-    def __init__(self, *sources: Any) -> None:
+    def __init__(self, *sources: MaskLike) -> None:
         self.sources = [source(what) for what in sources]
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        """Return 1 where any source marks something, else 0; of one source, its own mask."""
         masks = [one(image, time=time) for one in self.sources]
         if len(masks) == 1:
             return masks[0]
@@ -51,5 +56,6 @@ class Union:
         return marked
 
     def reset(self) -> None:
+        """Reset all sources."""
         for one in self.sources:
             one.reset()

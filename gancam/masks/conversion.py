@@ -1,27 +1,38 @@
-"""Whatever a caller may give as a mask, as a source of masks."""
+"""Conversion of anything that gives masks to a source of masks."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gancam.errors import MaskError
 from gancam.masks.files import MaskFile
 from gancam.masks.mask import Fixed, Function, MaskSource
 from gancam.masks.track_file import MaskTrack
 
+MaskLike: TypeAlias = MaskSource | NDArray[np.generic] | str | os.PathLike[str] | Callable[..., object]
 
-def source(what: Any) -> MaskSource:
-    """`what` as a source of masks: one as it is, an array (the same for each frame), the path of an image or of a mask
-    track (``.json``), or a function ``image -> mask``. Raises ``MaskError``, ``NotFound``."""
+
+def source(what: MaskLike) -> MaskSource:
+    """Make a source of masks.
+
+    Args:
+        what: a source, which is returned as it is; an array ``(H, W)``, the same for each frame; the path of an image
+            or of a mask track (``.json``); or a function ``image -> mask``.
+
+    Raises:
+        NotFound: there is no such file.
+        MaskError: it is none of these, or the file holds no masks.
+    """
     if isinstance(what, np.ndarray):
         return Fixed(what)
-    if isinstance(what, (str, os.PathLike)):
+    if isinstance(what, str | os.PathLike):
         return MaskTrack(what) if Path(what).suffix.lower() == ".json" else MaskFile(what)
-    if callable(what) and hasattr(what, "reset"):
-        given: MaskSource = what
-        return given
+    if isinstance(what, MaskSource):
+        return what
     if callable(what):
         return Function(what)
     raise MaskError(f"{type(what).__name__} gives no masks: needs an array, a path, or a function image -> mask")

@@ -12,11 +12,14 @@ from gancam.masks.tracking import Tracked
 
 
 class Drawn:
-    """What somebody draws while it runs: a brush, boxes, an eraser. Coordinates are pixels of the frame of ``size``.
+    """A mask drawn by hand while it runs: with a brush, boxes, an eraser.
 
-    Strokes last until `clear` or `undo`. Before the first frame nothing can be drawn. With `follow`, each stroke sticks
-    to what it was drawn on, as `Tracked` does; what cannot be followed stays where it is, and ``notes`` says so, as it
-    does when something is lost. ``mask`` is all that is marked, the stroke under way too.
+    Coordinates are pixels of the frame of ``size``. Strokes last until `clear` or `undo`. Before the first frame
+    nothing can be drawn. ``notes`` say what could not be followed, and what was lost.
+
+    Args:
+        follow: each stroke sticks to what it was drawn on, as `Tracked` does; what cannot be followed stays where it
+            is.
     """
 
     brushes = True
@@ -31,6 +34,7 @@ class Drawn:
         self._told: list[str] = []
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        """Return what is drawn, moved to where it is in `image`: uint8 ``(H, W)``, 0 and 1."""
         if self._shape != image.shape[:2]:
             self._shape = (image.shape[0], image.shape[1])
             self.clear()
@@ -64,24 +68,26 @@ class Drawn:
 
     @property
     def mask(self) -> Mask:
+        """All that is marked, uint8 ``(H, W)``, the stroke under way too."""
         return self._seen | self._fresh
 
     @property
     def notes(self) -> list[str]:
+        """Lines for the user: what could not be followed, and what was lost and found again."""
         return self._told + [note for piece in self._pieces if isinstance(piece, Tracked) for note in piece.notes]
 
     def brush(self, points: Sequence[tuple[float, float]], radius: float) -> None:
-        """A stroke of round points through `points`; the last of them is where it ends for now."""
+        """Draw a stroke, `radius` pixels to each side, through `points` (x, y), of which the last is its end so far."""
         self._stroke(self._fresh, points, radius, 1)
 
     def box(self, first: tuple[float, float], second: tuple[float, float]) -> dict[str, str]:
-        """The box between two opposite corners. No parameter is to be changed for it."""
+        """Draw the box between two opposite corners (x, y). Returns the parameters to change for it: none."""
         (x0, y0), (x1, y1) = first, second
         cv2.rectangle(self._fresh, (round(x0), round(y0)), (round(x1), round(y1)), 1, cv2.FILLED)
         return {}
 
     def erase(self, points: Sequence[tuple[float, float]], radius: float) -> None:
-        """Take away under a stroke; of what is followed, each piece that it touches."""
+        """Take away what lies under a stroke; of what is followed, each piece that it touches."""
         gone = np.zeros_like(self._fresh)
         self._stroke(gone, points, radius, 1)
         self._pieces = [
@@ -92,7 +98,7 @@ class Drawn:
         self._forget_seen()
 
     def pen(self, *, down: bool) -> None:
-        """Tell that a stroke begins or is over: only whole ones are followed."""
+        """Note that a stroke begins or is over: only whole ones are followed."""
         self._drawing = down
 
     def undo(self) -> dict[str, str]:
@@ -105,14 +111,14 @@ class Drawn:
         return {}
 
     def clear(self) -> dict[str, str]:
-        """Nothing is drawn any more."""
+        """Take back everything."""
         self._pieces = []
         self._fresh = np.zeros(self._shape or (1, 1), np.uint8)
         self._forget_seen()
         return {}
 
     def reset(self) -> None:
-        """What is drawn stays; what is followed is followed anew from the next frame on."""
+        """Follow what is followed anew from the next frame on; what is drawn stays."""
         for piece in self._pieces:
             if isinstance(piece, Tracked):
                 piece.reset()

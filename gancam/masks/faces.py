@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam._native import quiet_opencv
-from gancam.errors import MaskError, NotFound
+from gancam.errors import MaskError, NotFound, first_line
 from gancam.frame import Image
-from gancam.masks.mask import Mask, first_line
+from gancam.masks.mask import Mask
 from gancam.masks.shapes import Box
 
 
@@ -26,8 +26,17 @@ class Face(NamedTuple):
 class Faces:
     """The faces that a detector finds: a YuNet model as OpenCV's ``FaceDetectorYN`` runs it, a file that you name.
 
-    Each is an ellipse around its box, `grow` times as large; one that is not found for a moment stays for `hold`
-    frames. ``detect`` gives the faces themselves. Raises ``NotFound``, ``MaskError`` for what is no such model.
+    Each is an ellipse around its box; ``detect`` gives the faces themselves.
+
+    Args:
+        model: the file of a YuNet .onnx, as OpenCV's model zoo has it.
+        score: 0 to 1, how sure the detector must be.
+        grow: how many times as large as the box of a face its ellipse is.
+        hold: frames for which a face stays that is not found any more.
+
+    Raises:
+        NotFound: there is no such file.
+        MaskError: it is no such model.
     """
 
     LONG = 320  # pixels of the longer side of what the detector sees
@@ -45,7 +54,7 @@ class Faces:
         self._held: list[tuple[Box, int]] = []
 
     def detect(self, image: Image) -> list[Face]:
-        """The faces of `image`, the surest first."""
+        """Return the faces of `image` ``(H, W, 3)``, the surest first."""
         shrink = max(max(image.shape[:2]) / self.LONG, 1.0)
         size = max(round(image.shape[1] / shrink), 32), max(round(image.shape[0] / shrink), 32)
         self._detector.setInputSize(size)
@@ -63,6 +72,7 @@ class Faces:
         return sorted(faces, key=lambda face: -face.score)
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        """Return 1 in the ellipses of the faces of `image`, and of those that are held, else 0."""
         boxes = [face.box for face in self.detect(image)]
         kept = [(box, age - 1) for box, age in self._held if age > 0 and not any(_overlap(box, now) for now in boxes)]
         self._held = [(box, self._hold) for box in boxes] + kept
@@ -73,6 +83,7 @@ class Faces:
         return mask
 
     def reset(self) -> None:
+        """Forget the faces that are held."""
         self._held = []
 
 

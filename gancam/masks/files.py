@@ -13,10 +13,17 @@ from gancam.masks.mask import SAME_ASPECT, Mask, Memoryless
 
 
 class MaskFile(Memoryless):
-    """An image file. With transparency: what is not wholly transparent is marked. Without: what is bright is (grey 128
-    and more). `invert` marks the rest instead. It is resized to the frames, which must have its aspect.
+    """An image file, resized to the frames, which must have its aspect ratio.
 
-    Raises ``NotFound``, ``MaskError`` for what is no image, or one in colours without transparency.
+    With transparency, what is not wholly transparent is marked; without, what is bright is (grey 128 and more).
+
+    Args:
+        path: the file.
+        invert: mark the rest instead.
+
+    Raises:
+        NotFound: there is no such file.
+        MaskError: it is no image, or one in colours without transparency.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, invert: bool = False) -> None:
@@ -46,12 +53,13 @@ class MaskFile(Memoryless):
         return self.path.stat().st_size
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        """Return the file's mask at the size of `image`. Raises ``MaskError`` for another aspect ratio."""
         shape = image.shape[:2]
         if shape not in self._resized:
             height, width = self._mask.shape
             if abs(width * shape[0] / (height * shape[1]) - 1) > SAME_ASPECT:
                 raise MaskError(
-                    f"mask {self.path}: is {width}x{height}, the picture {shape[1]}x{shape[0]}: another aspect"
+                    f"mask {self.path}: is {width}x{height}, the picture {shape[1]}x{shape[0]}: another aspect ratio"
                 )
             resized = cv2.resize(self._mask * 255, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
             self._resized = {shape: np.asarray(resized > 100, np.uint8)}

@@ -1,8 +1,8 @@
-"""What a mask and a source of masks are, and the simplest sources."""
+"""Masks, sources of masks, and the simplest of these."""
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,24 +11,42 @@ from gancam.errors import MaskError
 from gancam.frame import Image
 
 Mask: TypeAlias = NDArray[np.uint8]
-SAME_ASPECT = 0.02  # by which the aspect of a mask file may differ from the frame's
+SAME_ASPECT: float = 0.02  # by which the aspect of a mask file may differ from the frame's
 
 
+@runtime_checkable
 class MaskSource(Protocol):
-    """Gives a mask for each frame, in order. The array is not changed afterwards, by neither side.
+    """A source of masks: gives one for each frame, in order."""
 
-    Raises ``MaskError`` for what cannot be a mask of that image.
-    """
+    def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        """Return the mask of the next frame, which neither side changes afterwards.
 
-    def __call__(self, image: Image, *, time: float | None = None) -> Mask: ...
+        Args:
+            image: the frame, uint8 ``(H, W, 3)`` BGR.
+            time: its time in seconds, where it has one.
+
+        Returns:
+            uint8 ``(H, W)``, not 0 where something is marked.
+
+        Raises:
+            MaskError: there can be no such mask of that image.
+        """
 
     def reset(self) -> None:
         """Forget what was seen: a seek, a cut, a new source."""
 
 
-def check_mask(mask: Any, image: Image, what: str = "mask") -> Mask:
-    """`mask` as a Mask of `image`: bool, uint8 (not 0: marked) or float (0 to 1, over 0.5: marked), ``(H, W)`` or
-    ``(H, W, 1)``. Copied only where it is no uint8 array. Raises ``MaskError``, which says what would do."""
+def check_mask(mask: object, image: Image, what: str = "mask") -> Mask:
+    """Return `mask` as a Mask of `image`, copied only where it is neither uint8 nor bool.
+
+    Args:
+        mask: bool, uint8 (not 0: marked) or float (0 to 1, over 0.5: marked), ``(H, W)`` or ``(H, W, 1)``.
+        image: ``(H, W, 3)``.
+        what: what the message calls it.
+
+    Raises:
+        MaskError: it is no such array; the message says what would do.
+    """
     if not isinstance(mask, np.ndarray):
         raise MaskError(f"{what} is {type(mask).__name__}, not a numpy array (H, W) of uint8 or bool")
     if mask.ndim == 3 and mask.shape[2] == 1:
@@ -51,14 +69,16 @@ def check_mask(mask: Any, image: Image, what: str = "mask") -> Mask:
 
 
 class Memoryless:
+    """The reset of sources that remember nothing."""
+
     def reset(self) -> None:
         """Nothing is remembered from frame to frame."""
 
 
 class Function(Memoryless):
-    """Any function ``image -> mask``, or ``(image, time=...) -> mask``; what it gives is checked."""
+    """A source made of any function ``image -> mask``, or ``(image, time=...) -> mask``; what it gives is checked."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., object]) -> None:
         self._function = function
         try:
             self._takes_time = "time" in inspect.signature(function).parameters
@@ -66,6 +86,7 @@ class Function(Memoryless):
             self._takes_time = False
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        """Return what the function gives for `image`. Raises ``MaskError`` where that is no mask of it."""
         given = self._function(image, time=time) if self._takes_time else self._function(image)
         return check_mask(given, image, "what the mask function gave")
 
@@ -73,12 +94,9 @@ class Function(Memoryless):
 class Fixed(Memoryless):
     """The same mask for each frame, of whose size it must be."""
 
-    def __init__(self, mask: NDArray[Any]) -> None:
+    def __init__(self, mask: NDArray[np.generic]) -> None:
         self._mask = mask.copy()
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        """Return the mask. Raises ``MaskError`` where `image` is of another size."""
         return check_mask(self._mask, image)
-
-
-def first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]

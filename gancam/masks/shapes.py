@@ -18,7 +18,8 @@ Polygon = Sequence[tuple[float, float]]  # corners x, y in pixels
 class Polygons(Memoryless):
     """The insides of polygons, each at least three corners (x, y) in pixels; parts outside the frame are cut off.
 
-    Raises ``MaskError`` for less than three corners, and for a frame in which nothing of one is seen.
+    Raises:
+        MaskError: a polygon has less than three corners; later, nothing of one lies in the frame.
     """
 
     def __init__(self, *polygons: Polygon) -> None:
@@ -38,6 +39,7 @@ class Polygons(Memoryless):
         return mask
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        """Return 1 inside, else 0. Raises ``MaskError`` where nothing of a shape lies in `image`."""
         if self._mask is None or self._mask.shape != image.shape[:2]:
             mask = np.zeros(image.shape[:2], np.uint8)
             for index, corners in enumerate(self._polygons):
@@ -52,7 +54,11 @@ class Polygons(Memoryless):
 
 
 class Boxes(Polygons):
-    """Upright boxes (left, top, width, height) in pixels. Raises as `Polygons`, and for a side that is not above 0."""
+    """Upright boxes (left, top, width, height) in pixels; parts outside the frame are cut off.
+
+    Raises:
+        MaskError: a side is not above 0; later, nothing of a box lies in the frame.
+    """
 
     def __init__(self, *boxes: Box) -> None:
         for box in boxes:

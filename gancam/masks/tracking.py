@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -10,21 +10,24 @@ from numpy.typing import NDArray
 
 from gancam.errors import MaskError
 from gancam.frame import Image
-from gancam.masks.conversion import source
+from gancam.masks.conversion import MaskLike, source
 from gancam.masks.mask import Mask
-from gancam.masks.shapes import Boxes
+from gancam.masks.shapes import Box, Boxes
 from gancam.vision import motion
 from gancam.vision.motion import SMALL, Matrix, Points, corners, follow
 
 
 class Tracked:
-    """What is marked in the first frame, followed: through translation, scale and rotation.
+    """An object that is marked in the first frame, followed through translation, scale and rotation.
 
-    `what` is a source of masks asked once, a box or an array. ``lost`` tells that the object is not seen any more: the
-    mask is empty then, rather than over something else, until the object is found again. ``notes`` keeps the times.
-    ``mask`` is the last one given.
+    ``lost`` says that the object is not seen any more: the mask is empty then, rather than over something else, until
+    the object is found again. ``notes`` keeps the times. ``mask`` is the last one given.
 
-    Raises ``MaskError`` at the first frame where there is nothing to hold on to in what is marked.
+    Args:
+        what: anything that `source` takes, asked once, or a box (left, top, width, height) in pixels.
+
+    Raises:
+        MaskError: at the first frame, where there is nothing to hold on to in what is marked.
     """
 
     LEAST = 8  # points to hold on to
@@ -33,8 +36,8 @@ class Tracked:
     PAUSE = 4  # frames between looks for a lost one
     SIDE = 64  # pixels of the pictures of it that are compared
 
-    def __init__(self, what: Any) -> None:
-        self._what = Boxes(tuple(what)) if isinstance(what, (tuple, list)) else source(what)
+    def __init__(self, what: MaskLike | Box | list[float]) -> None:
+        self._what = source(what) if not isinstance(what, tuple | list) else _box(what)
         self.lost = False
         self.notes: list[str] = []
         self.mask: Mask = np.zeros((1, 1), np.uint8)
@@ -50,6 +53,7 @@ class Tracked:
         self.lost = False
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        """Return 1 where the object is in `image`, else 0; nothing is marked while it is lost."""
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
         if self._first is None or self._first.grey.shape != grey.shape:
             self._start(image, grey)
@@ -192,6 +196,11 @@ class Tracked:
             return np.zeros(shape, np.uint8)
         moved = cv2.warpPerspective(self._first.mask * 255, self._matrix, (shape[1], shape[0]), flags=cv2.INTER_LINEAR)
         return np.asarray(moved > 100, np.uint8)
+
+
+def _box(sides: Sequence[float]) -> Boxes:
+    left, top, width, height = sides
+    return Boxes((left, top, width, height))
 
 
 class _Seen(NamedTuple):

@@ -1,1 +1,1 @@
-"""What a video, an image or a sound is beside its pixels: facts, colour, names of files, words."""
+"""Facts about video, images and sound beside the pixels: colour, names of files, loudness, messages."""

@@ -1,10 +1,9 @@
-"""How loud a file is, and what a microphone hears, moment by moment."""
+"""Loudness, moment by moment, of a file and of what a microphone hears."""
 
 import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -25,8 +24,12 @@ _HUM = 3e-3  # of full scale: what is never louder is no sound
 class Loudness:
     """The level of a file's first audio track: 0 for silence, 1 for what is loud in this file, 1.5 at most.
 
-    Read whole when made, at about a hundred times its own speed. Times are those of the file's frames, in seconds;
-    after the end it begins anew. Raises ``NotFound``, or ``InputError`` for a file without sound that can be read.
+    The file is read whole at once, about a hundred times as fast as it plays. Times are those of its frames, in
+    seconds; after the end it begins anew.
+
+    Raises:
+        NotFound: there is no such file.
+        InputError: it has no sound that can be read.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -49,14 +52,16 @@ class Loudness:
 
     @property
     def seconds(self) -> float:
+        """The length of the sound."""
         return len(self._levels) / RATE
 
     def level(self, time: float) -> float:
+        """Return the level, 0 to 1.5, at `time`."""
         place = int((time - self._start) % self.seconds * RATE)
         return float(self._levels[min(place, len(self._levels) - 1)])
 
     def heard(self, time: float) -> float:
-        """The sum of levels from time 0 until `time`, in seconds times level."""
+        """Return the integral of the level from time 0 until `time`, in seconds times level."""
         return self._sum(time - self._start) - self._sum(-self._start)
 
     def _sum(self, time: float) -> float:
@@ -100,16 +105,19 @@ def _followed(loudness: np.ndarray) -> np.ndarray:
 
 
 class Hearing:
-    """The level of a sound as it comes: 0 for silence, 1 for what has been loud lately, 1.5 at most."""
+    """The level of a sound as it comes: 0 for silence, 1 for what has been loud lately, 1.5 at most.
+
+    Args:
+        rate: samples a second.
+    """
 
     def __init__(self, rate: float) -> None:
-        """`rate`: samples a second."""
         self._rate = rate
         self._loud = _HUM
         self.level = 0.0
 
     def __call__(self, samples: NDArray[np.float32]) -> float:
-        """The level after `samples` ``(n,)``, full scale -1..1."""
+        """Return the level after `samples`, float32 ``(n,)`` of full scale -1..1."""
         seconds = len(samples) / self._rate
         loudness = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0
         # Loud is what is passed a twentieth of the time: up much faster than down, but not with a click.
@@ -123,9 +131,15 @@ class Hearing:
 class Microphone:
     """Calls `turn` with the level of what a microphone hears, fifty times a second, from a hidden thread.
 
-    Needs the extra ``gancam[microphone]``. `name`: a part of the device's name, or its number (default: the system's
-    default input). When it is gone, `turn` gets a last 0 and `warn` is told. Raises ``InputError`` for a device that
-    cannot be opened.
+    Needs the extra ``gancam[microphone]``.
+
+    Args:
+        turn: called with each level, 0 to 1.5, and with a last 0 when the microphone is gone.
+        name: a part of the device's name, or its number; empty for the system's default input.
+        warn: called with one line when the microphone is gone.
+
+    Raises:
+        InputError: the extra package is missing, or the device cannot be opened.
     """
 
     def __init__(self, turn: Callable[[float], object], *, name: str = "", warn: Callable[[str], None]) -> None:
@@ -152,7 +166,7 @@ class Microphone:
             raise InputError(f"microphone {name or 'by default'}: cannot be opened ({error}); {others}") from error
         self.notes = [f"control: listens to {device['name']}"]
 
-    def _heard(self, samples: NDArray[np.float32], frames: int, time: Any, status: Any) -> None:
+    def _heard(self, samples: NDArray[np.float32], frames: int, time: object, status: object) -> None:
         """PortAudio's thread."""
         self._turn(self._hearing(samples[:, 0]))
 
@@ -162,5 +176,6 @@ class Microphone:
             self._warn("control: the microphone is gone")
 
     def close(self) -> None:
+        """Stop listening."""
         self._closing = True
         self._stream.close()

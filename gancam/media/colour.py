@@ -1,9 +1,8 @@
-"""Colour of a video as H.273 tags it, and the way from BGR to YUV."""
+"""Colour of a video as ITU-T H.273 tags it, and the way from BGR to YUV."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import av
 import cv2
@@ -28,7 +27,7 @@ _BAND = 1 << 21  # pixels converted at once: what that takes meanwhile is seven 
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """How the YUV of a video relates to BGR, as code points of ITU-T H.273, and how to get back to it.
+    """Relation of a video's YUV to BGR, as code points of ITU-T H.273, and the way back to it.
 
     The default is what an output without a video source gets: BT.709, limited range.
     """
@@ -67,9 +66,16 @@ class Colour:
         cv2.extractChannel(chroma, 1, dst=planes[1])
         cv2.extractChannel(chroma, 2, dst=planes[2])
 
-    def to_yuv(self, image: Image, planes: Sequence[NDArray[Any]], *, bits: int = 8) -> None:
-        """Write `image` as planes of any chroma sampling and depth: Y ``(h, w)``, U and V smaller by whole factors, or
-        Y alone. In floating point: slower than ``to_yuv420``, and as exact as the depth allows."""
+    def to_yuv(self, image: Image, planes: Sequence[NDArray[np.integer]], *, bits: int = 8) -> None:
+        """Write `image` as planes of any chroma sampling and depth.
+
+        In floating point: slower than ``to_yuv420``, and as exact as the depth allows.
+
+        Args:
+            image: uint8 ``(h, w, 3)`` BGR.
+            planes: where to: Y ``(h, w)``, U and V smaller by whole factors; or Y alone.
+            bits: of a sample, 8 to 16.
+        """
         scale = 1 << (bits - 8)
         rows = _rows_of_bgr_to_yuv(self.matrix, self.full_range, self.darkened) * scale
         floor, ceiling = (0, (1 << bits) - 1) if self.full_range else (16 * scale, 235 * scale)
@@ -84,7 +90,7 @@ class Colour:
 
 
 def decoded_colour(stream: av.VideoStream) -> Colour:
-    """The `Colour` of what ``cv2.VideoCapture`` makes of `stream`.
+    """Return the `Colour` of `stream` as it is decoded to BGR.
 
     Streams that hold RGB (or palettes) come through untouched, so they get the default colour for the way out.
     """
@@ -121,8 +127,11 @@ def _rows_of_bgr_to_yuv(matrix: int, full_range: bool, lift: float) -> NDArray[n
 
 
 def converted_as(matrix: int) -> int:
-    """Return the matrix with which swscale is to convert video of `matrix`: itself where swscale has it, else the one
-    that `Colour` takes it for (BT.2020 with constant luminance for BT.2020 without, all others for BT.601)."""
+    """Return the matrix with which swscale is to convert video of `matrix`, both as H.273 code points.
+
+    It is `matrix` itself where swscale has it, else the one that `Colour` takes it for: BT.2020 with constant luminance
+    for BT.2020 without, all others for BT.601.
+    """
     if matrix in _IN_SWSCALE:
         return matrix
     return 9 if matrix == 10 else 6

@@ -14,7 +14,17 @@ from gancam.media.messages import cause
 
 
 def write_image(path: Path, image: Image, *, overwrite: bool) -> None:
-    """Write beside and rename. Raises ``OutputExists`` and ``SinkError``."""
+    """Write an image file whole, or leave everything as it was.
+
+    Args:
+        path: its extension is the format, one of `gancam.media.paths.IMAGES`.
+        image: uint8 ``(H, W, 3)`` BGR, or ``(H, W, 4)`` with opacity where the format has it.
+        overwrite: whether an older file may be replaced.
+
+    Raises:
+        OutputExists: `path` exists, and `overwrite` is false.
+        SinkError: it cannot be encoded or written.
+    """
     try:
         done, data = cv2.imencode(path.suffix, image)
     except cv2.error as error:
@@ -25,6 +35,7 @@ def write_image(path: Path, image: Image, *, overwrite: bool) -> None:
 
 
 def read_colours(path: Path) -> Image:
+    """Read an image file as uint8 ``(H, W, 3)`` BGR, without opacity. Raises ``NotFound`` and ``SourceError``."""
     if not os.path.exists(path):
         raise NotFound(f"{path}: no such file")
     try:
@@ -39,7 +50,15 @@ def read_colours(path: Path) -> Image:
 
 
 def read_image(path: Path) -> tuple[Image, Image | None]:
-    """The image in the file `path`, and its opacity ``(H, W)`` where it has one. Raises as ``Still`` does."""
+    """Read an image file, and its opacity.
+
+    Returns:
+        The image, uint8 ``(H, W, 3)`` BGR, and its opacity, uint8 ``(H, W)``; None where it has none.
+
+    Raises:
+        NotFound: there is no such file.
+        SourceError: it cannot be read as an image.
+    """
     image = read_colours(path)
     if path.suffix.lower() not in (".png", ".webp", ".tif", ".tiff"):
         return image, None

@@ -1,4 +1,4 @@
-"""What a video file tells of itself: size, rate, colour, depth."""
+"""Facts about a video beside its pixels: size, clock, colour, depth."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -9,21 +9,16 @@ from gancam.media.colour import Colour
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What a file sink needs in order to write something that behaves like the source.
-
-    `origin` is the container's time, in seconds, that became ``Frame.time`` 0: not 0 only for containers whose clock
-    starts anywhere (MPEG-TS and its kin). `aspect` is the width of a displayed pixel over its height. `depth` are the
-    bits a sample had, `hdr` is "PQ" or "HLG" or empty, `interlaced` tells pictures of two fields (and not yet undone).
-    """
+    """Facts about a video, by which a file sink writes something that behaves like the source."""
 
     size: tuple[int, int]  # (width, height) as displayed, rotation applied
     path: Path | None = None
-    time_base: Fraction | None = None
-    origin: Fraction = Fraction(0)
-    aspect: Fraction = Fraction(1)
+    time_base: Fraction | None = None  # seconds of a tick of its clock
+    origin: Fraction = Fraction(0)  # container's seconds that became ``Frame.time`` 0: not 0 for MPEG-TS and its kin
+    aspect: Fraction = Fraction(1)  # width of a displayed pixel over its height
     colour: Colour = field(default_factory=Colour)
-    depth: int = 8
-    hdr: str = ""
-    interlaced: bool = False
+    depth: int = 8  # bits that a sample had
+    hdr: str = ""  # "PQ", "HLG", or empty
+    interlaced: bool = False  # whether its pictures are of two fields, and that is not undone
     alpha: bool = False  # whether frames come with their ``Frame.alpha``
     pixels: str = ""  # FFmpeg's name of the pixel format, empty where there is none

@@ -1,16 +1,16 @@
-"""Words of FFmpeg and the system for people, without secrets of URLs."""
+"""Messages of FFmpeg and the system for people: on one line, and without the secrets of URLs."""
 
 import re
 
 
 def cause(error: BaseException) -> str:
-    """FFmpeg's or the system's own words for `error`, on one line and without the path."""
+    """Return FFmpeg's, OpenCV's or the system's own words for `error`, on one line and without the path."""
     words = str(getattr(error, "strerror", None) or getattr(error, "err", None) or error).strip()
     return words.splitlines()[0][:120] if words else type(error).__name__
 
 
 def without_secrets(url: str) -> str:
-    """`url` without user name, password, query and fragment.
+    """Return `url` without user name, password, query and fragment.
 
     >>> without_secrets("rtsp://me:se@cret@10.0.0.7:554/door?token=1")
     'rtsp://10.0.0.7:554/door'

@@ -1,4 +1,4 @@
-"""What a path names: a video, a still image, or numbered images (frame-%06d.png)."""
+"""Kinds of paths: of a video, of a still image, of numbered images (frame-%06d.png)."""
 
 import os
 import re
@@ -50,7 +50,7 @@ class SequencePath:
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> Self | None:
-        """The sequence that `path` is written as; None where it is no such name.
+        """Return the sequence that `path` is written as; None where it is no such name.
 
         >>> SequencePath.of("out/frame-%06d.png").image(7).name
         'frame-000007.png'
@@ -59,10 +59,11 @@ class SequencePath:
         return None if found is None else cls(Path(path), found[1], int(found[2] or 1), found[3])
 
     def image(self, number: int) -> Path:
+        """Return the path of the image of this number."""
         return self.path.with_name(f"{self.before}{number:0{self.digits}d}{self.after}")
 
     def images(self) -> list[tuple[int, Path]]:
-        """The files that are there, by number."""
+        """Return the numbers and paths of the files that are there, in order."""
         form = re.compile(re.escape(self.before) + r"(\d+)" + re.escape(self.after))
         with suppress(OSError):
             matches = [(form.fullmatch(file.name), file) for file in self.path.absolute().parent.iterdir()]
@@ -71,7 +72,7 @@ class SequencePath:
 
     @property
     def times(self) -> Path:
-        """Where the times of the images are kept."""
+        """The file in which the times of the images are kept."""
         return self.path.with_name(f"{self.before}times.txt")
 
 

@@ -168,4 +168,4 @@ class Drawing:
 
     def _ask(self, values: Mapping[str, Any]) -> None:
         if values:
-            self._controls.ask({f"{self._name}.{name}": value for name, value in values.items()})
+            self._controls.request({f"{self._name}.{name}": value for name, value in values.items()})

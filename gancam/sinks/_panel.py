@@ -34,7 +34,7 @@ class Panel:
 
     def __init__(self, controls: Controls) -> None:
         self._controls = controls
-        self._rows = list(controls.knobs.values())
+        self._rows = list(controls.by_name.values())
         self.chosen = ""
         self._shown = ""  # the choice that was scrolled to
         self._first, self._visible = 0, len(self._rows)
@@ -105,16 +105,16 @@ class Panel:
         left, _, right, _ = self._place
         value = self._controls.value(knob.name)
         if knob.entry.type is bool:
-            self._controls.ask({knob.name: not value})
+            self._controls.request({knob.name: not value})
         elif knob.entry.ranged:
             self._dragged = knob
             self._drag(knob, x)
         else:
-            self._controls.ask({knob.name: knob.entry.step(value, up=x > (left + right) / 2)})
+            self._controls.request({knob.name: knob.entry.step(value, up=x > (left + right) / 2)})
 
     def _drag(self, knob: Control, x: int) -> None:
         left, _, right, _ = self._place
-        self._controls.ask({knob.name: knob.entry.at((x - left) / max(right - 1 - left, 1))})
+        self._controls.request({knob.name: knob.entry.at((x - left) / max(right - 1 - left, 1))})
 
     @property
     def _scrolls(self) -> bool:
@@ -144,7 +144,7 @@ class Panel:
             if knob.is_switch:
                 name, values = knob.effect.name, ["9"]
             elif entry.ranged:
-                values += [entry.text(entry.minimum), entry.text(entry.maximum)]
+                values += [entry.text(limit) for limit in (entry.minimum, entry.maximum) if limit is not None]
             widest = max(widest, *(text_width(f"{name}  < {value} >", letters) for value in values))
         self._widths[letters] = widest + letters
         return widest + letters
@@ -154,7 +154,7 @@ class Panel:
         if knob is None:
             hidden = self._first if line == 0 else len(self._rows) - self._first - self._visible
             return _State(None, hidden, True, pointed, False)
-        on = self._controls.value(f"{knob.effect.name}.on")
+        on = bool(self._controls.value(f"{knob.effect.name}.on"))
         return _State(knob, self._controls.value(knob.name), on, pointed, knob.name == self.chosen)
 
     def _draw_line(self, row: Image, state: _State, letters: int) -> None:

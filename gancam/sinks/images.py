@@ -19,13 +19,14 @@ import cv2
 import numpy as np
 
 from gancam.errors import InputError, NotFound, OutputExists, SinkError
+from gancam.files import lock_file, replace_file, unlock_file
 from gancam.frame import Frame, Image, check_image
 from gancam.inference.hardware import usable_cores
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
 from gancam.media.paths import SequencePath
 from gancam.sinks.pieces import pieces_of
-from gancam.sinks.video import DEFAULT_QUALITY, _lock, _unlock, check_quality
+from gancam.sinks.video import DEFAULT_QUALITY, check_quality
 
 _AHEAD = 2  # images in work for each thread
 
@@ -108,12 +109,12 @@ class ImageWriter:
                     f"{self._path}: an unfinished job is there: --resume goes on, --overwrite begins anew"
                 )
             self._folder.mkdir(exist_ok=True)
-            lock = _lock(self._folder / "lock", self._path)
+            lock = lock_file(self._folder / "lock", self._path)
             if old is None or not resume:
                 for file in self._folder.iterdir():
                     if file.name != "lock":
                         file.unlink()
-            manifest.write_text(json.dumps(self._job), encoding="utf-8")
+            replace_file(manifest, json.dumps(self._job).encode())
         except OSError as error:
             if isinstance(error, SinkError | OutputExists | NotFound):
                 raise
@@ -138,7 +139,7 @@ class ImageWriter:
             good.append(line)
             self._times.append(Fraction(moment))
         self.done = len(good)
-        index.write_text("".join(f"{line}\n" for line in good), encoding="ascii")
+        replace_file(index, "".join(f"{line}\n" for line in good).encode())
 
     @property
     def path(self) -> Path:
@@ -201,7 +202,7 @@ class ImageWriter:
                 self._publish()
         finally:
             self._pool.shutdown(cancel_futures=True)
-            _unlock(self._lock)
+            unlock_file(self._lock)
             if not self._times or (not interrupted and not (self._folder / "index.txt").exists()):
                 shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -216,7 +217,7 @@ class ImageWriter:
                 (self._path.parent / name).unlink()
             lines = [f"{float(moment * 1000):.9f}" for moment in self._times]
             head = ["# timestamp format v2", f"# time base {self._tick}"]
-            self._names.times.write_text("\n".join([*head, *lines, ""]), encoding="ascii")
+            replace_file(self._names.times, "\n".join([*head, *lines, ""]).encode())
             (self._folder / "index.txt").unlink()
         except OSError as error:
             raise SinkError(
@@ -230,7 +231,7 @@ def check_output(names: SequencePath, *, overwrite: bool) -> None:
     if not above.is_dir():
         raise SinkError(f"{names}: there is no folder {above}")
     if not overwrite and (there := names.images()):
-        raise OutputExists(f"{there[0][1]}: exists; give another name, or overwrite it on purpose")
+        raise OutputExists(f"{there[0][1]}: exists; give another name, or --overwrite")
 
 
 def holds_alpha(path: Path) -> bool:

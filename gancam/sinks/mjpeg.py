@@ -1,17 +1,15 @@
 """Motion-JPEG over HTTP: a browser, OBS or ``cv2.VideoCapture`` opens it."""
 
 import json
-import os
 import socket
 import threading
 import time
 from collections import deque
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from http.server import BaseHTTPRequestHandler
 
 import cv2
 
+from gancam.control.tcp import TcpServer
 from gancam.errors import InputError, SinkError
 from gancam.frame import Frame, check_image
 from gancam.media.messages import cause
@@ -85,7 +83,6 @@ class MjpegServer:
         self._jpeg: tuple[int, bytes] | None = None  # (number, data)
         self._came: deque[float] = deque(maxlen=30)  # when the last ones came
         self._now: dict[str, float | None] = {"width": 0, "height": 0, "age_ms": None}
-        self._clients: set[socket.socket] = set()
         self._watching = 0
         self._closed = False
         self._busy = 0.0
@@ -94,16 +91,13 @@ class MjpegServer:
         except OSError as error:
             what = f"cannot serve at {host}:{port} ({cause(error)})"
             raise SinkError(f"mjpeg: {what}; give another port, or 0 for a free one") from error
-        self.port: int = self._server.server_address[1]
+        self.port = self._server.port
         self.local = host.startswith("127.") or host == "localhost"
         self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{self.port}/"
         self.notes = [f"watch at {self.url} (the stream itself: {self.url}stream.mjpg)"]
-        self._threads = [
-            threading.Thread(target=self._server.serve_forever, args=(0.05,), name="gancam-http", daemon=True),
-            threading.Thread(target=self._encode, name="gancam-jpeg", daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._encoder = threading.Thread(target=self._encode, name="gancam-jpeg", daemon=True)
+        self._server.start()
+        self._encoder.start()
 
     @property
     def closed(self) -> bool:
@@ -132,12 +126,8 @@ class MjpegServer:
         with self._change:
             self._closed = True
             self._change.notify_all()
-            for client in self._clients:
-                _hang_up(client)
-        self._server.shutdown()
-        for thread in self._threads:
-            thread.join()
-        self._server.server_close()  # joins the clients' threads
+        self._server.close()
+        self._encoder.join()
 
     def now(self) -> dict[str, float | None]:
         """What ``/now.json`` says."""
@@ -159,16 +149,6 @@ class MjpegServer:
                 return None if self._closed else self._jpeg
             finally:
                 self._watching -= 1
-
-    def welcome(self, client: socket.socket) -> None:
-        with self._change:
-            self._clients.add(client)
-            if self._closed:
-                _hang_up(client)
-
-    def dismiss(self, client: socket.socket) -> None:
-        with self._change:
-            self._clients.discard(client)
 
     def _encode(self) -> None:
         """The hidden thread: make a JPEG of the newest frame while somebody waits for one."""
@@ -193,25 +173,10 @@ class MjpegServer:
                     self._change.notify_all()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False  # so that server_close() joins them
-    block_on_close = True
-    allow_reuse_address = os.name != "nt"  # there it would let two servers share a port
-
+class _Server(TcpServer):
     def __init__(self, address: tuple[str, int], owner: MjpegServer) -> None:
         self.owner = owner
-        super().__init__(address, _Client)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        threading.current_thread().name = "gancam-http-client"
-        self.owner.welcome(request)
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self.owner.dismiss(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that left in mid-sentence is nobody's error."""
+        super().__init__(address, _Client, name="http")
 
 
 class _Client(BaseHTTPRequestHandler):
@@ -270,8 +235,3 @@ class _Client(BaseHTTPRequestHandler):
 def _names_this_machine(host: str) -> bool:
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     return name.lower() in ("localhost", "127.0.0.1", "[::1]")
-
-
-def _hang_up(client: socket.socket) -> None:
-    with suppress(OSError):
-        client.shutdown(socket.SHUT_RDWR)

@@ -19,8 +19,9 @@ from av.codec.context import Flags
 
 from gancam._native import environment
 from gancam.errors import InputError, OutputExists, SinkError
+from gancam.files import hidden_name, replace_file
 from gancam.frame import Frame
-from gancam.sinks.video import QUIET, VideoWriter, _End, _hidden_name
+from gancam.sinks.video import QUIET, VideoWriter, _End
 
 # A piece is what a crash can cost, and a key frame more. 1280x720 gets 47 frames: less than two seconds of work with
 # sr-x2 on two cores. Against one piece of 156 frames, four calm scenes became this much larger with pieces of 52
@@ -91,7 +92,7 @@ class PieceWriter(VideoWriter):
         self._length = plan["frames"]
         if not self._folder.is_dir():
             self._folder.mkdir()
-            _write(self._folder / "manifest.json", json.dumps(plan, indent=1).encode())
+            replace_file(self._folder / "manifest.json", json.dumps(plan, indent=1).encode(), durable=True)
         for number in range(1_000_000):
             file = self._folder / f"{number:06d}.piece"
             index = _index(file)
@@ -301,7 +302,7 @@ class PieceCollector(PieceWriter):
         self._raise_error()
         file = self._file(number)
         try:
-            _write(file, data)
+            replace_file(file, data, durable=True)
         except OSError as error:
             raise self._as_sink_error(error) from error
         index = _index(file)
@@ -429,7 +430,7 @@ class _Piece:
 
 def pieces_of(path: Path) -> Path:
     """The folder in which the pieces of an unfinished `path` are."""
-    return path.absolute().parent / _hidden_name(path, f"{path.suffix}.pieces")
+    return path.absolute().parent / hidden_name(path, f"{path.suffix}.pieces")
 
 
 def so_far(path: Path) -> Path:
@@ -473,15 +474,6 @@ def _decoding_times(shown: list[int]) -> list[int]:
     ahead = max((place - rank[tick] for place, tick in enumerate(shown)), default=0)
     lead = order[ahead] - order[0] if order else 0
     return [order[place - ahead] if place >= ahead else order[place] - lead for place in range(len(order))]
-
-
-def _write(path: Path, data: bytes) -> None:
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def _hash(data: bytes) -> str:

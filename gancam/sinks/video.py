@@ -7,7 +7,6 @@ import queue
 import sys
 import threading
 import time
-import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from av.codec.codec import UnknownCodecError
 
 from gancam._native import environment
 from gancam.errors import GancamError, InputError, OutputExists, SinkError, did_you_mean
+from gancam.files import check_target, give_name, lock_file, partial_path, unlock_file
 from gancam.frame import Frame
 from gancam.inference.hardware import usable_cores
 from gancam.media.info import VideoInfo
@@ -29,11 +29,6 @@ from gancam.queues import BoundedQueue
 from gancam.sinks._canvas import Canvas, sampling
 from gancam.sinks._matroska import set_aspect
 from gancam.sinks._tracks import AudioRule, Tracks
-
-try:
-    import fcntl
-except ImportError:  # Windows, where a file that is open cannot be replaced anyway
-    fcntl = None  # type: ignore[assignment]
 
 DEFAULT_QUALITY = 80.0
 _AHEAD, _WAITING = 4, 100_000_000  # frames that may wait for the encoder, and their bytes
@@ -189,7 +184,7 @@ class VideoWriter:
             self.notes.append(self._canvas.note)
         if self._codec[1].lossless and quality is not None:
             self.notes.append(f"{self._codec[0]} is lossless: quality {quality:g} changes nothing")
-        self._lock = None if self._partial == self._path else _lock(self._partial, self._path)
+        self._lock = None if self._partial == self._path else lock_file(self._partial, self._path)
         self._tick = self._like.time_base or _time_base(self._rate)
         self._begin = round((part[0] or 0) / self._tick)
         self._part = part
@@ -239,7 +234,8 @@ class VideoWriter:
     def _claim(self) -> None:
         """Find the container, and where to write until all is there."""
         self._holder = _container_of(self._path)
-        self._partial = _check_place(self._path, [self._audio_from, self._like.path], self._overwrite)
+        check_target(self._path, sources=[self._audio_from, self._like.path], overwrite=self._overwrite)
+        self._partial = partial_path(self._path)
 
     @property
     def _has_head(self) -> bool:
@@ -455,21 +451,18 @@ class VideoWriter:
     def _publish(self) -> None:
         """Give the whole file its name."""
         try:
-            if self._overwrite:
-                os.replace(self._partial, self._path)
-            else:
-                _rename_unless_there(self._partial, self._path)
+            give_name(self._partial, self._path, overwrite=self._overwrite)
         except OSError as error:  # the work is kept, whatever is in its way
             kind = OutputExists if isinstance(error, FileExistsError) else SinkError
             self._error = kind(f"{self._path}: cannot take this name ({cause(error)}); the video is {self._partial}")
-        _unlock(self._lock)
+        unlock_file(self._lock)
 
     def _discard(self) -> None:
         """Close what is open and remove the partial file."""
         self._close_parts()
         with suppress(OSError):
             self._partial.unlink(missing_ok=True)
-        _unlock(self._lock)
+        unlock_file(self._lock)
 
     def _close_parts(self) -> None:
         for part in (self._audio, self._container):
@@ -557,7 +550,7 @@ def check_output(
     """
     check_quality(quality)
     check_codec(path, codec, encoder)
-    _check_place(path, sources, overwrite)
+    check_target(path, sources=sources, overwrite=overwrite)
 
 
 def check_codec(path: str | os.PathLike[str], codec: str | None, encoder: str | None) -> None:
@@ -578,27 +571,6 @@ def _container_of(path: Path) -> _Container:
     return CONTAINERS[path.suffix.lower()]
 
 
-def _check_place(path: Path, sources: Sequence[str | os.PathLike[str] | None], overwrite: bool) -> Path:
-    """The partial file's path, if `path` may be written; raises what is in the way."""
-    folder = path.absolute().parent
-    partial = folder / _hidden_name(path, f".partial{path.suffix}")
-    if not folder.is_dir():
-        raise SinkError(f"{path}: there is no folder {folder}")
-    for mine in (path, partial):
-        _refuse_source(mine, sources)
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return partial
-    except OSError as error:  # a name too long, say
-        raise SinkError(f"{path}: cannot be written ({cause(error)})") from error
-    if path.is_dir():
-        raise SinkError(f"{path}: is a folder")
-    if not overwrite:
-        raise OutputExists(f"{path}: exists; give another name, or overwrite it on purpose")
-    return partial
-
-
 def holds(ending: str, codec: str | None) -> bool:
     """Whether a file of this `ending` can be written, with `codec` (None: the usual). Raises as ``VideoWriter`` for a
     codec that nobody knows."""
@@ -616,70 +588,10 @@ def _has_encoder(name: str) -> bool:
     return False
 
 
-def _refuse_source(path: Path, sources: Sequence[str | os.PathLike[str] | None]) -> None:
-    for source in sources:
-        if source is None:
-            continue
-        same = os.path.abspath(path) == os.path.abspath(source)
-        if same or (os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source)):
-            raise SinkError(f"{path}: is the source itself ({source}); give the output another name")
-
-
 def _time_base(rate: Fraction) -> Fraction:
     """One that holds both a constant `rate` and arbitrary times well."""
     ticks = math.lcm(90_000, rate.numerator)
     return Fraction(1, ticks if ticks <= 1_000_000 else 90_000)
-
-
-def _rename_unless_there(partial: Path, path: Path) -> None:
-    """Rename without ever replacing: a link fails where a rename would overwrite what appeared meanwhile."""
-    try:
-        os.link(partial, path)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if os.path.lexists(path):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
-        os.rename(partial, path)
-    else:
-        partial.unlink()
-
-
-def _hidden_name(path: Path, ending: str) -> str:
-    """A name for what is made on the way to `path`, no longer than file systems allow."""
-    name = f".{path.stem}{ending}"
-    if len(os.fsencode(name)) > 255:
-        name = f".{path.stem[:40]}-{zlib.crc32(os.fsencode(path.name)):08x}{ending}"
-    return name
-
-
-def _lock(partial: Path, path: Path) -> int | None:
-    """Create `partial` and hold it against other processes until `_unlock`; None where the system has no such lock.
-
-    Raises ``SinkError`` where it cannot be created or another process writes it. One left behind by a crash is taken.
-    """
-    try:
-        held = os.open(partial, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be written in {partial.parent} ({cause(error)})") from error
-    if fcntl is None:
-        os.close(held)
-        return None
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(held)
-        raise SinkError(f"{path}: is being written by another gancam ({partial.name})") from error
-    except OSError:  # a file system without locks
-        os.close(held)
-        return None
-    return held
-
-
-def _unlock(held: int | None) -> None:
-    if held is not None:
-        with suppress(OSError):
-            os.close(held)
 
 
 def _yield_to_others() -> None:

@@ -76,7 +76,7 @@ class Window:
         self._title, self._dropped, self._playing = title, dropped, playing
         self._controls = controls or Controls([])
         self._switches = [f"{effect.name}.on" for effect in self._controls.effects]
-        self._turns = [knob for knob in self._controls.knobs.values() if not knob.is_switch and not knob.entry.free]
+        self._turns = [knob for knob in self._controls.by_name.values() if not knob.is_switch and not knob.entry.free]
         self._turn = 0
         self._panel = Panel(self._controls)
         self._drawing = None if pad is None else Drawing(*pad, self._controls)
@@ -215,7 +215,7 @@ class Window:
                 lines.append(long if text_width(long, letters) < room else short)
             if len(lines) > (fit := max(canvas.shape[0] // (2 * _LEGIBLE), 3)):
                 lines[fit - 1 :] = [f"\t... and {len(lines) - fit + 1} more: t"]
-            draw_lines(canvas, lines, "middle", height=letters, ground=0.8)
+            draw_lines(canvas, lines, "middle", height=letters, backdrop=0.8)
         elif time.monotonic() < self._said_until:
             draw_lines(canvas, [self._said], "middle", height=letters, colour=YELLOW)
 
@@ -289,14 +289,14 @@ class Window:
         elif "1" <= letter <= "9" and int(letter) <= len(self._switches):
             name = self._switches[int(letter) - 1]
             on = not self._controls.value(name)
-            self._controls.ask({name: on})
-            self._say(f"{self._controls.knobs[name].effect.name} {'on' if on else 'off'}")
+            self._controls.request({name: on})
+            self._say(f"{self._controls.by_name[name].effect.name} {'on' if on else 'off'}")
         elif letter in "[]-_+=" and self._turns:
             if letter in "[]":
                 self._turn = (self._turn + (1 if letter == "]" else -1)) % len(self._turns)
             knob = self._turns[self._turn]
             if letter not in "[]":
-                self._controls.ask({knob.name: knob.entry.step(self._controls.value(knob.name), up=letter in "+=")})
+                self._controls.request({knob.name: knob.entry.step(self._controls.value(knob.name), up=letter in "+=")})
             self._say(self._told(knob))
 
     def _told(self, knob: Control) -> str:

@@ -190,7 +190,7 @@ class LiveSource:
         lines = ["no picture", self._feed.name[-48:]]
         if lost_at is not None:
             lines.append(f"reconnecting, attempt {attempts}" if attempts else "reconnecting")
-        draw_lines(image, lines, "middle", height=max(height // 16, 8), ground=0.5)
+        draw_lines(image, lines, "middle", height=max(height // 16, 8), backdrop=0.5)
         return image
 
     def close(self) -> None:

@@ -22,14 +22,14 @@ import cv2
 import numpy as np
 
 from gancam.effects import load
-from gancam.errors import DeviceError, GancamError, InputError, ModelError, NotFound
+from gancam.errors import DeviceError, GancamError, InputError, ModelError, NotFound, first_line
 from gancam.frame import Image
 from gancam.inference import autotune
 from gancam.inference.autotune import remembered
 from gancam.inference.catalog import find
 from gancam.inference.cuda import cuda_is_likely, gpus
 from gancam.inference.hardware import cpu_name, peak_memory, usable_cores
-from gancam.inference.packages import first_line, runtime
+from gancam.inference.packages import runtime
 from gancam.inference.session import open_session
 from gancam.inference.variants import variants
 from gancam.sources import TestPattern

@@ -1,4 +1,4 @@
-"""How an overlay meets the frame: in 8 bits, within its own rectangle, a millisecond for a third of a 720p picture.
+"""Blending of an overlay with the frame, in 8 bits: a millisecond for a third of a 720p picture.
 
 Every mode but the last two is linear in the overlay: ``A(b) + B(b) * s / 255`` with b the frame's and s the overlay's
 value (https://www.w3.org/TR/compositing-1/#blendingseparable; soft light after Pegtop, without a bend in the middle).
@@ -7,7 +7,7 @@ So a mode is two tables of 256 entries, and what it costs is a look-up, a produc
 
 import math
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -42,17 +42,21 @@ class Place(NamedTuple):
 
     @property
     def right(self) -> int:
+        """The first column to its right."""
         return self.left + self.width
 
     @property
     def bottom(self) -> int:
+        """The first row below it."""
         return self.top + self.height
 
     @property
     def slices(self) -> tuple[slice, slice]:
+        """Rows and columns of the frame."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def overlap(self, other: "Place") -> "Place | None":
+        """Return the rectangle that both cover; None where there is none."""
         left, top = max(self.left, other.left), max(self.top, other.top)
         width, height = min(self.right, other.right) - left, min(self.bottom, other.bottom) - top
         return Place(left, top, width, height) if width > 0 and height > 0 else None
@@ -68,7 +72,7 @@ class Region(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Region":
-        """``x/y/width/height`` or ``full``. Raises ``ValueError`` with the reason."""
+        """Read ``x/y/width/height``, shares of the frame, or ``full``. Raises ``ValueError`` with the reason."""
         if text == "full":
             return cls(0.0, 0.0, 1.0, 1.0)
         try:
@@ -85,7 +89,7 @@ class Region(NamedTuple):
         return region
 
     def place(self, size: tuple[int, int]) -> "Place":
-        """In a frame of `size` ``(width, height)``, one pixel at least each way."""
+        """Return its pixels in a frame of `size` ``(width, height)``, one at least each way."""
         spans = []
         for start, share, length in ((self.x, self.width, size[0]), (self.y, self.height, size[1])):
             first = min(round(start * length), length - 1)
@@ -95,13 +99,20 @@ class Region(NamedTuple):
 
 
 def composite(base: Image, overlay: Image, mode: str = "normal", alpha: Alpha | None = None) -> Image:
-    """`overlay` over `base`, both ``(H, W, 3)``, a new Image; where `alpha` ``(H, W)`` is 0, `base` to the byte.
+    """Blend `overlay` over `base` into a new Image.
 
     Modes: the tables above; ``luminosity`` takes the overlay's light and the frame's colours (of Y'CrCb); ``clone``
     shifts the overlay's colours so that they meet the frame's all along the border, as Poisson image editing does
     (https://dl.acm.org/doi/10.1145/882262.882269, equation 4), on a coarse net, which is enough for what is smooth.
 
-    Raises ``InputError`` for another mode, and for arrays of different sizes.
+    Args:
+        base: uint8 ``(H, W, 3)`` BGR.
+        overlay: likewise, of the same size.
+        mode: one of `MODES`.
+        alpha: how much of the overlay is seen, uint8 ``(H, W)``; where it is 0, the result is `base` to the byte.
+
+    Raises:
+        InputError: there is no such mode, or the arrays are of different sizes.
     """
     if mode not in MODES:
         raise InputError(f"blend mode {mode!r}{did_you_mean(mode, MODES)}")
@@ -121,10 +132,9 @@ def composite(base: Image, overlay: Image, mode: str = "normal", alpha: Alpha | 
     return _image(cv2.add(cv2.multiply(base, cv2.bitwise_not(weight), scale=1 / 255), seen))
 
 
-def _image(pixels: Any) -> Image:
+def _image(pixels: object) -> Image:
     """What OpenCV gives, by the name it has here."""
-    image: Image = pixels
-    return image
+    return np.asarray(pixels, np.uint8)
 
 
 def _by_tables(base: Image, overlay: Image, mode: str) -> Image:
@@ -178,8 +188,10 @@ def _clone(base: Image, overlay: Image) -> Image:
 
 @lru_cache
 def _harmonic() -> NDArray[np.float32]:
-    """The matrix that takes values on the rim of the net (top, bottom, left, right) to those within it: each the mean
-    of its four neighbours."""
+    """The matrix that takes values on the rim of the net (top, bottom, left, right) to those within it.
+
+    Each of those is the mean of its four neighbours.
+    """
     place = np.full((_GRID, _GRID), -1)
     inner = _GRID - 2
     place[1:-1, 1:-1] = np.arange(inner * inner).reshape(inner, inner)
@@ -203,12 +215,18 @@ def feather(
     shape: str = "box",
     sides: tuple[bool, bool, bool, bool] = (True, True, True, True),
 ) -> Alpha:
-    """The alpha ``(H, W)`` of a box or an ellipse of `size` ``(width, height)`` whose edge fades in over `width`, a
-    share (0 to 0.5) of its shorter side. Of a box, only the `sides` (left, top, right, bottom) asked for fade.
-    Read-only."""
-    if (
-        shape == "ellipse" and max(size) > _ROUND
-    ):  # a root for every pixel of a large one would take longer than to blend
+    """Return the alpha of a box or an ellipse whose edge fades in.
+
+    Args:
+        size: its ``(width, height)`` in pixels.
+        width: over which it fades in, a share (0 to 0.5) of its shorter side.
+        shape: one of `SHAPES`.
+        sides: of a box, which of left, top, right and bottom fade.
+
+    Returns:
+        uint8 ``(H, W)``, read-only: 0 outside to 255 where all of it is seen.
+    """
+    if shape == "ellipse" and max(size) > _ROUND:  # a root for every pixel would take longer than to blend
         small = feather((min(size[0], _ROUND), min(size[1], _ROUND)), width, shape)
         alpha: Alpha = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.uint8)
         alpha.flags.writeable = False
@@ -229,7 +247,7 @@ def feather(
     return alpha
 
 
-def _smooth(share: NDArray[Any]) -> NDArray[np.float32]:
+def _smooth(share: NDArray[np.floating]) -> NDArray[np.float32]:
     """0..1 -> 0..1 with level ends."""
     share = np.clip(share, 0, 1)
     return np.asarray(share * share * (3 - 2 * share), np.float32)

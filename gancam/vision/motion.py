@@ -1,4 +1,4 @@
-"""How a picture moved since another one: as a whole, or a part of it.
+"""Motion of a picture since another one: of the whole, or of a part of it.
 
 Points that stand out are followed by pyramidal Lucas-Kanade from the first picture straight to the present one, not
 from frame to frame, so errors do not add up; the motion of the frame before only says where to look.
@@ -24,24 +24,36 @@ _LEAST = 12  # points
 
 
 def small_grey(image: Image) -> tuple[Grey, float]:
-    """`image` in grey, its longer side at most `SMALL`, and how many times smaller it is."""
+    """Return `image` in grey, uint8 with a longer side of at most `SMALL`, and how many times smaller it is."""
     shrink = max(max(image.shape[:2]) / SMALL, 1.0)
     size = max(round(image.shape[1] / shrink), 1), max(round(image.shape[0] / shrink), 1)
-    # Every second pixel of what is shrunk to less than half is enough: nobody looks at it, and it is four times faster.
+    # Every second pixel of what is shrunk to less than half is enough: it is not shown, and it is four times faster.
     step = max(int(shrink / 2), 1)
     small = cv2.resize(image[::step, ::step], size, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8), image.shape[1] / size[0]
 
 
 def corners(grey: Grey, where: Grey | None = None, *, most: int = 400, apart: float = 5.0) -> Points:
-    """Points ``(n, 2)`` that can be followed, where `where` is not 0, the best first."""
+    """Find points that can be followed, the best first.
+
+    Args:
+        grey: uint8 ``(h, w)``.
+        where: not 0 where they may lie, ``(h, w)``; None: anywhere.
+        most: how many at the most.
+        apart: pixels between them at the least.
+
+    Returns:
+        x and y, float32 ``(n, 2)``.
+    """
     found = cv2.goodFeaturesToTrack(grey, most, 0.005, apart, mask=where, blockSize=5)
     return np.empty((0, 2), np.float32) if found is None else np.asarray(found, np.float32).reshape(-1, 2)
 
 
 def spread(points: Points, shape: tuple[int, ...], *, each: int = 3) -> Points:
-    """The first `each` of `points` in each of 8 x 6 parts of a picture, so that something busy that moves does not
-    outvote the rest."""
+    """Return the first `each` of `points` in each of 8 x 6 parts of a picture.
+
+    So something busy that moves does not outvote the rest.
+    """
     cells = np.floor(points / (shape[1] / 8, shape[0] / 6)).astype(int) @ (1, 8)
     order = np.argsort(cells, kind="stable")
     ranked = np.arange(len(points)) - np.searchsorted(cells[order], cells[order])
@@ -49,7 +61,7 @@ def spread(points: Points, shape: tuple[int, ...], *, each: int = 3) -> Points:
 
 
 def stands_still(before: Grey, after: Grey, known: Grey | None) -> bool:
-    """Whether much of the picture stands exactly where it stood, whatever moves in front of it.
+    """Say whether much of the picture stands exactly where it stood, whatever moves in front of it.
 
     Looked at are places with an edge: a shift by a quarter of a pixel would change them by a quarter of their slope.
     In a third of all parts of the picture that have upright ones most of those must not have changed, and likewise of
@@ -73,13 +85,23 @@ def stands_still(before: Grey, after: Grey, known: Grey | None) -> bool:
 
 
 def moved(points: Points, matrix: Matrix) -> Points:
-    """`points` taken along by `matrix`."""
+    """Return `points` taken along by `matrix`."""
     return np.asarray(cv2.perspectiveTransform(points[None], matrix)[0], np.float32) if len(points) else points
 
 
 def follow(before: Grey, after: Grey, points: Points, guess: Points) -> tuple[Points, NDArray[np.bool_]]:
-    """Where `points` of `before` are in `after`, looked for near `guess`; and which of them were found there and, from
-    there, back again. Points outside the picture are not found."""
+    """Find `points` of one picture in another.
+
+    Args:
+        before: the one, uint8 ``(h, w)``.
+        after: the other.
+        points: x and y in the one, float32 ``(n, 2)``.
+        guess: near where they are looked for in the other.
+
+    Returns:
+        Where they are in the other, ``(n, 2)``; and which of them were found there and, from there, back again,
+        ``(n,)``. Points outside the picture are not found.
+    """
     if not len(points):
         return points, np.zeros(0, np.bool_)
     options = {"winSize": (15, 15), "maxLevel": 2, "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
@@ -92,8 +114,16 @@ def follow(before: Grey, after: Grey, points: Points, guess: Points) -> tuple[Po
 
 
 def explain(source: Points, target: Points) -> tuple[Matrix, NDArray[np.bool_]] | None:
-    """The simplest of standing still, translation, similarity and homography that explains nearly as many points as the
-    best of them; and which. None where none explains half of them."""
+    """Find the simplest motion of points that explains nearly as many of them as the best does.
+
+    Args:
+        source: x and y in the one picture, float32 ``(n, 2)``.
+        target: likewise in the other.
+
+    Returns:
+        The matrix ``(3, 3)`` of standing still, a translation, a similarity or a homography, and which points it
+        explains, ``(n,)``. None where none explains half of them.
+    """
     if len(source) < _LEAST:
         return None
     still = np.hypot(*(target - source).T) < _STILL
@@ -144,24 +174,30 @@ class Camera:
     _shrink: float = 1.0
 
     def reset(self) -> None:
+        """Forget all pictures."""
         self.matrix, self._anchor, self._last = np.eye(3), None, None
 
     def anchor_here(self) -> None:
-        """From now on motion counts from the last picture."""
+        """Count motion from the last picture from now on."""
         assert self._last is not None
         self._anchor, self.matrix = self._last, np.eye(3)
         self._points = np.empty((0, 2), np.float32)
 
     @property
     def still(self) -> bool:
-        """Whether the last picture stands where the anchor stood, exactly."""
+        """True where the last picture stands where the anchor stood, exactly."""
         return bool((self.matrix == np.eye(3)).all())
 
-    def look(self, image: Image, hidden: Grey | None = None) -> bool:
-        """Follow the picture to `image`; False where that is not possible: a cut, or nothing to hold on to while the
-        picture changes. Then, as at the first look, `image` is the new anchor.
+    def observe(self, image: Image, hidden: Grey | None = None) -> bool:
+        """Follow the picture to `image`.
 
-        `hidden`, of any size, is not 0 where the picture shows what is not part of the scene.
+        Args:
+            image: uint8 ``(H, W, 3)`` BGR.
+            hidden: not 0 where the picture shows what is not part of the scene; of any size.
+
+        Returns:
+            False where that is not possible: a cut, or nothing to hold on to while the picture changes. Then, as at the
+            first picture, `image` is the new anchor.
         """
         grey, shrink = small_grey(image)
         known = None

@@ -1,4 +1,4 @@
-"""Text over pictures, sized in pixels so that it can be read, on a dark ground so that it is seen on any picture."""
+"""Text over pictures, sized in pixels so that it can be read, on a dark backdrop so that it is seen on any picture."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -20,13 +20,22 @@ def draw_lines(
     *,
     height: int,
     colour: tuple[int, int, int] = WHITE,
-    ground: float = 0.65,
+    backdrop: float = 0.65,
 ) -> tuple[int, int]:
     """Write `lines` into `image` ``(H, W, 3)``, in place, in a corner or in the middle.
 
-    `height` is that of a capital letter in pixels; where the lines do not fit they get smaller, down to 6 pixels, and
-    what still does not fit is cut. A tab splits a line into two columns. `ground` (0..1) is how dark the panel behind
-    the text is. Gives the place (x, y) of the first line's left lower corner.
+    Where the lines do not fit they get smaller, down to 6 pixels, and what still does not fit is cut.
+
+    Args:
+        image: uint8 ``(H, W, 3)`` BGR.
+        lines: the text; a tab splits a line into two columns.
+        corner: where to.
+        height: of a capital letter, in pixels.
+        colour: of the text, (b, g, r).
+        backdrop: 0 to 1, how dark the panel behind the text is.
+
+    Returns:
+        The left lower corner (x, y) of the first line.
     """
     rows = [line.encode("ascii", "replace").decode().split("\t", 1) for line in lines]
     tall, wide = image.shape[:2]
@@ -42,7 +51,7 @@ def draw_lines(
     y = (tall - box[1]) // 2 if corner == "middle" else margin if "top" in corner else tall - margin - box[1]
     x, y = max(x, 0), max(y, 0)
     panel = image[y : y + box[1], x : x + box[0]]
-    cv2.convertScaleAbs(panel, dst=panel, alpha=1 - ground)
+    cv2.convertScaleAbs(panel, dst=panel, alpha=1 - backdrop)
     for number, row in enumerate(rows):
         line = y + pad + height + number * step
         for words, left in zip(row, (x + pad, x + pad + columns[0] + gap), strict=False):
@@ -53,14 +62,14 @@ def draw_lines(
 def draw_text(
     image: Image, words: str, place: tuple[int, int], height: int, colour: tuple[int, int, int], *, right: bool = False
 ) -> None:
-    """Write `words` into `image`, in place, without a ground; `place` (x, y) is their left (or right) lower corner."""
+    """Write `words` into `image`, in place, without a backdrop; `place` (x, y) is their left or right lower corner."""
     words = words.encode("ascii", "replace").decode()
     x = place[0] - text_width(words, height) if right else place[0]
     cv2.putText(image, words, (x, place[1]), _FONT, _scale(height), colour, _thick(height), cv2.LINE_AA)
 
 
 def text_width(words: str, height: int) -> int:
-    """How many pixels `words` take."""
+    """Return how many pixels wide `words` are in letters of `height`."""
     return int(cv2.getTextSize(words, _FONT, _scale(height), _thick(height))[0][0])
 
 

@@ -21,7 +21,7 @@ from gancam.control import ControlFile, Controls, ControlServer, ParameterLog, R
 from gancam.errors import InputError, NotFound, OutputExists, ParameterError, SinkError
 from gancam.frame import Frame, Image
 from gancam.media.info import VideoInfo
-from gancam.params import Params, parameter
+from gancam.params import Params, Value, parameter
 from gancam.pipeline import Switch, run, switches
 from gancam.sinks import open_sink
 from gancam.sources import TestPattern, VideoFile
@@ -101,8 +101,8 @@ def until(true: Callable[[], object], what: str, seconds: float = 10) -> None:
 def test_every_effect_has_a_name_of_its_own() -> None:
     effects, controls = chain(3)
     assert [effect.name for effect in effects] == ["paint", "paint#2", "paint#3"]
-    assert len(controls.knobs) == 3 * 6
-    controls.ask({"paint#2.light": "0.5", "paint#3.on": "off"})
+    assert len(controls.by_name) == 3 * 6
+    controls.request({"paint#2.light": "0.5", "paint#3.on": "off"})
     controls(FRAME)
     lights = [effect.params.light for effect in effects if isinstance(effect.params, Paint)]
     assert lights == [1.0, 0.5, 1.0]
@@ -113,7 +113,8 @@ def test_every_effect_has_a_name_of_its_own() -> None:
 
 def test_what_is_asked_for_waits_for_the_next_frame() -> None:
     _, controls = chain()
-    assert controls.ask({"paint.light": "0.25", "paint.mirror": True}) == {"paint.light": 0.25, "paint.mirror": True}
+    wanted = {"paint.light": 0.25, "paint.mirror": True}
+    assert controls.request({"paint.light": "0.25", "paint.mirror": True}) == wanted
     assert controls.value("paint.light") == 0.25
     assert controls.values()["paint.light"] == 1.0
     controls(FRAME)
@@ -133,7 +134,7 @@ def test_one_wrong_value_and_none_is_taken(values: dict[str, Any], says: str) ->
     _, controls = chain()
     before = controls.values()
     with pytest.raises(ParameterError, match=says):
-        controls.ask({"paint.shift": 5, **values})
+        controls.request({"paint.shift": 5, **values})
     controls(FRAME)
     assert controls.values() == before
 
@@ -156,7 +157,8 @@ def test_a_frame_is_made_with_one_state() -> None:
     def ask(seed: int) -> None:
         dice = random.Random(seed)
         while not over.is_set():
-            controls.ask({"paint.light": dice.random() * 2, "paint#2.light": dice.random(), "paint.mirror": seed > 1})
+            light, other = dice.random() * 2, dice.random()
+            controls.request({"paint.light": light, "paint#2.light": other, "paint.mirror": seed > 1})
 
     askers = [threading.Thread(target=ask, args=(seed,)) for seed in range(3)]
     for asker in askers:
@@ -198,7 +200,7 @@ def test_the_file_counts_at_once_and_when_it_changes(watched: tuple[Path, Contro
     assert controls.value("paint.mirror") is True
     assert controls.value("paint#2.on") is False
     assert controls.value("paint.words") == "two words"
-    controls.ask({"paint.shift": 4})
+    controls.request({"paint.shift": 4})
     path.touch()
     until(lambda: controls.value("paint.shift") == -3, "touching is not seen")
     path.unlink()
@@ -275,10 +277,10 @@ def test_commands(served: tuple[Caller, Controls, ControlServer]) -> None:
     assert controls.value("paint.light") == 0.5
     assert call("set paint.words a = b") == {"set": {"paint.words": "a = b"}}
     assert call('set paint.words ""') == {"set": {"paint.words": ""}}
-    assert call("get") == {name: controls.value(name) for name in controls.knobs}
+    assert call("get") == {name: controls.value(name) for name in controls.by_name}
     told = call("list")
     assert told["effects"] == ["paint", "paint#2"]
-    assert [entry["name"] for entry in told["parameters"]] == list(controls.knobs)
+    assert [entry["name"] for entry in told["parameters"]] == list(controls.by_name)
     light = told["parameters"][1]
     assert light == {
         "name": "paint.light", "value": 0.5, "type": "float", "default": 1.0, "minimum": 0.0, "maximum": 2.0,
@@ -288,12 +290,12 @@ def test_commands(served: tuple[Caller, Controls, ControlServer]) -> None:
 
 def test_a_wrong_command_is_answered_and_changes_nothing(served: tuple[Caller, Controls, ControlServer]) -> None:
     call, controls, _ = served
-    before = {name: controls.value(name) for name in controls.knobs}
+    before = {name: controls.value(name) for name in controls.by_name}
     for said in ("turn", "set", "set paint.light", "set paint.light x", "set x.y 1", "get x.y", "list all", "\ufffd",
                  "set {", 'set {"paint.light": 0.5, "paint.shift": 100}', "set paint.words bad", "GET"):  # fmt: skip
         assert list(call(said)) == ["error"]
     assert "did you mean 'paint.light'" in call("get paint.lihgt")["error"]
-    assert {name: controls.value(name) for name in controls.knobs} == before
+    assert {name: controls.value(name) for name in controls.by_name} == before
 
 
 def test_web_pages_give_no_commands(served: tuple[Caller, Controls, ControlServer]) -> None:
@@ -347,7 +349,7 @@ def test_a_live_run_over_a_file_is_replayed_exactly(clip: Path, tmp_path: Path) 
 
     def turn(frame: Frame) -> None:  # as a window does: within the loop, after the effects
         if frame.index % 3 == 1:
-            controls.ask({"paint.light": dice.uniform(0.3, 2), "paint#2.shift": dice.randint(-9, 9)})
+            controls.request({"paint.light": dice.uniform(0.3, 2), "paint#2.shift": dice.randint(-9, 9)})
         if frame.index == 2:
             call("set paint.mirror on")
             call("set paint.words some")
@@ -378,7 +380,7 @@ def test_a_live_run_over_a_file_is_replayed_exactly(clip: Path, tmp_path: Path) 
         assert np.array_equal(by_time[frame.time], frame.image), frame.index
     lines = [json.loads(line) for line in record.read_text().splitlines()]
     assert lines[0]["effects"] == ["paint", "paint#2"]
-    assert list(lines[0]["set"]) == list(controls.knobs)
+    assert list(lines[0]["set"]) == list(controls.by_name)
     assert len(lines) > 2
     assert all(line["after"] < line["time"] for line in lines[1:])
 
@@ -396,7 +398,7 @@ def test_captured_frames_are_replayed_even_with_rounded_times(tmp_path: Path) ->
     shown = []
     for frame in taken:
         if dice.random() < 0.5:
-            controls.ask({"paint.light": dice.uniform(0, 2)})
+            controls.request({"paint.light": dice.uniform(0, 2)})
         controls(frame)
         shown.append(controls.values()["paint.light"])
         log.write(frame)
@@ -430,18 +432,18 @@ class Irregular:
 def test_a_camera_is_recorded_and_replayed(tmp_path: Path, ending: str) -> None:
     record, kept = tmp_path / "turns.jsonl", tmp_path / f"source.{ending}"
     effects, controls = chain()
-    lights: list[float] = []
+    lights: list[Value] = []
     dice = random.Random(4)
 
     def turn(frame: Frame) -> None:
         lights.append(controls.values()["paint.light"])
         if dice.random() < 0.5:
-            controls.ask({"paint.light": dice.uniform(0, 2)})
+            controls.request({"paint.light": dice.uniform(0, 2)})
 
     source = open_sink(f"source:{kept}", fps=30.0, size=(7, 7), like=VideoInfo(size=(96, 64)))
     run(Irregular(), effects, [Kept(each=turn), source, ParameterLog(record, controls)], between=[controls])
     effects, controls = chain()
-    again: list[float] = []
+    again: list[Value] = []
     offline = Kept(each=lambda frame: again.append(controls.values()["paint.light"]))
     run(VideoFile(kept), effects, [offline], between=[Replay(record, controls), controls])
     assert again == lights
@@ -459,7 +461,7 @@ from gancam.pipeline import run
 from gancam.sources import TestPattern
 effects, controls = chain()
 def each(frame):
-    controls.ask({{"paint.shift": frame.index % 10}})
+    controls.request({{"paint.shift": frame.index % 10}})
     if frame.index == 50:
         os.kill(os.getpid(), signal.SIGKILL)
 run(TestPattern((8, 8)), effects, [ParameterLog({str(record)!r}, controls), Kept(each=each)], between=[controls])
@@ -572,7 +574,7 @@ def test_a_microphone_turns_levels() -> None:
         pytest.skip(str(error))
     try:
         assert microphone.notes
-        controls.ask({"dance.level": 2.0})
+        controls.request({"dance.level": 2.0})
         deadline = time.monotonic() + 10
         while controls.value("dance.level") == 2.0:  # more than a microphone ever says
             assert time.monotonic() < deadline

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from gancam.effects.inpainting.background import Background, Found
 from gancam.effects.inpainting.light import spread
 from gancam.effects.inpainting.prescan import Prescan
-from gancam.effects.inpainting.regions import INVENTED, SEEN, UNKNOWN, FrameRegion, Grey
+from gancam.effects.inpainting.regions import INVENTED, SEEN, UNKNOWN, FrameRegion
 from gancam.frame import Image
+from gancam.vision.motion import Grey
 from tests.helpers.clips import psnr
 from tests.helpers.small import still
 
@@ -41,8 +42,8 @@ def covered(image: Image, mask: Grey) -> Image:
 def recalled(background: Background, image: Image, mask: Grey) -> tuple[FrameRegion, Found]:
     """One frame, with nothing invented."""
     window = FrameRegion.around(cv2.boundingRect(mask), 16, mask.shape)
-    background.look(image, mask, [window])
-    found = background.recall(window, image, mask)
+    background.observe(image, mask, [window])
+    found = background.lookup(window, image, mask)
     background.remember(image, mask)
     return window, found
 
@@ -98,7 +99,7 @@ def test_a_camera_that_goes_far_takes_its_canvas_along() -> None:
 def test_what_was_seen_while_nothing_was_hidden_is_known() -> None:
     background = Background()
     for step in range(9):
-        background.rest(scene(grain=step + 1))
+        background.skip(scene(grain=step + 1))
     image, mask = scene(grain=50), hole(100, 80)
     window, found = recalled(background, covered(image, mask), mask)
     inside = mask[window.place] > 0
@@ -108,7 +109,7 @@ def test_what_was_seen_while_nothing_was_hidden_is_known() -> None:
 
 def test_what_is_behind_follows_the_light() -> None:
     background, mask = Background(), hole(100, 80)
-    background.rest(scene())
+    background.skip(scene())
     for step in range(12):
         image = scene(light=2 * step)
         window, found = recalled(background, covered(image, mask), mask)
@@ -142,7 +143,7 @@ def test_what_was_seen_in_other_lights_is_one_picture(ahead: bool) -> None:
 
 def test_nothing_behind_a_hole_at_rest_changes() -> None:
     background, mask = Background(), hole(100, 80)
-    background.rest(scene())
+    background.skip(scene())
     pictures = [recalled(background, covered(scene(grain=step + 1), mask), mask)[1].picture for step in range(10)]
     inside = mask[FrameRegion.around(cv2.boundingRect(mask), 16, mask.shape).place] > 0
     changed = [(a[inside] != b[inside]).mean() for a, b in pairwise(pictures[1:])]
@@ -156,7 +157,7 @@ def test_what_was_invented_is_kept_until_its_surroundings_change() -> None:
     inside = np.asarray(mask[window.place], np.uint8)
     assert (found.state == UNKNOWN).all()
     invented = np.where(inside[..., None] > 0, np.uint8(200), image[window.place])
-    background.keep(window, invented, image, mask, inside)
+    background.store(window, invented, image, mask, inside)
     _, found = recalled(background, image, mask)
     assert (found.state[inside > 0] == INVENTED).all()
     assert (found.picture[inside > 0] == 200).all()
@@ -168,7 +169,7 @@ def test_what_was_invented_is_kept_until_its_surroundings_change() -> None:
         doubted = (found.state[inside > 0] == UNKNOWN).mean()
         assert doubted > 0.2 if count < 60 else doubted == 0 or count < 75
         other = np.where(found.state[..., None] == UNKNOWN, np.uint8(90), found.picture)
-        background.keep(window, other, passing, mask, np.asarray(inside * (found.state == UNKNOWN), np.uint8))
+        background.store(window, other, passing, mask, np.asarray(inside * (found.state == UNKNOWN), np.uint8))
         if count == 10:  # it goes on: what was there before is there again
             _, found = recalled(background, image, mask)
             assert np.abs(found.picture[inside > 0].astype(int) - 200).max() <= 1
@@ -178,7 +179,7 @@ def test_what_was_invented_is_kept_until_its_surroundings_change() -> None:
 
 def test_a_cut_empties_it() -> None:
     background, mask = Background(), hole(100, 80)
-    background.rest(scene())
+    background.skip(scene())
     recalled(background, covered(scene(), mask), mask)
     other = covered(scene(name="otters"), mask)
     _, found = recalled(background, other, mask)
@@ -211,13 +212,13 @@ def test_a_mask_put_upon_a_thing_does_not_show_that_thing() -> None:
     thing = scene()
     thing[90:120, 110:150] = (20, 20, 230)
     for background in (Background(), Background()):
-        background.rest(thing)
+        background.skip(thing)
         _, found = recalled(background, thing, hole(100, 80))
         assert (found.state == UNKNOWN).all()
         window, found = recalled(background, thing, hole(100, 80, 80))  # a stroke that goes on
         assert (found.state[:, : 180 - window.left] == UNKNOWN).all()
     jumped, mask = Background(), hole(100, 80)
-    jumped.rest(scene())
+    jumped.skip(scene())
     window, found = recalled(jumped, covered(scene(), mask), mask)
     assert (found.state[mask[window.place] > 0] == SEEN).all()
 
@@ -226,11 +227,11 @@ def scouted(frames: list[tuple[Image, Grey]]) -> Background:
     scout = Prescan()
     for image, mask in frames:
         if not mask.any():
-            scout.rest(image)
+            scout.skip(image)
             continue
-        scout.look(image, mask, [FrameRegion.around(cv2.boundingRect(mask), 16, mask.shape)])
+        scout.observe(image, mask, [FrameRegion.around(cv2.boundingRect(mask), 16, mask.shape)])
         scout.remember(image, mask)
-    return Background(scout.done())
+    return Background(scout.finish())
 
 
 def test_what_is_uncovered_later_is_known_from_the_start() -> None:

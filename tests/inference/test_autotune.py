@@ -51,7 +51,7 @@ def path(tmp_path: Path, count: list[int]) -> Path:
 
 def chosen_elsewhere(path: Path) -> str:
     """By a process that knows only what is in the cache."""
-    code = f"from gancam.model import Model; print(Model({str(path)!r}, device='cpu').precision)"
+    code = f"from gancam.inference.model import Model; print(Model({str(path)!r}, device='cpu').precision)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     return done.stdout.strip()
 
@@ -111,7 +111,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, path: Path, monkeypatch:
 
 
 def test_two_processes_at_once(cache: Path, path: Path) -> None:
-    code = f"from gancam.model import Model; Model({str(path)!r}, device='cpu')"
+    code = f"from gancam.inference.model import Model; Model({str(path)!r}, device='cpu')"
     both = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) for _ in range(2)]
     assert [one.wait(60) for one in both] == [0, 0]
     (file,) = cache.iterdir()

@@ -146,7 +146,7 @@ def test_links(tmp_path: Path, clip: Path) -> None:
     process(tmp_path / "in.mp4", tmp_path / "folder" / "out.mp4")
     assert os.listdir(tmp_path / "real") == ["out.mp4"]
     before = clip.read_bytes()
-    with pytest.raises(SinkError, match="is the source itself"):
+    with pytest.raises(SinkError, match="same file as the input"):
         process(clip, tmp_path / "in.mp4", overwrite=True)
     with pytest.raises(OutputExists):
         process(clip, tmp_path / "dangling.mp4")

@@ -258,11 +258,13 @@ import json, resource, sys
 from pathlib import Path
 from typing import Any
 from gancam.errors import SinkError
-from gancam.jobs import Task, process_video
+from gancam.jobs.process import process_video
+from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
 try:
-    process_video(Path(sys.argv[1]), Path(sys.argv[2]), [], Task(quality=95), Report(), notify=lambda note: None)
+    task = ProcessOptions(quality=95)
+    process_video(Path(sys.argv[1]), Path(sys.argv[2]), [], task, Report(), notify=lambda note: None)
 except SinkError as error:
     print(error)
 """

@@ -282,7 +282,7 @@ def expected(case: Case, effects: Sequence[Effect], skip: int = 0) -> list[NDArr
             continue
         for change in due:
             if tick / 1000 >= change["time"]:
-                controls.ask(change["set"])
+                controls.request(change["set"])
         image = np.ascontiguousarray(layers[..., :3])
         controls(Frame(image, 0, 0.0))
         for effect in chain:

@@ -18,7 +18,7 @@ from gancam import masks
 from gancam.errors import MaskError, NotFound, OutputExists, SinkError
 from gancam.frame import Image
 from gancam.masks import Mask
-from gancam.masks.track_file import from_runs, to_runs
+from gancam.masks.track_file import from_counts, to_counts
 from tests.helpers.small import still
 
 BLACK = np.zeros((40, 60, 3), np.uint8)
@@ -68,7 +68,7 @@ def test_a_function_gives_masks_with_or_without_the_time() -> None:
     with pytest.raises(MaskError, match="what the mask function gave is 3x2"):
         masks.source(lambda image: np.zeros((2, 3), np.uint8))(BLACK)
     with pytest.raises(MaskError, match="int gives no masks"):
-        masks.source(3)
+        masks.source(3)  # type: ignore[arg-type]
 
 
 # Files
@@ -374,10 +374,49 @@ def test_a_track_is_replayed_exactly(tmp_path: Path, timed: bool) -> None:
         recorded.save(tmp_path / "nowhere" / "track.json")
 
 
+def cocos(size: list[int], counts: list[int]) -> Mask:
+    """How readers of COCO's files understand its uncompressed run lengths: column after column, 0 first."""
+    pixels = [index % 2 for index, count in enumerate(counts) for _ in range(count)]
+    return np.array(pixels, np.uint8).reshape(size[1], size[0]).T
+
+
 @given(st.lists(st.booleans(), min_size=12, max_size=12))
-def test_runs_are_exact(bits: list[bool]) -> None:
+def test_runs_are_exact_and_those_of_coco(bits: list[bool]) -> None:
     mask = np.array(bits, np.uint8).reshape(3, 4)
-    assert np.array_equal(from_runs(to_runs(mask), (3, 4)), mask)
+    counts = to_counts(mask)
+    assert np.array_equal(from_counts(counts, (3, 4)), mask)
+    assert np.array_equal(cocos([3, 4], list(counts)), mask)
+    assert all(counts[1:])
+
+
+def test_other_tools_read_a_track(tmp_path: Path) -> None:
+    wanted = [np.zeros((3, 4), np.uint8), np.eye(3, 4, dtype=np.uint8), np.ones((3, 4), np.uint8)]
+    frames = iter(wanted)
+    recorded = masks.Recorded(lambda image: next(frames))
+    for index in range(3):
+        recorded(np.zeros((3, 4, 3), np.uint8), time=index / 4)
+    recorded.save(tmp_path / "track.json")
+    about = json.loads((tmp_path / "track.json").read_text())
+    assert about["masks"][1] == {"size": [3, 4], "counts": [0, 1, 3, 1, 3, 1, 3]}
+    for (_, number), mask in zip(about["frames"], wanted, strict=True):
+        assert np.array_equal(cocos(**about["masks"][number]), mask)
+
+
+def test_a_track_of_an_older_version_is_read(tmp_path: Path) -> None:
+    """A file as it was written before: runs row by row, without the last unmarked one."""
+    path = tmp_path / "old.json"
+    path.write_text(
+        '{"format":"gancam mask track","version":1,"width":4,"height":3,"masks":[[],[5,2,4,1],[0,12]],'
+        '"frames":[[0.0,0],[0.25,1],[0.5,1],[0.75,2]]}'
+    )
+    marked = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1]], np.uint8)
+    track = masks.MaskTrack(path)
+    assert (track.size, track.frames) == ((4, 3), 4)
+    image = np.zeros((3, 4, 3), np.uint8)
+    for time, mask in ((0.0, 0 * marked), (0.25, marked), (0.5, marked), (0.75, np.ones_like(marked))):
+        given = track(image, time=time)
+        assert np.array_equal(given, mask)
+        assert given.flags.c_contiguous
 
 
 def test_a_track_of_another_clip_is_refused(tmp_path: Path) -> None:
@@ -405,7 +444,9 @@ def test_what_is_no_track_is_refused(tmp_path: Path) -> None:
     good = {"format": masks.FORMAT, "version": 1, "width": 4, "height": 2, "masks": [[0, 8]], "frames": [[0.0, 0]]}
     damages: list[dict[str, Any]] = [
         {"format": "x"}, {"version": 2}, {"masks": [[0, 9]]}, {"masks": [[-1, 3]]}, {"frames": [[0.0, 3]]},
-        {"frames": []}, {"frames": [3]}, {"width": "x"},
+        {"frames": []}, {"frames": [3]}, {"width": "x"}, {"version": 3},
+        {"version": 2, "masks": [{"size": [4, 2], "counts": [0, 8]}]},
+        {"version": 2, "masks": [{"size": [2, 4], "counts": [0, 9]}]}, {"version": 2, "masks": [{"size": [2, 4]}]},
     ]  # fmt: skip
     path = tmp_path / "track.json"
     path.write_text(json.dumps(good))

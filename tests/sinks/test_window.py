@@ -456,14 +456,14 @@ def test_the_panel_turns_everything() -> None:
 def test_the_panel_scrolls_to_what_does_not_fit() -> None:
     panel, controls = panel_of(4)
     seen = set()
-    for name in controls.knobs:
+    for name in controls.by_name:
         panel.chosen = name
         panel.draw(np.zeros((200, 300, 3), np.uint8), 9)
         for line in range(1, 8):
             panel.mouse(cv2.EVENT_MOUSEMOVE, 290, 4 + 21 * line + 5, 0)
             seen |= {panel.pointed.name} if panel.pointed else set()
         assert name in seen
-    assert seen == set(controls.knobs)
+    assert seen == set(controls.by_name)
     for _ in range(9):
         panel.mouse(cv2.EVENT_LBUTTONDOWN, 290, 10, cv2.EVENT_FLAG_LBUTTON)  # "more" at the top
         panel.mouse(cv2.EVENT_LBUTTONUP, 290, 10, 0)
@@ -478,7 +478,7 @@ def test_the_panel_at_any_size() -> None:
         panel, controls = panel_of(2)
         canvas = np.full((*size, 3), 200, np.uint8)
         for letters in (9, 20):
-            for name in controls.knobs:
+            for name in controls.by_name:
                 panel.chosen = name
                 panel.draw(canvas, letters)
         assert (canvas < 200).any()

@@ -32,10 +32,10 @@ def test_a_known_motion_is_found(step: tuple[float, float, float, float]) -> Non
     camera = Camera()
     edges = np.array([[0, 0], [640, 0], [0, 360], [640, 360]], np.float32)
     true = np.eye(3)
-    assert not camera.look(view(true))  # nothing to compare with yet
+    assert not camera.observe(view(true))  # nothing to compare with yet
     for _ in range(12):
         true = turned(*step) @ true
-        assert camera.look(view(true))
+        assert camera.observe(view(true))
         assert np.abs(moved(edges, camera.matrix) - moved(edges, true)).max() < 1.0
     assert not camera.still
 
@@ -45,7 +45,7 @@ def test_a_camera_at_rest_stands_still_whatever_moves_before_it() -> None:
     for step in range(8):
         image = view(np.eye(3)).astype(np.int16) + rng.normal(0, 2, (360, 640, 3)).astype(np.int16) + step  # and light
         image[60:300, 20 * step : 20 * step + 200] = cv2.resize(still("otters"), (200, 240))
-        camera.look(image.clip(0, 255).astype(np.uint8))
+        camera.observe(image.clip(0, 255).astype(np.uint8))
         assert camera.still
 
 
@@ -54,30 +54,30 @@ def test_what_hides_the_scene_does_not_count() -> None:
     for step in range(6):
         image, hidden = view(turned(0, 1, 2 * step, 0)), np.zeros((360, 640), np.uint8)
         image[40:320, 100:540], hidden[40:320, 100:540] = cv2.resize(still("otters"), (440, 280)), 1
-        camera.look(image, hidden)
+        camera.observe(image, hidden)
     assert camera.matrix[0, 2] == pytest.approx(10, abs=0.4)
 
 
 def test_a_cut_is_noticed_and_flat_pictures_are_not_one() -> None:
     camera = Camera()
-    camera.look(view(np.eye(3)))
-    assert not camera.look(view(np.eye(3), "otters"))
+    camera.observe(view(np.eye(3)))
+    assert not camera.observe(view(np.eye(3), "otters"))
     assert camera.still
     flat = np.full((360, 640, 3), 90, np.uint8)
-    camera.look(flat)
-    assert camera.look(flat)
-    assert camera.look(flat + np.uint8(1))
-    assert not camera.look(np.full((200, 300, 3), 90, np.uint8))  # another size
+    camera.observe(flat)
+    assert camera.observe(flat)
+    assert camera.observe(flat + np.uint8(1))
+    assert not camera.observe(np.full((200, 300, 3), 90, np.uint8))  # another size
     for size in ((1, 1), (1, 50), (50, 1)):
-        camera.look(np.zeros((*size, 3), np.uint8))
-        camera.look(np.zeros((*size, 3), np.uint8))
+        camera.observe(np.zeros((*size, 3), np.uint8))
+        camera.observe(np.zeros((*size, 3), np.uint8))
 
 
 def test_an_anchor_can_be_taken_anew() -> None:
     camera = Camera()
-    camera.look(view(np.eye(3)))
-    camera.look(view(turned(0, 1, 8, 0)))
+    camera.observe(view(np.eye(3)))
+    camera.observe(view(turned(0, 1, 8, 0)))
     camera.anchor_here()
     assert camera.still
-    camera.look(view(turned(0, 1, 12, 0)))
+    camera.observe(view(turned(0, 1, 12, 0)))
     assert camera.matrix[0, 2] == pytest.approx(4, abs=0.4)

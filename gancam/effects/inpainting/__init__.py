@@ -1,1 +1,1 @@
-"""What inpainting is made of beside the network: holes, background, light, texture, defects."""
+"""Parts of inpainting beside the network: holes, background, light, texture, defects."""

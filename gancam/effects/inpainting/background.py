@@ -1,4 +1,4 @@
-"""What is behind what hides it: pixels that were seen before, kept where they are in the scene, not in the frame.
+"""The scene behind what hides it: pixels that were seen before, kept where they are in the scene, not in the frame.
 
 The canvas is the scene in the coordinates of an anchor frame. A pixel is put there when it becomes hidden, from the
 frame before, in which it was seen; so nothing is resampled more than twice, however long it stays hidden, and where the
@@ -8,7 +8,8 @@ When it is asked for what is hidden now, the ring of visible pixels around the h
 the ring has become lighter or darker since, so has what is behind the hole; where the ring shows something else than it
 did, something moved, and what the canvas has there holds no more.
 
-A file can be read ahead by a `Scout`, which keeps what will be uncovered; a `Background` begins each canvas with that.
+A file can be read ahead by a `Prescan`, which keeps what will be uncovered; a `Background` begins each canvas with
+that.
 """
 
 from collections.abc import Sequence
@@ -21,10 +22,10 @@ from numpy.typing import NDArray
 
 from gancam.effects.inpainting.future import FutureBackground
 from gancam.effects.inpainting.light import STEADY, aligned, compare, in_pixels, lit, relit
-from gancam.effects.inpainting.regions import CELL, HALO, INVENTED, RING, SEEN, UNKNOWN, Floats, FrameRegion, Grey
+from gancam.effects.inpainting.regions import CELL, HALO, INVENTED, RING, SEEN, UNKNOWN, Floats, FrameRegion
 from gancam.effects.inpainting.warp import changed_pixels, cubic, frame_corners, square, translation, whole
 from gancam.frame import Image
-from gancam.vision.motion import Camera, Matrix, moved
+from gancam.vision.motion import Camera, Grey, Matrix, moved
 
 _MARGIN = 0.25  # of the frame on each side, by which the canvas is larger
 _REST = 4  # frames between copies while nothing is hidden
@@ -33,7 +34,7 @@ _LASTING = 60  # frames for which what is known is doubted before it is forgotte
 
 
 class Found(NamedTuple):
-    """What is known about a window's hole."""
+    """The scene behind a window's hole, as far as it is known."""
 
     picture: Image  # what is behind it, in the light of now; of no meaning where `state` is UNKNOWN
     state: Grey  # UNKNOWN, INVENTED or SEEN
@@ -49,15 +50,19 @@ class _Before:
 
 
 class Background:
-    """The scene behind holes. For every frame, in order: ``look``, then ``recall`` and ``keep`` for each window with
-    holes, then ``remember``; or ``rest`` alone where nothing is hidden.
+    """The scene behind the holes of a clip.
 
-    Frames of another size, and those that cannot be related to the ones before (a cut), start it anew.
+    For every frame, in order: ``observe``, then ``lookup`` and ``store`` for each window with holes, then ``remember``;
+    or ``skip`` alone where nothing is hidden. Frames of another size, and those that cannot be related to the ones
+    before (a cut), start it anew.
+
+    Args:
+        future: what will be uncovered, from a `Prescan` of the same clip.
     """
 
-    def __init__(self, later: "FutureBackground | None" = None) -> None:
+    def __init__(self, future: FutureBackground | None = None) -> None:
         self.camera = Camera()
-        self._later = later
+        self._future = future
         self._frames = 0  # that came
         self._upon: Grey | None = None  # of what is hidden now: the thing itself was there before it was
         self.cuts = 0  # how often it began anew, after the first time
@@ -71,14 +76,14 @@ class Background:
         self._lit: NDArray[np.bool_] = np.zeros((0, 0), np.bool_)  # where that was in use in the frame before
 
     def reset(self) -> None:
-        """Know nothing."""
+        """Forget everything, also what will be uncovered."""
         self.camera.reset()
         self._before, self._rested = None, 0
         self._canvas = np.zeros((0, 0, 3), np.uint8)
-        self._later, self._frames = None, 0
+        self._future, self._frames = None, 0
 
-    def rest(self, image: Image) -> None:
-        """A frame in which nothing is hidden. Now and then it is copied, in case something is in the next."""
+    def skip(self, image: Image) -> None:
+        """Take in the next frame, in which nothing is hidden. Now and then it is copied, in case the next hides it."""
         self._frames += 1
         if self._rested == 0 and self._canvas.size:
             self._follow(image, None)
@@ -87,10 +92,16 @@ class Background:
             self._copy(image, None)
         self._rested += 1
 
-    def look(self, image: Image, hidden: Grey, windows: Sequence[FrameRegion]) -> None:
-        """The next frame; `hidden` is not 0 where it shows what is not the scene, all of it within `windows`."""
+    def observe(self, image: Image, hidden: Grey, windows: Sequence[FrameRegion]) -> None:
+        """Take in the next frame.
+
+        Args:
+            image: uint8 ``(H, W, 3)`` BGR.
+            hidden: 1 where it shows what is not the scene, else 0, uint8 ``(H, W)``.
+            windows: parts of it that hold all that is hidden.
+        """
         if self._rested and self._before is not None:
-            if not self.camera.look(self._before.image) or not self._canvas.size:
+            if not self.camera.observe(self._before.image) or not self._canvas.size:
                 self._begin(self._before.image.shape)
             self._before.matrix = self.camera.matrix
         self._rested = 0
@@ -103,15 +114,15 @@ class Background:
 
     def _follow(self, image: Image, hidden: Grey | None) -> None:
         """Where the camera is now."""
-        if not self.camera.look(image, hidden) or not self._canvas.size:
+        if not self.camera.observe(image, hidden) or not self._canvas.size:
             self.cuts += bool(self._canvas.size)
             self._before = None
             self._begin(image.shape)
         elif self._far(image.shape):
             self._move_anchor()
 
-    def recall(self, window: FrameRegion, image: Image, hidden: Grey) -> Found:
-        """What is behind the hole in `window` of the frame that was looked at last."""
+    def lookup(self, window: FrameRegion, image: Image, hidden: Grey) -> Found:
+        """Return what is known about the hole in `window` of the frame that was observed last."""
         now, inside = image[window.place], hidden[window.place] > 0
         picture, state = self._read(window)
         if not self.camera.still:
@@ -127,9 +138,19 @@ class Background:
         state[(doubted > 0) | ~inside] = UNKNOWN
         return Found(picture, state)
 
-    def keep(self, window: FrameRegion, picture: Image, image: Image, hidden: Grey, invented: Grey) -> None:
-        """Of `picture`, the finished window, keep what is `invented`, and of `image` the ring around that. What was
-        known there and is doubted stays while the camera rests, until it has been doubted for `_LASTING` frames."""
+    def store(self, window: FrameRegion, picture: Image, image: Image, hidden: Grey, invented: Grey) -> None:
+        """Keep what is `invented` of a finished window, and the ring around that of the frame.
+
+        What was known there and is doubted stays while the camera rests, until it has been doubted for `_LASTING`
+        frames.
+
+        Args:
+            window: the part of the frame.
+            picture: the finished window.
+            image: the frame that was observed last.
+            hidden: 1 where that shows what is not the scene.
+            invented: 1 where `picture` is invented, of the window's size.
+        """
         if not invented.any():
             return
         ring = (cv2.dilate(invented, square(RING)) > 0) & (hidden[window.place] == 0)
@@ -156,7 +177,7 @@ class Background:
         known[new], doubts[new] = state[new], 0
 
     def appeared(self, hidden: Grey) -> Grey:
-        """Of what is `hidden` (1) in the frame that was looked at last, what was not in the frame before."""
+        """Return what of the `hidden` (1) in the frame that was observed last was not hidden in the frame before."""
         return hidden if self._before is None else np.asarray(hidden & (1 - self._before.hidden), np.uint8)
 
     def remember(self, image: Image, hidden: Grey) -> None:
@@ -237,7 +258,7 @@ class Background:
 
     def _foresee(self) -> None:
         """Put into a new canvas what is known of later and not yet."""
-        known = None if self._later is None else self._later.at(self._frames)
+        known = None if self._future is None else self._future.at(self._frames)
         if known is not None and known.state.shape == self._state.shape:
             new = ((self._state == UNKNOWN) & (known.state > 0)).astype(np.uint8)
             picture = relit(known.picture, self._canvas, (self._state == SEEN) & (known.state > 0))
@@ -250,9 +271,14 @@ class Background:
     # Putting in and taking out
 
     def _unmoved(self, hidden: Grey, other: Grey, image: Image) -> Grey | None:
-        """Of what is `hidden` in the one of this frame and that before, and not in the `other`: 1 where both show the
-        same. There a mask was put upon a thing that stood there, or taken off it: what is seen without the mask is
-        that thing, not what is behind it. A mask that moves leaves one side as it gains the other, and is no such."""
+        """Where a mask was put upon a thing that stood there, or taken off it, between the frame before and this one.
+
+        That is 1 where both show the same, of what is `hidden` in the one of them and not in the `other`. None:
+        nowhere.
+
+        What is seen without the mask is that thing there, not what is behind it. A mask that moves leaves one side as
+        it gains the other, and is no such.
+        """
         before = self._before
         if before is None or before.hidden.shape != hidden.shape or np.array_equal(hidden, other):
             return None
@@ -319,8 +345,10 @@ class Background:
     def _put(
         self, picture: Image, fresh: NDArray[np.bool_], shown: NDArray[np.bool_], rows: slice, columns: slice
     ) -> None:
-        """Put what is `fresh` of `picture` there in the canvas, in the light that the canvas is in: how they differ is
-        told by what both show, where it is `shown` and was seen before."""
+        """Put what is `fresh` of `picture` there in the canvas, in the light that the canvas is in.
+
+        How they differ is told by what both show, where it is `shown` and was seen before.
+        """
         if not fresh.any():
             return
         canvas, state = self._canvas[rows, columns], self._state[rows, columns]
@@ -344,8 +372,10 @@ class Background:
         return cubic(canvas, there, window.size), kinds
 
     def _light_for(self, window: FrameRegion, light: Floats, inside: NDArray[np.bool_]) -> Floats:
-        """The light to show the canvas in: that measured now, but kept as it was where it differs little, so that what
-        stands still stays as it is to the byte."""
+        """The light to show the canvas in: that measured now, but kept as it was where it differs little.
+
+        So what stands still stays as it is to the byte.
+        """
         light_now, lit = self._light[window.cells], self._lit[window.cells]
         change = light - light_now
         light_now += np.where(lit[..., None], change - change.clip(-STEADY, STEADY), change)

@@ -1,4 +1,4 @@
-"""Holes of a mask, the windows and crops in which a network fills them."""
+"""Holes of a mask, and the windows and crops in which a network fills them."""
 
 import math
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.effects.inpainting.regions import RING, FrameRegion
+from gancam.effects.inpainting.warp import disc
 from gancam.frame import Image
 from gancam.masks import Mask
 
@@ -49,12 +50,12 @@ class Holes:
             self._edges.append((((self.hidden[window.place] > 0) & (distance > 0)).astype(np.uint8), share))
 
     def are(self, marked: Mask, grow: int, feather: int) -> bool:
-        """Whether these are the holes of that mask."""
+        """Say whether these are the holes of that mask."""
         old, *others = self._of
         return others == [grow, feather] and np.array_equal(old, marked)
 
     def blend(self, image: Image, result: Image) -> None:
-        """Have what is filled in `result` fade into `image` around it."""
+        """Let what is filled in `result` fade into `image` around it, in place."""
         for window, (fading, share) in zip(self.windows, self._edges, strict=False):
             there = result[window.place]
             mixed = cv2.blendLinear(there, image[window.place], share, 1.0 - share)
@@ -62,7 +63,7 @@ class Holes:
 
 
 def windows(hidden: Mask, within: FrameRegion) -> list[FrameRegion]:
-    """Windows that hold all of `hidden` and the ring around it; what lies near each other in one of them."""
+    """Find windows that hold all of `hidden` and the ring around it; what lies near each other is in one of them."""
     view = hidden[within.place]
     near = np.asarray(cv2.dilate(coarse(view), np.ones((5, 5), np.uint8)), np.uint8)
     count, _, stats, _ = cv2.connectedComponentsWithStats(near, connectivity=8)
@@ -80,7 +81,7 @@ def _merged(found: list[FrameRegion]) -> list[FrameRegion]:
     """The same with those that overlap made one, until none do."""
     for index, window in enumerate(found):
         for other in found[index + 1 :]:
-            if meet(window, other):
+            if overlap(window, other):
                 rest = [one for one in found if one is not window and one is not other]
                 joined = FrameRegion(
                     min(window.left, other.left), min(window.top, other.top),
@@ -91,7 +92,7 @@ def _merged(found: list[FrameRegion]) -> list[FrameRegion]:
 
 
 def coarse(mask: Mask) -> Mask:
-    """1 for each 8x8 cell in which something is marked."""
+    """Return 1 for each 8x8 cell in which something is marked, else 0."""
     height, width = mask.shape
     padded = cv2.copyMakeBorder(mask, 0, -height % 8, 0, -width % 8, cv2.BORDER_CONSTANT)
     cells = padded.reshape(padded.shape[0] // 8, 8, padded.shape[1] // 8, 8)
@@ -99,9 +100,15 @@ def coarse(mask: Mask) -> Mask:
 
 
 def plan(frame: Mask, window: FrameRegion) -> list[Crop]:
-    """How what is unknown (1) in a window of the frame is cut up for the network: each piece with context around it, no
-    larger than it can be while the network sees known pixels from everywhere within, smaller where a hole is too wide
-    for that."""
+    """Cut up for the network what is unknown in a window of the frame.
+
+    Each piece has context around it, and is no larger than it can be while the network sees known pixels from
+    everywhere within; it is seen smaller where a hole is too wide for that.
+
+    Args:
+        frame: 1 where it is unknown, uint8 ``(H, W)``.
+        window: the part of it.
+    """
     height, width = frame.shape
     unknown = frame[window.place]
     if not cv2.hasNonZero(unknown):
@@ -146,8 +153,8 @@ def _crop(core: tuple[int, int, int, int], shrink: float, size: tuple[int, int])
     return Crop(core, (spans[0][0], spans[1][0], spans[0][1], spans[1][1]), (sides[0], sides[1]))
 
 
-def look(picture: Image, unknown: Mask, crop: Crop) -> tuple[Image, Mask]:
-    """What the network is given for `crop`; what lies beyond the frame is unknown too."""
+def cut_out(picture: Image, unknown: Mask, crop: Crop) -> tuple[Image, Mask]:
+    """Return the picture and the mask that the network is given for `crop`; what lies beyond the frame is unknown."""
     height, width = unknown.shape
     left, top, right, bottom = crop.view
     rows, columns = slice(max(top, 0), min(bottom, height)), slice(max(left, 0), min(right, width))
@@ -163,8 +170,8 @@ def look(picture: Image, unknown: Mask, crop: Crop) -> tuple[Image, Mask]:
     return np.asarray(image, np.uint8), np.asarray(hole, np.uint8)
 
 
-def put(picture: Image, unknown: Mask, crop: Crop, content: Image) -> None:
-    """Put the network's answer where it was asked for: from now on it is known."""
+def paste(picture: Image, unknown: Mask, crop: Crop, content: Image) -> None:
+    """Put the network's answer `content` where it belongs, in place; it is known from then on."""
     left, top, right, bottom = crop.view
     if crop.size != (right - left, bottom - top):
         content = np.asarray(cv2.resize(content, (right - left, bottom - top), interpolation=cv2.INTER_CUBIC), np.uint8)
@@ -174,10 +181,6 @@ def put(picture: Image, unknown: Mask, crop: Crop, content: Image) -> None:
     part[:] = 0
 
 
-def meet(a: Sequence[int], b: Sequence[int]) -> bool:
-    """Whether two boxes (left, top, right, bottom) overlap."""
+def overlap(a: Sequence[int], b: Sequence[int]) -> bool:
+    """Say whether two boxes (left, top, right, bottom) overlap."""
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
-
-
-def disc(radius: int) -> Mask:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)

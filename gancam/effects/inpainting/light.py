@@ -1,4 +1,4 @@
-"""How light differs between two pictures of a place, and making one lit as the other."""
+"""Differences of light between two pictures of a place, and making one lit as the other."""
 
 from typing import Any
 
@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.effects.inpainting.regions import CELL, RING, UNKNOWN, Floats, Grey
+from gancam.effects.inpainting.regions import CELL, RING, UNKNOWN, Floats, floats
 from gancam.effects.inpainting.warp import cubic, frame_corners, square
 from gancam.frame import Image
+from gancam.vision.motion import Grey
 
 STEADY = 1.0  # grey levels by which light may differ before what is behind the hole follows
 _OTHER = 40.0  # grey levels between a cell then and now: more is not light, it is something else
@@ -19,8 +20,8 @@ _EVENLY = np.full((1, 3), 1 / 3, np.float32)  # the mean of three colours, for c
 _ROUGH, _SHARE = 8.0, 0.6  # grey levels, and share of its contrast, by which the pixels of a cell may differ else
 
 
-def in_pixels(cells: NDArray[Any]) -> tuple[int, int]:
-    """Width and height in pixels of whole cells."""
+def in_pixels(cells: NDArray[np.generic]) -> tuple[int, int]:
+    """Return width and height in pixels of an array of cells."""
     return cells.shape[1] * CELL, cells.shape[0] * CELL
 
 
@@ -42,50 +43,68 @@ def _sums(values: NDArray[Any]) -> Floats:
 
 
 def _differ(then: Image, now: Image, where: NDArray[np.bool_]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """By cells: what light has added since `then`, ``(rows, columns, 3)``, how much of a cell that was measured on, and
-    whether it still is the same place. Only what is `where` counts."""
-    weights = _floats(where)
+    """Compare by cells; only what is `where` counts.
+
+    Returns:
+        What light has added since `then`, ``(rows, columns, 3)``, how much of a cell that was measured on, and whether
+        it still is the same place.
+    """
+    weights = floats(where)
     share = _sums(weights)
-    added = _floats(cv2.subtract(now, then, dtype=cv2.CV_32F))
+    added = floats(cv2.subtract(now, then, dtype=cv2.CV_32F))
     light = _means(added, weights)
     up = cv2.resize(light, in_pixels(light), interpolation=cv2.INTER_NEAREST)[: now.shape[0], : now.shape[1]]
-    rough = _means(_floats(cv2.transform(cv2.absdiff(added, up), _EVENLY)), weights)
-    grey = _floats(cv2.transform(_floats(then), _EVENLY))
+    rough = _means(floats(cv2.transform(cv2.absdiff(added, up), _EVENLY)), weights)
+    grey = floats(cv2.transform(floats(then), _EVENLY))
     contrast = np.sqrt(np.maximum(_means(grey * grey, weights) - _means(grey, weights) ** 2, 0.0))
     same = (np.abs(light).max(2) < _OTHER) & (rough < _ROUGH + _SHARE * contrast)
-    return light, _floats(np.where(share > 0.05, share, np.float32(0))), np.asarray(same, np.bool_)
+    return light, floats(np.where(share > 0.05, share, np.float32(0))), np.asarray(same, np.bool_)
 
 
 def compare(then: Image, now: Image, ring: NDArray[np.bool_]) -> tuple[Floats, Grey]:
-    """By cells: what light has added since `then`, ``(rows, columns, 3)``, and 1 where it is not the same place any
-    more ``(rows, columns)``. Both are measured where `ring` is and carried on smoothly from there."""
+    """Compare two pictures of a place by cells, on a ring, and carry the result on smoothly from there.
+
+    Returns:
+        What light has added since `then`, float32 ``(rows, columns, 3)``, and 1 where it is not the same place any
+        more, uint8 ``(rows, columns)``.
+    """
     light, measured, same = _differ(then, now, ring)
     if not measured.any():
         return np.zeros_like(light), np.zeros(measured.shape, np.uint8)
-    doubted = spread(_floats(same)[..., None], measured)[..., 0] < 0.5
-    return spread(light, _floats(measured * same)), np.asarray(doubted, np.uint8)
+    doubted = spread(floats(same)[..., None], measured)[..., 0] < 0.5
+    return spread(light, floats(measured * same)), np.asarray(doubted, np.uint8)
 
 
-def relit(picture: Image, like: Image, where: NDArray[np.bool_]) -> Image:
-    """`picture` in the light of `like`, by what both show `where` it is known; as it is where they do not agree on one
-    light: an exposure changes everywhere alike, what moves does not."""
+def relit(picture: Image, reference: Image, where: NDArray[np.bool_]) -> Image:
+    """Return `picture` in the light of `reference`, by what both show `where` it is known.
+
+    It stays as it is where they do not agree on one light: an exposure changes everywhere alike, what moves does not.
+    """
     if not where.any():
         return picture
-    light, measured, same = _differ(picture, like, where)
+    light, measured, same = _differ(picture, reference, where)
     usable = (measured > 0) & same
     if not usable.any():
         return picture
     alike = usable & (np.abs(light - np.median(light[usable], axis=0)).max(2) < _ALIKE)
     if 2 * int(alike.sum()) < int((measured > 0).sum()):
         return picture
-    return lit(picture, spread(light, _floats(measured * alike)))
+    return lit(picture, spread(light, floats(measured * alike)))
 
 
 def aligned(then: Image, state: Grey, now: Image, inside: NDArray[np.bool_]) -> tuple[Image, Grey]:
-    """`then` and its `state`, moved by an affine step so that the ring of what is seen `now` around the hole (`inside`)
-    fits: near things move past far ones when a camera does, and one homography cannot follow both. As they were, where
-    that fits no better. The step is that of the highest correlation (Evangelidis and Psarakis,
-    https://doi.org/10.1109/TPAMI.2008.113)."""
+    """Move `then` and its `state` by an affine step so that the ring of what is seen `now` around a hole fits.
+
+    Near things move past far ones when a camera does, and one homography cannot follow both. The step is that of the
+    highest correlation (Evangelidis and Psarakis, https://doi.org/10.1109/TPAMI.2008.113). Where that fits no better,
+    they are returned as they were.
+
+    Args:
+        then: what was seen, uint8 ``(h, w, 3)`` BGR.
+        state: UNKNOWN, INVENTED or SEEN, ``(h, w)``.
+        now: what is seen.
+        inside: where the hole is, ``(h, w)``.
+    """
     known = state > 0
     ring = (cv2.dilate(inside.view(np.uint8), square(RING)) > 0) & ~inside & known
     if int(ring.sum()) < CELL * CELL:
@@ -111,13 +130,16 @@ def aligned(then: Image, state: Grey, now: Image, inside: NDArray[np.bool_]) -> 
     return turned, kinds
 
 
-def _floats(values: NDArray[Any]) -> Floats:
-    return np.asarray(values, np.float32)
-
-
 def spread(values: Floats, weights: Floats) -> Floats:
-    """`values` ``(h, w, c)`` where `weights` are, and between and around them a smooth surface through them: averages
-    of ever larger parts where there is no weight in smaller ones. 0 where there is no weight at all."""
+    """Carry values on smoothly to where there are none: as averages of ever larger parts.
+
+    Args:
+        values: float32 ``(h, w, c)``.
+        weights: how much each counts, ``(h, w)``.
+
+    Returns:
+        A surface ``(h, w, c)``: `values` where there is much weight, 0 everywhere where there is none at all.
+    """
     sums = np.asarray(np.dstack([values * weights[..., None], weights]), np.float32)
     height, width = weights.shape
     mean = sums[..., :-1] / np.maximum(sums[..., -1:], 1e-9)
@@ -125,16 +147,16 @@ def spread(values: Floats, weights: Floats) -> Floats:
         even = cv2.copyMakeBorder(sums, 0, height % 2, 0, width % 2, cv2.BORDER_CONSTANT)
         size = even.shape[1] // 2, even.shape[0] // 2
         less = np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA), np.float32).reshape(*size[::-1], -1)
-        beyond = spread(_floats(less[..., :-1] / np.maximum(less[..., -1:], 1e-9)), less[..., -1])
+        beyond = spread(floats(less[..., :-1] / np.maximum(less[..., -1:], 1e-9)), less[..., -1])
         up = cv2.resize(beyond, (size[0] * 2, size[1] * 2), interpolation=cv2.INTER_LINEAR)
         below = np.asarray(up, np.float32).reshape(size[1] * 2, size[0] * 2, -1)[:height, :width]
         sure = np.minimum(sums[..., -1:] * 4, 1.0)
         mean = sure * mean + (1 - sure) * below
-    return _floats(mean)
+    return floats(mean)
 
 
 def lit(picture: Image, light: Floats) -> Image:
-    """`picture` with `light` added, which is given by cells."""
+    """Return `picture` with `light` added, which is given by cells ``(rows, columns, 3)``."""
     if not light.any():
         return picture
     height, width = picture.shape[:2]

@@ -1,18 +1,18 @@
-"""Finding what a broadcaster or a camera wrote over the picture."""
+"""Masks of what a broadcaster or a camera wrote over the picture."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.effects.inpainting.scratches import Mask, disc
+from gancam.effects.inpainting.regions import Floats
+from gancam.effects.inpainting.warp import disc
 from gancam.frame import Image
+from gancam.masks import Mask
 from gancam.vision.motion import small_grey
-
-Floats = NDArray[np.float32]
 
 
 class Overlay:
-    """A mask source: what stays where it is while all else moves, a logo or a time stamp, the running digits too.
+    """A source of masks that finds what stays while all else moves: a logo or a time stamp, its running digits too.
 
     ``found`` is what was found so far, empty until enough was seen, and what is given is that and `AROUND` of the
     frame's shorter side around it. Nothing is found in a picture much of which stays: there it cannot be told apart.
@@ -35,6 +35,7 @@ class Overlay:
         self.reset()
 
     def reset(self) -> None:
+        """Forget what was seen and found."""
         self.found: Mask = np.zeros((0, 0), np.uint8)
         self._given: Mask = self.found
         self._count = 0
@@ -46,6 +47,7 @@ class Overlay:
         self._settled = False
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        """Return 1 where the overlay is, by what was seen so far, else 0."""
         now = self._clock if time is None else time
         if self.found.shape != image.shape[:2]:
             self.reset()
@@ -65,7 +67,7 @@ class Overlay:
         self._sums = np.zeros((0, 0, 5), np.float32)
 
     def learn(self, image: Image) -> bool:
-        """Look at a frame; False where the picture is as it was at the last look."""
+        """Look at a frame; return False where the picture is as it was at the last look."""
         grey, _ = small_grey(image)
         if self._last is not None and self._last.shape == grey.shape:
             change = cv2.absdiff(grey, self._last)
@@ -82,7 +84,7 @@ class Overlay:
         return True
 
     def decide(self) -> None:
-        """Take for the overlay what it is by all that was looked at."""
+        """Decide what the overlay is, by all that was looked at."""
         self.found = self._overlay()
         around = max(round(min(self.found.shape) * self.AROUND), 2)
         self._given = np.asarray(cv2.dilate(self.found, disc(around)), np.uint8) if self.found.size else self.found
@@ -114,8 +116,10 @@ class Overlay:
         return bool((steady[lively] > 0.02).mean() < 0.15 and (stirred > 6.0).mean() > 0.5)
 
     def _grown(self, edges: Mask, across: Floats, down: Floats, power: Floats, restless: Floats) -> Mask:
-        """The bodies of which steady `edges` are the outlines: within them, what is calmer than the scene around, and
-        what those edges lift above or below it."""
+        """The bodies of which steady `edges` are the outlines.
+
+        Within them it is what is calmer than the scene around, and what those edges lift above or below it.
+        """
         height, width = edges.shape
         near = max(round(min(height, width) / 60), 3)
         joined = np.asarray(cv2.morphologyEx(edges, cv2.MORPH_CLOSE, disc(near)), np.uint8)
@@ -151,8 +155,11 @@ class Overlay:
 
 
 def _add_running(found: Mask, power: Floats, steady: Floats, rows: slice, columns: slice) -> None:
-    """Mark the digits of a line of text that change, as those of a clock: no edge of theirs stays, but beside the
-    others and among them edges are as strong, and stronger than above and below."""
+    """Mark the digits of a line of text that change, as those of a clock.
+
+    No edge of theirs stays, but beside the others and among them edges are as strong, and stronger than above and
+    below.
+    """
     tall = rows.stop - rows.start
     first, last = max(columns.start - 8 * tall, 0), min(columns.stop + 8 * tall, found.shape[1])
     outside = [part for part in (slice(max(rows.start - tall, 0), max(rows.start - 2, 0)),

@@ -1,4 +1,4 @@
-"""Reading a file ahead for what will be uncovered."""
+"""A first pass through a file, for what will be uncovered in it."""
 
 import cv2
 import numpy as np
@@ -6,29 +6,28 @@ import numpy as np
 from gancam.effects.inpainting.background import Background
 from gancam.effects.inpainting.future import FutureBackground, Known
 from gancam.effects.inpainting.light import relit
-from gancam.effects.inpainting.regions import HALO, RING, SEEN, FrameRegion, Grey
+from gancam.effects.inpainting.regions import HALO, RING, SEEN, FrameRegion
 from gancam.effects.inpainting.warp import cubic, square, translation, whole
 from gancam.frame import Image
-from gancam.vision.motion import Matrix
+from gancam.vision.motion import Grey, Matrix
 
 
 class Prescan(Background):
-    """Goes through a clip as `Background` will, ``look`` or ``rest`` for each frame and ``remember``, and keeps what is
-    uncovered in it: ``later``, complete after ``done``."""
+    """A first pass through a clip, frame by frame as with a `Background`, that keeps what is uncovered in it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.later = FutureBackground()
+        self.future = FutureBackground()
         self._left: list[tuple[int, Matrix | None]] = []  # canvases: their first frames, and the way to the next
         self._since = 0
 
-    def done(self) -> FutureBackground:
-        """What is uncovered, also that of a later canvas in those before it."""
+    def finish(self) -> FutureBackground:
+        """Return what is uncovered in the clip, that of a later canvas in those before it, too. Call it at its end."""
         self._leave(None)
         self._canvas = np.zeros((0, 0, 3), np.uint8)
         next_one: Known | None = None
         for frame, step in reversed(self._left):
-            mine = self.later.at(frame)
+            mine = self.future.at(frame)
             if step is not None and next_one is not None:
                 back, size = np.asarray(np.linalg.inv(step), np.float64), next_one.state.shape[::-1]
                 picture = cubic(next_one.picture, back, size)
@@ -38,13 +37,13 @@ class Prescan(Background):
                     cv2.copyTo(mine.picture, mine.state, picture)
                     seen |= mine.state
                 mine = Known(picture, seen)
-                self.later.put(frame, mine)
+                self.future.put(frame, mine)
             next_one = mine
-        return self.later
+        return self.future
 
     def _leave(self, step: Matrix | None) -> None:
         if self._canvas.size:
-            self.later.put(self._since, Known(self._canvas, self._state))
+            self.future.put(self._since, Known(self._canvas, self._state))
             self._left.append((self._since, step))
 
     def _foresee(self) -> None:

@@ -1,4 +1,4 @@
-"""A part of the frame whose sides lie between cells."""
+"""Parts of the frame whose sides lie between cells, and the types of arrays that inpainting shares."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,12 +6,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Grey = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 CELL = 8  # pixels a side of the cells in which light is compared
 RING = 2 * CELL  # pixels around a hole that are compared
 UNKNOWN, INVENTED, SEEN = 0, 1, 2
 HALO = 3  # pixels around a hole that may show the edge of what hides the scene
+
+
+def floats(values: NDArray[np.generic]) -> Floats:
+    """Return `values` as float32, copied only where they are not."""
+    return np.asarray(values, np.float32)
 
 
 class FrameRegion(NamedTuple):
@@ -24,7 +28,7 @@ class FrameRegion(NamedTuple):
 
     @classmethod
     def around(cls, box: Sequence[int], more: int, shape: tuple[int, ...]) -> "FrameRegion":
-        """The smallest that holds `box` (left, top, width, height) and `more` pixels around it, inside the frame."""
+        """Return the smallest that holds `box` (left, top, width, height) and `more` pixels around, in the frame."""
         x, y, wide, tall = box
         left, top = (max(start - more, 0) // CELL * CELL for start in (x, y))
         right, bottom = (-(-(end + more) // CELL) * CELL for end in (x + wide, y + tall))

@@ -1,8 +1,5 @@
 """Finding and repairing scratches and dirt of film."""
 
-import tempfile
-import weakref
-import zlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -10,19 +7,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gancam.effects.inpainting.spool import Slot, Spool
+from gancam.effects.inpainting.warp import disc
 from gancam.frame import Frame, Image
-
-Mask = NDArray[np.uint8]
 
 
 class Repair(NamedTuple):
-    """Defects of one frame: where, and what the frames beside it say is there."""
+    """The defects of one frame: where they are, and what the frames beside it show there."""
 
     places: NDArray[np.int32]  # (n,) indices into the flat picture
     colours: NDArray[np.uint8]  # (n, 3)
 
     def __call__(self, image: Image) -> Image:
-        """`image` repaired; itself where nothing is to be done."""
+        """Return `image` ``(H, W, 3)`` repaired; itself where nothing is to be done."""
         if not len(self.places):
             return image
         repaired = image.copy()
@@ -37,33 +34,31 @@ class Repairs:
     """The repairs of a clip by the times of its frames, in a temporary file."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=64 << 20)  # noqa: SIM115 - closed with this
-        weakref.finalize(self, self._file.close)
-        self._index: dict[float, tuple[int, int, int]] = {}
+        self._spool = Spool()
+        self._index: dict[float, tuple[Slot, int]] = {}
 
     def __setitem__(self, time: float, repair: Repair) -> None:
         if len(repair.places):
-            data = zlib.compress(repair.places.tobytes() + repair.colours.tobytes(), 1)
-            self._index[time] = self._file.seek(0, 2), len(data), len(repair.places)
-            self._file.write(data)
+            slot = self._spool.store(repair.places.tobytes() + repair.colours.tobytes())
+            self._index[time] = slot, len(repair.places)
 
     def __getitem__(self, time: float) -> Repair:
         if time not in self._index:
             return NOTHING
-        start, length, count = self._index[time]
-        self._file.seek(start)
-        data = zlib.decompress(self._file.read(length))
+        slot, count = self._index[time]
+        data = self._spool.load(slot)
         return Repair(np.frombuffer(data, np.int32, count), np.frombuffer(data, np.uint8, -1, 4 * count).reshape(-1, 3))
 
     def __len__(self) -> int:
         return len(self._index)
 
     def close(self) -> None:
-        self._file.close()
+        """Forget them."""
+        self._spool.close()
 
 
 def repairs(frames: Iterable[Frame]) -> Repairs:
-    """The scratches and the dust of each frame of a clip. The first and the last have none."""
+    """Find the scratches and the dust of each frame of a clip. The first and the last have none."""
     found, window = Repairs(), list[Frame]()
     try:
         for frame in frames:
@@ -89,7 +84,7 @@ GROW = 2  # pixels around it
 
 
 def defects(image: Image, before: Image, after: Image) -> Repair:
-    """The defects of `image`, and the mean of `before` and `after`, both moved to where things are in it.
+    """Find the defects of `image`, and the mean of `before` and `after`, both moved to where things are in it.
 
     A defect is lighter, or darker, than all of both that is near it (after Nadenau and Mitra, Blotch and scratch
     detection in image sequences based on rank ordered differences, 1996), thin or small, and lies in a part of the
@@ -144,7 +139,3 @@ def _aligned(other: Image, image: Image) -> Image:
         other, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(moved, np.uint8)
-
-
-def disc(radius: int) -> Mask:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)

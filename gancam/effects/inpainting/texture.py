@@ -17,10 +17,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from gancam.effects.inpainting.light import spread
-from gancam.effects.inpainting.regions import Floats
+from gancam.effects.inpainting.regions import Floats, floats
 from gancam.frame import Image
+from gancam.masks import Mask
 
-Mask = NDArray[np.uint8]
 Places = NDArray[np.int64]
 WIDE = 14  # pixels from the edge of a hole to its middle from which on it is wide
 CONTEXT = 96  # pixels around a wide part that are looked at, more around a very large one
@@ -46,11 +46,15 @@ SEAM = 3  # pixels around the hole on which what was found is compared with what
 
 
 def add(picture: Image, hole: Mask, strength: float) -> None:
-    """Give the wide parts of `hole` ``(h, w)``, 1 where `picture` was filled smoothly, grain and lines in place:
-    `strength` 1 shows what `textured` makes alone, less mixes it with what is there.
+    """Give the wide parts of a hole that was filled smoothly grain and lines, in place.
 
     Parts that are narrower than twice `WIDE` pixels stay as they are: a network continues across those. The more of
     what is around a part is hole as well, the less is added, down to half: what is found then is less often right.
+
+    Args:
+        picture: uint8 ``(h, w, 3)`` BGR, filled smoothly in the hole.
+        hole: 1 there, else 0, uint8 ``(h, w)``.
+        strength: 1 shows what `textured` makes alone, less mixes it with what is there.
     """
     x, y, wide, tall = cv2.boundingRect(hole)
     framed = cv2.copyMakeBorder(hole, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)  # what lies beyond is not known either
@@ -92,8 +96,15 @@ class _Matches(NamedTuple):
 
 
 def textured(image: Image, hole: Mask) -> Floats | None:
-    """`image` ``(h, w, 3)``, filled smoothly where `hole` ``(h, w)`` is not 0, with what such surroundings would show
-    there: float32 BGR 0..255, the same outside the hole. None where too little is known to learn from."""
+    """Give a hole that was filled smoothly the grain and the lines of its surroundings.
+
+    Args:
+        image: uint8 ``(h, w, 3)`` BGR, filled smoothly in the hole.
+        hole: not 0 there, uint8 ``(h, w)``.
+
+    Returns:
+        float32 BGR 0..255, the same outside the hole; None where too little is known to learn from.
+    """
     height, width = hole.shape
     unit = FINEST
     while int(np.count_nonzero(hole)) / unit**2 > MOST:
@@ -106,7 +117,7 @@ def textured(image: Image, hole: Mask) -> Floats | None:
     below, right = -height % coarsest, -width % coarsest
     picture = np.asarray(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
     empty = np.asarray(cv2.copyMakeBorder(hole, 0, below, 0, right, cv2.BORDER_CONSTANT, value=1) > 0, np.bool_)
-    rich, size = np.dstack([_floats(picture), _strength(picture, empty)]), coarsest
+    rich, size = np.dstack([floats(picture), _strength(picture, empty)]), coarsest
     found = _search(_level(rich, empty, size, 1))
     if found is None:
         return None
@@ -123,41 +134,39 @@ def textured(image: Image, hole: Mask) -> Floats | None:
     return made[:height, :width].clip(0, 255)
 
 
-def _floats(values: NDArray[np.generic]) -> Floats:
-    return np.asarray(values, np.float32)
-
-
 def _level(picture: Floats, hole: NDArray[np.bool_], size: int, stride: int) -> _Level:
     """`size` times smaller; a place with any of the hole in it is hole."""
     if size == 1:
         return _Level(picture, hole, stride)
     height, width = hole.shape[0] // size, hole.shape[1] // size
     less = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    return _Level(_floats(less), np.asarray(hole.reshape(height, size, width, size).any((1, 3)), np.bool_), stride)
+    return _Level(floats(less), np.asarray(hole.reshape(height, size, width, size).any((1, 3)), np.bool_), stride)
 
 
 def _from_above(level: _Level, made: Floats) -> _Level:
     """With what was `made` at half its size in the hole."""
     height, width = level.hole.shape
-    above = _floats(cv2.resize(made, (width, height), interpolation=cv2.INTER_CUBIC))
+    above = floats(cv2.resize(made, (width, height), interpolation=cv2.INTER_CUBIC))
     return level._replace(picture=np.where(level.hole[..., None], above, level.picture))
 
 
 def _strength(picture: Image, hole: NDArray[np.bool_]) -> Floats:
-    """Mean size of the gradients across and down around each place, ``(h, w, 2)``; in the hole what is usual around it:
-    grain is, a single edge is not."""
-    grey = _floats(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
-    known = _floats(cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
-    share = _floats(cv2.blur(known, (AROUND, AROUND)))
+    """Mean size of the gradients across and down around each place, ``(h, w, 2)``.
+
+    In the hole it is what is usual around it: grain is, a single edge is not.
+    """
+    grey = floats(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
+    known = floats(cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
+    share = floats(cv2.blur(known, (AROUND, AROUND)))
     steps = [cv2.Sobel(grey, cv2.CV_32F, *way, ksize=1) for way in ((1, 0), (0, 1))]
     means = [cv2.blur(np.abs(step) * known, (AROUND, AROUND)) / np.maximum(share, 1e-3) for step in steps]
-    strength, seen = _floats(STRENGTH * np.dstack(means)), _floats(share > 0.1)
+    strength, seen = floats(STRENGTH * np.dstack(means)), floats(share > 0.1)
     size = max(hole.shape[1] // FINEST, 1), max(hole.shape[0] // FINEST, 1)
-    small = [_floats(cv2.resize(x, size, interpolation=cv2.INTER_NEAREST)) for x in (strength, seen)]
+    small = [floats(cv2.resize(x, size, interpolation=cv2.INTER_NEAREST)) for x in (strength, seen)]
     usual = spread(*small).clip(0, 255).astype(np.uint8)
     usual = np.dstack([cv2.medianBlur(np.ascontiguousarray(usual[..., c]), USUAL) for c in range(2)])
-    inside = cv2.resize(spread(_floats(usual), small[1]), hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.where(seen[..., None] > 0, strength, _floats(inside))
+    inside = cv2.resize(spread(floats(usual), small[1]), hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.where(seen[..., None] > 0, strength, floats(inside))
 
 
 def _patches(picture: Floats, row: Places, column: Places) -> Floats:
@@ -190,14 +199,14 @@ def _search(level: _Level) -> tuple[Floats, _Matches] | None:
         return _patches(np.repeat(places[..., None], channels, 2), *anchors)
 
     depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
-    trust, sure = weights(_floats(TRUST**depth)), weights(_floats(SURE**-depth)).mean(1)
-    known = weights(_floats(~hole))
+    trust, sure = weights(floats(TRUST**depth)), weights(floats(SURE**-depth)).mean(1)
+    known = weights(floats(~hole))
     middle = np.array([128.0] * 3 + [0.0] * (channels - 3), np.float32)
     centred = picture - middle  # near 0, where float32 is fine
     source = _patches(centred, *sources)
-    share = _floats(~hole)
+    share = floats(~hole)
     soft = cv2.GaussianBlur(centred * share[..., None], (0, 0), BLUR)
-    soft = _patches(_floats(soft / np.maximum(cv2.GaussianBlur(share, (0, 0), BLUR), 1e-3)[..., None]), *sources)
+    soft = _patches(floats(soft / np.maximum(cv2.GaussianBlur(share, (0, 0), BLUR), 1e-3)[..., None]), *sources)
     made = picture
     matches: _Matches | None = None
     for turn in range(SEARCHES):
@@ -217,7 +226,7 @@ def _nearest(
     pairs: list[tuple[Floats, Floats]], target: Floats, sources: tuple[Places, Places], anchors: tuple[Places, Places]
 ) -> _Matches:
     """For each of `target` the source with the least weighed squared difference; `pairs` are sources and weights."""
-    total = _floats(sum(weight.sum(1) for _, weight in pairs))
+    total = floats(sum(weight.sum(1) for _, weight in pairs))
     best, unlike = np.zeros(len(target), np.int64), np.zeros(len(target), np.float32)
     squares = [source * source for source, _ in pairs]
     step = max(1, (1 << 23) // len(sources[0]))  # 32 MB of differences at a time
@@ -232,21 +241,23 @@ def _nearest(
         best[part] = chosen = away.argmin(0)
         own = sum((weight[part] * target[part] ** 2).sum(1) for _, weight in pairs)
         unlike[part] = away[chosen, np.arange(len(chosen))] + own
-    mean = _floats(np.maximum(unlike, 0) / total)
+    mean = floats(np.maximum(unlike, 0) / total)
     return _Matches(*anchors, sources[0][best], sources[1][best], mean)
 
 
 def _counts(unlike: Floats) -> Floats:
-    return _floats(np.exp(-unlike / (PICK * np.percentile(unlike, 75) + 1)))
+    return floats(np.exp(-unlike / (PICK * np.percentile(unlike, 75) + 1)))
 
 
 def _mean(level: _Level, matches: _Matches, counts: Floats) -> Floats:
-    """The mean of what `matches` found, where they reach, and the picture elsewhere: in the hole, brought to meet what
-    is known around it."""
+    """The mean of what `matches` found, where they reach, and the picture elsewhere.
+
+    In the hole it is brought to meet what is known around it.
+    """
     stride, (height, width) = level.stride, level.hole.shape
     side = PATCH * stride
     ramp = np.hanning(side + 2)[1:-1]
-    window = _floats(np.outer(ramp, ramp))
+    window = floats(np.outer(ramp, ramp))
     sums = np.zeros((height // stride, width // stride, stride, stride, level.picture.shape[2] + 1), np.float32)
     steps = np.arange(stride)
     for down in range(PATCH):  # a place of the grid at a time, so that none is met twice at once
@@ -262,7 +273,7 @@ def _mean(level: _Level, matches: _Matches, counts: Floats) -> Floats:
     reached = flat[..., -1] > 1e-6
     mean = flat[..., :-1] / np.maximum(flat[..., -1:], 1e-6)
     edge = cv2.dilate(level.hole.astype(np.uint8), np.ones((2 * SEAM + 1, 2 * SEAM + 1), np.uint8)) > 0
-    mean += spread(_floats(level.picture - mean), _floats(edge & ~level.hole & reached))
+    mean += spread(floats(level.picture - mean), floats(edge & ~level.hole & reached))
     return np.where((level.hole & reached)[..., None], mean, level.picture)
 
 
@@ -281,8 +292,10 @@ def _split(matches: _Matches, hole: NDArray[np.bool_]) -> _Matches:
 
 
 def _refine(level: _Level, matches: _Matches, rounds: int) -> tuple[Floats, _Matches]:
-    """Each anchor looks one pixel around what it found, and where its neighbours found theirs (Barnes et al.,
-    https://doi.org/10.1145/1531326.1531330)."""
+    """Let each anchor look one pixel around what it found, and where its neighbours found theirs.
+
+    After Barnes et al., https://doi.org/10.1145/1531326.1531330.
+    """
     stride, side = level.stride, PATCH * level.stride
     known = _free(level.hole, side)
     row, column = matches.row * stride, matches.column * stride
@@ -300,7 +313,7 @@ def _refine(level: _Level, matches: _Matches, rounds: int) -> tuple[Floats, _Mat
     x = np.clip(matches.found_column, 0, known.shape[1] - 1)
     made, best = level.picture, matches.unlike
     for _ in range(rounds):
-        target = _floats(looks(made)[row, column].reshape(len(row), -1))
+        target = floats(looks(made)[row, column].reshape(len(row), -1))
         best = np.full(len(row), np.inf, np.float32)
         tried = [(y + down, x + right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
         tried += [(row + (y - row)[beside], column + (x - column)[beside]) for beside in around]
@@ -313,6 +326,6 @@ def _refine(level: _Level, matches: _Matches, rounds: int) -> tuple[Floats, _Mat
             best, y, x = np.where(better, unlike, best), np.where(better, there, y), np.where(better, here, x)
         usable = np.isfinite(best)
         counts = np.where(usable, _counts(np.where(usable, best, best[usable].max(initial=0))) + 1e-4, 0)
-        matches = _Matches(matches.row, matches.column, y, x, _floats(best))
-        made = _mean(level._replace(picture=made), matches, _floats(counts))
+        matches = _Matches(matches.row, matches.column, y, x, floats(best))
+        made = _mean(level._replace(picture=made), matches, floats(counts))
     return made, matches

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 
 from gancam._native import quiet_opencv
-from gancam.inference.packages import first_line
+from gancam.errors import first_line
 from gancam.sinks import virtualcam
 from gancam.tools.doctor.checks import Check, Verdict, c_string, in_child
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from gancam.errors import DeviceError
-from gancam.inference.packages import first_line
+from gancam.errors import DeviceError, first_line
 from gancam.tools.doctor.cameras import camera_checks
 from gancam.tools.doctor.checks import Check
 from gancam.tools.doctor.devices import device_checks

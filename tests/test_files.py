@@ -1,0 +1,119 @@
+"""Files are written whole or not at all, and nothing of the user's is replaced."""
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from gancam import files
+from gancam.errors import OutputExists, SinkError
+
+
+def test_a_file_appears_whole_and_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    files.write_file(path, b"one", overwrite=False)
+    with pytest.raises(OutputExists, match=r"a\.png: exists"):
+        files.write_file(path, b"two", overwrite=False)
+    assert path.read_bytes() == b"one"
+    files.write_file(path, b"two", overwrite=True)
+    files.replace_file(path, b"three", durable=True)
+    files.replace_file(path, b"four", shared=True)
+    assert path.read_bytes() == b"four"
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
+def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match="cannot be written"):
+        files.write_file(tmp_path / "nowhere" / "a.png", b"x", overwrite=False)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(SinkError, match="cannot be written"):
+        files.write_file(tmp_path / "folder", b"x", overwrite=True)
+    with pytest.raises(OSError, match="directory"):
+        files.replace_file(tmp_path / "folder", b"x")
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_what_appears_meanwhile_stays(tmp_path: Path) -> None:
+    partial, path = tmp_path / ".a.partial", tmp_path / "a"
+    partial.write_bytes(b"new")
+    path.write_bytes(b"the user's")
+    with pytest.raises(FileExistsError):
+        files.give_name(partial, path, overwrite=False)
+    assert (partial.read_bytes(), path.read_bytes()) == (b"new", b"the user's")
+    path.unlink()
+    path.symlink_to(tmp_path / "nowhere")  # a name that is taken, too
+    with pytest.raises(OutputExists):
+        files.refuse_existing(path, overwrite=False)
+    with pytest.raises(FileExistsError):
+        files.give_name(partial, path, overwrite=False)
+    files.give_name(partial, path, overwrite=True)
+    assert path.read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_several_may_write_the_same_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    texts = [bytes([letter]) * 100_000 for letter in b"abcdefgh"]
+    threads = [
+        threading.Thread(target=files.replace_file, args=(path, text), kwargs={"shared": True}) for text in texts
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert path.read_bytes() in texts
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_an_unfinished_file_is_none_of_its_kind(tmp_path: Path) -> None:
+    """What a crash leaves behind is not listed among the finished ones."""
+    (tmp_path / ".000000.piece.partial").mkdir()  # in the way of just that name
+    with pytest.raises(OSError, match="directory"):
+        files.replace_file(tmp_path / "000000.piece", b"x")
+    assert not list(tmp_path.glob("*.piece"))
+
+
+def test_names_are_no_longer_than_file_systems_allow(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 250 + ".png")
+    assert len(os.fsencode(files.hidden_name(path, ".partial.png"))) <= 255
+    files.write_file(path, b"x", overwrite=False)
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_a_target_is_looked_at_before_anything_is_made(tmp_path: Path) -> None:
+    source = tmp_path / "in.png"
+    source.write_bytes(b"x")
+    (tmp_path / "hard.png").hardlink_to(source)
+    (tmp_path / "folder").mkdir()
+    files.check_target(tmp_path / "out.png", overwrite=False, sources=[source, None])
+    for name, words in [("in.png", "same file as the input"), ("hard.png", "same file"), ("folder", "is a folder"),
+                        ("nowhere/a.png", "there is no folder"), ("x" * 300, "cannot be written")]:  # fmt: skip
+        with pytest.raises(SinkError, match=words):
+            files.check_target(tmp_path / name, overwrite=True, sources=[source])
+    with pytest.raises(OutputExists):
+        files.check_target(source, overwrite=False)
+    hidden = source.rename(tmp_path / ".out.partial.png")
+    with pytest.raises(SinkError, match="same file"):
+        files.check_target(tmp_path / "out.png", overwrite=True, sources=[hidden])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
+def test_one_at_a_time_writes_a_file(tmp_path: Path) -> None:
+    held = files.lock_file(tmp_path / "lock", tmp_path / "out.mp4")
+    with pytest.raises(SinkError, match=r"out\.mp4: is being written by another gancam \(lock\)"):
+        files.lock_file(tmp_path / "lock", tmp_path / "out.mp4")
+    files.unlock_file(held)
+    files.unlock_file(files.lock_file(tmp_path / "lock", tmp_path / "out.mp4"))
+    with pytest.raises(SinkError, match="cannot be written in"):
+        files.lock_file(tmp_path / "nowhere" / "lock", tmp_path / "out.mp4")
+
+
+def test_folders_are_made(tmp_path: Path) -> None:
+    files.make_folder(tmp_path / "a")
+    files.make_folder(tmp_path / "a")
+    with pytest.raises(SinkError, match="cannot be made a folder"):
+        files.make_folder(tmp_path / "b" / "c")
+    files.make_folder(tmp_path / "b" / "c", parents=True)
+    assert (tmp_path / "b" / "c").is_dir()
