@@ -34,7 +34,7 @@ class Check:
     verdict: Verdict
     seen: str
     cure: str = ""
-    details: Mapping[str, object] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, object]:
         """Give it ready for JSON."""
