@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from gancam.effects import Effect
 from gancam.errors import GancamError, InputError, OutputExists
@@ -210,7 +210,7 @@ class _Batch:
     def _effects(self, item: BatchItem) -> list[Effect]:
         return self._chain.fresh(None if item.is_image else item.source)
 
-    def _job(self, item: BatchItem, effects: Sequence[Effect]) -> Mapping[str, Any]:
+    def _job(self, item: BatchItem, effects: Sequence[Effect]) -> Mapping[str, object]:
         if item.is_image:
             return job_of(item.source, effects, None)
         video = {"codec": self._task.codec, "encoder": self._task.encoder, "quality": self._task.quality}

@@ -4,7 +4,6 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from gancam.effects import Effect
 from gancam.jobs.spec import ProcessOptions
@@ -13,7 +12,9 @@ from gancam.media.paths import SequencePath, classify
 _SAMPLES, _BLOCK = 64, 65536  # blocks of a file that its identity is made of, and their bytes
 
 
-def job_of(path: str | os.PathLike[str], effects: Sequence[Effect], task: ProcessOptions | None) -> Mapping[str, Any]:
+def job_of(
+    path: str | os.PathLike[str], effects: Sequence[Effect], task: ProcessOptions | None
+) -> Mapping[str, object]:
     """Describe what decides how frames look, ready for JSON, to tell one job from another.
 
     Args:
@@ -24,7 +25,7 @@ def job_of(path: str | os.PathLike[str], effects: Sequence[Effect], task: Proces
     Returns:
         Equal values for jobs that make equal frames.
     """
-    job = {"input": identity(path), "effects": [_described(effect) for effect in effects]}
+    job: dict[str, object] = {"input": identity(path), "effects": [_described(effect) for effect in effects]}
     if task is None:
         return job
     return job | {
@@ -52,7 +53,7 @@ def identity(path: str | os.PathLike[str]) -> str:
     return f"{size} bytes, {digest.hexdigest()[:32]}"
 
 
-def _described(effect: Effect) -> dict[str, Any]:
+def _described(effect: Effect) -> dict[str, object]:
     model = getattr(effect, "model", None)
     values = {name: getattr(effect.params, name) for name in effect.params.declared()}
     texts = {name: value for name, value in values.items() if isinstance(value, str)}

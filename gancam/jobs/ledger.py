@@ -30,7 +30,7 @@ class Ledger:
                     entry = json.loads(line)
                     self._entries[entry["output"]] = entry
 
-    def in_the_way(self, item: BatchItem, job: Mapping[str, Any]) -> str | None:
+    def in_the_way(self, item: BatchItem, job: Mapping[str, object]) -> str | None:
         """Say why the existing output of `item` is not the one that `job` would make; None where it is."""
         entry = self._entries.get(item.name)
         if entry is None:
@@ -42,7 +42,7 @@ class Ledger:
         said = changes(entry["job"], _plain(job))
         return f"was made with other options ({said})" if said else None
 
-    def begin(self, item: BatchItem, job: Mapping[str, Any]) -> None:
+    def begin(self, item: BatchItem, job: Mapping[str, object]) -> None:
         """Record that `item` is about to be made by `job`."""
         instead = _state(item.target) if item.target.exists() else None
         self._add({"output": item.name, "job": _plain(job), "instead": instead, "made": None})
@@ -66,6 +66,6 @@ def _state(path: Path) -> list[int]:
     return [about.st_size, about.st_mtime_ns]
 
 
-def _plain(job: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(job: Mapping[str, object]) -> dict[str, Any]:
     made: dict[str, Any] = json.loads(json.dumps(job))
     return made

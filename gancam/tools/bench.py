@@ -229,7 +229,7 @@ def _measure(case: Case, seconds: float) -> dict[str, Any]:
     return answer
 
 
-def answer(request: Mapping[str, Any]) -> None:
+def answer(request: dict[str, Any]) -> None:
     """Measure a case in this process, and write what it took to the real stdout, as a line of JSON.
 
     Args:
@@ -313,14 +313,19 @@ class Change:
         return self.now_ms / self.before_ms
 
 
-def baseline(path: Path) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """An earlier measurement: the machine and its rows."""
+
+    machine: Mapping[str, object]
+    rows: tuple[Row, ...]
+
+
+def baseline(path: Path) -> Baseline:
     """Read an earlier measurement, which ``gancam bench --json`` wrote.
 
     Args:
         path: The JSON file.
-
-    Returns:
-        Its ``machine`` and ``rows``.
 
     Raises:
         NotFound: When there is no such file.
@@ -334,17 +339,17 @@ def baseline(path: Path) -> dict[str, Any]:
             raise InputError(
                 f"baseline {path}: has version {stored['version']}, and this gancam reads {VERSION}; measure it again"
             )
-        for row in stored["rows"]:
-            if not float(row["median_ms"]) > 0 or not all(name in row for name in Row.__dataclass_fields__):
-                raise ValueError
-        return {"machine": dict(stored["machine"]), "rows": list(stored["rows"])}
+        rows = tuple(Row(**{name: one[name] for name in Row.__dataclass_fields__}) for one in stored["rows"])
+        if not all(row.median_ms > 0 for row in rows):
+            raise ValueError
+        return Baseline(dict(stored["machine"]), rows)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"baseline {path}: was not written by gancam bench --json") from None
 
 
-def compare(results: Results, before: Mapping[str, Any]) -> tuple[list[Change], list[str]]:
+def compare(results: Results, before: Baseline) -> tuple[list[Change], list[str]]:
     """Compare with an earlier measurement.
 
     Args:
@@ -357,8 +362,7 @@ def compare(results: Results, before: Mapping[str, Any]) -> tuple[list[Change], 
     Raises:
         InputError: When they have no case in common.
     """
-    names = list(Row.__dataclass_fields__)
-    earlier = {row.key: row for row in (Row(**{name: one[name] for name in names}) for one in before["rows"])}
+    earlier = {row.key: row for row in before.rows}
     changes = [
         Change(row.name, earlier[row.key].median_ms, row.median_ms) for row in results.rows if row.key in earlier
     ]
@@ -367,9 +371,9 @@ def compare(results: Results, before: Mapping[str, Any]) -> tuple[list[Change], 
             "the baseline has none of these cases: model, size, device, precision and threads must be the same"
         )
     differs = [
-        f"{name} was {before['machine'].get(name)}, is {value} now"
+        f"{name} was {before.machine.get(name)}, is {value} now"
         for name, value in results.machine.items()
-        if before["machine"].get(name) != value
+        if before.machine.get(name) != value
     ]
     return changes, differs
 
