@@ -21,7 +21,7 @@ from gancam.effects import Effect, load
 from gancam.inference.catalog import find, open_model
 from gancam.inference.model import Model
 from gancam.latent.path import seeded, styles
-from gancam.latent.samples import Loop, generators, open_generator
+from gancam.latent.samples import LoopSource, generators, open_generator
 from gancam.sources import TestPattern
 
 CALLS = 40  # of each thing in a round
@@ -77,7 +77,7 @@ def show(morph: Effect, frame: np.ndarray, number: int) -> None:
 def loops(name: str) -> None:
     model = open_generator(name, device="cpu")
     for seeds in LOOPS:
-        loop = Loop(model, seeds)
+        loop = LoopSource(model, seeds)
         frames = [loop.generated(index).astype(np.float32) for index in range(301)]
         steps = [math.sqrt(float(np.square(late - early).mean())) for early, late in pairwise(frames)]
         closes = "is the first" if np.array_equal(frames[0], frames[300]) else "IS NOT THE FIRST"

@@ -16,10 +16,10 @@ import onnx
 import pytest
 
 from gancam._native import apart, denormals_as_zero, environment, quiet_opencv
-from gancam.inference.model import Model, _proof_of
+from gancam.inference.autotune import trial_input
+from gancam.inference.network import ImageNetwork, open_network
 from gancam.inference.packages import runtime
 from gancam.inference.session import open_session
-from gancam.inference.variants import read_card
 from tests.helpers.clips import make_clip
 
 ROOT = Path(__file__).parent.parent
@@ -232,17 +232,20 @@ def test_denormal_numbers_are_zero_in_a_network_and_nowhere_else(tmp_path: Path)
 
 @pytest.mark.parametrize("path", sorted((ROOT / "gancam" / "models").glob("*.onnx")), ids=lambda path: path.name)
 def test_bundled_models_give_the_same_with_denormal_numbers(path: Path) -> None:
-    model = Model(path, device="cpu", precision=read_card(path).precision, threads=2)
-    arrays = _proof_of(model)
-    ours = model(*arrays)[0]
+    network = open_network(path, "cpu", 2)
+    arrays = trial_input(network)
+    ours = network(*arrays)
     options = runtime().SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 4, 2
     plain = runtime().InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    model._session, model._blocks, model._bound = plain, None, None
+    network._session = plain
+    if isinstance(network, ImageNetwork):
+        network._blocks, network._bound = None, None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gancam.inference.model.denormals_as_zero", nullcontext)
-        theirs = model(*arrays)[0]
-    assert model._session is plain
+        for module in ("network", "layouts"):
+            patch.setattr(f"gancam.inference.{module}.denormals_as_zero", nullcontext)
+        theirs = network(*arrays)
+    assert network._session is plain
     np.testing.assert_array_equal(ours, theirs)
 
 

@@ -59,8 +59,7 @@ def sample(
 
     A seed gives the same picture here, in gancam morph --seeds, and as a keyframe of the morph effect.
     """
-    from gancam.latent import samples
-    from gancam.latent.samples import open_generator, pictures
+    from gancam.latent.samples import generate, grid, open_generator
 
     if picture is None and to is None and not show:
         raise InputError("sample needs somewhere to put the pictures: a file for the grid, --to DIR, or --show")
@@ -73,7 +72,7 @@ def sample(
     for path in files.values():
         refuse_existing(path, overwrite=overwrite)
     model = open_generator(name, device=device, precision=precision, threads=threads)
-    images = pictures(model, seeds, truncation=truncation)
+    images = generate(model, seeds, truncation=truncation)
     if to is not None:
         make_folder(to)
     for one, path in files.items():
@@ -81,7 +80,7 @@ def sample(
     if files:
         print(f"wrote {count} images to {to}")
     columns = min(columns or math.ceil(math.sqrt(count)), count)
-    sheet = samples.sheet(images, columns)
+    sheet = grid(images, columns)
     if picture is not None:
         write_image(picture, sheet, overwrite=overwrite)
         print(f"wrote {picture}: seeds {seed} to {seed + count - 1}, row by row, {columns} in a row")
@@ -119,7 +118,7 @@ def morph(
     quiet: QuietOption = False,
 ) -> None:
     """Make a video that morphs through pictures of a generator, and whose end leads into its beginning."""
-    from gancam.latent.samples import Loop, check_loop, open_generator
+    from gancam.latent.samples import LoopSource, check_loop, open_generator
 
     try:
         numbers = [int(part) for part in seeds.replace("/", ",").split(",")]
@@ -131,7 +130,7 @@ def morph(
     check_output(target, codec=codec, quality=quality, overwrite=overwrite)
     check_device(device, precision)
     model = open_generator(name, device=device, precision=precision, threads=threads)
-    source = Loop(model, numbers, seconds=seconds, fps=fps, size=size, ease=ease, truncation=truncation)
+    source = LoopSource(model, numbers, seconds=seconds, fps=fps, size=size, ease=ease, truncation=truncation)
     sink = open_sink(str(target), fps=source.fps, size=source.size, overwrite=overwrite, codec=codec, quality=quality)
     with progress_bar(source.frames, quiet) as progress:
         report = run(source, [], [sink], progress=progress)

@@ -25,7 +25,7 @@ from gancam.effects.inpainting.scratches import Repairs, defects, repairs
 from gancam.effects.inpainting.texture import add
 from gancam.errors import ModelError, OutputExists, ParameterError
 from gancam.frame import Frame, Image, check_image
-from gancam.inference.model import Model
+from gancam.inference.model import MaskedModel, Model
 from gancam.masks import Mask, MaskSource
 from gancam.params import Params, parameter
 
@@ -98,7 +98,7 @@ class Inpaint:
 
     params: InpaintParams
 
-    def __init__(self, model: Model, params: InpaintParams, source: MaskSource | None = None) -> None:
+    def __init__(self, model: MaskedModel, params: InpaintParams, source: MaskSource | None = None) -> None:
         self.card = model.card
         self.model = model
         self.params = params
@@ -329,7 +329,7 @@ class Inpaint:
 
 
 def build(model: Model, params: dict[str, Any]) -> Inpaint:
-    if model.card.layout != "masked":
+    if not isinstance(model, MaskedModel):
         raise ModelError(f"{model.path}: takes no masks (layout {model.card.layout}), which inpainting needs")
     params, source = dict(params), None
     if "mask" in params and not isinstance(params["mask"], str):

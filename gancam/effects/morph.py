@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gancam import masks
 from gancam.errors import InputError, MaskError, ModelError
 from gancam.frame import Image, check_image
-from gancam.inference.model import Model
+from gancam.inference.model import Generator, Model
 from gancam.latent.path import EASES, SPACES, Path, seeded, styles
 from gancam.media.audio import Loudness
 from gancam.params import Params, parameter
@@ -118,7 +118,7 @@ class Morph:
     params: MorphParams
     _time: float
 
-    def __init__(self, model: Model, params: MorphParams, *, mask: Any = None, ahead: int | None = None) -> None:
+    def __init__(self, model: Generator, params: MorphParams, *, mask: Any = None, ahead: int | None = None) -> None:
         """`mask`: anything that ``masks.source`` takes, instead of what the parameters mark. `ahead`: pictures made at
         once while time goes steadily on (default: what the device likes)."""
         self.card = model.card
@@ -436,7 +436,7 @@ def _cut(picture: Image, width: int, height: int) -> Image:
 
 def build(model: Model, params: dict[str, Any]) -> Morph:
     """`mask` among `params` may also be anything else that ``masks.source`` takes."""
-    if model.card.layout != "latent":
+    if not isinstance(model, Generator):
         raise ModelError(f"{model.path}: is no generator (layout {model.card.layout}), which morphs need")
     marked = params.get("mask")
     given = marked is not None and not isinstance(marked, str)

@@ -13,7 +13,7 @@ from gancam.errors import ModelError
 from gancam.frame import Image, check_image
 from gancam.inference.catalog import MODELS, menu
 from gancam.inference.changes import ChangedTiles
-from gancam.inference.model import Model
+from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.inference.variants import read_card
 from gancam.params import Params, parameter
@@ -46,7 +46,12 @@ class SuperResolution:
     params: SuperResolutionParams
 
     def __init__(
-        self, model: Model, params: SuperResolutionParams, *, scale: int | None = None, share: Fraction = Fraction(1)
+        self,
+        model: ImageModel,
+        params: SuperResolutionParams,
+        *,
+        scale: int | None = None,
+        share: Fraction = Fraction(1),
     ) -> None:
         self.card = model.card
         self.model = model
@@ -55,7 +60,7 @@ class SuperResolution:
         card = model.card
         self._changed = ChangedTiles(self._everything, scale=card.scale, overlap=card.receptive_field, follows=True)
         self._saving = False
-        self._room = TileBudget()
+        self._tiles = TileBudget()
 
     @property
     def name(self) -> str:
@@ -94,7 +99,7 @@ class SuperResolution:
         return self._changed(image, threshold=threshold, time=time)
 
     def _everything(self, image: Image) -> Image:
-        return tiled(self._network, image, scale=self.card.scale, overlap=self.card.receptive_field, room=self._room)
+        return tiled(self._network, image, scale=self.card.scale, overlap=self.card.receptive_field, budget=self._tiles)
 
     def _network(self, image: Image) -> Image:
         result: Image = self.model(image[None])[0][0]
@@ -144,7 +149,7 @@ def _resized(image: Image, size: tuple[int, int], how: int) -> Image:
     return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
 
 
-def _kin(model: Model) -> list[Path]:
+def _kin(model: ImageModel) -> list[Path]:
     """The bundled models that do the same for less than a bundled one: smaller, of the same style or a plainer one, at
     the same scale or a smaller one, the nearest first."""
     if model.path.parent != MODELS:
@@ -163,7 +168,7 @@ def _style(name: str) -> list[str]:
     return [part for part in name.split("-") if not (part[:1] == "x" and part[1:].isdecimal())]
 
 
-def _graded(models: list[Model]) -> Iterator[list[Model]]:
+def _graded(models: list[ImageModel]) -> Iterator[list[ImageModel]]:
     """The precisions of one model by what their cards tell: those as good as the best, then the others."""
     figures = [[value for key, value in model.card.quality.items() if key.startswith("psnr_y")] for model in models]
     grades = [sum(values) / len(values) if values else 0.0 for values in figures]
@@ -175,8 +180,10 @@ def _graded(models: list[Model]) -> Iterator[list[Model]]:
 
 
 def build(model: Model, params: dict[str, Any]) -> SuperResolution:
-    if model.card.layout == "latent":
+    if isinstance(model, Generator):
         raise ModelError(f"{model.path}: is a generator, which has no frames to enlarge")
+    if not isinstance(model, ImageModel):
+        raise ModelError(f"{model.path}: fills holes (layout {model.card.layout}), which super-resolution has none of")
     if model.card.receptive_field == 0:
         raise ModelError(f"{model.path}: its card gives no receptive field, which super-resolution needs for its tiles")
     checked = SuperResolutionParams.of(**params)

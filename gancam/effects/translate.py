@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gancam import masks
 from gancam.errors import ModelError
 from gancam.frame import Image, check_image
-from gancam.inference.model import Model
+from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.params import Params, parameter
 from gancam.vision.blend import Region, composite
@@ -59,7 +59,7 @@ class Translate:
     params: TranslateParams
 
     def __init__(
-        self, model: Model, params: TranslateParams, *, mask: Any = None, share: Fraction = Fraction(1)
+        self, model: ImageModel, params: TranslateParams, *, mask: Any = None, share: Fraction = Fraction(1)
     ) -> None:
         """`mask`: anything that ``masks.source`` takes, instead of the parameter's."""
         self._share = share
@@ -68,7 +68,7 @@ class Translate:
         self.params = params
         self._marked = None if mask is None else masks.source(mask)
         self._source = lru_cache(maxsize=1)(masks.source)
-        self._room = TileBudget()
+        self._tiles = TileBudget()
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._before: tuple[Image, NDArray[np.float32]] | None = None  # what the network saw last, and what was shown
 
@@ -144,8 +144,8 @@ class Translate:
         if any(more):
             image = np.asarray(cv2.copyMakeBorder(image, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE), np.uint8)
         overlap = self.card.receptive_field  # 0: none that is known, so that there is no cutting
-        room = self._room if overlap else None
-        found = tiled(self._run, image, scale=1, overlap=overlap, limit=image.size, multiple=multiple, room=room)
+        budget = self._tiles if overlap else None
+        found = tiled(self._run, image, scale=1, overlap=overlap, limit=image.size, multiple=multiple, budget=budget)
         return np.ascontiguousarray(found[:height, :width])
 
     def _run(self, image: Image) -> Image:
@@ -248,8 +248,10 @@ def _enlarged(found: Image, small: Image, image: Image) -> Image:
 
 def build(model: Model, params: dict[str, Any]) -> Translate:
     """`mask` among `params` may also be anything else that ``masks.source`` takes."""
-    if model.card.layout == "latent":
+    if isinstance(model, Generator):
         raise ModelError(f"{model.path}: is a generator, which has no frames to translate")
+    if not isinstance(model, ImageModel):
+        raise ModelError(f"{model.path}: fills holes (layout {model.card.layout}), which a translation has none of")
     if model.card.scale != 1:
         raise ModelError(
             f"{model.path}: its card says scale {model.card.scale}; a translation gives the frame's own size"

@@ -1,6 +1,8 @@
-"""Which precision of a model is played here: each is tried on a bundled picture, compared with fp32, and the choice
-remembered until the model, the device (a CPU with its instruction sets), its driver or ONNX Runtime is another. And
-with how many threads, where cores are of several kinds or shared.
+"""Which precision of a model is played here, and with how many threads.
+
+Each precision is tried on a bundled picture, compared with fp32, and the choice remembered until the model, the device
+(a CPU with its instruction sets), its driver or ONNX Runtime is another. Numbers of threads are tried where cores are
+of several kinds or shared.
 
 What is remembered is one small file a case in the user's cache folder. A file that is damaged, or of another case, is
 ignored and written anew; two processes may do so at once, since a file appears whole or not at all.
@@ -27,8 +29,10 @@ from gancam.errors import GancamError, first_line
 from gancam.files import replace_file
 from gancam.frame import Image
 from gancam.inference.cuda import driver_version, gpus
-from gancam.inference.hardware import cpu_model, instructions, usable_cores
+from gancam.inference.hardware import cpu_model, instructions, thread_counts, usable_cores
+from gancam.inference.network import GeneratorNetwork, MaskedNetwork, Network, open_network
 from gancam.inference.packages import runtime
+from gancam.inference.variants import file_digest
 
 log = logging.getLogger(__name__)
 LEAST_PSNR = 35.0  # dB of a variant against fp32 on the bundled picture; less is rejected
@@ -37,6 +41,8 @@ _FASTER = 1.25  # times that another variant must be faster than the usual one: 
 _ROUNDS = 4
 _ALIKE = 1.05  # times the least: fewer threads that take no more leave cores to decoding and encoding
 _HOPELESS = 3.0  # times the fastest so far: timed once only
+_TILED = 3  # times as wide and high as the bundled picture: what threads are tried on
+_PREFERRED = {"cpu": ("int8", "fp32", "fp16"), "cuda": ("fp16", "fp32")}
 _PICTURE = Path(__file__).parent.parent / "models" / "autotune.jpg"
 Run = Callable[[], NDArray[np.uint8]]
 _known: dict[str, list["Trial"]] = {}
@@ -44,8 +50,10 @@ _known: dict[str, list["Trial"]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One variant: milliseconds for the bundled picture and dB against fp32 (100 at most), or why it does not run.
-    Where threads are tried, `precision` is their number."""
+    """One variant, tried: milliseconds for the bundled picture and dB against fp32 (100 at most), or its error.
+
+    Where threads are tried, `precision` is their number.
+    """
 
     precision: str
     ms: float
@@ -54,11 +62,89 @@ class Trial:
 
     @property
     def exact(self) -> bool:
+        """Whether it runs and gives what fp32 gives, to `LEAST_PSNR`."""
         return not self.error and self.psnr >= LEAST_PSNR
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to open: a file, the precision that it has, the device, and threads of one call on the CPU."""
+
+    path: Path
+    precision: str
+    device: str
+    threads: int
+
+
+def choose(files: Mapping[str, Path], device: str, *, precision: str = "auto", threads: int | None = None) -> Choice:
+    """Choose which of a model's files to open on a device, and with how many threads.
+
+    Args:
+        files: By precision, as ``variants`` gives them; at least one.
+        device: "cpu" or "cuda".
+        precision: One of `files`, or "auto": the fastest that is exact. Tried here where nothing is remembered.
+        threads: 1 or more; None: the fewest that are as fast as any, tried where there is a choice.
+
+    Raises:
+        DeviceError: The device fails where threads are tried; a file that does not run is only not chosen.
+        ModelError: A damaged file where threads are tried.
+    """
+    counts = [threads] if threads is not None else thread_counts()
+    if precision == "auto":
+        precision = usable(files, device, counts[0])[0]
+    count = thread_count(files, precision, counts) if device == "cpu" else counts[0]
+    return Choice(files[precision], precision, device, count)
+
+
+def usable(files: Mapping[str, Path], device: str, threads: int) -> list[str]:
+    """List the precisions of `files` that `device` does exactly, the one to play first in front, the others by time."""
+    usual = [kind for kind in _PREFERRED[device] if kind in files]
+    if len(usual) < 2 or "fp32" not in usual:
+        return usual or list(files)
+
+    def opened(kind: str) -> Run:
+        network = open_network(files[kind], device, threads)
+        arrays = trial_input(network)
+        return lambda: network(*arrays)
+
+    return [one.precision for one in ranked(files, device, usual, opened)] or ["fp32"]
+
+
+def thread_count(files: Mapping[str, Path], precision: str, counts: Sequence[int]) -> int:
+    """Choose with how many of `counts` threads `precision` is played on the CPU; tried where nothing is remembered."""
+
+    def opened(count: int) -> Run:
+        network = open_network(files[precision], "cpu", count)
+        arrays = trial_input(network)
+        if not isinstance(network, GeneratorNetwork):  # as large as what is played: in small pictures threads wait
+            arrays = [np.tile(one, (1, _TILED, _TILED, *(1,) * (one.ndim - 3))) for one in arrays]
+        return lambda: network(*arrays)
+
+    return fastest(files, "cpu", precision, counts, opened)
+
+
+def trial_input(network: Network) -> list[NDArray[Any]]:
+    """Give the arrays that `network` is tried on: the bundled picture at a size that it takes, or two z."""
+    card = network.card
+    if isinstance(network, GeneratorNetwork):
+        return [np.random.default_rng(0).standard_normal((2, card.latent), np.float32)]
+    image = picture()
+    height, width = (card.multiple * max(side // card.multiple, -(-card.minimum // card.multiple), 1)
+                     for side in image.shape[:2])  # fmt: skip
+    if height > image.shape[0] or width > image.shape[1]:
+        image = np.asarray(cv2.resize(image, (max(width, image.shape[1]), max(height, image.shape[0]))), np.uint8)
+    arrays = [np.ascontiguousarray(image[None, :height, :width])]
+    if isinstance(network, MaskedNetwork):
+        arrays.append(np.ones((1, height, width), np.uint8))
+        arrays[1][:, :, ::3] = 0
+    return arrays
+
+
 def picture() -> Image:
-    """The bundled picture, 192x160: four photos, and noise around white, where 8-bit sums saturate on some CPUs."""
+    """Read the bundled picture, 192x160.
+
+    Four photos, and noise around white, where 8-bit sums saturate on some CPUs.
+    """
     data = np.frombuffer(_PICTURE.read_bytes(), np.uint8)
     photos = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     noise = np.random.default_rng(0).integers(96, 256, (32, photos.shape[1], 3), dtype=np.uint8)
@@ -66,11 +152,16 @@ def picture() -> Image:
 
 
 def ranked(files: Mapping[str, Path], device: str, usual: Sequence[str], opened: Callable[[str], Run]) -> list[Trial]:
-    """The variants of `files` on `device` that give what fp32 gives, the one to play first, the others by time.
+    """List the variants of `files` on `device` that give what fp32 gives, the one to play first, the others by time.
 
-    `opened(precision)` opens one and gives what makes its picture; it is asked only where nothing is remembered. The
-    `usual` first one is played unless another is a quarter faster. Empty when there is nothing to compare, or nothing
-    is exact.
+    Args:
+        files: By precision.
+        device: "cpu" or "cuda".
+        usual: Precisions, of which the first is played unless another is a quarter faster.
+        opened: Opens a precision and gives what makes its picture; called only where nothing is remembered.
+
+    Returns:
+        Trials; none when there is nothing to compare, or nothing is exact.
     """
     trials = remembered(files, device)
     if trials is None:
@@ -93,12 +184,12 @@ def ranked(files: Mapping[str, Path], device: str, usual: Sequence[str], opened:
 
 
 def remembered(files: Mapping[str, Path], device: str) -> list[Trial] | None:
-    """What was tried before, in the same order; None where nothing is known that holds."""
+    """Recall what was tried before, in the same order; None where nothing is known that holds."""
     return _recall(files, device, {}, set(files))
 
 
 def notes(trials: Sequence[Trial], device: str) -> list[str]:
-    """Which of `trials` on `device` are not used and why, and what is used instead: a line each."""
+    """Say which of `trials` on `device` are not used and why, and what is used instead: a line each."""
     where = "CPU" if device == "cpu" else "GPU"
     used = next((one.precision for one in _order(trials)), "fp32")
     return [
@@ -111,11 +202,11 @@ def notes(trials: Sequence[Trial], device: str) -> list[str]:
 def fastest(
     files: Mapping[str, Path], device: str, precision: str, counts: Sequence[int], opened: Callable[[int], Run]
 ) -> int:
-    """Of `counts`, how many threads make a picture of `precision` in the least time; the fewest of those that are
-    alike.
+    """Find with how many of `counts` threads `precision` makes a picture in the least time.
 
-    `opened(count)` opens the network with so many, and gives what makes the picture; it is asked only where there is a
-    choice and nothing is remembered.
+    Of numbers that take about the same, it is the smallest: cores are left to decoding and encoding. `opened(count)`
+    opens the network with so many, and gives what makes the picture; it is called only where there is a choice and
+    nothing is remembered.
     """
     if len(counts) == 1:
         return counts[0]
@@ -163,7 +254,7 @@ def _recall(files: Mapping[str, Path], device: str, more: Mapping[str, Any], nam
 
 
 def folder() -> Path:
-    """Where choices are remembered: gancam/proofs in the user's cache folder."""
+    """Name the folder where choices are remembered: gancam/proofs in the user's cache folder."""
     named = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
     usual = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
     return (Path(named) if named and Path(named).is_absolute() else usual) / "gancam" / "proofs"
@@ -217,10 +308,9 @@ def _psnr(one: NDArray[np.uint8], truth: NDArray[np.uint8] | None) -> float:
 
 def _case(files: Mapping[str, Path], device: str) -> dict[str, Any]:
     """All that a choice depends on."""
-    stats = {kind: path.stat() for kind, path in sorted(files.items())}
     return {
         "version": VERSION,
-        "files": {kind: _hash(files[kind], stat.st_mtime_ns, stat.st_size) for kind, stat in stats.items()},
+        "files": {kind: file_digest(path) for kind, path in sorted(files.items())},
         "device": device, "hardware": _hardware(device), "instructions": list(instructions()),
         "cores": usable_cores(),
         "onnxruntime": str(runtime().__version__),
@@ -229,11 +319,6 @@ def _case(files: Mapping[str, Path], device: str) -> dict[str, Any]:
 
 def _key(case: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(case, sort_keys=True).encode()).hexdigest()[:32]
-
-
-@lru_cache(maxsize=256)
-def _hash(path: Path, changed: int, size: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @lru_cache

@@ -1,22 +1,25 @@
-"""Arrays that are handed out again when nobody holds them any more."""
+"""Arrays that are handed out again when they are not held any more."""
 
 import sys
 
 import numpy as np
 from numpy.typing import NDArray
 
-_MOST = 7  # arrays of a shelf beside the newest
+_MOST = 7  # arrays of a pool beside the newest
 
 
 class BufferPool:
-    """Arrays that are handed out again when nobody holds them any more, so that a steady stream of pictures allocates
-    nothing: whoever took one owns it, and all views of it, for as long as any reference is left."""
+    """Arrays that are handed out again when they are not held any more.
+
+    So a steady stream of pictures allocates nothing. An array that was taken is the caller's, and all views of it, for
+    as long as any reference is left.
+    """
 
     def __init__(self) -> None:
         self._arrays: list[NDArray[np.uint8]] = []
 
     def take(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-        """An array of that shape, C-contiguous, of unknown content."""
+        """Give a C-contiguous uint8 array of that shape, of unknown content."""
         for array in self._arrays:
             if array.shape == shape and sys.getrefcount(array) <= _UNHELD:
                 return array
@@ -26,8 +29,10 @@ class BufferPool:
 
 
 def _unheld() -> int:
-    """References to an array that a list alone holds, counted in a loop over that: which ones Python counts on the way
-    differs from version to version."""
+    """References to an array that a list alone holds.
+
+    Counted in a loop over that list: which ones Python counts on the way differs from version to version.
+    """
     for array in [np.empty(1, np.uint8)]:
         count = sys.getrefcount(array)
     return count

@@ -36,9 +36,9 @@ class _Box(NamedTuple):
 
 
 class ChangedTiles:
-    """`function` over one frame after another, computed only where the frame changed.
+    """Apply a function to one frame after another, computed only where the frame changed.
 
-    `function` is as `tiled` has it. A tile keeps its output as long as no pixel in it differs, in any channel, by more
+    A tile keeps its output as long as no pixel in it differs, in any channel, by more
     than `threshold` grey levels from the frame that it was computed from; what is computed includes all that a changed
     pixel reaches. With a threshold of 0 the result is that of computing everything.
 
@@ -46,6 +46,12 @@ class ChangedTiles:
     what a changed pixel reaches is computed with it: the rest hardly feels it. When `follows` is set (the output is the
     input, enlarged) the small differences are added to what is kept, enlarged bicubically and a little sharpened:
     nearly what the network would have made of them.
+
+    Args:
+        function: Maps ``(h, w, 3)`` uint8 to ``(h * scale, w * scale, 3)`` uint8, newly made.
+        scale: Output pixels per input pixel along a side.
+        overlap: How many input pixels to each side `function` looks.
+        follows: Whether the output is the input, enlarged.
     """
 
     def __init__(self, function: Callable[[Image], Image], *, scale: int, overlap: int, follows: bool = False) -> None:
@@ -57,7 +63,13 @@ class ChangedTiles:
         self.latest = 1.0  # share of the picture that was computed, over the last frames
 
     def __call__(self, image: Image, *, threshold: float, time: float | None = None) -> Image:
-        """A fresh array; `image` is not kept."""
+        """Give the output for `image` ``(H, W, 3)``, a new array; `image` is not kept.
+
+        Args:
+            image: The next frame.
+            threshold: 0 or more grey levels that a pixel may differ by.
+            time: Of the frame, in seconds; None: `UNTIMED` after the one before.
+        """
         before, self._clock = self._clock, self._clock + UNTIMED if time is None else time
         state = self._state
         late = threshold > 0 and not before <= self._clock < before + AGE  # after a seek, too
@@ -84,10 +96,11 @@ class ChangedTiles:
 
     @property
     def share(self) -> float:
-        """How much was computed, of all pixels so far."""
+        """Share of all pixels so far that was computed, 0 to 1."""
         return self._computed / self._pixels if self._pixels else 1.0
 
     def reset(self) -> None:
+        """Forget the frames before: the next is computed whole."""
         self._state = None
 
     def _compute(self, state: "_State", image: Image, boxes: list[_Box], ring: int) -> int:
@@ -173,8 +186,10 @@ def _grown(box: _Box, by: int, height: int, width: int) -> tuple[int, int, int, 
 
 
 def _boxes(marked: NDArray[np.bool_], more: int) -> list[_Box]:
-    """Boxes around all `marked` tiles: what is close together in a few rows of tiles, joined where one call costs less
-    than two. `more` pixels come on top of each box's height and width."""
+    """Boxes around all `marked` tiles: what is close together in a few rows of tiles.
+
+    They are joined where one call costs less than two. `more` pixels come on top of each box's height and width.
+    """
 
     def cost(box: _Box) -> int:
         return ((box.bottom - box.top) * TILE + more) * ((box.right - box.left) * TILE + more) + _CALL

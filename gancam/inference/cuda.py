@@ -28,18 +28,18 @@ class Gpu:
 
 
 def cuda_is_likely() -> bool:
-    """Whether this ONNX Runtime has CUDA and an NVIDIA driver can be loaded: cheap, and no proof."""
+    """Tell whether ONNX Runtime has CUDA and an NVIDIA driver can be loaded: cheap, and no proof."""
     return PROVIDERS["cuda"] in runtime().get_available_providers() and _driver() is not None
 
 
 def cuda_version() -> tuple[int, int] | None:
-    """(major, minor) of the CUDA that ONNX Runtime was built with; None without, and where it does not say."""
+    """Give (major, minor) of the CUDA that ONNX Runtime was built with; None without, or where it does not say."""
     major, _, minor = str(getattr(runtime(), "cuda_version", "") or "").partition(".")
     return (int(major), int(minor.partition(".")[0] or 0)) if major.isdigit() else None
 
 
 def nvidia_traces() -> list[str]:
-    """What here speaks of an NVIDIA GPU, in words; empty where nothing does, so that its absence is no fault."""
+    """List what here speaks of an NVIDIA GPU, in words; empty where nothing does, so that its absence is no fault."""
     traces = []
     if sys.platform == "linux":
         for device in Path("/sys/bus/pci/devices").glob("*"):
@@ -53,9 +53,9 @@ def nvidia_traces() -> list[str]:
 
 
 def gpus() -> tuple[list[Gpu], tuple[int, int]]:
-    """The NVIDIA GPUs that this process may use, at least one, and the (major, minor) of the CUDA their driver knows.
+    """List the NVIDIA GPUs that this process may use, and give (major, minor) of the CUDA that their driver knows.
 
-    Raises ``DeviceError`` when there is no driver or none that works, or no GPU.
+    There is at least one. Raises ``DeviceError`` when there is no driver or none that works, or no GPU.
     """
     driver = _driver()
     if driver is None:
@@ -75,19 +75,19 @@ def gpus() -> tuple[list[Gpu], tuple[int, int]]:
 
 
 def driver_version() -> str:
-    """The version of NVIDIA's kernel driver, in brackets, where the system tells; else nothing."""
+    """Give the version of NVIDIA's kernel driver in brackets, where the system tells; else nothing."""
     found = re.search(r"Kernel Module\D*([\d.]+)", read_text("/proc/driver/nvidia/version"))
     return f" ({found[1]})" if found else ""
 
 
 def provider_file(device: str) -> Path:
-    """The shared library of ONNX Runtime's provider for `device`, which may not exist."""
+    """Name the shared library of ONNX Runtime's provider for `device`, which may not exist."""
     name = f"onnxruntime_providers_{device}"
     return Path(runtime().__file__).parent / "capi" / (f"{name}.dll" if sys.platform == "win32" else f"lib{name}.so")
 
 
 def unloadable(libraries: Iterable[str]) -> list[str]:
-    """Those of `libraries` that the system's loader does not find or cannot load, themselves or what they need."""
+    """List those of `libraries` that the system's loader cannot load, themselves or what they need."""
     missing = []
     for name in libraries:
         try:
@@ -99,7 +99,7 @@ def unloadable(libraries: Iterable[str]) -> list[str]:
 
 
 def needed(file: Path) -> list[str]:
-    """The libraries that the ELF file `file` asks the loader for: its DT_NEEDED entries, see elf(5).
+    """List the libraries that the ELF file `file` asks the loader for: its DT_NEEDED entries, see elf(5).
 
     Empty for a file that is missing or no 64-bit little-endian ELF, which is what all wheels with CUDA for Linux hold.
     """

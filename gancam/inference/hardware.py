@@ -16,13 +16,16 @@ _KIN = 0.9  # of the fastest core's speed: what has less is of another kind
 
 
 def usable_cores() -> int:
-    """How many CPU cores this process may use: those it may run on, and no more than it is given the time of."""
+    """Count the CPU cores that this process may use.
+
+    Those that it may run on, and no more than its control group gives it the time of.
+    """
     allowed = quota()
     return len(_cpus()) if allowed is None else min(len(_cpus()), max(math.ceil(allowed), 1))
 
 
 def quota() -> float | None:
-    """How many cores' time the control group allows (containers), where it limits them."""
+    """Say how many cores' time the control group of a container allows; None where it sets no limit."""
     limit, _, period = read_text("/sys/fs/cgroup/cpu.max").partition(" ")
     if not limit:  # version 1 of control groups
         limit, period = (read_text(f"/sys/fs/cgroup/cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
@@ -33,15 +36,22 @@ def quota() -> float | None:
 
 
 def thread_counts() -> list[int]:
-    """How many threads of one network may be the best here, the most first: one for each usable core, one for each
-    physical one (several may share one), one for each of the fastest kind. Only the first where nothing tells them
-    apart."""
+    """List how many threads of one network may be the best here, the most first.
+
+    One for each usable core, one for each physical one (several may share one), one for each of the fastest kind. Only
+    the first where nothing tells them apart.
+    """
     return counts_of(_cpus(), usable_cores(), Path("/sys/devices/system/cpu"))
 
 
 def counts_of(cpus: Iterable[int], most: int, where: Path) -> list[int]:
-    """``thread_counts`` of `cpus`, `most` at most, by what Linux tells in the folder `where`:
-    https://docs.kernel.org/admin-guide/cputopology.html"""
+    """List the numbers of threads that may be the best on `cpus`, as `thread_counts` does for this machine.
+
+    Args:
+        cpus: Numbers of logical processors.
+        most: No number is larger.
+        where: The folder in which Linux describes them: https://docs.kernel.org/admin-guide/cputopology.html
+    """
     speeds: dict[str, int] = {}  # by physical core
     for cpu in sorted(cpus):
         told = where / f"cpu{cpu}"
@@ -61,7 +71,7 @@ def _cpus() -> list[int]:
 
 @lru_cache
 def cpu_name() -> str:
-    """The processor's name, as it says itself where that can be read."""
+    """Name the processor, as it does itself where that can be read."""
     if sys.platform == "linux":
         found = re.search(r"^model name\s*:\s*(.+)$", read_text("/proc/cpuinfo"), re.MULTILINE)
         return " ".join(found[1].split()) if found else platform.machine()
@@ -70,7 +80,10 @@ def cpu_name() -> str:
 
 @lru_cache
 def cpu_model() -> str:
-    """The processor's name and what tells it from others of that name: clouds call many generations "AMD EPYC"."""
+    """Name the processor with what tells it from others of that name.
+
+    Clouds call many generations "AMD EPYC".
+    """
     told = {
         name: found[1]
         for name in ("cpu family", "model", "CPU implementer", "CPU part")
@@ -81,8 +94,10 @@ def cpu_model() -> str:
 
 @lru_cache
 def instructions() -> tuple[str, ...]:
-    """The processor's vector instruction sets as Linux names them, sorted: "avx2", "avx512_vnni", "asimddp". Elsewhere
-    those that OpenCV found, of which it knows fewer."""
+    """List the processor's vector instruction sets as Linux names them, sorted: "avx2", "avx512_vnni", "asimddp".
+
+    On other systems those that OpenCV found, of which it knows fewer.
+    """
     import cv2
 
     found = re.search(r"^(?:flags|Features)\s*:(.+)$", read_text("/proc/cpuinfo"), re.MULTILINE)
@@ -91,7 +106,7 @@ def instructions() -> tuple[str, ...]:
 
 
 def memory() -> tuple[int, int]:
-    """Bytes of the machine's memory: all, and what can be had without swapping."""
+    """Measure the machine's memory in bytes: all, and what can be had without swapping."""
     import psutil  # only when it is asked for: a hundredth of a second
 
     told = psutil.virtual_memory()
@@ -99,7 +114,7 @@ def memory() -> tuple[int, int]:
 
 
 def peak_memory() -> int:
-    """Bytes: the most memory that this process has held at once."""
+    """Say how many bytes of memory this process has held at once, at most."""
     import psutil
 
     if sys.platform == "linux":  # getrusage counts what the parent held, too, until this process was begun
@@ -115,7 +130,7 @@ def peak_memory() -> int:
 
 
 def read_text(path: str) -> str:
-    """What the file holds; nothing where it cannot be read."""
+    """Read a small text file, stripped; "" where it cannot be read."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

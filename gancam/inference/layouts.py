@@ -1,4 +1,4 @@
-"""Layouts of a graph's input and output: images, and blocks of four channels."""
+"""The layouts ``blocks`` and ``cells`` of a graph: images into them and out of them."""
 
 import time
 from typing import Any
@@ -15,8 +15,21 @@ _STAGES = "conversion", "copies", "network", "copies", "conversion"  # of a call
 
 
 class BlockLayout:
-    """Buffers of one image size around a graph of layout ``blocks`` or ``cells``, bound once, so that a call allocates
-    nothing. `cell` input pixels along a side are one place of the graph, which becomes `scale` times as many."""
+    """Buffers of one image size around a graph of layout ``blocks`` or ``cells``.
+
+    They are bound once, so that a call allocates nothing.
+
+    Args:
+        session: An ONNX Runtime session of the graph.
+        card: The model's.
+        shape: Height and width of the images.
+        cell: Input pixels along a side that are one place of the graph, which becomes `scale` times as many.
+        where: The file, for messages.
+        spent: Where the seconds of each stage are added up.
+
+    Raises:
+        ModelError: The graph's output is not what the card says.
+    """
 
     def __init__(
         self, session: Any, card: ModelCard, shape: tuple[int, int], cell: int, where: str, spent: dict[str, float]
@@ -47,6 +60,7 @@ class BlockLayout:
             bind(value.name, "cpu", 0, np.uint8, array.shape, array.ctypes.data)
 
     def run(self, image: NDArray[np.uint8], result: NDArray[np.uint8]) -> None:
+        """Run the graph on `image` ``(h, w, 3)`` and write ``(h * scale, w * scale, 3)`` into `result`."""
         clock = time.perf_counter
         marks = [clock()]
         cv2.cvtColor(image, cv2.COLOR_BGR2BGRA, dst=self._padded)
@@ -70,8 +84,10 @@ class BlockLayout:
 
 
 def _rows(blocks: NDArray[np.uint8], pixels: NDArray[np.uint8], side: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The rows of ``side * side`` blocks and those of the picture that they are of, ``(side, h, w)`` each, as items
-    that numpy moves at once."""
+    """The rows of ``side * side`` blocks and those of the picture that they are of, ``(side, h, w)`` each.
+
+    Their items are as large as numpy moves at once.
+    """
     height, width = blocks.shape[:2]
     size = side * pixels.shape[2]
     item = np.dtype(np.uint64) if size == 8 else np.dtype((np.void, size))

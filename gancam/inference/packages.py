@@ -26,7 +26,10 @@ OR_CPU = "or use --device cpu"
 
 @lru_cache
 def runtime() -> Any:
-    """The package `onnxruntime`, imported when first needed. Raises ``MissingExtra`` when it is missing or damaged."""
+    """Import the package `onnxruntime`, when it is first needed.
+
+    Raises ``MissingExtra`` when it is missing or damaged.
+    """
     try:
         package = import_module("onnxruntime")
     except ImportError as error:
@@ -37,7 +40,7 @@ def runtime() -> Any:
 
 
 def installed(names: Iterable[str]) -> dict[str, str]:
-    """Name -> version of those of `names`, all distributions on PyPI, that are installed."""
+    """Give the versions of those of `names`, all distributions on PyPI, that are installed, by name."""
     from importlib import metadata  # a twentieth of a second that `import gancam` need not pay
 
     found = {}
@@ -48,7 +51,7 @@ def installed(names: Iterable[str]) -> dict[str, str]:
 
 
 def clash() -> tuple[str, str] | None:
-    """Why the ONNX Runtime installed is a mixture of several, and the cure; None where there is one."""
+    """Say why the installed ONNX Runtime is a mixture of several, and the cure; None where it is not."""
     found = installed(RUNTIMES)
     if len(found) < 2:
         return None
@@ -57,11 +60,12 @@ def clash() -> tuple[str, str] | None:
 
 
 def reinstall() -> str:
-    """The command that leaves exactly one ONNX Runtime, whole."""
+    """Give the command that leaves exactly one ONNX Runtime, whole."""
     names = " ".join(installed(RUNTIMES))
     return f"pip uninstall -y {names} && pip install {RUNTIME}" if names else f"pip install {RUNTIME}"
 
 
 def listed(words: Iterable[str]) -> str:
+    """Join one or more words as a sentence lists them: "a, b and c"."""
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last

@@ -29,13 +29,24 @@ _CUDA_12 = 'pip install "onnxruntime-gpu[cuda,cudnn]<1.27"'  # 1.27 was the firs
 
 
 def open_session(path: Path, device: str, threads: int, *, optimise: bool = True, profile: Path | None = None) -> Any:
-    """An ``InferenceSession`` of the file `path` on `device`, one of `PROVIDERS`, with `threads` on the CPU.
+    """Open the file `path` as an ONNX Runtime ``InferenceSession`` on `device`, with `threads` on the CPU.
 
     Single nodes that the device cannot do run on the CPU; a device that cannot be had is never replaced. With `profile`
     each node is timed, which costs a little, and ``end_profiling()`` writes a file whose name begins with that. Its
     threads take denormal numbers for 0; a caller that works along does so within ``_native.denormals_as_zero``.
 
-    Raises ``NotFound``, ``ModelError`` for a damaged file, ``DeviceError``, ``MissingExtra`` without ONNX Runtime.
+    Args:
+        path: The .onnx file.
+        device: One of `PROVIDERS`.
+        threads: Those of one call on the CPU, 1 or more.
+        optimise: Whether the graph is optimised; without, opening is quick and calls are slow.
+        profile: How the name of the file with the times begins.
+
+    Raises:
+        NotFound: There is no such file.
+        ModelError: It is damaged, or no ONNX model.
+        DeviceError: The device cannot be had.
+        MissingExtra: ONNX Runtime is missing.
     """
     if not path.is_file():
         raise NotFound(f"no model file {path}")
@@ -69,7 +80,7 @@ def open_session(path: Path, device: str, threads: int, *, optimise: bool = True
 
 
 def prepare(device: str) -> None:
-    """Make ready what `device`, one of `PROVIDERS`, needs in this process: its shared libraries.
+    """Load the shared libraries that `device`, one of `PROVIDERS`, needs in this process.
 
     Raises ``DeviceError`` for what certainly cannot work, before ONNX Runtime is asked.
     """
@@ -98,9 +109,11 @@ def prepare(device: str) -> None:
 
 
 def explain(device: str, failure: Exception | None) -> DeviceError:
-    """Why ONNX Runtime could not use `device` although `prepare` saw no obstacle.
+    """Explain why ONNX Runtime could not use `device` although `prepare` saw no obstacle.
 
-    `failure` is what it raised; None: it raised nothing and chose the CPU.
+    Args:
+        device: One of `PROVIDERS`.
+        failure: What it raised; None: it raised nothing and chose the CPU.
     """
     text = " ".join(str(failure or "").split())
     if is_full(text):
@@ -125,7 +138,7 @@ def explain(device: str, failure: Exception | None) -> DeviceError:
 
 
 def is_full(text: str) -> bool:
-    """Whether ONNX Runtime's words say that memory is full."""
+    """Tell whether an error text of ONNX Runtime says that memory is full."""
     words = "out of memory", "failed to allocate", "alloc_failed", "bad_alloc", "bad allocation"
     return any(one in text.lower() for one in words)
 

@@ -17,20 +17,27 @@ LIMIT = 1 << 19  # input pixels of a tile: a 32-channel network then holds about
 
 
 class TileBudget:
-    """How many input pixels a tile has: as many as a quarter of the free memory holds, `LIMIT` at most, and half of
-    that each time that memory was full after all. It is remembered."""
+    """How many input pixels a tile may have.
+
+    As many as a quarter of the free memory holds, `LIMIT` at most, and half of that each time that memory was full
+    after all. It is remembered.
+
+    Args:
+        limit: To begin with; None: by the free memory, when it is first asked for.
+    """
 
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
 
     @property
     def limit(self) -> int:
+        """Input pixels of a tile, about."""
         if self._limit is None:
             self._limit = min(max(memory()[1] // (4 * _BYTES), LEAST), LIMIT)
         return self._limit
 
     def halve(self, pixels: int) -> None:
-        """A picture of `pixels` was too much. Raises ``NoRoom`` when less makes no sense."""
+        """Allow less, since a picture of `pixels` was too much. Raises ``OutOfMemory`` when less makes no sense."""
         if min(pixels, self.limit) <= LEAST:
             raise OutOfMemory("cpu", "memory is full even for small tiles", "close other programs")
         self._limit = max(min(pixels // 2, self.limit) // 2, LEAST)
@@ -45,23 +52,31 @@ def tiled(
     overlap: int,
     limit: int = LIMIT,
     multiple: int = 1,
-    room: TileBudget | None = None,
+    budget: TileBudget | None = None,
 ) -> Image:
-    """`function` over `image` ``(H, W, 3)``, in tiles of at most about `limit` input pixels, or what `room` says.
+    """Apply a function to an image in overlapping tiles, with the result of ``function(image)``.
 
-    `function` maps ``(h, w, 3)`` to ``(h * scale, w * scale, 3)`` and looks at most `overlap` pixels to each side, so
-    the result equals ``function(image)``. An image of up to twice the limit is one call. Tiles begin at multiples of
-    `multiple`, and where an image's sides are multiples so are theirs, and all that `function` is shown has one shape.
-    With a `room`, ``NoRoom`` halves what is done at once and all begins anew; without, it is raised.
+    Args:
+        function: Maps ``(h, w, 3)`` to ``(h * scale, w * scale, 3)``.
+        image: ``(H, W, 3)``; of up to twice the limit, it is one call.
+        scale: Output pixels per input pixel along a side.
+        overlap: How many input pixels to each side `function` looks, at most.
+        limit: Input pixels of a tile, about, without a `budget`.
+        multiple: Tiles begin at multiples of it; where the image's sides are multiples so are theirs, and all that
+            `function` is shown has one shape.
+        budget: Says the limit. With it, full memory halves what is done at once and all begins anew.
+
+    Raises:
+        OutOfMemory: Without a `budget`, or when even small tiles are too much.
     """
     while True:
         try:
-            return _tiled(function, image, scale, overlap, room.limit if room is not None else limit, multiple)
+            return _tiled(function, image, scale, overlap, budget.limit if budget is not None else limit, multiple)
         except OutOfMemory as error:
-            if room is None:
+            if budget is None:
                 raise
             try:
-                room.halve(image.shape[0] * image.shape[1])
+                budget.halve(image.shape[0] * image.shape[1])
             except OutOfMemory:
                 raise error from None
 
@@ -99,8 +114,10 @@ def _step(height: int, width: int, overlap: int, limit: int, multiple: int) -> t
 
 
 def _window(start: int, end: int, step: int, overlap: int, side: int, multiple: int) -> tuple[int, int]:
-    """Where the part from `start` to `end` of a `side` is seen from: `overlap` more, and as long as all others, for
-    each length costs a network buffers of its own."""
+    """Where the part from `start` to `end` of a `side` is seen from: `overlap` more.
+
+    It is as long as all others, for each length costs a network buffers of its own.
+    """
     length = min(step + 2 * overlap, side)
     first = min(max(start - overlap, 0), side - length) // multiple * multiple
     return first, max(first + length, min(end + overlap, side))

@@ -1,5 +1,7 @@
-"""The files of one model, by precision, and the card of a file."""
+"""The files of one model, by precision; the card and the digest of a file."""
 
+import hashlib
+from functools import lru_cache
 from pathlib import Path
 from typing import get_args
 
@@ -8,7 +10,7 @@ from gancam.inference.session import open_session
 
 
 def variants(path: Path) -> dict[str, Path]:
-    """The files of one model by precision: `NAME.onnx` (fp32) and, beside it, `NAME.fp16.onnx` and `NAME.int8.onnx`.
+    """List the files of one model by precision: `NAME.onnx` is fp32, `NAME.fp16.onnx` and `NAME.int8.onnx` are beside.
 
     A path that names a variant itself stands for that file alone.
     """
@@ -21,7 +23,27 @@ def variants(path: Path) -> dict[str, Path]:
 
 
 def read_card(path: Path) -> ModelCard:
-    """The card of one file, at the cost of reading it but of optimising nothing. Raises as `Model` does."""
+    """Read the card of one file, at the cost of reading it but of optimising nothing.
+
+    Raises:
+        NotFound: There is no such file.
+        ModelError: It is damaged, or has no card.
+    """
     return ModelCard.from_metadata(
         open_session(path, "cpu", 1, optimise=False).get_modelmeta().custom_metadata_map, str(path)
     )
+
+
+def file_digest(path: Path) -> str:
+    """Give the SHA-256 of a file's content, in hexadecimal.
+
+    It is remembered as long as the file keeps its size and its time of change. Raises ``OSError``.
+    """
+    told = path.stat()
+    return _digest(path, told.st_mtime_ns, told.st_size)
+
+
+@lru_cache(maxsize=256)
+def _digest(path: Path, changed: int, size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

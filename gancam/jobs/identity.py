@@ -60,7 +60,7 @@ def _described(effect: Effect) -> dict[str, object]:
     files = {name: identity(Path(text)) for name, text in texts.items() if text and os.path.isfile(text)}
     return {
         "name": effect.card.name,
-        "model": None if model is None else _hash(Path(model.path)),
+        "model": None if model is None else model.digest,
         "device": None if model is None else model.device,
         "params": {name: files.get(name, value) for name, value in values.items()},
     }

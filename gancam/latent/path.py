@@ -1,5 +1,7 @@
-"""Paths through a generator's latent space. A path is a function: the same place in it and the same parameters give the
-same picture, live and offline, in whatever order it is asked.
+"""Paths through a generator's latent space.
+
+A path is a function: the same place in it and the same parameters give the same picture, live and offline, in whatever
+order places are taken.
 
     seeds -> z of each (`seeded`) -> keys of a `Path`, which joins them smoothly, in w or on the sphere of z
           -> a w for a phase, at constant perceptual speed (`Path.at`) -> a w for each layer (`styles`) -> picture
@@ -29,23 +31,26 @@ STRETCH = 3  # keys of a walk over which its speed is evened out at a time; 1 wh
 PSI = 0.7  # truncation that suits generators with a mapping
 
 
-class Generator(Protocol):
-    """What ``gancam.Model`` is for a card of layout ``latent``."""
+class LatentModel(Protocol):
+    """What a path needs of a generator; ``gancam.inference.model.Generator`` is one."""
 
     @property
     def centre(self) -> Latents:
         """The mean w, ``(1, latent)``."""
 
     @property
-    def layers(self) -> int: ...
+    def layers(self) -> int:
+        """How many w make a picture."""
 
-    def mapping(self, z: Latents) -> Latents: ...
+    def mapping(self, z: Latents) -> Latents:
+        """Map z ``(n, latent)`` to w, of the same shape."""
 
-    def synthesis(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]: ...
+    def synthesis(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Make images ``(n, h, w, 3)`` of a w for each layer, ``(n, layers, latent)``."""
 
 
 def seeded(seeds: Sequence[int], size: int) -> Latents:
-    """The z ``(n, size)`` of each seed, standard normal, the same everywhere.
+    """Draw a z ``(n, size)`` for each seed, standard normal and the same everywhere.
 
     Raises ``InputError`` for a seed below 0.
     """
@@ -56,8 +61,11 @@ def seeded(seeds: Sequence[int], size: int) -> Latents:
 
 
 def slerp(start: NDArray[np.float64], end: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """Between two vectors: the direction along the great circle at constant angular speed, the length linearly
-    (https://dl.acm.org/doi/10.1145/325334.325242). Opposite directions have no such circle: straight through then."""
+    """Interpolate between two vectors spherically, at `share` (0 to 1) of the way.
+
+    The direction goes along the great circle at constant angular speed, the length linearly
+    (https://dl.acm.org/doi/10.1145/325334.325242). Opposite directions have no such circle: straight through then.
+    """
     lengths = np.linalg.norm(start), np.linalg.norm(end)
     if min(lengths) == 0.0:
         return start + (end - start) * share
@@ -71,17 +79,26 @@ def slerp(start: NDArray[np.float64], end: NDArray[np.float64], share: float) ->
 
 def styles(
     w: Latents,
-    generator: Generator,
+    generator: LatentModel,
     *,
     truncation: float | None = 1.0,
     other: Latents | None = None,
     other_from: int = 0,
 ) -> NDArray[np.float32]:
-    """A w for each layer, ``(n, layers, latent)``: `w` ``(n, latent)``, and from the layer `other_from` on `other`
-    ``(1, latent)`` (style mixing: early layers shape, late ones colour), all drawn towards the centre by `truncation`:
-    1 leaves them, 0 leaves nothing but the centre. None: what suits the generator, which is 0.7, and 1 for one without
-    a mapping (its only layer takes z itself, and a shorter z than it was trained on is a blur). Raises ``InputError``
-    for a truncation below 0 or above 1."""
+    """Give each layer a w, ``(n, layers, latent)`` float32, as ``synthesis`` takes them.
+
+    Args:
+        w: ``(n, latent)``.
+        generator: Whose layers and centre they are.
+        truncation: How far all are from the generator's centre: 1 leaves them, 0 leaves nothing but the centre. None is
+            what suits the generator: 0.7, and 1 for one without a mapping (its only layer takes z itself, and a shorter
+            z than it was trained on is a blur).
+        other: ``(1, latent)``, for style mixing: early layers shape, late ones colour.
+        other_from: The layer from which on `other` takes the place of `w`.
+
+    Raises:
+        InputError: A truncation below 0 or above 1.
+    """
     if truncation is None:
         truncation = PSI if generator.layers > 1 else 1.0
     if not 0.0 <= truncation <= 1.0:
@@ -94,20 +111,27 @@ def styles(
 
 
 class Path:
-    """A way through keys, either a seamless loop through those of `seeds`, or an endless walk that one seed starts.
+    """A way through keys: a seamless loop through those of several seeds, or an endless walk that one seed starts.
 
     A loop of n keys is a phase of n long, and at its beginning again to the bit; it has them in order, each when it
     comes. A walk has no end; the keys 0, 1, 4, 7 ... and -3, -6 ... come at their whole phase. All along a loop, and
     between those keys of a walk, pictures change at a constant speed, as measured on pictures of the generator.
 
-    space  w: a smooth curve through the keys in w, for generators that map z to w; z: along the sphere of z.
-
     Measuring takes 16 pictures a key, when a stretch is first asked for; for a walk, `prepare` does it a few pictures
-    at a time beforehand. Raises ``InputError`` for no seeds, one below 0, or an unknown space.
+    at a time beforehand.
+
+    Args:
+        generator: Whose latent space it is.
+        seeds: Of the keys of a loop, each 0 or more.
+        walk: The seed of a walk, 0 or more; instead of `seeds`.
+        space: "w": a smooth curve through the keys in w, for generators that map z to w; "z": along the sphere of z.
+
+    Raises:
+        InputError: No seed, one below 0, or an unknown space.
     """
 
     def __init__(
-        self, generator: Generator, seeds: Sequence[int] = (), *, walk: int | None = None, space: str = "w"
+        self, generator: LatentModel, seeds: Sequence[int] = (), *, walk: int | None = None, space: str = "w"
     ) -> None:
         if space not in SPACES:
             raise InputError(f"space {space!r} must be {' or '.join(SPACES)}")
@@ -123,14 +147,21 @@ class Path:
         self._paces: dict[int, _Pace] = {}
 
     def at(self, phase: float, ease: str = "linear") -> Latents:
-        """The w ``(1, latent)`` at `phase`, of any sign; an `ease` other than linear slows down near the keys. Raises
-        ``InputError`` for one that is not of `EASES`."""
+        """Give the w ``(1, latent)`` at a phase.
+
+        Args:
+            phase: In keys, of any sign.
+            ease: One of `EASES`; another than linear slows down near the keys.
+
+        Raises:
+            InputError: An unknown `ease`.
+        """
         if ease not in EASES:
             raise InputError(f"ease {ease!r} must be of {', '.join(EASES)}")
         return self._between(self._place(phase, EASES[ease]))
 
     def prepare(self, phase: float, pictures: int) -> None:
-        """Measure what comes after `phase` with at most so many pictures, so that nobody need wait for it later."""
+        """Measure what comes after `phase` with at most so many pictures, so that `at` need not later."""
         if self.keys is None:
             start, length = self._stretch(phase)
             self._pace(start, length).measure(None)
@@ -188,8 +219,10 @@ class Path:
 
 
 class _Pace:
-    """How much pictures change along one stretch of a path, measured picture by picture, so that it does not matter to
-    the last bit how many were made at once."""
+    """How much pictures change along one stretch of a path.
+
+    Measured picture by picture, so that it does not matter to the last bit how many were made at once.
+    """
 
     def __init__(self, look: Callable[[float], NDArray[np.uint8]], length: int) -> None:
         self._look, self._length = look, length
@@ -207,7 +240,7 @@ class _Pace:
             self._last = picture
 
     def place(self, phase: float, ease: Callable[[float], float]) -> float:
-        """0..length to 0..length."""
+        """From a phase, 0 to the length, to a place on the curve, 0 to the length."""
         seen = np.asarray(self._seen)
         wanted = phase / self._length * seen[-1]
         keys = seen[::SAMPLES]

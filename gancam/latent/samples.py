@@ -1,4 +1,4 @@
-"""A generator's pictures for their own sake: sheets of samples, and seamless loops."""
+"""Pictures of a generator for their own sake: samples by seed, grids of them, and seamless loops."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,31 +9,45 @@ from numpy.typing import NDArray
 from gancam.errors import InputError
 from gancam.frame import Frame, Image
 from gancam.inference.catalog import menu, open_model
-from gancam.inference.model import Model
+from gancam.inference.model import Generator
 from gancam.inference.variants import read_card
 from gancam.latent.path import EASES, Path, seeded, styles
 
 BATCH = 16  # pictures made at once
-_LARGE = 480  # pixels along a side of a loop's pictures, at least, where nobody says
+_LARGE = 480  # pixels along a side of a loop's frames, at least, where no size is given
 
 
 def generators() -> list[str]:
-    """The names of the bundled generators."""
+    """List the names of the bundled generators."""
     return [name for name, path in menu().items() if read_card(path).layout == "latent"]
 
 
-def open_generator(name: str, *, device: str = "auto", precision: str = "auto", threads: int | None = None) -> Model:
-    """The generator of that name or path. Raises as ``effects.load`` does, ``InputError`` for what is no generator."""
+def open_generator(
+    name: str, *, device: str = "auto", precision: str = "auto", threads: int | None = None
+) -> Generator:
+    """Open a generator by its name or the path of its file.
+
+    The arguments are those of `open_model`, and the errors, with ``InputError`` for a model that is no generator.
+    """
     model = open_model(name, device=device, precision=precision, threads=threads)
-    if model.card.layout != "latent":
+    if not isinstance(model, Generator):
         there = ", ".join(generators()) or "none is bundled"
-        raise InputError(f"{name} is no generator, it is for {model.card.effect} (generators: {there})")
+        effect = model.card.effect.replace("_", "-")
+        raise InputError(f"{name} is for {effect}; this needs a generator ({there})")
     return model
 
 
-def pictures(model: Model, seeds: Sequence[int], *, truncation: float | None = None) -> NDArray[np.uint8]:
-    """The picture of each seed, ``(n, resolution, resolution, 3)`` BGR; `truncation` as ``latent.styles`` has it.
-    Raises ``InputError`` for a seed or a truncation out of range."""
+def generate(model: Generator, seeds: Sequence[int], *, truncation: float | None = None) -> NDArray[np.uint8]:
+    """Make the picture of each seed, ``(n, resolution, resolution, 3)`` uint8 BGR.
+
+    Args:
+        model: The generator.
+        seeds: 0 or more, each.
+        truncation: 0 (all the mean picture) to 1; None: what suits the generator, as ``styles`` has it.
+
+    Raises:
+        InputError: A seed or a truncation out of range.
+    """
     made = []
     for start in range(0, len(seeds), BATCH):
         w = model.mapping(seeded(seeds[start : start + BATCH], model.card.latent))
@@ -41,18 +55,22 @@ def pictures(model: Model, seeds: Sequence[int], *, truncation: float | None = N
     return np.concatenate(made) if made else np.empty((0, *(model.card.resolution,) * 2, 3), np.uint8)
 
 
-def sheet(images: NDArray[np.uint8], columns: int) -> Image:
-    """``(n, h, w, 3)`` side by side, row by row, what is left over white."""
+def grid(images: NDArray[np.uint8], columns: int) -> Image:
+    """Put images ``(n, h, w, 3)`` side by side, row by row, with white for what is left over.
+
+    Returns:
+        ``(rows * h, columns * w, 3)`` uint8.
+    """
     count, height, width = images.shape[:3]
     rows = -(-count // columns)
-    grid = np.full((rows * columns, height, width, 3), 255, np.uint8)
-    grid[:count] = images
-    grid = grid.reshape(rows, columns, height, width, 3).transpose(0, 2, 1, 3, 4)
-    return np.ascontiguousarray(grid.reshape(rows * height, columns * width, 3))
+    cells = np.full((rows * columns, height, width, 3), 255, np.uint8)
+    cells[:count] = images
+    cells = cells.reshape(rows, columns, height, width, 3).transpose(0, 2, 1, 3, 4)
+    return np.ascontiguousarray(cells.reshape(rows * height, columns * width, 3))
 
 
 def check_loop(seeds: Sequence[int], *, seconds: float, fps: float, size: int | None, ease: str) -> None:
-    """Find values that no `Loop` takes, whatever its generator. Raises ``InputError``."""
+    """Refuse values that no `LoopSource` takes, whatever its generator. Raises ``InputError``."""
     if len(seeds) < 2:
         raise InputError("a loop needs two seeds or more")
     if not 1 <= fps <= 240:
@@ -65,20 +83,27 @@ def check_loop(seeds: Sequence[int], *, seconds: float, fps: float, size: int | 
         raise InputError(f"ease {ease!r} must be of {', '.join(EASES)}")
 
 
-class Loop:
-    """A source that plays once through the pictures of `seeds` and back to the first: after its last frame comes its
-    first, as if nothing were, so a player that repeats it shows no seam.
+class LoopSource:
+    """A source that plays once through the pictures of some seeds and back to the first.
 
-    seconds  how long that takes, to the nearest frame of `fps`.
-    size     pixels along a side (default: a whole multiple of the generator's, 480 or more).
-    ease     a name of ``latent.EASES``; `truncation` as ``latent.styles`` has it.
+    Its first frame follows its last as any other does, so a player that repeats it shows no seam.
 
-    Raises ``InputError`` for less than two seeds, and values out of range.
+    Args:
+        model: The generator.
+        seeds: Two or more.
+        seconds: How long a round takes, to the nearest frame of `fps`: two frames to an hour.
+        fps: Frames a second, 1 to 240.
+        size: Pixels along a side, 16 to 4096; default: a whole multiple of the generator's, 480 or more.
+        ease: How it passes each picture: a name of ``latent.path.EASES``.
+        truncation: As ``latent.path.styles`` has it.
+
+    Raises:
+        InputError: Less than two seeds, or a value out of range.
     """
 
     def __init__(
-        self, model: Model, seeds: Sequence[int], *, seconds: float = 10.0, fps: float = 30.0, size: int | None = None,
-        ease: str = "linear", truncation: float | None = None,
+        self, model: Generator, seeds: Sequence[int], *, seconds: float = 10.0, fps: float = 30.0,
+        size: int | None = None, ease: str = "linear", truncation: float | None = None,
     ) -> None:  # fmt: skip
         check_loop(seeds, seconds=seconds, fps=fps, size=size, ease=ease)
         side = model.card.resolution
@@ -91,18 +116,21 @@ class Loop:
 
     @property
     def fps(self) -> float:
+        """Frames a second."""
         return self._fps
 
     @property
     def size(self) -> tuple[int, int]:
+        """Width and height of a frame."""
         return self._side, self._side
 
     @property
     def frames(self) -> int | None:
+        """How many frames a round has."""
         return self._count
 
     def generated(self, index: int) -> Image:
-        """The generator's picture for frame `index`, at its own size; that after the last is the first."""
+        """Make the picture of frame `index` at the generator's own size; that after the last is the first."""
         assert self._path.keys is not None
         w = self._path.at(index % self._count / self._count * self._path.keys, self._ease)
         picture: Image = self._model.synthesis(styles(w, self._model, truncation=self._truncation))[0]
@@ -116,4 +144,5 @@ class Loop:
             yield Frame(np.asarray(image, np.uint8), index, index / self._fps)
 
     def close(self) -> None:
+        """End the iteration."""
         self._closed = True

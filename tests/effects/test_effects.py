@@ -1,10 +1,12 @@
 import inspect
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 
 import gancam
@@ -12,7 +14,7 @@ from gancam.errors import ImageError, ModelError, NotFound, ParameterError
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find, menu
 from gancam.inference.tiling import tiled
-from gancam.inference.variants import variants
+from gancam.inference.variants import read_card, variants
 from gancam.params import Params
 from tests.helpers.small import network, save, still, write_models
 
@@ -68,6 +70,14 @@ def test_every_bundled_model_tells_all_of_itself(name: str) -> None:
 def test_every_file_of_the_room_is_an_effect(file: Path) -> None:
     module: Any = import_module(f"gancam.effects.{file.stem}")
     assert list(inspect.signature(module.build).parameters) == ["model", "params"]
+
+
+@pytest.mark.parametrize("effect", ["super_resolution", "translate"])
+def test_what_fills_holes_is_for_inpainting(tmp_path: Path, effect: str) -> None:
+    graph = onnx.load(find("inpaint"))
+    path = save(graph, tmp_path / "x.onnx", replace(read_card(find("inpaint")), name="x", effect=effect))
+    with pytest.raises(ModelError, match=r"x\.onnx: fills holes \(layout masked\), which"):
+        gancam.load(path)
 
 
 def test_tiles_cannot_be_seen(path: Path) -> None:

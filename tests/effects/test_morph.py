@@ -18,7 +18,7 @@ from gancam.effects.morph import Morph, MorphParams, seeds
 from gancam.errors import InputError, ModelError, NotFound, ParameterError
 from gancam.frame import Image
 from gancam.inference.card import ModelCard
-from gancam.inference.model import Model
+from gancam.inference.model import Generator
 from gancam.latent.path import seeded
 from gancam.media.audio import Hearing, Loudness
 from gancam.sources import TestPattern
@@ -27,11 +27,13 @@ from tests.helpers.small import generator, network, save, still, write_generator
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return Model(write_generator(tmp_path_factory.mktemp("models"), generator(), half=False), device="cpu", threads=1)
+def model(tmp_path_factory: pytest.TempPathFactory) -> Generator:
+    return Generator(
+        write_generator(tmp_path_factory.mktemp("models"), generator(), half=False), device="cpu", threads=1
+    )
 
 
-def make(model: Model, *, ahead: int | None = None, mask: Any = "", **params: Any) -> Morph:
+def make(model: Generator, *, ahead: int | None = None, mask: Any = "", **params: Any) -> Morph:
     text = isinstance(mask, str)
     checked = MorphParams.of(mask=mask if text else "", **params)
     assert isinstance(checked, MorphParams)
@@ -63,7 +65,7 @@ def test_loaded_by_its_card(tmp_path: Path) -> None:
     assert np.array_equal(half(frame, time=0.0)[:, ::2], frame[:, ::2])
 
 
-def test_the_picture_is_a_function_of_time(model: Model) -> None:
+def test_the_picture_is_a_function_of_time(model: Generator) -> None:
     times = [0.0, 1 / 30, 0.7, 3.0, 100.0, 0.7, 0.0]
     forth = [make(model, seed=3)(FRAME, time=time) for time in times]
     effect = make(model, seed=3)
@@ -74,13 +76,13 @@ def test_the_picture_is_a_function_of_time(model: Model) -> None:
     assert not np.array_equal(forth[0], forth[3])
 
 
-def test_calls_without_a_time_are_a_thirtieth_apart(model: Model) -> None:
+def test_calls_without_a_time_are_a_thirtieth_apart(model: Generator) -> None:
     silent, timed = make(model), make(model)
     for index in range(4):
         assert np.array_equal(silent(FRAME), timed(FRAME, time=index / 30))
 
 
-def test_live_drops_frames_and_shows_what_offline_shows(model: Model) -> None:
+def test_live_drops_frames_and_shows_what_offline_shows(model: Generator) -> None:
     times = [index / 30 for index in range(90)]
     offline, live = make(model, seed=5), make(model, seed=5)
     pictures = {time: offline(FRAME, time=time) for time in times}
@@ -89,7 +91,7 @@ def test_live_drops_frames_and_shows_what_offline_shows(model: Model) -> None:
         assert np.array_equal(live(FRAME, time=times[index]), pictures[times[index]])
 
 
-def test_pictures_made_ahead_are_those_made_one_by_one(model: Model) -> None:
+def test_pictures_made_ahead_are_those_made_one_by_one(model: Generator) -> None:
     single, several = make(model, ahead=1, **WHOLE), make(model, ahead=8, **WHOLE)
     times = [index / 30 for index in range(40)] + [3.0, 3.1, 3.15, 3.2, 3.25, 3.3, 9.0]
     for index, time in enumerate(times):
@@ -103,7 +105,7 @@ def test_pictures_made_ahead_are_those_made_one_by_one(model: Model) -> None:
 
 
 @pytest.mark.parametrize("keyframes", ["3", "3/17/42"])
-def test_a_loop_closes_exactly(model: Model, keyframes: str) -> None:
+def test_a_loop_closes_exactly(model: Generator, keyframes: str) -> None:
     effect = make(model, keyframes=keyframes, loop="7.3s", **WHOLE)
     first = effect(FRAME, time=0.0)
     assert np.array_equal(effect(FRAME, time=219 * (1 / 30)), first)  # 7.300000000000001
@@ -113,7 +115,7 @@ def test_a_loop_closes_exactly(model: Model, keyframes: str) -> None:
     assert np.array_equal(twice(FRAME, time=1.0), effect(FRAME, time=2.0))
 
 
-def test_steps_of_a_loop_are_even(model: Model) -> None:
+def test_steps_of_a_loop_are_even(model: Generator) -> None:
     effect = make(model, keyframes="3/17/42", loop=8, truncation=1.0, **WHOLE)
     frames = [effect(FRAME, time=index / 30).astype(float) for index in range(241)]
     steps = [float(np.sqrt(np.square(b - a).mean())) for a, b in pairwise(frames)]
@@ -121,7 +123,7 @@ def test_steps_of_a_loop_are_even(model: Model) -> None:
     assert max(steps) / float(np.median(steps)) <= 1.5
 
 
-def test_speed_changes_without_a_jump(model: Model) -> None:
+def test_speed_changes_without_a_jump(model: Generator) -> None:
     effect, true = make(model, speed=1.0, **WHOLE), make(model, **WHOLE)
     assert np.array_equal(effect(FRAME, time=2.0), true(FRAME, time=2.0))
     effect.params.speed = 4.0  # from the frame at 3 s on, when the position is 3
@@ -132,7 +134,7 @@ def test_speed_changes_without_a_jump(model: Model) -> None:
     assert np.array_equal(effect(FRAME, time=60.0), true(FRAME, time=7.0))
 
 
-def test_truncation_mixing_and_seeds(model: Model) -> None:
+def test_truncation_mixing_and_seeds(model: Generator) -> None:
     average = make(model, truncation=0.0, **WHOLE)
     assert np.array_equal(average(FRAME, time=0.0), average(FRAME, time=9.0))
     plain, other = (make(model, seed=seed, **WHOLE)(FRAME, time=0.0) for seed in (1, 2))
@@ -144,7 +146,7 @@ def test_truncation_mixing_and_seeds(model: Model) -> None:
     assert not np.array_equal(mixed, other)
 
 
-def test_both_spaces_begin_with_the_seed(model: Model) -> None:
+def test_both_spaces_begin_with_the_seed(model: Generator) -> None:
     start, later = ([make(model, seed=4, space=space, **WHOLE)(FRAME, time=time) for space in ("auto", "w", "z")]
                     for time in (0.0, 1.0))  # fmt: skip
     assert np.array_equal(start[0], start[1])
@@ -166,8 +168,8 @@ regions = st.tuples(shares, shares, shares, shares).map(
     feather=st.floats(0, 0.5), opacity=st.floats(0, 1),
 )  # fmt: skip
 def test_any_region_size_and_time(
-    model: Model, size: tuple[int, int], region: Region, time: float, fit: str, mode: str, shape: str, feather: float,
-    opacity: float,
+    model: Generator, size: tuple[int, int], region: Region, time: float, fit: str, mode: str, shape: str,
+    feather: float, opacity: float,
 ) -> None:  # fmt: skip
     frame = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     kept = frame.copy()
@@ -189,11 +191,11 @@ def test_any_region_size_and_time(
 _effects: dict[int, Morph] = {}
 
 
-def _made(model: Model) -> Morph:
+def _made(model: Generator) -> Morph:
     return _effects.setdefault(id(model), make(model))
 
 
-def test_where_it_is_seen(model: Model) -> None:
+def test_where_it_is_seen(model: Generator) -> None:
     frame = np.zeros((100, 200, 3), np.uint8)
 
     def seen(**params: Any) -> tuple[int, int, int, int]:
@@ -207,20 +209,20 @@ def test_where_it_is_seen(model: Model) -> None:
     assert seen(region="full") == (50, 0, 150, 100)
 
 
-def test_cover_keeps_proportions(model: Model) -> None:
+def test_cover_keeps_proportions(model: Generator) -> None:
     wide = make(model, region="full", fit="cover", shape="box", feather=0.0)(np.zeros((64, 128, 3), np.uint8), time=0.0)
     square = make(model, **WHOLE)(np.zeros((128, 128, 3), np.uint8), time=0.0)
     assert cv2.PSNR(wide, square[32:96]) > 25
 
 
-def test_full_frame_has_no_fading_border(model: Model) -> None:
+def test_full_frame_has_no_fading_border(model: Generator) -> None:
     frame = np.zeros((100, 100, 3), np.uint8)
     out = make(model, region="full", shape="box", feather=0.3)(frame, time=0.0)
     whole = make(model, region="full", shape="box", feather=0.0)(frame, time=0.0)
     assert np.array_equal(out, whole)
 
 
-def test_opacity_zero_is_the_frame(model: Model) -> None:
+def test_opacity_zero_is_the_frame(model: Generator) -> None:
     assert np.array_equal(make(model, opacity=0.0, **WHOLE)(FRAME, time=1.0), FRAME)
     half = make(model, opacity=0.5, **WHOLE)(FRAME, time=1.0).astype(int)
     assert np.abs(2 * half - FRAME - make(model, **WHOLE)(FRAME, time=1.0)).max() <= 3
@@ -234,7 +236,7 @@ def marked(image: Image) -> np.ndarray:
     return np.asarray(image.any(axis=2))
 
 
-def test_over_each_object_that_is_marked(model: Model) -> None:
+def test_over_each_object_that_is_marked(model: Generator) -> None:
     frame = np.zeros((120, 200, 3), np.uint8)
     frame[10:40, 20:50] = frame[70:90, 120:150] = 255
     effect = make(model, mask=marked, where="object", shape="box", feather=0.0)
@@ -246,7 +248,7 @@ def test_over_each_object_that_is_marked(model: Model) -> None:
     assert np.array_equal(effect(0 * frame, time=0.1), 0 * frame)
 
 
-def test_an_object_at_the_edge_of_the_frame(model: Model) -> None:
+def test_an_object_at_the_edge_of_the_frame(model: Generator) -> None:
     frame = np.zeros((60, 60, 3), np.uint8)
     frame[40:, :8] = 255
     changed = (make(model, mask=marked, where="object", shape="box", feather=0.0)(frame, time=0.0) != frame).any(axis=2)
@@ -255,7 +257,7 @@ def test_an_object_at_the_edge_of_the_frame(model: Model) -> None:
     assert not changed[:, 14:].any()
 
 
-def test_an_object_that_trembles_is_held_and_one_that_goes_is_followed(model: Model) -> None:
+def test_an_object_that_trembles_is_held_and_one_that_goes_is_followed(model: Generator) -> None:
     effect = make(model, mask=marked, where="object", shape="box", feather=0.0)
 
     def left(at: int, time: float) -> int:
@@ -270,7 +272,7 @@ def test_an_object_that_trembles_is_held_and_one_that_goes_is_followed(model: Mo
     assert abs(going[-1] - 126) <= 6
 
 
-def test_inside_and_outside_what_is_marked(model: Model) -> None:
+def test_inside_and_outside_what_is_marked(model: Generator) -> None:
     frame = np.full((80, 120, 3), 90, np.uint8)
     half = np.zeros((80, 120), np.uint8)
     half[:, :50] = 1
@@ -286,7 +288,7 @@ def test_inside_and_outside_what_is_marked(model: Model) -> None:
     assert np.array_equal(soft[:, 60:], frame[:, 60:])
 
 
-def test_a_box_is_followed_and_a_colour_is_found(model: Model, tmp_path: Path) -> None:
+def test_a_box_is_followed_and_a_colour_is_found(model: Generator, tmp_path: Path) -> None:
     scene = still("otters")
     effect = make(model, where="object", box="60/60/60/60", shape="box", feather=0.0)
     for index in range(6):
@@ -307,7 +309,7 @@ def test_a_box_is_followed_and_a_colour_is_found(model: Model, tmp_path: Path) -
     assert np.array_equal((out != green).any(axis=2) | np.eye(60, 90, dtype=bool), np.eye(60, 90, dtype=bool))
 
 
-def test_a_drawn_box_is_its_place_or_what_it_follows(model: Model) -> None:
+def test_a_drawn_box_is_its_place_or_what_it_follows(model: Generator) -> None:
     image = still("spices")
     height, width = image.shape[:2]
     plain = make(model)
@@ -343,7 +345,7 @@ def test_a_drawn_box_is_its_place_or_what_it_follows(model: Model) -> None:
     assert "nothing to hold on to" in following.drawn.notes[0]
 
 
-def test_masks_that_are_not_there(model: Model) -> None:
+def test_masks_that_are_not_there(model: Generator) -> None:
     for where in ("object", "inside", "outside"):
         with pytest.raises(InputError, match=f"where={where} needs mask="):
             make(model, where=where)(FRAME, time=0.0)
@@ -360,7 +362,7 @@ def test_masks_that_are_not_there(model: Model) -> None:
 # Driven by motion and by sound
 
 
-def test_motion_drives(model: Model) -> None:
+def test_motion_drives(model: Generator) -> None:
     effect = make(model, drive="motion", **WHOLE)
     first = effect(still("lake"), time=0.0)
     for index in range(1, 60):
@@ -406,7 +408,7 @@ def test_loudness_follows_the_sound(beats: Path) -> None:
     assert all(late >= early for early, late in pairwise(heard))
 
 
-def test_sound_drives(model: Model, beats: Path) -> None:
+def test_sound_drives(model: Generator, beats: Path) -> None:
     effect = make(model, drive="audio", audio=str(beats), **WHOLE)
     begin, still_begin, loud, later = (effect(FRAME, time=time) for time in (0.0, 0.9, 1.5, 1.9))
     assert np.array_equal(begin, still_begin)
@@ -415,7 +417,7 @@ def test_sound_drives(model: Model, beats: Path) -> None:
     assert np.array_equal(make(model, drive="audio", audio=str(beats), **WHOLE)(FRAME, time=1.9), later)
 
 
-def test_a_level_drives_and_is_part_of_what_is_recorded(model: Model) -> None:
+def test_a_level_drives_and_is_part_of_what_is_recorded(model: Generator) -> None:
     def play(levels: list[float]) -> list[Image]:
         effect = make(model, drive="level", **WHOLE)
         shown = []
@@ -452,7 +454,7 @@ def test_hearing_follows_what_comes(gain: float) -> None:
     assert 1.2 < hear(0.4, 0.1) <= 1.5
 
 
-def test_sound_that_is_not_there(model: Model, tmp_path: Path) -> None:
+def test_sound_that_is_not_there(model: Generator, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="audio=FILE"):
         make(model, drive="audio")(FRAME, time=0.0)
     with pytest.raises(NotFound, match="gone"):

@@ -130,7 +130,7 @@ def test_tiles_cannot_be_seen(path: Path) -> None:
         lambda part: effect.model(part[None])[0][0], image, scale=1, overlap=far, limit=30_000, multiple=multiple
     )
     assert np.array_equal(whole, cut)
-    effect._room = TileBudget(LEAST)  # as little memory leaves
+    effect._tiles = TileBudget(LEAST)  # as little memory leaves
     assert np.array_equal(effect(image), whole)
     assert image.shape[0] * image.shape[1] > 2 * LEAST
 

@@ -22,9 +22,10 @@ from gancam.inference.autotune import (
     picture,
     ranked,
     remembered,
+    thread_count,
 )
 from gancam.inference.hardware import counts_of, cpu_model, cpu_name, instructions, thread_counts, usable_cores
-from gancam.inference.model import Model, _threads
+from gancam.inference.model import Model
 from gancam.inference.variants import variants
 from gancam.tools.bench import Case, measure
 from tests.helpers.small import network, write_models
@@ -192,7 +193,7 @@ def test_the_usual_one_is_played_unless_another_is_much_faster() -> None:
 
 def test_threads_are_tried_once_where_there_is_a_choice(cache: Path, path: Path) -> None:
     files = variants(path)
-    chosen = _threads(files, "int8", [2, 1])
+    chosen = thread_count(files, "int8", [2, 1])
     assert chosen in (1, 2)
     (file,) = cache.iterdir()
     assert [one["precision"] for one in json.loads(file.read_text())["trials"]] == ["2", "1"]

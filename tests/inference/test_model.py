@@ -1,5 +1,6 @@
 """The runtime's Model on small real files, against PyTorch and against itself."""
 
+import hashlib
 import logging
 import threading
 import tracemalloc
@@ -23,7 +24,9 @@ from export import super_resolution, unconditional
 from gancam.errors import DeviceError, ImageError, InputError, ModelError, NotFound, ParameterError
 from gancam.inference.autotune import LEAST_PSNR
 from gancam.inference.card import ModelCard
-from gancam.inference.model import Model
+from gancam.inference.catalog import open_model
+from gancam.inference.model import Generator, ImageModel, MaskedModel, Model
+from gancam.inference.network import GeneratorNetwork, ImageNetwork
 from gancam.inference.variants import variants
 from tests.helpers.small import generator, network, save, still, write_generator, write_models
 from train import evaluate, generation, networks
@@ -131,22 +134,54 @@ def test_what_is_held_is_never_used_again(path: Path) -> None:
 
 
 def test_a_device_that_vanishes_is_replaced_by_the_cpu(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    class Vanishing(Model):
-        def _images(self, given: np.ndarray) -> np.ndarray:
-            if self.device == "cuda":
-                raise DeviceError("cuda", "it is gone", "use --device cpu")
-            return super()._images(given)
+    class Vanishing(ImageNetwork):
+        """A network on a GPU that is gone."""
+
+        def __init__(self, here: ImageNetwork) -> None:
+            self.__dict__.update(here.__dict__)
+            self.device = "cuda"
+
+        def __call__(self, images: np.ndarray) -> np.ndarray:
+            raise DeviceError("cuda", "it is gone", "use --device cpu")
 
     image = still("lake")[None]
-    model = Vanishing(path)
-    model.device = "cuda"
-    assert np.array_equal(model(image)[0], Model(path, device="cpu")(image)[0])
+    model, named = ImageModel(path), ImageModel(path, device="cpu")
+    truth = named(image)[0]
+    for one in (model, named):
+        assert isinstance(one._network, ImageNetwork)
+        one._network = one._run = Vanishing(one._network)
+    assert model.device == "cuda"
+    spent = model.spent["network"]
+    assert np.array_equal(model(image)[0], truth)
     assert model.device == "cpu"
+    assert model.spent["network"] > spent
     assert caplog.text.count("going on on the CPU") == 1
-    named = Vanishing(path, device="cpu")
-    named.device = "cuda"  # as if it had been asked for by name
-    with pytest.raises(DeviceError, match="gone"):
+    with pytest.raises(DeviceError, match="gone"):  # as if CUDA had been asked for by name
         named(image)
+
+
+def test_the_halves_of_a_generator_go_on_on_the_cpu(tiny: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Vanishing(GeneratorNetwork):
+        """A generator on a GPU that is gone."""
+
+        def __init__(self, here: GeneratorNetwork) -> None:
+            self.__dict__.update(here.__dict__)
+            self.device = "cuda"
+
+        def mapping(self, z: np.ndarray) -> np.ndarray:
+            raise DeviceError("cuda", "it is gone", "use --device cpu")
+
+        def synthesis(self, ws: np.ndarray) -> np.ndarray:
+            raise DeviceError("cuda", "it is gone", "use --device cpu")
+
+    model, z, ws = Generator(tiny, threads=1), np.ones((2, 12), np.float32), np.ones((2, 5, 12), np.float32)
+    w, images = model.mapping(z), model.synthesis(ws)
+    model._network = Vanishing(model._network)
+    assert np.array_equal(model.mapping(z), w)
+    assert model.device == "cpu"
+    model._network = Vanishing(model._network)
+    assert np.array_equal(model.synthesis(ws), images)
+    assert caplog.text.count("going on on the CPU") == 2
 
 
 def test_threads_may_share_it(path: Path) -> None:
@@ -215,7 +250,7 @@ def test_what_is_no_number_is_made_in_fp32(tmp_path: Path, caplog: pytest.LogCap
     path = overflowing(tmp_path)
     image = still("sign")[None]
     model, plain = Model(path, precision="fp16", device="cpu"), Model(path, precision="fp32", device="cpu")
-    assert not model._images(image).any()
+    assert not model._network(image).any()
     for _ in range(2):
         assert np.array_equal(model(image)[0], plain(image)[0])
     assert caplog.text.count("made in fp32") == 1
@@ -347,7 +382,7 @@ FAMILIES: dict[str, Callable[[], LatentGenerator]] = {
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_generator_is_the_network(tmp_path: Path, family: str, precision: str) -> None:
     made = FAMILIES[family]()
-    model = Model(write_generator(tmp_path, made), device="cpu", precision=precision)
+    model = Generator(write_generator(tmp_path, made), device="cpu", precision=precision)
     z = generation.latents(made, 64, seed=3)
     (images,) = model(z.numpy())
     side = int(family.partition("-")[2])
@@ -361,7 +396,7 @@ def test_a_generator_is_the_network(tmp_path: Path, family: str, precision: str)
 
 
 def test_a_generator_takes_a_w_for_each_layer(tiny: Path) -> None:
-    made, model = generator(), _model(tiny, "fp32")
+    made, model = generator(), Generator(tiny, precision="fp32")
     ws = torch.randn(5, made.layers, 12)
     with torch.no_grad():
         true = made.synthesis(ws).clamp(0, 1).mul(255).round().permute(0, 2, 3, 1).numpy()
@@ -398,19 +433,33 @@ def test_each_half_of_a_generator_runs_alone(tiny: Path) -> None:
     np.zeros((1, 1, 12), np.float32), np.full((1, 12), np.nan, np.float32), np.float32(1), [[0.0] * 12], None,
 ])  # fmt: skip
 def test_latents_of_a_wrong_size(tiny: Path, z: Any) -> None:
-    model = _model(tiny, "fp32")
+    model = Generator(tiny, precision="fp32")
     for call in (model, model.mapping, model.synthesis):
         with pytest.raises(InputError, match="tiny"):
             call(z)
 
 
-def test_what_is_no_generator_says_so(path: Path) -> None:
-    model = _model(path, "fp32")
-    for call in (model.mapping, model.synthesis):
-        with pytest.raises(ModelError, match="small is no generator"):
-            call(np.zeros((1, 12), np.float32))
-    with pytest.raises(ModelError, match="no generator"):
-        _ = model.centre
+def test_a_model_of_another_kind_says_so(path: Path, tiny: Path) -> None:
+    with pytest.raises(ModelError, match="small is no generator: it is for super_resolution"):
+        Generator(path, precision="fp32")
+    with pytest.raises(ModelError, match="tiny is no model from images to images: it is for morph"):
+        ImageModel(tiny)
+    with pytest.raises(ModelError, match="small is no model that fills holes"):
+        MaskedModel(path, precision="fp32")
+
+
+def test_a_model_is_opened_as_its_kind(path: Path, tiny: Path) -> None:
+    assert type(open_model(path, precision="fp32")) is ImageModel
+    assert type(open_model(tiny, precision="fp32")) is Generator
+    assert type(open_model("inpaint", precision="fp32")) is MaskedModel
+    generic, z = Model(tiny, device="cpu", precision="fp32"), np.ones((1, 12), np.float32)
+    assert np.array_equal(generic(z)[0], Generator(tiny, device="cpu", precision="fp32")(z)[0])
+
+
+def test_the_digest_is_that_of_the_file(path: Path, tmp_path: Path) -> None:
+    model = Model(path, device="cpu", precision="int8", threads=1)
+    assert model.digest == hashlib.sha256(path.with_name("small.int8.onnx").read_bytes()).hexdigest()
+    assert model.digest != Model(path, device="cpu", precision="fp32", threads=1).digest
 
 
 @pytest.mark.parametrize("lie", [{"latent": 13}, {"layers": 4}, {"resolution": 32}, {"layout": "image"}])

@@ -22,7 +22,7 @@ def test_memory() -> None:
 def test_peak_memory_is_not_the_parents() -> None:
     """getrusage counts what the parent held when the process was begun."""
     held = bytearray(400_000_000)
-    code = "from gancam import devices; print(devices.peak_memory())"
+    code = "from gancam.inference import hardware; print(hardware.peak_memory())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) < len(held) < peak_memory()
 

@@ -61,13 +61,13 @@ def test_full_memory_halves_the_tiles_and_that_is_remembered(caplog: pytest.LogC
         return spread(image)
 
     image = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
-    room = TileBudget(LIMIT)
+    budget = TileBudget(LIMIT)
     for failures in (1, 0):  # 120,000 pixels
         sizes.clear()
-        assert np.array_equal(tiled(narrow, image, scale=2, overlap=3, room=room), spread(image))
+        assert np.array_equal(tiled(narrow, image, scale=2, overlap=3, budget=budget), spread(image))
         assert sum(size > 50_000 for size in sizes) == failures
     assert caplog.text.count("memory is full") == 1
-    assert room.limit == 30_000
+    assert budget.limit == 30_000
 
 
 def test_no_memory_at_all_is_an_error() -> None:
@@ -75,7 +75,7 @@ def test_no_memory_at_all_is_an_error() -> None:
         raise OutOfMemory("cpu", "nothing is left", "smaller frames")
 
     with pytest.raises(OutOfMemory, match="nothing is left"):
-        tiled(never, np.zeros((600, 800, 3), np.uint8), scale=1, overlap=2, room=TileBudget())
+        tiled(never, np.zeros((600, 800, 3), np.uint8), scale=1, overlap=2, budget=TileBudget())
     with pytest.raises(MemoryError):
         tiled(never, np.zeros((6, 8, 3), np.uint8), scale=1, overlap=2)
     assert LEAST <= TileBudget().limit <= LIMIT

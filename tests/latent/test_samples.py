@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from gancam.errors import InputError
-from gancam.inference.model import Model
-from gancam.latent import samples
+from gancam.inference.model import Generator
 from gancam.latent.path import seeded
-from gancam.latent.samples import Loop, open_generator, pictures
+from gancam.latent.samples import LoopSource, generate, grid, open_generator
 from tests.cli.test_cli import gancam, refused, video
 from tests.helpers.clips import make_clip
 from tests.helpers.small import generator, network, write_generator, write_models
@@ -23,31 +22,31 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(path: Path) -> Model:
+def model(path: Path) -> Generator:
     return open_generator(str(path), device="cpu", threads=1)
 
 
-def test_pictures_are_those_of_the_seeds(model: Model) -> None:
-    made = pictures(model, range(40), truncation=1.0)
+def test_pictures_are_those_of_the_seeds(model: Generator) -> None:
+    made = generate(model, range(40), truncation=1.0)
     assert made.shape == (40, 16, 16, 3)
     assert np.array_equal(made[17:18], model(seeded([17], 12))[0])
-    assert np.array_equal(pictures(model, [5, 17], truncation=1.0), made[[5, 17]])
-    average = pictures(model, [1, 2], truncation=0.0)
+    assert np.array_equal(generate(model, [5, 17], truncation=1.0), made[[5, 17]])
+    average = generate(model, [1, 2], truncation=0.0)
     assert np.array_equal(average[0], average[1])
-    assert pictures(model, []).shape == (0, 16, 16, 3)
+    assert generate(model, []).shape == (0, 16, 16, 3)
     with pytest.raises(InputError, match="truncation"):
-        pictures(model, [1], truncation=1.5)
+        generate(model, [1], truncation=1.5)
 
 
 def test_a_sheet_is_row_by_row() -> None:
     images = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 3, 3), np.uint8)
-    sheet = samples.sheet(images, 3)
+    sheet = grid(images, 3)
     assert sheet.shape == (4, 9, 3)
     assert [int(sheet[y, x, 0]) for y in (0, 2) for x in (0, 3, 6)] == [0, 1, 2, 3, 4, 255]
 
 
-def test_a_loop_is_a_source_without_a_seam(model: Model) -> None:
-    loop = Loop(model, [1, 5, 9], seconds=2.0, fps=24, size=64)
+def test_a_loop_is_a_source_without_a_seam(model: Generator) -> None:
+    loop = LoopSource(model, [1, 5, 9], seconds=2.0, fps=24, size=64)
     frames = list(loop)
     assert (loop.fps, loop.size, loop.frames) == (24, (64, 64), 48)
     assert [frame.index for frame in frames] == list(range(48))
@@ -58,7 +57,7 @@ def test_a_loop_is_a_source_without_a_seam(model: Model) -> None:
     assert max(steps) / float(np.median(steps)) < 1.5
     loop.close()
     assert not list(loop)
-    assert Loop(model, [1, 5]).size == (480, 480)
+    assert LoopSource(model, [1, 5]).size == (480, 480)
 
 
 @pytest.mark.parametrize(("wrong", "says"), [
@@ -66,20 +65,20 @@ def test_a_loop_is_a_source_without_a_seam(model: Model) -> None:
     ({"fps": 0}, "fps"), ({"size": 4}, "size"), ({"ease": "bouncy"}, "bouncy"), ({"truncation": 2}, "truncation"),
     ({"seconds": float("nan")}, "seconds"),
 ])  # fmt: skip
-def test_loops_that_cannot_be(model: Model, wrong: dict[str, object], says: str) -> None:
+def test_loops_that_cannot_be(model: Generator, wrong: dict[str, object], says: str) -> None:
     with pytest.raises(InputError, match=says):
-        Loop(model, **{"seeds": [1, 2], **wrong})  # type: ignore[arg-type]
+        LoopSource(model, **{"seeds": [1, 2], **wrong})  # type: ignore[arg-type]
 
 
-def test_sample_writes_a_sheet_and_files(path: Path, model: Model, tmp_path: Path) -> None:
+def test_sample_writes_a_sheet_and_files(path: Path, model: Generator, tmp_path: Path) -> None:
     sheet, folder = tmp_path / "grid.png", tmp_path / "many"
     done = gancam("sample", path, "-n", 10, "--seed", 7, sheet, "--to", folder)
     assert done.returncode == 0, done.stderr
     assert "seeds 7 to 16" in done.stdout
-    made = pictures(model, range(7, 17))
+    made = generate(model, range(7, 17))
     written = cv2.imread(str(sheet))
     assert written is not None
-    assert np.array_equal(written, samples.sheet(made, 4))
+    assert np.array_equal(written, grid(made, 4))
     assert sorted(file.name for file in folder.iterdir()) == [f"tiny-{seed:06d}.png" for seed in range(7, 17)]
     last = cv2.imread(str(folder / "tiny-000016.png"))
     assert last is not None
@@ -112,8 +111,8 @@ def test_a_clips_own_track_drives(path: Path, tmp_path: Path) -> None:
 def test_what_is_wrong(path: Path, tmp_path: Path) -> None:
     out, sheet = tmp_path / "loop.mp4", tmp_path / "grid.png"
     upscaler = write_models(tmp_path, network())
-    refused("sample", upscaler, sheet, says="no generator")
-    refused("morph", upscaler, out, says="no generator")
+    refused("sample", upscaler, sheet, says="is for super-resolution; this needs a generator")
+    refused("morph", upscaler, out, says="is for super-resolution; this needs a generator")
     refused("sample", "morph-frogs", sheet, says="gancam models")
     refused("sample", path, says="--show")
     refused("sample", path, tmp_path / "grid.mp4", says=".png")

@@ -28,6 +28,7 @@ from gancam.tools.doctor.checks import Check, in_child
 from gancam.tools.doctor.devices import _judge
 from gancam.tools.doctor.display import ENCODERS, _probe_encoders, display_checks
 from gancam.tools.doctor.report import examine
+from tests.helpers.small import STILLS
 
 NAMES = ["system", "versions", "packages", "cpu", "cuda", "tensorrt", "auto", "cameras", "virtual-camera", "display",
          "codecs", "temp"]  # fmt: skip
@@ -166,13 +167,15 @@ def test_a_damaged_runtime_is_told_in_one_line_and_looked_at(tmp_path: Path) -> 
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "\x1b" not in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
-    refused = gancam("process", "a.png", "b.png", "-e", "sr-x2", PYTHONPATH=str(tmp_path))
+    refused = gancam(
+        "process", str(STILLS / "lake.png"), str(tmp_path / "b.png"), "-e", "sr-x2", PYTHONPATH=str(tmp_path)
+    )
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert "ONNX Runtime is damaged" in refused.stderr
 
 
 def test_importing_gancam_or_its_command_line_loads_neither_doctor_nor_onnxruntime() -> None:
-    code = "import sys, gancam.cli; print(sorted({'gancam.doctor', 'onnxruntime'} & set(sys.modules)))"
+    code = "import sys, gancam.cli; print(sorted({'gancam.tools.doctor', 'onnxruntime'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
@@ -203,13 +206,14 @@ def test_why_cuda_does_not_work(fake_driver: Path) -> None:
     """Each fault of the driver is named with its cure, in a process that has only this driver."""
     code = """if True:
         import json, os
-        from gancam import devices
+        from gancam.errors import DeviceError
+        from gancam.inference import session
         answers = {}
         for name, variables in json.load(open(0)).items():
             os.environ.update(variables)
             try:
-                devices.prepare("cuda")
-            except devices.DeviceError as error:
+                session.prepare("cuda")
+            except DeviceError as error:
                 answers[name] = [error.why, error.cure]
             for variable in variables:
                 del os.environ[variable]
@@ -248,7 +252,8 @@ def test_libraries_that_are_missing_are_one_line(fake_driver: Path, tmp_path: Pa
 
 def test_a_driver_that_crashes_does_not_take_doctor_along(fake_driver: Path) -> None:
     code = (
-        "from gancam import doctor; print(*doctor._cuda(doctor.Finding('cpu', 'ok', '')).to_dict().values(), sep='|')"
+        "from gancam.tools.doctor import checks, devices; "
+        "print(*devices._cuda(checks.Check('cpu', 'ok', '')).to_dict().values(), sep='|')"
     )
     environment = {"LD_LIBRARY_PATH": str(fake_driver), "FAKE_CRASH": "1"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)

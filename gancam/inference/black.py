@@ -1,0 +1,58 @@
+"""Pictures that came out black and should not have: made anew in fp32."""
+
+import logging
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.inference.autotune import LEAST_PSNR
+from gancam.inference.network import ImageNetwork, Network, open_network
+
+log = logging.getLogger(__name__)
+_BRIGHT, _LOST = 48, 0.02  # grey levels of what is not black; share of the places that may be lost
+
+
+class BlackGuard:
+    """A network of less than fp32, and fp32 where that gives black for a picture that is not.
+
+    A sum that is too large for fp16 becomes infinite, and what is no number becomes 0 in 8 bits. As soon as fp32 gives
+    the same black picture, what the network gives is believed.
+    """
+
+    def __init__(self, network: ImageNetwork, precision: str) -> None:
+        self._network, self._precision = network, precision
+        self._watching, self._told = True, False
+        self._plain: Network | None = None
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Images as an `ImageNetwork` takes and gives them. Raises as that does."""
+        result = self._network(images)
+        if self._watching and self._went_black(images, result):
+            return self._in_fp32(images, result)
+        return result
+
+    def _went_black(self, images: NDArray[np.uint8], result: NDArray[np.uint8]) -> bool:
+        """Whether some of a few hundred places are black that were not."""
+        step, scale = max(round(math.sqrt(images.shape[1] * images.shape[2] / 256)), 1), self._network.card.scale
+        seen, shown = images[:, ::step, ::step], result[:, :: step * scale, :: step * scale]
+        lost = (seen.min(3) >= _BRIGHT) & (shown.max(3) == 0)
+        return bool(np.count_nonzero(lost) > _LOST * lost.size)
+
+    def _in_fp32(self, images: NDArray[np.uint8], result: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        path = self._network.path
+        if self._plain is None:
+            fp32 = path.with_name(path.name.removesuffix(f".{self._precision}.onnx") + ".onnx")
+            if fp32 == path or not fp32.is_file():
+                self._watching = False
+                return result
+            self._plain = open_network(fp32, self._network.device, self._network.threads)
+        truth = self._plain(images)
+        if cv2.PSNR(truth.reshape(-1), result.reshape(-1)) >= LEAST_PSNR:
+            self._watching = False
+            return result
+        if not self._told:
+            self._told = True
+            log.warning("%s gave black for a picture that is not; such pictures are made in fp32", path.name)
+        return truth

@@ -1,0 +1,278 @@
+"""One model file, open on one device: it runs exactly what it was told to open, or says why it cannot."""
+
+import math
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from gancam._native import denormals_as_zero
+from gancam.errors import GancamError, ImageError, InputError, ModelError, OutOfMemory, first_line
+from gancam.inference.buffers import BufferPool
+from gancam.inference.card import ModelCard
+from gancam.inference.layouts import BlockLayout
+from gancam.inference.session import explain, is_full, open_session
+
+
+class Network(ABC):
+    """What networks of every kind share: the file, its card, and one ONNX Runtime session.
+
+    Calls are safe from several threads; they queue.
+
+    Attributes:
+        path: The file that is open.
+        device: "cpu" or "cuda".
+        threads: Those of one call on the CPU; they sleep between calls instead of spinning.
+        card: What the file says of itself.
+        spent: Seconds of all calls so far: in the "network", which is ONNX Runtime's graph with all that is in it, and,
+            where the graph leaves them to us, in "conversion" and "copies" of pixels.
+    """
+
+    def __init__(
+        self, path: Path, device: str, threads: int, session: Any, card: ModelCard, spent: dict[str, float]
+    ) -> None:
+        self.path, self.device, self.threads, self.card, self.spent = path, device, threads, card, spent
+        self._session = session
+        self._lock = threading.Lock()
+
+    @abstractmethod
+    def __call__(self, *arrays: Any, **named: Any) -> NDArray[np.uint8]:
+        """Make images; each kind of network says of what."""
+
+    def _parts(self) -> dict[str, Any]:
+        """The inputs and outputs of the graph by name."""
+        return {part.name: part for part in (*self._session.get_inputs(), *self._session.get_outputs())}
+
+    def _run(self, wanted: list[str], given: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        with self._lock, self._failing():
+            began = time.perf_counter()
+            with denormals_as_zero():
+                found: list[NDArray[Any]] = self._session.run(wanted, given)
+            self.spent["network"] += time.perf_counter() - began
+            return found
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Turn what ONNX Runtime raises into errors of gancam."""
+        try:
+            yield
+        except (GancamError, MemoryError):
+            raise
+        except Exception as error:
+            if self.device != "cpu":
+                raise explain(self.device, error) from error
+            if is_full(str(error)):
+                raise OutOfMemory(
+                    "cpu", "no memory is left for this", "smaller frames, or close other programs"
+                ) from error
+            raise ModelError(f"{self.path} cannot run: {first_line(error)}") from error
+
+    def _smallest(self) -> tuple[int, int]:
+        """Height and width of a small image that it takes."""
+        side = self.card.multiple * -(-max(self.card.minimum, 4) // self.card.multiple)
+        return side, side + self.card.multiple
+
+    def _check_images(self, images: NDArray[np.uint8]) -> None:
+        card = self.card
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+            raise ImageError(f"{card.name} takes uint8 (n, h, w, 3), not {images.dtype} {images.shape}")
+        sides = images.shape[1:3]
+        if min(sides) < card.minimum or any(side % card.multiple for side in sides):
+            rule = f"at least {card.minimum} pixels a side, in multiples of {card.multiple}"
+            raise ImageError(f"{card.name} takes images of {rule}, not {sides[1]}x{sides[0]}")
+
+    def _expect(self, result: NDArray[Any], shape: tuple[int, ...], kind: DTypeLike = np.uint8) -> None:
+        """Refuse an output that is not what the card promises."""
+        if result.shape != shape or result.dtype != kind:
+            card = self.card
+            says = f"latent {card.latent}, {card.layers} layers, resolution {card.resolution}"
+            says = says if card.layout == "latent" else f"scale {card.scale} and {card.layout}"
+            raise ModelError(
+                f"{self.path}: its card says {says}, so {np.dtype(kind)} {shape}, but it gave {result.dtype} "
+                f"{result.shape}"
+            )
+
+
+class ImageNetwork(Network):
+    """A network from images to images: the layouts ``image``, ``blocks`` and ``cells`` of a card."""
+
+    def __init__(
+        self, path: Path, device: str, threads: int, session: Any, card: ModelCard, spent: dict[str, float]
+    ) -> None:
+        super().__init__(path, device, threads, session, card, spent)
+        self._buffers = BufferPool()
+        self._blocks: BlockLayout | None = None
+        self._bound: Any = None
+        self._checked = False
+        self._input, self._output = session.get_inputs()[0].name, session.get_outputs()[0].name
+        self._cell = self._check()
+        self(np.zeros((1, *self._smallest(), 3), np.uint8))  # finds a card that lies, and warms the session up
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Images ``(n, h, w, 3)`` uint8 BGR -> ``(n, h * scale, w * scale, 3)``, the caller's own.
+
+        Their memory is used for later ones when neither they nor a view of them is held any more.
+        """
+        self._check_images(images)
+        if self.card.layout != "image":
+            with self._lock, self._failing():
+                return self._run_blocks(images)
+        if not self._checked:  # that the graph gives what the card says: from then on it writes where it is told to
+            result: NDArray[np.uint8] = self._run([self._output], {self._input: images})[0]
+            self._expect(result, self._shape_for(images))
+            self._checked = True
+            return result
+        images = np.ascontiguousarray(images)
+        with self._lock, self._failing():
+            if self._bound is None:
+                self._bound = self._session.io_binding()
+            result = self._buffers.take(self._shape_for(images))
+            self._bound.bind_input(self._input, "cpu", 0, np.uint8, images.shape, images.ctypes.data)
+            self._bound.bind_output(self._output, "cpu", 0, np.uint8, result.shape, result.ctypes.data)
+            began = time.perf_counter()
+            with denormals_as_zero():
+                self._session.run_with_iobinding(self._bound)
+            self.spent["network"] += time.perf_counter() - began
+            return result
+
+    def _check(self) -> int:
+        """Refuse a card that lies about its graph; input pixels along a side of a cell."""
+        card, takes, gives = self.card, self._session.get_inputs(), self._session.get_outputs()
+        channels = {"image": "3", "blocks": "4", "cells": "k * k * 4"}[card.layout]
+        if len(takes) != 1 or len(gives) != 1 or takes[0].type != "tensor(uint8)" or len(takes[0].shape) != 4:
+            raise ModelError(
+                f"{self.path} takes {[(i.type, i.shape) for i in takes]}: not one uint8 (n, h, w, {channels})"
+            )
+        depth = takes[0].shape[3]
+        cell = math.isqrt(depth // 4) if card.layout == "cells" and isinstance(depth, int) else 1
+        wrong = card.multiple % max(cell, 1) != 0
+        if wrong or depth != (3 if card.layout == "image" else 4 * cell**2):
+            raise ModelError(f"{self.path}: its card says {card.layout}, but it takes {takes[0].shape}")
+        return cell
+
+    def _shape_for(self, images: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+        return len(images), images.shape[1] * self.card.scale, images.shape[2] * self.card.scale, 3
+
+    def _run_blocks(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        result = self._buffers.take(self._shape_for(images))
+        shape = images.shape[1:3]
+        if self._blocks is None or self._blocks.shape != shape:
+            self._blocks = BlockLayout(self._session, self.card, shape, self._cell, str(self.path), self.spent)
+        for image, pixels in zip(images, result, strict=True):
+            self._blocks.run(image, pixels)
+        return result
+
+
+class MaskedNetwork(Network):
+    """A network that fills holes in images: the layout ``masked`` of a card."""
+
+    def __init__(
+        self, path: Path, device: str, threads: int, session: Any, card: ModelCard, spent: dict[str, float]
+    ) -> None:
+        super().__init__(path, device, threads, session, card, spent)
+        says = {name: ("tensor(uint8)", rank) for name, rank in {"image": 4, "hole": 3, "filled": 4}.items()}
+        parts = self._parts()
+        if {name: (part.type, len(part.shape)) for name, part in parts.items()} != says or card.scale != 1:
+            raise ModelError(
+                f"{path}: its card says {card.layout}, but it has "
+                + ", ".join(f"{name} {part.type} {part.shape}" for name, part in parts.items())
+            )
+        height, width = self._smallest()
+        self(np.zeros((1, height, width, 3), np.uint8), np.ones((1, height, width), np.uint8))
+
+    def __call__(self, images: NDArray[np.uint8], holes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Images ``(n, h, w, 3)`` uint8 BGR, with `holes` ``(n, h, w)`` uint8 filled where they are not 0."""
+        self._check_images(images)
+        if holes.dtype != np.uint8 or holes.shape != images.shape[:3]:
+            raise ImageError(f"{self.card.name} takes holes uint8 {images.shape[:3]}, not {holes.dtype} {holes.shape}")
+        filled: NDArray[np.uint8] = self._run(["filled"], {"image": images, "hole": holes})[0]
+        self._expect(filled, images.shape)
+        return filled
+
+
+class GeneratorNetwork(Network):
+    """A generator in its two halves, mapping and synthesis: the layout ``latent`` of a card.
+
+    Attributes:
+        centre: The mean w, ``(1, latent)`` float32.
+    """
+
+    def __init__(
+        self, path: Path, device: str, threads: int, session: Any, card: ModelCard, spent: dict[str, float]
+    ) -> None:
+        super().__init__(path, device, threads, session, card, spent)
+        self._check()
+        self.centre: NDArray[np.float32] = self._run(["centre"], self._no_latents())[0]
+        self._expect(self.centre, (1, card.latent), np.float32)
+        self(np.zeros((1, card.latent), np.float32))
+
+    def __call__(self, z: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Numbers z ``(n, latent)`` float32 -> images ``(n, resolution, resolution, 3)`` uint8 BGR."""
+        return self.synthesis(np.repeat(self.mapping(z)[:, None], self.card.layers, axis=1))
+
+    def mapping(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Map z ``(n, latent)`` float32 to w, of the same shape."""
+        self._check_latents(z, "z", (self.card.latent,))
+        w: NDArray[np.float32] = self._run(["w"], {**self._no_latents(), "z": z})[0]
+        self._expect(w, z.shape, np.float32)
+        return w
+
+    def synthesis(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Make images of a w for each layer, ``(n, layers, latent)`` float32."""
+        self._check_latents(ws, "ws", (self.card.layers, self.card.latent))
+        images: NDArray[np.uint8] = self._run(["image"], {**self._no_latents(), "ws": ws})[0]
+        self._expect(images, (len(ws), self.card.resolution, self.card.resolution, 3))
+        return images
+
+    def _check(self) -> None:
+        latent, layers, side = self.card.latent, self.card.layers, self.card.resolution
+        says = {
+            "z": ("tensor(float)", [latent]), "ws": ("tensor(float)", [layers, latent]),
+            "w": ("tensor(float)", [latent]), "centre": ("tensor(float)", [latent]),
+            "image": ("tensor(uint8)", [side, side, 3]),
+        }  # fmt: skip
+        parts = self._parts()
+        if {name: (part.type, part.shape[1:]) for name, part in parts.items()} != says:
+            raise ModelError(
+                f"{self.path}: its card says latent {latent}, {layers} layers, resolution {side}, but it has "
+                + ", ".join(f"{name} {part.shape}" for name, part in parts.items())
+            )
+
+    def _check_latents(self, given: Any, what: str, shape: tuple[int, ...]) -> None:
+        if not isinstance(given, np.ndarray) or given.dtype != np.float32 or given.shape[1:] != shape or not given.ndim:
+            got = f"{given.dtype} {given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
+            wanted = ", ".join(map(str, ("n", *shape)))
+            raise InputError(f"{self.card.name} takes {what} as float32 ({wanted}), not {got}")
+        if not np.isfinite(given).all():
+            raise InputError(f"{self.card.name}: {what} has values that are not finite")
+
+    def _no_latents(self) -> dict[str, NDArray[np.float32]]:
+        latent, layers = self.card.latent, self.card.layers
+        return {"z": np.empty((0, latent), np.float32), "ws": np.empty((0, layers, latent), np.float32)}
+
+
+def open_network(path: Path, device: str, threads: int, spent: dict[str, float] | None = None) -> Network:
+    """Open the file `path` on `device` as the kind of network that its card says.
+
+    Args:
+        path: A model file, of whatever precision.
+        device: "cpu" or "cuda"; another is never used instead.
+        threads: Those of one call on the CPU, 1 or more.
+        spent: Where seconds are added up, of a network that this one replaces; new without.
+
+    Raises:
+        NotFound: There is no such file.
+        ModelError: It is damaged, has no card, or does not do what its card says.
+        DeviceError: The device cannot be had, or cannot run it.
+    """
+    session = open_session(path, device, threads)
+    card = ModelCard.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
+    spent = {"conversion": 0.0, "network": 0.0, "copies": 0.0} if spent is None else spent
+    kinds: dict[str, type[Network]] = {"latent": GeneratorNetwork, "masked": MaskedNetwork}
+    return kinds.get(card.layout, ImageNetwork)(path, device, threads, session, card, spent)
