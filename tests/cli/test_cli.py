@@ -137,7 +137,7 @@ def test_an_image_in_and_out(model: Path, tmp_path: Path) -> None:
     refused("process", tmp_path / "in.png", tmp_path / "out.png", says="exists")
     refused("process", tmp_path / "in.png", tmp_path / "out.mp4", says="is an image")
     refused("process", CITY, tmp_path / "out.jpg", says="is an image")
-    refused("process", tmp_path / "in.png", tmp_path / "in.png", "--overwrite", says="is the input itself")
+    refused("process", tmp_path / "in.png", tmp_path / "in.png", "--overwrite", says="the output is the same file as the input")
 
 
 def test_what_is_wrong_with_the_input(tmp_path: Path) -> None:

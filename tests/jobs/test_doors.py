@@ -71,7 +71,7 @@ def test_the_damaged_model_is_what_remains(folder: Path) -> None:
         ("in.mp4 out.mp4 -e sr-x2:strenght=1", "did you mean 'strength'"),
         ("in.mp4 out.mp4 -e sr-x9", "no effect 'sr-x9'"),
         ("in.mp4 out.mp4 --device tpu", "--device 'tpu': must be auto, cpu or cuda"),
-        ("in.mp4 out.mp4 --precision int3", "precision 'int3' must be"),
+        ("in.mp4 out.mp4 --precision int3", "--precision 'int3': must be"),
     ],
 )
 def test_process(folder: Path, arguments: str, says: str) -> None:
@@ -84,7 +84,7 @@ def test_process(folder: Path, arguments: str, says: str) -> None:
     ("arguments", "says"),
     [
         ("no.mp4", "no.mp4: no such file"),
-        ("a?folder", "a folder: is a folder, not a video file"),
+        ("a?folder", "a folder: is a folder; a live source is"),
         ("in.mp4 --to there.mp4", "there.mp4: exists"),
         ("in.mp4 --to source:there.mp4", "there.mp4: exists"),
         ("in.mp4 --to nowhere/out.mp4", "there is no folder"),
@@ -109,11 +109,11 @@ def test_live(folder: Path, arguments: str, says: str) -> None:
     [
         ("sample", "there.png", "there.png: exists"),
         ("sample", "nowhere/out.png", "there is no folder"),
-        ("sample", "out.mp4", "must end in"),
-        ("sample", "--to there.mp4", "there.mp4: is no folder"),
+        ("sample", "out.mp4", "its extension must be one of"),
+        ("sample", "--to there.mp4", "there.mp4: is a file, and a folder is needed"),
         ("sample", "--to a/b", "there is no folder"),
         ("morph", "there.mp4", "there.mp4: exists"),
-        ("morph", "out.png", "a loop is a video"),
+        ("morph", "out.png", "the loop is a video"),
         ("morph", "out.xyz", "out.xyz: its ending names no video container"),
         ("morph", "nowhere/out.mp4", "there is no folder"),
         ("morph", "out.mp4 --seeds 1", "two seeds or more"),
@@ -127,7 +127,7 @@ def test_live(folder: Path, arguments: str, says: str) -> None:
         ("bench", "sr-x9", "no effect 'sr-x9'"),
         ("bench", "--size 640", "needs WIDTHxHEIGHT"),
         ("bench", "--device tpu", "--device 'tpu': must be auto, cpu or cuda"),
-        ("bench", "--precision int3", "precision 'int3' must be"),
+        ("bench", "--precision int3", "--precision 'int3': must be"),
         ("bench", "--picture there.png", "there.png: exists"),
         ("bench", "--picture nowhere/a.png", "there is no folder"),
         ("bench", "--compare no.json", "no baseline"),
