@@ -37,7 +37,7 @@ def main() -> None:
             return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
 
         rungs: dict[str, Callable[[gancam.Image], gancam.Image]] = {"bicubic": bicubic}
-        rungs |= {way.name: way for level in effect.ladder() for way in level}  # type: ignore[attr-defined]
+        rungs |= {way.level: way for level in effect.quality_levels() for way in level}
         costs: dict[str, list[float]] = {name: [] for name in rungs}
         for _ in range(options.rounds + 1):
             for name, rung in rungs.items():

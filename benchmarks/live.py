@@ -34,7 +34,7 @@ sys.path.insert(0, str(ROOT))
 from gancam.errors import SinkError, SourceError  # noqa: E402
 from gancam.frame import Frame, Image  # noqa: E402
 from gancam.pipeline import run  # noqa: E402
-from gancam.sinks import Sink, open_sink  # noqa: E402
+from gancam.sinks import Sink, SinkContext, open_sink  # noqa: E402
 from gancam.sources import Source, TestPattern, VideoFile  # noqa: E402
 from gancam.sources.camera import Stream  # noqa: E402
 from gancam.sources.live import LiveSource  # noqa: E402
@@ -42,7 +42,7 @@ from gancam.sources.realtime import RealtimeSource  # noqa: E402
 from tests.helpers.servers import repeated, rtsp_server  # noqa: E402
 
 
-class Shown:
+class Shown(Sink):
     """A sink that notes how old each picture is, and ends the run after `enough`."""
 
     def __init__(self, enough: int = 10**9) -> None:
@@ -57,8 +57,6 @@ class Shown:
         self._count += 1
         if frame.captured is not None:
             self.ages.append(1000 * (time.monotonic() - frame.captured))
-
-    def close(self, *, interrupted: bool = False) -> None: ...
 
 
 def percentiles(values: list[float]) -> tuple[float, float]:
@@ -112,7 +110,7 @@ def window(quick: bool) -> None:
     steady = [line for line in lines if line["time"] >= 2]
     fps = (len(steady) - 1) / (steady[-1]["time"] - steady[0]["time"])
     middle, most = percentiles([line["age_ms"] for line in steady if line["age_ms"] is not None])
-    waits = {name: round(1000 * spent / report["frames"], 1) for name, spent in report["waits"].items()}
+    waits = {name: round(1000 * spent / report["frames"], 1) for name, spent in report["stage_seconds"].items()}
     print(
         f"window: {fps:.1f} fps shown on {len(cores)} cores over {steady[-1]['time'] - 2:.0f} s, age {middle:.0f} ms "
         f"median, {most:.0f} ms p95; ms a frame: {waits}"
@@ -235,10 +233,10 @@ def break_in(source: LiveSource, targets: list[str], kind: str, after: int) -> f
             if kind == "sink" and count > after:
                 fail(SinkError)
 
-    class Breaks:
+    class Breaks(Source):
         """`source`, failing after some frames."""
 
-        fps, size, frames = source.fps, source.size, None
+        fps, size = source.fps, source.size
 
         def __iter__(self) -> Iterator[Frame]:
             for frame in source:
@@ -249,7 +247,7 @@ def break_in(source: LiveSource, targets: list[str], kind: str, after: int) -> f
         def close(self) -> None:
             source.close()
 
-    sinks: list[Sink] = [open_sink(target, fps=source.fps, size=source.size) for target in targets]
+    sinks: list[Sink] = [open_sink(target, SinkContext(fps=source.fps, size=source.size)) for target in targets]
     with suppress(Fails, SinkError, SourceError):
         run(Breaks(), [effect], [*sinks, Broken()])
     return time.monotonic() - failed
@@ -286,10 +284,10 @@ def watch(url: str) -> None:
             pass
 
 
-class Ready:
+class Ready(Source):
     """A source whose pictures cost nothing."""
 
-    fps, size, frames = 30.0, (1280, 720), None
+    fps, size = 30.0, (1280, 720)
 
     def __init__(self, count: int) -> None:
         self._images = [TestPattern(self.size).image(index) for index in range(8)]
@@ -298,8 +296,6 @@ class Ready:
     def __iter__(self) -> Iterator[Frame]:
         for index in range(self._count):
             yield Frame(self._images[index % 8], index, index / 30)
-
-    def close(self) -> None: ...
 
 
 def cost(quick: bool) -> None:
@@ -310,7 +306,7 @@ def cost(quick: bool) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
-        sink = open_sink(clip, fps=30, size=(1280, 720))
+        sink = open_sink(clip, SinkContext(fps=30, size=(1280, 720)))
         run(TestPattern((1280, 720), frames=count), [], [sink])
         shares = {}
         sources: list[tuple[str, Source]] = [

@@ -1,4 +1,4 @@
-"""gancam: GANs on live video. ``effect = gancam.load("sr-x2"); out = effect(frame)``"""
+"""gancam: GANs on live video. ``effect = gancam.load("sr-x2"); out = effect(frame)``."""
 
 import logging
 from importlib import import_module

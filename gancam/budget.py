@@ -3,15 +3,19 @@
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from gancam.effects import Effect, EffectSlot, ImageFunction, slots
 from gancam.errors import GancamError, InputError
-from gancam.frame import Image, check_image
-from gancam.pipeline import ImageEffect, Switch, output_size, switches
+from gancam.frame import Frame, Image, check_image
+from gancam.pipeline import output_size
+from gancam.vision.pad import DrawingPad
 
 Clock = Callable[[], float]
 
@@ -28,27 +32,30 @@ _GROWN = 4.0  # times the area that was measured: above, costs are measured anew
 _DICE = np.random.default_rng(0)
 
 
-class Budget:
-    """Effects, one after the other, within `seconds` a frame: an effect itself.
+class Budget(Effect):
+    """Plays effects, one after the other, as well as a frame's time allows: an effect itself.
 
-    Where an effect offers cheaper ways to do the same (its ``ladder``: another precision, a smaller model, a smaller
-    picture inside), the best are played that fit. What each takes is measured here, on noise of the first picture's
-    size, before that is played, or by ``prepare``; from then on what plays is measured all the time, and the others are
-    reckoned to have become dearer and cheaper with it. It goes down when the median of a second misses the time by more
-    than 5 %, at once to what should fit; up when what is better would have left 15 % over for two seconds. What missed
-    is left alone for 5 s, then 10, 20 and so on, so that it settles. When not even the cheapest fits, it says so
-    once and plays that.
+    Where an effect offers cheaper ways to do the same (its ``quality_levels``: another precision, a smaller model, a
+    smaller picture inside), the best are played that fit. What each takes is measured here, on noise of the first
+    picture's size, before that is played, or by ``prepare``; from then on what plays is measured all the time, and the
+    others are reckoned to have become dearer and cheaper with it. It goes down when the median of a second misses the
+    time by more than 5 %, at once to what should fit; up when what is better would have left 15 % over for two seconds.
+    What missed is left alone for 5 s, then 10, 20 and so on, so that it settles. When not even the cheapest fits, it
+    says so once and plays that.
 
-    The size of the output never changes; parameters and switches (``Switch``, left as they are) go on from one way to
-    the next.
+    The size of the output never changes; parameters, and whether an effect is on, go on from one level to the next.
+    Calls must come from one thread.
 
-    effects   one effect or several. Those that offer nothing are played as they are, and cost what they cost.
-    seconds   for a whole frame. Whoever runs the loop tells by ``frame_took`` what it took with all that is not effects
-              (``gancam.pipeline.run`` does); where nobody tells, the effects have all of it.
-    told      is called with a line for people when something else is chosen, and why.
-    clock     in seconds.
+    Args:
+        effects: One effect or several. Those with one level are played as they are, and cost what they cost; slots
+            (``EffectSlot``) are left as they are.
+        seconds: For a whole frame. Who runs the loop tells by ``frame_took`` what it took with all that is not effects
+            (``gancam.pipeline.run`` does); where that is not told, the effects have all of it.
+        notify: Called with a line of text when something else is chosen, and why.
+        clock: Gives seconds.
 
-    Calls must come from one thread. Raises ``InputError`` for a time that is none, and for no effects.
+    Raises:
+        InputError: For a time that is none, and for no effects.
 
     Examples:
         >>> effect = gancam.Budget(gancam.load("sr-x2-gan"), 1 / 30)
@@ -57,42 +64,39 @@ class Budget:
 
     def __init__(
         self,
-        effects: ImageEffect | Sequence[ImageEffect],
+        effects: Effect | ImageFunction | Sequence[Effect | ImageFunction],
         seconds: float,
         *,
-        told: Callable[[str], None] | None = None,
+        notify: Callable[[str], None] | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
         if not 0 < seconds < math.inf:
             raise InputError(f"a budget of {seconds} s a frame: needs more than 0")
-        chain = list(effects) if isinstance(effects, Sequence) else [effects]
-        if not chain:
-            raise InputError("a budget needs an effect to spend it on")
         self.seconds = seconds
-        self.effects = [
-            one if isinstance(one, Switch) else made for one, made in zip(chain, switches(chain), strict=True)
-        ]
+        self.effects: list[EffectSlot] = slots(effects if isinstance(effects, Sequence) else [effects])
+        if not self.effects:
+            raise InputError("a budget needs an effect to spend it on")
         self.card, self.params = self.effects[0].card, self.effects[0].params
-        self.__name__ = " + ".join(effect.name for effect in self.effects)
-        self._told, self._clock = told or (lambda _: None), clock
+        self._notify, self._clock = notify or (lambda _: None), clock
         self._stages = [_Stage(effect) for effect in self.effects]
-        self._rungs: list[tuple[int, ...]] = []  # from the best to the cheapest: for each stage, which of its ways
-        self._rung = 0
+        self._levels: list[tuple[int, ...]] = []  # from the best to the cheapest: for each stage, which of its ways
+        self._level = 0
         self._size = self._measured = (0, 0)
         self._spent: list[float] | None = None  # by each stage on the newest frame, until it is judged
         self._window: deque[tuple[float, float, list[float]]] = deque()  # when, whole frame, stages
         self._took: float | None = None  # the window's median
         self._ons: list[bool] = []
-        self._since = 0.0  # when this rung was taken
+        self._since = 0.0  # when this level was taken
         self._warm = False  # whether it has played a frame since
         self._room_since: float | None = None
-        self._pauses: list[tuple[float, float]] = []  # by rung: not before, and how long the pause was
+        self._pauses: list[tuple[float, float]] = []  # by level: not before, and how long the pause was
         self._played: dict[str, int] = {}
         self._changes, self._last, self._short = 0, "", ""
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        """Take `image` through the effects as they are played now; see ``Effect``."""
         image = check_image(image)
-        self.frame_took(0.0)  # nobody did
+        self.frame_took(0.0)  # it was not told
         self._fit((image.shape[1], image.shape[0]))
         spent = []
         for effect in self.effects:
@@ -102,26 +106,68 @@ class Budget:
         self._spent = spent
         return image
 
+    @property
+    def name(self) -> str:
+        """The names of its effects."""
+        return " + ".join(effect.name for effect in self.effects)
+
+    @property
+    def device(self) -> str:
+        """Where its effects compute: the first device that is not the CPU, or that."""
+        return next((effect.device for effect in self.effects if effect.device != "cpu"), "cpu")
+
+    @property
+    def remembers(self) -> bool:
+        """Whether one of its effects does."""
+        return any(effect.remembers for effect in self.effects)
+
+    @property
+    def status(self) -> str:
+        """What is played, what it takes of its time, and what its effects say."""
+        return "; ".join([str(self), *(effect.status for effect in self.effects if effect.status)])
+
+    @property
+    def pad(self) -> DrawingPad | None:
+        """That of the first of its effects that has one."""
+        return next((effect.pad for effect in self.effects if effect.pad is not None), None)
+
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Ask its effects, one after the other."""
         return output_size(self.effects, size)
 
     def reset(self) -> None:
+        """Reset its effects."""
         for effect in self.effects:
-            _reset(effect.effect)
+            effect.reset()
+
+    def close(self) -> None:
+        """Close its effects, also those after one that fails."""
+        with ExitStack() as over:
+            for effect in reversed(self.effects):
+                over.callback(effect.close)
+
+    def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
+        """Show the file to the first of its effects."""
+        self.effects[0].read_ahead(frames, whole=whole)
+
+    def listen_to(self, path: Path) -> None:
+        """Tell its effects."""
+        for effect in self.effects:
+            effect.listen_to(path)
 
     def frame_took(self, seconds: float) -> None:
-        """Tell what the newest frame took from its arrival until it was shown: effects, outputs and all."""
+        """Hear what the newest frame took from its arrival until it was shown: effects, outputs and all."""
         spent, self._spent = self._spent, None
         if spent is not None:
             self._judge(max(seconds, sum(spent)), spent)
 
     @property
     def playing(self) -> str:
-        """What is played now."""
-        return self._name(self._rung) if self._rungs else self.__name__
+        """The level of each effect that is played now."""
+        return self._name(self._level) if self._levels else self.name
 
-    def figures(self) -> dict[str, Any]:
-        """What is played and what a whole frame took lately, in milliseconds (None as long as that is not known)."""
+    def figures(self) -> dict[str, str | float | None]:
+        """Give what is played and what a whole frame took lately, in milliseconds (None while that is not known)."""
         return {"playing": self.playing, "took_ms": None if self._took is None else round(1000 * self._took, 1)}
 
     def __str__(self) -> str:
@@ -130,7 +176,7 @@ class Budget:
 
     @property
     def notes(self) -> list[str]:
-        """What was played, for the end."""
+        """What was played, and how often that changed."""
         frames = sum(self._played.values())
         if not frames:
             return []
@@ -142,22 +188,23 @@ class Budget:
     def prepare(self, size: tuple[int, int]) -> None:
         """Measure all that could be played on pictures of `size` (width, height), and choose. Takes about a second.
 
-        Raises what an effect raises that cannot be played at all.
+        Raises:
+            GancamError: What an effect raises that cannot be played at all.
         """
         self._size = self._measured = size
         for stage in self._stages:
             size = stage.measure(size, self._clock, self.seconds)
-        rung = tuple(0 for _ in self._stages)
-        self._rungs = [rung]
-        while lower := [place for place, stage in enumerate(self._stages) if rung[place] + 1 < len(stage.ways)]:
-            dearest = max(lower, key=lambda place: self._stages[place].costs[rung[place]])
-            rung = tuple(way + (place == dearest) for place, way in enumerate(rung))
-            self._rungs.append(rung)
-        self._pauses = [(-math.inf, 0.0)] * len(self._rungs)
+        level = tuple(0 for _ in self._stages)
+        self._levels = [level]
+        while lower := [place for place, stage in enumerate(self._stages) if level[place] + 1 < len(stage.ways)]:
+            dearest = max(lower, key=lambda place: self._stages[place].costs[level[place]])
+            level = tuple(way + (place == dearest) for place, way in enumerate(level))
+            self._levels.append(level)
+        self._pauses = [(-math.inf, 0.0)] * len(self._levels)
         self._take(self._first(self.seconds * ROOM))
-        said = [f"{self._name(rung)} ({_ms(self._cost(rung))})" for rung in range(len(self._rungs))]
+        said = [f"{self._name(level)} ({_ms(self._cost(level))})" for level in range(len(self._levels))]
         others = f"; from the best to the cheapest: {', '.join(said)}" if len(said) > 1 else ", there is no other way"
-        self._told(f"{_ms(self.seconds)} a frame: {said[self._rung]}{others}")
+        self._notify(f"{_ms(self.seconds)} a frame: {said[self._level]}{others}")
 
     def _fit(self, size: tuple[int, int]) -> None:
         """Be ready for pictures of `size`."""
@@ -170,36 +217,36 @@ class Budget:
         self._size = size
         for stage in self._stages:
             stage.costs = [cost * share for cost in stage.costs]
-        rung = self._first(self.seconds * ROOM)
-        if rung != self._rung:
-            self._change(rung, f"pictures are {size[0]}x{size[1]} now")
-        self._take(rung)
+        level = self._first(self.seconds * ROOM)
+        if level != self._level:
+            self._change(level, f"pictures are {size[0]}x{size[1]} now")
+        self._take(level)
 
     def _first(self, seconds: float, elsewhere: float = 0.0, after: int = -1) -> int:
-        """The best rung that fits into `seconds`, among those after one; the cheapest where none does."""
-        rungs = range(after + 1, len(self._rungs))
-        return next((rung for rung in rungs if elsewhere + self._cost(rung) <= seconds), len(self._rungs) - 1)
+        """The best level that fits into `seconds`, among those after one; the cheapest where none does."""
+        levels = range(after + 1, len(self._levels))
+        return next((level for level in levels if elsewhere + self._cost(level) <= seconds), len(self._levels) - 1)
 
-    def _cost(self, rung: int) -> float:
-        return sum(stage.cost(way) for stage, way in zip(self._stages, self._rungs[rung], strict=True))
+    def _cost(self, level: int) -> float:
+        return sum(stage.cost(way) for stage, way in zip(self._stages, self._levels[level], strict=True))
 
-    def _name(self, rung: int) -> str:
-        return " + ".join(stage.name(way) for stage, way in zip(self._stages, self._rungs[rung], strict=True))
+    def _name(self, level: int) -> str:
+        return " + ".join(stage.name(way) for stage, way in zip(self._stages, self._levels[level], strict=True))
 
-    def _take(self, rung: int) -> None:
-        for stage, way in zip(self._stages, self._rungs[rung], strict=True):
+    def _take(self, level: int) -> None:
+        for stage, way in zip(self._stages, self._levels[level], strict=True):
             stage.play(way)
-        self._rung, self._since, self._warm = rung, self._clock(), False
+        self._level, self._since, self._warm = level, self._clock(), False
         self._forget()
 
     def _forget(self) -> None:
         self._window.clear()
         self._room_since = None
 
-    def _change(self, rung: int, why: str) -> None:
+    def _change(self, level: int, why: str) -> None:
         self._changes += 1
-        self._last = f"{self._name(rung)} instead of {self._name(self._rung)}: {why}"
-        self._told(self._last)
+        self._last = f"{self._name(level)} instead of {self._name(self._level)}: {why}"
+        self._notify(self._last)
 
     def _judge(self, total: float, spent: list[float]) -> None:
         """See how the frames went since something changed, and go up or down."""
@@ -220,7 +267,7 @@ class Budget:
         self._took = median(total for _, total, _ in self._window)
         for place, stage in enumerate(self._stages):
             stage.learn(median(times[place] for _, _, times in self._window))
-        elsewhere = max(self._took - self._cost(self._rung), 0.0)
+        elsewhere = max(self._took - self._cost(self._level), 0.0)
         if self._took > seconds * MISSED:
             self._go_down(now, elsewhere)
         else:
@@ -230,64 +277,63 @@ class Budget:
         assert self._took is not None
         took = f"{_ms(self._took)} of {_ms(self.seconds)}"
         self._room_since = None
-        if self._rung == len(self._rungs) - 1:
+        if self._level == len(self._levels) - 1:
             if not self._short:
                 rest = f", {_ms(elsewhere)} of it beside the effects" if elsewhere > 0.1 * self._took else ""
-                what = f"even the cheapest, {self.playing}," if len(self._rungs) > 1 else self.playing
+                what = f"even the cheapest, {self.playing}," if len(self._levels) > 1 else self.playing
                 self._short = f"{what} takes {took} a frame{rest}"
-                self._told(self._short)
+                self._notify(self._short)
             return
-        pause = self._pauses[self._rung][1] * (2 if now - self._since < PROVED else 0.5)
+        pause = self._pauses[self._level][1] * (2 if now - self._since < PROVED else 0.5)
         pause = min(max(pause, PAUSE), LONGEST_PAUSE)
-        for rung in range(self._rung + 1):  # what is better is dearer still
-            self._pauses[rung] = max(self._pauses[rung], (now + pause, pause))
-        rung = self._first(self.seconds, elsewhere, after=self._rung)
-        self._change(rung, f"that took {took}, this should take {_ms(elsewhere + self._cost(rung))}")
-        self._take(rung)
+        for level in range(self._level + 1):  # what is better is dearer still
+            self._pauses[level] = max(self._pauses[level], (now + pause, pause))
+        level = self._first(self.seconds, elsewhere, after=self._level)
+        self._change(level, f"that took {took}, this should take {_ms(elsewhere + self._cost(level))}")
+        self._take(level)
 
     def _perhaps_go_up(self, now: float, elsewhere: float) -> None:
         fits = self.seconds * ROOM
-        for rung in range(self._rung):
-            if elsewhere + self._cost(rung) <= fits and now >= self._pauses[rung][0]:
+        for level in range(self._level):
+            if elsewhere + self._cost(level) <= fits and now >= self._pauses[level][0]:
                 self._room_since = now if self._room_since is None else self._room_since
                 if now - self._room_since >= CALM:
-                    self._change(rung, f"it should take {_ms(elsewhere + self._cost(rung))} of {_ms(self.seconds)}")
-                    self._take(rung)
+                    self._change(level, f"it should take {_ms(elsewhere + self._cost(level))} of {_ms(self.seconds)}")
+                    self._take(level)
                 return
         self._room_since = None
 
 
 class _Stage:
-    """One effect in its switch, the ways to play it from the best to the cheapest, and what each costs."""
+    """One effect in its slot, the ways to play it from the best to the cheapest, and what each costs."""
 
-    def __init__(self, switch: Switch) -> None:
-        self._switch, self._effect = switch, switch.effect
-        self.ways: list[ImageEffect] = [switch.effect]
+    def __init__(self, slot: EffectSlot) -> None:
+        self._slot, self._effect = slot, slot.effect
+        self.ways: list[Effect] = [slot.effect]
         self.costs = [0.0]  # in seconds, where nothing else runs
         self._active = 0
         self._load = 1.0  # how much dearer it is as things are
 
     def cost(self, way: int) -> float:
-        return self.costs[way] * self._load if self._switch.on else 0.0
+        return self.costs[way] * self._load if self._slot.on else 0.0
 
     def name(self, way: int) -> str:
-        return str(getattr(self.ways[way], "name", "") or self._switch.name)
+        return self.ways[way].level or self._slot.name
 
     def play(self, way: int) -> None:
         chosen = self.ways[way]
-        if chosen is not self._switch.effect:
-            _reset(chosen)
-            self._switch.effect = chosen
+        if chosen is not self._slot.effect:
+            chosen.reset()
+            self._slot.effect = chosen
         self._active = way
 
     def learn(self, took: float) -> None:
-        if self._switch.on:
+        if self._slot.on:
             self._load = took / max(self.costs[self._active], 1e-6)
 
     def measure(self, size: tuple[int, int], clock: Clock, seconds: float) -> tuple[int, int]:
         """Find `ways` and `costs` for pictures of `size` within about `seconds`; the size of what comes out."""
-        offered: Callable[[], Sequence[Sequence[ImageEffect]]] | None = getattr(self._effect, "ladder", None)
-        levels = deque(offered() if offered is not None else [[self._effect]])
+        levels = deque(self._effect.quality_levels())
         within: list[_Trial] = []
         beyond: _Trial | None = None
         failure: Exception | None = None
@@ -322,19 +368,18 @@ class _Stage:
         self.ways, self.costs = [trial.way for trial in kept], [min(trial.runs) for trial in kept]
         self._load = median(run / max(min(trial.runs), 1e-6) for trial in trials for run in trial.runs)
         for way in self.ways:
-            _reset(way)
-            if hasattr(self._effect, "params"):
-                way.params = self._effect.params  # type: ignore[attr-defined]
-        return output_size([self._effect], size)
+            way.reset()
+            way.params = self._effect.params
+        return self._effect.output_size(size)
 
 
 class _Trial(NamedTuple):
     level: int
-    way: ImageEffect
+    way: Effect
     runs: list[float]  # seconds
 
 
-def _quickest(level: Sequence[ImageEffect], size: tuple[int, int], clock: Clock) -> list[ImageEffect]:
+def _quickest(level: Sequence[Effect], size: tuple[int, int], clock: Clock) -> list[Effect]:
     """Those of `level` that may be the fastest, tried on a picture of a sixteenth of `size`."""
     if len(level) == 1:
         return list(level)
@@ -350,18 +395,12 @@ def _quickest(level: Sequence[ImageEffect], size: tuple[int, int], clock: Clock)
     return [way for way, cost in zip(level, costs, strict=True) if cost <= 1.5 * min(costs)]
 
 
-def _time(way: ImageEffect, size: tuple[int, int], clock: Clock) -> float:
-    """Seconds that `way` takes for a picture of noise, each time another: nobody can save work on it."""
+def _time(way: Effect, size: tuple[int, int], clock: Clock) -> float:
+    """Seconds that `way` takes for a picture of noise, each time another, so that no work can be saved on it."""
     picture = _DICE.integers(0, 256, (size[1], size[0], 3), np.uint8)
     began = clock()
     way(picture, time=None)
     return clock() - began
-
-
-def _reset(effect: Any) -> None:
-    reset = getattr(effect, "reset", None)
-    if reset is not None:
-        reset()
 
 
 def _ms(seconds: float) -> str:

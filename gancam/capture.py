@@ -1,4 +1,4 @@
-"""``cv2.VideoCapture`` with effects: one changed line in somebody's own loop."""
+"""``cv2.VideoCapture`` with effects: one changed line in an OpenCV loop."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -10,9 +10,10 @@ from typing import Self
 import cv2
 import numpy as np
 
+from gancam.effects import Effect, ImageFunction, as_effect
 from gancam.errors import GancamError, NotFound, SourceError
 from gancam.frame import Frame, Image
-from gancam.pipeline import ImageEffect, apply, output_size
+from gancam.pipeline import apply, output_size
 from gancam.sources import Source, VideoFile
 from gancam.sources.camera import Capture
 from gancam.sources.live import SIZE
@@ -20,15 +21,23 @@ from gancam.sources.open import open_live
 
 
 class VideoCapture:
-    """Reads frames as ``cv2.VideoCapture`` does, after `effects`, in the order given.
-
-    `source` is a camera's index or device path, a URL, ``"test"``, an open ``cv2.VideoCapture``, or any gancam source:
-    those are live (``gancam.sources.live.LiveSource``): a loop slower than the camera skips frames instead of lagging,
-    and an outage gives placeholder pictures. A video file gives every frame, as fast as they are asked for. `size`
-    ``(width, height)`` is asked of cameras.
+    """Reads frames as ``cv2.VideoCapture`` does, after `effects`.
 
     As with OpenCV, nothing is raised for a source that cannot be opened or fails: ``isOpened()`` is then False and
-    ``read()`` gives ``(False, None)``; ``error`` says why. What goes wrong in an effect is raised.
+    ``read()`` gives ``(False, None)``; ``error`` says why. What goes wrong in an effect is raised. Effects are left
+    open, for their owner to close or to use again.
+
+    Args:
+        source: A video file, which gives every frame as fast as they are asked for. Or a camera's index or device path,
+            a URL, ``"test"``, an open ``cv2.VideoCapture``, or any gancam source: those are live
+            (``gancam.sources.live.LiveSource``), a loop slower than the camera skips frames instead of lagging, and an
+            outage gives placeholder pictures.
+        effects: Effects, or plain functions from image to image, in the order in which they are applied.
+        size: ``(width, height)`` that cameras are asked for.
+        reconnect: Attempts in a row after which a lost source counts as ended; None for no limit.
+
+    Attributes:
+        error: Why the source could not be opened, or failed; None while all is well.
 
     Examples:
         >>> cap = gancam.VideoCapture(0, effects=[gancam.load("sr-x2")])
@@ -38,13 +47,13 @@ class VideoCapture:
     def __init__(
         self,
         source: int | str | os.PathLike[str] | Capture | Source,
-        effects: Sequence[ImageEffect] = (),
+        effects: Sequence[Effect | ImageFunction] = (),
         *,
         size: tuple[int, int] = SIZE,
         reconnect: int | None = None,
     ) -> None:
         self.error: GancamError | None = None
-        self._effects = list(effects)
+        self._effects = [as_effect(effect) for effect in effects]
         self._source: Source | None = None
         self._frames: Iterator[Frame] = iter(())
         self._grabbed: Frame | None = None
@@ -58,6 +67,7 @@ class VideoCapture:
             self._frames = iter(self._source)
 
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+        """Tell whether there is a source to read from."""
         return self._source is not None
 
     def grab(self) -> bool:
@@ -70,7 +80,7 @@ class VideoCapture:
         return self._grabbed is not None
 
     def retrieve(self, image: Image | None = None, flag: int = 0) -> tuple[bool, Image | None]:
-        """The grabbed frame after the effects, uint8 ``(H, W, 3)`` BGR; copied into `image` where that fits."""
+        """Give the grabbed frame after the effects, ``uint8 (H, W, 3)`` BGR; copied into `image` where that fits."""
         if self._grabbed is None:
             return False, None
         if self._image is None:
@@ -83,11 +93,14 @@ class VideoCapture:
         return True, self._image
 
     def read(self, image: Image | None = None) -> tuple[bool, Image | None]:
-        """``(True, frame)``, or ``(False, None)`` at the end."""
+        """Grab and retrieve: ``(True, frame)``, or ``(False, None)`` at the end."""
         return self.retrieve(image) if self.grab() else (False, None)
 
     def get(self, propId: int) -> float:  # noqa: N803 - OpenCV's name
-        """Width, height and rate of what ``read`` gives; also CAP_PROP_FRAME_COUNT, POS_FRAMES and POS_MSEC. Else 0."""
+        """Give a property of what ``read`` gives, 0 for one that is not known.
+
+        Known are CAP_PROP_FRAME_WIDTH, FRAME_HEIGHT, FPS, FRAME_COUNT, POS_FRAMES and POS_MSEC.
+        """
         if self._source is None:
             return 0.0
         if propId in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT):
@@ -104,7 +117,10 @@ class VideoCapture:
         return 0.0
 
     def set(self, propId: int, value: float) -> bool:  # noqa: N803 - OpenCV's name
-        """Whether the property now is `value`, as OpenCV answers; nothing can be changed: give `size` when opening."""
+        """Tell whether the property is `value`, as OpenCV answers.
+
+        Nothing can be changed: give `size` when opening.
+        """
         return self.isOpened() and self.get(propId) == value != 0
 
     def release(self) -> None:
@@ -115,6 +131,7 @@ class VideoCapture:
             source.close()
 
     def __iter__(self) -> Iterator[Image]:
+        """Read until the end."""
         while True:
             ok, image = self.read()
             if not ok or image is None:

@@ -205,6 +205,21 @@ class Params:
             return value
         raise AttributeError(f"{type(self).__name__} has no parameter {name!r}")
 
+    def value(self, name: str) -> Value:
+        """Give the value of the declared parameter `name`. Raises ``ParameterError`` for an unknown one."""
+        if name.removesuffix("_") not in self.declared():
+            raise ParameterError(f"no parameter {name!r}{did_you_mean(name, self.declared())}")
+        found: Value = getattr(self, name)
+        return found
+
+    def values(self) -> dict[str, Value]:
+        """Give the values of all declared parameters, by name."""
+        return {name: getattr(self, name) for name in self.declared()}
+
+    def set(self, name: str, value: object) -> None:
+        """Set one by its name. Raises ``ParameterError`` for an unknown name or a bad value."""
+        setattr(self, name, value)
+
     @classmethod
     def of(cls, /, **values: object) -> Self:
         """Return the parameters, with `values` for some of them.
@@ -214,5 +229,5 @@ class Params:
         """
         params = cls()
         for name, value in values.items():
-            setattr(params, name, value)
+            params.set(name, value)
         return params

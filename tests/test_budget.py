@@ -20,12 +20,14 @@ from hypothesis import strategies as st
 
 import gancam
 from gancam.budget import CALM, HOLD, HOPELESS, MISSED, PAUSE, ROOM, Budget
+from gancam.effects import Effect, EffectSlot, slots
 from gancam.effects.super_resolution import SuperResolution
 from gancam.errors import DeviceError, ImageError, InputError
 from gancam.frame import Frame, Image
 from gancam.inference.catalog import menu
 from gancam.params import Params, parameter
-from gancam.pipeline import Switch, run, switches
+from gancam.pipeline import run
+from gancam.sinks import Sink
 from gancam.sources import TestPattern
 from tests.helpers.small import network, still, write_models
 from train.data import crop_to_multiple, downscale
@@ -52,15 +54,14 @@ class Turns(Params):
     strength: float = parameter(1.0, minimum=0.0, maximum=1.0, help="how strong")
 
 
-class Work:
+class Work(Effect):
     """An effect that doubles the picture and takes `seconds` for it on its machine; `ways` are the costs by level."""
 
     def __init__(
         self, machine: Machine, seconds: float, ways: Sequence[Sequence[float]] = (), *, grows: bool = False
     ) -> None:
         self.machine, self.seconds, self.ways, self.grows = machine, seconds, ways, grows
-        self.name = f"{1000 * seconds:g} ms"
-        self.params = Turns()
+        self.params: Turns = Turns()
         self.surprise = 1.0  # how much dearer than when it was measured
         self.resets = 0
         self.made: list[Work] = []
@@ -71,13 +72,21 @@ class Work:
         self.machine.work(self.seconds * area * surprise * max(self.params.strength, 0.05))
         return image.repeat(2, axis=0).repeat(2, axis=1)
 
+    @property
+    def level(self) -> str:
+        return f"{1000 * self.seconds:g} ms"
+
+    @property
+    def name(self) -> str:
+        return "Work"
+
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         return size[0] * 2, size[1] * 2
 
     def reset(self) -> None:
         self.resets += 1
 
-    def ladder(self) -> list[list["Work"]]:
+    def quality_levels(self) -> list[list["Work"]]:
         levels = [
             [Work(self.machine, cost, grows=self.grows) for cost in level] for level in self.ways or [[self.seconds]]
         ]
@@ -126,7 +135,7 @@ def test_among_equals_the_fastest_and_nothing_that_saves_little() -> None:
     machine = Machine()
     effect = Work(machine, 0.03, [[0.03, 0.02, 0.05], [0.019], [0.025, 0.012], [0.012]])
     said: list[str] = []
-    budget = Budget(effect, 0.1, told=said.append, clock=machine.clock)
+    budget = Budget(effect, 0.1, notify=said.append, clock=machine.clock)
     budget.prepare((5, 3))
     assert said == ["100 ms a frame: 20 ms (20 ms); from the best to the cheapest: 20 ms (20 ms), 12 ms (12 ms)"]
 
@@ -135,7 +144,7 @@ def test_what_is_far_out_of_reach_is_not_kept_but_something_always_is() -> None:
     machine = Machine()
     for costs, rungs in (((1.0, 0.5, 0.02), 1), ((2.0, 1.0), 1), ((0.15, 0.02), 2)):
         said: list[str] = []
-        budget = Budget(ladder(machine, *costs), 0.04, told=said.append, clock=machine.clock)
+        budget = Budget(ladder(machine, *costs), 0.04, notify=said.append, clock=machine.clock)
         budget.prepare((5, 3))
         assert budget.playing == f"{1000 * min(costs):g} ms"
         assert said[0].count(" ms (") == 1 + (rungs if rungs > 1 else 0), said
@@ -149,7 +158,7 @@ def test_measures_in_turn_so_that_a_machine_that_slows_meanwhile_is_fair_to_all(
             self.load *= 1.1
 
     machine, said = Tires(), list[str]()
-    budget = Budget(ladder(machine, 0.02, 0.016, 0.012), 2.0, told=said.append, clock=machine.clock)
+    budget = Budget(ladder(machine, 0.02, 0.016, 0.012), 2.0, notify=said.append, clock=machine.clock)
     budget.prepare((5, 3))
     costs = [float(cost) for cost in re.findall(r"\((\S+) ms\)", said[0])][1:]
     assert len(costs) == 3
@@ -159,7 +168,7 @@ def test_measures_in_turn_so_that_a_machine_that_slows_meanwhile_is_fair_to_all(
 
 def test_goes_down_when_the_machine_slows_and_up_when_it_is_free_again() -> None:
     machine, said = Machine(), list[str]()
-    budget = Budget(ladder(machine, 0.025, 0.015, 0.008), 1 / 30, told=said.append, clock=machine.clock)
+    budget = Budget(ladder(machine, 0.025, 0.015, 0.008), 1 / 30, notify=said.append, clock=machine.clock)
     assert set(play(budget, machine, 10)) == {"25 ms"}
     machine.load = 2
     slow = play(budget, machine, 30)
@@ -228,7 +237,7 @@ def test_without_a_loop_that_tells_the_effects_have_all_the_time() -> None:
 
 def test_says_once_that_nothing_fits_and_goes_on() -> None:
     machine, said = Machine(), list[str]()
-    budget = Budget(ladder(machine, 0.06, 0.05), 0.02, told=said.append, clock=machine.clock)
+    budget = Budget(ladder(machine, 0.06, 0.05), 0.02, notify=said.append, clock=machine.clock)
     for load in (1, 0.1, 3):
         machine.load = load
         assert set(play(budget, machine, 30)) <= {"50 ms", "60 ms"}
@@ -238,7 +247,7 @@ def test_says_once_that_nothing_fits_and_goes_on() -> None:
 
 def test_says_where_the_time_goes_when_it_does_not_go_into_effects() -> None:
     machine, said = Machine(), list[str]()
-    budget = Budget(Work(machine, 0.01), 0.02, told=said.append, clock=machine.clock)
+    budget = Budget(Work(machine, 0.01), 0.02, notify=said.append, clock=machine.clock)
     play(budget, machine, 10, outputs=0.03)
     assert said == [
         "20 ms a frame: 10 ms (10 ms), there is no other way",
@@ -249,7 +258,7 @@ def test_says_where_the_time_goes_when_it_does_not_go_into_effects() -> None:
 def test_what_failed_is_tried_again_ever_more_seldom() -> None:
     machine, moments = Machine(), list[float]()
     effect = ladder(machine, 0.025, 0.01)
-    budget = Budget(effect, 1 / 30, told=lambda line: moments.append(machine.now), clock=machine.clock)
+    budget = Budget(effect, 1 / 30, notify=lambda line: moments.append(machine.now), clock=machine.clock)
     budget.prepare((5, 3))
     effect.made[0].surprise = 1.7  # dearer in play than when measured, which nobody can know
     moments.clear()
@@ -276,7 +285,7 @@ def test_always_settles(first: float, steps: list[float], noise: float, outputs:
     for step in steps:
         costs.append(costs[-1] * step)
     said: list[str] = []
-    budget = Budget(ladder(machine, *costs), second, told=said.append, clock=machine.clock)
+    budget = Budget(ladder(machine, *costs), second, notify=said.append, clock=machine.clock)
     budget.prepare((5, 3))
     machine.load = load
     played = play(budget, machine, 200, outputs=outputs * second / load)
@@ -317,13 +326,13 @@ def test_a_larger_picture_gets_what_fits_at_once() -> None:
 def test_switches_and_parameters_go_on() -> None:
     machine = Machine()
     effect = ladder(machine, 0.025, 0.01)
-    (switch,) = switches([effect])
+    (switch,) = slots([effect])
     budget = Budget([switch], 1 / 30, clock=machine.clock)
     budget.prepare((5, 3))
     assert switch.params is effect.params
     machine.load = 2
     assert play(budget, machine, 5)[-1] == "10 ms"
-    assert switch.effect is effect.made[1]
+    assert id(switch.effect) == id(effect.made[1])
     assert effect.made[1].params is effect.params
     effect.params.strength = 0.1
     assert play(budget, machine, 20)[-1] == "25 ms"
@@ -373,7 +382,7 @@ def test_an_effect_that_offers_nothing_is_played_as_it_is() -> None:
     budget = Budget([plain, ladder(machine, 0.02, 0.01)], 1 / 30, clock=machine.clock)
     assert (budget(SMALL) == 255).all()
     assert budget.playing == "plain + 10 ms"
-    assert budget.__name__ == "plain + Work"
+    assert budget.name == "plain + Work"
 
 
 def test_a_way_that_cannot_run_is_left_out() -> None:
@@ -384,7 +393,7 @@ def test_a_way_that_cannot_run_is_left_out() -> None:
             raise DeviceError("cuda", "its memory is full", "smaller frames")
 
     class Offers(Work):
-        def ladder(self) -> list[list[Work]]:
+        def quality_levels(self) -> list[list[Work]]:
             return [[Breaks(machine, 0.01)], [Breaks(machine, 0.01), Work(machine, 0.02)]]
 
     assert Budget(Offers(machine, 0.01), 0.03, clock=machine.clock)(SMALL).shape == (6, 10, 3)
@@ -392,7 +401,7 @@ def test_a_way_that_cannot_run_is_left_out() -> None:
         Budget(Breaks(machine, 0.01, [[0.1]]), 0.03, clock=machine.clock).effects[0](SMALL)
 
     class OnlyBroken(Work):
-        def ladder(self) -> list[list[Work]]:
+        def quality_levels(self) -> list[list[Work]]:
             return [[Breaks(machine, 0.01)]]
 
     with pytest.raises(DeviceError, match="full"):
@@ -413,18 +422,16 @@ def test_refuses_what_makes_no_sense() -> None:
 def test_the_loop_tells_the_time_and_reports() -> None:
     budget = Budget(Work(Machine(), 0.01), 5.0)
 
-    class Slow:
-        closed = False
-
+    class Slow(Sink):
         def write(self, frame: Frame) -> None:
             threading.Event().wait(0.03)
 
-        def close(self, *, interrupted: bool = False) -> None: ...
-
     report = run(TestPattern((5, 3), frames=60), [budget], [Slow()])
-    assert budget.figures()["took_ms"] > 29
+    took = budget.figures()["took_ms"]
+    assert isinstance(took, float)
+    assert took > 29
     assert report.notes == ["5e+03 ms a frame: 10 ms (100%)"]
-    assert set(report.waits) == {"source", "Work", "Slow", "close"}
+    assert set(report.stage_seconds) == {"source", "Work", "Slow", "close"}
 
 
 # Real models
@@ -435,26 +442,25 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_models(tmp_path_factory.mktemp("models"), network())
 
 
-def ways(name: str | Path, precision: str = "auto") -> list[list[SuperResolution]]:
+def ways(name: str | Path, precision: str = "auto") -> Sequence[Sequence[SuperResolution]]:
     effect = gancam.load(name, device="cpu", precision=precision)
     assert isinstance(effect, SuperResolution)
-    return effect.ladder()
+    return effect.quality_levels()
 
 
 @pytest.mark.parametrize("name", sorted(menu()))
-def test_every_ladder_holds_the_contract(name: str) -> None:
+def test_all_quality_levels_hold_the_contract(name: str) -> None:
     effect = gancam.load(name, device="cpu")
-    offered: Callable[[], Sequence[Sequence[gancam.Effect]]] | None = getattr(effect, "ladder", None)
-    if offered is None:
+    levels = effect.quality_levels()
+    if levels == [[effect]]:
         return
-    levels = offered()
-    assert levels[0][0].card.name == name
     flat = [way for level in levels for way in level]
-    names = [getattr(way, "name", "") for way in flat]
+    assert flat[0].name == name
+    names = [way.level for way in flat]
     assert len(set(names)) == len(names)
     assert all(names)
     for way in flat:
-        assert way.card.effect == effect.card.effect
+        assert type(way) is type(effect)
         assert way.params == type(effect.params)()
         assert way.params is not effect.params
         for height, width in ((1, 1), (1, 31), (37, 2), (23, 41)):
@@ -475,8 +481,8 @@ def test_sizes_of_real_ways(path: Path, width: int, height: int, place: int) -> 
 _kept: dict[Path, list[SuperResolution]] = {}
 
 
-def named(levels: list[list[SuperResolution]]) -> list[set[str]]:
-    return [{way.name for way in level} for level in levels]
+def named(levels: Sequence[Sequence[SuperResolution]]) -> list[set[str]]:
+    return [{way.level for way in level} for level in levels]
 
 
 def test_cheaper_kin_of_the_bundled_models() -> None:
@@ -525,10 +531,10 @@ def test_a_budget_on_a_real_model(path: Path) -> None:
     assert id(chosen) != id(effect)
     assert chosen.params is effect.params is budget.params
     assert budget.card is effect.card
-    assert budget.playing == chosen.name
+    assert budget.playing == chosen.level
     if chosen.card.precision == effect.card.precision:
         assert np.array_equal(out, effect(image))
-    assert isinstance(budget.effects[0], Switch)
+    assert isinstance(budget.effects[0], EffectSlot)
     effect.params.threshold = 0.0
     for _ in range(3):
         budget(image)

@@ -19,16 +19,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gancam.effects import Effect
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image
 from gancam.pipeline import Report, run
+from gancam.sinks import Sink
 from gancam.sinks.video import VideoWriter
-from gancam.sources import TestPattern, VideoFile
+from gancam.sources import Source, TestPattern, VideoFile
 from tests.helpers.children import interruptible
 from tests.helpers.clips import make_clip, packets_of, times_of
 
 
-class Memory:
+class Memory(Sink):
     """A sink that keeps what it gets, and fails or closes when told to."""
 
     def __init__(self, *, fails_at: int = -1, closes_at: int = -1, fails_on_close: bool = False) -> None:
@@ -51,12 +53,14 @@ class Memory:
             raise SinkError("closing fails")
 
 
-class Countdown:
+class Countdown(Source):
     """A source that counts its closings and may fail."""
+
+    fps, size, frames = 30.0, (8, 8), 0
 
     def __init__(self, frames: int, *, fails_at: int = -1) -> None:
         self._pattern = TestPattern((8, 8), frames=frames)
-        self.fps, self.size, self.frames = 30.0, (8, 8), frames
+        self.frames = frames
         self.fails_at = fails_at
         self.closings = 0
 
@@ -70,7 +74,7 @@ class Countdown:
         self.closings += 1
 
 
-class FailsAt:
+class FailsAt(Effect):
     """An effect on test patterns, and a progress callback, that raise at one frame."""
 
     def __init__(self, at: int, kind: type[BaseException]) -> None:
@@ -156,14 +160,14 @@ def test_report_adds_up(clip: Path, tmp_path: Path) -> None:
         return image
 
     source = VideoFile(clip)
-    sink = VideoWriter(tmp_path / "a.mkv", fps=30, size=source.size, like=source.footage, audio_from=clip)
+    sink = VideoWriter(tmp_path / "a.mkv", fps=30, size=source.size, source_info=source.footage, audio_from=clip)
     report = run(source, [slow, slow], [sink])
-    assert list(report.waits) == ["source", "slow", "slow#2", "VideoWriter", "close"]
-    assert report.waits["slow"] >= 24 * 0.005
-    assert sum(report.waits.values()) == pytest.approx(report.seconds, rel=0.1, abs=0.01)
-    assert set(report.busy) == {"source", "VideoWriter"}
-    assert 0 < report.busy["source"] < 5
-    assert 0 < report.busy["VideoWriter"] < 5
+    assert list(report.stage_seconds) == ["source", "slow", "slow#2", "VideoWriter", "close"]
+    assert report.stage_seconds["slow"] >= 24 * 0.005
+    assert sum(report.stage_seconds.values()) == pytest.approx(report.seconds, rel=0.1, abs=0.01)
+    assert set(report.worker_seconds) == {"source", "VideoWriter"}
+    assert 0 < report.worker_seconds["source"] < 5
+    assert 0 < report.worker_seconds["VideoWriter"] < 5
     assert report.cpu_seconds > 0
     assert report.fps == pytest.approx(24 / report.seconds)
     again = json.loads(json.dumps(report.to_dict()))
@@ -185,7 +189,7 @@ def test_report_tells_promised_and_came_and_every_note(tmp_path: Path) -> None:
     report = run(
         source,
         [lambda image, time=None: image[:63].copy()],
-        [VideoWriter(tmp_path / "b.mp4", fps=30, size=(96, 63), like=source.footage)],
+        [VideoWriter(tmp_path / "b.mp4", fps=30, size=(96, 63), source_info=source.footage)],
     )
     assert report.promised == 90
     assert 0 < report.frames < 90
@@ -244,7 +248,7 @@ def test_everything_is_closed_exactly_once_whatever_fails(where: str, at: int, k
     assert [sink.closings for sink in sinks] == [[early]] * 3
     assert report.interrupted == early
     assert report.frames == (at + (where == "progress") if early else 10)
-    assert set(report.waits) >= {"source", "effect", "close"}
+    assert set(report.stage_seconds) >= {"source", "effect", "close"}
 
 
 def test_errors_while_closing_do_not_hide_the_first_nor_each_other() -> None:
@@ -271,7 +275,7 @@ def test_random_faults_leave_no_thread_no_partial_file_and_a_video_that_plays(tm
 
         target = tmp_path / f"{trial}.{rng.choice(['mp4', 'mkv'])}"
         source = VideoFile(clip)
-        writer = VideoWriter(target, fps=30, size=source.size, like=source.footage, audio_from=clip)
+        writer = VideoWriter(target, fps=30, size=source.size, source_info=source.footage, audio_from=clip)
         began = time.monotonic()
         with pytest.raises((kind, SinkError)):
             run(
@@ -294,7 +298,7 @@ def test_random_faults_leave_no_thread_no_partial_file_and_a_video_that_plays(tm
 
 STORM = """
 import signal, threading
-from gancam.frame import Lane
+from gancam.queues import BoundedQueue
 
 class Stop(Exception):
     pass
@@ -302,7 +306,7 @@ class Stop(Exception):
 def stop(*_):
     raise Stop
 
-lane = Lane(2)
+lane = BoundedQueue(2)
 put, take = lane.put, lane.take
 taken = []
 thread = threading.Thread(target=lambda: [taken.append(item) for item in iter(take, None)], daemon=True)

@@ -9,7 +9,7 @@ import typer
 
 from gancam.cli.app import app
 from gancam.cli.console import print_note, progress_bar
-from gancam.effects import Effect, load
+from gancam.effects import ModelEffect, load
 from gancam.errors import NotFound
 from gancam.frame import Image
 from gancam.jobs.process import process_video
@@ -46,7 +46,7 @@ def demo(
     print(f"comparison  {picture}")
 
 
-def _comparison(image: Image, effect: Effect) -> Image:
+def _comparison(image: Image, effect: ModelEffect) -> Image:
     """Draw the frame enlarged by bicubic interpolation (left) and by the effect (right).
 
     Below it is the same detail of each, three times larger again.

@@ -27,7 +27,7 @@ from gancam.inference.catalog import find
 from gancam.media.images import write_image
 from gancam.media.paths import IMAGES
 from gancam.pipeline import run
-from gancam.sinks import open_sink
+from gancam.sinks import SinkContext, open_sink
 from gancam.sinks.video import check_output
 from gancam.sources import Still
 
@@ -131,7 +131,8 @@ def morph(
     check_device(device, precision)
     model = open_generator(name, device=device, precision=precision, threads=threads)
     source = LoopSource(model, numbers, seconds=seconds, fps=fps, size=size, ease=ease, truncation=truncation)
-    sink = open_sink(str(target), fps=source.fps, size=source.size, overwrite=overwrite, codec=codec, quality=quality)
+    context = SinkContext(fps=source.fps, size=source.size, overwrite=overwrite, codec=codec, quality=quality)
+    sink = open_sink(target, context)
     with progress_bar(source.frames, quiet) as progress:
         report = run(source, [], [sink], progress=progress)
     if not quiet:

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -33,14 +32,17 @@ from gancam.cli.app import (
 )
 from gancam.cli.checks import check_chain, check_log, parse_frame_time, parse_size, parse_specs
 from gancam.cli.console import print_failed_output, print_note, print_warning
-from gancam.control import Controls, ParameterLog, open_control
+from gancam.control import Controls, open_control
+from gancam.effects import EffectSlot
 from gancam.errors import InputError, NotFound, SourceError
 from gancam.inference.catalog import menu
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.info import VideoInfo
-from gancam.pipeline import Report, Switch, output_size, run, switches
-from gancam.sinks import Sink, check_target, open_sink
+from gancam.pipeline import Report, output_size, run
+from gancam.sinks import Sink, SinkContext, check_target, open_sink
+from gancam.sinks.parameter_log import ParameterLog
 from gancam.sinks.stats import StatsLog
+from gancam.vision.pad import DrawingPad
 
 if TYPE_CHECKING:
     from gancam.budget import Budget
@@ -124,18 +126,19 @@ def _play(options: LiveOptions) -> None:
     from gancam.sources.open import open_live
 
     sound = Path(options.source) if Path(options.source).is_file() else None
-    chain = switches(options.recipe.load(sound))
+    chain = options.recipe.load(sound)
     controls = Controls(chain)
     budget = None if options.frame_time is None else _budget(chain, options.frame_time)
     report = Report()
     with open_live(options.source, size=options.size, reconnect=options.reconnect) as feed, ExitStack() as opened:
         for one in chain:
-            opened.callback(getattr(one.effect, "close", list))
+            opened.callback(one.close)
         remotes = [
             opened.enter_context(closing(open_control(one, controls, print_warning))) for one in options.controls
         ]
         outputs = _open_outputs(options, feed, chain, controls, budget)
-        notes = [*feed.notes, *(note for part in [*outputs, *remotes] for note in getattr(part, "notes", ()))]
+        said = [feed.notes, *(output.notes for output in outputs), *(remote.notes for remote in remotes)]
+        notes = [note for part in said for note in part]
         for note in notes:
             print_note(note)
         try:
@@ -144,7 +147,7 @@ def _play(options: LiveOptions) -> None:
                     feed,
                     chain if budget is None else [budget],
                     outputs,
-                    between=[controls],
+                    on_frame=[controls],
                     report=report,
                     on_sink_failure=print_failed_output,
                 )
@@ -154,26 +157,24 @@ def _play(options: LiveOptions) -> None:
 
 
 def _open_outputs(
-    options: LiveOptions, feed: "LiveSource", chain: Sequence[Switch], controls: Controls, budget: "Budget | None"
+    options: LiveOptions, feed: "LiveSource", chain: Sequence[EffectSlot], controls: Controls, budget: "Budget | None"
 ) -> list[Sink]:
     """Open all outputs and logs, and measure for `budget`; where one fails, the others are closed."""
     outputs: list[Sink] = []
     try:
-        info = VideoInfo(size=feed.size, time_base=Fraction(1, 90_000))
         dropped = lambda: feed.dropped
+        context = SinkContext(
+            fps=feed.fps,
+            size=output_size(chain, feed.size),
+            source_info=VideoInfo(size=feed.size, time_base=Fraction(1, 90_000)),
+            overwrite=options.overwrite,
+            controls=controls,
+            dropped=dropped,
+            status=lambda: _status(budget, chain),
+            pad=_pad(chain, options.outputs),
+        )
         for target in options.outputs:
-            sink = open_sink(
-                target,
-                fps=feed.fps,
-                size=output_size(chain, feed.size),
-                like=info,
-                overwrite=options.overwrite,
-                controls=controls,
-                dropped=dropped,
-                playing=partial(_status, budget, chain),
-                pad=_pad(chain, options.outputs),
-            )
-            outputs.append(sink)
+            outputs.append(open_sink(target, context))  # noqa: PERF401 - those before one that fails are closed
         if options.stats is not None:
             outputs.append(StatsLog(options.stats, dropped=dropped, more=dict if budget is None else budget.figures))
         if options.record_params is not None:
@@ -203,15 +204,15 @@ def _stop_after(seconds: float | None, stop: Callable[[], None]) -> Iterator[Non
         timer.join()
 
 
-def _status(budget: "Budget | None", chain: Sequence[Switch]) -> str:
+def _status(budget: "Budget | None", chain: Sequence[EffectSlot]) -> str:
     """Write how the effects are played just now, for the overlay; empty where there is nothing to say."""
-    parts = [str(budget)] if budget is not None else []
-    return "; ".join([*parts, *(effect.doing for effect in chain if effect.doing)])
+    parts = [budget.status] if budget is not None else [effect.status for effect in chain]
+    return "; ".join(filter(None, parts))
 
 
-def _pad(chain: Sequence[Switch], outputs: Sequence[str]) -> tuple[str, Any] | None:
+def _pad(chain: Sequence[EffectSlot], outputs: Sequence[str]) -> tuple[str, DrawingPad] | None:
     """Find the effect that is drawn for in the window, by name, and what is drawn on."""
-    pads = [(one.name, pad) for one in chain if (pad := getattr(one.effect, "drawn", None)) is not None]
+    pads = [(one.name, one.pad) for one in chain if one.pad is not None]
     if pads and "window" not in outputs:
         raise InputError(f"{pads[0][0]}: draw needs a window to draw in; add --to window")
     if len(pads) > 1:
@@ -219,10 +220,10 @@ def _pad(chain: Sequence[Switch], outputs: Sequence[str]) -> tuple[str, Any] | N
     return pads[0] if pads else None
 
 
-def _budget(chain: Sequence[Switch], seconds: float) -> "Budget":
+def _budget(chain: Sequence[EffectSlot], seconds: float) -> "Budget":
     from gancam.budget import Budget
 
-    return Budget(chain, seconds, told=print_note)
+    return Budget(chain, seconds, notify=print_note)
 
 
 def _check_source(text: str) -> None:

@@ -51,7 +51,7 @@ from gancam.jobs.spec import EffectChainSpec, ProcessOptions
 from gancam.jobs.stdio import spooled
 from gancam.media.paths import MediaPath, SequencePath, StillPath, classify
 from gancam.pipeline import Report
-from gancam.sinks.pieces import pieces_of, so_far
+from gancam.sinks.piece_store import pieces_of, so_far
 
 
 def _preset(context: typer.Context, path: Path | None) -> Path | None:

@@ -1,7 +1,7 @@
 """Control of effects while they play: by hand, from a file, from a socket, and from a recording of all that.
 
     keys, panel, ControlFile, ControlServer, Microphone, Replay --request--> Controls --between two frames--> effects
-    ParameterLog writes down what each frame was made with, and Replay requests the same again.
+    gancam.sinks.parameter_log writes down what each frame was made with, and Replay requests the same again.
 
 Everything has one name, EFFECT.PARAMETER: a declared parameter (``sr-x2.strength``), or the effect's switch
 (``sr-x2.on``). Where two effects share a name, the second is ``sr-x2#2``.
@@ -10,7 +10,7 @@ Everything has one name, EFFECT.PARAMETER: a declared parameter (``sr-x2.strengt
 from gancam.control.controls import Control, Controls, Switchable, Warn
 from gancam.control.file import ControlFile
 from gancam.control.open import Remote, open_control
-from gancam.control.recording import ParameterLog, Replay
+from gancam.control.recording import Replay
 from gancam.control.server import ControlServer
 from gancam.control.syntax import parse_line
 
@@ -19,7 +19,6 @@ __all__ = [
     "ControlFile",
     "ControlServer",
     "Controls",
-    "ParameterLog",
     "Remote",
     "Replay",
     "Switchable",

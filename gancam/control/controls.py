@@ -15,11 +15,14 @@ Warn = Callable[[str], None]  # takes one line for the user
 
 
 class Switchable(Protocol):
-    """An effect that can be turned on and off, and its parameters: ``gancam.pipeline.Switch``."""
+    """An effect that can be turned on and off, and its parameters: ``gancam.effects.EffectSlot``."""
 
-    name: str
     on: bool
-    params: Params | None
+    params: Params
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
 
 
 @dataclass(frozen=True)
@@ -38,21 +41,18 @@ class Control:
     @property
     def value(self) -> Value:
         """The value that is in force now."""
-        if self.is_switch:
-            return self.effect.on
-        value: Value = getattr(self.effect.params, self.entry.name)
-        return value
+        return self.effect.on if self.is_switch else self.effect.params.value(self.entry.name)
 
     def set(self, value: Value) -> None:
         """Bring `value`, which was checked, into force. For the loop alone, between two frames."""
         if self.is_switch:
             self.effect.on = bool(value)
         else:
-            setattr(self.effect.params, self.entry.name, value)
+            self.effect.params.set(self.entry.name, value)
 
 
 class Controls:
-    """Everything that can be turned in `effects`, whose names must differ (``gancam.pipeline.switches`` sees to it).
+    """Everything that can be turned in `effects`, whose names must differ (``gancam.effects.slots`` sees to it).
 
     Any thread may ``request`` values; only the loop brings them into force, between two frames: give this object to
     ``run``, which calls it with every frame before that is made. So every frame is made with one state of all
@@ -67,7 +67,7 @@ class Controls:
         self._lock = threading.Lock()
         self._requested: dict[str, Value] = {}
         for effect in self.effects:
-            for entry in (_SWITCH, *(effect.params.declared().values() if effect.params is not None else ())):
+            for entry in (_SWITCH, *effect.params.declared().values()):
                 control = Control(f"{effect.name}.{entry.name}", effect, entry)
                 if control.name in self.by_name:
                     raise InputError(f"two things to turn are called {control.name}")
@@ -118,7 +118,7 @@ class Controls:
                 self._requested.clear()
 
     def _checked(self, values: Mapping[str, object]) -> dict[str, Value]:
-        trials: dict[int, Params | None] = {}
+        trials: dict[int, Params] = {}
         checked: dict[str, Value] = {}
         for name, value in values.items():
             control = self._control(name)
@@ -126,17 +126,17 @@ class Controls:
                 checked[name] = _SWITCH.check(value)
                 continue
             trial = trials.setdefault(id(control.effect), self._as_requested(control.effect))
-            setattr(trial, control.entry.name, value)
-            checked[name] = getattr(trial, control.entry.name)
+            trial.set(control.entry.name, value)
+            checked[name] = trial.value(control.entry.name)
         return checked
 
-    def _as_requested(self, effect: Switchable) -> Params | None:
+    def _as_requested(self, effect: Switchable) -> Params:
         """A copy of the parameters of `effect`, as they will be at the next frame."""
         trial = copy.copy(effect.params)
         for name, value in self._requested.items():
             control = self.by_name[name]
             if control.effect is effect and not control.is_switch:
-                setattr(trial, control.entry.name, value)
+                trial.set(control.entry.name, value)
         return trial
 
     def _control(self, name: str) -> Control:

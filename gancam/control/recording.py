@@ -1,87 +1,20 @@
-"""Changes of parameters, written down and played again."""
+"""Recorded changes of parameters, played again."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from gancam.control.controls import Controls
 from gancam.control.syntax import is_number, json_object
-from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
+from gancam.errors import GancamError, InputError, NotFound
 from gancam.frame import Frame
 from gancam.params import Value
 
 
-class ParameterLog:
-    """A sink that writes the parameters of frames to a file, as JSON lines: first all values, then changes.
-
-        {"effects": ["sr-x2"], "time": 0.0, "set": {"sr-x2.on": true, "sr-x2.strength": 1.0}}
-        {"time": 1.2, "after": 1.1666666666666667, "set": {"sr-x2.strength": 0.95}}
-
-    A change belongs to the first frame that it applied to: ``time`` is that frame's ``Frame.time`` and ``after`` the
-    one's before it. This is the source's own clock (a file's presentation times also when it is played live, a
-    camera's moments of capture), not the wall clock, nor a count of frames, of which a live source drops some: so the
-    same frames find the same values again, however fast they are played. How an effect was played to keep within a
-    time (``gancam.budget``) is no parameter: offline it is played as well as it can be.
-
-    Each line is flushed at once, so that a kill loses nothing. Without a frame, nothing is left behind.
-
-    Args:
-        path: the file.
-        controls: whose values they are.
-        overwrite: whether an existing file may be replaced.
-
-    Raises:
-        OutputExists: there is such a file, and `overwrite` is false.
-        SinkError: it cannot be written.
-    """
-
-    closed = False
-    aside = True
-
-    def __init__(self, path: str | os.PathLike[str], controls: Controls, *, overwrite: bool = False) -> None:
-        self._path, self._controls = Path(path), controls
-        self._known: dict[str, Value] | None = None
-        self._before = 0.0
-        try:
-            self._file = self._path.open("w" if overwrite else "x", encoding="utf-8")
-        except FileExistsError as error:
-            raise OutputExists(f"{path}: exists; give another name, or --overwrite") from error
-        except OSError as error:
-            raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
-
-    def write(self, frame: Frame) -> None:
-        """Write down what `frame` was made with, where that is new."""
-        values = self._controls.values()
-        if values != self._known:
-            line: dict[str, object] = {"time": frame.time}
-            if self._known is None:
-                line = {"effects": [effect.name for effect in self._controls.effects], **line, "set": values}
-            else:
-                line["after"] = self._before
-                line["set"] = {name: value for name, value in values.items() if value != self._known[name]}
-            self._known = values
-            try:
-                self._file.write(json.dumps(line) + "\n")
-                self._file.flush()
-            except OSError as error:
-                raise SinkError(f"{self._path}: cannot be written ({error.strerror or error})") from error
-        self._before = frame.time
-
-    def close(self, *, interrupted: bool = False) -> None:
-        """Finish the file; without a frame, remove it."""
-        if self._file.closed:
-            return
-        try:
-            self._file.close()
-            if self._known is None:
-                self._path.unlink()
-        except OSError as error:
-            raise SinkError(f"{self._path}: cannot be written ({error.strerror or error})") from error
-
-
 class Replay:
-    """Requests what a `ParameterLog` wrote to `path`, at the same frames again: give it to ``run`` before `controls`.
+    """Requests what a ``gancam.sinks.parameter_log.ParameterLog`` wrote to `path`, at the same frames again.
+
+    Give ``run`` ``on_frame=[Replay(path, controls), controls]``.
 
     A change is due at the first frame that is nearer to its ``time`` than to ``after``: so also where a recording of
     the source rounded the times, and a frame that was dropped in live play does no harm. Lines may be written by hand

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 from types import MappingProxyType
@@ -19,9 +18,15 @@ from gancam.inference.variants import read_card, variants
 from gancam.params import Params
 
 
+def effect_names() -> list[str]:
+    """List the effects: the names of the files of this folder, but for those that begin with an underscore."""
+    found = iter_modules([str(Path(__file__).parent)])
+    return [module.name for module in found if not module.ispkg and not module.name.startswith("_")]
+
+
 def declared(effect: str) -> type[Params] | None:
-    """The class of the parameters that the effect module of that name declares; None where there is no such module."""
-    if find_spec(f"gancam.effects.{effect}") is None:
+    """Find the class of the parameters that an effect declares; None where there is no such effect."""
+    if effect not in effect_names():
         return None
     module = import_module(f"gancam.effects.{effect}")
     own = (one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__)
@@ -30,10 +35,10 @@ def declared(effect: str) -> type[Params] | None:
 
 @cache
 def flag_names() -> tuple[str, ...]:
-    """The names of all parameters that are on or off: those that may stand alone in the text of an `EffectSpec`."""
+    """List all parameters that are on or off: those that may stand alone in the text of an `EffectSpec`."""
     found = set[str]()
-    for module in iter_modules([str(Path(__file__).parent)]):
-        params = declared(module.name)
+    for name in effect_names():
+        params = declared(name)
         found |= {one.name for one in params.declared().values() if one.type is bool} if params is not None else set()
     return tuple(sorted(found))
 
@@ -60,10 +65,10 @@ class EffectSpec:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `NAME[:key=value...]`, the form of the command line.
+        r"""Read `NAME[:key=value...]`, the form of the command line.
 
         A switch alone (`:draw`) turns it on. A colon begins a parameter only before `key=` or before a switch that
-        some effect has, so `C:\\a.onnx`, `mask=C:\\a.png` and URLs are whole. A value (or name) in double quotes, with
+        some effect has, so `C:\a.onnx`, `mask=C:\a.png` and URLs are whole. A value (or name) in double quotes, with
         the escapes of JSON, may hold anything.
 
         Raises ``InputError``.
@@ -82,7 +87,7 @@ class EffectSpec:
         return cls(name, params)
 
     def __str__(self) -> str:
-        """The text that `parse` makes this of."""
+        """Write it as the text that `parse` makes this of."""
         path = ":" not in self.name or self.name.endswith(".onnx")
         name = _written(self.name) if path else json.dumps(self.name, ensure_ascii=False)
         return ":".join([name, *(f"{key}={_written(value)}" for key, value in self.params.items())])

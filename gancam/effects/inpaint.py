@@ -6,7 +6,7 @@ caller.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam import masks
+from gancam.effects import ModelEffect
 from gancam.effects.inpainting.background import Background
 from gancam.effects.inpainting.holes import Crop, Holes, cut_out, overlap, paste, plan
 from gancam.effects.inpainting.overlay import Overlay
@@ -31,7 +32,7 @@ from gancam.params import Params, parameter
 
 
 def boxes(text: str) -> list[masks.Box]:
-    """``x/y/w/h`` in pixels, several joined by +. Raises ``ValueError`` with the reason."""
+    """Read ``x/y/w/h`` in pixels, several joined by +. Raises ``ValueError`` with the reason."""
     found = []
     for part in filter(None, text.split("+")):
         numbers = [float(number) for number in part.split("/")]
@@ -43,7 +44,7 @@ def boxes(text: str) -> list[masks.Box]:
 
 
 def polygons(text: str) -> list[list[tuple[float, float]]]:
-    """``x/y/x/y/x/y...`` in pixels, several joined by +. Raises ``ValueError`` with the reason."""
+    """Read ``x/y/x/y/x/y...`` in pixels, several joined by +. Raises ``ValueError`` with the reason."""
     found = []
     for part in filter(None, text.split("+")):
         numbers = [float(number) for number in part.split("/")]
@@ -56,6 +57,8 @@ def polygons(text: str) -> list[list[tuple[float, float]]]:
 
 @dataclass
 class InpaintParams(Params):
+    """What can be set of `Inpaint`."""
+
     mask: str = parameter("", form="the path of an image or of a mask track", help="what to fill: bright or opaque")
     invert: bool = parameter(False, help="fill what the mask image does not mark instead")
     box: str = parameter("", parse=boxes, form="x/y/width/height in pixels, several joined by +", help="what to fill")
@@ -85,17 +88,18 @@ class InpaintParams(Params):
     save: str = parameter("", form="the path of a new .json", help="record the masks there, as a track to replay")
 
 
-class Inpaint:
-    """``(H, W, 3)`` -> the same size. Pixels outside the mask, its `grow` and its `feather` leave as they came, to the
-    byte; without a mask the very array does.
+class Inpaint(ModelEffect):
+    """Fills what a mask marks: ``(H, W, 3)`` -> the same size.
 
-    The mask comes with the call (``erase(image, mask=mask)``), or from `source`, or from what the parameters say; see
-    `gancam.masks`. What is marked twice is marked once.
+    Pixels outside the mask, its `grow` and its `feather` leave as they came, to the byte; without a mask the very array
+    does. The mask comes with the call (``erase(image, mask=mask)``), or from `source`, or from what the parameters say;
+    see `gancam.masks`. What is marked twice is marked once.
 
     With ``find=scratches``, defects of single frames are replaced first by what the frames beside have there. That
     takes the frame after: where it cannot be read ahead, what is given is the frame before.
     """
 
+    model: MaskedModel
     params: InpaintParams
 
     def __init__(self, model: MaskedModel, params: InpaintParams, source: MaskSource | None = None) -> None:
@@ -103,7 +107,7 @@ class Inpaint:
         self.model = model
         self.params = params
         self.background = Background()
-        self.drawn = masks.Drawn(follow=True) if params.draw else None  # what is drawn on
+        self._drawn: masks.Drawn | None = None  # what is drawn on
         self._overlay = Overlay()
         self._repairs: Repairs | None = None  # of the clip that was read ahead
         self._late: list[tuple[Image, float | None]] = []  # the last frames
@@ -117,6 +121,20 @@ class Inpaint:
         self._sources()
 
     def __call__(self, image: Image, *, time: float | None = None, mask: NDArray[Any] | None = None) -> Image:
+        """Fill what is marked in `image`; see ``Effect``.
+
+        Args:
+            image: ``uint8 (H, W, 3)`` BGR.
+            time: In seconds.
+            mask: ``(H, W)``: uint8 or bool (not 0: marked) or float (over 0.5: marked), instead of the source's.
+
+        Returns:
+            ``uint8 (H, W, 3)`` BGR: a new array, or `image` itself where nothing is marked.
+
+        Raises:
+            ImageError: For anything that is no such image.
+            MaskError: For a mask that is none of that image.
+        """
         image = check_image(image)
         if self.params.find == "scratches":
             image, time = self._repaired(image, time)
@@ -154,10 +172,15 @@ class Inpaint:
         followed = params.track or params.draw or params.faces or params.mask.lower().endswith(".json")
         return bool(params.memory or followed or params.save or self._given is not None)
 
-    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        return size
+    @property
+    def pad(self) -> "masks.Drawn | None":
+        """A brush, boxes and an eraser, where `draw` is on."""
+        if self.params.draw and self._drawn is None:
+            self._drawn = masks.Drawn(follow=True)
+        return self._drawn if self.params.draw else None
 
     def reset(self) -> None:
+        """Forget the frames before, and what was read ahead; what was drawn stays."""
         self.background.reset()
         self._overlay.reset()
         self._late, self._told = [], []
@@ -166,8 +189,11 @@ class Inpaint:
             self._source.reset()
 
     def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
-        """Learn what can be learnt from a clip before its first frame is played; `frames` reads it from the start.
-        `whole` tells that it is not a part of a longer one. Raises ``MaskError`` for the mask track of another clip."""
+        """Learn what can be learnt from a clip before its first frame is played; see ``Effect``.
+
+        Raises:
+            MaskError: For the mask track of another clip.
+        """
         self.reset()
         if self.params.find == "overlay":
             for frame in frames():
@@ -215,9 +241,9 @@ class Inpaint:
             self._recorded.save(self.params.save)
 
     @property
-    def notes(self) -> list[str]:
-        """What whoever watches should know: an object that was lost, say."""
-        return self._told + [note for source in self._noted for note in getattr(source, "notes", ())]
+    def notes(self) -> Sequence[str]:
+        """What the user should know: an object that was lost, say."""
+        return self._told + [note for source in self._noted for note in source.notes]
 
     def _drop_repairs(self) -> None:
         if self._repairs is not None:
@@ -253,7 +279,7 @@ class Inpaint:
             return self._source
         if params.to and params.to <= params.from_:
             raise ParameterError(f"from={params.from_:g}s to={params.to:g}s: the start must come before the end")
-        marked: list[Any] = []
+        marked: list[MaskSource] = []
         if params.mask:
             is_track = params.mask.lower().endswith(".json")
             marked.append(
@@ -267,9 +293,8 @@ class Inpaint:
             if not marked:
                 raise ParameterError("track=on: needs a mask, box or polygon to follow")
             marked = [masks.Tracked(source) for source in marked]
-        if params.draw:
-            self.drawn = self.drawn or masks.Drawn(follow=True)
-            marked.append(self.drawn)
+        if self.pad is not None:
+            marked.append(self.pad)
         if params.key:
             marked.append(masks.ColourKey(params.key, tolerance=params.tolerance))
         if params.faces:
@@ -289,7 +314,7 @@ class Inpaint:
         self._source, self._said = source, said
         return source
 
-    _noted: Sequence[Any] = ()
+    _noted: Sequence[MaskSource] = ()
 
     def _made(self, marked: Mask) -> "Holes":
         """What follows from the mask alone: made once for one that stays."""
@@ -302,7 +327,9 @@ class Inpaint:
 
     def _invent(self, picture: Image, unknown: Mask, within: Sequence[FrameRegion]) -> None:
         """Fill what is `unknown` (1), all of it in the windows, of `picture` with what the network makes of the rest.
-        Both are changed: in the end nothing is unknown."""
+
+        Both are changed: in the end nothing is unknown.
+        """
         crops = [crop for window in within for crop in plan(unknown, window)]
         while crops:  # pieces of one hole one after the other, so that each goes on from the one before
             turn, crops, seen = crops, [], list[tuple[int, int, int, int]]()
@@ -320,22 +347,31 @@ class Inpaint:
                     paste(picture, unknown, crop, content)
 
     def _texture(self, picture: Image, new: Mask) -> None:
-        """Give texture to what is `new` in `picture`, which will be remembered: invented again for each frame, it would
-        boil. So what was hidden in the frame before and had to be invented again stays as the network has it."""
+        """Give texture to what is `new` in `picture`, which will be remembered.
+
+        Invented again for each frame, it would boil. So what was hidden in the frame before and had to be invented
+        again stays as the network has it.
+        """
         if cv2.hasNonZero(new):
             appeared = self.background.appeared(new)
             if cv2.hasNonZero(appeared):
                 add(picture, appeared, self.params.texture)
 
 
-def build(model: Model, params: dict[str, Any]) -> Inpaint:
+def build(model: Model, params: Mapping[str, object]) -> Inpaint:
+    """Make the effect of a loaded model; `mask` among `params` may also be anything that ``masks.source`` takes.
+
+    Raises:
+        ModelError: For a model that takes no masks.
+        ParameterError: For a parameter that does not exist, or cannot have that value.
+        OutputExists: For masks to be saved where there is a file.
+    """
     if not isinstance(model, MaskedModel):
         raise ModelError(f"{model.path}: takes no masks (layout {model.card.layout}), which inpainting needs")
-    params, source = dict(params), None
-    if "mask" in params and not isinstance(params["mask"], str):
-        source = masks.source(params.pop("mask"))
-    checked = InpaintParams.of(**params)
-    assert isinstance(checked, InpaintParams)
+    rest, source = dict(params), None
+    if "mask" in rest and not isinstance(rest["mask"], str):
+        source = masks.source(rest.pop("mask"))
+    checked = InpaintParams.of(**rest)
     if checked.save and Path(checked.save).exists():
         raise OutputExists(f"save={checked.save}: exists; give another name")
     return Inpaint(model, checked, source)

@@ -1,7 +1,8 @@
 """Latent morphs: a generator's pictures, changing smoothly, over the frame."""
 
 import math
-from collections.abc import Sequence
+import pathlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam import masks
-from gancam.errors import InputError, MaskError, ModelError
+from gancam.effects import ModelEffect
+from gancam.effects._box_pad import BoxPad
+from gancam.errors import InputError, ModelError
 from gancam.frame import Image, check_image
 from gancam.inference.model import Generator, Model
 from gancam.latent.path import EASES, SPACES, Path, seeded, styles
@@ -49,6 +52,8 @@ def seeds(text: str) -> tuple[int, ...]:
 
 @dataclass
 class MorphParams(Params):
+    """What can be set of `Morph`."""
+
     region: str = parameter(
         "0.74/0.05/0.23/0.41", parse=Region.parse, form="x/y/width/height in shares of the frame, or full",
         help="where it is seen",
@@ -106,21 +111,27 @@ class MorphParams(Params):
     audio: str = parameter("", help="file whose loudness drives it (process: the clip's own)")
 
 
-class Morph:
-    """``(H, W, 3)`` -> the same size, with a morphing picture composited into it; outside the region, and where it has
-    faded out, the frame to the byte.
+class Morph(ModelEffect):
+    """Composites a morphing picture into the frame: ``(H, W, 3)`` -> the same size.
+
+    Outside the region, and where it has faded out, that is the frame to the byte.
 
     What is seen depends on `time` and the parameters alone, so live and offline are the same, frame by frame, in any
     order. A new `speed` or `drive` holds from the frame on with which it comes. Driven by motion or level, it depends
     on the frames before, too. Calls without a time are a thirtieth of a second apart.
+
+    Args:
+        model: A generator.
+        params: What can be set while it runs.
+        mask: Anything that ``masks.source`` takes, instead of what the parameters mark.
+        ahead: Pictures made at once while time goes steadily on; None for what the device likes.
     """
 
+    model: Generator
     params: MorphParams
     _time: float
 
-    def __init__(self, model: Generator, params: MorphParams, *, mask: Any = None, ahead: int | None = None) -> None:
-        """`mask`: anything that ``masks.source`` takes, instead of what the parameters mark. `ahead`: pictures made at
-        once while time goes steadily on (default: what the device likes)."""
+    def __init__(self, model: Generator, params: MorphParams, *, mask: object = None, ahead: int | None = None) -> None:
         self.card = model.card
         self.model = model
         self.params = params
@@ -131,15 +142,16 @@ class Morph:
         self._made: dict[tuple[Any, ...], Image] = {}
         self._marked = None if mask is None else masks.source(mask)
         self._marking = lru_cache(maxsize=1)(_marker)
-        self.drawn = _Pad(params) if params.draw else None  # what is drawn on
+        self._pad: BoxPad | None = None  # what is drawn on
         self.reset()
         self._path().at(0.0)  # measures what must be measured first, now and not between two frames
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        """Composite the picture of that moment into `image`; see ``Effect``."""
         image = check_image(image)
         time = self._time + _STEP if time is None else float(time)
-        if self.drawn is not None:
-            self.drawn.image = image
+        if self.pad is not None:
+            self.pad.image = image
         if self.params.drive == "motion":
             self._watch(image, time)
         elif self.params.drive == "level" and 0 < time - self._time < 1:
@@ -152,8 +164,17 @@ class Morph:
         return self._composite(image, self._picture(time, step), mask)
 
     def generate(self, z: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """``(n, latent)`` float32 -> ``(n, resolution, resolution, 3)`` uint8 BGR, not truncated. Raises
-        ``InputError``."""
+        """Generate pictures, not truncated.
+
+        Args:
+            z: ``float32 (n, latent)``.
+
+        Returns:
+            ``uint8 (n, resolution, resolution, 3)`` BGR.
+
+        Raises:
+            InputError: For another shape.
+        """
         images: NDArray[np.uint8] = self.model(z)[0]
         return images
 
@@ -162,8 +183,17 @@ class Morph:
         """Whether frames before this one may show in it."""
         return self.params.drive in _LIVED or self.params.where != "region" or self._marked is not None
 
-    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        return size
+    @property
+    def pad(self) -> BoxPad | None:
+        """Boxes to draw, where `draw` is on."""
+        if self.params.draw and self._pad is None:
+            self._pad = BoxPad(self.params)
+        return self._pad if self.params.draw else None
+
+    def listen_to(self, path: pathlib.Path) -> None:
+        """Follow the sound of the file `path`, unless `audio` names another."""
+        if not self.params.audio:
+            self.params.audio = str(path)
 
     def reset(self) -> None:
         """Begin anew: nothing has moved yet, and no speed but the present one has ever held."""
@@ -329,67 +359,6 @@ def _marker(mask: str, box: str, faces: str, colour: str) -> masks.Union:
     return masks.Union(*sources)
 
 
-class _Pad:
-    """A box drawn over the picture, as the parameters it stands for: `region`, or `box` where that is what counts."""
-
-    brushes = False
-
-    def __init__(self, params: MorphParams) -> None:
-        self._params = params
-        self._before: list[dict[str, str]] = []
-        self.image: Image | None = None  # the last frame
-        self.notes: list[str] = []
-
-    @property
-    def size(self) -> tuple[int, int] | None:
-        return None if self.image is None else (self.image.shape[1], self.image.shape[0])
-
-    @property
-    def mask(self) -> masks.Mask:
-        width, height = self.size or (1, 1)
-        marked = np.zeros((height, width), np.uint8)
-        if self._params.where == "region":
-            marked[Region.parse(self._params.region).place((width, height)).slices] = 1
-        return marked
-
-    def box(self, first: tuple[float, float], second: tuple[float, float]) -> dict[str, str]:
-        assert self.image is not None
-        (left, right), (top, bottom) = sorted((first[0], second[0])), sorted((first[1], second[1]))
-        if self._params.where == "region":
-            height, width = self.image.shape[:2]
-            x, y = int(left / width * 1000) / 1000, int(top / height * 1000) / 1000
-            shares = min(round((right - left) / width, 3), 1 - x), min(round((bottom - top) / height, 3), 1 - y)
-            return self._set("region", f"{x:g}/{y:g}/{max(shares[0], 0.001):.6g}/{max(shares[1], 0.001):.6g}")
-        drawn = round(left), round(top), max(round(right - left), 1), max(round(bottom - top), 1)
-        try:
-            masks.Tracked(drawn)(self.image)
-        except MaskError as error:
-            self.notes.append(str(error))
-            return {}
-        return self._set("box", "/".join(map(str, drawn)))
-
-    def _set(self, name: str, value: str) -> dict[str, str]:
-        self._before.append({name: getattr(self._params, name)})
-        return {name: value}
-
-    def undo(self) -> dict[str, str]:
-        return self._before.pop() if self._before else {}
-
-    def clear(self) -> dict[str, str]:
-        first: dict[str, str] = {}
-        while self._before:
-            first |= self._before.pop()
-        return first
-
-    def pen(self, *, down: bool) -> None:
-        """Boxes are drawn at one go."""
-
-    def brush(self, points: Sequence[tuple[float, float]], radius: float) -> None:
-        """It takes no strokes."""
-
-    erase = brush
-
-
 def _objects(mask: masks.Mask) -> list[Place]:
     """The squares around the largest objects in a mask."""
     _, _, found, _ = cv2.connectedComponentsWithStats(np.asarray(mask != 0, np.uint8))
@@ -434,12 +403,16 @@ def _cut(picture: Image, width: int, height: int) -> Image:
     return picture[top : top + down, left : left + across]
 
 
-def build(model: Model, params: dict[str, Any]) -> Morph:
-    """`mask` among `params` may also be anything else that ``masks.source`` takes."""
+def build(model: Model, params: Mapping[str, object]) -> Morph:
+    """Make the effect of a loaded model; `mask` among `params` may also be anything that ``masks.source`` takes.
+
+    Raises:
+        ModelError: For a model that is no generator.
+        ParameterError: For a parameter that does not exist, or cannot have that value.
+    """
     if not isinstance(model, Generator):
         raise ModelError(f"{model.path}: is no generator (layout {model.card.layout}), which morphs need")
     marked = params.get("mask")
     given = marked is not None and not isinstance(marked, str)
     checked = MorphParams.of(**{name: value for name, value in params.items() if name != "mask" or not given})
-    assert isinstance(checked, MorphParams)
     return Morph(model, checked, mask=marked if given else None)

@@ -1,14 +1,14 @@
 """Super-resolution: the frame, `scale` times as wide and high."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
+from gancam.effects import ModelEffect
 from gancam.errors import ModelError
 from gancam.frame import Image, check_image
 from gancam.inference.catalog import MODELS, menu
@@ -24,6 +24,8 @@ _ALIKE = 0.1  # dB of difference between precisions that nobody sees
 
 @dataclass
 class SuperResolutionParams(Params):
+    """What can be set of `SuperResolution`."""
+
     strength: float = parameter(
         1.0, minimum=0.0, maximum=1.0, help="how much of the network's detail is added to plain bicubic scaling"
     )
@@ -34,15 +36,22 @@ class SuperResolutionParams(Params):
     )  # fmt: skip
 
 
-class SuperResolution:
-    """``(H, W, 3)`` -> ``(H * scale, W * scale, 3)``, any size from one pixel up; each frame on its own, unless a
-    `threshold` above 0 lets it keep what hardly changed (``gancam.inference.changes.ChangedTiles``). The result belongs
-    to the caller; its memory is used for a later one when neither it nor a view of it is held any more.
+class SuperResolution(ModelEffect):
+    """Enlarges: ``(H, W, 3)`` -> ``(H * scale, W * scale, 3)``, any size from one pixel up.
 
-    `scale` is the model's, or more: the rest is bicubic. With a `share` below one the network is shown a picture of
-    that share of each side, and what that loses of the original is given back.
+    Each frame is on its own, unless a `threshold` above 0 lets it keep what hardly changed
+    (``gancam.inference.changes.ChangedTiles``). The result belongs to the caller; its memory is used for a later one
+    when neither it nor a view of it is held any more.
+
+    Args:
+        model: A model of images with a receptive field, for the tiles.
+        params: What can be set while it runs.
+        scale: The model's (None), or more: the rest is bicubic.
+        share: Below one the network is shown a picture of that share of each side, and what that loses of the original
+            is given back.
     """
 
+    model: ImageModel
     params: SuperResolutionParams
 
     def __init__(
@@ -63,10 +72,12 @@ class SuperResolution:
         self._tiles = TileBudget()
 
     @property
-    def name(self) -> str:
+    def level(self) -> str:
+        """Model, precision and share."""
         return f"{self.card.name} {self.card.precision}" + (f" at {self._share}" if self._share != 1 else "")
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        """Enlarge `image`; see ``Effect``."""
         image = check_image(image)
         strength = self.params.strength
         if strength == 0.0:
@@ -109,22 +120,26 @@ class SuperResolution:
         return _resized(image, self.output_size((image.shape[1], image.shape[0])), cv2.INTER_CUBIC)
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Give (width, height) of the output for an input of `size`, also (width, height)."""
         return size[0] * self._scale, size[1] * self._scale
 
     def reset(self) -> None:
+        """Forget the frames before."""
         self._changed.reset()
 
     @property
     def remembers(self) -> bool:
+        """Whether it keeps what hardly changed: with 0, what it keeps is what it would compute."""
         return self.params.threshold > 0
 
     @property
-    def doing(self) -> str:
-        """For people who watch: what is saved just now; nothing where nothing is."""
+    def status(self) -> str:
+        """How much of the picture was computed last, where unchanged parts are kept."""
         return f"{self.card.name}: {self._changed.latest:.0%} computed" if self._saving else ""
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> Sequence[str]:
+        """How much was computed, where unchanged parts were kept."""
         share = self._changed.share
         return (
             [f"{self.card.name}: {share:.0%} of the pixels were computed, the rest had not changed"]
@@ -132,9 +147,12 @@ class SuperResolution:
             else []
         )
 
-    def ladder(self) -> list[list["SuperResolution"]]:
-        """First the models, this one and its cheaper kin, then the last of them with less to do. This order is that of
-        PSNR measured on Set14: a cheaper model that sees all of the picture is better than a dear one that does not."""
+    def quality_levels(self) -> "Sequence[Sequence[SuperResolution]]":
+        """Offer the models, this one and its cheaper kin, then the last of them with less to do.
+
+        This order is that of PSNR measured on Set14: a cheaper model that sees all of the picture is better than a dear
+        one that does not.
+        """
         levels = [self.model.alike(), *(self.model.alike(path) for path in _kin(self.model))]
         levels = [graded for models in levels for graded in _graded(models)]
         return [
@@ -150,8 +168,10 @@ def _resized(image: Image, size: tuple[int, int], how: int) -> Image:
 
 
 def _kin(model: ImageModel) -> list[Path]:
-    """The bundled models that do the same for less than a bundled one: smaller, of the same style or a plainer one, at
-    the same scale or a smaller one, the nearest first."""
+    """Find the bundled models that do the same for less than a bundled one.
+
+    They are smaller, of the same style or a plainer one, at the same scale or a smaller one, the nearest first.
+    """
     if model.path.parent != MODELS:
         return []
     found = []
@@ -179,13 +199,12 @@ def _graded(models: list[ImageModel]) -> Iterator[list[ImageModel]]:
             yield group
 
 
-def build(model: Model, params: dict[str, Any]) -> SuperResolution:
+def build(model: Model, params: Mapping[str, object]) -> SuperResolution:
+    """Make the effect of a loaded model. Raises ``ModelError`` for one that cannot enlarge, ``ParameterError``."""
     if isinstance(model, Generator):
         raise ModelError(f"{model.path}: is a generator, which has no frames to enlarge")
     if not isinstance(model, ImageModel):
         raise ModelError(f"{model.path}: fills holes (layout {model.card.layout}), which super-resolution has none of")
     if model.card.receptive_field == 0:
         raise ModelError(f"{model.path}: its card gives no receptive field, which super-resolution needs for its tiles")
-    checked = SuperResolutionParams.of(**params)
-    assert isinstance(checked, SuperResolutionParams)
-    return SuperResolution(model, checked)
+    return SuperResolution(model, SuperResolutionParams.of(**params))

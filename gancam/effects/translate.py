@@ -1,15 +1,16 @@
 """Image to image: a style, colours for grey pictures, photos from drawings; whatever a network was taught."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from gancam import masks
+from gancam.effects import ModelEffect
 from gancam.errors import ModelError
 from gancam.frame import Image, check_image
 from gancam.inference.model import Generator, ImageModel, Model
@@ -28,6 +29,8 @@ _RADIUS, _FLAT = 4, 40.0  # of the guided filter: its window, and the variance u
 
 @dataclass
 class TranslateParams(Params):
+    """What can be set of `Translate`."""
+
     strength: float = parameter(1.0, minimum=0.0, maximum=1.0, help="how much of the network's picture is seen")
     working: int = parameter(
         0, minimum=0, maximum=8192,
@@ -47,21 +50,26 @@ class TranslateParams(Params):
     outside: bool = parameter(False, help="seen outside the mask and the region instead")
 
 
-class Translate:
-    """``(H, W, 3)`` -> the same size, any from one pixel up.
+class Translate(ModelEffect):
+    """Translates image to image: ``(H, W, 3)`` -> the same size, any from one pixel up.
 
     The network is shown the frame at its working size; what comes out is enlarged along the edges of the frame itself
     (fast guided filter, https://arxiv.org/abs/1505.00996). A model that keeps luma gives each pixel the luma it had, to
-    a grey level. Each frame is on its own unless `steady` is above 0. With a `share` below one the working size is that
-    share of what it would be.
+    a grey level. Each frame is on its own unless `steady` is above 0.
+
+    Args:
+        model: A model of images that keeps their size.
+        params: What can be set while it runs.
+        mask: Anything that ``masks.source`` takes, instead of the parameter's.
+        share: Below one the working size is that share of what it would be.
     """
 
+    model: ImageModel
     params: TranslateParams
 
     def __init__(
-        self, model: ImageModel, params: TranslateParams, *, mask: Any = None, share: Fraction = Fraction(1)
+        self, model: ImageModel, params: TranslateParams, *, mask: object = None, share: Fraction = Fraction(1)
     ) -> None:
-        """`mask`: anything that ``masks.source`` takes, instead of the parameter's."""
         self._share = share
         self.card = model.card
         self.model = model
@@ -73,6 +81,7 @@ class Translate:
         self._before: tuple[Image, NDArray[np.float32]] | None = None  # what the network saw last, and what was shown
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        """Translate `image`; see ``Effect``."""
         image = check_image(image)
         params = self.params
         alpha = self._alpha(image, time)
@@ -90,11 +99,12 @@ class Translate:
         return result if params.strength == 1.0 else _mixed(result, image, params.strength)
 
     @property
-    def name(self) -> str:
+    def level(self) -> str:
+        """Model, precision and share."""
         return f"{self.card.name} {self.card.precision}" + (f" at {self._share}" if self._share != 1 else "")
 
-    def ladder(self) -> list[list["Translate"]]:
-        """The model in each of its precisions, then the same with a smaller working size."""
+    def quality_levels(self) -> "Sequence[Sequence[Translate]]":
+        """Offer the model in each of its precisions, then the same with a smaller working size."""
         models = self.model.alike()
         return [
             [Translate(model, TranslateParams(), mask=self._marked, share=share) for model in models]
@@ -106,10 +116,8 @@ class Translate:
         """Whether frames before this one may show in it."""
         return self.params.steady > 0.0 or self._marked is not None or self.params.mask.lower().endswith(".json")
 
-    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        return size
-
     def reset(self) -> None:
+        """Forget the frames before, those of masks too."""
         self._before = None
         for source in (self._marked, self._source(self.params.mask) if self.params.mask else None):
             if source is not None:
@@ -246,8 +254,13 @@ def _enlarged(found: Image, small: Image, image: Image) -> Image:
     return np.asarray(cv2.add(plain, cv2.merge([detail.astype(np.int16)] * 3), dtype=cv2.CV_8U), np.uint8)
 
 
-def build(model: Model, params: dict[str, Any]) -> Translate:
-    """`mask` among `params` may also be anything else that ``masks.source`` takes."""
+def build(model: Model, params: Mapping[str, object]) -> Translate:
+    """Make the effect of a loaded model; `mask` among `params` may also be anything that ``masks.source`` takes.
+
+    Raises:
+        ModelError: For a model that does not keep an image's size.
+        ParameterError: For a parameter that does not exist, or cannot have that value.
+    """
     if isinstance(model, Generator):
         raise ModelError(f"{model.path}: is a generator, which has no frames to translate")
     if not isinstance(model, ImageModel):
@@ -259,5 +272,4 @@ def build(model: Model, params: dict[str, Any]) -> Translate:
     marked = params.get("mask")
     given = marked is not None and not isinstance(marked, str)
     checked = TranslateParams.of(**{name: value for name, value in params.items() if name != "mask" or not given})
-    assert isinstance(checked, TranslateParams)
     return Translate(model, checked, mask=marked if given else None)

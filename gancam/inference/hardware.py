@@ -64,7 +64,7 @@ def counts_of(cpus: Iterable[int], most: int, where: Path) -> list[int]:
 
 
 def _cpus() -> list[int]:
-    if hasattr(os, "sched_getaffinity"):
+    if sys.platform == "linux":
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))
 

@@ -34,7 +34,7 @@ def runtime() -> Any:
         package = import_module("onnxruntime")
     except ImportError as error:
         raise MissingExtra(f"ONNX Runtime cannot be imported ({first_line(error)}); {reinstall()}") from error
-    if not hasattr(package, "InferenceSession"):  # what uninstalling one of two wheels leaves: a folder, nearly empty
+    if "InferenceSession" not in vars(package):  # what uninstalling one of two wheels leaves: a folder, nearly empty
         raise MissingExtra(f"ONNX Runtime is damaged: most of its files are missing; {reinstall()}")
     return package
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from gancam.effects import Effect
+from gancam.effects import Effect, EffectSlot
 from gancam.errors import GancamError, InputError, OutputExists
 from gancam.files import make_folder
 from gancam.inference.hardware import memory, peak_memory, usable_cores
@@ -207,7 +207,7 @@ class _Batch:
             more = f" (and {len(blocked) - 1} more such files)" if len(blocked) > 1 else ""
             raise OutputExists(f"{blocked[0]}{more}; give another folder, or --overwrite")
 
-    def _effects(self, item: BatchItem) -> list[Effect]:
+    def _effects(self, item: BatchItem) -> list[EffectSlot]:
         return self._chain.fresh(None if item.is_image else item.source)
 
     def _job(self, item: BatchItem, effects: Sequence[Effect]) -> Mapping[str, object]:
@@ -254,7 +254,7 @@ class _Batch:
         """Reckon how many workers pay for the rest, where one keeps so many cores busy."""
         eta = self._costs.eta() or 0.0
         workers = worker_count(busy=busy, cores=usable_cores(), left=len(left), room=_room())
-        if any(getattr(getattr(effect, "model", None), "device", "cpu") != "cpu" for effect in self._chain.fresh()):
+        if any(effect.device != "cpu" for effect in self._chain.fresh()):
             workers = 1  # how much of a GPU is left is not known
         if workers < 2 or eta < WORTHWHILE:
             return 1

@@ -10,18 +10,16 @@ from gancam.files import check_target
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.info import VideoInfo
 from gancam.media.paths import IMAGES, MediaPath, SequencePath, StillPath, VideoPath
-from gancam.pipeline import Switch
 from gancam.sinks import images
 from gancam.sinks.video import check_codec, check_output, check_quality
 
 
-def refuse_drawing(effects: Sequence[Effect] | Sequence[Switch]) -> None:
+def refuse_drawing(effects: Sequence[Effect]) -> None:
     """Refuse effects that are drawn for in a window. Raises ``InputError``."""
     for effect in effects:
-        if getattr(effect.params, "draw", False):
-            name = getattr(effect.card, "name", "effect")
+        if effect.pad is not None:
             raise InputError(
-                f"{name}: draw needs the window of gancam live; draw there with save=FILE, and give mask=FILE here"
+                f"{effect.name}: draw needs the window of gancam live; draw there with save=FILE, then give mask=FILE"
             )
 
 

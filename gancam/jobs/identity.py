@@ -54,14 +54,14 @@ def identity(path: str | os.PathLike[str]) -> str:
 
 
 def _described(effect: Effect) -> dict[str, object]:
-    model = getattr(effect, "model", None)
-    values = {name: getattr(effect.params, name) for name in effect.params.declared()}
+    values = effect.params.values()
     texts = {name: value for name, value in values.items() if isinstance(value, str)}
     files = {name: identity(Path(text)) for name, text in texts.items() if text and os.path.isfile(text)}
     return {
-        "name": effect.card.name,
-        "model": None if model is None else model.digest,
-        "device": None if model is None else model.device,
+        "name": effect.name if effect.card is None else effect.card.name,
+        "model": None,
+        "device": None,
+        **effect.identity(),
         "params": {name: files.get(name, value) for name, value in values.items()},
     }
 

@@ -3,13 +3,13 @@
 import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from gancam.control import Controls, Replay
-from gancam.effects import Effect
+from gancam.effects import Effect, EffectSlot, ImageFunction, as_effect, slots
 from gancam.files import check_target
 from gancam.frame import Frame
 from gancam.jobs.checks import (
@@ -23,24 +23,25 @@ from gancam.jobs.identity import job_of
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.images import read_image, write_image
 from gancam.media.paths import MediaPath, SequencePath, classify
-from gancam.pipeline import Progress, Report, Switch, output_size, run, switches, through
+from gancam.pipeline import FrameCallback, Progress, Report, output_size, run, through
+from gancam.sinks import Sink
 from gancam.sinks.images import ImageWriter, holds_alpha
 from gancam.sinks.pieces import PieceWriter
 from gancam.sinks.pipe import FORMATS, PipeWriter
-from gancam.sinks.video import VideoWriter, keeps
+from gancam.sinks.video import VideoOptions, keeps
 from gancam.sources import ImageFiles, VideoFile
 
 
 def process_video(
     path: str | os.PathLike[str],
     target: str | os.PathLike[str],
-    effects: Sequence[Effect],
+    effects: Sequence[Effect | ImageFunction],
     task: ProcessOptions,
     report: Report,
     *,
     notify: Callable[[str], None],
     progress: Progress | None = None,
-    between: Sequence[Callable[[Frame], None]] = (),
+    on_frame: Sequence[FrameCallback] = (),
 ) -> None:
     """Take a video, or numbered images, through effects into a new file.
 
@@ -52,35 +53,35 @@ def process_video(
         report: Filled in place, so that it is there after an exception too.
         notify: Called with each note that is known before the first frame.
         progress: Called after each frame.
-        between: Called with each frame before its effects.
+        on_frame: Called with each frame before its effects.
 
     Raises:
         GancamError: What sources, effects and sinks raise.
     """
     path, target = classify(path), classify(target)
-    chain = switches(effects)
+    chain = slots(effects)
     controls = Controls(chain)
     replay = None if task.params is None else Replay(task.params, controls)
     source, options = open_video(path, target, chain, task)
     with source:
         check_writing(target, task)
-        sink = _sink(path, target, effects, task, options)
-        done = getattr(sink, "done", 0)
+        sink = _sink(path, target, chain, task, options)
+        done = sink.frames_done
         notes = [*source.notes, *sink.notes]
         if done:
             notes.append(f"{target}: goes on after {done} frames")
-        if done and remembers(effects, task):
+        if done and remembers(chain, task):
             notes.append("an effect needs earlier frames, so it is shown those again")
         else:
             source.skip(done)
         for note in notes:
             notify(note)
-        turns: list[Callable[[Frame], None]] = [*([] if replay is None else [replay]), controls, *between]
-        turns += reads_ahead(path, effects, task, notify)
+        turns: list[FrameCallback] = [*([] if replay is None else [replay]), controls, *on_frame]
+        turns += reads_ahead(path, chain, task, notify)
         with ExitStack() as over:
-            for effect in effects:
-                over.callback(getattr(effect, "close", list))
-            run(source, chain, [sink], between=turns, progress=progress, report=report)
+            for effect in chain:
+                over.callback(effect.close)
+            run(source, chain, [sink], on_frame=turns, progress=progress, report=report)
     report.notes = [note for note in report.notes if note not in notes]
     if replay is not None and replay.left:
         report.notes.append(f"{task.params}: its last {replay.left} changes of parameters come after the end of {path}")
@@ -88,29 +89,30 @@ def process_video(
 
 def remembers(effects: Sequence[Effect], task: ProcessOptions) -> bool:
     """Tell whether a frame cannot be made without those before it."""
-    return task.params is not None or any(getattr(effect, "remembers", True) for effect in effects)
+    return task.params is not None or any(effect.remembers for effect in effects)
 
 
 def reads_ahead(
     path: str | os.PathLike[str], effects: Sequence[Effect], task: ProcessOptions, notify: Callable[[str], None]
-) -> list[Callable[[Frame], None]]:
+) -> list[FrameCallback]:
     """Give what must be called with each frame so that a first effect that reads ahead sees the whole video."""
     media = classify(path)
-    return [_ReadAhead(media, one.read_ahead, task, notify) for one in effects[:1] if hasattr(one, "read_ahead")]
+    return [_ReadAhead(media, effect.read_ahead, task, notify) for effect in effects[:1]]
 
 
 def _sink(
-    path: MediaPath, target: MediaPath, effects: Sequence[Effect], task: ProcessOptions, options: dict[str, Any]
-) -> VideoWriter | ImageWriter:
-    sound = None if isinstance(path, SequencePath) else path
+    path: MediaPath, target: MediaPath, effects: Sequence[EffectSlot], task: ProcessOptions, options: VideoOptions
+) -> Sink:
+    options = replace(options, audio_from=None if isinstance(path, SequencePath) else path)
     if task.pipe is not None:
-        return PipeWriter(task.pipe, task.form or "matroska", audio_from=sound, **options)
-    more: dict[str, Any] = {"overwrite": task.overwrite, "job": job_of(path, effects, task), "resume": task.resume}
+        return PipeWriter(task.pipe, options, task.form or "matroska")
+    job = job_of(path, effects, task)
     if isinstance(target, SequencePath):
-        unused = ("codec", "encoder", "untouched")
-        rest = {name: value for name, value in options.items() if name not in unused}
-        return ImageWriter(target, audio_from=sound, **more, **rest)
-    return PieceWriter(target, audio_from=sound, **more, **options)
+        return ImageWriter(
+            target, size=options.size, source_info=options.source_info, audio_from=options.audio_from,
+            quality=options.quality, overwrite=options.overwrite, part=options.part, job=job, resume=task.resume,
+        )  # fmt: skip
+    return PieceWriter(target, options, job=job, resume=task.resume)
 
 
 class _ReadAhead:
@@ -156,8 +158,8 @@ def _source(path: MediaPath, task: ProcessOptions) -> VideoFile | ImageFiles:
 
 
 def open_video(
-    path: str | os.PathLike[str], target: str | os.PathLike[str], chain: Sequence[Switch], task: ProcessOptions
-) -> tuple[VideoFile | ImageFiles, dict[str, Any]]:
+    path: str | os.PathLike[str], target: str | os.PathLike[str], chain: Sequence[Effect], task: ProcessOptions
+) -> tuple[VideoFile | ImageFiles, VideoOptions]:
     """Open the source, and say what its sink needs to know of it and of `task`.
 
     Raises:
@@ -173,10 +175,11 @@ def open_video(
         untouched = untouched and source.keep_decoded()
         if not untouched:
             refuse_depth(path, source.footage, task.eight_bit)
-        return source, {
-            "fps": source.fps, "size": output_size(chain, source.size), "like": source.footage, "codec": task.codec,
-            "encoder": task.encoder, "untouched": untouched, "quality": task.quality, "part": (task.first, task.end),
-        }  # fmt: skip
+        return source, VideoOptions(
+            fps=source.fps, size=output_size(chain, source.size), codec=task.codec, encoder=task.encoder,
+            quality=task.quality, untouched=untouched, overwrite=task.overwrite, source_info=source.footage,
+            part=(task.first, task.end),
+        )  # fmt: skip
     except BaseException:
         source.close()
         raise
@@ -185,7 +188,7 @@ def open_video(
 def process_image(
     path: str | os.PathLike[str],
     target: str | os.PathLike[str],
-    effects: Sequence[Effect],
+    effects: Sequence[Effect | ImageFunction],
     *,
     overwrite: bool = False,
     notify: Callable[[str], None] = lambda note: None,
@@ -207,11 +210,12 @@ def process_image(
     refuse_mixture(classify(path), classify(target))
     path, target = Path(path), Path(target)
     check_target(target, overwrite=overwrite, sources=[path])
-    refuse_drawing(effects)
+    chain = [as_effect(effect) for effect in effects]
+    refuse_drawing(chain)
     image, alpha = read_image(path)
     if alpha is not None and not holds_alpha(target):
         notify(f"{path}: its transparency is left out: {target.suffix} holds none, .png does")
         alpha = None
-    made = Frame(image, 0, 0.0, alpha=alpha).with_image(through(image, effects))
+    made = Frame(image, 0, 0.0, alpha=alpha).with_image(through(image, chain))
     whole = made.image if made.alpha is None else np.dstack([made.image, made.alpha])
     write_image(target, whole, overwrite=overwrite)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gancam.errors import GancamError, SinkError
@@ -14,7 +14,6 @@ from gancam.jobs.local_pool import WorkerPool
 from gancam.jobs.process import open_video, remembers
 from gancam.jobs.spec import LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkItem, WorkResult
-from gancam.pipeline import switches
 from gancam.sinks.pieces import PieceCollector
 
 _DEATHS = 3  # workers that one piece may kill before it is given up
@@ -178,12 +177,11 @@ class Scheduler:
         effects = self._chain.fresh(item.source)
         try:
             self._listener.begin(item, effects)
-            source, options = open_video(item.source, item.target, switches(effects), self._task)
+            source, options = open_video(item.source, item.target, effects, self._task)
             with source:
-                sink = PieceCollector(
-                    item.target, audio_from=item.source, overwrite=self._task.overwrite,
-                    job=job_of(item.source, effects, self._task), resume=self._task.resume, **options,
-                )  # fmt: skip
+                options = replace(options, audio_from=item.source)
+                job = job_of(item.source, effects, self._task)
+                sink = PieceCollector(item.target, options, job=job, resume=self._task.resume)
         except Exception as error:
             self._listener.failed(item, error)
             return None

@@ -6,8 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from gancam import effects as effects_room
-from gancam.effects import Effect, EffectSpec
+from gancam.effects import EffectSlot, EffectSpec, ModelEffect, load, slots
 from gancam.sources.ranges import check_range
 
 
@@ -65,18 +64,15 @@ class EffectChainSpec:
     precision: str = "auto"
     threads: int | None = None
 
-    def load(self, sound: Path | None = None) -> list[Effect]:
+    def load(self, sound: Path | None = None) -> list[EffectSlot]:
         """Load the effects; `sound` is the file that effects which follow sound hear if they were given no other."""
-        made = []
-        for spec in self.specs:
-            params: Mapping[str, Any] = spec.params
-            made.append(
-                effects_room.load(
-                    spec.name, device=self.device, precision=self.precision, threads=self.threads, **params
-                )
-            )
-        _listen(made, sound)
-        return made
+        chain = slots([self._load(spec) for spec in self.specs])
+        _listen(chain, sound)
+        return chain
+
+    def _load(self, spec: EffectSpec) -> ModelEffect:
+        params: Mapping[str, Any] = spec.params  # none of which is called as those of `load`
+        return load(spec.name, device=self.device, precision=self.precision, threads=self.threads, **params)
 
 
 class LoadedChain:
@@ -84,25 +80,24 @@ class LoadedChain:
 
     def __init__(self, recipe: EffectChainSpec) -> None:
         self._effects = recipe.load()
-        self._values = [
-            {name: getattr(effect.params, name) for name in effect.params.declared()} for effect in self._effects
-        ]
+        self._values = [effect.params.values() for effect in self._effects]
 
-    def fresh(self, sound: Path | None = None) -> list[Effect]:
-        """Give the effects without memory of an earlier file, their parameters as given at first.
+    def fresh(self, sound: Path | None = None) -> list[EffectSlot]:
+        """Give the effects without memory of an earlier file, turned on, their parameters as given at first.
 
         Args:
             sound: As ``EffectChainSpec.load`` has it.
         """
         for effect, values in zip(self._effects, self._values, strict=True):
             for name, value in values.items():
-                setattr(effect.params, name, value)
+                effect.params.set(name, value)
+            effect.on = True
             effect.reset()
         _listen(self._effects, sound)
         return self._effects
 
 
-def _listen(effects: Sequence[Effect], sound: Path | None) -> None:
-    for effect in effects:
-        if sound is not None and getattr(effect.params, "audio", None) == "":
-            setattr(effect.params, "audio", str(sound))  # noqa: B010 - not every effect has one
+def _listen(chain: Sequence[EffectSlot], sound: Path | None) -> None:
+    if sound is not None:
+        for effect in chain:
+            effect.listen_to(sound)

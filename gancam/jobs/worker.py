@@ -2,21 +2,21 @@
 
 import json
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gancam.control import Controls, Replay
-from gancam.effects import Effect
+from gancam.effects import Effect, slots
 from gancam.errors import GancamError, SinkError
-from gancam.frame import Frame
 from gancam.jobs.identity import job_of
 from gancam.jobs.process import open_video, process_image, reads_ahead, remembers
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
-from gancam.pipeline import apply, switches
-from gancam.sinks.pieces import PieceMaker, changes
+from gancam.pipeline import FrameCallback, apply
+from gancam.sinks.piece_store import PiecePlan, changes
+from gancam.sinks.pieces import PieceMaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class WorkItem:
     source: Path
     target: Path
     task: ProcessOptions
-    plan: Mapping[str, Any] | None = None
+    plan: PiecePlan | None = None
     number: int = 0
     after: int | None = None
 
@@ -121,16 +121,15 @@ class _Video:
     def __init__(self, order: WorkItem, effects: Sequence[Effect]) -> None:
         assert order.plan is not None
         self._of, self._plan, self._length = (order.source, order.task), order.plan, int(order.plan["frames"])
-        self._effects = switches(effects)
-        self._remembers = remembers(effects, order.task)
+        self._effects = slots(effects)
+        self._remembers = remembers(self._effects, order.task)
         self._said: list[str] = []
         controls = Controls(self._effects)
         replay = [] if order.task.params is None else [Replay(order.task.params, controls)]
-        self._turns: list[Callable[[Frame], None]] = [*replay, controls]
-        self._turns += reads_ahead(order.source, effects, order.task, self._said.append)
-        self._closing = [effect.close for effect in effects if hasattr(effect, "close")]
+        self._turns: list[FrameCallback] = [*replay, controls]
+        self._turns += reads_ahead(order.source, self._effects, order.task, self._said.append)
         self.source, self._options = open_video(order.source, order.target, self._effects, order.task)
-        ours = job_of(order.source, effects, order.task)
+        ours = job_of(order.source, self._effects, order.task)
         theirs = {key: value for key, value in order.plan["job"].items() if key in ours}
         if said := changes(theirs, json.loads(json.dumps(ours))):
             self.source.close()
@@ -141,8 +140,8 @@ class _Video:
 
     def close(self) -> None:
         self.source.close()
-        for close in self._closing:
-            close()
+        for effect in self._effects:
+            effect.close()
 
     def serves(self, order: WorkItem) -> bool:
         assert order.plan is not None
@@ -161,12 +160,12 @@ class _Video:
                 if frame.index < first and not self._remembers:
                     self._before = frame.time
                     continue
-                done = apply(frame, self._effects, between=self._turns)
+                done = apply(frame, self._effects, on_frame=self._turns)
                 if frame.index >= first:
                     if sink is None:
                         after = self._before if order.after is None else order.after
                         path = folder / f"piece{order.target.suffix}"
-                        sink = PieceMaker(path, plan=self._plan, number=order.number, after=after, **self._options)
+                        sink = PieceMaker(path, self._options, plan=self._plan, number=order.number, after=after)
                     sink.write(done)
                     count += 1
                 self._before, self._next = frame.time, frame.index + 1

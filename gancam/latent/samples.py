@@ -12,6 +12,7 @@ from gancam.inference.catalog import menu, open_model
 from gancam.inference.model import Generator
 from gancam.inference.variants import read_card
 from gancam.latent.path import EASES, Path, seeded, styles
+from gancam.sources.contract import Source
 
 BATCH = 16  # pictures made at once
 _LARGE = 480  # pixels along a side of a loop's frames, at least, where no size is given
@@ -83,7 +84,7 @@ def check_loop(seeds: Sequence[int], *, seconds: float, fps: float, size: int | 
         raise InputError(f"ease {ease!r} must be of {', '.join(EASES)}")
 
 
-class LoopSource:
+class LoopSource(Source):
     """A source that plays once through the pictures of some seeds and back to the first.
 
     Its first frame follows its last as any other does, so a player that repeats it shows no seam.

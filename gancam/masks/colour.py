@@ -5,7 +5,7 @@ import numpy as np
 
 from gancam.errors import MaskError
 from gancam.frame import Image
-from gancam.masks.mask import Mask, Memoryless
+from gancam.masks.mask import Mask, MaskSource
 
 COLOURS = {
     "red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0), "cyan": (0, 255, 255),
@@ -14,7 +14,7 @@ COLOURS = {
 }  # fmt: skip
 
 
-class ColourKey(Memoryless):
+class ColourKey(MaskSource):
     """Everything of a colour: a marker, a glove, a ball. Specks are left out.
 
     Args:

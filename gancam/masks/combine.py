@@ -7,10 +7,10 @@ import numpy as np
 from gancam.errors import MaskError
 from gancam.frame import Image
 from gancam.masks.conversion import MaskLike, source
-from gancam.masks.mask import Mask
+from gancam.masks.mask import Mask, MaskSource
 
 
-class Between:
+class Between(MaskSource):
     """A source from `start` seconds until before `end`; nothing is marked at other times.
 
     Frames without a time are taken to be 1/30 s apart.
@@ -39,7 +39,7 @@ class Between:
         self._what.reset()
 
 
-class Union:
+class Union(MaskSource):
     """All that any of several sources marks."""
 
     def __init__(self, *sources: MaskLike) -> None:

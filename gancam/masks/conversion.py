@@ -16,12 +16,12 @@ from gancam.masks.track_file import MaskTrack
 MaskLike: TypeAlias = MaskSource | NDArray[np.generic] | str | os.PathLike[str] | Callable[..., object]
 
 
-def source(what: MaskLike) -> MaskSource:
+def source(what: object) -> MaskSource:
     """Make a source of masks.
 
     Args:
-        what: a source, which is returned as it is; an array ``(H, W)``, the same for each frame; the path of an image
-            or of a mask track (``.json``); or a function ``image -> mask``.
+        what: one of `MaskLike`: a source, which is returned as it is; an array ``(H, W)``, the same for each frame;
+            the path of an image or of a mask track (``.json``); or a function ``image -> mask``.
 
     Raises:
         NotFound: there is no such file.

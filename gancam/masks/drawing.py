@@ -7,11 +7,12 @@ import numpy as np
 
 from gancam.errors import MaskError
 from gancam.frame import Image
-from gancam.masks.mask import Fixed, Mask
+from gancam.masks.mask import Fixed, Mask, MaskSource
 from gancam.masks.tracking import Tracked
+from gancam.vision.pad import DrawingPad
 
 
-class Drawn:
+class Drawn(MaskSource, DrawingPad):
     """A mask drawn by hand while it runs: with a brush, boxes, an eraser.
 
     Coordinates are pixels of the frame of ``size``. Strokes last until `clear` or `undo`. Before the first frame

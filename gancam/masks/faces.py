@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gancam._native import quiet_opencv
 from gancam.errors import MaskError, NotFound, first_line
 from gancam.frame import Image
-from gancam.masks.mask import Mask
+from gancam.masks.mask import Mask, MaskSource
 from gancam.masks.shapes import Box
 
 
@@ -23,7 +23,7 @@ class Face(NamedTuple):
     score: float
 
 
-class Faces:
+class Faces(MaskSource):
     """The faces that a detector finds: a YuNet model as OpenCV's ``FaceDetectorYN`` runs it, a file that you name.
 
     Each is an ellipse around its box; ``detect`` gives the faces themselves.

@@ -9,10 +9,10 @@ import numpy as np
 from gancam._native import quiet_opencv
 from gancam.errors import MaskError, NotFound
 from gancam.frame import Image
-from gancam.masks.mask import SAME_ASPECT, Mask, Memoryless
+from gancam.masks.mask import SAME_ASPECT, Mask, MaskSource
 
 
-class MaskFile(Memoryless):
+class MaskFile(MaskSource):
     """An image file, resized to the frames, which must have its aspect ratio.
 
     With transparency, what is not wholly transparent is marked; without, what is bright is (grey 128 and more).

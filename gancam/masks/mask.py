@@ -1,8 +1,9 @@
 """Masks, sources of masks, and the simplest of these."""
 
 import inspect
-from collections.abc import Callable
-from typing import Protocol, TypeAlias, runtime_checkable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,23 +15,28 @@ Mask: TypeAlias = NDArray[np.uint8]
 SAME_ASPECT: float = 0.02  # by which the aspect of a mask file may differ from the frame's
 
 
-@runtime_checkable
-class MaskSource(Protocol):
-    """A source of masks: gives one for each frame, in order."""
+class MaskSource(ABC):
+    """Gives a mask for each frame, in order: subclass it and write ``__call__``; all else has a default."""
 
+    @abstractmethod
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return the mask of the next frame, which neither side changes afterwards.
+        """Make the mask of one frame.
 
         Args:
-            image: the frame, uint8 ``(H, W, 3)`` BGR.
-            time: its time in seconds, where it has one.
+            image: ``uint8 (H, W, 3)`` BGR.
+            time: Seconds on the source's clock; None for an image that has none.
 
         Returns:
-            uint8 ``(H, W)``, not 0 where something is marked.
+            ``uint8 (H, W)``, not 0 where it is marked; neither side changes it afterwards.
 
         Raises:
-            MaskError: there can be no such mask of that image.
+            MaskError: For what cannot be a mask of that image.
         """
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know: an object that was lost, say; it grows."""
+        return ()
 
     def reset(self) -> None:
         """Forget what was seen: a seek, a cut, a new source."""
@@ -68,14 +74,7 @@ def check_mask(mask: object, image: Image, what: str = "mask") -> Mask:
     raise MaskError(f"{what} is {mask.dtype}: needs uint8 or bool (not 0: marked), or float 0..1")
 
 
-class Memoryless:
-    """The reset of sources that remember nothing."""
-
-    def reset(self) -> None:
-        """Nothing is remembered from frame to frame."""
-
-
-class Function(Memoryless):
+class Function(MaskSource):
     """A source made of any function ``image -> mask``, or ``(image, time=...) -> mask``; what it gives is checked."""
 
     def __init__(self, function: Callable[..., object]) -> None:
@@ -91,7 +90,7 @@ class Function(Memoryless):
         return check_mask(given, image, "what the mask function gave")
 
 
-class Fixed(Memoryless):
+class Fixed(MaskSource):
     """The same mask for each frame, of whose size it must be."""
 
     def __init__(self, mask: NDArray[np.generic]) -> None:

@@ -8,11 +8,11 @@ import numpy as np
 from gancam.errors import MaskError
 from gancam.frame import Image
 from gancam.masks.conversion import MaskLike, source
-from gancam.masks.mask import Mask
+from gancam.masks.mask import Mask, MaskSource
 from gancam.masks.track_file import TrackEntry, to_counts, write_track
 
 
-class Recorded:
+class Recorded(MaskSource):
     """Another source of masks, and all that it gave: ``save`` makes a mask track of it, which `MaskTrack` replays.
 
     Args:

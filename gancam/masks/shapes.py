@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from gancam.errors import MaskError
 from gancam.frame import Image
-from gancam.masks.mask import Mask, Memoryless
+from gancam.masks.mask import Mask, MaskSource
 
 Box = tuple[float, float, float, float]  # left, top, width, height in pixels
 Polygon = Sequence[tuple[float, float]]  # corners x, y in pixels
 
 
-class Polygons(Memoryless):
+class Polygons(MaskSource):
     """The insides of polygons, each at least three corners (x, y) in pixels; parts outside the frame are cut off.
 
     Raises:

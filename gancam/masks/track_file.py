@@ -21,7 +21,7 @@ import numpy as np
 from gancam.errors import MaskError, NotFound
 from gancam.files import write_file
 from gancam.frame import Image
-from gancam.masks.mask import Mask
+from gancam.masks.mask import Mask, MaskSource
 
 FORMAT = "gancam mask track"
 Counts = tuple[int, ...]
@@ -71,7 +71,7 @@ def write_track(path: Path, entries: Sequence[TrackEntry], shape: tuple[int, int
     write_file(path, json.dumps(about, separators=(",", ":")).encode(), overwrite=overwrite)
 
 
-class MaskTrack:
+class MaskTrack(MaskSource):
     """A recorded mask for each frame, replayed: by the frame's time where both know one, else one after the other.
 
     ``size`` (width, height) and ``frames`` are those of the clip it was recorded with.

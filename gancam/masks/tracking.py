@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from gancam.errors import MaskError
 from gancam.frame import Image
 from gancam.masks.conversion import MaskLike, source
-from gancam.masks.mask import Mask
+from gancam.masks.mask import Mask, MaskSource
 from gancam.masks.shapes import Box, Boxes
 from gancam.vision import motion
 from gancam.vision.motion import SMALL, Matrix, Points, corners, follow
 
 
-class Tracked:
+class Tracked(MaskSource):
     """An object that is marked in the first frame, followed through translation, scale and rotation.
 
     ``lost`` says that the object is not seen any more: the mask is empty then, rather than over something else, until
@@ -39,13 +39,18 @@ class Tracked:
     def __init__(self, what: MaskLike | Box | list[float]) -> None:
         self._what = source(what) if not isinstance(what, tuple | list) else _box(what)
         self.lost = False
-        self.notes: list[str] = []
+        self._notes: list[str] = []
         self.mask: Mask = np.zeros((1, 1), np.uint8)
         self._first: _Seen | None = None
         self._key: _Seen | None = None  # the object as it was when its points were chosen
         self._last: NDArray[np.uint8] | None = None  # the frame before
         self._matrix = np.eye(3)  # first frame -> now
         self._waited = 0
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """When the object was lost and found again."""
+        return self._notes
 
     def reset(self) -> None:
         """Mark anew at the next frame."""
@@ -63,11 +68,11 @@ class Tracked:
             self._waited = 0
             if not self.lost:
                 when = "" if time is None else f" at {time:.2f} s"
-                self.notes.append(f"lost the followed object{when}; nothing is marked until it is seen again")
+                self._notes.append(f"lost the followed object{when}; nothing is marked until it is seen again")
             self.lost = True
         elif self.lost:
             self.lost = False
-            self.notes.append("found the followed object again" + ("" if time is None else f" at {time:.2f} s"))
+            self._notes.append("found the followed object again" + ("" if time is None else f" at {time:.2f} s"))
         self.mask = self._moved_mask(grey.shape)
         return self.mask
 

@@ -1,61 +1,19 @@
 """Where frames go. One file a sink; `open_sink` finds the one that a name means."""
 
 import os
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from pkgutil import iter_modules
+from types import ModuleType
 
-from gancam.control import Controls
 from gancam.errors import SinkError
-from gancam.frame import Frame
-from gancam.media.info import VideoInfo
+from gancam.sinks.contract import Sink, SinkContext
 
-__all__ = ["Sink", "check_target", "open_sink"]
-
-
-class Sink(Protocol):
-    """Takes frames in order.
-
-    Guarantees to whoever writes a sink: ``write`` is called from one thread, with indices and times that increase,
-    images of one size, and nobody changes an image afterwards, so a sink may keep it for a hidden thread. ``close`` is
-    called exactly once by ``run``, also after an exception anywhere, after the last ``write``; a second call must do
-    nothing. ``interrupted`` is True when frames are missing at the end.
-
-    Demands: ``write`` raises ``SinkError`` (also for what went wrong in a hidden thread since the last call) and may
-    wait when the sink is slower than the source. ``close`` joins every hidden thread, and raises ``SinkError`` for what
-    was not raised before. A sink that its user closed (a window) sets ``closed``, and ``run`` ends in order.
-
-    Optional attributes that ``run`` reports when they are there: ``busy`` (seconds a hidden thread has worked) and
-    ``notes`` (list of str, what the user should know, complete before the first write where that is possible). A sink
-    with ``wants_original`` set gets frames with their ``original``. A sink with ``aside`` set (a log) is no
-    output for which alone a run would go on.
-    """
-
-    @property
-    def closed(self) -> bool:
-        """No more frames are wanted."""
-
-    def write(self, frame: Frame) -> None: ...
-
-    def close(self, *, interrupted: bool = False) -> None: ...
+__all__ = ["Sink", "SinkContext", "check_target", "open_sink"]
 
 
-def open_sink(
-    target: str | os.PathLike[str],
-    *,
-    fps: float,
-    size: tuple[int, int],
-    like: VideoInfo | None = None,
-    audio_from: str | os.PathLike[str] | None = None,
-    codec: str | None = None,
-    quality: float | None = None,
-    overwrite: bool = False,
-    controls: Controls | None = None,
-    dropped: Callable[[], int] | None = None,
-    playing: Callable[[], str] | None = None,
-    pad: tuple[str, Any] | None = None,
-) -> Sink:
-    """The sink that `target` names:
+def open_sink(target: str | os.PathLike[str], context: SinkContext) -> Sink:
+    """Open the sink that `target` names.
 
     ``window``                                  a window
     ``virtualcam``, ``virtualcam:DEVICE``       a virtual camera
@@ -64,76 +22,41 @@ def open_sink(
     a path ending in .mp4, .mkv, .ts ...        a video file
     ``source:PATH``                             a video file of the frames before the effects, at quality 95
 
-    The keywords are those of ``gancam.sinks.video.VideoWriter`` and ``gancam.sinks.window.Window``. Raises
-    ``SinkError`` for a name that means nothing, and what the sinks raise.
+    A word is the name of a file in this folder that has a `FORM` (how to write it, for messages),
+    ``open(rest, context)`` and ``check(rest, overwrite=...)``, where `rest` is what comes after the word and its colon:
+    a sink is added by adding such a file.
+
+    Raises:
+        SinkError: For a name that means nothing.
+        GancamError: What the sink raises.
     """
-    if "://" in os.fspath(target):
-        from gancam.sinks import stream
-
-        return stream.StreamWriter(os.fspath(target), fps=fps, size=size, quality=quality, like=like)
-    word, _, rest = os.fspath(target).partition(":")
-    if os.fspath(target) == "window":
-        from gancam.sinks import window
-
-        return window.Window(controls=controls, dropped=dropped, playing=playing, fps=fps, pad=pad)
-    if word == "mjpeg":
-        from gancam.sinks import mjpeg
-
-        host, port = _address(target, rest)
-        return mjpeg.MjpegServer(port, host=host)
-    if word == "virtualcam":
-        from gancam.sinks import virtualcam
-
-        return virtualcam.VirtualCamera(fps=fps, size=size, device=rest or None)
-    if word == "source":
-        from gancam.sinks import source
-
-        size, quality = size if like is None else like.size, 95 if quality is None else quality
-        return source.SourceWriter(
-            rest, fps=fps, size=size, like=like, codec=codec, quality=quality, overwrite=overwrite
-        )
-    from gancam.sinks import video  # a sink's own libraries are loaded when it is asked for
-
-    if Path(target).suffix.lower() in video.CONTAINERS:
-        return video.VideoWriter(
-            target,
-            fps=fps,
-            size=size,
-            like=like,
-            audio_from=audio_from,
-            codec=codec,
-            quality=quality,
-            overwrite=overwrite,
-        )
-    raise _unknown(target)
+    module, rest = _resolved(os.fspath(target))
+    sink: Sink = module.open(rest, context)
+    return sink
 
 
 def check_target(target: str, *, overwrite: bool = False) -> None:
     """Find what is wrong with the name `target` before there is a size to open it with. Raises as `open_sink`."""
+    module, rest = _resolved(target)
+    module.check(rest, overwrite=overwrite)
+
+
+def _resolved(target: str) -> tuple[ModuleType, str]:
+    """The module that opens `target`, and what it is given of it."""
+    if "://" in target:
+        return import_module(f"{__name__}.stream"), target
     word, _, rest = target.partition(":")
-    if "://" in target or target == "window" or word == "virtualcam":
-        return
-    if word == "mjpeg":
-        _address(target, rest)
-        return
-    from gancam.sinks import video
+    if word in _modules() and "FORM" in vars(module := import_module(f"{__name__}.{word}")):
+        return module, rest
+    from gancam.sinks import video  # a sink's own libraries are loaded when it is asked for
 
-    path = Path(rest if word == "source" else target)
-    if word != "source" and path.suffix.lower() not in video.CONTAINERS:
-        raise _unknown(target)
-    video.check_output(path, overwrite=overwrite)
-
-
-def _address(target: str | os.PathLike[str], text: str) -> tuple[str, int]:
-    """Host and port of what comes after ``mjpeg:``."""
-    host, _, port = text.rpartition(":")
-    if not (port.isascii() and port.isdigit()) and text:
-        raise SinkError(f"{os.fspath(target)}: needs mjpeg:PORT or mjpeg:HOST:PORT, as in mjpeg:8080")
-    return host or "127.0.0.1", int(port or 8080)
+    if Path(target).suffix.lower() in video.CONTAINERS:
+        return video, target
+    named = [vars(import_module(f"{__name__}.{name}")).get("FORM") for name in _modules()]
+    words = sorted(form for form in named if form is not None)
+    known = f"{', '.join(words)}, URLs and files ending in {', '.join(video.CONTAINERS)}"
+    raise SinkError(f"{target}: no such output; there are {known}")
 
 
-def _unknown(target: str | os.PathLike[str]) -> SinkError:
-    from gancam.sinks import video
-
-    known = f"window, virtualcam, mjpeg:8080, URLs, source:FILE and files ending in {', '.join(video.CONTAINERS)}"
-    return SinkError(f"{os.fspath(target)}: no such output; there are {known}")
+def _modules() -> list[str]:
+    return [module.name for module in iter_modules(__path__) if not module.name.startswith("_")]

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler
 
 import cv2
@@ -13,7 +14,9 @@ from gancam.control.tcp import TcpServer
 from gancam.errors import InputError, SinkError
 from gancam.frame import Frame, check_image
 from gancam.media.messages import cause
+from gancam.sinks.contract import Sink, SinkContext
 
+FORM = "mjpeg:8080"
 _BOUNDARY = "gancam-picture"
 _PATIENCE = 10.0  # seconds that one picture may take to a client before it counts as gone
 _PAGE = b"""<!doctype html>
@@ -51,8 +54,27 @@ look()
 """
 
 
-class MjpegServer:
-    """Serves what it is given at ``http://HOST:PORT/``.
+def open(address: str, context: SinkContext) -> "MjpegServer":
+    """Open ``mjpeg:PORT`` or ``mjpeg:HOST:PORT``; port 8080 where none is given."""
+    host, port = _address(address)
+    return MjpegServer(port, host=host)
+
+
+def check(address: str, *, overwrite: bool) -> None:
+    """Find what is wrong with ``mjpeg:HOST:PORT``. Raises ``SinkError``."""
+    _address(address)
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Host and port of what comes after ``mjpeg:``."""
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit()) and text:
+        raise SinkError(f"mjpeg:{text}: needs mjpeg:PORT or mjpeg:HOST:PORT, as in mjpeg:8080")
+    return host or "127.0.0.1", int(port or 8080)
+
+
+class MjpegServer(Sink):
+    """Serves the newest frames at ``http://HOST:PORT/``.
 
     /             a page for people
     /stream.mjpg  the stream
@@ -60,16 +82,19 @@ class MjpegServer:
     /now.json     its ``width`` and ``height``, 0 before the first; ``fps``; ``age_ms`` from its capture until it came
                   here, null for one that was not captured
 
-    port     0 takes a free one; ``port`` and ``url`` tell which.
-    host     who may connect: "127.0.0.1" this machine only, "0.0.0.0" everybody who can reach it. While it is this
-             machine, requests that name another host are refused, so that no web page can read the pictures by giving
-             its own name this address.
-    quality  of the JPEG, 1 to 100.
-
     ``write`` never waits: each client has its own thread, which sends the newest picture when the one before is sent,
-    so a slow client sees fewer. JPEGs are made once for all clients by a hidden thread, and only while somebody looks.
+    so a slow client sees fewer. JPEGs are made once for all clients by a hidden thread, and only while there are any.
 
-    Raises ``InputError`` for values that make no sense and ``SinkError`` for a port that is in use or not allowed.
+    Args:
+        port: 0 takes a free one; ``port`` and ``url`` tell which.
+        host: Who may connect: "127.0.0.1" this machine only, "0.0.0.0" everybody who can reach it. While it is this
+            machine, requests that name another host are refused, so that no web page can read the pictures by giving
+            its own name this address.
+        quality: Of the JPEG, 1 to 100.
+
+    Raises:
+        InputError: A value makes no sense.
+        SinkError: The port is in use or not allowed.
     """
 
     def __init__(self, port: int = 8080, *, host: str = "127.0.0.1", quality: int = 85) -> None:
@@ -85,7 +110,7 @@ class MjpegServer:
         self._now: dict[str, float | None] = {"width": 0, "height": 0, "age_ms": None}
         self._watching = 0
         self._closed = False
-        self._busy = 0.0
+        self._worker_seconds = 0.0
         try:
             self._server = _Server((host, port), self)
         except OSError as error:
@@ -94,21 +119,28 @@ class MjpegServer:
         self.port = self._server.port
         self.local = host.startswith("127.") or host == "localhost"
         self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{self.port}/"
-        self.notes = [f"watch at {self.url} (the stream itself: {self.url}stream.mjpg)"]
+        self._notes = [f"watch at {self.url} (the stream itself: {self.url}stream.mjpg)"]
         self._encoder = threading.Thread(target=self._encode, name="gancam-jpeg", daemon=True)
         self._server.start()
         self._encoder.start()
 
     @property
     def closed(self) -> bool:
+        """Whether ``close`` was called."""
         return self._closed
 
     @property
-    def busy(self) -> float:
-        """Seconds spent on making JPEGs."""
-        return self._busy
+    def notes(self) -> Sequence[str]:
+        """Where to watch."""
+        return self._notes
+
+    @property
+    def worker_seconds(self) -> float:
+        """How many seconds were spent on making JPEGs."""
+        return self._worker_seconds
 
     def write(self, frame: Frame) -> None:
+        """Make `frame` the newest picture."""
         if self._closed:
             raise SinkError("mjpeg: already closed")
         height, width = check_image(frame.image).shape[:2]
@@ -121,6 +153,7 @@ class MjpegServer:
             self._change.notify_all()
 
     def close(self, *, interrupted: bool = False) -> None:
+        """Hang up all clients and give the port back."""
         if self._closed:
             return
         with self._change:
@@ -130,7 +163,7 @@ class MjpegServer:
         self._encoder.join()
 
     def now(self) -> dict[str, float | None]:
-        """What ``/now.json`` says."""
+        """Give what ``/now.json`` says."""
         with self._change:
             came, now = list(self._came), self._now
         recent = [moment for moment in came if moment > time.monotonic() - 3]
@@ -138,7 +171,11 @@ class MjpegServer:
         return {**now, "fps": round(fps, 1)}
 
     def newest(self, after: int | None) -> tuple[int, bytes] | None:
-        """Wait for a JPEG newer than number `after` (None: than now): (number, data); None when the server closes."""
+        """Wait for a JPEG newer than number `after` (None: than now).
+
+        Returns:
+            Its number and data; None when the server closes.
+        """
         with self._change:
             if after is None:
                 after = 0 if self._jpeg is None else self._jpeg[0]
@@ -151,7 +188,7 @@ class MjpegServer:
                 self._watching -= 1
 
     def _encode(self) -> None:
-        """The hidden thread: make a JPEG of the newest frame while somebody waits for one."""
+        """The hidden thread: make a JPEG of the newest frame while a client waits for one."""
         number = 0
         while True:
             with self._change:
@@ -165,7 +202,7 @@ class MjpegServer:
                 done, data = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, self._quality])
             except cv2.error:  # larger than JPEG allows
                 done = False
-            self._busy += time.perf_counter() - began
+            self._worker_seconds += time.perf_counter() - began
             if done:
                 number += 1
                 with self._change:

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,8 @@ from gancam.frame import Frame
 from gancam.media.info import VideoInfo
 from gancam.media.messages import without_secrets
 from gancam.sinks._canvas import Canvas
+from gancam.sinks._sender import SenderTask
+from gancam.sinks.contract import Sink, SinkContext
 
 FORMATS = {  # a URL's scheme -> FFmpeg's container
     "udp": "mpegts", "tcp": "mpegts", "srt": "mpegts", "rtp": "rtp_mpegts",
@@ -39,16 +42,19 @@ _CHILD = (
 )
 
 
-class StreamWriter:
-    """Sends frames of `size` to `url`: udp://, tcp://, srt:// and rtp:// as MPEG-TS, rtmp(s):// as FLV, rtsp(s)://.
+def open(url: str, context: SinkContext) -> "StreamWriter":
+    """Open a URL to send to."""
+    return StreamWriter(
+        url, fps=context.fps, size=context.size, quality=context.quality, source_info=context.source_info
+    )
 
-    fps       frames a second: nominal; the times that count are ``Frame.time``.
-    size      (width, height) of the frames to come. 4:2:0 needs even numbers, so an odd picture gets its last row or
-              column twice, which a note says.
-    quality   0 (small) to 100 (as good as it gets), 60 by default: the bit rate follows the picture, up to a fifth of
-              a bit a pixel.
-    patience  seconds that the receiver may take to accept, and later may take nothing, before that is an error.
-    like      the source's ``Footage``, for its colours and pixel aspect.
+
+def check(url: str, *, overwrite: bool) -> None:
+    """Find nothing wrong: what is known of a URL is known when it is opened."""
+
+
+class StreamWriter(Sink):
+    """Sends frames to a URL: udp://, tcp://, srt:// and rtp:// as MPEG-TS, rtmp(s):// as FLV, rtsp(s)://.
 
     The encoder looks at no later frame (x264's zerolatency), and gives a key frame every second, so that a receiver who
     comes late waits no longer than that. Seen over UDP on loopback, 640x360 at 30 fps on a busy machine: 76 ms (95 %:
@@ -60,8 +66,20 @@ class StreamWriter:
 
     User name, password, query and RTMP's stream key are never in a message, and not in the list of processes.
 
-    Raises ``InputError`` for values that make no sense, ``SinkError`` for an unknown scheme and where nobody accepts
-    (UDP needs nobody); what goes wrong later is raised by the next ``write`` or by ``close``.
+    Args:
+        url: Where to.
+        fps: Frames a second: nominal; the times that count are ``Frame.time``.
+        size: (width, height) of the frames to come. 4:2:0 needs even numbers, so an odd picture gets its last row or
+            column twice, which a note says.
+        quality: 0 (small) to 100 (as good as it gets), 60 by default: the bit rate follows the picture, up to a fifth
+            of a bit a pixel.
+        patience: Seconds that the receiver may take to accept, and later may take nothing, before that is an error.
+        source_info: The source's properties, for its colours and pixel aspect.
+
+    Raises:
+        InputError: A value makes no sense.
+        SinkError: The scheme is unknown, or there is no answer (UDP needs none); what goes wrong later is raised by the
+            next ``write`` or by ``close``.
     """
 
     def __init__(
@@ -72,7 +90,7 @@ class StreamWriter:
         size: tuple[int, int],
         quality: float | None = None,
         patience: float = 10.0,
-        like: VideoInfo | None = None,
+        source_info: VideoInfo | None = None,
     ) -> None:
         scheme = url.partition("://")[0].lower()
         quality = 60.0 if quality is None else float(quality)
@@ -86,10 +104,10 @@ class StreamWriter:
             raise InputError(f"quality is {quality}: needs 0 to 100")
         if not patience > 0:
             raise InputError(f"patience is {patience}: needs more than 0 seconds")
-        self.name = _spoken(url)
-        self._canvas = Canvas(size, self.name, like)
+        self._name = _spoken(url)
+        self._canvas = Canvas(size, self._name, source_info)
         self._patience = patience
-        self.notes = [self._canvas.note] if self._canvas.note else []
+        self._notes = [self._canvas.note] if self._canvas.note else []
         self._change = threading.Condition()
         self._waiting: deque[Frame] = deque()
         self._dropped = 0
@@ -97,7 +115,7 @@ class StreamWriter:
         self._closed = self._ended = False
         self._error: SinkError | None = None
         self._told = False
-        self._busy = 0.0
+        self._worker_seconds = 0.0
         self._connected = threading.Event()  # or never will be
         command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), str(Path(__file__).with_name("_sender.py"))]
         pipe = subprocess.PIPE
@@ -109,14 +127,14 @@ class StreamWriter:
         self._thread.start()
         try:
             if not self._connected.wait(patience):
-                raise SinkError(f"{self.name}: nobody answered in {patience:g} s")
+                raise SinkError(f"{self._name}: no answer within {patience:g} s")
             self._raise_error()
         except BaseException:
             self.close(interrupted=True)
             raise
 
-    def _task(self, url: str, scheme: str, fps: float, quality: float) -> dict[str, Any]:
-        """What the sender is told: see there."""
+    def _task(self, url: str, scheme: str, fps: float, quality: float) -> SenderTask:
+        """What the sender is told."""
         option, value = _QUERY.get(scheme, ("", ""))
         if option and f"{option}=" not in url:
             url += f"{'&' if '?' in url else '?'}{option}={value}"
@@ -138,12 +156,18 @@ class StreamWriter:
 
     @property
     def closed(self) -> bool:
+        """Whether ``close`` was called."""
         return self._closed
 
     @property
-    def busy(self) -> float:
-        """Seconds that the sender has worked; known after ``close``."""
-        return self._busy
+    def notes(self) -> Sequence[str]:
+        """What cannot be sent as it is, and after ``close`` what was not sent."""
+        return self._notes
+
+    @property
+    def worker_seconds(self) -> float:
+        """How many seconds the sender has worked; known after ``close``."""
+        return self._worker_seconds
 
     @property
     def dropped(self) -> int:
@@ -151,8 +175,9 @@ class StreamWriter:
         return self._dropped
 
     def write(self, frame: Frame) -> None:
+        """Queue `frame` to be sent, in place of the oldest that still waits where there are too many."""
         if self._closed:
-            raise SinkError(f"{self.name}: already closed")
+            raise SinkError(f"{self._name}: already closed")
         self._raise_error()
         self._canvas.check(frame)
         with self._change:
@@ -163,9 +188,10 @@ class StreamWriter:
             self._change.notify_all()
             since = self._handing_since
         if since is not None and time.monotonic() - since > self._patience:
-            raise SinkError(f"{self.name}: the receiver has taken nothing for {self._patience:g} s")
+            raise SinkError(f"{self._name}: the receiver has taken nothing for {self._patience:g} s")
 
     def close(self, *, interrupted: bool = False) -> None:
+        """Let the receiver take the rest for half a second, then end the sending process."""
         if self._closed:
             return
         with self._change:
@@ -183,7 +209,7 @@ class StreamWriter:
                     if pipe is not None:
                         pipe.close()
         if self._dropped:
-            self.notes.append(f"{self.name}: {self._dropped} frames were not sent, encoder or receiver were too slow")
+            self._notes.append(f"{self._name}: {self._dropped} frames were not sent, encoder or receiver were too slow")
         if not self._told:
             self._raise_error()
 
@@ -194,7 +220,7 @@ class StreamWriter:
 
     # The hidden thread, from here on. It alone talks with the sender.
 
-    def _work(self, task: dict[str, Any]) -> None:
+    def _work(self, task: SenderTask) -> None:
         sender, answers = self._process.stdin, self._process.stdout
         assert sender is not None
         assert answers is not None
@@ -210,12 +236,12 @@ class StreamWriter:
                 sender.close()
         what = "the receiver is gone" if "connected" in said else "cannot be reached"
         said = said if "error" in said else _answer(answers)
-        self._busy = float(said.get("busy", 0))
+        self._worker_seconds = float(said.get("busy", 0))
         reason = said.get("error", "its process ended without a word")
         if reason and not self._ended:
             if reason == "Protocol not found":
-                reason = f"this build of PyAV knows no {self.name.partition(':')[0]}"
-            self._error = SinkError(f"{self.name}: {what} ({reason})")
+                reason = f"this build of PyAV knows no {self._name.partition(':')[0]}"
+            self._error = SinkError(f"{self._name}: {what} ({reason})")
         self._connected.set()
 
     def _next(self) -> Frame | None:

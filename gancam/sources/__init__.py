@@ -1,7 +1,4 @@
-"""Where frames come from: a video file, a still image, a test pattern.
-
-A source is iterated once, by one thread. Dropping frames is a source's own nature: those here drop none.
-"""
+"""Where frames come from: a video file, a still image, a test pattern; cameras and streams are modules of their own."""
 
 from gancam.sources.contract import Source
 from gancam.sources.decoders import frames_ahead

@@ -35,27 +35,39 @@ _FOR_CAMERAS = {"OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT": "2"}
 
 @runtime_checkable
 class Capture(Protocol):
-    """The part of ``cv2.VideoCapture`` that is needed."""
+    """The part of ``cv2.VideoCapture`` that is needed; OpenCV's documentation says what each does."""
 
-    def isOpened(self) -> bool: ...  # noqa: N802
+    def isOpened(self) -> bool:  # noqa: N802
+        """Tell whether it can be read from."""
 
-    def grab(self) -> bool: ...
+    def grab(self) -> bool:
+        """Take the next picture; False where there is none."""
 
-    def retrieve(self) -> tuple[bool, Any]: ...
+    def retrieve(self) -> tuple[bool, Any]:
+        """Decode the picture that was taken."""
 
-    def get(self, what: int, /) -> float: ...
+    def get(self, what: int, /) -> float:
+        """Give a property, CAP_PROP_...; 0 where it is not known."""
 
-    def release(self) -> None: ...
+    def release(self) -> None:
+        """Close it."""
 
 
 class Camera(LiveSource):
-    """A camera by its index (0, 1, ...) or device path (``/dev/video0``, ``/dev/v4l/by-id/...``).
+    """Plays a camera, the newest picture at each time (``gancam.sources.live.LiveSource``).
 
-    Asks for Motion-JPEG, without which most cameras give 5 frames a second at high resolutions, for `size`
-    ``(width, height)`` and for `fps`, takes what the camera then gives, and measures the rate for a second: ``fps`` is
-    the measured one, and ``notes`` has both.
+    Asks for Motion-JPEG, without which most cameras give 5 frames a second at high resolutions, takes what the camera
+    then gives, and measures the rate for a second: ``fps`` is the measured one, and ``notes`` has both.
 
-    Raises ``SourceError`` for a camera that is not there, busy or silent; the rest is as in `Live`.
+    Args:
+        device: Its index (0, 1, ...) or device path (``/dev/video0``, ``/dev/v4l/by-id/...``).
+        size: ``(width, height)`` to ask for.
+        fps: Frames a second to ask for.
+        patience: As of ``LiveSource``.
+        reconnect: As of ``LiveSource``.
+
+    Raises:
+        SourceError: For a camera that is not there, in use by another program, or silent.
     """
 
     def __init__(
@@ -90,11 +102,18 @@ class Camera(LiveSource):
 
 
 class Stream(LiveSource):
-    """Whatever OpenCV's FFmpeg opens by URL: rtsp, rtmp, http, udp and their kin.
+    """Plays what OpenCV's FFmpeg opens by URL: rtsp, rtmp, http, udp and similar.
 
-    User name, password and query of `url` are never in a message. A server that hangs up counts as lost at once, one
-    that is silent after ``2 * patience`` seconds (at least 2), or, where it never gave a picture, after up to four
-    times that: some wait long for a key frame. Everything else is as in `Live`.
+    A server that hangs up counts as lost at once, one that is silent after ``2 * patience`` seconds (at least 2), or,
+    where it never gave a picture, after up to four times that: some wait long for a key frame.
+
+    Args:
+        url: User name, password and query are never in a message.
+        patience: As of ``LiveSource``.
+        reconnect: As of ``LiveSource``.
+
+    Raises:
+        SourceError: For what cannot be reached or gives no picture.
     """
 
     def __init__(self, url: str, *, patience: float = PATIENCE, reconnect: int | None = None) -> None:
@@ -121,10 +140,17 @@ class Stream(LiveSource):
 
 
 class CaptureBackend:
-    """Pictures of a ``cv2.VideoCapture``, made by ``connect(longer)``.
+    """Reads the pictures of a ``cv2.VideoCapture``.
 
-    `longer` is 1; where no picture comes it is doubled, up to `longest`, for one that waits that many times as long.
-    `first_read` are environment variables for OpenCV, until the first picture came.
+    Args:
+        name: For messages.
+        connect: Called with 1 to open it; where no picture comes the number is doubled, up to `longest`, for one that
+            waits that many times as long.
+        finite: Whether an end is an end, not a loss.
+        paced: Whether pictures are held back until their time has come (a file).
+        longest: See `connect`.
+        silent: What to say where no picture comes.
+        first_read: Environment variables for OpenCV, until the first picture came.
     """
 
     def __init__(
@@ -146,6 +172,7 @@ class CaptureBackend:
         self._came, self._began = 0, 0.0
 
     def open(self, longer: int = 1) -> None:
+        """Connect. Raises ``SourceError`` with the reason."""
         self._longer = longer
         self._capture = self._connect(longer)
         rate = self._capture.get(cv2.CAP_PROP_FPS)
@@ -153,6 +180,7 @@ class CaptureBackend:
         self._came = 0
 
     def read(self, stop: threading.Event) -> LivePicture | None:
+        """Read the next picture; None at the end, when the source is lost, or once `stop` is set."""
         read = self._next(stop)
         while read is None and not self._came and not stop.is_set():
             if self._longer >= self._longest:
@@ -190,6 +218,7 @@ class CaptureBackend:
         return None
 
     def close(self) -> None:
+        """Release the capture; it may be opened again."""
         if self._capture is not None:
             self._capture.release()
             self._capture = None
@@ -207,6 +236,7 @@ def _as_image(image: Any) -> Image | None:
 
 
 def is_device(path: str) -> bool:
+    """Tell whether `path` names a device, as cameras have them on Linux."""
     if path.startswith("/dev/"):
         return True
     with suppress(OSError, ValueError):
@@ -228,7 +258,7 @@ def _look_for_camera(device: int | str, name: str) -> None:
 
 
 def why_not(url: str) -> str:
-    """Why `url` cannot be opened: OpenCV does not tell, PyAV does."""
+    """Find out why `url` cannot be opened: OpenCV does not tell, PyAV does."""
     try:
         av.open(url, timeout=(3.0, 2.0)).close()
     except (av.FFmpegError, OSError, ValueError) as error:

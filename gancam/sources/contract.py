@@ -1,44 +1,67 @@
 """What a source is: it gives frames in order, each once."""
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from gancam.frame import Frame
 
 
-class Source(Protocol):
-    """Gives frames in order, each once.
+class Source(ABC):
+    """Gives frames in order, each once: subclass it and write ``fps``, ``size`` and ``__iter__``.
 
-    Guarantees: a yielded frame's image is never changed afterwards; indices count 0, 1, 2 …; times strictly increase.
-    ``close`` may be called at any time, more than once and after an exception anywhere; it returns promptly and leaves
-    no thread behind. Iterating raises ``SourceError`` when the source fails, and simply ends when it ends.
-
-    Optional attributes that ``run`` reports when they are there: ``busy`` (seconds a hidden thread has worked) and
-    ``notes`` (list of str, what the user should know).
+    A source promises: a yielded frame's image is never changed afterwards; indices count 0, 1, 2 …; times strictly
+    increase. One thread iterates it, once; ``close`` may be called from any thread, at any time, more than once and
+    after an exception anywhere, returns promptly and leaves no thread behind. Dropping frames is the source's own
+    nature: a camera keeps the newest, a file gives all. Leaving a ``with`` statement closes it.
     """
 
     @property
+    @abstractmethod
     def fps(self) -> float:
         """Frames a second: nominal, or the average where the rate varies."""
 
     @property
+    @abstractmethod
     def size(self) -> tuple[int, int]:
         """(width, height) of every frame."""
 
     @property
     def frames(self) -> int | None:
-        """How many frames are promised; None where nobody knows. Fewer or more may come."""
+        """How many frames are promised; None where that is not known. Fewer or more may come."""
+        return None
 
-    def __iter__(self) -> Iterator[Frame]: ...
+    @property
+    def name(self) -> str:
+        """What to call it in messages, without credentials."""
+        return type(self).__name__
 
-    def close(self) -> None: ...
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know; grows while it plays."""
+        return ()
 
+    @property
+    def worker_seconds(self) -> float | None:
+        """How many seconds a hidden thread has worked, for the report; None without one."""
+        return None
 
-class ClosingSource:
-    """Makes a source usable in a ``with`` statement."""
+    @property
+    def dropped(self) -> int:
+        """How many frames were captured but never given, since a newer one came before they were asked for."""
+        return 0
 
-    def close(self) -> None: ...
+    @abstractmethod
+    def __iter__(self) -> Iterator[Frame]:
+        """Give the frames.
+
+        Raises:
+            SourceError: When the source fails; at its end iteration simply ends.
+        """
+
+    def close(self) -> None:
+        """Let go of the file or device."""
 
     def __enter__(self) -> Self:
         return self

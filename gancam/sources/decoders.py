@@ -21,19 +21,28 @@ _AHEAD, _BYTES_AHEAD = 4, 40_000_000  # frames that are decoded ahead of who ask
 
 
 def frames_ahead(size: tuple[int, int]) -> int:
-    """How many frames of a `size` are decoded ahead, beside the one that waits for room."""
+    """Tell how many frames of a `size` are decoded ahead, beside the one that waits for room."""
     return min(max(_BYTES_AHEAD // (size[0] * size[1] * 3), 1), _AHEAD)
 
 
 class DecodedPicture(NamedTuple):
-    image: Image | None  # a fresh array; None for a picture whose time was not wanted
-    tick: int  # when it is shown, in the stream's time base
+    """A picture of a stream.
+
+    Attributes:
+        image: ``uint8 (H, W, 3)`` BGR, a fresh array; None for a picture whose time was not wanted.
+        tick: When it is shown, in the stream's time base.
+        picture: The decoder's own, where that is kept.
+        alpha: Opacity, ``uint8 (H, W)``, where the stream has it.
+    """
+
+    image: Image | None
+    tick: int
     picture: av.VideoFrame | None = None
     alpha: Image | None = None
 
 
 class Decoder:
-    """The pictures of one stream of an open container, as BGR. The first are decoded at once, and none twice.
+    """Decodes one stream of an open container to BGR; the first pictures at once, and none twice.
 
     A picture of another size or format than the first is scaled to that. A damaged packet costs its own picture.
     """
@@ -66,7 +75,7 @@ class Decoder:
             self.size = (first.height, first.width) if self.turned else (first.width, first.height)
 
     def keep_pictures(self) -> bool:
-        """From now on, give the decoder's own pictures too, upright. False where they cannot be turned."""
+        """Give the decoder's own pictures too from now on, upright. False where they cannot be turned."""
         first = self._begun[0]
         self._keep = _upright(first, first.rotation // 90 % 4) is not None
         return self._keep
@@ -103,7 +112,7 @@ class Decoder:
         return None
 
     def read(self, wanted: Callable[[int], bool]) -> DecodedPicture | None:
-        """The next frame, without its picture if its time is not `wanted`; None at the end."""
+        """Read the next frame, without its picture if its time is not `wanted`; None at the end."""
         frame = self._next()
         if frame is None:
             return None
@@ -138,12 +147,16 @@ class Decoder:
         return image, np.ascontiguousarray(pixels[..., 3], np.uint8) if veiled else None
 
     def close(self) -> None:
+        """Close the container."""
         self._container.close()
 
 
 def _in_one_piece(frame: av.VideoFrame) -> av.VideoFrame:
-    """A copy of `frame` that is not said to be two fields. Of those, swscale gives each its own rows of chroma, and
-    the way back to YUV (``Colour.to_yuv420``) would blur what it took apart."""
+    """Copy `frame` without the mark that it is two fields.
+
+    Of those, swscale gives each its own rows of chroma, and the way back to YUV (``Colour.to_yuv420``) would blur what
+    it took apart.
+    """
     if frame.format.chroma_height(16) == 16 or frame.format.is_rgb:
         return frame
     made = av.VideoFrame(frame.width, frame.height, frame.format.name)
@@ -163,8 +176,10 @@ def opacity_apart(stream: av.VideoStream) -> bool:
 
 
 def _upright(frame: av.VideoFrame, quarters: int) -> av.VideoFrame | None:
-    """`frame` turned anticlockwise, plane by plane; None where its chroma does not allow that. What FFmpeg calls yuvj
-    is yuv with full range."""
+    """Turn `frame` anticlockwise, plane by plane; None where its chroma does not allow that.
+
+    What FFmpeg calls yuvj is yuv with full range.
+    """
     name = frame.format.name.replace("yuvj", "yuv")
     if quarters == 0 and name == frame.format.name:
         return frame

@@ -3,7 +3,7 @@
 import itertools
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -14,20 +14,27 @@ from gancam.media.images import read_colours, read_image
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
 from gancam.media.paths import SequencePath
-from gancam.sources.contract import ClosingSource
+from gancam.sources.contract import Source
 from gancam.sources.decoders import frames_ahead
 from gancam.sources.ranges import check_count_and_rate, check_range
 
 
-class ImageFiles(ClosingSource):
-    """The images of a numbered name (``frame-%06d.png``) as a video, in the order of their numbers, from any on.
+class ImageFiles(Source):
+    """Plays numbered images (``frame-%06d.png``) as a video, in the order of their numbers, from any on.
 
     Their times are those of the file beside them that `SequencePath` names, if there is one (timestamp format v2);
     else an image follows its predecessor by ``1 / fps``, and a gap in the numbers is a gap in time, which ``notes``
-    tells. All have the size of the first. `first` and `end` are as those of a ``VideoFile``.
+    tells. All have the size of the first.
 
-    Raises ``NotFound`` where there is none; ``SourceError``, when it comes to it, for one that is damaged or of another
-    size.
+    Args:
+        path: The numbered name.
+        fps: Frames a second, without a file of times.
+        first: Leave out frames before this time, in seconds.
+        end: Leave out frames from this time on, in seconds.
+
+    Raises:
+        NotFound: Where there is none.
+        SourceError: When it comes to it, for one that is damaged or of another size.
     """
 
     def __init__(
@@ -45,7 +52,7 @@ class ImageFiles(ClosingSource):
         self._files = [] if names is None else names.images()
         if names is None or not self._files:
             raise NotFound(f"{path}: there is no such image")
-        self.notes: list[str] = []
+        self._notes: list[str] = []
         self._fps, self._time_base = float(fps), 1 / Fraction(fps).limit_denominator(1001)
         self._times = self._read_times(names.times)
         keep = [
@@ -67,7 +74,7 @@ class ImageFiles(ClosingSource):
         if not file.is_file():
             missing = numbers[-1] - numbers[0] + 1 - len(numbers)
             if missing:
-                self.notes.append(f"{self._path.name}: {missing} of its numbers are missing, which are gaps in time")
+                self._notes.append(f"{self._path.name}: {missing} of its numbers are missing, which are gaps in time")
             return [(number - numbers[0]) * self._time_base for number in numbers]
         try:
             lines = [line.strip() for line in file.read_text(encoding="ascii").splitlines()]
@@ -84,19 +91,28 @@ class ImageFiles(ClosingSource):
 
     @property
     def path(self) -> Path:
+        """The path it was opened with."""
         return self._path
 
     @property
     def fps(self) -> float:
+        """Frames a second."""
         return self._fps
 
     @property
     def size(self) -> tuple[int, int]:
+        """(width, height) of every frame."""
         return self._footage.size
 
     @property
     def frames(self) -> int | None:
+        """How many frames are promised; None where that is not known."""
         return len(self._files)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Gaps in the numbers, which are gaps in time."""
+        return self._notes
 
     @property
     def times(self) -> list[Fraction]:
@@ -105,9 +121,11 @@ class ImageFiles(ClosingSource):
 
     @property
     def footage(self) -> VideoInfo:
+        """Colour, clock and shape, for a file sink."""
         return self._footage
 
     def keep_decoded(self) -> bool:
+        """Give frames without ``Frame.decoded``: images have no planes to pass on."""
         return False
 
     def skip(self, frames: int) -> None:
@@ -127,15 +145,23 @@ class ImageFiles(ClosingSource):
             yield Frame(image, index, float(self._times[index]), alpha=alpha)
 
     def close(self) -> None:
+        """End the decoding ahead."""
         self._closed = True
         self._pool.shutdown(cancel_futures=True)
 
 
-class Still(ClosingSource):
-    """One image, `frames` times (None: for ever), `fps` frames a second.
+class Still(Source):
+    """Plays one image again and again.
 
-    `image` is an Image (copied) or the path of an image file. Raises ``NotFound`` or ``SourceError`` for a path that
-    cannot be read, ``ImageError`` for an array that is not an Image.
+    Args:
+        image: ``uint8 (H, W, 3)`` BGR (copied), or the path of an image file.
+        frames: How many times; None for no end.
+        fps: Frames a second.
+
+    Raises:
+        NotFound: For a path without a file.
+        SourceError: For a file that cannot be read.
+        ImageError: For an array that is no such image.
     """
 
     def __init__(self, image: Image | str | os.PathLike[str], *, frames: int | None = 1, fps: float = 25.0) -> None:
@@ -150,14 +176,17 @@ class Still(ClosingSource):
 
     @property
     def fps(self) -> float:
+        """Frames a second."""
         return self._fps
 
     @property
     def size(self) -> tuple[int, int]:
+        """(width, height) of every frame."""
         return self._image.shape[1], self._image.shape[0]
 
     @property
     def frames(self) -> int | None:
+        """How many frames are promised; None where that is not known."""
         return self._frames
 
     def __iter__(self) -> Iterator[Frame]:
@@ -167,4 +196,5 @@ class Still(ClosingSource):
             index += 1
 
     def close(self) -> None:
+        """Give no more frames."""
         self._closed = True

@@ -3,9 +3,8 @@
 import math
 import threading
 import time
-from collections.abc import Iterator
-from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from gancam.errors import InputError, SourceError
 from gancam.frame import Frame, Image
 from gancam.media.messages import cause
+from gancam.sources.contract import Source
 from gancam.vision.text import draw_lines
 
 SIZE = (640, 360)  # what a camera is asked for, and the test pattern's size, unless told otherwise
@@ -28,37 +28,45 @@ _GIVE_UP_ON_CLOSE = 0.5  # seconds that close() waits for a reader that hangs
 
 
 class LivePicture(NamedTuple):
+    """A picture, and when it was captured."""
+
     image: Image
     captured: float  # time.monotonic()
     time: float | None = None  # on the source's own clock, where it has one
 
 
 class LiveBackend(Protocol):
-    """A connection to pictures. All but `name` and `finite` are used by the reader thread alone."""
+    """A connection to pictures. All but `name` and `finite` are used by the reader thread alone.
 
-    name: str  # for messages: without credentials
-    finite: bool  # whether an end is an end, not a loss
+    Attributes:
+        name: For messages: without credentials.
+        finite: Whether an end is an end, not a loss.
+    """
+
+    name: str
+    finite: bool
 
     @property
     def fps(self) -> float | None:
-        """What the source promises; None where nothing to be believed is known."""
+        """Frames a second that the source promises; None where nothing to be believed is known."""
 
     def open(self) -> None:
         """Connect. Raises ``SourceError`` with the reason."""
 
     def read(self, stop: threading.Event) -> LivePicture | None:
-        """The next picture; None at the end, or when the source is lost."""
+        """Read the next picture; None at the end, or when the source is lost."""
 
     def close(self) -> None:
-        """May be called several times, also when `open` failed."""
+        """Disconnect; may be called several times, also when `open` failed."""
 
 
-class LiveSource:
-    """A source that keeps the newest picture only. Made by `Camera`, `Stream`, `Opened` and `Paced`.
+class LiveSource(Source):
+    """Keeps the newest picture only: the base of `Camera`, `Stream`, `CaptureSource` and `RealtimeSource`.
 
-    ``Frame.time`` is seconds since the first picture's capture; what `Paced` plays keeps its own times, so that a file
-    has the same ones live and offline. ``Frame.captured`` is the ``time.monotonic()`` of the capture. Indices count the
-    frames that are given; ``dropped`` counts those that nobody came for in time.
+    ``Frame.time`` is seconds since the first picture's capture; what `RealtimeSource` plays keeps its own times, so
+    that a file has the same ones live and offline. ``Frame.captured`` is the ``time.monotonic()`` of the capture.
+    Indices count the frames that are given; ``dropped`` counts those that a newer one replaced before they were asked
+    for.
 
     Without a picture for `patience` seconds (twice the time between the last two, up to 3 s, where that is longer) a
     placeholder is given, of the same size and with a text that says so, and again every 0.2 s; ``captured`` is None.
@@ -71,7 +79,15 @@ class LiveSource:
     ``close`` returns within half a second even where OpenCV's read hangs: the reader thread, a daemon, releases the
     capture and ends as soon as that read returns.
 
-    Raises ``SourceError`` when no picture comes within 15 seconds.
+    Args:
+        feed: Where pictures come from.
+        patience: Seconds without a picture before the placeholder.
+        reconnect: Attempts in a row after which it gives up; None for no limit.
+        measure: Whether the rate is measured for a second rather than believed.
+
+    Raises:
+        InputError: For values that make no sense.
+        SourceError: When no picture comes within 15 seconds.
     """
 
     def __init__(
@@ -126,29 +142,33 @@ class LiveSource:
 
     @property
     def name(self) -> str:
-        """What it is, for people: without user name, password and query."""
+        """What to call it in messages, without user name, password and query."""
         return self._feed.name
 
     @property
     def fps(self) -> float:
+        """Frames a second."""
         return self._fps
 
     @property
     def size(self) -> tuple[int, int]:
+        """(width, height) of every frame."""
         assert self._size is not None
         return self._size
 
     @property
     def frames(self) -> int | None:
+        """How many frames are promised; None where that is not known."""
         return None
 
     @property
     def dropped(self) -> int:
-        """Pictures that were captured, but replaced by a newer one before anybody asked."""
+        """How many pictures were captured, but replaced by a newer one before they were asked for."""
         return self._dropped
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> Sequence[str]:
+        """The measured rate, losses and changes of size."""
         told = [*self._told, self._resized] if self._resized else list(self._told)
         if self._losses:
             times = "once" if self._losses == 1 else f"{self._losses} times"
@@ -194,7 +214,7 @@ class LiveSource:
         return image
 
     def close(self) -> None:
-        """May be called at any time and more than once."""
+        """End the reader thread; may be called at any time and more than once."""
         self._stop.set()
         with self._change:
             self._over = True
@@ -202,14 +222,6 @@ class LiveSource:
             self._change.notify_all()
         if self._thread is not threading.current_thread():
             self._thread.join(_GIVE_UP_ON_CLOSE)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # The hidden thread, from here on.
 

@@ -18,11 +18,19 @@ def open_live(
     patience: float = PATIENCE,
     reconnect: int | None = None,
 ) -> LiveSource:
-    """The live source that `source` means.
+    """Open the live source that `source` means.
 
-    An index or a device path: `Camera`; a URL: `Stream`; the path of a video file: that at its own pace; ``"test"``:
-    the test pattern without end; a ``cv2.VideoCapture``: `Opened`; any other source: at its own pace. `size` is asked
-    of cameras and given to the test pattern. Raises ``NotFound`` and ``SourceError``.
+    Args:
+        source: An index or a device path: `Camera`; a URL: `Stream`; the path of a video file: that at its own pace;
+            ``"test"``: the test pattern without end; a ``cv2.VideoCapture``: `CaptureSource`; any other source: at its
+            own pace.
+        size: ``(width, height)`` that cameras are asked for, and of the test pattern.
+        patience: Seconds without a picture before a placeholder.
+        reconnect: Attempts in a row after which it gives up; None for no limit.
+
+    Raises:
+        NotFound: For the path of no file.
+        SourceError: For what cannot be opened or gives no picture.
     """
     if isinstance(source, LiveSource):
         return source

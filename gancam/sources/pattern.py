@@ -7,16 +7,24 @@ import numpy as np
 
 from gancam.errors import InputError
 from gancam.frame import Frame, Image
-from gancam.sources.contract import ClosingSource
+from gancam.sources.contract import Source
 from gancam.sources.ranges import check_count_and_rate
 
 
-class TestPattern(ClosingSource):
-    """A moving, deterministic picture with a burnt-in time code: to try and test everything without a camera.
+class TestPattern(Source):
+    """Plays a moving, deterministic picture with a burnt-in time code: to try and test everything without a camera.
 
-    `size` is (width, height), at least (1, 1). The top holds the frame's index as 16 black or white blocks, the most
+    The top holds the frame's index as 16 black or white blocks, the most
     significant bit first, which `index_in` reads back even after scaling and compression; below are colour bars, a
     moving ramp, a bouncing ball and the time code MINUTES:SECONDS:FRAME. Pictures under 64x48 have ramp and bars only.
+
+    Args:
+        size: (width, height), at least (1, 1).
+        fps: Frames a second.
+        frames: How many; None for no end.
+
+    Raises:
+        InputError: For values that make no sense.
     """
 
     __test__ = False  # pytest: not a test, whatever the name
@@ -32,14 +40,17 @@ class TestPattern(ClosingSource):
 
     @property
     def fps(self) -> float:
+        """Frames a second."""
         return self._fps
 
     @property
     def size(self) -> tuple[int, int]:
+        """(width, height) of every frame."""
         return self._size
 
     @property
     def frames(self) -> int | None:
+        """How many frames are promised; None where that is not known."""
         return self._frames
 
     def __iter__(self) -> Iterator[Frame]:
@@ -49,7 +60,7 @@ class TestPattern(ClosingSource):
             index += 1
 
     def image(self, index: int) -> Image:
-        """The picture of frame `index`, a fresh array."""
+        """Draw the picture of frame `index`, a fresh array."""
         width, height = self._size
         image = self._ground.copy()
         ramp = ((np.arange(width) + 3 * index) % 256).astype(np.uint8)
@@ -78,7 +89,7 @@ class TestPattern(ClosingSource):
 
     @staticmethod
     def index_in(image: Image) -> int:
-        """The frame index (0..65535) burnt into `image`, a picture of this pattern at any scale."""
+        """Read the frame index (0..65535) burnt into `image`, a picture of this pattern at any scale."""
         height, width = image.shape[:2]
         index = 0
         for bit in range(16):
@@ -87,6 +98,7 @@ class TestPattern(ClosingSource):
         return index
 
     def close(self) -> None:
+        """Give no more frames."""
         self._closed = True
 
 

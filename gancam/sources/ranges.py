@@ -6,6 +6,7 @@ from gancam.errors import InputError
 
 
 def check_count_and_rate(frames: int | None, fps: float) -> None:
+    """Raise ``InputError`` for a count of frames below 0, and a rate that is not in 0 to 1000 frames a second."""
     if frames is not None and frames < 0:
         raise InputError(f"frames is {frames}: needs 0 or more, or None for no end")
     if not 0 < fps <= 1000:

@@ -1,4 +1,4 @@
-"""Captures and sources of others, played at their own rate."""
+"""Open captures and other sources, played at their own rate."""
 
 import threading
 import time
@@ -14,9 +14,12 @@ from gancam.sources.live import PATIENCE, LivePicture, LiveSource
 
 
 class CaptureSource(LiveSource):
-    """A ``cv2.VideoCapture`` that is already open, or anything with its methods; closing releases it.
+    """Plays a ``cv2.VideoCapture`` that is already open, or anything with its methods; closing releases it.
 
-    When it fails it ends: only who opened it could open it again. A file is played at its own pace.
+    When it fails it ends: only its owner could open it again. A file is played at its own pace.
+
+    Raises:
+        SourceError: For one that is not open, or gives no picture.
     """
 
     def __init__(self, capture: Capture, *, patience: float = PATIENCE) -> None:
@@ -30,7 +33,7 @@ class CaptureSource(LiveSource):
 
 
 class RealtimeSource(LiveSource):
-    """Any source at its own pace and with its own times, as if it were live: a file, the test pattern. Closes it."""
+    """Plays a source (a file, the test pattern) at its own pace, with its own times, as if it were live; closes it."""
 
     def __init__(self, source: Source, *, name: str = "", patience: float = PATIENCE) -> None:
         super().__init__(_Played(source, name or type(source).__name__), patience=patience)

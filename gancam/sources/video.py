@@ -4,7 +4,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -18,7 +18,7 @@ from gancam.media.colour import decoded_colour
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
 from gancam.queues import BoundedQueue
-from gancam.sources.contract import ClosingSource
+from gancam.sources.contract import Source
 from gancam.sources.decoders import Decoder, frames_ahead, log, opacity_apart
 from gancam.sources.ranges import check_range
 
@@ -26,14 +26,14 @@ _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays"
 _CLOCK_STARTS_ANYWHERE = {"mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "rm", "wtv", "asf"}
 
 
-class VideoFile(ClosingSource):
-    """Every frame of a video file, decoded ahead by a hidden thread.
+class VideoFile(Source):
+    """Plays every frame of a video file, decoded ahead by a hidden thread.
 
     The images are those of ``cv2.VideoCapture``, bit for bit, where that is right: the wheel of OpenCV 5.0 has no AV1,
     gives uninitialised memory for interlaced video and for the matrices YCgCo and BT.2020 with constant luminance, and
     stops at the first damaged packet of many files. So FFmpeg is called through PyAV.
 
-    `path` names a local file that FFmpeg can read. Rotation tags are applied: ``size`` and the images are as displayed.
+    Rotation tags are applied: ``size`` and the images are as displayed.
 
     ``Frame.time`` is the presentation time in seconds on the file's own clock, exact to float precision, so variable
     frame rates and late starts carry through. Frames without a usable time stamp follow their predecessor by
@@ -44,13 +44,18 @@ class VideoFile(ClosingSource):
 
     Where a stream changes its picture size, what follows is scaled to the first, and ``notes`` and the log say so once.
 
-    `deinterlace` makes whole pictures of fields, at the same rate (FFmpeg's bwdif); without it, interlaced video is
-    told in ``notes``. Frames before `first` and from `end` on (seconds of ``Frame.time``) are left out; what comes
-    keeps its own time.
+    Args:
+        path: A local file that FFmpeg can read.
+        deinterlace: Whether to make whole pictures of fields, at the same rate (FFmpeg's bwdif); without it, interlaced
+            video is told in ``notes``.
+        first: Leave out frames before this, in seconds of ``Frame.time``; what comes keeps its own time.
+        end: Leave out frames from this on, likewise.
 
-    Raises ``NotFound`` for a missing file, ``InputError`` for a range that ends before it begins or begins after the
-    last frame, ``SourceError`` for what is not a video or gives not even one frame. A range in which no frame is found
-    after all raises ``InputError`` when the frames are asked for.
+    Raises:
+        NotFound: For a missing file.
+        InputError: For a range that ends before it begins or begins after the last frame; when frames are asked for,
+            also for one in which no frame is found after all.
+        SourceError: For what is not a video or gives not even one frame.
     """
 
     def __init__(
@@ -69,8 +74,8 @@ class VideoFile(ClosingSource):
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = self._ended = False
-        self._busy = 0.0
-        self.notes: list[str] = []
+        self._worker_seconds = 0.0
+        self._notes: list[str] = []
         if not os.path.exists(self._path):  # unlike Path's, it raises nothing for names that cannot be
             raise NotFound(f"{path}: no such file")
         if not self._path.is_file():
@@ -86,7 +91,7 @@ class VideoFile(ClosingSource):
                 self._check_start(container, stream, first)
             began = time.perf_counter()
             self._decoder = self._decode(container, stream)
-            self._busy += time.perf_counter() - began
+            self._worker_seconds += time.perf_counter() - began
         except BaseException:
             container.close()
             raise
@@ -105,7 +110,7 @@ class VideoFile(ClosingSource):
         depth = max((part.bits for part in stream.format.components), default=8) if stream.format else 8
         self._shallow = f"{self._path.name}: its {depth} bits a sample are read as 8" if depth > 8 else ""
         if self._shallow:
-            self.notes.append(self._shallow)
+            self._notes.append(self._shallow)
         alpha = stream.format is not None and any(part.is_alpha for part in stream.format.components)
         pixels = stream.format.name if stream.format else ""
         if opacity_apart(stream):
@@ -124,8 +129,10 @@ class VideoFile(ClosingSource):
         )
 
     def _check_start(self, container: av.container.InputContainer, stream: av.VideoStream, first: Fraction) -> None:
-        """Refuse a range that begins after the end. A header may tell a shorter time than there is, so its word counts
-        only where no packet contradicts it."""
+        """Refuse a range that begins after the end.
+
+        A header may tell a shorter time than there is, so its word counts only where no packet contradicts it.
+        """
         told = _end_of(container, stream)
         if told is None or first < told - self._footage.origin:
             return
@@ -148,15 +155,17 @@ class VideoFile(ClosingSource):
         aspect = 1 / self._footage.aspect if decoder.turned else self._footage.aspect
         self._footage = replace(self._footage, size=decoder.size, aspect=aspect, interlaced=decoder.interlaced)
         if decoder.interlaced:
-            self.notes.append(f"{self._path.name}: is interlaced, its fields stay combed (--deinterlace undoes it)")
+            self._notes.append(f"{self._path.name}: is interlaced, its fields stay combed (--deinterlace undoes it)")
         return decoder
 
     def keep_decoded(self) -> bool:
-        """Give every frame its ``Frame.decoded``, upright, for a sink that can pass planes on as they are. Before
-        iterating. False, and nothing changes, where rotation leaves no such planes."""
+        """Give every frame its ``Frame.decoded``, upright, for a sink that can pass planes on as they are.
+
+        To be called before iterating. False, and nothing changes, where rotation leaves no such planes.
+        """
         if not self._decoder.keep_pictures():
             return False
-        self.notes = [note for note in self.notes if note != self._shallow]
+        self._notes = [note for note in self._notes if note != self._shallow]
         return True
 
     def skip(self, frames: int) -> None:
@@ -165,18 +174,22 @@ class VideoFile(ClosingSource):
 
     @property
     def path(self) -> Path:
+        """The path it was opened with."""
         return self._path
 
     @property
     def fps(self) -> float:
+        """Frames a second."""
         return self._fps
 
     @property
     def size(self) -> tuple[int, int]:
+        """(width, height) of every frame."""
         return self._footage.size
 
     @property
     def frames(self) -> int | None:
+        """How many frames are promised; None where that is not known."""
         return self._frames
 
     @property
@@ -185,9 +198,14 @@ class VideoFile(ClosingSource):
         return self._footage
 
     @property
-    def busy(self) -> float:
-        """Seconds the decoder has worked."""
-        return self._busy
+    def notes(self) -> Sequence[str]:
+        """What could not be read as it is: damage, interlacing, depth, a change of size."""
+        return self._notes
+
+    @property
+    def worker_seconds(self) -> float:
+        """How many seconds the decoder has worked."""
+        return self._worker_seconds
 
     def __iter__(self) -> Iterator[Frame]:
         if self._closed:
@@ -222,7 +240,7 @@ class VideoFile(ClosingSource):
             while not self._stop.is_set():
                 began = time.perf_counter()
                 read = self._decoder.read(wanted)
-                self._busy += time.perf_counter() - began
+                self._worker_seconds += time.perf_counter() - began
                 if read is None:
                     self._tell_shortage(came)
                     break
@@ -261,7 +279,7 @@ class VideoFile(ClosingSource):
         was, now = (f"{width}x{height}" for width, height in (self.size, other))
         note = f"{self._path.name}: its pictures become {now} at about {max(moment, 0):.1f} s, they are scaled to {was}"
         log.warning("%s", note)
-        self.notes.append(note)
+        self._notes.append(note)
         return True
 
     def _tell_shortage(self, came: int) -> None:
@@ -270,9 +288,10 @@ class VideoFile(ClosingSource):
         slack = 0 if self._counted else max(2, self._frames // 50)
         if came < self._frames - slack:
             about = "" if self._counted else "about "
-            self.notes.append(f"the video stops early: {about}{self._frames} frames promised, {came} came")
+            self._notes.append(f"the video stops early: {about}{self._frames} frames promised, {came} came")
 
     def close(self) -> None:
+        """Join the decoder's thread and close the file; may be called at any time and more than once."""
         self._closed = True
         self._stop.set()
         self._queue.wake()

@@ -18,7 +18,7 @@ import typer
 
 from gancam.cli.app import app
 from gancam.cli.main import main
-from gancam.sinks.pieces import pieces_of, so_far
+from gancam.sinks.piece_store import pieces_of, so_far
 from gancam.sources import TestPattern
 from tests.helpers.children import interruptible, uninterruptible
 from tests.helpers.clips import make_clip, planes_of
@@ -88,7 +88,7 @@ def test_effects_run_in_order(clip: Path, model: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["frames"] == video(clip)[0]
-    assert {"small", "small#2"} <= set(report["waits"])
+    assert {"small", "small#2"} <= set(report["stage_seconds"])
     assert video(tmp_path / "out.mkv")[1] == (2560, 1440)
 
 
@@ -137,7 +137,7 @@ def test_an_image_in_and_out(model: Path, tmp_path: Path) -> None:
     refused("process", tmp_path / "in.png", tmp_path / "out.png", says="exists")
     refused("process", tmp_path / "in.png", tmp_path / "out.mp4", says="is an image")
     refused("process", CITY, tmp_path / "out.jpg", says="is an image")
-    refused("process", tmp_path / "in.png", tmp_path / "in.png", "--overwrite", says="the output is the same file as the input")
+    refused("process", tmp_path / "in.png", tmp_path / "in.png", "--overwrite", says="same file as the input")
 
 
 def test_what_is_wrong_with_the_input(tmp_path: Path) -> None:

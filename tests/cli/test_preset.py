@@ -78,7 +78,7 @@ def test_a_preset_on_the_command_line(tmp_path: Path) -> None:
 
     report = made()
     assert report["frames"] == 12
-    assert "small" in report["waits"]
+    assert "small" in report["stage_seconds"]
     assert made("--from", "0")["frames"] == 24
     assert made("--to", "0.6")["frames"] == 6
     film.write_text(f'effect = ["{model}:strenght=1"]')

@@ -17,14 +17,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gancam.control import ControlFile, Controls, ControlServer, ParameterLog, Replay, open_control, parse_line
+from gancam.control import ControlFile, Controls, ControlServer, Replay, open_control, parse_line
+from gancam.effects import Effect, EffectSlot, slots
 from gancam.errors import InputError, NotFound, OutputExists, ParameterError, SinkError
 from gancam.frame import Frame, Image
 from gancam.media.info import VideoInfo
 from gancam.params import Params, Value, parameter
-from gancam.pipeline import Switch, run, switches
-from gancam.sinks import open_sink
-from gancam.sources import TestPattern, VideoFile
+from gancam.pipeline import run
+from gancam.sinks import Sink, SinkContext, open_sink
+from gancam.sinks.parameter_log import ParameterLog
+from gancam.sources import Source, TestPattern, VideoFile
 from gancam.sources.realtime import RealtimeSource
 
 
@@ -42,15 +44,19 @@ class Paint(Params):
             raise ParameterError(f"words={value!r}: there is no such picture")
 
 
-class Painter:
+class Painter(Effect):
     """An effect whose every parameter shows, and the time too, as a morph's does."""
 
     def __init__(self) -> None:
-        self.params = Paint()
-        self.__name__ = "paint"
+        self.params: Params = Paint()
+
+    @property
+    def name(self) -> str:
+        return "paint"
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
         turn = self.params
+        assert isinstance(turn, Paint)
         light, wanted = turn.light, turn.light
         picture = np.clip(image.astype(np.float64) * light, 0, 255).astype(np.uint8)
         picture = np.roll(picture, turn.shift + len(turn.words), axis=1)
@@ -63,10 +69,8 @@ class Painter:
         return np.ascontiguousarray(picture)
 
 
-class Kept:
+class Kept(Sink):
     """A sink that keeps its frames, closes after some, and calls somebody for each."""
-
-    aside = False
 
     def __init__(self, enough: int = 10**9, *, each: Callable[[Frame], object] = lambda frame: None) -> None:
         self.frames: list[Frame] = []
@@ -80,11 +84,9 @@ class Kept:
         self.frames.append(frame)
         self.each(frame)
 
-    def close(self, *, interrupted: bool = False) -> None: ...
 
-
-def chain(count: int = 1) -> tuple[list[Switch], Controls]:
-    effects = switches([Painter() for _ in range(count)])
+def chain(count: int = 1) -> tuple[list[EffectSlot], Controls]:
+    effects = slots([Painter() for _ in range(count)])
     return effects, Controls(effects)
 
 
@@ -164,7 +166,7 @@ def test_a_frame_is_made_with_one_state() -> None:
     for asker in askers:
         asker.start()
     try:
-        report = run(TestPattern((96, 64), frames=300), effects, [Kept()], between=[controls])
+        report = run(TestPattern((96, 64), frames=300), effects, [Kept()], on_frame=[controls])
     finally:
         over.set()
         for asker in askers:
@@ -364,7 +366,7 @@ def test_a_live_run_over_a_file_is_replayed_exactly(clip: Path, tmp_path: Path) 
         contextlib.closing(Caller(server.port)) as call,
     ):
         report = run(
-            RealtimeSource(VideoFile(clip)), effects, [live, ParameterLog(record, controls)], between=[controls]
+            RealtimeSource(VideoFile(clip)), effects, [live, ParameterLog(record, controls)], on_frame=[controls]
         )
     assert report.dropped >= 1
     assert len({frame.image.tobytes() for frame in live.frames}) == len(live.frames)
@@ -372,7 +374,7 @@ def test_a_live_run_over_a_file_is_replayed_exactly(clip: Path, tmp_path: Path) 
     again, controls = chain(2)
     replay = Replay(record, controls)
     offline = Kept()
-    run(VideoFile(clip), again, [offline], between=[replay, controls])
+    run(VideoFile(clip), again, [offline], on_frame=[replay, controls])
     assert replay.left == 0
     assert len(offline.frames) == 24
     by_time = {frame.time: frame.image for frame in offline.frames}
@@ -412,10 +414,10 @@ def test_captured_frames_are_replayed_even_with_rounded_times(tmp_path: Path) ->
         assert controls.values()["paint.light"] == light
 
 
-class Irregular:
+class Irregular(Source):
     """A camera: frames at its own uneven moments."""
 
-    fps, size, frames = 30.0, (96, 64), None
+    fps, size = 30.0, (96, 64)
 
     def __init__(self) -> None:
         dice = random.Random(8)
@@ -424,8 +426,6 @@ class Irregular:
     def __iter__(self) -> Iterator[Frame]:
         for index, moment in enumerate(self.moments):
             yield Frame(TestPattern(self.size).image(index), index, moment - self.moments[0])
-
-    def close(self) -> None: ...
 
 
 @pytest.mark.parametrize("ending", ["mkv", "mp4"])
@@ -440,12 +440,12 @@ def test_a_camera_is_recorded_and_replayed(tmp_path: Path, ending: str) -> None:
         if dice.random() < 0.5:
             controls.request({"paint.light": dice.uniform(0, 2)})
 
-    source = open_sink(f"source:{kept}", fps=30.0, size=(7, 7), like=VideoInfo(size=(96, 64)))
-    run(Irregular(), effects, [Kept(each=turn), source, ParameterLog(record, controls)], between=[controls])
+    source = open_sink(f"source:{kept}", SinkContext(fps=30.0, size=(7, 7), source_info=VideoInfo(size=(96, 64))))
+    run(Irregular(), effects, [Kept(each=turn), source, ParameterLog(record, controls)], on_frame=[controls])
     effects, controls = chain()
     again: list[Value] = []
     offline = Kept(each=lambda frame: again.append(controls.values()["paint.light"]))
-    run(VideoFile(kept), effects, [offline], between=[Replay(record, controls), controls])
+    run(VideoFile(kept), effects, [offline], on_frame=[Replay(record, controls), controls])
     assert again == lights
     with VideoFile(kept) as video:
         assert [TestPattern.index_in(frame.image) for frame in video] == list(range(60))
@@ -456,7 +456,7 @@ def test_a_kill_loses_nothing(tmp_path: Path) -> None:
     code = f"""
 import os, signal
 from tests.control.test_control import chain, Kept
-from gancam.control import ParameterLog
+from gancam.sinks.parameter_log import ParameterLog
 from gancam.pipeline import run
 from gancam.sources import TestPattern
 effects, controls = chain()
@@ -464,7 +464,7 @@ def each(frame):
     controls.request({{"paint.shift": frame.index % 10}})
     if frame.index == 50:
         os.kill(os.getpid(), signal.SIGKILL)
-run(TestPattern((8, 8)), effects, [ParameterLog({str(record)!r}, controls), Kept(each=each)], between=[controls])
+run(TestPattern((8, 8)), effects, [ParameterLog({str(record)!r}, controls), Kept(each=each)], on_frame=[controls])
 """
     root = Path(__file__).parent.parent.parent
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=root, check=False, capture_output=True)
@@ -501,7 +501,7 @@ def test_a_full_disk_is_one_warning_and_the_others_go_on() -> None:
     log = ParameterLog("/dev/full", controls, overwrite=True)
     kept = Kept()
     run(
-        TestPattern((8, 8), frames=5), effects, [kept, log], between=[controls],
+        TestPattern((8, 8), frames=5), effects, [kept, log], on_frame=[controls],
         on_sink_failure=lambda name, error: told.append(f"{name} {error}"),
     )  # fmt: skip
     assert len(kept.frames) == 5
@@ -542,7 +542,7 @@ def test_written_by_hand(tmp_path: Path) -> None:
     path.write_text('{"time": 0.5, "set": {"paint.light": 0.5}}\n\n{"time": 1, "set": {"paint.light": 0}}\n')
     effects, controls = chain()
     kept = Kept()
-    run(TestPattern((96, 64), fps=10, frames=20), effects, [kept], between=[Replay(path, controls), controls])
+    run(TestPattern((96, 64), fps=10, frames=20), effects, [kept], on_frame=[Replay(path, controls), controls])
     levels = [int(frame.image[2:].max()) for frame in kept.frames]
     assert [level == 0 for level in levels] == [False] * 10 + [True] * 10
     assert levels[4] > levels[5]
@@ -555,19 +555,22 @@ class Lively(Params):
 
 class Dancer(Painter):
     def __init__(self) -> None:
-        self.params = Lively()  # type: ignore[assignment]
-        self.__name__ = "dance"
+        self.params = Lively()
+
+    @property
+    def name(self) -> str:
+        return "dance"
 
 
 def test_a_microphone_needs_something_to_turn_and_a_device() -> None:
     with pytest.raises(InputError, match=r"control mic.*level.*morph"):
-        open_control("mic", Controls(switches([Painter()])), print)
+        open_control("mic", Controls(slots([Painter()])), print)
     with pytest.raises(InputError, match=r"microphone.*(PortAudio|cannot be opened|extra package)"):
-        open_control("mic:no such device", Controls(switches([Dancer()])), print)
+        open_control("mic:no such device", Controls(slots([Dancer()])), print)
 
 
 def test_a_microphone_turns_levels() -> None:
-    controls = Controls(switches([Dancer()]))
+    controls = Controls(slots([Dancer()]))
     try:
         microphone = open_control("mic", controls, print)
     except InputError as error:

@@ -261,17 +261,17 @@ def test_what_was_drawn_live_is_replayed_exactly(path: Path, tmp_path: Path) -> 
     outs = []
     for step, image in enumerate(images):
         outs.append(live(image, time=step / 30).copy())
-        assert live.drawn is not None
+        assert live.pad is not None
         if step == 4:
-            live.drawn.brush([(60, 60), (120, 80), (150, 120)], 9)
+            live.pad.brush([(60, 60), (120, 80), (150, 120)], 9)
         elif step == 9:
-            live.drawn.box((200, 150), (280, 220))
+            live.pad.box((200, 150), (280, 220))
         elif step == 14:
-            live.drawn.undo()
+            live.pad.undo()
         elif step == 18:
-            live.drawn.box((300, 40), (340, 90))
+            live.pad.box((300, 40), (340, 90))
         elif step == 21:
-            live.drawn.erase([(100, 80)], 30)
+            live.pad.erase([(100, 80)], 30)
     live.close()
     changed = [bool((out != image).any()) for out, image in zip(outs, images, strict=True)]
     assert changed == [step > 4 for step in range(24)]
@@ -385,8 +385,8 @@ def test_what_is_marked_while_it_is_seen_does_not_come_back(path: Path) -> None:
     drawn = load(path, draw=True)
     for step in range(8):
         if step == 3:
-            assert drawn.drawn is not None
-            drawn.drawn.box((190, 130), (290, 210))
+            assert drawn.pad is not None
+            drawn.pad.box((190, 130), (290, 210))
         outs = [erase(thing, time=step / 4) for erase in (timed, drawn)]
     for out in outs:
         inside = out[140:200, 200:280].astype(int)

@@ -313,9 +313,9 @@ def test_a_drawn_box_is_its_place_or_what_it_follows(model: Generator) -> None:
     image = still("spices")
     height, width = image.shape[:2]
     plain = make(model)
-    assert plain.drawn is None
+    assert plain.pad is None
     morph = make(model, draw=True)
-    pad = morph.drawn
+    pad = morph.pad
     assert pad is not None
     assert pad.size is None
     morph(image, time=0.0)
@@ -333,16 +333,16 @@ def test_a_drawn_box_is_its_place_or_what_it_follows(model: Generator) -> None:
     assert pad.undo() == {}
     following = make(model, draw=True, where="object")
     assert following(image, time=0.0) is image  # nothing is drawn yet
-    assert following.drawn is not None
-    box = following.drawn.box((150.4, 60.0), (230.0, 129.7))
+    assert following.pad is not None
+    box = following.pad.box((150.4, 60.0), (230.0, 129.7))
     assert box == {"box": "150/60/80/70"}
     following.params.box = box["box"]
     assert (following(image, time=0.1) != image).any()
-    assert following.drawn.undo() == {"box": ""}
+    assert following.pad.undo() == {"box": ""}
     flat = np.zeros_like(image)
     following(flat, time=0.2)
-    assert following.drawn.box((10, 10), (60, 60)) == {}
-    assert "nothing to hold on to" in following.drawn.notes[0]
+    assert following.pad.box((10, 10), (60, 60)) == {}
+    assert "nothing to hold on to" in following.pad.notes[0]
 
 
 def test_masks_that_are_not_there(model: Generator) -> None:

@@ -103,8 +103,8 @@ def test_enlarged_pictures_have_the_lines_of_the_frame(tmp_path: Path) -> None:
 
 def test_cheaper_ways_show_the_network_less(path: Path) -> None:
     effect = load(path)
-    ways = [level[0] for level in effect.ladder()]
-    assert [way.name.partition(" at ")[2] for way in ways] == ["", "3/4", "1/2", "3/8"]
+    ways = [level[0] for level in effect.quality_levels()]
+    assert [way.level.partition(" at ")[2] for way in ways] == ["", "3/4", "1/2", "3/8"]
     image = np.asarray(cv2.resize(still("lake"), (320, 240)), np.uint8)
     outs = [way(image) for way in ways]
     assert np.array_equal(outs[0], effect(image))

@@ -23,7 +23,7 @@ from gancam.jobs.inputs import LEDGER, find_inputs, is_batch
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import EffectChainSpec, ProcessOptions
 from gancam.pipeline import Report
-from gancam.sinks.pieces import pieces_of
+from gancam.sinks.piece_store import pieces_of
 from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip
 from tests.helpers.small import network, still, write_models

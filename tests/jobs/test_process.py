@@ -22,10 +22,10 @@ from gancam.frame import Frame, Image
 from gancam.inference.card import ModelCard
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import ProcessOptions
-from gancam.params import Params
 from gancam.pipeline import Report
-from gancam.sinks.pieces import PieceWriter, pieces_of, so_far
-from gancam.sinks.video import CONTAINERS
+from gancam.sinks.piece_store import pieces_of, so_far
+from gancam.sinks.pieces import PieceWriter
+from gancam.sinks.video import CONTAINERS, VideoOptions
 from gancam.sources import TestPattern, VideoFile
 from tests.helpers.clips import make_clip, packets_of, planes_of, times_of
 from tests.helpers.small import (
@@ -75,7 +75,7 @@ def cut_short(source: Path, target: Path, frames: int, effects: Sequence[Effect]
 
     task = ProcessOptions(**options)  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
-        process_video(source, target, effects, task, Report(), notify=lambda note: None, between=[stop])
+        process_video(source, target, effects, task, Report(), notify=lambda note: None, on_frame=[stop])
     assert not target.exists()
 
 
@@ -86,8 +86,8 @@ def cut_short(source: Path, target: Path, frames: int, effects: Sequence[Effect]
 def test_pieces_join_in_every_codec_and_container(tmp_path: Path, long: Path, codec: str, ending: str) -> None:
     with VideoFile(long) as video:
         frames = [frame for frame in video if frame.index < 250]
-        options: dict[str, Any] = {"fps": 30, "size": (96, 64), "like": video.footage, "codec": codec}
-    with PieceWriter(tmp_path / f"a{ending}", audio_from=long, **options) as sink:
+        options = VideoOptions(fps=30, size=(96, 64), source_info=video.footage, codec=codec, audio_from=long)
+    with PieceWriter(tmp_path / f"a{ending}", options) as sink:
         for frame in frames:
             sink.write(frame)
     assert os.listdir(tmp_path) == [f"a{ending}"]
@@ -143,11 +143,10 @@ def test_a_damaged_piece_is_made_again(tmp_path: Path, long: Path) -> None:
     assert same_pictures(whole, out)
 
 
-class Echo:
+class Echo(Effect):
     """The frame, with a corner that counts the frames this effect has seen: it remembers."""
 
     card = ModelCard(name="echo", effect="echo", scale=1, licence="none")
-    params = Params()
 
     def __init__(self) -> None:
         self.seen = 0
@@ -157,9 +156,6 @@ class Echo:
         made = image.copy()
         made[:16, :16] = self.seen % 250
         return made
-
-    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        return size
 
     def reset(self) -> None:
         self.seen = 0
@@ -196,12 +192,12 @@ def test_effects_say_whether_they_remember(
         "inpaint": lambda: write_filler(tmp_path, filler()),
     }
     effect = load(makers[kind](), precision="fp32", **params)
-    assert getattr(effect, "remembers", True) == remembers
+    assert effect.remembers == remembers
     if remembers:
         return
     whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
     process_video(long, whole, [effect], ProcessOptions(), Report(), notify=lambda note: None)
-    cut_short(long, out, 130, effects=[load(effect.model.path, precision="fp32", **params)])  # type: ignore[attr-defined]
+    cut_short(long, out, 130, effects=[load(effect.model.path, precision="fp32", **params)])
     report = Report()
     process_video(long, out, [effect], ProcessOptions(resume=True), report, notify=lambda note: None)
     assert report.frames == 280
@@ -286,7 +282,7 @@ def test_a_full_disk_keeps_the_pieces(tmp_path: Path, long: Path) -> None:
 
 def test_two_jobs_on_one_output(tmp_path: Path, long: Path) -> None:
     out = tmp_path / "out.mp4"
-    first = PieceWriter(out, fps=30, size=(96, 64))
+    first = PieceWriter(out, VideoOptions(fps=30, size=(96, 64)))
     for options in ({"resume": True}, {"overwrite": True}):
         with pytest.raises(SinkError, match="is being written by another gancam"):
             process(long, out, **options)

@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gancam.control import Controls
-from gancam.effects import Effect, EffectSpec
+from gancam.effects import Effect, EffectSpec, slots
 from gancam.frame import Frame, Image
 from gancam.jobs.batch import process_one
 from gancam.jobs.local_pool import LocalPool, WorkerPool
@@ -26,9 +26,9 @@ from gancam.jobs.process import process_video
 from gancam.jobs.ray_pool import _Remote, files_of
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkItem, WorkResult
-from gancam.pipeline import Report, switches
-from gancam.sinks import pieces
-from gancam.sinks.pieces import pieces_of
+from gancam.pipeline import Report
+from gancam.sinks import piece_store
+from gancam.sinks.piece_store import pieces_of
 from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip, times_of
 from tests.helpers.small import network, translator_network, write_models, write_translator
@@ -228,7 +228,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
 
 @pytest.fixture(autouse=True)
 def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "_MOST", PIECE)
+    monkeypatch.setattr(piece_store, "_MOST", PIECE)
 
 
 def make(way: str, case: Case, source: Path, target: Path, shop: Workshop) -> None:
@@ -274,7 +274,7 @@ def moments_of(case: Case) -> list[int]:
 def expected(case: Case, effects: Sequence[Effect], skip: int = 0) -> list[NDArray[Any]]:
     """What must be shown, by the effects alone, where they see nothing of the first `skip` frames."""
     made = []
-    chain = switches(effects)
+    chain = slots(effects)
     controls = Controls(chain)
     due = CHANGES if case.extra == "params" else []
     for layers, tick in list(zip(case.images, case.ticks, strict=True))[skip:]:

@@ -22,7 +22,9 @@ from gancam.jobs.process import process_video
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.worker import Worker, WorkItem, WorkResult
 from gancam.pipeline import Report
-from gancam.sinks.pieces import PieceCollector, pieces_of
+from gancam.sinks.piece_store import pieces_of
+from gancam.sinks.pieces import PieceCollector
+from gancam.sinks.video import VideoOptions
 from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip, packets_of, times_of
 from tests.helpers.small import generator, network, still, write_generator, write_models
@@ -244,7 +246,7 @@ def test_more_workers_where_one_leaves_cores_idle() -> None:
 
 
 def test_what_a_collector_refuses(tmp_path: Path) -> None:
-    with PieceCollector(tmp_path / "a.mp4", fps=30, size=(96, 64)) as sink:
+    with PieceCollector(tmp_path / "a.mp4", VideoOptions(fps=30, size=(96, 64))) as sink:
         with pytest.raises(GancamError, match="a piece was damaged on its way"):
             sink.place(0, b"nothing that was a piece")
         assert sink.there == {}

@@ -68,7 +68,7 @@ def test_a_function_gives_masks_with_or_without_the_time() -> None:
     with pytest.raises(MaskError, match="what the mask function gave is 3x2"):
         masks.source(lambda image: np.zeros((2, 3), np.uint8))(BLACK)
     with pytest.raises(MaskError, match="int gives no masks"):
-        masks.source(3)  # type: ignore[arg-type]
+        masks.source(3)
 
 
 # Files

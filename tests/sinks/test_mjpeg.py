@@ -17,7 +17,7 @@ import pytest
 from gancam.errors import InputError, SinkError
 from gancam.frame import Frame
 from gancam.pipeline import run
-from gancam.sinks import open_sink
+from gancam.sinks import SinkContext, open_sink
 from gancam.sinks.mjpeg import MjpegServer
 from gancam.sources import TestPattern
 from gancam.sources.camera import Stream
@@ -152,12 +152,12 @@ def test_port_in_use_and_bad_values() -> None:
     with pytest.raises(InputError, match="quality"):
         MjpegServer(0, quality=0)
     with pytest.raises(SinkError, match="mjpeg:PORT"):
-        open_sink("mjpeg:x", fps=30, size=(8, 8))
+        open_sink("mjpeg:x", SinkContext(fps=30, size=(8, 8)))
 
 
 def test_nobody_looking_costs_nothing() -> None:
-    server = open_sink("mjpeg:0", fps=30, size=(96, 64))
+    server = open_sink("mjpeg:0", SinkContext(fps=30, size=(96, 64)))
     assert isinstance(server, MjpegServer)
     report = run(TestPattern((96, 64), frames=50), [], [server])
-    assert report.busy["MjpegServer"] == 0
+    assert report.worker_seconds["MjpegServer"] == 0
     assert any(server.url in note for note in report.notes)

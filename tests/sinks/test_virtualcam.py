@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gancam.errors import InputError, SinkError
 from gancam.frame import Frame, Image
 from gancam.pipeline import run
-from gancam.sinks import open_sink
+from gancam.sinks import SinkContext, open_sink
 from gancam.sinks.virtualcam import INSTALL, VirtualCamera, how_to_make
 from gancam.sources import TestPattern
 
@@ -68,7 +68,7 @@ def screens() -> Iterator[list[Screen]]:
 @no_camera
 def test_frames_reach_the_device_as_they_are(screens: list[Screen]) -> None:
     for target in ("virtualcam", "virtualcam:Screen 1"):
-        sink = open_sink(target, fps=23.5, size=(96, 64))
+        sink = open_sink(target, SinkContext(fps=23.5, size=(96, 64)))
         assert isinstance(sink, VirtualCamera)
         assert sink.device == "Screen 1"
         assert any("Screen 1" in note for note in sink.notes)
@@ -103,7 +103,7 @@ def test_odd_pictures_get_their_last_pixels_twice(screens: list[Screen]) -> None
 def test_a_device_that_fails_is_left_out_and_the_others_go_on(screens: list[Screen]) -> None:
     Screen.breaks_after = 3
     told: list[str] = []
-    screen_sink, mjpeg = VirtualCamera(fps=30, size=(96, 64)), open_sink("mjpeg:0", fps=30, size=(96, 64))
+    screen_sink, mjpeg = VirtualCamera(fps=30, size=(96, 64)), open_sink("mjpeg:0", SinkContext(fps=30, size=(96, 64)))
     report = run(
         TestPattern((96, 64), frames=9), [], [screen_sink, mjpeg],
         on_sink_failure=lambda name, error: told.append(str(error)),
@@ -117,7 +117,7 @@ def test_a_device_that_fails_is_left_out_and_the_others_go_on(screens: list[Scre
 @no_camera
 def test_no_device_says_how_to_make_one(screens: list[Screen]) -> None:
     with pytest.raises(SinkError, match=r"'Screen 9' cannot be opened.*no Screen 9") as failure:
-        open_sink("virtualcam:Screen 9", fps=30, size=(96, 64))
+        open_sink("virtualcam:Screen 9", SinkContext(fps=30, size=(96, 64)))
     assert how_to_make() in str(failure.value)
     with pytest.raises(SinkError, match="too wide"):
         VirtualCamera(fps=30, size=(5000, 64))
@@ -134,10 +134,10 @@ def gancam(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @no_camera
 def test_on_the_command_line_it_is_one_line() -> None:
-    done = gancam("from gancam.cli import main; main()")
+    done = gancam("from gancam.cli.main import main; main()")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert how_to_make() in done.stderr
     # None in sys.modules is how Python itself marks what cannot be imported
-    done = gancam("import sys; sys.modules['pyvirtualcam'] = None; from gancam.cli import main; main()")
+    done = gancam("import sys; sys.modules['pyvirtualcam'] = None; from gancam.cli.main import main; main()")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert INSTALL in done.stderr

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +15,15 @@ import numpy as np
 import pytest
 
 from gancam.control import Controls
+from gancam.effects import Effect, slots
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image
 from gancam.params import Params, parameter
-from gancam.pipeline import switches
-from gancam.sinks._drawing import Drawing
-from gancam.sinks._panel import Panel
 from gancam.sinks.window import Window
+from gancam.sinks.window.drawing import Drawing
+from gancam.sinks.window.panel import Panel
 from gancam.sources import TestPattern, VideoFile
+from gancam.vision.pad import DrawingPad
 
 NEEDED = ("Xvfb", "xdotool", "import")
 virtual = pytest.mark.skipif(
@@ -35,24 +36,25 @@ from dataclasses import dataclass
 import numpy as np
 from gancam.params import Params, parameter
 from gancam.control import Controls
-from gancam.pipeline import run, switches
+from gancam.effects import Effect, slots
+from gancam.pipeline import run
 from gancam.sinks.window import Window
 from gancam.sources import Still
-from gancam.live import Paced
+from gancam.sources.realtime import RealtimeSource
 
 @dataclass
 class Turn(Params):
     light: float = parameter(1.0, minimum=0.0, maximum=1.0, help="how bright")
 
-class Light:
+class Light(Effect):
     params = Turn()
     def __call__(self, image, *, time=None):
         return np.full_like(image, round(255 * self.params.light))
 
-chain = switches([Light()])
+chain = slots([Light()])
 controls = Controls(chain)
-source = Paced(Still(np.full((360, 640, 3), 100, np.uint8), frames=None, fps=30.0))
-report = run(source, chain, [Window("watch", controls=controls, snapshots=sys.argv[1])], between=[controls])
+source = RealtimeSource(Still(np.full((360, 640, 3), 100, np.uint8), frames=None, fps=30.0))
+report = run(source, chain, [Window("watch", controls=controls, snapshots=sys.argv[1])], on_frame=[controls])
 print("closed", chain[0].on, Light.params.light)
 print(*report.notes, sep="\\n")
 """
@@ -64,22 +66,23 @@ import sys
 import numpy as np
 from gancam import masks
 from gancam.control import Controls
-from gancam.pipeline import run, switches
+from gancam.effects import Effect, slots
+from gancam.pipeline import run
 from gancam.sinks.window import Window
 from gancam.sources import Still
-from gancam.live import Paced
+from gancam.sources.realtime import RealtimeSource
 
-class Paint:
-    drawn, params = masks.Drawn(), None
+class Paint(Effect):
+    drawn = masks.Drawn()
     def __call__(self, image, *, time=None):
         return np.where(self.drawn(image, time=time)[..., None] > 0, np.array([0, 0, 255], np.uint8), image)
 
 paint = Paint()
-chain = switches([paint])
+chain = slots([paint])
 controls = Controls(chain)
-source = Paced(Still(np.full((180, 320, 3), 255, np.uint8), frames=None, fps=30.0))
+source = RealtimeSource(Still(np.full((180, 320, 3), 255, np.uint8), frames=None, fps=30.0))
 window = Window("watch", controls=controls, snapshots=sys.argv[1], pad=("Paint", paint.drawn))
-run(source, chain, [window], between=[controls])
+run(source, chain, [window], on_frame=[controls])
 print("marked", int(paint.drawn.mask.sum()))
 """
 
@@ -326,22 +329,26 @@ def test_no_display_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
 # Drawing, without a display
 
 
-class Sheet:
+class Sheet(DrawingPad):
     """Writes down what is drawn on it."""
 
     brushes, size, mask = True, (200, 100), np.zeros((100, 200), np.uint8)
 
     def __init__(self) -> None:
         self.done: list[str] = []
-        self.notes: list[str] = []
+        self.said: list[str] = []
+
+    @property
+    def notes(self) -> list[str]:
+        return self.said
 
     def pen(self, *, down: bool) -> None:
         self.done.append("down" if down else "up")
 
-    def brush(self, points: list[tuple[float, float]], radius: float) -> None:
+    def brush(self, points: Sequence[tuple[float, float]], radius: float) -> None:
         self.done.append(f"brush {[(round(x), round(y)) for x, y in points]} {radius:.0f}")
 
-    def erase(self, points: list[tuple[float, float]], radius: float) -> None:
+    def erase(self, points: Sequence[tuple[float, float]], radius: float) -> None:
         self.done.append(f"erase {[(round(x), round(y)) for x, y in points]}")
 
     def box(self, first: tuple[float, float], second: tuple[float, float]) -> dict[str, float]:
@@ -356,7 +363,7 @@ class Sheet:
 
 
 def test_what_the_mouse_does_is_drawn_in_pixels_of_the_frame() -> None:
-    controls, sheet = Controls(switches([Turned()])), Sheet()
+    controls, sheet = Controls(slots([Turned()])), Sheet()
     drawing, area = Drawing("Turned", sheet, controls), (10, 20, 400, 200)
     left, right = cv2.EVENT_FLAG_LBUTTON, cv2.EVENT_FLAG_RBUTTON
     drawing.mouse(cv2.EVENT_LBUTTONDOWN, 5, 5, left, area)  # beside the picture
@@ -411,7 +418,7 @@ class Turns(Params):
     words: str = parameter("a sentence that is much too long to be seen whole", help="what")
 
 
-class Turned:
+class Turned(Effect):
     def __init__(self) -> None:
         self.params = Turns()
 
@@ -420,7 +427,7 @@ class Turned:
 
 
 def panel_of(count: int) -> tuple[Panel, Controls]:
-    controls = Controls(switches([Turned() for _ in range(count)]))
+    controls = Controls(slots([Turned() for _ in range(count)]))
     return Panel(controls), controls
 
 

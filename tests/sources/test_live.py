@@ -18,11 +18,12 @@ import numpy as np
 import pytest
 
 import gancam
+from gancam.effects import EffectSlot, as_effect
 from gancam.errors import InputError, NotFound, SinkError, SourceError
 from gancam.frame import Frame, Image
 from gancam.media.messages import without_secrets
-from gancam.pipeline import Ages, Report, Switch, output_size, run
-from gancam.sinks import open_sink
+from gancam.pipeline import LatencyHistogram, Report, output_size, run
+from gancam.sinks import Sink, SinkContext, open_sink
 from gancam.sinks.mjpeg import MjpegServer
 from gancam.sinks.stats import StatsLog
 from gancam.sources import TestPattern, VideoFile
@@ -83,7 +84,7 @@ class Lines:
     def close(self) -> None: ...
 
 
-class Kept:
+class Kept(Sink):
     """A sink that keeps its frames and closes after some."""
 
     def __init__(self, enough: int = 10**9, *, fails_at: int = -1) -> None:
@@ -98,8 +99,6 @@ class Kept:
         if len(self.frames) == self.fails_at:
             raise SinkError("full")
         self.frames.append(frame)
-
-    def close(self, *, interrupted: bool = False) -> None: ...
 
 
 def slow(image: Image, *, time: float | None = None) -> Image:
@@ -313,7 +312,7 @@ def test_close_after_exceptions_anywhere(tmp_path: Path) -> None:
             else RealtimeSource(TestPattern((160, 96), fps=200, frames=60))
         )
         targets = dice.sample(["mjpeg:0", "udp://127.0.0.1:9", str(tmp_path / f"{trial}.mp4")], 1 + trial % 3)
-        sinks = [open_sink(target, fps=100, size=(160, 96)) for target in targets]
+        sinks = [open_sink(target, SinkContext(fps=100, size=(160, 96))) for target in targets]
         failing = Kept(30, fails_at=at if kind == "sink" else -1)
         lines.cut = kind == "source"
         began = time.monotonic()
@@ -333,14 +332,14 @@ def test_a_failing_sink_is_left_out_and_the_others_go_on(tmp_path: Path) -> None
         on_sink_failure=lambda name, error: told.append(f"{name}: {error}"),
     )  # fmt: skip
     assert (len(bad.frames), len(good.frames), told) == (3, 10, ["Kept: full"])
-    assert any("left out" in note for note in report.notes)
+    assert any("the other outputs continue" in note for note in report.notes)
     log = StatsLog(tmp_path / "stats.jsonl")
     with pytest.raises(SinkError, match="full"):  # a log alone is nothing to go on for
         run(TestPattern((8, 8), frames=10), [], [Kept(fails_at=3), log], on_sink_failure=lambda name, error: None)
 
 
-def test_ages() -> None:
-    ages = Ages()
+def test_latencies() -> None:
+    ages = LatencyHistogram()
     assert ages.percentile(95) is None
     for age in range(100):
         ages.add(age / 1000)
@@ -354,9 +353,9 @@ def doubled(image: Image, *, time: float | None = None) -> Image:
 
 
 def test_switch_keeps_the_size() -> None:
-    switch = Switch(doubled)
+    switch = EffectSlot(as_effect(doubled))
     image = TestPattern((96, 64)).image(3)
-    assert output_size([switch, doubled], (96, 64)) == (384, 256)
+    assert output_size([switch, as_effect(doubled)], (96, 64)) == (384, 256)
     for on in (True, False):
         switch.on = on
         assert switch(image).shape == (128, 192, 3)

@@ -37,7 +37,7 @@ def test_a_file_yields_every_frame_once_in_order(clip: Path) -> None:
     assert [frame.index for frame in frames] == list(range(24))
     assert [TestPattern.index_in(frame.image) for frame in frames] == list(range(24))
     assert source.notes == []
-    assert source.busy > 0
+    assert source.worker_seconds > 0
     for frame in frames:
         assert check_image(frame.image) is frame.image
 

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from gancam.effects.inpainting.regions import Floats
 from gancam.effects.inpainting.warp import disc
 from gancam.frame import Image
-from gancam.masks import Mask
+from gancam.masks.mask import Mask, MaskSource
 from gancam.vision.motion import small_grey
 
 
-class Overlay:
+class Overlay(MaskSource):
     """A source of masks that finds what stays while all else moves: a logo or a time stamp, its running digits too.
 
     ``found`` is what was found so far, empty until enough was seen, and what is given is that and `AROUND` of the

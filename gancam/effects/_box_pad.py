@@ -1,0 +1,74 @@
+"""A box drawn over the picture of an effect that has a place in it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gancam import masks
+from gancam.errors import MaskError
+from gancam.frame import Image
+from gancam.params import Params
+from gancam.vision.blend import Region
+from gancam.vision.pad import DrawingPad, Point
+
+
+class BoxPad(DrawingPad):
+    """Takes a box drawn over the picture as the parameter that it stands for.
+
+    Attributes:
+        image: The last frame; set by the effect.
+
+    Args:
+        params: With `where`, and `region` or, where `where` is not "region", `box`, which is followed.
+    """
+
+    def __init__(self, params: Params) -> None:
+        self._params = params
+        self._before: list[dict[str, str]] = []
+        self.image: Image | None = None  # the last frame
+        self._notes: list[str] = []
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return self._notes
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        return None if self.image is None else (self.image.shape[1], self.image.shape[0])
+
+    @property
+    def mask(self) -> masks.Mask:
+        width, height = self.size or (1, 1)
+        marked = np.zeros((height, width), np.uint8)
+        if self._params.value("where") == "region":
+            marked[Region.parse(str(self._params.value("region"))).place((width, height)).slices] = 1
+        return marked
+
+    def box(self, first: Point, second: Point) -> dict[str, str]:
+        assert self.image is not None
+        (left, right), (top, bottom) = sorted((first[0], second[0])), sorted((first[1], second[1]))
+        if self._params.value("where") == "region":
+            height, width = self.image.shape[:2]
+            x, y = int(left / width * 1000) / 1000, int(top / height * 1000) / 1000
+            shares = min(round((right - left) / width, 3), 1 - x), min(round((bottom - top) / height, 3), 1 - y)
+            return self._set("region", f"{x:g}/{y:g}/{max(shares[0], 0.001):.6g}/{max(shares[1], 0.001):.6g}")
+        drawn = round(left), round(top), max(round(right - left), 1), max(round(bottom - top), 1)
+        try:
+            masks.Tracked(drawn)(self.image)
+        except MaskError as error:
+            self._notes.append(str(error))
+            return {}
+        return self._set("box", "/".join(map(str, drawn)))
+
+    def _set(self, name: str, value: str) -> dict[str, str]:
+        self._before.append({name: str(self._params.value(name))})
+        return {name: value}
+
+    def undo(self) -> dict[str, str]:
+        return self._before.pop() if self._before else {}
+
+    def clear(self) -> dict[str, str]:
+        first: dict[str, str] = {}
+        while self._before:
+            first |= self._before.pop()
+        return first

@@ -1,0 +1,104 @@
+"""What every effect has from its base class, functions as effects, and effects in slots."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from gancam.effects import Effect, EffectSlot, as_effect, slots
+from gancam.frame import Frame, Image
+
+IMAGE = np.zeros((4, 6, 3), np.uint8)
+
+
+class Doubling(Effect):
+    """Doubles the picture, and writes down what it is told."""
+
+    remembers, notes, status, device = False, ("a note",), "half saved", "cuda"
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        return image.repeat(2, axis=0).repeat(2, axis=1)
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        return size[0] * 2, size[1] * 2
+
+    def reset(self) -> None:
+        self.told.append("reset")
+
+    def close(self) -> None:
+        self.told.append("close")
+
+    def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
+        self.told.append(("ahead", whole))
+
+    def frame_took(self, seconds: float) -> None:
+        self.told.append(seconds)
+
+    def listen_to(self, path: Path) -> None:
+        self.told.append(path)
+
+    def identity(self) -> dict[str, str | None]:
+        return {"device": "cuda"}
+
+
+def test_only_the_call_must_be_written() -> None:
+    class Same(Effect):
+        def __call__(self, image: Image, *, time: float | None = None) -> Image:
+            return image
+
+    same = Same()
+    assert (same.name, same.level, same.card, same.params.values()) == ("Same", "", None, {})
+    assert same.output_size((6, 4)) == (6, 4)
+    assert same.remembers
+    assert (same.notes, same.status, same.pad, same.device) == ((), "", None, "cpu")
+    assert same.quality_levels() == [[same]]
+    assert same.identity() == {}
+
+
+def test_functions_are_effects_with_the_time_if_they_take_it() -> None:
+    times: list[float | None] = []
+
+    def told(image: Image, *, time: float | None = None) -> Image:
+        times.append(time)
+        return image[:2]
+
+    effect = as_effect(told)
+    assert effect(IMAGE, time=0.5).shape == (2, 6, 3)
+    assert times == [0.5]
+    assert effect.output_size((6, 4)) == (6, 2)
+    assert effect.name == "told"
+    assert as_effect(lambda image: 255 - image)(IMAGE, time=1.0).min() == 255
+    assert as_effect(effect) is effect
+
+
+def test_a_slot_passes_everything_on() -> None:
+    inner = Doubling()
+    (slot,) = slots([inner])
+    assert (slot.remembers, list(slot.notes), slot.status, slot.device) == (False, ["a note"], "half saved", "cuda")
+    slot.reset()
+    slot.read_ahead(lambda: iter(()), whole=False)
+    slot.listen_to(Path("a.wav"))
+    slot.frame_took(0.25)
+    slot.close()
+    assert inner.told == ["reset", ("ahead", False), Path("a.wav"), 0.25, "close"]
+    assert slot.identity() == {"device": "cuda"}
+    assert slot.quality_levels() == [[inner]]
+    slot.on = False
+    assert slot(IMAGE).shape == (8, 12, 3)
+    assert slot.status == ""
+
+
+def test_slots_have_names_of_their_own_and_stay_as_they_are() -> None:
+    chain = slots([Doubling(), Doubling(), lambda image: image])
+    assert [slot.name for slot in chain] == ["Doubling", "Doubling#2", "<lambda>"]
+    again = slots(chain)
+    assert all(one is two for one, two in zip(chain, again, strict=True))
+    assert isinstance(again[0], EffectSlot)
+
+
+def test_a_slot_defines_all_that_an_effect_has() -> None:
+    public = {name for name in vars(Effect) if not name.startswith("_")} - {"card", "params"}
+    assert public <= set(vars(EffectSlot))
