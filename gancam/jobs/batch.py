@@ -30,6 +30,7 @@ from gancam.jobs.local_pool import LocalPool, WorkerPool, share_of_threads
 from gancam.jobs.process import process_image, process_video
 from gancam.jobs.scheduler import Scheduler
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
+from gancam.jobs.worker import WorkerFault
 from gancam.media.messages import cause
 from gancam.pipeline import Report
 
@@ -339,9 +340,9 @@ class _Batch:
 def is_own_fault(error: BaseException) -> bool:
     """Tell whether an error is a fault of gancam's own, so that a report of it needs the traceback.
 
-    Errors for bad input are ``GancamError``; one that a worker met by a fault has its traceback as a note.
+    Errors for bad input are ``GancamError``.
     """
-    return not isinstance(error, GancamError) or bool(getattr(error, "__notes__", ()))
+    return not isinstance(error, GancamError) or isinstance(error, WorkerFault)
 
 
 def _room() -> int:

@@ -19,6 +19,10 @@ from gancam.sinks.piece_store import PiecePlan, changes
 from gancam.sinks.pieces import PieceMaker
 
 
+class WorkerFault(SinkError):
+    """A worker failed by a fault of gancam's own; its traceback is a note of the error."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkItem:
     """One piece of a video, or (without `plan`) one image, to be made.
@@ -59,12 +63,13 @@ class WorkResult:
     traceback: str = ""
 
     def raise_error(self) -> None:
-        """Raise ``SinkError`` where it failed, with the worker's traceback as a note."""
+        """Raise ``SinkError`` where it failed; ``WorkerFault`` where gancam itself is to blame."""
+        if self.traceback:
+            fault = WorkerFault(self.error)
+            fault.add_note(self.traceback)
+            raise fault
         if self.error:
-            error = SinkError(self.error)
-            if self.traceback:
-                error.add_note(self.traceback)
-            raise error
+            raise SinkError(self.error)
 
 
 class Worker:
