@@ -85,7 +85,7 @@ def test_every_finding_says_what_would_do(findings: list[Check]) -> None:
         assert finding.seen
         assert "\n" not in finding.seen + finding.cure
         assert (finding.cure == "") == (finding.verdict == "ok"), finding
-        assert "could not be looked at" not in finding.seen, finding
+        assert "could not be checked" not in finding.seen, finding
     assert json.loads(json.dumps([finding.to_dict() for finding in findings], allow_nan=False))
 
 
