@@ -3,6 +3,7 @@
     python -m benchmarks.importing matrix       all 324 graphs of tests/helpers/foreign.py (about 10 minutes)
     python -m benchmarks.importing holes        inpainting: inputs, polarity, known part returned or not
     python -m benchmarks.importing networks     architectures of spandrel (extra `import`), as .pth and as bare .onnx
+    python -m benchmarks.importing bundled      trained networks: our own without their cards, uint8 NHWC BGR
     python -m benchmarks.importing speed        the whole call over the bare session at 640x360, interleaved
     python -m benchmarks.importing files A.onnx ...   what each is taken for
 
@@ -24,14 +25,17 @@ from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 
 from gancam.errors import GancamError
 from gancam.frame import Image
+from gancam.inference.catalog import menu
 from gancam.inference.importing import pictures
 from gancam.inference.importing.adopt import Adapted, adapt
 from gancam.inference.importing.convention import Order, encode
 from gancam.inference.importing.foreign import Foreign
 from gancam.inference.model import ImageModel
+from gancam.inference.variants import read_card
 from tests.helpers.foreign import Case, HoleCase, matrix, write_case, write_holes
 
 LEAST = 45.0  # dB
@@ -41,7 +45,7 @@ def main() -> None:
     """Run what is asked for."""
     name, *rest = sys.argv[1:] or [""]
     runs: dict[str, Callable[[Path], None]] = {
-        "matrix": run_matrix, "holes": run_holes, "networks": run_networks, "speed": run_speed,
+        "matrix": run_matrix, "holes": run_holes, "networks": run_networks, "bundled": run_bundled, "speed": run_speed,
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         if name == "files":
@@ -190,6 +194,24 @@ def run_networks(folder: Path) -> None:
             made = np.clip(graph.picture(image, meant), 0, 255)
             right = cv2.PSNR(wanted, made, 255) >= LEAST
         counts[".onnx right" if right else ".onnx doubted" if meant.doubts else ".onnx wrong"] += 1
+    print(dict(counts))
+
+
+def run_bundled(folder: Path) -> None:
+    """Our own models without their cards, and what the picture loses by what they are taken for."""
+    counts: Counter[str] = Counter()
+    for name, path in menu().items():
+        card = read_card(path)
+        if card.layout not in ("image", "masked"):
+            continue
+        model = onnx.load(path)
+        del model.metadata_props[:]
+        bare = folder / f"{name}.onnx"
+        onnx.save(model, bare)
+        found = report(bare, folder / "b.onnx")
+        meant = found.convention if found else None
+        right = meant is not None and (meant.effect, meant.order) == (card.effect, "bgr")
+        counts["refused" if meant is None else "right" if right else "doubted" if meant.doubts else "wrong"] += 1
     print(dict(counts))
 
 

@@ -38,8 +38,9 @@ from gancam.jobs.process import process_video
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.info import VideoInfo
 from gancam.pipeline import Report
-from gancam.sinks.pieces import PieceWriter, pieces_of
-from gancam.sinks.video import VideoWriter
+from gancam.sinks.piece_store import pieces_of
+from gancam.sinks.pieces import PieceWriter
+from gancam.sinks.video import VideoOptions, VideoWriter
 from gancam.sources import VideoFile
 
 CITY = Path(__file__).parent.parent / "samples" / "city.mp4"
@@ -51,7 +52,7 @@ def longer(clip: Path, path: Path, frames: int, size: tuple[int, int] | None = N
         size = size or source.size
         images = [frame.image for frame in islice(source, 60)]
         like = VideoInfo(size=size, time_base=Fraction(1, 30_000))
-        with VideoWriter(path, fps=source.fps, size=size, like=like, quality=85) as sink:
+        with VideoWriter(path, fps=source.fps, size=size, source_info=like, quality=85) as sink:
             for index, image in enumerate(islice(cycle(images), frames)):
                 large = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
                 sink.write(Frame(np.asarray(large, np.uint8), index, index / source.fps))
@@ -132,7 +133,7 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
     def encode() -> int:
         with VideoFile(options.input) as source:
             size = effect.output_size(source.size)
-            sink = VideoWriter(folder / "a.mp4", fps=source.fps, size=size, like=source.footage, overwrite=True)
+            sink = VideoWriter(folder / "a.mp4", fps=source.fps, size=size, source_info=source.footage, overwrite=True)
         for frame in shown:
             sink.write(frame)
         sink.close()
@@ -141,7 +142,8 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
     def encode_in_pieces() -> int:
         with VideoFile(options.input) as source:
             size = effect.output_size(source.size)
-            sink = PieceWriter(folder / "c.mp4", fps=source.fps, size=size, like=source.footage, overwrite=True)
+            video = VideoOptions(fps=source.fps, size=size, source_info=source.footage, overwrite=True)
+        sink = PieceWriter(folder / "c.mp4", video)
         for frame in shown:
             sink.write(frame)
         sink.close()
@@ -150,7 +152,7 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
     def together() -> int:
         report = Report()
         task = ProcessOptions(overwrite=True)
-        process_video(options.input, folder / "b.mp4", [effect], task, report, tell=lambda note: None)
+        process_video(options.input, folder / "b.mp4", [effect], task, report, notify=lambda note: None)
         return report.frames
 
     stages = {

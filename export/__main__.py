@@ -1,4 +1,6 @@
-"""python -m export RUN -o gancam/models/: a run's generator as model files, each checked against PyTorch."""
+"""python -m export RUN -o gancam/models/: a run's generator as model files, each checked against PyTorch.
+
+RUN may be the fp32 file of a model, too, to make its other precisions anew."""
 
 import argparse
 import logging
@@ -9,14 +11,17 @@ from pathlib import Path
 
 import onnx
 import torch
+from torch import nn
 
-from export import check, storage
+from export import check, saturation, storage
 from export.plan import plan
+from export.restore import restore
 from gancam.errors import GancamError
 from gancam.inference.card import ModelCard
 from gancam.inference.model import Model
 from train import checkpoint, networks
 from train import recipe as recipes
+from train.recipe import Recipe
 
 log = logging.getLogger("export")
 
@@ -29,44 +34,37 @@ def export(
     images: Path | None = None,
     judge: list[Path],
     precisions: tuple[str, ...] = (),
-    licence: str = "unknown",
+    licence: str = "",
     data: str = "",
     summary: str = "",
     reverse: bool = False,
     overwrite: bool = False,
 ) -> dict[str, Path | None]:
     """Write the variants of the run's averaged generator into `folder` under `name` (default: the recipe's), and return
-    their paths by precision, None for one that was refused.
+    their paths by precision, None for one that was refused. `run` may be the fp32 file of a model instead; then what is
+    not said of name, licence, data and summary is as there.
 
     `images` are the real pictures that int8 is calibrated and every variant compared on, where the task needs any
     (default: samples/stills/); what quality is measured on is in `judge`. Without `precisions`, all that the task
     has. A variant that loses more than its tolerance is named in the log and not written. Raises ``ValueError``,
     ``FileNotFoundError``, ``FileExistsError``.
     """
-    state = checkpoint.load(run)
-    recipe = recipes.parse(state["recipe"], name=state["name"])
-    network = networks.build(**recipe.network)
-    weights = state["ema"]
-    if recipe.task == "cyclegan":
-        direction = "ba." if reverse else "ab."
-        weights = {name[3:]: value for name, value in weights.items() if name.startswith(direction)}
-    elif reverse:
-        raise ValueError(f"--reverse: recipe {recipe.name!r} has one direction; only a cyclegan has two")
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ValueError(
-            f"{run}: its weights are not those of recipe {recipe.name!r} as it is now ({error})"
-        ) from error
-    network.eval()
+    given = ModelCard("", "")
+    if run.suffix == ".onnx":
+        if reverse:
+            raise ValueError("--reverse: a model file has one direction")
+        network, recipe, given = restore(run)
+    else:
+        network, recipe = _trained(run, reverse)
     made = plan(network, recipe, images, judge)
     if unknown := set(precisions) - set(made.precisions):
         raise ValueError(f"precision {min(unknown)!r}: {recipe.task} has {', '.join(made.precisions)}")
-    name = name or recipe.name
+    name = name or given.name or recipe.name
     reference = made.judged(None)
     card = {
-        "name": name, "effect": recipe.task, "recipe": recipe.name, "commit": _commit(), "licence": licence,
-        "data": data, "summary": summary, **made.card,
+        "name": name, "effect": recipe.task, "recipe": recipe.name, "commit": _commit(),
+        "licence": licence or given.licence, "data": data or given.data, "summary": summary or given.summary,
+        **made.card,
     }  # fmt: skip
     written: dict[str, Path | None] = {}
     for precision in precisions or made.precisions:
@@ -84,6 +82,7 @@ def export(
         try:
             graph, layout = made.graph(precision)
             graph = graph if precision == "int8" else storage.halved(graph)
+            saturation.refuse(graph)
             write(graph, layout)
             model = Model(partial, device="cpu", precision=precision)
             compared = check.parity(precision, made.pairs(model))
@@ -103,6 +102,26 @@ def export(
     return written
 
 
+def _trained(run: Path, reverse: bool) -> tuple[nn.Module, Recipe]:
+    """The averaged generator of a run, and its recipe."""
+    state = checkpoint.load(run)
+    recipe = recipes.parse(state["recipe"], name=state["name"])
+    network = networks.build(**recipe.network)
+    weights = state["ema"]
+    if recipe.task == "cyclegan":
+        direction = "ba." if reverse else "ab."
+        weights = {name[3:]: value for name, value in weights.items() if name.startswith(direction)}
+    elif reverse:
+        raise ValueError(f"--reverse: recipe {recipe.name!r} has one direction; only a cyclegan has two")
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(
+            f"{run}: its weights are not those of recipe {recipe.name!r} as it is now ({error})"
+        ) from error
+    return network.eval(), recipe
+
+
 def _commit() -> str:
     """The commit of this checkout, empty where git cannot tell."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
@@ -114,13 +133,13 @@ def _commit() -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
-    parser.add_argument("run", type=Path, help="a run's folder, or a checkpoint")
+    parser.add_argument("run", type=Path, help="a run's folder, a checkpoint, or an fp32 model file")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the model files")
     parser.add_argument("--name", default="", help="of the model (default: the recipe's)")
     parser.add_argument("--images", type=Path, help="pictures to calibrate and compare on (default: samples/stills/)")
     parser.add_argument("--judge", type=Path, action="append", default=[], help="what to measure quality on; repeat")
     parser.add_argument("--precisions", default="", help="variants to write, as fp32,fp16 (default: all there are)")
-    parser.add_argument("--licence", default="unknown", help="of the weights, as their data allows")
+    parser.add_argument("--licence", default="", help="of the weights, as their data allows")
     parser.add_argument("--trained-on", default="", help="the data, in words, for the card")
     parser.add_argument("--summary", default="", help="one line for the menu")
     parser.add_argument("--reverse", action="store_true", help="of a cyclegan, from B to A instead")

@@ -24,6 +24,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from export.rounding import Moments, rounded
+
 OPSET = 18  # read by ONNX Runtime 1.14 and newer
 Value: TypeAlias = tuple[Any, Sequence[str | int]]  # a numpy type and a shape, whose names are free sizes
 
@@ -63,15 +65,25 @@ class Graph:
         """The pair between two operators that makes the runtime join them into one 8-bit operator."""
         return self.dequantise(self.quantise(x, scale, zero), scale, zero)
 
-    def weights(self, kernel: NDArray[np.float32], bias: NDArray[np.float32] | None, input_scale: float) -> list[str]:
-        """Kernel ``(o, i, kh, kw)`` as int8 with one symmetric scale per output channel, bias as int32."""
-        scales = np.maximum(np.abs(kernel).max(axis=(1, 2, 3)), 1e-8) / 127.0
-        rounded = np.clip(np.round(kernel / scales[:, None, None, None]), -127, 127).astype(np.int8)
-        zeros = np.zeros(len(scales))
-        named = [self._stored(rounded, scales, zeros, np.int8)]
+    def weights(
+        self,
+        kernel: NDArray[np.float32],
+        bias: NDArray[np.float32] | None,
+        input_scale: float,
+        seen: Moments | None = None,
+    ) -> list[str]:
+        """Kernel ``(o, i, kh, kw)`` as int8 with one symmetric scale per output channel, bias as int32.
+
+        No CPU adds the products up wrongly; with the moments of what is `seen`, they are rounded together
+        (`export.rounding`).
+        """
+        given = np.zeros(len(kernel), np.float32) if bias is None else bias
+        made = rounded(kernel, given, seen, noise=input_scale**2 / 12)
+        zeros = np.zeros(len(kernel))
+        named = [self._stored(made.weights, made.steps, zeros, np.int8)]
         if bias is not None:
-            steps = scales * input_scale
-            named.append(self._stored(np.round(bias / steps).astype(np.int32), steps, zeros, np.int32))
+            steps = made.steps * input_scale
+            named.append(self._stored(np.round(made.bias / steps).astype(np.int32), steps, zeros, np.int32))
         return named
 
     def _stored(self, value: NDArray[Any], scales: NDArray[Any], zeros: NDArray[Any], kind: Any) -> str:

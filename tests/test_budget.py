@@ -487,8 +487,10 @@ def named(levels: Sequence[Sequence[SuperResolution]]) -> list[set[str]]:
 
 def test_cheaper_kin_of_the_bundled_models() -> None:
     kinds = ("int8", "fp32", "fp16")
-    last = [{f"sr-x2 {kind}{share}" for kind in kinds} for share in ("", " at 3/4", " at 2/3")]
+    last = [{f"sr-x2 {kind}" for kind in kinds}]
+    last += [{f"sr-x2-fast {kind}{share}" for kind in kinds} for share in ("", " at 3/4", " at 2/3")]
     assert named(ways("sr-x2")) == last
+    assert named(ways("sr-x2-fast")) == last[1:]
     assert named(ways("sr-x2-gan")) == [{f"sr-x2-gan {kind}" for kind in kinds}, *last]
     assert named(ways("sr-x4")) == [{f"sr-x4 {kind}" for kind in kinds}, *last]
     assert named(ways("sr-x4-gan"))[1:] == named(ways("sr-x2-gan"))
@@ -508,9 +510,9 @@ def test_every_way_is_better_than_bicubic_and_worse_than_the_one_before() -> Non
             figures.append(cv2.PSNR(upscale(downscale(truth, 2)), truth))
         return sum(figures) / len(figures)
 
-    best, less, least = (quality(level[0]) for level in ways("sr-x2"))
+    best, fast, less, least = (quality(level[0]) for level in ways("sr-x2"))
     plain = quality(lambda small: np.asarray(cv2.resize(small, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)))
-    assert best > less > least > plain
+    assert best > fast > less > least > plain
 
 
 def test_strength_means_the_same_on_every_way(path: Path) -> None:

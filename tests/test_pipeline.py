@@ -160,7 +160,7 @@ def test_report_adds_up(clip: Path, tmp_path: Path) -> None:
         return image
 
     source = VideoFile(clip)
-    sink = VideoWriter(tmp_path / "a.mkv", fps=30, size=source.size, like=source.footage, audio_from=clip)
+    sink = VideoWriter(tmp_path / "a.mkv", fps=30, size=source.size, source_info=source.footage, audio_from=clip)
     report = run(source, [slow, slow], [sink])
     assert list(report.stage_seconds) == ["source", "slow", "slow#2", "VideoWriter", "close"]
     assert report.stage_seconds["slow"] >= 24 * 0.005
@@ -189,7 +189,7 @@ def test_report_tells_promised_and_came_and_every_note(tmp_path: Path) -> None:
     report = run(
         source,
         [lambda image, time=None: image[:63].copy()],
-        [VideoWriter(tmp_path / "b.mp4", fps=30, size=(96, 63), like=source.footage)],
+        [VideoWriter(tmp_path / "b.mp4", fps=30, size=(96, 63), source_info=source.footage)],
     )
     assert report.promised == 90
     assert 0 < report.frames < 90
@@ -275,7 +275,7 @@ def test_random_faults_leave_no_thread_no_partial_file_and_a_video_that_plays(tm
 
         target = tmp_path / f"{trial}.{rng.choice(['mp4', 'mkv'])}"
         source = VideoFile(clip)
-        writer = VideoWriter(target, fps=30, size=source.size, like=source.footage, audio_from=clip)
+        writer = VideoWriter(target, fps=30, size=source.size, source_info=source.footage, audio_from=clip)
         began = time.monotonic()
         with pytest.raises((kind, SinkError)):
             run(

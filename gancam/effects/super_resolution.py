@@ -184,8 +184,11 @@ def _kin(model: ImageModel) -> list[Path]:
 
 
 def _style(name: str) -> list[str]:
-    """A model's name without its scale: sr-x4-gan is ["sr", "gan"], and sr-x2, ["sr"], a plainer one."""
-    return [part for part in name.split("-") if not (part[:1] == "x" and part[1:].isdecimal())]
+    """Take scale and speed out of a model's name.
+
+    sr-x4-gan is ["sr", "gan"]; sr-x2 and sr-x2-fast are ["sr"], a plainer one.
+    """
+    return [part for part in name.split("-") if part != "fast" and not (part[:1] == "x" and part[1:].isdecimal())]
 
 
 def _graded(models: list[ImageModel]) -> Iterator[list[ImageModel]]:

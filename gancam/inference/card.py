@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin
 
 from gancam.errors import ModelError
+from gancam.inference.figures import Figure, parse_figures
 
 PREFIX = "gancam."
 VERSION = 1  # of the contract below; a reader refuses newer ones
@@ -64,6 +65,11 @@ class ModelCard:
     def restricted(self) -> bool:
         """Whether its licence allows no commercial use: it says NC, non-commercial or research."""
         return re.search(r"\bNC\b|non-?commercial|research", self.licence, re.IGNORECASE) is not None
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """The measured figures of ``quality``, with metric and data set told apart."""
+        return parse_figures(self.quality)
 
     def to_metadata(self) -> dict[str, str]:
         """Key and text pairs for ``metadata_props``; texts of other types are JSON."""

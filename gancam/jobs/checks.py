@@ -1,4 +1,4 @@
-"""What is wrong with a job, found before a model is loaded."""
+"""Checks of a job that need no model, made before one is loaded."""
 
 import os
 from collections.abc import Sequence
@@ -15,16 +15,30 @@ from gancam.sinks.video import check_codec, check_output, check_quality
 
 
 def refuse_drawing(effects: Sequence[Effect]) -> None:
+    """Refuse effects that are drawn for in a window. Raises ``InputError``."""
     for effect in effects:
         if effect.pad is not None:
-            raise InputError(f"{effect.name}: draw needs the window of `gancam live`; save=FILE keeps its masks")
+            raise InputError(
+                f"{effect.name}: draw needs the window of gancam live; draw there with save=FILE, then give mask=FILE"
+            )
 
 
 def check(path: MediaPath | None, target: MediaPath, task: ProcessOptions) -> None:
-    """Find what is wrong with names and options before anything is opened: all of it `process_video` and
-    `process_image` would find too, later. `path` is None for what comes from stdin.
+    """Find what is wrong with names and options before anything is opened.
 
-    Raises ``InputError``, ``NotFound``, ``SourceError``, ``SinkError`` and ``OutputExists``.
+    ``process_video`` and ``process_image`` would find all of it too, but later.
+
+    Args:
+        path: The input; None for what comes from stdin.
+        target: The output.
+        task: How videos are processed.
+
+    Raises:
+        InputError: For options that make no sense.
+        NotFound: For an input that is not there.
+        SourceError: For an input that is a folder.
+        SinkError: For an output that cannot be written.
+        OutputExists: For one that is there and may not be replaced.
     """
     check_options(task)
     source = VideoPath(Path("stdin")) if path is None else path
@@ -32,7 +46,7 @@ def check(path: MediaPath | None, target: MediaPath, task: ProcessOptions) -> No
         check_reading(source, task)
     else:
         if task.params is not None and isinstance(source, StillPath):
-            raise InputError(f"--params {task.params}: is for videos, an image has no time")
+            raise InputError(f"--params {task.params}: is for videos; an image has no time")
         refuse_mixture(source, target)
         if isinstance(source, VideoPath):
             check_reading(source, task)
@@ -65,30 +79,34 @@ def _check_there(path: MediaPath) -> None:
     elif not os.path.exists(path):
         raise NotFound(f"{path}: no such file")
     elif os.path.isdir(path):
-        raise SourceError(f"{path}: a folder, not a video file")
+        raise SourceError(f"{path}: is a folder, not a video file")
 
 
 def check_reading(path: MediaPath, task: ProcessOptions) -> None:
+    """Refuse options that make no sense for the input `path`. Raises ``InputError``."""
     if isinstance(path, SequencePath):
         if task.deinterlace:
-            raise InputError(f"{path}: images are not deinterlaced")
+            raise InputError(f"--deinterlace is for videos, and {path} are images")
     elif task.fps is not None:
         raise InputError(f"--fps is for numbered images, and {path} has times of its own")
 
 
 def check_writing(target: MediaPath, task: ProcessOptions) -> None:
+    """Refuse options that make no sense for the output `target`. Raises ``InputError`` and ``SinkError``."""
     if task.pipe is not None:
         if task.resume:
-            raise InputError("--resume needs an output that is a file: what went to stdout is gone")
+            raise InputError("--resume needs a file as output: what went to stdout is gone")
     elif isinstance(target, SequencePath):
         if task.codec is not None or task.encoder is not None:
-            raise InputError(f"{target}: images have no codec; their ending says what they are")
+            raise InputError(
+                f"--codec and --encoder are for videos, and {target} are images, whose extension names their format"
+            )
     elif isinstance(target, VideoPath):
         check_codec(target, task.codec, task.encoder)
 
 
 def refuse_mixture(path: MediaPath, target: MediaPath) -> None:
-    """An image becomes an image, and nothing else does."""
+    """Refuse to make a video of an image, or an image of a video. Raises ``InputError``."""
     if isinstance(target, VideoPath) and not isinstance(path, VideoPath):
         raise InputError(f"{path} is an image, so the output must be one too ({', '.join(IMAGES)}), not {target}")
     if isinstance(path, VideoPath) and not isinstance(target, VideoPath):
@@ -96,7 +114,8 @@ def refuse_mixture(path: MediaPath, target: MediaPath) -> None:
 
 
 def refuse_depth(path: str | os.PathLike[str], footage: VideoInfo, accepted: bool) -> None:
+    """Refuse video of more than 8 bits a sample unless the loss is `accepted`. Raises ``InputError``."""
     if footage.depth > 8 and not accepted:
         what = f"{footage.depth}-bit HDR ({footage.hdr})" if footage.hdr else f"{footage.depth}-bit video"
-        cure = "tone-map it to 8-bit SDR first" if footage.hdr else "nothing else is lost"
-        raise InputError(f"{path}: is {what} and gancam works with 8 bits: give --eight-bit to take it so; {cure}")
+        cure = "better tone-map it to 8-bit SDR first" if footage.hdr else "nothing else is lost"
+        raise InputError(f"{path}: is {what}, and gancam works with 8 bits; --eight-bit takes it as 8 bits, {cure}")

@@ -1,10 +1,10 @@
-"""A video or an image through effects into another."""
+"""Take one video or image through effects into a new file."""
 
 import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,10 +24,11 @@ from gancam.jobs.spec import ProcessOptions
 from gancam.media.images import read_image, write_image
 from gancam.media.paths import MediaPath, SequencePath, classify
 from gancam.pipeline import FrameCallback, Progress, Report, output_size, run, through
+from gancam.sinks import Sink
 from gancam.sinks.images import ImageWriter, holds_alpha
 from gancam.sinks.pieces import PieceWriter
 from gancam.sinks.pipe import FORMATS, PipeWriter
-from gancam.sinks.video import VideoWriter, keeps
+from gancam.sinks.video import VideoOptions, keeps
 from gancam.sources import ImageFiles, VideoFile
 
 
@@ -38,12 +39,25 @@ def process_video(
     task: ProcessOptions,
     report: Report,
     *,
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
     progress: Progress | None = None,
     on_frame: Sequence[FrameCallback] = (),
 ) -> None:
-    """`path` through `effects` into `target`, as `task` says; `report` is filled, and `tell` is called with each note
-    that is known before the work starts. Raises what sources, effects and sinks raise."""
+    """Take a video, or numbered images, through effects into a new file.
+
+    Args:
+        path: A video, or a pattern such as ``frame-%06d.png``.
+        target: The file, or pattern, to write.
+        effects: Applied in this order; closed at the end.
+        task: How the video is processed.
+        report: Filled in place, so that it is there after an exception too.
+        notify: Called with each note that is known before the first frame.
+        progress: Called after each frame.
+        on_frame: Called with each frame before its effects.
+
+    Raises:
+        GancamError: What sources, effects and sinks raise.
+    """
     path, target = classify(path), classify(target)
     chain = slots(effects)
     controls = Controls(chain)
@@ -57,57 +71,58 @@ def process_video(
         if done:
             notes.append(f"{target}: goes on after {done} frames")
         if done and remembers(chain, task):
-            notes.append("effects that remember earlier frames see those again")
+            notes.append("an effect needs earlier frames, so it is shown those again")
         else:
             source.skip(done)
         for note in notes:
-            tell(note)
+            notify(note)
         turns: list[FrameCallback] = [*([] if replay is None else [replay]), controls, *on_frame]
-        turns += reads_ahead(path, chain, task, tell)
+        turns += reads_ahead(path, chain, task, notify)
         with ExitStack() as over:
             for effect in chain:
                 over.callback(effect.close)
             run(source, chain, [sink], on_frame=turns, progress=progress, report=report)
     report.notes = [note for note in report.notes if note not in notes]
     if replay is not None and replay.left:
-        report.notes.append(f"{task.params}: its last {replay.left} changes come after the end of {path}")
+        report.notes.append(f"{task.params}: its last {replay.left} changes of parameters come after the end of {path}")
 
 
 def remembers(effects: Sequence[Effect], task: ProcessOptions) -> bool:
-    """Whether a frame cannot be made without those before it."""
+    """Tell whether a frame cannot be made without those before it."""
     return task.params is not None or any(effect.remembers for effect in effects)
 
 
 def reads_ahead(
-    path: str | os.PathLike[str], effects: Sequence[Effect], task: ProcessOptions, tell: Callable[[str], None]
+    path: str | os.PathLike[str], effects: Sequence[Effect], task: ProcessOptions, notify: Callable[[str], None]
 ) -> list[FrameCallback]:
-    """What must be called with each frame so that a first effect sees the video ahead that wants to."""
+    """Give what must be called with each frame so that a first effect that reads ahead sees the whole video."""
     media = classify(path)
-    return [_ReadAhead(media, effect.read_ahead, task, tell) for effect in effects[:1]]
+    return [_ReadAhead(media, effect.read_ahead, task, notify) for effect in effects[:1]]
 
 
 def _sink(
-    path: MediaPath, target: MediaPath, effects: Sequence[EffectSlot], task: ProcessOptions, options: dict[str, Any]
-) -> VideoWriter | ImageWriter:
-    sound = None if isinstance(path, SequencePath) else path
+    path: MediaPath, target: MediaPath, effects: Sequence[EffectSlot], task: ProcessOptions, options: VideoOptions
+) -> Sink:
+    options = replace(options, audio_from=None if isinstance(path, SequencePath) else path)
     if task.pipe is not None:
-        return PipeWriter(task.pipe, task.form or "matroska", audio_from=sound, **options)
-    more: dict[str, Any] = {"overwrite": task.overwrite, "job": job_of(path, effects, task), "resume": task.resume}
+        return PipeWriter(task.pipe, options, task.form or "matroska")
+    job = job_of(path, effects, task)
     if isinstance(target, SequencePath):
-        unused = ("codec", "encoder", "untouched")
-        rest = {name: value for name, value in options.items() if name not in unused}
-        return ImageWriter(target, audio_from=sound, **more, **rest)
-    return PieceWriter(target, audio_from=sound, **more, **options)
+        return ImageWriter(
+            target, size=options.size, source_info=options.source_info, audio_from=options.audio_from,
+            quality=options.quality, overwrite=options.overwrite, part=options.part, job=job, resume=task.resume,
+        )  # fmt: skip
+    return PieceWriter(target, options, job=job, resume=task.resume)
 
 
 class _ReadAhead:
     """Shows an effect the whole of a video before the first frame is played."""
 
     def __init__(
-        self, path: MediaPath, show: Callable[..., None], task: ProcessOptions, tell: Callable[[str], None]
+        self, path: MediaPath, show: Callable[..., None], task: ProcessOptions, notify: Callable[[str], None]
     ) -> None:
-        self._path, self._show, self._task, self._tell = path, show, task, tell
-        self._due, self._told = True, False
+        self._path, self._show, self._task, self._notify = path, show, task, notify
+        self._due, self._notified = True, False
         self._open: list[Generator[Frame, None, None]] = []
 
     def __call__(self, frame: Frame) -> None:
@@ -115,7 +130,7 @@ class _ReadAhead:
             self._due = False
             try:
                 self._show(self._frames, whole=self._task.first is None and self._task.end is None)
-            except BaseException:  # whoever keeps the error keeps what was read to its half, with a decoder's thread
+            except BaseException:  # a reader left half-way would keep its decoder's thread as long as the error is kept
                 for frames in self._open:
                     frames.close()
                 raise
@@ -127,9 +142,9 @@ class _ReadAhead:
         return frames
 
     def _read(self) -> Generator[Frame, None, None]:
-        if not self._told:
-            self._tell(f"{self._path}: is read ahead")
-            self._told = True
+        if not self._notified:
+            self._notify(f"{self._path}: is read ahead, to its end, before the first frame is made")
+            self._notified = True
         task = self._task
         with _source(self._path, task) as source:
             yield from source
@@ -144,8 +159,12 @@ def _source(path: MediaPath, task: ProcessOptions) -> VideoFile | ImageFiles:
 
 def open_video(
     path: str | os.PathLike[str], target: str | os.PathLike[str], chain: Sequence[Effect], task: ProcessOptions
-) -> tuple[VideoFile | ImageFiles, dict[str, Any]]:
-    """The source, and what its sink needs to know of it and of `task`. Raises what sources raise."""
+) -> tuple[VideoFile | ImageFiles, VideoOptions]:
+    """Open the source, and say what its sink needs to know of it and of `task`.
+
+    Raises:
+        GancamError: What sources raise.
+    """
     refuse_drawing(chain)
     source = _source(classify(path), task)
     try:
@@ -156,10 +175,11 @@ def open_video(
         untouched = untouched and source.keep_decoded()
         if not untouched:
             refuse_depth(path, source.footage, task.eight_bit)
-        return source, {
-            "fps": source.fps, "size": output_size(chain, source.size), "like": source.footage, "codec": task.codec,
-            "encoder": task.encoder, "untouched": untouched, "quality": task.quality, "part": (task.first, task.end),
-        }  # fmt: skip
+        return source, VideoOptions(
+            fps=source.fps, size=output_size(chain, source.size), codec=task.codec, encoder=task.encoder,
+            quality=task.quality, untouched=untouched, overwrite=task.overwrite, source_info=source.footage,
+            part=(task.first, task.end),
+        )  # fmt: skip
     except BaseException:
         source.close()
         raise
@@ -171,10 +191,22 @@ def process_image(
     effects: Sequence[Effect | ImageFunction],
     *,
     overwrite: bool = False,
-    tell: Callable[[str], None] = lambda note: None,
+    notify: Callable[[str], None] = lambda note: None,
 ) -> None:
-    """The image `path` through `effects` into the image `target`, with its opacity; what is lost is told. Raises what
-    sources and effects raise, ``SinkError`` and ``OutputExists``."""
+    """Take an image, with its opacity, through effects into a new one.
+
+    Args:
+        path: The image to read.
+        target: The image to write.
+        effects: Applied in this order.
+        overwrite: Whether `target` may exist.
+        notify: Called with a note where the opacity is lost.
+
+    Raises:
+        GancamError: What reading and effects raise.
+        SinkError: When `target` cannot be written.
+        OutputExists: When it exists and may not be replaced.
+    """
     refuse_mixture(classify(path), classify(target))
     path, target = Path(path), Path(target)
     check_target(target, overwrite=overwrite, sources=[path])
@@ -182,7 +214,7 @@ def process_image(
     refuse_drawing(chain)
     image, alpha = read_image(path)
     if alpha is not None and not holds_alpha(target):
-        tell(f"{path}: its transparency is left out: {target.suffix} holds none, .png does")
+        notify(f"{path}: its transparency is left out: {target.suffix} holds none, .png does")
         alpha = None
     made = Frame(image, 0, 0.0, alpha=alpha).with_image(through(image, chain))
     whole = made.image if made.alpha is None else np.dstack([made.image, made.alpha])

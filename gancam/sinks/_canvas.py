@@ -16,26 +16,40 @@ from gancam.media.info import VideoInfo
 
 
 class Canvas:
-    """Pictures of `size` ``(width, height)`` on their way to `where` (a name for messages), as `pixels` (FFmpeg's name
-    of a format: planar YUV, grey, bgr0 or bgra).
+    """Makes an encoder's pictures of frames.
 
-    4:2:0 needs even sides, so an odd picture gets its last row or column twice; ``note`` says so, and is empty else.
-    `untouched` promises frames with ``Frame.decoded`` in just this size and format, which are passed on as they are.
-    The colours of `like` are kept. Raises ``InputError`` for a size of nothing.
+    4:2:0 needs even sides, so an odd picture gets its last row or column twice.
+
+    Args:
+        size: (width, height) of the frames.
+        where: What the pictures are for, for messages.
+        source_info: The source's properties, of which the colours are kept.
+        pixels: FFmpeg's name of the pictures' format: planar YUV, grey, bgr0 or bgra.
+        untouched: Promises frames with ``Frame.decoded`` in just this size and format, which are passed on as they are.
+
+    Attributes:
+        size: (width, height) of the frames.
+        even: (width, height) of the pictures.
+        pixels: FFmpeg's name of the pictures' format.
+        note: Says that a side was made even; empty where none was.
+
+    Raises:
+        InputError: The size is nothing.
     """
 
     def __init__(
         self,
         size: tuple[int, int],
         where: str,
-        like: VideoInfo | None = None,
+        source_info: VideoInfo | None = None,
         *,
         pixels: str = "yuv420p",
         untouched: bool = False,
     ) -> None:
         if min(size) < 1:
             raise InputError(f"size is {size[0]}x{size[1]}: needs at least 1x1")
-        self._where, self._like, self.pixels, self._untouched = where, like or VideoInfo(size=size), pixels, untouched
+        self._where, self._info = where, source_info or VideoInfo(size=size)
+        self.pixels, self._untouched = pixels, untouched
         self._format = av.VideoFormat(pixels, 16, 16)
         self._bits = max(part.bits for part in self._format.components)
         self._rgb = bool(self._format.is_rgb)
@@ -49,7 +63,7 @@ class Canvas:
             self.note = f"{was} is odd, {kind} is even: written as {now}, the last pixels repeated"
 
     def check(self, frame: Frame) -> Image:
-        """The image of `frame`. Raises ``ImageError``, and ``InputError`` for another size."""
+        """Return the image of `frame`. Raises ``ImageError``, and ``InputError`` for another size."""
         image = check_image(frame.image)
         if (image.shape[1], image.shape[0]) != self.size:
             got, wants = f"{image.shape[1]}x{image.shape[0]}", f"{self.size[0]}x{self.size[1]}"
@@ -57,7 +71,7 @@ class Canvas:
         return image
 
     def pad(self, image: Image) -> Image:
-        """`image` with even sides."""
+        """Return `image` with even sides."""
         if self.even == self.size:
             return image
         down, right = self.even[1] - self.size[1], self.even[0] - self.size[0]
@@ -66,11 +80,11 @@ class Canvas:
     @property
     def aspect(self) -> Fraction:
         """Width over height of a displayed pixel."""
-        return self._like.aspect
+        return self._info.aspect
 
     def traits(self) -> dict[str, int | str]:
-        """Size, format and colours, as attributes of an encoder's context."""
-        colour = self._like.colour
+        """Give size, format and colours, as attributes of an encoder's context."""
+        colour = self._info.colour
         return {
             "width": self.even[0], "height": self.even[1], "pix_fmt": self.pixels,
             "colorspace": self._matrix, "color_range": self._range,
@@ -84,10 +98,10 @@ class Canvas:
         context.sample_aspect_ratio = self.aspect
 
     def picture(self, frame: Frame, tick: int, time_base: Fraction) -> av.VideoFrame:
-        """`frame` for the encoder, shown at `tick` of `time_base`."""
+        """Make the picture of `frame`, shown at `tick` of `time_base` (seconds)."""
         made = self._draw(frame.image, frame.alpha) if frame.decoded is None or not self._untouched else frame.decoded
         made.colorspace, made.color_range = self._matrix, self._range
-        made.color_primaries, made.color_trc = self._like.colour.primaries, self._like.colour.transfer
+        made.color_primaries, made.color_trc = self._info.colour.primaries, self._info.colour.transfer
         made.pict_type = 0  # the source's choice of key frames is not the encoder's
         made.pts, made.time_base = tick, time_base
         return made
@@ -104,9 +118,9 @@ class Canvas:
         planes = [_samples(plane, np.uint8 if self._bits == 8 else np.dtype("<u2")) for plane in made.planes]
         planes = [rows[:, : plane.width] for rows, plane in zip(planes, made.planes, strict=True)]
         if self.pixels == "yuv420p":
-            self._like.colour.to_yuv420(image, planes)
+            self._info.colour.to_yuv420(image, planes)
         else:
-            self._like.colour.to_yuv(image, planes, bits=self._bits)
+            self._info.colour.to_yuv(image, planes, bits=self._bits)
         if len(planes) == 4:
             most = (1 << self._bits) - 1
             planes[3][:] = most if alpha is None else np.rint(alpha * (most / 255))
@@ -117,18 +131,18 @@ class Canvas:
         """The matrix to tell players: the source's, and where it told none, the one they took it for by its size."""
         if self._rgb:
             return 0
-        matrix, was, now = self._like.colour.matrix, self._like.size, self.size
+        matrix, was, now = self._info.colour.matrix, self._info.size, self.size
         if matrix == UNSPECIFIED and _is_hd(was) != _is_hd(now):
             return 1 if _is_hd(was) else 6
         return matrix
 
     @property
     def _range(self) -> int:
-        return 2 if self._like.colour.full_range or self._rgb else 1
+        return 2 if self._info.colour.full_range or self._rgb else 1
 
 
 def sampling(pixels: str) -> tuple[int, int]:
-    """How many luma samples there are for one of chroma, across and down.
+    """Count the luma samples for one of chroma, across and down.
 
     >>> sampling("yuv420p"), sampling("yuv422p10le"), sampling("gray")
     ((2, 2), (2, 1), (1, 1))

@@ -28,11 +28,18 @@ class _Element(NamedTuple):
 
 
 def set_aspect(path: Path, aspect: Fraction) -> bool:
-    """Write into the finished file `path`, made by FFmpeg, that a pixel of its video is `aspect` times as wide as high
-    (RFC 9559, 5.1.4.1.28): to the pixel of the width shown in WebM, which knows no other unit, else exactly.
+    """Write the shape of pixels into a finished file (RFC 9559, 5.1.4.1.28).
 
     What the description of the track grows by is taken from the gap behind the list of places, so that all but two
-    places stay. False, and nothing is written, where that is not there.
+    places stay.
+
+    Args:
+        path: A file made by FFmpeg.
+        aspect: How many times as wide as high a pixel of its video is. WebM knows no other unit than the width shown,
+            so there it is rounded to a pixel of that; else it is exact.
+
+    Returns:
+        Whether it was written; where there is no gap, nothing is.
     """
     with path.open("r+b") as file:
         data = file.read(_HEAD)

@@ -3,9 +3,8 @@
 It runs apart, without the rest of gancam, because FFmpeg's network calls can neither be interrupted nor given a time
 limit through PyAV, which even holds Python's global lock while it connects. A process can be ended.
 
-stdin   one line of JSON: url, format, options of the container, rate, encoder (its options), context (attributes of its
-        context), aspect (of a pixel), ticks (a second); then for each picture its tick (8 bytes, little-endian,
-        signed) and the bytes of its planes as FFmpeg lays them out.
+stdin   one line of JSON, a ``SenderTask``; then for each picture its tick (8 bytes, little-endian, signed) and the
+        bytes of its planes as FFmpeg lays them out.
 stdout  a line of JSON when it is connected, and one at the end: {"busy": seconds, "error": what went wrong or null}.
 """
 
@@ -14,26 +13,41 @@ import signal
 import sys
 import time
 from fractions import Fraction
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypedDict
 
 import av
 
 _THREADS = 2  # each encodes a slice of every picture: more makes the slices worse
 
 
+class SenderTask(TypedDict):
+    """The first line of stdin."""
+
+    url: str
+    format: str  # FFmpeg's container
+    options: dict[str, str]  # of the container
+    rate: str  # frames a second, as a fraction
+    encoder: dict[str, str]  # options of the encoder
+    context: dict[str, int | str]  # attributes of the encoder's context
+    aspect: str  # of a pixel, as a fraction
+    ticks: int  # a second
+
+
 def main() -> None:
+    """Do what stdin says."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started this
     busy, error = 0.0, None
     try:
         busy = send(json.loads(sys.stdin.buffer.readline()), sys.stdin.buffer)
     except Exception as failure:
-        words = str(getattr(failure, "strerror", None) or failure) or type(failure).__name__
+        reason = failure.strerror if isinstance(failure, OSError | av.FFmpegError) else None
+        words = str(reason or failure) or type(failure).__name__
         error = words.splitlines()[0][:200]
     tell({"busy": busy, "error": error})
 
 
-def send(task: dict[str, Any], pictures: BinaryIO) -> float:
-    """Encode and send until `pictures` end; seconds worked."""
+def send(task: SenderTask, pictures: BinaryIO) -> float:
+    """Encode and send until `pictures` end. Returns how many seconds it worked."""
     time_base = Fraction(1, task["ticks"])
     container = av.open(task["url"], "w", format=task["format"], container_options=task["options"])
     stream = container.add_stream("libx264", rate=Fraction(task["rate"]), options=task["encoder"])
@@ -67,7 +81,8 @@ def send(task: dict[str, Any], pictures: BinaryIO) -> float:
     return busy
 
 
-def tell(what: dict[str, Any]) -> None:
+def tell(what: dict[str, object]) -> None:
+    """Write an answer to stdout."""
     sys.stdout.write(json.dumps(what) + "\n")
     sys.stdout.flush()
 

@@ -37,7 +37,12 @@ _TAGS = {"mp4": _MP4_TAGS, "mov": _MP4_TAGS, "mpegts": set()}
 
 @dataclass(frozen=True, slots=True)
 class AudioRule:
-    """What a container takes: the codecs players expect in it (None: all it can hold), and the encoder for the rest."""
+    """What sound a container takes.
+
+    Attributes:
+        holds: The codecs that players expect in it; None: all that it can hold.
+        encoder: FFmpeg's encoder for the rest.
+    """
 
     holds: tuple[str, ...] | None
     encoder: str
@@ -50,14 +55,26 @@ class _Track:
 
 
 class Tracks:
-    """All streams of `path` beside its picture, its chapters and its words, added to `output`, then written a step at a
-    time so that nothing piles up.
+    """Takes along all streams of a file beside its picture, and its chapters and words, a step at a time.
 
     Streams are copied packet by packet, bytes and time stamps as they are, with language, title and disposition, where
     the container holds them; audio that `rule` does not allow is transcoded, the words of MP4's subtitles go into
-    Matroska's, and the rest is left out: ``notes`` tells all that from the start. `origin` (seconds of the file's
-    clock) becomes 0; what ends before `first` or begins at `end` (both of ``Frame.time``) is not wanted.
-    Raises ``NotFound``, or ``SinkError`` for a file that cannot be read.
+    Matroska's, and the rest is left out: ``notes`` tells all that from the start.
+
+    Args:
+        path: The file that they are in.
+        output: The container that gets them; it must not have been begun.
+        rule: Which audio it takes as it is.
+        origin: The seconds of the file's clock that become 0.
+        first: In seconds of the output: what ends before is left out; None: nothing is.
+        end: In seconds of the output: what begins there or later is left out; None: nothing is.
+
+    Attributes:
+        notes: What is left out or converted, and later what was damaged.
+
+    Raises:
+        NotFound: There is no such file.
+        SinkError: It cannot be read.
     """
 
     def __init__(
@@ -88,7 +105,7 @@ class Tracks:
                 if picture:
                     self.notes.append(f"stream {stream.index}, another video, is left out")
                 elif output.streams.video:
-                    self._describe(output.streams.video[0], stream)
+                    _describe(output.streams.video[0], stream, output.format.name)
                 picture = True
                 continue
             kind = "cover picture" if stream.type == "video" else f"{stream.type} track"
@@ -96,7 +113,7 @@ class Tracks:
             said = f"{kind} {counts[kind]}"
             made = self._add_audio(stream, said, rule) if stream.type == "audio" else self._add_other(stream, said)
             if made is not None:
-                self._describe(made.stream, stream)
+                _describe(made.stream, stream, output.format.name)
                 self._tracks[stream.index] = made
         self._packets = self._demux()
         self._next = next(self._packets, None)
@@ -135,21 +152,6 @@ class Tracks:
                 self._output.metadata[key] = value
         if "creation_time" in self._input.metadata:
             self._output.metadata["creation_time"] = self._input.metadata["creation_time"]
-
-    def _describe(self, made: Any, stream: Any) -> None:
-        """Language, title and the like of one stream, and what it is there for."""
-        words = {key: value for key, value in stream.metadata.items() if key.lower().split("-")[0] not in _TECHNICAL}
-        if "name" in words:  # a title, as MP4 calls it
-            words.setdefault("title", words.pop("name"))
-        if stream.metadata.get("language", "und") != "und":
-            words["language"] = stream.metadata["language"]
-        if self._output.format.name in ("mp4", "mov"):
-            words = {key: value for key, value in words.items() if key.lower() in ("language", "title")}
-            if "handler_name" in stream.metadata:
-                words["handler_name"] = stream.metadata["handler_name"]
-        made.metadata.update({key: value for key, value in words.items() if not key.startswith("_STATISTICS")})
-        with suppress(AttributeError):  # attachments have none
-            made.disposition = stream.disposition
 
     def _add_audio(self, stream: Any, said: str, rule: AudioRule) -> _Track | None:
         output = self._output
@@ -208,7 +210,7 @@ class Tracks:
             self.notes.append(f"the audio ends early: its file is damaged ({cause(error)})")
 
     def write_until(self, seconds: Fraction | None) -> None:
-        """Write the packets that begin before `seconds` of ``Frame.time``; None: all that are left."""
+        """Write the packets that begin before `seconds` of the output; None: all that are left."""
         while self._next is not None:
             packet = self._next
             if packet.dts is not None and packet.time_base is not None:
@@ -247,7 +249,24 @@ class Tracks:
                 self.notes.append(note)
 
     def close(self) -> None:
+        """Close the file that they come from."""
         self._input.close()
+
+
+def _describe(made: Any, stream: Any, form: str) -> None:
+    """Give a stream in a container of the format `form` the language, title and purpose that another has."""
+    words = {key: value for key, value in stream.metadata.items() if key.lower().split("-")[0] not in _TECHNICAL}
+    if "name" in words:  # a title, as MP4 calls it
+        words.setdefault("title", words.pop("name"))
+    if stream.metadata.get("language", "und") != "und":
+        words["language"] = stream.metadata["language"]
+    if form in ("mp4", "mov"):
+        words = {key: value for key, value in words.items() if key.lower() in ("language", "title")}
+        if "handler_name" in stream.metadata:
+            words["handler_name"] = stream.metadata["handler_name"]
+    made.metadata.update({key: value for key, value in words.items() if not key.startswith("_STATISTICS")})
+    with suppress(AttributeError):  # attachments have none
+        made.disposition = stream.disposition
 
 
 def _is_cover(stream: Any) -> bool:

@@ -4,6 +4,8 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 from gancam.control import Controls
 from gancam.frame import Frame
@@ -16,7 +18,8 @@ class Sink(ABC):
 
     ``gancam.pipeline.run`` promises: one thread calls ``write``, with indices and times that increase and images of one
     size; no image is changed afterwards, so a hidden thread may keep it. ``close`` is called exactly once by ``run``,
-    also after an exception anywhere, after the last ``write``; a second call must do nothing.
+    also after an exception anywhere, after the last ``write``; a second call must do nothing. Leaving a ``with``
+    statement closes it, as interrupted where an exception leaves it.
 
     Attributes:
         wants_original: Whether frames must come with ``Frame.original``.
@@ -68,6 +71,14 @@ class Sink(ABC):
         Raises:
             SinkError: For what was not raised before.
         """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(interrupted=kind is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

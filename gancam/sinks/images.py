@@ -12,7 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
@@ -25,142 +24,97 @@ from gancam.inference.hardware import usable_cores
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
 from gancam.media.paths import SequencePath
+from gancam.sinks._codecs import DEFAULT_QUALITY, check_quality
 from gancam.sinks.contract import Sink
-from gancam.sinks.pieces import pieces_of
-from gancam.sinks.video import DEFAULT_QUALITY, check_quality
+from gancam.sinks.piece_store import changes, goes_on, pieces_of
 
 _AHEAD = 2  # images in work for each thread
 
 
 class ImageWriter(Sink):
-    """Writes each frame as an image whose name is `path` with its number, from 1, in the place of ``%06d``.
+    """Writes each frame as a numbered image, and a file of their times.
 
-    Beside them ``NAMEtimes.txt`` (timestamp format v2, as mkvmerge has it) keeps the times. What images cannot hold
-    (sound, subtitles, chapters) is told in ``notes``. The folder is made if it is not there. `quality`, 0 to 100, is
-    that of JPEG; the others are lossless.
+    Beside the images ``NAMEtimes.txt`` (timestamp format v2, as mkvmerge has it) keeps the times. What images cannot
+    hold (sound, subtitles, chapters) is told in ``notes``. The folder is made if it is not there.
 
-    Work goes to a hidden folder beside, as that of a ``PieceWriter``; `job` and `resume` are as there, and so is
-    ``frames_done``. The images get their names when all are there.
+    Work goes to a hidden folder beside, as that of a ``PieceWriter``. The images get their names when all are there.
 
-    Raises ``InputError``, ``OutputExists``, ``SinkError``.
+    Args:
+        path: The images' name, with ``%06d`` in the place of the number, which counts from 1.
+        size: (width, height) of the frames to come.
+        source_info: The source's properties: its time base and whether it has opacity.
+        audio_from: A file of which ``notes`` tell what is left out.
+        quality: Of JPEG, 0 (small) to 100; the others are lossless.
+        overwrite: Whether older images of this name, or an unfinished job, may be replaced.
+        part: (first, end) in seconds of ``Frame.time``: what the frames to come are a part of; `first` becomes 0.
+        job: What the frames are made from and how, as JSON has it; a resumed job must have the same.
+        resume: Whether to go on with the images that are there: ``frames_done`` are whole, and ``write`` ignores those.
+
+    Raises:
+        InputError: A value makes no sense, or the unfinished job is another one.
+        OutputExists: There are images of this name, or an unfinished job.
+        SinkError: They cannot be written.
     """
 
     def __init__(
         self,
         path: str | os.PathLike[str],
         *,
-        fps: float,
         size: tuple[int, int],
-        like: VideoInfo | None = None,
+        source_info: VideoInfo | None = None,
         audio_from: str | os.PathLike[str] | None = None,
         quality: float | None = None,
         overwrite: bool = False,
         part: tuple[Fraction | None, Fraction | None] = (None, None),
-        job: Mapping[str, Any] | None = None,
+        job: Mapping[str, object] | None = None,
         resume: bool = False,
     ) -> None:
         self._path, self._size = Path(path), size
         names = SequencePath.of(self._path)
         if names is None:
             raise InputError(f"{path}: the number of an image is written as %06d, once, in its name")
-        self._names = names
         check_quality(quality)
         quality = DEFAULT_QUALITY if quality is None else quality
         suffix = self._path.suffix.lower()
         self._how = [cv2.IMWRITE_JPEG_QUALITY, round(60 + 0.4 * quality)] if suffix in (".jpg", ".jpeg") else []
-        self._tick = (like.time_base if like is not None else None) or Fraction(1, 90_000)
+        self._tick = (source_info.time_base if source_info is not None else None) or Fraction(1, 90_000)
         self._begin = part[0] or Fraction(0)
         self._notes = [] if audio_from is None else _left_out(Path(audio_from))
-        self._alpha = like is not None and like.alpha
+        self._alpha = source_info is not None and source_info.alpha
         if self._alpha and not holds_alpha(self._path):
             self._alpha = False
             self._notes.append(f"its transparency is left out: {self._path.suffix} holds none, .png does")
-        self._notes.append(f"times are kept in {self._names.times.name}")
-        self._folder = pieces_of(self._path)
-        self._job = json.loads(json.dumps({**(job or {}), "quality": quality, "width": size[0], "height": size[1]}))
-        self._overwrite = overwrite
+        self._notes.append(f"times are kept in {names.times.name}")
         self._closed = False
-        self._frames_done = 0
-        self._times: list[Fraction] = []
-        self._lock = self._claim(resume)
-        self._frames = self._frames_done
+        entries = {**(job or {}), "quality": quality, "width": size[0], "height": size[1]}
+        self._store = ImageStore(names, entries, resume=resume, overwrite=overwrite)
+        self._frames = self._frames_done = len(self._store.times)
         self._threads = min(usable_cores(), 8)
         self._pool = ThreadPoolExecutor(self._threads, "gancam-images")
         self._work: deque[tuple[Fraction, Future[str]]] = deque()
 
-    def _claim(self, resume: bool) -> int | None:
-        """Take the folder of the work, and what is done of it."""
-        folder = self._path.absolute().parent
-        try:
-            folder.mkdir(exist_ok=True)
-            check_output(self._names, overwrite=self._overwrite)
-            manifest, old = self._folder / "manifest.json", None
-            if manifest.is_file():
-                with suppress(ValueError):
-                    old = json.loads(manifest.read_text(encoding="utf-8"))
-            if old is not None and resume:
-                changed = [key for key in sorted(old.keys() | self._job.keys()) if old.get(key) != self._job.get(key)]
-                if changed:
-                    what = f"other {', '.join(changed)}"
-                    raise InputError(
-                        f"{self._path}: the unfinished job is another one ({what}); --overwrite begins anew"
-                    )
-            elif old is not None and not self._overwrite:
-                raise OutputExists(
-                    f"{self._path}: an unfinished job is there: --resume goes on, --overwrite begins anew"
-                )
-            self._folder.mkdir(exist_ok=True)
-            lock = lock_file(self._folder / "lock", self._path)
-            if old is None or not resume:
-                for file in self._folder.iterdir():
-                    if file.name != "lock":
-                        file.unlink()
-            replace_file(manifest, json.dumps(self._job).encode())
-        except OSError as error:
-            if isinstance(error, SinkError | OutputExists | NotFound):
-                raise
-            raise SinkError(f"{self._path}: cannot be written ({cause(error)})") from error
-        self._read_index()
-        return lock
-
-    def _read_index(self) -> None:
-        """Count what is whole: images whose bytes are those that the index tells of."""
-        index = self._folder / "index.txt"
-        good: list[str] = []
-        for line in index.read_text(encoding="ascii").splitlines() if index.is_file() else []:
-            if not re.fullmatch(r"-?\d+(/\d+)? [0-9a-f]{8}", line):
-                break
-            moment, crc = line.split()
-            try:
-                data = (self._folder / self._names.image(len(good) + 1).name).read_bytes()
-            except OSError:
-                break
-            if f"{zlib.crc32(data):08x}" != crc:
-                break
-            good.append(line)
-            self._times.append(Fraction(moment))
-        self._frames_done = len(good)
-        replace_file(index, "".join(f"{line}\n" for line in good).encode())
-
-    @property
-    def frames_done(self) -> int:
-        """Images of an interrupted run that are whole."""
-        return self._frames_done
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What images cannot hold."""
-        return self._notes
-
     @property
     def path(self) -> Path:
+        """The images' name, with the place of the number."""
         return self._path
 
     @property
     def closed(self) -> bool:
+        """Whether ``close`` was called."""
         return self._closed
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What images cannot hold, and where times are kept."""
+        return self._notes
+
+    @property
+    def frames_done(self) -> int:
+        """How many images of an interrupted run are whole."""
+        return self._frames_done
+
     def write(self, frame: Frame) -> None:
+        """Hand `frame` to the threads that write; waits while those are several images behind."""
         if self._closed:
             raise SinkError(f"{self._path}: already closed")
         if frame.index < self._frames_done:
@@ -169,7 +123,7 @@ class ImageWriter(Sink):
         if (image.shape[1], image.shape[0]) != self._size:
             got, wants = f"{image.shape[1]}x{image.shape[0]}", f"{self._size[0]}x{self._size[1]}"
             raise InputError(f"frame {frame.index} is {got}, but {self._path} was opened for {wants}")
-        place = self._folder / self._names.image(self._frames + 1).name
+        place = self._store.place(self._frames + 1)
         moment = round((Fraction(frame.time) - self._begin) / self._tick) * self._tick
         self._work.append((moment, self._pool.submit(self._save, place, image, frame.alpha if self._alpha else None)))
         self._frames += 1
@@ -189,17 +143,14 @@ class ImageWriter(Sink):
         """Take note of the oldest image in work, when it is written."""
         moment, work = self._work.popleft()
         try:
-            crc = work.result()
-            with (self._folder / "index.txt").open("a", encoding="ascii") as index:
-                index.write(f"{moment} {crc}\n")
+            self._store.add(moment, work.result())
         except (OSError, cv2.error) as error:
             self._work.clear()
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-            what, kept = "no room left" if full else cause(error), len(self._times)
+            what, kept = "no room left" if full else cause(error), len(self._store.times)
             raise SinkError(
                 f"{self._path}: writing failed after {kept} frames ({what}); {kept} are kept, --resume goes on"
             ) from error
-        self._times.append(moment)
 
     def close(self, *, interrupted: bool = False) -> None:
         """Give all images their names; when frames are missing, keep what there is for a run that resumes."""
@@ -209,31 +160,121 @@ class ImageWriter(Sink):
         try:
             while self._work:
                 self._settle()
-            if not interrupted and self._times:
-                self._publish()
+            if not interrupted and self._store.times:
+                self._store.publish(self._tick)
         finally:
             self._pool.shutdown(cancel_futures=True)
-            unlock_file(self._lock)
-            if not self._times or (not interrupted and not (self._folder / "index.txt").exists()):
-                shutil.rmtree(self._folder, ignore_errors=True)
+            self._store.close()
 
-    def _publish(self) -> None:
+
+class ImageStore:
+    """The hidden folder of unfinished images: a manifest, the images, and an index of those that are whole.
+
+    Args:
+        names: The images to be.
+        job: What they are made from and how, as JSON has it.
+        resume: Whether to go on with images that are there.
+        overwrite: Whether an unfinished job, and older images of these names, may be replaced.
+
+    Attributes:
+        times: When each image that is whole is shown, in seconds.
+
+    Raises:
+        InputError: The unfinished job is another one.
+        OutputExists: There are images of these names, or an unfinished job.
+        SinkError: They cannot be written.
+    """
+
+    def __init__(self, names: SequencePath, job: Mapping[str, object], *, resume: bool, overwrite: bool) -> None:
+        self._names, self._overwrite = names, overwrite
+        self._folder = pieces_of(names.path)
+        self._index = self._folder / "index.txt"
+        self._manifest = self._folder / "manifest.json"
+        self._published = False
+        self.times: list[Fraction] = []
+        try:
+            self._lock = self._claim(json.loads(json.dumps(job)), resume)
+            self._read_index()
+        except (SinkError, OutputExists, NotFound):
+            raise
+        except OSError as error:
+            raise SinkError(f"{names}: cannot be written ({cause(error)})") from error
+
+    def place(self, number: int) -> Path:
+        """Return where the image of this number is until all are there."""
+        return self._folder / self._names.image(number).name
+
+    def add(self, moment: Fraction, crc: str) -> None:
+        """Take note that the next image, shown at `moment` (seconds), is whole; `crc` is that of its bytes."""
+        with self._index.open("a", encoding="ascii") as index:
+            index.write(f"{moment} {crc}\n")
+        self.times.append(moment)
+
+    def publish(self, tick: Fraction) -> None:
+        """Give all images their names, and write their times; `tick` is the time base, in seconds."""
         try:
             there = {path.name for _, path in self._names.images()} if self._overwrite else set()
-            for number in range(len(self._times)):
-                target = self._names.image(number + 1)
+            for number in range(1, len(self.times) + 1):
+                target = self._names.image(number)
                 there.discard(target.name)
-                (self._folder / target.name).replace(target)
+                self.place(number).replace(target)
             for name in there:  # of a longer one before
-                (self._path.parent / name).unlink()
-            lines = [f"{float(moment * 1000):.9f}" for moment in self._times]
-            head = ["# timestamp format v2", f"# time base {self._tick}"]
+                (self._names.path.parent / name).unlink()
+            lines = [f"{float(moment * 1000):.9f}" for moment in self.times]
+            head = ["# timestamp format v2", f"# time base {tick}"]
             replace_file(self._names.times, "\n".join([*head, *lines, ""]).encode())
-            (self._folder / "index.txt").unlink()
+            self._published = True
         except OSError as error:
             raise SinkError(
-                f"{self._path}: the images are in {self._folder} and cannot be moved ({cause(error)})"
+                f"{self._names}: the images are in {self._folder} and cannot be moved ({cause(error)})"
             ) from error
+
+    def close(self) -> None:
+        """Leave the folder to others; it goes where nothing in it is worth keeping."""
+        unlock_file(self._lock)
+        if self._published or not self.times:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _claim(self, job: dict[str, object], resume: bool) -> int | None:
+        self._names.path.absolute().parent.mkdir(exist_ok=True)
+        check_output(self._names, overwrite=self._overwrite)
+        old = self._unfinished()
+        keep = old is not None and goes_on(
+            self._names.path, changes(old, job), resume=resume, overwrite=self._overwrite
+        )
+        self._folder.mkdir(exist_ok=True)
+        lock = lock_file(self._folder / "lock", self._names.path)
+        if not keep:
+            for file in self._folder.iterdir():
+                if file.name != "lock":
+                    file.unlink()
+        replace_file(self._manifest, json.dumps(job).encode())
+        return lock
+
+    def _unfinished(self) -> dict[str, object] | None:
+        """The manifest of an unfinished job; None where there is none that can be read."""
+        if self._manifest.is_file():
+            with suppress(ValueError):
+                old: dict[str, object] = json.loads(self._manifest.read_text(encoding="utf-8"))
+                return old
+        return None
+
+    def _read_index(self) -> None:
+        """Count what is whole: images whose bytes are those that the index tells of."""
+        good: list[str] = []
+        for line in self._index.read_text(encoding="ascii").splitlines() if self._index.is_file() else []:
+            if not re.fullmatch(r"-?\d+(/\d+)? [0-9a-f]{8}", line):
+                break
+            moment, crc = line.split()
+            try:
+                data = self.place(len(good) + 1).read_bytes()
+            except OSError:
+                break
+            if f"{zlib.crc32(data):08x}" != crc:
+                break
+            good.append(line)
+            self.times.append(Fraction(moment))
+        replace_file(self._index, "".join(f"{line}\n" for line in good).encode())
 
 
 def check_output(names: SequencePath, *, overwrite: bool) -> None:
@@ -246,7 +287,7 @@ def check_output(names: SequencePath, *, overwrite: bool) -> None:
 
 
 def holds_alpha(path: Path) -> bool:
-    """Whether an image of this ending can be transparent."""
+    """Say whether an image of this ending can be transparent."""
     return path.suffix.lower() in (".png", ".webp", ".tif", ".tiff")
 
 

@@ -74,7 +74,7 @@ def _address(text: str) -> tuple[str, int]:
 
 
 class MjpegServer(Sink):
-    """Serves what it is given at ``http://HOST:PORT/``.
+    """Serves the newest frames at ``http://HOST:PORT/``.
 
     /             a page for people
     /stream.mjpg  the stream
@@ -82,16 +82,19 @@ class MjpegServer(Sink):
     /now.json     its ``width`` and ``height``, 0 before the first; ``fps``; ``age_ms`` from its capture until it came
                   here, null for one that was not captured
 
-    port     0 takes a free one; ``port`` and ``url`` tell which.
-    host     who may connect: "127.0.0.1" this machine only, "0.0.0.0" everybody who can reach it. While it is this
-             machine, requests that name another host are refused, so that no web page can read the pictures by giving
-             its own name this address.
-    quality  of the JPEG, 1 to 100.
-
     ``write`` never waits: each client has its own thread, which sends the newest picture when the one before is sent,
-    so a slow client sees fewer. JPEGs are made once for all clients by a hidden thread, and only while somebody looks.
+    so a slow client sees fewer. JPEGs are made once for all clients by a hidden thread, and only while there are any.
 
-    Raises ``InputError`` for values that make no sense and ``SinkError`` for a port that is in use or not allowed.
+    Args:
+        port: 0 takes a free one; ``port`` and ``url`` tell which.
+        host: Who may connect: "127.0.0.1" this machine only, "0.0.0.0" everybody who can reach it. While it is this
+            machine, requests that name another host are refused, so that no web page can read the pictures by giving
+            its own name this address.
+        quality: Of the JPEG, 1 to 100.
+
+    Raises:
+        InputError: A value makes no sense.
+        SinkError: The port is in use or not allowed.
     """
 
     def __init__(self, port: int = 8080, *, host: str = "127.0.0.1", quality: int = 85) -> None:
@@ -123,6 +126,7 @@ class MjpegServer(Sink):
 
     @property
     def closed(self) -> bool:
+        """Whether ``close`` was called."""
         return self._closed
 
     @property
@@ -136,6 +140,7 @@ class MjpegServer(Sink):
         return self._worker_seconds
 
     def write(self, frame: Frame) -> None:
+        """Make `frame` the newest picture."""
         if self._closed:
             raise SinkError("mjpeg: already closed")
         height, width = check_image(frame.image).shape[:2]
@@ -148,6 +153,7 @@ class MjpegServer(Sink):
             self._change.notify_all()
 
     def close(self, *, interrupted: bool = False) -> None:
+        """Hang up all clients and give the port back."""
         if self._closed:
             return
         with self._change:
@@ -157,7 +163,7 @@ class MjpegServer(Sink):
         self._encoder.join()
 
     def now(self) -> dict[str, float | None]:
-        """What ``/now.json`` says."""
+        """Give what ``/now.json`` says."""
         with self._change:
             came, now = list(self._came), self._now
         recent = [moment for moment in came if moment > time.monotonic() - 3]
@@ -165,7 +171,11 @@ class MjpegServer(Sink):
         return {**now, "fps": round(fps, 1)}
 
     def newest(self, after: int | None) -> tuple[int, bytes] | None:
-        """Wait for a JPEG newer than number `after` (None: than now): (number, data); None when the server closes."""
+        """Wait for a JPEG newer than number `after` (None: than now).
+
+        Returns:
+            Its number and data; None when the server closes.
+        """
         with self._change:
             if after is None:
                 after = 0 if self._jpeg is None else self._jpeg[0]
@@ -178,7 +188,7 @@ class MjpegServer(Sink):
                 self._watching -= 1
 
     def _encode(self) -> None:
-        """The hidden thread: make a JPEG of the newest frame while somebody waits for one."""
+        """The hidden thread: make a JPEG of the newest frame while a client waits for one."""
         number = 0
         while True:
             with self._change:

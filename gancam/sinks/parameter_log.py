@@ -3,11 +3,11 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from gancam.control import Controls
 from gancam.errors import OutputExists, SinkError
 from gancam.frame import Frame
+from gancam.params import Value
 from gancam.sinks.contract import Sink
 
 
@@ -31,7 +31,7 @@ class ParameterLog(Sink):
 
     def __init__(self, path: str | os.PathLike[str], controls: Controls, *, overwrite: bool = False) -> None:
         self._path, self._controls = Path(path), controls
-        self._known: dict[str, Any] | None = None
+        self._known: dict[str, Value] | None = None
         self._before = 0.0
         try:
             self._file = self._path.open("w" if overwrite else "x", encoding="utf-8")
@@ -41,9 +41,10 @@ class ParameterLog(Sink):
             raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
 
     def write(self, frame: Frame) -> None:
+        """Write what has changed since the frame before."""
         values = self._controls.values()
         if values != self._known:
-            line: dict[str, Any] = {"time": frame.time}
+            line: dict[str, object] = {"time": frame.time}
             if self._known is None:
                 line = {"effects": [effect.name for effect in self._controls.effects], **line, "set": values}
             else:
@@ -58,6 +59,7 @@ class ParameterLog(Sink):
         self._before = frame.time
 
     def close(self, *, interrupted: bool = False) -> None:
+        """Close the file; without a frame, remove it."""
         if self._file.closed:
             return
         try:

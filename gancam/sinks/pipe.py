@@ -3,60 +3,70 @@
 import errno
 import os
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
 
 from gancam.errors import InputError, did_you_mean
-from gancam.sinks.video import CONTAINERS, NUT, VideoWriter
+from gancam.sinks._codecs import CONTAINERS, NUT
+from gancam.sinks._encoder import EncodedSink, Encoder
+from gancam.sinks._muxer import WholeVideo
+from gancam.sinks._settings import VideoOptions, prepare
 
 FORMATS = {"matroska": ".mkv", "mpegts": ".ts", "nut": ".mkv", **{ending[1:]: ending for ending in CONTAINERS}}
 
 
-class PipeWriter(VideoWriter):
-    """A ``VideoWriter`` into the file descriptor `pipe`, as `form`: matroska, nut, mpegts, webm, or mp4 and mov in
-    fragments. Nothing can be taken back: no resuming, no name at the end. When its reader goes away it is ``closed``,
-    as if its user had closed it, and ``notes`` says so. `pipe` is not closed.
+class PipeWriter(EncodedSink):
+    """Writes a video into a pipe.
 
-    Raises as ``VideoWriter`` does, and ``InputError`` for another `form`.
+    Nothing can be taken back: there is no resuming, and no name at the end. When its reader goes away it is ``closed``,
+    as if its user had closed it, and ``notes`` says so. The pipe is left open.
+
+    Args:
+        pipe: Its file descriptor.
+        options: As those of a ``VideoWriter``; `overwrite` means nothing here.
+        form: matroska, nut, mpegts, webm, or mp4 and mov in fragments.
+
+    Raises:
+        InputError: There is no such `form`, or a value makes no sense.
+        NotFound: There is no file `audio_from`.
+        SinkError: As a ``VideoWriter``.
     """
 
-    def __init__(self, pipe: int, form: str = "matroska", **options: Any) -> None:
+    def __init__(self, pipe: int, options: VideoOptions, form: str = "matroska") -> None:
         if form not in FORMATS:
             raise InputError(f"no format {form!r}{did_you_mean(form, FORMATS)}")
-        self._pipe, self._form = _Pipe(pipe), form
-        super().__init__("stdout", **options)
+        options.check()
+        self._pipe = _Pipe(pipe)
+        container = NUT if form == "nut" else CONTAINERS[FORMATS[form]]
+        settings, notes = prepare(Path("stdout"), container, options, seekable=False)
+        self._video = WholeVideo(settings, options, self._pipe, notes)
+        self._all_notes = notes
+        super().__init__(Encoder(settings, self._video), notes)
 
     @property
     def closed(self) -> bool:
-        return self._closed or self._pipe.broken
+        """Whether its reader has gone, or ``close`` was called."""
+        return super().closed or self._pipe.broken
 
-    def _claim(self) -> None:
-        self._holder = NUT if self._form == "nut" else CONTAINERS[FORMATS[self._form]]
-        self._partial = self._path
-
-    @property
-    def _target(self) -> Any:
-        return self._pipe
-
-    @property
-    def _muxing(self) -> dict[str, str]:
-        options = super()._muxing
-        if "movflags" in options:
-            options["movflags"] = "+frag_keyframe+delay_moov+default_base_moof"
-        return options
-
-    def _publish(self) -> None:
-        if self._pipe.broken:
-            self._notes.append(f"the reader of stdout went away after {self._frames} frames")
-
-    def _discard(self) -> None:
-        self._close_parts()
+    def close(self, *, interrupted: bool = False) -> None:
+        """Send what is left."""
+        open_until_now = not super().closed
+        super().close(interrupted=interrupted)
+        if open_until_now and self._pipe.broken and self._video.frames:
+            self._all_notes.append(f"the reader of stdout went away after {self._video.frames} frames")
 
 
 class _Pipe:
     """What PyAV writes to; once the reader has gone, nowhere."""
 
+    movflags = "+frag_keyframe+delay_moov+default_base_moof"
+    file = None
+
     def __init__(self, pipe: int) -> None:
         self._pipe, self.broken = pipe, False
+
+    @property
+    def target(self) -> object:
+        return self
 
     def write(self, data: bytes) -> int:
         left = memoryview(data)
@@ -68,3 +78,9 @@ class _Pipe:
                     self.broken = error.errno in (errno.EPIPE, errno.EINVAL)  # EINVAL: Windows' word for it
                     raise
         return len(data)
+
+    def publish(self) -> None:
+        """It has no name."""
+
+    def discard(self) -> None:
+        """What was sent is sent."""

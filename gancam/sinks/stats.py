@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from gancam.errors import SinkError
 from gancam.frame import Frame
@@ -13,13 +12,18 @@ from gancam.sinks.contract import Sink
 
 
 class StatsLog(Sink):
-    """Writes a JSON line for each frame to `path`, which is replaced, or appended to where it is a device or a pipe.
+    """Writes a JSON line for each frame to a file.
 
     ``{"frame": index, "time": seconds, "age_ms": from capture until now, "dropped": so far}``; ``age_ms`` is null for
-    frames that were not captured: files, placeholders. `dropped` is asked for each, and so is `more`, for further
-    entries. Put it last among the sinks, so that "now" is after the others.
+    frames that were not captured: files, placeholders. Put it last among the sinks, so that "now" is after the others.
 
-    Raises ``SinkError`` when the file cannot be written.
+    Args:
+        path: The file, which is replaced, or appended to where it is a device or a pipe.
+        dropped: Asked with each frame for the number of frames that were dropped.
+        more: Asked with each frame for further entries.
+
+    Raises:
+        SinkError: The file cannot be written.
     """
 
     passive = True
@@ -29,7 +33,7 @@ class StatsLog(Sink):
         path: str | os.PathLike[str],
         *,
         dropped: Callable[[], int] = lambda: 0,
-        more: Callable[[], Mapping[str, Any]] = dict,
+        more: Callable[[], Mapping[str, object]] = dict,
     ) -> None:
         self._path, self._dropped, self._more = Path(path), dropped, more
         try:
@@ -38,6 +42,7 @@ class StatsLog(Sink):
             raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
 
     def write(self, frame: Frame) -> None:
+        """Write the line of `frame`."""
         age = None if frame.captured is None else round(1000 * (time.monotonic() - frame.captured), 1)
         line = {"frame": frame.index, "time": round(frame.time, 4), "age_ms": age, "dropped": self._dropped()}
         try:
@@ -46,6 +51,7 @@ class StatsLog(Sink):
             raise SinkError(f"{self._path}: cannot be written ({error.strerror or error})") from error
 
     def close(self, *, interrupted: bool = False) -> None:
+        """Close the file."""
         try:
             self._file.close()
         except OSError as error:

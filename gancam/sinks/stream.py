@@ -17,6 +17,7 @@ from gancam.frame import Frame
 from gancam.media.info import VideoInfo
 from gancam.media.messages import without_secrets
 from gancam.sinks._canvas import Canvas
+from gancam.sinks._sender import SenderTask
 from gancam.sinks.contract import Sink, SinkContext
 
 FORMATS = {  # a URL's scheme -> FFmpeg's container
@@ -43,7 +44,9 @@ _CHILD = (
 
 def open(url: str, context: SinkContext) -> "StreamWriter":
     """Open a URL to send to."""
-    return StreamWriter(url, fps=context.fps, size=context.size, quality=context.quality, like=context.source_info)
+    return StreamWriter(
+        url, fps=context.fps, size=context.size, quality=context.quality, source_info=context.source_info
+    )
 
 
 def check(url: str, *, overwrite: bool) -> None:
@@ -51,15 +54,7 @@ def check(url: str, *, overwrite: bool) -> None:
 
 
 class StreamWriter(Sink):
-    """Sends frames of `size` to `url`: udp://, tcp://, srt:// and rtp:// as MPEG-TS, rtmp(s):// as FLV, rtsp(s)://.
-
-    fps       frames a second: nominal; the times that count are ``Frame.time``.
-    size      (width, height) of the frames to come. 4:2:0 needs even numbers, so an odd picture gets its last row or
-              column twice, which a note says.
-    quality   0 (small) to 100 (as good as it gets), 60 by default: the bit rate follows the picture, up to a fifth of
-              a bit a pixel.
-    patience  seconds that the receiver may take to accept, and later may take nothing, before that is an error.
-    like      the source's ``Footage``, for its colours and pixel aspect.
+    """Sends frames to a URL: udp://, tcp://, srt:// and rtp:// as MPEG-TS, rtmp(s):// as FLV, rtsp(s)://.
 
     The encoder looks at no later frame (x264's zerolatency), and gives a key frame every second, so that a receiver who
     comes late waits no longer than that. Seen over UDP on loopback, 640x360 at 30 fps on a busy machine: 76 ms (95 %:
@@ -71,8 +66,20 @@ class StreamWriter(Sink):
 
     User name, password, query and RTMP's stream key are never in a message, and not in the list of processes.
 
-    Raises ``InputError`` for values that make no sense, ``SinkError`` for an unknown scheme and where nobody accepts
-    (UDP needs nobody); what goes wrong later is raised by the next ``write`` or by ``close``.
+    Args:
+        url: Where to.
+        fps: Frames a second: nominal; the times that count are ``Frame.time``.
+        size: (width, height) of the frames to come. 4:2:0 needs even numbers, so an odd picture gets its last row or
+            column twice, which a note says.
+        quality: 0 (small) to 100 (as good as it gets), 60 by default: the bit rate follows the picture, up to a fifth
+            of a bit a pixel.
+        patience: Seconds that the receiver may take to accept, and later may take nothing, before that is an error.
+        source_info: The source's properties, for its colours and pixel aspect.
+
+    Raises:
+        InputError: A value makes no sense.
+        SinkError: The scheme is unknown, or there is no answer (UDP needs none); what goes wrong later is raised by the
+            next ``write`` or by ``close``.
     """
 
     def __init__(
@@ -83,7 +90,7 @@ class StreamWriter(Sink):
         size: tuple[int, int],
         quality: float | None = None,
         patience: float = 10.0,
-        like: VideoInfo | None = None,
+        source_info: VideoInfo | None = None,
     ) -> None:
         scheme = url.partition("://")[0].lower()
         quality = 60.0 if quality is None else float(quality)
@@ -98,7 +105,7 @@ class StreamWriter(Sink):
         if not patience > 0:
             raise InputError(f"patience is {patience}: needs more than 0 seconds")
         self._name = _spoken(url)
-        self._canvas = Canvas(size, self._name, like)
+        self._canvas = Canvas(size, self._name, source_info)
         self._patience = patience
         self._notes = [self._canvas.note] if self._canvas.note else []
         self._change = threading.Condition()
@@ -120,14 +127,14 @@ class StreamWriter(Sink):
         self._thread.start()
         try:
             if not self._connected.wait(patience):
-                raise SinkError(f"{self._name}: nobody answered in {patience:g} s")
+                raise SinkError(f"{self._name}: no answer within {patience:g} s")
             self._raise_error()
         except BaseException:
             self.close(interrupted=True)
             raise
 
-    def _task(self, url: str, scheme: str, fps: float, quality: float) -> dict[str, Any]:
-        """What the sender is told: see there."""
+    def _task(self, url: str, scheme: str, fps: float, quality: float) -> SenderTask:
+        """What the sender is told."""
         option, value = _QUERY.get(scheme, ("", ""))
         if option and f"{option}=" not in url:
             url += f"{'&' if '?' in url else '?'}{option}={value}"
@@ -149,6 +156,7 @@ class StreamWriter(Sink):
 
     @property
     def closed(self) -> bool:
+        """Whether ``close`` was called."""
         return self._closed
 
     @property
@@ -167,6 +175,7 @@ class StreamWriter(Sink):
         return self._dropped
 
     def write(self, frame: Frame) -> None:
+        """Queue `frame` to be sent, in place of the oldest that still waits where there are too many."""
         if self._closed:
             raise SinkError(f"{self._name}: already closed")
         self._raise_error()
@@ -182,6 +191,7 @@ class StreamWriter(Sink):
             raise SinkError(f"{self._name}: the receiver has taken nothing for {self._patience:g} s")
 
     def close(self, *, interrupted: bool = False) -> None:
+        """Let the receiver take the rest for half a second, then end the sending process."""
         if self._closed:
             return
         with self._change:
@@ -210,7 +220,7 @@ class StreamWriter(Sink):
 
     # The hidden thread, from here on. It alone talks with the sender.
 
-    def _work(self, task: dict[str, Any]) -> None:
+    def _work(self, task: SenderTask) -> None:
         sender, answers = self._process.stdin, self._process.stdout
         assert sender is not None
         assert answers is not None

@@ -20,7 +20,7 @@ _MAKE = {
 
 
 def how_to_make() -> str:
-    """What to do on this system so that there is a virtual camera."""
+    """Say what to do on this system so that there is a virtual camera."""
     return _MAKE.get(sys.platform, "pyvirtualcam knows no virtual camera for this system; mjpeg:8080 works everywhere")
 
 
@@ -36,16 +36,19 @@ def check(device: str, *, overwrite: bool) -> None:
 class VirtualCamera(Sink):
     """Sends frames to a virtual camera through pyvirtualcam: v4l2loopback on Linux, OBS's on Windows and macOS.
 
-    size    (width, height) of the frames to come. Virtual cameras work in 4:2:0, so an odd picture gets its last row or
-            column twice, which a note says.
-    fps     told to programs that ask the camera for its rate; frames are sent as they come.
-    device  which one, as in "/dev/video10" or "OBS Virtual Camera"; None: the first that takes the picture.
-
     ``write`` converts the frame and hands it over, and takes no longer than the device takes for that (v4l2loopback and
     OBS copy it into shared memory); nothing is queued, nothing waits for the next frame's turn.
 
-    Raises ``MissingExtra`` without pyvirtualcam, ``InputError`` for values that make no sense, and ``SinkError`` where
-    no device can be opened, with what would make one on this system.
+    Args:
+        fps: Told to programs that ask the camera for its rate; frames are sent as they come.
+        size: (width, height) of the frames to come. Virtual cameras work in 4:2:0, so an odd picture gets its last row
+            or column twice, which a note says.
+        device: Which one, as "/dev/video10" or "OBS Virtual Camera"; None: the first that takes the picture.
+
+    Raises:
+        MissingExtra: There is no pyvirtualcam.
+        InputError: A value makes no sense.
+        SinkError: No device can be opened; the message says what would make one on this system.
     """
 
     def __init__(self, *, fps: float, size: tuple[int, int], device: str | None = None) -> None:
@@ -69,6 +72,7 @@ class VirtualCamera(Sink):
 
     @property
     def closed(self) -> bool:
+        """Whether ``close`` was called."""
         return self._closed
 
     @property
@@ -82,6 +86,7 @@ class VirtualCamera(Sink):
         return str(self._camera.device)
 
     def write(self, frame: Frame) -> None:
+        """Send `frame`."""
         if self._closed:
             raise SinkError("virtual camera: already closed")
         image = self._canvas.check(frame)
@@ -93,6 +98,7 @@ class VirtualCamera(Sink):
             ) from error
 
     def close(self, *, interrupted: bool = False) -> None:
+        """Let go of the device."""
         if self._closed:
             return
         self._closed = True
@@ -103,5 +109,5 @@ class VirtualCamera(Sink):
 
 
 def _words(error: Exception) -> str:
-    """pyvirtualcam's reason on one line, each backend's own."""
+    """Put the reason of pyvirtualcam, of which each backend has its own, on one line."""
     return "; ".join(str(error).split("\n"))[:300] or type(error).__name__

@@ -369,7 +369,7 @@ def test_what_process_reads_ahead_is_in_its_output(path: Path, tmp_path: Path) -
     source = make_clip(tmp_path / "in.mp4", images=frames, fps=8, time_base=Fraction(1, 800))
     said: list[str] = []
     erase = effects.load(path, device="cpu", precision="fp32", threads=1, find="overlay")
-    process_video(source, tmp_path / "out.mp4", [erase], ProcessOptions(), Report(), tell=said.append)
+    process_video(source, tmp_path / "out.mp4", [erase], ProcessOptions(), Report(), notify=said.append)
     assert sum("read ahead" in note for note in said) == 1
     with VideoFile(source) as before, VideoFile(tmp_path / "out.mp4") as after:
         one, two = next(iter(before)).image, next(iter(after)).image
@@ -490,5 +490,5 @@ def test_what_fails_while_it_reads_ahead_leaves_no_thread(path: Path, tmp_path: 
     flat = make_clip(tmp_path / "flat.mkv", images=[np.full((32, 48, 3), 90, np.uint8)] * 40)
     erase = effects.load(path, box="10/10/12/12", track=True)
     with pytest.raises(MaskError, match="nothing to hold on to") as caught:
-        process_video(flat, tmp_path / "out.mkv", [erase], ProcessOptions(), Report(), tell=lambda note: None)
+        process_video(flat, tmp_path / "out.mkv", [erase], ProcessOptions(), Report(), notify=lambda note: None)
     assert not [thread.name for thread in threading.enumerate() if thread.name == "gancam-decode"], caught

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from onnx import TensorProto
 
 from export import check, colorization, translation
 from export.__main__ import main
@@ -158,3 +159,11 @@ def test_a_card_that_lies_about_its_cells(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="scale 2"):
         Model(save(graph, tmp_path / "y.onnx", lie))
     assert Model(path).card.name == "tiny"
+
+
+def test_int8_convolutions_have_the_widths_that_fast_kernels_take() -> None:
+    made = translator_network()
+    graph = translation.quantise(made, [np.ascontiguousarray(still("otters")[:64, :96, ::-1])]).graph
+    shapes = [tuple(one.dims) for one in graph.initializer if len(one.dims) == 4 and one.data_type == TensorProto.INT8]
+    assert len(shapes) > 5
+    assert all(given % 8 == 0 and taken % 4 == 0 for given, taken, *_ in shapes), shapes

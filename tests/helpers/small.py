@@ -125,6 +125,7 @@ def write_filler(folder: Path, made: Inpaint, name: str = "fill") -> Path:
     card = ModelCard(name=name, effect="inpaint", layout="masked", licence="CC0", multiple=16, minimum=16)
     save(inpainting.deployed(made), folder / f"{name}.onnx", card)
     save(inpainting.deployed(made, half=True), folder / f"{name}.fp16.onnx", replace(card, precision="fp16"))
-    ranges = inpainting.calibrated(made, [still("otters")[..., ::-1], still("sign")[..., ::-1]])
-    save(inpainting.deployed(made, ranges=ranges), folder / f"{name}.int8.onnx", replace(card, precision="int8"))
+    calibration = inpainting.calibrated(made, [still("otters")[..., ::-1], still("sign")[..., ::-1]])
+    int8 = inpainting.deployed(made, calibration=calibration)
+    save(int8, folder / f"{name}.int8.onnx", replace(card, precision="int8"))
     return folder / f"{name}.onnx"

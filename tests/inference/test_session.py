@@ -9,7 +9,8 @@ import pytest
 from gancam.inference import hardware
 from gancam.inference.hardware import memory, peak_memory, usable_cores
 from gancam.jobs.batch import _room
-from gancam.sinks.video import VideoWriter
+from gancam.sinks._settings import prepare
+from gancam.sinks.video import CONTAINERS, VideoOptions
 
 
 def test_memory() -> None:
@@ -31,8 +32,8 @@ def test_as_many_workers_as_fit_into_the_free_memory() -> None:
     assert _room() == pytest.approx(memory()[1] * 0.8 / peak_memory(), rel=0.2, abs=1)
 
 
-def test_the_encoder_heeds_a_containers_quota(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_encoder_heeds_a_containers_quota(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hardware, "quota", lambda: 1.0)
     assert usable_cores() == 1
-    with VideoWriter(tmp_path / "a.mp4", fps=25, size=(64, 48)) as writer:
-        assert writer._encoder_threads == 1
+    options = VideoOptions(fps=25, size=(64, 48))
+    assert prepare(Path("a.mp4"), CONTAINERS[".mp4"], options)[0].threads == 1

@@ -50,18 +50,18 @@ def alphas(path: Path) -> list[NDArray[np.uint8]]:
 
 def test_an_image_keeps_its_opacity(tmp_path: Path, frames: Path, model: Path) -> None:
     said: list[str] = []
-    process_image(tmp_path / "00.png", tmp_path / "copy.png", [], tell=said.append)
+    process_image(tmp_path / "00.png", tmp_path / "copy.png", [], notify=said.append)
     whole = cv2.imread(str(tmp_path / "copy.png"), cv2.IMREAD_UNCHANGED)
     assert whole is not None
     assert np.array_equal(whole, np.dstack([TestPattern((96, 64)).image(0), veil(0)]))
-    process_image(tmp_path / "00.png", tmp_path / "large.webp", [load(model)], tell=said.append)
+    process_image(tmp_path / "00.png", tmp_path / "large.webp", [load(model)], notify=said.append)
     whole = cv2.imread(str(tmp_path / "large.webp"), cv2.IMREAD_UNCHANGED)
     assert whole is not None
     assert whole.shape == (128, 192, 4)
     expected = cv2.resize(veil(0), (192, 128), interpolation=cv2.INTER_CUBIC)
     assert np.abs(whole[..., 3].astype(int) - expected).mean() < 2
     assert said == []
-    process_image(tmp_path / "00.png", tmp_path / "flat.jpg", [], tell=said.append)
+    process_image(tmp_path / "00.png", tmp_path / "flat.jpg", [], notify=said.append)
     assert said == [f"{tmp_path / '00.png'}: its transparency is left out: .jpg holds none, .png does"]
 
 
@@ -112,7 +112,7 @@ def test_opacity_beside_the_pictures_is_read(tmp_path: Path, encoder: str, slack
 
 def test_opacity_grows_with_the_picture(tmp_path: Path, frames: Path, model: Path) -> None:
     out = tmp_path / "out.mkv"
-    process_video(frames, out, [load(model)], ProcessOptions(codec="ffv1"), Report(), tell=lambda note: None)
+    process_video(frames, out, [load(model)], ProcessOptions(codec="ffv1"), Report(), notify=lambda note: None)
     (first, *_) = alphas(out)
     assert first.shape == (128, 192)
     assert np.abs(first.astype(int) - cv2.resize(veil(0), (192, 128), interpolation=cv2.INTER_CUBIC)).max() <= 1

@@ -14,7 +14,7 @@ import pytest
 
 from gancam.errors import GancamError, OutputExists, SinkError
 from gancam.sinks.images import ImageWriter
-from gancam.sinks.pieces import pieces_of
+from gancam.sinks.piece_store import pieces_of
 from gancam.sources import TestPattern, VideoFile
 from tests.cli.test_cli import gancam
 from tests.helpers.clips import make_clip, times_of
@@ -215,7 +215,7 @@ def test_zero_duration_and_times_that_stand_still(tmp_path: Path) -> None:
 
 
 def test_an_image_writer_is_closed_once(tmp_path: Path) -> None:
-    sink = ImageWriter(tmp_path / "%d.png", fps=30, size=(96, 64))
+    sink = ImageWriter(tmp_path / "%d.png", size=(96, 64))
     for frame in TestPattern((96, 64), frames=3):
         sink.write(frame)
     sink.close()

@@ -23,8 +23,9 @@ from gancam.inference.card import ModelCard
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
-from gancam.sinks.pieces import PieceWriter, pieces_of, so_far
-from gancam.sinks.video import CONTAINERS
+from gancam.sinks.piece_store import pieces_of, so_far
+from gancam.sinks.pieces import PieceWriter
+from gancam.sinks.video import CONTAINERS, VideoOptions
 from gancam.sources import TestPattern, VideoFile
 from tests.helpers.clips import make_clip, packets_of, planes_of, times_of
 from tests.helpers.small import (
@@ -58,7 +59,7 @@ def same_pictures(left: Path, right: Path) -> bool:
 
 def process(source: Path, target: Path, **options: object) -> tuple[Report, list[str]]:
     report, said = Report(), list[str]()
-    process_video(source, target, [], ProcessOptions(**options), report, tell=said.append)  # type: ignore[arg-type]
+    process_video(source, target, [], ProcessOptions(**options), report, notify=said.append)  # type: ignore[arg-type]
     return report, said
 
 
@@ -74,7 +75,7 @@ def cut_short(source: Path, target: Path, frames: int, effects: Sequence[Effect]
 
     task = ProcessOptions(**options)  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
-        process_video(source, target, effects, task, Report(), tell=lambda note: None, on_frame=[stop])
+        process_video(source, target, effects, task, Report(), notify=lambda note: None, on_frame=[stop])
     assert not target.exists()
 
 
@@ -85,8 +86,8 @@ def cut_short(source: Path, target: Path, frames: int, effects: Sequence[Effect]
 def test_pieces_join_in_every_codec_and_container(tmp_path: Path, long: Path, codec: str, ending: str) -> None:
     with VideoFile(long) as video:
         frames = [frame for frame in video if frame.index < 250]
-        options: dict[str, Any] = {"fps": 30, "size": (96, 64), "like": video.footage, "codec": codec}
-    with PieceWriter(tmp_path / f"a{ending}", audio_from=long, **options) as sink:
+        options = VideoOptions(fps=30, size=(96, 64), source_info=video.footage, codec=codec, audio_from=long)
+    with PieceWriter(tmp_path / f"a{ending}", options) as sink:
         for frame in frames:
             sink.write(frame)
     assert os.listdir(tmp_path) == [f"a{ending}"]
@@ -163,8 +164,8 @@ class Echo(Effect):
 def test_an_effect_that_remembers_sees_the_first_frames_again(tmp_path: Path, long: Path) -> None:
     whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
     cut_short(long, out, 130, effects=[Echo()])
-    process_video(long, whole, [Echo()], ProcessOptions(), Report(), tell=lambda note: None)
-    process_video(long, out, [echo := Echo()], ProcessOptions(resume=True), Report(), tell=lambda note: None)
+    process_video(long, whole, [Echo()], ProcessOptions(), Report(), notify=lambda note: None)
+    process_video(long, out, [echo := Echo()], ProcessOptions(resume=True), Report(), notify=lambda note: None)
     assert echo.seen == 400
     assert same_pictures(whole, out)
 
@@ -195,10 +196,10 @@ def test_effects_say_whether_they_remember(
     if remembers:
         return
     whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
-    process_video(long, whole, [effect], ProcessOptions(), Report(), tell=lambda note: None)
+    process_video(long, whole, [effect], ProcessOptions(), Report(), notify=lambda note: None)
     cut_short(long, out, 130, effects=[load(effect.model.path, precision="fp32", **params)])
     report = Report()
-    process_video(long, out, [effect], ProcessOptions(resume=True), report, tell=lambda note: None)
+    process_video(long, out, [effect], ProcessOptions(resume=True), report, notify=lambda note: None)
     assert report.frames == 280
     assert same_pictures(whole, out)
 
@@ -211,7 +212,7 @@ def test_what_came_until_a_break_plays_and_is_in_nobodys_way(tmp_path: Path, lon
     with VideoFile(so_far(out)) as file:
         assert sum(1 for _ in file) == frames
     assert not list(pieces_of(out).glob("*.short"))
-    process_video(long, out, [], ProcessOptions(resume=True), Report(), tell=lambda note: None)
+    process_video(long, out, [], ProcessOptions(resume=True), Report(), notify=lambda note: None)
     assert os.listdir(tmp_path) == ["out.mp4"]
     with VideoFile(out) as file:
         assert sum(1 for _ in file) == 400
@@ -259,7 +260,7 @@ from gancam.pipeline import Report
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
 try:
     task = ProcessOptions(quality=95)
-    process_video(Path(sys.argv[1]), Path(sys.argv[2]), [], task, Report(), tell=lambda note: None)
+    process_video(Path(sys.argv[1]), Path(sys.argv[2]), [], task, Report(), notify=lambda note: None)
 except SinkError as error:
     print(error)
 """
@@ -281,7 +282,7 @@ def test_a_full_disk_keeps_the_pieces(tmp_path: Path, long: Path) -> None:
 
 def test_two_jobs_on_one_output(tmp_path: Path, long: Path) -> None:
     out = tmp_path / "out.mp4"
-    first = PieceWriter(out, fps=30, size=(96, 64))
+    first = PieceWriter(out, VideoOptions(fps=30, size=(96, 64)))
     for options in ({"resume": True}, {"overwrite": True}):
         with pytest.raises(SinkError, match="is being written by another gancam"):
             process(long, out, **options)

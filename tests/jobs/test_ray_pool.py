@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from gancam.effects import EffectSpec
 from gancam.jobs.batch import process_all, process_one
+from gancam.jobs.events import JobEvent, Note
 from gancam.jobs.identity import identity
 from gancam.jobs.inputs import find_inputs
 from gancam.jobs.process import process_video
@@ -57,23 +58,23 @@ def test_a_cluster_makes_what_one_process_makes(cluster: None, tmp_path: Path, m
     (folder / "broken.mp4").write_bytes(b"no video")
     recipe = EffectChainSpec((EffectSpec.parse(str(model)),))
     notes: list[str] = []
-    hire = lambda one: Killing(one, workers=2)
+    make_pool = lambda one: Killing(one, workers=2)
 
-    def tell(event: Mapping[str, Any]) -> None:
-        if event["event"] == "note":
-            notes.append(event["note"])
+    def notify(event: JobEvent) -> None:
+        if isinstance(event, Note):
+            notes.append(event.text)
 
     summary = process_all(
-        find_inputs([str(folder)], out), out, recipe, ProcessOptions(resume=True), tell=tell, hire=hire
+        find_inputs([str(folder)], out), out, recipe, ProcessOptions(resume=True), notify=notify, make_pool=make_pool
     )
     assert [path.name for path, _ in summary.failed] == ["broken.mp4"], summary
     assert summary.made == 2
     assert sum("a worker died" in note for note in notes) == 1
-    assert any("2 workers of 1 cores each on 1 machines" in note for note in notes)
-    assert process_all(find_inputs([str(folder)], alone), alone, recipe, ProcessOptions(), tell=tell).made == 2
+    assert any("2 workers with 1 cores each, on 1 machines" in note for note in notes)
+    assert process_all(find_inputs([str(folder)], alone), alone, recipe, ProcessOptions(), notify=notify).made == 2
     assert all(same_pictures(alone / name, out / name) for name in ("long.mp4", "short.mkv"))
     target = tmp_path / "one.mp4"
-    report = process_one(long, target, recipe, ProcessOptions(), tell=tell, hire=hire)
+    report = process_one(long, target, recipe, ProcessOptions(), notify=notify, make_pool=make_pool)
     assert report.frames == 300
     assert same_pictures(alone / "long.mp4", target)
 
@@ -92,5 +93,5 @@ def test_a_worker_that_sees_no_file_of_ours_is_sent_them(cluster: None, tmp_path
     assert len(there.load()) == 1
     away.leave()
     whole = tmp_path / "whole.mp4"
-    process_video(ours, whole, recipe.load(), ProcessOptions(), Report(), tell=lambda note: None)
+    process_video(ours, whole, recipe.load(), ProcessOptions(), Report(), notify=lambda note: None)
     assert whole.exists()

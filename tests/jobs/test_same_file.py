@@ -27,8 +27,8 @@ from gancam.jobs.ray_pool import _Remote, files_of
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkItem, WorkResult
 from gancam.pipeline import Report
-from gancam.sinks import pieces
-from gancam.sinks.pieces import pieces_of
+from gancam.sinks import piece_store
+from gancam.sinks.piece_store import pieces_of
 from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip, times_of
 from tests.helpers.small import network, translator_network, write_models, write_translator
@@ -41,8 +41,8 @@ CHANGES: list[dict[str, Any]] = [
     {"time": 0.6, "set": {"small.on": False}},
 ]
 CHAINS = ("none", "enlarges", "remembers", "both")
-CREWS = ("jobs", "cluster", "resumed by jobs")
-WAYS = ("resumed", *CREWS)
+POOLS = ("jobs", "cluster", "resumed by jobs")
+WAYS = ("resumed", *POOLS)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Case:
 
 def exists(way: str, case: Case) -> bool:
     """Numbered images are made by one process: --jobs and --cluster refuse them."""
-    return way not in CREWS or (case.source, case.target) == ("video", "video")
+    return way not in POOLS or (case.source, case.target) == ("video", "video")
 
 
 KINDS = [("video", "video"), ("images", "images"), ("images", "video"), ("video", "images")]
@@ -193,7 +193,7 @@ class Workshop:
             name: EffectChainSpec(tuple(map(EffectSpec.parse, spec)), **options) for name, spec in specs.items()
         }
         self.chain = lru_cache(maxsize=None)(lambda name: LoadedChain(self.recipes[name]))
-        self._crews: dict[str, Kept] = {}
+        self._pools: dict[str, Kept] = {}
         self._folder, self._originals = folder, dict[Case, tuple[Path, Path]]()
 
     def original(self, case: Case) -> tuple[Path, Path]:
@@ -209,14 +209,14 @@ class Workshop:
     def effects(self, case: Case, sound: Path | None = None) -> Sequence[Effect]:
         return self.chain(case.chain).fresh(sound)
 
-    def crew(self, case: Case) -> WorkerPool:
-        if case.chain not in self._crews:
-            self._crews[case.chain] = Kept(self.recipes[case.chain], 2)
-        return self._crews[case.chain]
+    def pool(self, case: Case) -> WorkerPool:
+        if case.chain not in self._pools:
+            self._pools[case.chain] = Kept(self.recipes[case.chain], 2)
+        return self._pools[case.chain]
 
     def close(self) -> None:
-        for crew in self._crews.values():
-            crew.dismiss()
+        for pool in self._pools.values():
+            pool.dismiss()
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +228,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
 
 @pytest.fixture(autouse=True)
 def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "_MOST", PIECE)
+    monkeypatch.setattr(piece_store, "_MOST", PIECE)
 
 
 def make(way: str, case: Case, source: Path, target: Path, shop: Workshop) -> None:
@@ -239,11 +239,11 @@ def make(way: str, case: Case, source: Path, target: Path, shop: Workshop) -> No
         cut_short(source, target, CUT, shop.effects(case, source), **asked)
         assert pieces_of(target).is_dir()
         task = replace(task, resume=True)
-    if way in CREWS:
-        crew: WorkerPool = Away(recipe) if way == "cluster" else shop.crew(case)
-        process_one(source, target, recipe, task, tell=lambda event: None, hire=lambda _: crew)
+    if way in POOLS:
+        pool: WorkerPool = Away(recipe) if way == "cluster" else shop.pool(case)
+        process_one(source, target, recipe, task, notify=lambda event: None, make_pool=lambda _: pool)
     else:
-        process_video(source, target, shop.effects(case, source), task, Report(), tell=lambda note: None)
+        process_video(source, target, shop.effects(case, source), task, Report(), notify=lambda note: None)
     assert not pieces_of(target).exists()
 
 

@@ -15,7 +15,7 @@ from gancam.jobs.process import process_video
 from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
 from gancam.sinks.images import ImageWriter
-from gancam.sinks.pieces import pieces_of
+from gancam.sinks.piece_store import pieces_of
 from gancam.sources import ImageFiles, TestPattern, VideoFile
 from tests.cli.test_cli import gancam
 from tests.helpers.clips import make_clip, times_of
@@ -60,7 +60,7 @@ def test_a_break_costs_nothing(tmp_path: Path, clip: Path) -> None:
     assert os.listdir(tmp_path / "b") == [pieces_of(out).name]
     with pytest.raises(OutputExists, match="--resume goes on"):
         process(clip, out)
-    with pytest.raises(InputError, match=r"another one \(other quality\)"):
+    with pytest.raises(InputError, match=r"another one \(quality was 80.0, now 10\)"):
         process(clip, out, resume=True, quality=10)
     damaged = pieces_of(out) / "0020.png"
     damaged.write_bytes(damaged.read_bytes()[:-3])
@@ -102,12 +102,12 @@ def test_images_of_somebody_else(tmp_path: Path, clip: Path) -> None:
 def test_what_makes_no_sense_is_one_error(tmp_path: Path, clip: Path) -> None:
     with pytest.raises(NotFound, match="there is no such image"):
         process(tmp_path / "%d.png", tmp_path / "a.mp4")
-    with pytest.raises(InputError, match="images have no codec"):
+    with pytest.raises(InputError, match="--codec and --encoder are for videos"):
         process(clip, tmp_path / "%d.png", codec="h264")
     with pytest.raises(InputError, match="--fps is for numbered images"):
         process(clip, tmp_path / "a.mp4", fps=3.0)
     with pytest.raises(InputError, match="written as %06d"):
-        ImageWriter(tmp_path / "%d-%d.png", fps=25, size=(96, 64))
+        ImageWriter(tmp_path / "%d-%d.png", size=(96, 64))
     with pytest.raises(SinkError, match="cannot be written"):
         process(clip, tmp_path / "no" / "such" / "%d.png")
     (tmp_path / "1.png").write_bytes(b"precious")
@@ -121,8 +121,8 @@ def test_what_makes_no_sense_is_one_error(tmp_path: Path, clip: Path) -> None:
 
 
 def test_two_jobs_on_one_sequence(tmp_path: Path, clip: Path) -> None:
-    first = ImageWriter(tmp_path / "%d.png", fps=30, size=(96, 64))
+    first = ImageWriter(tmp_path / "%d.png", size=(96, 64))
     with pytest.raises(SinkError, match="is being written by another gancam"):
-        process_video(clip, tmp_path / "%d.png", [], ProcessOptions(overwrite=True), Report(), tell=lambda note: None)
+        process_video(clip, tmp_path / "%d.png", [], ProcessOptions(overwrite=True), Report(), notify=lambda note: None)
     first.close(interrupted=True)
     assert os.listdir(tmp_path) == []

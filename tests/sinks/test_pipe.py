@@ -12,6 +12,7 @@ import pytest
 from gancam.errors import InputError
 from gancam.frame import Frame
 from gancam.sinks.pipe import FORMATS, PipeWriter
+from gancam.sinks.video import VideoOptions
 from gancam.sources import TestPattern, VideoFile
 from tests.cli.test_cli import gancam, refused
 from tests.helpers.clips import make_clip, packets_of, planes_of, times_of
@@ -79,14 +80,14 @@ def test_a_reader_that_goes_away_is_no_error(clip: Path) -> None:
 def test_a_sink_whose_reader_has_gone_is_closed(clip: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    with VideoFile(clip) as video, PipeWriter(writing, fps=30, size=video.size) as sink:
+    with VideoFile(clip) as video, PipeWriter(writing, VideoOptions(fps=30, size=video.size)) as sink:
         for frame in video:
             sink.write(Frame(frame.image, frame.index, frame.time))
     assert sink.closed
     assert any("went away" in note for note in sink.notes)
     os.close(writing)
     with pytest.raises(InputError, match="no format 'avi'"):
-        PipeWriter(1, "avi", fps=30, size=(96, 64))
+        PipeWriter(1, VideoOptions(fps=30, size=(96, 64)), "avi")
 
 
 def test_what_cannot_be_piped_is_one_line(tmp_path: Path, clip: Path) -> None:

@@ -21,7 +21,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def copy(source: Path, target: Path) -> list[str]:
     with VideoFile(source) as video:
-        sink = VideoWriter(target, fps=video.fps, size=video.size, like=video.footage, audio_from=source)
+        sink = VideoWriter(target, fps=video.fps, size=video.size, source_info=video.footage, audio_from=source)
         said = list(sink.notes)  # before the work
         for frame in video:
             sink.write(frame)

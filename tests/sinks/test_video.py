@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import tracemalloc
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,14 +27,14 @@ from gancam.sources import TestPattern, VideoFile
 from tests.helpers.clips import make_clip, packets_of, planes_of, psnr, scenery, times_of
 
 
-def copy(source: Path, target: Path, *, frames: int | None = None, **options: object) -> list[str]:
+def copy(source: Path, target: Path, *, frames: int | None = None, **options: object) -> Sequence[str]:
     """A faithful copy of `source`, or of its first `frames`, through the runtime's own classes; the notes."""
     with VideoFile(source) as video:
         sink = VideoWriter(
             target,
             fps=video.fps,
             size=video.size,
-            like=video.footage,
+            source_info=video.footage,
             audio_from=source,
             **options,  # type: ignore[arg-type]
         )
@@ -43,7 +44,7 @@ def copy(source: Path, target: Path, *, frames: int | None = None, **options: ob
     return list(sink.notes)
 
 
-def write(target: Path, frames: list[Frame] | TestPattern, **options: object) -> list[str]:
+def write(target: Path, frames: list[Frame] | TestPattern, **options: object) -> Sequence[str]:
     frames = list(frames)
     height, width = frames[0].image.shape[:2]
     with VideoWriter(target, fps=30, size=(width, height), **options) as sink:  # type: ignore[arg-type]
@@ -55,7 +56,7 @@ def write(target: Path, frames: list[Frame] | TestPattern, **options: object) ->
 def add_sound(picture: Path, sound: Path, target: Path) -> None:
     with (
         VideoFile(picture) as video,
-        VideoWriter(target, fps=30, size=video.size, like=video.footage, audio_from=sound) as sink,
+        VideoWriter(target, fps=30, size=video.size, source_info=video.footage, audio_from=sound) as sink,
     ):
         for frame in video:
             sink.write(frame)
@@ -120,7 +121,10 @@ def test_untagged_video_that_grows_to_hd_is_tagged_as_players_took_it(
     tmp_path: Path, size: tuple[int, int], tag: int
 ) -> None:
     source = make_clip(tmp_path / "a.mp4")
-    with VideoFile(source) as video, VideoWriter(tmp_path / "b.mp4", fps=30, size=size, like=video.footage) as sink:
+    with (
+        VideoFile(source) as video,
+        VideoWriter(tmp_path / "b.mp4", fps=30, size=size, source_info=video.footage) as sink,
+    ):
         sink.write(Frame(np.full((size[1], size[0], 3), 90, np.uint8), 0, 0.0))
     with av.open(tmp_path / "b.mp4") as container:
         assert int(container.streams.video[0].codec_context.colorspace) == tag
@@ -290,7 +294,7 @@ def test_audio_that_does_not_fit_is_transcoded_and_a_note_says_so_first(
     images = [frame.image for frame in TestPattern((64, 48), frames=60)]
     source = make_clip(tmp_path / "a.mkv", images=images, time_base=Fraction(1, 1000), audio=[(encoder, start)])
     with VideoFile(source) as video:
-        sink = VideoWriter(tmp_path / "b.webm", fps=30, size=video.size, like=video.footage, audio_from=source)
+        sink = VideoWriter(tmp_path / "b.webm", fps=30, size=video.size, source_info=video.footage, audio_from=source)
         name = "aac" if encoder == "aac" else "mp3"
         assert sink.notes == [f"audio track 1 is transcoded from {name} to Opus: webm does not take it"]
         for frame in video:
@@ -409,7 +413,9 @@ def test_the_source_is_never_the_output(clip: Path, tmp_path: Path, monkeypatch:
             with pytest.raises(SinkError, match="same file as the input"):
                 VideoWriter(name, fps=30, size=(96, 64), audio_from=clip, overwrite=overwrite)
             with pytest.raises(SinkError, match="same file as the input"):
-                VideoWriter(name, fps=30, size=(96, 64), like=VideoInfo((96, 64), path=clip), overwrite=overwrite)
+                VideoWriter(
+                    name, fps=30, size=(96, 64), source_info=VideoInfo((96, 64), path=clip), overwrite=overwrite
+                )
     clip.rename(tmp_path / ".out.partial.mp4")
     with pytest.raises(SinkError, match="same file as the input"):
         VideoWriter("out.mp4", fps=30, size=(96, 64), audio_from=tmp_path / ".out.partial.mp4")
@@ -445,8 +451,8 @@ def test_what_cannot_be_written_is_one_clear_line(tmp_path: Path, clip: Path) ->
     (tmp_path / "file").touch()
     size = (96, 64)
     cases: list[tuple[str, dict[str, object], type[GancamError], str]] = [
-        ("a.xyz", {}, SinkError, "ending names no video container"),
-        ("a", {}, SinkError, "ending names no video container"),
+        ("a.xyz", {}, SinkError, "unknown video extension"),
+        ("a", {}, SinkError, "unknown video extension"),
         ("nowhere/a.mp4", {}, SinkError, "there is no folder"),
         ("file/a.mp4", {}, SinkError, "there is no folder"),
         ("folder.mp4", {"overwrite": True}, SinkError, "is a folder"),

@@ -19,9 +19,9 @@ from gancam.effects import Effect, slots
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image
 from gancam.params import Params, parameter
-from gancam.sinks._drawing import Drawing
-from gancam.sinks._panel import Panel
 from gancam.sinks.window import Window
+from gancam.sinks.window.drawing import Drawing
+from gancam.sinks.window.panel import Panel
 from gancam.sources import TestPattern, VideoFile
 from gancam.vision.pad import DrawingPad
 

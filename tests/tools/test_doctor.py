@@ -21,7 +21,7 @@ from gancam.inference.cuda import needed, nvidia_traces, provider_file, unloadab
 from gancam.inference.model import Model
 from gancam.inference.packages import PROVIDERS, RUNTIME, runtime
 from gancam.inference.variants import variants
-from gancam.sinks import video
+from gancam.sinks._codecs import CODECS
 from gancam.tools.doctor import report
 from gancam.tools.doctor.cameras import _judge_cameras, _measure, v4l2
 from gancam.tools.doctor.checks import Check, in_child
@@ -85,7 +85,7 @@ def test_every_finding_says_what_would_do(findings: list[Check]) -> None:
         assert finding.seen
         assert "\n" not in finding.seen + finding.cure
         assert (finding.cure == "") == (finding.verdict == "ok"), finding
-        assert "could not be looked at" not in finding.seen, finding
+        assert "could not be checked" not in finding.seen, finding
     assert json.loads(json.dumps([finding.to_dict() for finding in findings], allow_nan=False))
 
 
@@ -123,7 +123,7 @@ def test_what_is_not_here_is_absent_and_no_error(findings: list[Check]) -> None:
 
 
 def test_encoders_are_those_that_gancam_writes_with(findings: list[Check]) -> None:
-    assert {name: codec.encoder for name, codec in video._CODECS.items()} == ENCODERS
+    assert {name: codec.encoder for name, codec in CODECS.items()} == ENCODERS
     details = next(finding.details for finding in findings if finding.name == "codecs")
     assert set(details["codecs"]) == set(ENCODERS)
     assert set(details["encoders"].values()) <= {"works", "fails", "missing"}

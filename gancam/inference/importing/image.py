@@ -37,6 +37,7 @@ _FAR, _ALIKE = 70.0, 0.35  # grey levels, and correlation, beyond which an answe
 _FLAT = 30.0  # grey levels that an answer without any of the picture's forms counts as further off
 _CLOSE = 1.03  # times the best score: as good
 _BETTER = 0.9  # times the best one's own score: so much better that it is told
+_ORDERS = 1.25  # the same of the other order of colours
 _SEEN = 1.0  # grey levels of difference between two answers that matter
 _EXTRAS = (0.0, 1.0, 0.5, 0.1, 2.0, 4.0)  # that further inputs are tried with
 _BOTH: tuple[tuple[Order, ...], tuple[Order, ...]] = ("rgb", "bgr"), ("y",)  # orders of colours, and of grey
@@ -298,9 +299,10 @@ def _doubts(near: list[_Candidate], answers: Mapping[str, Any]) -> tuple[str, ..
     best = near[0]
     doubts = []
     for other in near[1:]:
-        if (other.score > _CLOSE * best.score and other.raw > best.raw * _BETTER) or pictures.difference(
-            best.made, other.made
-        ) <= _SEEN:
+        fits = other.score <= _CLOSE * best.score or other.raw <= _BETTER * best.raw
+        if other.convention.range == best.convention.range:  # two orders of colours, of which a picture tells little
+            fits = fits or other.raw <= _ORDERS * best.raw
+        if not fits or pictures.difference(best.made, other.made) <= _SEEN:
             continue
         a, b = best.convention, other.convention
         if a.order != b.order and a.range == b.range:

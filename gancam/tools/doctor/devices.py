@@ -1,4 +1,4 @@
-"""Checks of devices: each runs the bundled network and is compared with fp32 on the CPU."""
+"""Check devices: each runs the bundled network, and is compared with fp32 on the CPU."""
 
 import statistics
 import time
@@ -26,8 +26,12 @@ _NETWORK = "sr-x2"
 
 
 def _prove(device: str) -> Iterator[dict[str, Any]]:
-    """Run each variant of the bundled network on `device`: precision, ms (median of a frame), psnr (dB against fp32 on
-    the CPU, 100 at most), or precision and error."""
+    """Run each variant of the bundled network on a device.
+
+    Yields:
+        ``precision``, ``ms`` (median of a frame) and ``psnr`` (dB against fp32 on the CPU, 100 at most); ``precision``
+        and ``error`` where it fails.
+    """
     path = find(_NETWORK)
     image = np.random.default_rng(0).integers(96, 256, (1, SIZE[1], SIZE[0], 3), dtype=np.uint8)  # hard for 8 bits
     truth = Model(path, device="cpu", precision="fp32")(image)[0]
@@ -51,7 +55,7 @@ def _prove(device: str) -> Iterator[dict[str, Any]]:
 
 
 def _on_tensorrt(file: Path) -> Callable[[Any], Any]:
-    """gancam itself does not use TensorRT yet, so this is a bare session."""
+    """Open a bare TensorRT session: gancam itself does not use TensorRT yet."""
     session = open_session(file, "tensorrt", usable_cores())
     name = session.get_inputs()[0].name
     if session.get_inputs()[0].shape[3] != 3:
@@ -91,6 +95,7 @@ def _prove_tensorrt() -> Iterator[dict[str, Any]]:
 
 
 def device_checks() -> Iterator[Check]:
+    """Check CPU, CUDA and TensorRT, and what ``--device auto`` uses."""
     cpu = _cpu()
     yield cpu
     cuda = _cuda(cpu)
@@ -174,8 +179,10 @@ def _likely() -> bool:
 
 
 def _judge(device: str, runs: list[dict[str, Any]], chosen: str, details: Mapping[str, Any]) -> Check:
-    """What the runs of one device say; the precision that `Model` chooses there decides, another that fails is a
-    warning, and one that is inaccurate a fact."""
+    """Judge the runs of one device by the precision that a model plays there.
+
+    Another precision that fails is a warning; one that is inaccurate is only mentioned.
+    """
     trials = remembered(variants(find(_NETWORK)), device) or []
     details = {**details, "network": _NETWORK, "frame": list(SIZE), "chosen": chosen, "runs": runs}
     details |= {"remembered": [asdict(trial) for trial in trials], "cache": str(folder())}

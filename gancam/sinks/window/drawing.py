@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import cv2
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from gancam.control import Controls
 from gancam.frame import Image
+from gancam.params import Value
 from gancam.vision.pad import DrawingPad, Point
 
 _LINE, _UNDER = (80, 220, 255), (20, 20, 20)  # BGR
@@ -19,8 +19,16 @@ _SHORT = 4  # pixels of the window: a shorter box is a slip of the hand
 
 
 class Drawing:
-    """Takes mouse and keys for `pad`, the one of the effect `name`, and draws outlines. ``on`` until turned off with d:
-    then the mouse is the window's own."""
+    """Takes mouse and keys for what is drawn on, and draws outlines.
+
+    Args:
+        name: The effect's.
+        pad: What is drawn on.
+        controls: Gets the parameters that drawing changes.
+
+    Attributes:
+        on: Until it is turned off with d; then the mouse is the window's own.
+    """
 
     def __init__(self, name: str, pad: DrawingPad, controls: Controls) -> None:
         self._name, self._pad, self._controls = name, pad, controls
@@ -35,7 +43,7 @@ class Drawing:
 
     @property
     def help(self) -> list[str]:
-        """Lines of the help."""
+        """Its lines of the window's help."""
         lines = [f"d\tdraw for {self._name}: {'on' if self.on else 'off'}"]
         if self._pad.brushes:
             lines += ["left / right button\tdraw / erase", "b\tbrush or box", ",  .  wheel\tsmaller, larger brush"]
@@ -44,13 +52,13 @@ class Drawing:
         return [*lines, "u   c\tundo, clear"]
 
     def news(self) -> str | None:
-        """What is to be told, once."""
+        """Return what is new to be said; None where nothing is."""
         notes = self._pad.notes
         new, self._told = notes[self._told :], len(notes)
         return new[-1] if new else None
 
     def key(self, letter: str) -> str | None:
-        """What to say for a key that is drawing's; None for another."""
+        """Do what a key wants, and return what to say; None for a key that is none of drawing's."""
         if letter == "d":
             self.on = not self.on
             self._stroke = []
@@ -62,7 +70,7 @@ class Drawing:
             self._boxes = not self._boxes
             return "box" if self._boxes else "brush"
         if letter in ("u", "c"):
-            self._ask(self._pad.undo() if letter == "u" else self._pad.clear())
+            self._request(self._pad.undo() if letter == "u" else self._pad.clear())
             self._linger()
             return "undone" if letter == "u" else "cleared"
         if letter in (",", ".") and self._pad.brushes:
@@ -71,7 +79,7 @@ class Drawing:
         return None
 
     def mouse(self, event: int, x: int, y: int, flags: int, area: tuple[int, int, int, int]) -> None:
-        """A mouse event in a window whose picture is at `area` (left, top, width, height)."""
+        """Take a mouse event in a window whose picture is at `area` (left, top, width, height)."""
         left, top, width, height = area
         point = min(max((x - left) / width, 0.0), 1.0), min(max((y - top) / height, 0.0), 1.0)
         inside = left <= x < left + width and top <= y < top + height
@@ -93,8 +101,10 @@ class Drawing:
                 self._end(width, height)
 
     def paint(self, place: Image) -> None:
-        """Outlines over the picture, in place: of what is marked while it is drawn and shortly after, of the box or the
-        brush under way."""
+        """Draw outlines over the picture `place`, in place.
+
+        They are those of what is marked, while it is drawn and shortly after, and of the box or brush under way.
+        """
         height, width = place.shape[:2]
         lines: list[NDArray[np.int32]] = []
         mask = self._pad.mask
@@ -124,7 +134,7 @@ class Drawing:
         (x0, y0), (x1, y1), size = self._stroke[0], self._stroke[-1], self._pad.size
         meant = abs(x1 - x0) * width >= _SHORT and abs(y1 - y0) * height >= _SHORT
         if meant and self._boxes and not self._erasing and size is not None:
-            self._ask(self._pad.box((x0 * size[0], y0 * size[1]), (x1 * size[0], y1 * size[1])))
+            self._request(self._pad.box((x0 * size[0], y0 * size[1]), (x1 * size[0], y1 * size[1])))
         self._stroke, self._erasing = [], False
         self._pad.pen(down=False)
         self._linger()
@@ -135,6 +145,6 @@ class Drawing:
     def _linger(self) -> None:
         self._shown_until = time.monotonic() + _LINGERS
 
-    def _ask(self, values: Mapping[str, Any]) -> None:
+    def _request(self, values: Mapping[str, Value]) -> None:
         if values:
             self._controls.request({f"{self._name}.{name}": value for name, value in values.items()})

@@ -1,12 +1,13 @@
 """Sliders and switches over the window's picture, for everything that can be turned."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from gancam.control import Control, Controls
 from gancam.frame import Image
+from gancam.params import Value
 from gancam.vision.text import GREY, WHITE, YELLOW, draw_text, text_width
 
 _THROUGH = 0.25  # of the picture is seen behind the panel
@@ -17,15 +18,15 @@ _FILL, _FILL_OFF = (158, 104, 36), (96, 84, 72)
 class _State(NamedTuple):
     """What a line of the panel shows."""
 
-    knob: Control | None  # None: how many more there are
-    value: Any
+    control: Control | None  # None: how many more there are
+    value: Value
     on: bool  # the effect
     pointed: bool
     chosen: bool
 
 
 class Panel:
-    """A list of `controls` at the right edge: an effect's switch, and below it a row for each of its parameters.
+    """Lists controls at the right edge: an effect's switch, and below it a row for each of its parameters.
 
     A number with a range is a bar that the mouse drags, a switch is clicked, a choice (and a number without a range)
     goes back on the left and on on the right; a free text is only shown. Rows that do not fit are scrolled to, by a
@@ -49,11 +50,15 @@ class Panel:
 
     @property
     def pointed(self) -> Control | None:
-        """What the mouse is on."""
-        return self._dragged or (None if self._line is None else self._knob(self._line))
+        """The control that the mouse is on."""
+        return self._dragged or (None if self._line is None else self._control(self._line))
 
     def draw(self, canvas: Image, letters: int) -> int:
-        """Draw into `canvas`, in place, with capitals of `letters` pixels; how many columns are left beside it."""
+        """Draw into `canvas`, in place, with capitals of `letters` pixels.
+
+        Returns:
+            How many columns are left beside it.
+        """
         tall, wide = canvas.shape[:2]
         pad, gap = max(letters // 2, 3), max(letters // 6, 2)
         step = round(letters * 2.1) + gap
@@ -79,7 +84,7 @@ class Panel:
         return int(wide - width)
 
     def mouse(self, event: int, x: int, y: int, flags: int) -> bool:
-        """Do what the mouse at (x, y) wants; whether it was meant for the panel."""
+        """Do what the mouse at (x, y) wants. Returns whether it was meant for the panel."""
         left, top, right, bottom = self._place
         inside = left <= x < right and top <= y < bottom
         self._line = (y - top) // self._step if inside else None
@@ -90,31 +95,31 @@ class Panel:
             self._drag(self._dragged, x)
             return True
         if pressed and self._line is not None:
-            knob = self.pointed
-            if knob is None:
+            control = self.pointed
+            if control is None:
                 self._first += self._visible * (-1 if self._line == 0 else 1)
             else:
-                self._press(knob, x)
+                self._press(control, x)
         return inside
 
     def leave(self) -> None:
-        """The panel is not shown any more."""
+        """Forget the mouse: the panel is not shown any more."""
         self._place, self._line, self._dragged = (0, 0, 0, 0), None, None
 
-    def _press(self, knob: Control, x: int) -> None:
+    def _press(self, control: Control, x: int) -> None:
         left, _, right, _ = self._place
-        value = self._controls.value(knob.name)
-        if knob.entry.type is bool:
-            self._controls.request({knob.name: not value})
-        elif knob.entry.ranged:
-            self._dragged = knob
-            self._drag(knob, x)
+        value = self._controls.value(control.name)
+        if control.entry.type is bool:
+            self._controls.request({control.name: not value})
+        elif control.entry.ranged:
+            self._dragged = control
+            self._drag(control, x)
         else:
-            self._controls.request({knob.name: knob.entry.step(value, up=x > (left + right) / 2)})
+            self._controls.request({control.name: control.entry.step(value, up=x > (left + right) / 2)})
 
-    def _drag(self, knob: Control, x: int) -> None:
+    def _drag(self, control: Control, x: int) -> None:
         left, _, right, _ = self._place
-        self._controls.request({knob.name: knob.entry.at((x - left) / max(right - 1 - left, 1))})
+        self._controls.request({control.name: control.entry.at((x - left) / max(right - 1 - left, 1))})
 
     @property
     def _scrolls(self) -> bool:
@@ -124,11 +129,11 @@ class Panel:
         """Keep the view within the rows, and what was newly chosen within the view."""
         if self.chosen != self._shown:
             self._shown = self.chosen
-            number = next((i for i, knob in enumerate(self._rows) if knob.name == self.chosen), self._first)
+            number = next((i for i, control in enumerate(self._rows) if control.name == self.chosen), self._first)
             self._first = min(max(self._first, number - self._visible + 1), number)
         self._first = max(min(self._first, len(self._rows) - self._visible), 0)
 
-    def _knob(self, line: int) -> Control | None:
+    def _control(self, line: int) -> Control | None:
         """What is in `line` of the panel; None for "more"."""
         number = line - self._scrolls
         return self._rows[self._first + number] if 0 <= number < self._visible else None
@@ -138,11 +143,11 @@ class Panel:
         if letters in self._widths:
             return self._widths[letters]
         widest = 15 * letters
-        for knob in self._rows:
-            entry, name = knob.entry, knob.entry.name
+        for control in self._rows:
+            entry, name = control.entry, control.entry.name
             values = [*entry.choices, "-0.999" if entry.type is float else "off"]
-            if knob.is_switch:
-                name, values = knob.effect.name, ["9"]
+            if control.is_switch:
+                name, values = control.effect.name, ["9"]
             elif entry.ranged:
                 values += [entry.text(limit) for limit in (entry.minimum, entry.maximum) if limit is not None]
             widest = max(widest, *(text_width(f"{name}  < {value} >", letters) for value in values))
@@ -150,34 +155,34 @@ class Panel:
         return widest + letters
 
     def _state(self, line: int) -> _State:
-        knob, pointed = self._knob(line), line == self._line
-        if knob is None:
+        control, pointed = self._control(line), line == self._line
+        if control is None:
             hidden = self._first if line == 0 else len(self._rows) - self._first - self._visible
             return _State(None, hidden, True, pointed, False)
-        on = bool(self._controls.value(f"{knob.effect.name}.on"))
-        return _State(knob, self._controls.value(knob.name), on, pointed, knob.name == self.chosen)
+        on = bool(self._controls.value(f"{control.effect.name}.on"))
+        return _State(control, self._controls.value(control.name), on, pointed, control.name == self.chosen)
 
     def _draw_line(self, row: Image, state: _State, letters: int) -> None:
-        knob, value, on, pointed, chosen = state
+        control, value, on, pointed, chosen = state
         tall, wide = row.shape[:2]
         baseline, pad = (tall + letters) // 2, letters // 2 + 1
         row[:] = _POINTED if pointed else _ROW
-        if knob is None:
-            draw_text(row, f"{value} more" * (value > 0), (pad, baseline), letters, GREY)
+        if control is None:
+            draw_text(row, f"{value} more" if value else "", (pad, baseline), letters, GREY)
             return
-        entry, colour = knob.entry, WHITE if on else GREY
-        if knob.is_switch:
+        entry, colour = control.entry, WHITE if on else GREY
+        if control.is_switch:
             row[:] = _POINTED if pointed else _GROUND
-            number = self._controls.effects.index(knob.effect) + 1
-            _check_box(row, (pad, (tall - letters) // 2), letters, value)
-            draw_text(row, knob.effect.name, (pad + 2 * letters, baseline), letters, YELLOW)
+            number = self._controls.effects.index(control.effect) + 1
+            _check_box(row, (pad, (tall - letters) // 2), letters, bool(value))
+            draw_text(row, control.effect.name, (pad + 2 * letters, baseline), letters, YELLOW)
             if number < 10:
                 draw_text(row, str(number), (wide - pad, baseline), letters, GREY, right=True)
             return
         if entry.ranged:
             row[:, : round((entry.place(value) or 0.0) * wide)] = _FILL if on else _FILL_OFF
         if entry.type is bool:
-            _check_box(row, (wide - pad - letters, (tall - letters) // 2), letters, value)
+            _check_box(row, (wide - pad - letters, (tall - letters) // 2), letters, bool(value))
             said = ""
         else:
             said = entry.text(value)

@@ -1,0 +1,237 @@
+"""Which codecs gancam writes, with what settings, and which containers hold them."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import av
+from av.codec.codec import UnknownCodecError
+
+from gancam.errors import InputError, SinkError, did_you_mean
+from gancam.media.info import VideoInfo
+from gancam.sinks._canvas import sampling
+from gancam.sinks._tracks import AudioRule
+
+DEFAULT_QUALITY = 80.0
+QUIET = {"SVT_LOG": "0"}  # while libsvtav1 opens: it writes a page to stderr otherwise; its errors reach us anyway
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A file format.
+
+    Attributes:
+        format: FFmpeg's name.
+        codecs: What it may hold, the usual one first.
+        audio: Which sound it holds.
+    """
+
+    format: str
+    codecs: tuple[str, ...]
+    audio: AudioRule
+
+
+_MP4_AUDIO = ("aac", "mp3", "ac3", "eac3", "alac", "flac", "opus")
+_MOV_AUDIO = ("aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s24le")
+_MP4 = Container("mp4", ("h264", "h265", "av1", "vp9"), AudioRule(_MP4_AUDIO, "aac"))
+_MOV = Container("mov", ("h264", "h265", "prores"), AudioRule(_MOV_AUDIO, "aac"))
+_MKV = Container("matroska", ("h264", "h265", "vp9", "av1", "ffv1"), AudioRule(None, "libopus"))
+_WEBM = Container("webm", ("vp9", "av1"), AudioRule(("opus", "vorbis"), "libopus"))
+_TS = Container("mpegts", ("h264", "h265"), AudioRule(("aac", "mp3", "ac3", "eac3"), "aac"))
+NUT = replace(_MKV, format="nut")
+CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".mkv": _MKV, ".webm": _WEBM, ".ts": _TS}
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """An encoder, and how it is used.
+
+    Attributes:
+        name: The codec's, as "h264".
+        encoder: FFmpeg's name of the encoder.
+        options: Gives the encoder's options for a quality of 0 to 100.
+        pixels: The pixel format that frames are converted to.
+        keeps: Pixel formats that a copy may have instead, its planes as they are; empty: all that the encoder takes.
+        lossless: Whether quality changes nothing.
+        alpha: The pixel format that holds opacity too; empty: there is none.
+        nvenc: Whether an NVIDIA GPU encodes.
+    """
+
+    name: str
+    encoder: str
+    options: Callable[[float], dict[str, str]]
+    pixels: str = "yuv420p"
+    keeps: tuple[str, ...] = ("yuv420p",)
+    lossless: bool = False
+    alpha: str = ""
+    nvenc: bool = False
+
+
+# Chosen by measurement: a hand-held city view scaled to 1280x720, two cores. CPU time a frame, rate, Y-PSNR:
+#
+#     libx264 ultrafast  crf 18    6 ms  10.3 Mb/s  44.3 dB      libx265 ultrafast  crf 16   36 ms  3.7 Mb/s  45.2 dB
+#     libx264 superfast  crf 16   12 ms   6.7 Mb/s  45.8 dB      libx265 superfast  crf 16   70 ms  4.3 Mb/s  46.4 dB
+#     libx264 veryfast   crf 16   17 ms   5.8 Mb/s  45.9 dB      libvpx-vp9 speed 7 crf 23   17 ms  4.0 Mb/s  46.3 dB
+#       (no inter partitions)     15 ms   5.7 Mb/s  45.9 dB      libsvtav1 10       crf 18   15 ms  3.5 Mb/s  42.8 dB
+#     libx264 medium     crf 18   57 ms   5.0 Mb/s  45.1 dB      libsvtav1 8        crf 23   24 ms  2.8 Mb/s  43.5 dB
+#
+# For H.264, veryfast without inter partitions comes near superfast's time at veryfast's size (in calm scenes half of
+# superfast's). The factors at quality 80 give about the same 42.5-43 dB for a copy of that clip at its own 640x360.
+# Without cpu-independent, one run in ten of x264 differs in a few macroblocks (AVX-512), and resumed jobs would too.
+_ALL = (
+    Codec(
+        "h264",
+        "libx264",
+        lambda q: {
+            "preset": "veryfast", "partitions": "i8x8,i4x4", "x264-params": "cpu-independent=1",
+            "crf": f"{48 - 0.4 * q:g}",
+        },
+    ),
+    Codec(
+        "h265",
+        "libx265",
+        lambda q: {"preset": "superfast", "x265-params": "log-level=none", "crf": f"{49 - 0.4 * q:g}"},
+        keeps=("yuv420p", "yuv420p10le"),
+    ),
+    Codec(
+        "vp9",
+        "libvpx-vp9",
+        lambda q: {"deadline": "realtime", "cpu-used": "7", "row-mt": "1", "b": "0", "crf": f"{63 - 0.5 * q:g}"},
+    ),
+    Codec(
+        "av1",
+        "libsvtav1",
+        lambda q: {"preset": "8", "crf": f"{63 - 0.53 * q:g}"},
+        keeps=("yuv420p", "yuv420p10le"),
+    ),
+    Codec(
+        "ffv1", "ffv1", lambda q: {"level": "3", "slicecrc": "1"}, pixels="bgr0", keeps=(), lossless=True, alpha="bgra"
+    ),
+    Codec(
+        "prores",
+        "prores_ks",
+        lambda q: {"profile": "proxy" if q < 40 else "lt" if q < 60 else "standard" if q < 75 else "hq"},
+        pixels="yuv422p10le",
+        keeps=("yuv422p10le",),
+        alpha="yuva444p10le",
+    ),
+)  # fmt: skip
+CODECS = {codec.name: codec for codec in _ALL}
+
+
+def _nvenc(name: str, encoder: str) -> Codec:
+    fixed = {"preset": "p5", "rc": "vbr", "b": "0"}
+    return Codec(name, encoder, lambda q: {**fixed, "cq": f"{max(49 - 0.4 * q, 1):g}"}, nvenc=True)
+
+
+_GPU = [_nvenc("h264", "h264_nvenc"), _nvenc("h265", "hevc_nvenc"), _nvenc("av1", "av1_nvenc")]
+_NVENC = {codec.name: codec for codec in _GPU}
+_ALIASES = {"avc": "h264", "x264": "h264", "hevc": "h265", "x265": "h265", "vp09": "vp9", "svtav1": "av1"}
+
+
+def choose_codec(codec: str | None, encoder: str | None, container: Container, ending: str) -> Codec:
+    """Find the codec that a user's words mean.
+
+    Args:
+        codec: Its name or an alias, or FFmpeg's name of an NVENC encoder; None for the container's usual.
+        encoder: "cpu" or "nvenc"; None for "cpu".
+        container: What is to hold it.
+        ending: How the container's files end, for messages.
+
+    Raises:
+        InputError: There is no such codec or encoder.
+        SinkError: It cannot be had here, or the container does not hold it.
+    """
+    if encoder not in (None, "cpu", "nvenc"):
+        raise InputError(f"no encoder {encoder!r}{did_you_mean(encoder, ['cpu', 'nvenc'])}")
+    name = container.codecs[0] if codec is None else codec.lower().replace(".", "")
+    if name.endswith("_nvenc"):
+        name, encoder = name.removesuffix("_nvenc"), "nvenc"
+    name = _ALIASES.get(name, name)
+    have = [known for known, made in CODECS.items() if _has_encoder(made.encoder)]
+    if name not in CODECS:
+        raise InputError(f"no codec {codec!r}{did_you_mean(name, have)}; this build has {', '.join(have)}")
+    if name not in have:
+        wants = CODECS[name].encoder
+        raise SinkError(f"this build of PyAV has no {wants}, so no {name}; it has {', '.join(have)}")
+    if name not in container.codecs:
+        others = [other for other, made in CONTAINERS.items() if name in made.codecs]
+        holds_these = ", ".join(container.codecs)
+        raise SinkError(f"{ending} cannot hold {name}; it holds {holds_these} (for {name}: {', '.join(others)})")
+    if encoder != "nvenc":
+        return CODECS[name]
+    if name not in _NVENC:
+        raise SinkError(f"NVENC encodes {', '.join(_NVENC)}, not {name}")
+    if not _has_encoder(_NVENC[name].encoder):
+        raise SinkError(f"this build of PyAV has no {_NVENC[name].encoder}; --encoder cpu works everywhere")
+    return _NVENC[name]
+
+
+def container_of(path: Path) -> Container:
+    """Find the container that the ending of `path` means. Raises ``SinkError`` where it means none."""
+    ending = path.suffix.lower()
+    if ending not in CONTAINERS:
+        raise SinkError(f"{path}: unknown video extension {path.suffix!r}; supported: {', '.join(CONTAINERS)}")
+    return CONTAINERS[ending]
+
+
+def check_codec(path: str | os.PathLike[str], codec: str | None, encoder: str | None) -> None:
+    """Raise as a ``VideoWriter`` of `path` does for a codec or an encoder that cannot be had there."""
+    path = Path(path)
+    choose_codec(codec, encoder, container_of(path), path.suffix)
+
+
+def check_quality(quality: float | None) -> None:
+    """Raise ``InputError`` for a quality out of range."""
+    if quality is not None and not 0 <= quality <= 100:
+        raise InputError(f"quality is {quality}: needs 0 to 100")
+
+
+def holds(ending: str, codec: str | None) -> bool:
+    """Say whether a file of this `ending` can be written, with `codec` (None: the usual).
+
+    Raises:
+        InputError: For a codec that does not exist.
+    """
+    container = CONTAINERS.get(ending.lower())
+    try:
+        return container is not None and bool(choose_codec(codec, None, container, ending))
+    except SinkError:
+        return False
+
+
+def keeps(path: str | os.PathLike[str], source_info: VideoInfo, *, codec: str | None, encoder: str | None) -> bool:
+    """Say whether a ``VideoWriter`` of `path` would keep the planes of untouched frames as they are.
+
+    Args:
+        path: The file to be, of which the ending counts.
+        source_info: The video that the frames come from.
+        codec: As ``VideoWriter`` has it.
+        encoder: As ``VideoWriter`` has it.
+
+    Raises:
+        InputError: There is no such codec or encoder.
+        SinkError: It cannot be had here.
+    """
+    ending = Path(path).suffix
+    if ending.lower() not in CONTAINERS:
+        return False
+    return keeps_planes(choose_codec(codec, encoder, CONTAINERS[ending.lower()], ending), source_info)
+
+
+def keeps_planes(codec: Codec, source_info: VideoInfo) -> bool:
+    """Say whether `codec` takes the planes of this video as they are."""
+    pixels = source_info.pixels.replace("yuvj", "yuv")
+    if not codec.keeps:
+        return pixels in {form.name for form in av.Codec(codec.encoder, "w").video_formats or ()}
+    across, down = sampling(pixels) if pixels in codec.keeps else (1, 1)
+    return pixels in codec.keeps and source_info.size[0] % across == 0 and source_info.size[1] % down == 0
+
+
+def _has_encoder(name: str) -> bool:
+    with suppress(UnknownCodecError):
+        av.Codec(name, "w")
+        return True
+    return False

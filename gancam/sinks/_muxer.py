@@ -1,0 +1,268 @@
+"""Packets of a picture and the tracks beside it on their way into one file or pipe."""
+
+import os
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import av
+
+from gancam._native import environment
+from gancam.errors import OutputExists, SinkError
+from gancam.files import check_target, give_name, lock_file, partial_path, unlock_file
+from gancam.media.messages import cause
+from gancam.sinks._codecs import QUIET, container_of
+from gancam.sinks._matroska import set_aspect
+from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions, has_head, prepare
+from gancam.sinks._tracks import Packet, Tracks
+
+
+class Place(Protocol):
+    """Where a container is written to."""
+
+    movflags: str  # of MP4 and MOV
+
+    @property
+    def target(self) -> object:
+        """What PyAV opens: a file's name, or something with ``write``."""
+
+    @property
+    def file(self) -> Path | None:
+        """The file that can be changed when it is complete; None where nothing can be taken back."""
+
+    def publish(self) -> None:
+        """Give what is whole its name. Raises ``SinkError`` and ``OutputExists``."""
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+
+
+class OutputFile:
+    """A file that is hidden, and locked against other processes, until it is whole.
+
+    Args:
+        path: The name that it gets in the end.
+        options: Whether it may replace a file of that name, and the sources that it never may.
+
+    Raises:
+        SinkError: It cannot be written there.
+        OutputExists: It exists, and may not be replaced.
+    """
+
+    movflags = "+faststart"
+
+    def __init__(self, path: Path, options: VideoOptions) -> None:
+        check_target(path, overwrite=options.overwrite, sources=[options.audio_from, options.info.path])
+        self._path, self._overwrite = path, options.overwrite
+        self._partial = partial_path(path)
+        self._held: int | None = None
+        self._kept = False
+
+    @property
+    def target(self) -> str:
+        """The hidden file's name."""
+        return os.fspath(self._partial)
+
+    @property
+    def file(self) -> Path:
+        """The hidden file."""
+        return self._partial
+
+    def lock(self) -> None:
+        """Create it, and keep others from writing it. Raises ``SinkError`` where another process does."""
+        self._held = lock_file(self._partial, self._path)
+
+    def publish(self) -> None:
+        """Give the whole file its name; where it cannot have that, it is kept under the hidden one."""
+        try:
+            give_name(self._partial, self._path, overwrite=self._overwrite)
+        except OSError as error:  # the work is kept, whatever is in its way
+            self._kept = True
+            kind = OutputExists if isinstance(error, FileExistsError) else SinkError
+            raise kind(f"{self._path}: cannot take this name ({cause(error)}); the video is {self._partial}") from error
+        finally:
+            self._unlock()
+
+    def discard(self) -> None:
+        """Remove it."""
+        if not self._kept:
+            with suppress(OSError):
+                self._partial.unlink(missing_ok=True)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        held, self._held = self._held, None
+        unlock_file(held)
+
+
+def claim_file(path: Path, options: VideoOptions) -> tuple[OutputFile, EncoderSettings, list[str]]:
+    """Settle how a video file is written, and take its place.
+
+    Returns:
+        The hidden file, locked; how its frames are encoded; notes on what will not be as in the source.
+
+    Raises:
+        InputError: A value makes no sense.
+        OutputExists: The file exists, and may not be replaced.
+        SinkError: It cannot be written.
+    """
+    options.check()
+    container = container_of(path)
+    place = OutputFile(path, options)
+    settings, notes = prepare(path, container, options)
+    place.lock()
+    return place, settings, notes
+
+
+class Muxer:
+    """Writes one container: the packets of its picture, and the tracks that go along.
+
+    Args:
+        place: Where it is written to.
+        options: Of which file tracks are taken, and what part of it.
+        notes: Gets what could not be taken along.
+    """
+
+    def __init__(self, place: Place, options: VideoOptions, notes: list[str]) -> None:
+        self._place, self._options, self._notes = place, options, notes
+        self._container: av.container.OutputContainer | None = None
+        self._tracks: Tracks | None = None
+        self._stream: av.VideoStream | None = None
+        self._settings: EncoderSettings | None = None
+        self._noted = False  # whether what is left out has been told
+
+    @property
+    def stream(self) -> av.VideoStream:
+        """The picture's, of the container that is open."""
+        assert self._stream is not None
+        return self._stream
+
+    def open(self, settings: EncoderSettings) -> None:
+        """Open the encoder of `settings`, the tracks and the container, and write its beginning.
+
+        It can be closed and opened again, from the beginning; notes are made the first time alone.
+        """
+        self._settings = settings
+        audio_from = self._options.audio_from
+        notes = self._open(settings, None if audio_from is None else Path(audio_from))
+        if not self._noted:
+            self._notes += notes
+        self._noted = True
+
+    def _open(self, settings: EncoderSettings, audio_from: Path | None) -> list[str]:
+        container = self._container = av.open(
+            self._place.target, "w", format=settings.container.format, options=self._container_options(settings)
+        )
+        stream = container.add_stream(settings.codec.encoder, rate=settings.rate, options=settings.encoder_options)
+        assert isinstance(stream, av.VideoStream)
+        stream.time_base = settings.time_base
+        settings.describe(stream.codec_context)
+        self._stream = stream
+        if audio_from is not None:
+            self._tracks = self._open_tracks(settings, audio_from, container)
+        try:
+            with environment(QUIET):
+                container.start_encoding()
+        except (av.error.InvalidDataError, av.error.ArgumentError):
+            if self._tracks is None:
+                raise
+            self.abort()
+            return [*self._open(settings, None), "the audio is left out: its description is damaged"]
+        return [] if self._tracks is None else list(self._tracks.notes)
+
+    def _open_tracks(self, settings: EncoderSettings, path: Path, container: av.container.OutputContainer) -> Tracks:
+        start = settings.begin * settings.time_base
+        first, end = self._options.part
+        return Tracks(
+            path,
+            container,
+            settings.container.audio,
+            self._options.info.origin + start,
+            first=None if first is None else Fraction(0),
+            end=None if end is None else end - start,
+        )
+
+    def _container_options(self, settings: EncoderSettings) -> dict[str, str]:
+        if settings.container.format not in ("mp4", "mov"):
+            return {}
+        # A late start is an edit list, in units of the movie time scale: 1 ms unless told otherwise.
+        return {"movflags": self._place.movflags, "movie_timescale": str(settings.time_base.denominator)}
+
+    def mux(self, packet: Packet) -> None:
+        """Write a packet of the picture, and before it what belongs before it of the tracks."""
+        assert self._settings is not None
+        assert self._container is not None
+        if not packet.duration:
+            packet.duration = self._settings.frame_ticks
+        if self._tracks is not None and packet.dts is not None:
+            self._tracks.write_until(packet.dts * self._settings.time_base)
+        self._container.mux(packet)
+
+    def finish(self, until: Fraction | None) -> None:
+        """Write what the tracks still hold and the container's end.
+
+        Args:
+            until: In seconds of the output, where the tracks end; None: all of them.
+        """
+        assert self._settings is not None
+        assert self._container is not None
+        if self._tracks is not None:
+            known = len(self._tracks.notes)
+            self._tracks.write_until(until)
+            self._tracks.close()
+            self._notes += self._tracks.notes[known:]
+        self._container.close()
+        aspect, file = self._settings.canvas.aspect, self._place.file
+        if aspect != 1 and file is not None and has_head(self._settings.container) and not set_aspect(file, aspect):
+            self._notes.append(f"the shape of its pixels ({aspect.numerator}:{aspect.denominator}) is left out")
+
+    def abort(self) -> None:
+        """Close what is open, as it is, and forget it and the encoder's memory."""
+        parts: list[Any] = [self._tracks, self._container]
+        self._tracks = self._container = self._stream = None
+        for part in parts:
+            with suppress(av.FFmpegError, OSError, ValueError):  # the first error is the one to tell
+                if part is not None:
+                    part.close()
+
+
+class WholeVideo:
+    """An ``EncoderOutput`` whose packets go straight into the container."""
+
+    def __init__(self, settings: EncoderSettings, options: VideoOptions, place: Place, notes: list[str]) -> None:
+        self._settings, self._place = settings, place
+        self._muxer = Muxer(place, options, notes)
+        self.frames = 0
+
+    @property
+    def kept(self) -> str:
+        """What remains after an error."""
+        return "the output is incomplete" if self._place.file is None else "partial output deleted"
+
+    def open(self) -> int:
+        """Open the container."""
+        self._muxer.open(self._settings)
+        return BEFORE_ALL
+
+    def encode(self, picture: av.VideoFrame, tick: int, after: int) -> None:
+        """Write what the encoder gives."""
+        for packet in self._muxer.stream.encode(picture):
+            self._muxer.mux(packet)
+        self.frames += 1
+
+    def finish(self, last: int, *, interrupted: bool) -> None:
+        """Write what encoder and tracks still hold, and give the file its name; without a frame there is none."""
+        if not self.frames:
+            self.discard()
+            return
+        for packet in self._muxer.stream.encode(None):
+            self._muxer.mux(packet)
+        end = (last + self._settings.frame_ticks) * self._settings.time_base
+        self._muxer.finish(end if interrupted else None)
+        self._place.publish()
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        self._muxer.abort()
+        self._place.discard()

@@ -1,0 +1,205 @@
+"""What a video is to be: what its maker asks for, and how an encoder is set for that."""
+
+import math
+import os
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.codec.context import Flags
+
+from gancam._native import environment
+from gancam.errors import InputError, SinkError
+from gancam.frame import Frame
+from gancam.inference.hardware import usable_cores
+from gancam.media.info import VideoInfo
+from gancam.media.messages import cause
+from gancam.sinks._canvas import Canvas
+from gancam.sinks._codecs import DEFAULT_QUALITY, QUIET, Codec, Container, check_quality, choose_codec, keeps_planes
+
+BEFORE_ALL = -(1 << 62)  # a tick before any
+_HUGE = 16_000_000  # pixels from which on x264 must not look ahead, or it takes 2.4 GB (7680x4320) instead of 0.9
+_SMALL = 352 * 288  # pixels up to which they are seen enlarged: x264's crf 3 finer, 40.9 to 42.9 dB in 176x144 noise
+_SPARING = ":rc-lookahead=0:sync-lookahead=0:mbtree=0:bframes=0:sliced-threads=1"
+_MOST_THREADS = 8  # more buys little and holds more frames in memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoOptions:
+    """What is asked of a video file: the options of a ``VideoWriter``, which explains them."""
+
+    fps: float
+    size: tuple[int, int]
+    codec: str | None = None
+    encoder: str | None = None
+    quality: float | None = None
+    untouched: bool = False
+    overwrite: bool = False
+    audio_from: str | os.PathLike[str] | None = None
+    source_info: VideoInfo | None = None
+    part: tuple[Fraction | None, Fraction | None] = (None, None)
+
+    @property
+    def info(self) -> VideoInfo:
+        """The source's properties; those that are usual where nothing is known."""
+        return self.source_info or VideoInfo(size=self.size)
+
+    def check(self) -> None:
+        """Raise ``InputError`` for numbers that make no sense."""
+        if not 0 < self.fps <= 1000:
+            raise InputError(f"fps is {self.fps}: needs more than 0 and at most 1000")
+        check_quality(self.quality)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSettings:
+    """How frames become packets.
+
+    Attributes:
+        path: The output, for messages.
+        container: What will hold the packets.
+        codec: The codec and its encoder.
+        canvas: Makes the encoder's pictures of frames.
+        quality: 0 to 100.
+        fps: Frames a second, nominal.
+        time_base: Seconds of a tick.
+        begin: The tick of ``Frame.time`` that becomes 0.
+        threads: Of the encoder.
+    """
+
+    path: Path
+    container: Container
+    codec: Codec
+    canvas: Canvas
+    quality: float
+    fps: float
+    time_base: Fraction
+    begin: int
+    threads: int
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames a second, nominal, as an encoder is told."""
+        return Fraction(self.fps).limit_denominator(1001)
+
+    @property
+    def frame_ticks(self) -> int:
+        """Ticks that a frame lasts, nominally."""
+        return max(round(1 / (self.fps * self.time_base)), 1)
+
+    @property
+    def encoder_options(self) -> dict[str, str]:
+        """The options of FFmpeg's encoder."""
+        options = self.codec.options(self.quality)
+        pixels = self.canvas.size[0] * self.canvas.size[1]
+        if self.codec.encoder == "libx264" and pixels > _HUGE:
+            options["x264-params"] += _SPARING
+        if self.codec.encoder == "libx264" and pixels <= _SMALL:
+            options["crf"] = f"{float(options['crf']) - 3:g}"
+        if self.codec.name == "ffv1" and min(self.canvas.size) < 16:
+            options["slices"] = "1"  # left to itself it finds no way to slice some of these
+        if self.codec.name == "prores" and self.canvas.pixels.startswith("yuva"):
+            options["profile"] = "4444"
+        return options
+
+    def tick(self, frame: Frame, last: int) -> int:
+        """Give the tick at which `frame` is shown, behind the tick `last`."""
+        return max(self.tick_of(frame.time), last + 1)
+
+    def tick_of(self, time: float) -> int:
+        """Give the tick of a ``Frame.time``."""
+        return round(Fraction(time) / self.time_base) - self.begin
+
+    def describe(self, context: av.VideoCodecContext) -> None:
+        """Tell an encoder what comes, before it is opened."""
+        self.canvas.describe(context)
+        context.time_base = self.time_base
+        context.thread_count = self.threads
+        if self.codec.name == "h265" and self.container.format in ("mp4", "mov"):
+            context.codec_tag = "hvc1"  # Apple's players want it
+
+    def open_encoder(self) -> av.VideoCodecContext:
+        """Open an encoder that belongs to no file."""
+        context = av.CodecContext.create(self.codec.encoder, "w")
+        assert isinstance(context, av.VideoCodecContext)
+        context.framerate = self.rate
+        context.options = self.encoder_options
+        self.describe(context)
+        if self.container.format != "mpegts":
+            context.flags |= Flags.global_header
+        with environment(QUIET):
+            context.open(strict=False)
+        return context
+
+    def cannot_open(self, error: Exception) -> SinkError:
+        """Make the error to raise when the output could not be opened."""
+        what = f"{self.codec.encoder} at {self.canvas.size[0]}x{self.canvas.size[1]}"
+        if self.codec.nvenc:
+            need = "that takes an NVIDIA GPU that encodes, and its driver; --encoder cpu works everywhere"
+            return SinkError(f"{self.path}: {what} cannot be opened ({cause(error)}): {need}")
+        return SinkError(f"{self.path}: cannot be written with {what} ({cause(error)})")
+
+
+def prepare(
+    path: Path, container: Container, options: VideoOptions, *, seekable: bool = True
+) -> tuple[EncoderSettings, list[str]]:
+    """Settle how `options` are met.
+
+    Args:
+        path: The output, for messages and its extension.
+        container: What will hold the packets.
+        options: What is asked for.
+        seekable: Whether what is written can be completed at its beginning.
+
+    Returns:
+        The settings, and notes on what will not be as in the source.
+
+    Raises:
+        InputError: A value makes no sense.
+        SinkError: The codec cannot be had.
+    """
+    codec = choose_codec(options.codec, options.encoder, container, path.suffix or container.format)
+    notes: list[str] = []
+    info, name = options.info, container.format
+    carried = codec.name in ("h264", "h265") or name in ("mp4", "mov")
+    if info.aspect != 1 and not carried and not (seekable and has_head(container)):
+        shape = f"{info.aspect.numerator}:{info.aspect.denominator}"
+        where = f"{name} on stdout has it with h264 and h265 alone"
+        notes.append(f"the shape of its pixels ({shape}) is left out: {where}, a file with all")
+    canvas = _canvas(path, codec, options, notes)
+    if canvas.note:
+        notes.append(canvas.note)
+    if codec.lossless and options.quality is not None:
+        notes.append(f"{codec.name} is lossless: quality {options.quality:g} changes nothing")
+    quality = DEFAULT_QUALITY if options.quality is None else float(options.quality)
+    fps = float(options.fps)
+    time_base = info.time_base or _time_base(Fraction(fps).limit_denominator(1001))
+    begin = round((options.part[0] or 0) / time_base)
+    threads = min(usable_cores(), _MOST_THREADS)
+    return EncoderSettings(path, container, codec, canvas, quality, fps, time_base, begin, threads), notes
+
+
+def has_head(container: Container) -> bool:
+    """Say whether such a file must be completed at its beginning, to tell the shape of its pixels."""
+    return container.format in ("matroska", "webm")
+
+
+def _canvas(path: Path, codec: Codec, options: VideoOptions, notes: list[str]) -> Canvas:
+    info, where = options.info, os.fspath(path)
+    if options.untouched and keeps_planes(codec, info):
+        pixels = info.pixels.replace("yuvj", "yuv")
+        return Canvas(options.size, where, info, pixels=pixels, untouched=True)
+    if codec.encoder == "prores_ks":  # it has no place to say that the range is full
+        info = replace(info, colour=replace(info.colour, full_range=False))
+    if info.alpha and not codec.alpha:
+        others = "ffv1 (.mkv), prores (.mov) and PNG images do"
+        notes.append(f"its transparency is left out: {codec.name} holds none here, {others}")
+    pixels = codec.alpha if info.alpha and codec.alpha else codec.pixels
+    return Canvas(options.size, where, info, pixels=pixels)
+
+
+def _time_base(rate: Fraction) -> Fraction:
+    """One that holds both a constant `rate` and arbitrary times well."""
+    ticks = math.lcm(90_000, rate.numerator)
+    return Fraction(1, ticks if ticks <= 1_000_000 else 90_000)
