@@ -224,8 +224,8 @@ def taught(network: Any, *, seconds: float = 20.0) -> None:
     photos = torch.from_numpy(pictures.truth(256, 256)[..., ::-1].copy()).permute(2, 0, 1)[None] / 255.0
     began = time.perf_counter()
     while time.perf_counter() - began < seconds:
-        top, left = (int(one) for one in torch.randint(0, 256 - 64, (2,)))
-        whole = photos[:, :, top : top + 64, left : left + 64]
+        places = torch.randint(0, 256 - 64, (2, 2)).tolist()  # of two: networks with a batch norm want more than one
+        whole = torch.cat([photos[:, :, top : top + 64, left : left + 64] for top, left in places])
         small = torch.nn.functional.interpolate(whole, scale_factor=0.5, mode="area")
         made = network(small)
         side = made.shape[-1]

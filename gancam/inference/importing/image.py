@@ -33,6 +33,7 @@ _SCALES = (1, 2, 3, 4, 5, 6, 8)
 # Networks forgive values that are too large (their biases lose weight), and not those that are too small: of ranges
 # that fit, the smallest is right. A larger one has to do so many times better.
 _PENALTY = {"0..1": 1.0, "-0.5..0.5": 1.1, "-1..1": 1.1, "imagenet": 1.25, "0..255": 1.35, "imagenet255": 1.4}
+_OUTPUTS = ("0..1", "0..255", "-1..1")  # ranges of outputs that may be of another than the input
 _FAR, _ALIKE = 70.0, 0.35  # grey levels, and correlation, beyond which an answer has nothing of what was shown
 _FLAT = 30.0  # grey levels that an answer without any of the picture's forms counts as further off
 _CLOSE = 1.03  # times the best score: as good
@@ -201,7 +202,8 @@ def _tried(graph: Foreign, one: Convention, image: Image, answers: Mapping[str, 
         return []
     candidates = []
     given = "output_range" in answers or found.dtype == np.uint8
-    for output_range in [one.output_range] if given else RANGES:
+    spans = [name for name in RANGES if name == one.range or name in _OUTPUTS]
+    for output_range in [one.output_range] if given else spans:
         swapped: list[Any] = [one.order, "bgr" if one.order == "rgb" else "rgb"]
         orders: list[Any] = ["y"] if one.output_channels == 1 else swapped if one.order != "y" else ["rgb", "bgr"]
         for order in [answers["output_order"]] if "output_order" in answers else orders:
@@ -263,7 +265,7 @@ def _orders(graph: Foreign, near: list[_Candidate], image: Image, answers: Mappi
 def _unusual(meant: Convention) -> float:
     """How many times better a hypothesis has to do than the usual one."""
     times = _PENALTY[meant.range] * (1.0 if meant.output_range == meant.range else 1.02)
-    times *= 1.0 if meant.order != "bgr" else 1.005
+    times *= 1.0 if meant.order != "bgr" else 1.03
     return times * (1.0 if meant.output_order in (meant.order, "y") or meant.order == "y" else 1.1)
 
 

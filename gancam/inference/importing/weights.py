@@ -5,7 +5,9 @@ executed: PyTorch reads tensors and nothing else (``weights_only``). The package
 is used at run time.
 """
 
+import io
 import warnings
+from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -99,7 +101,7 @@ def _export(torch: Any, network: Any, given: tuple[Any, ...], target: Path, sour
     last: Exception | None = None
     for free in (axes, None):  # some networks can be exported for one size alone
         try:
-            with warnings.catch_warnings(), torch.no_grad():
+            with warnings.catch_warnings(), torch.no_grad(), redirect_stdout(io.StringIO()):
                 warnings.simplefilter("ignore")  # of traces that hold for one size; `_compared` and the probe look
                 torch.onnx.export(
                     network, given, str(target), input_names=names, output_names=["output"], dynamic_axes=free,
