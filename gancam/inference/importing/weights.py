@@ -5,9 +5,11 @@ executed: PyTorch reads tensors and nothing else (``weights_only``). The package
 is used at run time.
 """
 
-import io
+import os
+import sys
 import warnings
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -101,7 +103,7 @@ def _export(torch: Any, network: Any, given: tuple[Any, ...], target: Path, sour
     last: Exception | None = None
     for free in (axes, None):  # some networks can be exported for one size alone
         try:
-            with warnings.catch_warnings(), torch.no_grad(), redirect_stdout(io.StringIO()):
+            with warnings.catch_warnings(), torch.no_grad(), _hushed():
                 warnings.simplefilter("ignore")  # of traces that hold for one size; `_compared` and the probe look
                 torch.onnx.export(
                     network, given, str(target), input_names=names, output_names=["output"], dynamic_axes=free,
@@ -111,6 +113,21 @@ def _export(torch: Any, network: Any, given: tuple[Any, ...], target: Path, sour
         except Exception as error:
             last = error
     raise ModelError(f"{source}: its network cannot be exported to ONNX ({first_line(last) if last else ''})")
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Drop what is written to stdout: where an export fails, PyTorch's own library prints the whole graph there."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nothing)
 
 
 def _compared(torch: Any, network: Any, given: list[Any], target: Path, source: Path) -> None:
