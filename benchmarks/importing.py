@@ -75,11 +75,13 @@ def run_matrix(folder: Path) -> None:
     counts: Counter[str] = Counter()
     orders: tuple[Order, ...] = ("rgb", "bgr")
     lumas = [Case("luma", order=order, scale=scale) for order, scale in product(orders, (1, 2))]
-    for case in [*matrix(), *lumas]:
+    for number, case in enumerate([*matrix(), *lumas], 1):
         verdict, more = judged(case, folder)
         counts[verdict] += 1
         if verdict != "right":
             print(f"{case}: {verdict} {more}", flush=True)
+        if number % 50 == 0:
+            print(f"{number}: {dict(counts)}", flush=True)
     total = counts.total()
     print(f"right {counts['right']} of {total}, {counts['right'] / total:.1%}; {dict(counts)}")
 
@@ -140,7 +142,7 @@ NETWORKS: dict[str, tuple[str, str, dict[str, Any]]] = {  # module and class of 
     "SAFMN x2": ("SAFMN.__arch.safmn", "SAFMN", {"dim": 24, "n_blocks": 2, "upscaling_factor": 2}),
     "DAT x2": (
         "DAT.__arch.DAT", "DAT",
-        {"embed_dim": 24, "split_size": [2, 4], "depth": [2], "num_heads": [2], "expansion_factor": 2.0, "upscale": 2,
+        {"embed_dim": 48, "split_size": [2, 4], "depth": [2], "num_heads": [2], "expansion_factor": 2.0, "upscale": 2,
          "upsampler": "pixelshuffledirect"},
     ),
     "SwinIR x2": (

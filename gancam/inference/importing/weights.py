@@ -8,7 +8,7 @@ is used at run time.
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +23,7 @@ from gancam.inference.session import open_session
 
 SUFFIXES = (".pth", ".pt", ".safetensors")
 _SIDE = 64  # pixels of the picture that a network is exported with
+_FIXED = 192  # of those that can be exported for one size alone: what its tiles will be
 _OPSET = 17
 _LEAST_PSNR = 60.0  # dB of the exported graph against the network in PyTorch
 
@@ -47,14 +48,16 @@ def export_weights(source: Path, target: Path) -> dict[str, Any]:
     masked = isinstance(described, spandrel.MaskedImageModelDescriptor)
     size = described.size_requirements
     multiple, minimum = max(int(size.multiple_of), 1), max(int(size.minimum), 1)
-    side = multiple * -(-max(_SIDE, minimum) // multiple)
     channels = int(described.input_channels)
-    given = [torch.from_numpy(_picture(side, channels))]
-    if masked:
-        given.append(torch.zeros(1, 1, side, side))
     network = described.model.eval()
-    _export(torch, network, tuple(given), target, source)
-    _compared(torch, network, given, target, source)
+
+    def given(least: int) -> list[Any]:
+        side = multiple * -(-max(least, minimum) // multiple)
+        tensors = [torch.from_numpy(_picture(side, channels))]
+        return [*tensors, torch.zeros(1, 1, side, side)] if masked else tensors
+
+    shown = _exported(torch, network, given, target, source)
+    _compared(torch, network, shown, target, source)
     order = "y" if channels == 1 else "rgb"
     out = "y" if int(described.output_channels) == 1 else "rgb"
     known: dict[str, Any] = {
@@ -96,21 +99,24 @@ def _picture(side: int, channels: int) -> Any:
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
 
 
-def _export(torch: Any, network: Any, given: tuple[Any, ...], target: Path, source: Path) -> None:
-    names = ["image", "mask"][: len(given)]
-    sides = {2: "height", 3: "width"}
-    axes = dict.fromkeys(names, sides) | {"output": {2: "height_out", 3: "width_out"}}
+def _exported(torch: Any, network: Any, given: Callable[[int], list[Any]], target: Path, source: Path) -> list[Any]:
+    """Write `network` to `target`, of free size where that can be done; gives what it was shown."""
+    axes: dict[str, Any] = {name: {2: "height", 3: "width"} for name in ("image", "mask")}
+    axes["output"] = {2: "height_out", 3: "width_out"}
     last: Exception | None = None
-    for free in (axes, None):  # some networks can be exported for one size alone
+    for free, side in ((True, _SIDE), (False, _FIXED)):
+        shown = given(side)
+        names = ["image", "mask"][: len(shown)]
+        options = {name: axes[name] for name in (*names, "output")} if free else None
         try:
             with warnings.catch_warnings(), torch.no_grad(), _hushed():
                 warnings.simplefilter("ignore")  # of traces that hold for one size; `_compared` and the probe look
                 torch.onnx.export(
-                    network, given, str(target), input_names=names, output_names=["output"], dynamic_axes=free,
-                    opset_version=_OPSET, dynamo=False,
+                    network, tuple(shown), str(target), input_names=names, output_names=["output"],
+                    dynamic_axes=options, opset_version=_OPSET, dynamo=False,
                 )  # fmt: skip
-            return
-        except Exception as error:
+            return shown
+        except Exception as error:  # PyTorch's own for each reason
             last = error
     raise ModelError(f"{source}: its network cannot be exported to ONNX ({first_line(last) if last else ''})")
 
@@ -135,7 +141,10 @@ def _compared(torch: Any, network: Any, given: list[Any], target: Path, source: 
         wanted = network(*given).numpy()
     session = open_session(target, "cpu", 1)
     names = [one.name for one in session.get_inputs()]
-    found = session.run(None, dict(zip(names, (one.numpy() for one in given), strict=True)))[0]
+    try:
+        found = session.run(None, dict(zip(names, (one.numpy() for one in given), strict=True)))[0]
+    except Exception as error:  # ONNX Runtime raises a class of its own for each reason
+        raise ModelError(f"{source}: exported to ONNX it does not run ({first_line(error)})") from error
     error = (
         float(np.square(np.clip(found, 0, 1) - np.clip(wanted, 0, 1)).mean()) if found.shape == wanted.shape else 1.0
     )
