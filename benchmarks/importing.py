@@ -34,6 +34,7 @@ from gancam.inference.importing import pictures
 from gancam.inference.importing.adopt import Adapted, adapt
 from gancam.inference.importing.convention import Order, encode
 from gancam.inference.importing.foreign import Foreign
+from gancam.inference.importing.image import usual_side
 from gancam.inference.model import ImageModel
 from gancam.inference.variants import read_card
 from tests.helpers.foreign import Case, HoleCase, matrix, write_case, write_holes
@@ -187,7 +188,7 @@ def run_networks(folder: Path) -> None:
             counts[".onnx refused"] += 1
             continue
         meant = found.convention
-        image = pictures.truth(64, 64)
+        image = pictures.truth(*usual_side(meant))
         right = meant.scale == known.get("scale", 1)
         if right:
             graph = Foreign(bare)
