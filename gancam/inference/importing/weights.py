@@ -145,10 +145,9 @@ def _compared(torch: Any, network: Any, given: list[Any], target: Path, source: 
         found = session.run(None, dict(zip(names, (one.numpy() for one in given), strict=True)))[0]
     except Exception as error:  # ONNX Runtime raises a class of its own for each reason
         raise ModelError(f"{source}: exported to ONNX it does not run ({first_line(error)})") from error
-    error = (
-        float(np.square(np.clip(found, 0, 1) - np.clip(wanted, 0, 1)).mean()) if found.shape == wanted.shape else 1.0
-    )
-    psnr = 100.0 if error < 1e-10 else -10 * float(np.log10(error))
+    same = found.shape == wanted.shape
+    lost = float(np.square(np.clip(found, 0, 1) - np.clip(wanted, 0, 1)).mean()) if same else 1.0
+    psnr = 100.0 if lost < 1e-10 else -10 * float(np.log10(lost))
     if psnr < _LEAST_PSNR:
         raise ModelError(f"{source}: exported it makes another picture than in PyTorch ({psnr:.1f} dB): not used")
 
