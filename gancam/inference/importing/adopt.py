@@ -96,8 +96,10 @@ def adapt(source: Path, target: Path, *, name: str = "", answers: Mapping[str, o
     _write(wrapped, entries, target)
     try:
         psnr = _checked(graph, convention, target)
-    except GancamError:
+    except (GancamError, TrialFailed) as error:
         target.unlink(missing_ok=True)
+        if isinstance(error, TrialFailed):
+            raise ModelError(f"{source} does not run as it is taken for ({convention.describe()}): {error}") from error
         raise
     return Adapted(target, card, convention, psnr)
 

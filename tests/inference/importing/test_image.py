@@ -70,6 +70,19 @@ def test_a_sidecar_is_believed(tmp_path: Path) -> None:
         adapt(path, tmp_path / "b.onnx")
 
 
+def test_a_wrong_answer_is_told(tmp_path: Path) -> None:
+    graph = Graph()
+    parts = graph.add("SpaceToDepth", "x", blocksize=8)
+    graph.add("DepthToSpace", parts, blocksize=8, name="y")
+    shape = [1, 3, "h", "w"]
+    onnx.save(graph.model({"x": ("float32", shape)}, {"y": ("float32", shape)}), tmp_path / "a.onnx")
+    assert adapt(tmp_path / "a.onnx", tmp_path / "b.onnx").convention.multiple == 8
+    (tmp_path / "b.onnx").unlink()
+    with pytest.raises(ModelError, match=r"cannot run|does not run as it is taken for"):
+        adapt(tmp_path / "a.onnx", tmp_path / "b.onnx", answers={"multiple": 2})
+    assert not list(tmp_path.glob("b.onnx"))
+
+
 def test_what_is_no_picture_is_refused_with_what_was_tried(tmp_path: Path) -> None:
     graph = Graph()
     graph.add("GlobalAveragePool", "x", name="y")
