@@ -24,8 +24,8 @@ from gancam.jobs.process import process_video
 from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
 from gancam.sources import VideoFile
-from tests.effects.test_finding import composite, pan, scratched
 from tests.helpers.clips import make_clip, psnr
+from tests.helpers.damage import composite, pan, scratched
 from tests.helpers.small import filler, network, still, write_filler, write_models
 
 

@@ -16,9 +16,8 @@ from gancam.pipeline import Report
 from gancam.sources import TestPattern, VideoFile
 from gancam.tools.verify import verify
 from tests.helpers.clips import make_clip
+from tests.helpers.jobs import Alone, by, process
 from tests.helpers.small import network, write_models
-from tests.jobs.test_process import process
-from tests.jobs.test_workers import Alone, by
 
 
 @pytest.fixture(scope="module")

@@ -26,8 +26,8 @@ from gancam.pipeline import Report
 from gancam.sinks.piece_store import pieces_of
 from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip
+from tests.helpers.jobs import same_pictures
 from tests.helpers.small import network, still, write_models
-from tests.jobs.test_process import same_pictures
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ from gancam.jobs.worker import WorkItem
 from gancam.pipeline import Report
 from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip
+from tests.helpers.jobs import same_pictures
 from tests.helpers.small import network, write_models
-from tests.jobs.test_process import same_pictures
 
 ray: Any = pytest.importorskip("ray", reason='needs Ray: pip install "gancam[cluster]"')
 

@@ -31,8 +31,8 @@ from gancam.sinks import piece_store
 from gancam.sinks.piece_store import pieces_of
 from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip, times_of
+from tests.helpers.jobs import cut_short
 from tests.helpers.small import network, translator_network, write_models, write_translator
-from tests.jobs.test_process import cut_short
 
 FRAMES, PIECE, CUT = 24, 10, 13
 FIRST, END = 100, 900  # milliseconds, of a part

@@ -1,7 +1,6 @@
 """Several workers make what one makes, also when some of them die."""
 
 import os
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -13,22 +12,21 @@ import pytest
 from gancam.effects import EffectSpec
 from gancam.errors import GancamError, SinkError
 from gancam.jobs import process
-from gancam.jobs.batch import is_own_fault, process_all, process_one
+from gancam.jobs.batch import is_own_fault, process_all
 from gancam.jobs.eta import worker_count
-from gancam.jobs.events import JobEvent, Note
 from gancam.jobs.inputs import find_inputs
-from gancam.jobs.local_pool import LocalPool, WorkerPool
+from gancam.jobs.local_pool import LocalPool
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
-from gancam.jobs.worker import Worker, WorkItem, WorkResult
+from gancam.jobs.worker import WorkItem, WorkResult
 from gancam.pipeline import Report
 from gancam.sinks.piece_store import pieces_of
 from gancam.sinks.pieces import PieceCollector
 from gancam.sinks.video import VideoOptions
 from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip, packets_of, times_of
+from tests.helpers.jobs import Alone, by, cut_short, same_pictures
 from tests.helpers.small import generator, network, still, write_generator, write_models
-from tests.jobs.test_process import cut_short, same_pictures
 
 
 @pytest.fixture(scope="module")
@@ -42,55 +40,6 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = [frame.image for frame in TestPattern((96, 64), frames=300)]
     ticks = [512 * index + index % 7 * 13 for index in range(300)]
     return make_clip(tmp_path_factory.mktemp("long") / "long.mp4", images=images, ticks=ticks, audio=[("aac", 0.0)])
-
-
-class Alone:
-    """A pool of one worker in this process; `deaths` of its orders kill it."""
-
-    def __init__(self, recipe: EffectChainSpec, folder: Path, deaths: int = 0) -> None:
-        self.notes: list[str] = []
-        self._recipe, self._folder = recipe, folder / "worker"
-        self._folder.mkdir(exist_ok=True)
-        self._worker, self._number = Worker(recipe, self._folder), 0
-        self._order: WorkItem | None = None
-        self._deaths = deaths
-        self.orders: list[WorkItem] = []
-
-    def free(self) -> list[int]:
-        return [self._number] if self._order is None else []
-
-    def give(self, worker: int, order: WorkItem) -> None:
-        assert worker == self._number
-        self._order = order
-        self.orders.append(order)
-
-    def take(self) -> tuple[int, WorkResult | None]:
-        order, self._order = self._order, None
-        assert order is not None
-        number = self._number
-        if self._deaths and len(self.orders) % 2 == 0:
-            self._deaths -= 1
-            self._worker.close()
-            self._worker = Worker(self._recipe, self._folder)
-            self._number += 1
-            return number, None
-        return number, self._worker(order)
-
-    def close(self) -> None:
-        self._worker.close()
-        shutil.rmtree(self._folder)
-
-
-def by(
-    pool: WorkerPool, source: Path, target: Path, recipe: EffectChainSpec, task: ProcessOptions
-) -> tuple[Report, list[str]]:
-    notes = []
-
-    def notify(event: JobEvent) -> None:
-        if isinstance(event, Note):
-            notes.append(event.text)
-
-    return process_one(source, target, recipe, task, notify=notify, make_pool=lambda _: pool), notes
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".ts", ".webm"])

@@ -10,7 +10,7 @@ import pytest
 from gancam.errors import InputError, ModelError, NotFound
 from gancam.tools import bench as benchmark
 from gancam.tools.bench import Case, Results, compare, measure, picture
-from tests.cli.test_cli import gancam, refused
+from tests.helpers.command import gancam, refused
 from tests.helpers.small import network, write_models
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
-from tests.train.test_loop import go, one_thread, same  # noqa: F401
+from tests.helpers.training import go, same
 from train import checkpoint, loop, networks, recipe, tasks
 from train.data import Pictures
 from train.networks.dcgan import MinibatchDiscrimination
@@ -16,6 +16,8 @@ from train.networks.latent import LatentGenerator
 from train.networks.residual import minibatch_deviation
 from train.networks.stylegan import ModulatedConv, StyledLayer
 from train.tasks.unconditional import UnconditionalTask
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 DCGAN = """
 task = "unconditional"
