@@ -2,7 +2,8 @@
 
 import logging
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from gancam.effects import Effect, load
 from gancam.errors import GancamError
@@ -20,7 +21,7 @@ __all__ = ["Budget", "Effect", "Frame", "GancamError", "Image", "Model", "ModelC
 logging.getLogger("gancam").addHandler(logging.NullHandler())  # what is logged is shown where the program says so
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> type[object] | ModuleType:
     if name == "VideoCapture":  # brings the video libraries along, so only for those who ask
         from gancam.capture import VideoCapture
 

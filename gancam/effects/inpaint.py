@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -113,14 +112,14 @@ class Inpaint(ModelEffect):
         self._late: list[tuple[Image, float | None]] = []  # the last frames
         self._told: list[str] = []
         self._given = source
-        self._said: tuple[Any, ...] | None = None
+        self._said: tuple[object, ...] | None = None
         self._source: MaskSource | None = None
         self._marks: MaskSource | None = None  # the same without recording
         self._recorded: masks.Recorded | None = None
         self._holes: Holes | None = None
         self._sources()
 
-    def __call__(self, image: Image, *, time: float | None = None, mask: NDArray[Any] | None = None) -> Image:
+    def __call__(self, image: Image, *, time: float | None = None, mask: NDArray[np.generic] | None = None) -> Image:
         """Fill what is marked in `image`; see ``Effect``.
 
         Args:

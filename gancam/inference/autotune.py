@@ -123,7 +123,7 @@ def thread_count(files: Mapping[str, Path], precision: str, counts: Sequence[int
     return fastest(files, "cpu", precision, counts, opened)
 
 
-def trial_input(network: Network) -> list[NDArray[Any]]:
+def trial_input(network: Network) -> list[NDArray[np.generic]]:
     """Give the arrays that `network` is tried on: the bundled picture at a size that it takes, or two z."""
     card = network.card
     if isinstance(network, GeneratorNetwork):
@@ -133,11 +133,12 @@ def trial_input(network: Network) -> list[NDArray[Any]]:
                      for side in image.shape[:2])  # fmt: skip
     if height > image.shape[0] or width > image.shape[1]:
         image = np.asarray(cv2.resize(image, (max(width, image.shape[1]), max(height, image.shape[0]))), np.uint8)
-    arrays = [np.ascontiguousarray(image[None, :height, :width])]
-    if isinstance(network, MaskedNetwork):
-        arrays.append(np.ones((1, height, width), np.uint8))
-        arrays[1][:, :, ::3] = 0
-    return arrays
+    images = np.ascontiguousarray(image[None, :height, :width])
+    if not isinstance(network, MaskedNetwork):
+        return [images]
+    holes = np.ones((1, height, width), np.uint8)
+    holes[:, :, ::3] = 0
+    return [images, holes]
 
 
 def picture() -> Image:

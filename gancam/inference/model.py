@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar, get_args
+from typing import ClassVar, Self, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +109,7 @@ class Model:
         """The SHA-256 of the file that runs, in hexadecimal; computed when it is first asked for."""
         return file_digest(self.path)
 
-    def __call__(self, *arrays: Any, **named: Any) -> tuple[NDArray[np.uint8], ...]:
+    def __call__(self, *arrays: NDArray[np.generic], **named: NDArray[np.generic]) -> tuple[NDArray[np.uint8], ...]:
         """Make images, one array of them, of what this kind of model takes (see there).
 
         Raises:
@@ -169,7 +169,7 @@ class ImageModel(Model):
     _kind = ImageNetwork
     _kind_name = "model from images to images"
 
-    def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8]]:
+    def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8]]:  # type: ignore[override]
         """Images ``(n, h, w, 3)`` uint8 BGR -> one array ``(n, h * scale, w * scale, 3)`` uint8 BGR.
 
         The result is the caller's: its memory is used for a later one when neither it nor a view of it is held any
@@ -184,7 +184,7 @@ class MaskedModel(Model):
     _kind = MaskedNetwork
     _kind_name = "model that fills holes"
 
-    def __call__(self, images: NDArray[np.uint8], holes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8]]:
+    def __call__(self, images: NDArray[np.uint8], holes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8]]:  # type: ignore[override]
         """Images ``(n, h, w, 3)`` uint8 BGR, with `holes` ``(n, h, w)`` uint8 filled where they are not 0.
 
         The result has the shape of `images`; what was not to be filled is unchanged to the byte. Raises as `Model`
@@ -200,7 +200,7 @@ class Generator(Model):
     _kind_name = "generator"
     _network: GeneratorNetwork
 
-    def __call__(self, z: NDArray[np.float32]) -> tuple[NDArray[np.uint8]]:
+    def __call__(self, z: NDArray[np.float32]) -> tuple[NDArray[np.uint8]]:  # type: ignore[override]
         """Numbers z ``(n, latent)`` float32 -> images ``(n, resolution, resolution, 3)`` uint8 BGR.
 
         Raises as `Model` does, ``InputError`` for values that are not finite, too.

@@ -42,8 +42,8 @@ class Network(ABC):
         self._lock = threading.Lock()
 
     @abstractmethod
-    def __call__(self, *arrays: Any, **named: Any) -> NDArray[np.uint8]:
-        """Make images; each kind of network says of what."""
+    def __call__(self, *arrays: NDArray[np.generic], **named: NDArray[np.generic]) -> NDArray[np.uint8]:
+        """Make images; each kind of network says of what, and takes nothing else."""
 
     def _parts(self) -> dict[str, Any]:
         """The inputs and outputs of the graph by name."""
@@ -114,7 +114,7 @@ class ImageNetwork(Network):
         self._cell = self._check()
         self(np.zeros((1, *self._smallest(), 3), np.uint8))  # finds a card that lies, and warms the session up
 
-    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:  # type: ignore[override]
         """Images ``(n, h, w, 3)`` uint8 BGR -> ``(n, h * scale, w * scale, 3)``, the caller's own.
 
         Their memory is used for later ones when neither they nor a view of them is held any more.
@@ -186,7 +186,7 @@ class MaskedNetwork(Network):
         height, width = self._smallest()
         self(np.zeros((1, height, width, 3), np.uint8), np.ones((1, height, width), np.uint8))
 
-    def __call__(self, images: NDArray[np.uint8], holes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def __call__(self, images: NDArray[np.uint8], holes: NDArray[np.uint8]) -> NDArray[np.uint8]:  # type: ignore[override]
         """Images ``(n, h, w, 3)`` uint8 BGR, with `holes` ``(n, h, w)`` uint8 filled where they are not 0."""
         self._check_images(images)
         if holes.dtype != np.uint8 or holes.shape != images.shape[:3]:
@@ -212,7 +212,7 @@ class GeneratorNetwork(Network):
         self._expect(self.centre, (1, card.latent), np.float32)
         self(np.zeros((1, card.latent), np.float32))
 
-    def __call__(self, z: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def __call__(self, z: NDArray[np.float32]) -> NDArray[np.uint8]:  # type: ignore[override]
         """Numbers z ``(n, latent)`` float32 -> images ``(n, resolution, resolution, 3)`` uint8 BGR."""
         return self.synthesis(np.repeat(self.mapping(z)[:, None], self.card.layers, axis=1))
 

@@ -39,8 +39,7 @@ VERSION = 1  # of the JSON that `Results.to_dict` gives; other versions are refu
 _CONVOLUTIONS = ("Conv", "FusedConv", "NhwcFusedConv", "QLinearConv", "ConvTranspose", "ConvInteger")
 _FEWEST, _MOST = 5, 400  # calls in a round
 _CHILD = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from gancam.tools import bench; "
-    "bench.answer(json.loads(sys.argv[2]))"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from gancam.tools import bench; bench.answer(sys.argv[2])"
 )
 
 
@@ -229,17 +228,18 @@ def _measure(case: Case, seconds: float) -> dict[str, Any]:
     return answer
 
 
-def answer(request: dict[str, Any]) -> None:
+def answer(request: str) -> None:
     """Measure a case in this process, and write what it took to the real stdout, as a line of JSON.
 
     Args:
-        request: The fields of a ``Case``, and ``seconds``.
+        request: The fields of a ``Case``, and ``seconds``, as JSON.
     """
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)  # native libraries write elsewhere
         try:
-            case = Case(**{name: value for name, value in request.items() if name != "seconds"})
-            said = _run(case, request["seconds"])
+            fields = json.loads(request)
+            seconds = float(fields.pop("seconds"))
+            said = _run(Case(**fields), seconds)
         except GancamError as error:
             said = {"error": str(error), "kind": type(error).__name__}
         except (MemoryError, cv2.error) as error:
