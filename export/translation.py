@@ -485,7 +485,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Pa
             return model(np.ascontiguousarray(picture[None, ..., ::-1]))[0][0, ..., ::-1]
 
         if not kind:  # there is no truth
-            return {"unrest": round(evaluate.unrest(translate, pictures), 4)}
+            return {"temporal_noise": round(evaluate.unrest(translate, pictures), 4)}
         figures: dict[str, float] = {}
         for name, truths in folders.items() if kind in ("self", "degraded") else ():
             scores = evaluate.translation(translate, judged_pairs(truths, made.multiple, kind))
@@ -496,14 +496,14 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Pa
         "effect": "translate", "multiple": made.multiple, "minimum": made.multiple, "keeps": made.keep,
     }  # fmt: skip
     if isinstance(made, Colorizer):  # it sees so far that it is always shown the whole picture
-        card |= {"working": colorization.WORKING, "parameters": sum(p.numel() for p in made.parameters())}
+        card |= {"work_size": colorization.WORKING, "parameters": sum(p.numel() for p in made.parameters())}
         return Plan(("fp32", "fp16"), card, graph, pairs, judged)
     found = layers(made)
     every = [found.stem, *found.down, *(one for pair in found.body for one in pair), *found.up, *found.join, found.tail]
     if made.pattern is None:  # which is laid out from the top left of what the network is given: all of the picture
         card |= {"receptive_field": reach(made)}
     card |= {
-        "working": int(recipe.data.get("resolution", WORKING)),  # pictures of one size were learnt from, or photos
+        "work_size": int(recipe.data.get("resolution", WORKING)),  # pictures of one size were learnt from, or photos
         "parameters": sum(one.kernel.size + one.bias.size for one in every)
         + (0 if found.pattern is None else found.pattern.size),
     }  # fmt: skip

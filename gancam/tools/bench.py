@@ -277,7 +277,11 @@ def _run(case: Case, seconds: float) -> dict[str, Any]:
 def _convolutions(model: Any, threads: int, image: Image) -> float | None:
     """Time all convolutions on `image` by ONNX Runtime, in seconds; None where it is not shown whole frames."""
     layout = model.card.layout
-    if layout not in ("image", "blocks") or model.card.working or any(s % model.card.multiple for s in image.shape[:2]):
+    if (
+        layout not in ("image", "blocks")
+        or model.card.work_size
+        or any(s % model.card.multiple for s in image.shape[:2])
+    ):
         return None
     if layout == "blocks":
         image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2BGRA), np.uint8)

@@ -477,6 +477,37 @@ def test_a_recording_of_something_else_is_one_clear_error(tmp_path: Path, text: 
         Replay(tmp_path / "none", chain()[1])
 
 
+@dataclass
+class Renamed(Paint):
+    stabilise: float = parameter(0.0, minimum=0.0, maximum=1.0, formerly="calm", help="how calm")
+
+
+class RenamedPainter(Painter):
+    def __init__(self) -> None:
+        self.params = Renamed()
+
+
+def test_old_names_still_work(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In requests, recordings and control files; what is written has the names of today."""
+    effects = slots([RenamedPainter()])
+    controls = Controls(effects)
+    assert controls.request({"paint.calm": "0.25"}) == {"paint.stabilise": 0.25}
+    assert controls.value("paint.calm") == controls.value("paint.stabilise") == 0.25
+    recorded = tmp_path / "turns.jsonl"
+    recorded.write_text('{"effects": ["paint"], "time": 0, "set": {"paint.calm": 0.5}}\n')
+    Replay(recorded, controls)(FRAME)
+    controls(FRAME)
+    assert effects[0].params.value("stabilise") == 0.5
+    (tmp_path / "control.txt").write_text("paint.calm = 0.75\n")
+    ControlFile(tmp_path / "control.txt", controls, print).close()
+    controls(FRAME)
+    assert controls.values()["paint.stabilise"] == 0.75
+    assert "paint.calm" not in controls.values()
+    assert [text for text in caplog.messages if "calm" in text] == [
+        "the parameter paint.calm is called paint.stabilise now; the old name still works"
+    ]
+
+
 def test_written_by_hand(tmp_path: Path) -> None:
     path = tmp_path / "turns.jsonl"
     path.write_text('{"time": 0.5, "set": {"paint.light": 0.5}}\n\n{"time": 1, "set": {"paint.light": 0}}\n')

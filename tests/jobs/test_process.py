@@ -131,7 +131,7 @@ def test_an_effect_that_remembers_sees_the_first_frames_again(tmp_path: Path, lo
         ("morph", {"drive": "motion"}, True),
         ("morph", {"where": "inside", "colour": "red"}, True),
         ("translate", {}, False),
-        ("translate", {"steady": 0.5}, True),
+        ("translate", {"stabilise": 0.5}, True),
         ("inpaint", {"box": "10/10/20/20", "memory": False}, False),
         ("inpaint", {"box": "10/10/20/20"}, True),
         ("inpaint", {"box": "10/10/20/20", "memory": False, "track": True}, True),

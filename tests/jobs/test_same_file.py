@@ -186,8 +186,8 @@ class Workshop:
         options: dict[str, Any] = {"device": "cpu", "precision": "fp32", "threads": 1}
         sharp, painted = write_models(folder, network()), write_translator(folder, translator_network(), int8=False)
         specs = {
-            "none": (), "enlarges": (f"{sharp}",), "remembers": (f"{painted}:steady=0.9",),
-            "both": (f"{painted}:steady=0.9", f"{sharp}:threshold=4"),
+            "none": (), "enlarges": (f"{sharp}",), "remembers": (f"{painted}:stabilise=0.9",),
+            "both": (f"{painted}:stabilise=0.9", f"{sharp}:threshold=4"),
         }  # fmt: skip
         self.recipes = {
             name: EffectChainSpec(tuple(map(EffectSpec.parse, spec)), **options) for name, spec in specs.items()
