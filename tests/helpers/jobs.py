@@ -29,8 +29,8 @@ from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
 try:
-    task = ProcessOptions(quality=95)
-    process_video(Path(sys.argv[1]), Path(sys.argv[2]), [], task, Report(), notify=lambda note: None)
+    options = ProcessOptions(quality=95)
+    process_video(Path(sys.argv[1]), Path(sys.argv[2]), [], options, Report(), notify=lambda note: None)
 except SinkError as error:
     print(error)
 """
@@ -57,9 +57,9 @@ def cut_short(source: Path, target: Path, frames: int, effects: Sequence[Effect]
         if came > frames:
             raise KeyboardInterrupt
 
-    task = ProcessOptions(**options)  # type: ignore[arg-type]
+    chosen = ProcessOptions(**options)  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
-        process_video(source, target, effects, task, Report(), notify=lambda note: None, on_frame=[stop])
+        process_video(source, target, effects, chosen, Report(), notify=lambda note: None, on_frame=[stop])
     assert not target.exists()
 
 
@@ -84,11 +84,11 @@ class Echo(Effect):
 class Alone:
     """A pool of one worker in this process; `deaths` of its orders kill it."""
 
-    def __init__(self, recipe: EffectChainSpec, folder: Path, deaths: int = 0) -> None:
+    def __init__(self, chain_spec: EffectChainSpec, folder: Path, deaths: int = 0) -> None:
         self.notes: list[str] = []
-        self._recipe, self._folder = recipe, folder / "worker"
+        self._chain_spec, self._folder = chain_spec, folder / "worker"
         self._folder.mkdir(exist_ok=True)
-        self._worker, self._number = Worker(recipe, self._folder), 0
+        self._worker, self._number = Worker(chain_spec, self._folder), 0
         self._order: WorkItem | None = None
         self._deaths = deaths
         self.orders: list[WorkItem] = []
@@ -108,7 +108,7 @@ class Alone:
         if self._deaths and len(self.orders) % 2 == 0:
             self._deaths -= 1
             self._worker.close()
-            self._worker = Worker(self._recipe, self._folder)
+            self._worker = Worker(self._chain_spec, self._folder)
             self._number += 1
             return number, None
         return number, self._worker(order)
@@ -119,7 +119,7 @@ class Alone:
 
 
 def by(
-    pool: WorkerPool, source: Path, target: Path, recipe: EffectChainSpec, task: ProcessOptions
+    pool: WorkerPool, source: Path, target: Path, chain_spec: EffectChainSpec, options: ProcessOptions
 ) -> tuple[Report, list[str]]:
     notes = []
 
@@ -127,4 +127,4 @@ def by(
         if isinstance(event, Note):
             notes.append(event.text)
 
-    return process_one(source, target, recipe, task, notify=notify, make_pool=lambda _: pool), notes
+    return process_one(source, target, chain_spec, options, notify=notify, make_pool=lambda _: pool), notes

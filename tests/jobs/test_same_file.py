@@ -86,15 +86,15 @@ class Case:
             shown.append(np.asarray(image, np.uint8))
         return shown
 
-    def task(self, folder: Path) -> ProcessOptions:
+    def options(self, folder: Path) -> ProcessOptions:
         """H.264 for what is opaque, as the container has it; opacity takes FFV1, which loses nothing."""
-        task = ProcessOptions(codec="ffv1" if self.opacity and self.target == "video" else None)
+        options = ProcessOptions(codec="ffv1" if self.opacity and self.target == "video" else None)
         if self.extra == "part":
-            return replace(task, first=Fraction(FIRST, 1000), end=Fraction(END, 1000))
+            return replace(options, first=Fraction(FIRST, 1000), end=Fraction(END, 1000))
         if self.extra == "params":
             (folder / "params.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in CHANGES))
-            return replace(task, params=folder / "params.jsonl")
-        return task
+            return replace(options, params=folder / "params.jsonl")
+        return options
 
     def write(self, folder: Path) -> Path:
         """The input."""
@@ -153,9 +153,9 @@ class Kept(LocalPool):
 class Away:
     """A cluster of one worker, without Ray: it sees no file of ours, is sent each, and works in this process."""
 
-    def __init__(self, recipe: EffectChainSpec) -> None:
+    def __init__(self, chain_spec: EffectChainSpec) -> None:
         self.notes: list[str] = []
-        self._recipe, self._worker = recipe, _Remote(recipe, f"gancam-test-{os.getpid()}")
+        self._chain_spec, self._worker = chain_spec, _Remote(chain_spec, f"gancam-test-{os.getpid()}")
         self._sent: set[Path] = set()
         self._order: WorkItem | None = None
 
@@ -163,8 +163,8 @@ class Away:
         return [0] if self._order is None else []
 
     def give(self, worker: int, order: WorkItem) -> None:
-        params = set() if order.task.params is None else {order.task.params}
-        for path in {order.source, *files_of(self._recipe), *params} - self._sent:
+        params = set() if order.options.params is None else {order.options.params}
+        for path in {order.source, *files_of(self._chain_spec), *params} - self._sent:
             assert not self._worker.has(str(path), "of other content")
             self._worker.supply(str(path), path.read_bytes())
             self._sent.add(path)
@@ -189,10 +189,10 @@ class Workshop:
             "none": (), "enlarges": (f"{sharp}",), "remembers": (f"{painted}:stabilise=0.9",),
             "both": (f"{painted}:stabilise=0.9", f"{sharp}:threshold=4"),
         }  # fmt: skip
-        self.recipes = {
+        self.chain_specs = {
             name: EffectChainSpec(tuple(map(EffectSpec.parse, spec)), **options) for name, spec in specs.items()
         }
-        self.chain = lru_cache(maxsize=None)(lambda name: LoadedChain(self.recipes[name]))
+        self.chain = lru_cache(maxsize=None)(lambda name: LoadedChain(self.chain_specs[name]))
         self._pools: dict[str, Kept] = {}
         self._folder, self._originals = folder, dict[Case, tuple[Path, Path]]()
 
@@ -211,7 +211,7 @@ class Workshop:
 
     def pool(self, case: Case) -> WorkerPool:
         if case.chain not in self._pools:
-            self._pools[case.chain] = Kept(self.recipes[case.chain], 2)
+            self._pools[case.chain] = Kept(self.chain_specs[case.chain], 2)
         return self._pools[case.chain]
 
     def close(self) -> None:
@@ -233,17 +233,17 @@ def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make(way: str, case: Case, source: Path, target: Path, shop: Workshop) -> None:
     """The file, by one of the ways to it."""
-    task, recipe = case.task(source.parent), shop.recipes[case.chain]
+    options, chain_spec = case.options(source.parent), shop.chain_specs[case.chain]
     if way.startswith("resumed"):
-        asked = {name: getattr(task, name) for name in ("codec", "first", "end", "params")}
+        asked = {name: getattr(options, name) for name in ("codec", "first", "end", "params")}
         cut_short(source, target, CUT, shop.effects(case, source), **asked)
         assert pieces_of(target).is_dir()
-        task = replace(task, resume=True)
+        options = replace(options, resume=True)
     if way in POOLS:
-        pool: WorkerPool = Away(recipe) if way == "cluster" else shop.pool(case)
-        process_one(source, target, recipe, task, notify=lambda event: None, make_pool=lambda _: pool)
+        pool: WorkerPool = Away(chain_spec) if way == "cluster" else shop.pool(case)
+        process_one(source, target, chain_spec, options, notify=lambda event: None, make_pool=lambda _: pool)
     else:
-        process_video(source, target, shop.effects(case, source), task, Report(), notify=lambda note: None)
+        process_video(source, target, shop.effects(case, source), options, Report(), notify=lambda note: None)
     assert not pieces_of(target).exists()
 
 
