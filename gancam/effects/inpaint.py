@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam import masks
-from gancam.effects import ModelEffect
+from gancam.effects import MaskedEffect
 from gancam.effects.inpainting.background import Background
 from gancam.effects.inpainting.holes import Crop, Holes, cut_out, overlap, paste, plan
 from gancam.effects.inpainting.overlay import Overlay
@@ -87,7 +87,7 @@ class InpaintParams(Params):
     save: str = parameter("", form="the path of a new .json", help="record the masks there, as a track to replay")
 
 
-class Inpaint(ModelEffect):
+class Inpaint(MaskedEffect):
     """Fills what a mask marks: ``(H, W, 3)`` -> the same size.
 
     Pixels outside the mask, its `grow` and its `feather` leave as they came, to the byte; without a mask the very array
