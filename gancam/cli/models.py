@@ -15,7 +15,7 @@ from rich.text import Text
 from gancam.cli.app import app
 from gancam.inference.autotune import Trial, notes, remembered
 from gancam.inference.card import ModelCard
-from gancam.inference.catalog import find, menu
+from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.figures import telling
 from gancam.inference.variants import read_card, variants
 
@@ -33,12 +33,13 @@ class _Entry:
     files: Mapping[str, Path]
     cards: Mapping[str, ModelCard]
     trials: Mapping[str, list[Trial]]
+    own: bool = False  # of the user's folder
 
     @classmethod
-    def read(cls, name: str, path: Path) -> "_Entry":
+    def read(cls, name: str, path: Path, *, own: bool = False) -> "_Entry":
         files = variants(path)
         trials = {device: found for device in ("cpu", "cuda") if (found := remembered(files, device)) is not None}
-        return cls(name, files, {precision: read_card(file) for precision, file in files.items()}, trials)
+        return cls(name, files, {precision: read_card(file) for precision, file in files.items()}, trials, own)
 
     @property
     def card(self) -> ModelCard:
@@ -63,7 +64,7 @@ class _Entry:
     def to_json(self) -> dict[str, object]:
         card = self.card
         return {
-            "name": self.name, "effect": card.effect, "scale": card.scale, "licence": card.licence,
+            "name": self.name, "own": self.own, "effect": card.effect, "scale": card.scale, "licence": card.licence,
             "quality": dict(card.quality), "figures": [asdict(figure) for figure in card.figures],
             "parameters": card.parameters, "summary": card.summary, "data": card.data,
             "recipe": card.recipe, "commit": card.commit, "receptive_field": card.receptive_field,
@@ -85,7 +86,7 @@ def models(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all that is known as JSON on stdout.")] = False,
 ) -> None:
-    """List the bundled models: task, size, time on this machine where tried, quality, licence."""
+    """List the models, bundled and your own: task, size, time on this machine where tried, quality, licence."""
     if name is not None:
         entry = _Entry.read(Path(name).stem if name.endswith(".onnx") else name, find(name))
         if as_json:
@@ -94,6 +95,7 @@ def models(
             _print_one(entry)
         return
     entries = [_Entry.read(one, path) for one, path in menu().items()]
+    entries += [_Entry.read(one, find(one), own=True) for one in user_menu()]
     if as_json:
         print(json.dumps([entry.to_json() for entry in entries], indent=2))
     else:
@@ -112,7 +114,8 @@ def _print_all(entries: list[_Entry]) -> None:
         figure = telling(entry.card.figures)
         quality = f"{entry.card.summary}\n{figure} ({figure.better})" if figure is not None else entry.card.summary
         quality = quality.replace(" (higher)", " (higher is better)").replace(" (lower)", " (lower is better)")
-        table.add_row(*(Text(cell) for cell in (entry.name, entry.task, entry.size, entry.time, quality)),
+        name = f"{entry.name} (own)" if entry.own else entry.name
+        table.add_row(*(Text(cell) for cell in (name, entry.task, entry.size, entry.time, quality)),
                       Text(entry.card.licence))  # fmt: skip
     _console().print(table)
     print("time here: of a picture of 192x160, where the model was played once; gancam bench measures it")

@@ -47,6 +47,8 @@ class ModelCard:
     receptive_field: int = 0  # how far, in input pixels, an output pixel looks to each side; 0: everywhere
     minimum: int = 1  # smallest height and width taken
     multiple: int = 1  # height and width must be multiples of this
+    fixed_height: int = 0  # of the only pictures that the graph takes; 0: any. `Model` cuts others into such tiles
+    fixed_width: int = 0
     work_size: int = 0  # pixels of the longer side of pictures that it is best shown; 0: of any
     keeps: Keeps = "nothing"  # what of the input every output pixel still has: its luma, or nothing in particular
     latent: int = 0  # numbers in a z and in a w, for layout latent
@@ -85,7 +87,7 @@ class ModelCard:
         entries = {key.removeprefix(PREFIX): value for key, value in metadata.items() if key.startswith(PREFIX)}
         entries = {_FORMERLY.get(key, key): value for key, value in entries.items()}
         if "name" not in entries or "effect" not in entries:
-            raise ModelError(f"{where} is an ONNX model without a gancam card: export it with `python -m export`")
+            raise ModelError(f"{where} is an ONNX model without a gancam card: `gancam import` makes one")
         try:
             version = int(entries.pop("version", "1"))
         except ValueError:
@@ -97,7 +99,8 @@ class ModelCard:
         values = {entry.name: _parse(entry.type, entries[entry.name], f"{where}: its card's {entry.name}")
                   for entry in fields(cls) if entry.name in entries}  # fmt: skip
         card = cls(**values)
-        least = {"scale": 1, "receptive_field": 0, "minimum": 1, "multiple": 1, "work_size": 0}
+        names = ("receptive_field", "work_size", "fixed_height", "fixed_width")
+        least = {"scale": 1, "minimum": 1, "multiple": 1} | dict.fromkeys(names, 0)
         if card.layout == "latent":
             least |= {"latent": 1, "layers": 1, "resolution": 1}
         for name, low in least.items():

@@ -16,6 +16,7 @@ from gancam._native import denormals_as_zero
 from gancam.errors import GancamError, ImageError, InputError, ModelError, OutOfMemory, first_line
 from gancam.inference.buffers import BufferPool
 from gancam.inference.card import ModelCard
+from gancam.inference.fixed import in_fixed_tiles
 from gancam.inference.layouts import BlockLayout
 from gancam.inference.session import explain, is_full, open_session
 
@@ -75,6 +76,8 @@ class Network(ABC):
 
     def _smallest(self) -> tuple[int, int]:
         """Height and width of a small image that it takes."""
+        if self.card.fixed_height:
+            return self.card.fixed_height, self.card.fixed_width
         side = self.card.multiple * -(-max(self.card.minimum, 4) // self.card.multiple)
         return side, side + self.card.multiple
 
@@ -110,6 +113,7 @@ class ImageNetwork(Network):
         self._blocks: BlockLayout | None = None
         self._bound: Any = None
         self._checked = False
+        self._singly = session.get_inputs()[0].shape[0] == 1  # takes one image at a time
         self._input, self._output = session.get_inputs()[0].name, session.get_outputs()[0].name
         self._cell = self._check()
         self(np.zeros((1, *self._smallest(), 3), np.uint8))  # finds a card that lies, and warms the session up
@@ -120,6 +124,13 @@ class ImageNetwork(Network):
         Their memory is used for later ones when neither they nor a view of them is held any more.
         """
         self._check_images(images)
+        fixed = self.card.fixed_height, self.card.fixed_width
+        if fixed[0] and images.shape[1:3] != fixed:
+            reach = self.card.receptive_field
+            tiles = [in_fixed_tiles(self, one, size=fixed, scale=self.card.scale, reach=reach) for one in images]
+            return np.stack(tiles)
+        if self._singly and len(images) > 1:
+            return np.concatenate([self(images[index : index + 1]) for index in range(len(images))])
         if self.card.layout != "image":
             with self._lock, self._failing():
                 return self._run_blocks(images)
@@ -178,6 +189,7 @@ class MaskedNetwork(Network):
         super().__init__(path, device, threads, session, card, spent)
         says = {name: ("tensor(uint8)", rank) for name, rank in {"image": 4, "hole": 3, "filled": 4}.items()}
         parts = self._parts()
+        self._singly = session.get_inputs()[0].shape[0] == 1  # takes one image at a time
         if {name: (part.type, len(part.shape)) for name, part in parts.items()} != says or card.scale != 1:
             raise ModelError(
                 f"{path}: its card says {card.layout}, but it has "
@@ -191,6 +203,9 @@ class MaskedNetwork(Network):
         self._check_images(images)
         if holes.dtype != np.uint8 or holes.shape != images.shape[:3]:
             raise ImageError(f"{self.card.name} takes holes uint8 {images.shape[:3]}, not {holes.dtype} {holes.shape}")
+        if self._singly and len(images) > 1:
+            each = (slice(index, index + 1) for index in range(len(images)))
+            return np.concatenate([self(images[one], holes[one]) for one in each])
         filled: NDArray[np.uint8] = self._run(["filled"], {"image": images, "hole": holes})[0]
         self._expect(filled, images.shape)
         return filled
