@@ -63,7 +63,6 @@ def export_weights(source: Path, target: Path) -> Answers:
     out = "y" if int(described.output_channels) == 1 else "rgb"
     known: dict[str, Any] = {
         "layout": "nchw", "order": order, "output_order": out, "range": "0..1", "output_range": "0..1",
-        "multiple": multiple, "minimum": multiple * -(-minimum // multiple),
     }  # fmt: skip
     if masked:
         return known | {"effect": "inpaint", "mask_one": "hole"}
