@@ -18,7 +18,7 @@ from gancam.inference.tiling import TileBudget, tiled
 from gancam.params import Params, parameter
 from gancam.vision.blend import Region, composite
 
-SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8)  # of the work size, to save time
+SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
 _FLOW = 320  # pixels of the longer side of what motion is looked for in
 _REST = 0.3  # of those pixels: what moves less stands still, so that noise moves nothing
 _SAME, _OTHER = 6.0, 24.0  # grey levels of change that are noise, and that make it another thing

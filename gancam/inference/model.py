@@ -47,7 +47,8 @@ class Model:
 
     Raises:
         NotFound: There is no such file.
-        ModelError: The file is damaged, has no card, does not do what its card says, or is of another kind.
+        ModelError: The file is damaged, has no card, does not do what its card says, or is of another kind; it is int8,
+            asked for by name, and saturates on this CPU where fp32 does not.
         DeviceError: A device asked for by name cannot run it.
         ParameterError: An unknown device, a precision there is no file of, or no thread.
     """
@@ -155,11 +156,9 @@ class Model:
             return call()
 
     def _go_on_the_cpu(self) -> None:
-        path = self.path
-        if self._asked == "auto":
-            self.precision = usable(self._files, "cpu", self.threads)[0]
-            path = self._files[self.precision]
-        self._network = open_network(path, "cpu", self.threads, self.spent)
+        choice = choose(self._files, "cpu", precision=self._asked, threads=self.threads)
+        self.precision = choice.precision
+        self._network = open_network(choice.path, "cpu", choice.threads, self.spent, wide_sums=choice.wide_sums)
         self._run = _guard(self._network, self.precision)
 
 
@@ -246,7 +245,8 @@ def _open(files: Mapping[str, Path], device: str, precision: str, threads: int |
     for one in devices:
         try:
             choice = choose(files, one, precision=precision, threads=threads)
-            return choice.precision, open_network(choice.path, one, choice.threads)
+            network = open_network(choice.path, one, choice.threads, wide_sums=choice.wide_sums)
+            return choice.precision, network
         except DeviceError as error:
             if one == devices[-1]:
                 raise

@@ -272,7 +272,9 @@ class GeneratorNetwork(Network):
         return {"z": np.empty((0, latent), np.float32), "ws": np.empty((0, layers, latent), np.float32)}
 
 
-def open_network(path: Path, device: str, threads: int, spent: dict[str, float] | None = None) -> Network:
+def open_network(
+    path: Path, device: str, threads: int, spent: dict[str, float] | None = None, *, wide_sums: bool = False
+) -> Network:
     """Open the file `path` on `device` as the kind of network that its card says.
 
     Args:
@@ -280,13 +282,14 @@ def open_network(path: Path, device: str, threads: int, spent: dict[str, float] 
         device: "cpu" or "cuda"; another is never used instead.
         threads: Those of one call on the CPU, 1 or more.
         spent: Where seconds are added up, of a network that this one replaces; new without.
+        wide_sums: As `open_session` takes it.
 
     Raises:
         NotFound: There is no such file.
         ModelError: It is damaged, has no card, or does not do what its card says.
         DeviceError: The device cannot be had, or cannot run it.
     """
-    session = open_session(path, device, threads)
+    session = open_session(path, device, threads, wide_sums=wide_sums)
     card = ModelCard.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
     spent = {"conversion": 0.0, "network": 0.0, "copies": 0.0} if spent is None else spent
     kinds: dict[str, type[Network]] = {"latent": GeneratorNetwork, "masked": MaskedNetwork}

@@ -28,7 +28,7 @@ from gancam.inference import autotune
 from gancam.inference.autotune import remembered
 from gancam.inference.catalog import find
 from gancam.inference.cuda import cuda_is_likely, gpus
-from gancam.inference.hardware import cpu_name, peak_memory, usable_cores
+from gancam.inference.hardware import cpu_name, instructions, kernel_instructions, peak_memory, usable_cores
 from gancam.inference.packages import runtime
 from gancam.inference.session import open_session
 from gancam.inference.variants import variants
@@ -190,6 +190,7 @@ def machine() -> dict[str, object]:
         pass
     return {
         "cpu": cpu_name(), "cores": usable_cores(), "gpu": gpu,
+        "kernel_instructions": " ".join(kernel_instructions()), "instructions": list(instructions()),
         "system": f"{platform.system()} {platform.machine()}", "onnxruntime": runtime().__version__,
         "opencv": cv2.__version__,
     }  # fmt: skip
@@ -375,9 +376,9 @@ def compare(results: Results, before: Baseline) -> tuple[list[Change], list[str]
             "the baseline has none of these cases: model, size, device, precision and threads must be the same"
         )
     differs = [
-        f"{name} was {before.machine.get(name)}, is {value} now"
+        f"{name.replace('_', ' ')} was {before.machine[name]}, is {value} now"
         for name, value in results.machine.items()
-        if before.machine.get(name) != value
+        if name in before.machine and name != "instructions" and before.machine[name] != value  # that list is too long
     ]
     return changes, differs
 
