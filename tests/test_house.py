@@ -83,8 +83,19 @@ def test_no_module_imports_itself_in_a_circle() -> None:
 
 def test_modules_are_short_and_few_stand_outside_the_wings() -> None:
     assert len(list((ROOT / "gancam").glob("*.py"))) <= 12
-    for file in modules("gancam"):
-        assert len(file.read_text(encoding="utf-8").splitlines()) <= 450, f"{file}: more than one idea?"
+    for package in ("gancam", "export", "train"):
+        for file in modules(package):
+            assert len(file.read_text(encoding="utf-8").splitlines()) <= 450, f"{file}: more than one idea?"
+
+
+@pytest.mark.parametrize("package", ["gancam", "export", "train", "benchmarks"])
+def test_functions_are_short(package: str) -> None:
+    for file in modules(package):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno is not None
+                length = node.end_lineno - node.lineno + 1
+                assert length <= 60, f"{file}: {node.name} has {length} lines"
 
 
 def test_nothing_is_looked_for_by_name() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from onnx import TensorProto
 
-from export import check, colorization, translation
+from export import cells, check, colorization, translation, translation_int8
 from export.__main__ import main
 from gancam.errors import ModelError
 from gancam.inference.card import ModelCard
@@ -133,7 +133,7 @@ def test_pairs_that_are_made_of_photos_are_judged(tmp_path: Path) -> None:
 @pytest.mark.parametrize("front", ["image", "edges"])
 def test_nothing_beyond_the_receptive_field_is_seen(front: str) -> None:
     made = translator_network(front=front)
-    far = translation.reach(made)
+    far = cells.reach(made)
     image = torch.rand(1, 3, 96, 128)
     other = image.clone()
     other[:, :, :, 64:] = torch.rand(1, 3, 96, 64)
@@ -163,7 +163,7 @@ def test_a_card_that_lies_about_its_cells(tmp_path: Path) -> None:
 
 def test_int8_convolutions_have_the_widths_that_fast_kernels_take() -> None:
     made = translator_network()
-    graph = translation.quantise(made, [np.ascontiguousarray(still("otters")[:64, :96, ::-1])]).graph
+    graph = translation_int8.quantise(made, [np.ascontiguousarray(still("otters")[:64, :96, ::-1])]).graph
     shapes = [tuple(one.dims) for one in graph.initializer if len(one.dims) == 4 and one.data_type == TensorProto.INT8]
     assert len(shapes) > 5
     assert all(given % 8 == 0 and taken % 4 == 0 for given, taken, *_ in shapes), shapes

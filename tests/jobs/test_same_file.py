@@ -334,9 +334,7 @@ def test_this_process_makes_what_the_effects_make(workshop: Workshop, case: Case
         assert all(np.array_equal(*pair) for pair in zip(shown, wanted, strict=True))
 
 
-@pytest.mark.parametrize(
-    ("case", "way"), marked([(case, way) for case in CASES for way in WAYS if exists(way, case)])
-)
+@pytest.mark.parametrize(("case", "way"), marked([(case, way) for case in CASES for way in WAYS if exists(way, case)]))
 def test_every_other_way_makes_the_same_file(tmp_path: Path, workshop: Workshop, case: Case, way: str) -> None:
     source, whole = workshop.original(case)
     out = case.place(tmp_path)

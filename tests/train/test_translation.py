@@ -304,9 +304,9 @@ def test_colour_figures() -> None:
     assert evaluate.chroma_gain((truth // 2 + grey // 2), truth) > 3
 
 
-def test_unrest_of_what_amplifies_and_of_what_ignores() -> None:
+def test_temporal_noise_of_what_amplifies_and_of_what_ignores() -> None:
     images = [np.full((48, 64, 3), 120, np.uint8), np.full((32, 32, 3), 90, np.uint8)]
-    assert evaluate.unrest(lambda image: image, images) == pytest.approx(1.0)
-    twice = evaluate.unrest(lambda image: np.clip(2.0 * image - 120, 0, 255).astype(np.uint8), images)
+    assert evaluate.temporal_noise(lambda image: image, images) == pytest.approx(1.0)
+    twice = evaluate.temporal_noise(lambda image: np.clip(2.0 * image - 120, 0, 255).astype(np.uint8), images)
     assert twice == pytest.approx(2.0, abs=0.01)
-    assert evaluate.unrest(np.zeros_like, images) == 0.0
+    assert evaluate.temporal_noise(np.zeros_like, images) == 0.0
