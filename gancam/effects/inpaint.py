@@ -77,7 +77,10 @@ class InpaintParams(Params):
     from_: float = parameter(0.0, minimum=0.0, unit="s", help="from this time on")
     to: float = parameter(0.0, minimum=0.0, unit="s", help="until this time; 0: to the end")
     grow: int = parameter(0, minimum=0, maximum=100, help="pixels by which what is marked is enlarged first")
-    feather: int = parameter(3, minimum=0, maximum=50, help="pixels around that over which the fill fades out")
+    feather: int = parameter(
+        3, minimum=0, maximum=50,
+        help="pixels inside, from the edge, over which the fill takes on the light and colour of what is around it",
+    )  # fmt: skip
     memory: bool = parameter(True, help="take what was seen before where it is known, before inventing anything")
     ahead: bool = parameter(True, help="process: read the file first, for what is uncovered later")
     texture: float = parameter(
@@ -90,9 +93,9 @@ class InpaintParams(Params):
 class Inpaint(MaskedEffect):
     """Fills what a mask marks: ``(H, W, 3)`` -> the same size.
 
-    Pixels outside the mask, its `grow` and its `feather` leave as they came, to the byte; without a mask the very array
-    does. The mask comes with the call (``erase(image, mask=mask)``), or from `source`, or from what the parameters say;
-    see `gancam.masks`. What is marked twice is marked once.
+    Pixels outside the mask and its `grow` leave as they came, to the byte; without a mask the very array does. The mask
+    comes with the call (``erase(image, mask=mask)``), or from `source`, or from what the parameters say; see
+    `gancam.masks`. What is marked twice is marked once.
 
     With ``find=scratches``, defects of single frames are replaced first by what the frames beside have there. That
     takes the frame after: where it cannot be read ahead, what is given is the frame before.
@@ -159,7 +162,7 @@ class Inpaint(MaskedEffect):
         for window, part in zip(holes.windows, invented, strict=True):
             if self.params.memory:
                 self.background.store(window, result[window.place], image, holes.hidden, part)
-        holes.blend(image, result)
+        holes.blend(result)
         if self.params.memory:
             self.background.remember(image, holes.hidden)
         return result
