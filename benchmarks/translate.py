@@ -5,7 +5,7 @@
     python benchmarks/translate.py faces sr-faces-x4 --data FOLDER
 
 speed     the whole call on 640x360, and how calm: mean change from frame to frame of the output over that of the
-          source, on a clip of one picture with a camera's noise, plain and with steady=1
+          source, on a clip of one picture with a camera's noise, plain and with stabilise=1
 fruits    what becomes of As, as a classifier sees it that is trained on half of the real As and Bs; how many of the
           other half it gets right is told beside it
 faces     super-resolution of faces of `--data`: Y-PSNR and perceptual distance beside bicubic, and how often the result
@@ -56,7 +56,7 @@ def speed(options: argparse.Namespace) -> None:
             effect(frame)
             times.append(1000 * (time.perf_counter() - began))
         plain = change([effect(one) for one in clip])
-        effect.params.set("steady", 1.0)
+        effect.params.set("stabilise", 1.0)
         damped = change([effect(one) for one in clip])
         middle = statistics.median(times[5:])
         print(

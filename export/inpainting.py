@@ -21,8 +21,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from export.graph import Graph, Value
-from export.plan import Plan
+from export.plan import Exporter, Plan
 from export.rounding import Moments, Watch
+from gancam.inference.card import Layout, ModelCard
 from gancam.inference.model import Model
 from train import evaluate, holes
 from train.data import Pixels, image_files, read_image
@@ -362,16 +363,16 @@ def _fitted(image: Pixels, kind: str, index: int) -> tuple[Pixels, holes.Hole]:
     return image[:height, :width], holes.judged(kind, index, height, width)
 
 
-def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Path]) -> Plan:
+def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list[Path]) -> Plan:
     """fp32, fp16 and int8, the last calibrated on `images` (default: those in samples/) with holes in them, on which
-    all are compared; each folder of `judge` gives figures named after it."""
+    all are compared; each folder of `judge_on` gives figures named after it."""
     if not isinstance(network, Inpaint):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
     pictures = [read_image(path) for path in image_files(images or SAMPLES)]
-    folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge}
+    folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge_on}
     peers = {name: evaluate.inpainting_peers(truths) for name, truths in folders.items()}
 
-    def graph(precision: str) -> tuple[onnx.ModelProto, str]:
+    def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
         calibration = calibrated(network, pictures) if precision == "int8" else None
         return deployed(network, half=precision == "fp16", calibration=calibration), "masked"
 
@@ -391,10 +392,8 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Pa
             figures |= {f"{figure}_{name}": round(score, 4) for figure, score in scores.items()}
         return figures
 
-    card = {
-        "effect": "inpaint", "multiple": Inpaint.multiple, "minimum": Inpaint.multiple,
-        "parameters": sum(weights.numel() for weights in network.parameters()),
-    }  # fmt: skip
+    size = sum(weights.numel() for weights in network.parameters())
+    card = ModelCard("", "inpaint", multiple=Inpaint.multiple, minimum=Inpaint.multiple, parameters=size)
     return Plan(("fp32", "fp16", "int8"), card, graph, pairs, judged)
 
 
@@ -404,3 +403,6 @@ def run(model: Model, image: Pixels, hole: holes.Hole) -> Pixels:
     more = ((0, -height % model.card.multiple), (0, -width % model.card.multiple))
     given = np.pad(image[..., ::-1], (*more, (0, 0)))[None], np.pad(hole, more, constant_values=1)[None]
     return np.ascontiguousarray(model(*given)[0][0, :height, :width, ::-1])
+
+
+EXPORTER = Exporter(plan)

@@ -92,7 +92,7 @@ def _super_resolution(network: SuperResolution, layers: list[Layer]) -> None:
 
 
 def _translator(network: Translator, layers: list[Layer], constants: Mapping[str, Array]) -> None:
-    """The inverse of `translation.layers`: batch normalisation does nothing but add the bias."""
+    """The inverse of `cells.layers`: batch normalisation does nothing but add the bias."""
     places = network.unshuffle**2
     layers = layers[_before(network) :]
     kernel, bias = layers[0]

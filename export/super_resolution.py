@@ -16,8 +16,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from export.graph import Graph
-from export.plan import Plan
+from export.plan import Exporter, Plan
 from export.rounding import Moments, Watch
+from gancam.inference.card import Layout, ModelCard
 from gancam.inference.model import Model
 from train import evaluate
 from train.data import Pixels, image_files, read_image
@@ -157,16 +158,16 @@ def _with_unused(seen: Moments) -> Moments:
     return Moments(np.pad(seen.mean, (0, 9)), np.pad(seen.covariance, (0, 9)))
 
 
-def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Path]) -> Plan:
+def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list[Path]) -> Plan:
     """fp32, fp16 and int8, the last calibrated on `images` (default: samples/stills/), on which all are compared;
-    each folder of `judge` gives figures named after it."""
+    each folder of `judge_on` gives figures named after it."""
     if not isinstance(network, SuperResolution):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
     pictures = [read_image(path) for path in image_files(images or SAMPLES)]
     degradations = ("bicubic", "webcam") if recipe.data.get("degradation") == "webcam" else ("bicubic",)
-    folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge}
+    folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge_on}
 
-    def graph(precision: str) -> tuple[onnx.ModelProto, str]:
+    def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
         if precision == "int8":
             return quantise(network, [picture[..., ::-1] for picture in pictures]), "blocks"
         return float_graph(network, half=precision == "fp16"), "image"
@@ -185,10 +186,10 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Pa
                 figures |= {f"{figure}_{suffix}": round(score, 4) for figure, score in scores.items()}
         return figures
 
-    card = {
-        "scale": network.scale, "receptive_field": network.receptive_field,
-        "parameters": sum(kernel.numel() + bias.numel() for kernel, bias in network.convolutions()),
-    }  # fmt: skip
+    size = sum(kernel.numel() + bias.numel() for kernel, bias in network.convolutions())
+    card = ModelCard(
+        "", "super_resolution", scale=network.scale, receptive_field=network.receptive_field, parameters=size
+    )
     return Plan(("fp32", "fp16", "int8"), card, graph, pairs, judged)
 
 
@@ -200,3 +201,6 @@ def upscaler(model: Model) -> Callable[[Pixels], Pixels]:
         return result[0, ..., ::-1]
 
     return upscale
+
+
+EXPORTER = Exporter(plan)

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from export.graph import Graph
-from export.plan import Plan
+from export.plan import Exporter, Plan
+from gancam.inference.card import Layout, ModelCard
 from gancam.inference.model import Model
 from train import generation
 from train.data import Pixels
@@ -243,27 +244,30 @@ def deployed(network: LatentGenerator, *, half: bool = False) -> onnx.ModelProto
     return style_graph(network, half=half) if isinstance(network, StyleGenerator) else plain_graph(network, half=half)
 
 
-def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Path], *, samples: int = 5000) -> Plan:
+def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list[Path], *, samples: int = 5000) -> Plan:
     """fp32 and fp16, both compared on 64 fixed latents. The network in PyTorch is judged on the pictures that
-    `judge` names, once: no such figure tells apart what differs by less than a grey level."""
+    `judge_on` names, once: no such figure tells apart what differs by less than a grey level."""
     if not isinstance(network, LatentGenerator):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
     z = generation.latents(network, COMPARED, seed=0)
     true = generation.sample(network, z)
 
-    def graph(precision: str) -> tuple[onnx.ModelProto, str]:
+    def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
         return deployed(network, half=precision == "fp16"), "latent"
 
     def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
         yield model(z.numpy())[0][..., ::-1], np.broadcast_to(true, (*true.shape[:3], 3))
 
-    card = {
-        "effect": "morph", "latent": network.latent, "layers": network.layers, "resolution": true.shape[1],
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-    }  # fmt: skip
+    card = ModelCard(
+        "", "morph", latent=network.latent, layers=network.layers, resolution=true.shape[1],
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+    )  # fmt: skip
     figures: dict[str, float] = {}
-    for data in judge:
+    for data in judge_on:
         scores = generation.judge_by(recipe, network, data, samples=samples)
         seen = f"{scores.eye}, {scores.samples} samples"
         figures |= {f"{name}_{seen}": float(f"{figure:.4g}") for name, figure in scores.figures.items()}
     return Plan(("fp32", "fp16"), card, graph, pairs, lambda model: figures)
+
+
+EXPORTER = Exporter(plan)

@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         run = options.run or Path("runs") / chosen.name
         loop.train(
             chosen, options.data, run, device=torch.device(options.device),
-            judge=options.judge, stop_after=options.stop_after,
+            evaluate_on=options.judge, stop_after=options.stop_after,
         )  # fmt: skip
     except loop.Interrupted as stop:
         print(f"train: {stop}", file=sys.stderr)

@@ -141,7 +141,7 @@ def translation(translate: Callable[[Pixels], Pixels], pairs: Iterable[tuple[Pix
     return {name: float(np.mean(values)) for name, values in scores.items()}
 
 
-def unrest(translate: Callable[[Pixels], Pixels], images: Iterable[Pixels]) -> float:
+def temporal_noise(translate: Callable[[Pixels], Pixels], images: Iterable[Pixels]) -> float:
     """How much a picture that stands still changes from frame to frame under a camera's noise (`NOISE`), over how much
     the frames themselves do: 1 is as calm as the camera. Mean over `images` (RGB)."""
     shares = []

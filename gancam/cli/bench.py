@@ -112,7 +112,9 @@ def _cases(options: BenchOptions) -> "list[Case]":
 
 def _print_results(results: "Results", changes: "Sequence[Change]") -> None:
     about = results.machine
-    print(f"{about['cpu']}, {about['cores']} cores, GPU {about['gpu'] or 'none'}, ONNX Runtime {about['onnxruntime']}")
+    kernels = about["kernel_instructions"] or "no vector instructions known"
+    gpu = about["gpu"] or "none"
+    print(f"{about['cpu']} ({kernels}), {about['cores']} cores, GPU {gpu}, ONNX Runtime {about['onnxruntime']}")
     heads = "model", "size", "device", "precision", "median ms", "95 % ms", "fps", "network", "conversion", "copies"
     table = Table(*heads, "rest", "over its convolutions", "cores", "peak MB", box=None, pad_edge=False)
     for row in results.rows:

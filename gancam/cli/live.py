@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gancam.budget import MISSED, Budget
 from gancam.cli.app import (
     ControlOption,
     DeviceOption,
@@ -45,8 +46,11 @@ from gancam.sinks.stats import StatsLog
 from gancam.vision.pad import DrawingPad
 
 if TYPE_CHECKING:
-    from gancam.budget import Budget
     from gancam.sources.live import LiveSource
+
+
+DEFAULT_FPS = 24  # what the effect that is played by default may not fall below by what is chosen here
+DEFAULT_FRAME_TIME = 1 / DEFAULT_FPS / MISSED  # a budget lets that much more pass before it plays something cheaper
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class LiveOptions:
     controls: tuple[str, ...]
     record_params: Path | None
     frame_time: float | None  # seconds that a frame may take
+    by_itself: bool  # nobody asked for that time
     overwrite: bool
     as_json: bool
 
@@ -88,10 +93,12 @@ def live(
 ) -> None:
     """Play a camera, a stream or a video file through effects, with as little delay as possible.
 
-    Frames that come too late are dropped. Without an effect, super-resolution is played; -e none plays the source as it
-    is. It ends with q in the window, with Ctrl-C, or when the source ends.
+    Frames that come too late are dropped. Without an effect, super-resolution is played, as good as 24 frames a second
+    allow on this machine (--target-fps sets another rate); -e none plays the source as it is. It ends with q in the
+    window, with Ctrl-C, or when the source ends.
     """
     names = effect or ["sr-x2-gan" if "sr-x2-gan" in menu() else "sr-x2"]
+    frame_time = parse_frame_time(target_fps, target_ms)
     options = LiveOptions(
         source=source,
         recipe=EffectChainSpec(parse_specs([one for one in names if one != "none"]), device, precision, threads),
@@ -102,7 +109,8 @@ def live(
         stats=stats,
         controls=tuple(control or ()),
         record_params=record_params,
-        frame_time=parse_frame_time(target_fps, target_ms),
+        frame_time=DEFAULT_FRAME_TIME if frame_time is None and not effect else frame_time,
+        by_itself=frame_time is None,
         overwrite=overwrite,
         as_json=as_json,
     )
@@ -128,7 +136,7 @@ def _play(options: LiveOptions) -> None:
     sound = Path(options.source) if Path(options.source).is_file() else None
     chain = options.recipe.load(sound)
     controls = Controls(chain)
-    budget = None if options.frame_time is None else _budget(chain, options.frame_time)
+    budget = None if options.frame_time is None else _budget(chain, options.frame_time, by_itself=options.by_itself)
     report = Report()
     with open_live(options.source, size=options.size, reconnect=options.reconnect) as feed, ExitStack() as opened:
         for one in chain:
@@ -157,7 +165,7 @@ def _play(options: LiveOptions) -> None:
 
 
 def _open_outputs(
-    options: LiveOptions, feed: "LiveSource", chain: Sequence[EffectSlot], controls: Controls, budget: "Budget | None"
+    options: LiveOptions, feed: "LiveSource", chain: Sequence[EffectSlot], controls: Controls, budget: Budget | None
 ) -> list[Sink]:
     """Open all outputs and logs, and measure for `budget`; where one fails, the others are closed."""
     outputs: list[Sink] = []
@@ -204,7 +212,7 @@ def _stop_after(seconds: float | None, stop: Callable[[], None]) -> Iterator[Non
         timer.join()
 
 
-def _status(budget: "Budget | None", chain: Sequence[EffectSlot]) -> str:
+def _status(budget: Budget | None, chain: Sequence[EffectSlot]) -> str:
     """Write how the effects are played just now, for the overlay; empty where there is nothing to say."""
     parts = [budget.status] if budget is not None else [effect.status for effect in chain]
     return "; ".join(filter(None, parts))
@@ -220,10 +228,11 @@ def _pad(chain: Sequence[EffectSlot], outputs: Sequence[str]) -> tuple[str, Draw
     return pads[0] if pads else None
 
 
-def _budget(chain: Sequence[EffectSlot], seconds: float) -> "Budget":
-    from gancam.budget import Budget
-
-    return Budget(chain, seconds, notify=print_note)
+def _budget(chain: Sequence[EffectSlot], seconds: float, *, by_itself: bool) -> Budget:
+    """Make the budget; where nobody asked for one, its first line says why there is one."""
+    why = f"without -e or --target-fps, what holds {DEFAULT_FPS} frames a second is played: "
+    first = iter([why] if by_itself else [])
+    return Budget(chain, seconds, notify=lambda text: print_note(next(first, "") + text))
 
 
 def _check_source(text: str) -> None:

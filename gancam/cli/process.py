@@ -92,7 +92,7 @@ class _Request:
 
     inputs: list[str]
     output: str
-    recipe: EffectChainSpec
+    chain_spec: EffectChainSpec
     options: ProcessOptions
     workers: int | None  # None: as many as pay
     cluster: str | None
@@ -141,9 +141,9 @@ def process(
         codec=codec, encoder=encoder, quality=quality, deinterlace=deinterlace, eight_bit=eight_bit,
         params=params, overwrite=overwrite, resume=resume, first=parse_moment(start), end=parse_moment(stop), fps=fps,
     )  # fmt: skip
-    recipe = EffectChainSpec(named or parse_specs(effect), device, precision, threads)
+    chain_spec = EffectChainSpec(named or parse_specs(effect), device, precision, threads)
     request = _Request(
-        paths[:-1], paths[-1], recipe, options, _parse_count(workers), cluster, form, preset if named else None,
+        paths[:-1], paths[-1], chain_spec, options, _parse_count(workers), cluster, form, preset if named else None,
         quiet, as_json,
     )  # fmt: skip
     (_process_many if is_batch(request.inputs, request.output) else _process_single)(request)
@@ -163,7 +163,7 @@ def _process_single(request: _Request) -> None:
         if make_pool is not None and (options.pipe is not None or _is_sequence(source, target)):
             raise InputError("--jobs N and --cluster are for files: stdout and numbered images are made by one process")
         check(None if request.inputs[0] == "-" else source, target, options)
-        check_chain(request.recipe, request.preset)
+        check_chain(request.chain_spec, request.preset)
         if request.inputs[0] == "-":
             source = classify(opened.enter_context(_stdin()))
         _make(source, target, replace(request, options=options), make_pool)
@@ -200,9 +200,9 @@ def _stdout() -> Iterator[int]:
 
 
 def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: MakePool | None) -> None:
-    options, recipe = request.options, request.recipe
+    options, chain_spec = request.options, request.chain_spec
     with named_after(request.preset):
-        effects = recipe.load(source.path)
+        effects = chain_spec.load(source.path)
     if not _is_sequence(source, target) and (isinstance(source, StillPath) or isinstance(target, StillPath)):
         process_image(source, target, effects, overwrite=options.overwrite, notify=print_note)
         return
@@ -211,7 +211,7 @@ def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: Ma
         with progress_bar(None, request.quiet or request.as_json) as progress:
             if make_pool is not None:
                 notify = _show_progress(progress)
-                report = process_one(source.path, target.path, recipe, options, notify=notify, make_pool=make_pool)
+                report = process_one(source.path, target.path, chain_spec, options, notify=notify, make_pool=make_pool)
             else:
                 process_video(source, target, effects, options, report, notify=print_note, progress=progress)
     except (KeyboardInterrupt, Terminated):
@@ -251,10 +251,12 @@ def _pool_maker(request: _Request) -> MakePool | None:
     if cluster is not None:
         from gancam.jobs.ray_pool import RayPool
 
-        return lambda recipe: RayPool(recipe, cluster, count)
+        return lambda chain_spec: RayPool(chain_spec, cluster, count)
     if count is None or count == 1:
         return None
-    return lambda recipe: LocalPool(replace(recipe, threads=recipe.threads or share_of_threads(count)), count)
+    return lambda chain_spec: LocalPool(
+        replace(chain_spec, threads=chain_spec.threads or share_of_threads(count)), count
+    )
 
 
 def _show_progress(progress: pipeline.Progress | None) -> Callable[[JobEvent], None]:
@@ -273,7 +275,7 @@ def _show_progress(progress: pipeline.Progress | None) -> Callable[[JobEvent], N
 def _process_many(request: _Request) -> None:
     """Make a folder of files."""
     check_options(request.options)
-    check_chain(request.recipe, request.preset)
+    check_chain(request.chain_spec, request.preset)
     make_pool = _pool_maker(request) if request.cluster is not None else None
     out, options = Path(request.output), replace(request.options, resume=True)
     found = find_inputs(request.inputs, out, codec=options.codec)
@@ -281,7 +283,7 @@ def _process_many(request: _Request) -> None:
         with BatchBars(shown=not request.quiet and not request.as_json) as bars:
             notify = _print_event if request.as_json else bars
             summary = process_all(
-                found, out, request.recipe, options, notify=notify, workers=request.workers, make_pool=make_pool
+                found, out, request.chain_spec, options, notify=notify, workers=request.workers, make_pool=make_pool
             )
     except (KeyboardInterrupt, Terminated):
         errors.print("gancam: interrupted; the same command goes on", markup=False)

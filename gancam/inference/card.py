@@ -10,6 +10,8 @@ from gancam.errors import ModelError
 from gancam.inference.figures import Figure, parse_figures
 
 PREFIX = "gancam."
+_FORMERLY = {"working": "work_size"}  # fields of cards written before 0.2, and what they are called now
+_FIGURES_FORMERLY = {"unrest": "temporal_noise"}
 VERSION = 1  # of the contract below; a reader refuses newer ones
 Layout = Literal["image", "blocks", "cells", "latent", "masked"]
 Keeps = Literal["nothing", "luma"]
@@ -47,7 +49,7 @@ class ModelCard:
     multiple: int = 1  # height and width must be multiples of this
     fixed_height: int = 0  # of the only pictures that the graph takes; 0: any. `Model` cuts others into such tiles
     fixed_width: int = 0
-    working: int = 0  # pixels of the longer side of pictures that it is best shown; 0: of any
+    work_size: int = 0  # pixels of the longer side of pictures that it is best shown; 0: of any
     keeps: Keeps = "nothing"  # what of the input every output pixel still has: its luma, or nothing in particular
     latent: int = 0  # numbers in a z and in a w, for layout latent
     layers: int = 0  # how many w make a picture
@@ -83,6 +85,7 @@ class ModelCard:
         Raises ``ModelError`` when there is none, or when it is newer, incomplete or nonsense.
         """
         entries = {key.removeprefix(PREFIX): value for key, value in metadata.items() if key.startswith(PREFIX)}
+        entries = {_FORMERLY.get(key, key): value for key, value in entries.items()}
         if "name" not in entries or "effect" not in entries:
             raise ModelError(f"{where} is an ONNX model without a gancam card: `gancam import` makes one")
         try:
@@ -96,7 +99,7 @@ class ModelCard:
         values = {entry.name: _parse(entry.type, entries[entry.name], f"{where}: its card's {entry.name}")
                   for entry in fields(cls) if entry.name in entries}  # fmt: skip
         card = cls(**values)
-        names = ("receptive_field", "working", "fixed_height", "fixed_width")
+        names = ("receptive_field", "work_size", "fixed_height", "fixed_width")
         least = {"scale": 1, "minimum": 1, "multiple": 1} | dict.fromkeys(names, 0)
         if card.layout == "latent":
             least |= {"latent": 1, "layers": 1, "resolution": 1}
@@ -120,7 +123,7 @@ def _parse(kind: Any, text: str, what: str) -> Any:
         if kind is int and type(value) is int:
             return value
         if get_origin(kind) is Mapping and isinstance(value, dict):
-            return {str(key): float(number) for key, number in value.items()}
+            return {_FIGURES_FORMERLY.get(key, str(key)): float(number) for key, number in value.items()}
         raise ValueError
     except (ValueError, TypeError):
         raise ModelError(f"{what} is {text[:40]!r}, which makes no sense") from None

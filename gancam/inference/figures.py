@@ -55,7 +55,6 @@ _METRICS = {
     "chroma_gain": _Metric("colours nearer to the truth than grey", "higher", "dB"),
     "colourfulness": _Metric("colourfulness over the truth's", "nearer to 1"),
     "temporal_noise": _Metric("flicker over the camera's noise", "lower"),
-    "unrest": _Metric("flicker over the camera's noise", "lower"),  # as older cards call it
     "frechet_of_reals": _Metric("Fréchet distance of real pictures", ""),
     "near_copies_of_reals": _Metric("near copies among real pictures", ""),
     "frechet": _Metric("Fréchet distance", "lower"),
@@ -71,7 +70,7 @@ _METRICS = {
     "kl": _Metric("KL divergence of classes", "lower"),
 }
 # The one figure that tells most of a model, the first that it has.
-_TELLING = ("psnr_y", "gain", "frechet", "chroma_gain", "temporal_noise", "unrest")
+_TELLING = ("psnr_y", "gain", "frechet", "chroma_gain", "temporal_noise")
 
 
 def parse_figures(quality: Mapping[str, float]) -> tuple[Figure, ...]:

@@ -43,8 +43,8 @@ class Network(ABC):
         self._lock = threading.Lock()
 
     @abstractmethod
-    def __call__(self, *arrays: Any, **named: Any) -> NDArray[np.uint8]:
-        """Make images; each kind of network says of what."""
+    def __call__(self, *arrays: NDArray[np.generic], **named: NDArray[np.generic]) -> NDArray[np.uint8]:
+        """Make images; each kind of network says of what, and takes nothing else."""
 
     def _parts(self) -> dict[str, Any]:
         """The inputs and outputs of the graph by name."""
@@ -118,7 +118,7 @@ class ImageNetwork(Network):
         self._cell = self._check()
         self(np.zeros((1, *self._smallest(), 3), np.uint8))  # finds a card that lies, and warms the session up
 
-    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:  # type: ignore[override]
         """Images ``(n, h, w, 3)`` uint8 BGR -> ``(n, h * scale, w * scale, 3)``, the caller's own.
 
         Their memory is used for later ones when neither they nor a view of them is held any more.
@@ -198,7 +198,7 @@ class MaskedNetwork(Network):
         height, width = self._smallest()
         self(np.zeros((1, height, width, 3), np.uint8), np.ones((1, height, width), np.uint8))
 
-    def __call__(self, images: NDArray[np.uint8], holes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def __call__(self, images: NDArray[np.uint8], holes: NDArray[np.uint8]) -> NDArray[np.uint8]:  # type: ignore[override]
         """Images ``(n, h, w, 3)`` uint8 BGR, with `holes` ``(n, h, w)`` uint8 filled where they are not 0."""
         self._check_images(images)
         if holes.dtype != np.uint8 or holes.shape != images.shape[:3]:
@@ -227,7 +227,7 @@ class GeneratorNetwork(Network):
         self._expect(self.centre, (1, card.latent), np.float32)
         self(np.zeros((1, card.latent), np.float32))
 
-    def __call__(self, z: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def __call__(self, z: NDArray[np.float32]) -> NDArray[np.uint8]:  # type: ignore[override]
         """Numbers z ``(n, latent)`` float32 -> images ``(n, resolution, resolution, 3)`` uint8 BGR."""
         return self.synthesis(np.repeat(self.mapping(z)[:, None], self.card.layers, axis=1))
 
@@ -272,7 +272,9 @@ class GeneratorNetwork(Network):
         return {"z": np.empty((0, latent), np.float32), "ws": np.empty((0, layers, latent), np.float32)}
 
 
-def open_network(path: Path, device: str, threads: int, spent: dict[str, float] | None = None) -> Network:
+def open_network(
+    path: Path, device: str, threads: int, spent: dict[str, float] | None = None, *, wide_sums: bool = False
+) -> Network:
     """Open the file `path` on `device` as the kind of network that its card says.
 
     Args:
@@ -280,13 +282,14 @@ def open_network(path: Path, device: str, threads: int, spent: dict[str, float] 
         device: "cpu" or "cuda"; another is never used instead.
         threads: Those of one call on the CPU, 1 or more.
         spent: Where seconds are added up, of a network that this one replaces; new without.
+        wide_sums: As `open_session` takes it.
 
     Raises:
         NotFound: There is no such file.
         ModelError: It is damaged, has no card, or does not do what its card says.
         DeviceError: The device cannot be had, or cannot run it.
     """
-    session = open_session(path, device, threads)
+    session = open_session(path, device, threads, wide_sums=wide_sums)
     card = ModelCard.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
     spent = {"conversion": 0.0, "network": 0.0, "copies": 0.0} if spent is None else spent
     kinds: dict[str, type[Network]] = {"latent": GeneratorNetwork, "masked": MaskedNetwork}

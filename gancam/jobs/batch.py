@@ -68,8 +68,8 @@ class Summary:
 def process_all(
     found: BatchInputs,
     out: Path,
-    recipe: EffectChainSpec,
-    task: ProcessOptions,
+    chain_spec: EffectChainSpec,
+    options: ProcessOptions,
     *,
     notify: Notify,
     workers: int | None = 1,
@@ -84,8 +84,8 @@ def process_all(
     Args:
         found: What to make.
         out: The folder to write to, which keeps a record of what was made.
-        recipe: The effects.
-        task: How videos are processed.
+        chain_spec: The effects.
+        options: How videos are processed.
         notify: Called with each event.
         workers: Processes at work; None for one, and more where that is seen to leave cores idle.
         make_pool: Starts workers that do all of it instead.
@@ -95,25 +95,31 @@ def process_all(
 
     Raises:
         InputError: Before any work: where there is nothing to do.
-        OutputExists: Before any work: for files in the way without ``task.overwrite``.
+        OutputExists: Before any work: for files in the way without ``options.overwrite``.
         SinkError: Before any work: for a folder that cannot be made; later: where no worker is left.
         GancamError: What loading the effects raises.
     """
     if not found.items:
         raise InputError(f"nothing to do: the inputs hold no video and no image, but {found.others} other files")
-    return _Batch(found, out, recipe, task, notify, workers, make_pool).run()
+    return _Batch(found, out, chain_spec, options, notify, workers, make_pool).run()
 
 
 def process_one(
-    source: Path, target: Path, recipe: EffectChainSpec, task: ProcessOptions, *, notify: Notify, make_pool: MakePool
+    source: Path,
+    target: Path,
+    chain_spec: EffectChainSpec,
+    options: ProcessOptions,
+    *,
+    notify: Notify,
+    make_pool: MakePool,
 ) -> Report:
     """Make one video or image with the workers of a pool.
 
     Args:
         source: The file to read.
         target: The file to write.
-        recipe: The effects.
-        task: How a video is processed.
+        chain_spec: The effects.
+        options: How a video is processed.
         notify: Called with progress and notes.
         make_pool: Starts the workers.
 
@@ -124,13 +130,13 @@ def process_one(
         GancamError: As ``gancam.jobs.process.process_video`` does.
     """
     listener = _SingleListener(notify)
-    chain = LoadedChain(recipe)
-    pool = make_pool(recipe)
+    chain = LoadedChain(chain_spec)
+    pool = make_pool(chain_spec)
     began = time.monotonic()
     try:
         for note in pool.notes:
             notify(Note(source, note))
-        Scheduler([BatchItem(source, target, target.name)], pool, chain, task, listener).run()
+        Scheduler([BatchItem(source, target, target.name)], pool, chain, options, listener).run()
     finally:
         pool.close()
     if listener.error is not None:
@@ -169,22 +175,22 @@ class _Batch:
         self,
         found: BatchInputs,
         out: Path,
-        recipe: EffectChainSpec,
-        task: ProcessOptions,
+        chain_spec: EffectChainSpec,
+        options: ProcessOptions,
         notify: Notify,
         workers: int | None,
         make_pool: MakePool | None,
     ) -> None:
-        self._task, self._notify, self._recipe = task, notify, recipe
+        self._options, self._notify, self._chain_spec = options, notify, chain_spec
         self._workers, self._make_pool = workers, make_pool
-        self._chain = LoadedChain(recipe)
+        self._chain = LoadedChain(chain_spec)
         make_folder(out, parents=True)
         self._ledger = Ledger(out)
         self._left: list[BatchItem] = []
         self._found = found
         self._summary = Summary(others=found.others)
         self._sort_out()
-        self._costs = ProgressEstimate(self._left, task)
+        self._costs = ProgressEstimate(self._left, options)
         self._notified: dict[BatchItem, float] = {}
         self._at_work = 1
 
@@ -201,7 +207,7 @@ class _Batch:
                 if why is None:
                     self._summary.done += 1
                     continue
-                if not self._task.overwrite:
+                if not self._options.overwrite:
                     blocked.append(f"{item.target}: {why}")
             self._left.append(item)
         if blocked:
@@ -214,8 +220,8 @@ class _Batch:
     def _job(self, item: BatchItem, effects: Sequence[Effect]) -> Mapping[str, object]:
         if item.is_image:
             return job_of(item.source, effects, None)
-        video = {"codec": self._task.codec, "encoder": self._task.encoder, "quality": self._task.quality}
-        return {**job_of(item.source, effects, self._task), **video}
+        video = {"codec": self._options.codec, "encoder": self._options.encoder, "quality": self._options.quality}
+        return {**job_of(item.source, effects, self._options), **video}
 
     def run(self) -> Summary:
         summary, began = self._summary, time.monotonic()
@@ -246,10 +252,10 @@ class _Batch:
                 workers = self._worker_count(left, (time.process_time() - cpu) / seconds)
         if left:
             count = min(workers or 1, len(left)) if left[0].is_image else workers or 1
-            recipe = self._recipe
-            if recipe.threads is None:
-                recipe = replace(recipe, threads=share_of_threads(count))
-            self._together(left, lambda _: LocalPool(recipe, count))
+            chain_spec = self._chain_spec
+            if chain_spec.threads is None:
+                chain_spec = replace(chain_spec, threads=share_of_threads(count))
+            self._together(left, lambda _: LocalPool(chain_spec, count))
 
     def _worker_count(self, left: Sequence[BatchItem], busy: float) -> int:
         """Reckon how many workers pay for the rest, where one keeps so many cores busy."""
@@ -264,12 +270,12 @@ class _Batch:
         return workers
 
     def _together(self, items: Sequence[BatchItem], make_pool: MakePool) -> None:
-        pool = make_pool(self._recipe)
+        pool = make_pool(self._chain_spec)
         self._at_work = max(len(pool.free()), 1)
         try:
             for note in pool.notes:
                 self._notify(Note(None, note))
-            Scheduler(items, pool, self._chain, self._task, self).run()
+            Scheduler(items, pool, self._chain, self._options, self).run()
         finally:
             pool.close()
             self._at_work = 1
@@ -281,14 +287,14 @@ class _Batch:
             effects = self._effects(item)
             self.begin(item, effects)
             if item.is_image:
-                process_image(item.source, item.target, effects, overwrite=self._task.overwrite, notify=notify)
+                process_image(item.source, item.target, effects, overwrite=self._options.overwrite, notify=notify)
                 self.made(item)
             else:
                 process_video(
                     item.source,
                     item.target,
                     effects,
-                    self._task,
+                    self._options,
                     report,
                     notify=notify,
                     progress=lambda index, frames: self.progress(item, index + 1, frames),

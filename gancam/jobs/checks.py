@@ -23,7 +23,7 @@ def refuse_drawing(effects: Sequence[Effect]) -> None:
             )
 
 
-def check(path: MediaPath | None, target: MediaPath, task: ProcessOptions) -> None:
+def check(path: MediaPath | None, target: MediaPath, options: ProcessOptions) -> None:
     """Find what is wrong with names and options before anything is opened.
 
     ``process_video`` and ``process_image`` would find all of it too, but later.
@@ -31,7 +31,7 @@ def check(path: MediaPath | None, target: MediaPath, task: ProcessOptions) -> No
     Args:
         path: The input; None for what comes from stdin.
         target: The output.
-        task: How videos are processed.
+        options: How videos are processed.
 
     Raises:
         InputError: For options that make no sense.
@@ -40,36 +40,36 @@ def check(path: MediaPath | None, target: MediaPath, task: ProcessOptions) -> No
         SinkError: For an output that cannot be written.
         OutputExists: For one that is there and may not be replaced.
     """
-    check_options(task)
+    check_options(options)
     source = VideoPath(Path("stdin")) if path is None else path
     if isinstance(source, SequencePath) or isinstance(target, SequencePath):
-        check_reading(source, task)
+        check_reading(source, options)
     else:
-        if task.params is not None and isinstance(source, StillPath):
-            raise InputError(f"--params {task.params}: is for videos; an image has no time")
+        if options.params is not None and isinstance(source, StillPath):
+            raise InputError(f"--params {options.params}: is for videos; an image has no time")
         refuse_mixture(source, target)
         if isinstance(source, VideoPath):
-            check_reading(source, task)
+            check_reading(source, options)
     if path is not None:
         _check_there(path)
-    check_writing(target, task)
-    if task.pipe is not None:
+    check_writing(target, options)
+    if options.pipe is not None:
         return
     if isinstance(target, SequencePath):
-        images.check_output(target, overwrite=task.overwrite)
+        images.check_output(target, overwrite=options.overwrite)
     elif isinstance(target, StillPath):
-        check_target(target.path, overwrite=task.overwrite, sources=[source.path])
+        check_target(target.path, overwrite=options.overwrite, sources=[source.path])
     else:
-        check_output(target.path, sources=[source.path], overwrite=task.overwrite)
+        check_output(target.path, sources=[source.path], overwrite=options.overwrite)
 
 
-def check_options(task: ProcessOptions) -> None:
+def check_options(options: ProcessOptions) -> None:
     """Find options that make no sense, whatever the input. Raises ``InputError`` and ``NotFound``."""
-    check_quality(task.quality)
-    if task.fps is not None and not 0 < task.fps <= 1000:
-        raise InputError(f"fps is {task.fps}: needs more than 0 and at most 1000")
-    if task.params is not None and not task.params.exists():
-        raise NotFound(f"{task.params}: no such file")
+    check_quality(options.quality)
+    if options.fps is not None and not 0 < options.fps <= 1000:
+        raise InputError(f"fps is {options.fps}: needs more than 0 and at most 1000")
+    if options.params is not None and not options.params.exists():
+        raise NotFound(f"{options.params}: no such file")
 
 
 def _check_there(path: MediaPath) -> None:
@@ -82,27 +82,27 @@ def _check_there(path: MediaPath) -> None:
         raise SourceError(f"{path}: is a folder, not a video file")
 
 
-def check_reading(path: MediaPath, task: ProcessOptions) -> None:
+def check_reading(path: MediaPath, options: ProcessOptions) -> None:
     """Refuse options that make no sense for the input `path`. Raises ``InputError``."""
     if isinstance(path, SequencePath):
-        if task.deinterlace:
+        if options.deinterlace:
             raise InputError(f"--deinterlace is for videos, and {path} are images")
-    elif task.fps is not None:
+    elif options.fps is not None:
         raise InputError(f"--fps is for numbered images, and {path} has times of its own")
 
 
-def check_writing(target: MediaPath, task: ProcessOptions) -> None:
+def check_writing(target: MediaPath, options: ProcessOptions) -> None:
     """Refuse options that make no sense for the output `target`. Raises ``InputError`` and ``SinkError``."""
-    if task.pipe is not None:
-        if task.resume:
+    if options.pipe is not None:
+        if options.resume:
             raise InputError("--resume needs a file as output: what went to stdout is gone")
     elif isinstance(target, SequencePath):
-        if task.codec is not None or task.encoder is not None:
+        if options.codec is not None or options.encoder is not None:
             raise InputError(
                 f"--codec and --encoder are for videos, and {target} are images, whose extension names their format"
             )
     elif isinstance(target, VideoPath):
-        check_codec(target, task.codec, task.encoder)
+        check_codec(target, options.codec, options.encoder)
 
 
 def refuse_mixture(path: MediaPath, target: MediaPath) -> None:

@@ -36,11 +36,11 @@ class ProgressEstimate:
 
     Args:
         items: All that is to be made.
-        task: How videos are processed: it may leave parts of them out.
+        options: How videos are processed: it may leave parts of them out.
     """
 
-    def __init__(self, items: Sequence[BatchItem], task: ProcessOptions) -> None:
-        self._cost = {item: _cost(item, task) for item in items}
+    def __init__(self, items: Sequence[BatchItem], options: ProcessOptions) -> None:
+        self._cost = {item: _cost(item, options) for item in items}
         self._left = dict(self._cost)
         self._began: dict[BatchItem, float] = {}
         self._share: dict[BatchItem, tuple[float, float]] = {}  # where it began this time, and where it is
@@ -83,7 +83,7 @@ class ProgressEstimate:
         return round(total / workers, 1)
 
 
-def _cost(item: BatchItem, task: ProcessOptions) -> float:
+def _cost(item: BatchItem, options: ProcessOptions) -> float:
     """Count the pixels of a video, guess those of an image; 0 for what cannot be read, and fails at once."""
     try:
         if item.is_image:
@@ -92,10 +92,10 @@ def _cost(item: BatchItem, task: ProcessOptions) -> float:
             stream = container.streams.video[0]
             rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
             frames = stream.frames or float(Fraction(container.duration or 0, av.time_base) * rate)
-            if task.first is not None or task.end is not None:
+            if options.first is not None or options.end is not None:
                 seconds = Fraction(frames) / rate
-                end = seconds if task.end is None else min(task.end, seconds)
-                frames = float(max(end - (task.first or 0), Fraction(0)) * rate)
+                end = seconds if options.end is None else min(options.end, seconds)
+                frames = float(max(end - (options.first or 0), Fraction(0)) * rate)
             return float(frames * stream.codec_context.width * stream.codec_context.height)
     except (av.FFmpegError, OSError, ValueError, IndexError, AttributeError):
         return 0.0

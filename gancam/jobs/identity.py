@@ -13,26 +13,26 @@ _SAMPLES, _BLOCK = 64, 65536  # blocks of a file that its identity is made of, a
 
 
 def job_of(
-    path: str | os.PathLike[str], effects: Sequence[Effect], task: ProcessOptions | None
+    path: str | os.PathLike[str], effects: Sequence[Effect], options: ProcessOptions | None
 ) -> Mapping[str, object]:
     """Describe what decides how frames look, ready for JSON, to tell one job from another.
 
     Args:
         path: A video, an image, or a pattern of numbered images.
         effects: In the order in which they are applied.
-        task: How a video is processed; None for an image.
+        options: How a video is processed; None for an image.
 
     Returns:
         Equal values for jobs that make equal frames.
     """
     job: dict[str, object] = {"input": identity(path), "effects": [_described(effect) for effect in effects]}
-    if task is None:
+    if options is None:
         return job
     return job | {
-        "from": None if task.first is None else str(task.first),
-        "to": None if task.end is None else str(task.end),
-        "deinterlace": task.deinterlace,
-        "params": None if task.params is None else _hash(task.params),
+        "from": None if options.first is None else str(options.first),
+        "to": None if options.end is None else str(options.end),
+        "deinterlace": options.deinterlace,
+        "params": None if options.params is None else _hash(options.params),
     }
 
 

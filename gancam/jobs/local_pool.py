@@ -49,13 +49,13 @@ class LocalPool:
     """Workers that are processes of this machine.
 
     Args:
-        recipe: The effects that each of them loads.
+        chain_spec: The effects that each of them loads.
         workers: How many.
     """
 
-    def __init__(self, recipe: EffectChainSpec, workers: int) -> None:
+    def __init__(self, chain_spec: EffectChainSpec, workers: int) -> None:
         self.notes: list[str] = []
-        self._recipe = recipe
+        self._chain_spec = chain_spec
         self._folder = tempfile.TemporaryDirectory(prefix="gancam-")
         self._context = mp.get_context("spawn")  # what the networks' libraries hold does not survive a fork
         self._processes: dict[int, tuple[SpawnProcess, Connection]] = {}
@@ -68,7 +68,7 @@ class LocalPool:
         ours, theirs = self._context.Pipe()
         folder = Path(self._folder.name) / str(self._started)
         folder.mkdir()
-        process = self._context.Process(target=_serve, args=(theirs, self._recipe, folder), daemon=True)
+        process = self._context.Process(target=_serve, args=(theirs, self._chain_spec, folder), daemon=True)
         process.start()
         theirs.close()
         self._processes[self._started] = process, ours
@@ -122,10 +122,10 @@ class LocalPool:
         self._folder.cleanup()
 
 
-def _serve(pipe: Connection, recipe: EffectChainSpec, folder: Path) -> None:
+def _serve(pipe: Connection, chain_spec: EffectChainSpec, folder: Path) -> None:
     """Serve as a worker process until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes the pipe
-    worker = Worker(recipe, folder)
+    worker = Worker(chain_spec, folder)
     try:
         while True:
             pipe.send(worker(pipe.recv()))

@@ -36,7 +36,7 @@ def process_video(
     path: str | os.PathLike[str],
     target: str | os.PathLike[str],
     effects: Sequence[Effect | ImageFunction],
-    task: ProcessOptions,
+    options: ProcessOptions,
     report: Report,
     *,
     notify: Callable[[str], None],
@@ -49,7 +49,7 @@ def process_video(
         path: A video, or a pattern such as ``frame-%06d.png``.
         target: The file, or pattern, to write.
         effects: Applied in this order; closed at the end.
-        task: How the video is processed.
+        options: How the video is processed.
         report: Filled in place, so that it is there after an exception too.
         notify: Called with each note that is known before the first frame.
         progress: Called after each frame.
@@ -61,67 +61,74 @@ def process_video(
     path, target = classify(path), classify(target)
     chain = slots(effects)
     controls = Controls(chain)
-    replay = None if task.params is None else Replay(task.params, controls)
-    source, options = open_video(path, target, chain, task)
+    replay = None if options.params is None else Replay(options.params, controls)
+    source, video_options = open_video(path, target, chain, options)
     with source:
-        check_writing(target, task)
-        sink = _sink(path, target, chain, task, options)
+        check_writing(target, options)
+        sink = _sink(path, target, chain, options, video_options)
         done = sink.frames_done
         notes = [*source.notes, *sink.notes]
         if done:
             notes.append(f"{target}: goes on after {done} frames")
-        if done and remembers(chain, task):
+        if done and remembers(chain, options):
             notes.append("an effect needs earlier frames, so it is shown those again")
         else:
             source.skip(done)
         for note in notes:
             notify(note)
         turns: list[FrameCallback] = [*([] if replay is None else [replay]), controls, *on_frame]
-        turns += reads_ahead(path, chain, task, notify)
+        turns += reads_ahead(path, chain, options, notify)
         with ExitStack() as over:
             for effect in chain:
                 over.callback(effect.close)
             run(source, chain, [sink], on_frame=turns, progress=progress, report=report)
     report.notes = [note for note in report.notes if note not in notes]
     if replay is not None and replay.left:
-        report.notes.append(f"{task.params}: its last {replay.left} changes of parameters come after the end of {path}")
+        report.notes.append(
+            f"{options.params}: its last {replay.left} changes of parameters come after the end of {path}"
+        )
 
 
-def remembers(effects: Sequence[Effect], task: ProcessOptions) -> bool:
+def remembers(effects: Sequence[Effect], options: ProcessOptions) -> bool:
     """Tell whether a frame cannot be made without those before it."""
-    return task.params is not None or any(effect.remembers for effect in effects)
+    return options.params is not None or any(effect.remembers for effect in effects)
 
 
 def reads_ahead(
-    path: str | os.PathLike[str], effects: Sequence[Effect], task: ProcessOptions, notify: Callable[[str], None]
+    path: str | os.PathLike[str], effects: Sequence[Effect], options: ProcessOptions, notify: Callable[[str], None]
 ) -> list[FrameCallback]:
     """Give what must be called with each frame so that a first effect that reads ahead sees the whole video."""
     media = classify(path)
-    return [_ReadAhead(media, effect.read_ahead, task, notify) for effect in effects[:1]]
+    return [_ReadAhead(media, effect.read_ahead, options, notify) for effect in effects[:1]]
 
 
 def _sink(
-    path: MediaPath, target: MediaPath, effects: Sequence[EffectSlot], task: ProcessOptions, options: VideoOptions
+    path: MediaPath,
+    target: MediaPath,
+    effects: Sequence[EffectSlot],
+    options: ProcessOptions,
+    video_options: VideoOptions,
 ) -> Sink:
-    options = replace(options, audio_from=None if isinstance(path, SequencePath) else path)
-    if task.pipe is not None:
-        return PipeWriter(task.pipe, options, task.form or "matroska")
-    job = job_of(path, effects, task)
+    video_options = replace(video_options, audio_from=None if isinstance(path, SequencePath) else path)
+    if options.pipe is not None:
+        return PipeWriter(options.pipe, video_options, options.form or "matroska")
+    job = job_of(path, effects, options)
     if isinstance(target, SequencePath):
         return ImageWriter(
-            target, size=options.size, source_info=options.source_info, audio_from=options.audio_from,
-            quality=options.quality, overwrite=options.overwrite, part=options.part, job=job, resume=task.resume,
+            target, size=video_options.size, source_info=video_options.source_info, audio_from=video_options.audio_from,
+            quality=video_options.quality, overwrite=video_options.overwrite, part=video_options.part, job=job,
+            resume=options.resume,
         )  # fmt: skip
-    return PieceWriter(target, options, job=job, resume=task.resume)
+    return PieceWriter(target, video_options, job=job, resume=options.resume)
 
 
 class _ReadAhead:
     """Shows an effect the whole of a video before the first frame is played."""
 
     def __init__(
-        self, path: MediaPath, show: Callable[..., None], task: ProcessOptions, notify: Callable[[str], None]
+        self, path: MediaPath, show: Callable[..., None], options: ProcessOptions, notify: Callable[[str], None]
     ) -> None:
-        self._path, self._show, self._task, self._notify = path, show, task, notify
+        self._path, self._show, self._options, self._notify = path, show, options, notify
         self._due, self._notified = True, False
         self._open: list[Generator[Frame, None, None]] = []
 
@@ -129,7 +136,7 @@ class _ReadAhead:
         if self._due:
             self._due = False
             try:
-                self._show(self._frames, whole=self._task.first is None and self._task.end is None)
+                self._show(self._frames, whole=self._options.first is None and self._options.end is None)
             except BaseException:  # a reader left half-way would keep its decoder's thread as long as the error is kept
                 for frames in self._open:
                     frames.close()
@@ -145,40 +152,40 @@ class _ReadAhead:
         if not self._notified:
             self._notify(f"{self._path}: is read ahead, to its end, before the first frame is made")
             self._notified = True
-        task = self._task
-        with _source(self._path, task) as source:
+        options = self._options
+        with _source(self._path, options) as source:
             yield from source
 
 
-def _source(path: MediaPath, task: ProcessOptions) -> VideoFile | ImageFiles:
-    check_reading(path, task)
+def _source(path: MediaPath, options: ProcessOptions) -> VideoFile | ImageFiles:
+    check_reading(path, options)
     if isinstance(path, SequencePath):
-        return ImageFiles(path, fps=task.fps or 25.0, first=task.first, end=task.end)
-    return VideoFile(path, deinterlace=task.deinterlace, first=task.first, end=task.end)
+        return ImageFiles(path, fps=options.fps or 25.0, first=options.first, end=options.end)
+    return VideoFile(path, deinterlace=options.deinterlace, first=options.first, end=options.end)
 
 
 def open_video(
-    path: str | os.PathLike[str], target: str | os.PathLike[str], chain: Sequence[Effect], task: ProcessOptions
+    path: str | os.PathLike[str], target: str | os.PathLike[str], chain: Sequence[Effect], options: ProcessOptions
 ) -> tuple[VideoFile | ImageFiles, VideoOptions]:
-    """Open the source, and say what its sink needs to know of it and of `task`.
+    """Open the source, and say what its sink needs to know of it and of `options`.
 
     Raises:
         GancamError: What sources raise.
     """
     refuse_drawing(chain)
-    source = _source(classify(path), task)
+    source = _source(classify(path), options)
     try:
-        lowered = task.eight_bit and source.footage.depth > 8
+        lowered = options.eight_bit and source.footage.depth > 8
         untouched = not chain and not lowered
-        place = target if task.pipe is None else f"stdout{FORMATS.get(task.form or '', '.mkv')}"
-        untouched = untouched and keeps(place, source.footage, codec=task.codec, encoder=task.encoder)
+        place = target if options.pipe is None else f"stdout{FORMATS.get(options.form or '', '.mkv')}"
+        untouched = untouched and keeps(place, source.footage, codec=options.codec, encoder=options.encoder)
         untouched = untouched and source.keep_decoded()
         if not untouched:
-            refuse_depth(path, source.footage, task.eight_bit)
+            refuse_depth(path, source.footage, options.eight_bit)
         return source, VideoOptions(
-            fps=source.fps, size=output_size(chain, source.size), codec=task.codec, encoder=task.encoder,
-            quality=task.quality, untouched=untouched, overwrite=task.overwrite, source_info=source.footage,
-            part=(task.first, task.end),
+            fps=source.fps, size=output_size(chain, source.size), codec=options.codec, encoder=options.encoder,
+            quality=options.quality, untouched=untouched, overwrite=options.overwrite, source_info=source.footage,
+            part=(options.first, options.end),
         )  # fmt: skip
     except BaseException:
         source.close()

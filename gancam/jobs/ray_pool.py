@@ -32,7 +32,7 @@ class RayPool:
     that an effect was given. A worker that dies is replaced while its machine lives.
 
     Args:
-        recipe: The effects that each of them loads.
+        chain_spec: The effects that each of them loads.
         address: HOST:PORT of the cluster's head, or "auto" for the cluster that runs on this machine.
         workers: How many; None for one for every two cores of the cluster.
 
@@ -42,7 +42,7 @@ class RayPool:
         SinkError: Where no worker starts, or one has other versions of what pixels depend on.
     """
 
-    def __init__(self, recipe: EffectChainSpec, address: str = "auto", workers: int | None = None) -> None:
+    def __init__(self, chain_spec: EffectChainSpec, address: str = "auto", workers: int | None = None) -> None:
         try:
             self._ray: Any = importlib.import_module("ray")
         except ImportError as error:
@@ -54,7 +54,7 @@ class RayPool:
             except (ConnectionError, RuntimeError, ValueError) as error:
                 cure = "`ray start --head` makes one, `ray start --address HOST:6379` joins it"
                 raise InputError(f"--cluster {address}: no Ray cluster answers there; {cure}") from error
-        self._recipe, self._folder = recipe, f"gancam-{uuid.uuid4().hex[:12]}"
+        self._chain_spec, self._folder = chain_spec, f"gancam-{uuid.uuid4().hex[:12]}"
         self._actors: dict[int, Any] = {}
         self._coming: dict[Any, int] = {}  # workers that start, until they answer
         self.pids: dict[int, int] = {}  # the process of each worker, on its machine
@@ -76,9 +76,9 @@ class RayPool:
         self.notes = [f"cluster: {wanted} workers with {self._cores} cores each, on {len(self._living())} machines"]
 
     def _start(self) -> None:
-        gpus = 1 if self._recipe.device == "cuda" else 0
-        recipe = replace(self._recipe, threads=self._recipe.threads or self._cores)
-        actor = self._class.options(num_cpus=self._cores, num_gpus=gpus).remote(recipe, self._folder)
+        gpus = 1 if self._chain_spec.device == "cuda" else 0
+        chain_spec = replace(self._chain_spec, threads=self._chain_spec.threads or self._cores)
+        actor = self._class.options(num_cpus=self._cores, num_gpus=gpus).remote(chain_spec, self._folder)
         self._actors[self._started] = actor
         self._coming[actor.about.remote()] = self._started
         self._started += 1
@@ -126,7 +126,7 @@ class RayPool:
         """Let a free worker make `order`, and send it the files that it lacks."""
         actor = self._actors[worker]
         try:
-            for path in [order.source, order.task.params, *files_of(self._recipe)]:
+            for path in [order.source, order.options.params, *files_of(self._chain_spec)]:
                 if path is not None and str(path) not in self._has[worker]:
                     self._send(actor, path)
                     self._has[worker].add(str(path))
@@ -172,8 +172,8 @@ class RayPool:
 class _Remote:
     """A worker, on its machine."""
 
-    def __init__(self, recipe: EffectChainSpec, folder: str) -> None:
-        self._recipe = recipe
+    def __init__(self, chain_spec: EffectChainSpec, folder: str) -> None:
+        self._chain_spec = chain_spec
         self._shared = Path(tempfile.gettempdir()) / folder  # with the other workers of this machine
         self._shared.mkdir(exist_ok=True)
         self._own = Path(tempfile.mkdtemp(dir=self._shared))
@@ -201,11 +201,11 @@ class _Remote:
 
     def work(self, order: WorkItem) -> WorkResult:
         if self._worker is None:
-            self._worker = Worker(moved(self._recipe, self._paths), self._own)
-        task = order.task
-        if task.params is not None:
-            task = replace(task, params=self._paths.get(str(task.params), task.params))
-        return self._worker(replace(order, source=self._paths.get(str(order.source), order.source), task=task))
+            self._worker = Worker(moved(self._chain_spec, self._paths), self._own)
+        options = order.options
+        if options.params is not None:
+            options = replace(options, params=self._paths.get(str(options.params), options.params))
+        return self._worker(replace(order, source=self._paths.get(str(order.source), order.source), options=options))
 
     def leave(self) -> None:
         """Remove what this worker and all others of this machine keep on disk."""
@@ -214,21 +214,21 @@ class _Remote:
         shutil.rmtree(self._shared, ignore_errors=True)  # also what one that was killed left there
 
 
-def files_of(recipe: EffectChainSpec) -> list[Path]:
-    """List the files that the effects of `recipe` are made from.
+def files_of(chain_spec: EffectChainSpec) -> list[Path]:
+    """List the files that the effects of `chain_spec` are made from.
 
     Those are models that are not bundled, in all precisions, and files given as parameters.
     """
     files: list[Path] = []
-    for spec in recipe.specs:
+    for spec in chain_spec.specs:
         if spec.name not in menu():
             files += variants(find(spec.name)).values()
         files += [Path(value) for value in spec.params.values() if os.path.isfile(value)]
     return files
 
 
-def moved(recipe: EffectChainSpec, paths: Mapping[str, Path]) -> EffectChainSpec:
-    """Replace the files that `recipe` names by where they are here; `paths` has those by their old names."""
+def moved(chain_spec: EffectChainSpec, paths: Mapping[str, Path]) -> EffectChainSpec:
+    """Replace the files that `chain_spec` names by where they are here; `paths` has those by their old names."""
     places = {os.path.normpath(old): str(new) for old, new in paths.items()}
 
     def place(text: str) -> str:
@@ -236,9 +236,9 @@ def moved(recipe: EffectChainSpec, paths: Mapping[str, Path]) -> EffectChainSpec
 
     specs = (
         replace(spec, name=place(spec.name), params={key: place(value) for key, value in spec.params.items()})
-        for spec in recipe.specs
+        for spec in chain_spec.specs
     )
-    return replace(recipe, specs=tuple(specs))
+    return replace(chain_spec, specs=tuple(specs))
 
 
 def _versions() -> dict[str, str]:

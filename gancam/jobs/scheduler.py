@@ -27,7 +27,7 @@ class VideoJob:
     sink: PieceCollector
     promised: int | None
     divisible: bool
-    task: ProcessOptions
+    options: ProcessOptions
     notes: list[str]
     worker: int | None = None  # the one that makes it, as far as one can
     out: set[int] = field(default_factory=set)
@@ -60,7 +60,7 @@ class VideoJob:
             return None
         if self.out and (self.promised is None or number * self.length >= self.promised):
             return None  # whether there are more will be seen
-        return WorkItem(self.item.source, self.item.target, self.task, self.sink.plan, number)
+        return WorkItem(self.item.source, self.item.target, self.options, self.sink.plan, number)
 
     @property
     def whole(self) -> bool:
@@ -76,7 +76,7 @@ class Scheduler:
         items: What to make, in this order.
         pool: The workers; not closed here.
         chain: The effects, to check each item with before its pieces are given away.
-        task: How videos are processed.
+        options: How videos are processed.
         listener: Told what becomes of each item.
     """
 
@@ -85,11 +85,11 @@ class Scheduler:
         items: Sequence[BatchItem],
         pool: WorkerPool,
         chain: LoadedChain,
-        task: ProcessOptions,
+        options: ProcessOptions,
         listener: JobListener,
     ) -> None:
         self._waiting = list(reversed(items))
-        self._pool, self._chain, self._task, self._listener = pool, chain, task, listener
+        self._pool, self._chain, self._options, self._listener = pool, chain, options, listener
         self._videos: list[VideoJob] = []
         self._given: dict[int, tuple[BatchItem | VideoJob, WorkItem]] = {}  # by worker
         self._deaths: dict[tuple[Path, int], int] = {}
@@ -157,7 +157,7 @@ class Scheduler:
         except Exception as error:
             self._listener.failed(item, error)
             return False
-        order = WorkItem(item.source, item.target, self._task)
+        order = WorkItem(item.source, item.target, self._options)
         self._given[worker] = item, order
         self._pool.give(worker, order)
         return True
@@ -167,7 +167,7 @@ class Scheduler:
             made.raise_error()
             for note in made.notes:
                 self._listener.note(item, note)
-            write_file(item.target, made.data, overwrite=self._task.overwrite)
+            write_file(item.target, made.data, overwrite=self._options.overwrite)
             self._listener.made(item)
         except Exception as error:
             self._listener.failed(item, error)
@@ -177,16 +177,16 @@ class Scheduler:
         effects = self._chain.fresh(item.source)
         try:
             self._listener.begin(item, effects)
-            source, options = open_video(item.source, item.target, effects, self._task)
+            source, video_options = open_video(item.source, item.target, effects, self._options)
             with source:
-                options = replace(options, audio_from=item.source)
-                job = job_of(item.source, effects, self._task)
-                sink = PieceCollector(item.target, options, job=job, resume=self._task.resume)
+                video_options = replace(video_options, audio_from=item.source)
+                job = job_of(item.source, effects, self._options)
+                sink = PieceCollector(item.target, video_options, job=job, resume=self._options.resume)
         except Exception as error:
             self._listener.failed(item, error)
             return None
         notes = [*source.notes, *sink.notes]
-        video = VideoJob(item, sink, source.frames, not remembers(effects, self._task), self._task, notes)
+        video = VideoJob(item, sink, source.frames, not remembers(effects, self._options), self._options, notes)
         if video.frames:
             notes.append(f"{item.target}: {video.frames} frames were made earlier and are kept")
         if not video.divisible:
@@ -227,7 +227,7 @@ class Scheduler:
                 number, after = wrong
                 del video.sink.there[number]
                 video.again.append(
-                    WorkItem(video.item.source, video.item.target, self._task, video.sink.plan, number, after)
+                    WorkItem(video.item.source, video.item.target, self._options, video.sink.plan, number, after)
                 )
                 return
             self._videos.remove(video)

@@ -78,8 +78,8 @@ class EffectChainSpec:
 class LoadedChain:
     """Effects that are loaded once for many files, each of which finds them as if just loaded."""
 
-    def __init__(self, recipe: EffectChainSpec) -> None:
-        self._effects = recipe.load()
+    def __init__(self, chain_spec: EffectChainSpec) -> None:
+        self._effects = chain_spec.load()
         self._values = [effect.params.values() for effect in self._effects]
 
     def fresh(self, sound: Path | None = None) -> list[EffectSlot]:

@@ -30,7 +30,7 @@ class WorkItem:
     Attributes:
         source: The file to read.
         target: The file that it becomes; a worker only takes the ending from it.
-        task: How videos are processed.
+        options: How videos are processed.
         plan: The manifest of the video's pieces; None for an image.
         number: Which piece.
         after: The tick of the frame before the piece's first, as ``PieceMaker`` needs it, where it is known.
@@ -38,7 +38,7 @@ class WorkItem:
 
     source: Path
     target: Path
-    task: ProcessOptions
+    options: ProcessOptions
     plan: PiecePlan | None = None
     number: int = 0
     after: int | None = None
@@ -78,12 +78,12 @@ class Worker:
     Its video stays open where it stopped, so that pieces are cheap in rising order.
 
     Args:
-        recipe: The effects, loaded once.
+        chain_spec: The effects, loaded once.
         folder: Its own, for files that are being made.
     """
 
-    def __init__(self, recipe: EffectChainSpec, folder: Path) -> None:
-        self._chain, self._folder = LoadedChain(recipe), folder
+    def __init__(self, chain_spec: EffectChainSpec, folder: Path) -> None:
+        self._chain, self._folder = LoadedChain(chain_spec), folder
         self._video: _Video | None = None
 
     def __call__(self, order: WorkItem) -> WorkResult:
@@ -125,16 +125,16 @@ class _Video:
 
     def __init__(self, order: WorkItem, effects: Sequence[Effect]) -> None:
         assert order.plan is not None
-        self._of, self._plan, self._length = (order.source, order.task), order.plan, int(order.plan["frames"])
+        self._of, self._plan, self._length = (order.source, order.options), order.plan, int(order.plan["frames"])
         self._effects = slots(effects)
-        self._remembers = remembers(self._effects, order.task)
+        self._remembers = remembers(self._effects, order.options)
         self._said: list[str] = []
         controls = Controls(self._effects)
-        replay = [] if order.task.params is None else [Replay(order.task.params, controls)]
+        replay = [] if order.options.params is None else [Replay(order.options.params, controls)]
         self._turns: list[FrameCallback] = [*replay, controls]
-        self._turns += reads_ahead(order.source, self._effects, order.task, self._said.append)
-        self.source, self._options = open_video(order.source, order.target, self._effects, order.task)
-        ours = job_of(order.source, self._effects, order.task)
+        self._turns += reads_ahead(order.source, self._effects, order.options, self._said.append)
+        self.source, self._video_options = open_video(order.source, order.target, self._effects, order.options)
+        ours = job_of(order.source, self._effects, order.options)
         theirs = {key: value for key, value in order.plan["job"].items() if key in ours}
         if said := changes(theirs, json.loads(json.dumps(ours))):
             self.source.close()
@@ -150,7 +150,7 @@ class _Video:
 
     def serves(self, order: WorkItem) -> bool:
         assert order.plan is not None
-        return self._of == (order.source, order.task) and self._next <= order.number * self._length
+        return self._of == (order.source, order.options) and self._next <= order.number * self._length
 
     def piece(self, order: WorkItem, folder: Path) -> WorkResult:
         first = order.number * self._length
@@ -170,7 +170,7 @@ class _Video:
                     if sink is None:
                         after = self._before if order.after is None else order.after
                         path = folder / f"piece{order.target.suffix}"
-                        sink = PieceMaker(path, self._options, plan=self._plan, number=order.number, after=after)
+                        sink = PieceMaker(path, self._video_options, plan=self._plan, number=order.number, after=after)
                     sink.write(done)
                     count += 1
                 self._before, self._next = frame.time, frame.index + 1

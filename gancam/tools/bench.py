@@ -28,7 +28,7 @@ from gancam.inference import autotune
 from gancam.inference.autotune import remembered
 from gancam.inference.catalog import find
 from gancam.inference.cuda import cuda_is_likely, gpus
-from gancam.inference.hardware import cpu_name, peak_memory, usable_cores
+from gancam.inference.hardware import cpu_name, instructions, kernel_instructions, peak_memory, usable_cores
 from gancam.inference.packages import runtime
 from gancam.inference.session import open_session
 from gancam.inference.variants import variants
@@ -39,8 +39,7 @@ VERSION = 1  # of the JSON that `Results.to_dict` gives; other versions are refu
 _CONVOLUTIONS = ("Conv", "FusedConv", "NhwcFusedConv", "QLinearConv", "ConvTranspose", "ConvInteger")
 _FEWEST, _MOST = 5, 400  # calls in a round
 _CHILD = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from gancam.tools import bench; "
-    "bench.answer(json.loads(sys.argv[2]))"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from gancam.tools import bench; bench.answer(sys.argv[2])"
 )
 
 
@@ -191,6 +190,7 @@ def machine() -> dict[str, object]:
         pass
     return {
         "cpu": cpu_name(), "cores": usable_cores(), "gpu": gpu,
+        "kernel_instructions": " ".join(kernel_instructions()), "instructions": list(instructions()),
         "system": f"{platform.system()} {platform.machine()}", "onnxruntime": runtime().__version__,
         "opencv": cv2.__version__,
     }  # fmt: skip
@@ -229,17 +229,18 @@ def _measure(case: Case, seconds: float) -> dict[str, Any]:
     return answer
 
 
-def answer(request: dict[str, Any]) -> None:
+def answer(request: str) -> None:
     """Measure a case in this process, and write what it took to the real stdout, as a line of JSON.
 
     Args:
-        request: The fields of a ``Case``, and ``seconds``.
+        request: The fields of a ``Case``, and ``seconds``, as JSON.
     """
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)  # native libraries write elsewhere
         try:
-            case = Case(**{name: value for name, value in request.items() if name != "seconds"})
-            said = _run(case, request["seconds"])
+            fields = json.loads(request)
+            seconds = float(fields.pop("seconds"))
+            said = _run(Case(**fields), seconds)
         except GancamError as error:
             said = {"error": str(error), "kind": type(error).__name__}
         except (MemoryError, cv2.error) as error:
@@ -277,7 +278,11 @@ def _run(case: Case, seconds: float) -> dict[str, Any]:
 def _convolutions(model: Any, threads: int, image: Image) -> float | None:
     """Time all convolutions on `image` by ONNX Runtime, in seconds; None where it is not shown whole frames."""
     layout = model.card.layout
-    if layout not in ("image", "blocks") or model.card.working or any(s % model.card.multiple for s in image.shape[:2]):
+    if (
+        layout not in ("image", "blocks")
+        or model.card.work_size
+        or any(s % model.card.multiple for s in image.shape[:2])
+    ):
         return None
     if layout == "blocks":
         image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2BGRA), np.uint8)
@@ -371,9 +376,9 @@ def compare(results: Results, before: Baseline) -> tuple[list[Change], list[str]
             "the baseline has none of these cases: model, size, device, precision and threads must be the same"
         )
     differs = [
-        f"{name} was {before.machine.get(name)}, is {value} now"
+        f"{name.replace('_', ' ')} was {before.machine[name]}, is {value} now"
         for name, value in results.machine.items()
-        if before.machine.get(name) != value
+        if name in before.machine and name != "instructions" and before.machine[name] != value  # that list is too long
     ]
     return changes, differs
 

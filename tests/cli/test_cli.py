@@ -1,7 +1,5 @@
 """The command line as a user runs it: real processes, real files."""
 
-import contextlib
-import io
 import json
 import os
 import signal
@@ -17,31 +15,14 @@ import pytest
 import typer
 
 from gancam.cli.app import app
-from gancam.cli.main import main
 from gancam.sinks.piece_store import pieces_of, so_far
 from gancam.sources import TestPattern
 from tests.helpers.children import interruptible, uninterruptible
 from tests.helpers.clips import make_clip, planes_of
+from tests.helpers.command import gancam, refused, video
 from tests.helpers.small import network, still, write_models
 
 CITY = Path(__file__).parent.parent.parent / "samples" / "city.mp4"
-
-
-def gancam(*arguments: object, cwd: Path | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gancam", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=timeout)
-
-
-def refused(*arguments: object, says: str) -> None:
-    """One line on stderr and exit code 2. In this process, which is ten times faster."""
-    said = io.StringIO()
-    before = signal.getsignal(signal.SIGTERM)
-    with contextlib.redirect_stderr(said), pytest.raises(SystemExit) as end:
-        main([str(argument) for argument in arguments])
-    signal.signal(signal.SIGTERM, before)
-    assert end.value.code == 2, said.getvalue()
-    assert says in said.getvalue()
-    assert said.getvalue().count("\n") == 1, said.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +41,6 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 packet.stream = streams[packet.stream.index]
                 target.mux(packet)
     return path
-
-
-def video(path: Path) -> tuple[int, tuple[int, int], int]:
-    """Frames, (width, height), audio packets."""
-    with av.open(str(path)) as container:
-        frames = list(container.decode(video=0))
-    with av.open(str(path)) as container:
-        sound = sum(packet.size > 0 for packet in container.demux(audio=0)) if container.streams.audio else 0
-    return len(frames), (frames[0].width, frames[0].height), sound
 
 
 def test_upscales_a_video_and_keeps_its_sound(clip: Path, model: Path, tmp_path: Path) -> None:

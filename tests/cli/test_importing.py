@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.cli.test_cli import gancam, refused
+from tests.helpers.command import gancam, refused
 from tests.helpers.foreign import Case, write_case
 from tests.helpers.small import still
 

@@ -23,7 +23,7 @@ def test_survives_the_way_through_metadata() -> None:
 def test_figures_tell_metric_and_data_apart() -> None:
     quality = {
         "psnr_y_set14_webcam": 28.9, "psnr_text_bsd100": 23.0, "chroma_gain_kodak": 1.15, "gain_box_bsd100": 0.99,
-        "near_copies_of_reals_lite0, 5 samples": 0.1, "unrest": 0.5, "new_thing_set14": 3.0,
+        "near_copies_of_reals_lite0, 5 samples": 0.1, "temporal_noise": 0.5, "new_thing_set14": 3.0,
     }  # fmt: skip
     figures = replace(CARD, quality=quality).figures
     assert [figure.key for figure in figures] == list(quality)
@@ -90,3 +90,11 @@ def test_licences_that_forbid_commercial_use(licence: str, restricted: bool) -> 
 
 def test_metadata_is_json_where_it_is_not_text() -> None:
     assert json.loads(CARD.to_metadata()["gancam.quality"]) == {"psnr_y": 30.5}
+
+
+def test_old_names_of_fields_and_figures_are_read() -> None:
+    card = replace(CARD, effect="translate", work_size=640, quality={"temporal_noise": 0.5})
+    metadata = card.to_metadata()
+    metadata["gancam.working"] = metadata.pop("gancam.work_size")
+    metadata["gancam.quality"] = json.dumps({"unrest": 0.5})
+    assert ModelCard.from_metadata(metadata) == card

@@ -16,9 +16,8 @@ from gancam.pipeline import Report
 from gancam.sources import TestPattern, VideoFile
 from gancam.tools.verify import verify
 from tests.helpers.clips import make_clip
+from tests.helpers.jobs import Alone, by, process
 from tests.helpers.small import network, write_models
-from tests.jobs.test_process import process
-from tests.jobs.test_workers import Alone, by
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +129,8 @@ def test_what_cannot_hold_it_says_so_first(tmp_path: Path, frames: Path) -> None
 def test_opacity_grows_with_the_picture_in_a_worker(tmp_path: Path, model: Path) -> None:
     layers = [np.dstack([frame.image, veil(frame.index)]) for frame in TestPattern((96, 64), frames=8)]
     source = make_clip(tmp_path / "in.mkv", images=layers, codec="ffv1", options={}, pix_fmt="bgra")
-    recipe, out = EffectChainSpec((EffectSpec(str(model)),)), tmp_path / "out.mkv"
-    report, _ = by(Alone(recipe, tmp_path), source, out, recipe, ProcessOptions(codec="ffv1"))
+    chain_spec, out = EffectChainSpec((EffectSpec(str(model)),)), tmp_path / "out.mkv"
+    report, _ = by(Alone(chain_spec, tmp_path), source, out, chain_spec, ProcessOptions(codec="ffv1"))
     assert report.frames == 8
     expected = [cv2.resize(layer[..., 3], (192, 128), interpolation=cv2.INTER_CUBIC) for layer in layers]
     assert all(np.array_equal(*pair) for pair in zip(alphas(out), expected, strict=True))

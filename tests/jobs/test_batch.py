@@ -26,8 +26,8 @@ from gancam.pipeline import Report
 from gancam.sinks.piece_store import pieces_of
 from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip
+from tests.helpers.jobs import same_pictures
 from tests.helpers.small import network, still, write_models
-from tests.jobs.test_process import same_pictures
 
 
 @pytest.fixture(scope="module")
@@ -227,18 +227,18 @@ def test_every_file_finds_the_effects_fresh(holiday: Path, model: Path, tmp_path
         + "\n"
     )
     out, alone = tmp_path / "out", tmp_path / "alone.mkv"
-    recipe = EffectChainSpec((EffectSpec.parse(f"{model}:strength=0.5"),))
-    batch(holiday, out, recipe.specs, params=turns)
+    chain_spec = EffectChainSpec((EffectSpec.parse(f"{model}:strength=0.5"),))
+    batch(holiday, out, chain_spec.specs, params=turns)
     process_video(
         holiday / "sea" / "b.mkv",
         alone,
-        recipe.load(),
+        chain_spec.load(),
         ProcessOptions(params=turns),
         Report(),
         notify=lambda note: None,
     )
     assert same_pictures(alone, out / "sea" / "b.mkv")
-    half = np.asarray(recipe.load()[0](still("sign")), np.uint8)
+    half = np.asarray(chain_spec.load()[0](still("sign")), np.uint8)
     assert np.array_equal(read(out / "sea" / "still.png"), half)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from tests.cli.test_cli import gancam, refused
 from tests.helpers.clips import make_clip
+from tests.helpers.command import gancam, refused
 from tests.helpers.small import generator, still, write_generator
 
 

@@ -23,7 +23,7 @@ from gancam.sinks.video import VideoWriter
 from gancam.sources import TestPattern, VideoFile
 from gancam.tools.verify import verify
 from tests.helpers.clips import enrich, make_clip, planes_of, psnr, scenery, times_of
-from tests.jobs.test_process import Echo, cut_short
+from tests.helpers.jobs import Echo, cut_short
 
 
 def copy(source: Path, target: Path, **options: object) -> list[str]:

@@ -17,9 +17,9 @@ from gancam.pipeline import Report
 from gancam.sinks.images import ImageWriter
 from gancam.sinks.piece_store import pieces_of
 from gancam.sources import ImageFiles, TestPattern, VideoFile
-from tests.cli.test_cli import gancam
 from tests.helpers.clips import make_clip, times_of
-from tests.jobs.test_process import cut_short, process
+from tests.helpers.command import gancam
+from tests.helpers.jobs import cut_short, process
 
 TICKS = [512 * index + 100 * (index % 3) for index in range(40)]  # of 15360 a second: no constant rate
 

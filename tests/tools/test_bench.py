@@ -8,9 +8,10 @@ import cv2
 import pytest
 
 from gancam.errors import InputError, ModelError, NotFound
+from gancam.inference.hardware import instructions, kernel_instructions
 from gancam.tools import bench as benchmark
 from gancam.tools.bench import Case, Results, compare, measure, picture
-from tests.cli.test_cli import gancam, refused
+from tests.helpers.command import gancam, refused
 from tests.helpers.small import network, write_models
 
 
@@ -38,7 +39,9 @@ def test_every_figure_is_there(results: Results) -> None:
         assert row.calls >= 10
     assert results.rows[0].conversion == 0  # a graph of whole images does that itself
     assert results.rows[1].conversion > 0
-    json.dumps(results.to_dict())
+    told = json.loads(json.dumps(results.to_dict()))["machine"]
+    assert told["instructions"] == list(instructions())
+    assert set(told["kernel_instructions"].split()) <= set(told["instructions"])
 
 
 def test_a_picture_of_it(results: Results) -> None:
@@ -97,6 +100,7 @@ def test_from_the_command_line(model: Path, tmp_path: Path) -> None:
     again = gancam(*common, "--compare", baseline, "--slower", 1000)
     assert again.returncode == 0, again.stderr
     assert "times" in again.stdout
+    assert f"({' '.join(kernel_instructions())})" in again.stdout.splitlines()[0]
     for row in told["rows"]:
         row["median_ms"] /= 1000
     baseline.write_text(json.dumps(told))

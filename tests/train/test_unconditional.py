@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
-from tests.train.test_loop import go, one_thread, same  # noqa: F401
+from tests.helpers.training import go, same
 from train import checkpoint, loop, networks, recipe, tasks
 from train.data import Pictures
 from train.networks.dcgan import MinibatchDiscrimination
@@ -16,6 +16,8 @@ from train.networks.latent import LatentGenerator
 from train.networks.residual import minibatch_deviation
 from train.networks.stylegan import ModulatedConv, StyledLayer
 from train.tasks.unconditional import UnconditionalTask
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 DCGAN = """
 task = "unconditional"
@@ -196,22 +198,22 @@ def test_a_loss_that_is_no_number_rolls_back(pile: Path, tmp_path: Path, caplog:
     state = checkpoint.load(tmp_path)
     plan = recipe.parse(text, name="tiny")
     made = tasks.build(plan, pile, torch.device("cpu"))
-    game = loop._Game(plan, made, 1)
-    game.restore(state)
+    training = loop._Training(plan, made, 1)
+    training.restore(state)
     with torch.no_grad():
         next(made.generator.parameters()).fill_(float("nan"))
     with pytest.raises(loop.Diverged):
-        game.step(0)
+        training.step(0)
     caplog.set_level("WARNING")
-    loop._roll_back(game, tmp_path, loop.Diverged("the loss"))
-    assert game.iteration == 4
-    assert game.rollbacks == 1
+    loop._roll_back(training, tmp_path, loop.Diverged("the loss"))
+    assert training.iteration == 4
+    assert training.rollbacks == 1
     assert "back to 4 with 1/2 of the learning rate" in caplog.text
-    _, lr = game.step(0)
+    _, lr = training.step(0)
     assert lr == pytest.approx(0.5 * plan.phases[0].lr)
-    game.rollbacks = loop.ROLLBACKS
+    training.rollbacks = loop.ROLLBACKS
     with pytest.raises(ValueError, match="training diverged"):
-        loop._roll_back(game, tmp_path, loop.Diverged("the loss"))
+        loop._roll_back(training, tmp_path, loop.Diverged("the loss"))
 
 
 def test_pictures_come_from_zip_folder_and_arrays(pile: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -21,7 +21,7 @@ from gancam.inference import autotune
 from gancam.inference.card import PREFIX, ModelCard
 from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import pictures, wrap
-from gancam.inference.importing.convention import Convention, Floats, checked, decode, sidecar
+from gancam.inference.importing.convention import Answers, Convention, Floats, OnnxModel, checked, decode, sidecar
 from gancam.inference.importing.foreign import Foreign, TrialFailed
 from gancam.inference.importing.image import measured, usual_side
 from gancam.inference.importing.latent import generated
@@ -153,7 +153,7 @@ def said(doubts: tuple[str, ...]) -> str:
     return f"; not certain: {'; '.join(doubts)}" if doubts else ""
 
 
-def _wrapped(model: Any, convention: Convention) -> Any:
+def _wrapped(model: OnnxModel, convention: Convention) -> OnnxModel:
     """`model` in the layout of ours that fits its effect."""
     if convention.effect == "inpaint":
         return wrap_masked(model, convention)
@@ -187,8 +187,8 @@ def _overlap(convention: Convention) -> int:
 
 
 def _freed(
-    model: Any, graph: Foreign, convention: Convention, answers: Mapping[str, Any]
-) -> tuple[Any, Foreign, Convention]:
+    model: OnnxModel, graph: Foreign, convention: Convention, answers: Answers
+) -> tuple[OnnxModel, Foreign, Convention]:
     """The same with free sides, where other sizes run and look like what was shown."""
     free = wrap.freed(model, convention)
     with tempfile.TemporaryDirectory() as folder:
@@ -212,7 +212,7 @@ def _freed(
             return model, graph, convention
 
 
-def _write(model: Any, metadata: Mapping[str, str], target: Path) -> None:
+def _write(model: OnnxModel, metadata: Mapping[str, str], target: Path) -> None:
     """Write beside and rename."""
     package = wrap.onnx()
     del model.metadata_props[:]

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import cv2
 import numpy as np
@@ -22,6 +22,12 @@ Order = Literal["rgb", "bgr", "y"]
 Kind = Literal["super_resolution", "translate", "inpaint", "morph"]
 MaskOne = Literal["hole", "known"]
 Floats = NDArray[np.float32]
+Answers: TypeAlias = Mapping[str, Any]
+"""What a user said of a model, by the names of `Convention`'s entries; `checked` saw to the type of each."""
+Tensor: TypeAlias = NDArray[Any]
+"""A tensor in the graph's own dtype."""
+OnnxModel: TypeAlias = Any
+"""An ``onnx.ModelProto``; the package `onnx` is loaded only where a graph is adapted."""
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, of red, green and blue in 0..1
 # What is subtracted from a pixel of 0..255 (red, green, blue, and luma), and by what the rest is divided.
@@ -135,7 +141,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 
 
-def checked(given: Mapping[str, object], where: str) -> dict[str, Any]:
+def checked(given: Mapping[str, object], where: str) -> Answers:
     """The entries `given` by a user, each known and of the right type; `where` begins the message.
 
     Raises ``ParameterError``.
@@ -152,7 +158,7 @@ def checked(given: Mapping[str, object], where: str) -> dict[str, Any]:
     return dict(given)
 
 
-def sidecar(path: Path) -> dict[str, Any]:
+def sidecar(path: Path) -> Answers:
     """The entries of the TOML file beside the model `path`; none where there is no such file.
 
     Raises ``ModelError`` for a file that is no TOML, ``ParameterError`` for unknown or senseless entries.
@@ -166,12 +172,12 @@ def sidecar(path: Path) -> dict[str, Any]:
         raise ModelError(f"{file} beside the model is no TOML: {error}") from error
 
 
-def with_answers(convention: Convention, answers: Mapping[str, Any]) -> Convention:
+def with_answers(convention: Convention, answers: Answers) -> Convention:
     """`convention` with those entries replaced."""
     return replace(convention, **answers)
 
 
-def encode(image: Image, convention: Convention) -> NDArray[Any]:
+def encode(image: Image, convention: Convention) -> Tensor:
     """Turn a picture ``(h, w, 3)`` uint8 BGR into the tensor that `convention` has for it."""
     mean, deviation = RANGES[convention.range]
     pixels: Any = image.astype(np.float32)  # of float32 all along
@@ -187,13 +193,13 @@ def encode(image: Image, convention: Convention) -> NDArray[Any]:
     return shaped(pixels, convention)
 
 
-def shaped(pixels: Floats, convention: Convention) -> NDArray[Any]:
+def shaped(pixels: Floats, convention: Convention) -> Tensor:
     """Planes ``(h, w, c)`` in the layout and type that `convention` says."""
     tensor = pixels.transpose(2, 0, 1) if convention.layout == "nchw" else pixels
     return np.ascontiguousarray(tensor[None] if convention.batch else tensor, np.dtype(convention.dtype))
 
 
-def decode(tensor: NDArray[Any], convention: Convention) -> Floats:
+def decode(tensor: Tensor, convention: Convention) -> Floats:
     """Turn a graph's output into a picture ``(h, w, 3)``, of luma ``(h, w, 1)``: float32 BGR in 0..255, not clipped."""
     pixels = np.asarray(tensor, np.float32)
     if convention.batch:

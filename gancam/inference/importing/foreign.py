@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gancam._native import denormals_as_zero
 from gancam.errors import ModelError, first_line
 from gancam.frame import Image
 from gancam.inference.hardware import usable_cores
-from gancam.inference.importing.convention import Convention, Floats, coloured, decode, encode
+from gancam.inference.importing.convention import Convention, Floats, Tensor, coloured, decode, encode
 from gancam.inference.session import open_session
 
 _TYPES = {
@@ -65,7 +64,7 @@ class Foreign:
 
         return f"takes {said(self.inputs)}; gives {said(self.outputs)} (0: any)"
 
-    def run(self, given: dict[str, NDArray[Any]], output: str) -> NDArray[Any]:
+    def run(self, given: dict[str, Tensor], output: str) -> Tensor:
         """One output. Raises `TrialFailed`."""
         self.runs += 1
         try:
@@ -77,7 +76,7 @@ class Foreign:
             raise TrialFailed(f"{output} is no tensor")
         return found
 
-    def extras(self, convention: Convention) -> dict[str, NDArray[Any]]:
+    def extras(self, convention: Convention) -> dict[str, Tensor]:
         """The constants of `convention` as tensors of the shapes that the inputs have, 1 where these are free."""
         ports = {one.name: one for one in self.inputs}
         return {
@@ -92,7 +91,7 @@ class Foreign:
         """
         return self.shown(encode(image, convention), image, convention)
 
-    def shown(self, tensor: NDArray[Any], image: Image, convention: Convention) -> Floats:
+    def shown(self, tensor: Tensor, image: Image, convention: Convention) -> Floats:
         """The same of the tensor that `image` was turned into."""
         found = self.run({convention.image: tensor, **self.extras(convention)}, convention.output)
         if found.ndim != 3 + convention.batch:

@@ -15,6 +15,7 @@ from gancam.frame import Image
 from gancam.inference.importing import pictures
 from gancam.inference.importing.convention import (
     RANGES,
+    Answers,
     Convention,
     Floats,
     Layout,
@@ -60,7 +61,7 @@ class _Candidate:
     raw: float = 0.0  # the score without what is usual
 
 
-def probe_image(graph: Foreign, picture: Port, extras: list[Port], answers: Mapping[str, Any]) -> Convention:
+def probe_image(graph: Foreign, picture: Port, extras: list[Port], answers: Answers) -> Convention:
     """The convention of a graph that takes `picture`, and `extras` beside it. `answers` are not questioned.
 
     Raises ``ModelError`` that says what was tried when nothing fits.
@@ -72,7 +73,7 @@ def probe_image(graph: Foreign, picture: Port, extras: list[Port], answers: Mapp
     return measured(graph, plain, answers)
 
 
-def measured(graph: Foreign, known: Convention, answers: Mapping[str, Any]) -> Convention:
+def measured(graph: Foreign, known: Convention, answers: Answers) -> Convention:
     """`known` with the rule of sizes and the reach, by running."""
     if not known.fixed:
         known = _sizes(graph, known, answers)
@@ -88,7 +89,7 @@ def usual_side(convention: Convention) -> tuple[int, int]:
     return side, side
 
 
-def layouts(port: Port, answers: Mapping[str, Any]) -> Iterator[tuple[Layout, int]]:
+def layouts(port: Port, answers: Answers) -> Iterator[tuple[Layout, int]]:
     """Layouts and channels that an input of that shape may have, the likelier first."""
     planes, _, columns = port.shape[-3:]
     wanted = answers.get("layout")
@@ -100,7 +101,7 @@ def layouts(port: Port, answers: Mapping[str, Any]) -> Iterator[tuple[Layout, in
             yield layout, count
 
 
-def _shape(graph: Foreign, port: Port, extras: list[Port], answers: Mapping[str, Any]) -> Convention:
+def _shape(graph: Foreign, port: Port, extras: list[Port], answers: Answers) -> Convention:
     """Layout, channels, scale, dtype and size, from the shapes and by running."""
     reasons = []
     outputs = [one for one in graph.outputs if one.is_picture]
@@ -127,9 +128,7 @@ def _shape(graph: Foreign, port: Port, extras: list[Port], answers: Mapping[str,
     raise refuse(graph, "; ".join(dict.fromkeys(reasons)) or "no input that a picture fits", CURE)
 
 
-def _with_output(
-    graph: Foreign, base: Convention, output: Port, size: tuple[int, int], answers: Mapping[str, Any]
-) -> Convention:
+def _with_output(graph: Foreign, base: Convention, output: Port, size: tuple[int, int], answers: Answers) -> Convention:
     """`base` with what an output of a picture of that size (height, width) tells."""
     image = pictures.shown(*size, 1)
     for value in _EXTRAS if base.extras and "extras" not in answers else (None,):
@@ -164,7 +163,7 @@ def _with_output(
     raise TrialFailed(f"gives {found.shape} for {size[1]}x{size[0]}: no whole scale")
 
 
-def _decided(graph: Foreign, base: Convention, answers: Mapping[str, Any]) -> Convention:
+def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:
     """The ranges and colour order of `base`, by the picture."""
     base = _with_extras(graph, base, answers)
     bounds = {} if "output_range" in answers else _bounds(graph, base)
@@ -188,13 +187,13 @@ def _decided(graph: Foreign, base: Convention, answers: Mapping[str, Any]) -> Co
     return replace(near[0].convention, doubts=_doubts(near, answers))
 
 
-def _ranges(base: Convention, answers: Mapping[str, Any]) -> list[Convention]:
+def _ranges(base: Convention, answers: Answers) -> list[Convention]:
     if base.dtype == "uint8" or "range" in answers:
         return [base]
     return [replace(base, range=name) for name in RANGES]
 
 
-def _tried(graph: Foreign, one: Convention, image: Image, answers: Mapping[str, Any]) -> list[_Candidate]:
+def _tried(graph: Foreign, one: Convention, image: Image, answers: Answers) -> list[_Candidate]:
     """What the graph makes of `image` under that hypothesis, with the likeliest meaning of its output."""
     try:
         found = graph.run({one.image: encode(image, one), **graph.extras(one)}, one.output)
@@ -250,7 +249,7 @@ def _bounds(graph: Foreign, base: Convention) -> dict[str, Any]:
     return {}
 
 
-def _orders(graph: Foreign, near: list[_Candidate], image: Image, answers: Mapping[str, Any]) -> list[_Candidate]:
+def _orders(graph: Foreign, near: list[_Candidate], image: Image, answers: Answers) -> list[_Candidate]:
     """`near` and the same in the other colour order, where that makes another picture."""
     if "order" in answers or near[0].convention.order == "y":
         return near
@@ -284,9 +283,7 @@ def _score(graph: Foreign, one: _Candidate) -> float:
     return min(gains, default=1.0) * (1.0 + one.off / 48.0)
 
 
-def _refuse_garbage(
-    graph: Foreign, best: _Candidate, tried: list[_Candidate], image: Image, answers: Mapping[str, Any]
-) -> None:
+def _refuse_garbage(graph: Foreign, best: _Candidate, tried: list[_Candidate], image: Image, answers: Answers) -> None:
     """Refuse what has nothing of the picture shown, unless the user said what it is."""
     like = pictures.alike(best.made, _inner(image, best.convention.cut))
     if (best.off <= _FAR and like >= _ALIKE) or {"range", "order"} <= set(answers):
@@ -296,7 +293,7 @@ def _refuse_garbage(
     raise refuse(graph, f"{said} (correlation {like:.2f} at best)", CURE)
 
 
-def _doubts(near: list[_Candidate], answers: Mapping[str, Any]) -> tuple[str, ...]:
+def _doubts(near: list[_Candidate], answers: Answers) -> tuple[str, ...]:
     """What could as well be otherwise, and would look otherwise."""
     best = near[0]
     doubts = []
@@ -316,7 +313,7 @@ def _doubts(near: list[_Candidate], answers: Mapping[str, Any]) -> tuple[str, ..
     return tuple(dict.fromkeys(doubts))
 
 
-def _with_extras(graph: Foreign, base: Convention, answers: Mapping[str, Any]) -> Convention:
+def _with_extras(graph: Foreign, base: Convention, answers: Answers) -> Convention:
     """`base` with the constant for further inputs under which the picture is nearest to what was shown."""
     if not base.extras or "extras" in answers:
         return base
@@ -329,7 +326,7 @@ def _with_extras(graph: Foreign, base: Convention, answers: Mapping[str, Any]) -
     return replace(base, extras=min(found, key=lambda one: one[:2])[2]) if found else base
 
 
-def _sizes(graph: Foreign, base: Convention, answers: Mapping[str, Any]) -> Convention:
+def _sizes(graph: Foreign, base: Convention, answers: Answers) -> Convention:
     """The smallest multiple and minimum of the sides that are taken, by trying."""
 
     def works(height: int, width: int) -> bool:

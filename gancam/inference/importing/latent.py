@@ -1,13 +1,11 @@
 """Probing a generator: a vector in, a picture out."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.inference.importing.convention import Convention, Layout, with_answers
+from gancam.inference.importing.convention import Answers, Convention, Layout, Tensor, with_answers
 from gancam.inference.importing.foreign import Foreign, Port, TrialFailed, refuse
 from gancam.inference.importing.image import CURE
 
@@ -25,7 +23,7 @@ def latent_port(graph: Foreign) -> Port | None:
     return None
 
 
-def probe_latent(graph: Foreign, port: Port, answers: Mapping[str, Any]) -> Convention:
+def probe_latent(graph: Foreign, port: Port, answers: Answers) -> Convention:
     """The convention of a generator that takes its vector by `port`.
 
     Raises ``ModelError`` that says what was tried when it makes no square pictures that differ.
@@ -65,7 +63,7 @@ def probe_latent(graph: Foreign, port: Port, answers: Mapping[str, Any]) -> Conv
     return replace(base, batch=_batches(graph, base))
 
 
-def generated(graph: Foreign, z: NDArray[np.float32], convention: Convention) -> NDArray[Any]:
+def generated(graph: Foreign, z: NDArray[np.float32], convention: Convention) -> Tensor:
     """What the graph makes of z ``(n, latent)``, as it comes. Raises `TrialFailed`."""
     given = z[:, :, None, None] if convention.spatial else z
     found = graph.run({convention.image: given.astype(convention.dtype), **graph.extras(convention)}, convention.output)
@@ -74,7 +72,7 @@ def generated(graph: Foreign, z: NDArray[np.float32], convention: Convention) ->
     return found
 
 
-def _shape(made: NDArray[Any]) -> tuple[Layout, int, int] | None:
+def _shape(made: Tensor) -> tuple[Layout, int, int] | None:
     if made.shape[1] in (1, 3) and made.shape[2] == made.shape[3]:
         return "nchw", made.shape[1], made.shape[2]
     if made.shape[3] in (1, 3) and made.shape[1] == made.shape[2]:
@@ -82,7 +80,7 @@ def _shape(made: NDArray[Any]) -> tuple[Layout, int, int] | None:
     return None
 
 
-def _range(made: NDArray[Any]) -> tuple[str, tuple[str, ...]]:
+def _range(made: Tensor) -> tuple[str, tuple[str, ...]]:
     """The range that the values have, and what is not certain about it."""
     if made.dtype == np.uint8:
         return "0..255", ()

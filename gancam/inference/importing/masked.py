@@ -4,7 +4,7 @@ Photos with a hole full of stripes are shown to it. The right hypothesis is the 
 stripes and gets the gist of what was there, and the rest stays.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, get_args
@@ -16,10 +16,12 @@ from gancam.frame import Image
 from gancam.inference.importing import pictures
 from gancam.inference.importing.convention import (
     RANGES,
+    Answers,
     Convention,
     Floats,
     Layout,
     Order,
+    Tensor,
     decode,
     encode,
     shaped,
@@ -45,9 +47,7 @@ class _Candidate:
     score: float
 
 
-def probe_masked(
-    graph: Foreign, picture: Port, mask: Port | None, extras: list[Port], answers: Mapping[str, Any]
-) -> Convention:
+def probe_masked(graph: Foreign, picture: Port, mask: Port | None, extras: list[Port], answers: Answers) -> Convention:
     """The convention of a graph that fills holes; without `mask` that is the fourth channel of `picture`.
 
     Raises ``ModelError`` that says what was tried when nothing fits.
@@ -72,7 +72,7 @@ def probe_masked(
     return _sized(graph, best, answers)
 
 
-def encode_masked(image: Image, hole: Hole, convention: Convention) -> dict[str, NDArray[Any]]:
+def encode_masked(image: Image, hole: Hole, convention: Convention) -> dict[str, Tensor]:
     """The tensors of a picture ``(h, w, 3)`` uint8 BGR and its hole ``(h, w)``, True where to fill."""
     if convention.hole == "black":
         image = np.where(hole[..., None], 0, image).astype(np.uint8)
@@ -104,7 +104,7 @@ def filled(graph: Foreign, image: Image, hole: Hole, convention: Convention) -> 
 
 
 def _shapes(
-    graph: Foreign, picture: Port, mask: Port | None, extras: list[Port], answers: Mapping[str, Any]
+    graph: Foreign, picture: Port, mask: Port | None, extras: list[Port], answers: Answers
 ) -> Iterator[Convention]:
     outputs = [one.name for one in graph.outputs if one.is_picture]
     for layout, channels in layouts(picture, answers):
@@ -124,7 +124,7 @@ def _shapes(
         yield with_answers(base, answers)
 
 
-def _tried_all(graph: Foreign, base: Convention, answers: Mapping[str, Any]) -> tuple[list[_Candidate], str]:
+def _tried_all(graph: Foreign, base: Convention, answers: Answers) -> tuple[list[_Candidate], str]:
     """What comes of every range and polarity for one shape; and why nothing runs, where nothing does."""
     kind = "plane" if not base.mask else "uint8" if base.mask_dtype == "uint8" else "float"
     found: list[_Candidate] = []
@@ -145,7 +145,7 @@ def _tried_all(graph: Foreign, base: Convention, answers: Mapping[str, Any]) -> 
     return found, reason
 
 
-def _tried(graph: Foreign, one: Convention, answers: Mapping[str, Any]) -> list[_Candidate]:
+def _tried(graph: Foreign, one: Convention, answers: Answers) -> list[_Candidate]:
     """What the graph makes of the striped hole, with the likeliest meaning of its output. Raises `TrialFailed`."""
     image, hole = _striped(one)
     found = graph.run({**encode_masked(image, hole, one), **graph.extras(one)}, one.output)
@@ -197,7 +197,7 @@ def _striped(convention: Convention) -> tuple[Image, Hole]:
     return image, hole
 
 
-def _settled(graph: Foreign, found: list[_Candidate], answers: Mapping[str, Any]) -> Convention:
+def _settled(graph: Foreign, found: list[_Candidate], answers: Answers) -> Convention:
     """The best of `found` with what the hole holds, its colour order, and its doubts."""
     found.sort(key=lambda one: one.score)
     best = found[0]
@@ -222,7 +222,7 @@ def _settled(graph: Foreign, found: list[_Candidate], answers: Mapping[str, Any]
     return replace(best.convention, doubts=tuple(dict.fromkeys(doubts)))
 
 
-def _held(graph: Foreign, best: _Candidate, answers: Mapping[str, Any]) -> _Candidate:
+def _held(graph: Foreign, best: _Candidate, answers: Answers) -> _Candidate:
     """The same with what the hole is filled with before: nothing where the graph does not look there."""
     others = {
         kind: one for kind in ("any", "black") for one in _attempt(graph, replace(best.convention, hole=kind), answers)
@@ -234,14 +234,14 @@ def _held(graph: Foreign, best: _Candidate, answers: Mapping[str, Any]) -> _Cand
     return black if black is not None and black.score < best.score / _CLOSE else best
 
 
-def _attempt(graph: Foreign, one: Convention, answers: Mapping[str, Any]) -> list[_Candidate]:
+def _attempt(graph: Foreign, one: Convention, answers: Answers) -> list[_Candidate]:
     try:
         return _tried(graph, one, answers)
     except TrialFailed:
         return []
 
 
-def _sized(graph: Foreign, base: Convention, answers: Mapping[str, Any]) -> Convention:
+def _sized(graph: Foreign, base: Convention, answers: Answers) -> Convention:
     """`base` with the rule of sizes."""
     if base.fixed:
         return base

@@ -1,10 +1,7 @@
 """Which kind of graph it is: one that makes a picture of a picture, one that fills holes, or a generator."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from gancam.errors import ModelError
-from gancam.inference.importing.convention import Convention
+from gancam.inference.importing.convention import Answers, Convention
 from gancam.inference.importing.foreign import Foreign, Port, refuse
 from gancam.inference.importing.image import CURE, layouts, probe_image
 from gancam.inference.importing.latent import latent_port, probe_latent
@@ -13,7 +10,7 @@ from gancam.inference.importing.masked import probe_masked
 _MASKS = ("mask", "hole", "trimap")
 
 
-def probe(graph: Foreign, answers: Mapping[str, Any]) -> Convention:
+def probe(graph: Foreign, answers: Answers) -> Convention:
     """What `graph` takes and gives. `answers`, entries of `Convention`, are not questioned.
 
     Raises ``ModelError`` that says what was tried when nothing fits.
@@ -34,7 +31,7 @@ def probe(graph: Foreign, answers: Mapping[str, Any]) -> Convention:
     return probe_image(graph, picture, others, answers)
 
 
-def _is_mask(port: Port, picture: Port, answers: Mapping[str, Any]) -> bool:
+def _is_mask(port: Port, picture: Port, answers: Answers) -> bool:
     """Whether an input is a mask of the picture: one plane of its size, or a name that says so."""
     if port.name == answers.get("mask"):
         return True
@@ -44,7 +41,7 @@ def _is_mask(port: Port, picture: Port, answers: Mapping[str, Any]) -> bool:
     return free and (1 in port.shape[1:] or any(word in port.name.lower() for word in _MASKS))
 
 
-def _ports(graph: Foreign, answers: Mapping[str, Any]) -> tuple[Port, list[Port]]:
+def _ports(graph: Foreign, answers: Answers) -> tuple[Port, list[Port]]:
     """The input that a picture fits, and the others. Raises ``ModelError`` where none fits."""
     fitting = [one for one in graph.inputs if one.is_picture and any(True for _ in layouts(one, {}))]
     named = [one for one in graph.inputs if one.name == answers.get("image")]

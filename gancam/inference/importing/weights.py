@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from gancam.errors import GancamError, MissingExtra, ModelError, NotFound, first_line
+from gancam.inference.importing.convention import Answers
 from gancam.inference.importing.pictures import truth
 from gancam.inference.importing.safety import MOST_BYTES
 from gancam.inference.session import open_session
@@ -28,7 +29,7 @@ _OPSET = 17
 _LEAST_PSNR = 60.0  # dB of the exported graph against the network in PyTorch
 
 
-def export_weights(source: Path, target: Path) -> dict[str, Any]:
+def export_weights(source: Path, target: Path) -> Answers:
     """Write the network of the weights in `source` to `target` as ONNX.
 
     Returns:

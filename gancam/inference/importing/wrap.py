@@ -8,20 +8,23 @@ stays as it is.
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 from gancam.errors import MissingExtra, ModelError, first_line
-from gancam.inference.importing.convention import LUMA, RANGES, Convention
+from gancam.inference.importing.convention import LUMA, RANGES, Convention, OnnxModel, Tensor
 
+TensorInfo: TypeAlias = tuple[str, DTypeLike, Sequence[object]]
+"""Name, dtype and shape of an input or output; a name in the shape is a size that is free."""
 OPSET = 17  # that older graphs are lifted to: read by ONNX Runtime 1.12 and newer
 _LEAST = 13  # below it operators that are added here take other arguments
 INNER = "net/"  # what the names of the graph itself begin with afterwards
 
 
-def onnx() -> Any:
+def onnx() -> ModuleType:
     """The package `onnx`, imported when first needed. Raises ``MissingExtra``."""
     try:
         import_module("onnx.compose")
@@ -33,7 +36,7 @@ def onnx() -> Any:
         ) from error
 
 
-def load(path: Path) -> Any:
+def load(path: Path) -> OnnxModel:
     """The model `path` (a ``ModelProto``) with what it names beside it, of operators that we can add to.
 
     Raises ``MissingExtra``, and ``ModelError`` for one that cannot be read or lifted.
@@ -60,7 +63,7 @@ def load(path: Path) -> Any:
     return model
 
 
-def freed(model: Any, convention: Convention) -> Any:
+def freed(model: OnnxModel, convention: Convention) -> OnnxModel:
     """Copy `model` with free sides of its pictures, to be tried.
 
     Most graphs say a size that nothing in them needs.
@@ -82,7 +85,7 @@ def freed(model: Any, convention: Convention) -> Any:
     return copy
 
 
-def parameters(model: Any) -> int:
+def parameters(model: OnnxModel) -> int:
     """How many weights the graph has."""
     return int(
         sum(np.prod(one.dims, dtype=np.int64) for one in model.graph.initializer if one.data_type in (1, 10, 11))
@@ -92,7 +95,7 @@ def parameters(model: Any) -> int:
 class Writer:
     """Adds operators around a graph. Every method returns the name of its result."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: OnnxModel) -> None:
         self.onnx = onnx()
         self.model = self.onnx.compose.add_prefix(model, INNER)
         self.before: list[Any] = []
@@ -105,15 +108,15 @@ class Writer:
         """From now on operators come behind the graph."""
         self._nodes = self.after
 
-    def constant(self, value: Any, dtype: Any) -> str:
+    def constant(self, value: ArrayLike, dtype: DTypeLike) -> str:
         """Add a constant."""
         self._count += 1
         name = f"gancam_constant_{self._count}"
-        array: NDArray[Any] = np.ascontiguousarray(value, dtype).reshape(np.shape(value))
+        array: Tensor = np.ascontiguousarray(value, dtype).reshape(np.shape(value))
         self.constants.append(self.onnx.numpy_helper.from_array(array, name))
         return name
 
-    def add(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
+    def add(self, operator: str, *inputs: str, name: str = "", **attributes: object) -> str:
         """Add an operator; its result has that `name` where one is given."""
         self._count += 1
         output = name or f"gancam_{operator.lower()}_{self._count}"
@@ -132,7 +135,7 @@ class Writer:
         """Add a slice along `axes`."""
         return self.add("Slice", x, start, end, axes)
 
-    def finish(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
+    def finish(self, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]) -> OnnxModel:
         """The model with those inputs and outputs: (name, dtype, shape) each."""
         graph = self.model.graph
         nodes = [*self.before, *graph.node, *self.after]
@@ -147,7 +150,7 @@ class Writer:
         return self.model
 
 
-def wrap_image(model: Any, convention: Convention) -> Any:
+def wrap_image(model: OnnxModel, convention: Convention) -> OnnxModel:
     """Turn `model` into our layout ``image``, of any size unless it takes one alone.
 
     That is uint8 BGR ``(n, h, w, 3)`` in, ``(n, h * scale, w * scale, 3)`` out.
@@ -174,7 +177,7 @@ def wrap_image(model: Any, convention: Convention) -> Any:
     )
 
 
-def batch(model: Any, convention: Convention) -> Any:
+def batch(model: OnnxModel, convention: Convention) -> OnnxModel:
     """The size of the batch: what the graph says, 1 where it has no such axis."""
     port = next(one for one in model.graph.input if one.name == convention.image)
     size = port.type.tensor_type.shape.dim[0].dim_value if convention.batch else 1
@@ -296,10 +299,10 @@ def _bytes(writer: Writer, x: str) -> str:
     return writer.add("QuantizeLinear", x, writer.constant(1.0, np.float32), writer.constant(0, np.uint8))
 
 
-def affine(writer: Writer, x: str, factor: NDArray[Any], offset: NDArray[Any]) -> str:
+def affine(writer: Writer, x: str, factor: Tensor, offset: Tensor) -> str:
     """`x` times `factor` plus `offset`, one of each for a plane or for all."""
 
-    def planes(values: NDArray[Any]) -> Any:
+    def planes(values: Tensor) -> Any:
         return values[:1].reshape(()) if len(set(values.tolist())) == 1 else values.reshape(1, -1, 1, 1)
 
     if (factor != 1).any():

@@ -1,15 +1,14 @@
 """A generator made one of our layout ``latent``. It has no mapping: its only w is z itself."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from gancam.inference.importing.convention import Convention
+from gancam.inference.importing.convention import Convention, OnnxModel
 from gancam.inference.importing.wrap import INNER, Writer, extra, leaving
 
 
-def wrap_latent(model: Any, convention: Convention) -> Any:
+def wrap_latent(model: OnnxModel, convention: Convention) -> OnnxModel:
     """`model` in our layout ``latent``. One that makes a picture at a time becomes the body of a loop."""
     writer = Writer(model)
     latent, side = convention.latent, convention.resolution

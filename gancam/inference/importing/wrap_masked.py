@@ -1,15 +1,13 @@
 """A graph that fills holes, made one of our layout ``masked``."""
 
-from typing import Any
-
 import numpy as np
 
-from gancam.inference.importing.convention import Convention
+from gancam.inference.importing.convention import Convention, OnnxModel
 from gancam.inference.importing.masked import ENDS
 from gancam.inference.importing.wrap import INNER, Writer, batch, extra, leaving, native, pads, place, sizes
 
 
-def wrap_masked(model: Any, convention: Convention) -> Any:
+def wrap_masked(model: OnnxModel, convention: Convention) -> OnnxModel:
     """Turn `model` into our layout ``masked``, of any size.
 
     That is ``image (n, h, w, 3)`` uint8 BGR and ``hole (n, h, w)`` in, ``filled`` out. Graphs of one size are shown the

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import cv2
 
@@ -15,6 +15,28 @@ from gancam._native import quiet_opencv
 from gancam.errors import first_line
 from gancam.sinks import virtualcam
 from gancam.tools.doctor.checks import Check, Verdict, c_string, in_child
+
+
+class VideoDevice(TypedDict, total=False):
+    """What a Linux video device says of itself.
+
+    Attributes:
+        device: Its file, as /dev/video0.
+        name: Its name, for people.
+        driver: The name of its driver.
+        formats: Sizes ``[width, height]`` by pixel format.
+        camera: Whether it gives frames.
+        error: Why it cannot be asked; missing where it can.
+        cure: What would help; with `error` only.
+    """
+
+    device: str
+    name: str
+    driver: str
+    formats: dict[str, list[list[int]]]
+    camera: bool
+    error: str
+    cure: str
 
 
 def camera_checks() -> Iterator[Check]:
@@ -64,24 +86,23 @@ def _probe_cameras() -> Iterator[dict[str, Any]]:
     for node in sorted(Path("/dev").glob("video*"), key=lambda path: (len(path.name), path.name)):
         found = v4l2(node)
         if not found["camera"] or "error" in found:
-            yield found
+            yield dict(found)
             continue
         busy = {"error": "gives no frame (used by another program?)", "cure": f"see who uses it: fuser -v {node}"}
-        yield found | (_measure(str(node), cv2.CAP_V4L2) or busy)
+        yield dict(found) | (_measure(str(node), cv2.CAP_V4L2) or busy)
 
 
-def v4l2(node: Path) -> dict[str, Any]:
+def v4l2(node: Path) -> VideoDevice:
     """Ask a Linux video device what it is.
 
     Args:
         node: Its file, as /dev/video0.
 
     Returns:
-        ``device``, ``name``, ``driver``, ``formats`` (sizes by pixel format) and whether it is a ``camera``, which
-        gives frames; with ``error`` and ``cure`` where it cannot be asked.
+        What it says; with ``error`` and ``cure`` where it cannot be asked.
     """
     fcntl: Any = import_module("fcntl")  # not on Windows
-    found: dict[str, Any] = {"device": str(node), "name": "", "driver": "", "formats": {}, "camera": True}
+    found: VideoDevice = {"device": str(node), "name": "", "driver": "", "formats": {}, "camera": True}
     try:
         number = os.open(node, os.O_RDWR | os.O_NONBLOCK)
     except PermissionError:

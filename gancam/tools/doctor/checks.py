@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 Verdict = Literal["ok", "warning", "problem", "absent"]
+Item = TypeVar("Item", bound=Mapping[str, object])  # what a probe yields
 OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 _CHILD = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -34,7 +35,7 @@ class Check:
     verdict: Verdict
     seen: str
     cure: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, object] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, object]:
         """Give it ready for JSON."""
@@ -55,7 +56,7 @@ def answer(probe: str) -> None:
             out.flush()
 
 
-def in_child(probe: Callable[[], Iterator[dict[str, Any]]], seconds: float) -> tuple[list[dict[str, Any]], str]:
+def in_child(probe: Callable[[], Iterator[Item]], seconds: float) -> tuple[list[Item], str]:
     """Run a probe in a process of its own, which it may crash.
 
     Args:

@@ -96,9 +96,9 @@ def _prove_tensorrt() -> Iterator[dict[str, Any]]:
 
 def device_checks() -> Iterator[Check]:
     """Check CPU, CUDA and TensorRT, and what ``--device auto`` uses."""
-    cpu = _cpu()
+    cpu, runs = _cpu()
     yield cpu
-    cuda = _cuda(cpu)
+    cuda = _cuda(_fastest(runs))
     yield cuda
     yield _tensorrt(cuda)
     # What `Model` does: CUDA wherever it opens, right or wrong. Where only the trial crashed, `auto` would as well.
@@ -115,17 +115,19 @@ def device_checks() -> Iterator[Check]:
         yield Check("auto", "ok", seen, "", details)
 
 
-def _cpu() -> Check:
+def _cpu() -> tuple[Check, list[dict[str, Any]]]:
+    """The check of the CPU, and its runs."""
     try:
         chosen = Model(find(_NETWORK), device="cpu").precision
         runs = list(_prove("cpu"))
     except GancamError as error:
         why, _, cure = str(error).partition("; ") if isinstance(error, MissingExtra) else (str(error), "", "")
-        return Check("cpu", "problem", why, cure or "pip install --force-reinstall gancam")
-    return _judge("cpu", runs, chosen, {})
+        return Check("cpu", "problem", why, cure or "pip install --force-reinstall gancam"), []
+    return _judge("cpu", runs, chosen, {}), runs
 
 
-def _cuda(cpu: Check) -> Check:
+def _cuda(plain: float | None) -> Check:
+    """Check CUDA; `plain` is the CPU's time of a frame, in ms."""
     if not _likely():
         try:
             prepare("cuda")
@@ -148,7 +150,7 @@ def _cuda(cpu: Check) -> Check:
         details |= {"runs": runs, "chosen": said.get("chosen", "?")}
         return Check("cuda", "problem", f"the trial {trouble}", "update NVIDIA's driver, or use --device cpu", details)
     found = _judge("cuda", runs, said["chosen"], details)
-    best, plain = _fastest(found.details["runs"]), _fastest(cpu.details.get("runs", []))
+    best = _fastest(runs)
     if found.verdict == "ok" and best and plain and best > plain:
         slow = f"{found.seen}; slower than the CPU's {plain:g} ms"
         return Check("cuda", "warning", slow, "use --device cpu", found.details)
