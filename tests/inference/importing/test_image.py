@@ -74,7 +74,7 @@ def test_a_wrong_answer_is_told(tmp_path: Path) -> None:
     graph = Graph()
     parts = graph.add("SpaceToDepth", "x", blocksize=8)
     graph.add("DepthToSpace", parts, blocksize=8, name="y")
-    shape = [1, 3, "h", "w"]
+    shape: list[str | int] = [1, 3, "h", "w"]
     onnx.save(graph.model({"x": ("float32", shape)}, {"y": ("float32", shape)}), tmp_path / "a.onnx")
     assert adapt(tmp_path / "a.onnx", tmp_path / "b.onnx").convention.multiple == 8
     (tmp_path / "b.onnx").unlink()
