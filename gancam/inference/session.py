@@ -61,18 +61,7 @@ def open_session(
     if not path.is_file():
         raise NotFound(f"no model file {path}")
     onnxruntime = runtime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")  # they take up to a hundred times the time
-    if wide_sums:
-        options.add_session_config_entry("session.x64quantprecision", "1")
-    options.log_severity_level = 4  # its errors come as exceptions; the rest is chatter on stderr
-    if profile is not None:
-        options.enable_profiling, options.profile_file_prefix = True, str(profile)
-    if not optimise:
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options = _options(threads, optimise, profile, wide_sums)
     prepare(device)
     providers: list[Any] = [PROVIDERS["cpu"]]
     if device != "cpu":
@@ -89,6 +78,24 @@ def open_session(
     if opened.get_providers()[0] != PROVIDERS[device]:
         raise explain(device, None)
     return opened
+
+
+def _options(threads: int, optimise: bool, profile: Path | None, wide_sums: bool) -> Any:
+    """Make ONNX Runtime's options of a session, as `open_session` describes them."""
+    onnxruntime = runtime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")  # they take up to a hundred times the time
+    if wide_sums:
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    options.log_severity_level = 4  # its errors come as exceptions; the rest is chatter on stderr
+    if profile is not None:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile)
+    if not optimise:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return options
 
 
 def prepare(device: str) -> None:
