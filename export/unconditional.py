@@ -264,8 +264,8 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
     )  # fmt: skip
     figures: dict[str, float] = {}
     for data in judge_on:
-        scores = generation.judge_by(recipe, network, data, samples=samples)
-        seen = f"{scores.eye}, {scores.samples} samples"
+        scores = generation.score_run(recipe, network, data, samples=samples)
+        seen = f"{scores.feature_network}, {scores.samples} samples"
         figures |= {f"{name}_{seen}": float(f"{figure:.4g}") for name, figure in scores.figures.items()}
     return Plan(("fp32", "fp16"), card, graph, pairs, lambda model: figures)
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from train import old_names
+
 LATEST = "checkpoint.pt"
 
 
@@ -39,4 +41,4 @@ def load(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is damaged or no checkpoint of ours: {error}") from error
     if not isinstance(state, dict) or "recipe" not in state:
         raise ValueError(f"{path} is no checkpoint of ours: it carries no recipe")
-    return state
+    return old_names.current_state(state)

@@ -83,8 +83,10 @@ def distance(image: Pixels, truth: Pixels, device: torch.device | None = None) -
     """Perceptual distance of two RGB images of one size, 0 where equal: `losses.perceptual_distance` on SqueezeNet 1.1,
     17 pixels or more a side. Lower is closer to the truth for the eye."""
     device = device or torch.device("cpu")
-    eye = squeezenet.shared(str(device))
-    seen = (eye(torch.from_numpy(x.copy()).to(device).permute(2, 0, 1)[None].float() / 255.0) for x in (truth, image))
+    features = squeezenet.shared(str(device))
+    seen = (
+        features(torch.from_numpy(x.copy()).to(device).permute(2, 0, 1)[None].float() / 255.0) for x in (truth, image)
+    )
     return float(losses.perceptual_distance(*seen))
 
 
@@ -179,8 +181,10 @@ def psnr_hole(image: Pixels, truth: Pixels, hole: holes.Hole) -> float:
 def distance_hole(image: Pixels, truth: Pixels, hole: holes.Hole, device: torch.device | None = None) -> float:
     """Perceptual distance as `distance` has it, of the places in the hole alone."""
     device = device or torch.device("cpu")
-    eye = squeezenet.shared(str(device))
-    seen = (eye(torch.from_numpy(x.copy()).to(device).permute(2, 0, 1)[None].float() / 255.0) for x in (truth, image))
+    features = squeezenet.shared(str(device))
+    seen = (
+        features(torch.from_numpy(x.copy()).to(device).permute(2, 0, 1)[None].float() / 255.0) for x in (truth, image)
+    )
     where = torch.from_numpy(hole.copy()).to(device)[None, None].float()
     return float(losses.perceptual_distance(*seen, where=where))
 
@@ -326,7 +330,7 @@ def trained(path: Path) -> tuple[str, nn.Module]:
     return str(state["name"]), network.eval().requires_grad_(False)
 
 
-def judge(
+def score_run(
     path: Path, folders: list[Path], degradations: list[str], clips: list[Path], device: torch.device
 ) -> tuple[str, dict[str, dict[str, float]]]:
     """A run's name and its figures, by test (``Set14 webcam``, a clip's name) and figure. Raises as `trained` does,
@@ -344,7 +348,7 @@ def judge(
 
 
 def table(results: list[tuple[str, dict[str, dict[str, float]]]]) -> str:
-    """What `judge` found for each run as lines of text; from the second on with the change against the first."""
+    """What `score_run` found for each run as lines of text; from the second on with the change against the first."""
     lines = []
     for test, first in results[0][1].items():
         lines.append(test)
@@ -379,7 +383,7 @@ def main(arguments: list[str] | None = None) -> int:
     degradations = options.degradation or ["bicubic", "webcam"]
     try:
         device = torch.device(options.device)
-        results = [judge(path, options.images, degradations, options.video, device) for path in options.runs]
+        results = [score_run(path, options.images, degradations, options.video, device) for path in options.runs]
     except (OSError, ValueError, RuntimeError) as error:
         sys.stderr.write(f"train.evaluate: {error}\n")
         return 2

@@ -95,7 +95,7 @@ def wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
 
 
 class Adversarial(NamedTuple):
-    """The two sides of one game: functions of ``(D(x), D(y))``."""
+    """The two sides of one adversarial loss: functions of ``(D(x), D(y))``."""
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor, Tensor], Tensor]
@@ -112,8 +112,8 @@ ADVERSARIAL = {
 }
 
 
-def game(name: str, recipe: str) -> Adversarial:
-    """The game of `name`. Raises ``ValueError``, which lists what there is."""
+def adversarial_loss(name: str, recipe: str) -> Adversarial:
+    """Look up the two sides of `name`. Raises ``ValueError``, which lists what there is."""
     if name not in ADVERSARIAL:
         known = ", ".join(sorted(ADVERSARIAL))
         raise ValueError(f"recipe {recipe!r}: discriminator loss {name!r} must be one of {known}")
@@ -128,12 +128,12 @@ def r1(real: Tensor, images: Tensor) -> Tensor:
     return slope.float().square().sum(dim=(1, 2, 3)).mean()
 
 
-def gradient_penalty(judge: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+def gradient_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
     """``E (|dD(u) / du| - 1)^2``, u at a random place between a real and a generated picture (WGAN-GP, Gulrajani et
     al., https://arxiv.org/abs/1704.00028), before its weight of 10."""
     place = torch.rand(len(real), 1, 1, 1, device=real.device)
     between = torch.lerp(real, fake, place).detach().requires_grad_(True)
-    (slope,) = torch.autograd.grad(judge(between).sum(), between, create_graph=True)
+    (slope,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
     excess: Tensor = slope.float().flatten(1).norm(dim=1) - 1.0
     return excess.square().mean()
 

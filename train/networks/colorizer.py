@@ -36,9 +36,9 @@ class Colorizer(nn.Module):
         if len(widths) != len(TAPS):
             raise ValueError(f"widths {widths}: needs {len(TAPS)}, for 1/2, 1/4, 1/8 and 1/16 of the resolution")
         self.dropout = dropout
-        eye = efficientnet.EfficientNetLite0()
-        self.stem = eye._conv_stem  # folded: it has the normalisation in it
-        self.blocks = nn.ModuleList(list(eye._blocks)[: TAPS[-1] + 1])
+        classifier = efficientnet.EfficientNetLite0()
+        self.stem = classifier._conv_stem  # folded: it has the normalisation in it
+        self.blocks = nn.ModuleList(list(classifier._blocks)[: TAPS[-1] + 1])
         self.enter = Normed(CHANNELS[-1], widths[-1])
         self.body = nn.Sequential(*(ResidualBlock(widths[-1]) for _ in range(depth)))
         pairs = list(zip(widths[:0:-1], widths[-2::-1], CHANNELS[-2::-1], strict=True))

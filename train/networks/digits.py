@@ -1,4 +1,4 @@
-"""A classifier of handwritten digits, the eye that generators of digits are judged with. Trained by the recipe
+"""A classifier of handwritten digits, the feature network of scores of generators of digits. Trained by the recipe
 `digits`; its weights travel with the source."""
 
 from functools import cache

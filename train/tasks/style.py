@@ -20,7 +20,7 @@ from train.data import Photos, Pixels, image_files, read_image, resize
 from train.networks import squeezenet
 from train.networks.translator import edges
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, check, judged, opponent, tensor
+from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate, tensor
 
 TAPS = (0, 4, 7, 10, 12)  # layers of SqueezeNet whose Gram matrices are the style
 CONTENT = 2  # which of them is the content
@@ -41,13 +41,13 @@ class StyleTask:
     ``[data]``: `patch` (p), `style` (an image or a folder of them; from the command line), `style_side` (pixels that
     the style images' shorter side is scaled to: the size of the strokes), `square` (pixels a side of what keeps its
     brightness), `tone` (whose brightness that is: the photo's, or a drawing's of it, see `drawing`).
-    ``[discriminator]``: a network's options, `loss` (a game of `losses.ADVERSARIAL`); may be left out.
+    ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`); may be left out.
     Losses: content, style, variation, temporal (a moment later, the camera moved), rest (a moment later, nothing but
     the camera's noise changed), structure (L1 of the luma of squares), adversarial.
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options, judge = dict(recipe.data), dict(recipe.discriminator)
+        options, discriminator = dict(recipe.data), dict(recipe.discriminator)
         self.patch, side = int(options.pop("patch", 192)), int(options.pop("style_side", 256))
         self.square, self.tone = int(options.pop("square", SQUARE)), str(options.pop("tone", TONES[0]))
         style = options.pop("style", "")
@@ -65,7 +65,9 @@ class StyleTask:
             raise ValueError(f"recipe {recipe.name!r}: no style: give one with --style IMAGE")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
-        self.game, self.discriminator = opponent(recipe, judge, terms, device, loss="hinge")
+        self.adversarial_loss, self.discriminator = build_discriminator(
+            recipe, discriminator, terms, device, loss="hinge"
+        )
         self.photos = Photos(data, smallest=self.patch)
         self.styles = [self._style(path, side) for path in _style_files(Path(str(style)))]
         with torch.no_grad():
@@ -75,8 +77,8 @@ class StyleTask:
 
     def _look(self, images: Tensor, taps: tuple[int, ...] = TAPS) -> list[Tensor]:
         """The features of `images` at every size, those of the first size first."""
-        eye = squeezenet.shared(str(self.device), taps)
-        return [layer for size in SIZES for layer in eye(F.avg_pool2d(images, size) if size > 1 else images)]
+        features = squeezenet.shared(str(self.device), taps)
+        return [layer for size in SIZES for layer in features(F.avg_pool2d(images, size) if size > 1 else images)]
 
     def _style(self, path: Path, side: int) -> Pixels:
         image = read_image(path)
@@ -123,8 +125,8 @@ class StyleTask:
                     parts = [losses.relative_square(losses.gram(f), g) for f, g in zip(seen, self.grams, strict=True)]
                     terms[name] = torch.stack(parts).mean()
                 case "adversarial":
-                    real, false = judged(self.discriminator, batch["style"], fake)
-                    terms[name] = self.game.generator(real[0], false[0])
+                    real, false = discriminate(self.discriminator, batch["style"], fake)
+                    terms[name] = self.adversarial_loss.generator(real[0], false[0])
                 case "variation":
                     terms[name] = losses.total_variation(fake)
                 case "structure":
@@ -150,10 +152,10 @@ class StyleTask:
         return losses.mse(seen[:, :, edge:-edge, edge:-edge], now[:, :, edge:-edge, edge:-edge])
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        judge = self.discriminator
-        assert judge is not None
-        real, false = judge(torch.cat([batch["style"], fake]))[0].chunk(2)
-        loss = self.game.discriminator(real, false)
+        discriminator = self.discriminator
+        assert discriminator is not None
+        real, false = discriminator(torch.cat([batch["style"], fake]))[0].chunk(2)
+        loss = self.adversarial_loss.discriminator(real, false)
         with torch.no_grad():
             return Losses(loss, {"discriminator": loss, "real": real.mean(), "fake": false.mean()})
 
