@@ -1,5 +1,7 @@
-"""A run's state on disk: one file that carries its own recipe, written beside and renamed, so that a full disk or a
-kill leaves the previous one whole."""
+"""A run's state on disk: one file that carries its own recipe, written beside and renamed.
+
+A full disk or a kill leaves the previous one whole.
+"""
 
 import os
 import pickle

@@ -77,6 +77,7 @@ def feature_network(device: torch.device, *, side: int = efficientnet.SIDE) -> F
     network = efficientnet.shared(str(device))
 
     def features(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Compute the features that are compared."""
         return _in_batches(images, device, lambda x: network(x.expand(-1, 3, -1, -1), side))
 
     return FeatureNetwork(f"EfficientNet-lite0, {side} pixels", features)
@@ -107,12 +108,15 @@ class _Given(nn.Module):
         self.num_features = features
 
     def forward(self, x: Tensor) -> Tensor:
+        """Run the network."""
         return x
 
 
 def frechet_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """``|ma - mb|^2 + tr(Ca + Cb - 2 (Ca Cb)^0.5)`` of two sets of features (Heusel et al.,
-    https://arxiv.org/abs/1706.08500), by torchmetrics. Not negative; falls with the number of samples."""
+    """``|ma - mb|^2 + tr(Ca + Cb - 2 (Ca Cb)^0.5)`` of two sets of features.
+
+    Heusel et al., https://arxiv.org/abs/1706.08500. By torchmetrics. Not negative; falls with the number of samples.
+    """
     metric = FrechetInceptionDistance(feature=_Given(a.shape[1]), reset_real_features=False).set_dtype(torch.float64)
     metric.update(torch.from_numpy(a).double(), real=True)
     metric.update(torch.from_numpy(b).double(), real=False)
@@ -120,8 +124,11 @@ def frechet_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 
 
 def kernel_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Squared maximum mean discrepancy with the kernel ``(x.y / d + 1)^3``, times 1000 (Binkowski et al.,
-    https://arxiv.org/abs/1801.01401), by torchmetrics: 50 subsets of 500. Unbiased, so it may be a little negative."""
+    """Squared maximum mean discrepancy with the kernel ``(x.y / d + 1)^3``, times 1000.
+
+    Binkowski et al., https://arxiv.org/abs/1801.01401. By torchmetrics: 50 subsets of 500. Unbiased, so it may be a
+    little negative.
+    """
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that the features are held in memory
         torch.manual_seed(0)
@@ -132,10 +139,13 @@ def kernel_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 
 
 def neighbours(real: NDArray[np.float32], fake: NDArray[np.float32], *, nearest: int = NEAREST) -> dict[str, float]:
-    """``precision`` and ``recall``: shares of fakes (reals) within the distance of some real (fake) to its k-th
-    neighbour (https://arxiv.org/abs/1904.06991). ``density`` and ``coverage``: real balls around a fake over k, and the
-    share of reals with a fake in their ball (https://arxiv.org/abs/2002.09797). Of more than `SHOWN` on a side, `SHOWN`
-    evenly chosen ones are compared."""
+    """``precision`` and ``recall``.
+
+    Shares of fakes (reals) within the distance of some real (fake) to its k-th neighbour
+    (https://arxiv.org/abs/1904.06991). ``density`` and ``coverage``: real balls around a fake over k, and the share of
+    reals with a fake in their ball (https://arxiv.org/abs/2002.09797). Of more than `SHOWN` on a side, `SHOWN` evenly
+    chosen ones are compared.
+    """
     a, b = torch.from_numpy(_some(real)).double(), torch.from_numpy(_some(fake)).double()
     nearest = min(nearest, len(a) - 1, len(b) - 1)
     reach_a = torch.cdist(a, a).kthvalue(nearest + 1, dim=1).values  # the first is the point itself
@@ -151,8 +161,11 @@ def neighbours(real: NDArray[np.float32], fake: NDArray[np.float32], *, nearest:
 
 
 def near_copies(fakes: NDArray[np.uint8], reals: NDArray[np.uint8]) -> float:
-    """Share of `fakes` whose nearest training picture (mean squared difference of 16x16 averages, mirrored too) is
-    nearer than `NEAR_COPY` times the median distance of a training picture to its own nearest neighbour."""
+    """Share of `fakes` that are near copies of a training picture.
+
+    By mean squared difference of 16x16 averages, mirrored too, the nearest is nearer than `NEAR_COPY` times the median
+    distance of a training picture to its own nearest neighbour.
+    """
     a, b = _thumbnails(reals), _thumbnails(fakes)
     own = torch.cat([torch.cdist(part, a).kthvalue(2, dim=1).values for part in torch.split(a, 500)])  # first: itself
     mirrored = _thumbnails(fakes[:, :, ::-1])
@@ -182,9 +195,11 @@ def variety(fakes: NDArray[np.uint8], reals: NDArray[np.uint8]) -> float:
 def path_length(
     generator: LatentGenerator, features: FeatureNetwork, *, count: int = 1000, step: float = 1e-2, seed: int = 2
 ) -> float:
-    """``E |f(g(w_t)) - f(g(w_t+step))|^2 / step^2`` between neighbours on straight lines in W (perceptual path length,
-    https://arxiv.org/abs/1812.04948, section 4.1) with the `features` scaled to unit length, and a hundredth of the
-    line instead of a ten-thousandth, which eight bits would hide."""
+    """``E |f(g(w_t)) - f(g(w_t+step))|^2 / step^2`` between neighbours on straight lines in W.
+
+    Perceptual path length, https://arxiv.org/abs/1812.04948, section 4.1. With the `features` scaled to unit length,
+    and a hundredth of the line instead of a ten-thousandth, which eight bits would hide.
+    """
     device = next(generator.parameters()).device
     z = latents(generator, 2 * count, seed=seed).to(device)
     w = torch.cat([generator.mapping(part) for part in torch.split(z, 256)]).float()
@@ -208,6 +223,7 @@ class Scores:
     figures: dict[str, float]
 
     def text(self) -> str:
+        """Format the figures for a terminal."""
         said = "  ".join(f"{name} {value:.4g}" for name, value in self.figures.items())
         return f"{self.feature_network}, {self.samples} samples against {self.reals} pictures\n  {said}"
 
@@ -260,6 +276,7 @@ def score_run(made: recipe.Recipe, generator: LatentGenerator, data: Path, *, sa
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m train.generation", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or checkpoint files")
     parser.add_argument("--data", type=Path, required=True, help="the pictures: a folder, .zip or .npz")

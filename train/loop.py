@@ -1,5 +1,8 @@
-"""The one training loop. Random numbers are made anew from (seed, iteration, rank) at every iteration, so nothing but
-the checkpoint decides how a resumed run goes on."""
+"""The one training loop.
+
+Random numbers are made anew from (seed, iteration, rank) at every iteration, so nothing but the checkpoint decides how
+a resumed run goes on.
+"""
 
 import copy
 import logging

@@ -57,6 +57,7 @@ class Recipe:
 
     @property
     def iterations(self) -> int:
+        """Iterations of all phases together."""
         return sum(phase.iterations for phase in self.phases)
 
     def phase(self, iteration: int) -> tuple[Phase, float]:
@@ -79,7 +80,9 @@ def find(name: str) -> Path:
 
 def parse(text: str, *, name: str = "recipe") -> Recipe:
     """The recipe that TOML `text` spells; the tables of its `[given]`, if any, take precedence over those beside it.
-    Raises ``ValueError`` for what is not one."""
+
+    Raises ``ValueError`` for what is not one.
+    """
     try:
         table = tomllib.loads(text)
         for key, values in table.pop("given", {}).items():
@@ -98,8 +101,10 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
 
 
 def load(name: str, given: Mapping[str, Mapping[str, str | int]] | None = None) -> Recipe:
-    """The recipe of that name, or in that file, with what is `given` instead of what its tables say. That is part of
-    its text from then on, and so of every checkpoint. Raises ``FileNotFoundError``, ``ValueError``."""
+    """The recipe of that name, or in that file, with what is `given` instead of what its tables say.
+
+    That is part of its text from then on, and so of every checkpoint. Raises ``FileNotFoundError``, ``ValueError``.
+    """
     path = find(name)
     lines = [path.read_text(encoding="utf-8")]
     for table, values in (given or {}).items():

@@ -31,9 +31,11 @@ def _prepare(x: Tensor, unshuffle: int, multiple: int) -> Tensor:
 
 
 class UNetDiscriminator(nn.Module):
-    """Down twice and up again with skips: a logit for every place of the unshuffled grid, each of which knows both its
-    pixel pattern and its surroundings (U-Net GAN, https://arxiv.org/abs/2002.12655; as Real-ESRGAN has it,
-    https://arxiv.org/abs/2107.10833)."""
+    """Down twice and up again with skips.
+
+    A logit for every place of the unshuffled grid, each of which knows both its pixel pattern and its surroundings
+    (U-Net GAN, https://arxiv.org/abs/2002.12655; as Real-ESRGAN has it, https://arxiv.org/abs/2107.10833).
+    """
 
     def __init__(self, *, channels: int = 32, unshuffle: int = 2, colours: int = 3) -> None:
         super().__init__()
@@ -45,6 +47,7 @@ class UNetDiscriminator(nn.Module):
         self.tail = _conv(channels, 1, 3)
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:  # [NCHW]
+        """Run the network."""
         skips = [F.leaky_relu(self.head(_prepare(x, self.unshuffle, self.multiple)), 0.2)]
         for layer in self.down:
             skips.append(F.leaky_relu(layer(skips[-1]), 0.2))
@@ -69,6 +72,7 @@ class PatchDiscriminator(nn.Module):
         self.tail = _conv(widths[-1], 1, 3)
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:  # [NCHW]
+        """Run the network."""
         x = F.leaky_relu(self.head(_prepare(x, self.unshuffle, self.multiple)), 0.2)
         activations = [x]
         for layer in self.down:

@@ -39,14 +39,21 @@ class Losses:
 
 
 class Task(Protocol):
+    """What the training loop needs of a task."""
+
     @property
-    def generator(self) -> nn.Module: ...
+    def generator(self) -> nn.Module:
+        """The network that is trained and kept."""
+
     @property
-    def discriminator(self) -> nn.Module | None: ...
+    def discriminator(self) -> nn.Module | None:
+        """The network that judges it, None where there is none."""
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
-        """A batch on the task's device that depends on `rng` alone. The loop adds `progress`, the share of the run that
-        is over, 0..1."""
+        """A batch on the task's device that depends on `rng` alone.
+
+        The loop adds `progress`, the share of the run that is over, 0..1.
+        """
 
     def generate(self, batch: Batch) -> Tensor:
         """The generator's output, with gradients."""
@@ -64,8 +71,10 @@ class Task(Protocol):
         """Figures by name; `folder` holds the images to judge on, None: what the task held back."""
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
-        """What is going wrong, by `figures` of a log line or an evaluation, and what to change; empty when all is
-        well."""
+        """What is going wrong, by `figures` of a log line or an evaluation, and what to change.
+
+        Empty when all is well.
+        """
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
@@ -82,8 +91,10 @@ def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
 
 
 def check(recipe: Recipe, rest: Collection[str], known: Collection[str]) -> set[str]:
-    """The losses of all phases. Raises ``ValueError`` for one that is not `known`, and for `rest`: the keys of [data]
-    that the task did not take."""
+    """The losses of all phases.
+
+    Raises ``ValueError`` for one that is not `known`, and for `rest`: the keys of [data] that the task did not take.
+    """
     if rest:
         raise ValueError(f"recipe {recipe.name!r}: unknown [data] key {', '.join(map(repr, rest))}")
     terms = {term for phase in recipe.phases for term in phase.losses}

@@ -26,6 +26,7 @@ class Both(nn.Module):
         self.ab, self.ba = ab, ba
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         y: Tensor = self.ab(x)
         return y
 
@@ -84,6 +85,7 @@ class CycleGanTask:
         return tensor(chosen, self.device)
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Draw a batch, by `rng` alone."""
         return {"a": self._some(self.a, rng, size), "b": self._some(self.b, rng, size)}
 
     def generate(self, batch: Batch) -> Tensor:
@@ -95,6 +97,7 @@ class CycleGanTask:
         return heads(getattr(self.discriminator, name)(augment.augment(images, self.operations, self.augment_p)))
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the generator minimises."""
         b, a = fake.chunk(2)
         terms: dict[str, Tensor] = {}
         for name in weights:
@@ -113,6 +116,7 @@ class CycleGanTask:
         return Losses.of(terms, weights)
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the discriminator minimises."""
         parts = []
         for name, real, false in zip(("ab", "ba"), (batch["b"], batch["a"]), fake.chunk(2), strict=True):
             pairs = zip(self._logits(name, real), self._logits(name, self._pooled(name, false)), strict=True)
@@ -163,10 +167,12 @@ class CycleGanTask:
         return {"variety": generation.variety(self._run(generator.ab, chosen), self.b.images)}
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        """Name what goes wrong, and what to change."""
         if figures.get("variety", 1.0) < 0.4:
             return [f"translations vary {figures['variety']:.2f} times as much as pictures of B: raise cycle, lower lr"]
         return []
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
+    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
     return CycleGanTask(recipe, data, device)

@@ -49,6 +49,7 @@ class InpaintingTask:
         self._peers: dict[Path | None, list[evaluate.Peers]] = {}
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Draw a batch, by `rng` alone."""
         side = self.sides[int(rng.integers(len(self.sides)))]
         pairs = [self._pair(rng, side) for _ in range(max(1, size * self.sides[0] ** 2 // side**2))]
         truth, hole = (torch.from_numpy(np.stack(stack)).to(self.device) for stack in zip(*pairs, strict=True))
@@ -61,10 +62,12 @@ class InpaintingTask:
         return crop, holes.training(rng, side)
 
     def generate(self, batch: Batch) -> Tensor:
+        """Run the generator on a batch, with gradients."""
         fake: Tensor = self.generator(batch["truth"], batch["hole"])
         return fake
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the generator minimises."""
         truth, hole = batch["truth"], batch["hole"]
         share = hole / (3.0 * hole.sum((1, 2, 3), keepdim=True))  # of the places of a picture, its colours apart
         seen = self._seen(batch, fake) if weights.keys() & {"perceptual", "distance"} else None
@@ -127,6 +130,7 @@ class InpaintingTask:
         return np.vstack(rows)
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
+        """Measure the generator on `folder`, or on what was held back."""
         if folder is None:
             images = self.photos.images[:HELD_BACK]
         else:
@@ -138,6 +142,7 @@ class InpaintingTask:
         )
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        """Name what goes wrong, and what to change."""
         return []
 
 
@@ -147,4 +152,5 @@ def _inside(hole: Tensor, logits: Tensor) -> Tensor:
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
+    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
     return InpaintingTask(recipe, data, device)

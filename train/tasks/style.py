@@ -1,6 +1,7 @@
-"""Style transfer by a feed-forward network (Johnson et al., https://arxiv.org/abs/1603.08155): photos in the manner of
-one picture or a few, with a term that keeps video from boiling, and a discriminator of the picture's patches (Li
-and Wand, https://arxiv.org/abs/1604.04382).
+"""Style transfer by a feed-forward network (Johnson et al., https://arxiv.org/abs/1603.08155).
+
+Photos in the manner of one picture or a few, with a term that keeps video from boiling, and a discriminator of the
+picture's patches (Li and Wand, https://arxiv.org/abs/1604.04382).
 
 Features are taken of the picture at several sizes (Snelgrove, https://doi.org/10.1145/3145749.3149449): at one size
 SqueezeNet's Gram matrices are satisfied by fine noise over a photo that is otherwise untouched.
@@ -35,7 +36,9 @@ MOVE = 8  # pixels that the second look of the temporal loss may be moved by, a 
 
 
 class StyleTask:
-    """Batches ``image`` and ``style`` (n, 3, p, p) RGB float 0..1, ``move``, by what the second look is moved, and
+    """Batches of photos and of patches of the style.
+
+    ``image`` and ``style`` are (n, 3, p, p) RGB float 0..1, ``move`` is by what the second look is moved, and
     ``shift``, where the network's pattern lies.
 
     ``[data]``: `patch` (p), `style` (an image or a folder of them; from the command line), `style_side` (pixels that
@@ -89,6 +92,7 @@ class StyleTask:
         return resize(image, (round(height * scale), round(width * scale)))
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Draw a batch, by `rng` alone."""
         photos = [self._patch(self.photos.images[self.photos.pick(rng)], rng) for _ in range(size)]
         styles = [self._patch(self.styles[int(rng.integers(len(self.styles)))], rng) for _ in range(size)]
         return {
@@ -104,6 +108,7 @@ class StyleTask:
         return patch[:, ::-1] if rng.random() < 0.5 else patch
 
     def generate(self, batch: Batch) -> Tensor:
+        """Run the generator on a batch, with gradients."""
         fake: Tensor = self.generator(batch["image"], self._shift(batch))
         return fake
 
@@ -112,6 +117,7 @@ class StyleTask:
         return down, right
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the generator minimises."""
         terms: dict[str, Tensor] = {}
         seen = self._look(fake) if weights.keys() & {"content", "style"} else []
         for name in weights:
@@ -152,6 +158,7 @@ class StyleTask:
         return losses.mse(seen[:, :, edge:-edge, edge:-edge], now[:, :, edge:-edge, edge:-edge])
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the discriminator minimises."""
         discriminator = self.discriminator
         assert discriminator is not None
         real, false = discriminator(torch.cat([batch["style"], fake]))[0].chunk(2)
@@ -186,6 +193,7 @@ class StyleTask:
         return {name: float(term) for name, term in found.items()}
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        """Name what goes wrong, and what to change."""
         return []
 
 
@@ -210,4 +218,5 @@ def _style_files(path: Path) -> list[Path]:
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
+    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
     return StyleTask(recipe, data, device)

@@ -54,6 +54,7 @@ class SuperResolutionTask:
             self.low = self.photos.map(lambda image: downscale(image, self.scale))
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Draw a batch, by `rng` alone."""
         pairs = self._pairs(rng, size)
         return {
             name: tensor(np.stack([pair[index] for pair in pairs]), self.device)
@@ -89,10 +90,12 @@ class SuperResolutionTask:
         return dihedral(low, which), dihedral(high, which)
 
     def generate(self, batch: Batch) -> Tensor:
+        """Run the generator on a batch, with gradients."""
         fake: Tensor = self.generator(batch["low"])
         return fake
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the generator minimises."""
         truth = batch["high"]
         seen = self._seen(truth, fake) if weights.keys() & {"perceptual", "distance"} else ([], [])
         verdicts = (
@@ -153,6 +156,7 @@ class SuperResolutionTask:
         return real, features(fake[:, :, top:, left:])
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the discriminator minimises."""
         discriminator = self.discriminator
         assert discriminator is not None
         truth = batch["high"].detach().requires_grad_(self.r1 > 0)
@@ -183,6 +187,7 @@ class SuperResolutionTask:
         return np.vstack(rows)
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
+        """Measure the generator on `folder`, or on what was held back."""
         images = self._judged_on(folder)
         upscale = partial(evaluate.run, generator)
         figures = evaluate.super_resolution(upscale, images, self.scale)
@@ -192,8 +197,10 @@ class SuperResolutionTask:
         return figures
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        """Name what goes wrong, and what to change."""
         return []
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
+    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
     return SuperResolutionTask(recipe, data, device)

@@ -1,5 +1,7 @@
-"""Image-to-image translation from pairs (pix2pix, https://arxiv.org/abs/1611.07004): L1 and what a discriminator that
-sees both pictures of a pair has to say."""
+"""Image-to-image translation from pairs (pix2pix, https://arxiv.org/abs/1611.07004).
+
+L1 and what a discriminator that sees both pictures of a pair has to say.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,6 +56,7 @@ class TranslationTask:
             self.truths = self.photos.images
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Draw a batch, by `rng` alone."""
         pairs = [self._pair(rng) for _ in range(size)]
         return {
             name: tensor(np.stack([pair[index] for pair in pairs]), self.device)
@@ -73,6 +76,7 @@ class TranslationTask:
         return dihedral(seen, flip), dihedral(patch, flip)
 
     def generate(self, batch: Batch) -> Tensor:
+        """Run the generator on a batch, with gradients."""
         fake: Tensor = self.generator(batch["input"])
         return fake
 
@@ -83,6 +87,7 @@ class TranslationTask:
         return torch.cat([seen, images], 1)
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the generator minimises."""
         truth = batch["truth"]
         verdicts = None
         if weights.keys() & {"adversarial", "feature_matching"}:
@@ -108,6 +113,7 @@ class TranslationTask:
         return Losses.of(terms, weights)
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the discriminator minimises."""
         discriminator = self.discriminator
         assert discriminator is not None
         both = torch.cat([self._pairs_of(batch, batch["truth"]), self._pairs_of(batch, fake)])
@@ -142,6 +148,7 @@ class TranslationTask:
         return evaluate.translation(lambda image: evaluate.run(generator, image), self._held_back(folder))
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        """Name what goes wrong, and what to change."""
         return []
 
 
@@ -176,4 +183,5 @@ def _paired(data: Path, patch: int) -> tuple[list[Pixels], list[Pixels]]:
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
+    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
     return TranslationTask(recipe, data, device)

@@ -90,6 +90,7 @@ class UnconditionalTask:
         self._held: NDArray[np.float32] | None = None
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Draw a batch, by `rng` alone."""
         chosen = self.pictures.images[rng.integers(len(self.pictures.images), size=size)]
         if self.mirror:
             flipped = rng.random(size) < 0.5
@@ -108,6 +109,7 @@ class UnconditionalTask:
         return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)).to(self.device)
 
     def generate(self, batch: Batch) -> Tensor:
+        """Run the generator on a batch, with gradients."""
         fake: Tensor = self.generator(*(batch[name] for name in ("z", "other", "mix") if name in batch))
         return fake
 
@@ -119,6 +121,7 @@ class UnconditionalTask:
         return heads(self.discriminator(images))
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the generator minimises."""
         self.discriminator.requires_grad_(False)
         logits = self._logits(fake, batch)
         self.discriminator.requires_grad_(True)
@@ -126,6 +129,7 @@ class UnconditionalTask:
         return Losses(weights["adversarial"] * adversarial, {"adversarial": adversarial})
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the discriminator minimises."""
         pay = bool(batch["pay_r1"])
         truth = batch["real"].requires_grad_(pay)
         real, false = self._logits(truth, batch), self._logits(fake, batch)
@@ -168,8 +172,10 @@ class UnconditionalTask:
         return generation.sheet(images, SHEET)
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
-        """``variety``, and where there is a network to look with, the Frechet distance of a quick look: it compares
-        states of one run with each other and with nothing else (``python -m train.generation`` does that)."""
+        """``variety``, and where there is a network to look with, the Frechet distance of a quick look.
+
+        It compares states of one run with each other and with nothing else (``python -m train.generation`` does that).
+        """
         assert isinstance(generator, LatentGenerator)
         count = min(QUICK, len(self.pictures.images))
         fakes = generation.sample(generator, generation.latents(generator, count, seed=1))
@@ -190,6 +196,7 @@ class UnconditionalTask:
         return figures | {"frechet": generation.frechet_distance(self._held, self.feature_network.features(fakes))}
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        """Name what goes wrong, and what to change."""
         found = []
         if figures.get("variety", 1.0) < COLLAPSED:
             found.append(
@@ -205,4 +212,5 @@ class UnconditionalTask:
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
+    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
     return UnconditionalTask(recipe, data, device)
