@@ -70,11 +70,11 @@ def fruits(options: argparse.Namespace) -> None:
     import torch
 
     from train.data import Pictures
-    from train.generation import eye
+    from train.generation import feature_network
 
     if options.a is None or options.b is None:
         raise SystemExit("fruits needs --a and --b")
-    see = eye(torch.device("cpu")).features
+    see = feature_network(torch.device("cpu")).features
     a, b = (Pictures(path, resolution=options.resolution).images for path in (options.a, options.b))
     seen = [torch.from_numpy(see(images)) for images in (a, b)]
     x, y = torch.cat(seen), torch.cat([torch.zeros(len(a)), torch.ones(len(b))])
@@ -112,12 +112,12 @@ def faces(options: argparse.Namespace) -> None:
 
     from train.data import downscale, image_files, read_image
     from train.evaluate import super_resolution
-    from train.generation import eye
+    from train.generation import feature_network
 
     if options.data is None:
         raise SystemExit("faces needs --data")
     truths = [read_image(path) for path in image_files(options.data)]
-    see = eye(torch.device("cpu")).features
+    see = feature_network(torch.device("cpu")).features
 
     def own(upscale: Callable[[np.ndarray], np.ndarray]) -> float:
         features = [see(np.stack(images)) for images in (truths, [upscale(downscale(truth, 4)) for truth in truths])]

@@ -1,6 +1,7 @@
 """python -m export RUN -o gancam/models/: a run's generator as model files, each checked against PyTorch.
 
-RUN may be the fp32 file of a model, too, to make its other precisions anew."""
+RUN may be the fp32 file of a model, too, to make its other precisions anew.
+"""
 
 import argparse
 import logging
@@ -162,6 +163,7 @@ def _commit() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
     parser.add_argument("run", type=Path, help="a run's folder, a checkpoint, or an fp32 model file")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the model files")

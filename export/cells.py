@@ -21,8 +21,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Layers:
-    """The network's convolutions between cells: ``unshuffle ** 2`` places row by row, of BGR 0..255 or of what the
-    front makes of them, in and BGR 0..255 out."""
+    """The network's convolutions between cells.
+
+    ``unshuffle ** 2`` places row by row, of BGR 0..255 or of what the front makes of them, in and BGR 0..255 out.
+    """
 
     stem: Layer
     down: Sequence[Layer]
@@ -75,7 +77,8 @@ class Operators(Protocol[T]):
     def conv(self, x: T, layer: Layer, name: str, *, bare: bool = False) -> T:
         """A convolution that repeats the border."""
 
-    def add(self, x: T, y: T, name: str) -> T: ...
+    def add(self, x: T, y: T, name: str) -> T:
+        """The sum of two values, then ReLU."""
 
     def tile(self, x: T, pattern: NDArray[np.float32], name: str) -> T:
         """`x` and `pattern` ``(1, c, side, side)``, laid side by side from the top left, added."""
@@ -101,8 +104,10 @@ def compose(made: Layers, x: T, ops: Operators[T]) -> T:
 
 
 def edges(graph: Graph, luma: str) -> str:
-    """The front of that name in float32: luma 0..255 ``(n, 1, h, w)`` -> lines 0..1. The two blurs are one convolution
-    across, to both, and one down, to their difference."""
+    """The front of that name in float32: luma 0..255 ``(n, 1, h, w)`` -> lines 0..1.
+
+    The two blurs are one convolution across, to both, and one down, to their difference.
+    """
     narrow, wide = (_gaussian(deviation) for deviation in (translator.FINE, translator.COARSE))
     narrow = np.pad(narrow, (len(wide) - len(narrow)) // 2)
     across = graph.constant(np.stack([narrow, wide])[:, None, None] / 255.0, np.float32)
@@ -124,8 +129,11 @@ def _gaussian(deviation: float) -> NDArray[np.float64]:
 
 
 def reach(network: Translator) -> int:
-    """How far an output pixel looks to each side, in pixels: every 3x3 convolution a place of its grid to each side,
-    and the places of the coarsest grid, which begin where they begin."""
+    """How far an output pixel looks to each side, in pixels.
+
+    Every 3x3 convolution a place of its grid to each side, and the places of the coarsest grid, which begin where they
+    begin.
+    """
     u, levels = network.unshuffle, len(network.down)
     grids = [u << level for level in range(levels + 1)]
     looks = 2 * u + sum(grids[:-1]) + 2 * len(network.body) * grids[-1] + sum(grids[1:]) + sum(grids[:-1])

@@ -1,5 +1,7 @@
-"""A small writer of ONNX graphs: enough to say a deployed network operator by operator, where an automatic exporter
-would leave quantisation, layout and colour to chance.
+"""A small writer of ONNX graphs.
+
+Enough to say a deployed network operator by operator, where an automatic exporter would leave quantisation, layout and
+colour to chance.
 
 Float graphs by ``torch.onnx.export(dynamo=True)`` of one wrapper (uint8 BGR in and out) were tried for every family:
 torch 2.13, onnxscript 0.7, free batch, height and width, two threads (generators: one), runs of both in turn.
@@ -38,12 +40,14 @@ class Graph:
         self._constants: dict[str, onnx.TensorProto] = {}
 
     def constant(self, value: Any, dtype: Any = None) -> str:
+        """Add a constant, of `dtype` where one is given."""
         array = np.asarray(value, dtype=dtype)
         name = f"constant_{len(self._constants)}"
         self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
         return name
 
     def add(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
+        """Add a node and return the name of its output."""
         output = name or f"{operator.lower()}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
         return output
@@ -55,10 +59,11 @@ class Graph:
         return outputs
 
     def quantise(self, x: str, scale: float, zero: int, name: str = "") -> str:
-        """float -> uint8: ``round(x / scale) + zero``, saturated (QuantizeLinear)."""
+        """Float -> uint8: ``round(x / scale) + zero``, saturated (QuantizeLinear)."""
         return self.add("QuantizeLinear", x, self.constant(scale, np.float32), self.constant(zero, np.uint8), name=name)
 
     def dequantise(self, x: str, scale: float, zero: int) -> str:
+        """Uint8 -> float: ``(x - zero) * scale`` (DequantizeLinear)."""
         return self.add("DequantizeLinear", x, self.constant(scale, np.float32), self.constant(zero, np.uint8))
 
     def requantise(self, x: str, scale: float, zero: int) -> str:

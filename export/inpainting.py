@@ -39,7 +39,9 @@ class _Speaker(Protocol[X]):
     """The operators of `body`. X is a value: a tensor, or its name in a graph."""
 
     def convolve(self, x: X, layer: nn.Conv2d, *, relu: bool = False) -> X: ...
-    def add(self, a: X, b: X) -> X: ...
+    def add(self, a: X, b: X) -> X:
+        """The sum of two values."""
+
     def product_of_halves(self, x: X) -> X:
         """Along the channels."""
 
@@ -92,8 +94,10 @@ def _with_identity(layer: nn.Conv2d) -> nn.Conv2d:
 
 @dataclass(frozen=True)
 class Calibration:
-    """``ranges``: (step, zero) of every 8-bit value; ``moments`` of what every convolution sees, None where each
-    channel is by itself. Both in the order of `body`."""
+    """``ranges``: (step, zero) of every 8-bit value.
+
+    ``moments`` of what every convolution sees, None where each channel is by itself. Both in the order of `body`.
+    """
 
     ranges: Sequence[tuple[float, int]]
     moments: Sequence[Moments | None]
@@ -101,7 +105,9 @@ class Calibration:
 
 class _Watching:
     """Computes, and keeps the least and greatest of what each operator gives, and samples of it, in the order asked.
-    What convolutions see goes to `watches`, likewise."""
+
+    What convolutions see goes to `watches`, likewise.
+    """
 
     def __init__(self, known: Tensor, watches: Iterator[Watch | None]) -> None:
         self.known, self._watches = known, watches
@@ -121,6 +127,7 @@ class _Watching:
         return self._see(F.relu(y) if relu else y)
 
     def add(self, a: Tensor, b: Tensor) -> Tensor:
+        """The sum of two values."""
         return self._see(a + b)
 
     def product_of_halves(self, x: Tensor) -> Tensor:
@@ -149,6 +156,7 @@ class _Floats:
         return self.graph.add("Relu", y) if relu else y
 
     def add(self, a: str, b: str) -> str:
+        """The sum of two values."""
         return self.graph.add("Add", a, b)
 
     def product_of_halves(self, x: str) -> str:
@@ -164,8 +172,11 @@ class _Floats:
 
 
 class _Bytes:
-    """Writes operators on 8-bit values in QDQ form: every value is rounded to steps of its own, which `ranges` has in
-    the order in which `_Watching` met them. A value here is a name and the (step, zero) it has."""
+    """Writes operators on 8-bit values in QDQ form.
+
+    Every value is rounded to steps of its own, which `ranges` has in the order in which `_Watching` met them. A value
+    here is a name and the (step, zero) it has.
+    """
 
     def __init__(
         self, graph: Graph, known: str, ranges: Sequence[tuple[float, int]], moments: Sequence[Moments | None]
@@ -183,6 +194,7 @@ class _Bytes:
         return self._round(self.graph.add("Relu", y) if relu else y)
 
     def add(self, a: tuple[str, float, int], b: tuple[str, float, int]) -> tuple[str, float, int]:
+        """The sum of two values."""
         return self._round(self.graph.add("Add", a[0], b[0]))
 
     def product_of_halves(self, x: tuple[str, float, int]) -> tuple[str, float, int]:
@@ -343,8 +355,10 @@ def calibrated(network: Inpaint, images: Sequence[Pixels]) -> Calibration:
 
 
 def steps(values: NDArray[np.float32]) -> tuple[float, int]:
-    """The step and the zero (0..255) of an 8-bit code of `values` with the least squared error, rounding and clipping
-    together."""
+    """The step and the zero (0..255) of an 8-bit code of `values` with the least squared error.
+
+    Rounding and clipping are counted together.
+    """
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     best, least = (max(high - low, 1e-6) / 255.0, 0), np.inf
     for share in np.linspace(0.35, 1.0, 27):
@@ -364,8 +378,11 @@ def _fitted(image: Pixels, kind: str, index: int) -> tuple[Pixels, holes.Hole]:
 
 
 def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list[Path]) -> Plan:
-    """fp32, fp16 and int8, the last calibrated on `images` (default: those in samples/) with holes in them, on which
-    all are compared; each folder of `judge_on` gives figures named after it."""
+    """fp32, fp16 and int8, the last calibrated on `images` with holes in them.
+
+    All are compared on those, by default the ones in samples/; each folder of `judge_on` gives figures
+    named after it.
+    """
     if not isinstance(network, Inpaint):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
     pictures = [read_image(path) for path in image_files(images or SAMPLES)]

@@ -27,8 +27,10 @@ Vector = NDArray[np.float64]
 
 @dataclass
 class Moments:
-    """What a convolution sees: the mean ``(k,)`` and covariance ``(k, k)`` of its input patches, by input channel, row
-    and column of the kernel."""
+    """What a convolution sees: the mean ``(k,)`` and covariance ``(k, k)`` of its input patches.
+
+    k counts input channels, rows and columns of the kernel.
+    """
 
     mean: Vector
     covariance: Vector
@@ -51,14 +53,17 @@ class Watch:
         self._products += (patches @ patches.T).numpy()
 
     def moments(self) -> Moments:
+        """Mean and covariance of all that was seen."""
         mean = self._sum / self._count
         return Moments(mean, self._products / self._count - np.outer(mean, mean))
 
 
 @dataclass(frozen=True)
 class Rounded:
-    """``weights`` int8 in the kernel's shape, ``steps`` one for each output channel, and the ``bias`` that makes good
-    what rounding did to the mean."""
+    """``weights`` int8 in the kernel's shape, ``steps`` one for each output channel.
+
+    With them comes the ``bias`` that makes good what rounding did to the mean.
+    """
 
     weights: NDArray[np.int8]
     steps: Vector
@@ -100,8 +105,10 @@ def _widest(flat: Vector) -> Vector:
 
 
 def _caps(flat: Vector, steps: Vector) -> tuple[Vector, Vector]:
-    """The least and greatest code that each weight may have: the largest of each sign what it needs, the others what
-    that leaves of `PAIR`."""
+    """The least and greatest code that each weight may have.
+
+    The largest of each sign has what it needs, the others have what that leaves of `PAIR`.
+    """
     codes, rows = np.round(flat / steps[:, None]), np.arange(len(flat))
     found = []
     for sign in (-1, 1):

@@ -19,8 +19,10 @@ INTEGER = ("QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "QGem
 
 
 def refuse(model: onnx.ModelProto) -> None:
-    """Raises ``VariantRefused`` naming the first operator with 8-bit weights that could saturate on some CPU, or of
-    which that cannot be told."""
+    """Raises ``VariantRefused`` naming the first operator with 8-bit weights that could saturate on some CPU.
+
+    An operator of which that cannot be told counts as one.
+    """
     constants = {one.name: one for one in model.graph.initializer}
     coded = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
     for node in model.graph.node:

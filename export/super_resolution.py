@@ -33,8 +33,10 @@ ANCHOR_ZERO = 128  # of the 8-bit residual: one step is one grey level, so that 
 
 
 def pixel_stack(network: SuperResolution) -> Stack:
-    """The network's convolutions between pixels: BGR 0..255 in, residual sub-pixels (row, column, BGR) in grey levels
-    out."""
+    """The network's convolutions between pixels.
+
+    BGR 0..255 in, residual sub-pixels (row, column, BGR) in grey levels out.
+    """
     stack = [(kernel.double().cpu().numpy(), bias.double().cpu().numpy()) for kernel, bias in network.convolutions()]
     kernel, bias = stack[0]
     stack[0] = kernel[:, ::-1] / 255.0, bias
@@ -146,8 +148,11 @@ def int8_graph(
 
 
 def quantise(network: SuperResolution, images: Sequence[NDArray[np.uint8]]) -> onnx.ModelProto:
-    """The int8 graph, its activations' steps found on BGR `images`. Moving scale between channels first (SmoothQuant,
-    https://arxiv.org/abs/2211.10438) was tried: these networks came 0.4 to 14 dB less close to PyTorch with it."""
+    """The int8 graph, its activations' steps found on BGR `images`.
+
+    Moving scale between channels first (SmoothQuant, https://arxiv.org/abs/2211.10438) was tried: these networks came
+    0.4 to 14 dB less close to PyTorch with it.
+    """
     stack = pixel_stack(network)
     steps = [step(values) for values in activations(stack, images)]
     return int8_graph(stack, steps, network.scale, moments(stack, images))
@@ -159,8 +164,10 @@ def _with_unused(seen: Moments) -> Moments:
 
 
 def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list[Path]) -> Plan:
-    """fp32, fp16 and int8, the last calibrated on `images` (default: samples/stills/), on which all are compared;
-    each folder of `judge_on` gives figures named after it."""
+    """fp32, fp16 and int8, the last calibrated on `images`.
+
+    All are compared on those, by default samples/stills/; each folder of `judge_on` gives figures named after it.
+    """
     if not isinstance(network, SuperResolution):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
     pictures = [read_image(path) for path in image_files(images or SAMPLES)]

@@ -63,9 +63,11 @@ def float_graph(network: Translator, *, half: bool = False) -> onnx.ModelProto:
 
 
 def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list[Path]) -> Plan:
-    """fp32, fp16 and, but for colorizers, int8, calibrated on `images` (default: samples/stills/), on which all are
-    compared; each folder of `judge_on` gives figures named after it, where the recipe makes pairs of photos. Where it
-    does not, the figure is how restless the network is."""
+    """fp32, fp16 and, but for colorizers, int8, calibrated on `images`.
+
+    All are compared on those, by default samples/stills/; each folder of `judge_on` gives figures named after it, where
+    the recipe makes pairs of photos. Where it does not, the figure is how restless the network is.
+    """
     if not isinstance(network, Translator | Colorizer):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
     made = network
@@ -127,8 +129,10 @@ def _card(network: Translator | Colorizer, recipe: Recipe) -> ModelCard:
 
 
 def _cut(image: Pixels, multiple: int) -> Pixels:
-    """The middle of `image`, `COMPARED` pixels a side at most, with sides that the network takes. Raises ``ValueError``
-    for one that is too small."""
+    """The middle of `image`, `COMPARED` pixels a side at most, with sides that the network takes.
+
+    Raises ``ValueError`` for one that is too small.
+    """
     spans = []
     for length in image.shape[:2]:
         side = min(length, COMPARED) // multiple * multiple

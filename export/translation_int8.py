@@ -32,17 +32,21 @@ class _Torch:
         self.tops: dict[str, Tensor] = {}
 
     def conv(self, x: Tensor, layer: Layer, name: str, *, bare: bool = False) -> Tensor:
+        """A convolution that repeats the border, then ReLU unless `bare`."""
         weights = torch.from_numpy(layer.kernel.copy()), torch.from_numpy(layer.bias.copy())
         x = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), *weights, stride=layer.stride)
         return self._seen(x if bare else x.relu(), name)
 
     def add(self, x: Tensor, y: Tensor, name: str) -> Tensor:
+        """The sum of two values, then ReLU."""
         return self._seen((x + y).relu(), name)
 
     def tile(self, x: Tensor, pattern: NDArray[np.float32], name: str) -> Tensor:
+        """`pattern` laid side by side from the top left, added."""
         return self.add(x, translator.tiled(torch.from_numpy(pattern), x), name)
 
     def double(self, x: Tensor) -> Tensor:
+        """Every value four times, twice as high and wide."""
         return F.interpolate(x, scale_factor=2, mode="nearest")
 
     def _seen(self, x: Tensor, name: str) -> Tensor:
@@ -73,6 +77,7 @@ class _Watching(_Rounded):
         self.watches: dict[str, Watch] = {}
 
     def conv(self, x: Tensor, layer: Layer, name: str, *, bare: bool = False) -> Tensor:
+        """A convolution that repeats the border, then ReLU unless `bare`."""
         self.see(x, name, layer.stride)
         return super().conv(x, layer, name, bare=bare)
 
@@ -97,6 +102,7 @@ class _Int8:
         return self.graph.quantise(x, self.steps[name], zero), self.steps[name], zero
 
     def conv(self, x: Coded, layer: Layer, name: str, *, bare: bool = False) -> Coded:
+        """A convolution that repeats the border, then ReLU unless `bare`."""
         value, at, zero = x
         weights = self.graph.weights(layer.kernel, layer.bias, at, self.seen.get(name))
         seen = self.graph.dequantise(pad(self.graph, value), at, zero)
@@ -104,13 +110,16 @@ class _Int8:
         return self.code(found, name, 128 if bare else 0)  # with zero at 0, saturation is the ReLU
 
     def add(self, x: Coded, y: Coded, name: str) -> Coded:
+        """The sum of two values, then ReLU."""
         return self.code(self.graph.add("Add", self.graph.dequantise(*x), self.graph.dequantise(*y)), name, 0)
 
     def tile(self, x: Coded, pattern: NDArray[np.float32], name: str) -> Coded:
+        """`pattern` laid side by side from the top left, added."""
         tiles = tiled(self.graph, self.graph.constant(pattern, np.float32), pattern.shape[2], x[0])
         return self.code(self.graph.add("Add", self.graph.dequantise(*x), tiles), name, 0)
 
     def double(self, x: Coded) -> Coded:
+        """Every value four times, twice as high and wide."""
         return double(self.graph, x[0]), x[1], x[2]
 
 
@@ -123,8 +132,10 @@ def _folded_grey(stem: Layer, places: int) -> Layer:
 def int8_graph(
     network: Translator, made: Layers, steps: Mapping[str, float], seen: Mapping[str, Moments]
 ) -> onnx.ModelProto:
-    """uint8 cells ``(n, h / u, w / u, u * u * 4)`` -> the same; activations' `steps`, and the moments of what each
-    convolution has `seen`, by the place's name."""
+    """uint8 cells ``(n, h / u, w / u, u * u * 4)`` -> the same.
+
+    It has the activations' `steps`, and the moments of what each convolution has `seen`, by the place's name.
+    """
     graph = Graph()
     ops = _Int8(graph, steps, seen)
     u = network.unshuffle
@@ -202,9 +213,11 @@ def quantise(network: Translator, images: Sequence[Pixels]) -> onnx.ModelProto:
 
 
 def _equalised(made: Layers, tops: Mapping[str, Tensor]) -> Layers:
-    """The same network with its channels' ranges closer to each other, about the square root of what lies between
-    them: what comes after a ReLU is divided, and what looks at it multiplied (Nagel et al.,
-    https://arxiv.org/abs/1906.04721). One step serves all channels of a place, which wastes what is small."""
+    """The same network with its channels' ranges closer to each other, about the square root of what lies between them.
+
+    What comes after a ReLU is divided, and what looks at it multiplied (Nagel et al.,
+    https://arxiv.org/abs/1906.04721). One step serves all channels of a place, which wastes what is small.
+    """
 
     def shares(*names: str) -> Vector:
         top = torch.stack([tops[name] for name in names]).amax(0)
@@ -248,8 +261,11 @@ def _steps(tops: Mapping[str, Tensor], plain: float, signed: float) -> dict[str,
 
 
 def _finer(made: Layers, tops: Mapping[str, Tensor], steps: dict[str, float]) -> Layers:
-    """The layers with what the last convolution sees, and the first gives where nothing else sees it, coded twice as
-    finely: most of the error of the whole network is at those places. Their `steps` are replaced."""
+    """The layers with what the last convolution sees, and the first gives where nothing else sees it.
+
+    They are coded twice as finely: most of the error of the whole network is at those places. Their `steps` are
+    replaced.
+    """
     last = f"join{len(made.join) - 1}"
     if last in tops:
         join, tail, steps[last] = _twice(made.join[-1], made.tail, tops[last])
@@ -261,8 +277,10 @@ def _finer(made: Layers, tops: Mapping[str, Tensor], steps: dict[str, float]) ->
 
 
 def _twice(giver: Layer, taker: Layer, top: Tensor) -> tuple[Layer, Layer, float]:
-    """A channel that goes beyond half of the range is there twice, the second time with the half taken off, so that one
-    saturates where the other begins; as many are there in all as 8-bit kernels like; and the step."""
+    """A channel that goes beyond half of the range is there twice, the second time with the half taken off.
+
+    That way one saturates where the other begins; as many are there in all as 8-bit kernels like; and the step.
+    """
     half = float(top.max()) / 2
     far = np.flatnonzero(top.numpy() > half)
     more = -(len(giver.bias) + len(far)) % LIKED

@@ -1,5 +1,8 @@
-"""The one training loop. Random numbers are made anew from (seed, iteration, rank) at every iteration, so nothing but
-the checkpoint decides how a resumed run goes on."""
+"""The one training loop.
+
+Random numbers are made anew from (seed, iteration, rank) at every iteration, so nothing but the checkpoint decides how
+a resumed run goes on.
+"""
 
 import copy
 import logging
@@ -44,11 +47,11 @@ class Interrupted(Exception):
 
 
 def rate(phase: Phase, share: float) -> float:
-    """Learning rate factor `share` of the way through a phase: 1, then half a cosine down to `floor`."""
-    if share <= phase.hold:
+    """Learning rate factor `share` of the way through a phase: 1, then half a cosine down to `min_lr_fraction`."""
+    if share <= phase.constant_fraction:
         return 1.0
-    fall = (share - phase.hold) / (1.0 - phase.hold)
-    return phase.floor + (1.0 - phase.floor) * 0.5 * (1.0 + math.cos(math.pi * fall))
+    fall = (share - phase.constant_fraction) / (1.0 - phase.constant_fraction)
+    return phase.min_lr_fraction + (1.0 - phase.min_lr_fraction) * 0.5 * (1.0 + math.cos(math.pi * fall))
 
 
 @torch.no_grad()
@@ -172,7 +175,7 @@ class _Training:
         terms: dict[str, torch.Tensor] = {}
         for module in task.generator.modules():
             if isinstance(module, nn.BatchNorm2d):
-                module.train(not phase.settled)
+                module.train(not phase.freeze_bn)
 
         def autocast() -> torch.autocast:
             device = next(task.generator.parameters()).device

@@ -171,7 +171,7 @@ def test_the_average_forgets_its_beginning() -> None:
 
 
 def test_the_rate_holds_then_falls() -> None:
-    phase = recipe.Phase(name="p", iterations=10, losses={"l1": 1.0}, hold=0.5, floor=0.1)
+    phase = recipe.Phase(name="p", iterations=10, losses={"l1": 1.0}, constant_fraction=0.5, min_lr_fraction=0.1)
     assert loop.rate(phase, 0.0) == loop.rate(phase, 0.5) == 1.0
     assert loop.rate(phase, 0.75) == pytest.approx(0.1 + 0.9 * 0.5)
     assert loop.rate(phase, 1.0) == pytest.approx(0.1)
@@ -274,3 +274,30 @@ def test_two_processes_train_together(photos: Path, tmp_path: Path) -> None:
     state = checkpoint.load(tmp_path / "run")
     assert state["iteration"] == 7
     assert all(torch.isfinite(tensor).all() for tensor in state["generator"].values())
+
+
+def test_recipes_and_checkpoints_with_old_names_are_still_read(tmp_path: Path) -> None:
+    text = """task = "unconditional"
+[network]
+family = "dcgan"
+[discriminator]
+family = "dcgan"
+likely = 0.4
+[[phase]]
+name = "one"
+iterations = 1
+losses = { adversarial = 1.0 }
+hold = 0.3
+floor = 0.2
+settled = true
+"""
+    found = recipe.parse(text)
+    phase = found.phases[0]
+    assert (phase.constant_fraction, phase.min_lr_fraction, phase.freeze_bn) == (0.3, 0.2, True)
+    assert found.discriminator["augment_p"] == 0.4
+    assert found.text == text
+    with pytest.raises(ValueError, match="'hold' is the old name of 'constant_fraction'"):
+        recipe.parse(text + "constant_fraction = 0.5\n")
+    likely = torch.tensor(0.25)
+    checkpoint.save(tmp_path, {"recipe": text, "name": "old", "iteration": 1, "discriminator": {"likely": likely}})
+    assert checkpoint.load(tmp_path)["discriminator"] == {"augment_p": likely}

@@ -79,7 +79,7 @@ family = "discriminators"
 kind = "patch"
 channels = 4
 augment = ["translation"]
-likely = 0.5
+augment_p = 0.5
 [data]
 resolution = 16
 b = "{b}"
@@ -106,11 +106,11 @@ def test_style_trains_and_resumes_exactly(photos: Path, tmp_path: Path) -> None:
     twice(STYLE.format(style=photos / "0.png"), photos, tmp_path, 3)
 
 
-def test_a_settled_phase_keeps_the_averages_it_deploys_with(photos: Path, tmp_path: Path) -> None:
+def test_a_phase_with_frozen_batch_norm_keeps_the_averages_it_deploys_with(photos: Path, tmp_path: Path) -> None:
     text = STYLE.format(style=photos / "0.png")
     go(text, photos, tmp_path / "run")
     before = checkpoint.load(tmp_path / "run")["generator"]
-    go(text + '[[phase]]\nname = "settle"\niterations = 3\nlosses = { content = 1.0 }\nsettled = true\n', photos,
+    go(text + '[[phase]]\nname = "settle"\niterations = 3\nlosses = { content = 1.0 }\nfreeze_bn = true\n', photos,
        tmp_path / "run")  # fmt: skip
     after = checkpoint.load(tmp_path / "run")["generator"]
     averages = [name for name in before if name.endswith("running_mean")]

@@ -49,6 +49,7 @@ class Block(nn.Module):
         self._project_conv, self._bn2 = nn.Conv2d(wide, cout, 1, bias=False), _norm(cout)
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         wide = F.relu6(self._bn0(self._expand_conv(x)), inplace=True) if self.expands else x
         wide = F.relu6(self._bn1(same(wide, self._depthwise_conv)), inplace=True)
         y: Tensor = self._bn2(self._project_conv(wide))
@@ -92,6 +93,7 @@ class EfficientNetLite0(nn.Module):
             setattr(owner, norm, nn.Identity())
 
     def forward(self, x: Tensor, side: int = SIDE) -> Tensor:  # [NCHW]
+        """Run the network."""
         x = F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False, antialias=x.shape[2] > side)
         x = ((x * 255.0 - 127.0) / 128.0).contiguous(memory_format=torch.channels_last)
         x = F.relu6(self._bn0(same(x, self._conv_stem)), inplace=True)
@@ -102,6 +104,7 @@ class EfficientNetLite0(nn.Module):
         return pooled
 
     def classify(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Compute the logits of the classes."""
         logits: Tensor = self._fc(self(x))
         return logits
 

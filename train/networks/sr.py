@@ -57,6 +57,7 @@ class CollapsibleConv(nn.Module):
         return kernel
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         return F.conv2d(x, self.kernel(), self.bias, padding=1)
 
 
@@ -91,6 +92,7 @@ class SuperResolution(nn.Module):
         return [(layer.kernel().detach(), layer.bias.detach()) for layer in stack]
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         features = F.relu(self.head(x))
         for layer in self.body:
             features = F.relu(layer(features))
@@ -100,4 +102,5 @@ class SuperResolution(nn.Module):
 
 
 def build(*, scale: int, channels: int = 32, depth: int = 3, expansion: int = 128) -> SuperResolution:
+    """Build the network from its recipe's options."""
     return SuperResolution(scale=scale, channels=channels, depth=depth, expansion=expansion)
