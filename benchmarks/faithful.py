@@ -25,7 +25,7 @@ from gancam.sources import VideoFile
 
 
 def copied(source: Path, target: Path, task: ProcessOptions) -> Path:
-    process_video(source, target, [], task, Report(), tell=lambda note: None)
+    process_video(source, target, [], task, Report(), notify=lambda note: None)
     return target
 
 

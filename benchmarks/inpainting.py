@@ -66,7 +66,7 @@ def stills(options: argparse.Namespace) -> None:
     from train import evaluate, holes
     from train.data import image_files, read_image
 
-    erase = load(options, feather=0)
+    erase = load(options)
 
     def fill(image: Image, hole: Image) -> Image:
         erase.reset()

@@ -152,7 +152,7 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
     def together() -> int:
         report = Report()
         task = ProcessOptions(overwrite=True)
-        process_video(options.input, folder / "b.mp4", [effect], task, report, tell=lambda note: None)
+        process_video(options.input, folder / "b.mp4", [effect], task, report, notify=lambda note: None)
         return report.frames
 
     stages = {

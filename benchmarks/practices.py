@@ -34,7 +34,7 @@ BASE = {
         "loss": '"nonsaturating"',
     },
     "data": {"resolution": 28, "channels": 1},
-    "phase": {"name": '"adversarial"', "losses": "{ adversarial = 1.0 }", "lr": 5e-4, "hold": 1.0},
+    "phase": {"name": '"adversarial"', "losses": "{ adversarial = 1.0 }", "lr": 5e-4, "constant_fraction": 1.0},
 }  # fmt: skip
 
 
@@ -50,15 +50,15 @@ class State:
 
 def slope(state: State) -> float:
     """Squared slope of the discriminator at real digits, mean."""
-    judge, real = _judge(state), _reals(state).requires_grad_(True)
-    (gradient,) = torch.autograd.grad(judge(real).sum(), real)
+    discriminator, real = _discriminator(state), _reals(state).requires_grad_(True)
+    (gradient,) = torch.autograd.grad(discriminator(real).sum(), real)
     return float(gradient.square().sum((1, 2, 3)).mean())
 
 
 def confidence(state: State) -> float:
     """Mean probability that the discriminator gives to real digits of being real."""
     with torch.no_grad():
-        return float(_judge(state)(_reals(state)).sigmoid().mean())
+        return float(_discriminator(state)(_reals(state)).sigmoid().mean())
 
 
 def pull(state: State) -> float:
@@ -68,16 +68,18 @@ def pull(state: State) -> float:
     with torch.no_grad():
         images = state.raw(z)
     images.requires_grad_(True)
-    logits = _judge(state)(images)
-    (gradient,) = torch.autograd.grad(state.task.game.generator(logits, logits) * len(images), images)
+    logits = _discriminator(state)(images)
+    (gradient,) = torch.autograd.grad(state.task.adversarial_loss.generator(logits, logits) * len(images), images)
     return float(gradient.flatten(1).norm(dim=1).mean())
 
 
 def learning(state: State) -> float:
     """Share of real digits that still move the discriminator (slope of its loss 1 % of the steepest, or more)."""
     assert isinstance(state.task, unconditional.UnconditionalTask)
-    score = _judge(state)(_reals(state)).detach().requires_grad_(True)
-    (slope_of,) = torch.autograd.grad(state.task.game.discriminator(score, score.detach()) * len(score), score)
+    score = _discriminator(state)(_reals(state)).detach().requires_grad_(True)
+    (slope_of,) = torch.autograd.grad(
+        state.task.adversarial_loss.discriminator(score, score.detach()) * len(score), score
+    )
     return float((slope_of.abs() >= 0.01).float().mean())
 
 
@@ -94,7 +96,7 @@ def weights(state: State) -> float:
 
 def spectrum(state: State) -> float:
     """Largest factor by which a layer of the discriminator stretches its input."""
-    layers = [layer for layer in _judge(state).modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    layers = [layer for layer in _discriminator(state).modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     return max(float(torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2)) for layer in layers)
 
 
@@ -121,9 +123,9 @@ def spike(state: State) -> float:
 
 def memory(state: State) -> float:
     """How much better the discriminator likes the digits it learns from than digits it has never seen."""
-    judge = _judge(state)
+    discriminator = _discriminator(state)
     with torch.no_grad():
-        return float(judge(_reals(state)).mean() - judge(_unseen()).mean())
+        return float(discriminator(_reals(state)).mean() - discriminator(_unseen()).mean())
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ PRACTICES = [
     Practice("two learning rates", certainty, "rise", on("phase", lr_discriminator=2e-3), {}),
     Practice("average of weights", wobble, "(its own distance is lower)", {}, {}),
     Practice("augmentation, 300 digits", memory, "fall",
-             on("discriminator", augment=["translation", "cutout"], likely=0.6), {}, few=True),
+             on("discriminator", augment=["translation", "cutout"], augment_p=0.6), {}, few=True),
     Practice("adaptive augmentation, 300 digits", memory, "fall",
              on("discriminator", augment=["translation", "cutout"], adapt=0.6), {}, few=True),
     Practice("gradient clipping at a high rate", spike, "fall",
@@ -199,7 +201,7 @@ def _unseen() -> Tensor:
     return torch.from_numpy(_TEST["images"][:500]).permute(0, 3, 1, 2).float() / 255
 
 
-def _judge(state: State) -> nn.Module:
+def _discriminator(state: State) -> nn.Module:
     assert state.task.discriminator is not None
     return state.task.discriminator.eval()
 
@@ -222,10 +224,10 @@ def _samples(generator: LatentGenerator) -> np.ndarray:
 
 
 def frechet(generator: LatentGenerator) -> float:
-    eye = generation.digit_eye(torch.device("cpu"))
+    features = generation.digit_network(torch.device("cpu"))
     if "features" not in _TEST:
-        _TEST["features"] = eye.features(_TEST["images"])
-    return generation.frechet_distance(_TEST["features"], eye.features(_samples(generator)))
+        _TEST["features"] = features.features(_TEST["images"])
+    return generation.frechet_distance(_TEST["features"], features.features(_samples(generator)))
 
 
 def finished(text: str, name: str, data: Path, runs: Path) -> State:

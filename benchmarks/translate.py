@@ -5,7 +5,7 @@
     python benchmarks/translate.py faces sr-faces-x4 --data FOLDER
 
 speed     the whole call on 640x360, and how calm: mean change from frame to frame of the output over that of the
-          source, on a clip of one picture with a camera's noise, plain and with steady=1
+          source, on a clip of one picture with a camera's noise, plain and with stabilise=1
 fruits    what becomes of As, as a classifier sees it that is trained on half of the real As and Bs; how many of the
           other half it gets right is told beside it
 faces     super-resolution of faces of `--data`: Y-PSNR and perceptual distance beside bicubic, and how often the result
@@ -56,7 +56,7 @@ def speed(options: argparse.Namespace) -> None:
             effect(frame)
             times.append(1000 * (time.perf_counter() - began))
         plain = change([effect(one) for one in clip])
-        effect.params.set("steady", 1.0)
+        effect.params.set("stabilise", 1.0)
         damped = change([effect(one) for one in clip])
         middle = statistics.median(times[5:])
         print(
@@ -70,11 +70,11 @@ def fruits(options: argparse.Namespace) -> None:
     import torch
 
     from train.data import Pictures
-    from train.generation import eye
+    from train.generation import feature_network
 
     if options.a is None or options.b is None:
         raise SystemExit("fruits needs --a and --b")
-    see = eye(torch.device("cpu")).features
+    see = feature_network(torch.device("cpu")).features
     a, b = (Pictures(path, resolution=options.resolution).images for path in (options.a, options.b))
     seen = [torch.from_numpy(see(images)) for images in (a, b)]
     x, y = torch.cat(seen), torch.cat([torch.zeros(len(a)), torch.ones(len(b))])
@@ -112,12 +112,12 @@ def faces(options: argparse.Namespace) -> None:
 
     from train.data import downscale, image_files, read_image
     from train.evaluate import super_resolution
-    from train.generation import eye
+    from train.generation import feature_network
 
     if options.data is None:
         raise SystemExit("faces needs --data")
     truths = [read_image(path) for path in image_files(options.data)]
-    see = eye(torch.device("cpu")).features
+    see = feature_network(torch.device("cpu")).features
 
     def own(upscale: Callable[[np.ndarray], np.ndarray]) -> float:
         features = [see(np.stack(images)) for images in (truths, [upscale(downscale(truth, 4)) for truth in truths])]

@@ -1,22 +1,29 @@
-"""python -m export RUN -o gancam/models/: a run's generator as model files, each checked against PyTorch."""
+"""python -m export RUN -o gancam/models/: a run's generator as model files, each checked against PyTorch.
+
+RUN may be the fp32 file of a model, too, to make its other precisions anew.
+"""
 
 import argparse
 import logging
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
 import torch
+from torch import nn
 
-from export import check, storage
-from export.plan import plan
+from export import check, saturation, storage
+from export.plan import Plan, exporter
+from export.restore import restore
 from gancam.errors import GancamError
-from gancam.inference.card import ModelCard
+from gancam.inference.card import ModelCard, Precision
 from gancam.inference.model import Model
 from train import checkpoint, networks
 from train import recipe as recipes
+from train.recipe import Recipe
 
 log = logging.getLogger("export")
 
@@ -27,80 +34,123 @@ def export(
     *,
     name: str = "",
     images: Path | None = None,
-    judge: list[Path],
+    judge_on: list[Path],
     precisions: tuple[str, ...] = (),
-    licence: str = "unknown",
+    licence: str = "",
     data: str = "",
     summary: str = "",
     reverse: bool = False,
     overwrite: bool = False,
 ) -> dict[str, Path | None]:
-    """Write the variants of the run's averaged generator into `folder` under `name` (default: the recipe's), and return
-    their paths by precision, None for one that was refused.
+    """Write the variants of a run's averaged generator as model files.
 
-    `images` are the real pictures that int8 is calibrated and every variant compared on, where the task needs any
-    (default: samples/stills/); what quality is measured on is in `judge`. Without `precisions`, all that the task
-    has. A variant that loses more than its tolerance is named in the log and not written. Raises ``ValueError``,
-    ``FileNotFoundError``, ``FileExistsError``.
+    A variant that loses more than its tolerance is named in the log and not written.
+
+    Args:
+        run: The run's folder, its checkpoint, or the fp32 file of a model, whose name, licence, data and summary hold.
+        folder: Where the files go.
+        name: Of the model; by default the recipe's.
+        images: Real pictures that int8 is calibrated and every variant compared on, where the task needs any; by
+            default samples/stills/.
+        judge_on: What quality is measured on.
+        precisions: Which variants; by default all there are.
+        licence: Of the weights.
+        data: What they were trained on, in words.
+        summary: One line for the menu.
+        reverse: Whether the direction from B to A is wanted, of a task that has two.
+        overwrite: Whether files of those names may be replaced.
+
+    Returns:
+        The paths by precision, None for a variant that was refused.
+
+    Raises:
+        ValueError: An unknown precision, a run that no exporter takes, or weights of another network.
+        FileNotFoundError: No such run, or no such pictures.
+        FileExistsError: A file is there already and `overwrite` is not given.
     """
+    network, recipe, given = _network(run, reverse)
+    plan = exporter(recipe).plan(network, recipe, images, judge_on)
+    if unknown := set(precisions) - set(plan.precisions):
+        raise ValueError(f"precision {min(unknown)!r}: {recipe.task} has {', '.join(plan.precisions)}")
+    card = replace(
+        plan.card, name=name or given.name or recipe.name, recipe=recipe.name, commit=_commit(),
+        licence=licence or given.licence, data=data or given.data, summary=summary or given.summary,
+    )  # fmt: skip
+    wanted = [precision for precision in plan.precisions if not precisions or precision in precisions]
+    reference = plan.judged(None)
+    written: dict[str, Path | None] = {}
+    for precision, path in _paths(folder, card.name, wanted, overwrite).items():
+        try:
+            _write(plan, precision, path, card, reference)
+            written[precision] = path
+        except check.VariantRefused as error:
+            log.warning("%s not written: %s", path.name, error)
+            written[precision] = None
+    log.info("PyTorch  %s", reference)
+    return written
+
+
+def _paths(folder: Path, name: str, precisions: list[Precision], overwrite: bool) -> dict[Precision, Path]:
+    """Name the file of each precision. Raises ``FileExistsError`` for one that is there and may not be replaced."""
+    paths = {
+        precision: folder / (f"{name}.onnx" if precision == "fp32" else f"{name}.{precision}.onnx")
+        for precision in precisions
+    }
+    for path in paths.values():
+        if path.exists() and not overwrite:
+            raise FileExistsError(f"{path} exists: give --overwrite to replace it")
+    return paths
+
+
+def _write(plan: Plan, precision: Precision, path: Path, card: ModelCard, reference: dict[str, float]) -> None:
+    """Write one variant, once the file itself has been compared with PyTorch. Raises ``VariantRefused``."""
+    # a name with its precision in it, so that `Model` takes it for this variant alone
+    partial = path.with_name(f".{card.name}.partial.{precision}.onnx")
+    try:
+        graph, layout = plan.graph(precision)
+        graph = graph if precision == "int8" else storage.halved(graph)
+        saturation.refuse(graph)
+        card = replace(card, precision=precision, layout=layout)
+        _save(graph, card, partial)
+        model = Model(partial, device="cpu", precision=precision)
+        parity = check.parity(precision, plan.pairs(model))
+        quality = plan.judged(model)
+        check.refuse_loss(precision, quality, reference)
+        _save(graph, replace(card, quality=quality, parity=parity), partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    log.info("%s  %.0f kB  against PyTorch %s  %s", path, path.stat().st_size / 1e3, parity, quality)
+
+
+def _save(graph: onnx.ModelProto, card: ModelCard, path: Path) -> None:
+    onnx.helper.set_model_props(graph, card.to_metadata())
+    onnx.save(graph, path)
+
+
+def _network(run: Path, reverse: bool) -> tuple[nn.Module, Recipe, ModelCard]:
+    """Load the network of a run or of a model file, with its recipe and what a model file says of itself."""
+    if run.suffix == ".onnx":
+        if reverse:
+            raise ValueError("--reverse: a model file has one direction")
+        return restore(run)
+    network, recipe = _trained(run, reverse)
+    return network, recipe, ModelCard("", "")
+
+
+def _trained(run: Path, reverse: bool) -> tuple[nn.Module, Recipe]:
+    """Load the averaged generator of a run, and its recipe."""
     state = checkpoint.load(run)
     recipe = recipes.parse(state["recipe"], name=state["name"])
     network = networks.build(**recipe.network)
-    weights = state["ema"]
-    if recipe.task == "cyclegan":
-        direction = "ba." if reverse else "ab."
-        weights = {name[3:]: value for name, value in weights.items() if name.startswith(direction)}
-    elif reverse:
-        raise ValueError(f"--reverse: recipe {recipe.name!r} has one direction; only a cyclegan has two")
+    weights = exporter(recipe).weights(recipe, state["ema"], reverse)
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
         raise ValueError(
             f"{run}: its weights are not those of recipe {recipe.name!r} as it is now ({error})"
         ) from error
-    network.eval()
-    made = plan(network, recipe, images, judge)
-    if unknown := set(precisions) - set(made.precisions):
-        raise ValueError(f"precision {min(unknown)!r}: {recipe.task} has {', '.join(made.precisions)}")
-    name = name or recipe.name
-    reference = made.judged(None)
-    card = {
-        "name": name, "effect": recipe.task, "recipe": recipe.name, "commit": _commit(), "licence": licence,
-        "data": data, "summary": summary, **made.card,
-    }  # fmt: skip
-    written: dict[str, Path | None] = {}
-    for precision in precisions or made.precisions:
-        path = folder / (f"{name}.onnx" if precision == "fp32" else f"{name}.{precision}.onnx")
-        if path.exists() and not overwrite:
-            raise FileExistsError(f"{path} exists: give --overwrite to replace it")
-        # a name with its precision in it, so that `Model` takes it for this variant alone
-        partial = path.with_name(f".{name}.partial.{precision}.onnx")
-
-        def write(model: onnx.ModelProto, layout: str, **measured: dict[str, float]) -> None:
-            about = ModelCard(**card, precision=precision, layout=layout, **measured)  # type: ignore[arg-type] # noqa: B023
-            onnx.helper.set_model_props(model, about.to_metadata())
-            onnx.save(model, partial)  # noqa: B023
-
-        try:
-            graph, layout = made.graph(precision)
-            graph = graph if precision == "int8" else storage.halved(graph)
-            write(graph, layout)
-            model = Model(partial, device="cpu", precision=precision)
-            compared = check.parity(precision, made.pairs(model))
-            quality = made.judged(model)
-            check.refuse_loss(precision, quality, reference)
-            write(graph, layout, quality=quality, parity=compared)
-            partial.replace(path)
-        except check.VariantRefused as error:
-            log.warning("%s not written: %s", path.name, error)
-            written[precision] = None
-            continue
-        finally:
-            partial.unlink(missing_ok=True)
-        written[precision] = path
-        log.info("%s  %.0f kB  against PyTorch %s  %s", path, path.stat().st_size / 1e3, compared, quality)
-    log.info("PyTorch  %s", reference)
-    return written
+    return network.eval(), recipe
 
 
 def _commit() -> str:
@@ -113,14 +163,15 @@ def _commit() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
-    parser.add_argument("run", type=Path, help="a run's folder, or a checkpoint")
+    parser.add_argument("run", type=Path, help="a run's folder, a checkpoint, or an fp32 model file")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the model files")
     parser.add_argument("--name", default="", help="of the model (default: the recipe's)")
     parser.add_argument("--images", type=Path, help="pictures to calibrate and compare on (default: samples/stills/)")
     parser.add_argument("--judge", type=Path, action="append", default=[], help="what to measure quality on; repeat")
     parser.add_argument("--precisions", default="", help="variants to write, as fp32,fp16 (default: all there are)")
-    parser.add_argument("--licence", default="unknown", help="of the weights, as their data allows")
+    parser.add_argument("--licence", default="", help="of the weights, as their data allows")
     parser.add_argument("--trained-on", default="", help="the data, in words, for the card")
     parser.add_argument("--summary", default="", help="one line for the menu")
     parser.add_argument("--reverse", action="store_true", help="of a cyclegan, from B to A instead")
@@ -133,7 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.name and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", options.name):
             raise ValueError(f"--name {options.name!r}: a model's name has letters, digits, - and _ alone")
         written = export(
-            options.run, options.output, name=options.name, images=options.images, judge=options.judge,
+            options.run, options.output, name=options.name, images=options.images, judge_on=options.judge,
             precisions=tuple(filter(None, options.precisions.split(","))), licence=options.licence,
             data=options.trained_on, summary=options.summary, reverse=options.reverse, overwrite=options.overwrite,
         )  # fmt: skip

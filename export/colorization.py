@@ -1,5 +1,8 @@
-"""The deployed graph of a colorizer, in fp32 or fp16: luma, range and colour order are in the graph, normalisation is
-in the convolutions. What the classifier does keeps its own padding, zeros to the right and the bottom first."""
+"""The deployed graph of a colorizer, in fp32 or fp16.
+
+Luma, range and colour order are in the graph, normalisation is in the convolutions. What the classifier does keeps its
+own padding, zeros to the right and the bottom first.
+"""
 
 import numpy as np
 import onnx

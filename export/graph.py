@@ -1,5 +1,7 @@
-"""A small writer of ONNX graphs: enough to say a deployed network operator by operator, where an automatic exporter
-would leave quantisation, layout and colour to chance.
+"""A small writer of ONNX graphs.
+
+Enough to say a deployed network operator by operator, where an automatic exporter would leave quantisation, layout and
+colour to chance.
 
 Float graphs by ``torch.onnx.export(dynamo=True)`` of one wrapper (uint8 BGR in and out) were tried for every family:
 torch 2.13, onnxscript 0.7, free batch, height and width, two threads (generators: one), runs of both in turn.
@@ -24,6 +26,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from export.rounding import Moments, rounded
+
 OPSET = 18  # read by ONNX Runtime 1.14 and newer
 Value: TypeAlias = tuple[Any, Sequence[str | int]]  # a numpy type and a shape, whose names are free sizes
 
@@ -36,12 +40,14 @@ class Graph:
         self._constants: dict[str, onnx.TensorProto] = {}
 
     def constant(self, value: Any, dtype: Any = None) -> str:
+        """Add a constant, of `dtype` where one is given."""
         array = np.asarray(value, dtype=dtype)
         name = f"constant_{len(self._constants)}"
         self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
         return name
 
     def add(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
+        """Add a node and return the name of its output."""
         output = name or f"{operator.lower()}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
         return output
@@ -53,25 +59,36 @@ class Graph:
         return outputs
 
     def quantise(self, x: str, scale: float, zero: int, name: str = "") -> str:
-        """float -> uint8: ``round(x / scale) + zero``, saturated (QuantizeLinear)."""
+        """Float -> uint8: ``round(x / scale) + zero``, saturated (QuantizeLinear)."""
         return self.add("QuantizeLinear", x, self.constant(scale, np.float32), self.constant(zero, np.uint8), name=name)
 
     def dequantise(self, x: str, scale: float, zero: int) -> str:
+        """Uint8 -> float: ``(x - zero) * scale`` (DequantizeLinear)."""
         return self.add("DequantizeLinear", x, self.constant(scale, np.float32), self.constant(zero, np.uint8))
 
     def requantise(self, x: str, scale: float, zero: int) -> str:
         """The pair between two operators that makes the runtime join them into one 8-bit operator."""
         return self.dequantise(self.quantise(x, scale, zero), scale, zero)
 
-    def weights(self, kernel: NDArray[np.float32], bias: NDArray[np.float32] | None, input_scale: float) -> list[str]:
-        """Kernel ``(o, i, kh, kw)`` as int8 with one symmetric scale per output channel, bias as int32."""
-        scales = np.maximum(np.abs(kernel).max(axis=(1, 2, 3)), 1e-8) / 127.0
-        rounded = np.clip(np.round(kernel / scales[:, None, None, None]), -127, 127).astype(np.int8)
-        zeros = np.zeros(len(scales))
-        named = [self._stored(rounded, scales, zeros, np.int8)]
+    def weights(
+        self,
+        kernel: NDArray[np.float32],
+        bias: NDArray[np.float32] | None,
+        input_scale: float,
+        seen: Moments | None = None,
+    ) -> list[str]:
+        """Kernel ``(o, i, kh, kw)`` as int8 with one symmetric scale per output channel, bias as int32.
+
+        No CPU adds the products up wrongly; with the moments of what is `seen`, they are rounded together
+        (`export.rounding`).
+        """
+        given = np.zeros(len(kernel), np.float32) if bias is None else bias
+        made = rounded(kernel, given, seen, noise=input_scale**2 / 12)
+        zeros = np.zeros(len(kernel))
+        named = [self._stored(made.weights, made.steps, zeros, np.int8)]
         if bias is not None:
-            steps = scales * input_scale
-            named.append(self._stored(np.round(bias / steps).astype(np.int32), steps, zeros, np.int32))
+            steps = made.steps * input_scale
+            named.append(self._stored(np.round(made.bias / steps).astype(np.int32), steps, zeros, np.int32))
         return named
 
     def _stored(self, value: NDArray[Any], scales: NDArray[Any], zeros: NDArray[Any], kind: Any) -> str:

@@ -9,6 +9,7 @@ of every value from real pictures (`_Watching`), and the graphs in floats (`_Flo
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -20,7 +21,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from export.graph import Graph, Value
-from export.plan import Plan
+from export.plan import Exporter, Plan
+from export.rounding import Moments, Watch
+from gancam.inference.card import Layout, ModelCard
 from gancam.inference.model import Model
 from train import evaluate, holes
 from train.data import Pixels, image_files, read_image
@@ -36,7 +39,9 @@ class _Speaker(Protocol[X]):
     """The operators of `body`. X is a value: a tensor, or its name in a graph."""
 
     def convolve(self, x: X, layer: nn.Conv2d, *, relu: bool = False) -> X: ...
-    def add(self, a: X, b: X) -> X: ...
+    def add(self, a: X, b: X) -> X:
+        """The sum of two values."""
+
     def product_of_halves(self, x: X) -> X:
         """Along the channels."""
 
@@ -87,11 +92,25 @@ def _with_identity(layer: nn.Conv2d) -> nn.Conv2d:
     return made
 
 
-class _Watching:
-    """Computes, and keeps the least and greatest of what each operator gives, and samples of it, in the order asked."""
+@dataclass(frozen=True)
+class Calibration:
+    """``ranges``: (step, zero) of every 8-bit value.
 
-    def __init__(self, known: Tensor) -> None:
-        self.known = known
+    ``moments`` of what every convolution sees, None where each channel is by itself. Both in the order of `body`.
+    """
+
+    ranges: Sequence[tuple[float, int]]
+    moments: Sequence[Moments | None]
+
+
+class _Watching:
+    """Computes, and keeps the least and greatest of what each operator gives, and samples of it, in the order asked.
+
+    What convolutions see goes to `watches`, likewise.
+    """
+
+    def __init__(self, known: Tensor, watches: Iterator[Watch | None]) -> None:
+        self.known, self._watches = known, watches
         self.seen: list[NDArray[np.float32]] = []
 
     def _see(self, x: Tensor) -> Tensor:
@@ -101,10 +120,14 @@ class _Watching:
         return x
 
     def convolve(self, x: Tensor, layer: nn.Conv2d, *, relu: bool = False) -> Tensor:
+        if watch := next(self._watches):
+            reach = layer.kernel_size[0] // 2
+            watch.see(F.pad(x, [reach] * 4), (layer.kernel_size[0], layer.kernel_size[1]), layer.stride[0])
         y = layer(x)
         return self._see(F.relu(y) if relu else y)
 
     def add(self, a: Tensor, b: Tensor) -> Tensor:
+        """The sum of two values."""
         return self._see(a + b)
 
     def product_of_halves(self, x: Tensor) -> Tensor:
@@ -133,6 +156,7 @@ class _Floats:
         return self.graph.add("Relu", y) if relu else y
 
     def add(self, a: str, b: str) -> str:
+        """The sum of two values."""
         return self.graph.add("Add", a, b)
 
     def product_of_halves(self, x: str) -> str:
@@ -148,11 +172,16 @@ class _Floats:
 
 
 class _Bytes:
-    """Writes operators on 8-bit values in QDQ form: every value is rounded to steps of its own, which `ranges` has in
-    the order in which `_Watching` met them. A value here is a name and the (step, zero) it has."""
+    """Writes operators on 8-bit values in QDQ form.
 
-    def __init__(self, graph: Graph, known: str, ranges: Sequence[tuple[float, int]]) -> None:
-        self.graph, self.known, self._ranges = graph, known, iter(ranges)
+    Every value is rounded to steps of its own, which `ranges` has in the order in which `_Watching` met them. A value
+    here is a name and the (step, zero) it has.
+    """
+
+    def __init__(
+        self, graph: Graph, known: str, ranges: Sequence[tuple[float, int]], moments: Sequence[Moments | None]
+    ) -> None:
+        self.graph, self.known, self._ranges, self._moments = graph, known, iter(ranges), iter(moments)
 
     def _round(self, x: str) -> tuple[str, float, int]:
         step, zero = next(self._ranges)
@@ -160,10 +189,12 @@ class _Bytes:
 
     def convolve(self, x: tuple[str, float, int], layer: nn.Conv2d, *, relu: bool = False) -> tuple[str, float, int]:
         kernel, bias = _arrays(layer)
-        y = self.graph.add("Conv", x[0], *self.graph.weights(kernel, bias, x[1]), **_shape(layer))
+        weights = self.graph.weights(kernel, bias, x[1], next(self._moments))
+        y = self.graph.add("Conv", x[0], *weights, **_shape(layer))
         return self._round(self.graph.add("Relu", y) if relu else y)
 
     def add(self, a: tuple[str, float, int], b: tuple[str, float, int]) -> tuple[str, float, int]:
+        """The sum of two values."""
         return self._round(self.graph.add("Add", a[0], b[0]))
 
     def product_of_halves(self, x: tuple[str, float, int]) -> tuple[str, float, int]:
@@ -247,10 +278,8 @@ def _push_pull(graph: Graph, image: str, hole: str) -> str:
     return fill
 
 
-def deployed(
-    network: Inpaint, *, half: bool = False, ranges: Sequence[tuple[float, int]] | None = None
-) -> onnx.ModelProto:
-    """The graph in fp32, in fp16 with `half`, in int8 with the `ranges` that `calibrated` found."""
+def deployed(network: Inpaint, *, half: bool = False, calibration: Calibration | None = None) -> onnx.ModelProto:
+    """The graph in fp32, in fp16 with `half`, in int8 with the `calibration` that `calibrated` found."""
     graph = Graph()
     number = graph.constant
     mirrored = _for_bgr(network)
@@ -265,13 +294,14 @@ def deployed(
     known = graph.add("Sub", number(1.0, np.float32), covered)
     centred = graph.add("Sub", fill, number(0.5, np.float32))
     x = graph.add("SpaceToDepth", graph.add("Concat", centred, hole, axis=1), blocksize=2)
-    if ranges is None:
+    if calibration is None:
         kind = np.float16 if half else np.float32
         residual = body(_Floats(graph, known, kind), mirrored, _cast(graph, x, kind))
         residual = _cast(graph, residual, np.float32)
     else:
-        first, *others = ranges
-        residual = body(_Bytes(graph, known, others), mirrored, (graph.requantise(x, *first), *first))[0]
+        first, *others = calibration.ranges
+        say = _Bytes(graph, known, others, calibration.moments)
+        residual = body(say, mirrored, (graph.requantise(x, *first), *first))[0]
     residual = graph.add("DepthToSpace", residual, blocksize=2, mode="CRD")
     level = graph.add("Mul", graph.add("Add", fill, residual), number(255, np.float32))
     level = graph.add("Round", graph.add("Clip", level, number(0, np.float32), number(255, np.float32)))
@@ -301,27 +331,34 @@ def _for_bgr(network: Inpaint) -> Inpaint:
 
 
 @torch.no_grad()
-def calibrated(network: Inpaint, images: Sequence[Pixels]) -> list[tuple[float, int]]:
-    """The (step, zero) of every 8-bit value, with the least squared error on RGB `images` with holes of every kind."""
+def calibrated(network: Inpaint, images: Sequence[Pixels]) -> Calibration:
+    """What 8 bits need to know, of RGB `images` with holes of every kind; steps have the least squared error there."""
+    mirrored = _for_bgr(network)
+    kinds = [one for one in network.modules() if isinstance(one, nn.Conv2d)]  # in the order of `body`
+    watches = [Watch() if one.groups == 1 else None for one in kinds]
     samples: list[list[NDArray[np.float32]]] = []
     for index, image in enumerate(images):
         for kind in COMPARED:
             image, hole = _fitted(image, kind, index)
             pixels = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255.0
             where = torch.from_numpy(hole)[None, None].float()
-            x = F.pixel_unshuffle(torch.cat([push_pull(pixels, where) - 0.5, where], 1), 2)
-            watching = _Watching(1.0 - F.avg_pool2d(where, Inpaint.multiple))
-            body(watching, network, x)
+            x = F.pixel_unshuffle(torch.cat([(push_pull(pixels, where) - 0.5).flip(1), where], 1), 2)
+            x = x.reshape(1, 4, 4, *x.shape[2:]).transpose(1, 2).flatten(1, 2)  # pixel first, then colour
+            watching = _Watching(1.0 - F.avg_pool2d(where, Inpaint.multiple), iter(watches))
+            body(watching, mirrored, x)
             found = [x.flatten()[::7].numpy(), *watching.seen]
             samples = samples or [[] for _ in found]
             for kept, values in zip(samples, found, strict=True):
                 kept.append(values)
-    return [steps(np.concatenate(values)) for values in samples]
+    ranges = [steps(np.concatenate(values)) for values in samples]
+    return Calibration(ranges, [None if watch is None else watch.moments() for watch in watches])
 
 
 def steps(values: NDArray[np.float32]) -> tuple[float, int]:
-    """The step and the zero (0..255) of an 8-bit code of `values` with the least squared error, rounding and clipping
-    together."""
+    """The step and the zero (0..255) of an 8-bit code of `values` with the least squared error.
+
+    Rounding and clipping are counted together.
+    """
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     best, least = (max(high - low, 1e-6) / 255.0, 0), np.inf
     for share in np.linspace(0.35, 1.0, 27):
@@ -340,18 +377,21 @@ def _fitted(image: Pixels, kind: str, index: int) -> tuple[Pixels, holes.Hole]:
     return image[:height, :width], holes.judged(kind, index, height, width)
 
 
-def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Path]) -> Plan:
-    """fp32, fp16 and int8, the last calibrated on `images` (default: those in samples/) with holes in them, on which
-    all are compared; each folder of `judge` gives figures named after it."""
+def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list[Path]) -> Plan:
+    """fp32, fp16 and int8, the last calibrated on `images` with holes in them.
+
+    All are compared on those, by default the ones in samples/; each folder of `judge_on` gives figures
+    named after it.
+    """
     if not isinstance(network, Inpaint):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
     pictures = [read_image(path) for path in image_files(images or SAMPLES)]
-    folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge}
+    folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge_on}
     peers = {name: evaluate.inpainting_peers(truths) for name, truths in folders.items()}
 
-    def graph(precision: str) -> tuple[onnx.ModelProto, str]:
-        ranges = calibrated(network, pictures) if precision == "int8" else None
-        return deployed(network, half=precision == "fp16", ranges=ranges), "masked"
+    def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
+        calibration = calibrated(network, pictures) if precision == "int8" else None
+        return deployed(network, half=precision == "fp16", calibration=calibration), "masked"
 
     def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
         for index, picture in enumerate(pictures):
@@ -369,10 +409,8 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Pa
             figures |= {f"{figure}_{name}": round(score, 4) for figure, score in scores.items()}
         return figures
 
-    card = {
-        "effect": "inpaint", "multiple": Inpaint.multiple, "minimum": Inpaint.multiple,
-        "parameters": sum(weights.numel() for weights in network.parameters()),
-    }  # fmt: skip
+    size = sum(weights.numel() for weights in network.parameters())
+    card = ModelCard("", "inpaint", multiple=Inpaint.multiple, minimum=Inpaint.multiple, parameters=size)
     return Plan(("fp32", "fp16", "int8"), card, graph, pairs, judged)
 
 
@@ -382,3 +420,6 @@ def run(model: Model, image: Pixels, hole: holes.Hole) -> Pixels:
     more = ((0, -height % model.card.multiple), (0, -width % model.card.multiple))
     given = np.pad(image[..., ::-1], (*more, (0, 0)))[None], np.pad(hole, more, constant_values=1)[None]
     return np.ascontiguousarray(model(*given)[0][0, :height, :width, ::-1])
+
+
+EXPORTER = Exporter(plan)

@@ -1,5 +1,7 @@
-"""What graphs of image-to-image networks are made of: convolutions without their normalisation, and the operators that
-repeat borders, as the networks do."""
+"""What graphs of image-to-image networks are made of.
+
+Convolutions without their normalisation, and the operators that repeat borders, as the networks do.
+"""
 
 from dataclasses import dataclass
 
@@ -25,6 +27,7 @@ class Layer:
 
 
 def array(tensor: Tensor) -> NDArray[np.float64]:
+    """Copy a tensor to float64."""
     return np.asarray(tensor.detach().double().cpu().numpy(), np.float64)
 
 
@@ -41,6 +44,7 @@ def merged(normed: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def layer(kernel: NDArray[np.float64], bias: NDArray[np.float64], stride: int = 1) -> Layer:
+    """Make a layer, in float32."""
     return Layer(kernel.astype(np.float32), bias.astype(np.float32), stride)
 
 
@@ -51,24 +55,30 @@ class Floats:
         self.graph, self.kind = graph, kind
 
     def cast(self, x: str) -> str:
+        """The value in this precision."""
         return self.graph.add("Cast", x, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(self.kind)))
 
     def conv(self, x: str, layer: Layer, name: str, *, bare: bool = False) -> str:
+        """A convolution that repeats the border, then ReLU unless `bare`."""
         weights = (self.graph.constant(value, self.kind) for value in (layer.kernel, layer.bias))
         x = self.graph.add("Conv", pad(self.graph, x), *weights, kernel_shape=[3, 3], strides=[layer.stride] * 2)
         return x if bare else self.graph.add("Relu", x)
 
     def add(self, x: str, y: str, name: str) -> str:
+        """The sum of two values, then ReLU."""
         return self.graph.add("Relu", self.graph.add("Add", x, y))
 
     def tile(self, x: str, pattern: NDArray[np.float32], name: str) -> str:
+        """`pattern` laid side by side from the top left, added."""
         return self.add(x, tiled(self.graph, self.graph.constant(pattern, self.kind), pattern.shape[2], x), name)
 
     def double(self, x: str) -> str:
+        """Every value four times, twice as high and wide."""
         return double(self.graph, x)
 
 
 def pad(graph: Graph, x: str, reach: int = 1) -> str:
+    """Repeat the border, `reach` pixels to each side."""
     return graph.add("Pad", x, graph.constant([0, 0, reach, reach] * 2, np.int64), mode="edge")
 
 
@@ -81,6 +91,7 @@ def tiled(graph: Graph, tile: str, side: int, like: str) -> str:
 
 
 def double(graph: Graph, x: str) -> str:
+    """Every value four times, twice as high and wide."""
     return graph.add(
         "Resize", x, "", graph.constant([1, 1, 2, 2], np.float32), mode="nearest", nearest_mode="floor",
         coordinate_transformation_mode="asymmetric",

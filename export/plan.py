@@ -1,49 +1,74 @@
-"""What the exporter needs to know of a task. `export/TASK.py`, or the file that `SAME` names, offers
-``plan(network, recipe, images, judge)``."""
+"""What the exporter needs to know of a task.
+
+`export/TASK.py` offers ``EXPORTER``, an `Exporter`; another task's is imported where two tasks share their networks.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import onnx
-from torch import nn
+from torch import Tensor, nn
 
+from gancam.inference.card import Layout, ModelCard, Precision
 from gancam.inference.model import Model
 from train.data import Pixels
 from train.recipe import Recipe
 
-SAME = {
-    "style": "translation",
-    "cyclegan": "translation",
-    "distil": "super_resolution",
-}  # tasks whose networks are exported as those of another
+Weights = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Plan:
     """How a trained network becomes model files, one for each of `precisions`.
 
-    ``card``: what the cards say beside the run's own name, licence and data. ``graph``: the deployed graph of a
-    precision and the layout it has. ``pairs``: pictures of the file and of the network from the same input, RGB uint8;
-    every variant must show the same in both. ``judged``: figures of quality by name, of the file, or, given None, of
-    the network in PyTorch.
+    Attributes:
+        precisions: Those there are of the task, first to last.
+        card: The effect that plays the files, and what else the network decides; the run's own name, licence and data
+            are not in it yet.
+        graph: Gives the deployed graph of a precision and its layout.
+        pairs: Gives pictures of the file and of the network from the same input, RGB uint8, for a file; every variant
+            must show the same in both.
+        judged: Gives quality figures by name, of a file, or, given None, of the network in PyTorch.
     """
 
-    precisions: tuple[str, ...]
-    card: Mapping[str, Any]
-    graph: Callable[[str], tuple[onnx.ModelProto, str]]
+    precisions: tuple[Precision, ...]
+    card: ModelCard
+    graph: Callable[[str], tuple[onnx.ModelProto, Layout]]
     pairs: Callable[[Model], Iterable[tuple[Pixels, Pixels]]]
     judged: Callable[[Model | None], dict[str, float]]
 
 
-def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Path]) -> Plan:
-    """The plan of the recipe's task. `images` are real pictures to calibrate and compare on (None: the task's usual),
-    `judge` what quality is measured on. Raises ``ValueError`` for a task or a network that has no exporter."""
-    room = SAME.get(recipe.task, recipe.task)
-    if not room.isidentifier() or find_spec(f"export.{room}") is None:
+def one_direction(recipe: Recipe, weights: Weights, reverse: bool) -> Weights:
+    """Return `weights` as they are. Raises ``ValueError`` for `reverse`, which only tasks of two directions know."""
+    if reverse:
+        raise ValueError(f"--reverse: recipe {recipe.name!r} has one direction; only a cyclegan has two")
+    return weights
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """How the runs of one task are exported.
+
+    Attributes:
+        plan: Makes the `Plan` of a network, from (network, recipe, images, judge_on): `images` are real pictures to
+            calibrate and compare on (None: the task's usual), `judge_on` folders or files that quality is measured on.
+            Raises ``ValueError`` for a network that it cannot export.
+        weights: Picks the weights of the network that is exported from a run's averaged generator, (recipe, weights,
+            reverse). Raises ``ValueError`` for a direction that is not there.
+    """
+
+    plan: Callable[[nn.Module, Recipe, Path | None, list[Path]], Plan]
+    weights: Callable[[Recipe, Weights, bool], Weights] = one_direction
+
+
+def exporter(recipe: Recipe) -> Exporter:
+    """Find the exporter of the recipe's task. Raises ``ValueError`` where there is none."""
+    name = f"export.{recipe.task}"
+    found = import_module(name) if recipe.task.isidentifier() and find_spec(name) is not None else None
+    made = vars(found).get("EXPORTER") if found is not None else None
+    if not isinstance(made, Exporter):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for the task {recipe.task!r}")
-    made: Plan = import_module(f"export.{room}").plan(network, recipe, images, judge)
     return made

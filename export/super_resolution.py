@@ -17,7 +17,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from export.graph import Graph
-from export.plan import Plan
+from export.plan import Exporter, Plan
+from export.rounding import Moments, Watch
+from gancam.inference.card import Layout, ModelCard
 from gancam.inference.model import Model
 from train import evaluate
 from train.data import Pixels, image_files, read_image
@@ -32,8 +34,10 @@ ANCHOR_ZERO = 128  # of the 8-bit residual: one step is one grey level, so that 
 
 
 def pixel_stack(network: SuperResolution) -> Stack:
-    """The network's convolutions between pixels: BGR 0..255 in, residual sub-pixels (row, column, BGR) in grey levels
-    out."""
+    """The network's convolutions between pixels.
+
+    BGR 0..255 in, residual sub-pixels (row, column, BGR) in grey levels out.
+    """
     stack = [(kernel.double().cpu().numpy(), bias.double().cpu().numpy()) for kernel, bias in network.convolutions()]
     kernel, bias = stack[0]
     stack[0] = kernel[:, ::-1] / 255.0, bias
@@ -85,6 +89,19 @@ def activations(stack: Stack, images: Sequence[NDArray[np.uint8]], dilations: Se
     return [np.concatenate(parts, axis=1) for parts in seen]
 
 
+@torch.no_grad()
+def moments(stack: Stack, images: Sequence[NDArray[np.uint8]], dilations: Sequence[int]) -> list[Moments]:
+    """Of what each convolution sees on BGR `images`, padded with zeros."""
+    watches = [Watch() for _ in stack]
+    for image in images:
+        x = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()
+        for (kernel, bias), watch, apart in zip(stack, watches, dilations, strict=True):
+            x = F.pad(x, (apart,) * 4)
+            watch.see(x, (3, 3), dilation=apart)
+            x = F.relu(F.conv2d(x, torch.from_numpy(kernel.copy()), torch.from_numpy(bias.copy()), dilation=apart))
+    return [watch.moments() for watch in watches]
+
+
 def step(values: Kernel) -> float:
     """The 8-bit step of `values` (0 and up) with the least squared error, rounding and clipping together."""
     top = float(values.max())
@@ -93,11 +110,17 @@ def step(values: Kernel) -> float:
     return steps[int(np.argmin(errors))] if errors else 1.0
 
 
-def int8_graph(stack: Stack, steps: Sequence[float], scale: int, dilations: Sequence[int] = ()) -> onnx.ModelProto:
+def int8_graph(
+    stack: Stack,
+    steps: Sequence[float],
+    scale: int,
+    seen: Sequence[Moments] | None = None,
+    dilations: Sequence[int] = (),
+) -> onnx.ModelProto:
     """uint8 ``(n, h, w, 4)`` BGR and an ignored byte -> uint8 ``(n, h, w, scale * scale * c)`` blocks.
 
-    QDQ form, weights per channel, activations uint8 with the given `steps`. Nothing of it is left but 8-bit
-    convolutions and one sum when ONNX Runtime has joined the pairs.
+    QDQ form, weights per channel, rounded for what each convolution has `seen`, activations uint8 with the given
+    `steps`. Nothing of it is left but 8-bit convolutions and one sum when ONNX Runtime has joined the pairs.
     """
     graph = Graph()
     dilations = dilations or [1] * len(stack)
@@ -109,6 +132,7 @@ def int8_graph(stack: Stack, steps: Sequence[float], scale: int, dilations: Sequ
     kernel = np.pad(kernel.reshape(square, 3, *kernel.shape[1:]), ((0, 0), (0, depth - 3)) + ((0, 0),) * 3)
     bias = np.pad(bias.reshape(square, 3), ((0, 0), (0, depth - 3)))
     stack[-1] = kernel.reshape(square * depth, *kernel.shape[2:]), bias.reshape(-1)
+    known = [_with_unused(seen[0]), *seen[1:]] if seen else [None] * len(stack)
     repeat = np.zeros((square, depth, 4, 1, 1), np.float32)
     repeat[:, range(3), range(3)] = 1.0
 
@@ -116,7 +140,8 @@ def int8_graph(stack: Stack, steps: Sequence[float], scale: int, dilations: Sequ
     x = pixels = graph.requantise(x, 1.0, 0)
     at = 1.0  # the step of x
     for index, (kernel, bias) in enumerate(stack):
-        x = graph.add("Conv", x, *graph.weights(kernel, bias, at), **_nine(dilations[index]))
+        weights = graph.weights(kernel, bias, at, known[index])
+        x = graph.add("Conv", x, *weights, **_nine(dilations[index]))
         if index < len(steps):
             at = steps[index]
             x = graph.requantise(graph.add("Relu", x), at, 0)
@@ -131,11 +156,15 @@ def int8_graph(stack: Stack, steps: Sequence[float], scale: int, dilations: Sequ
 
 
 def quantise(network: SuperResolution, images: Sequence[NDArray[np.uint8]]) -> onnx.ModelProto:
-    """The int8 graph, its activations' steps found on BGR `images`. Moving scale between channels first (SmoothQuant,
-    https://arxiv.org/abs/2211.10438) was tried: these networks came 0.4 to 14 dB less close to PyTorch with it."""
+    """The int8 graph, its activations' steps found on BGR `images`.
+
+    Moving scale between channels first (SmoothQuant, https://arxiv.org/abs/2211.10438) was tried: these networks came
+    0.4 to 14 dB less close to PyTorch with it.
+    """
     stack = pixel_stack(network)
     steps = [step(values) for values in activations(stack, images, network.dilations)]
-    return int8_graph(stack, steps, network.scale, network.dilations)
+    seen = moments(stack, images, network.dilations)
+    return int8_graph(stack, steps, network.scale, seen, network.dilations)
 
 
 def _nine(dilation: int) -> dict[str, Any]:
@@ -144,17 +173,24 @@ def _nine(dilation: int) -> dict[str, Any]:
     return {"kernel_shape": [3, 3], "pads": [dilation] * 4, **apart}
 
 
-def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Path]) -> Plan:
-    """fp32, fp16 and int8, the last calibrated on `images` (default: samples/stills/), on which all are compared;
-    each folder of `judge` gives figures named after it."""
+def _with_unused(seen: Moments) -> Moments:
+    """The moments of BGR as those of BGR and a byte that is not looked at."""
+    return Moments(np.pad(seen.mean, (0, 9)), np.pad(seen.covariance, (0, 9)))
+
+
+def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list[Path]) -> Plan:
+    """fp32, fp16 and int8, the last calibrated on `images`.
+
+    All are compared on those, by default samples/stills/; each folder of `judge_on` gives figures named after it.
+    """
     if not isinstance(network, SuperResolution):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
     pictures = [read_image(path) for path in image_files(images or SAMPLES)]
     webcam = recipe.task == "distil" or recipe.data.get("degradation") == "webcam"
     degradations = ("bicubic", "webcam") if webcam else ("bicubic",)
-    folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge}
+    folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge_on}
 
-    def graph(precision: str) -> tuple[onnx.ModelProto, str]:
+    def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
         if precision == "int8":
             return quantise(network, [picture[..., ::-1] for picture in pictures]), "blocks"
         return float_graph(network, half=precision == "fp16"), "image"
@@ -173,10 +209,10 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Pa
                 figures |= {f"{figure}_{suffix}": round(score, 4) for figure, score in scores.items()}
         return figures
 
-    card = {
-        "effect": "super_resolution", "scale": network.scale, "receptive_field": network.receptive_field,
-        "parameters": sum(kernel.numel() + bias.numel() for kernel, bias in network.convolutions()),
-    }  # fmt: skip
+    size = sum(kernel.numel() + bias.numel() for kernel, bias in network.convolutions())
+    card = ModelCard(
+        "", "super_resolution", scale=network.scale, receptive_field=network.receptive_field, parameters=size
+    )
     return Plan(("fp32", "fp16", "int8"), card, graph, pairs, judged)
 
 
@@ -188,3 +224,6 @@ def upscaler(model: Model) -> Callable[[Pixels], Pixels]:
         return result[0, ..., ::-1]
 
     return upscale
+
+
+EXPORTER = Exporter(plan)

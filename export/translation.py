@@ -1,226 +1,34 @@
 """The deployed graphs of an image-to-image network.
 
-Batch normalisation, value range, colour order, the grey front and the luma that is put back are folded into the
-convolutions; the network pads by repeating its border, and so do these. fp32 and fp16 take and give whole images; int8
-gives cells (see ``ModelCard.layout``), for CPUs.
+fp32 and fp16 take and give whole images; int8 gives cells (see ``ModelCard.layout``), for CPUs.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import numpy as np
 import onnx
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from export import colorization
+from export.cells import compose, edges, layers, reach
 from export.graph import Graph
-from export.layers import LUMA, Floats, Layer, array, double, layer, merged, pad, tiled
-from export.plan import Plan
+from export.layers import LUMA, Floats
+from export.plan import Exporter, Plan
 from export.super_resolution import SAMPLES
+from export.translation_int8 import quantise
+from gancam.inference.card import Layout, ModelCard, Precision
 from gancam.inference.model import Model
 from train import evaluate
 from train.data import Pixels, image_files, read_image
-from train.networks import translator
 from train.networks.colorizer import Colorizer
-from train.networks.translator import ResidualBlock, Translator
+from train.networks.translator import Translator
 from train.recipe import Recipe
 from train.tasks.translation import judged_pairs
 
-T = TypeVar("T")
-Vector = NDArray[np.float32]
 WORKING = 640  # pixels of the longer side that is suggested where the frame is larger
-EVENED = 0.55  # power of what lies between the ranges of channels that is taken off for int8
-REACHES = np.linspace(1.0, 0.5, 21).tolist()  # shares of the largest activation seen that 8 bits may reach
 COMPARED = 256  # pixels of the longer side, at most, of pictures that all are compared on
-
-
-@dataclass(frozen=True)
-class Layers:
-    """The network's convolutions between cells: ``unshuffle ** 2`` places row by row, of BGR 0..255 or of what the
-    front makes of them, in and BGR 0..255 out."""
-
-    stem: Layer
-    down: Sequence[Layer]
-    body: Sequence[tuple[Layer, Layer]]
-    up: Sequence[Layer]
-    join: Sequence[Layer]
-    tail: Layer
-    pattern: NDArray[np.float32] | None  # (1, c, side, side), side by side on the coarsest grid
-    skips: int
-
-
-def layers(network: Translator) -> Layers:
-    """The network without its normalisation, between cells."""
-    places = network.unshuffle**2
-    kernel, bias = merged(network.stem)
-    bias = bias - 0.5 * kernel.sum((1, 2, 3))  # half is taken off what is seen; borders repeat, so it is there, too
-    if network.front == "image":  # channels (colour, place) RGB -> (place, colour) BGR
-        kernel = kernel.reshape(-1, 3, places, 3, 3)[:, ::-1].transpose(0, 2, 1, 3, 4) / 255.0
-        kernel = kernel.reshape(len(bias), -1, 3, 3)
-    elif network.front == "grey":
-        kernel = kernel / 255.0
-    stem = layer(kernel, bias)
-    kernel, bias = array(network.tail.weight), array(network.tail.bias) + 0.5  # type: ignore[arg-type]
-    kernel = kernel.reshape(3, places, -1, 3, 3)[::-1].transpose(1, 0, 2, 3, 4) * 255.0
-    bias = bias.reshape(3, places)[::-1].T * 255.0
-    if network.keep == "luma":
-        weight = np.array(LUMA)
-        kernel = kernel - np.einsum("c,pcihw->pihw", weight, kernel)[:, None]
-        bias = bias - (bias @ weight)[:, None]
-    tail = layer(kernel.reshape(3 * places, *kernel.shape[2:]), bias.reshape(-1))
-    body = []
-    for block in network.body:
-        assert isinstance(block, ResidualBlock)
-        body.append((layer(*merged(block.first)), layer(*merged(block.second))))
-    return Layers(
-        stem,
-        [layer(*merged(one), stride=2) for one in network.down],
-        body,
-        [layer(*merged(one)) for one in network.up],
-        [layer(*merged(one)) for one in network.join],
-        tail,
-        None if network.pattern is None else array(network.pattern).astype(np.float32),
-        network.skips,
-    )
-
-
-class Operators(Protocol[T]):
-    """What a network is made of. Values are what comes after ReLU, unless it is `bare`; `name` tells places apart."""
-
-    def conv(self, x: T, layer: Layer, name: str, *, bare: bool = False) -> T:
-        """A convolution that repeats the border."""
-
-    def add(self, x: T, y: T, name: str) -> T: ...
-
-    def tile(self, x: T, pattern: NDArray[np.float32], name: str) -> T:
-        """`x` and `pattern` ``(1, c, side, side)``, laid side by side from the top left, added."""
-
-    def double(self, x: T) -> T:
-        """Every value four times."""
-
-
-def compose(made: Layers, x: T, ops: Operators[T]) -> T:
-    """The whole network between its first cells and the last layer's, written once for all precisions."""
-    levels = [x := ops.conv(x, made.stem, "stem")]
-    for index, one in enumerate(made.down):
-        levels.append(x := ops.conv(x, one, f"down{index}"))
-    if made.pattern is not None:
-        x = ops.tile(x, made.pattern, "pattern")
-    for index, (first, second) in enumerate(made.body):
-        y = ops.conv(x, first, f"first{index}")
-        x = ops.add(x, ops.conv(y, second, f"second{index}", bare=True), f"body{index}")
-    for index, (up, join, level) in enumerate(zip(made.up, made.join, reversed(levels[:-1]), strict=True)):
-        x = ops.double(ops.conv(x, up, f"up{index}"))
-        x = ops.conv(ops.add(x, level, f"sum{index}") if index < made.skips else x, join, f"join{index}")
-    return ops.conv(x, made.tail, "tail", bare=True)
-
-
-class _Torch:
-    """The network in PyTorch. ``tops`` are the largest values, by size, of every place's channels."""
-
-    def __init__(self) -> None:
-        self.tops: dict[str, Tensor] = {}
-
-    def conv(self, x: Tensor, layer: Layer, name: str, *, bare: bool = False) -> Tensor:
-        weights = torch.from_numpy(layer.kernel.copy()), torch.from_numpy(layer.bias.copy())
-        x = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), *weights, stride=layer.stride)
-        return self._seen(x if bare else x.relu(), name)
-
-    def add(self, x: Tensor, y: Tensor, name: str) -> Tensor:
-        return self._seen((x + y).relu(), name)
-
-    def tile(self, x: Tensor, pattern: NDArray[np.float32], name: str) -> Tensor:
-        return self.add(x, translator.tiled(torch.from_numpy(pattern), x), name)
-
-    def double(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, scale_factor=2, mode="nearest")
-
-    def _seen(self, x: Tensor, name: str) -> Tensor:
-        top = x.abs().amax((0, 2, 3))
-        self.tops[name] = torch.maximum(self.tops.get(name, torch.full_like(top, 1e-6)), top)
-        return x
-
-
-class _Rounded(_Torch):
-    """The network in PyTorch with its activations, but for the picture itself, coded in 8 bits of the given `steps`."""
-
-    def __init__(self, steps: Mapping[str, float]) -> None:
-        super().__init__()
-        self.steps = steps
-
-    def _seen(self, x: Tensor, name: str) -> Tensor:
-        if name == "tail":
-            return x
-        low, high = (-128, 127) if _signed(name) else (0, 255)
-        return (x / self.steps[name]).round().clamp(low, high) * self.steps[name]
-
-
-def _signed(name: str) -> bool:
-    return name.startswith("second")
-
-
-Coded = tuple[str, float, int]  # a uint8 value's name, step and zero
-
-
-class _Int8:
-    """QDQ operators: weights per channel, activations with the given `steps`. Borders are repeated in 8 bits."""
-
-    def __init__(self, graph: Graph, steps: Mapping[str, float]) -> None:
-        self.graph, self.steps = graph, steps
-
-    def code(self, x: str, name: str, zero: int) -> Coded:
-        return self.graph.quantise(x, self.steps[name], zero), self.steps[name], zero
-
-    def conv(self, x: Coded, layer: Layer, name: str, *, bare: bool = False) -> Coded:
-        value, at, zero = x
-        weights = self.graph.weights(layer.kernel, layer.bias, at)
-        seen = self.graph.dequantise(pad(self.graph, value), at, zero)
-        found = self.graph.add("Conv", seen, *weights, kernel_shape=[3, 3], strides=[layer.stride] * 2)
-        return self.code(found, name, 128 if bare else 0)  # with zero at 0, saturation is the ReLU
-
-    def add(self, x: Coded, y: Coded, name: str) -> Coded:
-        return self.code(self.graph.add("Add", self.graph.dequantise(*x), self.graph.dequantise(*y)), name, 0)
-
-    def tile(self, x: Coded, pattern: NDArray[np.float32], name: str) -> Coded:
-        tiles = tiled(self.graph, self.graph.constant(pattern, np.float32), pattern.shape[2], x[0])
-        return self.code(self.graph.add("Add", self.graph.dequantise(*x), tiles), name, 0)
-
-    def double(self, x: Coded) -> Coded:
-        return double(self.graph, x[0]), x[1], x[2]
-
-
-def edges(graph: Graph, luma: str) -> str:
-    """The front of that name in float32: luma 0..255 ``(n, 1, h, w)`` -> lines 0..1. The two blurs are one convolution
-    across, to both, and one down, to their difference."""
-    narrow, wide = (_gaussian(deviation) for deviation in (translator.FINE, translator.COARSE))
-    narrow = np.pad(narrow, (len(wide) - len(narrow)) // 2)
-    across = graph.constant(np.stack([narrow, wide])[:, None, None] / 255.0, np.float32)
-    down = graph.constant(np.stack([narrow, -wide])[None, :, :, None], np.float32)
-    x = pad(graph, luma, len(wide) // 2)
-    x = graph.add("Conv", x, across, kernel_shape=[1, len(wide)])
-    x = graph.add("Conv", x, down, kernel_shape=[len(wide), 1])
-    x = graph.add("Add", x, graph.constant(translator.EDGE, np.float32))
-    x = graph.add(
-        "Mul", graph.add("Min", x, graph.constant(0, np.float32)), graph.constant(translator.STEEP, np.float32)
-    )
-    return graph.add("Add", graph.add("Tanh", x), graph.constant(1, np.float32))
-
-
-def _gaussian(deviation: float) -> NDArray[np.float64]:
-    reach = round(3 * deviation)
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
-    return np.asarray(kernel / kernel.sum(), np.float64)
-
-
-def _folded_grey(stem: Layer, places: int) -> Layer:
-    """`stem` of a grey picture, on B, G and R."""
-    kernel = stem.kernel[:, :, None] * np.array(LUMA, np.float32).reshape(1, 1, 3, 1, 1)
-    return Layer(kernel.reshape(len(kernel), 3 * places, 3, 3), stem.bias)
 
 
 def float_graph(network: Translator, *, half: bool = False) -> onnx.ModelProto:
@@ -254,170 +62,18 @@ def float_graph(network: Translator, *, half: bool = False) -> onnx.ModelProto:
     return graph.model({"image": (np.uint8, shape)}, {x: (np.uint8, shape)})
 
 
-def int8_graph(network: Translator, made: Layers, steps: Mapping[str, float]) -> onnx.ModelProto:
-    """uint8 cells ``(n, h / u, w / u, u * u * 4)`` -> the same; activations' `steps` by the place's name."""
-    graph = Graph()
-    ops = _Int8(graph, steps)
-    u = network.unshuffle
-    places = u * u
-    cells: Coded = graph.add("Transpose", "image", perm=[0, 3, 1, 2]), 1.0, 0
-    grey = np.einsum(
-        "pq,c->pqc", np.eye(places, dtype=np.float32), np.array([*LUMA, 0], np.float32)
-    )  # place from place, B G R _
-    if network.front == "edges":
-        weight = graph.constant(grey.reshape(places, 4 * places, 1, 1), np.float32)
-        luma = graph.add("Conv", graph.add("Cast", cells[0], to=onnx.TensorProto.FLOAT), weight)
-        lines = edges(graph, graph.add("DepthToSpace", luma, blocksize=u, mode="DCR"))
-        lines = graph.add("SpaceToDepth", lines, blocksize=u)
-        seen: Coded = graph.quantise(lines, 1 / 255, 0), 1 / 255, 0
-    else:
-        stem = _folded_grey(made.stem, places) if network.front == "grey" else made.stem
-        kernel = stem.kernel.reshape(-1, places, 3, 3, 3)
-        kernel = np.pad(kernel, ((0, 0), (0, 0), (0, 1), (0, 0), (0, 0))).reshape(len(kernel), 4 * places, 3, 3)
-        made, seen = replace(made, stem=Layer(kernel, stem.bias)), cells
-    tail = made.tail
-    kernel = np.pad(tail.kernel.reshape(places, 3, *tail.kernel.shape[1:]), ((0, 0), (0, 1)) + ((0, 0),) * 3)
-    luma_kept = network.keep == "luma"
-    bias = tail.bias if luma_kept else tail.bias - 128  # so that the zero of what is signed makes it 0..255
-    bias = np.pad(bias.reshape(places, 3), ((0, 0), (0, 1))).reshape(-1)
-    made = replace(made, tail=Layer(kernel.reshape(4 * places, *kernel.shape[2:]), bias))
-    code, at, zero = compose(made, seen, ops)
-    if luma_kept:
-        repeated = np.repeat(grey[:, None], 4, axis=1).reshape(4 * places, 4 * places, 1, 1)
-        exact = graph.weights(repeated, None, 1.0)
-        luma = graph.requantise(graph.add("Conv", graph.dequantise(*cells), *exact, kernel_shape=[1, 1]), 1.0, 0)
-        code = graph.quantise(graph.add("Add", luma, graph.dequantise(code, at, zero)), 1.0, 0)
-    graph.add("Transpose", code, perm=[0, 2, 3, 1], name="cells")
-    shape: list[str | int] = ["n", "h", "w", 4 * places]
-    return graph.model({"image": (np.uint8, shape)}, {"cells": (np.uint8, shape)})
+def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list[Path]) -> Plan:
+    """fp32, fp16 and, but for colorizers, int8, calibrated on `images`.
 
-
-@torch.no_grad()
-def quantise(network: Translator, images: Sequence[Pixels]) -> onnx.ModelProto:
-    """The int8 graph, its activations' steps found on RGB `images`, whose sides are multiples of the network's.
-
-    Channels are first brought closer to each other. Further than 8 bits reach is clipped, less far is coarser: how far
-    they do is tried, for what has a sign by itself.
+    All are compared on those, by default samples/stills/; each folder of `judge_on` gives figures named after it, where
+    the recipe makes pairs of photos. Where it does not, the figure is how restless the network is.
     """
-    made, seen = layers(network), _Torch()
-    cells = [_first(network, image) for image in images]
-    for x in cells:
-        compose(made, x, seen)
-    made, seen = _equalised(made, seen.tops), _Torch()
-    least, most = (-255, 255) if network.keep == "luma" else (0, 255)
-    true = [compose(made, x, seen).clamp(least, most) for x in cells]
-
-    def coded(plain: float, signed: float) -> tuple[float, Layers, dict[str, float]]:
-        finer, steps = _finer(made, seen.tops, plain, signed)
-        pairs = zip(cells, true, strict=True)
-        errors = ((compose(finer, x, _Rounded(steps)).clamp(least, most) - y).square().mean() for x, y in pairs)
-        return float(torch.stack(list(errors)).sum()), finer, steps
-
-    plain = min(REACHES, key=lambda reach: coded(reach, reach)[0])
-    _, made, steps = min((coded(plain, reach) for reach in REACHES), key=lambda one: one[0])
-    return int8_graph(network, made, steps)
-
-
-def _equalised(made: Layers, tops: Mapping[str, Tensor]) -> Layers:
-    """The same network with its channels' ranges closer to each other, about the square root of what lies between
-    them: what comes after a ReLU is divided, and what looks at it multiplied (Nagel et al.,
-    https://arxiv.org/abs/1906.04721). One step serves all channels of a place, which wastes what is small."""
-
-    def shares(*names: str) -> Vector:
-        top = torch.stack([tops[name] for name in names]).amax(0)
-        return (top / top.max()).clamp(min=1e-3).pow(EVENED).numpy()
-
-    def scaled(one: Layer, into: Vector | None = None, out: Vector | None = None) -> Layer:
-        kernel, bias = one.kernel, one.bias
-        if into is not None:
-            kernel = kernel * into[:, None, None]
-        if out is not None:
-            kernel, bias = kernel / out[:, None, None, None], bias / out
-        return replace(one, kernel=kernel, bias=bias)
-
-    last = len(made.down)
-    rest = ["pattern"] * (made.pattern is not None) + [f"body{index}" for index in range(len(made.body))]
-    levels = [["stem" if level == 0 else f"down{level - 1}"] for level in range(last + 1)]
-    levels[last] += rest + [f"second{index}" for index in range(len(made.body))]
-    ups = [[f"up{index}"] for index in range(last)]
-    for index in range(min(made.skips, last)):  # what is added has one scale
-        ups[index] = levels[last - 1 - index] = [*levels[last - 1 - index], *ups[index], f"sum{index}"]
-    level, up = [shares(*names) for names in levels], [shares(*names) for names in ups]
-    first = [shares(f"first{index}") for index in range(len(made.body))]
-    join = [shares(f"join{index}") for index in range(last)]
-    coarse = level[last]
-    return replace(
-        made,
-        stem=scaled(made.stem, out=level[0]),
-        down=[scaled(one, level[index], level[index + 1]) for index, one in enumerate(made.down)],
-        body=[(scaled(a, coarse, by), scaled(b, by, coarse)) for (a, b), by in zip(made.body, first, strict=True)],
-        up=[scaled(one, join[index - 1] if index else coarse, up[index]) for index, one in enumerate(made.up)],
-        join=[scaled(one, up[index], join[index]) for index, one in enumerate(made.join)],
-        tail=scaled(made.tail, join[-1] if join else coarse),
-        pattern=None if made.pattern is None else made.pattern / coarse[:, None, None],
-    )
-
-
-def _finer(made: Layers, tops: Mapping[str, Tensor], plain: float, signed: float) -> tuple[Layers, dict[str, float]]:
-    """The layers with what the last convolution sees, and the first gives where nothing else sees it, coded twice as
-    finely (most of the error of the whole network is at those places), and the steps, which reach as far as the shares
-    `plain` and `signed` of what was seen."""
-    steps = {
-        name: float(top.max()) * (signed / 127 if _signed(name) else plain / 255) for name, top in tops.items()
-    } | {"tail": 1.0}
-    last = f"join{len(made.join) - 1}"
-    if last in tops:
-        join, tail, steps[last] = _twice(made.join[-1], made.tail, tops[last])
-        made = replace(made, join=[*made.join[:-1], join], tail=tail)
-    if made.skips < len(made.down):
-        stem, down, steps["stem"] = _twice(made.stem, made.down[0], tops["stem"])
-        made = replace(made, stem=stem, down=[down, *made.down[1:]])
-    return made, steps
-
-
-def _twice(giver: Layer, taker: Layer, top: Tensor) -> tuple[Layer, Layer, float]:
-    """A channel that goes beyond half of the range is there twice, the second time with the half taken off, so that one
-    saturates where the other begins; and the step."""
-    half = float(top.max()) / 2
-    far = np.flatnonzero(top.numpy() > half)
-    giver = replace(
-        giver, kernel=np.concatenate([giver.kernel, giver.kernel[far]]),
-        bias=np.concatenate([giver.bias, giver.bias[far] - np.float32(half)]),
-    )  # fmt: skip
-    return giver, replace(taker, kernel=np.concatenate([taker.kernel, taker.kernel[:, far]], axis=1)), half / 255.0
-
-
-@torch.no_grad()
-def _first(network: Translator, image: Pixels) -> Tensor:
-    """The cells that the network sees of an RGB picture, as `layers` has them."""
-    x = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()
-    if network.front == "image":  # (colour, place) RGB -> (place, colour) BGR
-        x = F.pixel_unshuffle(x.flip(1), network.unshuffle)
-        return x.reshape(1, 3, -1, *x.shape[2:]).transpose(1, 2).flatten(1, 2)
-    x = network.look(x / 255.0)
-    return F.pixel_unshuffle(x * 255.0 if network.front == "grey" else x, network.unshuffle)
-
-
-def reach(network: Translator) -> int:
-    """How far an output pixel looks to each side, in pixels: every 3x3 convolution a place of its grid to each side,
-    and the places of the coarsest grid, which begin where they begin."""
-    u, levels = network.unshuffle, len(network.down)
-    grids = [u << level for level in range(levels + 1)]
-    looks = 2 * u + sum(grids[:-1]) + 2 * len(network.body) * grids[-1] + sum(grids[1:]) + sum(grids[:-1])
-    lines = round(3 * translator.COARSE) if network.front == "edges" else 0
-    return looks + network.multiple - 1 + lines
-
-
-def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Path]) -> Plan:
-    """fp32, fp16 and, but for colorizers, int8, calibrated on `images` (default: samples/stills/), on which all are
-    compared; each folder of `judge` gives figures named after it, where the recipe makes pairs of photos. Where it
-    does not, the figure is how restless the network is."""
     if not isinstance(network, Translator | Colorizer):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
     made = network
     pictures = [_cut(read_image(path), made.multiple) for path in image_files(images or SAMPLES)]
 
-    def graph(precision: str) -> tuple[onnx.ModelProto, str]:
+    def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
         if isinstance(made, Colorizer):
             return colorization.float_graph(made, half=precision == "fp16"), "image"
         if precision == "int8":
@@ -428,7 +84,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Pa
         for picture in pictures:
             yield model(np.ascontiguousarray(picture[None, ..., ::-1]))[0][0, ..., ::-1], evaluate.run(made, picture)
 
-    folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge}
+    folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge_on}
     kind = str(recipe.data.get("pairs", "self")) if recipe.task == "translation" else ""
 
     def judged(model: Model | None) -> dict[str, float]:
@@ -438,34 +94,45 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Pa
             return model(np.ascontiguousarray(picture[None, ..., ::-1]))[0][0, ..., ::-1]
 
         if not kind:  # there is no truth
-            return {"unrest": round(evaluate.unrest(translate, pictures), 4)}
+            return {"temporal_noise": round(evaluate.temporal_noise(translate, pictures), 4)}
         figures: dict[str, float] = {}
         for name, truths in folders.items() if kind in ("self", "degraded") else ():
             scores = evaluate.translation(translate, judged_pairs(truths, made.multiple, kind))
             figures |= {f"{figure}_{name}": round(score, 4) for figure, score in scores.items()}
         return figures
 
-    card: dict[str, object] = {
-        "effect": "translate", "multiple": made.multiple, "minimum": made.multiple, "keeps": made.keep,
-    }  # fmt: skip
-    if isinstance(made, Colorizer):  # it sees so far that it is always shown the whole picture
-        card |= {"working": colorization.WORKING, "parameters": sum(p.numel() for p in made.parameters())}
-        return Plan(("fp32", "fp16"), card, graph, pairs, judged)
-    found = layers(made)
+    precisions: tuple[Precision, ...] = ("fp32", "fp16") if isinstance(made, Colorizer) else ("fp32", "fp16", "int8")
+    return Plan(precisions, _card(made, recipe), graph, pairs, judged)
+
+
+def _card(network: Translator | Colorizer, recipe: Recipe) -> ModelCard:
+    card = ModelCard(
+        "",
+        "translate",
+        multiple=network.multiple,
+        minimum=network.multiple,
+        keeps="luma" if network.keep == "luma" else "nothing",
+    )
+    if isinstance(network, Colorizer):  # it sees so far that it is always shown the whole picture
+        size = sum(parameter.numel() for parameter in network.parameters())
+        return replace(card, work_size=colorization.WORKING, parameters=size)
+    found = layers(network)
     every = [found.stem, *found.down, *(one for pair in found.body for one in pair), *found.up, *found.join, found.tail]
-    if made.pattern is None:  # which is laid out from the top left of what the network is given: all of the picture
-        card |= {"receptive_field": reach(made)}
-    card |= {
-        "working": int(recipe.data.get("resolution", WORKING)),  # pictures of one size were learnt from, or photos
-        "parameters": sum(one.kernel.size + one.bias.size for one in every)
+    return replace(
+        card,
+        # a pattern is laid out from the top left of what the network is given, which must be all of the picture then
+        receptive_field=reach(network) if found.pattern is None else 0,
+        work_size=int(recipe.data.get("resolution", WORKING)),  # pictures of one size were learnt from, or photos
+        parameters=sum(one.kernel.size + one.bias.size for one in every)
         + (0 if found.pattern is None else found.pattern.size),
-    }  # fmt: skip
-    return Plan(("fp32", "fp16", "int8"), card, graph, pairs, judged)
+    )
 
 
 def _cut(image: Pixels, multiple: int) -> Pixels:
-    """The middle of `image`, `COMPARED` pixels a side at most, with sides that the network takes. Raises ``ValueError``
-    for one that is too small."""
+    """The middle of `image`, `COMPARED` pixels a side at most, with sides that the network takes.
+
+    Raises ``ValueError`` for one that is too small.
+    """
     spans = []
     for length in image.shape[:2]:
         side = min(length, COMPARED) // multiple * multiple
@@ -473,3 +140,6 @@ def _cut(image: Pixels, multiple: int) -> Pixels:
             raise ValueError(f"a picture of {image.shape[1]}x{image.shape[0]} is under the network's {multiple} pixels")
         spans.append(slice((length - side) // 2, (length - side) // 2 + side))
     return np.ascontiguousarray(image[spans[0], spans[1]])
+
+
+EXPORTER = Exporter(plan)

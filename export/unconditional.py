@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from export.graph import Graph
-from export.plan import Plan
+from export.plan import Exporter, Plan
+from gancam.inference.card import Layout, ModelCard
 from gancam.inference.model import Model
 from train import generation
 from train.data import Pixels
@@ -40,6 +41,7 @@ class _Writer:
         self.graph, self.kind = Graph(), np.dtype(kind)
 
     def cast(self, x: str, kind: type[np.floating] | type[np.uint8] | np.dtype[np.floating]) -> str:
+        """The value in this precision."""
         return self.graph.add("Cast", x, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
 
     def number(self, value: float) -> str:
@@ -93,8 +95,11 @@ def style_graph(network: StyleGenerator, *, half: bool = False) -> onnx.ModelPro
 
 
 def plain_graph(network: LatentGenerator, *, half: bool = False) -> onnx.ModelProto:
-    """The same for generators without styles, whose w is z: dense and transposed convolutional ones, with batch
-    normalisation merged into the layers beside it. Raises ``ValueError`` for another network."""
+    """The same for generators without styles, whose w is z.
+
+    Dense and transposed convolutional ones, with batch normalisation merged into the layers beside it. Raises
+    ``ValueError`` for another network.
+    """
     if isinstance(network, DcganGenerator):
         layers = [network.dense, nn.Unflatten(1, (network.wide, network.side, network.side)), *network.layers_up]
     elif isinstance(network, DenseGenerator):
@@ -212,8 +217,10 @@ def _styled(writer: _Writer, x: str, layer: StyledLayer, w: str) -> str:
 
 
 def _colours(writer: _Writer, x: str, rgb: ModulatedConv, w: str, side: int) -> str:
-    """The 1x1 convolution to RGB in grey levels, float32, as a product of matrices: so the style scales its few weights
-    instead of all activations."""
+    """The 1x1 convolution to RGB in grey levels, float32, as a product of matrices.
+
+    So that the style scales its few weights instead of all activations.
+    """
     graph = writer.graph
     kernel = _array(rgb.weight)[:, :, 0, 0] * rgb.scale * 127.5
     style = graph.add("Unsqueeze", writer.affine(w, rgb.style), graph.constant([1], np.int64))
@@ -243,27 +250,33 @@ def deployed(network: LatentGenerator, *, half: bool = False) -> onnx.ModelProto
     return style_graph(network, half=half) if isinstance(network, StyleGenerator) else plain_graph(network, half=half)
 
 
-def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge: list[Path], *, samples: int = 5000) -> Plan:
-    """fp32 and fp16, both compared on 64 fixed latents. The network in PyTorch is judged on the pictures that
-    `judge` names, once: no such figure tells apart what differs by less than a grey level."""
+def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list[Path], *, samples: int = 5000) -> Plan:
+    """fp32 and fp16, both compared on 64 fixed latents.
+
+    The network in PyTorch is judged on the pictures that `judge_on` names, once: no such figure tells apart what
+    differs by less than a grey level.
+    """
     if not isinstance(network, LatentGenerator):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
     z = generation.latents(network, COMPARED, seed=0)
     true = generation.sample(network, z)
 
-    def graph(precision: str) -> tuple[onnx.ModelProto, str]:
+    def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
         return deployed(network, half=precision == "fp16"), "latent"
 
     def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
         yield model(z.numpy())[0][..., ::-1], np.broadcast_to(true, (*true.shape[:3], 3))
 
-    card = {
-        "effect": "morph", "latent": network.latent, "layers": network.layers, "resolution": true.shape[1],
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-    }  # fmt: skip
+    card = ModelCard(
+        "", "morph", latent=network.latent, layers=network.layers, resolution=true.shape[1],
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+    )  # fmt: skip
     figures: dict[str, float] = {}
-    for data in judge:
-        scores = generation.judge_by(recipe, network, data, samples=samples)
-        seen = f"{scores.eye}, {scores.samples} samples"
+    for data in judge_on:
+        scores = generation.score_run(recipe, network, data, samples=samples)
+        seen = f"{scores.feature_network}, {scores.samples} samples"
         figures |= {f"{name}_{seen}": float(f"{figure:.4g}") for name, figure in scores.figures.items()}
     return Plan(("fp32", "fp16"), card, graph, pairs, lambda model: figures)
+
+
+EXPORTER = Exporter(plan)

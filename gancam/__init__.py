@@ -2,7 +2,8 @@
 
 import logging
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from gancam.effects import Effect, load
 from gancam.errors import GancamError
@@ -20,15 +21,15 @@ __all__ = ["Budget", "Effect", "Frame", "GancamError", "Image", "Model", "ModelC
 logging.getLogger("gancam").addHandler(logging.NullHandler())  # what is logged is shown where the program says so
 
 
-def __getattr__(name: str) -> Any:
-    if name == "VideoCapture":  # brings the video libraries along, so only for those who ask
-        from gancam.capture import VideoCapture
+_LATER = {"Budget": "gancam.budget", "VideoCapture": "gancam.capture", "masks": "gancam.masks"}  # heavy ones, by need
 
-        return VideoCapture
-    if name == "Budget":  # the same
-        from gancam.budget import Budget
+if not TYPE_CHECKING:  # type checkers see the imports above, and that nothing else is here
 
-        return Budget
-    if name == "masks":
-        return import_module("gancam.masks")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> type[object] | ModuleType:
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = import_module(_LATER[name])
+        return module if name == "masks" else vars(module)[name]
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_LATER})

@@ -28,6 +28,7 @@ PROVED = 60.0  # seconds after which what plays has proved itself: its pause is 
 WORTH = 0.9  # of the cost of what is better: what saves less is left out
 HOPELESS = 4.0  # times the time: what takes more is left out, its memory is better used
 _RUNS, _LONG = 8, 0.25  # rounds of measuring: at most, and the seconds for each after which two rounds are enough
+_WAIT = 1.0  # seconds of measuring an effect after which a round is the last
 _GROWN = 4.0  # times the area that was measured: above, costs are measured anew instead of reckoned
 _DICE = np.random.default_rng(0)
 
@@ -333,7 +334,7 @@ class _Stage:
 
     def measure(self, size: tuple[int, int], clock: Clock, seconds: float) -> tuple[int, int]:
         """Find `ways` and `costs` for pictures of `size` within about `seconds`; the size of what comes out."""
-        levels = deque(self._effect.quality_levels())
+        levels, first_of_all = deque(self._effect.quality_levels()), clock()
         within: list[_Trial] = []
         beyond: _Trial | None = None
         failure: Exception | None = None
@@ -358,7 +359,8 @@ class _Stage:
         for turn in range(_RUNS):  # in turn, so that what else runs here meanwhile meets all of them
             for trial in trials:
                 trial.runs.append(_time(trial.way, size, clock))
-            if turn > 0 and clock() - began > _LONG * len(trials):
+            now = clock()
+            if now - first_of_all > _WAIT or (turn > 0 and now - began > _LONG * len(trials)):
                 break
         kept: list[_Trial] = []
         for trial in sorted(trials, key=lambda trial: (trial.level, min(trial.runs))):

@@ -4,14 +4,17 @@ The command line, keys, presets and recordings all read the same declaration.
 """
 
 import dataclasses
+import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from keyword import iskeyword
 from typing import Self, SupportsFloat, TypeAlias, TypeVar
 
 from gancam.errors import ParameterError, did_you_mean
 
+log = logging.getLogger(__name__)
 Value: TypeAlias = bool | int | float | str
 V = TypeVar("V", bound=Value)
 _STEPS = 20  # from the least to the most of a parameter
@@ -24,7 +27,7 @@ class Parameter:
 
     A number may have a `unit`, which a text for it may end with (``8s``). A text that stands for more than itself
     (a rectangle, a list of seeds) has a `parse`, which raises ``ValueError`` with the reason for one that means
-    nothing; `form` says in words what it takes.
+    nothing; `form` says in words what it takes. One that was renamed answers to its name of before, `formerly`, too.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Parameter:
     unit: str = ""
     form: str = ""
     parse: Callable[[str], object] | None = None
+    formerly: str = ""
 
     def check(self, value: object) -> Value:
         """Return `value`, given as such or as text, as this parameter's type.
@@ -172,11 +176,27 @@ def parameter(
     unit: str = "",
     form: str = "",
     parse: Callable[[str], object] | None = None,
+    formerly: str = "",
     help: str,
 ) -> V:
     """Declare a field of a `Params` class; the arguments are those of a `Parameter`."""
-    about = Parameter("", type(default), default, minimum, maximum, tuple(choices), help, unit, form, parse)
+    about = Parameter("", type(default), default, minimum, maximum, tuple(choices), help, unit, form, parse, formerly)
     return field(default=default, metadata={"parameter": about})
+
+
+@cache
+def notice_renamed(before: str, now: str) -> None:
+    """Log, once for each name, that the parameter `before` is called `now`."""
+    log.warning("the parameter %s is called %s now; the old name still works", before, now)
+
+
+def _today(name: str, declared: Mapping[str, Parameter]) -> str:
+    """The name that the parameter `name` has now; any other text as it is."""
+    for entry in declared.values() if name not in declared else ():
+        if entry.formerly and entry.formerly == name:
+            notice_renamed(name, entry.name)
+            return entry.name
+    return name
 
 
 @dataclass
@@ -194,7 +214,8 @@ class Params:
         return {name: replace(entry.metadata["parameter"], name=name) for name, entry in entries.items()}
 
     def __setattr__(self, name: str, value: object) -> None:
-        declared, name = self.declared(), name.removesuffix("_")
+        declared = self.declared()
+        name = _today(name.removesuffix("_"), declared)
         if name not in declared:
             raise ParameterError(f"no parameter {name!r}{did_you_mean(name, declared)}")
         super().__setattr__(f"{name}_" if iskeyword(name) else name, declared[name].check(value))
@@ -203,10 +224,13 @@ class Params:
         if iskeyword(name):
             value: Value = getattr(self, f"{name}_")
             return value
+        if (today := _today(name, self.declared())) != name:
+            return self.value(today)
         raise AttributeError(f"{type(self).__name__} has no parameter {name!r}")
 
     def value(self, name: str) -> Value:
         """Give the value of the declared parameter `name`. Raises ``ParameterError`` for an unknown one."""
+        name = _today(name, self.declared())
         if name.removesuffix("_") not in self.declared():
             raise ParameterError(f"no parameter {name!r}{did_you_mean(name, self.declared())}")
         found: Value = getattr(self, name)

@@ -26,10 +26,10 @@ SinkFailure: TypeAlias = Callable[[str, SinkError], None]
 """Called with the name of a sink that failed and its error."""
 
 
-def output_size(effects: Sequence[Effect], size: tuple[int, int]) -> tuple[int, int]:
+def output_size(effects: Sequence[Effect | ImageFunction], size: tuple[int, int]) -> tuple[int, int]:
     """Give (width, height) that `effects` one after the other make of `size`, also (width, height)."""
     for effect in effects:
-        size = effect.output_size(size)
+        size = as_effect(effect).output_size(size)
     return size
 
 

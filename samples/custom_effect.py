@@ -8,7 +8,7 @@ import numpy as np
 
 import gancam
 from gancam.pipeline import output_size, run
-from gancam.sinks import open_sink
+from gancam.sinks import SinkContext, open_sink
 from gancam.sources import VideoFile
 
 
@@ -22,6 +22,7 @@ def vignette(image: gancam.Image, *, time: float | None = None) -> gancam.Image:
 given = sys.argv[1:] + [str(Path(__file__).parent / "city.mp4"), "vignette.mp4"][len(sys.argv) - 1 :]
 chain = [vignette, gancam.load("sketch", strength=0.5)]
 source = VideoFile(given[0])
-sink = open_sink(given[1], fps=source.fps, size=output_size(chain, source.size), audio_from=given[0])
+context = SinkContext(fps=source.fps, size=output_size(chain, source.size), audio_from=given[0])
+sink = open_sink(given[1], context)
 report = run(source, chain, [sink])
 print("\n".join([*report.text(), f"wrote {given[1]}"]))

@@ -21,6 +21,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What tests find out about precisions is not the user's, and the user's is not theirs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("GANCAM_MODELS", str(tmp_path_factory.mktemp("models")))
         yield
 
 

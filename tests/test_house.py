@@ -1,8 +1,10 @@
 """The arrows between the rooms, read from the imports, and what `import gancam` brings along."""
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -81,8 +83,19 @@ def test_no_module_imports_itself_in_a_circle() -> None:
 
 def test_modules_are_short_and_few_stand_outside_the_wings() -> None:
     assert len(list((ROOT / "gancam").glob("*.py"))) <= 12
-    for file in modules("gancam"):
-        assert len(file.read_text(encoding="utf-8").splitlines()) <= 450, f"{file}: more than one idea?"
+    for package in ("gancam", "export", "train"):
+        for file in modules(package):
+            assert len(file.read_text(encoding="utf-8").splitlines()) <= 450, f"{file}: more than one idea?"
+
+
+@pytest.mark.parametrize("package", ["gancam", "export", "train", "benchmarks"])
+def test_functions_are_short(package: str) -> None:
+    for file in modules(package):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno is not None
+                length = node.end_lineno - node.lineno + 1
+                assert length <= 60, f"{file}: {node.name} has {length} lines"
 
 
 def test_nothing_is_looked_for_by_name() -> None:
@@ -105,6 +118,68 @@ def test_nothing_is_looked_for_by_name() -> None:
                 if node.func.id == "getattr":
                     asking.add(file.relative_to(ROOT).as_posix())
     assert asking <= set(foreign)
+
+
+def public_definitions(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.AnnAssign]:
+    """Functions, methods and annotated fields whose names, and those of their classes, do not begin with _."""
+    waiting = list(ast.parse(file.read_text(encoding="utf-8")).body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            waiting += node.body
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if not node.name.startswith("_") or node.name.startswith("__"):
+                yield node
+        elif isinstance(node, ast.AnnAssign) and not ast.unparse(node.target).startswith("_"):
+            yield node
+
+
+def annotations(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.AnnAssign) -> Iterator[tuple[str, ast.expr]]:
+    if isinstance(node, ast.AnnAssign):
+        yield ast.unparse(node.target), node.annotation
+        return
+    rest = [one for one in (node.args.vararg, node.args.kwarg) if one is not None]
+    for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, *rest):
+        if argument.annotation is not None:
+            yield argument.arg, argument.annotation
+    if node.returns is not None:
+        yield "return", node.returns
+
+
+def test_no_signature_says_any() -> None:
+    foreign = {  # what has no types of its own
+        ("gancam/inference/layouts.py", "__init__", "session"): "ONNX Runtime",
+        ("gancam/inference/network.py", "__init__", "session"): "ONNX Runtime",
+        ("gancam/inference/packages.py", "runtime", "return"): "ONNX Runtime",
+        ("gancam/inference/session.py", "open_session", "return"): "ONNX Runtime",
+    }
+    found = set()
+    for file in modules("gancam"):
+        for node in public_definitions(file):
+            name = ast.unparse(node.target) if isinstance(node, ast.AnnAssign) else node.name
+            for part, said in annotations(node):
+                if re.search(r"\bAny\b", ast.unparse(said)):
+                    found.add((file.relative_to(ROOT).as_posix(), name, part))
+    assert found == set(foreign)
+
+
+@pytest.mark.parametrize("package", ["gancam", "export", "train"])
+def test_private_names_stay_in_their_module_and_private_modules_in_their_folder(package: str) -> None:
+    for file in modules(package):
+        for name in imports(file) - {"__future__.annotations"}:
+            if name.split(".")[0] not in ("gancam", "export", "train"):
+                continue
+            hidden = [part for part in name.split(".") if part.startswith("_") and not part.startswith("__")]
+            folder = name_of(file) if file.name == "__init__.py" else name_of(file).rpartition(".")[0]
+            home = name.partition("._")[0]
+            is_module = (ROOT / home.replace(".", "/") / f"{hidden[0]}.py").exists() if hidden else True
+            assert not hidden or (is_module and (home == "gancam" or folder == home) and len(hidden) == 1), (file, name)
+
+
+def test_tests_share_helpers_and_not_each_other() -> None:
+    for file in modules("tests"):
+        others = re.findall(r"^ *(?:from|import) (tests\.(?:\w+\.)*test_\w+)", file.read_text(encoding="utf-8"), re.M)
+        assert not others, f"{file} imports {others}: what tests share stands in tests/helpers"
 
 
 def test_train_does_not_know_the_runtime_nor_the_exporter() -> None:

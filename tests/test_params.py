@@ -108,3 +108,18 @@ def test_units_and_texts_with_a_form() -> None:
         with pytest.raises(ParameterError, match="period"):
             formed.period = wrong  # type: ignore[assignment]
     assert formed == Formed(2.5, "1/2")
+
+
+def test_a_renamed_parameter_answers_to_its_old_name(caplog: pytest.LogCaptureFixture) -> None:
+    @dataclass
+    class Renamed(Params):
+        stabilise: float = parameter(0.0, minimum=0.0, maximum=1.0, formerly="before_stabilise", help="how much")
+
+    params: Any = Renamed.of(before_stabilise="0.5")
+    params.before_stabilise += 0.25
+    assert params.values() == {"stabilise": 0.75}
+    assert params.value("before_stabilise") == params.before_stabilise == 0.75
+    assert list(Renamed.declared()) == ["stabilise"]
+    assert caplog.messages == ["the parameter before_stabilise is called stabilise now; the old name still works"]
+    with pytest.raises(ParameterError, match="stabilise=2"):
+        params.before_stabilise = 2

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from gancam.effects import Effect
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image
-from gancam.pipeline import Report, run
+from gancam.pipeline import Report, output_size, run
 from gancam.sinks import Sink
 from gancam.sinks.video import VideoWriter
 from gancam.sources import Source, TestPattern, VideoFile
@@ -405,3 +405,7 @@ def test_impatient_interrupts_leave_neither_a_torn_file_nor_a_hang(tmp_path: Pat
         process.communicate(timeout=60)
         if target.exists():
             assert len(times_of(target)) > 0
+
+
+def test_the_size_after_plain_functions_is_known() -> None:
+    assert output_size([lambda image: image[::2], lambda image: image[:, :10]], (64, 48)) == (10, 24)

@@ -1,7 +1,8 @@
 """python -m train RECIPE --data DIR: train a recipe, or go on with it where it was stopped.
 
 On several processes: torchrun --standalone --nproc-per-node N -m -- train RECIPE --data DIR (with the `--`, or torchrun
-takes --run for an option of its own)."""
+takes --run for an option of its own).
+"""
 
 import argparse
 import logging
@@ -25,6 +26,7 @@ GIVEN = ("b", "style", "pairs", "teacher", "frames", "pool")  # options that are
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
     parser.add_argument("recipe", help="a name from train/recipes/, or the path of a .toml file")
     parser.add_argument("--data", "--a", type=Path, required=True, help="pictures: a folder, or as the recipe has it")
@@ -53,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         run = options.run or Path("runs") / chosen.name
         loop.train(
             chosen, options.data, run, device=torch.device(options.device),
-            judge=options.judge, stop_after=options.stop_after,
+            evaluate_on=options.judge, stop_after=options.stop_after,
         )  # fmt: skip
     except loop.Interrupted as stop:
         print(f"train: {stop}", file=sys.stderr)

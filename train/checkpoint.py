@@ -1,5 +1,7 @@
-"""A run's state on disk: one file that carries its own recipe, written beside and renamed, so that a full disk or a
-kill leaves the previous one whole."""
+"""A run's state on disk: one file that carries its own recipe, written beside and renamed.
+
+A full disk or a kill leaves the previous one whole.
+"""
 
 import os
 import pickle
@@ -7,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from train import old_names
 
 LATEST = "checkpoint.pt"
 
@@ -39,4 +43,4 @@ def load(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is damaged or no checkpoint of ours: {error}") from error
     if not isinstance(state, dict) or "recipe" not in state:
         raise ValueError(f"{path} is no checkpoint of ours: it carries no recipe")
-    return state
+    return old_names.current_state(state)

@@ -85,6 +85,7 @@ def draw(run: Path) -> Path:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m train.curves", description="Draw the curves of runs.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run")
     try:

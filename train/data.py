@@ -1,5 +1,8 @@
-"""Photos in, training patches out. What a patch is depends on a generator of random numbers and on nothing else,
-so a resumed run sees the very batches that an uninterrupted one would have seen."""
+"""Photos in, training patches out.
+
+What a patch is depends on a generator of random numbers and on nothing else, so a resumed run sees the very batches
+that an uninterrupted one would have seen.
+"""
 
 import io
 import logging
@@ -109,6 +112,7 @@ class Photos:
         ]
 
     def map(self, function: Callable[[Pixels], Pixels]) -> list[Pixels]:
+        """Apply a function to every image."""
         with ThreadPoolExecutor() as pool:
             return list(pool.map(function, self.images))
 

@@ -25,8 +25,10 @@ FILTERS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC)
 
 
 def webcam(image: Pixels, scale: int, rng: np.random.Generator) -> Pixels:
-    """A `scale` times smaller ``(H // scale, W // scale, 3)`` RGB uint8 picture of `image` ``(H, W, 3)`` RGB uint8, as
-    a webcam or a compressed video shows it. Pixel ``(y, x)`` still shows the block at ``(y * scale, x * scale)``.
+    """A `scale` times smaller ``(H // scale, W // scale, 3)`` RGB uint8 picture of `image` ``(H, W, 3)`` RGB uint8.
+
+    It is as a webcam or a compressed video shows it. Pixel ``(y, x)`` still shows the block at ``(y * scale, x *
+    scale)``.
 
     The result depends on `image`, `scale` and `rng` alone. Raises ``ValueError`` where nothing is left at that scale.
     """
@@ -60,8 +62,11 @@ def webcam(image: Pixels, scale: int, rng: np.random.Generator) -> Pixels:
 
 
 def rough(image: Pixels, scale: int, rng: np.random.Generator) -> Pixels:
-    """As `webcam`, of bad webcams in poor light and of streams that were starved of bits: noise that is seen, a
-    camera's noise reduction and sharpening, then JPEG of quality 30..60 or H.264 of rate factor 30..38."""
+    """As `webcam`, of bad webcams in poor light and of streams that were starved of bits.
+
+    Noise that is seen, a camera's noise reduction and sharpening, then JPEG of quality 30..60 or H.264 of rate factor
+    30..38.
+    """
     image = crop_to_multiple(image, scale)
     if 0 in image.shape:
         raise ValueError(f"an image of {image.shape[1]}x{image.shape[0]} has no pixel left at 1/{scale}")
@@ -111,8 +116,11 @@ def blur(x: Floats, rng: np.random.Generator, severity: float, pixel: float) -> 
 
 
 def noise(x: Floats, rng: np.random.Generator, severity: float, pixel: float) -> Floats:
-    """Sensor noise: variance grows with light (Poisson) above a floor (Gaussian); part of it is grey, part coloured,
-    and a demosaicked sensor's is coarser than a pixel. `pixel` as in `blur`; the strength survives shrinking."""
+    """Sensor noise: variance grows with light (Poisson) above a constant.
+
+    The constant is Gaussian. Part of it is grey, part coloured, and a demosaicked sensor's is coarser than a pixel.
+    `pixel` as in `blur`; the strength survives shrinking.
+    """
     height, width = x.shape[:2]
     level = float(rng.uniform(0.3, 1.0 + 7.0 * severity))  # standard deviation of mid grey, in levels
     grain = max(1.0, pixel * float(rng.uniform(0.7, 1.4)))  # sides of a grain
@@ -159,8 +167,11 @@ def _jpeg(x: Floats, quality: int) -> Pixels:
 
 
 def h264(image: Pixels, rate_factor: float, rng: np.random.Generator) -> Pixels:
-    """`image` as a frame of an H.264 video, RGB uint8 in and out; half the time predicted from the frame before it,
-    which is the same view some pixels away. Single-threaded libx264, so the same draw gives the same bytes."""
+    """`image` as a frame of an H.264 video, RGB uint8 in and out.
+
+    Half the time it is predicted from the frame before it, which is the same view some pixels away. Single-threaded
+    libx264, so the same draw gives the same bytes.
+    """
     height, width = image.shape[:2]
     even = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
     frames = [even]

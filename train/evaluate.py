@@ -60,9 +60,11 @@ def run(generator: nn.Module, image: Pixels) -> Pixels:
 
 
 def ssim(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Structural similarity of two planes 0..255 (Wang et al. 2004, https://doi.org/10.1109/TIP.2003.819861), 1 where
-    equal: ``(2 ma mb + c1)(2 cov + c2) / ((ma^2 + mb^2 + c1)(va + vb + c2))`` averaged over places, means and variances
-    under an 11x11 Gaussian of deviation 1.5 that lies wholly inside, ``c1 = (0.01 * 255)^2``, ``c2 = (0.03 * 255)^2``.
+    """Structural similarity of two planes 0..255.
+
+    Wang et al. 2004, https://doi.org/10.1109/TIP.2003.819861. 1 where equal: ``(2 ma mb + c1)(2 cov + c2) / ((ma^2 +
+    mb^2 + c1)(va + vb + c2))`` averaged over places, means and variances under an 11x11 Gaussian of deviation 1.5 that
+    lies wholly inside, ``c1 = (0.01 * 255)^2``, ``c2 = (0.03 * 255)^2``.
 
     Raises ``ValueError`` below 11x11 pixels.
     """
@@ -80,25 +82,34 @@ def ssim(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 @torch.no_grad()
 def distance(image: Pixels, truth: Pixels, device: torch.device | None = None) -> float:
-    """Perceptual distance of two RGB images of one size, 0 where equal: `losses.perceptual_distance` on SqueezeNet 1.1,
-    17 pixels or more a side. Lower is closer to the truth for the eye."""
+    """Perceptual distance of two RGB images of one size, 0 where equal.
+
+    `losses.perceptual_distance` on SqueezeNet 1.1, 17 pixels or more a side. Lower is closer to the truth for the eye.
+    """
     device = device or torch.device("cpu")
-    eye = squeezenet.shared(str(device))
-    seen = (eye(torch.from_numpy(x.copy()).to(device).permute(2, 0, 1)[None].float() / 255.0) for x in (truth, image))
+    features = squeezenet.shared(str(device))
+    seen = (
+        features(torch.from_numpy(x.copy()).to(device).permute(2, 0, 1)[None].float() / 255.0) for x in (truth, image)
+    )
     return float(losses.perceptual_distance(*seen))
 
 
 def colourfulness(image: Pixels) -> float:
-    """How colourful people find a picture: ``sqrt(var rg + var yb) + 0.3 sqrt(mean rg^2 + mean yb^2)`` with
-    ``rg = R - G`` and ``yb = (R + G) / 2 - B``, 0..255 (Hasler and Suesstrunk, https://doi.org/10.1117/12.477378)."""
+    """How colourful people find a picture.
+
+    ``sqrt(var rg + var yb) + 0.3 sqrt(mean rg^2 + mean yb^2)`` with ``rg = R - G`` and ``yb = (R + G) / 2 - B``, 0..255
+    (Hasler and Suesstrunk, https://doi.org/10.1117/12.477378).
+    """
     r, g, b = np.moveaxis(image.astype(np.float64), 2, 0)
     rg, yb = r - g, 0.5 * (r + g) - b
     return float(math.hypot(rg.std(), yb.std()) + 0.3 * math.hypot(rg.mean(), yb.mean()))
 
 
 def chroma_gain(image: Pixels, truth: Pixels) -> float:
-    """How much nearer the colours of `image` are to those of `truth` than grey is, in dB of the PSNR of the a and b
-    channels of CIELAB; both RGB uint8 of one size. 0 for a grey picture."""
+    """How much nearer the colours of `image` are to those of `truth` than grey is.
+
+    In dB of the PSNR of the a and b channels of CIELAB; both RGB uint8 of one size. 0 for a grey picture.
+    """
     a, b = (cv2.cvtColor(x.astype(np.float32) / 255.0, cv2.COLOR_RGB2Lab)[..., 1:] for x in (image, truth))
     error, grey = float(np.mean((a - b) ** 2)), float(np.mean(b**2))
     return 10.0 * math.log10(max(grey, 1e-6) / max(error, 1e-6))
@@ -114,9 +125,12 @@ def degraded(image: Pixels, scale: int, degradation: str, seed: int) -> Pixels:
 def super_resolution(
     upscale: Callable[[Pixels], Pixels], images: list[Pixels], scale: int, *, degradation: str = "bicubic"
 ) -> dict[str, float]:
-    """Mean ``psnr_y`` (dB), ``ssim_y`` and ``distance`` over `images` (RGB): each is cropped to a multiple of 4 (and of
-    `scale`), shrunk to uint8 by Pillow's bicubic (or by the `webcam` degradation, whose draw is fixed by the image's
-    place in the list), upscaled by the network, rounded. For the luma figures a border of `scale` pixels is cut."""
+    """Mean ``psnr_y`` (dB), ``ssim_y`` and ``distance`` over `images` (RGB).
+
+    Each is cropped to a multiple of 4 (and of `scale`), shrunk to uint8 by Pillow's bicubic (or by the `webcam`
+    degradation, whose draw is fixed by the image's place in the list), upscaled by the network, rounded. For the luma
+    figures a border of `scale` pixels is cut.
+    """
     scores: dict[str, list[float]] = {"psnr_y": [], "ssim_y": [], "distance": []}
     inner = slice(scale, -scale)
     for index, image in enumerate(images):
@@ -129,8 +143,11 @@ def super_resolution(
 
 
 def translation(translate: Callable[[Pixels], Pixels], pairs: Iterable[tuple[Pixels, Pixels]]) -> dict[str, float]:
-    """Means over inputs and truths (RGB): ``psnr`` (dB, at most 99) and perceptual ``distance`` to the truth;
-    ``chroma_gain``; ``colourfulness`` of the output over the truth's."""
+    """Means over inputs and truths (RGB).
+
+    ``psnr`` (dB, at most 99) and perceptual ``distance`` to the truth; ``chroma_gain``; ``colourfulness`` of the output
+    over the truth's.
+    """
     scores: dict[str, list[float]] = {"psnr": [], "distance": [], "chroma_gain": [], "colourfulness": []}
     for seen, truth in pairs:
         image, truth = translate(np.ascontiguousarray(seen)), np.ascontiguousarray(truth)
@@ -141,9 +158,11 @@ def translation(translate: Callable[[Pixels], Pixels], pairs: Iterable[tuple[Pix
     return {name: float(np.mean(values)) for name, values in scores.items()}
 
 
-def unrest(translate: Callable[[Pixels], Pixels], images: Iterable[Pixels]) -> float:
-    """How much a picture that stands still changes from frame to frame under a camera's noise (`NOISE`), over how much
-    the frames themselves do: 1 is as calm as the camera. Mean over `images` (RGB)."""
+def temporal_noise(translate: Callable[[Pixels], Pixels], images: Iterable[Pixels]) -> float:
+    """How much a picture that stands still changes from frame to frame under a camera's noise (`NOISE`).
+
+    The figure is that over how much the frames themselves do: 1 is as calm as the camera. Mean over `images` (RGB).
+    """
     shares = []
     for image in images:
         rng = np.random.default_rng(SEED)
@@ -156,8 +175,10 @@ def unrest(translate: Callable[[Pixels], Pixels], images: Iterable[Pixels]) -> f
 
 @torch.no_grad()
 def run_inpainting(generator: nn.Module, image: Pixels, hole: holes.Hole) -> Pixels:
-    """An inpainting network on one uint8 image of any size, rounded to uint8; known pixels as they were. The image is
-    enlarged to the network's multiple by what is not known either."""
+    """An inpainting network on one uint8 image of any size, rounded to uint8; known pixels as they were.
+
+    The image is enlarged to the network's multiple by what is not known either.
+    """
     height, width = image.shape[:2]
     multiple = int(generator.multiple)  # type: ignore[arg-type]
     more = (0, -width % multiple, 0, -height % multiple)
@@ -179,8 +200,10 @@ def psnr_hole(image: Pixels, truth: Pixels, hole: holes.Hole) -> float:
 def distance_hole(image: Pixels, truth: Pixels, hole: holes.Hole, device: torch.device | None = None) -> float:
     """Perceptual distance as `distance` has it, of the places in the hole alone."""
     device = device or torch.device("cpu")
-    eye = squeezenet.shared(str(device))
-    seen = (eye(torch.from_numpy(x.copy()).to(device).permute(2, 0, 1)[None].float() / 255.0) for x in (truth, image))
+    features = squeezenet.shared(str(device))
+    seen = (
+        features(torch.from_numpy(x.copy()).to(device).permute(2, 0, 1)[None].float() / 255.0) for x in (truth, image)
+    )
     where = torch.from_numpy(hole.copy()).to(device)[None, None].float()
     return float(losses.perceptual_distance(*seen, where=where))
 
@@ -189,8 +212,11 @@ Peers = dict[str, tuple[float, float]]  # by kind of hole: the better PSNR and t
 
 
 def inpainting_peers(images: list[Pixels]) -> list[Peers]:
-    """What OpenCV's two inpaintings, Telea's and Navier-Stokes (radius 3), reach on `images` with the holes of
-    `inpainting`: of each image and kind the better figure of the two, be it the one's or the other's."""
+    """What OpenCV's two inpaintings reach, Telea's and Navier-Stokes, of radius 3.
+
+    They fill `images` with the holes of `inpainting`: of each image and kind the better figure of the two, be
+    it the one's or the other's.
+    """
     found: list[Peers] = []
     for index, truth in enumerate(images):
         peers: Peers = {}
@@ -211,8 +237,10 @@ def inpainting_peers(images: list[Pixels]) -> list[Peers]:
 def inpainting(
     fill: Callable[[Pixels, holes.Hole], Pixels], images: list[Pixels], peers: list[Peers] | None = None
 ) -> dict[str, float]:
-    """Mean figures over `images` (RGB) for each kind of hole that `holes.JUDGED` names (text, boxes of 2-5 % of the
-    area, free forms of 20-30 %), drawn from seeds that the image's place in the list decides:
+    """Mean figures over `images` (RGB) for each kind of hole that `holes.JUDGED` names.
+
+    Text, boxes of 2-5 % of the area, free forms of 20-30 %, drawn from seeds that the image's place in the list
+    decides:
 
     - ``psnr_KIND`` (dB) and ``distance_KIND`` inside the hole.
     - ``gain_KIND``: that PSNR less the better of OpenCV's Telea and Navier-Stokes of each image.
@@ -326,11 +354,14 @@ def trained(path: Path) -> tuple[str, nn.Module]:
     return str(state["name"]), network.eval().requires_grad_(False)
 
 
-def judge(
+def score_run(
     path: Path, folders: list[Path], degradations: list[str], clips: list[Path], device: torch.device
 ) -> tuple[str, dict[str, dict[str, float]]]:
-    """A run's name and its figures, by test (``Set14 webcam``, a clip's name) and figure. Raises as `trained` does,
-    ``FileNotFoundError`` for a folder without images and ``ValueError`` for one that cannot be read."""
+    """A run's name and its figures, by test (``Set14 webcam``, a clip's name) and figure.
+
+    Raises as `trained` does, ``FileNotFoundError`` for a folder without images and ``ValueError`` for one that cannot
+    be read.
+    """
     name, network = trained(path)
     upscale, scale = partial(run, network.to(device)), int(network.scale)  # type: ignore[arg-type]
     figures: dict[str, dict[str, float]] = {}
@@ -344,7 +375,7 @@ def judge(
 
 
 def table(results: list[tuple[str, dict[str, dict[str, float]]]]) -> str:
-    """What `judge` found for each run as lines of text; from the second on with the change against the first."""
+    """What `score_run` found for each run as lines of text; from the second on with the change against the first."""
     lines = []
     for test, first in results[0][1].items():
         lines.append(test)
@@ -362,6 +393,7 @@ def table(results: list[tuple[str, dict[str, dict[str, float]]]]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m train.evaluate", description="Judge networks, side by side.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run, or a checkpoint file")
     parser.add_argument("--images", type=Path, nargs="+", default=[], metavar="DIR", help="folders of whole images")
@@ -379,7 +411,7 @@ def main(arguments: list[str] | None = None) -> int:
     degradations = options.degradation or ["bicubic", "webcam"]
     try:
         device = torch.device(options.device)
-        results = [judge(path, options.images, degradations, options.video, device) for path in options.runs]
+        results = [score_run(path, options.images, degradations, options.video, device) for path in options.runs]
     except (OSError, ValueError, RuntimeError) as error:
         sys.stderr.write(f"train.evaluate: {error}\n")
         return 2

@@ -23,8 +23,10 @@ WITHIN = {1: F.relu, 3: None}  # ncnn's activation inside a convolution; 0: none
 
 
 def teacher(path: Path) -> nn.Module:
-    """The network of `path`, frozen: ncnn (``.param``, its weights beside it in ``.bin``), ONNX (float in and out),
-    PyTorch (``.pt2``, as ``torch.export.save`` writes it).
+    """Read the network of `path`, frozen.
+
+    It is ncnn's (``.param``, its weights beside it in ``.bin``), ONNX (float in and out) or PyTorch's (``.pt2``, as
+    ``torch.export.save`` writes it).
 
     ``forward``: ``(n, 3, h, w)`` float in 0..1 -> ``(n, 3, h * k, w * k)`` float, k its own scale. Raises
     ``FileNotFoundError``, and ``ValueError`` for another kind of file or a layer that is not known here.
@@ -45,8 +47,10 @@ def teacher(path: Path) -> nn.Module:
 
 
 class Ncnn(nn.Module):
-    """A network in ncnn's text and weights (https://github.com/Tencent/ncnn/wiki/param-and-model-file-structure): what
-    restoration networks are made of, which is convolutions, PReLU, pixel shuffles, resizing and sums.
+    """A network in ncnn's text and weights.
+
+    Format: https://github.com/Tencent/ncnn/wiki/param-and-model-file-structure, of which what restoration networks are
+    made of: convolutions, PReLU, pixel shuffles, resizing and sums.
 
     ``forward``: ``(n, c, h, w)`` float -> what the last layer gives, float. One input, one output.
     """
@@ -71,6 +75,7 @@ class Ncnn(nn.Module):
         weights.finish()
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the layers in the file's order."""
         held: dict[str, Tensor] = {}
         for layer, (takes, gives) in zip(self.layers, self._wires, strict=True):
             y = layer(*(held[name] for name in takes)) if takes else x
@@ -167,8 +172,10 @@ def _resize(way: str, factor: float) -> nn.Module:
 
 
 class OnnxTeacher(nn.Module):
-    """An ONNX file that takes ``(n, 3, h, w)`` float and gives ``(n, 3, h * k, w * k)`` float, run by ONNX Runtime on
-    the CPU."""
+    """An ONNX file that takes ``(n, 3, h, w)`` float and gives ``(n, 3, h * k, w * k)`` float.
+
+    ONNX Runtime runs it, on the CPU.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -187,5 +194,6 @@ class OnnxTeacher(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the file."""
         (y, *_) = self._session.run(None, {self._input.name: x.float().cpu().numpy()})
         return torch.from_numpy(y).to(x.device)

@@ -36,7 +36,7 @@ Features = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (n, h, w, c) RG
 
 
 @dataclass(frozen=True)
-class Eye:
+class FeatureNetwork:
     """A network whose features are compared."""
 
     name: str  # as it stands beside every score
@@ -72,20 +72,21 @@ def sheet(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     return np.repeat(flat, 3, axis=2) if channels == 1 else flat
 
 
-def eye(device: torch.device, *, side: int = efficientnet.SIDE) -> Eye:
+def feature_network(device: torch.device, *, side: int = efficientnet.SIDE) -> FeatureNetwork:
     """EfficientNet-lite0, for pictures in colour. Raises ``ImportError`` without the package that holds its weights."""
     network = efficientnet.shared(str(device))
 
     def features(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Compute the features that are compared."""
         return _in_batches(images, device, lambda x: network(x.expand(-1, 3, -1, -1), side))
 
-    return Eye(f"EfficientNet-lite0, {side} pixels", features)
+    return FeatureNetwork(f"EfficientNet-lite0, {side} pixels", features)
 
 
-def digit_eye(device: torch.device) -> Eye:
+def digit_network(device: torch.device) -> FeatureNetwork:
     """The classifier of digits that was trained here, for 28x28 pictures of one channel."""
     network = digits.shared(str(device))
-    return Eye("digit classifier, 28 pixels", lambda images: _in_batches(images, device, network.features))
+    return FeatureNetwork("digit classifier, 28 pixels", lambda images: _in_batches(images, device, network.features))
 
 
 @torch.no_grad()
@@ -107,12 +108,15 @@ class _Given(nn.Module):
         self.num_features = features
 
     def forward(self, x: Tensor) -> Tensor:
+        """Run the network."""
         return x
 
 
 def frechet_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """``|ma - mb|^2 + tr(Ca + Cb - 2 (Ca Cb)^0.5)`` of two sets of features (Heusel et al.,
-    https://arxiv.org/abs/1706.08500), by torchmetrics. Not negative; falls with the number of samples."""
+    """``|ma - mb|^2 + tr(Ca + Cb - 2 (Ca Cb)^0.5)`` of two sets of features.
+
+    Heusel et al., https://arxiv.org/abs/1706.08500. By torchmetrics. Not negative; falls with the number of samples.
+    """
     metric = FrechetInceptionDistance(feature=_Given(a.shape[1]), reset_real_features=False).set_dtype(torch.float64)
     metric.update(torch.from_numpy(a).double(), real=True)
     metric.update(torch.from_numpy(b).double(), real=False)
@@ -120,8 +124,11 @@ def frechet_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 
 
 def kernel_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Squared maximum mean discrepancy with the kernel ``(x.y / d + 1)^3``, times 1000 (Binkowski et al.,
-    https://arxiv.org/abs/1801.01401), by torchmetrics: 50 subsets of 500. Unbiased, so it may be a little negative."""
+    """Squared maximum mean discrepancy with the kernel ``(x.y / d + 1)^3``, times 1000.
+
+    Binkowski et al., https://arxiv.org/abs/1801.01401. By torchmetrics: 50 subsets of 500. Unbiased, so it may be a
+    little negative.
+    """
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that the features are held in memory
         torch.manual_seed(0)
@@ -132,10 +139,13 @@ def kernel_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 
 
 def neighbours(real: NDArray[np.float32], fake: NDArray[np.float32], *, nearest: int = NEAREST) -> dict[str, float]:
-    """``precision`` and ``recall``: shares of fakes (reals) within the distance of some real (fake) to its k-th
-    neighbour (https://arxiv.org/abs/1904.06991). ``density`` and ``coverage``: real balls around a fake over k, and the
-    share of reals with a fake in their ball (https://arxiv.org/abs/2002.09797). Of more than `SHOWN` on a side, `SHOWN`
-    evenly chosen ones are compared."""
+    """``precision`` and ``recall``.
+
+    Shares of fakes (reals) within the distance of some real (fake) to its k-th neighbour
+    (https://arxiv.org/abs/1904.06991). ``density`` and ``coverage``: real balls around a fake over k, and the share of
+    reals with a fake in their ball (https://arxiv.org/abs/2002.09797). Of more than `SHOWN` on a side, `SHOWN` evenly
+    chosen ones are compared.
+    """
     a, b = torch.from_numpy(_some(real)).double(), torch.from_numpy(_some(fake)).double()
     nearest = min(nearest, len(a) - 1, len(b) - 1)
     reach_a = torch.cdist(a, a).kthvalue(nearest + 1, dim=1).values  # the first is the point itself
@@ -151,8 +161,11 @@ def neighbours(real: NDArray[np.float32], fake: NDArray[np.float32], *, nearest:
 
 
 def near_copies(fakes: NDArray[np.uint8], reals: NDArray[np.uint8]) -> float:
-    """Share of `fakes` whose nearest training picture (mean squared difference of 16x16 averages, mirrored too) is
-    nearer than `NEAR_COPY` times the median distance of a training picture to its own nearest neighbour."""
+    """Share of `fakes` that are near copies of a training picture.
+
+    By mean squared difference of 16x16 averages, mirrored too, the nearest is nearer than `NEAR_COPY` times the median
+    distance of a training picture to its own nearest neighbour.
+    """
     a, b = _thumbnails(reals), _thumbnails(fakes)
     own = torch.cat([torch.cdist(part, a).kthvalue(2, dim=1).values for part in torch.split(a, 500)])  # first: itself
     mirrored = _thumbnails(fakes[:, :, ::-1])
@@ -179,10 +192,14 @@ def variety(fakes: NDArray[np.uint8], reals: NDArray[np.uint8]) -> float:
 
 
 @torch.no_grad()
-def path_length(generator: LatentGenerator, eye: Eye, *, count: int = 1000, step: float = 1e-2, seed: int = 2) -> float:
-    """``E |f(g(w_t)) - f(g(w_t+step))|^2 / step^2`` between neighbours on straight lines in W (perceptual path length,
-    https://arxiv.org/abs/1812.04948, section 4.1) with the features of `eye` scaled to unit length, and a hundredth of
-    the line instead of a ten-thousandth, which eight bits would hide."""
+def path_length(
+    generator: LatentGenerator, features: FeatureNetwork, *, count: int = 1000, step: float = 1e-2, seed: int = 2
+) -> float:
+    """``E |f(g(w_t)) - f(g(w_t+step))|^2 / step^2`` between neighbours on straight lines in W.
+
+    Perceptual path length, https://arxiv.org/abs/1812.04948, section 4.1. With the `features` scaled to unit length,
+    and a hundredth of the line instead of a ten-thousandth, which eight bits would hide.
+    """
     device = next(generator.parameters()).device
     z = latents(generator, 2 * count, seed=seed).to(device)
     w = torch.cat([generator.mapping(part) for part in torch.split(z, 256)]).float()
@@ -192,7 +209,7 @@ def path_length(generator: LatentGenerator, eye: Eye, *, count: int = 1000, step
         mixed = torch.lerp(w[:count], w[count:], share)
         ws = mixed[:, None].expand(-1, generator.layers, -1)
         pictures.append(np.concatenate([_pixels(generator.synthesis(part)) for part in torch.split(ws, 64)]))
-    a, b = (torch.nn.functional.normalize(torch.from_numpy(eye.features(part)), dim=1) for part in pictures)
+    a, b = (torch.nn.functional.normalize(torch.from_numpy(features.features(part)), dim=1) for part in pictures)
     return float((a - b).square().sum(1).mean() / step**2)
 
 
@@ -200,25 +217,31 @@ def path_length(generator: LatentGenerator, eye: Eye, *, count: int = 1000, step
 class Scores:
     """Figures and the protocol they hold for."""
 
-    eye: str
+    feature_network: str
     samples: int
     reals: int
     figures: dict[str, float]
 
     def text(self) -> str:
+        """Format the figures for a terminal."""
         said = "  ".join(f"{name} {value:.4g}" for name, value in self.figures.items())
-        return f"{self.eye}, {self.samples} samples against {self.reals} pictures\n  {said}"
+        return f"{self.feature_network}, {self.samples} samples against {self.reals} pictures\n  {said}"
 
 
-def judge(
-    generator: LatentGenerator, reals: NDArray[np.uint8], eye: Eye, *, samples: int = 5000, seed: int = 1
+def score(
+    generator: LatentGenerator,
+    reals: NDArray[np.uint8],
+    features: FeatureNetwork,
+    *,
+    samples: int = 5000,
+    seed: int = 1,
 ) -> Scores:
     """Everything above for `samples` of `generator` against all of `reals` ``(n, h, w, c)`` RGB uint8."""
     fakes = sample(generator, latents(generator, samples, seed=seed))
-    a, b = eye.features(reals), eye.features(fakes)
+    a, b = features.features(reals), features.features(fakes)
     figures = {"frechet": frechet_distance(a, b), "kernel": kernel_distance(a, b)} | neighbours(a, b)
     figures |= {"near_copies": near_copies(fakes, reals), "variety": variety(fakes, reals)}
-    return Scores(eye.name, samples, len(reals), figures)
+    return Scores(features.name, samples, len(reals), figures)
 
 
 def digit_modes(images: NDArray[np.uint8], device: torch.device) -> dict[str, float]:
@@ -230,7 +253,7 @@ def digit_modes(images: NDArray[np.uint8], device: torch.device) -> dict[str, fl
     return {"modes": float((shares >= 0.001).sum()), "kl": kl}
 
 
-def judge_by(made: recipe.Recipe, generator: LatentGenerator, data: Path, *, samples: int = 5000) -> Scores:
+def score_run(made: recipe.Recipe, generator: LatentGenerator, data: Path, *, samples: int = 5000) -> Scores:
     """All that is measured of a generator of recipe `made`, against the pictures in `data` as the recipe takes them.
 
     Raises ``FileNotFoundError`` and ``ValueError`` for `data`, ``ImportError`` without the network to look with.
@@ -238,8 +261,8 @@ def judge_by(made: recipe.Recipe, generator: LatentGenerator, data: Path, *, sam
     device = next(generator.parameters()).device
     shape = {"resolution": int(made.data.get("resolution", 64)), "channels": int(made.data.get("channels", 3))}
     reals = Pictures(data, **shape).images
-    seen = digit_eye(device) if shape == {"resolution": 28, "channels": 1} else eye(device)
-    scores = judge(generator, reals, seen, samples=samples)
+    seen = digit_network(device) if shape == {"resolution": 28, "channels": 1} else feature_network(device)
+    scores = score(generator, reals, seen, samples=samples)
     if seen.name.startswith("digit"):
         fakes = sample(generator, latents(generator, samples, seed=1))
         scores.figures.update(digit_modes(fakes, device))
@@ -253,6 +276,7 @@ def judge_by(made: recipe.Recipe, generator: LatentGenerator, data: Path, *, sam
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m train.generation", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or checkpoint files")
     parser.add_argument("--data", type=Path, required=True, help="the pictures: a folder, .zip or .npz")
@@ -274,7 +298,7 @@ def main(arguments: list[str] | None = None) -> int:
             if not isinstance(generator, LatentGenerator):
                 raise ValueError(f"{run} is a run of {made.name!r}, whose network is no unconditional generator")
             generator.load_state_dict(state["ema"])
-            found[str(run)] = judge_by(made, generator, options.data, samples=options.samples)
+            found[str(run)] = score_run(made, generator, options.data, samples=options.samples)
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         sys.stderr.write(f"train.generation: {error}\n")
         return 2

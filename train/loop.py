@@ -1,14 +1,16 @@
-"""The one training loop. Random numbers are made anew from (seed, iteration, rank) at every iteration, so nothing but
-the checkpoint decides how a resumed run goes on."""
+"""The one training loop.
+
+Random numbers are made anew from (seed, iteration, rank) at every iteration, so nothing but the checkpoint decides how
+a resumed run goes on.
+"""
 
 import copy
-import json
 import logging
 import math
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +19,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image as Pillow
 from torch import distributed, nn
-from torch.utils.tensorboard import SummaryWriter
 
 from train import checkpoint, tasks
 from train.recipe import Phase, Recipe
+from train.report import Report
 
 log = logging.getLogger(__name__)
 ROLLBACKS = 3  # of one run
@@ -46,11 +47,11 @@ class Interrupted(Exception):
 
 
 def rate(phase: Phase, share: float) -> float:
-    """Learning rate factor `share` of the way through a phase: 1, then half a cosine down to `floor`."""
-    if share <= phase.hold:
+    """Learning rate factor `share` of the way through a phase: 1, then half a cosine down to `min_lr_fraction`."""
+    if share <= phase.constant_fraction:
         return 1.0
-    fall = (share - phase.hold) / (1.0 - phase.hold)
-    return phase.floor + (1.0 - phase.floor) * 0.5 * (1.0 + math.cos(math.pi * fall))
+    fall = (share - phase.constant_fraction) / (1.0 - phase.constant_fraction)
+    return phase.min_lr_fraction + (1.0 - phase.min_lr_fraction) * 0.5 * (1.0 + math.cos(math.pi * fall))
 
 
 @torch.no_grad()
@@ -101,20 +102,20 @@ class Diverged(ArithmeticError):
     """A loss or a weight is no longer a finite number."""
 
 
-class _Game:
-    """The players, what they learn with, and the average that is kept: all that a checkpoint holds."""
+class _Training:
+    """The networks, their optimisers, and the average that is kept: all that a checkpoint holds."""
 
     def __init__(self, recipe: Recipe, task: tasks.Task, world: int) -> None:
         self.recipe, self.task, self.world = recipe, task, world
         self.iteration = 0
         self.rollbacks = 0
         self.ema = copy.deepcopy(task.generator).eval().requires_grad_(False)
-        self.players: dict[str, nn.Module] = {"generator": task.generator}
+        self.networks: dict[str, nn.Module] = {"generator": task.generator}
         if task.discriminator is not None:
-            self.players["discriminator"] = task.discriminator
+            self.networks["discriminator"] = task.discriminator
         self._optimisers = {
-            name: torch.optim.Adam(player.parameters(), lr=1.0, betas=recipe.betas)
-            for name, player in self.players.items()
+            name: torch.optim.Adam(network.parameters(), lr=1.0, betas=recipe.betas)
+            for name, network in self.networks.items()
         }
 
     def state(self) -> dict[str, Any]:
@@ -123,22 +124,22 @@ class _Game:
             raise Diverged("the weights are no longer finite")
         state: dict[str, Any] = {"recipe": self.recipe.text, "name": self.recipe.name, "iteration": self.iteration}
         state |= {"rollbacks": self.rollbacks, "ema": self.ema.state_dict()}
-        for name, player in self.players.items():
-            state[name], state[f"{name}_optimiser"] = player.state_dict(), self._optimisers[name].state_dict()
+        for name, network in self.networks.items():
+            state[name], state[f"{name}_optimiser"] = network.state_dict(), self._optimisers[name].state_dict()
         return state
 
     def restore(self, state: dict[str, Any]) -> None:
         """Raises ``KeyError`` or ``RuntimeError`` for a state of other networks."""
         self.iteration, self.rollbacks = int(state["iteration"]), int(state.get("rollbacks", 0))
         self.ema.load_state_dict(state["ema"])
-        for name, player in self.players.items():
-            player.load_state_dict(state[name])
+        for name, network in self.networks.items():
+            network.load_state_dict(state[name])
             self._optimisers[name].load_state_dict(state[f"{name}_optimiser"])
 
     def update(self, name: str, loss: torch.Tensor, lr: float) -> None:
-        """One step of a player down its loss. Raises ``Diverged`` before anything is changed."""
-        recipe, player, optimiser = self.recipe, self.players[name], self._optimisers[name]
-        learning = [parameter for parameter in player.parameters() if parameter.requires_grad]
+        """Take one step of a network down its loss. Raises ``Diverged`` before anything is changed."""
+        recipe, network, optimiser = self.recipe, self.networks[name], self._optimisers[name]
+        learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
         if recipe.decay_l1:
             loss = loss + recipe.decay_l1 * torch.stack([parameter.abs().sum() for parameter in learning]).sum()
         if recipe.decay_l2:
@@ -174,7 +175,7 @@ class _Game:
         terms: dict[str, torch.Tensor] = {}
         for module in task.generator.modules():
             if isinstance(module, nn.BatchNorm2d):
-                module.train(not phase.settled)
+                module.train(not phase.freeze_bn)
 
         def autocast() -> torch.autocast:
             device = next(task.generator.parameters()).device
@@ -201,19 +202,64 @@ def train(
     run: Path,
     *,
     device: torch.device,
-    judge: Path | None = None,
+    evaluate_on: Path | None = None,
     every: Every = Every(),
     stop_after: int | None = None,
 ) -> dict[str, float]:
-    """Train `recipe` on `data` into folder `run`, going on from its checkpoint where there is one.
+    """Train a recipe into the folder `run`, going on from its checkpoint where there is one.
 
-    `judge` is a folder of images to evaluate on, `stop_after` an iteration to stop at (with a checkpoint). Where a loss
-    is no longer finite, training goes on from the last checkpoint with half the learning rate and other random numbers,
-    at most `ROLLBACKS` times. Returns the last evaluation. Raises ``ValueError`` when `run` belongs to another recipe
-    or training diverged for good, ``Interrupted`` on a signal, and what `tasks.build` and `checkpoint` raise.
+    Where a loss is no longer finite, training goes on from the last checkpoint with half the learning rate and other
+    random numbers, at most `ROLLBACKS` times.
+
+    Args:
+        recipe: What is trained, and how.
+        data: What it is trained on, as the recipe's task takes it.
+        run: The run's folder; it is made where there is none.
+        device: Where the networks are.
+        evaluate_on: A folder of images to evaluate on; None for what the task holds back of the data.
+        every: How often things beside training happen.
+        stop_after: An iteration to stop at, with a checkpoint.
+
+    Returns:
+        The figures of the last evaluation, by name; none on ranks above 0.
+
+    Raises:
+        ValueError: `run` belongs to another recipe, or training diverged for good; and what `tasks.build` raises.
+        Interrupted: On a signal, with a checkpoint.
+        OSError: The checkpoint cannot be written.
     """
-    rank = int(os.environ.get("RANK", "0"))
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    training = _start(recipe, data, run, device, world)
+    report = Report(
+        run, recipe, training.task, start=training.iteration, log_every=every.log, evaluate_every=every.evaluate,
+        evaluate_on=evaluate_on, rank=rank,
+    )  # fmt: skip
+    saved, end = time.monotonic(), min(recipe.iterations, stop_after or recipe.iterations)
+    with _signals() as received:
+        while training.iteration < end:
+            phase = recipe.phase(training.iteration)[0]
+            try:
+                terms, lr = training.step(rank)
+                stop = bool(received)
+                due = stop or training.iteration == end or time.monotonic() - saved > every.checkpoint_seconds
+                state = training.state() if due else None
+            except Diverged as error:
+                _roll_back(training, run, error)
+                report.forget()
+                continue
+            report.step(training.iteration, phase, terms, lr, training.ema)
+            if state is not None:
+                if rank == 0:
+                    checkpoint.save(run, state)
+                saved = time.monotonic()
+            if stop:
+                raise Interrupted(received[0])
+    report.close()
+    return report.figures
+
+
+def _start(recipe: Recipe, data: Path, run: Path, device: torch.device, world: int) -> _Training:
+    """Make the networks of a run: as its checkpoint has them, as the run that the recipe starts from, or afresh."""
     if recipe.batch % world:
         raise ValueError(f"a batch of {recipe.batch} cannot be shared by {world} processes")
     run.mkdir(parents=True, exist_ok=True)
@@ -225,88 +271,32 @@ def train(
     task = tasks.build(recipe, data, device)
     if given is not None:
         begin(task.generator, given, recipe.start)
-    game = _Game(recipe, task, world)
+    training = _Training(recipe, task, world)
     if state is not None:
         try:
-            game.restore(state)
+            training.restore(state)
         except (KeyError, RuntimeError) as error:
             raise ValueError(f"{run} was trained with other networks than the recipe has now: {error}") from error
     if world > 1:
-        for player in game.players.values():
-            for parameter in player.parameters():
+        for network in training.networks.values():
+            for parameter in network.parameters():
                 distributed.broadcast(parameter.data, 0)
-
-    writer = SummaryWriter(str(run / "tensorboard"), purge_step=game.iteration) if rank == 0 else None
-    figures: dict[str, float] = {}
-    passed: dict[str, list[torch.Tensor]] = {}  # each term since the last line of the log
-    said: set[str] = set()
-    saved = clock = time.monotonic()
-    end = min(recipe.iterations, stop_after or recipe.iterations)
-    with _signals() as received:
-        while game.iteration < end:
-            phase = recipe.phase(game.iteration)[0]
-            try:
-                terms, lr = game.step(rank)
-                done, stop = game.iteration, bool(received)
-                keep = time.monotonic() - saved > every.checkpoint_seconds or stop or done == end
-                state = game.state() if keep else None
-            except Diverged as error:
-                _roll_back(game, run, error)
-                passed.clear()
-                continue
-            for name, term in terms.items():
-                passed.setdefault(name, []).append(term)
-            if done % every.log == 0 and writer is not None:
-                now = time.monotonic()
-                line = {name: float(torch.stack(values).mean()) for name, values in passed.items()} | {"lr": lr}
-                passed.clear()
-                line["seconds_per_iteration"], clock = (now - clock) / every.log, now
-                for name, value in line.items():
-                    writer.add_scalar(f"train/{name}", value, done)
-                _append(run, {"iteration": done, "images": done * recipe.batch, "phase": phase.name} | line)
-                log.info("%6d %s %s", done, phase.name, "  ".join(f"{k} {v:.5g}" for k, v in line.items()))
-                said = _alarm(task, line, said, done)
-            if (done % every.evaluate == 0 or done == recipe.iterations) and writer is not None:
-                figures = task.evaluate(game.ema, judge)
-                for name, value in figures.items():
-                    writer.add_scalar(f"evaluate/{name}", value, done)
-                Pillow.fromarray(task.preview(game.ema)).save(run / f"samples-{done:07d}.png")
-                _append(run, {"iteration": done, "evaluate": figures})
-                log.info("%6d %s", done, "  ".join(f"{k} {v:.4f}" for k, v in figures.items()))
-                said |= _alarm(task, figures, said, done)
-            if state is not None:
-                if rank == 0:
-                    checkpoint.save(run, state)
-                saved = time.monotonic()
-            if stop:
-                raise Interrupted(received[0])
-    if writer is not None:
-        writer.close()
-    return figures
+    return training
 
 
-def _roll_back(game: _Game, run: Path, error: Diverged) -> None:
+def _roll_back(training: _Training, run: Path, error: Diverged) -> None:
     """Go back to the last checkpoint. Raises ``ValueError`` where there is none, or it was of no use."""
-    at, before = game.iteration, game.rollbacks
+    at, before = training.iteration, training.rollbacks
     cure = 'a lower lr, gradient clipping (clip = 1.0) or precision = "fp32" may help'
     if before >= ROLLBACKS or not (run / checkpoint.LATEST).exists():
         what = f"training diverged at iteration {at}: {error}; the last checkpoint is kept"
         raise ValueError(f"{what}; {cure}") from error
-    game.restore(checkpoint.load(run))
-    game.rollbacks = before + 1
+    training.restore(checkpoint.load(run))
+    training.rollbacks = before + 1
     log.warning(
-        "iteration %d: %s; back to %d with 1/%d of the learning rate", at, error, game.iteration, 2**game.rollbacks
+        "iteration %d: %s; back to %d with 1/%d of the learning rate",
+        at,
+        error,
+        training.iteration,
+        2**training.rollbacks,
     )
-
-
-def _alarm(task: tasks.Task, figures: Mapping[str, float], before: set[str], iteration: int) -> set[str]:
-    """Log what the task finds wrong in `figures` and has not said just before."""
-    found = set(task.alarms(figures))
-    for text in sorted(found - before):
-        log.warning("%6d %s", iteration, text)
-    return found
-
-
-def _append(run: Path, line: dict[str, Any]) -> None:
-    with (run / "log.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")

@@ -52,8 +52,11 @@ def hinge_generator(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def relativistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """``(E s(-(D(x) - E D(y))) + E s(D(y) - E D(x))) / 2``: is x more real than fakes are on average (relativistic
-    average; Jolicoeur-Martineau, https://arxiv.org/abs/1807.00734; ESRGAN, https://arxiv.org/abs/1809.00219)."""
+    """``(E s(-(D(x) - E D(y))) + E s(D(y) - E D(x))) / 2``.
+
+    Is x more real than fakes are on average (relativistic average; Jolicoeur-Martineau,
+    https://arxiv.org/abs/1807.00734; ESRGAN, https://arxiv.org/abs/1809.00219).
+    """
     return 0.5 * (F.softplus(fake.mean() - real).mean() + F.softplus(fake - real.mean()).mean())
 
 
@@ -63,8 +66,11 @@ def relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def paired_discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """``E s(-(D(x) - D(y)))``: is this x more real than its own y (relativistic pairing; the first paper above,
-    section 4; R3GAN, https://arxiv.org/abs/2501.05417). In super-resolution x and y show the same place."""
+    """``E s(-(D(x) - D(y)))``: is this x more real than its own y.
+
+    Relativistic pairing; the first paper above, section 4; R3GAN, https://arxiv.org/abs/2501.05417. In super-resolution
+    x and y show the same place.
+    """
     return F.softplus(fake - real).mean()
 
 
@@ -74,8 +80,10 @@ def paired_generator(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def minimax_generator(real: Tensor, fake: Tensor) -> Tensor:
-    """``-E s(D(y))``: exactly what the discriminator loses, whose slope vanishes where D wins (Goodfellow et al.,
-    equation 1)."""
+    """``-E s(D(y))``: exactly what the discriminator loses, whose slope vanishes where D wins.
+
+    Goodfellow et al., equation 1.
+    """
     return -F.softplus(fake).mean()
 
 
@@ -95,7 +103,7 @@ def wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
 
 
 class Adversarial(NamedTuple):
-    """The two sides of one game: functions of ``(D(x), D(y))``."""
+    """The two sides of one adversarial loss: functions of ``(D(x), D(y))``."""
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor, Tensor], Tensor]
@@ -112,8 +120,8 @@ ADVERSARIAL = {
 }
 
 
-def game(name: str, recipe: str) -> Adversarial:
-    """The game of `name`. Raises ``ValueError``, which lists what there is."""
+def adversarial_loss(name: str, recipe: str) -> Adversarial:
+    """Look up the two sides of `name`. Raises ``ValueError``, which lists what there is."""
     if name not in ADVERSARIAL:
         known = ", ".join(sorted(ADVERSARIAL))
         raise ValueError(f"recipe {recipe!r}: discriminator loss {name!r} must be one of {known}")
@@ -121,33 +129,40 @@ def game(name: str, recipe: str) -> Adversarial:
 
 
 def r1(real: Tensor, images: Tensor) -> Tensor:
-    """``E |dD(x) / dx|^2`` summed over a picture, averaged over pictures: the gradient penalty on real data (Mescheder
-    et al., https://arxiv.org/abs/1801.04406), before its gamma / 2. `images` is what `real` was computed from and
-    requires gradients."""
+    """``E |dD(x) / dx|^2`` summed over a picture, averaged over pictures.
+
+    The gradient penalty on real data (Mescheder et al., https://arxiv.org/abs/1801.04406), before its gamma / 2.
+    `images` is what `real` was computed from and requires gradients.
+    """
     (slope,) = torch.autograd.grad(real.sum(), images, create_graph=True)
     return slope.float().square().sum(dim=(1, 2, 3)).mean()
 
 
-def gradient_penalty(judge: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
-    """``E (|dD(u) / du| - 1)^2``, u at a random place between a real and a generated picture (WGAN-GP, Gulrajani et
-    al., https://arxiv.org/abs/1704.00028), before its weight of 10."""
+def gradient_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+    """``E (|dD(u) / du| - 1)^2``, u at a random place between a real and a generated picture.
+
+    WGAN-GP, Gulrajani et al., https://arxiv.org/abs/1704.00028. Before its weight of 10.
+    """
     place = torch.rand(len(real), 1, 1, 1, device=real.device)
     between = torch.lerp(real, fake, place).detach().requires_grad_(True)
-    (slope,) = torch.autograd.grad(judge(between).sum(), between, create_graph=True)
+    (slope,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
     excess: Tensor = slope.float().flatten(1).norm(dim=1) - 1.0
     return excess.square().mean()
 
 
 def feature_matching(real: Sequence[Tensor], fake: Sequence[Tensor], *, where: Tensor | None = None) -> Tensor:
-    """``mean over layers of E |D_l(x) - D_l(y)| / E |D_l(x)|``: the discriminator's inner activations agree (pix2pixHD,
-    https://arxiv.org/abs/1711.11585); divided by a layer's size so that each counts alike. `where` as in
-    `perceptual`."""
+    """``mean over layers of E |D_l(x) - D_l(y)| / E |D_l(x)|``.
+
+    The discriminator's inner activations agree (pix2pixHD, https://arxiv.org/abs/1711.11585); divided by a layer's size
+    so that each counts alike. `where` as in `perceptual`.
+    """
     return perceptual(real, fake, where=where)
 
 
 def perceptual(real: Sequence[Tensor], fake: Sequence[Tensor], *, where: Tensor | None = None) -> Tensor:
-    """``mean over layers of E |f_l(x) - f_l(y)| / E |f_l(x)|`` on a classifier's activations (Johnson et al.,
-    https://arxiv.org/abs/1603.08155, with absolute differences as ESRGAN has them).
+    """``mean over layers of E |f_l(x) - f_l(y)| / E |f_l(x)|`` on a classifier's activations.
+
+    Johnson et al., https://arxiv.org/abs/1603.08155, with absolute differences as ESRGAN has them.
 
     `where` ``(n, 1, h, w)`` in 0..1, of the pictures' size, weighs the places: E is then the mean inside it, of each
     picture by itself.
@@ -156,8 +171,10 @@ def perceptual(real: Sequence[Tensor], fake: Sequence[Tensor], *, where: Tensor 
 
 
 def perceptual_distance(real: Sequence[Tensor], fake: Sequence[Tensor], *, where: Tensor | None = None) -> Tensor:
-    """``mean over layers of the mean over places of sum_c (u_c(x) - u_c(y))^2``, u the activations at a place scaled to
-    unit length over channels: LPIPS without its learned weights (Zhang et al., https://arxiv.org/abs/1801.03924).
+    """``mean over layers of the mean over places of sum_c (u_c(x) - u_c(y))^2``.
+
+    Here u are the activations at a place scaled to unit length over channels: LPIPS without its learned weights (Zhang
+    et al., https://arxiv.org/abs/1801.03924).
 
     Zero for equal pictures, at most 4. `where` weighs the places as in `perceptual`. Returns a value for each picture,
     ``(n,)``.
@@ -166,8 +183,10 @@ def perceptual_distance(real: Sequence[Tensor], fake: Sequence[Tensor], *, where
 
 
 def gram(features: Tensor) -> Tensor:
-    """``(n, c, h, w)`` -> ``(n, c, c)``: which features come together, wherever that is: ``F F^T / (c h w)`` (Gatys et
-    al., https://arxiv.org/abs/1508.06576)."""
+    """``(n, c, h, w)`` -> ``(n, c, c)``: which features come together, wherever that is.
+
+    ``F F^T / (c h w)`` (Gatys et al., https://arxiv.org/abs/1508.06576).
+    """
     flat = features.float().flatten(2)
     return flat @ flat.transpose(1, 2) / (flat.shape[1] * flat.shape[2])
 

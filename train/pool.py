@@ -1,5 +1,8 @@
-"""Degraded patches with what a teacher makes of them, made once and kept on disk: a teacher is too slow to be asked at
-every iteration. A pool depends on its description alone, and goes on where it was stopped."""
+"""Degraded patches with what a teacher makes of them, made once and kept on disk.
+
+A teacher is too slow to be asked at every iteration. A pool depends on its description alone, and goes on where it was
+stopped.
+"""
 
 import hashlib
 import json
@@ -26,8 +29,10 @@ Patches = NDArray[np.uint8]  # (n, h, w, 3) RGB
 
 @dataclass(frozen=True)
 class Description:
-    """All that decides what is in a pool; `count` only how much of it is made. `photos` and `frames` name the folders'
-    files, `teacher` is a digest."""
+    """All that decides what is in a pool; `count` only how much of it is made.
+
+    `photos` and `frames` name the folders' files, `teacher` is a digest.
+    """
 
     teacher: str
     photos: tuple[str, ...]
@@ -40,14 +45,18 @@ class Description:
 
     @property
     def folder(self) -> str:
+        """The name of its folder."""
         decides = {name: value for name, value in asdict(self).items() if name != "count"}
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Pool:
-    """``low`` ``(n, s, s, 3)``, ``high`` and ``taught`` ``(n, s * scale, s * scale, 3)``, uint8 RGB: what the student
-    sees, the sharp original, what the teacher made of `low`. Where there is no original, ``high`` is ``taught``."""
+    """What the student sees, the sharp original, and what the teacher made of what is seen.
+
+    ``low`` ``(n, s, s, 3)``, ``high`` and ``taught`` ``(n, s * scale, s * scale, 3)``, uint8 RGB. Where there is no
+    original, ``high`` is ``taught``.
+    """
 
     low: Patches
     high: Patches
@@ -64,8 +73,11 @@ class Ingredients:
 
 
 def pool(folder: Path, about: Description, ingredients: Callable[[], Ingredients]) -> Pool:
-    """The pool of `about` below `folder`. What is not there is made first, of `ingredients`, which are asked for once,
-    and only then. Raises ``OSError``, ``ValueError``."""
+    """Return the pool of `about` below `folder`.
+
+    What is not there is made first, of `ingredients`, which are asked for once, and only then. Raises ``OSError``,
+    ``ValueError``.
+    """
     place = folder / about.folder
     place.mkdir(parents=True, exist_ok=True)
     (place / "about.json").write_text(json.dumps(asdict(about), indent=1), encoding="utf-8")

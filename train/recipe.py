@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from train import old_names
+
 RECIPES = Path(__file__).with_name("recipes")
 
 
@@ -19,9 +21,11 @@ class Phase:
     losses: Mapping[str, float]  # weight of each term; the task knows the names
     lr: float = 1e-3  # of the generator
     lr_discriminator: float = 0.0  # 0: the same as lr
-    hold: float = 0.6  # share of the phase at full rate; a cosine falls to lr * floor after that
-    floor: float = 0.01
-    settled: bool = False  # the generator's batch normalisation is as when deployed: by averages that no longer change
+    constant_fraction: float = 0.6  # share of the phase at full rate; a cosine falls to lr * min_lr_fraction after that
+    min_lr_fraction: float = 0.01
+    freeze_bn: bool = (
+        False  # the generator's batch normalisation is as when deployed: by averages that no longer change
+    )
 
     def __post_init__(self) -> None:
         if self.iterations < 1:
@@ -53,6 +57,7 @@ class Recipe:
 
     @property
     def iterations(self) -> int:
+        """Iterations of all phases together."""
         return sum(phase.iterations for phase in self.phases)
 
     def phase(self, iteration: int) -> tuple[Phase, float]:
@@ -75,11 +80,14 @@ def find(name: str) -> Path:
 
 def parse(text: str, *, name: str = "recipe") -> Recipe:
     """The recipe that TOML `text` spells; the tables of its `[given]`, if any, take precedence over those beside it.
-    Raises ``ValueError`` for what is not one."""
+
+    Raises ``ValueError`` for what is not one.
+    """
     try:
         table = tomllib.loads(text)
         for key, values in table.pop("given", {}).items():
             table[key] = {**table.get(key, {}), **values}
+        table = old_names.current_recipe(table)
         phases = tuple(Phase(**phase) for phase in table.pop("phase", []))
         if not phases:
             raise ValueError("it has no [[phase]]")
@@ -93,8 +101,10 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
 
 
 def load(name: str, given: Mapping[str, Mapping[str, str | int]] | None = None) -> Recipe:
-    """The recipe of that name, or in that file, with what is `given` instead of what its tables say. That is part of
-    its text from then on, and so of every checkpoint. Raises ``FileNotFoundError``, ``ValueError``."""
+    """The recipe of that name, or in that file, with what is `given` instead of what its tables say.
+
+    That is part of its text from then on, and so of every checkpoint. Raises ``FileNotFoundError``, ``ValueError``.
+    """
     path = find(name)
     lines = [path.read_text(encoding="utf-8")]
     for table, values in (given or {}).items():

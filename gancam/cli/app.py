@@ -1,30 +1,210 @@
-"""The application of the command line and the options that several commands share."""
+"""The application of the command line, and the options that several commands share."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, TypeAlias
 
 import typer
 
 app = typer.Typer(
     name="gancam", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
-    help="GANs on live video: super-resolution of files and frames, in real time on a plain CPU.",
+    help="Run GANs on live video, video files and images: enlarge, erase objects, restyle, colour, or morph generated "
+    "pictures over them; in real time on a plain CPU.",
 )  # fmt: skip
-EffectOption = Annotated[
+
+EffectOption: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("-e", "--effect", metavar="NAME[:KEY=VALUE...]", help="Effect; repeat for a chain, in this order."),
-]
-CodecOption = Annotated[
+    typer.Option(
+        "-e", "--effect", metavar="NAME[:KEY=VALUE...]",
+        help="Apply this effect: a model's name or .onnx file, and parameters, as in sr-x2:strength=0.5. Repeat it for "
+        "a chain of effects, which are applied in this order.",
+    ),
+]  # fmt: skip
+CodecOption: TypeAlias = Annotated[
     str | None,
-    typer.Option(help="h264, h265, vp9, av1, prores or ffv1, which is lossless (default: the container's usual)."),
+    typer.Option(
+        help="Encode video with this codec: h264, h265, vp9, av1, prores, or ffv1 (lossless). Default: the usual one "
+        "of the output's container."
+    ),
 ]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-PrecisionOption = Annotated[str, typer.Option(help="auto, fp32, fp16 or int8.")]
-ThreadsOption = Annotated[int | None, typer.Option(help="CPU threads of the network (default: all).", min=1)]
-TruncationOption = Annotated[
+QualityOption: TypeAlias = Annotated[
+    float | None, typer.Option(help="Quality of the video written, from 0 (small file) to 100 (best). Default: 80.")
+]
+DeviceOption: TypeAlias = Annotated[
+    str, typer.Option(help="Run networks on this device: auto, cpu, or cuda (an NVIDIA GPU).")
+]
+PrecisionOption: TypeAlias = Annotated[
+    str, typer.Option(help="Precision of networks: auto (the fastest that is accurate here), fp32, fp16 or int8.")
+]
+ThreadsOption: TypeAlias = Annotated[
+    int | None, typer.Option(help="Let each network use this many CPU threads. Default: what is fastest here.", min=1)
+]
+TruncationOption: TypeAlias = Annotated[
     float | None,
     typer.Option(
-        help="Variety against quality: 1 all, 0 nothing but the average picture (default: what suits the generator).",
+        help="Variety of the generated pictures: 1 is all there is, 0 the average picture only; less variety looks "
+        "better. Default: what suits the generator.",
         min=0,
         max=1,
     ),
 ]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
+OverwriteOption: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
+QuietOption: TypeAlias = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print neither a progress bar nor a report.")
+]
+GeneratorArgument: TypeAlias = Annotated[
+    str, typer.Argument(help="The generator: a model's name, as morph-fruits, or the path of an .onnx file.")
+]
+
+# gancam process
+PathsArgument: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="IN... OUT",
+        help="The videos, images, folders or patterns to read, and last the file or folder to write; - is stdin or "
+        "stdout.",
+    ),
+]
+EncoderOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="Encode video on this: cpu (default), or nvenc (an NVIDIA GPU).")
+]
+DeinterlaceOption: TypeAlias = Annotated[
+    bool, typer.Option("--deinterlace", help="Make whole frames of interlaced video.")
+]
+FromOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--from", metavar="TIME", help="Leave out all frames before this time, as in 10s or 1:02:03."),
+]
+ToOption: TypeAlias = Annotated[
+    str | None, typer.Option("--to", metavar="TIME", help="Leave out all frames from this time on, as in 20s.")
+]
+ResumeOption: TypeAlias = Annotated[
+    bool, typer.Option("--resume", help="Go on with an interrupted job where it stopped; what it made is kept.")
+]
+EightBitOption: TypeAlias = Annotated[
+    bool, typer.Option("--eight-bit", help="Accept 10-bit and HDR video, and reduce it to 8 bits.")
+]
+ParamsOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Change the effects' parameters over time as gancam live --record-params FILE recorded it."
+    ),
+]
+FpsOption: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        help="Frames a second of numbered input images (frame-%06d.png) that have no file of times. Default: 25."
+    ),
+]
+FormatOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="Container of the video written to stdout (where OUT is -): matroska (default), nut, mpegts, webm, mp4 or "
+        "mov.",
+    ),
+]
+JobsOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--jobs", metavar="N|auto", help="Number of worker processes; auto begins with one and adds more if they pay."
+    ),
+]
+ClusterOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|ADDRESS",
+        help="Let the workers of a Ray cluster do the work: auto (the cluster on this machine) or HOST:PORT. Needs the "
+        "extra gancam[cluster].",
+    ),
+]
+
+# gancam live
+SourceArgument: TypeAlias = Annotated[
+    str,
+    typer.Argument(help="What to play: a camera's index or device path, a URL, a video file, or test (a pattern)."),
+]
+OutputsOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="window|virtualcam|mjpeg:PORT|URL|FILE|source:FILE",
+        help="Where to play it; repeat it for several outputs. source:FILE records the frames before effects. Default: "
+        "window.",
+    ),
+]
+LiveSizeOption: TypeAlias = Annotated[
+    str, typer.Option(metavar="WxH", help="Frame size that a camera is asked for, and that the test pattern has.")
+]
+SecondsOption: TypeAlias = Annotated[float | None, typer.Option(help="Stop after this many seconds.", min=0)]
+ReconnectOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        help="Give up after this many failed attempts in a row to reach the camera or stream. Default: never.", min=0
+    ),
+]
+StatsOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="Write the latency of every frame, and how many were dropped, to this file as JSON lines."),
+]
+ControlOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE|PORT|mic",
+        help="Change parameters while it plays: from a file that is watched, a TCP port of this machine, or a "
+        "microphone. Repeat it for several.",
+    ),
+]
+RecordParamsOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Record every change of a parameter to this file, for gancam process --params."),
+]
+TargetFpsOption: TypeAlias = Annotated[
+    float | None,
+    typer.Option(metavar="N", help="Play the best quality that this machine can play at this many frames a second."),
+]
+TargetMsOption: TypeAlias = Annotated[
+    float | None,
+    typer.Option(metavar="MS", help="Play the best quality that takes at most this many milliseconds a frame."),
+]
+
+# gancam bench
+BenchModelsArgument: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME...]", help="Models to measure: names, or paths of .onnx files. Default: sr-x2."),
+]
+BenchSizesOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(metavar="WxH", help="Frame size to measure at; repeat it for several. Default: 640x360."),
+]
+BenchDevicesOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(help="Device to measure on: auto, cpu or cuda; repeat it for several. Default: auto."),
+]
+BenchPrecisionsOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Precision to measure: auto, all, fp32, fp16 or int8; repeat it for several. Default: auto (the fastest "
+        "that is accurate here)."
+    ),
+]
+RoundsOption: TypeAlias = Annotated[
+    int, typer.Option(help="Measure all models and sizes in turn this many times.", min=1, max=100)
+]
+BenchSecondsOption: TypeAlias = Annotated[
+    float, typer.Option(help="Seconds for which each case is measured in each round.", min=0.05, max=60)
+]
+ChartOption: TypeAlias = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Draw the times as bars into this image file.")
+]
+CompareOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="BASELINE.json",
+        help="Compare with what an earlier gancam bench --json wrote to this file; exit with 1 if a case is slower.",
+    ),
+]
+SlowerOption: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        help="With --compare, the share of the earlier time by which a case may be slower: 0.1 is 10 percent.", min=0
+    ),
+]

@@ -1,4 +1,4 @@
-"""Options checked before a model is loaded."""
+"""Parse and check options of the command line, before a model is loaded."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,12 +13,12 @@ from gancam.jobs.spec import EffectChainSpec
 from gancam.media.paths import IMAGES
 
 _DEVICES, _PRECISIONS = ("auto", "cpu", "cuda"), ("auto", "fp32", "fp16", "int8")
-EFFECT_HELP = "gancam.specs"  # of a preset, among what a context carries
+PRESET_EFFECTS = "gancam.specs"  # key of a context under which a preset's effects are kept
 
 
 @contextmanager
 def named_after(path: Path | None) -> Iterator[None]:
-    """What is wrong with effects is told with the name of the preset that has them."""
+    """Put the name of the preset that effects come from before what is wrong with them; None is no preset."""
     try:
         yield
     except (InputError, NotFound) as error:
@@ -28,18 +28,28 @@ def named_after(path: Path | None) -> Iterator[None]:
 
 
 def parse_frame_time(fps: float | None, milliseconds: float | None) -> float | None:
-    """The seconds a frame may take by --target-fps or --target-ms; None without."""
+    """Give the seconds that a frame may take by --target-fps or --target-ms; None without."""
     if fps is None and milliseconds is None:
         return None
     if fps is not None and milliseconds is not None:
-        raise InputError("--target-fps and --target-ms say the same in two ways: give one")
-    if not all(0 < target < math.inf for target in (fps, milliseconds) if target is not None):
-        raise InputError("--target-fps and --target-ms need more than 0")
+        raise InputError("use either --target-fps or --target-ms: both set the time that a frame may take")
+    for option, target in (("--target-fps", fps), ("--target-ms", milliseconds)):
+        if target is not None and not 0 < target < math.inf:
+            raise InputError(f"{option} {target:g}: needs a number above 0")
     return milliseconds / 1000 if milliseconds is not None else 1 / (fps or 1)
 
 
 def check_chain(recipe: EffectChainSpec, preset: Path | None = None) -> None:
-    """Find what is wrong with effects, their parameters and how they are to run, before a model is opened."""
+    """Find what is wrong with effects, their parameters, device and precision, before a model is opened.
+
+    Args:
+        recipe: The effects.
+        preset: The file that they come from, for messages.
+
+    Raises:
+        InputError: For an unknown parameter, value, device or precision.
+        NotFound: For an effect that is not there.
+    """
     check_device(recipe.device, recipe.precision)
     with named_after(preset):
         for spec in recipe.specs:
@@ -47,16 +57,17 @@ def check_chain(recipe: EffectChainSpec, preset: Path | None = None) -> None:
 
 
 def check_device(device: str, precision: str, *more: str) -> None:
+    """Refuse an unknown device or precision; `more` are precisions that are known too. Raises ``InputError``."""
     if device not in _DEVICES:
-        raise InputError(f"device {device!r} must be auto, cpu or cuda")
+        raise InputError(f"--device {device!r}: must be auto, cpu or cuda")
     if precision not in (*_PRECISIONS, *more):
         raise InputError(
-            f"precision {precision!r} must be {', '.join([*_PRECISIONS[:-1], *more])} or {_PRECISIONS[-1]}"
+            f"--precision {precision!r}: must be {', '.join([*_PRECISIONS[:-1], *more])} or {_PRECISIONS[-1]}"
         )
 
 
 def check_log(path: Path | None, *, overwrite: bool) -> None:
-    """Find what is in the way of a log that is written beside a video; None is no log."""
+    """Find what is in the way of writing a log to `path`; None is no log. Raises ``SinkError``, ``OutputExists``."""
     if path is None:
         return
     if not path.absolute().parent.is_dir():
@@ -65,16 +76,27 @@ def check_log(path: Path | None, *, overwrite: bool) -> None:
 
 
 def check_picture(path: Path | None, what: str, *, overwrite: bool) -> None:
-    """Find what is in the way of an image that is not made of another; None is no image."""
+    """Find what is in the way of writing an image to `path`; None is no image.
+
+    Args:
+        path: Where to write it.
+        what: What it is called in messages.
+        overwrite: Whether it may exist.
+
+    Raises:
+        InputError: Where the extension is not that of an image.
+        SinkError: Where it cannot be written.
+        OutputExists: Where it exists and may not be replaced.
+    """
     if path is None:
         return
     if path.suffix.lower() not in IMAGES:
-        raise InputError(f"{path}: the {what} is an image, so it must end in {', '.join(IMAGES)}")
+        raise InputError(f"{path}: the {what} is an image, so its extension must be one of {', '.join(IMAGES)}")
     check_target(path, overwrite=overwrite)
 
 
 def parse_moment(text: str | None) -> Fraction | None:
-    """Seconds of `10s`, `10.5` or `1:02:03`."""
+    """Parse a time such as `10s`, `10.5` or `1:02:03` into seconds; None stays None. Raises ``InputError``."""
     if text is None:
         return None
     try:
@@ -82,11 +104,12 @@ def parse_moment(text: str | None) -> Fraction | None:
         if len(parts) > 3:
             raise ValueError
     except (ValueError, ZeroDivisionError):
-        raise InputError(f"time {text!r}: needs seconds, as 10s, or HOURS:MINUTES:SECONDS") from None
+        raise InputError(f"time {text!r}: needs seconds, as in 10s, or HOURS:MINUTES:SECONDS") from None
     return sum((part * 60**power for power, part in enumerate(reversed(parts))), Fraction(0))
 
 
 def parse_size(text: str) -> tuple[int, int]:
+    """Parse `1280x720` into (width, height) in pixels. Raises ``InputError``."""
     width, _, height = text.lower().partition("x")
     if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
         raise InputError(f"size {text!r}: needs WIDTHxHEIGHT, as in 1280x720")
@@ -94,12 +117,13 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_specs(texts: Sequence[str] | None) -> tuple[EffectSpec, ...]:
+    """Parse effects as ``--effect`` has them. Raises ``InputError``."""
     return tuple(EffectSpec.parse(text) for text in texts or ())
 
 
 def check_folder(path: Path | None) -> None:
-    """Find what would keep `make_folder` from making it; None is no folder."""
+    """Find what is in the way of making the folder `path`; None is no folder. Raises ``SinkError``."""
     if path is not None and path.exists() and not path.is_dir():
-        raise SinkError(f"{path}: is no folder")
+        raise SinkError(f"{path}: is a file, and a folder is needed")
     if path is not None and not path.absolute().parent.is_dir():
         raise SinkError(f"{path}: there is no folder {path.absolute().parent}")

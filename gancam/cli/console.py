@@ -1,36 +1,48 @@
-"""What commands say: notes, errors, progress."""
+"""What commands print beside their results: notes, warnings, progress."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from gancam import pipeline
 from gancam.errors import SinkError
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 class Terminated(BaseException):
-    """SIGTERM, turned into an exception so that files are finished on the way out."""
+    """SIGTERM as an exception, so that files are finished on the way out."""
 
 
 def print_note(text: str) -> None:
+    """Print what the user should know to stderr."""
     errors.print(f"note: {text}", markup=False)
 
 
-def print_warning(name: str, error: SinkError) -> None:
-    print_error(f"{name} is left out, the others go on: {error}")
+def print_failed_output(name: str, error: SinkError) -> None:
+    """Print that one of several outputs failed, to stderr."""
+    print_warning(f"{name} failed and was closed; the other outputs continue: {error}")
 
 
-def print_error(warning: str) -> None:
+def print_warning(warning: str) -> None:
+    """Print what went wrong, where other work goes on, to stderr as one line."""
     errors.print(f"warning: {' '.join(warning.split())}", markup=False)
 
 
 @contextmanager
-def progress_bar(frames: int | None, quiet: bool) -> Iterator[Any]:
+def progress_bar(frames: int | None, quiet: bool) -> Iterator[pipeline.Progress | None]:
+    """Show a bar on stderr, from the first frame on.
+
+    Args:
+        frames: How many frames there will be; None where that is not known.
+        quiet: Whether to show none.
+
+    Yields:
+        What is called after each frame; None where `quiet`.
+    """
     if quiet:
         yield None
         return

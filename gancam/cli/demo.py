@@ -22,9 +22,9 @@ from gancam.vision.text import draw_lines
 
 @app.command()
 def demo(
-    to: Annotated[Path, typer.Option(help="Folder for the results; a free name near it is taken.")] = Path(
-        "gancam-demo"
-    ),
+    to: Annotated[
+        Path, typer.Option(help="Folder for the results; if it exists, a free name beside it is taken.")
+    ] = Path("gancam-demo"),
 ) -> None:
     """Upscale a short bundled clip and show the difference: no camera, display, network or GPU needed."""
     clip = _sample("city.mp4")
@@ -34,7 +34,7 @@ def demo(
     video, picture = folder / "city-x2.mp4", folder / "city-x2-comparison.png"
     report = Report()
     with progress_bar(None, False) as progress:
-        process_video(clip, video, [effect], ProcessOptions(), report, tell=print_note, progress=progress)
+        process_video(clip, video, [effect], ProcessOptions(), report, notify=print_note, progress=progress)
     with VideoFile(clip) as source:
         frames = iter(source)
         frame = next(frames)
@@ -47,8 +47,10 @@ def demo(
 
 
 def _comparison(image: Image, effect: ModelEffect) -> Image:
-    """The frame enlarged by bicubic interpolation (left of the bar) and by the effect (right of it), and below it the
-    same detail of each, three times larger again."""
+    """Draw the frame enlarged by bicubic interpolation (left) and by the effect (right).
+
+    Below it is the same detail of each, three times larger again.
+    """
     sharp = effect(image)
     height, width = sharp.shape[:2]
     plain = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -70,7 +72,7 @@ def _comparison(image: Image, effect: ModelEffect) -> Image:
 
 
 def _sample(name: str) -> Path:
-    """A bundled sample: in the wheel below the package, in a checkout beside it."""
+    """Find a bundled sample: in the wheel below the package, in a checkout beside it."""
     package = Path(__file__).parent.parent
     for path in (package / "samples" / name, package.parent / "samples" / name):
         if path.is_file():
@@ -79,7 +81,7 @@ def _sample(name: str) -> Path:
 
 
 def _free(folder: Path) -> Path:
-    """`folder`, or the first of folder-2, folder-3 … that does not exist."""
+    """Choose `folder`, or the first of folder-2, folder-3 ... that does not exist."""
     candidate, number = folder, 1
     while candidate.exists():
         number += 1

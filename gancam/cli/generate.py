@@ -1,4 +1,4 @@
-"""`gancam sample` and `gancam morph`: pictures and loops of a generator."""
+"""`gancam sample` and `gancam morph`: pictures and loops that a generator makes."""
 
 import math
 from pathlib import Path
@@ -9,8 +9,11 @@ import typer
 from gancam.cli.app import (
     CodecOption,
     DeviceOption,
+    GeneratorArgument,
     OverwriteOption,
     PrecisionOption,
+    QualityOption,
+    QuietOption,
     ThreadsOption,
     TruncationOption,
     app,
@@ -31,31 +34,38 @@ from gancam.sources import Still
 
 @app.command()
 def sample(
-    name: Annotated[str, typer.Argument(help="A generator: its name, or the path of an .onnx.")],
+    name: GeneratorArgument,
     picture: Annotated[
-        Path | None, typer.Argument(metavar="[SHEET]", help="The image to write, of all samples.")
+        Path | None, typer.Argument(metavar="[GRID]", help="The image file to write, with all samples in a grid.")
     ] = None,
-    count: Annotated[int, typer.Option("-n", "--count", help="How many.", min=1, max=100_000)] = 64,
-    seed: Annotated[int, typer.Option(help="Of the first; each has the next number.", min=0, max=2**31)] = 0,
+    count: Annotated[int, typer.Option("-n", "--count", help="Make this many samples.", min=1, max=100_000)] = 64,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the first sample; each further one has the next number.", min=0, max=2**31)
+    ] = 0,
     truncation: TruncationOption = None,
     columns: Annotated[
-        int | None, typer.Option(help="Samples in a row (default: about as many as rows).", min=1)
+        int | None, typer.Option(help="Samples in a row of the grid. Default: about as many as there are rows.", min=1)
     ] = None,
-    show: Annotated[bool, typer.Option("--show", help="Show the sheet in a window.")] = False,
-    to: Annotated[Path | None, typer.Option(metavar="DIR", help="Write each sample as an image of its own.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Show the grid in a window.")] = False,
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write each sample to this folder, as an image of its own.")
+    ] = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Pictures of a generator by seed: a sheet, a window, or files. The seeds are those of keyframes= and --seeds."""
+    """Make pictures with a generator, one for each seed, as a grid or as files.
+
+    A seed gives the same picture here, in gancam morph --seeds, and as a keyframe of the morph effect.
+    """
     from gancam.latent.samples import generate, grid, open_generator
 
     if picture is None and to is None and not show:
-        raise InputError("nowhere to go: give a file for the sheet, --to DIR, or --show")
+        raise InputError("sample needs somewhere to put the pictures: a file for the grid, --to DIR, or --show")
     check_device(device, precision)
     find(name)
-    check_picture(picture, "sheet", overwrite=overwrite)
+    check_picture(picture, "grid", overwrite=overwrite)
     seeds = range(seed, seed + count)
     files = {one: to / f"{Path(name).stem}-{one:06d}.png" for one in seeds} if to is not None else {}
     check_folder(to)
@@ -80,32 +90,43 @@ def sample(
 
 @app.command()
 def morph(
-    name: Annotated[str, typer.Argument(help="A generator: its name, or the path of an .onnx.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="The video to write.")],
-    seeds: Annotated[str, typer.Option(metavar="1,5,9", help="The pictures to pass through, by seed.")] = "1,5,9",
-    seconds: Annotated[float, typer.Option(help="How long one round takes.")] = 10.0,
-    fps: Annotated[float, typer.Option(help="Frames a second.")] = 30.0,
-    size: Annotated[int | None, typer.Option(metavar="PIXELS", help="Width and height (default: 480 or more).")] = None,
-    ease: Annotated[str, typer.Option(help="linear, smooth or hold: how it passes each picture.")] = "linear",
+    name: GeneratorArgument,
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The video file to write.")],
+    seeds: Annotated[
+        str, typer.Option(metavar="1,5,9", help="Seeds of the pictures to pass through, as gancam sample shows them.")
+    ] = "1,5,9",
+    seconds: Annotated[float, typer.Option(help="Length of the loop in seconds.")] = 10.0,
+    fps: Annotated[float, typer.Option(help="Frames a second of the video.")] = 30.0,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="Width and height of the video. Default: the generator's, times what makes it 480 or more.",
+        ),
+    ] = None,
+    ease: Annotated[
+        str,
+        typer.Option(help="How the loop passes each picture: linear, smooth (slower there), or hold (it rests there)."),
+    ] = "linear",
     truncation: TruncationOption = None,
     codec: CodecOption = None,
-    quality: Annotated[float | None, typer.Option(help="0 (small) to 100 (best), default 80.")] = None,
+    quality: QualityOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
     overwrite: OverwriteOption = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no report.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """A seamless loop through pictures of a generator, as a video of its own: its last frame leads into its first."""
+    """Make a video that morphs through pictures of a generator, and whose end leads into its beginning."""
     from gancam.latent.samples import LoopSource, check_loop, open_generator
 
     try:
         numbers = [int(part) for part in seeds.replace("/", ",").split(",")]
     except ValueError:
-        raise InputError(f"--seeds {seeds!r}: needs whole numbers joined by commas, as 1,5,9") from None
+        raise InputError(f"--seeds {seeds!r}: needs whole numbers joined by commas, as in 1,5,9") from None
     check_loop(numbers, seconds=seconds, fps=fps, size=size, ease=ease)
     if target.suffix.lower() in IMAGES or not target.suffix:
-        raise InputError(f"{target}: a loop is a video, as in loop.mp4")
+        raise InputError(f"{target}: the loop is a video, so its name needs an extension such as .mp4")
     check_output(target, codec=codec, quality=quality, overwrite=overwrite)
     check_device(device, precision)
     model = open_generator(name, device=device, precision=precision, threads=threads)
@@ -120,7 +141,7 @@ def morph(
 
 
 def _show(image: Image) -> None:
-    """In a window, until its user closes it."""
+    """Show a picture in a window until its user closes it."""
     from gancam.sinks.window import Window
     from gancam.sources.open import open_live
 

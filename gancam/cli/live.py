@@ -3,17 +3,36 @@
 import json
 import os
 import threading
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gancam.cli.app import DeviceOption, EffectOption, OverwriteOption, PrecisionOption, ThreadsOption, app
+from gancam.budget import MISSED, Budget
+from gancam.cli.app import (
+    ControlOption,
+    DeviceOption,
+    EffectOption,
+    LiveSizeOption,
+    OutputsOption,
+    OverwriteOption,
+    PrecisionOption,
+    ReconnectOption,
+    RecordParamsOption,
+    SecondsOption,
+    SourceArgument,
+    StatsOption,
+    TargetFpsOption,
+    TargetMsOption,
+    ThreadsOption,
+    app,
+)
 from gancam.cli.checks import check_chain, check_log, parse_frame_time, parse_size, parse_specs
-from gancam.cli.console import print_error, print_note, print_warning
+from gancam.cli.console import print_failed_output, print_note, print_warning
 from gancam.control import Controls, open_control
 from gancam.effects import EffectSlot
 from gancam.errors import InputError, NotFound, SourceError
@@ -27,151 +46,199 @@ from gancam.sinks.stats import StatsLog
 from gancam.vision.pad import DrawingPad
 
 if TYPE_CHECKING:
-    from gancam.budget import Budget
+    from gancam.sources.live import LiveSource
+
+
+DEFAULT_FPS = 24  # what the effect that is played by default may not fall below by what is chosen here
+DEFAULT_FRAME_TIME = 1 / DEFAULT_FPS / MISSED  # a budget lets that much more pass before it plays something cheaper
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """What a command line asks for."""
+
+    source: str
+    recipe: EffectChainSpec
+    outputs: tuple[str, ...]
+    size: tuple[int, int]
+    seconds: float | None
+    reconnect: int | None
+    stats: Path | None
+    controls: tuple[str, ...]
+    record_params: Path | None
+    frame_time: float | None  # seconds that a frame may take
+    by_itself: bool  # nobody asked for that time
+    overwrite: bool
+    as_json: bool
 
 
 @app.command()
 def live(
-    source: Annotated[
-        str, typer.Argument(help="A camera's index or device path, a URL, a video file, or test (a pattern).")
-    ] = "0",
+    source: SourceArgument = "0",
     effect: EffectOption = None,
-    to: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="window|virtualcam|mjpeg:PORT|URL|FILE|source:FILE",
-            help="Output; repeat for several (default: window).",
-        ),
-    ] = None,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Asked of a camera, given to the test pattern.")] = "640x360",
-    seconds: Annotated[float | None, typer.Option(help="Stop after this time.", min=0)] = None,
-    reconnect: Annotated[
-        int | None, typer.Option(help="Give up after so many attempts in a row (default: never).", min=0)
-    ] = None,
-    stats: Annotated[Path | None, typer.Option(help="Write age and drops of every frame here, as JSON lines.")] = None,
-    control: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE|PORT|mic", help="Take parameters from this file, a local socket or a microphone, meanwhile."
-        ),
-    ] = None,
-    record_params: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write every change of a parameter, for process --params."),
-    ] = None,
-    target_fps: Annotated[
-        float | None, typer.Option(metavar="N", help="Quality follows the time: the best that N frames a second allow.")
-    ] = None,
-    target_ms: Annotated[
-        float | None, typer.Option(metavar="M", help="The same, as milliseconds that a frame may take.")
-    ] = None,
+    to: OutputsOption = None,
+    size: LiveSizeOption = "640x360",
+    seconds: SecondsOption = None,
+    reconnect: ReconnectOption = None,
+    stats: StatsOption = None,
+    control: ControlOption = None,
+    record_params: RecordParamsOption = None,
+    target_fps: TargetFpsOption = None,
+    target_ms: TargetMsOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
     overwrite: OverwriteOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")] = False,
 ) -> None:
-    """Play a camera or a stream through effects, never more than a moment late. Without -e: super-resolution; with
-    -e none: as it is. Ends with q in the window, with Ctrl-C, or when the source ends."""
+    """Play a camera, a stream or a video file through effects, with as little delay as possible.
+
+    Frames that come too late are dropped. Without an effect, super-resolution is played, as good as 24 frames a second
+    allow on this machine (--target-fps sets another rate); -e none plays the source as it is. It ends with q in the
+    window, with Ctrl-C, or when the source ends.
+    """
+    names = effect or ["sr-x2-gan" if "sr-x2-gan" in menu() else "sr-x2"]
+    frame_time = parse_frame_time(target_fps, target_ms)
+    options = LiveOptions(
+        source=source,
+        recipe=EffectChainSpec(parse_specs([one for one in names if one != "none"]), device, precision, threads),
+        outputs=tuple(to or ["window"]),
+        size=parse_size(size),
+        seconds=seconds,
+        reconnect=reconnect,
+        stats=stats,
+        controls=tuple(control or ()),
+        record_params=record_params,
+        frame_time=DEFAULT_FRAME_TIME if frame_time is None and not effect else frame_time,
+        by_itself=frame_time is None,
+        overwrite=overwrite,
+        as_json=as_json,
+    )
+    _check(options)
+    _play(options)
+
+
+def _check(options: LiveOptions) -> None:
+    """Find what is wrong before a model is loaded or a source is opened."""
+    if options.frame_time is not None and not options.recipe.specs:
+        raise InputError("--target-fps and --target-ms need at least one -e EFFECT, whose quality they choose")
+    _check_source(options.source)
+    for target in options.outputs:
+        check_target(target, overwrite=options.overwrite)
+    check_log(options.stats, overwrite=True)
+    check_log(options.record_params, overwrite=options.overwrite)
+    check_chain(options.recipe)
+
+
+def _play(options: LiveOptions) -> None:
     from gancam.sources.open import open_live
 
-    names = effect or ["sr-x2-gan" if "sr-x2-gan" in menu() else "sr-x2"]
-    recipe = EffectChainSpec(parse_specs([name for name in names if name != "none"]), device, precision, threads)
-    asked, frame_time = parse_size(size), parse_frame_time(target_fps, target_ms)
-    if frame_time is not None and not recipe.specs:
-        raise InputError("--target-fps and --target-ms choose how an effect is played, and there is none")
-    source = _source(source)
-    for target in to or ["window"]:
-        check_target(target, overwrite=overwrite)
-    check_log(stats, overwrite=True)
-    check_log(record_params, overwrite=overwrite)
-    check_chain(recipe)
-    sound = Path(source) if Path(source).is_file() else None
-    chain = recipe.load(sound)
+    sound = Path(options.source) if Path(options.source).is_file() else None
+    chain = options.recipe.load(sound)
     controls = Controls(chain)
-    budget = None if frame_time is None else _budget(chain, frame_time)
+    budget = None if options.frame_time is None else _budget(chain, options.frame_time, by_itself=options.by_itself)
     report = Report()
-    outputs: list[Sink] = []
-    with open_live(source, size=asked, reconnect=reconnect) as feed, ExitStack() as opened:
+    with open_live(options.source, size=options.size, reconnect=options.reconnect) as feed, ExitStack() as opened:
         for one in chain:
             opened.callback(one.close)
-        remotes = [opened.enter_context(closing(open_control(one, controls, print_error))) for one in control or []]
-        try:
-            context = SinkContext(
-                fps=feed.fps,
-                size=output_size(chain, feed.size),
-                source_info=VideoInfo(size=feed.size, time_base=Fraction(1, 90_000)),
-                overwrite=overwrite,
-                controls=controls,
-                dropped=lambda: feed.dropped,
-                status=lambda: _status(budget, chain),
-                pad=_pad(chain, to or ["window"]),
-            )
-            for target in to or ["window"]:
-                outputs.append(open_sink(target, context))  # noqa: PERF401 - those before one that fails are closed
-            if stats is not None:
-                more = dict if budget is None else budget.figures
-                outputs.append(StatsLog(stats, dropped=lambda: feed.dropped, more=more))
-            if record_params is not None:
-                outputs.append(ParameterLog(record_params, controls, overwrite=overwrite))
-            if budget is not None:
-                budget.prepare(feed.size)
-        except BaseException:
-            for output in outputs:
-                output.close(interrupted=True)
-            raise
+        remotes = [
+            opened.enter_context(closing(open_control(one, controls, print_warning))) for one in options.controls
+        ]
+        outputs = _open_outputs(options, feed, chain, controls, budget)
         said = [feed.notes, *(output.notes for output in outputs), *(remote.notes for remote in remotes)]
-        told = [note for notes in said for note in notes]
-        for note in told:
+        notes = [note for part in said for note in part]
+        for note in notes:
             print_note(note)
-        timer = None if seconds is None else threading.Timer(seconds, feed.close)
         try:
-            if timer is not None:
-                timer.start()
-            run(
-                feed,
-                chain if budget is None else [budget],
-                outputs,
-                on_frame=[controls],
-                report=report,
-                on_sink_failure=print_warning,
-            )
+            with _stop_after(options.seconds, feed.close):
+                run(
+                    feed,
+                    chain if budget is None else [budget],
+                    outputs,
+                    on_frame=[controls],
+                    report=report,
+                    on_sink_failure=print_failed_output,
+                )
         finally:
-            if timer is not None:
-                timer.cancel()
-            report.notes = [note for note in report.notes if note not in told]
-            if as_json:
-                print(json.dumps(report.to_dict()))
-            else:
-                print("\n".join(report.text()))
+            report.notes = [note for note in report.notes if note not in notes]
+            print(json.dumps(report.to_dict()) if options.as_json else "\n".join(report.text()))
 
 
-def _status(budget: "Budget | None", chain: Sequence[EffectSlot]) -> str:
-    """The overlay's line: how the effects are played just now; empty where there is nothing to say."""
+def _open_outputs(
+    options: LiveOptions, feed: "LiveSource", chain: Sequence[EffectSlot], controls: Controls, budget: Budget | None
+) -> list[Sink]:
+    """Open all outputs and logs, and measure for `budget`; where one fails, the others are closed."""
+    outputs: list[Sink] = []
+    try:
+        dropped = lambda: feed.dropped
+        context = SinkContext(
+            fps=feed.fps,
+            size=output_size(chain, feed.size),
+            source_info=VideoInfo(size=feed.size, time_base=Fraction(1, 90_000)),
+            overwrite=options.overwrite,
+            controls=controls,
+            dropped=dropped,
+            status=lambda: _status(budget, chain),
+            pad=_pad(chain, options.outputs),
+        )
+        for target in options.outputs:
+            outputs.append(open_sink(target, context))  # noqa: PERF401 - those before one that fails are closed
+        if options.stats is not None:
+            outputs.append(StatsLog(options.stats, dropped=dropped, more=dict if budget is None else budget.figures))
+        if options.record_params is not None:
+            outputs.append(ParameterLog(options.record_params, controls, overwrite=options.overwrite))
+        if budget is not None:
+            budget.prepare(feed.size)
+    except BaseException:
+        for output in outputs:
+            output.close(interrupted=True)
+        raise
+    return outputs
+
+
+@contextmanager
+def _stop_after(seconds: float | None, stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` in a thread when so many seconds have passed within this context; None is never."""
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(seconds, stop)
+    timer.name = "gancam-stop"
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def _status(budget: Budget | None, chain: Sequence[EffectSlot]) -> str:
+    """Write how the effects are played just now, for the overlay; empty where there is nothing to say."""
     parts = [budget.status] if budget is not None else [effect.status for effect in chain]
     return "; ".join(filter(None, parts))
 
 
 def _pad(chain: Sequence[EffectSlot], outputs: Sequence[str]) -> tuple[str, DrawingPad] | None:
-    """The effect that is drawn for in the window, by name, and what is drawn on."""
+    """Find the effect that is drawn for in the window, by name, and what is drawn on."""
     pads = [(one.name, one.pad) for one in chain if one.pad is not None]
     if pads and "window" not in outputs:
-        raise InputError(f"{pads[0][0]}: draw needs the window; add --to window")
+        raise InputError(f"{pads[0][0]}: draw needs a window to draw in; add --to window")
     if len(pads) > 1:
-        raise InputError(f"draw: of {' and '.join(name for name, _ in pads)} one only can be drawn for")
+        raise InputError(f"draw: only one effect can be drawn for, not {' and '.join(name for name, _ in pads)}")
     return pads[0] if pads else None
 
 
-def _budget(chain: Sequence[EffectSlot], seconds: float) -> "Budget":
-    from gancam.budget import Budget
+def _budget(chain: Sequence[EffectSlot], seconds: float, *, by_itself: bool) -> Budget:
+    """Make the budget; where nobody asked for one, its first line says why there is one."""
+    why = f"without -e or --target-fps, what holds {DEFAULT_FPS} frames a second is played: "
+    first = iter([why] if by_itself else [])
+    return Budget(chain, seconds, notify=lambda text: print_note(next(first, "") + text))
 
-    return Budget(chain, seconds, notify=print_note)
 
-
-def _source(text: str) -> str:
-    """A live source's name, so far as it can be judged without opening it."""
+def _check_source(text: str) -> None:
+    """Refuse what cannot be a live source, so far as that is known without opening it."""
     if os.path.isdir(text):
-        raise SourceError(f"{text}: a folder, not a video file")
+        raise SourceError(f"{text}: is a folder; a live source is a camera's index, a URL, a video file or test")
     if "://" in text or text == "test" or text.isdigit() or text.startswith("/dev/") or Path(text).exists():
-        return text
+        return
     raise NotFound(f"{text}: no such file; a live source is a camera's index, a URL, a video file or test")

@@ -1,50 +1,106 @@
 """The entry point of the command line."""
 
 import logging
+import os
 import signal
 import sys
+import traceback
 from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
 
 import gancam
-from gancam.cli import bench, demo, generate, inspect, live, process  # noqa: F401 - their commands
+from gancam.cli import bench, demo, generate, importing, inspect, live, models, process  # noqa: F401 - their commands
 from gancam.cli.app import app
 from gancam.cli.console import Terminated, errors
 from gancam.errors import GancamError
 
+DEBUG = "GANCAM_DEBUG"  # environment variable: 1 is --debug
+
 
 @app.callback(invoke_without_command=True)
-def top(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def top(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug",
+            help="Print the Python traceback of errors, for a bug report; the environment variable GANCAM_DEBUG=1 "
+            "does the same.",
+        ),
+    ] = False,
+) -> None:
+    """Handle the options that stand before a command."""
+    if debug:
+        _set_debug()
     if version:
         print(f"gancam {gancam.__version__}")
         raise typer.Exit
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated
-
-
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 done, 2 an error told in one line, 130 and 143 after Ctrl-C and SIGTERM."""
-    logging.basicConfig(format="%(message)s")
-    if errors.is_terminal:  # that a model is tried for the first time takes a moment, and should be told
+    """Run the command line and exit.
+
+    Exit codes: 0 done, 1 something failed, 2 an error in what was asked for, told in one line, 130 and 143 after
+    Ctrl-C and SIGTERM.
+    """
+    _tracebacks.debug = False
+    if not logging.getLogger().handlers:
+        handler = logging.StreamHandler()
+        handler.addFilter(_tracebacks)
+        logging.basicConfig(format="%(message)s", handlers=[handler])
+    if errors.is_terminal:  # a model that is tried for the first time takes a moment, and the user should know why
         logging.getLogger("gancam.inference.autotune").setLevel(logging.INFO)
-    if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:  # who started us may want us to stay
+    if os.environ.get(DEBUG, "0") not in ("", "0"):
+        _set_debug()
+    if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:  # the parent may want it ignored
         signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
+    """Run a command; the exit code."""
     try:
         code = app(args=arguments, standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
+        return code if isinstance(code, int) else 0
     except (KeyboardInterrupt, typer.Abort):
-        sys.exit(130)
+        return 130
     except Terminated:
-        sys.exit(143)
+        return 143
     except typer.TyperException as error:
-        errors.print(f"gancam: {' '.join(error.format_message().split())}", markup=False)
-        sys.exit(2)
+        return _fail(error.format_message(), error, 2)
     except GancamError as error:
-        errors.print(f"gancam: {' '.join(str(error).split())}", markup=False)
-        sys.exit(2)
+        return _fail(str(error), error, 2)
     except BrokenPipeError:
-        sys.exit(1)
+        return 1
+    except Exception as error:
+        cure = 'please report it with the output of the same command as "gancam --debug ..."'
+        return _fail(f"a fault of gancam's own: {error!r}; {cure}", error, 1)
+
+
+def _fail(message: str, error: BaseException, code: int) -> int:
+    if _tracebacks.debug:
+        errors.print("".join(traceback.format_exception(error)).rstrip(), markup=False)
+    errors.print(f"gancam: {' '.join(message.split())}", markup=False)
+    return code
+
+
+def _set_debug() -> None:
+    _tracebacks.debug = True
+
+
+class _TracebackFilter(logging.Filter):
+    """Leaves out records with a traceback, unless asked for: what they are about is told in one line elsewhere."""
+
+    debug = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return self.debug or not record.exc_info
+
+
+_tracebacks = _TracebackFilter()
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated

@@ -1,22 +1,31 @@
-"""Options of `process` from a TOML file."""
+"""Read options of `gancam process` from a TOML file."""
 
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from gancam.effects import EffectSpec
 from gancam.errors import InputError, NotFound, did_you_mean
 
-_SAID = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list of texts"}
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list of texts"}
 
 
-def read_preset(path: Path, options: Mapping[str, type]) -> dict[str, Any]:
-    """What the TOML file `path` says of `options` (names as on the command line without dashes, and types). The list
-    of effects (of type list) becomes `EffectSpec` s; it may hold tables, too: ``{name = "sr-x2", strength = 0.7}``, or
-    each under a ``[[effect]]`` of its own.
+def read_preset(path: Path, options: Mapping[str, type]) -> dict[str, object]:
+    """Read options from a TOML file.
 
-    Raises ``NotFound``, and ``InputError`` for what is no TOML, an unknown name or a value of another type.
+    An effect is a text as on the command line, or a table: ``{name = "sr-x2", strength = 0.7}``, or each under an
+    ``[[effect]]`` of its own.
+
+    Args:
+        path: The file.
+        options: Names of options, as on the command line without dashes, and their types; list is that of effects.
+
+    Returns:
+        Values of those options that the file has; effects are ``EffectSpec``.
+
+    Raises:
+        NotFound: When there is no such file.
+        InputError: When it is not TOML, or has an unknown name or a value of another type.
     """
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -33,19 +42,19 @@ def read_preset(path: Path, options: Mapping[str, type]) -> dict[str, Any]:
     return values
 
 
-def _checked(where: str, value: Any, kind: type) -> Any:
+def _checked(where: str, value: object, kind: type) -> object:
     if kind is list:
         return [_effect(where, part) for part in (value if isinstance(value, list) else [value])]
     fits = isinstance(value, (int, float) if kind is float else kind) and isinstance(value, bool) == (kind is bool)
     if not fits:
-        raise InputError(f"{where}={_written(value)}: needs {_SAID[kind]}")
+        raise InputError(f"{where}={_written(value)}: needs {_KINDS[kind]}")
     return value
 
 
-def _effect(where: str, part: Any) -> EffectSpec:
-    """An effect of a text, as on the command line, or of a table."""
+def _effect(where: str, part: object) -> EffectSpec:
+    """Read an effect from a text, as on the command line, or from a table."""
     if not isinstance(part, dict):
-        text = _checked(where, part, str)
+        text = str(_checked(where, part, str))
         try:
             return EffectSpec.parse(text)
         except InputError as error:
@@ -63,5 +72,6 @@ def _effect(where: str, part: Any) -> EffectSpec:
         raise InputError(f"{where}: {error}") from None
 
 
-def _written(value: Any) -> str:
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+def _written(value: object) -> str:
+    """Write a value as TOML and the command line have it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

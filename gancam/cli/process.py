@@ -3,24 +3,47 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, get_args, get_type_hints
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from gancam.cli.app import CodecOption, DeviceOption, EffectOption, OverwriteOption, PrecisionOption, ThreadsOption, app
-from gancam.cli.checks import EFFECT_HELP, check_chain, named_after, parse_moment, parse_specs
-from gancam.cli.console import Terminated, errors, print_error, print_note, progress_bar
+from gancam import pipeline
+from gancam.cli.app import (
+    ClusterOption,
+    CodecOption,
+    DeinterlaceOption,
+    DeviceOption,
+    EffectOption,
+    EightBitOption,
+    EncoderOption,
+    FormatOption,
+    FpsOption,
+    FromOption,
+    JobsOption,
+    OverwriteOption,
+    ParamsOption,
+    PathsArgument,
+    PrecisionOption,
+    QualityOption,
+    QuietOption,
+    ResumeOption,
+    ThreadsOption,
+    ToOption,
+    app,
+)
+from gancam.cli.bars import BatchBars
+from gancam.cli.checks import PRESET_EFFECTS, check_chain, named_after, parse_moment, parse_specs
+from gancam.cli.console import Terminated, errors, print_note, progress_bar
 from gancam.cli.preset import read_preset
-from gancam.effects import Effect
+from gancam.effects import EffectSpec
 from gancam.errors import InputError
-from gancam.jobs.batch import Hire, Tell, process_all, process_one
+from gancam.jobs.batch import MakePool, process_all, process_one
 from gancam.jobs.checks import check, check_options
+from gancam.jobs.events import FileProgress, JobEvent, Note
 from gancam.jobs.inputs import find_inputs, is_batch
 from gancam.jobs.local_pool import LocalPool, share_of_threads
 from gancam.jobs.process import process_image, process_video
@@ -35,110 +58,119 @@ def _preset(context: typer.Context, path: Path | None) -> Path | None:
     """Take what a TOML file says for the defaults of the other options."""
     if path is not None:
         hints = get_type_hints(process)
-        names, options = dict[str, str](), dict[str, type]()
+        names, kinds = dict[str, str](), dict[str, type]()
         for part in context.command.params:
             name = next((one[2:] for one in part.opts if one.startswith("--")), "")
             if name not in ("", "preset", "help"):
                 names[name] = part.name or ""
-                kinds = [*get_args(hints[names[name]]), hints[names[name]]]
-                options[name] = next((kind for kind in (bool, int, float) if kind in kinds), str)
-                options[name] = list if list[str] in kinds else options[name]
-        values = read_preset(path, options)
-        context.meta[EFFECT_HELP] = tuple(values.pop("effect", ()))  # which are no texts
+                hint = [*get_args(hints[names[name]]), hints[names[name]]]
+                kinds[name] = next((kind for kind in (bool, int, float) if kind in hint), str)
+                kinds[name] = list if list[str] in hint else kinds[name]
+        values = read_preset(path, kinds)
+        context.meta[PRESET_EFFECTS] = values.pop("effect", ())  # they are parsed already
         context.default_map = {names[name]: value for name, value in values.items()}
     return path
+
+
+PresetOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        is_eager=True,
+        callback=_preset,
+        help="Read options from this TOML file, as in quality = 90. Options given on the command line win.",
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the report (of several files each event, one a line) as JSON on stdout.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a command line asks for."""
+
+    inputs: list[str]
+    output: str
+    chain_spec: EffectChainSpec
+    options: ProcessOptions
+    workers: int | None  # None: as many as pay
+    cluster: str | None
+    form: str | None  # the container for stdout
+    preset: Path | None  # where the effects come from
+    quiet: bool
+    as_json: bool
 
 
 @app.command()
 def process(
     context: typer.Context,
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="IN... OUT",
-            help="Videos, images, folders, patterns; and the file or folder to write.",
-        ),
-    ],
+    paths: PathsArgument,
     effect: EffectOption = None,
     codec: CodecOption = None,
-    encoder: Annotated[str | None, typer.Option(help="cpu (default), or nvenc: an NVIDIA GPU's.")] = None,
-    quality: Annotated[float | None, typer.Option(help="0 (small) to 100 (best), default 80.")] = None,
-    deinterlace: Annotated[bool, typer.Option("--deinterlace", help="Whole pictures of interlaced video.")] = False,
-    start: Annotated[str | None, typer.Option("--from", metavar="10s", help="Leave out what comes before.")] = None,
-    stop: Annotated[str | None, typer.Option("--to", metavar="20s", help="Leave out what comes from there on.")] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a job that was interrupted, killed or out of disk.")
-    ] = False,
-    eight_bit: Annotated[bool, typer.Option("--eight-bit", help="Take 10-bit and HDR video as 8 bits.")] = False,
-    params: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Turn parameters as `live --record-params FILE` recorded it.")
-    ] = None,
-    fps: Annotated[
-        float | None, typer.Option(help="Of numbered images (frame-%06d.png) without a file of times; default 25.")
-    ] = None,
-    form: Annotated[
-        str | None,
-        typer.Option("--format", help="Of stdout (-): matroska (default), nut, mpegts, webm, mp4 or mov in fragments."),
-    ] = None,
-    preset: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            is_eager=True,
-            callback=_preset,
-            help="Options from a TOML file, as quality = 90; what is given here wins.",
-        ),
-    ] = None,
+    encoder: EncoderOption = None,
+    quality: QualityOption = None,
+    deinterlace: DeinterlaceOption = False,
+    start: FromOption = None,
+    stop: ToOption = None,
+    resume: ResumeOption = False,
+    eight_bit: EightBitOption = False,
+    params: ParamsOption = None,
+    fps: FpsOption = None,
+    form: FormatOption = None,
+    preset: PresetOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
-    workers: Annotated[
-        str, typer.Option("--jobs", metavar="N|auto", help="Processes at work; auto: more than one where that pays.")
-    ] = "auto",
-    cluster: Annotated[
-        str | None, typer.Option(metavar="auto|ADDRESS", help="Let a Ray cluster do it (extra: gancam[cluster]).")
-    ] = None,
+    workers: JobsOption = "auto",
+    cluster: ClusterOption = None,
     overwrite: OverwriteOption = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no report.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Run videos and images through effects into new files. Audio is kept. Without -e: faithful copies. Of several
-    inputs, a folder or a pattern, OUT is the folder to write to: what is done already is skipped, what was begun goes
-    on, failures are listed at the end (exit 1)."""
+    """Take videos and images through effects into new files, with their sound.
+
+    Without an effect, the output is a faithful copy. Where there are several inputs, a folder or a pattern, OUT is the
+    folder to write to: files that are done are skipped, interrupted ones go on where they stopped, and failures are
+    listed at the end (exit code 1).
+    """
     if len(paths) < 2:
         raise InputError(f"process needs IN and OUT, and was given {paths[0]!r} alone")
-    task = ProcessOptions(
+    named: tuple[EffectSpec, ...] = tuple(context.meta.get(PRESET_EFFECTS, ())) if not effect else ()
+    options = ProcessOptions(
         codec=codec, encoder=encoder, quality=quality, deinterlace=deinterlace, eight_bit=eight_bit,
         params=params, overwrite=overwrite, resume=resume, first=parse_moment(start), end=parse_moment(stop), fps=fps,
     )  # fmt: skip
-    count = _count(workers)
-    hire = _hire(cluster, count)
-    theirs = context.meta.get(EFFECT_HELP, ()) if not effect else ()
-    recipe = EffectChainSpec(theirs or parse_specs(effect), device, precision, threads)
-    names = preset if theirs else None
-    if is_batch(paths[:-1], paths[-1]):
-        check_options(task)
-        check_chain(recipe, names)
-        many: dict[str, Any] = {"workers": count, "hire": hire if cluster else None, "quiet": quiet, "as_json": as_json}
-        _process_batch(paths[:-1], Path(paths[-1]), recipe, replace(task, resume=True), **many)
-        return
+    chain_spec = EffectChainSpec(named or parse_specs(effect), device, precision, threads)
+    request = _Request(
+        paths[:-1], paths[-1], chain_spec, options, _parse_count(workers), cluster, form, preset if named else None,
+        quiet, as_json,
+    )  # fmt: skip
+    (_process_many if is_batch(request.inputs, request.output) else _process_single)(request)
+
+
+def _process_single(request: _Request) -> None:
+    """Make one file of one input."""
+    options, make_pool = request.options, _pool_maker(request)
     with ExitStack() as opened:
-        if paths[1] == "-":
-            task = replace(task, pipe=opened.enter_context(_stdout()), form=form)
-        elif form is not None:
-            raise InputError(f"--format {form}: is for stdout (-); the ending of {paths[1]} names its container")
-        target = classify(paths[1])
-        source = classify(paths[0])
-        several = isinstance(source, SequencePath) or isinstance(target, SequencePath)
-        if hire is not None and (task.pipe is not None or several):
+        if request.output == "-":
+            options = replace(options, pipe=opened.enter_context(_stdout()), form=request.form)
+        elif request.form is not None:
+            raise InputError(
+                f"--format {request.form}: is for stdout (-); the extension of {request.output} names its container"
+            )
+        source, target = classify(request.inputs[0]), classify(request.output)
+        if make_pool is not None and (options.pipe is not None or _is_sequence(source, target)):
             raise InputError("--jobs N and --cluster are for files: stdout and numbered images are made by one process")
-        check(None if paths[0] == "-" else source, target, task)
-        check_chain(recipe, names)
-        if paths[0] == "-":
+        check(None if request.inputs[0] == "-" else source, target, options)
+        check_chain(request.chain_spec, request.preset)
+        if request.inputs[0] == "-":
             source = classify(opened.enter_context(_stdin()))
-        with named_after(names):
-            chain = recipe.load(source.path)
-        _process_one(source, target, chain, recipe, task, hire=hire, quiet=quiet, as_json=as_json)
+        _make(source, target, replace(request, options=options), make_pool)
+
+
+def _is_sequence(*paths: MediaPath) -> bool:
+    return any(isinstance(path, SequencePath) for path in paths)
 
 
 @contextmanager
@@ -167,137 +199,100 @@ def _stdout() -> Iterator[int]:
         os.close(mine)
 
 
-def _process_one(
-    source: MediaPath, target: MediaPath, chain: Sequence[Effect], recipe: EffectChainSpec, task: ProcessOptions, *,
-    hire: Hire | None, quiet: bool, as_json: bool,
-) -> None:  # fmt: skip
-    several = isinstance(source, SequencePath) or isinstance(target, SequencePath)
-    if not several and (isinstance(source, StillPath) or isinstance(target, StillPath)):
-        process_image(source, target, chain, overwrite=task.overwrite, tell=print_note)
+def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: MakePool | None) -> None:
+    options, chain_spec = request.options, request.chain_spec
+    with named_after(request.preset):
+        effects = chain_spec.load(source.path)
+    if not _is_sequence(source, target) and (isinstance(source, StillPath) or isinstance(target, StillPath)):
+        process_image(source, target, effects, overwrite=options.overwrite, notify=print_note)
         return
     report = Report()
     try:
-        with progress_bar(None, quiet or as_json) as progress:
-            if hire is not None and not several:
-                report = process_one(source.path, target.path, recipe, task, tell=_hear(progress), hire=hire)
+        with progress_bar(None, request.quiet or request.as_json) as progress:
+            if make_pool is not None:
+                notify = _show_progress(progress)
+                report = process_one(source.path, target.path, chain_spec, options, notify=notify, make_pool=make_pool)
             else:
-                process_video(source, target, chain, task, report, tell=print_note, progress=progress)
+                process_video(source, target, effects, options, report, notify=print_note, progress=progress)
     except (KeyboardInterrupt, Terminated):
-        kept = "the same command with --resume goes on" if pieces_of(target.path).exists() else "nothing was written"
-        if task.pipe is not None:
-            kept = "what came is written"
-        elif (plays := so_far(target.path)).exists():
-            kept += f"; what came so far plays: {plays}"
-        errors.print(f"gancam: interrupted; {kept}", markup=False)
+        errors.print(f"gancam: interrupted; {_what_is_kept(target, options)}", markup=False)
         raise
-    if as_json:
+    if request.as_json:
         print(json.dumps({"output": str(target), **report.to_dict()}))
-    elif not quiet:
+    elif not request.quiet:
         print("\n".join(report.text()))
-        if several and task.pipe is None:
-            print(f"wrote {target}")
-        elif task.pipe is None:
-            print(f"wrote {target} ({target.path.stat().st_size / 1e6:.1f} MB)")
+        if options.pipe is None:
+            size = "" if _is_sequence(source, target) else f" ({target.path.stat().st_size / 1e6:.1f} MB)"
+            print(f"wrote {target}{size}")
 
 
-def _count(text: str) -> int | None:
-    """What --jobs asks for; None is auto."""
+def _what_is_kept(target: MediaPath, options: ProcessOptions) -> str:
+    """Say what an interrupted job leaves."""
+    if options.pipe is not None:
+        return "the frames made so far are written"
+    kept = "the same command with --resume goes on" if pieces_of(target.path).exists() else "nothing was written"
+    if (plays := so_far(target.path)).exists():
+        kept += f"; what came so far plays: {plays}"
+    return kept
+
+
+def _parse_count(text: str) -> int | None:
+    """Parse --jobs; None is auto."""
     if text == "auto":
         return None
     if not text.isdecimal() or not 1 <= int(text) <= 1024:
-        raise InputError(f"--jobs {text!r}: needs a number from 1, or auto")
+        raise InputError(f"--jobs {text!r}: needs a number from 1 to 1024, or auto")
     return int(text)
 
 
-def _hire(cluster: str | None, count: int | None) -> Hire | None:
-    """The crew that --cluster and --jobs ask for; None where this process does the work."""
+def _pool_maker(request: _Request) -> MakePool | None:
+    """Choose the workers that --cluster and --jobs ask for; None where this process does the work."""
+    count, cluster = request.workers, request.cluster
     if cluster is not None:
         from gancam.jobs.ray_pool import RayPool
 
-        return lambda recipe: RayPool(recipe, cluster, count)
+        return lambda chain_spec: RayPool(chain_spec, cluster, count)
     if count is None or count == 1:
         return None
-    return lambda recipe: LocalPool(replace(recipe, threads=recipe.threads or share_of_threads(count)), count)
+    return lambda chain_spec: LocalPool(
+        replace(chain_spec, threads=chain_spec.threads or share_of_threads(count)), count
+    )
 
 
-def _hear(progress: Any) -> Tell:
-    """What a crew tells of one video, as a note or as progress."""
+def _show_progress(progress: pipeline.Progress | None) -> Callable[[JobEvent], None]:
+    """Give what shows the events of one video."""
 
-    def hear(event: Mapping[str, Any]) -> None:
-        if event["event"] == "note":
-            print_note(event["note"])
-        elif event["event"] == "progress" and progress is not None:
-            progress(event["frame"] - 1, event["frames"])
+    def notify(event: JobEvent) -> None:
+        match event:
+            case Note():
+                print_note(event.text)
+            case FileProgress() if progress is not None:
+                progress(event.frame - 1, event.frames)
 
-    return hear
+    return notify
 
 
-def _process_batch(
-    inputs: Sequence[str],
-    out: Path,
-    recipe: EffectChainSpec,
-    task: ProcessOptions,
-    *,
-    workers: int | None,
-    hire: Hire | None,
-    quiet: bool,
-    as_json: bool,
-) -> None:
-    found = find_inputs(inputs, out, codec=task.codec)
-    bars = _BatchBars(shown=not quiet and not as_json)
+def _process_many(request: _Request) -> None:
+    """Make a folder of files."""
+    check_options(request.options)
+    check_chain(request.chain_spec, request.preset)
+    make_pool = _pool_maker(request) if request.cluster is not None else None
+    out, options = Path(request.output), replace(request.options, resume=True)
+    found = find_inputs(request.inputs, out, codec=options.codec)
     try:
-        with bars:
-            tell = _print_event if as_json else bars
-            summary = process_all(found, out, recipe, task, tell=tell, workers=workers, hire=hire)
+        with BatchBars(shown=not request.quiet and not request.as_json) as bars:
+            notify = _print_event if request.as_json else bars
+            summary = process_all(
+                found, out, request.chain_spec, options, notify=notify, workers=request.workers, make_pool=make_pool
+            )
     except (KeyboardInterrupt, Terminated):
         errors.print("gancam: interrupted; the same command goes on", markup=False)
         raise
-    if not quiet and not as_json:
+    if not request.quiet and not request.as_json:
         print("\n".join(summary.text()))
     if summary.failed:
         raise typer.Exit(1)
 
 
-def _print_event(event: Mapping[str, Any]) -> None:
-    print(json.dumps(event), flush=True)
-
-
-class _BatchBars:
-    """What a batch tells, as a bar for each file at work, one for all of them, and lines for notes and failures."""
-
-    def __init__(self, *, shown: bool) -> None:
-        columns = (
-            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
-            TextColumn("{task.fields[said]}", markup=False),
-        )  # fmt: skip
-        hidden = not (shown and errors.is_terminal)
-        self._bars = Progress(*columns, console=errors, transient=True, refresh_per_second=5, disable=hidden)
-        self._all = self._bars.add_task("all", total=None, said="")
-        self._files: dict[str, Any] = {}
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *error: object) -> None:
-        self._bars.stop()
-
-    def __call__(self, event: Mapping[str, Any]) -> None:
-        kind, name = event["event"], str(event.get("input", ""))
-        if kind == "batch":
-            for note in event["notes"]:
-                print_note(note)
-            self._bars.update(self._all, total=event["files"])
-            self._bars.start()
-        elif kind == "file":
-            self._files[name] = self._bars.add_task(Path(name).name, total=None, said="")
-        elif kind == "progress":
-            self._bars.update(self._files[name], completed=event["frame"], total=event["frames"])
-            if event["eta"] is not None:
-                self._bars.update(self._all, said=f"ETA {timedelta(seconds=round(event['eta']))}")
-        elif kind == "note":
-            print_note(event["note"] if name in event["note"] else f"{name}: {event['note']}")
-        elif kind in ("made", "failed"):
-            self._bars.remove_task(self._files.pop(name))
-            self._bars.advance(self._all)
-            if kind == "failed":
-                print_error(event["error"])
+def _print_event(event: JobEvent) -> None:
+    print(json.dumps(event.to_json()), flush=True)

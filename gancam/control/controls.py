@@ -8,7 +8,7 @@ from typing import Protocol
 
 from gancam.errors import InputError, ParameterError, did_you_mean
 from gancam.frame import Frame
-from gancam.params import Parameter, Params, Value
+from gancam.params import Parameter, Params, Value, notice_renamed
 
 _SWITCH = Parameter("on", bool, True, None, None, (), "whether the effect is applied at all")
 Warn = Callable[[str], None]  # takes one line for the user
@@ -64,6 +64,7 @@ class Controls:
     def __init__(self, effects: Sequence[Switchable]) -> None:
         self.effects = list(effects)
         self.by_name: dict[str, Control] = {}
+        self._formerly: dict[str, str] = {}  # names of today, by those of before
         self._lock = threading.Lock()
         self._requested: dict[str, Value] = {}
         for effect in self.effects:
@@ -72,6 +73,8 @@ class Controls:
                 if control.name in self.by_name:
                     raise InputError(f"two things to turn are called {control.name}")
                 self.by_name[control.name] = control
+                if entry.formerly:
+                    self._formerly[f"{effect.name}.{entry.formerly}"] = control.name
 
     def check(self, values: Mapping[str, object]) -> dict[str, Value]:
         """Return `values` by name as they would be, given as such or as text ("0.5", "on"); nothing is changed.
@@ -89,7 +92,7 @@ class Controls:
             values: by name, as such or as text ("0.5", "on").
 
         Returns:
-            What they will be, by name.
+            What they will be, by name, each by the one it has today.
 
         Raises:
             ParameterError: a name does not exist, or a value cannot be.
@@ -103,7 +106,7 @@ class Controls:
         """Return what was requested last, and so what the next frame is made with. Raises ``ParameterError``."""
         with self._lock:
             control = self._control(name)
-            return self._requested.get(name, control.value)
+            return self._requested.get(control.name, control.value)
 
     def values(self) -> dict[str, Value]:
         """Return what is in force now, by name; within the loop: what this frame was made with."""
@@ -123,11 +126,11 @@ class Controls:
         for name, value in values.items():
             control = self._control(name)
             if control.is_switch:
-                checked[name] = _SWITCH.check(value)
+                checked[control.name] = _SWITCH.check(value)
                 continue
             trial = trials.setdefault(id(control.effect), self._as_requested(control.effect))
             trial.set(control.entry.name, value)
-            checked[name] = trial.value(control.entry.name)
+            checked[control.name] = trial.value(control.entry.name)
         return checked
 
     def _as_requested(self, effect: Switchable) -> Params:
@@ -140,6 +143,9 @@ class Controls:
         return trial
 
     def _control(self, name: str) -> Control:
+        if name not in self.by_name and name in self._formerly:
+            notice_renamed(name, self._formerly[name])
+            name = self._formerly[name]
         if name not in self.by_name:
             raise ParameterError(f"nothing is called {name!r}{did_you_mean(name, self.by_name)}")
         return self.by_name[name]

@@ -2,12 +2,35 @@
 
 from importlib import import_module
 from pathlib import Path
+from typing import Literal, overload
 
-from gancam.effects._contract import Effect, FunctionEffect, ImageFunction, ModelEffect, as_effect
+from gancam.effects._contract import Effect, FunctionEffect, ImageFunction, MaskedEffect, ModelEffect, as_effect
 from gancam.effects._slot import EffectSlot, slots, unique_names
 from gancam.effects._spec import EffectSpec, check_spec, effect_names
 from gancam.errors import ModelError
 from gancam.inference.catalog import open_model
+
+
+@overload
+def load(
+    name: Literal["inpaint"],
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    **params: object,
+) -> MaskedEffect: ...
+
+
+@overload
+def load(
+    name: str | Path,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    **params: object,
+) -> ModelEffect: ...
 
 
 def load(
@@ -43,6 +66,6 @@ def load(
 
 
 __all__ = [
-    "Effect", "EffectSlot", "EffectSpec", "FunctionEffect", "ImageFunction", "ModelEffect", "as_effect", "check_spec",
-    "load", "slots", "unique_names",
+    "Effect", "EffectSlot", "EffectSpec", "FunctionEffect", "ImageFunction", "MaskedEffect", "ModelEffect", "as_effect",
+    "check_spec", "load", "slots", "unique_names",
 ]  # fmt: skip

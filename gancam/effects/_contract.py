@@ -8,6 +8,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gancam.frame import Frame, Image
 from gancam.inference.card import ModelCard
@@ -153,6 +154,20 @@ class ModelEffect(Effect):
     def identity(self) -> Mapping[str, str | None]:
         """Tell the model file by its SHA-256, and where it runs."""
         return {"model": self.model.digest, "device": self.device}
+
+
+class MaskedEffect(ModelEffect):
+    """An effect that works where a mask says, which may come with each call."""
+
+    @abstractmethod
+    def __call__(self, image: Image, *, time: float | None = None, mask: NDArray[np.generic] | None = None) -> Image:
+        """Make a new image of `image`; see ``Effect``.
+
+        Args:
+            image: ``uint8 (H, W, 3)`` BGR.
+            time: In seconds.
+            mask: ``(H, W)``: uint8 or bool (not 0: marked) or float (over 0.5: marked); None: what its parameters say.
+        """
 
 
 class FunctionEffect(Effect):

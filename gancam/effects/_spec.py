@@ -14,6 +14,7 @@ from typing import Self
 
 from gancam.errors import InputError
 from gancam.inference.catalog import find
+from gancam.inference.importing.weights import SUFFIXES
 from gancam.inference.variants import read_card, variants
 from gancam.params import Params
 
@@ -76,7 +77,7 @@ class EffectSpec:
         name, at = _value(text, 0)
         if not name:
             raise InputError(f"effect {text!r} has no name")
-        if ":" in text[:at] and not text.startswith('"') and not name.endswith(".onnx"):
+        if ":" in text[:at] and not text.startswith('"') and not name.endswith(_FILES):
             rest, alone = name.partition(":")[2], ", ".join(flag_names())
             raise InputError(f"effect {text!r}: {rest!r} is not key=value, nor one of those that stand alone: {alone}")
         params = dict[str, str]()
@@ -88,7 +89,7 @@ class EffectSpec:
 
     def __str__(self) -> str:
         """Write it as the text that `parse` makes this of."""
-        path = ":" not in self.name or self.name.endswith(".onnx")
+        path = ":" not in self.name or self.name.endswith(_FILES)
         name = _written(self.name) if path else json.dumps(self.name, ensure_ascii=False)
         return ":".join([name, *(f"{key}={_written(value)}" for key, value in self.params.items())])
 
@@ -96,6 +97,7 @@ class EffectSpec:
         return type(self), (self.name, dict(self.params))
 
 
+_FILES = (".onnx", *SUFFIXES)  # that a name may be a path of
 _KEY = re.compile(r":([^\W\d]\w*)(=|(?=:|\Z))")
 
 

@@ -9,14 +9,13 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from gancam import masks
-from gancam.effects import ModelEffect
+from gancam.effects import MaskedEffect
 from gancam.effects.inpainting.background import Background
 from gancam.effects.inpainting.holes import Crop, Holes, cut_out, overlap, paste, plan
 from gancam.effects.inpainting.overlay import Overlay
@@ -78,7 +77,10 @@ class InpaintParams(Params):
     from_: float = parameter(0.0, minimum=0.0, unit="s", help="from this time on")
     to: float = parameter(0.0, minimum=0.0, unit="s", help="until this time; 0: to the end")
     grow: int = parameter(0, minimum=0, maximum=100, help="pixels by which what is marked is enlarged first")
-    feather: int = parameter(3, minimum=0, maximum=50, help="pixels around that over which the fill fades out")
+    feather: int = parameter(
+        3, minimum=0, maximum=50,
+        help="pixels inside, from the edge, over which the fill takes on the light and colour of what is around it",
+    )  # fmt: skip
     memory: bool = parameter(True, help="take what was seen before where it is known, before inventing anything")
     ahead: bool = parameter(True, help="process: read the file first, for what is uncovered later")
     texture: float = parameter(
@@ -88,12 +90,12 @@ class InpaintParams(Params):
     save: str = parameter("", form="the path of a new .json", help="record the masks there, as a track to replay")
 
 
-class Inpaint(ModelEffect):
+class Inpaint(MaskedEffect):
     """Fills what a mask marks: ``(H, W, 3)`` -> the same size.
 
-    Pixels outside the mask, its `grow` and its `feather` leave as they came, to the byte; without a mask the very array
-    does. The mask comes with the call (``erase(image, mask=mask)``), or from `source`, or from what the parameters say;
-    see `gancam.masks`. What is marked twice is marked once.
+    Pixels outside the mask and its `grow` leave as they came, to the byte; without a mask the very array does. The mask
+    comes with the call (``erase(image, mask=mask)``), or from `source`, or from what the parameters say; see
+    `gancam.masks`. What is marked twice is marked once.
 
     With ``find=scratches``, defects of single frames are replaced first by what the frames beside have there. That
     takes the frame after: where it cannot be read ahead, what is given is the frame before.
@@ -113,14 +115,14 @@ class Inpaint(ModelEffect):
         self._late: list[tuple[Image, float | None]] = []  # the last frames
         self._told: list[str] = []
         self._given = source
-        self._said: tuple[Any, ...] | None = None
+        self._said: tuple[object, ...] | None = None
         self._source: MaskSource | None = None
         self._marks: MaskSource | None = None  # the same without recording
         self._recorded: masks.Recorded | None = None
         self._holes: Holes | None = None
         self._sources()
 
-    def __call__(self, image: Image, *, time: float | None = None, mask: NDArray[Any] | None = None) -> Image:
+    def __call__(self, image: Image, *, time: float | None = None, mask: NDArray[np.generic] | None = None) -> Image:
         """Fill what is marked in `image`; see ``Effect``.
 
         Args:
@@ -160,7 +162,7 @@ class Inpaint(ModelEffect):
         for window, part in zip(holes.windows, invented, strict=True):
             if self.params.memory:
                 self.background.store(window, result[window.place], image, holes.hidden, part)
-        holes.blend(image, result)
+        holes.blend(result)
         if self.params.memory:
             self.background.remember(image, holes.hidden)
         return result

@@ -48,7 +48,7 @@ class SuperResolution(ModelEffect):
         params: What can be set while it runs.
         scale: The model's (None), or more: the rest is bicubic.
         share: Below one the network is shown a picture of that share of each side, and what that loses of the original
-            is given back.
+            is given back; with 0 it is shown nothing: plain bicubic scaling.
     """
 
     model: ImageModel
@@ -74,13 +74,15 @@ class SuperResolution(ModelEffect):
     @property
     def level(self) -> str:
         """Model, precision and share."""
+        if self._share == 0:
+            return "bicubic"
         return f"{self.card.name} {self.card.precision}" + (f" at {self._share}" if self._share != 1 else "")
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
         """Enlarge `image`; see ``Effect``."""
         image = check_image(image)
         strength = self.params.strength
-        if strength == 0.0:
+        if strength == 0.0 or self._share == 0:
             return self._interpolate(image)
         sharp = self._sharpen(image, time)
         if strength == 1.0:
@@ -148,16 +150,18 @@ class SuperResolution(ModelEffect):
         )
 
     def quality_levels(self) -> "Sequence[Sequence[SuperResolution]]":
-        """Offer the models, this one and its cheaper kin, then the last of them with less to do.
+        """Offer the models, this one and its cheaper kin, then the last of them with less to do, at last none.
 
         This order is that of PSNR measured on Set14: a cheaper model that sees all of the picture is better than a dear
         one that does not.
         """
         levels = [self.model.alike(), *(self.model.alike(path) for path in _kin(self.model))]
         levels = [graded for models in levels for graded in _graded(models)]
+        last = levels[-1]
+        offered = [*((models, Fraction(1)) for models in levels), *((last, share) for share in SHARES)]
         return [
             [SuperResolution(model, SuperResolutionParams(), scale=self._scale, share=share) for model in models]
-            for models, share in [*((models, Fraction(1)) for models in levels), *((levels[-1], s) for s in SHARES)]
+            for models, share in [*offered, (last[:1], Fraction(0))]
         ]
 
 
@@ -184,8 +188,11 @@ def _kin(model: ImageModel) -> list[Path]:
 
 
 def _style(name: str) -> list[str]:
-    """A model's name without its scale: sr-x4-gan is ["sr", "gan"], and sr-x2, ["sr"], a plainer one."""
-    return [part for part in name.split("-") if not (part[:1] == "x" and part[1:].isdecimal())]
+    """Take scale and speed out of a model's name.
+
+    sr-x4-gan is ["sr", "gan"]; sr-x2 and sr-x2-fast are ["sr"], a plainer one.
+    """
+    return [part for part in name.split("-") if part != "fast" and not (part[:1] == "x" and part[1:].isdecimal())]
 
 
 def _graded(models: list[ImageModel]) -> Iterator[list[ImageModel]]:

@@ -18,7 +18,7 @@ from gancam.inference.tiling import TileBudget, tiled
 from gancam.params import Params, parameter
 from gancam.vision.blend import Region, composite
 
-SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8)  # of the working size, to save time
+SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
 _FLOW = 320  # pixels of the longer side of what motion is looked for in
 _REST = 0.3  # of those pixels: what moves less stands still, so that noise moves nothing
 _SAME, _OTHER = 6.0, 24.0  # grey levels of change that are noise, and that make it another thing
@@ -32,14 +32,15 @@ class TranslateParams(Params):
     """What can be set of `Translate`."""
 
     strength: float = parameter(1.0, minimum=0.0, maximum=1.0, help="how much of the network's picture is seen")
-    working: int = parameter(
-        0, minimum=0, maximum=8192,
+    work_size: int = parameter(
+        0, minimum=0, maximum=8192, formerly="working",
         help="pixels of the longer side that the network is shown; 0: what suits it, more is slower and finer",
     )  # fmt: skip
     colours: float = parameter(0.0, minimum=0.0, maximum=1.0, help="how much of the frame's own colours is kept")
-    steady: float = parameter(
-        0.0, minimum=0.0, maximum=1.0, help="how much flicker is damped: where nothing changed, the frame before stays"
-    )
+    stabilise: float = parameter(
+        0.0, minimum=0.0, maximum=1.0, formerly="steady",
+        help="how much flicker is damped: where nothing changed, the frame before stays",
+    )  # fmt: skip
     region: str = parameter(
         "full",
         parse=Region.parse,
@@ -53,15 +54,15 @@ class TranslateParams(Params):
 class Translate(ModelEffect):
     """Translates image to image: ``(H, W, 3)`` -> the same size, any from one pixel up.
 
-    The network is shown the frame at its working size; what comes out is enlarged along the edges of the frame itself
+    The network is shown the frame at its work size; what comes out is enlarged along the edges of the frame itself
     (fast guided filter, https://arxiv.org/abs/1505.00996). A model that keeps luma gives each pixel the luma it had, to
-    a grey level. Each frame is on its own unless `steady` is above 0.
+    a grey level. Each frame is on its own unless `stabilise` is above 0.
 
     Args:
         model: A model of images that keeps their size.
         params: What can be set while it runs.
         mask: Anything that ``masks.source`` takes, instead of the parameter's.
-        share: Below one the working size is that share of what it would be.
+        share: Below one the work size is that share of what it would be.
     """
 
     model: ImageModel
@@ -104,7 +105,7 @@ class Translate(ModelEffect):
         return f"{self.card.name} {self.card.precision}" + (f" at {self._share}" if self._share != 1 else "")
 
     def quality_levels(self) -> "Sequence[Sequence[Translate]]":
-        """Offer the model in each of its precisions, then the same with a smaller working size."""
+        """Offer the model in each of its precisions, then the same with a smaller work size."""
         models = self.model.alike()
         return [
             [Translate(model, TranslateParams(), mask=self._marked, share=share) for model in models]
@@ -114,7 +115,7 @@ class Translate(ModelEffect):
     @property
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
-        return self.params.steady > 0.0 or self._marked is not None or self.params.mask.lower().endswith(".json")
+        return self.params.stabilise > 0.0 or self._marked is not None or self.params.mask.lower().endswith(".json")
 
     def reset(self) -> None:
         """Forget the frames before, those of masks too."""
@@ -126,12 +127,12 @@ class Translate(ModelEffect):
     def _translated(self, image: Image) -> Image:
         height, width = image.shape[:2]
         longest = max(height, width)
-        working = min(self.params.working or self.card.working or longest, longest)
-        shrink = float(working * self._share) / longest
+        work_size = min(self.params.work_size or self.card.work_size or longest, longest)
+        shrink = float(work_size * self._share) / longest
         size = max(round(width * shrink), 1), max(round(height * shrink), 1)
         small = image if shrink == 1.0 else np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         found = self._network(small)
-        if self.params.steady > 0.0:
+        if self.params.stabilise > 0.0:
             found = self._steadied(small, found)
         else:
             self._before = None
@@ -173,7 +174,7 @@ class Translate(ModelEffect):
                 cv2.transform(cv2.absdiff(seen, np.asarray(moved, np.uint8)), np.full((1, 3), 1 / 3)), (7, 7)
             )
             share = np.clip((_OTHER - change.astype(np.float32)) / (_OTHER - _SAME), 0, 1) * (
-                _HELD * self.params.steady
+                _HELD * self.params.stabilise
             )
             now += cv2.merge([share] * 3) * (held - now)
         self._before = seen, now

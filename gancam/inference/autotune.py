@@ -25,16 +25,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import GancamError, first_line
+from gancam.errors import GancamError, ModelError, first_line
 from gancam.files import replace_file
 from gancam.frame import Image
 from gancam.inference.cuda import driver_version, gpus
-from gancam.inference.hardware import cpu_model, instructions, thread_counts, usable_cores
+from gancam.inference.hardware import cpu_model, instructions, saturates_bytes, thread_counts, usable_cores
 from gancam.inference.network import GeneratorNetwork, MaskedNetwork, Network, open_network
 from gancam.inference.packages import runtime
 from gancam.inference.variants import file_digest
 
 log = logging.getLogger(__name__)
+NO_INT8 = "GANCAM_NO_INT8"  # an environment variable: set, int8 is played only where it is asked for by name
 LEAST_PSNR = 35.0  # dB of a variant against fp32 on the bundled picture; less is rejected
 VERSION = 1  # of the files, and of what is tried
 _FASTER = 1.25  # times that another variant must be faster than the usual one: timings of one machine vary
@@ -74,6 +75,7 @@ class Choice:
     precision: str
     device: str
     threads: int
+    wide_sums: bool = False  # as ``open_session`` takes it
 
 
 def choose(files: Mapping[str, Path], device: str, *, precision: str = "auto", threads: int | None = None) -> Choice:
@@ -87,17 +89,63 @@ def choose(files: Mapping[str, Path], device: str, *, precision: str = "auto", t
 
     Raises:
         DeviceError: The device fails where threads are tried; a file that does not run is only not chosen.
-        ModelError: A damaged file where threads are tried.
+        ModelError: A damaged file where threads are tried; int8 was asked for, saturates here, and fp32 is beside it.
     """
     counts = [threads] if threads is not None else thread_counts()
+    compared = precision == "auto" and "fp32" in files
     if precision == "auto":
         precision = usable(files, device, counts[0])[0]
+    wide_sums = precision == "int8" and not compared and _needs_wide_sums(files, device, counts[0])
     count = thread_count(files, precision, counts) if device == "cpu" else counts[0]
-    return Choice(files[precision], precision, device, count)
+    return Choice(files[precision], precision, device, count, wide_sums)
+
+
+def _needs_wide_sums(files: Mapping[str, Path], device: str, threads: int) -> bool:
+    """Whether the int8 one of `files` is right on this CPU only with wide sums; refused where fp32 does as well."""
+    if device != "cpu" or not saturates_bytes():
+        return False
+
+    def opened(kind: str) -> Run:
+        network = open_network(files["int8"], "cpu", threads, wide_sums=kind == "wide")
+        arrays = trial_input(network)
+        return lambda: network(*arrays)
+
+    psnr = saturation(files, opened)
+    if psnr >= LEAST_PSNR:
+        return False
+    if "fp32" in files:
+        raise ModelError(
+            f"{files['int8']}: is inaccurate on this CPU, whose 8-bit sums saturate in this network ({psnr:.1f} dB "
+            f"against the same without); use {files['fp32'].name} (--precision fp32)"
+        )
+    log.info("%s: its 8-bit sums saturate on this CPU (%.1f dB); played with wide sums", files["int8"], psnr)
+    return True
+
+
+def saturation(files: Mapping[str, Path], opened: Callable[[str], Run]) -> float:
+    """Measure what saturation costs the int8 one of `files` on this CPU: dB against wide sums, 100 at most.
+
+    Args:
+        files: By precision.
+        opened: Opens the int8 file as "wide" or as "plain", and gives what makes its picture; called only where nothing
+            is remembered.
+
+    Raises:
+        ModelError: And the others that opening raises.
+    """
+    more = {"sums": "wide"}
+    trials = _recall(files, "cpu", more, {"plain", "wide"})
+    if trials is None:
+        wide, plain = (opened(kind)() for kind in ("wide", "plain"))
+        trials = [Trial("plain", 0.0, round(_psnr(plain, wide), 2)), Trial("wide", 0.0, 100.0)]
+        _remember(files, "cpu", trials, more)
+    return trials[0].psnr
 
 
 def usable(files: Mapping[str, Path], device: str, threads: int) -> list[str]:
     """List the precisions of `files` that `device` does exactly, the one to play first in front, the others by time."""
+    if os.environ.get(NO_INT8, "0") not in ("", "0"):
+        files = {kind: path for kind, path in files.items() if kind != "int8"} or files
     usual = [kind for kind in _PREFERRED[device] if kind in files]
     if len(usual) < 2 or "fp32" not in usual:
         return usual or list(files)
@@ -123,7 +171,7 @@ def thread_count(files: Mapping[str, Path], precision: str, counts: Sequence[int
     return fastest(files, "cpu", precision, counts, opened)
 
 
-def trial_input(network: Network) -> list[NDArray[Any]]:
+def trial_input(network: Network) -> list[NDArray[np.generic]]:
     """Give the arrays that `network` is tried on: the bundled picture at a size that it takes, or two z."""
     card = network.card
     if isinstance(network, GeneratorNetwork):
@@ -133,11 +181,12 @@ def trial_input(network: Network) -> list[NDArray[Any]]:
                      for side in image.shape[:2])  # fmt: skip
     if height > image.shape[0] or width > image.shape[1]:
         image = np.asarray(cv2.resize(image, (max(width, image.shape[1]), max(height, image.shape[0]))), np.uint8)
-    arrays = [np.ascontiguousarray(image[None, :height, :width])]
-    if isinstance(network, MaskedNetwork):
-        arrays.append(np.ones((1, height, width), np.uint8))
-        arrays[1][:, :, ::3] = 0
-    return arrays
+    images = np.ascontiguousarray(image[None, :height, :width])
+    if not isinstance(network, MaskedNetwork):
+        return [images]
+    holes = np.ones((1, height, width), np.uint8)
+    holes[:, :, ::3] = 0
+    return [images, holes]
 
 
 def picture() -> Image:

@@ -7,8 +7,11 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin
 
 from gancam.errors import ModelError
+from gancam.inference.figures import Figure, parse_figures
 
 PREFIX = "gancam."
+_FORMERLY = {"working": "work_size"}  # fields of cards written before 0.2, and what they are called now
+_FIGURES_FORMERLY = {"unrest": "temporal_noise"}
 VERSION = 1  # of the contract below; a reader refuses newer ones
 Layout = Literal["image", "blocks", "cells", "latent", "masked"]
 Keeps = Literal["nothing", "luma"]
@@ -44,7 +47,9 @@ class ModelCard:
     receptive_field: int = 0  # how far, in input pixels, an output pixel looks to each side; 0: everywhere
     minimum: int = 1  # smallest height and width taken
     multiple: int = 1  # height and width must be multiples of this
-    working: int = 0  # pixels of the longer side of pictures that it is best shown; 0: of any
+    fixed_height: int = 0  # of the only pictures that the graph takes; 0: any. `Model` cuts others into such tiles
+    fixed_width: int = 0
+    work_size: int = 0  # pixels of the longer side of pictures that it is best shown; 0: of any
     keeps: Keeps = "nothing"  # what of the input every output pixel still has: its luma, or nothing in particular
     latent: int = 0  # numbers in a z and in a w, for layout latent
     layers: int = 0  # how many w make a picture
@@ -63,6 +68,11 @@ class ModelCard:
         """Whether its licence allows no commercial use: it says NC, non-commercial or research."""
         return re.search(r"\bNC\b|non-?commercial|research", self.licence, re.IGNORECASE) is not None
 
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """The measured figures of ``quality``, with metric and data set told apart."""
+        return parse_figures(self.quality)
+
     def to_metadata(self) -> dict[str, str]:
         """Key and text pairs for ``metadata_props``; texts of other types are JSON."""
         entries = {"version": VERSION, **asdict(self)}
@@ -75,8 +85,9 @@ class ModelCard:
         Raises ``ModelError`` when there is none, or when it is newer, incomplete or nonsense.
         """
         entries = {key.removeprefix(PREFIX): value for key, value in metadata.items() if key.startswith(PREFIX)}
+        entries = {_FORMERLY.get(key, key): value for key, value in entries.items()}
         if "name" not in entries or "effect" not in entries:
-            raise ModelError(f"{where} is an ONNX model without a gancam card: export it with `python -m export`")
+            raise ModelError(f"{where} is an ONNX model without a gancam card: `gancam import` makes one")
         try:
             version = int(entries.pop("version", "1"))
         except ValueError:
@@ -88,7 +99,8 @@ class ModelCard:
         values = {entry.name: _parse(entry.type, entries[entry.name], f"{where}: its card's {entry.name}")
                   for entry in fields(cls) if entry.name in entries}  # fmt: skip
         card = cls(**values)
-        least = {"scale": 1, "receptive_field": 0, "minimum": 1, "multiple": 1, "working": 0}
+        names = ("receptive_field", "work_size", "fixed_height", "fixed_width")
+        least = {"scale": 1, "minimum": 1, "multiple": 1} | dict.fromkeys(names, 0)
         if card.layout == "latent":
             least |= {"latent": 1, "layers": 1, "resolution": 1}
         for name, low in least.items():
@@ -111,7 +123,7 @@ def _parse(kind: Any, text: str, what: str) -> Any:
         if kind is int and type(value) is int:
             return value
         if get_origin(kind) is Mapping and isinstance(value, dict):
-            return {str(key): float(number) for key, number in value.items()}
+            return {_FIGURES_FORMERLY.get(key, str(key)): float(number) for key, number in value.items()}
         raise ValueError
     except (ValueError, TypeError):
         raise ModelError(f"{what} is {text[:40]!r}, which makes no sense") from None

@@ -1,9 +1,14 @@
-"""The bundled models by name, and models opened."""
+"""The bundled models and the user's own by name, and models opened."""
 
 import logging
+import os
+import sys
 from pathlib import Path
 
 from gancam.errors import NotFound, did_you_mean
+from gancam.inference.importing.adopt import adopted, convention_of, said
+from gancam.inference.importing.safety import is_foreign, metadata
+from gancam.inference.importing.weights import SUFFIXES
 from gancam.inference.model import Generator, ImageModel, MaskedModel, model_class
 from gancam.inference.variants import read_card, variants
 
@@ -17,20 +22,51 @@ def menu() -> dict[str, Path]:
     return {name: names[name] for name in sorted(names) if name.rpartition(".")[2] not in ("fp16", "int8")}
 
 
-def find(name: str | Path) -> Path:
-    """Find the file of a bundled model by name, or `name` itself where it is the path of an .onnx.
+def user_folder() -> Path:
+    """Name the folder of the user's own models: GANCAM_MODELS, or gancam/models in the user's data folder."""
+    if named := os.environ.get("GANCAM_MODELS"):
+        return Path(named)
+    data = os.environ.get("XDG_DATA_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
+    usual = Path.home() / ("Library/Application Support" if sys.platform == "darwin" else ".local/share")
+    return (Path(data) if data and Path(data).is_absolute() else usual) / "gancam" / "models"
 
-    Raises ``NotFound``, with the names that are near.
-    """
+
+def user_menu() -> dict[str, Path]:
+    """List the user's own models by name; those that have the name of a bundled one are left out."""
+    names = {path.name.removesuffix(".onnx"): path for path in user_folder().glob("[!.]*.onnx")}
     bundled = menu()
-    if str(name) in bundled:
-        return bundled[str(name)]
+    return {name: names[name] for name in sorted(names) if name.rpartition(".")[2] not in ("fp16", "int8")
+            and name not in bundled}  # fmt: skip
+
+
+def find(name: str | Path) -> Path:
+    """Find the file of a model by its name, bundled or the user's own, or by the path of an .onnx.
+
+    A file without a card is tried out on first use, and the path is that of what was made of it
+    (`gancam.inference.importing.adopt`).
+
+    Raises:
+        NotFound: There is no such model; the message has the names that are near.
+        ModelError: A file without a card is damaged, not harmless, or not understood.
+    """
+    known = user_menu() | menu()
+    if str(name) in known:
+        return _with_card(known[str(name)])
     path = Path(name)
     if path.suffix == ".onnx":
         if variants(path):
-            return path
+            return _with_card(path)
         raise NotFound(f"no model file {path}")
-    raise NotFound(f"no effect {str(name)!r}{did_you_mean(str(name), bundled)}; `gancam models` lists them")
+    if path.suffix in SUFFIXES:
+        return adopted(path)
+    raise NotFound(f"no effect {str(name)!r}{did_you_mean(str(name), known)}; `gancam models` lists them")
+
+
+def _with_card(path: Path) -> Path:
+    """`path` itself, or what is made of it where it has no card."""
+    if path.parent == MODELS or not path.is_file() or not is_foreign(path):
+        return path
+    return adopted(path)
 
 
 def open_model(
@@ -38,12 +74,16 @@ def open_model(
 ) -> ImageModel | MaskedModel | Generator:
     """Open a bundled model by name, or an .onnx file, as the class of its kind.
 
-    A licence that forbids commercial use is told in the log. The arguments, and the errors beside ``NotFound`` for an
-    unknown name, are those of `Model`.
+    A licence that forbids commercial use is told in the log, and of somebody else's model what it is taken for. The
+    arguments, and the errors beside ``NotFound`` for an unknown name, are those of `Model`.
     """
     path = find(name)
     kind = model_class(read_card(next(iter(variants(path).values()))))
     model = kind(path, device=device, precision=precision, threads=threads)
     if model.card.restricted:
         log.warning("%s: its licence allows no commercial use (%s)", model.card.name, model.card.licence)
+    foreign = convention_of(metadata(model.path)) if path.parent != MODELS else None
+    if foreign is not None:
+        doubts = said(foreign.doubts)
+        log.warning("%s: %s; licence %s%s", model.card.name, foreign.describe(), model.card.licence, doubts)
     return model

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _VECTORS = r"s?sse|avx|fma|f16c|fp16|amx|asimd|neon|sve|sme(?!p)|i8mm|bf16"
+_DECIDE = r"avx2|avx512f|avx(?:512)?_?vnni(?:_int8)?|avx10\S*|amx_int8|asimd|asimddp|i8mm|sve2?|sme"
 _KIN = 0.9  # of the fastest core's speed: what has less is of another kind
 
 
@@ -103,6 +104,17 @@ def instructions() -> tuple[str, ...]:
     found = re.search(r"^(?:flags|Features)\s*:(.+)$", read_text("/proc/cpuinfo"), re.MULTILINE)
     words = (found[1] if found else cv2.getCPUFeaturesLine().lower().replace("*", "").replace("?", "")).split()
     return tuple(sorted(word for word in set(words) if re.match(_VECTORS, word)))
+
+
+def kernel_instructions() -> tuple[str, ...]:
+    """List those of `instructions` that decide how fast a network runs: vectors' width and 8-bit dot products."""
+    return tuple(word for word in instructions() if re.fullmatch(_DECIDE, word))
+
+
+def saturates_bytes() -> bool:
+    """Whether 8-bit networks may saturate here: on x86 without VNNI, products are added in pairs in 16 bits."""
+    x86 = platform.machine().lower() in ("x86_64", "amd64", "x86", "i686")
+    return x86 and not any("vnni" in word for word in instructions())
 
 
 def memory() -> tuple[int, int]:

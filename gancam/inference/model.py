@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar, get_args
+from typing import ClassVar, Self, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,8 @@ class Model:
 
     Raises:
         NotFound: There is no such file.
-        ModelError: The file is damaged, has no card, does not do what its card says, or is of another kind.
+        ModelError: The file is damaged, has no card, does not do what its card says, or is of another kind; it is int8,
+            asked for by name, and saturates on this CPU where fp32 does not.
         DeviceError: A device asked for by name cannot run it.
         ParameterError: An unknown device, a precision there is no file of, or no thread.
     """
@@ -109,7 +110,7 @@ class Model:
         """The SHA-256 of the file that runs, in hexadecimal; computed when it is first asked for."""
         return file_digest(self.path)
 
-    def __call__(self, *arrays: Any, **named: Any) -> tuple[NDArray[np.uint8], ...]:
+    def __call__(self, *arrays: NDArray[np.generic], **named: NDArray[np.generic]) -> tuple[NDArray[np.uint8], ...]:
         """Make images, one array of them, of what this kind of model takes (see there).
 
         Raises:
@@ -155,11 +156,9 @@ class Model:
             return call()
 
     def _go_on_the_cpu(self) -> None:
-        path = self.path
-        if self._asked == "auto":
-            self.precision = usable(self._files, "cpu", self.threads)[0]
-            path = self._files[self.precision]
-        self._network = open_network(path, "cpu", self.threads, self.spent)
+        choice = choose(self._files, "cpu", precision=self._asked, threads=self.threads)
+        self.precision = choice.precision
+        self._network = open_network(choice.path, "cpu", choice.threads, self.spent, wide_sums=choice.wide_sums)
         self._run = _guard(self._network, self.precision)
 
 
@@ -169,7 +168,7 @@ class ImageModel(Model):
     _kind = ImageNetwork
     _kind_name = "model from images to images"
 
-    def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8]]:
+    def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8]]:  # type: ignore[override]
         """Images ``(n, h, w, 3)`` uint8 BGR -> one array ``(n, h * scale, w * scale, 3)`` uint8 BGR.
 
         The result is the caller's: its memory is used for a later one when neither it nor a view of it is held any
@@ -184,7 +183,7 @@ class MaskedModel(Model):
     _kind = MaskedNetwork
     _kind_name = "model that fills holes"
 
-    def __call__(self, images: NDArray[np.uint8], holes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8]]:
+    def __call__(self, images: NDArray[np.uint8], holes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8]]:  # type: ignore[override]
         """Images ``(n, h, w, 3)`` uint8 BGR, with `holes` ``(n, h, w)`` uint8 filled where they are not 0.
 
         The result has the shape of `images`; what was not to be filled is unchanged to the byte. Raises as `Model`
@@ -200,7 +199,7 @@ class Generator(Model):
     _kind_name = "generator"
     _network: GeneratorNetwork
 
-    def __call__(self, z: NDArray[np.float32]) -> tuple[NDArray[np.uint8]]:
+    def __call__(self, z: NDArray[np.float32]) -> tuple[NDArray[np.uint8]]:  # type: ignore[override]
         """Numbers z ``(n, latent)`` float32 -> images ``(n, resolution, resolution, 3)`` uint8 BGR.
 
         Raises as `Model` does, ``InputError`` for values that are not finite, too.
@@ -246,7 +245,8 @@ def _open(files: Mapping[str, Path], device: str, precision: str, threads: int |
     for one in devices:
         try:
             choice = choose(files, one, precision=precision, threads=threads)
-            return choice.precision, open_network(choice.path, one, choice.threads)
+            network = open_network(choice.path, one, choice.threads, wide_sums=choice.wide_sums)
+            return choice.precision, network
         except DeviceError as error:
             if one == devices[-1]:
                 raise

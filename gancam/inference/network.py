@@ -16,6 +16,7 @@ from gancam._native import denormals_as_zero
 from gancam.errors import GancamError, ImageError, InputError, ModelError, OutOfMemory, first_line
 from gancam.inference.buffers import BufferPool
 from gancam.inference.card import ModelCard
+from gancam.inference.fixed import in_fixed_tiles
 from gancam.inference.layouts import BlockLayout
 from gancam.inference.session import explain, is_full, open_session
 
@@ -42,8 +43,8 @@ class Network(ABC):
         self._lock = threading.Lock()
 
     @abstractmethod
-    def __call__(self, *arrays: Any, **named: Any) -> NDArray[np.uint8]:
-        """Make images; each kind of network says of what."""
+    def __call__(self, *arrays: NDArray[np.generic], **named: NDArray[np.generic]) -> NDArray[np.uint8]:
+        """Make images; each kind of network says of what, and takes nothing else."""
 
     def _parts(self) -> dict[str, Any]:
         """The inputs and outputs of the graph by name."""
@@ -75,6 +76,8 @@ class Network(ABC):
 
     def _smallest(self) -> tuple[int, int]:
         """Height and width of a small image that it takes."""
+        if self.card.fixed_height:
+            return self.card.fixed_height, self.card.fixed_width
         side = self.card.multiple * -(-max(self.card.minimum, 4) // self.card.multiple)
         return side, side + self.card.multiple
 
@@ -110,16 +113,24 @@ class ImageNetwork(Network):
         self._blocks: BlockLayout | None = None
         self._bound: Any = None
         self._checked = False
+        self._singly = session.get_inputs()[0].shape[0] == 1  # takes one image at a time
         self._input, self._output = session.get_inputs()[0].name, session.get_outputs()[0].name
         self._cell = self._check()
         self(np.zeros((1, *self._smallest(), 3), np.uint8))  # finds a card that lies, and warms the session up
 
-    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:  # type: ignore[override]
         """Images ``(n, h, w, 3)`` uint8 BGR -> ``(n, h * scale, w * scale, 3)``, the caller's own.
 
         Their memory is used for later ones when neither they nor a view of them is held any more.
         """
         self._check_images(images)
+        fixed = self.card.fixed_height, self.card.fixed_width
+        if fixed[0] and images.shape[1:3] != fixed:
+            reach = self.card.receptive_field
+            tiles = [in_fixed_tiles(self, one, size=fixed, scale=self.card.scale, reach=reach) for one in images]
+            return np.stack(tiles)
+        if self._singly and len(images) > 1:
+            return np.concatenate([self(images[index : index + 1]) for index in range(len(images))])
         if self.card.layout != "image":
             with self._lock, self._failing():
                 return self._run_blocks(images)
@@ -178,6 +189,7 @@ class MaskedNetwork(Network):
         super().__init__(path, device, threads, session, card, spent)
         says = {name: ("tensor(uint8)", rank) for name, rank in {"image": 4, "hole": 3, "filled": 4}.items()}
         parts = self._parts()
+        self._singly = session.get_inputs()[0].shape[0] == 1  # takes one image at a time
         if {name: (part.type, len(part.shape)) for name, part in parts.items()} != says or card.scale != 1:
             raise ModelError(
                 f"{path}: its card says {card.layout}, but it has "
@@ -186,11 +198,14 @@ class MaskedNetwork(Network):
         height, width = self._smallest()
         self(np.zeros((1, height, width, 3), np.uint8), np.ones((1, height, width), np.uint8))
 
-    def __call__(self, images: NDArray[np.uint8], holes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def __call__(self, images: NDArray[np.uint8], holes: NDArray[np.uint8]) -> NDArray[np.uint8]:  # type: ignore[override]
         """Images ``(n, h, w, 3)`` uint8 BGR, with `holes` ``(n, h, w)`` uint8 filled where they are not 0."""
         self._check_images(images)
         if holes.dtype != np.uint8 or holes.shape != images.shape[:3]:
             raise ImageError(f"{self.card.name} takes holes uint8 {images.shape[:3]}, not {holes.dtype} {holes.shape}")
+        if self._singly and len(images) > 1:
+            each = (slice(index, index + 1) for index in range(len(images)))
+            return np.concatenate([self(images[one], holes[one]) for one in each])
         filled: NDArray[np.uint8] = self._run(["filled"], {"image": images, "hole": holes})[0]
         self._expect(filled, images.shape)
         return filled
@@ -212,7 +227,7 @@ class GeneratorNetwork(Network):
         self._expect(self.centre, (1, card.latent), np.float32)
         self(np.zeros((1, card.latent), np.float32))
 
-    def __call__(self, z: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def __call__(self, z: NDArray[np.float32]) -> NDArray[np.uint8]:  # type: ignore[override]
         """Numbers z ``(n, latent)`` float32 -> images ``(n, resolution, resolution, 3)`` uint8 BGR."""
         return self.synthesis(np.repeat(self.mapping(z)[:, None], self.card.layers, axis=1))
 
@@ -257,7 +272,9 @@ class GeneratorNetwork(Network):
         return {"z": np.empty((0, latent), np.float32), "ws": np.empty((0, layers, latent), np.float32)}
 
 
-def open_network(path: Path, device: str, threads: int, spent: dict[str, float] | None = None) -> Network:
+def open_network(
+    path: Path, device: str, threads: int, spent: dict[str, float] | None = None, *, wide_sums: bool = False
+) -> Network:
     """Open the file `path` on `device` as the kind of network that its card says.
 
     Args:
@@ -265,13 +282,14 @@ def open_network(path: Path, device: str, threads: int, spent: dict[str, float] 
         device: "cpu" or "cuda"; another is never used instead.
         threads: Those of one call on the CPU, 1 or more.
         spent: Where seconds are added up, of a network that this one replaces; new without.
+        wide_sums: As `open_session` takes it.
 
     Raises:
         NotFound: There is no such file.
         ModelError: It is damaged, has no card, or does not do what its card says.
         DeviceError: The device cannot be had, or cannot run it.
     """
-    session = open_session(path, device, threads)
+    session = open_session(path, device, threads, wide_sums=wide_sums)
     card = ModelCard.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
     spent = {"conversion": 0.0, "network": 0.0, "copies": 0.0} if spent is None else spent
     kinds: dict[str, type[Network]] = {"latent": GeneratorNetwork, "masked": MaskedNetwork}

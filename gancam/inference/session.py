@@ -28,7 +28,15 @@ _LEAST_CAPABILITY = {12: (5, 0), 13: (7, 5)}  # of the GPU, by CUDA major: 13 dr
 _CUDA_12 = 'pip install "onnxruntime-gpu[cuda,cudnn]<1.27"'  # 1.27 was the first that is built with CUDA 13
 
 
-def open_session(path: Path, device: str, threads: int, *, optimise: bool = True, profile: Path | None = None) -> Any:
+def open_session(
+    path: Path,
+    device: str,
+    threads: int,
+    *,
+    optimise: bool = True,
+    profile: Path | None = None,
+    wide_sums: bool = False,
+) -> Any:
     """Open the file `path` as an ONNX Runtime ``InferenceSession`` on `device`, with `threads` on the CPU.
 
     Single nodes that the device cannot do run on the CPU; a device that cannot be had is never replaced. With `profile`
@@ -41,6 +49,8 @@ def open_session(path: Path, device: str, threads: int, *, optimise: bool = True
         threads: Those of one call on the CPU, 1 or more.
         optimise: Whether the graph is optimised; without, opening is quick and calls are slow.
         profile: How the name of the file with the times begins.
+        wide_sums: Whether 8-bit products are added in 32 bits also where a CPU's quick instructions add pairs in 16,
+            which may saturate; as slow as fp32 there, and without effect elsewhere.
 
     Raises:
         NotFound: There is no such file.
@@ -51,16 +61,7 @@ def open_session(path: Path, device: str, threads: int, *, optimise: bool = True
     if not path.is_file():
         raise NotFound(f"no model file {path}")
     onnxruntime = runtime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")  # they take up to a hundred times the time
-    options.log_severity_level = 4  # its errors come as exceptions; the rest is chatter on stderr
-    if profile is not None:
-        options.enable_profiling, options.profile_file_prefix = True, str(profile)
-    if not optimise:
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options = _options(threads, optimise, profile, wide_sums)
     prepare(device)
     providers: list[Any] = [PROVIDERS["cpu"]]
     if device != "cpu":
@@ -77,6 +78,24 @@ def open_session(path: Path, device: str, threads: int, *, optimise: bool = True
     if opened.get_providers()[0] != PROVIDERS[device]:
         raise explain(device, None)
     return opened
+
+
+def _options(threads: int, optimise: bool, profile: Path | None, wide_sums: bool) -> Any:
+    """Make ONNX Runtime's options of a session, as `open_session` describes them."""
+    onnxruntime = runtime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")  # they take up to a hundred times the time
+    if wide_sums:
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    options.log_severity_level = 4  # its errors come as exceptions; the rest is chatter on stderr
+    if profile is not None:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile)
+    if not optimise:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return options
 
 
 def prepare(device: str) -> None:

@@ -1,17 +1,28 @@
-"""Many files, one after the other or by several workers."""
+"""Make many files, one after the other or with several workers."""
 
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from gancam.effects import Effect, EffectSlot
 from gancam.errors import GancamError, InputError, OutputExists
 from gancam.files import make_folder
 from gancam.inference.hardware import memory, peak_memory, usable_cores
 from gancam.jobs.eta import PROGRESS_SECONDS, WATCH_SECONDS, WORTHWHILE, ProgressEstimate, worker_count
+from gancam.jobs.events import (
+    BatchFinished,
+    BatchStarted,
+    FileFailed,
+    FileMade,
+    FileProgress,
+    FileStarted,
+    Note,
+    Notify,
+)
 from gancam.jobs.identity import job_of
 from gancam.jobs.inputs import BatchInputs, BatchItem
 from gancam.jobs.ledger import Ledger
@@ -19,26 +30,26 @@ from gancam.jobs.local_pool import LocalPool, WorkerPool, share_of_threads
 from gancam.jobs.process import process_image, process_video
 from gancam.jobs.scheduler import Scheduler
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
+from gancam.jobs.worker import WorkerFault
 from gancam.media.messages import cause
 from gancam.pipeline import Report
 
-Hire = Callable[[EffectChainSpec], WorkerPool]
-Tell = Callable[[Mapping[str, Any]], None]
-"""Takes an event, ready for JSON; its ``event`` is one of
-
-    batch     files (to make), done (before), others (neither video nor image), notes
-    file      input, output: work on it begins
-    progress  input, frame, frames (None where nobody knows), eta (seconds until all is done; None before it is known)
-    note      input, note
-    made      input, output, report (of a video)
-    failed    input, output, error
-    summary   made, failed, done, others, seconds
-"""
+log = logging.getLogger(__name__)
+MakePool: TypeAlias = Callable[[EffectChainSpec], WorkerPool]
+"""Starts workers that have these effects."""
 
 
 @dataclass(slots=True)
 class Summary:
-    """What became of a batch. `failed` are inputs and errors, `done` were made by an earlier one."""
+    """What became of a batch.
+
+    Attributes:
+        made: How many files were made.
+        failed: The inputs that failed, each with why.
+        done: How many an earlier batch had made.
+        others: How many of the inputs are neither video nor image.
+        seconds: How long it took.
+    """
 
     made: int = 0
     failed: list[tuple[Path, str]] = field(default_factory=list)
@@ -47,7 +58,7 @@ class Summary:
     seconds: float = 0.0
 
     def text(self) -> list[str]:
-        """Lines for a person."""
+        """Write it out as lines of text."""
         parts = [f"{self.made} made", *([f"{self.done} done before"] if self.done else [])]
         parts += [f"{len(self.failed)} failed"] if self.failed else []
         parts += [f"{self.others} neither video nor image"] if self.others else []
@@ -57,54 +68,88 @@ class Summary:
 def process_all(
     found: BatchInputs,
     out: Path,
-    recipe: EffectChainSpec,
-    task: ProcessOptions,
+    chain_spec: EffectChainSpec,
+    options: ProcessOptions,
     *,
-    tell: Tell,
+    notify: Notify,
     workers: int | None = 1,
-    hire: Hire | None = None,
+    make_pool: MakePool | None = None,
 ) -> Summary:
-    """Make every item of `found`: a failure is told and the next file's turn comes.
+    """Make every item of a batch; a failure is told, and the next file is made.
 
     What is there already and was made by the same job is left alone; what was begun goes on where it stopped (the
-    result is the same). Models are loaded once a worker; every file finds the effects fresh.
+    result is the same). Models are loaded once a worker; every file finds the effects fresh. A failure that is a fault
+    of gancam's own is logged with its traceback.
 
-    workers  processes at work; None: one, and more where that is seen to leave cores idle.
-    hire     gives a crew to do all of it instead.
+    Args:
+        found: What to make.
+        out: The folder to write to, which keeps a record of what was made.
+        chain_spec: The effects.
+        options: How videos are processed.
+        notify: Called with each event.
+        workers: Processes at work; None for one, and more where that is seen to leave cores idle.
+        make_pool: Starts workers that do all of it instead.
 
-    Raises, before any work, ``InputError`` where there is nothing to do, ``OutputExists`` for files in the way without
-    ``task.overwrite``, ``SinkError`` for a folder that cannot be made, and what loading the effects raises.
+    Returns:
+        What became of it.
+
+    Raises:
+        InputError: Before any work: where there is nothing to do.
+        OutputExists: Before any work: for files in the way without ``options.overwrite``.
+        SinkError: Before any work: for a folder that cannot be made; later: where no worker is left.
+        GancamError: What loading the effects raises.
     """
     if not found.items:
-        raise InputError(f"nothing to do: no video and no image there ({found.others} other files)")
-    return _Batch(found, out, recipe, task, tell, workers, hire).run()
+        raise InputError(f"nothing to do: the inputs hold no video and no image, but {found.others} other files")
+    return _Batch(found, out, chain_spec, options, notify, workers, make_pool).run()
 
 
 def process_one(
-    source: Path, target: Path, recipe: EffectChainSpec, task: ProcessOptions, *, tell: Tell, hire: Hire
+    source: Path,
+    target: Path,
+    chain_spec: EffectChainSpec,
+    options: ProcessOptions,
+    *,
+    notify: Notify,
+    make_pool: MakePool,
 ) -> Report:
-    """One video (or image) by a crew. Raises as ``gancam.jobs.process.process_video`` does."""
-    ears = _One(tell)
-    chain = LoadedChain(recipe)
-    crew = hire(recipe)
+    """Make one video or image with the workers of a pool.
+
+    Args:
+        source: The file to read.
+        target: The file to write.
+        chain_spec: The effects.
+        options: How a video is processed.
+        notify: Called with progress and notes.
+        make_pool: Starts the workers.
+
+    Returns:
+        What it took, frames of this run only.
+
+    Raises:
+        GancamError: As ``gancam.jobs.process.process_video`` does.
+    """
+    listener = _SingleListener(notify)
+    chain = LoadedChain(chain_spec)
+    pool = make_pool(chain_spec)
     began = time.monotonic()
     try:
-        for note in crew.notes:
-            tell({"event": "note", "input": str(source), "note": note})
-        Scheduler([BatchItem(source, target, target.name)], crew, chain, task, ears).run()
+        for note in pool.notes:
+            notify(Note(source, note))
+        Scheduler([BatchItem(source, target, target.name)], pool, chain, options, listener).run()
     finally:
-        crew.close()
-    if ears.error is not None:
-        raise ears.error
-    ears.report.seconds = time.monotonic() - began
-    return ears.report
+        pool.close()
+    if listener.error is not None:
+        raise listener.error
+    listener.report.seconds = time.monotonic() - began
+    return listener.report
 
 
-class _One:
-    """Hears what becomes of one item."""
+class _SingleListener:
+    """Keeps what becomes of a single item."""
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
+    def __init__(self, notify: Notify) -> None:
+        self._notify = notify
         self.report = Report()
         self.error: Exception | None = None
 
@@ -113,10 +158,10 @@ class _One:
 
     def progress(self, item: BatchItem, frame: int, frames: int | None, fresh: int) -> None:
         self.report.frames, self.report.promised = fresh, frames
-        self._tell({"event": "progress", "input": str(item.source), "frame": frame, "frames": frames, "eta": None})
+        self._notify(FileProgress(item.source, frame, frames))
 
     def note(self, item: BatchItem, text: str) -> None:
-        self._tell({"event": "note", "input": str(item.source), "note": text})
+        self._notify(Note(item.source, text))
 
     def made(self, item: BatchItem, frames: int | None = None, notes: Sequence[str] = ()) -> None:
         self.report.notes = [*notes]
@@ -130,26 +175,27 @@ class _Batch:
         self,
         found: BatchInputs,
         out: Path,
-        recipe: EffectChainSpec,
-        task: ProcessOptions,
-        tell: Tell,
+        chain_spec: EffectChainSpec,
+        options: ProcessOptions,
+        notify: Notify,
         workers: int | None,
-        hire: Hire | None,
+        make_pool: MakePool | None,
     ) -> None:
-        self._task, self._tell, self._recipe, self._workers, self._hire = task, tell, recipe, workers, hire
-        self._chain = LoadedChain(recipe)
+        self._options, self._notify, self._chain_spec = options, notify, chain_spec
+        self._workers, self._make_pool = workers, make_pool
+        self._chain = LoadedChain(chain_spec)
         make_folder(out, parents=True)
         self._ledger = Ledger(out)
         self._left: list[BatchItem] = []
         self._found = found
         self._summary = Summary(others=found.others)
         self._sort_out()
-        self._costs = ProgressEstimate(self._left, task)
-        self._told: dict[BatchItem, float] = {}
+        self._costs = ProgressEstimate(self._left, options)
+        self._notified: dict[BatchItem, float] = {}
         self._at_work = 1
 
     def _sort_out(self) -> None:
-        """What is left to do; raises when something is in the way."""
+        """Find what is left to do; raises when something is in the way."""
         blocked = []
         for item in self._found.items:
             why = None
@@ -161,45 +207,39 @@ class _Batch:
                 if why is None:
                     self._summary.done += 1
                     continue
-                if not self._task.overwrite:
+                if not self._options.overwrite:
                     blocked.append(f"{item.target}: {why}")
             self._left.append(item)
         if blocked:
-            more = f", and {len(blocked) - 1} more in the way" if len(blocked) > 1 else ""
+            more = f" (and {len(blocked) - 1} more such files)" if len(blocked) > 1 else ""
             raise OutputExists(f"{blocked[0]}{more}; give another folder, or --overwrite")
 
     def _effects(self, item: BatchItem) -> list[EffectSlot]:
         return self._chain.fresh(None if item.is_image else item.source)
 
-    def _job(self, item: BatchItem, effects: Sequence[Effect]) -> Mapping[str, Any]:
+    def _job(self, item: BatchItem, effects: Sequence[Effect]) -> Mapping[str, object]:
         if item.is_image:
             return job_of(item.source, effects, None)
-        video = {"codec": self._task.codec, "encoder": self._task.encoder, "quality": self._task.quality}
-        return {**job_of(item.source, effects, self._task), **video}
+        video = {"codec": self._options.codec, "encoder": self._options.encoder, "quality": self._options.quality}
+        return {**job_of(item.source, effects, self._options), **video}
 
     def run(self) -> Summary:
         summary, began = self._summary, time.monotonic()
-        self._tell({
-            "event": "batch", "files": len(self._left), "done": summary.done, "others": summary.others,
-            "notes": self._found.notes,
-        })  # fmt: skip
+        self._notify(BatchStarted(len(self._left), summary.done, summary.others, tuple(self._found.notes)))
         try:
-            if self._hire is not None:
-                self._together(self._left, self._hire)
+            if self._make_pool is not None:
+                self._together(self._left, self._make_pool)
             else:
                 for images in (True, False):
                     self._locally([item for item in self._left if item.is_image == images])
         finally:
             summary.seconds = time.monotonic() - began
-            self._tell({
-                "event": "summary", "made": summary.made, "done": summary.done, "others": summary.others,
-                "failed": [{"input": str(path), "error": error} for path, error in summary.failed],
-                "seconds": round(summary.seconds, 3),
-            })  # fmt: skip
+            failed = tuple(summary.failed)
+            self._notify(BatchFinished(summary.made, failed, summary.done, summary.others, summary.seconds))
         return summary
 
     def _locally(self, items: list[BatchItem]) -> None:
-        """Here, one after the other; by several processes where that was asked for or where it pays."""
+        """Make `items` on this machine, with several processes where that was asked for or where it pays."""
         if not items:
             return
         workers = self._workers
@@ -209,63 +249,64 @@ class _Batch:
             self._make(left.pop(0))
             seconds = time.monotonic() - wall
             if workers is None and seconds >= WATCH_SECONDS and len(left) > 1:
-                workers = self._worth(left, (time.process_time() - cpu) / seconds)
+                workers = self._worker_count(left, (time.process_time() - cpu) / seconds)
         if left:
             count = min(workers or 1, len(left)) if left[0].is_image else workers or 1
-            recipe = self._recipe
-            if recipe.threads is None:
-                recipe = replace(recipe, threads=share_of_threads(count))
-            self._together(left, lambda _: LocalPool(recipe, count))
+            chain_spec = self._chain_spec
+            if chain_spec.threads is None:
+                chain_spec = replace(chain_spec, threads=share_of_threads(count))
+            self._together(left, lambda _: LocalPool(chain_spec, count))
 
-    def _worth(self, left: Sequence[BatchItem], busy: float) -> int:
-        """How many workers pay for the rest, where one keeps so many cores busy."""
+    def _worker_count(self, left: Sequence[BatchItem], busy: float) -> int:
+        """Reckon how many workers pay for the rest, where one keeps so many cores busy."""
         eta = self._costs.eta() or 0.0
         workers = worker_count(busy=busy, cores=usable_cores(), left=len(left), room=_room())
         if any(effect.device != "cpu" for effect in self._chain.fresh()):
-            workers = 1  # of a GPU nobody here can tell how much is left
+            workers = 1  # how much of a GPU is left is not known
         if workers < 2 or eta < WORTHWHILE:
             return 1
-        said = f"one worker keeps {busy:.1f} of {usable_cores()} cores busy: {workers} make the rest"
-        self._tell({"event": "note", "input": "", "note": said})
+        said = f"one worker keeps {busy:.1f} of {usable_cores()} cores busy: {workers} workers make the rest"
+        self._notify(Note(None, said))
         return workers
 
-    def _together(self, items: Sequence[BatchItem], hire: Hire) -> None:
-        crew = hire(self._recipe)
-        self._at_work = max(len(crew.free()), 1)
+    def _together(self, items: Sequence[BatchItem], make_pool: MakePool) -> None:
+        pool = make_pool(self._chain_spec)
+        self._at_work = max(len(pool.free()), 1)
         try:
-            for note in crew.notes:
-                self._tell({"event": "note", "input": "", "note": note})
-            Scheduler(items, crew, self._chain, self._task, self).run()
+            for note in pool.notes:
+                self._notify(Note(None, note))
+            Scheduler(items, pool, self._chain, self._options, self).run()
         finally:
-            crew.close()
+            pool.close()
             self._at_work = 1
 
     def _make(self, item: BatchItem) -> None:
         report = Report()
+        notify = lambda text: self.note(item, text)
         try:
             effects = self._effects(item)
             self.begin(item, effects)
             if item.is_image:
-                process_image(item.source, item.target, effects, overwrite=self._task.overwrite)
+                process_image(item.source, item.target, effects, overwrite=self._options.overwrite, notify=notify)
                 self.made(item)
             else:
                 process_video(
                     item.source,
                     item.target,
                     effects,
-                    self._task,
+                    self._options,
                     report,
-                    tell=lambda text: self.note(item, text),
+                    notify=notify,
                     progress=lambda index, frames: self.progress(item, index + 1, frames),
                 )
                 self.made(item, report=report)
-        except Exception as error:  # even one that is a fault of ours must not cost the files to come
+        except Exception as error:  # also a fault of gancam's own must not cost the files to come
             self.failed(item, error)
 
-    # What happens to an item, here or at somebody else's.
+    # A JobListener, for items that are made here too.
 
     def begin(self, item: BatchItem, effects: Sequence[Effect]) -> None:
-        self._tell({"event": "file", "input": str(item.source), "output": str(item.target)})
+        self._notify(FileStarted(item.source, item.target))
         self._costs.begin(item)
         job = self._job(item, effects)
         make_folder(item.target.parent, parents=True)
@@ -273,14 +314,14 @@ class _Batch:
 
     def progress(self, item: BatchItem, frame: int, frames: int | None, fresh: int = 0) -> None:
         now = time.monotonic()
-        if now - self._told.get(item, -PROGRESS_SECONDS) >= PROGRESS_SECONDS or frame == frames:
-            self._told[item] = now
+        if now - self._notified.get(item, -PROGRESS_SECONDS) >= PROGRESS_SECONDS or frame == frames:
+            self._notified[item] = now
             self._costs.reached(item, min(frame / frames, 1.0) if frames else 0.0)
             eta = self._costs.eta(self._at_work)
-            self._tell({"event": "progress", "input": str(item.source), "frame": frame, "frames": frames, "eta": eta})
+            self._notify(FileProgress(item.source, frame, frames, eta))
 
     def note(self, item: BatchItem, text: str) -> None:
-        self._tell({"event": "note", "input": str(item.source), "note": text})
+        self._notify(Note(item.source, text))
 
     def made(
         self, item: BatchItem, frames: int | None = None, notes: Sequence[str] = (), report: Report | None = None
@@ -290,17 +331,26 @@ class _Batch:
         self._summary.made += 1
         if report is None and frames is not None:
             report = Report(frames=frames, notes=list(notes))
-        more = {} if report is None else {"report": report.to_dict()}
-        self._tell({"event": "made", "input": str(item.source), "output": str(item.target), **more})
+        self._notify(FileMade(item.source, item.target, report))
 
     def failed(self, item: BatchItem, error: Exception) -> None:
         self._costs.end(item)
         said = " ".join(str(error).split()) if isinstance(error, GancamError) else f"{item.source}: {error!r}"
         said = said if str(item.source) in said or str(item.target) in said else f"{item.source}: {said}"
+        if is_own_fault(error):
+            log.error("%s: failed by a fault of gancam's own", item.source, exc_info=error)
         self._summary.failed.append((item.source, said))
-        self._tell({"event": "failed", "input": str(item.source), "output": str(item.target), "error": said})
+        self._notify(FileFailed(item.source, item.target, said))
+
+
+def is_own_fault(error: BaseException) -> bool:
+    """Tell whether an error is a fault of gancam's own, so that a report of it needs the traceback.
+
+    Errors for bad input are ``GancamError``.
+    """
+    return not isinstance(error, GancamError) or isinstance(error, WorkerFault)
 
 
 def _room() -> int:
-    """How many processes as large as this one has become fit into the memory that is free."""
+    """Count the processes as large as this one has become that fit into the memory that is free."""
     return int(memory()[1] * 0.8 / peak_memory())

@@ -1,4 +1,4 @@
-"""What is wrong with a job, found before a model is loaded."""
+"""Checks of a job that need no model, made before one is loaded."""
 
 import os
 from collections.abc import Sequence
@@ -15,47 +15,61 @@ from gancam.sinks.video import check_codec, check_output, check_quality
 
 
 def refuse_drawing(effects: Sequence[Effect]) -> None:
+    """Refuse effects that are drawn for in a window. Raises ``InputError``."""
     for effect in effects:
         if effect.pad is not None:
-            raise InputError(f"{effect.name}: draw needs the window of `gancam live`; save=FILE keeps its masks")
+            raise InputError(
+                f"{effect.name}: draw needs the window of gancam live; draw there with save=FILE, then give mask=FILE"
+            )
 
 
-def check(path: MediaPath | None, target: MediaPath, task: ProcessOptions) -> None:
-    """Find what is wrong with names and options before anything is opened: all of it `process_video` and
-    `process_image` would find too, later. `path` is None for what comes from stdin.
+def check(path: MediaPath | None, target: MediaPath, options: ProcessOptions) -> None:
+    """Find what is wrong with names and options before anything is opened.
 
-    Raises ``InputError``, ``NotFound``, ``SourceError``, ``SinkError`` and ``OutputExists``.
+    ``process_video`` and ``process_image`` would find all of it too, but later.
+
+    Args:
+        path: The input; None for what comes from stdin.
+        target: The output.
+        options: How videos are processed.
+
+    Raises:
+        InputError: For options that make no sense.
+        NotFound: For an input that is not there.
+        SourceError: For an input that is a folder.
+        SinkError: For an output that cannot be written.
+        OutputExists: For one that is there and may not be replaced.
     """
-    check_options(task)
+    check_options(options)
     source = VideoPath(Path("stdin")) if path is None else path
     if isinstance(source, SequencePath) or isinstance(target, SequencePath):
-        check_reading(source, task)
+        check_reading(source, options)
     else:
-        if task.params is not None and isinstance(source, StillPath):
-            raise InputError(f"--params {task.params}: is for videos, an image has no time")
+        if options.params is not None and isinstance(source, StillPath):
+            raise InputError(f"--params {options.params}: is for videos; an image has no time")
         refuse_mixture(source, target)
         if isinstance(source, VideoPath):
-            check_reading(source, task)
+            check_reading(source, options)
     if path is not None:
         _check_there(path)
-    check_writing(target, task)
-    if task.pipe is not None:
+    check_writing(target, options)
+    if options.pipe is not None:
         return
     if isinstance(target, SequencePath):
-        images.check_output(target, overwrite=task.overwrite)
+        images.check_output(target, overwrite=options.overwrite)
     elif isinstance(target, StillPath):
-        check_target(target.path, overwrite=task.overwrite, sources=[source.path])
+        check_target(target.path, overwrite=options.overwrite, sources=[source.path])
     else:
-        check_output(target.path, sources=[source.path], overwrite=task.overwrite)
+        check_output(target.path, sources=[source.path], overwrite=options.overwrite)
 
 
-def check_options(task: ProcessOptions) -> None:
+def check_options(options: ProcessOptions) -> None:
     """Find options that make no sense, whatever the input. Raises ``InputError`` and ``NotFound``."""
-    check_quality(task.quality)
-    if task.fps is not None and not 0 < task.fps <= 1000:
-        raise InputError(f"fps is {task.fps}: needs more than 0 and at most 1000")
-    if task.params is not None and not task.params.exists():
-        raise NotFound(f"{task.params}: no such file")
+    check_quality(options.quality)
+    if options.fps is not None and not 0 < options.fps <= 1000:
+        raise InputError(f"fps is {options.fps}: needs more than 0 and at most 1000")
+    if options.params is not None and not options.params.exists():
+        raise NotFound(f"{options.params}: no such file")
 
 
 def _check_there(path: MediaPath) -> None:
@@ -65,30 +79,34 @@ def _check_there(path: MediaPath) -> None:
     elif not os.path.exists(path):
         raise NotFound(f"{path}: no such file")
     elif os.path.isdir(path):
-        raise SourceError(f"{path}: a folder, not a video file")
+        raise SourceError(f"{path}: is a folder, not a video file")
 
 
-def check_reading(path: MediaPath, task: ProcessOptions) -> None:
+def check_reading(path: MediaPath, options: ProcessOptions) -> None:
+    """Refuse options that make no sense for the input `path`. Raises ``InputError``."""
     if isinstance(path, SequencePath):
-        if task.deinterlace:
-            raise InputError(f"{path}: images are not deinterlaced")
-    elif task.fps is not None:
+        if options.deinterlace:
+            raise InputError(f"--deinterlace is for videos, and {path} are images")
+    elif options.fps is not None:
         raise InputError(f"--fps is for numbered images, and {path} has times of its own")
 
 
-def check_writing(target: MediaPath, task: ProcessOptions) -> None:
-    if task.pipe is not None:
-        if task.resume:
-            raise InputError("--resume needs an output that is a file: what went to stdout is gone")
+def check_writing(target: MediaPath, options: ProcessOptions) -> None:
+    """Refuse options that make no sense for the output `target`. Raises ``InputError`` and ``SinkError``."""
+    if options.pipe is not None:
+        if options.resume:
+            raise InputError("--resume needs a file as output: what went to stdout is gone")
     elif isinstance(target, SequencePath):
-        if task.codec is not None or task.encoder is not None:
-            raise InputError(f"{target}: images have no codec; their ending says what they are")
+        if options.codec is not None or options.encoder is not None:
+            raise InputError(
+                f"--codec and --encoder are for videos, and {target} are images, whose extension names their format"
+            )
     elif isinstance(target, VideoPath):
-        check_codec(target, task.codec, task.encoder)
+        check_codec(target, options.codec, options.encoder)
 
 
 def refuse_mixture(path: MediaPath, target: MediaPath) -> None:
-    """An image becomes an image, and nothing else does."""
+    """Refuse to make a video of an image, or an image of a video. Raises ``InputError``."""
     if isinstance(target, VideoPath) and not isinstance(path, VideoPath):
         raise InputError(f"{path} is an image, so the output must be one too ({', '.join(IMAGES)}), not {target}")
     if isinstance(path, VideoPath) and not isinstance(target, VideoPath):
@@ -96,7 +114,8 @@ def refuse_mixture(path: MediaPath, target: MediaPath) -> None:
 
 
 def refuse_depth(path: str | os.PathLike[str], footage: VideoInfo, accepted: bool) -> None:
+    """Refuse video of more than 8 bits a sample unless the loss is `accepted`. Raises ``InputError``."""
     if footage.depth > 8 and not accepted:
         what = f"{footage.depth}-bit HDR ({footage.hdr})" if footage.hdr else f"{footage.depth}-bit video"
-        cure = "tone-map it to 8-bit SDR first" if footage.hdr else "nothing else is lost"
-        raise InputError(f"{path}: is {what} and gancam works with 8 bits: give --eight-bit to take it so; {cure}")
+        cure = "better tone-map it to 8-bit SDR first" if footage.hdr else "nothing else is lost"
+        raise InputError(f"{path}: is {what}, and gancam works with 8 bits; --eight-bit takes it as 8 bits, {cure}")

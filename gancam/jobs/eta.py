@@ -1,4 +1,4 @@
-"""How long the rest takes, and how many workers pay."""
+"""Estimate how long the rest of a batch takes, and how many workers pay."""
 
 import os
 import time
@@ -11,37 +11,53 @@ from gancam.jobs.inputs import BatchItem
 from gancam.jobs.spec import ProcessOptions
 
 PROGRESS_SECONDS = 0.2  # seconds between two events of progress of a file
-WATCH_SECONDS = 3.0  # seconds of work after which more workers are thought of
-WORTHWHILE = 15.0  # seconds of work left for which they are hired
+WATCH_SECONDS = 3.0  # seconds of work after which more workers are considered
+WORTHWHILE = 15.0  # seconds of work left from which they pay
 _PIXELS_A_BYTE = 2  # of an image file, roughly
 
 
 def worker_count(*, busy: float, cores: int, left: int, room: int) -> int:
-    """How many workers pay where one keeps so many of the cores busy: as many as leave none idle, a third of one aside,
-    but no more than files are left or fit into the memory."""
+    """Reckon how many workers pay: as many as leave no core idle, give or take a third of one.
+
+    Args:
+        busy: Cores that one worker keeps busy.
+        cores: Cores of this machine.
+        left: Files left; there are no more workers than these.
+        room: How many workers fit into the memory.
+
+    Returns:
+        1 or more.
+    """
     return max(min(int(cores / max(busy, 0.1) + 1 / 3), left, room), 1)
 
 
 class ProgressEstimate:
-    """How long the rest will take, from what was measured: seconds a pixel, of images and of videos."""
+    """Estimates how long the rest will take, from the seconds that a pixel took, of images and of videos.
 
-    def __init__(self, items: Sequence[BatchItem], task: ProcessOptions) -> None:
-        self._cost = {item: _cost(item, task) for item in items}
+    Args:
+        items: All that is to be made.
+        options: How videos are processed: it may leave parts of them out.
+    """
+
+    def __init__(self, items: Sequence[BatchItem], options: ProcessOptions) -> None:
+        self._cost = {item: _cost(item, options) for item in items}
         self._left = dict(self._cost)
         self._began: dict[BatchItem, float] = {}
         self._share: dict[BatchItem, tuple[float, float]] = {}  # where it began this time, and where it is
         self._spent = {True: [0.0, 0.0], False: [0.0, 0.0]}  # of images, of videos: seconds and cost
 
     def begin(self, item: BatchItem) -> None:
+        """Take the time from which `item` is worked on."""
         self._began[item] = time.monotonic()
 
     def reached(self, item: BatchItem, share: float) -> None:
-        """`item` is made up to this share; what an earlier run had made of it is not counted as fast work."""
+        """Note that this share (0 to 1) of `item` is made; what an earlier run made is not counted as fast work."""
         first = self._share.get(item, (share, share))[0]
         self._share[item] = (first, share)
         self._left[item] = self._cost[item] * (1 - share)
 
     def end(self, item: BatchItem) -> None:
+        """Note that `item` is made, or failed."""
         first, last = self._share.pop(item, (0.0, 1.0)) if not item.is_image else (0.0, 1.0)
         spent = self._spent[item.is_image]
         spent[0] += time.monotonic() - self._began.pop(item, time.monotonic())
@@ -49,8 +65,10 @@ class ProgressEstimate:
         self._left[item] = 0.0
 
     def eta(self, workers: int = 1) -> float | None:
-        """Seconds for so many workers; None while nothing was measured. A kind that was not seen at work is taken for
-        the other."""
+        """Estimate the seconds left with so many workers; None while nothing was measured.
+
+        While no image (or no video) was made yet, its pixels count as those of the other kind.
+        """
         now, total = time.monotonic(), 0.0
         spent = {images: list(pair) for images, pair in self._spent.items()}
         for item, (first, share) in self._share.items():
@@ -65,8 +83,8 @@ class ProgressEstimate:
         return round(total / workers, 1)
 
 
-def _cost(item: BatchItem, task: ProcessOptions) -> float:
-    """Pixels of a video, roughly those of an image; 0 for what cannot be read, which will not take long either."""
+def _cost(item: BatchItem, options: ProcessOptions) -> float:
+    """Count the pixels of a video, guess those of an image; 0 for what cannot be read, and fails at once."""
     try:
         if item.is_image:
             return float(item.source.stat().st_size * _PIXELS_A_BYTE)
@@ -74,10 +92,10 @@ def _cost(item: BatchItem, task: ProcessOptions) -> float:
             stream = container.streams.video[0]
             rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
             frames = stream.frames or float(Fraction(container.duration or 0, av.time_base) * rate)
-            if task.first is not None or task.end is not None:
+            if options.first is not None or options.end is not None:
                 seconds = Fraction(frames) / rate
-                end = seconds if task.end is None else min(task.end, seconds)
-                frames = float(max(end - (task.first or 0), Fraction(0)) * rate)
+                end = seconds if options.end is None else min(options.end, seconds)
+                frames = float(max(end - (options.first or 0), Fraction(0)) * rate)
             return float(frames * stream.codec_context.width * stream.codec_context.height)
     except (av.FFmpegError, OSError, ValueError, IndexError, AttributeError):
         return 0.0

@@ -1,33 +1,43 @@
-"""What decides how frames look: a hash of inputs, effects and options."""
+"""What decides how frames look: hashes of inputs, effects and options, to compare jobs by."""
 
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from gancam.effects import Effect
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.paths import SequencePath, classify
 
-_SAMPLES, _BLOCK = 64, 65536  # of a file, for its identity
+_SAMPLES, _BLOCK = 64, 65536  # blocks of a file that its identity is made of, and their bytes
 
 
-def job_of(path: str | os.PathLike[str], effects: Sequence[Effect], task: ProcessOptions | None) -> Mapping[str, Any]:
-    """What decides how the frames look, for a manifest; without `task` of an image."""
-    job = {"input": identity(path), "effects": [_described(effect) for effect in effects]}
-    if task is None:
+def job_of(
+    path: str | os.PathLike[str], effects: Sequence[Effect], options: ProcessOptions | None
+) -> Mapping[str, object]:
+    """Describe what decides how frames look, ready for JSON, to tell one job from another.
+
+    Args:
+        path: A video, an image, or a pattern of numbered images.
+        effects: In the order in which they are applied.
+        options: How a video is processed; None for an image.
+
+    Returns:
+        Equal values for jobs that make equal frames.
+    """
+    job: dict[str, object] = {"input": identity(path), "effects": [_described(effect) for effect in effects]}
+    if options is None:
         return job
     return job | {
-        "from": None if task.first is None else str(task.first),
-        "to": None if task.end is None else str(task.end),
-        "deinterlace": task.deinterlace,
-        "params": None if task.params is None else _hash(task.params),
+        "from": None if options.first is None else str(options.first),
+        "to": None if options.end is None else str(options.end),
+        "deinterlace": options.deinterlace,
+        "params": None if options.params is None else _hash(options.params),
     }
 
 
 def identity(path: str | os.PathLike[str]) -> str:
-    """Of a file that may be huge: its size and a hash of blocks from all over it; of numbered images the same."""
+    """Identify a file, which may be huge, by its size and a hash of blocks from all over; numbered images likewise."""
     media = classify(path)
     if isinstance(media, SequencePath):
         files = [file for _, file in media.images()]
@@ -43,7 +53,7 @@ def identity(path: str | os.PathLike[str]) -> str:
     return f"{size} bytes, {digest.hexdigest()[:32]}"
 
 
-def _described(effect: Effect) -> dict[str, Any]:
+def _described(effect: Effect) -> dict[str, object]:
     values = effect.params.values()
     texts = {name: value for name, value in values.items() if isinstance(value, str)}
     files = {name: identity(Path(text)) for name, text in texts.items() if text and os.path.isfile(text)}

@@ -1,4 +1,4 @@
-"""Which files a batch works on and where each goes."""
+"""Find the files that a batch works on, and where each goes."""
 
 import glob
 import os
@@ -21,7 +21,13 @@ LEDGER = ".gancam.jsonl"  # in the output folder: which file was made from what,
 
 @dataclass(frozen=True, slots=True)
 class BatchItem:
-    """One file to be made; `name` is `target` below the output folder, as the ledger has it."""
+    """One file to be made.
+
+    Attributes:
+        source: The file to read.
+        target: The file to write.
+        name: `target` below the output folder, as the batch's record has it.
+    """
 
     source: Path
     target: Path
@@ -29,12 +35,19 @@ class BatchItem:
 
     @property
     def is_image(self) -> bool:
+        """Whether it is an image, else a video."""
         return isinstance(classify(self.source), StillPath)
 
 
 @dataclass(slots=True)
 class BatchInputs:
-    """What the inputs of a batch hold: `items` to be made of them, and the number of `others`."""
+    """What the inputs of a batch hold.
+
+    Attributes:
+        items: Files to be made of them.
+        others: How many files are neither video nor image.
+        notes: What the user should know.
+    """
 
     items: list[BatchItem] = field(default_factory=list)
     others: int = 0
@@ -42,7 +55,7 @@ class BatchInputs:
 
 
 def is_batch(inputs: Sequence[str], out: str) -> bool:
-    """Whether these names on the command line mean many files rather than one into one."""
+    """Tell whether these names on the command line mean many files rather than one into one."""
     one = inputs[0] if len(inputs) == 1 else None
     if one is None or os.path.isdir(one) or (glob.has_magic(one) and not os.path.exists(one)):
         return True
@@ -50,19 +63,28 @@ def is_batch(inputs: Sequence[str], out: str) -> bool:
 
 
 def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -> BatchInputs:
-    """The videos and images that `inputs` name, and what they become in the folder `out`.
+    """List the videos and images that `inputs` name, and what they become in the folder `out`.
 
-    An input is a file, a folder (searched to its ground, and mirrored: `holiday/sea/a.mp4` of `holiday` becomes
+    An input is a file, a folder (with all folders below it, and mirrored: `holiday/sea/a.mp4` of `holiday` becomes
     `out/sea/a.mp4`; of several inputs, each folder keeps its own name too) or a pattern as shells have them, `**`
     included, mirrored below its part without wildcards. Links are followed, never in a circle. Not taken: hidden
     names, what is in `out`, and in any folder that a batch wrote into. Endings stay where such a file can be
     written (with `codec`), else videos become .mkv or .mov, behind the old ending where the name is taken.
 
-    Raises ``NotFound`` for what is not there and matches nothing, ``InputError`` for two of one name, for `out` being
-    an input, and for an `out` that names a file.
+    Args:
+        inputs: Files, folders and patterns.
+        out: The folder to write to.
+        codec: The codec that videos are written with; None for the container's usual.
+
+    Returns:
+        What is to be made.
+
+    Raises:
+        NotFound: For an input that is not there, or a pattern that matches nothing.
+        InputError: For two inputs that would get one name, for `out` being an input, for an `out` that names a file.
     """
     if out.suffix.lower() in (*VIDEOS, *IMAGES) and not out.is_dir():
-        raise InputError(f"{out}: of many files or a folder, the output is a folder too, and this names a file")
+        raise InputError(f"{out}: several inputs, a folder or a pattern need a folder as output, and this names a file")
     found = BatchInputs()
     taken: dict[str, Path] = {}
     made: dict[str, Path] = {}
@@ -80,25 +102,26 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
         ending = _ending(name.suffix, codec)
         made_name = name.with_suffix(ending)
         if ending != name.suffix:
-            changed.add(f"{name.suffix} becomes {ending}, which can be written")
+            with_codec = f" with {codec}" if codec else ""
+            changed.add(f"{name.suffix} files become {ending} files: {name.suffix} cannot be written{with_codec}")
             if str(made_name) in taken or str(made_name) in made:
                 made_name = name.with_name(name.name + ending)
         made[str(made_name)] = path
     for text, path in made.items():
         target = out / text
         if target.exists() and target.samefile(path):
-            raise InputError(f"{path}: would become itself; give another folder than {out}")
+            raise InputError(f"{path}: would be written over itself; give another folder than {out}")
         found.items.append(BatchItem(path, target, text))
     found.notes += sorted(changed)
     return found
 
 
 def _below(text: str, out: Path, *, alone: bool) -> Iterator[tuple[Path, Path]]:
-    """The files that one input names, each with its name below the output folder."""
+    """List the files that one input names, each with its name below the output folder."""
     path = Path(text)
     if path.is_dir():
         if alone and out.exists() and path.samefile(out):
-            raise InputError(f"{text}: is input and output at once; give another folder to write to")
+            raise InputError(f"{text}: is both input and output; give another folder to write to")
         yield from _walk(path, Path() if alone else Path(path.name or path.resolve().name), out)
     elif os.path.lexists(path):
         yield path, Path(path.name)
@@ -119,7 +142,7 @@ def _below(text: str, out: Path, *, alone: bool) -> Iterator[tuple[Path, Path]]:
 
 
 def _matching(fixed: Path, pattern: Sequence[str], out: Path) -> Iterator[tuple[Path, Path]]:
-    """Files (and without `**` folders) below `fixed` that match, each with its name below that."""
+    """List the files (and without `**` folders) below `fixed` that match, each with its name below that."""
     if "**" in pattern:  # glob would go round in circles of links
         yield from (pair for pair in _walk(fixed, Path(), out) if _matches(pair[1].parts, pattern))
     else:
@@ -153,7 +176,7 @@ def _walk(folder: Path, name: Path, out: Path, above: tuple[str, ...] = ()) -> I
 
 
 def _is_ours(path: Path, out: Path) -> bool:
-    """Whether `path`, its links followed, is in the output folder."""
+    """Tell whether `path`, its links followed, is in the output folder."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(out))
 
 

@@ -1,4 +1,4 @@
-"""What a batch has done, remembered beside its outputs."""
+"""The record that a batch keeps beside its outputs."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from gancam.sinks.piece_store import changes
 
 
 class Ledger:
-    """What was made in the folder `out`, of what and how: so that it is not made again, or said why it should be.
+    """Records what was made in the folder `out`, of what and how, so that it is not made again.
 
     A line is written before a file's work and one after it. A file that appeared after the first was made by it, for
     it appears whole: a crash between that and the second line loses nothing.
@@ -26,27 +26,29 @@ class Ledger:
             data = self._path.read_bytes()
             self._torn = not data.endswith(b"\n")
             for line in data.splitlines():
-                with suppress(ValueError, KeyError, TypeError):  # one that was cut short by a crash
+                with suppress(ValueError, KeyError, TypeError):  # a line that was cut short by a crash
                     entry = json.loads(line)
                     self._entries[entry["output"]] = entry
 
-    def in_the_way(self, item: BatchItem, job: Mapping[str, Any]) -> str | None:
-        """Why the existing output of `item` is not the one that `job` would make; None where it is."""
+    def in_the_way(self, item: BatchItem, job: Mapping[str, object]) -> str | None:
+        """Say why the existing output of `item` is not the one that `job` would make; None where it is."""
         entry = self._entries.get(item.name)
         if entry is None:
-            return "exists, and was not made by this"
+            return "exists, and was not made by gancam"
         now = _state(item.target)
         made = entry["made"]  # copied elsewhere, a file keeps its size but not its time
         if now[0] != made[0] if made else now == entry["instead"]:
-            return "exists, and was changed since, or not made by this"
+            return "exists, and is not as gancam made it"
         said = changes(entry["job"], _plain(job))
-        return f"was made otherwise ({said})" if said else None
+        return f"was made with other options ({said})" if said else None
 
-    def begin(self, item: BatchItem, job: Mapping[str, Any]) -> None:
+    def begin(self, item: BatchItem, job: Mapping[str, object]) -> None:
+        """Record that `item` is about to be made by `job`."""
         instead = _state(item.target) if item.target.exists() else None
         self._add({"output": item.name, "job": _plain(job), "instead": instead, "made": None})
 
     def end(self, item: BatchItem) -> None:
+        """Record that `item` is made."""
         self._add({**self._entries[item.name], "made": _state(item.target)})
 
     def _add(self, entry: dict[str, Any]) -> None:
@@ -59,11 +61,11 @@ class Ledger:
 
 
 def _state(path: Path) -> list[int]:
-    """What is another one when the file was replaced or written to."""
+    """Give size and time of a file, which change when it is replaced or written to."""
     about = path.stat()
     return [about.st_size, about.st_mtime_ns]
 
 
-def _plain(job: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(job: Mapping[str, object]) -> dict[str, Any]:
     made: dict[str, Any] = json.loads(json.dumps(job))
     return made

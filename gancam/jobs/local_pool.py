@@ -6,8 +6,9 @@ import signal
 import tempfile
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from gancam.inference.hardware import usable_cores
 from gancam.jobs.spec import EffectChainSpec
@@ -15,61 +16,81 @@ from gancam.jobs.worker import Worker, WorkItem, WorkResult
 
 
 class WorkerPool(Protocol):
-    """Workers by number. A worker is free, or has one order."""
+    """Workers, each with a number. A worker is free, or makes one ``WorkItem``.
+
+    Attributes:
+        notes: What the user should know of the pool.
+    """
 
     notes: list[str]
 
     def free(self) -> list[int]:
-        """Who waits for an order."""
+        """List the workers that wait for work.
 
-    def give(self, worker: int, order: WorkItem) -> None: ...
+        Raises:
+            SinkError: Where no worker is left.
+        """
+
+    def give(self, worker: int, order: WorkItem) -> None:
+        """Let a free worker make `order`; returns at once."""
 
     def take(self) -> tuple[int, WorkResult | None]:
-        """Wait for somebody to finish: who, and what was made; None for a worker that died (another one comes in its
-        place). Raises ``SinkError`` where no worker is left."""
+        """Wait until a worker is done.
+
+        Returns:
+            Its number, and what it made; None where it died (another one takes its place under another number).
+        """
 
     def close(self) -> None:
         """Stop all workers, whatever they do."""
 
 
 class LocalPool:
-    """Workers that are processes of this machine."""
+    """Workers that are processes of this machine.
 
-    def __init__(self, recipe: EffectChainSpec, workers: int) -> None:
+    Args:
+        chain_spec: The effects that each of them loads.
+        workers: How many.
+    """
+
+    def __init__(self, chain_spec: EffectChainSpec, workers: int) -> None:
         self.notes: list[str] = []
-        self._recipe = recipe
+        self._chain_spec = chain_spec
         self._folder = tempfile.TemporaryDirectory(prefix="gancam-")
         self._context = mp.get_context("spawn")  # what the networks' libraries hold does not survive a fork
-        self._processes: dict[int, tuple[Any, Connection]] = {}
+        self._processes: dict[int, tuple[SpawnProcess, Connection]] = {}
         self._busy: set[int] = set()
-        self._hired = 0
+        self._started = 0
         for _ in range(workers):
-            self._hire()
+            self._start()
 
-    def _hire(self) -> None:
+    def _start(self) -> None:
         ours, theirs = self._context.Pipe()
-        folder = Path(self._folder.name) / str(self._hired)
+        folder = Path(self._folder.name) / str(self._started)
         folder.mkdir()
-        process = self._context.Process(target=_serve, args=(theirs, self._recipe, folder), daemon=True)
+        process = self._context.Process(target=_serve, args=(theirs, self._chain_spec, folder), daemon=True)
         process.start()
         theirs.close()
-        self._processes[self._hired] = process, ours
-        self._hired += 1
+        self._processes[self._started] = process, ours
+        self._started += 1
 
     @property
     def pids(self) -> dict[int, int]:
-        """The process of each worker."""
-        return {worker: process.pid for worker, (process, _) in self._processes.items()}
+        """The process number of each worker."""
+        return {worker: process.pid for worker, (process, _) in self._processes.items() if process.pid is not None}
 
     def free(self) -> list[int]:
+        """List the workers that wait for work."""
         return [worker for worker in self._processes if worker not in self._busy]
 
     def give(self, worker: int, order: WorkItem) -> None:
+        """Let a free worker make `order`; returns at once."""
         self._busy.add(worker)
         with suppress(OSError):  # it died meanwhile, which `take` tells
             self._processes[worker][1].send(order)
 
     def take(self) -> tuple[int, WorkResult | None]:
+        """Wait until a worker is done, or has died (None)."""
         pipes = {self._processes[worker][1]: worker for worker in self._busy}
         pipe = wait(list(pipes))[0]
         assert isinstance(pipe, Connection)
@@ -82,10 +103,11 @@ class LocalPool:
             pipe.close()
             process.join()
             made = None
-            self._hire()
+            self._start()
         return worker, made
 
     def close(self) -> None:
+        """Stop all workers, whatever they do."""
         for worker, (process, pipe) in self._processes.items():
             pipe.close()
             if worker in self._busy:
@@ -100,10 +122,10 @@ class LocalPool:
         self._folder.cleanup()
 
 
-def _serve(pipe: Connection, recipe: EffectChainSpec, folder: Path) -> None:
-    """A worker process: until the pipe closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started us, who then closes the pipe
-    worker = Worker(recipe, folder)
+def _serve(pipe: Connection, chain_spec: EffectChainSpec, folder: Path) -> None:
+    """Serve as a worker process until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes the pipe
+    worker = Worker(chain_spec, folder)
     try:
         while True:
             pipe.send(worker(pipe.recv()))
@@ -114,5 +136,5 @@ def _serve(pipe: Connection, recipe: EffectChainSpec, folder: Path) -> None:
 
 
 def share_of_threads(workers: int) -> int:
-    """How many threads each of so many networks on this machine gets."""
+    """Share this machine's cores among so many networks: threads for each, 1 or more."""
     return max(math.ceil(usable_cores() / workers), 1)

@@ -1,4 +1,4 @@
-"""A video or an image through effects into another."""
+"""Take one video or image through effects into a new file."""
 
 import os
 from collections.abc import Callable, Generator, Sequence
@@ -36,88 +36,108 @@ def process_video(
     path: str | os.PathLike[str],
     target: str | os.PathLike[str],
     effects: Sequence[Effect | ImageFunction],
-    task: ProcessOptions,
+    options: ProcessOptions,
     report: Report,
     *,
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
     progress: Progress | None = None,
     on_frame: Sequence[FrameCallback] = (),
 ) -> None:
-    """`path` through `effects` into `target`, as `task` says; `report` is filled, and `tell` is called with each note
-    that is known before the work starts. Raises what sources, effects and sinks raise."""
+    """Take a video, or numbered images, through effects into a new file.
+
+    Args:
+        path: A video, or a pattern such as ``frame-%06d.png``.
+        target: The file, or pattern, to write.
+        effects: Applied in this order; closed at the end.
+        options: How the video is processed.
+        report: Filled in place, so that it is there after an exception too.
+        notify: Called with each note that is known before the first frame.
+        progress: Called after each frame.
+        on_frame: Called with each frame before its effects.
+
+    Raises:
+        GancamError: What sources, effects and sinks raise.
+    """
     path, target = classify(path), classify(target)
     chain = slots(effects)
     controls = Controls(chain)
-    replay = None if task.params is None else Replay(task.params, controls)
-    source, options = open_video(path, target, chain, task)
+    replay = None if options.params is None else Replay(options.params, controls)
+    source, video_options = open_video(path, target, chain, options)
     with source:
-        check_writing(target, task)
-        sink = _sink(path, target, chain, task, options)
+        check_writing(target, options)
+        sink = _sink(path, target, chain, options, video_options)
         done = sink.frames_done
         notes = [*source.notes, *sink.notes]
         if done:
             notes.append(f"{target}: goes on after {done} frames")
-        if done and remembers(chain, task):
-            notes.append("effects that remember earlier frames see those again")
+        if done and remembers(chain, options):
+            notes.append("an effect needs earlier frames, so it is shown those again")
         else:
             source.skip(done)
         for note in notes:
-            tell(note)
+            notify(note)
         turns: list[FrameCallback] = [*([] if replay is None else [replay]), controls, *on_frame]
-        turns += reads_ahead(path, chain, task, tell)
+        turns += reads_ahead(path, chain, options, notify)
         with ExitStack() as over:
             for effect in chain:
                 over.callback(effect.close)
             run(source, chain, [sink], on_frame=turns, progress=progress, report=report)
     report.notes = [note for note in report.notes if note not in notes]
     if replay is not None and replay.left:
-        report.notes.append(f"{task.params}: its last {replay.left} changes come after the end of {path}")
+        report.notes.append(
+            f"{options.params}: its last {replay.left} changes of parameters come after the end of {path}"
+        )
 
 
-def remembers(effects: Sequence[Effect], task: ProcessOptions) -> bool:
-    """Whether a frame cannot be made without those before it."""
-    return task.params is not None or any(effect.remembers for effect in effects)
+def remembers(effects: Sequence[Effect], options: ProcessOptions) -> bool:
+    """Tell whether a frame cannot be made without those before it."""
+    return options.params is not None or any(effect.remembers for effect in effects)
 
 
 def reads_ahead(
-    path: str | os.PathLike[str], effects: Sequence[Effect], task: ProcessOptions, tell: Callable[[str], None]
+    path: str | os.PathLike[str], effects: Sequence[Effect], options: ProcessOptions, notify: Callable[[str], None]
 ) -> list[FrameCallback]:
-    """What must be called with each frame so that a first effect sees the video ahead that wants to."""
+    """Give what must be called with each frame so that a first effect that reads ahead sees the whole video."""
     media = classify(path)
-    return [_ReadAhead(media, effect.read_ahead, task, tell) for effect in effects[:1]]
+    return [_ReadAhead(media, effect.read_ahead, options, notify) for effect in effects[:1]]
 
 
 def _sink(
-    path: MediaPath, target: MediaPath, effects: Sequence[EffectSlot], task: ProcessOptions, options: VideoOptions
+    path: MediaPath,
+    target: MediaPath,
+    effects: Sequence[EffectSlot],
+    options: ProcessOptions,
+    video_options: VideoOptions,
 ) -> Sink:
-    options = replace(options, audio_from=None if isinstance(path, SequencePath) else path)
-    if task.pipe is not None:
-        return PipeWriter(task.pipe, options, task.form or "matroska")
-    job = job_of(path, effects, task)
+    video_options = replace(video_options, audio_from=None if isinstance(path, SequencePath) else path)
+    if options.pipe is not None:
+        return PipeWriter(options.pipe, video_options, options.form or "matroska")
+    job = job_of(path, effects, options)
     if isinstance(target, SequencePath):
         return ImageWriter(
-            target, size=options.size, source_info=options.source_info, audio_from=options.audio_from,
-            quality=options.quality, overwrite=options.overwrite, part=options.part, job=job, resume=task.resume,
+            target, size=video_options.size, source_info=video_options.source_info, audio_from=video_options.audio_from,
+            quality=video_options.quality, overwrite=video_options.overwrite, part=video_options.part, job=job,
+            resume=options.resume,
         )  # fmt: skip
-    return PieceWriter(target, options, job=job, resume=task.resume)
+    return PieceWriter(target, video_options, job=job, resume=options.resume)
 
 
 class _ReadAhead:
     """Shows an effect the whole of a video before the first frame is played."""
 
     def __init__(
-        self, path: MediaPath, show: Callable[..., None], task: ProcessOptions, tell: Callable[[str], None]
+        self, path: MediaPath, show: Callable[..., None], options: ProcessOptions, notify: Callable[[str], None]
     ) -> None:
-        self._path, self._show, self._task, self._tell = path, show, task, tell
-        self._due, self._told = True, False
+        self._path, self._show, self._options, self._notify = path, show, options, notify
+        self._due, self._notified = True, False
         self._open: list[Generator[Frame, None, None]] = []
 
     def __call__(self, frame: Frame) -> None:
         if self._due:
             self._due = False
             try:
-                self._show(self._frames, whole=self._task.first is None and self._task.end is None)
-            except BaseException:  # whoever keeps the error keeps what was read to its half, with a decoder's thread
+                self._show(self._frames, whole=self._options.first is None and self._options.end is None)
+            except BaseException:  # a reader left half-way would keep its decoder's thread as long as the error is kept
                 for frames in self._open:
                     frames.close()
                 raise
@@ -129,39 +149,43 @@ class _ReadAhead:
         return frames
 
     def _read(self) -> Generator[Frame, None, None]:
-        if not self._told:
-            self._tell(f"{self._path}: is read ahead")
-            self._told = True
-        task = self._task
-        with _source(self._path, task) as source:
+        if not self._notified:
+            self._notify(f"{self._path}: is read ahead, to its end, before the first frame is made")
+            self._notified = True
+        options = self._options
+        with _source(self._path, options) as source:
             yield from source
 
 
-def _source(path: MediaPath, task: ProcessOptions) -> VideoFile | ImageFiles:
-    check_reading(path, task)
+def _source(path: MediaPath, options: ProcessOptions) -> VideoFile | ImageFiles:
+    check_reading(path, options)
     if isinstance(path, SequencePath):
-        return ImageFiles(path, fps=task.fps or 25.0, first=task.first, end=task.end)
-    return VideoFile(path, deinterlace=task.deinterlace, first=task.first, end=task.end)
+        return ImageFiles(path, fps=options.fps or 25.0, first=options.first, end=options.end)
+    return VideoFile(path, deinterlace=options.deinterlace, first=options.first, end=options.end)
 
 
 def open_video(
-    path: str | os.PathLike[str], target: str | os.PathLike[str], chain: Sequence[Effect], task: ProcessOptions
+    path: str | os.PathLike[str], target: str | os.PathLike[str], chain: Sequence[Effect], options: ProcessOptions
 ) -> tuple[VideoFile | ImageFiles, VideoOptions]:
-    """The source, and what its sink needs to know of it and of `task`. Raises what sources raise."""
+    """Open the source, and say what its sink needs to know of it and of `options`.
+
+    Raises:
+        GancamError: What sources raise.
+    """
     refuse_drawing(chain)
-    source = _source(classify(path), task)
+    source = _source(classify(path), options)
     try:
-        lowered = task.eight_bit and source.footage.depth > 8
+        lowered = options.eight_bit and source.footage.depth > 8
         untouched = not chain and not lowered
-        place = target if task.pipe is None else f"stdout{FORMATS.get(task.form or '', '.mkv')}"
-        untouched = untouched and keeps(place, source.footage, codec=task.codec, encoder=task.encoder)
+        place = target if options.pipe is None else f"stdout{FORMATS.get(options.form or '', '.mkv')}"
+        untouched = untouched and keeps(place, source.footage, codec=options.codec, encoder=options.encoder)
         untouched = untouched and source.keep_decoded()
         if not untouched:
-            refuse_depth(path, source.footage, task.eight_bit)
+            refuse_depth(path, source.footage, options.eight_bit)
         return source, VideoOptions(
-            fps=source.fps, size=output_size(chain, source.size), codec=task.codec, encoder=task.encoder,
-            quality=task.quality, untouched=untouched, overwrite=task.overwrite, source_info=source.footage,
-            part=(task.first, task.end),
+            fps=source.fps, size=output_size(chain, source.size), codec=options.codec, encoder=options.encoder,
+            quality=options.quality, untouched=untouched, overwrite=options.overwrite, source_info=source.footage,
+            part=(options.first, options.end),
         )  # fmt: skip
     except BaseException:
         source.close()
@@ -174,10 +198,22 @@ def process_image(
     effects: Sequence[Effect | ImageFunction],
     *,
     overwrite: bool = False,
-    tell: Callable[[str], None] = lambda note: None,
+    notify: Callable[[str], None] = lambda note: None,
 ) -> None:
-    """The image `path` through `effects` into the image `target`, with its opacity; what is lost is told. Raises what
-    sources and effects raise, ``SinkError`` and ``OutputExists``."""
+    """Take an image, with its opacity, through effects into a new one.
+
+    Args:
+        path: The image to read.
+        target: The image to write.
+        effects: Applied in this order.
+        overwrite: Whether `target` may exist.
+        notify: Called with a note where the opacity is lost.
+
+    Raises:
+        GancamError: What reading and effects raise.
+        SinkError: When `target` cannot be written.
+        OutputExists: When it exists and may not be replaced.
+    """
     refuse_mixture(classify(path), classify(target))
     path, target = Path(path), Path(target)
     check_target(target, overwrite=overwrite, sources=[path])
@@ -185,7 +221,7 @@ def process_image(
     refuse_drawing(chain)
     image, alpha = read_image(path)
     if alpha is not None and not holds_alpha(target):
-        tell(f"{path}: its transparency is left out: {target.suffix} holds none, .png does")
+        notify(f"{path}: its transparency is left out: {target.suffix} holds none, .png does")
         alpha = None
     made = Frame(image, 0, 0.0, alpha=alpha).with_image(through(image, chain))
     whole = made.image if made.alpha is None else np.dstack([made.image, made.alpha])

@@ -21,22 +21,28 @@ from gancam.jobs.worker import Worker, WorkItem, WorkResult
 
 _THREADS = 2  # of a worker: beyond them small networks gain less than a second worker does
 _CHUNK = 64 << 20  # bytes of a file on its way
-_PATIENCE = 120.0  # seconds until a worker must have come
-_MATTERS = ("gancam", "av", "numpy", "opencv-python")  # what must be the same everywhere for the same pictures
+_PATIENCE = 120.0  # seconds within which a worker must have started
+_MATTERS = ("gancam", "av", "numpy", "opencv-python")  # packages whose versions pixels depend on
 
 
 class RayPool:
-    """Workers that are actors of the Ray cluster at `address` ("auto": the one that runs here).
+    """Workers that are actors of a Ray cluster.
 
     Files that a worker does not find under their name with the same content are sent to it: the video, a model, a file
-    that an effect was given. `workers` of them (None: one for every two cores of the cluster). One that dies is
-    replaced while its machine lives.
+    that an effect was given. A worker that dies is replaced while its machine lives.
 
-    Raises ``MissingExtra``, ``InputError`` where there is no cluster, ``SinkError`` where no worker comes or one has
-    other versions of what decides about pictures.
+    Args:
+        chain_spec: The effects that each of them loads.
+        address: HOST:PORT of the cluster's head, or "auto" for the cluster that runs on this machine.
+        workers: How many; None for one for every two cores of the cluster.
+
+    Raises:
+        MissingExtra: Where Ray is not installed.
+        InputError: Where no cluster answers.
+        SinkError: Where no worker starts, or one has other versions of what pixels depend on.
     """
 
-    def __init__(self, recipe: EffectChainSpec, address: str = "auto", workers: int | None = None) -> None:
+    def __init__(self, chain_spec: EffectChainSpec, address: str = "auto", workers: int | None = None) -> None:
         try:
             self._ray: Any = importlib.import_module("ray")
         except ImportError as error:
@@ -48,52 +54,59 @@ class RayPool:
             except (ConnectionError, RuntimeError, ValueError) as error:
                 cure = "`ray start --head` makes one, `ray start --address HOST:6379` joins it"
                 raise InputError(f"--cluster {address}: no Ray cluster answers there; {cure}") from error
-        self._recipe, self._folder = recipe, f"gancam-{uuid.uuid4().hex[:12]}"
+        self._chain_spec, self._folder = chain_spec, f"gancam-{uuid.uuid4().hex[:12]}"
         self._actors: dict[int, Any] = {}
-        self._coming: dict[Any, int] = {}  # until a worker says that it is there
+        self._coming: dict[Any, int] = {}  # workers that start, until they answer
         self.pids: dict[int, int] = {}  # the process of each worker, on its machine
         self._nodes: dict[int, str] = {}
         self._has: dict[int, set[str]] = {}
         self._busy: dict[Any, int] = {}
-        self._hired = 0
+        self._started = 0
         total = int(self._ray.cluster_resources().get("CPU", 1))
         self._cores = max(min(_THREADS, total) if workers is None else min(total // workers, _THREADS), 1)
         wanted = workers or max(total // self._cores, 1)
         self._class = self._ray.remote(_Remote)
         try:
             for _ in range(wanted):
-                self._hire()
+                self._start()
             self.free()
         except BaseException:
             self.close()
             raise
-        self.notes = [f"cluster: {wanted} workers of {self._cores} cores each on {len(self._living())} machines"]
+        self.notes = [f"cluster: {wanted} workers with {self._cores} cores each, on {len(self._living())} machines"]
 
-    def _hire(self) -> None:
-        gpus = 1 if self._recipe.device == "cuda" else 0
-        recipe = replace(self._recipe, threads=self._recipe.threads or self._cores)
-        actor = self._class.options(num_cpus=self._cores, num_gpus=gpus).remote(recipe, self._folder)
-        self._actors[self._hired] = actor
-        self._coming[actor.about.remote()] = self._hired
-        self._hired += 1
+    def _start(self) -> None:
+        gpus = 1 if self._chain_spec.device == "cuda" else 0
+        chain_spec = replace(self._chain_spec, threads=self._chain_spec.threads or self._cores)
+        actor = self._class.options(num_cpus=self._cores, num_gpus=gpus).remote(chain_spec, self._folder)
+        self._actors[self._started] = actor
+        self._coming[actor.about.remote()] = self._started
+        self._started += 1
 
     def _living(self) -> set[str]:
         return {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
 
     def free(self) -> list[int]:
+        """List the workers that wait for work; waits while none has started.
+
+        Raises:
+            SinkError: Where none starts, or none is left.
+        """
         while self._coming:
             must = not self._busy and len(self._coming) == len(self._actors)
             ready, _ = self._ray.wait(list(self._coming), timeout=_PATIENCE if must else 0)
             if must and not ready:
-                raise SinkError(f"no worker of the cluster came in {_PATIENCE:.0f} s: is it busy with something else?")
+                raise SinkError(
+                    f"no worker of the cluster started within {_PATIENCE:.0f} s: is the cluster busy? see: ray status"
+                )
             if not ready:
                 break
-            self._greet(ready[0])
+            self._admit(ready[0])
         if not self._actors:
-            raise SinkError("no worker of the cluster is left; the same command with --resume goes on")
+            raise SinkError("all workers of the cluster died; the same command with --resume goes on where it stopped")
         return [number for number in self._actors if number not in {*self._coming.values(), *self._busy.values()}]
 
-    def _greet(self, ref: Any) -> None:
+    def _admit(self, ref: Any) -> None:
         number = self._coming.pop(ref)
         try:
             node, pid, versions = self._ray.get(ref)
@@ -103,14 +116,17 @@ class RayPool:
         other = {name: (ours, versions.get(name)) for name, ours in _versions().items() if versions.get(name) != ours}
         if other:
             said = ", ".join(f"{name} {theirs} instead of {ours}" for name, (ours, theirs) in other.items())
-            raise SinkError(f"a worker of the cluster has {said}: pictures might differ")
+            raise SinkError(
+                f"a worker of the cluster has {said}, so its frames might differ: install the same versions"
+            )
         self._nodes[number], self._has[number] = node, set()
         self.pids[number] = pid
 
     def give(self, worker: int, order: WorkItem) -> None:
+        """Let a free worker make `order`, and send it the files that it lacks."""
         actor = self._actors[worker]
         try:
-            for path in [order.source, order.task.params, *files_of(self._recipe)]:
+            for path in [order.source, order.options.params, *files_of(self._chain_spec)]:
                 if path is not None and str(path) not in self._has[worker]:
                     self._send(actor, path)
                     self._has[worker].add(str(path))
@@ -127,6 +143,7 @@ class RayPool:
                 self._ray.get(actor.supply.remote(str(path), chunk))
 
     def take(self) -> tuple[int, WorkResult | None]:
+        """Wait until a worker is done, or has died (None)."""
         ref = self._ray.wait(list(self._busy), num_returns=1)[0][0]
         worker = self._busy.pop(ref)
         try:
@@ -135,12 +152,13 @@ class RayPool:
         except self._ray.exceptions.RayActorError:
             self._actors.pop(worker)
             if self._nodes.get(worker) in self._living():
-                self._hire()
+                self._start()
             return worker, None
         except self._ray.exceptions.RayError as error:
             return worker, WorkResult(error=" ".join(str(error).split())[:500])
 
     def close(self) -> None:
+        """Stop all workers, and leave the cluster where it was joined here."""
         idle = [actor for number, actor in self._actors.items() if number not in self._busy.values()]
         with suppress(self._ray.exceptions.RayError):
             self._ray.get([actor.leave.remote() for actor in idle], timeout=5)
@@ -154,8 +172,8 @@ class RayPool:
 class _Remote:
     """A worker, on its machine."""
 
-    def __init__(self, recipe: EffectChainSpec, folder: str) -> None:
-        self._recipe = recipe
+    def __init__(self, chain_spec: EffectChainSpec, folder: str) -> None:
+        self._chain_spec = chain_spec
         self._shared = Path(tempfile.gettempdir()) / folder  # with the other workers of this machine
         self._shared.mkdir(exist_ok=True)
         self._own = Path(tempfile.mkdtemp(dir=self._shared))
@@ -183,32 +201,34 @@ class _Remote:
 
     def work(self, order: WorkItem) -> WorkResult:
         if self._worker is None:
-            self._worker = Worker(moved(self._recipe, self._paths), self._own)
-        task = order.task
-        if task.params is not None:
-            task = replace(task, params=self._paths.get(str(task.params), task.params))
-        return self._worker(replace(order, source=self._paths.get(str(order.source), order.source), task=task))
+            self._worker = Worker(moved(self._chain_spec, self._paths), self._own)
+        options = order.options
+        if options.params is not None:
+            options = replace(options, params=self._paths.get(str(options.params), options.params))
+        return self._worker(replace(order, source=self._paths.get(str(order.source), order.source), options=options))
 
     def leave(self) -> None:
-        """The crew is dismissed, with all other workers of this machine."""
+        """Remove what this worker and all others of this machine keep on disk."""
         if self._worker is not None:
             self._worker.close()
         shutil.rmtree(self._shared, ignore_errors=True)  # also what one that was killed left there
 
 
-def files_of(recipe: EffectChainSpec) -> list[Path]:
-    """Files that the effects of `recipe` are made from: models that are not bundled, with their variants, and files
-    given as parameters."""
+def files_of(chain_spec: EffectChainSpec) -> list[Path]:
+    """List the files that the effects of `chain_spec` are made from.
+
+    Those are models that are not bundled, in all precisions, and files given as parameters.
+    """
     files: list[Path] = []
-    for spec in recipe.specs:
+    for spec in chain_spec.specs:
         if spec.name not in menu():
             files += variants(find(spec.name)).values()
         files += [Path(value) for value in spec.params.values() if os.path.isfile(value)]
     return files
 
 
-def moved(recipe: EffectChainSpec, paths: Mapping[str, Path]) -> EffectChainSpec:
-    """`recipe` with files where they are now; `paths` are those by the names they had."""
+def moved(chain_spec: EffectChainSpec, paths: Mapping[str, Path]) -> EffectChainSpec:
+    """Replace the files that `chain_spec` names by where they are here; `paths` has those by their old names."""
     places = {os.path.normpath(old): str(new) for old, new in paths.items()}
 
     def place(text: str) -> str:
@@ -216,9 +236,9 @@ def moved(recipe: EffectChainSpec, paths: Mapping[str, Path]) -> EffectChainSpec
 
     specs = (
         replace(spec, name=place(spec.name), params={key: place(value) for key, value in spec.params.items()})
-        for spec in recipe.specs
+        for spec in chain_spec.specs
     )
-    return replace(recipe, specs=tuple(specs))
+    return replace(chain_spec, specs=tuple(specs))
 
 
 def _versions() -> dict[str, str]:

@@ -1,34 +1,35 @@
-"""Gives the pieces of videos to workers and puts together what they made."""
+"""Give the pieces of videos to workers, and put together what they made."""
 
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from gancam.errors import GancamError, SinkError
 from gancam.files import write_file
+from gancam.jobs.events import JobListener
 from gancam.jobs.identity import job_of
+from gancam.jobs.inputs import BatchItem
 from gancam.jobs.local_pool import WorkerPool
 from gancam.jobs.process import open_video, remembers
 from gancam.jobs.spec import LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkItem, WorkResult
 from gancam.sinks.pieces import PieceCollector
 
-_DEATHS = 3  # of workers at one order, after which it is the order's fault
+_DEATHS = 3  # workers that one piece may kill before it is given up
 
 
 @dataclass(eq=False)
 class VideoJob:
     """A video in work: its pieces that are there, with workers, and to come."""
 
-    item: Any
+    item: BatchItem
     sink: PieceCollector
     promised: int | None
     divisible: bool
-    task: ProcessOptions
+    options: ProcessOptions
     notes: list[str]
-    worker: int | None = None  # whose it is, so far as it can be
+    worker: int | None = None  # the one that makes it, as far as one can
     out: set[int] = field(default_factory=set)
     again: list[WorkItem] = field(default_factory=list)
     end: int | None = None  # the number of the piece with which it ends
@@ -36,14 +37,16 @@ class VideoJob:
 
     @property
     def length(self) -> int:
+        """Frames in a piece."""
         return int(self.sink.plan["frames"])
 
     @property
     def frames(self) -> int:
+        """Frames that are there, of earlier runs too."""
         return sum(self.sink.there.values())
 
-    def order(self, worker: int) -> WorkItem | None:
-        """The next piece that `worker` may make."""
+    def next_item(self, worker: int) -> WorkItem | None:
+        """Choose the next piece that `worker` may make; None where there is none for it now."""
         if not self.divisible and self.worker not in (None, worker):
             return None
         if self.again:
@@ -57,34 +60,53 @@ class VideoJob:
             return None
         if self.out and (self.promised is None or number * self.length >= self.promised):
             return None  # whether there are more will be seen
-        return WorkItem(self.item.source, self.item.target, self.task, self.sink.plan, number)
+        return WorkItem(self.item.source, self.item.target, self.options, self.sink.plan, number)
 
     @property
     def whole(self) -> bool:
+        """Whether all pieces are there."""
         last = self.end
         return last is not None and not self.out and not self.again and all(n in self.sink.there for n in range(last))
 
 
 class Scheduler:
-    """Items to be made by a crew. What happens is told to `ears`, as ``_Batch`` of ``gancam.batch`` has them."""
+    """Makes items with the workers of a pool, one piece of a video or one image at a time.
+
+    Args:
+        items: What to make, in this order.
+        pool: The workers; not closed here.
+        chain: The effects, to check each item with before its pieces are given away.
+        options: How videos are processed.
+        listener: Told what becomes of each item.
+    """
 
     def __init__(
-        self, items: Sequence[Any], crew: WorkerPool, chain: LoadedChain, task: ProcessOptions, ears: Any
+        self,
+        items: Sequence[BatchItem],
+        pool: WorkerPool,
+        chain: LoadedChain,
+        options: ProcessOptions,
+        listener: JobListener,
     ) -> None:
         self._waiting = list(reversed(items))
-        self._crew, self._chain, self._task, self._ears = crew, chain, task, ears
-        self._films: list[VideoJob] = []
-        self._given: dict[int, tuple[Any, WorkItem]] = {}  # to whom; the item, or the film it is a piece of
-        self._deaths: dict[WorkItem | tuple[Path, int], int] = {}
+        self._pool, self._chain, self._options, self._listener = pool, chain, options, listener
+        self._videos: list[VideoJob] = []
+        self._given: dict[int, tuple[BatchItem | VideoJob, WorkItem]] = {}  # by worker
+        self._deaths: dict[tuple[Path, int], int] = {}
 
     def run(self) -> None:
+        """Make all items. What fails is told to the listener, and the others are made.
+
+        Raises:
+            SinkError: Where no worker is left.
+        """
         try:
             while True:
-                for worker in self._crew.free():
-                    self._employ(worker)
+                for worker in self._pool.free():
+                    self._assign(worker)
                 if not self._given:
                     return
-                worker, made = self._crew.take()
+                worker, made = self._pool.take()
                 about, order = self._given.pop(worker)
                 if made is None:
                     self._died(about, order)
@@ -93,15 +115,14 @@ class Scheduler:
                 else:
                     self._image(about, made)
         finally:
-            for film in self._films:
+            for video in self._videos:
                 with suppress(GancamError):  # the first error is the one to tell
-                    film.sink.close(interrupted=True)
+                    video.sink.close(interrupted=True)
 
-    def _employ(self, worker: int) -> None:
-        """Give `worker` something: of its own video, else a new item, else of somebody's video."""
-        own = [film for film in self._films if film.worker == worker]
-        for film in own:
-            if self._order_of(film, worker):
+    def _assign(self, worker: int) -> None:
+        """Give `worker` something to do: of its own video, else a new item, else of another worker's video."""
+        for video in [video for video in self._videos if video.worker == worker]:
+            if self._give_piece(video, worker):
                 return
         while self._waiting:
             item = self._waiting.pop()
@@ -110,136 +131,136 @@ class Scheduler:
                     return
             elif (begun := self._open(item)) is not None:
                 begun.worker = worker
-                if self._order_of(begun, worker):
+                if self._give_piece(begun, worker):
                     return
-        others = sorted(self._films, key=lambda film: film.frames - (film.promised or 0))
-        for film in others:
-            if self._order_of(film, worker):
+        others = sorted(self._videos, key=lambda video: video.frames - (video.promised or 0))
+        for video in others:
+            if self._give_piece(video, worker):
                 return
 
-    def _order_of(self, film: VideoJob, worker: int) -> bool:
-        if film not in self._films:
+    def _give_piece(self, video: VideoJob, worker: int) -> bool:
+        if video not in self._videos:
             return False
-        order = film.order(worker)
+        order = video.next_item(worker)
         if order is None:
-            self._finish_if_whole(film)
+            self._finish_if_whole(video)
             return False
-        film.worker = worker if film.worker is None else film.worker
-        film.out.add(order.number)
-        self._given[worker] = film, order
-        self._crew.give(worker, order)
+        video.worker = worker if video.worker is None else video.worker
+        video.out.add(order.number)
+        self._given[worker] = video, order
+        self._pool.give(worker, order)
         return True
 
-    def _begin_image(self, item: Any, worker: int) -> bool:
+    def _begin_image(self, item: BatchItem, worker: int) -> bool:
         try:
-            self._ears.begin(item, self._chain.fresh())
+            self._listener.begin(item, self._chain.fresh())
         except Exception as error:
-            self._ears.failed(item, error)
+            self._listener.failed(item, error)
             return False
-        order = WorkItem(item.source, item.target, self._task)
+        order = WorkItem(item.source, item.target, self._options)
         self._given[worker] = item, order
-        self._crew.give(worker, order)
+        self._pool.give(worker, order)
         return True
 
-    def _image(self, item: Any, made: WorkResult) -> None:
+    def _image(self, item: BatchItem, made: WorkResult) -> None:
         try:
-            if made.error:
-                raise SinkError(made.error)
-            write_file(item.target, made.data, overwrite=self._task.overwrite)
-            self._ears.made(item)
+            made.raise_error()
+            for note in made.notes:
+                self._listener.note(item, note)
+            write_file(item.target, made.data, overwrite=self._options.overwrite)
+            self._listener.made(item)
         except Exception as error:
-            self._ears.failed(item, error)
+            self._listener.failed(item, error)
 
-    def _open(self, item: Any) -> VideoJob | None:
+    def _open(self, item: BatchItem) -> VideoJob | None:
         """Prove that `item` can be made, and make its manifest; None where it failed."""
         effects = self._chain.fresh(item.source)
         try:
-            self._ears.begin(item, effects)
-            source, options = open_video(item.source, item.target, effects, self._task)
+            self._listener.begin(item, effects)
+            source, video_options = open_video(item.source, item.target, effects, self._options)
             with source:
-                options = replace(options, audio_from=item.source)
-                job = job_of(item.source, effects, self._task)
-                sink = PieceCollector(item.target, options, job=job, resume=self._task.resume)
+                video_options = replace(video_options, audio_from=item.source)
+                job = job_of(item.source, effects, self._options)
+                sink = PieceCollector(item.target, video_options, job=job, resume=self._options.resume)
         except Exception as error:
-            self._ears.failed(item, error)
+            self._listener.failed(item, error)
             return None
         notes = [*source.notes, *sink.notes]
-        film = VideoJob(item, sink, source.frames, not remembers(effects, self._task), self._task, notes)
-        if film.frames:
-            notes.append(f"{item.target}: {film.frames} frames are there")
-        if not film.divisible:
-            notes.append("effects that remember earlier frames: one worker at a time makes this video")
+        video = VideoJob(item, sink, source.frames, not remembers(effects, self._options), self._options, notes)
+        if video.frames:
+            notes.append(f"{item.target}: {video.frames} frames were made earlier and are kept")
+        if not video.divisible:
+            notes.append("an effect needs the frames in order, so one worker at a time makes this video")
         for note in notes:
-            self._ears.note(item, note)
-        self._films.append(film)
-        return film
+            self._listener.note(item, note)
+        self._videos.append(video)
+        return video
 
-    def _piece(self, film: VideoJob, order: WorkItem, made: WorkResult) -> None:
-        film.out.discard(order.number)
-        if film not in self._films:  # it failed meanwhile
+    def _piece(self, video: VideoJob, order: WorkItem, made: WorkResult) -> None:
+        video.out.discard(order.number)
+        if video not in self._videos:  # it failed meanwhile
             return
         try:
-            if made.error:
-                raise SinkError(made.error)
-            film.notes += [note for note in made.notes if note not in film.notes]
+            made.raise_error()
+            video.notes += [note for note in made.notes if note not in video.notes]
             if made.frames:
-                film.sink.place(order.number, made.data)
-                film.fresh += made.frames
-            if made.frames < film.length:
-                film.end = min(order.number if film.end is None else film.end, order.number)
+                video.sink.place(order.number, made.data)
+                video.fresh += made.frames
+            if made.frames < video.length:
+                video.end = min(order.number if video.end is None else video.end, order.number)
         except Exception as error:
-            self._fail(film, error)
+            self._fail(video, error)
             return
-        self._ears.progress(film.item, film.frames, film.promised, film.fresh)
-        self._finish_if_whole(film)
+        self._listener.progress(video.item, video.frames, video.promised, video.fresh)
+        self._finish_if_whole(video)
 
-    def _finish_if_whole(self, film: VideoJob) -> None:
-        if not film.whole or film not in self._films:
+    def _finish_if_whole(self, video: VideoJob) -> None:
+        if not video.whole or video not in self._videos:
             return
-        assert film.end is not None
+        assert video.end is not None
         try:
-            count = film.end + (film.end in film.sink.there)
+            count = video.end + (video.end in video.sink.there)
             if count == 0:
-                raise SinkError(f"{film.item.source}: gave no frame")
-            wrong = film.sink.complete(count)
+                raise SinkError(f"{video.item.source}: not one frame of it can be decoded")
+            wrong = video.sink.complete(count)
             if wrong is not None:
                 number, after = wrong
-                del film.sink.there[number]
-                film.again.append(
-                    WorkItem(film.item.source, film.item.target, self._task, film.sink.plan, number, after)
+                del video.sink.there[number]
+                video.again.append(
+                    WorkItem(video.item.source, video.item.target, self._options, video.sink.plan, number, after)
                 )
                 return
-            self._films.remove(film)
-            told = len(film.sink.notes)
-            film.sink.close()
-            self._ears.made(film.item, film.frames, [*film.notes, *film.sink.notes[told:]])
+            self._videos.remove(video)
+            known = len(video.sink.notes)
+            video.sink.close()
+            self._listener.made(video.item, video.frames, [*video.notes, *video.sink.notes[known:]])
         except Exception as error:
-            self._ears.failed(film.item, error)
+            self._listener.failed(video.item, error)
 
-    def _fail(self, film: VideoJob, error: Exception) -> None:
-        self._films.remove(film)
+    def _fail(self, video: VideoJob, error: Exception) -> None:
+        self._videos.remove(video)
         with suppress(GancamError):
-            film.sink.close(interrupted=True)
-        self._ears.failed(film.item, error)
+            video.sink.close(interrupted=True)
+        self._listener.failed(video.item, error)
 
-    def _died(self, about: Any, order: WorkItem) -> None:
-        """A worker died over `order`: somebody else will do it, unless it kills them all."""
+    def _died(self, about: BatchItem | VideoJob, order: WorkItem) -> None:
+        """Give `order`, over which a worker died, to another one, unless it killed too many."""
         key = (order.source, order.number)
         self._deaths[key] = self._deaths.get(key, 0) + 1
         fatal = self._deaths[key] >= _DEATHS
-        error = SinkError(f"{order.source}: {_DEATHS} workers died over it")
+        error = SinkError(f"{order.source}: {_DEATHS} workers died over it (out of memory?); fewer may do: --jobs 1")
         if isinstance(about, VideoJob):
             about.out.discard(order.number)
             about.worker = None
-            if about not in self._films:
+            if about not in self._videos:
                 return
-            self._ears.note(about.item, f"{order.source}: a worker died, its piece is given to another")
+            self._listener.note(about.item, f"{order.source}: a worker died; another one makes its piece")
             if order.after is not None:
                 about.again.append(order)
             if fatal:
                 self._fail(about, error)
         elif fatal:
-            self._ears.failed(about, error)
+            self._listener.failed(about, error)
         else:
-            self._ears.note(about, f"{order.source}: a worker died, another one makes it")
+            self._listener.note(about, f"{order.source}: a worker died; another one makes the image")
             self._waiting.append(about)

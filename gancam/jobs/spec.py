@@ -1,4 +1,4 @@
-"""Which effects a job runs, and how its videos are processed."""
+"""What a job is: which effects it runs, and how its videos are processed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,23 @@ from gancam.sources.ranges import check_range
 
 @dataclass(frozen=True, slots=True)
 class ProcessOptions:
-    """How videos are to be processed; `first` and `end` in seconds of the input's clock."""
+    """How videos are processed.
+
+    Attributes:
+        codec: Name of a video codec; None for the container's usual.
+        encoder: ``cpu`` or ``nvenc``; None for ``cpu``.
+        quality: 0 (small) to 100 (best); None for what is usual.
+        first: Seconds of the input's clock before which frames are left out; None for none.
+        end: Seconds of the input's clock from which frames are left out; None for none.
+        deinterlace: Whether interlaced video becomes whole frames.
+        eight_bit: Whether 10-bit and HDR video is taken as 8 bits.
+        params: A recording of parameters to apply.
+        overwrite: Whether an existing output may be replaced.
+        resume: Whether to go on with an interrupted job.
+        pipe: A file descriptor to write to instead of a file.
+        form: The container to write to `pipe`.
+        fps: Frames a second of numbered images without a file of times.
+    """
 
     codec: str | None = None
     encoder: str | None = None
@@ -24,9 +40,9 @@ class ProcessOptions:
     params: Path | None = None
     overwrite: bool = False
     resume: bool = False
-    pipe: int | None = None  # a file descriptor to write to instead of a file, in the container `form`
+    pipe: int | None = None
     form: str | None = None
-    fps: float | None = None  # of numbered images without times
+    fps: float | None = None
 
     def __post_init__(self) -> None:
         check_range(self.first, self.end)
@@ -34,7 +50,14 @@ class ProcessOptions:
 
 @dataclass(frozen=True, slots=True)
 class EffectChainSpec:
-    """Which effects, and how they run: what any process needs to have the same."""
+    """Which effects run, and how: all that another process needs to have the same.
+
+    Attributes:
+        specs: The effects, in the order in which they are applied.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        precision: ``auto``, ``fp32``, ``fp16`` or ``int8``.
+        threads: CPU threads of a network; None for what is fastest.
+    """
 
     specs: tuple[EffectSpec, ...] = ()
     device: str = "auto"
@@ -42,7 +65,7 @@ class EffectChainSpec:
     threads: int | None = None
 
     def load(self, sound: Path | None = None) -> list[EffectSlot]:
-        """Load the effects; `sound` is the file that those hear which can and were given no other."""
+        """Load the effects; `sound` is the file that effects which follow sound hear if they were given no other."""
         chain = slots([self._load(spec) for spec in self.specs])
         _listen(chain, sound)
         return chain
@@ -53,15 +76,18 @@ class EffectChainSpec:
 
 
 class LoadedChain:
-    """The effects of a recipe, loaded once for many files, each of which finds them as if just loaded."""
+    """Effects that are loaded once for many files, each of which finds them as if just loaded."""
 
-    def __init__(self, recipe: EffectChainSpec) -> None:
-        self._effects = recipe.load()
+    def __init__(self, chain_spec: EffectChainSpec) -> None:
+        self._effects = chain_spec.load()
         self._values = [effect.params.values() for effect in self._effects]
 
     def fresh(self, sound: Path | None = None) -> list[EffectSlot]:
-        """Give the effects without memory of an earlier file, on, their parameters as given; `sound` as in
-        ``EffectChainSpec.load``."""
+        """Give the effects without memory of an earlier file, turned on, their parameters as given at first.
+
+        Args:
+            sound: As ``EffectChainSpec.load`` has it.
+        """
         for effect, values in zip(self._effects, self._values, strict=True):
             for name, value in values.items():
                 effect.params.set(name, value)

@@ -1,4 +1,4 @@
-"""Input from a pipe, kept in a file for as long as it is needed."""
+"""Keep input from a pipe in a file for as long as it is needed."""
 
 import os
 import shutil
@@ -16,10 +16,15 @@ from gancam.media.messages import cause
 
 @contextmanager
 def spooled(pipe: BinaryIO) -> Iterator[Path]:
-    """A file with all that comes from `pipe`, which goes when the context ends; the file itself where `pipe` is one.
+    """Copy all that comes from `pipe` to a temporary file; where `pipe` is a file itself, take that.
 
-    A video is read several times, its sound beside its picture, and its end may be needed first. Raises
-    ``SourceError``.
+    A video is read several times, its sound beside its picture, and its end may be needed first.
+
+    Yields:
+        The file, which is removed when the context ends.
+
+    Raises:
+        SourceError: When it cannot be kept.
     """
     if sys.platform == "linux" and stat.S_ISREG(os.fstat(pipe.fileno()).st_mode):
         path = Path(os.path.realpath(f"/proc/self/fd/{pipe.fileno()}"))
@@ -32,6 +37,6 @@ def spooled(pipe: BinaryIO) -> Iterator[Path]:
             with path.open("wb") as file:
                 shutil.copyfileobj(pipe, file, 1 << 20)
         except OSError as error:
-            room = f"cannot be kept in {tempfile.gettempdir()} ({cause(error)}); TMPDIR names another folder"
+            room = f"cannot be kept in {tempfile.gettempdir()} ({cause(error)}); set TMPDIR to another folder"
             raise SourceError(f"stdin: {room}") from error
         yield path

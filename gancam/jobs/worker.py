@@ -1,6 +1,7 @@
-"""One worker: pieces of videos and images, one after the other."""
+"""A worker: it makes pieces of videos and images, one after the other."""
 
 import json
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,13 +19,26 @@ from gancam.sinks.piece_store import PiecePlan, changes
 from gancam.sinks.pieces import PieceMaker
 
 
+class WorkerFault(SinkError):
+    """A worker failed by a fault of gancam's own; its traceback is a note of the error."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """One piece of a video, or (without `plan`) one image. `after` is as in ``PieceMaker`` where it is known."""
+    """One piece of a video, or (without `plan`) one image, to be made.
+
+    Attributes:
+        source: The file to read.
+        target: The file that it becomes; a worker only takes the ending from it.
+        options: How videos are processed.
+        plan: The manifest of the video's pieces; None for an image.
+        number: Which piece.
+        after: The tick of the frame before the piece's first, as ``PieceMaker`` needs it, where it is known.
+    """
 
     source: Path
     target: Path
-    task: ProcessOptions
+    options: ProcessOptions
     plan: PiecePlan | None = None
     number: int = 0
     after: int | None = None
@@ -32,35 +46,61 @@ class WorkItem:
 
 @dataclass(frozen=True, slots=True)
 class WorkResult:
-    """What a worker made of an order: a piece's bytes (none past the video's end) or an image's; or the `error`."""
+    """What a worker made of a ``WorkItem``.
+
+    Attributes:
+        data: The bytes of a piece (none past the video's end) or of an image.
+        frames: How many frames the piece has.
+        notes: What the user should know.
+        error: Why it failed, in one line; empty where it did not.
+        traceback: Where in gancam it failed, for a bug report; empty where the input or an option is to blame.
+    """
 
     data: bytes = b""
     frames: int = 0
     notes: tuple[str, ...] = ()
     error: str = ""
+    traceback: str = ""
+
+    def raise_error(self) -> None:
+        """Raise ``SinkError`` where it failed; ``WorkerFault`` where gancam itself is to blame."""
+        if self.traceback:
+            fault = WorkerFault(self.error)
+            fault.add_note(self.traceback)
+            raise fault
+        if self.error:
+            raise SinkError(self.error)
 
 
 class Worker:
-    """Makes what is ordered, one order after the other. Between orders its video stays open where it stopped, so that
-    pieces are cheap in rising order. `folder` is its own, for what is being made."""
+    """Makes one ``WorkItem`` after the other.
 
-    def __init__(self, recipe: EffectChainSpec, folder: Path) -> None:
-        self._chain, self._folder = LoadedChain(recipe), folder
+    Its video stays open where it stopped, so that pieces are cheap in rising order.
+
+    Args:
+        chain_spec: The effects, loaded once.
+        folder: Its own, for files that are being made.
+    """
+
+    def __init__(self, chain_spec: EffectChainSpec, folder: Path) -> None:
+        self._chain, self._folder = LoadedChain(chain_spec), folder
         self._video: _Video | None = None
 
     def __call__(self, order: WorkItem) -> WorkResult:
+        """Make it; what fails is told in the result, and costs no worker."""
+        where = ""
         try:
             return self._image(order) if order.plan is None else self._piece(order)
         except GancamError as error:
             said = " ".join(str(error).split())
-        except Exception as error:  # a fault of ours, which must not cost the worker
-            said = f"{order.source}: {error!r}"
+        except Exception as error:  # a fault of gancam's own
+            said, where = f"{order.source}: {error!r}", traceback.format_exc()
         with suppress(GancamError):  # the first error is the one to tell
             self.close()
-        return WorkResult(error=said)
+        return WorkResult(error=said, traceback=where)
 
     def close(self) -> None:
-        """Forget the video; the worker stays of use."""
+        """Close the video; the worker can go on with another."""
         video, self._video = self._video, None
         if video is not None:
             video.close()
@@ -68,8 +108,9 @@ class Worker:
     def _image(self, order: WorkItem) -> WorkResult:
         self.close()
         file = self._folder / f"image{order.target.suffix}"
-        process_image(order.source, file, self._chain.fresh(), overwrite=True)
-        return WorkResult(file.read_bytes())
+        notes: list[str] = []
+        process_image(order.source, file, self._chain.fresh(), overwrite=True, notify=notes.append)
+        return WorkResult(file.read_bytes(), notes=tuple(notes))
 
     def _piece(self, order: WorkItem) -> WorkResult:
         assert order.plan is not None
@@ -80,24 +121,24 @@ class Worker:
 
 
 class _Video:
-    """A video at which a worker works."""
+    """The video of which a worker makes pieces."""
 
     def __init__(self, order: WorkItem, effects: Sequence[Effect]) -> None:
         assert order.plan is not None
-        self._of, self._plan, self._length = (order.source, order.task), order.plan, int(order.plan["frames"])
+        self._of, self._plan, self._length = (order.source, order.options), order.plan, int(order.plan["frames"])
         self._effects = slots(effects)
-        self._remembers = remembers(self._effects, order.task)
+        self._remembers = remembers(self._effects, order.options)
         self._said: list[str] = []
         controls = Controls(self._effects)
-        replay = [] if order.task.params is None else [Replay(order.task.params, controls)]
+        replay = [] if order.options.params is None else [Replay(order.options.params, controls)]
         self._turns: list[FrameCallback] = [*replay, controls]
-        self._turns += reads_ahead(order.source, self._effects, order.task, self._said.append)
-        self.source, self._options = open_video(order.source, order.target, self._effects, order.task)
-        ours = job_of(order.source, self._effects, order.task)
+        self._turns += reads_ahead(order.source, self._effects, order.options, self._said.append)
+        self.source, self._video_options = open_video(order.source, order.target, self._effects, order.options)
+        ours = job_of(order.source, self._effects, order.options)
         theirs = {key: value for key, value in order.plan["job"].items() if key in ours}
         if said := changes(theirs, json.loads(json.dumps(ours))):
             self.source.close()
-            raise SinkError(f"{order.source}: this worker would make something else ({said})")
+            raise SinkError(f"{order.source}: this worker's copy or model is another one ({said})")
         self._frames: Any = None
         self._next = 0  # index of the frame to come
         self._before: float | None = None  # the time of the one that came
@@ -109,7 +150,7 @@ class _Video:
 
     def serves(self, order: WorkItem) -> bool:
         assert order.plan is not None
-        return self._of == (order.source, order.task) and self._next <= order.number * self._length
+        return self._of == (order.source, order.options) and self._next <= order.number * self._length
 
     def piece(self, order: WorkItem, folder: Path) -> WorkResult:
         first = order.number * self._length
@@ -129,7 +170,7 @@ class _Video:
                     if sink is None:
                         after = self._before if order.after is None else order.after
                         path = folder / f"piece{order.target.suffix}"
-                        sink = PieceMaker(path, self._options, plan=self._plan, number=order.number, after=after)
+                        sink = PieceMaker(path, self._video_options, plan=self._plan, number=order.number, after=after)
                     sink.write(done)
                     count += 1
                 self._before, self._next = frame.time, frame.index + 1

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import av
 import cv2
@@ -43,7 +43,7 @@ class Capture(Protocol):
     def grab(self) -> bool:
         """Take the next picture; False where there is none."""
 
-    def retrieve(self) -> tuple[bool, Any]:
+    def retrieve(self) -> tuple[bool, object]:
         """Decode the picture that was taken."""
 
     def get(self, what: int, /) -> float:
@@ -224,7 +224,7 @@ class CaptureBackend:
             self._capture = None
 
 
-def _as_image(image: Any) -> Image | None:
+def _as_image(image: object) -> Image | None:
     """What a capture gave as an Image; None for what is no picture."""
     if not isinstance(image, np.ndarray) or image.size == 0 or image.dtype != np.uint8:
         return None

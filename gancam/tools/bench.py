@@ -1,5 +1,8 @@
-"""How fast models are here: each case in a process of its own, all cases in turn, so that what else the machine does
-meets all of them, and peak memory is one case's alone."""
+"""Measure how fast models are on this machine.
+
+Each case runs in a process of its own, so that peak memory is that case's alone, and all cases in turn, so that what
+else the machine does slows all of them.
+"""
 
 import json
 import os
@@ -25,29 +28,35 @@ from gancam.inference import autotune
 from gancam.inference.autotune import remembered
 from gancam.inference.catalog import find
 from gancam.inference.cuda import cuda_is_likely, gpus
-from gancam.inference.hardware import cpu_name, peak_memory, usable_cores
+from gancam.inference.hardware import cpu_name, instructions, kernel_instructions, peak_memory, usable_cores
 from gancam.inference.packages import runtime
 from gancam.inference.session import open_session
 from gancam.inference.variants import variants
 from gancam.sources import TestPattern
 from gancam.vision.text import draw_text
 
-VERSION = 1  # of what `to_dict` gives; another is refused as a baseline
-SLOWER = 0.1  # share of the time that a case may take more than in the baseline before it is a regression
+VERSION = 1  # of the JSON that `Results.to_dict` gives; other versions are refused as a baseline
 _CONVOLUTIONS = ("Conv", "FusedConv", "NhwcFusedConv", "QLinearConv", "ConvTranspose", "ConvInteger")
 _FEWEST, _MOST = 5, 400  # calls in a round
 _CHILD = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from gancam.tools import bench; "
-    "bench.answer(json.loads(sys.argv[2]))"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from gancam.tools import bench; bench.answer(sys.argv[2])"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is measured: `effect(image)` of one model on pictures of one size."""
+    """What is measured: one model on frames of one size.
+
+    Attributes:
+        model: Its name, or the path of an .onnx file.
+        size: (width, height) of the frames.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        precision: ``auto``, ``fp32``, ``fp16`` or ``int8``.
+        threads: CPU threads of the network; None for what is fastest.
+    """
 
     model: str
-    size: tuple[int, int]  # width, height
+    size: tuple[int, int]
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
@@ -55,53 +64,79 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a case took. Shares are of the time of a call: in the network (ONNX Runtime's graph, with all that is in
-    it), in conversion and copies of pixels where the graph leaves them outside, and in the rest of the effect."""
+    """What a case took.
+
+    Attributes:
+        model: The model.
+        width: Of the frames, in pixels.
+        height: Of the frames, in pixels.
+        device: What it really ran on.
+        precision: What was really played.
+        threads: CPU threads of the network.
+        calls: How many calls were measured.
+        median_ms: Median milliseconds of a call.
+        p95_ms: 95th percentile of the milliseconds of a call.
+        fps: Frames a second at the median.
+        network: Share of a call's time in ONNX Runtime's graph, with all that is in it.
+        conversion: Share of a call's time in conversions of pixels that the graph leaves outside.
+        copies: Share of a call's time in copies of pixels.
+        rest: Share of a call's time in the rest of the effect.
+        convolutions_ms: Milliseconds of all convolutions of a call, as ONNX Runtime times them; None where that is
+            unknown.
+        cores: CPU time over wall time of the calls.
+        memory_mb: The most memory that the process held, with Python and all libraries, in MB.
+    """
 
     model: str
     width: int
     height: int
-    device: str  # what it really ran on
+    device: str
     precision: str
     threads: int
     calls: int
     median_ms: float
     p95_ms: float
-    fps: float  # of the median
+    fps: float
     network: float
     conversion: float
     copies: float
     rest: float
-    convolutions_ms: (
-        float | None
-    )  # all convolutions of one call, as ONNX Runtime times them; None where that is unknown
-    cores: float  # CPU time over wall time of the calls
-    memory_mb: float  # the most that the process held, with Python and all libraries
+    convolutions_ms: float | None
+    cores: float
+    memory_mb: float
 
     @property
     def over_convolutions(self) -> float | None:
-        """The whole call over its convolutions alone."""
+        """Time of the whole call over that of its convolutions; None where that is unknown."""
         return self.median_ms / self.convolutions_ms if self.convolutions_ms else None
 
     @property
-    def key(self) -> tuple[Any, ...]:
-        """What must be the same for two rows to be compared."""
+    def key(self) -> tuple[str | int, ...]:
+        """All that must be equal for two rows to be compared."""
         return self.model, self.width, self.height, self.device, self.precision, self.threads
 
     @property
     def name(self) -> str:
+        """What to call it in messages and charts."""
         return f"{self.model} {self.precision} {self.width}x{self.height} {self.device}"
 
 
 @dataclass(frozen=True)
 class Results:
-    """All rows, and the machine that they are true of."""
+    """What was measured, and on which machine.
 
-    machine: Mapping[str, Any]
+    Attributes:
+        machine: What figures depend on: CPU, cores, GPU, versions.
+        rows: One for each case.
+        notes: Which precisions are not used here and why, by model.
+    """
+
+    machine: Mapping[str, object]
     rows: Sequence[Row]
-    notes: Sequence[str] = ()  # which precisions are not used here and why, by model
+    notes: Sequence[str] = ()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
+        """Give all of it ready for JSON, as ``baseline`` reads it."""
         rows = [{**asdict(row), "over_convolutions": row.over_convolutions} for row in self.rows]
         return {"version": VERSION, "machine": dict(self.machine), "rows": rows, "notes": list(self.notes)}
 
@@ -113,16 +148,26 @@ def measure(
     seconds: float = 1.0,
     progress: Callable[[str], None] | None = None,
 ) -> Results:
-    """`rounds` rounds of all `cases` in turn, each about `seconds` long; medians over all calls.
+    """Measure all cases in turn, several times.
 
-    Raises ``GancamError`` with what the case said that could not be run.
+    Args:
+        cases: What to measure.
+        rounds: How often each case has its turn.
+        seconds: How long each case is measured in each round, about.
+        progress: Called with a line of text before each measurement.
+
+    Returns:
+        Medians and percentiles over all calls of all rounds.
+
+    Raises:
+        GancamError: When a case cannot be run.
     """
     told: list[list[dict[str, Any]]] = [[] for _ in cases]
     for turn in range(rounds):
         for answers, case in zip(told, cases, strict=True):
             if progress is not None:
                 progress(f"round {turn + 1} of {rounds}: {case.model} {case.precision} {case.size[0]}x{case.size[1]}")
-            answers.append(_ask(case, seconds))
+            answers.append(_measure(case, seconds))
     rows = [_row(case, answers) for case, answers in zip(cases, told, strict=True)]
     return Results(machine(), list({row.key: row for row in rows}.values()), _notes(rows))
 
@@ -135,8 +180,8 @@ def _notes(rows: Sequence[Row]) -> list[str]:
     return notes
 
 
-def machine() -> dict[str, Any]:
-    """What figures depend on."""
+def machine() -> dict[str, object]:
+    """Describe what figures depend on: CPU, cores, GPU, system, versions."""
     gpu = None
     try:
         if cuda_is_likely():
@@ -145,6 +190,7 @@ def machine() -> dict[str, Any]:
         pass
     return {
         "cpu": cpu_name(), "cores": usable_cores(), "gpu": gpu,
+        "kernel_instructions": " ".join(kernel_instructions()), "instructions": list(instructions()),
         "system": f"{platform.system()} {platform.machine()}", "onnxruntime": runtime().__version__,
         "opencv": cv2.__version__,
     }  # fmt: skip
@@ -167,10 +213,10 @@ def _row(case: Case, answers: Sequence[Mapping[str, Any]]) -> Row:
     )  # fmt: skip
 
 
-def _ask(case: Case, seconds: float) -> dict[str, Any]:
-    """One round of one case."""
-    asked = json.dumps({**asdict(case), "seconds": seconds})
-    command = [sys.executable, "-P", "-c", _CHILD, json.dumps(sys.path), asked]
+def _measure(case: Case, seconds: float) -> dict[str, Any]:
+    """Measure one round of one case in a process of its own."""
+    request = json.dumps({**asdict(case), "seconds": seconds})
+    command = [sys.executable, "-P", "-c", _CHILD, json.dumps(sys.path), request]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     what = f"{case.model} {case.precision} {case.size[0]}x{case.size[1]}"
     try:
@@ -183,12 +229,18 @@ def _ask(case: Case, seconds: float) -> dict[str, Any]:
     return answer
 
 
-def answer(asked: Mapping[str, Any]) -> None:
-    """In the process of its own: run the case and write what it took to the real stdout, as a line of JSON."""
+def answer(request: str) -> None:
+    """Measure a case in this process, and write what it took to the real stdout, as a line of JSON.
+
+    Args:
+        request: The fields of a ``Case``, and ``seconds``, as JSON.
+    """
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)  # native libraries write elsewhere
         try:
-            said = _run(Case(**{name: value for name, value in asked.items() if name != "seconds"}), asked["seconds"])
+            fields = json.loads(request)
+            seconds = float(fields.pop("seconds"))
+            said = _run(Case(**fields), seconds)
         except GancamError as error:
             said = {"error": str(error), "kind": type(error).__name__}
         except (MemoryError, cv2.error) as error:
@@ -224,9 +276,13 @@ def _run(case: Case, seconds: float) -> dict[str, Any]:
 
 
 def _convolutions(model: Any, threads: int, image: Image) -> float | None:
-    """Seconds of all convolutions on `image` as ONNX Runtime times them, where the network is shown the frame whole."""
+    """Time all convolutions on `image` by ONNX Runtime, in seconds; None where it is not shown whole frames."""
     layout = model.card.layout
-    if layout not in ("image", "blocks") or model.card.working or any(s % model.card.multiple for s in image.shape[:2]):
+    if (
+        layout not in ("image", "blocks")
+        or model.card.work_size
+        or any(s % model.card.multiple for s in image.shape[:2])
+    ):
         return None
     if layout == "blocks":
         image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2BGRA), np.uint8)
@@ -244,7 +300,13 @@ def _convolutions(model: Any, threads: int, image: Image) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A row beside the same one of a baseline; `ratio` over 1 is slower."""
+    """A case that was measured before, too.
+
+    Attributes:
+        name: What to call it.
+        before_ms: Its median milliseconds in the baseline.
+        now_ms: Its median milliseconds now.
+    """
 
     name: str
     before_ms: float
@@ -252,47 +314,77 @@ class Change:
 
     @property
     def ratio(self) -> float:
+        """Time now over time before: above 1 is slower."""
         return self.now_ms / self.before_ms
 
 
-def baseline(path: Path) -> dict[str, Any]:
-    """What `Results.to_dict` gave once. Raises ``NotFound``, ``InputError`` for a file that is none."""
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """An earlier measurement: the machine and its rows."""
+
+    machine: Mapping[str, object]
+    rows: tuple[Row, ...]
+
+
+def baseline(path: Path) -> Baseline:
+    """Read an earlier measurement, which ``gancam bench --json`` wrote.
+
+    Args:
+        path: The JSON file.
+
+    Raises:
+        NotFound: When there is no such file.
+        InputError: When it is something else, or of another version.
+    """
     if not path.is_file():
         raise NotFound(f"no baseline {path}; make one with: gancam bench --json > {path}")
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         if stored["version"] != VERSION:
-            raise InputError(f"baseline {path}: is of version {stored['version']}, not {VERSION}: measure it anew")
-        for row in stored["rows"]:
-            if not float(row["median_ms"]) > 0 or not all(name in row for name in Row.__dataclass_fields__):
-                raise ValueError
-        return {"machine": dict(stored["machine"]), "rows": list(stored["rows"])}
+            raise InputError(
+                f"baseline {path}: has version {stored['version']}, and this gancam reads {VERSION}; measure it again"
+            )
+        rows = tuple(Row(**{name: one[name] for name in Row.__dataclass_fields__}) for one in stored["rows"])
+        if not all(row.median_ms > 0 for row in rows):
+            raise ValueError
+        return Baseline(dict(stored["machine"]), rows)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"baseline {path}: is not what gancam bench --json writes") from None
+        raise InputError(f"baseline {path}: was not written by gancam bench --json") from None
 
 
-def compare(results: Results, before: Mapping[str, Any]) -> tuple[list[Change], list[str]]:
-    """Each row beside the same of `before`, a ``baseline``, and what differs of the machines. Raises ``InputError``
-    when they have nothing in common."""
-    names = list(Row.__dataclass_fields__)
-    earlier = {row.key: row for row in (Row(**{name: one[name] for name in names}) for one in before["rows"])}
+def compare(results: Results, before: Baseline) -> tuple[list[Change], list[str]]:
+    """Compare with an earlier measurement.
+
+    Args:
+        results: What was measured now.
+        before: What was measured earlier, as ``baseline`` gives it.
+
+    Returns:
+        The cases that both have, and a line for each difference of the machines.
+
+    Raises:
+        InputError: When they have no case in common.
+    """
+    earlier = {row.key: row for row in before.rows}
     changes = [
         Change(row.name, earlier[row.key].median_ms, row.median_ms) for row in results.rows if row.key in earlier
     ]
     if not changes:
-        raise InputError("the baseline has none of these cases: same models, sizes, devices, precisions and threads")
+        raise InputError(
+            "the baseline has none of these cases: model, size, device, precision and threads must be the same"
+        )
     differs = [
-        f"{name}: {before['machine'].get(name)} then, {value} now"
+        f"{name.replace('_', ' ')} was {before.machine[name]}, is {value} now"
         for name, value in results.machine.items()
-        if before["machine"].get(name) != value
+        if name in before.machine and name != "instructions" and before.machine[name] != value  # that list is too long
     ]
     return changes, differs
 
 
 def picture(results: Results) -> Image:
-    """Bars of the medians, a line to the 95th percentile, as an image."""
+    """Draw the medians as bars, with a line to the 95th percentile: BGR, uint8, 1100 pixels wide."""
     rows, height, left = results.rows, 44, 430
     sheet = np.full((height * len(rows) + 70, 1100, 3), 250, np.uint8)
     ink, scale = (40, 40, 40), 520 / max(row.p95_ms for row in rows)

@@ -1,13 +1,12 @@
-"""What of one video file is in another: every property, kept, changed or lost."""
+"""Compare a video file with the one that it was made from: every property, kept, changed or lost."""
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import av
 
@@ -18,23 +17,36 @@ from gancam.sources import ImageFiles
 from gancam.sources.decoders import opacity_apart
 
 Verdict = Literal["kept", "changed", "lost"]
-_OWN = (
-    "encoder",
-    "duration",
-    "brand",
-    "minor_version",
-    "handler_name",
-    "vendor_id",
-    "language",
-    "_statistics",
+_OWN = (  # parts of metadata keys that muxers write themselves
+    "encoder", "duration", "brand", "minor_version", "handler_name", "vendor_id", "language", "_statistics",
     "number_of",
-)
-_USUAL = 1, 2, 13  # primaries and transfers that images have without saying so: BT.709, unknown, sRGB
+)  # fmt: skip
+_USUAL = 1, 2, 13  # primaries and transfers that images have without saying so: BT.709, unspecified, sRGB
+_UNSPECIFIED = "unspecified"
+_BT601 = {5: "BT.470 BG (BT.601, 625 lines)", 6: "SMPTE 170M (BT.601, 525 lines)"}
+_NAMES: dict[str, dict[int, str]] = {  # ITU-T H.273 code points: tables 4, 2 and 3
+    "matrix": {
+        0: "RGB", 1: "BT.709", 2: _UNSPECIFIED, 4: "FCC", **_BT601, 7: "SMPTE 240M", 8: "YCgCo",
+        9: "BT.2020", 10: "BT.2020 constant luminance", 11: "SMPTE ST 2085", 12: "from primaries",
+        13: "from primaries, constant luminance", 14: "ICtCp",
+    },
+    "primaries": {
+        1: "BT.709", 2: _UNSPECIFIED, 4: "BT.470 M", **_BT601, 7: "SMPTE 240M", 8: "generic film", 9: "BT.2020",
+        10: "CIE XYZ", 11: "DCI-P3", 12: "Display P3", 22: "EBU 3213",
+    },
+    "transfer": {
+        1: "BT.709", 2: _UNSPECIFIED, 4: "gamma 2.2 (BT.470 M)", 5: "gamma 2.8 (BT.470 BG)",
+        6: "SMPTE 170M (BT.601)", 7: "SMPTE 240M", 8: "linear", 9: "logarithmic 100:1", 10: "logarithmic 316:1",
+        11: "xvYCC", 12: "BT.1361", 13: "sRGB", 14: "BT.2020, 10 bits", 15: "BT.2020, 12 bits", 16: "PQ",
+        17: "SMPTE ST 428", 18: "HLG",
+    },
+    "full range": {0: "no", 1: "yes"},
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One property of the input, and what the output has of it."""
+class Difference:
+    """One property of the input, and what the output has of it: the same, something else, or nothing."""
 
     name: str
     verdict: Verdict
@@ -42,14 +54,21 @@ class Finding:
     after: str
 
     def to_dict(self) -> dict[str, str]:
+        """Give it ready for JSON."""
         return asdict(self)
+
+
+class _Chapter(NamedTuple):
+    start: Fraction  # seconds
+    end: Fraction
+    title: str
 
 
 @dataclass
 class _Stream:
     kind: str
     codec: str
-    words: dict[str, str]
+    metadata: dict[str, str]
     disposition: int
     times: list[Fraction] = field(default_factory=list)
     digest: Any = field(default_factory=hashlib.sha256)
@@ -58,10 +77,10 @@ class _Stream:
 
 
 @dataclass
-class _Film:
+class _Media:
     streams: list[_Stream]
-    words: dict[str, str]
-    chapters: list[tuple[Fraction, Fraction, str]]
+    metadata: dict[str, str]
+    chapters: list[_Chapter]
     picture: _Stream
     size: tuple[int, int]
     aspect: Fraction
@@ -72,54 +91,71 @@ class _Film:
     alpha: bool
 
 
-def verify(before: Path, after: Path) -> list[Finding]:
-    """Compare file `after` with the file `before` that it was made from, without decoding more than a frame of each.
-    Either may be numbered images (``frame-%06d.png``), whose times are in the file beside them.
+def verify(before: Path, after: Path) -> list[Difference]:
+    """Compare a file with the one that it was made from, without decoding more than a frame of each.
 
     Times are compared from the first frame on, to a millisecond where a container holds no finer ones, else exactly;
     sound and subtitles by their packets' bytes (without the heads that MPEG-TS gives each). The picture itself is not
-    compared: effects change it. Raises ``NotFound`` and ``SourceError``.
+    compared: effects change it.
+
+    Args:
+        before: The input: a video, or numbered images (``frame-%06d.png``), whose times are in the file beside them.
+        after: The output, likewise.
+
+    Returns:
+        One entry for each property that the input has.
+
+    Raises:
+        NotFound: When one of the files is not there.
+        SourceError: When one of them holds no video or is damaged.
     """
     was, now = _read(before), _read(after)
     findings = [
-        _finding("frames", len(was.picture.times), len(now.picture.times)),
+        _compare("frames", len(was.picture.times), len(now.picture.times)),
         _times(was.picture.times, now.picture.times),
-        _finding("first frame at", _seconds(was.picture.times[:1]), _seconds(now.picture.times[:1])),
+        _compare("first frame at", _seconds(was.picture.times[:1]), _seconds(now.picture.times[:1])),
     ]
     findings += _colours(was, now)
     turned = was.rotation % 180 != 0 and now.rotation % 180 == 0
     aspect = 1 / was.aspect if turned else was.aspect
-    findings.append(_finding("sample aspect", aspect, now.aspect))
+    findings.append(_compare("sample aspect", aspect, now.aspect))
     size = was.size[::-1] if turned else was.size
-    findings.append(_finding("size", f"{size[0]}x{size[1]}", f"{now.size[0]}x{now.size[1]}"))
+    findings.append(_compare("size", f"{size[0]}x{size[1]}", f"{now.size[0]}x{now.size[1]}"))
     if was.rotation or now.rotation:
         applied = now.rotation == 0
         said = "applied to the picture" if applied else f"{now.rotation} degrees"
-        findings.append(Finding("rotation", "kept" if applied else "changed", f"{was.rotation} degrees", said))
-    findings.append(_finding("interlaced", was.interlaced, now.interlaced))
+        findings.append(Difference("rotation", "kept" if applied else "changed", f"{was.rotation} degrees", said))
+    findings.append(_compare("interlaced", _yes(was.interlaced), _yes(now.interlaced)))
     if was.bits > 8 or now.bits > 8:
         less = now.bits < was.bits
-        findings.append(Finding("bits a sample", "changed" if less else "kept", str(was.bits), str(now.bits)))
+        findings.append(Difference("bits a sample", "changed" if less else "kept", str(was.bits), str(now.bits)))
     if was.alpha:
-        findings.append(Finding("opacity", "kept" if now.alpha else "lost", "there", "there" if now.alpha else ""))
+        findings.append(Difference("opacity", "kept" if now.alpha else "lost", "there", "there" if now.alpha else ""))
     findings += _streams(was, now)
     if was.chapters or now.chapters:
         findings.append(_chapters(was.chapters, now.chapters))
-    findings += [_finding(f"description: {key}", value, now.words.get(key)) for key, value in was.words.items()]
+    findings += [_compare(f"description: {key}", value, now.metadata.get(key)) for key, value in was.metadata.items()]
     return findings
 
 
-def _colours(was: _Film, now: _Film) -> Iterable[Finding]:
-    for name, value in was.colour.items():
+def _colours(was: _Media, now: _Media) -> Iterable[Difference]:
+    for name, code in was.colour.items():
+        said = _code_name(name, code)
         if now.colour:
-            yield _finding(name, value, now.colour[name])
+            verdict: Verdict = "kept" if now.colour[name] == code else "changed"
+            yield Difference(name, verdict, said, _code_name(name, now.colour[name]))
         elif name in ("matrix", "full range"):
-            yield Finding(name, "kept", str(value), "applied to the picture")
-        else:  # who shows an image takes it for BT.709's or sRGB's
-            yield Finding(name, "kept" if value in _USUAL else "lost", str(value), "")
+            yield Difference(name, "kept", said, "applied to the picture")
+        else:  # programs that show an image take it for BT.709 or sRGB
+            yield Difference(name, "kept" if code in _USUAL else "lost", said, "")
 
 
-def _streams(was: _Film, now: _Film) -> Iterable[Finding]:
+def _code_name(name: str, code: int) -> str:
+    """Name a code point of ITU-T H.273."""
+    return _NAMES[name].get(code, f"code {code}")
+
+
+def _streams(was: _Media, now: _Media) -> Iterable[Difference]:
     left = [stream for stream in now.streams if stream is not now.picture]
     for number, stream in enumerate(was.streams):
         if stream is was.picture:
@@ -127,102 +163,143 @@ def _streams(was: _Film, now: _Film) -> Iterable[Finding]:
         name = f"stream {number}, {stream.kind}"
         same = [other for other in left if other.kind == stream.kind]
         if not same:
-            yield Finding(name, "lost", stream.codec, "")
+            yield Difference(name, "lost", stream.codec, "")
             continue
         other = same[0]
         left.remove(other)
         copied = (stream.data or stream.digest.hexdigest()) == (other.data or other.digest.hexdigest())
         what = f"{stream.codec}, {stream.packets} packets"
-        yield Finding(name, "kept" if copied else "changed", what, f"{other.codec}, {other.packets} packets")
-        for key, value in stream.words.items():
-            yield _finding(f"{name}: {key}", value, other.words.get(key))
+        yield Difference(name, "kept" if copied else "changed", what, f"{other.codec}, {other.packets} packets")
+        for key, value in stream.metadata.items():
+            yield _compare(f"{name}: {key}", value, other.metadata.get(key))
         if stream.disposition & ~1 or other.disposition & ~1:
-            yield _finding(f"{name}: disposition", stream.disposition & ~1, other.disposition & ~1)
+            yield _compare(f"{name}: disposition", stream.disposition & ~1, other.disposition & ~1)
         if stream.times and other.times and was.picture.times and now.picture.times:
-            offsets = [one.times[0] - film.picture.times[0] for one, film in ((stream, was), (other, now))]
+            offsets = [one.times[0] - media.picture.times[0] for one, media in ((stream, was), (other, now))]
             close = abs(offsets[0] - offsets[1]) <= Fraction(1, 1000)
             texts = [f"{float(offset) * 1000:.3f} ms" for offset in offsets]
-            yield Finding(f"{name}: offset to the picture", "kept" if close else "changed", *texts)
+            yield Difference(f"{name}: offset to the picture", "kept" if close else "changed", *texts)
 
 
-def _times(was: list[Fraction], now: list[Fraction]) -> Finding:
-    """Whether the frames that are there come when they came."""
+def _times(was: list[Fraction], now: list[Fraction]) -> Difference:
+    """Compare when the frames come that both have."""
     if not now:
-        return Finding("frame times", "lost", f"{len(was)} times", "")
+        return Difference("frame times", "lost", f"{len(was)} times", "")
     worst = max((abs((a - was[0]) - (b - now[0])) for a, b in zip(was, now, strict=False)), default=Fraction(0))
     said = "exact" if worst == 0 else f"up to {float(worst) * 1000:.3f} ms off"
-    return Finding("frame times", "kept" if worst <= Fraction(1, 1000) else "changed", f"{len(was)} times", said)
+    return Difference("frame times", "kept" if worst <= Fraction(1, 1000) else "changed", f"{len(was)} times", said)
 
 
-def _chapters(was: list[tuple[Fraction, Fraction, str]], now: list[tuple[Fraction, Fraction, str]]) -> Finding:
+def _chapters(was: list[_Chapter], now: list[_Chapter]) -> Difference:
     close = len(was) == len(now) and all(
-        a[2] == b[2] and max(abs(a[0] - b[0]), abs(a[1] - b[1])) <= Fraction(1, 1000)
+        a.title == b.title and max(abs(a.start - b.start), abs(a.end - b.end)) <= Fraction(1, 1000)
         for a, b in zip(was, now, strict=True)
     )
     verdict: Verdict = "kept" if close else "changed" if now else "lost"
-    return Finding("chapters", verdict, str(len(was)), str(len(now)))
+    return Difference("chapters", verdict, str(len(was)), str(len(now)))
 
 
-def _finding(name: str, before: object, after: object) -> Finding:
+def _compare(name: str, before: object, after: object) -> Difference:
     verdict: Verdict = "kept" if before == after else "lost" if after is None else "changed"
-    return Finding(name, verdict, str(before), "" if after is None else str(after))
+    return Difference(name, verdict, str(before), "" if after is None else str(after))
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
 
 
 def _seconds(times: list[Fraction]) -> str:
     return f"{float(times[0]):.3f} s" if times else "never"
 
 
-def _read(path: Path) -> _Film:
+def _read(path: Path) -> _Media:
     if isinstance(classify(path), SequencePath):
         return _images(path)
     if not path.exists():
         raise NotFound(f"{path}: no such file")
     try:
         with av.open(os.path.abspath(path), metadata_errors="replace") as container:
-            return _film(path, container)
+            return _probe(path, container)
     except (av.FFmpegError, OSError, ValueError, IndexError) as error:
         raise SourceError(f"{path}: not a video, or damaged ({cause(error)})") from error
 
 
-def _images(path: Path) -> _Film:
+def _images(path: Path) -> _Media:
     with ImageFiles(path) as source:
         picture = _Stream("video", path.suffix[1:], {}, 0, source.times)
-        return _Film(
-            streams=[picture], words={}, chapters=[], picture=picture, size=source.size, aspect=Fraction(1), colour={},
-            rotation=0, interlaced=False, bits=8, alpha=source.footage.alpha,
+        return _Media(
+            streams=[picture], metadata={}, chapters=[], picture=picture, size=source.size, aspect=Fraction(1),
+            colour={}, rotation=0, interlaced=False, bits=8, alpha=source.footage.alpha,
         )  # fmt: skip
 
 
-def _film(path: Path, container: av.container.InputContainer) -> _Film:
+def _probe(path: Path, container: av.container.InputContainer) -> _Media:
+    """Read what a file holds, decoding one frame and reading all packets."""
+    chapters = _chapters_of(container)
     streams: dict[int, _Stream] = {}
-    video: Any = None
-    chapters = [
-        (
-            c["start"] * Fraction(c["time_base"] or 0),
-            c["end"] * Fraction(c["time_base"] or 0),
-            c["metadata"].get("title", ""),
-        )
-        for c in container.chapters()
-    ]
+    video: av.VideoStream | None = None
     for stream in container.streams:
-        names = stream.metadata.get("handler_name", "")
-        if stream.type == "data" and chapters and "Text" in names + "Text" * ("Subtitle" in names):
-            continue  # the chapters' names
-        codec = stream.codec_context.name if stream.codec_context is not None else "none"
-        made = _Stream(stream.type, codec, _words(stream.metadata), int(stream.disposition))
-        language = stream.metadata.get("language", "und")
-        if language != "und":
-            made.words["language"] = language
-        if stream.type == "attachment":
-            made.data = hashlib.sha256(stream.data).hexdigest()  # type: ignore[attr-defined]
-        streams[stream.index] = made
-        if stream.type == "video" and video is None and not stream.disposition & av.stream.Disposition.attached_pic:
+        if _is_chapter_text(stream, chapters):
+            continue
+        streams[stream.index] = _describe(stream)
+        cover = stream.disposition & av.stream.Disposition.attached_pic
+        if isinstance(stream, av.VideoStream) and video is None and not cover:
             video = stream
     if video is None:
         raise SourceError(f"{path}: holds no video")
-    first: list[av.VideoFrame] = list(islice(container.decode(video), 1))
-    with av.open(os.path.abspath(path), metadata_errors="replace") as again:
-        for packet in again.demux():
+    frame = next(container.decode(video), None)
+    _read_packets(path, streams)
+    context = video.codec_context
+    parts = () if frame is None else frame.format.components
+    return _Media(
+        streams=list(streams.values()),
+        metadata=_metadata(container.metadata),
+        chapters=chapters,
+        picture=streams[video.index],
+        size=(context.width, context.height),
+        aspect=Fraction(video.sample_aspect_ratio or 1) or Fraction(1),
+        colour={
+            "matrix": int(context.colorspace), "primaries": int(context.color_primaries),
+            "transfer": int(context.color_trc), "full range": int(int(context.color_range) == 2),
+        },
+        rotation=0 if frame is None else frame.rotation,
+        interlaced=frame is not None and bool(frame.interlaced_frame),
+        bits=max((part.bits for part in parts), default=8),
+        alpha=any(part.is_alpha for part in parts) or opacity_apart(video),
+    )  # fmt: skip
+
+
+def _chapters_of(container: av.container.InputContainer) -> list[_Chapter]:
+    return [
+        _Chapter(
+            one["start"] * Fraction(one["time_base"] or 0), one["end"] * Fraction(one["time_base"] or 0),
+            one["metadata"].get("title", ""),
+        )
+        for one in container.chapters()
+    ]  # fmt: skip
+
+
+def _is_chapter_text(stream: av.stream.Stream, chapters: Sequence[_Chapter]) -> bool:
+    """Tell whether a data stream of MP4 or MOV holds the chapters' names."""
+    handler = stream.metadata.get("handler_name", "")
+    return bool(chapters) and stream.type == "data" and ("Text" in handler or "Subtitle" in handler)
+
+
+def _describe(stream: av.stream.Stream) -> _Stream:
+    codec = stream.codec_context.name if stream.codec_context is not None else "none"
+    made = _Stream(stream.type, codec, _metadata(stream.metadata), int(stream.disposition))
+    language = stream.metadata.get("language", "und")
+    if language != "und":
+        made.metadata["language"] = language
+    if stream.type == "attachment":
+        made.data = hashlib.sha256(stream.data).hexdigest()  # type: ignore[attr-defined]
+    return made
+
+
+def _read_packets(path: Path, streams: Mapping[int, _Stream]) -> None:
+    """Fill in times, counts and, but for video, hashes of all packets."""
+    with av.open(os.path.abspath(path), metadata_errors="replace") as container:
+        for packet in container.demux():
             known = streams.get(packet.stream.index)
             if known is None or not packet.size:
                 continue
@@ -231,35 +308,16 @@ def _film(path: Path, container: av.container.InputContainer) -> _Film:
                 known.times.append(packet.pts * packet.time_base)
             if packet.stream.type != "video":
                 data = bytes(packet)
-                if known.codec == "aac" and data[0] == 0xFF and data[1] & 0xF6 == 0xF0:
+                if known.codec == "aac" and data[0] == 0xFF and data[1] & 0xF6 == 0xF0:  # an ADTS head
                     data = data[7 if data[1] & 1 else 9 :]
                 known.digest.update(data)
     for known in streams.values():
         known.times.sort()
-    context = video.codec_context
-    colour = {
-        "matrix": int(context.colorspace), "primaries": int(context.color_primaries),
-        "transfer": int(context.color_trc), "full range": int(context.color_range) == 2,
-    }  # fmt: skip
-    parts = first[0].format.components if first else ()
-    return _Film(
-        streams=list(streams.values()),
-        words=_words(container.metadata),
-        chapters=chapters,
-        picture=streams[video.index],
-        size=(context.width, context.height),
-        aspect=Fraction(video.sample_aspect_ratio or 1) or Fraction(1),
-        colour=colour,
-        rotation=first[0].rotation if first else 0,
-        interlaced=bool(first and first[0].interlaced_frame),
-        bits=max((part.bits for part in parts), default=8),
-        alpha=any(part.is_alpha for part in parts) or opacity_apart(video),
-    )
 
 
-def _words(metadata: dict[str, str]) -> dict[str, str]:
-    """What people wrote, by name in small letters."""
-    words = {key.lower(): value for key, value in metadata.items()}
-    if "name" in words:
-        words.setdefault("title", words.pop("name"))
-    return {key: value for key, value in words.items() if not any(own in key for own in _OWN)}
+def _metadata(metadata: dict[str, str]) -> dict[str, str]:
+    """Give what people wrote, by key in small letters; what muxers write is left out."""
+    found = {key.lower(): value for key, value in metadata.items()}
+    if "name" in found:
+        found.setdefault("title", found.pop("name"))
+    return {key: value for key, value in found.items() if not any(own in key for own in _OWN)}

@@ -1,8 +1,7 @@
 """The command line as a user runs it: real processes, real files."""
 
-import contextlib
-import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,32 +12,17 @@ import av
 import cv2
 import numpy as np
 import pytest
+import typer
 
-from gancam.cli.main import main
+from gancam.cli.app import app
 from gancam.sinks.piece_store import pieces_of, so_far
 from gancam.sources import TestPattern
 from tests.helpers.children import interruptible, uninterruptible
 from tests.helpers.clips import make_clip, planes_of
+from tests.helpers.command import gancam, refused, video
 from tests.helpers.small import network, still, write_models
 
 CITY = Path(__file__).parent.parent.parent / "samples" / "city.mp4"
-
-
-def gancam(*arguments: object, cwd: Path | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gancam", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=timeout)
-
-
-def refused(*arguments: object, says: str) -> None:
-    """One line on stderr and exit code 2. In this process, which is ten times faster."""
-    said = io.StringIO()
-    before = signal.getsignal(signal.SIGTERM)
-    with contextlib.redirect_stderr(said), pytest.raises(SystemExit) as end:
-        main([str(argument) for argument in arguments])
-    signal.signal(signal.SIGTERM, before)
-    assert end.value.code == 2, said.getvalue()
-    assert says in said.getvalue()
-    assert said.getvalue().count("\n") == 1, said.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +41,6 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 packet.stream = streams[packet.stream.index]
                 target.mux(packet)
     return path
-
-
-def video(path: Path) -> tuple[int, tuple[int, int], int]:
-    """Frames, (width, height), audio packets."""
-    with av.open(str(path)) as container:
-        frames = list(container.decode(video=0))
-    with av.open(str(path)) as container:
-        sound = sum(packet.size > 0 for packet in container.demux(audio=0)) if container.streams.audio else 0
-    return len(frames), (frames[0].width, frames[0].height), sound
 
 
 def test_upscales_a_video_and_keeps_its_sound(clip: Path, model: Path, tmp_path: Path) -> None:
@@ -134,7 +109,7 @@ def test_an_image_in_and_out(model: Path, tmp_path: Path) -> None:
     refused("process", tmp_path / "in.png", tmp_path / "out.png", says="exists")
     refused("process", tmp_path / "in.png", tmp_path / "out.mp4", says="is an image")
     refused("process", CITY, tmp_path / "out.jpg", says="is an image")
-    refused("process", tmp_path / "in.png", tmp_path / "in.png", "--overwrite", says="is the input itself")
+    refused("process", tmp_path / "in.png", tmp_path / "in.png", "--overwrite", says="same file as the input")
 
 
 def test_what_is_wrong_with_the_input(tmp_path: Path) -> None:
@@ -264,6 +239,55 @@ def test_models_as_json_and_table() -> None:
         assert {"name", "effect", "scale", "licence", "quality"} <= set(entry)
     table = gancam("models").stdout
     assert all(entry["name"] in table for entry in entries)
+    assert "PSNR of luma 32.76 dB on set14 (higher is better)" in table
+    one = gancam("models", "sr-x2").stdout
+    assert "perceptual distance" in one
+    assert "sr-x4" not in one
+    assert json.loads(gancam("models", "sr-x2", "--json").stdout)["figures"][0]["dataset"] == "set14"
+    refused("models", "sr-x9", says="did you mean")
+
+
+def test_every_help_text_stands_alone() -> None:
+    root = typer.main.get_command(app)
+    for command in [root, *root.commands.values()]:  # type: ignore[attr-defined]
+        for part in command.params:
+            text = str(getattr(part, "help", None) or "")
+            if part.name not in ("help", "install_completion", "show_completion"):
+                assert text[:1].isupper(), (command.name, part.name, text)
+                assert text.endswith("."), (command.name, part.name, text)
+                assert len(text.split()) >= 4, (command.name, part.name, text)
+
+
+def broken_effect(folder: Path) -> None:
+    """A fault of gancam's own: Python code that fails, in the process that is started in `folder`."""
+    (folder / "sitecustomize.py").write_text(
+        "import gancam.jobs.batch as batch, gancam.jobs.process as process\n"
+        "def fail(*arguments, **options):\n    raise ZeroDivisionError('broken on purpose')\n"
+        "process.read_image = fail\n"
+    )
+
+
+def test_a_fault_of_our_own_is_one_line_and_a_traceback_where_asked(tmp_path: Path) -> None:
+    broken_effect(tmp_path)
+    (tmp_path / "in").mkdir()
+    cv2.imwrite(str(tmp_path / "in" / "a.png"), still("sign"))
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parent.parent.parent)])
+    environment = {**os.environ, "PYTHONPATH": path}
+    for words, many in (("in/a.png out.png", False), ("in out", True)):
+        for debug in (False, True):
+            command = [sys.executable, "-m", "gancam", *(["--debug"] if debug else []), "process", *words.split()]
+            done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+            assert done.returncode == 1, done.stderr
+            assert "broken on purpose" in done.stderr
+            assert ("Traceback" in done.stderr and "in fail" in done.stderr) == debug, done.stderr
+            assert debug or done.stderr.count("\n") == 1, done.stderr
+            assert many or "--debug" in done.stderr
+    environment["GANCAM_DEBUG"] = "1"
+    command = [sys.executable, "-m", "gancam", "process", "none.mp4", "out.mp4"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+    assert done.stderr.splitlines()[-1] == "gancam: none.mp4: no such file"
 
 
 def test_demo_shows_itself_and_leaves_what_is_there(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from gancam.cli.preset import read_preset
 from gancam.effects import EffectSpec
 from gancam.errors import InputError, NotFound
-from tests.cli.test_cli import gancam, refused
 from tests.helpers.clips import make_clip
+from tests.helpers.command import gancam, refused
 from tests.helpers.small import network, write_models
 
 OPTIONS: dict[str, type] = {"quality": float, "codec": str, "eight-bit": bool, "threads": int, "effect": list}

@@ -18,77 +18,17 @@ import numpy as np
 import pytest
 
 from gancam.control import ControlFile, Controls, ControlServer, Replay, open_control, parse_line
-from gancam.effects import Effect, EffectSlot, slots
+from gancam.effects import slots
 from gancam.errors import InputError, NotFound, OutputExists, ParameterError, SinkError
-from gancam.frame import Frame, Image
+from gancam.frame import Frame
 from gancam.media.info import VideoInfo
 from gancam.params import Params, Value, parameter
 from gancam.pipeline import run
-from gancam.sinks import Sink, SinkContext, open_sink
+from gancam.sinks import SinkContext, open_sink
 from gancam.sinks.parameter_log import ParameterLog
 from gancam.sources import Source, TestPattern, VideoFile
 from gancam.sources.realtime import RealtimeSource
-
-
-@dataclass
-class Paint(Params):
-    light: float = parameter(1.0, minimum=0.0, maximum=2.0, help="how bright")
-    shift: int = parameter(0, minimum=-9, maximum=9, help="how far to the right")
-    mirror: bool = parameter(False, help="whether left and right are swapped")
-    channel: str = parameter("all", choices=("all", "blue", "red"), help="what is seen")
-    words: str = parameter("", help="anything")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name == "words" and "bad" in str(value):
-            raise ParameterError(f"words={value!r}: there is no such picture")
-
-
-class Painter(Effect):
-    """An effect whose every parameter shows, and the time too, as a morph's does."""
-
-    def __init__(self) -> None:
-        self.params: Params = Paint()
-
-    @property
-    def name(self) -> str:
-        return "paint"
-
-    def __call__(self, image: Image, *, time: float | None = None) -> Image:
-        turn = self.params
-        assert isinstance(turn, Paint)
-        light, wanted = turn.light, turn.light
-        picture = np.clip(image.astype(np.float64) * light, 0, 255).astype(np.uint8)
-        picture = np.roll(picture, turn.shift + len(turn.words), axis=1)
-        if turn.mirror:
-            picture = picture[:, ::-1]
-        if turn.channel != "all":
-            picture = picture * np.array([turn.channel == "blue", 0, turn.channel == "red"], np.uint8)
-        picture[0, 0] = int((time or 0) * 1e6) % 256
-        assert turn.light == wanted, "a parameter changed in the middle of a frame"
-        return np.ascontiguousarray(picture)
-
-
-class Kept(Sink):
-    """A sink that keeps its frames, closes after some, and calls somebody for each."""
-
-    def __init__(self, enough: int = 10**9, *, each: Callable[[Frame], object] = lambda frame: None) -> None:
-        self.frames: list[Frame] = []
-        self.enough, self.each = enough, each
-
-    @property
-    def closed(self) -> bool:
-        return len(self.frames) >= self.enough
-
-    def write(self, frame: Frame) -> None:
-        self.frames.append(frame)
-        self.each(frame)
-
-
-def chain(count: int = 1) -> tuple[list[EffectSlot], Controls]:
-    effects = slots([Painter() for _ in range(count)])
-    return effects, Controls(effects)
-
+from tests.helpers.painting import Kept, Paint, Painter, chain
 
 FRAME = Frame(np.zeros((4, 4, 3), np.uint8), 0, 0.0)
 
@@ -455,7 +395,7 @@ def test_a_kill_loses_nothing(tmp_path: Path) -> None:
     record = tmp_path / "turns.jsonl"
     code = f"""
 import os, signal
-from tests.control.test_control import chain, Kept
+from tests.helpers.painting import chain, Kept
 from gancam.sinks.parameter_log import ParameterLog
 from gancam.pipeline import run
 from gancam.sources import TestPattern
@@ -535,6 +475,37 @@ def test_a_recording_of_something_else_is_one_clear_error(tmp_path: Path, text: 
         Replay(path, chain()[1])
     with pytest.raises(NotFound):
         Replay(tmp_path / "none", chain()[1])
+
+
+@dataclass
+class Renamed(Paint):
+    stabilise: float = parameter(0.0, minimum=0.0, maximum=1.0, formerly="calm", help="how calm")
+
+
+class RenamedPainter(Painter):
+    def __init__(self) -> None:
+        self.params = Renamed()
+
+
+def test_old_names_still_work(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In requests, recordings and control files; what is written has the names of today."""
+    effects = slots([RenamedPainter()])
+    controls = Controls(effects)
+    assert controls.request({"paint.calm": "0.25"}) == {"paint.stabilise": 0.25}
+    assert controls.value("paint.calm") == controls.value("paint.stabilise") == 0.25
+    recorded = tmp_path / "turns.jsonl"
+    recorded.write_text('{"effects": ["paint"], "time": 0, "set": {"paint.calm": 0.5}}\n')
+    Replay(recorded, controls)(FRAME)
+    controls(FRAME)
+    assert effects[0].params.value("stabilise") == 0.5
+    (tmp_path / "control.txt").write_text("paint.calm = 0.75\n")
+    ControlFile(tmp_path / "control.txt", controls, print).close()
+    controls(FRAME)
+    assert controls.values()["paint.stabilise"] == 0.75
+    assert "paint.calm" not in controls.values()
+    assert [text for text in caplog.messages if "calm" in text] == [
+        "the parameter paint.calm is called paint.stabilise now; the old name still works"
+    ]
 
 
 def test_written_by_hand(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from onnx import TensorProto
 
-from export import check, colorization, translation
+from export import cells, check, colorization, translation, translation_int8
 from export.__main__ import main
 from gancam.errors import ModelError
 from gancam.inference.card import ModelCard
@@ -90,7 +91,7 @@ def test_a_run_of_training_becomes_three_files(task: str, tmp_path: Path) -> Non
     assert main([str(run), "-o", str(out), "--licence", "CC0"]) == 0
     for precision in ("fp32", "fp16", "int8"):
         card = Model(out / "style-x.onnx", precision=precision).card
-        assert (card.effect, card.multiple, card.keeps, card.working) == ("translate", 4, "nothing", 640)
+        assert (card.effect, card.multiple, card.keeps, card.work_size) == ("translate", 4, "nothing", 640)
         assert card.parity["psnr"] >= check.TOLERANCE[precision]
         assert 2 * 9 * 16 * 16 < card.parameters < 40_000
 
@@ -105,7 +106,7 @@ def test_each_direction_of_a_cyclegan_can_be_had(tmp_path: Path, capsys: pytest.
         command = [str(tmp_path), "-o", str(tmp_path), "--name", name, "--precisions", "fp32", *more]
         assert main(command) == 0
         model = Model(tmp_path / f"{name}.onnx")
-        assert model.card.working == 64
+        assert model.card.work_size == 64
         true = evaluate.run(ways[way].eval(), np.ascontiguousarray(image[..., ::-1]))[..., ::-1]
         assert cv2.PSNR(model(image[None])[0][0], np.ascontiguousarray(true)) > 45
     checkpoint.save(tmp_path, {"recipe": RECIPE, "name": "style-x", "iteration": 1, "ema": ways["ab"].state_dict()})
@@ -125,14 +126,14 @@ def test_pairs_that_are_made_of_photos_are_judged(tmp_path: Path) -> None:
     assert plan.judged(model) == pytest.approx(figures, abs=0.02)
     unpaired = translation.plan(made, recipe.parse(RECIPE, name="x"), None, [tmp_path / "Few"])
     restless = unpaired.judged(None)
-    assert restless.keys() == {"unrest"}
+    assert restless.keys() == {"temporal_noise"}
     assert unpaired.judged(model) == pytest.approx(restless, abs=0.05)
 
 
 @pytest.mark.parametrize("front", ["image", "edges"])
 def test_nothing_beyond_the_receptive_field_is_seen(front: str) -> None:
     made = translator_network(front=front)
-    far = translation.reach(made)
+    far = cells.reach(made)
     image = torch.rand(1, 3, 96, 128)
     other = image.clone()
     other[:, :, :, 64:] = torch.rand(1, 3, 96, 64)
@@ -158,3 +159,11 @@ def test_a_card_that_lies_about_its_cells(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="scale 2"):
         Model(save(graph, tmp_path / "y.onnx", lie))
     assert Model(path).card.name == "tiny"
+
+
+def test_int8_convolutions_have_the_widths_that_fast_kernels_take() -> None:
+    made = translator_network()
+    graph = translation_int8.quantise(made, [np.ascontiguousarray(still("otters")[:64, :96, ::-1])]).graph
+    shapes = [tuple(one.dims) for one in graph.initializer if len(one.dims) == 4 and one.data_type == TensorProto.INT8]
+    assert len(shapes) > 5
+    assert all(given % 8 == 0 and taken % 4 == 0 for given, taken, *_ in shapes), shapes

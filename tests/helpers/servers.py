@@ -124,3 +124,9 @@ class Broadcast:
                         sender.sendto(part, ("127.0.0.1", self._port))
                         if self._stop.wait(len(part) / self._rate):
                             return
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    with socket.socket(type=kind) as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])

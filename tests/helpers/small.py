@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import torch
 
-from export import inpainting, super_resolution, translation, unconditional
+from export import cells, inpainting, super_resolution, translation, translation_int8, unconditional
 from gancam.frame import Image
 from gancam.inference.card import ModelCard
 from train.networks import stylegan, translator
@@ -96,17 +96,17 @@ def translator_network(
 
 
 def write_translator(
-    folder: Path, made: translator.Translator, name: str = "tiny", *, working: int = 0, int8: bool = True
+    folder: Path, made: translator.Translator, name: str = "tiny", *, work_size: int = 0, int8: bool = True
 ) -> Path:
     """fp32 and, unless `int8` is False, int8 of `made` below `folder`; gives the path of the model."""
     card = ModelCard(
         name=name, effect="translate", licence="CC0", multiple=made.multiple, minimum=made.multiple,
-        receptive_field=translation.reach(made), working=working,
+        receptive_field=cells.reach(made), work_size=work_size,
         keeps="luma" if made.keep == "luma" else "nothing",
     )  # fmt: skip
     if int8:
         photos = [np.ascontiguousarray(still(one)[:96, :128, ::-1]) for one in ("otters", "sign")]
-        graph = translation.quantise(made, photos)
+        graph = translation_int8.quantise(made, photos)
         save(graph, folder / f"{name}.int8.onnx", replace(card, precision="int8", layout="cells"))
     return save(translation.float_graph(made), folder / f"{name}.onnx", card)
 
@@ -125,6 +125,7 @@ def write_filler(folder: Path, made: Inpaint, name: str = "fill") -> Path:
     card = ModelCard(name=name, effect="inpaint", layout="masked", licence="CC0", multiple=16, minimum=16)
     save(inpainting.deployed(made), folder / f"{name}.onnx", card)
     save(inpainting.deployed(made, half=True), folder / f"{name}.fp16.onnx", replace(card, precision="fp16"))
-    ranges = inpainting.calibrated(made, [still("otters")[..., ::-1], still("sign")[..., ::-1]])
-    save(inpainting.deployed(made, ranges=ranges), folder / f"{name}.int8.onnx", replace(card, precision="int8"))
+    calibration = inpainting.calibrated(made, [still("otters")[..., ::-1], still("sign")[..., ::-1]])
+    int8 = inpainting.deployed(made, calibration=calibration)
+    save(int8, folder / f"{name}.int8.onnx", replace(card, precision="int8"))
     return folder / f"{name}.onnx"

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
-from gancam.errors import DeviceError
+from gancam.errors import DeviceError, ModelError
 from gancam.inference import autotune
 from gancam.inference.autotune import (
     Run,
@@ -17,15 +18,19 @@ from gancam.inference.autotune import (
     _fewest,
     _hardware,
     _order,
+    choose,
     fastest,
     notes,
     picture,
     ranked,
     remembered,
+    saturation,
     thread_count,
+    trial_input,
 )
 from gancam.inference.hardware import counts_of, cpu_model, cpu_name, instructions, thread_counts, usable_cores
 from gancam.inference.model import Model
+from gancam.inference.network import open_network
 from gancam.inference.variants import variants
 from gancam.tools.bench import Case, measure
 from tests.helpers.small import network, write_models
@@ -40,14 +45,18 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def count() -> list[int]:
-    return [0]
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_models(tmp_path_factory.mktemp("made"), network(seed=100))
 
 
 @pytest.fixture
-def path(tmp_path: Path, count: list[int]) -> Path:
-    count[0] += 1  # another network each time: nothing is known of it in this process
-    return write_models(tmp_path, network(seed=100 + count[0]))
+def path(tmp_path: Path, made: Path) -> Path:
+    """Other files each time: nothing is known of them in this process."""
+    for file in variants(made).values():
+        graph = onnx.load(file)
+        onnx.helper.set_model_props(graph, {one.key: one.value for one in graph.metadata_props} | {"at": str(tmp_path)})
+        onnx.save(graph, tmp_path / file.name)
+    return tmp_path / made.name
 
 
 def chosen_elsewhere(path: Path) -> str:
@@ -170,6 +179,55 @@ def test_a_virtual_machine_that_moved_to_another_cpu_tries_again(
     _hardware.cache_clear()
     assert remembered(files, "cpu") is None
     _hardware.cache_clear()
+
+
+def test_int8_asked_for_by_name_that_saturates_is_refused(
+    cache: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autotune, "saturates_bytes", lambda: True)
+    opened: list[str] = []
+
+    def saturating(kind: str) -> Run:
+        opened.append(kind)
+        return constant(140 if kind == "plain" else 90)
+
+    files = variants(path)
+    assert saturation(files, saturating) == pytest.approx(14.15, abs=0.01)
+    assert saturation(files, saturating) == pytest.approx(14.15, abs=0.01)
+    assert opened == ["wide", "plain"]  # it is remembered
+    with pytest.raises(ModelError) as refused:
+        Model(path, device="cpu", precision="int8")
+    assert str(refused.value) == (
+        f"{files['int8']}: is inaccurate on this CPU, whose 8-bit sums saturate in this network (14.2 dB against the "
+        "same without); use small.onnx (--precision fp32)"
+    )
+    assert Model(path, device="cpu", precision="fp32").precision == "fp32"
+    alone = {"int8": files["int8"]}
+    saturation(alone, saturating)
+    assert choose(alone, "cpu", threads=1).wide_sums  # nothing else can be played
+    assert Model(files["int8"], device="cpu").precision == "int8"
+    monkeypatch.setattr(autotune, "saturates_bytes", lambda: False)
+    assert not choose(alone, "cpu", threads=1).wide_sums
+    assert not choose(files, "cpu", precision="int8", threads=1).wide_sums
+
+
+def test_an_exported_int8_file_is_the_same_with_wide_sums(
+    cache: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autotune, "saturates_bytes", lambda: True)
+    choice = choose(variants(path), "cpu", precision="int8", threads=1)
+    assert not choice.wide_sums
+    plain, wide = (open_network(choice.path, "cpu", 1, wide_sums=wide) for wide in (False, True))
+    assert np.array_equal(plain(*trial_input(plain)), wide(*trial_input(wide)))
+
+
+def test_int8_can_be_left_out(cache: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Model(path, device="cpu")  # int8 is known to be exact
+    monkeypatch.setenv("GANCAM_NO_INT8", "1")
+    assert Model(path, device="cpu").precision in ("fp32", "fp16")
+    assert {one.precision for one in Model(path, device="cpu").alike()} == {"fp32", "fp16"}
+    assert Model(path, device="cpu", precision="int8").precision == "int8"
+    assert Model(variants(path)["int8"], device="cpu").precision == "int8"
 
 
 def test_nothing_is_concluded_from_a_device_that_fails(cache: Path, path: Path) -> None:

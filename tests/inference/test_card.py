@@ -1,9 +1,13 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from gancam.errors import ModelError
 from gancam.inference.card import ModelCard
+from gancam.inference.catalog import menu
+from gancam.inference.figures import telling
+from gancam.inference.variants import read_card
 
 CARD = ModelCard(
     name="x", effect="super_resolution", scale=4, receptive_field=5, quality={"psnr_y": 30.5}, layout="blocks"
@@ -14,6 +18,30 @@ def test_survives_the_way_through_metadata() -> None:
     metadata = CARD.to_metadata()
     assert all(key.startswith("gancam.") and isinstance(value, str) for key, value in metadata.items())
     assert ModelCard.from_metadata(metadata) == CARD
+
+
+def test_figures_tell_metric_and_data_apart() -> None:
+    quality = {
+        "psnr_y_set14_webcam": 28.9, "psnr_text_bsd100": 23.0, "chroma_gain_kodak": 1.15, "gain_box_bsd100": 0.99,
+        "near_copies_of_reals_lite0, 5 samples": 0.1, "temporal_noise": 0.5, "new_thing_set14": 3.0,
+    }  # fmt: skip
+    figures = replace(CARD, quality=quality).figures
+    assert [figure.key for figure in figures] == list(quality)
+    assert [figure.dataset for figure in figures] == [
+        "set14 webcam", "text bsd100", "kodak", "box bsd100", "lite0, 5 samples", "", "",
+    ]  # fmt: skip
+    assert str(figures[0]) == "PSNR of luma 28.9 dB on set14 webcam"
+    assert [figure.better for figure in figures] == ["higher", "higher", "higher", "higher", "", "lower", ""]
+    assert figures[-1].metric == "new thing set14"
+    assert telling(figures) == figures[0]
+    assert telling(figures[1:]) == figures[3]
+    assert telling(()) is None
+
+
+def test_bundled_models_have_known_figures() -> None:
+    for path in menu().values():
+        assert all(figure.better or "of real" in figure.metric or "among real" in figure.metric
+                   for figure in read_card(path).figures), path  # fmt: skip
 
 
 def test_ignores_what_others_wrote() -> None:
@@ -62,3 +90,11 @@ def test_licences_that_forbid_commercial_use(licence: str, restricted: bool) -> 
 
 def test_metadata_is_json_where_it_is_not_text() -> None:
     assert json.loads(CARD.to_metadata()["gancam.quality"]) == {"psnr_y": 30.5}
+
+
+def test_old_names_of_fields_and_figures_are_read() -> None:
+    card = replace(CARD, effect="translate", work_size=640, quality={"temporal_noise": 0.5})
+    metadata = card.to_metadata()
+    metadata["gancam.working"] = metadata.pop("gancam.work_size")
+    metadata["gancam.quality"] = json.dumps({"unrest": 0.5})
+    assert ModelCard.from_metadata(metadata) == card

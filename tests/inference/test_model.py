@@ -141,7 +141,7 @@ def test_a_device_that_vanishes_is_replaced_by_the_cpu(path: Path, caplog: pytes
             self.__dict__.update(here.__dict__)
             self.device = "cuda"
 
-        def __call__(self, images: np.ndarray) -> np.ndarray:
+        def __call__(self, images: np.ndarray) -> np.ndarray:  # type: ignore[override]
             raise DeviceError("cuda", "it is gone", "use --device cpu")
 
     image = still("lake")[None]

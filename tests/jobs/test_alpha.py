@@ -16,9 +16,8 @@ from gancam.pipeline import Report
 from gancam.sources import TestPattern, VideoFile
 from gancam.tools.verify import verify
 from tests.helpers.clips import make_clip
+from tests.helpers.jobs import Alone, by, process
 from tests.helpers.small import network, write_models
-from tests.jobs.test_process import process
-from tests.jobs.test_workers import Alone, by
 
 
 @pytest.fixture(scope="module")
@@ -50,18 +49,18 @@ def alphas(path: Path) -> list[NDArray[np.uint8]]:
 
 def test_an_image_keeps_its_opacity(tmp_path: Path, frames: Path, model: Path) -> None:
     said: list[str] = []
-    process_image(tmp_path / "00.png", tmp_path / "copy.png", [], tell=said.append)
+    process_image(tmp_path / "00.png", tmp_path / "copy.png", [], notify=said.append)
     whole = cv2.imread(str(tmp_path / "copy.png"), cv2.IMREAD_UNCHANGED)
     assert whole is not None
     assert np.array_equal(whole, np.dstack([TestPattern((96, 64)).image(0), veil(0)]))
-    process_image(tmp_path / "00.png", tmp_path / "large.webp", [load(model)], tell=said.append)
+    process_image(tmp_path / "00.png", tmp_path / "large.webp", [load(model)], notify=said.append)
     whole = cv2.imread(str(tmp_path / "large.webp"), cv2.IMREAD_UNCHANGED)
     assert whole is not None
     assert whole.shape == (128, 192, 4)
     expected = cv2.resize(veil(0), (192, 128), interpolation=cv2.INTER_CUBIC)
     assert np.abs(whole[..., 3].astype(int) - expected).mean() < 2
     assert said == []
-    process_image(tmp_path / "00.png", tmp_path / "flat.jpg", [], tell=said.append)
+    process_image(tmp_path / "00.png", tmp_path / "flat.jpg", [], notify=said.append)
     assert said == [f"{tmp_path / '00.png'}: its transparency is left out: .jpg holds none, .png does"]
 
 
@@ -112,7 +111,7 @@ def test_opacity_beside_the_pictures_is_read(tmp_path: Path, encoder: str, slack
 
 def test_opacity_grows_with_the_picture(tmp_path: Path, frames: Path, model: Path) -> None:
     out = tmp_path / "out.mkv"
-    process_video(frames, out, [load(model)], ProcessOptions(codec="ffv1"), Report(), tell=lambda note: None)
+    process_video(frames, out, [load(model)], ProcessOptions(codec="ffv1"), Report(), notify=lambda note: None)
     (first, *_) = alphas(out)
     assert first.shape == (128, 192)
     assert np.abs(first.astype(int) - cv2.resize(veil(0), (192, 128), interpolation=cv2.INTER_CUBIC)).max() <= 1
@@ -130,8 +129,8 @@ def test_what_cannot_hold_it_says_so_first(tmp_path: Path, frames: Path) -> None
 def test_opacity_grows_with_the_picture_in_a_worker(tmp_path: Path, model: Path) -> None:
     layers = [np.dstack([frame.image, veil(frame.index)]) for frame in TestPattern((96, 64), frames=8)]
     source = make_clip(tmp_path / "in.mkv", images=layers, codec="ffv1", options={}, pix_fmt="bgra")
-    recipe, out = EffectChainSpec((EffectSpec(str(model)),)), tmp_path / "out.mkv"
-    report, _ = by(Alone(recipe, tmp_path), source, out, recipe, ProcessOptions(codec="ffv1"))
+    chain_spec, out = EffectChainSpec((EffectSpec(str(model)),)), tmp_path / "out.mkv"
+    report, _ = by(Alone(chain_spec, tmp_path), source, out, chain_spec, ProcessOptions(codec="ffv1"))
     assert report.frames == 8
     expected = [cv2.resize(layer[..., 3], (192, 128), interpolation=cv2.INTER_CUBIC) for layer in layers]
     assert all(np.array_equal(*pair) for pair in zip(alphas(out), expected, strict=True))

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from gancam.effects import EffectSpec
 from gancam.errors import InputError, NotFound, OutputExists, SinkError
 from gancam.frame import Image
 from gancam.jobs.batch import Summary, process_all
+from gancam.jobs.events import JobEvent
 from gancam.jobs.inputs import LEDGER, find_inputs, is_batch
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import EffectChainSpec, ProcessOptions
@@ -26,8 +26,8 @@ from gancam.pipeline import Report
 from gancam.sinks.piece_store import pieces_of
 from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip
+from tests.helpers.jobs import same_pictures
 from tests.helpers.small import network, still, write_models
-from tests.jobs.test_process import same_pictures
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +62,13 @@ def batch(
 ) -> tuple[Summary, list[dict[str, Any]]]:
     events: list[dict[str, Any]] = []
 
-    def tell(event: Mapping[str, Any]) -> None:
-        events.append(json.loads(json.dumps(event)))
+    def notify(event: JobEvent) -> None:
+        events.append(json.loads(json.dumps(event.to_json())))
 
     found = find_inputs([str(inputs)], out)
-    return process_all(found, out, EffectChainSpec(specs), ProcessOptions(resume=True, **options), tell=tell), events
+    return process_all(
+        found, out, EffectChainSpec(specs), ProcessOptions(resume=True, **options), notify=notify
+    ), events
 
 
 def test_a_tree_is_mirrored_and_what_is_no_picture_counted(holiday: Path, tmp_path: Path) -> None:
@@ -92,7 +94,7 @@ def test_which_names_mean_many_files(holiday: Path, tmp_path: Path) -> None:
     assert is_batch([str(holiday / "*.mp4")], out)
     assert is_batch([one], str(tmp_path))
     assert is_batch([one], out + "/")
-    with pytest.raises(InputError, match="the output is a folder too"):
+    with pytest.raises(InputError, match="need a folder as output"):
         find_inputs([str(holiday)], Path(out))
     (holiday / "b*.mp4").write_bytes(b"")
     assert not is_batch([str(holiday / "b*.mp4")], out)
@@ -108,9 +110,9 @@ def test_the_output_is_never_an_input(holiday: Path, tmp_path: Path) -> None:
     assert names([str(holiday / "**" / "*")], holiday / "other") == wanted
     (holiday / "link").symlink_to(inside)
     assert names([str(holiday)], inside) == wanted
-    with pytest.raises(InputError, match="is input and output at once"):
+    with pytest.raises(InputError, match="is both input and output"):
         find_inputs([str(holiday)], holiday)
-    with pytest.raises(InputError, match="would become itself"):
+    with pytest.raises(InputError, match="would be written over itself"):
         find_inputs([str(holiday / "a.mp4"), str(holiday / "sea")], holiday)
     with pytest.raises(NotFound, match="matches no file"):
         find_inputs([str(holiday / "*.webm")], tmp_path)
@@ -145,7 +147,7 @@ def test_two_of_one_name(tmp_path: Path) -> None:
     assert names([str(tmp_path / "x")], out) == ["a.MP4", "a.mkv", "a.wmv.mkv"]
     assert names([str(tmp_path / "x")], out, codec="vp9") == ["a.MP4", "a.mkv", "a.wmv.mkv"]
     assert find_inputs([str(tmp_path / "x")], out).notes == [
-        ".avi becomes .mkv, which can be written", ".wmv becomes .mkv, which can be written",
+        ".avi files become .mkv files: .avi cannot be written", ".wmv files become .mkv files: .wmv cannot be written",
     ]  # fmt: skip
     with pytest.raises(InputError, match="no codec"):
         find_inputs([str(tmp_path / "x")], out, codec="betamax")
@@ -177,16 +179,18 @@ def test_one_failure_costs_one_file_and_what_is_done_is_skipped(holiday: Path, m
 def test_what_was_made_otherwise_is_not_skipped(holiday: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     batch(holiday / "sea", out)
-    with pytest.raises(OutputExists, match=r"b\.mkv: was made otherwise \(quality was nothing, now 50\); give another"):
+    with pytest.raises(
+        OutputExists, match=r"b\.mkv: was made with other options \(quality was nothing, now 50\); give another"
+    ):
         batch(holiday / "sea", out, quality=50)
     summary, _ = batch(holiday / "sea", out, quality=50, overwrite=True)
     assert (summary.made, summary.done) == (1, 1), "the image has no quality"
     cv2.imwrite(str(holiday / "sea" / "still.png"), still("otters"))
-    with pytest.raises(OutputExists, match=r"still\.png: was made otherwise \(input was"):
+    with pytest.raises(OutputExists, match=r"still\.png: was made with other options \(input was"):
         batch(holiday / "sea", out, quality=50)
     with (out / "b.mkv").open("ab") as file:
         file.write(b"more")
-    with pytest.raises(OutputExists, match=r"b\.mkv: exists, and was changed since, .* and 1 more in"):
+    with pytest.raises(OutputExists, match=r"b\.mkv: exists, and is not as gancam made it \(and 1 more such files\)"):
         batch(holiday / "sea", out, quality=50)
 
 
@@ -198,7 +202,7 @@ def test_a_crash_in_the_ledger_loses_nothing(holiday: Path, tmp_path: Path) -> N
     (out / LEDGER).write_bytes(b"".join(lines[:3]) + lines[3][:40])  # killed between the rename and the line's end
     assert batch(holiday / "sea", out)[0].done == 2
     (out / LEDGER).write_bytes(b"".join(lines[:2]) + lines[2][:40])
-    with pytest.raises(OutputExists, match="was not made by this;"):
+    with pytest.raises(OutputExists, match="was not made by gancam;"):
         batch(holiday / "sea", out)
     summary, _ = batch(holiday / "sea", out, overwrite=True)
     assert (summary.made, summary.done) == (1, 1)
@@ -210,7 +214,7 @@ def test_a_crash_in_the_ledger_loses_nothing(holiday: Path, tmp_path: Path) -> N
     entry = {**json.loads(lines[-1]), "made": None}
     entry["instead"] = json.loads(lines[-1])["made"]
     (out / LEDGER).write_bytes(lines[0] + lines[1] + json.dumps(entry).encode())  # killed before it was replaced
-    with pytest.raises(OutputExists, match="was changed since, or not made by this"):
+    with pytest.raises(OutputExists, match="is not as gancam made it"):
         batch(holiday / "sea", out)
 
 
@@ -223,13 +227,18 @@ def test_every_file_finds_the_effects_fresh(holiday: Path, model: Path, tmp_path
         + "\n"
     )
     out, alone = tmp_path / "out", tmp_path / "alone.mkv"
-    recipe = EffectChainSpec((EffectSpec.parse(f"{model}:strength=0.5"),))
-    batch(holiday, out, recipe.specs, params=turns)
+    chain_spec = EffectChainSpec((EffectSpec.parse(f"{model}:strength=0.5"),))
+    batch(holiday, out, chain_spec.specs, params=turns)
     process_video(
-        holiday / "sea" / "b.mkv", alone, recipe.load(), ProcessOptions(params=turns), Report(), tell=lambda note: None
+        holiday / "sea" / "b.mkv",
+        alone,
+        chain_spec.load(),
+        ProcessOptions(params=turns),
+        Report(),
+        notify=lambda note: None,
     )
     assert same_pictures(alone, out / "sea" / "b.mkv")
-    half = np.asarray(recipe.load()[0](still("sign")), np.uint8)
+    half = np.asarray(chain_spec.load()[0](still("sign")), np.uint8)
     assert np.array_equal(read(out / "sea" / "still.png"), half)
 
 
@@ -238,7 +247,7 @@ def test_nowhere_to_write_and_nothing_to_do(holiday: Path, tmp_path: Path) -> No
         batch(holiday, holiday / "notes.txt")
     (tmp_path / "texts").mkdir()
     shutil.copy(holiday / "notes.txt", tmp_path / "texts")
-    with pytest.raises(InputError, match=r"nothing to do: no video and no image there \(1 other files\)"):
+    with pytest.raises(InputError, match=r"nothing to do: the inputs hold no video and no image, but 1 other files"):
         batch(tmp_path / "texts", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from tests.cli.test_cli import gancam, refused
 from tests.helpers.clips import make_clip
+from tests.helpers.command import gancam, refused
 from tests.helpers.small import generator, still, write_generator
 
 
@@ -61,7 +61,7 @@ def test_the_damaged_model_is_what_remains(folder: Path) -> None:
         ("in.mp4 out.mp4 --codec ffv1", "cannot hold ffv1"),
         ("in.mp4 out.mp4 --quality 101", "quality is 101"),
         ("in.mp4 %d.png --quality 101", "quality is 101"),
-        ("in.mp4 %d.png --codec h264", "images have no codec"),
+        ("in.mp4 %d.png --codec h264", "--codec and --encoder are for videos"),
         ("in.mp4 out.mp4 --fps 25", "--fps is for numbered images"),
         ("in.mp4 out.mp4 --params no.jsonl", "no.jsonl: no such file"),
         ("in.mp4 out.mp4 --from 3s --to 2s", "from 3 s to 2 s there is no time: the end must come after the beginning"),
@@ -70,8 +70,8 @@ def test_the_damaged_model_is_what_remains(folder: Path) -> None:
         ("in.mp4 out.mp4 -e sr-x2:strength=3", "0 to 1"),
         ("in.mp4 out.mp4 -e sr-x2:strenght=1", "did you mean 'strength'"),
         ("in.mp4 out.mp4 -e sr-x9", "no effect 'sr-x9'"),
-        ("in.mp4 out.mp4 --device tpu", "device 'tpu' must be auto, cpu or cuda"),
-        ("in.mp4 out.mp4 --precision int3", "precision 'int3' must be"),
+        ("in.mp4 out.mp4 --device tpu", "--device 'tpu': must be auto, cpu or cuda"),
+        ("in.mp4 out.mp4 --precision int3", "--precision 'int3': must be"),
     ],
 )
 def test_process(folder: Path, arguments: str, says: str) -> None:
@@ -84,24 +84,24 @@ def test_process(folder: Path, arguments: str, says: str) -> None:
     ("arguments", "says"),
     [
         ("no.mp4", "no.mp4: no such file"),
-        ("a?folder", "a folder: a folder, not a video file"),
+        ("a?folder", "a folder: is a folder; a live source is"),
         ("in.mp4 --to there.mp4", "there.mp4: exists"),
         ("in.mp4 --to source:there.mp4", "there.mp4: exists"),
         ("in.mp4 --to nowhere/out.mp4", "there is no folder"),
         ("in.mp4 --to windw", "windw: no such output"),
         ("in.mp4 --to mjpeg:eighty", "needs mjpeg:PORT"),
         ("in.mp4 --size 640", "needs WIDTHxHEIGHT"),
-        ("in.mp4 --target-fps 30 --target-ms 30", "give one"),
-        ("in.mp4 --target-fps 0", "need more than 0"),
+        ("in.mp4 --target-fps 30 --target-ms 30", "use either"),
+        ("in.mp4 --target-fps 0", "needs a number above 0"),
         ("in.mp4 --record-params there.png", "there.png: exists"),
         ("in.mp4 --stats nowhere/a.jsonl", "there is no folder"),
-        ("in.mp4 --device tpu", "device 'tpu' must be auto, cpu or cuda"),
+        ("in.mp4 --device tpu", "--device 'tpu': must be auto, cpu or cuda"),
         ("in.mp4 -e sr-x2:strength=3", "0 to 1"),
     ],
 )
 def test_live(folder: Path, arguments: str, says: str) -> None:
     refused("live", *[word.replace("?", " ") for word in arguments.split()], "-e", "bad.onnx", says=says)
-    refused("live", "in.mp4", "-e", "none", "--target-fps", "30", says="there is none")
+    refused("live", "in.mp4", "-e", "none", "--target-fps", "30", says="need at least one -e EFFECT")
 
 
 @pytest.mark.parametrize(
@@ -109,11 +109,11 @@ def test_live(folder: Path, arguments: str, says: str) -> None:
     [
         ("sample", "there.png", "there.png: exists"),
         ("sample", "nowhere/out.png", "there is no folder"),
-        ("sample", "out.mp4", "must end in"),
-        ("sample", "--to there.mp4", "there.mp4: is no folder"),
+        ("sample", "out.mp4", "its extension must be one of"),
+        ("sample", "--to there.mp4", "there.mp4: is a file, and a folder is needed"),
         ("sample", "--to a/b", "there is no folder"),
         ("morph", "there.mp4", "there.mp4: exists"),
-        ("morph", "out.png", "a loop is a video"),
+        ("morph", "out.png", "the loop is a video"),
         ("morph", "out.xyz", "out.xyz: unknown video extension '.xyz'"),
         ("morph", "nowhere/out.mp4", "there is no folder"),
         ("morph", "out.mp4 --seeds 1", "two seeds or more"),
@@ -126,8 +126,8 @@ def test_live(folder: Path, arguments: str, says: str) -> None:
         ("morph", "out.mp4 --quality -1", "quality is -1"),
         ("bench", "sr-x9", "no effect 'sr-x9'"),
         ("bench", "--size 640", "needs WIDTHxHEIGHT"),
-        ("bench", "--device tpu", "device 'tpu' must be auto, cpu or cuda"),
-        ("bench", "--precision int3", "precision 'int3' must be"),
+        ("bench", "--device tpu", "--device 'tpu': must be auto, cpu or cuda"),
+        ("bench", "--precision int3", "--precision 'int3': must be"),
         ("bench", "--picture there.png", "there.png: exists"),
         ("bench", "--picture nowhere/a.png", "there is no folder"),
         ("bench", "--compare no.json", "no baseline"),

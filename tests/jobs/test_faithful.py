@@ -23,12 +23,12 @@ from gancam.sinks.video import VideoWriter
 from gancam.sources import TestPattern, VideoFile
 from gancam.tools.verify import verify
 from tests.helpers.clips import enrich, make_clip, planes_of, psnr, scenery, times_of
-from tests.jobs.test_process import Echo, cut_short
+from tests.helpers.jobs import Echo, cut_short
 
 
 def copy(source: Path, target: Path, **options: object) -> list[str]:
     said: list[str] = []
-    process_video(source, target, [], ProcessOptions(**options), Report(), tell=said.append)  # type: ignore[arg-type]
+    process_video(source, target, [], ProcessOptions(**options), Report(), notify=said.append)  # type: ignore[arg-type]
     return said
 
 
@@ -106,7 +106,9 @@ def test_rotation_is_applied_to_the_planes(tmp_path: Path, quarters: int, pixels
 
 def test_ffv1_of_an_effect_has_just_its_pictures(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mkv", images=scenery(51, 37), codec="ffv1", options={"g": "1"}, pix_fmt="bgr0")
-    process_video(source, tmp_path / "b.mkv", [Echo()], ProcessOptions(codec="ffv1"), Report(), tell=lambda note: None)
+    process_video(
+        source, tmp_path / "b.mkv", [Echo()], ProcessOptions(codec="ffv1"), Report(), notify=lambda note: None
+    )
     echo = Echo()
     with VideoFile(source) as before, VideoFile(tmp_path / "b.mkv") as after:
         for was, now in zip(before, after, strict=True):
@@ -204,7 +206,7 @@ def test_a_stream_that_changes_its_size_is_scaled_to_the_first(tmp_path: Path, e
     two = make_clip(tmp_path / "two.ts", images=large, ticks=ticks, time_base=base)
     both, out = tmp_path / "both.ts", tmp_path / "out.mp4"
     both.write_bytes(one.read_bytes() + two.read_bytes())
-    process_video(both, out, [Echo()] if effects else [], ProcessOptions(), Report(), tell=lambda note: None)
+    process_video(both, out, [Echo()] if effects else [], ProcessOptions(), Report(), notify=lambda note: None)
     with VideoFile(out) as video:
         assert video.size == (96, 64)
         assert [TestPattern.index_in(frame.image) for frame in video][-24:] == list(range(24))
@@ -235,7 +237,7 @@ def test_damage_in_the_middle_costs_only_what_was_damaged(tmp_path: Path, codec:
 def test_the_shape_of_pixels_is_kept(tmp_path: Path, codec: str, ending: str, aspect: Fraction) -> None:
     plain = make_clip(tmp_path / "plain.mp4", aspect=aspect, audio=[("aac", 0.0)])
     source, out = enrich(plain, tmp_path / "a.mkv"), tmp_path / f"b{ending}"
-    process_video(source, out, [], ProcessOptions(codec=codec), report := Report(), tell=report.notes.append)
+    process_video(source, out, [], ProcessOptions(codec=codec), report := Report(), notify=report.notes.append)
     if ending == ".webm" and aspect == Fraction(16, 11):
         aspect = Fraction(140, 96)  # whole pixels of the width shown: the nearest is all that WebM holds
     with av.open(out) as container:

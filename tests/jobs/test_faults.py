@@ -16,9 +16,9 @@ from gancam.errors import GancamError, OutputExists, SinkError
 from gancam.sinks.images import ImageWriter
 from gancam.sinks.piece_store import pieces_of
 from gancam.sources import TestPattern, VideoFile
-from tests.cli.test_cli import gancam
 from tests.helpers.clips import make_clip, times_of
-from tests.jobs.test_process import FULL_DISK, cut_short, process, same_pictures
+from tests.helpers.command import gancam
+from tests.helpers.jobs import FULL_DISK, cut_short, process, same_pictures
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,8 @@ import av
 import numpy as np
 import pytest
 
-from gancam.effects import Effect, load
+from gancam.effects import load
 from gancam.errors import GancamError, InputError, OutputExists, SinkError
-from gancam.frame import Frame, Image
-from gancam.inference.card import ModelCard
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
@@ -27,7 +25,8 @@ from gancam.sinks.piece_store import pieces_of, so_far
 from gancam.sinks.pieces import PieceWriter
 from gancam.sinks.video import CONTAINERS, VideoOptions
 from gancam.sources import TestPattern, VideoFile
-from tests.helpers.clips import make_clip, packets_of, planes_of, times_of
+from tests.helpers.clips import make_clip, packets_of, times_of
+from tests.helpers.jobs import FULL_DISK, Echo, cut_short, process, same_pictures
 from tests.helpers.small import (
     filler,
     generator,
@@ -50,33 +49,6 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_models(tmp_path_factory.mktemp("models"), network())
-
-
-def same_pictures(left: Path, right: Path) -> bool:
-    pairs = zip(planes_of(left), planes_of(right), strict=True)
-    return all(np.array_equal(a, b) for one, other in pairs for a, b in zip(one, other, strict=True))
-
-
-def process(source: Path, target: Path, **options: object) -> tuple[Report, list[str]]:
-    report, said = Report(), list[str]()
-    process_video(source, target, [], ProcessOptions(**options), report, tell=said.append)  # type: ignore[arg-type]
-    return report, said
-
-
-def cut_short(source: Path, target: Path, frames: int, effects: Sequence[Effect] = (), **options: object) -> None:
-    """As Ctrl-C after so many frames would."""
-    came = 0
-
-    def stop(frame: Frame) -> None:
-        nonlocal came
-        came += 1
-        if came > frames:
-            raise KeyboardInterrupt
-
-    task = ProcessOptions(**options)  # type: ignore[arg-type]
-    with pytest.raises(KeyboardInterrupt):
-        process_video(source, target, effects, task, Report(), tell=lambda note: None, on_frame=[stop])
-    assert not target.exists()
 
 
 @pytest.mark.parametrize(
@@ -143,29 +115,11 @@ def test_a_damaged_piece_is_made_again(tmp_path: Path, long: Path) -> None:
     assert same_pictures(whole, out)
 
 
-class Echo(Effect):
-    """The frame, with a corner that counts the frames this effect has seen: it remembers."""
-
-    card = ModelCard(name="echo", effect="echo", scale=1, licence="none")
-
-    def __init__(self) -> None:
-        self.seen = 0
-
-    def __call__(self, image: Image, *, time: float | None = None) -> Image:
-        self.seen += 1
-        made = image.copy()
-        made[:16, :16] = self.seen % 250
-        return made
-
-    def reset(self) -> None:
-        self.seen = 0
-
-
 def test_an_effect_that_remembers_sees_the_first_frames_again(tmp_path: Path, long: Path) -> None:
     whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
     cut_short(long, out, 130, effects=[Echo()])
-    process_video(long, whole, [Echo()], ProcessOptions(), Report(), tell=lambda note: None)
-    process_video(long, out, [echo := Echo()], ProcessOptions(resume=True), Report(), tell=lambda note: None)
+    process_video(long, whole, [Echo()], ProcessOptions(), Report(), notify=lambda note: None)
+    process_video(long, out, [echo := Echo()], ProcessOptions(resume=True), Report(), notify=lambda note: None)
     assert echo.seen == 400
     assert same_pictures(whole, out)
 
@@ -177,7 +131,7 @@ def test_an_effect_that_remembers_sees_the_first_frames_again(tmp_path: Path, lo
         ("morph", {"drive": "motion"}, True),
         ("morph", {"where": "inside", "colour": "red"}, True),
         ("translate", {}, False),
-        ("translate", {"steady": 0.5}, True),
+        ("translate", {"stabilise": 0.5}, True),
         ("inpaint", {"box": "10/10/20/20", "memory": False}, False),
         ("inpaint", {"box": "10/10/20/20"}, True),
         ("inpaint", {"box": "10/10/20/20", "memory": False, "track": True}, True),
@@ -196,10 +150,10 @@ def test_effects_say_whether_they_remember(
     if remembers:
         return
     whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
-    process_video(long, whole, [effect], ProcessOptions(), Report(), tell=lambda note: None)
+    process_video(long, whole, [effect], ProcessOptions(), Report(), notify=lambda note: None)
     cut_short(long, out, 130, effects=[load(effect.model.path, precision="fp32", **params)])
     report = Report()
-    process_video(long, out, [effect], ProcessOptions(resume=True), report, tell=lambda note: None)
+    process_video(long, out, [effect], ProcessOptions(resume=True), report, notify=lambda note: None)
     assert report.frames == 280
     assert same_pictures(whole, out)
 
@@ -212,7 +166,7 @@ def test_what_came_until_a_break_plays_and_is_in_nobodys_way(tmp_path: Path, lon
     with VideoFile(so_far(out)) as file:
         assert sum(1 for _ in file) == frames
     assert not list(pieces_of(out).glob("*.short"))
-    process_video(long, out, [], ProcessOptions(resume=True), Report(), tell=lambda note: None)
+    process_video(long, out, [], ProcessOptions(resume=True), Report(), notify=lambda note: None)
     assert os.listdir(tmp_path) == ["out.mp4"]
     with VideoFile(out) as file:
         assert sum(1 for _ in file) == 400
@@ -247,23 +201,6 @@ def test_killed_at_any_time_it_goes_on(tmp_path: Path, long: Path, model: Path) 
     assert out.exists()
     assert same_pictures(whole, out)
     assert packets_of(out) == packets_of(whole)
-
-
-FULL_DISK = """
-import json, resource, sys
-from pathlib import Path
-from typing import Any
-from gancam.errors import SinkError
-from gancam.jobs.process import process_video
-from gancam.jobs.spec import ProcessOptions
-from gancam.pipeline import Report
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
-try:
-    task = ProcessOptions(quality=95)
-    process_video(Path(sys.argv[1]), Path(sys.argv[2]), [], task, Report(), tell=lambda note: None)
-except SinkError as error:
-    print(error)
-"""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no RLIMIT_FSIZE")

@@ -10,8 +10,8 @@ import pytest
 from gancam.errors import InputError
 from gancam.jobs.spec import ProcessOptions
 from gancam.sources import ImageFiles, TestPattern, VideoFile
-from tests.cli.test_cli import gancam
 from tests.helpers.clips import make_clip
+from tests.helpers.command import gancam
 
 AFTER, BACKWARDS = ("--from", "99s"), ("--from", "3s", "--to", "2s")
 

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from gancam.effects import EffectSpec
 from gancam.jobs.batch import process_all, process_one
+from gancam.jobs.events import JobEvent, Note
 from gancam.jobs.identity import identity
 from gancam.jobs.inputs import find_inputs
 from gancam.jobs.process import process_video
@@ -19,8 +20,8 @@ from gancam.jobs.worker import WorkItem
 from gancam.pipeline import Report
 from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip
+from tests.helpers.jobs import same_pictures
 from tests.helpers.small import network, write_models
-from tests.jobs.test_process import same_pictures
 
 ray: Any = pytest.importorskip("ray", reason='needs Ray: pip install "gancam[cluster]"')
 
@@ -55,25 +56,30 @@ def test_a_cluster_makes_what_one_process_makes(cluster: None, tmp_path: Path, m
     long = make_clip(folder / "long.mp4", images=[frame.image for frame in TestPattern((96, 64), frames=300)])
     make_clip(folder / "short.mkv")
     (folder / "broken.mp4").write_bytes(b"no video")
-    recipe = EffectChainSpec((EffectSpec.parse(str(model)),))
+    chain_spec = EffectChainSpec((EffectSpec.parse(str(model)),))
     notes: list[str] = []
-    hire = lambda one: Killing(one, workers=2)
+    make_pool = lambda one: Killing(one, workers=2)
 
-    def tell(event: Mapping[str, Any]) -> None:
-        if event["event"] == "note":
-            notes.append(event["note"])
+    def notify(event: JobEvent) -> None:
+        if isinstance(event, Note):
+            notes.append(event.text)
 
     summary = process_all(
-        find_inputs([str(folder)], out), out, recipe, ProcessOptions(resume=True), tell=tell, hire=hire
+        find_inputs([str(folder)], out),
+        out,
+        chain_spec,
+        ProcessOptions(resume=True),
+        notify=notify,
+        make_pool=make_pool,
     )
     assert [path.name for path, _ in summary.failed] == ["broken.mp4"], summary
     assert summary.made == 2
     assert sum("a worker died" in note for note in notes) == 1
-    assert any("2 workers of 1 cores each on 1 machines" in note for note in notes)
-    assert process_all(find_inputs([str(folder)], alone), alone, recipe, ProcessOptions(), tell=tell).made == 2
+    assert any("2 workers with 1 cores each, on 1 machines" in note for note in notes)
+    assert process_all(find_inputs([str(folder)], alone), alone, chain_spec, ProcessOptions(), notify=notify).made == 2
     assert all(same_pictures(alone / name, out / name) for name in ("long.mp4", "short.mkv"))
     target = tmp_path / "one.mp4"
-    report = process_one(long, target, recipe, ProcessOptions(), tell=tell, hire=hire)
+    report = process_one(long, target, chain_spec, ProcessOptions(), notify=notify, make_pool=make_pool)
     assert report.frames == 300
     assert same_pictures(alone / "long.mp4", target)
 
@@ -82,9 +88,9 @@ def test_a_worker_that_sees_no_file_of_ours_is_sent_them(cluster: None, tmp_path
     from gancam.jobs.ray_pool import _Remote
 
     ours = make_clip(tmp_path / "a clip.mp4")
-    recipe = EffectChainSpec((EffectSpec.parse(f"{model}:strength=0.5"),))
-    away = _Remote(recipe, f"gancam-test-{os.getpid()}")
-    for path in [ours, *files_of(recipe)]:
+    chain_spec = EffectChainSpec((EffectSpec.parse(f"{model}:strength=0.5"),))
+    away = _Remote(chain_spec, f"gancam-test-{os.getpid()}")
+    for path in [ours, *files_of(chain_spec)]:
         assert not away.has(f"/elsewhere{path}", identity(path))
         away.supply(f"/elsewhere{path}", path.read_bytes())
     there = moved(EffectChainSpec((EffectSpec.parse(f"/elsewhere{model}:strength=0.5"),)), away._paths)
@@ -92,5 +98,5 @@ def test_a_worker_that_sees_no_file_of_ours_is_sent_them(cluster: None, tmp_path
     assert len(there.load()) == 1
     away.leave()
     whole = tmp_path / "whole.mp4"
-    process_video(ours, whole, recipe.load(), ProcessOptions(), Report(), tell=lambda note: None)
+    process_video(ours, whole, chain_spec.load(), ProcessOptions(), Report(), notify=lambda note: None)
     assert whole.exists()

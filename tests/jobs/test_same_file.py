@@ -31,8 +31,8 @@ from gancam.sinks import piece_store
 from gancam.sinks.piece_store import pieces_of
 from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip, times_of
+from tests.helpers.jobs import cut_short
 from tests.helpers.small import network, translator_network, write_models, write_translator
-from tests.jobs.test_process import cut_short
 
 FRAMES, PIECE, CUT = 24, 10, 13
 FIRST, END = 100, 900  # milliseconds, of a part
@@ -41,8 +41,8 @@ CHANGES: list[dict[str, Any]] = [
     {"time": 0.6, "set": {"small.on": False}},
 ]
 CHAINS = ("none", "enlarges", "remembers", "both")
-CREWS = ("jobs", "cluster", "resumed by jobs")
-WAYS = ("resumed", *CREWS)
+POOLS = ("jobs", "cluster", "resumed by jobs")
+WAYS = ("resumed", *POOLS)
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,15 @@ class Case:
             shown.append(np.asarray(image, np.uint8))
         return shown
 
-    def task(self, folder: Path) -> ProcessOptions:
+    def options(self, folder: Path) -> ProcessOptions:
         """H.264 for what is opaque, as the container has it; opacity takes FFV1, which loses nothing."""
-        task = ProcessOptions(codec="ffv1" if self.opacity and self.target == "video" else None)
+        options = ProcessOptions(codec="ffv1" if self.opacity and self.target == "video" else None)
         if self.extra == "part":
-            return replace(task, first=Fraction(FIRST, 1000), end=Fraction(END, 1000))
+            return replace(options, first=Fraction(FIRST, 1000), end=Fraction(END, 1000))
         if self.extra == "params":
             (folder / "params.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in CHANGES))
-            return replace(task, params=folder / "params.jsonl")
-        return task
+            return replace(options, params=folder / "params.jsonl")
+        return options
 
     def write(self, folder: Path) -> Path:
         """The input."""
@@ -122,7 +122,7 @@ class Case:
 
 def exists(way: str, case: Case) -> bool:
     """Numbered images are made by one process: --jobs and --cluster refuse them."""
-    return way not in CREWS or (case.source, case.target) == ("video", "video")
+    return way not in POOLS or (case.source, case.target) == ("video", "video")
 
 
 KINDS = [("video", "video"), ("images", "images"), ("images", "video"), ("video", "images")]
@@ -140,6 +140,32 @@ CASES = [
 ]
 
 
+def few(items: Sequence[tuple[Case, str]]) -> set[tuple[Case, str]]:
+    """Some of `items` in which every two values of two respects that occur together in all of them do so, too."""
+
+    def pairs(item: tuple[Case, str]) -> set[tuple[Any, Any]]:
+        case, way = item
+        kinds = f"{case.source} to {case.target}"
+        named = enumerate((case.opacity, case.chain, case.odd, case.variable, kinds, case.extra, way))
+        return set(itertools.combinations(named, 2))
+
+    left, chosen = set().union(*map(pairs, items)), set()
+    while left:
+        best = max(items, key=lambda item: len(pairs(item) & left))
+        chosen.add(best)
+        left -= pairs(best)
+    return chosen
+
+
+def marked(items: Sequence[tuple[Case, str]]) -> list[Any]:
+    """`items` as parameters, all but a `few` of them slow ones."""
+    quick = few(items)
+    return [
+        pytest.param(*item, id=f"{item[0]}-{item[1]}", marks=[] if item in quick else pytest.mark.slow)
+        for item in items
+    ]
+
+
 class Kept(LocalPool):
     """Worker processes that outlive a job, so that a test costs no start of them."""
 
@@ -153,9 +179,9 @@ class Kept(LocalPool):
 class Away:
     """A cluster of one worker, without Ray: it sees no file of ours, is sent each, and works in this process."""
 
-    def __init__(self, recipe: EffectChainSpec) -> None:
+    def __init__(self, chain_spec: EffectChainSpec) -> None:
         self.notes: list[str] = []
-        self._recipe, self._worker = recipe, _Remote(recipe, f"gancam-test-{os.getpid()}")
+        self._chain_spec, self._worker = chain_spec, _Remote(chain_spec, f"gancam-test-{os.getpid()}")
         self._sent: set[Path] = set()
         self._order: WorkItem | None = None
 
@@ -163,8 +189,8 @@ class Away:
         return [0] if self._order is None else []
 
     def give(self, worker: int, order: WorkItem) -> None:
-        params = set() if order.task.params is None else {order.task.params}
-        for path in {order.source, *files_of(self._recipe), *params} - self._sent:
+        params = set() if order.options.params is None else {order.options.params}
+        for path in {order.source, *files_of(self._chain_spec), *params} - self._sent:
             assert not self._worker.has(str(path), "of other content")
             self._worker.supply(str(path), path.read_bytes())
             self._sent.add(path)
@@ -186,14 +212,14 @@ class Workshop:
         options: dict[str, Any] = {"device": "cpu", "precision": "fp32", "threads": 1}
         sharp, painted = write_models(folder, network()), write_translator(folder, translator_network(), int8=False)
         specs = {
-            "none": (), "enlarges": (f"{sharp}",), "remembers": (f"{painted}:steady=0.9",),
-            "both": (f"{painted}:steady=0.9", f"{sharp}:threshold=4"),
+            "none": (), "enlarges": (f"{sharp}",), "remembers": (f"{painted}:stabilise=0.9",),
+            "both": (f"{painted}:stabilise=0.9", f"{sharp}:threshold=4"),
         }  # fmt: skip
-        self.recipes = {
+        self.chain_specs = {
             name: EffectChainSpec(tuple(map(EffectSpec.parse, spec)), **options) for name, spec in specs.items()
         }
-        self.chain = lru_cache(maxsize=None)(lambda name: LoadedChain(self.recipes[name]))
-        self._crews: dict[str, Kept] = {}
+        self.chain = lru_cache(maxsize=None)(lambda name: LoadedChain(self.chain_specs[name]))
+        self._pools: dict[str, Kept] = {}
         self._folder, self._originals = folder, dict[Case, tuple[Path, Path]]()
 
     def original(self, case: Case) -> tuple[Path, Path]:
@@ -209,14 +235,14 @@ class Workshop:
     def effects(self, case: Case, sound: Path | None = None) -> Sequence[Effect]:
         return self.chain(case.chain).fresh(sound)
 
-    def crew(self, case: Case) -> WorkerPool:
-        if case.chain not in self._crews:
-            self._crews[case.chain] = Kept(self.recipes[case.chain], 2)
-        return self._crews[case.chain]
+    def pool(self, case: Case) -> WorkerPool:
+        if case.chain not in self._pools:
+            self._pools[case.chain] = Kept(self.chain_specs[case.chain], 2)
+        return self._pools[case.chain]
 
     def close(self) -> None:
-        for crew in self._crews.values():
-            crew.dismiss()
+        for pool in self._pools.values():
+            pool.dismiss()
 
 
 @pytest.fixture(scope="module")
@@ -233,17 +259,17 @@ def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make(way: str, case: Case, source: Path, target: Path, shop: Workshop) -> None:
     """The file, by one of the ways to it."""
-    task, recipe = case.task(source.parent), shop.recipes[case.chain]
+    options, chain_spec = case.options(source.parent), shop.chain_specs[case.chain]
     if way.startswith("resumed"):
-        asked = {name: getattr(task, name) for name in ("codec", "first", "end", "params")}
+        asked = {name: getattr(options, name) for name in ("codec", "first", "end", "params")}
         cut_short(source, target, CUT, shop.effects(case, source), **asked)
         assert pieces_of(target).is_dir()
-        task = replace(task, resume=True)
-    if way in CREWS:
-        crew: WorkerPool = Away(recipe) if way == "cluster" else shop.crew(case)
-        process_one(source, target, recipe, task, tell=lambda event: None, hire=lambda _: crew)
+        options = replace(options, resume=True)
+    if way in POOLS:
+        pool: WorkerPool = Away(chain_spec) if way == "cluster" else shop.pool(case)
+        process_one(source, target, chain_spec, options, notify=lambda event: None, make_pool=lambda _: pool)
     else:
-        process_video(source, target, shop.effects(case, source), task, Report(), tell=lambda note: None)
+        process_video(source, target, shop.effects(case, source), options, Report(), notify=lambda note: None)
     assert not pieces_of(target).exists()
 
 
@@ -297,8 +323,8 @@ def enlarged(alpha: Image, image: Image) -> NDArray[Any]:
     return np.asarray(cv2.resize(alpha, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_CUBIC))
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_this_process_makes_what_the_effects_make(workshop: Workshop, case: Case) -> None:
+@pytest.mark.parametrize(("case", "way"), marked([(case, "here") for case in CASES]))
+def test_this_process_makes_what_the_effects_make(workshop: Workshop, case: Case, way: str) -> None:
     _, whole = workshop.original(case)
     assert moments(whole) == moments_of(case)
     shown = pictures(whole)
@@ -308,7 +334,7 @@ def test_this_process_makes_what_the_effects_make(workshop: Workshop, case: Case
         assert all(np.array_equal(*pair) for pair in zip(shown, wanted, strict=True))
 
 
-@pytest.mark.parametrize(("case", "way"), [(case, way) for case in CASES for way in WAYS if exists(way, case)], ids=str)
+@pytest.mark.parametrize(("case", "way"), marked([(case, way) for case in CASES for way in WAYS if exists(way, case)]))
 def test_every_other_way_makes_the_same_file(tmp_path: Path, workshop: Workshop, case: Case, way: str) -> None:
     source, whole = workshop.original(case)
     out = case.place(tmp_path)

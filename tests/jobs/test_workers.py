@@ -1,35 +1,32 @@
 """Several workers make what one makes, also when some of them die."""
 
-import json
 import os
-import shutil
 import signal
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from gancam.effects import EffectSpec
-from gancam.errors import GancamError
-from gancam.jobs.batch import process_all, process_one
+from gancam.errors import GancamError, SinkError
+from gancam.jobs import process
+from gancam.jobs.batch import is_own_fault, process_all
 from gancam.jobs.eta import worker_count
 from gancam.jobs.inputs import find_inputs
-from gancam.jobs.local_pool import LocalPool, WorkerPool
+from gancam.jobs.local_pool import LocalPool
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
-from gancam.jobs.worker import Worker, WorkItem, WorkResult
+from gancam.jobs.worker import WorkItem, WorkResult
 from gancam.pipeline import Report
 from gancam.sinks.piece_store import pieces_of
 from gancam.sinks.pieces import PieceCollector
 from gancam.sinks.video import VideoOptions
 from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip, packets_of, times_of
+from tests.helpers.jobs import Alone, by, cut_short, same_pictures
 from tests.helpers.small import generator, network, still, write_generator, write_models
-from tests.jobs.test_process import cut_short, same_pictures
 
 
 @pytest.fixture(scope="module")
@@ -45,63 +42,14 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("long") / "long.mp4", images=images, ticks=ticks, audio=[("aac", 0.0)])
 
 
-class Alone:
-    """A crew of one worker in this process; `deaths` of its orders kill it."""
-
-    def __init__(self, recipe: EffectChainSpec, folder: Path, deaths: int = 0) -> None:
-        self.notes: list[str] = []
-        self._recipe, self._folder = recipe, folder / "worker"
-        self._folder.mkdir(exist_ok=True)
-        self._worker, self._number = Worker(recipe, self._folder), 0
-        self._order: WorkItem | None = None
-        self._deaths = deaths
-        self.orders: list[WorkItem] = []
-
-    def free(self) -> list[int]:
-        return [self._number] if self._order is None else []
-
-    def give(self, worker: int, order: WorkItem) -> None:
-        assert worker == self._number
-        self._order = order
-        self.orders.append(order)
-
-    def take(self) -> tuple[int, WorkResult | None]:
-        order, self._order = self._order, None
-        assert order is not None
-        number = self._number
-        if self._deaths and len(self.orders) % 2 == 0:
-            self._deaths -= 1
-            self._worker.close()
-            self._worker = Worker(self._recipe, self._folder)
-            self._number += 1
-            return number, None
-        return number, self._worker(order)
-
-    def close(self) -> None:
-        self._worker.close()
-        shutil.rmtree(self._folder)
-
-
-def by(
-    crew: WorkerPool, source: Path, target: Path, recipe: EffectChainSpec, task: ProcessOptions
-) -> tuple[Report, list[str]]:
-    notes = []
-
-    def tell(event: Mapping[str, Any]) -> None:
-        if event["event"] == "note":
-            notes.append(event["note"])
-
-    return process_one(source, target, recipe, task, tell=tell, hire=lambda _: crew), notes
-
-
 @pytest.mark.parametrize("ending", [".mp4", ".ts", ".webm"])
 def test_pieces_from_a_worker_are_those_of_one_run(tmp_path: Path, long: Path, model: Path, ending: str) -> None:
     whole, out = tmp_path / f"whole{ending}", tmp_path / f"out{ending}"
-    recipe = EffectChainSpec((EffectSpec.parse(f"{model}:strength=0.5"),))
-    process_video(long, whole, recipe.load(), ProcessOptions(), Report(), tell=lambda note: None)
-    report, notes = by(crew := Alone(recipe, tmp_path, deaths=2), long, out, recipe, ProcessOptions())
+    chain_spec = EffectChainSpec((EffectSpec.parse(f"{model}:strength=0.5"),))
+    process_video(long, whole, chain_spec.load(), ProcessOptions(), Report(), notify=lambda note: None)
+    report, notes = by(pool := Alone(chain_spec, tmp_path, deaths=2), long, out, chain_spec, ProcessOptions())
     assert report.frames == 300
-    assert [order.number for order in crew.orders] == [0, 1, 1, 2, 2]
+    assert [order.number for order in pool.orders] == [0, 1, 1, 2, 2]
     assert sum("a worker died" in note for note in notes) == 2
     assert same_pictures(whole, out)
     assert times_of(whole) == times_of(out)
@@ -112,20 +60,20 @@ def test_pieces_from_a_worker_are_those_of_one_run(tmp_path: Path, long: Path, m
 def test_effects_that_remember_see_every_frame(tmp_path: Path, long: Path) -> None:
     path = write_generator(tmp_path, generator())
     whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
-    recipe = EffectChainSpec((EffectSpec.parse(f"{path}:drive=motion"),))
-    process_video(long, whole, recipe.load(), ProcessOptions(), Report(), tell=lambda note: None)
-    _, notes = by(Alone(recipe, tmp_path, deaths=1), long, out, recipe, ProcessOptions())
+    chain_spec = EffectChainSpec((EffectSpec.parse(f"{path}:drive=motion"),))
+    process_video(long, whole, chain_spec.load(), ProcessOptions(), Report(), notify=lambda note: None)
+    _, notes = by(Alone(chain_spec, tmp_path, deaths=1), long, out, chain_spec, ProcessOptions())
     assert any("one worker at a time" in note for note in notes)
     assert same_pictures(whole, out)
 
 
 def test_one_goes_on_where_the_other_stopped(tmp_path: Path, long: Path) -> None:
     whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
-    process_video(long, whole, [], ProcessOptions(), Report(), tell=lambda note: None)
+    process_video(long, whole, [], ProcessOptions(), Report(), notify=lambda note: None)
     cut_short(long, out, 130)
     report, notes = by(Alone(EffectChainSpec(), tmp_path), long, out, EffectChainSpec(), ProcessOptions(resume=True))
     assert report.frames == 300 - 120
-    assert any("120 frames are there" in note for note in notes)
+    assert any("120 frames were made earlier" in note for note in notes)
     assert same_pictures(whole, out)
     out.unlink()
     with pytest.raises(KeyboardInterrupt):
@@ -134,7 +82,7 @@ def test_one_goes_on_where_the_other_stopped(tmp_path: Path, long: Path) -> None
         "000000.piece", "000001.piece", "manifest.json", "so-far.mp4",
     ]  # fmt: skip
     report = Report()
-    process_video(long, out, [], ProcessOptions(resume=True), report, tell=lambda note: None)
+    process_video(long, out, [], ProcessOptions(resume=True), report, notify=lambda note: None)
     assert report.frames == 300 - 240
     assert same_pictures(whole, out)
 
@@ -162,19 +110,19 @@ def test_an_order_that_kills_everybody_is_given_up(tmp_path: Path, long: Path) -
 
 def test_a_piece_that_begins_on_the_tick_of_the_last_is_made_again(tmp_path: Path, long: Path) -> None:
     whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
-    process_video(long, whole, [], ProcessOptions(), Report(), tell=lambda note: None)
+    process_video(long, whole, [], ProcessOptions(), Report(), notify=lambda note: None)
 
     class Wrong(Alone):
         """Takes the frame before the third piece for a later one."""
 
         def give(self, worker: int, order: WorkItem) -> None:
             if order.number == 2 and order.after is None:
-                order = WorkItem(order.source, order.target, order.task, order.plan, 2, 10**9)
+                order = WorkItem(order.source, order.target, order.options, order.plan, 2, 10**9)
             super().give(worker, order)
 
-    crew = Wrong(EffectChainSpec(), tmp_path)
-    by(crew, long, out, EffectChainSpec(), ProcessOptions())
-    assert [order.number for order in crew.orders] == [0, 1, 2, 2]
+    pool = Wrong(EffectChainSpec(), tmp_path)
+    by(pool, long, out, EffectChainSpec(), ProcessOptions())
+    assert [order.number for order in pool.orders] == [0, 1, 2, 2]
     assert same_pictures(whole, out)
     assert times_of(whole) == times_of(out)
 
@@ -188,8 +136,8 @@ def test_processes_make_a_folder_and_one_is_killed(tmp_path: Path, long: Path, m
     cv2.imwrite(str(folder / "still.png"), still("sign"))
     (folder / "broken.png").write_bytes(b"no image")
     (folder / "broken.mp4").write_bytes(b"no video")
-    recipe = EffectChainSpec((EffectSpec.parse(f"{model}"),))
-    events: list[dict[str, Any]] = []
+    chain_spec = EffectChainSpec((EffectSpec.parse(f"{model}"),))
+    events: list[dict[str, object]] = []
 
     class Killing(LocalPool):
         """Kills the worker that gets the second piece of a video."""
@@ -202,19 +150,47 @@ def test_processes_make_a_folder_and_one_is_killed(tmp_path: Path, long: Path, m
                 self.killed = self.pids[worker]
                 os.kill(self.killed, signal.SIGKILL)
 
-    hire = lambda one: Killing(one, 2)
-    tell = lambda event: events.append(json.loads(json.dumps(event)))
+    make_pool = lambda one: Killing(one, 2)
+    notify = lambda event: events.append(event.to_json())
     summary = process_all(
-        find_inputs([str(folder)], out), out, recipe, ProcessOptions(resume=True), tell=tell, hire=hire
+        find_inputs([str(folder)], out),
+        out,
+        chain_spec,
+        ProcessOptions(resume=True),
+        notify=notify,
+        make_pool=make_pool,
     )
     assert sorted(path.name for path, _ in summary.failed) == ["broken.mp4", "broken.png"]
     assert summary.made == 3
-    assert sum("a worker died" in event.get("note", "") for event in events) == 1
-    again = process_all(find_inputs([str(folder)], alone), alone, recipe, ProcessOptions(resume=True), tell=tell)
+    assert sum("a worker died" in str(event.get("note")) for event in events) == 1
+    again = process_all(
+        find_inputs([str(folder)], alone), alone, chain_spec, ProcessOptions(resume=True), notify=notify
+    )
     assert again.made == 3
     assert all(same_pictures(alone / name, out / name) for name in ("long.mp4", "short.mkv"))
     assert (alone / "still.png").read_bytes() == (out / "still.png").read_bytes()
-    assert process_all(find_inputs([str(folder)], out), out, recipe, ProcessOptions(resume=True), tell=tell).done == 3
+    assert (
+        process_all(find_inputs([str(folder)], out), out, chain_spec, ProcessOptions(resume=True), notify=notify).done
+        == 3
+    )
+
+
+def test_what_is_lost_of_an_image_is_told_by_workers_too(tmp_path: Path) -> None:
+    source, notes = tmp_path / "a.png", list[str]()
+    cv2.imwrite(str(source), np.full((8, 8, 4), 128, np.uint8))
+    _, notes = by(Alone(EffectChainSpec(), tmp_path), source, tmp_path / "a.jpg", EffectChainSpec(), ProcessOptions())
+    assert notes == [f"{source}: its transparency is left out: .jpg holds none, .png does"]
+
+
+def test_a_fault_in_a_worker_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "a.png"
+    cv2.imwrite(str(source), still("sign"))
+    monkeypatch.setattr(process, "read_image", lambda path: 1 // 0)
+    with pytest.raises(SinkError, match="ZeroDivisionError") as caught:
+        by(Alone(EffectChainSpec(), tmp_path), source, tmp_path / "b.png", EffectChainSpec(), ProcessOptions())
+    assert is_own_fault(caught.value)
+    assert "read_image" in caught.value.__notes__[0]
+    assert not is_own_fault(SinkError("disk full"))
 
 
 def test_more_workers_where_one_leaves_cores_idle() -> None:
@@ -243,11 +219,11 @@ def test_a_chain_is_fresh_for_each_file(model: Path) -> None:
 
 
 def test_what_an_effect_that_remembers_did_is_told(tmp_path: Path, long: Path, model: Path) -> None:
-    recipe = EffectChainSpec((EffectSpec.parse(f"{model}:threshold=4"),), precision="fp32", threads=1)
+    chain_spec = EffectChainSpec((EffectSpec.parse(f"{model}:threshold=4"),), precision="fp32", threads=1)
     process_video(
-        long, tmp_path / "whole.mp4", recipe.load(), ProcessOptions(), alone := Report(), tell=lambda note: None
+        long, tmp_path / "whole.mp4", chain_spec.load(), ProcessOptions(), alone := Report(), notify=lambda note: None
     )
     did = [note for note in alone.notes if "of the pixels were computed" in note]
     assert len(did) == 1
-    report, _ = by(Alone(recipe, tmp_path), long, tmp_path / "out.mp4", recipe, ProcessOptions())
+    report, _ = by(Alone(chain_spec, tmp_path), long, tmp_path / "out.mp4", chain_spec, ProcessOptions())
     assert [note for note in report.notes if "of the pixels were computed" in note] == did

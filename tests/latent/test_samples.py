@@ -11,8 +11,8 @@ from gancam.errors import InputError
 from gancam.inference.model import Generator
 from gancam.latent.path import seeded
 from gancam.latent.samples import LoopSource, generate, grid, open_generator
-from tests.cli.test_cli import gancam, refused, video
 from tests.helpers.clips import make_clip
+from tests.helpers.command import gancam, refused, video
 from tests.helpers.small import generator, network, write_generator, write_models
 
 

@@ -17,9 +17,9 @@ from gancam.pipeline import Report
 from gancam.sinks.images import ImageWriter
 from gancam.sinks.piece_store import pieces_of
 from gancam.sources import ImageFiles, TestPattern, VideoFile
-from tests.cli.test_cli import gancam
 from tests.helpers.clips import make_clip, times_of
-from tests.jobs.test_process import cut_short, process
+from tests.helpers.command import gancam
+from tests.helpers.jobs import cut_short, process
 
 TICKS = [512 * index + 100 * (index % 3) for index in range(40)]  # of 15360 a second: no constant rate
 
@@ -102,7 +102,7 @@ def test_images_of_somebody_else(tmp_path: Path, clip: Path) -> None:
 def test_what_makes_no_sense_is_one_error(tmp_path: Path, clip: Path) -> None:
     with pytest.raises(NotFound, match="there is no such image"):
         process(tmp_path / "%d.png", tmp_path / "a.mp4")
-    with pytest.raises(InputError, match="images have no codec"):
+    with pytest.raises(InputError, match="--codec and --encoder are for videos"):
         process(clip, tmp_path / "%d.png", codec="h264")
     with pytest.raises(InputError, match="--fps is for numbered images"):
         process(clip, tmp_path / "a.mp4", fps=3.0)
@@ -123,6 +123,6 @@ def test_what_makes_no_sense_is_one_error(tmp_path: Path, clip: Path) -> None:
 def test_two_jobs_on_one_sequence(tmp_path: Path, clip: Path) -> None:
     first = ImageWriter(tmp_path / "%d.png", size=(96, 64))
     with pytest.raises(SinkError, match="is being written by another gancam"):
-        process_video(clip, tmp_path / "%d.png", [], ProcessOptions(overwrite=True), Report(), tell=lambda note: None)
+        process_video(clip, tmp_path / "%d.png", [], ProcessOptions(overwrite=True), Report(), notify=lambda note: None)
     first.close(interrupted=True)
     assert os.listdir(tmp_path) == []

@@ -14,8 +14,8 @@ from gancam.frame import Frame
 from gancam.sinks.pipe import FORMATS, PipeWriter
 from gancam.sinks.video import VideoOptions
 from gancam.sources import TestPattern, VideoFile
-from tests.cli.test_cli import gancam, refused
 from tests.helpers.clips import make_clip, packets_of, planes_of, times_of
+from tests.helpers.command import gancam, refused
 
 COMMAND = [sys.executable, "-m", "gancam", "process"]
 

@@ -22,15 +22,10 @@ from gancam.sinks.stream import StreamWriter
 from gancam.sources import TestPattern
 from gancam.sources.realtime import RealtimeSource
 from tests.helpers.clips import psnr
+from tests.helpers.servers import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 SIZE = (160, 96)
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(type=kind) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 class Receiver:

@@ -20,8 +20,7 @@ from gancam.sinks.mjpeg import MjpegServer
 from gancam.sources import TestPattern, VideoFile
 from gancam.sources.camera import Stream
 from tests.helpers.clips import make_clip, psnr
-from tests.helpers.servers import CITY, Broadcast, needs_ffmpeg, needs_rtsp_server, repeated, rtsp_server
-from tests.sinks.test_stream import free_port
+from tests.helpers.servers import CITY, Broadcast, free_port, needs_ffmpeg, needs_rtsp_server, repeated, rtsp_server
 
 ROOT = Path(__file__).parent.parent.parent
 SLOW = 5  # how much longer than promised anything may take on a busy machine

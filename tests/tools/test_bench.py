@@ -8,9 +8,10 @@ import cv2
 import pytest
 
 from gancam.errors import InputError, ModelError, NotFound
+from gancam.inference.hardware import instructions, kernel_instructions
 from gancam.tools import bench as benchmark
 from gancam.tools.bench import Case, Results, compare, measure, picture
-from tests.cli.test_cli import gancam, refused
+from tests.helpers.command import gancam, refused
 from tests.helpers.small import network, write_models
 
 
@@ -38,7 +39,9 @@ def test_every_figure_is_there(results: Results) -> None:
         assert row.calls >= 10
     assert results.rows[0].conversion == 0  # a graph of whole images does that itself
     assert results.rows[1].conversion > 0
-    json.dumps(results.to_dict())
+    told = json.loads(json.dumps(results.to_dict()))["machine"]
+    assert told["instructions"] == list(instructions())
+    assert set(told["kernel_instructions"].split()) <= set(told["instructions"])
 
 
 def test_a_picture_of_it(results: Results) -> None:
@@ -59,7 +62,7 @@ def test_it_is_compared_with_itself_and_with_a_faster_one(results: Results, tmp_
     changes, differs = compare(slow, benchmark.baseline(path))
     assert [round(change.ratio, 6) for change in changes] == [3.0, 3.0]
     assert len(differs) == 1
-    assert "99 now" in differs[0]
+    assert "cores was" in differs[0]
     with pytest.raises(InputError, match="none of these cases"):
         compare(Results(results.machine, [replace(results.rows[0], width=1)]), benchmark.baseline(path))
 
@@ -97,6 +100,7 @@ def test_from_the_command_line(model: Path, tmp_path: Path) -> None:
     again = gancam(*common, "--compare", baseline, "--slower", 1000)
     assert again.returncode == 0, again.stderr
     assert "times" in again.stdout
+    assert f"({' '.join(kernel_instructions())})" in again.stdout.splitlines()[0]
     for row in told["rows"]:
         row["median_ms"] /= 1000
     baseline.write_text(json.dumps(told))

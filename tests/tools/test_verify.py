@@ -22,21 +22,21 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def verdicts(before: Path, after: Path) -> dict[str, str]:
-    return {finding.name: finding.verdict for finding in verify(before, after)}
+    return {one.name: one.verdict for one in verify(before, after)}
 
 
 def test_a_faithful_copy_keeps_everything(film: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mkv"
-    process_video(film, out, [], ProcessOptions(), Report(), tell=lambda note: None)
+    process_video(film, out, [], ProcessOptions(), Report(), notify=lambda note: None)
     found = verdicts(film, out)
-    assert set(found.values()) == {"kept"}, [finding for finding in verify(film, out) if finding.verdict != "kept"]
+    assert set(found.values()) == {"kept"}, [one for one in verify(film, out) if one.verdict != "kept"]
     assert {"frames", "frame times", "matrix", "chapters", "description: title", "stream 4, attachment"} <= set(found)
-    assert json.dumps([finding.to_dict() for finding in verify(film, out)])
+    assert json.dumps([one.to_dict() for one in verify(film, out)])
 
 
 def test_what_is_lost_or_changed_is_told(film: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.webm"
-    process_video(film, out, [], ProcessOptions(), Report(), tell=lambda note: None)
+    process_video(film, out, [], ProcessOptions(), Report(), notify=lambda note: None)
     found = verdicts(film, out)
     assert found["frames"] == found["frame times"] == found["chapters"] == "kept"
     assert found["stream 1, audio"] == "changed"
@@ -47,15 +47,25 @@ def test_what_is_lost_or_changed_is_told(film: Path, tmp_path: Path) -> None:
     assert found["stream 1, audio"] == found["chapters"] == found["description: title"] == "lost"
 
 
+def test_colours_are_named(tmp_path: Path) -> None:
+    before = make_clip(tmp_path / "before.mp4", matrix=9, primaries=9, transfer=16)
+    after = make_clip(tmp_path / "after.mp4", matrix=1, primaries=2, transfer=1)
+    said = {one.name: (one.before, one.after) for one in verify(before, after)}
+    assert said["matrix"] == ("BT.2020", "BT.709")
+    assert said["primaries"] == ("BT.2020", "unspecified")
+    assert said["transfer"] == ("PQ", "BT.709")
+    assert said["full range"] == ("no", "no")
+
+
 def test_images_keep_picture_and_times_and_nothing_else(film: Path, tmp_path: Path) -> None:
     images, back = tmp_path / "frame-%04d.png", tmp_path / "back.mkv"
-    process_video(film, images, [], ProcessOptions(), Report(), tell=lambda note: None)
+    process_video(film, images, [], ProcessOptions(), Report(), notify=lambda note: None)
     found = verdicts(film, images)
     lost = {name for name, verdict in found.items() if verdict == "lost"}
     assert {"chapters", "stream 1, audio", "stream 3, subtitle", "stream 4, attachment", "description: title"} <= lost
     for name in ("frames", "frame times", "first frame at", "size", "matrix", "primaries", "full range"):
         assert found[name] == "kept"
-    process_video(images, back, [], ProcessOptions(codec="ffv1"), Report(), tell=lambda note: None)
+    process_video(images, back, [], ProcessOptions(codec="ffv1"), Report(), notify=lambda note: None)
     assert set(verdicts(images, back).values()) == {"kept"}
     (tmp_path / "frame-0007.png").unlink()
     with pytest.raises(SourceError, match=r"24 times for 23 images"):
@@ -80,5 +90,5 @@ def test_depth_and_opacity_are_told(tmp_path: Path) -> None:
         for codec, ending, verdict in (("ffv1", ".mkv", "kept"), ("h264", ".mp4", None)):
             out = tmp_path / f"out{ending}"
             task = ProcessOptions(codec=codec, eight_bit=codec == "h264", overwrite=True)
-            process_video(source, out, [], task, Report(), tell=lambda note: None)
+            process_video(source, out, [], task, Report(), notify=lambda note: None)
             assert verdicts(source, out)[name] == (verdict or ("lost" if name == "opacity" else "changed"))

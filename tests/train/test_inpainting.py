@@ -64,9 +64,9 @@ def test_a_batch_costs_the_same_whatever_its_side(task: InpaintingTask) -> None:
 
 def test_every_term_teaches_the_generator_and_it_alone(task: InpaintingTask) -> None:
     batch = task.batch(np.random.default_rng(0), 2)
-    judge = task.discriminator
-    assert judge is not None
-    before = {name: value.clone() for name, value in judge.state_dict().items()}
+    discriminator = task.discriminator
+    assert discriminator is not None
+    before = {name: value.clone() for name, value in discriminator.state_dict().items()}
     for name in TERMS:
         task.generator.zero_grad()
         loss = task.generator_losses(batch, task.generate(batch), {name: 2.0})
@@ -75,9 +75,9 @@ def test_every_term_teaches_the_generator_and_it_alone(task: InpaintingTask) -> 
         loss.total.backward()  # type: ignore[no-untyped-call]
         slopes = [p.grad for p in task.generator.parameters() if p.grad is not None]
         assert sum(float(slope.abs().sum()) for slope in slopes) > 0, name
-        assert all(p.grad is None for p in judge.parameters()), name
-    assert judge.training
-    assert all(torch.equal(value, before[name]) for name, value in judge.state_dict().items())
+        assert all(p.grad is None for p in discriminator.parameters()), name
+    assert discriminator.training
+    assert all(torch.equal(value, before[name]) for name, value in discriminator.state_dict().items())
 
 
 def test_a_perfect_fill_loses_nothing(task: InpaintingTask) -> None:
@@ -99,12 +99,12 @@ def test_the_size_of_a_hole_does_not_weigh(task: InpaintingTask) -> None:
 
 def test_the_discriminator_looks_at_holes_alone(task: InpaintingTask) -> None:
     batch = task.batch(np.random.default_rng(0), 2)
-    judge = task.discriminator
-    assert judge is not None
+    discriminator = task.discriminator
+    assert discriminator is not None
     loss = task.discriminator_losses(batch, task.generate(batch).detach(), {})
     loss.total.backward()  # type: ignore[no-untyped-call]
     assert all(p.grad is None for p in task.generator.parameters())
-    assert any(p.grad is not None for p in judge.parameters())
+    assert any(p.grad is not None for p in discriminator.parameters())
 
 
 def test_the_sheet_is_the_same_each_time(task: InpaintingTask) -> None:

@@ -7,17 +7,17 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image as Pillow
 
 from tests.helpers.children import interruptible, uninterruptible
+from tests.helpers.training import go, same
 from train import __main__ as command
 from train import checkpoint, loop, recipe
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 RESTORE = """
 task = "super_resolution"
@@ -54,43 +54,6 @@ loss = "relativistic"
 r1 = 0.1
 """
 )
-NEVER = loop.Every(log=5, evaluate=10**6, checkpoint_seconds=1e9)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four pictures with smooth and sharp places."""
-    folder = tmp_path_factory.mktemp("photos")
-    for index in range(4):
-        rng = np.random.default_rng(index)
-        small = rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)
-        picture = np.asarray(Pillow.fromarray(small).resize((128, 96), Pillow.Resampling.BICUBIC)).copy()
-        picture[20:60, 30:50] = rng.integers(0, 256, 3)
-        Pillow.fromarray(picture).save(folder / f"{index}.png")
-    return folder
-
-
-def go(text: str, photos: Path, run: Path, stop_after: int | None = None, *, name: str = "tiny") -> dict[str, float]:
-    plan = recipe.parse(text, name=name)
-    return loop.train(plan, photos, run, device=torch.device("cpu"), every=NEVER, stop_after=stop_after)
-
-
-def same(a: object, b: object) -> bool:
-    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
-    return a == b
 
 
 @pytest.mark.parametrize("text", [RESTORE.format(degradation="bicubic", iterations=15), ADVERSARIAL])
@@ -208,7 +171,7 @@ def test_the_average_forgets_its_beginning() -> None:
 
 
 def test_the_rate_holds_then_falls() -> None:
-    phase = recipe.Phase(name="p", iterations=10, losses={"l1": 1.0}, hold=0.5, floor=0.1)
+    phase = recipe.Phase(name="p", iterations=10, losses={"l1": 1.0}, constant_fraction=0.5, min_lr_fraction=0.1)
     assert loop.rate(phase, 0.0) == loop.rate(phase, 0.5) == 1.0
     assert loop.rate(phase, 0.75) == pytest.approx(0.1 + 0.9 * 0.5)
     assert loop.rate(phase, 1.0) == pytest.approx(0.1)
@@ -311,3 +274,30 @@ def test_two_processes_train_together(photos: Path, tmp_path: Path) -> None:
     state = checkpoint.load(tmp_path / "run")
     assert state["iteration"] == 7
     assert all(torch.isfinite(tensor).all() for tensor in state["generator"].values())
+
+
+def test_recipes_and_checkpoints_with_old_names_are_still_read(tmp_path: Path) -> None:
+    text = """task = "unconditional"
+[network]
+family = "dcgan"
+[discriminator]
+family = "dcgan"
+likely = 0.4
+[[phase]]
+name = "one"
+iterations = 1
+losses = { adversarial = 1.0 }
+hold = 0.3
+floor = 0.2
+settled = true
+"""
+    found = recipe.parse(text)
+    phase = found.phases[0]
+    assert (phase.constant_fraction, phase.min_lr_fraction, phase.freeze_bn) == (0.3, 0.2, True)
+    assert found.discriminator["augment_p"] == 0.4
+    assert found.text == text
+    with pytest.raises(ValueError, match="'hold' is the old name of 'constant_fraction'"):
+        recipe.parse(text + "constant_fraction = 0.5\n")
+    likely = torch.tensor(0.25)
+    checkpoint.save(tmp_path, {"recipe": text, "name": "old", "iteration": 1, "discriminator": {"likely": likely}})
+    assert checkpoint.load(tmp_path)["discriminator"] == {"augment_p": likely}

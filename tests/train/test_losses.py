@@ -65,21 +65,21 @@ def test_wasserstein_and_its_penalty() -> None:
     real, fake = torch.rand(4, 3, 5, 5), torch.rand(4, 3, 5, 5)
     weights = torch.randn(1, 3, 5, 5)
 
-    def judge(images: Tensor) -> Tensor:
+    def discriminator(images: Tensor) -> Tensor:
         return (images * weights).sum((1, 2, 3))
 
     slope = float(weights.norm())  # the same everywhere
-    assert losses.gradient_penalty(judge, real, fake).item() == pytest.approx((slope - 1.0) ** 2, rel=1e-4)
+    assert losses.gradient_penalty(discriminator, real, fake).item() == pytest.approx((slope - 1.0) ** 2, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", sorted(losses.ADVERSARIAL))
 def test_players_pull_against_each_other(name: str) -> None:
-    game = losses.ADVERSARIAL[name]
+    adversarial_loss = losses.ADVERSARIAL[name]
     real, fake = (torch.full((3,), 0.1, requires_grad=True) for _ in range(2))
-    up_real, up_fake = torch.autograd.grad(game.discriminator(real, fake), (real, fake))
+    up_real, up_fake = torch.autograd.grad(adversarial_loss.discriminator(real, fake), (real, fake))
     assert (up_real < 0).all()  # the discriminator gains where real logits rise
     assert (up_fake > 0).all()  # and fake ones fall
-    (pull,) = torch.autograd.grad(game.generator(real.detach(), fake), fake)
+    (pull,) = torch.autograd.grad(adversarial_loss.generator(real.detach(), fake), fake)
     assert (pull < 0).all()  # the generator gains where fake ones rise
 
 
@@ -91,11 +91,11 @@ def test_r1_of_a_linear_judge() -> None:
 
 
 def test_r1_can_be_trained_through() -> None:
-    judge = torch.nn.Conv2d(3, 1, 3)
+    discriminator = torch.nn.Conv2d(3, 1, 3)
     images = torch.rand(2, 3, 6, 6, requires_grad=True)
-    losses.r1(torch.nn.functional.softplus(judge(images)), images).backward()  # type: ignore[no-untyped-call]
-    assert judge.weight.grad is not None
-    assert judge.weight.grad.abs().sum() > 0
+    losses.r1(torch.nn.functional.softplus(discriminator(images)), images).backward()  # type: ignore[no-untyped-call]
+    assert discriminator.weight.grad is not None
+    assert discriminator.weight.grad.abs().sum() > 0
 
 
 def test_feature_losses_weigh_layers_alike() -> None:

@@ -65,38 +65,38 @@ def test_a_dilated_network_sees_farther_with_the_same_weights() -> None:
 @pytest.mark.parametrize("kind", ["unet", "patch"])
 @pytest.mark.parametrize("unshuffle", [2, 4])
 def test_a_discriminator_judges_every_place_and_learns(kind: str, unshuffle: int) -> None:
-    judge = networks.build("discriminators", kind=kind, channels=4, unshuffle=unshuffle)
+    discriminator = networks.build("discriminators", kind=kind, channels=4, unshuffle=unshuffle)
     images = torch.rand(2, 3, 32, 48, requires_grad=True)
-    logits, activations = judge(images)
+    logits, activations = discriminator(images)
     assert logits.dtype == torch.float32
     assert logits.shape[:2] == (2, 1)
     if kind == "unet":
         assert logits.shape[2:] == (32 // unshuffle, 48 // unshuffle)
     assert len(activations) >= 3
     (logits.mean() + losses.r1(logits, images)).backward()
-    for name, parameter in judge.named_parameters():
+    for name, parameter in discriminator.named_parameters():
         if "bias" not in name:
             assert parameter.grad is not None, name
             assert parameter.grad.abs().sum() > 0, name
 
 
-@pytest.mark.parametrize("judge", [UNetDiscriminator(channels=4), PatchDiscriminator(channels=4)])
-def test_spectral_norms_move_in_training_and_rest_in_evaluation(judge: nn.Module) -> None:
+@pytest.mark.parametrize("discriminator", [UNetDiscriminator(channels=4), PatchDiscriminator(channels=4)])
+def test_spectral_norms_move_in_training_and_rest_in_evaluation(discriminator: nn.Module) -> None:
     images = torch.rand(2, 3, 16, 16)
     for _ in range(40):
-        judge(images)
-    for module in judge.modules():
+        discriminator(images)
+    for module in discriminator.modules():
         if isinstance(module, nn.Conv2d):
             largest = float(torch.linalg.matrix_norm(module.weight.detach().flatten(1), ord=2))
             assert largest == pytest.approx(1.0, abs=0.05)
-    before = {name: value.clone() for name, value in judge.state_dict().items()}
-    judge.eval()
-    judge(images)
-    assert all(torch.equal(value, before[name]) for name, value in judge.state_dict().items())
-    judge.train()
-    other = type(judge)(channels=4)
+    before = {name: value.clone() for name, value in discriminator.state_dict().items()}
+    discriminator.eval()
+    discriminator(images)
+    assert all(torch.equal(value, before[name]) for name, value in discriminator.state_dict().items())
+    discriminator.train()
+    other = type(discriminator)(channels=4)
     other.load_state_dict(before)
-    assert torch.equal(judge(images)[0], other(images)[0])  # the vectors came along
+    assert torch.equal(discriminator(images)[0], other(images)[0])  # the vectors came along
 
 
 def test_sides_that_do_not_fit_are_named() -> None:
@@ -116,28 +116,28 @@ def test_build_names_what_it_does_not_know() -> None:
 
 
 def test_squeezenet_taps_and_weights() -> None:
-    eye = squeezenet.SqueezeNet()
-    seen = eye(torch.rand(2, 3, 64, 64))
+    features = squeezenet.SqueezeNet()
+    seen = features(torch.rand(2, 3, 64, 64))
     assert [x.shape[1] for x in seen] == [64, 128, 256, 384, 384, 512, 512]
     assert [x.shape[2] for x in seen] == [31, 15, 7, 3, 3, 3, 3]  # ceil_mode pools
-    assert not any(parameter.requires_grad for parameter in eye.parameters())
+    assert not any(parameter.requires_grad for parameter in features.parameters())
     with np.load(squeezenet.WEIGHTS) as kept:
-        assert set(kept) == set(eye.state_dict())  # no more than is used
+        assert set(kept) == set(features.state_dict())  # no more than is used
     shallow = squeezenet.SqueezeNet((0, 4))
-    assert len(shallow.state_dict()) < len(eye.state_dict())
-    smallest = eye(torch.rand(1, 3, 17, 17))
+    assert len(shallow.state_dict()) < len(features.state_dict())
+    smallest = features(torch.rand(1, 3, 17, 17))
     assert smallest[-1].shape[2:] == (1, 1)
 
 
 def test_squeezenet_tells_an_image_from_a_worse_one() -> None:
     """Distances grow with blur, as they must if weights and input convention belong together."""
-    eye = squeezenet.SqueezeNet()
+    features = squeezenet.SqueezeNet()
     rng = np.random.default_rng(0)
     image = F.interpolate(torch.from_numpy(rng.random((1, 3, 16, 16), dtype=np.float32)), scale_factor=4)
     distances = []
     for size in (1, 3, 5, 9):
         blurred = F.avg_pool2d(F.pad(image, (size // 2,) * 4, mode="reflect"), size, 1)
-        distances.append(float(losses.perceptual_distance(eye(image), eye(blurred))))
+        distances.append(float(losses.perceptual_distance(features(image), features(blurred))))
     assert distances[0] == 0.0
     assert distances == sorted(distances)
     assert distances[-1] > 0.1

@@ -46,9 +46,9 @@ def task(tmp_path: Path) -> SuperResolutionTask:
 
 def test_every_term_teaches_the_generator_and_it_alone(task: SuperResolutionTask) -> None:
     batch = task.batch(np.random.default_rng(0), 2)
-    judge = task.discriminator
-    assert judge is not None
-    before = {name: value.clone() for name, value in judge.state_dict().items()}
+    discriminator = task.discriminator
+    assert discriminator is not None
+    before = {name: value.clone() for name, value in discriminator.state_dict().items()}
     for name in TERMS:
         task.generator.zero_grad()
         loss = task.generator_losses(batch, task.generate(batch), {name: 2.0})
@@ -57,27 +57,27 @@ def test_every_term_teaches_the_generator_and_it_alone(task: SuperResolutionTask
         loss.total.backward()  # type: ignore[no-untyped-call]
         slopes = [p.grad for p in task.generator.parameters() if p.grad is not None]
         assert sum(float(slope.abs().sum()) for slope in slopes) > 0, name
-        assert all(p.grad is None for p in judge.parameters()), name
-    assert judge.training
-    assert all(p.requires_grad for p in judge.parameters())
-    assert all(torch.equal(value, before[name]) for name, value in judge.state_dict().items())
+        assert all(p.grad is None for p in discriminator.parameters()), name
+    assert discriminator.training
+    assert all(p.requires_grad for p in discriminator.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in discriminator.state_dict().items())
 
 
 def test_the_discriminator_learns_from_a_fake_that_it_does_not_teach(task: SuperResolutionTask) -> None:
     batch = task.batch(np.random.default_rng(0), 2)
-    judge = task.discriminator
-    assert judge is not None
+    discriminator = task.discriminator
+    assert discriminator is not None
     loss = task.discriminator_losses(batch, task.generate(batch).detach(), {})
     loss.total.backward()  # type: ignore[no-untyped-call]
     assert all(p.grad is None for p in task.generator.parameters())
-    assert any(p.grad is not None for p in judge.parameters())
+    assert any(p.grad is not None for p in discriminator.parameters())
     assert not batch["high"].requires_grad
 
 
 def test_a_judge_learns_to_tell_the_two_apart(task: SuperResolutionTask) -> None:
-    judge = task.discriminator
-    assert judge is not None
-    optimiser = torch.optim.Adam(judge.parameters(), lr=1e-2)
+    discriminator = task.discriminator
+    assert discriminator is not None
+    optimiser = torch.optim.Adam(discriminator.parameters(), lr=1e-2)
     for iteration in range(40):
         batch = task.batch(np.random.default_rng(iteration), 4)
         loss = task.discriminator_losses(batch, task.generate(batch).detach(), {})
@@ -85,7 +85,7 @@ def test_a_judge_learns_to_tell_the_two_apart(task: SuperResolutionTask) -> None
         loss.total.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     assert loss.terms["real"] > loss.terms["fake"]
-    assert float(loss.terms["discriminator"].detach()) < 1.9  # 2 is what a judge that knows nothing loses
+    assert float(loss.terms["discriminator"].detach()) < 1.9  # 2 is what a discriminator that knows nothing loses
 
 
 def test_a_plane_stays_a_plane(task: SuperResolutionTask) -> None:

@@ -8,13 +8,15 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
-from tests.train.test_loop import go, one_thread, photos, same  # noqa: F401
+from tests.helpers.training import go, same
 from train import __main__ as command
 from train import checkpoint, evaluate, losses, networks, recipe, tasks
 from train.losses import luma
 from train.networks import colorizer
 from train.networks.translator import Translator, edges
 from train.tasks.cyclegan import POOL, CycleGanTask
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 NETWORK = """
 [network]
@@ -77,7 +79,7 @@ family = "discriminators"
 kind = "patch"
 channels = 4
 augment = ["translation"]
-likely = 0.5
+augment_p = 0.5
 [data]
 resolution = 16
 b = "{b}"
@@ -100,15 +102,15 @@ def twice(text: str, data: Path, tmp_path: Path, stop: int) -> None:
     assert list((tmp_path / "whole").glob("samples-*.png"))
 
 
-def test_style_trains_and_resumes_exactly(photos: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_style_trains_and_resumes_exactly(photos: Path, tmp_path: Path) -> None:
     twice(STYLE.format(style=photos / "0.png"), photos, tmp_path, 3)
 
 
-def test_a_settled_phase_keeps_the_averages_it_deploys_with(photos: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_phase_with_frozen_batch_norm_keeps_the_averages_it_deploys_with(photos: Path, tmp_path: Path) -> None:
     text = STYLE.format(style=photos / "0.png")
     go(text, photos, tmp_path / "run")
     before = checkpoint.load(tmp_path / "run")["generator"]
-    go(text + '[[phase]]\nname = "settle"\niterations = 3\nlosses = { content = 1.0 }\nsettled = true\n', photos,
+    go(text + '[[phase]]\nname = "settle"\niterations = 3\nlosses = { content = 1.0 }\nfreeze_bn = true\n', photos,
        tmp_path / "run")  # fmt: skip
     after = checkpoint.load(tmp_path / "run")["generator"]
     averages = [name for name in before if name.endswith("running_mean")]
@@ -121,12 +123,12 @@ def test_a_settled_phase_keeps_the_averages_it_deploys_with(photos: Path, tmp_pa
     ("self", 'front = "grey"\nkeep = "luma"', 4), ("self", 'front = "edges"', 4), ("degraded", "", 6),
 ])  # fmt: skip
 def test_pairs_train_and_resume_exactly(
-    pairs: str, front: str, colours: int, photos: Path, tmp_path: Path  # noqa: F811
+    pairs: str, front: str, colours: int, photos: Path, tmp_path: Path
 ) -> None:  # fmt: skip
     twice(PAIRS.format(pairs=pairs, network=front, colours=colours), photos, tmp_path, 3)
 
 
-def test_a_colorizer_learns_all_but_what_looks(photos: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_colorizer_learns_all_but_what_looks(photos: Path, tmp_path: Path) -> None:
     text = PAIRS.format(pairs="self", network="", colours=4)
     text = text.replace(NETWORK, '[network]\nfamily = "colorizer"\nwidths = [4, 4, 6, 8]\ndepth = 1\ndropout = 0.3\n')
     assert "colorizer" in text
@@ -138,7 +140,7 @@ def test_a_colorizer_learns_all_but_what_looks(photos: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("sizes", ["[]", "[0.0]", "[1.5, 1.0]"])
-def test_sizes_that_are_none(sizes: str, photos: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_sizes_that_are_none(sizes: str, photos: Path, tmp_path: Path) -> None:
     text = PAIRS.format(pairs="self", network="", colours=6).replace("patch = 32", f"patch = 32\nsizes = {sizes}")
     with pytest.raises(ValueError, match="must be more than 0 and 1 at most"):
         go(text, photos, tmp_path / "run")
@@ -146,7 +148,7 @@ def test_sizes_that_are_none(sizes: str, photos: Path, tmp_path: Path) -> None: 
 
 @pytest.mark.parametrize(("pairs", "front", "keep"), [("edges", "edges", "nothing"), ("grey", "grey", "luma")])
 def test_pairs_of_the_command_line_travel_with_the_run(
-    pairs: str, front: str, keep: str, photos: Path, tmp_path: Path  # noqa: F811
+    pairs: str, front: str, keep: str, photos: Path, tmp_path: Path
 ) -> None:  # fmt: skip
     (tmp_path / "few.toml").write_text(PAIRS.format(pairs="folders", network="", colours=6))
     words = [str(tmp_path / "few.toml"), "--data", str(photos), "--run", str(tmp_path / "run"), "--pairs", pairs]
@@ -175,7 +177,7 @@ def test_what_is_given_takes_precedence_whatever_it_holds(tmp_path: Path) -> Non
     assert plain.text == (tmp_path / "few.toml").read_text()
 
 
-def test_paired_folders(photos: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_paired_folders(photos: Path, tmp_path: Path) -> None:
     for side in ("input", "target"):
         shutil.copytree(photos, tmp_path / "pairs" / side)
     text = PAIRS.format(pairs="folders", network="", colours=6)
@@ -189,7 +191,7 @@ def test_paired_folders(photos: Path, tmp_path: Path) -> None:  # noqa: F811
         go(text, tmp_path / "pairs", tmp_path / "bad")
 
 
-def test_a_judge_with_the_eyes_of_a_classifier_learns_all_but_those(photos: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_judge_with_the_eyes_of_a_classifier_learns_all_but_those(photos: Path, tmp_path: Path) -> None:
     text = CYCLE.format(b=photos).replace(
         'family = "discriminators"\nkind = "patch"\nchannels = 4\n',
         'family = "projected"\nresolution = 16\nchannels = 4\nmost = 8\nside = 64\nmixed = 8\n',
@@ -205,11 +207,11 @@ def test_a_judge_with_the_eyes_of_a_classifier_learns_all_but_those(photos: Path
     assert not any(".mix." in name or ".down." in name for name in learnt)
 
 
-def test_cyclegan_trains_and_resumes_exactly(photos: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_cyclegan_trains_and_resumes_exactly(photos: Path, tmp_path: Path) -> None:
     twice(CYCLE.format(b=photos), photos, tmp_path, 20)  # the pool is full after 17
 
 
-def test_the_pool_shows_what_was_made_before(photos: Path) -> None:  # noqa: F811
+def test_the_pool_shows_what_was_made_before(photos: Path) -> None:
     made = tasks.build(recipe.parse(CYCLE.format(b=photos)), photos, torch.device("cpu"))
     assert isinstance(made, CycleGanTask)
     old = torch.full((POOL, 3, 16, 16), 0.2)
@@ -222,7 +224,7 @@ def test_the_pool_shows_what_was_made_before(photos: Path) -> None:  # noqa: F81
     assert (shown < 0.3).any()
 
 
-def test_what_is_missing_is_named(photos: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_what_is_missing_is_named(photos: Path, tmp_path: Path) -> None:
     small = tmp_path / "small.png"
     Pillow.new("L", (20, 90)).save(small)
     broken = {
@@ -302,9 +304,9 @@ def test_colour_figures() -> None:
     assert evaluate.chroma_gain((truth // 2 + grey // 2), truth) > 3
 
 
-def test_unrest_of_what_amplifies_and_of_what_ignores() -> None:
+def test_temporal_noise_of_what_amplifies_and_of_what_ignores() -> None:
     images = [np.full((48, 64, 3), 120, np.uint8), np.full((32, 32, 3), 90, np.uint8)]
-    assert evaluate.unrest(lambda image: image, images) == pytest.approx(1.0)
-    twice = evaluate.unrest(lambda image: np.clip(2.0 * image - 120, 0, 255).astype(np.uint8), images)
+    assert evaluate.temporal_noise(lambda image: image, images) == pytest.approx(1.0)
+    twice = evaluate.temporal_noise(lambda image: np.clip(2.0 * image - 120, 0, 255).astype(np.uint8), images)
     assert twice == pytest.approx(2.0, abs=0.01)
-    assert evaluate.unrest(np.zeros_like, images) == 0.0
+    assert evaluate.temporal_noise(np.zeros_like, images) == 0.0

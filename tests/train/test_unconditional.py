@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
-from tests.train.test_loop import go, one_thread, same  # noqa: F401
+from tests.helpers.training import go, same
 from train import checkpoint, loop, networks, recipe, tasks
 from train.data import Pictures
 from train.networks.dcgan import MinibatchDiscrimination
@@ -16,6 +16,8 @@ from train.networks.latent import LatentGenerator
 from train.networks.residual import minibatch_deviation
 from train.networks.stylegan import ModulatedConv, StyledLayer
 from train.tasks.unconditional import UnconditionalTask
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 DCGAN = """
 task = "unconditional"
@@ -142,6 +144,18 @@ def test_weight_decay_shrinks_weights(pile: Path, tmp_path: Path) -> None:
     assert sizes["decay_l2"] < 0.97 * sizes[""]
 
 
+@pytest.mark.parametrize(
+    ("practices", "says"),
+    [
+        ("r11 = 1.0", r"unknown \[discriminator\] key 'r11': the task has .*r1.*, the network .*channels"),
+        ('r1 = "much"', r"\[discriminator\] r1 = 'much' must be like 0.0"),
+    ],
+)
+def test_a_practice_that_is_not_there_is_named(practices: str, says: str, pile: Path) -> None:
+    with pytest.raises(ValueError, match=says):
+        task(DCGAN.format(practices=practices, iterations=1), pile)
+
+
 def test_smoothing_calls_reals_less_real(pile: Path) -> None:
     plain = losses_of(task(DCGAN.format(practices="", iterations=1), pile))
     smooth = losses_of(task(DCGAN.format(practices="smoothing = 0.25", iterations=1), pile))
@@ -152,7 +166,7 @@ def test_smoothing_calls_reals_less_real(pile: Path) -> None:
 def test_flips_of_all_labels_exchange_the_two(pile: Path) -> None:
     made = task(DCGAN.format(practices="flips = 1.0", iterations=1), pile)
     a, b = torch.randn(4, 1), torch.randn(4, 1)
-    assert made._lose(a, b) == made.game.discriminator(b, a)
+    assert made._lose(a, b) == made.adversarial_loss.discriminator(b, a)
 
 
 def test_noise_fades_away(pile: Path) -> None:
@@ -164,15 +178,15 @@ def test_noise_fades_away(pile: Path) -> None:
 
 def test_augmentation_adapts_to_the_discriminator(pile: Path) -> None:
     made = task(DCGAN.format(practices='augment = ["translation"]\nadapt = 0.6', iterations=1), pile)
-    likely = made.discriminator.likely
-    assert isinstance(likely, torch.Tensor)
+    augment_p = made.discriminator.augment_p
+    assert isinstance(augment_p, torch.Tensor)
     made._adapt(torch.tensor(0.9), 1000)
-    assert float(likely) == pytest.approx(0.01)
+    assert float(augment_p) == pytest.approx(0.01)
     for _ in range(200):
         made._adapt(torch.tensor(0.9), 1000)
-    assert float(likely) == pytest.approx(0.9)
+    assert float(augment_p) == pytest.approx(0.9)
     made._adapt(torch.tensor(0.1), 1000)
-    assert float(likely) == pytest.approx(0.89)
+    assert float(augment_p) == pytest.approx(0.89)
 
 
 def test_alarms_say_what_to_change(pile: Path) -> None:
@@ -196,22 +210,22 @@ def test_a_loss_that_is_no_number_rolls_back(pile: Path, tmp_path: Path, caplog:
     state = checkpoint.load(tmp_path)
     plan = recipe.parse(text, name="tiny")
     made = tasks.build(plan, pile, torch.device("cpu"))
-    game = loop._Game(plan, made, 1)
-    game.restore(state)
+    training = loop._Training(plan, made, 1)
+    training.restore(state)
     with torch.no_grad():
         next(made.generator.parameters()).fill_(float("nan"))
     with pytest.raises(loop.Diverged):
-        game.step(0)
+        training.step(0)
     caplog.set_level("WARNING")
-    loop._roll_back(game, tmp_path, loop.Diverged("the loss"))
-    assert game.iteration == 4
-    assert game.rollbacks == 1
+    loop._roll_back(training, tmp_path, loop.Diverged("the loss"))
+    assert training.iteration == 4
+    assert training.rollbacks == 1
     assert "back to 4 with 1/2 of the learning rate" in caplog.text
-    _, lr = game.step(0)
+    _, lr = training.step(0)
     assert lr == pytest.approx(0.5 * plan.phases[0].lr)
-    game.rollbacks = loop.ROLLBACKS
+    training.rollbacks = loop.ROLLBACKS
     with pytest.raises(ValueError, match="training diverged"):
-        loop._roll_back(game, tmp_path, loop.Diverged("the loss"))
+        loop._roll_back(training, tmp_path, loop.Diverged("the loss"))
 
 
 def test_pictures_come_from_zip_folder_and_arrays(pile: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -304,8 +318,8 @@ def test_dcgan_sizes(resolution: int, size: int, colours: int) -> None:
     assert float(image.min()) >= 0
     assert float(image.max()) <= 1
     for norm in ("batch", "spectral", "none"):
-        judge = networks.build("dcgan", side="discriminator", norm=norm, likeness=norm == "none", **options)
-        assert judge(image).shape == (2, 1)
+        discriminator = networks.build("dcgan", side="discriminator", norm=norm, likeness=norm == "none", **options)
+        assert discriminator(image).shape == (2, 1)
     with pytest.raises(ValueError, match="norm"):
         networks.build("dcgan", side="discriminator", norm="layer", **options)
     for family in ("dcgan", "mlp"):
@@ -314,10 +328,10 @@ def test_dcgan_sizes(resolution: int, size: int, colours: int) -> None:
 
 
 def test_dense_networks() -> None:
-    generator, judge = networks.build("mlp"), networks.build("mlp", side="discriminator")
+    generator, discriminator = networks.build("mlp"), networks.build("mlp", side="discriminator")
     sizes = [layer.out_features for layer in generator.modules() if isinstance(layer, torch.nn.Linear)]
     assert sizes == [128, 256, 512, 784]
-    assert judge(generator(torch.randn(4, 100))).shape == (4, 1)
+    assert discriminator(generator(torch.randn(4, 100))).shape == (4, 1)
 
 
 def test_alike_batches_give_themselves_away() -> None:
@@ -334,10 +348,10 @@ def test_alike_batches_give_themselves_away() -> None:
 
 
 def test_frozen_parts_of_the_projection_stay_frozen() -> None:
-    judge = networks.build("projected", resolution=16, channels=4, most=8, side=64, mixed=8)
-    logits = judge(torch.rand(2, 3, 16, 16))
+    discriminator = networks.build("projected", resolution=16, channels=4, most=8, side=64, mixed=8)
+    logits = discriminator(torch.rand(2, 3, 16, 16))
     assert len(logits) == 5
-    judge.requires_grad_(False)
-    judge.requires_grad_(True)
-    frozen = {name.split(".")[0] for name, parameter in judge.named_parameters() if not parameter.requires_grad}
+    discriminator.requires_grad_(False)
+    discriminator.requires_grad_(True)
+    frozen = {name.split(".")[0] for name, parameter in discriminator.named_parameters() if not parameter.requires_grad}
     assert frozen == {"mix", "down"}

@@ -1,6 +1,8 @@
 """One file per network family. A recipe's ``[network] family`` names the file, which offers ``build(**options)``."""
 
 from importlib import import_module
+from inspect import signature
+from types import ModuleType
 from typing import Any
 
 from torch import nn
@@ -11,12 +13,21 @@ def build(family: str, **options: Any) -> nn.Module:
 
     Raises ``ValueError`` for an unknown family or option.
     """
-    try:
-        module = import_module(f"{__name__}.{family}")
-    except ModuleNotFoundError as error:
-        raise ValueError(f"no network family {family!r}: train/networks/{family}.py does not exist") from error
+    module = _family(family)
     try:
         network: nn.Module = module.build(**options)
     except TypeError as error:
         raise ValueError(f"network family {family!r} refuses its options: {error}") from error
     return network
+
+
+def options(family: str) -> list[str]:
+    """List the names of the options of a family. Raises ``ValueError`` for an unknown family."""
+    return list(signature(_family(family).build).parameters)
+
+
+def _family(name: str) -> ModuleType:
+    try:
+        return import_module(f"{__name__}.{name}")
+    except ModuleNotFoundError as error:
+        raise ValueError(f"no network family {name!r}: train/networks/{name}.py does not exist") from error

@@ -19,9 +19,10 @@ CHANNELS = (16, 24, 40, 112)  # there
 
 
 class Colorizer(nn.Module):
-    """``forward``: RGB ``(n, 3, h, w)`` float 0..1, of which only the luma is looked at -> RGB of the same size with
-    that luma, not clamped. Sides are multiples of 16; raises ``ValueError`` for others, ``ImportError`` where the
-    package with the classifier's weights is missing.
+    """``forward``: RGB ``(n, 3, h, w)`` float 0..1.
+
+    Only the luma is looked at; the output is RGB of the same size with that luma, not clamped. Sides are multiples of
+    16; raises ``ValueError`` for others, ``ImportError`` where the package with the classifier's weights is missing.
 
     widths  channels of the decoder at 1/2, 1/4, 1/8 and 1/16 of the resolution.
     depth   residual blocks at the last.
@@ -36,9 +37,9 @@ class Colorizer(nn.Module):
         if len(widths) != len(TAPS):
             raise ValueError(f"widths {widths}: needs {len(TAPS)}, for 1/2, 1/4, 1/8 and 1/16 of the resolution")
         self.dropout = dropout
-        eye = efficientnet.EfficientNetLite0()
-        self.stem = eye._conv_stem  # folded: it has the normalisation in it
-        self.blocks = nn.ModuleList(list(eye._blocks)[: TAPS[-1] + 1])
+        classifier = efficientnet.EfficientNetLite0()
+        self.stem = classifier._conv_stem  # folded: it has the normalisation in it
+        self.blocks = nn.ModuleList(list(classifier._blocks)[: TAPS[-1] + 1])
         self.enter = Normed(CHANNELS[-1], widths[-1])
         self.body = nn.Sequential(*(ResidualBlock(widths[-1]) for _ in range(depth)))
         pairs = list(zip(widths[:0:-1], widths[-2::-1], CHANNELS[-2::-1], strict=True))
@@ -64,6 +65,7 @@ class Colorizer(nn.Module):
         return seen
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         if x.shape[2] % self.multiple or x.shape[3] % self.multiple:
             raise ValueError(f"the network takes sides that are multiples of {self.multiple}, not {tuple(x.shape[2:])}")
         with torch.autocast(x.device.type, enabled=False):
@@ -78,4 +80,5 @@ class Colorizer(nn.Module):
 
 
 def build(*, widths: tuple[int, ...] = (24, 40, 64, 96), depth: int = 3, dropout: float = 0.0) -> Colorizer:
+    """Build the network from its recipe's options."""
     return Colorizer(widths=tuple(widths), depth=depth, dropout=dropout)

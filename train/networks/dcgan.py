@@ -1,5 +1,7 @@
-"""Deep convolutional GAN (https://arxiv.org/abs/1511.06434): transposed convolutions up, strided ones down, batch
-normalisation on the way, weights from N(0, 0.02)."""
+"""Deep convolutional GAN (https://arxiv.org/abs/1511.06434).
+
+Transposed convolutions up, strided ones down, batch normalisation on the way, weights from N(0, 0.02).
+"""
 
 import torch
 from torch import Tensor, nn
@@ -35,21 +37,25 @@ class DcganGenerator(LatentGenerator):
         self.apply(_from_normal)
 
     def forward(self, z: Tensor) -> Tensor:  # [NC]
+        """Run the network."""
         x = self.dense(z).view(-1, self.wide, self.side, self.side)
         image: Tensor = self.layers_up(x)
         return torch.tanh(image.float()) * 0.5 + 0.5
 
 
 class MinibatchDiscrimination(nn.Module):
-    """Appends to each sample how close it is to the others of its batch: ``o_b = sum_j exp(-|M_i,b - M_j,b|_1)`` with a
-    learned projection M (Salimans et al., https://arxiv.org/abs/1606.03498, section 3.2).
-    ``(n, c)`` -> ``(n, c + b)``."""
+    """Appends to each sample how close it is to the others of its batch.
+
+    ``o_b = sum_j exp(-|M_i,b - M_j,b|_1)`` with a learned projection M (Salimans et al.,
+    https://arxiv.org/abs/1606.03498, section 3.2). ``(n, c)`` -> ``(n, c + b)``.
+    """
 
     def __init__(self, cin: int, kernels: int = 16, dim: int = 8) -> None:
         super().__init__()
         self.project = nn.Parameter(torch.randn(cin, kernels, dim) * 0.02)
 
     def forward(self, x: Tensor) -> Tensor:  # [NC]
+        """Run the network."""
         with torch.autocast(x.device.type, enabled=False):
             m = torch.einsum("nc,ckd->nkd", x.float(), self.project)
             near = torch.exp(-(m[:, None] - m[None]).abs().sum(3)).sum(1) - 1.0
@@ -85,6 +91,7 @@ class DcganDiscriminator(nn.Module):
         self.out = wrap(dense)
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         x = self.down((x * 2.0 - 1.0).contiguous(memory_format=torch.channels_last)).flatten(1)
         if self.likeness is not None:
             x = self.likeness(x)

@@ -1,5 +1,7 @@
-"""A classifier of handwritten digits, the eye that generators of digits are judged with. Trained by the recipe
-`digits`; its weights travel with the source."""
+"""A classifier of handwritten digits, the feature network of scores of generators of digits.
+
+Trained by the recipe `digits`; its weights travel with the source.
+"""
 
 from functools import cache
 from pathlib import Path
@@ -14,8 +16,10 @@ FEATURES = 64
 
 
 class DigitClassifier(nn.Module):
-    """``forward``: ``(n, 1, 28, 28)`` float 0..1 -> logits ``(n, 10)``; ``features``: ``(n, 64)`` before the last
-    layer."""
+    """``forward``: ``(n, 1, 28, 28)`` float 0..1 -> logits ``(n, 10)``; ``features``.
+
+    ``(n, 64)`` before the last layer.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,12 +28,14 @@ class DigitClassifier(nn.Module):
         self.hidden, self.out = nn.Linear(32 * 9, FEATURES), nn.Linear(FEATURES, 10)
 
     def features(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Compute the features that are compared."""
         for layer in (self.first, self.second, self.third):
             x = F.max_pool2d(F.relu(layer(x)), 2)
         x = F.dropout(x.flatten(1), 0.25, self.training)
         return F.relu(self.hidden(x))
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         logits: Tensor = self.out(self.features(x))
         return logits
 
@@ -44,4 +50,5 @@ def shared(device: str) -> DigitClassifier:
 
 
 def build() -> DigitClassifier:
+    """Build the network from its recipe's options."""
     return DigitClassifier()

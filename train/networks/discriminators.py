@@ -1,4 +1,4 @@
-"""Judges of image-to-image networks, small enough to be trained on a CPU beside a 32-channel generator.
+"""Discriminators of image-to-image networks, small enough to be trained on a CPU beside a 32-channel generator.
 
 Both look at the picture on a pixel-unshuffled grid, where four (or more) pixels lie in one place's channels: the
 finest pattern is still there, for a quarter of the cost. Every convolution is spectrally normalised (Miyato et al.,
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-Judged = tuple[Tensor, list[Tensor]]
+DiscriminatorOutput = tuple[Tensor, list[Tensor]]
 
 
 def _conv(cin: int, cout: int, size: int, stride: int = 1) -> nn.Module:
@@ -31,9 +31,11 @@ def _prepare(x: Tensor, unshuffle: int, multiple: int) -> Tensor:
 
 
 class UNetDiscriminator(nn.Module):
-    """Down twice and up again with skips: a logit for every place of the unshuffled grid, each of which knows both its
-    pixel pattern and its surroundings (U-Net GAN, https://arxiv.org/abs/2002.12655; as Real-ESRGAN has it,
-    https://arxiv.org/abs/2107.10833)."""
+    """Down twice and up again with skips.
+
+    A logit for every place of the unshuffled grid, each of which knows both its pixel pattern and its surroundings
+    (U-Net GAN, https://arxiv.org/abs/2002.12655; as Real-ESRGAN has it, https://arxiv.org/abs/2107.10833).
+    """
 
     def __init__(self, *, channels: int = 32, unshuffle: int = 2, colours: int = 3) -> None:
         super().__init__()
@@ -44,7 +46,8 @@ class UNetDiscriminator(nn.Module):
         self.last = _conv(channels, channels, 3)
         self.tail = _conv(channels, 1, 3)
 
-    def forward(self, x: Tensor) -> Judged:  # [NCHW]
+    def forward(self, x: Tensor) -> DiscriminatorOutput:  # [NCHW]
+        """Run the network."""
         skips = [F.leaky_relu(self.head(_prepare(x, self.unshuffle, self.multiple)), 0.2)]
         for layer in self.down:
             skips.append(F.leaky_relu(layer(skips[-1]), 0.2))
@@ -68,7 +71,8 @@ class PatchDiscriminator(nn.Module):
         self.down = nn.ModuleList(_conv(a, b, 4, 2) for a, b in pairwise(widths))
         self.tail = _conv(widths[-1], 1, 3)
 
-    def forward(self, x: Tensor) -> Judged:  # [NCHW]
+    def forward(self, x: Tensor) -> DiscriminatorOutput:  # [NCHW]
+        """Run the network."""
         x = F.leaky_relu(self.head(_prepare(x, self.unshuffle, self.multiple)), 0.2)
         activations = [x]
         for layer in self.down:

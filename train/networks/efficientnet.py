@@ -50,6 +50,7 @@ class Block(nn.Module):
         self._project_conv, self._bn2 = nn.Conv2d(wide, cout, 1, bias=False), _norm(cout)
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         wide = F.relu6(self._bn0(self._expand_conv(x)), inplace=True) if self.expands else x
         wide = F.relu6(self._bn1(same(wide, self._depthwise_conv)), inplace=True)
         y: Tensor = self._bn2(self._project_conv(wide))
@@ -93,6 +94,7 @@ class EfficientNetLite0(nn.Module):
             setattr(owner, norm, nn.Identity())
 
     def forward(self, x: Tensor, side: int = SIDE) -> Tensor:  # [NCHW]
+        """Run the network."""
         x = F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False, antialias=x.shape[2] > side)
         x = ((x * 255.0 - 127.0) / 128.0).contiguous(memory_format=torch.channels_last)
         x = F.relu6(self._bn0(same(x, self._conv_stem)), inplace=True)
@@ -103,8 +105,11 @@ class EfficientNetLite0(nn.Module):
         return pooled
 
     def activations(self, x: Tensor) -> list[Tensor]:  # [NCHW]
-        """What stands at the end of each stage but the last, of ``(n, 3, h, w)`` as large as it is: at 1/2, 1/4, 1/8,
-        1/16 (twice) and 1/32 of its size, shallow to deep."""
+        """Return what stands at the end of each stage but the last, shallow to deep.
+
+        `x` ``(n, 3, h, w)`` is taken as large as it is; the activations have 1/2, 1/4, 1/8, 1/16 (twice) and 1/32 of
+        its size.
+        """
         x = ((x * 255.0 - 127.0) / 128.0).contiguous(memory_format=torch.channels_last)
         x = F.relu6(self._bn0(same(x, self._conv_stem)), inplace=True)
         ends = list(accumulate(stage[0] for stage in STAGES))[:-1]
@@ -118,6 +123,7 @@ class EfficientNetLite0(nn.Module):
         return found
 
     def classify(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Compute the logits of the classes."""
         logits: Tensor = self._fc(self(x))
         return logits
 

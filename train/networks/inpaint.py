@@ -64,6 +64,7 @@ class Residual(nn.Module):
             self.second.weight.mul_(0.3)
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         result: Tensor = x + self.second(F.relu(self.first(x)))
         return result
 
@@ -80,6 +81,7 @@ class Gated(nn.Module):
             self.narrow.weight.mul_(0.3)
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         a, b = self.wide(self.around(x) + x).chunk(2, 1)
         result: Tensor = x + self.narrow(a * b)
         return result
@@ -100,6 +102,7 @@ class Attention(nn.Module):
             self.answer.weight.mul_(0.3)
 
     def forward(self, x: Tensor, known: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         n, c, h, w = x.shape
         query, key, value = self.ask(x).view(n, 3, self.heads, c // self.heads, h * w).unbind(1)
         scores = query.transpose(2, 3) @ key * (c // self.heads) ** -0.5
@@ -144,6 +147,7 @@ class Inpaint(nn.Module):
             self.tail.bias.zero_()  # type: ignore[union-attr]
 
     def forward(self, image: Tensor, hole: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         if image.shape[2] % self.multiple or image.shape[3] % self.multiple:
             raise ValueError(f"the network takes sides that are multiples of {self.multiple}, not {image.shape[2:]}")
         with torch.autocast(image.device.type, enabled=False):

@@ -19,8 +19,10 @@ class LatentGenerator(nn.Module):
         self.register_buffer("centre", torch.zeros(1, latent))
 
     def mapping(self, z: Tensor) -> Tensor:  # [NC]
+        """Map latents z ``(n, latent)`` to w of the same shape."""
         return z
 
     def synthesis(self, ws: Tensor) -> Tensor:  # [N, layers, C]
+        """Make the images of w ``(n, layers, latent)``, one w a layer."""
         image: Tensor = self(ws[:, 0])
         return image

@@ -9,8 +9,10 @@ from train.networks.latent import LatentGenerator
 
 
 class DenseGenerator(LatentGenerator):
-    """``forward``: z ``(n, latent)`` -> ``(n, 1, resolution, resolution)`` in 0..1: 128, 256, 512 and out, with batch
-    normalisation and tanh."""
+    """``forward``: z ``(n, latent)`` -> ``(n, 1, resolution, resolution)`` in 0..1.
+
+    128, 256, 512 and out, with batch normalisation and tanh.
+    """
 
     def __init__(self, *, latent: int, resolution: int) -> None:
         super().__init__(latent)
@@ -21,6 +23,7 @@ class DenseGenerator(LatentGenerator):
         self.dense = nn.Sequential(*layers, nn.Linear(512, resolution * resolution))
 
     def forward(self, z: Tensor) -> Tensor:  # [NC]
+        """Run the network."""
         image: Tensor = torch.tanh(self.dense(z).float()) * 0.5 + 0.5
         return image.view(-1, 1, self.resolution, self.resolution)
 
@@ -37,6 +40,7 @@ class DenseDiscriminator(nn.Module):
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         logits: Tensor = self.dense((x * 2.0 - 1.0).flatten(1))
         return logits.float()
 

@@ -34,6 +34,7 @@ class Head(nn.Module):
         self.layers = nn.Sequential(*layers, spectral_norm(nn.Conv2d(channels, 1, 4 if side > 4 else 3)))
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         logits: Tensor = self.layers(x)
         return logits.float()
 
@@ -61,12 +62,14 @@ class ProjectedDiscriminator(nn.Module):
         self.heads = nn.ModuleList(Head(width, size) for width, size in zip(wide, sides, strict=True))
 
     def requires_grad_(self, requires_grad: bool = True) -> "ProjectedDiscriminator":
+        """Switch gradients for what learns."""
         super().requires_grad_(requires_grad)
         for layer in (*self.mix, *self.down):
             layer.requires_grad_(False)
         return self
 
     def forward(self, x: Tensor) -> list[Tensor]:  # [NCHW]
+        """Run the network."""
         logits = [] if self.pixels is None else [self.pixels(x)]
         if x.shape[2] != self.side:
             x = F.interpolate(x, size=(self.side, self.side), mode="bilinear", align_corners=False, antialias=False)

@@ -11,9 +11,12 @@ from train.networks.stylegan import GAIN, EqualisedConv, EqualisedLinear, widths
 
 
 def minibatch_deviation(x: Tensor, group: int) -> Tensor:
-    """``(n, c, h, w)`` -> ``(n, c + 1, h, w)``: the standard deviation over groups of `group` samples, averaged over
-    everything, as one more channel, so that a batch that lacks variety gives itself away
-    (https://arxiv.org/abs/1710.10196, section 3). Groups are as large as divides n."""
+    """``(n, c, h, w)`` -> ``(n, c + 1, h, w)``.
+
+    The standard deviation over groups of `group` samples, averaged over everything, as one more channel, so that a
+    batch that lacks variety gives itself away (https://arxiv.org/abs/1710.10196, section 3). Groups are as large as
+    divides n.
+    """
     count = len(x)
     group = math.gcd(min(group, count), count)
     y = x.float().reshape(group, count // group, -1)
@@ -23,8 +26,10 @@ def minibatch_deviation(x: Tensor, group: int) -> Tensor:
 
 
 class ResidualBlock(nn.Module):
-    """Halves the size: two 3x3 convolutions beside a 1x1 one. The second and the skip work on averages of 2x2 places,
-    at a quarter of the price."""
+    """Halves the size: two 3x3 convolutions beside a 1x1 one.
+
+    The second and the skip work on averages of 2x2 places, at a quarter of the price.
+    """
 
     def __init__(self, cin: int, cout: int) -> None:
         super().__init__()
@@ -32,6 +37,7 @@ class ResidualBlock(nn.Module):
         self.skip = EqualisedConv(cin, cout, 1, gain=1.0)
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         y = F.leaky_relu(self.first(x), 0.2)
         y = F.leaky_relu(self.second(F.avg_pool2d(y, 2)), 0.2)
         x = self.skip(F.avg_pool2d(x, 2))
@@ -52,6 +58,7 @@ class ResidualDiscriminator(nn.Module):
         self.out = EqualisedLinear(wide[-1], 1)
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         x = (x * 2.0 - 1.0).contiguous(memory_format=torch.channels_last)
         x = F.leaky_relu(self.head(x), 0.2)
         for block in self.blocks:
@@ -65,4 +72,5 @@ class ResidualDiscriminator(nn.Module):
 
 
 def build(*, resolution: int = 64, channels: int = 32, most: int = 128, group: int = 8) -> ResidualDiscriminator:
+    """Build the network from its recipe's options."""
     return ResidualDiscriminator(resolution=resolution, channels=channels, most=most, group=group)

@@ -29,6 +29,7 @@ class Fire(nn.Module):
         self.expand3x3 = nn.Conv2d(squeeze, expand, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         x = F.relu(self.squeeze1x1(x))
         return F.relu(torch.cat([self.expand1x1(x), self.expand3x3(x)], 1))
 
@@ -52,6 +53,7 @@ class SqueezeNet(nn.Module):
         self.eval().requires_grad_(False)
 
     def forward(self, x: Tensor) -> list[Tensor]:  # [NCHW]
+        """Run the network."""
         x = (x.flip(1) * 255.0 - self.mean).contiguous(memory_format=torch.channels_last)
         found = []
         for index in range(max(self.taps) + 1):
@@ -68,7 +70,10 @@ class SqueezeNet(nn.Module):
 
 @cache
 def shared(device: str, taps: tuple[int, ...] = TAPS) -> SqueezeNet:
-    """The one copy of a process on `device`. Making it draws nothing from the random numbers of a training, which goes
-    on exactly, wherever it is first asked for."""
+    """The one copy of a process on `device`.
+
+    Making it draws nothing from the random numbers of a training, which goes on exactly, wherever it is first asked
+    for.
+    """
     with torch.random.fork_rng(devices=[]):
         return SqueezeNet(taps).to(device)

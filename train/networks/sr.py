@@ -61,6 +61,7 @@ class CollapsibleConv(nn.Module):
         return kernel
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         return F.conv2d(x, self.kernel(), self.bias, padding=self.dilation, dilation=self.dilation)
 
 
@@ -106,6 +107,7 @@ class SuperResolution(nn.Module):
         return [(layer.kernel().detach(), layer.bias.detach()) for layer in stack]
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         features = F.relu(self.head(x))
         for layer in self.body:
             features = F.relu(layer(features))
@@ -117,4 +119,5 @@ class SuperResolution(nn.Module):
 def build(
     *, scale: int, channels: int = 32, depth: int = 3, expansion: int = 128, dilations: Sequence[int] = ()
 ) -> SuperResolution:
+    """Build the network from its recipe's options."""
     return SuperResolution(scale=scale, channels=channels, depth=depth, expansion=expansion, dilations=dilations)

@@ -1,5 +1,7 @@
-"""A style-based generator (StyleGAN, https://arxiv.org/abs/1812.04948; with the modulation and the RGB skips of
-StyleGAN2, https://arxiv.org/abs/1912.04958), built from operators that any runtime has.
+"""A style-based generator (StyleGAN, https://arxiv.org/abs/1812.04948).
+
+It has the modulation and the RGB skips of StyleGAN2 (https://arxiv.org/abs/1912.04958), and is built from operators
+that any runtime has.
 
 What differs from the papers, for speed on a CPU: styles scale a layer's input and its output instead of its kernels,
 which is the same product and lets a whole batch share one convolution; and where the resolution doubles, the first
@@ -21,8 +23,10 @@ CENTRE_DECAY = 0.998  # of the running mean of w
 
 
 class EqualisedLinear(nn.Module):
-    """Linear layer whose weights are kept at unit variance and scaled when used, so that Adam moves all layers alike
-    (equalised learning rate: https://arxiv.org/abs/1710.10196, section 4.1). `slow` multiplies its learning rate."""
+    """Linear layer whose weights are kept at unit variance and scaled when used, so that Adam moves all layers alike.
+
+    Equalised learning rate: https://arxiv.org/abs/1710.10196, section 4.1. `slow` multiplies its learning rate.
+    """
 
     def __init__(self, cin: int, cout: int, *, bias: float = 0.0, slow: float = 1.0, gain: float = 1.0) -> None:
         super().__init__()
@@ -31,6 +35,7 @@ class EqualisedLinear(nn.Module):
         self.scale, self.slow = gain * slow / math.sqrt(cin), slow
 
     def forward(self, x: Tensor) -> Tensor:  # [NC]
+        """Run the network."""
         return F.linear(x, self.weight * self.scale, self.bias * self.slow)
 
 
@@ -44,6 +49,7 @@ class EqualisedConv(nn.Module):
         self.scale, self.padding = gain / math.sqrt(cin * size * size), size // 2
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         return F.conv2d(x, self.weight * self.scale, self.bias, padding=self.padding)
 
 
@@ -55,6 +61,7 @@ class MappingNetwork(nn.Module):
         self.layers = nn.ModuleList(EqualisedLinear(latent, latent, slow=0.01, gain=GAIN) for _ in range(depth))
 
     def forward(self, z: Tensor) -> Tensor:  # [NC]
+        """Run the network."""
         w = z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
         for layer in self.layers:
             w = F.leaky_relu(layer(w), 0.2)
@@ -75,6 +82,7 @@ class ModulatedConv(nn.Module):
         self.scale, self.padding, self.demodulate = 1.0 / math.sqrt(cin * size * size), size // 2, demodulate
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:  # [NCHW], [NC]
+        """Run the network."""
         kernel = self.weight * self.scale
         with torch.autocast(x.device.type, enabled=False):
             style = self.style(w.float())
@@ -97,6 +105,7 @@ class StyledLayer(nn.Module):
         self.noise: Tensor
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:  # [NCHW], [NC]
+        """Run the network."""
         x = self.conv(x, w)
         if self.up:
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
@@ -134,10 +143,12 @@ class StyleGenerator(LatentGenerator):
         self.rgb_bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
 
     def mapping(self, z: Tensor) -> Tensor:  # [NC]
+        """Map latents z ``(n, latent)`` to w of the same shape."""
         w: Tensor = self.style(z)
         return w
 
     def synthesis(self, ws: Tensor) -> Tensor:  # [N, layers, C]
+        """Make the images of w ``(n, layers, latent)``, one w a layer."""
         x = self.constant.expand(len(ws), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         x = self.first(x, ws[:, 0])
         image = torch.zeros(1, 3, 4, 4, device=x.device)
@@ -149,6 +160,7 @@ class StyleGenerator(LatentGenerator):
         return (image + self.rgb_bias) * 0.5 + 0.5
 
     def forward(self, z: Tensor, other: Tensor | None = None, mix: Tensor | None = None) -> Tensor:  # [NC]
+        """Run the network."""
         w = self.mapping(z).float()
         if self.training:
             with torch.no_grad():
@@ -167,6 +179,7 @@ def widths(resolution: int, channels: int, most: int) -> dict[int, int]:
 def build(
     *, resolution: int = 64, channels: int = 32, most: int = 128, latent: int = 128, depth: int = 4
 ) -> StyleGenerator:
+    """Build the network from its recipe's options."""
     return StyleGenerator(
         latent=latent, resolution=resolution, channels=widths(resolution, channels, most), depth=depth
     )

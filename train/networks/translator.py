@@ -33,8 +33,11 @@ def blur(x: Tensor, deviation: float) -> Tensor:
 
 
 def edges(x: Tensor) -> Tensor:
-    """A line drawing ``(n, 1, h, w)``, black on white, of RGB: where a fine blur is darker than a coarse one (XDoG,
-    Winnemoeller et al., https://doi.org/10.1016/j.cag.2012.03.004), ``1 + tanh(steep * min(d + edge, 0))``."""
+    """A line drawing ``(n, 1, h, w)``, black on white, of RGB.
+
+    Where a fine blur is darker than a coarse one (XDoG, Winnemoeller et al.,
+    https://doi.org/10.1016/j.cag.2012.03.004), ``1 + tanh(steep * min(d + edge, 0))``.
+    """
     grey = luma(x)
     difference = blur(grey, FINE) - blur(grey, COARSE)
     return 1.0 + torch.tanh(STEEP * (difference + EDGE).clamp(max=0.0))
@@ -64,6 +67,7 @@ class ResidualBlock(nn.Module):
         self.first, self.second = Normed(channels, channels), Normed(channels, channels, relu=False)
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         return F.relu(x + self.second(self.first(x)))
 
 
@@ -105,6 +109,7 @@ class Translator(nn.Module):
         return edges(x) if self.front == "edges" else x
 
     def forward(self, x: Tensor, shift: tuple[int, int] = (0, 0)) -> Tensor:  # [NCHW]
+        """Run the network."""
         if x.shape[2] % self.multiple or x.shape[3] % self.multiple:
             raise ValueError(f"the network takes sides that are multiples of {self.multiple}, not {tuple(x.shape[2:])}")
         with torch.autocast(x.device.type, enabled=False):

@@ -4,10 +4,10 @@ A recipe's ``task`` names the file, which offers ``build(recipe, data, device)``
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -15,10 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from train import losses, networks
-from train.networks.discriminators import Judged
+from train.networks.discriminators import DiscriminatorOutput
 from train.recipe import Recipe
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Batch = dict[str, Tensor]
+T = TypeVar("T", bound="DataclassInstance")
 
 
 @dataclass
@@ -35,14 +39,21 @@ class Losses:
 
 
 class Task(Protocol):
+    """What the training loop needs of a task."""
+
     @property
-    def generator(self) -> nn.Module: ...
+    def generator(self) -> nn.Module:
+        """The network that is trained and kept."""
+
     @property
-    def discriminator(self) -> nn.Module | None: ...
+    def discriminator(self) -> nn.Module | None:
+        """The network that judges it, None where there is none."""
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
-        """A batch on the task's device that depends on `rng` alone. The loop adds `progress`, the share of the run that
-        is over, 0..1."""
+        """A batch on the task's device that depends on `rng` alone.
+
+        The loop adds `progress`, the share of the run that is over, 0..1.
+        """
 
     def generate(self, batch: Batch) -> Tensor:
         """The generator's output, with gradients."""
@@ -60,8 +71,10 @@ class Task(Protocol):
         """Figures by name; `folder` holds the images to judge on, None: what the task held back."""
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
-        """What is going wrong, by `figures` of a log line or an evaluation, and what to change; empty when all is
-        well."""
+        """What is going wrong, by `figures` of a log line or an evaluation, and what to change.
+
+        Empty when all is well.
+        """
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
@@ -78,8 +91,10 @@ def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
 
 
 def check(recipe: Recipe, rest: Collection[str], known: Collection[str]) -> set[str]:
-    """The losses of all phases. Raises ``ValueError`` for one that is not `known`, and for `rest`: the keys of [data]
-    that the task did not take."""
+    """The losses of all phases.
+
+    Raises ``ValueError`` for one that is not `known`, and for `rest`: the keys of [data] that the task did not take.
+    """
     if rest:
         raise ValueError(f"recipe {recipe.name!r}: unknown [data] key {', '.join(map(repr, rest))}")
     terms = {term for phase in recipe.phases for term in phase.losses}
@@ -89,40 +104,85 @@ def check(recipe: Recipe, rest: Collection[str], known: Collection[str]) -> set[
     return terms
 
 
-def opponent(
-    recipe: Recipe, judge: dict[str, Any], terms: Collection[str], device: torch.device, *, loss: str
+def practices(of: type[T], recipe: Recipe) -> tuple[T, dict[str, Any]]:
+    """Read a task's own options from the [discriminator] of a recipe, and return the network's beside them.
+
+    Args:
+        of: A frozen dataclass whose fields, all with defaults, are the options: numbers, texts and tuples of texts.
+        recipe: What is trained.
+
+    Raises:
+        ValueError: A key that is neither a field nor an option of the network's family, a value of another type, or no
+            network at all.
+    """
+    rest = dict(recipe.discriminator)
+    own: dict[str, Any] = {field.name: field.default for field in fields(of)}
+    given = {name: rest.pop(name) for name in own if name in rest}
+    where = f"recipe {recipe.name!r}"
+    if "family" not in rest:
+        raise ValueError(f"{where} has no [discriminator] family: which file of train/networks/ is it?")
+    known = networks.options(str(rest["family"]))
+    if unknown := [name for name in rest if name not in ("family", *known)]:
+        raise ValueError(
+            f"{where}: unknown [discriminator] key {', '.join(map(repr, unknown))}: the task has "
+            f"{', '.join(sorted(own))}, the network {', '.join(sorted(known))}"
+        )
+    for name, value in given.items():
+        kind = {float: (float, int), tuple: (tuple, list)}.get(type(own[name]), type(own[name]))
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise ValueError(f"{where}: [discriminator] {name} = {value!r} must be like {own[name]!r}")
+    return of(**{name: type(own[name])(value) for name, value in given.items()}), rest
+
+
+def build_discriminator(
+    recipe: Recipe, discriminator: dict[str, Any], terms: Collection[str], device: torch.device, *, loss: str
 ) -> tuple[losses.Adversarial, nn.Module | None]:
-    """The game, by default that of `loss`, and the discriminator that what is left of `judge` describes, if anything
-    is. Raises ``ValueError`` for losses that need one that is not there."""
-    game = losses.game(str(judge.pop("loss", loss)), recipe.name)
-    if judge:
-        return game, networks.build(**judge).to(device)
+    """Build the discriminator of a recipe and look up its adversarial loss.
+
+    Args:
+        recipe: What is trained.
+        discriminator: What of its [discriminator] is no option of the task itself: `loss` and the network's options.
+        terms: The losses of all phases.
+        device: Where the network goes.
+        loss: The adversarial loss where none is named.
+
+    Returns:
+        The adversarial loss, and the network, None where the recipe has none.
+
+    Raises:
+        ValueError: An unknown loss or option, or losses that need a discriminator that is not there.
+    """
+    adversarial_loss = losses.adversarial_loss(str(discriminator.pop("loss", loss)), recipe.name)
+    if discriminator:
+        return adversarial_loss, networks.build(**discriminator).to(device)
     if {"adversarial", "feature_matching"} & set(terms):
         raise ValueError(f"recipe {recipe.name!r} has adversarial losses but no [discriminator]")
-    return game, None
+    return adversarial_loss, None
 
 
-def judged(judge: nn.Module | None, real: Tensor, fake: Tensor) -> tuple[Judged, Judged]:
+def discriminate(
+    discriminator: nn.Module | None, real: Tensor, fake: Tensor
+) -> tuple[DiscriminatorOutput, DiscriminatorOutput]:
     """What a discriminator, which does not learn now, makes of `real` and of `fake`, through which gradients go."""
-    assert judge is not None
-    judge.eval().requires_grad_(False)
+    assert discriminator is not None
+    discriminator.eval().requires_grad_(False)
     with torch.no_grad():
-        before: Judged = judge(real)
-    both = before, judge(fake)
-    judge.train().requires_grad_(True)
+        before: DiscriminatorOutput = discriminator(real)
+    both = before, discriminator(fake)
+    discriminator.train().requires_grad_(True)
     return both
 
 
-def heads(found: Tensor | list[Tensor] | Judged) -> list[Tensor]:
+def heads(found: Tensor | list[Tensor] | DiscriminatorOutput) -> list[Tensor]:
     """The logits of each head of any discriminator, from what its ``forward`` gave."""
     if isinstance(found, list):
         return found
     return [found[0] if isinstance(found, tuple) else found]
 
 
-def fooling(game: losses.Adversarial, logits: list[Tensor]) -> Tensor:
+def generator_loss(adversarial_loss: losses.Adversarial, logits: list[Tensor]) -> Tensor:
     """What the generator loses, the mean of what each head says of its pictures."""
-    return torch.stack([game.generator(head, head) for head in logits]).mean()
+    return torch.stack([adversarial_loss.generator(head, head) for head in logits]).mean()
 
 
 def tensor(images: NDArray[np.uint8], device: torch.device) -> Tensor:

@@ -34,6 +34,7 @@ class ClassificationTask:
         return torch.from_numpy(images).to(self.device)[:, None].float() / 255.0
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Draw a batch, by `rng` alone."""
         chosen = rng.integers(len(self.images), size=size)
         return {
             "image": translation(self._tensor(self.images[chosen])),
@@ -41,14 +42,17 @@ class ClassificationTask:
         }
 
     def generate(self, batch: Batch) -> Tensor:
+        """Run the generator on a batch, with gradients."""
         logits: Tensor = self.generator(batch["image"])
         return logits
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the generator minimises."""
         entropy = F.cross_entropy(fake.float(), batch["label"])
         return Losses(weights["cross_entropy"] * entropy, {"cross_entropy": entropy})
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the discriminator minimises."""
         raise ValueError("classification has no discriminator")
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
@@ -67,11 +71,14 @@ class ClassificationTask:
         return np.concatenate([generator(self._tensor(part)).argmax(1).cpu().numpy() for part in parts])
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
+        """Measure the generator on `folder`, or on what was held back."""
         return {"accuracy": float((self._answers(generator) == self.test[1]).mean())}
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        """Name what goes wrong, and what to change."""
         return []
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
+    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
     return ClassificationTask(recipe, data, device)

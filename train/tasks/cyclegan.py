@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from train import augment, generation, losses, networks
 from train.data import Pictures
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, check, fooling, heads, tensor
+from train.tasks import Batch, Losses, Task, check, generator_loss, heads, tensor
 
 TERMS = {"adversarial", "cycle", "identity"}
 POOL = 50  # generated pictures that are kept to be shown again (the paper, section 4)
@@ -26,12 +26,13 @@ class Both(nn.Module):
         self.ab, self.ba = ab, ba
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+        """Run the network."""
         y: Tensor = self.ab(x)
         return y
 
 
-class Judges(Both):
-    """A judge of real Bs (``ab``) and one of real As (``ba``), and the pools of what they were shown before."""
+class Discriminators(Both):
+    """A discriminator of Bs (``ab``) and one of As (``ba``), and the pools of what they were shown before."""
 
     filled: Tensor
 
@@ -41,10 +42,10 @@ class Judges(Both):
             self.register_buffer(name, torch.zeros(POOL, 3, resolution, resolution, dtype=torch.uint8))
         self.register_buffer("filled", torch.zeros((), dtype=torch.int64))
 
-    def requires_grad_(self, requires_grad: bool = True) -> "Judges":
-        """Asks each judge, since one may have parts that never learn."""
-        for judge in (self.ab, self.ba):
-            judge.requires_grad_(requires_grad)
+    def requires_grad_(self, requires_grad: bool = True) -> "Discriminators":
+        """Ask each discriminator, since one may have parts that never learn."""
+        for discriminator in (self.ab, self.ba):
+            discriminator.requires_grad_(requires_grad)
         return self
 
 
@@ -52,25 +53,28 @@ class CycleGanTask:
     """Batches ``a`` and ``b`` (n, 3, r, r) RGB float 0..1.
 
     ``[data]``: `resolution`, `mirror`, `b` (the second pile, from the command line; the first is the data).
-    ``[discriminator]``: a network's options, `loss`, `augment` and `likely` as in `train.tasks.unconditional`.
+    ``[discriminator]``: a network's options, `loss`, `augment` and `augment_p` as in `train.tasks.unconditional`.
     Losses: adversarial, cycle (L1 after there and back), identity (L1 of what is there already).
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options, judge = dict(recipe.data), dict(recipe.discriminator)
+        options, discriminator = dict(recipe.data), dict(recipe.discriminator)
         resolution, self.mirror = int(options.pop("resolution", 64)), bool(options.pop("mirror", True))
         other = options.pop("b", "")
         check(recipe, options, TERMS)
         if not other:
             raise ValueError(f"recipe {recipe.name!r}: no second pile: give --a DIR and --b DIR")
         self.device = device
-        self.game = losses.game(str(judge.pop("loss", "least_squares")), recipe.name)
-        self.operations, self.likely = augment.names(judge.pop("augment", ())), float(judge.pop("likely", 1.0))
-        if not judge:
+        self.adversarial_loss = losses.adversarial_loss(str(discriminator.pop("loss", "least_squares")), recipe.name)
+        self.operations, self.augment_p = (
+            augment.names(discriminator.pop("augment", ())),
+            float(discriminator.pop("augment_p", 1.0)),
+        )
+        if not discriminator:
             raise ValueError(f"recipe {recipe.name!r} has no [discriminator]")
         self.generator = Both(networks.build(**recipe.network), networks.build(**recipe.network)).to(device)
-        judges = networks.build(**judge), networks.build(**judge)
-        self.discriminator = Judges(*judges, resolution).to(device)
+        discriminators = networks.build(**discriminator), networks.build(**discriminator)
+        self.discriminator = Discriminators(*discriminators, resolution).to(device)
         self.a, self.b = (Pictures(path, resolution=resolution) for path in (data, Path(str(other))))
 
     def _some(self, pictures: Pictures, rng: np.random.Generator, size: int) -> Tensor:
@@ -81,26 +85,28 @@ class CycleGanTask:
         return tensor(chosen, self.device)
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Draw a batch, by `rng` alone."""
         return {"a": self._some(self.a, rng, size), "b": self._some(self.b, rng, size)}
 
     def generate(self, batch: Batch) -> Tensor:
         """Both directions, one after the other in the batch."""
         return torch.cat([self.generator.ab(batch["a"]), self.generator.ba(batch["b"])])
 
-    def _judge(self, name: str, images: Tensor) -> list[Tensor]:
-        """The logits of each head of that judge for `images`, augmented."""
-        return heads(getattr(self.discriminator, name)(augment.augment(images, self.operations, self.likely)))
+    def _logits(self, name: str, images: Tensor) -> list[Tensor]:
+        """The logits of each head of that discriminator for `images`, augmented."""
+        return heads(getattr(self.discriminator, name)(augment.augment(images, self.operations, self.augment_p)))
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the generator minimises."""
         b, a = fake.chunk(2)
         terms: dict[str, Tensor] = {}
         for name in weights:
             match name:
                 case "adversarial":
                     self.discriminator.requires_grad_(False)
-                    both = [self._judge(which, images) for which, images in (("ab", b), ("ba", a))]
+                    both = [self._logits(which, images) for which, images in (("ab", b), ("ba", a))]
                     self.discriminator.requires_grad_(True)
-                    terms[name] = torch.stack([fooling(self.game, logits) for logits in both]).sum()
+                    terms[name] = torch.stack([generator_loss(self.adversarial_loss, logits) for logits in both]).sum()
                 case "cycle":
                     back = losses.l1(self.generator.ba(b), batch["a"]) + losses.l1(self.generator.ab(a), batch["b"])
                     terms[name] = back
@@ -110,10 +116,11 @@ class CycleGanTask:
         return Losses.of(terms, weights)
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the discriminator minimises."""
         parts = []
         for name, real, false in zip(("ab", "ba"), (batch["b"], batch["a"]), fake.chunk(2), strict=True):
-            pairs = zip(self._judge(name, real), self._judge(name, self._pooled(name, false)), strict=True)
-            parts.append(torch.stack([self.game.discriminator(*pair) for pair in pairs]).mean())
+            pairs = zip(self._logits(name, real), self._logits(name, self._pooled(name, false)), strict=True)
+            parts.append(torch.stack([self.adversarial_loss.discriminator(*pair) for pair in pairs]).mean())
         with torch.no_grad():
             self.discriminator.filled.add_(len(batch["a"]))
         total = torch.stack(parts).sum()
@@ -160,10 +167,12 @@ class CycleGanTask:
         return {"variety": generation.variety(self._run(generator.ab, chosen), self.b.images)}
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        """Name what goes wrong, and what to change."""
         if figures.get("variety", 1.0) < 0.4:
             return [f"translations vary {figures['variety']:.2f} times as much as pictures of B: raise cycle, lower lr"]
         return []
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
+    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
     return CycleGanTask(recipe, data, device)

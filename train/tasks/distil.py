@@ -27,8 +27,9 @@ KEYS = {"teacher": "", "pool": "runs/pools", "frames": "", "count": 4096, "side"
 
 
 class DistilTask(SuperResolutionTask):
-    """As `SuperResolutionTask`, judged on the `webcam` degradation; ``high`` of a batch is a blend of the sharp
-    original and of what the teacher made of ``low``.
+    """As `SuperResolutionTask`, judged on the `webcam` degradation, with a teacher.
+
+    ``high`` of a batch is a blend of the sharp original and of what the teacher made of ``low``.
 
     ``[data]``: `patch`; `teacher`, a file that `foreign.teacher` reads; `blend`, the share of its picture (0: the
     original alone); `frames`, a folder of pictures that have no sharp original, where the teacher's picture stands for
@@ -65,6 +66,7 @@ class DistilTask(SuperResolutionTask):
         return pool(Path(mine["pool"]), about, ingredients)
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Cut patches of the pool, turned and flipped."""
         triples = [self._triple(rng) for _ in range(size)]
         low, high, taught = (tensor(np.stack(patches), self.device) for patches in zip(*triples, strict=True))
         return {"low": low, "high": torch.lerp(high, taught, self.blend)}
@@ -107,4 +109,5 @@ def _names(folder: Path) -> tuple[str, ...]:
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
+    """Build the task."""
     return DistilTask(recipe, data, device)

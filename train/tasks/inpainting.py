@@ -1,4 +1,4 @@
-"""Inpainting: photos with random holes, filled; least error first, then textured by a judge that looks at the holes."""
+"""Inpainting: photos with random holes, filled; least error first, then texture by a discriminator of the holes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from train.data import Photos, Pixels, dihedral, image_files, read_image
 from train.networks import squeezenet
 from train.networks.inpaint import Inpaint
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, check, judged, opponent
+from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate
 
 HELD_BACK = 8  # images of the data folder that are judged on where no folder is given for that
 SHIFT = 2  # perceptual losses look at pictures cut by 0..1 pixels: their strided first layer favours every second one
@@ -27,7 +27,7 @@ class InpaintingTask:
 
     ``[data]``: `sides` (s: one of them a batch, by chance; multiples of 16). A batch is as many crops of the first
     side; of a larger one as many as have no more pixels together, so every iteration costs about the same.
-    ``[discriminator]``: a network's options, `loss` (a game of `losses.ADVERSARIAL`), `r1` (weight of that penalty).
+    ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`), `r1` (weight of that penalty).
     Losses, all of them inside the holes and each picture alike, however small its hole: l1, decibels (the negative
     PSNR), perceptual, distance, adversarial, feature_matching.
     """
@@ -40,13 +40,16 @@ class InpaintingTask:
             raise ValueError(f"recipe {recipe.name!r}: sides {self.sides} must be multiples of 16 from 32 up")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
-        judge = dict(recipe.discriminator)
-        self.r1 = float(judge.pop("r1", 0.0))
-        self.game, self.discriminator = opponent(recipe, judge, terms, device, loss="relativistic")
+        discriminator = dict(recipe.discriminator)
+        self.r1 = float(discriminator.pop("r1", 0.0))
+        self.adversarial_loss, self.discriminator = build_discriminator(
+            recipe, discriminator, terms, device, loss="relativistic"
+        )
         self.photos = Photos(data, smallest=max(self.sides))
         self._peers: dict[Path | None, list[evaluate.Peers]] = {}
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Draw a batch, by `rng` alone."""
         side = self.sides[int(rng.integers(len(self.sides)))]
         pairs = [self._pair(rng, side) for _ in range(max(1, size * self.sides[0] ** 2 // side**2))]
         truth, hole = (torch.from_numpy(np.stack(stack)).to(self.device) for stack in zip(*pairs, strict=True))
@@ -59,15 +62,19 @@ class InpaintingTask:
         return crop, holes.training(rng, side)
 
     def generate(self, batch: Batch) -> Tensor:
+        """Run the generator on a batch, with gradients."""
         fake: Tensor = self.generator(batch["truth"], batch["hole"])
         return fake
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the generator minimises."""
         truth, hole = batch["truth"], batch["hole"]
         share = hole / (3.0 * hole.sum((1, 2, 3), keepdim=True))  # of the places of a picture, its colours apart
         seen = self._seen(batch, fake) if weights.keys() & {"perceptual", "distance"} else None
         verdicts = (
-            judged(self.discriminator, truth, fake) if weights.keys() & {"adversarial", "feature_matching"} else None
+            discriminate(self.discriminator, truth, fake)
+            if weights.keys() & {"adversarial", "feature_matching"}
+            else None
         )
         terms: dict[str, Tensor] = {}
         for name in weights:
@@ -82,28 +89,28 @@ class InpaintingTask:
                     terms[name] = losses.perceptual_distance(seen[0], seen[1], where=seen[2]).mean()
                 case "adversarial" if verdicts is not None:
                     inside = _inside(hole, verdicts[0][0])
-                    terms[name] = self.game.generator(verdicts[0][0][inside], verdicts[1][0][inside])
+                    terms[name] = self.adversarial_loss.generator(verdicts[0][0][inside], verdicts[1][0][inside])
                 case "feature_matching" if verdicts is not None:
                     terms[name] = losses.feature_matching(verdicts[0][1], verdicts[1][1], where=hole)
         return Losses.of(terms, weights)
 
     def _seen(self, batch: Batch, fake: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
         """What a classifier sees in the real and in the filled pictures, and where the holes are in them."""
-        eye = squeezenet.shared(str(self.device))
+        features = squeezenet.shared(str(self.device))
         top, left = (int(shift) for shift in torch.randint(SHIFT, (2,)))
         with torch.no_grad():
-            real = eye(batch["truth"][:, :, top:, left:])
-        return real, eye(fake[:, :, top:, left:]), batch["hole"][:, :, top:, left:]
+            real = features(batch["truth"][:, :, top:, left:])
+        return real, features(fake[:, :, top:, left:]), batch["hole"][:, :, top:, left:]
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         """Only places with a hole in them count: all others are real in both pictures."""
-        judge = self.discriminator
-        assert judge is not None
+        discriminator = self.discriminator
+        assert discriminator is not None
         truth = batch["truth"].detach().requires_grad_(self.r1 > 0)
-        logits, _ = judge(torch.cat([truth, fake]))  # one pass, so that the spectral norms move on once
+        logits, _ = discriminator(torch.cat([truth, fake]))  # one pass, so that the spectral norms move on once
         real, false = logits.chunk(2)
         inside = _inside(batch["hole"], real)
-        terms = {"discriminator": self.game.discriminator(real[inside], false[inside])}
+        terms = {"discriminator": self.adversarial_loss.discriminator(real[inside], false[inside])}
         total = terms["discriminator"]
         if self.r1 > 0:
             terms["r1"] = losses.r1(real, truth)
@@ -123,6 +130,7 @@ class InpaintingTask:
         return np.vstack(rows)
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
+        """Measure the generator on `folder`, or on what was held back."""
         if folder is None:
             images = self.photos.images[:HELD_BACK]
         else:
@@ -134,13 +142,15 @@ class InpaintingTask:
         )
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        """Name what goes wrong, and what to change."""
         return []
 
 
 def _inside(hole: Tensor, logits: Tensor) -> Tensor:
-    """Which places of a judge's grid have some of the hole in them."""
+    """Which places of a discriminator's grid have some of the hole in them."""
     return F.adaptive_max_pool2d(hole, logits.shape[2:]).to(logits.device) > 0
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
+    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
     return InpaintingTask(recipe, data, device)

@@ -1,6 +1,7 @@
-"""Style transfer by a feed-forward network (Johnson et al., https://arxiv.org/abs/1603.08155): photos in the manner of
-one picture or a few, with a term that keeps video from boiling, and a discriminator of the picture's patches (Li
-and Wand, https://arxiv.org/abs/1604.04382).
+"""Style transfer by a feed-forward network (Johnson et al., https://arxiv.org/abs/1603.08155).
+
+Photos in the manner of one picture or a few, with a term that keeps video from boiling, and a discriminator of the
+picture's patches (Li and Wand, https://arxiv.org/abs/1604.04382).
 
 Features are taken of the picture at several sizes (Snelgrove, https://doi.org/10.1145/3145749.3149449): at one size
 SqueezeNet's Gram matrices are satisfied by fine noise over a photo that is otherwise untouched.
@@ -20,7 +21,7 @@ from train.data import Photos, Pixels, image_files, read_image, resize
 from train.networks import squeezenet
 from train.networks.translator import edges
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, check, judged, opponent, tensor
+from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate, tensor
 
 TAPS = (0, 4, 7, 10, 12)  # layers of SqueezeNet whose Gram matrices are the style
 CONTENT = 2  # which of them is the content
@@ -35,19 +36,21 @@ MOVE = 8  # pixels that the second look of the temporal loss may be moved by, a 
 
 
 class StyleTask:
-    """Batches ``image`` and ``style`` (n, 3, p, p) RGB float 0..1, ``move``, by what the second look is moved, and
+    """Batches of photos and of patches of the style.
+
+    ``image`` and ``style`` are (n, 3, p, p) RGB float 0..1, ``move`` is by what the second look is moved, and
     ``shift``, where the network's pattern lies.
 
     ``[data]``: `patch` (p), `style` (an image or a folder of them; from the command line), `style_side` (pixels that
     the style images' shorter side is scaled to: the size of the strokes), `square` (pixels a side of what keeps its
     brightness), `tone` (whose brightness that is: the photo's, or a drawing's of it, see `drawing`).
-    ``[discriminator]``: a network's options, `loss` (a game of `losses.ADVERSARIAL`); may be left out.
+    ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`); may be left out.
     Losses: content, style, variation, temporal (a moment later, the camera moved), rest (a moment later, nothing but
     the camera's noise changed), structure (L1 of the luma of squares), adversarial.
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options, judge = dict(recipe.data), dict(recipe.discriminator)
+        options, discriminator = dict(recipe.data), dict(recipe.discriminator)
         self.patch, side = int(options.pop("patch", 192)), int(options.pop("style_side", 256))
         self.square, self.tone = int(options.pop("square", SQUARE)), str(options.pop("tone", TONES[0]))
         style = options.pop("style", "")
@@ -65,7 +68,9 @@ class StyleTask:
             raise ValueError(f"recipe {recipe.name!r}: no style: give one with --style IMAGE")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
-        self.game, self.discriminator = opponent(recipe, judge, terms, device, loss="hinge")
+        self.adversarial_loss, self.discriminator = build_discriminator(
+            recipe, discriminator, terms, device, loss="hinge"
+        )
         self.photos = Photos(data, smallest=self.patch)
         self.styles = [self._style(path, side) for path in _style_files(Path(str(style)))]
         with torch.no_grad():
@@ -75,8 +80,8 @@ class StyleTask:
 
     def _look(self, images: Tensor, taps: tuple[int, ...] = TAPS) -> list[Tensor]:
         """The features of `images` at every size, those of the first size first."""
-        eye = squeezenet.shared(str(self.device), taps)
-        return [layer for size in SIZES for layer in eye(F.avg_pool2d(images, size) if size > 1 else images)]
+        features = squeezenet.shared(str(self.device), taps)
+        return [layer for size in SIZES for layer in features(F.avg_pool2d(images, size) if size > 1 else images)]
 
     def _style(self, path: Path, side: int) -> Pixels:
         image = read_image(path)
@@ -87,6 +92,7 @@ class StyleTask:
         return resize(image, (round(height * scale), round(width * scale)))
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Draw a batch, by `rng` alone."""
         photos = [self._patch(self.photos.images[self.photos.pick(rng)], rng) for _ in range(size)]
         styles = [self._patch(self.styles[int(rng.integers(len(self.styles)))], rng) for _ in range(size)]
         return {
@@ -102,6 +108,7 @@ class StyleTask:
         return patch[:, ::-1] if rng.random() < 0.5 else patch
 
     def generate(self, batch: Batch) -> Tensor:
+        """Run the generator on a batch, with gradients."""
         fake: Tensor = self.generator(batch["image"], self._shift(batch))
         return fake
 
@@ -110,6 +117,7 @@ class StyleTask:
         return down, right
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the generator minimises."""
         terms: dict[str, Tensor] = {}
         seen = self._look(fake) if weights.keys() & {"content", "style"} else []
         for name in weights:
@@ -123,8 +131,8 @@ class StyleTask:
                     parts = [losses.relative_square(losses.gram(f), g) for f, g in zip(seen, self.grams, strict=True)]
                     terms[name] = torch.stack(parts).mean()
                 case "adversarial":
-                    real, false = judged(self.discriminator, batch["style"], fake)
-                    terms[name] = self.game.generator(real[0], false[0])
+                    real, false = discriminate(self.discriminator, batch["style"], fake)
+                    terms[name] = self.adversarial_loss.generator(real[0], false[0])
                 case "variation":
                     terms[name] = losses.total_variation(fake)
                 case "structure":
@@ -150,10 +158,11 @@ class StyleTask:
         return losses.mse(seen[:, :, edge:-edge, edge:-edge], now[:, :, edge:-edge, edge:-edge])
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        judge = self.discriminator
-        assert judge is not None
-        real, false = judge(torch.cat([batch["style"], fake]))[0].chunk(2)
-        loss = self.game.discriminator(real, false)
+        """Compute what the discriminator minimises."""
+        discriminator = self.discriminator
+        assert discriminator is not None
+        real, false = discriminator(torch.cat([batch["style"], fake]))[0].chunk(2)
+        loss = self.adversarial_loss.discriminator(real, false)
         with torch.no_grad():
             return Losses(loss, {"discriminator": loss, "real": real.mean(), "fake": false.mean()})
 
@@ -184,6 +193,7 @@ class StyleTask:
         return {name: float(term) for name, term in found.items()}
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        """Name what goes wrong, and what to change."""
         return []
 
 
@@ -208,4 +218,5 @@ def _style_files(path: Path) -> list[Path]:
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
+    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
     return StyleTask(recipe, data, device)

@@ -14,7 +14,7 @@ from train import degrade, evaluate, losses, networks
 from train.data import Photos, Pixels, crop_to_multiple, dihedral, downscale, image_files, read_image, resize
 from train.networks import squeezenet
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, check, judged, opponent, tensor
+from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate, tensor
 
 HELD_BACK = 8  # images of the data folder that are judged on where no folder is given for that
 MARGIN = 8  # low-resolution pixels by which a crop to degrade is larger, so that a patch starts anywhere in a block
@@ -27,7 +27,7 @@ class SuperResolutionTask:
     """Batches ``low`` (n, 3, p, p) and ``high`` (n, 3, p * scale, p * scale), RGB float 0..1.
 
     ``[data]``: `patch` (p), `degradation` (``bicubic``: shrunk by an antialiased filter; ``webcam``: `train.degrade`).
-    ``[discriminator]``: a network's options, `loss` (a game of `losses.ADVERSARIAL`), `r1` (weight of that penalty).
+    ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`), `r1` (weight of that penalty).
     Losses: l1, mse, luma_l1, luma_mse, perceptual, distance, adversarial, feature_matching, plane.
     """
 
@@ -41,9 +41,11 @@ class SuperResolutionTask:
             raise ValueError(f"recipe {recipe.name!r}: degradation {self.degradation!r} must be bicubic or webcam")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
-        judge = dict(recipe.discriminator)
-        self.r1 = float(judge.pop("r1", 0.0))
-        self.game, self.discriminator = opponent(recipe, judge, terms, device, loss="relativistic")
+        discriminator = dict(recipe.discriminator)
+        self.r1 = float(discriminator.pop("r1", 0.0))
+        self.adversarial_loss, self.discriminator = build_discriminator(
+            recipe, discriminator, terms, device, loss="relativistic"
+        )
         margin = MARGIN if self.degradation == "webcam" else 0
         self.photos = Photos(data, smallest=(self.patch + margin) * self.scale)
         self.high = self.photos.images = self.photos.map(lambda image: crop_to_multiple(image, self.scale))
@@ -52,6 +54,7 @@ class SuperResolutionTask:
             self.low = self.photos.map(lambda image: downscale(image, self.scale))
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Draw a batch, by `rng` alone."""
         pairs = self._pairs(rng, size)
         return {
             name: tensor(np.stack([pair[index] for pair in pairs]), self.device)
@@ -87,14 +90,18 @@ class SuperResolutionTask:
         return dihedral(low, which), dihedral(high, which)
 
     def generate(self, batch: Batch) -> Tensor:
+        """Run the generator on a batch, with gradients."""
         fake: Tensor = self.generator(batch["low"])
         return fake
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the generator minimises."""
         truth = batch["high"]
         seen = self._seen(truth, fake) if weights.keys() & {"perceptual", "distance"} else ([], [])
         verdicts = (
-            judged(self.discriminator, truth, fake) if weights.keys() & {"adversarial", "feature_matching"} else None
+            discriminate(self.discriminator, truth, fake)
+            if weights.keys() & {"adversarial", "feature_matching"}
+            else None
         )
         terms: dict[str, Tensor] = {}
         for name in weights:
@@ -114,7 +121,7 @@ class SuperResolutionTask:
                 case "distance":
                     terms[name] = losses.perceptual_distance(*seen).mean()
                 case "adversarial" if verdicts is not None:
-                    terms[name] = self.game.generator(verdicts[0][0], verdicts[1][0])
+                    terms[name] = self.adversarial_loss.generator(verdicts[0][0], verdicts[1][0])
                 case "feature_matching" if verdicts is not None:
                     terms[name] = losses.feature_matching(verdicts[0][1], verdicts[1][1])
         return Losses.of(terms, weights)
@@ -142,19 +149,20 @@ class SuperResolutionTask:
 
     def _seen(self, truth: Tensor, fake: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """What a classifier sees in the real and in the generated pictures."""
-        eye = squeezenet.shared(str(self.device))
+        features = squeezenet.shared(str(self.device))
         top, left = (int(shift) for shift in torch.randint(SHIFT, (2,)))
         with torch.no_grad():
-            real = eye(truth[:, :, top:, left:])
-        return real, eye(fake[:, :, top:, left:])
+            real = features(truth[:, :, top:, left:])
+        return real, features(fake[:, :, top:, left:])
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        judge = self.discriminator
-        assert judge is not None
+        """Compute what the discriminator minimises."""
+        discriminator = self.discriminator
+        assert discriminator is not None
         truth = batch["high"].detach().requires_grad_(self.r1 > 0)
-        logits, _ = judge(torch.cat([truth, fake]))  # one pass, so that the spectral norms move on once
+        logits, _ = discriminator(torch.cat([truth, fake]))  # one pass, so that the spectral norms move on once
         real, false = logits.chunk(2)
-        terms = {"discriminator": self.game.discriminator(real, false)}
+        terms = {"discriminator": self.adversarial_loss.discriminator(real, false)}
         total = terms["discriminator"]
         if self.r1 > 0:
             terms["r1"] = losses.r1(real, truth)
@@ -179,6 +187,7 @@ class SuperResolutionTask:
         return np.vstack(rows)
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
+        """Measure the generator on `folder`, or on what was held back."""
         images = self._judged_on(folder)
         upscale = partial(evaluate.run, generator)
         figures = evaluate.super_resolution(upscale, images, self.scale)
@@ -188,8 +197,10 @@ class SuperResolutionTask:
         return figures
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        """Name what goes wrong, and what to change."""
         return []
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
+    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
     return SuperResolutionTask(recipe, data, device)

@@ -1,5 +1,7 @@
-"""Image-to-image translation from pairs (pix2pix, https://arxiv.org/abs/1611.07004): L1 and what a discriminator that
-sees both pictures of a pair has to say."""
+"""Image-to-image translation from pairs (pix2pix, https://arxiv.org/abs/1611.07004).
+
+L1 and what a discriminator that sees both pictures of a pair has to say.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +15,7 @@ from train import degrade, evaluate, losses, networks
 from train.data import Photos, Pixels, crop_to_multiple, dihedral, image_files, read_image
 from train.networks import squeezenet
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, check, judged, opponent, tensor
+from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate, tensor
 
 TERMS = {"l1", "chroma", "chroma_square", "perceptual", "adversarial", "feature_matching"}
 PAIRS = ("self", "degraded", "folders")
@@ -27,13 +29,13 @@ class TranslationTask:
     network's own front makes the input from the truth: its edges, its grey), ``degraded`` (the truth after a webcam and
     a codec, `train.degrade`), ``folders`` (the data folder has ``input/`` and ``target/`` with files of the same
     names).
-    ``[discriminator]``: a network's options, `loss` (a game of `losses.ADVERSARIAL`).
+    ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`).
     Losses: l1, chroma (L1 of the colours without their luma), chroma_square (their squared error over that of grey),
     perceptual, adversarial, feature_matching.
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options, judge = dict(recipe.data), dict(recipe.discriminator)
+        options, discriminator = dict(recipe.data), dict(recipe.discriminator)
         self.patch, self.pairs = int(options.pop("patch", 128)), str(options.pop("pairs", "self"))
         sizes = [float(size) for size in options.pop("sizes", (1.0, 0.7, 0.5))]
         if not sizes or not all(0 < size <= 1 for size in sizes):
@@ -44,7 +46,9 @@ class TranslationTask:
             raise ValueError(f"recipe {recipe.name!r}: pairs {self.pairs!r} must be one of {known}")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
-        self.game, self.discriminator = opponent(recipe, judge, terms, device, loss="hinge")
+        self.adversarial_loss, self.discriminator = build_discriminator(
+            recipe, discriminator, terms, device, loss="hinge"
+        )
         if self.pairs == "folders":
             self.truths, self.inputs = _paired(data, self.patch)
         else:
@@ -52,6 +56,7 @@ class TranslationTask:
             self.truths = self.photos.images
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Draw a batch, by `rng` alone."""
         pairs = [self._pair(rng) for _ in range(size)]
         return {
             name: tensor(np.stack([pair[index] for pair in pairs]), self.device)
@@ -71,6 +76,7 @@ class TranslationTask:
         return dihedral(seen, flip), dihedral(patch, flip)
 
     def generate(self, batch: Batch) -> Tensor:
+        """Run the generator on a batch, with gradients."""
         fake: Tensor = self.generator(batch["input"])
         return fake
 
@@ -81,10 +87,11 @@ class TranslationTask:
         return torch.cat([seen, images], 1)
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the generator minimises."""
         truth = batch["truth"]
         verdicts = None
         if weights.keys() & {"adversarial", "feature_matching"}:
-            verdicts = judged(self.discriminator, self._pairs_of(batch, truth), self._pairs_of(batch, fake))
+            verdicts = discriminate(self.discriminator, self._pairs_of(batch, truth), self._pairs_of(batch, fake))
         terms: dict[str, Tensor] = {}
         for name in weights:
             match name:
@@ -95,22 +102,23 @@ class TranslationTask:
                 case "chroma_square":
                     terms[name] = losses.relative_square(fake - losses.luma(fake), truth - losses.luma(truth))
                 case "perceptual":
-                    eye = squeezenet.shared(str(self.device))
+                    features = squeezenet.shared(str(self.device))
                     with torch.no_grad():
-                        real = eye(truth)
-                    terms[name] = losses.perceptual(real, eye(fake))
+                        real = features(truth)
+                    terms[name] = losses.perceptual(real, features(fake))
                 case "adversarial" if verdicts is not None:
-                    terms[name] = self.game.generator(verdicts[0][0], verdicts[1][0])
+                    terms[name] = self.adversarial_loss.generator(verdicts[0][0], verdicts[1][0])
                 case "feature_matching" if verdicts is not None:
                     terms[name] = losses.feature_matching(verdicts[0][1], verdicts[1][1])
         return Losses.of(terms, weights)
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        judge = self.discriminator
-        assert judge is not None
+        """Compute what the discriminator minimises."""
+        discriminator = self.discriminator
+        assert discriminator is not None
         both = torch.cat([self._pairs_of(batch, batch["truth"]), self._pairs_of(batch, fake)])
-        real, false = judge(both)[0].chunk(2)
-        loss = self.game.discriminator(real, false)
+        real, false = discriminator(both)[0].chunk(2)
+        loss = self.adversarial_loss.discriminator(real, false)
         with torch.no_grad():
             return Losses(loss, {"discriminator": loss, "real": real.mean(), "fake": false.mean()})
 
@@ -140,6 +148,7 @@ class TranslationTask:
         return evaluate.translation(lambda image: evaluate.run(generator, image), self._held_back(folder))
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        """Name what goes wrong, and what to change."""
         return []
 
 
@@ -174,4 +183,5 @@ def _paired(data: Path, patch: int) -> tuple[list[Pixels], list[Pixels]]:
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
+    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
     return TranslationTask(recipe, data, device)

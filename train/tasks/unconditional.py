@@ -1,6 +1,7 @@
 """Unconditional generation: latent in, picture out, learnt from a pile of pictures."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from train import augment, generation, losses, networks
 from train.data import Pictures
 from train.networks.latent import LatentGenerator
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, check, fooling, heads, tensor
+from train.tasks import Batch, Losses, Task, check, generator_loss, heads, practices, tensor
 
 TERMS = {"adversarial"}
 SHEET = 8  # samples along a side of the preview
@@ -22,14 +23,11 @@ COLLAPSED = 0.5  # of the variety of the pictures: below it, samples are too muc
 SATURATED = 0.02  # of the discriminator's loss at the start: below it, the generator hears nothing
 
 
-class UnconditionalTask:
-    """Batches ``real`` (n, c, r, r) RGB float 0..1, ``z`` (n, latent) and what the practices draw.
+@dataclass(frozen=True)
+class Practices:
+    """What keeps this training from failing: keys of ``[discriminator]``, each off unless named.
 
-    ``[data]``: `resolution`, `channels` (1 or 3), `mirror` (left and right are alike).
-
-    ``[discriminator]``: a network's options and the practices, each off unless named:
-
-    loss              a game of `losses.ADVERSARIAL`.
+    loss              one of `losses.ADVERSARIAL`.
     r1, lazy          weight of that penalty on real pictures, paid in one of `lazy` iterations, times as much
                       (https://arxiv.org/abs/1912.04958, section 3.1).
     gradient_penalty  weight of that penalty between real and generated pictures; 10 for the Wasserstein loss.
@@ -39,44 +37,60 @@ class UnconditionalTask:
     noise             deviation of Gaussian noise on what the discriminator sees, falling to 0 in the course of the run
                       (https://arxiv.org/abs/1701.04862).
     augment           names of `train.augment`, for real and generated pictures alike.
-    likely            the probability that a picture meets an augmentation; well under 1, or the generator learns to
+    augment_p         the probability that a picture meets an augmentation; well under 1, or the generator learns to
                       make augmented pictures (https://arxiv.org/abs/2006.06676, section 2.2).
-    adapt             target for the mean sign of the discriminator's answer to real pictures: `likely` begins at 0 and
-                      moves so as to keep it there (the same paper, section 3.2). 0: `likely` stays as it is.
+    adapt             target for the mean sign of the discriminator's answer to real pictures: `augment_p` begins at 0
+                      and moves so as to keep it there (the same paper, section 3.2). 0: `augment_p` stays as it is.
     mixing            share of samples whose styles come from two latents (https://arxiv.org/abs/1812.04948, 3.1).
+    """
+
+    loss: str = "nonsaturating"
+    r1: float = 0.0
+    lazy: int = 1
+    gradient_penalty: float = 0.0
+    smoothing: float = 0.0
+    flips: float = 0.0
+    noise: float = 0.0
+    augment: tuple[str, ...] = ()
+    augment_p: float = 1.0
+    adapt: float = 0.0
+    mixing: float = 0.0
+
+
+class UnconditionalTask:
+    """Batches ``real`` (n, c, r, r) RGB float 0..1, ``z`` (n, latent) and what the practices draw.
+
+    ``[data]``: `resolution`, `channels` (1 or 3), `mirror` (left and right are alike).
+
+    ``[discriminator]``: a network's options, and `Practices`.
 
     What else a recipe switches: `norm = "spectral"`, `likeness` and `group` of the networks, the two learning rates of
     a phase, `ema`, `clip`, `decay_l1` and `decay_l2`.
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options, judge = dict(recipe.data), dict(recipe.discriminator)
+        options = dict(recipe.data)
         self.resolution, channels = int(options.pop("resolution", 64)), int(options.pop("channels", 3))
         self.mirror = bool(options.pop("mirror", False))
         check(recipe, options, TERMS)
-        self.game = losses.game(str(judge.pop("loss", "nonsaturating")), recipe.name)
-        self.r1, self.lazy = float(judge.pop("r1", 0.0)), int(judge.pop("lazy", 1))
-        self.gradient_penalty = float(judge.pop("gradient_penalty", 0.0))
-        self.smoothing, self.flips = float(judge.pop("smoothing", 0.0)), float(judge.pop("flips", 0.0))
-        self.noise, self.mixing = float(judge.pop("noise", 0.0)), float(judge.pop("mixing", 0.0))
-        self.operations, self.adapt = augment.names(judge.pop("augment", ())), float(judge.pop("adapt", 0.0))
-        often = float(judge.pop("likely", 1.0))
+        self.practices, network = practices(Practices, recipe)
+        self.adversarial_loss = losses.adversarial_loss(self.practices.loss, recipe.name)
+        self.operations = augment.names(self.practices.augment)
         self.device = device
         generator = networks.build(**recipe.network).to(device)
         if not isinstance(generator, LatentGenerator):
             raise ValueError(f"recipe {recipe.name!r}: its network is no unconditional generator")
         self.generator = generator
-        if not judge:
-            raise ValueError(f"recipe {recipe.name!r} has no [discriminator]")
-        self.discriminator: nn.Module = networks.build(**judge).to(device)
+        self.discriminator: nn.Module = networks.build(**network).to(device)
         # Kept with the weights, so that a resumed run goes on with it.
-        likely = torch.tensor(0.0 if self.adapt else float(often), device=device)
-        self.discriminator.register_buffer("likely", likely, persistent=bool(self.adapt))
+        augment_p = torch.tensor(0.0 if self.practices.adapt else self.practices.augment_p, device=device)
+        self.discriminator.register_buffer("augment_p", augment_p, persistent=bool(self.practices.adapt))
         self.pictures = Pictures(data, resolution=self.resolution, channels=channels)
-        self.eye: generation.Eye | None = None
+        self.feature_network: generation.FeatureNetwork | None = None
         self._held: NDArray[np.float32] | None = None
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Draw a batch, by `rng` alone."""
         chosen = self.pictures.images[rng.integers(len(self.pictures.images), size=size)]
         if self.mirror:
             flipped = rng.random(size) < 0.5
@@ -84,69 +98,72 @@ class UnconditionalTask:
         real = tensor(chosen, self.device)
         latent, layers = self.generator.latent, self.generator.layers
         batch = {"real": real, "z": self._normal(rng, (size, latent))}
-        if self.mixing:
-            cut = np.where(rng.random(size) < self.mixing, rng.integers(1, layers, size=size), layers)
+        if self.practices.mixing:
+            cut = np.where(rng.random(size) < self.practices.mixing, rng.integers(1, layers, size=size), layers)
             batch["other"] = self._normal(rng, (size, latent))
             batch["mix"] = torch.from_numpy(np.arange(layers) >= cut[:, None]).to(self.device)
-        batch["pay_r1"] = torch.tensor(bool(self.r1 and rng.random() * self.lazy < 1.0))
+        batch["pay_r1"] = torch.tensor(bool(self.practices.r1 and rng.random() * self.practices.lazy < 1.0))
         return batch
 
     def _normal(self, rng: np.random.Generator, shape: tuple[int, int]) -> Tensor:
         return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)).to(self.device)
 
     def generate(self, batch: Batch) -> Tensor:
+        """Run the generator on a batch, with gradients."""
         fake: Tensor = self.generator(*(batch[name] for name in ("z", "other", "mix") if name in batch))
         return fake
 
-    def _judge(self, images: Tensor, batch: Batch) -> list[Tensor]:
+    def _logits(self, images: Tensor, batch: Batch) -> list[Tensor]:
         """The logits of each head for `images`, augmented and under noise."""
-        images = augment.augment(images, self.operations, self.discriminator.likely)  # type: ignore[arg-type]
-        if self.noise:
-            images = images + self.noise * (1.0 - float(batch["progress"])) * torch.randn_like(images)
+        images = augment.augment(images, self.operations, self.discriminator.augment_p)  # type: ignore[arg-type]
+        if self.practices.noise:
+            images = images + self.practices.noise * (1.0 - float(batch["progress"])) * torch.randn_like(images)
         return heads(self.discriminator(images))
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the generator minimises."""
         self.discriminator.requires_grad_(False)
-        logits = self._judge(fake, batch)
+        logits = self._logits(fake, batch)
         self.discriminator.requires_grad_(True)
-        adversarial = fooling(self.game, logits)
+        adversarial = generator_loss(self.adversarial_loss, logits)
         return Losses(weights["adversarial"] * adversarial, {"adversarial": adversarial})
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
+        """Compute what the discriminator minimises."""
         pay = bool(batch["pay_r1"])
         truth = batch["real"].requires_grad_(pay)
-        real, false = self._judge(truth, batch), self._judge(fake, batch)
+        real, false = self._logits(truth, batch), self._logits(fake, batch)
         parts = [self._lose(a, b) for a, b in zip(real, false, strict=True)]
         terms = {"discriminator": torch.stack(parts).mean()}
         total = terms["discriminator"]
         if pay:
             terms["r1"] = losses.r1(real[0], truth)
-            total = total + 0.5 * self.r1 * self.lazy * terms["r1"]
-        if self.gradient_penalty:
-            first = lambda images: self._judge(images, batch)[0]
+            total = total + 0.5 * self.practices.r1 * self.practices.lazy * terms["r1"]
+        if self.practices.gradient_penalty:
+            first = lambda images: self._logits(images, batch)[0]
             terms["gradient_penalty"] = losses.gradient_penalty(first, batch["real"].detach(), fake)
-            total = total + self.gradient_penalty * terms["gradient_penalty"]
+            total = total + self.practices.gradient_penalty * terms["gradient_penalty"]
         with torch.no_grad():
             terms |= {"real": torch.cat([head.flatten() for head in real]).mean()}
             terms |= {"fake": torch.cat([head.flatten() for head in false]).mean(), "sign": real[0].sign().mean()}
-            if self.adapt:
+            if self.practices.adapt:
                 self._adapt(terms["sign"], len(truth))
-                terms["likely"] = self.discriminator.likely.clone()  # type: ignore[operator]
+                terms["augment_p"] = self.discriminator.augment_p.clone()  # type: ignore[operator]
         return Losses(total, terms)
 
     def _lose(self, real: Tensor, fake: Tensor) -> Tensor:
-        if self.flips:
-            swap = torch.rand(real.shape, device=real.device) < self.flips
+        if self.practices.flips:
+            swap = torch.rand(real.shape, device=real.device) < self.practices.flips
             real, fake = torch.where(swap, fake, real), torch.where(swap, real, fake)
-        loss = self.game.discriminator(real, fake)
-        if self.smoothing:  # s(-a) to (1 - e) s(-a) + e s(a), and s(a) - s(-a) = a
-            loss = loss + self.smoothing * (F.softplus(real) - F.softplus(-real)).mean()
+        loss = self.adversarial_loss.discriminator(real, fake)
+        if self.practices.smoothing:  # s(-a) to (1 - e) s(-a) + e s(a), and s(a) - s(-a) = a
+            loss = loss + self.practices.smoothing * (F.softplus(real) - F.softplus(-real)).mean()
         return loss
 
     def _adapt(self, sign: Tensor, count: int) -> None:
-        p = self.discriminator.likely
+        p = self.discriminator.augment_p
         assert isinstance(p, Tensor)
-        p.add_((sign - self.adapt).sign() * count / 100_000).clamp_(0.0, 0.9)  # 0 to 0.9 in 90,000 pictures
+        p.add_((sign - self.practices.adapt).sign() * count / 100_000).clamp_(0.0, 0.9)  # 0 to 0.9 in 90,000 pictures
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
         """Samples of fixed latents, row by row."""
@@ -155,31 +172,38 @@ class UnconditionalTask:
         return generation.sheet(images, SHEET)
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
-        """``variety``, and where there is a network to look with, the Frechet distance of a quick look: it compares
-        states of one run with each other and with nothing else (``python -m train.generation`` does that)."""
+        """``variety``, and where there is a network to look with, the Frechet distance of a quick look.
+
+        It compares states of one run with each other and with nothing else (``python -m train.generation`` does that).
+        """
         assert isinstance(generator, LatentGenerator)
         count = min(QUICK, len(self.pictures.images))
         fakes = generation.sample(generator, generation.latents(generator, count, seed=1))
         figures = {"variety": generation.variety(fakes, self.pictures.images)}
-        if self.eye is None:
+        if self.feature_network is None:
             try:
                 small = self.pictures.images.shape[1:] == (28, 28, 1)
-                self.eye = generation.digit_eye(self.device) if small else generation.eye(self.device, side=QUICK_SIDE)
+                self.feature_network = (
+                    generation.digit_network(self.device)
+                    if small
+                    else generation.feature_network(self.device, side=QUICK_SIDE)
+                )
             except (ImportError, FileNotFoundError):
                 return figures
             chosen = np.random.default_rng(0).permutation(len(self.pictures.images))[: 2 * QUICK]
-            self._held = self.eye.features(self.pictures.images[chosen])
+            self._held = self.feature_network.features(self.pictures.images[chosen])
         assert self._held is not None
-        return figures | {"frechet": generation.frechet_distance(self._held, self.eye.features(fakes))}
+        return figures | {"frechet": generation.frechet_distance(self._held, self.feature_network.features(fakes))}
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        """Name what goes wrong, and what to change."""
         found = []
         if figures.get("variety", 1.0) < COLLAPSED:
             found.append(
                 f"samples vary {figures['variety']:.2f} times as much as the pictures: the generator collapses; try "
                 "mini-batch deviation (group) or likeness, r1, a lower lr of the generator, or more augmentation"
             )
-        if abs(figures.get("discriminator", 1.0)) < SATURATED and self.gradient_penalty == 0:
+        if abs(figures.get("discriminator", 1.0)) < SATURATED and self.practices.gradient_penalty == 0:
             found.append(
                 f"the discriminator's loss is {figures['discriminator']:.4f}: it is never wrong, and the generator "
                 "hears nothing; try augmentation, noise, r1, smoothing or a lower lr_discriminator"
@@ -188,4 +212,5 @@ class UnconditionalTask:
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
+    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
     return UnconditionalTask(recipe, data, device)

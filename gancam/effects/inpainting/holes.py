@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from gancam.effects.inpainting.regions import RING, FrameRegion
+from gancam.effects.inpainting.seam import Seam
 from gancam.effects.inpainting.warp import disc
 from gancam.frame import Image
 from gancam.masks import Mask
@@ -28,38 +28,32 @@ class Crop(NamedTuple):
 
 
 class Holes:
-    """A mask made ready: grown, its fading edge, and the windows in which there is something to do."""
+    """A mask made ready: grown, and the windows in which there is something to do, each with its edge.
+
+    Args:
+        marked: not 0 where something is to be filled, uint8 ``(H, W)``.
+        grow: pixels by which that is enlarged first.
+        feather: pixels inside, from the edge, over which the fill is brought to what is around it.
+    """
 
     def __init__(self, marked: Mask, grow: int, feather: int) -> None:
         self._of = marked.copy(), grow, feather
-        shape = marked.shape
-        whole = FrameRegion.around(cv2.boundingRect(marked), grow + feather + RING + 8, shape)
+        whole = FrameRegion.around(cv2.boundingRect(marked), grow + RING + 8, marked.shape)
         inside = np.asarray(marked[whole.place] != 0, np.uint8)
-        if grow:
-            inside = np.asarray(cv2.dilate(inside, disc(grow)), np.uint8)
-        self.hidden: Mask = np.zeros(shape, np.uint8)  # 1: what is to be filled, the fading edge too
-        self.hidden[whole.place] = cv2.dilate(inside, disc(feather)) if feather else inside
+        self.hidden: Mask = np.zeros(marked.shape, np.uint8)  # 1: what is to be filled
+        self.hidden[whole.place] = cv2.dilate(inside, disc(grow)) if grow else inside
         self.windows = windows(self.hidden, whole)
-        self._edges: list[tuple[Mask, NDArray[np.float32]]] = []  # of each window: where it fades, and the fill's share
-        away = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
-        for window in self.windows if feather else ():
-            rows, columns = window.place
-            distance = away[rows.start - whole.top : rows.stop - whole.top,
-                            columns.start - whole.left : columns.stop - whole.left]  # fmt: skip
-            share = np.asarray((1.0 - distance / (feather + 1)).clip(0, 1), np.float32)
-            self._edges.append((((self.hidden[window.place] > 0) & (distance > 0)).astype(np.uint8), share))
+        self._seams = [Seam(self.hidden[window.place], feather) for window in self.windows if feather]
 
     def are(self, marked: Mask, grow: int, feather: int) -> bool:
         """Say whether these are the holes of that mask."""
         old, *others = self._of
         return others == [grow, feather] and np.array_equal(old, marked)
 
-    def blend(self, image: Image, result: Image) -> None:
-        """Let what is filled in `result` fade into `image` around it, in place."""
-        for window, (fading, share) in zip(self.windows, self._edges, strict=False):
-            there = result[window.place]
-            mixed = cv2.blendLinear(there, image[window.place], share, 1.0 - share)
-            cv2.copyTo(mixed, fading, there)
+    def blend(self, result: Image) -> None:
+        """Hide the edge of what is filled in `result`, in place: nothing but the fill changes."""
+        for window, seam in zip(self.windows, self._seams, strict=False):
+            seam.hide(result[window.place])
 
 
 def windows(hidden: Mask, within: FrameRegion) -> list[FrameRegion]:

@@ -1,4 +1,4 @@
-"""Checks of cameras and virtual cameras."""
+"""Check cameras and virtual cameras."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import cv2
 
@@ -17,7 +17,30 @@ from gancam.sinks import virtualcam
 from gancam.tools.doctor.checks import Check, Verdict, c_string, in_child
 
 
+class VideoDevice(TypedDict, total=False):
+    """What a Linux video device says of itself.
+
+    Attributes:
+        device: Its file, as /dev/video0.
+        name: Its name, for people.
+        driver: The name of its driver.
+        formats: Sizes ``[width, height]`` by pixel format.
+        camera: Whether it gives frames.
+        error: Why it cannot be asked; missing where it can.
+        cure: What would help; with `error` only.
+    """
+
+    device: str
+    name: str
+    driver: str
+    formats: dict[str, list[list[int]]]
+    camera: bool
+    error: str
+    cure: str
+
+
 def camera_checks() -> Iterator[Check]:
+    """Check every camera by taking frames from it, and the virtual camera by opening it."""
     nodes = sorted(Path("/dev").glob("video*")) if sys.platform == "linux" else []
     items: list[dict[str, Any]] = []
     trouble = ""
@@ -53,7 +76,7 @@ def _judge_cameras(cameras: list[dict[str, Any]], trouble: str) -> Check:
 
 
 def _probe_cameras() -> Iterator[dict[str, Any]]:
-    """Each camera: device, name, driver, formats, what it gives when asked for MJPG 1280x720, and its measured rate."""
+    """Measure each camera: device, name, driver, formats, what it gives as MJPG 1280x720, and its frame rate."""
     if sys.platform != "linux":
         for index in range(4):
             measured = _measure(index, cv2.CAP_ANY)
@@ -63,17 +86,23 @@ def _probe_cameras() -> Iterator[dict[str, Any]]:
     for node in sorted(Path("/dev").glob("video*"), key=lambda path: (len(path.name), path.name)):
         found = v4l2(node)
         if not found["camera"] or "error" in found:
-            yield found
+            yield dict(found)
             continue
-        busy = {"error": "gives no picture (used by another program?)", "cure": f"see who uses it: fuser -v {node}"}
-        yield found | (_measure(str(node), cv2.CAP_V4L2) or busy)
+        busy = {"error": "gives no frame (used by another program?)", "cure": f"see who uses it: fuser -v {node}"}
+        yield dict(found) | (_measure(str(node), cv2.CAP_V4L2) or busy)
 
 
-def v4l2(node: Path) -> dict[str, Any]:
-    """What the Linux device file `node` says of itself: device, name, driver, formats and whether it is a ``camera``
-    (gives pictures); or error and cure."""
+def v4l2(node: Path) -> VideoDevice:
+    """Ask a Linux video device what it is.
+
+    Args:
+        node: Its file, as /dev/video0.
+
+    Returns:
+        What it says; with ``error`` and ``cure`` where it cannot be asked.
+    """
     fcntl: Any = import_module("fcntl")  # not on Windows
-    found: dict[str, Any] = {"device": str(node), "name": "", "driver": "", "formats": {}, "camera": True}
+    found: VideoDevice = {"device": str(node), "name": "", "driver": "", "formats": {}, "camera": True}
     try:
         number = os.open(node, os.O_RDWR | os.O_NONBLOCK)
     except PermissionError:
@@ -106,7 +135,7 @@ def v4l2(node: Path) -> dict[str, Any]:
 
 
 def _sizes(fcntl: Any, number: int, pixels: bytes) -> list[list[int]]:
-    """The [width, height] that a V4L2 device gives in a pixel format; of a range, its largest."""
+    """List the [width, height] that a V4L2 device gives in a pixel format; of a range, its largest."""
     sizes = []
     for index in range(64):
         size = bytearray(44)  # struct v4l2_frmsizeenum
@@ -124,7 +153,7 @@ def _sizes(fcntl: Any, number: int, pixels: bytes) -> list[list[int]]:
 
 @quiet_opencv()
 def _measure(camera: int | str, backend: int) -> dict[str, Any] | None:
-    """Size, format, promised and measured rate over a second, of a camera asked for MJPG 1280x720; None: no picture."""
+    """Measure a camera for a second, asked for MJPG 1280x720: size, format, frame rate; None where no frame comes."""
     capture = cv2.VideoCapture(camera, backend)
     try:
         capture.set(cv2.CAP_PROP_FOURCC, float(cv2.VideoWriter.fourcc(*"MJPG")))

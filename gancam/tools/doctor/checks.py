@@ -1,4 +1,4 @@
-"""What a check of the machine tells, and checks that run in a process of their own."""
+"""What a check of the machine finds, and how to run one in a process of its own."""
 
 import json
 import os
@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 Verdict = Literal["ok", "warning", "problem", "absent"]
+Item = TypeVar("Item", bound=Mapping[str, object])  # what a probe yields
 OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 _CHILD = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -20,20 +21,33 @@ _CHILD = (
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at. ``name`` is fixed, for scripts; ``cure`` says what would do, and is empty only when ok."""
+    """What was found of one thing.
+
+    Attributes:
+        name: What was checked; fixed, for scripts.
+        verdict: ``absent`` where it is not here, and nothing is broken by that.
+        seen: What was found, in words.
+        cure: What would help; empty only where the verdict is ok.
+        details: The figures behind `seen`, ready for JSON.
+    """
 
     name: str
-    verdict: Verdict  # absent: not here, and nothing is broken by that
+    verdict: Verdict
     seen: str
     cure: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)  # the figures behind `seen`, ready for JSON
+    details: Mapping[str, object] = field(default_factory=dict)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
+        """Give it ready for JSON."""
         return asdict(self)
 
 
 def answer(probe: str) -> None:
-    """Write what the function `probe` (MODULE:NAME) yields to the real stdout; native libraries write elsewhere."""
+    """Write what a function yields to the real stdout, as JSON lines; native libraries write to stderr meanwhile.
+
+    Args:
+        probe: MODULE:NAME of the function.
+    """
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)
         module, _, name = probe.partition(":")
@@ -42,8 +56,16 @@ def answer(probe: str) -> None:
             out.flush()
 
 
-def in_child(probe: Callable[[], Iterator[dict[str, Any]]], seconds: float) -> tuple[list[dict[str, Any]], str]:
-    """What the function `probe` yields in a process of its own within `seconds`, and "" or what went wrong there."""
+def in_child(probe: Callable[[], Iterator[Item]], seconds: float) -> tuple[list[Item], str]:
+    """Run a probe in a process of its own, which it may crash.
+
+    Args:
+        probe: A function of a module, without arguments, that yields objects ready for JSON.
+        seconds: How long it may take.
+
+    Returns:
+        What it yielded, and what went wrong there; empty where nothing did.
+    """
     command = [sys.executable, "-P", "-c", _CHILD, json.dumps(sys.path), f"{probe.__module__}:{probe.__name__}"]
     trouble, said = "", b""
     try:
@@ -61,13 +83,15 @@ def in_child(probe: Callable[[], Iterator[dict[str, Any]]], seconds: float) -> t
         lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
         where = -1 if "Traceback" in "".join(lines[:1]) else 0
         trouble += f": {lines[where][:160]}" if lines else ""
-    whole = out[: out.rfind(b"\n") + 1]  # what was cut off in the middle is not heard
+    whole = out[: out.rfind(b"\n") + 1]  # without a line that was cut off
     return [json.loads(line) for line in whole.splitlines()], trouble
 
 
 def c_string(raw: bytes | bytearray) -> str:
+    """Decode a text that ends with a zero byte."""
     return bytes(raw).partition(b"\0")[0].decode(errors="replace").strip()
 
 
 def gigabytes(size: int) -> str:
+    """Write bytes as gigabytes."""
     return f"{size / 1e9:.1f} GB"

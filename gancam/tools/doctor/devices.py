@@ -1,4 +1,4 @@
-"""Checks of devices: each runs the bundled network and is compared with fp32 on the CPU."""
+"""Check devices: each runs the bundled network, and is compared with fp32 on the CPU."""
 
 import statistics
 import time
@@ -26,8 +26,12 @@ _NETWORK = "sr-x2"
 
 
 def _prove(device: str) -> Iterator[dict[str, Any]]:
-    """Run each variant of the bundled network on `device`: precision, ms (median of a frame), psnr (dB against fp32 on
-    the CPU, 100 at most), or precision and error."""
+    """Run each variant of the bundled network on a device.
+
+    Yields:
+        ``precision``, ``ms`` (median of a frame) and ``psnr`` (dB against fp32 on the CPU, 100 at most); ``precision``
+        and ``error`` where it fails.
+    """
     path = find(_NETWORK)
     image = np.random.default_rng(0).integers(96, 256, (1, SIZE[1], SIZE[0], 3), dtype=np.uint8)  # hard for 8 bits
     truth = Model(path, device="cpu", precision="fp32")(image)[0]
@@ -51,7 +55,7 @@ def _prove(device: str) -> Iterator[dict[str, Any]]:
 
 
 def _on_tensorrt(file: Path) -> Callable[[Any], Any]:
-    """gancam itself does not use TensorRT yet, so this is a bare session."""
+    """Open a bare TensorRT session: gancam itself does not use TensorRT yet."""
     session = open_session(file, "tensorrt", usable_cores())
     name = session.get_inputs()[0].name
     if session.get_inputs()[0].shape[3] != 3:
@@ -91,9 +95,10 @@ def _prove_tensorrt() -> Iterator[dict[str, Any]]:
 
 
 def device_checks() -> Iterator[Check]:
-    cpu = _cpu()
+    """Check CPU, CUDA and TensorRT, and what ``--device auto`` uses."""
+    cpu, runs = _cpu()
     yield cpu
-    cuda = _cuda(cpu)
+    cuda = _cuda(_fastest(runs))
     yield cuda
     yield _tensorrt(cuda)
     # What `Model` does: CUDA wherever it opens, right or wrong. Where only the trial crashed, `auto` would as well.
@@ -110,17 +115,19 @@ def device_checks() -> Iterator[Check]:
         yield Check("auto", "ok", seen, "", details)
 
 
-def _cpu() -> Check:
+def _cpu() -> tuple[Check, list[dict[str, Any]]]:
+    """The check of the CPU, and its runs."""
     try:
         chosen = Model(find(_NETWORK), device="cpu").precision
         runs = list(_prove("cpu"))
     except GancamError as error:
         why, _, cure = str(error).partition("; ") if isinstance(error, MissingExtra) else (str(error), "", "")
-        return Check("cpu", "problem", why, cure or "pip install --force-reinstall gancam")
-    return _judge("cpu", runs, chosen, {})
+        return Check("cpu", "problem", why, cure or "pip install --force-reinstall gancam"), []
+    return _judge("cpu", runs, chosen, {}), runs
 
 
-def _cuda(cpu: Check) -> Check:
+def _cuda(plain: float | None) -> Check:
+    """Check CUDA; `plain` is the CPU's time of a frame, in ms."""
     if not _likely():
         try:
             prepare("cuda")
@@ -143,7 +150,7 @@ def _cuda(cpu: Check) -> Check:
         details |= {"runs": runs, "chosen": said.get("chosen", "?")}
         return Check("cuda", "problem", f"the trial {trouble}", "update NVIDIA's driver, or use --device cpu", details)
     found = _judge("cuda", runs, said["chosen"], details)
-    best, plain = _fastest(found.details["runs"]), _fastest(cpu.details.get("runs", []))
+    best = _fastest(runs)
     if found.verdict == "ok" and best and plain and best > plain:
         slow = f"{found.seen}; slower than the CPU's {plain:g} ms"
         return Check("cuda", "warning", slow, "use --device cpu", found.details)
@@ -174,8 +181,10 @@ def _likely() -> bool:
 
 
 def _judge(device: str, runs: list[dict[str, Any]], chosen: str, details: Mapping[str, Any]) -> Check:
-    """What the runs of one device say; the precision that `Model` chooses there decides, another that fails is a
-    warning, and one that is inaccurate a fact."""
+    """Judge the runs of one device by the precision that a model plays there.
+
+    Another precision that fails is a warning; one that is inaccurate is only mentioned.
+    """
     trials = remembered(variants(find(_NETWORK)), device) or []
     details = {**details, "network": _NETWORK, "frame": list(SIZE), "chosen": chosen, "runs": runs}
     details |= {"remembered": [asdict(trial) for trial in trials], "cache": str(folder())}

@@ -1,4 +1,4 @@
-"""Checks of the display and of encoders."""
+"""Check the display and the encoders."""
 
 import os
 import sys
@@ -21,6 +21,7 @@ _HARDWARE = ("h264_nvenc", "hevc_nvenc", "av1_nvenc", "h264_qsv", "h264_amf", "h
 
 
 def display_checks() -> Iterator[Check]:
+    """Check that a window opens, by opening one."""
     try:
         toolkit = cv2.currentUIFramework()
     except cv2.error:  # opencv-python-headless
@@ -56,6 +57,7 @@ def _probe_window() -> Iterator[dict[str, Any]]:
 
 
 def codec_checks() -> Iterator[Check]:
+    """Check each encoder by encoding with it."""
     items, trouble = in_child(_probe_encoders, 30)
     states = {item["encoder"]: item["state"] for item in items}
     good = [codec for codec, encoder in ENCODERS.items() if states.get(encoder) == "works"]
@@ -80,7 +82,7 @@ def _probe_encoders() -> Iterator[dict[str, Any]]:
 
 
 def _encode(name: str) -> str:
-    """``works``, ``missing`` from this build of FFmpeg, or ``fails``."""
+    """Encode three frames: ``works``, ``missing`` from this build of FFmpeg, or ``fails``."""
     pixels = "nv12" if name.endswith(("_qsv", "_mf")) else "yuv422p10le" if name == "prores_ks" else "yuv420p"
     try:
         encoder = av.CodecContext.create(name, "w")

@@ -1,4 +1,4 @@
-"""All checks, one after the other."""
+"""Run all checks, one after the other."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,7 +11,7 @@ from gancam.tools.doctor.system import package_checks, system_checks, temp_check
 
 
 def examine() -> Iterator[Check]:
-    """Look at everything, in about five seconds without a GPU. Raises nothing: what fails is a finding."""
+    """Check everything, in about five seconds without a GPU; a check that fails itself is reported as a warning."""
     yield from _guarded("system", system_checks)
     yield from _guarded("versions", version_checks)
     yield from _guarded("packages", package_checks)
@@ -23,22 +23,27 @@ def examine() -> Iterator[Check]:
 
 
 def works(device: str, findings: list[Check]) -> Check:
-    """The finding that proves that `device` (auto, cpu or cuda) runs networks rightly.
+    """Find the check that shows that networks run rightly on a device.
 
-    Raises ``DeviceError`` with the reason and the cure when it does not.
+    Args:
+        device: ``auto``, ``cpu`` or ``cuda``.
+        findings: What ``examine`` found.
+
+    Raises:
+        DeviceError: When they do not, with the reason and what would help.
     """
     found = next((finding for finding in findings if finding.name == device), None)
     if found is None:
-        raise DeviceError(device, "it could not be looked at", "see the other findings of `gancam doctor`")
+        raise DeviceError(device, "it could not be checked", "see the other checks of gancam doctor")
     if found.verdict in ("problem", "absent"):
         raise DeviceError(device, found.seen, found.cure)
     return found
 
 
 def _guarded(name: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
-    """What `look` finds; should it fail itself, on a system nobody thought of, the others are still heard."""
+    """Run some checks; should one fail itself, on a system that was not thought of, the others still run."""
     try:
         yield from look()
     except Exception as error:
-        said = f"could not be looked at ({type(error).__name__}: {first_line(error)})"
+        said = f"could not be checked ({type(error).__name__}: {first_line(error)})"
         yield Check(name, "warning", said, "report this with the output of: gancam doctor --json")

@@ -1,4 +1,4 @@
-"""Checks of the machine and of what is installed."""
+"""Check the machine and what is installed."""
 
 import os
 import platform
@@ -23,6 +23,7 @@ from gancam.tools.doctor.checks import OPENCV, Check, Verdict, gigabytes
 
 
 def system_checks() -> Iterator[Check]:
+    """Check the system, its cores and its memory."""
     cores, machine_cores, quota = usable_cores(), os.cpu_count() or 1, hardware.quota()
     total, free = hardware.memory()
     details = {
@@ -53,12 +54,13 @@ def _system_name() -> str:
 
 
 def _dot_products() -> bool | None:
-    """Whether the CPU adds up products of 8-bit numbers in one instruction, which int8 lives on; None: not known."""
+    """Tell whether the CPU has 8-bit dot products, which make int8 fast; None where that is not known."""
     found = bool({"avx512_vnni", "avx_vnni", "asimddp"} & set(instructions()))
     return found if found or sys.platform == "linux" else None
 
 
 def version_checks() -> Iterator[Check]:
+    """Check the versions of gancam and of the libraries that it works with."""
     details: dict[str, Any] = {
         "gancam": gancam.__version__, "python": platform.python_version(), "numpy": np.__version__,
         "opencv": cv2.__version__, "av": av.__version__, "ffmpeg": getattr(av, "ffmpeg_version_info", None),
@@ -87,7 +89,7 @@ def version_checks() -> Iterator[Check]:
 
 
 def package_checks() -> Iterator[Check]:
-    """Wheels that overwrite each other."""
+    """Check for packages that overwrite each other's files."""
     runtimes, opencvs = installed(RUNTIMES), installed(OPENCV)
     seen, cures = [], []
     mixed = clash()
@@ -106,6 +108,7 @@ def package_checks() -> Iterator[Check]:
 
 
 def temp_checks() -> Iterator[Check]:
+    """Check the folder for temporary files by writing to it."""
     asked = os.environ.get("TMPDIR")
     cure = "export TMPDIR=FOLDER, one that can be written and has space"
     try:

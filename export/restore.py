@@ -1,0 +1,154 @@
+"""The network back from its fp32 model file, where the run that it came from is no more: to quantise it anew."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from gancam.inference.card import ModelCard
+from gancam.inference.variants import read_card
+from train import networks
+from train import recipe as recipes
+from train.networks.inpaint import Gated, Inpaint
+from train.networks.sr import SuperResolution
+from train.networks.translator import Normed, ResidualBlock, Translator
+from train.recipe import Recipe
+
+Array = NDArray[np.float32]
+Layer = tuple[Array, Array]  # kernel and bias
+
+
+def restore(path: Path) -> tuple[nn.Module, Recipe, ModelCard]:
+    """The network of the fp32 file at `path`, the recipe that its card names, and the card.
+
+    Raises ``ValueError`` for a file of another precision or effect, or that is not of its recipe as that is now;
+    ``FileNotFoundError`` where the recipe is not there; ``ModelError`` for what is no model file.
+    """
+    card = read_card(path)
+    if card.precision != "fp32":
+        raise ValueError(f"{path} is {card.precision}: weights are taken from the fp32 file of a model")
+    recipe = recipes.load(card.recipe)
+    options = {**recipe.network, **({"expansion": 0} if recipe.network["family"] == "sr" else {})}
+    network = networks.build(**options)
+    constants = _constants(onnx.load(path))
+    try:
+        with torch.no_grad():
+            match network:
+                case SuperResolution():
+                    _super_resolution(network, _layers(path, constants))
+                case Translator():
+                    _translator(network, _layers(path, constants), constants)
+                case Inpaint():
+                    _inpaint(network, _layers(path, constants)[2:])  # after the two of the fill
+                case _:
+                    raise ValueError("its effect is none of super_resolution, translate and inpaint")
+    except (IndexError, RuntimeError, ValueError) as error:
+        raise ValueError(f"{path} is no network of recipe {recipe.name!r} that can be read: {error}") from error
+    return network.eval(), recipe, card
+
+
+def _constants(model: onnx.ModelProto) -> dict[str, Array]:
+    """Values by name, also where a cast widens them."""
+    found = {one.name: numpy_helper.to_array(one).astype(np.float32) for one in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Cast" and node.input[0] in found:
+            found[node.output[0]] = found[node.input[0]]
+    return found
+
+
+def _layers(path: Path, constants: Mapping[str, Array]) -> list[Layer]:
+    convolutions = [node for node in onnx.load(path).graph.node if node.op_type == "Conv"]
+    none = np.zeros(0, np.float32)
+    return [
+        (constants[node.input[1]], constants[node.input[2]] if len(node.input) > 2 else none) for node in convolutions
+    ]
+
+
+def _fill(parameter: Tensor | None, value: Array) -> None:
+    """Raises ``ValueError`` where the shapes differ."""
+    if parameter is None or tuple(parameter.shape) != value.shape:
+        has = None if parameter is None else tuple(parameter.shape)
+        raise ValueError(f"the file has {value.shape} where the recipe has {has}")
+    parameter.copy_(torch.from_numpy(np.ascontiguousarray(value)))
+
+
+def _super_resolution(network: SuperResolution, layers: list[Layer]) -> None:
+    stack = [network.head, *network.body, network.tail]
+    if len(layers) != len(stack):
+        raise ValueError(f"the file has {len(layers)} convolutions, the recipe {len(stack)}")
+    layers[0] = layers[0][0][:, ::-1], layers[0][1]
+    square = network.scale**2
+    order = np.argsort([(2 - colour) * square + place for place in range(square) for colour in range(3)])
+    layers[-1] = layers[-1][0][order], layers[-1][1][order]
+    for layer, (kernel, bias) in zip(stack, layers, strict=True):
+        identity: Tensor | None = layer.identity
+        _fill(layer.direct, kernel if identity is None else kernel - identity.numpy())
+        _fill(layer.bias, bias)
+
+
+def _translator(network: Translator, layers: list[Layer], constants: Mapping[str, Array]) -> None:
+    """The inverse of `cells.layers`: batch normalisation does nothing but add the bias."""
+    places = network.unshuffle**2
+    layers = layers[_before(network) :]
+    kernel, bias = layers[0]
+    bias = bias + 0.5 * kernel.sum((1, 2, 3))
+    if network.front == "image":  # (place, colour) BGR -> channels (colour, place) RGB
+        kernel = kernel.reshape(len(bias), places, 3, 3, 3).transpose(0, 2, 1, 3, 4)[:, ::-1]
+        kernel = kernel.reshape(len(bias), -1, 3, 3)
+    layers[0] = kernel, bias
+    kernel, bias = layers[-1]
+    kernel = kernel.reshape(places, 3, -1, 3, 3).transpose(1, 0, 2, 3, 4)[::-1]
+    bias = bias.reshape(places, 3).T[::-1].reshape(-1)
+    layers[-1] = kernel.reshape(3 * places, *kernel.shape[2:]), bias - np.float32(0.5)
+    normed = [network.stem, *network.down]
+    for block in network.body:
+        assert isinstance(block, ResidualBlock)
+        normed += [block.first, block.second]
+    normed += [one for pair in zip(network.up, network.join, strict=True) for one in pair]
+    if len(layers) != len(normed) + 1:
+        raise ValueError(f"the file has {len(layers)} convolutions, the recipe {len(normed) + 1}")
+    for one, (kernel, bias) in zip(normed, layers, strict=False):
+        assert isinstance(one, Normed)
+        conv, norm = one[0], one[1]
+        assert isinstance(conv, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        assert norm.running_var is not None
+        _fill(conv.weight, kernel)
+        _fill(norm.bias, bias)
+        norm.running_var.fill_(1 - norm.eps)
+    _fill(network.tail.weight, layers[-1][0])
+    _fill(network.tail.bias, layers[-1][1])
+    if network.pattern is not None:
+        tiles = [one for one in constants.values() if one.shape == tuple(network.pattern.shape)]
+        _fill(network.pattern, tiles[0])
+
+
+def _before(network: Translator) -> int:
+    """How many convolutions of the file come before the network's first: luma, and the blurs of edges."""
+    luma = (network.front, network.keep) != ("image", "nothing")
+    return luma + 2 * (network.front == "edges")
+
+
+def _inpaint(network: Inpaint, layers: list[Layer]) -> None:
+    """The inverse of `inpainting._for_bgr` and `_with_identity`; modules are in the order of `inpainting.body`."""
+    convolutions = [one for one in network.modules() if isinstance(one, nn.Conv2d)]
+    if len(layers) != len(convolutions):
+        raise ValueError(f"the file has {len(layers)} convolutions, the recipe {len(convolutions)}")
+    kernel, bias = layers[0]
+    kernel = kernel.reshape(len(bias), 4, 4, 3, 3).transpose(0, 2, 1, 3, 4)[:, [2, 1, 0, 3]]
+    layers[0] = kernel.reshape(len(bias), 16, 3, 3), bias
+    kernel, bias = layers[-1]
+    kernel = kernel.reshape(3, 4, -1, 3, 3)[::-1]
+    layers[-1] = kernel.reshape(12, *kernel.shape[2:]), bias.reshape(3, 4)[::-1].reshape(-1)
+    around = [one.around for one in network.modules() if isinstance(one, Gated)]
+    for one, (kernel, bias) in zip(convolutions, layers, strict=True):
+        if one in around:
+            kernel = kernel.copy()
+            kernel[:, 0, 2, 2] -= 1.0
+        _fill(one.weight, kernel)
+        _fill(one.bias, bias)

@@ -1,0 +1,147 @@
+"""`gancam models`: which models are there, how good and how fast they are."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gancam.cli.app import app
+from gancam.inference.autotune import Trial, notes, remembered
+from gancam.inference.card import ModelCard
+from gancam.inference.catalog import find, menu, user_menu
+from gancam.inference.figures import telling
+from gancam.inference.variants import read_card, variants
+
+_TASKS = {  # by effect
+    "super_resolution": "super-resolution", "inpaint": "inpainting", "morph": "generator",
+    "translate": "image to image",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A model: its files and cards by precision, and what was tried on this machine, by device."""
+
+    name: str
+    files: Mapping[str, Path]
+    cards: Mapping[str, ModelCard]
+    trials: Mapping[str, list[Trial]]
+    own: bool = False  # of the user's folder
+
+    @classmethod
+    def read(cls, name: str, path: Path, *, own: bool = False) -> "_Entry":
+        files = variants(path)
+        trials = {device: found for device in ("cpu", "cuda") if (found := remembered(files, device)) is not None}
+        return cls(name, files, {precision: read_card(file) for precision, file in files.items()}, trials, own)
+
+    @property
+    def card(self) -> ModelCard:
+        return self.cards.get("fp32") or next(iter(self.cards.values()))
+
+    @property
+    def task(self) -> str:
+        return _TASKS.get(self.card.effect, self.card.effect)
+
+    @property
+    def size(self) -> str:
+        side = self.card.resolution
+        return f"{side}x{side}" if self.card.layout == "latent" else f"x{self.card.scale}"
+
+    @property
+    def time(self) -> str:
+        """The fastest accurate precision on each device where it was tried."""
+        best = {device: min((one for one in trials if one.exact), key=lambda one: one.ms, default=None)
+                for device, trials in self.trials.items()}  # fmt: skip
+        return "\n".join(f"{device} {one.precision} {one.ms:.3g} ms" for device, one in best.items() if one)
+
+    def to_json(self) -> dict[str, object]:
+        card = self.card
+        return {
+            "name": self.name, "own": self.own, "effect": card.effect, "scale": card.scale, "licence": card.licence,
+            "quality": dict(card.quality), "figures": [asdict(figure) for figure in card.figures],
+            "parameters": card.parameters, "summary": card.summary, "data": card.data,
+            "recipe": card.recipe, "commit": card.commit, "receptive_field": card.receptive_field,
+            "layout": card.layout, "resolution": card.resolution, "latent": card.latent, "layers": card.layers,
+            "variants": {
+                precision: {"bytes": self.files[precision].stat().st_size, "quality": dict(other.quality),
+                            "parity": dict(other.parity)}
+                for precision, other in self.cards.items()
+            },
+            "proved": {device: [asdict(one) for one in trials] for device, trials in self.trials.items()},
+        }  # fmt: skip
+
+
+@app.command()
+def models(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Show all that is known of this model: a name, or an .onnx file's path."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all that is known as JSON on stdout.")] = False,
+) -> None:
+    """List the models, bundled and your own: task, size, time on this machine where tried, quality, licence."""
+    if name is not None:
+        entry = _Entry.read(Path(name).stem if name.endswith(".onnx") else name, find(name))
+        if as_json:
+            print(json.dumps(entry.to_json(), indent=2))
+        else:
+            _print_one(entry)
+        return
+    entries = [_Entry.read(one, path) for one, path in menu().items()]
+    entries += [_Entry.read(one, find(one), own=True) for one in user_menu()]
+    if as_json:
+        print(json.dumps([entry.to_json() for entry in entries], indent=2))
+    else:
+        _print_all(entries)
+
+
+def _console() -> Console:
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+
+
+def _print_all(entries: list[_Entry]) -> None:
+    table = Table(
+        "model", "task", "size", "time here", "what it does, and how well", "licence", box=None, pad_edge=False
+    )
+    for entry in entries:
+        figure = telling(entry.card.figures)
+        quality = f"{entry.card.summary}\n{figure} ({figure.better})" if figure is not None else entry.card.summary
+        quality = quality.replace(" (higher)", " (higher is better)").replace(" (lower)", " (lower is better)")
+        name = f"{entry.name} (own)" if entry.own else entry.name
+        table.add_row(*(Text(cell) for cell in (name, entry.task, entry.size, entry.time, quality)),
+                      Text(entry.card.licence))  # fmt: skip
+    _console().print(table)
+    print("time here: of a picture of 192x160, where the model was played once; gancam bench measures it")
+    print("all of one model: gancam models NAME")
+
+
+def _print_one(entry: _Entry) -> None:
+    card = entry.card
+    rows = [
+        ("model", entry.name), ("what it does", card.summary), ("task", entry.task), ("size", entry.size),
+        ("licence", card.licence), ("trained on", card.data), ("recipe", card.recipe), ("commit", card.commit),
+        ("parameters", f"{card.parameters:,}" if card.parameters else ""),
+    ]  # fmt: skip
+    for precision, file in entry.files.items():
+        rows.append((precision, f"{file.stat().st_size / 1e6:.2f} MB"))
+    for device, trials in entry.trials.items():
+        said = [f"{one.precision} {one.ms:.3g} ms, {one.psnr:.0f} dB" for one in trials if not one.error]
+        rows += [(f"tried on {device}", line) for line in [*said, *notes(trials, device)]]
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for head, text in rows:
+        if text:
+            table.add_row(Text(head), Text(text))
+    _console().print(table)
+    if card.figures:
+        measured = Table("figure", "value", "on", "better", box=None, pad_edge=False)
+        for one in card.figures:
+            measured.add_row(*(Text(cell) for cell in (one.metric, one.text, one.dataset, one.better)))
+        print()
+        _console().print(measured)

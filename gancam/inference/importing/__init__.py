@@ -1,0 +1,1 @@
+"""Models of other people: probed, adapted once to the contract of `ModelCard`, checked and remembered."""

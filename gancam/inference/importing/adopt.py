@@ -1,0 +1,300 @@
+"""From somebody else's file to one of ours: probe, wrap, check, remember."""
+
+import hashlib
+import json
+import logging
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from gancam.errors import GancamError, ModelError, NotFound
+from gancam.frame import Image
+from gancam.inference import autotune
+from gancam.inference.card import PREFIX, ModelCard
+from gancam.inference.hardware import usable_cores
+from gancam.inference.importing import pictures, wrap
+from gancam.inference.importing.convention import Answers, Convention, Floats, OnnxModel, checked, decode, sidecar
+from gancam.inference.importing.foreign import Foreign, TrialFailed
+from gancam.inference.importing.image import measured, usual_side
+from gancam.inference.importing.latent import generated
+from gancam.inference.importing.masked import filled
+from gancam.inference.importing.probe import probe
+from gancam.inference.importing.safety import check_safe
+from gancam.inference.importing.weights import SUFFIXES, export_weights
+from gancam.inference.importing.wrap_latent import wrap_latent
+from gancam.inference.importing.wrap_masked import wrap_masked
+from gancam.inference.network import Network, open_network
+from gancam.inference.packages import runtime
+from gancam.inference.variants import file_digest
+
+log = logging.getLogger(__name__)
+LEAST_PSNR = 60.0  # dB of the adapted file against the graph as it came
+_EVERYWHERE = 64  # pixels by which tiles of large frames overlap where a network looks at all of a picture
+VERSION = 1  # of what is remembered
+ENTRY = f"{PREFIX}import"  # of the metadata of an adapted file: its convention as JSON
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """A file of ours made of somebody else's.
+
+    Attributes:
+        path: The file.
+        card: Its card.
+        convention: What was found out about the graph.
+        psnr: dB of the file against the graph as it came, 100 at most.
+    """
+
+    path: Path
+    card: ModelCard
+    convention: Convention
+    psnr: float
+
+    @property
+    def line(self) -> str:
+        """What was found, in one line."""
+        return f"{self.convention.describe()}; licence {self.card.licence}{said(self.convention.doubts)}"
+
+
+def adapt(source: Path, target: Path, *, name: str = "", answers: Mapping[str, object] | None = None) -> Adapted:
+    """Find out what the graph in `source` takes and gives, and write to `target` the same graph in our contract.
+
+    `source` is not touched. `answers` (entries of `Convention`) and those of the TOML beside `source` are not
+    questioned; the former come first.
+
+    Raises:
+        NotFound: no such file.
+        ModelError: it is damaged, not harmless (`check_safe`), or nothing fits: the message says what was tried.
+        ParameterError: an unknown or senseless answer.
+        MissingExtra: the package `onnx` is not installed.
+    """
+    given = {**sidecar(source), **checked(answers or {}, str(source))}
+    if source.suffix in SUFFIXES:
+        with tempfile.TemporaryDirectory() as folder:
+            exported = Path(folder) / f"{source.stem}.onnx"
+            known = export_weights(source, exported)
+            return adapt(exported, target, name=name or plain_name(source), answers={**known, **given})
+    facts = check_safe(source)
+    graph = Foreign(source)
+    convention = probe(graph, given)
+    model = wrap.load(source)
+    if convention.fixed and "height" not in given and convention.effect in ("translate", "super_resolution"):
+        model, graph, convention = _freed(model, graph, convention, given)
+    name = name or plain_name(source)
+    licence = next((text for key, text in facts.metadata.items() if key.lower() in ("license", "licence") and text), "")
+    card = _card(name, licence or "unknown", convention, wrap.parameters(model))
+    wrapped = _wrapped(model, convention)
+    entries = {**facts.metadata, **card.to_metadata(), ENTRY: json.dumps(asdict(convention))}
+    _write(wrapped, entries, target)
+    try:
+        psnr = _checked(graph, convention, target)
+    except (GancamError, TrialFailed) as error:
+        target.unlink(missing_ok=True)
+        if isinstance(error, TrialFailed):
+            raise ModelError(f"{source} does not run as it is taken for ({convention.describe()}): {error}") from error
+        raise
+    return Adapted(target, card, convention, psnr)
+
+
+def adopted(source: Path) -> Path:
+    """Give the file of ours that was made of `source`, and make it if it was not made before.
+
+    It stays in the user's cache folder for as long as `source`, the TOML beside it, and ONNX Runtime are the same.
+    Raises as `adapt` does.
+    """
+    beside_it = () if source.suffix in SUFFIXES else check_safe(source).external
+    if not source.is_file():
+        raise NotFound(f"no model file {source}")
+    digest = hashlib.sha256()
+    for file in (source, *(source.parent / name for name in sorted(set(beside_it)))):
+        digest.update(file_digest(file).encode())
+    beside = source.with_suffix(".toml")
+    digest.update(beside.read_bytes() if beside.is_file() else b"")
+    digest.update(f"{VERSION} {runtime().__version__}".encode())
+    target = autotune.folder().parent / "imported" / digest.hexdigest()[:32] / f"{plain_name(source)}.onnx"
+    if target.is_file():
+        return target
+    log.warning("%s: without a card; it is tried out, once ...", source)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelError(f"{target.parent} cannot be made, which is to hold the adapted model: {error}") from error
+    adapt(source, target)
+    return target
+
+
+def plain_name(source: Path) -> str:
+    """Name what is made of `source`, by letters, digits, - and _."""
+    return re.sub(r"[^\w-]+", "-", source.stem).strip("-") or "model"
+
+
+def convention_of(metadata: Mapping[str, str]) -> Convention | None:
+    """What was found out about an adapted file with that metadata; None where it is one of our own."""
+    if ENTRY not in metadata:
+        return None
+    try:
+        entries = json.loads(metadata[ENTRY])
+        doubts = tuple(str(one) for one in entries.pop("doubts", ()))
+        return replace(Convention(**entries), doubts=doubts)
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def said(doubts: tuple[str, ...]) -> str:
+    """Doubts at the end of a line."""
+    return f"; not certain: {'; '.join(doubts)}" if doubts else ""
+
+
+def _wrapped(model: OnnxModel, convention: Convention) -> OnnxModel:
+    """`model` in the layout of ours that fits its effect."""
+    if convention.effect == "inpaint":
+        return wrap_masked(model, convention)
+    if convention.effect == "morph":
+        return wrap_latent(model, convention)
+    return wrap.wrap_image(model, convention)
+
+
+def _card(name: str, licence: str, convention: Convention, parameters: int) -> ModelCard:
+    layout: Any = {"inpaint": "masked", "morph": "latent"}.get(convention.effect, "image")
+    generator = convention.effect == "morph"
+    return ModelCard(
+        name=name, effect=convention.effect, scale=convention.scale, layout=layout, licence=licence,
+        receptive_field=_overlap(convention), parameters=parameters,
+        fixed_height=convention.height if layout == "image" and convention.fixed else 0,
+        fixed_width=convention.width if layout == "image" and convention.fixed else 0,
+        latent=convention.latent, layers=1 if generator else 0, resolution=convention.resolution,
+        summary=f"somebody else's: {convention.describe()}{said(convention.doubts)}",
+    )  # fmt: skip
+
+
+def _overlap(convention: Convention) -> int:
+    """What the card says of the receptive field."""
+    if convention.effect in ("inpaint", "morph"):
+        return 0
+    if convention.fixed and not convention.reach:
+        return min(convention.height, convention.width) // 4
+    if convention.effect == "super_resolution" and not convention.reach:
+        return _EVERYWHERE
+    return convention.reach
+
+
+def _freed(
+    model: OnnxModel, graph: Foreign, convention: Convention, answers: Answers
+) -> tuple[OnnxModel, Foreign, Convention]:
+    """The same with free sides, where other sizes run and look like what was shown."""
+    free = wrap.freed(model, convention)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "free.onnx"
+        try:
+            wrap.onnx().save(free, str(path))
+            other = Foreign(path)
+            size = convention.height + 32, convention.width + 64
+            found = replace(convention, height=0, width=0, minimum=1, multiple=1)
+            small = pictures.shown(convention.height, convention.width, convention.scale)
+            large = pictures.shown(*size, convention.scale)
+            usual = pictures.off(graph.picture(small, convention), small)
+            made = other.picture(large, found)
+            if made.shape[:2] != tuple(convention.scale * side for side in size):
+                raise TrialFailed("another size came out")
+            if pictures.off(made, large) > 1.5 * usual + 2.0:
+                raise TrialFailed("looks otherwise")
+            found = measured(other, found, answers)
+            return free, other, found
+        except (TrialFailed, GancamError, ValueError, OSError):
+            return model, graph, convention
+
+
+def _write(model: OnnxModel, metadata: Mapping[str, str], target: Path) -> None:
+    """Write beside and rename."""
+    package = wrap.onnx()
+    del model.metadata_props[:]
+    package.helper.set_model_props(model, dict(metadata))
+    handle, beside = tempfile.mkstemp(dir=target.parent, prefix=".new-", suffix=".onnx")
+    os.close(handle)
+    try:
+        package.save(model, beside)
+        Path(beside).replace(target)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{target} cannot be written: {error}") from error
+    finally:
+        with suppress(OSError):
+            Path(beside).unlink()
+
+
+def _checked(graph: Foreign, convention: Convention, target: Path) -> float:
+    """DB of what `target` makes against what the graph itself makes.
+
+    Raises ``ModelError`` where it is not the same, or where the file does not run.
+    """
+    model = open_network(target, "cpu", usable_cores())
+    if convention.effect == "inpaint":
+        return _checked_holes(graph, convention, model)
+    if convention.effect == "morph":
+        return _checked_pictures(graph, convention, model)
+    height, width = usual_side(convention)
+    sizes = [(height, width)] if convention.fixed else [(height, width), (height + 5, width + 3)]
+    found = []
+    for size in sizes:
+        image = pictures.shown(*size, 1)
+        truth = np.asarray(np.clip(np.round(_direct(graph, convention, image)), 0, 255), np.uint8)
+        made = model(image[None])[0]
+        if truth.shape != made.shape:
+            raise ModelError(f"{graph.path}: adapted it gives {made.shape} for {image.shape}, not {truth.shape}")
+        found.append(min(float(cv2.PSNR(truth, made)), 100.0))
+    if min(found) < LEAST_PSNR:
+        raise ModelError(
+            f"{graph.path}: adapted it gives another picture than before ({min(found):.1f} dB, less than "
+            f"{LEAST_PSNR:.0f}): not used"
+        )
+    return min(found)
+
+
+def _checked_holes(graph: Foreign, convention: Convention, model: Network) -> float:
+    """The same for one that fills holes, at a size that it takes as it is."""
+    height, width = usual_side(convention)
+    if convention.fixed and height != width:  # there the picture is squeezed
+        return 100.0
+    image = pictures.truth(height, width)
+    hole = np.zeros((height, width), np.bool_)
+    hole[height // 4 : height // 2, width // 3 : width // 2] = True
+    made = model(image[None], hole[None].astype(np.uint8))[0]
+    found = np.asarray(np.clip(np.round(filled(graph, image, hole, convention)), 0, 255), np.uint8)
+    psnr = min(float(cv2.PSNR(np.where(hole[..., None], found, image), made)), 100.0)
+    if psnr < LEAST_PSNR:
+        raise ModelError(f"{graph.path}: adapted it fills otherwise than before ({psnr:.1f} dB): not used")
+    return psnr
+
+
+def _checked_pictures(graph: Foreign, convention: Convention, model: Network) -> float:
+    """The same for a generator."""
+    z = np.random.default_rng(2).standard_normal((2, convention.latent), np.float32)
+    made = model(z)
+    one = replace(convention, batch=True)
+    for index, picture in enumerate(made):
+        found = decode(generated(graph, z[index : index + 1], convention), one)
+        pixels = np.asarray(np.clip(np.round(np.broadcast_to(found, picture.shape)), 0, 255), np.uint8)
+        psnr = min(float(cv2.PSNR(pixels, picture)), 100.0)
+        if psnr < LEAST_PSNR:
+            raise ModelError(f"{graph.path}: adapted it makes other pictures than before ({psnr:.1f} dB): not used")
+    return psnr
+
+
+def _direct(graph: Foreign, convention: Convention, image: Image) -> Floats:
+    """What the graph itself makes of an image of any size: enlarged by its border as the adapted file does it."""
+    if convention.fixed:
+        return graph.picture(image, convention)
+    cut, multiple = convention.cut, convention.multiple
+    least = multiple * -(-convention.minimum // multiple)
+    more = [max(multiple * -(-(side + 2 * cut) // multiple), least) - side - cut for side in image.shape[:2]]
+    padded = np.pad(image, ((cut, more[0]), (cut, more[1]), (0, 0)), "edge")
+    made = graph.picture(np.ascontiguousarray(padded), convention)
+    height, width = (convention.scale * side for side in image.shape[:2])
+    return made[:height, :width]

@@ -1,0 +1,110 @@
+"""Somebody else's graph, opened on the CPU to be tried."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gancam._native import denormals_as_zero
+from gancam.errors import ModelError, first_line
+from gancam.frame import Image
+from gancam.inference.hardware import usable_cores
+from gancam.inference.importing.convention import Convention, Floats, Tensor, coloured, decode, encode
+from gancam.inference.session import open_session
+
+_TYPES = {
+    "tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8", "tensor(double)": "float64",
+    "tensor(int64)": "int64", "tensor(int32)": "int32", "tensor(bool)": "bool",
+}  # fmt: skip
+
+
+class TrialFailed(Exception):
+    """The graph does not run with what it was given, or does not give a picture."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output.
+
+    Attributes:
+        name: Its name.
+        dtype: Its numpy type, "" where it is no tensor of numbers.
+        shape: Its sides, 0 for those that are free.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether a picture may go through: three or four axes of floats or bytes."""
+        return len(self.shape) in (3, 4) and self.dtype in ("float32", "float16", "float64", "uint8")
+
+
+class Foreign:
+    """A graph without a card: its `inputs` and `outputs`, and `run`.
+
+    Raises ``NotFound`` and ``ModelError`` as `open_session` does.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.session = open_session(path, "cpu", usable_cores())
+        self.inputs = [_port(one) for one in self.session.get_inputs()]
+        self.outputs = [_port(one) for one in self.session.get_outputs()]
+        self.runs = 0
+
+    def described(self) -> str:
+        """Its inputs and outputs, for messages."""
+
+        def said(ports: list[Port]) -> str:
+            return ", ".join(f"{one.name} {one.dtype} {list(one.shape)}" for one in ports)
+
+        return f"takes {said(self.inputs)}; gives {said(self.outputs)} (0: any)"
+
+    def run(self, given: dict[str, Tensor], output: str) -> Tensor:
+        """One output. Raises `TrialFailed`."""
+        self.runs += 1
+        try:
+            with denormals_as_zero():
+                found = self.session.run([output], given)[0]
+        except Exception as error:  # ONNX Runtime raises a class of its own for each reason
+            raise TrialFailed(first_line(error)) from error
+        if not isinstance(found, np.ndarray):
+            raise TrialFailed(f"{output} is no tensor")
+        return found
+
+    def extras(self, convention: Convention) -> dict[str, Tensor]:
+        """The constants of `convention` as tensors of the shapes that the inputs have, 1 where these are free."""
+        ports = {one.name: one for one in self.inputs}
+        return {
+            name: np.full([side or 1 for side in ports[name].shape], value, ports[name].dtype)
+            for name, value in convention.extras.items()
+        }
+
+    def picture(self, image: Image, convention: Convention) -> Floats:
+        """What the graph makes of `image` ``(h, w, 3)`` BGR: ``(h', w', 3)`` float32 BGR in 0..255, not clipped.
+
+        Raises `TrialFailed`.
+        """
+        return self.shown(encode(image, convention), image, convention)
+
+    def shown(self, tensor: Tensor, image: Image, convention: Convention) -> Floats:
+        """The same of the tensor that `image` was turned into."""
+        found = self.run({convention.image: tensor, **self.extras(convention)}, convention.output)
+        if found.ndim != 3 + convention.batch:
+            raise TrialFailed(f"{convention.output} has shape {found.shape}")
+        pixels = decode(found, convention)
+        return coloured(pixels, image) if pixels.shape[2] == 1 and convention.order == "y" else pixels
+
+
+def _port(one: Any) -> Port:
+    shape = tuple(side if isinstance(side, int) and side > 0 else 0 for side in one.shape)
+    return Port(str(one.name), _TYPES.get(one.type, ""), shape)
+
+
+def refuse(graph: Foreign, tried: str, cure: str) -> ModelError:
+    """The error for a graph that nothing fits."""
+    return ModelError(f"{graph.path} is not understood: it {graph.described()}. Tried: {tried}. {cure}")

@@ -1,0 +1,396 @@
+"""Probing a graph that makes a picture of a picture: its ranges, colour order, scale, sizes and reach.
+
+What decides is the picture. Under each hypothesis photos are shown to the graph. The answer must have the gist of what
+was shown; among those that have, the one wins under which the network does most for pictures that were shrunk, blurred
+or noisy. Under a wrong range a network mostly does nothing, or too much.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+import numpy as np
+
+from gancam.frame import Image
+from gancam.inference.importing import pictures
+from gancam.inference.importing.convention import (
+    RANGES,
+    Answers,
+    Convention,
+    Floats,
+    Layout,
+    Order,
+    coloured,
+    decode,
+    encode,
+    shaped,
+    with_answers,
+)
+from gancam.inference.importing.foreign import Foreign, Port, TrialFailed, refuse
+
+_SIDES = (64, 96, 128, 256, 224, 512)  # that are tried until a free-size graph takes one
+_MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
+_SCALES = (1, 2, 3, 4, 5, 6, 8)
+# Networks forgive values that are too large (their biases lose weight), and not those that are too small: of ranges
+# that fit, the smallest is right. A larger one has to do so many times better.
+_PENALTY = {"0..1": 1.0, "-0.5..0.5": 1.1, "-1..1": 1.1, "imagenet": 1.25, "0..255": 1.35, "imagenet255": 1.4}
+_OUTPUTS = ("0..1", "0..255", "-1..1")  # ranges of outputs that may be of another than the input
+_FAR, _ALIKE = 70.0, 0.35  # grey levels, and correlation, beyond which an answer has nothing of what was shown
+_FLAT = 30.0  # grey levels that an answer without any of the picture's forms counts as further off
+_CLOSE = 1.03  # times the best score: as good
+_BETTER = 0.9  # times the best one's own score: so much better that it is told
+_ORDERS = 1.25  # the same of the other order of colours
+_SEEN = 1.0  # grey levels of difference between two answers that matter
+_EXTRAS = (0.0, 1.0, 0.5, 0.1, 2.0, 4.0)  # that further inputs are tried with
+_BOTH: tuple[tuple[Order, ...], tuple[Order, ...]] = ("rgb", "bgr"), ("y",)  # orders of colours, and of grey
+_EXTREME, _AT_END = 900.0, 0.004  # values far beyond every range; shares of it that count as its end
+_REACH = (64, 128, 256, 448)  # pixels of the pictures in which a reach is looked for
+CURE = (
+    "Say what it is by --effect, --order, --range and the like, or in a .toml file beside it (`gancam import --help`)"
+)
+
+
+@dataclass
+class _Candidate:
+    """A hypothesis and what came of it: the picture, how far its gist is `off`, and its score (less is better)."""
+
+    convention: Convention
+    made: Floats
+    off: float
+    score: float = 0.0
+    raw: float = 0.0  # the score without what is usual
+
+
+def probe_image(graph: Foreign, picture: Port, extras: list[Port], answers: Answers) -> Convention:
+    """The convention of a graph that takes `picture`, and `extras` beside it. `answers` are not questioned.
+
+    Raises ``ModelError`` that says what was tried when nothing fits.
+    """
+    plain = _shape(graph, picture, extras, answers)
+    plain = _decided(graph, plain, answers)
+    if "effect" not in answers:
+        plain = replace(plain, effect="super_resolution" if plain.scale > 1 else "translate")
+    return measured(graph, plain, answers)
+
+
+def measured(graph: Foreign, known: Convention, answers: Answers) -> Convention:
+    """`known` with the rule of sizes and the reach, by running."""
+    if not known.fixed:
+        known = _sizes(graph, known, answers)
+    return known if "reach" in answers else replace(known, reach=_reach(graph, known))
+
+
+def usual_side(convention: Convention) -> tuple[int, int]:
+    """Height and width of the pictures that a graph is shown."""
+    if convention.fixed:
+        return convention.height, convention.width
+    side = max(64, convention.minimum)
+    side = convention.multiple * -(-side // convention.multiple)
+    return side, side
+
+
+def layouts(port: Port, answers: Answers) -> Iterator[tuple[Layout, int]]:
+    """Layouts and channels that an input of that shape may have, the likelier first."""
+    planes, _, columns = port.shape[-3:]
+    wanted = answers.get("layout")
+    options: list[tuple[Layout, int]] = [("nchw", planes), ("nhwc", columns)]
+    certain = [(layout, count) for layout, count in options if count in (1, 3, 4)]
+    guesses = [(layout, count) for layout, free in options if free == 0 for count in (3, 1)]
+    for layout, count in certain or guesses:
+        if wanted in (None, layout):
+            yield layout, count
+
+
+def _shape(graph: Foreign, port: Port, extras: list[Port], answers: Answers) -> Convention:
+    """Layout, channels, scale, dtype and size, from the shapes and by running."""
+    reasons = []
+    outputs = [one for one in graph.outputs if one.is_picture]
+    outputs = [one for one in outputs if one.name == answers.get("output")] or outputs
+    for layout, channels in layouts(port, answers):
+        sides = port.shape[-2:] if layout == "nchw" else port.shape[-3:-1]
+        order: Order = "y" if channels == 1 else "rgb"
+        base = Convention(
+            image=port.name, layout=layout, batch=len(port.shape) == 4, dtype=port.dtype, channels=channels,
+            order=order, output_order="rgb", range="0..255" if port.dtype == "uint8" else "0..1",
+            height=sides[0] if all(sides) else 0, width=sides[1] if all(sides) else 0,
+            extras={one.name: _EXTRAS[0] for one in extras},
+        )  # fmt: skip
+        base = with_answers(base, answers)
+        if channels == 4:
+            reasons.append(f"{layout} with four channels")
+            continue
+        for output in outputs:
+            for height, width in [usual_side(base)] if base.fixed else [(side, side) for side in _SIDES]:
+                try:
+                    return _with_output(graph, replace(base, output=output.name), output, (height, width), answers)
+                except TrialFailed as error:
+                    reasons.append(f"{width}x{height} {layout} {channels} channels ({error})")
+    raise refuse(graph, "; ".join(dict.fromkeys(reasons)) or "no input that a picture fits", CURE)
+
+
+def _with_output(graph: Foreign, base: Convention, output: Port, size: tuple[int, int], answers: Answers) -> Convention:
+    """`base` with what an output of a picture of that size (height, width) tells."""
+    image = pictures.shown(*size, 1)
+    for value in _EXTRAS if base.extras and "extras" not in answers else (None,):
+        if value is not None:
+            base = replace(base, extras=dict.fromkeys(base.extras, value))
+        try:
+            found = graph.run({base.image: encode(image, base), **graph.extras(base)}, output.name)
+            break
+        except TrialFailed:
+            if value == _EXTRAS[-1] or value is None:
+                raise
+    if found.ndim != 3 + base.batch or found.dtype.kind not in "fu":
+        raise TrialFailed(f"gives {found.dtype} {found.shape}, no picture")
+    planes, rows, columns = found.shape[-3:]
+    for layout in sorted(get_args(Layout), key=lambda one: one != base.layout):
+        channels = planes if layout == "nchw" else columns
+        sides = (rows, columns) if layout == "nchw" else (planes, rows)
+        if channels not in (1, 3, 4):
+            continue
+        for scale in _SCALES:
+            lost = [scale * given - made for given, made in zip(size, sides, strict=True)]
+            if lost[0] == lost[1] and 0 <= lost[0] < min(size) * scale // 2 and lost[0] % (2 * scale) == 0:
+                minimum = max(size) if not base.fixed and max(size) > _SIDES[0] else 1
+                grey: Any = "y" if channels == 1 else base.output_order if base.output_order != "y" else "rgb"
+                made = replace(
+                    base, output=output.name, output_layout=layout, output_channels=channels, output_order=grey,
+                    scale=scale, cut=lost[0] // (2 * scale), minimum=minimum,
+                    output_range="0..255" if found.dtype == np.uint8 else base.output_range,
+                )  # fmt: skip
+                if "scale" not in answers or answers["scale"] == scale:
+                    return with_answers(made, answers)
+    raise TrialFailed(f"gives {found.shape} for {size[1]}x{size[0]}: no whole scale")
+
+
+def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:
+    """The ranges and colour order of `base`, by the picture."""
+    base = _with_extras(graph, base, answers)
+    bounds = {} if "output_range" in answers else _bounds(graph, base)
+    if bounds:
+        answers = {**answers, **bounds}
+        base = with_answers(base, bounds)
+    image = pictures.shown(*usual_side(base), base.scale)
+    tried = [one for hypothesis in _ranges(base, answers) for one in _tried(graph, hypothesis, image, answers)]
+    if not tried:
+        raise refuse(graph, "all value ranges, none runs", CURE)
+    best = min(one.off for one in tried)
+    near = [one for one in tried if one.off <= 1.3 * best + 1.5]
+    near = _orders(graph, near, image, answers)
+    best = min(one.off for one in near)
+    near = [one for one in near if one.off <= 1.3 * best + 1.5]
+    for one in near:
+        one.raw = _score(graph, one)
+        one.score = one.raw * _unusual(one.convention)
+    near.sort(key=lambda one: one.score)
+    _refuse_garbage(graph, near[0], tried, image, answers)
+    return replace(near[0].convention, doubts=_doubts(near, answers))
+
+
+def _ranges(base: Convention, answers: Answers) -> list[Convention]:
+    if base.dtype == "uint8" or "range" in answers:
+        return [base]
+    return [replace(base, range=name) for name in RANGES]
+
+
+def _tried(graph: Foreign, one: Convention, image: Image, answers: Answers) -> list[_Candidate]:
+    """What the graph makes of `image` under that hypothesis, with the likeliest meaning of its output."""
+    try:
+        found = graph.run({one.image: encode(image, one), **graph.extras(one)}, one.output)
+    except TrialFailed:
+        return []
+    candidates = []
+    given = "output_range" in answers or found.dtype == np.uint8
+    spans = [name for name in RANGES if name == one.range or name in _OUTPUTS]
+    for output_range in [one.output_range] if given else spans:
+        swapped: list[Any] = [one.order, "bgr" if one.order == "rgb" else "rgb"]
+        orders: list[Any] = ["y"] if one.output_channels == 1 else swapped if one.order != "y" else ["rgb", "bgr"]
+        for order in [answers["output_order"]] if "output_order" in answers else orders:
+            meant = replace(one, output_range=output_range, output_order=order)
+            made = decode(found, meant)
+            if made.shape[2] == 1:
+                made = coloured(made, _inner(image, one.cut)) if one.order == "y" else np.repeat(made, 3, axis=2)
+            off = pictures.off(made, _inner(image, one.cut))
+            off += _FLAT * (1.0 - pictures.alike(made, _inner(image, one.cut)))
+            natural = output_range == one.range and order in (one.order, "y")
+            candidates.append(_Candidate(meant, made, off, 0.0 if natural else 1.0))
+    finite = [one for one in candidates if np.isfinite(one.off)]
+    if not finite:
+        return []
+    usual = [one for one in finite if one.score == 0.0]
+    best = min(finite, key=lambda one: one.off)
+    # what comes out means what went in, unless the picture says otherwise
+    return [usual[0] if usual and usual[0].off <= 1.1 * best.off + 0.5 else best]
+
+
+def _bounds(graph: Foreign, base: Convention) -> dict[str, Any]:
+    """The range of the output (and, where colours end at different values, their order) by what it ends at.
+
+    Graphs that end in a clip, a sigmoid or a tanh give exactly its bounds for values that are far too large. Empty
+    where nothing is told.
+    """
+    if base.dtype == "uint8":
+        return {}
+    pattern = pictures.shown(*usual_side(base), 1).astype(np.float32)[..., : base.channels]
+    tensor = shaped((pattern - 127.5) / 127.5 * _EXTREME, base)
+    try:
+        found = graph.run({base.image: tensor, **graph.extras(base)}, base.output)
+    except TrialFailed:
+        return {}
+    for name in RANGES if np.isfinite(found).all() else ():
+        for order in _BOTH[base.output_channels == 1]:
+            meant = replace(base, output_range=name, output_order=order)
+            pixels = decode(found, meant) / 255.0
+            low, high = (np.abs(pixels - end).reshape(-1, pixels.shape[2]) < _AT_END for end in (0.0, 1.0))
+            if (low | high).mean(0).min() > 0.3 and low.mean(0).min() > 0.02 and high.mean(0).min() > 0.02:
+                inside = (pixels > -_AT_END).all() and (pixels < 1 + _AT_END).all()
+                if inside:
+                    return {"output_range": name} | ({"output_order": order} if name.startswith("imagenet") else {})
+    return {}
+
+
+def _orders(graph: Foreign, near: list[_Candidate], image: Image, answers: Answers) -> list[_Candidate]:
+    """`near` and the same in the other colour order, where that makes another picture."""
+    if "order" in answers or near[0].convention.order == "y":
+        return near
+    more = list(near)
+    for one in near:
+        swapped = replace(one.convention, order="bgr" if one.convention.order == "rgb" else "rgb")
+        more += [other for other in _tried(graph, swapped, image, answers)
+                 if pictures.difference(other.made, one.made) > _SEEN / 4]  # fmt: skip
+    return more
+
+
+def _unusual(meant: Convention) -> float:
+    """How many times better a hypothesis has to do than the usual one."""
+    times = _PENALTY[meant.range] * (1.0 if meant.output_range == meant.range else 1.02)
+    times *= 1.0 if meant.order != "bgr" else 1.03
+    return times * (1.0 if meant.output_order in (meant.order, "y") or meant.order == "y" else 1.1)
+
+
+def _score(graph: Foreign, one: _Candidate) -> float:
+    """How well the graph does under that hypothesis: less is better."""
+    meant = one.convention
+    gains = []
+    for kind in ("noisy", "blurred") if meant.scale == 1 else ("clean", "noisy"):
+        image = pictures.shown(*usual_side(meant), meant.scale, kind)
+        try:
+            made = graph.picture(image, meant)
+        except TrialFailed:
+            continue
+        if made.shape[2] == 3 and meant.cut == 0:
+            gains.append(pictures.gain(made, image, meant.scale))
+    return min(gains, default=1.0) * (1.0 + one.off / 48.0)
+
+
+def _refuse_garbage(graph: Foreign, best: _Candidate, tried: list[_Candidate], image: Image, answers: Answers) -> None:
+    """Refuse what has nothing of the picture shown, unless the user said what it is."""
+    like = pictures.alike(best.made, _inner(image, best.convention.cut))
+    if (best.off <= _FAR and like >= _ALIKE) or {"range", "order"} <= set(answers):
+        return
+    said = "; ".join(f"{one.convention.range} in, {one.convention.output_range} out: {one.off:.0f} grey levels off"
+                     for one in sorted(tried, key=lambda one: one.off))  # fmt: skip
+    raise refuse(graph, f"{said} (correlation {like:.2f} at best)", CURE)
+
+
+def _doubts(near: list[_Candidate], answers: Answers) -> tuple[str, ...]:
+    """What could as well be otherwise, and would look otherwise."""
+    best = near[0]
+    doubts = []
+    for other in near[1:]:
+        fits = other.score <= _CLOSE * best.score or other.raw <= _BETTER * best.raw
+        if other.convention.range == best.convention.range:  # two orders of colours, of which a picture tells little
+            fits = fits or other.raw <= _ORDERS * best.raw
+        if not fits or pictures.difference(best.made, other.made) <= _SEEN:
+            continue
+        a, b = best.convention, other.convention
+        if a.order != b.order and a.range == b.range:
+            doubts.append(f"{b.order.upper()} fits as well as {a.order.upper()} (--order {b.order})")
+        elif a.range != b.range:
+            doubts.append(f"{b.range} fits as well as {a.range} (--range={b.range})")
+    if best.convention.output_channels == 1 and best.convention.order != "y":
+        doubts.append("it gives grey alone")
+    return tuple(dict.fromkeys(doubts))
+
+
+def _with_extras(graph: Foreign, base: Convention, answers: Answers) -> Convention:
+    """`base` with the constant for further inputs under which the picture is nearest to what was shown."""
+    if not base.extras or "extras" in answers:
+        return base
+    image = pictures.shown(*usual_side(base), base.scale, "noisy")
+    found: list[tuple[float, int, Mapping[str, float]]] = []
+    for value in _EXTRAS:
+        meant = replace(base, extras=dict.fromkeys(base.extras, value))
+        for one in _tried(graph, meant, image, answers):
+            found.append((round(one.off, 1), len(found), one.convention.extras))
+    return replace(base, extras=min(found, key=lambda one: one[:2])[2]) if found else base
+
+
+def _sizes(graph: Foreign, base: Convention, answers: Answers) -> Convention:
+    """The smallest multiple and minimum of the sides that are taken, by trying."""
+
+    def works(height: int, width: int) -> bool:
+        image = np.zeros((height, width, 3), np.uint8)
+        try:
+            made = graph.picture(image, base)
+        except TrialFailed:
+            return False
+        wanted = [base.scale * (side - 2 * base.cut) for side in (height, width)]
+        return list(made.shape[:2]) == wanted
+
+    side = max(base.minimum, _SIDES[0])
+    multiple = base.multiple
+    if "multiple" not in answers:
+        multiple = next(
+            (one for one in _MULTIPLES if side % one == 0 and works(side + one, side + 2 * one)
+             and (one == 1 or works(side + 3 * one, side))), 0)  # fmt: skip
+    if multiple == 0:
+        return replace(base, height=side, width=side)  # as good as fixed
+    minimum = base.minimum
+    if "minimum" not in answers:
+        smaller = (multiple * times for times in (1, 2, 4, 8, 16, 32) if multiple * times < side)
+        minimum = next((one for one in smaller if one > 2 * base.cut and works(one, one + multiple)), side)
+    return replace(base, multiple=multiple, minimum=minimum)
+
+
+def _reach(graph: Foreign, base: Convention) -> int:
+    """How many pixels of the input an output pixel looks to each side.
+
+    A change of all that is left of a line (above it) shows so far on the other side, in whole grey levels. 0 where it
+    shows everywhere.
+    """
+    for length in [min(base.height, base.width)] if base.fixed else _REACH:
+        length = base.multiple * -(-max(length, base.minimum) // base.multiple)
+        across = length if base.fixed else 2 * length
+        found = [_spread(graph, base, across, length, flip) for flip in (False, True)]
+        if max(found) < min(across // 2, across - across // 2) - base.multiple:
+            return max(found) + 1
+    return 0
+
+
+def _spread(graph: Foreign, base: Convention, across: int, along: int, flip: bool) -> int:
+    """How far a change of the first half of a picture shows in the other half."""
+    height, width = (base.height, base.width) if base.fixed else (min(along, 64), across)
+    if not base.fixed:
+        height = base.multiple * -(-max(height, base.minimum) // base.multiple)
+        width = base.multiple * -(-width // base.multiple)
+        height, width = (width, height) if flip else (height, width)
+    one = pictures.shown(height, width, 1)
+    other = one.copy()
+    middle = (height if flip else width) // 2
+    if flip:
+        other[:middle] = 255 - other[:middle][::-1]
+    else:
+        other[:, :middle] = 255 - other[:, :middle][:, ::-1]
+    try:
+        made = [np.clip(np.round(graph.picture(image, base)), 0, 255) for image in (one, other)]
+    except TrialFailed:
+        return middle
+    changed = (made[0] != made[1]).any(2)
+    places = np.nonzero(changed.any(1 if flip else 0))[0]
+    last = int(places[-1]) if len(places) else 0
+    return max(-(-(last + 1) // base.scale) + base.cut - middle, 0)
+
+
+def _inner(image: Image, cut: int) -> Image:
+    return image[cut:-cut, cut:-cut] if cut else image

@@ -1,0 +1,89 @@
+"""Pictures that a foreign graph is shown, and how near its answers are to what they should be."""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.frame import Image
+from gancam.inference.autotune import picture
+
+Floats = NDArray[np.float32]
+_PHOTOS = 128  # rows of the bundled picture that are photos; below is noise
+_LOW = 2.5  # standard deviation, in pixels of the input, of what is taken for the gist of a picture
+_NOISE, _BLUR = 7.0, 0.8  # what pictures are spoilt by: grey levels, and pixels
+
+
+@lru_cache(maxsize=8)
+def truth(height: int, width: int) -> Image:
+    """Photos ``(height, width, 3)`` BGR: the bundled ones, mirrored where more is wanted."""
+    photos = picture()[:_PHOTOS]
+    down, right = max(height - photos.shape[0], 0), max(width - photos.shape[1], 0)
+    top, left = max(photos.shape[0] - height, 0) // 2, max(photos.shape[1] - width, 0) // 2
+    part = photos[top : top + height, left : left + width]
+    return np.ascontiguousarray(np.pad(part, ((0, down), (0, right), (0, 0)), "symmetric"))
+
+
+def shown(height: int, width: int, scale: int, kind: str = "clean") -> Image:
+    """The truth of `scale` times that size, shrunk to it, and spoilt: "clean", "noisy" or "blurred"."""
+    image = truth(height * scale, width * scale)
+    if scale > 1:
+        image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    if kind == "noisy":
+        noise = np.random.default_rng(0).normal(0, _NOISE, image.shape)
+        return np.asarray(np.clip(np.round(image + noise), 0, 255), np.uint8)
+    if kind == "blurred":
+        return np.asarray(cv2.GaussianBlur(image, (0, 0), _BLUR), np.uint8)
+    return image
+
+
+def gist(pixels: Floats, size: tuple[int, int]) -> Floats:
+    """`pixels` ``(h, w, c)`` at `size` (width, height), low-passed."""
+    if (pixels.shape[1], pixels.shape[0]) != size:
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.float32)
+    low = cv2.GaussianBlur(pixels, (0, 0), _LOW)
+    return np.asarray(low, np.float32).reshape(size[1], size[0], -1)
+
+
+def off(pixels: Floats, image: Image) -> float:
+    """Mean difference, in grey levels, of the gist of `pixels`, of any size, from that of `image`.
+
+    Infinite for what is not finite.
+    """
+    if not np.isfinite(pixels).all():
+        return float("inf")
+    size = image.shape[1], image.shape[0]
+    return float(np.abs(gist(pixels, size) - gist(image.astype(np.float32), size)).mean())
+
+
+def alike(pixels: Floats, image: Image) -> float:
+    """How far the gist of `pixels` follows that of `image`: the correlation of their grey, -1 to 1."""
+    if not np.isfinite(pixels).all():
+        return -1.0
+    size = image.shape[1], image.shape[0]
+    one = gist(pixels, size).mean(2).ravel()
+    other = gist(image.astype(np.float32), size).mean(2).ravel()
+    if one.std() < 1e-3 or other.std() < 1e-3:
+        return 0.0
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def gain(pixels: Floats, image: Image, scale: int) -> float:
+    """The error of `pixels`, made of `image`, over that of plain enlarging, both against the truth.
+
+    It is below 1 where the network knows better. The border is left out.
+    """
+    height, width = image.shape[:2]
+    wanted = truth(height * scale, width * scale).astype(np.float32)
+    plain = np.asarray(cv2.resize(image, (width * scale, height * scale), interpolation=cv2.INTER_CUBIC), np.float32)
+    edge = min(8 * scale, height * scale // 4)
+    inner = slice(edge, -edge), slice(edge, -edge)
+    base = float(np.sqrt(np.square(plain - wanted)[inner].mean()))
+    made = float(np.sqrt(np.square(np.clip(pixels, 0, 255) - wanted)[inner].mean()))
+    return made / max(base, 0.5)
+
+
+def difference(one: Floats, other: Floats) -> float:
+    """Root mean square of the difference in grey levels, both as they would be seen."""
+    return float(np.sqrt(np.square(np.clip(one, 0, 255) - np.clip(other, 0, 255)).mean()))

@@ -1,0 +1,320 @@
+"""Somebody else's graph made one of ours.
+
+Conversions are added before and behind it, once, so that the file itself takes and gives uint8 BGR. What is between
+stays as it is.
+`onnx` is needed for that, and for nothing at run time.
+"""
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from gancam.errors import MissingExtra, ModelError, first_line
+from gancam.inference.importing.convention import LUMA, RANGES, Convention, OnnxModel, Tensor
+
+TensorInfo: TypeAlias = tuple[str, DTypeLike, Sequence[object]]
+"""Name, dtype and shape of an input or output; a name in the shape is a size that is free."""
+OPSET = 17  # that older graphs are lifted to: read by ONNX Runtime 1.12 and newer
+_LEAST = 13  # below it operators that are added here take other arguments
+INNER = "net/"  # what the names of the graph itself begin with afterwards
+
+
+def onnx() -> ModuleType:
+    """The package `onnx`, imported when first needed. Raises ``MissingExtra``."""
+    try:
+        import_module("onnx.compose")
+        import_module("onnx.version_converter")
+        return import_module("onnx")
+    except ImportError as error:
+        raise MissingExtra(
+            'a model without a card is adapted with the package onnx, which is missing: pip install "gancam[import]"'
+        ) from error
+
+
+def load(path: Path) -> OnnxModel:
+    """The model `path` (a ``ModelProto``) with what it names beside it, of operators that we can add to.
+
+    Raises ``MissingExtra``, and ``ModelError`` for one that cannot be read or lifted.
+    """
+    package = onnx()
+    try:
+        model = package.load(str(path))
+    except Exception as error:  # protobuf's and onnx's own
+        raise ModelError(f"{path} is damaged or no ONNX model: {first_line(error)}") from error
+    opset = next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
+    if opset < _LEAST:
+        try:
+            model = package.version_converter.convert_version(model, OPSET)
+        except Exception as error:
+            raise ModelError(
+                f"{path} has operators of ONNX opset {opset}, which cannot be lifted to {OPSET}: {first_line(error)}; "
+                "export it again with opset 13 or later"
+            ) from error
+    model.ir_version = max(model.ir_version, 8)
+    constants = {one.name for one in model.graph.initializer}
+    inputs = [one for one in model.graph.input if one.name not in constants]  # as files of before 2019 list them
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    return model
+
+
+def freed(model: OnnxModel, convention: Convention) -> OnnxModel:
+    """Copy `model` with free sides of its pictures, to be tried.
+
+    Most graphs say a size that nothing in them needs.
+    """
+    copy = type(model)()
+    copy.CopyFrom(model)
+    del copy.graph.value_info[:]
+    names = {convention.image, convention.mask} - {""}
+    for one in [*copy.graph.input, *copy.graph.output]:
+        if one.name not in names and one in list(copy.graph.input):
+            continue
+        rank = len(one.type.tensor_type.shape.dim)
+        layout = convention.layout if one.name in names else convention.output_layout
+        axes = (rank - 2, rank - 1) if layout == "nchw" or rank < 3 else (rank - 3, rank - 2)
+        for name, axis in zip(("height", "width"), axes, strict=True):
+            if 0 <= axis < rank:
+                one.type.tensor_type.shape.dim[axis].Clear()
+                one.type.tensor_type.shape.dim[axis].dim_param = f"{name}_{one.name}"
+    return copy
+
+
+def parameters(model: OnnxModel) -> int:
+    """How many weights the graph has."""
+    return int(
+        sum(np.prod(one.dims, dtype=np.int64) for one in model.graph.initializer if one.data_type in (1, 10, 11))
+    )
+
+
+class Writer:
+    """Adds operators around a graph. Every method returns the name of its result."""
+
+    def __init__(self, model: OnnxModel) -> None:
+        self.onnx = onnx()
+        self.model = self.onnx.compose.add_prefix(model, INNER)
+        self.before: list[Any] = []
+        self.after: list[Any] = []
+        self._nodes = self.before
+        self.constants: list[Any] = []
+        self._count = 0
+
+    def behind(self) -> None:
+        """From now on operators come behind the graph."""
+        self._nodes = self.after
+
+    def constant(self, value: ArrayLike, dtype: DTypeLike) -> str:
+        """Add a constant."""
+        self._count += 1
+        name = f"gancam_constant_{self._count}"
+        array: Tensor = np.ascontiguousarray(value, dtype).reshape(np.shape(value))
+        self.constants.append(self.onnx.numpy_helper.from_array(array, name))
+        return name
+
+    def add(self, operator: str, *inputs: str, name: str = "", **attributes: object) -> str:
+        """Add an operator; its result has that `name` where one is given."""
+        self._count += 1
+        output = name or f"gancam_{operator.lower()}_{self._count}"
+        self._nodes.append(self.onnx.helper.make_node(operator, list(inputs), [output], **attributes))
+        return output
+
+    def cast(self, x: str, dtype: str) -> str:
+        """Add a change of type."""
+        return self.add("Cast", x, to=self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+    def numbers(self, *values: int) -> str:
+        """Add a constant of whole numbers."""
+        return self.constant(list(values), np.int64)
+
+    def part(self, x: str, start: str, end: str, axes: str) -> str:
+        """Add a slice along `axes`."""
+        return self.add("Slice", x, start, end, axes)
+
+    def finish(self, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]) -> OnnxModel:
+        """The model with those inputs and outputs: (name, dtype, shape) each."""
+        graph = self.model.graph
+        nodes = [*self.before, *graph.node, *self.after]
+        del graph.node[:]
+        graph.node.extend(nodes)
+        graph.initializer.extend(self.constants)
+        for values, found in ((graph.input, inputs), (graph.output, outputs)):
+            del values[:]
+            for name, dtype, shape in found:
+                kind = self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+                values.append(self.onnx.helper.make_tensor_value_info(name, kind, shape))
+        return self.model
+
+
+def wrap_image(model: OnnxModel, convention: Convention) -> OnnxModel:
+    """Turn `model` into our layout ``image``, of any size unless it takes one alone.
+
+    That is uint8 BGR ``(n, h, w, 3)`` in, ``(n, h * scale, w * scale, 3)`` out.
+    """
+    writer = Writer(model)
+    x, sides = "image", ""
+    if pads(convention):
+        sides, more = sizes(writer, x, convention)
+        x = writer.add("Pad", x, more, mode="edge")
+    chroma = entering(writer, x, convention, INNER + convention.image)
+    for name, value in convention.extras.items():
+        extra(writer, name, value)
+    writer.behind()
+    y = leaving(writer, INNER + convention.output, convention, chroma)
+    if sides:
+        end = writer.add("Mul", sides, writer.numbers(convention.scale))
+        y = writer.part(y, writer.numbers(0, 0), end, writer.numbers(1, 2))
+    writer.add("Identity", y, name="gancam_out")
+    count = batch(model, convention)
+    sides_in: list[Any] = [convention.height, convention.width] if convention.fixed else ["h", "w"]
+    sides_out: list[Any] = [convention.scale * side for side in sides_in] if convention.fixed else ["sh", "sw"]
+    return writer.finish(
+        [("image", np.uint8, [count, *sides_in, 3])], [("gancam_out", np.uint8, [count, *sides_out, 3])]
+    )
+
+
+def batch(model: OnnxModel, convention: Convention) -> OnnxModel:
+    """The size of the batch: what the graph says, 1 where it has no such axis."""
+    port = next(one for one in model.graph.input if one.name == convention.image)
+    size = port.type.tensor_type.shape.dim[0].dim_value if convention.batch else 1
+    return size if size > 0 else "n"
+
+
+def pads(convention: Convention) -> bool:
+    """Whether pictures are enlarged before the graph takes them."""
+    return not convention.fixed and (convention.multiple > 1 or convention.minimum > 1 or convention.cut > 0)
+
+
+def sizes(writer: Writer, x: str, convention: Convention) -> tuple[str, str]:
+    """Height and width of `x` ``(n, h, w, 3)``, and how much ``Pad`` adds so that the graph takes it."""
+    sides = writer.part(writer.add("Shape", x), writer.numbers(1), writer.numbers(3), writer.numbers(0))
+    multiple, cut = writer.numbers(convention.multiple), convention.cut
+    whole = writer.add("Add", sides, writer.numbers(2 * cut + convention.multiple - 1))
+    whole = writer.add("Mul", writer.add("Div", whole, multiple), multiple)
+    least = convention.multiple * -(-convention.minimum // convention.multiple)
+    whole = writer.add("Max", whole, writer.numbers(least))
+    more = writer.add("Sub", writer.add("Sub", whole, sides), writer.numbers(cut))
+    return sides, writer.add("Concat", writer.numbers(0, cut, cut, 0, 0), more, writer.numbers(0), axis=0)
+
+
+def entering(writer: Writer, x: str, convention: Convention, target: str) -> str:
+    """Lead uint8 BGR ``(n, h, w, 3)`` to the graph's own input `target`.
+
+    Returns:
+        The name of the colours that luma leaves, ``(n, 3, h, w)`` float32 BGR; "" unless the graph takes luma alone.
+    """
+    if convention.order != "y":
+        place(writer, native(writer, x, convention), convention, target)
+        return ""
+    mean, deviation = RANGES[convention.range]
+    x = writer.cast(writer.add("Transpose", x, perm=[0, 3, 1, 2]), "float32")
+    weights = np.array(LUMA, np.float32)
+    kernel = np.eye(3, dtype=np.float32) - weights[None, :]
+    chroma = writer.add("Conv", x, writer.constant(kernel[:, :, None, None], np.float32))
+    x = writer.add("Conv", x, writer.constant(weights[None, :, None, None], np.float32))
+    x = affine(writer, x, 1 / np.array(deviation[3:]), -np.array(mean[3:]) / np.array(deviation[3:]))
+    place(writer, _bytes(writer, x) if convention.dtype == "uint8" else x, convention, target)
+    return chroma
+
+
+def native(writer: Writer, x: str, convention: Convention) -> str:
+    """Turn uint8 BGR ``(n, h, w, 3)`` into ``(n, 3, h, w)`` in the graph's colour order and range.
+
+    It is float32, or uint8 where the graph takes that.
+    """
+    mean, deviation = RANGES[convention.range]
+    means, steps = np.array(mean[:3]), np.array(deviation[:3])
+    x = writer.add("Transpose", x, perm=[0, 3, 1, 2])
+    if convention.order == "rgb":
+        x = writer.add("Gather", x, writer.numbers(2, 1, 0), axis=1)
+    else:
+        means, steps = means[::-1], steps[::-1]
+    if convention.dtype == "uint8" and convention.range == "0..255":
+        return x
+    if not means.any() and len(set(steps)) == 1 and steps[0] != 1:  # both at once
+        factor, zero = writer.constant(1 / steps[0], np.float32), writer.constant(0, np.uint8)
+        return writer.add("DequantizeLinear", x, factor, zero)
+    return affine(writer, writer.cast(x, "float32"), 1 / steps, -means / steps)
+
+
+def place(writer: Writer, x: str, convention: Convention, target: str) -> None:
+    """Give ``(n, c, h, w)`` to the graph's input `target` in its type and layout."""
+    if convention.dtype not in ("float32", "uint8"):
+        x = writer.cast(x, convention.dtype)
+    if convention.layout == "nhwc":
+        x = writer.add("Transpose", x, perm=[0, 2, 3, 1])
+    if not convention.batch:
+        x = writer.add("Squeeze", x, writer.numbers(0))
+    writer.add("Identity", x, name=target)
+
+
+def leaving(writer: Writer, y: str, convention: Convention, chroma: str = "") -> str:
+    """From the graph's own output to uint8 BGR ``(n, h, w, 3)``."""
+    mean, deviation = RANGES[convention.output_range]
+    if not convention.batch:
+        y = writer.add("Unsqueeze", y, writer.numbers(0))
+    if convention.output_layout == "nhwc":
+        y = writer.add("Transpose", y, perm=[0, 3, 1, 2])
+    if convention.output_channels == 4:
+        y = writer.part(y, writer.numbers(0), writer.numbers(3), writer.numbers(1))
+    grey = convention.output_channels == 1
+    means, steps = (np.array(one[3:] if grey else one[:3]) for one in (mean, deviation))
+    if convention.output_order == "bgr":
+        means, steps = means[::-1], steps[::-1]
+    plain = _is_bytes(writer, convention)
+    if not plain or chroma:
+        y = writer.cast(y, "float32")
+        if means.any() or len(set(steps)) > 1 or chroma:
+            y, scale = affine(writer, y, steps, means), 1.0
+        else:
+            scale = 1 / float(steps[0])
+        if chroma:
+            if convention.scale > 1:
+                sizes = writer.constant([1, 1, convention.scale, convention.scale], np.float32)
+                chroma = writer.add("Resize", chroma, "", sizes, mode="linear")
+            if convention.cut:
+                edge = convention.cut * convention.scale
+                chroma = writer.part(
+                    chroma, writer.numbers(edge, edge), writer.numbers(-edge, -edge), writer.numbers(2, 3)
+                )
+            y = writer.add("Add", y, chroma)
+        y = writer.add("QuantizeLinear", y, writer.constant(scale, np.float32), writer.constant(0, np.uint8))
+    if grey and not chroma:
+        y = writer.add("Concat", y, y, y, axis=1)
+    elif not grey and convention.output_order == "rgb":
+        y = writer.add("Gather", y, writer.numbers(2, 1, 0), axis=1)
+    return writer.add("Transpose", y, perm=[0, 2, 3, 1])
+
+
+def _is_bytes(writer: Writer, convention: Convention) -> bool:
+    found = next((one for one in writer.model.graph.output if one.name == INNER + convention.output), None)
+    return found is not None and found.type.tensor_type.elem_type == writer.onnx.TensorProto.UINT8
+
+
+def _bytes(writer: Writer, x: str) -> str:
+    return writer.add("QuantizeLinear", x, writer.constant(1.0, np.float32), writer.constant(0, np.uint8))
+
+
+def affine(writer: Writer, x: str, factor: Tensor, offset: Tensor) -> str:
+    """`x` times `factor` plus `offset`, one of each for a plane or for all."""
+
+    def planes(values: Tensor) -> Any:
+        return values[:1].reshape(()) if len(set(values.tolist())) == 1 else values.reshape(1, -1, 1, 1)
+
+    if (factor != 1).any():
+        x = writer.add("Mul", x, writer.constant(planes(factor), np.float32))
+    if offset.any():
+        x = writer.add("Add", x, writer.constant(planes(offset), np.float32))
+    return x
+
+
+def extra(writer: Writer, name: str, value: float) -> None:
+    """A further input as a constant of its own shape."""
+    port = next(one for one in writer.model.graph.input if one.name == INNER + name)
+    shape = [side.dim_value or 1 for side in port.type.tensor_type.shape.dim]
+    dtype = writer.onnx.helper.tensor_dtype_to_np_dtype(port.type.tensor_type.elem_type)
+    writer.add("Identity", writer.constant(np.full(shape, value, dtype), dtype), name=INNER + name)

@@ -1,0 +1,158 @@
+"""What happens while files are made: events for a user interface, and the listener that a scheduler reports to."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from gancam.effects import Effect
+from gancam.jobs.inputs import BatchItem
+from gancam.pipeline import Report
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStarted:
+    """A batch begins.
+
+    Attributes:
+        files: How many are to be made.
+        done: How many an earlier batch made.
+        others: How many of the inputs are neither video nor image.
+        notes: What the user should know of the inputs.
+    """
+
+    files: int
+    done: int
+    others: int
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, object]:
+        """Give the event as an object ready for ``json.dumps``."""
+        return {
+            "event": "batch", "files": self.files, "done": self.done, "others": self.others, "notes": list(self.notes),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FileStarted:
+    """Work on a file begins."""
+
+    source: Path
+    target: Path
+
+    def to_json(self) -> dict[str, object]:
+        """Give the event as an object ready for ``json.dumps``."""
+        return {"event": "file", "input": str(self.source), "output": str(self.target)}
+
+
+@dataclass(frozen=True, slots=True)
+class FileProgress:
+    """More frames of a video are made.
+
+    Attributes:
+        source: The video.
+        frame: How many frames are there.
+        frames: How many there will be; None where that is not known.
+        eta: Seconds until the whole batch is done; None where that is not known yet.
+    """
+
+    source: Path
+    frame: int
+    frames: int | None
+    eta: float | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Give the event as an object ready for ``json.dumps``."""
+        return {
+            "event": "progress", "input": str(self.source), "frame": self.frame, "frames": self.frames, "eta": self.eta,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that the user should know, of one input or (`source` is None) of the whole job."""
+
+    source: Path | None
+    text: str
+
+    def to_json(self) -> dict[str, object]:
+        """Give the event as an object ready for ``json.dumps``."""
+        return {"event": "note", "input": "" if self.source is None else str(self.source), "note": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class FileMade:
+    """A file is complete; `report` tells of a video what making it took."""
+
+    source: Path
+    target: Path
+    report: Report | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Give the event as an object ready for ``json.dumps``."""
+        more = {} if self.report is None else {"report": self.report.to_dict()}
+        return {"event": "made", "input": str(self.source), "output": str(self.target), **more}
+
+
+@dataclass(frozen=True, slots=True)
+class FileFailed:
+    """A file could not be made; `error` says why, in one line."""
+
+    source: Path
+    target: Path
+    error: str
+
+    def to_json(self) -> dict[str, object]:
+        """Give the event as an object ready for ``json.dumps``."""
+        return {"event": "failed", "input": str(self.source), "output": str(self.target), "error": self.error}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFinished:
+    """A batch ends.
+
+    Attributes:
+        made: How many files were made.
+        failed: The inputs that failed, each with why.
+        done: How many an earlier batch had made.
+        others: How many of the inputs are neither video nor image.
+        seconds: How long it took.
+    """
+
+    made: int
+    failed: tuple[tuple[Path, str], ...]
+    done: int
+    others: int
+    seconds: float
+
+    def to_json(self) -> dict[str, object]:
+        """Give the event as an object ready for ``json.dumps``."""
+        failed = [{"input": str(path), "error": error} for path, error in self.failed]
+        return {
+            "event": "summary", "made": self.made, "done": self.done, "others": self.others, "failed": failed,
+            "seconds": round(self.seconds, 3),
+        }  # fmt: skip
+
+
+JobEvent: TypeAlias = BatchStarted | FileStarted | FileProgress | Note | FileMade | FileFailed | BatchFinished
+Notify: TypeAlias = Callable[[JobEvent], None]
+"""Called with each event, in the thread that does the work."""
+
+
+class JobListener(Protocol):
+    """What a scheduler reports to: what becomes of each item. Called from one thread."""
+
+    def begin(self, item: BatchItem, effects: Sequence[Effect]) -> None:
+        """Hear that `item` comes next, to be made with `effects`; what it raises is the item's failure."""
+
+    def progress(self, item: BatchItem, frame: int, frames: int | None, fresh: int) -> None:
+        """Hear that `frame` of `frames` frames are there, `fresh` of them made in this run."""
+
+    def note(self, item: BatchItem, text: str) -> None:
+        """Hear something that the user should know of `item`."""
+
+    def made(self, item: BatchItem, frames: int | None = None, notes: Sequence[str] = ()) -> None:
+        """Hear that `item` is complete; of a video with its number of frames and all notes."""
+
+    def failed(self, item: BatchItem, error: Exception) -> None:
+        """Hear that `item` could not be made."""

@@ -1,0 +1,52 @@
+"""Parts of `gancam live` and of its progress that need no camera."""
+
+import threading
+import time
+from pathlib import Path
+
+from gancam.cli.bars import BatchBars
+from gancam.cli.live import _stop_after
+from gancam.jobs.events import BatchStarted, FileFailed, FileMade, FileProgress, FileStarted, Note
+
+
+def timers() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+
+
+def test_the_timer_has_a_name_and_is_gone_afterwards() -> None:
+    stopped = threading.Event()
+    with _stop_after(60, stopped.set):
+        assert timers() == ["gancam-stop"]
+    assert timers() == []
+    assert not stopped.is_set()
+    with _stop_after(0.01, stopped.set):
+        assert stopped.wait(10)
+    assert timers() == []
+    with _stop_after(None, stopped.set):
+        assert timers() == []
+
+
+def test_what_stops_is_done_before_it_goes_on() -> None:
+    done: list[str] = []
+
+    def stop() -> None:
+        time.sleep(0.1)
+        done.append("stopped")
+
+    with _stop_after(0.0, stop):
+        time.sleep(0.05)
+    assert done == ["stopped"]
+
+
+def test_bars_take_events_of_files_that_never_began() -> None:
+    source, target = Path("a.mp4"), Path("out/a.mp4")
+    with BatchBars(shown=False) as bars:
+        bars(BatchStarted(3, 0, 0, ("a note",)))
+        bars(FileFailed(source, target, "a.mp4: damaged"))
+        for _ in range(2):  # one file under two names
+            bars(FileStarted(source, target))
+        bars(FileProgress(source, 1, 10, 2.0))
+        bars(FileMade(source, target))
+        bars(FileProgress(source, 2, 10))
+        bars(Note(None, "still there"))
+        bars(FileMade(source, target))

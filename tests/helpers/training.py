@@ -1,0 +1,24 @@
+"""Small training runs, and whether two ended alike."""
+
+from pathlib import Path
+
+import torch
+
+from train import loop, recipe
+
+NEVER = loop.Every(log=5, evaluate=10**6, checkpoint_seconds=1e9)
+
+
+def go(text: str, photos: Path, run: Path, stop_after: int | None = None, *, name: str = "tiny") -> dict[str, float]:
+    plan = recipe.parse(text, name=name)
+    return loop.train(plan, photos, run, device=torch.device("cpu"), every=NEVER, stop_after=stop_after)
+
+
+def same(a: object, b: object) -> bool:
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    return a == b

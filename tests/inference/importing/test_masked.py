@@ -1,0 +1,54 @@
+"""Somebody else's graphs that fill holes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import gancam
+from gancam.inference.importing import pictures
+from gancam.inference.importing.adopt import adapt
+from gancam.inference.model import MaskedModel
+from tests.helpers.foreign import HoleCase, write_holes
+
+TWO = HoleCase()
+FOUR = HoleCase(planes=True)
+CASES = [
+    TWO, replace(TWO, mask_one="known"), replace(TWO, returns=False), replace(TWO, returns=False, mask_one="known"),
+    replace(TWO, range="-1..1"), replace(TWO, dtype="uint8", range="0..255", mask_range="0..255", mask_one="known"),
+    replace(TWO, fixed=True), FOUR, replace(FOUR, mask_one="known", mask_first=True, range="-1..1"),
+    replace(FOUR, mask_first=True, mask_range="-0.5..0.5", mask_one="known", returns=False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_holes(case: HoleCase, tmp_path: Path) -> None:
+    path = write_holes(case, tmp_path / "a.onnx")
+    found = adapt(path, tmp_path / "b.onnx")
+    assert (found.convention.effect, found.convention.mask_one) == ("inpaint", case.mask_one)
+    assert found.psnr >= 60
+    image = pictures.truth(64, 64)
+    hole = np.zeros((1, 64, 64), np.uint8)
+    hole[0, 20:34, 12:30] = 7
+    stained = image.copy()
+    stained[hole[0] > 0] = (255, 0, 255)
+    model = MaskedModel(tmp_path / "b.onnx")
+    made, clean = (model(one[None], hole)[0][0] for one in (stained, image))
+    assert np.array_equal(made, clean)  # what is in the hole is not looked at
+    assert np.array_equal(made[hole[0] == 0], image[hole[0] == 0])
+    telea = np.asarray(cv2.inpaint(stained, hole[0], 3, cv2.INPAINT_TELEA), np.float32)
+    error, usual = (np.abs(one - image.astype(np.float32))[hole[0] > 0].mean() for one in (made, telea))
+    assert error < 1.3 * usual + 4
+
+
+def test_a_fixed_size_fills_frames_of_any(tmp_path: Path) -> None:
+    path = write_holes(replace(TWO, fixed=True), tmp_path / "a.onnx")
+    effect = gancam.load(path)
+    image = np.ascontiguousarray(pictures.truth(97, 150))
+    mask = np.zeros((97, 150), np.uint8)
+    mask[30:50, 40:60] = mask[70:80, 110:130] = 255
+    made = effect(image, mask=mask)  # type: ignore[call-arg]
+    assert made.shape == image.shape
+    assert np.array_equal(made[:20], image[:20])

@@ -1,0 +1,98 @@
+"""Files from strangers: what is refused before a library opens it."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from gancam.errors import ModelError, NotFound
+from gancam.inference.catalog import MODELS
+from gancam.inference.importing import safety
+from tests.helpers.foreign import Case, write_case
+
+
+def model_of(*nodes: onnx.NodeProto, constants: tuple[onnx.TensorProto, ...] = ()) -> onnx.ModelProto:
+    value = helper.make_tensor_value_info("x", 1, [1, 3, "h", "w"])
+    given = helper.make_tensor_value_info("y", 1, [1, 3, "h", "w"])
+    graph = helper.make_graph(list(nodes), "g", [value], [given], list(constants))
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("evil", 1)])
+
+
+def test_facts_are_those_that_onnx_tells(tmp_path: Path) -> None:
+    path = write_case(Case(scale=2), tmp_path / "a.onnx")
+    facts = safety.check_safe(path)
+    model = onnx.load(path)
+    assert facts.nodes == len(model.graph.node)
+    assert (set(facts.domains), facts.external, facts.opset) == ({""}, (), model.opset_import[0].version)
+    assert safety.is_foreign(path)
+    assert not safety.is_foreign(MODELS / "sr-x2.onnx")
+
+
+def test_custom_operators_are_refused_wherever_they_are(tmp_path: Path) -> None:
+    inner = helper.make_graph([helper.make_node("Run", ["x"], ["z"], domain="evil")], "i", [], [
+        helper.make_tensor_value_info("z", 1, None)])  # fmt: skip
+    condition = numpy_helper.from_array(np.array(True), "c")
+    hidden = helper.make_node("If", ["c"], ["y"], then_branch=inner, else_branch=inner)
+    for node in (helper.make_node("Run", ["x"], ["y"], domain="evil"), hidden):
+        onnx.save(model_of(node, constants=(condition,)), tmp_path / "a.onnx")
+        with pytest.raises(ModelError, match=r"'evil'.*custom operators are not run"):
+            safety.check_safe(tmp_path / "a.onnx")
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "C:\\secret", "a/../../secret", "\\\\host\\x"])
+def test_files_outside_its_folder_are_not_read(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ModelError, match="outside its own folder"):
+        safety.check_safe(external(tmp_path, name))
+
+
+def external(folder: Path, name: str) -> Path:
+    tensor = numpy_helper.from_array(np.ones((1, 3, 1, 1), np.float32), "k")
+    onnx.external_data_helper.set_external_data(tensor, name)
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    model = model_of(helper.make_node("Mul", ["x", "k"], ["y"]), constants=(tensor,))
+    path = folder / "a.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_nor_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(bytes(12))
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "weights").symlink_to(tmp_path / "secret")
+    with pytest.raises(ModelError, match="a link out of its own folder"):
+        safety.check_safe(external(folder, "weights"))
+
+
+def test_what_is_beside_it_is_read(tmp_path: Path) -> None:
+    path = external(tmp_path, "weights")
+    with pytest.raises(ModelError, match="not beside it: put it there"):
+        safety.check_safe(path)
+    (tmp_path / "weights").write_bytes(np.ones(3, np.float32).tobytes())
+    assert safety.check_safe(path).external == ("weights",)
+
+
+def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_case(Case(), tmp_path / "a.onnx")
+    monkeypatch.setattr(safety, "MOST_NODES", 3)
+    with pytest.raises(ModelError, match="operators, more than 3"):
+        safety.check_safe(path)
+    monkeypatch.setattr(safety, "MOST_BYTES", 10)
+    with pytest.raises(ModelError, match="GB, more than"):
+        safety.check_safe(path)
+
+
+def test_what_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        safety.check_safe(tmp_path / "none.onnx")
+    whole = write_case(Case(), tmp_path / "a.onnx").read_bytes()
+    for content in (b"", b"\x80\x04pickle", b"hello, I am a text\n", whole[:-7], bytes(100), b"\x0a\x00"):
+        path = tmp_path / "b.onnx"
+        path.write_bytes(content)
+        with pytest.raises(ModelError):
+            safety.check_safe(path)

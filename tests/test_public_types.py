@@ -1,0 +1,58 @@
+"""The public names as a user's type checker sees them: mypy reads this file, pytest runs it.
+
+An ignored error that is none any more is an error of mypy's (``warn_unused_ignores``).
+"""
+
+import pydoc
+from pathlib import Path
+from typing import assert_type
+
+import numpy as np
+import pytest
+
+import gancam
+from gancam.effects import MaskedEffect, ModelEffect
+
+FRAME = np.zeros((32, 48, 3), np.uint8)
+
+
+def test_an_effect_is_a_function_of_images() -> None:
+    upscale = gancam.load("sr-x2", device="cpu", precision="fp32", threads=1, strength=0.5)
+    assert_type(upscale, ModelEffect)
+    out = upscale(FRAME)
+    assert_type(out, gancam.Image)
+    assert_type(upscale.card, gancam.ModelCard)
+    assert out.shape == (64, 96, 3)
+    chain: list[gancam.Effect] = [upscale]
+    assert chain[0].output_size((48, 32)) == (96, 64)
+
+
+def test_erasing_takes_a_mask() -> None:
+    erase = gancam.load("inpaint", device="cpu", precision="fp32", threads=1)
+    assert_type(erase, MaskedEffect)
+    for mask in (np.zeros((32, 48), np.uint8), np.zeros((32, 48), np.bool_)):
+        assert_type(erase(FRAME, mask=mask, time=0.5), gancam.Image)
+    boxed = gancam.load("inpaint", device="cpu", precision="fp32", threads=1, mask=gancam.masks.Boxes((3, 2, 8, 6)))
+    assert boxed(FRAME).shape == FRAME.shape
+
+
+def test_a_capture_gives_what_opencv_gives(tmp_path: Path) -> None:
+    with gancam.VideoCapture(tmp_path / "nothing.mp4", effects=[lambda image: image]) as capture:
+        assert_type(capture, gancam.VideoCapture)
+        ok, image = capture.read()
+        assert_type(ok, bool)
+        assert_type(image, gancam.Image | None)
+        assert (ok, image) == (False, None)
+        assert_type(capture.error, gancam.GancamError | None)
+    assert_type(gancam.Budget([lambda image: image], 0.04), gancam.Budget)
+
+
+def test_what_is_not_there_is_no_attribute() -> None:
+    with pytest.raises(AttributeError, match="lod"):
+        gancam.lod  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_dir_and_help_have_what_is_imported_later() -> None:
+    assert {*gancam.__all__, "masks"} <= set(dir(gancam))
+    said = pydoc.plain(pydoc.render_doc(gancam))
+    assert all(f"class {name}(" in said or f"class {name}\n" in said for name in ("Budget", "Effect", "VideoCapture"))
