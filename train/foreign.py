@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -174,26 +175,17 @@ def _resize(way: str, factor: float) -> nn.Module:
 class OnnxTeacher(nn.Module):
     """An ONNX file that takes ``(n, 3, h, w)`` float and gives ``(n, 3, h * k, w * k)`` float.
 
-    ONNX Runtime runs it, on the CPU.
+    OpenCV runs it, on the CPU.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        import onnxruntime  # only who has such a teacher needs it
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # its errors share no base but this
-            raise ValueError(f"{path} is no ONNX file that runs: {error}") from error
-        self._input = self._session.get_inputs()[0]
-        if len(self._session.get_inputs()) != 1 or self._input.type != "tensor(float)" or len(self._input.shape) != 4:
-            raise ValueError(
-                f"{path}: a teacher takes one float (n, 3, h, w), not {self._input.type} {self._input.shape}"
-            )
+            self._network = cv2.dnn.readNetFromONNX(str(path))
+        except cv2.error as error:
+            raise ValueError(f"{path} is no ONNX file that OpenCV reads: {error.err}") from error
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
         """Run the file."""
-        (y, *_) = self._session.run(None, {self._input.name: x.float().cpu().numpy()})
-        return torch.from_numpy(y).to(x.device)
+        self._network.setInput(x.float().cpu().numpy())
+        return torch.from_numpy(np.array(self._network.forward(), np.float32)).to(x.device)

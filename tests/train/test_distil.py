@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
-from tests.train.test_foreign import ncnn
+from tests.helpers.teachers import ncnn
 from train import foreign, recipe, tasks
 from train.data import Photos
 from train.pool import CHUNK, Description, Ingredients, Pool, pool
