@@ -28,7 +28,7 @@ _SHOWN = 192  # pixels along a side of the picture that shows what a model does
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An .onnx without a card, or a .pth or .safetensors.")],
     name: Annotated[str, typer.Option(help="Its name from now on (default: the file's).")] = "",
-    effect: Annotated[str | None, typer.Option(help="super_resolution, translate, inpaint or morph.")] = None,
+    effect: Annotated[str | None, typer.Option(help="What plays it: super_resolution, translate, inpaint or morph.")] = None,
     order: Annotated[str | None, typer.Option(help="Colour order: rgb, bgr, or y (luma alone).")] = None,
     output_order: Annotated[str | None, typer.Option(help="The same of the output.")] = None,
     range_: Annotated[

@@ -13,11 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from gancam.cli.app import app
+from gancam.effects import declared
 from gancam.inference.autotune import Trial, notes, remembered
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.figures import telling
 from gancam.inference.variants import read_card, variants
+from gancam.params import Parameter
 
 _TASKS = {  # by effect
     "super_resolution": "super-resolution", "inpaint": "inpainting", "morph": "generator",
@@ -50,6 +52,12 @@ class _Entry:
         return _TASKS.get(self.card.effect, self.card.effect)
 
     @property
+    def effect_parameters(self) -> list[Parameter]:
+        """What can be set of the effect that plays it; none where this gancam does not have that effect."""
+        params = declared(self.card.effect)
+        return [] if params is None else list(params.declared().values())
+
+    @property
     def size(self) -> str:
         side = self.card.resolution
         return f"{side}x{side}" if self.card.layout == "latent" else f"x{self.card.scale}"
@@ -69,6 +77,10 @@ class _Entry:
             "parameters": card.parameters, "summary": card.summary, "data": card.data,
             "recipe": card.recipe, "commit": card.commit, "receptive_field": card.receptive_field,
             "layout": card.layout, "resolution": card.resolution, "latent": card.latent, "layers": card.layers,
+            "effect_parameters": [
+                {"name": one.name, "takes": one.describe(), "default": one.default, "help": one.help}
+                for one in self.effect_parameters
+            ],
             "variants": {
                 precision: {"bytes": self.files[precision].stat().st_size, "quality": dict(other.quality),
                             "parity": dict(other.parity)}
@@ -86,7 +98,10 @@ def models(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all that is known as JSON on stdout.")] = False,
 ) -> None:
-    """List the models, bundled and your own: task, size, time on this machine where tried, quality, licence."""
+    """List the models, bundled and your own: task, size, time on this machine where tried, quality, licence.
+
+    With NAME, all of that model, and the parameters that -e NAME:PARAMETER=VALUE sets.
+    """
     if name is not None:
         entry = _Entry.read(Path(name).stem if name.endswith(".onnx") else name, find(name))
         if as_json:
@@ -127,7 +142,7 @@ def _print_one(entry: _Entry) -> None:
     rows = [
         ("model", entry.name), ("what it does", card.summary), ("task", entry.task), ("size", entry.size),
         ("licence", card.licence), ("trained on", card.data), ("recipe", card.recipe), ("commit", card.commit),
-        ("parameters", f"{card.parameters:,}" if card.parameters else ""),
+        ("network", f"{card.parameters:,} parameters" if card.parameters else ""),
     ]  # fmt: skip
     for precision, file in entry.files.items():
         rows.append((precision, f"{file.stat().st_size / 1e6:.2f} MB"))
@@ -139,9 +154,19 @@ def _print_one(entry: _Entry) -> None:
         if text:
             table.add_row(Text(head), Text(text))
     _console().print(table)
+    _print_parameters(entry)
     if card.figures:
         measured = Table("figure", "value", "on", "better", box=None, pad_edge=False)
         for one in card.figures:
             measured.add_row(*(Text(cell) for cell in (one.metric, one.text, one.dataset, one.better)))
         print()
         _console().print(measured)
+
+
+def _print_parameters(entry: _Entry) -> None:
+    table = Table("parameter", "takes", "default", "meaning", box=None, pad_edge=False)
+    for one in entry.effect_parameters:
+        table.add_row(*(Text(cell) for cell in (one.name, one.describe(), one.text(one.default), one.help)))
+    if table.row_count:
+        print()
+        _console().print(table)

@@ -233,6 +233,11 @@ def test_in_the_background_ctrl_c_is_for_others(tmp_path: Path, model: Path) -> 
     assert process.returncode == 143, said
 
 
+@pytest.mark.parametrize("target", ["mjpeg:x.png", "window", "source:x.mp4"])
+def test_process_refuses_the_outputs_of_live(target: str) -> None:
+    refused("process", CITY, target, says=f"{target}: is an output of gancam live; gancam process writes videos")
+
+
 def test_models_as_json_and_table() -> None:
     entries = json.loads(gancam("models", "--json").stdout)
     for entry in entries:
@@ -245,6 +250,17 @@ def test_models_as_json_and_table() -> None:
     assert "sr-x4" not in one
     assert json.loads(gancam("models", "sr-x2", "--json").stdout)["figures"][0]["dataset"] == "set14"
     refused("models", "sr-x9", says="did you mean")
+
+
+def test_models_lists_the_parameters_of_the_effect() -> None:
+    said = " ".join(gancam("models", "sr-x2").stdout.split())
+    assert "parameter takes default meaning" in said
+    assert "strength a number from 0 to 1 1 how much of the network's detail" in said
+    listed = json.loads(gancam("models", "sr-x2", "--json").stdout)["effect_parameters"]
+    assert [one["name"] for one in listed] == ["strength", "threshold"]
+    assert listed[1] == {
+        "name": "threshold", "takes": "a number from -1 to 64", "default": -1.0, "help": listed[1]["help"],
+    }  # fmt: skip
 
 
 def test_every_help_text_stands_alone() -> None:
