@@ -140,6 +140,32 @@ CASES = [
 ]
 
 
+def few(items: Sequence[tuple[Case, str]]) -> set[tuple[Case, str]]:
+    """Some of `items` in which every two values of two respects that occur together in all of them do so, too."""
+
+    def pairs(item: tuple[Case, str]) -> set[tuple[Any, Any]]:
+        case, way = item
+        kinds = f"{case.source} to {case.target}"
+        named = enumerate((case.opacity, case.chain, case.odd, case.variable, kinds, case.extra, way))
+        return set(itertools.combinations(named, 2))
+
+    left, chosen = set().union(*map(pairs, items)), set()
+    while left:
+        best = max(items, key=lambda item: len(pairs(item) & left))
+        chosen.add(best)
+        left -= pairs(best)
+    return chosen
+
+
+def marked(items: Sequence[tuple[Case, str]]) -> list[Any]:
+    """`items` as parameters, all but a `few` of them slow ones."""
+    quick = few(items)
+    return [
+        pytest.param(*item, id=f"{item[0]}-{item[1]}", marks=[] if item in quick else pytest.mark.slow)
+        for item in items
+    ]
+
+
 class Kept(LocalPool):
     """Worker processes that outlive a job, so that a test costs no start of them."""
 
@@ -297,8 +323,8 @@ def enlarged(alpha: Image, image: Image) -> NDArray[Any]:
     return np.asarray(cv2.resize(alpha, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_CUBIC))
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_this_process_makes_what_the_effects_make(workshop: Workshop, case: Case) -> None:
+@pytest.mark.parametrize(("case", "way"), marked([(case, "here") for case in CASES]))
+def test_this_process_makes_what_the_effects_make(workshop: Workshop, case: Case, way: str) -> None:
     _, whole = workshop.original(case)
     assert moments(whole) == moments_of(case)
     shown = pictures(whole)
@@ -308,7 +334,7 @@ def test_this_process_makes_what_the_effects_make(workshop: Workshop, case: Case
         assert all(np.array_equal(*pair) for pair in zip(shown, wanted, strict=True))
 
 
-@pytest.mark.parametrize(("case", "way"), [(case, way) for case in CASES for way in WAYS if exists(way, case)], ids=str)
+@pytest.mark.parametrize(("case", "way"), marked([(case, way) for case in CASES for way in WAYS if exists(way, case)]))
 def test_every_other_way_makes_the_same_file(tmp_path: Path, workshop: Workshop, case: Case, way: str) -> None:
     source, whole = workshop.original(case)
     out = case.place(tmp_path)
