@@ -28,7 +28,9 @@ _SHOWN = 192  # pixels along a side of the picture that shows what a model does
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An .onnx without a card, or a .pth or .safetensors.")],
     name: Annotated[str, typer.Option(help="Its name from now on (default: the file's).")] = "",
-    effect: Annotated[str | None, typer.Option(help="What plays it: super_resolution, translate, inpaint or morph.")] = None,
+    effect: Annotated[
+        str | None, typer.Option(help="What plays it: super_resolution, translate, inpaint or morph.")
+    ] = None,
     order: Annotated[str | None, typer.Option(help="Colour order: rgb, bgr, or y (luma alone).")] = None,
     output_order: Annotated[str | None, typer.Option(help="The same of the output.")] = None,
     range_: Annotated[
@@ -36,7 +38,7 @@ def import_(
         typer.Option("--range", help="Values: 0..1, 0..255, -1..1, imagenet, imagenet255 or -0.5..0.5."),
     ] = None,
     output_range: Annotated[str | None, typer.Option(help="The same of the output.")] = None,
-    layout: Annotated[str | None, typer.Option(help="nchw or nhwc.")] = None,
+    layout: Annotated[str | None, typer.Option(help="Order of the axes: nchw or nhwc.")] = None,
     scale: Annotated[int | None, typer.Option(help="Output pixels per input pixel along a side.", min=1)] = None,
     mask_one: Annotated[str | None, typer.Option(help="What 1 marks in the mask: hole or known.")] = None,
     sidecar: Annotated[bool, typer.Option("--sidecar", help="Write what was found into a .toml beside FILE.")] = False,
