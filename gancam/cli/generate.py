@@ -55,9 +55,9 @@ def sample(
     threads: ThreadsOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Make pictures with a generator, one for each seed, as a grid or as files.
+    """Make pictures with a generator, as a grid or as files.
 
-    A seed gives the same picture here, in gancam morph --seeds, and as a keyframe of the morph effect.
+    Each has a seed, which gives the same picture here, in gancam morph --seeds, and as a keyframe of the morph effect.
     """
     from gancam.latent.samples import generate, grid, open_generator
 
@@ -117,7 +117,10 @@ def morph(
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Make a video that morphs through pictures of a generator, and whose end leads into its beginning."""
+    """Make a video that morphs through pictures of a generator.
+
+    Its end leads into its beginning.
+    """
     from gancam.latent.samples import LoopSource, check_loop, open_generator
 
     try:

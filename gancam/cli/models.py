@@ -86,7 +86,10 @@ def models(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all that is known as JSON on stdout.")] = False,
 ) -> None:
-    """List the models, bundled and your own: task, size, time on this machine where tried, quality, licence."""
+    """List the models, bundled and your own, or show one of them.
+
+    A model has a task, a size, a time on this machine where it was tried, a quality, and a licence.
+    """
     if name is not None:
         entry = _Entry.read(Path(name).stem if name.endswith(".onnx") else name, find(name))
         if as_json:

@@ -267,6 +267,25 @@ def broken_effect(folder: Path) -> None:
     )
 
 
+def test_the_list_of_commands_is_in_the_order_of_use_and_cuts_no_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = gancam("--help").stdout.partition("Commands:\n")[2].splitlines()
+    names = "process", "live", "demo", "models", "sample", "morph", "import", "verify", "bench", "doctor"
+    assert [line.split()[0] for line in listed] == list(names)
+    assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
+    assert listed[0] == "  process  Take videos and images through effects into new files."
+
+
+def test_help_shows_two_parameters_and_names_values_by_what_they_are() -> None:
+    process, live = (" ".join(gancam(name, "--help").stdout.split()) for name in ("process", "live"))
+    assert "sr-x2:strength=0.7:threshold=0. Repeat it" in process
+    assert "--seconds SECONDS " in live
+    assert "--stats FILE " in live
+    assert "--reconnect N " in live
+    assert " range>" not in live
+    assert "<path>" not in live
+
+
 def test_a_fault_of_our_own_is_one_line_and_a_traceback_where_asked(tmp_path: Path) -> None:
     broken_effect(tmp_path)
     (tmp_path / "in").mkdir()
