@@ -64,13 +64,13 @@ def sample(
     if picture is None and to is None and not show:
         raise InputError("sample needs somewhere to put the pictures: a file for the grid, --to DIR, or --show")
     check_device(device, precision)
-    find(name)
     check_picture(picture, "grid", overwrite=overwrite)
     seeds = range(seed, seed + count)
     files = {one: to / f"{Path(name).stem}-{one:06d}.png" for one in seeds} if to is not None else {}
     check_folder(to)
     for path in files.values():
         refuse_existing(path, overwrite=overwrite)
+    find(name)
     model = open_generator(name, device=device, precision=precision, threads=threads)
     images = generate(model, seeds, truncation=truncation)
     if to is not None:

@@ -1,5 +1,7 @@
 """The command line as a user runs it: real processes, real files."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -15,6 +17,10 @@ import pytest
 import typer
 
 from gancam.cli.app import app
+from gancam.cli.models import _Entry, _print_one
+from gancam.inference.autotune import Trial
+from gancam.inference.catalog import find
+from gancam.inference.variants import read_card, variants
 from gancam.sinks.piece_store import pieces_of, so_far
 from gancam.sources import TestPattern
 from tests.helpers.children import interruptible, uninterruptible
@@ -233,18 +239,51 @@ def test_in_the_background_ctrl_c_is_for_others(tmp_path: Path, model: Path) -> 
     assert process.returncode == 143, said
 
 
-def test_models_as_json_and_table() -> None:
+def test_models_as_json_and_table(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = json.loads(gancam("models", "--json").stdout)
     for entry in entries:
         assert {"name", "effect", "scale", "licence", "quality"} <= set(entry)
+    monkeypatch.setenv("COLUMNS", "160")
     table = gancam("models").stdout
     assert all(entry["name"] in table for entry in entries)
-    assert "PSNR of luma 32.76 dB on set14 (higher is better)" in table
+    for figure in (
+        "PSNR of luma 32.76 dB on set14 (higher is better)",
+        "perceptual distance 0.3228 on set14 webcam (lower is better)",
+        "PSNR over OpenCV's inpainting 0.9885 dB on box bsd100 (higher is better)",
+    ):  # fmt: skip
+        assert figure in table
     one = gancam("models", "sr-x2").stdout
     assert "perceptual distance" in one
     assert "sr-x4" not in one
     assert json.loads(gancam("models", "sr-x2", "--json").stdout)["figures"][0]["dataset"] == "set14"
     refused("models", "sr-x9", says="did you mean")
+
+
+@pytest.mark.parametrize("columns", ["80", "160", ""])
+def test_the_list_of_models_fits_and_has_no_trailing_blanks(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    text = gancam("models").stdout
+    table = text.partition("time here: ")[0].splitlines()
+    assert max(map(len, table)) <= int(columns or 160)
+    assert [line for line in text.splitlines() if line != line.rstrip()] == []
+    assert ("PSNR of luma" in text) == (columns != "80")
+    assert "research use only" in text  # what a licence forbids is never left out
+    if columns == "80":
+        assert "x4, the most faithful: least error on" in text  # the description has half of the width
+
+
+def test_what_was_tried_is_told_in_words() -> None:
+    files = variants(find("sr-x2-gan"))
+    tried = [Trial("int8", 5.104, 49.8), Trial("fp32", 14.21, 100.0)]
+    entry = _Entry("sr-x2-gan", files, {kind: read_card(file) for kind, file in files.items()}, {"cpu": tried})
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        _print_one(entry)
+    lines = [" ".join(line.split()) for line in said.getvalue().splitlines()]
+    assert "tried here int8 on cpu: 5.1 ms for 192x160; differs from fp32 by 50 dB" in lines
+    assert "tried here fp32 on cpu: 14.2 ms for 192x160" in lines
+    assert entry.card.commit.endswith("-dirty")
+    assert f"commit {entry.card.commit.removesuffix('-dirty')}" in lines
 
 
 def test_every_help_text_stands_alone() -> None:

@@ -127,7 +127,6 @@ def test_live(folder: Path, arguments: str, says: str) -> None:
         ("morph", "out.mp4 --ease in", "linear, smooth, hold"),
         ("morph", "out.mp4 --codec h246", "no codec 'h246'"),
         ("morph", "out.mp4 --quality -1", "quality is -1"),
-        ("bench", "sr-x9", "no model 'sr-x9' (did you mean 'sr-x"),
         ("bench", "--size 640", "needs WIDTHxHEIGHT"),
         ("bench", "--device tpu", "--device 'tpu': must be auto, cpu or cuda"),
         ("bench", "--precision int3", "--precision 'int3': must be"),
