@@ -20,6 +20,8 @@ import gancam.cli.main  # noqa: F401 - it registers the commands
 from gancam.cli.app import app
 from gancam.effects.morph import MorphParams
 from gancam.inference.catalog import menu
+from gancam.inference.figures import telling
+from gancam.inference.variants import read_card
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -174,6 +176,20 @@ def test_every_model_is_there(generate: ModuleType) -> None:
         assert f"[`{name}`](#{name})" in models
         assert f"### {name}\n" in cards
         assert f"| `{name}` |" in readme
+
+
+def test_readme_has_the_figures_of_the_cards() -> None:
+    """Rounded, to two decimals or to as many as it takes."""
+    rows = re.findall(
+        r"^\| `([\w-]+)` \|.*$", (readme := (ROOT / "README.md").read_text(encoding="utf-8")), re.MULTILINE
+    )
+    assert sorted(rows) == sorted(menu())
+    for name, path in menu().items():
+        figure = telling(read_card(path).figures)
+        assert figure is not None
+        row = next(line for line in readme.splitlines() if line.startswith(f"| `{name}` |"))
+        numbers = re.findall(r"\d+\.\d+", row.split(" | ")[3])
+        assert any(number == f"{figure.value:.{len(number.partition('.')[2])}f}" for number in numbers), (figure, row)
 
 
 def test_links_of_files_outside_the_site_lead_somewhere() -> None:
