@@ -42,10 +42,10 @@ class Watch:
     def __init__(self) -> None:
         self._count, self._sum, self._products = 0, np.zeros(0), np.zeros((0, 0))
 
-    def see(self, x: Tensor, size: tuple[int, int], stride: int = 1) -> None:
+    def see(self, x: Tensor, size: tuple[int, int], stride: int = 1, dilation: int = 1) -> None:
         """Take in what a kernel of `size` sees of `x` ``(1, c, h, w)``, which is already padded."""
         apart = math.isqrt(x.shape[2] * x.shape[3] // PLACES // stride**2) | 1  # odd: rows and columns of each parity
-        patches = F.unfold(x.float(), size, stride=stride * apart)[0].double()
+        patches = F.unfold(x.float(), size, dilation=dilation, stride=stride * apart)[0].double()
         if not self._count:
             self._sum, self._products = np.zeros(len(patches)), np.zeros((len(patches),) * 2)
         self._count += patches.shape[1]

@@ -7,6 +7,7 @@ value range are folded into the first and the last kernel.
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -62,7 +63,7 @@ def float_graph(network: SuperResolution, *, half: bool = False) -> onnx.ModelPr
     x = anchor = graph.add("Transpose", x, perm=[0, 3, 1, 2])
     for index, (kernel, bias) in enumerate(stack):
         weights = graph.constant(kernel, kind), graph.constant(bias, kind)
-        x = graph.add("Conv", x, *weights, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+        x = graph.add("Conv", x, *weights, **_nine(network.dilations[index]))
         if index < len(stack) - 1:
             x = graph.add("Relu", x)
     repeated = graph.add("Concat", *[anchor] * scale**2, axis=1)
@@ -75,27 +76,29 @@ def float_graph(network: SuperResolution, *, half: bool = False) -> onnx.ModelPr
 
 
 @torch.no_grad()
-def activations(stack: Stack, images: Sequence[NDArray[np.uint8]]) -> list[Kernel]:
+def activations(stack: Stack, images: Sequence[NDArray[np.uint8]], dilations: Sequence[int]) -> list[Kernel]:
     """What each convolution but the last gives after ReLU on BGR `images`: ``(channels, samples)`` each."""
     seen: list[list[Kernel]] = [[] for _ in stack[:-1]]
     for image in images:
         x = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()
         for index, (kernel, bias) in enumerate(stack[:-1]):
-            x = F.relu(F.conv2d(x, torch.from_numpy(kernel.copy()), torch.from_numpy(bias.copy()), padding=1))
+            apart = dilations[index]
+            weights = torch.from_numpy(kernel.copy()), torch.from_numpy(bias.copy())
+            x = F.relu(F.conv2d(x, *weights, padding=apart, dilation=apart))
             seen[index].append(x[0].flatten(1)[:, ::7].numpy())
     return [np.concatenate(parts, axis=1) for parts in seen]
 
 
 @torch.no_grad()
-def moments(stack: Stack, images: Sequence[NDArray[np.uint8]]) -> list[Moments]:
+def moments(stack: Stack, images: Sequence[NDArray[np.uint8]], dilations: Sequence[int]) -> list[Moments]:
     """Of what each convolution sees on BGR `images`, padded with zeros."""
     watches = [Watch() for _ in stack]
     for image in images:
         x = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()
-        for (kernel, bias), watch in zip(stack, watches, strict=True):
-            x = F.pad(x, (1, 1, 1, 1))
-            watch.see(x, (3, 3))
-            x = F.relu(F.conv2d(x, torch.from_numpy(kernel.copy()), torch.from_numpy(bias.copy())))
+        for (kernel, bias), watch, apart in zip(stack, watches, dilations, strict=True):
+            x = F.pad(x, (apart,) * 4)
+            watch.see(x, (3, 3), dilation=apart)
+            x = F.relu(F.conv2d(x, torch.from_numpy(kernel.copy()), torch.from_numpy(bias.copy()), dilation=apart))
     return [watch.moments() for watch in watches]
 
 
@@ -108,7 +111,11 @@ def step(values: Kernel) -> float:
 
 
 def int8_graph(
-    stack: Stack, steps: Sequence[float], scale: int, seen: Sequence[Moments] | None = None
+    stack: Stack,
+    steps: Sequence[float],
+    scale: int,
+    seen: Sequence[Moments] | None = None,
+    dilations: Sequence[int] = (),
 ) -> onnx.ModelProto:
     """uint8 ``(n, h, w, 4)`` BGR and an ignored byte -> uint8 ``(n, h, w, scale * scale * c)`` blocks.
 
@@ -116,6 +123,7 @@ def int8_graph(
     `steps`. Nothing of it is left but 8-bit convolutions and one sum when ONNX Runtime has joined the pairs.
     """
     graph = Graph()
+    dilations = dilations or [1] * len(stack)
     depth = BLOCK_CHANNELS.get(scale, 3)
     square = scale * scale
     kernel, bias = stack[0]
@@ -133,7 +141,7 @@ def int8_graph(
     at = 1.0  # the step of x
     for index, (kernel, bias) in enumerate(stack):
         weights = graph.weights(kernel, bias, at, known[index])
-        x = graph.add("Conv", x, *weights, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+        x = graph.add("Conv", x, *weights, **_nine(dilations[index]))
         if index < len(steps):
             at = steps[index]
             x = graph.requantise(graph.add("Relu", x), at, 0)
@@ -154,8 +162,15 @@ def quantise(network: SuperResolution, images: Sequence[NDArray[np.uint8]]) -> o
     0.4 to 14 dB less close to PyTorch with it.
     """
     stack = pixel_stack(network)
-    steps = [step(values) for values in activations(stack, images)]
-    return int8_graph(stack, steps, network.scale, moments(stack, images))
+    steps = [step(values) for values in activations(stack, images, network.dilations)]
+    seen = moments(stack, images, network.dilations)
+    return int8_graph(stack, steps, network.scale, seen, network.dilations)
+
+
+def _nine(dilation: int) -> dict[str, Any]:
+    """The attributes of a 3x3 convolution that keeps the size."""
+    apart = {"dilations": [dilation, dilation]} if dilation > 1 else {}
+    return {"kernel_shape": [3, 3], "pads": [dilation] * 4, **apart}
 
 
 def _with_unused(seen: Moments) -> Moments:
@@ -171,7 +186,8 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
     if not isinstance(network, SuperResolution):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
     pictures = [read_image(path) for path in image_files(images or SAMPLES)]
-    degradations = ("bicubic", "webcam") if recipe.data.get("degradation") == "webcam" else ("bicubic",)
+    webcam = recipe.task == "distil" or recipe.data.get("degradation") == "webcam"
+    degradations = ("bicubic", "webcam") if webcam else ("bicubic",)
     folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge_on}
 
     def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:

@@ -22,6 +22,7 @@ MADE: dict[str, dict[str, dict[str, str | int]]] = {
         "data": {"pairs": "self"}, "network": {"front": "grey", "keep": "luma"}, "discriminator": {"colours": 4},
     },
 }  # fmt: skip
+GIVEN = ("b", "style", "pairs", "teacher", "frames", "pool")  # options that are part of the recipe
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--pairs", help="what is made a photo of (pix2pix): edges, grey, degraded, or input/ of folders"
     )
+    parser.add_argument("--teacher", type=Path, help="the network that is learnt from: .param, .onnx or .pt2 (distil)")
+    parser.add_argument("--frames", type=Path, help="folder of pictures without a sharp original (distil)")
+    parser.add_argument("--pool", type=Path, help="folder for what the teacher made (distil; default: runs/pools)")
     parser.add_argument("--run", type=Path, help="folder of the run (default: runs/RECIPE)")
     parser.add_argument("--judge", type=Path, help="folder of images to evaluate on (default: some of the data)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -46,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         distributed.init_process_group("nccl" if options.device.startswith("cuda") else "gloo")
     try:
-        given = {name: str(value) for name in ("b", "style", "pairs") if (value := getattr(options, name)) is not None}
+        given = {name: str(value) for name in GIVEN if (value := getattr(options, name)) is not None}
         chosen = recipe.load(options.recipe, {"data": given, **MADE.get(options.pairs, {})})
         run = options.run or Path("runs") / chosen.name
         loop.train(

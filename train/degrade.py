@@ -61,6 +61,31 @@ def webcam(image: Pixels, scale: int, rng: np.random.Generator) -> Pixels:
     return compress(x, rng, severity) if rng.random() < 0.85 else to_pixels(x)
 
 
+def rough(image: Pixels, scale: int, rng: np.random.Generator) -> Pixels:
+    """As `webcam`, of bad webcams in poor light and of streams that were starved of bits.
+
+    Noise that is seen, a camera's noise reduction and sharpening, then JPEG of quality 30..60 or H.264 of rate factor
+    30..38.
+    """
+    image = crop_to_multiple(image, scale)
+    if 0 in image.shape:
+        raise ValueError(f"an image of {image.shape[1]}x{image.shape[0]} has no pixel left at 1/{scale}")
+    height, width = image.shape[0] // scale, image.shape[1] // scale
+    x = image.astype(np.float32)
+    if rng.random() < 0.4:
+        x = blur(x, rng, float(rng.uniform(0.0, 0.5)), scale)
+    x = _shrink(x, (height, width), int(rng.choice(FILTERS)))
+    if rng.random() < 0.7:
+        x = noise(x, rng, float(rng.beta(1.0, 1.5)), 1.0)
+    if rng.random() < 0.3:
+        x = denoise(x, rng, float(rng.uniform()))
+    if rng.random() < 0.3:
+        x = sharpen(x, rng, float(rng.uniform()))
+    if rng.random() < 0.5:
+        return _jpeg(x, int(rng.integers(30, 61)))
+    return h264(to_pixels(x), float(rng.uniform(30.0, 38.0)), rng)
+
+
 def to_pixels(x: Floats) -> Pixels:
     """Rounded and clipped to uint8."""
     return np.ascontiguousarray(np.clip(np.rint(x), 0, 255).astype(np.uint8))

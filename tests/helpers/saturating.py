@@ -48,8 +48,10 @@ def _convolved(node: onnx.NodeProto, given: list[list[Array]], saturating: bool)
     top, left, bottom, right = attributes.get("pads", [0] * 4)
     groups = attributes.get("group", 1)
     padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=zero)
-    size = weights.shape[2:]
-    seen = np.lib.stride_tricks.sliding_window_view(padded, size, (2, 3))[:, :, ::rows, ::columns]
+    size, apart = weights.shape[2:], attributes.get("dilations", [1, 1])
+    reach = tuple(step * (length - 1) + 1 for step, length in zip(apart, size, strict=True))
+    seen = np.lib.stride_tricks.sliding_window_view(padded, reach, (2, 3))[:, :, ::rows, ::columns]
+    seen = seen[..., :: apart[0], :: apart[1]]
     n, c, h, w = seen.shape[:4]
     # rows and columns of the kernel first, then channels, as the kernels have them: neighbours become a pair
     seen = seen.reshape(n, groups, c // groups, h, w, *size).transpose(1, 5, 6, 2, 0, 3, 4)

@@ -1,5 +1,7 @@
 """The webcam degradation: what must hold whatever is drawn."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import pytest
@@ -34,9 +36,31 @@ def test_any_size_comes_out_smaller_and_alike(height: int, width: int, scale: in
     assert np.array_equal(small, again)
 
 
-def test_nothing_left_is_an_error() -> None:
+@settings(max_examples=20, deadline=None)
+@given(st.integers(16, 90), st.integers(16, 90), st.sampled_from([1, 2]), st.integers(0, 2**32))
+def test_rough_is_a_smaller_picture_too(height: int, width: int, scale: int, seed: int) -> None:
+    image = picture(height, width)
+    small = degrade.rough(image, scale, np.random.default_rng(seed))
+    assert small.shape == (height // scale, width // scale, 3)
+    assert small.dtype == np.uint8
+    assert np.array_equal(small, degrade.rough(image, scale, np.random.default_rng(seed)))
+
+
+def test_rough_is_worse_than_a_webcam() -> None:
+    image = picture(128, 160)
+    true = cv2.resize(image, (80, 64), interpolation=cv2.INTER_AREA).astype(np.float32)
+
+    def error(degradation: Callable[[Pixels, int, np.random.Generator], Pixels]) -> float:
+        seen = [degradation(image, 2, np.random.default_rng(seed)).astype(np.float32) for seed in range(40)]
+        return float(np.mean([np.abs(small - true).mean() for small in seen]))
+
+    assert error(degrade.rough) > 1.15 * error(degrade.webcam)
+
+
+@pytest.mark.parametrize("degradation", [degrade.webcam, degrade.rough])
+def test_nothing_left_is_an_error(degradation: Callable[[Pixels, int, np.random.Generator], Pixels]) -> None:
     with pytest.raises(ValueError, match="no pixel left"):
-        degrade.webcam(picture(3, 9), 4, np.random.default_rng(0))
+        degradation(picture(3, 9), 4, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("scale", [2, 4])

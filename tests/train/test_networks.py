@@ -49,6 +49,19 @@ def test_pixels_beyond_the_receptive_field_do_not_matter() -> None:
     assert rows.max() <= 10 + network.receptive_field
 
 
+def test_a_dilated_network_sees_farther_with_the_same_weights() -> None:
+    network = SuperResolution(scale=2, channels=4, depth=2, dilations=[2, 4])
+    assert network.receptive_field == 8
+    assert network.state_dict().keys() == SuperResolution(scale=2, channels=4, depth=2).state_dict().keys()
+    x = torch.rand(1, 3, 31, 31, requires_grad=True)
+    (slope,) = torch.autograd.grad(network(x)[0, :, 30, 30].sum(), x)
+    rows = torch.nonzero(slope.abs().sum((0, 1, 3))).flatten()
+    assert (int(rows.min()), int(rows.max())) == (7, 23)
+    for wrong in ([2], [2, 0]):
+        with pytest.raises(ValueError, match="dilations"):
+            SuperResolution(scale=2, depth=2, dilations=wrong)
+
+
 @pytest.mark.parametrize("kind", ["unet", "patch"])
 @pytest.mark.parametrize("unshuffle", [2, 4])
 def test_a_discriminator_judges_every_place_and_learns(kind: str, unshuffle: int) -> None:

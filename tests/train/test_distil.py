@@ -1,0 +1,149 @@
+"""Learning from a teacher: the pool on disk, and what the student loses."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+
+from tests.helpers.teachers import ncnn
+from train import foreign, recipe, tasks
+from train.data import Photos
+from train.pool import CHUNK, Description, Ingredients, Pool, pool
+from train.tasks.distil import DistilTask
+
+PLAN = """
+task = "distil"
+[network]
+family = "sr"
+scale = 2
+channels = 4
+depth = 1
+dilations = [2]
+expansion = 4
+[data]
+patch = 16
+side = 24
+count = 70
+blend = 0.25
+teacher = "{teacher}"
+pool = "{folder}/pools"
+[[phase]]
+name = "all"
+iterations = 1
+losses = {{ l1 = 1.0 }}
+"""
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 35, 3), dtype=np.uint8)
+    Pillow.fromarray(pixels).resize((140, 120), Pillow.Resampling.BICUBIC).save(folder / "photo.png")
+    return folder
+
+
+def describe(**changes: object) -> Description:
+    about = Description("teacher", ("photo.png",), (), 70, 24, 2, 0.5, 1)
+    return replace(about, **changes)  # type: ignore[arg-type]
+
+
+def make(tmp_path: Path, photos: Path, about: Description) -> Pool:
+    path, _ = ncnn(tmp_path)
+
+    def ingredients() -> Ingredients:
+        frames = Photos(photos, smallest=40, sizes=(1.0,)) if about.frames else None
+        return Ingredients(Photos(photos, smallest=96, sizes=(1.0,)), frames, foreign.teacher(path))
+
+    return pool(tmp_path / "pools", about, ingredients)
+
+
+def test_a_pool_is_made_once_and_goes_on_where_it_stopped(tmp_path: Path, photos: Path) -> None:
+    made = make(tmp_path, photos, describe())
+    assert made.low.shape == (70, 24, 24, 3)
+    assert made.high.shape == made.taught.shape == (70, 48, 48, 3)
+    place = tmp_path / "pools" / describe().folder
+    first, second = sorted(place.glob("*.npz"))
+    before = first.stat().st_mtime_ns
+    second.unlink()
+    again = make(tmp_path, photos, describe())
+    assert first.stat().st_mtime_ns == before
+    for name in ("low", "high", "taught"):
+        assert np.array_equal(getattr(made, name), getattr(again, name))
+    assert CHUNK == 64  # of 70, the second file holds 6
+
+
+def test_what_decides_a_pool_is_its_folder() -> None:
+    changes: list[dict[str, object]] = [
+        {},
+        {"seed": 2},
+        {"teacher": "another"},
+        {"side": 26},
+        {"frames": ("a.png",)},
+        {"photos": ()},
+    ]
+    assert len({describe(**change).folder for change in changes}) == len(changes)
+
+
+def test_the_original_lies_over_what_is_seen_and_what_is_taught(tmp_path: Path, photos: Path) -> None:
+    made = make(tmp_path, photos, describe())
+    small = made.high.astype(np.float32).reshape(70, 24, 2, 24, 2, 3).mean((2, 4))
+    for other in (1, -1):
+        right = np.abs(small - made.low).mean((1, 2, 3))
+        for axis in (1, 2):
+            moved = np.abs(np.roll(small, other, axis) - made.low).mean((1, 2, 3))
+            assert np.mean(moved > right) > 0.9
+
+
+def test_frames_have_no_original_and_learn_from_the_teacher_alone(tmp_path: Path, photos: Path) -> None:
+    made = make(tmp_path, photos, describe(frames=("photo.png",)))
+    alone = (made.high == made.taught).all((1, 2, 3))
+    assert 0.3 < alone.mean() < 0.7
+
+
+def test_a_student_learns_from_both(tmp_path: Path, photos: Path) -> None:
+    teacher, _ = ncnn(tmp_path)
+    plan = recipe.parse(PLAN.format(teacher=teacher, folder=tmp_path))
+    task = tasks.build(plan, photos, torch.device("cpu"))
+    assert isinstance(task, DistilTask)
+    batch = task.batch(np.random.default_rng(0), 3)
+    assert batch["low"].shape == (3, 3, 16, 16)
+    assert batch["high"].shape == (3, 3, 32, 32)
+    assert all(torch.equal(batch[name], task.batch(np.random.default_rng(0), 3)[name]) for name in batch)
+    shown = {}
+    for task.blend in (0.0, 0.25, 1.0):
+        shown[task.blend] = task.batch(np.random.default_rng(0), 3)["high"]
+    assert torch.equal(batch["high"], shown[0.25])
+    torch.testing.assert_close(shown[0.25], 0.75 * shown[0.0] + 0.25 * shown[1.0])
+    assert (shown[0.0] - shown[1.0]).abs().mean() > 0.01
+    loss = task.generator_losses(batch, task.generate(batch), {"l1": 1.0})
+    loss.total.backward()  # type: ignore[no-untyped-call]
+    assert task.generator.head.direct.grad is not None  # type: ignore[union-attr]
+    assert task.preview(task.generator).shape == (6 * 48, 4 * 48, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (('teacher = "{teacher}"', ""), "needs a teacher"),
+        (("side = 24", "side = 8"), "under the patch"),
+        (("count = 70", "counts = 70"), "counts"),
+        (("l1 = 1.0", "l9 = 1.0"), "l9"),
+        (("blend = 0.25", "blend = 1.5"), "blend 1.5"),
+    ],
+)
+def test_nonsense_is_named(tmp_path: Path, photos: Path, change: tuple[str, str], says: str) -> None:
+    teacher, _ = ncnn(tmp_path)
+    plan = recipe.parse(PLAN.replace(*change).format(teacher=teacher, folder=tmp_path))
+    with pytest.raises(ValueError, match=says):
+        tasks.build(plan, photos, torch.device("cpu"))
+
+
+def test_a_teacher_of_another_scale_is_named(tmp_path: Path, photos: Path) -> None:
+    teacher, _ = ncnn(tmp_path)
+    plan = recipe.parse(PLAN.format(teacher=teacher, folder=tmp_path).replace("scale = 2", "scale = 1"))
+    with pytest.raises(ValueError, match="the teacher makes"):
+        tasks.build(plan, photos, torch.device("cpu"))

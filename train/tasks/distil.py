@@ -1,0 +1,113 @@
+"""Restoration, learnt from a slow network and from what that network was never shown: the sharp original.
+
+A teacher takes noise and blocks away and draws clean edges, and paints skin and grass over while it does. What the
+student learns is between the two. By a network that none of this learns with, the mean of the teacher's picture and of
+a faithful one is nearer to the original than either is. Pairs come from a pool on disk (`train.pool`).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from train import evaluate, foreign
+from train.data import Photos, Pixels, dihedral, image_files, resize
+from train.pool import BORDER, Description, Ingredients, Patches, Pool, pool
+from train.recipe import Recipe
+from train.tasks import Batch, Task, tensor
+from train.tasks.super_resolution import SuperResolutionTask
+
+KEYS = {"teacher": "", "pool": "runs/pools", "frames": "", "count": 4096, "side": 64, "shared": 0.2, "blend": 0.65}
+
+
+class DistilTask(SuperResolutionTask):
+    """As `SuperResolutionTask`, judged on the `webcam` degradation, with a teacher.
+
+    ``high`` of a batch is a blend of the sharp original and of what the teacher made of ``low``.
+
+    ``[data]``: `patch`; `teacher`, a file that `foreign.teacher` reads; `blend`, the share of its picture (0: the
+    original alone); `frames`, a folder of pictures that have no sharp original, where the teacher's picture stands for
+    it (none: photos alone), and `shared`, their share; `pool`, the folder of pools; `count` and `side` of the patches
+    in it, from which those of `patch` are cut.
+    """
+
+    def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
+        options: dict[str, Any] = {**KEYS, **recipe.data}
+        mine = {key: options.pop(key) for key in KEYS}
+        if not mine["teacher"]:
+            raise ValueError(f"recipe {recipe.name!r} needs a teacher: --teacher FILE.param, .onnx or .pt2")
+        super().__init__(replace(recipe, data={**options, "degradation": "webcam"}), data, device)
+        self.blend = float(mine["blend"])
+        if not 0.0 <= self.blend <= 1.0:
+            raise ValueError(f"recipe {recipe.name!r}: blend {self.blend} must be in 0..1")
+        self.pool = self._make_pool(recipe, mine, data)
+
+    def _make_pool(self, recipe: Recipe, mine: Mapping[str, Any], data: Path) -> Pool:
+        side, frames = int(mine["side"]), str(mine["frames"])
+        if side < self.patch:
+            raise ValueError(f"recipe {recipe.name!r}: side {side} of the pool is under the patch of {self.patch}")
+        teacher = Path(mine["teacher"])
+        about = Description(
+            teacher=_digest(teacher), photos=_names(data), frames=_names(Path(frames)) if frames else (),
+            count=int(mine["count"]), side=side, scale=self.scale, shared=float(mine["shared"]), seed=recipe.seed,
+        )  # fmt: skip
+
+        def ingredients() -> Ingredients:
+            photos = Photos(data, smallest=(side + 3 * BORDER) * self.scale)
+            others = Photos(Path(frames), smallest=side + 2 * BORDER, sizes=(1.0,)) if frames else None
+            return Ingredients(photos, others, foreign.teacher(teacher))
+
+        return pool(Path(mine["pool"]), about, ingredients)
+
+    def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Cut patches of the pool, turned and flipped."""
+        triples = [self._triple(rng) for _ in range(size)]
+        low, high, taught = (tensor(np.stack(patches), self.device) for patches in zip(*triples, strict=True))
+        return {"low": low, "high": torch.lerp(high, taught, self.blend)}
+
+    def _triple(self, rng: np.random.Generator) -> list[Pixels]:
+        index, which = int(rng.integers(len(self.pool.low))), int(rng.integers(8))
+        top, left = (int(rng.integers(self.pool.low.shape[1] - self.patch + 1)) for _ in range(2))
+        found = []
+        for patches, scale in zip(self._parts(), (1, self.scale, self.scale), strict=True):
+            rows, columns = (slice(start * scale, (start + self.patch) * scale) for start in (top, left))
+            found.append(dihedral(patches[index, rows, columns], which))
+        return found
+
+    def _parts(self) -> tuple[Patches, Patches, Patches]:
+        return self.pool.low, self.pool.high, self.pool.taught
+
+    def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
+        """Rows of input (bicubic), output, the teacher's and the original: the six busiest of some patches."""
+        busiest = np.argsort([-float(patch.std()) for patch in self.pool.high[:24]])[:6]
+        rows = []
+        for low, high, taught in zip(*(part[busiest] for part in self._parts()), strict=True):
+            made = evaluate.run(generator, np.ascontiguousarray(low))
+            rows.append(np.hstack([resize(low, high.shape[:2]), made, taught, high]))
+        return np.vstack(rows)
+
+
+def _digest(path: Path) -> str:
+    """Of a teacher's files. Raises ``FileNotFoundError``."""
+    files = [path, path.with_suffix(".bin")] if path.suffix == ".param" else [path]
+    digest = hashlib.sha256()
+    for file in files:
+        if not file.is_file():
+            raise FileNotFoundError(f"no teacher's file {file}")
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _names(folder: Path) -> tuple[str, ...]:
+    return tuple(path.relative_to(folder).as_posix() for path in image_files(folder))
+
+
+def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
+    """Build the task."""
+    return DistilTask(recipe, data, device)
