@@ -52,7 +52,8 @@ def commands(_: str = "") -> str:
     import_module("gancam.cli.main")  # it registers the commands
     root = typer.main.get_command(import_module("gancam.cli.app").app)
     parts = []
-    for name, command in sorted(root.commands.items()):  # type: ignore[attr-defined]
+    for name in root.list_commands(typer.Context(root)):  # type: ignore[attr-defined]
+        command = root.commands[name]  # type: ignore[attr-defined]
         context = command.make_context(name, [], resilient_parsing=True)
         usage = _plain(" ".join(command.collect_usage_pieces(context)))
         rows = [_option_row(record) for one in command.params if (record := one.get_help_record(context)) is not None]

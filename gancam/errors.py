@@ -96,7 +96,7 @@ def first_line(error: BaseException) -> str:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the end of a message: `` (did you mean 'x'?)`` where one of `known` is near `word`, else all of them."""
     choices = sorted(known)
-    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
     if close:
         return f" (did you mean {close[0]!r}?)"
     return f" (there are: {', '.join(choices)})" if choices else ""

@@ -117,6 +117,7 @@ class Report:
         age_p50: Median latency of a live source: seconds from a frame's capture until every sink had taken it.
         age_p95: 95th percentile of the same.
         interrupted: Whether an exception ended it; the outputs hold what came until then.
+        labels: What ``text`` calls the stages, by name; a stage without one goes by its name. Not in ``to_dict``.
     """
 
     frames: int = 0
@@ -130,6 +131,7 @@ class Report:
     age_p50: float | None = None
     age_p95: float | None = None
     interrupted: bool = False
+    labels: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def fps(self) -> float:
@@ -144,21 +146,24 @@ class Report:
         lines = [
             f"{count} in {self.seconds:.1f} s, {self.fps:.1f} fps" + (" (interrupted)" if self.interrupted else "")
         ]
-        if self.frames:
-            per_frame = 1000 / self.frames
-            stages = [f"{name} {seconds * per_frame:.1f}" for name, seconds in self.stage_seconds.items()]
-            lines.append(f"ms a frame: {', '.join(stages)}; CPU {self.cpu_seconds * per_frame:.1f}")
-            if self.worker_seconds:
-                hidden = [f"{name} {seconds * per_frame:.1f}" for name, seconds in self.worker_seconds.items()]
-                lines.append(f"worker threads: {', '.join(hidden)}")
+        if self.frames and self.stage_seconds:
+            spent = f"processor time {self.cpu_seconds * 1000 / self.frames:.1f}"
+            lines.append(f"ms a frame: {self._per_frame(self.stage_seconds)}; {spent}")
+        if self.frames and self.worker_seconds:
+            lines.append(f"ms a frame in worker threads: {self._per_frame(self.worker_seconds)}")
         if self.age_p50 is not None and self.age_p95 is not None:
             latency = f"{self.age_p50 * 1000:.0f} ms (median), {self.age_p95 * 1000:.0f} ms (95 %)"
             lines.append(f"latency: {latency}; {self.dropped} frames dropped to keep it low")
         return lines + self.notes
 
+    def _per_frame(self, seconds: Mapping[str, float]) -> str:
+        """Write milliseconds a frame, part by part."""
+        parts = seconds.items()
+        return ", ".join(f"{self.labels.get(name, name)} {spent * 1000 / self.frames:.1f}" for name, spent in parts)
+
     def to_dict(self) -> dict[str, object]:
-        """Give everything, ready for JSON."""
-        return {**asdict(self), "fps": self.fps}
+        """Give everything but the labels, ready for JSON."""
+        return {**{key: value for key, value in asdict(self).items() if key != "labels"}, "fps": self.fps}
 
 
 def run(
@@ -247,6 +252,8 @@ class _Loop:
         self._latency = LatencyHistogram()
         self._clock, self._began_cpu = _StageClock(["source", *names, "close"]), time.process_time()
         report.promised, report.stage_seconds = source.frames, self._clock.seconds
+        labels = unique_names([*names[: len(effects)], *(sink.action for sink in sinks)])
+        report.labels = {"source": "reading", **dict(zip(names, labels, strict=True)), "close": "finishing"}
 
     def play(self, on_frame: Sequence[FrameCallback], progress: Progress | None) -> bool:
         """Play every frame; whether the source came to its end."""

@@ -505,7 +505,8 @@ def named(levels: Sequence[Sequence[SuperResolution]]) -> list[set[str]]:
     return [{way.level for way in level} for level in levels]
 
 
-def test_cheaper_kin_of_the_bundled_models() -> None:
+def test_cheaper_kin_of_the_bundled_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GANCAM_NO_INT8", raising=False)
     kinds = ("int8", "fp32", "fp16")
     last = [{f"sr-x2 {kind}" for kind in kinds}]
     last += [{f"sr-x2-fast {kind}{share}" for kind in kinds} for share in ("", " at 3/4", " at 2/3")]

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -19,12 +20,14 @@ import gancam.cli.main  # noqa: F401 - it registers the commands
 from gancam.cli.app import app
 from gancam.effects.morph import MorphParams
 from gancam.inference.catalog import menu
+from gancam.inference.figures import telling
+from gancam.inference.variants import read_card
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 CONTRIBUTING = (DOCS / "contributing.md").read_text(encoding="utf-8")
-PROGRAMS = dict(re.findall(r'^```python title="(\w+\.py)"\n(.*?)^```$', CONTRIBUTING, re.MULTILINE | re.DOTALL))
+PROGRAMS = dict(re.findall(r'^```python title="([\w/]+\.py)"\n(.*?)^```$', CONTRIBUTING, re.MULTILINE | re.DOTALL))
 
 
 @pytest.fixture(scope="module")
@@ -40,19 +43,36 @@ def generate() -> ModuleType:
 @pytest.fixture
 def desk(tmp_path: Path, clip: Path) -> Path:
     """A folder with the programs of contributing.md, and a small clip where they expect the bundled one."""
-    for name, code in PROGRAMS.items():
-        (tmp_path / name).write_text(code, encoding="utf-8")
+    write_programs(tmp_path)
     (tmp_path / "samples").mkdir()
     clip.rename(tmp_path / "samples" / "city.mp4")
     return tmp_path
 
 
-def python(*arguments: str, cwd: Path) -> str:
+@pytest.fixture
+def checkout(desk: Path) -> Path:
+    """`desk` with a copy of gancam (without models) that the effect and the sink of contributing.md are put into."""
+    ignored = shutil.ignore_patterns("__pycache__", "*.onnx")
+    shutil.copytree(ROOT / "gancam", desk / "gancam", ignore=ignored)
+    shutil.copy(desk / "split.py", desk / "gancam" / "effects")
+    shutil.move(desk / "brightness.py", desk / "gancam" / "sinks")
+    python("negative.py", cwd=desk)
+    return desk
+
+
+def write_programs(folder: Path) -> None:
+    """Write the programs of contributing.md into one folder."""
+    for name, code in PROGRAMS.items():
+        (folder / Path(name).name).write_text(code, encoding="utf-8")
+
+
+def python(*arguments: str, cwd: Path, fails: int = 0) -> str:
+    """What a program says: on stdout, or on stderr where it must end with the exit code `fails`."""
     done = subprocess.run(
         [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, env=_environment()
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert done.returncode == fails, done.stdout + done.stderr
+    return done.stderr if fails else done.stdout
 
 
 def _environment() -> dict[str, str]:
@@ -73,6 +93,7 @@ def test_contributing_adds_an_effect(desk: Path) -> None:
 
 
 def test_contributing_adds_a_sink(desk: Path) -> None:
+    python("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_brightness.py", cwd=desk)
     assert "24 frames" in python("log.py", cwd=desk)
     lines = (desk / "brightness.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 24
@@ -88,6 +109,44 @@ def test_contributing_adds_a_model(desk: Path) -> None:
     assert made is not None
     assert np.array_equal(made[:, :16], image[:, :16])
     assert np.array_equal(made[:, 16:], 255 - image[:, 16:])
+
+
+def test_contributing_adds_an_effect_of_a_model(checkout: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (24, 32, 3)).astype(np.uint8)
+    cv2.imwrite(str(checkout / "in.png"), image)
+    python("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_split.py", cwd=checkout)
+    python("-m", "gancam", "process", "in.png", "out.png", "-e", "./split-negative.onnx:at=0.25", cwd=checkout)
+    made = cv2.imread(str(checkout / "out.png"))
+    assert made is not None
+    assert np.array_equal(made[:, :8], image[:, :8])
+    assert np.array_equal(made[:, 8:], 255 - image[:, 8:])
+    listed = python("-m", "gancam", "models", "./split-negative.onnx", cwd=checkout)
+    assert "at a number from 0 to 1 0.5 where the line is" in " ".join(listed.split())
+
+
+def test_contributing_adds_an_output_of_live(checkout: Path) -> None:
+    command = ["-m", "gancam", "live", "samples/city.mp4", "-e", "none", "--to", "brightness:brightness.csv"]
+    assert "BrightnessLog" in python(*command, cwd=checkout)
+    assert (checkout / "brightness.csv").read_text(encoding="utf-8").count("\n") > 0
+    assert "brightness.csv: exists" in python(*command, cwd=checkout, fails=2)
+    assert "is an output of gancam live" in python(
+        "-m", "gancam", "process", "samples/city.mp4", "brightness:x.csv", cwd=checkout, fails=2
+    )
+
+
+def test_programs_of_contributing_pass_ruff(tmp_path: Path) -> None:
+    write_programs(tmp_path)
+    settings = ["--no-cache", "--config", str(ROOT / "pyproject.toml"), "--config", f"src = ['{ROOT.as_posix()}', '.']"]
+    like_tests_and_samples = "test_*.py:D,play.py:D,play.py:T20,log.py:D,log.py:T20,negative.py:D"
+    ignored = f"--extend-per-file-ignores={like_tests_and_samples}"
+    python("-m", "ruff", "check", *settings, ignored, "--output-format=concise", ".", cwd=tmp_path)
+    python("-m", "ruff", "format", "--check", "--diff", *settings, ".", cwd=tmp_path)
+
+
+def test_programs_of_contributing_pass_mypy(tmp_path: Path) -> None:
+    write_programs(tmp_path)
+    files = [str(file) for file in sorted(tmp_path.glob("*.py"))]
+    python("-m", "mypy", "--cache-dir", str(ROOT / ".mypy_cache"), *files, cwd=ROOT)  # .ci/run has filled it
 
 
 def test_every_page_can_be_made(generate: ModuleType) -> None:
@@ -117,6 +176,20 @@ def test_every_model_is_there(generate: ModuleType) -> None:
         assert f"[`{name}`](#{name})" in models
         assert f"### {name}\n" in cards
         assert f"| `{name}` |" in readme
+
+
+def test_readme_has_the_figures_of_the_cards() -> None:
+    """Rounded, to two decimals or to as many as it takes."""
+    rows = re.findall(
+        r"^\| `([\w-]+)` \|.*$", (readme := (ROOT / "README.md").read_text(encoding="utf-8")), re.MULTILINE
+    )
+    assert sorted(rows) == sorted(menu())
+    for name, path in menu().items():
+        figure = telling(read_card(path).figures)
+        assert figure is not None
+        row = next(line for line in readme.splitlines() if line.startswith(f"| `{name}` |"))
+        numbers = re.findall(r"\d+\.\d+", row.split(" | ")[3])
+        assert any(number == f"{figure.value:.{len(number.partition('.')[2])}f}" for number in numbers), (figure, row)
 
 
 def test_links_of_files_outside_the_site_lead_somewhere() -> None:

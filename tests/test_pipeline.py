@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -173,9 +174,24 @@ def test_report_adds_up(clip: Path, tmp_path: Path) -> None:
     again = json.loads(json.dumps(report.to_dict()))
     assert again["frames"] == 24
     assert again["fps"] == report.fps
-    text = "\n".join(report.text())
-    assert "24 frames in" in text
-    assert "slow#2" in text
+    first, stages, workers = report.text()
+    assert first.startswith("24 frames in ")
+    figure = r"\d+\.\d"
+    parts = f"reading {figure}, slow {figure}, slow#2 {figure}, writing {figure}, finishing {figure}"
+    assert re.fullmatch(f"ms a frame: {parts}; processor time {figure}", stages), stages
+    assert re.fullmatch(f"ms a frame in worker threads: reading {figure}, writing {figure}", workers), workers
+    assert "labels" not in again
+
+
+def test_a_report_without_stages_says_nothing_of_them() -> None:
+    """Worker processes are timed as a whole."""
+    assert Report(frames=20, promised=20, seconds=2.0).text() == ["20 frames in 2.0 s, 10.0 fps"]
+
+
+def test_two_outputs_of_a_kind_are_told_apart_in_the_report() -> None:
+    report = run(TestPattern((8, 8), frames=2), [], [Memory(), Memory()])
+    assert list(report.stage_seconds) == ["source", "Memory", "Memory#2", "close"]
+    assert re.fullmatch(r"ms a frame: reading .*, writing .*, writing#2 .*, finishing .*", report.text()[1])
 
 
 def test_report_tells_promised_and_came_and_every_note(tmp_path: Path) -> None:

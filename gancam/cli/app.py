@@ -4,9 +4,21 @@ from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
+from typer.core import TyperGroup
+
+_COMMANDS = "process", "live", "demo", "models", "sample", "morph", "import", "verify", "bench", "doctor"
+
+
+class _Commands(TyperGroup):
+    """Lists the commands as they are needed: first those that everybody uses."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        return sorted(self.commands, key=_COMMANDS.index)
+
 
 app = typer.Typer(
-    name="gancam", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    name="gancam", cls=_Commands, no_args_is_help=True, add_completion=False, rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     help="Run GANs on live video, video files and images: enlarge, erase objects, restyle, colour, or morph generated "
     "pictures over them; in real time on a plain CPU.",
 )  # fmt: skip
@@ -15,8 +27,8 @@ EffectOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         "-e", "--effect", metavar="NAME[:KEY=VALUE...]",
-        help="Apply this effect: a model's name or .onnx file, and parameters, as in sr-x2:strength=0.5. Repeat it for "
-        "a chain of effects, which are applied in this order.",
+        help="Apply this effect: a model's name or .onnx file, and parameters, as in "
+        "sr-x2:strength=0.7:threshold=0. Repeat it for a chain of effects, which are applied in this order.",
     ),
 ]  # fmt: skip
 CodecOption: TypeAlias = Annotated[
@@ -36,7 +48,8 @@ PrecisionOption: TypeAlias = Annotated[
     str, typer.Option(help="Precision of networks: auto (the fastest that is accurate here), fp32, fp16 or int8.")
 ]
 ThreadsOption: TypeAlias = Annotated[
-    int | None, typer.Option(help="Let each network use this many CPU threads. Default: what is fastest here.", min=1)
+    int | None,
+    typer.Option(metavar="N", help="Let each network use this many CPU threads. Default: what is fastest here.", min=1),
 ]
 TruncationOption: TypeAlias = Annotated[
     float | None,
@@ -134,16 +147,23 @@ OutputsOption: TypeAlias = Annotated[
 LiveSizeOption: TypeAlias = Annotated[
     str, typer.Option(metavar="WxH", help="Frame size that a camera is asked for, and that the test pattern has.")
 ]
-SecondsOption: TypeAlias = Annotated[float | None, typer.Option(help="Stop after this many seconds.", min=0)]
+SecondsOption: TypeAlias = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="Stop after this many seconds.", min=0)
+]
 ReconnectOption: TypeAlias = Annotated[
     int | None,
     typer.Option(
-        help="Give up after this many failed attempts in a row to reach the camera or stream. Default: never.", min=0
+        metavar="N",
+        help="Give up after this many failed attempts in a row to reach the camera or stream. Default: never.",
+        min=0,
     ),
 ]
 StatsOption: TypeAlias = Annotated[
     Path | None,
-    typer.Option(help="Write the latency of every frame, and how many were dropped, to this file as JSON lines."),
+    typer.Option(
+        metavar="FILE",
+        help="Write the latency of every frame, and how many were dropped, to this file as JSON lines.",
+    ),
 ]
 ControlOption: TypeAlias = Annotated[
     list[str] | None,

@@ -63,7 +63,10 @@ def bench(
     slower: SlowerOption = 0.1,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Measure how fast models are on this machine, each in a process of its own, all of them in turn."""
+    """Measure how fast models are on this machine.
+
+    Each has a process of its own; they are measured in turn.
+    """
     from gancam.tools import bench as benchmark
 
     options = BenchOptions(

@@ -23,10 +23,13 @@ from gancam.vision.text import draw_lines
 @app.command()
 def demo(
     to: Annotated[
-        Path, typer.Option(help="Folder for the results; if it exists, a free name beside it is taken.")
+        Path, typer.Option(metavar="DIR", help="Folder for the results; if it exists, a free name beside it is taken.")
     ] = Path("gancam-demo"),
 ) -> None:
-    """Upscale a short bundled clip and show the difference: no camera, display, network or GPU needed."""
+    """Upscale a short bundled clip and show the difference.
+
+    No camera, display, network or GPU is needed.
+    """
     clip = _sample("city.mp4")
     folder = _free(to)
     folder.mkdir(parents=True)

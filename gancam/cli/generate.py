@@ -55,22 +55,22 @@ def sample(
     threads: ThreadsOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Make pictures with a generator, one for each seed, as a grid or as files.
+    """Make pictures with a generator, as a grid or as files.
 
-    A seed gives the same picture here, in gancam morph --seeds, and as a keyframe of the morph effect.
+    Each has a seed, which gives the same picture here, in gancam morph --seeds, and as a keyframe of the morph effect.
     """
     from gancam.latent.samples import generate, grid, open_generator
 
     if picture is None and to is None and not show:
         raise InputError("sample needs somewhere to put the pictures: a file for the grid, --to DIR, or --show")
     check_device(device, precision)
-    find(name)
     check_picture(picture, "grid", overwrite=overwrite)
     seeds = range(seed, seed + count)
     files = {one: to / f"{Path(name).stem}-{one:06d}.png" for one in seeds} if to is not None else {}
     check_folder(to)
     for path in files.values():
         refuse_existing(path, overwrite=overwrite)
+    find(name)
     model = open_generator(name, device=device, precision=precision, threads=threads)
     images = generate(model, seeds, truncation=truncation)
     if to is not None:
@@ -117,7 +117,10 @@ def morph(
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Make a video that morphs through pictures of a generator, and whose end leads into its beginning."""
+    """Make a video that morphs through pictures of a generator.
+
+    Its end leads into its beginning.
+    """
     from gancam.latent.samples import LoopSource, check_loop, open_generator
 
     try:

@@ -28,25 +28,26 @@ _SHOWN = 192  # pixels along a side of the picture that shows what a model does
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An .onnx without a card, or a .pth or .safetensors.")],
     name: Annotated[str, typer.Option(help="Its name from now on (default: the file's).")] = "",
-    effect: Annotated[str | None, typer.Option(help="super_resolution, translate, inpaint or morph.")] = None,
+    effect: Annotated[str | None, typer.Option(help="Its task: super_resolution, translate, inpaint or morph.")] = None,
     order: Annotated[str | None, typer.Option(help="Colour order: rgb, bgr, or y (luma alone).")] = None,
-    output_order: Annotated[str | None, typer.Option(help="The same of the output.")] = None,
+    output_order: Annotated[str | None, typer.Option(help="Colour order of its output: rgb, bgr, or y.")] = None,
     range_: Annotated[
         str | None,
         typer.Option("--range", help="Values: 0..1, 0..255, -1..1, imagenet, imagenet255 or -0.5..0.5."),
     ] = None,
-    output_range: Annotated[str | None, typer.Option(help="The same of the output.")] = None,
-    layout: Annotated[str | None, typer.Option(help="nchw or nhwc.")] = None,
+    output_range: Annotated[str | None, typer.Option(help="Values of its output, likewise.")] = None,
+    layout: Annotated[str | None, typer.Option(help="Order of its dimensions: nchw or nhwc.")] = None,
     scale: Annotated[int | None, typer.Option(help="Output pixels per input pixel along a side.", min=1)] = None,
     mask_one: Annotated[str | None, typer.Option(help="What 1 marks in the mask: hole or known.")] = None,
     sidecar: Annotated[bool, typer.Option("--sidecar", help="Write what was found into a .toml beside FILE.")] = False,
     overwrite: OverwriteOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="What was found, as one object on stdout.")] = False,
 ) -> None:
-    """Find out what somebody else's model takes and gives, and add it to the menu under a name of its own.
+    """Add somebody else's model to your own, under a name.
 
-    FILE is not touched: a copy with the conversions in it goes to the user's folder of models (GANCAM_MODELS), with a
-    picture of what it does. What options or the .toml beside FILE say is not questioned.
+    What it takes and gives is found out by trying. FILE is not touched: a copy with the conversions in it goes to the
+    user's folder of models (GANCAM_MODELS), with a picture of what it does. What options or the .toml beside FILE say
+    is not questioned.
     """
     name = name or file.name.partition(".")[0]
     if not name.replace("-", "").replace("_", "").isalnum():

@@ -30,9 +30,10 @@ def verify(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as a JSON list on stdout.")] = False,
 ) -> None:
-    """Show what a file kept of the one that it was made from: frames, times, sound, subtitles, metadata, colour.
+    """Show what a file kept of the one that it was made from.
 
-    The exit code is 1 if something was lost. The picture itself is not compared.
+    Compared are frames, times, sound, subtitles, metadata and colour. The exit code is 1 if something was lost. The
+    picture itself is not compared.
     """
     from gancam.tools.verify import verify as compare
 
@@ -56,7 +57,10 @@ def doctor(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as one JSON object on stdout.")] = False,
 ) -> None:
-    """Check what works on this machine by running it, and say what to do about what does not."""
+    """Check what works on this machine, and say what would do.
+
+    Everything is run; of what does not work, it says what to do about it.
+    """
     from gancam.tools.doctor.report import examine, works  # only this command pays for it
 
     check_device(device or "auto", "auto")

@@ -91,11 +91,11 @@ def live(
     overwrite: OverwriteOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")] = False,
 ) -> None:
-    """Play a camera, a stream or a video file through effects, with as little delay as possible.
+    """Play a camera, a stream or a video file through effects.
 
-    Frames that come too late are dropped. Without an effect, super-resolution is played, as good as 24 frames a second
-    allow on this machine (--target-fps sets another rate); -e none plays the source as it is. It ends with q in the
-    window, with Ctrl-C, or when the source ends.
+    The delay is as short as possible: frames that come too late are dropped. Without an effect, super-resolution is
+    played, as good as 24 frames a second allow on this machine (--target-fps sets another rate); -e none plays the
+    source as it is. It ends with q in the window, with Ctrl-C, or when the source ends.
     """
     names = effect or ["sr-x2-gan" if "sr-x2-gan" in menu() else "sr-x2"]
     frame_time = parse_frame_time(target_fps, target_ms)

@@ -1,6 +1,7 @@
 """`gancam models`: which models are there, how good and how fast they are."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,11 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from gancam.cli.app import app
+from gancam.effects import declared
 from gancam.inference.autotune import Trial, notes, remembered
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.figures import telling
 from gancam.inference.variants import read_card, variants
+from gancam.params import Parameter
 
 _TASKS = {  # by effect
     "super_resolution": "super-resolution", "inpaint": "inpainting", "morph": "generator",
@@ -50,6 +53,12 @@ class _Entry:
         return _TASKS.get(self.card.effect, self.card.effect)
 
     @property
+    def effect_parameters(self) -> list[Parameter]:
+        """What can be set of the effect that plays it; none where this gancam does not have that effect."""
+        params = declared(self.card.effect)
+        return [] if params is None else list(params.declared().values())
+
+    @property
     def size(self) -> str:
         side = self.card.resolution
         return f"{side}x{side}" if self.card.layout == "latent" else f"x{self.card.scale}"
@@ -69,6 +78,10 @@ class _Entry:
             "parameters": card.parameters, "summary": card.summary, "data": card.data,
             "recipe": card.recipe, "commit": card.commit, "receptive_field": card.receptive_field,
             "layout": card.layout, "resolution": card.resolution, "latent": card.latent, "layers": card.layers,
+            "effect_parameters": [
+                {"name": one.name, "takes": one.describe(), "default": one.default, "help": one.help}
+                for one in self.effect_parameters
+            ],
             "variants": {
                 precision: {"bytes": self.files[precision].stat().st_size, "quality": dict(other.quality),
                             "parity": dict(other.parity)}
@@ -86,7 +99,11 @@ def models(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all that is known as JSON on stdout.")] = False,
 ) -> None:
-    """List the models, bundled and your own: task, size, time on this machine where tried, quality, licence."""
+    """List the models, bundled and your own, or show one of them.
+
+    A model has a task, a size, a time on this machine where it was tried, a quality, and a licence. With NAME, all of
+    that model, and the parameters that -e NAME:PARAMETER=VALUE sets.
+    """
     if name is not None:
         entry = _Entry.read(Path(name).stem if name.endswith(".onnx") else name, find(name))
         if as_json:
@@ -102,46 +119,90 @@ def models(
         _print_all(entries)
 
 
+_NARROW = 120  # columns below which the list leaves out tasks, figures, and the licences that allow everything
+
+
+def _print(table: Table) -> None:
+    """Print a table as wide as the terminal, COLUMNS, or 160 columns; without blanks at the ends of lines."""
+    console = _console()
+    with console.capture() as text:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in text.get().splitlines()))
+
+
 def _console() -> Console:
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    return Console(highlight=False, width=None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 160)
 
 
 def _print_all(entries: list[_Entry]) -> None:
-    table = Table(
-        "model", "task", "size", "time here", "what it does, and how well", "licence", box=None, pad_edge=False
-    )
+    narrow = _console().width < _NARROW
+    heads = ("model", "size", "time here", "what it does") if narrow else (
+        "model", "task", "size", "time here", "what it does, and how well", "licence"
+    )  # fmt: skip
+    table = Table(*heads, box=None, pad_edge=False)
     for entry in entries:
-        figure = telling(entry.card.figures)
-        quality = f"{entry.card.summary}\n{figure} ({figure.better})" if figure is not None else entry.card.summary
-        quality = quality.replace(" (higher)", " (higher is better)").replace(" (lower)", " (lower is better)")
-        name = f"{entry.name} (own)" if entry.own else entry.name
-        table.add_row(*(Text(cell) for cell in (name, entry.task, entry.size, entry.time, quality)),
-                      Text(entry.card.licence))  # fmt: skip
-    _console().print(table)
+        name, card = f"{entry.name} (own)" if entry.own else entry.name, entry.card
+        cells = (name, entry.size, entry.time, _limits(card)) if narrow else (
+            name, entry.task, entry.size, entry.time, _quality(card), card.licence
+        )  # fmt: skip
+        table.add_row(*(Text(cell) for cell in cells))
+    _print(table)
     print("time here: of a picture of 192x160, where the model was played once; gancam bench measures it")
     print("all of one model: gancam models NAME")
+
+
+def _quality(card: ModelCard) -> str:
+    """Write what a model does, and the figure that tells most of it."""
+    figure = telling(card.figures)
+    if figure is None:
+        return card.summary
+    better = {"higher": " (higher is better)", "lower": " (lower is better)", "": ""}
+    return f"{card.summary}\n{figure}{better.get(figure.better, f' ({figure.better} is better)')}"
+
+
+def _limits(card: ModelCard) -> str:
+    """Write what a model does, and its licence where that forbids something."""
+    return f"{card.summary}\nlicence: {card.licence}" if card.restricted else card.summary
+
+
+def _tried(card: ModelCard, device: str, trial: Trial) -> str:
+    """Write how fast and how exact a precision was on this machine."""
+    what = "two pictures" if card.layout == "latent" else "192x160"
+    said = f"{trial.precision} on {device}: {trial.ms:.3g} ms for {what}"
+    return said if trial.precision == "fp32" else f"{said}; differs from fp32 by {trial.psnr:.0f} dB"
 
 
 def _print_one(entry: _Entry) -> None:
     card = entry.card
     rows = [
         ("model", entry.name), ("what it does", card.summary), ("task", entry.task), ("size", entry.size),
-        ("licence", card.licence), ("trained on", card.data), ("recipe", card.recipe), ("commit", card.commit),
-        ("parameters", f"{card.parameters:,}" if card.parameters else ""),
+        ("licence", card.licence), ("trained on", card.data), ("recipe", card.recipe),
+        ("commit", card.commit.removesuffix("-dirty")),
+        ("network", f"{card.parameters:,} parameters" if card.parameters else ""),
     ]  # fmt: skip
     for precision, file in entry.files.items():
         rows.append((precision, f"{file.stat().st_size / 1e6:.2f} MB"))
     for device, trials in entry.trials.items():
-        said = [f"{one.precision} {one.ms:.3g} ms, {one.psnr:.0f} dB" for one in trials if not one.error]
-        rows += [(f"tried on {device}", line) for line in [*said, *notes(trials, device)]]
+        said = [_tried(card, device, one) for one in trials if not one.error]
+        rows += [("tried here", line) for line in [*said, *notes(trials, device)]]
     table = Table(box=None, pad_edge=False, show_header=False)
     for head, text in rows:
         if text:
             table.add_row(Text(head), Text(text))
-    _console().print(table)
+    _print(table)
+    _print_parameters(entry)
     if card.figures:
         measured = Table("figure", "value", "on", "better", box=None, pad_edge=False)
         for one in card.figures:
             measured.add_row(*(Text(cell) for cell in (one.metric, one.text, one.dataset, one.better)))
         print()
-        _console().print(measured)
+        _print(measured)
+
+
+def _print_parameters(entry: _Entry) -> None:
+    table = Table("parameter", "takes", "default", "meaning", box=None, pad_edge=False)
+    for one in entry.effect_parameters:
+        table.add_row(*(Text(cell) for cell in (one.name, one.describe(), one.text(one.default), one.help)))
+    if table.row_count:
+        print()
+        _print(table)

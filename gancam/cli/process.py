@@ -128,11 +128,11 @@ def process(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take videos and images through effects into new files, with their sound.
+    """Take videos and images through effects into new files.
 
-    Without an effect, the output is a faithful copy. Where there are several inputs, a folder or a pattern, OUT is the
-    folder to write to: files that are done are skipped, interrupted ones go on where they stopped, and failures are
-    listed at the end (exit code 1).
+    The sound is kept. Without an effect, the output is a faithful copy. Where there are several inputs, a folder or a
+    pattern, OUT is the folder to write to: files that are done are skipped, interrupted ones go on where they stopped,
+    and failures are listed at the end (exit code 1).
     """
     if len(paths) < 2:
         raise InputError(f"process needs IN and OUT, and was given {paths[0]!r} alone")

@@ -56,10 +56,12 @@ def find(name: str | Path) -> Path:
     if path.suffix == ".onnx":
         if variants(path):
             return _with_card(path)
-        raise NotFound(f"no model file {path}")
+        raise NotFound(f"no model file {name}")  # as it was typed: Path drops ./
     if path.suffix in SUFFIXES:
         return adopted(path)
-    raise NotFound(f"no effect {str(name)!r}{did_you_mean(str(name), known)}; `gancam models` lists them")
+    if path.suffix or path.name != str(name):
+        raise NotFound(f"no model {str(name)!r}: an effect is a model's name or an .onnx file")
+    raise NotFound(f"no model {str(name)!r}{did_you_mean(str(name), known)}; `gancam models` lists them")
 
 
 def _with_card(path: Path) -> Path:

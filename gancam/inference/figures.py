@@ -70,7 +70,7 @@ _METRICS = {
     "kl": _Metric("KL divergence of classes", "lower"),
 }
 # The one figure that tells most of a model, the first that it has.
-_TELLING = ("psnr_y", "gain", "frechet", "chroma_gain", "temporal_noise")
+_TELLING = ("psnr_y", "gain_box", "gain", "frechet", "chroma_gain", "temporal_noise")
 
 
 def parse_figures(quality: Mapping[str, float]) -> tuple[Figure, ...]:
@@ -86,7 +86,13 @@ def parse_figures(quality: Mapping[str, float]) -> tuple[Figure, ...]:
 
 
 def telling(figures: tuple[Figure, ...]) -> Figure | None:
-    """Choose the figure that tells most of a model; None where there is none."""
+    """Choose the figure that tells most of what a model is for; None where there is none.
+
+    Of a model that undoes what a webcam or a codec did, it is the perceptual distance there, of a faithful one PSNR.
+    """
+    for figure in figures:  # only who is made for such frames is measured on them
+        if figure.key.startswith("distance_") and figure.key.endswith("_webcam"):
+            return figure
     for name in _TELLING:
         for figure in figures:
             if figure.key == name or figure.key.startswith(f"{name}_"):

@@ -10,7 +10,7 @@ from gancam.files import check_target
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.info import VideoInfo
 from gancam.media.paths import IMAGES, MediaPath, SequencePath, StillPath, VideoPath
-from gancam.sinks import images
+from gancam.sinks import images, sink_word
 from gancam.sinks.video import check_codec, check_output, check_quality
 
 
@@ -41,6 +41,8 @@ def check(path: MediaPath | None, target: MediaPath, options: ProcessOptions) ->
         OutputExists: For one that is there and may not be replaced.
     """
     check_options(options)
+    if options.pipe is None and sink_word(str(target)) is not None:
+        raise InputError(f"{target}: is an output of gancam live; gancam process writes videos and images")
     source = VideoPath(Path("stdin")) if path is None else path
     if isinstance(source, SequencePath) or isinstance(target, SequencePath):
         check_reading(source, options)

@@ -9,7 +9,7 @@ from types import ModuleType
 from gancam.errors import SinkError
 from gancam.sinks.contract import Sink, SinkContext
 
-__all__ = ["Sink", "SinkContext", "check_target", "open_sink"]
+__all__ = ["Sink", "SinkContext", "check_target", "open_sink", "sink_word"]
 
 
 def open_sink(target: str | os.PathLike[str], context: SinkContext) -> Sink:
@@ -41,13 +41,19 @@ def check_target(target: str, *, overwrite: bool = False) -> None:
     module.check(rest, overwrite=overwrite)
 
 
+def sink_word(target: str) -> str | None:
+    """Give the word that `target` begins with, or is, where that names a sink; None for paths and URLs."""
+    word = target.partition(":")[0]
+    return word if word in _modules() and "FORM" in vars(import_module(f"{__name__}.{word}")) else None
+
+
 def _resolved(target: str) -> tuple[ModuleType, str]:
     """The module that opens `target`, and what it is given of it."""
     if "://" in target:
         return import_module(f"{__name__}.stream"), target
-    word, _, rest = target.partition(":")
-    if word in _modules() and "FORM" in vars(module := import_module(f"{__name__}.{word}")):
-        return module, rest
+    word = sink_word(target)
+    if word is not None:
+        return import_module(f"{__name__}.{word}"), target[len(word) + 1 :]
     from gancam.sinks import video  # a sink's own libraries are loaded when it is asked for
 
     if Path(target).suffix.lower() in video.CONTAINERS:

@@ -24,10 +24,12 @@ class Sink(ABC):
     Attributes:
         wants_original: Whether frames must come with ``Frame.original``.
         passive: Whether it is no output for which alone playing would go on (a log).
+        action: What it does with frames, for the report's text: writing, showing, sending.
     """
 
     wants_original: bool = False
     passive: bool = False
+    action: str = "writing"
 
     @property
     def name(self) -> str:

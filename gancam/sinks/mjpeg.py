@@ -97,6 +97,8 @@ class MjpegServer(Sink):
         SinkError: The port is in use or not allowed.
     """
 
+    action = "serving"
+
     def __init__(self, port: int = 8080, *, host: str = "127.0.0.1", quality: int = 85) -> None:
         if not 0 <= port <= 65535:
             raise InputError(f"port is {port}: needs 0 to 65535")

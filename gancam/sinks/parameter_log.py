@@ -27,7 +27,7 @@ class ParameterLog(Sink):
     without a frame, nothing is left behind. Raises ``OutputExists`` and ``SinkError``.
     """
 
-    passive = True
+    passive, action = True, "logging"
 
     def __init__(self, path: str | os.PathLike[str], controls: Controls, *, overwrite: bool = False) -> None:
         self._path, self._controls = Path(path), controls

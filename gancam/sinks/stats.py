@@ -26,7 +26,7 @@ class StatsLog(Sink):
         SinkError: The file cannot be written.
     """
 
-    passive = True
+    passive, action = True, "logging"
 
     def __init__(
         self,

@@ -82,6 +82,8 @@ class StreamWriter(Sink):
             next ``write`` or by ``close``.
     """
 
+    action = "sending"
+
     def __init__(
         self,
         url: str,

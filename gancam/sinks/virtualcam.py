@@ -51,6 +51,8 @@ class VirtualCamera(Sink):
         SinkError: No device can be opened; the message says what would make one on this system.
     """
 
+    action = "sending"
+
     def __init__(self, *, fps: float, size: tuple[int, int], device: str | None = None) -> None:
         try:
             import pyvirtualcam

@@ -186,7 +186,12 @@ def _times(was: list[Fraction], now: list[Fraction]) -> Difference:
     if not now:
         return Difference("frame times", "lost", f"{len(was)} times", "")
     worst = max((abs((a - was[0]) - (b - now[0])) for a, b in zip(was, now, strict=False)), default=Fraction(0))
-    said = "exact" if worst == 0 else f"up to {float(worst) * 1000:.3f} ms off"
+    off = f"up to {float(worst) * 1000:.3f} ms off"
+    if len(was) == len(now):
+        said = "exact" if worst == 0 else off
+    else:
+        which = f"the {len(now)} frames that are there" if len(now) < len(was) else f"the first {len(was)} frames"
+        said = f"{which} have their times" if worst == 0 else f"{which}: {off}"
     return Difference("frame times", "kept" if worst <= Fraction(1, 1000) else "changed", f"{len(was)} times", said)
 
 

@@ -1,5 +1,7 @@
 """The command line as a user runs it: real processes, real files."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -15,6 +17,10 @@ import pytest
 import typer
 
 from gancam.cli.app import app
+from gancam.cli.models import _Entry, _print_one
+from gancam.inference.autotune import Trial
+from gancam.inference.catalog import find
+from gancam.inference.variants import read_card, variants
 from gancam.sinks.piece_store import pieces_of, so_far
 from gancam.sources import TestPattern
 from tests.helpers.children import interruptible, uninterruptible
@@ -233,18 +239,67 @@ def test_in_the_background_ctrl_c_is_for_others(tmp_path: Path, model: Path) -> 
     assert process.returncode == 143, said
 
 
-def test_models_as_json_and_table() -> None:
+@pytest.mark.parametrize("target", ["mjpeg:x.png", "window", "source:x.mp4"])
+def test_process_refuses_the_outputs_of_live(target: str) -> None:
+    refused("process", CITY, target, says=f"{target}: is an output of gancam live; gancam process writes videos")
+
+
+def test_models_as_json_and_table(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = json.loads(gancam("models", "--json").stdout)
     for entry in entries:
         assert {"name", "effect", "scale", "licence", "quality"} <= set(entry)
+    monkeypatch.setenv("COLUMNS", "160")
     table = gancam("models").stdout
     assert all(entry["name"] in table for entry in entries)
-    assert "PSNR of luma 32.76 dB on set14 (higher is better)" in table
+    for figure in (
+        "PSNR of luma 32.76 dB on set14 (higher is better)",
+        "perceptual distance 0.3228 on set14 webcam (lower is better)",
+        "PSNR over OpenCV's inpainting 0.9885 dB on box bsd100 (higher is better)",
+    ):  # fmt: skip
+        assert figure in table
     one = gancam("models", "sr-x2").stdout
     assert "perceptual distance" in one
     assert "sr-x4" not in one
     assert json.loads(gancam("models", "sr-x2", "--json").stdout)["figures"][0]["dataset"] == "set14"
     refused("models", "sr-x9", says="did you mean")
+
+
+def test_models_lists_the_parameters_of_the_effect() -> None:
+    said = " ".join(gancam("models", "sr-x2").stdout.split())
+    assert "parameter takes default meaning" in said
+    assert "strength a number from 0 to 1 1 how much of the network's detail" in said
+    listed = json.loads(gancam("models", "sr-x2", "--json").stdout)["effect_parameters"]
+    assert [one["name"] for one in listed] == ["strength", "threshold"]
+    assert listed[1] == {
+        "name": "threshold", "takes": "a number from -1 to 64", "default": -1.0, "help": listed[1]["help"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", ["80", "160", ""])
+def test_the_list_of_models_fits_and_has_no_trailing_blanks(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    text = gancam("models").stdout
+    table = text.partition("time here: ")[0].splitlines()
+    assert max(map(len, table)) <= int(columns or 160)
+    assert [line for line in text.splitlines() if line != line.rstrip()] == []
+    assert ("PSNR of luma" in text) == (columns != "80")
+    assert "research use only" in text  # what a licence forbids is never left out
+    if columns == "80":
+        assert "x4, the most faithful: least error on" in text  # the description has half of the width
+
+
+def test_what_was_tried_is_told_in_words() -> None:
+    files = variants(find("sr-x2-gan"))
+    tried = [Trial("int8", 5.104, 49.8), Trial("fp32", 14.21, 100.0)]
+    entry = _Entry("sr-x2-gan", files, {kind: read_card(file) for kind, file in files.items()}, {"cpu": tried})
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        _print_one(entry)
+    lines = [" ".join(line.split()) for line in said.getvalue().splitlines()]
+    assert "tried here int8 on cpu: 5.1 ms for 192x160; differs from fp32 by 50 dB" in lines
+    assert "tried here fp32 on cpu: 14.2 ms for 192x160" in lines
+    assert entry.card.commit.endswith("-dirty")
+    assert f"commit {entry.card.commit.removesuffix('-dirty')}" in lines
 
 
 def test_every_help_text_stands_alone() -> None:
@@ -265,6 +320,25 @@ def broken_effect(folder: Path) -> None:
         "def fail(*arguments, **options):\n    raise ZeroDivisionError('broken on purpose')\n"
         "process.read_image = fail\n"
     )
+
+
+def test_the_list_of_commands_is_in_the_order_of_use_and_cuts_no_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = gancam("--help").stdout.partition("Commands:\n")[2].splitlines()
+    names = "process", "live", "demo", "models", "sample", "morph", "import", "verify", "bench", "doctor"
+    assert [line.split()[0] for line in listed] == list(names)
+    assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
+    assert listed[0] == "  process  Take videos and images through effects into new files."
+
+
+def test_help_shows_two_parameters_and_names_values_by_what_they_are() -> None:
+    process, live = (" ".join(gancam(name, "--help").stdout.split()) for name in ("process", "live"))
+    assert "sr-x2:strength=0.7:threshold=0. Repeat it" in process
+    assert "--seconds SECONDS " in live
+    assert "--stats FILE " in live
+    assert "--reconnect N " in live
+    assert " range>" not in live
+    assert "<path>" not in live
 
 
 def test_a_fault_of_our_own_is_one_line_and_a_traceback_where_asked(tmp_path: Path) -> None:

@@ -84,6 +84,6 @@ def test_a_preset_on_the_command_line(tmp_path: Path) -> None:
     film.write_text(f'effect = ["{model}:strenght=1"]')
     refused("process", source, out, "--preset", film, "--overwrite", says="film.toml: no parameter 'strenght'")
     film.write_text('effect = "sr-x9"')
-    refused("process", source, out, "--preset", film, "--overwrite", says="film.toml: no effect 'sr-x9'")
+    refused("process", source, out, "--preset", film, "--overwrite", says="film.toml: no model 'sr-x9'")
     film.write_text('preset = "other.toml"')
     refused("process", source, out, "--preset", film, "--overwrite", says="film.toml: no option 'preset'")

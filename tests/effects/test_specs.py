@@ -107,7 +107,7 @@ def test_parameters_are_checked_without_opening_the_model(tmp_path: Path) -> Non
     ):
         with pytest.raises(ParameterError, match=says):
             check_spec(EffectSpec(str(model), params))
-    with pytest.raises(NotFound, match="no effect 'sr-x9'"):
+    with pytest.raises(NotFound, match="no model 'sr-x9'"):
         check_spec(EffectSpec("sr-x9"))
     model.write_bytes(b"none")
     with pytest.raises(ModelError):

@@ -1,5 +1,7 @@
 """Small real models for tests: an untrained network, exported as trained ones are."""
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from train.networks.inpaint import Inpaint
 from train.networks.latent import LatentGenerator
 from train.networks.sr import SuperResolution
 
+_int8: dict[tuple[object, ...], onnx.ModelProto] = {}  # quantising takes a second and more: once for all tests
 STILLS = Path(__file__).parent.parent.parent / "samples" / "stills"
 
 
@@ -42,6 +45,18 @@ def save(model: onnx.ModelProto, path: Path, card: ModelCard) -> Path:
     return path
 
 
+def _once(made: torch.nn.Module, quantise: Callable[[], onnx.ModelProto]) -> onnx.ModelProto:
+    """What `quantise` makes of the network `made`, which is the same for the same weights."""
+    weights = (tensor.numpy().tobytes() for tensor in made.state_dict().values())
+    about = {name: value for name, value in vars(made).items() if isinstance(value, str | int)}
+    key = type(made), str(about), hashlib.sha256(b"".join(weights)).hexdigest()
+    if key not in _int8:
+        _int8[key] = quantise()
+    copy = onnx.ModelProto()
+    copy.CopyFrom(_int8[key])
+    return copy
+
+
 def write_models(folder: Path, made: SuperResolution, name: str = "small") -> Path:
     """fp32, fp16 and int8 of `made` below `folder`; gives the path of the model."""
     card = ModelCard(
@@ -50,7 +65,7 @@ def write_models(folder: Path, made: SuperResolution, name: str = "small") -> Pa
     save(super_resolution.float_graph(made), folder / f"{name}.onnx", card)
     half = super_resolution.float_graph(made, half=True)
     save(half, folder / f"{name}.fp16.onnx", replace(card, precision="fp16"))
-    int8 = super_resolution.quantise(made, [still("otters"), still("sign")])
+    int8 = _once(made, lambda: super_resolution.quantise(made, [still("otters"), still("sign")]))
     save(int8, folder / f"{name}.int8.onnx", replace(card, precision="int8", layout="blocks"))
     return folder / f"{name}.onnx"
 
@@ -106,7 +121,7 @@ def write_translator(
     )  # fmt: skip
     if int8:
         photos = [np.ascontiguousarray(still(one)[:96, :128, ::-1]) for one in ("otters", "sign")]
-        graph = translation_int8.quantise(made, photos)
+        graph = _once(made, lambda: translation_int8.quantise(made, photos))
         save(graph, folder / f"{name}.int8.onnx", replace(card, precision="int8", layout="cells"))
     return save(translation.float_graph(made), folder / f"{name}.onnx", card)
 
@@ -125,7 +140,7 @@ def write_filler(folder: Path, made: Inpaint, name: str = "fill") -> Path:
     card = ModelCard(name=name, effect="inpaint", layout="masked", licence="CC0", multiple=16, minimum=16)
     save(inpainting.deployed(made), folder / f"{name}.onnx", card)
     save(inpainting.deployed(made, half=True), folder / f"{name}.fp16.onnx", replace(card, precision="fp16"))
-    calibration = inpainting.calibrated(made, [still("otters")[..., ::-1], still("sign")[..., ::-1]])
-    int8 = inpainting.deployed(made, calibration=calibration)
+    pictures = [still("otters")[..., ::-1], still("sign")[..., ::-1]]
+    int8 = _once(made, lambda: inpainting.deployed(made, calibration=inpainting.calibrated(made, pictures)))
     save(int8, folder / f"{name}.int8.onnx", replace(card, precision="int8"))
     return folder / f"{name}.onnx"

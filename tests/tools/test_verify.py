@@ -9,6 +9,7 @@ from gancam.errors import NotFound, SourceError
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
+from gancam.sources import TestPattern
 from gancam.tools.verify import verify
 from tests.helpers.clips import enrich, make_clip
 
@@ -45,6 +46,23 @@ def test_what_is_lost_or_changed_is_told(film: Path, tmp_path: Path) -> None:
     found = verdicts(film, other)
     assert found["frame times"] == found["matrix"] == "changed"
     assert found["stream 1, audio"] == found["chapters"] == found["description: title"] == "lost"
+
+
+def test_the_times_of_a_trimmed_file_are_told_of_the_frames_that_are_there(tmp_path: Path) -> None:
+    frames = [frame.image for frame in TestPattern((96, 64), frames=24)]
+    whole = make_clip(tmp_path / "whole.mp4", images=frames)
+    part = make_clip(tmp_path / "part.mp4", images=frames[:7])
+    late = make_clip(tmp_path / "late.mp4", images=frames[:7], ticks=[768 * index for index in range(7)])
+
+    def said(before: Path, after: Path) -> dict[str, tuple[str, str, str]]:
+        return {one.name: (one.verdict, one.before, one.after) for one in verify(before, after)}
+
+    assert said(whole, whole)["frame times"] == ("kept", "24 times", "exact")
+    assert said(whole, part)["frames"] == ("changed", "24", "7")
+    assert said(whole, part)["frame times"] == ("kept", "24 times", "the 7 frames that are there have their times")
+    off = "the 7 frames that are there: up to 100.000 ms off"
+    assert said(whole, late)["frame times"] == ("changed", "24 times", off)
+    assert said(part, whole)["frame times"] == ("kept", "7 times", "the first 7 frames have their times")
 
 
 def test_colours_are_named(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ class Window(Sink):
         SinkError: There is no display, or OpenCV comes without windows.
     """
 
-    wants_original = True
+    wants_original, action = True, "showing"
 
     def __init__(
         self,
