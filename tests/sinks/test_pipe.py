@@ -94,7 +94,7 @@ def test_what_cannot_be_piped_is_one_line(tmp_path: Path, clip: Path) -> None:
     refused("process", clip, tmp_path / "b.mp4", "--format", "nut", says="--format nut: is for stdout")
     done = gancam("process", clip, "-", "--resume")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--resume needs an output that is a file" in done.stderr
+    assert "--resume needs a file as output" in done.stderr
     for data in (b"", os.urandom(3000)):
         done2 = subprocess.run([*COMMAND, "-", str(tmp_path / "b.mp4")], input=data, capture_output=True, timeout=60)
         assert done2.returncode == 2
