@@ -20,7 +20,6 @@ RESIZE = {1: "nearest", 2: "bilinear", 3: "bicubic"}
 ARITHMETIC: dict[int, Callable[[Tensor, Tensor | float], Tensor]] = {
     0: torch.add, 1: torch.sub, 2: torch.mul, 3: torch.div,
 }  # fmt: skip
-WITHIN = {1: F.relu, 3: None}  # ncnn's activation inside a convolution; 0: none
 
 
 def teacher(path: Path) -> nn.Module:

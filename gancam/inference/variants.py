@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from gancam.inference.card import ModelCard, Precision
-from gancam.inference.session import open_session
+from gancam.inference.importing.safety import metadata
 
 
 def variants(path: Path) -> dict[str, Path]:
@@ -23,15 +23,13 @@ def variants(path: Path) -> dict[str, Path]:
 
 
 def read_card(path: Path) -> ModelCard:
-    """Read the card of one file, at the cost of reading it but of optimising nothing.
+    """Read the card of one file, at the cost of the file's outermost fields: no session is opened.
 
     Raises:
         NotFound: There is no such file.
         ModelError: It is damaged, or has no card.
     """
-    return ModelCard.from_metadata(
-        open_session(path, "cpu", 1, optimise=False).get_modelmeta().custom_metadata_map, str(path)
-    )
+    return ModelCard.from_metadata(metadata(path), str(path))
 
 
 def file_digest(path: Path) -> str:

@@ -4,12 +4,11 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.inference.autotune import picture
+from gancam.inference.importing.convention import Floats
 
-Floats = NDArray[np.float32]
 _PHOTOS = 128  # rows of the bundled picture that are photos; below is noise
 _LOW = 2.5  # standard deviation, in pixels of the input, of what is taken for the gist of a picture
 _NOISE, _BLUR = 7.0, 0.8  # what pictures are spoilt by: grey levels, and pixels
