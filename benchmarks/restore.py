@@ -4,7 +4,8 @@
     python benchmarks/restore.py flicker restore-x2 bicubic --clip CLIP [--frames 30]
     python benchmarks/restore.py sheet restore-x2 sr-x2-gan TEACHER.param --images DIR --output sheet.png
 
-A model is a name, an .onnx, a run's folder, an ncnn .param or .pt2 (a teacher, in PyTorch), or `bicubic`.
+A model is a name or an .onnx, with parameters if need be (restore-x2:stabilise=0), a run's folder, an ncnn .param or
+.pt2 (a teacher, in PyTorch), or `bicubic`.
 
 still     each image, cropped to a multiple of 4, is shrunk to half by Pillow's bicubic, then `jpeg`: saved at quality
           30..60; `h264`: the second of two frames of a video of rate factor 30..38; `noise`: 4 to 10 grey levels
@@ -65,7 +66,9 @@ def upscaler(name: str, threads: int) -> Upscale:
         return partial(evaluate.run, foreign.teacher(path))
     if path.is_dir() or path.suffix == ".pt":
         return partial(evaluate.run, evaluate.trained(path)[1])
-    effect = gancam.load(name, device="cpu", threads=threads)
+    name, *given = name.split(":")
+    params = dict(pair.split("=") for pair in given)
+    effect = gancam.load(name, device="cpu", threads=threads, **params)
     return lambda image: np.ascontiguousarray(effect(np.ascontiguousarray(image[..., ::-1]))[..., ::-1])
 
 
