@@ -37,7 +37,7 @@ class StillFilter:
         now = image.astype(np.float32)
         if held is not None and shown is not None and held.shape == image.shape:
             apart = cv2.blur(cv2.cvtColor(cv2.subtract(now, held), cv2.COLOR_BGR2GRAY), _NEAR)
-            change = cv2.blur(cv2.absdiff(apart, 0.0), _AROUND)
+            change = cv2.blur(np.abs(apart), _AROUND)
             still = min(max(float(np.median(change[::4, ::4])), _LEAST), _MOST)
             share = np.clip((_MOVES * still - change) / ((_MOVES - 1.0) * still), 0.0, 1.0) * (_HELD * strength)
             now = np.asarray(cv2.blendLinear(held, now, share, 1.0 - share), np.float32)
