@@ -22,12 +22,13 @@ from gancam.inference.card import PREFIX, ModelCard
 from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import pictures, wrap
 from gancam.inference.importing.convention import Answers, Convention, Floats, OnnxModel, checked, decode, sidecar
-from gancam.inference.importing.foreign import Foreign, TrialFailed
+from gancam.inference.importing.foreign import Foreign
 from gancam.inference.importing.image import measured, usual_side
 from gancam.inference.importing.latent import generated
 from gancam.inference.importing.masked import filled
 from gancam.inference.importing.probe import probe
 from gancam.inference.importing.safety import check_safe
+from gancam.inference.importing.trial import TrialFailed
 from gancam.inference.importing.weights import SUFFIXES, export_weights
 from gancam.inference.importing.wrap_latent import wrap_latent
 from gancam.inference.importing.wrap_masked import wrap_masked
@@ -195,7 +196,7 @@ def _freed(
         path = Path(folder) / "free.onnx"
         try:
             wrap.onnx().save(free, str(path))
-            other = Foreign(path)
+            other = Foreign(path, graph.process)
             size = convention.height + 32, convention.width + 64
             found = replace(convention, height=0, width=0, minimum=1, multiple=1)
             small = pictures.shown(convention.height, convention.width, convention.scale)
