@@ -3,11 +3,9 @@
 import hashlib
 import json
 import logging
-import os
 import re
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -89,12 +87,15 @@ def adapt(source: Path, target: Path, *, name: str = "", answers: Mapping[str, o
     model = wrap.load(source)
     if convention.fixed and "height" not in given and convention.effect in ("translate", "super_resolution"):
         model, graph, convention = _freed(model, graph, convention, given)
+    if convention.fixed and convention.effect == "translate" and convention.height == convention.width:
+        hint = f"it may be of aligned faces, {convention.height}x{convention.height} each (--effect faces)"
+        convention = replace(convention, doubts=(*convention.doubts, *([] if "effect" in given else [hint])))
     name = name or plain_name(source)
     licence = next((text for key, text in facts.metadata.items() if key.lower() in ("license", "licence") and text), "")
     card = _card(name, licence or "unknown", convention, wrap.parameters(model))
     wrapped = _wrapped(model, convention)
     entries = {**facts.metadata, **card.to_metadata(), ENTRY: json.dumps(asdict(convention))}
-    _write(wrapped, entries, target)
+    wrap.write(wrapped, entries, target)
     try:
         psnr = _checked(graph, convention, target)
     except (GancamError, TrialFailed) as error:
@@ -211,23 +212,6 @@ def _freed(
             return free, other, found
         except (TrialFailed, GancamError, ValueError, OSError):
             return model, graph, convention
-
-
-def _write(model: OnnxModel, metadata: Mapping[str, str], target: Path) -> None:
-    """Write beside and rename."""
-    package = wrap.onnx()
-    del model.metadata_props[:]
-    package.helper.set_model_props(model, dict(metadata))
-    handle, beside = tempfile.mkstemp(dir=target.parent, prefix=".new-", suffix=".onnx")
-    os.close(handle)
-    try:
-        package.save(model, beside)
-        Path(beside).replace(target)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{target} cannot be written: {error}") from error
-    finally:
-        with suppress(OSError):
-            Path(beside).unlink()
 
 
 def _checked(graph: Foreign, convention: Convention, target: Path) -> float:
