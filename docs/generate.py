@@ -25,6 +25,7 @@ TASKS = {  # effect of a card: the word for it, and its page
     "inpaint": ("inpainting", "effects/inpainting.md"),
     "morph": ("generator", "effects/morphs.md"),
     "translate": ("image to image", "effects/image-to-image.md"),
+    "faces": ("faces", "effects/faces.md"),
 }
 
 

@@ -37,7 +37,7 @@ from gancam.inference.variants import file_digest
 log = logging.getLogger(__name__)
 LEAST_PSNR = 60.0  # dB of the adapted file against the graph as it came
 _EVERYWHERE = 64  # pixels by which tiles of large frames overlap where a network looks at all of a picture
-VERSION = 1  # of what is remembered
+VERSION = 2  # of what is remembered
 ENTRY = f"{PREFIX}import"  # of the metadata of an adapted file: its convention as JSON
 
 

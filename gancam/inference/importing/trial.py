@@ -14,6 +14,7 @@ import threading
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -21,6 +22,7 @@ import numpy as np
 
 from gancam._native import denormals_as_zero
 from gancam.errors import GancamError, ModelError, first_line
+from gancam.inference.hardware import memory
 from gancam.inference.importing.convention import Tensor
 from gancam.inference.session import open_session
 
@@ -173,7 +175,17 @@ def _opened(path: Path, threads: int, sessions: list[Any]) -> dict[str, Any]:
     return {"number": len(sessions) - 1, "inputs": ports[0], "outputs": ports[1]}
 
 
+def limit_memory(most: int) -> None:
+    """Let this process have `most` bytes of memory of its own, where the system has such limits (not on Windows)."""
+    with suppress(ImportError, OSError, ValueError):
+        resource: Any = import_module("resource")
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
 if __name__ == "__main__":
+    limit_memory(memory()[1])
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     serve(sys.stdin.buffer, pipe)
