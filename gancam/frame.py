@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 
 Image: TypeAlias = NDArray[np.uint8]
+ImageLike: TypeAlias = NDArray[np.generic]
+"""What type checkers take for an image of OpenCV's functions, which do not say of which dtype it is. Calls that take
+one raise ``ImageError`` for what is no `Image`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ def test_strength_goes_from_bicubic_to_the_network(path: Path) -> None:
 
 @pytest.mark.parametrize("image", [
     None, [[1, 2], [3, 4]], np.zeros((4, 4), np.uint8), np.zeros((4, 4, 1), np.uint8), np.zeros((4, 4, 4), np.uint8),
-    np.zeros((4, 4, 3), np.float32), np.zeros((0, 4, 3), np.uint8), np.zeros((1, 4, 4, 3), np.uint8),
+    np.zeros((4, 4, 3), np.float32), np.zeros((0, 4, 3), np.uint8), np.zeros((1, 1, 4, 4, 3), np.uint8),
     np.zeros((4, 4, 3), np.uint16),
 ])  # fmt: skip
 def test_what_is_no_image_is_refused_with_a_hint(path: Path, image: Any) -> None:
