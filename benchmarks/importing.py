@@ -228,7 +228,9 @@ def bare_verdict(bare: Path, scale: int, order: Order) -> str:
     doubt = f", doubts: {', '.join(doubted(meant.doubts))}" if meant.doubts else ""
     if meant.scale != scale:
         return f"{'doubted' if doubt else 'wrong'}: scale {meant.scale}{doubt}"
-    graph, image = Foreign(bare), pictures.truth(*usual_side(meant))
+    graph = Foreign(bare)
+    sides = [own or usual for own, usual in zip(graph.inputs[0].shape[2:], usual_side(meant), strict=True)]
+    image = pictures.truth(*sides)
     truth = replace(meant, order=order, output_order=order, range="0..1", output_range="0..1")
     wanted, made = (np.clip(graph.picture(image, one), 0, 255) for one in (truth, meant))
     if cv2.PSNR(wanted, made, 255) >= LEAST:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -21,16 +20,14 @@ from gancam.cli.app import OverwriteOption, app
 from gancam.cli.console import errors
 from gancam.errors import GancamError, InputError, OutputExists, SinkError
 from gancam.frame import Image
-from gancam.inference.catalog import detector_file, menu, user_folder
+from gancam.inference.catalog import menu, user_folder
 from gancam.inference.importing.adopt import Adapted, adapt
-from gancam.inference.importing.foreign import Foreign
 from gancam.inference.importing.joined import join
 from gancam.inference.importing.pictures import truth
 from gancam.inference.importing.precisions import Offer, offer
-from gancam.inference.importing.safety import check_safe, is_foreign
+from gancam.inference.importing.safety import is_foreign
 from gancam.inference.importing.weights import SUFFIXES
 from gancam.inference.model import ImageModel
-from gancam.masks.faces import Faces
 from gancam.media.images import read_colours
 from gancam.media.paths import IMAGES
 
@@ -38,7 +35,6 @@ _SHOWN = 192  # pixels along a side of the picture that shows what a model does
 _TIMED = 640, 360  # width and height of the frames that it is timed on
 _PATIENCE = 20.0  # seconds that timing may take; what would take longer is told from the small picture
 _CALLS = 3  # of which the median time is told
-_YUNET = {"cls_8", "obj_8", "bbox_8", "kps_8"}  # outputs of YuNet, which finds faces
 
 
 @dataclass(frozen=True)
@@ -100,9 +96,6 @@ def import_(
         )
     for one in files:
         _check_kind(one)
-    if len(files) == 1 and _is_detector(file):
-        _keep_detector(file, overwrite, as_json)
-        return
     target = _target(name or file.name.partition(".")[0], overwrite)
     given = {
         "effect": effect, "order": order, "output_order": output_order, "range": range_, "output_range": output_range,
@@ -167,30 +160,6 @@ def _photos(folder: Path) -> list[Image]:
     if not found:
         raise InputError(f"--calibrate {folder}: no folder with pictures in it ({', '.join(sorted(IMAGES))})")
     return [read_colours(path) for path in found]
-
-
-def _is_detector(file: Path) -> bool:
-    """Whether a file is a YuNet model."""
-    if file.suffix != ".onnx" or not file.is_file():
-        return False
-    check_safe(file)
-    return {one.name for one in Foreign(file).outputs} >= _YUNET
-
-
-def _keep_detector(file: Path, overwrite: bool, as_json: bool) -> None:
-    """Copy a face detector to where effects on faces look for it."""
-    target = detector_file()
-    if target.exists() and not overwrite:
-        raise OutputExists(f"{target} exists: a face detector is there already; --overwrite replaces it")
-    Faces(file).detect(truth(_SHOWN, _SHOWN))
-    _make_folder(target.parent)
-    shutil.copyfile(file, target)
-    if as_json:
-        print(json.dumps({"detector": str(target)}))
-        return
-    Console(highlight=False, soft_wrap=True).print(
-        f"{file.name}: a face detector (YuNet), used by effects on faces from now on\n  {target}", markup=False
-    )
 
 
 def _report(found: Adapted, seen: _Seen, offers: Sequence[Offer], as_json: bool) -> None:

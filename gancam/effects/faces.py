@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TypeAlias
 
 import cv2
@@ -11,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.effects import ModelEffect
-from gancam.errors import ModelError, NotFound, ParameterError
-from gancam.frame import Image, check_image
-from gancam.inference.catalog import detector_file
+from gancam.errors import ModelError, ParameterError
+from gancam.frame import Image
 from gancam.inference.model import ImageModel, Model
 from gancam.inference.variants import file_digest
 from gancam.masks.faces import Face, Faces
@@ -40,7 +38,7 @@ class FacesParams(Params):
     """What can be set of `FaceEffect`."""
 
     strength: float = parameter(1.0, minimum=0.0, maximum=1.0, help="how much of the network's face is seen")
-    detector: str = parameter("", form="the path of a YuNet model", help="what finds faces; none: the imported one")
+    detector: str = parameter("", form="the path of a YuNet model", help="what finds faces; none: the bundled one")
     score: float = parameter(0.7, minimum=0.1, maximum=1.0, help="how sure the detector must be of a face")
     most: int = parameter(8, minimum=1, maximum=64, help="faces in a frame that are shown to the network, surest first")
     smallest: int = parameter(24, minimum=1, maximum=4096, help="pixels of the width of a face that is worth it")
@@ -68,7 +66,7 @@ class FaceEffect(ModelEffect):
         find: What finds the faces of an image, instead of the detector that `params` names.
 
     Raises:
-        NotFound: There is no detector.
+        NotFound: The detector that is named is not there.
         MaskError: The detector is no YuNet model.
     """
 
@@ -76,9 +74,7 @@ class FaceEffect(ModelEffect):
     params: FacesParams
 
     def __init__(self, model: ImageModel, params: FacesParams, *, find: Finder | None = None) -> None:
-        self.card = model.card
-        self.model = model
-        self.params = params
+        super().__init__(model, params)
         self._side = self.card.fixed_height or _SIDE
         self._template: Points = TEMPLATE * np.float32(self._side / _SIDE)
         self._alpha = _feathered(self._side)
@@ -88,9 +84,8 @@ class FaceEffect(ModelEffect):
         if find is None:
             self._detector()
 
-    def __call__(self, image: Image, *, time: float | None = None) -> Image:
-        """Restore the faces of `image`; see ``Effect``."""
-        image = check_image(image)
+    def compute(self, image: Image, time: float | None) -> Image:
+        """Restore the faces of `image`."""
         if self.params.strength == 0.0:
             return image.copy()
         found = [one for one in (self._find or self._detector().detect)(image)
@@ -108,14 +103,17 @@ class FaceEffect(ModelEffect):
         """Forget the faces that are followed."""
         self._tracks = []
 
+    def arguments(self) -> Mapping[str, object]:
+        """What finds the faces, where that was given."""
+        return {} if self._find is None else {"find": self._find}
+
     def identity(self) -> Mapping[str, str | None]:
         """Tell the model and the detector by their SHA-256, and where the model runs."""
         detector = "given" if self._find else file_digest(self._detector().model)
         return {**super().identity(), "detector": detector}
 
     def _detector(self) -> Faces:
-        named = self.params.detector
-        return self._opened(Path(named) if named else _usual_detector(self.card.name), score=0.1)
+        return self._opened(self.params.detector or None, score=0.1)
 
     def _follow(self, image: Image, faces: Iterable[Face]) -> None:
         """Bring the tracks to where the faces are now; those that are not found any more fade, unless all is new."""
@@ -159,23 +157,13 @@ def _feathered(side: int) -> Plane:
     return np.asarray(np.round(255 * near * near * (3 - 2 * near)), np.uint8)
 
 
-def _usual_detector(name: str) -> Path:
-    path = detector_file()
-    if not path.is_file():
-        raise NotFound(
-            f"{name} needs a face detector: a YuNet .onnx, as face_detection_yunet_2023mar.onnx of opencv_zoo; "
-            "`gancam import` that file once, or name it (detector=FILE)"
-        )
-    return path
-
-
 def build(model: Model, params: Mapping[str, object]) -> FaceEffect:
     """Make the effect of a loaded model; `find` among `params` may be a function that finds faces (see `FaceEffect`).
 
     Raises:
         ModelError: For a model that does not keep an image's size, or that takes no square.
         ParameterError: For a parameter that does not exist, or cannot have that value.
-        NotFound: Where there is no detector.
+        NotFound: Where the detector that is named is not there.
     """
     if not isinstance(model, ImageModel) or model.card.scale != 1:
         raise ModelError(f"{model.path}: faces are put back at their own size, which this model does not keep")

@@ -30,11 +30,6 @@ def user_folder() -> Path:
     return user_data_path("gancam", appauthor=False) / "models"
 
 
-def detector_file() -> Path:
-    """Name the file of the user's face detector, a YuNet model; it need not be there."""
-    return user_folder() / "detectors" / "yunet.onnx"
-
-
 def user_menu() -> dict[str, Path]:
     """List the user's own models by name; those that have the name of a bundled one are left out."""
     names = {path.name.removesuffix(".onnx"): path for path in user_folder().glob("[!.]*.onnx")}

@@ -1,5 +1,6 @@
 """Networks of aligned faces, played over faces wherever they are: aligned, put back, steady, and nothing else."""
 
+import copy
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from export.graph import Graph
 from gancam.effects.faces import TEMPLATE, FaceEffect
 from gancam.errors import NotFound, ParameterError
 from gancam.frame import Image
+from gancam.inference.catalog import MODELS
 from gancam.inference.importing.adopt import adapt
+from gancam.inference.variants import file_digest
 from gancam.masks.faces import Face
 from gancam.vision.align import Points, similarity, upright
 from tests.helpers.small import still
@@ -146,12 +149,20 @@ def test_a_face_that_is_lost_fades_and_one_of_another_scene_goes(tmp_path: Path)
     assert np.array_equal(effect(cut), cut)
 
 
-def test_without_a_detector_it_is_said_where_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GANCAM_MODELS", str(tmp_path / "own"))
+def test_the_bundled_detector_is_used_unless_another_is_named(tmp_path: Path) -> None:
     path = negative(tmp_path)
-    with pytest.raises(NotFound, match=r"negative needs a face detector: a YuNet \.onnx.*`gancam import` that file"):
-        gancam.load(path)
+    image = still("sign")
+    effect = gancam.load(path, smallest=4096)
+    assert np.array_equal(effect(image), image)
+    assert effect.identity()["detector"] == file_digest(MODELS / "detectors" / "yunet.onnx")
     with pytest.raises(NotFound, match=r"face detector none\.onnx: no such file"):
         gancam.load(path, detector="none.onnx")
     with pytest.raises(ParameterError, match="must be a function"):
         gancam.load(path, find="yunet.onnx")
+
+
+def test_a_copy_finds_faces_as_the_first_does_and_follows_its_own(tmp_path: Path) -> None:
+    image = np.full((240, 320, 3), 40, np.uint8)
+    effect = gancam.load(painter(tmp_path), find=seen(at(150, 120, 120)))
+    made = effect(image)
+    assert np.array_equal(copy.deepcopy(effect)(image), made)
