@@ -33,7 +33,8 @@ class VideoFile(Source):
     gives uninitialised memory for interlaced video and for the matrices YCgCo and BT.2020 with constant luminance, and
     stops at the first damaged packet of many files. So FFmpeg is called through PyAV.
 
-    Rotation tags are applied: ``size`` and the images are as displayed.
+    Display matrices are applied, turned by 90 degrees or mirrored as they say: ``size`` and the images are as
+    displayed. Another angle is not applied, and told in ``notes``.
 
     ``Frame.time`` is the presentation time in seconds on the file's own clock, exact to float precision, so variable
     frame rates and late starts carry through. Frames without a usable time stamp follow their predecessor by
@@ -152,8 +153,12 @@ class VideoFile(Source):
         decoder = Decoder(container, stream, self._deinterlace)
         if decoder.size is None:
             raise SourceError(f"{self._path}: no frame can be decoded: damaged, cut short, or an unknown codec")
-        aspect = 1 / self._footage.aspect if decoder.turned else self._footage.aspect
+        aspect = 1 / self._footage.aspect if decoder.orientation.transposed else self._footage.aspect
         self._footage = replace(self._footage, size=decoder.size, aspect=aspect, interlaced=decoder.interlaced)
+        if decoder.askew:
+            self._notes.append(
+                f"{self._path.name}: is to be shown at an angle that is not applied, only 90 degrees are"
+            )
         if decoder.interlaced:
             self._notes.append(f"{self._path.name}: is interlaced, its fields stay combed (--deinterlace undoes it)")
         return decoder
@@ -275,7 +280,6 @@ class VideoFile(Source):
         return self._queue.put(item, stopped=self._stop.is_set)
 
     def _tell_change(self, other: tuple[int, int], moment: float) -> bool:
-        other = other[::-1] if self._decoder.turned else other
         was, now = (f"{width}x{height}" for width, height in (self.size, other))
         note = f"{self._path.name}: its pictures become {now} at about {max(moment, 0):.1f} s, they are scaled to {was}"
         log.warning("%s", note)
