@@ -21,6 +21,7 @@ from gancam.errors import InputError, NotFound, OutputExists, SinkError
 from gancam.files import lock_file, replace_file, unlock_file
 from gancam.frame import Frame, Image, check_image
 from gancam.inference.hardware import usable_cores
+from gancam.media.images import check_size, encode_image, holds_alpha
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
 from gancam.media.paths import SequencePath
@@ -74,6 +75,7 @@ class ImageWriter(Sink):
         if names is None:
             raise InputError(f"{path}: the number of an image is written as %06d, once, in its name")
         check_quality(quality)
+        check_size(self._path, size)
         quality = DEFAULT_QUALITY if quality is None else quality
         suffix = self._path.suffix.lower()
         self._how = [cv2.IMWRITE_JPEG_QUALITY, round(60 + 0.4 * quality)] if suffix in (".jpg", ".jpeg") else []
@@ -133,18 +135,16 @@ class ImageWriter(Sink):
     def _save(self, place: Path, image: Image, alpha: Image | None) -> str:
         if alpha is not None:
             image = np.dstack([image, alpha])
-        done, data = cv2.imencode(self._path.suffix, image, self._how)
-        if not done:
-            raise SinkError(f"{place.name}: this OpenCV cannot write {self._path.suffix}")
-        place.write_bytes(data.tobytes())
-        return f"{zlib.crc32(data.tobytes()):08x}"
+        data = encode_image(place, image, self._how)
+        place.write_bytes(data)
+        return f"{zlib.crc32(data):08x}"
 
     def _settle(self) -> None:
         """Take note of the oldest image in work, when it is written."""
         moment, work = self._work.popleft()
         try:
             self._store.add(moment, work.result())
-        except (OSError, cv2.error) as error:
+        except OSError as error:
             self._work.clear()
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
             what, kept = "no room left" if full else cause(error), len(self._store.times)
@@ -284,11 +284,6 @@ def check_output(names: SequencePath, *, overwrite: bool) -> None:
         raise SinkError(f"{names}: there is no folder {above}")
     if not overwrite and (there := names.images()):
         raise OutputExists(f"{there[0][1]}: exists; give another name, or --overwrite")
-
-
-def holds_alpha(path: Path) -> bool:
-    """Say whether an image of this ending can be transparent."""
-    return path.suffix.lower() in (".png", ".webp", ".tif", ".tiff")
 
 
 def _left_out(path: Path) -> list[str]:

@@ -135,6 +135,7 @@ class ImageFiles(Source):
     def __iter__(self) -> Iterator[Frame]:
         left = deque(range(self._skip, len(self._files)))
         work: deque[tuple[int, Future[tuple[Image, Image | None]]]] = deque()
+        told = False
         while (left or work) and not self._closed:
             while left and len(work) <= frames_ahead(self.size):
                 work.append((left[0], self._pool.submit(read_image, self._files[left.popleft()][1])))
@@ -142,7 +143,10 @@ class ImageFiles(Source):
             if (image.shape[1], image.shape[0]) != self.size:
                 got, wants = f"{image.shape[1]}x{image.shape[0]}", f"{self.size[0]}x{self.size[1]}"
                 raise SourceError(f"{self._files[index][1]}: is {got}, but the first is {wants}")
-            yield Frame(image, index, float(self._times[index]), alpha=alpha)
+            if alpha is not None and not self._footage.alpha and not told:
+                told = True
+                self._notes.append(f"{self._files[index][1]}: has transparency, which is left out: the first has none")
+            yield Frame(image, index, float(self._times[index]), alpha=alpha if self._footage.alpha else None)
 
     def close(self) -> None:
         """End the decoding ahead."""
