@@ -165,6 +165,7 @@ class _SingleListener:
 
     def made(self, item: BatchItem, frames: int | None = None, notes: Sequence[str] = ()) -> None:
         self.report.notes = [*notes]
+        self.report.promised = None  # it was an estimate, and all is made
 
     def failed(self, item: BatchItem, error: Exception) -> None:
         self.error = error

@@ -87,6 +87,7 @@ class ImageWriter(Sink):
             self._alpha = False
             self._notes.append(f"its transparency is left out: {self._path.suffix} holds none, .png does")
         self._notes.append(f"times are kept in {names.times.name}")
+        self._until: Fraction | None = None  # when the last frame ends, in seconds
         self._closed = False
         entries = {**(job or {}), "quality": quality, "width": size[0], "height": size[1]}
         self._store = ImageStore(names, entries, resume=resume, overwrite=overwrite)
@@ -119,6 +120,8 @@ class ImageWriter(Sink):
         """Hand `frame` to the threads that write; waits while those are several images behind."""
         if self._closed:
             raise SinkError(f"{self._path}: already closed")
+        if frame.duration is not None:
+            self._until = Fraction(frame.time + frame.duration) - self._begin
         if frame.index < self._frames_done:
             return
         image = check_image(frame.image)
@@ -161,7 +164,7 @@ class ImageWriter(Sink):
             while self._work:
                 self._settle()
             if not interrupted and self._store.times:
-                self._store.publish(self._tick)
+                self._store.publish(self._tick, self._until)
         finally:
             self._pool.shutdown(cancel_futures=True)
             self._store.close()
@@ -210,8 +213,8 @@ class ImageStore:
             index.write(f"{moment} {crc}\n")
         self.times.append(moment)
 
-    def publish(self, tick: Fraction) -> None:
-        """Give all images their names, and write their times; `tick` is the time base, in seconds."""
+    def publish(self, tick: Fraction, until: Fraction | None) -> None:
+        """Give all images their names, and write their times. `tick`: the time base, `until`: the end, in seconds."""
         try:
             there = {path.name for _, path in self._names.images()} if self._overwrite else set()
             for number in range(1, len(self.times) + 1):
@@ -222,6 +225,7 @@ class ImageStore:
                 (self._names.path.parent / name).unlink()
             lines = [f"{float(moment * 1000):.9f}" for moment in self.times]
             head = ["# timestamp format v2", f"# time base {tick}"]
+            head += [] if until is None else [f"# end {float(round(until / tick) * tick * 1000):.9f}"]
             replace_file(self._names.times, "\n".join([*head, *lines, ""]).encode())
             self._published = True
         except OSError as error:

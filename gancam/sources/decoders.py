@@ -34,12 +34,14 @@ class DecodedPicture(NamedTuple):
         tick: When it is shown, in the stream's time base.
         picture: The decoder's own, where that is kept.
         alpha: Opacity, ``uint8 (H, W)``, where the stream has it.
+        duration: How long it is shown by its own word, in the stream's time base; 0 where that is not said.
     """
 
     image: Image | None
     tick: int
     picture: av.VideoFrame | None = None
     alpha: Image | None = None
+    duration: int = 0
 
 
 class Decoder:
@@ -123,6 +125,7 @@ class Decoder:
             self._tick = round(frame.pts * Fraction(frame.time_base or self._time_base) / self._time_base)
         if not wanted(self._tick):
             return DecodedPicture(None, self._tick)
+        lasts = round((frame.duration or 0) * Fraction(frame.time_base or self._time_base) / self._time_base)
         if (frame.width, frame.height, frame.format.name) != self._kind:
             if (frame.width, frame.height) != self._kind[:2]:
                 self.other = self.orientation.size(frame.width, frame.height)
@@ -130,7 +133,8 @@ class Decoder:
         image, alpha = self._bgr(frame)
         image = self.orientation.apply(image)
         alpha = None if alpha is None else self.orientation.apply(alpha)
-        return DecodedPicture(image, self._tick, _upright(frame, self.orientation) if self._keep else None, alpha)
+        kept = _upright(frame, self.orientation) if self._keep else None
+        return DecodedPicture(image, self._tick, kept, alpha, lasts)
 
     def _bgr(self, frame: av.VideoFrame) -> tuple[Image, Image | None]:
         """`frame` as an Image, and its opacity ``(H, W)`` where it has one."""

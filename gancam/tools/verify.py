@@ -21,6 +21,7 @@ from gancam.media.orientation import EIGHT, Orientation
 from gancam.media.paths import SequencePath, classify
 from gancam.sources import ImageFiles
 from gancam.sources.decoders import opacity_apart
+from gancam.sources.extent import picture_end
 
 Verdict = Literal["kept", "changed", "lost"]
 _Sight: TypeAlias = "NDArray[np.float32] | None"
@@ -32,6 +33,8 @@ _OWN = (  # parts of metadata keys that muxers write themselves
     "encoder", "duration", "brand", "minor_version", "handler_name", "vendor_id", "language", "_statistics",
     "number_of",
 )  # fmt: skip
+_FRAME_SLACK = Fraction(2, 1000)  # seconds: two ticks of Matroska's clock
+_CODEC_SLACK = Fraction(1, 10)  # seconds: what an encoder of sound adds before and behind
 _USUAL = 1, 2, 13  # primaries and transfers that images have without saying so: BT.709, unspecified, sRGB
 _UNSPECIFIED = "unspecified"
 _BT601 = {5: "BT.470 BG (BT.601, 625 lines)", 6: "SMPTE 170M (BT.601, 525 lines)"}
@@ -82,6 +85,7 @@ class _Stream:
     metadata: dict[str, str]
     disposition: int
     times: list[Fraction] = field(default_factory=list)
+    end: Fraction | None = None  # seconds; None where the file does not say
     digest: Any = field(default_factory=hashlib.sha256)
     packets: int = 0
     data: str = ""
@@ -127,6 +131,7 @@ def verify(before: Path, after: Path) -> list[Difference]:
         _times(was.picture.times, now.picture.times),
         _compare("first frame at", _seconds(was.picture.times[:1]), _seconds(now.picture.times[:1])),
     ]
+    findings += _ends("last frame until", (was, was.picture), (now, now.picture), _FRAME_SLACK)
     findings += _colours(was, now)
     findings.append(_compare("sample aspect", was.aspect, now.aspect))
     findings.append(_compare("size", f"{was.size[0]}x{was.size[1]}", f"{now.size[0]}x{now.size[1]}"))
@@ -217,11 +222,24 @@ def _streams(was: _Media, now: _Media) -> Iterable[Difference]:
             yield _compare(f"{name}: {key}", value, other.metadata.get(key))
         if stream.disposition & ~1 or other.disposition & ~1:
             yield _compare(f"{name}: disposition", stream.disposition & ~1, other.disposition & ~1)
+        yield from _ends(f"{name}: until", (was, stream), (now, other), _FRAME_SLACK if copied else _CODEC_SLACK)
         if stream.times and other.times and was.picture.times and now.picture.times:
             offsets = [one.times[0] - media.picture.times[0] for one, media in ((stream, was), (other, now))]
             close = abs(offsets[0] - offsets[1]) <= Fraction(1, 1000)
             texts = [f"{float(offset) * 1000:.3f} ms" for offset in offsets]
             yield Difference(f"{name}: offset to the picture", "kept" if close else "changed", *texts)
+
+
+def _ends(name: str, was: tuple[_Media, _Stream], now: tuple[_Media, _Stream], slack: Fraction) -> Iterable[Difference]:
+    """Compare when a stream ends, from the first frame on, where both files say it."""
+    ends = [
+        stream.end - media.picture.times[0]
+        for media, stream in (was, now)
+        if stream.end is not None and media.picture.times
+    ]
+    if len(ends) == 2:
+        close = abs(ends[0] - ends[1]) <= slack
+        yield Difference(name, "kept" if close else "changed", *(f"{float(end):.3f} s" for end in ends))
 
 
 def _times(was: list[Fraction], now: list[Fraction]) -> Difference:
@@ -274,7 +292,7 @@ def _read(path: Path) -> _Media:
 
 def _images(path: Path) -> _Media:
     with ImageFiles(path) as source:
-        picture = _Stream("video", path.suffix[1:], {}, 0, source.times)
+        picture = _Stream("video", path.suffix[1:], {}, 0, source.times, source.until)
         return _Media(
             streams=[picture], metadata={}, chapters=[], picture=picture, size=source.size, aspect=Fraction(1),
             colour={}, orientation=Orientation(), sight=_sight_of(next(iter(source), None)), interlaced=False, bits=8,
@@ -300,6 +318,9 @@ def _probe(path: Path, container: av.container.InputContainer) -> _Media:
     orientation = Orientation() if frame is None else Orientation.of_frame(frame)
     sight = _sight(container, video, frame)
     _read_packets(path, streams)
+    end = picture_end(container, video)
+    if end is not None:
+        streams[video.index].end = end
     context = video.codec_context
     aspect = Fraction(video.sample_aspect_ratio or 1) or Fraction(1)
     upright = orientation or Orientation()
@@ -367,7 +388,10 @@ def _read_packets(path: Path, streams: Mapping[int, _Stream]) -> None:
                 continue
             known.packets += 1
             if packet.pts is not None and packet.time_base is not None:
-                known.times.append(packet.pts * packet.time_base)
+                moment = packet.pts * packet.time_base
+                known.times.append(moment)
+                if packet.duration and (packet.stream.type != "video" or _says_durations(container)):
+                    known.end = max(known.end or moment, moment + packet.duration * packet.time_base)
             if packet.stream.type != "video":
                 data = bytes(packet)
                 if known.codec == "aac" and data[0] == 0xFF and data[1] & 0xF6 == 0xF0:  # an ADTS head
@@ -375,6 +399,11 @@ def _read_packets(path: Path, streams: Mapping[int, _Stream]) -> None:
                 known.digest.update(data)
     for known in streams.values():
         known.times.sort()
+
+
+def _says_durations(container: av.container.InputContainer) -> bool:
+    """Whether the durations of pictures are the file's word, not what FFmpeg takes them for."""
+    return bool({"mp4", "avi", "gif", "nut"} & set(container.format.name.split(",")))
 
 
 def _metadata(metadata: dict[str, str]) -> dict[str, str]:
