@@ -19,6 +19,7 @@ from gancam.sinks._canvas import Canvas
 from gancam.sinks._codecs import DEFAULT_QUALITY, QUIET, Codec, Container, check_quality, choose_codec, keeps_planes
 
 BEFORE_ALL = -(1 << 62)  # a tick before any
+_MOST_TICKS = (1 << 31) - 1  # of a frame, as MP4 can write it
 _HUGE = 16_000_000  # pixels from which on x264 must not look ahead, or it takes 2.4 GB (7680x4320) instead of 0.9
 _SMALL = 352 * 288  # pixels up to which they are seen enlarged: x264's crf 3 finer, 40.9 to 42.9 dB in 176x144 noise
 _SPARING = ":rc-lookahead=0:sync-lookahead=0:mbtree=0:bframes=0:sliced-threads=1"
@@ -115,7 +116,7 @@ class EncoderSettings:
         """Give how many ticks `frame` is shown, which comes at `tick`; what is nominal where it does not say."""
         if frame.duration is None:
             return self.frame_ticks
-        return max(self.tick_of(frame.time + frame.duration) - tick, 1)
+        return min(max(self.tick_of(frame.time + frame.duration) - tick, 1), _MOST_TICKS)
 
     def describe(self, context: av.VideoCodecContext) -> None:
         """Tell an encoder what comes, before it is opened."""

@@ -37,6 +37,8 @@ def end_of(container: av.container.InputContainer, stream: av.VideoStream) -> Fr
 def picture_end(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
     """Give the time at which the last picture of `stream` ends, in seconds, where the file says it of this stream."""
     formats = set(container.format.name.split(","))
+    if "avi" in formats and len(stream.index_entries) != stream.frames:  # its head and its index disagree
+        return None
     if formats & _EXACT and stream.duration:
         return end_of(container, stream)
     if "matroska" not in formats:

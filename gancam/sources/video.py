@@ -24,6 +24,7 @@ from gancam.sources.extent import end_of, frame_rate, is_cut_off, picture_end, p
 from gancam.sources.ranges import check_range
 
 _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
+_LONGEST = 86_400.0  # seconds that a picture may stay; what says more is damaged
 _CLOCK_STARTS_ANYWHERE = {"mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "rm", "wtv", "asf"}
 
 
@@ -278,7 +279,7 @@ class VideoFile(Source):
     def _last_duration(self, moment: float, own: int) -> float | None:
         """How many seconds the last frame is shown, which comes at `moment` and lasts `own` ticks by its own word."""
         end = None if self._picture_end is None else float(self._picture_end - self._footage.origin)
-        if end is not None and end > moment and not self._short:
+        if end is not None and 0 < end - moment < _LONGEST and not self._short:
             lasts: float | None = end - moment
         else:
             lasts = float(own * self._time_base) if own > 0 else None

@@ -185,7 +185,7 @@ def test_what_is_lost_of_an_image_is_told_by_workers_too(tmp_path: Path) -> None
 def test_a_fault_in_a_worker_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "a.png"
     cv2.imwrite(str(source), still("sign"))
-    monkeypatch.setattr(process, "read_image", lambda path: 1 // 0)
+    monkeypatch.setattr(process, "read_pictures", lambda path: 1 // 0)
     with pytest.raises(SinkError, match="ZeroDivisionError") as caught:
         by(Alone(EffectChainSpec(), tmp_path), source, tmp_path / "b.png", EffectChainSpec(), ProcessOptions())
     assert is_own_fault(caught.value)
