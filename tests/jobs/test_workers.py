@@ -189,7 +189,7 @@ def test_a_fault_in_a_worker_keeps_its_traceback(tmp_path: Path, monkeypatch: py
     with pytest.raises(SinkError, match="ZeroDivisionError") as caught:
         by(Alone(EffectChainSpec(), tmp_path), source, tmp_path / "b.png", EffectChainSpec(), ProcessOptions())
     assert is_own_fault(caught.value)
-    assert "read_image" in caught.value.__notes__[0]
+    assert "read_pictures" in caught.value.__notes__[0]
     assert not is_own_fault(SinkError("disk full"))
 
 
