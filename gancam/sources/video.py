@@ -106,6 +106,9 @@ class VideoFile(Source):
     def _describe(self, container: av.container.InputContainer, stream: av.VideoStream) -> VideoInfo:
         """What the container says about its video; the size as it is displayed is not known yet."""
         self._fps = frame_rate(stream)
+        context = stream.codec_context
+        self._fourcc = f"{context.codec.canonical_name if len(context.codec.canonical_name) > 3 else context.codec_tag}"
+        self._fourcc = f"{self._fourcc:4.4}"
         self._time_base = Fraction(stream.time_base or Fraction(1, 90000))
         origin = Fraction(0)
         if set(container.format.name.split(",")) & _CLOCK_STARTS_ANYWHERE and container.start_time:
@@ -181,6 +184,22 @@ class VideoFile(Source):
     def skip(self, frames: int) -> None:
         """Leave out the first `frames`; the next has that index. Before iterating."""
         self._skip = frames
+
+    def frame_times(self) -> list[float]:
+        """List when each frame is shown, in seconds of ``Frame.time``, without decoding one.
+
+        Reads the whole file once, at the speed of the disk.
+        """
+        ticks: list[int] = []
+        with _open(self._path) as container, suppress(av.FFmpegError, IndexError):  # a damaged end
+            stream = _video_in(container, self._path)
+            ticks += [one.pts for one in container.demux(stream) if one.pts is not None and not one.is_discard]
+        return [float(tick * self._time_base - self._footage.origin) for tick in sorted(ticks)]
+
+    @property
+    def fourcc(self) -> str:
+        """Four letters for its codec, as OpenCV has them: those of its name, or the file's own."""
+        return self._fourcc
 
     @property
     def path(self) -> Path:
