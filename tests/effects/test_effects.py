@@ -57,10 +57,11 @@ def test_every_bundled_model_tells_all_of_itself(name: str) -> None:
     assert card.licence != "unknown"
     assert card.data
     assert card.summary
-    assert card.commit
-    assert card.quality
-    assert card.parity
-    assert (Path(__file__).parent.parent.parent / "train" / "recipes" / f"{card.recipe}.toml").is_file()
+    if name != "background":  # which was not trained here
+        assert card.commit
+        assert card.quality
+        assert card.parity
+        assert (Path(__file__).parent.parent.parent / "train" / "recipes" / f"{card.recipe}.toml").is_file()
     for file in variants(find(name)).values():
         assert file.stat().st_size < (6_000_000 if card.layout in ("latent", "masked") else 3_000_000)
 
