@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gancam.errors import NotFound, SourceError
 from gancam.frame import Frame, Image, check_image
-from gancam.media.images import read_colours, read_image
+from gancam.media.images import read_colours, read_image, said_of_depth
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
 from gancam.media.paths import SequencePath
@@ -69,6 +69,8 @@ class ImageFiles(Source):
         self._ends = [ends[index] if end is None else min(ends[index], end) for index in keep]
         self._files = [self._files[index] for index in keep]
         image, alpha = read_image(self._files[0][1])
+        if said := said_of_depth(self._files[0][1].read_bytes()):
+            self._notes.append(f"{self._path.name}: {said}")
         size = image.shape[1], image.shape[0]
         self._footage = VideoInfo(size=size, time_base=self._time_base, alpha=alpha is not None)
         self._skip, self._closed = 0, False
