@@ -14,10 +14,12 @@ from PIL import ImageCms
 
 from gancam.errors import SinkError, SourceError
 from gancam.frame import Image
-from gancam.jobs.process import process_image
+from gancam.jobs.process import process_image, process_video
+from gancam.jobs.spec import ProcessOptions
 from gancam.media.images import read_image, read_pictures
 from gancam.media.metadata import ImageMetadata, embed, read_metadata
 from gancam.media.orientation import Orientation
+from gancam.pipeline import Report
 from gancam.sources import ImageFiles
 
 WIDTH, HEIGHT = 12, 8
@@ -347,3 +349,15 @@ def test_fractions_are_refused_in_one_clear_line(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.tiff"), np.zeros((4, 4, 3), np.float32))
     with pytest.raises(SourceError, match="float32 samples, needs whole numbers of 8 or 16 bits"):
         read_image(tmp_path / "a.tiff")
+
+
+def test_numbered_images_keep_their_profile(tmp_path: Path) -> None:
+    for index in (1, 2):
+        Pillow.fromarray(veiled()).save(tmp_path / f"a-{index}.png", icc_profile=PROFILE)
+    for target, says in (("b-%d.webp", ""), ("b-%d.bmp", "colour profile is left out"), ("b.mp4", "videos hold none")):
+        said: list[str] = []
+        process_video(tmp_path / "a-%d.png", tmp_path / target, [], ProcessOptions(), Report(), notify=said.append)
+        assert any("profile" in note for note in said) == bool(says)
+        assert any(says in note for note in said)
+    assert read_metadata((tmp_path / "b-2.webp").read_bytes()).icc == PROFILE
+    assert read_image(tmp_path / "b-2.webp")[1] is not None
