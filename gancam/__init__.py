@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gancam import masks as masks
     from gancam.budget import Budget
     from gancam.capture import VideoCapture
+    from gancam.effects.background import Background
     from gancam.effects.inpaint import Inpaint
     from gancam.effects.morph import Morph
     from gancam.effects.super_resolution import SuperResolution
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 __all__ = [
-    "Budget", "DeviceError", "Effect", "Frame", "GancamError", "Image", "ImageError", "Inpaint", "InputError",
-    "MaskError", "MissingExtra", "Model", "ModelCard", "ModelError", "Morph", "NotFound", "OutOfMemory",
+    "Background", "Budget", "DeviceError", "Effect", "Frame", "GancamError", "Image", "ImageError", "Inpaint",
+    "InputError", "MaskError", "MissingExtra", "Model", "ModelCard", "ModelError", "Morph", "NotFound", "OutOfMemory",
     "OutputExists", "ParameterError", "Params", "Report", "Sink", "SinkContext", "SinkError", "Source", "SourceError",
     "SuperResolution", "Translate", "VideoCapture", "VideoFile", "load", "masks", "open_live", "open_sink",
     "parameter", "run",
@@ -51,7 +52,8 @@ logging.getLogger("gancam").addHandler(logging.NullHandler())  # what is logged 
 
 
 _LATER = {  # by need: what takes time to import
-    "Budget": "gancam.budget", "Inpaint": "gancam.effects.inpaint", "Morph": "gancam.effects.morph",
+    "Background": "gancam.effects.background", "Budget": "gancam.budget",
+    "Inpaint": "gancam.effects.inpaint", "Morph": "gancam.effects.morph",
     "Report": "gancam.pipeline", "Sink": "gancam.sinks", "SinkContext": "gancam.sinks", "Source": "gancam.sources",
     "SuperResolution": "gancam.effects.super_resolution", "Translate": "gancam.effects.translate",
     "VideoCapture": "gancam.capture", "VideoFile": "gancam.sources", "masks": "gancam.masks",
