@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "sources": {"media", "vision"},
     "sinks": {"control", "inference", "media", "vision"},
     "effects": {"inference", "latent", "masks", "media", "vision"},
-    "pipeline": {"effects", "sinks", "sources"},
+    "pipeline": {"effects", "inference", "sinks", "sources"},
     "budget": {"effects", "pipeline", "vision"},
     "capture": {"effects", "pipeline", "sources"},
     "jobs": {"control", "effects", "inference", "media", "pipeline", "sinks", "sources"},
@@ -101,6 +101,7 @@ def test_functions_are_short(package: str) -> None:
 def test_nothing_is_looked_for_by_name() -> None:
     """Effects, sinks and sources have base classes with defaults, so nothing asks whether a method is there."""
     foreign = {  # where something of others is asked for what not every version, system or error of it has
+        "gancam/inference/binding.py": "ONNX Runtime",
         "gancam/inference/card.py": "fields of its own dataclass",
         "gancam/inference/cuda.py": "functions of the CUDA driver, ONNX Runtime",
         "gancam/inference/session.py": "ONNX Runtime",
@@ -148,9 +149,12 @@ def annotations(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.AnnAssign) ->
 
 def test_no_signature_says_any() -> None:
     foreign = {  # what has no types of its own
+        ("gancam/inference/binding.py", "__init__", "session"): "ONNX Runtime",
+        ("gancam/inference/binding.py", "__init__", "value"): "ONNX Runtime",
         ("gancam/inference/layouts.py", "__init__", "session"): "ONNX Runtime",
-        ("gancam/inference/network.py", "__init__", "session"): "ONNX Runtime",
+        ("gancam/inference/network.py", "session", "session"): "ONNX Runtime",
         ("gancam/inference/packages.py", "runtime", "return"): "ONNX Runtime",
+        ("gancam/inference/session.py", "fallen", "session"): "ONNX Runtime",
         ("gancam/inference/session.py", "open_session", "return"): "ONNX Runtime",
     }
     found = set()

@@ -15,11 +15,11 @@ import pytest
 
 from gancam.cli.main import main
 from gancam.errors import DeviceError
-from gancam.inference.autotune import LEAST_PSNR
 from gancam.inference.catalog import find
 from gancam.inference.cuda import needed, nvidia_traces, provider_file, unloadable
 from gancam.inference.model import Model
 from gancam.inference.packages import PROVIDERS, RUNTIME, runtime
+from gancam.inference.trials import LEAST_PSNR
 from gancam.inference.variants import variants
 from gancam.sinks._codecs import CODECS
 from gancam.tools.doctor import report

@@ -11,13 +11,14 @@ import cv2
 import numpy as np
 
 from gancam.errors import DeviceError, GancamError, MissingExtra
-from gancam.inference.autotune import LEAST_PSNR, folder, remembered
+from gancam.inference.autotune import remembered
 from gancam.inference.catalog import find
 from gancam.inference.cuda import cuda_is_likely, gpus, nvidia_traces
 from gancam.inference.hardware import usable_cores
 from gancam.inference.model import Model
 from gancam.inference.packages import RUNTIME
 from gancam.inference.session import explain, open_session, prepare
+from gancam.inference.trials import LEAST_PSNR, folder
 from gancam.inference.variants import variants
 from gancam.tools.doctor.checks import Check, Verdict, in_child
 
