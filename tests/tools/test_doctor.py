@@ -128,6 +128,8 @@ def test_encoders_are_those_that_gancam_writes_with(findings: list[Check]) -> No
     details: Any = next(finding.details for finding in findings if finding.name == "codecs")
     assert set(details["codecs"]) == set(ENCODERS)
     assert set(details["encoders"].values()) <= {"works", "fails", "missing"}
+    assert "cuda" in details["decoders"]  # NVIDIA's
+    assert set(details["decoders"].values()) <= {"works", "fails", "missing"}
 
 
 def test_clashing_wheels_and_a_lost_temporary_folder(tmp_path: Path, findings: list[Check]) -> None:
