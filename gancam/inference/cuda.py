@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,30 @@ def unloadable(libraries: Iterable[str]) -> list[str]:
             cause = str(error).partition(":")[0].strip()
             missing.append(cause if cause.startswith("lib") else name)
     return list(dict.fromkeys(missing))
+
+
+def load_from_wheels(libraries: Iterable[str]) -> list[str]:
+    """Load those of `libraries` that lie in NVIDIA's wheels, wherever on Python's path these are.
+
+    ONNX Runtime looks beside itself only, so it does not find those that another folder of packages has (PyTorch's).
+
+    Returns:
+        The paths of what was loaded.
+    """
+    found = find_spec("nvidia")
+    homes = [Path(place) for place in (found.submodule_search_locations or [])] if found is not None else []
+    folders = [
+        folder for home in homes for kind in ("*/lib", "*/bin", "*/bin/x86_64") for folder in sorted(home.glob(kind))
+    ]
+    loaded = []
+    for name in libraries:
+        for folder in folders:
+            if (folder / name).is_file():
+                with contextlib.suppress(OSError):
+                    ctypes.CDLL(str(folder / name))
+                    loaded.append(str(folder / name))
+                    break
+    return loaded
 
 
 def needed(file: Path) -> list[str]:

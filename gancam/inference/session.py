@@ -11,7 +11,7 @@ from typing import Any
 
 from gancam._native import apart
 from gancam.errors import DeviceError, ModelError, NotFound, OutOfMemory, first_line
-from gancam.inference.cuda import cuda_version, free_memory, gpus, needed, provider_file, unloadable
+from gancam.inference.cuda import cuda_version, free_memory, gpus, load_from_wheels, needed, provider_file, unloadable
 from gancam.inference.packages import (
     BUILT_WITH_CUDA,
     OR_CPU,
@@ -152,6 +152,7 @@ def prepare(device: str) -> None:
         older = _CUDA_12 if least > (7, 0) and found[number].capability >= _LEAST_CAPABILITY[12] else "use --device cpu"
         raise DeviceError(device, f"{has}, this ONNX Runtime's CUDA needs {_dotted(least)}", older)
     _preload()
+    load_from_wheels(unloadable([*needed(provider_file(kind)), *_wanted_late()]))
     missing = unloadable(needed(provider_file(kind)))
     if missing:
         raise DeviceError(device, *_missing(missing))

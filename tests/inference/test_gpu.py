@@ -578,6 +578,26 @@ def test_page_locked_memory_is_used_again_and_given_back(tmp_path: Path) -> None
     assert done.stdout == "held\n", done.stderr
 
 
+def test_libraries_of_wheels_are_found_wherever_on_the_path(tmp_path: Path) -> None:
+    """PyTorch's CUDA may lie in another folder of packages than ONNX Runtime, which looks beside itself only."""
+    if sys.platform != "linux" or shutil.which("cc") is None:
+        pytest.skip("needs Linux and a C compiler")
+    home = tmp_path / "site" / "nvidia" / "cu99" / "lib"
+    home.mkdir(parents=True)
+    (tmp_path / "one.c").write_text("int one(void) { return 1; }")
+    command = ["cc", "-shared", "-fPIC", "-Wl,-soname,libgancamtest.so.99", "-o", str(home / "libgancamtest.so.99")]
+    subprocess.run([*command, str(tmp_path / "one.c")], check=True)
+    code = """if True:
+        from gancam.inference.cuda import load_from_wheels, unloadable
+        assert unloadable(["libgancamtest.so.99"]) == ["libgancamtest.so.99"]
+        assert len(load_from_wheels(["libmissing.so.1", "libgancamtest.so.99"])) == 1
+        assert unloadable(["libgancamtest.so.99"]) == []
+    """
+    environment = {"PYTHONPATH": ":".join([*sys.path, str(tmp_path / "site")])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+
+
 def test_without_a_driver_arrays_are_ordinary_ones() -> None:
     if free_memory(0) is not None:
         pytest.skip("there is a GPU")
