@@ -19,7 +19,7 @@ from gancam.inference.black import BlackGuard
 from gancam.inference.card import ModelCard
 from gancam.inference.cuda import cuda_is_likely
 from gancam.inference.network import GeneratorNetwork, ImageNetwork, MaskedNetwork, Network, open_network
-from gancam.inference.providers import check_device, kind_of, number_of
+from gancam.inference.providers import GpuOptions, check_device, kind_of, number_of
 from gancam.inference.variants import file_digest, variants
 
 log = logging.getLogger(__name__)
@@ -117,6 +117,11 @@ class Model:
     def threads(self) -> int:
         """Threads of one call on the CPU."""
         return self._playing.network.threads
+
+    @property
+    def gpu(self) -> GpuOptions:
+        """How it is run on a GPU, as a trial there decided; on the CPU plainly."""
+        return self._playing.network.gpu
 
     @property
     def fallen(self) -> Mapping[str, int]:
