@@ -180,7 +180,7 @@ def way_rows(run: Run, file: Path, device: str, way: str, truth: Any) -> list[Re
     from gancam.inference.providers import GpuOptions
 
     network: Any = open_network(file, device, run_threads(), gpu=GpuOptions.named(way))
-    rows = []
+    rows: list[Results] = []
     for label, size in run.sizes.items():
         row: Results = {"size": label}
         try:

@@ -101,7 +101,6 @@ def test_functions_are_short(package: str) -> None:
 def test_nothing_is_looked_for_by_name() -> None:
     """Effects, sinks and sources have base classes with defaults, so nothing asks whether a method is there."""
     foreign = {  # where something of others is asked for what not every version, system or error of it has
-        "gancam/inference/binding.py": "ONNX Runtime",
         "gancam/inference/card.py": "fields of its own dataclass",
         "gancam/inference/cuda.py": "functions of the CUDA driver, ONNX Runtime",
         "gancam/inference/session.py": "ONNX Runtime",

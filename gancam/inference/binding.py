@@ -6,12 +6,13 @@ channel. One that lies on the device goes from network to network without a copy
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from gancam.inference.cuda import copy_to_host
 from gancam.inference.packages import runtime
 from gancam.inference.providers import kind_of, number_of
 
@@ -53,12 +54,12 @@ class Tensor:
         self._value.update_inplace(array)
 
     def store(self, array: NDArray[np.generic]) -> None:
-        """Copy it into `array`, of the same shape and kind."""
-        copy: Callable[..., None] | None = getattr(runtime(), "copy_tensors", None)  # since 1.23
-        if self.place == "cpu" or copy is None:
+        """Copy it into `array`, C-contiguous and of the same shape and kind.
+
+        Straight into it from a GPU, by its driver: ONNX Runtime would make an array of its own.
+        """
+        if self.place == "cpu" or not copy_to_host(self.address, array, int(self.place)):
             np.copyto(array, self._value.numpy())
-        else:
-            copy([self._value], [runtime().OrtValue.ortvalue_from_numpy(array)])
 
 
 class Binding:

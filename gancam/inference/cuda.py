@@ -124,6 +124,20 @@ def page_locked(shape: tuple[int, ...], number: int) -> NDArray[np.uint8] | None
     )  # no view of another array: `BufferPool` counts who holds this one
 
 
+def copy_to_host(address: int, array: NDArray[np.generic], number: int) -> bool:
+    """Copy from the memory of the GPU of that number into all of `array`, C-contiguous; whether its driver did."""
+    driver = _driver()
+    if driver is None:
+        return False
+    try:
+        with _context(driver, number):
+            size = ctypes.c_size_t(array.nbytes)
+            _call(driver, "cuMemcpyDtoH_v2", ctypes.c_void_p(array.ctypes.data), ctypes.c_uint64(address), size)
+    except (AttributeError, DeviceError):
+        return False
+    return True
+
+
 def _unlock(driver: ctypes.CDLL, place: int, number: int) -> None:
     with contextlib.suppress(AttributeError, DeviceError), _context(driver, number):  # it is gone with a lost GPU
         _call(driver, "cuMemFreeHost", ctypes.c_void_p(place))

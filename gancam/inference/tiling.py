@@ -15,7 +15,7 @@ from gancam.inference.providers import kind_of, number_of
 log = logging.getLogger(__name__)
 LEAST = 1 << 14  # input pixels at once, however little memory is free
 _BYTES = 400  # of memory for an input pixel: 32 channels in fp32 and what is around them
-LIMIT_ON_GPU = 1 << 25  # the same there, where a frame in one call is the quickest: more exceeds cuDNN's 2^31 elements
+LIMIT_ON_GPU = 1 << 23  # the same there, 4K in one call: 128 channels of twice as much are the 2^31 items cuDNN takes
 LIMIT = 1 << 19  # input pixels of a tile: a 32-channel network then holds about 150 MB in int8, 350 MB in fp32
 
 

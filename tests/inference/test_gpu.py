@@ -41,7 +41,10 @@ from gancam.inference.session import explain, fallen, is_full, open_session
 from gancam.inference.tensorrt import engine_options, engine_shapes
 from gancam.inference.tiling import LEAST, LIMIT, LIMIT_ON_GPU, TileBudget, pixels_for, tiled
 from gancam.inference.variants import variants
-from gancam.pipeline import through
+from gancam.pipeline import run, through
+from gancam.sinks._muxer import WholeVideo
+from gancam.sinks.video import VideoWriter
+from gancam.sources import TestPattern
 from tests.helpers.small import (
     generator,
     network,
@@ -206,6 +209,29 @@ def test_an_effect_that_does_more_than_its_model_is_called(path: Path, painter: 
         assert effect.bare_model(size) is not None
 
 
+def test_the_next_frame_is_made_while_one_is_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a GPU computes and copies is beside the encoder's work: it holds each frame until the next has begun."""
+    begun = [threading.Event() for _ in range(7)]
+    begun[6].set()
+    late: list[int] = []
+    encode, order = WholeVideo.encode, iter(range(6))
+
+    def held(self: WholeVideo, *arguments: Any) -> None:
+        index = next(order)
+        if not begun[index + 1].wait(10):
+            late.append(index)
+        encode(self, *arguments)
+
+    def effect(image: Image) -> Image:
+        next(one for one in begun if not one.is_set()).set()
+        return image
+
+    monkeypatch.setattr(WholeVideo, "encode", held)
+    sink = VideoWriter(tmp_path / "out.mkv", fps=30, size=(96, 64))
+    assert run(TestPattern((96, 64), frames=6), [effect], [sink]).frames == 6
+    assert late == []
+
+
 def test_a_chain_gives_way(path: Path, painter: Path) -> None:
     sharp, painted = ImageModel(path, device="cpu", precision="fp32"), ImageModel(painter, device="cpu")
     assert chained([sharp, painted], frame()[:95]) is None  # no multiple for the second
@@ -252,11 +278,11 @@ def test_a_generator_on_a_gpu_is_not_fed_nothing(tiny: Path, monkeypatch: pytest
     w, images = model.mapping(z), model.synthesis(ws)
     network._unused = 1  # as on a GPU
     rows: list[int] = []
-    run = network._run
+    whole = network._run
 
     def noted(wanted: list[str], given: dict[str, Any]) -> list[Any]:
         rows.extend(len(one) for one in given.values())
-        return run(wanted, given)
+        return whole(wanted, given)
 
     monkeypatch.setattr(network, "_run", noted)
     assert np.array_equal(model.mapping(z), w)
@@ -525,6 +551,7 @@ def test_tensorrt_that_is_refused_falls_back_to_cuda_with_one_line(
 
 DRIVER = r"""
 #include <stdlib.h>
+#include <string.h>
 static int held = 0;
 int held_now(void) { return held; }
 int cuInit(unsigned flags) { return 0; }
@@ -539,13 +566,15 @@ int cuMemHostAlloc(void **place, size_t size, unsigned flags) {
     held++;
     return 0;
 }
+int cuMemcpyDtoH_v2(void *to, unsigned long long from, size_t size) { memcpy(to, (void *)from, size); return 0; }
 int cuMemFreeHost(void *place) { free(place); held--; return 0; }
 """
 LOCKED = """if True:
     import ctypes, gc
     import numpy as np
     from gancam.inference.buffers import BufferPool
-    from gancam.inference.cuda import free_memory, page_locked
+    from gancam.inference.binding import Tensor
+    from gancam.inference.cuda import copy_to_host, free_memory, page_locked
     held = ctypes.CDLL("libcuda.so.1").held_now
     assert free_memory(0) == 3 << 30
     pool = BufferPool("cuda:0")
@@ -561,6 +590,9 @@ LOCKED = """if True:
     assert third.ctypes.data == place and held() == 2
     assert page_locked((1 << 21,), 0) is None  # refused: an ordinary array is used
     assert pool.take((1 << 21,)).shape == (1 << 21,)
+    there = np.arange(72, dtype=np.uint8)
+    assert copy_to_host(there.ctypes.data, third, 0)
+    assert np.array_equal(third.reshape(-1), there)
     del second, third, pool
     gc.collect()
     assert held() == 0
