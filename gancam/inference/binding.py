@@ -5,7 +5,6 @@ bound as it is: on the CPU nothing is copied, on a GPU ONNX Runtime copies it ov
 channel. One that lies on the device goes from network to network without a copy.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,25 +23,28 @@ class Tensor:
 
     Attributes:
         shape: Its sides.
-        bytes: What it holds.
         place: "cpu", or the number of the GPU.
     """
 
-    def __init__(self, value: Any, shape: tuple[int, ...], kind: DTypeLike, place: str) -> None:
+    def __init__(self, value: Any, shape: tuple[int, ...], place: str) -> None:
         self._value, self.shape, self.place = value, shape, place
-        self.bytes = math.prod(shape) * np.dtype(kind).itemsize
 
     @classmethod
     def over(cls, array: NDArray[np.generic]) -> "Tensor":
         """Lay one over a C-contiguous array of the host, which it keeps alive and shares its memory with."""
-        return cls(runtime().OrtValue.ortvalue_from_numpy(array), array.shape, array.dtype, "cpu")
+        return cls(runtime().OrtValue.ortvalue_from_numpy(array), array.shape, "cpu")
 
     @classmethod
     def on(cls, device: str, shape: tuple[int, ...], kind: DTypeLike = np.uint8) -> "Tensor":
         """Make one in the memory of `device`, of unknown content; raises what ONNX Runtime does where that is full."""
         where = "cpu" if kind_of(device) == "cpu" else "cuda"
         value = runtime().OrtValue.ortvalue_from_shape_and_type(shape, kind, where, number_of(device))
-        return cls(value, shape, kind, place_of(device))
+        return cls(value, shape, place_of(device))
+
+    @property
+    def bytes(self) -> int:
+        """What it holds."""
+        return int(self._value.tensor_size_in_bytes())
 
     @property
     def address(self) -> int:
@@ -77,6 +79,7 @@ class Binding:
         self._place = place_of(device)
         self.uncaptured: Any = _captured(SKIP) if self._place != "cpu" else None
         self.crossed = 0  # bytes so far that went over the bus, since they were in other memory than the device's
+        self._crossing = 0  # the same of each run of what is bound
 
     def run(self, given: Mapping[str, Tensor], made: Mapping[str, Tensor], *, capture: int = SKIP) -> None:
         """Run the session once; afterwards nothing is bound.
@@ -87,17 +90,27 @@ class Binding:
             capture: The number of the CUDA graph that this is: captured when it is new, else replayed, so the tensors
                 must be those of the first time; `SKIP`: none.
         """
+        self.bind(given, made)
+        try:
+            self.play(capture)
+        finally:  # else the arrays under them would be held until the next call
+            self._bound.clear_binding_inputs()
+            self._bound.clear_binding_outputs()
+
+    def bind(self, given: Mapping[str, Tensor], made: Mapping[str, Tensor]) -> None:
+        """Bind tensors for every `play` from now on, as `run` does for one."""
         for name, tensor in given.items():
             self._bound.bind_ortvalue_input(name, tensor._value)
         for name, tensor in made.items():
             self._bound.bind_ortvalue_output(name, tensor._value)
-        try:
-            options = self.uncaptured if capture == SKIP else _captured(capture)
-            self._session.run_with_iobinding(self._bound, options)
-        finally:  # else the arrays under them would be held until the next call
-            self._bound.clear_binding_inputs()
-            self._bound.clear_binding_outputs()
-        self.crossed += sum(one.bytes for one in (*given.values(), *made.values()) if one.place != self._place)
+        both = () if self._place == "cpu" else (*given.values(), *made.values())
+        self._crossing = sum(one.bytes for one in both if one.place != self._place)
+
+    def play(self, capture: int = SKIP) -> None:
+        """Run the session once with what is bound."""
+        options = self.uncaptured if capture == SKIP else _captured(capture)
+        self._session.run_with_iobinding(self._bound, options)
+        self.crossed += self._crossing
 
 
 def place_of(device: str) -> str:

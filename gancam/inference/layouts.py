@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gancam._native import denormals_as_zero
 from gancam.errors import ModelError
-from gancam.inference.binding import SKIP, Binding, Tensor
+from gancam.inference.binding import Binding, Tensor
 from gancam.inference.card import ModelCard
 
 _STAGES = "conversion", "copies", "network", "copies", "conversion"  # of a call around blocks
@@ -18,11 +18,11 @@ _STAGES = "conversion", "copies", "network", "copies", "conversion"  # of a call
 class BlockLayout:
     """Buffers of one image size around a graph of layout ``blocks`` or ``cells``.
 
-    They are made once, so that a call allocates nothing.
+    They are bound once, so that a call allocates nothing.
 
     Args:
         session: An ONNX Runtime session of the graph.
-        binding: Of that session.
+        device: What it was opened on.
         card: The model's.
         shape: Height and width of the images.
         cell: Input pixels along a side that are one place of the graph, which becomes `scale` times as many.
@@ -36,7 +36,7 @@ class BlockLayout:
     def __init__(
         self,
         session: Any,
-        binding: Binding,
+        device: str,
         card: ModelCard,
         shape: tuple[int, int],
         cell: int,
@@ -44,7 +44,7 @@ class BlockLayout:
         spent: dict[str, float],
     ) -> None:
         self.shape = shape
-        self._binding, self._spent = binding, spent
+        self._binding, self._spent = Binding(session, device), spent
         side = cell * card.scale
         takes, gives = session.get_inputs()[0], session.get_outputs()[0]
         depth = gives.shape[3] if len(gives.shape) == 4 else None
@@ -61,7 +61,7 @@ class BlockLayout:
         self._pixels = np.empty((height * side, width * side, self._channels), np.uint8)
         self._taken = _rows(cells, self._padded, cell) if cell > 1 else None
         self._given = blocks, side
-        self._tensors = {takes.name: Tensor.over(cells[None])}, {gives.name: Tensor.over(blocks[None])}
+        self._binding.bind({takes.name: Tensor.over(cells[None])}, {gives.name: Tensor.over(blocks[None])})
 
     def run(self, image: NDArray[np.uint8], result: NDArray[np.uint8]) -> None:
         """Run the graph on `image` ``(h, w, 3)`` and write ``(h * scale, w * scale, 3)`` into `result`."""
@@ -74,7 +74,7 @@ class BlockLayout:
             cells[...] = pixels
         marks.append(clock())
         with denormals_as_zero():
-            self._binding.run(*self._tensors, capture=SKIP)
+            self._binding.play()
         marks.append(clock())
         found = result if self._channels == 3 else self._pixels
         blocks, pixels = _rows(self._given[0], found, self._given[1])

@@ -265,7 +265,7 @@ class ImageNetwork(Network):
         shape = images.shape[1:3]
         if self._blocks is None or self._blocks.shape != shape:
             self._blocks = BlockLayout(
-                self._session, self._binding, self.card, shape, self._cell, str(self.path), self.spent
+                self._session, self.place, self.card, shape, self._cell, str(self.path), self.spent
             )
         for image, pixels in zip(images, result, strict=True):
             self._blocks.run(image, pixels)
