@@ -4,6 +4,7 @@ What is opened is chosen by ``gancam.inference.autotune`` and run by ``gancam.in
 """
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -55,8 +56,12 @@ class Model:
     instead of spinning. Where another variant than fp32 gives black for a picture that is not (a sum became infinite),
     fp32 makes that picture, and the log says so once.
 
-    Calls are safe from several threads; they queue. `ImageModel`, `MaskedModel` and `Generator` are the models of one
-    kind each, with what only that kind can; this class opens a model of any.
+    Calls are safe from several threads; they queue. A copy (``copy.deepcopy``), and what ``pickle`` makes of it in
+    another process, opens the same file anew, with what was asked for here. In a forked process it is opened anew at
+    the first call, but for one on CUDA, which does not survive a fork.
+
+    `ImageModel`, `MaskedModel` and `Generator` are the models of one kind each, with what only that kind can; this
+    class opens a model of any.
 
     Args:
         path: The .onnx file. One without a precision in its name stands for the variants beside it, too.
@@ -88,7 +93,9 @@ class Model:
         if threads is not None and threads < 1:
             raise ParameterError(f"threads {threads} must be 1 or more")
         self._files, self._asked, self._by_itself = files, precision, device == "auto"
+        self._opened_with = str(path.absolute()), device, precision, threads
         self._lock = threading.Lock()  # of what is replaced when a device fails
+        self._process = os.getpid()
         self._playing = _open(files, device, precision, threads)
         if not isinstance(self._playing.network, self._kind):
             raise ModelError(f"{self.card.name} is no {self._kind_name}: it is for {self.card.effect}")
@@ -173,10 +180,27 @@ class Model:
             if kind in files
         ]
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _opened, (type(self), *self._opened_with)
+
+    def _current(self) -> Playing:
+        """What runs now; opened anew after a fork, which brings along none of the session's threads."""
+        playing = self._playing
+        if self._process != os.getpid():
+            if playing.network.device != "cpu":
+                raise DeviceError(
+                    playing.network.device,
+                    f"{self.card.name} was loaded before this process was forked, which CUDA does not survive",
+                    "load it in the new process, or start that by spawn",
+                )
+            self._lock, self._process = threading.Lock(), os.getpid()
+            playing = self._playing = self._on_the_cpu(playing)
+        return playing
+
     def _guarded(self, call: Callable[[Playing], Result]) -> Result:
         """`call` with what runs; where its device fails, with what is put in its place."""
         while True:
-            playing = self._playing
+            playing = self._current()
             try:
                 return call(playing)
             except OutOfMemory:
@@ -200,7 +224,11 @@ class Model:
         if network.device == "cpu" or not self._by_itself:
             raise error
         log.warning("%s; going on on the CPU", error)
-        return _playing(choose(self._files, "cpu", precision=self._asked, threads=self.threads), network.spent)
+        return self._on_the_cpu(failed)
+
+    def _on_the_cpu(self, before: Playing) -> Playing:
+        choice = choose(self._files, "cpu", precision=self._asked, threads=before.network.threads)
+        return _playing(choice, before.network.spent)
 
 
 class ImageModel(Model):
@@ -212,7 +240,7 @@ class ImageModel(Model):
     @property
     def network(self) -> ImageNetwork:
         """The network that runs now, for a chain of several."""
-        network = self._playing.network
+        network = self._current().network
         assert isinstance(network, ImageNetwork)
         return network
 
@@ -284,6 +312,10 @@ def model_class(card: ModelCard) -> type[ImageModel] | type[MaskedModel] | type[
     if card.layout == "latent":
         return Generator
     return MaskedModel if card.layout == "masked" else ImageModel
+
+
+def _opened(kind: Callable[..., Model], path: str, device: str, precision: str, threads: int | None) -> Model:
+    return kind(path, device=device, precision=precision, threads=threads)
 
 
 def _open(files: Mapping[str, Path], device: str, precision: str, threads: int | None) -> Playing:

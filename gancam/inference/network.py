@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gancam._native import denormals_as_zero
+from gancam._native import denormals_as_zero, keep_after_fork
 from gancam.errors import GancamError, ImageError, InputError, ModelError, OutOfMemory, first_line
 from gancam.inference.binding import SKIP, Binding, Tensor
 from gancam.inference.buffers import BufferPool
@@ -77,6 +77,7 @@ class Network(ABC):
         self._session = opened.session
         self._binding = Binding(opened.session, opened.device)
         self._buffers = BufferPool(opened.device)
+        keep_after_fork(opened.session)
         self._lock = threading.Lock()
 
     @abstractmethod
