@@ -42,7 +42,8 @@ QualityOption: TypeAlias = Annotated[
     float | None, typer.Option(help="Quality of the video written, from 0 (small file) to 100 (best). Default: 80.")
 ]
 DeviceOption: TypeAlias = Annotated[
-    str, typer.Option(help="Run networks on this device: auto, cpu, or cuda (an NVIDIA GPU).")
+    str,
+    typer.Option(help="Run networks on this device: auto, cpu, cuda or tensorrt; cuda:1 is the second NVIDIA GPU."),
 ]
 PrecisionOption: TypeAlias = Annotated[
     str, typer.Option(help="Precision of networks: auto (the fastest that is accurate here), fp32, fp16 or int8.")
@@ -197,7 +198,7 @@ BenchSizesOption: TypeAlias = Annotated[
 ]
 BenchDevicesOption: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(help="Device to measure on: auto, cpu or cuda; repeat it for several. Default: auto."),
+    typer.Option(help="Device to measure on: auto, cpu, cuda or tensorrt; repeat it for several. Default: auto."),
 ]
 BenchPrecisionsOption: TypeAlias = Annotated[
     list[str] | None,

@@ -115,7 +115,7 @@ def load(
     Args:
         name: A name that ``gancam models`` lists, or a path.
         kind: The class that it must be, ``gancam.Morph`` say; type checkers then know it of a file of yours, too.
-        device: auto, cpu or cuda.
+        device: auto, cpu, cuda or tensorrt; cuda:N is the GPU number N.
         precision: auto, fp32, fp16 or int8.
         threads: Those of one call on the CPU; None for what is fastest.
         **params: The effect's own declared parameters; where none is given, what the model's card says suits it.
