@@ -176,6 +176,7 @@ def _open_outputs(
             size=output_size(chain, feed.size),
             source_info=VideoInfo(size=feed.size, time_base=Fraction(1, 90_000)),
             overwrite=options.overwrite,
+            live=True,
             controls=controls,
             dropped=dropped,
             status=lambda: _status(budget, chain),

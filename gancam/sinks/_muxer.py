@@ -17,6 +17,10 @@ from gancam.sinks._matroska import set_aspect
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions, has_head, prepare
 from gancam.sinks._tracks import Packet, Tracks
 
+_FLUSHED = {"flush_packets": "1"}
+_FRAGMENTS, _CLUSTERS = {**_FLUSHED, "frag_duration": "1000000"}, {**_FLUSHED, "cluster_time_limit": "1000"}
+_LIVE = {"mp4": _FRAGMENTS, "mov": _FRAGMENTS, "matroska": _CLUSTERS, "webm": _CLUSTERS}  # pieces of one second
+
 
 class Place(Protocol):
     """Where a container is written to."""
@@ -107,12 +111,16 @@ def claim_file(path: Path, options: VideoOptions) -> tuple[OutputFile, EncoderSe
         OutputExists: The file exists, and may not be replaced.
         SinkError: It cannot be written.
     """
-    options.check()
-    container = container_of(path)
     place = OutputFile(path, options)
-    settings, notes = prepare(path, container, options)
+    return place, *claim(place, path, options)
+
+
+def claim(place: OutputFile, path: Path, options: VideoOptions) -> tuple[EncoderSettings, list[str]]:
+    """Settle how a video is written to `place`, and lock that; raises as ``claim_file`` does."""
+    options.check()
+    settings, notes = prepare(path, container_of(path), options)
     place.lock()
-    return place, settings, notes
+    return settings, notes
 
 
 class Muxer:
@@ -184,10 +192,12 @@ class Muxer:
         )
 
     def _container_options(self, settings: EncoderSettings) -> dict[str, str]:
-        if settings.container.format not in ("mp4", "mov"):
-            return {}
-        # A late start is an edit list, in units of the movie time scale: 1 ms unless told otherwise.
-        return {"movflags": self._place.movflags, "movie_timescale": str(settings.time_base.denominator)}
+        name = settings.container.format
+        options = dict(_LIVE.get(name, _FLUSHED)) if settings.live else {}
+        if name in ("mp4", "mov"):
+            # A late start is an edit list, in units of the movie time scale: 1 ms unless told otherwise.
+            options |= {"movflags": self._place.movflags, "movie_timescale": str(settings.time_base.denominator)}
+        return options
 
     def mux(self, packet: Packet) -> None:
         """Write a packet of the picture, and before it what belongs before it of the tracks."""
@@ -256,11 +266,14 @@ class WholeVideo:
         if not self.frames:
             self.discard()
             return
-        for packet in self._muxer.stream.encode(None):
-            self._muxer.mux(packet)
+        self._finish_encoder()
         end = (last + self._settings.frame_ticks) * self._settings.time_base
         self._muxer.finish(end if interrupted else None)
         self._place.publish()
+
+    def _finish_encoder(self) -> None:
+        for packet in self._muxer.stream.encode(None):
+            self._muxer.mux(packet)
 
     def discard(self) -> None:
         """Leave nothing behind."""

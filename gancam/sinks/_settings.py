@@ -39,6 +39,7 @@ class VideoOptions:
     audio_from: str | os.PathLike[str] | None = None
     source_info: VideoInfo | None = None
     part: tuple[Fraction | None, Fraction | None] = (None, None)
+    live: bool = False
 
     @property
     def info(self) -> VideoInfo:
@@ -66,6 +67,7 @@ class EncoderSettings:
         time_base: Seconds of a tick.
         begin: The tick of ``Frame.time`` that becomes 0.
         threads: Of the encoder.
+        live: Whether the file must play to its last second, whatever ends the process.
     """
 
     path: Path
@@ -77,6 +79,7 @@ class EncoderSettings:
     time_base: Fraction
     begin: int
     threads: int
+    live: bool = False
 
     @property
     def rate(self) -> Fraction:
@@ -93,8 +96,10 @@ class EncoderSettings:
         """The options of FFmpeg's encoder."""
         options = self.codec.options(self.quality)
         pixels = self.canvas.size[0] * self.canvas.size[1]
-        if self.codec.encoder == "libx264" and pixels > _HUGE:
+        if self.codec.encoder == "libx264" and (pixels > _HUGE or self.live):
             options["x264-params"] += _SPARING
+        if self.codec.encoder == "libvpx-vp9" and self.live:
+            options["lag-in-frames"] = "0"
         if self.codec.encoder == "libx264" and pixels <= _SMALL:
             options["crf"] = f"{float(options['crf']) - 3:g}"
         if self.codec.name == "ffv1" and min(self.canvas.size) < 16:
@@ -177,7 +182,10 @@ def prepare(
     time_base = info.time_base or _time_base(Fraction(fps).limit_denominator(1001))
     begin = round((options.part[0] or 0) / time_base)
     threads = min(usable_cores(), _MOST_THREADS)
-    return EncoderSettings(path, container, codec, canvas, quality, fps, time_base, begin, threads), notes
+    settings = EncoderSettings(
+        path, container, codec, canvas, quality, fps, time_base, begin, threads, live=options.live
+    )
+    return settings, notes
 
 
 def has_head(container: Container) -> bool:

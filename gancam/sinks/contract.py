@@ -95,6 +95,7 @@ class SinkContext:
         codec: Name of a video codec; None for what is usual.
         quality: 0 (small) to 100 (best); None for what is usual.
         overwrite: Whether an existing file may be replaced.
+        live: Whether the frames cannot be had again, so that files must play whatever ends the process.
         controls: What a window's keys and panel turn.
         dropped: Asked for the number of frames that the source dropped, for an overlay.
         status: Asked for a line that says how effects are played just now, for an overlay.
@@ -108,6 +109,7 @@ class SinkContext:
     codec: str | None = None
     quality: float | None = None
     overwrite: bool = False
+    live: bool = False
     controls: Controls | None = None
     dropped: Callable[[], int] | None = None
     status: Callable[[], str] | None = None

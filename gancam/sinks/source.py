@@ -23,6 +23,7 @@ def open(target: str, context: SinkContext) -> "SourceWriter":
         codec=context.codec,
         quality=_QUALITY if context.quality is None else context.quality,
         overwrite=context.overwrite,
+        live=context.live,
     )
     return SourceWriter(target, options)
 

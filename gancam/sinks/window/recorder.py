@@ -53,7 +53,7 @@ class Recorder:
         height, width = frame.image.shape[:2]
         try:
             path = next(path for path in self._names(".mp4") if not path.exists())
-            self._video = VideoWriter(path, fps=self._fps, size=(width, height))
+            self._video = VideoWriter(path, fps=self._fps, size=(width, height), live=True)
         except GancamError as error:
             self._warn(f"not recorded: {error}")
             return
