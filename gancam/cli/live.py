@@ -43,6 +43,8 @@ from gancam.pipeline import Report, output_size, run
 from gancam.sinks import Sink, SinkContext, check_target, open_sink
 from gancam.sinks.parameter_log import ParameterLog
 from gancam.sinks.stats import StatsLog
+from gancam.sinks.window import Window
+from gancam.sinks.window.hosting import host
 from gancam.vision.pad import DrawingPad
 
 if TYPE_CHECKING:
@@ -149,16 +151,23 @@ def _play(options: LiveOptions) -> None:
         notes = [note for part in said for note in part]
         for note in notes:
             print_note(note)
+
+        def play() -> None:
+            run(
+                feed,
+                chain if budget is None else [budget],
+                outputs,
+                on_frame=[controls],
+                report=report,
+                on_sink_failure=print_failed_output,
+            )
+
         try:
             with _stop_after(options.seconds, feed.close):
-                run(
-                    feed,
-                    chain if budget is None else [budget],
-                    outputs,
-                    on_frame=[controls],
-                    report=report,
-                    on_sink_failure=print_failed_output,
-                )
+                _beside_a_window(outputs, play, feed.close)
+        except BaseException:
+            report.interrupted = True
+            raise
         finally:
             report.notes = [note for note in report.notes if note not in notes]
             print(json.dumps(report.to_dict()) if options.as_json else "\n".join(report.text()))
@@ -195,6 +204,15 @@ def _open_outputs(
             output.close(interrupted=True)
         raise
     return outputs
+
+
+def _beside_a_window(outputs: Sequence[Sink], play: Callable[[], None], stop: Callable[[], None]) -> None:
+    """Call `play`; where a window is among the outputs on another thread, while this one draws it."""
+    for output in outputs:
+        if isinstance(output, Window):
+            host(output, play, stop)
+            return
+    play()
 
 
 @contextmanager

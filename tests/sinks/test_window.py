@@ -24,6 +24,7 @@ from gancam.sinks.window.drawing import Drawing
 from gancam.sinks.window.panel import Panel
 from gancam.sources import TestPattern, VideoFile
 from gancam.vision.pad import DrawingPad
+from tests.helpers.x11 import ask_to_close
 
 NEEDED = ("Xvfb", "xdotool", "import")
 virtual = pytest.mark.skipif(
@@ -59,6 +60,20 @@ print("closed", chain[0].on, Light.params.light)
 print(*report.notes, sep="\\n")
 """
 
+
+# The same with a slow effect, and the window on a loop of its own.
+SLOW = (
+    PLAYER.replace("        return np.full_like", "        sleep(3.0)\n        return np.full_like")
+    .replace(
+        'report = run(source, chain, [Window("watch", controls=controls, snapshots=sys.argv[1])], on_frame=[controls])',
+        """
+window = Window("watch", controls=controls, snapshots=sys.argv[1])
+report = host(window, lambda: run(source, chain, [window], on_frame=[controls]), source.close)
+print("closed", chain[0].on, controls.value("Light.light"), "frames", report.frames)
+sys.exit()""",
+    )
+    .replace("import time, sys", "import sys\nfrom time import sleep\nfrom gancam.sinks.window.hosting import host")
+)
 
 # Another: what is drawn is red.
 PAINTER = """
@@ -169,7 +184,7 @@ class Watched:
         return done.stdout
 
     def key(self, name: str) -> None:
-        """One at a time: OpenCV keeps only the last of those that come between two frames."""
+        """One at a time: OpenCV keeps only the last of those that come while it draws."""
         self.tool("xdotool", "key", "--window", self.window, name)
 
     def mouse(self, *arguments: object) -> None:
@@ -313,6 +328,30 @@ def test_closing_the_window_ends_the_run(display: str, tmp_path: Path) -> None:
         seen.key("Escape")
         said = seen.end()
     assert said.startswith("closed True")
+
+
+@virtual
+@pytest.mark.parametrize("player", ["alone", "hosted"])
+def test_a_click_on_its_x_ends_the_run(display: str, tmp_path: Path, player: str) -> None:
+    with Watched(display, tmp_path, PLAYER if player == "alone" else SLOW) as seen:
+        ask_to_close(display, int(seen.window))
+        said = seen.end()
+    assert said.startswith("closed True")
+
+
+@virtual
+def test_all_keys_count_in_order_however_long_a_frame_takes(display: str, tmp_path: Path) -> None:
+    """Six keys within one frame of three seconds, and the sliders: each is answered at once."""
+    with Watched(display, tmp_path, SLOW) as seen:
+        for key in ("minus", "minus", "plus", "minus", "t", "p"):
+            seen.key(key)
+        until(lambda: len(list(tmp_path.glob("gancam-*.png"))) == 1, "no snapshot")
+        until(lambda: seen.level(600, 40) < 200, "no panel")
+        seen.key("q")
+        said = seen.end()
+    state, frames = said.split("frames ")
+    assert state.split() == ["closed", "True", "0.9"]
+    assert int(frames) < 6
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a display")

@@ -1,9 +1,8 @@
 """A window to watch in: compare with the original, turn effects and their parameters, see its latency."""
 
 import os
-import subprocess
-import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from gancam.errors import SinkError
 from gancam.frame import Frame, Image, check_image
 from gancam.sinks.contract import Sink, SinkContext
 from gancam.sinks.window.comparison import Comparison
+from gancam.sinks.window.display import check_display
 from gancam.sinks.window.drawing import Drawing
 from gancam.sinks.window.figures import Figures
 from gancam.sinks.window.keys import ControlKeys
@@ -26,9 +26,10 @@ from gancam.vision.pad import DrawingPad
 from gancam.vision.text import RED, YELLOW, draw_lines
 
 FORM = "window"
-_ELSEWHERE = "other outputs: mjpeg:8080 (watch in a browser), or a video file such as out.mp4"
 _LARGEST, _SMALLEST = (1280, 720), (640, 360)  # a new window's picture, before the user resizes it
 _SAID_FOR = 2.0  # seconds that a message stays
+_WAIT = 4  # milliseconds of a turn of the loop that draws
+_AGED = 0.25  # seconds after which the text is written anew
 _LEGIBLE = 9  # pixels of a capital letter's height, at least
 _HELP = (
     "q  Esc\tquit",
@@ -67,6 +68,9 @@ def check(rest: str, *, overwrite: bool) -> None:
 class Window(Sink):
     """Shows frames with OpenCV's windows. All calls must come from one thread, on macOS from the main one.
 
+    With ``gancam.sinks.window.hosting.host`` it is drawn and answers keys on a loop of its own, at once also where a
+    frame takes long; else it does so with each ``write``.
+
     The picture fills the window in its own proportions; text is drawn at the window's own resolution and so stays
     legible. The window is ``closed`` when its user presses q or Esc or closes it.
 
@@ -79,6 +83,9 @@ class Window(Sink):
             as it is shown, comparison and all, at its own size and without text. ``notes`` lists what was saved.
         fps: Frames a second, nominal, for recordings.
         pad: An effect's name, and what is drawn on for it with the mouse.
+
+    Attributes:
+        hosted: Whether another thread calls ``turn``; then ``write`` only takes the frame. ``host`` sees to it.
 
     Raises:
         SinkError: There is no display, or OpenCV comes without windows.
@@ -97,7 +104,7 @@ class Window(Sink):
         fps: float = 30.0,
         pad: tuple[str, DrawingPad] | None = None,
     ) -> None:
-        _check_display()
+        check_display()
         self._title = title
         self._controls = controls or Controls([])
         self._keys = ControlKeys(self._controls)
@@ -110,10 +117,16 @@ class Window(Sink):
         self._open = self._closed = False
         self._help = self._full = self._turning = False
         self._info = True
+        self._size: tuple[int, ...] = (0, 0)  # of the window's content
         self._area = (0, 0, 1, 1)  # left, top, width, height of the picture in the window
         self._said = "press h for help" if pad is None else "draw with the mouse; press h for help"
         self._said_until = time.monotonic() + 2 * _SAID_FOR
-        self._frame: Frame | None = None
+        self.hosted = False
+        self._recording = threading.RLock()  # frames are recorded where they are made, keys come where they are shown
+        self._frame: Frame | None = None  # the newest
+        self._shown: Frame | None = None  # on the screen
+        self._drawn_at, self._stale = 0.0, False  # whether something has changed since
+        self._error: SinkError | None = None  # of the loop that draws
 
     @property
     def notes(self) -> Sequence[str]:
@@ -126,37 +139,84 @@ class Window(Sink):
         return self._closed
 
     def write(self, frame: Frame) -> None:
-        """Show `frame` and do what keys and mouse ask for. Takes a few milliseconds."""
+        """Show `frame` and do what keys and mouse ask for (a few milliseconds), or leave that to the host's loop."""
+        if self._error is not None:
+            raise self._error
         if self._closed:
             return
         check_image(frame.image)
+        with self._recording:
+            self._recorder.write(frame, self._comparison.as_shown)
+        self._figures.ask()
         self._frame = frame
+        if not self.hosted:
+            self.turn(wait=0)
+            if self._error is not None:
+                raise self._error
+
+    def turn(self, wait: int = _WAIT) -> None:
+        """Draw the newest frame, if there is something new to be seen, and do what keys and mouse ask for.
+
+        Args:
+            wait: Milliseconds to wait for a key.
+        """
+        frame = self._frame
+        if frame is None:
+            time.sleep(_WAIT / 1000)
+            return
         if self._drawing is not None and (news := self._drawing.news()) is not None:
             self._say(news)
         try:
             if not self._open:
                 self._create(frame.image)
-            cv2.imshow(self._title, self._draw(frame))
-            self._answer_keys()
-            if not self._closed and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
-                self._closed = True
+            if self._has_news(frame):
+                self._drawn_at, self._stale = time.monotonic(), False
+                cv2.imshow(self._title, self._draw(frame))
+                if frame is not self._shown:
+                    self._figures.add(frame)
+                self._shown = frame
+            self._answer_keys(wait)
         except cv2.error as error:
-            raise SinkError(f"window: OpenCV cannot show it ({str(error).splitlines()[0][:120]})") from error
-        self._recorder.write(frame, self._comparison.as_shown)
-        self._figures.add(frame)
+            self._closed = True
+            self._error = SinkError(f"window: OpenCV cannot show it ({str(error).splitlines()[0][:120]})")
+            self._error.__cause__ = error
+        if not self._closed and not self._visible():
+            self._closed = True
 
     def close(self, *, interrupted: bool = False) -> None:
         """End the recording, if one goes on, and close the window."""
         self._closed = True
         try:
-            self._recorder.stop(interrupted=interrupted)
+            with self._recording:
+                self._recorder.stop(interrupted=interrupted)
         finally:
-            if self._open:
-                self._open = False
-                with suppress(cv2.error):  # its user may have closed it
-                    cv2.destroyWindow(self._title)
-                with suppress(cv2.error):
-                    cv2.waitKey(1)
+            if not self.hosted:
+                self.put_away()
+
+    def put_away(self) -> None:
+        """Take the window from the screen, on the thread that it is drawn on."""
+        if self._open:
+            self._open = False
+            with suppress(cv2.error):  # its user may have closed it
+                cv2.destroyWindow(self._title)
+            with suppress(cv2.error):
+                cv2.waitKey(1)
+
+    def _visible(self) -> bool:
+        try:
+            return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
+        except cv2.error:  # OpenCV 5 knows no window that its user has closed
+            return False
+
+    def _has_news(self, frame: Frame) -> bool:
+        """Whether the screen is not as it should be: a new frame, a key, another size, figures that have grown old."""
+        size = tuple(cv2.getWindowImageRect(self._title)[2:])
+        if size != self._size:
+            self._size, self._stale = size, True
+        now = time.monotonic()
+        ended = self._drawn_at < self._said_until <= now
+        aged = now - self._drawn_at > _AGED
+        return frame is not self._shown or self._stale or ended or aged
 
     def _create(self, image: Image) -> None:
         height, width = image.shape[:2]
@@ -219,6 +279,7 @@ class Window(Sink):
     # Keys and mouse
 
     def _on_mouse(self, event: int, x: int, y: int, flags: int, _: object = None) -> None:
+        self._stale = True
         if self._turning and not self._comparison.held and self._panel.mouse(event, x, y, flags):
             return
         if self._drawing is not None and self._drawing.on:
@@ -231,11 +292,12 @@ class Window(Sink):
         elif event == cv2.EVENT_LBUTTONUP or not flags & cv2.EVENT_FLAG_LBUTTON:
             self._comparison.held = False
 
-    def _answer_keys(self) -> None:
-        key = cv2.waitKey(1)
-        for _ in range(8):  # all that came since the last frame, but a stuck key must not stop the picture
+    def _answer_keys(self, wait: int) -> None:
+        key = cv2.waitKey(max(wait, 1))
+        for _ in range(8):  # all that came meanwhile, but a stuck key must not stop the picture
             if key < 0 or self._closed:
                 return
+            self._stale = True
             self._answer(key & 0xFF)
             key = cv2.pollKey()
 
@@ -264,10 +326,9 @@ class Window(Sink):
                 self._say("no effect, nothing to turn")
         elif letter == "p":
             self._recorder.snapshot(self._comparison.as_shown(self._frame))
-        elif letter == "r" and self._recorder.recording:
-            self._recorder.stop()
         elif letter == "r":
-            self._recorder.start(self._frame)
+            with self._recording:
+                self._recorder.toggle(self._frame)
         elif (said := self._keys.press(letter)) is not None:
             self._say(said)
 
@@ -278,31 +339,3 @@ class Window(Sink):
         """Say it in the window and in the report."""
         self._say(what)
         self._notes.append(f"window: {what}")
-
-
-def _check_display() -> None:
-    """Raise ``SinkError`` where no window can be opened.
-
-    Qt ends the whole process instead of failing, so on Linux it is tried in another one first, which takes about a
-    third of a second.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    variables = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    if not any(os.environ.get(name) for name in variables):
-        raise SinkError(f"window: there is no display (DISPLAY is not set); {_ELSEWHERE}")
-    code = "import cv2; cv2.namedWindow('gancam'); cv2.waitKey(1)"
-    try:
-        tried = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=False)
-        words = tried.stderr.decode(errors="replace")
-        works = tried.returncode == 0
-    except (OSError, subprocess.SubprocessError):
-        works, words = False, ""
-    if not works:
-        if "not implemented" in words:
-            raise SinkError(
-                "window: this OpenCV comes without windows; `pip uninstall opencv-python-headless`, then "
-                f"`pip install --force-reinstall opencv-python`; {_ELSEWHERE}"
-            )
-        display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-        raise SinkError(f"window: the display {display!r} cannot be opened; {_ELSEWHERE}")

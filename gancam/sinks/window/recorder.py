@@ -48,6 +48,13 @@ class Recorder:
         except OSError as error:
             self._warn(f"not saved: {error.strerror}")
 
+    def toggle(self, frame: Frame) -> None:
+        """End the recording that goes on, or begin one with `frame`."""
+        if self.recording:
+            self.stop()
+        else:
+            self.start(frame)
+
     def start(self, frame: Frame) -> None:
         """Begin a recording of pictures as large as `frame`, which is its time 0."""
         height, width = frame.image.shape[:2]
