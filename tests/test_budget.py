@@ -275,6 +275,22 @@ def test_says_where_the_time_goes_when_it_does_not_go_into_effects() -> None:
     ]
 
 
+def test_an_effect_that_never_fits_is_left_out_where_that_is_allowed() -> None:
+    machine, said = Machine(), list[str]()
+    budget = Budget(ladder(machine, 0.2, 0.1), 1 / 30, off=True, notify=said.append, clock=machine.clock)
+    budget.prepare((5, 3))
+    played = play(budget, machine, 20)
+    assert set(played) == {"Work off"}
+    assert len(played) == pytest.approx(600, abs=2)
+    machine.load = 0.1
+    machine.now += 1000
+    budget = Budget(ladder(machine, 0.2, 0.1), 1 / 30, off=True, notify=said.append, clock=machine.clock)
+    assert set(play(budget, machine, 20)) == {"200 ms"}
+    machine.load = 4.0  # something else begins to run
+    assert play(budget, machine, 20)[-1] == "Work off"
+    assert [line for line in said if "even" in line] == []
+
+
 def test_what_failed_is_tried_again_ever_more_seldom() -> None:
     machine, moments = Machine(), list[float]()
     effect = ladder(machine, 0.025, 0.01)
@@ -289,7 +305,7 @@ def test_what_failed_is_tried_again_ever_more_seldom() -> None:
     assert all(later > 1.7 * earlier for earlier, later in pairwise(waits))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     first=st.floats(0.5, 3.0),
     steps=st.lists(st.floats(0.4, 0.85), min_size=1, max_size=4),
@@ -299,7 +315,11 @@ def test_what_failed_is_tried_again_ever_more_seldom() -> None:
     seed=st.integers(0, 1000),
 )
 def test_always_settles(first: float, steps: list[float], noise: float, outputs: float, load: float, seed: int) -> None:
-    """Whatever it costs, however noisy, and however much the machine changes after it was measured."""
+    """Whatever it costs, however noisy, and however much the machine changes after it was measured.
+
+    Each boundary between two levels may be tried anew after 5 s, 10 s, 20 s ...; where chance alone decides (the median
+    of a second's frames of 30 % noise misses by 5 % now and then) that is all that ends it.
+    """
     second, machine = 1 / 30, Machine(noise, seed)
     costs = [first * second]
     for step in steps:
@@ -310,8 +330,9 @@ def test_always_settles(first: float, steps: list[float], noise: float, outputs:
     machine.load = load
     played = play(budget, machine, 200, outputs=outputs * second / load)
     times = {f"{1000 * cost:g} ms": (cost * load + outputs * second) / second for cost in costs}
-    assert changes(played) <= 2 * math.log2(200 / PAUSE) + 4
-    assert changes(played[len(played) // 2 :]) <= 4
+    boundaries = len(steps)
+    assert changes(played) <= 2 * (math.log2(200 / PAUSE) + 1) * boundaries
+    assert changes(played[len(played) // 2 :]) <= 2 + 2 * boundaries
     if noise < 0.05:
         assert changes(played[len(played) // 4 :]) <= 2
         kept = [time for name, time in times.items() if f"{name} (" in said[0]]

@@ -186,6 +186,19 @@ TargetMsOption: TypeAlias = Annotated[
     typer.Option(metavar="MS", help="Play the best quality that takes at most this many milliseconds a frame."),
 ]
 
+PresetsOption: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--preset", metavar="FILE",
+        help="Offer the effects of this TOML file in the window's gallery (key g); without -e the first is played. "
+        "Repeat it for several.",
+    ),
+]  # fmt: skip
+MirrorOption: TypeAlias = Annotated[
+    bool, typer.Option("--mirror", help="Mirror the picture, as one sees oneself; the key m does it, too.")
+]
+LoopOption: TypeAlias = Annotated[bool, typer.Option("--loop", help="Play a video file again and again.")]
+
 # gancam bench
 BenchModelsArgument: TypeAlias = Annotated[
     list[str] | None,

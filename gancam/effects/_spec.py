@@ -132,8 +132,16 @@ def check_spec(spec: EffectSpec) -> None:
 
     Raises ``NotFound``, ``ModelError`` for what is no model, and ``ParameterError``.
     """
-    path = find(spec.name)
-    if spec.params:
-        params = declared(read_card(next(iter(variants(path).values()))).effect)
-        if params is not None:
-            params.of(**spec.params)
+    if not spec.params:
+        find(spec.name)
+        return
+    params_of(spec)
+
+
+def params_of(spec: EffectSpec) -> Params | None:
+    """Give the parameters that the effect of `spec` will begin with; None for one that this gancam does not have.
+
+    Raises as ``check_spec``.
+    """
+    params = declared(read_card(next(iter(variants(find(spec.name)).values()))).effect)
+    return None if params is None else params.of(**spec.params)

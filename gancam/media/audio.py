@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import av
 import numpy as np
@@ -128,6 +129,18 @@ class Hearing:
         return self.level
 
 
+def import_sounddevice() -> ModuleType:
+    """Import the package that microphones need. Raises ``InputError`` where it, or PortAudio, is missing."""
+    try:
+        import sounddevice
+    except ImportError:
+        raise InputError("a microphone needs an extra package: pip install 'gancam[microphone]'") from None
+    except OSError as error:
+        raise InputError(f"a microphone needs the library PortAudio ({error}): on Debian, libportaudio2") from error
+    module: ModuleType = sounddevice
+    return module
+
+
 class Microphone:
     """Calls `turn` with the level of what a microphone hears, fifty times a second, from a hidden thread.
 
@@ -144,12 +157,7 @@ class Microphone:
 
     def __init__(self, turn: Callable[[float], object], *, name: str = "", warn: Callable[[str], None]) -> None:
         self._turn, self._warn = turn, warn
-        try:
-            import sounddevice
-        except ImportError:
-            raise InputError("a microphone needs an extra package: pip install 'gancam[microphone]'") from None
-        except OSError as error:
-            raise InputError(f"a microphone needs the library PortAudio ({error}): on Debian, libportaudio2") from error
+        sounddevice = import_sounddevice()
         self._closing = False
         try:
             device = sounddevice.query_devices(int(name) if name.isdigit() else name or None, "input")

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from gancam.control import Controls
+from gancam.control import Controls, EffectMenu
 from gancam.frame import Frame
 from gancam.media.info import VideoInfo
-from gancam.vision.pad import DrawingPad
 
 
 class Sink(ABC):
@@ -99,7 +98,8 @@ class SinkContext:
         controls: What a window's keys and panel turn.
         dropped: Asked for the number of frames that the source dropped, for an overlay.
         status: Asked for a line that says how effects are played just now, for an overlay.
-        pad: An effect's name, and what is drawn on for it with the mouse.
+        menu: Effects that can be exchanged while they play.
+        mirror: Turns the source's picture around, or back; returns whether it is now mirrored.
     """
 
     fps: float
@@ -113,4 +113,5 @@ class SinkContext:
     controls: Controls | None = None
     dropped: Callable[[], int] | None = None
     status: Callable[[], str] | None = None
-    pad: tuple[str, DrawingPad] | None = None
+    menu: EffectMenu | None = None
+    mirror: Callable[[], bool] | None = None

@@ -85,6 +85,9 @@ class LiveSource(Source):
         reconnect: Attempts in a row after which it gives up; None for no limit.
         measure: Whether the rate is measured for a second rather than believed.
 
+    Attributes:
+        mirrored: Whether pictures are given mirrored, as one sees oneself; it may change at any time.
+
     Raises:
         InputError: For values that make no sense.
         SourceError: When no picture comes within 15 seconds.
@@ -111,6 +114,7 @@ class LiveSource(Source):
         self._resized = ""
         self._dropped = 0
         self._index, self._last, self._own_clock = 0, -math.inf, False
+        self.mirrored = False
         self._told: list[str] = []
         self._thread = threading.Thread(target=self._read_all, name="gancam-live", daemon=True)
         self._thread.start()
@@ -200,6 +204,8 @@ class LiveSource(Source):
     def _frame(self, image: Image, moment: float, captured: float | None) -> Frame:
         self._last = max(moment, self._last + 1e-6)
         self._index += 1
+        if self.mirrored and captured is not None:
+            image = np.ascontiguousarray(image[:, ::-1])
         return Frame(image, self._index - 1, self._last, captured=captured)
 
     def _placeholder(self) -> Image:
@@ -212,6 +218,11 @@ class LiveSource(Source):
             lines.append(f"reconnecting, attempt {attempts}" if attempts else "reconnecting")
         draw_lines(image, lines, "middle", height=max(height // 16, 8), backdrop=0.5)
         return image
+
+    def mirror(self) -> bool:
+        """Turn pictures around, or back; whether they are now mirrored."""
+        self.mirrored = not self.mirrored
+        return self.mirrored
 
     def close(self) -> None:
         """End the reader thread; may be called at any time and more than once."""

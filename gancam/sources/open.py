@@ -17,6 +17,7 @@ def open_live(
     size: tuple[int, int] = SIZE,
     patience: float = PATIENCE,
     reconnect: int | None = None,
+    loop: bool = False,
 ) -> LiveSource:
     """Open the live source that `source` means.
 
@@ -27,6 +28,7 @@ def open_live(
         size: ``(width, height)`` that cameras are asked for, and of the test pattern.
         patience: Seconds without a picture before a placeholder.
         reconnect: Attempts in a row after which it gives up; None for no limit.
+        loop: Whether a video file begins again at its end.
 
     Raises:
         NotFound: For the path of no file.
@@ -43,7 +45,8 @@ def open_live(
         if text.isascii() and text.isdigit():
             source = int(text)
         elif not is_device(text):
-            return RealtimeSource(VideoFile(text), name=Path(text).name, patience=patience)
+            again = (lambda: VideoFile(text)) if loop else None
+            return RealtimeSource(VideoFile(text), name=Path(text).name, patience=patience, again=again)
     if isinstance(source, int | str | os.PathLike):
         return Camera(source, size=size, patience=patience, reconnect=reconnect)
     if isinstance(source, Capture):

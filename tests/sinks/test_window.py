@@ -89,6 +89,7 @@ from gancam.sources.realtime import RealtimeSource
 
 class Paint(Effect):
     drawn = masks.Drawn()
+    pad = drawn
     def __call__(self, image, *, time=None):
         return np.where(self.drawn(image, time=time)[..., None] > 0, np.array([0, 0, 255], np.uint8), image)
 
@@ -96,7 +97,7 @@ paint = Paint()
 chain = slots([paint])
 controls = Controls(chain)
 source = RealtimeSource(Still(np.full((180, 320, 3), 255, np.uint8), frames=None, fps=30.0))
-window = Window("watch", controls=controls, snapshots=sys.argv[1], pad=("Paint", paint.drawn))
+window = Window("watch", controls=controls, snapshots=sys.argv[1])
 run(source, chain, [window], on_frame=[controls])
 print("marked", int(paint.drawn.mask.sum()))
 """

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gancam.control import Controls
+from gancam.control import Controls, EffectMenu
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image, check_image
 from gancam.sinks.contract import Sink, SinkContext
@@ -19,10 +19,10 @@ from gancam.sinks.window.comparison import Comparison
 from gancam.sinks.window.display import check_display
 from gancam.sinks.window.drawing import Drawing
 from gancam.sinks.window.figures import Figures
+from gancam.sinks.window.gallery import Gallery
 from gancam.sinks.window.keys import ControlKeys
 from gancam.sinks.window.panel import Panel
 from gancam.sinks.window.recorder import Recorder
-from gancam.vision.pad import DrawingPad
 from gancam.vision.text import RED, YELLOW, draw_lines
 
 FORM = "window"
@@ -45,6 +45,10 @@ _HELP = (
     "i\tlatency, frames a second",
     "f\tfull screen",
 )
+_HELP_MENU = ("g\tgallery: what each effect makes of this picture", "e   w\tnext, previous effect")
+_HELP_MIRROR = ("m\tmirror",)
+_MENU_KEYS = "gew"
+_HINT, _HINT_DRAWING = "press h for help", "draw with the mouse; press h for help"
 
 
 def open(rest: str, context: SinkContext) -> "Window":
@@ -55,7 +59,8 @@ def open(rest: str, context: SinkContext) -> "Window":
         dropped=context.dropped,
         status=context.status,
         fps=context.fps,
-        pad=context.pad,
+        menu=context.menu,
+        mirror=context.mirror,
     )
 
 
@@ -82,7 +87,8 @@ class Window(Sink):
         snapshots: The folder that the keys p and r save to, a PNG and an MP4, never over an existing file: the picture
             as it is shown, comparison and all, at its own size and without text. ``notes`` lists what was saved.
         fps: Frames a second, nominal, for recordings.
-        pad: An effect's name, and what is drawn on for it with the mouse.
+        menu: Effects that can be exchanged while they play.
+        mirror: Turns the picture around, or back; returns whether it is now mirrored.
 
     Attributes:
         hosted: Whether another thread calls ``turn``; then ``write`` only takes the frame. ``host`` sees to it.
@@ -102,15 +108,17 @@ class Window(Sink):
         status: Callable[[], str] | None = None,
         snapshots: str | os.PathLike[str] = ".",
         fps: float = 30.0,
-        pad: tuple[str, DrawingPad] | None = None,
+        menu: EffectMenu | None = None,
+        mirror: Callable[[], bool] | None = None,
     ) -> None:
         check_display()
         self._title = title
         self._controls = controls or Controls([])
-        self._keys = ControlKeys(self._controls)
+        self._menu, self._mirror = menu, mirror
+        self._gallery = None if menu is None else Gallery(menu)
         self._figures = Figures(self._controls, dropped, status)
-        self._panel = Panel(self._controls)
-        self._drawing = None if pad is None else Drawing(*pad, self._controls)
+        self._version = -1
+        self._follow()
         self._recorder = Recorder(Path(snapshots), fps, self._tell, self._say)
         self._comparison = Comparison()
         self._notes: list[str] = []
@@ -119,7 +127,8 @@ class Window(Sink):
         self._info = True
         self._size: tuple[int, ...] = (0, 0)  # of the window's content
         self._area = (0, 0, 1, 1)  # left, top, width, height of the picture in the window
-        self._said = "press h for help" if pad is None else "draw with the mouse; press h for help"
+        self._named = title  # what stands over the window
+        self._said = _HINT if self._drawing is None else _HINT_DRAWING
         self._said_until = time.monotonic() + 2 * _SAID_FOR
         self.hosted = False
         self._recording = threading.RLock()  # frames are recorded where they are made, keys come where they are shown
@@ -164,17 +173,12 @@ class Window(Sink):
         if frame is None:
             time.sleep(_WAIT / 1000)
             return
-        if self._drawing is not None and (news := self._drawing.news()) is not None:
-            self._say(news)
         try:
             if not self._open:
                 self._create(frame.image)
-            if self._has_news(frame):
-                self._drawn_at, self._stale = time.monotonic(), False
-                cv2.imshow(self._title, self._draw(frame))
-                if frame is not self._shown:
-                    self._figures.add(frame)
-                self._shown = frame
+            with self._controls.steady():
+                self._follow()
+                self._show(frame)
             self._answer_keys(wait)
         except cv2.error as error:
             self._closed = True
@@ -182,6 +186,40 @@ class Window(Sink):
             self._error.__cause__ = error
         if not self._closed and not self._visible():
             self._closed = True
+
+    def _follow(self) -> None:
+        """Take up the effects that play now, if others did before."""
+        if self._version == self._controls.version:
+            return
+        self._version = self._controls.version
+        self._keys, self._panel = ControlKeys(self._controls), Panel(self._controls)
+        pads = [(effect.name, effect.pad) for effect in self._controls.effects if effect.pad is not None]
+        self._drawing = Drawing(*pads[0], self._controls) if pads else None
+        if self._drawing is not None and self._version > 0:
+            self._say(_HINT_DRAWING)
+
+    def _show(self, frame: Frame) -> None:
+        """Draw what is new."""
+        if self._drawing is not None and (news := self._drawing.news()) is not None:
+            self._say(news)
+        if self._menu is not None:
+            if news := self._menu.news():
+                self._say(news)
+            self._name(self._menu.coming or self._menu.playing)
+        if not self._has_news(frame):
+            return
+        self._drawn_at, self._stale = time.monotonic(), False
+        cv2.imshow(self._title, self._draw(frame))
+        if frame is not self._shown:
+            self._figures.add(frame)
+        self._shown = frame
+
+    def _name(self, playing: str) -> None:
+        """Have what plays stand over the window."""
+        named = f"{self._title} - {playing}"
+        if named != self._named:
+            self._named = named
+            cv2.setWindowTitle(self._title, named)
 
     def close(self, *, interrupted: bool = False) -> None:
         """End the recording, if one goes on, and close the window."""
@@ -220,7 +258,8 @@ class Window(Sink):
 
     def _create(self, image: Image) -> None:
         height, width = image.shape[:2]
-        scale = min(_LARGEST[0] / width, _LARGEST[1] / height, max(_SMALLEST[0] / width, _SMALLEST[1] / height, 1))
+        least = _SMALLEST if self._menu is None else _LARGEST  # what will play may be larger than what is there now
+        scale = min(_LARGEST[0] / width, _LARGEST[1] / height, max(least[0] / width, least[1] / height, 1))
         cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_GUI_NORMAL | cv2.WINDOW_FREERATIO)
         cv2.resizeWindow(self._title, max(round(width * scale), 1), max(round(height * scale), 1))
         cv2.setMouseCallback(self._title, self._on_mouse)
@@ -242,11 +281,14 @@ class Window(Sink):
         self._comparison.paint(frame, picture)
         if self._drawing is not None:
             self._drawing.paint(picture)
-        self._write_over(canvas, self._comparison.before(frame) is not None)
+        if self._gallery is not None and self._gallery.open:
+            self._gallery.draw(canvas, _letters(canvas))
+        else:
+            self._write_over(canvas, self._comparison.before(frame) is not None)
         return canvas
 
     def _write_over(self, canvas: Image, comparing: bool) -> None:
-        letters = min(max(canvas.shape[0] // 45, _LEGIBLE), 20)
+        letters = _letters(canvas)
         if self._turning:
             self._panel.chosen = self._keys.chosen
             canvas = canvas[:, : self._panel.draw(canvas, letters)]
@@ -268,7 +310,8 @@ class Window(Sink):
             if not self._comparison.held:
                 draw_lines(canvas, ["after"], "bottom right", height=letters)
         if self._help:
-            lines = [*_HELP, *(self._drawing.help if self._drawing else [])]
+            lines = [*_HELP, *(_HELP_MENU if self._menu else ()), *(_HELP_MIRROR if self._mirror else ())]
+            lines += [*(self._drawing.help if self._drawing else [])]
             lines += self._keys.help(letters, canvas.shape[1] * 2 // 3)
             if len(lines) > (fit := max(canvas.shape[0] // (2 * _LEGIBLE), 3)):
                 lines[fit - 1 :] = [f"\t... and {len(lines) - fit + 1} more: t"]
@@ -280,6 +323,15 @@ class Window(Sink):
 
     def _on_mouse(self, event: int, x: int, y: int, flags: int, _: object = None) -> None:
         self._stale = True
+        with self._controls.steady():
+            self._follow()
+            self._answer_mouse(event, x, y, flags)
+
+    def _answer_mouse(self, event: int, x: int, y: int, flags: int) -> None:
+        if self._gallery is not None and self._gallery.open:
+            if (chosen := self._gallery.mouse(event, x, y)) is not None:
+                self._say(chosen)
+            return
         if self._turning and not self._comparison.held and self._panel.mouse(event, x, y, flags):
             return
         if self._drawing is not None and self._drawing.on:
@@ -298,7 +350,9 @@ class Window(Sink):
             if key < 0 or self._closed:
                 return
             self._stale = True
-            self._answer(key & 0xFF)
+            with self._controls.steady():
+                self._follow()
+                self._answer(key & 0xFF)
             key = cv2.pollKey()
 
     def _answer(self, key: int) -> None:
@@ -306,6 +360,10 @@ class Window(Sink):
         letter = chr(key).lower()
         if key == 27 or letter == "q":
             self._closed = True
+        elif self._menu is not None and letter in _MENU_KEYS:
+            self._answer_menu(letter)
+        elif self._mirror is not None and letter == "m":
+            self._say("mirrored" if self._mirror() else "not mirrored")
         elif self._drawing is not None and (said := self._drawing.key(letter)) is not None:
             self._say(said)
         elif letter == "h":
@@ -332,6 +390,14 @@ class Window(Sink):
         elif (said := self._keys.press(letter)) is not None:
             self._say(said)
 
+    def _answer_menu(self, letter: str) -> None:
+        assert self._menu is not None
+        assert self._gallery is not None
+        if letter == "g":
+            self._gallery.toggle()
+        else:
+            self._say(self._menu.step(1 if letter == "e" else -1))
+
     def _say(self, text: str) -> None:
         self._said, self._said_until = text, time.monotonic() + _SAID_FOR
 
@@ -339,3 +405,8 @@ class Window(Sink):
         """Say it in the window and in the report."""
         self._say(what)
         self._notes.append(f"window: {what}")
+
+
+def _letters(canvas: Image) -> int:
+    """The height of a capital letter for a window of this size."""
+    return int(min(max(canvas.shape[0] // 45, _LEGIBLE), 20))

@@ -10,6 +10,7 @@ import cv2
 from gancam.errors import GancamError
 from gancam.frame import Frame, Image
 from gancam.sinks.video import VideoWriter
+from gancam.vision.fit import fit
 
 
 class Recorder:
@@ -25,7 +26,7 @@ class Recorder:
     def __init__(self, folder: Path, fps: float, notify: Callable[[str], None], warn: Callable[[str], None]) -> None:
         self._folder, self._fps, self._notify, self._warn = folder, fps, notify, warn
         self._video: VideoWriter | None = None
-        self._began = 0.0  # Frame.time
+        self._began, self._size = 0.0, (1, 1)  # Frame.time, and (width, height)
 
     @property
     def recording(self) -> bool:
@@ -64,14 +65,14 @@ class Recorder:
         except GancamError as error:
             self._warn(f"not recorded: {error}")
             return
-        self._began = frame.time
+        self._began, self._size = frame.time, (width, height)
 
     def write(self, frame: Frame, shown: Callable[[Frame], Image]) -> None:
         """Record what is `shown` of `frame`, if a recording goes on."""
         if self._video is None:
             return
         try:
-            self._video.write(Frame(shown(frame), frame.index, frame.time - self._began))
+            self._video.write(Frame(fit(shown(frame), self._size), frame.index, frame.time - self._began))
         except GancamError as error:  # the window goes on
             failed, self._video = self._video, None
             with suppress(GancamError):  # what failed is told
