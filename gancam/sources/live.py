@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-import cv2
 import numpy as np
 
 from gancam.errors import InputError, SourceError
 from gancam.frame import Frame, Image
 from gancam.media.messages import cause
 from gancam.sources.contract import Source
+from gancam.vision.fit import fit
 from gancam.vision.text import draw_lines
 
 SIZE = (640, 360)  # what a camera is asked for, and the test pattern's size, unless told otherwise
@@ -24,6 +24,7 @@ _PAUSES = (
     0.25,
     1.5,
 )  # seconds between attempts to reconnect: a twentieth of the outage so far, from the first to the second
+_CHANGES_TOLD = 20  # changes of size that are told one by one
 _GIVE_UP_ON_CLOSE = 0.5  # seconds that close() waits for a reader that hangs
 
 
@@ -73,8 +74,8 @@ class LiveSource(Source):
     Meanwhile the reader reconnects, with pauses of a twentieth of the outage so far (0.25 to 1.5 s), for ever or until
     `reconnect` attempts in a row have failed: then iterating raises ``SourceError``.
 
-    All frames have the first one's size: where the source changes it in mid-play, pictures are scaled, and ``notes``
-    says so (not for streams, which OpenCV itself scales without a word).
+    All frames have the first one's size: where the source changes it in mid-play, pictures are scaled in their own
+    proportions, with black bars where they do not fill it, and ``notes`` tells each change.
 
     ``close`` returns within half a second even where OpenCV's read hangs: the reader thread, a daemon, releases the
     capture and ends as soon as that read returns.
@@ -111,7 +112,8 @@ class LiveSource(Source):
         self._attempts = 0  # to reconnect, in a row
         self._lost_at: float | None = None
         self._losses, self._lost_seconds = 0, 0.0
-        self._resized = ""
+        self._coming_size: tuple[int, int] | None = None  # that pictures have now
+        self._changes = 0  # of that
         self._dropped = 0
         self._index, self._last, self._own_clock = 0, -math.inf, False
         self.mirrored = False
@@ -173,7 +175,9 @@ class LiveSource(Source):
     @property
     def notes(self) -> Sequence[str]:
         """The measured rate, losses and changes of size."""
-        told = [*self._told, self._resized] if self._resized else list(self._told)
+        told = list(self._told)
+        if self._changes > _CHANGES_TOLD:
+            told.append(f"{self._feed.name}: pictures changed their size {self._changes} times")
         if self._losses:
             times = "once" if self._losses == 1 else f"{self._losses} times"
             told.append(f"{self._feed.name}: lost {times}, {self._lost_seconds:.1f} s without a picture")
@@ -275,6 +279,18 @@ class LiveSource(Source):
             self._stop.wait(min(max(outage / 20, _PAUSES[0]), _PAUSES[1]))
         return None
 
+    def _note_size(self, size: tuple[int, int]) -> None:
+        """Note a change of what comes, for the user."""
+        assert self._size is not None
+        before, self._coming_size = self._coming_size or self._size, size
+        if size == before:
+            return
+        self._changes += 1
+        if self._changes <= _CHANGES_TOLD:
+            now, kept = f"{size[0]}x{size[1]}", f"{self._size[0]}x{self._size[1]}"
+            how = "as at first" if size == self._size else f"shown within {kept}"
+            self._told.append(f"{self._feed.name}: pictures are {now} now, {how}")
+
     def _read_connected(self) -> bool:
         """Read until the connection is lost; whether any picture came."""
         came = False
@@ -284,11 +300,9 @@ class LiveSource(Source):
                 break
             image, captured = read.image, read.captured
             size = image.shape[1], image.shape[0]
-            if self._size is not None and size != self._size:
-                self._resized = (
-                    f"{self._feed.name}: pictures of {size[0]}x{size[1]} are scaled to {self._size[0]}x{self._size[1]}"
-                )
-                image = np.asarray(cv2.resize(image, self._size, interpolation=cv2.INTER_AREA), np.uint8)
+            if self._size is not None:
+                self._note_size(size)
+                image = fit(image, self._size)
             with self._change:
                 if self._over:
                     break

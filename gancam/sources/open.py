@@ -3,11 +3,12 @@
 import os
 from pathlib import Path
 
-from gancam.sources.camera import Camera, Capture, Stream, is_device
+from gancam.sources.camera import Camera, Capture, is_device
 from gancam.sources.contract import Source
 from gancam.sources.live import PATIENCE, SIZE, LiveSource
 from gancam.sources.pattern import TestPattern
 from gancam.sources.realtime import CaptureSource, RealtimeSource
+from gancam.sources.stream import Stream
 from gancam.sources.video import VideoFile
 
 

@@ -20,8 +20,8 @@ from gancam.pipeline import run
 from gancam.sinks import SinkContext, open_sink
 from gancam.sinks.mjpeg import MjpegServer
 from gancam.sources import TestPattern
-from gancam.sources.camera import Stream
 from gancam.sources.realtime import RealtimeSource
+from gancam.sources.stream import Stream
 
 
 def fetch(url: str, **headers: str) -> tuple[str, bytes]:

@@ -27,10 +27,13 @@ from gancam.sinks import Sink, SinkContext, open_sink
 from gancam.sinks.mjpeg import MjpegServer
 from gancam.sinks.stats import StatsLog
 from gancam.sources import TestPattern, VideoFile
-from gancam.sources.camera import Camera, CaptureBackend, Stream
+from gancam.sources.camera import Camera, CaptureBackend
 from gancam.sources.live import LivePicture, LiveSource
 from gancam.sources.open import open_live
 from gancam.sources.realtime import CaptureSource, RealtimeSource
+from gancam.sources.stream import Stream
+from tests.helpers.clips import make_clip
+from tests.helpers.servers import free_port
 
 
 class Wire:
@@ -204,6 +207,85 @@ def test_size_change_is_scaled_to_the_first_and_told() -> None:
     with CaptureSource(Wire(60, grows_at=20)) as source:
         assert {frame.image.shape for frame in source} == {(64, 96, 3)}
     assert any("192x128" in note for note in source.notes)
+
+
+class Shapes:
+    """A backend that gives a white picture of each size in turn."""
+
+    name, finite, fps = "shapes", True, 30.0
+
+    def __init__(self, *sizes: tuple[int, int]) -> None:
+        self.sizes, self.taken = list(sizes), threading.Semaphore(1)
+
+    def open(self) -> None:
+        """Nothing to connect to."""
+
+    def read(self, stop: threading.Event) -> LivePicture | None:
+        self.taken.acquire(timeout=10)  # the one before was looked at
+        if not self.sizes:
+            return None
+        width, height = self.sizes.pop(0)
+        return LivePicture(np.full((height, width, 3), 255, np.uint8), time.monotonic())
+
+    def close(self) -> None:
+        """Nothing to disconnect."""
+
+
+def test_another_shape_keeps_its_proportions_and_each_change_is_told() -> None:
+    backend = Shapes((80, 60), (60, 80), (160, 120), (80, 60), (80, 60), (160, 90))
+    filled = []
+    with LiveSource(backend, patience=60) as source:
+        for frame in source:
+            assert frame.image.shape == (60, 80, 3)
+            columns = np.flatnonzero(frame.image[30, :, 0])
+            rows = np.flatnonzero(frame.image[:, 40, 0])
+            filled.append((len(columns), len(rows)))
+            backend.taken.release()
+        assert filled == [(80, 60), (45, 60), (80, 60), (80, 60), (80, 60), (80, 45)]
+        assert list(source.notes) == [
+            "shapes: pictures are 60x80 now, shown within 80x60",
+            "shapes: pictures are 160x120 now, shown within 80x60",
+            "shapes: pictures are 80x60 now, as at first",
+            "shapes: pictures are 160x90 now, shown within 80x60",
+        ]
+
+
+def test_mirrored_pictures() -> None:
+    with CaptureSource(Wire(3)) as source:
+        plain = next(iter(source)).image
+    with CaptureSource(Wire(3)) as source:
+        assert source.mirror()
+        assert np.array_equal(next(iter(source)).image, plain[:, ::-1])
+        assert not source.mirror()
+
+
+def test_a_file_that_is_played_in_a_loop(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", images=[TestPattern((64, 48)).image(index) for index in range(6)])
+    seen = []
+    with open_live(clip, loop=True) as source:
+        for frame in source:
+            if frame.captured is not None:
+                seen.append((TestPattern.index_in(frame.image), frame.time))
+            if len(seen) > 10 and seen[-1][0] < seen[-2][0]:
+                break
+    times = [moment for _, moment in seen]
+    assert times == sorted(times)
+    assert all(
+        abs(moment * 30 - round(moment * 30)) < 0.01 and round(moment * 30) % 6 == number for number, moment in seen
+    )
+
+
+@pytest.mark.parametrize(("url", "says"), [
+    ("http://no-such-host.invalid/a.mjpg", "there is no host no-such-host.invalid, or no network"),
+    ("rtsp://no-such-host.invalid/a", "there is no host no-such-host.invalid"),
+    ("http://127.0.0.1:{port}/a", "refused the connection: nothing listens there"),
+    ("tcp://127.0.0.1:{port}", "refused the connection"),
+])  # fmt: skip
+def test_why_a_stream_cannot_be_opened(url: str, says: str) -> None:
+    with pytest.raises(SourceError) as raised:
+        Stream(url.format(port=free_port()))
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("bad", [np.empty((0, 0, 3), np.uint8), np.zeros((4, 4, 3), np.float32), "nothing"])
