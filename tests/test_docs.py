@@ -245,3 +245,11 @@ def _small(folder: Path) -> Path:
     path = folder / "small.png"
     cv2.imwrite(str(path), np.full((24, 32, 3), 90, np.uint8))
     return path
+
+
+def test_the_install_without_cuda_has_all_dependencies() -> None:
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    needed = {re.split(r"[<>=; ]", one)[0] for one in about} - {"onnxruntime-gpu"}
+    line = next(line for line in (DOCS / "quickstart.md").read_text().splitlines() if "pip install numpy" in line)
+    named = {re.split(r"[<>=]", word.strip('"'))[0] for word in line.split()[2:]}
+    assert named == needed

@@ -39,7 +39,7 @@ from gancam.cli.console import print_failed_output, print_note, print_warning
 from gancam.cli.menu import choices, name_of, preset_specs
 from gancam.cli.stage import LiveStage
 from gancam.control import Controls, check_control, open_control
-from gancam.effects import params_of
+from gancam.effects import spec_params
 from gancam.errors import InputError, MissingExtra, NotFound, SinkError, SourceError
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.info import VideoInfo
@@ -146,7 +146,7 @@ def _check(options: LiveOptions) -> None:
     check_log(options.stats, overwrite=True)
     check_log(options.record_params, overwrite=options.overwrite)
     check_chain(options.recipe)
-    params = [(spec.name, params_of(spec)) for spec in options.recipe.specs]
+    params = [(spec.name, spec_params(spec)) for spec in options.recipe.specs]
     _check_drawing([name for name, one in params if one is not None and _is_drawn(one)], options.outputs)
     levels = any(one is not None and "level" in one.declared() for _, one in params)
     for control in options.controls:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam import masks
-from gancam.effects import MaskedEffect
+from gancam.effects._contract import MaskedEffect
 from gancam.effects.inpainting.background import Background
 from gancam.effects.inpainting.holes import Crop, Holes, cut_out, overlap, paste, plan
 from gancam.effects.inpainting.overlay import Overlay
@@ -24,7 +24,7 @@ from gancam.effects.inpainting.regions import UNKNOWN, FrameRegion
 from gancam.effects.inpainting.scratches import Repairs, defects, repairs
 from gancam.effects.inpainting.texture import add
 from gancam.errors import ModelError, OutputExists, ParameterError
-from gancam.frame import Frame, Image, check_image
+from gancam.frame import Frame, Image
 from gancam.inference.model import MaskedModel, Model
 from gancam.masks import Mask, MaskSource
 from gancam.params import Params, parameter
@@ -105,9 +105,7 @@ class Inpaint(MaskedEffect):
     params: InpaintParams
 
     def __init__(self, model: MaskedModel, params: InpaintParams, source: MaskSource | None = None) -> None:
-        self.card = model.card
-        self.model = model
-        self.params = params
+        super().__init__(model, params)
         self.background = Background()
         self._drawn: masks.Drawn | None = None  # what is drawn on
         self._overlay = Overlay()
@@ -122,22 +120,12 @@ class Inpaint(MaskedEffect):
         self._holes: Holes | None = None
         self._sources()
 
-    def __call__(self, image: Image, *, time: float | None = None, mask: NDArray[np.generic] | None = None) -> Image:
-        """Fill what is marked in `image`; see ``Effect``.
+    def arguments(self) -> Mapping[str, object]:
+        """Tell what else it is made with; see ``ModelEffect``."""
+        return {"source": self._given}
 
-        Args:
-            image: ``uint8 (H, W, 3)`` BGR.
-            time: In seconds.
-            mask: ``(H, W)``: uint8 or bool (not 0: marked) or float (over 0.5: marked), instead of the source's.
-
-        Returns:
-            ``uint8 (H, W, 3)`` BGR: a new array, or `image` itself where nothing is marked.
-
-        Raises:
-            ImageError: For anything that is no such image.
-            MaskError: For a mask that is none of that image.
-        """
-        image = check_image(image)
+    def compute_masked(self, image: Image, time: float | None, mask: NDArray[np.generic] | None) -> Image:
+        """Fill what `mask` or the parameters mark in `image`; without anything marked, give that itself."""
         if self.params.find == "scratches":
             image, time = self._repaired(image, time)
         marked = self._mask(image, time) if mask is None else masks.check_mask(mask, image)
@@ -183,12 +171,13 @@ class Inpaint(MaskedEffect):
 
     def reset(self) -> None:
         """Forget the frames before, and what was read ahead; what was drawn stays."""
-        self.background.reset()
-        self._overlay.reset()
-        self._late, self._told = [], []
-        self._drop_repairs()
-        if self._source is not None:
-            self._source.reset()
+        with self._lock:
+            self.background.reset()
+            self._overlay.reset()
+            self._late, self._told = [], []
+            self._drop_repairs()
+            if self._source is not None:
+                self._source.reset()
 
     def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
         """Learn what can be learnt from a clip before its first frame is played; see ``Effect``.

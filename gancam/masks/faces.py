@@ -50,8 +50,12 @@ class Faces(MaskSource):
                 self._detector = cv2.FaceDetectorYN.create(str(self.model), "", (self.LONG, self.LONG), score)
         except cv2.error as error:
             raise MaskError(f"face detector {model}: OpenCV cannot run it ({first_line(error)})") from error
+        self._arguments = str(self.model.absolute()), score, grow, hold
         self._grow, self._hold = grow, hold
         self._held: list[tuple[Box, int]] = []
+
+    def __reduce__(self) -> tuple[object, ...]:  # OpenCV's detector cannot be copied
+        return _made, self._arguments
 
     def detect(self, image: Image) -> list[Face]:
         """Return the faces of `image` ``(H, W, 3)``, the surest first."""
@@ -85,6 +89,10 @@ class Faces(MaskSource):
     def reset(self) -> None:
         """Forget the faces that are held."""
         self._held = []
+
+
+def _made(model: str, score: float, grow: float, hold: int) -> Faces:
+    return Faces(model, score=score, grow=grow, hold=hold)
 
 
 def _overlap(a: Box, b: Box) -> bool:

@@ -84,7 +84,8 @@ class MjpegServer(Sink):
                   here, null for one that was not captured
 
     ``write`` never waits: each client has its own thread, which sends the newest picture when the one before is sent,
-    so a slow client sees fewer. 32 may watch the stream at once; others are told so. JPEGs are made once for all clients by a hidden thread, and only while there are any.
+    so a slow client sees fewer. 32 may watch the stream at once; others are told so. JPEGs are made once for all
+    clients by a hidden thread, and only while there are any.
 
     Attributes:
         places: One for each that may watch the stream.
