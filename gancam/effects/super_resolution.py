@@ -30,9 +30,9 @@ class SuperResolutionParams(Params):
         1.0, minimum=0.0, maximum=1.0, help="how much of the network's detail is added to plain bicubic scaling"
     )
     threshold: float = parameter(
-        -1.0, minimum=-1.0, maximum=64.0,
+        -1.0, minimum=-1.0, maximum=64.0, below="off",
         help="compute only what changed by more grey levels: 0 changes nothing, about 40 passes a webcam's noise over; "
-        "below 0 everything is computed",
+        "off: everything is computed",
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ _LARGEST, _SMALLEST = (1280, 720), (640, 360)  # a new window's picture, before 
 _SAID_FOR = 2.0  # seconds that a message stays
 _WAIT = 4  # milliseconds of a turn of the loop that draws
 _AGED = 0.25  # seconds after which the text is written anew
+_MUCH = 0.2  # of the window's width: a panel wider than that gets a place of its own
 _LEGIBLE = 9  # pixels of a capital letter's height, at least
 _HELP = (
     "q  Esc\tquit",
@@ -126,6 +127,7 @@ class Window(Sink):
         self._help = self._full = self._turning = False
         self._info = True
         self._size: tuple[int, ...] = (0, 0)  # of the window's content
+        self._panel_top = 0  # where the panel begins
         self._area = (0, 0, 1, 1)  # left, top, width, height of the picture in the window
         self._named = title  # what stands over the window
         self._said = _HINT if self._drawing is None else _HINT_DRAWING
@@ -272,26 +274,43 @@ class Window(Sink):
         _, _, wide, tall = cv2.getWindowImageRect(self._title)
         height, width = frame.image.shape[:2]
         wide, tall = (wide, tall) if wide > 0 and tall > 0 else (width, height)
-        scale = min(wide / width, tall / height)
-        size = max(round(width * scale), 1), max(round(height * scale), 1)
-        left, top = (wide - size[0]) // 2, (tall - size[1]) // 2
-        self._area = left, top, *size
         canvas = np.zeros((tall, wide, 3), np.uint8)
+        room = self._room(wide, tall, height / width)
+        scale = min(room[0] / width, room[1] / height)
+        size = max(round(width * scale), 1), max(round(height * scale), 1)
+        left, top = (room[0] - size[0]) // 2, (room[1] - size[1]) // 2
+        self._area = left, top, *size
         picture = canvas[top : top + size[1], left : left + size[0]]
         self._comparison.paint(frame, picture)
         if self._drawing is not None:
             self._drawing.paint(picture)
         if self._gallery is not None and self._gallery.open:
-            self._gallery.draw(canvas, _letters(canvas))
+            self._gallery.draw(canvas, _letters(canvas.shape[1], canvas.shape[0]))
         else:
             self._write_over(canvas, self._comparison.before(frame) is not None)
         return canvas
 
+    def _room(self, wide: int, tall: int, shape: float) -> tuple[int, int]:
+        """Where a picture of this `shape` (height over width) goes: (width, height), from the left upper corner on.
+
+        That is all of the window, but what the panel takes where that would cover much of the picture: the lower part
+        of a portrait, the right part of a small window.
+        """
+        self._panel_top = 0
+        if not self._turning:
+            return wide, tall
+        if tall > wide:
+            self._panel_top = min(round(wide * shape), tall * 3 // 5)
+            return wide, max(self._panel_top, 1)
+        panel = self._panel.width(_letters(wide, tall))
+        return (max(wide - panel, 1) if panel > _MUCH * wide else wide), tall
+
     def _write_over(self, canvas: Image, comparing: bool) -> None:
-        letters = _letters(canvas)
+        letters = _letters(canvas.shape[1], canvas.shape[0])
         if self._turning:
             self._panel.chosen = self._keys.chosen
-            canvas = canvas[:, : self._panel.draw(canvas, letters)]
+            beside = self._panel.draw(canvas[self._panel_top :], letters)
+            canvas = canvas[: self._panel_top] if self._panel_top else canvas[:, :beside]
             if not canvas.size:
                 return
             if self._panel.pointed is not None and not self._help and not comparing:
@@ -317,7 +336,7 @@ class Window(Sink):
                 lines[fit - 1 :] = [f"\t... and {len(lines) - fit + 1} more: t"]
             draw_lines(canvas, lines, "middle", height=letters, backdrop=0.8)
         elif time.monotonic() < self._said_until:
-            draw_lines(canvas, [self._said], "middle", height=letters, colour=YELLOW)
+            draw_lines(canvas, [self._said], "bottom", height=letters, colour=YELLOW)
 
     # Keys and mouse
 
@@ -332,7 +351,7 @@ class Window(Sink):
             if (chosen := self._gallery.mouse(event, x, y)) is not None:
                 self._say(chosen)
             return
-        if self._turning and not self._comparison.held and self._panel.mouse(event, x, y, flags):
+        if self._turning and not self._comparison.held and self._panel.mouse(event, x, y - self._panel_top, flags):
             return
         if self._drawing is not None and self._drawing.on:
             self._drawing.mouse(event, x, y, flags, self._area)
@@ -407,6 +426,6 @@ class Window(Sink):
         self._notes.append(f"window: {what}")
 
 
-def _letters(canvas: Image) -> int:
-    """The height of a capital letter for a window of this size."""
-    return int(min(max(canvas.shape[0] // 45, _LEGIBLE), 20))
+def _letters(wide: int, tall: int) -> int:
+    """Give the height of a capital letter for a window of this size."""
+    return min(max(min(tall, wide * 3 // 4) // 45, _LEGIBLE), 20)
