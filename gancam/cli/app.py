@@ -197,6 +197,13 @@ PresetsOption: TypeAlias = Annotated[
 MirrorOption: TypeAlias = Annotated[
     bool, typer.Option("--mirror", help="Mirror the picture, as one sees oneself; the key m does it, too.")
 ]
+SoundOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="mic|mic:NAME|none",
+        help="Record this sound into files: a microphone, or none. Default: the video file's or the stream's own.",
+    ),
+]
 LoopOption: TypeAlias = Annotated[bool, typer.Option("--loop", help="Play a video file again and again.")]
 
 # gancam bench

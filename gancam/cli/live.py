@@ -4,12 +4,13 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import av
 import typer
 
 from gancam.budget import MISSED
@@ -27,6 +28,7 @@ from gancam.cli.app import (
     ReconnectOption,
     RecordParamsOption,
     SecondsOption,
+    SoundOption,
     SourceArgument,
     StatsOption,
     TargetFpsOption,
@@ -42,6 +44,7 @@ from gancam.control import Controls, check_control, open_control
 from gancam.effects import spec_params
 from gancam.errors import InputError, MissingExtra, NotFound, SinkError, SourceError
 from gancam.jobs.spec import EffectChainSpec
+from gancam.media.audio import SoundMicrophone, import_sounddevice
 from gancam.media.info import VideoInfo
 from gancam.params import Params
 from gancam.pipeline import FrameCallback, Report, output_size, run
@@ -78,6 +81,7 @@ class LiveOptions:
     presets: tuple[Path, ...]  # offered in the gallery
     mirror: bool
     loop: bool
+    sound: str | None  # which is recorded; None: the source's own
     overwrite: bool
     as_json: bool
 
@@ -98,6 +102,7 @@ def live(
     preset: PresetsOption = None,
     mirror: MirrorOption = False,
     loop: LoopOption = False,
+    sound: SoundOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
@@ -129,6 +134,7 @@ def live(
         presets=tuple(preset or ()),
         mirror=mirror,
         loop=loop,
+        sound=sound,
         overwrite=overwrite,
         as_json=as_json,
     )
@@ -148,6 +154,10 @@ def _check(options: LiveOptions) -> None:
     check_chain(options.recipe)
     params = [(spec.name, spec_params(spec)) for spec in options.recipe.specs]
     _check_drawing([name for name, one in params if one is not None and _is_drawn(one)], options.outputs)
+    if options.sound not in (None, "none") and _microphone(options.sound) is None:
+        raise InputError(f"--sound {options.sound}: must be mic, mic:NAME or none")
+    if _microphone(options.sound) is not None:
+        import_sounddevice()
     levels = any(one is not None and "level" in one.declared() for _, one in params)
     for control in options.controls:
         check_control(control, levels=levels)
@@ -169,16 +179,20 @@ def _play(options: LiveOptions) -> None:
     from gancam.sources.open import open_live
 
     controls, report = Controls([]), Report()
-    size, reconnect, loop = options.size, options.reconnect, options.loop
-    with open_live(options.source, size=size, reconnect=reconnect, loop=loop) as feed, ExitStack() as opened:
+    how: dict[str, Any] = {"size": options.size, "reconnect": options.reconnect, "loop": options.loop}
+    with open_live(options.source, **how, listen=options.sound is None) as feed, ExitStack() as opened:
         feed.mirrored = options.mirror
+        heard = []
+        if (microphone := _microphone(options.sound)) is not None:
+            ears = opened.enter_context(closing(SoundMicrophone(feed.sound, name=microphone, warn=print_warning)))
+            heard = ears.notes
         stage = _open_stage(options, feed, controls)
         opened.callback(stage.close)
         remotes = [
             opened.enter_context(closing(open_control(one, controls, print_warning, stage))) for one in options.controls
         ]
         outputs = _open_outputs(options, feed, stage, controls)
-        said = [feed.notes, *(output.notes for output in outputs), *(remote.notes for remote in remotes)]
+        said = [feed.notes, heard, *(output.notes for output in outputs), *(remote.notes for remote in remotes)]
         notes = [note for part in said for note in part]
         for note in notes:
             print_note(note)
@@ -197,6 +211,22 @@ def _play(options: LiveOptions) -> None:
             _put_effects_apart(report, stage)
             report.notes = [note for note in report.notes if note not in notes]
             print(json.dumps(report.to_dict()) if options.as_json else "\n".join(report.text()))
+
+
+def _microphone(sound: str | None) -> str | None:
+    """Give the name of the microphone that is recorded, empty for the usual one; None where none is."""
+    kind, _, name = (sound or "").partition(":")
+    return name if kind == "mic" else None
+
+
+def _own_sound(options: LiveOptions) -> Path | None:
+    """Find the video file whose sound goes into recordings; in a loop it would end with the first round."""
+    path = Path(options.source)
+    if options.sound is not None or options.loop or not path.is_file():
+        return None
+    with suppress(av.FFmpegError, OSError, ValueError), av.open(str(path)) as container:
+        return path if container.streams.audio else None
+    return None
 
 
 def _put_effects_apart(report: Report, stage: LiveStage) -> None:
@@ -240,7 +270,9 @@ def _open_outputs(options: LiveOptions, feed: "LiveSource", stage: LiveStage, co
     context = SinkContext(
         fps=feed.fps,
         size=stage.output_size(feed.size),
-        source_info=VideoInfo(size=feed.size, time_base=Fraction(1, 90_000)),
+        source_info=VideoInfo(size=feed.size, time_base=Fraction(1, 90_000), origin=feed.origin),
+        audio_from=_own_sound(options),
+        sound=feed.sound if feed.sound.there else None,
         overwrite=options.overwrite,
         live=True,
         controls=controls,

@@ -15,6 +15,7 @@ from gancam.media.messages import cause
 from gancam.sinks._codecs import QUIET, container_of
 from gancam.sinks._matroska import set_aspect
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions, has_head, prepare
+from gancam.sinks._sound import SoundTrack
 from gancam.sinks._tracks import Packet, Tracks
 
 _FLUSHED = {"flush_packets": "1"}
@@ -138,6 +139,8 @@ class Muxer:
         self._tracks: Tracks | None = None
         self._stream: av.VideoStream | None = None
         self._settings: EncoderSettings | None = None
+        self._sound: SoundTrack | None = None
+        self._ends: Fraction | None = None  # seconds at which the picture ends
         self._noted = False  # whether what is left out has been told
 
     @property
@@ -169,6 +172,8 @@ class Muxer:
         self._stream = stream
         if audio_from is not None:
             self._tracks = self._open_tracks(settings, audio_from, container)
+        elif self._options.sound is not None:
+            self._sound = SoundTrack(self._options.sound, container, settings.container.audio.encoder)
         try:
             with environment(QUIET):
                 container.start_encoding()
@@ -205,8 +210,12 @@ class Muxer:
         assert self._container is not None
         if not packet.duration:
             packet.duration = self._settings.frame_ticks
+        if packet.pts is not None:
+            self._ends = (packet.pts + packet.duration) * self._settings.time_base
         if self._tracks is not None and packet.dts is not None:
             self._tracks.write_until(packet.dts * self._settings.time_base)
+        if self._sound is not None and packet.pts is not None:
+            self._container.mux(self._sound.packets_until(packet.pts * self._settings.time_base))
         self._container.mux(packet)
 
     def finish(self, until: Fraction | None) -> None:
@@ -222,6 +231,8 @@ class Muxer:
             self._tracks.write_until(until)
             self._tracks.close()
             self._notes += self._tracks.notes[known:]
+        if self._sound is not None and self._ends is not None:
+            self._container.mux(self._sound.finish(self._ends))
         self._container.close()
         aspect, file = self._settings.canvas.aspect, self._place.file
         if aspect != 1 and file is not None and has_head(self._settings.container) and not set_aspect(file, aspect):
@@ -229,6 +240,8 @@ class Muxer:
 
     def abort(self) -> None:
         """Close what is open, as it is, and forget it and the encoder's memory."""
+        if self._sound is not None:
+            self._sound.close()
         parts: list[Any] = [self._tracks, self._container]
         self._tracks = self._container = self._stream = None
         for part in parts:

@@ -15,6 +15,7 @@ from gancam.frame import Frame
 from gancam.inference.hardware import usable_cores
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
+from gancam.media.sound import SoundTap
 from gancam.sinks._canvas import Canvas
 from gancam.sinks._codecs import DEFAULT_QUALITY, QUIET, Codec, Container, check_quality, choose_codec, keeps_planes
 
@@ -40,6 +41,7 @@ class VideoOptions:
     source_info: VideoInfo | None = None
     part: tuple[Fraction | None, Fraction | None] = (None, None)
     live: bool = False
+    sound: SoundTap | None = None
 
     @property
     def info(self) -> VideoInfo:

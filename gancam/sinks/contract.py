@@ -10,6 +10,7 @@ from typing import Self
 from gancam.control import Controls, EffectMenu
 from gancam.frame import Frame
 from gancam.media.info import VideoInfo
+from gancam.media.sound import Sound
 
 
 class Sink(ABC):
@@ -98,6 +99,7 @@ class SinkContext:
         controls: What a window's keys and panel turn.
         dropped: Asked for the number of frames that the source dropped, for an overlay.
         status: Asked for a line that says how effects are played just now, for an overlay.
+        sound: What is heard while it plays, to be recorded.
         menu: Effects that can be exchanged while they play.
         mirror: Turns the source's picture around, or back; returns whether it is now mirrored.
     """
@@ -113,5 +115,6 @@ class SinkContext:
     controls: Controls | None = None
     dropped: Callable[[], int] | None = None
     status: Callable[[], str] | None = None
+    sound: Sound | None = None
     menu: EffectMenu | None = None
     mirror: Callable[[], bool] | None = None

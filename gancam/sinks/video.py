@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gancam.files import check_target
 from gancam.media.info import VideoInfo
+from gancam.media.sound import SoundTap
 from gancam.sinks._codecs import (
     CONTAINERS,
     DEFAULT_QUALITY,
@@ -49,6 +50,7 @@ def open(path: str, context: SinkContext) -> "VideoWriter":
         quality=context.quality,
         overwrite=context.overwrite,
         live=context.live,
+        sound=None if context.sound is None or context.audio_from is not None else context.sound.listen(),
     )
 
 
@@ -90,6 +92,7 @@ class VideoWriter(EncodedSink):
         live: Whether the frames cannot be had again. Then the file has its name, and plays, from its second second on,
             and no more than its last two are lost if the process is killed or the disk fills. The encoder looks at no
             later frame, so the file is somewhat larger.
+        sound: What is heard while it is written, for its sound track, where there is no `audio_from`.
 
     Raises:
         InputError: A value makes no sense.
@@ -114,10 +117,11 @@ class VideoWriter(EncodedSink):
         source_info: VideoInfo | None = None,
         part: tuple[Fraction | None, Fraction | None] = (None, None),
         live: bool = False,
+        sound: SoundTap | None = None,
     ) -> None:
         options = VideoOptions(
             fps=fps, size=size, codec=codec, encoder=encoder, quality=quality, untouched=untouched,
-            overwrite=overwrite, audio_from=audio_from, source_info=source_info, part=part, live=live,
+            overwrite=overwrite, audio_from=audio_from, source_info=source_info, part=part, live=live, sound=sound,
         )  # fmt: skip
         super().__init__(*encode_file(Path(path), options))
 

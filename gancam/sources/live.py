@@ -4,6 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from gancam.errors import InputError, SourceError
 from gancam.frame import Frame, Image
 from gancam.media.messages import cause
+from gancam.media.sound import Sound
 from gancam.sources.contract import Source
 from gancam.vision.fit import fit
 from gancam.vision.text import draw_lines
@@ -85,8 +87,11 @@ class LiveSource(Source):
         patience: Seconds without a picture before the placeholder.
         reconnect: Attempts in a row after which it gives up; None for no limit.
         measure: Whether the rate is measured for a second rather than believed.
+        sound: Gets the source's own sound.
 
     Attributes:
+        origin: The container's seconds that became ``Frame.time`` 0, of a file.
+        sound: What is heard beside the pictures: a stream's own sound, or what a microphone gives it.
         mirrored: Whether pictures are given mirrored, as one sees oneself; it may change at any time.
 
     Raises:
@@ -95,7 +100,13 @@ class LiveSource(Source):
     """
 
     def __init__(
-        self, feed: LiveBackend, *, patience: float = PATIENCE, reconnect: int | None = None, measure: bool = False
+        self,
+        feed: LiveBackend,
+        *,
+        patience: float = PATIENCE,
+        reconnect: int | None = None,
+        measure: bool = False,
+        sound: Sound | None = None,
     ) -> None:
         if not patience > 0:
             raise InputError(f"patience is {patience}: needs more than 0 seconds")
@@ -117,6 +128,8 @@ class LiveSource(Source):
         self._dropped = 0
         self._index, self._last, self._own_clock = 0, -math.inf, False
         self.mirrored = False
+        self.sound = sound or Sound()
+        self.origin = Fraction(0)
         self._told: list[str] = []
         self._thread = threading.Thread(target=self._read_all, name="gancam-live", daemon=True)
         self._thread.start()
@@ -309,6 +322,8 @@ class LiveSource(Source):
                 if self._newest is not None:
                     self._dropped += 1
                 self._newest = LivePicture(image, captured, read.time)
+                if self.sound.origin is None:
+                    self.sound.origin = captured
                 if len(self._arrivals) <= 60:
                     self._arrivals.append(captured)
                 self._size = self._size or size

@@ -19,6 +19,7 @@ def open_live(
     patience: float = PATIENCE,
     reconnect: int | None = None,
     loop: bool = False,
+    listen: bool = False,
 ) -> LiveSource:
     """Open the live source that `source` means.
 
@@ -30,6 +31,7 @@ def open_live(
         patience: Seconds without a picture before a placeholder.
         reconnect: Attempts in a row after which it gives up; None for no limit.
         loop: Whether a video file begins again at its end.
+        listen: Whether a stream's own sound comes along.
 
     Raises:
         NotFound: For the path of no file.
@@ -42,12 +44,15 @@ def open_live(
         if text == "test":
             return RealtimeSource(TestPattern(size, frames=None), name="test pattern", patience=patience)
         if "://" in text:
-            return Stream(text, patience=patience, reconnect=reconnect)
+            return Stream(text, patience=patience, reconnect=reconnect, listen=listen)
         if text.isascii() and text.isdigit():
             source = int(text)
         elif not is_device(text):
             again = (lambda: VideoFile(text)) if loop else None
-            return RealtimeSource(VideoFile(text), name=Path(text).name, patience=patience, again=again)
+            file = VideoFile(text)
+            live = RealtimeSource(file, name=Path(text).name, patience=patience, again=again)
+            live.origin = file.footage.origin
+            return live
     if isinstance(source, int | str | os.PathLike):
         return Camera(source, size=size, patience=patience, reconnect=reconnect)
     if isinstance(source, Capture):

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import av
@@ -16,19 +17,22 @@ from gancam.errors import SourceError
 from gancam.frame import Image
 from gancam.media.colour import converted_as
 from gancam.media.messages import cause, without_secrets
+from gancam.media.sound import RATE, Sound
 from gancam.sources.decoders import in_one_piece
 from gancam.sources.live import PATIENCE, LivePicture, LiveSource
 
+Packet: TypeAlias = "av.Packet[Any]"
 _BAD_IN_A_ROW = 60  # broken packets before a connection counts as lost
 # Nothing is kept back, and no rate is studied before the first picture. (Not fflags nobuffer: it throws away what was
 # looked at first, and with it the key frame, so that nothing is seen until the next.)
-_OPTIONS = {"fpsprobesize": "0", "rtsp_flags": "prefer_tcp", "allowed_media_types": "video"}
+_OPTIONS = {"fpsprobesize": "0", "rtsp_flags": "prefer_tcp"}
 # How long FFmpeg may look for the picture's size: broadcasts tell it with their key frames only, which FFmpeg itself
 # sends every 10 seconds, while RTMP never says that it has told all.
 _BROADCASTS = ("udp", "rtp", "srt", "tcp")
 _KEY_FRAME = 12.0  # seconds that a stream may take to its next key frame
 _ANSWER = 5.0  # seconds that a server may take to answer
 _RTMP_LOOKS = 0.5  # seconds
+_JUMP = 2.0  # seconds by which a stream's clock may run off before it counts as another
 _LONGEST = 4  # times as long may one be silent that never gave a picture: some wait long for a key frame
 
 
@@ -43,14 +47,17 @@ class Stream(LiveSource):
         url: User name, password and query are never in a message.
         patience: As of ``LiveSource``.
         reconnect: As of ``LiveSource``.
+        listen: Whether its sound comes along, as ``sound``.
 
     Raises:
         SourceError: For what cannot be reached or gives no picture.
     """
 
-    def __init__(self, url: str, *, patience: float = PATIENCE, reconnect: int | None = None) -> None:
-        backend = StreamBackend(url, silence=max(2 * patience, 2.0))
-        super().__init__(backend, patience=patience, reconnect=reconnect)
+    def __init__(
+        self, url: str, *, patience: float = PATIENCE, reconnect: int | None = None, listen: bool = False
+    ) -> None:
+        backend = StreamBackend(url, silence=max(2 * patience, 2.0), sound=Sound() if listen else None)
+        super().__init__(backend, patience=patience, reconnect=reconnect, sound=backend.sound)
 
 
 class StreamBackend:
@@ -59,16 +66,19 @@ class StreamBackend:
     Args:
         url: Where from.
         silence: Seconds without a packet after which it is lost.
+        sound: Gets its sound, where that is wanted.
     """
 
     finite = False
 
-    def __init__(self, url: str, *, silence: float) -> None:
+    def __init__(self, url: str, *, silence: float, sound: Sound | None = None) -> None:
+        self.sound = sound
         self._url, self.name, self._silence = url, without_secrets(url), silence
         scheme = url.partition("://")[0].lower()
         self._answer = _KEY_FRAME if scheme in _BROADCASTS else _ANSWER
         looks = _RTMP_LOOKS if scheme.startswith("rtmp") else self._answer
-        self._options = {**_OPTIONS, "analyzeduration": str(round(looks * 1e6))}
+        kinds = "video" if sound is None else "video+audio"
+        self._options = {**_OPTIONS, "allowed_media_types": kinds, "analyzeduration": str(round(looks * 1e6))}
         self.fps: float | None = None
         self._container: av.container.InputContainer | None = None
         self._pictures: Iterator[LivePicture] = iter(())
@@ -111,9 +121,18 @@ class StreamBackend:
 
     def _decode(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[LivePicture]:
         bad = 0
+        heard = None if self.sound is None or not container.streams.audio else _Ears(self.sound)
+        if self.sound is not None:
+            self.sound.there = self.sound.there or heard is not None
+        streams = [stream] if heard is None else [stream, container.streams.audio[0]]
         with suppress(av.FFmpegError, OSError, IndexError):  # the end, or what was lost
-            for packet in container.demux(stream):
+            for packet in container.demux(streams):
                 moment = time.monotonic()
+                if heard is not None:
+                    if packet.stream.type == "audio":
+                        heard.hear(packet)
+                        continue
+                    heard.see(packet, moment)
                 try:
                     frames = packet.decode()
                 except av.error.InvalidDataError:  # a damaged packet costs its own picture
@@ -139,6 +158,36 @@ class StreamBackend:
         if self._container is not None:
             self._container.close()
             self._container = None
+
+
+class _Ears:
+    """Decodes a stream's sound, and finds out when it was heard by the pictures beside it."""
+
+    def __init__(self, sound: Sound) -> None:
+        self._sound = sound
+        self._resampler = av.AudioResampler("s16", "stereo", RATE)
+        self._offset: float | None = None  # from the stream's clock to ours
+
+    def see(self, packet: Packet, moment: float) -> None:
+        """Note when a picture came. Of those that came late the offset tells nothing: the earliest counts."""
+        if packet.pts is not None and packet.time_base is not None:
+            offset = moment - float(packet.pts * packet.time_base)
+            stale = self._offset is None or abs(offset - self._offset) > _JUMP
+            self._offset = offset if stale or self._offset is None else min(offset, self._offset)
+
+    def hear(self, packet: Packet) -> None:
+        """Pass on what is in a packet of sound."""
+        if self._offset is None or not self._sound.wanted:
+            return
+        with suppress(av.error.InvalidDataError):
+            for frame in packet.decode():
+                assert isinstance(frame, av.AudioFrame)
+                if frame.pts is None or frame.time_base is None:
+                    continue
+                moment = self._offset + float(frame.pts * frame.time_base)
+                for made in self._resampler.resample(frame):
+                    samples = np.ascontiguousarray(made.to_ndarray(), np.int16).reshape(-1, 2)
+                    self._sound.put(moment, samples)
 
 
 def why_not(url: str, error: Exception, waited: float) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from gancam.control import Controls, EffectMenu
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image, check_image
+from gancam.media.sound import Sound
 from gancam.sinks.contract import Sink, SinkContext
 from gancam.sinks.window.comparison import Comparison
 from gancam.sinks.window.display import check_display
@@ -62,6 +63,7 @@ def open(rest: str, context: SinkContext) -> "Window":
         fps=context.fps,
         menu=context.menu,
         mirror=context.mirror,
+        sound=context.sound,
     )
 
 
@@ -90,6 +92,7 @@ class Window(Sink):
         fps: Frames a second, nominal, for recordings.
         menu: Effects that can be exchanged while they play.
         mirror: Turns the picture around, or back; returns whether it is now mirrored.
+        sound: What is heard while it plays, for recordings.
 
     Attributes:
         hosted: Whether another thread calls ``turn``; then ``write`` only takes the frame. ``host`` sees to it.
@@ -111,6 +114,7 @@ class Window(Sink):
         fps: float = 30.0,
         menu: EffectMenu | None = None,
         mirror: Callable[[], bool] | None = None,
+        sound: Sound | None = None,
     ) -> None:
         check_display()
         self._title = title
@@ -120,7 +124,7 @@ class Window(Sink):
         self._figures = Figures(self._controls, dropped, status)
         self._version = -1
         self._follow()
-        self._recorder = Recorder(Path(snapshots), fps, self._tell, self._say)
+        self._recorder = Recorder(Path(snapshots), fps, self._tell, self._say, sound)
         self._comparison = Comparison()
         self._notes: list[str] = []
         self._open = self._closed = False

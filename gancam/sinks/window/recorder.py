@@ -9,6 +9,7 @@ import cv2
 
 from gancam.errors import GancamError
 from gancam.frame import Frame, Image
+from gancam.media.sound import Sound
 from gancam.sinks.video import VideoWriter
 from gancam.vision.fit import fit
 
@@ -21,9 +22,18 @@ class Recorder:
         fps: Frames a second, nominal, of recordings.
         notify: Told what was saved, or why something could not be kept.
         warn: Told why something did not begin.
+        sound: What is heard, for recordings.
     """
 
-    def __init__(self, folder: Path, fps: float, notify: Callable[[str], None], warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        fps: float,
+        notify: Callable[[str], None],
+        warn: Callable[[str], None],
+        sound: Sound | None = None,
+    ) -> None:
+        self._sound = sound
         self._folder, self._fps, self._notify, self._warn = folder, fps, notify, warn
         self._video: VideoWriter | None = None
         self._began, self._size = 0.0, (1, 1)  # Frame.time, and (width, height)
@@ -61,7 +71,8 @@ class Recorder:
         height, width = frame.image.shape[:2]
         try:
             path = next(path for path in self._names(".mp4") if not path.exists())
-            self._video = VideoWriter(path, fps=self._fps, size=(width, height), live=True)
+            tap = None if self._sound is None else self._sound.listen(frame.time)
+            self._video = VideoWriter(path, fps=self._fps, size=(width, height), live=True, sound=tap)
         except GancamError as error:
             self._warn(f"not recorded: {error}")
             return
