@@ -1,6 +1,8 @@
 """Sound that is heard while it is recorded, in step with the picture."""
 
 import socket
+import threading
+import time
 from pathlib import Path
 
 import av
@@ -9,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gancam.media.sound import RATE, Sound, SoundBlock
+from gancam.sinks.stream import StreamWriter
 from gancam.sinks.video import VideoWriter
 from gancam.sources.stream import Stream
 from tests.helpers.clips import make_clip, ramps
@@ -144,6 +147,36 @@ def test_a_streams_own_sound(tmp_path: Path) -> None:
         samples = np.concatenate([block.samples for block in blocks])[:, 0].astype(np.float64)
     spectrum = np.abs(np.fft.rfft(samples))
     assert spectrum.argmax() * RATE / len(samples) == pytest.approx(440, abs=5)
+
+
+def test_sound_goes_along_to_a_url(tmp_path: Path) -> None:
+    port, got = free_port(), tmp_path / "got.ts"
+    received = bytearray()
+
+    def receive() -> None:
+        with server, server.accept()[0] as client:
+            while data := client.recv(1 << 16):
+                received.extend(data)
+
+    server = socket.create_server(("127.0.0.1", port))
+    thread = threading.Thread(target=receive)
+    thread.start()
+    sound = sound_from(50.0)
+    sink = StreamWriter(f"tcp://127.0.0.1:{port}", fps=30, size=(160, 96), sound=sound.listen())
+    for frame in ramps(60):
+        sound.put(50.0 + frame.time, tone(frame.time, 1 / 30, 880.0))
+        while sink.waiting > 1:  # no picture is dropped
+            time.sleep(0.001)
+        sink.write(frame)
+    sink.close()
+    thread.join()
+    got.write_bytes(received)
+    samples, first = heard(got)
+    assert len(samples) > RATE
+    assert abs(first) < 0.1
+    spectrum = np.abs(np.fft.rfft(samples[RATE // 4 : RATE]))
+    assert spectrum.argmax() * RATE / (RATE * 3 // 4) == pytest.approx(880, abs=3)
+    assert not sound.wanted
 
 
 def test_a_files_own_sound_on_the_command_line(tmp_path: Path) -> None:
