@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from time import sleep
 
 import cv2
 import numpy as np
@@ -20,11 +21,12 @@ from hypothesis import strategies as st
 
 import gancam
 from gancam.budget import CALM, HOLD, HOPELESS, MISSED, PAUSE, ROOM, Budget
+from gancam.budget.carried import Carried
 from gancam.cli.live import DEFAULT_FRAME_TIME
 from gancam.effects import Effect, EffectSlot, slots
 from gancam.effects.super_resolution import SuperResolution
 from gancam.errors import DeviceError, ImageError, InputError
-from gancam.frame import Frame, Image
+from gancam.frame import Frame, Image, ImageLike
 from gancam.inference.catalog import menu
 from gancam.params import Params, parameter
 from gancam.pipeline import run
@@ -611,3 +613,92 @@ def test_on_the_command_line(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert len(done.stderr.splitlines()) == 1
         assert "--target-" in done.stderr
+
+
+# Carried by motion
+
+
+class Tint(Effect):
+    """Makes everything 40 levels lighter, and waits for leave."""
+
+    def __init__(self, times: int = 1) -> None:
+        self.may, self.calls, self.times = threading.Event(), 0, times
+        self.may.set()
+
+    def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
+        self.may.wait(30)
+        self.calls += 1
+        half = np.array(image, np.uint8)
+        half[:, : half.shape[1] // 2] += 40
+        return half.repeat(self.times, axis=0).repeat(self.times, axis=1)
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        return size[0] * self.times, size[1] * self.times
+
+
+def test_what_is_carried_never_waits_and_moves_with_the_picture() -> None:
+    scene = np.asarray(cv2.resize(still("lake"), (480, 240)) // 2, np.uint8)
+    effect = Tint()
+    effect.may.clear()
+    carried = Carried(effect)
+    first = np.ascontiguousarray(scene[:, 40:360])
+    assert np.array_equal(carried(first), first)  # nothing is there yet
+    effect.may.set()
+    carried.settle()
+    out = carried(first)
+    carried.settle()
+    assert cv2.PSNR(out, effect(first)) > 40
+    effect.may.clear()
+    moved = np.ascontiguousarray(scene[:, 48:368])  # the camera went on by 8 pixels, and the effect is not done
+    out = carried(moved)
+    lighter = cv2.absdiff(out, moved).mean(axis=2)
+    assert lighter[:, 10:140].mean() == pytest.approx(40, abs=6)
+    assert lighter[:, 165:310].mean() < 4
+    edge = [int(np.argmax(row < 20)) for row in lighter[40:200:8]]
+    assert np.median(edge) == pytest.approx(152, abs=3)  # where the middle of the first picture is now
+    effect.may.set()
+    carried.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "gancam-carry"]
+
+
+@pytest.mark.parametrize(("size", "times"), [((1, 1), 1), ((3, 5), 2), ((50, 90), 2), ((360, 640), 2)])
+def test_what_is_carried_has_the_size_of_the_effect(size: tuple[int, int], times: int) -> None:
+    carried = Carried(Tint(times))
+    image = np.full((*size, 3), 99, np.uint8)
+    for _ in range(3):
+        out = carried(image)
+        assert out.shape == (size[0] * times, size[1] * times, 3)
+        carried.settle()
+    assert carried(image[: size[0] // 2 + 1]).shape[0] == (size[0] // 2 + 1) * times  # another size in mid-play
+    carried.reset()
+    assert np.array_equal(carried(image)[::times, ::times], image)
+    carried.close()
+
+
+def test_an_error_of_what_is_carried_is_raised() -> None:
+    class Broken(Tint):
+        def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
+            raise ImageError("broken")
+
+    carried = Carried(Broken())
+    image = np.zeros((24, 32, 3), np.uint8)
+    carried(image)
+    carried.settle()
+    with pytest.raises(ImageError, match="broken"):
+        carried(image)
+    carried.close()
+
+
+def test_a_slow_effect_is_carried_before_it_is_left_out() -> None:
+    class Slow(Tint):
+        def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
+            sleep(0.3)
+            return super().__call__(image, time=time)
+
+    said: list[str] = []
+    budget = Budget(Slow(), 0.15, carry=True, off=True, notify=said.append)
+    budget.prepare((64, 48))
+    assert [name for name in ("Slow (", "Slow carried by motion (", "Slow off (") if name in said[0]]
+    assert "Slow carried by motion" in budget.playing
+    assert budget(np.zeros((48, 64, 3), np.uint8)).shape == (48, 64, 3)
+    budget.close()

@@ -45,6 +45,8 @@ class Budget(Effect):
             (``EffectSlot``) are left as they are.
         seconds: For a whole frame. Who runs the loop tells by ``frame_took`` what it took with all that is not effects
             (``gancam.pipeline.run`` does); where that is not told, the effects have all of it.
+        carry: Whether an effect that takes longer may be made beside the frames, on a thread of its own, and what it
+            changes be carried along by their motion, before it is left out.
         off: Whether the cheapest level of every effect is to leave it out, so that there is one that fits.
         notify: Called with a line of text when something else is chosen, and why.
         clock: Gives seconds.
@@ -62,6 +64,7 @@ class Budget(Effect):
         effects: Effect | ImageFunction | Sequence[Effect | ImageFunction],
         seconds: float,
         *,
+        carry: bool = False,
         off: bool = False,
         notify: Callable[[str], None] | None = None,
         clock: Clock = time.perf_counter,
@@ -73,7 +76,7 @@ class Budget(Effect):
         if not self.effects:
             raise InputError("a budget needs an effect to spend it on")
         self.card, self.params = self.effects[0].card, self.effects[0].params
-        self._off = off
+        self._carry, self._off = carry, off
         self._lock = threading.RLock()
         self._notify, self._clock = notify or (lambda _: None), clock
         self._stages = [Stage(effect) for effect in self.effects]
@@ -106,7 +109,7 @@ class Budget(Effect):
         return image
 
     def __reduce__(self) -> tuple[object, ...]:
-        return partial(Budget, off=self._off), (self.effects, self.seconds)
+        return partial(Budget, carry=self._carry, off=self._off), (self.effects, self.seconds)
 
     @property
     def name(self) -> str:
@@ -196,7 +199,7 @@ class Budget(Effect):
         """
         self._size = self._measured = size
         for stage in self._stages:
-            size = stage.measure(size, self._clock, self.seconds, off=self._off)
+            size = stage.measure(size, self._clock, self.seconds, carry=self._carry, off=self._off)
         level = tuple(0 for _ in self._stages)
         self._levels = [level]
         while lower := [place for place, stage in enumerate(self._stages) if level[place] + 1 < len(stage.ways)]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from gancam.budget.carried import Carried
 from gancam.effects import Effect, EffectSlot
 from gancam.errors import GancamError
 from gancam.frame import Image
@@ -21,6 +22,7 @@ HOPELESS = 4.0  # times the time: what takes more is left out, its memory is bet
 _RUNS, _LONG = 8, 0.25  # rounds of measuring: at most, and the seconds for each after which two rounds are enough
 _WAIT = 1.0  # seconds of measuring an effect after which a round is the last
 _TINY = 0.1  # of the time: what costs less tells little of how dear the others have become
+_TOO_LATE = 12.0  # times the time: what an effect makes then is of a picture too long ago to be carried to this one
 _FELT, _FREEST = 0.0005, 0.25  # seconds below which that tells nothing; how much cheaper others may have become
 _DICE = np.random.default_rng(0)
 
@@ -105,6 +107,8 @@ class Stage:
         """Put a way into the slot."""
         chosen = self.ways[way]
         if chosen is not self._slot.effect:
+            if isinstance(self._slot.effect, Carried):
+                self._slot.effect.reset()  # its thread ends
             chosen.reset()
             self._slot.effect = chosen
         self._active = way
@@ -119,18 +123,22 @@ class Stage:
             load = max(min(load, self._load), _FREEST if cost > _FELT else 1.0)
         self._load = load
 
-    def measure(self, size: tuple[int, int], clock: Clock, seconds: float, *, off: bool = False) -> tuple[int, int]:
+    def measure(
+        self, size: tuple[int, int], clock: Clock, seconds: float, *, carry: bool = False, off: bool = False
+    ) -> tuple[int, int]:
         """Find `ways` and `costs` for pictures of `size`, where a frame may take `seconds`; the size of what comes out.
 
         Args:
             size: (width, height).
             clock: Gives seconds.
             seconds: For a whole frame.
+            carry: Whether the effect may be played beside the frames and carried along by their motion.
             off: Whether the last way is to leave the effect out.
         """
         levels, first_of_all = deque(self._effect.quality_levels()), clock()
         if off:
             levels.append([Off(self._effect)])
+        cheapest: tuple[float, Effect] | None = None  # of the effect's own ways
         within: list[_Trial] = []
         beyond: _Trial | None = None
         failure: Exception | None = None
@@ -142,11 +150,16 @@ class Stage:
                 except (GancamError, MemoryError) as error:  # no room on the device, say
                     failure = error
                     continue
+                if not isinstance(way, Off | Carried) and (cheapest is None or first < cheapest[0]):
+                    cheapest = first, way
                 if first <= HOPELESS * seconds:
                     within.append(_Trial(level, way, []))
                 elif beyond is None or first < beyond.runs[0]:
                     beyond = _Trial(level, way, [first])
             level += 1
+            if carry and len(levels) == off and cheapest is not None and seconds < cheapest[0] < _TOO_LATE * seconds:
+                levels.appendleft([Carried(cheapest[1])])
+                carry = False
         trials = within or ([beyond] if beyond is not None else [])
         if not trials:
             assert failure is not None

@@ -276,7 +276,7 @@ class LiveStage(Effect, EffectMenu):
         if self._seconds is None or not slots:
             return Chain(name, slots)
         clock = self._measuring_clock(name)
-        return Chain(name, slots, Budget(slots, self._seconds, off=True, notify=self._notify, clock=clock))
+        return Chain(name, slots, Budget(slots, self._seconds, carry=True, off=True, notify=self._notify, clock=clock))
 
     def _measuring_clock(self, name: str) -> Callable[[], float]:
         """The clock, which ends measuring where that is no longer wanted."""
