@@ -53,6 +53,7 @@ from gancam.sinks.parameter_log import ParameterLog
 from gancam.sinks.stats import StatsLog
 from gancam.sinks.window import Window
 from gancam.sinks.window.hosting import host
+from gancam.sources.camera import Camera, cameras
 
 if TYPE_CHECKING:
     from gancam.sources.live import LiveSource
@@ -280,6 +281,7 @@ def _open_outputs(options: LiveOptions, feed: "LiveSource", stage: LiveStage, co
         status=lambda: stage.status,
         menu=stage,
         mirror=feed.mirror,
+        next_camera=feed.next_camera if isinstance(feed, Camera) else None,
     )
     outputs: list[Sink] = []
     try:
@@ -334,4 +336,10 @@ def _check_source(text: str, *, loop: bool) -> None:
         raise SourceError(f"{text}: is a folder; a live source is a camera's index, a URL, a video file or test")
     if "://" in text or text == "test" or text.isdigit() or text.startswith("/dev/") or Path(text).exists():
         return
-    raise NotFound(f"{text}: no such file; a live source is a camera's index, a URL, a video file or test")
+    there = cameras()
+    if any(text.lower() in name.lower() for name in there.values()):
+        return
+    named = "".join(f"; camera {index} is {name!r}" for index, name in there.items())
+    raise NotFound(
+        f"{text}: no such file; a live source is a camera's index or name, a URL, a video file or test{named}"
+    )

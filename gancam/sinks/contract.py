@@ -102,6 +102,7 @@ class SinkContext:
         sound: What is heard while it plays, to be recorded.
         menu: Effects that can be exchanged while they play.
         mirror: Turns the source's picture around, or back; returns whether it is now mirrored.
+        next_camera: Has the next camera play; returns its name.
     """
 
     fps: float
@@ -118,3 +119,4 @@ class SinkContext:
     sound: Sound | None = None
     menu: EffectMenu | None = None
     mirror: Callable[[], bool] | None = None
+    next_camera: Callable[[], str] | None = None

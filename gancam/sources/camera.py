@@ -20,6 +20,7 @@ from gancam.sources.live import PATIENCE, SIZE, LivePicture, LiveSource
 
 _BAD_IN_A_ROW = 60  # broken pictures before a connection counts as lost
 # OpenCV reads this when it first waits for a camera: how many seconds one that was unplugged may take (default 10).
+_CAMERAS = Path("/sys/class/video4linux")  # of Linux
 _FOR_CAMERAS = {"OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT": "2"}
 
 
@@ -69,26 +70,59 @@ class Camera(LiveSource):
         patience: float = PATIENCE,
         reconnect: int | None = None,
     ) -> None:
-        device = device if isinstance(device, int) else os.fspath(device)
-        name = f"camera {device}"
+        super().__init__(camera_backend(device, size, fps), patience=patience, reconnect=reconnect, measure=True)
+        self._size_asked, self._fps_asked = size, fps
+        self.device = device
 
-        def connect(longer: int) -> Capture:
-            _look_for_camera(device, name)
-            system = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW}.get(sys.platform, cv2.CAP_ANY)
-            with quiet_opencv(), environment(_FOR_CAMERAS):
-                capture = cv2.VideoCapture(device, system)
-                if capture.isOpened():
-                    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-                    capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
-                    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
-                    capture.set(cv2.CAP_PROP_FPS, fps)
-                    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-                    return capture
-            raise SourceError(f"{name}: cannot be opened: in use by another program, or no camera")
+    def next_camera(self) -> str:
+        """Play the next camera that there is instead of this one; its name, or why there is none."""
+        there = cameras()
+        others = [one for one in there if one != self.device]
+        if not others:
+            return "there is no other camera"
+        device = next((one for one in others if isinstance(self.device, int) and one > self.device), others[0])
+        self.device = device
+        self.switch(camera_backend(device, self._size_asked, self._fps_asked))
+        return f"camera {device}: {there[device]}"
 
-        silent = "gives no picture: in use by another program, or unplugged"
-        feed = CaptureBackend(name, connect, silent=silent, first_read=_FOR_CAMERAS)
-        super().__init__(feed, patience=patience, reconnect=reconnect, measure=True)
+
+def cameras(folder: Path = _CAMERAS) -> dict[int, str]:
+    """Find the cameras' names by their index, on Linux; of a camera's several devices the first counts."""
+    found: dict[int, str] = {}
+    for place in sorted(folder.glob("video*"), key=lambda place: (len(place.name), place.name)):
+        with suppress(OSError, ValueError):
+            first = (place / "index").read_text().strip() in ("", "0")
+            if first:
+                found[int(place.name.removeprefix("video"))] = (place / "name").read_text().strip()
+    return found
+
+
+def camera_called(text: str, folder: Path = _CAMERAS) -> int | None:
+    """Find the index of the camera in whose name `text` is, in any case; None where there is none."""
+    return next((index for index, name in cameras(folder).items() if text.lower() in name.lower()), None)
+
+
+def camera_backend(device: int | str | os.PathLike[str], size: tuple[int, int], fps: float) -> "CaptureBackend":
+    """Make what opens and reads a camera; the arguments are those of a ``Camera``."""
+    device = device if isinstance(device, int) else os.fspath(device)
+    name = f"camera {device}"
+
+    def connect(longer: int) -> Capture:
+        _look_for_camera(device, name)
+        system = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW}.get(sys.platform, cv2.CAP_ANY)
+        with quiet_opencv(), environment(_FOR_CAMERAS):
+            capture = cv2.VideoCapture(device, system)
+            if capture.isOpened():
+                capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+                capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
+                capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
+                capture.set(cv2.CAP_PROP_FPS, fps)
+                capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+                return capture
+        raise SourceError(f"{name}: cannot be opened: in use by another program, or no camera")
+
+    silent = "gives no picture: in use by another program, or unplugged"
+    return CaptureBackend(name, connect, silent=silent, first_read=_FOR_CAMERAS)
 
 
 class CaptureBackend:

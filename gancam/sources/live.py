@@ -113,6 +113,7 @@ class LiveSource(Source):
         if reconnect is not None and reconnect < 0:
             raise InputError(f"reconnect is {reconnect}: needs 0 or more attempts, or None for ever")
         self._feed, self._patience, self._reconnect = feed, patience, reconnect
+        self._next_feed: LiveBackend | None = None
         self._change = threading.Condition()  # guards all that reader and consumer share
         self._stop = threading.Event()
         self._newest: LivePicture | None = None
@@ -241,6 +242,12 @@ class LiveSource(Source):
         self.mirrored = not self.mirrored
         return self.mirrored
 
+    def switch(self, feed: LiveBackend) -> None:
+        """Read from another place from now on, as soon as the read that goes on returns; sizes and times stay."""
+        with self._change:
+            self._next_feed = feed
+            self._attempts, self._lost_at = 0, None
+
     def close(self) -> None:
         """End the reader thread; may be called at any time and more than once."""
         self._stop.set()
@@ -267,6 +274,8 @@ class LiveSource(Source):
     def _keep_connected(self) -> SourceError | None:
         """Connect and read until closed, ended, or given up; why it was given up."""
         while not self._stop.is_set():
+            if self._next_feed is not None:
+                self._feed, self._next_feed = self._next_feed, None
             lost = "no picture came" if self._size is None else "the connection was lost"
             error = SourceError(f"{self._feed.name}: {lost}")
             try:
@@ -278,6 +287,8 @@ class LiveSource(Source):
                 self._feed.close()
             if self._stop.is_set():
                 break
+            if self._next_feed is not None:
+                continue
             if self._feed.finite or self._size is None:
                 return error if self._size is None else None
             with self._change:
@@ -307,7 +318,7 @@ class LiveSource(Source):
     def _read_connected(self) -> bool:
         """Read until the connection is lost; whether any picture came."""
         came = False
-        while not self._stop.is_set():
+        while not self._stop.is_set() and self._next_feed is None:
             read = self._feed.read(self._stop)
             if read is None:
                 break

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from gancam.sources.camera import Camera, Capture, is_device
+from gancam.sources.camera import Camera, Capture, camera_called, is_device
 from gancam.sources.contract import Source
 from gancam.sources.live import PATIENCE, SIZE, LiveSource
 from gancam.sources.pattern import TestPattern
@@ -24,9 +24,9 @@ def open_live(
     """Open the live source that `source` means.
 
     Args:
-        source: An index or a device path: `Camera`; a URL: `Stream`; the path of a video file: that at its own pace;
-            ``"test"``: the test pattern without end; a ``cv2.VideoCapture``: `CaptureSource`; any other source: at its
-            own pace.
+        source: An index, a device path, or on Linux a part of a camera's name: `Camera`; a URL: `Stream`; the path of a
+            video file: that at its own pace; ``"test"``: the test pattern without end; a ``cv2.VideoCapture``:
+            `CaptureSource`; any other source: at its own pace.
         size: ``(width, height)`` that cameras are asked for, and of the test pattern.
         patience: Seconds without a picture before a placeholder.
         reconnect: Attempts in a row after which it gives up; None for no limit.
@@ -47,6 +47,8 @@ def open_live(
             return Stream(text, patience=patience, reconnect=reconnect, listen=listen)
         if text.isascii() and text.isdigit():
             source = int(text)
+        elif not is_device(text) and not Path(text).exists() and (named := camera_called(text)) is not None:
+            source = named
         elif not is_device(text):
             again = (lambda: VideoFile(text)) if loop else None
             file = VideoFile(text)

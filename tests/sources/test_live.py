@@ -27,7 +27,7 @@ from gancam.sinks import Sink, SinkContext, open_sink
 from gancam.sinks.mjpeg import MjpegServer
 from gancam.sinks.stats import StatsLog
 from gancam.sources import TestPattern, VideoFile
-from gancam.sources.camera import Camera, CaptureBackend
+from gancam.sources.camera import Camera, CaptureBackend, camera_called, cameras
 from gancam.sources.live import LivePicture, LiveSource
 from gancam.sources.open import open_live
 from gancam.sources.realtime import CaptureSource, RealtimeSource
@@ -488,3 +488,50 @@ def test_gancam_live_on_the_command_line(tmp_path: Path) -> None:
     assert {"frame", "time", "age_ms", "dropped"} == set(json.loads(lines[0]))
     with VideoFile(tmp_path / "out.mp4") as video:
         assert sum(1 for _ in video) == report["frames"]
+
+
+class Lamp:
+    """A backend of one grey, for ever."""
+
+    fps, finite = 30.0, False
+
+    def __init__(self, name: str, grey: int, size: tuple[int, int]) -> None:
+        self.name, self.grey, self.size, self.opened = name, grey, size, False
+
+    def open(self) -> None:
+        self.opened = True
+
+    def read(self, stop: threading.Event) -> LivePicture | None:
+        stop.wait(0.005)
+        return LivePicture(np.full((self.size[1], self.size[0], 3), self.grey, np.uint8), time.monotonic())
+
+    def close(self) -> None:
+        self.opened = False
+
+
+def test_another_camera_in_mid_play() -> None:
+    first, second = Lamp("first", 50, (64, 48)), Lamp("second", 200, (48, 64))
+    with LiveSource(first, patience=60) as source:
+        frames = iter(source)
+        assert next(frames).image[24, 32, 0] == 50
+        source.switch(second)
+        while (frame := next(frames)).image[24, 32, 0] != 200:
+            pass
+        assert frame.image.shape == (48, 64, 3)
+        assert (first.opened, second.opened, source.name) == (False, True, "second")
+        assert not any("lost" in note for note in source.notes)
+
+
+def test_cameras_by_name(tmp_path: Path) -> None:
+    for index, (name, number) in enumerate(
+        [("HD Webcam: front", "0"), ("HD Webcam: front", "1"), ("Logitech C920", "0")]
+    ):
+        place = tmp_path / f"video{index}"
+        place.mkdir()
+        (place / "name").write_text(f"{name}\n")
+        (place / "index").write_text(f"{number}\n")
+    assert cameras(tmp_path) == {0: "HD Webcam: front", 2: "Logitech C920"}
+    assert camera_called("logitech", tmp_path) == 2
+    assert camera_called("webcam", tmp_path) == 0
+    assert camera_called("scanner", tmp_path) is None
+    assert cameras(tmp_path / "none") == {}

@@ -49,6 +49,7 @@ _HELP = (
 )
 _HELP_MENU = ("g\tgallery: what each effect makes of this picture", "e   w\tnext, previous effect")
 _HELP_MIRROR = ("m\tmirror",)
+_HELP_CAMERA = ("k\tnext camera",)
 _MENU_KEYS = "gew"
 _HINT, _HINT_DRAWING = "press h for help", "draw with the mouse; press h for help"
 
@@ -63,6 +64,7 @@ def open(rest: str, context: SinkContext) -> "Window":
         fps=context.fps,
         menu=context.menu,
         mirror=context.mirror,
+        next_camera=context.next_camera,
         sound=context.sound,
     )
 
@@ -92,6 +94,7 @@ class Window(Sink):
         fps: Frames a second, nominal, for recordings.
         menu: Effects that can be exchanged while they play.
         mirror: Turns the picture around, or back; returns whether it is now mirrored.
+        next_camera: Has the next camera play; returns its name.
         sound: What is heard while it plays, for recordings.
 
     Attributes:
@@ -114,12 +117,13 @@ class Window(Sink):
         fps: float = 30.0,
         menu: EffectMenu | None = None,
         mirror: Callable[[], bool] | None = None,
+        next_camera: Callable[[], str] | None = None,
         sound: Sound | None = None,
     ) -> None:
         check_display()
         self._title = title
         self._controls = controls or Controls([])
-        self._menu, self._mirror = menu, mirror
+        self._menu, self._mirror, self._next_camera = menu, mirror, next_camera
         self._gallery = None if menu is None else Gallery(menu)
         self._figures = Figures(self._controls, dropped, status)
         self._version = -1
@@ -334,7 +338,7 @@ class Window(Sink):
                 draw_lines(canvas, ["after"], "bottom right", height=letters)
         if self._help:
             lines = [*_HELP, *(_HELP_MENU if self._menu else ()), *(_HELP_MIRROR if self._mirror else ())]
-            lines += [*(self._drawing.help if self._drawing else [])]
+            lines += [*(_HELP_CAMERA if self._next_camera else ()), *(self._drawing.help if self._drawing else [])]
             lines += self._keys.help(letters, canvas.shape[1] * 2 // 3)
             if len(lines) > (fit := max(canvas.shape[0] // (2 * _LEGIBLE), 3)):
                 lines[fit - 1 :] = [f"\t... and {len(lines) - fit + 1} more: t"]
@@ -387,6 +391,8 @@ class Window(Sink):
             self._answer_menu(letter)
         elif self._mirror is not None and letter == "m":
             self._say("mirrored" if self._mirror() else "not mirrored")
+        elif self._next_camera is not None and letter == "k":
+            self._say(self._next_camera())
         elif self._drawing is not None and (said := self._drawing.key(letter)) is not None:
             self._say(said)
         elif letter == "h":
