@@ -1,6 +1,7 @@
 """What can be chosen while live play goes on, and what each would make of the picture, small."""
 
 import os
+import re
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,8 @@ _NICENESS = 10  # steps of priority that thumbnails give up, on Linux
 _FIRST = ("restore-x2", "sr-x2", "sr-x2-gan", "style-oil", "style-mosaic", "sketch", "morph-flowers", "morph-fruits")
 _AS = {"inpaint": "inpaint:draw"}  # how a model is played of which nothing is seen otherwise
 _LEFT_OUT = ("mnist", "sr-faces-x4", "sr-x2-fast", "sr-x4", "sr-x4-gan")  # by name they can be played, too
+
+_ON = re.compile(r":(\w+)=on(?=:|$)")
 
 Chains = dict[str, tuple[EffectSpec, ...]]
 
@@ -78,8 +81,8 @@ def preset_specs(path: Path) -> tuple[EffectSpec, ...]:
 
 
 def name_of(specs: Sequence[EffectSpec]) -> str:
-    """Write a chain of effects as one name."""
-    return " ".join(map(str, specs)) or NONE
+    """Write a chain of effects as one name; what is on needs no "=on"."""
+    return " ".join(_ON.sub(r":\1", str(spec)) for spec in specs) or NONE
 
 
 class Thumbnails:

@@ -232,6 +232,10 @@ def test_a_recording_of_parameters_tells_that_effects_changed(play: Play, tmp_pa
 def test_what_can_be_chosen(tmp_path: Path) -> None:
     preset = tmp_path / "evening.toml"
     preset.write_text('effect = ["sr-x2:strength=0.5", "morph-fruits"]\nquality = 3\n')
+    drawn = choices(parse_chain("inpaint:draw:invert=on"), [])
+    assert next(iter(drawn)) == "inpaint:draw:invert"
+    assert parse_chain(next(iter(drawn))) == drawn["inpaint:draw:invert"]
+    assert list(choices(parse_chain("inpaint:draw"), [])).count("inpaint:draw") == 1
     found = choices(parse_chain("sr-x2:strength=0.25"), [preset])
     assert list(found)[:2] == ["sr-x2:strength=0.25", "evening"]
     assert [spec.name for spec in found["evening"]] == ["sr-x2", "morph-fruits"]
