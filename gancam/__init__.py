@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gancam.budget import Budget
     from gancam.capture import VideoCapture
     from gancam.effects import Effect, load
+    from gancam.effects.background import Background
     from gancam.effects.inpaint import Inpaint
     from gancam.effects.morph import Morph
     from gancam.effects.super_resolution import SuperResolution
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 __all__ = [
-    "Budget", "DeviceError", "Effect", "Frame", "GancamError", "Image", "ImageError", "Inpaint", "InputError",
-    "MaskError", "MissingExtra", "Model", "ModelCard", "ModelError", "Morph", "NotFound", "OutOfMemory",
+    "Background", "Budget", "DeviceError", "Effect", "Frame", "GancamError", "Image", "ImageError", "Inpaint",
+    "InputError", "MaskError", "MissingExtra", "Model", "ModelCard", "ModelError", "Morph", "NotFound", "OutOfMemory",
     "OutputExists", "ParameterError", "Params", "Report", "Sink", "SinkContext", "SinkError", "Source", "SourceError",
     "SuperResolution", "Translate", "VideoCapture", "VideoFile", "load", "masks", "open_live", "open_sink",
     "parameter", "run",
@@ -51,7 +52,8 @@ logging.getLogger("gancam").addHandler(logging.NullHandler())  # what is logged 
 
 
 _LATER = {  # by need, so that `import gancam` takes no time
-    "Budget": "gancam.budget", "Effect": "gancam.effects", "Frame": "gancam.frame", "Image": "gancam.frame",
+    "Background": "gancam.effects.background", "Budget": "gancam.budget", "Effect": "gancam.effects",
+    "Frame": "gancam.frame", "Image": "gancam.frame",
     "Model": "gancam.inference.model", "ModelCard": "gancam.inference.card", "Params": "gancam.params",
     "load": "gancam.effects", "parameter": "gancam.params",
     "Inpaint": "gancam.effects.inpaint", "Morph": "gancam.effects.morph",

@@ -186,8 +186,10 @@ def test_readme_has_the_figures_of_the_cards() -> None:
     assert sorted(rows) == sorted(menu())
     for name, path in menu().items():
         figure = telling(read_card(path).figures)
-        assert figure is not None
         row = next(line for line in readme.splitlines() if line.startswith(f"| `{name}` |"))
+        if figure is None:  # not trained here
+            assert row.split(" | ")[3] == "–"
+            continue
         numbers = re.findall(r"\d+\.\d+", row.split(" | ")[3])
         assert any(number == f"{figure.value:.{len(number.partition('.')[2])}f}" for number in numbers), (figure, row)
 

@@ -21,6 +21,7 @@ from gancam.inference.catalog import open_model
 
 if TYPE_CHECKING:
     from gancam.effects import _options as options
+    from gancam.effects.background import Background
     from gancam.effects.inpaint import Inpaint
     from gancam.effects.morph import Morph
     from gancam.effects.super_resolution import SuperResolution
@@ -60,6 +61,17 @@ def load(
     threads: int | None = None,
     **params: "Unpack[options.InpaintOptions]",
 ) -> "Inpaint": ...
+
+
+@overload
+def load(
+    name: "options.BackgroundName",
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    **params: "Unpack[options.BackgroundOptions]",
+) -> "Background": ...
 
 
 @overload

@@ -12,6 +12,7 @@ SuperResolutionName: TypeAlias = Literal[
 ]
 TranslateName: TypeAlias = Literal["apple2tomato", "colorize", "sketch", "style-mosaic", "style-oil"]
 InpaintName: TypeAlias = Literal["inpaint"]
+BackgroundName: TypeAlias = Literal["background"]
 MorphName: TypeAlias = Literal["mnist", "morph-flowers", "morph-fruits"]
 
 
@@ -55,6 +56,16 @@ class InpaintOptions(TypedDict, total=False):
     ahead: bool
     texture: float
     save: str
+
+
+class BackgroundOptions(TypedDict, total=False):
+    """Parameters of ``gancam.Background``."""
+
+    blur: float
+    image: str
+    colour: str
+    strength: float
+    stabilise: float
 
 
 class MorphOptions(TypedDict, total=False):

@@ -58,7 +58,10 @@ def polygons(text: str) -> list[list[tuple[float, float]]]:
 class InpaintParams(Params):
     """What can be set of `Inpaint`."""
 
-    mask: str = parameter("", form="the path of an image or of a mask track", help="what to fill: bright or opaque")
+    mask: str = parameter(
+        "", form="person, faces, or the path of an image or of a mask track",
+        help="what to fill: people, faces, or what is bright or opaque there",
+    )  # fmt: skip
     invert: bool = parameter(False, help="fill what the mask image does not mark instead")
     box: str = parameter("", parse=boxes, form="x/y/width/height in pixels, several joined by +", help="what to fill")
     polygon: str = parameter(
@@ -69,7 +72,9 @@ class InpaintParams(Params):
     key: str = parameter("", parse=lambda text: text and masks.parse_colour(text), form="#rrggbb or a colour's name",
                          help="fill everything of this colour")  # fmt: skip
     tolerance: float = parameter(20.0, minimum=1.0, maximum=100.0, help="how far from that colour")
-    faces: str = parameter("", form="the path of a YuNet model", help="fill the faces that this detector finds")
+    faces: str = parameter(
+        "", form="on, or the path of a YuNet model", help="fill the faces that the bundled detector, or this one, finds"
+    )
     find: str = parameter(
         "nothing", choices=("nothing", "overlay", "scratches"),
         help="fill what is found: a logo or time stamp that stays while all else moves, or defects of single frames",
@@ -159,7 +164,7 @@ class Inpaint(MaskedEffect):
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
         params = self.params
-        followed = params.track or params.draw or params.faces or params.mask.lower().endswith(".json")
+        followed = params.track or params.draw or params.faces or masks.follows(params.mask)
         return bool(params.memory or followed or params.save or self._given is not None)
 
     @property
@@ -272,10 +277,8 @@ class Inpaint(MaskedEffect):
             raise ParameterError(f"from={params.from_:g}s to={params.to:g}s: the start must come before the end")
         marked: list[MaskSource] = []
         if params.mask:
-            is_track = params.mask.lower().endswith(".json")
-            marked.append(
-                masks.MaskTrack(params.mask) if is_track else masks.MaskFile(params.mask, invert=params.invert)
-            )
+            given = masks.source(params.mask)
+            marked.append(masks.Inverse(given) if params.invert and not isinstance(given, masks.MaskTrack) else given)
         if params.box:
             marked.append(masks.Boxes(*boxes(params.box)))
         if params.polygon:
@@ -289,7 +292,7 @@ class Inpaint(MaskedEffect):
         if params.key:
             marked.append(masks.ColourKey(params.key, tolerance=params.tolerance))
         if params.faces:
-            marked.append(masks.Faces(params.faces))
+            marked.append(masks.Faces(None if params.faces == "on" else params.faces))
         if params.find == "overlay":
             marked.append(self._overlay)
         if self._given is not None:

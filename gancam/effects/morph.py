@@ -62,12 +62,12 @@ class MorphParams(Params):
         "region", choices=("region", "object", "inside", "outside"),
         help="in its region; over each object that is marked; in the region, but only inside or outside what is marked",
     )  # fmt: skip
-    mask: str = parameter("", help="an image or a mask track that marks something")
+    mask: str = parameter("", help="person or faces, or an image or a mask track that marks something")
     box: str = parameter(
         "", parse=lambda text: text and pixels(text), form="x/y/width/height in pixels of the first frame",
         help="marks what is in it then, and follows it",
     )  # fmt: skip
-    faces: str = parameter("", help="a YuNet detector's file: marks faces")
+    faces: str = parameter("", help="on, or a YuNet detector's file: marks faces")
     colour: str = parameter(
         "", parse=lambda text: text and masks.parse_colour(text), form="#rrggbb or a colour's name",
         help="marks what has this colour",
@@ -356,7 +356,7 @@ def _marker(mask: str, box: str, faces: str, colour: str) -> masks.Union:
     if box:
         sources.append(masks.Tracked(pixels(box)))
     if faces:
-        sources.append(masks.Faces(faces))
+        sources.append(masks.Faces(None if faces == "on" else faces))
     if colour:
         sources.append(masks.ColourKey(colour))
     return masks.Union(*sources)

@@ -47,7 +47,7 @@ class TranslateParams(Params):
         form="x/y/width/height in shares of the frame, or full",
         help="where it is seen",
     )
-    mask: str = parameter("", help="an image or a mask track that marks where it is seen")
+    mask: str = parameter("", help="person or faces, or an image or a mask track that marks where it is seen")
     outside: bool = parameter(False, help="seen outside the mask and the region instead")
 
 
@@ -116,7 +116,7 @@ class Translate(ModelEffect):
     @property
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
-        return self.params.stabilise > 0.0 or self._marked is not None or self.params.mask.lower().endswith(".json")
+        return self.params.stabilise > 0.0 or self._marked is not None or masks.follows(self.params.mask)
 
     def reset(self) -> None:
         """Forget the frames before, those of masks too."""
