@@ -93,6 +93,7 @@ class Stage:
         self.ways: list[Effect] = [slot.effect]
         self.costs = [0.0]  # in seconds, where nothing else runs
         self._active = 0
+        self._carried: list[Carried] = []  # while it is measured
         self._load = 1.0  # how much dearer it is as things are
 
     def cost(self, way: int) -> float:
@@ -135,6 +136,16 @@ class Stage:
             carry: Whether the effect may be played beside the frames and carried along by their motion.
             off: Whether the last way is to leave the effect out.
         """
+        try:
+            return self._measure(size, clock, seconds, carry=carry, off=off)
+        finally:
+            for carried in self._carried:  # of those that are measured a thread runs
+                carried.reset()
+            self._carried.clear()
+
+    def _measure(
+        self, size: tuple[int, int], clock: Clock, seconds: float, *, carry: bool, off: bool
+    ) -> tuple[int, int]:
         levels, first_of_all = deque(self._effect.quality_levels()), clock()
         if off:
             levels.append([Off(self._effect)])
@@ -158,7 +169,8 @@ class Stage:
                     beyond = _Trial(level, way, [first])
             level += 1
             if carry and len(levels) == off and cheapest is not None and seconds < cheapest[0] < _TOO_LATE * seconds:
-                levels.appendleft([Carried(cheapest[1])])
+                self._carried.append(Carried(cheapest[1]))
+                levels.appendleft(self._carried[-1:])
                 carry = False
         trials = within or ([beyond] if beyond is not None else [])
         if not trials:
