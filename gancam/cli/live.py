@@ -155,6 +155,9 @@ def _check(options: LiveOptions) -> None:
     check_chain(options.recipe)
     params = [(spec.name, spec_params(spec)) for spec in options.recipe.specs]
     _check_drawing([name for name, one in params if one is not None and _is_drawn(one)], options.outputs)
+    for _, one in params:
+        saved = str(one.value("save")) if one is not None and "save" in one.declared() else ""
+        check_log(Path(saved) if saved else None, overwrite=False)
     if options.sound not in (None, "none") and _microphone(options.sound) is None:
         raise InputError(f"--sound {options.sound}: must be mic, mic:NAME or none")
     if _microphone(options.sound) is not None:

@@ -8,19 +8,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from gancam.control import Controls
+from gancam.control import Controls, EffectMenu
 from gancam.effects import Effect, slots
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image
 from gancam.params import Params, parameter
 from gancam.sinks.window import Window
 from gancam.sinks.window.drawing import Drawing
+from gancam.sinks.window.gallery import Gallery, cells
 from gancam.sinks.window.panel import Panel
 from gancam.sources import TestPattern, VideoFile
 from gancam.vision.pad import DrawingPad
@@ -34,9 +36,10 @@ virtual = pytest.mark.skipif(
 PLAYER = """
 import time, sys
 from dataclasses import dataclass
+from itertools import pairwise
 import numpy as np
 from gancam.params import Params, parameter
-from gancam.control import Controls
+from gancam.control import Controls, EffectMenu
 from gancam.effects import Effect, slots
 from gancam.pipeline import run
 from gancam.sinks.window import Window
@@ -80,7 +83,7 @@ PAINTER = """
 import sys
 import numpy as np
 from gancam import masks
-from gancam.control import Controls
+from gancam.control import Controls, EffectMenu
 from gancam.effects import Effect, slots
 from gancam.pipeline import run
 from gancam.sinks.window import Window
@@ -544,3 +547,62 @@ def test_text_is_written_at_every_size() -> None:
         assert image.shape == before.shape
         assert (image != before).any()
     assert Frame(image, 0, 0.0).original is None
+
+
+# The gallery, without a display
+
+
+class Menu(EffectMenu):
+    def __init__(self, count: int) -> None:
+        self.names = [f"effect-{number}" for number in range(count)]
+        self.chosen, self.looked = self.names[0], list[bool]()
+
+    @property
+    def playing(self) -> str:
+        return self.names[0]
+
+    @property
+    def coming(self) -> str:
+        return "" if self.chosen == self.playing else self.chosen
+
+    def choose(self, text: str) -> str:
+        self.chosen = text
+        return text
+
+    def news(self) -> str:
+        return ""
+
+    def look(self, *, on: bool) -> None:
+        self.looked.append(on)
+
+    def thumbnail(self, name: str) -> Image | None:
+        return None if name.endswith("1") else np.full((90, 160, 3), 200, np.uint8)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (640, 360), (420, 700), (64, 48), (3, 2)])
+@pytest.mark.parametrize("count", [1, 5, 13, 40])
+def test_the_gallery_has_room_for_all(size: tuple[int, int], count: int) -> None:
+    menu = Menu(count)
+    gallery = Gallery(menu)
+    gallery.toggle()
+    assert (gallery.open, menu.looked) == (True, [True])
+    canvas = np.full((size[1], size[0], 3), 100, np.uint8)
+    gallery.draw(canvas, 9)
+    found = cells(count, size, 20, 4)
+    assert len(found) == count
+    if size[0] * size[1] < 200_000 or count > 13:
+        return
+    for left, top, right, bottom in found:
+        assert 0 <= left < right <= size[0]
+        assert 0 <= top < bottom <= size[1]
+    for (_, _, right, bottom), other in pairwise(found):
+        assert other[0] >= right or other[1] >= bottom
+    gallery.draw(canvas, 9)
+    last = found[-1]
+    chosen = gallery.mouse(cv2.EVENT_LBUTTONDOWN, (last[0] + last[2]) // 2, (last[1] + last[3]) // 2)
+    assert chosen == menu.chosen == menu.names[-1]
+    assert gallery.mouse(cv2.EVENT_LBUTTONDOWN, size[0] - 1, size[1] - 1) is None
+    gallery.draw(canvas, 9)
+    assert menu.step(1) == menu.names[0]
+    gallery.toggle()
+    assert menu.looked == [True, False]
