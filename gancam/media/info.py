@@ -6,6 +6,8 @@ from pathlib import Path
 
 from gancam.media.colour import Colour
 
+MOST_FPS = 10_000  # frames a second that a video may have
+
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:

@@ -78,10 +78,12 @@ class LiveVideo(WholeVideo):
 
     def discard(self) -> None:
         """Close what is open; remove what does not play."""
-        if not self.frames:  # FFmpeg 8 crashes when it ends a file of this kind without a packet: it gets one first
+        if not self._muxer.written:  # FFmpeg 8 crashes when it ends a file of this kind without a packet: it gets one
             with suppress(SinkError, av.FFmpegError, OSError):
-                width, height = self._settings.canvas.size
-                blank = Frame(np.zeros((height, width, 3), np.uint8), 0, 0.0)
-                super().encode(self._settings.canvas.picture(blank, 0, self._settings.time_base), 0, BEFORE_ALL)
-                self._finish_encoder()
+                if not self.frames:
+                    width, height = self._settings.canvas.size
+                    blank = Frame(np.zeros((height, width, 3), np.uint8), 0, 0.0)
+                    super().encode(self._settings.canvas.picture(blank, 0, self._settings.time_base), 0, BEFORE_ALL)
+                self._mux(self._muxer.stream.encode(None))
+                self._muxer.release()
         super().discard()

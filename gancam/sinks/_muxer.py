@@ -1,6 +1,7 @@
 """Packets of a picture and the tracks beside it on their way into one file or pipe."""
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -140,7 +141,11 @@ class Muxer:
         self._stream: av.VideoStream | None = None
         self._settings: EncoderSettings | None = None
         self._sound: SoundTrack | None = None
-        self._ends: Fraction | None = None  # seconds at which the picture ends
+        self._held: Packet | None = None  # the last packet
+        self._first = self._begin = self._end = (
+            0  # ticks: when the first packet is decoded, the picture begins and ends
+        )
+        self.written = 0  # packets of the picture
         self._noted = False  # whether what is left out has been told
 
     @property
@@ -205,18 +210,31 @@ class Muxer:
         return options
 
     def mux(self, packet: Packet) -> None:
-        """Write a packet of the picture, and before it what belongs before it of the tracks."""
+        """Write a packet of the picture, and before it what belongs before it of the tracks.
+
+        The last is held until ``finish``: MP4 and MOV last as long as all packets together, and the one that is decoded
+        last may not be the one that is shown last.
+        """
         assert self._settings is not None
-        assert self._container is not None
+        if self._held is not None:
+            self._write(self._held)
         if not packet.duration:
             packet.duration = self._settings.frame_ticks
-        if packet.pts is not None:
-            self._ends = (packet.pts + packet.duration) * self._settings.time_base
+        shown = packet.pts or 0
+        if self._held is None:
+            self._first, self._begin, self._end = packet.dts or 0, shown, shown
+        self._begin, self._end = min(self._begin, shown), max(self._end, shown + packet.duration)
+        self._held = packet
+
+    def _write(self, packet: Packet) -> None:
+        assert self._settings is not None
+        assert self._container is not None
         if self._tracks is not None and packet.dts is not None:
             self._tracks.write_until(packet.dts * self._settings.time_base)
         if self._sound is not None and packet.pts is not None:
             self._container.mux(self._sound.packets_until(packet.pts * self._settings.time_base))
         self._container.mux(packet)
+        self.written += 1
 
     def finish(self, until: Fraction | None) -> None:
         """Write what the tracks still hold and the container's end.
@@ -226,24 +244,36 @@ class Muxer:
         """
         assert self._settings is not None
         assert self._container is not None
+        if self._held is not None:
+            if self._settings.container.format in ("mp4", "mov") and self._held.dts is not None:
+                lasts = self._end - self._begin - (self._held.dts - self._first)
+                self._held.duration = max(self._held.duration or 0, lasts)
+            self._write(self._held)
+            self._held = None
         if self._tracks is not None:
             known = len(self._tracks.notes)
             self._tracks.write_until(until)
             self._tracks.close()
             self._notes += self._tracks.notes[known:]
-        if self._sound is not None and self._ends is not None:
-            self._container.mux(self._sound.finish(self._ends))
+        if self._sound is not None:
+            self._container.mux(self._sound.finish(self._end * self._settings.time_base))
         self._container.close()
         aspect, file = self._settings.canvas.aspect, self._place.file
         if aspect != 1 and file is not None and has_head(self._settings.container) and not set_aspect(file, aspect):
             self._notes.append(f"the shape of its pixels ({aspect.numerator}:{aspect.denominator}) is left out")
+
+    def release(self) -> None:
+        """Write the packet that is held."""
+        held, self._held = self._held, None
+        if held is not None:
+            self._write(held)
 
     def abort(self) -> None:
         """Close what is open, as it is, and forget it and the encoder's memory."""
         if self._sound is not None:
             self._sound.close()
         parts: list[Any] = [self._tracks, self._container]
-        self._tracks = self._container = self._stream = None
+        self._tracks = self._container = self._stream = self._held = None
         for part in parts:
             with suppress(av.FFmpegError, OSError, ValueError):  # the first error is the one to tell
                 if part is not None:
@@ -257,6 +287,7 @@ class WholeVideo:
         self._settings, self._place = settings, place
         self._muxer = Muxer(place, options, notes)
         self.frames = 0
+        self._shown: dict[int, int] = {}  # how long pictures are shown that the encoder still has
 
     @property
     def kept(self) -> str:
@@ -270,8 +301,8 @@ class WholeVideo:
 
     def encode(self, picture: av.VideoFrame, tick: int, after: int) -> None:
         """Write what the encoder gives."""
-        for packet in self._muxer.stream.encode(picture):
-            self._muxer.mux(packet)
+        self._shown[tick] = picture.duration
+        self._mux(self._muxer.stream.encode(picture))
         self.frames += 1
 
     def finish(self, last: int, *, interrupted: bool) -> None:
@@ -279,13 +310,14 @@ class WholeVideo:
         if not self.frames:
             self.discard()
             return
-        self._finish_encoder()
+        self._mux(self._muxer.stream.encode(None))
         end = (last + self._settings.frame_ticks) * self._settings.time_base
         self._muxer.finish(end if interrupted else None)
         self._place.publish()
 
-    def _finish_encoder(self) -> None:
-        for packet in self._muxer.stream.encode(None):
+    def _mux(self, packets: Iterable[Packet]) -> None:
+        for packet in packets:
+            packet.duration = self._shown.pop(packet.pts or 0, packet.duration or 0)
             self._muxer.mux(packet)
 
     def discard(self) -> None:

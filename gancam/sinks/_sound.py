@@ -7,7 +7,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.media.sound import CHANNELS, RATE, SoundBlock, SoundTap
+from gancam.media.live_sound import CHANNELS, RATE, SoundBlock, SoundTap
 from gancam.sinks._tracks import Packet
 
 _APART = 0.15  # seconds that blocks may come early or late before that is taken for a gap

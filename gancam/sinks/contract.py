@@ -10,7 +10,7 @@ from typing import Self
 from gancam.control import Controls, EffectMenu
 from gancam.frame import Frame
 from gancam.media.info import VideoInfo
-from gancam.media.sound import Sound
+from gancam.media.live_sound import Sound
 
 
 class Sink(ABC):

@@ -15,8 +15,8 @@ from typing import IO, Any
 from gancam.errors import InputError, SinkError, did_you_mean
 from gancam.frame import Frame
 from gancam.media.info import VideoInfo
+from gancam.media.live_sound import RATE, SoundTap
 from gancam.media.messages import without_secrets
-from gancam.media.sound import RATE, SoundTap
 from gancam.sinks._canvas import Canvas
 from gancam.sinks._sender import SOUND, SenderTask
 from gancam.sinks._sound import SteadySound

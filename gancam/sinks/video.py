@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gancam.files import check_target
 from gancam.media.info import VideoInfo
-from gancam.media.sound import SoundTap
+from gancam.media.live_sound import SoundTap
 from gancam.sinks._codecs import (
     CONTAINERS,
     DEFAULT_QUALITY,

@@ -11,8 +11,8 @@ import numpy as np
 
 from gancam.errors import InputError, SourceError
 from gancam.frame import Frame, Image
+from gancam.media.live_sound import Sound
 from gancam.media.messages import cause
-from gancam.media.sound import Sound
 from gancam.sources.contract import Source
 from gancam.vision.fit import fit
 from gancam.vision.text import draw_lines
@@ -180,6 +180,12 @@ class LiveSource(Source):
     def frames(self) -> int | None:
         """How many frames are promised; None where that is not known."""
         return None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next frame, or the end, is there without waiting."""
+        with self._change:
+            return self._newest is not None or self._over
 
     @property
     def dropped(self) -> int:

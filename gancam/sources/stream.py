@@ -16,8 +16,8 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from gancam.errors import SourceError
 from gancam.frame import Image
 from gancam.media.colour import converted_as
+from gancam.media.live_sound import RATE, Sound
 from gancam.media.messages import cause, without_secrets
-from gancam.media.sound import RATE, Sound
 from gancam.sources.decoders import in_one_piece
 from gancam.sources.live import PATIENCE, LivePicture, LiveSource
 

@@ -14,7 +14,7 @@ import numpy as np
 from gancam.control import Controls, EffectMenu
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image, check_image
-from gancam.media.sound import Sound
+from gancam.media.live_sound import Sound
 from gancam.sinks.contract import Sink, SinkContext
 from gancam.sinks.window.comparison import Comparison
 from gancam.sinks.window.display import check_display

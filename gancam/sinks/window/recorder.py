@@ -9,7 +9,7 @@ import cv2
 
 from gancam.errors import GancamError
 from gancam.frame import Frame, Image
-from gancam.media.sound import Sound
+from gancam.media.live_sound import Sound
 from gancam.sinks.video import VideoWriter
 from gancam.vision.fit import fit
 
