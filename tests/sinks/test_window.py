@@ -67,9 +67,7 @@ print(*report.notes, sep="\\n")
 # The same with an effect whose second frame takes until there is a file "go", and the window on a loop of its own. It
 # says what is requested.
 SLOW = (
-    PLAYER.replace(
-        "        return np.full_like", "        calls.append(time)\n        wait()\n        return np.full_like"
-    )
+    PLAYER.replace("        return np.full_like", "        wait(time)\n        return np.full_like")
     .replace("controls = Controls(chain)", "controls = Told(chain)")
     .replace(
         "chain = slots",
