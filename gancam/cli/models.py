@@ -15,16 +15,17 @@ from rich.text import Text
 
 from gancam.cli.app import app
 from gancam.effects import declared
-from gancam.inference.autotune import Trial, notes, remembered
+from gancam.inference.autotune import notes, remembered
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.figures import telling
+from gancam.inference.trials import Trial
 from gancam.inference.variants import read_card, variants
 from gancam.params import Parameter
 
 _TASKS = {  # by effect
     "super_resolution": "super-resolution", "inpaint": "inpainting", "morph": "generator",
-    "translate": "image to image",
+    "translate": "image to image", "background": "people, background", "faces": "faces",
 }  # fmt: skip
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gancam.effects import ModelEffect
+from gancam.effects._contract import ModelEffect
 from gancam.errors import ModelError
-from gancam.frame import Image, check_image
+from gancam.frame import Image
 from gancam.inference.catalog import MODELS, menu
 from gancam.inference.changes import ChangedTiles
 from gancam.inference.model import Generator, ImageModel, Model
@@ -35,9 +35,9 @@ class SuperResolutionParams(Params):
         help="how much the noise of what stands still is averaged away over the frames before",
     )  # fmt: skip
     threshold: float = parameter(
-        -1.0, minimum=-1.0, maximum=64.0,
+        -1.0, minimum=-1.0, maximum=64.0, below="off",
         help="compute only what changed by more grey levels: 0 changes nothing, about 40 passes a webcam's noise over; "
-        "below 0 everything is computed",
+        "off: everything is computed",
     )  # fmt: skip
 
 
@@ -68,15 +68,13 @@ class SuperResolution(ModelEffect):
         scale: int | None = None,
         share: Fraction = Fraction(1),
     ) -> None:
-        self.card = model.card
-        self.model = model
-        self.params = params
+        super().__init__(model, params)
         self._scale, self._share = scale or model.card.scale, share
         card = model.card
         self._changed = ChangedTiles(self._everything, scale=card.scale, overlap=card.receptive_field, follows=True)
         self._still = StillFilter()
         self._saving = False
-        self._tiles = TileBudget()
+        self._tiles = TileBudget(device=lambda: model.device)
 
     @property
     def level(self) -> str:
@@ -85,9 +83,12 @@ class SuperResolution(ModelEffect):
             return "bicubic"
         return f"{self.card.name} {self.card.precision}" + (f" at {self._share}" if self._share != 1 else "")
 
-    def __call__(self, image: Image, *, time: float | None = None) -> Image:
-        """Enlarge `image`; see ``Effect``."""
-        image = check_image(image)
+    def arguments(self) -> Mapping[str, object]:
+        """Tell what else it is made with; see ``ModelEffect``."""
+        return {"scale": self._scale, "share": self._share}
+
+    def compute(self, image: Image, time: float | None) -> Image:
+        """Enlarge `image`."""
         strength = self.params.strength
         if strength == 0.0 or self._share == 0:
             return self._interpolate(image)
@@ -136,10 +137,21 @@ class SuperResolution(ModelEffect):
         """Give (width, height) of the output for an input of `size`, also (width, height)."""
         return size[0] * self._scale, size[1] * self._scale
 
+    def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
+        """Name the model, where all of the frame is its own, enlarged at once."""
+        whole = self._share == 1 and self._scale == self.card.scale and size[0] * size[1] <= 2 * self._tiles.limit
+        if not whole or self.params.strength != 1.0 or self.params.threshold >= 0:
+            return None
+        with self._lock:
+            self._saving = False
+            self._changed.reset()
+        return self.model
+
     def reset(self) -> None:
         """Forget the frames before."""
-        self._changed.reset()
-        self._still.reset()
+        with self._lock:
+            self._changed.reset()
+            self._still.reset()
 
     @property
     def remembers(self) -> bool:

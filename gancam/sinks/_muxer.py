@@ -1,6 +1,7 @@
 """Packets of a picture and the tracks beside it on their way into one file or pipe."""
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +16,12 @@ from gancam.media.messages import cause
 from gancam.sinks._codecs import QUIET, container_of
 from gancam.sinks._matroska import set_aspect
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions, has_head, prepare
+from gancam.sinks._sound import SoundTrack
 from gancam.sinks._tracks import Packet, Tracks
+
+_FLUSHED = {"flush_packets": "1"}
+_FRAGMENTS, _CLUSTERS = {**_FLUSHED, "frag_duration": "1000000"}, {**_FLUSHED, "cluster_time_limit": "1000"}
+_LIVE = {"mp4": _FRAGMENTS, "mov": _FRAGMENTS, "matroska": _CLUSTERS, "webm": _CLUSTERS}  # pieces of one second
 
 
 class Place(Protocol):
@@ -107,12 +113,16 @@ def claim_file(path: Path, options: VideoOptions) -> tuple[OutputFile, EncoderSe
         OutputExists: The file exists, and may not be replaced.
         SinkError: It cannot be written.
     """
-    options.check()
-    container = container_of(path)
     place = OutputFile(path, options)
-    settings, notes = prepare(path, container, options)
+    return place, *claim(place, path, options)
+
+
+def claim(place: OutputFile, path: Path, options: VideoOptions) -> tuple[EncoderSettings, list[str]]:
+    """Settle how a video is written to `place`, and lock that; raises as ``claim_file`` does."""
+    options.check()
+    settings, notes = prepare(path, container_of(path), options)
     place.lock()
-    return place, settings, notes
+    return settings, notes
 
 
 class Muxer:
@@ -130,6 +140,12 @@ class Muxer:
         self._tracks: Tracks | None = None
         self._stream: av.VideoStream | None = None
         self._settings: EncoderSettings | None = None
+        self._sound: SoundTrack | None = None
+        self._held: Packet | None = None  # the last packet
+        self._first = self._begin = self._end = (
+            0  # ticks: when the first packet is decoded, the picture begins and ends
+        )
+        self.written = 0  # packets of the picture
         self._noted = False  # whether what is left out has been told
 
     @property
@@ -161,6 +177,8 @@ class Muxer:
         self._stream = stream
         if audio_from is not None:
             self._tracks = self._open_tracks(settings, audio_from, container)
+        elif self._options.sound is not None:
+            self._sound = SoundTrack(self._options.sound, container, settings.container.audio.encoder)
         try:
             with environment(QUIET):
                 container.start_encoding()
@@ -184,20 +202,39 @@ class Muxer:
         )
 
     def _container_options(self, settings: EncoderSettings) -> dict[str, str]:
-        if settings.container.format not in ("mp4", "mov"):
-            return {}
-        # A late start is an edit list, in units of the movie time scale: 1 ms unless told otherwise.
-        return {"movflags": self._place.movflags, "movie_timescale": str(settings.time_base.denominator)}
+        name = settings.container.format
+        options = dict(_LIVE.get(name, _FLUSHED)) if settings.live else {}
+        if name in ("mp4", "mov"):
+            # A late start is an edit list, in units of the movie time scale: 1 ms unless told otherwise.
+            options |= {"movflags": self._place.movflags, "movie_timescale": str(settings.time_base.denominator)}
+        return options
 
     def mux(self, packet: Packet) -> None:
-        """Write a packet of the picture, and before it what belongs before it of the tracks."""
+        """Write a packet of the picture, and before it what belongs before it of the tracks.
+
+        The last is held until ``finish``: MP4 and MOV last as long as all packets together, and the one that is decoded
+        last may not be the one that is shown last.
+        """
         assert self._settings is not None
-        assert self._container is not None
+        if self._held is not None:
+            self._write(self._held)
         if not packet.duration:
             packet.duration = self._settings.frame_ticks
+        shown = packet.pts or 0
+        if self._held is None:
+            self._first, self._begin, self._end = packet.dts or 0, shown, shown
+        self._begin, self._end = min(self._begin, shown), max(self._end, shown + packet.duration)
+        self._held = packet
+
+    def _write(self, packet: Packet) -> None:
+        assert self._settings is not None
+        assert self._container is not None
         if self._tracks is not None and packet.dts is not None:
             self._tracks.write_until(packet.dts * self._settings.time_base)
+        if self._sound is not None and packet.pts is not None:
+            self._container.mux(self._sound.packets_until(packet.pts * self._settings.time_base))
         self._container.mux(packet)
+        self.written += 1
 
     def finish(self, until: Fraction | None) -> None:
         """Write what the tracks still hold and the container's end.
@@ -207,20 +244,36 @@ class Muxer:
         """
         assert self._settings is not None
         assert self._container is not None
+        if self._held is not None:
+            if self._settings.container.format in ("mp4", "mov") and self._held.dts is not None:
+                lasts = self._end - self._begin - (self._held.dts - self._first)
+                self._held.duration = max(self._held.duration or 0, lasts)
+            self._write(self._held)
+            self._held = None
         if self._tracks is not None:
             known = len(self._tracks.notes)
             self._tracks.write_until(until)
             self._tracks.close()
             self._notes += self._tracks.notes[known:]
+        if self._sound is not None:
+            self._container.mux(self._sound.finish(self._end * self._settings.time_base))
         self._container.close()
         aspect, file = self._settings.canvas.aspect, self._place.file
         if aspect != 1 and file is not None and has_head(self._settings.container) and not set_aspect(file, aspect):
             self._notes.append(f"the shape of its pixels ({aspect.numerator}:{aspect.denominator}) is left out")
 
+    def release(self) -> None:
+        """Write the packet that is held."""
+        held, self._held = self._held, None
+        if held is not None:
+            self._write(held)
+
     def abort(self) -> None:
         """Close what is open, as it is, and forget it and the encoder's memory."""
+        if self._sound is not None:
+            self._sound.close()
         parts: list[Any] = [self._tracks, self._container]
-        self._tracks = self._container = self._stream = None
+        self._tracks = self._container = self._stream = self._held = None
         for part in parts:
             with suppress(av.FFmpegError, OSError, ValueError):  # the first error is the one to tell
                 if part is not None:
@@ -234,6 +287,7 @@ class WholeVideo:
         self._settings, self._place = settings, place
         self._muxer = Muxer(place, options, notes)
         self.frames = 0
+        self._shown: dict[int, int] = {}  # how long pictures are shown that the encoder still has
 
     @property
     def kept(self) -> str:
@@ -247,8 +301,8 @@ class WholeVideo:
 
     def encode(self, picture: av.VideoFrame, tick: int, after: int) -> None:
         """Write what the encoder gives."""
-        for packet in self._muxer.stream.encode(picture):
-            self._muxer.mux(packet)
+        self._shown[tick] = picture.duration
+        self._mux(self._muxer.stream.encode(picture))
         self.frames += 1
 
     def finish(self, last: int, *, interrupted: bool) -> None:
@@ -256,11 +310,15 @@ class WholeVideo:
         if not self.frames:
             self.discard()
             return
-        for packet in self._muxer.stream.encode(None):
-            self._muxer.mux(packet)
+        self._mux(self._muxer.stream.encode(None))
         end = (last + self._settings.frame_ticks) * self._settings.time_base
         self._muxer.finish(end if interrupted else None)
         self._place.publish()
+
+    def _mux(self, packets: Iterable[Packet]) -> None:
+        for packet in packets:
+            packet.duration = self._shown.pop(packet.pts or 0, packet.duration or 0)
+            self._muxer.mux(packet)
 
     def discard(self) -> None:
         """Leave nothing behind."""

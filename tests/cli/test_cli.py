@@ -18,8 +18,8 @@ import typer
 
 from gancam.cli.app import app
 from gancam.cli.models import _Entry, _print_one
-from gancam.inference.autotune import Trial
 from gancam.inference.catalog import find
+from gancam.inference.trials import Trial
 from gancam.inference.variants import read_card, variants
 from gancam.sinks.piece_store import pieces_of, so_far
 from gancam.sources import TestPattern
@@ -321,7 +321,7 @@ def broken_effect(folder: Path) -> None:
     (folder / "sitecustomize.py").write_text(
         "import gancam.jobs.batch as batch, gancam.jobs.process as process\n"
         "def fail(*arguments, **options):\n    raise ZeroDivisionError('broken on purpose')\n"
-        "process.read_image = fail\n"
+        "process.read_pictures = fail\n"
     )
 
 

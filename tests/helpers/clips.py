@@ -9,7 +9,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.frame import Image
+from gancam.frame import Frame, Image
 from gancam.sources import TestPattern
 
 
@@ -31,9 +31,12 @@ def make_clip(
     audio: Sequence[tuple[str, float]] = (),
     languages: Sequence[str] = (),
     form: str | None = None,
+    matrix_of_display: tuple[float, float, float, float] | None = None,
 ) -> Path:
     """Write a clip: `images` (default: 24 of a test pattern) shown at `ticks` of `time_base`, and `audio` tracks.
     Images may have a fourth channel, opacity, where `pix_fmt` holds one.
+
+    `matrix_of_display` has a, b, c, d of a display matrix: what is at (x, y) is shown at (a x + c y, b x + d y).
 
     `audio` has an encoder and a start in seconds for each track: a tone of 440 Hz, 880 Hz …
     """
@@ -51,6 +54,9 @@ def make_clip(
         context.sample_aspect_ratio = aspect
         context.colorspace, context.color_primaries, context.color_trc = matrix, primaries, transfer
         context.color_range = 0 if full_range is None else 1 + full_range
+        if matrix_of_display is not None:
+            a, b, c, d = (round(65536 * value) for value in matrix_of_display)
+            stream.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
         tracks = []
         for number, (encoder, _) in enumerate(audio):
             track = container.add_stream(encoder, rate=48000, layout="mono")
@@ -172,3 +178,13 @@ def scenery(width: int = 96, height: int = 64, count: int = 4, grain: float = 3)
         noise = np.random.default_rng(shift).normal(0, grain, (height, width, 1))
         pictures.append((np.stack(waves, axis=2) * 35 + 125 + noise).clip(40, 215).astype(np.uint8))
     return pictures
+
+
+def ramps(count: int, grain: int = 4) -> list[Frame]:
+    """Grey ramps of 160x96 that move, with grain, 30 a second."""
+    dice = np.random.default_rng(0)
+    ramp = np.broadcast_to(np.arange(160, dtype=np.uint8)[None, :, None], (96, 160, 3))
+    return [
+        Frame(np.roll(ramp, index, 1) + dice.integers(0, grain, ramp.shape, np.uint8), index, index / 30)
+        for index in range(count)
+    ]
