@@ -17,7 +17,7 @@ from gancam.errors import NotFound, SinkError, SourceError
 from gancam.files import write_file
 from gancam.frame import Image, check_image
 from gancam.media.messages import cause
-from gancam.media.metadata import ImageMetadata, count_pictures, embed, read_metadata, tiff_tag
+from gancam.media.metadata import ImageMetadata, count_pictures, embed, read_metadata, sample_bits, tiff_tag
 from gancam.media.orientation import Orientation
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -210,6 +210,7 @@ def read_pictures(path: Path) -> ImageFile:
     metadata, other = metadata.upright().for_colours()
     notes = [f"its colour profile ({other}) is left out: the picture is read as RGB"] if other else []
     notes += [f"its {name} data are left out" for name in metadata.unread]
+    notes += [said] if (said := said_of_depth(data)) else []
     count, kind = count_pictures(data)
     if count == 1:
         return ImageFile([_decode(path, data, orientation)], metadata, notes=tuple(notes))
@@ -217,6 +218,12 @@ def read_pictures(path: Path) -> ImageFile:
     if len(pictures) < count:
         notes.append(f"only {len(pictures)} of its {count} {kind} can be read")
     return ImageFile(pictures, metadata, kind, loops, tuple(notes))
+
+
+def said_of_depth(data: bytes) -> str:
+    """Say for a note that an image file has more than 8 bits a sample; empty where it has not."""
+    bits = sample_bits(data)
+    return f"its {bits} bits a sample are read as 8" if bits > 8 else ""
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -239,7 +246,8 @@ def _decode(path: Path, data: bytes, orientation: int) -> Picture:
         with quiet_opencv():
             buffer = np.frombuffer(data, np.uint8)
             image = cv2.imdecode(buffer, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-            whole = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED) if _may_have_alpha(data) else None
+            veiled = image is not None and _may_have_alpha(data)
+            whole = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED) if veiled else None
     except cv2.error as error:
         raise _unreadable(path, error) from error
     if image is None:
@@ -289,6 +297,8 @@ def _decode_tiff(path: Path, data: bytes) -> Picture:
             whole = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise _unreadable(path, error) from error
+    if image is None and whole is not None:
+        raise SourceError(f"{path}: has {whole.dtype} samples, needs whole numbers of 8 or 16 bits")
     if image is None or whole is None:
         raise SourceError(f"{path}: not an image that OpenCV can read, or damaged")
     extra = [kind for kind in tiff_tag(data, _EXTRA) if kind > 0]

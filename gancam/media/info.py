@@ -23,4 +23,5 @@ class VideoInfo:
     hdr: str = ""  # "PQ", "HLG", or empty
     interlaced: bool = False  # whether its pictures are of two fields, and that is not undone
     alpha: bool = False  # whether frames come with their ``Frame.alpha``
+    icc: bytes = b""  # colour profile of images
     pixels: str = ""  # FFmpeg's name of the pixel format, empty where there is none

@@ -12,7 +12,7 @@ _COLOUR_CHUNKS = (b"cHRM", b"gAMA", b"sRGB")  # of PNG, what tells the colours w
 _XMP_KEY = b"XML:com.adobe.xmp"
 _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"  # heads of JPEG's segments
 _SEGMENT = 65533  # bytes in a segment of JPEG
-_ORIENTATION, _XMP_TAG, _EXIF_TAG, _ICC_TAG = 274, 700, 34665, 34675  # of TIFF
+_BITS, _ORIENTATION, _XMP_TAG, _EXIF_TAG, _ICC_TAG = 258, 274, 700, 34665, 34675  # of TIFF
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}  # of TIFF's types, in bytes
 Chunk = tuple[bytes, bytes]  # name and content
 
@@ -124,6 +124,13 @@ def count_pictures(data: bytes) -> tuple[int, str]:
         elif data[:4] in (b"II*\0", b"MM\0*"):
             return max(len(list(_directories(data))), 1), "pages"
     return 1, "frames"
+
+
+def sample_bits(data: bytes) -> int:
+    """Give how many bits a sample of an image file has, 8 where it does not say."""
+    if data.startswith(_PNG) and len(data) > 24:
+        return data[24]
+    return max(tiff_tag(data, _BITS), default=8) if data[:4] in (b"II*\0", b"MM\0*") else 8
 
 
 def tiff_tag(data: bytes, wanted: int) -> list[int]:

@@ -174,6 +174,8 @@ def prepare(
         shape = f"{info.aspect.numerator}:{info.aspect.denominator}"
         where = f"{name} on stdout has it with h264 and h265 alone"
         notes.append(f"the shape of its pixels ({shape}) is left out: {where}, a file with all")
+    if info.icc:
+        notes.append("its colour profile (ICC) is left out: videos hold none, and players take the colours for sRGB")
     canvas = _canvas(path, codec, options, notes)
     if canvas.note:
         notes.append(canvas.note)

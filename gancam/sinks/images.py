@@ -24,6 +24,7 @@ from gancam.inference.hardware import usable_cores
 from gancam.media.images import check_size, encode_image, holds_alpha
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
+from gancam.media.metadata import ImageMetadata, embed
 from gancam.media.paths import SequencePath
 from gancam.sinks._codecs import DEFAULT_QUALITY, check_quality
 from gancam.sinks.contract import Sink
@@ -86,6 +87,9 @@ class ImageWriter(Sink):
         if self._alpha and not holds_alpha(self._path):
             self._alpha = False
             self._notes.append(f"its transparency is left out: {self._path.suffix} holds none, .png does")
+        self._metadata = ImageMetadata(icc=b"" if source_info is None else source_info.icc)
+        if self._metadata.icc and suffix == ".bmp":
+            self._notes.append(f"its colour profile is left out: {suffix} has no place for it")
         self._notes.append(f"times are kept in {names.times.name}")
         self._until: Fraction | None = None  # when the last frame ends, in seconds
         self._closed = False
@@ -138,7 +142,7 @@ class ImageWriter(Sink):
     def _save(self, place: Path, image: Image, alpha: Image | None) -> str:
         if alpha is not None:
             image = np.dstack([image, alpha])
-        data = encode_image(place, image, self._how)
+        data, _ = embed(encode_image(place, image, self._how), self._metadata)
         place.write_bytes(data)
         return f"{zlib.crc32(data):08x}"
 

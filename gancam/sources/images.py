@@ -10,9 +10,10 @@ from pathlib import Path
 
 from gancam.errors import NotFound, SourceError
 from gancam.frame import Frame, Image, check_image
-from gancam.media.images import read_colours, read_image
+from gancam.media.images import read_colours, read_image, said_of_depth
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
+from gancam.media.metadata import read_metadata
 from gancam.media.paths import SequencePath
 from gancam.sources.contract import Source
 from gancam.sources.decoders import frames_ahead
@@ -69,8 +70,12 @@ class ImageFiles(Source):
         self._ends = [ends[index] if end is None else min(ends[index], end) for index in keep]
         self._files = [self._files[index] for index in keep]
         image, alpha = read_image(self._files[0][1])
+        data = self._files[0][1].read_bytes()
+        metadata, other = read_metadata(data).for_colours()
+        said = [f"its colour profile ({other}) is left out: the picture is read as RGB"] if other else []
+        self._notes += [f"{self._path.name}: {one}" for one in (*said, said_of_depth(data)) if one]
         size = image.shape[1], image.shape[0]
-        self._footage = VideoInfo(size=size, time_base=self._time_base, alpha=alpha is not None)
+        self._footage = VideoInfo(size=size, time_base=self._time_base, alpha=alpha is not None, icc=metadata.icc)
         self._skip, self._closed = 0, False
         self._pool = ThreadPoolExecutor(2, "gancam-images")  # decode ahead of who asks
 

@@ -14,10 +14,13 @@ from PIL import ImageCms
 
 from gancam.errors import SinkError, SourceError
 from gancam.frame import Image
-from gancam.jobs.process import process_image
+from gancam.jobs.process import process_image, process_video
+from gancam.jobs.spec import ProcessOptions
 from gancam.media.images import read_image, read_pictures
 from gancam.media.metadata import ImageMetadata, embed, read_metadata
 from gancam.media.orientation import Orientation
+from gancam.pipeline import Report
+from gancam.sources import ImageFiles
 
 WIDTH, HEIGHT = 12, 8
 EIGHT = range(1, 9)
@@ -314,3 +317,47 @@ def test_what_is_too_large_to_read_is_one_clear_line(tmp_path: Path, capfd: pyte
     with pytest.raises(SourceError, match="more pixels than OpenCV reads"):
         read_image(tmp_path / "a.png")
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".webp", ".tiff", ".bmp"])
+@pytest.mark.parametrize("keep", [0, 1, 20, 0.5])
+def test_what_is_cut_off_is_one_clear_line(
+    tmp_path: Path, ending: str, keep: float, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = cv2.imencode(ending, np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8))[1].tobytes()
+    path = tmp_path / f"a{ending}"
+    path.write_bytes(whole[: keep if isinstance(keep, int) else int(len(whole) * keep)])
+    for read in (read_image, read_pictures):
+        with pytest.raises(SourceError, match="is empty" if keep == 0 else "not an image that OpenCV can read"):
+            read(path)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("ending", [".png", ".tiff"])
+def test_sixteen_bits_are_read_as_eight_and_told(tmp_path: Path, ending: str) -> None:
+    deep = np.full((HEIGHT, WIDTH, 3), 0x8040, np.uint16)
+    for index in (1, 2):
+        cv2.imwrite(str(tmp_path / f"a-{index}{ending}"), deep)
+    said: list[str] = []
+    process_image(tmp_path / f"a-1{ending}", tmp_path / "b.png", [], notify=said.append)
+    assert said == [f"{tmp_path / f'a-1{ending}'}: its 16 bits a sample are read as 8"]
+    with ImageFiles(tmp_path / f"a-%d{ending}") as source:
+        assert any("16 bits a sample are read as 8" in note for note in source.notes)
+
+
+def test_fractions_are_refused_in_one_clear_line(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.tiff"), np.zeros((4, 4, 3), np.float32))
+    with pytest.raises(SourceError, match="float32 samples, needs whole numbers of 8 or 16 bits"):
+        read_image(tmp_path / "a.tiff")
+
+
+def test_numbered_images_keep_their_profile(tmp_path: Path) -> None:
+    for index in (1, 2):
+        Pillow.fromarray(veiled()).save(tmp_path / f"a-{index}.png", icc_profile=PROFILE)
+    for target, says in (("b-%d.webp", ""), ("b-%d.bmp", "colour profile is left out"), ("b.mp4", "videos hold none")):
+        said: list[str] = []
+        process_video(tmp_path / "a-%d.png", tmp_path / target, [], ProcessOptions(), Report(), notify=said.append)
+        assert any("profile" in note for note in said) == bool(says)
+        assert any(says in note for note in said)
+    assert read_metadata((tmp_path / "b-2.webp").read_bytes()).icc == PROFILE
+    assert read_image(tmp_path / "b-2.webp")[1] is not None
