@@ -28,6 +28,7 @@ class Parameter:
     A number may have a `unit`, which a text for it may end with (``8s``). A text that stands for more than itself
     (a rectangle, a list of seeds) has a `parse`, which raises ``ValueError`` with the reason for one that means
     nothing; `form` says in words what it takes. One that was renamed answers to its name of before, `formerly`, too.
+    What a number below 0 means may have a word, `below` ("auto"), which is then a text for it, and written for it.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Parameter:
     form: str = ""
     parse: Callable[[str], object] | None = None
     formerly: str = ""
+    below: str = ""
 
     def check(self, value: object) -> Value:
         """Return `value`, given as such or as text, as this parameter's type.
@@ -72,6 +74,8 @@ class Parameter:
         return value
 
     def _checked_number(self, value: object) -> int | float:
+        if isinstance(value, str) and self.below and value.strip().lower() == self.below:
+            value = -1
         if isinstance(value, str) and self.unit:
             value = value.strip().removesuffix(self.unit)
         if isinstance(value, bool) or not isinstance(value, str | SupportsFloat):
@@ -101,10 +105,12 @@ class Parameter:
         kind = "a whole number" if self.type is int else "a number"
         if self.unit:
             kind += f" ({self.unit})"
-        if self.minimum is not None and self.maximum is not None:
-            return f"{kind} from {self._limit(self.minimum)} to {self._limit(self.maximum)}"
-        if self.minimum is not None:
-            return f"{kind} of {self._limit(self.minimum)} or more"
+        least = 0.0 if self.below else self.minimum
+        word = f", or {self.below}" if self.below else ""
+        if least is not None and self.maximum is not None:
+            return f"{kind} from {self._limit(least)} to {self._limit(self.maximum)}{word}"
+        if least is not None:
+            return f"{kind} of {self._limit(least)} or more{word}"
         return kind
 
     @property
@@ -130,6 +136,8 @@ class Parameter:
         """Write `value` for a person, with its unit."""
         if self.type is bool:
             return "on" if value else "off"
+        if self.below and not isinstance(value, str) and value < 0:
+            return self.below
         return f"{value:.4g}{self.unit}" if self.type is float else f"{value}{self.unit}"
 
     def step(self, value: Value, *, up: bool) -> Value:
@@ -177,10 +185,13 @@ def parameter(
     form: str = "",
     parse: Callable[[str], object] | None = None,
     formerly: str = "",
+    below: str = "",
     help: str,
 ) -> V:
     """Declare a field of a `Params` class; the arguments are those of a `Parameter`."""
-    about = Parameter("", type(default), default, minimum, maximum, tuple(choices), help, unit, form, parse, formerly)
+    about = Parameter(
+        "", type(default), default, minimum, maximum, tuple(choices), help, unit, form, parse, formerly, below
+    )
     return field(default=default, metadata={"parameter": about})
 
 

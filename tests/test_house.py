@@ -21,7 +21,7 @@ ARROWS: dict[str, set[str]] = {
     "inference": set(),
     "masks": {"inference", "vision"},
     "latent": {"inference", "sources"},
-    "control": {"media"},
+    "control": {"media", "vision"},
     "sources": {"media", "vision"},
     "sinks": {"control", "inference", "media", "vision"},
     "effects": {"inference", "latent", "masks", "media", "vision"},

@@ -53,7 +53,8 @@ import gancam
 from gancam import masks, sources
 from gancam.media.images import read_image
 from gancam.sinks import images, pieces, video
-from gancam.sources.camera import Camera, Stream
+from gancam.sources.camera import Camera
+from gancam.sources.stream import Stream
 from gancam.sources.open import open_live
 folder = pathlib.Path(sys.argv[1])
 for name in ("clip.mp4", "damaged.mp4"):

@@ -187,6 +187,26 @@ TargetMsOption: TypeAlias = Annotated[
     typer.Option(metavar="MS", help="Play the best quality that takes at most this many milliseconds a frame."),
 ]
 
+PresetsOption: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--preset", metavar="FILE",
+        help="Offer the effects of this TOML file in the window's gallery (key g); without -e the first is played. "
+        "Repeat it for several.",
+    ),
+]  # fmt: skip
+MirrorOption: TypeAlias = Annotated[
+    bool, typer.Option("--mirror", help="Mirror the picture, as one sees oneself; the key m does it, too.")
+]
+SoundOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="mic|mic:NAME|none",
+        help="Record this sound into files: a microphone, or none. Default: the video file's or the stream's own.",
+    ),
+]
+LoopOption: TypeAlias = Annotated[bool, typer.Option("--loop", help="Play a video file again and again.")]
+
 # gancam bench
 BenchModelsArgument: TypeAlias = Annotated[
     list[str] | None,

@@ -100,9 +100,10 @@ class MorphParams(Params):
         -1.0,
         minimum=-1.0,
         maximum=1.0,
-        help="variety against quality: 1 all, 0 nothing but the average picture; below 0: what suits the generator",
+        below="auto",
+        help="variety against quality: 1 all, 0 nothing but the average picture; auto: what suits the generator",
     )
-    mix: int = parameter(-1, minimum=-1, help="seed that gives the later layers (colours); -1: none")
+    mix: int = parameter(-1, minimum=-1, below="none", help="seed that gives the later layers (colours)")
     mix_layer: int = parameter(4, minimum=0, maximum=64, help="the first layer that it gives")
     drive: str = parameter("time", choices=("time", "motion", "audio", "level"), help="what makes it move")
     level: float = parameter(

@@ -35,9 +35,9 @@ class SuperResolutionParams(Params):
         help="how much the noise of what stands still is averaged away over the frames before",
     )  # fmt: skip
     threshold: float = parameter(
-        -1.0, minimum=-1.0, maximum=64.0,
+        -1.0, minimum=-1.0, maximum=64.0, below="off",
         help="compute only what changed by more grey levels: 0 changes nothing, about 40 passes a webcam's noise over; "
-        "below 0 everything is computed",
+        "off: everything is computed",
     )  # fmt: skip
 
 

@@ -21,8 +21,7 @@ from gancam.frame import Image
 from gancam.inference.hardware import saturates_bytes, thread_counts
 from gancam.inference.network import GeneratorNetwork, MaskedNetwork, Network, open_network
 from gancam.inference.providers import GpuOptions, kind_of, ways
-from gancam.inference.trials import LEAST_PSNR as LEAST_PSNR
-from gancam.inference.trials import TILED_ON_GPU, Trial, name_of, recall, remember
+from gancam.inference.trials import LEAST_PSNR, TILED_ON_GPU, Trial, name_of, recall, remember
 from gancam.inference.trials import folder as folder
 
 log = logging.getLogger(__name__)
