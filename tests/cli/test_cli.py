@@ -273,6 +273,9 @@ def test_models_lists_the_parameters_of_the_effect() -> None:
     assert listed[2] == {
         "name": "threshold", "takes": "a number from -1 to 64", "default": -1.0, "help": listed[2]["help"],
     }  # fmt: skip
+    assert listed[1]["default"] == 0.0
+    calm = json.loads(gancam("models", "restore-x2", "--json").stdout)["effect_parameters"]
+    assert calm[1]["default"] == 1.0  # what its card says suits it
 
 
 @pytest.mark.parametrize("columns", ["80", "160", ""])
