@@ -29,6 +29,9 @@ ARROWS: dict[str, set[str]] = {
     "budget": {"effects", "pipeline", "vision"},
     "capture": {"effects", "pipeline", "sources"},
     "jobs": {"control", "effects", "inference", "media", "pipeline", "sinks", "sources"},
+    "studio": {
+        "control", "effects", "inference", "jobs", "media", "pipeline", "sinks", "sources", "tools", "vision",
+    },
     "tools": {"effects", "inference", "media", "sinks", "sources", "vision"},
 }
 FREE = {"cli", "__init__", "__main__"}

@@ -43,11 +43,12 @@ class TranslateParams(Params):
     )  # fmt: skip
     region: str = parameter(
         "full",
+        kind="region",
         parse=Region.parse,
         form="x/y/width/height in shares of the frame, or full",
         help="where it is seen",
     )
-    mask: str = parameter("", help="an image or a mask track that marks where it is seen")
+    mask: str = parameter("", kind="file", help="an image or a mask track that marks where it is seen")
     outside: bool = parameter(False, help="seen outside the mask and the region instead")
 
 

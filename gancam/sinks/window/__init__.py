@@ -16,12 +16,12 @@ from gancam.control import Controls
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image, check_image
 from gancam.sinks.contract import Sink, SinkContext
+from gancam.sinks.recorder import Recorder
 from gancam.sinks.window.comparison import Comparison
 from gancam.sinks.window.drawing import Drawing
 from gancam.sinks.window.figures import Figures
 from gancam.sinks.window.keys import ControlKeys
 from gancam.sinks.window.panel import Panel
-from gancam.sinks.window.recorder import Recorder
 from gancam.vision.pad import DrawingPad
 from gancam.vision.text import RED, YELLOW, draw_lines
 

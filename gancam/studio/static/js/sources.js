@@ -1,0 +1,114 @@
+// Choosing what plays.
+import { attempt, listen, request, upload } from "./api.js"
+import { sendCamera } from "./camera.js"
+import { $, button, dress, el, toast } from "./dom.js"
+import { icon } from "./icons.js"
+
+const ICONS = { browser: "camera", camera: "device", file: "file", stream: "stream", test: "test" }
+
+async function play(kind, value = "") {
+  $("sources").close()
+  await attempt("POST", "/api/source", { kind, value })
+}
+
+async function playCamera() {
+  $("sources").close()
+  try { await sendCamera() } catch (error) { toast(error.message, "error") }
+}
+
+function choice(name, title, about, onclick) {
+  return el("button", { type: "button", class: "choice", onclick },
+    icon(name), el("span", {}, el("b", {}, title), el("small", {}, about)))
+}
+
+function choices() {
+  return [
+    choice("camera", "Browser camera", "The camera of this browser", playCamera),
+    choice("device", "This machine’s camera", "Where gancam runs", () => openSheet("camera")),
+    choice("file", "Video file", "Drop it here, or choose", () => openSheet("file")),
+    choice("stream", "Stream", "RTSP, HTTP, SRT, RTMP", () => openSheet("stream")),
+    choice("test", "Test pattern", "Always there", () => play("test")),
+  ]
+}
+
+/** Open the sheet of sources, at one of its parts. */
+async function openSheet(part) {
+  const body = $("sources-body")
+  body.replaceChildren(el("div", { class: "choices" }, ...choices()))
+  if (part === "camera") body.replaceChildren(await cameras())
+  if (part === "file") body.replaceChildren(await files())
+  if (part === "stream") body.replaceChildren(stream())
+  if (!$("sources").open) $("sources").showModal()
+}
+
+function back() {
+  return button("undo", "Other sources", { onclick: () => openSheet(""), class: "button quiet" })
+}
+
+async function cameras() {
+  const found = (await attempt("GET", "/api/sources"))?.cameras ?? []
+  const number = el("input", { type: "number", min: 0, max: 63, value: "0", id: "camera-number" })
+  return el("div", { class: "form" },
+    el("ul", { class: "rows" }, ...found.map((path) =>
+      el("li", {}, button("device", path, { class: "row", onclick: () => play("camera", path) })))),
+    found.length ? null : el("p", { class: "quiet-text" }, "No camera was found at /dev/video*. Give its number where it has one:"),
+    el("form", { class: "line", onsubmit: (event) => { event.preventDefault(); play("camera", number.value) } },
+      el("label", { for: "camera-number" }, "Number"), number, el("button", { class: "button accent" }, "Play")),
+    back())
+}
+
+function stream() {
+  const url = el("input", { type: "text", id: "stream-url", placeholder: "rtsp://host/name", autocomplete: "off",
+                            spellcheck: "false", inputmode: "url" })
+  return el("div", { class: "form" },
+    el("form", { class: "line", onsubmit: (event) => { event.preventDefault(); play("stream", url.value.trim()) } },
+      el("label", { for: "stream-url" }, "Address"), url, el("button", { class: "button accent" }, "Play")),
+    back())
+}
+
+async function files() {
+  const list = el("ul", { class: "rows" })
+  for (const root of (await attempt("GET", "/api/files"))?.roots ?? []) {
+    const entries = (await attempt("GET", `/api/files/${encodeURIComponent(root)}`))?.entries ?? []
+    for (const entry of entries.filter((one) => one.kind === "video"))
+      list.append(el("li", {}, el("button", { type: "button", class: "row", onclick: () => play("file", entry.reference) },
+        icon("file"), el("span", {}, entry.name), el("small", {}, root))))
+  }
+  const input = el("input", { type: "file", accept: "video/*", id: "source-file", onchange: () => send(input.files) })
+  return el("div", { class: "form" },
+    el("label", { class: "drop", for: "source-file" }, icon("upload"), el("b", {}, "Choose a video"),
+      el("span", {}, "or drop one anywhere on the picture"), input),
+    list, back())
+}
+
+async function send(list) {
+  const file = list?.[0]
+  if (!file) return
+  $("sources").close()
+  toast(`Taking ${file.name} …`)
+  try {
+    const stored = await upload(file)
+    await request("POST", "/api/source", { kind: "file", value: stored.reference })
+  } catch (error) {
+    toast(error.message, "error")
+  }
+}
+
+export function startSources() {
+  $("begin-choices").replaceChildren(...choices())
+  $("source").onclick = () => openSheet("")
+  const stage = $("stage")
+  stage.addEventListener("dragover", (event) => { event.preventDefault(); stage.classList.add("dropping") })
+  stage.addEventListener("dragleave", () => stage.classList.remove("dropping"))
+  stage.addEventListener("drop", (event) => {
+    event.preventDefault()
+    stage.classList.remove("dropping")
+    send(event.dataTransfer.files)
+  })
+  listen("state", ({ source }) => {
+    const label = source.kind ? source.label : "Choose a source"
+    $("source").setAttribute("aria-label", `Source: ${label}`)
+    dress($("source"), ICONS[source.kind] ?? "device", label)
+    $("source").append(icon("more"))
+  })
+}
