@@ -30,7 +30,17 @@ ARROWS: dict[str, set[str]] = {
     "capture": {"effects", "pipeline", "sources"},
     "jobs": {"control", "effects", "inference", "media", "pipeline", "sinks", "sources"},
     "studio": {
-        "control", "effects", "inference", "jobs", "media", "pipeline", "sinks", "sources", "tools", "vision",
+        "control",
+        "effects",
+        "inference",
+        "jobs",
+        "latent",
+        "media",
+        "pipeline",
+        "sinks",
+        "sources",
+        "tools",
+        "vision",
     },
     "tools": {"effects", "inference", "media", "sinks", "sources", "vision"},
 }

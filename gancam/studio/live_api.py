@@ -13,7 +13,7 @@ from gancam.errors import InputError, SinkError
 from gancam.jobs.preset import parse_effects, write_effects
 from gancam.studio import menu
 from gancam.studio.messages import Message, answered, body_of, message_of
-from gancam.studio.session import Session, cameras
+from gancam.studio.session import Session, cameras, check_model
 from gancam.vision.pad import DrawingPad, Point
 
 
@@ -40,6 +40,7 @@ class LiveApi:
             ("GET", "/api/preset", self.preset), ("PUT", "/api/preset", self.load_preset),
             ("GET", "/api/command", self.command), ("POST", "/api/thumbnails", self.take_thumbnails),
             ("GET", "/api/thumbnails/{number:int}/{name}", self.thumbnail),
+            ("GET", "/api/seeds/{name}/{seed:int}", self.seed),
             ("GET", "/api/snapshot", self.snapshot), ("POST", "/api/recording", self.record),
         ]  # fmt: skip
         return [Route(path, answered(handler), methods=[method]) for method, path, handler in table]
@@ -128,13 +129,17 @@ class LiveApi:
 
     async def thumbnail(self, request: Request) -> Response:
         """Give the thumbnail of a model."""
-        name, number = request.path_params["name"], request.path_params["number"]
-        if name not in {entry["name"] for entry in await asyncio.to_thread(menu.models)}:
-            raise InputError(f"no model {name!r}")
+        name, number = check_model(request.path_params["name"]), request.path_params["number"]
         jpeg = await asyncio.to_thread(self._thumbnails.get, name, number)
         if jpeg is None:
             return JSONResponse({"error": "that frame is not the newest any more"}, 404)
         return Response(jpeg, media_type="image/jpeg")
+
+    async def seed(self, request: Request) -> Response:
+        """Give the picture that a generator makes of a seed."""
+        name, seed = check_model(request.path_params["name"]), request.path_params["seed"]
+        jpeg = await asyncio.to_thread(self._thumbnails.seed, name, min(seed, 2**31 - 1))
+        return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
     async def snapshot(self, request: Request) -> Response:
         """Give the picture that is shown now as PNG."""

@@ -16,7 +16,9 @@ from gancam.errors import GancamError
 from gancam.frame import Image
 from gancam.inference.catalog import menu, user_menu
 from gancam.inference.figures import telling
+from gancam.inference.model import Generator
 from gancam.inference.variants import read_card, variants
+from gancam.latent.samples import generate, open_generator
 from gancam.sources import TestPattern
 from gancam.studio.screen import encoded
 
@@ -71,6 +73,7 @@ class Thumbnails:
         self._made: dict[tuple[str, int], bytes] = {}
         self._frame: Image = TestPattern(SIZE).image(0)
         self._number = 0
+        self._generator: tuple[str, Generator] | None = None
         self._worker = ThreadPoolExecutor(1, "gancam-thumbnails", initializer=_step_back)
 
     def take(self, image: Image | None) -> int:
@@ -92,9 +95,18 @@ class Thumbnails:
         """
         return self._worker.submit(self._get, name, number).result()
 
+    def seed(self, name: str, seed: int) -> bytes:
+        """Make the JPEG of a generator's picture; waits for its turn. Raises ``GancamError``."""
+        return self._worker.submit(self._seed, name, seed).result()
+
     def close(self) -> None:
         """Begin no other, and wait for the one that is made."""
         self._worker.shutdown(cancel_futures=True)
+
+    def _seed(self, name: str, seed: int) -> bytes:
+        if self._generator is None or self._generator[0] != name:  # a sheet asks for many of one
+            self._generator = name, open_generator(name, precision="fp32", threads=1)
+        return encoded(np.ascontiguousarray(generate(self._generator[1], [seed])[0]), 82)
 
     def _get(self, name: str, number: int) -> bytes | None:
         with self._lock:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gancam.effects import EffectSpec, check_spec, declared
-from gancam.errors import InputError
+from gancam.errors import InputError, NotFound
 from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.variants import read_card, variants
 from gancam.params import Parameter, Value
@@ -122,9 +122,8 @@ class Session:
 
     def _checked(self, spec: EffectSpec) -> EffectSpec:
         """Give `spec` with paths for the references of files."""
-        if spec.name not in menu() and spec.name not in user_menu():
-            raise InputError(f"{spec.name[:80]!r}: no model of that name")
-        params = declared(read_card(next(iter(variants(find(spec.name)).values()))).effect)
+        path = find(check_model(spec.name))
+        params = declared(read_card(next(iter(variants(path).values()))).effect)
         kinds = {} if params is None else {name: one.kind for name, one in params.declared().items()}
         return EffectSpec(spec.name, {key: self._path(kinds.get(key, ""), text) for key, text in spec.params.items()})
 
@@ -210,6 +209,13 @@ class Session:
         source = "test" if request is None else request.argument
         effects = [part for spec in self.chain.specs() for part in ("-e", str(spec))] or ["-e", "none"]
         return shlex.join(["gancam", "live", source, *effects])
+
+
+def check_model(name: str) -> str:
+    """Give `name`, which must be in the menu: a page names no files. Raises ``NotFound``."""
+    if name not in menu() and name not in user_menu():
+        raise NotFound(f"no model {name[:80]!r}")
+    return name
 
 
 def cameras() -> list[Path]:

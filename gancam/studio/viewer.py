@@ -89,12 +89,16 @@ class _Viewer:
 
     async def _listen(self) -> None:
         while True:
-            message = Message.parse(await self._socket.receive_text())
+            try:
+                message = Message.parse(await self._socket.receive_text())
+            except (InputError, KeyError):  # Starlette raises the second for bytes where a text is due
+                await self._socket.close(4400, "not understood")
+                raise WebSocketDisconnect(4400) from None
             if "shown" in message.values:
                 self._underway = max(self._underway - 1, 0)
                 self._room.set()
             if "compare" in message.values:
-                self._before = message.flag("compare")
+                self._before = message.values["compare"] is True
                 self._frame.set()
 
     async def _send_pictures(self) -> None:
@@ -159,7 +163,7 @@ async def take_camera(socket: WebSocket, session: Session) -> None:
             await over.wait()
             receiving.cancel()
             await socket.close(4000, "another source plays")
-    except* (WebSocketDisconnect, RuntimeError, InputError):
+    except* (WebSocketDisconnect, RuntimeError, InputError, KeyError):
         pass
     finally:
         camera.hang_up()

@@ -14,6 +14,7 @@ from gancam.studio.storage import Storage
 TOKEN = "0123456789abcdef0123"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 BASE = "http://127.0.0.1:8765"
+SOCKETS = "ws://127.0.0.1:8765"  # paths alone would go to the client's own default host
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from gancam.studio.app import make_app
 from gancam.studio.storage import Storage
-from tests.helpers.studio import BASE, BEARER, TOKEN, studio
+from tests.helpers.studio import BASE, BEARER, SOCKETS, TOKEN, studio
 
 
 def test_the_address_with_the_token_lets_in_and_nothing_else_does(tmp_path: Path) -> None:
@@ -51,8 +51,8 @@ def test_other_pages_and_names_are_refused(tmp_path: Path, headers: dict[str, st
         assert client.get("/api/state", headers=headers).status_code == 403
         assert client.post("/api/source", json={"kind": "test"}, headers=headers).status_code == 403
         for path in ("/api/live", "/api/camera"):
-            with pytest.raises(WebSocketDisconnect) as refused, client.websocket_connect(path, headers=headers):
-                pass
+            with pytest.raises(WebSocketDisconnect) as refused:
+                client.websocket_connect(f"{SOCKETS}{path}", headers=headers).__enter__()
             assert refused.value.code == 4403
         assert client.get("/api/state").json()["source"]["state"] == "idle"
 

@@ -111,7 +111,7 @@ def test_presets_and_the_command_say_the_same(tmp_path: Path) -> None:
         assert client.put("/api/preset", content=preset.encode()).status_code == 200
         assert [effect["name"] for effect in state(client)["effects"]] == ["sr-x2-fast"]
         assert state(client)["effects"][0]["values"]["strength"] == 0.5
-        assert client.put("/api/preset", content=b"[[effect]]\nname = '/etc/passwd.onnx'").status_code == 400
+        assert client.put("/api/preset", content=b"[[effect]]\nname = '/etc/passwd.onnx'").status_code == 404
         assert client.put("/api/preset", content=b"\xff").status_code == 400
         assert [effect["name"] for effect in state(client)["effects"]] == ["sr-x2-fast"]
 

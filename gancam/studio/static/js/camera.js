@@ -4,6 +4,10 @@ import { toast } from "./dom.js"
 
 const UNDERWAY = 2 // pictures that are sent and not taken yet
 let stop = () => {}
+let showing = null
+
+/** The video element that shows what the camera sees; null before `sendCamera`. */
+export const film = () => showing
 
 /** Play the browser's camera; ends what this page sent before. Throws Refused. */
 export async function sendCamera({ deviceId, width = 640, height = 360 } = {}) {
@@ -20,6 +24,7 @@ export async function sendCamera({ deviceId, width = 640, height = 360 } = {}) {
   }
   const settings = stream.getVideoTracks()[0].getSettings()
   const film = Object.assign(document.createElement("video"), { srcObject: stream, muted: true, playsInline: true })
+  showing = film
   await film.play()
   const socket = new WebSocket(`ws://${location.host}/api/camera?fps=${settings.frameRate ?? ""}`)
   let over = false
