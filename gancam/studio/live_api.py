@@ -122,7 +122,7 @@ class LiveApi:
 
     async def take_thumbnails(self, request: Request) -> Response:
         """Take the frame that is shown now for thumbnails."""
-        frame = self._session.screen.frame
+        frame = self._session.screen.newest.frame
         image = None if frame is None else frame.original if frame.original is not None else frame.image
         number = await asyncio.to_thread(self._thumbnails.take, image)
         return JSONResponse({"number": number})
@@ -158,9 +158,9 @@ class LiveApi:
         if not on:
             screen.recorder.stop()
             return
-        if screen.frame is None:
+        if screen.newest.frame is None:
             raise InputError("there is nothing to record: choose a source first")
-        screen.recorder.start(screen.frame)
+        screen.recorder.start(screen.newest.frame)
         if not screen.recorder.recording:
             raise SinkError(screen.said[-1])
 

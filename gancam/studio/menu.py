@@ -19,8 +19,8 @@ from gancam.inference.figures import telling
 from gancam.inference.model import Generator
 from gancam.inference.variants import read_card, variants
 from gancam.latent.samples import generate, open_generator
+from gancam.sinks.newest import as_jpeg
 from gancam.sources import TestPattern
-from gancam.studio.screen import encoded
 
 SIZE = (256, 144)  # of a thumbnail, at most
 _SHOWN = (384, 216)  # what effects that keep the size are shown, at most
@@ -106,7 +106,8 @@ class Thumbnails:
     def _seed(self, name: str, seed: int) -> bytes:
         if self._generator is None or self._generator[0] != name:  # a sheet asks for many of one
             self._generator = name, open_generator(name, precision="fp32", threads=1)
-        return encoded(np.ascontiguousarray(generate(self._generator[1], [seed])[0]), 82)
+        picture = np.ascontiguousarray(generate(self._generator[1], [seed])[0])
+        return as_jpeg(picture, 82) or b""
 
     def _get(self, name: str, number: int) -> bytes | None:
         with self._lock:
@@ -114,7 +115,7 @@ class Thumbnails:
             made = self._made.get((name, number))
         if number != newest or made is not None:
             return made
-        jpeg = encoded(_fitted(_shown(name, frame), SIZE), 82)
+        jpeg = as_jpeg(_fitted(_shown(name, frame), SIZE), 82) or b""
         with self._lock:
             if number == self._number:
                 while len(self._made) >= _KEPT:

@@ -90,7 +90,7 @@ class Player:
         self._end("idle")
         with self._lock:
             self.request = None
-        self._screen.clear()
+        self._screen.newest.clear()
         self._changed()
 
     def rest(self) -> None:

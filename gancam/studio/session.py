@@ -198,7 +198,7 @@ class Session:
         """Tell what changes all the time."""
         feed = self.player.feed
         return {
-            "fps": round(self.screen.fps(), 1), "dropped": 0 if feed is None else feed.dropped,
+            "fps": round(self.screen.newest.fps(), 1), "dropped": 0 if feed is None else feed.dropped,
             "ms": {link.name: round(link.ms, 1) for link in self.chain.links if link.slot.on},
             "status": {link.name: link.slot.status for link in self.chain.links if link.slot.on},
         }  # fmt: skip

@@ -9,9 +9,9 @@ from contextlib import suppress
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gancam.errors import InputError
+from gancam.sinks.newest import Picture
 from gancam.studio.browser import LARGEST, BrowserCamera
 from gancam.studio.messages import Message
-from gancam.studio.screen import Picture
 from gancam.studio.session import Session
 
 UNDERWAY = 2  # pictures that are sent and not shown yet: one travels while one is decoded
@@ -69,7 +69,7 @@ class _Viewer:
         """Send and listen until the page goes."""
         screen, session = self._session.screen, self._session
         frame, news = self._waker(self._frame), self._waker(self._news)
-        screen.listen(frame)
+        screen.newest.listen(frame)
         session.listen(news)
         self._frame.set()
         try:
@@ -81,7 +81,7 @@ class _Viewer:
         except* (WebSocketDisconnect, RuntimeError):  # Starlette raises the second for a socket that is gone
             pass
         finally:
-            screen.unlisten(frame)
+            screen.newest.unlisten(frame)
             session.unlisten(news)
 
     def _waker(self, event: asyncio.Event) -> "_Waker":
@@ -107,7 +107,7 @@ class _Viewer:
             await self._room.wait()
             await self._frame.wait()
             self._frame.clear()
-            picture = await asyncio.to_thread(self._session.screen.picture, before=self._before)
+            picture = await asyncio.to_thread(self._session.screen.newest.picture, before=self._before)
             if picture is None or (picture.number == sent and not (self._before and picture.before)):
                 continue
             sent = picture.number

@@ -12,11 +12,15 @@ from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from gancam.frame import Image
+from gancam.sinks.newest import as_jpeg
 from gancam.sources import TestPattern
 from gancam.studio import viewer
 from gancam.studio.browser import decoded, jpeg_size
-from gancam.studio.screen import encoded
 from tests.helpers.studio import SOCKETS, play_test, state, studio, wait_for
+
+
+def jpeg(image: Image, quality: int = 90) -> bytes:
+    return as_jpeg(image, quality) or b""
 
 
 def picture(socket: WebSocketTestSession) -> tuple[int, float, tuple[int, int], Image, bytes]:
@@ -106,7 +110,7 @@ def test_a_browsers_camera_is_played(tmp_path: Path) -> None:
     pattern = TestPattern()
     with studio(tmp_path) as client, client.websocket_connect(f"{SOCKETS}/api/camera?fps=30") as socket:
         for index in range(1, 100):
-            socket.send_bytes(struct.pack("<f", 5.0) + encoded(pattern.image(index), 95))
+            socket.send_bytes(struct.pack("<f", 5.0) + jpeg(pattern.image(index), 95))
             assert socket.receive_text() == ""
             if client.get("/api/snapshot").status_code == 200:
                 break
@@ -126,7 +130,7 @@ def snapshot(client: TestClient) -> Image:
 
 def test_damaged_pictures_of_a_camera_are_left_out(tmp_path: Path) -> None:
     image = TestPattern((64, 48)).image(3)
-    good = encoded(image, 95)
+    good = jpeg(image, 95)
     huge = bytearray(good)
     at = huge.index(b"\xff\xc0")
     huge[at + 5 : at + 9] = b"\xff\xff\xff\xff"
@@ -141,7 +145,7 @@ def test_damaged_pictures_of_a_camera_are_left_out(tmp_path: Path) -> None:
 def test_a_camera_that_goes_ends_what_plays(tmp_path: Path) -> None:
     with studio(tmp_path) as client:
         with client.websocket_connect(f"{SOCKETS}/api/camera") as socket:
-            socket.send_bytes(struct.pack("<f", 5.0) + encoded(TestPattern().image(1)))
+            socket.send_bytes(struct.pack("<f", 5.0) + jpeg(TestPattern().image(1)))
             wait_for(lambda: state(client)["source"]["state"] == "playing")
         wait_for(lambda: state(client)["source"]["state"] == "ended")
 
@@ -160,6 +164,6 @@ def test_without_a_viewer_a_source_rests(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_the_size_of_a_jpeg_is_read_from_its_header() -> None:
     for size in ((640, 360), (1, 1), (37, 41)):
-        assert jpeg_size(encoded(TestPattern(size).image(0))) == size
+        assert jpeg_size(jpeg(TestPattern(size).image(0))) == size
     for data in (b"", b"\xff\xd8", b"\xff\xd8\xff\xc0", b"\x89PNG" * 10, b"\xff\xd8" + b"\xff\xe0\x00\x00" * 9):
         assert jpeg_size(data) is None
