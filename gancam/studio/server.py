@@ -15,7 +15,7 @@ from gancam.studio.browser import LARGEST
 from gancam.studio.guard import is_loopback
 
 _ASK_WITHIN = 10.0  # seconds that a client may take for its first whole request
-_CLIENTS = 64  # connections at once
+_CLIENTS = 200  # connections at once
 
 
 @dataclass(frozen=True, slots=True)
