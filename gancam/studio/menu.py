@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gancam.effects import MaskedEffect, declared, load
+from gancam.effects import Effect, MaskedEffect, declared, load
 from gancam.errors import GancamError
 from gancam.frame import Image
 from gancam.inference.catalog import menu, user_menu
@@ -27,19 +27,20 @@ _SHOWN = (384, 216)  # what effects that keep the size are shown, at most
 _KEPT = 64  # thumbnails
 _NICE = 15  # what is shown live goes first
 _TASKS = {
-    "super_resolution": "Enlarge", "inpaint": "Erase", "morph": "Morph", "translate": "Restyle",
+    "super_resolution": "Enlarge", "translate": "Restyle", "inpaint": "Erase", "morph": "Morph",
 }  # fmt: skip
 
 
 def models() -> list[dict[str, object]]:
-    """Describe all models, bundled and the user's own, ready for ``json.dumps``."""
+    """Describe all models, bundled and the user's own, by task, ready for ``json.dumps``."""
     found = [*((name, path, False) for name, path in menu().items())]
     found += [(name, path, True) for name, path in user_menu().items()]
     entries = []
     for name, path, own in found:
         with suppress(GancamError):  # one that is damaged is told of by `gancam models`
             entries.append(_entry(name, path, own=own))
-    return entries
+    tasks = list(_TASKS.values())
+    return sorted(entries, key=lambda entry: tasks.index(task) if (task := str(entry["task"])) in tasks else len(tasks))
 
 
 def _entry(name: str, path: Path, *, own: bool) -> dict[str, object]:
@@ -79,7 +80,7 @@ class Thumbnails:
     def take(self, image: Image | None) -> int:
         """Take the frame that all are made of from now on; None for the test pattern. Returns its number."""
         with self._lock:
-            self._frame = TestPattern(_SHOWN).image(0) if image is None else _fitted(image, _SHOWN)
+            self._frame = TestPattern(_SHOWN).image(0) if image is None else image
             self._number += 1
             self._made.clear()
             return self._number
@@ -127,11 +128,27 @@ class Thumbnails:
 def _shown(name: str, frame: Image) -> Image:
     effect = load(name, precision="fp32", threads=1)  # "auto" would try all precisions first
     scale = effect.card.scale
+    if scale == 1:
+        frame = _fitted(frame, _SHOWN)
     if isinstance(effect, MaskedEffect):
         return effect(frame, mask=_middle(frame))
-    if scale > 1:
-        frame = _fitted(frame, (SIZE[0] // scale, SIZE[1] // scale))
-    return effect(frame, time=0.0)
+    return _halves(effect, _crop(frame, SIZE[0] // scale, SIZE[1] // scale)) if scale > 1 else effect(frame, time=0.0)
+
+
+def _halves(effect: Effect, frame: Image) -> Image:
+    """Enlarge `frame` on the right of a line, with bicubic scaling on its left."""
+    shown = effect(frame, time=0.0).copy()
+    height, width = shown.shape[:2]
+    plain = np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+    shown[:, : width // 2] = plain[:, : width // 2]
+    shown[:, width // 2 - 1 : width // 2 + 1] = 255
+    return shown
+
+
+def _crop(image: Image, width: int, height: int) -> Image:
+    """Cut `image` to its middle, so that each of its pixels can be seen."""
+    top, left = max(image.shape[0] - height, 0) // 2, max(image.shape[1] - width, 0) // 2
+    return np.ascontiguousarray(image[top : top + height, left : left + width])
 
 
 def _middle(frame: Image) -> Image:

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from gancam.effects import EffectSpec, check_spec, declared
 from gancam.errors import InputError, NotFound
 from gancam.inference.catalog import find, menu, user_menu
@@ -186,7 +188,8 @@ class Session:
         return {
             "name": link.name, "model": link.model, "effect": "" if card is None else card.effect, "on": link.slot.on,
             "error": link.error, "notes": list(link.slot.notes) + (list(pad.notes) if pad is not None else []),
-            "draws": pad is not None, "brushes": pad is not None and pad.brushes,
+            "draws": pad is not None, "drawn": 0 if pad is None else int(np.count_nonzero(pad.mask)),
+            "brushes": pad is not None and pad.brushes,
             "values": {key: self._told(declared[key], value) for key, value in link.slot.params.values().items()},
         }  # fmt: skip
 

@@ -10,9 +10,9 @@ let dragged = null
 
 export function startChain() {
   dress($("add"), "plus", "Add effect")
-  dress($("preset-load"), "folder", "Load preset")
-  dress($("preset-save"), "download", "Save preset")
-  dress($("command"), "copy", "Copy command")
+  dress($("preset-load"), "folder", "Load")
+  dress($("preset-save"), "download", "Save")
+  dress($("command"), "copy", "Command")
   $("add").onclick = openMenu
   $("preset-save").onclick = () => save("/api/preset", "gancam-preset.toml")
   $("preset-load").onclick = () => $("preset-file").click()
@@ -72,7 +72,8 @@ const remembered = new Set() // cards that are open
 function makeCard(effect) {
   const { name } = effect
   const about = told.models.find((model) => model.name === effect.model)
-  const entries = told.effects[effect.effect] ?? []
+  const declared = told.effects[effect.effect] ?? []
+  const entries = [...declared.filter((entry) => entry.kind === "draw"), ...declared.filter((entry) => entry.kind !== "draw")]
   const controls = {}
   for (const entry of entries) controls[entry.name] = control(entry, effect, (value) => turn({ [`${name}.${entry.name}`]: value }))
   const nodes = entries.map((entry) => controls[entry.name].node)

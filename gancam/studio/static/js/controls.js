@@ -18,10 +18,10 @@ export function control(entry, effect, set) {
   const context = { id, entry, effect, set, title: entry.name.replaceAll("_", " ") }
   const made = (MAKERS[kind(entry)])(context)
   const reset = iconButton("reset", `Reset ${context.title}`, { class: "icon-button small reset", onclick: () => set(entry.default) })
-  const help = el("p", { class: "help", id: `${id}-help` }, entry.help)
+  const help = el("p", { class: "help", id: `${id}-help`, title: entry.help, onclick: () => help.classList.toggle("whole") }, entry.help)
   const label = made.grouped ? el("span", { class: "name", id: `${id}-label` }, context.title)
                              : el("label", { class: "name", for: id }, context.title)
-  const node = el("div", { class: `control ${made.wide ? "wide" : ""} ${made.flat ? "flat" : ""}`, "data-parameter": entry.name },
+  const node = el("div", { class: `control ${made.wide ? "wide" : ""} ${entry.kind === "draw" ? "draws" : ""}`, "data-parameter": entry.name },
     el("div", { class: "control-head" }, label, reset, made.head ?? null), made.node, help)
   return {
     node,
@@ -47,8 +47,7 @@ const MAKERS = {
   bool({ id, set, entry }) {
     const box = el("input", { type: "checkbox", role: "switch", class: "switch", ...described(id),
                               onchange: () => set(box.checked) })
-    if (entry.kind === "draw") box.classList.add("draws")
-    return { node: null, head: box, flat: true, show: (value) => { box.checked = value } }
+    return { node: null, head: box, show: (value) => { box.checked = value } }
   },
 
   slider({ id, entry, set, title }) {
@@ -128,32 +127,27 @@ const MAKERS = {
   polygon: (context) => placed(context, "polygon", "Draw a polygon on the picture"),
 
   file({ id, entry, set, title }) {
-    const input = el("input", { type: "file", ...described(id), class: "hidden-file", onchange: async () => {
-      const file = input.files[0]
-      if (!file) return
-      name.textContent = `Taking ${file.name} …`
-      try { set((await upload(file)).reference) } catch (error) { toast(error.message, "error"); show(current) }
+    let current = ""
+    const list = el("select", { ...described(id), onfocus: fill, onpointerdown: fill, onchange: () => set(list.value) })
+    const input = el("input", { type: "file", "aria-label": `${title}, another file`, title: "Another file", onchange: async () => {
+      const [file] = input.files
       input.value = ""
+      if (!file) return
+      toast(`Taking ${file.name} …`)
+      try { set((await upload(file)).reference) } catch (error) { toast(error.message, "error") }
     } })
-    const name = el("span", { class: "file-name" })
-    const none = iconButton("clear", `No ${title}`, { onclick: () => set("") })
-    const list = el("select", { class: "file-list", "aria-label": `${title}, files that are here`, onfocus: fill,
-                                onchange: () => { if (list.value) set(list.value) } }, el("option", { value: "" }, "Files here"))
+    const options = (references) => list.replaceChildren(el("option", { value: "" }, "None"),
+      ...[...new Set([current, ...references])].filter(Boolean).map((one) => el("option", { value: one, selected: one === current }, one)))
     async function fill() {
       const found = []
       for (const root of (await attempt("GET", "/api/files"))?.roots ?? [])
         found.push(...((await attempt("GET", `/api/files/${encodeURIComponent(root)}`))?.entries ?? []))
-      list.replaceChildren(el("option", { value: "" }, "Files here"),
-        ...found.filter((one) => one.kind !== "folder").map((one) => el("option", { value: one.reference }, one.reference)))
+      const references = found.filter((one) => one.kind !== "folder").map((one) => one.reference)
+      if (references.join() !== list.dataset.filled) { list.dataset.filled = references.join(); options(references) }
     }
-    let current = ""
-    const show = (value) => {
-      current = value
-      name.textContent = value ? value.split("/").at(-1) : "None"
-      none.hidden = !value
-    }
-    return { wide: true, show, node: el("div", { class: "line" },
-      el("label", { class: "button", for: id }, icon("upload"), el("span", {}, "Choose")), input, name, none, list) }
+    const show = (value) => { if (value !== current || !list.options.length) { current = value; delete list.dataset.filled; options([]) } }
+    return { wide: true, show, node: el("div", { class: "line" }, list,
+      el("span", { class: "pick icon-button" }, icon("upload"), input)) }
   },
 
   "new-file"({ id, entry, set, title }) {

@@ -7,8 +7,9 @@ export const $ = (id) => document.getElementById(id)
 export function el(tag, properties = {}, ...children) {
   const made = document.createElement(tag)
   for (const [name, value] of Object.entries(properties)) {
-    if (value === undefined || value === null || value === false) continue
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value)
+    if (name.startsWith("aria-") && typeof value === "boolean") made.setAttribute(name, String(value))
+    else if (value === undefined || value === null || value === false) continue
+    else if (name.startsWith("on")) made.addEventListener(name.slice(2), value)
     else if (name === "value" || name === "checked" || name === "indeterminate") made[name] = value
     else made.setAttribute(name, value === true ? "" : value)
   }
@@ -42,4 +43,9 @@ export function toast(text, kind = "note") {
   $("toasts").append(box)
   while ($("toasts").children.length > 4) $("toasts").firstChild.remove()
   setTimeout(gone, kind === "error" ? 9000 : 4000)
+}
+
+/** Whether a key belongs to what the user is typing into, or to a sheet over the page. */
+export function isTyping(event) {
+  return Boolean(event.target.closest("input:not([type=checkbox], [type=radio], [type=range]), select, textarea, dialog"))
 }

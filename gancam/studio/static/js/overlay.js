@@ -1,6 +1,6 @@
 // What is drawn and placed on the picture with the pointer.
 import { attempt, listen, told } from "./api.js"
-import { $, el, iconButton, toast } from "./dom.js"
+import { $, el, iconButton, isTyping, toast } from "./dom.js"
 import { stage } from "./stage.js"
 
 const SVG = "http://www.w3.org/2000/svg"
@@ -112,30 +112,29 @@ function regionShapes([left, top, width, height]) {
 let stroke = null
 let erasing = false
 let dragged = null
-let sending = Promise.resolve()
+const acts = [] // what is drawn and not sent yet, in order
+let sending = false
 
-function draw(act, more = {}) {
+/** Send what is drawn, in order and one at a time; what a stroke gains meanwhile is sent at once. */
+async function draw(act, points = null) {
   const effect = drawer()
   if (!effect) return
-  sending = sending.then(() => attempt("POST", `/api/effects/${encodeURIComponent(effect.name)}/draw`, { act, radius, ...more }))
+  const last = acts.at(-1)
+  if (points && act !== "box" && last?.act === act) last.points.push(...points.slice(1))
+  else acts.push({ effect: effect.name, act, radius, points })
+  if (sending) return
+  sending = true
+  while (acts.length) {
+    const { effect: name, ...message } = acts.shift()
+    if (!message.points) delete message.points
+    await attempt("POST", `/api/effects/${encodeURIComponent(name)}/draw`, message)
+  }
+  sending = false
 }
 
-let unsent = []
-let flushing = false
-
-/** Send the points of a stroke as fast as the server takes them, each once. */
-async function brush(points) {
-  unsent.push(...points)
-  if (flushing) return
-  flushing = true
-  while (unsent.length) {
-    const now = unsent
-    unsent = stroke ? [now.at(-1)] : []
-    draw(erasing ? "erase" : "brush", { points: now })
-    await sending
-    if (unsent.length === 1 && stroke) break
-  }
-  flushing = false
+/** Draw the newest part of the stroke. */
+function brush() {
+  draw(erasing ? "erase" : "brush", stroke.slice(-2))
 }
 
 function down(event) {
@@ -160,7 +159,7 @@ function down(event) {
     erasing = event.button === 2 || tool === "erase"
     stroke = [at]
     draw("down")
-    if (tool !== "box" || erasing) brush([at])
+    if (tool !== "box" || erasing) brush()
   } else return
   event.preventDefault()
   overlay.setPointerCapture(event.pointerId)
@@ -173,7 +172,7 @@ function move(event) {
   else if (mode?.kind === "box" && mode.points.length && event.buttons) mode.points[1] = at
   else if (stroke) {
     stroke.push(at)
-    if (tool !== "box" || erasing) brush([at])
+    if (tool !== "box" || erasing) brush()
   }
   render(at)
 }
@@ -187,8 +186,8 @@ function up() {
   if (stroke) {
     const [first, last] = [stroke[0], stroke.at(-1)]
     stroke = null
-    if (tool === "box" && !erasing && Math.hypot(last[0] - first[0], last[1] - first[1]) > 0.01) draw("box", { points: [first, last] })
-    sending = sending.then(() => draw("up"))
+    if (tool === "box" && !erasing && Math.hypot(last[0] - first[0], last[1] - first[1]) > 0.01) draw("box", [first, last])
+    draw("up")
     erasing = false
   }
   dragged = null
@@ -201,7 +200,7 @@ function keys(event) {
     mode.end(mode.region ? regionText(mode.region) : null)
     return
   }
-  const typing = event.target.closest("input, select, textarea, dialog")
+  const typing = isTyping(event)
   if (mode?.region && !typing) {
     const step = event.altKey ? 0.001 : 0.01
     const [dx, dy] = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key] ?? []

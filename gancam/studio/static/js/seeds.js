@@ -1,11 +1,12 @@
 // A sheet of a generator's pictures, by seed, to choose from.
-import { $, button, el, iconButton } from "./dom.js"
+import { el, iconButton } from "./dom.js"
 
 const PAGE = 24
 
 /** Let the user choose seeds (several, in order, or one); null where nothing was chosen. */
 export function seedSheet(model, chosen, several) {
   let first = 0
+  let pickOne = () => {}
   let picked = [...chosen]
   const grid = el("ul", { class: "seeds" })
   const order = el("p", { class: "quiet-text", role: "status" })
@@ -15,10 +16,10 @@ export function seedSheet(model, chosen, several) {
       iconButton("close", "Close", { onclick: () => sheet.close() })),
     el("div", { class: "sheet-body" }, grid,
       el("div", { class: "line spread" },
-        button("undo", "Earlier", { onclick: () => { first = Math.max(first - PAGE, 0); fill() } }),
-        several ? order : null,
-        button("plus", "More", { onclick: () => { first += PAGE; fill() } }),
-        several ? done : null)))
+        el("span", { class: "line" },
+          iconButton("left", "Earlier seeds", { onclick: () => { first = Math.max(first - PAGE, 0); fill() } }),
+          iconButton("right", "Later seeds", { onclick: () => { first += PAGE; fill() } })),
+        several ? order : null, several ? done : null)))
   const mark = () => {
     order.textContent = picked.length ? picked.join(" → ") : "Choose pictures in the order in which they come"
     for (const tile of grid.querySelectorAll("button")) {
@@ -38,12 +39,12 @@ export function seedSheet(model, chosen, several) {
   }
   return new Promise((resolve) => {
     let result = null
-    globalThis.queueMicrotask(fill)
     pickOne = (seed) => { result = [seed]; sheet.close() }
     done.onclick = () => { result = picked; sheet.close() }
     sheet.addEventListener("close", () => { sheet.remove(); resolve(result) })
     document.body.append(sheet)
     sheet.showModal()
+    fill()
   })
 
   function pick(seed) {
@@ -53,4 +54,3 @@ export function seedSheet(model, chosen, several) {
   }
 }
 
-let pickOne = () => {}

@@ -1,6 +1,6 @@
 // The picture: before and after, full screen, snapshot, recording, and the figures over it.
 import { attempt, listen, save, told } from "./api.js"
-import { $, dress, toast } from "./dom.js"
+import { $, dress, isTyping, toast } from "./dom.js"
 import { wantOriginal } from "./socket.js"
 
 const view = $("view")
@@ -73,8 +73,9 @@ function fit() {
   if (!view.width) return
   const room = $("stage").getBoundingClientRect()
   const share = Math.min(room.width / view.width, room.height / view.height)
-  $("picture").style.width = `${Math.floor(view.width * share)}px`
-  $("picture").style.height = `${Math.floor(view.height * share)}px`
+  const near = (length, most) => (most - length < 2 ? most : Math.floor(length))
+  $("picture").style.width = `${near(view.width * share, room.width)}px`
+  $("picture").style.height = `${near(view.height * share, room.height)}px`
   $("stage").style.setProperty("--shape", `${view.width} / ${view.height}`)
 }
 
@@ -128,8 +129,7 @@ async function snapshot() {
 
 function startKeys() {
   addEventListener("keydown", (event) => {
-    const typing = event.target.closest("input, select, textarea, dialog, [role=tab]")
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || $("panel-live").hidden) return
+    if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey || $("panel-live").hidden) return
     const act = { s: () => $("split").click(), f: () => $("full").click(), p: () => $("snapshot").click(),
                   r: () => $("record").click(), o: () => event.repeat || setHeld(true) }[event.key]
     if (act) { event.preventDefault(); act() }
