@@ -105,10 +105,13 @@ export function startSources() {
     stage.classList.remove("dropping")
     send(event.dataTransfer.files)
   })
-  listen("state", ({ source }) => {
-    const label = source.kind ? source.label : "Choose a source"
-    $("source").setAttribute("aria-label", `Source: ${label}`)
-    dress($("source"), ICONS[source.kind] ?? "device", label)
-    $("source").append(icon("more"))
-  })
+  showSource({ kind: null })
+  listen("state", ({ source }) => showSource(source))
+}
+
+function showSource(source) {
+  const label = source.kind ? source.label : "Choose a source"
+  $("source").setAttribute("aria-label", `Source: ${label}`)
+  dress($("source"), ICONS[source.kind] ?? "device", label)
+  $("source").append(icon("more"))
 }
