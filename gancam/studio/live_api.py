@@ -11,6 +11,7 @@ from starlette.routing import Route
 from gancam.effects import EffectSpec
 from gancam.errors import InputError, SinkError
 from gancam.jobs.preset import parse_effects, write_effects
+from gancam.sources.live import SIZE
 from gancam.studio import menu
 from gancam.studio.messages import Message, answered, body_of, message_of
 from gancam.studio.session import Session, cameras, check_model
@@ -61,9 +62,10 @@ class LiveApi:
         return JSONResponse({"cameras": [str(path) for path in found]})
 
     async def play(self, request: Request) -> Response:
-        """Play ``{"kind", "value"}``."""
+        """Play ``{"kind", "value", "width", "height"}``."""
         message = await message_of(request)
-        await asyncio.to_thread(self._session.play, message.text("kind"), message.text("value", ""))
+        size = round(message.number("width", 16, 3840, SIZE[0])), round(message.number("height", 16, 2160, SIZE[1]))
+        await asyncio.to_thread(self._session.play, message.text("kind"), message.text("value", ""), size)
         return await self.state(request)
 
     async def stop(self, request: Request) -> Response:

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from gancam.errors import GancamError
 from gancam.pipeline import run
-from gancam.sources.live import LiveSource
+from gancam.sources.live import SIZE, LiveSource
 from gancam.sources.open import open_live
 from gancam.studio.browser import BrowserCamera
 from gancam.studio.chain import LiveChain
@@ -31,16 +31,18 @@ class SourceRequest:
         argument: What ``gancam live`` calls it.
         label: What the page calls it.
         camera: The browser's camera, for that kind.
+        size: (width, height) that a camera is asked for, and of the test pattern.
     """
 
     kind: Kind
     argument: str
     label: str
     camera: BrowserCamera | None = None
+    size: tuple[int, int] = SIZE
 
     def open(self) -> LiveSource:
         """Open it. Raises ``GancamError``."""
-        return LiveSource(self.camera) if self.camera is not None else open_live(self.argument)
+        return LiveSource(self.camera) if self.camera is not None else open_live(self.argument, size=self.size)
 
 
 class Player:

@@ -3,6 +3,7 @@
 import shlex
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from gancam.errors import InputError, NotFound
 from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.variants import read_card, variants
 from gancam.params import Parameter, Value
+from gancam.sources.live import SIZE
 from gancam.studio.browser import BrowserCamera
 from gancam.studio.chain import Link, LiveChain
 from gancam.studio.gate import FrameGate
@@ -72,17 +74,18 @@ class Session:
 
     # Sources
 
-    def play(self, kind: str, value: str) -> None:
+    def play(self, kind: str, value: str, size: tuple[int, int] = SIZE) -> None:
         """Play a source from now on.
 
         Args:
             kind: test, camera, stream or file.
             value: An index or device of a camera, a URL, the reference of a file.
+            size: (width, height) that a camera is asked for, and of the test pattern.
 
         Raises:
             GancamError: It cannot be a source. What fails in opening is told by ``state``.
         """
-        self.player.play(self._request(kind, value))
+        self.player.play(replace(self._request(kind, value), size=size))
 
     def play_browser(self, camera: BrowserCamera) -> None:
         """Play the camera of the browser from now on."""
@@ -211,7 +214,12 @@ class Session:
         request = self.player.request
         source = "test" if request is None else request.argument
         effects = [part for spec in self.chain.specs() for part in ("-e", str(spec))] or ["-e", "none"]
-        return shlex.join(["gancam", "live", source, *effects])
+        size = SIZE if request is None else request.size
+        return shlex.join(["gancam", "live", source, *effects, *_size_option(size)])
+
+
+def _size_option(size: tuple[int, int]) -> list[str]:
+    return [] if size == SIZE else ["--size", f"{size[0]}x{size[1]}"]
 
 
 def check_model(name: str) -> str:

@@ -27,6 +27,14 @@ def test_a_source_plays_and_stops(tmp_path: Path) -> None:
         assert state(client)["source"]["state"] == "idle"
 
 
+def test_a_source_has_the_size_that_is_asked_for(tmp_path: Path) -> None:
+    with studio(tmp_path) as client:
+        client.post("/api/source", json={"kind": "test", "width": 320, "height": 180})
+        wait_for(lambda: state(client)["source"]["size"] == [320, 180])
+        assert client.get("/api/command").json()["command"] == "gancam live test -e none --size 320x180"
+        assert client.post("/api/source", json={"kind": "test", "width": 1e9}).status_code == 400
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [

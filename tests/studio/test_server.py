@@ -3,11 +3,17 @@
 import http.client
 import json
 import random
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
@@ -17,6 +23,7 @@ from gancam.studio import server
 from gancam.studio.app import make_app
 from gancam.studio.server import Address, Server
 from gancam.studio.storage import Storage
+from tests.helpers.children import interruptible
 from tests.helpers.command import refused
 from tests.helpers.studio import BEARER, TOKEN, wait_for
 
@@ -126,6 +133,24 @@ def test_a_port_in_use_and_a_strange_host_are_told_in_one_line() -> None:
 def test_the_address_is_one_that_a_browser_opens(host: str, url: str) -> None:
     with socket.socket() as unbound:
         assert Address(host, 1, unbound).url("T") == url
+
+
+def test_the_command_line_serves_until_it_is_interrupted(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gancam", "studio", "--no-browser", "--port", "0", "--keep", str(tmp_path)]
+    with interruptible():
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout is not None
+        url = process.stdout.readline().removeprefix("gancam studio: ").strip()
+        jar = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        with jar.open(url, timeout=10) as answer:
+            assert b"gancam studio" in answer.read()
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(url.partition("?")[0], timeout=10)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
 
 
 def test_the_command_line_refuses_to_open_to_others_without_a_token() -> None:

@@ -44,6 +44,8 @@ async function unpack(data) {
   const head = new DataView(data)
   const picture = { number: head.getUint32(0, true), age: head.getFloat32(4, true), came }
   const first = head.getUint32(12, true)
+  // a page that nobody sees asks for no more
+  if (document.hidden) await new Promise((seen) => document.addEventListener("visibilitychange", seen, { once: true }))
   try {
     const parts = [jpeg(new Uint8Array(data, 16, first))]
     if (data.byteLength > 16 + first) parts.push(jpeg(new Uint8Array(data, 16 + first)))

@@ -1,19 +1,23 @@
 // Choosing what plays.
-import { attempt, listen, request, upload } from "./api.js"
+import { attempt, listen, request, told, upload } from "./api.js"
 import { sendCamera } from "./camera.js"
 import { $, button, dress, el, toast } from "./dom.js"
 import { icon } from "./icons.js"
 
 const ICONS = { browser: "camera", camera: "device", file: "file", stream: "stream", test: "test" }
 
+const SIZES = ["640x360", "960x540", "1280x720", "1920x1080"]
+let size = SIZES.includes(localStorage.getItem("size")) ? localStorage.getItem("size") : SIZES[0]
+const measures = () => { const [width, height] = size.split("x").map(Number); return { width, height } }
+
 async function play(kind, value = "") {
   $("sources").close()
-  await attempt("POST", "/api/source", { kind, value })
+  await attempt("POST", "/api/source", { kind, value, ...measures() })
 }
 
 async function playCamera() {
   $("sources").close()
-  try { await sendCamera() } catch (error) { toast(error.message, "error") }
+  try { await sendCamera(measures()) } catch (error) { toast(error.message, "error") }
 }
 
 function choice(name, title, about, onclick) {
@@ -34,11 +38,22 @@ function choices() {
 /** Open the sheet of sources, at one of its parts. */
 async function openSheet(part) {
   const body = $("sources-body")
-  body.replaceChildren(el("div", { class: "choices" }, ...choices()))
+  body.replaceChildren(el("div", { class: "form" }, el("div", { class: "choices" }, ...choices()), sizes(), stopButton()))
   if (part === "camera") body.replaceChildren(await cameras())
   if (part === "file") body.replaceChildren(await files())
   if (part === "stream") body.replaceChildren(stream())
   if (!$("sources").open) $("sources").showModal()
+}
+
+function sizes() {
+  const select = el("select", { id: "source-size", onchange: () => { size = select.value; localStorage.setItem("size", size) } },
+    ...SIZES.map((one) => el("option", { value: one, selected: one === size }, one.replace("x", " × "))))
+  return el("div", { class: "line" }, el("label", { for: "source-size", class: "quiet-text" }, "Cameras and test pattern at"), select)
+}
+
+function stopButton() {
+  if (!told.state?.source.kind) return null
+  return button("stop", "Stop", { onclick: () => { $("sources").close(); attempt("DELETE", "/api/source") } })
 }
 
 function back() {
