@@ -4,7 +4,8 @@ A fake camera of headless Chromium plays a test pattern whose frames carry their
 reads the number of each picture in its canvas. A frame's age is from its capture (as the browser's own video element
 tells it) until the canvas has it.
 
-    python -m benchmarks.studio --seconds 20 [--effect sr-x2-fast] [--test]
+    python -m benchmarks.studio --seconds 20                                 glass to glass
+    python -m benchmarks.studio --test --effect sr-x2-fast --alone 3        frames shown against the effect alone
 """
 
 import argparse
@@ -22,6 +23,8 @@ import numpy as np
 import psutil
 from playwright.sync_api import Page, sync_playwright
 
+import gancam
+from gancam.pipeline import through
 from gancam.sources import TestPattern
 
 TOKEN = "benchmark-benchmark"
@@ -92,7 +95,7 @@ def serve(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
             process.terminate()
 
 
-def measure(page: Page, seconds: float, process: psutil.Process) -> dict[str, object]:
+def measure(page: Page, seconds: float, process: psutil.Process) -> dict[str, float]:
     """Watch the page for `seconds`."""
     before, cpu = process.memory_info().rss, process.cpu_times()
     found = page.evaluate(WATCH, seconds)
@@ -113,6 +116,19 @@ def measure(page: Page, seconds: float, process: psutil.Process) -> dict[str, ob
     }  # fmt: skip
 
 
+def alone(names: list[str], seconds: float) -> float:
+    """Count the frames a second that the effects reach in a bare loop, with nobody watching."""
+    effects = [gancam.load(name) for name in names]
+    frames = [TestPattern((640, 360)).image(index) for index in range(8)]
+    for image in frames:
+        through(image, effects)
+    began, count = time.perf_counter(), 0
+    while time.perf_counter() - began < seconds:
+        through(frames[count % 8], effects)
+        count += 1
+    return count / (time.perf_counter() - began)
+
+
 def main() -> None:
     """Measure, and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -120,6 +136,7 @@ def main() -> None:
     parser.add_argument("--effect", action="append", default=[])
     parser.add_argument("--test", action="store_true", help="the test pattern of the server instead of a camera")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
+    parser.add_argument("--alone", type=int, default=0, metavar="TIMES", help="compare with the effects alone, in turn")
     parser.add_argument("--split", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as text, sync_playwright() as playwright:
@@ -145,7 +162,16 @@ def main() -> None:
             if not options.test:
                 page.evaluate("async () => { window.film = (await import('/static/js/camera.js')).film() }")
             time.sleep(3)
-            print(json.dumps(measure(page, options.seconds, process)))
+            if not options.alone:
+                print(json.dumps(measure(page, options.seconds, process)))
+            for _ in range(options.alone):  # in turn, since machines are noisy
+                page.evaluate("fetch('/api/source', { method: 'DELETE' })")
+                time.sleep(1)
+                bare = alone(options.effect, options.seconds)
+                page.evaluate("fetch('/api/source', { method: 'POST', body: JSON.stringify({ kind: 'test' }) })")
+                time.sleep(2)
+                found = measure(page, options.seconds, process)
+                print(json.dumps({"alone_fps": round(bare, 2), "ratio": round(found["shown_fps"] / bare, 3), **found}))
         browser.close()
 
 

@@ -69,7 +69,7 @@ class InpaintParams(Params):
         "", kind="polygon", parse=polygons, form="x/y/x/y/x/y... in pixels, several joined by +", help="what to fill"
     )
     track: bool = parameter(False, help="mask, box and polygon mark the first frame; follow what is marked there")
-    draw: bool = parameter(False, kind="draw", help="live: draw what to fill in the window; it is followed")
+    draw: bool = parameter(False, kind="draw", help="live: draw on the picture what to fill; it is followed")
     key: str = parameter(
         "", kind="colour", parse=lambda text: text and masks.parse_colour(text), form="#rrggbb or a colour's name",
         help="fill everything of this colour",

@@ -75,7 +75,7 @@ class MorphParams(Params):
     draw: bool = parameter(
         False,
         kind="draw",
-        help="live: a box drawn in the window is where it is seen, or what it follows if where= asks for that",
+        help="live: a box drawn on the picture is where it is seen, or what it follows if where= asks for that",
     )
     fit: str = parameter(
         "contain", choices=("contain", "cover", "stretch"), help="how the square picture fits into another shape"

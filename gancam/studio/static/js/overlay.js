@@ -83,6 +83,9 @@ function render(cursor = null) {
     shapes.push(shape("polyline", { points: text, class: "line-shape" }))
   }
   if (drawing && tool === "box" && stroke?.length > 1) shapes.push(rectangle(stroke[0], stroke.at(-1)))
+  if (drawing && stroke && (tool !== "box" || erasing)) shapes.push(shape("polyline", {
+    points: stroke.map(([x, y]) => `${x * 1000},${y * 1000}`).join(" "), class: `stroke-shape ${erasing ? "erases" : ""}`,
+    "stroke-width": 2 * radius * overlay.getBoundingClientRect().height }))
   if (drawing && cursor && (tool !== "box" || erasing)) {
     const box = overlay.getBoundingClientRect()
     shapes.push(shape("ellipse", { cx: cursor[0] * 1000, cy: cursor[1] * 1000, class: "line-shape",

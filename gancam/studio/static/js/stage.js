@@ -161,15 +161,16 @@ let said = null
 function showState(state) {
   const { source } = state
   const playing = source.state === "playing" || (source.state === "ended" && now)
-  $("begin").hidden = source.state !== "idle"
+  $("begin").hidden = source.state !== "idle" && source.state !== "failed"
+  $("begin-error").textContent = source.error
+  $("begin-error").hidden = !source.error
   $("picture").hidden = !playing || !now
   $("figures").hidden = $("picture").hidden
   $("bar").classList.toggle("off", !playing)
-  const words = { opening: `Opening ${source.label} …`, failed: source.error, resting: "Resting",
+  const words = { opening: `Opening ${source.label} …`, resting: "Resting", ended: now ? "" : `${source.label} has ended`,
                   playing: now ? "" : "Waiting for the first picture …" }[source.state] ?? ""
   $("waiting").textContent = words
   $("waiting").hidden = !words
-  $("waiting").classList.toggle("failed", source.state === "failed")
   if (!playing && source.state !== "opening") { now?.after.close(); now?.before?.close(); now = null; moments.length = 0 }
   $("record").setAttribute("aria-pressed", state.recording)
   $("record").setAttribute("aria-label", state.recording ? "Stop recording" : "Record")
@@ -195,5 +196,4 @@ export function lost(gone) {
   if (!gone) return
   $("waiting").textContent = "The studio does not answer. Is gancam studio still running?"
   $("waiting").hidden = false
-  $("waiting").classList.add("failed")
 }
