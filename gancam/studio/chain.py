@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from gancam.control import Controls
 from gancam.effects import Effect, EffectSlot, EffectSpec, unique_names
@@ -52,6 +53,7 @@ class LiveChain(Effect):
     def __init__(self, gate: FrameGate, changed: Callable[[], None]) -> None:
         self._gate, self._changed = gate, changed
         self._adding = threading.Lock()
+        self._sound: Path | None = None
         self.links: tuple[Link, ...] = ()
         self.controls = Controls([])
 
@@ -102,6 +104,13 @@ class LiveChain(Effect):
         """Tell all effects."""
         for link in self.links:
             link.slot.frame_took(seconds)
+
+    def listen_to(self, path: Path | None) -> None:
+        """Have effects that follow sound follow that of `path`, those to come too, where they were given no other."""
+        self._sound = path
+        if path is not None:
+            for link in self.links:
+                link.slot.listen_to(path)
 
     def add(self, spec: EffectSpec) -> Link:
         """Load an effect and put it last. Takes as long as loading does; for any thread but the loop's."""
@@ -164,7 +173,7 @@ class LiveChain(Effect):
     def _load(self, spec: EffectSpec, names: Sequence[str]) -> Link:
         if len(names) >= MOST:
             raise InputError(f"{MOST} effects are the most")
-        (slot,) = EffectChainSpec((spec,)).load()
+        (slot,) = EffectChainSpec((spec,)).load(self._sound)
         *_, name = unique_names([*names, slot.name])
         return Link(spec.name, EffectSlot(slot.effect, name))
 

@@ -72,14 +72,21 @@ class Thumbnails:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._made: dict[tuple[str, int], bytes] = {}
-        self._frame: Image = TestPattern(SIZE).image(0)
+        self._taken: Image | None = None
+        self._frame: Image = TestPattern(_SHOWN).image(0)
         self._number = 0
         self._generator: tuple[str, Generator] | None = None
         self._worker = ThreadPoolExecutor(1, "gancam-thumbnails", initializer=_step_back)
 
     def take(self, image: Image | None) -> int:
-        """Take the frame that all are made of from now on; None for the test pattern. Returns its number."""
+        """Take the frame that all are made of from now on; None for the test pattern. Returns its number.
+
+        What was made of the same frame is kept.
+        """
         with self._lock:
+            if image is self._taken and self._number:
+                return self._number
+            self._taken = image
             self._frame = TestPattern(_SHOWN).image(0) if image is None else image
             self._number += 1
             self._made.clear()

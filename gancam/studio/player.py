@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from gancam.errors import GancamError
@@ -148,6 +149,7 @@ class Player:
             self._feed, self.state = feed, "playing"
         self._changed()
         try:
+            self._chain.listen_to(Path(request.argument) if request.kind == "file" else None)
             self._chain.reset()
             with self._gate.running():
                 report = run(feed, [self._chain], [self._screen], on_frame=[self._gate, self._chain.begin])

@@ -18,8 +18,6 @@ export function startChain() {
   $("preset-load").onclick = () => $("preset-file").click()
   $("preset-file").onchange = loadPreset
   $("command").onclick = copyCommand
-  $("chain").addEventListener("dragover", dragOver)
-  $("chain").addEventListener("drop", (event) => event.preventDefault())
   listen("state", showState)
   listen("stats", showStats)
 }
@@ -91,10 +89,7 @@ function makeCard(effect) {
     onchange: () => turn({ [`${name}.on`]: power.checked }) })
   const grip = iconButton("grip", `Move ${name}: arrow up or down`, { class: "icon-button grip", onkeydown: (event) => moveByKey(event, name) })
   const node = el("li", { class: "card", "data-name": name }, el("div", { class: "card-head" }, grip, toggle, time, power), body)
-  grip.addEventListener("pointerdown", () => { node.draggable = true })
-  grip.addEventListener("pointerup", () => { node.draggable = false })
-  node.addEventListener("dragstart", (event) => { dragged = node; node.classList.add("dragged"); event.dataTransfer.effectAllowed = "move" })
-  node.addEventListener("dragend", () => dropped(node))
+  grip.addEventListener("pointerdown", (event) => drag(event, node, grip))
   const open = (on) => {
     toggle.setAttribute("aria-expanded", on)
     body.hidden = !on
@@ -134,18 +129,29 @@ function moveByKey(event, name) {
   }, (error) => toast(error.message, "error"))
 }
 
-function dragOver(event) {
-  if (!dragged) return
+/** Move a card with the pointer, mouse or finger, until that is let go. */
+function drag(event, node, grip) {
+  if (event.button !== 0) return
   event.preventDefault()
-  const over = [...$("chain").querySelectorAll(".card:not(.dragged)")]
-    .find((card) => event.clientY < card.getBoundingClientRect().top + card.offsetHeight / 2)
-  if ((over ?? null) !== dragged.nextSibling) $("chain").insertBefore(dragged, over ?? null)
+  grip.focus()
+  grip.setPointerCapture(event.pointerId)
+  const before = order().join("\n")
+  dragged = node
+  node.classList.add("dragged")
+  const move = ({ clientY }) => {
+    const over = [...$("chain").querySelectorAll(".card:not(.dragged)")]
+      .find((card) => clientY < card.getBoundingClientRect().top + card.offsetHeight / 2) ?? null
+    if (over !== node.nextSibling) $("chain").insertBefore(node, over)
+  }
+  const drop = async () => {
+    grip.removeEventListener("pointermove", move)
+    node.classList.remove("dragged")
+    dragged = null
+    const names = order()
+    if (names.join("\n") !== before && !(await attempt("PUT", "/api/effects", { names })) && told.state) showState(told.state)
+  }
+  grip.addEventListener("pointermove", move)
+  grip.addEventListener("lostpointercapture", drop, { once: true })
 }
 
-async function dropped(node) {
-  node.classList.remove("dragged")
-  node.draggable = false
-  const names = [...$("chain").querySelectorAll(".card")].map((card) => card.dataset.name)
-  dragged = null
-  if (!(await attempt("PUT", "/api/effects", { names })) && told.state) showState(told.state)
-}
+const order = () => [...$("chain").querySelectorAll(".card")].map((card) => card.dataset.name)

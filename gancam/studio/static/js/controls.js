@@ -60,7 +60,7 @@ const MAKERS = {
       oninput: () => { number.value = range.value; fill(); set(Number(range.value)) },
       onpointerdown: () => { busy = true }, onpointerup: () => { busy = false }, onblur: () => { busy = false } })
     const number = el("input", { type: "number", class: "number", "aria-label": `${title}, number`, ...limits, step: whole ? 1 : "any",
-      onchange: () => set(Number(number.value)) })
+      onchange: () => set(numberIn(number, entry)) })
     const fill = () => range.style.setProperty("--at", `${(100 * (range.value - entry.minimum)) / span}%`)
     const show = (value) => {
       if (!busy) { range.value = value; fill() }
@@ -180,9 +180,12 @@ function textInput(id, entry, set) {
 function numberInput(id, entry, set) {
   const step = entry.type === "int" ? 1 : "any"
   const input = el("input", { type: "number", class: "number", ...described(id), min: entry.minimum, max: entry.maximum, step,
-                              onchange: () => set(Number(input.value)) })
+                              onchange: () => set(numberIn(input, entry)) })
   return input
 }
+
+/** What a field holds; the default where that is nothing. */
+const numberIn = (input, entry) => (input.value === "" ? entry.default : Number(input.value))
 
 function showText(input, value) {
   if (document.activeElement !== input || input.dataset.last === undefined) input.value = value

@@ -15,9 +15,18 @@ async function play(kind, value = "") {
   await attempt("POST", "/api/source", { kind, value, ...measures() })
 }
 
-async function playCamera() {
+/** Play the browser's camera; where it has several, and tells their names, let the user choose. */
+async function chooseCamera() {
+  const found = (await navigator.mediaDevices?.enumerateDevices() ?? []).filter((one) => one.kind === "videoinput" && one.label)
+  if (found.length < 2) return playCamera()
+  const rows = found.map((one) => el("li", {}, button("camera", one.label, { class: "row", onclick: () => playCamera(one.deviceId) })))
+  $("sources-body").replaceChildren(el("div", { class: "form" }, el("ul", { class: "rows" }, ...rows), back()))
+  if (!$("sources").open) $("sources").showModal()
+}
+
+async function playCamera(deviceId) {
   $("sources").close()
-  try { await sendCamera(measures()) } catch (error) { toast(error.message, "error") }
+  try { await sendCamera({ ...measures(), deviceId }) } catch (error) { toast(error.message, "error") }
 }
 
 function choice(name, title, about, onclick) {
@@ -27,7 +36,7 @@ function choice(name, title, about, onclick) {
 
 function choices() {
   return [
-    choice("camera", "Browser camera", "The camera of this browser", playCamera),
+    choice("camera", "Browser camera", "The camera of this browser", chooseCamera),
     choice("device", "This machine’s camera", "Where gancam runs", () => openSheet("camera")),
     choice("file", "Video file", "Drop it here, or choose", () => openSheet("file")),
     choice("stream", "Stream", "RTSP, HTTP, SRT, RTMP", () => openSheet("stream")),

@@ -194,6 +194,6 @@ function showFigures() {
 /** Say that the server is gone, or back. */
 export function lost(gone) {
   if (!gone) return
-  $("waiting").textContent = "The studio does not answer. Is gancam studio still running?"
+  $("waiting").textContent = "The studio does not answer. If it was started anew, open the address that it printed."
   $("waiting").hidden = false
 }
