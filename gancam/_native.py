@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeVar
+from weakref import WeakSet
 
 import cv2
 
@@ -115,6 +116,25 @@ def apart(work: Callable[[], T]) -> T:
         thread.join()
 
 
+_sessions: WeakSet[object] = WeakSet()
+
+
+def keep_after_fork(session: object) -> None:
+    """Never destroy `session` in a process that is forked from this one.
+
+    It would wait for its threads, which a fork leaves behind.
+    """
+    _sessions.add(session)
+
+
+def _keep_sessions() -> None:
+    for session in _sessions:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_keep_sessions)
+
 _MXCSR = 28  # its place in x86-64's fenv_t, of glibc and musl
 _ZEROS = 0x8040  # flush to zero, denormals are zero
 
@@ -152,4 +172,4 @@ def denormals_as_zero() -> Iterator[None]:
         library.fesetenv(before)
 
 
-__all__ = ["apart", "denormals_as_zero", "environment", "quiet_opencv"]
+__all__ = ["apart", "denormals_as_zero", "environment", "keep_after_fork", "quiet_opencv"]

@@ -29,7 +29,8 @@ class Parameter:
 
     A number may have a `unit`, which a text for it may end with (``8s``). A text that stands for more than itself
     (a rectangle, a list of seeds) has a `parse`, which raises ``ValueError`` with the reason for one that means
-    nothing; `form` says in words what it takes, `kind` for what it stands. One that was renamed answers to its name of
+    nothing; `form` says in words what it takes, `kind` for what it stands, and `words` which
+    texts mean something of their own instead (`person`, for a mask's file). One that was renamed answers to its name of
     before, `formerly`, too.
     """
 
@@ -45,6 +46,7 @@ class Parameter:
     parse: Callable[[str], object] | None = None
     formerly: str = ""
     kind: Kind = ""
+    words: tuple[str, ...] = ()
 
     def check(self, value: object) -> Value:
         """Return `value`, given as such or as text, as this parameter's type.
@@ -115,8 +117,8 @@ class Parameter:
         """Give the declaration, but for its name, as an object ready for ``json.dumps``."""
         return {
             "type": self.type.__name__, "default": self.default, "minimum": self.minimum, "maximum": self.maximum,
-            "choices": list(self.choices), "unit": self.unit, "kind": self.kind, "form": self.describe(),
-            "help": self.help,
+            "choices": list(self.choices), "unit": self.unit, "kind": self.kind, "words": list(self.words),
+            "form": self.describe(), "help": self.help,
         }  # fmt: skip
 
     @property
@@ -190,12 +192,14 @@ def parameter(
     parse: Callable[[str], object] | None = None,
     formerly: str = "",
     kind: Kind = "",
+    words: Sequence[str] = (),
     help: str,
 ) -> V:
     """Declare a field of a `Params` class; the arguments are those of a `Parameter`."""
     about = Parameter(
-        "", type(default), default, minimum, maximum, tuple(choices), help, unit, form, parse, formerly, kind
-    )
+        "", type(default), default, minimum, maximum, tuple(choices), help, unit, form, parse, formerly, kind,
+        tuple(words),
+    )  # fmt: skip
     return field(default=default, metadata={"parameter": about})
 
 

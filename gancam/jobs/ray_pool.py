@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from gancam.effects import own_effect
 from gancam.errors import InputError, MissingExtra, SinkError
 from gancam.inference.catalog import find, menu
 from gancam.inference.variants import variants
@@ -221,7 +222,7 @@ def files_of(chain_spec: EffectChainSpec) -> list[Path]:
     """
     files: list[Path] = []
     for spec in chain_spec.specs:
-        if spec.name not in menu():
+        if spec.name not in menu() and own_effect(spec.name) is None:
             files += variants(find(spec.name)).values()
         files += [Path(value) for value in spec.params.values() if os.path.isfile(value)]
     return files

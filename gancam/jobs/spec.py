@@ -1,12 +1,11 @@
 """What a job is: which effects it runs, and how its videos are processed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
-from gancam.effects import EffectSlot, EffectSpec, ModelEffect, load, slots
+from gancam.effects import EffectSlot, EffectSpec, open_effect, slots
 from gancam.sources.ranges import check_range
 
 
@@ -66,13 +65,10 @@ class EffectChainSpec:
 
     def load(self, sound: Path | None = None) -> list[EffectSlot]:
         """Load the effects; `sound` is the file that effects which follow sound hear if they were given no other."""
-        chain = slots([self._load(spec) for spec in self.specs])
+        how = {"device": self.device, "precision": self.precision}
+        chain = slots([open_effect(spec, **how, threads=self.threads) for spec in self.specs])
         _listen(chain, sound)
         return chain
-
-    def _load(self, spec: EffectSpec) -> ModelEffect:
-        params: Mapping[str, Any] = spec.params  # none of which is called as those of `load`
-        return load(spec.name, device=self.device, precision=self.precision, threads=self.threads, **params)
 
 
 class LoadedChain:

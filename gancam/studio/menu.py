@@ -1,5 +1,6 @@
 """The menu of models: what each is, what its effect declares, and what it makes of the picture shown now."""
 
+import inspect
 import os
 import sys
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gancam.effects import Effect, MaskedEffect, declared, load
+from gancam.effects import Effect, EffectSpec, MaskedEffect, declared, effect_names, open_effect, own_effect
 from gancam.errors import GancamError
 from gancam.frame import Image
 from gancam.inference.catalog import menu, user_menu
@@ -27,7 +28,8 @@ _SHOWN = (384, 216)  # what effects that keep the size are shown, at most
 _KEPT = 64  # thumbnails
 _NICE = 15  # what is shown live goes first
 _TASKS = {
-    "super_resolution": "Enlarge", "translate": "Restyle", "inpaint": "Erase", "morph": "Morph",
+    "super_resolution": "Enlarge", "translate": "Restyle", "background": "Background", "inpaint": "Erase",
+    "morph": "Morph",
 }  # fmt: skip
 
 
@@ -39,6 +41,7 @@ def models() -> list[dict[str, object]]:
     for name, path, own in found:
         with suppress(GancamError):  # one that is damaged is told of by `gancam models`
             entries.append(_entry(name, path, own=own))
+    entries += [_foreign(name) for name in effect_names() if own_effect(name) is not None]
     tasks = list(_TASKS.values())
     return sorted(entries, key=lambda entry: tasks.index(task) if (task := str(entry["task"])) in tasks else len(tasks))
 
@@ -50,6 +53,15 @@ def _entry(name: str, path: Path, *, own: bool) -> dict[str, object]:
         "name": name, "own": own, "effect": card.effect, "task": _TASKS.get(card.effect, card.effect),
         "summary": card.summary, "licence": card.licence, "restricted": card.restricted, "scale": card.scale,
         "figure": "" if figure is None else str(figure),
+    }  # fmt: skip
+
+
+def _foreign(name: str) -> dict[str, object]:
+    """Describe an effect of another package, which needs no model."""
+    about = inspect.getdoc(own_effect(name)) or ""
+    return {
+        "name": name, "own": True, "effect": name, "task": "Other", "summary": about.partition("\n")[0], "licence": "",
+        "restricted": False, "scale": 1, "figure": "",
     }  # fmt: skip
 
 
@@ -133,8 +145,8 @@ class Thumbnails:
 
 
 def _shown(name: str, frame: Image) -> Image:
-    effect = load(name, precision="fp32", threads=1)  # "auto" would try all precisions first
-    scale = effect.card.scale
+    effect = open_effect(EffectSpec(name), precision="fp32", threads=1)  # "auto" would try all precisions first
+    scale = 1 if effect.card is None else effect.card.scale
     if scale == 1:
         frame = _fitted(frame, _SHOWN)
     if isinstance(effect, MaskedEffect):

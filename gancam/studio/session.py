@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gancam.effects import EffectSpec, check_spec, declared
+from gancam.effects import EffectSpec, check_spec, declared, own_effect
 from gancam.errors import InputError, NotFound
 from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.variants import read_card, variants
-from gancam.params import Parameter, Value
+from gancam.params import Parameter, Params, Value
 from gancam.sources.live import SIZE
 from gancam.studio.browser import BrowserCamera
 from gancam.studio.chain import Link, LiveChain
@@ -127,10 +127,9 @@ class Session:
 
     def _checked(self, spec: EffectSpec) -> EffectSpec:
         """Give `spec` with paths for the references of files."""
-        path = find(check_model(spec.name))
-        params = declared(read_card(next(iter(variants(path).values()))).effect)
-        kinds = {} if params is None else {name: one.kind for name, one in params.declared().items()}
-        return EffectSpec(spec.name, {key: self._path(kinds.get(key, ""), text) for key, text in spec.params.items()})
+        params = _params_of(check_model(spec.name))
+        entries = {} if params is None else params.declared()
+        return EffectSpec(spec.name, {key: self._path(entries.get(key), text) for key, text in spec.params.items()})
 
     def request(self, values: Mapping[str, object]) -> dict[str, Value]:
         """Change parameters by EFFECT.PARAMETER from the next frame on. Raises ``ParameterError``, ``InputError``."""
@@ -138,14 +137,14 @@ class Session:
         given = dict(values)
         for name, value in values.items():
             if name in known and isinstance(value, str):
-                given[name] = self._path(known[name].entry.kind, value)
+                given[name] = self._path(known[name].entry, value)
         return self.chain.request(given)
 
-    def _path(self, kind: str, text: str) -> str:
+    def _path(self, entry: Parameter | None, text: str) -> str:
         """What stands for a file in a parameter, as a path: a reference of the page, or a path below the roots."""
-        if not text or kind not in ("file", "new-file"):
+        if entry is None or not _is_file(entry, text):
             return text
-        if kind == "new-file":
+        if entry.kind == "new-file":
             return str(self.storage.new("results", text))
         inside = Path(text).is_absolute()
         return str(self.storage.resolve(self.storage.reference(Path(text)) if inside else text))
@@ -189,8 +188,8 @@ class Session:
     def _effect(self, link: Link) -> dict[str, object]:
         pad, card, declared = link.slot.pad, link.slot.card, link.slot.params.declared()
         return {
-            "name": link.name, "model": link.model, "effect": "" if card is None else card.effect, "on": link.slot.on,
-            "error": link.error, "notes": list(link.slot.notes) + (list(pad.notes) if pad is not None else []),
+            "name": link.name, "model": link.model, "effect": link.model if card is None else card.effect,
+            "on": link.slot.on, "error": link.error, "notes": list(link.slot.notes) + (list(pad.notes) if pad is not None else []),
             "draws": pad is not None, "drawn": 0 if pad is None else int(np.count_nonzero(pad.mask)),
             "brushes": pad is not None and pad.brushes,
             "values": {key: self._told(declared[key], value) for key, value in link.slot.params.values().items()},
@@ -198,7 +197,7 @@ class Session:
 
     def _told(self, entry: Parameter, value: Value) -> Value:
         """Give the value of a parameter, a file by its reference."""
-        return self.storage.reference(Path(str(value))) if value and entry.kind in ("file", "new-file") else value
+        return self.storage.reference(Path(str(value))) if _is_file(entry, value) else value
 
     def stats(self) -> dict[str, object]:
         """Tell what changes all the time."""
@@ -218,15 +217,26 @@ class Session:
         return shlex.join(["gancam", "live", source, *effects, *_size_option(size)])
 
 
+def _is_file(entry: Parameter, value: Value) -> bool:
+    """Say whether a value of a parameter names a file."""
+    return entry.kind in ("file", "new-file") and value != "" and value not in entry.words
+
+
 def _size_option(size: tuple[int, int]) -> list[str]:
     return [] if size == SIZE else ["--size", f"{size[0]}x{size[1]}"]
 
 
 def check_model(name: str) -> str:
     """Give `name`, which must be in the menu: a page names no files. Raises ``NotFound``."""
-    if name not in menu() and name not in user_menu():
+    if name not in menu() and name not in user_menu() and own_effect(name) is None:
         raise NotFound(f"no model {name[:80]!r}")
     return name
+
+
+def _params_of(name: str) -> type[Params] | None:
+    """Find the class of the parameters of an effect of the menu."""
+    alone = own_effect(name)
+    return declared(name if alone is not None else read_card(next(iter(variants(find(name)).values()))).effect)
 
 
 def cameras() -> list[Path]:

@@ -16,7 +16,10 @@ from tests.helpers.browser import chromium, serving
 from tests.helpers.studio import wait_for
 
 BROWSER = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra dev")
-MODELS = {"super_resolution": "sr-x2-fast", "translate": "sketch", "inpaint": "inpaint", "morph": "mnist"}
+MODELS = {
+    "super_resolution": "sr-x2-fast", "translate": "sketch", "inpaint": "inpaint", "morph": "mnist",
+    "background": "background",
+}  # fmt: skip
 NUMBER = """() => {
   const view = document.getElementById("view"), pen = view.getContext("2d")
   let number = 0

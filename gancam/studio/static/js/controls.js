@@ -137,7 +137,7 @@ const MAKERS = {
       try { set((await upload(file)).reference) } catch (error) { toast(error.message, "error") }
     } })
     const options = (references) => list.replaceChildren(el("option", { value: "" }, "None"),
-      ...[...new Set([current, ...references])].filter(Boolean).map((one) => el("option", { value: one, selected: one === current }, one)))
+      ...[...new Set([...entry.words, current, ...references])].filter(Boolean).map((one) => el("option", { value: one, selected: one === current }, one)))
     async function fill() {
       const found = []
       for (const root of (await attempt("GET", "/api/files"))?.roots ?? [])
