@@ -189,7 +189,8 @@ class Session:
         pad, card, declared = link.slot.pad, link.slot.card, link.slot.params.declared()
         return {
             "name": link.name, "model": link.model, "effect": link.model if card is None else card.effect,
-            "on": link.slot.on, "error": link.error, "notes": list(link.slot.notes) + (list(pad.notes) if pad is not None else []),
+            "on": link.slot.on, "error": link.error,
+            "notes": [*link.slot.notes, *(pad.notes if pad is not None else [])],
             "draws": pad is not None, "drawn": 0 if pad is None else int(np.count_nonzero(pad.mask)),
             "brushes": pad is not None and pad.brushes,
             "values": {key: self._told(declared[key], value) for key, value in link.slot.params.values().items()},

@@ -32,7 +32,8 @@ export function dress(target, name, text) {
   target.type = "button"
   target.replaceChildren(icon(name), ...(text ? [el("span", {}, text)] : []))
   const label = target.getAttribute("aria-label")
-  if (label && !text) target.title = label
+  const key = target.getAttribute("aria-keyshortcuts")
+  if (label && !text) target.title = key ? `${label} (${key})` : label
 }
 
 /** Tell the user something for a while. */
