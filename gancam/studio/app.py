@@ -16,6 +16,7 @@ from gancam.studio.files_api import FilesApi
 from gancam.studio.guard import Guard
 from gancam.studio.live_api import LiveApi
 from gancam.studio.menu import Thumbnails
+from gancam.studio.models_api import ModelsApi
 from gancam.studio.session import Session
 from gancam.studio.storage import Storage
 from gancam.studio.viewer import Viewers, take_camera
@@ -57,6 +58,7 @@ def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int
             Route("/", page),
             *LiveApi(session, thumbnails).routes(),
             *FilesApi(storage).routes(),
+            *ModelsApi(storage).routes(),
             WebSocketRoute("/api/live", watch),
             WebSocketRoute("/api/camera", camera),
             Mount("/static", StaticFiles(directory=STATIC)),

@@ -3,6 +3,7 @@ import { loadModels } from "./api.js"
 import { startChain } from "./chain.js"
 import { $, dress } from "./dom.js"
 import { startMenu } from "./menu.js"
+import { startModels } from "./models.js"
 import { startOverlay } from "./overlay.js"
 import { connect } from "./socket.js"
 import { startSources } from "./sources.js"
@@ -75,5 +76,6 @@ startOverlay()
 startSources()
 startMenu()
 startChain()
+startModels()
 await loadModels()
 connect()
