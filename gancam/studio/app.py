@@ -14,6 +14,8 @@ from starlette.websockets import WebSocket
 
 from gancam.studio.files_api import FilesApi
 from gancam.studio.guard import Guard
+from gancam.studio.jobs import JobQueue
+from gancam.studio.jobs_api import JobsApi
 from gancam.studio.live_api import LiveApi
 from gancam.studio.menu import Thumbnails
 from gancam.studio.models_api import ModelsApi
@@ -34,7 +36,7 @@ def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int
         port: Likewise.
     """
     session, thumbnails = Session(storage), Thumbnails()
-    viewers = Viewers(session)
+    viewers, queue = Viewers(session), JobQueue(storage.folder / "jobs", storage.roots["results"])
 
     async def page(request: Request) -> Response:
         return FileResponse(STATIC / "index.html")
@@ -52,6 +54,7 @@ def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int
         finally:
             session.close()
             thumbnails.close()
+            queue.close()
 
     return Starlette(
         routes=[
@@ -59,6 +62,7 @@ def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int
             *LiveApi(session, thumbnails).routes(),
             *FilesApi(storage).routes(),
             *ModelsApi(storage).routes(),
+            *JobsApi(session, storage, queue).routes(),
             WebSocketRoute("/api/live", watch),
             WebSocketRoute("/api/camera", camera),
             Mount("/static", StaticFiles(directory=STATIC)),

@@ -29,6 +29,7 @@ class FilesApi:
         return [
             Route("/api/files", answered(self.roots), methods=["GET"]),
             Route("/api/files/{reference:path}", answered(self.entries), methods=["GET"]),
+            Route("/api/files/{reference:path}", answered(self.delete), methods=["DELETE"]),
             Route("/api/uploads", answered(self.upload), methods=["POST"]),
             Route("/api/downloads/{reference:path}", answered(self.download), methods=["GET"]),
         ]
@@ -38,9 +39,17 @@ class FilesApi:
         return JSONResponse({"roots": list(self._storage.roots), "opened": self._storage.opened})
 
     async def entries(self, request: Request) -> Response:
-        """List a folder."""
+        """List a folder; ``?all=1`` lists the videos and images of a root and all folders below it."""
+        if request.query_params.get("all") == "1":
+            found = await asyncio.to_thread(self._storage.files, request.path_params["reference"])
+            return JSONResponse({"entries": [entry.to_json() for entry in found]})
         found = await asyncio.to_thread(self._storage.entries, request.path_params["reference"])
         return JSONResponse({"entries": [entry.to_json() for entry in found]})
+
+    async def delete(self, request: Request) -> Response:
+        """Delete one of the studio's own files."""
+        await asyncio.to_thread(self._storage.delete, request.path_params["reference"])
+        return JSONResponse({})
 
     async def upload(self, request: Request) -> Response:
         """Keep the body of the request under the name of the query."""

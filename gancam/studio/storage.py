@@ -5,7 +5,9 @@ import re
 import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -15,6 +17,7 @@ from gancam.media.paths import IMAGES
 
 LARGEST = 8 << 30  # bytes of one upload
 KEEP_FREE = 1 << 30  # bytes that uploads leave free on the disk
+_LISTED = 5000  # files that are listed of a folder at most
 _OWN = ("uploads", "recordings", "results")
 FileKind: TypeAlias = Literal["folder", "video", "image", "other"]
 
@@ -119,6 +122,16 @@ class Storage:
             path = self.roots[root] / f"{Path(clean).stem}-{number}{Path(clean).suffix}"
         raise InputError(f"{name[:100]!r}: there are too many files of that name")
 
+    def files(self, root: str) -> list[StoredFile]:
+        """List all videos and images of a root, those in its folders too, the newest first. Raises as ``resolve``."""
+        found = []
+        for path in islice(self.resolve(root).rglob("*"), _LISTED):
+            hidden = any(part.startswith(".") for part in path.relative_to(self.roots[root]).parts)
+            with suppress(InputError, OSError):  # a link that leads out, or nowhere
+                if not hidden and path.is_file() and (one := self.describe(path)).kind in ("video", "image"):
+                    found.append(one)
+        return sorted(found, key=lambda one: -one.changed)
+
     def entries(self, reference: str) -> list[StoredFile]:
         """List a folder: folders first, then by name; hidden files are left out. Raises as ``resolve`` does."""
         folder = self.resolve(reference)
@@ -138,6 +151,18 @@ class Storage:
         stat, reference = path.stat(), self.reference(path)
         kind = "folder" if path.is_dir() else kind_of(path)
         return StoredFile(path.name, reference, kind, 0 if kind == "folder" else stat.st_size, stat.st_mtime)
+
+    def delete(self, reference: str) -> None:
+        """Delete a file of the studio's own, never one of an opened folder.
+
+        Raises:
+            InputError: It is none of its own, or a folder.
+            NotFound: It is not there.
+        """
+        path = self.resolve(reference)
+        if reference.partition("/")[0] not in _OWN or not path.is_file():
+            raise InputError(f"{reference[:200]!r}: only files that the studio keeps itself can be deleted")
+        path.unlink()
 
     def check_size(self, size: int) -> None:
         """Refuse an upload of so many bytes where it is too large or the disk too full. Raises ``InputError``."""

@@ -2,6 +2,7 @@
 import { loadModels } from "./api.js"
 import { startChain } from "./chain.js"
 import { $, dress } from "./dom.js"
+import { startFiles } from "./files.js"
 import { startMenu } from "./menu.js"
 import { startModels } from "./models.js"
 import { startOverlay } from "./overlay.js"
@@ -77,5 +78,6 @@ startSources()
 startMenu()
 startChain()
 startModels()
+startFiles()
 await loadModels()
 connect()
