@@ -45,7 +45,8 @@ WATCH = """
   const film = window.film
   const look = (now, about) => {
     const number = read(film)
-    if (!captured.has(number)) captured.set(number, about.captureTime ?? now)
+    const moment = about.captureTime ?? now
+    if (!(moment - captured.get(number) < 5000)) captured.set(number, moment) // the camera plays its film again and again
     film.requestVideoFrameCallback(look)
   }
   if (film) film.requestVideoFrameCallback(look)

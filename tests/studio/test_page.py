@@ -13,6 +13,7 @@ import gancam.effects
 from gancam.effects import declared
 from gancam.params import Parameter
 from tests.helpers.browser import chromium, serving
+from tests.helpers.command import video
 from tests.helpers.studio import wait_for
 
 BROWSER = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra dev")
@@ -236,10 +237,32 @@ def test_the_browsers_camera_is_played(page: Any) -> None:
     wait_for(lambda: "ms" in page.inner_text("#figures"))
 
 
+def test_a_file_is_chosen_previewed_and_processed(page: Any, clip: Path) -> None:
+    add(page, "sketch")
+    page.click("#tab-files")
+    page.locator("#files-drop input").set_input_files(clip)
+    page.wait_for_selector("#preview:not(.plain)")
+    page.locator("#range-end").evaluate("(range) => { range.value = 0.4; range.dispatchEvent(new Event('input')) }")
+    page.click("#prepare-add")
+    page.wait_for_selector(".job.done")
+    page.get_by_role("button", name="What was kept").click()
+    page.wait_for_selector(".job tbody tr")
+    with page.expect_download() as download:
+        page.locator(".job").get_by_role("link", name="Download").click()
+    assert video(Path(download.value.path()))[0] == 12
+
+
+def test_a_model_is_used_from_its_card(page: Any) -> None:
+    page.click("#tab-models")
+    page.locator('[data-model="sketch"]').get_by_role("button", name="Use in Live").click()
+    page.wait_for_selector('.card[data-name="sketch"]')
+    assert page.locator("#panel-live").is_visible()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1280, 2560])
-def test_nothing_serious_is_found_by_axe(page: Any, scheme: str, width: int) -> None:
+def test_nothing_serious_is_found_by_axe(page: Any, scheme: str, width: int, clip: Path) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
 
     def check() -> None:
@@ -261,4 +284,16 @@ def test_nothing_serious_is_found_by_axe(page: Any, scheme: str, width: int) -> 
     page.keyboard.press("Escape")
     page.click("#source")
     check()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.keyboard.press("Escape")
+    page.click("#tab-models")
+    page.wait_for_selector(".model-card")
+    check()
+    page.click("#tab-files")
+    page.locator("#files-drop input").set_input_files(clip)
+    page.wait_for_selector("#prepare:not([hidden])")
+    page.click("#prepare-add")
+    page.wait_for_selector(".job")
+    check()
+    for tab in ("live", "models", "files"):
+        page.click(f"#tab-{tab}")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), tab

@@ -67,7 +67,7 @@ async function list() {
   const groups = []
   for (const root of roots) {
     const entries = (await attempt("GET", `/api/files/${encodeURIComponent(root)}?all=1`))?.entries ?? []
-    if (entries.length) groups.push(el("section", {}, el("h3", {}, TITLES[root] ?? root), el("ul", { class: "file-rows" },
+    if (entries.length) groups.push(el("section", {}, el("h2", { class: "group-title" }, TITLES[root] ?? root), el("ul", { class: "file-rows" },
       ...entries.slice(0, 200).map((entry) => row(entry, root in TITLES)))))
   }
   $("files-list").replaceChildren(...(groups.length ? groups : [el("p", { class: "quiet-text" }, "Nothing here yet.")]))

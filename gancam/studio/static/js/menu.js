@@ -1,5 +1,5 @@
 // The menu of models, each with what it does to the picture that is shown now.
-import { attempt, told } from "./api.js"
+import { attempt, loadModels, told } from "./api.js"
 import { expectFresh } from "./chain.js"
 import { $, el } from "./dom.js"
 
@@ -8,6 +8,7 @@ let newest = 0
 
 export async function openMenu() {
   $("menu").showModal()
+  if (!told.models.length) await loadModels()
   showTasks()
   showCards()
   const answer = await attempt("POST", "/api/thumbnails")
