@@ -30,6 +30,7 @@ def main() -> None:
         with serving(Path(folder)) as url:
             live(open_page(browser, url, 1280, 800, "dark"))
             menu(open_page(browser, url, 1280, 720, "light"))
+            files(open_page(browser, url, 1280, 900, "dark"))
             phone(open_page(browser, url, 375, 740, "dark"))
         browser.close()
 
@@ -61,6 +62,20 @@ def menu(page: Page) -> None:
     save(page, "studio-menu.webp")
 
 
+def files(page: Page) -> None:
+    page.evaluate(PLAY, [["style-oil"], {}])
+    page.evaluate("fetch('/api/source', { method: 'DELETE' })")
+    page.click("#tab-files")
+    page.get_by_role("button", name="city.mp4").first.click()
+    page.wait_for_selector("#preview:not(.plain)")
+    for name, value in (("range-end", 4.6), ("range-first", 0.8), ("range-at", 1.7)):
+        turn = "(range, value) => { range.value = value; range.dispatchEvent(new Event('input')) }"
+        page.locator(f"#{name}").evaluate(turn, value)
+    page.click("#prepare-add")
+    time.sleep(9)
+    save(page, "studio-files.webp")
+
+
 def phone(page: Page) -> None:
     page.evaluate(PLAY, [["inpaint"], {"inpaint.draw": True}])
     page.wait_for_selector("#tools:not([hidden])")
@@ -70,7 +85,7 @@ def phone(page: Page) -> None:
 
 def save(page: Page, name: str) -> None:
     image = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
-    cv2.imwrite(str(IMAGES / name), image, [cv2.IMWRITE_WEBP_QUALITY, 82])
+    cv2.imwrite(str(IMAGES / name), image, [cv2.IMWRITE_WEBP_QUALITY, 76])
     page.close()
 
 

@@ -52,6 +52,7 @@ function make(job) {
   const share = Math.min(job.frame / job.frames, 1)
   const said = { running: job.eta === null ? `${job.frame} of ${job.frames} frames` : `${Math.round(100 * share)} %, ${time(job.eta)} left`,
                  paused: `${job.frame} of ${job.frames} frames`, done: `in ${time(job.seconds)}` }[job.state] ?? ""
+  const effects = job.options.filter((_, place) => job.options[place - 1] === "-e").map((text) => text.split(":")[0])
   const acts = []
   if (job.state === "running" || job.state === "waiting") acts.push(button("pause", "Pause", { class: "button small", "data-act": "pause", onclick: act("pause") }))
   if (job.state === "paused") acts.push(button("play", "Go on", { class: "button small", "data-act": "resume", onclick: act("resume") }))
@@ -64,8 +65,8 @@ function make(job) {
   acts.push(button("trash", "Remove", { class: "button small quiet danger", "data-act": "remove",
     onclick: async () => { await attempt("DELETE", `/api/jobs/${job.number}`); poll() } }))
   return el("li", { class: `job ${job.state}`, "data-job": job.number },
-    el("header", {}, el("b", {}, job.name), el("span", { class: `verdict ${{ done: "ok", failed: "problem" }[job.state] ?? ""}` }, WORDS[job.state]), el("small", {}, said)),
-    el("progress", { max: 1, value: job.state === "done" ? 1 : share, "aria-label": `Progress of ${job.name}` }),
+    el("header", {}, el("b", {}, job.name), el("span", { class: `verdict ${{ done: "ok", failed: "problem" }[job.state] ?? ""}` }, WORDS[job.state]), el("small", {}, [effects.join(" → "), said].filter(Boolean).join(" · "))),
+    job.state === "done" ? null : el("progress", { max: 1, value: share, "aria-label": `Progress of ${job.name}` }),
     job.error ? el("p", { class: "error" }, job.error) : null,
     ...job.notes.map((note) => el("p", { class: "quiet-text" }, note)),
     el("footer", {}, ...acts), opened.get(job.number) ?? null)
