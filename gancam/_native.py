@@ -16,10 +16,13 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
 import cv2
+
+if TYPE_CHECKING:
+    import av
 
 T = TypeVar("T")
 _SILENT = cv2.utils.logging.LOG_LEVEL_SILENT
@@ -45,6 +48,24 @@ def quiet_opencv() -> Iterator[None]:
             _quiet_calls -= 1
             if _quiet_calls == 0 and cv2.utils.logging.getLogLevel() == _SILENT:
                 cv2.utils.logging.setLogLevel(_level_before)
+
+
+def described(container: "av.container.InputContainer") -> str:
+    """Give FFmpeg's own description of an open file, a line for each stream, as its command line prints it.
+
+    That is written to FFmpeg's log, whose level is the process's: it is turned up meanwhile, and what others write
+    there then is dropped, as it is by default.
+    """
+    import av.logging
+
+    with _lock:
+        before = av.logging.get_level()
+        with av.logging.Capture(local=False):
+            av.logging.set_level(max(before or 0, av.logging.INFO))
+            try:
+                return str(container.dumps_format())  # type: ignore[attr-defined]  # its stubs lack it
+            finally:
+                av.logging.set_level(before)
 
 
 @dataclass(slots=True)
@@ -172,4 +193,4 @@ def denormals_as_zero() -> Iterator[None]:
         library.fesetenv(before)
 
 
-__all__ = ["apart", "denormals_as_zero", "environment", "keep_after_fork", "quiet_opencv"]
+__all__ = ["apart", "denormals_as_zero", "described", "environment", "keep_after_fork", "quiet_opencv"]

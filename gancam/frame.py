@@ -29,6 +29,7 @@ class Frame:
     captured: float | None = None  # time.monotonic() of the capture; None for files and for placeholders
     original: Image | None = None  # as it was before the effects, for sinks that compare
     alpha: Image | None = None  # opacity, (H, W), where the source has it
+    duration: float | None = None  # seconds until the next frame, or the end; None where that is not known
     decoded: "av.VideoFrame | None" = None  # the decoder's own, of which `image` is the BGR, where that was asked for
 
     def with_image(self, image: Image) -> Self:

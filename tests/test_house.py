@@ -27,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "effects": {"inference", "latent", "masks", "media", "vision"},
     "pipeline": {"effects", "sinks", "sources"},
     "budget": {"effects", "pipeline", "vision"},
-    "capture": {"effects", "pipeline", "sources"},
+    "capture": {"effects", "media", "pipeline", "sources"},
     "jobs": {"control", "effects", "inference", "media", "pipeline", "sinks", "sources"},
     "studio": {
         "control",

@@ -118,7 +118,7 @@ def load(
         device: auto, cpu or cuda.
         precision: auto, fp32, fp16 or int8.
         threads: Those of one call on the CPU; None for what is fastest.
-        **params: The effect's own declared parameters.
+        **params: The effect's own declared parameters; where none is given, what the model's card says suits it.
 
     Raises:
         NotFound: Where there is no such model; the message names what is near.
@@ -132,7 +132,7 @@ def load(
         raise ModelError(
             f"{model.path}: its card names the effect {model.card.effect!r}, which this gancam does not have"
         )
-    effect: ModelEffect = module.build(model, params)
+    effect: ModelEffect = module.build(model, {**model.card.defaults, **params})
     if kind is not None and not isinstance(effect, kind):
         raise ModelError(f"{name}: is played by {type(effect).__name__}, not by {kind.__name__}")
     return effect

@@ -60,6 +60,7 @@ class ModelCard:
     recipe: str = ""  # the name of the recipe that reproduces it
     commit: str = ""  # of the code that trained and exported it
     summary: str = ""  # one line for the menu
+    defaults: Mapping[str, float] = field(default_factory=dict)  # what suits it of its effect's parameters
     quality: Mapping[str, float] = field(default_factory=dict)  # measured figures by name, this precision
     parity: Mapping[str, float] = field(default_factory=dict)  # this file against the network in PyTorch
 

@@ -39,11 +39,12 @@ class RayPool:
 
     Raises:
         MissingExtra: Where Ray is not installed.
-        InputError: Where no cluster answers.
+        InputError: Where no cluster answers, or an effect would write a file on a worker's machine.
         SinkError: Where no worker starts, or one has other versions of what pixels depend on.
     """
 
     def __init__(self, chain_spec: EffectChainSpec, address: str = "auto", workers: int | None = None) -> None:
+        _refuse_saving(chain_spec)
         try:
             self._ray: Any = importlib.import_module("ray")
         except ImportError as error:
@@ -213,6 +214,14 @@ class _Remote:
         if self._worker is not None:
             self._worker.close()
         shutil.rmtree(self._shared, ignore_errors=True)  # also what one that was killed left there
+
+
+def _refuse_saving(chain_spec: EffectChainSpec) -> None:
+    """Refuse effects that write files of their own: they would be left on the machine of some worker."""
+    for spec in chain_spec.specs:
+        if spec.params.get("save"):
+            where = "is written where the effect runs, so not with --cluster"
+            raise InputError(f"save={spec.params['save']}: {where}; --jobs 2 would do")
 
 
 def files_of(chain_spec: EffectChainSpec) -> list[Path]:

@@ -124,11 +124,11 @@ def test_jobs_wait_for_their_turn_and_damaged_ones_are_left_out(tmp_path: Path, 
     (tmp_path / "jobs" / "0007-x.json").write_text('{"number": 3}')
     queue = JobQueue(tmp_path / "jobs", tmp_path / "results")
     first, second = (queue.add(clip, ["-e", "sketch"], 24) for _ in range(2))
-    assert second.state == "waiting"
+    assert queue.job(second.number).state == "waiting"
     queue.pause(second.number)
     queue.close()
     assert first.state in ("waiting", "paused", "done")
-    assert second.state == "paused"
+    assert queue.job(second.number).state == "paused"
     again = JobQueue(tmp_path / "jobs", tmp_path / "results")
     assert [job.number for job in again.jobs()] == [first.number, second.number]
     again.close()

@@ -14,12 +14,13 @@ from gancam.effects import declared
 from gancam.params import Parameter
 from tests.helpers.browser import chromium, serving
 from tests.helpers.command import video
+from tests.helpers.small import translator_network, write_translator
 from tests.helpers.studio import wait_for
 
 BROWSER = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra dev")
 MODELS = {
     "super_resolution": "sr-x2-fast", "translate": "sketch", "inpaint": "inpaint", "morph": "mnist",
-    "background": "background",
+    "background": "background", "faces": "small-faces",
 }  # fmt: skip
 NUMBER = """() => {
   const view = document.getElementById("view"), pen = view.getContext("2d")
@@ -36,6 +37,16 @@ NUMBER = """() => {
 def browser() -> Iterator[Any]:
     with chromium() as found:
         yield found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def faces_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A model of the user's own for the effect that none is bundled for."""
+    folder = tmp_path_factory.mktemp("own-models")
+    write_translator(folder, translator_network(), "small-faces", int8=False, effect="faces")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANCAM_MODELS", str(folder))
+        yield
 
 
 @pytest.fixture
