@@ -27,13 +27,13 @@ def studio(
         str | None,
         typer.Option(help="Let in whoever has this token, at least 16 characters. Default: a new random one."),
     ] = None,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the page's address only.")] = False,
     keep: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Keep uploads, recordings and results here. Default: the data folder."),
     ] = None,
 ) -> None:
-    """Open a page in the browser: live video, effects and files with every knob.
+    """Open all of it as a page in your browser.
 
     Only this machine is let in, with the random token in the printed address. Ctrl-C ends it.
     """
@@ -63,7 +63,7 @@ def studio(
         )
     print_note(f"kept in {storage.folder}")
     print(f"gancam studio: {url}", flush=True)
-    begun = partial(_open_page, url) if browser else lambda: None
+    begun = (lambda: None) if no_browser else partial(_open_page, url)
     Server(make_app(storage, token=token, host=host, port=address.port), address, begun).serve_here()
 
 
