@@ -15,7 +15,7 @@ still     each image, cropped to a multiple of 4, is shrunk to half by Pillow's 
           (activations of unit length, squared difference: LPIPS without its learned weights); `distance`, the same by
           SqueezeNet, which the recipes do learn with; Y-PSNR; `mesh`, the lattice below
 flicker   `train.evaluate.flicker` on a clip: change from frame to frame where nothing moves, over bicubic's
-lattice   each image, shrunk cleanly by --scale: deviation over the 16 places of 4x4 blocks of the mean there of the luma
+lattice   each image, shrunk cleanly by --scale: deviation over the 16 places of 4x4 blocks of the mean luma there
           less its blur (Gaussian, 2 pixels), in grey levels, and that over the originals' own
 sheet     crops of the degraded pictures side by side, to be looked at
 

@@ -46,7 +46,7 @@ WATCH = """
   const look = (now, about) => {
     const number = read(film)
     const moment = about.captureTime ?? now
-    if (!(moment - captured.get(number) < 5000)) captured.set(number, moment) // the camera plays its film again and again
+    if (!(moment - captured.get(number) < 5000)) captured.set(number, moment) // the camera's film begins anew
     film.requestVideoFrameCallback(look)
   }
   if (film) film.requestVideoFrameCallback(look)

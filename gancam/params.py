@@ -32,6 +32,7 @@ class Parameter:
     nothing; `form` says in words what it takes, `kind` for what it stands, and `words` which
     texts mean something of their own instead (`person`, for a mask's file). One that was renamed answers to its name of
     before, `formerly`, too.
+    What a number below 0 means may have a word, `below` ("auto"), which is then a text for it, and written for it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Parameter:
     formerly: str = ""
     kind: Kind = ""
     words: tuple[str, ...] = ()
+    below: str = ""
 
     def check(self, value: object) -> Value:
         """Return `value`, given as such or as text, as this parameter's type.
@@ -78,6 +80,8 @@ class Parameter:
         return value
 
     def _checked_number(self, value: object) -> int | float:
+        if isinstance(value, str) and self.below and value.strip().lower() == self.below:
+            value = -1
         if isinstance(value, str) and self.unit:
             value = value.strip().removesuffix(self.unit)
         if isinstance(value, bool) or not isinstance(value, str | SupportsFloat):
@@ -107,10 +111,12 @@ class Parameter:
         kind = "a whole number" if self.type is int else "a number"
         if self.unit:
             kind += f" ({self.unit})"
-        if self.minimum is not None and self.maximum is not None:
-            return f"{kind} from {self._limit(self.minimum)} to {self._limit(self.maximum)}"
-        if self.minimum is not None:
-            return f"{kind} of {self._limit(self.minimum)} or more"
+        least = 0.0 if self.below else self.minimum
+        word = f", or {self.below}" if self.below else ""
+        if least is not None and self.maximum is not None:
+            return f"{kind} from {self._limit(least)} to {self._limit(self.maximum)}{word}"
+        if least is not None:
+            return f"{kind} of {self._limit(least)} or more{word}"
         return kind
 
     def to_json(self) -> dict[str, object]:
@@ -118,7 +124,7 @@ class Parameter:
         return {
             "type": self.type.__name__, "default": self.default, "minimum": self.minimum, "maximum": self.maximum,
             "choices": list(self.choices), "unit": self.unit, "kind": self.kind, "words": list(self.words),
-            "form": self.describe(), "help": self.help,
+            "below": self.below, "form": self.describe(), "help": self.help,
         }  # fmt: skip
 
     @property
@@ -144,6 +150,8 @@ class Parameter:
         """Write `value` for a person, with its unit."""
         if self.type is bool:
             return "on" if value else "off"
+        if self.below and not isinstance(value, str) and value < 0:
+            return self.below
         return f"{value:.4g}{self.unit}" if self.type is float else f"{value}{self.unit}"
 
     def step(self, value: Value, *, up: bool) -> Value:
@@ -193,12 +201,13 @@ def parameter(
     formerly: str = "",
     kind: Kind = "",
     words: Sequence[str] = (),
+    below: str = "",
     help: str,
 ) -> V:
     """Declare a field of a `Params` class; the arguments are those of a `Parameter`."""
     about = Parameter(
         "", type(default), default, minimum, maximum, tuple(choices), help, unit, form, parse, formerly, kind,
-        tuple(words),
+        tuple(words), below,
     )  # fmt: skip
     return field(default=default, metadata={"parameter": about})
 

@@ -43,6 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
     parser.add_argument("--stop-after", type=int, help="iteration to stop at, with a checkpoint")
+    parser.add_argument(
+        "--checkpoint-seconds", type=float, default=120.0, help="how often a checkpoint is written (default: 120)"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     if options.threads:
@@ -56,6 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         loop.train(
             chosen, options.data, run, device=torch.device(options.device),
             evaluate_on=options.judge, stop_after=options.stop_after,
+            every=loop.Every(checkpoint_seconds=options.checkpoint_seconds),
         )  # fmt: skip
     except loop.Interrupted as stop:
         print(f"train: {stop}", file=sys.stderr)

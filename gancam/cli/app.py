@@ -42,7 +42,8 @@ QualityOption: TypeAlias = Annotated[
     float | None, typer.Option(help="Quality of the video written, from 0 (small file) to 100 (best). Default: 80.")
 ]
 DeviceOption: TypeAlias = Annotated[
-    str, typer.Option(help="Run networks on this device: auto, cpu, or cuda (an NVIDIA GPU).")
+    str,
+    typer.Option(help="Run networks on this device: auto, cpu, cuda or tensorrt; cuda:1 is the second NVIDIA GPU."),
 ]
 PrecisionOption: TypeAlias = Annotated[
     str, typer.Option(help="Precision of networks: auto (the fastest that is accurate here), fp32, fp16 or int8.")
@@ -186,6 +187,26 @@ TargetMsOption: TypeAlias = Annotated[
     typer.Option(metavar="MS", help="Play the best quality that takes at most this many milliseconds a frame."),
 ]
 
+PresetsOption: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--preset", metavar="FILE",
+        help="Offer the effects of this TOML file in the window's gallery (key g); without -e the first is played. "
+        "Repeat it for several.",
+    ),
+]  # fmt: skip
+MirrorOption: TypeAlias = Annotated[
+    bool, typer.Option("--mirror", help="Mirror the picture, as one sees oneself; the key m does it, too.")
+]
+SoundOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="mic|mic:NAME|none",
+        help="Record this sound into files: a microphone, or none. Default: the video file's or the stream's own.",
+    ),
+]
+LoopOption: TypeAlias = Annotated[bool, typer.Option("--loop", help="Play a video file again and again.")]
+
 # gancam bench
 BenchModelsArgument: TypeAlias = Annotated[
     list[str] | None,
@@ -197,7 +218,7 @@ BenchSizesOption: TypeAlias = Annotated[
 ]
 BenchDevicesOption: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(help="Device to measure on: auto, cpu or cuda; repeat it for several. Default: auto."),
+    typer.Option(help="Device to measure on: auto, cpu, cuda or tensorrt; repeat it for several. Default: auto."),
 ]
 BenchPrecisionsOption: TypeAlias = Annotated[
     list[str] | None,

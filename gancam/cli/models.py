@@ -12,10 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from gancam.cli.app import app
-from gancam.inference.autotune import Trial, notes
+from gancam.inference.autotune import notes
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find
 from gancam.inference.figures import telling
+from gancam.inference.trials import Trial
 from gancam.tools.models import ModelEntry, model_entries
 
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 from gancam.effects._contract import Effect, FunctionEffect, ImageFunction, MaskedEffect, ModelEffect, as_effect
 from gancam.effects._registered import make
 from gancam.effects._slot import EffectSlot, slots, unique_names
-from gancam.effects._spec import EffectSpec, check_spec, declared, effect_module, effect_names, own_effect
+from gancam.effects._spec import (
+    EffectSpec,
+    check_spec,
+    declared,
+    effect_module,
+    effect_names,
+    own_effect,
+    spec_params,
+)
 from gancam.errors import ModelError
 from gancam.inference.catalog import open_model
 
@@ -115,7 +123,7 @@ def load(
     Args:
         name: A name that ``gancam models`` lists, or a path.
         kind: The class that it must be, ``gancam.Morph`` say; type checkers then know it of a file of yours, too.
-        device: auto, cpu or cuda.
+        device: auto, cpu, cuda or tensorrt; cuda:N is the GPU number N.
         precision: auto, fp32, fp16 or int8.
         threads: Those of one call on the CPU; None for what is fastest.
         **params: The effect's own declared parameters; where none is given, what the model's card says suits it.
@@ -152,5 +160,6 @@ def open_effect(
 
 __all__ = [
     "Effect", "EffectSlot", "EffectSpec", "FunctionEffect", "ImageFunction", "MaskedEffect", "ModelEffect", "as_effect",
-    "check_spec", "declared", "effect_names", "load", "open_effect", "own_effect", "slots", "unique_names",
+    "check_spec", "declared", "effect_names", "load", "open_effect", "own_effect", "slots", "spec_params",
+    "unique_names",
 ]  # fmt: skip

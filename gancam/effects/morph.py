@@ -24,7 +24,7 @@ from gancam.vision import blend as blend_room
 from gancam.vision.blend import MODES, SHAPES, Place, Region, composite
 
 KEY_SECONDS = 2.0  # from picture to picture at speed 1
-AHEAD = {"cpu": 1, "cuda": 8}  # frames made at once: a CPU gains 12 % by eight, which is not worth a hiccup
+_AHEAD_ON_GPU = 8  # frames made at once: a CPU gains 12 % by eight, which is not worth a hiccup
 _STEP = 1 / 30  # seconds a frame, for calls that tell no time
 _STILL, _LIVELY = 0.6, 4.0  # mean change of grey levels from frame to frame that counts as none, and as 1
 _OBJECTS, _SPECK = 8, 64  # that are covered at most, and pixels that none is under
@@ -109,9 +109,10 @@ class MorphParams(Params):
         -1.0,
         minimum=-1.0,
         maximum=1.0,
-        help="variety against quality: 1 all, 0 nothing but the average picture; below 0: what suits the generator",
+        below="auto",
+        help="variety against quality: 1 all, 0 nothing but the average picture; auto: what suits the generator",
     )
-    mix: int = parameter(-1, kind="seed", minimum=-1, help="seed that gives the later layers (colours); -1: none")
+    mix: int = parameter(-1, kind="seed", minimum=-1, below="none", help="seed that gives the later layers (colours)")
     mix_layer: int = parameter(4, minimum=0, maximum=64, help="the first layer that it gives")
     drive: str = parameter("time", choices=("time", "motion", "audio", "level"), help="what makes it move")
     level: float = parameter(
@@ -142,7 +143,7 @@ class Morph(ModelEffect):
 
     def __init__(self, model: Generator, params: MorphParams, *, mask: object = None, ahead: int | None = None) -> None:
         super().__init__(model, params)
-        self._ahead = ahead or AHEAD[model.device]
+        self._ahead = ahead or (1 if model.device == "cpu" else _AHEAD_ON_GPU)
         self._paths = lru_cache(maxsize=4)(self._make_path)
         self._loudness = lru_cache(maxsize=2)(Loudness)
         self._mixed = lru_cache(maxsize=4)(lambda seed: model.mapping(seeded([seed], model.card.latent)))

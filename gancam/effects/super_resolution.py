@@ -35,9 +35,9 @@ class SuperResolutionParams(Params):
         help="how much the noise of what stands still is averaged away over the frames before",
     )  # fmt: skip
     threshold: float = parameter(
-        -1.0, minimum=-1.0, maximum=64.0,
+        -1.0, minimum=-1.0, maximum=64.0, below="off",
         help="compute only what changed by more grey levels: 0 changes nothing, about 40 passes a webcam's noise over; "
-        "below 0 everything is computed",
+        "off: everything is computed",
     )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ class SuperResolution(ModelEffect):
         self._changed = ChangedTiles(self._everything, scale=card.scale, overlap=card.receptive_field, follows=True)
         self._still = StillFilter()
         self._saving = False
-        self._tiles = TileBudget()
+        self._tiles = TileBudget(device=lambda: model.device)
 
     @property
     def level(self) -> str:
@@ -136,6 +136,16 @@ class SuperResolution(ModelEffect):
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Give (width, height) of the output for an input of `size`, also (width, height)."""
         return size[0] * self._scale, size[1] * self._scale
+
+    def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
+        """Name the model, where all of the frame is its own, enlarged at once."""
+        whole = self._share == 1 and self._scale == self.card.scale and size[0] * size[1] <= 2 * self._tiles.limit
+        if not whole or self.params.strength != 1.0 or self.params.threshold >= 0:
+            return None
+        with self._lock:
+            self._saving = False
+            self._changed.reset()
+        return self.model
 
     def reset(self) -> None:
         """Forget the frames before."""

@@ -16,7 +16,6 @@ VERSION = 1  # of the contract below; a reader refuses newer ones
 Layout = Literal["image", "blocks", "cells", "latent", "masked"]
 Keeps = Literal["nothing", "luma"]
 Precision = Literal["fp32", "fp16", "int8"]
-Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True)

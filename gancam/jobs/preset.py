@@ -11,7 +11,7 @@ from gancam.errors import InputError, NotFound, did_you_mean
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list of texts"}
 
 
-def read_preset(path: Path, options: Mapping[str, type]) -> dict[str, object]:
+def read_preset(path: Path, options: Mapping[str, type], *, others: bool = False) -> dict[str, object]:
     """Read options from a TOML file.
 
     An effect is a text as on the command line, or a table: ``{name = "sr-x2", strength = 0.7}``, or each under an
@@ -20,6 +20,7 @@ def read_preset(path: Path, options: Mapping[str, type]) -> dict[str, object]:
     Args:
         path: The file.
         options: Names of options, as on the command line without dashes, and their types; list is that of effects.
+        others: Whether options of other names are left out rather than refused.
 
     Returns:
         Values of those options that the file has; effects are ``EffectSpec``.
@@ -37,6 +38,8 @@ def read_preset(path: Path, options: Mapping[str, type]) -> dict[str, object]:
     values = {}
     for key, value in _parsed(text, str(path)).items():
         name = key.replace("_", "-")
+        if name not in options and others:
+            continue
         if name not in options:
             raise InputError(f"{path}: no option {key!r}{did_you_mean(name, options)}")
         values[name] = _checked(f"{path}: {key}", value, options[name])

@@ -16,6 +16,7 @@ from gancam.sinks.newest import NewestFrame
 
 FORM = "mjpeg:8080"
 _BOUNDARY = "gancam-picture"
+_MOST = 32  # clients that watch the stream at once: each costs time that the pictures need
 _PATIENCE = 10.0  # seconds that one picture may take to a client before it counts as gone
 _PAGE = b"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>gancam</title>
@@ -81,7 +82,11 @@ class MjpegServer(Sink):
                   here, null for one that was not captured
 
     ``write`` never waits: each client has its own thread, which sends the newest picture when the one before is sent,
-    so a slow client sees fewer. JPEGs are made once for all clients, and only while there are any.
+    so a slow client sees fewer. 32 may watch the stream at once; others are told so. JPEGs are made once for all
+    clients, and only while there are any.
+
+    Attributes:
+        places: One for each that may watch the stream.
 
     Args:
         port: 0 takes a free one; ``port`` and ``url`` tell which.
@@ -105,6 +110,7 @@ class MjpegServer(Sink):
         self._change = threading.Condition()
         self._newest = NewestFrame(quality)
         self._age: int | None = None  # ms of the newest frame when it came
+        self.places = threading.BoundedSemaphore(_MOST)
         self._closed = False
         try:
             self._server = _Server((host, port), self)
@@ -205,7 +211,13 @@ class _Client(BaseHTTPRequestHandler):
         elif path == "/now.json":
             self._answer(200, "application/json", json.dumps(owner.now()).encode())
         elif path == "/stream.mjpg":
-            self._stream(owner)
+            if not owner.places.acquire(blocking=False):
+                self._answer(503, "text/plain", f"{_MOST} others are watching already\n".encode())
+                return
+            try:
+                self._stream(owner)
+            finally:
+                owner.places.release()
         else:
             self._answer(404, "text/plain", b"there are /, /stream.mjpg, /frame.jpg and /now.json\n")
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Self
 
 from gancam.effects import declared
-from gancam.inference.autotune import Trial, remembered
+from gancam.inference.autotune import remembered
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find, menu, user_menu
+from gancam.inference.trials import Trial
 from gancam.inference.variants import read_card, variants
 from gancam.params import Parameter
 

@@ -18,8 +18,8 @@ import typer
 
 from gancam.cli.app import app
 from gancam.cli.models import _print_one
-from gancam.inference.autotune import Trial
 from gancam.inference.catalog import find
+from gancam.inference.trials import Trial
 from gancam.inference.variants import read_card, variants
 from gancam.sinks.piece_store import pieces_of, so_far
 from gancam.sources import TestPattern

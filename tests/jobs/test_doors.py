@@ -73,7 +73,7 @@ def test_the_damaged_model_is_what_remains(folder: Path) -> None:
         ("in.mp4 out.mp4 -e ./grain.py", "no model './grain.py': an effect is a model's name or an .onnx file"),
         ("in.mp4 out.mp4 -e ./board.onnx", "no model file ./board.onnx"),
         ("in.mp4 out.mp4 -e sr-x9", "no model 'sr-x9' (did you mean 'sr-x"),
-        ("in.mp4 out.mp4 --device tpu", "--device 'tpu': must be auto, cpu or cuda"),
+        ("in.mp4 out.mp4 --device tpu", "--device 'tpu': must be auto, cpu, cuda"),
         ("in.mp4 out.mp4 --precision int3", "--precision 'int3': must be"),
     ],
 )
@@ -98,7 +98,7 @@ def test_process(folder: Path, arguments: str, says: str) -> None:
         ("in.mp4 --target-fps 0", "needs a number above 0"),
         ("in.mp4 --record-params there.png", "there.png: exists"),
         ("in.mp4 --stats nowhere/a.jsonl", "there is no folder"),
-        ("in.mp4 --device tpu", "--device 'tpu': must be auto, cpu or cuda"),
+        ("in.mp4 --device tpu", "--device 'tpu': must be auto, cpu, cuda"),
         ("in.mp4 -e sr-x2:strength=3", "0 to 1"),
     ],
 )
@@ -128,7 +128,7 @@ def test_live(folder: Path, arguments: str, says: str) -> None:
         ("morph", "out.mp4 --codec h246", "no codec 'h246'"),
         ("morph", "out.mp4 --quality -1", "quality is -1"),
         ("bench", "--size 640", "needs WIDTHxHEIGHT"),
-        ("bench", "--device tpu", "--device 'tpu': must be auto, cpu or cuda"),
+        ("bench", "--device tpu", "--device 'tpu': must be auto, cpu, cuda"),
         ("bench", "--precision int3", "--precision 'int3': must be"),
         ("bench", "--picture there.png", "there.png: exists"),
         ("bench", "--picture nowhere/a.png", "there is no folder"),
