@@ -29,6 +29,19 @@ ARROWS: dict[str, set[str]] = {
     "budget": {"effects", "pipeline", "vision"},
     "capture": {"effects", "media", "pipeline", "sources"},
     "jobs": {"control", "effects", "inference", "media", "pipeline", "sinks", "sources"},
+    "studio": {
+        "control",
+        "effects",
+        "inference",
+        "jobs",
+        "latent",
+        "media",
+        "pipeline",
+        "sinks",
+        "sources",
+        "tools",
+        "vision",
+    },
     "tools": {"effects", "inference", "media", "sinks", "sources", "vision"},
 }
 FREE = {"cli", "__init__", "__main__"}

@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 import typer
 from typer.core import TyperGroup
 
-_COMMANDS = "process", "live", "demo", "models", "sample", "morph", "import", "verify", "bench", "doctor"
+_COMMANDS = "process", "live", "studio", "demo", "models", "sample", "morph", "import", "verify", "bench", "doctor"
 
 
 class _Commands(TyperGroup):

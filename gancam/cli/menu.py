@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 
 from gancam.cli.checks import named_after
-from gancam.cli.preset import read_preset
 from gancam.effects import EffectSpec, check_spec, slots
 from gancam.errors import GancamError
 from gancam.frame import Image
 from gancam.inference.catalog import menu
+from gancam.jobs.preset import read_preset
 from gancam.jobs.spec import EffectChainSpec
 from gancam.pipeline import output_size, through
 

@@ -146,6 +146,10 @@ class Controls:
 
     def __call__(self, frame: Frame) -> None:
         """Bring what was requested into force, before `frame`. For the loop alone."""
+        self.apply()
+
+    def apply(self) -> None:
+        """Bring what was requested into force. For the loop, or for who knows that none runs."""
         if self._requested:
             with self._lock:
                 for name, value in self._requested.items():

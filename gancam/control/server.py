@@ -84,10 +84,7 @@ def _answer_steadily(controls: Controls, menu: EffectMenu | None, command: str) 
     rest = rest.strip()
     if verb == "list" and not rest:
         return {"effects": [effect.name for effect in controls.effects], "parameters": [
-            {"name": name, "value": controls.value(name), "type": control.entry.type.__name__,
-             "default": control.entry.default, "minimum": control.entry.minimum, "maximum": control.entry.maximum,
-             "choices": list(control.entry.choices), "unit": control.entry.unit, "form": control.entry.describe(),
-             "help": control.entry.help}
+            {"name": name, "value": controls.value(name), **control.entry.to_json()}
             for name, control in controls.by_name.items()
         ]}  # fmt: skip
     if verb == "get":

@@ -43,11 +43,15 @@ class TranslateParams(Params):
     )  # fmt: skip
     region: str = parameter(
         "full",
+        kind="region",
         parse=Region.parse,
         form="x/y/width/height in shares of the frame, or full",
         help="where it is seen",
     )
-    mask: str = parameter("", help="person or faces, or an image or a mask track that marks where it is seen")
+    mask: str = parameter(
+        "", kind="file", words=("person", "faces"),
+        help="person or faces, or an image or a mask track that marks where it is seen",
+    )  # fmt: skip
     outside: bool = parameter(False, help="seen outside the mask and the region instead")
 
 

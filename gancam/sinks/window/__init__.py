@@ -16,6 +16,7 @@ from gancam.errors import SinkError
 from gancam.frame import Frame, Image, check_image
 from gancam.media.live_sound import Sound
 from gancam.sinks.contract import Sink, SinkContext
+from gancam.sinks.recorder import Recorder
 from gancam.sinks.window.comparison import Comparison
 from gancam.sinks.window.display import check_display
 from gancam.sinks.window.drawing import Drawing
@@ -23,7 +24,6 @@ from gancam.sinks.window.figures import Figures
 from gancam.sinks.window.gallery import Gallery
 from gancam.sinks.window.keys import ControlKeys
 from gancam.sinks.window.panel import Panel
-from gancam.sinks.window.recorder import Recorder
 from gancam.vision.text import RED, YELLOW, draw_lines
 
 FORM = "window"
