@@ -232,7 +232,8 @@ def chain(run: Run) -> Results:
     label, size = ("90p", (160, 96)) if run.quick else ("720p", SIZES["720p"])
     precision = "fp32" if run.device == "cpu" else "auto"  # int8 has its pixels arranged outside its graph
     sharp: Any = gancam.load("sr-x2", device=run.device, precision=precision)
-    style: Any = gancam.load("style-oil", device=run.device, precision=precision, work_size=8192)
+    whole = {"work_size": 8192, "colours": 0.0}  # nothing but its model
+    style: Any = gancam.load("style-oil", device=run.device, precision=precision, **whole)
     pair, images = [sharp, style], frames(size)
     larger = [sharp(image) for image in images]
     alone = [
@@ -248,6 +249,7 @@ def chain(run: Run) -> Results:
     return {
         "size": label, "alone_ms": alone, "chain_ms": both["median_ms"],
         "over_the_sum": round(both["median_ms"] / sum(alone), 3), "the_same_bytes": bool(same),
+        "played_in_a_chain": all(effect.bare_model(size) is not None for effect in pair),
         "bytes_over_the_bus": [round(count / both["calls_in_all"]) for count in crossed],
         "precisions": [effect.model.precision for effect in pair],
     }  # fmt: skip

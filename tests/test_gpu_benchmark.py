@@ -29,6 +29,7 @@ def test_some_parts_run_on_the_cpu(tmp_path: Path) -> None:
     assert list(parts) == ["machine", "chain", "faults"]
     assert parts["chain"]["the_same_bytes"] is True
     assert parts["chain"]["bytes_over_the_bus"] == [0, 0]
+    assert parts["chain"]["played_in_a_chain"] is True
     assert parts["faults"]["lost"]["gives_what_the_cpu_gives"] is True
     assert parts["faults"]["full"]["exit"] == 0
     assert parts["faults"]["two_at_once"]["ok"] is True

@@ -140,11 +140,13 @@ class SuperResolution(ModelEffect):
     def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
         """Name the model, where all of the frame is its own, enlarged at once."""
         whole = self._share == 1 and self._scale == self.card.scale and size[0] * size[1] <= 2 * self._tiles.limit
-        if not whole or self.params.strength != 1.0 or self.params.threshold >= 0:
+        params = self.params
+        if not whole or params.strength != 1.0 or params.stabilise > 0.0 or params.threshold >= 0:
             return None
         with self._lock:
             self._saving = False
             self._changed.reset()
+            self._still.reset()
         return self.model
 
     def reset(self) -> None:

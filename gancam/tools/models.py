@@ -1,7 +1,7 @@
 """Which models are there, how good they are, and how fast on this machine."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -56,9 +56,13 @@ class ModelEntry:
 
     @property
     def effect_parameters(self) -> list[Parameter]:
-        """What can be set of the effect that plays it; none where this gancam does not have that effect."""
-        params = declared(self.card.effect)
-        return [] if params is None else list(params.declared().values())
+        """What can be set of the effect that plays it, with the defaults of the card.
+
+        None where this gancam does not have that effect.
+        """
+        params, own = declared(self.card.effect), self.card.defaults
+        entries = [] if params is None else list(params.declared().values())
+        return [replace(one, default=one.check(own[one.name])) if one.name in own else one for one in entries]
 
     @property
     def size(self) -> str:

@@ -34,19 +34,21 @@ class StillFilter:
             strength: From 0, nothing is held, to 1.
         """
         held, shown = self._held, self._shown
-        now = image.astype(np.float32)
-        if held is not None and shown is not None and held.shape == image.shape:
-            apart = cv2.blur(cv2.cvtColor(cv2.subtract(now, held), cv2.COLOR_BGR2GRAY), _NEAR)
-            change = cv2.blur(np.abs(apart), _AROUND)
-            still = min(max(float(np.median(change[::4, ::4])), _LEAST), _MOST)
-            share = np.clip((_MOVES * still - change) / ((_MOVES - 1.0) * still), 0.0, 1.0) * (_HELD * strength)
-            now = np.asarray(cv2.blendLinear(held, now, share, 1.0 - share), np.float32)
-            given = np.asarray(cv2.convertScaleAbs(now), np.uint8)
-            stays = (cv2.absdiff(given, shown) <= _STEP) & (share > 0.0)[:, :, None]
-            self._shown = np.where(stays, shown, given)
-        else:
-            self._shown = image.copy()
-        self._held = now
+        now: NDArray[np.float32] = image.astype(np.float32)
+        if held is None or shown is None or held.shape != image.shape:
+            self._held, self._shown = now, image.copy()
+            return image.copy()
+        grey, before = (cv2.cvtColor(one, cv2.COLOR_BGR2GRAY) for one in (image, shown))
+        apart = cv2.blur(cv2.subtract(grey, before, dtype=cv2.CV_32F), _NEAR)
+        change = cv2.blur(np.abs(apart), _AROUND)
+        still = min(max(float(np.median(change[::4, ::4])), _LEAST), _MOST)
+        share = (_MOVES * still - change) * np.float32(_HELD * strength / ((_MOVES - 1.0) * still))
+        np.clip(share, 0.0, _HELD * strength, out=share)
+        self._held = np.asarray(cv2.blendLinear(held, now, share, 1.0 - share), np.float32)
+        given = np.asarray(cv2.convertScaleAbs(self._held), np.uint8)
+        stays = cv2.inRange(cv2.absdiff(given, shown), (0, 0, 0), (_STEP,) * 3)
+        stays[share <= 0.0] = 0
+        self._shown = np.asarray(cv2.copyTo(shown, stays, given), np.uint8)
         return self._shown.copy()
 
     def reset(self) -> None:

@@ -94,7 +94,7 @@ def test_parameters_turned_live_are_turned_again_offline(clip: Path, model: Path
     assert "control: 127.0.0.1:" in done.stderr
     first = json.loads(log.read_text().splitlines()[0])
     assert first["effects"] == ["small"]
-    assert first["set"] == {"small.on": True, "small.strength": 0.25, "small.threshold": -1.0}
+    assert first["set"] == {"small.on": True, "small.strength": 0.25, "small.stabilise": 0.0, "small.threshold": -1.0}
     again, asked, out = tmp_path / "again.mkv", tmp_path / "asked.mkv", tmp_path / "out.mkv"
     assert gancam("process", clip, again, "-e", model, "--params", log).returncode == 0
     assert gancam("process", clip, asked, "-e", f"{model}:strength=0.25").returncode == 0
@@ -270,10 +270,13 @@ def test_models_lists_the_parameters_of_the_effect() -> None:
     assert "parameter takes default meaning" in said
     assert "strength a number from 0 to 1 1 how much of the network's detail" in said
     listed = json.loads(gancam("models", "sr-x2", "--json").stdout)["effect_parameters"]
-    assert [one["name"] for one in listed] == ["strength", "threshold"]
-    assert listed[1] == {
-        "name": "threshold", "takes": "a number from -1 to 64", "default": -1.0, "help": listed[1]["help"],
+    assert [one["name"] for one in listed] == ["strength", "stabilise", "threshold"]
+    assert listed[2] == {
+        "name": "threshold", "takes": "a number from -1 to 64", "default": -1.0, "help": listed[2]["help"],
     }  # fmt: skip
+    assert listed[1]["default"] == 0.0
+    calm = json.loads(gancam("models", "restore-x2", "--json").stdout)["effect_parameters"]
+    assert calm[1]["default"] == 1.0  # what its card says suits it
 
 
 @pytest.mark.parametrize("columns", ["80", "160", ""])

@@ -199,7 +199,8 @@ def test_an_effect_that_does_more_than_its_model_is_called(path: Path, painter: 
     assert sharp.bare_model(size) is sharp.model
     assert painted.bare_model(size) is painted.model
     for effect, name, value in [
-        (sharp, "strength", 0.5), (sharp, "threshold", 0.0), (painted, "strength", 0.5), (painted, "colours", 0.5),
+        (sharp, "strength", 0.5), (sharp, "threshold", 0.0), (sharp, "stabilise", 0.5),
+        (painted, "strength", 0.5), (painted, "colours", 0.5),
         (painted, "stabilise", 0.5), (painted, "region", "0/0/0.5/1"), (painted, "work_size", 64),
     ]:  # fmt: skip
         before = effect.params.value(name)
