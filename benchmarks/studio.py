@@ -118,7 +118,7 @@ def measure(page: Page, seconds: float, process: psutil.Process) -> dict[str, fl
 
 
 def alone(names: list[str], seconds: float) -> float:
-    """Count the frames a second that the effects reach in a bare loop, with nobody watching."""
+    """Count the frames a second that the effects reach in a bare loop, and the source's where that is less."""
     effects = [gancam.load(name) for name in names]
     frames = [TestPattern((640, 360)).image(index) for index in range(8)]
     for image in frames:
@@ -127,7 +127,7 @@ def alone(names: list[str], seconds: float) -> float:
     while time.perf_counter() - began < seconds:
         through(frames[count % 8], effects)
         count += 1
-    return count / (time.perf_counter() - began)
+    return min(count / (time.perf_counter() - began), 30.0)
 
 
 def main() -> None:

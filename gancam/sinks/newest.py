@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
+import numpy as np
 
 from gancam.frame import Frame, Image
 
+_WORTH = 0.85  # of a side: a frame that would hardly be smaller is sent as it is
 _WINDOW = 2.0  # seconds over which the rate is counted
 
 
@@ -19,7 +21,7 @@ class Picture:
 
     Attributes:
         number: Counts the frames, from 1.
-        size: (width, height).
+        size: (width, height) of the frame; the JPEG may be smaller.
         captured: ``time.monotonic()`` of the capture; None for what was not captured.
         after: JPEG of the frame.
         before: JPEG of the frame before its effects; empty where that was not asked for.
@@ -48,7 +50,7 @@ class NewestFrame:
         self._encoding = threading.Lock()
         self._frame: Frame | None = None
         self._number = 0
-        self._made: Picture | None = None
+        self._made: dict[tuple[int, int] | None, Picture] = {}  # by the room that they were made for
         self._listeners: set[Callable[[], None]] = set()
         self._moments: deque[float] = deque(maxlen=480)
         self.worker_seconds = 0.0
@@ -66,7 +68,7 @@ class NewestFrame:
     def clear(self) -> None:
         """Forget the frame."""
         with self._lock:
-            self._frame, self._made = None, None
+            self._frame, self._made = None, {}
             self._moments.clear()
 
     def listen(self, notify: Callable[[], None]) -> None:
@@ -95,32 +97,44 @@ class NewestFrame:
             recent = [moment for moment in self._moments if moment > time.monotonic() - _WINDOW]
         return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
 
-    def picture(self, *, before: bool = False) -> Picture | None:
+    def picture(self, *, before: bool = False, room: tuple[int, int] | None = None) -> Picture | None:
         """Make the JPEG of the newest frame, or give the one that was made.
 
         Args:
             before: Whether the frame before its effects is wanted too, where it is known.
+            room: (width, height) that it is shown in: a larger frame is scaled down to that; None: as it is.
 
         Returns:
             None where there is no frame, or one that is larger than JPEG allows.
         """
         with self._encoding:
             with self._lock:
-                frame, number, made = self._frame, self._number, self._made
+                frame, number = self._frame, self._number
             if frame is None:
                 return None
-            if made is not None and made.number == number and (made.before or not before):
+            self._made = {key: one for key, one in self._made.items() if one.number == number}
+            made = self._made.get(room)
+            if made is not None and (made.before or not before):
                 return made
             began = time.perf_counter()
-            after = as_jpeg(frame.image, self._quality)
+            after = as_jpeg(_fitted(frame.image, room), self._quality)
             original = frame.original if before else None
-            first = None if original is None else as_jpeg(original, self._quality)
+            first = None if original is None else as_jpeg(_fitted(original, room), self._quality)
             self.worker_seconds += time.perf_counter() - began
             if after is None:
                 return None
             height, width = frame.image.shape[:2]
-            self._made = Picture(number, (width, height), frame.captured, after, first or b"")
-            return self._made
+            self._made[room] = Picture(number, (width, height), frame.captured, after, first or b"")
+            return self._made[room]
+
+
+def _fitted(image: Image, room: tuple[int, int] | None) -> Image:
+    """`image`, made smaller where that saves much."""
+    share = 1.0 if room is None else min(room[0] / image.shape[1], room[1] / image.shape[0])
+    if share > _WORTH:
+        return image
+    size = max(round(image.shape[1] * share), 1), max(round(image.shape[0] * share), 1)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def as_jpeg(image: Image, quality: int) -> bytes | None:

@@ -5,6 +5,7 @@ import json
 import struct
 import time
 from contextlib import suppress
+from functools import partial
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -63,6 +64,7 @@ class _Viewer:
         self._frame, self._news, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._underway = 0
         self._before = False
+        self._shown_in: tuple[int, int] | None = None  # (width, height), device pixels
         self._room.set()
 
     async def serve(self) -> None:
@@ -90,16 +92,21 @@ class _Viewer:
     async def _listen(self) -> None:
         while True:
             try:
-                message = Message.parse(await self._socket.receive_text())
+                self._hear(Message.parse(await self._socket.receive_text()))
             except (InputError, KeyError):  # Starlette raises the second for bytes where a text is due
                 await self._socket.close(4400, "not understood")
                 raise WebSocketDisconnect(4400) from None
-            if "shown" in message.values:
-                self._underway = max(self._underway - 1, 0)
-                self._room.set()
-            if "compare" in message.values:
-                self._before = message.values["compare"] is True
-                self._frame.set()
+
+    def _hear(self, message: Message) -> None:
+        if "shown" in message.values:
+            self._underway = max(self._underway - 1, 0)
+            self._room.set()
+        if "compare" in message.values:
+            self._before = message.flag("compare")
+            self._frame.set()
+        if "room" in message.values:
+            room = Message(message.object("room"))
+            self._shown_in = round(room.number("width", 1, 16384)), round(room.number("height", 1, 16384))
 
     async def _send_pictures(self) -> None:
         sent = 0
@@ -107,7 +114,8 @@ class _Viewer:
             await self._room.wait()
             await self._frame.wait()
             self._frame.clear()
-            picture = await asyncio.to_thread(self._session.screen.newest.picture, before=self._before)
+            make = partial(self._session.screen.newest.picture, before=self._before, room=self._shown_in)
+            picture = await asyncio.to_thread(make)
             if picture is None or (picture.number == sent and not (self._before and picture.before)):
                 continue
             sent = picture.number

@@ -77,6 +77,21 @@ def test_the_original_comes_where_it_is_wanted(tmp_path: Path) -> None:
             assert TestPattern.index_in(image) == TestPattern.index_in(decoded(before))
 
 
+def test_no_more_pixels_are_sent_than_are_shown(tmp_path: Path) -> None:
+    with studio(tmp_path) as client:
+        play_test(client)
+        with client.websocket_connect(f"{SOCKETS}/api/live") as socket:
+            socket.send_text(json.dumps({"room": {"width": 320, "height": 320}}))
+            for _ in range(10):
+                number, _, size, image, _ = picture(socket)
+                socket.send_text(json.dumps({"shown": number}))
+                if image.shape[1] < 640:
+                    break
+            assert size == (640, 360)
+            assert image.shape == (180, 320, 3)
+            assert client.get("/api/snapshot").content[16:24] == struct.pack(">II", 640, 360)
+
+
 def test_the_state_comes_with_each_change(tmp_path: Path) -> None:
     with studio(tmp_path) as client, client.websocket_connect(f"{SOCKETS}/api/live") as socket:
         assert receive(socket, "state")["effects"] == []
@@ -95,7 +110,9 @@ def receive(socket: WebSocketTestSession, what: str) -> dict[str, Any]:
             return told
 
 
-@pytest.mark.parametrize("rubbish", ["", "[]", "1", "{", "[" * 100_000])
+@pytest.mark.parametrize(
+    "rubbish", ["", "[]", "1", "{", '{"room": 3}', '{"room": {"width": -1, "height": 5}}', "[" * 100_000]
+)
 def test_rubbish_ends_the_socket_and_nothing_else(tmp_path: Path, rubbish: str) -> None:
     with studio(tmp_path) as client:
         play_test(client)

@@ -64,14 +64,14 @@ const MAKERS = {
     const fill = () => range.style.setProperty("--at", `${(100 * (range.value - entry.minimum)) / span}%`)
     const show = (value) => {
       if (!busy) { range.value = value; fill() }
-      if (document.activeElement !== number) number.value = Number(Number(value).toPrecision(6))
+      showNumber(number, value, entry)
     }
     return { node: range, head: unit(number, entry.unit), show }
   },
 
   number({ id, entry, set }) {
     const input = numberInput(id, entry, set)
-    return { node: null, head: unit(input, entry.unit), show: (value) => showText(input, value) }
+    return { node: null, head: unit(input, entry.unit), show: (value) => showNumber(input, value, entry) }
   },
 
   seed({ id, entry, set, effect, title }) {
@@ -79,7 +79,7 @@ const MAKERS = {
     const dice = iconButton("dice", `Another ${title}`, { onclick: () => set(Math.floor(Math.random() * 10_000)) })
     const sheet = iconButton("sheet", `Choose ${title} from pictures`, {
       onclick: async () => { const [seed] = (await seedSheet(effect.model, [], false)) ?? []; if (seed !== undefined) set(seed) } })
-    return { node: null, head: el("span", { class: "line" }, input, dice, sheet), show: (value) => showText(input, value) }
+    return { node: null, head: el("span", { class: "line" }, input, dice, sheet), show: (value) => showNumber(input, value, entry) }
   },
 
   seeds({ id, entry, set, effect }) {
@@ -185,7 +185,14 @@ function numberInput(id, entry, set) {
 }
 
 /** What a field holds; the default where that is nothing. */
-const numberIn = (input, entry) => (input.value === "" ? entry.default : Number(input.value))
+const numberIn = (input, entry) => (input.value !== "" ? Number(input.value) : entry.below ? Math.max(entry.minimum, -1) : entry.default)
+
+/** Write a number into its field; what is below 0 may have a word instead. */
+function showNumber(input, value, entry) {
+  input.placeholder = entry.below
+  const text = entry.below && value < 0 ? "" : String(Number(Number(value).toPrecision(6)))
+  if (document.activeElement !== input) input.value = text
+}
 
 function showText(input, value) {
   if (document.activeElement !== input || input.dataset.last === undefined) input.value = value

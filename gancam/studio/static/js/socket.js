@@ -12,6 +12,15 @@ export function wantOriginal(on) {
   send({ compare: on })
 }
 
+/** Say how many pixels of the screen there are for the picture: no more need to be sent. */
+let room = null
+export function wantRoom(width, height) {
+  const now = { width: Math.ceil(width / 32) * 32, height: Math.ceil(height / 32) * 32 }
+  if (room && room.width === now.width && room.height === now.height) return
+  room = now
+  send({ room })
+}
+
 function send(message) {
   if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message))
 }
@@ -19,7 +28,7 @@ function send(message) {
 export function connect() {
   socket = new WebSocket(`ws://${location.host}/api/live`)
   socket.binaryType = "arraybuffer"
-  socket.onopen = () => { lost(false); if (wants) send({ compare: true }) }
+  socket.onopen = () => { lost(false); if (wants) send({ compare: true }); if (room) send({ room }) }
   socket.onmessage = ({ data }) => {
     if (typeof data === "string") {
       const message = JSON.parse(data)
@@ -42,7 +51,8 @@ const jpeg = (data) => createImageBitmap(new Blob([data], { type: "image/jpeg" }
 async function unpack(data) {
   const came = performance.now()
   const head = new DataView(data)
-  const picture = { number: head.getUint32(0, true), age: head.getFloat32(4, true), came }
+  const picture = { number: head.getUint32(0, true), age: head.getFloat32(4, true), came,
+                    width: head.getUint16(8, true), height: head.getUint16(10, true) }
   const first = head.getUint32(12, true)
   // a page that nobody sees asks for no more
   if (document.hidden) await new Promise((seen) => document.addEventListener("visibilitychange", seen, { once: true }))

@@ -1,7 +1,7 @@
 // The picture: before and after, full screen, snapshot, recording, and the figures over it.
 import { attempt, listen, save, told } from "./api.js"
 import { $, dress, isTyping, toast } from "./dom.js"
-import { wantOriginal } from "./socket.js"
+import { wantOriginal, wantRoom } from "./socket.js"
 
 const view = $("view")
 const paper = view.getContext("2d", { alpha: false })
@@ -70,8 +70,9 @@ function paint() {
 
 /** Make the picture as large as the stage allows, of its own shape. */
 function fit() {
-  if (!view.width) return
   const room = $("stage").getBoundingClientRect()
+  if (room.width) wantRoom(room.width * devicePixelRatio, room.height * devicePixelRatio)
+  if (!view.width) return
   const share = Math.min(room.width / view.width, room.height / view.height)
   const near = (length, most) => (most - length < 2 ? most : Math.floor(length))
   $("picture").style.width = `${near(view.width * share, room.width)}px`
@@ -187,7 +188,7 @@ function showFigures() {
   const fps = recent.length > 1 ? (1000 * (recent.length - 1)) / (recent.at(-1) - recent[0]) : 0
   const parts = [`${fps.toFixed(fps < 10 ? 1 : 0)} fps`]
   if (age !== null) parts.push(`${Math.round(age)} ms`)
-  if (view.width) parts.push(`${view.width} × ${view.height}`)
+  if (now) parts.push(`${now.width} × ${now.height}`)
   $("figures").textContent = parts.join("  ·  ")
 }
 
