@@ -8,12 +8,13 @@ import argparse
 import logging
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import distributed
 
-from train import loop, recipe
+from train import loop, precision, recipe
 
 # What `--pairs` says of the networks, where one's own first layers make the input of a photo.
 MADE: dict[str, dict[str, dict[str, str | int]]] = {
@@ -41,10 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--run", type=Path, help="folder of the run (default: runs/RECIPE)")
     parser.add_argument("--judge", type=Path, help="folder of images to evaluate on (default: some of the data)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--precision", choices=precision.NAMES[1:], help="what to compute in (default: the fastest of a short trial)"
+    )
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
     parser.add_argument("--stop-after", type=int, help="iteration to stop at, with a checkpoint")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    logging.getLogger("train").setLevel(logging.INFO)  # and no other: matplotlib tells of its fonts
     if options.threads:
         torch.set_num_threads(options.threads)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -52,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         given = {name: str(value) for name in GIVEN if (value := getattr(options, name)) is not None}
         chosen = recipe.load(options.recipe, {"data": given, **MADE.get(options.pairs, {})})
+        if options.precision:
+            chosen = replace(chosen, precision=options.precision)
         run = options.run or Path("runs") / chosen.name
         loop.train(
             chosen, options.data, run, device=torch.device(options.device),
