@@ -15,6 +15,7 @@ import torch
 from torch import distributed
 
 from train import loop, precision, recipe
+from train.console import Console
 
 # What `--pairs` says of the networks, where one's own first layers make the input of a photo.
 MADE: dict[str, dict[str, dict[str, str | int]]] = {
@@ -54,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         torch.set_num_threads(options.threads)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         distributed.init_process_group("nccl" if options.device.startswith("cuda") else "gloo")
+    console = Console()
     try:
         given = {name: str(value) for name in GIVEN if (value := getattr(options, name)) is not None}
         chosen = recipe.load(options.recipe, {"data": given, **MADE.get(options.pairs, {})})
@@ -62,15 +64,18 @@ def main(arguments: list[str] | None = None) -> int:
         run = options.run or Path("runs") / chosen.name
         loop.train(
             chosen, options.data, run, device=torch.device(options.device),
-            evaluate_on=options.judge, stop_after=options.stop_after,
+            evaluate_on=options.judge, stop_after=options.stop_after, watchers=[console],
         )  # fmt: skip
     except loop.Interrupted as stop:
+        console.close()
         print(f"train: {stop}", file=sys.stderr)
         return 128 + stop.number
     except (OSError, ValueError) as error:
+        console.close()
         print(f"train: {error}", file=sys.stderr)
         return 2
     finally:
+        console.close()
         if distributed.is_initialized():
             distributed.destroy_process_group()
     return 0

@@ -127,7 +127,8 @@ class Pictures:
     `source` is an .npz (its `x_train`, ``(n, h, w)`` or ``(n, h, w, 3)`` uint8), a .zip of images, a folder within one
     (``fruits.zip/Apple``), or a folder.
     The middle square of each is scaled to `resolution` (antialiased). ``images``: ``(n, resolution, resolution, c)``
-    uint8, c = 1 or 3 as asked for; ``labels``: class of each, from `y_train` or the top folder's place in the alphabet.
+    uint8, c = 1 or 3 as asked for; ``labels``: class of each, from `y_train` or the top folder's place in the alphabet;
+    ``classes``: their names.
 
     Broken files and those under half the resolution are skipped, counted in `skipped` and named in the log. Raises
     ``FileNotFoundError`` where there is nothing, ``ValueError`` where nothing is usable.
@@ -164,6 +165,7 @@ class Pictures:
             log.warning("skipped %d of the pictures in %s", self.skipped, source)
         self.images: NDArray[np.uint8] = np.stack(squares)
         known = sorted(set(classes))
+        self.classes = tuple(known)
         self.labels = np.array([known.index(label) for label in classes])
 
 

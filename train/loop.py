@@ -10,9 +10,8 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,19 +23,12 @@ from torch import distributed, nn
 from train import checkpoint, precision, tasks
 from train import recipe as recipes
 from train.recipe import Phase, Recipe
-from train.report import Report
+from train.report import Every, Report
+from train.watch import Watcher
 
 log = logging.getLogger(__name__)
 ROLLBACKS = 3  # of one run
-
-
-@dataclass(frozen=True)
-class Every:
-    """How often things beside training happen."""
-
-    log: int = 100  # iterations
-    evaluate: int = 2000  # iterations; a sample sheet is written with it
-    checkpoint_seconds: float = 120.0
+USUAL = Every()
 
 
 class Interrupted(Exception):
@@ -244,8 +236,9 @@ def train(
     *,
     device: torch.device,
     evaluate_on: Path | None = None,
-    every: Every = Every(),
+    every: Every = USUAL,
     stop_after: int | None = None,
+    watchers: Sequence[Watcher] = (),
 ) -> dict[str, float]:
     """Train a recipe into the folder `run`, going on from its checkpoint where there is one.
 
@@ -260,6 +253,7 @@ def train(
         evaluate_on: A folder of images to evaluate on; None for what the task holds back of the data.
         every: How often things beside training happen.
         stop_after: An iteration to stop at, with a checkpoint.
+        watchers: Who is told how it goes; one of them may stop it.
 
     Returns:
         The figures of the last evaluation, by name; none on ranks above 0.
@@ -271,32 +265,41 @@ def train(
     """
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     training = _start(recipe, data, run, device, world)
+    end = min(recipe.iterations, stop_after or recipe.iterations)
     report = Report(
-        run, recipe, training.task, start=training.iteration, log_every=every.log, evaluate_every=every.evaluate,
-        evaluate_on=evaluate_on, rank=rank,
+        run, recipe, training.task, start=training.iteration, end=end, every=every, evaluate_on=evaluate_on, rank=rank,
+        watchers=watchers,
     )  # fmt: skip
-    saved, end = time.monotonic(), min(recipe.iterations, stop_after or recipe.iterations)
     with _signals() as received:
-        while training.iteration < end:
-            phase = recipe.phase(training.iteration)[0]
-            try:
-                terms, lr = training.step(rank)
-                stop = bool(received)
-                due = stop or training.iteration == end or time.monotonic() - saved > every.checkpoint_seconds
-                state = training.state() if due else None
-            except Diverged as error:
-                _roll_back(training, run, error)
-                report.forget()
-                continue
-            report.step(training.iteration, phase, terms, lr, training.ema)
-            if state is not None:
-                if rank == 0:
-                    checkpoint.save(run, state)
-                saved = time.monotonic()
-            if stop:
-                raise Interrupted(received[0])
-    report.close()
+        _iterate(training, report, run, end, every.checkpoint_seconds, lambda: bool(received) or report.stop)
+        report.finish(training.iteration, training.ema)
+        if received:
+            raise Interrupted(received[0])
     return report.figures
+
+
+def _iterate(
+    training: _Training, report: Report, run: Path, end: int, seconds: float, asked: Callable[[], bool]
+) -> None:
+    """Train up to iteration `end`, or until it is `asked` to stop; a checkpoint every so many `seconds` and last."""
+    rank, saved = int(os.environ.get("RANK", "0")), time.monotonic()
+    stop = False
+    while training.iteration < end and not stop:
+        phase = training.recipe.phase(training.iteration)[0]
+        try:
+            terms, lr = training.step(rank)
+            stop = asked()
+            due = stop or training.iteration == end or time.monotonic() - saved > seconds
+            state = training.state() if due else None
+        except Diverged as error:
+            _roll_back(training, run, error)
+            report.forget()
+            continue
+        report.step(training.iteration, phase, terms, lr, training.ema)
+        if state is not None:
+            if rank == 0:
+                checkpoint.save(run, state)
+            saved = time.monotonic()
 
 
 def _start(recipe: Recipe, data: Path, run: Path, device: torch.device, world: int) -> _Training:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
-from train import loop, recipe
+from train import loop, recipe, report
 
-NEVER = loop.Every(log=5, evaluate=10**6, checkpoint_seconds=1e9)
+NEVER = report.Every(log=5, evaluate=10**6, checkpoint_seconds=1e9)
 
 
 def go(text: str, photos: Path, run: Path, stop_after: int | None = None, *, name: str = "tiny") -> dict[str, float]:
