@@ -22,6 +22,7 @@ from torch import distributed, nn
 
 from train import checkpoint, precision, tasks
 from train import recipe as recipes
+from train.data import on_disk
 from train.recipe import Phase, Recipe
 from train.report import Every, Report
 from train.watch import Watcher
@@ -102,6 +103,7 @@ class _Training:
         self.recipe, self.task, self.world = recipe, task, world
         self.device = next(task.generator.parameters()).device
         self.iteration = 0
+        self.data: dict[str, int] = {}  # files and bytes of what is learnt from
         self.precision = "fp32" if recipe.precision == "auto" else recipe.precision
         self.rollbacks = 0
         self.ema = copy.deepcopy(task.generator).eval().requires_grad_(False)
@@ -152,7 +154,8 @@ class _Training:
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.task.generator.parameters()):
             raise Diverged("the weights are no longer finite")
         state: dict[str, Any] = {"recipe": self.recipe.text, "name": self.recipe.name, "iteration": self.iteration}
-        state |= {"rollbacks": self.rollbacks, "precision": self.precision, "ema": self.ema.state_dict()}
+        state |= {"rollbacks": self.rollbacks, "precision": self.precision, "data": self.data}
+        state |= {"ema": self.ema.state_dict()}
         for name, network in self.networks.items():
             state[name], state[f"{name}_optimiser"] = network.state_dict(), self._optimisers[name].state_dict()
             if scaler := self._scalers[name].state_dict():
@@ -320,6 +323,13 @@ def _start(recipe: Recipe, data: Path, run: Path, device: torch.device, world: i
         for network in training.networks.values():
             for parameter in network.parameters():
                 distributed.broadcast(parameter.data, 0)
+    training.data = on_disk(data)
+    if state is not None and state.get("data", training.data) != training.data:
+        before = state["data"]
+        log.warning(
+            "%s is not what this run began with: %d files of %d bytes then, %d of %d now; it goes on, but not exactly",
+            data, before.get("files", 0), before.get("bytes", 0), *(training.data.get(key, 0) for key in before),
+        )  # fmt: skip
     why = _go_on(training, state, run) if state is not None else _begin(training)
     log.info("%s on %s in %s, %s", recipe.name, device, training.precision, why)
     return training

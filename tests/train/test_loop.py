@@ -216,7 +216,7 @@ def test_wrong_words_on_the_command_line(photos: Path, tmp_path: Path, capsys: p
         line = command_line([str(plan), *data, *run], capsys)
         assert said in line
     plan.write_text(good)
-    assert "no folder" in command_line([str(plan), "--data", str(tmp_path / "absent"), *run], capsys)
+    assert "no file or folder" in command_line([str(plan), "--data", str(tmp_path / "absent"), *run], capsys)
     (tmp_path / "empty").mkdir()
     assert "no image" in command_line([str(plan), "--data", str(tmp_path / "empty"), *run], capsys)
     (tmp_path / "file").write_text("in the way")
