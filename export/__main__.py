@@ -1,4 +1,4 @@
-"""python -m export RUN -o gancam/models/: a run's generator as model files, each checked against PyTorch.
+"""gancam export RUN -o gancam/models/: a run's generator as model files, each checked against PyTorch.
 
 RUN may be the fp32 file of a model, too, to make its other precisions anew.
 """
@@ -155,7 +155,10 @@ def _trained(run: Path, reverse: bool) -> tuple[nn.Module, Recipe]:
 
 def _commit() -> str:
     """The commit of this checkout, empty where git cannot tell."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    root = Path(__file__).parent.parent
+    if not (root / ".git").exists():  # installed, perhaps within a checkout of somebody else's
+        return ""
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
@@ -164,7 +167,7 @@ def _commit() -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
+    parser = argparse.ArgumentParser(prog="gancam export", description=__doc__)
     parser.add_argument("run", type=Path, help="a run's folder, a checkpoint, or an fp32 model file")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the model files")
     parser.add_argument("--name", default="", help="of the model (default: the recipe's)")

@@ -1,8 +1,4 @@
-"""python -m train RECIPE --data DIR: train a recipe, or go on with it where it was stopped.
-
-On several processes: torchrun --standalone --nproc-per-node N -m -- train RECIPE --data DIR (with the `--`, or torchrun
-takes --run for an option of its own).
-"""
+"""gancam train RECIPE --data DATA: train a recipe, or go on with it where it was stopped."""
 
 import argparse
 import logging
@@ -16,6 +12,7 @@ from torch import distributed
 
 from train import loop, precision, recipe
 from train.console import Console
+from train.data.named import NAMES
 
 # What `--pairs` says of the networks, where one's own first layers make the input of a photo.
 MADE: dict[str, dict[str, dict[str, str | int]]] = {
@@ -24,14 +21,22 @@ MADE: dict[str, dict[str, dict[str, str | int]]] = {
         "data": {"pairs": "self"}, "network": {"front": "grey", "keep": "luma"}, "discriminator": {"colours": 4},
     },
 }  # fmt: skip
+ABOUT = "Train a recipe, or go on with it where it was stopped: the same command goes on, exactly."
+SEVERAL = (
+    "On several GPUs, from a checkout: torchrun --standalone --nproc-per-node N -m -- train RECIPE --data DATA (with "
+    "the --, or torchrun takes --run for an option of its own)."
+)
 GIVEN = ("b", "style", "pairs", "teacher", "frames", "pool")  # options that are part of the recipe
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
-    parser.add_argument("recipe", help="a name from train/recipes/, or the path of a .toml file")
-    parser.add_argument("--data", "--a", type=Path, required=True, help="pictures: a folder, or as the recipe has it")
+    parser = argparse.ArgumentParser(prog="gancam train", description=ABOUT, epilog=SEVERAL)
+    parser.add_argument("recipe", help=f"{', '.join(recipe.names())}; or the path of a .toml file")
+    parser.add_argument(
+        "--data", "--a", type=Path, required=True,
+        help=f"pictures: a folder, .zip, .tar, .npz, idx files, a video, or by name: {', '.join(NAMES)}",
+    )  # fmt: skip
     parser.add_argument("--b", type=Path, help="the second pile of pictures (cyclegan)")
     parser.add_argument("--style", type=Path, help="the image, or folder of images, whose style is learnt (style)")
     parser.add_argument(

@@ -69,13 +69,17 @@ class Recipe:
         return self.phases[-1], 1.0
 
 
+def names() -> list[str]:
+    """List the recipes that come with this package."""
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
 def find(name: str) -> Path:
     """The file of a recipe by name (`sr-x2`) or path. Raises ``FileNotFoundError``, which lists the names there are."""
     for path in (Path(name), RECIPES / f"{name}.toml"):
         if path.suffix == ".toml" and path.is_file():
             return path
-    known = ", ".join(sorted(path.stem for path in RECIPES.glob("*.toml")))
-    raise FileNotFoundError(f"no recipe {name!r}: there are {known}, or give the path of a .toml file")
+    raise FileNotFoundError(f"no recipe {name!r}: there are {', '.join(names())}, or give the path of a .toml file")
 
 
 def parse(text: str, *, name: str = "recipe") -> Recipe:

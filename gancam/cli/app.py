@@ -6,7 +6,20 @@ from typing import Annotated, TypeAlias
 import typer
 from typer.core import TyperGroup
 
-_COMMANDS = "process", "live", "demo", "models", "sample", "morph", "import", "verify", "bench", "doctor"
+_COMMANDS = (
+    "process",
+    "live",
+    "demo",
+    "models",
+    "sample",
+    "morph",
+    "train",
+    "export",
+    "import",
+    "verify",
+    "bench",
+    "doctor",
+)
 
 
 class _Commands(TyperGroup):
