@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from torch import distributed
 from train import loop, precision, recipe
 from train.console import Console
 from train.data.named import NAMES
+from train.show import Window
+from train.watch import Watcher
 
 # What `--pairs` says of the networks, where one's own first layers make the input of a photo.
 MADE: dict[str, dict[str, dict[str, str | int]]] = {
@@ -29,8 +32,10 @@ SEVERAL = (
 GIVEN = ("b", "style", "pairs", "teacher", "frames", "pool")  # options that are part of the recipe
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line and return the exit code."""
+Preview = Callable[[recipe.Recipe, Path, str, Sequence[str], Console], Watcher]
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gancam train", description=ABOUT, epilog=SEVERAL)
     parser.add_argument("recipe", help=f"{', '.join(recipe.names())}; or the path of a .toml file")
     parser.add_argument(
@@ -47,43 +52,77 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--pool", type=Path, help="folder for what the teacher made (distil; default: runs/pools)")
     parser.add_argument("--run", type=Path, help="folder of the run (default: runs/RECIPE)")
     parser.add_argument("--judge", type=Path, help="folder of images to evaluate on (default: some of the data)")
+    parser.add_argument("--show", action="store_true", help="show samples in a window while they grow")
+    parser.add_argument(
+        "--live", metavar="SOURCE",
+        help="play a camera (0), a video or test through the network while it learns, left half as it was before",
+    )  # fmt: skip
+    parser.add_argument(
+        "--live-to", metavar="OUTPUT", action="append", help="where the live picture goes, as gancam live --to takes it"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument(
         "--precision", choices=precision.NAMES[1:], help="what to compute in (default: the fastest of a short trial)"
     )
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
     parser.add_argument("--stop-after", type=int, help="iteration to stop at, with a checkpoint")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None, *, preview: Preview | None = None) -> int:
+    """Run the command line and return the exit code.
+
+    Args:
+        arguments: Its words; by default those of this process.
+        preview: Makes the live picture of a recipe, run, source and outputs; without one, `--live` is refused.
+    """
+    options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     logging.getLogger("train").setLevel(logging.INFO)  # and no other: matplotlib tells of its fonts
     if options.threads:
         torch.set_num_threads(options.threads)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         distributed.init_process_group("nccl" if options.device.startswith("cuda") else "gloo")
+    watchers: list[Watcher] = []
+    try:
+        said, code = _train(options, watchers, preview)
+    finally:
+        for watcher in reversed(watchers):
+            watcher.close()
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
+    if said:
+        print(f"train: {said}", file=sys.stderr)
+    return code
+
+
+def _train(options: argparse.Namespace, watchers: list[Watcher], preview: Preview | None) -> tuple[str, int]:
+    """Train as `options` say, adding who watches to `watchers`; what is to be said in the end, and the exit code."""
     console = Console()
+    watchers.append(console)
     try:
         given = {name: str(value) for name in GIVEN if (value := getattr(options, name)) is not None}
         chosen = recipe.load(options.recipe, {"data": given, **MADE.get(options.pairs, {})})
         if options.precision:
             chosen = replace(chosen, precision=options.precision)
         run = options.run or Path("runs") / chosen.name
+        if options.show:
+            watchers.append(Window(chosen.name))
+        if options.live is not None:
+            if preview is None:
+                raise ValueError(
+                    "--live: give it to gancam train, which plays the live picture in a process of its own"
+                )
+            watchers.append(preview(chosen, run, options.live, options.live_to or [], console))
         loop.train(
             chosen, options.data, run, device=torch.device(options.device),
-            evaluate_on=options.judge, stop_after=options.stop_after, watchers=[console],
+            evaluate_on=options.judge, stop_after=options.stop_after, watchers=watchers,
         )  # fmt: skip
     except loop.Interrupted as stop:
-        console.close()
-        print(f"train: {stop}", file=sys.stderr)
-        return 128 + stop.number
+        return str(stop), 128 + stop.number
     except (OSError, ValueError) as error:
-        console.close()
-        print(f"train: {error}", file=sys.stderr)
-        return 2
-    finally:
-        console.close()
-        if distributed.is_initialized():
-            distributed.destroy_process_group()
-    return 0
+        return " ".join(str(error).split()), 2
+    return "", 0
 
 
 if __name__ == "__main__":

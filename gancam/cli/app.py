@@ -199,6 +199,15 @@ TargetMsOption: TypeAlias = Annotated[
     typer.Option(metavar="MS", help="Play the best quality that takes at most this many milliseconds a frame."),
 ]
 
+WatchOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="new|split",
+        help="Load an effect that is a file, or the folder of a training run, anew whenever that changes: new plays "
+        "it, split shows the one before on the left.",
+    ),
+]
+
 # gancam bench
 BenchModelsArgument: TypeAlias = Annotated[
     list[str] | None,

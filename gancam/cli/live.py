@@ -29,6 +29,7 @@ from gancam.cli.app import (
     TargetFpsOption,
     TargetMsOption,
     ThreadsOption,
+    WatchOption,
     app,
 )
 from gancam.cli.checks import check_chain, check_log, parse_frame_time, parse_size, parse_specs
@@ -68,6 +69,7 @@ class LiveOptions:
     record_params: Path | None
     frame_time: float | None  # seconds that a frame may take
     by_itself: bool  # nobody asked for that time
+    watch: str  # new or split, or empty
     overwrite: bool
     as_json: bool
 
@@ -85,6 +87,7 @@ def live(
     record_params: RecordParamsOption = None,
     target_fps: TargetFpsOption = None,
     target_ms: TargetMsOption = None,
+    watch: WatchOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
@@ -111,6 +114,7 @@ def live(
         record_params=record_params,
         frame_time=DEFAULT_FRAME_TIME if frame_time is None and not effect else frame_time,
         by_itself=frame_time is None,
+        watch=watch or "",
         overwrite=overwrite,
         as_json=as_json,
     )
@@ -122,6 +126,8 @@ def _check(options: LiveOptions) -> None:
     """Find what is wrong before a model is loaded or a source is opened."""
     if options.frame_time is not None and not options.recipe.specs:
         raise InputError("--target-fps and --target-ms need at least one -e EFFECT, whose quality they choose")
+    if options.watch not in ("", "new", "split"):
+        raise InputError(f"--watch {options.watch!r} must be new or split")
     _check_source(options.source)
     for target in options.outputs:
         check_target(target, overwrite=options.overwrite)
@@ -134,7 +140,7 @@ def _play(options: LiveOptions) -> None:
     from gancam.sources.open import open_live
 
     sound = Path(options.source) if Path(options.source).is_file() else None
-    chain = options.recipe.load(sound)
+    chain = options.recipe.load(sound, watch=options.watch)
     controls = Controls(chain)
     budget = None if options.frame_time is None else _budget(chain, options.frame_time, by_itself=options.by_itself)
     report = Report()

@@ -7,6 +7,7 @@ from typing import Literal, overload
 from gancam.effects._contract import Effect, FunctionEffect, ImageFunction, MaskedEffect, ModelEffect, as_effect
 from gancam.effects._slot import EffectSlot, slots, unique_names
 from gancam.effects._spec import EffectSpec, check_spec, declared, effect_names
+from gancam.effects._watched import WatchedEffect
 from gancam.errors import ModelError
 from gancam.inference.catalog import open_model
 
@@ -66,6 +67,6 @@ def load(
 
 
 __all__ = [
-    "Effect", "EffectSlot", "EffectSpec", "FunctionEffect", "ImageFunction", "MaskedEffect", "ModelEffect", "as_effect",
-    "check_spec", "declared", "load", "slots", "unique_names",
+    "Effect", "EffectSlot", "EffectSpec", "FunctionEffect", "ImageFunction", "MaskedEffect", "ModelEffect",
+    "WatchedEffect", "as_effect", "check_spec", "declared", "load", "slots", "unique_names",
 ]  # fmt: skip

@@ -6,7 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from gancam.effects import EffectSlot, EffectSpec, ModelEffect, load, slots
+from gancam.effects import Effect, EffectSlot, EffectSpec, ModelEffect, WatchedEffect, load, slots
+from gancam.inference.runs import CHECKPOINT, is_run
 from gancam.sources.ranges import check_range
 
 
@@ -64,15 +65,37 @@ class EffectChainSpec:
     precision: str = "auto"
     threads: int | None = None
 
-    def load(self, sound: Path | None = None) -> list[EffectSlot]:
-        """Load the effects; `sound` is the file that effects which follow sound hear if they were given no other."""
-        chain = slots([self._load(spec) for spec in self.specs])
+    def load(self, sound: Path | None = None, *, watch: str = "") -> list[EffectSlot]:
+        """Load the effects.
+
+        Args:
+            sound: The file that effects which follow sound hear if they were given no other.
+            watch: Whether effects of files and of runs are loaded anew when those change: ``new``, or ``split``, which
+                shows the one before on the left; empty for neither.
+        """
+        chain = slots([self._watched(spec, watch == "split") if watch else self._load(spec) for spec in self.specs])
         _listen(chain, sound)
         return chain
 
-    def _load(self, spec: EffectSpec) -> ModelEffect:
+    def _load(self, spec: EffectSpec, precision: str = "", threads: int | None = None) -> ModelEffect:
         params: Mapping[str, Any] = spec.params  # none of which is called as those of `load`
-        return load(spec.name, device=self.device, precision=self.precision, threads=self.threads, **params)
+        threads = threads or self.threads
+        return load(spec.name, device=self.device, precision=precision or self.precision, threads=threads, **params)
+
+    def _watched(self, spec: EffectSpec, split: bool) -> Effect:
+        """Load the effect of a file that may change, each time in the precision that was found for the first."""
+        path = Path(spec.name)
+        if not path.exists():
+            return self._load(spec)
+        found: list[ModelEffect] = []
+
+        def again() -> ModelEffect:
+            first = found[0].model if found else None
+            made = self._load(spec) if first is None else self._load(spec, first.precision, first.threads)
+            found[:] = found or [made]
+            return made
+
+        return WatchedEffect(path / CHECKPOINT if is_run(path) else path, again, split=split)
 
 
 class LoadedChain:
