@@ -81,6 +81,16 @@ GeneratorArgument: TypeAlias = Annotated[
     str, typer.Argument(help="The generator: a model's name, as morph-fruits, or the path of an .onnx file.")
 ]
 
+# gancam sample
+LabelsOption: TypeAlias = Annotated[
+    bool,
+    typer.Option("--labels", help="With --to, write as many samples of each class, each into the folder of its class."),
+]
+ClassOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--class", metavar="NAME", help="Make samples of this class only, of a generator that has classes."),
+]
+
 # gancam process
 PathsArgument: TypeAlias = Annotated[
     list[str],

@@ -63,7 +63,8 @@ class UnconditionalTask:
     Where ``[network]`` and ``[discriminator]`` have `classes`, pictures are made and judged by their class, which is in
     z and, of real pictures, in ``kind`` (n,).
 
-    ``[data]``: `resolution`, `channels` (1 or 3), `mirror` (left and right are alike).
+    ``[data]``: `resolution`, `channels` (1 or 3), `mirror` (left and right are alike), `names` (of the classes, in
+    order of the alphabet; by default their numbers).
 
     ``[discriminator]``: a network's options, and `Practices`.
 
@@ -75,6 +76,7 @@ class UnconditionalTask:
         options = dict(recipe.data)
         self.resolution, channels = int(options.pop("resolution", 64)), int(options.pop("channels", 3))
         self.mirror = bool(options.pop("mirror", False))
+        names = tuple(options.pop("names", ()))
         check(recipe, options, TERMS)
         self.practices, network = practices(Practices, recipe)
         self.adversarial_loss = losses.adversarial_loss(self.practices.loss, recipe.name)
@@ -97,6 +99,8 @@ class UnconditionalTask:
                 f"{data} has {len(self.pictures.classes)} classes of pictures ({_few(self.pictures.classes)}), and "
                 f"recipe {recipe.name!r} has classes = {self.classes}: give labels, or a folder for each class"
             )
+        if names and names != self.pictures.classes:
+            raise ValueError(f"{data} has the classes {_few(self.pictures.classes)}, not the recipe's {_few(names)}")
         self.feature_network: generation.FeatureNetwork | None = None
         self._held: NDArray[np.float32] | None = None
 
