@@ -35,7 +35,8 @@ GIVEN = ("b", "style", "pairs", "teacher", "frames", "pool")  # options that are
 Preview = Callable[[recipe.Recipe, Path, str, Sequence[str], Console], Watcher]
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the command line."""
     parser = argparse.ArgumentParser(prog="gancam train", description=ABOUT, epilog=SEVERAL)
     parser.add_argument("recipe", help=f"{', '.join(recipe.names())}; or the path of a .toml file")
     parser.add_argument(
@@ -76,7 +77,7 @@ def main(arguments: list[str] | None = None, *, preview: Preview | None = None) 
         arguments: Its words; by default those of this process.
         preview: Makes the live picture of a recipe, run, source and outputs; without one, `--live` is refused.
     """
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     logging.getLogger("train").setLevel(logging.INFO)  # and no other: matplotlib tells of its fonts
     if options.threads:

@@ -61,6 +61,7 @@ class Report:
         self._writer = SummaryWriter(str(run / "tensorboard"), purge_step=start) if rank == 0 else None
         self._terms: dict[str, list[Tensor]] = {}  # each loss term since the last line of the log
         self._recent: deque[tuple[float, Mapping[str, Tensor]]] = deque(maxlen=RECENT)
+        self._last: tuple[Phase, float] | None = None
         self._warned: set[str] = set()
         self._began = self._clock = self._told = time.monotonic()
         self._sheets = iter(every.sheets)
@@ -95,6 +96,7 @@ class Report:
         for name, term in terms.items():
             self._terms.setdefault(name, []).append(term)
         self._recent.append((now, terms))
+        self._last = phase, lr
         if iteration % self._every.log == 0:
             self._log(iteration, phase, lr)
         if iteration % self._every.evaluate == 0 or iteration == self._recipe.iterations:
@@ -104,7 +106,9 @@ class Report:
         self._tell(iteration, phase, ema, now)
 
     def finish(self, iteration: int, ema: nn.Module) -> None:
-        """Write a sheet of the state that a sitting ends with, where there is none, and finish the files."""
+        """Write a line and a sheet of the state that a sitting ends with, where there are none; finish the files."""
+        if self._writer is not None and self._terms and self._last is not None:
+            self._log(iteration, *self._last)
         if self._writer is not None and self._written != iteration:
             self._sheet(iteration, ema)
         self.close()
@@ -143,8 +147,9 @@ class Report:
     def _log(self, iteration: int, phase: Phase, lr: float) -> None:
         now = time.monotonic()
         line = {name: float(torch.stack(values).mean()) for name, values in self._terms.items()} | {"lr": lr}
+        count = max(map(len, self._terms.values()))
         self._terms.clear()
-        line["seconds_per_iteration"], self._clock = (now - self._clock) / self._every.log, now
+        line["seconds_per_iteration"], self._clock = (now - self._clock) / count, now
         self._scalars("train", line, iteration)
         images = iteration * self._recipe.batch
         self._append({"iteration": iteration, "images": images, "phase": phase.name} | line)
