@@ -1,6 +1,6 @@
 """How good a generator's samples are as a whole.
 
-    python -m train.generation RUN [RUN ...] --data SET [--samples 5000] [--json]
+    gancam train generation RUN [RUN ...] --data SET [--samples 5000] [--json]
 
 judges the networks of runs (or checkpoint files) against the pictures they learnt from. Every figure depends on the
 network whose features it compares, on the number of samples and on the size pictures are scaled to: all three are
@@ -291,7 +291,7 @@ def score_run(made: recipe.Recipe, generator: LatentGenerator, data: Path, *, sa
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m train.generation", description=__doc__)
+    parser = argparse.ArgumentParser(prog="gancam train generation", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or checkpoint files")
     parser.add_argument("--data", type=Path, required=True, help="the pictures: a folder, .zip or .npz")
     parser.add_argument("--samples", type=int, default=5000)

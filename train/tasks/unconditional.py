@@ -200,7 +200,7 @@ class UnconditionalTask:
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
         """``variety``, and where there is a network to look with, the Frechet distance of a quick look.
 
-        It compares states of one run with each other and with nothing else (``python -m train.generation`` does that).
+        It compares states of one run with each other and with nothing else (``gancam train generation`` does that).
         """
         assert isinstance(generator, LatentGenerator)
         count = min(QUICK, len(self.pictures.images))
