@@ -1,5 +1,9 @@
-"""A DCGAN with each practice switched on, one at a time: python practices.py DATA [options of gancam train]."""
+"""A DCGAN with each practice switched on, one at a time.
 
+python practices.py DATA [--only r1,hinge] [options of gancam train]
+"""
+
+import argparse
 import json
 import subprocess
 import sys
@@ -51,13 +55,17 @@ PRACTICES: dict[str, dict[str, object]] = {
     "weight-decay": {"decay": 1e-4},
 }
 
-data, *options = sys.argv[1:]
-for name, switches in PRACTICES.items():
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("data")
+parser.add_argument("--only", default=",".join(PRACTICES), help="practices, joined by commas")
+asked, options = parser.parse_known_args()
+for name in asked.only.split(","):
+    switches = PRACTICES[name]
     values = {"clip": 0, "decay": 0.0, "norm": "none", "switch": "", "lr": 2e-4} | switches
     recipe = Path(f"practice-{name}.toml")
     recipe.write_text(BASE.format(**values))
     run = Path("runs", recipe.stem)
-    command = [sys.executable, "-m", "gancam", "train", str(recipe), "--data", data, "--run", str(run), *options]
+    command = [sys.executable, "-m", "gancam", "train", str(recipe), "--data", asked.data, "--run", str(run), *options]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     figures = next((line["evaluate"] for line in reversed(lines) if "evaluate" in line), {})
