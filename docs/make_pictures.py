@@ -24,6 +24,7 @@ def main() -> None:
     save("morphs-generators.jpg", generators())
     save("morphs-overlay.jpg", morphs(frames[40]))
     save("image-to-image-region.jpg", translations(frames[60]))
+    save("background.jpg", behind(cv2.imread(str(SAMPLES / "people.jpg"))))
 
 
 def city(count: int) -> list[Image]:
@@ -54,6 +55,20 @@ def overlay(frames: list[Image]) -> Image:
     effect.read_ahead(lambda: iter(timed), whole=True)  # type: ignore[attr-defined]
     made = [effect(frame.image, time=frame.time) for frame in timed]
     return row([(marked[60][:240, 240:], "in"), (made[60][:240, 240:], "inpaint:find=overlay")])
+
+
+def behind(image: Image) -> Image:
+    """A webcam's frame, what is behind the person blurred and replaced, and a style on the person alone."""
+    whole = [
+        (image, "in"),
+        (gancam.load("background")(image), "background"),
+        (gancam.load("background", image=str(SAMPLES / "stills" / "lake.png"))(image), "background:image=lake.png"),
+        (gancam.load("sketch", mask="person", outside=True)(image), "sketch:mask=person:outside"),
+    ]
+    shown = [
+        (np.asarray(cv2.resize(one, (400, 300), interpolation=cv2.INTER_AREA), np.uint8), name) for one, name in whole
+    ]
+    return row(shown)
 
 
 def generators() -> Image:

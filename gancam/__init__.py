@@ -6,22 +6,59 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from gancam.effects import Effect, load
-from gancam.errors import GancamError
+from gancam.errors import (
+    DeviceError,
+    GancamError,
+    ImageError,
+    InputError,
+    MaskError,
+    MissingExtra,
+    ModelError,
+    NotFound,
+    OutOfMemory,
+    OutputExists,
+    ParameterError,
+    SinkError,
+    SourceError,
+)
 from gancam.frame import Frame, Image
 from gancam.inference.card import ModelCard
 from gancam.inference.model import Model
+from gancam.params import Params, parameter
 
 if TYPE_CHECKING:
     from gancam import masks as masks
     from gancam.budget import Budget
     from gancam.capture import VideoCapture
+    from gancam.effects.background import Background
+    from gancam.effects.inpaint import Inpaint
+    from gancam.effects.morph import Morph
+    from gancam.effects.super_resolution import SuperResolution
+    from gancam.effects.translate import Translate
+    from gancam.pipeline import Report, run
+    from gancam.sinks import Sink, SinkContext, open_sink
+    from gancam.sources import Source, VideoFile
+    from gancam.sources.open import open_live
 
 __version__ = "0.2.0"
-__all__ = ["Budget", "Effect", "Frame", "GancamError", "Image", "Model", "ModelCard", "VideoCapture", "load"]
+__all__ = [
+    "Background", "Budget", "DeviceError", "Effect", "Frame", "GancamError", "Image", "ImageError", "Inpaint",
+    "InputError", "MaskError", "MissingExtra", "Model", "ModelCard", "ModelError", "Morph", "NotFound", "OutOfMemory",
+    "OutputExists", "ParameterError", "Params", "Report", "Sink", "SinkContext", "SinkError", "Source", "SourceError",
+    "SuperResolution", "Translate", "VideoCapture", "VideoFile", "load", "masks", "open_live", "open_sink",
+    "parameter", "run",
+]  # fmt: skip
 logging.getLogger("gancam").addHandler(logging.NullHandler())  # what is logged is shown where the program says so
 
 
-_LATER = {"Budget": "gancam.budget", "VideoCapture": "gancam.capture", "masks": "gancam.masks"}  # heavy ones, by need
+_LATER = {  # by need: what takes time to import
+    "Background": "gancam.effects.background", "Budget": "gancam.budget",
+    "Inpaint": "gancam.effects.inpaint", "Morph": "gancam.effects.morph",
+    "Report": "gancam.pipeline", "Sink": "gancam.sinks", "SinkContext": "gancam.sinks", "Source": "gancam.sources",
+    "SuperResolution": "gancam.effects.super_resolution", "Translate": "gancam.effects.translate",
+    "VideoCapture": "gancam.capture", "VideoFile": "gancam.sources", "masks": "gancam.masks",
+    "open_live": "gancam.sources.open", "open_sink": "gancam.sinks", "run": "gancam.pipeline",
+}  # fmt: skip
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and that nothing else is here
 

@@ -16,9 +16,13 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakSet
 
 import cv2
+
+if TYPE_CHECKING:
+    import av
 
 T = TypeVar("T")
 _SILENT = cv2.utils.logging.LOG_LEVEL_SILENT
@@ -44,6 +48,24 @@ def quiet_opencv() -> Iterator[None]:
             _quiet_calls -= 1
             if _quiet_calls == 0 and cv2.utils.logging.getLogLevel() == _SILENT:
                 cv2.utils.logging.setLogLevel(_level_before)
+
+
+def described(container: "av.container.InputContainer") -> str:
+    """Give FFmpeg's own description of an open file, a line for each stream, as its command line prints it.
+
+    That is written to FFmpeg's log, whose level is the process's: it is turned up meanwhile, and what others write
+    there then is dropped, as it is by default.
+    """
+    import av.logging
+
+    with _lock:
+        before = av.logging.get_level()
+        with av.logging.Capture(local=False):
+            av.logging.set_level(max(before or 0, av.logging.INFO))
+            try:
+                return str(container.dumps_format())  # type: ignore[attr-defined]  # its stubs lack it
+            finally:
+                av.logging.set_level(before)
 
 
 @dataclass(slots=True)
@@ -115,6 +137,25 @@ def apart(work: Callable[[], T]) -> T:
         thread.join()
 
 
+_sessions: WeakSet[object] = WeakSet()
+
+
+def keep_after_fork(session: object) -> None:
+    """Never destroy `session` in a process that is forked from this one.
+
+    It would wait for its threads, which a fork leaves behind.
+    """
+    _sessions.add(session)
+
+
+def _keep_sessions() -> None:
+    for session in _sessions:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_keep_sessions)
+
 _MXCSR = 28  # its place in x86-64's fenv_t, of glibc and musl
 _ZEROS = 0x8040  # flush to zero, denormals are zero
 
@@ -152,4 +193,4 @@ def denormals_as_zero() -> Iterator[None]:
         library.fesetenv(before)
 
 
-__all__ = ["apart", "denormals_as_zero", "environment", "quiet_opencv"]
+__all__ = ["apart", "denormals_as_zero", "described", "environment", "keep_after_fork", "quiet_opencv"]

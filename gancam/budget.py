@@ -1,6 +1,7 @@
 """Quality that follows the time: effects played as well as a frame's time allows, by what they really take here."""
 
 import math
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 
 from gancam.effects import Effect, EffectSlot, ImageFunction, slots
 from gancam.errors import GancamError, InputError
-from gancam.frame import Frame, Image, check_image
+from gancam.frame import Frame, Image, ImageLike, check_image
 from gancam.pipeline import output_size
 from gancam.vision.pad import DrawingPad
 
@@ -45,7 +46,7 @@ class Budget(Effect):
     says so once and plays that.
 
     The size of the output never changes; parameters, and whether an effect is on, go on from one level to the next.
-    Calls must come from one thread.
+    Calls are safe from several threads; they queue. A copy measures anew, and has no `notify`.
 
     Args:
         effects: One effect or several. Those with one level are played as they are, and cost what they cost; slots
@@ -78,6 +79,7 @@ class Budget(Effect):
         if not self.effects:
             raise InputError("a budget needs an effect to spend it on")
         self.card, self.params = self.effects[0].card, self.effects[0].params
+        self._lock = threading.RLock()
         self._notify, self._clock = notify or (lambda _: None), clock
         self._stages = [_Stage(effect) for effect in self.effects]
         self._levels: list[tuple[int, ...]] = []  # from the best to the cheapest: for each stage, which of its ways
@@ -94,18 +96,22 @@ class Budget(Effect):
         self._played: dict[str, int] = {}
         self._changes, self._last, self._short = 0, "", ""
 
-    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+    def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
         """Take `image` through the effects as they are played now; see ``Effect``."""
         image = check_image(image)
-        self.frame_took(0.0)  # it was not told
-        self._fit((image.shape[1], image.shape[0]))
-        spent = []
-        for effect in self.effects:
-            began = self._clock()
-            image = effect(image, time=time)
-            spent.append(self._clock() - began)
-        self._spent = spent
+        with self._lock:
+            self.frame_took(0.0)  # it was not told
+            self._fit((image.shape[1], image.shape[0]))
+            spent = []
+            for effect in self.effects:
+                began = self._clock()
+                image = effect(image, time=time)
+                spent.append(self._clock() - began)
+            self._spent = spent
         return image
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Budget, (self.effects, self.seconds)
 
     @property
     def name(self) -> str:
@@ -158,9 +164,10 @@ class Budget(Effect):
 
     def frame_took(self, seconds: float) -> None:
         """Hear what the newest frame took from its arrival until it was shown: effects, outputs and all."""
-        spent, self._spent = self._spent, None
-        if spent is not None:
-            self._judge(max(seconds, sum(spent)), spent)
+        with self._lock:
+            spent, self._spent = self._spent, None
+            if spent is not None:
+                self._judge(max(seconds, sum(spent)), spent)
 
     @property
     def playing(self) -> str:

@@ -1,11 +1,13 @@
 """``cv2.VideoCapture`` with effects: one changed line in an OpenCV loop."""
 
+import bisect
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias, overload
 
 import cv2
 import numpy as np
@@ -13,25 +15,38 @@ import numpy as np
 from gancam.effects import Effect, ImageFunction, as_effect
 from gancam.errors import GancamError, NotFound, SourceError
 from gancam.frame import Frame, Image
+from gancam.media.paths import SequencePath, StillPath, classify
 from gancam.pipeline import apply, output_size
-from gancam.sources import Source, VideoFile
-from gancam.sources.camera import Capture
-from gancam.sources.live import SIZE
+from gancam.sources import ImageFiles, Source, Still, VideoFile
+from gancam.sources.camera import Camera, Capture, Stream
+from gancam.sources.live import SIZE, LiveSource
 from gancam.sources.open import open_live
+
+CaptureInput: TypeAlias = int | str | os.PathLike[str] | Capture | Source
+"""What a capture can be opened with."""
+Effects: TypeAlias = Sequence[Effect | ImageFunction]
+_POSITIONS = (cv2.CAP_PROP_POS_FRAMES, cv2.CAP_PROP_POS_MSEC, cv2.CAP_PROP_POS_AVI_RATIO)
+_POLL = 0.001  # seconds between two looks at live sources
 
 
 class VideoCapture:
     """Reads frames as ``cv2.VideoCapture`` does, after `effects`.
 
     As with OpenCV, nothing is raised for a source that cannot be opened or fails: ``isOpened()`` is then False and
-    ``read()`` gives ``(False, None)``; ``error`` says why. What goes wrong in an effect is raised. Effects are left
-    open, for their owner to close or to use again.
+    ``read()`` gives ``(False, None)``; ``error`` says why, and ``setExceptionMode(True)`` has it raised. What goes
+    wrong in an effect is raised. Effects are left open, for their owner to close or to use again.
+
+    What differs from OpenCV is in the documentation of the Python API: errors are gancam's own, cameras get their size
+    when opened, positions are exact.
 
     Args:
-        source: A video file, which gives every frame as fast as they are asked for. Or a camera's index or device path,
-            a URL, ``"test"``, an open ``cv2.VideoCapture``, or any gancam source: those are live
-            (``gancam.sources.live.LiveSource``), a loop slower than the camera skips frames instead of lagging, and an
-            outage gives placeholder pictures.
+        source: A video file, numbered images (``frame-%06d.png``) or an image, which give every frame as fast as they
+            are asked for and can be rewound. Or a camera's index or device path, a URL, ``"test"``, an open
+            ``cv2.VideoCapture``, or any gancam source: those are live (``gancam.sources.live.LiveSource``), a loop
+            slower than the camera skips frames instead of lagging, and an outage gives placeholder pictures. None: it
+            is opened later, with ``open``.
+        apiPreference: OpenCV's backend, which is not needed: a number is accepted and ignored. Effects may stand here.
+        params: OpenCV's pairs of property and value; of these the size of a camera counts.
         effects: Effects, or plain functions from image to image, in the order in which they are applied.
         size: ``(width, height)`` that cameras are asked for.
         reconnect: Attempts in a row after which a lost source counts as ended; None for no limit.
@@ -44,31 +59,111 @@ class VideoCapture:
         >>> ok, frame = cap.read()
     """
 
+    @overload
+    def __init__(
+        self, source: CaptureInput | None = None, effects: Effects = (), /, *, size: tuple[int, int] = SIZE,
+        reconnect: int | None = None,
+    ) -> None: ...  # fmt: skip
+
+    @overload
+    def __init__(
+        self, source: CaptureInput | None = None, apiPreference: int = cv2.CAP_ANY, params: Sequence[int] = (),  # noqa: N803
+        *, effects: Effects = (), size: tuple[int, int] = SIZE, reconnect: int | None = None,
+    ) -> None: ...  # fmt: skip
+
     def __init__(
         self,
-        source: int | str | os.PathLike[str] | Capture | Source,
-        effects: Sequence[Effect | ImageFunction] = (),
+        source: CaptureInput | None = None,
+        apiPreference: int | Effects = cv2.CAP_ANY,  # noqa: N803 - OpenCV's name
+        params: Sequence[int] = (),
         *,
+        effects: Effects = (),
         size: tuple[int, int] = SIZE,
         reconnect: int | None = None,
     ) -> None:
         self.error: GancamError | None = None
-        self._effects = [as_effect(effect) for effect in effects]
+        api, given = (apiPreference, effects) if isinstance(apiPreference, int) else (cv2.CAP_ANY, apiPreference)
+        self._effects = [as_effect(effect) for effect in given]
+        self._asked_size, self._reconnect = size, reconnect
+        self._raises = False
+        self._clear()
+        if source is not None:
+            self.open(source, api, params)
+
+    def _clear(self) -> None:
         self._source: Source | None = None
+        self._reopen: Callable[[], Source] | None = None
         self._frames: Iterator[Frame] = iter(())
         self._grabbed: Frame | None = None
         self._image: Image | None = None  # the grabbed frame after the effects
         self._size: tuple[int, int] | None = None
+        self._position, self._moment = 0, 0.0  # the number of the frame to come, and seconds of the last one
+        self._times: list[float] | None = None
+
+    def open(self, source: CaptureInput, apiPreference: int = cv2.CAP_ANY, params: Sequence[int] = ()) -> bool:  # noqa: N803
+        """Open another source, as OpenCV does, and close the one before; whether that succeeded."""
+        self.release()
+        self.error = None
+        wanted = dict(zip(params[::2], params[1::2], strict=False))
+        width, height = self._asked_size
+        size = wanted.get(cv2.CAP_PROP_FRAME_WIDTH, width), wanted.get(cv2.CAP_PROP_FRAME_HEIGHT, height)
         try:
-            self._source = _open(source, size, reconnect)
+            self._reopen = _file(source)
+            self._source = _live(source, size, self._reconnect) if self._reopen is None else self._reopen()
         except (NotFound, SourceError) as error:
-            self.error = error
-        else:
-            self._frames = iter(self._source)
+            self.error, self._reopen = error, None
+            if self._raises:
+                raise
+            return False
+        self._frames = iter(self._source)
+        return True
 
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
         """Tell whether there is a source to read from."""
         return self._source is not None
+
+    def getBackendName(self) -> str:  # noqa: N802 - OpenCV's name
+        """Name what reads the source: FFMPEG, IMAGES, V4L2 (a camera) or GANCAM (any other).
+
+        Raises:
+            SourceError: Nothing is open.
+        """
+        if self._source is None:
+            raise self.error or SourceError("the capture is not open")
+        if isinstance(self._source, VideoFile | Stream):
+            return "FFMPEG"
+        if isinstance(self._source, ImageFiles | Still):
+            return "IMAGES"
+        return "V4L2" if isinstance(self._source, Camera) else "GANCAM"
+
+    def setExceptionMode(self, enable: bool) -> None:  # noqa: N802 - OpenCV's name
+        """Let ``open``, ``grab``, ``retrieve`` and ``read`` raise ``SourceError`` or ``NotFound`` where they fail."""
+        self._raises = bool(enable)
+
+    def getExceptionMode(self) -> bool:  # noqa: N802 - OpenCV's name
+        """Tell whether failures are raised."""
+        return self._raises
+
+    @staticmethod
+    def waitAny(streams: Sequence["VideoCapture"], timeoutNs: int = 0) -> tuple[bool, list[int]]:  # noqa: N802, N803
+        """Wait until at least one of several captures can be grabbed from without waiting.
+
+        Args:
+            streams: The captures.
+            timeoutNs: Nanoseconds; 0 for no limit.
+
+        Returns:
+            Whether there is one, and the places in `streams` of all that are ready. Files always are.
+        """
+        until = time.monotonic() + timeoutNs / 1e9
+        while True:
+            ready = [place for place, one in enumerate(streams) if one._is_ready()]
+            if ready or not streams or (timeoutNs > 0 and time.monotonic() >= until):
+                return bool(ready), ready
+            time.sleep(_POLL)
+
+    def _is_ready(self) -> bool:
+        return not isinstance(self._source, LiveSource) or self._source.ready
 
     def grab(self) -> bool:
         """Take the next frame, without effects yet; False at the end."""
@@ -77,11 +172,17 @@ class VideoCapture:
             self._grabbed = next(self._frames, None)
         except SourceError as error:
             self.error, self._grabbed = error, None
+        if self._grabbed is not None:
+            self._position, self._moment = self._grabbed.index + 1, self._grabbed.time
+        elif self._raises:
+            raise self.error or SourceError("no frame is left" if self.isOpened() else "the capture is not open")
         return self._grabbed is not None
 
     def retrieve(self, image: Image | None = None, flag: int = 0) -> tuple[bool, Image | None]:
         """Give the grabbed frame after the effects, ``uint8 (H, W, 3)`` BGR; copied into `image` where that fits."""
         if self._grabbed is None:
+            if self._raises:
+                raise SourceError("no frame was grabbed")
             return False, None
         if self._image is None:
             opaque = replace(self._grabbed, alpha=None)  # a BGR picture has no place for opacity
@@ -99,34 +200,94 @@ class VideoCapture:
     def get(self, propId: int) -> float:  # noqa: N803 - OpenCV's name
         """Give a property of what ``read`` gives, 0 for one that is not known.
 
-        Known are CAP_PROP_FRAME_WIDTH, FRAME_HEIGHT, FPS, FRAME_COUNT, POS_FRAMES and POS_MSEC.
+        Known are CAP_PROP_FRAME_WIDTH, FRAME_HEIGHT, FPS, FRAME_COUNT, FOURCC, POS_FRAMES (the number of the frame to
+        come), POS_MSEC (the time of the last one), POS_AVI_RATIO, CONVERT_RGB, ORIENTATION_AUTO and BACKEND.
         """
-        if self._source is None:
+        source = self._source
+        if source is None:
             return 0.0
         if propId in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT):
-            self._size = self._size or output_size(self._effects, self._source.size)
+            self._size = self._size or output_size(self._effects, source.size)
             return float(self._size[propId == cv2.CAP_PROP_FRAME_HEIGHT])
         if propId == cv2.CAP_PROP_FPS:
-            return float(self._source.fps)
+            return float(source.fps)
         if propId == cv2.CAP_PROP_FRAME_COUNT:
-            return float(self._source.frames or 0)
+            return float(source.frames or 0)
+        if propId == cv2.CAP_PROP_FOURCC:
+            return float(cv2.VideoWriter.fourcc(*source.fourcc)) if isinstance(source, VideoFile) else 0.0
         if propId == cv2.CAP_PROP_POS_FRAMES:
-            return 0.0 if self._grabbed is None else float(self._grabbed.index + 1)
+            return float(self._position)
         if propId == cv2.CAP_PROP_POS_MSEC:
-            return 0.0 if self._grabbed is None else self._grabbed.time * 1000
-        return 0.0
+            return self._moment * 1000
+        if propId == cv2.CAP_PROP_POS_AVI_RATIO:
+            return min(self._position / source.frames, 1.0) if source.frames else 0.0
+        if propId == cv2.CAP_PROP_BACKEND:
+            return float(cv2.CAP_IMAGES if self.getBackendName() == "IMAGES" else cv2.CAP_FFMPEG)
+        return 1.0 if propId in (cv2.CAP_PROP_CONVERT_RGB, cv2.CAP_PROP_ORIENTATION_AUTO) else 0.0
 
     def set(self, propId: int, value: float) -> bool:  # noqa: N803 - OpenCV's name
-        """Tell whether the property is `value`, as OpenCV answers.
+        """Go to another place of a file: CAP_PROP_POS_FRAMES, POS_MSEC or POS_AVI_RATIO (0 to 1, of the frames).
 
-        Nothing can be changed: give `size` when opening.
+        The place is exact, and costs decoding all frames before it; effects forget what they have seen. All else cannot
+        be changed: give `size` when opening.
+
+        Returns:
+            Whether the property is `value` now, as OpenCV answers.
         """
-        return self.isOpened() and self.get(propId) == value != 0
+        if propId not in _POSITIONS:
+            return self.isOpened() and self.get(propId) == value != 0
+        if self._source is None or self._reopen is None:
+            return False
+        frames = self._source.frames
+        if propId == cv2.CAP_PROP_POS_MSEC:
+            wanted = self._frame_at(value / 1000)
+        else:
+            wanted = round(value * (frames or 0) if propId == cv2.CAP_PROP_POS_AVI_RATIO else value)
+        self._go_to(max(min(wanted, wanted if frames is None else frames), 0))
+        return self._source is not None
+
+    def _go_to(self, wanted: int) -> None:
+        """Let the frame of number `wanted` be the next."""
+        assert self._source is not None
+        assert self._reopen is not None
+        self._source.close()
+        self._frames, self._grabbed, self._image = iter(()), None, None
+        try:
+            self._source = self._reopen()
+        except (NotFound, SourceError) as error:  # it is there no more
+            self._source, self.error = None, error
+            return
+        if isinstance(self._source, VideoFile | ImageFiles):
+            self._source.skip(wanted)
+            self._frames = iter(self._source)
+        elif wanted == 0:
+            self._frames = iter(self._source)
+        for effect in self._effects:
+            effect.reset()
+        times = self._all_times() if wanted else []
+        self._position, self._moment = wanted, times[min(wanted, len(times)) - 1] if times else 0.0
+
+    def _frame_at(self, seconds: float) -> int:
+        """The number of the frame that is nearest in time."""
+        times = self._all_times()
+        place = bisect.bisect_left(times, seconds)
+        if 0 < place < len(times) and seconds - times[place - 1] < times[place] - seconds - 1e-9:
+            place -= 1
+        return place
+
+    def _all_times(self) -> list[float]:
+        if self._times is None:
+            source = self._source
+            if isinstance(source, VideoFile):
+                self._times = source.frame_times()
+            else:
+                self._times = [float(one) for one in source.times] if isinstance(source, ImageFiles) else [0.0]
+        return self._times
 
     def release(self) -> None:
         """Close the source. May be called more than once."""
-        source, self._source = self._source, None
-        self._frames, self._grabbed, self._image = iter(()), None, None
+        source = self._source
+        self._clear()
         if source is not None:
             source.close()
 
@@ -147,11 +308,20 @@ class VideoCapture:
         self.release()
 
 
-def _open(
-    source: int | str | os.PathLike[str] | Capture | Source, size: tuple[int, int], reconnect: int | None
-) -> Source:
-    if isinstance(source, str | os.PathLike) and Path(source).is_file():
-        return VideoFile(source)
+def _file(source: CaptureInput) -> Callable[[], Source] | None:
+    """How to open `source`, where it is a file or numbered images; None for all else."""
+    if not isinstance(source, str | os.PathLike) or "://" in os.fspath(source):
+        return None
+    path = Path(source)
+    media = classify(path)
+    if isinstance(media, SequencePath):
+        return lambda: ImageFiles(path)
+    if not path.is_file():
+        return None
+    return (lambda: Still(path)) if isinstance(media, StillPath) else (lambda: VideoFile(path))
+
+
+def _live(source: CaptureInput, size: tuple[int, int], reconnect: int | None) -> Source:
     if isinstance(source, int | str | os.PathLike | Capture):
         return open_live(source, size=size, reconnect=reconnect)
     return source

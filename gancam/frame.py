@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 
 Image: TypeAlias = NDArray[np.uint8]
+ImageLike: TypeAlias = NDArray[np.generic]
+"""What type checkers take for an image of OpenCV's functions, which do not say of which dtype it is. Calls that take
+one raise ``ImageError`` for what is no `Image`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Frame:
     captured: float | None = None  # time.monotonic() of the capture; None for files and for placeholders
     original: Image | None = None  # as it was before the effects, for sinks that compare
     alpha: Image | None = None  # opacity, (H, W), where the source has it
+    duration: float | None = None  # seconds until the next frame, or the end; None where that is not known
     decoded: "av.VideoFrame | None" = None  # the decoder's own, of which `image` is the BGR, where that was asked for
 
     def with_image(self, image: Image) -> Self:
@@ -41,6 +45,13 @@ class Frame:
         if image is self.image:
             return self
         return replace(self, image=image, alpha=_scaled(self.alpha, image), decoded=None)
+
+
+_CURES = {  # by the kind of a dtype
+    "f": " (for floats in 0..1, (image * 255).astype('uint8'))",
+    "u": " (for 16 bits, (image >> 8).astype('uint8'))",
+    "b": " (for a mask, image * np.uint8(255))",
+}
 
 
 def _scaled(alpha: Image | None, image: Image) -> Image | None:
@@ -72,7 +83,5 @@ def check_image(image: object, what: str = "image") -> Image:
     if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ImageError(f"{what} has shape {image.shape}: needs (height, width, 3) of at least one pixel")
     if image.dtype != np.uint8:
-        raise ImageError(
-            f"{what} is {image.dtype}: needs uint8 0..255 (for floats in 0..1, (image * 255).astype('uint8'))"
-        )
+        raise ImageError(f"{what} is {image.dtype}: needs uint8 0..255{_CURES.get(image.dtype.kind, '')}")
     return np.ascontiguousarray(image)

@@ -296,6 +296,8 @@ class _Loop:
         """Close all that is open and complete the report; what failed in closing."""
         report, clock = self._report, self._clock
         clock.skip()
+        if not interrupted:
+            report.promised = self._source.frames  # which may know better now
         errors = _close_all(self._source, list(self._active.values()), interrupted=interrupted)
         clock.charge("close")
         report.seconds = clock.now - clock.began

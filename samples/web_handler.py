@@ -2,7 +2,6 @@
 curl --data-binary @samples/stills/sign.png http://127.0.0.1:8000/ > sign-x2.png"""
 
 import sys
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import cv2
@@ -10,7 +9,7 @@ import numpy as np
 
 import gancam
 
-effect, lock = gancam.load("sr-x2"), threading.Lock()  # one effect for all requests: it holds the network once
+effect = gancam.load("sr-x2")  # one for all requests: it holds the network once, and calls queue
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -20,8 +19,7 @@ class Handler(BaseHTTPRequestHandler):
         if image is None or image.size > 3 * 1920 * 1080:
             self.send_error(400, "send an image of at most 1920x1080 pixels")
             return
-        with lock:  # an effect belongs to one thread at a time; its result is ours
-            out = effect(image)
+        out = effect(image)  # ours alone
         data = cv2.imencode(".png", out)[1].tobytes()
         self.send_response(200)
         self.send_header("Content-Type", "image/png")

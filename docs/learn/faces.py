@@ -10,8 +10,9 @@ import gancam
 
 photos, faces, picture, *options = sys.argv[1:]
 train = [sys.executable, "-m", "gancam", "train"]
-subprocess.run([*train, "sr-x4", "--data", photos, "--run", "runs/sr-x4", *options], check=True)
-subprocess.run([*train, "sr-faces-x4", "--data", faces, "--run", "runs/faces", *options], check=True)  # begins from it
+for recipe in ("sr-x2", "sr-x4"):  # each begins from the run of the one before
+    subprocess.run([*train, recipe, "--data", photos, "--run", f"runs/{recipe}", *options], check=True)
+subprocess.run([*train, "sr-faces-x4", "--data", faces, "--run", "runs/faces", *options], check=True)
 
 upscale = gancam.load("runs/faces", precision="fp32")
 image = cv2.imread(picture)

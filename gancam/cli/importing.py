@@ -2,9 +2,11 @@
 
 import json
 import logging
+import tempfile
 import time
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,19 +18,53 @@ from rich.console import Console
 import gancam
 from gancam.cli.app import OverwriteOption, app
 from gancam.cli.console import errors
-from gancam.errors import InputError, OutputExists, SinkError
+from gancam.errors import GancamError, InputError, OutputExists, SinkError
+from gancam.frame import Image
 from gancam.inference.catalog import menu, user_folder
 from gancam.inference.importing.adopt import Adapted, adapt
+from gancam.inference.importing.joined import join
 from gancam.inference.importing.pictures import truth
+from gancam.inference.importing.precisions import Offer, offer
+from gancam.inference.importing.safety import is_foreign
+from gancam.inference.importing.weights import SUFFIXES
+from gancam.inference.model import ImageModel
+from gancam.media.images import read_colours
+from gancam.media.paths import IMAGES
 
 _SHOWN = 192  # pixels along a side of the picture that shows what a model does
+_TIMED = 640, 360  # width and height of the frames that it is timed on
+_PATIENCE = 20.0  # seconds that timing may take; what would take longer is told from the small picture
+_CALLS = 3  # of which the median time is told
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a model was tried on: the picture of it, and milliseconds for a frame of `size`, estimated or measured."""
+
+    picture: Path
+    milliseconds: float
+    size: tuple[int, int]
+    estimated: bool = False
+
+    @property
+    def line(self) -> str:
+        word = "about " if self.estimated else ""
+        return f"{word}{self.milliseconds:.0f} ms for {self.size[0]}x{self.size[1]} on the CPU"
 
 
 @app.command(name="import")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An .onnx without a card, or a .pth or .safetensors.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE [SYNTHESIS]",
+            help="An .onnx without a card, or a .pth or .safetensors; or a generator's mapping and its synthesis.",
+        ),
+    ],
     name: Annotated[str, typer.Option(help="Its name from now on (default: the file's).")] = "",
-    effect: Annotated[str | None, typer.Option(help="Its task: super_resolution, translate, inpaint or morph.")] = None,
+    effect: Annotated[
+        str | None, typer.Option(help="Its task: super_resolution, translate, faces, inpaint or morph.")
+    ] = None,
     order: Annotated[str | None, typer.Option(help="Colour order: rgb, bgr, or y (luma alone).")] = None,
     output_order: Annotated[str | None, typer.Option(help="Colour order of its output: rgb, bgr, or y.")] = None,
     range_: Annotated[
@@ -39,6 +75,10 @@ def import_(
     layout: Annotated[str | None, typer.Option(help="Order of its dimensions: nchw or nhwc.")] = None,
     scale: Annotated[int | None, typer.Option(help="Output pixels per input pixel along a side.", min=1)] = None,
     mask_one: Annotated[str | None, typer.Option(help="What 1 marks in the mask: hole or known.")] = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Photos with which fp16 and int8 are made of it, too."),
+    ] = None,
     sidecar: Annotated[bool, typer.Option("--sidecar", help="Write what was found into a .toml beside FILE.")] = False,
     overwrite: OverwriteOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="What was found, as one object on stdout.")] = False,
@@ -49,7 +89,41 @@ def import_(
     user's folder of models (GANCAM_MODELS), with a picture of what it does. What options or the .toml beside FILE say
     is not questioned.
     """
-    name = name or file.name.partition(".")[0]
+    file = files[0]
+    if len(files) > 2:
+        raise InputError(
+            f"{len(files)} files: one is imported at a time, or the two of a generator, mapping and synthesis"
+        )
+    for one in files:
+        _check_kind(one)
+    target = _target(name or file.name.partition(".")[0], overwrite)
+    given = {
+        "effect": effect, "order": order, "output_order": output_order, "range": range_, "output_range": output_range,
+        "layout": layout, "scale": scale, "mask_one": mask_one,
+    }  # fmt: skip
+    answers = {key: value for key, value in given.items() if value is not None}
+    photos = _photos(calibrate) if calibrate is not None else []
+    with errors.status(f"trying {file.name} out ...") if errors.is_terminal and not as_json else nullcontext():
+        found = _adapted(files, target, answers)
+        offers = offer(found.path, photos) if photos else []
+        seen = _tried(found)
+    if sidecar:
+        file.with_suffix(".toml").write_text(found.convention.to_toml(), encoding="utf-8")
+    _report(found, seen, offers, as_json)
+
+
+def _check_kind(file: Path) -> None:
+    """Raise ``InputError`` for a file that is of no kind that is imported, or that needs no import."""
+    if file.suffix not in (".onnx", *SUFFIXES):
+        raise InputError(f"{file}: an .onnx, or weights in {', '.join(SUFFIXES)}, can be imported")
+    if file.suffix == ".onnx" and file.is_file() and not is_foreign(file):
+        raise InputError(
+            f"{file} is a model of gancam already: -e {file} plays it; copied into {user_folder()} it has a name, too"
+        )
+
+
+def _target(name: str, overwrite: bool) -> Path:
+    """The file that the model becomes. Raises for a name that cannot be, or is taken."""
     if not name.replace("-", "").replace("_", "").isalnum():
         raise InputError(f"name {name!r} must be of letters, digits, - and _ (--name)")
     if name in menu():
@@ -57,61 +131,92 @@ def import_(
     target = user_folder() / f"{name}.onnx"
     if target.exists() and not overwrite:
         raise OutputExists(f"{target} exists; give another name (--name), or --overwrite")
-    given = {
-        "effect": effect, "order": order, "output_order": output_order, "range": range_, "output_range": output_range,
-        "layout": layout, "scale": scale, "mask_one": mask_one,
-    }  # fmt: skip
-    answers = {key: value for key, value in given.items() if value is not None}
+    _make_folder(target.parent)
+    return target
+
+
+def _make_folder(folder: Path) -> None:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SinkError(f"{target.parent}: cannot be made a folder ({error.strerror or error})") from error
-    with errors.status(f"trying {file.name} out ...") if errors.is_terminal and not as_json else nullcontext():
-        found = adapt(file, target, name=name, answers=answers)
-        picture, milliseconds = _picture(found)
-    if sidecar:
-        file.with_suffix(".toml").write_text(found.convention.to_toml(), encoding="utf-8")
-    _report(found, picture, milliseconds, as_json)
+        raise SinkError(f"{folder}: cannot be made a folder ({error.strerror or error})") from error
 
 
-def _report(found: Adapted, picture: Path, milliseconds: float, as_json: bool) -> None:
-    convention: dict[str, Any] = asdict(found.convention)
-    entry = {
-        "name": found.card.name, "path": str(found.path), "picture": str(picture), "licence": found.card.licence,
-        "psnr": round(found.psnr, 1), "ms": round(milliseconds, 1), "convention": convention,
-    }  # fmt: skip
+def _adapted(files: Sequence[Path], target: Path, answers: dict[str, Any]) -> Adapted:
+    """Import the one file, or the two of a generator; what was made of an older `target` goes."""
+    for precision in ("fp16", "int8"):
+        target.with_name(f"{target.stem}.{precision}.onnx").unlink(missing_ok=True)
+    if len(files) == 1:
+        return adapt(files[0], target, name=target.stem, answers=answers)
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / files[0].name
+        join(files[0], files[1], whole)
+        return adapt(whole, target, name=target.stem, answers={"effect": "morph", **answers})
+
+
+def _photos(folder: Path) -> list[Image]:
+    """The pictures in a folder. Raises ``InputError`` where there are none."""
+    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGES) if folder.is_dir() else []
+    if not found:
+        raise InputError(f"--calibrate {folder}: no folder with pictures in it ({', '.join(sorted(IMAGES))})")
+    return [read_colours(path) for path in found]
+
+
+def _report(found: Adapted, seen: _Seen, offers: Sequence[Offer], as_json: bool) -> None:
     if as_json:
+        entry = {
+            "name": found.card.name, "path": str(found.path), "picture": str(seen.picture),
+            "licence": found.card.licence, "psnr": round(found.psnr, 1), "ms": round(seen.milliseconds, 1),
+            "size": seen.size, "estimated": seen.estimated, "convention": asdict(found.convention),
+            "precisions": [{**asdict(one), "path": str(one.path) if one.path else None} for one in offers],
+        }  # fmt: skip
         print(json.dumps(entry, indent=2))
         return
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{found.card.name}: {found.convention.describe()}", markup=False)
-    for doubt in found.convention.doubts:
-        console.print(f"  not certain: {doubt}", markup=False)
-    console.print(
-        f"  same as the graph itself to {found.psnr:.0f} dB; {milliseconds:.0f} ms for a picture of {_SHOWN}x{_SHOWN}; "
-        f"licence {found.card.licence}",
-        markup=False,
-    )
-    console.print(f"  {found.path}\n  {picture} shows what it does", markup=False)
+    lines = [f"{found.card.name}: {found.convention.describe()}"]
+    lines += [f"  not certain: {doubt}" for doubt in found.convention.doubts]
+    lines.append(f"  same as the graph itself to {found.psnr:.0f} dB; {seen.line}; licence {found.card.licence}")
+    lines += [f"  {one.line}" for one in offers]
+    lines += [f"  {found.path}", f"  {seen.picture} shows what it does", f"  play it: gancam live -e {found.card.name}"]
+    console.print("\n".join(lines), markup=False)
 
 
-def _picture(found: Adapted) -> tuple[Path, float]:
-    """Write what the model makes of a photo beside it, next to the photo; and how long that took, in milliseconds."""
+def _tried(found: Adapted) -> _Seen:
+    """Write what the model makes of a photo beside it, next to the photo, and time it."""
+    image, size = truth(_SHOWN, _SHOWN), _TIMED
     log = logging.getLogger("gancam.inference.catalog")
     log.disabled = True  # what it tells is told here
     try:
-        params: dict[str, Any] = {"box": "64/64/48/48"} if found.card.effect == "inpaint" else {}
-        effect = gancam.load(found.path, device="cpu", **params)
+        if found.card.effect == "faces":
+            model, side = ImageModel(found.path, device="cpu"), found.card.fixed_height or _SHOWN
+            image, size = truth(side, side), (side, side)
+
+            def effect(image: Image) -> Image:
+                made: Image = model(image[None])[0][0]
+                return made
+        else:
+            params: dict[str, Any] = {"box": "64/64/48/48"} if found.card.effect == "inpaint" else {}
+            effect = gancam.load(found.path, device="cpu", **params)
     finally:
         log.disabled = False
-    image = truth(_SHOWN, _SHOWN)
-    effect(image)
-    began = time.perf_counter()
     made = effect(image)
-    took = 1000 * (time.perf_counter() - began)
-    size = made.shape[1], made.shape[0]
-    before = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    before = np.asarray(cv2.resize(image, made.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
     path = found.path.with_suffix(".png")
     _, data = cv2.imencode(".png", np.concatenate([before, made], axis=1))
     path.write_bytes(data.tobytes())
-    return path, took
+    once = _seconds(lambda: effect(image))
+    guess = once * size[0] * size[1] / (image.shape[0] * image.shape[1])
+    if guess * (_CALLS + 1) > _PATIENCE:
+        return _Seen(path, 1000 * guess, size, estimated=True)
+    frame = truth(size[1], size[0])
+    try:
+        effect(frame)
+        return _Seen(path, 1000 * float(np.median([_seconds(lambda: effect(frame)) for _ in range(_CALLS)])), size)
+    except GancamError:  # frames of that size are too large for it here
+        return _Seen(path, 1000 * guess, size, estimated=True)
+
+
+def _seconds(work: Callable[[], Image]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began

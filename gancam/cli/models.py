@@ -24,7 +24,7 @@ from gancam.params import Parameter
 
 _TASKS = {  # by effect
     "super_resolution": "super-resolution", "inpaint": "inpainting", "morph": "generator",
-    "translate": "image to image",
+    "translate": "image to image", "background": "people, background", "faces": "faces",
 }  # fmt: skip
 
 

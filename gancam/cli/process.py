@@ -47,7 +47,7 @@ from gancam.jobs.events import FileProgress, JobEvent, Note
 from gancam.jobs.inputs import find_inputs, is_batch
 from gancam.jobs.local_pool import LocalPool, share_of_threads
 from gancam.jobs.process import process_image, process_video
-from gancam.jobs.spec import EffectChainSpec, ProcessOptions
+from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.stdio import spooled
 from gancam.media.paths import MediaPath, SequencePath, StillPath, classify
 from gancam.pipeline import Report
@@ -201,18 +201,22 @@ def _stdout() -> Iterator[int]:
 
 def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: MakePool | None) -> None:
     options, chain_spec = request.options, request.chain_spec
+    image = not _is_sequence(source, target) and (isinstance(source, StillPath) or isinstance(target, StillPath))
     with named_after(request.preset):
-        effects = chain_spec.load(source.path)
-    if not _is_sequence(source, target) and (isinstance(source, StillPath) or isinstance(target, StillPath)):
-        process_image(source, target, effects, overwrite=options.overwrite, notify=print_note)
+        chain = LoadedChain(chain_spec)
+    if image:
+        process_image(source, target, chain.fresh(), overwrite=options.overwrite, notify=print_note)
         return
     report = Report()
     try:
         with progress_bar(None, request.quiet or request.as_json) as progress:
             if make_pool is not None:
                 notify = _show_progress(progress)
-                report = process_one(source.path, target.path, chain_spec, options, notify=notify, make_pool=make_pool)
+                report = process_one(
+                    source.path, target.path, chain_spec, options, notify=notify, make_pool=make_pool, chain=chain
+                )
             else:
+                effects = chain.fresh(source.path)
                 process_video(source, target, effects, options, report, notify=print_note, progress=progress)
     except (KeyboardInterrupt, Terminated):
         errors.print(f"gancam: interrupted; {_what_is_kept(target, options)}", markup=False)

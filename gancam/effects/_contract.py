@@ -1,19 +1,25 @@
 """What an effect is: an image in, an image out, and when each of its methods is called."""
 
 import inspect
+import os
+import sys
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import count, repeat
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TypeAlias
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.frame import Frame, Image
+from gancam.errors import ImageError
+from gancam.frame import Frame, Image, ImageLike, check_image
 from gancam.inference.card import ModelCard
 from gancam.inference.model import Model
-from gancam.params import Params
+from gancam.params import Params, Value
 from gancam.vision.pad import DrawingPad
 
 ImageFunction: TypeAlias = Callable[..., Image]
@@ -136,7 +142,15 @@ class Effect(ABC):
 
 
 class ModelEffect(Effect):
-    """An effect that runs a network.
+    """An effect that runs a network: subclass it and write ``compute``.
+
+    Calls are safe from several threads; they queue. One that ``remembers`` takes them for frames of one video, in the
+    order in which they come, so give each video an effect of its own: ``copy.deepcopy`` makes one, and so does
+    ``pickle``, for another process. A copy has the model, opened anew, and the parameters, but no memory of frames.
+
+    Args:
+        model: The open model file.
+        params: What can be set while it runs.
 
     Attributes:
         card: The model's card.
@@ -145,6 +159,57 @@ class ModelEffect(Effect):
 
     card: ModelCard
     model: Model
+
+    def __init__(self, model: Model, params: Params) -> None:
+        self.card, self.model, self.params = model.card, model, params
+        self._lock = threading.RLock()  # of all that it remembers
+        _living.add(self)
+
+    def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
+        """Make the output for one image, or for several that follow each other.
+
+        Args:
+            image: ``uint8 (H, W, 3)`` BGR, or ``(n, H, W, 3)``: n frames, made one after the other.
+            time: Seconds on the source's clock; None for an image that has none. Of several, that of the first, and
+                the others are a thirtieth of a second apart.
+
+        Returns:
+            ``uint8 (h, w, 3)``, or ``(n, h, w, 3)``; see ``Effect``.
+
+        Raises:
+            ImageError: For anything that is no such image.
+            GancamError: For what keeps this frame from being made.
+        """
+        with self._lock:
+            images = as_batch(image)
+            if images is None:
+                return self.compute(check_image(image), time)
+            return self._stacked(images, (self.compute(one, at) for one, at in zip(images, _times(time), strict=False)))
+
+    @abstractmethod
+    def compute(self, image: Image, time: float | None) -> Image:
+        """Make the output for one image that has been checked; one thread at a time is in here."""
+
+    def _stacked(self, images: Image, results: Iterable[Image]) -> Image:
+        """The results for `images`, ``(n, H, W, 3)``, as one array."""
+        width, height = self.output_size((images.shape[2], images.shape[1]))
+        made = np.empty((len(images), height, width, 3), np.uint8)
+        for place, result in zip(made, results, strict=True):
+            place[...] = result
+        return made
+
+    def arguments(self) -> Mapping[str, object]:
+        """What the class is made with, beside model and parameters, for a copy that does the same."""
+        return {}
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _again, (type(self), self.model, self.params, dict(self.arguments()))
+
+    def __repr__(self) -> str:
+        params = self.params
+        changed = [f"{name}={value!r}" for name, value in params.values().items() if value != _default(params, name)]
+        about = [repr(self.card.name), f"device={self.device!r}", f"precision={self.model.precision!r}", *changed]
+        return f"<gancam.{type(self).__name__} {' '.join(about)}>"
 
     @property
     def device(self) -> str:
@@ -159,15 +224,76 @@ class ModelEffect(Effect):
 class MaskedEffect(ModelEffect):
     """An effect that works where a mask says, which may come with each call."""
 
-    @abstractmethod
-    def __call__(self, image: Image, *, time: float | None = None, mask: NDArray[np.generic] | None = None) -> Image:
-        """Make a new image of `image`; see ``Effect``.
+    def __call__(
+        self, image: ImageLike, *, time: float | None = None, mask: NDArray[np.generic] | None = None
+    ) -> Image:
+        """Make a new image of `image`, or images of several; see ``ModelEffect``.
 
         Args:
-            image: ``uint8 (H, W, 3)`` BGR.
+            image: ``uint8 (H, W, 3)`` BGR, or ``(n, H, W, 3)``.
             time: In seconds.
             mask: ``(H, W)``: uint8 or bool (not 0: marked) or float (over 0.5: marked); None: what its parameters say.
+                For n images also ``(n, H, W)``, one for each.
+
+        Raises:
+            ImageError: For anything that is no such image.
+            MaskError: For a mask that is none of that image.
         """
+        with self._lock:
+            images = as_batch(image)
+            if images is None:
+                return self.compute_masked(check_image(image), time, mask)
+            each = mask if mask is not None and mask.ndim == 3 and len(mask) == len(images) else repeat(mask)
+            frames = zip(images, _times(time), each, strict=False)
+            return self._stacked(images, (self.compute_masked(*frame) for frame in frames))
+
+    def compute(self, image: Image, time: float | None) -> Image:
+        """Make the output where the parameters mark something."""
+        return self.compute_masked(image, time, None)
+
+    @abstractmethod
+    def compute_masked(self, image: Image, time: float | None, mask: NDArray[np.generic] | None) -> Image:
+        """Make the output for one image that has been checked; one thread at a time is in here."""
+
+
+_living: WeakSet[ModelEffect] = WeakSet()
+
+
+def _unlock() -> None:
+    """Free what threads held that a fork has not brought along."""
+    for effect in _living:
+        effect._lock = threading.RLock()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_unlock)
+
+
+def as_batch(images: object) -> Image | None:
+    """Take an array for several images, ``(n, H, W, 3)`` uint8 without an empty side; None for one of other dimensions.
+
+    Raises:
+        ImageError: It has four dimensions, but is none.
+    """
+    if not isinstance(images, np.ndarray) or images.ndim != 4:
+        return None
+    if images.dtype != np.uint8 or images.shape[3] != 3 or 0 in images.shape[1:]:
+        raise ImageError(f"images are {images.dtype} {images.shape}: need uint8 (n, height, width, 3) BGR")
+    return np.ascontiguousarray(images)
+
+
+def _times(first: float | None) -> Iterator[float | None]:
+    return repeat(None) if first is None else count(first, 1 / 30)
+
+
+def _default(params: Params, name: str) -> Value:
+    return params.declared()[name].default
+
+
+def _again(kind: type[ModelEffect], model: Model, params: Params, arguments: Mapping[str, object]) -> ModelEffect:
+    effect = kind(model, params, **arguments)
+    effect.reset()  # masks come along as they were
+    return effect
 
 
 class FunctionEffect(Effect):

@@ -2,34 +2,52 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Self
 
+from gancam.effects._registered import params_of, player, registered, standalone
 from gancam.errors import InputError
-from gancam.inference.catalog import find
+from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.importing.weights import SUFFIXES
 from gancam.inference.variants import read_card, variants
 from gancam.params import Params
 
 
 def effect_names() -> list[str]:
-    """List the effects: the names of the files of this folder, but for those that begin with an underscore."""
+    """List the effects that play models, and other packages' own.
+
+    Those are the names of the files of this folder, but for those that begin with an underscore, and entry points of
+    the group ``gancam.effects``.
+    """
+    return sorted({*_own_names(), *registered()})
+
+
+@cache
+def _own_names() -> tuple[str, ...]:
     found = iter_modules([str(Path(__file__).parent)])
-    return [module.name for module in found if not module.ispkg and not module.name.startswith("_")]
+    return tuple(module.name for module in found if not module.ispkg and not module.name.startswith("_"))
+
+
+def effect_module(effect: str) -> ModuleType | None:
+    """Find the module that plays models whose card names `effect`; None where there is none."""
+    return import_module(f"gancam.effects.{effect}") if effect in _own_names() else player(effect)
 
 
 def declared(effect: str) -> type[Params] | None:
     """Find the class of the parameters that an effect declares; None where there is no such effect."""
-    if effect not in effect_names():
+    alone = None if effect in _own_names() else standalone(effect)
+    if alone is not None:
+        return params_of(alone)
+    module = effect_module(effect)
+    if module is None:
         return None
-    module = import_module(f"gancam.effects.{effect}")
     own = (one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__)
     return next((one for one in own if issubclass(one, Params)), None)
 
@@ -127,11 +145,21 @@ def _written(value: str) -> str:
     return json.dumps(value, ensure_ascii=False) if value.startswith('"') or _key(value, 0) else value
 
 
+def own_effect(name: str | Path) -> Callable[..., object] | None:
+    """Find the effect of another package that is played by `name`; None where a model has that name, or nothing."""
+    name = str(name)
+    return standalone(name) if name in registered() and name not in {*user_menu(), *menu()} else None
+
+
 def check_spec(spec: EffectSpec) -> None:
     """Find what is wrong with `spec` at the cost of reading a card, before anything is loaded or tried.
 
     Raises ``NotFound``, ``ModelError`` for what is no model, and ``ParameterError``.
     """
+    alone = own_effect(spec.name)
+    if alone is not None:
+        params_of(alone).of(**spec.params)
+        return
     path = find(spec.name)
     if spec.params:
         params = declared(read_card(next(iter(variants(path).values()))).effect)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam import masks
-from gancam.effects import MaskedEffect
+from gancam.effects._contract import MaskedEffect
 from gancam.effects.inpainting.background import Background
 from gancam.effects.inpainting.holes import Crop, Holes, cut_out, overlap, paste, plan
 from gancam.effects.inpainting.overlay import Overlay
@@ -24,7 +24,7 @@ from gancam.effects.inpainting.regions import UNKNOWN, FrameRegion
 from gancam.effects.inpainting.scratches import Repairs, defects, repairs
 from gancam.effects.inpainting.texture import add
 from gancam.errors import ModelError, OutputExists, ParameterError
-from gancam.frame import Frame, Image, check_image
+from gancam.frame import Frame, Image
 from gancam.inference.model import MaskedModel, Model
 from gancam.masks import Mask, MaskSource
 from gancam.params import Params, parameter
@@ -58,7 +58,10 @@ def polygons(text: str) -> list[list[tuple[float, float]]]:
 class InpaintParams(Params):
     """What can be set of `Inpaint`."""
 
-    mask: str = parameter("", form="the path of an image or of a mask track", help="what to fill: bright or opaque")
+    mask: str = parameter(
+        "", form="person, faces, or the path of an image or of a mask track",
+        help="what to fill: people, faces, or what is bright or opaque there",
+    )  # fmt: skip
     invert: bool = parameter(False, help="fill what the mask image does not mark instead")
     box: str = parameter("", parse=boxes, form="x/y/width/height in pixels, several joined by +", help="what to fill")
     polygon: str = parameter(
@@ -69,7 +72,9 @@ class InpaintParams(Params):
     key: str = parameter("", parse=lambda text: text and masks.parse_colour(text), form="#rrggbb or a colour's name",
                          help="fill everything of this colour")  # fmt: skip
     tolerance: float = parameter(20.0, minimum=1.0, maximum=100.0, help="how far from that colour")
-    faces: str = parameter("", form="the path of a YuNet model", help="fill the faces that this detector finds")
+    faces: str = parameter(
+        "", form="on, or the path of a YuNet model", help="fill the faces that the bundled detector, or this one, finds"
+    )
     find: str = parameter(
         "nothing", choices=("nothing", "overlay", "scratches"),
         help="fill what is found: a logo or time stamp that stays while all else moves, or defects of single frames",
@@ -105,9 +110,7 @@ class Inpaint(MaskedEffect):
     params: InpaintParams
 
     def __init__(self, model: MaskedModel, params: InpaintParams, source: MaskSource | None = None) -> None:
-        self.card = model.card
-        self.model = model
-        self.params = params
+        super().__init__(model, params)
         self.background = Background()
         self._drawn: masks.Drawn | None = None  # what is drawn on
         self._overlay = Overlay()
@@ -122,22 +125,12 @@ class Inpaint(MaskedEffect):
         self._holes: Holes | None = None
         self._sources()
 
-    def __call__(self, image: Image, *, time: float | None = None, mask: NDArray[np.generic] | None = None) -> Image:
-        """Fill what is marked in `image`; see ``Effect``.
+    def arguments(self) -> Mapping[str, object]:
+        """Tell what else it is made with; see ``ModelEffect``."""
+        return {"source": self._given}
 
-        Args:
-            image: ``uint8 (H, W, 3)`` BGR.
-            time: In seconds.
-            mask: ``(H, W)``: uint8 or bool (not 0: marked) or float (over 0.5: marked), instead of the source's.
-
-        Returns:
-            ``uint8 (H, W, 3)`` BGR: a new array, or `image` itself where nothing is marked.
-
-        Raises:
-            ImageError: For anything that is no such image.
-            MaskError: For a mask that is none of that image.
-        """
-        image = check_image(image)
+    def compute_masked(self, image: Image, time: float | None, mask: NDArray[np.generic] | None) -> Image:
+        """Fill what `mask` or the parameters mark in `image`; without anything marked, give that itself."""
         if self.params.find == "scratches":
             image, time = self._repaired(image, time)
         marked = self._mask(image, time) if mask is None else masks.check_mask(mask, image)
@@ -171,7 +164,7 @@ class Inpaint(MaskedEffect):
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
         params = self.params
-        followed = params.track or params.draw or params.faces or params.mask.lower().endswith(".json")
+        followed = params.track or params.draw or params.faces or masks.follows(params.mask)
         return bool(params.memory or followed or params.save or self._given is not None)
 
     @property
@@ -183,12 +176,13 @@ class Inpaint(MaskedEffect):
 
     def reset(self) -> None:
         """Forget the frames before, and what was read ahead; what was drawn stays."""
-        self.background.reset()
-        self._overlay.reset()
-        self._late, self._told = [], []
-        self._drop_repairs()
-        if self._source is not None:
-            self._source.reset()
+        with self._lock:
+            self.background.reset()
+            self._overlay.reset()
+            self._late, self._told = [], []
+            self._drop_repairs()
+            if self._source is not None:
+                self._source.reset()
 
     def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
         """Learn what can be learnt from a clip before its first frame is played; see ``Effect``.
@@ -283,10 +277,8 @@ class Inpaint(MaskedEffect):
             raise ParameterError(f"from={params.from_:g}s to={params.to:g}s: the start must come before the end")
         marked: list[MaskSource] = []
         if params.mask:
-            is_track = params.mask.lower().endswith(".json")
-            marked.append(
-                masks.MaskTrack(params.mask) if is_track else masks.MaskFile(params.mask, invert=params.invert)
-            )
+            given = masks.source(params.mask)
+            marked.append(masks.Inverse(given) if params.invert and not isinstance(given, masks.MaskTrack) else given)
         if params.box:
             marked.append(masks.Boxes(*boxes(params.box)))
         if params.polygon:
@@ -300,7 +292,7 @@ class Inpaint(MaskedEffect):
         if params.key:
             marked.append(masks.ColourKey(params.key, tolerance=params.tolerance))
         if params.faces:
-            marked.append(masks.Faces(params.faces))
+            marked.append(masks.Faces(None if params.faces == "on" else params.faces))
         if params.find == "overlay":
             marked.append(self._overlay)
         if self._given is not None:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam import masks
-from gancam.effects import ModelEffect
 from gancam.effects._box_pad import BoxPad
+from gancam.effects._contract import ModelEffect
 from gancam.errors import InputError, ModelError
-from gancam.frame import Image, check_image
+from gancam.frame import Image
 from gancam.inference.model import Generator, Model
 from gancam.latent.path import EASES, SPACES, Path, seeded, styles
 from gancam.media.audio import Loudness
@@ -62,12 +62,12 @@ class MorphParams(Params):
         "region", choices=("region", "object", "inside", "outside"),
         help="in its region; over each object that is marked; in the region, but only inside or outside what is marked",
     )  # fmt: skip
-    mask: str = parameter("", help="an image or a mask track that marks something")
+    mask: str = parameter("", help="person or faces, or an image or a mask track that marks something")
     box: str = parameter(
         "", parse=lambda text: text and pixels(text), form="x/y/width/height in pixels of the first frame",
         help="marks what is in it then, and follows it",
     )  # fmt: skip
-    faces: str = parameter("", help="a YuNet detector's file: marks faces")
+    faces: str = parameter("", help="on, or a YuNet detector's file: marks faces")
     colour: str = parameter(
         "", parse=lambda text: text and masks.parse_colour(text), form="#rrggbb or a colour's name",
         help="marks what has this colour",
@@ -132,9 +132,7 @@ class Morph(ModelEffect):
     _time: float
 
     def __init__(self, model: Generator, params: MorphParams, *, mask: object = None, ahead: int | None = None) -> None:
-        self.card = model.card
-        self.model = model
-        self.params = params
+        super().__init__(model, params)
         self._ahead = ahead or AHEAD[model.device]
         self._paths = lru_cache(maxsize=4)(self._make_path)
         self._loudness = lru_cache(maxsize=2)(Loudness)
@@ -146,9 +144,12 @@ class Morph(ModelEffect):
         self.reset()
         self._path().at(0.0)  # measures what must be measured first, now and not between two frames
 
-    def __call__(self, image: Image, *, time: float | None = None) -> Image:
-        """Composite the picture of that moment into `image`; see ``Effect``."""
-        image = check_image(image)
+    def arguments(self) -> Mapping[str, object]:
+        """Tell what else it is made with; see ``ModelEffect``."""
+        return {"mask": self._marked, "ahead": self._ahead}
+
+    def compute(self, image: Image, time: float | None) -> Image:
+        """Composite the picture of that moment into `image`."""
         time = self._time + _STEP if time is None else float(time)
         if self.pad is not None:
             self.pad.image = image
@@ -197,15 +198,16 @@ class Morph(ModelEffect):
 
     def reset(self) -> None:
         """Begin anew: nothing has moved yet, and no speed but the present one has ever held."""
-        self._time, self._step = -_STEP, 0.0  # of the last call, and from the one before
-        self._before: Image | None = None  # the frame before, tiny and grey
-        self._motion = self._moved = 0.0  # how lively it is, and the sum of that
-        self._turned: tuple[float, str, str] | None = None  # speed, drive and audio that hold
-        self._anchor = (0.0, 0.0)  # since when they hold, in the drive's own time, and the position then
-        self._objects: list[Place] = []
-        for source in (self._marked, self._marking(*self._marks()) if self.params.where != "region" else None):
-            if source is not None:
-                source.reset()
+        with self._lock:
+            self._time, self._step = -_STEP, 0.0  # of the last call, and from the one before
+            self._before: Image | None = None  # the frame before, tiny and grey
+            self._motion = self._moved = 0.0  # how lively it is, and the sum of that
+            self._turned: tuple[float, str, str] | None = None  # speed, drive and audio that hold
+            self._anchor = (0.0, 0.0)  # since when they hold, in the drive's own time, and the position then
+            self._objects: list[Place] = []
+            for source in (self._marked, self._marking(*self._marks()) if self.params.where != "region" else None):
+                if source is not None:
+                    source.reset()
 
     # When: seconds of the drive (of time itself, of motion, of loudness), and the position that speed makes of them
 
@@ -353,7 +355,7 @@ def _marker(mask: str, box: str, faces: str, colour: str) -> masks.Union:
     if box:
         sources.append(masks.Tracked(pixels(box)))
     if faces:
-        sources.append(masks.Faces(faces))
+        sources.append(masks.Faces(None if faces == "on" else faces))
     if colour:
         sources.append(masks.ColourKey(colour))
     return masks.Union(*sources)

@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gancam.effects import ModelEffect
+from gancam.effects._contract import ModelEffect
 from gancam.errors import ModelError
-from gancam.frame import Image, check_image
+from gancam.frame import Image
 from gancam.inference.catalog import MODELS, menu
 from gancam.inference.changes import ChangedTiles
 from gancam.inference.model import Generator, ImageModel, Model
@@ -62,9 +62,7 @@ class SuperResolution(ModelEffect):
         scale: int | None = None,
         share: Fraction = Fraction(1),
     ) -> None:
-        self.card = model.card
-        self.model = model
-        self.params = params
+        super().__init__(model, params)
         self._scale, self._share = scale or model.card.scale, share
         card = model.card
         self._changed = ChangedTiles(self._everything, scale=card.scale, overlap=card.receptive_field, follows=True)
@@ -78,9 +76,12 @@ class SuperResolution(ModelEffect):
             return "bicubic"
         return f"{self.card.name} {self.card.precision}" + (f" at {self._share}" if self._share != 1 else "")
 
-    def __call__(self, image: Image, *, time: float | None = None) -> Image:
-        """Enlarge `image`; see ``Effect``."""
-        image = check_image(image)
+    def arguments(self) -> Mapping[str, object]:
+        """Tell what else it is made with; see ``ModelEffect``."""
+        return {"scale": self._scale, "share": self._share}
+
+    def compute(self, image: Image, time: float | None) -> Image:
+        """Enlarge `image`."""
         strength = self.params.strength
         if strength == 0.0 or self._share == 0:
             return self._interpolate(image)
@@ -127,7 +128,8 @@ class SuperResolution(ModelEffect):
 
     def reset(self) -> None:
         """Forget the frames before."""
-        self._changed.reset()
+        with self._lock:
+            self._changed.reset()
 
     @property
     def remembers(self) -> bool:

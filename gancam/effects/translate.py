@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam import masks
-from gancam.effects import ModelEffect
+from gancam.effects._contract import ModelEffect
 from gancam.errors import ModelError
-from gancam.frame import Image, check_image
+from gancam.frame import Image
 from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.params import Params, parameter
@@ -47,7 +47,7 @@ class TranslateParams(Params):
         form="x/y/width/height in shares of the frame, or full",
         help="where it is seen",
     )
-    mask: str = parameter("", help="an image or a mask track that marks where it is seen")
+    mask: str = parameter("", help="person or faces, or an image or a mask track that marks where it is seen")
     outside: bool = parameter(False, help="seen outside the mask and the region instead")
 
 
@@ -71,19 +71,20 @@ class Translate(ModelEffect):
     def __init__(
         self, model: ImageModel, params: TranslateParams, *, mask: object = None, share: Fraction = Fraction(1)
     ) -> None:
+        super().__init__(model, params)
         self._share = share
-        self.card = model.card
-        self.model = model
-        self.params = params
         self._marked = None if mask is None else masks.source(mask)
         self._source = lru_cache(maxsize=1)(masks.source)
         self._tiles = TileBudget()
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._before: tuple[Image, NDArray[np.float32]] | None = None  # what the network saw last, and what was shown
 
-    def __call__(self, image: Image, *, time: float | None = None) -> Image:
-        """Translate `image`; see ``Effect``."""
-        image = check_image(image)
+    def arguments(self) -> Mapping[str, object]:
+        """Tell what else it is made with; see ``ModelEffect``."""
+        return {"mask": self._marked, "share": self._share}
+
+    def compute(self, image: Image, time: float | None) -> Image:
+        """Translate `image`."""
         params = self.params
         alpha = self._alpha(image, time)
         if params.strength == 0.0 or (alpha is not None and not alpha.any()):
@@ -115,14 +116,15 @@ class Translate(ModelEffect):
     @property
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
-        return self.params.stabilise > 0.0 or self._marked is not None or self.params.mask.lower().endswith(".json")
+        return self.params.stabilise > 0.0 or self._marked is not None or masks.follows(self.params.mask)
 
     def reset(self) -> None:
         """Forget the frames before, those of masks too."""
-        self._before = None
-        for source in (self._marked, self._source(self.params.mask) if self.params.mask else None):
-            if source is not None:
-                source.reset()
+        with self._lock:
+            self._before = None
+            for source in (self._marked, self._source(self.params.mask) if self.params.mask else None):
+                if source is not None:
+                    source.reset()
 
     def _translated(self, image: Image) -> Image:
         height, width = image.shape[:2]

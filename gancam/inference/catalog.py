@@ -2,8 +2,9 @@
 
 import logging
 import os
-import sys
 from pathlib import Path
+
+from platformdirs import user_data_path
 
 from gancam.errors import NotFound, did_you_mean
 from gancam.inference.importing.adopt import adopted, convention_of, said
@@ -27,9 +28,7 @@ def user_folder() -> Path:
     """Name the folder of the user's own models: GANCAM_MODELS, or gancam/models in the user's data folder."""
     if named := os.environ.get("GANCAM_MODELS"):
         return Path(named)
-    data = os.environ.get("XDG_DATA_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
-    usual = Path.home() / ("Library/Application Support" if sys.platform == "darwin" else ".local/share")
-    return (Path(data) if data and Path(data).is_absolute() else usual) / "gancam" / "models"
+    return user_data_path("gancam", appauthor=False) / "models"
 
 
 def user_menu() -> dict[str, Path]:

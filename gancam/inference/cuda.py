@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gancam.errors import DeviceError
-from gancam.inference.hardware import read_text
+from gancam.inference.control_groups import read_text
 from gancam.inference.packages import OR_CPU, PROVIDERS, runtime
 
 _DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"

@@ -11,6 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from gancam.inference.control_groups import cores_allowed, memory_allowed, read_text
+
 _VECTORS = r"s?sse|avx|fma|f16c|fp16|amx|asimd|neon|sve|sme(?!p)|i8mm|bf16"
 _DECIDE = r"avx2|avx512f|avx(?:512)?_?vnni(?:_int8)?|avx10\S*|amx_int8|asimd|asimddp|i8mm|sve2?|sme"
 _KIN = 0.9  # of the fastest core's speed: what has less is of another kind
@@ -27,13 +29,7 @@ def usable_cores() -> int:
 
 def quota() -> float | None:
     """Say how many cores' time the control group of a container allows; None where it sets no limit."""
-    limit, _, period = read_text("/sys/fs/cgroup/cpu.max").partition(" ")
-    if not limit:  # version 1 of control groups
-        limit, period = (read_text(f"/sys/fs/cgroup/cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
-    try:
-        return int(limit) / int(period) if int(limit) > 0 else None
-    except (ValueError, ZeroDivisionError):
-        return None
+    return cores_allowed()
 
 
 def thread_counts() -> list[int]:
@@ -56,8 +52,8 @@ def counts_of(cpus: Iterable[int], most: int, where: Path) -> list[int]:
     speeds: dict[str, int] = {}  # by physical core
     for cpu in sorted(cpus):
         told = where / f"cpu{cpu}"
-        speed = read_text(str(told / "cpu_capacity")) or read_text(str(told / "cpufreq" / "cpuinfo_max_freq"))
-        core = read_text(str(told / "topology" / "thread_siblings_list"))
+        speed = read_text(told / "cpu_capacity") or read_text(told / "cpufreq" / "cpuinfo_max_freq")
+        core = read_text(told / "topology" / "thread_siblings_list")
         speeds.setdefault(core or str(cpu), int(speed) if speed.isdecimal() else 0)
     fastest = max(speeds.values(), default=0) * _KIN
     fast = sum(speed >= fastest for speed in speeds.values())
@@ -118,11 +114,17 @@ def saturates_bytes() -> bool:
 
 
 def memory() -> tuple[int, int]:
-    """Measure the machine's memory in bytes: all, and what can be had without swapping."""
+    """Measure the memory in bytes that this process may use: all, and what can be had without swapping.
+
+    That of the machine, and no more than a container allows.
+    """
     import psutil  # only when it is asked for: a hundredth of a second
 
     told = psutil.virtual_memory()
-    return int(told.total), int(told.available)
+    allowed = memory_allowed()
+    if allowed is None:
+        return int(told.total), int(told.available)
+    return min(int(told.total), allowed[0]), min(int(told.available), allowed[1])
 
 
 def peak_memory() -> int:
@@ -139,11 +141,3 @@ def peak_memory() -> int:
     resource: Any = import_module("resource")
     most = int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     return most if sys.platform == "darwin" else most * 1024
-
-
-def read_text(path: str) -> str:
-    """Read a small text file, stripped; "" where it cannot be read."""
-    try:
-        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""

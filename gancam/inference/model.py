@@ -4,6 +4,7 @@ What is opened is chosen by ``gancam.inference.autotune`` and run by ``gancam.in
 """
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -36,8 +37,12 @@ class Model:
     instead of spinning. Where another variant than fp32 gives black for a picture that is not (a sum became infinite),
     fp32 makes that picture, and the log says so once.
 
-    Calls are safe from several threads; they queue. `ImageModel`, `MaskedModel` and `Generator` are the models of one
-    kind each, with what only that kind can; this class opens a model of any.
+    Calls are safe from several threads; they queue. A copy (``copy.deepcopy``), and what ``pickle`` makes of it in
+    another process, opens the same file anew, with what was asked for here. In a forked process it is opened anew at
+    the first call, but for one on CUDA, which does not survive a fork.
+
+    `ImageModel`, `MaskedModel` and `Generator` are the models of one kind each, with what only that kind can; this
+    class opens a model of any.
 
     Args:
         path: The .onnx file. One without a precision in its name stands for the variants beside it, too.
@@ -70,7 +75,9 @@ class Model:
         if threads is not None and threads < 1:
             raise ParameterError(f"threads {threads} must be 1 or more")
         self._files, self._asked, self._by_itself = files, precision, device == "auto"
+        self._opened_with = str(path.absolute()), device, precision, threads
         self._lock = threading.Lock()  # of what is replaced when a device fails
+        self._process = os.getpid()
         self.precision, self._network = _open(files, device, precision, threads)
         self._run = _guard(self._network, self.precision)
         if not isinstance(self._network, self._kind):
@@ -140,8 +147,13 @@ class Model:
             if kind in files
         ]
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _opened, (type(self), *self._opened_with)
+
     def _guarded(self, call: Callable[[], Result]) -> Result:
         """`call` on the network that is open; once more on the CPU, where the device fails and was not asked for."""
+        if self._process != os.getpid():
+            self._after_fork()
         try:
             return call()
         except OutOfMemory:
@@ -154,6 +166,17 @@ class Model:
                 if self.device != "cpu":
                     self._go_on_the_cpu()
             return call()
+
+    def _after_fork(self) -> None:
+        """Open the file anew: a fork brings along none of the session's threads."""
+        if self.device != "cpu":
+            raise DeviceError(
+                self.device,
+                f"{self.card.name} was loaded before this process was forked, which CUDA does not survive",
+                "load it in the new process, or start that by spawn",
+            )
+        self._lock, self._process = threading.Lock(), os.getpid()
+        self._go_on_the_cpu()
 
     def _go_on_the_cpu(self) -> None:
         choice = choose(self._files, "cpu", precision=self._asked, threads=self.threads)
@@ -237,6 +260,10 @@ def model_class(card: ModelCard) -> type[ImageModel] | type[MaskedModel] | type[
     if card.layout == "latent":
         return Generator
     return MaskedModel if card.layout == "masked" else ImageModel
+
+
+def _opened(kind: Callable[..., Model], path: str, device: str, precision: str, threads: int | None) -> Model:
+    return kind(path, device=device, precision=precision, threads=threads)
 
 
 def _open(files: Mapping[str, Path], device: str, precision: str, threads: int | None) -> tuple[str, Network]:

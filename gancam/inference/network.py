@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gancam._native import denormals_as_zero
+from gancam._native import denormals_as_zero, keep_after_fork
 from gancam.errors import GancamError, ImageError, InputError, ModelError, OutOfMemory, first_line
 from gancam.inference.buffers import BufferPool
 from gancam.inference.card import ModelCard
@@ -40,6 +40,7 @@ class Network(ABC):
     ) -> None:
         self.path, self.device, self.threads, self.card, self.spent = path, device, threads, card, spent
         self._session = session
+        keep_after_fork(session)
         self._lock = threading.Lock()
 
     @abstractmethod

@@ -84,5 +84,6 @@ def exported(run: Path) -> Path:
         raise ModelError(f"{run} cannot be exported: {error}") from error
     if done.returncode != 0 or not file.is_file():
         said = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
-        raise ModelError(f"{run} cannot be exported: {said[-1].removeprefix('export: ')}")
+        why = next((line for line in said if " not written: " in line), said[-1])
+        raise ModelError(f"{run} cannot be exported: {why.removeprefix('export: ')}")
     return file

@@ -112,6 +112,7 @@ def process_one(
     *,
     notify: Notify,
     make_pool: MakePool,
+    chain: LoadedChain | None = None,
 ) -> Report:
     """Make one video or image with the workers of a pool.
 
@@ -122,6 +123,7 @@ def process_one(
         options: How a video is processed.
         notify: Called with progress and notes.
         make_pool: Starts the workers.
+        chain: The effects of `chain_spec`, where they are loaded already.
 
     Returns:
         What it took, frames of this run only.
@@ -130,7 +132,7 @@ def process_one(
         GancamError: As ``gancam.jobs.process.process_video`` does.
     """
     listener = _SingleListener(notify)
-    chain = LoadedChain(chain_spec)
+    chain = chain or LoadedChain(chain_spec)
     pool = make_pool(chain_spec)
     began = time.monotonic()
     try:
@@ -165,6 +167,7 @@ class _SingleListener:
 
     def made(self, item: BatchItem, frames: int | None = None, notes: Sequence[str] = ()) -> None:
         self.report.notes = [*notes]
+        self.report.promised = None  # it was an estimate, and all is made
 
     def failed(self, item: BatchItem, error: Exception) -> None:
         self.error = error

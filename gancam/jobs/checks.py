@@ -8,7 +8,7 @@ from gancam.effects import Effect
 from gancam.errors import InputError, NotFound, SourceError
 from gancam.files import check_target
 from gancam.jobs.spec import ProcessOptions
-from gancam.media.info import VideoInfo
+from gancam.media.info import MOST_FPS, VideoInfo
 from gancam.media.paths import IMAGES, MediaPath, SequencePath, StillPath, VideoPath
 from gancam.sinks import images, sink_word
 from gancam.sinks.video import check_codec, check_output, check_quality
@@ -68,8 +68,8 @@ def check(path: MediaPath | None, target: MediaPath, options: ProcessOptions) ->
 def check_options(options: ProcessOptions) -> None:
     """Find options that make no sense, whatever the input. Raises ``InputError`` and ``NotFound``."""
     check_quality(options.quality)
-    if options.fps is not None and not 0 < options.fps <= 1000:
-        raise InputError(f"fps is {options.fps}: needs more than 0 and at most 1000")
+    if options.fps is not None and not 0 < options.fps <= MOST_FPS:
+        raise InputError(f"fps is {options.fps}: needs more than 0 and at most {MOST_FPS}")
     if options.params is not None and not options.params.exists():
         raise NotFound(f"{options.params}: no such file")
 

@@ -6,8 +6,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from gancam.control import Controls, Replay
 from gancam.effects import Effect, EffectSlot, ImageFunction, as_effect, slots
 from gancam.files import check_target
@@ -21,11 +19,11 @@ from gancam.jobs.checks import (
 )
 from gancam.jobs.identity import job_of
 from gancam.jobs.spec import ProcessOptions
-from gancam.media.images import read_image, write_image
+from gancam.media.images import Picture, check_size, holds_alpha, holds_many, read_pictures, write_pictures
 from gancam.media.paths import MediaPath, SequencePath, classify
 from gancam.pipeline import FrameCallback, Progress, Report, output_size, run, through
 from gancam.sinks import Sink
-from gancam.sinks.images import ImageWriter, holds_alpha
+from gancam.sinks.images import ImageWriter
 from gancam.sinks.pieces import PieceWriter
 from gancam.sinks.pipe import FORMATS, PipeWriter
 from gancam.sinks.video import VideoOptions, keeps
@@ -200,14 +198,14 @@ def process_image(
     overwrite: bool = False,
     notify: Callable[[str], None] = lambda note: None,
 ) -> None:
-    """Take an image, with its opacity, through effects into a new one.
+    """Take an image, with opacity, metadata and all its frames or pages, through effects into a new one.
 
     Args:
         path: The image to read.
         target: The image to write.
         effects: Applied in this order.
         overwrite: Whether `target` may exist.
-        notify: Called with a note where the opacity is lost.
+        notify: Called with a note on each thing that is lost: opacity, frames, metadata.
 
     Raises:
         GancamError: What reading and effects raise.
@@ -219,10 +217,35 @@ def process_image(
     check_target(target, overwrite=overwrite, sources=[path])
     chain = [as_effect(effect) for effect in effects]
     refuse_drawing(chain)
-    image, alpha = read_image(path)
-    if alpha is not None and not holds_alpha(target):
+    read = read_pictures(path)
+    if not holds_alpha(target) and any(picture.alpha is not None for picture in read.pictures):
         notify(f"{path}: its transparency is left out: {target.suffix} holds none, .png does")
-        alpha = None
-    made = Frame(image, 0, 0.0, alpha=alpha).with_image(through(image, chain))
-    whole = made.image if made.alpha is None else np.dstack([made.image, made.alpha])
-    write_image(target, whole, overwrite=overwrite)
+        read = replace(read, pictures=[replace(picture, alpha=None) for picture in read.pictures])
+    if len(read.pictures) > 1 and not holds_many(target, read.kind):
+        cure = ".png and .webp hold" if read.kind == "frames" else ".tif holds"
+        notify(f"{path}: has {len(read.pictures)} {read.kind}, of which {target} gets the first; {cure} all")
+        read = replace(read, pictures=read.pictures[:1])
+    for note in read.notes:
+        notify(f"{path}: {note}")
+    first = read.pictures[0].image
+    check_size(target, output_size(chain, (first.shape[1], first.shape[0])))
+    made = replace(read, pictures=_through_all(read.pictures, chain))
+    for lost in write_pictures(target, made, overwrite=overwrite):
+        notify(f"{path}: its {lost} is left out: {target.suffix} has no place for it")
+
+
+def _through_all(pictures: Sequence[Picture], chain: Sequence[Effect]) -> list[Picture]:
+    """Take pictures through effects: one, or the frames of an animation with their times."""
+    if len(pictures) == 1:
+        return [_through_one(pictures[0], chain, None)]
+    made, milliseconds = [], 0
+    for picture in pictures:
+        made.append(_through_one(picture, chain, milliseconds / 1000))
+        milliseconds += picture.milliseconds
+    return made
+
+
+def _through_one(picture: Picture, chain: Sequence[Effect], time: float | None) -> Picture:
+    frame = Frame(picture.image, 0, 0.0, alpha=picture.alpha)
+    made = frame.with_image(through(picture.image, chain, time=time))
+    return replace(picture, image=made.image, alpha=made.alpha)

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from gancam.effects import own_effect
 from gancam.errors import InputError, MissingExtra, SinkError
 from gancam.inference.catalog import find, menu
 from gancam.inference.variants import variants
@@ -38,11 +39,12 @@ class RayPool:
 
     Raises:
         MissingExtra: Where Ray is not installed.
-        InputError: Where no cluster answers.
+        InputError: Where no cluster answers, or an effect would write a file on a worker's machine.
         SinkError: Where no worker starts, or one has other versions of what pixels depend on.
     """
 
     def __init__(self, chain_spec: EffectChainSpec, address: str = "auto", workers: int | None = None) -> None:
+        _refuse_saving(chain_spec)
         try:
             self._ray: Any = importlib.import_module("ray")
         except ImportError as error:
@@ -214,6 +216,14 @@ class _Remote:
         shutil.rmtree(self._shared, ignore_errors=True)  # also what one that was killed left there
 
 
+def _refuse_saving(chain_spec: EffectChainSpec) -> None:
+    """Refuse effects that write files of their own: they would be left on the machine of some worker."""
+    for spec in chain_spec.specs:
+        if spec.params.get("save"):
+            where = "is written where the effect runs, so not with --cluster"
+            raise InputError(f"save={spec.params['save']}: {where}; --jobs 2 would do")
+
+
 def files_of(chain_spec: EffectChainSpec) -> list[Path]:
     """List the files that the effects of `chain_spec` are made from.
 
@@ -221,7 +231,7 @@ def files_of(chain_spec: EffectChainSpec) -> list[Path]:
     """
     files: list[Path] = []
     for spec in chain_spec.specs:
-        if spec.name not in menu():
+        if spec.name not in menu() and own_effect(spec.name) is None:
             files += variants(find(spec.name)).values()
         files += [Path(value) for value in spec.params.values() if os.path.isfile(value)]
     return files

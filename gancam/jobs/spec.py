@@ -1,12 +1,11 @@
 """What a job is: which effects it runs, and how its videos are processed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
-from gancam.effects import Effect, EffectSlot, EffectSpec, ModelEffect, WatchedEffect, load, slots
+from gancam.effects import Effect, EffectSlot, EffectSpec, ModelEffect, WatchedEffect, open_effect, slots
 from gancam.inference.runs import CHECKPOINT, is_run
 from gancam.sources.ranges import check_range
 
@@ -77,23 +76,23 @@ class EffectChainSpec:
         _listen(chain, sound)
         return chain
 
-    def _load(self, spec: EffectSpec, precision: str = "", threads: int | None = None) -> ModelEffect:
-        params: Mapping[str, Any] = spec.params  # none of which is called as those of `load`
-        threads = threads or self.threads
-        return load(spec.name, device=self.device, precision=precision or self.precision, threads=threads, **params)
+    def _load(self, spec: EffectSpec, precision: str = "", threads: int | None = None) -> Effect:
+        precision = precision or self.precision
+        return open_effect(spec, device=self.device, precision=precision, threads=threads or self.threads)
 
     def _watched(self, spec: EffectSpec, split: bool) -> Effect:
         """Load the effect of a file that may change, each time in the precision that was found for the first."""
         path = Path(spec.name)
         if not path.exists():
             return self._load(spec)
-        found: list[ModelEffect] = []
+        found: list[Effect] = []
 
-        def again() -> ModelEffect:
-            first = found[0].model if found else None
-            made = self._load(spec) if first is None else self._load(spec, first.precision, first.threads)
-            found[:] = found or [made]
-            return made
+        def again() -> Effect:
+            first = found[0] if found else None
+            if isinstance(first, ModelEffect):
+                return self._load(spec, first.model.precision, first.model.threads)
+            found[:] = [self._load(spec)]
+            return found[0]
 
         return WatchedEffect(path / CHECKPOINT if is_run(path) else path, again, split=split)
 

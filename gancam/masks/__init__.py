@@ -1,4 +1,4 @@
-"""Masks, which say where to work: from files, boxes, polygons, a brush, a followed object, a colour, faces.
+"""Masks, which say where to work: from files, boxes, polygons, a brush, a followed object, a colour, faces, people.
 
 A mask is uint8 ``(H, W)``, not 0 where something is to be done (filled, in inpainting). A source of masks is any
 function ``image -> mask``; those here also take the frame's time, have a ``reset``, and are made of each other:
@@ -7,12 +7,13 @@ function ``image -> mask``; those here also take the frame's time, have a ``rese
 """
 
 from gancam.masks.colour import COLOURS, ColourKey, parse_colour
-from gancam.masks.combine import Between, Union
-from gancam.masks.conversion import MaskLike, source
+from gancam.masks.combine import Between, Inverse, Union
+from gancam.masks.conversion import FOUND, MaskLike, follows, source
 from gancam.masks.drawing import Drawn
 from gancam.masks.faces import Face, Faces
 from gancam.masks.files import MaskFile
 from gancam.masks.mask import Fixed, Function, Mask, MaskSource, check_mask
+from gancam.masks.person import Person
 from gancam.masks.recorded import Recorded
 from gancam.masks.shapes import Box, Boxes, Polygon, Polygons
 from gancam.masks.track_file import FORMAT, MaskTrack
@@ -21,6 +22,7 @@ from gancam.masks.tracking import Tracked
 __all__ = [
     "COLOURS",
     "FORMAT",
+    "FOUND",
     "Between",
     "Box",
     "Boxes",
@@ -30,17 +32,20 @@ __all__ = [
     "Faces",
     "Fixed",
     "Function",
+    "Inverse",
     "Mask",
     "MaskFile",
     "MaskLike",
     "MaskSource",
     "MaskTrack",
+    "Person",
     "Polygon",
     "Polygons",
     "Recorded",
     "Tracked",
     "Union",
     "check_mask",
+    "follows",
     "parse_colour",
     "source",
 ]

@@ -39,6 +39,21 @@ class Between(MaskSource):
         self._what.reset()
 
 
+class Inverse(MaskSource):
+    """All that another source does not mark."""
+
+    def __init__(self, what: MaskLike) -> None:
+        self._what = source(what)
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        """Return 1 where the source has 0, else 0."""
+        return np.asarray(self._what(image, time=time) == 0, np.uint8)
+
+    def reset(self) -> None:
+        """Reset the source."""
+        self._what.reset()
+
+
 class Union(MaskSource):
     """All that any of several sources marks."""
 

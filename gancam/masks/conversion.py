@@ -9,10 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.errors import MaskError
+from gancam.masks.faces import Faces
 from gancam.masks.files import MaskFile
 from gancam.masks.mask import Fixed, Function, MaskSource
+from gancam.masks.person import Person
 from gancam.masks.track_file import MaskTrack
 
+FOUND: dict[str, Callable[[], MaskSource]] = {"person": Person, "faces": Faces}
+"""What bundled networks find, by name."""
 MaskLike: TypeAlias = MaskSource | NDArray[np.generic] | str | os.PathLike[str] | Callable[..., object]
 
 
@@ -21,7 +25,8 @@ def source(what: object) -> MaskSource:
 
     Args:
         what: one of `MaskLike`: a source, which is returned as it is; an array ``(H, W)``, the same for each frame;
-            the path of an image or of a mask track (``.json``); or a function ``image -> mask``.
+            ``"person"`` or ``"faces"``, which bundled networks find; the path of an image or of a mask track
+            (``.json``); or a function ``image -> mask``.
 
     Raises:
         NotFound: there is no such file.
@@ -29,6 +34,8 @@ def source(what: object) -> MaskSource:
     """
     if isinstance(what, np.ndarray):
         return Fixed(what)
+    if isinstance(what, str) and what in FOUND:
+        return FOUND[what]()
     if isinstance(what, str | os.PathLike):
         return MaskTrack(what) if Path(what).suffix.lower() == ".json" else MaskFile(what)
     if isinstance(what, MaskSource):
@@ -36,3 +43,8 @@ def source(what: object) -> MaskSource:
     if callable(what):
         return Function(what)
     raise MaskError(f"{type(what).__name__} gives no masks: needs an array, a path, or a function image -> mask")
+
+
+def follows(text: str) -> bool:
+    """Say whether the mask that is named `text` differs from frame to frame, and depends on those before."""
+    return text in FOUND or text.lower().endswith(".json")

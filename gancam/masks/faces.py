@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gancam._native import quiet_opencv
 from gancam.errors import MaskError, NotFound, first_line
 from gancam.frame import Image
+from gancam.inference.catalog import MODELS
 from gancam.masks.mask import Mask, MaskSource
 from gancam.masks.shapes import Box
 
@@ -24,12 +25,12 @@ class Face(NamedTuple):
 
 
 class Faces(MaskSource):
-    """The faces that a detector finds: a YuNet model as OpenCV's ``FaceDetectorYN`` runs it, a file that you name.
+    """The faces that a detector finds: a YuNet model as OpenCV's ``FaceDetectorYN`` runs it.
 
     Each is an ellipse around its box; ``detect`` gives the faces themselves.
 
     Args:
-        model: the file of a YuNet .onnx, as OpenCV's model zoo has it.
+        model: the file of a YuNet .onnx, as OpenCV's model zoo has it; None for the bundled one.
         score: 0 to 1, how sure the detector must be.
         grow: how many times as large as the box of a face its ellipse is.
         hold: frames for which a face stays that is not found any more.
@@ -41,8 +42,10 @@ class Faces(MaskSource):
 
     LONG = 320  # pixels of the longer side of what the detector sees
 
-    def __init__(self, model: str | os.PathLike[str], *, score: float = 0.6, grow: float = 1.2, hold: int = 5) -> None:
-        self.model = Path(model)
+    def __init__(
+        self, model: str | os.PathLike[str] | None = None, *, score: float = 0.6, grow: float = 1.2, hold: int = 5
+    ) -> None:
+        self.model = Path(model) if model is not None else MODELS / "detectors" / "yunet.onnx"
         if not self.model.is_file():
             raise NotFound(f"face detector {model}: no such file; a YuNet .onnx, as of opencv_zoo, is needed")
         try:
@@ -50,8 +53,12 @@ class Faces(MaskSource):
                 self._detector = cv2.FaceDetectorYN.create(str(self.model), "", (self.LONG, self.LONG), score)
         except cv2.error as error:
             raise MaskError(f"face detector {model}: OpenCV cannot run it ({first_line(error)})") from error
+        self._arguments = str(self.model.absolute()), score, grow, hold
         self._grow, self._hold = grow, hold
         self._held: list[tuple[Box, int]] = []
+
+    def __reduce__(self) -> tuple[object, ...]:  # OpenCV's detector cannot be copied
+        return _made, self._arguments
 
     def detect(self, image: Image) -> list[Face]:
         """Return the faces of `image` ``(H, W, 3)``, the surest first."""
@@ -85,6 +92,10 @@ class Faces(MaskSource):
     def reset(self) -> None:
         """Forget the faces that are held."""
         self._held = []
+
+
+def _made(model: str, score: float, grow: float, hold: int) -> Faces:
+    return Faces(model, score=score, grow=grow, hold=hold)
 
 
 def _overlap(a: Box, b: Box) -> bool:

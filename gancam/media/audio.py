@@ -1,5 +1,6 @@
 """Loudness, moment by moment, of a file and of what a microphone hears."""
 
+import itertools
 import math
 import os
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from gancam.errors import InputError, NotFound
 from gancam.media.messages import cause
+from gancam.media.sound import ChannelPlan, SoundConverter, SoundDecoder, channel_plans
 
 RATE = 50  # levels a second
 _SAMPLES = 16_000  # a second, of which levels are taken
@@ -72,15 +74,17 @@ class Loudness:
 
 def _powers(container: av.container.InputContainer) -> tuple[np.ndarray, float]:
     """Mean squares of each 1 / RATE second, and the time of the first."""
-    resampler = av.AudioResampler("flt", "mono", _SAMPLES)
+    stream = container.streams.audio[0]
+    plan = channel_plans(container).get(stream.index, ChannelPlan("stereo", "stereo"))
+    decoder, converter = SoundDecoder(stream, plan), SoundConverter("flt", "mono", _SAMPLES)
     step = _SAMPLES // RATE
     start: float | None = None
     squares, rest = [], np.empty(0, np.float32)
     try:
-        for frame in container.decode(audio=0):
+        for frame in itertools.chain.from_iterable(map(decoder.decode, container.demux(stream))):
             if start is None and frame.time is not None:
                 start = frame.time - (container.start_time or 0) / av.time_base
-            for part in resampler.resample(frame):
+            for part in converter(frame):
                 rest = np.concatenate([rest, part.to_ndarray()[0]])
             whole = len(rest) // step * step
             squares.append(np.square(rest[:whole].reshape(-1, step)).mean(1))

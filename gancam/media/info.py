@@ -6,6 +6,8 @@ from pathlib import Path
 
 from gancam.media.colour import Colour
 
+MOST_FPS = 10_000  # frames a second that a video may have
+
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
@@ -21,4 +23,5 @@ class VideoInfo:
     hdr: str = ""  # "PQ", "HLG", or empty
     interlaced: bool = False  # whether its pictures are of two fields, and that is not undone
     alpha: bool = False  # whether frames come with their ``Frame.alpha``
+    icc: bytes = b""  # colour profile of images
     pixels: str = ""  # FFmpeg's name of the pixel format, empty where there is none

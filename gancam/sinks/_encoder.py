@@ -165,6 +165,7 @@ class Encoder:
                 began = time.perf_counter()
                 after, last = last, settings.tick(item, last)
                 picture = settings.canvas.picture(item, last, settings.time_base)
+                picture.duration = settings.ticks_shown(item, last)
                 del item  # a large picture less in memory while this one is encoded
                 output.encode(picture, last, after)
                 del picture

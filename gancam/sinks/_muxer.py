@@ -1,6 +1,7 @@
 """Packets of a picture and the tracks beside it on their way into one file or pipe."""
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -130,6 +131,10 @@ class Muxer:
         self._tracks: Tracks | None = None
         self._stream: av.VideoStream | None = None
         self._settings: EncoderSettings | None = None
+        self._held: Packet | None = None  # the last packet
+        self._first = self._begin = self._end = (
+            0  # ticks: when the first packet is decoded, the picture begins and ends
+        )
         self._noted = False  # whether what is left out has been told
 
     @property
@@ -190,11 +195,25 @@ class Muxer:
         return {"movflags": self._place.movflags, "movie_timescale": str(settings.time_base.denominator)}
 
     def mux(self, packet: Packet) -> None:
-        """Write a packet of the picture, and before it what belongs before it of the tracks."""
+        """Write a packet of the picture, and before it what belongs before it of the tracks.
+
+        The last is held until ``finish``: MP4 and MOV last as long as all packets together, and the one that is decoded
+        last may not be the one that is shown last.
+        """
         assert self._settings is not None
-        assert self._container is not None
+        if self._held is not None:
+            self._write(self._held)
         if not packet.duration:
             packet.duration = self._settings.frame_ticks
+        shown = packet.pts or 0
+        if self._held is None:
+            self._first, self._begin, self._end = packet.dts or 0, shown, shown
+        self._begin, self._end = min(self._begin, shown), max(self._end, shown + packet.duration)
+        self._held = packet
+
+    def _write(self, packet: Packet) -> None:
+        assert self._settings is not None
+        assert self._container is not None
         if self._tracks is not None and packet.dts is not None:
             self._tracks.write_until(packet.dts * self._settings.time_base)
         self._container.mux(packet)
@@ -207,6 +226,12 @@ class Muxer:
         """
         assert self._settings is not None
         assert self._container is not None
+        if self._held is not None:
+            if self._settings.container.format in ("mp4", "mov") and self._held.dts is not None:
+                lasts = self._end - self._begin - (self._held.dts - self._first)
+                self._held.duration = max(self._held.duration or 0, lasts)
+            self._write(self._held)
+            self._held = None
         if self._tracks is not None:
             known = len(self._tracks.notes)
             self._tracks.write_until(until)
@@ -220,7 +245,7 @@ class Muxer:
     def abort(self) -> None:
         """Close what is open, as it is, and forget it and the encoder's memory."""
         parts: list[Any] = [self._tracks, self._container]
-        self._tracks = self._container = self._stream = None
+        self._tracks = self._container = self._stream = self._held = None
         for part in parts:
             with suppress(av.FFmpegError, OSError, ValueError):  # the first error is the one to tell
                 if part is not None:
@@ -234,6 +259,7 @@ class WholeVideo:
         self._settings, self._place = settings, place
         self._muxer = Muxer(place, options, notes)
         self.frames = 0
+        self._shown: dict[int, int] = {}  # how long pictures are shown that the encoder still has
 
     @property
     def kept(self) -> str:
@@ -247,8 +273,8 @@ class WholeVideo:
 
     def encode(self, picture: av.VideoFrame, tick: int, after: int) -> None:
         """Write what the encoder gives."""
-        for packet in self._muxer.stream.encode(picture):
-            self._muxer.mux(packet)
+        self._shown[tick] = picture.duration
+        self._mux(self._muxer.stream.encode(picture))
         self.frames += 1
 
     def finish(self, last: int, *, interrupted: bool) -> None:
@@ -256,11 +282,15 @@ class WholeVideo:
         if not self.frames:
             self.discard()
             return
-        for packet in self._muxer.stream.encode(None):
-            self._muxer.mux(packet)
+        self._mux(self._muxer.stream.encode(None))
         end = (last + self._settings.frame_ticks) * self._settings.time_base
         self._muxer.finish(end if interrupted else None)
         self._place.publish()
+
+    def _mux(self, packets: Iterable[Packet]) -> None:
+        for packet in packets:
+            packet.duration = self._shown.pop(packet.pts or 0, packet.duration or 0)
+            self._muxer.mux(packet)
 
     def discard(self) -> None:
         """Leave nothing behind."""

@@ -13,12 +13,13 @@ from gancam._native import environment
 from gancam.errors import InputError, SinkError
 from gancam.frame import Frame
 from gancam.inference.hardware import usable_cores
-from gancam.media.info import VideoInfo
+from gancam.media.info import MOST_FPS, VideoInfo
 from gancam.media.messages import cause
 from gancam.sinks._canvas import Canvas
 from gancam.sinks._codecs import DEFAULT_QUALITY, QUIET, Codec, Container, check_quality, choose_codec, keeps_planes
 
 BEFORE_ALL = -(1 << 62)  # a tick before any
+_MOST_TICKS = (1 << 31) - 1  # of a frame, as MP4 can write it
 _HUGE = 16_000_000  # pixels from which on x264 must not look ahead, or it takes 2.4 GB (7680x4320) instead of 0.9
 _SMALL = 352 * 288  # pixels up to which they are seen enlarged: x264's crf 3 finer, 40.9 to 42.9 dB in 176x144 noise
 _SPARING = ":rc-lookahead=0:sync-lookahead=0:mbtree=0:bframes=0:sliced-threads=1"
@@ -47,8 +48,8 @@ class VideoOptions:
 
     def check(self) -> None:
         """Raise ``InputError`` for numbers that make no sense."""
-        if not 0 < self.fps <= 1000:
-            raise InputError(f"fps is {self.fps}: needs more than 0 and at most 1000")
+        if not 0 < self.fps <= MOST_FPS:
+            raise InputError(f"fps is {self.fps}: needs more than 0 and at most {MOST_FPS}")
         check_quality(self.quality)
 
 
@@ -111,6 +112,12 @@ class EncoderSettings:
         """Give the tick of a ``Frame.time``."""
         return round(Fraction(time) / self.time_base) - self.begin
 
+    def ticks_shown(self, frame: Frame, tick: int) -> int:
+        """Give how many ticks `frame` is shown, which comes at `tick`; what is nominal where it does not say."""
+        if frame.duration is None:
+            return self.frame_ticks
+        return min(max(self.tick_of(frame.time + frame.duration) - tick, 1), _MOST_TICKS)
+
     def describe(self, context: av.VideoCodecContext) -> None:
         """Tell an encoder what comes, before it is opened."""
         self.canvas.describe(context)
@@ -167,6 +174,8 @@ def prepare(
         shape = f"{info.aspect.numerator}:{info.aspect.denominator}"
         where = f"{name} on stdout has it with h264 and h265 alone"
         notes.append(f"the shape of its pixels ({shape}) is left out: {where}, a file with all")
+    if info.icc:
+        notes.append("its colour profile (ICC) is left out: videos hold none, and players take the colours for sRGB")
     canvas = _canvas(path, codec, options, notes)
     if canvas.note:
         notes.append(canvas.note)
@@ -175,6 +184,8 @@ def prepare(
     quality = DEFAULT_QUALITY if options.quality is None else float(options.quality)
     fps = float(options.fps)
     time_base = info.time_base or _time_base(Fraction(fps).limit_denominator(1001))
+    if fps * time_base > 0.5:  # two frames may have one tick of such a clock, as those of Matroska have
+        time_base /= math.ceil(4 * fps * time_base)
     begin = round((options.part[0] or 0) / time_base)
     threads = min(usable_cores(), _MOST_THREADS)
     return EncoderSettings(path, container, codec, canvas, quality, fps, time_base, begin, threads), notes

@@ -11,14 +11,30 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import av
+from av.audio.layout import AudioLayout
 from av.stream import AttachmentStream, Disposition
 
 from gancam.errors import NotFound, SinkError
 from gancam.media.messages import cause
+from gancam.media.sound import (
+    ChannelPlan,
+    SoundConverter,
+    SoundDecoder,
+    channel_plans,
+    nearest_layout,
+    nearest_rate,
+)
 
 Packet: TypeAlias = "av.Packet[Any]"  # quoted: only the type stubs know it as generic
 
 _SAID = {"aac": "AAC", "libopus": "Opus"}
+_TAKES = {  # layouts and rates that encoders take, and all players
+    "aac": (
+        ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "7.1"),
+        (48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350),
+    ),
+    "libopus": (("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"), (48000,)),
+}
 # What containers and encoders write by themselves, and what was only true of the old file.
 _TECHNICAL = {
     "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "software", "handler_name", "vendor_id",
@@ -90,6 +106,7 @@ class Tracks:
         self.notes: list[str] = []
         self._output, self._origin, self._first, self._end = output, origin, first, end
         self._tracks: dict[int, _Track] = {}
+        self._plans: dict[int, ChannelPlan] | None = None  # of the audio, once one is transcoded
         if not path.exists():
             raise NotFound(f"{path}: no such file")
         try:
@@ -154,16 +171,25 @@ class Tracks:
             self._output.metadata["creation_time"] = self._input.metadata["creation_time"]
 
     def _add_audio(self, stream: Any, said: str, rule: AudioRule) -> _Track | None:
-        output = self._output
+        output, kind = self._output, self._output.format.name
         codec = stream.codec_context.codec.canonical_name if stream.codec_context is not None else ""
         if not codec:
             self.notes.append(f"{said} is left out: this build of FFmpeg does not know its codec")
             return None
-        if codec in (output.supported_codecs if rule.holds is None else rule.holds):
+        if codec in (output.supported_codecs if rule.holds is None else rule.holds) and _takes(kind, stream):
             return _Track(output.add_stream_from_template(stream), None)
-        kind = output.format.name
-        self.notes.append(f"{said} is transcoded from {codec} to {_SAID[rule.encoder]}: {kind} does not take it")
-        return _transcoded(stream, output, rule.encoder)
+        if self._plans is None:
+            self._plans = channel_plans(self._input)
+        plan = self._plans.get(stream.index, ChannelPlan("unknown", ""))
+        try:
+            made = _transcoded(stream, output, rule.encoder, plan)
+        except (av.FFmpegError, ValueError) as error:
+            reason = str(error) if "channels" in str(error) else cause(error)
+            self.notes.append(f"{said} ({codec}) is left out: {reason}")
+            return None
+        what = f"{codec} to {_SAID[rule.encoder]}{_changed(stream, plan, made.stream.codec_context)}"
+        self.notes.append(f"{said} is transcoded from {what}: {kind} does not take it")
+        return made
 
     def _add_other(self, stream: Any, said: str) -> _Track | None:
         """A subtitle, cover, data or attachment stream; None for one without packets or left out."""
@@ -300,25 +326,37 @@ def _words_of(packet: Packet, made: Any) -> list[Packet]:
     return [out]
 
 
-def _transcoded(source: Any, output: av.container.OutputContainer, encoder: str) -> _Track:
-    rate = 48000 if encoder == "libopus" else min(source.rate or 48000, 48000)
-    made = output.add_stream(encoder, rate=rate, layout=source.layout.name)
+def _changed(stream: Any, plan: ChannelPlan, context: av.AudioCodecContext) -> str:
+    """What is another layout or rate in the encoder's `context` than in `stream`, for a note."""
+    said = [] if context.layout == AudioLayout(plan.layout) else [f"{plan.said} as {context.layout.name}"]
+    said += [] if context.rate == stream.rate else [f"{stream.rate} Hz as {context.rate}"]
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _transcoded(source: Any, output: av.container.OutputContainer, encoder: str, plan: ChannelPlan) -> _Track:
+    """Decode, convert and encode again. Raises ``ValueError`` and ``FFmpegError`` where that cannot be."""
+    layouts, rates = _TAKES[encoder]
+    layout, rate = (
+        nearest_layout(plan.layout, layouts) if plan.layout else "",
+        nearest_rate(source.rate or 48000, rates),
+    )
+    decoder = SoundDecoder(source, plan.into(layout) if layout else plan)
+    channels = len(AudioLayout(layout).channels)
+    made = output.add_stream(encoder, rate=rate, layout=layout)
     assert isinstance(made, av.AudioStream)
     context = made.codec_context
-    resampler: av.AudioResampler | None = None
+    if encoder == "aac":
+        context.bit_rate = max(128_000, 64_000 * channels)  # its own default is 128,000 for any number
+    converter: SoundConverter | None = None
 
     def encode(packet: Packet) -> list[Packet]:
-        nonlocal resampler
-        if resampler is None:  # not before the encoder is open, which decides the frame size
-            resampler = av.AudioResampler(context.format, context.layout, context.rate, context.frame_size)
-        frames: list[av.AudioFrame | None] = []
-        with suppress(av.FFmpegError):  # a damaged packet is a gap
-            frames += cast(list[av.AudioFrame], packet.decode())
+        nonlocal converter
+        if converter is None:  # not before the encoder is open, which decides the format
+            converter = SoundConverter(context.format.name, layout, rate)
+        ready = [part for frame in decoder.decode(packet) for part in converter(frame)]
         last = packet.dts is None
-        if last:
-            frames.append(None)
-        ready = [part for frame in frames for part in resampler.resample(frame)]
-        packets = [packet for part in ready for packet in made.encode(part)]
+        ready += converter(None) if last else []
+        packets = [packet for part in ready if part is not None for packet in made.encode(part)]
         return packets + made.encode(None) if last else packets
 
     return _Track(made, encode)

@@ -21,8 +21,10 @@ from gancam.errors import InputError, NotFound, OutputExists, SinkError
 from gancam.files import lock_file, replace_file, unlock_file
 from gancam.frame import Frame, Image, check_image
 from gancam.inference.hardware import usable_cores
+from gancam.media.images import check_size, encode_image, holds_alpha
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
+from gancam.media.metadata import ImageMetadata, embed
 from gancam.media.paths import SequencePath
 from gancam.sinks._codecs import DEFAULT_QUALITY, check_quality
 from gancam.sinks.contract import Sink
@@ -74,6 +76,7 @@ class ImageWriter(Sink):
         if names is None:
             raise InputError(f"{path}: the number of an image is written as %06d, once, in its name")
         check_quality(quality)
+        check_size(self._path, size)
         quality = DEFAULT_QUALITY if quality is None else quality
         suffix = self._path.suffix.lower()
         self._how = [cv2.IMWRITE_JPEG_QUALITY, round(60 + 0.4 * quality)] if suffix in (".jpg", ".jpeg") else []
@@ -84,7 +87,11 @@ class ImageWriter(Sink):
         if self._alpha and not holds_alpha(self._path):
             self._alpha = False
             self._notes.append(f"its transparency is left out: {self._path.suffix} holds none, .png does")
+        self._metadata = ImageMetadata(icc=b"" if source_info is None else source_info.icc)
+        if self._metadata.icc and suffix == ".bmp":
+            self._notes.append(f"its colour profile is left out: {suffix} has no place for it")
         self._notes.append(f"times are kept in {names.times.name}")
+        self._until: Fraction | None = None  # when the last frame ends, in seconds
         self._closed = False
         entries = {**(job or {}), "quality": quality, "width": size[0], "height": size[1]}
         self._store = ImageStore(names, entries, resume=resume, overwrite=overwrite)
@@ -117,6 +124,8 @@ class ImageWriter(Sink):
         """Hand `frame` to the threads that write; waits while those are several images behind."""
         if self._closed:
             raise SinkError(f"{self._path}: already closed")
+        if frame.duration is not None:
+            self._until = Fraction(frame.time + frame.duration) - self._begin
         if frame.index < self._frames_done:
             return
         image = check_image(frame.image)
@@ -133,18 +142,16 @@ class ImageWriter(Sink):
     def _save(self, place: Path, image: Image, alpha: Image | None) -> str:
         if alpha is not None:
             image = np.dstack([image, alpha])
-        done, data = cv2.imencode(self._path.suffix, image, self._how)
-        if not done:
-            raise SinkError(f"{place.name}: this OpenCV cannot write {self._path.suffix}")
-        place.write_bytes(data.tobytes())
-        return f"{zlib.crc32(data.tobytes()):08x}"
+        data, _ = embed(encode_image(place, image, self._how), self._metadata)
+        place.write_bytes(data)
+        return f"{zlib.crc32(data):08x}"
 
     def _settle(self) -> None:
         """Take note of the oldest image in work, when it is written."""
         moment, work = self._work.popleft()
         try:
             self._store.add(moment, work.result())
-        except (OSError, cv2.error) as error:
+        except OSError as error:
             self._work.clear()
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
             what, kept = "no room left" if full else cause(error), len(self._store.times)
@@ -161,7 +168,7 @@ class ImageWriter(Sink):
             while self._work:
                 self._settle()
             if not interrupted and self._store.times:
-                self._store.publish(self._tick)
+                self._store.publish(self._tick, self._until)
         finally:
             self._pool.shutdown(cancel_futures=True)
             self._store.close()
@@ -210,8 +217,8 @@ class ImageStore:
             index.write(f"{moment} {crc}\n")
         self.times.append(moment)
 
-    def publish(self, tick: Fraction) -> None:
-        """Give all images their names, and write their times; `tick` is the time base, in seconds."""
+    def publish(self, tick: Fraction, until: Fraction | None) -> None:
+        """Give all images their names, and write their times. `tick`: the time base, `until`: the end, in seconds."""
         try:
             there = {path.name for _, path in self._names.images()} if self._overwrite else set()
             for number in range(1, len(self.times) + 1):
@@ -222,6 +229,7 @@ class ImageStore:
                 (self._names.path.parent / name).unlink()
             lines = [f"{float(moment * 1000):.9f}" for moment in self.times]
             head = ["# timestamp format v2", f"# time base {tick}"]
+            head += [] if until is None else [f"# end {float(round(until / tick) * tick * 1000):.9f}"]
             replace_file(self._names.times, "\n".join([*head, *lines, ""]).encode())
             self._published = True
         except OSError as error:
@@ -284,11 +292,6 @@ def check_output(names: SequencePath, *, overwrite: bool) -> None:
         raise SinkError(f"{names}: there is no folder {above}")
     if not overwrite and (there := names.images()):
         raise OutputExists(f"{there[0][1]}: exists; give another name, or --overwrite")
-
-
-def holds_alpha(path: Path) -> bool:
-    """Say whether an image of this ending can be transparent."""
-    return path.suffix.lower() in (".png", ".webp", ".tif", ".tiff")
 
 
 def _left_out(path: Path) -> list[str]:

@@ -134,9 +134,11 @@ class Piece:
     last: int = 0
     packets: list[tuple[int, int, int, int]] = field(default_factory=list)
     crc: int = 0
+    shown: dict[int, int] = field(default_factory=dict)  # how long pictures are shown that the encoder still has
 
     def add(self, picture: av.VideoFrame, tick: int) -> None:
         """Encode a picture, shown at `tick`."""
+        self.shown[tick] = picture.duration
         self._write(picture)
         self.frames += 1
         self.last = tick
@@ -175,7 +177,8 @@ class Piece:
             data = bytes(packet)
             self.file.write(data)
             self.crc = zlib.crc32(data, self.crc)
-            self.packets.append((packet.pts or 0, packet.duration or 0, int(packet.is_keyframe), len(data)))
+            duration = self.shown.pop(packet.pts or 0, packet.duration or 0)
+            self.packets.append((packet.pts or 0, duration, int(packet.is_keyframe), len(data)))
 
 
 class PieceStore:

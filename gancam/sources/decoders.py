@@ -14,6 +14,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from gancam.frame import Image, check_image
 from gancam.media.colour import converted_as
+from gancam.media.orientation import Orientation
 
 log = logging.getLogger(__name__)
 _LOOK = 3  # pictures at the beginning of a video that may say that it is interlaced
@@ -33,12 +34,14 @@ class DecodedPicture(NamedTuple):
         tick: When it is shown, in the stream's time base.
         picture: The decoder's own, where that is kept.
         alpha: Opacity, ``uint8 (H, W)``, where the stream has it.
+        duration: How long it is shown by its own word, in the stream's time base; 0 where that is not said.
     """
 
     image: Image | None
     tick: int
     picture: av.VideoFrame | None = None
     alpha: Image | None = None
+    duration: int = 0
 
 
 class Decoder:
@@ -65,19 +68,21 @@ class Decoder:
             for frame in itertools.islice(self._coming, 1 if deinterlace else _LOOK):
                 self._begun.append(frame)
         self.interlaced = not deinterlace and any(frame.interlaced_frame for frame in self._begun)
-        self.other: tuple[int, int] | None = None  # another size that the stream's pictures take, once one came
+        self.other: tuple[int, int] | None = None  # another size, as displayed, of a later picture, once one came
         self.size: tuple[int, int] | None = None  # (width, height) as displayed; None where nothing can be decoded
-        self.turned = False
+        self.orientation = Orientation()  # of the first picture
+        self.askew = False  # whether it is to be shown in none of the eight orientations, which is not done
         if self._begun:
             first = self._begun[0]
             self._kind = first.width, first.height, first.format.name
-            self.turned = first.rotation // 90 % 2 == 1
-            self.size = (first.height, first.width) if self.turned else (first.width, first.height)
+            found = Orientation.of_frame(first if self._apart is None else _first_plain(container, stream) or first)
+            self.askew = found is None
+            self.orientation = found or Orientation()
+            self.size = self.orientation.size(first.width, first.height)
 
     def keep_pictures(self) -> bool:
         """Give the decoder's own pictures too from now on, upright. False where they cannot be turned."""
-        first = self._begun[0]
-        self._keep = _upright(first, first.rotation // 90 % 4) is not None
+        self._keep = _upright(self._begun[0], self.orientation) is not None
         return self._keep
 
     def _decode(self, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
@@ -120,16 +125,16 @@ class Decoder:
             self._tick = round(frame.pts * Fraction(frame.time_base or self._time_base) / self._time_base)
         if not wanted(self._tick):
             return DecodedPicture(None, self._tick)
-        quarters = frame.rotation // 90 % 4  # anticlockwise
+        lasts = round((frame.duration or 0) * Fraction(frame.time_base or self._time_base) / self._time_base)
         if (frame.width, frame.height, frame.format.name) != self._kind:
             if (frame.width, frame.height) != self._kind[:2]:
-                self.other = frame.width, frame.height
+                self.other = self.orientation.size(frame.width, frame.height)
             frame = VideoReformatter().reformat(frame, *self._kind, interpolation=Interpolation.BICUBIC)
         image, alpha = self._bgr(frame)
-        if quarters:
-            image = np.ascontiguousarray(np.rot90(image, quarters))
-            alpha = None if alpha is None else np.ascontiguousarray(np.rot90(alpha, quarters))
-        return DecodedPicture(image, self._tick, _upright(frame, quarters) if self._keep else None, alpha)
+        image = self.orientation.apply(image)
+        alpha = None if alpha is None else self.orientation.apply(alpha)
+        kept = _upright(frame, self.orientation) if self._keep else None
+        return DecodedPicture(image, self._tick, kept, alpha, lasts)
 
     def _bgr(self, frame: av.VideoFrame) -> tuple[Image, Image | None]:
         """`frame` as an Image, and its opacity ``(H, W)`` where it has one."""
@@ -149,6 +154,13 @@ class Decoder:
     def close(self) -> None:
         """Close the container."""
         self._container.close()
+
+
+def _first_plain(container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame | None:
+    """Decode the first picture of a file again, without its opacity: only so it comes with its display matrix."""
+    with suppress(av.FFmpegError, IndexError, OSError), av.open(container.name, metadata_errors="replace") as again:
+        return next(again.decode(again.streams.video[stream.container.streams.video.index(stream)]), None)
+    return None
 
 
 def _in_one_piece(frame: av.VideoFrame) -> av.VideoFrame:
@@ -175,23 +187,22 @@ def opacity_apart(stream: av.VideoStream) -> bool:
     return words.get("alpha_mode") == "1" and codec in ("vp8", "vp9")
 
 
-def _upright(frame: av.VideoFrame, quarters: int) -> av.VideoFrame | None:
-    """Turn `frame` anticlockwise, plane by plane; None where its chroma does not allow that.
+def _upright(frame: av.VideoFrame, orientation: Orientation) -> av.VideoFrame | None:
+    """Turn and mirror `frame`, plane by plane; None where its chroma does not allow that.
 
     What FFmpeg calls yuvj is yuv with full range.
     """
     name = frame.format.name.replace("yuvj", "yuv")
-    if quarters == 0 and name == frame.format.name:
+    if not orientation and name == frame.format.name:
         return frame
     samples = [(plane.width, plane.height) for plane in frame.planes]
     across, down = (frame.width / samples[-1][0], frame.height / samples[-1][1])
-    fits = frame.width % across == 0 and frame.height % down == 0 and (across == down or quarters % 2 == 0)
-    if quarters and (not fits or (len(samples) == 1 and not name.startswith("gray"))):
+    fits = frame.width % across == 0 and frame.height % down == 0 and (across == down or not orientation.transposed)
+    if orientation and (not fits or (len(samples) == 1 and not name.startswith("gray"))):
         return None
-    size = (frame.height, frame.width) if quarters % 2 else (frame.width, frame.height)
-    made = av.VideoFrame(*size, name)
+    made = av.VideoFrame(*orientation.size(frame.width, frame.height), name)
     kind = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
     for was, now in zip(frame.planes, made.planes, strict=True):
         rows = np.frombuffer(memoryview(was), kind).reshape(was.height, -1)[:, : was.width]
-        np.frombuffer(memoryview(now), kind).reshape(now.height, -1)[:, : now.width] = np.rot90(rows, quarters)
+        np.frombuffer(memoryview(now), kind).reshape(now.height, -1)[:, : now.width] = orientation.apply(rows)
     return made

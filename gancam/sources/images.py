@@ -10,9 +10,10 @@ from pathlib import Path
 
 from gancam.errors import NotFound, SourceError
 from gancam.frame import Frame, Image, check_image
-from gancam.media.images import read_colours, read_image
+from gancam.media.images import read_colours, read_image, said_of_depth
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
+from gancam.media.metadata import read_metadata
 from gancam.media.paths import SequencePath
 from gancam.sources.contract import Source
 from gancam.sources.decoders import frames_ahead
@@ -54,7 +55,11 @@ class ImageFiles(Source):
             raise NotFound(f"{path}: there is no such image")
         self._notes: list[str] = []
         self._fps, self._time_base = float(fps), 1 / Fraction(fps).limit_denominator(1001)
+        self._until: Fraction | None = None
         self._times = self._read_times(names.times)
+        if self._until is None:
+            self._until = self._times[-1] + 1 / Fraction(self._fps).limit_denominator(1001)
+        ends = [*self._times[1:], self._until]
         keep = [
             index for index, moment in enumerate(self._times)
             if (first is None or moment >= first) and (end is None or moment < end)
@@ -62,10 +67,15 @@ class ImageFiles(Source):
         if not keep:
             raise SourceError(f"{path}: no image is between those times")
         self._times = [self._times[index] for index in keep]
+        self._ends = [ends[index] if end is None else min(ends[index], end) for index in keep]
         self._files = [self._files[index] for index in keep]
         image, alpha = read_image(self._files[0][1])
+        data = self._files[0][1].read_bytes()
+        metadata, other = read_metadata(data).for_colours()
+        said = [f"its colour profile ({other}) is left out: the picture is read as RGB"] if other else []
+        self._notes += [f"{self._path.name}: {one}" for one in (*said, said_of_depth(data)) if one]
         size = image.shape[1], image.shape[0]
-        self._footage = VideoInfo(size=size, time_base=self._time_base, alpha=alpha is not None)
+        self._footage = VideoInfo(size=size, time_base=self._time_base, alpha=alpha is not None, icc=metadata.icc)
         self._skip, self._closed = 0, False
         self._pool = ThreadPoolExecutor(2, "gancam-images")  # decode ahead of who asks
 
@@ -80,6 +90,7 @@ class ImageFiles(Source):
             lines = [line.strip() for line in file.read_text(encoding="ascii").splitlines()]
             times = [Fraction(line) / 1000 for line in lines if line and not line.startswith("#")]
             base = next((Fraction(line.split()[-1]) for line in lines if line.startswith("# time base ")), None)
+            self._until = next((Fraction(line.split()[-1]) / 1000 for line in lines if line.startswith("# end ")), None)
         except (OSError, ValueError, ZeroDivisionError) as error:
             raise SourceError(f"{file}: is no list of times ({cause(error)})") from error
         if len(times) != len(numbers) or any(b <= a for a, b in itertools.pairwise(times)):
@@ -120,6 +131,11 @@ class ImageFiles(Source):
         return list(self._times)
 
     @property
+    def until(self) -> Fraction:
+        """When the last image ends, in seconds."""
+        return self._ends[-1]
+
+    @property
     def footage(self) -> VideoInfo:
         """Colour, clock and shape, for a file sink."""
         return self._footage
@@ -135,6 +151,7 @@ class ImageFiles(Source):
     def __iter__(self) -> Iterator[Frame]:
         left = deque(range(self._skip, len(self._files)))
         work: deque[tuple[int, Future[tuple[Image, Image | None]]]] = deque()
+        told = False
         while (left or work) and not self._closed:
             while left and len(work) <= frames_ahead(self.size):
                 work.append((left[0], self._pool.submit(read_image, self._files[left.popleft()][1])))
@@ -142,7 +159,12 @@ class ImageFiles(Source):
             if (image.shape[1], image.shape[0]) != self.size:
                 got, wants = f"{image.shape[1]}x{image.shape[0]}", f"{self.size[0]}x{self.size[1]}"
                 raise SourceError(f"{self._files[index][1]}: is {got}, but the first is {wants}")
-            yield Frame(image, index, float(self._times[index]), alpha=alpha)
+            if alpha is not None and not self._footage.alpha and not told:
+                told = True
+                self._notes.append(f"{self._files[index][1]}: has transparency, which is left out: the first has none")
+            moment = self._times[index]
+            lasts = float(self._ends[index] - moment)
+            yield Frame(image, index, float(moment), alpha=alpha if self._footage.alpha else None, duration=lasts)
 
     def close(self) -> None:
         """End the decoding ahead."""

@@ -162,6 +162,12 @@ class LiveSource(Source):
         return None
 
     @property
+    def ready(self) -> bool:
+        """Whether the next frame, or the end, is there without waiting."""
+        with self._change:
+            return self._newest is not None or self._over
+
+    @property
     def dropped(self) -> int:
         """How many pictures were captured, but replaced by a newer one before they were asked for."""
         return self._dropped

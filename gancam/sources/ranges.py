@@ -3,14 +3,15 @@
 from fractions import Fraction
 
 from gancam.errors import InputError
+from gancam.media.info import MOST_FPS
 
 
 def check_count_and_rate(frames: int | None, fps: float) -> None:
-    """Raise ``InputError`` for a count of frames below 0, and a rate that is not in 0 to 1000 frames a second."""
+    """Raise ``InputError`` for a count of frames below 0, and a rate that is not in 0 to 10,000 frames a second."""
     if frames is not None and frames < 0:
         raise InputError(f"frames is {frames}: needs 0 or more, or None for no end")
-    if not 0 < fps <= 1000:
-        raise InputError(f"fps is {fps}: needs more than 0 and at most 1000")
+    if not 0 < fps <= MOST_FPS:
+        raise InputError(f"fps is {fps}: needs more than 0 and at most {MOST_FPS}")
 
 
 def check_range(first: Fraction | None, end: Fraction | None) -> None:

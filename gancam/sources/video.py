@@ -20,9 +20,11 @@ from gancam.media.messages import cause
 from gancam.queues import BoundedQueue
 from gancam.sources.contract import Source
 from gancam.sources.decoders import Decoder, frames_ahead, log, opacity_apart
+from gancam.sources.extent import end_of, frame_rate, is_cut_off, picture_end, promised_frames
 from gancam.sources.ranges import check_range
 
 _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
+_LONGEST = 86_400.0  # seconds that a picture may stay; what says more is damaged
 _CLOCK_STARTS_ANYWHERE = {"mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "rm", "wtv", "asf"}
 
 
@@ -33,14 +35,17 @@ class VideoFile(Source):
     gives uninitialised memory for interlaced video and for the matrices YCgCo and BT.2020 with constant luminance, and
     stops at the first damaged packet of many files. So FFmpeg is called through PyAV.
 
-    Rotation tags are applied: ``size`` and the images are as displayed.
+    Display matrices are applied, turned by 90 degrees or mirrored as they say: ``size`` and the images are as
+    displayed. Another angle is not applied, and told in ``notes``.
 
     ``Frame.time`` is the presentation time in seconds on the file's own clock, exact to float precision, so variable
     frame rates and late starts carry through. Frames without a usable time stamp follow their predecessor by
     ``1 / fps``.
 
-    ``frames`` is the container's own count where it has one, otherwise its duration times the rate. When clearly fewer
-    come, ``notes`` says so after the last.
+    ``Frame.duration`` is the time until the next frame; of the last one what the file says.
+
+    ``frames`` is the container's own count where it has one, else its duration times the rate until the end, then how
+    many came. When fewer come than were counted, or the file is shorter than it says, ``notes`` says so after the last.
 
     Where a stream changes its picture size, what follows is scaled to the first, and ``notes`` and the log say so once.
 
@@ -75,6 +80,7 @@ class VideoFile(Source):
         self._thread: threading.Thread | None = None
         self._closed = self._ended = False
         self._worker_seconds = 0.0
+        self._short = False  # whether frames are missing at the end
         self._notes: list[str] = []
         if not os.path.exists(self._path):  # unlike Path's, it raises nothing for names that cannot be
             raise NotFound(f"{path}: no such file")
@@ -99,13 +105,16 @@ class VideoFile(Source):
 
     def _describe(self, container: av.container.InputContainer, stream: av.VideoStream) -> VideoInfo:
         """What the container says about its video; the size as it is displayed is not known yet."""
-        rate = stream.average_rate or stream.guessed_rate
-        self._fps = float(rate) if rate and 0 < rate <= 1000 else 25.0
+        self._fps = frame_rate(stream)
+        context = stream.codec_context
+        self._fourcc = f"{context.codec.canonical_name if len(context.codec.canonical_name) > 3 else context.codec_tag}"
+        self._fourcc = f"{self._fourcc:4.4}"
         self._time_base = Fraction(stream.time_base or Fraction(1, 90000))
         origin = Fraction(0)
         if set(container.format.name.split(",")) & _CLOCK_STARTS_ANYWHERE and container.start_time:
             origin = Fraction(container.start_time, av.time_base)
-        self._frames, self._counted = _promised(container, stream, self._fps)
+        self._frames, self._counted = promised_frames(container, stream, self._fps)
+        self._picture_end = picture_end(container, stream)
         aspect = Fraction(stream.sample_aspect_ratio or 1)
         depth = max((part.bits for part in stream.format.components), default=8) if stream.format else 8
         self._shallow = f"{self._path.name}: its {depth} bits a sample are read as 8" if depth > 8 else ""
@@ -133,7 +142,7 @@ class VideoFile(Source):
 
         A header may tell a shorter time than there is, so its word counts only where no packet contradicts it.
         """
-        told = _end_of(container, stream)
+        told = end_of(container, stream)
         if told is None or first < told - self._footage.origin:
             return
         end = -math.inf
@@ -152,8 +161,12 @@ class VideoFile(Source):
         decoder = Decoder(container, stream, self._deinterlace)
         if decoder.size is None:
             raise SourceError(f"{self._path}: no frame can be decoded: damaged, cut short, or an unknown codec")
-        aspect = 1 / self._footage.aspect if decoder.turned else self._footage.aspect
+        aspect = 1 / self._footage.aspect if decoder.orientation.transposed else self._footage.aspect
         self._footage = replace(self._footage, size=decoder.size, aspect=aspect, interlaced=decoder.interlaced)
+        if decoder.askew:
+            self._notes.append(
+                f"{self._path.name}: is to be shown at an angle that is not applied, only 90 degrees are"
+            )
         if decoder.interlaced:
             self._notes.append(f"{self._path.name}: is interlaced, its fields stay combed (--deinterlace undoes it)")
         return decoder
@@ -171,6 +184,22 @@ class VideoFile(Source):
     def skip(self, frames: int) -> None:
         """Leave out the first `frames`; the next has that index. Before iterating."""
         self._skip = frames
+
+    def frame_times(self) -> list[float]:
+        """List when each frame is shown, in seconds of ``Frame.time``, without decoding one.
+
+        Reads the whole file once, at the speed of the disk.
+        """
+        ticks: list[int] = []
+        with _open(self._path) as container, suppress(av.FFmpegError, IndexError):  # a damaged end
+            stream = _video_in(container, self._path)
+            ticks += [one.pts for one in container.demux(stream) if one.pts is not None and not one.is_discard]
+        return [float(tick * self._time_base - self._footage.origin) for tick in sorted(ticks)]
+
+    @property
+    def fourcc(self) -> str:
+        """Four letters for its codec, as OpenCV has them: those of its name, or the file's own."""
+        return self._fourcc
 
     @property
     def path(self) -> Path:
@@ -227,7 +256,8 @@ class VideoFile(Source):
         """The hidden thread: decode until the end, an error, or close()."""
         index = came = 0
         changed = False
-        last = -math.inf
+        last, own = -math.inf, 0
+        held: Frame | None = None  # the frame whose duration is known when the next one comes
 
         def moment(tick: int) -> float:
             exact = float(tick * self._time_base - self._footage.origin)
@@ -243,25 +273,36 @@ class VideoFile(Source):
                 self._worker_seconds += time.perf_counter() - began
                 if read is None:
                     self._tell_shortage(came)
+                    held = None if held is None else replace(held, duration=self._last_duration(held.time, own))
                     break
-                image, tick, picture, alpha = read
+                image, tick, picture, alpha, own = read
                 keep, last = wanted(tick), moment(tick)
+                if held is not None:
+                    held = replace(held, duration=min(last, self._end or last) - held.time)
                 if self._end is not None and last >= self._end:
                     break
-                if (
-                    keep
-                    and image is not None
-                    and not self._offer(Frame(image, index, last, alpha=alpha, decoded=picture))
-                ):
+                if held is not None and not self._offer(held):
                     return
+                held = Frame(image, index, last, alpha=alpha, decoded=picture) if keep and image is not None else None
                 index += self._from is None or last >= self._from
                 came += 1
                 if self._decoder.other is not None and not changed:
                     changed = self._tell_change(self._decoder.other, last)
                 del read, image, picture, alpha  # which whoever asked for them may give back meanwhile
+            if held is not None and not self._offer(held):
+                return
             self._offer(None if index or self._range == (None, None) else self._nothing_there())
         except Exception as error:  # raised where the frames are asked for
             self._offer(SourceError(f"{self._path}: cannot be decoded after frame {index} ({cause(error)})"))
+
+    def _last_duration(self, moment: float, own: int) -> float | None:
+        """How many seconds the last frame is shown, which comes at `moment` and lasts `own` ticks by its own word."""
+        end = None if self._picture_end is None else float(self._picture_end - self._footage.origin)
+        if end is not None and 0 < end - moment < _LONGEST and not self._short:
+            lasts: float | None = end - moment
+        else:
+            lasts = float(own * self._time_base) if own > 0 else None
+        return lasts if lasts is None or self._end is None else min(lasts, self._end - moment)
 
     def _nothing_there(self) -> GancamError:
         """The error of a range in which no frame was found."""
@@ -275,7 +316,6 @@ class VideoFile(Source):
         return self._queue.put(item, stopped=self._stop.is_set)
 
     def _tell_change(self, other: tuple[int, int], moment: float) -> bool:
-        other = other[::-1] if self._decoder.turned else other
         was, now = (f"{width}x{height}" for width, height in (self.size, other))
         note = f"{self._path.name}: its pictures become {now} at about {max(moment, 0):.1f} s, they are scaled to {was}"
         log.warning("%s", note)
@@ -283,12 +323,17 @@ class VideoFile(Source):
         return True
 
     def _tell_shortage(self, came: int) -> None:
-        if self._frames is None or self._stop.is_set():
+        """Say that frames are missing; where their number was only reckoned, it is what came from now on."""
+        if self._stop.is_set():
             return
-        slack = 0 if self._counted else max(2, self._frames // 50)
-        if came < self._frames - slack:
-            about = "" if self._counted else "about "
-            self._notes.append(f"the video stops early: {about}{self._frames} frames promised, {came} came")
+        if self._counted and self._frames is not None and came < self._frames:
+            self._short = True
+            self._notes.append(f"the video stops early: {self._frames} frames promised, {came} came")
+        elif is_cut_off(self._path):
+            self._short = True
+            self._notes.append(f"the video stops early: the file is shorter than it says, {came} frames came")
+        if not self._counted and self._range == (None, None):
+            self._frames = came
 
     def close(self) -> None:
         """Join the decoder's thread and close the file; may be called at any time and more than once."""
@@ -328,34 +373,3 @@ def _video_in(container: av.container.InputContainer, path: Path) -> av.VideoStr
     if stream.codec_context is None or not stream.codec_context.name:
         raise SourceError(f"{path}: its video codec is not known to this build of FFmpeg")
     return stream
-
-
-def _end_of(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
-    """When `stream` ends on the clock of `container`, in seconds, as that says; None where it does not."""
-    if stream.duration is not None and stream.time_base is not None:
-        return ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base)
-    if container.duration is None:
-        return None
-    start = 0 if "matroska" in container.format.name else container.start_time or 0  # there it is the end on the clock
-    return Fraction(container.duration + start, av.time_base)
-
-
-def _promised(container: av.container.InputContainer, stream: av.VideoStream, fps: float) -> tuple[int | None, bool]:
-    """How many frames `stream` should have, and whether that is a count (else an estimate)."""
-    if "mp4" in container.format.name.split(","):
-        shown = sum(not entry.is_discard for entry in stream.index_entries)  # edit lists hide some
-        if shown:
-            return shown, True
-    if stream.frames > 0:
-        return stream.frames, True
-    seconds: float | None = None
-    start = float((stream.start_time or 0) * (stream.time_base or 0))
-    if stream.duration is not None and stream.time_base is not None:
-        seconds = float(stream.duration * stream.time_base)
-    elif container.duration is not None:
-        seconds = container.duration / av.time_base
-        if "matroska" in container.format.name:  # where the duration is the end on the clock
-            seconds -= start
-    if seconds is None or not 0 < seconds < 1e7:
-        return None, False
-    return max(round(seconds * fps), 1), False

@@ -1,26 +1,40 @@
 """Compare a video file with the one that it was made from: every property, kept, changed or lost."""
 
 import hashlib
+import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from gancam.errors import NotFound, SourceError
+from gancam.frame import Frame
 from gancam.media.messages import cause
+from gancam.media.orientation import EIGHT, Orientation
 from gancam.media.paths import SequencePath, classify
 from gancam.sources import ImageFiles
 from gancam.sources.decoders import opacity_apart
+from gancam.sources.extent import picture_end
 
 Verdict = Literal["kept", "changed", "lost"]
+_Sight: TypeAlias = "NDArray[np.float32] | None"
+_SIGHT = 48  # width and height of the pictures that are compared
+_SEEN = 4.0  # of 255: standard deviation of a picture in which there is something
+_LOOK = 100  # frames that are searched for one
+_ALIKE, _CLEARLY = 0.7, 0.3  # correlation of two pictures that are the same but for an effect; and how much more so
 _OWN = (  # parts of metadata keys that muxers write themselves
     "encoder", "duration", "brand", "minor_version", "handler_name", "vendor_id", "language", "_statistics",
     "number_of",
 )  # fmt: skip
+_FRAME_SLACK = Fraction(2, 1000)  # seconds: two ticks of Matroska's clock
+_CODEC_SLACK = Fraction(1, 10)  # seconds: what an encoder of sound adds before and behind
 _USUAL = 1, 2, 13  # primaries and transfers that images have without saying so: BT.709, unspecified, sRGB
 _UNSPECIFIED = "unspecified"
 _BT601 = {5: "BT.470 BG (BT.601, 625 lines)", 6: "SMPTE 170M (BT.601, 525 lines)"}
@@ -71,6 +85,7 @@ class _Stream:
     metadata: dict[str, str]
     disposition: int
     times: list[Fraction] = field(default_factory=list)
+    end: Fraction | None = None  # seconds; None where the file does not say
     digest: Any = field(default_factory=hashlib.sha256)
     packets: int = 0
     data: str = ""
@@ -85,18 +100,19 @@ class _Media:
     size: tuple[int, int]
     aspect: Fraction
     colour: dict[str, int]  # empty for images, which are RGB
-    rotation: int
+    orientation: Orientation | None  # None: at an angle that is none of the eight
+    sight: _Sight  # a small grey picture as displayed; None where none has anything in it
     interlaced: bool
     bits: int
     alpha: bool
 
 
 def verify(before: Path, after: Path) -> list[Difference]:
-    """Compare a file with the one that it was made from, without decoding more than a frame of each.
+    """Compare a file with the one that it was made from, decoding a frame or a few of each.
 
     Times are compared from the first frame on, to a millisecond where a container holds no finer ones, else exactly;
     sound and subtitles by their packets' bytes (without the heads that MPEG-TS gives each). The picture itself is not
-    compared: effects change it.
+    compared, since effects change it, but for which way up it is shown.
 
     Args:
         before: The input: a video, or numbered images (``frame-%06d.png``), whose times are in the file beside them.
@@ -115,16 +131,11 @@ def verify(before: Path, after: Path) -> list[Difference]:
         _times(was.picture.times, now.picture.times),
         _compare("first frame at", _seconds(was.picture.times[:1]), _seconds(now.picture.times[:1])),
     ]
+    findings += _ends("last frame until", (was, was.picture), (now, now.picture), _FRAME_SLACK)
     findings += _colours(was, now)
-    turned = was.rotation % 180 != 0 and now.rotation % 180 == 0
-    aspect = 1 / was.aspect if turned else was.aspect
-    findings.append(_compare("sample aspect", aspect, now.aspect))
-    size = was.size[::-1] if turned else was.size
-    findings.append(_compare("size", f"{size[0]}x{size[1]}", f"{now.size[0]}x{now.size[1]}"))
-    if was.rotation or now.rotation:
-        applied = now.rotation == 0
-        said = "applied to the picture" if applied else f"{now.rotation} degrees"
-        findings.append(Difference("rotation", "kept" if applied else "changed", f"{was.rotation} degrees", said))
+    findings.append(_compare("sample aspect", was.aspect, now.aspect))
+    findings.append(_compare("size", f"{was.size[0]}x{was.size[1]}", f"{now.size[0]}x{now.size[1]}"))
+    findings += _orientations(was, now)
     findings.append(_compare("interlaced", _yes(was.interlaced), _yes(now.interlaced)))
     if was.bits > 8 or now.bits > 8:
         less = now.bits < was.bits
@@ -136,6 +147,43 @@ def verify(before: Path, after: Path) -> list[Difference]:
         findings.append(_chapters(was.chapters, now.chapters))
     findings += [_compare(f"description: {key}", value, now.metadata.get(key)) for key, value in was.metadata.items()]
     return findings
+
+
+def _orientations(was: _Media, now: _Media) -> Iterable[Difference]:
+    """Compare which way up the pictures are shown: by what is seen, and where that does not tell, by what is said."""
+    seen = _seen_as(was.sight, now.sight)
+    if seen:
+        yield Difference("orientation", "changed", "upright", f"shown {seen}")
+    elif was.orientation != Orientation() or now.orientation != Orientation():
+        before, after = (_orientation_name(media.orientation) for media in (was, now))
+        if now.orientation == Orientation():
+            yield Difference("orientation", "kept" if was.orientation else "lost", before, "applied to the picture")
+        else:
+            same = now.orientation == was.orientation
+            yield Difference("orientation", "kept" if same else "changed", before, after)
+
+
+def _orientation_name(orientation: Orientation | None) -> str:
+    return "at an angle" if orientation is None else str(orientation)
+
+
+def _seen_as(was: _Sight, now: _Sight) -> Orientation | None:
+    """Find the orientation in which the picture `was` is clearly liker to `now` than as it is; None where none is."""
+    if was is None or now is None:
+        return None
+    likeness = {turn: float(np.corrcoef(turn.apply(was).ravel(), now.ravel())[0, 1]) for turn in EIGHT}
+    best = max(likeness, key=lambda turn: likeness[turn])
+    return best if best and likeness[best] > _ALIKE and likeness[best] - likeness[Orientation()] > _CLEARLY else None
+
+
+def _sight(container: av.container.InputContainer, video: av.VideoStream, first: av.VideoFrame | None) -> _Sight:
+    """A small grey picture of the first frame in which there is anything, as displayed."""
+    frames = itertools.islice(container.decode(video), _LOOK)
+    for frame in itertools.chain([] if first is None else [first], frames):
+        small = frame.reformat(_SIGHT, _SIGHT, "gray", interpolation="AREA").to_ndarray().astype(np.float32)
+        if small.std() > _SEEN:
+            return (Orientation.of_frame(frame) or Orientation()).apply(small)
+    return None
 
 
 def _colours(was: _Media, now: _Media) -> Iterable[Difference]:
@@ -174,11 +222,24 @@ def _streams(was: _Media, now: _Media) -> Iterable[Difference]:
             yield _compare(f"{name}: {key}", value, other.metadata.get(key))
         if stream.disposition & ~1 or other.disposition & ~1:
             yield _compare(f"{name}: disposition", stream.disposition & ~1, other.disposition & ~1)
+        yield from _ends(f"{name}: until", (was, stream), (now, other), _FRAME_SLACK if copied else _CODEC_SLACK)
         if stream.times and other.times and was.picture.times and now.picture.times:
             offsets = [one.times[0] - media.picture.times[0] for one, media in ((stream, was), (other, now))]
             close = abs(offsets[0] - offsets[1]) <= Fraction(1, 1000)
             texts = [f"{float(offset) * 1000:.3f} ms" for offset in offsets]
             yield Difference(f"{name}: offset to the picture", "kept" if close else "changed", *texts)
+
+
+def _ends(name: str, was: tuple[_Media, _Stream], now: tuple[_Media, _Stream], slack: Fraction) -> Iterable[Difference]:
+    """Compare when a stream ends, from the first frame on, where both files say it."""
+    ends = [
+        stream.end - media.picture.times[0]
+        for media, stream in (was, now)
+        if stream.end is not None and media.picture.times
+    ]
+    if len(ends) == 2:
+        close = abs(ends[0] - ends[1]) <= slack
+        yield Difference(name, "kept" if close else "changed", *(f"{float(end):.3f} s" for end in ends))
 
 
 def _times(was: list[Fraction], now: list[Fraction]) -> Difference:
@@ -231,10 +292,11 @@ def _read(path: Path) -> _Media:
 
 def _images(path: Path) -> _Media:
     with ImageFiles(path) as source:
-        picture = _Stream("video", path.suffix[1:], {}, 0, source.times)
+        picture = _Stream("video", path.suffix[1:], {}, 0, source.times, source.until)
         return _Media(
             streams=[picture], metadata={}, chapters=[], picture=picture, size=source.size, aspect=Fraction(1),
-            colour={}, rotation=0, interlaced=False, bits=8, alpha=source.footage.alpha,
+            colour={}, orientation=Orientation(), sight=_sight_of(next(iter(source), None)), interlaced=False, bits=8,
+            alpha=source.footage.alpha,
         )  # fmt: skip
 
 
@@ -253,25 +315,41 @@ def _probe(path: Path, container: av.container.InputContainer) -> _Media:
     if video is None:
         raise SourceError(f"{path}: holds no video")
     frame = next(container.decode(video), None)
+    orientation = Orientation() if frame is None else Orientation.of_frame(frame)
+    sight = _sight(container, video, frame)
     _read_packets(path, streams)
+    end = picture_end(container, video)
+    if end is not None:
+        streams[video.index].end = end
     context = video.codec_context
+    aspect = Fraction(video.sample_aspect_ratio or 1) or Fraction(1)
+    upright = orientation or Orientation()
     parts = () if frame is None else frame.format.components
     return _Media(
         streams=list(streams.values()),
         metadata=_metadata(container.metadata),
         chapters=chapters,
         picture=streams[video.index],
-        size=(context.width, context.height),
-        aspect=Fraction(video.sample_aspect_ratio or 1) or Fraction(1),
+        size=upright.size(context.width, context.height),
+        aspect=1 / aspect if upright.transposed else aspect,
         colour={
             "matrix": int(context.colorspace), "primaries": int(context.color_primaries),
             "transfer": int(context.color_trc), "full range": int(int(context.color_range) == 2),
         },
-        rotation=0 if frame is None else frame.rotation,
+        orientation=orientation,
+        sight=sight,
         interlaced=frame is not None and bool(frame.interlaced_frame),
         bits=max((part.bits for part in parts), default=8),
         alpha=any(part.is_alpha for part in parts) or opacity_apart(video),
     )  # fmt: skip
+
+
+def _sight_of(frame: Frame | None) -> _Sight:
+    if frame is None:
+        return None
+    grey = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
+    small = cv2.resize(grey, (_SIGHT, _SIGHT), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return small if small.std() > _SEEN else None
 
 
 def _chapters_of(container: av.container.InputContainer) -> list[_Chapter]:
@@ -310,7 +388,10 @@ def _read_packets(path: Path, streams: Mapping[int, _Stream]) -> None:
                 continue
             known.packets += 1
             if packet.pts is not None and packet.time_base is not None:
-                known.times.append(packet.pts * packet.time_base)
+                moment = packet.pts * packet.time_base
+                known.times.append(moment)
+                if packet.duration and (packet.stream.type != "video" or _says_durations(container)):
+                    known.end = max(known.end or moment, moment + packet.duration * packet.time_base)
             if packet.stream.type != "video":
                 data = bytes(packet)
                 if known.codec == "aac" and data[0] == 0xFF and data[1] & 0xF6 == 0xF0:  # an ADTS head
@@ -318,6 +399,11 @@ def _read_packets(path: Path, streams: Mapping[int, _Stream]) -> None:
                 known.digest.update(data)
     for known in streams.values():
         known.times.sort()
+
+
+def _says_durations(container: av.container.InputContainer) -> bool:
+    """Whether the durations of pictures are the file's word, not what FFmpeg takes them for."""
+    return bool({"mp4", "avi", "gif", "nut"} & set(container.format.name.split(",")))
 
 
 def _metadata(metadata: dict[str, str]) -> dict[str, str]:

@@ -318,7 +318,7 @@ def broken_effect(folder: Path) -> None:
     (folder / "sitecustomize.py").write_text(
         "import gancam.jobs.batch as batch, gancam.jobs.process as process\n"
         "def fail(*arguments, **options):\n    raise ZeroDivisionError('broken on purpose')\n"
-        "process.read_image = fail\n"
+        "process.read_pictures = fail\n"
     )
 
 

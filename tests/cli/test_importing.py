@@ -1,12 +1,16 @@
 """`gancam import` as a user runs it, from a foreign file to a picture."""
 
 import json
+import re
 from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 
+from export.graph import Graph
+from gancam.inference.catalog import MODELS
 from tests.helpers.command import gancam, refused
 from tests.helpers.foreign import Case, write_case
 from tests.helpers.small import still
@@ -24,6 +28,7 @@ def test_import_plays_under_its_name(tmp_path: Path, own: Path) -> None:
     assert found.returncode == 0, found.stderr
     assert found.stdout.startswith("my-sr: super_resolution x2, RGB -1..1 float32 NCHW, any size\n")
     assert "licence unknown" in found.stdout
+    assert re.search(r"; (about )?\d+ ms for 640x360 on the CPU; ", found.stdout)
     assert sorted(path.name for path in own.iterdir()) == ["my-sr.onnx", "my-sr.png"]
     assert 'range = "-1..1"' in source.with_suffix(".toml").read_text()
     cv2.imwrite(str(tmp_path / "a.png"), still("sign")[:50, :70])
@@ -44,6 +49,46 @@ def test_import_refuses(tmp_path: Path, own: Path) -> None:
     refused("import", str(source), "--name", "a b", says="must be of letters")
     refused("import", str(source), "--range", "0..2", says="range '0..2' must be one of 0..1")
     refused("import", str(tmp_path / "none.onnx"), says="no model file")
+    refused("import", str(tmp_path), says="an .onnx, or weights in .pth, .pt, .safetensors, can be imported")
+    refused("import", str(MODELS / "mnist.onnx"), "--name", "m", says="is a model of gancam already")
+    refused("import", *[str(source)] * 3, says="3 files: one is imported at a time, or the two of a generator")
+    refused("import", str(source), str(source), "--name", "g", says="give pictures: a mapping (z to w) is missing")
+    refused("import", str(source), "--effect", "inpaint", says="a mask, as an input or a fourth channel")
+    refused("import", str(source), "--effect", "morph", says="a vector of numbers, which morph needs")
+    refused("import", str(source), "--effect", "super_resolution", says="but it keeps the size of a picture")
+    refused("import", str(source), "--calibrate", str(tmp_path / "none"), says="no folder with pictures in it")
     (tmp_path / "text.onnx").write_text("hello")
     refused("import", str(tmp_path / "text.onnx"), says="damaged or no ONNX model")
     assert not list(own.glob("*.onnx"))
+
+
+def test_fewer_bits_are_offered_and_go_with_the_model(tmp_path: Path, own: Path) -> None:
+    source = write_case(Case("blur"), tmp_path / "net.onnx")
+    (tmp_path / "photos").mkdir()
+    for name in ("sign", "lake"):
+        cv2.imwrite(str(tmp_path / "photos" / f"{name}.png"), still(name)[:100, :100])
+    found = gancam("import", source, "--calibrate", tmp_path / "photos", "--json")
+    assert found.returncode == 0, found.stderr
+    offers = {one["precision"]: one for one in json.loads(found.stdout)["precisions"]}
+    assert set(offers) == {"fp16", "int8"}
+    assert all(one["psnr"] > 35 for one in offers.values())
+    assert {path.name for path in own.iterdir()} == {"net.onnx", "net.fp16.onnx", "net.int8.onnx", "net.png"}
+    assert gancam("import", source, "--overwrite").returncode == 0
+    assert {path.name for path in own.iterdir()} == {"net.onnx", "net.png"}
+
+
+def test_what_is_of_one_square_size_may_be_for_faces(tmp_path: Path, own: Path) -> None:
+    graph = Graph()
+    graph.add("Reshape", "x", graph.constant([1, 3, 64, 64], np.int64), name="y")
+    shape: list[str | int] = [1, 3, 64, 64]
+    onnx.save(graph.model({"x": ("float32", shape)}, {"y": ("float32", shape)}), tmp_path / "net.onnx")
+    found = gancam("import", tmp_path / "net.onnx")
+    assert "it may be of aligned faces, 64x64 each (--effect faces)" in found.stdout
+    found = gancam("import", tmp_path / "net.onnx", "--effect", "faces", "--overwrite")
+    assert found.stdout.startswith("net: faces, ")
+    assert "64x64 on the CPU" in found.stdout
+    cv2.imwrite(str(tmp_path / "a.png"), still("sign")[:50, :70])
+    made = gancam("process", tmp_path / "a.png", tmp_path / "b.png", "-e", "net")
+    assert made.returncode == 0, made.stderr
+    before, after = (cv2.imread(str(tmp_path / name)) for name in ("a.png", "b.png"))
+    assert np.array_equal(np.asarray(before), np.asarray(after))  # there is no face

@@ -118,6 +118,20 @@ def test_what_is_behind_follows_the_light() -> None:
     assert np.abs(found.picture[inside].astype(int) - image[window.place][inside]).mean() < 2.5
 
 
+def test_a_passer_by_is_no_light() -> None:
+    """Beside the hole comes a thing 25 levels darker than the wall: what lay behind is not the thing's wall."""
+    wall = np.full((*SIZE[::-1], 3), 150, np.uint8)
+    background, mask = Background(), hole(100, 80)
+    background.skip(wall)
+    recalled(background, covered(wall, mask), mask)
+    image = wall.copy()
+    image[70:140, 90:130] = 125  # also behind the left half of the hole
+    window, found = recalled(background, covered(image, mask), mask)
+    left, right = hole(100, 80, 26)[window.place] > 0, hole(138, 80, 22)[window.place] > 0
+    assert (found.state[left] == SEEN).mean() < 0.3
+    assert (found.state[right] == SEEN).mean() > 0.7
+
+
 def swaying(step: int) -> Image:
     """A camera that pans over a scene while its exposure goes up and down; nothing is over- or underexposed."""
     return np.asarray(scene(-60 + 3 * step, name="lake") * 0.7 + 35 + round(25 * np.sin(step / 3)), np.uint8)

@@ -31,9 +31,12 @@ def make_clip(
     audio: Sequence[tuple[str, float]] = (),
     languages: Sequence[str] = (),
     form: str | None = None,
+    matrix_of_display: tuple[float, float, float, float] | None = None,
 ) -> Path:
     """Write a clip: `images` (default: 24 of a test pattern) shown at `ticks` of `time_base`, and `audio` tracks.
     Images may have a fourth channel, opacity, where `pix_fmt` holds one.
+
+    `matrix_of_display` has a, b, c, d of a display matrix: what is at (x, y) is shown at (a x + c y, b x + d y).
 
     `audio` has an encoder and a start in seconds for each track: a tone of 440 Hz, 880 Hz …
     """
@@ -51,6 +54,9 @@ def make_clip(
         context.sample_aspect_ratio = aspect
         context.colorspace, context.color_primaries, context.color_trc = matrix, primaries, transfer
         context.color_range = 0 if full_range is None else 1 + full_range
+        if matrix_of_display is not None:
+            a, b, c, d = (round(65536 * value) for value in matrix_of_display)
+            stream.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
         tracks = []
         for number, (encoder, _) in enumerate(audio):
             track = container.add_stream(encoder, rate=48000, layout="mono")

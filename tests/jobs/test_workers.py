@@ -9,14 +9,16 @@ import cv2
 import numpy as np
 import pytest
 
-from gancam.effects import EffectSpec
-from gancam.errors import GancamError, SinkError
+from gancam.cli.main import main
+from gancam.effects import EffectSlot, EffectSpec
+from gancam.errors import GancamError, InputError, SinkError
 from gancam.jobs import process
 from gancam.jobs.batch import is_own_fault, process_all
 from gancam.jobs.eta import worker_count
 from gancam.jobs.inputs import find_inputs
 from gancam.jobs.local_pool import LocalPool
 from gancam.jobs.process import process_video
+from gancam.jobs.ray_pool import RayPool
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkItem, WorkResult
 from gancam.pipeline import Report
@@ -185,11 +187,11 @@ def test_what_is_lost_of_an_image_is_told_by_workers_too(tmp_path: Path) -> None
 def test_a_fault_in_a_worker_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "a.png"
     cv2.imwrite(str(source), still("sign"))
-    monkeypatch.setattr(process, "read_image", lambda path: 1 // 0)
+    monkeypatch.setattr(process, "read_pictures", lambda path: 1 // 0)
     with pytest.raises(SinkError, match="ZeroDivisionError") as caught:
         by(Alone(EffectChainSpec(), tmp_path), source, tmp_path / "b.png", EffectChainSpec(), ProcessOptions())
     assert is_own_fault(caught.value)
-    assert "read_image" in caught.value.__notes__[0]
+    assert "read_pictures" in caught.value.__notes__[0]
     assert not is_own_fault(SinkError("disk full"))
 
 
@@ -227,3 +229,28 @@ def test_what_an_effect_that_remembers_did_is_told(tmp_path: Path, long: Path, m
     assert len(did) == 1
     report, _ = by(Alone(chain_spec, tmp_path), long, tmp_path / "out.mp4", chain_spec, ProcessOptions())
     assert [note for note in report.notes if "of the pixels were computed" in note] == did
+
+
+def test_effects_are_loaded_once_beside_the_workers(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_clip(tmp_path / "a.mp4")
+    loaded: list[EffectChainSpec] = []
+    load = EffectChainSpec.load
+
+    def counting(self: EffectChainSpec, sound: Path | None = None) -> list[EffectSlot]:
+        loaded.append(self)
+        return load(self, sound)
+
+    monkeypatch.setattr(EffectChainSpec, "load", counting)
+    for jobs, target in (("1", "b.mp4"), ("2", "c.mp4")):
+        loaded.clear()
+        with pytest.raises(SystemExit, match="0"):
+            main(["process", str(source), str(tmp_path / target), "-e", str(model), "--jobs", jobs, "-q"])
+        assert len(loaded) == 1
+
+
+def test_a_cluster_writes_no_files_on_other_machines() -> None:
+    chain_spec = EffectChainSpec((EffectSpec("inpaint", {"box": "1,1,4,4", "save": "track.json"}),))
+    with pytest.raises(InputError, match=r"save=track\.json.*not with --cluster"):
+        RayPool(chain_spec)

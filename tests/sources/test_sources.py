@@ -482,7 +482,7 @@ def test_still_refuses_what_is_no_image(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="not an image"):
         Still(tmp_path / "a.png")
     (tmp_path / "b.png").touch()
-    with pytest.raises(SourceError, match="not an image"):
+    with pytest.raises(SourceError, match="the file is empty"):
         Still(tmp_path / "b.png")
     with pytest.raises(SourceError):
         Still(tmp_path)

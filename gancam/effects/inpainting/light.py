@@ -14,6 +14,7 @@ from gancam.vision.motion import Grey
 STEADY = 1.0  # grey levels by which light may differ before what is behind the hole follows
 _OTHER = 40.0  # grey levels between a cell then and now: more is not light, it is something else
 _ALIKE = 8.0  # grey levels by which the light of places may differ that are lit alike
+_BELIEVED = 0.65  # share of what is near that must be as it was: half let passers-by leave what lay behind others
 _ADRIFT = 8.0  # pixels by which something may lie beside where the camera's movement puts it
 _FITS = 0.97  # share of the difference on the ring that must remain at most for a step aside to count
 _EVENLY = np.full((1, 3), 1 / 3, np.float32)  # the mean of three colours, for cv2.transform
@@ -64,14 +65,20 @@ def _differ(then: Image, now: Image, where: NDArray[np.bool_]) -> tuple[Floats, 
 def compare(then: Image, now: Image, ring: NDArray[np.bool_]) -> tuple[Floats, Grey]:
     """Compare two pictures of a place by cells, on a ring, and carry the result on smoothly from there.
 
+    Light falls alike on what lies together: a cell that became lighter or darker than the others by more than `_ALIKE`,
+    and by more the more light there is, shows something else.
+
     Returns:
         What light has added since `then`, float32 ``(rows, columns, 3)``, and 1 where it is not the same place any
         more, uint8 ``(rows, columns)``.
     """
     light, measured, same = _differ(then, now, ring)
-    if not measured.any():
-        return np.zeros_like(light), np.zeros(measured.shape, np.uint8)
-    doubted = spread(floats(same)[..., None], measured)[..., 0] < 0.5
+    usable = (measured > 0) & same
+    if not usable.any():
+        return np.zeros_like(light), (measured > 0).astype(np.uint8)
+    usual = np.median(light[usable], axis=0)
+    same &= np.abs(light - usual).max(2) < _ALIKE + 0.5 * np.abs(usual).max()  # what is white gets no lighter
+    doubted = spread(floats(same)[..., None], measured)[..., 0] < _BELIEVED
     return spread(light, floats(measured * same)), np.asarray(doubted, np.uint8)
 
 

@@ -3,11 +3,9 @@
 import hashlib
 import json
 import logging
-import os
 import re
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,12 +20,13 @@ from gancam.inference.card import PREFIX, ModelCard
 from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import pictures, wrap
 from gancam.inference.importing.convention import Answers, Convention, Floats, OnnxModel, checked, decode, sidecar
-from gancam.inference.importing.foreign import Foreign, TrialFailed
+from gancam.inference.importing.foreign import Foreign
 from gancam.inference.importing.image import measured, usual_side
 from gancam.inference.importing.latent import generated
 from gancam.inference.importing.masked import filled
 from gancam.inference.importing.probe import probe
 from gancam.inference.importing.safety import check_safe
+from gancam.inference.importing.trial import TrialFailed
 from gancam.inference.importing.weights import SUFFIXES, export_weights
 from gancam.inference.importing.wrap_latent import wrap_latent
 from gancam.inference.importing.wrap_masked import wrap_masked
@@ -38,7 +37,7 @@ from gancam.inference.variants import file_digest
 log = logging.getLogger(__name__)
 LEAST_PSNR = 60.0  # dB of the adapted file against the graph as it came
 _EVERYWHERE = 64  # pixels by which tiles of large frames overlap where a network looks at all of a picture
-VERSION = 1  # of what is remembered
+VERSION = 2  # of what is remembered
 ENTRY = f"{PREFIX}import"  # of the metadata of an adapted file: its convention as JSON
 
 
@@ -88,12 +87,15 @@ def adapt(source: Path, target: Path, *, name: str = "", answers: Mapping[str, o
     model = wrap.load(source)
     if convention.fixed and "height" not in given and convention.effect in ("translate", "super_resolution"):
         model, graph, convention = _freed(model, graph, convention, given)
+    if convention.fixed and convention.effect == "translate" and convention.height == convention.width:
+        hint = f"it may be of aligned faces, {convention.height}x{convention.height} each (--effect faces)"
+        convention = replace(convention, doubts=(*convention.doubts, *([] if "effect" in given else [hint])))
     name = name or plain_name(source)
     licence = next((text for key, text in facts.metadata.items() if key.lower() in ("license", "licence") and text), "")
     card = _card(name, licence or "unknown", convention, wrap.parameters(model))
     wrapped = _wrapped(model, convention)
     entries = {**facts.metadata, **card.to_metadata(), ENTRY: json.dumps(asdict(convention))}
-    _write(wrapped, entries, target)
+    wrap.write(wrapped, entries, target)
     try:
         psnr = _checked(graph, convention, target)
     except (GancamError, TrialFailed) as error:
@@ -195,7 +197,7 @@ def _freed(
         path = Path(folder) / "free.onnx"
         try:
             wrap.onnx().save(free, str(path))
-            other = Foreign(path)
+            other = Foreign(path, graph.process)
             size = convention.height + 32, convention.width + 64
             found = replace(convention, height=0, width=0, minimum=1, multiple=1)
             small = pictures.shown(convention.height, convention.width, convention.scale)
@@ -210,23 +212,6 @@ def _freed(
             return free, other, found
         except (TrialFailed, GancamError, ValueError, OSError):
             return model, graph, convention
-
-
-def _write(model: OnnxModel, metadata: Mapping[str, str], target: Path) -> None:
-    """Write beside and rename."""
-    package = wrap.onnx()
-    del model.metadata_props[:]
-    package.helper.set_model_props(model, dict(metadata))
-    handle, beside = tempfile.mkstemp(dir=target.parent, prefix=".new-", suffix=".onnx")
-    os.close(handle)
-    try:
-        package.save(model, beside)
-        Path(beside).replace(target)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{target} cannot be written: {error}") from error
-    finally:
-        with suppress(OSError):
-            Path(beside).unlink()
 
 
 def _checked(graph: Foreign, convention: Convention, target: Path) -> float:

@@ -19,7 +19,7 @@ from gancam.frame import Image
 
 Layout = Literal["nchw", "nhwc"]
 Order = Literal["rgb", "bgr", "y"]
-Kind = Literal["super_resolution", "translate", "inpaint", "morph"]
+Kind = Literal["super_resolution", "translate", "faces", "inpaint", "morph"]
 MaskOne = Literal["hole", "known"]
 Floats = NDArray[np.float32]
 Answers: TypeAlias = Mapping[str, Any]

@@ -1,26 +1,21 @@
-"""Somebody else's graph, opened on the CPU to be tried."""
+"""Somebody else's graph, opened on the CPU of a process of its own to be tried."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from gancam._native import denormals_as_zero
-from gancam.errors import ModelError, first_line
+from gancam.errors import ModelError, NotFound
 from gancam.frame import Image
 from gancam.inference.hardware import usable_cores
 from gancam.inference.importing.convention import Convention, Floats, Tensor, coloured, decode, encode
-from gancam.inference.session import open_session
+from gancam.inference.importing.trial import TrialFailed, TrialProcess
+from gancam.inference.packages import runtime
 
 _TYPES = {
     "tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8", "tensor(double)": "float64",
     "tensor(int64)": "int64", "tensor(int32)": "int32", "tensor(bool)": "bool",
 }  # fmt: skip
-
-
-class TrialFailed(Exception):
-    """The graph does not run with what it was given, or does not give a picture."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +41,23 @@ class Port:
 class Foreign:
     """A graph without a card: its `inputs` and `outputs`, and `run`.
 
-    Raises ``NotFound`` and ``ModelError`` as `open_session` does.
+    Args:
+        path: The file.
+        process: That in which it runs; None: one of its own.
+
+    Raises:
+        NotFound: There is no such file.
+        ModelError: It is damaged, or no ONNX model.
+        MissingExtra: ONNX Runtime is missing.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.session = open_session(path, "cpu", usable_cores())
-        self.inputs = [_port(one) for one in self.session.get_inputs()]
-        self.outputs = [_port(one) for one in self.session.get_outputs()]
+    def __init__(self, path: Path, process: TrialProcess | None = None) -> None:
+        if not path.is_file():
+            raise NotFound(f"no model file {path}")
+        runtime()
+        self.path, self.process = path, process or TrialProcess()
+        inputs, outputs = self.process.open(path, usable_cores())
+        self.inputs, self.outputs = [_port(*one) for one in inputs], [_port(*one) for one in outputs]
         self.runs = 0
 
     def described(self) -> str:
@@ -67,14 +71,7 @@ class Foreign:
     def run(self, given: dict[str, Tensor], output: str) -> Tensor:
         """One output. Raises `TrialFailed`."""
         self.runs += 1
-        try:
-            with denormals_as_zero():
-                found = self.session.run([output], given)[0]
-        except Exception as error:  # ONNX Runtime raises a class of its own for each reason
-            raise TrialFailed(first_line(error)) from error
-        if not isinstance(found, np.ndarray):
-            raise TrialFailed(f"{output} is no tensor")
-        return found
+        return self.process.run(self.path, usable_cores(), given, output)
 
     def extras(self, convention: Convention) -> dict[str, Tensor]:
         """The constants of `convention` as tensors of the shapes that the inputs have, 1 where these are free."""
@@ -100,9 +97,8 @@ class Foreign:
         return coloured(pixels, image) if pixels.shape[2] == 1 and convention.order == "y" else pixels
 
 
-def _port(one: Any) -> Port:
-    shape = tuple(side if isinstance(side, int) and side > 0 else 0 for side in one.shape)
-    return Port(str(one.name), _TYPES.get(one.type, ""), shape)
+def _port(name: str, kind: str, shape: list[int]) -> Port:
+    return Port(name, _TYPES.get(kind, ""), tuple(max(side, 0) for side in shape))
 
 
 def refuse(graph: Foreign, tried: str, cure: str) -> ModelError:

@@ -26,7 +26,8 @@ from gancam.inference.importing.convention import (
     shaped,
     with_answers,
 )
-from gancam.inference.importing.foreign import Foreign, Port, TrialFailed, refuse
+from gancam.inference.importing.foreign import Foreign, Port, refuse
+from gancam.inference.importing.trial import TrialFailed
 
 _SIDES = (64, 96, 128, 256, 224, 512)  # that are tried until a free-size graph takes one
 _MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
@@ -37,9 +38,9 @@ _PENALTY = {"0..1": 1.0, "-0.5..0.5": 1.1, "-1..1": 1.1, "imagenet": 1.25, "0..2
 _OUTPUTS = ("0..1", "0..255", "-1..1")  # ranges of outputs that may be of another than the input
 _FAR, _ALIKE = 70.0, 0.35  # grey levels, and correlation, beyond which an answer has nothing of what was shown
 _FLAT = 30.0  # grey levels that an answer without any of the picture's forms counts as further off
-_CLOSE = 1.03  # times the best score: as good
-_BETTER = 0.9  # times the best one's own score: so much better that it is told
-_ORDERS = 1.25  # the same of the other order of colours
+_CLEAR = 1.12  # times the best score of another range that is not spoken of
+_CLEARER = 1.35  # times the best one's own error of a more usual range, or the other order of colours, that is not
+_POOR = 1.15  # times the error of plain enlarging that a network has which does not do what it is for
 _SEEN = 1.0  # grey levels of difference between two answers that matter
 _EXTRAS = (0.0, 1.0, 0.5, 0.1, 2.0, 4.0)  # that further inputs are tried with
 _BOTH: tuple[tuple[Order, ...], tuple[Order, ...]] = ("rgb", "bgr"), ("y",)  # orders of colours, and of grey
@@ -181,7 +182,9 @@ def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:
     near = [one for one in near if one.off <= 1.3 * best + 1.5]
     for one in near:
         one.raw = _score(graph, one)
-        one.score = one.raw * _unusual(one.convention)
+    poor = max(min(one.raw for one in near) - 1.0, 0.0)
+    for one in near:
+        one.score = one.raw * _unusual(one.convention) ** (1.0 + poor)
     near.sort(key=lambda one: one.score)
     _refuse_garbage(graph, near[0], tried, image, answers)
     return replace(near[0].convention, doubts=_doubts(near, answers))
@@ -264,23 +267,26 @@ def _orders(graph: Foreign, near: list[_Candidate], image: Image, answers: Answe
 def _unusual(meant: Convention) -> float:
     """How many times better a hypothesis has to do than the usual one."""
     times = _PENALTY[meant.range] * (1.0 if meant.output_range == meant.range else 1.02)
-    times *= 1.0 if meant.order != "bgr" else 1.03
+    times *= 1.0 if meant.order != "bgr" else 1.06
     return times * (1.0 if meant.output_order in (meant.order, "y") or meant.order == "y" else 1.1)
 
 
 def _score(graph: Foreign, one: _Candidate) -> float:
-    """How well the graph does under that hypothesis: less is better."""
+    """How well the graph does under that hypothesis: less is better, and 1 is what plain enlarging does."""
     meant = one.convention
-    gains = []
-    for kind in ("noisy", "blurred") if meant.scale == 1 else ("clean", "noisy"):
-        image = pictures.shown(*usual_side(meant), meant.scale, kind)
-        try:
-            made = graph.picture(image, meant)
-        except TrialFailed:
-            continue
-        if made.shape[2] == 3 and meant.cut == 0:
-            gains.append(pictures.gain(made, image, meant.scale))
-    return min(gains, default=1.0) * (1.0 + one.off / 48.0)
+    found = []
+    for look in pictures.LOOKS:
+        gains = []
+        for kind in ("noisy", "blurred") if meant.scale == 1 else ("clean", "noisy"):
+            image = pictures.shown(*usual_side(meant), meant.scale, kind, look)
+            try:
+                made = graph.picture(image, meant)
+            except TrialFailed:
+                continue
+            if made.shape[2] == 3 and meant.cut == 0:
+                gains.append(pictures.gain(made, image, meant.scale, look))
+        found.append(min(gains, default=1.0))
+    return float(np.mean(found)) * (1.0 + one.off / 48.0)
 
 
 def _refuse_garbage(graph: Foreign, best: _Candidate, tried: list[_Candidate], image: Image, answers: Answers) -> None:
@@ -296,19 +302,28 @@ def _refuse_garbage(graph: Foreign, best: _Candidate, tried: list[_Candidate], i
 def _doubts(near: list[_Candidate], answers: Answers) -> tuple[str, ...]:
     """What could as well be otherwise, and would look otherwise."""
     best = near[0]
-    doubts = []
+    a = best.convention
+    poor = max(best.raw - 1.0, 0.0)  # what does little for pictures tells little, too
+    doubts, ranges = [], []
     for other in near[1:]:
-        fits = other.score <= _CLOSE * best.score or other.raw <= _BETTER * best.raw
-        if other.convention.range == best.convention.range:  # two orders of colours, of which a picture tells little
-            fits = fits or other.raw <= _ORDERS * best.raw
+        b = other.convention
+        fits = other.score <= (_CLEAR + poor) * best.score
+        if a.range == b.range or _PENALTY[b.range] < _PENALTY[a.range]:
+            fits = fits or other.raw <= (_CLEARER + poor) * best.raw
         if not fits or pictures.difference(best.made, other.made) <= _SEEN:
             continue
-        a, b = best.convention, other.convention
         if a.order != b.order and a.range == b.range:
             doubts.append(f"{b.order.upper()} fits as well as {a.order.upper()} (--order {b.order})")
-        elif a.range != b.range:
-            doubts.append(f"{b.range} fits as well as {a.range} (--range={b.range})")
-    if best.convention.output_channels == 1 and best.convention.order != "y":
+        elif a.range != b.range and a.order == b.order:
+            ranges.append(b.range)
+    if ranges:
+        others = " or ".join(list(dict.fromkeys(ranges))[:2])
+        doubts.append(f"its values may be {others} instead of {a.range} (--range={ranges[0]})")
+    if a.scale > 1 and best.raw > _POOR:
+        doubts.append(
+            f"photos come out {best.raw:.1f} times as wrong as plainly enlarged ones: little tells what is right"
+        )
+    if a.output_channels == 1 and a.order != "y":
         doubts.append("it gives grey alone")
     return tuple(dict.fromkeys(doubts))
 

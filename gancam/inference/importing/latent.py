@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.inference.importing.convention import Answers, Convention, Layout, Tensor, with_answers
-from gancam.inference.importing.foreign import Foreign, Port, TrialFailed, refuse
+from gancam.inference.importing.foreign import Foreign, Port, refuse
 from gancam.inference.importing.image import CURE
+from gancam.inference.importing.trial import TrialFailed
 
 _PICTURES = 6  # that are looked at
 _LEAST = 0.004  # standard deviation from picture to picture, as a share of their range, of what is no generator

@@ -27,8 +27,9 @@ from gancam.inference.importing.convention import (
     shaped,
     with_answers,
 )
-from gancam.inference.importing.foreign import Foreign, Port, TrialFailed, refuse
+from gancam.inference.importing.foreign import Foreign, Port, refuse
 from gancam.inference.importing.image import CURE, layouts, usual_side
+from gancam.inference.importing.trial import TrialFailed
 
 _SIDES = (64, 128, 256, 512)
 _MULTIPLES = (1, 2, 4, 8, 16, 32, 64)

@@ -1,32 +1,45 @@
 """Pictures that a foreign graph is shown, and how near its answers are to what they should be."""
 
 from functools import lru_cache
+from typing import Literal, get_args
 
 import cv2
 import numpy as np
 
 from gancam.frame import Image
 from gancam.inference.autotune import picture
-from gancam.inference.importing.convention import Floats
+from gancam.inference.importing.convention import LUMA, Floats
 
 _PHOTOS = 128  # rows of the bundled picture that are photos; below is noise
 _LOW = 2.5  # standard deviation, in pixels of the input, of what is taken for the gist of a picture
+_WIDE, _COLOUR = 1.5, 3.0  # times the contrast and the colour that the photos have, where they are vivid
+Look = Literal["plain", "vivid"]
+LOOKS: tuple[Look, ...] = get_args(Look)
 _NOISE, _BLUR = 7.0, 0.8  # what pictures are spoilt by: grey levels, and pixels
 
 
-@lru_cache(maxsize=8)
-def truth(height: int, width: int) -> Image:
-    """Photos ``(height, width, 3)`` BGR: the bundled ones, mirrored where more is wanted."""
+def _vivid(photos: Image) -> Image:
+    """The same photos with strong colours that reach both ends of what a byte holds."""
+    pixels = photos.astype(np.float32)
+    luma = (pixels @ np.array(LUMA, np.float32))[..., None]
+    wide = (luma - luma.mean()) * _WIDE + 127.5
+    return np.asarray(np.clip(np.round(wide + (pixels - luma) * _COLOUR), 0, 255), np.uint8)
+
+
+@lru_cache(maxsize=16)
+def truth(height: int, width: int, look: Look = "plain") -> Image:
+    """Photos ``(height, width, 3)`` BGR: the bundled ones, mirrored where more is wanted, in one of `LOOKS`."""
     photos = picture()[:_PHOTOS]
+    photos = _vivid(photos) if look == "vivid" else photos
     down, right = max(height - photos.shape[0], 0), max(width - photos.shape[1], 0)
     top, left = max(photos.shape[0] - height, 0) // 2, max(photos.shape[1] - width, 0) // 2
     part = photos[top : top + height, left : left + width]
     return np.ascontiguousarray(np.pad(part, ((0, down), (0, right), (0, 0)), "symmetric"))
 
 
-def shown(height: int, width: int, scale: int, kind: str = "clean") -> Image:
+def shown(height: int, width: int, scale: int, kind: str = "clean", look: Look = "plain") -> Image:
     """The truth of `scale` times that size, shrunk to it, and spoilt: "clean", "noisy" or "blurred"."""
-    image = truth(height * scale, width * scale)
+    image = truth(height * scale, width * scale, look)
     if scale > 1:
         image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     if kind == "noisy":
@@ -68,13 +81,13 @@ def alike(pixels: Floats, image: Image) -> float:
     return float(np.corrcoef(one, other)[0, 1])
 
 
-def gain(pixels: Floats, image: Image, scale: int) -> float:
-    """The error of `pixels`, made of `image`, over that of plain enlarging, both against the truth.
+def gain(pixels: Floats, image: Image, scale: int, look: Look = "plain") -> float:
+    """The error of `pixels`, made of `image`, over that of plain enlarging, both against the truth of that look.
 
     It is below 1 where the network knows better. The border is left out.
     """
     height, width = image.shape[:2]
-    wanted = truth(height * scale, width * scale).astype(np.float32)
+    wanted = truth(height * scale, width * scale, look).astype(np.float32)
     plain = np.asarray(cv2.resize(image, (width * scale, height * scale), interpolation=cv2.INTER_CUBIC), np.float32)
     edge = min(8 * scale, height * scale // 4)
     inner = slice(edge, -edge), slice(edge, -edge)

@@ -7,6 +7,7 @@ from gancam.inference.importing.image import CURE, layouts, probe_image
 from gancam.inference.importing.latent import latent_port, probe_latent
 from gancam.inference.importing.masked import probe_masked
 
+_LEAVE = "Leave --effect out, and it is found by trying"
 _MASKS = ("mask", "hole", "trimap")
 
 
@@ -28,7 +29,16 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
         if masks or four:
             rest = [one for one in others if one not in masks[:1]]
             return probe_masked(graph, picture, masks[0] if masks else None, rest, answers)
-    return probe_image(graph, picture, others, answers)
+    if answers.get("effect") in ("inpaint", "morph"):
+        missing = "a mask, as an input or a fourth channel" if answers["effect"] == "inpaint" else "a vector of numbers"
+        raise refuse(
+            graph, f"to find {missing}, which {answers['effect']} needs", "Leave --effect out, and it is tried"
+        )
+    found = probe_image(graph, picture, others, answers)
+    if (found.effect == "super_resolution") != (found.scale > 1):
+        size = f"enlarges by {found.scale}" if found.scale > 1 else "keeps the size of a picture"
+        raise refuse(graph, f"as {found.effect}, but it {size}", _LEAVE)
+    return found
 
 
 def _is_mask(port: Port, picture: Port, answers: Answers) -> bool:

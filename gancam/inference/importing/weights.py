@@ -85,8 +85,9 @@ def _state(source: Path, torch: Any) -> Any:
     except GancamError:
         raise
     except Exception as error:  # of either package, and of zip and pickle below them
-        raise ModelError(
-            f"{source} holds no plain weights: {first_line(error)}; code in a pickle is never run, save the state_dict"
+        raise ModelError(  # what PyTorch says here advises to run the code in it
+            f"{source} holds no plain weights: it is damaged, or more than tensors. Code in a pickle is never run; "
+            "save the network's state_dict, as .safetensors best"
         ) from error
     if not isinstance(found, dict):
         raise ModelError(f"{source} holds {type(found).__name__}, not weights by name: save the state_dict")

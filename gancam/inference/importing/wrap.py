@@ -5,7 +5,10 @@ stays as it is.
 `onnx` is needed for that, and for nothing at run time.
 """
 
-from collections.abc import Sequence
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -83,6 +86,23 @@ def freed(model: OnnxModel, convention: Convention) -> OnnxModel:
                 one.type.tensor_type.shape.dim[axis].Clear()
                 one.type.tensor_type.shape.dim[axis].dim_param = f"{name}_{one.name}"
     return copy
+
+
+def write(model: OnnxModel, metadata: Mapping[str, str], target: Path) -> None:
+    """Write `model` with that metadata to `target`, beside it first and then renamed. Raises ``ModelError``."""
+    package = onnx()
+    del model.metadata_props[:]
+    package.helper.set_model_props(model, dict(metadata))
+    handle, beside = tempfile.mkstemp(dir=target.parent, prefix=".new-", suffix=".onnx")
+    os.close(handle)
+    try:
+        package.save(model, beside)
+        Path(beside).replace(target)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{target} cannot be written: {error}") from error
+    finally:
+        with suppress(OSError):
+            Path(beside).unlink()
 
 
 def parameters(model: OnnxModel) -> int:

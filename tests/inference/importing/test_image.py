@@ -10,10 +10,11 @@ import pytest
 import gancam
 from export.graph import Graph
 from gancam.errors import ModelError, ParameterError
-from gancam.inference.importing import pictures
+from gancam.inference.importing import pictures, trial
 from gancam.inference.importing.adopt import adapt, convention_of
 from gancam.inference.importing.foreign import Foreign
 from gancam.inference.importing.safety import metadata
+from gancam.inference.importing.trial import TrialFailed
 from gancam.inference.model import ImageModel
 from tests.helpers.foreign import Case, matrix, write_case
 from tests.helpers.small import still
@@ -94,3 +95,68 @@ def test_what_is_no_picture_is_refused_with_what_was_tried(tmp_path: Path) -> No
     onnx.save(graph.model({"x": ("float32", [1, 3, 64, 64])}, {"y": ("float32", [1, 3, 64, 64])}), tmp_path / "a.onnx")
     with pytest.raises(ModelError, match=r"grey levels off.*correlation"):
         gancam.load(tmp_path / "a.onnx")
+
+
+def test_what_fits_under_two_ranges_is_no_secret(tmp_path: Path) -> None:
+    """A residual that is taken for another one under another range, and which does as little good under each."""
+    graph = Graph()
+    wave = graph.add("Sin", graph.add("Mul", "x", graph.constant(9.0, np.float32)))
+    y = graph.add("Add", "x", graph.add("Mul", wave, graph.constant(0.02, np.float32)))
+    graph.add("Identity", y, name="y")
+    shape: list[str | int] = [1, 3, "h", "w"]
+    onnx.save(graph.model({"x": ("float32", shape)}, {"y": ("float32", shape)}), tmp_path / "a.onnx")
+    found = adapt(tmp_path / "a.onnx", tmp_path / "b.onnx")
+    assert any("(--range=" in doubt for doubt in found.convention.doubts)
+
+
+def test_what_makes_photos_worse_is_doubted(tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.add("AveragePool", "x", kernel_shape=[5, 5], pads=[2, 2, 2, 2])
+    graph.add("Resize", x, "", graph.constant([1, 1, 2, 2], np.float32), mode="nearest", name="y")
+    shape: list[str | int] = [1, 3, "h", "w"]
+    onnx.save(graph.model({"x": ("float32", shape)}, {"y": ("float32", [1, 3, "sh", "sw"])}), tmp_path / "a.onnx")
+    found = adapt(tmp_path / "a.onnx", tmp_path / "b.onnx")
+    assert any("as wrong as plainly enlarged" in doubt for doubt in found.convention.doubts)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_graph_that_ends_its_process_ends_no_other(tmp_path: Path) -> None:
+    """ONNX Runtime 1.31 divides by 0 where its fast pooling has nothing to pool: the process is gone."""
+    graph = Graph()
+    kernel = graph.constant(np.full((16, 3, 3, 3), 0.1), np.float32)
+    found = graph.add("Conv", "x", kernel, pads=[1, 1, 1, 1], strides=[2, 2])
+    found = graph.add("MaxPool", found, kernel_shape=[7, 7], strides=[3, 3])
+    found = graph.add("ReduceMax", found, keepdims=1)
+    nothing = graph.add("Mul", found, graph.constant([0.0], np.float32))
+    graph.add("Add", "x", nothing, name="y")
+    shape: list[str | int] = [1, 3, "h", "w"]
+    onnx.save(graph.model({"x": ("float32", shape)}, {"y": ("float32", shape)}), tmp_path / "a.onnx")
+    convention = adapt(tmp_path / "a.onnx", tmp_path / "b.onnx").convention
+    assert convention.minimum == 16
+    image = still("sign")[:7, :9]
+    assert np.array_equal(ImageModel(tmp_path / "b.onnx")(image[None])[0][0], image)
+    foreign = Foreign(tmp_path / "a.onnx")
+    with pytest.raises(TrialFailed):
+        foreign.run({"x": np.zeros((1, 3, 8, 16), np.float32)}, "y")
+    assert foreign.run({"x": np.ones((1, 3, 32, 32), np.float32)}, "y").mean() == 1.0
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_graph_that_never_ends_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def value(name: str, kind: int) -> onnx.ValueInfoProto:
+        return onnx.helper.make_tensor_value_info(name, kind, [])
+
+    same = [onnx.helper.make_node("Identity", [a], [b]) for a, b in (("on", "still_on"), ("s", "t"))]
+    body = onnx.helper.make_graph(
+        same, "body", [value("i", 7), value("on", 9), value("s", 1)], [value("still_on", 9), value("t", 1)]
+    )
+    graph = Graph()
+    rounds = graph.constant(2**62, np.int64)
+    looped = graph.add("Loop", rounds, "", graph.add("ReduceMax", "x", keepdims=0), body=body)
+    graph.add("Add", "x", looped, name="y")
+    shape: list[str | int] = [1, 3, "h", "w"]
+    onnx.save(graph.model({"x": ("float32", shape)}, {"y": ("float32", shape)}), tmp_path / "a.onnx")
+    foreign = Foreign(tmp_path / "a.onnx")
+    monkeypatch.setattr(trial, "PATIENCE", 0.3)
+    with pytest.raises(TrialFailed, match=r"takes longer than 0\.3 s"):
+        foreign.run({"x": np.zeros((1, 3, 8, 8), np.float32)}, "y")

@@ -1,6 +1,8 @@
 """Files from strangers: what is refused before a library opens it."""
 
 import os
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from onnx import helper, numpy_helper
 from gancam.errors import ModelError, NotFound
 from gancam.inference.catalog import MODELS
 from gancam.inference.importing import safety
+from gancam.inference.importing.adopt import adapt
 from tests.helpers.foreign import Case, write_case
 
 
@@ -96,3 +99,14 @@ def test_what_is_no_model(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(ModelError):
             safety.check_safe(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_a_graph_that_wants_more_memory_than_there_is(tmp_path: Path) -> None:
+    sides = numpy_helper.from_array(np.array([1, 3, 2**20, 2**20]), "sides")  # 13 TB
+    nodes = helper.make_node("ConstantOfShape", ["sides"], ["z"]), helper.make_node("Add", ["x", "z"], ["y"])
+    onnx.save(model_of(*nodes, constants=(sides,)), tmp_path / "a.onnx")
+    began = time.monotonic()
+    with pytest.raises(ModelError, match=r"a\.onnx"):
+        adapt(tmp_path / "a.onnx", tmp_path / "b.onnx")
+    assert time.monotonic() - began < 60

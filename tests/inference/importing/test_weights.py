@@ -26,7 +26,7 @@ def test_no_pickle_is_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     plain.write_bytes(pickle.dumps({"params": Harmful()}))
     torch.save({"params": Harmful()}, zipped)
     for path in (plain, zipped):
-        with pytest.raises(ModelError, match="code in a pickle is never run"):
+        with pytest.raises(ModelError, match="Code in a pickle is never run"):
             gancam.load(path)
     assert not harm.exists()
 

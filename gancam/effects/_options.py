@@ -1,0 +1,97 @@
+"""What type checkers and editors know of the effects: names of bundled models, and parameters as keyword arguments.
+
+Only they read this; what is declared in the effects' ``Params`` is what holds, and a test keeps the two alike.
+"""
+
+from typing import Literal, TypeAlias, TypedDict
+
+from gancam.masks import MaskLike
+
+SuperResolutionName: TypeAlias = Literal[
+    "restore-x2", "sr-faces-x4", "sr-x2", "sr-x2-fast", "sr-x2-gan", "sr-x4", "sr-x4-gan"
+]
+TranslateName: TypeAlias = Literal["apple2tomato", "colorize", "sketch", "style-mosaic", "style-oil"]
+InpaintName: TypeAlias = Literal["inpaint"]
+BackgroundName: TypeAlias = Literal["background"]
+MorphName: TypeAlias = Literal["mnist", "morph-flowers", "morph-fruits"]
+
+
+class SuperResolutionOptions(TypedDict, total=False):
+    """Parameters of ``gancam.SuperResolution``."""
+
+    strength: float
+    threshold: float
+
+
+class TranslateOptions(TypedDict, total=False):
+    """Parameters of ``gancam.Translate``."""
+
+    strength: float
+    work_size: int
+    colours: float
+    stabilise: float
+    region: str
+    mask: MaskLike
+    outside: bool
+
+
+class InpaintOptions(TypedDict, total=False):
+    """Parameters of ``gancam.Inpaint``."""
+
+    mask: MaskLike
+    invert: bool
+    box: str
+    polygon: str
+    track: bool
+    draw: bool
+    key: str
+    tolerance: float
+    faces: str
+    find: Literal["nothing", "overlay", "scratches"]
+    from_: float
+    to: float
+    grow: int
+    feather: int
+    memory: bool
+    ahead: bool
+    texture: float
+    save: str
+
+
+class BackgroundOptions(TypedDict, total=False):
+    """Parameters of ``gancam.Background``."""
+
+    blur: float
+    image: str
+    colour: str
+    strength: float
+    stabilise: float
+
+
+class MorphOptions(TypedDict, total=False):
+    """Parameters of ``gancam.Morph``."""
+
+    region: str
+    where: Literal["region", "object", "inside", "outside"]
+    mask: MaskLike
+    box: str
+    faces: str
+    colour: str
+    draw: bool
+    fit: Literal["contain", "cover", "stretch"]
+    blend: Literal["normal", "screen", "add", "multiply", "overlay", "soft-light", "luminosity", "clone"]
+    opacity: float
+    feather: float
+    shape: Literal["box", "ellipse"]
+    speed: float
+    seed: int
+    keyframes: str
+    loop: float
+    ease: Literal["linear", "smooth", "hold"]
+    space: Literal["auto", "w", "z"]
+    truncation: float
+    mix: int
+    mix_layer: int
+    drive: Literal["time", "motion", "audio", "level"]
+    level: float
+    audio: str

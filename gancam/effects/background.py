@@ -1,0 +1,143 @@
+"""What is behind people: blurred, or another picture or colour."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam import masks
+from gancam.effects._contract import ModelEffect
+from gancam.errors import ModelError, NotFound, ParameterError
+from gancam.frame import Image
+from gancam.inference.model import ImageModel, Model
+from gancam.media.images import read_colours
+from gancam.params import Params, parameter
+from gancam.vision.blend import composite
+
+_WIDEST = 24  # of the shorter side of the frame: the blur's radius at 1 is one part of so many
+_SMALL = 180  # pixels of the shorter side at which is blurred
+_BOXES = 3  # blurs by a box, one after the other, are as good as a Gaussian, and 20 times as fast
+
+
+@dataclass
+class BackgroundParams(Params):
+    """What can be set of `Background`."""
+
+    blur: float = parameter(0.6, minimum=0.0, maximum=1.0, help="how much what is behind people is blurred")
+    image: str = parameter("", form="the path of a picture", help="a picture to be seen behind people instead")
+    colour: str = parameter(
+        "", parse=lambda text: text and masks.parse_colour(text), form="#rrggbb or a colour's name",
+        help="a colour to be seen behind people instead",
+    )  # fmt: skip
+    strength: float = parameter(1.0, minimum=0.0, maximum=1.0, help="how much of that is seen")
+    stabilise: float = parameter(
+        0.7, minimum=0.0, maximum=1.0, help="how much of the frame before stays where people's edges are not certain"
+    )
+
+
+class Background(ModelEffect):
+    """Changes what is behind people: ``(H, W, 3)`` -> the same size.
+
+    People leave as they came, to the byte, where the network is sure of them. The blur takes nothing of them along, so
+    that they have no halo. A frame without people is all background.
+
+    Args:
+        model: A network as ``gancam.masks.Person`` takes it.
+        params: What can be set while it runs.
+    """
+
+    model: ImageModel
+    params: BackgroundParams
+
+    def __init__(self, model: ImageModel, params: BackgroundParams) -> None:
+        super().__init__(model, params)
+        self._person = masks.Person(model)
+        self._picture = lru_cache(maxsize=1)(_picture)
+        if params.image:
+            self._picture(params.image)  # what is wrong with it is found now
+
+    def compute(self, image: Image, time: float | None) -> Image:
+        """Put people over what the parameters say is behind them."""
+        params = self.params
+        if params.strength == 0.0:
+            return image
+        self._person.hold = params.stabilise
+        people = self._person.opacity(image)
+        if params.image:
+            behind = _covering(self._picture(params.image), (image.shape[1], image.shape[0]))
+        elif params.colour:
+            behind = np.empty_like(image)
+            behind[...] = masks.parse_colour(params.colour)
+        else:
+            behind = _blurred(image, people, params.blur)
+        if params.strength < 1.0:
+            behind = np.asarray(cv2.addWeighted(behind, params.strength, image, 1 - params.strength, 0), np.uint8)
+        return composite(behind, image, "normal", people)
+
+    def reset(self) -> None:
+        """Forget the frame before."""
+        with self._lock:
+            self._person.reset()
+
+    @property
+    def remembers(self) -> bool:
+        """Whether frames before this one may show in it."""
+        return self.params.stabilise > 0.0
+
+
+def _picture(path: str) -> Image:
+    """The picture in a file. Raises ``NotFound``, ``SourceError``."""
+    if not Path(path).is_file():
+        raise NotFound(f"image={path}: no such file")
+    return read_colours(Path(path))
+
+
+def _covering(picture: Image, size: tuple[int, int]) -> Image:
+    """The middle of `picture`, as large as it can be in that shape, at `size` (width, height)."""
+    height, width = picture.shape[:2]
+    share = min(width / size[0], height / size[1])
+    across, down = max(round(size[0] * share), 1), max(round(size[1] * share), 1)
+    left, top = (width - across) // 2, (height - down) // 2
+    how = cv2.INTER_AREA if share > 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture[top : top + down, left : left + across], size, interpolation=how), np.uint8)
+
+
+def _blurred(image: Image, people: NDArray[np.uint8], amount: float) -> Image:
+    """`image` blurred as if there were no `people` (0 to 255): each pixel counts for what of it is none of them."""
+    height, width = image.shape[:2]
+    shrink = max(min(height, width) / _SMALL, 1.0)
+    size = max(round(width / shrink), 1), max(round(height / shrink), 1)
+    sigma = amount * min(size) / _WIDEST
+    if sigma < 0.1:
+        return image
+    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+    rest = 1 - cv2.resize(people, size, interpolation=cv2.INTER_AREA).astype(np.float32)[..., None] / np.float32(255)
+    rest = np.maximum(rest * rest, np.float32(1e-4))  # half a person is not to be seen either
+    weighed = np.concatenate([small * rest, rest], 2)
+    box = (2 * round((math.sqrt(12 * sigma**2 / _BOXES + 1) - 1) / 2) + 1,) * 2
+    spread = weighed
+    for _ in range(_BOXES):
+        spread = np.asarray(cv2.blur(spread, box), np.float32)
+    made = np.clip(spread[..., :3] / spread[..., 3:], 0, 255).astype(np.uint8)
+    return np.asarray(cv2.resize(made, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def build(model: Model, params: Mapping[str, object]) -> Background:
+    """Make the effect of a loaded model.
+
+    Raises:
+        ModelError: For a model that gives no image of the same size.
+        ParameterError: For a parameter that does not exist, or cannot have that value; a picture and a colour at once.
+        NotFound: For a picture that is not there.
+    """
+    if not isinstance(model, ImageModel) or model.card.scale != 1:
+        raise ModelError(f"{model.path}: is no network that finds people, which a background needs")
+    checked = BackgroundParams.of(**params)
+    if checked.image and checked.colour:
+        raise ParameterError(f"image={checked.image!r} and colour={checked.colour!r}: only one can be behind people")
+    return Background(model, checked)

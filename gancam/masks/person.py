@@ -1,0 +1,79 @@
+"""Masks of people."""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.frame import Image
+from gancam.inference.catalog import MODELS
+from gancam.inference.model import ImageModel
+from gancam.masks.mask import Mask, MaskSource
+
+_AREA = 256 * 144  # pixels that the network is shown
+_RADIUS, _FLAT = 3, 100.0  # of the guided filter: its window, and the variance under which there is no edge
+_CHANGE = 0.15  # of a probability, which the noise of a camera makes
+_NONE, _ALL = 0.12, 0.92  # what is less is nobody, what is more is all somebody: no haze around heads
+
+
+class Person(MaskSource):
+    """People near the camera, as MediaPipe's selfie segmentation sees them: bundled, nothing to name.
+
+    What the network is not sure of (as MediaPipe does it), or what hardly changed, stays as it was in the frame before,
+    so that edges do not tremble; they are then laid along those of the frame (fast guided filter, https://arxiv.org/abs/1505.00996).
+
+    Args:
+        model: The open network; None opens the bundled one on the CPU.
+        hold: 0 to 1: how much of the frame before stays there.
+    """
+
+    def __init__(self, model: ImageModel | None = None, *, hold: float = 0.7) -> None:
+        self._model = model if model is not None else ImageModel(MODELS / "background.onnx", device="cpu")
+        self.hold = hold
+        self._before: NDArray[np.float32] | None = None
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        """Return 1 where a person is in `image`, else 0."""
+        return np.asarray(self.opacity(image) > 127, np.uint8)
+
+    def opacity(self, image: Image) -> NDArray[np.uint8]:
+        """Return how much of each pixel of `image` ``(H, W, 3)`` is a person: ``(H, W)``, 0 to 255."""
+        height, width = image.shape[:2]
+        small = np.asarray(cv2.resize(image, _size(width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        found = np.asarray(self._model(small[None])[0][0][..., 0], np.float32) / np.float32(255)
+        if self._before is not None and self._before.shape == found.shape:
+            change = self._before - found
+            kept = np.maximum(1 - (2 * found - 1) ** 2, np.exp(-((change / _CHANGE) ** 2)))
+            found = np.asarray(found + change * kept * self.hold, np.float32)
+        self._before = found
+        return _along_edges(found, small, image)
+
+    def reset(self) -> None:
+        """Forget the frame before."""
+        self._before = None
+
+
+@lru_cache(maxsize=8)
+def _size(width: int, height: int) -> tuple[int, int]:
+    """Width and height, in multiples of 16, that the network is shown a frame at."""
+    shrink = (_AREA / (width * height)) ** 0.5
+    across, down = (max(round(side * shrink / 16), 2) * 16 for side in (width, height))
+    return min(across, 1024), min(down, 1024)
+
+
+def _along_edges(found: NDArray[np.float32], small: Image, image: Image) -> NDArray[np.uint8]:
+    """`found`, made of `small`, at the size of `image`, as a local linear function of that one's luma."""
+    guide = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    window = (2 * _RADIUS + 1,) * 2
+    mean, aim = cv2.blur(guide, window), cv2.blur(found, window)
+    slope = (cv2.blur(guide * found, window) - mean * aim) / (cv2.blur(guide * guide, window) - mean * mean + _FLAT)
+    offset = aim - slope * mean
+    size = image.shape[1], image.shape[0]
+    slopes, offsets = (
+        cv2.resize(cv2.blur(one, window), size, interpolation=cv2.INTER_LINEAR) for one in (slope, offset)
+    )
+    grey = cv2.blur(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (3, 3))  # else a camera's noise is seen at edges
+    whole = cv2.multiply(slopes, grey, dtype=cv2.CV_32F) + offsets
+    scale = 255 / (_ALL - _NONE)
+    return np.asarray(cv2.convertScaleAbs(np.maximum(whole, _NONE), alpha=scale, beta=-_NONE * scale), np.uint8)

@@ -1,0 +1,95 @@
+"""How long the picture of a file lasts, and how many frames it has, as the file itself says."""
+
+import re
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from gancam.media.info import MOST_FPS
+
+_EXACT = {"mov", "mp4", "avi"}  # where a stream's duration is the sum of its frames'
+_SEGMENT = 0x18538067  # the element of Matroska that holds all but the head
+
+
+def frame_rate(stream: av.VideoStream) -> float:
+    """Give frames a second: the average, else what FFmpeg guesses; 25 where neither makes sense.
+
+    Guesses above 1000 are clocks, not rates.
+    """
+    average, guessed = stream.average_rate, stream.guessed_rate
+    if average and 0 < average <= MOST_FPS:
+        return float(average)
+    return float(guessed) if guessed and 0 < guessed <= 1000 else 25.0
+
+
+def end_of(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
+    """Give the time at which `stream` ends, in seconds of the file's clock, by any word of its container."""
+    if stream.duration is not None and stream.time_base is not None:
+        return ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base)
+    if container.duration is None:
+        return None
+    start = 0 if "matroska" in container.format.name else container.start_time or 0  # there it is the end on the clock
+    return Fraction(container.duration + start, av.time_base)
+
+
+def picture_end(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
+    """Give the time at which the last picture of `stream` ends, in seconds, where the file says it of this stream."""
+    formats = set(container.format.name.split(","))
+    if "avi" in formats and len(stream.index_entries) != stream.frames:  # its head and its index disagree
+        return None
+    if formats & _EXACT and stream.duration:
+        return end_of(container, stream)
+    if "matroska" not in formats:
+        return None
+    found = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)\0*", stream.metadata.get("DURATION", ""))
+    if found is not None:
+        return int(found[1]) * 3600 + int(found[2]) * 60 + Fraction(found[3])
+    return end_of(container, stream) if len(container.streams) == 1 else None
+
+
+def promised_frames(
+    container: av.container.InputContainer, stream: av.VideoStream, fps: float
+) -> tuple[int | None, bool]:
+    """Give how many frames `stream` should have, and whether that was counted (else it is its duration times `fps`)."""
+    if {"mp4", "avi"} & set(container.format.name.split(",")):  # edit lists hide some, and gaps of AVI are empty frames
+        shown = sum(not entry.is_discard and entry.size > 0 for entry in stream.index_entries)
+        if shown:
+            return shown, True
+    if stream.frames > 0:
+        return stream.frames, True
+    told = stream.metadata.get("NUMBER_OF_FRAMES", "")  # as mkvmerge writes it
+    if told.isdecimal() and int(told) > 0:
+        return int(told), False
+    seconds: float | None = None
+    start = float((stream.start_time or 0) * (stream.time_base or 0))
+    if stream.duration is not None and stream.time_base is not None:
+        seconds = float(stream.duration * stream.time_base)
+    elif container.duration is not None:
+        seconds = container.duration / av.time_base
+        if "matroska" in container.format.name:  # where the duration is the end on the clock
+            seconds -= start
+    if seconds is None or not 0 < seconds < 1e7:
+        return None, False
+    return max(round(seconds * fps), 1), False
+
+
+def is_cut_off(path: Path) -> bool:
+    """Tell whether a Matroska or WebM file is shorter than its own head says."""
+    with suppress(OSError, IndexError), path.open("rb") as file:
+        head = file.read(256)
+        if head[:4] == b"\x1aE\xdf\xa3":
+            size, start = _length(head, 4)
+            at = start + size
+            if int.from_bytes(head[at : at + 4], "big") == _SEGMENT:
+                size, start = _length(head, at + 4)
+                unknown = size == (1 << 7 * (start - at - 4)) - 1
+                return not unknown and path.stat().st_size < start + size
+    return False
+
+
+def _length(data: bytes, at: int) -> tuple[int, int]:
+    """A length of EBML (RFC 8794), and where it ends."""
+    count = 9 - data[at].bit_length()
+    return int.from_bytes(data[at : at + count], "big") & ((1 << 7 * count) - 1), at + count

@@ -1,0 +1,132 @@
+"""People and faces that bundled networks find, and what is behind them."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import gancam
+from gancam.effects import load
+from gancam.frame import Image
+from tests.helpers.small import still
+
+ROOT = Path(__file__).parent.parent.parent
+SKIN, WALL, SHIRT = (
+    (slice(150, 170), slice(290, 310)),
+    (slice(20, 60), slice(60, 140)),
+    (slice(330, 380), slice(270, 340)),
+)
+
+
+@pytest.fixture(scope="module")
+def people() -> Image:
+    image = cv2.imread(str(ROOT / "samples" / "people.jpg"))
+    assert image is not None
+    return np.asarray(image, np.uint8)
+
+
+@pytest.fixture
+def effect() -> gancam.Background:
+    return load("background", device="cpu", threads=1)
+
+
+def test_people_stay_and_the_rest_is_blurred(effect: gancam.Background, people: Image) -> None:
+    before, result = people.copy(), effect(people)
+    assert np.array_equal(people, before)
+    for place in (SKIN, SHIRT):
+        assert np.array_equal(result[place], people[place])
+    lines = slice(330, 420), slice(500, 600)  # of a chair's back
+    assert cv2.Laplacian(result[lines], cv2.CV_32F).std() < 0.3 * cv2.Laplacian(people[lines], cv2.CV_32F).std()
+    assert abs(float(result[WALL].mean()) - float(people[WALL].mean())) < 4
+
+
+def test_a_colour_is_seen_behind_people_alone(effect: gancam.Background, people: Image) -> None:
+    effect.params.colour = "#00ff00"
+    result = effect(people)
+    assert (result[WALL] == (0, 255, 0)).all()
+    assert np.array_equal(result[SHIRT], people[SHIRT])
+    effect.params.strength = 0.5
+    assert np.abs(effect(people)[WALL].astype(int) - people[WALL] / 2 - np.array([0, 127.5, 0])).max() <= 2
+    effect.params.strength = 0.0
+    assert effect(people) is people
+
+
+@pytest.mark.parametrize("size", [(640, 480), (480, 640), (1280, 720), (90, 400), (33, 21), (1, 1)])
+def test_a_picture_covers_what_is_behind(tmp_path: Path, people: Image, size: tuple[int, int]) -> None:
+    halves = np.zeros((60, 60, 3), np.uint8)
+    halves[:30], halves[30:] = (255, 0, 0), (0, 0, 255)
+    cv2.imwrite(str(tmp_path / "halves.png"), halves)
+    effect = load("background", device="cpu", threads=1, image=str(tmp_path / "halves.png"))
+    frame = np.zeros((size[1], size[0], 3), np.uint8)  # nobody there
+    result = effect(frame)
+    assert result.shape == frame.shape
+    assert (result[0, 0] == (255, 0, 0)).all() or size == (1, 1)
+    assert (result[-1, -1] == (0, 0, 255)).all() or size == (1, 1)
+    assert effect(np.asarray(cv2.resize(people, size), np.uint8)).shape == frame.shape
+
+
+def test_what_is_wrong_is_said_when_it_is_loaded(tmp_path: Path) -> None:
+    with pytest.raises(gancam.NotFound, match=r"image=none\.png: no such file"):
+        load("background", device="cpu", image="none.png")
+    with pytest.raises(gancam.ParameterError, match="only one can be behind people"):
+        load("background", device="cpu", image=str(ROOT / "samples" / "people.jpg"), colour="#112233")
+    with pytest.raises(gancam.GancamError, match="colour='nice'"):
+        load("background", device="cpu", colour="nice")
+    (tmp_path / "text.png").write_text("text")
+    with pytest.raises(gancam.GancamError, match=r"text\.png"):
+        load("background", device="cpu", image=str(tmp_path / "text.png"))
+
+
+def test_the_mask_has_the_person(people: Image) -> None:
+    mask = gancam.masks.Person()(people)
+    assert set(np.unique(mask)) == {0, 1}
+    assert mask[SKIN].all()
+    assert mask[SHIRT].all()
+    assert not mask[WALL].any()
+    assert 0.12 < mask.mean() < 0.3
+    assert gancam.masks.Person()(still("lake")).mean() < 0.02
+
+
+def test_edges_do_not_tremble_and_a_cut_is_forgotten(people: Image) -> None:
+    rng = np.random.default_rng(0)
+    frames = [np.clip(people + rng.normal(0, 6, people.shape), 0, 255).astype(np.uint8) for _ in range(6)]
+
+    def change(hold: float) -> float:
+        person = gancam.masks.Person(hold=hold)
+        found = [person.opacity(frame).astype(int) for frame in frames]
+        return float(np.mean([np.abs(one - other).mean() for one, other in pairwise(found[2:])]))
+
+    assert change(0.7) < 0.9 * change(0.0)
+    person = gancam.masks.Person()
+    first = person.opacity(people)
+    person.opacity(frames[0])
+    person.reset()
+    assert np.array_equal(person.opacity(people), first)
+
+
+def test_effects_take_people_and_faces_by_name(people: Image) -> None:
+    styled = load("sketch", device="cpu", threads=1, mask="person")
+    assert styled.remembers
+    result = styled(people)
+    assert np.array_equal(result[WALL], people[WALL])
+    assert not np.array_equal(result[SHIRT], people[SHIRT])
+    gone = load("inpaint", device="cpu", threads=1, mask="person", invert=True, memory=False)(people)
+    assert np.array_equal(gone[SHIRT], people[SHIRT])
+    assert not np.array_equal(gone[WALL], people[WALL])
+    for name in ("faces", "mask"):
+        eraser = load("inpaint", device="cpu", threads=1, memory=False)
+        eraser.params.set(name, "on" if name == "faces" else "faces")
+        hidden = eraser(people)
+        assert not np.array_equal(hidden[SKIN], people[SKIN])
+        assert np.array_equal(hidden[SHIRT], people[SHIRT])
+    covered = load("morph-fruits", device="cpu", threads=1, where="object", faces="on")(people)
+    assert not np.array_equal(covered[SKIN], people[SKIN])
+
+
+def test_faces_are_found_without_a_file(people: Image) -> None:
+    (face,) = gancam.masks.Faces().detect(people)
+    x, y, width, height = face.box
+    assert x < 300 < x + width
+    assert y < 160 < y + height

@@ -1,0 +1,122 @@
+"""Effects of other packages, found by their entry points: real packages in a folder of their own."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import gancam
+from gancam.effects import EffectSpec, _registered, check_spec, effect_names, open_effect
+from gancam.frame import Image
+from gancam.jobs.spec import EffectChainSpec
+from tests.helpers.command import gancam as command
+
+CODE = """
+from dataclasses import dataclass
+import gancam
+
+@dataclass
+class DimParams(gancam.Params):
+    by: float = gancam.parameter(0.5, minimum=0.0, maximum=1.0, help="how much light is taken away")
+
+class Dim(gancam.Effect):
+    params: DimParams = DimParams()
+    remembers = False
+
+    def __call__(self, image, *, time=None):
+        return (image * (1 - self.params.by)).astype("uint8")
+
+def negative(image):
+    return 255 - image
+
+number = 3
+"""
+ENTRIES = """[gancam.effects]
+dim = dimmer:Dim
+negative = dimmer:negative
+number = dimmer:number
+missing = dimmer:nothing
+sketch = dimmer:negative
+"""
+GREY = np.full((6, 8, 3), 100, np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    (tmp_path / "dimmer.py").write_text(CODE)
+    about = tmp_path / "dimmer-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: dimmer\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(ENTRIES)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    forget()
+    yield tmp_path
+    sys.modules.pop("dimmer", None)
+    forget()
+
+
+def opened(text: str) -> gancam.Effect:
+    return open_effect(EffectSpec.parse(text), device="cpu", threads=1)
+
+
+def forget() -> None:
+    _registered.registered.cache_clear()
+    _registered._object.cache_clear()
+
+
+def test_it_is_loaded_by_its_name() -> None:
+    assert (opened("dim")(GREY) == 50).all()
+    assert (opened("dim:by=0.25")(GREY) == 75).all()
+    assert (opened("negative")(GREY) == 155).all()
+    assert {"dim", "negative"} <= set(effect_names())
+
+
+def test_two_of_them_have_parameters_of_their_own() -> None:
+    first, second = opened("dim"), opened("dim:by=0.9")
+    first.params.set("by", 0.1)
+    assert second.params.value("by") == 0.9
+    assert opened("dim").params.value("by") == 0.5
+
+
+def test_a_command_takes_it(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "in.png"), GREY)
+    done = command("process", "in.png", "out.png", "-e", "dim:by=0.75", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    written = cv2.imread(str(tmp_path / "out.png"))
+    assert written is not None
+    assert (written == 25).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("dim:by=2", "by=2: needs a number from 0 to 1"),
+        ("dim:bx=1", "no parameter 'bx'"),
+        ("negative:by=1", "no parameter 'by'"),
+        ("number", "its entry point is int; needs a subclass of gancam.Effect"),
+        ("missing", "effect 'missing' of the package dimmer cannot be loaded"),
+        ("dimm", "no model 'dimm'"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_loaded(text: str, reason: str) -> None:
+    with pytest.raises(gancam.GancamError, match=reason):
+        check_spec(EffectSpec.parse(text))
+    with pytest.raises(gancam.GancamError, match=reason):
+        EffectChainSpec((EffectSpec.parse(text),)).load()
+
+
+def test_a_model_keeps_its_name() -> None:
+    assert isinstance(opened("sketch"), gancam.Translate)
+
+
+def test_a_chain_has_it_among_others() -> None:
+    chain = EffectChainSpec((EffectSpec.parse("negative"), EffectSpec.parse("dim:by=0.2"))).load()
+    image: Image = GREY
+    for effect in chain:
+        image = effect(image)
+    assert (image == int(155 * 0.8)).all()

@@ -1,0 +1,141 @@
+"""How long pictures are shown, to the last one; rates that are very high; frames that are promised."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from gancam.jobs.batch import process_one
+from gancam.jobs.local_pool import LocalPool
+from gancam.jobs.process import process_video
+from gancam.jobs.spec import EffectChainSpec, ProcessOptions
+from gancam.pipeline import Report
+from gancam.sources import VideoFile
+from gancam.tools.verify import verify
+from tests.helpers.clips import make_clip, scenery
+from tests.helpers.jobs import cut_short
+
+MILLI = Fraction(1, 1000)
+HOLDS = [0, 40, 80, 120, 160, 200], 3000  # the last picture stays for three seconds
+GAP = [0, 40, 80, 10_120, 10_160, 10_200], 40
+
+
+def clip(path: Path, ticks: Sequence[int], lasts: int) -> Path:
+    """Six pictures at `ticks` (ms), the last one for `lasts`."""
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"bf": "0"})
+        stream.width, stream.height, stream.pix_fmt, stream.time_base = 64, 48, "yuv420p", MILLI
+        stream.codec_context.time_base = MILLI
+        packets = []
+        for tick, image in zip(ticks, scenery(64, 48, 6), strict=True):
+            frame = av.VideoFrame.from_ndarray(image, "bgr24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = tick, MILLI
+            packets += stream.encode(frame)
+        for packet, end in zip([*packets, *stream.encode(None)], [*ticks[1:], ticks[-1] + lasts], strict=True):
+            packet.duration = end - (packet.pts or 0)
+            container.mux(packet)
+    return path
+
+
+def shown(path: Path) -> list[tuple[float, float | None]]:
+    with VideoFile(path) as source:
+        frames = [(round(f.time, 3), None if f.duration is None else round(f.duration, 3)) for f in source]
+        assert source.frames == len(frames)
+        assert source.notes == []
+    return frames
+
+
+@pytest.mark.parametrize("outside", [".mp4", ".mov", ".mkv", ".webm"])
+@pytest.mark.parametrize("inside", [".mp4", ".mkv"])
+@pytest.mark.parametrize("of", [HOLDS, GAP], ids=["holds", "gap"])
+def test_the_last_picture_is_shown_as_long_as_before(
+    tmp_path: Path, of: tuple[list[int], int], inside: str, outside: str
+) -> None:
+    ticks, lasts = of
+    source = clip(tmp_path / f"a{inside}", ticks, lasts)
+    assert shown(source)[-1] == (ticks[-1] / 1000, lasts / 1000)
+    report = Report()
+    process_video(source, tmp_path / f"b{outside}", [], ProcessOptions(), report, notify=lambda note: None)
+    assert shown(tmp_path / f"b{outside}") == shown(source)
+    assert report.promised == 6
+    assert {one.verdict for one in verify(source, tmp_path / f"b{outside}")} == {"kept"}
+
+
+@pytest.mark.parametrize("way", ["resumed", "with workers", "to images and back", "lossless"])
+def test_the_end_is_kept_on_every_way(tmp_path: Path, way: str) -> None:
+    source, target = clip(tmp_path / "a.mkv", *HOLDS), tmp_path / "b.mp4"
+    wanted = shown(source)[-1]
+    options = ProcessOptions()
+    if way == "resumed":
+        cut_short(source, target, 3)
+        options = ProcessOptions(resume=True)
+    if way == "with workers":
+        process_one(
+            source,
+            target,
+            EffectChainSpec(),
+            options,
+            notify=lambda event: None,
+            make_pool=lambda spec: LocalPool(spec, 2),
+        )
+    elif way == "to images and back":
+        images = tmp_path / "frame-%03d.png"
+        process_video(source, images, [], options, Report(), notify=lambda note: None)
+        process_video(images, target, [], options, Report(), notify=lambda note: None)
+    else:
+        if way == "lossless":
+            target, options = tmp_path / "b.mkv", ProcessOptions(codec="ffv1")
+        process_video(source, target, [], options, Report(), notify=lambda note: None)
+    assert shown(target)[-1] == wanted
+
+
+def test_a_range_cuts_the_last_picture(tmp_path: Path) -> None:
+    source = clip(tmp_path / "a.mkv", *HOLDS)
+    options = ProcessOptions(first=Fraction(1, 10), end=Fraction(1))
+    process_video(source, tmp_path / "b.mp4", [], options, Report(), notify=lambda note: None)
+    assert shown(tmp_path / "b.mp4")[-1] == (0.1, 0.8)
+
+
+def test_verify_tells_an_end_that_moved(tmp_path: Path) -> None:
+    before, after = clip(tmp_path / "a.mp4", *HOLDS), clip(tmp_path / "b.mp4", HOLDS[0], 40)
+    told = {one.name: one for one in verify(before, after)}["last frame until"]
+    assert (told.verdict, told.before, told.after) == ("changed", "3.200 s", "0.240 s")
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mkv", ".avi", ".flv", ".ts", ".mov"])
+def test_gaps_are_no_missing_frames(tmp_path: Path, ending: str) -> None:
+    path = clip(tmp_path / f"a{ending}", *GAP)
+    with VideoFile(path) as source:
+        assert len(list(source)) == 6
+        assert source.notes == []
+        assert source.frames == 6
+
+
+def test_a_matroska_file_that_is_cut_off_says_so(tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mkv", *HOLDS)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rindex(b"\x1c\x53\xbb\x6b") - 60])
+    with VideoFile(path) as source:
+        frames = list(source)
+        assert source.notes == [f"the video stops early: the file is shorter than it says, {len(frames)} frames came"]
+    assert 0 < len(frames) < 6
+    assert (frames[-1].duration or 0) < 1  # not to the end that is promised
+
+
+@pytest.mark.parametrize("rate", [240, 1000, 1200, 2000])
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+@pytest.mark.parametrize("out", [".mkv", ".mp4", ".webm"])
+def test_very_high_rates(tmp_path: Path, rate: int, ending: str, out: str) -> None:
+    path = make_clip(
+        tmp_path / f"a{ending}", images=scenery(64, 48, 20), ticks=range(20), time_base=Fraction(1, rate), fps=rate
+    )
+    process_video(path, tmp_path / f"b{out}", [], ProcessOptions(), Report(), notify=lambda note: None)
+    with VideoFile(path) as source:
+        assert source.fps == rate
+    with VideoFile(tmp_path / f"b{out}") as made:
+        times = [frame.time for frame in made]
+        assert made.fps == pytest.approx(rate, rel=0.15)  # clocks of a millisecond round
+    assert len(times) == 20
+    assert times[-1] == pytest.approx(19 / rate, abs=0.0015)

@@ -1,0 +1,209 @@
+"""`gancam.VideoCapture` beside `cv2.VideoCapture`: the same calls, the same answers, and each difference that stays."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+import gancam
+from gancam.effects import Effect
+from gancam.errors import NotFound, SourceError
+from gancam.frame import Image
+from gancam.inference.card import ModelCard
+from gancam.sources import TestPattern
+from tests.helpers.clips import make_clip
+
+Both = tuple[Any, Any]
+KNOWN = ("FRAME_WIDTH", "FRAME_HEIGHT", "FPS", "FRAME_COUNT", "FOURCC", "POS_FRAMES", "CONVERT_RGB", "ORIENTATION_AUTO")
+
+
+def prop(name: str) -> int:
+    return int(getattr(cv2, f"CAP_PROP_{name}"))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("capture")
+    for ending in (".mp4", ".mkv"):
+        make_clip(folder / f"a{ending}")
+    for index in range(1, 6):
+        cv2.imwrite(str(folder / f"s-{index:03d}.png"), np.full((10, 12, 3), index * 20, np.uint8))
+    return folder
+
+
+def both(path: Path, *arguments: Any) -> Both:
+    return gancam.VideoCapture(path, *arguments), cv2.VideoCapture(str(path), *arguments)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "s-%03d.png"])
+@pytest.mark.parametrize(
+    "arguments", [(), (cv2.CAP_FFMPEG,), (cv2.CAP_ANY,), (cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])]
+)
+def test_the_same_frames_and_properties(files: Path, name: str, arguments: tuple[Any, ...]) -> None:
+    ours, theirs = both(files / name, *arguments)
+    assert ours.isOpened() and theirs.isOpened()  # noqa: PT018
+    differs = {"FOURCC"} if name.endswith("png") else set()
+    for known in set(KNOWN) - differs:
+        assert ours.get(prop(known)) == theirs.get(prop(known)), known
+    while True:
+        (ok, image), (their_ok, their_image) = ours.read(), theirs.read()
+        assert ok == their_ok
+        if not ok:
+            break
+        np.testing.assert_array_equal(image, their_image)
+        assert ours.get(cv2.CAP_PROP_POS_FRAMES) == theirs.get(cv2.CAP_PROP_POS_FRAMES)
+        assert ours.get(cv2.CAP_PROP_POS_MSEC) == pytest.approx(theirs.get(cv2.CAP_PROP_POS_MSEC))
+    assert ours.get(cv2.CAP_PROP_POS_FRAMES) == theirs.get(cv2.CAP_PROP_POS_FRAMES)
+    ours.release()
+    theirs.release()
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "s-%03d.png"])
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [
+        ("POS_FRAMES", 0),
+        ("POS_FRAMES", 3),
+        ("POS_FRAMES", 1000),
+        ("POS_FRAMES", -5),
+        ("POS_MSEC", 0),
+        ("POS_MSEC", 110),
+    ],
+)
+def test_positions_are_set_as_with_opencv(files: Path, name: str, what: str, value: float) -> None:
+    ours, theirs = both(files / name)
+    for capture in (ours, theirs):
+        for _ in range(4):
+            capture.read()
+        assert capture.set(prop(what), value)
+    assert ours.get(cv2.CAP_PROP_POS_FRAMES) == theirs.get(cv2.CAP_PROP_POS_FRAMES)
+    assert ours.get(cv2.CAP_PROP_POS_MSEC) == pytest.approx(theirs.get(cv2.CAP_PROP_POS_MSEC))
+    (ok, image), (their_ok, their_image) = ours.read(), theirs.read()
+    assert ok == their_ok
+    if ok:
+        np.testing.assert_array_equal(image, their_image)
+    ours.release()
+    theirs.release()
+
+
+def test_a_loop_that_rewinds_plays_again_and_effects_forget(files: Path) -> None:
+    class Counting(Effect):
+        card = ModelCard(name="counting", effect="counting", scale=1, licence="none")
+        seen = 0
+
+        def __call__(self, image: Image, *, time: float | None = None) -> Image:
+            self.seen += 1
+            return image
+
+        def reset(self) -> None:
+            self.seen = 0
+
+    effect = Counting()
+    with gancam.VideoCapture(files / "a.mp4", effects=[effect]) as capture:
+        first = capture.read()[1]
+        rounds = 0
+        while rounds < 2:
+            if not capture.read()[0]:
+                rounds += 1
+                assert capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
+                assert effect.seen == 0
+        again = capture.read()[1]
+        assert first is not None
+        assert again is not None
+        np.testing.assert_array_equal(first, again)
+        assert capture.set(cv2.CAP_PROP_POS_AVI_RATIO, 0.5)
+        assert capture.get(cv2.CAP_PROP_POS_FRAMES) == 12  # OpenCV goes to the end
+
+
+def test_positions_of_variable_rates_are_exact(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mkv", ticks=[0, *range(1000, 1920, 40)], time_base=Fraction(1, 1000))
+    with gancam.VideoCapture(path) as capture:
+        images = list(capture)
+        assert capture.set(cv2.CAP_PROP_POS_MSEC, 1080)
+        read = capture.read()[1]
+        assert read is not None
+        np.testing.assert_array_equal(read, images[3])
+        assert capture.get(cv2.CAP_PROP_POS_MSEC) == pytest.approx(1080)
+
+
+def test_an_image_is_one_frame(files: Path) -> None:
+    ours, theirs = both(files / "s-001.png")
+    np.testing.assert_array_equal(ours.read()[1], theirs.read()[1])
+    assert ours.read() == theirs.read() == (False, None)
+    assert ours.set(cv2.CAP_PROP_POS_FRAMES, 0)
+    assert ours.read()[0]  # OpenCV cannot read it again
+    theirs.release()
+
+
+def test_it_is_opened_later_and_again(files: Path, tmp_path: Path) -> None:
+    for capture in (gancam.VideoCapture(), cv2.VideoCapture()):
+        assert not capture.isOpened()
+        assert capture.read() == (False, None)
+        assert not capture.grab()
+        assert capture.retrieve() == (False, None)
+        assert not capture.getExceptionMode()
+        assert capture.open(str(files / "a.mp4"))
+        assert capture.read()[0]
+        assert capture.open(str(files / "a.mkv"), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+        assert capture.get(cv2.CAP_PROP_POS_FRAMES) == 0
+        assert capture.getBackendName() == "FFMPEG"
+        assert not capture.open(str(tmp_path / "missing.mp4"))
+        assert not capture.isOpened()
+        capture.release()
+
+
+@pytest.mark.parametrize("make", [gancam.VideoCapture, cv2.VideoCapture])
+def test_failures_are_raised_where_that_was_asked_for(files: Path, make: Callable[[], Any]) -> None:
+    wrong: tuple[type[Exception], ...] = (SourceError, NotFound, cv2.error)
+    capture = make()
+    with pytest.raises(wrong):
+        capture.getBackendName()
+    capture.setExceptionMode(True)
+    assert capture.getExceptionMode()
+    with pytest.raises(wrong):
+        capture.open(str(files / "missing.mp4"))
+    for call in (capture.read, capture.grab, capture.retrieve):
+        with pytest.raises(wrong):
+            call()
+    assert capture.open(str(files / "a.mp4"))
+    for _ in range(24):
+        assert capture.grab()
+    with pytest.raises(wrong):
+        capture.grab()
+    capture.release()
+
+
+def test_what_cannot_be_set_is_answered_so(files: Path) -> None:
+    ours, theirs = both(files / "a.mp4")
+    for name in ("FRAME_WIDTH", "FPS", "BUFFERSIZE"):
+        assert not ours.set(prop(name), 5)
+        assert not theirs.set(prop(name), 5)
+    ours.release()
+    theirs.release()
+
+
+def test_the_first_of_several_that_is_ready(files: Path) -> None:
+    with gancam.VideoCapture(files / "a.mp4") as file, gancam.VideoCapture("test") as live:
+        assert gancam.VideoCapture.waitAny([file], 1) == (True, [0])
+        while live.grab() and gancam.VideoCapture.waitAny([live], 1)[0]:
+            pass  # until one is waited for
+        assert gancam.VideoCapture.waitAny([live], 1) == (False, [])
+        assert gancam.VideoCapture.waitAny([live], 2_000_000_000) == (True, [0])
+        assert gancam.VideoCapture.waitAny([file, live]) == (True, [0, 1])
+    assert gancam.VideoCapture.waitAny([]) == (False, [])
+
+
+def test_effects_may_stand_second_as_before(files: Path) -> None:
+    upside = lambda image: np.ascontiguousarray(image[::-1])
+    with gancam.VideoCapture(files / "a.mp4", [upside]) as capture, gancam.VideoCapture(files / "a.mp4") as plain:
+        turned, straight = capture.read()[1], plain.read()[1]
+        assert turned is not None
+        assert straight is not None
+        np.testing.assert_array_equal(turned, straight[::-1])
+    with gancam.VideoCapture(TestPattern((32, 16), frames=2)) as source:
+        assert not source.set(cv2.CAP_PROP_POS_FRAMES, 0)
+        assert source.getBackendName() == "GANCAM"

@@ -1,0 +1,74 @@
+"""The Python in README and in the documentation, as strict type checkers see it in a reader's editor."""
+
+import json
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+CODE = re.compile(r'^```python(?: title="([\w/]+\.py)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+GIVEN = """\
+from pathlib import Path
+import cv2
+import cv2.typing
+import numpy as np
+import gancam
+from gancam import SinkContext
+
+frame: cv2.typing.MatLike = np.zeros((360, 640, 3), np.uint8)  # what OpenCV's functions are said to give
+mask, z, seconds = np.zeros((360, 640), np.uint8), np.zeros((2, 512), np.float32), 0.5
+"""
+OWN = {"Grain(": "from grain import Grain", "BrightnessLog": "from brightness import BrightnessLog"}
+
+
+@pytest.fixture(scope="module")
+def snippets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what a reader would type: programs under their names, the rest of a page as one program."""
+    folder = tmp_path_factory.mktemp("snippets")
+    for page in PAGES:
+        blocks = CODE.findall(page.read_text(encoding="utf-8"))
+        for title, code in blocks:
+            if title:
+                (folder / Path(title).name).write_text(code, encoding="utf-8")
+        loose = [code for title, code in blocks if not title]
+        if loose:
+            name = "_".join(page.relative_to(ROOT).with_suffix("").parts).replace("-", "_").lower()
+            named = [line for used, line in OWN.items() if used in "".join(loose)]
+            (folder / f"page_{name}.py").write_text("\n".join([GIVEN, *named, *loose]), encoding="utf-8")
+    assert len(list(folder.glob("page_*.py"))) >= 8
+    return folder
+
+
+@pytest.mark.slow
+def test_mypy_has_nothing_to_say(snippets: Path, tmp_path: Path) -> None:
+    files = sorted(path.name for path in snippets.glob("*.py"))
+    settings = tmp_path / "mypy.ini"
+    settings.write_text(
+        "[mypy]\nstrict = True\nfollow_imports = silent\ndisable_error_code = empty-body\nmypy_path = " + str(ROOT)
+    )
+    command = [sys.executable, "-m", "mypy", "--config-file", settings, "--cache-dir", tmp_path / "cache", *files]
+    done = subprocess.run(list(map(str, command)), cwd=snippets, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(
+    find_spec("basedpyright") is None, reason="basedpyright is not installed (pip install basedpyright)"
+)
+def test_pyright_has_no_error(snippets: Path) -> None:
+    settings = {
+        "typeCheckingMode": "standard",
+        "extraPaths": [str(ROOT)],
+        "include": ["."],
+        "reportMissingImports": True,
+    }
+    (snippets / "pyrightconfig.json").write_text(json.dumps(settings))
+    command = [sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", sys.executable]
+    done = subprocess.run(command, cwd=snippets, capture_output=True, text=True)
+    found = json.loads(done.stdout)["generalDiagnostics"]
+    errors = [f"{Path(one['file']).name}: {one['message']}" for one in found if one["severity"] == "error"]
+    assert not errors, "\n".join(errors)
