@@ -9,16 +9,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-import onnx
-import torch
 from torch import nn
 
 from export.plan import exporter
+from export.preview import write
 from train import __main__ as training
-from train import networks
 from train.console import Console
 from train.recipe import Recipe
 from train.watch import Watcher
@@ -51,7 +48,7 @@ class LivePicture(Watcher):
     def weights(self, iteration: int, ema: nn.Module) -> None:
         """Write the file anew, and begin to play it the first time; what cannot be exported is told."""
         try:
-            effect = write(self._recipe, ema, self._file)
+            effect = write(self._recipe, ema.state_dict(), self._file)
         except (ValueError, RuntimeError, OSError, KeyError) as error:
             if str(error) != self._failed:
                 self._failed = str(error)
@@ -86,33 +83,6 @@ class LivePicture(Watcher):
             self._player.kill()
             self._player.wait()
         self._player = None
-
-
-@torch.no_grad()
-def write(recipe: Recipe, ema: nn.Module, path: Path) -> str:
-    """Write averaged weights as an fp32 model file, which takes the place of the one before at once.
-
-    It is not compared with PyTorch, which takes longer than a look at it is worth; `gancam export` does.
-
-    Returns:
-        The effect that plays it.
-
-    Raises:
-        ValueError: There is no exporter for such a network.
-        OSError: It cannot be written.
-    """
-    side = exporter(recipe)
-    state = {name: tensor.detach().cpu() for name, tensor in ema.state_dict().items()}
-    network = networks.build(**recipe.network)
-    network.load_state_dict(side.weights(recipe, state, False))
-    plan = side.plan(network.eval(), recipe, None, [])
-    graph, layout = plan.graph("fp32")
-    card = replace(plan.card, name=recipe.name, recipe=recipe.name, layout=layout, precision="fp32")
-    onnx.helper.set_model_props(graph, card.to_metadata())
-    partial = path.with_name(f".{path.name}.part")
-    onnx.save(graph, partial, format="protobuf")
-    partial.replace(path)
-    return card.effect
 
 
 def main() -> int:

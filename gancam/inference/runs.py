@@ -68,9 +68,8 @@ def exported(run: Path) -> Path:
     file = model_of(run)
     if file.is_file() and file.stat().st_mtime_ns >= (run / CHECKPOINT).stat().st_mtime_ns:
         return file
-    arguments = [str(run), "-o", str(file.parent), "--name", file.stem, "--precisions", "fp32", "--overwrite"]
     try:
-        words, environment = command("export", arguments)
+        words, environment = command("export.preview", [str(run), str(file)])
     except MissingExtra as error:
         raise MissingExtra(
             f'{run} is a training run, whose export needs PyTorch: {_INSTALL["export"]}, or "gancam export {run} -o '
@@ -84,6 +83,5 @@ def exported(run: Path) -> Path:
         raise ModelError(f"{run} cannot be exported: {error}") from error
     if done.returncode != 0 or not file.is_file():
         said = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
-        why = next((line for line in said if " not written: " in line), said[-1])
-        raise ModelError(f"{run} cannot be exported: {why.removeprefix('export: ')}")
+        raise ModelError(f"{run} cannot be exported: {said[-1].removeprefix('export: ')}")
     return file

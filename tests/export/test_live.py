@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from export.live import FILE, LivePicture, write
+from export.live import FILE, LivePicture
+from export.preview import write
 from gancam.latent.samples import open_generator
 from tests.helpers.clips import planes_of
 from train import networks, recipe
@@ -42,7 +43,7 @@ def generator(seed: int) -> torch.nn.Module:
 
 def test_the_file_is_the_average(tmp_path: Path) -> None:
     network = generator(1)
-    assert write(PLAN, network, tmp_path / "live.onnx") == "morph"
+    assert write(PLAN, network.state_dict(), tmp_path / "live.onnx") == "morph"
     z = np.random.default_rng(0).standard_normal((3, 6), np.float32)
     model = open_generator(str(tmp_path / "live.onnx"), device="cpu", precision="fp32", threads=1)
     made = model(z)[0]
