@@ -36,9 +36,9 @@ from gancam.frame import Frame, Image  # noqa: E402
 from gancam.pipeline import run  # noqa: E402
 from gancam.sinks import Sink, SinkContext, open_sink  # noqa: E402
 from gancam.sources import Source, TestPattern, VideoFile  # noqa: E402
-from gancam.sources.camera import Stream  # noqa: E402
 from gancam.sources.live import LiveSource  # noqa: E402
 from gancam.sources.realtime import RealtimeSource  # noqa: E402
+from gancam.sources.stream import Stream  # noqa: E402
 from tests.helpers.servers import repeated, rtsp_server  # noqa: E402
 
 

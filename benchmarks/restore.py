@@ -2,9 +2,11 @@
 
     python benchmarks/restore.py still restore-x2 sr-x2-gan bicubic TEACHER.param --images Set14 BSD100 Kodak
     python benchmarks/restore.py flicker restore-x2 bicubic --clip CLIP [--frames 30]
+    python benchmarks/restore.py lattice sr-x4-gan sr-x4 --scale 4 --images Set14 BSD100 Kodak
     python benchmarks/restore.py sheet restore-x2 sr-x2-gan TEACHER.param --images DIR --output sheet.png
 
-A model is a name, an .onnx, a run's folder, an ncnn .param or .pt2 (a teacher, in PyTorch), or `bicubic`.
+A model is a name or an .onnx, with parameters if need be (restore-x2:stabilise=0), a run's folder, an ncnn .param or
+.pt2 (a teacher, in PyTorch), or `bicubic`.
 
 still     each image, cropped to a multiple of 4, is shrunk to half by Pillow's bicubic, then `jpeg`: saved at quality
           30..60; `h264`: the second of two frames of a video of rate factor 30..38; `noise`: 4 to 10 grey levels
@@ -13,6 +15,8 @@ still     each image, cropped to a multiple of 4, is shrunk to half by Pillow's 
           (activations of unit length, squared difference: LPIPS without its learned weights); `distance`, the same by
           SqueezeNet, which the recipes do learn with; Y-PSNR; `mesh`, the lattice below
 flicker   `train.evaluate.flicker` on a clip: change from frame to frame where nothing moves, over bicubic's
+lattice   each image, shrunk cleanly by --scale: deviation over the 16 places of 4x4 blocks of the mean luma there
+          less its blur (Gaussian, 2 pixels), in grey levels, and that over the originals' own
 sheet     crops of the degraded pictures side by side, to be looked at
 
 `mesh`: root mean square over the four places of a pixel's 2x2 block of the mean there of the luma less its 3x3 mean, in
@@ -65,7 +69,9 @@ def upscaler(name: str, threads: int) -> Upscale:
         return partial(evaluate.run, foreign.teacher(path))
     if path.is_dir() or path.suffix == ".pt":
         return partial(evaluate.run, evaluate.trained(path)[1])
-    effect = gancam.load(name, device="cpu", threads=threads)
+    name, *given = name.split(":")
+    params = dict(pair.split("=") for pair in given)
+    effect = gancam.load(name, device="cpu", threads=threads, **params)
     return lambda image: np.ascontiguousarray(effect(np.ascontiguousarray(image[..., ::-1]))[..., ::-1])
 
 
@@ -131,6 +137,24 @@ def flicker(options: argparse.Namespace) -> None:
             print(f"{name} {clip.name}: {text}", flush=True)
 
 
+def lattice(options: argparse.Namespace) -> None:
+    files = [file for folder in options.images for file in image_files(folder)]
+    upscalers = {name: upscaler(name, options.threads) for name in options.models}
+    found: dict[str, list[float]] = {name: [] for name in ("originals", *upscalers)}
+    for file in files:
+        truth = crop_to_multiple(read_image(file), 12)
+        low = downscale(truth, options.scale)
+        for name, made in (("originals", truth), *((name, upscale(low)) for name, upscale in upscalers.items())):
+            luma = evaluate.luma(made)
+            rough = (luma - cv2.GaussianBlur(luma, (0, 0), 2.0))[8:-8, 8:-8]
+            rows, columns = (length // 4 for length in rough.shape)
+            places = rough[: rows * 4, : columns * 4].reshape(rows, 4, columns, 4).mean((0, 2))
+            found[name].append(float(places.std()))
+    means = {name: float(np.mean(values)) for name, values in found.items()}
+    for name, value in means.items():
+        print(f"{name}: {value:.3f} grey levels, {value / means['originals']:.2f} times the originals'")
+
+
 def sheet(options: argparse.Namespace) -> None:
     upscalers = [upscaler(name, options.threads) for name in options.models]
     rows, side = [], options.side
@@ -146,10 +170,11 @@ def sheet(options: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=("still", "flicker", "sheet"))
+    parser.add_argument("kind", choices=("still", "flicker", "lattice", "sheet"))
     parser.add_argument("models", nargs="+", help="names, .onnx, runs, .param, .pt2, bicubic")
     parser.add_argument("--images", type=Path, nargs="+", default=[], help="folders of sharp pictures")
     parser.add_argument("--clip", type=Path, nargs="+", default=[], help="videos")
+    parser.add_argument("--scale", type=int, default=4, help="of the models, for the lattice")
     parser.add_argument("--frames", type=int, default=30)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--output", type=Path, default=Path("sheet.png"))
@@ -157,7 +182,7 @@ def main() -> None:
     parser.add_argument("--step", type=int, default=1, help="every how many pictures")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    {"still": still, "flicker": flicker, "sheet": sheet}[options.kind](options)
+    {"still": still, "flicker": flicker, "lattice": lattice, "sheet": sheet}[options.kind](options)
 
 
 if __name__ == "__main__":

@@ -111,6 +111,7 @@ def cards(_: str = "") -> str:
             ["task", f"[{TASKS[card.effect][0]}]({TASKS[card.effect][1]})"], ["size", _size(card)],
             ["parameters", f"{card.parameters:,}"], ["licence", card.licence], ["trained on", card.data],
             ["recipe", f"`{card.recipe}`" if card.recipe else ""],
+            ["plays with", ", ".join(f"`{name}={value:g}`" for name, value in card.defaults.items())],
             ["files", ", ".join(f"{kind} {file.stat().st_size / 1e6:.2f} MB" for kind, file in files.items())],
             *([f"`{figure}`", f"{value:.4g}"] for figure, value in sorted(card.quality.items())),
         ]  # fmt: skip

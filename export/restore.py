@@ -1,6 +1,6 @@
 """The network back from its fp32 model file, where the run that it came from is no more: to quantise it anew."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from train import networks
 from train import recipe as recipes
 from train.networks.inpaint import Gated, Inpaint
 from train.networks.sr import SuperResolution
+from train.networks.stylegan import EqualisedLinear, ModulatedConv, StyledLayer, StyleGenerator
 from train.networks.translator import Normed, ResidualBlock, Translator
 from train.recipe import Recipe
 
@@ -45,8 +46,10 @@ def restore(path: Path) -> tuple[nn.Module, Recipe, ModelCard]:
                     _translator(network, _layers(path, constants), constants)
                 case Inpaint():
                     _inpaint(network, _layers(path, constants)[2:])  # after the two of the fill
+                case StyleGenerator():
+                    _style_generator(network, _numbers(path))
                 case _:
-                    raise ValueError("its effect is none of super_resolution, translate and inpaint")
+                    raise ValueError("its effect is none of super_resolution, translate, inpaint and morph")
     except (IndexError, RuntimeError, ValueError) as error:
         raise ValueError(f"{path} is no network of recipe {recipe.name!r} that can be read: {error}") from error
     return network.eval(), recipe, card
@@ -59,6 +62,12 @@ def _constants(model: onnx.ModelProto) -> dict[str, Array]:
         if node.op_type == "Cast" and node.input[0] in found:
             found[node.output[0]] = found[node.input[0]]
     return found
+
+
+def _numbers(path: Path) -> list[Array]:
+    """Every array of numbers that are not whole, as the file has them in order."""
+    arrays = [numpy_helper.to_array(one) for one in onnx.load(path).graph.initializer]
+    return [array.astype(np.float32) for array in arrays if array.dtype.kind == "f"]
 
 
 def _layers(path: Path, constants: Mapping[str, Array]) -> list[Layer]:
@@ -152,3 +161,39 @@ def _inpaint(network: Inpaint, layers: list[Layer]) -> None:
             kernel[:, 0, 2, 2] -= 1.0
         _fill(one.weight, kernel)
         _fill(one.bias, bias)
+
+
+def _style_generator(network: StyleGenerator, values: Sequence[Array]) -> None:
+    """The inverse of `unconditional.style_graph`, whose weights stand in the order in which it writes them."""
+    found = iter([value for value in values if value.size > 4])  # the others are numbers, and scales of a Resize
+
+    def affine(linear: EqualisedLinear) -> None:
+        _fill(linear.weight, next(found).T / np.float32(linear.scale))
+        _fill(linear.bias, next(found) / np.float32(linear.slow))
+
+    def styled(layer: StyledLayer) -> None:
+        affine(layer.conv.style)
+        _fill(layer.conv.weight, next(found) / np.float32(layer.conv.scale))
+        noise = next(found)
+        strength = float(noise.std())
+        layer.strength.fill_(strength)
+        _fill(layer.noise, noise / np.float32(strength or 1.0))
+        _fill(layer.bias, next(found).reshape(-1))
+
+    for linear in network.style.layers:
+        assert isinstance(linear, EqualisedLinear)
+        affine(linear)
+    _fill(network.constant, next(found))
+    styled(network.first)
+    for lower, upper, rgb in zip(network.lower, network.upper, network.rgb, strict=True):
+        assert isinstance(lower, StyledLayer)
+        assert isinstance(upper, StyledLayer)
+        assert isinstance(rgb, ModulatedConv)
+        styled(lower)
+        styled(upper)
+        affine(rgb.style)
+        kernel = next(found) / np.float32(127.5 * rgb.scale)
+        _fill(rgb.weight, kernel[:, :, None, None])
+    level = [value for value in values if value.shape == (1, 3, 1, 1)][-1]
+    _fill(network.rgb_bias, (level / 255.0 - 0.5) / 0.5)
+    _fill(network.centre, values[-1])

@@ -5,7 +5,6 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from gancam.effects import Effect, load
 from gancam.errors import (
     DeviceError,
     GancamError,
@@ -21,20 +20,21 @@ from gancam.errors import (
     SinkError,
     SourceError,
 )
-from gancam.frame import Frame, Image
-from gancam.inference.card import ModelCard
-from gancam.inference.model import Model
-from gancam.params import Params, parameter
 
 if TYPE_CHECKING:
     from gancam import masks as masks
     from gancam.budget import Budget
     from gancam.capture import VideoCapture
+    from gancam.effects import Effect, load
     from gancam.effects.background import Background
     from gancam.effects.inpaint import Inpaint
     from gancam.effects.morph import Morph
     from gancam.effects.super_resolution import SuperResolution
     from gancam.effects.translate import Translate
+    from gancam.frame import Frame, Image
+    from gancam.inference.card import ModelCard
+    from gancam.inference.model import Model
+    from gancam.params import Params, parameter
     from gancam.pipeline import Report, run
     from gancam.sinks import Sink, SinkContext, open_sink
     from gancam.sources import Source, VideoFile
@@ -51,8 +51,11 @@ __all__ = [
 logging.getLogger("gancam").addHandler(logging.NullHandler())  # what is logged is shown where the program says so
 
 
-_LATER = {  # by need: what takes time to import
-    "Background": "gancam.effects.background", "Budget": "gancam.budget",
+_LATER = {  # by need, so that `import gancam` takes no time
+    "Background": "gancam.effects.background", "Budget": "gancam.budget", "Effect": "gancam.effects",
+    "Frame": "gancam.frame", "Image": "gancam.frame",
+    "Model": "gancam.inference.model", "ModelCard": "gancam.inference.card", "Params": "gancam.params",
+    "load": "gancam.effects", "parameter": "gancam.params",
     "Inpaint": "gancam.effects.inpaint", "Morph": "gancam.effects.morph",
     "Report": "gancam.pipeline", "Sink": "gancam.sinks", "SinkContext": "gancam.sinks", "Source": "gancam.sources",
     "SuperResolution": "gancam.effects.super_resolution", "Translate": "gancam.effects.translate",

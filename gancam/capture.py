@@ -18,9 +18,10 @@ from gancam.frame import Frame, Image
 from gancam.media.paths import SequencePath, StillPath, classify
 from gancam.pipeline import apply, output_size
 from gancam.sources import ImageFiles, Source, Still, VideoFile
-from gancam.sources.camera import Camera, Capture, Stream
+from gancam.sources.camera import Camera, Capture
 from gancam.sources.live import SIZE, LiveSource
 from gancam.sources.open import open_live
+from gancam.sources.stream import Stream
 
 CaptureInput: TypeAlias = int | str | os.PathLike[str] | Capture | Source
 """What a capture can be opened with."""

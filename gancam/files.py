@@ -7,6 +7,7 @@ disk, leaves what was there before. A rename replaces only where that was asked 
 import errno
 import os
 import secrets
+import sys
 import zlib
 from collections.abc import Iterable
 from contextlib import suppress
@@ -21,6 +22,13 @@ except ImportError:  # Windows, where a file that is open cannot be replaced any
 
 AnyPath = str | os.PathLike[str]
 _LONGEST = 255  # bytes of a file's name
+
+
+def cache_folder() -> Path:
+    """Name gancam's folder in the user's cache folder; what is in it can be made again."""
+    named = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
+    usual = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    return (Path(named) if named and Path(named).is_absolute() else usual) / "gancam"
 
 
 def hidden_name(path: Path, ending: str) -> str:

@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from keyword import iskeyword
-from typing import Self, SupportsFloat, TypeAlias, TypeVar
+from typing import Literal, Self, SupportsFloat, TypeAlias, TypeVar
 
 from gancam.errors import ParameterError, did_you_mean
 
 log = logging.getLogger(__name__)
 Value: TypeAlias = bool | int | float | str
 V = TypeVar("V", bound=Value)
+Kind: TypeAlias = Literal["", "file", "new-file", "region", "box", "polygon", "colour", "seed", "seeds", "draw"]
+"""What a value stands for, where that is more than its type says: how a page or a window lets somebody choose it."""
 _STEPS = 20  # from the least to the most of a parameter
 _ON, _OFF = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
 
@@ -27,7 +29,10 @@ class Parameter:
 
     A number may have a `unit`, which a text for it may end with (``8s``). A text that stands for more than itself
     (a rectangle, a list of seeds) has a `parse`, which raises ``ValueError`` with the reason for one that means
-    nothing; `form` says in words what it takes. One that was renamed answers to its name of before, `formerly`, too.
+    nothing; `form` says in words what it takes, `kind` for what it stands, and `words` which
+    texts mean something of their own instead (`person`, for a mask's file). One that was renamed answers to its name of
+    before, `formerly`, too.
+    What a number below 0 means may have a word, `below` ("auto"), which is then a text for it, and written for it.
     """
 
     name: str
@@ -41,6 +46,9 @@ class Parameter:
     form: str = ""
     parse: Callable[[str], object] | None = None
     formerly: str = ""
+    kind: Kind = ""
+    words: tuple[str, ...] = ()
+    below: str = ""
 
     def check(self, value: object) -> Value:
         """Return `value`, given as such or as text, as this parameter's type.
@@ -72,6 +80,8 @@ class Parameter:
         return value
 
     def _checked_number(self, value: object) -> int | float:
+        if isinstance(value, str) and self.below and value.strip().lower() == self.below:
+            value = -1
         if isinstance(value, str) and self.unit:
             value = value.strip().removesuffix(self.unit)
         if isinstance(value, bool) or not isinstance(value, str | SupportsFloat):
@@ -101,11 +111,21 @@ class Parameter:
         kind = "a whole number" if self.type is int else "a number"
         if self.unit:
             kind += f" ({self.unit})"
-        if self.minimum is not None and self.maximum is not None:
-            return f"{kind} from {self._limit(self.minimum)} to {self._limit(self.maximum)}"
-        if self.minimum is not None:
-            return f"{kind} of {self._limit(self.minimum)} or more"
+        least = 0.0 if self.below else self.minimum
+        word = f", or {self.below}" if self.below else ""
+        if least is not None and self.maximum is not None:
+            return f"{kind} from {self._limit(least)} to {self._limit(self.maximum)}{word}"
+        if least is not None:
+            return f"{kind} of {self._limit(least)} or more{word}"
         return kind
+
+    def to_json(self) -> dict[str, object]:
+        """Give the declaration, but for its name, as an object ready for ``json.dumps``."""
+        return {
+            "type": self.type.__name__, "default": self.default, "minimum": self.minimum, "maximum": self.maximum,
+            "choices": list(self.choices), "unit": self.unit, "kind": self.kind, "words": list(self.words),
+            "below": self.below, "form": self.describe(), "help": self.help,
+        }  # fmt: skip
 
     @property
     def _limits(self) -> tuple[float, float]:
@@ -130,6 +150,8 @@ class Parameter:
         """Write `value` for a person, with its unit."""
         if self.type is bool:
             return "on" if value else "off"
+        if self.below and not isinstance(value, str) and value < 0:
+            return self.below
         return f"{value:.4g}{self.unit}" if self.type is float else f"{value}{self.unit}"
 
     def step(self, value: Value, *, up: bool) -> Value:
@@ -177,10 +199,16 @@ def parameter(
     form: str = "",
     parse: Callable[[str], object] | None = None,
     formerly: str = "",
+    kind: Kind = "",
+    words: Sequence[str] = (),
+    below: str = "",
     help: str,
 ) -> V:
     """Declare a field of a `Params` class; the arguments are those of a `Parameter`."""
-    about = Parameter("", type(default), default, minimum, maximum, tuple(choices), help, unit, form, parse, formerly)
+    about = Parameter(
+        "", type(default), default, minimum, maximum, tuple(choices), help, unit, form, parse, formerly, kind,
+        tuple(words), below,
+    )  # fmt: skip
     return field(default=default, metadata={"parameter": about})
 
 

@@ -15,6 +15,8 @@ import numpy as np
 from gancam.effects import Effect, ImageFunction, as_effect, unique_names
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image
+from gancam.inference.chain import chained
+from gancam.inference.model import ImageModel
 from gancam.sinks import Sink
 from gancam.sources import Source
 
@@ -74,11 +76,38 @@ def through(
     Returns:
         ``uint8 (h, w, 3)`` BGR, of the size that `output_size` says.
     """
-    for place, effect in enumerate(effects):
-        image = effect(image, time=time)
-        if after is not None:
-            after(place)
+    place = 0
+    while place < len(effects):
+        models = _bare_models(effects[place:], image)
+        made = chained(models, image, _from(place, after)) if len(models) > 1 else None
+        if made is not None:
+            image, place = made, place + len(models)
+            continue
+        for effect in effects[place : place + max(len(models), 1)]:
+            image = effect(image, time=time)
+            if after is not None:
+                after(place)
+            place += 1
     return image
+
+
+def _bare_models(effects: Sequence[Effect], image: Image) -> list[ImageModel]:
+    """The models of the first of `effects` that are nothing but that for `image`, one after the other."""
+    models: list[ImageModel] = []
+    if len(effects) < 2 or not isinstance(image, np.ndarray) or image.ndim != 3:
+        return models
+    size = image.shape[1], image.shape[0]
+    for effect in effects:
+        model = effect.bare_model(size)
+        if model is None:
+            break
+        models.append(model)
+        size = effect.output_size(size)
+    return models
+
+
+def _from(place: int, after: Callable[[int], None] | None) -> Callable[[int], None] | None:
+    return None if after is None else lambda later: after(place + later)
 
 
 class LatencyHistogram:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from time import sleep
 
 import cv2
 import numpy as np
@@ -20,11 +21,12 @@ from hypothesis import strategies as st
 
 import gancam
 from gancam.budget import CALM, HOLD, HOPELESS, MISSED, PAUSE, ROOM, Budget
+from gancam.budget.carried import Carried
 from gancam.cli.live import DEFAULT_FRAME_TIME
 from gancam.effects import Effect, EffectSlot, slots
 from gancam.effects.super_resolution import SuperResolution
 from gancam.errors import DeviceError, ImageError, InputError
-from gancam.frame import Frame, Image
+from gancam.frame import Frame, Image, ImageLike
 from gancam.inference.catalog import menu
 from gancam.params import Params, parameter
 from gancam.pipeline import run
@@ -275,6 +277,22 @@ def test_says_where_the_time_goes_when_it_does_not_go_into_effects() -> None:
     ]
 
 
+def test_an_effect_that_never_fits_is_left_out_where_that_is_allowed() -> None:
+    machine, said = Machine(), list[str]()
+    budget = Budget(ladder(machine, 0.2, 0.1), 1 / 30, off=True, notify=said.append, clock=machine.clock)
+    budget.prepare((5, 3))
+    played = play(budget, machine, 20)
+    assert set(played) == {"Work off"}
+    assert len(played) == pytest.approx(600, abs=2)
+    machine.load = 0.1
+    machine.now += 1000
+    budget = Budget(ladder(machine, 0.2, 0.1), 1 / 30, off=True, notify=said.append, clock=machine.clock)
+    assert set(play(budget, machine, 20)) == {"200 ms"}
+    machine.load = 4.0  # something else begins to run
+    assert play(budget, machine, 20)[-1] == "Work off"
+    assert [line for line in said if "even" in line] == []
+
+
 def test_what_failed_is_tried_again_ever_more_seldom() -> None:
     machine, moments = Machine(), list[float]()
     effect = ladder(machine, 0.025, 0.01)
@@ -289,7 +307,7 @@ def test_what_failed_is_tried_again_ever_more_seldom() -> None:
     assert all(later > 1.7 * earlier for earlier, later in pairwise(waits))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     first=st.floats(0.5, 3.0),
     steps=st.lists(st.floats(0.4, 0.85), min_size=1, max_size=4),
@@ -299,7 +317,11 @@ def test_what_failed_is_tried_again_ever_more_seldom() -> None:
     seed=st.integers(0, 1000),
 )
 def test_always_settles(first: float, steps: list[float], noise: float, outputs: float, load: float, seed: int) -> None:
-    """Whatever it costs, however noisy, and however much the machine changes after it was measured."""
+    """Whatever it costs, however noisy, and however much the machine changes after it was measured.
+
+    Each boundary between two levels may be tried anew after 5 s, 10 s, 20 s ...; where chance alone decides (the median
+    of a second's frames of 30 % noise misses by 5 % now and then) that is all that ends it.
+    """
     second, machine = 1 / 30, Machine(noise, seed)
     costs = [first * second]
     for step in steps:
@@ -310,8 +332,9 @@ def test_always_settles(first: float, steps: list[float], noise: float, outputs:
     machine.load = load
     played = play(budget, machine, 200, outputs=outputs * second / load)
     times = {f"{1000 * cost:g} ms": (cost * load + outputs * second) / second for cost in costs}
-    assert changes(played) <= 2 * math.log2(200 / PAUSE) + 4
-    assert changes(played[len(played) // 2 :]) <= 4
+    boundaries = len(steps)
+    assert changes(played) <= 2 * (math.log2(200 / PAUSE) + 1) * boundaries
+    assert changes(played[len(played) // 2 :]) <= 2 + 2 * boundaries
     if noise < 0.05:
         assert changes(played[len(played) // 4 :]) <= 2
         kept = [time for name, time in times.items() if f"{name} (" in said[0]]
@@ -590,3 +613,92 @@ def test_on_the_command_line(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert len(done.stderr.splitlines()) == 1
         assert "--target-" in done.stderr
+
+
+# Carried by motion
+
+
+class Tint(Effect):
+    """Makes everything 40 levels lighter, and waits for leave."""
+
+    def __init__(self, times: int = 1) -> None:
+        self.may, self.calls, self.times = threading.Event(), 0, times
+        self.may.set()
+
+    def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
+        self.may.wait(30)
+        self.calls += 1
+        half = np.array(image, np.uint8)
+        half[:, : half.shape[1] // 2] += 40
+        return half.repeat(self.times, axis=0).repeat(self.times, axis=1)
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        return size[0] * self.times, size[1] * self.times
+
+
+def test_what_is_carried_never_waits_and_moves_with_the_picture() -> None:
+    scene = np.asarray(cv2.resize(still("lake"), (480, 240)) // 2, np.uint8)
+    effect = Tint()
+    effect.may.clear()
+    carried = Carried(effect)
+    first = np.ascontiguousarray(scene[:, 40:360])
+    assert np.array_equal(carried(first), first)  # nothing is there yet
+    effect.may.set()
+    carried.settle()
+    out = carried(first)
+    carried.settle()
+    assert cv2.PSNR(out, effect(first)) > 40
+    effect.may.clear()
+    moved = np.ascontiguousarray(scene[:, 48:368])  # the camera went on by 8 pixels, and the effect is not done
+    out = carried(moved)
+    lighter = cv2.absdiff(out, moved).mean(axis=2)
+    assert lighter[:, 10:140].mean() == pytest.approx(40, abs=6)
+    assert lighter[:, 165:310].mean() < 4
+    edge = [int(np.argmax(row < 20)) for row in lighter[40:200:8]]
+    assert np.median(edge) == pytest.approx(152, abs=3)  # where the middle of the first picture is now
+    effect.may.set()
+    carried.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "gancam-carry"]
+
+
+@pytest.mark.parametrize(("size", "times"), [((1, 1), 1), ((3, 5), 2), ((50, 90), 2), ((360, 640), 2)])
+def test_what_is_carried_has_the_size_of_the_effect(size: tuple[int, int], times: int) -> None:
+    carried = Carried(Tint(times))
+    image = np.full((*size, 3), 99, np.uint8)
+    for _ in range(3):
+        out = carried(image)
+        assert out.shape == (size[0] * times, size[1] * times, 3)
+        carried.settle()
+    assert carried(image[: size[0] // 2 + 1]).shape[0] == (size[0] // 2 + 1) * times  # another size in mid-play
+    carried.reset()
+    assert np.array_equal(carried(image)[::times, ::times], image)
+    carried.close()
+
+
+def test_an_error_of_what_is_carried_is_raised() -> None:
+    class Broken(Tint):
+        def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
+            raise ImageError("broken")
+
+    carried = Carried(Broken())
+    image = np.zeros((24, 32, 3), np.uint8)
+    carried(image)
+    carried.settle()
+    with pytest.raises(ImageError, match="broken"):
+        carried(image)
+    carried.close()
+
+
+def test_a_slow_effect_is_carried_before_it_is_left_out() -> None:
+    class Slow(Tint):
+        def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
+            sleep(0.3)
+            return super().__call__(image, time=time)
+
+    said: list[str] = []
+    budget = Budget(Slow(), 0.15, carry=True, off=True, notify=said.append)
+    budget.prepare((64, 48))
+    assert [name for name in ("Slow (", "Slow carried by motion (", "Slow off (") if name in said[0]]
+    assert "Slow carried by motion" in budget.playing
+    assert budget(np.zeros((48, 64, 3), np.uint8)).shape == (48, 64, 3)
+    budget.close()

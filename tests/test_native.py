@@ -17,6 +17,7 @@ import pytest
 
 from gancam._native import apart, denormals_as_zero, environment, quiet_opencv
 from gancam.inference.autotune import trial_input
+from gancam.inference.binding import Binding
 from gancam.inference.network import ImageNetwork, open_network
 from gancam.inference.packages import runtime
 from gancam.inference.session import open_session
@@ -52,7 +53,8 @@ import gancam
 from gancam import masks, sources
 from gancam.media.images import read_image
 from gancam.sinks import images, pieces, video
-from gancam.sources.camera import Camera, Stream
+from gancam.sources.camera import Camera
+from gancam.sources.stream import Stream
 from gancam.sources.open import open_live
 folder = pathlib.Path(sys.argv[1])
 for name in ("clip.mp4", "damaged.mp4"):
@@ -238,9 +240,9 @@ def test_bundled_models_give_the_same_with_denormal_numbers(path: Path) -> None:
     options = runtime().SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 4, 2
     plain = runtime().InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    network._session = plain
+    network._session, network._binding = plain, Binding(plain, "cpu")
     if isinstance(network, ImageNetwork):
-        network._blocks, network._bound = None, None
+        network._blocks = None
     with pytest.MonkeyPatch.context() as patch:
         for module in ("network", "layouts"):
             patch.setattr(f"gancam.inference.{module}.denormals_as_zero", nullcontext)

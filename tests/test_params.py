@@ -123,3 +123,22 @@ def test_a_renamed_parameter_answers_to_its_old_name(caplog: pytest.LogCaptureFi
     assert caplog.messages == ["the parameter before_stabilise is called stabilise now; the old name still works"]
     with pytest.raises(ParameterError, match="stabilise=2"):
         params.before_stabilise = 2
+
+
+@dataclass
+class Worded(Params):
+    share: float = parameter(-1.0, minimum=-1.0, maximum=1.0, below="auto", help="how much")
+    seed: int = parameter(-1, minimum=-1, below="none", help="which")
+
+
+def test_a_word_for_what_is_below_nought() -> None:
+    params = Worded.of(share="auto", seed="NONE")
+    assert (params.share, params.seed) == (-1.0, -1)
+    share, seed = Worded.declared()["share"], Worded.declared()["seed"]
+    assert (share.text(-1.0), share.text(-0.3), share.text(0.25), seed.text(-1), seed.text(7)) == (
+        "auto", "auto", "0.25", "none", "7",
+    )  # fmt: skip
+    assert share.describe() == "a number from 0 to 1, or auto"
+    assert seed.describe() == "a whole number of 0 or more, or none"
+    with pytest.raises(ParameterError, match="needs a number from 0 to 1, or auto"):
+        Worded.of(share="none")

@@ -14,6 +14,7 @@ from torch import distributed
 from train import loop, precision, recipe
 from train.console import Console
 from train.data.named import NAMES
+from train.report import Every
 from train.show import Window
 from train.watch import Watcher
 
@@ -67,6 +68,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
     parser.add_argument("--stop-after", type=int, help="iteration to stop at, with a checkpoint")
+    parser.add_argument(
+        "--checkpoint-seconds", type=float, default=120.0, help="how often a checkpoint is written (default: 120)"
+    )
     return parser
 
 
@@ -118,6 +122,7 @@ def _train(options: argparse.Namespace, watchers: list[Watcher], preview: Previe
         loop.train(
             chosen, options.data, run, device=torch.device(options.device),
             evaluate_on=options.judge, stop_after=options.stop_after, watchers=watchers,
+            every=Every(checkpoint_seconds=options.checkpoint_seconds),
         )  # fmt: skip
     except loop.Interrupted as stop:
         return str(stop), 128 + stop.number

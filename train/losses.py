@@ -202,6 +202,16 @@ def total_variation(image: Tensor) -> Tensor:
     return (image[:, :, 1:] - image[:, :, :-1]).abs().mean() + (image[:, :, :, 1:] - image[:, :, :, :-1]).abs().mean()
 
 
+def lattice(image: Tensor, truth: Tensor, scale: int) -> Tensor:
+    """``mean over pictures and places of a block of |E_b (y - x)_p - E_b,p (y - x)|``, p a place of block b.
+
+    What y has at one of the ``scale ** 2`` places of every block and x has not: the mesh that a pixel shuffle can draw.
+    Zero where y errs alike at all places.
+    """
+    apart = F.pixel_unshuffle((image - truth).float(), scale).mean((2, 3)).view(len(image), -1, scale**2)
+    return (apart - apart.mean(2, keepdim=True)).abs().mean()
+
+
 def _relative(truth: Tensor, other: Tensor, where: Tensor | None) -> Tensor:
     truth, other = truth.float(), other.float()
     if where is None:

@@ -7,19 +7,9 @@ import typer
 from typer.core import TyperGroup
 
 _COMMANDS = (
-    "process",
-    "live",
-    "demo",
-    "models",
-    "sample",
-    "morph",
-    "train",
-    "export",
-    "import",
-    "verify",
-    "bench",
+    "process", "live", "studio", "demo", "models", "sample", "morph", "train", "export", "import", "verify", "bench",
     "doctor",
-)
+)  # fmt: skip
 
 
 class _Commands(TyperGroup):
@@ -55,7 +45,8 @@ QualityOption: TypeAlias = Annotated[
     float | None, typer.Option(help="Quality of the video written, from 0 (small file) to 100 (best). Default: 80.")
 ]
 DeviceOption: TypeAlias = Annotated[
-    str, typer.Option(help="Run networks on this device: auto, cpu, or cuda (an NVIDIA GPU).")
+    str,
+    typer.Option(help="Run networks on this device: auto, cpu, cuda or tensorrt; cuda:1 is the second NVIDIA GPU."),
 ]
 PrecisionOption: TypeAlias = Annotated[
     str, typer.Option(help="Precision of networks: auto (the fastest that is accurate here), fp32, fp16 or int8.")
@@ -217,6 +208,25 @@ WatchOption: TypeAlias = Annotated[
         "it, split shows the one before on the left.",
     ),
 ]
+PresetsOption: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--preset", metavar="FILE",
+        help="Offer the effects of this TOML file in the window's gallery (key g); without -e the first is played. "
+        "Repeat it for several.",
+    ),
+]  # fmt: skip
+MirrorOption: TypeAlias = Annotated[
+    bool, typer.Option("--mirror", help="Mirror the picture, as one sees oneself; the key m does it, too.")
+]
+SoundOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="mic|mic:NAME|none",
+        help="Record this sound into files: a microphone, or none. Default: the video file's or the stream's own.",
+    ),
+]
+LoopOption: TypeAlias = Annotated[bool, typer.Option("--loop", help="Play a video file again and again.")]
 
 # gancam bench
 BenchModelsArgument: TypeAlias = Annotated[
@@ -229,7 +239,7 @@ BenchSizesOption: TypeAlias = Annotated[
 ]
 BenchDevicesOption: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(help="Device to measure on: auto, cpu or cuda; repeat it for several. Default: auto."),
+    typer.Option(help="Device to measure on: auto, cpu, cuda or tensorrt; repeat it for several. Default: auto."),
 ]
 BenchPrecisionsOption: TypeAlias = Annotated[
     list[str] | None,

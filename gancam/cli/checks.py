@@ -9,10 +9,11 @@ from pathlib import Path
 from gancam.effects import EffectSpec, check_spec
 from gancam.errors import InputError, NotFound, SinkError
 from gancam.files import check_target, refuse_existing
+from gancam.inference import providers
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.paths import IMAGES
 
-_DEVICES, _PRECISIONS = ("auto", "cpu", "cuda"), ("auto", "fp32", "fp16", "int8")
+_PRECISIONS = ("auto", "fp32", "fp16", "int8")
 PRESET_EFFECTS = "gancam.specs"  # key of a context under which a preset's effects are kept
 
 
@@ -58,8 +59,10 @@ def check_chain(recipe: EffectChainSpec, preset: Path | None = None) -> None:
 
 def check_device(device: str, precision: str, *more: str) -> None:
     """Refuse an unknown device or precision; `more` are precisions that are known too. Raises ``InputError``."""
-    if device not in _DEVICES:
-        raise InputError(f"--device {device!r}: must be auto, cpu or cuda")
+    try:
+        providers.check_device(device)
+    except InputError:
+        raise InputError(f"--device {device!r}: must be {providers.DEVICES}") from None
     if precision not in (*_PRECISIONS, *more):
         raise InputError(
             f"--precision {precision!r}: must be {', '.join([*_PRECISIONS[:-1], *more])} or {_PRECISIONS[-1]}"

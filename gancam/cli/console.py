@@ -14,7 +14,11 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 class Terminated(BaseException):
-    """SIGTERM as an exception, so that files are finished on the way out."""
+    """SIGTERM or SIGHUP (the terminal was closed) as an exception, so that files are finished on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def print_note(text: str) -> None:

@@ -4,26 +4,31 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import av
 import typer
 
-from gancam.budget import MISSED, Budget
+from gancam.budget import MISSED
 from gancam.cli.app import (
     ControlOption,
     DeviceOption,
     EffectOption,
     LiveSizeOption,
+    LoopOption,
+    MirrorOption,
     OutputsOption,
     OverwriteOption,
     PrecisionOption,
+    PresetsOption,
     ReconnectOption,
     RecordParamsOption,
     SecondsOption,
+    SoundOption,
     SourceArgument,
     StatsOption,
     TargetFpsOption,
@@ -34,22 +39,28 @@ from gancam.cli.app import (
 )
 from gancam.cli.checks import check_chain, check_log, parse_frame_time, parse_size, parse_specs
 from gancam.cli.console import print_failed_output, print_note, print_warning
-from gancam.control import Controls, open_control
-from gancam.effects import EffectSlot
-from gancam.errors import InputError, NotFound, SourceError
-from gancam.inference.catalog import menu
+from gancam.cli.menu import choices, name_of, preset_specs
+from gancam.cli.stage import LiveStage
+from gancam.control import Controls, check_control, open_control
+from gancam.effects import spec_params
+from gancam.errors import InputError, MissingExtra, NotFound, SinkError, SourceError
 from gancam.jobs.spec import EffectChainSpec
+from gancam.media.audio import SoundMicrophone, import_sounddevice
 from gancam.media.info import VideoInfo
-from gancam.pipeline import Report, output_size, run
+from gancam.params import Params
+from gancam.pipeline import FrameCallback, Report, output_size, run
 from gancam.sinks import Sink, SinkContext, check_target, open_sink
 from gancam.sinks.parameter_log import ParameterLog
 from gancam.sinks.stats import StatsLog
-from gancam.vision.pad import DrawingPad
+from gancam.sinks.window import Window
+from gancam.sinks.window.hosting import host
+from gancam.sources.camera import Camera, cameras
 
 if TYPE_CHECKING:
     from gancam.sources.live import LiveSource
 
 
+DEFAULT = "restore-x2"  # the effect that is played without -e
 DEFAULT_FPS = 24  # what the effect that is played by default may not fall below by what is chosen here
 DEFAULT_FRAME_TIME = 1 / DEFAULT_FPS / MISSED  # a budget lets that much more pass before it plays something cheaper
 
@@ -70,6 +81,10 @@ class LiveOptions:
     frame_time: float | None  # seconds that a frame may take
     by_itself: bool  # nobody asked for that time
     watch: str  # new or split, or empty
+    presets: tuple[Path, ...]  # offered in the gallery
+    mirror: bool
+    loop: bool
+    sound: str | None  # which is recorded; None: the source's own
     overwrite: bool
     as_json: bool
 
@@ -88,6 +103,10 @@ def live(
     target_fps: TargetFpsOption = None,
     target_ms: TargetMsOption = None,
     watch: WatchOption = None,
+    preset: PresetsOption = None,
+    mirror: MirrorOption = False,
+    loop: LoopOption = False,
+    sound: SoundOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
@@ -100,11 +119,13 @@ def live(
     played, as good as 24 frames a second allow on this machine (--target-fps sets another rate); -e none plays the
     source as it is. It ends with q in the window, with Ctrl-C, or when the source ends.
     """
-    names = effect or ["sr-x2-gan" if "sr-x2-gan" in menu() else "sr-x2"]
+    names = effect or [DEFAULT]
+    offered = [preset_specs(path) for path in preset or ()]
+    specs = offered[0] if offered and not effect else parse_specs([one for one in names if one != "none"])
     frame_time = parse_frame_time(target_fps, target_ms)
     options = LiveOptions(
         source=source,
-        recipe=EffectChainSpec(parse_specs([one for one in names if one != "none"]), device, precision, threads),
+        recipe=EffectChainSpec(specs, device, precision, threads),
         outputs=tuple(to or ["window"]),
         size=parse_size(size),
         seconds=seconds,
@@ -112,8 +133,12 @@ def live(
         stats=stats,
         controls=tuple(control or ()),
         record_params=record_params,
-        frame_time=DEFAULT_FRAME_TIME if frame_time is None and not effect else frame_time,
-        by_itself=frame_time is None,
+        frame_time=DEFAULT_FRAME_TIME if frame_time is None and not effect and not preset else frame_time,
+        by_itself=frame_time is None and not effect and not preset,
+        presets=tuple(preset or ()),
+        mirror=mirror,
+        loop=loop,
+        sound=sound,
         watch=watch or "",
         overwrite=overwrite,
         as_json=as_json,
@@ -128,78 +153,172 @@ def _check(options: LiveOptions) -> None:
         raise InputError("--target-fps and --target-ms need at least one -e EFFECT, whose quality they choose")
     if options.watch not in ("", "new", "split"):
         raise InputError(f"--watch {options.watch!r} must be new or split")
-    _check_source(options.source)
+    _check_source(options.source, loop=options.loop)
     for target in options.outputs:
         check_target(target, overwrite=options.overwrite)
     check_log(options.stats, overwrite=True)
     check_log(options.record_params, overwrite=options.overwrite)
     check_chain(options.recipe)
+    params = [(spec.name, spec_params(spec)) for spec in options.recipe.specs]
+    _check_drawing([name for name, one in params if one is not None and _is_drawn(one)], options.outputs)
+    for _, one in params:
+        saved = str(one.value("save")) if one is not None and "save" in one.declared() else ""
+        check_log(Path(saved) if saved else None, overwrite=False)
+    if options.sound not in (None, "none") and _microphone(options.sound) is None:
+        raise InputError(f"--sound {options.sound}: must be mic, mic:NAME or none")
+    if _microphone(options.sound) is not None:
+        import_sounddevice()
+    levels = any(one is not None and "level" in one.declared() for _, one in params)
+    for control in options.controls:
+        check_control(control, levels=levels)
+
+
+def _is_drawn(params: Params) -> bool:
+    return "draw" in params.declared() and params.value("draw") is True
+
+
+def _check_drawing(names: Sequence[str], outputs: Sequence[str]) -> None:
+    """Refuse drawing without a window, and for two effects."""
+    if names and "window" not in outputs:
+        raise InputError(f"{names[0]}: draw needs a window to draw in; add --to window")
+    if len(names) > 1:
+        raise InputError(f"draw: only one effect can be drawn for, not {' and '.join(names)}")
 
 
 def _play(options: LiveOptions) -> None:
     from gancam.sources.open import open_live
 
-    sound = Path(options.source) if Path(options.source).is_file() else None
-    chain = options.recipe.load(sound, watch=options.watch)
-    controls = Controls(chain)
-    budget = None if options.frame_time is None else _budget(chain, options.frame_time, by_itself=options.by_itself)
-    report = Report()
-    with open_live(options.source, size=options.size, reconnect=options.reconnect) as feed, ExitStack() as opened:
-        for one in chain:
-            opened.callback(one.close)
+    controls, report = Controls([]), Report()
+    how: dict[str, Any] = {"size": options.size, "reconnect": options.reconnect, "loop": options.loop}
+    with open_live(options.source, **how, listen=options.sound is None) as feed, ExitStack() as opened:
+        feed.mirrored = options.mirror
+        heard = []
+        if (microphone := _microphone(options.sound)) is not None:
+            ears = opened.enter_context(closing(SoundMicrophone(feed.sound, name=microphone, warn=print_warning)))
+            heard = ears.notes
+        stage = _open_stage(options, feed, controls)
+        opened.callback(stage.close)
         remotes = [
-            opened.enter_context(closing(open_control(one, controls, print_warning))) for one in options.controls
+            opened.enter_context(closing(open_control(one, controls, print_warning, stage))) for one in options.controls
         ]
-        outputs = _open_outputs(options, feed, chain, controls, budget)
-        said = [feed.notes, *(output.notes for output in outputs), *(remote.notes for remote in remotes)]
+        outputs = _open_outputs(options, feed, stage, controls)
+        said = [feed.notes, heard, *(output.notes for output in outputs), *(remote.notes for remote in remotes)]
         notes = [note for part in said for note in part]
         for note in notes:
             print_note(note)
+
+        def play() -> None:
+            on_frame: list[FrameCallback] = [stage.before, controls]
+            run(feed, [stage], outputs, on_frame=on_frame, report=report, on_sink_failure=print_failed_output)
+
         try:
             with _stop_after(options.seconds, feed.close):
-                run(
-                    feed,
-                    chain if budget is None else [budget],
-                    outputs,
-                    on_frame=[controls],
-                    report=report,
-                    on_sink_failure=print_failed_output,
-                )
+                _beside_a_window(outputs, play, feed.close)
+        except BaseException:
+            report.interrupted = True
+            raise
         finally:
+            _put_effects_apart(report, stage)
             report.notes = [note for note in report.notes if note not in notes]
             print(json.dumps(report.to_dict()) if options.as_json else "\n".join(report.text()))
 
 
-def _open_outputs(
-    options: LiveOptions, feed: "LiveSource", chain: Sequence[EffectSlot], controls: Controls, budget: Budget | None
-) -> list[Sink]:
-    """Open all outputs and logs, and measure for `budget`; where one fails, the others are closed."""
+def _microphone(sound: str | None) -> str | None:
+    """Give the name of the microphone that is recorded, empty for the usual one; None where none is."""
+    kind, _, name = (sound or "").partition(":")
+    return name if kind == "mic" else None
+
+
+def _own_sound(options: LiveOptions) -> Path | None:
+    """Find the video file whose sound goes into recordings; in a loop it would end with the first round."""
+    path = Path(options.source)
+    if options.sound is not None or options.loop or not path.is_file():
+        return None
+    with suppress(av.FFmpegError, OSError, ValueError), av.open(str(path)) as container:
+        return path if container.streams.audio else None
+    return None
+
+
+def _put_effects_apart(report: Report, stage: LiveStage) -> None:
+    """Give each effect its own line on the bill."""
+    seconds: dict[str, float] = {}
+    for name, spent in report.stage_seconds.items():
+        seconds |= stage.effect_seconds if name == stage.name else {name: spent}
+    report.stage_seconds = seconds
+
+
+def _open_stage(options: LiveOptions, feed: "LiveSource", controls: Controls) -> LiveStage:
+    """Make what plays the effects: where only a window waits they are loaded beside it, else here."""
+    specs, recipe = options.recipe.specs, options.recipe
+    sound = Path(options.source) if Path(options.source).is_file() else None
+    lone = set(options.outputs) == {"window"} and not options.controls and options.record_params is None
+    load = lambda specs: replace(recipe, specs=specs).load(sound, watch=options.watch)
+    why = f"without -e or --target-fps, what holds {DEFAULT_FPS} frames a second is played: "
+    first = iter([why] if options.by_itself else [])
+
+    def notify(text: str) -> None:
+        print_note(next(first, "") + text)
+
+    chains, seconds = choices(specs, options.presets), options.frame_time
+    stage = LiveStage(chains, load, controls, size=feed.size, seconds=seconds, notify=notify, warn=print_warning)
+    try:
+        if lone:
+            stage.choose(name_of(specs))
+            return stage
+        chain = stage.load(name_of(specs), specs)
+        resizable = {"window", "mjpeg"} >= {target.partition(":")[0] for target in options.outputs}
+        stage.play(chain, fixed=None if resizable else output_size(chain.slots, feed.size))
+    except BaseException:
+        stage.close()
+        raise
+    return stage
+
+
+def _open_outputs(options: LiveOptions, feed: "LiveSource", stage: LiveStage, controls: Controls) -> list[Sink]:
+    """Open all outputs and logs; one that cannot be opened is left out where others remain."""
+    dropped = lambda: feed.dropped
+    context = SinkContext(
+        fps=feed.fps,
+        size=stage.output_size(feed.size),
+        source_info=VideoInfo(size=feed.size, time_base=Fraction(1, 90_000), origin=feed.origin),
+        audio_from=_own_sound(options),
+        sound=feed.sound if feed.sound.there else None,
+        overwrite=options.overwrite,
+        live=True,
+        controls=controls,
+        dropped=dropped,
+        status=lambda: stage.status,
+        menu=stage,
+        mirror=feed.mirror,
+        next_camera=feed.next_camera if isinstance(feed, Camera) else None,
+    )
     outputs: list[Sink] = []
     try:
-        dropped = lambda: feed.dropped
-        context = SinkContext(
-            fps=feed.fps,
-            size=output_size(chain, feed.size),
-            source_info=VideoInfo(size=feed.size, time_base=Fraction(1, 90_000)),
-            overwrite=options.overwrite,
-            controls=controls,
-            dropped=dropped,
-            status=lambda: _status(budget, chain),
-            pad=_pad(chain, options.outputs),
-        )
-        for target in options.outputs:
-            outputs.append(open_sink(target, context))  # noqa: PERF401 - those before one that fails are closed
+        for number, target in enumerate(options.outputs, 1):
+            try:
+                outputs.append(open_sink(target, context))
+            except (SinkError, MissingExtra) as error:
+                if not outputs and number == len(options.outputs):
+                    raise
+                print_warning(f"{target} cannot be opened; the other outputs are: {error}")
         if options.stats is not None:
-            outputs.append(StatsLog(options.stats, dropped=dropped, more=dict if budget is None else budget.figures))
+            outputs.append(StatsLog(options.stats, dropped=dropped, more=stage.figures))
         if options.record_params is not None:
             outputs.append(ParameterLog(options.record_params, controls, overwrite=options.overwrite))
-        if budget is not None:
-            budget.prepare(feed.size)
     except BaseException:
         for output in outputs:
             output.close(interrupted=True)
         raise
     return outputs
+
+
+def _beside_a_window(outputs: Sequence[Sink], play: Callable[[], None], stop: Callable[[], None]) -> None:
+    """Call `play`; where a window is among the outputs on another thread, while this one draws it."""
+    for output in outputs:
+        if isinstance(output, Window):
+            host(output, play, stop)
+            return
+    play()
 
 
 @contextmanager
@@ -218,33 +337,18 @@ def _stop_after(seconds: float | None, stop: Callable[[], None]) -> Iterator[Non
         timer.join()
 
 
-def _status(budget: Budget | None, chain: Sequence[EffectSlot]) -> str:
-    """Write how the effects are played just now, for the overlay; empty where there is nothing to say."""
-    parts = [budget.status] if budget is not None else [effect.status for effect in chain]
-    return "; ".join(filter(None, parts))
-
-
-def _pad(chain: Sequence[EffectSlot], outputs: Sequence[str]) -> tuple[str, DrawingPad] | None:
-    """Find the effect that is drawn for in the window, by name, and what is drawn on."""
-    pads = [(one.name, one.pad) for one in chain if one.pad is not None]
-    if pads and "window" not in outputs:
-        raise InputError(f"{pads[0][0]}: draw needs a window to draw in; add --to window")
-    if len(pads) > 1:
-        raise InputError(f"draw: only one effect can be drawn for, not {' and '.join(name for name, _ in pads)}")
-    return pads[0] if pads else None
-
-
-def _budget(chain: Sequence[EffectSlot], seconds: float, *, by_itself: bool) -> Budget:
-    """Make the budget; where nobody asked for one, its first line says why there is one."""
-    why = f"without -e or --target-fps, what holds {DEFAULT_FPS} frames a second is played: "
-    first = iter([why] if by_itself else [])
-    return Budget(chain, seconds, notify=lambda text: print_note(next(first, "") + text))
-
-
-def _check_source(text: str) -> None:
+def _check_source(text: str, *, loop: bool) -> None:
     """Refuse what cannot be a live source, so far as that is known without opening it."""
+    if loop and not Path(text).is_file():
+        raise InputError(f"--loop: is for video files, and {text} is none")
     if os.path.isdir(text):
         raise SourceError(f"{text}: is a folder; a live source is a camera's index, a URL, a video file or test")
     if "://" in text or text == "test" or text.isdigit() or text.startswith("/dev/") or Path(text).exists():
         return
-    raise NotFound(f"{text}: no such file; a live source is a camera's index, a URL, a video file or test")
+    there = cameras()
+    if any(text.lower() in name.lower() for name in there.values()):
+        return
+    named = "".join(f"; camera {index} is {name!r}" for index, name in there.items())
+    raise NotFound(
+        f"{text}: no such file; a live source is a camera's index or name, a URL, a video file or test{named}"
+    )

@@ -20,6 +20,7 @@ from gancam.cli import (  # noqa: F401 - their commands
     live,
     models,
     process,
+    studio,
     training,
 )
 from gancam.cli.app import app
@@ -52,8 +53,8 @@ def top(
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit.
 
-    Exit codes: 0 done, 1 something failed, 2 an error in what was asked for, told in one line, 130 and 143 after
-    Ctrl-C and SIGTERM.
+    Exit codes: 0 done, 1 something failed, 2 an error in what was asked for, told in one line, 130, 143 and 129 after
+    Ctrl-C, SIGTERM and SIGHUP.
     """
     _tracebacks.debug = False
     if not logging.getLogger().handlers:
@@ -64,8 +65,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         logging.getLogger("gancam.inference.autotune").setLevel(logging.INFO)
     if os.environ.get(DEBUG, "0") not in ("", "0"):
         _set_debug()
-    if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:  # the parent may want it ignored
-        signal.signal(signal.SIGTERM, _terminate)
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+        number = signal.Signals.__members__.get(name)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # the parent may want it ignored (nohup)
+            signal.signal(number, _terminate)
     sys.exit(_run(arguments))
 
 
@@ -76,8 +79,8 @@ def _run(arguments: list[str] | None) -> int:
         return code if isinstance(code, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except Terminated:
-        return 143
+    except Terminated as ended:
+        return 128 + ended.number
     except typer.TyperException as error:
         return _fail(error.format_message(), error, 2)
     except GancamError as error:
@@ -113,4 +116,4 @@ _tracebacks = _TracebackFilter()
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated
+    raise Terminated(number)

@@ -3,8 +3,6 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,81 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from gancam.cli.app import app
-from gancam.effects import declared
-from gancam.inference.autotune import Trial, notes, remembered
+from gancam.inference.autotune import notes
 from gancam.inference.card import ModelCard
-from gancam.inference.catalog import find, menu, user_menu
+from gancam.inference.catalog import find
 from gancam.inference.figures import telling
-from gancam.inference.variants import read_card, variants
-from gancam.params import Parameter
-
-_TASKS = {  # by effect
-    "super_resolution": "super-resolution", "inpaint": "inpainting", "morph": "generator",
-    "translate": "image to image", "background": "people, background", "faces": "faces",
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A model: its files and cards by precision, and what was tried on this machine, by device."""
-
-    name: str
-    files: Mapping[str, Path]
-    cards: Mapping[str, ModelCard]
-    trials: Mapping[str, list[Trial]]
-    own: bool = False  # of the user's folder
-
-    @classmethod
-    def read(cls, name: str, path: Path, *, own: bool = False) -> "_Entry":
-        files = variants(path)
-        trials = {device: found for device in ("cpu", "cuda") if (found := remembered(files, device)) is not None}
-        return cls(name, files, {precision: read_card(file) for precision, file in files.items()}, trials, own)
-
-    @property
-    def card(self) -> ModelCard:
-        return self.cards.get("fp32") or next(iter(self.cards.values()))
-
-    @property
-    def task(self) -> str:
-        return _TASKS.get(self.card.effect, self.card.effect)
-
-    @property
-    def effect_parameters(self) -> list[Parameter]:
-        """What can be set of the effect that plays it; none where this gancam does not have that effect."""
-        params = declared(self.card.effect)
-        return [] if params is None else list(params.declared().values())
-
-    @property
-    def size(self) -> str:
-        side = self.card.resolution
-        return f"{side}x{side}" if self.card.layout == "latent" else f"x{self.card.scale}"
-
-    @property
-    def time(self) -> str:
-        """The fastest accurate precision on each device where it was tried."""
-        best = {device: min((one for one in trials if one.exact), key=lambda one: one.ms, default=None)
-                for device, trials in self.trials.items()}  # fmt: skip
-        return "\n".join(f"{device} {one.precision} {one.ms:.3g} ms" for device, one in best.items() if one)
-
-    def to_json(self) -> dict[str, object]:
-        card = self.card
-        return {
-            "name": self.name, "own": self.own, "effect": card.effect, "scale": card.scale, "licence": card.licence,
-            "quality": dict(card.quality), "figures": [asdict(figure) for figure in card.figures],
-            "parameters": card.parameters, "summary": card.summary, "data": card.data,
-            "recipe": card.recipe, "commit": card.commit, "receptive_field": card.receptive_field,
-            "layout": card.layout, "resolution": card.resolution, "latent": card.latent, "layers": card.layers,
-            "effect_parameters": [
-                {"name": one.name, "takes": one.describe(), "default": one.default, "help": one.help}
-                for one in self.effect_parameters
-            ],
-            "variants": {
-                precision: {"bytes": self.files[precision].stat().st_size, "quality": dict(other.quality),
-                            "parity": dict(other.parity)}
-                for precision, other in self.cards.items()
-            },
-            "proved": {device: [asdict(one) for one in trials] for device, trials in self.trials.items()},
-        }  # fmt: skip
+from gancam.inference.trials import Trial
+from gancam.tools.models import ModelEntry, model_entries
 
 
 @app.command()
@@ -105,14 +34,13 @@ def models(
     that model, and the parameters that -e NAME:PARAMETER=VALUE sets.
     """
     if name is not None:
-        entry = _Entry.read(Path(name).stem if name.endswith(".onnx") else name, find(name))
+        entry = ModelEntry.read(Path(name).stem if name.endswith(".onnx") else name, find(name))
         if as_json:
             print(json.dumps(entry.to_json(), indent=2))
         else:
             _print_one(entry)
         return
-    entries = [_Entry.read(one, path) for one, path in menu().items()]
-    entries += [_Entry.read(one, find(one), own=True) for one in user_menu()]
+    entries = model_entries()
     if as_json:
         print(json.dumps([entry.to_json() for entry in entries], indent=2))
     else:
@@ -134,7 +62,7 @@ def _console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 160)
 
 
-def _print_all(entries: list[_Entry]) -> None:
+def _print_all(entries: list[ModelEntry]) -> None:
     narrow = _console().width < _NARROW
     heads = ("model", "size", "time here", "what it does") if narrow else (
         "model", "task", "size", "time here", "what it does, and how well", "licence"
@@ -172,7 +100,7 @@ def _tried(card: ModelCard, device: str, trial: Trial) -> str:
     return said if trial.precision == "fp32" else f"{said}; differs from fp32 by {trial.psnr:.0f} dB"
 
 
-def _print_one(entry: _Entry) -> None:
+def _print_one(entry: ModelEntry) -> None:
     card = entry.card
     rows = [
         ("model", entry.name), ("what it does", card.summary), ("task", entry.task), ("size", entry.size),
@@ -199,7 +127,7 @@ def _print_one(entry: _Entry) -> None:
         _print(measured)
 
 
-def _print_parameters(entry: _Entry) -> None:
+def _print_parameters(entry: ModelEntry) -> None:
     table = Table("parameter", "takes", "default", "meaning", box=None, pad_edge=False)
     for one in entry.effect_parameters:
         table.add_row(*(Text(cell) for cell in (one.name, one.describe(), one.text(one.default), one.help)))

@@ -38,7 +38,6 @@ from gancam.cli.app import (
 from gancam.cli.bars import BatchBars
 from gancam.cli.checks import PRESET_EFFECTS, check_chain, named_after, parse_moment, parse_specs
 from gancam.cli.console import Terminated, errors, print_note, progress_bar
-from gancam.cli.preset import read_preset
 from gancam.effects import EffectSpec
 from gancam.errors import InputError
 from gancam.jobs.batch import MakePool, process_all, process_one
@@ -46,6 +45,7 @@ from gancam.jobs.checks import check, check_options
 from gancam.jobs.events import FileProgress, JobEvent, Note
 from gancam.jobs.inputs import find_inputs, is_batch
 from gancam.jobs.local_pool import LocalPool, share_of_threads
+from gancam.jobs.preset import read_preset
 from gancam.jobs.process import process_image, process_video
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.stdio import spooled

@@ -9,7 +9,8 @@ Everything has one name, EFFECT.PARAMETER: a declared parameter (``sr-x2.strengt
 
 from gancam.control.controls import Control, Controls, Switchable, Warn
 from gancam.control.file import ControlFile
-from gancam.control.open import Remote, open_control
+from gancam.control.menu import EffectMenu
+from gancam.control.open import Remote, check_control, open_control
 from gancam.control.recording import Replay
 from gancam.control.server import ControlServer
 from gancam.control.syntax import parse_line
@@ -19,10 +20,12 @@ __all__ = [
     "ControlFile",
     "ControlServer",
     "Controls",
+    "EffectMenu",
     "Remote",
     "Replay",
     "Switchable",
     "Warn",
+    "check_control",
     "open_control",
     "parse_line",
 ]

@@ -2,13 +2,15 @@
 
 import copy
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 from gancam.errors import InputError, ParameterError, did_you_mean
 from gancam.frame import Frame
 from gancam.params import Parameter, Params, Value, notice_renamed
+from gancam.vision.pad import DrawingPad
 
 _SWITCH = Parameter("on", bool, True, None, None, (), "whether the effect is applied at all")
 Warn = Callable[[str], None]  # takes one line for the user
@@ -19,6 +21,10 @@ class Switchable(Protocol):
 
     on: bool
     params: Params
+
+    @property
+    def pad(self) -> DrawingPad | None:
+        """What a user draws on with the mouse."""
 
     @property
     def name(self) -> str:
@@ -56,25 +62,51 @@ class Controls:
 
     Any thread may ``request`` values; only the loop brings them into force, between two frames: give this object to
     ``run``, which calls it with every frame before that is made. So every frame is made with one state of all
-    parameters, and nothing is half done. ``by_name`` has each `Control` by its name.
+    parameters, and nothing is half done.
+
+    Attributes:
+        effects: What is turned.
+        by_name: Each `Control` by its name.
+        version: Grows when the effects are replaced.
 
     Raises ``InputError`` for two things of one name.
     """
 
     def __init__(self, effects: Sequence[Switchable]) -> None:
-        self.effects = list(effects)
+        self.effects: list[Switchable] = []
         self.by_name: dict[str, Control] = {}
+        self.version = -1
         self._formerly: dict[str, str] = {}  # names of today, by those of before
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._requested: dict[str, Value] = {}
-        for effect in self.effects:
+        self.replace(effects)
+
+    def replace(self, effects: Sequence[Switchable]) -> None:
+        """Turn other effects from now on; what was requested and is not in force is forgotten. For the loop alone.
+
+        Raises:
+            InputError: Two things have one name.
+        """
+        by_name: dict[str, Control] = {}
+        formerly: dict[str, str] = {}
+        for effect in effects:
             for entry in (_SWITCH, *effect.params.declared().values()):
                 control = Control(f"{effect.name}.{entry.name}", effect, entry)
-                if control.name in self.by_name:
+                if control.name in by_name:
                     raise InputError(f"two things to turn are called {control.name}")
-                self.by_name[control.name] = control
+                by_name[control.name] = control
                 if entry.formerly:
-                    self._formerly[f"{effect.name}.{entry.formerly}"] = control.name
+                    formerly[f"{effect.name}.{entry.formerly}"] = control.name
+        with self._lock:
+            self.effects, self.by_name, self._formerly = list(effects), by_name, formerly
+            self._requested.clear()
+            self.version += 1
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Keep the effects from being replaced meanwhile, for who looks at several things of them."""
+        with self._lock:
+            yield
 
     def check(self, values: Mapping[str, object]) -> dict[str, Value]:
         """Return `values` by name as they would be, given as such or as text ("0.5", "on"); nothing is changed.
@@ -114,6 +146,10 @@ class Controls:
 
     def __call__(self, frame: Frame) -> None:
         """Bring what was requested into force, before `frame`. For the loop alone."""
+        self.apply()
+
+    def apply(self) -> None:
+        """Bring what was requested into force. For the loop, or for who knows that none runs."""
         if self._requested:
             with self._lock:
                 for name, value in self._requested.items():

@@ -1,12 +1,16 @@
 """The remote control that a word of the command line means."""
 
+from pathlib import Path
 from typing import Protocol
 
 from gancam.control.controls import Controls, Warn
 from gancam.control.file import ControlFile
+from gancam.control.menu import EffectMenu
 from gancam.control.server import ControlServer
 from gancam.errors import InputError
-from gancam.media.audio import Microphone
+from gancam.media.audio import Microphone, import_sounddevice
+
+_NO_LEVEL = "control mic: turns `level`, which none of these effects has; a morph has it, for drive=level"
 
 
 class Remote(Protocol):
@@ -18,13 +22,14 @@ class Remote(Protocol):
         """Request nothing more, and join the thread. Called once."""
 
 
-def open_control(where: str, controls: Controls, warn: Warn) -> Remote:
+def open_control(where: str, controls: Controls, warn: Warn, menu: EffectMenu | None = None) -> Remote:
     """Open the remote control that `where` names.
 
     Args:
         where: a port for a `ControlServer`; ``mic`` or ``mic:NAME`` for a ``gancam.media.audio.Microphone`` that turns
             each `level` among the parameters; else the path of a `ControlFile`.
         controls: what is turned.
+        menu: what a socket can have play.
         warn: takes one line for the user whenever something goes wrong, from a thread of the remote control.
 
     Raises:
@@ -32,12 +37,38 @@ def open_control(where: str, controls: Controls, warn: Warn) -> Remote:
     """
     kind, _, name = where.partition(":")
     if kind == "mic":
-        levels = [control for control in controls.by_name if control.endswith(".level")]
-        if not levels:
-            raise InputError(
-                "control mic: turns `level`, which none of these effects has; a morph has it, for drive=level"
-            )
-        return Microphone(lambda level: controls.request(dict.fromkeys(levels, round(level, 3))), name=name, warn=warn)
+        if not _levels(controls):
+            raise InputError(_NO_LEVEL)
+        return Microphone(lambda level: _turn_levels(controls, level), name=name, warn=warn)
     if where.isascii() and where.isdigit():
-        return ControlServer(int(where), controls)
+        return ControlServer(int(where), controls, menu)
     return ControlFile(where, controls, warn)
+
+
+def check_control(where: str, *, levels: bool) -> None:
+    """Find what would keep a remote control from being opened, before there is something to be turned.
+
+    Args:
+        where: As `open_control` has it.
+        levels: Whether the effects to come have a ``level``.
+
+    Raises:
+        InputError: It cannot be had.
+    """
+    if where.partition(":")[0] == "mic":
+        if not levels:
+            raise InputError(_NO_LEVEL)
+        import_sounddevice()
+    elif where.isascii() and where.isdigit():
+        ControlServer(int(where), Controls([])).close()
+    elif Path(where).exists() and not Path(where).is_file():
+        raise InputError(f"control {where}: not a regular file")
+
+
+def _levels(controls: Controls) -> list[str]:
+    return [control for control in controls.by_name if control.endswith(".level")]
+
+
+def _turn_levels(controls: Controls, level: float) -> None:
+    with controls.steady():
+        controls.request(dict.fromkeys(_levels(controls), round(level, 3)))

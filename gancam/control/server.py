@@ -5,6 +5,7 @@ import re
 from socketserver import StreamRequestHandler
 
 from gancam.control.controls import Controls
+from gancam.control.menu import EffectMenu
 from gancam.control.syntax import LONGEST, parse_line, short
 from gancam.control.tcp import TcpServer
 from gancam.errors import GancamError, InputError
@@ -17,6 +18,8 @@ class ControlServer:
         get [EFFECT.PARAMETER]        {"sr-x2.strength": 1.0}, or all of them
         set EFFECT.PARAMETER VALUE    {"set": {"sr-x2.strength": 0.5}}, from the next frame on
         set {"NAME": VALUE, ...}      the same for several in one frame
+        play                          {"playing": "sr-x2", "coming": "", "names": [...]}: what plays, and what could
+        play sr-x2 morph-fruits:speed=2   {"play": "..."}: other effects, as soon as they are loaded
 
     Anything wrong is answered with ``{"error": "..."}`` and changes nothing. What speaks HTTP is hung up on, so that no
     web page can give commands.
@@ -24,16 +27,17 @@ class ControlServer:
     Args:
         port: on 127.0.0.1; 0 takes a free one, which ``port`` tells.
         controls: what is turned.
+        menu: what can be played; None where the effects stay what they are.
 
     Raises:
         InputError: the port is in use or not allowed.
     """
 
-    def __init__(self, port: int, controls: Controls) -> None:
+    def __init__(self, port: int, controls: Controls, menu: EffectMenu | None = None) -> None:
         if not 0 <= port <= 65535:
             raise InputError(f"control port {port}: needs 0 to 65535")
         try:
-            self._server = _Server(("127.0.0.1", port), controls)
+            self._server = _Server(("127.0.0.1", port), controls, menu)
         except OSError as error:
             raise InputError(
                 f"control port {port} cannot be used ({error.strerror}); give another, or 0 for a free one"
@@ -48,8 +52,8 @@ class ControlServer:
 
 
 class _Server(TcpServer):
-    def __init__(self, address: tuple[str, int], controls: Controls) -> None:
-        self.controls = controls
+    def __init__(self, address: tuple[str, int], controls: Controls, menu: EffectMenu | None) -> None:
+        self.controls, self.menu = controls, menu
         super().__init__(address, _Client, name="control")
 
 
@@ -64,21 +68,23 @@ class _Client(StreamRequestHandler):
                 return
             if command:
                 try:
-                    answer = _answer(self.server.controls, command)
+                    answer = _answer(self.server.controls, self.server.menu, command)
                 except GancamError as error:
                     answer = {"error": str(error)}
                 self.wfile.write(json.dumps(answer).encode() + b"\n")
 
 
-def _answer(controls: Controls, command: str) -> dict[str, object]:
+def _answer(controls: Controls, menu: EffectMenu | None, command: str) -> dict[str, object]:
+    with controls.steady():
+        return _answer_steadily(controls, menu, command)
+
+
+def _answer_steadily(controls: Controls, menu: EffectMenu | None, command: str) -> dict[str, object]:
     verb, _, rest = command.partition(" ")
     rest = rest.strip()
     if verb == "list" and not rest:
         return {"effects": [effect.name for effect in controls.effects], "parameters": [
-            {"name": name, "value": controls.value(name), "type": control.entry.type.__name__,
-             "default": control.entry.default, "minimum": control.entry.minimum, "maximum": control.entry.maximum,
-             "choices": list(control.entry.choices), "unit": control.entry.unit, "form": control.entry.describe(),
-             "help": control.entry.help}
+            {"name": name, "value": controls.value(name), **control.entry.to_json()}
             for name, control in controls.by_name.items()
         ]}  # fmt: skip
     if verb == "get":
@@ -88,4 +94,9 @@ def _answer(controls: Controls, command: str) -> dict[str, object]:
             name, _, value = rest.partition(" ")
             rest = rest if "=" in name or value.lstrip().startswith("=") else f"{name} = {value}"
         return {"set": controls.request(parse_line(rest))}
-    raise InputError(f'{short(command)}: there are list, get [NAME], set NAME VALUE and set {{"NAME": VALUE, ...}}')
+    if verb == "play" and menu is not None:
+        if rest:
+            return {"play": menu.choose(rest)}
+        return {"playing": menu.playing, "coming": menu.coming, "names": list(menu.names)}
+    verbs = 'list, get [NAME], set NAME VALUE, set {"NAME": VALUE, ...} and play [EFFECT ...]'
+    raise InputError(f"{short(command)}: there are {verbs}")

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 from gancam.effects._contract import Effect, FunctionEffect, ImageFunction, MaskedEffect, ModelEffect, as_effect
 from gancam.effects._registered import make
 from gancam.effects._slot import EffectSlot, slots, unique_names
-from gancam.effects._spec import EffectSpec, check_spec, declared, effect_module, effect_names, own_effect
+from gancam.effects._spec import (
+    EffectSpec,
+    check_spec,
+    declared,
+    effect_module,
+    effect_names,
+    own_effect,
+    spec_params,
+)
 from gancam.effects._watched import WatchedEffect
 from gancam.errors import ModelError
 from gancam.inference.catalog import open_model
@@ -116,10 +124,10 @@ def load(
     Args:
         name: A name that ``gancam models`` lists, or a path.
         kind: The class that it must be, ``gancam.Morph`` say; type checkers then know it of a file of yours, too.
-        device: auto, cpu or cuda.
+        device: auto, cpu, cuda or tensorrt; cuda:N is the GPU number N.
         precision: auto, fp32, fp16 or int8.
         threads: Those of one call on the CPU; None for what is fastest.
-        **params: The effect's own declared parameters.
+        **params: The effect's own declared parameters; where none is given, what the model's card says suits it.
 
     Raises:
         NotFound: Where there is no such model; the message names what is near.
@@ -133,7 +141,7 @@ def load(
         raise ModelError(
             f"{model.path}: its card names the effect {model.card.effect!r}, which this gancam does not have"
         )
-    effect: ModelEffect = module.build(model, params)
+    effect: ModelEffect = module.build(model, {**model.card.defaults, **params})
     if kind is not None and not isinstance(effect, kind):
         raise ModelError(f"{name}: is played by {type(effect).__name__}, not by {kind.__name__}")
     return effect
@@ -154,5 +162,5 @@ def open_effect(
 __all__ = [
     "Effect", "EffectSlot", "EffectSpec", "FunctionEffect", "ImageFunction", "MaskedEffect", "ModelEffect",
     "WatchedEffect", "as_effect", "check_spec", "declared", "effect_names", "load", "open_effect", "own_effect",
-    "slots", "unique_names",
+    "slots", "spec_params", "unique_names",
 ]  # fmt: skip

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gancam.errors import ImageError
 from gancam.frame import Frame, Image, ImageLike, check_image
 from gancam.inference.card import ModelCard
-from gancam.inference.model import Model
+from gancam.inference.model import ImageModel, Model
 from gancam.params import Params, Value
 from gancam.vision.pad import DrawingPad
 
@@ -72,7 +72,7 @@ class Effect(ABC):
 
     @property
     def device(self) -> str:
-        """Where it computes: "cpu" or "cuda"."""
+        """Where it computes: "cpu", "cuda" or "tensorrt"."""
         return "cpu"
 
     @property
@@ -101,6 +101,14 @@ class Effect(ABC):
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Give (width, height) of the output for an input of `size`, also (width, height)."""
         return size
+
+    def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
+        """Name the model whose call is all that it would do to the next frame, of `size` (width, height), as it is set.
+
+        Asked before each frame. Models of effects that follow each other are played in a chain on their device
+        (``gancam.inference.chain``), and those effects are not called for that frame. None: call it.
+        """
+        return None
 
     def reset(self) -> None:
         """Forget what was seen: a seek, a cut, a new source."""
@@ -213,7 +221,7 @@ class ModelEffect(Effect):
 
     @property
     def device(self) -> str:
-        """Where its network runs: "cpu" or "cuda"."""
+        """Where its network runs: "cpu", "cuda" or "tensorrt"."""
         return self.model.device
 
     def identity(self) -> Mapping[str, str | None]:

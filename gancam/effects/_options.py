@@ -20,6 +20,7 @@ class SuperResolutionOptions(TypedDict, total=False):
     """Parameters of ``gancam.SuperResolution``."""
 
     strength: float
+    stabilise: float
     threshold: float
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from gancam.effects._contract import Effect, ImageFunction, as_effect
 from gancam.frame import Frame, Image
+from gancam.inference.model import ImageModel
 from gancam.vision.pad import DrawingPad
 
 _RESERVED = ("source", "close")  # stages of a report that are no effects
@@ -72,6 +73,10 @@ class EffectSlot(Effect):
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Ask the effect, on or off."""
         return self.effect.output_size(size)
+
+    def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
+        """The effect's own; None while it is off."""
+        return self.effect.bare_model(size) if self.on else None
 
     def reset(self) -> None:
         """Reset the effect."""

@@ -156,12 +156,19 @@ def check_spec(spec: EffectSpec) -> None:
 
     Raises ``NotFound``, ``ModelError`` for what is no model, and ``ParameterError``.
     """
+    if not spec.params and own_effect(spec.name) is None:
+        find(spec.name)
+        return
+    spec_params(spec)
+
+
+def spec_params(spec: EffectSpec) -> Params | None:
+    """Give the parameters that the effect of `spec` will begin with; None for one that this gancam does not have.
+
+    Raises as ``check_spec``.
+    """
     alone = own_effect(spec.name)
     if alone is not None:
-        params_of(alone).of(**spec.params)
-        return
-    path = find(spec.name)
-    if spec.params:
-        params = declared(read_card(next(iter(variants(path).values()))).effect)
-        if params is not None:
-            params.of(**spec.params)
+        return params_of(alone).of(**spec.params)
+    params = declared(read_card(next(iter(variants(find(spec.name)).values()))).effect)
+    return None if params is None else params.of(**spec.params)

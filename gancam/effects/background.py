@@ -29,9 +29,11 @@ class BackgroundParams(Params):
     """What can be set of `Background`."""
 
     blur: float = parameter(0.6, minimum=0.0, maximum=1.0, help="how much what is behind people is blurred")
-    image: str = parameter("", form="the path of a picture", help="a picture to be seen behind people instead")
+    image: str = parameter(
+        "", kind="file", form="the path of a picture", help="a picture to be seen behind people instead"
+    )
     colour: str = parameter(
-        "", parse=lambda text: text and masks.parse_colour(text), form="#rrggbb or a colour's name",
+        "", kind="colour", parse=lambda text: text and masks.parse_colour(text), form="#rrggbb or a colour's name",
         help="a colour to be seen behind people instead",
     )  # fmt: skip
     strength: float = parameter(1.0, minimum=0.0, maximum=1.0, help="how much of that is seen")

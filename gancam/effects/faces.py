@@ -38,7 +38,9 @@ class FacesParams(Params):
     """What can be set of `FaceEffect`."""
 
     strength: float = parameter(1.0, minimum=0.0, maximum=1.0, help="how much of the network's face is seen")
-    detector: str = parameter("", form="the path of a YuNet model", help="what finds faces; none: the bundled one")
+    detector: str = parameter(
+        "", kind="file", form="the path of a YuNet model", help="what finds faces; none: the bundled one"
+    )
     score: float = parameter(0.7, minimum=0.1, maximum=1.0, help="how sure the detector must be of a face")
     most: int = parameter(8, minimum=1, maximum=64, help="faces in a frame that are shown to the network, surest first")
     smallest: int = parameter(24, minimum=1, maximum=4096, help="pixels of the width of a face that is worth it")

@@ -59,22 +59,27 @@ class InpaintParams(Params):
     """What can be set of `Inpaint`."""
 
     mask: str = parameter(
-        "", form="person, faces, or the path of an image or of a mask track",
+        "", kind="file", words=("person", "faces"), form="person, faces, or the path of an image or of a mask track",
         help="what to fill: people, faces, or what is bright or opaque there",
     )  # fmt: skip
     invert: bool = parameter(False, help="fill what the mask image does not mark instead")
-    box: str = parameter("", parse=boxes, form="x/y/width/height in pixels, several joined by +", help="what to fill")
+    box: str = parameter(
+        "", kind="box", parse=boxes, form="x/y/width/height in pixels, several joined by +", help="what to fill"
+    )
     polygon: str = parameter(
-        "", parse=polygons, form="x/y/x/y/x/y... in pixels, several joined by +", help="what to fill"
+        "", kind="polygon", parse=polygons, form="x/y/x/y/x/y... in pixels, several joined by +", help="what to fill"
     )
     track: bool = parameter(False, help="mask, box and polygon mark the first frame; follow what is marked there")
-    draw: bool = parameter(False, help="live: draw what to fill in the window; it is followed")
-    key: str = parameter("", parse=lambda text: text and masks.parse_colour(text), form="#rrggbb or a colour's name",
-                         help="fill everything of this colour")  # fmt: skip
+    draw: bool = parameter(False, kind="draw", help="live: draw on the picture what to fill; it is followed")
+    key: str = parameter(
+        "", kind="colour", parse=lambda text: text and masks.parse_colour(text), form="#rrggbb or a colour's name",
+        help="fill everything of this colour",
+    )  # fmt: skip
     tolerance: float = parameter(20.0, minimum=1.0, maximum=100.0, help="how far from that colour")
     faces: str = parameter(
-        "", form="on, or the path of a YuNet model", help="fill the faces that the bundled detector, or this one, finds"
-    )
+        "", kind="file", words=("on",), form="on, or the path of a YuNet model",
+        help="fill the faces that the bundled detector, or this one, finds",
+    )  # fmt: skip
     find: str = parameter(
         "nothing", choices=("nothing", "overlay", "scratches"),
         help="fill what is found: a logo or time stamp that stays while all else moves, or defects of single frames",
@@ -92,7 +97,9 @@ class InpaintParams(Params):
         0.6, minimum=0.0, maximum=1.0,
         help="how much grain, and how many of the lines around them, wide holes get; 0: the network alone",
     )  # fmt: skip
-    save: str = parameter("", form="the path of a new .json", help="record the masks there, as a track to replay")
+    save: str = parameter(
+        "", kind="new-file", form="the path of a new .json", help="record the masks there, as a track to replay"
+    )
 
 
 class Inpaint(MaskedEffect):

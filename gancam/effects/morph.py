@@ -24,7 +24,7 @@ from gancam.vision import blend as blend_room
 from gancam.vision.blend import MODES, SHAPES, Place, Region, composite
 
 KEY_SECONDS = 2.0  # from picture to picture at speed 1
-AHEAD = {"cpu": 1, "cuda": 8}  # frames made at once: a CPU gains 12 % by eight, which is not worth a hiccup
+_AHEAD_ON_GPU = 8  # frames made at once: a CPU gains 12 % by eight, which is not worth a hiccup
 _STEP = 1 / 30  # seconds a frame, for calls that tell no time
 _STILL, _LIVELY = 0.6, 4.0  # mean change of grey levels from frame to frame that counts as none, and as 1
 _OBJECTS, _SPECK = 8, 64  # that are covered at most, and pixels that none is under
@@ -55,25 +55,30 @@ class MorphParams(Params):
     """What can be set of `Morph`."""
 
     region: str = parameter(
-        "0.74/0.05/0.23/0.41", parse=Region.parse, form="x/y/width/height in shares of the frame, or full",
-        help="where it is seen",
+        "0.74/0.05/0.23/0.41", kind="region", parse=Region.parse,
+        form="x/y/width/height in shares of the frame, or full", help="where it is seen",
     )  # fmt: skip
     where: str = parameter(
         "region", choices=("region", "object", "inside", "outside"),
         help="in its region; over each object that is marked; in the region, but only inside or outside what is marked",
     )  # fmt: skip
-    mask: str = parameter("", help="person or faces, or an image or a mask track that marks something")
+    mask: str = parameter(
+        "", kind="file", words=("person", "faces"),
+        help="person or faces, or an image or a mask track that marks something",
+    )  # fmt: skip
     box: str = parameter(
-        "", parse=lambda text: text and pixels(text), form="x/y/width/height in pixels of the first frame",
+        "", kind="box", parse=lambda text: text and pixels(text), form="x/y/width/height in pixels of the first frame",
         help="marks what is in it then, and follows it",
     )  # fmt: skip
-    faces: str = parameter("", help="on, or a YuNet detector's file: marks faces")
+    faces: str = parameter("", kind="file", words=("on",), help="on, or a YuNet detector's file: marks faces")
     colour: str = parameter(
-        "", parse=lambda text: text and masks.parse_colour(text), form="#rrggbb or a colour's name",
+        "", kind="colour", parse=lambda text: text and masks.parse_colour(text), form="#rrggbb or a colour's name",
         help="marks what has this colour",
     )  # fmt: skip
     draw: bool = parameter(
-        False, help="live: a box drawn in the window is where it is seen, or what it follows if where= asks for that"
+        False,
+        kind="draw",
+        help="live: a box drawn on the picture is where it is seen, or what it follows if where= asks for that",
     )
     fit: str = parameter(
         "contain", choices=("contain", "cover", "stretch"), help="how the square picture fits into another shape"
@@ -85,9 +90,13 @@ class MorphParams(Params):
     )
     shape: str = parameter("ellipse", choices=SHAPES, help="the shape of its edge")
     speed: float = parameter(1.0, minimum=0.0, maximum=20.0, help="how fast; at 1 a new picture every two seconds")
-    seed: int = parameter(8, minimum=0, help="where its endless walk begins")
+    seed: int = parameter(8, kind="seed", minimum=0, help="where its endless walk begins")
     keyframes: str = parameter(
-        "", parse=seeds, form="seeds joined by /, as 3/17/42", help="pictures to loop through instead of walking"
+        "",
+        kind="seeds",
+        parse=seeds,
+        form="seeds joined by /, as 3/17/42",
+        help="pictures to loop through instead of walking",
     )
     loop: float = parameter(
         0.0, minimum=0.0, maximum=3600.0, unit="s", help="how long that loop takes at speed 1; 0: two seconds a picture"
@@ -100,15 +109,16 @@ class MorphParams(Params):
         -1.0,
         minimum=-1.0,
         maximum=1.0,
-        help="variety against quality: 1 all, 0 nothing but the average picture; below 0: what suits the generator",
+        below="auto",
+        help="variety against quality: 1 all, 0 nothing but the average picture; auto: what suits the generator",
     )
-    mix: int = parameter(-1, minimum=-1, help="seed that gives the later layers (colours); -1: none")
+    mix: int = parameter(-1, kind="seed", minimum=-1, below="none", help="seed that gives the later layers (colours)")
     mix_layer: int = parameter(4, minimum=0, maximum=64, help="the first layer that it gives")
     drive: str = parameter("time", choices=("time", "motion", "audio", "level"), help="what makes it move")
     level: float = parameter(
         0.0, minimum=0.0, maximum=2.0, help="how lively it is, for drive=level: turned by hand, or by --control mic"
     )
-    audio: str = parameter("", help="file whose loudness drives it (process: the clip's own)")
+    audio: str = parameter("", kind="file", help="file whose loudness drives it (process: the clip's own)")
 
 
 class Morph(ModelEffect):
@@ -133,7 +143,7 @@ class Morph(ModelEffect):
 
     def __init__(self, model: Generator, params: MorphParams, *, mask: object = None, ahead: int | None = None) -> None:
         super().__init__(model, params)
-        self._ahead = ahead or AHEAD[model.device]
+        self._ahead = ahead or (1 if model.device == "cpu" else _AHEAD_ON_GPU)
         self._paths = lru_cache(maxsize=4)(self._make_path)
         self._loudness = lru_cache(maxsize=2)(Loudness)
         self._mixed = lru_cache(maxsize=4)(lambda seed: model.mapping(seeded([seed], model.card.latent)))

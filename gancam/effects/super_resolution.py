@@ -17,6 +17,7 @@ from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.inference.variants import read_card
 from gancam.params import Params, parameter
+from gancam.vision.still import StillFilter
 
 SHARES = Fraction(3, 4), Fraction(2, 3)  # of a side that the network is shown to save time; less is worse than bicubic
 _ALIKE = 0.1  # dB of difference between precisions that nobody sees
@@ -29,10 +30,14 @@ class SuperResolutionParams(Params):
     strength: float = parameter(
         1.0, minimum=0.0, maximum=1.0, help="how much of the network's detail is added to plain bicubic scaling"
     )
+    stabilise: float = parameter(
+        0.0, minimum=0.0, maximum=1.0,
+        help="how much the noise of what stands still is averaged away over the frames before",
+    )  # fmt: skip
     threshold: float = parameter(
-        -1.0, minimum=-1.0, maximum=64.0,
+        -1.0, minimum=-1.0, maximum=64.0, below="off",
         help="compute only what changed by more grey levels: 0 changes nothing, about 40 passes a webcam's noise over; "
-        "below 0 everything is computed",
+        "off: everything is computed",
     )  # fmt: skip
 
 
@@ -40,7 +45,8 @@ class SuperResolution(ModelEffect):
     """Enlarges: ``(H, W, 3)`` -> ``(H * scale, W * scale, 3)``, any size from one pixel up.
 
     Each frame is on its own, unless a `threshold` above 0 lets it keep what hardly changed
-    (``gancam.inference.changes.ChangedTiles``). The result belongs to the caller; its memory is used for a later one
+    (``gancam.inference.changes.ChangedTiles``), or `stabilise` calms what stands still before the network sees it
+    (``gancam.vision.still.StillFilter``). The result belongs to the caller; its memory is used for a later one
     when neither it nor a view of it is held any more.
 
     Args:
@@ -66,8 +72,9 @@ class SuperResolution(ModelEffect):
         self._scale, self._share = scale or model.card.scale, share
         card = model.card
         self._changed = ChangedTiles(self._everything, scale=card.scale, overlap=card.receptive_field, follows=True)
+        self._still = StillFilter()
         self._saving = False
-        self._tiles = TileBudget()
+        self._tiles = TileBudget(device=lambda: model.device)
 
     @property
     def level(self) -> str:
@@ -85,6 +92,10 @@ class SuperResolution(ModelEffect):
         strength = self.params.strength
         if strength == 0.0 or self._share == 0:
             return self._interpolate(image)
+        if self.params.stabilise > 0.0:
+            image = self._still(image, self.params.stabilise)
+        else:
+            self._still.reset()
         sharp = self._sharpen(image, time)
         if strength == 1.0:
             return sharp
@@ -126,15 +137,28 @@ class SuperResolution(ModelEffect):
         """Give (width, height) of the output for an input of `size`, also (width, height)."""
         return size[0] * self._scale, size[1] * self._scale
 
+    def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
+        """Name the model, where all of the frame is its own, enlarged at once."""
+        whole = self._share == 1 and self._scale == self.card.scale and size[0] * size[1] <= 2 * self._tiles.limit
+        params = self.params
+        if not whole or params.strength != 1.0 or params.stabilise > 0.0 or params.threshold >= 0:
+            return None
+        with self._lock:
+            self._saving = False
+            self._changed.reset()
+            self._still.reset()
+        return self.model
+
     def reset(self) -> None:
         """Forget the frames before."""
         with self._lock:
             self._changed.reset()
+            self._still.reset()
 
     @property
     def remembers(self) -> bool:
-        """Whether it keeps what hardly changed: with 0, what it keeps is what it would compute."""
-        return self.params.threshold > 0
+        """Whether it keeps what hardly changed: with a threshold of 0, what it keeps is what it would compute."""
+        return self.params.threshold > 0 or self.params.stabilise > 0
 
     @property
     def status(self) -> str:

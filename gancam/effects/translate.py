@@ -43,11 +43,15 @@ class TranslateParams(Params):
     )  # fmt: skip
     region: str = parameter(
         "full",
+        kind="region",
         parse=Region.parse,
         form="x/y/width/height in shares of the frame, or full",
         help="where it is seen",
     )
-    mask: str = parameter("", help="person or faces, or an image or a mask track that marks where it is seen")
+    mask: str = parameter(
+        "", kind="file", words=("person", "faces"),
+        help="person or faces, or an image or a mask track that marks where it is seen",
+    )  # fmt: skip
     outside: bool = parameter(False, help="seen outside the mask and the region instead")
 
 
@@ -75,7 +79,7 @@ class Translate(ModelEffect):
         self._share = share
         self._marked = None if mask is None else masks.source(mask)
         self._source = lru_cache(maxsize=1)(masks.source)
-        self._tiles = TileBudget()
+        self._tiles = TileBudget(device=lambda: model.device)
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._before: tuple[Image, NDArray[np.float32]] | None = None  # what the network saw last, and what was shown
 
@@ -117,6 +121,19 @@ class Translate(ModelEffect):
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
         return self.params.stabilise > 0.0 or self._marked is not None or masks.follows(self.params.mask)
+
+    def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
+        """Name the model, where it is shown all of the frame as it is, and all that it makes is seen."""
+        params, card = self.params, self.card
+        marked = self._marked is not None or params.mask or params.region != "full" or params.outside
+        mixed = params.strength != 1.0 or params.colours > 0.0 or params.stabilise > 0.0 or card.keeps == "luma"
+        seen = min(params.work_size or card.work_size or max(size), max(size)) * self._share
+        cut = card.receptive_field and size[0] * size[1] > 2 * self._tiles.limit
+        if marked or mixed or cut or seen != max(size):
+            return None
+        with self._lock:
+            self._before = None
+        return self.model
 
     def reset(self) -> None:
         """Forget the frames before, those of masks too."""

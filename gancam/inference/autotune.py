@@ -3,68 +3,38 @@
 Each precision is tried on a bundled picture, compared with fp32, and the choice remembered until the model, the device
 (a CPU with its instruction sets), its driver or ONNX Runtime is another. Numbers of threads are tried where cores are
 of several kinds or shared.
-
-What is remembered is one small file a case in the user's cache folder. A file that is damaged, or of another case, is
-ignored and written anew; two processes may do so at once, since a file appears whole or not at all.
 """
 
-import hashlib
-import json
 import logging
-import math
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import GancamError, ModelError, first_line
-from gancam.files import replace_file
+from gancam.errors import DeviceError, GancamError, ModelError, first_line
 from gancam.frame import Image
-from gancam.inference.cuda import driver_version, gpus
-from gancam.inference.hardware import cpu_model, instructions, saturates_bytes, thread_counts, usable_cores
+from gancam.inference.hardware import saturates_bytes, thread_counts
 from gancam.inference.network import GeneratorNetwork, MaskedNetwork, Network, open_network
-from gancam.inference.packages import runtime
-from gancam.inference.variants import file_digest
+from gancam.inference.providers import GpuOptions, kind_of, ways
+from gancam.inference.trials import LEAST_PSNR, TILED_ON_GPU, Trial, name_of, recall, remember
+from gancam.inference.trials import folder as folder
 
 log = logging.getLogger(__name__)
 NO_INT8 = "GANCAM_NO_INT8"  # an environment variable: set, int8 is played only where it is asked for by name
-LEAST_PSNR = 35.0  # dB of a variant against fp32 on the bundled picture; less is rejected
-VERSION = 1  # of the files, and of what is tried
 _FASTER = 1.25  # times that another variant must be faster than the usual one: timings of one machine vary
 _ROUNDS = 4
 _ALIKE = 1.05  # times the least: fewer threads that take no more leave cores to decoding and encoding
 _HOPELESS = 3.0  # times the fastest so far: timed once only
 _TILED = 3  # times as wide and high as the bundled picture: what threads are tried on
-_PREFERRED = {"cpu": ("int8", "fp32", "fp16"), "cuda": ("fp16", "fp32")}
+_FASTER_ON_GPU = 1.05  # times that another way to run it there must be faster than the plain one
+_PREFERRED = {"cpu": ("int8", "fp32", "fp16"), "cuda": ("fp16", "fp32"), "tensorrt": ("fp16", "fp32")}
 _PICTURE = Path(__file__).parent.parent / "models" / "autotune.jpg"
 Run = Callable[[], NDArray[np.uint8]]
-_known: dict[str, list["Trial"]] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One variant, tried: milliseconds for the bundled picture and dB against fp32 (100 at most), or its error.
-
-    Where threads are tried, `precision` is their number.
-    """
-
-    precision: str
-    ms: float
-    psnr: float
-    error: str = ""
-
-    @property
-    def exact(self) -> bool:
-        """Whether it runs and gives what fp32 gives, to `LEAST_PSNR`."""
-        return not self.error and self.psnr >= LEAST_PSNR
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +46,7 @@ class Choice:
     device: str
     threads: int
     wide_sums: bool = False  # as ``open_session`` takes it
+    gpu: GpuOptions | None = None  # how it is run on a GPU
 
 
 def choose(files: Mapping[str, Path], device: str, *, precision: str = "auto", threads: int | None = None) -> Choice:
@@ -83,12 +54,13 @@ def choose(files: Mapping[str, Path], device: str, *, precision: str = "auto", t
 
     Args:
         files: By precision, as ``variants`` gives them; at least one.
-        device: "cpu" or "cuda".
+        device: "cpu", "cuda" or "tensorrt", with the number of a GPU or without.
         precision: One of `files`, or "auto": the fastest that is exact. Tried here where nothing is remembered.
         threads: 1 or more; None: the fewest that are as fast as any, tried where there is a choice.
 
     Raises:
-        DeviceError: The device fails where threads are tried; a file that does not run is only not chosen.
+        DeviceError: The device fails where threads are tried, or it is a GPU and there is int8 alone; a file that does
+            not run is only not chosen.
         ModelError: A damaged file where threads are tried; int8 was asked for, saturates here, and fp32 is beside it.
     """
     counts = [threads] if threads is not None else thread_counts()
@@ -97,7 +69,8 @@ def choose(files: Mapping[str, Path], device: str, *, precision: str = "auto", t
         precision = usable(files, device, counts[0])[0]
     wide_sums = precision == "int8" and not compared and _needs_wide_sums(files, device, counts[0])
     count = thread_count(files, precision, counts) if device == "cpu" else counts[0]
-    return Choice(files[precision], precision, device, count, wide_sums)
+    gpu = _gpu_options(files, precision, device, exact=not compared) if kind_of(device) == "cuda" else None
+    return Choice(files[precision], precision, device, count, wide_sums, gpu)
 
 
 def _needs_wide_sums(files: Mapping[str, Path], device: str, threads: int) -> bool:
@@ -134,11 +107,11 @@ def saturation(files: Mapping[str, Path], opened: Callable[[str], Run]) -> float
         ModelError: And the others that opening raises.
     """
     more = {"sums": "wide"}
-    trials = _recall(files, "cpu", more, {"plain", "wide"})
+    trials = recall(files, "cpu", more, {"plain", "wide"})
     if trials is None:
         wide, plain = (opened(kind)() for kind in ("wide", "plain"))
         trials = [Trial("plain", 0.0, round(_psnr(plain, wide), 2)), Trial("wide", 0.0, 100.0)]
-        _remember(files, "cpu", trials, more)
+        remember(files, "cpu", trials, more)
     return trials[0].psnr
 
 
@@ -146,13 +119,15 @@ def usable(files: Mapping[str, Path], device: str, threads: int) -> list[str]:
     """List the precisions of `files` that `device` does exactly, the one to play first in front, the others by time."""
     if os.environ.get(NO_INT8, "0") not in ("", "0"):
         files = {kind: path for kind, path in files.items() if kind != "int8"} or files
-    usual = [kind for kind in _PREFERRED[device] if kind in files]
-    if len(usual) < 2 or "fp32" not in usual:
+    usual = [kind for kind in _PREFERRED[kind_of(device)] if kind in files]
+    if not usual and device != "cpu":
+        raise DeviceError(device, f"of {name_of(files)} there is int8 alone, which is for the CPU", "use --device cpu")
+    if len(usual) < 2 or "fp32" not in usual or kind_of(device) == "tensorrt":  # which takes minutes for each
         return usual or list(files)
 
     def opened(kind: str) -> Run:
         network = open_network(files[kind], device, threads)
-        arrays = trial_input(network)
+        arrays = trial_input(network, times=_times(device))
         return lambda: network(*arrays)
 
     return [one.precision for one in ranked(files, device, usual, opened)] or ["fp32"]
@@ -163,16 +138,19 @@ def thread_count(files: Mapping[str, Path], precision: str, counts: Sequence[int
 
     def opened(count: int) -> Run:
         network = open_network(files[precision], "cpu", count)
-        arrays = trial_input(network)
-        if not isinstance(network, GeneratorNetwork):  # as large as what is played: in small pictures threads wait
-            arrays = [np.tile(one, (1, _TILED, _TILED, *(1,) * (one.ndim - 3))) for one in arrays]
+        arrays = trial_input(network, times=_TILED)  # as large as what is played: in small pictures threads wait
         return lambda: network(*arrays)
 
     return fastest(files, "cpu", precision, counts, opened)
 
 
-def trial_input(network: Network) -> list[NDArray[np.generic]]:
-    """Give the arrays that `network` is tried on: the bundled picture at a size that it takes, or two z."""
+def trial_input(network: Network, *, times: int = 1) -> list[NDArray[np.generic]]:
+    """Give the arrays that `network` is tried on: the bundled picture at a size that it takes, or two z.
+
+    Args:
+        network: What is tried.
+        times: How often the picture stands beside and below itself.
+    """
     card = network.card
     if isinstance(network, GeneratorNetwork):
         return [np.random.default_rng(0).standard_normal((2, card.latent), np.float32)]
@@ -182,11 +160,12 @@ def trial_input(network: Network) -> list[NDArray[np.generic]]:
     if height > image.shape[0] or width > image.shape[1]:
         image = np.asarray(cv2.resize(image, (max(width, image.shape[1]), max(height, image.shape[0]))), np.uint8)
     images = np.ascontiguousarray(image[None, :height, :width])
+    images = np.tile(images, (1, times, times, 1))
     if not isinstance(network, MaskedNetwork):
         return [images]
     holes = np.ones((1, height, width), np.uint8)
     holes[:, :, ::3] = 0
-    return [images, holes]
+    return [images, np.tile(holes, (1, times, times))]
 
 
 def picture() -> Image:
@@ -218,23 +197,23 @@ def ranked(files: Mapping[str, Path], device: str, usual: Sequence[str], opened:
         trials = _try(usual, opened)
         if next((one.error for one in trials if one.precision == "fp32"), ""):
             return []  # not this one's fault alone: nothing is known
-        kept = _remember(files, device, trials, {})
+        kept = remember(files, device, trials, {})
         said = ", ".join(
             f"{one.precision} {one.ms:.3g} ms ({one.psnr:.0f} dB)" if not one.error else f"{one.precision} fails"
             for one in trials
         )
         log.info(
             "%s: tried on %s in %.1f s: %s%s",
-            _name(files), device, time.perf_counter() - began, said, "; remembered" if kept else "",
+            name_of(files), device, time.perf_counter() - began, said, "; remembered" if kept else "",
         )  # fmt: skip
         for note in notes(trials, device):
-            log.info("%s: %s", _name(files), note)
+            log.info("%s: %s", name_of(files), note)
     return _order(trials)
 
 
 def remembered(files: Mapping[str, Path], device: str) -> list[Trial] | None:
     """Recall what was tried before, in the same order; None where nothing is known that holds."""
-    return _recall(files, device, {}, set(files))
+    return recall(files, device, {}, set(files))
 
 
 def notes(trials: Sequence[Trial], device: str) -> list[str]:
@@ -260,7 +239,7 @@ def fastest(
     if len(counts) == 1:
         return counts[0]
     more = {"threads": list(counts), "precision": precision}
-    trials = _recall(files, device, more, {str(count) for count in counts})
+    trials = recall(files, device, more, {str(count) for count in counts})
     if trials is None:
         runs = {count: opened(count) for count in counts}
         times: dict[int, list[float]] = {count: [] for count in counts}
@@ -270,10 +249,61 @@ def fastest(
             for count, run in runs.items():
                 times[count].append(_timed(run))
         trials = [Trial(str(count), round(1000 * min(times[count]), 3), 100.0) for count in counts]
-        kept = _remember(files, device, trials, more)
+        kept = remember(files, device, trials, more)
         said = ", ".join(f"{one.precision}: {one.ms:.3g} ms" for one in trials)
-        log.info("%s %s: threads tried: %s%s", _name(files), precision, said, "; remembered" if kept else "")
+        log.info("%s %s: threads tried: %s%s", name_of(files), precision, said, "; remembered" if kept else "")
     return _fewest(trials)
+
+
+def _gpu_options(files: Mapping[str, Path], precision: str, device: str, *, exact: bool) -> GpuOptions:
+    """How `precision` is run on a GPU; `exact` leaves out what rounds more than fp32 does."""
+
+    def opened(way: str) -> Run:
+        network = open_network(files[precision], device, 1, gpu=GpuOptions.named(way))
+        arrays = trial_input(network, times=_times(device))
+        return lambda: network(*arrays)
+
+    return best_way(files, device, precision, ways(precision, exact=exact), opened)
+
+
+def best_way(
+    files: Mapping[str, Path], device: str, precision: str, names: Sequence[str], opened: Callable[[str], Run]
+) -> GpuOptions:
+    """Find the fastest way to run `precision` on a GPU that gives what the plain way gives.
+
+    Args:
+        files: By precision.
+        device: The GPU.
+        precision: One of `files`.
+        names: Ways by their names, the plain one first; one that fails is not chosen.
+        opened: Opens the network in a way, and gives what makes its picture; called only where nothing is remembered.
+    """
+    more = {"ways": list(names), "precision": precision}
+    trials = recall(files, device, more, set(names))
+    if trials is None:
+        trials, plain = [], None
+        for name in names:  # one after the other: only one at a time needs memory
+            try:
+                run = opened(name)
+                for _ in range(_ROUNDS):
+                    shown = run().copy()  # of the last, which may be a graph that is replayed
+                plain = shown if plain is None else plain
+                taken = min(_timed(run) for _ in range(_ROUNDS))
+                trials.append(Trial(name, round(1000 * taken, 3), round(_psnr(shown, plain), 2)))
+            except (GancamError, MemoryError) as error:
+                trials.append(Trial(name, 0.0, 0.0, first_line(error) or "no memory"))
+        if trials[0].error:
+            return GpuOptions()  # nothing to compare with; opening says why
+        kept = remember(files, device, trials, more)
+        said = ", ".join(
+            f"{one.precision} {one.ms:.3g} ms" if not one.error else f"{one.precision} fails" for one in trials
+        )
+        log.info("%s %s on %s: %s%s", name_of(files), precision, device, said, "; remembered" if kept else "")
+    return GpuOptions.named(_order(trials, _FASTER_ON_GPU)[0].precision)
+
+
+def _times(device: str) -> int:
+    return 1 if device == "cpu" else TILED_ON_GPU
 
 
 def _fewest(trials: Sequence[Trial]) -> int:
@@ -281,41 +311,13 @@ def _fewest(trials: Sequence[Trial]) -> int:
     return min(int(one.precision) for one in trials if one.ms <= least * _ALIKE)
 
 
-def _recall(files: Mapping[str, Path], device: str, more: Mapping[str, Any], names: set[str]) -> list[Trial] | None:
-    try:
-        case = {**_case(files, device), **more}
-        key = _key(case)
-        if key in _known:
-            return _known[key]
-        stored = json.loads((folder() / f"{key}.json").read_text(encoding="utf-8"))
-        if stored["case"] != case:
-            return None
-        trials = [Trial(str(one["precision"]), float(one["ms"]), float(one["psnr"]), str(one["error"]))
-                  for one in stored["trials"]]  # fmt: skip
-        if not trials or not {one.precision for one in trials} <= names:
-            return None
-        if any(not (math.isfinite(one.ms) and one.ms >= 0 and math.isfinite(one.psnr)) for one in trials):
-            return None
-    except (OSError, ValueError, KeyError, TypeError, GancamError):
-        return None
-    _known[key] = trials
-    return trials
-
-
-def folder() -> Path:
-    """Name the folder where choices are remembered: gancam/proofs in the user's cache folder."""
-    named = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
-    usual = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    return (Path(named) if named and Path(named).is_absolute() else usual) / "gancam" / "proofs"
-
-
-def _order(trials: Sequence[Trial]) -> list[Trial]:
+def _order(trials: Sequence[Trial], faster: float = _FASTER) -> list[Trial]:
     """The exact ones of `trials`, of which the usual choice comes first: the one to play first, the others by time."""
     exact = [one for one in trials if one.exact]
     ordered = sorted(exact, key=lambda one: one.ms)
     if not ordered:
         return []
-    chosen = ordered[0] if ordered[0].ms * _FASTER < exact[0].ms else exact[0]
+    chosen = ordered[0] if ordered[0].ms * faster < exact[0].ms else exact[0]
     return [chosen, *(one for one in ordered if one is not chosen)]
 
 
@@ -353,45 +355,3 @@ def _psnr(one: NDArray[np.uint8], truth: NDArray[np.uint8] | None) -> float:
     if truth is None or one.shape != truth.shape:
         return 0.0
     return min(float(cv2.PSNR(one.reshape(-1), truth.reshape(-1))), 100.0)
-
-
-def _case(files: Mapping[str, Path], device: str) -> dict[str, Any]:
-    """All that a choice depends on."""
-    return {
-        "version": VERSION,
-        "files": {kind: file_digest(path) for kind, path in sorted(files.items())},
-        "device": device, "hardware": _hardware(device), "instructions": list(instructions()),
-        "cores": usable_cores(),
-        "onnxruntime": str(runtime().__version__),
-    }  # fmt: skip
-
-
-def _key(case: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(case, sort_keys=True).encode()).hexdigest()[:32]
-
-
-@lru_cache
-def _hardware(device: str) -> str:
-    """Processor, or GPU and its driver."""
-    if device == "cpu":
-        return cpu_model()
-    found, knows = gpus()
-    return f"{found[0].name}, driver for CUDA {knows[0]}.{knows[1]}{driver_version()}"
-
-
-def _remember(files: Mapping[str, Path], device: str, trials: list[Trial], more: Mapping[str, Any]) -> bool:
-    """Keep `trials` for later runs; whether that could be done."""
-    try:
-        case = {**_case(files, device), **more}
-        key = _key(case)
-        _known[key] = trials
-        folder().mkdir(parents=True, exist_ok=True)
-        about = {"case": case, "name": _name(files), "trials": [asdict(one) for one in trials]}
-        replace_file(folder() / f"{key}.json", json.dumps(about, indent=1).encode(), shared=True)
-    except (OSError, GancamError):
-        return False
-    return True
-
-
-def _name(files: Mapping[str, Path]) -> str:
-    return next(iter(files.values())).name.partition(".")[0]

@@ -2,13 +2,14 @@
 
 import logging
 import math
+import threading
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.inference.autotune import LEAST_PSNR
 from gancam.inference.network import ImageNetwork, Network, open_network
+from gancam.inference.trials import LEAST_PSNR
 
 log = logging.getLogger(__name__)
 _BRIGHT, _LOST = 48, 0.02  # grey levels of what is not black; share of the places that may be lost
@@ -25,29 +26,24 @@ class BlackGuard:
         self._network, self._precision = network, precision
         self._watching, self._told = True, False
         self._plain: Network | None = None
+        self._lock = threading.Lock()  # of what is opened when it is first needed
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Images as an `ImageNetwork` takes and gives them. Raises as that does."""
         result = self._network(images)
-        if self._watching and self._went_black(images, result):
+        if self._watching and went_black(images, result):
             return self._in_fp32(images, result)
         return result
 
-    def _went_black(self, images: NDArray[np.uint8], result: NDArray[np.uint8]) -> bool:
-        """Whether some of a few hundred places are black that were not."""
-        step, scale = max(round(math.sqrt(images.shape[1] * images.shape[2] / 256)), 1), self._network.card.scale
-        seen, shown = images[:, ::step, ::step], result[:, :: step * scale, :: step * scale]
-        lost = (seen.min(3) >= _BRIGHT) & (shown.max(3) == 0)
-        return bool(np.count_nonzero(lost) > _LOST * lost.size)
-
     def _in_fp32(self, images: NDArray[np.uint8], result: NDArray[np.uint8]) -> NDArray[np.uint8]:
         path = self._network.path
-        if self._plain is None:
-            fp32 = path.with_name(path.name.removesuffix(f".{self._precision}.onnx") + ".onnx")
-            if fp32 == path or not fp32.is_file():
-                self._watching = False
-                return result
-            self._plain = open_network(fp32, self._network.device, self._network.threads)
+        with self._lock:
+            if self._plain is None:
+                fp32 = path.with_name(path.name.removesuffix(f".{self._precision}.onnx") + ".onnx")
+                if fp32 == path or not fp32.is_file():
+                    self._watching = False
+                    return result
+                self._plain = open_network(fp32, self._network.place, self._network.threads)
         truth = self._plain(images)
         if cv2.PSNR(truth.reshape(-1), result.reshape(-1)) >= LEAST_PSNR:
             self._watching = False
@@ -56,3 +52,16 @@ class BlackGuard:
             self._told = True
             log.warning("%s gave black for a picture that is not; such pictures are made in fp32", path.name)
         return truth
+
+
+def went_black(images: NDArray[np.uint8], results: NDArray[np.uint8]) -> bool:
+    """Whether some of a few hundred places are black that were not.
+
+    Args:
+        images: ``(n, h, w, 3)``.
+        results: What became of them, each side a whole multiple.
+    """
+    step, scale = max(round(math.sqrt(images.shape[1] * images.shape[2] / 256)), 1), results.shape[1] // images.shape[1]
+    seen, shown = images[:, ::step, ::step], results[:, :: step * scale, :: step * scale]
+    lost = (seen.min(3) >= _BRIGHT) & (shown.max(3) == 0)
+    return bool(np.count_nonzero(lost) > _LOST * lost.size)

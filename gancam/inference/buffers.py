@@ -5,6 +5,9 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
+from gancam.inference.cuda import page_locked
+from gancam.inference.providers import kind_of, number_of
+
 _MOST = 7  # arrays of a pool beside the newest
 
 
@@ -13,9 +16,14 @@ class BufferPool:
 
     So a steady stream of pictures allocates nothing. An array that was taken is the caller's, and all views of it, for
     as long as any reference is left.
+
+    Args:
+        device: Where pictures come from. For a GPU they lie in page-locked memory, which it writes to by itself, at the
+            speed of the bus.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
+        self._device = device
         self._arrays: list[NDArray[np.uint8]] = []
 
     def take(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -23,9 +31,10 @@ class BufferPool:
         for array in self._arrays:
             if array.shape == shape and sys.getrefcount(array) <= _UNHELD:
                 return array
-        array = np.empty(shape, np.uint8)
-        self._arrays = [*[old for old in self._arrays if old.shape == shape][-_MOST:], array]
-        return array
+        locked = None if kind_of(self._device) == "cpu" else page_locked(shape, number_of(self._device))
+        made = np.empty(shape, np.uint8) if locked is None else locked
+        self._arrays = [*[old for old in self._arrays if old.shape == shape][-_MOST:], made]
+        return made
 
 
 def _unheld() -> int:

@@ -16,7 +16,6 @@ VERSION = 1  # of the contract below; a reader refuses newer ones
 Layout = Literal["image", "blocks", "cells", "latent", "masked"]
 Keeps = Literal["nothing", "luma"]
 Precision = Literal["fp32", "fp16", "int8"]
-Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,7 @@ class ModelCard:
     recipe: str = ""  # the name of the recipe that reproduces it
     commit: str = ""  # of the code that trained and exported it
     summary: str = ""  # one line for the menu
+    defaults: Mapping[str, float] = field(default_factory=dict)  # what suits it of its effect's parameters
     quality: Mapping[str, float] = field(default_factory=dict)  # measured figures by name, this precision
     parity: Mapping[str, float] = field(default_factory=dict)  # this file against the network in PyTorch
 

@@ -6,15 +6,23 @@ import os
 import re
 import struct
 import sys
-from collections.abc import Iterable
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gancam.errors import DeviceError
 from gancam.inference.control_groups import read_text
 from gancam.inference.packages import OR_CPU, PROVIDERS, runtime
 
+_PORTABLE = 1  # CU_MEMHOSTALLOC_PORTABLE: for every context of this process
 _DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 
 
@@ -80,6 +88,83 @@ def driver_version() -> str:
     return f" ({found[1]})" if found else ""
 
 
+def free_memory(number: int) -> int | None:
+    """Say how many bytes are free on the GPU of that number; None where its driver does not tell."""
+    driver = _driver()
+    if driver is None:
+        return None
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    try:
+        with _context(driver, number):
+            _call(driver, "cuMemGetInfo_v2", ctypes.byref(free), ctypes.byref(total))
+    except (AttributeError, DeviceError):
+        return None
+    return free.value
+
+
+def page_locked(shape: tuple[int, ...], number: int) -> NDArray[np.uint8] | None:
+    """Make an array of the host, of unknown content, that the GPU of that number copies from and to by itself.
+
+    Pages that the system may move would be copied once more on the way. None where the driver gives no such memory.
+    """
+    driver, size = _driver(), int(np.prod(shape))
+    if driver is None or size == 0:
+        return None
+    place = ctypes.c_void_p()
+    try:
+        with _context(driver, number):
+            _call(driver, "cuMemHostAlloc", ctypes.byref(place), ctypes.c_size_t(size), ctypes.c_uint(_PORTABLE))
+    except (AttributeError, DeviceError):
+        return None
+    assert place.value is not None
+    memory = (ctypes.c_uint8 * size).from_address(place.value)
+    weakref.finalize(memory, _unlock, driver, place.value, number).atexit = False
+    return np.ndarray(
+        shape, np.uint8, memoryview(memory)
+    )  # no view of another array: `BufferPool` counts who holds this one
+
+
+def copy_to_host(address: int, array: NDArray[np.generic], number: int) -> bool:
+    """Copy from the memory of the GPU of that number into all of `array`, C-contiguous; whether its driver did."""
+    driver = _driver()
+    if driver is None:
+        return False
+    try:
+        with _context(driver, number):
+            size = ctypes.c_size_t(array.nbytes)
+            _call(driver, "cuMemcpyDtoH_v2", ctypes.c_void_p(array.ctypes.data), ctypes.c_uint64(address), size)
+    except (AttributeError, DeviceError):
+        return False
+    return True
+
+
+def _unlock(driver: ctypes.CDLL, place: int, number: int) -> None:
+    with contextlib.suppress(AttributeError, DeviceError), _context(driver, number):  # it is gone with a lost GPU
+        _call(driver, "cuMemFreeHost", ctypes.c_void_p(place))
+
+
+@contextmanager
+def _context(driver: ctypes.CDLL, number: int) -> Iterator[None]:
+    """The context of the GPU of that number, which ONNX Runtime uses too, is this thread's meanwhile."""
+    before = ctypes.c_void_p()
+    _call(driver, "cuCtxPushCurrent_v2", _primary(number))
+    try:
+        yield
+    finally:
+        _call(driver, "cuCtxPopCurrent_v2", ctypes.byref(before))
+
+
+@lru_cache
+def _primary(number: int) -> ctypes.c_void_p:
+    driver = _driver()
+    assert driver is not None
+    _call(driver, "cuInit", ctypes.c_uint(0))
+    device, context = ctypes.c_int(), ctypes.c_void_p()
+    _call(driver, "cuDeviceGet", ctypes.byref(device), number)
+    _call(driver, "cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
+    return context
+
+
 def provider_file(device: str) -> Path:
     """Name the shared library of ONNX Runtime's provider for `device`, which may not exist."""
     name = f"onnxruntime_providers_{device}"
@@ -96,6 +181,30 @@ def unloadable(libraries: Iterable[str]) -> list[str]:
             cause = str(error).partition(":")[0].strip()
             missing.append(cause if cause.startswith("lib") else name)
     return list(dict.fromkeys(missing))
+
+
+def load_from_wheels(libraries: Iterable[str]) -> list[str]:
+    """Load those of `libraries` that lie in NVIDIA's wheels, wherever on Python's path these are.
+
+    ONNX Runtime looks beside itself only, so it does not find those that another folder of packages has (PyTorch's).
+
+    Returns:
+        The paths of what was loaded.
+    """
+    found = find_spec("nvidia")
+    homes = [Path(place) for place in (found.submodule_search_locations or [])] if found is not None else []
+    folders = [
+        folder for home in homes for kind in ("*/lib", "*/bin", "*/bin/x86_64") for folder in sorted(home.glob(kind))
+    ]
+    loaded = []
+    for name in libraries:
+        for folder in folders:
+            if (folder / name).is_file():
+                with contextlib.suppress(OSError):
+                    ctypes.CDLL(str(folder / name))
+                    loaded.append(str(folder / name))
+                    break
+    return loaded
 
 
 def needed(file: Path) -> list[str]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gancam._native import denormals_as_zero
 from gancam.errors import ModelError
+from gancam.inference.binding import Binding, Tensor
 from gancam.inference.card import ModelCard
 
 _STAGES = "conversion", "copies", "network", "copies", "conversion"  # of a call around blocks
@@ -21,6 +22,7 @@ class BlockLayout:
 
     Args:
         session: An ONNX Runtime session of the graph.
+        device: What it was opened on.
         card: The model's.
         shape: Height and width of the images.
         cell: Input pixels along a side that are one place of the graph, which becomes `scale` times as many.
@@ -32,10 +34,17 @@ class BlockLayout:
     """
 
     def __init__(
-        self, session: Any, card: ModelCard, shape: tuple[int, int], cell: int, where: str, spent: dict[str, float]
+        self,
+        session: Any,
+        device: str,
+        card: ModelCard,
+        shape: tuple[int, int],
+        cell: int,
+        where: str,
+        spent: dict[str, float],
     ) -> None:
         self.shape = shape
-        self._session, self._spent = session, spent
+        self._binding, self._spent = Binding(session, device), spent
         side = cell * card.scale
         takes, gives = session.get_inputs()[0], session.get_outputs()[0]
         depth = gives.shape[3] if len(gives.shape) == 4 else None
@@ -52,12 +61,7 @@ class BlockLayout:
         self._pixels = np.empty((height * side, width * side, self._channels), np.uint8)
         self._taken = _rows(cells, self._padded, cell) if cell > 1 else None
         self._given = blocks, side
-        self._binding = session.io_binding()
-        for bind, value, array in (
-            (self._binding.bind_input, takes, cells[None]),
-            (self._binding.bind_output, gives, blocks[None]),
-        ):
-            bind(value.name, "cpu", 0, np.uint8, array.shape, array.ctypes.data)
+        self._binding.bind({takes.name: Tensor.over(cells[None])}, {gives.name: Tensor.over(blocks[None])})
 
     def run(self, image: NDArray[np.uint8], result: NDArray[np.uint8]) -> None:
         """Run the graph on `image` ``(h, w, 3)`` and write ``(h * scale, w * scale, 3)`` into `result`."""
@@ -70,7 +74,7 @@ class BlockLayout:
             cells[...] = pixels
         marks.append(clock())
         with denormals_as_zero():
-            self._session.run_with_iobinding(self._binding)
+            self._binding.play()
         marks.append(clock())
         found = result if self._channels == 3 else self._pixels
         blocks, pixels = _rows(self._given[0], found, self._given[1])

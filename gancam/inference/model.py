@@ -7,29 +7,48 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Self, TypeVar, get_args
+from typing import ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gancam.errors import DeviceError, ModelError, NotFound, OutOfMemory, ParameterError, did_you_mean
-from gancam.inference.autotune import choose, usable
+from gancam.inference.autotune import Choice, choose, usable
 from gancam.inference.black import BlackGuard
-from gancam.inference.card import Device, ModelCard
+from gancam.inference.card import ModelCard
 from gancam.inference.cuda import cuda_is_likely
 from gancam.inference.network import GeneratorNetwork, ImageNetwork, MaskedNetwork, Network, open_network
+from gancam.inference.providers import GpuOptions, check_device, kind_of, number_of
 from gancam.inference.variants import file_digest, variants
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
+_WORDS = {"cpu": "the CPU", "cuda": "CUDA"}
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """What runs now; replaced as one when a device fails.
+
+    Attributes:
+        precision: Of its file.
+        network: The open file.
+        run: The network, or what guards it.
+    """
+
+    precision: str
+    network: Network
+    run: Callable[..., NDArray[np.uint8]]
 
 
 class Model:
     """A model file that runs.
 
-    ``card``, ``device`` ("cpu" or "cuda": what it really runs on), ``precision`` and ``threads`` tell what was chosen.
-    With ``device="auto"`` CUDA is used where it works; where it gives up later, the CPU goes on and the log says so.
+    ``card``, ``device`` ("cpu", "cuda" or "tensorrt": what it really runs on), ``precision`` and ``threads`` tell what
+    was chosen. With ``device="auto"`` CUDA is used where it works; where it gives up later, the CPU goes on and the log
+    says so. TensorRT has to be asked for: on first use it builds an engine for minutes. What it refuses CUDA does.
     With ``precision="auto"`` it is the variant that proved itself the fastest of those that the device does exactly
     (``gancam.inference.autotune``; on first use that takes a moment): as a rule int8 on a CPU with 8-bit dot products,
     fp16 on CUDA, else fp32. `threads` are those of one call on the CPU (default: as many as this process may use cores,
@@ -46,7 +65,7 @@ class Model:
 
     Args:
         path: The .onnx file. One without a precision in its name stands for the variants beside it, too.
-        device: auto, cpu or cuda.
+        device: auto, cpu, cuda or tensorrt; cuda:N is the GPU number N.
         precision: auto, fp32, fp16 or int8.
         threads: 1 or more.
 
@@ -68,8 +87,7 @@ class Model:
         files = variants(path)
         if not files:
             raise NotFound(f"no model file {path}")
-        if device not in get_args(Device):
-            raise ParameterError(f"device {device!r} must be auto, cpu or cuda")
+        check_device(device)
         if precision != "auto" and precision not in files:
             raise ParameterError(f"{path} has no {precision!r} variant{did_you_mean(precision, files)}")
         if threads is not None and threads < 1:
@@ -78,30 +96,44 @@ class Model:
         self._opened_with = str(path.absolute()), device, precision, threads
         self._lock = threading.Lock()  # of what is replaced when a device fails
         self._process = os.getpid()
-        self.precision, self._network = _open(files, device, precision, threads)
-        self._run = _guard(self._network, self.precision)
-        if not isinstance(self._network, self._kind):
+        self._playing = _open(files, device, precision, threads)
+        if not isinstance(self._playing.network, self._kind):
             raise ModelError(f"{self.card.name} is no {self._kind_name}: it is for {self.card.effect}")
 
     @property
     def card(self) -> ModelCard:
         """What the file that runs says of itself."""
-        return self._network.card
+        return self._playing.network.card
+
+    @property
+    def precision(self) -> str:
+        """The precision that runs now."""
+        return self._playing.precision
 
     @property
     def path(self) -> Path:
         """The file that runs, of one precision."""
-        return self._network.path
+        return self._playing.network.path
 
     @property
     def device(self) -> str:
-        """What it runs on now: "cpu" or "cuda"."""
-        return self._network.device
+        """What it runs on now: "cpu", "cuda" or "tensorrt"."""
+        return self._playing.network.device
 
     @property
     def threads(self) -> int:
         """Threads of one call on the CPU."""
-        return self._network.threads
+        return self._playing.network.threads
+
+    @property
+    def gpu(self) -> GpuOptions:
+        """How it is run on a GPU, as a trial there decided; on the CPU plainly."""
+        return self._playing.network.gpu
+
+    @property
+    def fallen(self) -> Mapping[str, int]:
+        """Its nodes that a GPU cannot do, so that the CPU does them, by kind."""
+        return self._playing.network.fallen
 
     @property
     def spent(self) -> dict[str, float]:
@@ -110,7 +142,7 @@ class Model:
         In the "network", which is ONNX Runtime's graph with all that is in it, and, where the graph leaves them to us,
         in "conversion" and "copies" of pixels.
         """
-        return self._network.spent
+        return self._playing.network.spent
 
     @property
     def digest(self) -> str:
@@ -126,7 +158,7 @@ class Model:
             OutOfMemory: Memory is full.
             DeviceError: CUDA gave up. Where "auto" had chosen it, the CPU goes on instead and the log says so.
         """
-        return (self._guarded(lambda: self._run(*arrays, **named)),)
+        return (self._guarded(lambda playing: playing.run(*arrays, **named)),)
 
     def alike(self, path: Path | None = None) -> list[Self]:
         """Open a model anew, on the same device and threads, in each precision that the device does exactly.
@@ -140,9 +172,10 @@ class Model:
             ModelError: And the others that opening raises.
         """
         files = self._files if path is None else variants(path)
-        kinds = usable(files, self.device, self.threads) if self._asked == "auto" else [self._asked]
+        place = self._playing.network.place
+        kinds = usable(files, place, self.threads) if self._asked == "auto" else [self._asked]
         return [
-            type(self)(files[kind], device=self.device, precision=kind, threads=self.threads)
+            type(self)(files[kind], device=place, precision=kind, threads=self.threads)
             for kind in kinds
             if kind in files
         ]
@@ -150,39 +183,52 @@ class Model:
     def __reduce__(self) -> tuple[object, ...]:
         return _opened, (type(self), *self._opened_with)
 
-    def _guarded(self, call: Callable[[], Result]) -> Result:
-        """`call` on the network that is open; once more on the CPU, where the device fails and was not asked for."""
+    def _current(self) -> Playing:
+        """What runs now; opened anew after a fork, which brings along none of the session's threads."""
+        playing = self._playing
         if self._process != os.getpid():
-            self._after_fork()
-        try:
-            return call()
-        except OutOfMemory:
-            raise
-        except DeviceError as error:
-            if self.device == "cpu" or not self._by_itself:
+            if playing.network.device != "cpu":
+                raise DeviceError(
+                    playing.network.device,
+                    f"{self.card.name} was loaded before this process was forked, which CUDA does not survive",
+                    "load it in the new process, or start that by spawn",
+                )
+            self._lock, self._process = threading.Lock(), os.getpid()
+            playing = self._playing = self._on_the_cpu(playing)
+        return playing
+
+    def _guarded(self, call: Callable[[Playing], Result]) -> Result:
+        """`call` with what runs; where its device fails, with what is put in its place."""
+        while True:
+            playing = self._current()
+            try:
+                return call(playing)
+            except OutOfMemory:
                 raise
-            log.warning("%s; going on on the CPU", error)
-            with self._lock:
-                if self.device != "cpu":
-                    self._go_on_the_cpu()
-            return call()
+            except DeviceError as error:
+                with self._lock:  # of several threads that fail together the first replaces it, for all
+                    if self._playing is playing:
+                        self._playing = self._instead(playing, error)
 
-    def _after_fork(self) -> None:
-        """Open the file anew: a fork brings along none of the session's threads."""
-        if self.device != "cpu":
-            raise DeviceError(
-                self.device,
-                f"{self.card.name} was loaded before this process was forked, which CUDA does not survive",
-                "load it in the new process, or start that by spawn",
-            )
-        self._lock, self._process = threading.Lock(), os.getpid()
-        self._go_on_the_cpu()
+    def _instead(self, failed: Playing, error: DeviceError) -> Playing:
+        """Open what goes on where `failed` does not; raises `error` where nothing may."""
+        network = failed.network
+        if network.gpu.graph:
+            log.warning("%s; going on without CUDA graphs", error)
+            try:
+                gpu = replace(network.gpu, graph=False)
+                choice = Choice(network.path, failed.precision, network.place, network.threads, gpu=gpu)
+                return _playing(choice, network.spent)
+            except DeviceError as again:
+                error = again
+        if network.device == "cpu" or not self._by_itself:
+            raise error
+        log.warning("%s; going on on the CPU", error)
+        return self._on_the_cpu(failed)
 
-    def _go_on_the_cpu(self) -> None:
-        choice = choose(self._files, "cpu", precision=self._asked, threads=self.threads)
-        self.precision = choice.precision
-        self._network = open_network(choice.path, "cpu", choice.threads, self.spent, wide_sums=choice.wide_sums)
-        self._run = _guard(self._network, self.precision)
+    def _on_the_cpu(self, before: Playing) -> Playing:
+        choice = choose(self._files, "cpu", precision=self._asked, threads=before.network.threads)
+        return _playing(choice, before.network.spent)
 
 
 class ImageModel(Model):
@@ -191,13 +237,20 @@ class ImageModel(Model):
     _kind = ImageNetwork
     _kind_name = "model from images to images"
 
+    @property
+    def network(self) -> ImageNetwork:
+        """The network that runs now, for a chain of several."""
+        network = self._current().network
+        assert isinstance(network, ImageNetwork)
+        return network
+
     def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8]]:  # type: ignore[override]
         """Images ``(n, h, w, 3)`` uint8 BGR -> one array ``(n, h * scale, w * scale, 3)`` uint8 BGR.
 
         The result is the caller's: its memory is used for a later one when neither it nor a view of it is held any
         more. Raises as `Model` does.
         """
-        return (self._guarded(lambda: self._run(images)),)
+        return (self._guarded(lambda playing: playing.run(images)),)
 
 
 class MaskedModel(Model):
@@ -212,7 +265,7 @@ class MaskedModel(Model):
         The result has the shape of `images`; what was not to be filled is unchanged to the byte. Raises as `Model`
         does.
         """
-        return (self._guarded(lambda: self._run(images, holes)),)
+        return (self._guarded(lambda playing: playing.run(images, holes)),)
 
 
 class Generator(Model):
@@ -220,14 +273,13 @@ class Generator(Model):
 
     _kind = GeneratorNetwork
     _kind_name = "generator"
-    _network: GeneratorNetwork
 
     def __call__(self, z: NDArray[np.float32]) -> tuple[NDArray[np.uint8]]:  # type: ignore[override]
         """Numbers z ``(n, latent)`` float32 -> images ``(n, resolution, resolution, 3)`` uint8 BGR.
 
         Raises as `Model` does, ``InputError`` for values that are not finite, too.
         """
-        return (self._guarded(lambda: self._network(z)),)
+        return (self._guarded(lambda playing: playing.run(z)),)
 
     @property
     def layers(self) -> int:
@@ -237,11 +289,11 @@ class Generator(Model):
     @property
     def centre(self) -> NDArray[np.float32]:
         """The mean w, ``(1, latent)``."""
-        return self._network.centre
+        return _halves(self._playing).centre
 
     def mapping(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
         """Map z ``(n, latent)`` float32 to w, of the same shape. Raises as a call does."""
-        return self._guarded(lambda: self._network.mapping(z))
+        return self._guarded(lambda playing: _halves(playing).mapping(z))
 
     def synthesis(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Make images ``(n, resolution, resolution, 3)`` uint8 BGR of a w for each layer.
@@ -252,7 +304,7 @@ class Generator(Model):
         Raises:
             InputError: And the others that a call raises.
         """
-        return self._guarded(lambda: self._network.synthesis(ws))
+        return self._guarded(lambda playing: _halves(playing).synthesis(ws))
 
 
 def model_class(card: ModelCard) -> type[ImageModel] | type[MaskedModel] | type[Generator]:
@@ -266,23 +318,33 @@ def _opened(kind: Callable[..., Model], path: str, device: str, precision: str, 
     return kind(path, device=device, precision=precision, threads=threads)
 
 
-def _open(files: Mapping[str, Path], device: str, precision: str, threads: int | None) -> tuple[str, Network]:
-    """The precision that is chosen and its file, open on `device` or, where that is "auto", on the first that works."""
-    devices = [device] if device != "auto" else (["cuda", "cpu"] if cuda_is_likely() else ["cpu"])
-    for one in devices:
+def _open(files: Mapping[str, Path], device: str, precision: str, threads: int | None) -> Playing:
+    """What is chosen of `files`, open on `device` or, where that is "auto", on the first that works."""
+    devices = [device]
+    if device == "auto":
+        devices = ["cuda", "cpu"] if precision != "int8" and cuda_is_likely() else ["cpu"]  # int8 is for the CPU
+    elif kind_of(device) == "tensorrt":
+        devices = [device, f"cuda:{number_of(device)}"]
+    for one, following in zip(devices, [*devices[1:], ""], strict=True):
         try:
-            choice = choose(files, one, precision=precision, threads=threads)
-            network = open_network(choice.path, one, choice.threads, wide_sums=choice.wide_sums)
-            return choice.precision, network
+            return _playing(choose(files, one, precision=precision, threads=threads))
         except DeviceError as error:
-            if one == devices[-1]:
+            if not following:
                 raise
-            log.warning("%s; running on the CPU instead", error)
+            log.warning("%s; running on %s instead", error, _WORDS[kind_of(following)])
     raise AssertionError
 
 
-def _guard(network: Network, precision: str) -> Callable[..., NDArray[np.uint8]]:
-    """`network`, or what plays it with an eye on sums that are too large for its precision."""
-    if isinstance(network, ImageNetwork) and precision != "fp32":
-        return BlackGuard(network, precision)
-    return network
+def _playing(choice: Choice, spent: dict[str, float] | None = None) -> Playing:
+    """Open what was chosen, with an eye on sums that are too large for its precision."""
+    network = open_network(
+        choice.path, choice.device, choice.threads, spent, wide_sums=choice.wide_sums, gpu=choice.gpu
+    )
+    if isinstance(network, ImageNetwork) and choice.precision != "fp32":
+        return Playing(choice.precision, network, BlackGuard(network, choice.precision))
+    return Playing(choice.precision, network, network)
+
+
+def _halves(playing: Playing) -> GeneratorNetwork:
+    assert isinstance(playing.network, GeneratorNetwork)
+    return playing.network

@@ -1,11 +1,14 @@
 """One model file, open on one device: it runs exactly what it was told to open, or says why it cannot."""
 
+import itertools
+import logging
 import math
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +17,40 @@ from numpy.typing import DTypeLike, NDArray
 
 from gancam._native import denormals_as_zero, keep_after_fork
 from gancam.errors import GancamError, ImageError, InputError, ModelError, OutOfMemory, first_line
+from gancam.inference.binding import SKIP, Binding, Tensor
 from gancam.inference.buffers import BufferPool
 from gancam.inference.card import ModelCard
 from gancam.inference.fixed import in_fixed_tiles
+from gancam.inference.graphs import CapturedCalls
 from gancam.inference.layouts import BlockLayout
-from gancam.inference.session import explain, is_full, open_session
+from gancam.inference.providers import GpuOptions, kind_of
+from gancam.inference.session import explain, fallen, is_full, open_session
+
+log = logging.getLogger(__name__)
+_LINKS = 4  # tensors between networks that are kept for the next call
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """A model file in an ONNX Runtime session.
+
+    Attributes:
+        path: The file.
+        device: What it was opened on, with the number of a GPU.
+        threads: Those of one call on the CPU.
+        session: The session.
+        card: What the file says of itself.
+        spent: Where the seconds of calls are added up.
+        gpu: How it is run on a GPU.
+    """
+
+    path: Path
+    device: str
+    threads: int
+    session: Any
+    card: ModelCard
+    spent: dict[str, float]
+    gpu: GpuOptions
 
 
 class Network(ABC):
@@ -28,19 +60,24 @@ class Network(ABC):
 
     Attributes:
         path: The file that is open.
-        device: "cpu" or "cuda".
+        device: "cpu", "cuda" or "tensorrt".
+        place: The same, with the number of a GPU that is not the first: "cuda:1".
+        gpu: How it is run on a GPU.
+        fallen: Nodes of it that a GPU cannot do, so that the CPU does them, by kind.
         threads: Those of one call on the CPU; they sleep between calls instead of spinning.
         card: What the file says of itself.
         spent: Seconds of all calls so far: in the "network", which is ONNX Runtime's graph with all that is in it, and,
             where the graph leaves them to us, in "conversion" and "copies" of pixels.
     """
 
-    def __init__(
-        self, path: Path, device: str, threads: int, session: Any, card: ModelCard, spent: dict[str, float]
-    ) -> None:
-        self.path, self.device, self.threads, self.card, self.spent = path, device, threads, card, spent
-        self._session = session
-        keep_after_fork(session)
+    def __init__(self, opened: OpenFile) -> None:
+        self.path, self.place, self.threads, self.card = opened.path, opened.device, opened.threads, opened.card
+        self.device, self.spent, self.gpu = kind_of(opened.device), opened.spent, opened.gpu
+        self.fallen: Mapping[str, int] = fallen(opened.session, opened.device)
+        self._session = opened.session
+        self._binding = Binding(opened.session, opened.device)
+        self._buffers = BufferPool(opened.device)
+        keep_after_fork(opened.session)
         self._lock = threading.Lock()
 
     @abstractmethod
@@ -52,12 +89,27 @@ class Network(ABC):
         return {part.name: part for part in (*self._session.get_inputs(), *self._session.get_outputs())}
 
     def _run(self, wanted: list[str], given: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        with self._lock, self._failing():
-            began = time.perf_counter()
-            with denormals_as_zero():
-                found: list[NDArray[Any]] = self._session.run(wanted, given)
-            self.spent["network"] += time.perf_counter() - began
+        """Run it with whatever shapes come out: for the first call, which finds a card that lies."""
+        with self._lock, self._failing(), self._timed():
+            found: list[NDArray[Any]] = self._session.run(wanted, given, self._binding.uncaptured)
             return found
+
+    def _bound(self, given: Mapping[str, Tensor], made: Mapping[str, Tensor], capture: int = SKIP) -> None:
+        """Run it on tensors of the host or of its device, into such ones."""
+        with self._lock, self._failing(), self._timed():
+            self._binding.run(given, made, capture=capture)
+
+    @property
+    def crossed(self) -> int:
+        """Bytes of all calls so far that went from the host to its device or back; 0 on the CPU."""
+        return self._binding.crossed
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        began = time.perf_counter()
+        with denormals_as_zero():
+            yield
+        self.spent["network"] += time.perf_counter() - began
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -106,17 +158,17 @@ class Network(ABC):
 class ImageNetwork(Network):
     """A network from images to images: the layouts ``image``, ``blocks`` and ``cells`` of a card."""
 
-    def __init__(
-        self, path: Path, device: str, threads: int, session: Any, card: ModelCard, spent: dict[str, float]
-    ) -> None:
-        super().__init__(path, device, threads, session, card, spent)
-        self._buffers = BufferPool()
+    def __init__(self, opened: OpenFile) -> None:
+        super().__init__(opened)
+        session = opened.session
         self._blocks: BlockLayout | None = None
-        self._bound: Any = None
         self._checked = False
         self._singly = session.get_inputs()[0].shape[0] == 1  # takes one image at a time
         self._input, self._output = session.get_inputs()[0].name, session.get_outputs()[0].name
         self._cell = self._check()
+        self._links: list[Tensor] = []
+        self._turns = itertools.count()
+        self._captured = CapturedCalls(opened.device) if opened.gpu.graph else None
         self(np.zeros((1, *self._smallest(), 3), np.uint8))  # finds a card that lies, and warms the session up
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:  # type: ignore[override]
@@ -137,21 +189,59 @@ class ImageNetwork(Network):
                 return self._run_blocks(images)
         if not self._checked:  # that the graph gives what the card says: from then on it writes where it is told to
             result: NDArray[np.uint8] = self._run([self._output], {self._input: images})[0]
-            self._expect(result, self._shape_for(images))
+            self._expect(result, self._shape_for(images.shape))
             self._checked = True
             return result
         images = np.ascontiguousarray(images)
         with self._lock, self._failing():
-            if self._bound is None:
-                self._bound = self._session.io_binding()
-            result = self._buffers.take(self._shape_for(images))
-            self._bound.bind_input(self._input, "cpu", 0, np.uint8, images.shape, images.ctypes.data)
-            self._bound.bind_output(self._output, "cpu", 0, np.uint8, result.shape, result.ctypes.data)
-            began = time.perf_counter()
-            with denormals_as_zero():
-                self._session.run_with_iobinding(self._bound)
-            self.spent["network"] += time.perf_counter() - began
+            result = self._buffers.take(self._shape_for(images.shape))
+            held = self._captured.find(images.shape, result.shape) if self._captured is not None else None
+        if held is None:
+            self.link(Tensor.over(images), Tensor.over(result))
             return result
+        with self._lock, self._failing(), self._timed():
+            held.given.load(images)
+            self._binding.run({self._input: held.given}, {self._output: held.made}, capture=held.number)
+            held.made.store(result)
+        return result
+
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether it takes images of that shape, ``(n, h, w, 3)``, in one run of nothing but its graph."""
+        card, sides = self.card, shape[1:3]
+        if card.layout != "image" or (card.fixed_height and sides != (card.fixed_height, card.fixed_width)):
+            return False
+        fits = min(sides) >= card.minimum and not any(side % card.multiple for side in sides)
+        return fits and (shape[0] == 1 or not self._singly)
+
+    def turn(self) -> int:
+        """Count how often a chain that it begins was asked for a picture."""
+        return next(self._turns)
+
+    def link(self, given: Tensor, made: Tensor) -> None:
+        """Run it from tensor to tensor, of the host or of its device: images of a shape that it `takes`."""
+        self._bound({self._input: given}, {self._output: made})
+
+    @contextmanager
+    def between(self, given: Tensor) -> Iterator[Tensor]:
+        """Run it on `given` into memory of its device, which is the caller's meanwhile."""
+        shape = self._shape_for(given.shape)
+        with self._lock, self._failing():
+            kept = [one for one in self._links if one.shape == shape]
+            made = kept.pop() if kept else Tensor.on(self.place, shape)
+            self._links = kept
+        self.link(given, made)
+        try:
+            yield made
+        finally:
+            with self._lock:
+                self._links = [*self._links[-_LINKS + 1 :], made]
+
+    def result(self, given: Tensor) -> NDArray[np.uint8]:
+        """Run it on `given` into an array of the host, the caller's own as that of a call."""
+        with self._lock:
+            made = self._buffers.take(self._shape_for(given.shape))
+        self.link(given, Tensor.over(made))
+        return made
 
     def _check(self) -> int:
         """Refuse a card that lies about its graph; input pixels along a side of a cell."""
@@ -168,14 +258,16 @@ class ImageNetwork(Network):
             raise ModelError(f"{self.path}: its card says {card.layout}, but it takes {takes[0].shape}")
         return cell
 
-    def _shape_for(self, images: NDArray[np.uint8]) -> tuple[int, int, int, int]:
-        return len(images), images.shape[1] * self.card.scale, images.shape[2] * self.card.scale, 3
+    def _shape_for(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+        return shape[0], shape[1] * self.card.scale, shape[2] * self.card.scale, 3
 
     def _run_blocks(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        result = self._buffers.take(self._shape_for(images))
+        result = self._buffers.take(self._shape_for(images.shape))
         shape = images.shape[1:3]
         if self._blocks is None or self._blocks.shape != shape:
-            self._blocks = BlockLayout(self._session, self.card, shape, self._cell, str(self.path), self.spent)
+            self._blocks = BlockLayout(
+                self._session, self.place, self.card, shape, self._cell, str(self.path), self.spent
+            )
         for image, pixels in zip(images, result, strict=True):
             self._blocks.run(image, pixels)
         return result
@@ -184,20 +276,19 @@ class ImageNetwork(Network):
 class MaskedNetwork(Network):
     """A network that fills holes in images: the layout ``masked`` of a card."""
 
-    def __init__(
-        self, path: Path, device: str, threads: int, session: Any, card: ModelCard, spent: dict[str, float]
-    ) -> None:
-        super().__init__(path, device, threads, session, card, spent)
+    def __init__(self, opened: OpenFile) -> None:
+        super().__init__(opened)
         says = {name: ("tensor(uint8)", rank) for name, rank in {"image": 4, "hole": 3, "filled": 4}.items()}
         parts = self._parts()
-        self._singly = session.get_inputs()[0].shape[0] == 1  # takes one image at a time
-        if {name: (part.type, len(part.shape)) for name, part in parts.items()} != says or card.scale != 1:
+        self._singly = opened.session.get_inputs()[0].shape[0] == 1  # takes one image at a time
+        if {name: (part.type, len(part.shape)) for name, part in parts.items()} != says or self.card.scale != 1:
             raise ModelError(
-                f"{path}: its card says {card.layout}, but it has "
+                f"{self.path}: its card says {self.card.layout}, but it has "
                 + ", ".join(f"{name} {part.type} {part.shape}" for name, part in parts.items())
             )
         height, width = self._smallest()
-        self(np.zeros((1, height, width, 3), np.uint8), np.ones((1, height, width), np.uint8))
+        image, hole = np.zeros((1, height, width, 3), np.uint8), np.ones((1, height, width), np.uint8)
+        self._expect(self._run(["filled"], {"image": image, "hole": hole})[0], image.shape)
 
     def __call__(self, images: NDArray[np.uint8], holes: NDArray[np.uint8]) -> NDArray[np.uint8]:  # type: ignore[override]
         """Images ``(n, h, w, 3)`` uint8 BGR, with `holes` ``(n, h, w)`` uint8 filled where they are not 0."""
@@ -207,8 +298,13 @@ class MaskedNetwork(Network):
         if self._singly and len(images) > 1:
             each = (slice(index, index + 1) for index in range(len(images)))
             return np.concatenate([self(images[one], holes[one]) for one in each])
-        filled: NDArray[np.uint8] = self._run(["filled"], {"image": images, "hole": holes})[0]
-        self._expect(filled, images.shape)
+        with self._lock:
+            filled = self._buffers.take(images.shape)
+        given = {"image": images, "hole": holes}
+        self._bound(
+            {name: Tensor.over(np.ascontiguousarray(one)) for name, one in given.items()},
+            {"filled": Tensor.over(filled)},
+        )
         return filled
 
 
@@ -219,14 +315,15 @@ class GeneratorNetwork(Network):
         centre: The mean w, ``(1, latent)`` float32.
     """
 
-    def __init__(
-        self, path: Path, device: str, threads: int, session: Any, card: ModelCard, spent: dict[str, float]
-    ) -> None:
-        super().__init__(path, device, threads, session, card, spent)
+    def __init__(self, opened: OpenFile) -> None:
+        super().__init__(opened)
         self._check()
+        # The half that is not wanted is empty where that is free. GPUs have kernels that fail on nothing, and TensorRT
+        # takes none: there it gets one row, whose picture is small beside what the launch of a call costs.
+        self._unused = 0 if self.device == "cpu" else 1
         self.centre: NDArray[np.float32] = self._run(["centre"], self._no_latents())[0]
-        self._expect(self.centre, (1, card.latent), np.float32)
-        self(np.zeros((1, card.latent), np.float32))
+        self._expect(self.centre, (1, self.card.latent), np.float32)
+        self(np.zeros((1, self.card.latent), np.float32))
 
     def __call__(self, z: NDArray[np.float32]) -> NDArray[np.uint8]:  # type: ignore[override]
         """Numbers z ``(n, latent)`` float32 -> images ``(n, resolution, resolution, 3)`` uint8 BGR."""
@@ -270,28 +367,42 @@ class GeneratorNetwork(Network):
 
     def _no_latents(self) -> dict[str, NDArray[np.float32]]:
         latent, layers = self.card.latent, self.card.layers
-        return {"z": np.empty((0, latent), np.float32), "ws": np.empty((0, layers, latent), np.float32)}
+        rows = self._unused
+        return {"z": np.zeros((rows, latent), np.float32), "ws": np.zeros((rows, layers, latent), np.float32)}
 
 
 def open_network(
-    path: Path, device: str, threads: int, spent: dict[str, float] | None = None, *, wide_sums: bool = False
+    path: Path,
+    device: str,
+    threads: int,
+    spent: dict[str, float] | None = None,
+    *,
+    wide_sums: bool = False,
+    gpu: GpuOptions | None = None,
 ) -> Network:
     """Open the file `path` on `device` as the kind of network that its card says.
 
     Args:
         path: A model file, of whatever precision.
-        device: "cpu" or "cuda"; another is never used instead.
+        device: "cpu", "cuda" or "tensorrt", with the number of a GPU or without; another is never used instead.
         threads: Those of one call on the CPU, 1 or more.
         spent: Where seconds are added up, of a network that this one replaces; new without.
         wide_sums: As `open_session` takes it.
+        gpu: How it is run on a GPU; None: plainly.
 
     Raises:
         NotFound: There is no such file.
         ModelError: It is damaged, has no card, or does not do what its card says.
         DeviceError: The device cannot be had, or cannot run it.
     """
-    session = open_session(path, device, threads, wide_sums=wide_sums)
+    gpu = gpu or GpuOptions()
+    session = open_session(path, device, threads, wide_sums=wide_sums, gpu=gpu)
     card = ModelCard.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
     spent = {"conversion": 0.0, "network": 0.0, "copies": 0.0} if spent is None else spent
     kinds: dict[str, type[Network]] = {"latent": GeneratorNetwork, "masked": MaskedNetwork}
-    return kinds.get(card.layout, ImageNetwork)(path, device, threads, session, card, spent)
+    opened = OpenFile(path, device, threads, session, card, spent, gpu)
+    network = kinds.get(card.layout, ImageNetwork)(opened)
+    if network.fallen:
+        said = ", ".join(f"{count} {kind}" for kind, count in network.fallen.items())
+        log.warning("%s: %s has no kernels for some of its nodes, the CPU does them: %s", path.name, device, said)
+    return network

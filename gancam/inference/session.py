@@ -4,12 +4,14 @@ import contextlib
 import io
 import platform
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gancam._native import apart
 from gancam.errors import DeviceError, ModelError, NotFound, OutOfMemory, first_line
-from gancam.inference.cuda import cuda_version, gpus, needed, provider_file, unloadable
+from gancam.inference.cuda import cuda_version, free_memory, gpus, load_from_wheels, needed, provider_file, unloadable
 from gancam.inference.packages import (
     BUILT_WITH_CUDA,
     OR_CPU,
@@ -22,9 +24,13 @@ from gancam.inference.packages import (
     reinstall,
     runtime,
 )
+from gancam.inference.providers import GpuOptions, kind_of, memory_limit, number_of, provider_list
+from gancam.inference.tensorrt import engine_options
 
 _LEAST_DRIVER = {12: "525", 13: "580"}  # NVIDIA's driver by CUDA major; within one major any minor will do
 _LEAST_CAPABILITY = {12: (5, 0), 13: (7, 5)}  # of the GPU, by CUDA major: 13 dropped Maxwell, Pascal and Volta
+_PLACES = "session.record_ep_graph_assignment_info"  # the option that lets a session tell which device does a node
+_SHAPES = ("Shape", "Size")
 _CUDA_12 = 'pip install "onnxruntime-gpu[cuda,cudnn]<1.27"'  # 1.27 was the first that is built with CUDA 13
 
 
@@ -36,6 +42,7 @@ def open_session(
     optimise: bool = True,
     profile: Path | None = None,
     wide_sums: bool = False,
+    gpu: GpuOptions | None = None,
 ) -> Any:
     """Open the file `path` as an ONNX Runtime ``InferenceSession`` on `device`, with `threads` on the CPU.
 
@@ -45,12 +52,13 @@ def open_session(
 
     Args:
         path: The .onnx file.
-        device: One of `PROVIDERS`.
+        device: One of `PROVIDERS`, with ":N" for the GPU of that number.
         threads: Those of one call on the CPU, 1 or more.
         optimise: Whether the graph is optimised; without, opening is quick and calls are slow.
         profile: How the name of the file with the times begins.
         wide_sums: Whether 8-bit products are added in 32 bits also where a CPU's quick instructions add pairs in 16,
             which may saturate; as slow as fp32 there, and without effect elsewhere.
+        gpu: How it is run on a GPU; None: plainly.
 
     Raises:
         NotFound: There is no such file.
@@ -63,21 +71,39 @@ def open_session(
     onnxruntime = runtime()
     options = _options(threads, optimise, profile, wide_sums)
     prepare(device)
-    providers: list[Any] = [PROVIDERS["cpu"]]
+    limit = None
     if device != "cpu":
-        providers.insert(0, (PROVIDERS["cuda"], {"cudnn_conv_algo_search": "HEURISTIC"}))
-    if device == "tensorrt":
-        providers.insert(0, (PROVIDERS["tensorrt"], {"trt_fp16_enable": path.name.endswith(".fp16.onnx")}))
+        options.add_session_config_entry(_PLACES, "1")
+        limit = memory_limit(free_memory(number_of(device)))
+    listed = provider_list(device, gpu or GpuOptions(), limit, lambda: engine_options(path, device, _inputs(path)))
     try:
-        opened = apart(lambda: onnxruntime.InferenceSession(path, options, providers=providers, enable_fallback=0))
+        opened = apart(lambda: onnxruntime.InferenceSession(path, options, providers=listed, enable_fallback=0))
     except Exception as error:
         if device != "cpu":
             open_session(path, "cpu", 1, optimise=False)  # a damaged file is no fault of the device's
             raise explain(device, error) from error
         raise ModelError(f"{path} is damaged or no ONNX model: {first_line(error)}") from error
-    if opened.get_providers()[0] != PROVIDERS[device]:
+    if opened.get_providers()[0] != PROVIDERS[kind_of(device)]:
         raise explain(device, None)
     return opened
+
+
+def _inputs(path: Path) -> dict[str, list[Any]]:
+    """The inputs of the file `path` and their shapes, in which free sides are names."""
+    session = open_session(path, "cpu", 1, optimise=False)
+    return {one.name: one.shape for one in session.get_inputs()}
+
+
+def fallen(session: Any, device: str) -> Mapping[str, int]:
+    """Count the nodes that a session on a GPU leaves to the CPU, by operator; empty where ONNX Runtime does not tell.
+
+    Those that read the shape of a tensor are left out: they belong on the CPU.
+    """
+    tell = getattr(session, "get_provider_graph_assignment_info", None)  # since 1.24
+    if kind_of(device) == "cpu" or tell is None:
+        return {}
+    parts = [part for part in tell() if part.ep_name == PROVIDERS["cpu"]]
+    return Counter(node.op_type for part in parts for node in part.get_nodes() if node.op_type not in _SHAPES)
 
 
 def _options(threads: int, optimise: bool, profile: Path | None, wide_sums: bool) -> Any:
@@ -99,15 +125,19 @@ def _options(threads: int, optimise: bool, profile: Path | None, wide_sums: bool
 
 
 def prepare(device: str) -> None:
-    """Load the shared libraries that `device`, one of `PROVIDERS`, needs in this process.
+    """Load the shared libraries that `device`, one of `PROVIDERS` and a GPU's number, needs in this process.
 
     Raises ``DeviceError`` for what certainly cannot work, before ONNX Runtime is asked.
     """
-    if PROVIDERS[device] not in runtime().get_available_providers():
-        raise DeviceError(device, *_no_provider(device))
-    if device == "cpu":
+    kind, number = kind_of(device), number_of(device)
+    if PROVIDERS[kind] not in runtime().get_available_providers():
+        raise DeviceError(device, *_no_provider(kind))
+    if kind == "cpu":
         return
     found, knows = gpus()
+    if number >= len(found):
+        there = ", ".join(f"{index}: {one.name}" for index, one in enumerate(found))
+        raise DeviceError(device, f"there is no GPU number {number}; there are {there}", f"use --device {kind}:0")
     built = cuda_version()
     if built and knows[0] < built[0]:
         newer = f"update NVIDIA's driver to {_LEAST_DRIVER.get(built[0], 'the newest')} or later"
@@ -117,12 +147,13 @@ def prepare(device: str) -> None:
             f"{newer}, or: {_CUDA_12}" if knows[0] == 12 else newer,
         )
     least = _LEAST_CAPABILITY.get(built[0], (0, 0)) if built else (0, 0)
-    if found[0].capability < least:
-        has = f"{found[0].name} has compute capability {_dotted(found[0].capability)}"
-        older = _CUDA_12 if least > (7, 0) and found[0].capability >= _LEAST_CAPABILITY[12] else "use --device cpu"
+    if found[number].capability < least:
+        has = f"{found[number].name} has compute capability {_dotted(found[number].capability)}"
+        older = _CUDA_12 if least > (7, 0) and found[number].capability >= _LEAST_CAPABILITY[12] else "use --device cpu"
         raise DeviceError(device, f"{has}, this ONNX Runtime's CUDA needs {_dotted(least)}", older)
     _preload()
-    missing = unloadable(needed(provider_file(device)))
+    load_from_wheels(unloadable([*needed(provider_file(kind)), *_wanted_late()]))
+    missing = unloadable(needed(provider_file(kind)))
     if missing:
         raise DeviceError(device, *_missing(missing))
 
@@ -131,7 +162,7 @@ def explain(device: str, failure: Exception | None) -> DeviceError:
     """Explain why ONNX Runtime could not use `device` although `prepare` saw no obstacle.
 
     Args:
-        device: One of `PROVIDERS`.
+        device: One of `PROVIDERS`, with a GPU's number or without.
         failure: What it raised; None: it raised nothing and chose the CPU.
     """
     text = " ".join(str(failure or "").split())
@@ -140,7 +171,7 @@ def explain(device: str, failure: Exception | None) -> DeviceError:
             device, "the GPU's memory is full", f"smaller frames, close what else uses it (see `nvidia-smi`), {OR_CPU}"
         )
     missing = unloadable(_wanted_late())
-    file = provider_file(device)
+    file = provider_file(kind_of(device))
     if "no kernel image" in text:
         reason = "this ONNX Runtime has no code for this GPU", f"pip install -U {RUNTIME}, or: {_CUDA_12}"
     elif mixed := clash():
@@ -152,13 +183,16 @@ def explain(device: str, failure: Exception | None) -> DeviceError:
         reason = f"ONNX Runtime's {file.name} is missing", f"pip install --force-reinstall {RUNTIME}"
     else:
         cure = f'pip install -U "gancam[cuda]", update NVIDIA\'s driver, {OR_CPU}'
-        reason = text[:200] or f"ONNX Runtime would not use {PROVIDERS[device]}", cure
+        reason = text[:200] or f"ONNX Runtime would not use {PROVIDERS[kind_of(device)]}", cure
     return DeviceError(device, *reason)
 
 
 def is_full(text: str) -> bool:
     """Tell whether an error text of ONNX Runtime says that memory is full."""
-    words = "out of memory", "failed to allocate", "alloc_failed", "bad_alloc", "bad allocation"
+    words = (
+        "out of memory", "failed to allocate", "alloc_failed", "bad_alloc", "bad allocation",
+        "smaller than requested bytes",  # ONNX Runtime's arena, at the limit that it was given
+    )  # fmt: skip
     return any(one in text.lower() for one in words)
 
 

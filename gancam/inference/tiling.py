@@ -8,40 +8,60 @@ import numpy as np
 
 from gancam.errors import OutOfMemory
 from gancam.frame import Image
+from gancam.inference.cuda import free_memory
 from gancam.inference.hardware import memory
+from gancam.inference.providers import kind_of, number_of
 
 log = logging.getLogger(__name__)
 LEAST = 1 << 14  # input pixels at once, however little memory is free
 _BYTES = 400  # of memory for an input pixel: 32 channels in fp32 and what is around them
+LIMIT_ON_GPU = 1 << 23  # the same there, 4K in one call: 128 channels of twice as much are the 2^31 items cuDNN takes
 LIMIT = 1 << 19  # input pixels of a tile: a 32-channel network then holds about 150 MB in int8, 350 MB in fp32
 
 
 class TileBudget:
     """How many input pixels a tile may have.
 
-    As many as a quarter of the free memory holds, `LIMIT` at most, and half of that each time that memory was full
-    after all. It is remembered.
+    As many as a quarter of the free memory of the device holds, `LIMIT` at most (`LIMIT_ON_GPU` there), and half of
+    that each time that memory was full after all. It is remembered until the device is another.
 
     Args:
         limit: To begin with; None: by the free memory, when it is first asked for.
+        device: Tells where the network runs now: "cpu", or a kind of GPU.
     """
 
-    def __init__(self, limit: int | None = None) -> None:
-        self._limit = limit
+    def __init__(self, limit: int | None = None, device: Callable[[], str] = lambda: "cpu") -> None:
+        self._limit, self._device = limit, device
+        self._of = device() if limit is not None else ""  # whose limit it is
 
     @property
     def limit(self) -> int:
         """Input pixels of a tile, about."""
-        if self._limit is None:
-            self._limit = min(max(memory()[1] // (4 * _BYTES), LEAST), LIMIT)
+        device = self._device()
+        if self._limit is None or device != self._of:
+            self._limit, self._of = pixels_for(device), device
         return self._limit
 
     def halve(self, pixels: int) -> None:
         """Allow less, since a picture of `pixels` was too much. Raises ``OutOfMemory`` when less makes no sense."""
         if min(pixels, self.limit) <= LEAST:
-            raise OutOfMemory("cpu", "memory is full even for small tiles", "close other programs")
+            raise OutOfMemory(self._of, "memory is full even for small tiles", "close other programs")
         self._limit = max(min(pixels // 2, self.limit) // 2, LEAST)
         log.warning("memory is full; going on with tiles of %d pixels", self._limit)
+
+
+def pixels_for(device: str, free: int | None = None) -> int:
+    """Say how many input pixels at once suit a device.
+
+    Args:
+        device: "cpu", or a GPU.
+        free: Bytes of its memory; None: asked for.
+    """
+    if kind_of(device) == "cpu":
+        free, most = memory()[1] if free is None else free, LIMIT
+    else:
+        free, most = free_memory(number_of(device)) if free is None else free, LIMIT_ON_GPU
+    return LIMIT if free is None else min(max(free // (4 * _BYTES), LEAST), most)
 
 
 def tiled(

@@ -1,6 +1,7 @@
 """Workers of a Ray cluster on other machines."""
 
 import importlib
+import math
 import os
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from typing import Any
 from gancam.effects import own_effect
 from gancam.errors import InputError, MissingExtra, SinkError
 from gancam.inference.catalog import find, menu
+from gancam.inference.providers import kind_of
 from gancam.inference.variants import variants
 from gancam.jobs.identity import identity
 from gancam.jobs.spec import EffectChainSpec
@@ -35,7 +37,8 @@ class RayPool:
     Args:
         chain_spec: The effects that each of them loads.
         address: HOST:PORT of the cluster's head, or "auto" for the cluster that runs on this machine.
-        workers: How many; None for one for every two cores of the cluster.
+        workers: How many; None for one for every GPU of the cluster where the device may be one, else for every two
+            cores.
 
     Raises:
         MissingExtra: Where Ray is not installed.
@@ -64,9 +67,13 @@ class RayPool:
         self._has: dict[int, set[str]] = {}
         self._busy: dict[Any, int] = {}
         self._started = 0
-        total = int(self._ray.cluster_resources().get("CPU", 1))
+        resources = self._ray.cluster_resources()
+        total, gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
         self._cores = max(min(_THREADS, total) if workers is None else min(total // workers, _THREADS), 1)
         wanted = workers or max(total // self._cores, 1)
+        if workers is None and kind_of(chain_spec.device) != "cpu" and gpus:
+            wanted = min(wanted, gpus)
+        self._gpu = gpu_share(chain_spec.device, gpus, wanted)
         self._class = self._ray.remote(_Remote)
         try:
             for _ in range(wanted):
@@ -75,12 +82,13 @@ class RayPool:
         except BaseException:
             self.close()
             raise
-        self.notes = [f"cluster: {wanted} workers with {self._cores} cores each, on {len(self._living())} machines"]
+        each = f"{self._cores} cores" + (f" and {self._gpu:g} of a GPU" if self._gpu else "")
+        self.notes = [f"cluster: {wanted} workers with {each} each, on {len(self._living())} machines"]
 
     def _start(self) -> None:
-        gpus = 1 if self._chain_spec.device == "cuda" else 0
-        chain_spec = replace(self._chain_spec, threads=self._chain_spec.threads or self._cores)
-        actor = self._class.options(num_cpus=self._cores, num_gpus=gpus).remote(chain_spec, self._folder)
+        device = kind_of(self._chain_spec.device)  # Ray shows a worker the GPU that it got alone, as the first
+        chain_spec = replace(self._chain_spec, device=device, threads=self._chain_spec.threads or self._cores)
+        actor = self._class.options(num_cpus=self._cores, num_gpus=self._gpu).remote(chain_spec, self._folder)
         self._actors[self._started] = actor
         self._coming[actor.about.remote()] = self._started
         self._started += 1
@@ -214,6 +222,23 @@ class _Remote:
         if self._worker is not None:
             self._worker.close()
         shutil.rmtree(self._shared, ignore_errors=True)  # also what one that was killed left there
+
+
+def gpu_share(device: str, gpus: int, workers: int) -> float:
+    """Say how much of a GPU each worker asks Ray for; Ray hides all GPUs from one that asks for none.
+
+    Workers that must share one get equal parts, so that each finds its part on one GPU. Under "auto" on a cluster
+    without GPUs it is none; where a GPU was asked for by name it is one all the same, which Ray then waits for.
+
+    Args:
+        device: Of the effects.
+        gpus: How many the cluster has.
+        workers: How many there will be.
+    """
+    kind = kind_of(device)
+    if kind == "cpu" or (kind == "auto" and not gpus):
+        return 0.0
+    return 1.0 / math.ceil(workers / gpus) if gpus else 1.0
 
 
 def _refuse_saving(chain_spec: EffectChainSpec) -> None:

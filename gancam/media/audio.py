@@ -3,14 +3,19 @@
 import itertools
 import math
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
 from gancam.errors import InputError, NotFound
+from gancam.media.live_sound import CHANNELS, Sound
+from gancam.media.live_sound import RATE as SOUND_RATE
 from gancam.media.messages import cause
 from gancam.media.sound import ChannelPlan, SoundConverter, SoundDecoder, channel_plans
 
@@ -132,6 +137,18 @@ class Hearing:
         return self.level
 
 
+def import_sounddevice() -> ModuleType:
+    """Import the package that microphones need. Raises ``InputError`` where it, or PortAudio, is missing."""
+    try:
+        import sounddevice
+    except ImportError:
+        raise InputError("a microphone needs an extra package: pip install 'gancam[microphone]'") from None
+    except OSError as error:
+        raise InputError(f"a microphone needs the library PortAudio ({error}): on Debian, libportaudio2") from error
+    module: ModuleType = sounddevice
+    return module
+
+
 class Microphone:
     """Calls `turn` with the level of what a microphone hears, fifty times a second, from a hidden thread.
 
@@ -148,26 +165,11 @@ class Microphone:
 
     def __init__(self, turn: Callable[[float], object], *, name: str = "", warn: Callable[[str], None]) -> None:
         self._turn, self._warn = turn, warn
-        try:
-            import sounddevice
-        except ImportError:
-            raise InputError("a microphone needs an extra package: pip install 'gancam[microphone]'") from None
-        except OSError as error:
-            raise InputError(f"a microphone needs the library PortAudio ({error}): on Debian, libportaudio2") from error
         self._closing = False
-        try:
-            device = sounddevice.query_devices(int(name) if name.isdigit() else name or None, "input")
-            rate = float(device["default_samplerate"])
-            self._hearing = Hearing(rate)
-            self._stream = sounddevice.InputStream(
-                device=device["index"], channels=1, samplerate=rate, blocksize=round(rate / RATE), dtype="float32",
-                callback=self._heard, finished_callback=self._finished,
-            )  # fmt: skip
-            self._stream.start()
-        except (sounddevice.PortAudioError, ValueError, OSError) as error:
-            there = [str(one["name"]) for one in sounddevice.query_devices() if one["max_input_channels"]]
-            others = f"there are {', '.join(map(repr, there))}" if there else "there is none here"
-            raise InputError(f"microphone {name or 'by default'}: cannot be opened ({error}); {others}") from error
+        device = _find_microphone(name)
+        rate = float(device["default_samplerate"])
+        self._hearing = Hearing(rate)
+        self._stream = _listen_to(name, device, 1, rate, "float32", self._heard, self._finished)
         self.notes = [f"control: listens to {device['name']}"]
 
     def _heard(self, samples: NDArray[np.float32], frames: int, time: object, status: object) -> None:
@@ -183,3 +185,76 @@ class Microphone:
         """Stop listening."""
         self._closing = True
         self._stream.close()
+
+
+class SoundMicrophone:
+    """Gives a `Sound` what a microphone hears, from a hidden thread. Needs the extra ``gancam[microphone]``.
+
+    Args:
+        sound: Gets it.
+        name: A part of the device's name, or its number; empty for the system's default input.
+        warn: Called with one line when the microphone is gone.
+
+    Raises:
+        InputError: The extra package is missing, or the device cannot be opened.
+    """
+
+    def __init__(self, sound: Sound, *, name: str = "", warn: Callable[[str], None]) -> None:
+        self._sound, self._warn = sound, warn
+        self._closing = False
+        device = _find_microphone(name)
+        channels = min(int(device["max_input_channels"]), CHANNELS)
+        sound.there = True
+        self._stream = _listen_to(name, device, channels, float(SOUND_RATE), "int16", self._heard, self._finished)
+        self.notes = [f"sound: records {device['name']}"]
+
+    def _heard(self, samples: NDArray[np.int16], frames: int, moments: object, status: object) -> None:
+        """PortAudio's thread: what it gives began when its last sample came, less its length."""
+        captured = time.monotonic() - len(samples) / SOUND_RATE - float(self._stream.latency)
+        self._sound.put(captured, np.repeat(samples, CHANNELS // samples.shape[1], axis=1))
+
+    def _finished(self) -> None:
+        if not self._closing:
+            self._warn("sound: the microphone is gone; silence is recorded")
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._closing = True
+        self._stream.close()
+
+
+def _find_microphone(name: str) -> Any:
+    """PortAudio's description of a microphone. Raises ``InputError``."""
+    sounddevice = import_sounddevice()
+    try:
+        return sounddevice.query_devices(int(name) if name.isdigit() else name or None, "input")
+    except (sounddevice.PortAudioError, ValueError, OSError) as error:
+        raise _unopened(sounddevice, name, error) from error
+
+
+def _listen_to(
+    name: str,
+    device: Any,
+    channels: int,
+    rate: float,
+    kind: str,
+    heard: Callable[..., None],
+    finished: Callable[[], None],
+) -> Any:
+    """Open and start a microphone's stream: fifty blocks a second. Raises ``InputError``."""
+    sounddevice = import_sounddevice()
+    try:
+        stream = sounddevice.InputStream(
+            device=device["index"], channels=channels, samplerate=rate, blocksize=round(rate / RATE), dtype=kind,
+            callback=heard, finished_callback=finished,
+        )  # fmt: skip
+        stream.start()
+    except (sounddevice.PortAudioError, ValueError, OSError) as error:
+        raise _unopened(sounddevice, name, error) from error
+    return stream
+
+
+def _unopened(sounddevice: Any, name: str, error: Exception) -> InputError:
+    there = [str(one["name"]) for one in sounddevice.query_devices() if one["max_input_channels"]]
+    others = f"there are {', '.join(map(repr, there))}" if there else "there is none here"
+    return InputError(f"microphone {name or 'by default'}: cannot be opened ({error}); {others}")

@@ -16,7 +16,12 @@ from gancam.media.messages import cause
 from gancam.sinks._codecs import QUIET, container_of
 from gancam.sinks._matroska import set_aspect
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions, has_head, prepare
+from gancam.sinks._sound import SoundTrack
 from gancam.sinks._tracks import Packet, Tracks
+
+_FLUSHED = {"flush_packets": "1"}
+_FRAGMENTS, _CLUSTERS = {**_FLUSHED, "frag_duration": "1000000"}, {**_FLUSHED, "cluster_time_limit": "1000"}
+_LIVE = {"mp4": _FRAGMENTS, "mov": _FRAGMENTS, "matroska": _CLUSTERS, "webm": _CLUSTERS}  # pieces of one second
 
 
 class Place(Protocol):
@@ -108,12 +113,16 @@ def claim_file(path: Path, options: VideoOptions) -> tuple[OutputFile, EncoderSe
         OutputExists: The file exists, and may not be replaced.
         SinkError: It cannot be written.
     """
-    options.check()
-    container = container_of(path)
     place = OutputFile(path, options)
-    settings, notes = prepare(path, container, options)
+    return place, *claim(place, path, options)
+
+
+def claim(place: OutputFile, path: Path, options: VideoOptions) -> tuple[EncoderSettings, list[str]]:
+    """Settle how a video is written to `place`, and lock that; raises as ``claim_file`` does."""
+    options.check()
+    settings, notes = prepare(path, container_of(path), options)
     place.lock()
-    return place, settings, notes
+    return settings, notes
 
 
 class Muxer:
@@ -131,10 +140,12 @@ class Muxer:
         self._tracks: Tracks | None = None
         self._stream: av.VideoStream | None = None
         self._settings: EncoderSettings | None = None
+        self._sound: SoundTrack | None = None
         self._held: Packet | None = None  # the last packet
         self._first = self._begin = self._end = (
             0  # ticks: when the first packet is decoded, the picture begins and ends
         )
+        self.written = 0  # packets of the picture
         self._noted = False  # whether what is left out has been told
 
     @property
@@ -166,6 +177,8 @@ class Muxer:
         self._stream = stream
         if audio_from is not None:
             self._tracks = self._open_tracks(settings, audio_from, container)
+        elif self._options.sound is not None:
+            self._sound = SoundTrack(self._options.sound, container, settings.container.audio.encoder)
         try:
             with environment(QUIET):
                 container.start_encoding()
@@ -189,10 +202,12 @@ class Muxer:
         )
 
     def _container_options(self, settings: EncoderSettings) -> dict[str, str]:
-        if settings.container.format not in ("mp4", "mov"):
-            return {}
-        # A late start is an edit list, in units of the movie time scale: 1 ms unless told otherwise.
-        return {"movflags": self._place.movflags, "movie_timescale": str(settings.time_base.denominator)}
+        name = settings.container.format
+        options = dict(_LIVE.get(name, _FLUSHED)) if settings.live else {}
+        if name in ("mp4", "mov"):
+            # A late start is an edit list, in units of the movie time scale: 1 ms unless told otherwise.
+            options |= {"movflags": self._place.movflags, "movie_timescale": str(settings.time_base.denominator)}
+        return options
 
     def mux(self, packet: Packet) -> None:
         """Write a packet of the picture, and before it what belongs before it of the tracks.
@@ -216,7 +231,10 @@ class Muxer:
         assert self._container is not None
         if self._tracks is not None and packet.dts is not None:
             self._tracks.write_until(packet.dts * self._settings.time_base)
+        if self._sound is not None and packet.pts is not None:
+            self._container.mux(self._sound.packets_until(packet.pts * self._settings.time_base))
         self._container.mux(packet)
+        self.written += 1
 
     def finish(self, until: Fraction | None) -> None:
         """Write what the tracks still hold and the container's end.
@@ -237,13 +255,23 @@ class Muxer:
             self._tracks.write_until(until)
             self._tracks.close()
             self._notes += self._tracks.notes[known:]
+        if self._sound is not None:
+            self._container.mux(self._sound.finish(self._end * self._settings.time_base))
         self._container.close()
         aspect, file = self._settings.canvas.aspect, self._place.file
         if aspect != 1 and file is not None and has_head(self._settings.container) and not set_aspect(file, aspect):
             self._notes.append(f"the shape of its pixels ({aspect.numerator}:{aspect.denominator}) is left out")
 
+    def release(self) -> None:
+        """Write the packet that is held."""
+        held, self._held = self._held, None
+        if held is not None:
+            self._write(held)
+
     def abort(self) -> None:
         """Close what is open, as it is, and forget it and the encoder's memory."""
+        if self._sound is not None:
+            self._sound.close()
         parts: list[Any] = [self._tracks, self._container]
         self._tracks = self._container = self._stream = self._held = None
         for part in parts:

@@ -4,7 +4,8 @@ It runs apart, without the rest of gancam, because FFmpeg's network calls can ne
 limit through PyAV, which even holds Python's global lock while it connects. A process can be ended.
 
 stdin   one line of JSON, a ``SenderTask``; then for each picture its tick (8 bytes, little-endian, signed) and the
-        bytes of its planes as FFmpeg lays them out.
+        bytes of its planes as FFmpeg lays them out; or, with the tick SOUND, how many samples come (8 bytes) and
+        those, 16 bits a channel, which go on where the last ended, from time 0 on.
 stdout  a line of JSON when it is connected, and one at the end: {"busy": seconds, "error": what went wrong or null}.
 """
 
@@ -13,10 +14,11 @@ import signal
 import sys
 import time
 from fractions import Fraction
-from typing import BinaryIO, TypedDict
+from typing import Any, BinaryIO, TypedDict
 
 import av
 
+SOUND = -(1 << 62)  # a tick that no picture has
 _THREADS = 2  # each encodes a slice of every picture: more makes the slices worse
 
 
@@ -31,6 +33,7 @@ class SenderTask(TypedDict):
     context: dict[str, int | str]  # attributes of the encoder's context
     aspect: str  # of a pixel, as a fraction
     ticks: int  # a second
+    sound: int  # samples a second of two channels; 0 for none
 
 
 def main() -> None:
@@ -58,10 +61,14 @@ def send(task: SenderTask, pictures: BinaryIO) -> float:
     context.sample_aspect_ratio = Fraction(task["aspect"])
     for name, value in task["context"].items():
         setattr(context, name, value)
+    sound = _SoundStream(container, task["sound"]) if task["sound"] else None
     container.start_encoding()
     tell({"connected": True})
     busy, last = 0.0, -1
     while len(tick := pictures.read(8)) == 8:
+        if sound is not None and int.from_bytes(tick, "little", signed=True) == SOUND:
+            sound.send(pictures)
+            continue
         frame = av.VideoFrame(context.width, context.height, "yuv420p")
         for plane in frame.planes:
             view = memoryview(plane)
@@ -77,8 +84,37 @@ def send(task: SenderTask, pictures: BinaryIO) -> float:
         busy += time.perf_counter() - began
     for packet in stream.encode(None):
         container.mux(packet)
+    if sound is not None:
+        sound.end()
     container.close()
     return busy
+
+
+class _SoundStream:
+    """The sound beside the picture, as AAC."""
+
+    def __init__(self, container: av.container.OutputContainer, rate: int) -> None:
+        self._container, self._rate, self._sent = container, rate, 0
+        self._stream: Any = container.add_stream("aac", rate=rate, layout="stereo")
+        self._resampler: av.AudioResampler | None = None
+
+    def send(self, samples: BinaryIO) -> None:
+        """Encode the samples that come next."""
+        count = int.from_bytes(samples.read(8), "little")
+        context = self._stream.codec_context
+        if self._resampler is None:  # not before the encoder is open, which decides the frame size
+            self._resampler = av.AudioResampler(context.format, context.layout, context.rate, context.frame_size)
+        frame = av.AudioFrame(format="s16", layout="stereo", samples=count)
+        frame.planes[0].update(samples.read(4 * count).ljust(frame.planes[0].buffer_size, b"\0"))
+        frame.sample_rate, frame.pts, frame.time_base = self._rate, self._sent, Fraction(1, self._rate)
+        self._sent += count
+        for made in self._resampler.resample(frame):
+            self._container.mux(self._stream.encode(made))
+
+    def end(self) -> None:
+        """Send what the encoder still holds."""
+        if self._resampler is not None:
+            self._container.mux(self._stream.encode(None))
 
 
 def tell(what: dict[str, object]) -> None:

@@ -14,6 +14,7 @@ from gancam.errors import InputError, SinkError
 from gancam.frame import Frame
 from gancam.inference.hardware import usable_cores
 from gancam.media.info import MOST_FPS, VideoInfo
+from gancam.media.live_sound import SoundTap
 from gancam.media.messages import cause
 from gancam.sinks._canvas import Canvas
 from gancam.sinks._codecs import DEFAULT_QUALITY, QUIET, Codec, Container, check_quality, choose_codec, keeps_planes
@@ -40,6 +41,8 @@ class VideoOptions:
     audio_from: str | os.PathLike[str] | None = None
     source_info: VideoInfo | None = None
     part: tuple[Fraction | None, Fraction | None] = (None, None)
+    live: bool = False
+    sound: SoundTap | None = None
 
     @property
     def info(self) -> VideoInfo:
@@ -67,6 +70,7 @@ class EncoderSettings:
         time_base: Seconds of a tick.
         begin: The tick of ``Frame.time`` that becomes 0.
         threads: Of the encoder.
+        live: Whether the file must play to its last second, whatever ends the process.
     """
 
     path: Path
@@ -78,6 +82,7 @@ class EncoderSettings:
     time_base: Fraction
     begin: int
     threads: int
+    live: bool = False
 
     @property
     def rate(self) -> Fraction:
@@ -94,8 +99,10 @@ class EncoderSettings:
         """The options of FFmpeg's encoder."""
         options = self.codec.options(self.quality)
         pixels = self.canvas.size[0] * self.canvas.size[1]
-        if self.codec.encoder == "libx264" and pixels > _HUGE:
+        if self.codec.encoder == "libx264" and (pixels > _HUGE or self.live):
             options["x264-params"] += _SPARING
+        if self.codec.encoder == "libvpx-vp9" and self.live:
+            options["lag-in-frames"] = "0"
         if self.codec.encoder == "libx264" and pixels <= _SMALL:
             options["crf"] = f"{float(options['crf']) - 3:g}"
         if self.codec.name == "ffv1" and min(self.canvas.size) < 16:
@@ -188,7 +195,10 @@ def prepare(
         time_base /= math.ceil(4 * fps * time_base)
     begin = round((options.part[0] or 0) / time_base)
     threads = min(usable_cores(), _MOST_THREADS)
-    return EncoderSettings(path, container, codec, canvas, quality, fps, time_base, begin, threads), notes
+    settings = EncoderSettings(
+        path, container, codec, canvas, quality, fps, time_base, begin, threads, live=options.live
+    )
+    return settings, notes
 
 
 def has_head(container: Container) -> bool:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from gancam.control import Controls
+from gancam.control import Controls, EffectMenu
 from gancam.frame import Frame
 from gancam.media.info import VideoInfo
-from gancam.vision.pad import DrawingPad
+from gancam.media.live_sound import Sound
 
 
 class Sink(ABC):
@@ -95,10 +95,14 @@ class SinkContext:
         codec: Name of a video codec; None for what is usual.
         quality: 0 (small) to 100 (best); None for what is usual.
         overwrite: Whether an existing file may be replaced.
+        live: Whether the frames cannot be had again, so that files must play whatever ends the process.
         controls: What a window's keys and panel turn.
         dropped: Asked for the number of frames that the source dropped, for an overlay.
         status: Asked for a line that says how effects are played just now, for an overlay.
-        pad: An effect's name, and what is drawn on for it with the mouse.
+        sound: What is heard while it plays, to be recorded.
+        menu: Effects that can be exchanged while they play.
+        mirror: Turns the source's picture around, or back; returns whether it is now mirrored.
+        next_camera: Has the next camera play; returns its name.
     """
 
     fps: float
@@ -108,7 +112,11 @@ class SinkContext:
     codec: str | None = None
     quality: float | None = None
     overwrite: bool = False
+    live: bool = False
     controls: Controls | None = None
     dropped: Callable[[], int] | None = None
     status: Callable[[], str] | None = None
-    pad: tuple[str, DrawingPad] | None = None
+    sound: Sound | None = None
+    menu: EffectMenu | None = None
+    mirror: Callable[[], bool] | None = None
+    next_camera: Callable[[], str] | None = None

@@ -4,20 +4,19 @@ import json
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler
-
-import cv2
 
 from gancam.control.tcp import TcpServer
 from gancam.errors import InputError, SinkError
 from gancam.frame import Frame, check_image
 from gancam.media.messages import cause
 from gancam.sinks.contract import Sink, SinkContext
+from gancam.sinks.newest import NewestFrame
 
 FORM = "mjpeg:8080"
 _BOUNDARY = "gancam-picture"
+_MOST = 32  # clients that watch the stream at once: each costs time that the pictures need
 _PATIENCE = 10.0  # seconds that one picture may take to a client before it counts as gone
 _PAGE = b"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>gancam</title>
@@ -83,7 +82,11 @@ class MjpegServer(Sink):
                   here, null for one that was not captured
 
     ``write`` never waits: each client has its own thread, which sends the newest picture when the one before is sent,
-    so a slow client sees fewer. JPEGs are made once for all clients by a hidden thread, and only while there are any.
+    so a slow client sees fewer. 32 may watch the stream at once; others are told so. JPEGs are made once for all
+    clients, and only while there are any.
+
+    Attributes:
+        places: One for each that may watch the stream.
 
     Args:
         port: 0 takes a free one; ``port`` and ``url`` tell which.
@@ -104,15 +107,11 @@ class MjpegServer(Sink):
             raise InputError(f"port is {port}: needs 0 to 65535")
         if not 1 <= quality <= 100:
             raise InputError(f"quality is {quality}: needs 1 to 100")
-        self._quality = quality
         self._change = threading.Condition()
-        self._frame: Frame | None = None
-        self._jpeg: tuple[int, bytes] | None = None  # (number, data)
-        self._came: deque[float] = deque(maxlen=30)  # when the last ones came
-        self._now: dict[str, float | None] = {"width": 0, "height": 0, "age_ms": None}
-        self._watching = 0
+        self._newest = NewestFrame(quality)
+        self._age: int | None = None  # ms of the newest frame when it came
+        self.places = threading.BoundedSemaphore(_MOST)
         self._closed = False
-        self._worker_seconds = 0.0
         try:
             self._server = _Server((host, port), self)
         except OSError as error:
@@ -122,9 +121,7 @@ class MjpegServer(Sink):
         self.local = host.startswith("127.") or host == "localhost"
         self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{self.port}/"
         self._notes = [f"watch at {self.url} (the stream itself: {self.url}stream.mjpg)"]
-        self._encoder = threading.Thread(target=self._encode, name="gancam-jpeg", daemon=True)
         self._server.start()
-        self._encoder.start()
 
     @property
     def closed(self) -> bool:
@@ -139,19 +136,17 @@ class MjpegServer(Sink):
     @property
     def worker_seconds(self) -> float:
         """How many seconds were spent on making JPEGs."""
-        return self._worker_seconds
+        return self._newest.worker_seconds
 
     def write(self, frame: Frame) -> None:
         """Make `frame` the newest picture."""
         if self._closed:
             raise SinkError("mjpeg: already closed")
-        height, width = check_image(frame.image).shape[:2]
-        moment = time.monotonic()
-        age = None if frame.captured is None else round(1000 * (moment - frame.captured))
+        check_image(frame.image)
+        age = None if frame.captured is None else round(1000 * (time.monotonic() - frame.captured))
         with self._change:
-            self._frame = frame
-            self._came.append(moment)
-            self._now = {"width": width, "height": height, "age_ms": age}
+            self._newest.put(frame)
+            self._age = age
             self._change.notify_all()
 
     def close(self, *, interrupted: bool = False) -> None:
@@ -162,54 +157,32 @@ class MjpegServer(Sink):
             self._closed = True
             self._change.notify_all()
         self._server.close()
-        self._encoder.join()
 
     def now(self) -> dict[str, float | None]:
         """Give what ``/now.json`` says."""
-        with self._change:
-            came, now = list(self._came), self._now
-        recent = [moment for moment in came if moment > time.monotonic() - 3]
-        fps = (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
-        return {**now, "fps": round(fps, 1)}
+        frame = self._newest.frame
+        height, width = (0, 0) if frame is None else frame.image.shape[:2]
+        return {"width": width, "height": height, "age_ms": self._age, "fps": round(self._newest.fps(), 1)}
 
-    def newest(self, after: int | None) -> tuple[int, bytes] | None:
-        """Wait for a JPEG newer than number `after` (None: than now).
+    def newest(self, after: int = 0) -> tuple[int, bytes] | None:
+        """Wait for a JPEG newer than number `after`, and make it where nobody else did.
 
         Returns:
             Its number and data; None when the server closes.
         """
-        with self._change:
-            if after is None:
-                after = 0 if self._jpeg is None else self._jpeg[0]
-            self._watching += 1
-            self._change.notify_all()
-            try:
-                self._change.wait_for(lambda: self._closed or (self._jpeg is not None and self._jpeg[0] > after))
-                return None if self._closed else self._jpeg
-            finally:
-                self._watching -= 1
+        seen = after
+        while self._wait_beyond(seen):
+            seen = self._newest.number
+            picture = self._newest.picture()
+            if picture is not None and picture.number > after:  # else it is larger than JPEG allows
+                return picture.number, picture.after
+        return None
 
-    def _encode(self) -> None:
-        """The hidden thread: make a JPEG of the newest frame while a client waits for one."""
-        number = 0
-        while True:
-            with self._change:
-                self._change.wait_for(lambda: self._closed or (self._frame is not None and self._watching > 0))
-                if self._closed:
-                    return
-                frame, self._frame = self._frame, None
-            assert frame is not None
-            began = time.perf_counter()
-            try:
-                done, data = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, self._quality])
-            except cv2.error:  # larger than JPEG allows
-                done = False
-            self._worker_seconds += time.perf_counter() - began
-            if done:
-                number += 1
-                with self._change:
-                    self._jpeg = number, data.tobytes()
-                    self._change.notify_all()
+    def _wait_beyond(self, number: int) -> bool:
+        """Wait for a frame newer than `number`; False when the server closes."""
+        with self._change:
+            self._change.wait_for(lambda: self._closed or self._newest.number > number)
+            return not self._closed
 
 
 class _Server(TcpServer):
@@ -232,13 +205,19 @@ class _Client(BaseHTTPRequestHandler):
         elif path == "/":
             self._answer(200, "text/html; charset=utf-8", _PAGE)
         elif path == "/frame.jpg":
-            picture = owner.newest(None)
+            picture = owner.newest()
             if picture is not None:
                 self._answer(200, "image/jpeg", picture[1])
         elif path == "/now.json":
             self._answer(200, "application/json", json.dumps(owner.now()).encode())
         elif path == "/stream.mjpg":
-            self._stream(owner)
+            if not owner.places.acquire(blocking=False):
+                self._answer(503, "text/plain", f"{_MOST} others are watching already\n".encode())
+                return
+            try:
+                self._stream(owner)
+            finally:
+                owner.places.release()
         else:
             self._answer(404, "text/plain", b"there are /, /stream.mjpg, /frame.jpg and /now.json\n")
 
@@ -261,7 +240,7 @@ class _Client(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "no-store")
         self.send_header("Connection", "close")
         self.end_headers()
-        number = None
+        number = 0
         while (picture := owner.newest(number)) is not None:
             number, data = picture
             head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"

@@ -18,10 +18,11 @@ class ParameterLog(Sink):
         {"time": 1.2, "after": 1.1666666666666667, "set": {"sr-x2.strength": 0.95}}
 
     A change belongs to the first frame that it applied to: ``time`` is that frame's ``Frame.time`` and ``after`` the
-    one's before it. This is the source's own clock (a file's presentation times also when it is played live, a
-    camera's moments of capture), not the wall clock, nor a count of frames, of which a live source drops some: so the
-    same frames find the same values again, however fast they are played. How an effect was played to keep within a
-    time (``gancam.budget``) is no parameter: offline it is played as well as it can be.
+    one's before it. Where other effects begin to play, all values are written once more. This is the source's own clock
+    (a file's presentation times also when it is played live, a camera's moments of capture), not the wall clock, nor a
+    count of frames, of which a live source drops some: so the same frames find the same values again, however fast they
+    are played. How an effect was played to keep within a time (``gancam.budget``) is no parameter: offline it is played
+    as well as it can be.
 
     Each line is flushed at once; who is killed loses nothing. An existing file is replaced only with `overwrite`;
     without a frame, nothing is left behind. Raises ``OutputExists`` and ``SinkError``.
@@ -32,6 +33,7 @@ class ParameterLog(Sink):
     def __init__(self, path: str | os.PathLike[str], controls: Controls, *, overwrite: bool = False) -> None:
         self._path, self._controls = Path(path), controls
         self._known: dict[str, Value] | None = None
+        self._version = controls.version
         self._before = 0.0
         try:
             self._file = self._path.open("w" if overwrite else "x", encoding="utf-8")
@@ -43,9 +45,10 @@ class ParameterLog(Sink):
     def write(self, frame: Frame) -> None:
         """Write what has changed since the frame before."""
         values = self._controls.values()
-        if values != self._known:
+        if values != self._known or self._version != self._controls.version:
             line: dict[str, object] = {"time": frame.time}
-            if self._known is None:
+            if self._known is None or self._version != self._controls.version:
+                self._version = self._controls.version
                 line = {"effects": [effect.name for effect in self._controls.effects], **line, "set": values}
             else:
                 line["after"] = self._before

@@ -23,6 +23,9 @@ def open(target: str, context: SinkContext) -> "SourceWriter":
         codec=context.codec,
         quality=_QUALITY if context.quality is None else context.quality,
         overwrite=context.overwrite,
+        live=context.live,
+        audio_from=context.audio_from,
+        sound=None if context.sound is None or context.audio_from is not None else context.sound.listen(),
     )
     return SourceWriter(target, options)
 

@@ -17,6 +17,8 @@ class StatsLog(Sink):
     ``{"frame": index, "time": seconds, "age_ms": from capture until now, "dropped": so far}``; ``age_ms`` is null for
     frames that were not captured: files, placeholders. Put it last among the sinks, so that "now" is after the others.
 
+    Each line is there at once, for who follows the file while it plays.
+
     Args:
         path: The file, which is replaced, or appended to where it is a device or a pipe.
         dropped: Asked with each frame for the number of frames that were dropped.
@@ -37,7 +39,7 @@ class StatsLog(Sink):
     ) -> None:
         self._path, self._dropped, self._more = Path(path), dropped, more
         try:
-            self._file = self._path.open("w", encoding="utf-8", buffering=1 << 14)
+            self._file = self._path.open("w", encoding="utf-8", buffering=1)
         except OSError as error:
             raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
 

@@ -15,9 +15,11 @@ from typing import IO, Any
 from gancam.errors import InputError, SinkError, did_you_mean
 from gancam.frame import Frame
 from gancam.media.info import VideoInfo
+from gancam.media.live_sound import RATE, SoundTap
 from gancam.media.messages import without_secrets
 from gancam.sinks._canvas import Canvas
-from gancam.sinks._sender import SenderTask
+from gancam.sinks._sender import SOUND, SenderTask
+from gancam.sinks._sound import SteadySound
 from gancam.sinks.contract import Sink, SinkContext
 
 FORMATS = {  # a URL's scheme -> FFmpeg's container
@@ -45,7 +47,12 @@ _CHILD = (
 def open(url: str, context: SinkContext) -> "StreamWriter":
     """Open a URL to send to."""
     return StreamWriter(
-        url, fps=context.fps, size=context.size, quality=context.quality, source_info=context.source_info
+        url,
+        fps=context.fps,
+        size=context.size,
+        quality=context.quality,
+        source_info=context.source_info,
+        sound=None if context.sound is None else context.sound.listen(),
     )
 
 
@@ -75,6 +82,7 @@ class StreamWriter(Sink):
             of a bit a pixel.
         patience: Seconds that the receiver may take to accept, and later may take nothing, before that is an error.
         source_info: The source's properties, for its colours and pixel aspect.
+        sound: What is heard while it is sent, and goes along as AAC.
 
     Raises:
         InputError: A value makes no sense.
@@ -93,6 +101,7 @@ class StreamWriter(Sink):
         quality: float | None = None,
         patience: float = 10.0,
         source_info: VideoInfo | None = None,
+        sound: SoundTap | None = None,
     ) -> None:
         scheme = url.partition("://")[0].lower()
         quality = 60.0 if quality is None else float(quality)
@@ -109,6 +118,7 @@ class StreamWriter(Sink):
         self._name = _spoken(url)
         self._canvas = Canvas(size, self._name, source_info)
         self._patience = patience
+        self._sound = None if sound is None else SteadySound(sound)
         self._notes = [self._canvas.note] if self._canvas.note else []
         self._change = threading.Condition()
         self._waiting: deque[Frame] = deque()
@@ -148,6 +158,7 @@ class StreamWriter(Sink):
             "options": _OPTIONS.get(form, {}),
             "rate": str(Fraction(fps).limit_denominator(1001)),
             "ticks": _TICKS,
+            "sound": 0 if self._sound is None else RATE,
             "context": self._canvas.traits(),
             "aspect": str(self._canvas.aspect),
             "encoder": {
@@ -176,6 +187,11 @@ class StreamWriter(Sink):
         """Frames that were not sent because encoder or receiver were too slow."""
         return self._dropped
 
+    @property
+    def waiting(self) -> int:
+        """Frames that wait to be sent."""
+        return len(self._waiting)
+
     def write(self, frame: Frame) -> None:
         """Queue `frame` to be sent, in place of the oldest that still waits where there are too many."""
         if self._closed:
@@ -199,6 +215,8 @@ class StreamWriter(Sink):
         with self._change:
             self._closed = True
             self._change.notify_all()
+        if self._sound is not None:
+            self._sound.close()
         try:
             self._thread.join(0 if interrupted and not self._connected.is_set() else _CLOSING)
         finally:  # also when Ctrl-C comes meanwhile
@@ -255,12 +273,18 @@ class StreamWriter(Sink):
             return self._waiting.popleft() if self._waiting else None
 
     def _hand_over(self, frame: Frame, sender: IO[bytes]) -> None:
+        self._hand_over_sound(frame.time, sender)
         tick = round(frame.time * _TICKS)
         picture = self._canvas.picture(frame, tick, Fraction(1, _TICKS))
         sender.write(tick.to_bytes(8, "little", signed=True))
         for plane in picture.planes:
             sender.write(memoryview(plane))
         sender.flush()
+
+    def _hand_over_sound(self, until: float, sender: IO[bytes]) -> None:
+        if self._sound is not None and len(samples := self._sound.until(until)):
+            sender.write(SOUND.to_bytes(8, "little", signed=True) + len(samples).to_bytes(8, "little"))
+            sender.write(samples.astype("<i2").tobytes())
 
 
 def _answer(answers: IO[bytes]) -> dict[str, Any]:

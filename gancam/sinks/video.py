@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gancam.files import check_target
 from gancam.media.info import VideoInfo
+from gancam.media.live_sound import SoundTap
 from gancam.sinks._codecs import (
     CONTAINERS,
     DEFAULT_QUALITY,
@@ -16,7 +17,8 @@ from gancam.sinks._codecs import (
     keeps,
 )
 from gancam.sinks._encoder import EncodedSink, Encoder
-from gancam.sinks._muxer import WholeVideo, claim_file
+from gancam.sinks._growing import GrowingFile, LiveVideo
+from gancam.sinks._muxer import WholeVideo, claim, claim_file
 from gancam.sinks._settings import VideoOptions
 from gancam.sinks.contract import SinkContext
 
@@ -47,6 +49,8 @@ def open(path: str, context: SinkContext) -> "VideoWriter":
         codec=context.codec,
         quality=context.quality,
         overwrite=context.overwrite,
+        live=context.live,
+        sound=None if context.sound is None or context.audio_from is not None else context.sound.listen(),
     )
 
 
@@ -85,6 +89,10 @@ class VideoWriter(EncodedSink):
             so).
         source_info: The source's properties: its colours, pixel aspect, time base and clock are kept.
         part: (first, end) in seconds of ``Frame.time``: what the frames to come are a part of; `first` becomes 0.
+        live: Whether the frames cannot be had again. Then the file has its name, and plays, from its second second on,
+            and no more than its last two are lost if the process is killed or the disk fills. The encoder looks at no
+            later frame, so the file is somewhat larger.
+        sound: What is heard while it is written, for its sound track, where there is no `audio_from`.
 
     Raises:
         InputError: A value makes no sense.
@@ -108,16 +116,22 @@ class VideoWriter(EncodedSink):
         audio_from: str | os.PathLike[str] | None = None,
         source_info: VideoInfo | None = None,
         part: tuple[Fraction | None, Fraction | None] = (None, None),
+        live: bool = False,
+        sound: SoundTap | None = None,
     ) -> None:
         options = VideoOptions(
             fps=fps, size=size, codec=codec, encoder=encoder, quality=quality, untouched=untouched,
-            overwrite=overwrite, audio_from=audio_from, source_info=source_info, part=part,
+            overwrite=overwrite, audio_from=audio_from, source_info=source_info, part=part, live=live, sound=sound,
         )  # fmt: skip
         super().__init__(*encode_file(Path(path), options))
 
 
 def encode_file(path: Path, options: VideoOptions) -> tuple[Encoder, list[str]]:
     """Open the encoder of a whole file: it, and the notes on what is left out. Raises as ``VideoWriter`` does."""
+    if options.live:
+        growing = GrowingFile(path, options)
+        settings, notes = claim(growing, path, options)
+        return Encoder(settings, LiveVideo(settings, options, growing, notes)), notes
     place, settings, notes = claim_file(path, options)
     return Encoder(settings, WholeVideo(settings, options, place, notes)), notes
 

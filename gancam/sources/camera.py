@@ -1,4 +1,4 @@
-"""Cameras and streams, read by OpenCV."""
+"""Cameras, read by OpenCV."""
 
 import os
 import stat
@@ -10,26 +10,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-import av
 import cv2
 import numpy as np
 
 from gancam._native import environment, quiet_opencv
 from gancam.errors import SourceError
 from gancam.frame import Image
-from gancam.media.messages import cause, without_secrets
 from gancam.sources.live import PATIENCE, SIZE, LivePicture, LiveSource
 
 _BAD_IN_A_ROW = 60  # broken pictures before a connection counts as lost
-# What FFmpeg is told for a stream. Nothing is kept back, and no rate is studied before the first picture. (Not fflags
-# nobuffer: it throws away what was looked at first, and with it the key frame, so that nothing is seen until the next.)
-# "analyzeduration" is how long it may look for the picture's size, in microseconds: broadcasts tell it with their key
-# frames only, which FFmpeg itself sends every 10 seconds, while RTMP never says that it has told all.
-_STREAM_OPTIONS = "flags;low_delay|fpsprobesize;0|rtsp_flags;prefer_tcp|allowed_media_types;video|analyzeduration;{}"
-_BROADCASTS = ("udp", "rtp", "srt", "tcp")
-_KEY_FRAME = 12.0  # seconds that a stream may take to its next key frame
-_ANSWER = 5.0  # seconds that a server may take to answer
 # OpenCV reads this when it first waits for a camera: how many seconds one that was unplugged may take (default 10).
+_CAMERAS = Path("/sys/class/video4linux")  # of Linux
 _FOR_CAMERAS = {"OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT": "2"}
 
 
@@ -79,64 +70,59 @@ class Camera(LiveSource):
         patience: float = PATIENCE,
         reconnect: int | None = None,
     ) -> None:
-        device = device if isinstance(device, int) else os.fspath(device)
-        name = f"camera {device}"
+        super().__init__(camera_backend(device, size, fps), patience=patience, reconnect=reconnect, measure=True)
+        self._size_asked, self._fps_asked = size, fps
+        self.device = device
 
-        def connect(longer: int) -> Capture:
-            _look_for_camera(device, name)
-            system = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW}.get(sys.platform, cv2.CAP_ANY)
-            with quiet_opencv(), environment(_FOR_CAMERAS):
-                capture = cv2.VideoCapture(device, system)
-                if capture.isOpened():
-                    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-                    capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
-                    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
-                    capture.set(cv2.CAP_PROP_FPS, fps)
-                    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-                    return capture
-            raise SourceError(f"{name}: cannot be opened: in use by another program, or no camera")
-
-        silent = "gives no picture: in use by another program, or unplugged"
-        feed = CaptureBackend(name, connect, silent=silent, first_read=_FOR_CAMERAS)
-        super().__init__(feed, patience=patience, reconnect=reconnect, measure=True)
+    def next_camera(self) -> str:
+        """Play the next camera that there is instead of this one; its name, or why there is none."""
+        there = cameras()
+        others = [one for one in there if one != self.device]
+        if not others:
+            return "there is no other camera"
+        device = next((one for one in others if isinstance(self.device, int) and one > self.device), others[0])
+        self.device = device
+        self.switch(camera_backend(device, self._size_asked, self._fps_asked))
+        return f"camera {device}: {there[device]}"
 
 
-class Stream(LiveSource):
-    """Plays what OpenCV's FFmpeg opens by URL: rtsp, rtmp, http, udp and similar.
+def cameras(folder: Path = _CAMERAS) -> dict[int, str]:
+    """Find the cameras' names by their index, on Linux; of a camera's several devices the first counts."""
+    found: dict[int, str] = {}
+    for place in sorted(folder.glob("video*"), key=lambda place: (len(place.name), place.name)):
+        with suppress(OSError, ValueError):
+            first = (place / "index").read_text().strip() in ("", "0")
+            if first:
+                found[int(place.name.removeprefix("video"))] = (place / "name").read_text().strip()
+    return found
 
-    A server that hangs up counts as lost at once, one that is silent after ``2 * patience`` seconds (at least 2), or,
-    where it never gave a picture, after up to four times that: some wait long for a key frame.
 
-    Args:
-        url: User name, password and query are never in a message.
-        patience: As of ``LiveSource``.
-        reconnect: As of ``LiveSource``.
+def camera_called(text: str, folder: Path = _CAMERAS) -> int | None:
+    """Find the index of the camera in whose name `text` is, in any case; None where there is none."""
+    return next((index for index, name in cameras(folder).items() if text.lower() in name.lower()), None)
 
-    Raises:
-        SourceError: For what cannot be reached or gives no picture.
-    """
 
-    def __init__(self, url: str, *, patience: float = PATIENCE, reconnect: int | None = None) -> None:
-        name = without_secrets(url)
-        scheme = url.partition("://")[0].lower()
-        answer = _KEY_FRAME if scheme in _BROADCASTS else _ANSWER
-        options = _STREAM_OPTIONS.format(500_000 if scheme.startswith("rtmp") else round(answer * 1e6))
-        told = {"OPENCV_FFMPEG_CAPTURE_OPTIONS": options, "OPENCV_FFMPEG_LOGLEVEL": "-8"}  # AV_LOG_QUIET
+def camera_backend(device: int | str | os.PathLike[str], size: tuple[int, int], fps: float) -> "CaptureBackend":
+    """Make what opens and reads a camera; the arguments are those of a ``Camera``."""
+    device = device if isinstance(device, int) else os.fspath(device)
+    name = f"camera {device}"
 
-        def connect(longer: int) -> Capture:
-            silence = longer * max(2 * patience, 2.0)
-            parameters = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(answer * 1000)]
-            parameters += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(silence * 1000)]
-            parameters += [cv2.CAP_PROP_N_THREADS, 1]  # more would hold back one frame each
-            began = time.monotonic()
-            with quiet_opencv(), environment(told):
-                capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, parameters)
-            if not capture.isOpened():
-                silent = time.monotonic() - began > answer - 0.5
-                raise SourceError(f"{name}: {f'no answer in {answer:g} s' if silent else why_not(url)}")
-            return capture
+    def connect(longer: int) -> Capture:
+        _look_for_camera(device, name)
+        system = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW}.get(sys.platform, cv2.CAP_ANY)
+        with quiet_opencv(), environment(_FOR_CAMERAS):
+            capture = cv2.VideoCapture(device, system)
+            if capture.isOpened():
+                capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+                capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
+                capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
+                capture.set(cv2.CAP_PROP_FPS, fps)
+                capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+                return capture
+        raise SourceError(f"{name}: cannot be opened: in use by another program, or no camera")
 
-        super().__init__(CaptureBackend(name, connect, longest=4), patience=patience, reconnect=reconnect)
+    silent = "gives no picture: in use by another program, or unplugged"
+    return CaptureBackend(name, connect, silent=silent, first_read=_FOR_CAMERAS)
 
 
 class CaptureBackend:
@@ -255,14 +241,3 @@ def _look_for_camera(device: int | str, name: str) -> None:
         raise SourceError(f"{name}: there is no {path}; {there} (`gancam live test` plays a test pattern)")
     if not os.access(path, os.R_OK | os.W_OK):
         raise SourceError(f"{name}: no permission for {path}; add yourself to the group video and log in again")
-
-
-def why_not(url: str) -> str:
-    """Find out why `url` cannot be opened: OpenCV does not tell, PyAV does."""
-    try:
-        av.open(url, timeout=(3.0, 2.0)).close()
-    except (av.FFmpegError, OSError, ValueError) as error:
-        if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
-            return "refused: it wants a user name and password, or these are wrong"
-        return f"cannot be opened ({cause(error).replace(url, without_secrets(url))})"
-    return "cannot be opened by OpenCV"

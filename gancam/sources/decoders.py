@@ -139,7 +139,7 @@ class Decoder:
     def _bgr(self, frame: av.VideoFrame) -> tuple[Image, Image | None]:
         """`frame` as an Image, and its opacity ``(H, W)`` where it has one."""
         if frame.interlaced_frame:
-            frame = _in_one_piece(frame)
+            frame = in_one_piece(frame)
         told = frame.colorspace
         veiled = any(part.is_alpha for part in frame.format.components)
         form = "bgra" if veiled else "bgr24"
@@ -163,7 +163,7 @@ def _first_plain(container: av.container.InputContainer, stream: av.VideoStream)
     return None
 
 
-def _in_one_piece(frame: av.VideoFrame) -> av.VideoFrame:
+def in_one_piece(frame: av.VideoFrame) -> av.VideoFrame:
     """Copy `frame` without the mark that it is two fields.
 
     Of those, swscale gives each its own rows of chroma, and the way back to YUV (``Colour.to_yuv420``) would blur what

@@ -4,15 +4,17 @@ import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import NamedTuple, Protocol
 
-import cv2
 import numpy as np
 
 from gancam.errors import InputError, SourceError
 from gancam.frame import Frame, Image
+from gancam.media.live_sound import Sound
 from gancam.media.messages import cause
 from gancam.sources.contract import Source
+from gancam.vision.fit import fit
 from gancam.vision.text import draw_lines
 
 SIZE = (640, 360)  # what a camera is asked for, and the test pattern's size, unless told otherwise
@@ -24,6 +26,7 @@ _PAUSES = (
     0.25,
     1.5,
 )  # seconds between attempts to reconnect: a twentieth of the outage so far, from the first to the second
+_CHANGES_TOLD = 20  # changes of size that are told one by one
 _GIVE_UP_ON_CLOSE = 0.5  # seconds that close() waits for a reader that hangs
 
 
@@ -73,8 +76,8 @@ class LiveSource(Source):
     Meanwhile the reader reconnects, with pauses of a twentieth of the outage so far (0.25 to 1.5 s), for ever or until
     `reconnect` attempts in a row have failed: then iterating raises ``SourceError``.
 
-    All frames have the first one's size: where the source changes it in mid-play, pictures are scaled, and ``notes``
-    says so (not for streams, which OpenCV itself scales without a word).
+    All frames have the first one's size: where the source changes it in mid-play, pictures are scaled in their own
+    proportions, with black bars where they do not fill it, and ``notes`` tells each change.
 
     ``close`` returns within half a second even where OpenCV's read hangs: the reader thread, a daemon, releases the
     capture and ends as soon as that read returns.
@@ -84,6 +87,12 @@ class LiveSource(Source):
         patience: Seconds without a picture before the placeholder.
         reconnect: Attempts in a row after which it gives up; None for no limit.
         measure: Whether the rate is measured for a second rather than believed.
+        sound: Gets the source's own sound.
+
+    Attributes:
+        origin: The container's seconds that became ``Frame.time`` 0, of a file.
+        sound: What is heard beside the pictures: a stream's own sound, or what a microphone gives it.
+        mirrored: Whether pictures are given mirrored, as one sees oneself; it may change at any time.
 
     Raises:
         InputError: For values that make no sense.
@@ -91,13 +100,20 @@ class LiveSource(Source):
     """
 
     def __init__(
-        self, feed: LiveBackend, *, patience: float = PATIENCE, reconnect: int | None = None, measure: bool = False
+        self,
+        feed: LiveBackend,
+        *,
+        patience: float = PATIENCE,
+        reconnect: int | None = None,
+        measure: bool = False,
+        sound: Sound | None = None,
     ) -> None:
         if not patience > 0:
             raise InputError(f"patience is {patience}: needs more than 0 seconds")
         if reconnect is not None and reconnect < 0:
             raise InputError(f"reconnect is {reconnect}: needs 0 or more attempts, or None for ever")
         self._feed, self._patience, self._reconnect = feed, patience, reconnect
+        self._next_feed: LiveBackend | None = None
         self._change = threading.Condition()  # guards all that reader and consumer share
         self._stop = threading.Event()
         self._newest: LivePicture | None = None
@@ -108,9 +124,13 @@ class LiveSource(Source):
         self._attempts = 0  # to reconnect, in a row
         self._lost_at: float | None = None
         self._losses, self._lost_seconds = 0, 0.0
-        self._resized = ""
+        self._coming_size: tuple[int, int] | None = None  # that pictures have now
+        self._changes = 0  # of that
         self._dropped = 0
         self._index, self._last, self._own_clock = 0, -math.inf, False
+        self.mirrored = False
+        self.sound = sound or Sound()
+        self.origin = Fraction(0)
         self._told: list[str] = []
         self._thread = threading.Thread(target=self._read_all, name="gancam-live", daemon=True)
         self._thread.start()
@@ -175,7 +195,9 @@ class LiveSource(Source):
     @property
     def notes(self) -> Sequence[str]:
         """The measured rate, losses and changes of size."""
-        told = [*self._told, self._resized] if self._resized else list(self._told)
+        told = list(self._told)
+        if self._changes > _CHANGES_TOLD:
+            told.append(f"{self._feed.name}: pictures changed their size {self._changes} times")
         if self._losses:
             times = "once" if self._losses == 1 else f"{self._losses} times"
             told.append(f"{self._feed.name}: lost {times}, {self._lost_seconds:.1f} s without a picture")
@@ -206,6 +228,8 @@ class LiveSource(Source):
     def _frame(self, image: Image, moment: float, captured: float | None) -> Frame:
         self._last = max(moment, self._last + 1e-6)
         self._index += 1
+        if self.mirrored and captured is not None:
+            image = np.ascontiguousarray(image[:, ::-1])
         return Frame(image, self._index - 1, self._last, captured=captured)
 
     def _placeholder(self) -> Image:
@@ -218,6 +242,17 @@ class LiveSource(Source):
             lines.append(f"reconnecting, attempt {attempts}" if attempts else "reconnecting")
         draw_lines(image, lines, "middle", height=max(height // 16, 8), backdrop=0.5)
         return image
+
+    def mirror(self) -> bool:
+        """Turn pictures around, or back; whether they are now mirrored."""
+        self.mirrored = not self.mirrored
+        return self.mirrored
+
+    def switch(self, feed: LiveBackend) -> None:
+        """Read from another place from now on, as soon as the read that goes on returns; sizes and times stay."""
+        with self._change:
+            self._next_feed = feed
+            self._attempts, self._lost_at = 0, None
 
     def close(self) -> None:
         """End the reader thread; may be called at any time and more than once."""
@@ -245,6 +280,8 @@ class LiveSource(Source):
     def _keep_connected(self) -> SourceError | None:
         """Connect and read until closed, ended, or given up; why it was given up."""
         while not self._stop.is_set():
+            if self._next_feed is not None:
+                self._feed, self._next_feed = self._next_feed, None
             lost = "no picture came" if self._size is None else "the connection was lost"
             error = SourceError(f"{self._feed.name}: {lost}")
             try:
@@ -256,6 +293,8 @@ class LiveSource(Source):
                 self._feed.close()
             if self._stop.is_set():
                 break
+            if self._next_feed is not None:
+                continue
             if self._feed.finite or self._size is None:
                 return error if self._size is None else None
             with self._change:
@@ -270,26 +309,38 @@ class LiveSource(Source):
             self._stop.wait(min(max(outage / 20, _PAUSES[0]), _PAUSES[1]))
         return None
 
+    def _note_size(self, size: tuple[int, int]) -> None:
+        """Note a change of what comes, for the user."""
+        assert self._size is not None
+        before, self._coming_size = self._coming_size or self._size, size
+        if size == before:
+            return
+        self._changes += 1
+        if self._changes <= _CHANGES_TOLD:
+            now, kept = f"{size[0]}x{size[1]}", f"{self._size[0]}x{self._size[1]}"
+            how = "as at first" if size == self._size else f"shown within {kept}"
+            self._told.append(f"{self._feed.name}: pictures are {now} now, {how}")
+
     def _read_connected(self) -> bool:
         """Read until the connection is lost; whether any picture came."""
         came = False
-        while not self._stop.is_set():
+        while not self._stop.is_set() and self._next_feed is None:
             read = self._feed.read(self._stop)
             if read is None:
                 break
             image, captured = read.image, read.captured
             size = image.shape[1], image.shape[0]
-            if self._size is not None and size != self._size:
-                self._resized = (
-                    f"{self._feed.name}: pictures of {size[0]}x{size[1]} are scaled to {self._size[0]}x{self._size[1]}"
-                )
-                image = np.asarray(cv2.resize(image, self._size, interpolation=cv2.INTER_AREA), np.uint8)
+            if self._size is not None:
+                self._note_size(size)
+                image = fit(image, self._size)
             with self._change:
                 if self._over:
                     break
                 if self._newest is not None:
                     self._dropped += 1
                 self._newest = LivePicture(image, captured, read.time)
+                if self.sound.origin is None:
+                    self.sound.origin = captured
                 if len(self._arrivals) <= 60:
                     self._arrivals.append(captured)
                 self._size = self._size or size

@@ -3,11 +3,12 @@
 import os
 from pathlib import Path
 
-from gancam.sources.camera import Camera, Capture, Stream, is_device
+from gancam.sources.camera import Camera, Capture, camera_called, is_device
 from gancam.sources.contract import Source
 from gancam.sources.live import PATIENCE, SIZE, LiveSource
 from gancam.sources.pattern import TestPattern
 from gancam.sources.realtime import CaptureSource, RealtimeSource
+from gancam.sources.stream import Stream
 from gancam.sources.video import VideoFile
 
 
@@ -17,16 +18,20 @@ def open_live(
     size: tuple[int, int] = SIZE,
     patience: float = PATIENCE,
     reconnect: int | None = None,
+    loop: bool = False,
+    listen: bool = False,
 ) -> LiveSource:
     """Open the live source that `source` means.
 
     Args:
-        source: An index or a device path: `Camera`; a URL: `Stream`; the path of a video file: that at its own pace;
-            ``"test"``: the test pattern without end; a ``cv2.VideoCapture``: `CaptureSource`; any other source: at its
-            own pace.
+        source: An index, a device path, or on Linux a part of a camera's name: `Camera`; a URL: `Stream`; the path of a
+            video file: that at its own pace; ``"test"``: the test pattern without end; a ``cv2.VideoCapture``:
+            `CaptureSource`; any other source: at its own pace.
         size: ``(width, height)`` that cameras are asked for, and of the test pattern.
         patience: Seconds without a picture before a placeholder.
         reconnect: Attempts in a row after which it gives up; None for no limit.
+        loop: Whether a video file begins again at its end.
+        listen: Whether a stream's own sound comes along.
 
     Raises:
         NotFound: For the path of no file.
@@ -39,11 +44,17 @@ def open_live(
         if text == "test":
             return RealtimeSource(TestPattern(size, frames=None), name="test pattern", patience=patience)
         if "://" in text:
-            return Stream(text, patience=patience, reconnect=reconnect)
+            return Stream(text, patience=patience, reconnect=reconnect, listen=listen)
         if text.isascii() and text.isdigit():
             source = int(text)
+        elif not is_device(text) and not Path(text).exists() and (named := camera_called(text)) is not None:
+            source = named
         elif not is_device(text):
-            return RealtimeSource(VideoFile(text), name=Path(text).name, patience=patience)
+            again = (lambda: VideoFile(text)) if loop else None
+            file = VideoFile(text)
+            live = RealtimeSource(file, name=Path(text).name, patience=patience, again=again)
+            live.origin = file.footage.origin
+            return live
     if isinstance(source, int | str | os.PathLike):
         return Camera(source, size=size, patience=patience, reconnect=reconnect)
     if isinstance(source, Capture):

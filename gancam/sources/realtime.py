@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import cv2
 
@@ -33,10 +33,24 @@ class CaptureSource(LiveSource):
 
 
 class RealtimeSource(LiveSource):
-    """Plays a source (a file, the test pattern) at its own pace, with its own times, as if it were live; closes it."""
+    """Plays a source (a file, the test pattern) at its own pace, with its own times, as if it were live; closes it.
 
-    def __init__(self, source: Source, *, name: str = "", patience: float = PATIENCE) -> None:
-        super().__init__(_Played(source, name or type(source).__name__), patience=patience)
+    Args:
+        source: What to play.
+        name: For messages.
+        patience: As of ``LiveSource``.
+        again: Opens the same source once more at its end, whose times then go on from there; None: it ends.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        name: str = "",
+        patience: float = PATIENCE,
+        again: Callable[[], Source] | None = None,
+    ) -> None:
+        super().__init__(_Played(source, name or type(source).__name__, again), patience=patience)
 
 
 class _Played:
@@ -44,10 +58,11 @@ class _Played:
 
     finite = True
 
-    def __init__(self, source: Source, name: str) -> None:
+    def __init__(self, source: Source, name: str, again: Callable[[], Source] | None) -> None:
         self.name = name
         self.fps: float | None = source.fps
-        self._source = source
+        self._source, self._again = source, again
+        self._ended, self._offset = 0.0, 0.0  # seconds: of all that was played, and of the rounds before this one
         self._frames: Iterator[Frame] = iter(())
         self._began: float | None = None
 
@@ -56,12 +71,20 @@ class _Played:
 
     def read(self, stop: threading.Event) -> LivePicture | None:
         frame = next(self._frames, None)
+        if frame is None and self._again is not None and self._began is not None:
+            self._source.close()
+            self._source = self._again()
+            self._frames = iter(self._source)
+            frame = next(self._frames, None)
+            self._offset = self._ended - (0.0 if frame is None else frame.time)
         if frame is None:
             return None
+        moment = frame.time + self._offset
+        self._ended = moment + 1 / (self.fps or 25.0)
         if self._began is None:
-            self._began = time.monotonic() - frame.time
-        stop.wait(max(self._began + frame.time - time.monotonic(), 0))
-        return LivePicture(frame.image, time.monotonic(), frame.time)
+            self._began = time.monotonic() - moment
+        stop.wait(max(self._began + moment - time.monotonic(), 0))
+        return LivePicture(frame.image, time.monotonic(), moment)
 
     def close(self) -> None:
         self._source.close()

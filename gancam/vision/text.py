@@ -7,7 +7,7 @@ import cv2
 
 from gancam.frame import Image
 
-Corner = Literal["top left", "top right", "bottom left", "bottom right", "middle"]
+Corner = Literal["top left", "top right", "bottom left", "bottom right", "middle", "bottom"]
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _SMALLEST = 6  # pixels of a capital letter's height; below, letters are smears
 WHITE, GREY, YELLOW, RED = (245, 245, 245), (150, 150, 150), (80, 220, 255), (70, 70, 255)  # BGR
@@ -47,7 +47,13 @@ def draw_lines(
             break
         height -= 1
     margin = height // 2 if box[0] + height <= wide and box[1] + height <= tall else 0
-    x = (wide - box[0]) // 2 if corner == "middle" else margin if "left" in corner else wide - margin - box[0]
+    x = (
+        (wide - box[0]) // 2
+        if corner in ("middle", "bottom")
+        else margin
+        if "left" in corner
+        else wide - margin - box[0]
+    )
     y = (tall - box[1]) // 2 if corner == "middle" else margin if "top" in corner else tall - margin - box[1]
     x, y = max(x, 0), max(y, 0)
     panel = image[y : y + box[1], x : x + box[0]]

@@ -17,12 +17,13 @@ import pytest
 import typer
 
 from gancam.cli.app import app
-from gancam.cli.models import _Entry, _print_one
-from gancam.inference.autotune import Trial
+from gancam.cli.models import _print_one
 from gancam.inference.catalog import find
+from gancam.inference.trials import Trial
 from gancam.inference.variants import read_card, variants
 from gancam.sinks.piece_store import pieces_of, so_far
 from gancam.sources import TestPattern
+from gancam.tools.models import ModelEntry
 from tests.helpers.children import interruptible, uninterruptible
 from tests.helpers.clips import make_clip, planes_of
 from tests.helpers.command import gancam, refused, video
@@ -93,7 +94,7 @@ def test_parameters_turned_live_are_turned_again_offline(clip: Path, model: Path
     assert "control: 127.0.0.1:" in done.stderr
     first = json.loads(log.read_text().splitlines()[0])
     assert first["effects"] == ["small"]
-    assert first["set"] == {"small.on": True, "small.strength": 0.25, "small.threshold": -1.0}
+    assert first["set"] == {"small.on": True, "small.strength": 0.25, "small.stabilise": 0.0, "small.threshold": -1.0}
     again, asked, out = tmp_path / "again.mkv", tmp_path / "asked.mkv", tmp_path / "out.mkv"
     assert gancam("process", clip, again, "-e", model, "--params", log).returncode == 0
     assert gancam("process", clip, asked, "-e", f"{model}:strength=0.25").returncode == 0
@@ -269,10 +270,13 @@ def test_models_lists_the_parameters_of_the_effect() -> None:
     assert "parameter takes default meaning" in said
     assert "strength a number from 0 to 1 1 how much of the network's detail" in said
     listed = json.loads(gancam("models", "sr-x2", "--json").stdout)["effect_parameters"]
-    assert [one["name"] for one in listed] == ["strength", "threshold"]
-    assert listed[1] == {
-        "name": "threshold", "takes": "a number from -1 to 64", "default": -1.0, "help": listed[1]["help"],
+    assert [one["name"] for one in listed] == ["strength", "stabilise", "threshold"]
+    assert listed[2] == {
+        "name": "threshold", "takes": "a number from 0 to 64, or off", "default": -1.0, "help": listed[2]["help"],
     }  # fmt: skip
+    assert listed[1]["default"] == 0.0
+    calm = json.loads(gancam("models", "restore-x2", "--json").stdout)["effect_parameters"]
+    assert calm[1]["default"] == 1.0  # what its card says suits it
 
 
 @pytest.mark.parametrize("columns", ["80", "160", ""])
@@ -291,7 +295,7 @@ def test_the_list_of_models_fits_and_has_no_trailing_blanks(monkeypatch: pytest.
 def test_what_was_tried_is_told_in_words() -> None:
     files = variants(find("sr-x2-gan"))
     tried = [Trial("int8", 5.104, 49.8), Trial("fp32", 14.21, 100.0)]
-    entry = _Entry("sr-x2-gan", files, {kind: read_card(file) for kind, file in files.items()}, {"cpu": tried})
+    entry = ModelEntry("sr-x2-gan", files, {kind: read_card(file) for kind, file in files.items()}, {"cpu": tried})
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         _print_one(entry)
@@ -325,7 +329,8 @@ def broken_effect(folder: Path) -> None:
 def test_the_list_of_commands_is_in_the_order_of_use_and_cuts_no_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     listed = gancam("--help").stdout.partition("Commands:\n")[2].splitlines()
-    names = "process", "live", "demo", "models", "sample", "morph", "train", "export", "import", "verify", "bench", "doctor"
+    names = ("process", "live", "studio", "demo", "models", "sample", "morph", "train", "export", "import", "verify",
+             "bench", "doctor")  # fmt: skip
     assert [line.split()[0] for line in listed] == list(names)
     assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
     assert listed[0] == "  process  Take videos and images through effects into new files."

@@ -1,12 +1,17 @@
 """Parts of `gancam live` and of its progress that need no camera."""
 
+import socket
 import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from gancam.cli.bars import BatchBars
 from gancam.cli.live import _stop_after
 from gancam.jobs.events import BatchStarted, FileFailed, FileMade, FileProgress, FileStarted, Note
+from gancam.jobs.spec import EffectChainSpec
+from tests.helpers.command import refused
 
 
 def timers() -> list[str]:
@@ -50,3 +55,19 @@ def test_bars_take_events_of_files_that_never_began() -> None:
         bars(FileProgress(source, 2, 10))
         bars(Note(None, "still there"))
         bars(FileMade(source, target))
+
+
+def test_what_cannot_be_is_told_before_a_model_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EffectChainSpec, "load", lambda *_: pytest.fail("a model is loaded"))
+    refused("live", "test", "-e", "inpaint:draw", "--to", "mjpeg:0", says="draw needs a window")
+    refused("live", "test", "-e", "inpaint:draw", "-e", "morph-fruits:draw", says="only one effect can be drawn for")
+    refused("live", "test", "-e", "sr-x2", "--control", "mic", says="turns `level`, which none of these effects has")
+    refused("live", "test", "-e", "sr-x2", "--control", str(tmp_path), says="not a regular file")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused("live", "test", "-e", "sr-x2", "--control", port, says=f"control port {port} cannot be used")
+    (tmp_path / "a.json").write_text("{}")
+    refused("live", "test", "-e", f"inpaint:save={tmp_path / 'a.json'}:box=0/0/9/9", says="exists")
+    refused("live", "test", "-e", "none", "--loop", says="--loop: is for video files")
+    refused("live", "test", "-e", "none", "--sound", "loud", says="must be mic, mic:NAME or none")
+    refused("live", "no-such-camera", "-e", "none", says="camera's index or name")

@@ -226,7 +226,8 @@ def test_commands(served: tuple[Caller, Controls, ControlServer]) -> None:
     light = told["parameters"][1]
     assert light == {
         "name": "paint.light", "value": 0.5, "type": "float", "default": 1.0, "minimum": 0.0, "maximum": 2.0,
-        "choices": [], "unit": "", "form": "a number from 0 to 2", "help": "how bright",
+        "choices": [], "unit": "", "kind": "", "words": [], "below": "",
+        "form": "a number from 0 to 2", "help": "how bright",
     }  # fmt: skip
 
 

@@ -74,6 +74,34 @@ def test_every_file_of_the_room_is_an_effect(file: Path) -> None:
     assert list(inspect.signature(module.build).parameters) == ["model", "params"]
 
 
+def test_a_card_says_what_suits_its_model_and_the_user_has_the_last_word(path: Path, tmp_path: Path) -> None:
+    card = replace(read_card(path), name="calm", defaults={"stabilise": 1.0})
+    calm = save(onnx.load(path), tmp_path / "calm.onnx", card)
+    assert gancam.load(path).params.value("stabilise") == 0.0
+    assert gancam.load(calm).params.value("stabilise") == 1.0
+    assert gancam.load(calm, stabilise=0.25).params.value("stabilise") == 0.25
+    with pytest.raises(ParameterError, match="no parameter 'stabilize'"):
+        gancam.load(save(onnx.load(path), tmp_path / "x.onnx", replace(card, defaults={"stabilize": 1.0})))
+
+
+def test_stabilised_frames_show_less_of_their_noise(path: Path) -> None:
+    plain, calm = gancam.load(path), gancam.load(path, stabilise=1.0)
+    assert (plain.remembers, calm.remembers) == (False, True)
+    rng, image = np.random.default_rng(0), still("lake")
+    frames = [np.clip(image + rng.normal(0, 5, image.shape), 0, 255).astype(np.uint8) for _ in range(6)]
+    first, second = ([effect(frame).astype(int) for frame in frames] for effect in (plain, calm))
+    assert np.array_equal(first[0], second[0])
+    assert np.abs(second[-1] - second[-2]).mean() < 0.4 * np.abs(first[-1] - first[-2]).mean()
+    calm.reset()
+    assert np.array_equal(calm(frames[-1]), first[-1])
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_every_bundled_card_sets_parameters_that_there_are(name: str) -> None:
+    effect = gancam.load(name, device="cpu")
+    assert {key: effect.params.value(key) for key in effect.card.defaults} == effect.card.defaults
+
+
 @pytest.mark.parametrize("effect", ["super_resolution", "translate"])
 def test_what_fills_holes_is_for_inpainting(tmp_path: Path, effect: str) -> None:
     graph = onnx.load(find("inpaint"))

@@ -7,9 +7,12 @@ import pytest
 
 from export import check, unconditional
 from export.__main__ import main
+from export.restore import restore
+from gancam.inference.catalog import find
 from gancam.inference.model import Model
 from tests.helpers.small import generator
-from train import checkpoint, networks, recipe
+from train import checkpoint, generation, networks, recipe
+from train.networks.stylegan import StyleGenerator
 
 RECIPE = """
 task = "unconditional"
@@ -85,3 +88,12 @@ def test_weights_of_another_recipe(run: Path, tmp_path: Path, capsys: pytest.Cap
     said = capsys.readouterr().err
     assert "weights are not those of recipe 'tiny'" in said
     assert said.count("\n") == 1
+
+
+def test_a_generator_comes_back_from_its_file() -> None:
+    made, _, card = restore(find("morph-fruits"))
+    assert isinstance(made, StyleGenerator)
+    z = generation.latents(made, 4, seed=3)
+    pictures = Model(find("morph-fruits"), device="cpu", precision="fp32")(z.numpy())[0][..., ::-1]
+    assert np.abs(pictures.astype(int) - generation.sample(made, z)).max() <= 1
+    assert sum(one.numel() for one in made.parameters()) == card.parameters

@@ -9,7 +9,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.frame import Image
+from gancam.frame import Frame, Image
 from gancam.sources import TestPattern
 
 
@@ -178,3 +178,13 @@ def scenery(width: int = 96, height: int = 64, count: int = 4, grain: float = 3)
         noise = np.random.default_rng(shift).normal(0, grain, (height, width, 1))
         pictures.append((np.stack(waves, axis=2) * 35 + 125 + noise).clip(40, 215).astype(np.uint8))
     return pictures
+
+
+def ramps(count: int, grain: int = 4) -> list[Frame]:
+    """Grey ramps of 160x96 that move, with grain, 30 a second."""
+    dice = np.random.default_rng(0)
+    ramp = np.broadcast_to(np.arange(160, dtype=np.uint8)[None, :, None], (96, 160, 3))
+    return [
+        Frame(np.roll(ramp, index, 1) + dice.integers(0, grain, ramp.shape, np.uint8), index, index / 30)
+        for index in range(count)
+    ]

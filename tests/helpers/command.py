@@ -12,6 +12,8 @@ import pytest
 
 from gancam.cli.main import main
 
+ENDS = [signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if name in signal.Signals.__members__]
+
 
 def gancam(*arguments: object, cwd: Path | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "gancam", *map(str, arguments)]
@@ -21,10 +23,11 @@ def gancam(*arguments: object, cwd: Path | None = None, timeout: float = 120) ->
 def refused(*arguments: object, says: str) -> None:
     """One line on stderr and exit code 2. In this process, which is ten times faster."""
     said = io.StringIO()
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in ENDS}
     with contextlib.redirect_stderr(said), pytest.raises(SystemExit) as end:
         main([str(argument) for argument in arguments])
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
     assert end.value.code == 2, said.getvalue()
     assert says in said.getvalue()
     assert said.getvalue().count("\n") == 1, said.getvalue()

@@ -111,11 +111,17 @@ def translator_network(
 
 
 def write_translator(
-    folder: Path, made: translator.Translator, name: str = "tiny", *, work_size: int = 0, int8: bool = True
+    folder: Path,
+    made: translator.Translator,
+    name: str = "tiny",
+    *,
+    work_size: int = 0,
+    int8: bool = True,
+    effect: str = "translate",
 ) -> Path:
     """fp32 and, unless `int8` is False, int8 of `made` below `folder`; gives the path of the model."""
     card = ModelCard(
-        name=name, effect="translate", licence="CC0", multiple=made.multiple, minimum=made.multiple,
+        name=name, effect=effect, licence="CC0", multiple=made.multiple, minimum=made.multiple,
         receptive_field=cells.reach(made), work_size=work_size,
         keeps="luma" if made.keep == "luma" else "nothing",
     )  # fmt: skip

@@ -11,12 +11,10 @@ import onnx
 import pytest
 
 from gancam.errors import DeviceError, ModelError
-from gancam.inference import autotune
+from gancam.inference import autotune, trials
 from gancam.inference.autotune import (
     Run,
-    Trial,
     _fewest,
-    _hardware,
     _order,
     choose,
     fastest,
@@ -31,6 +29,7 @@ from gancam.inference.autotune import (
 from gancam.inference.hardware import counts_of, cpu_model, cpu_name, instructions, thread_counts, usable_cores
 from gancam.inference.model import Model
 from gancam.inference.network import open_network
+from gancam.inference.trials import Trial, hardware
 from gancam.inference.variants import variants
 from gancam.tools.bench import Case, measure
 from tests.helpers.small import network, write_models
@@ -171,15 +170,15 @@ def test_a_virtual_machine_that_moved_to_another_cpu_tries_again(
     assert remembered(files, "cpu") is not None
     flags = instructions()
     assert flags
-    monkeypatch.setattr(autotune, "instructions", lambda: tuple(flag for flag in flags if "vnni" not in flag)[:-1])
+    monkeypatch.setattr(trials, "instructions", lambda: tuple(flag for flag in flags if "vnni" not in flag)[:-1])
     assert remembered(files, "cpu") is None
-    monkeypatch.setattr(autotune, "instructions", lambda: flags)
+    monkeypatch.setattr(trials, "instructions", lambda: flags)
     assert remembered(files, "cpu") is not None
     here = cpu_model()
-    monkeypatch.setattr(autotune, "cpu_model", lambda: f"{here}, stepping 99")
-    _hardware.cache_clear()
+    monkeypatch.setattr(trials, "cpu_model", lambda: f"{here}, stepping 99")
+    hardware.cache_clear()
     assert remembered(files, "cpu") is None
-    _hardware.cache_clear()
+    hardware.cache_clear()
 
 
 def test_int8_asked_for_by_name_that_saturates_is_refused(

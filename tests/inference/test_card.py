@@ -10,7 +10,13 @@ from gancam.inference.figures import telling
 from gancam.inference.variants import read_card
 
 CARD = ModelCard(
-    name="x", effect="super_resolution", scale=4, receptive_field=5, quality={"psnr_y": 30.5}, layout="blocks"
+    name="x",
+    effect="super_resolution",
+    scale=4,
+    receptive_field=5,
+    quality={"psnr_y": 30.5},
+    layout="blocks",
+    defaults={"stabilise": 1.0},
 )
 
 

@@ -22,11 +22,11 @@ from hypothesis.extra import numpy as arrays
 import gancam
 from export import super_resolution, unconditional
 from gancam.errors import DeviceError, ImageError, InputError, ModelError, NotFound, ParameterError
-from gancam.inference.autotune import LEAST_PSNR
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import open_model
 from gancam.inference.model import Generator, ImageModel, MaskedModel, Model
 from gancam.inference.network import GeneratorNetwork, ImageNetwork
+from gancam.inference.trials import LEAST_PSNR
 from gancam.inference.variants import variants
 from tests.helpers.small import generator, network, save, still, write_generator, write_models
 from train import evaluate, generation, networks
@@ -148,8 +148,9 @@ def test_a_device_that_vanishes_is_replaced_by_the_cpu(path: Path, caplog: pytes
     model, named = ImageModel(path), ImageModel(path, device="cpu")
     truth = named(image)[0]
     for one in (model, named):
-        assert isinstance(one._network, ImageNetwork)
-        one._network = one._run = Vanishing(one._network)
+        assert isinstance(one._playing.network, ImageNetwork)
+        gone = Vanishing(one._playing.network)
+        one._playing = replace(one._playing, network=gone, run=gone)
     assert model.device == "cuda"
     spent = model.spent["network"]
     assert np.array_equal(model(image)[0], truth)
@@ -176,10 +177,12 @@ def test_the_halves_of_a_generator_go_on_on_the_cpu(tiny: Path, caplog: pytest.L
 
     model, z, ws = Generator(tiny, threads=1), np.ones((2, 12), np.float32), np.ones((2, 5, 12), np.float32)
     w, images = model.mapping(z), model.synthesis(ws)
-    model._network = Vanishing(model._network)
+    assert isinstance(model._playing.network, GeneratorNetwork)
+    model._playing = replace(model._playing, network=Vanishing(model._playing.network))
     assert np.array_equal(model.mapping(z), w)
     assert model.device == "cpu"
-    model._network = Vanishing(model._network)
+    assert isinstance(model._playing.network, GeneratorNetwork)
+    model._playing = replace(model._playing, network=Vanishing(model._playing.network))
     assert np.array_equal(model.synthesis(ws), images)
     assert caplog.text.count("going on on the CPU") == 2
 
@@ -253,7 +256,7 @@ def test_what_is_no_number_is_made_in_fp32(tmp_path: Path, caplog: pytest.LogCap
     path = overflowing(tmp_path)
     image = still("sign")[None]
     model, plain = Model(path, precision="fp16", device="cpu"), Model(path, precision="fp32", device="cpu")
-    assert not model._network(image).any()
+    assert not model._playing.network(image).any()
     for _ in range(2):
         assert np.array_equal(model(image)[0], plain(image)[0])
     assert caplog.text.count("made in fp32") == 1

@@ -20,8 +20,8 @@ from gancam.pipeline import run
 from gancam.sinks import SinkContext, open_sink
 from gancam.sinks.mjpeg import MjpegServer
 from gancam.sources import TestPattern
-from gancam.sources.camera import Stream
 from gancam.sources.realtime import RealtimeSource
+from gancam.sources.stream import Stream
 
 
 def fetch(url: str, **headers: str) -> tuple[str, bytes]:
@@ -161,3 +161,22 @@ def test_nobody_looking_costs_nothing() -> None:
     report = run(TestPattern((96, 64), frames=50), [], [server])
     assert report.worker_seconds["MjpegServer"] == 0
     assert any(server.url in note for note in report.notes)
+
+
+def test_more_clients_than_there_are_places_are_told_so() -> None:
+    server = MjpegServer(0)
+    try:
+        taken = 0
+        while server.places.acquire(blocking=False):
+            taken += 1
+        assert taken == 32
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{server.url}stream.mjpg", timeout=10)
+        assert refused.value.code == 503
+        refused.value.close()
+        server.places.release()
+        server.write(Frame(np.zeros((48, 64, 3), np.uint8), 0, 0.0))
+        with urllib.request.urlopen(f"{server.url}stream.mjpg", timeout=10) as stream:
+            assert stream.status == 200
+    finally:
+        server.close()

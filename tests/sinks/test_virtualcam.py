@@ -141,3 +141,15 @@ def test_on_the_command_line_it_is_one_line() -> None:
     done = gancam("import sys; sys.modules['pyvirtualcam'] = None; from gancam.cli.main import main; main()")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert INSTALL in done.stderr
+
+
+def test_without_its_package_the_other_outputs_go_on(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['pyvirtualcam'] = None; from gancam.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "live", "test", "-e", "none", "--to", "virtualcam"]
+    command += ["--to", str(tmp_path / "a.mp4"), "--seconds", "0.5"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    (warning,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert "virtualcam cannot be opened" in warning
+    assert INSTALL in warning
+    assert (tmp_path / "a.mp4").stat().st_size > 0

@@ -8,22 +8,25 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from gancam.control import Controls
+from gancam.control import Controls, EffectMenu
 from gancam.effects import Effect, slots
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image
 from gancam.params import Params, parameter
 from gancam.sinks.window import Window
 from gancam.sinks.window.drawing import Drawing
+from gancam.sinks.window.gallery import Gallery, cells
 from gancam.sinks.window.panel import Panel
 from gancam.sources import TestPattern, VideoFile
 from gancam.vision.pad import DrawingPad
+from tests.helpers.x11 import ask_to_close
 
 NEEDED = ("Xvfb", "xdotool", "import")
 virtual = pytest.mark.skipif(
@@ -33,9 +36,10 @@ virtual = pytest.mark.skipif(
 PLAYER = """
 import time, sys
 from dataclasses import dataclass
+from itertools import pairwise
 import numpy as np
 from gancam.params import Params, parameter
-from gancam.control import Controls
+from gancam.control import Controls, EffectMenu
 from gancam.effects import Effect, slots
 from gancam.pipeline import run
 from gancam.sinks.window import Window
@@ -60,12 +64,49 @@ print(*report.notes, sep="\\n")
 """
 
 
+# The same with an effect whose second frame takes until there is a file "go", and the window on a loop of its own. It
+# says what is requested.
+SLOW = (
+    PLAYER.replace("        return np.full_like", "        wait(time)\n        return np.full_like")
+    .replace("controls = Controls(chain)", "controls = Told(chain)")
+    .replace(
+        "chain = slots",
+        """
+calls = []
+
+def wait(time):
+    calls.append(time)
+    while len(calls) > 1 and not Path(sys.argv[1], "go").exists():
+        sleep(0.01)
+
+class Told(Controls):
+    def request(self, values):
+        print(*values.items(), flush=True)
+        return super().request(values)
+
+chain = slots""",
+    )
+    .replace(
+        'report = run(source, chain, [Window("watch", controls=controls, snapshots=sys.argv[1])], on_frame=[controls])',
+        """
+window = Window("watch", controls=controls, snapshots=sys.argv[1])
+report = host(window, lambda: run(source, chain, [window], on_frame=[controls]), source.close)
+print("closed", chain[0].on, controls.value("Light.light"), len(calls))
+sys.exit()""",
+    )
+    .replace(
+        "import time, sys",
+        "import sys\nfrom pathlib import Path\nfrom time import sleep\nfrom gancam.sinks.window.hosting import host",
+    )
+)
+
+
 # Another: what is drawn is red.
 PAINTER = """
 import sys
 import numpy as np
 from gancam import masks
-from gancam.control import Controls
+from gancam.control import Controls, EffectMenu
 from gancam.effects import Effect, slots
 from gancam.pipeline import run
 from gancam.sinks.window import Window
@@ -74,6 +115,7 @@ from gancam.sources.realtime import RealtimeSource
 
 class Paint(Effect):
     drawn = masks.Drawn()
+    pad = drawn
     def __call__(self, image, *, time=None):
         return np.where(self.drawn(image, time=time)[..., None] > 0, np.array([0, 0, 255], np.uint8), image)
 
@@ -81,7 +123,7 @@ paint = Paint()
 chain = slots([paint])
 controls = Controls(chain)
 source = RealtimeSource(Still(np.full((180, 320, 3), 255, np.uint8), frames=None, fps=30.0))
-window = Window("watch", controls=controls, snapshots=sys.argv[1], pad=("Paint", paint.drawn))
+window = Window("watch", controls=controls, snapshots=sys.argv[1])
 run(source, chain, [window], on_frame=[controls])
 print("marked", int(paint.drawn.mask.sum()))
 """
@@ -169,7 +211,7 @@ class Watched:
         return done.stdout
 
     def key(self, name: str) -> None:
-        """One at a time: OpenCV keeps only the last of those that come between two frames."""
+        """One at a time: OpenCV keeps only the last of those that come while it draws."""
         self.tool("xdotool", "key", "--window", self.window, name)
 
     def mouse(self, *arguments: object) -> None:
@@ -315,6 +357,35 @@ def test_closing_the_window_ends_the_run(display: str, tmp_path: Path) -> None:
     assert said.startswith("closed True")
 
 
+@virtual
+@pytest.mark.parametrize("player", ["alone", "hosted"])
+def test_a_click_on_its_x_ends_the_run(display: str, tmp_path: Path, player: str) -> None:
+    with Watched(display, tmp_path, PLAYER if player == "alone" else SLOW) as seen:
+        ask_to_close(display, int(seen.window))
+        (tmp_path / "go").touch()
+        said = seen.end()
+    assert said.startswith("closed True")
+
+
+@virtual
+def test_all_keys_count_in_order_however_long_a_frame_takes(display: str, tmp_path: Path) -> None:
+    """Keys within one frame, and the sliders: each is answered before that is done."""
+    with Watched(display, tmp_path, SLOW) as seen:
+        assert seen.player.stdout is not None
+        for key, value in (("minus", 0.95), ("minus", 0.9), ("plus", 0.95), ("minus", 0.9)):
+            seen.key(key)
+            assert seen.player.stdout.readline().strip() == f"('Light.light', {value})"
+        for key in "tp":
+            seen.key(key)
+        until(lambda: len(list(tmp_path.glob("gancam-*.png"))) == 1, "no snapshot")
+        until(lambda: seen.level(600, 40) < 200, "no panel")
+        seen.key("q")
+        until(lambda: not seen.tool("xdotool", "search", "--onlyvisible", "--name", "^watch$"), "the window stays")
+        (tmp_path / "go").touch()
+        said = seen.end()
+    assert said.split("\n")[0] == "closed True 0.9 2"
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a display")
 def test_no_display_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
@@ -450,7 +521,7 @@ def test_the_panel_turns_everything() -> None:
         (0, left, "on", False), (0, right, "on", True), (1, left, "amount", 0.0), (1, right, "amount", 1.0),
         (1, (left + right) // 2, "amount", 0.5), (2, right, "count", 5), (2, left + 2, "count", 1),
         (3, left, "loud", True), (3, left, "loud", False), (4, left, "mode", "c"), (4, right, "mode", "a"),
-        (5, right, "free", 0.05), (5, left, "free", 0.0), (6, right, "words", Turns().words),
+        (5, right, "free", 0.05), (5, left, "free", 0.0),
     ]:  # fmt: skip
         press(line, at)
         got = controls.values()[f"Turned.{name}"]
@@ -464,18 +535,20 @@ def test_the_panel_scrolls_to_what_does_not_fit() -> None:
     panel, controls = panel_of(4)
     seen = set()
     for name in controls.by_name:
+        if name.endswith("words"):
+            continue
         panel.chosen = name
         panel.draw(np.zeros((200, 300, 3), np.uint8), 9)
-        for line in range(1, 8):
+        for line in range(9):
             panel.mouse(cv2.EVENT_MOUSEMOVE, 290, 4 + 21 * line + 5, 0)
             seen |= {panel.pointed.name} if panel.pointed else set()
         assert name in seen
-    assert seen == set(controls.by_name)
+    assert seen == {name for name in controls.by_name if not name.endswith("words")}  # what cannot be turned has no row
     for _ in range(9):
         panel.mouse(cv2.EVENT_LBUTTONDOWN, 290, 10, cv2.EVENT_FLAG_LBUTTON)  # "more" at the top
         panel.mouse(cv2.EVENT_LBUTTONUP, 290, 10, 0)
         panel.draw(np.zeros((200, 300, 3), np.uint8), 9)
-    panel.mouse(cv2.EVENT_MOUSEMOVE, 290, 30, 0)
+    panel.mouse(cv2.EVENT_MOUSEMOVE, 290, 10, 0)  # nothing is above: the first row is the first line
     assert panel.pointed is not None
     assert panel.pointed.name == "Turned.on"
 
@@ -497,8 +570,67 @@ def test_text_is_written_at_every_size() -> None:
     for size in ((1920, 1080), (320, 240), (96, 64), (8, 8), (1, 1)):
         image = TestPattern(size).image(0)
         before = image.copy()
-        for corner in ("top left", "top right", "bottom left", "bottom right", "middle"):
+        for corner in ("top left", "top right", "bottom left", "bottom right", "middle", "bottom"):
             draw_lines(image, ["one line", "two\tcolumns", "Grüße"], corner, height=20)
         assert image.shape == before.shape
         assert (image != before).any()
     assert Frame(image, 0, 0.0).original is None
+
+
+# The gallery, without a display
+
+
+class Menu(EffectMenu):
+    def __init__(self, count: int) -> None:
+        self.names = [f"effect-{number}" for number in range(count)]
+        self.chosen, self.looked = self.names[0], list[bool]()
+
+    @property
+    def playing(self) -> str:
+        return self.names[0]
+
+    @property
+    def coming(self) -> str:
+        return "" if self.chosen == self.playing else self.chosen
+
+    def choose(self, text: str) -> str:
+        self.chosen = text
+        return text
+
+    def news(self) -> str:
+        return ""
+
+    def look(self, *, on: bool) -> None:
+        self.looked.append(on)
+
+    def thumbnail(self, name: str) -> Image | None:
+        return None if name.endswith("1") else np.full((90, 160, 3), 200, np.uint8)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (640, 360), (420, 700), (64, 48), (3, 2)])
+@pytest.mark.parametrize("count", [1, 5, 13, 40])
+def test_the_gallery_has_room_for_all(size: tuple[int, int], count: int) -> None:
+    menu = Menu(count)
+    gallery = Gallery(menu)
+    gallery.toggle()
+    assert (gallery.open, menu.looked) == (True, [True])
+    canvas = np.full((size[1], size[0], 3), 100, np.uint8)
+    gallery.draw(canvas, 9)
+    found = cells(count, size, 20, 4)
+    assert len(found) == count
+    if size[0] * size[1] < 200_000 or count > 13:
+        return
+    for left, top, right, bottom in found:
+        assert 0 <= left < right <= size[0]
+        assert 0 <= top < bottom <= size[1]
+    for (_, _, right, bottom), other in pairwise(found):
+        assert other[0] >= right or other[1] >= bottom
+    gallery.draw(canvas, 9)
+    last = found[-1]
+    chosen = gallery.mouse(cv2.EVENT_LBUTTONDOWN, (last[0] + last[2]) // 2, (last[1] + last[3]) // 2)
+    assert chosen == menu.chosen == menu.names[-1]
+    assert gallery.mouse(cv2.EVENT_LBUTTONDOWN, size[0] - 1, size[1] - 1) is None
+    gallery.draw(canvas, 9)
+    assert menu.step(1) == menu.names[0]
+    gallery.toggle()
+    assert menu.looked == [True, False]

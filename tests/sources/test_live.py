@@ -27,10 +27,13 @@ from gancam.sinks import Sink, SinkContext, open_sink
 from gancam.sinks.mjpeg import MjpegServer
 from gancam.sinks.stats import StatsLog
 from gancam.sources import TestPattern, VideoFile
-from gancam.sources.camera import Camera, CaptureBackend, Stream
+from gancam.sources.camera import Camera, CaptureBackend, camera_called, cameras
 from gancam.sources.live import LivePicture, LiveSource
 from gancam.sources.open import open_live
 from gancam.sources.realtime import CaptureSource, RealtimeSource
+from gancam.sources.stream import Stream
+from tests.helpers.clips import make_clip
+from tests.helpers.servers import free_port
 
 
 class Wire:
@@ -204,6 +207,85 @@ def test_size_change_is_scaled_to_the_first_and_told() -> None:
     with CaptureSource(Wire(60, grows_at=20)) as source:
         assert {frame.image.shape for frame in source} == {(64, 96, 3)}
     assert any("192x128" in note for note in source.notes)
+
+
+class Shapes:
+    """A backend that gives a white picture of each size in turn."""
+
+    name, finite, fps = "shapes", True, 30.0
+
+    def __init__(self, *sizes: tuple[int, int]) -> None:
+        self.sizes, self.taken = list(sizes), threading.Semaphore(1)
+
+    def open(self) -> None:
+        """Nothing to connect to."""
+
+    def read(self, stop: threading.Event) -> LivePicture | None:
+        self.taken.acquire(timeout=10)  # the one before was looked at
+        if not self.sizes:
+            return None
+        width, height = self.sizes.pop(0)
+        return LivePicture(np.full((height, width, 3), 255, np.uint8), time.monotonic())
+
+    def close(self) -> None:
+        """Nothing to disconnect."""
+
+
+def test_another_shape_keeps_its_proportions_and_each_change_is_told() -> None:
+    backend = Shapes((80, 60), (60, 80), (160, 120), (80, 60), (80, 60), (160, 90))
+    filled = []
+    with LiveSource(backend, patience=60) as source:
+        for frame in source:
+            assert frame.image.shape == (60, 80, 3)
+            columns = np.flatnonzero(frame.image[30, :, 0])
+            rows = np.flatnonzero(frame.image[:, 40, 0])
+            filled.append((len(columns), len(rows)))
+            backend.taken.release()
+        assert filled == [(80, 60), (45, 60), (80, 60), (80, 60), (80, 60), (80, 45)]
+        assert list(source.notes) == [
+            "shapes: pictures are 60x80 now, shown within 80x60",
+            "shapes: pictures are 160x120 now, shown within 80x60",
+            "shapes: pictures are 80x60 now, as at first",
+            "shapes: pictures are 160x90 now, shown within 80x60",
+        ]
+
+
+def test_mirrored_pictures() -> None:
+    with CaptureSource(Wire(3)) as source:
+        plain = next(iter(source)).image
+    with CaptureSource(Wire(3)) as source:
+        assert source.mirror()
+        assert np.array_equal(next(iter(source)).image, plain[:, ::-1])
+        assert not source.mirror()
+
+
+def test_a_file_that_is_played_in_a_loop(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", images=[TestPattern((64, 48)).image(index) for index in range(6)])
+    seen = []
+    with open_live(clip, loop=True) as source:
+        for frame in source:
+            if frame.captured is not None:
+                seen.append((TestPattern.index_in(frame.image), frame.time))
+            if len(seen) > 10 and seen[-1][0] < seen[-2][0]:
+                break
+    times = [moment for _, moment in seen]
+    assert times == sorted(times)
+    assert all(
+        abs(moment * 30 - round(moment * 30)) < 0.01 and round(moment * 30) % 6 == number for number, moment in seen
+    )
+
+
+@pytest.mark.parametrize(("url", "says"), [
+    ("http://no-such-host.invalid/a.mjpg", "there is no host no-such-host.invalid, or no network"),
+    ("rtsp://no-such-host.invalid/a", "there is no host no-such-host.invalid"),
+    ("http://127.0.0.1:{port}/a", "refused the connection: nothing listens there"),
+    ("tcp://127.0.0.1:{port}", "refused the connection"),
+])  # fmt: skip
+def test_why_a_stream_cannot_be_opened(url: str, says: str) -> None:
+    with pytest.raises(SourceError) as raised:
+        Stream(url.format(port=free_port()))
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("bad", [np.empty((0, 0, 3), np.uint8), np.zeros((4, 4, 3), np.float32), "nothing"])
@@ -406,3 +488,50 @@ def test_gancam_live_on_the_command_line(tmp_path: Path) -> None:
     assert {"frame", "time", "age_ms", "dropped"} == set(json.loads(lines[0]))
     with VideoFile(tmp_path / "out.mp4") as video:
         assert sum(1 for _ in video) == report["frames"]
+
+
+class Lamp:
+    """A backend of one grey, for ever."""
+
+    fps, finite = 30.0, False
+
+    def __init__(self, name: str, grey: int, size: tuple[int, int]) -> None:
+        self.name, self.grey, self.size, self.opened = name, grey, size, False
+
+    def open(self) -> None:
+        self.opened = True
+
+    def read(self, stop: threading.Event) -> LivePicture | None:
+        stop.wait(0.005)
+        return LivePicture(np.full((self.size[1], self.size[0], 3), self.grey, np.uint8), time.monotonic())
+
+    def close(self) -> None:
+        self.opened = False
+
+
+def test_another_camera_in_mid_play() -> None:
+    first, second = Lamp("first", 50, (64, 48)), Lamp("second", 200, (48, 64))
+    with LiveSource(first, patience=60) as source:
+        frames = iter(source)
+        assert next(frames).image[24, 32, 0] == 50
+        source.switch(second)
+        while (frame := next(frames)).image[24, 32, 0] != 200:
+            pass
+        assert frame.image.shape == (48, 64, 3)
+        assert (first.opened, second.opened, source.name) == (False, True, "second")
+        assert not any("lost" in note for note in source.notes)
+
+
+def test_cameras_by_name(tmp_path: Path) -> None:
+    for index, (name, number) in enumerate(
+        [("HD Webcam: front", "0"), ("HD Webcam: front", "1"), ("Logitech C920", "0")]
+    ):
+        place = tmp_path / f"video{index}"
+        place.mkdir()
+        (place / "name").write_text(f"{name}\n")
+        (place / "index").write_text(f"{number}\n")
+    assert cameras(tmp_path) == {0: "HD Webcam: front", 2: "Logitech C920"}
+    assert camera_called("logitech", tmp_path) == 2
+    assert camera_called("webcam", tmp_path) == 0
+    assert camera_called("scanner", tmp_path) is None
+    assert cameras(tmp_path / "none") == {}

@@ -18,7 +18,7 @@ from gancam.errors import SourceError
 from gancam.frame import Frame, Image
 from gancam.sinks.mjpeg import MjpegServer
 from gancam.sources import TestPattern, VideoFile
-from gancam.sources.camera import Stream
+from gancam.sources.stream import Stream
 from tests.helpers.clips import make_clip, psnr
 from tests.helpers.servers import CITY, Broadcast, free_port, needs_ffmpeg, needs_rtsp_server, repeated, rtsp_server
 

@@ -15,11 +15,11 @@ import pytest
 
 from gancam.cli.main import main
 from gancam.errors import DeviceError
-from gancam.inference.autotune import LEAST_PSNR
 from gancam.inference.catalog import find
 from gancam.inference.cuda import needed, nvidia_traces, provider_file, unloadable
 from gancam.inference.model import Model
 from gancam.inference.packages import PROVIDERS, RUNTIME, runtime
+from gancam.inference.trials import LEAST_PSNR
 from gancam.inference.variants import variants
 from gancam.sinks._codecs import CODECS
 from gancam.tools.doctor import report
@@ -128,6 +128,8 @@ def test_encoders_are_those_that_gancam_writes_with(findings: list[Check]) -> No
     details: Any = next(finding.details for finding in findings if finding.name == "codecs")
     assert set(details["codecs"]) == set(ENCODERS)
     assert set(details["encoders"].values()) <= {"works", "fails", "missing"}
+    assert "cuda" in details["decoders"]  # NVIDIA's
+    assert set(details["decoders"].values()) <= {"works", "fails", "missing"}
 
 
 def test_clashing_wheels_and_a_lost_temporary_folder(tmp_path: Path, findings: list[Check]) -> None:

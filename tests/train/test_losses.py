@@ -122,3 +122,12 @@ def test_distance_is_one_of_directions() -> None:
     assert losses.perceptual_distance([place(1, 0)], [place(-2, 0)]).item() == pytest.approx(4.0)
     assert losses.perceptual_distance([place(1, 0), place(1, 1)], [place(0, 3), place(2, 2)]).item() == pytest.approx(1)
     assert losses.perceptual_distance([torch.ones(3, 2, 4, 4)], [torch.ones(3, 2, 4, 4)]).shape == (3,)
+
+
+def test_lattice_is_what_a_place_of_every_block_has_more() -> None:
+    truth = torch.rand(2, 3, 8, 8)
+    mesh = torch.zeros(2, 3, 8, 8)
+    mesh[:, :, ::2, ::2] = 0.4
+    assert losses.lattice(truth + 0.3, truth, 2).item() == pytest.approx(0.0, abs=1e-6)  # alike everywhere
+    assert losses.lattice(truth + mesh, truth, 2).item() == pytest.approx((0.3 + 3 * 0.1) / 4, abs=1e-6)
+    assert losses.lattice(truth + mesh, truth, 4).item() == pytest.approx((4 * 0.3 + 12 * 0.1) / 16, abs=1e-6)

@@ -20,7 +20,18 @@ HELD_BACK = 8  # images of the data folder that are judged on where no folder is
 MARGIN = 8  # low-resolution pixels by which a crop to degrade is larger, so that a patch starts anywhere in a block
 SHIFT = 2  # perceptual losses look at pictures cut by 0..1 pixels: their strided first layer favours every second one
 
-TERMS = {"l1", "mse", "luma_l1", "luma_mse", "perceptual", "distance", "adversarial", "feature_matching", "plane"}
+TERMS = {
+    "l1",
+    "mse",
+    "luma_l1",
+    "luma_mse",
+    "perceptual",
+    "distance",
+    "adversarial",
+    "feature_matching",
+    "plane",
+    "lattice",
+}
 
 
 class SuperResolutionTask:
@@ -28,7 +39,7 @@ class SuperResolutionTask:
 
     ``[data]``: `patch` (p), `degradation` (``bicubic``: shrunk by an antialiased filter; ``webcam``: `train.degrade`).
     ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`), `r1` (weight of that penalty).
-    Losses: l1, mse, luma_l1, luma_mse, perceptual, distance, adversarial, feature_matching, plane.
+    Losses: l1, mse, luma_l1, luma_mse, perceptual, distance, adversarial, feature_matching, plane, lattice.
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
@@ -116,6 +127,8 @@ class SuperResolutionTask:
                     terms[name] = losses.mse(losses.luma(fake), losses.luma(truth))
                 case "plane":
                     terms[name] = self._bent()
+                case "lattice":
+                    terms[name] = losses.lattice(fake, truth, self.scale)
                 case "perceptual":
                     terms[name] = losses.perceptual(*seen)
                 case "distance":

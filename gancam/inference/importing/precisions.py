@@ -18,11 +18,11 @@ import numpy as np
 
 from gancam.errors import GancamError, MissingExtra, ModelError, first_line
 from gancam.frame import Image
-from gancam.inference.autotune import LEAST_PSNR
 from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import wrap
 from gancam.inference.importing.convention import OnnxModel, Tensor
 from gancam.inference.network import open_network
+from gancam.inference.trials import LEAST_PSNR
 from gancam.inference.variants import read_card
 
 Small = Literal["fp16", "int8"]

@@ -29,16 +29,17 @@ class Panel:
     """Lists controls at the right edge: an effect's switch, and below it a row for each of its parameters.
 
     A number with a range is a bar that the mouse drags, a switch is clicked, a choice (and a number without a range)
-    goes back on the left and on on the right; a free text is only shown. Rows that do not fit are scrolled to, by a
-    click on "more" or by choosing one (``chosen``, a name). It is drawn anew only when something changed.
+    goes back on the left and on on the right; a free text has no row. Rows that do not fit are scrolled to, by a click
+    on "more" or by choosing one (``chosen``, a name). It is drawn anew only when something changed.
     """
 
     def __init__(self, controls: Controls) -> None:
         self._controls = controls
-        self._rows = list(controls.by_name.values())
+        self._rows = [control for control in controls.by_name.values() if control.is_switch or not control.entry.free]
         self.chosen = ""
         self._shown = ""  # the choice that was scrolled to
         self._first, self._visible = 0, len(self._rows)
+        self._above = self._below = False  # whether there are more rows than are seen
         self._place = (0, 0, 0, 0)  # left, top, right, bottom of the lines
         self._step = 1  # from line to line
         self._line: int | None = None  # that the mouse is on
@@ -62,11 +63,10 @@ class Panel:
         tall, wide = canvas.shape[:2]
         pad, gap = max(letters // 2, 3), max(letters // 6, 2)
         step = round(letters * 2.1) + gap
-        width = min(self._width(letters) + 2 * pad, wide)
+        width = min(self.width(letters), wide)
         fits = max((tall - 2 * pad + gap) // step, 1)
-        self._visible = len(self._rows) if fits >= len(self._rows) else max(fits - 2, 1)
-        self._scroll()
-        lines = self._visible + 2 * self._scrolls
+        self._scroll(fits)
+        lines = self._above + self._visible + self._below
         height = min(lines * step - gap + 2 * pad, tall)
         self._place, self._step = (wide - width + pad, pad, wide - pad, height - pad), step
         if (width, height, letters) != self._shape:
@@ -97,7 +97,7 @@ class Panel:
         if pressed and self._line is not None:
             control = self.pointed
             if control is None:
-                self._first += self._visible * (-1 if self._line == 0 else 1)
+                self._first += self._visible * (-1 if self._above and self._line == 0 else 1)
             else:
                 self._press(control, x)
         return inside
@@ -121,43 +121,46 @@ class Panel:
         left, _, right, _ = self._place
         self._controls.request({control.name: control.entry.at((x - left) / max(right - 1 - left, 1))})
 
-    @property
-    def _scrolls(self) -> bool:
-        return self._visible < len(self._rows)
-
-    def _scroll(self) -> None:
-        """Keep the view within the rows, and what was newly chosen within the view."""
+    def _scroll(self, fits: int) -> None:
+        """Keep the view within the rows, and what was newly chosen within the view, where `fits` lines fit."""
+        rows = len(self._rows)
+        least = max(fits - 2, 1)  # rows that are seen where there are more on both sides
         if self.chosen != self._shown:
             self._shown = self.chosen
             number = next((i for i, control in enumerate(self._rows) if control.name == self.chosen), self._first)
-            self._first = min(max(self._first, number - self._visible + 1), number)
-        self._first = max(min(self._first, len(self._rows) - self._visible), 0)
+            self._first = min(max(self._first, number - least + 1), number)
+        self._first = max(min(self._first, rows - max(fits - 1, 1)), 0) if rows > fits else 0
+        self._above = self._first > 0
+        self._visible = min(rows - self._first, max(fits - self._above, 1))
+        self._below = self._first + self._visible < rows
+        if self._below:
+            self._visible = max(self._visible - 1, 1)
 
     def _control(self, line: int) -> Control | None:
         """What is in `line` of the panel; None for "more"."""
-        number = line - self._scrolls
+        number = line - self._above
         return self._rows[self._first + number] if 0 <= number < self._visible else None
 
-    def _width(self, letters: int) -> int:
-        """Of the widest row there can be, so that the panel keeps its width while values change."""
+    def width(self, letters: int) -> int:
+        """Give its width for capitals of `letters` pixels: that of the widest row there can be."""
         if letters in self._widths:
             return self._widths[letters]
         widest = 15 * letters
         for control in self._rows:
             entry, name = control.entry, control.entry.name
-            values = [*entry.choices, "-0.999" if entry.type is float else "off"]
+            values = [*entry.choices, entry.below, "-0.999" if entry.type is float else "off"]
             if control.is_switch:
                 name, values = control.effect.name, ["9"]
             elif entry.ranged:
                 values += [entry.text(limit) for limit in (entry.minimum, entry.maximum) if limit is not None]
             widest = max(widest, *(text_width(f"{name}  < {value} >", letters) for value in values))
-        self._widths[letters] = widest + letters
-        return widest + letters
+        self._widths[letters] = widest + letters + 2 * max(letters // 2, 3)
+        return self._widths[letters]
 
     def _state(self, line: int) -> _State:
         control, pointed = self._control(line), line == self._line
         if control is None:
-            hidden = self._first if line == 0 else len(self._rows) - self._first - self._visible
+            hidden = self._first if line == 0 and self._above else len(self._rows) - self._first - self._visible
             return _State(None, hidden, True, pointed, False)
         on = bool(self._controls.value(f"{control.effect.name}.on"))
         return _State(control, self._controls.value(control.name), on, pointed, control.name == self.chosen)
@@ -168,7 +171,7 @@ class Panel:
         baseline, pad = (tall + letters) // 2, letters // 2 + 1
         row[:] = _POINTED if pointed else _ROW
         if control is None:
-            draw_text(row, f"{value} more" if value else "", (pad, baseline), letters, GREY)
+            draw_text(row, f"{value} more", (pad, baseline), letters, GREY)
             return
         entry, colour = control.entry, WHITE if on else GREY
         if control.is_switch:

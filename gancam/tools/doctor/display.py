@@ -1,5 +1,6 @@
-"""Check the display and the encoders."""
+"""Check the display, the encoders, and what decodes in hardware."""
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from av.codec.hwaccel import HWAccel, hwdevices_available
 
 from gancam.inference.packages import installed
 from gancam.tools.doctor.checks import OPENCV, Check, in_child
@@ -18,6 +20,7 @@ ENCODERS = {  # what gancam writes with
     "prores": "prores_ks",
 }  # fmt: skip
 _HARDWARE = ("h264_nvenc", "hevc_nvenc", "av1_nvenc", "h264_qsv", "h264_amf", "h264_videotoolbox", "h264_mf")
+_DECODERS = ("cuda", "qsv", "amf", "vaapi", "videotoolbox", "d3d11va")  # FFmpeg's devices; cuda is NVIDIA's NVDEC
 
 
 def display_checks() -> Iterator[Check]:
@@ -57,14 +60,17 @@ def _probe_window() -> Iterator[dict[str, Any]]:
 
 
 def codec_checks() -> Iterator[Check]:
-    """Check each encoder by encoding with it."""
+    """Check each encoder by encoding with it, and each decoder of hardware by decoding."""
     items, trouble = in_child(_probe_encoders, 30)
-    states = {item["encoder"]: item["state"] for item in items}
+    states = {item["encoder"]: item["state"] for item in items if "encoder" in item}
+    decoders = {item["decoder"]: item["state"] for item in items if "decoder" in item}
     good = [codec for codec, encoder in ENCODERS.items() if states.get(encoder) == "works"]
     bad = [f"{encoder} {states.get(encoder, 'not tried')}" for codec, encoder in ENCODERS.items() if codec not in good]
     fast = [name for name in _HARDWARE if states.get(name) == "works"]
-    details = {"encoders": states, "codecs": good}
-    seen = f"writes {', '.join(good) or 'nothing'}; hardware encoders: {', '.join(fast) or 'none'} (not needed)"
+    reading = [name for name in _DECODERS if decoders.get(name) == "works"]
+    details = {"encoders": states, "decoders": decoders, "codecs": good}
+    hardware = f"encoders: {', '.join(fast) or 'none'}, decoders: {', '.join(reading) or 'none'}"
+    seen = f"writes {', '.join(good) or 'nothing'}; in hardware (not needed, not used) {hardware}"
     seen += "".join(f"; {text}" for text in bad) + (f"; the trial {trouble}" if trouble else "")
     cure = "pip install --force-reinstall --only-binary av av"
     if "h264" not in good:
@@ -76,9 +82,11 @@ def codec_checks() -> Iterator[Check]:
 
 
 def _probe_encoders() -> Iterator[dict[str, Any]]:
-    """Encode three small frames with each encoder; those of gancam first, since hardware ones may crash."""
+    """Encode three small frames with each encoder, and decode some; gancam's first, since hardware ones may crash."""
     for name in (*ENCODERS.values(), *_HARDWARE):
         yield {"encoder": name, "state": _encode(name)}
+    for name in _DECODERS:
+        yield {"decoder": name, "state": _decode(name)}
 
 
 def _encode(name: str) -> str:
@@ -102,3 +110,25 @@ def _encode(name: str) -> str:
     except (av.FFmpegError, OSError, ValueError):
         return "fails"
     return "works" if size else "fails"
+
+
+def _decode(device: str) -> str:
+    """Decode three frames of H.264 on a device of FFmpeg: ``works``, ``missing`` from this build, or ``fails``."""
+    if device not in hwdevices_available():
+        return "missing"
+    clip = io.BytesIO()
+    with av.open(clip, "w", format="matroska") as made:
+        stream = made.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 256, 144, "yuv420p"
+        for index in range(3):
+            picture = np.full((144, 256, 3), 60 * index, np.uint8)
+            made.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "bgr24")))
+        made.mux(stream.encode(None))
+    clip.seek(0)
+    try:
+        with av.open(clip, "r", hwaccel=HWAccel(device, allow_software_fallback=False)) as read:
+            count = len(list(read.decode(video=0)))
+            there = read.streams.video[0].codec_context.is_hwaccel
+    except (av.FFmpegError, OSError, ValueError, RuntimeError, NotImplementedError):
+        return "fails"
+    return "works" if count and there else "fails"

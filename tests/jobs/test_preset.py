@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gancam.cli.preset import read_preset
 from gancam.effects import EffectSpec
 from gancam.errors import InputError, NotFound
+from gancam.jobs.preset import read_preset
 from tests.helpers.clips import make_clip
 from tests.helpers.command import gancam, refused
 from tests.helpers.small import network, write_models

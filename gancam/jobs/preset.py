@@ -1,7 +1,8 @@
-"""Read options of `gancam process` from a TOML file."""
+"""Presets: options of `gancam process`, effects first of all, in a TOML file."""
 
+import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gancam.effects import EffectSpec
@@ -10,7 +11,7 @@ from gancam.errors import InputError, NotFound, did_you_mean
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list of texts"}
 
 
-def read_preset(path: Path, options: Mapping[str, type]) -> dict[str, object]:
+def read_preset(path: Path, options: Mapping[str, type], *, others: bool = False) -> dict[str, object]:
     """Read options from a TOML file.
 
     An effect is a text as on the command line, or a table: ``{name = "sr-x2", strength = 0.7}``, or each under an
@@ -19,6 +20,7 @@ def read_preset(path: Path, options: Mapping[str, type]) -> dict[str, object]:
     Args:
         path: The file.
         options: Names of options, as on the command line without dashes, and their types; list is that of effects.
+        others: Whether options of other names are left out rather than refused.
 
     Returns:
         Values of those options that the file has; effects are ``EffectSpec``.
@@ -28,18 +30,57 @@ def read_preset(path: Path, options: Mapping[str, type]) -> dict[str, object]:
         InputError: When it is not TOML, or has an unknown name or a value of another type.
     """
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise NotFound(f"{path}: no such preset") from None
-    except (OSError, ValueError) as error:  # TOML's errors and those of UTF-8 are ValueErrors
-        raise InputError(f"{path}: cannot be read as TOML ({str(error).splitlines()[0]})") from None
+    except (OSError, ValueError) as error:  # those of UTF-8 are ValueErrors
+        raise _unreadable(str(path), error) from None
     values = {}
-    for key, value in found.items():
+    for key, value in _parsed(text, str(path)).items():
         name = key.replace("_", "-")
+        if name not in options and others:
+            continue
         if name not in options:
             raise InputError(f"{path}: no option {key!r}{did_you_mean(name, options)}")
         values[name] = _checked(f"{path}: {key}", value, options[name])
     return values
+
+
+def parse_effects(text: str, where: str = "preset") -> list[EffectSpec]:
+    """Read the effects of a preset, and leave out its other options.
+
+    Args:
+        text: TOML.
+        where: What messages call it.
+
+    Raises:
+        InputError: When it is not TOML, or has no effects.
+    """
+    found = _parsed(text, where)
+    if "effect" not in found:
+        raise InputError(f"{where}: has no [[effect]]")
+    value = found["effect"]
+    return [_effect(f"{where}: effect", part) for part in (value if isinstance(value, list) else [value])]
+
+
+def write_effects(specs: Sequence[EffectSpec]) -> str:
+    """Write effects as TOML that `read_preset` and `parse_effects` read, each with its parameters as texts."""
+    tables = []
+    for spec in specs:
+        lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in spec.params.items()]
+        tables.append("\n".join(["[[effect]]", f"name = {json.dumps(spec.name, ensure_ascii=False)}", *lines]) + "\n")
+    return "\n".join(tables)
+
+
+def _parsed(text: str, where: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:
+        raise _unreadable(where, error) from None
+
+
+def _unreadable(where: str, error: Exception) -> InputError:
+    return InputError(f"{where}: cannot be read as TOML ({str(error).splitlines()[0]})")
 
 
 def _checked(where: str, value: object, kind: type) -> object:

@@ -9,7 +9,9 @@ import cv2
 
 from gancam.errors import GancamError
 from gancam.frame import Frame, Image
+from gancam.media.live_sound import Sound
 from gancam.sinks.video import VideoWriter
+from gancam.vision.fit import fit
 
 
 class Recorder:
@@ -20,12 +22,21 @@ class Recorder:
         fps: Frames a second, nominal, of recordings.
         notify: Told what was saved, or why something could not be kept.
         warn: Told why something did not begin.
+        sound: What is heard, for recordings.
     """
 
-    def __init__(self, folder: Path, fps: float, notify: Callable[[str], None], warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        fps: float,
+        notify: Callable[[str], None],
+        warn: Callable[[str], None],
+        sound: Sound | None = None,
+    ) -> None:
+        self._sound = sound
         self._folder, self._fps, self._notify, self._warn = folder, fps, notify, warn
         self._video: VideoWriter | None = None
-        self._began = 0.0  # Frame.time
+        self._began, self._size = 0.0, (1, 1)  # Frame.time, and (width, height)
 
     @property
     def recording(self) -> bool:
@@ -48,23 +59,31 @@ class Recorder:
         except OSError as error:
             self._warn(f"not saved: {error.strerror}")
 
+    def toggle(self, frame: Frame) -> None:
+        """End the recording that goes on, or begin one with `frame`."""
+        if self.recording:
+            self.stop()
+        else:
+            self.start(frame)
+
     def start(self, frame: Frame) -> None:
         """Begin a recording of pictures as large as `frame`, which is its time 0."""
         height, width = frame.image.shape[:2]
         try:
             path = next(path for path in self._names(".mp4") if not path.exists())
-            self._video = VideoWriter(path, fps=self._fps, size=(width, height))
+            tap = None if self._sound is None else self._sound.listen(frame.time)
+            self._video = VideoWriter(path, fps=self._fps, size=(width, height), live=True, sound=tap)
         except GancamError as error:
             self._warn(f"not recorded: {error}")
             return
-        self._began = frame.time
+        self._began, self._size = frame.time, (width, height)
 
     def write(self, frame: Frame, shown: Callable[[Frame], Image]) -> None:
         """Record what is `shown` of `frame`, if a recording goes on."""
         if self._video is None:
             return
         try:
-            self._video.write(Frame(shown(frame), frame.index, frame.time - self._began))
+            self._video.write(Frame(fit(shown(frame), self._size), frame.index, frame.time - self._began))
         except GancamError as error:  # the window goes on
             failed, self._video = self._video, None
             with suppress(GancamError):  # what failed is told

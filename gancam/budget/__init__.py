@@ -6,19 +6,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
 
-import numpy as np
-
+from gancam.budget.stage import HOPELESS, Clock, Stage
 from gancam.effects import Effect, EffectSlot, ImageFunction, slots
-from gancam.errors import GancamError, InputError
+from gancam.errors import InputError
 from gancam.frame import Frame, Image, ImageLike, check_image
 from gancam.pipeline import output_size
 from gancam.vision.pad import DrawingPad
-
-Clock = Callable[[], float]
 
 MISSED = 1.05  # of the time: what takes more has missed it
 ROOM = 0.85  # of the time: what is better must fit into this before it is tried
@@ -26,12 +23,7 @@ HOLD, LEAST = 1.0, 4  # seconds, and frames, that are looked at: only their medi
 CALM = 2.0  # seconds that there must have been room
 PAUSE, LONGEST_PAUSE = 5.0, 600.0  # seconds before what missed is tried again: the first, doubled up to the second
 PROVED = 60.0  # seconds after which what plays has proved itself: its pause is halved then, not doubled
-WORTH = 0.9  # of the cost of what is better: what saves less is left out
-HOPELESS = 4.0  # times the time: what takes more is left out, its memory is better used
-_RUNS, _LONG = 8, 0.25  # rounds of measuring: at most, and the seconds for each after which two rounds are enough
-_WAIT = 1.0  # seconds of measuring an effect after which a round is the last
 _GROWN = 4.0  # times the area that was measured: above, costs are measured anew instead of reckoned
-_DICE = np.random.default_rng(0)
 
 
 class Budget(Effect):
@@ -53,6 +45,9 @@ class Budget(Effect):
             (``EffectSlot``) are left as they are.
         seconds: For a whole frame. Who runs the loop tells by ``frame_took`` what it took with all that is not effects
             (``gancam.pipeline.run`` does); where that is not told, the effects have all of it.
+        carry: Whether an effect that takes longer may be made beside the frames, on a thread of its own, and what it
+            changes be carried along by their motion, before it is left out.
+        off: Whether the cheapest level of every effect is to leave it out, so that there is one that fits.
         notify: Called with a line of text when something else is chosen, and why.
         clock: Gives seconds.
 
@@ -69,6 +64,8 @@ class Budget(Effect):
         effects: Effect | ImageFunction | Sequence[Effect | ImageFunction],
         seconds: float,
         *,
+        carry: bool = False,
+        off: bool = False,
         notify: Callable[[str], None] | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
@@ -79,9 +76,10 @@ class Budget(Effect):
         if not self.effects:
             raise InputError("a budget needs an effect to spend it on")
         self.card, self.params = self.effects[0].card, self.effects[0].params
+        self._carry, self._off = carry, off
         self._lock = threading.RLock()
         self._notify, self._clock = notify or (lambda _: None), clock
-        self._stages = [_Stage(effect) for effect in self.effects]
+        self._stages = [Stage(effect) for effect in self.effects]
         self._levels: list[tuple[int, ...]] = []  # from the best to the cheapest: for each stage, which of its ways
         self._level = 0
         self._size = self._measured = (0, 0)
@@ -111,7 +109,7 @@ class Budget(Effect):
         return image
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Budget, (self.effects, self.seconds)
+        return partial(Budget, carry=self._carry, off=self._off), (self.effects, self.seconds)
 
     @property
     def name(self) -> str:
@@ -201,7 +199,7 @@ class Budget(Effect):
         """
         self._size = self._measured = size
         for stage in self._stages:
-            size = stage.measure(size, self._clock, self.seconds)
+            size = stage.measure(size, self._clock, self.seconds, carry=self._carry, off=self._off)
         level = tuple(0 for _ in self._stages)
         self._levels = [level]
         while lower := [place for place, stage in enumerate(self._stages) if level[place] + 1 < len(stage.ways)]:
@@ -274,7 +272,7 @@ class Budget(Effect):
             return
         self._took = median(total for _, total, _ in self._window)
         for place, stage in enumerate(self._stages):
-            stage.learn(median(times[place] for _, _, times in self._window))
+            stage.learn(median(times[place] for _, _, times in self._window), seconds)
         elsewhere = max(self._took - self._cost(self._level), 0.0)
         if self._took > seconds * MISSED:
             self._go_down(now, elsewhere)
@@ -312,108 +310,8 @@ class Budget(Effect):
         self._room_since = None
 
 
-class _Stage:
-    """One effect in its slot, the ways to play it from the best to the cheapest, and what each costs."""
-
-    def __init__(self, slot: EffectSlot) -> None:
-        self._slot, self._effect = slot, slot.effect
-        self.ways: list[Effect] = [slot.effect]
-        self.costs = [0.0]  # in seconds, where nothing else runs
-        self._active = 0
-        self._load = 1.0  # how much dearer it is as things are
-
-    def cost(self, way: int) -> float:
-        return self.costs[way] * self._load if self._slot.on else 0.0
-
-    def name(self, way: int) -> str:
-        return self.ways[way].level or self._slot.name
-
-    def play(self, way: int) -> None:
-        chosen = self.ways[way]
-        if chosen is not self._slot.effect:
-            chosen.reset()
-            self._slot.effect = chosen
-        self._active = way
-
-    def learn(self, took: float) -> None:
-        if self._slot.on:
-            self._load = took / max(self.costs[self._active], 1e-6)
-
-    def measure(self, size: tuple[int, int], clock: Clock, seconds: float) -> tuple[int, int]:
-        """Find `ways` and `costs` for pictures of `size` within about `seconds`; the size of what comes out."""
-        levels, first_of_all = deque(self._effect.quality_levels()), clock()
-        within: list[_Trial] = []
-        beyond: _Trial | None = None
-        failure: Exception | None = None
-        level = 0
-        while levels:  # what loses is let go at once: a network that has run holds memory
-            for way in _quickest(levels.popleft(), size, clock):
-                try:
-                    first = _time(way, size, clock)
-                except (GancamError, MemoryError) as error:  # no room on the device, say
-                    failure = error
-                    continue
-                if first <= HOPELESS * seconds:
-                    within.append(_Trial(level, way, []))
-                elif beyond is None or first < beyond.runs[0]:
-                    beyond = _Trial(level, way, [first])
-            level += 1
-        trials = within or ([beyond] if beyond is not None else [])
-        if not trials:
-            assert failure is not None
-            raise failure
-        began = clock()
-        for turn in range(_RUNS):  # in turn, so that what else runs here meanwhile meets all of them
-            for trial in trials:
-                trial.runs.append(_time(trial.way, size, clock))
-            now = clock()
-            if now - first_of_all > _WAIT or (turn > 0 and now - began > _LONG * len(trials)):
-                break
-        kept: list[_Trial] = []
-        for trial in sorted(trials, key=lambda trial: (trial.level, min(trial.runs))):
-            if not kept or min(trial.runs) <= WORTH * min(kept[-1].runs):
-                kept.append(trial)
-        # Other work can only add to a run, so the shortest tells costs best, and the others how things are.
-        self.ways, self.costs = [trial.way for trial in kept], [min(trial.runs) for trial in kept]
-        self._load = median(run / max(min(trial.runs), 1e-6) for trial in trials for run in trial.runs)
-        for way in self.ways:
-            way.reset()
-            way.params = self._effect.params
-        return self._effect.output_size(size)
-
-
-class _Trial(NamedTuple):
-    level: int
-    way: Effect
-    runs: list[float]  # seconds
-
-
-def _quickest(level: Sequence[Effect], size: tuple[int, int], clock: Clock) -> list[Effect]:
-    """Those of `level` that may be the fastest, tried on a picture of a sixteenth of `size`."""
-    if len(level) == 1:
-        return list(level)
-    small = max(size[0] // 4, 1), max(size[1] // 4, 1)
-    costs: list[float] = []
-    for way in level:
-        try:
-            first = _time(way, small, clock)
-            hopeless = first > 3 * min(costs, default=math.inf)
-            costs.append(first if hopeless else min(_time(way, small, clock), _time(way, small, clock)))
-        except (GancamError, MemoryError):
-            costs.append(math.inf)
-    return [way for way, cost in zip(level, costs, strict=True) if cost <= 1.5 * min(costs)]
-
-
-def _time(way: Effect, size: tuple[int, int], clock: Clock) -> float:
-    """Seconds that `way` takes for a picture of noise, each time another, so that no work can be saved on it."""
-    picture = _DICE.integers(0, 256, (size[1], size[0], 3), np.uint8)
-    began = clock()
-    way(picture, time=None)
-    return clock() - began
-
-
 def _ms(seconds: float) -> str:
     return f"{1000 * seconds:.3g} ms"
 
 
-__all__ = ["Budget"]
+__all__ = ["CALM", "HOLD", "HOPELESS", "MISSED", "PAUSE", "ROOM", "Budget"]

@@ -1,0 +1,178 @@
+"""An effect that is too slow for every frame: made beside them, and carried along by their motion."""
+
+import threading
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.effects import Effect
+from gancam.frame import Image, ImageLike, check_image
+from gancam.vision.motion import Grey, small_grey
+from gancam.vision.pad import DrawingPad
+
+_LONGEST = 640  # pixels of the longer side of the change that is carried
+
+
+class _Made(NamedTuple):
+    """What the effect made of an image: that one in grey, and the difference that it makes, ``int16 (h, w, 3)``."""
+
+    grey: Grey
+    change: NDArray[np.int16]
+
+
+class Carried(Effect):
+    """Calls `effect` on a thread of its own, with the newest image whenever it is free; a call here never waits for it.
+
+    What the effect changed in the last image that it was done with is moved to where that is in the present one (dense
+    optical flow), and added to the plain picture. Before the first is done, the plain picture is given.
+
+    ``reset`` and ``close`` join the thread; a call afterwards starts another.
+
+    Args:
+        effect: What is played; nobody else calls it meanwhile.
+    """
+
+    def __init__(self, effect: Effect) -> None:
+        self._effect = effect
+        self.card, self.params = effect.card, effect.params
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._change = threading.Condition()  # guards what follows
+        self._job: tuple[Image, float | None] | None = None
+        self._busy = self._stopped = False
+        self._made: _Made | None = None
+        self._error: Exception | None = None
+        self._thread: threading.Thread | None = None
+
+    def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
+        """Give `image` with what the effect last changed; see ``Effect``."""
+        image = check_image(image)
+        with self._change:
+            error, self._error = self._error, None
+            if error is not None:
+                raise error
+            self._effect.params = self.params
+            if not self._busy:
+                self._job, self._busy = (image, time), True
+                self._change.notify_all()
+            made = self._made
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="gancam-carry", daemon=True)
+            self._thread.start()
+        size = self._effect.output_size((image.shape[1], image.shape[0]))
+        plain = image
+        if size != (image.shape[1], image.shape[0]):
+            plain = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+        return plain if made is None else self._with_change(plain, image, made)
+
+    def _with_change(self, plain: Image, image: Image, made: _Made) -> Image:
+        grey = small_grey(image)[0]
+        if grey.shape != made.grey.shape:
+            return plain
+        height, width = made.change.shape[:2]
+        change = made.change
+        if min(grey.shape) >= 16:
+            flow = self._flow.calc(grey, made.grey, None)  # type: ignore[call-overload]  # None: it makes the array
+            scale = width / grey.shape[1], height / grey.shape[0]
+            flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * np.array(scale, np.float32)
+            places = flow + np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
+            change = np.asarray(
+                cv2.remap(change, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),  # type: ignore[call-overload]
+                np.int16,
+            )
+        if change.shape != plain.shape:
+            change = np.asarray(cv2.resize(change, (plain.shape[1], plain.shape[0])), np.int16)
+        return np.asarray(cv2.add(plain, change, dtype=cv2.CV_8U), np.uint8)
+
+    @property
+    def name(self) -> str:
+        """The effect's own."""
+        return self._effect.name
+
+    @property
+    def level(self) -> str:
+        """The effect's level, and that it is carried."""
+        return f"{self._effect.level or self.name} carried by motion"
+
+    @property
+    def device(self) -> str:
+        """The effect's own."""
+        return self._effect.device
+
+    @property
+    def remembers(self) -> bool:
+        """It does: the change of an earlier frame is seen in it."""
+        return True
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """The effect's own."""
+        return self._effect.notes
+
+    @property
+    def status(self) -> str:
+        """The effect's own."""
+        return self._effect.status
+
+    @property
+    def pad(self) -> DrawingPad | None:
+        """The effect's own."""
+        return self._effect.pad
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Ask the effect."""
+        return self._effect.output_size(size)
+
+    def settle(self) -> None:
+        """Wait until the effect is done with what it was given."""
+        with self._change:
+            self._change.wait_for(lambda: not self._busy or self._thread is None)
+
+    def reset(self) -> None:
+        """Forget what was made, and end the thread."""
+        self._end()
+        self._effect.reset()
+
+    def close(self) -> None:
+        """End the thread, and close the effect."""
+        self._end()
+        self._effect.close()
+
+    def _end(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            with self._change:
+                self._stopped = True
+                self._change.notify_all()
+            thread.join()
+        self._job, self._made, self._error, self._busy, self._stopped = None, None, None, False, False
+
+    def _work(self) -> None:
+        """The hidden thread."""
+        while True:
+            with self._change:
+                self._change.wait_for(lambda: self._stopped or self._job is not None)
+                if self._stopped:
+                    return
+                assert self._job is not None
+                (image, time), self._job = self._job, None
+            made, failure = None, None
+            try:
+                made = self._make(image, time)
+            except Exception as error:  # raised by the next call
+                failure = error
+            with self._change:
+                self._made, self._error, self._busy = made or self._made, failure, False
+                self._change.notify_all()
+
+    def _make(self, image: Image, time: float | None) -> _Made:
+        out = self._effect(image, time=time)
+        height, width = out.shape[:2]
+        shrink = max(max(width, height) / _LONGEST, 1.0)
+        size = max(round(width / shrink), 1), max(round(height / shrink), 1)
+        plain, changed = (
+            np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_AREA), np.int16) for one in (image, out)
+        )
+        return _Made(small_grey(image)[0], changed - plain)

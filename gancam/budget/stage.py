@@ -1,0 +1,226 @@
+"""An effect of a budget, the ways to play it from the best to the cheapest, and what each costs here."""
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from gancam.budget.carried import Carried
+from gancam.effects import Effect, EffectSlot
+from gancam.errors import GancamError
+from gancam.frame import Image
+from gancam.vision.pad import DrawingPad
+
+Clock = Callable[[], float]
+
+WORTH = 0.9  # of the cost of what is better: what saves less is left out
+HOPELESS = 4.0  # times the time: what takes more is left out, its memory is better used
+_RUNS, _LONG = 8, 0.25  # rounds of measuring: at most, and the seconds for each after which two rounds are enough
+_WAIT = 1.0  # seconds of measuring an effect after which a round is the last
+_TINY = 0.1  # of the time: what costs less tells little of how dear the others have become
+_TOO_LATE = 12.0  # times the time: what an effect makes then is of a picture too long ago to be carried to this one
+_FELT, _FREEST = 0.0005, 0.25  # seconds below which that tells nothing; how much cheaper others may have become
+_DICE = np.random.default_rng(0)
+
+
+class Off(Effect):
+    """The picture without `effect`, at the size that it would have: the level that always fits."""
+
+    def __init__(self, effect: Effect) -> None:
+        self._effect = effect
+        self.card, self.params = effect.card, effect.params
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        """Scale `image` (bicubic) to the effect's output size."""
+        size = self.output_size((image.shape[1], image.shape[0]))
+        if size == (image.shape[1], image.shape[0]):
+            return image
+        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+    @property
+    def name(self) -> str:
+        """The effect's own."""
+        return self._effect.name
+
+    @property
+    def level(self) -> str:
+        """Say that the effect is off."""
+        return f"{self.name} off"
+
+    @property
+    def device(self) -> str:
+        """The effect's own."""
+        return self._effect.device
+
+    @property
+    def remembers(self) -> bool:
+        """The effect's own: it may play again."""
+        return self._effect.remembers
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """The effect's own."""
+        return self._effect.notes
+
+    @property
+    def pad(self) -> DrawingPad | None:
+        """The effect's own."""
+        return self._effect.pad
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Ask the effect."""
+        return self._effect.output_size(size)
+
+    def close(self) -> None:
+        """Close the effect."""
+        self._effect.close()
+
+
+class Stage:
+    """One effect in its slot, the ways to play it from the best to the cheapest, and what each costs.
+
+    Attributes:
+        ways: Effects that can stand in the slot, the best first.
+        costs: Seconds that each takes where nothing else runs.
+    """
+
+    def __init__(self, slot: EffectSlot) -> None:
+        self._slot, self._effect = slot, slot.effect
+        self.ways: list[Effect] = [slot.effect]
+        self.costs = [0.0]  # in seconds, where nothing else runs
+        self._active = 0
+        self._carried: list[Carried] = []  # while it is measured
+        self._load = 1.0  # how much dearer it is as things are
+
+    def cost(self, way: int) -> float:
+        """Reckon the seconds that a way takes as things are."""
+        return self.costs[way] * self._load if self._slot.on else 0.0
+
+    def name(self, way: int) -> str:
+        """Name a way, for messages."""
+        return self.ways[way].level or self._slot.name
+
+    def play(self, way: int) -> None:
+        """Put a way into the slot."""
+        chosen = self.ways[way]
+        if chosen is not self._slot.effect:
+            if isinstance(self._slot.effect, Carried):
+                self._slot.effect.reset()  # its thread ends
+            chosen.reset()
+            self._slot.effect = chosen
+        self._active = way
+
+    def learn(self, took: float, seconds: float) -> None:
+        """Hear what it took lately, of `seconds` for a frame."""
+        if not self._slot.on:
+            return
+        cost = self.costs[self._active]
+        load = took / max(cost, 1e-6)
+        if cost < _TINY * seconds:  # half of what such a level takes is chance: it can only tell that there is room
+            load = max(min(load, self._load), _FREEST if cost > _FELT else 1.0)
+        self._load = load
+
+    def measure(
+        self, size: tuple[int, int], clock: Clock, seconds: float, *, carry: bool = False, off: bool = False
+    ) -> tuple[int, int]:
+        """Find `ways` and `costs` for pictures of `size`, where a frame may take `seconds`; the size of what comes out.
+
+        Args:
+            size: (width, height).
+            clock: Gives seconds.
+            seconds: For a whole frame.
+            carry: Whether the effect may be played beside the frames and carried along by their motion.
+            off: Whether the last way is to leave the effect out.
+        """
+        try:
+            return self._measure(size, clock, seconds, carry=carry, off=off)
+        finally:
+            for carried in self._carried:  # of those that are measured a thread runs
+                carried.reset()
+            self._carried.clear()
+
+    def _measure(
+        self, size: tuple[int, int], clock: Clock, seconds: float, *, carry: bool, off: bool
+    ) -> tuple[int, int]:
+        levels, first_of_all = deque(self._effect.quality_levels()), clock()
+        if off:
+            levels.append([Off(self._effect)])
+        cheapest: tuple[float, Effect] | None = None  # of the effect's own ways
+        within: list[_Trial] = []
+        beyond: _Trial | None = None
+        failure: Exception | None = None
+        level = 0
+        while levels:  # what loses is let go at once: a network that has run holds memory
+            for way in _quickest(levels.popleft(), size, clock):
+                try:
+                    first = _time(way, size, clock)
+                except (GancamError, MemoryError) as error:  # no room on the device, say
+                    failure = error
+                    continue
+                if not isinstance(way, Off | Carried) and (cheapest is None or first < cheapest[0]):
+                    cheapest = first, way
+                if first <= HOPELESS * seconds:
+                    within.append(_Trial(level, way, []))
+                elif beyond is None or first < beyond.runs[0]:
+                    beyond = _Trial(level, way, [first])
+            level += 1
+            if carry and len(levels) == off and cheapest is not None and seconds < cheapest[0] < _TOO_LATE * seconds:
+                self._carried.append(Carried(cheapest[1]))
+                levels.appendleft(self._carried[-1:])
+                carry = False
+        trials = within or ([beyond] if beyond is not None else [])
+        if not trials:
+            assert failure is not None
+            raise failure
+        began = clock()
+        for turn in range(_RUNS):  # in turn, so that what else runs here meanwhile meets all of them
+            for trial in trials:
+                trial.runs.append(_time(trial.way, size, clock))
+            now = clock()
+            if now - first_of_all > _WAIT or (turn > 0 and now - began > _LONG * len(trials)):
+                break
+        kept: list[_Trial] = []
+        for trial in sorted(trials, key=lambda trial: (trial.level, min(trial.runs))):
+            if not kept or min(trial.runs) <= WORTH * min(kept[-1].runs):
+                kept.append(trial)
+        # Other work can only add to a run, so the shortest tells costs best, and the others how things are.
+        self.ways, self.costs = [trial.way for trial in kept], [min(trial.runs) for trial in kept]
+        self._load = median(run / max(min(trial.runs), 1e-6) for trial in trials for run in trial.runs)
+        for way in self.ways:
+            way.reset()
+            way.params = self._effect.params
+        return self._effect.output_size(size)
+
+
+class _Trial(NamedTuple):
+    level: int
+    way: Effect
+    runs: list[float]  # seconds
+
+
+def _quickest(level: Sequence[Effect], size: tuple[int, int], clock: Clock) -> list[Effect]:
+    """Those of `level` that may be the fastest, tried on a picture of a sixteenth of `size`."""
+    if len(level) == 1:
+        return list(level)
+    small = max(size[0] // 4, 1), max(size[1] // 4, 1)
+    costs: list[float] = []
+    for way in level:
+        try:
+            first = _time(way, small, clock)
+            hopeless = first > 3 * min(costs, default=math.inf)
+            costs.append(first if hopeless else min(_time(way, small, clock), _time(way, small, clock)))
+        except (GancamError, MemoryError):
+            costs.append(math.inf)
+    return [way for way, cost in zip(level, costs, strict=True) if cost <= 1.5 * min(costs)]
+
+
+def _time(way: Effect, size: tuple[int, int], clock: Clock) -> float:
+    """Seconds that `way` takes for a picture of noise, each time another, so that no work can be saved on it."""
+    picture = _DICE.integers(0, 256, (size[1], size[0], 3), np.uint8)
+    began = clock()
+    way(picture, time=None)
+    return clock() - began

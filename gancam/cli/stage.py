@@ -1,0 +1,293 @@
+"""The effects that live play goes through: loaded and measured beside it, and exchanged while it plays."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gancam.budget import Budget
+from gancam.cli.menu import NONE, Thumbnails, parse_chain
+from gancam.control import Controls, EffectMenu
+from gancam.effects import Effect, EffectSlot, EffectSpec
+from gancam.errors import GancamError
+from gancam.frame import Frame, Image
+from gancam.pipeline import output_size
+from gancam.vision.fit import fit
+
+Load = Callable[[tuple[EffectSpec, ...]], list[EffectSlot]]
+
+
+@dataclass(slots=True)
+class Chain:
+    """Effects that are loaded, under one name.
+
+    Attributes:
+        name: What they are called.
+        slots: The effects.
+        budget: What chooses how well they play; None where they play as they are.
+        seconds: What each took so far, by name.
+    """
+
+    name: str
+    slots: list[EffectSlot] = field(default_factory=list)
+    budget: Budget | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def effects(self) -> Sequence[Effect]:
+        """What an image is taken through."""
+        return self.slots if self.budget is None else [self.budget]
+
+
+class _Stopped(BaseException):
+    """Measuring ends: there is another wish, or none any more."""
+
+
+class LiveStage(Effect, EffectMenu):
+    """Plays one chain of effects, while a hidden thread loads and measures the next: an effect itself.
+
+    Until the first is there the plain picture plays. What cannot be loaded is told, and what played goes on.
+
+    Args:
+        menu: What can be chosen: effects by name.
+        load: Loads effects.
+        controls: Is given the effects that play.
+        size: (width, height) of the frames to come.
+        seconds: That a frame may take; None: effects play as they are.
+        notify: Takes a line for the user: what is chosen.
+        warn: Takes a line for the user: what went wrong.
+        clock: Gives seconds, for measuring.
+    """
+
+    def __init__(
+        self,
+        menu: Mapping[str, tuple[EffectSpec, ...]],
+        load: Load,
+        controls: Controls,
+        *,
+        size: tuple[int, int],
+        seconds: float | None = None,
+        notify: Callable[[str], None] = lambda _: None,
+        warn: Callable[[str], None] = lambda _: None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._menu, self._load, self._controls = dict(menu), load, controls
+        self.names = list(self._menu)
+        self._size, self._seconds = size, seconds
+        self._fixed: tuple[int, int] | None = None
+        self._notify, self._warn, self._clock = notify, warn, clock
+        self._chain = Chain(NONE)
+        self._over: list[Chain] = []  # that have played
+        self._change = threading.Condition()  # guards what follows
+        self._wanted: str = ""
+        self._ready: Chain | None = None
+        self._news = ""
+        self._closed = False
+        self._loaded: Chain | None = None  # what is to be measured only
+        self._newest: Image | None = None
+        self._thumbnails = Thumbnails()
+        self._thread = threading.Thread(target=self._work, name="gancam-load", daemon=True)
+        self._thread.start()
+
+    # The loop's side
+
+    def play(self, chain: Chain, *, fixed: tuple[int, int] | None = None) -> None:
+        """Begin with `chain`, which is loaded; where it has a budget, as soon as that is measured.
+
+        Args:
+            chain: What plays.
+            fixed: The (width, height) that every output has from now on; None: that of the effects that play.
+        """
+        self._fixed = fixed
+        self._controls.replace(chain.slots)
+        if chain.budget is None:
+            self._chain = chain
+            return
+        with self._change:
+            self._wanted, self._loaded = chain.name, chain
+            self._change.notify_all()
+
+    def before(self, frame: Frame) -> None:
+        """Put what was loaded meanwhile in the place of what played, before `frame`."""
+        with self._change:
+            ready, self._ready = self._ready, None
+        if ready is not None:
+            self._finish(self._chain)
+            self._chain = ready
+            if self._controls.effects != ready.slots:
+                self._controls.replace(ready.slots)
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        """Take `image` through what plays; at the size that all outputs have, where they have one."""
+        self._newest, chain = image, self._chain
+        for effect in chain.effects:
+            began = self._clock()
+            image = effect(image, time=time)
+            chain.seconds[effect.name] = chain.seconds.get(effect.name, 0.0) + self._clock() - began
+        return image if self._fixed is None else fit(image, self._fixed)
+
+    @property
+    def name(self) -> str:
+        """What it is called in reports: where effects play is no effect."""
+        return "effects"
+
+    @property
+    def effect_seconds(self) -> dict[str, float]:
+        """What each effect took, by name, of all that have played."""
+        total: dict[str, float] = {}
+        for chain in [*self._over, self._chain]:
+            for name, seconds in chain.seconds.items():
+                total[name] = total.get(name, 0.0) + seconds
+        return total
+
+    @property
+    def device(self) -> str:
+        """Where what plays computes."""
+        return next((effect.device for effect in self._chain.effects if effect.device != "cpu"), "cpu")
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What all that have played tell."""
+        chains = [*self._over, self._chain]
+        return [note for chain in chains for effect in _noted(chain) for note in effect.notes]
+
+    @property
+    def status(self) -> str:
+        """What plays, how, and what comes next."""
+        chain = self._chain
+        how = [chain.budget.status] if chain.budget is not None else [one.status for one in chain.slots]
+        coming = self.coming
+        words = [chain.name if not (coming and chain.name == NONE) else "", *how, f"loading {coming}" if coming else ""]
+        if chain.budget is not None and chain.name in chain.budget.status:
+            words = words[1:]
+        return "; ".join(filter(None, words))
+
+    def figures(self) -> dict[str, str | float | None]:
+        """Give what is played and what a whole frame took lately, in milliseconds, for a log."""
+        budget = self._chain.budget
+        return {"playing": self.playing, "took_ms": None} if budget is None else budget.figures()
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Give the size that all outputs have, else that of what plays."""
+        return self._fixed or output_size(self._chain.slots, size)
+
+    def frame_took(self, seconds: float) -> None:
+        """Tell what plays."""
+        for effect in self._chain.effects:
+            effect.frame_took(seconds)
+
+    def close(self) -> None:
+        """Load nothing more; close what plays."""
+        with self._change:
+            self._closed = True
+            self._change.notify_all()
+        self._thumbnails.end()
+        self._thread.join()
+        for chain in filter(None, (self._ready, self._chain)):
+            self._finish(chain)
+
+    def _finish(self, chain: Chain) -> None:
+        for slot in chain.slots:
+            try:
+                slot.close()
+            except GancamError as error:
+                self._warn(str(error))
+        if chain.name != NONE or chain.seconds:
+            self._over.append(chain)
+        if chain is self._chain:
+            self._chain = Chain(NONE)
+
+    # The menu's side, from any thread
+
+    @property
+    def playing(self) -> str:
+        """The name of what plays."""
+        return self._chain.name
+
+    @property
+    def coming(self) -> str:
+        """The name of what is being loaded."""
+        return self._wanted
+
+    def choose(self, text: str) -> str:
+        """Have another chain play as soon as it is loaded; see ``EffectMenu``."""
+        if text not in self._menu:
+            specs = parse_chain(text)
+            self._menu[text] = specs
+        with self._change:
+            self._wanted = text
+            self._change.notify_all()
+        return text
+
+    def news(self) -> str:
+        """Say once what went wrong since the last call."""
+        with self._change:
+            news, self._news = self._news, ""
+        return news
+
+    def look(self, *, on: bool) -> None:
+        """Begin to make thumbnails of the newest frame, or let that be."""
+        if on and self._newest is not None:
+            self._thumbnails.begin(self._newest, {name: self._menu[name] for name in self.names})
+        else:
+            self._thumbnails.end()
+
+    def thumbnail(self, name: str) -> Image | None:
+        """Give what a chain makes of the frame, small."""
+        return self._thumbnails.made.get(name)
+
+    # The hidden thread
+
+    def _work(self) -> None:
+        while True:
+            with self._change:
+                self._change.wait_for(lambda: self._closed or self._wanted)
+                if self._closed:
+                    return
+                wanted = self._wanted
+                loaded, self._loaded = self._loaded, None
+            self._prepare(wanted, loaded)
+
+    def _prepare(self, wanted: str, chain: Chain | None) -> None:
+        """Load and measure, and hand over what plays next."""
+        failure = ""
+        try:
+            chain = chain or self.load(wanted, self._menu[wanted])
+            if chain.budget is not None:
+                chain.budget.prepare(self._size)
+        except _Stopped:
+            chain = None
+        except Exception as error:  # what plays goes on, whatever it is
+            chain, failure = None, f"{wanted}: {error}"
+        with self._change:
+            if self._wanted == wanted:
+                self._wanted = ""
+            if self._closed or (self._wanted and chain is not None):  # there is another wish already
+                chain = None
+            if chain is not None:
+                self._ready = chain
+            self._news = failure or self._news
+        if failure:
+            self._warn(failure)
+
+    def load(self, name: str, specs: tuple[EffectSpec, ...]) -> Chain:
+        """Load effects, with a budget where there is a time to keep; it is not measured."""
+        slots = self._load(specs)
+        if self._seconds is None or not slots:
+            return Chain(name, slots)
+        clock = self._measuring_clock(name)
+        return Chain(name, slots, Budget(slots, self._seconds, carry=True, off=True, notify=self._notify, clock=clock))
+
+    def _measuring_clock(self, name: str) -> Callable[[], float]:
+        """The clock, which ends measuring where that is no longer wanted."""
+
+        def read() -> float:
+            if threading.current_thread() is self._thread and (self._closed or self._wanted not in ("", name)):
+                raise _Stopped
+            return self._clock()
+
+        return read
+
+
+def _noted(chain: Chain) -> Sequence[Effect]:
+    return chain.slots if chain.budget is None else [chain.budget, *chain.slots]

@@ -1,0 +1,72 @@
+"""`gancam studio`: everything in a page of the browser."""
+
+import threading
+import webbrowser
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gancam.cli.app import app
+from gancam.cli.console import print_note, print_warning
+from gancam.errors import InputError, MissingExtra
+
+
+@app.command()
+def studio(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FOLDER...]", help="Let the page open the videos and images in these folders."),
+    ] = None,
+    port: Annotated[int, typer.Option(help="Listen on this TCP port; 0 takes a free one.")] = 8765,
+    host: Annotated[
+        str, typer.Option(help="Listen at this address; another than 127.0.0.1 lets other machines in (with --token).")
+    ] = "127.0.0.1",
+    token: Annotated[
+        str | None,
+        typer.Option(help="Let in whoever has this token, at least 16 characters. Default: a new random one."),
+    ] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the page's address only.")] = False,
+    keep: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Keep uploads, recordings and results here. Default: the data folder."),
+    ] = None,
+) -> None:
+    """Open all of it as a page in your browser.
+
+    Only this machine is let in, with the random token in the printed address. Ctrl-C ends it.
+    """
+    try:
+        from gancam.studio.app import make_app
+        from gancam.studio.guard import is_loopback, new_token
+        from gancam.studio.server import Address, Server
+        from gancam.studio.storage import Storage, usual_folder
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "gancam":
+            raise
+        raise MissingExtra(f'gancam studio needs {error.name}: pip install "gancam[studio]"') from error
+    if token is None and not is_loopback(host):
+        raise InputError(
+            f"--host {host}: lets other machines see your camera and files, and process files here; say --token TEXT"
+        )
+    if token is not None and (len(token) < 16 or not token.isascii() or not token.isprintable() or " " in token):
+        raise InputError("--token: needs 16 characters or more of ASCII, without blanks")
+    token = token or new_token()
+    storage = Storage(keep or usual_folder(), folders or [])
+    address = Address.bind(host, port)
+    url = address.url(token)
+    if not address.local:
+        print_warning(
+            f"whoever reaches {host}:{address.port} and has the token sees your camera, uses your files and this "
+            "machine; nothing is encrypted"
+        )
+    print_note(f"kept in {storage.folder}")
+    print(f"gancam studio: {url}", flush=True)
+    begun = (lambda: None) if no_browser else partial(_open_page, url)
+    Server(make_app(storage, token=token, host=host, port=address.port), address, begun).serve_here()
+
+
+def _open_page(url: str) -> None:
+    """Open `url` in the browser, which may take its time."""
+    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

@@ -1,0 +1,132 @@
+"""The newest frame for pages that show it, as JPEG: made only while somebody takes it, once for all who do."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+
+from gancam.frame import Frame, Image
+
+_WINDOW = 2.0  # seconds over which the rate is counted
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One frame as a page shows it.
+
+    Attributes:
+        number: Counts the frames, from 1.
+        size: (width, height).
+        captured: ``time.monotonic()`` of the capture; None for what was not captured.
+        after: JPEG of the frame.
+        before: JPEG of the frame before its effects; empty where that was not asked for.
+    """
+
+    number: int
+    size: tuple[int, int]
+    captured: float | None
+    after: bytes
+    before: bytes = b""
+
+
+class NewestFrame:
+    """Keeps the newest frame, for any number of threads. ``put`` never waits; who asks for a JPEG makes it.
+
+    Args:
+        quality: Of the JPEG, 1 to 100.
+
+    Attributes:
+        worker_seconds: How many seconds were spent on making JPEGs.
+    """
+
+    def __init__(self, quality: int) -> None:
+        self._quality = quality
+        self._lock = threading.Lock()  # guards the frame and who listens
+        self._encoding = threading.Lock()
+        self._frame: Frame | None = None
+        self._number = 0
+        self._made: Picture | None = None
+        self._listeners: set[Callable[[], None]] = set()
+        self._moments: deque[float] = deque(maxlen=480)
+        self.worker_seconds = 0.0
+
+    def put(self, frame: Frame) -> None:
+        """Make `frame` the newest, and tell those who listen."""
+        with self._lock:
+            self._frame = frame
+            self._number += 1
+            self._moments.append(time.monotonic())
+            listeners = list(self._listeners)
+        for notify in listeners:
+            notify()
+
+    def clear(self) -> None:
+        """Forget the frame."""
+        with self._lock:
+            self._frame, self._made = None, None
+            self._moments.clear()
+
+    def listen(self, notify: Callable[[], None]) -> None:
+        """Have `notify` called, by the thread of ``put``, whenever there is a newer frame."""
+        with self._lock:
+            self._listeners.add(notify)
+
+    def unlisten(self, notify: Callable[[], None]) -> None:
+        """Call `notify` no more."""
+        with self._lock:
+            self._listeners.discard(notify)
+
+    @property
+    def number(self) -> int:
+        """Number of the newest frame; 0 before the first."""
+        return self._number
+
+    @property
+    def frame(self) -> Frame | None:
+        """The newest frame; None where there is none."""
+        return self._frame
+
+    def fps(self) -> float:
+        """Count the frames a second that came lately."""
+        with self._lock:
+            recent = [moment for moment in self._moments if moment > time.monotonic() - _WINDOW]
+        return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
+
+    def picture(self, *, before: bool = False) -> Picture | None:
+        """Make the JPEG of the newest frame, or give the one that was made.
+
+        Args:
+            before: Whether the frame before its effects is wanted too, where it is known.
+
+        Returns:
+            None where there is no frame, or one that is larger than JPEG allows.
+        """
+        with self._encoding:
+            with self._lock:
+                frame, number, made = self._frame, self._number, self._made
+            if frame is None:
+                return None
+            if made is not None and made.number == number and (made.before or not before):
+                return made
+            began = time.perf_counter()
+            after = as_jpeg(frame.image, self._quality)
+            original = frame.original if before else None
+            first = None if original is None else as_jpeg(original, self._quality)
+            self.worker_seconds += time.perf_counter() - began
+            if after is None:
+                return None
+            height, width = frame.image.shape[:2]
+            self._made = Picture(number, (width, height), frame.captured, after, first or b"")
+            return self._made
+
+
+def as_jpeg(image: Image, quality: int) -> bytes | None:
+    """Make a JPEG of `image`; None where it is larger than JPEG allows."""
+    try:
+        done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    except cv2.error:
+        return None
+    return data.tobytes() if done else None

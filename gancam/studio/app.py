@@ -1,0 +1,72 @@
+"""The web application: the page, its requests, its WebSockets, and the guard before them all."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket
+
+from gancam.studio.files_api import FilesApi
+from gancam.studio.guard import Guard
+from gancam.studio.jobs import JobQueue
+from gancam.studio.jobs_api import JobsApi
+from gancam.studio.live_api import LiveApi
+from gancam.studio.menu import Thumbnails
+from gancam.studio.models_api import ModelsApi
+from gancam.studio.session import Session
+from gancam.studio.storage import Storage
+from gancam.studio.viewer import Viewers, take_camera
+
+STATIC = Path(__file__).parent / "static"
+
+
+def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int = 80) -> Starlette:
+    """Make the application, which closes all that it opened when the server ends.
+
+    Args:
+        storage: Files that the page may name.
+        token: What the page must know.
+        host: Where the server listens.
+        port: Likewise.
+    """
+    session, thumbnails = Session(storage), Thumbnails()
+    viewers, queue = Viewers(session), JobQueue(storage.folder / "jobs", storage.roots["results"])
+
+    async def page(request: Request) -> Response:
+        return FileResponse(STATIC / "index.html")
+
+    async def watch(socket: WebSocket) -> None:
+        await viewers.serve(socket)
+
+    async def camera(socket: WebSocket) -> None:
+        await take_camera(socket, session)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            session.close()
+            thumbnails.close()
+            queue.close()
+
+    return Starlette(
+        routes=[
+            Route("/", page),
+            *LiveApi(session, thumbnails).routes(),
+            *FilesApi(storage).routes(),
+            *ModelsApi(storage).routes(),
+            *JobsApi(session, storage, queue).routes(),
+            WebSocketRoute("/api/live", watch),
+            WebSocketRoute("/api/camera", camera),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        middleware=[Middleware(Guard, token=token, host=host, port=port)],
+        lifespan=lifespan,
+    )

@@ -1,0 +1,209 @@
+"""Effects that are added, moved and taken away while they play."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gancam.control import Controls
+from gancam.effects import Effect, EffectSlot, EffectSpec, unique_names
+from gancam.errors import GancamError, InputError
+from gancam.frame import Frame, Image
+from gancam.jobs.spec import EffectChainSpec
+from gancam.params import Value
+from gancam.studio.gate import FrameGate
+
+MOST = 12  # effects in a chain
+_SMOOTH = 0.15  # how much the newest frame counts in the mean time of an effect
+
+
+@dataclass(slots=True)
+class Link:
+    """An effect of the chain.
+
+    Attributes:
+        model: The name or path that it was asked for by.
+        slot: The effect, which can be turned off.
+        ms: Milliseconds a frame, lately.
+        error: Why it was turned off; empty while it works.
+    """
+
+    model: str
+    slot: EffectSlot
+    ms: float = 0.0
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called, and no other in the chain."""
+        return self.slot.name
+
+
+class LiveChain(Effect):
+    """One effect that is many: they come, go and change places between two frames.
+
+    An effect that fails is turned off and tells why; the others go on.
+
+    Args:
+        gate: Changes wait here for the end of a frame.
+        changed: Called, in any thread, when there is something new to show.
+    """
+
+    def __init__(self, gate: FrameGate, changed: Callable[[], None]) -> None:
+        self._gate, self._changed = gate, changed
+        self._adding = threading.Lock()
+        self._sound: Path | None = None
+        self.links: tuple[Link, ...] = ()
+        self.controls = Controls([])
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        """Take `image` through the effects that are there."""
+        for link in self.links:
+            image = self._through(link, image, time)
+        return image
+
+    def begin(self, frame: Frame) -> None:
+        """Bring what was requested into force, before `frame`. For the loop alone."""
+        self.controls(frame)
+
+    def _through(self, link: Link, image: Image, moment: float | None) -> Image:
+        began = time.perf_counter()
+        try:
+            image = link.slot(image, time=moment)
+        except GancamError as error:
+            link.slot.on, link.error = False, str(error)
+            self._changed()
+            return image
+        spent = 1000 * (time.perf_counter() - began)
+        link.ms += (spent - link.ms) * (_SMOOTH if link.ms else 1.0)
+        return image
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Give (width, height) of the output as the chain is now."""
+        for link in self.links:
+            size = link.slot.output_size(size)
+        return size
+
+    def reset(self) -> None:
+        """Reset all effects."""
+        for link in self.links:
+            link.slot.reset()
+
+    def close(self) -> None:
+        """Close all effects."""
+        for link in self.links:
+            link.slot.close()
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Those of all effects."""
+        return [note for link in self.links for note in link.slot.notes]
+
+    def frame_took(self, seconds: float) -> None:
+        """Tell all effects."""
+        for link in self.links:
+            link.slot.frame_took(seconds)
+
+    def listen_to(self, path: Path | None) -> None:
+        """Have effects that follow sound follow that of `path`, those to come too, where they were given no other."""
+        self._sound = path
+        if path is not None:
+            for link in self.links:
+                link.slot.listen_to(path)
+
+    def add(self, spec: EffectSpec) -> Link:
+        """Load an effect and put it last. Takes as long as loading does; for any thread but the loop's."""
+        with self._adding:
+            link = self._load(spec, [one.name for one in self.links])
+            self._rearrange([*self.links, link])
+        return link
+
+    def replace(self, specs: Sequence[EffectSpec]) -> None:
+        """Load other effects, and put them in place of all that are there."""
+        with self._adding:
+            links = list[Link]()
+            for spec in specs:
+                links.append(self._load(spec, [one.name for one in links]))
+            before = self.links
+            self._rearrange(links)
+        _close(before)
+
+    def remove(self, name: str) -> None:
+        """Take an effect away. Raises ``InputError`` for one that is not there."""
+        with self._adding:
+            gone = self.link(name)
+            self._rearrange([link for link in self.links if link is not gone])
+        _close([gone])
+
+    def order(self, names: Sequence[str]) -> None:
+        """Put the effects in this order. Raises ``InputError`` unless `names` has each once."""
+        with self._adding:
+            if sorted(names) != sorted(link.name for link in self.links):
+                raise InputError("the new order needs the name of each effect once")
+            self._rearrange([self.link(name) for name in names])
+
+    def link(self, name: str) -> Link:
+        """Find an effect by its name. Raises ``InputError``."""
+        for link in self.links:
+            if link.name == name:
+                return link
+        raise InputError(f"there is no effect {name!r} in the chain")
+
+    def request(self, values: Mapping[str, object]) -> dict[str, Value]:
+        """Change parameters from the next frame on, all in the same one; see ``Controls.request``.
+
+        An effect that had failed is turned on again by any change of it.
+        """
+        values = dict(values)
+        for link in self.links:
+            own = [key for key in values if key.startswith(f"{link.name}.")]
+            if own and link.error:
+                link.error = ""
+                values.setdefault(f"{link.name}.on", True)
+        taken = self.controls.request(values)
+        self._gate.do(self.controls.apply)
+        self._changed()
+        return taken
+
+    def specs(self) -> list[EffectSpec]:
+        """Write down the effects that are on, with the parameters that are not at their defaults."""
+        return [_spec(link) for link in self.links if link.slot.on]
+
+    def _load(self, spec: EffectSpec, names: Sequence[str]) -> Link:
+        if len(names) >= MOST:
+            raise InputError(f"{MOST} effects are the most")
+        (slot,) = EffectChainSpec((spec,)).load(self._sound)
+        *_, name = unique_names([*names, slot.name])
+        return Link(spec.name, EffectSlot(slot.effect, name))
+
+    def _rearrange(self, links: Sequence[Link]) -> None:
+        def swap() -> None:
+            self.controls.apply()
+            self.links, self.controls = tuple(links), Controls([link.slot for link in links])
+
+        self._gate.do(swap)
+        self._changed()
+
+
+def _close(links: Sequence[Link]) -> None:
+    """Close effects that play no more, all of them; raises what the last that failed raised."""
+    failed: GancamError | None = None
+    for link in links:
+        try:
+            link.slot.close()
+        except GancamError as error:
+            failed = error
+    if failed is not None:
+        raise failed
+
+
+def _spec(link: Link) -> EffectSpec:
+    declared, values = link.slot.params.declared(), link.slot.params.values()
+    changed = {name: value for name, value in values.items() if value != declared[name].default}
+    return EffectSpec(link.model, {name: _text(value) for name, value in changed.items()})
+
+
+def _text(value: Value) -> str:
+    """Write a value as the command line takes it."""
+    return ("on" if value else "off") if isinstance(value, bool) else str(value)

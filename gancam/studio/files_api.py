@@ -1,0 +1,91 @@
+"""What the page asks about files: lists of them, uploads, downloads."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from gancam.errors import InputError
+from gancam.studio.messages import answered
+from gancam.studio.storage import Storage
+
+_PATIENCE = 30.0  # seconds without a byte after which an upload is given up
+
+
+class FilesApi:
+    """The requests about files.
+
+    Args:
+        storage: Where they are.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def routes(self) -> list[Route]:
+        """List what is answered."""
+        return [
+            Route("/api/files", answered(self.roots), methods=["GET"]),
+            Route("/api/files/{reference:path}", answered(self.entries), methods=["GET"]),
+            Route("/api/files/{reference:path}", answered(self.delete), methods=["DELETE"]),
+            Route("/api/uploads", answered(self.upload), methods=["POST"]),
+            Route("/api/downloads/{reference:path}", answered(self.download), methods=["GET"]),
+        ]
+
+    async def roots(self, request: Request) -> Response:
+        """List the folders that the page may open."""
+        return JSONResponse({"roots": list(self._storage.roots), "opened": self._storage.opened})
+
+    async def entries(self, request: Request) -> Response:
+        """List a folder; ``?all=1`` lists the videos and images of a root and all folders below it."""
+        if request.query_params.get("all") == "1":
+            found = await asyncio.to_thread(self._storage.files, request.path_params["reference"])
+            return JSONResponse({"entries": [entry.to_json() for entry in found]})
+        found = await asyncio.to_thread(self._storage.entries, request.path_params["reference"])
+        return JSONResponse({"entries": [entry.to_json() for entry in found]})
+
+    async def delete(self, request: Request) -> Response:
+        """Delete one of the studio's own files."""
+        await asyncio.to_thread(self._storage.delete, request.path_params["reference"])
+        return JSONResponse({})
+
+    async def upload(self, request: Request) -> Response:
+        """Keep the body of the request under the name of the query."""
+        length = request.headers.get("content-length", "0")
+        if not length.isdecimal():
+            raise InputError("Content-Length is no number")
+        try:
+            self._storage.check_size(int(length))
+        except InputError as error:
+            return JSONResponse({"error": str(error)}, 413, headers={"Connection": "close"})
+        name = request.query_params.get("name", "")
+        saved = await self._storage.save(name, _patiently(request.stream()))
+        return JSONResponse(saved.to_json())
+
+    async def download(self, request: Request) -> Response:
+        """Give a file, in parts where the browser wants that."""
+        path = await asyncio.to_thread(self._storage.resolve, request.path_params["reference"])
+        if not path.is_file():
+            raise InputError("not a file")
+        inline = request.query_params.get("show") == "1" and path.suffix.lower() not in (
+            ".svg",
+            ".html",
+            ".htm",
+            ".xml",
+        )
+        return FileResponse(path, filename=path.name, content_disposition_type="inline" if inline else "attachment")
+
+
+async def _patiently(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Give `chunks`. Raises ``InputError`` when none comes for too long."""
+    while True:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise InputError("the upload stood still") from None
+        yield chunk

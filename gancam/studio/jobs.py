@@ -1,0 +1,246 @@
+"""A queue of files to process: each is the command line's own job, in a process of its own."""
+
+import json
+import secrets
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import psutil
+
+from gancam.errors import InputError, NotFound
+from gancam.files import replace_file
+
+State: TypeAlias = Literal["waiting", "running", "paused", "done", "failed"]
+_NICE = 5  # what is shown live goes first
+_PATIENCE = 20.0  # seconds that a process may take to finish what it began
+
+
+@dataclass
+class Job:
+    """One file to be made.
+
+    Attributes:
+        number: Its name among the jobs.
+        source: The path of the file to read.
+        options: Of ``gancam process``.
+        frames: How many frames there will be, about.
+        state: What becomes of it.
+        frame: How many frames are made.
+        eta: Seconds that it will still take, about; None where that is not known.
+        target: The path of the file that is made, once its name is known.
+        error: Why it failed.
+        notes: What the user should know.
+        seconds: How long it took, since it went on last.
+    """
+
+    number: str
+    source: str
+    options: list[str]
+    frames: int
+    state: State = "waiting"
+    frame: int = 0
+    eta: float | None = None
+    target: str = ""
+    error: str = ""
+    notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @classmethod
+    def read(cls, path: Path) -> "Job":
+        """Read what was kept. Raises ``InputError`` for anything else."""
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            return cls(**{one.name: found[one.name] for one in fields(cls)})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path}: not a job") from error
+
+
+class JobQueue:
+    """Processes files one after the other, until `close`.
+
+    Each job is ``gancam process`` with its manifest and pieces: one that is paused, or whose process or machine dies,
+    goes on where it was.
+
+    Args:
+        folder: Where jobs are kept, and below which files are made, in a folder for each.
+        results: The folder of what is made.
+    """
+
+    def __init__(self, folder: Path, results: Path) -> None:
+        self._folder, self._results = folder, results
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self._jobs: dict[str, Job] = {}
+        self._process: subprocess.Popen[str] | None = None
+        self._running: Job | None = None
+        self._over = False
+        self._thread: threading.Thread | None = None
+        for path in sorted(folder.glob("*.json")):
+            with suppress(InputError):
+                job = Job.read(path)
+                job.state = "paused" if job.state in ("running", "waiting") else job.state
+                self._jobs[job.number] = job
+
+    def jobs(self) -> list[Job]:
+        """List all jobs, the oldest first."""
+        with self._lock:
+            return list(self._jobs.values())
+
+    def job(self, number: str) -> Job:
+        """Find a job. Raises ``NotFound``."""
+        if number not in self._jobs:
+            raise NotFound(f"no job {number[:40]!r}")
+        return self._jobs[number]
+
+    def add(self, source: Path, options: Sequence[str], frames: int) -> Job:
+        """Put a file at the end of the queue.
+
+        Args:
+            source: The file to read.
+            options: Of ``gancam process``.
+            frames: How many frames there will be, about.
+        """
+        with self._lock:
+            number = f"{max([int(name.partition('-')[0]) for name in self._jobs], default=0) + 1:04d}"
+            job = Job(f"{number}-{secrets.token_hex(3)}", str(source), list(options), frames)
+            self._jobs[job.number] = job
+            self._keep(job)
+            self._begin()
+        return job
+
+    def pause(self, number: str) -> None:
+        """Stop a job, which keeps what it made. Raises ``NotFound``."""
+        with self._lock:
+            job = self.job(number)
+            if job.state in ("waiting", "running"):
+                job.state, job.eta = "paused", None
+                self._keep(job)
+                if job is self._running and self._process is not None:
+                    self._process.terminate()
+
+    def resume(self, number: str) -> None:
+        """Have a job go on, or try again. Raises ``NotFound``."""
+        with self._lock:
+            job = self.job(number)
+            if job.state in ("paused", "failed"):
+                job.state, job.error = "waiting", ""
+                self._keep(job)
+                self._begin()
+
+    def remove(self, number: str) -> None:
+        """Forget a job, and delete what it made unless it is done. Raises ``NotFound``."""
+        self.pause(number)
+        self._wait_for_end(self.job(number))
+        with self._lock:
+            job = self._jobs.pop(number)
+            (self._folder / f"{number}.json").unlink(missing_ok=True)
+        if job.state != "done":
+            shutil.rmtree(self._out(job), ignore_errors=True)
+
+    def close(self) -> None:
+        """Pause what runs, and wait until it has stopped."""
+        with self._lock:
+            self._over = True
+            running, thread = self._running, self._thread
+        if running is not None:
+            self.pause(running.number)
+        if thread is not None:
+            thread.join()
+
+    def _out(self, job: Job) -> Path:
+        return self._results / job.number
+
+    def _keep(self, job: Job) -> None:
+        with suppress(OSError):  # a full disk: the job itself will tell
+            replace_file(self._folder / f"{job.number}.json", json.dumps(asdict(job)).encode())
+
+    def _wait_for_end(self, job: Job) -> None:
+        with self._lock:
+            process = self._process if job is self._running else None
+        if process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_PATIENCE)
+
+    def _begin(self) -> None:
+        if self._thread is None and not self._over:
+            self._thread = threading.Thread(target=self._work, name="gancam-studio-jobs", daemon=True)
+            self._thread.start()
+
+    # The hidden thread, from here on; it ends when nothing waits.
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                job = next((job for job in self._jobs.values() if job.state == "waiting"), None)
+                if job is None or self._over:
+                    self._thread = None
+                    return
+                job.state, self._running = "running", job
+                self._process = self._open(job)
+            self._follow(job, self._process)
+            with self._lock:
+                self._running = self._process = None
+                self._keep(job)
+
+    def _open(self, job: Job) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "gancam", "process", job.source, f"{self._out(job)}/", "--json", *job.options]
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            encoding="utf-8", errors="replace", start_new_session=True,
+        )  # fmt: skip
+        with suppress(psutil.Error, OSError, AttributeError):
+            psutil.Process(process.pid).nice(_NICE if sys.platform != "win32" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
+        return process
+
+    def _follow(self, job: Job, process: subprocess.Popen[str]) -> None:
+        said: list[str] = []
+        assert process.stdout is not None
+        assert process.stderr is not None
+        errors = process.stderr
+        reader = threading.Thread(target=lambda: said.extend(errors), name="gancam-studio-errors", daemon=True)
+        reader.start()
+        for line in process.stdout:
+            with suppress(ValueError):
+                self._hear(job, json.loads(line))
+        process.wait()
+        reader.join()
+        process.stdout.close()
+        errors.close()
+        with self._lock:
+            job.eta = None
+            if job.state == "running":
+                job.state = "failed"
+                last = said[-1].strip() if said else f"it ended with {process.returncode}"
+                job.error = job.error or last.removeprefix("gancam: ")
+
+    def _hear(self, job: Job, event: Mapping[str, object]) -> None:
+        """Take note of an event that ``gancam process --json`` writes."""
+        with self._lock:
+            match event:
+                case {"event": "file", "output": str(target)}:
+                    job.target = target
+                case {"event": "progress", "frame": int(frame)}:
+                    eta = event.get("eta")
+                    job.frame, job.eta = frame, float(eta) if isinstance(eta, int | float) else None
+                case {"event": "note", "note": str(note)}:
+                    job.notes = [*job.notes[-9:], note]
+                case {"event": "failed", "error": str(error)}:
+                    job.error = error
+                case {
+                    "event": "summary",
+                    "made": int(made),
+                    "done": int(done),
+                    "seconds": int(seconds) | float(seconds),
+                } if (
+                    made + done  # neither where it was interrupted
+                ):
+                    job.state, job.seconds, job.frame = "done", float(seconds), max(job.frame, 1)
+                    if not job.target:  # an earlier process made it
+                        job.target = next((str(path) for path in self._out(job).glob("[!.]*")), "")

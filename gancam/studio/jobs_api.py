@@ -1,0 +1,182 @@
+"""What the Files page asks for: facts and frames of files, previews, and the queue of what is processed."""
+
+import asyncio
+import threading
+from dataclasses import asdict
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from gancam.errors import GancamError, InputError
+from gancam.frame import Image
+from gancam.jobs.spec import EffectChainSpec, LoadedChain
+from gancam.pipeline import through
+from gancam.sinks.newest import as_jpeg
+from gancam.studio import film
+from gancam.studio.jobs import Job, JobQueue
+from gancam.studio.messages import Message, answered, message_of
+from gancam.studio.session import Session
+from gancam.studio.storage import Storage
+from gancam.tools.verify import verify
+
+_QUALITY = 88  # of JPEGs
+_CODECS = ("", "h264", "h265", "vp9", "av1", "prores", "ffv1")
+
+
+class Previews:
+    """Makes single frames with the effects of a chain, which are loaded once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loaded: tuple[EffectChainSpec, LoadedChain] | None = None
+
+    def make(self, chain: EffectChainSpec, image: Image, time: float) -> Image:
+        """Take `image` through `chain`, without frames before it. Raises ``GancamError``."""
+        with self._lock:
+            if self._loaded is None or str(self._loaded[0]) != str(chain):
+                self._loaded = chain, LoadedChain(chain)
+            return through(image, self._loaded[1].fresh(), time=time)
+
+
+class JobsApi:
+    """The requests of the Files page.
+
+    Args:
+        session: Whose effects files are taken through.
+        storage: Where they are.
+        queue: What processes them.
+    """
+
+    def __init__(self, session: Session, storage: Storage, queue: JobQueue) -> None:
+        self._session, self._storage, self._queue = session, storage, queue
+        self._previews = Previews()
+
+    def routes(self) -> list[Route]:
+        """List what is answered."""
+        table = [
+            ("GET", "/api/media/{reference:path}", self.facts), ("GET", "/api/frames/{reference:path}", self.frame),
+            ("GET", "/api/previews/{reference:path}", self.preview),
+            ("GET", "/api/strips/{reference:path}", self.strip), ("GET", "/api/jobs", self.jobs),
+            ("POST", "/api/jobs", self.add), ("POST", "/api/jobs/{number}/{act}", self.act),
+            ("DELETE", "/api/jobs/{number}", self.remove), ("GET", "/api/jobs/{number}/verify", self.verify),
+        ]  # fmt: skip
+        return [Route(path, answered(handler), methods=[method]) for method, path, handler in table]
+
+    async def facts(self, request: Request) -> Response:
+        """Tell what is in a file."""
+        found = await asyncio.to_thread(film.facts, self._file(request))
+        return JSONResponse(found.to_json())
+
+    async def frame(self, request: Request) -> Response:
+        """Give the frame at ``?at=SECONDS``."""
+        return _jpeg(await asyncio.to_thread(film.frame_at, self._file(request), _seconds(request)))
+
+    async def preview(self, request: Request) -> Response:
+        """Give that frame as the effects make it."""
+        path, at, chain = self._file(request), _seconds(request), self._chain()
+        image = await asyncio.to_thread(film.frame_at, path, at)
+        return _jpeg(await asyncio.to_thread(self._previews.make, chain, image, at))
+
+    async def strip(self, request: Request) -> Response:
+        """Give thumbnails side by side, ``?count=`` of them."""
+        text = request.query_params.get("count", "12")
+        count = int(text) if text.isdecimal() and len(text) < 5 else 12
+        return _jpeg(await asyncio.to_thread(film.strip, self._file(request), count))
+
+    async def jobs(self, request: Request) -> Response:
+        """List the queue."""
+        return JSONResponse({"jobs": [self._described(job) for job in self._queue.jobs()]})
+
+    async def add(self, request: Request) -> Response:
+        """Process ``{"reference", "first", "end", "codec", "quality"}`` with the effects of the Live page."""
+        message = await message_of(request)
+        path = self._storage.resolve(message.text("reference"))
+        known = await asyncio.to_thread(film.facts, path)
+        options, frames = _options(message, known)
+        effects = [part for spec in self._chain().specs for part in ("-e", str(spec))]
+        job = await asyncio.to_thread(self._queue.add, path, [*effects, *options], frames)
+        return JSONResponse(self._described(job))
+
+    async def act(self, request: Request) -> Response:
+        """Pause or resume a job."""
+        acts = {"pause": self._queue.pause, "resume": self._queue.resume}
+        act = acts.get(request.path_params["act"])
+        if act is None:
+            raise InputError("a job can be paused and resumed")
+        await asyncio.to_thread(act, request.path_params["number"])
+        return await self.jobs(request)
+
+    async def remove(self, request: Request) -> Response:
+        """Forget a job; what it made is deleted unless it is done."""
+        await asyncio.to_thread(self._queue.remove, request.path_params["number"])
+        return await self.jobs(request)
+
+    async def verify(self, request: Request) -> Response:
+        """Tell what the new file kept of the old one."""
+        job = self._queue.job(request.path_params["number"])
+        if job.state != "done":
+            raise InputError("the job is not done")
+        found = await asyncio.to_thread(verify, Path(job.source), Path(job.target))
+        return JSONResponse({"differences": [one.to_dict() for one in found]})
+
+    def _file(self, request: Request) -> Path:
+        path = self._storage.resolve(request.path_params["reference"])
+        if not path.is_file():
+            raise InputError("not a file")
+        return path
+
+    def _chain(self) -> EffectChainSpec:
+        specs = tuple(self._session.chain.specs())
+        if any(spec.params.get("draw") == "on" for spec in specs):
+            raise InputError("draw: is for live video; mark what is meant by a box, a polygon or a mask instead")
+        return EffectChainSpec(specs)
+
+    def _described(self, job: Job) -> dict[str, object]:
+        told = {**asdict(job), "name": Path(job.source).name, "source": self._named(job.source)}
+        return {**told, "target": self._named(job.target), "options": job.options}
+
+    def _named(self, path: str) -> str:
+        try:
+            return self._storage.reference(Path(path)) if path else ""
+        except GancamError:
+            return ""
+
+
+def _options(message: Message, known: film.MediaFacts) -> tuple[list[str], int]:
+    """The options of ``gancam process`` that a request means, and how many frames there will be."""
+    if known.kind == "image":
+        return [], 1
+    first = message.number("first", 0.0, 1e6, 0.0)
+    end = message.number("end", 0.0, 1e6, 0.0)
+    if end and end <= first:
+        raise InputError("the range ends before it begins")
+    codec = message.text("codec", "")
+    if codec not in _CODECS:
+        raise InputError(f"codec {codec[:20]!r}: there are {', '.join(_CODECS[1:])}")
+    found = [*_option("--from", first and f"{first:.3f}s"), *_option("--to", end and f"{end:.3f}s")]
+    found += [*_option("--codec", codec), *_option("--quality", f"{message.number('quality', 0, 100, 80):g}")]
+    length = (min(end, known.seconds) if end else known.seconds) - first
+    return found, max(round(length * known.fps), 1)
+
+
+def _option(name: str, value: str | float) -> list[str]:
+    return [name, str(value)] if value else []
+
+
+def _seconds(request: Request) -> float:
+    try:
+        at = float(request.query_params.get("at", "0"))
+    except ValueError:
+        at = -1.0
+    if not 0 <= at <= 1e6:
+        raise InputError("at: needs seconds")
+    return at
+
+
+def _jpeg(image: Image) -> Response:
+    data = as_jpeg(image, _QUALITY)
+    if data is None:
+        raise InputError("the picture is larger than JPEG allows")
+    return Response(data, media_type="image/jpeg")

@@ -1,0 +1,111 @@
+"""What the Models page asks for: all models and their figures, their speed here, new ones, and the doctor's table."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from gancam.errors import InputError, NotFound
+from gancam.inference.catalog import menu, user_menu
+from gancam.inference.figures import telling
+from gancam.studio.messages import answered, message_of
+from gancam.studio.storage import Storage
+from gancam.tools.bench import Case, measure
+from gancam.tools.doctor.report import examine
+from gancam.tools.models import ModelEntry, model_entries
+
+T = TypeVar("T")
+_SIZE = (640, 360)  # of the frames that speed is measured with
+_SECONDS = 1.0  # for which it is measured
+_PATIENCE = 600.0  # seconds that a new model may take to be understood
+
+
+class ModelsApi:
+    """The requests of the Models page. What is heavy is done one at a time.
+
+    Args:
+        storage: Where files are from which models are imported.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._heavy = asyncio.Lock()
+        self._checks: list[dict[str, object]] = []
+
+    def routes(self) -> list[Route]:
+        """List what is answered."""
+        return [
+            Route("/api/catalogue", answered(self.catalogue), methods=["GET"]),
+            Route("/api/catalogue", answered(self.add), methods=["POST"]),
+            Route("/api/catalogue/{name}/speed", answered(self.speed), methods=["POST"]),
+            Route("/api/doctor", answered(self.doctor), methods=["GET"]),
+        ]
+
+    async def catalogue(self, request: Request) -> Response:
+        """List all models with all that is known of them."""
+        entries = await asyncio.to_thread(model_entries)
+        return JSONResponse({"models": [_entry(entry) for entry in entries]})
+
+    async def speed(self, request: Request) -> Response:
+        """Measure how fast a model is here, in a process of its own, for about a second."""
+        name = request.path_params["name"]
+        if name not in menu() and name not in user_menu():
+            raise NotFound(f"no model {name[:80]!r}")
+        case = Case(name, _SIZE)
+        results = await self._alone(lambda: measure([case], rounds=1, seconds=_SECONDS))
+        row = results.rows[0]
+        return JSONResponse({
+            "fps": round(row.fps, 1), "ms": round(row.median_ms, 1), "precision": row.precision, "device": row.device,
+            "size": list(_SIZE), "notes": list(results.notes),
+        })  # fmt: skip
+
+    async def add(self, request: Request) -> Response:
+        """Make a file of somebody else's a model of the user's own: ``{"reference", "name"}``.
+
+        It is tried in a process of its own (``gancam import``), which a file that is not what it seems may crash.
+        """
+        message = await message_of(request)
+        file = self._storage.resolve(message.text("reference"))
+        name = message.text("name", "")
+        options = [f"--name={name}"] if name else []
+        command = [sys.executable, "-m", "gancam", "import", "--json", *options, "--", str(file)]
+        done = await self._alone(lambda: _run(command))
+        if done.returncode:
+            said = done.stderr.strip().splitlines()
+            why = said[-1].removeprefix("gancam: ") if said else f"it ended with {done.returncode}"
+            raise InputError(f"{file.name}: {why}")
+        return Response(done.stdout, media_type="application/json")
+
+    async def doctor(self, request: Request) -> Response:
+        """Check this machine, which takes some seconds; ``?again=1`` checks anew."""
+        async with self._heavy:
+            if not self._checks or request.query_params.get("again") == "1":
+                self._checks = await asyncio.to_thread(lambda: [check.to_dict() for check in examine()])
+        return JSONResponse({"checks": self._checks})
+
+    async def _alone(self, work: Callable[[], T]) -> T:
+        async with self._heavy:
+            return await asyncio.to_thread(work)
+
+
+def _entry(entry: ModelEntry) -> dict[str, object]:
+    figure = telling(entry.card.figures)
+    told = "" if figure is None else str(figure)
+    better = "" if figure is None else figure.better
+    mb = sum(file.stat().st_size for file in entry.files.values()) / 1e6
+    return {
+        **entry.to_json(), "task": entry.task, "size": entry.size, "time": entry.time, "figure": told, "better": better,
+        "restricted": entry.card.restricted, "mb": round(mb, 2),
+    }  # fmt: skip
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        raise InputError("it took too long") from None

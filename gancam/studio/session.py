@@ -1,0 +1,245 @@
+"""The one session of a studio: what plays, through which effects, for whom."""
+
+import shlex
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from gancam.effects import EffectSpec, check_spec, declared, own_effect
+from gancam.errors import InputError, NotFound
+from gancam.inference.catalog import find, menu, user_menu
+from gancam.inference.variants import read_card, variants
+from gancam.params import Parameter, Params, Value
+from gancam.sources.live import SIZE
+from gancam.studio.browser import BrowserCamera
+from gancam.studio.chain import Link, LiveChain
+from gancam.studio.gate import FrameGate
+from gancam.studio.player import Player, SourceRequest
+from gancam.studio.screen import Screen
+from gancam.studio.storage import Storage
+from gancam.vision.pad import DrawingPad
+
+SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt", "rtp")
+
+
+class Session:
+    """Everything that the page works with; every method is for any thread.
+
+    Args:
+        storage: Files that the page may name.
+
+    Attributes:
+        version: Counts changes of what ``state`` tells.
+        chain: The effects.
+        screen: The newest frame.
+        player: The source.
+        gate: For what must be done between two frames.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self.version = 0
+        self._lock = threading.Lock()
+        self._listeners: set[Callable[[], None]] = set()
+        self.gate = FrameGate()
+        self.chain = LiveChain(self.gate, self.changed)
+        self.screen = Screen(storage.roots["recordings"])
+        self.player = Player(self.chain, self.screen, self.gate, self.changed)
+
+    def changed(self) -> None:
+        """Tell all who listen that there is something new to show."""
+        with self._lock:
+            self.version += 1
+            listeners = list(self._listeners)
+        for notify in listeners:
+            notify()
+
+    def listen(self, notify: Callable[[], None]) -> None:
+        """Have `notify` called, in any thread, after each change."""
+        with self._lock:
+            self._listeners.add(notify)
+
+    def unlisten(self, notify: Callable[[], None]) -> None:
+        """Call `notify` no more."""
+        with self._lock:
+            self._listeners.discard(notify)
+
+    def close(self) -> None:
+        """Stop playing and close the effects."""
+        self.player.stop()
+        self.chain.close()
+
+    # Sources
+
+    def play(self, kind: str, value: str, size: tuple[int, int] = SIZE) -> None:
+        """Play a source from now on.
+
+        Args:
+            kind: test, camera, stream or file.
+            value: An index or device of a camera, a URL, the reference of a file.
+            size: (width, height) that a camera is asked for, and of the test pattern.
+
+        Raises:
+            GancamError: It cannot be a source. What fails in opening is told by ``state``.
+        """
+        self.player.play(replace(self._request(kind, value), size=size))
+
+    def play_browser(self, camera: BrowserCamera) -> None:
+        """Play the camera of the browser from now on."""
+        self.player.play(SourceRequest("browser", "0", "Browser camera", camera))
+
+    def _request(self, kind: str, value: str) -> SourceRequest:
+        match kind:
+            case "test":
+                return SourceRequest("test", "test", "Test pattern")
+            case "camera" if (value.isdecimal() and value.isascii()) or Path(value) in cameras():
+                return SourceRequest("camera", value, f"Camera {value}")
+            case "camera":
+                raise InputError(f"camera {value[:50]!r}: needs the index of a camera")
+            case "stream" if value.partition("://")[0].lower() in SCHEMES and "://" in value:
+                return SourceRequest("stream", value, value.rpartition("@")[2].partition("?")[0])
+            case "stream":
+                raise InputError(f"{value[:80]!r}: needs a URL that begins with one of {', '.join(SCHEMES)}")
+            case "file":
+                path = self.storage.resolve(value)
+                if not path.is_file():
+                    raise InputError(f"{value[:80]!r}: is no video file")
+                return SourceRequest("file", str(path), path.name)
+        raise InputError(f"{kind[:50]!r}: no such kind of source")
+
+    # Effects
+
+    def add(self, spec: EffectSpec) -> Link:
+        """Load an effect and put it last. Raises ``GancamError``."""
+        spec = self._checked(spec)
+        check_spec(spec)
+        return self.chain.add(spec)
+
+    def load(self, specs: Sequence[EffectSpec]) -> None:
+        """Put other effects in place of all that are there. Raises ``GancamError``; then nothing is changed."""
+        checked = [self._checked(spec) for spec in specs]
+        for spec in checked:
+            check_spec(spec)
+        self.chain.replace(checked)
+
+    def _checked(self, spec: EffectSpec) -> EffectSpec:
+        """Give `spec` with paths for the references of files."""
+        params = _params_of(check_model(spec.name))
+        entries = {} if params is None else params.declared()
+        return EffectSpec(spec.name, {key: self._path(entries.get(key), text) for key, text in spec.params.items()})
+
+    def request(self, values: Mapping[str, object]) -> dict[str, Value]:
+        """Change parameters by EFFECT.PARAMETER from the next frame on. Raises ``ParameterError``, ``InputError``."""
+        known = self.chain.controls.by_name
+        given = dict(values)
+        for name, value in values.items():
+            if name in known and isinstance(value, str):
+                given[name] = self._path(known[name].entry, value)
+        return self.chain.request(given)
+
+    def _path(self, entry: Parameter | None, text: str) -> str:
+        """What stands for a file in a parameter, as a path: a reference of the page, or a path below the roots."""
+        if entry is None or not _is_file(entry, text):
+            return text
+        if entry.kind == "new-file":
+            return str(self.storage.new("results", text))
+        inside = Path(text).is_absolute()
+        return str(self.storage.resolve(self.storage.reference(Path(text)) if inside else text))
+
+    # What is drawn on the picture
+
+    def draw(self, name: str, act: Callable[[DrawingPad], Mapping[str, Value]]) -> None:
+        """Draw for the effect `name`, between two frames. Raises ``InputError`` where it cannot be drawn for."""
+        link = self.chain.link(name)
+
+        def work() -> Mapping[str, Value]:
+            pad = link.slot.pad
+            if pad is None or pad.size is None:
+                raise InputError(f"{name}: turn its drawing on first")
+            return act(pad)
+
+        values = self.gate.do(work)
+        if values:
+            self.chain.request({f"{name}.{key}": value for key, value in values.items()})
+        else:
+            self.changed()
+
+    # What is told
+
+    def state(self) -> dict[str, object]:
+        """Tell everything that the page shows, ready for ``json.dumps``."""
+        player, request, feed = self.player, self.player.request, self.player.feed
+        size = None if feed is None else feed.size
+        return {
+            "version": self.version,
+            "source": {
+                "state": player.state, "kind": None if request is None else request.kind,
+                "label": "" if request is None else request.label, "error": player.error, "size": size,
+                "output": None if size is None else self.chain.output_size(size),
+            },
+            "effects": [self._effect(link) for link in self.chain.links],
+            "recording": self.screen.recorder.recording,
+            "said": self.screen.said,
+        }  # fmt: skip
+
+    def _effect(self, link: Link) -> dict[str, object]:
+        pad, card, declared = link.slot.pad, link.slot.card, link.slot.params.declared()
+        return {
+            "name": link.name, "model": link.model, "effect": link.model if card is None else card.effect,
+            "on": link.slot.on, "error": link.error,
+            "notes": [*link.slot.notes, *(pad.notes if pad is not None else [])],
+            "draws": pad is not None, "drawn": 0 if pad is None else int(np.count_nonzero(pad.mask)),
+            "brushes": pad is not None and pad.brushes,
+            "values": {key: self._told(declared[key], value) for key, value in link.slot.params.values().items()},
+        }  # fmt: skip
+
+    def _told(self, entry: Parameter, value: Value) -> Value:
+        """Give the value of a parameter, a file by its reference."""
+        return self.storage.reference(Path(str(value))) if _is_file(entry, value) else value
+
+    def stats(self) -> dict[str, object]:
+        """Tell what changes all the time."""
+        feed = self.player.feed
+        return {
+            "fps": round(self.screen.newest.fps(), 1), "dropped": 0 if feed is None else feed.dropped,
+            "ms": {link.name: round(link.ms, 1) for link in self.chain.links if link.slot.on},
+            "status": {link.name: link.slot.status for link in self.chain.links if link.slot.on},
+        }  # fmt: skip
+
+    def command(self) -> str:
+        """Write the line of a shell that plays the same."""
+        request = self.player.request
+        source = "test" if request is None else request.argument
+        effects = [part for spec in self.chain.specs() for part in ("-e", str(spec))] or ["-e", "none"]
+        size = SIZE if request is None else request.size
+        return shlex.join(["gancam", "live", source, *effects, *_size_option(size)])
+
+
+def _is_file(entry: Parameter, value: Value) -> bool:
+    """Say whether a value of a parameter names a file."""
+    return entry.kind in ("file", "new-file") and value != "" and value not in entry.words
+
+
+def _size_option(size: tuple[int, int]) -> list[str]:
+    return [] if size == SIZE else ["--size", f"{size[0]}x{size[1]}"]
+
+
+def check_model(name: str) -> str:
+    """Give `name`, which must be in the menu: a page names no files. Raises ``NotFound``."""
+    if name not in menu() and name not in user_menu() and own_effect(name) is None:
+        raise NotFound(f"no model {name[:80]!r}")
+    return name
+
+
+def _params_of(name: str) -> type[Params] | None:
+    """Find the class of the parameters of an effect of the menu."""
+    alone = own_effect(name)
+    return declared(name if alone is not None else read_card(next(iter(variants(find(name)).values()))).effect)
+
+
+def cameras() -> list[Path]:
+    """List the devices of cameras, on Linux; elsewhere nothing is known without opening them."""
+    return sorted(Path("/dev").glob("video*"))

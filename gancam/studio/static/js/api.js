@@ -1,0 +1,102 @@
+// Requests to the server, and what it tells by itself.
+import { toast } from "./dom.js"
+
+export class Refused extends Error {}
+
+/** Send a request; the JSON that answers it. Throws Refused with the server's own words. */
+export async function request(method, path, body, { raw = false, signal } = {}) {
+  const options = { method, signal, headers: {} }
+  if (body !== undefined) {
+    options.body = raw ? body : JSON.stringify(body)
+    options.headers["Content-Type"] = raw ? "application/octet-stream" : "application/json"
+  }
+  let answer
+  try {
+    answer = await fetch(path, options)
+  } catch (error) {
+    if (error.name === "AbortError") throw error
+    throw new Refused("the studio does not answer: is it still running?")
+  }
+  if (!answer.ok) {
+    const text = await answer.text()
+    let said = text.trim()
+    try { said = JSON.parse(text).error } catch {}
+    throw new Refused(said || `error ${answer.status}`)
+  }
+  return (answer.headers.get("Content-Type") || "").includes("json") ? answer.json() : answer
+}
+
+/** The same, but an error is shown to the user and gives null. */
+export async function attempt(method, path, body, options) {
+  try {
+    return await request(method, path, body, options)
+  } catch (error) {
+    if (error.name !== "AbortError") toast(error.message, "error")
+    return null
+  }
+}
+
+/** Send a file to the server, with progress from 0 to 1; its description. Throws Refused. */
+export function upload(file, progress = () => {}) {
+  return new Promise((done, failed) => {
+    const sending = new XMLHttpRequest()
+    sending.open("POST", `/api/uploads?name=${encodeURIComponent(file.name)}`)
+    sending.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total)
+    sending.onload = () => {
+      let said = {}
+      try { said = JSON.parse(sending.responseText) } catch {}
+      if (sending.status === 200) done(said)
+      else failed(new Refused(said.error || sending.responseText || `error ${sending.status}`))
+    }
+    sending.onerror = () => failed(new Refused(`${file.name} could not be sent`))
+    sending.send(file)
+  })
+}
+
+/** Have the browser save what a path of the server gives. */
+export async function save(path, name) {
+  const answer = await attempt("GET", path)
+  if (answer === null) return false
+  const link = document.createElement("a")
+  link.href = URL.createObjectURL(await answer.blob())
+  link.download = name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
+  return true
+}
+
+/** What the server told last; listeners are called with it. */
+export const told = { state: null, stats: null, models: [], effects: {} }
+const listeners = { state: new Set(), stats: new Set(), models: new Set() }
+
+export function listen(what, call) {
+  listeners[what].add(call)
+  if (told[what] && (!Array.isArray(told[what]) || told[what].length)) call(told[what])
+}
+
+export function tell(what, value) {
+  told[what] = value
+  for (const call of listeners[what]) call(value)
+}
+
+export async function loadModels() {
+  const found = await attempt("GET", "/api/models")
+  if (found === null) return
+  told.effects = found.effects
+  tell("models", found.models)
+}
+
+/** Change parameters; while one request is under way, only the newest values of each wait. */
+const waiting = {}
+let turning = false
+export async function turn(values) {
+  Object.assign(waiting, values)
+  if (turning) return
+  turning = true
+  while (Object.keys(waiting).length) {
+    const now = { ...waiting }
+    for (const name of Object.keys(now)) delete waiting[name]
+    if ((await attempt("PATCH", "/api/controls", now)) === null) tell("state", told.state)
+  }
+  turning = false
+}

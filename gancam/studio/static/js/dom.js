@@ -1,0 +1,52 @@
+// Small help with elements.
+import { icon } from "./icons.js"
+
+export const $ = (id) => document.getElementById(id)
+
+/** Make an element: el("button", { class: "x", onclick }, "text", child). */
+export function el(tag, properties = {}, ...children) {
+  const made = document.createElement(tag)
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("aria-") && typeof value === "boolean") made.setAttribute(name, String(value))
+    else if (value === undefined || value === null || value === false) continue
+    else if (name.startsWith("on")) made.addEventListener(name.slice(2), value)
+    else if (name === "value" || name === "checked" || name === "indeterminate") made[name] = value
+    else made.setAttribute(name, value === true ? "" : value)
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined))
+  return made
+}
+
+/** A button with an icon and a text. */
+export function button(name, text, properties = {}) {
+  return el("button", { type: "button", class: "button", ...properties }, icon(name), el("span", {}, text))
+}
+
+/** A button that is an icon only; the label is what screen readers and the tooltip say. */
+export function iconButton(name, label, properties = {}) {
+  return el("button", { type: "button", class: "icon-button", "aria-label": label, title: label, ...properties }, icon(name))
+}
+
+/** Put an icon (and a text) into a button of the page. */
+export function dress(target, name, text) {
+  target.type = "button"
+  target.replaceChildren(icon(name), ...(text ? [el("span", {}, text)] : []))
+  const label = target.getAttribute("aria-label")
+  const key = target.getAttribute("aria-keyshortcuts")
+  if (label && !text) target.title = key ? `${label} (${key})` : label
+}
+
+/** Tell the user something for a while. */
+export function toast(text, kind = "note") {
+  const box = el("div", { class: `toast ${kind}` }, el("span", {}, text))
+  const gone = () => box.remove()
+  box.append(iconButton("close", "Dismiss", { onclick: gone }))
+  $("toasts").append(box)
+  while ($("toasts").children.length > 4) $("toasts").firstChild.remove()
+  setTimeout(gone, kind === "error" ? 9000 : 4000)
+}
+
+/** Whether a key belongs to what the user is typing into, or to a sheet over the page. */
+export function isTyping(event) {
+  return Boolean(event.target.closest("input:not([type=checkbox], [type=radio], [type=range]), select, textarea, dialog"))
+}

@@ -1,0 +1,89 @@
+// The queue of what is processed: progress, pause, go on, fetch, and what was kept.
+import { attempt } from "./api.js"
+import { $, button, el } from "./dom.js"
+import { icon } from "./icons.js"
+
+let watching = false
+let timer = null
+let done = new Set()
+let finished = () => {}
+const opened = new Map() // tables of verify by job
+
+export function startJobs(onDone) { finished = onDone }
+
+/** Ask for the queue every second while somebody looks. */
+export function watchJobs(on) {
+  watching = on
+  clearTimeout(timer)
+  if (on) poll()
+}
+
+async function poll() {
+  const answer = await attempt("GET", "/api/jobs")
+  if (answer) show(answer.jobs)
+  const busy = answer?.jobs.some((job) => job.state === "running" || job.state === "waiting")
+  if (watching) timer = setTimeout(poll, busy ? 700 : 4000)
+}
+
+function show(jobs) {
+  const now = new Set(jobs.filter((job) => job.state === "done").map((job) => job.number))
+  if ([...now].some((number) => !done.has(number))) finished()
+  done = now
+  $("jobs-section").hidden = !jobs.length
+  const list = $("jobs-list")
+  const rows = jobs.toReversed().map((job) => {
+    const old = list.querySelector(`[data-job="${job.number}"]`)
+    const text = JSON.stringify(job)
+    if (old?.dataset.text === text) return old
+    const focus = old?.contains(document.activeElement) ? document.activeElement.dataset.act : null
+    const row = make(job)
+    row.dataset.text = text
+    if (focus) queueMicrotask(() => row.querySelector(`[data-act="${focus}"], [data-act]`)?.focus())
+    return row
+  })
+  if (rows.length !== list.children.length || rows.some((row, place) => list.children[place] !== row)) list.replaceChildren(...rows)
+}
+
+const WORDS = { waiting: "Waiting", running: "Processing", paused: "Paused", done: "Done", failed: "Failed" }
+const time = (seconds) => (seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`)
+
+function make(job) {
+  const act = (name) => async () => { await attempt("POST", `/api/jobs/${job.number}/${name}`); poll() }
+  const share = Math.min(job.frame / job.frames, 1)
+  const said = { running: job.eta === null ? `${job.frame} of ${job.frames} frames` : `${Math.round(100 * share)} %, ${time(job.eta)} left`,
+                 paused: `${job.frame} of ${job.frames} frames`, done: `in ${time(job.seconds)}` }[job.state] ?? ""
+  const effects = job.options.filter((_, place) => job.options[place - 1] === "-e").map((text) => text.split(":")[0])
+  const acts = []
+  if (job.state === "running" || job.state === "waiting") acts.push(button("pause", "Pause", { class: "button small", "data-act": "pause", onclick: act("pause") }))
+  if (job.state === "paused") acts.push(button("play", "Go on", { class: "button small", "data-act": "resume", onclick: act("resume") }))
+  if (job.state === "failed") acts.push(button("reset", "Try again", { class: "button small", "data-act": "resume", onclick: act("resume") }))
+  if (job.state === "done" && job.target) {
+    acts.push(el("a", { class: "button small accent", href: `/api/downloads/${job.target.split("/").map(encodeURIComponent).join("/")}`, download: "", "data-act": "fetch" },
+      icon("download"), el("span", {}, "Download")))
+    acts.push(button("eye", "What was kept", { class: "button small", "data-act": "verify", "aria-expanded": opened.has(job.number), onclick: () => verify(job) }))
+  }
+  acts.push(button("trash", "Remove", { class: "button small quiet danger", "data-act": "remove",
+    onclick: async () => { await attempt("DELETE", `/api/jobs/${job.number}`); poll() } }))
+  return el("li", { class: `job ${job.state}`, "data-job": job.number },
+    el("header", {}, el("b", {}, job.name), el("span", { class: `verdict ${{ done: "ok", failed: "problem" }[job.state] ?? ""}` }, WORDS[job.state]), el("small", {}, [effects.join(" → "), said].filter(Boolean).join(" · "))),
+    job.state === "done" ? null : el("progress", { max: 1, value: share, "aria-label": `Progress of ${job.name}` }),
+    job.error ? el("p", { class: "error" }, job.error) : null,
+    ...job.notes.map((note) => el("p", { class: "quiet-text" }, note)),
+    el("footer", {}, ...acts), opened.get(job.number) ?? null)
+}
+
+async function verify(job) {
+  if (opened.has(job.number)) opened.delete(job.number)
+  else {
+    const answer = await attempt("GET", `/api/jobs/${job.number}/verify`)
+    if (!answer) return
+    opened.set(job.number, el("div", { class: "table", tabindex: 0, role: "region", "aria-label": `What ${job.name} kept` }, el("table", {},
+      el("thead", {}, el("tr", {}, ...["Property", "", "Before", "After"].map((name) => el("th", { scope: "col" }, name)))),
+      el("tbody", {}, ...answer.differences.map((one) => el("tr", {}, el("th", { scope: "row" }, one.name),
+        el("td", {}, el("span", { class: `verdict ${{ kept: "ok", lost: "problem" }[one.verdict] ?? ""}` }, one.verdict)),
+        el("td", {}, one.before), el("td", {}, one.after)))))))
+  }
+  const row = $("jobs-list").querySelector(`[data-job="${job.number}"]`)
+  if (row) row.dataset.text = ""
+  poll()
+}

@@ -1,0 +1,68 @@
+// The menu of models, each with what it does to the picture that is shown now.
+import { attempt, loadModels, told } from "./api.js"
+import { expectFresh } from "./chain.js"
+import { $, el } from "./dom.js"
+
+let task = "All"
+let newest = 0
+
+export async function openMenu() {
+  $("menu").showModal()
+  if (!told.models.length) await loadModels()
+  showTasks()
+  showCards()
+  const answer = await attempt("POST", "/api/thumbnails")
+  if (!answer) return
+  newest = answer.number
+  fill()
+}
+
+function showTasks() {
+  const tasks = ["All", ...new Set(told.models.map((model) => model.task))]
+  $("menu-tasks").replaceChildren(...tasks.map((name) =>
+    el("button", { type: "button", class: "chip", "aria-pressed": name === task, onclick: () => { task = name; showTasks(); filter() } }, name)))
+}
+
+function filter() {
+  for (const card of $("menu-cards").children) card.hidden = task !== "All" && card.dataset.task !== task
+}
+
+function showCards() {
+  $("menu-cards").replaceChildren(...told.models.map((model) => {
+    const image = el("img", { alt: "", width: 256, height: 144, "data-model": model.name })
+    return el("li", { "data-task": model.task }, el("button", { type: "button", class: "model", onclick: () => add(model.name) },
+      el("span", { class: "thumb" }, image),
+      el("span", { class: "model-title" }, el("b", {}, model.name), el("small", {}, model.own ? `${model.task}, own` : model.task)),
+      el("span", { class: "model-about" }, model.summary),
+      model.restricted ? el("span", { class: "model-limit" }, `Licence: ${model.licence}`) : null))
+  }))
+  filter()
+}
+
+/** Fetch the thumbnails one after the other, those that are seen first. */
+async function fill() {
+  const number = newest
+  const images = [...$("menu-cards").querySelectorAll("img")]
+  images.sort((one, other) => one.closest("li").hidden - other.closest("li").hidden)
+  for (const image of images) {
+    if (!$("menu").open || number !== newest) return
+    await new Promise((done) => {
+      image.onload = () => { image.classList.add("there"); done() }
+      image.onerror = done
+      image.src = `/api/thumbnails/${number}/${encodeURIComponent(image.dataset.model)}`
+    })
+  }
+}
+
+async function add(model) {
+  $("menu").close()
+  expectFresh(true)
+  $("add").classList.add("busy")
+  await attempt("POST", "/api/effects", { model })
+  $("add").classList.remove("busy")
+  setTimeout(() => expectFresh(false), 500)
+}
+
+export function startMenu() {
+  $("menu").addEventListener("close", () => $("menu-cards").replaceChildren())
+}

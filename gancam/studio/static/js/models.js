@@ -1,0 +1,85 @@
+// The Models page: what is there, how good, how fast here; new models; and what works on this machine.
+import { attempt, loadModels, request, upload } from "./api.js"
+import { $, button, dress, el, toast } from "./dom.js"
+import { icon } from "./icons.js"
+
+const ENDINGS = ".onnx,.pth,.pt,.safetensors"
+let filled = false
+
+export function startModels() {
+  const input = el("input", { type: "file", accept: ENDINGS, "aria-label": "Import a model", title: "Import a model", onchange: () => {
+    const [file] = input.files
+    input.value = ""
+    if (file) add(file)
+  } })
+  $("models-actions").replaceChildren(
+    el("span", { class: "pick button accent" }, icon("upload"), el("span", {}, "Import a model"), input))
+  dress($("doctor-run"), "eye", "Check this machine")
+  $("doctor-run").onclick = () => examine(true)
+  const panel = $("panel-models")
+  panel.addEventListener("dragover", (event) => { event.preventDefault(); panel.classList.add("dropping") })
+  panel.addEventListener("dragleave", (event) => { if (!panel.contains(event.relatedTarget)) panel.classList.remove("dropping") })
+  panel.addEventListener("drop", (event) => {
+    event.preventDefault()
+    panel.classList.remove("dropping")
+    if (event.dataTransfer.files[0]) add(event.dataTransfer.files[0])
+  })
+  const opened = (name) => { if (name === "models" && !filled) { filled = true; fill() } }
+  addEventListener("section", ({ detail }) => opened(detail))
+  opened($("panel-models").hidden ? "" : "models")
+}
+
+async function fill() {
+  const answer = await attempt("GET", "/api/catalogue")
+  if (answer) $("models-list").replaceChildren(...answer.models.map(card))
+}
+
+function card(model) {
+  const speed = el("dd", {}, model.time ? `${model.time.split("\n").join(", ")} (192 × 160)` : "not tried yet")
+  const measure = button("test", "Measure", { class: "button small", onclick: async () => {
+    measure.disabled = true
+    speed.textContent = "measuring …"
+    const found = await attempt("POST", `/api/catalogue/${encodeURIComponent(model.name)}/speed`)
+    speed.textContent = found ? `${found.fps} fps, ${found.ms} ms for ${found.size.join(" × ")} (${found.precision}, ${found.device})` : "not measured"
+    measure.disabled = false
+  } })
+  const use = button("plus", "Use in Live", { class: "button small", onclick: async () => {
+    if (await attempt("POST", "/api/effects", { model: model.name })) { toast(`${model.name} is in the chain`); location.hash = "live" }
+  } })
+  const better = { higher: "higher is better", lower: "lower is better" }[model.better]
+  const facts = [
+    ["Licence", model.licence, model.restricted ? "limit" : ""],
+    ["Quality", model.figure && (better ? `${model.figure} (${better})` : model.figure)],
+    ["Size", `${model.size.replace("x1", "same as the frame").replace(/^x(\d)/, "× $1").replace("x", " × ")}, ${model.mb} MB (${Object.keys(model.variants).join(", ")})`],
+    ["Trained on", model.data],
+  ].filter(([, text]) => text)
+  return el("li", { class: "model-card", "data-model": model.name },
+    el("header", {}, el("h3", {}, model.name), el("span", { class: "kind" }, model.own ? `${model.task}, yours` : model.task)),
+    el("p", {}, model.summary),
+    el("dl", {}, ...facts.flatMap(([name, text, kind]) => [el("dt", {}, name), el("dd", { class: kind }, text)]),
+      el("dt", {}, "Speed here"), speed),
+    el("footer", {}, measure, use))
+}
+
+async function add(file) {
+  toast(`Trying ${file.name} out; that takes a moment …`)
+  try {
+    const { reference } = await upload(file)
+    const found = await request("POST", "/api/catalogue", { reference })
+    toast(`${found.name} is one of your models now${found.convention.doubts?.length ? `; not certain: ${found.convention.doubts.join("; ")}` : ""}`)
+    await Promise.all([fill(), loadModels()])
+  } catch (error) {
+    toast(error.message, "error")
+  }
+}
+
+async function examine(again) {
+  const run = $("doctor-run")
+  run.disabled = true
+  $("doctor-table").replaceChildren(el("li", { class: "quiet-text" }, "Checking; that takes some seconds …"))
+  const answer = await attempt("GET", `/api/doctor?again=${again ? 1 : 0}`)
+  run.disabled = false
+  $("doctor-table").replaceChildren(...(answer?.checks ?? []).map((check) =>
+    el("li", {}, el("span", { class: `verdict ${check.verdict}` }, check.verdict), el("b", {}, check.name),
+      el("span", {}, check.seen, check.cure ? el("small", {}, check.cure) : null))))
+}

@@ -1,0 +1,89 @@
+// A frame of the chosen file before and after, and the timeline on which a range is picked.
+import { $ } from "./dom.js"
+
+const encoded = (reference) => reference.split("/").map(encodeURIComponent).join("/")
+const clock = (seconds) => `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(1).padStart(4, "0")}`
+
+export function startPreview() {
+  let reference = null
+  let facts = null
+  let effects = ""
+  let at = 0
+  let range = [0, 0]
+  let asked = 0
+  const before = $("preview-before")
+  const after = $("preview-after")
+
+  function place(share) {
+    $("preview").style.setProperty("--split", `${100 * Math.min(Math.max(share, 0), 1)}%`)
+  }
+  $("preview").addEventListener("pointermove", (event) => {
+    const box = $("preview").getBoundingClientRect()
+    place((event.clientX - box.left) / box.width)
+  })
+  $("preview-split").oninput = (event) => place(event.target.value / 100)
+
+  /** Fetch the frame at `at` and what the effects make of it; the newest question counts. */
+  async function look() {
+    if (!reference) return
+    const mine = (asked += 1)
+    await new Promise((later) => setTimeout(later, 120))
+    if (mine !== asked || $("panel-files").hidden) return
+    const query = `?at=${at.toFixed(3)}`
+    before.src = `/api/frames/${encoded(reference)}${query}`
+    $("preview").classList.add("working")
+    const answer = await fetch(`/api/previews/${encoded(reference)}${query}&effects=${asked}`)
+    if (mine !== asked) return
+    $("preview").classList.remove("working")
+    const fine = answer.ok && effects !== "[]"
+    $("preview").classList.toggle("plain", !fine)
+    $("preview-error").textContent = answer.ok ? "" : (await answer.json().catch(() => ({}))).error ?? "no preview"
+    $("preview-error").hidden = answer.ok
+    if (!fine) return
+    const old = after.src
+    after.src = URL.createObjectURL(await answer.blob())
+    if (old.startsWith("blob:")) URL.revokeObjectURL(old)
+  }
+
+  function show() {
+    if (!facts) return
+    const [first, end] = range
+    const whole = facts.seconds || 1
+    $("range-first").max = $("range-end").max = $("range-at").max = whole
+    $("range-first").value = first
+    $("range-end").value = end
+    $("range-at").value = at
+    $("timeline").style.setProperty("--first", `${(100 * first) / whole}%`)
+    $("timeline").style.setProperty("--end", `${(100 * end) / whole}%`)
+    $("timeline").style.setProperty("--at", `${(100 * at) / whole}%`)
+    $("range-text").textContent = first > 0 || end < whole ? `${clock(first)} – ${clock(end)} of ${clock(whole)}` : `all ${clock(whole)}`
+    $("at-text").textContent = clock(at)
+  }
+
+  $("range-first").oninput = () => { range[0] = Math.min(Number($("range-first").value), range[1] - 0.1); at = range[0]; show(); look() }
+  $("range-end").oninput = () => { range[1] = Math.max(Number($("range-end").value), range[0] + 0.1); at = range[1]; show(); look() }
+  $("range-at").oninput = () => { at = Number($("range-at").value); show(); look() }
+
+  addEventListener("section", ({ detail }) => detail === "files" && look()) // the effects may be others now
+  return {
+    show(name, about) {
+      reference = name
+      facts = about
+      at = about.seconds / 3
+      range = [0, about.seconds]
+      $("timeline").hidden = about.kind !== "video"
+      if (about.kind === "video") $("strip").src = `/api/strips/${encoded(name)}?count=14`
+      $("preview").style.aspectRatio = `${about.size[0]} / ${about.size[1]}`
+      before.src = ""
+      place(0.5)
+      show()
+      look()
+    },
+    effects(text) {
+      if (text === effects) return
+      effects = text
+      look()
+    },
+    range: () => ({ first: range[0] > 0.05 ? range[0] : 0, end: facts && range[1] < facts.seconds - 0.05 ? range[1] : 0 }),
+  }
+}

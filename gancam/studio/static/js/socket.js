@@ -1,0 +1,57 @@
+// The WebSocket that brings pictures, the state and figures.
+import { tell, told } from "./api.js"
+import { showPicture, lost } from "./stage.js"
+
+let socket = null
+let wants = false
+
+/** Ask for the frames before the effects too, or not. */
+export function wantOriginal(on) {
+  if (wants === on) return
+  wants = on
+  send({ compare: on })
+}
+
+function send(message) {
+  if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message))
+}
+
+export function connect() {
+  socket = new WebSocket(`ws://${location.host}/api/live`)
+  socket.binaryType = "arraybuffer"
+  socket.onopen = () => { lost(false); if (wants) send({ compare: true }) }
+  socket.onmessage = ({ data }) => {
+    if (typeof data === "string") {
+      const message = JSON.parse(data)
+      if (message.state && !(told.state && told.state.version > message.state.version)) tell("state", message.state)
+      if (message.stats) tell("stats", message.stats)
+      return
+    }
+    unpack(data)
+  }
+  socket.onclose = () => {
+    lost(true)
+    told.state = null
+    setTimeout(connect, 1000)
+  }
+}
+
+const jpeg = (data) => createImageBitmap(new Blob([data], { type: "image/jpeg" }))
+
+/** A head of 16 bytes (number, age in ms, width, height, bytes of the first JPEG), then one or two JPEGs. */
+async function unpack(data) {
+  const came = performance.now()
+  const head = new DataView(data)
+  const picture = { number: head.getUint32(0, true), age: head.getFloat32(4, true), came }
+  const first = head.getUint32(12, true)
+  // a page that nobody sees asks for no more
+  if (document.hidden) await new Promise((seen) => document.addEventListener("visibilitychange", seen, { once: true }))
+  try {
+    const parts = [jpeg(new Uint8Array(data, 16, first))]
+    if (data.byteLength > 16 + first) parts.push(jpeg(new Uint8Array(data, 16 + first)))
+    const [after, before] = await Promise.all(parts)
+    showPicture({ ...picture, after, before })
+  } finally {
+    send({ shown: picture.number })
+  }
+}

@@ -1,0 +1,199 @@
+// The picture: before and after, full screen, snapshot, recording, and the figures over it.
+import { attempt, listen, save, told } from "./api.js"
+import { $, dress, isTyping, toast } from "./dom.js"
+import { wantOriginal } from "./socket.js"
+
+const view = $("view")
+const paper = view.getContext("2d", { alpha: false })
+let now = null // the newest picture
+let split = false
+let at = 0.5
+let held = false
+let drawing = () => false // whether the pointer is a brush
+const moments = []
+let age = null
+
+export const stage = {
+  /** (width, height) of the picture in pixels of the effects' input; null before the first. */
+  get inputSize() { return told.state?.source.size ?? null },
+  set drawing(ask) { drawing = ask },
+  /** The pixel [r, g, b] of the original at shares x, y. */
+  async pixel(x, y) {
+    const source = now?.before ?? now?.after
+    if (!source) return null
+    const canvas = new OffscreenCanvas(1, 1)
+    const pen = canvas.getContext("2d")
+    pen.drawImage(source, -Math.round(x * source.width), -Math.round(y * source.height))
+    return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3)
+  },
+}
+
+/** Show a picture, and keep it so that the split can move over it. */
+export function showPicture(picture) {
+  if (now && picture.number < now.number && now.number - picture.number < 1000) {
+    picture.after.close(); picture.before?.close()
+    return
+  }
+  now?.after.close(); now?.before?.close()
+  now = picture
+  if (view.width !== picture.after.width || view.height !== picture.after.height) {
+    view.width = picture.after.width
+    view.height = picture.after.height
+    fit()
+  }
+  paint()
+  const moment = performance.now()
+  age = picture.age < 0 ? null : picture.age + moment - picture.came
+  moments.push(moment)
+  while (moments.length > 2 && moment - moments[0] > 2000) moments.shift()
+  view.dispatchEvent(new CustomEvent("picture", { detail: { number: picture.number, age } }))
+}
+
+function paint() {
+  if (!now) return
+  const { width, height } = view
+  const before = now.before
+  paper.imageSmoothingQuality = "high"
+  if (held && before) paper.drawImage(before, 0, 0, width, height)
+  else {
+    paper.drawImage(now.after, 0, 0, width, height)
+    if (split && before) {
+      paper.save()
+      paper.beginPath()
+      paper.rect(0, 0, Math.round(at * width), height)
+      paper.clip()
+      paper.drawImage(before, 0, 0, width, height)
+      paper.restore()
+    }
+  }
+}
+
+/** Make the picture as large as the stage allows, of its own shape. */
+function fit() {
+  if (!view.width) return
+  const room = $("stage").getBoundingClientRect()
+  const share = Math.min(room.width / view.width, room.height / view.height)
+  const near = (length, most) => (most - length < 2 ? most : Math.floor(length))
+  $("picture").style.width = `${near(view.width * share, room.width)}px`
+  $("picture").style.height = `${near(view.height * share, room.height)}px`
+  $("stage").style.setProperty("--shape", `${view.width} / ${view.height}`)
+}
+
+function place(share) {
+  at = Math.min(Math.max(share, 0), 1)
+  $("split-bar").style.left = `${100 * at}%`
+  $("split-at").value = Math.round(100 * at)
+  paint()
+}
+
+function setSplit(on) {
+  split = on
+  $("split").setAttribute("aria-pressed", on)
+  for (const id of ["split-bar", "split-at", "tag-before", "tag-after"]) $(id).hidden = !on
+  wantOriginal(split || held)
+  paint()
+}
+
+function setHeld(on) {
+  held = on
+  $("hold").setAttribute("aria-pressed", on)
+  $("picture").classList.toggle("held", on)
+  wantOriginal(split || held)
+  paint()
+}
+
+function startPointer() {
+  const picture = $("picture")
+  picture.addEventListener("pointermove", (event) => {
+    if (!split || drawing()) return
+    const box = picture.getBoundingClientRect()
+    place((event.clientX - box.left) / box.width)
+  })
+  picture.addEventListener("pointerdown", (event) => {
+    if (drawing() || event.button !== 0 || split) return
+    setHeld(true)
+    addEventListener("pointerup", () => setHeld(false), { once: true })
+    addEventListener("pointercancel", () => setHeld(false), { once: true })
+  })
+  const hold = $("hold")
+  hold.onpointerdown = () => setHeld(true)
+  hold.onpointerup = hold.onpointerleave = hold.onblur = () => held && setHeld(false)
+  hold.onkeydown = (event) => (event.key === " " || event.key === "Enter") && setHeld(true)
+  hold.onkeyup = () => setHeld(false)
+}
+
+async function snapshot() {
+  const stamp = new Date().toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-")
+  if (await save("/api/snapshot", `gancam-${stamp}.png`)) toast("Picture saved")
+}
+
+function startKeys() {
+  addEventListener("keydown", (event) => {
+    if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey || $("panel-live").hidden) return
+    const act = { s: () => $("split").click(), f: () => $("full").click(), p: () => $("snapshot").click(),
+                  r: () => $("record").click(), o: () => event.repeat || setHeld(true) }[event.key]
+    if (act) { event.preventDefault(); act() }
+  })
+  addEventListener("keyup", (event) => event.key === "o" && held && setHeld(false))
+}
+
+export function startStage() {
+  dress($("split"), "split"); dress($("hold"), "eye"); dress($("snapshot"), "snapshot")
+  dress($("record"), "record"); dress($("full"), "full")
+  $("split").onclick = () => setSplit(!split)
+  $("split-at").oninput = (event) => place(event.target.value / 100)
+  $("snapshot").onclick = snapshot
+  $("record").onclick = () => attempt("POST", "/api/recording", { on: !told.state?.recording })
+  $("full").onclick = () => {
+    if (document.fullscreenElement) document.exitFullscreen()
+    else document.querySelector(".watch").requestFullscreen?.()
+  }
+  new ResizeObserver(fit).observe($("stage"))
+  startPointer()
+  startKeys()
+  place(0.5)
+  listen("state", showState)
+  setInterval(showFigures, 500)
+}
+
+let said = null
+
+function showState(state) {
+  const { source } = state
+  const playing = source.state === "playing" || (source.state === "ended" && now)
+  $("begin").hidden = source.state !== "idle" && source.state !== "failed"
+  $("begin-error").textContent = source.error
+  $("begin-error").hidden = !source.error
+  $("picture").hidden = !playing || !now
+  $("figures").hidden = $("picture").hidden
+  $("bar").classList.toggle("off", !playing)
+  const words = { opening: `Opening ${source.label} …`, resting: "Resting", ended: now ? "" : `${source.label} has ended`,
+                  playing: now ? "" : "Waiting for the first picture …" }[source.state] ?? ""
+  $("waiting").textContent = words
+  $("waiting").hidden = !words
+  if (!playing && source.state !== "opening") { now?.after.close(); now?.before?.close(); now = null; moments.length = 0 }
+  $("record").setAttribute("aria-pressed", state.recording)
+  $("record").setAttribute("aria-label", state.recording ? "Stop recording" : "Record")
+  if (said !== null) for (const line of state.said.slice(said)) toast(`${line} (Files, recordings)`)
+  said = state.said.length
+}
+
+view.addEventListener("picture", () => {
+  if ($("picture").hidden && told.state?.source.state === "playing") { showState(told.state); fit() }
+})
+
+function showFigures() {
+  const recent = moments.filter((moment) => moment > performance.now() - 2000)
+  const fps = recent.length > 1 ? (1000 * (recent.length - 1)) / (recent.at(-1) - recent[0]) : 0
+  const parts = [`${fps.toFixed(fps < 10 ? 1 : 0)} fps`]
+  if (age !== null) parts.push(`${Math.round(age)} ms`)
+  if (view.width) parts.push(`${view.width} × ${view.height}`)
+  $("figures").textContent = parts.join("  ·  ")
+}
+
+/** Say that the server is gone, or back. */
+export function lost(gone) {
+  if (!gone) return
+  $("waiting").textContent = "The studio does not answer. If it was started anew, open the address that it printed."
+  $("waiting").hidden = false
+}

@@ -1,0 +1,187 @@
+"""The two WebSockets of the page: pictures to it, and those of the browser's camera from it."""
+
+import asyncio
+import json
+import struct
+import time
+from contextlib import suppress
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from gancam.errors import InputError
+from gancam.sinks.newest import Picture
+from gancam.studio.browser import LARGEST, BrowserCamera
+from gancam.studio.messages import Message
+from gancam.studio.session import Session
+
+UNDERWAY = 2  # pictures that are sent and not shown yet: one travels while one is decoded
+VIEWERS = 8
+_STATS = 0.5  # seconds between figures
+REST_AFTER = 8.0  # seconds without a viewer until a source is let go
+
+
+class Viewers:
+    """Those who watch; while there are none, nothing is played.
+
+    Args:
+        session: What they watch.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._count = 0
+        self._resting: asyncio.TimerHandle | None = None
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Show one page what plays, until it goes."""
+        if self._count >= VIEWERS:
+            await socket.close(4429, "too many viewers")
+            return
+        await socket.accept()
+        self._count += 1
+        if self._resting is not None:
+            self._resting.cancel()
+        await asyncio.to_thread(self._session.player.wake)
+        try:
+            await _Viewer(socket, self._session).serve()
+        finally:
+            self._count -= 1
+            if not self._count:
+                self._resting = asyncio.get_running_loop().call_later(REST_AFTER, self._rest)
+
+    def _rest(self) -> None:
+        if not self._count and not self._session.screen.recorder.recording:
+            asyncio.get_running_loop().run_in_executor(None, self._session.player.rest)
+
+
+class _Viewer:
+    """One page: the newest picture whenever it has shown one before, the state when that changes, figures."""
+
+    def __init__(self, socket: WebSocket, session: Session) -> None:
+        self._socket, self._session = socket, session
+        self._loop = asyncio.get_running_loop()
+        self._frame, self._news, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._underway = 0
+        self._before = False
+        self._room.set()
+
+    async def serve(self) -> None:
+        """Send and listen until the page goes."""
+        screen, session = self._session.screen, self._session
+        frame, news = self._waker(self._frame), self._waker(self._news)
+        screen.newest.listen(frame)
+        session.listen(news)
+        self._frame.set()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                sending = [tasks.create_task(one()) for one in (self._send_pictures, self._send_news, self._send_stats)]
+                await self._listen()
+                for task in sending:
+                    task.cancel()
+        except* (WebSocketDisconnect, RuntimeError):  # Starlette raises the second for a socket that is gone
+            pass
+        finally:
+            screen.newest.unlisten(frame)
+            session.unlisten(news)
+
+    def _waker(self, event: asyncio.Event) -> "_Waker":
+        return _Waker(self._loop, event)
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                message = Message.parse(await self._socket.receive_text())
+            except (InputError, KeyError):  # Starlette raises the second for bytes where a text is due
+                await self._socket.close(4400, "not understood")
+                raise WebSocketDisconnect(4400) from None
+            if "shown" in message.values:
+                self._underway = max(self._underway - 1, 0)
+                self._room.set()
+            if "compare" in message.values:
+                self._before = message.values["compare"] is True
+                self._frame.set()
+
+    async def _send_pictures(self) -> None:
+        sent = 0
+        while True:
+            await self._room.wait()
+            await self._frame.wait()
+            self._frame.clear()
+            picture = await asyncio.to_thread(self._session.screen.newest.picture, before=self._before)
+            if picture is None or (picture.number == sent and not (self._before and picture.before)):
+                continue
+            sent = picture.number
+            self._underway += 1
+            if self._underway >= UNDERWAY:
+                self._room.clear()
+            await self._socket.send_bytes(packed(picture))
+
+    async def _send_news(self) -> None:
+        while True:
+            self._news.clear()
+            state = await asyncio.to_thread(self._session.state)
+            await self._socket.send_text(json.dumps({"state": state}))
+            await self._news.wait()
+
+    async def _send_stats(self) -> None:
+        while True:
+            await self._socket.send_text(json.dumps({"stats": self._session.stats()}))
+            await asyncio.sleep(_STATS)
+
+
+class _Waker:
+    """Sets an event of the server's loop from any thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+        self._loop, self._event = loop, event
+
+    def __call__(self) -> None:
+        with suppress(RuntimeError):  # the loop is over
+            self._loop.call_soon_threadsafe(self._event.set)
+
+
+_HEAD = struct.Struct("<IfHHI")  # number, age in ms (below 0: unknown), width, height, bytes of the first JPEG
+
+
+def packed(picture: Picture) -> bytes:
+    """Write a picture as the page reads it: the head, the JPEG after the effects, the one before them."""
+    age = -1.0 if picture.captured is None else 1000 * (time.monotonic() - picture.captured)
+    head = _HEAD.pack(picture.number & 0xFFFFFFFF, age, *picture.size, len(picture.after))
+    return b"".join((head, picture.after, picture.before))
+
+
+async def take_camera(socket: WebSocket, session: Session) -> None:
+    """Play what a browser's camera sends: the age in milliseconds as a float32, then a JPEG; each is answered."""
+    await socket.accept()
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+    rate = _rate(socket.query_params.get("fps", ""))
+    camera = BrowserCamera(rate, _Waker(loop, over))
+    await asyncio.to_thread(session.play_browser, camera)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            receiving = tasks.create_task(_receive(socket, camera))
+            await over.wait()
+            receiving.cancel()
+            await socket.close(4000, "another source plays")
+    except* (WebSocketDisconnect, RuntimeError, InputError, KeyError):
+        pass
+    finally:
+        camera.hang_up()
+
+
+async def _receive(socket: WebSocket, camera: BrowserCamera) -> None:
+    while True:
+        data = await socket.receive_bytes()
+        if not 4 < len(data) <= LARGEST:
+            raise InputError("no picture")
+        (age,) = struct.unpack_from("<f", data)
+        camera.put(data[4:], age / 1000 if age == age else 0.0)
+        await socket.send_text("")
+
+
+def _rate(text: str) -> float | None:
+    try:
+        rate = float(text)
+    except ValueError:
+        return None
+    return rate if 1 <= rate <= 240 else None

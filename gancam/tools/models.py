@@ -1,0 +1,105 @@
+"""Which models are there, how good they are, and how fast on this machine."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from gancam.effects import declared
+from gancam.inference.autotune import remembered
+from gancam.inference.card import ModelCard
+from gancam.inference.catalog import find, menu, user_menu
+from gancam.inference.trials import Trial
+from gancam.inference.variants import read_card, variants
+from gancam.params import Parameter
+
+_TASKS = {  # by effect
+    "super_resolution": "super-resolution", "inpaint": "inpainting", "morph": "generator",
+    "translate": "image to image", "background": "people, background", "faces": "faces",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model as a user sees it.
+
+    Attributes:
+        name: Its name.
+        files: Its files, by precision.
+        cards: Their cards, by precision.
+        trials: What was tried on this machine, by device.
+        own: Whether it is in the user's folder, not bundled.
+    """
+
+    name: str
+    files: Mapping[str, Path]
+    cards: Mapping[str, ModelCard]
+    trials: Mapping[str, list[Trial]]
+    own: bool = False
+
+    @classmethod
+    def read(cls, name: str, path: Path, *, own: bool = False) -> Self:
+        """Read the cards of the model in `path`, and what is remembered of it. Raises ``ModelError``."""
+        files = variants(path)
+        trials = {device: found for device in ("cpu", "cuda") if (found := remembered(files, device)) is not None}
+        return cls(name, files, {precision: read_card(file) for precision, file in files.items()}, trials, own)
+
+    @property
+    def card(self) -> ModelCard:
+        """The card of its fp32 file, where there is one."""
+        return self.cards.get("fp32") or next(iter(self.cards.values()))
+
+    @property
+    def task(self) -> str:
+        """What it is for, in words."""
+        return _TASKS.get(self.card.effect, self.card.effect)
+
+    @property
+    def effect_parameters(self) -> list[Parameter]:
+        """What can be set of the effect that plays it, with the defaults of the card.
+
+        None where this gancam does not have that effect.
+        """
+        params, own = declared(self.card.effect), self.card.defaults
+        entries = [] if params is None else list(params.declared().values())
+        return [replace(one, default=one.check(own[one.name])) if one.name in own else one for one in entries]
+
+    @property
+    def size(self) -> str:
+        """How many times it enlarges, or how large its pictures are."""
+        side = self.card.resolution
+        return f"{side}x{side}" if self.card.layout == "latent" else f"x{self.card.scale}"
+
+    @property
+    def time(self) -> str:
+        """The fastest accurate precision on each device where it was tried."""
+        best = {device: min((one for one in trials if one.exact), key=lambda one: one.ms, default=None)
+                for device, trials in self.trials.items()}  # fmt: skip
+        return "\n".join(f"{device} {one.precision} {one.ms:.3g} ms" for device, one in best.items() if one)
+
+    def to_json(self) -> dict[str, object]:
+        """Give all that is known, ready for ``json.dumps``."""
+        card = self.card
+        return {
+            "name": self.name, "own": self.own, "effect": card.effect, "scale": card.scale, "licence": card.licence,
+            "quality": dict(card.quality), "figures": [asdict(figure) for figure in card.figures],
+            "parameters": card.parameters, "summary": card.summary, "data": card.data,
+            "recipe": card.recipe, "commit": card.commit, "receptive_field": card.receptive_field,
+            "layout": card.layout, "resolution": card.resolution, "latent": card.latent, "layers": card.layers,
+            "effect_parameters": [
+                {"name": one.name, "takes": one.describe(), "default": one.default, "help": one.help}
+                for one in self.effect_parameters
+            ],
+            "variants": {
+                precision: {"bytes": self.files[precision].stat().st_size, "quality": dict(other.quality),
+                            "parity": dict(other.parity)}
+                for precision, other in self.cards.items()
+            },
+            "proved": {device: [asdict(one) for one in trials] for device, trials in self.trials.items()},
+        }  # fmt: skip
+
+
+def model_entries() -> list[ModelEntry]:
+    """List all models, bundled and the user's own. Raises ``ModelError`` for one that is damaged."""
+    bundled = [ModelEntry.read(name, path) for name, path in menu().items()]
+    return [*bundled, *(ModelEntry.read(name, find(name), own=True) for name in user_menu())]

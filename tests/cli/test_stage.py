@@ -1,0 +1,255 @@
+"""Effects that are exchanged while they play."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gancam.cli.menu import choices, parse_chain, thumbnail
+from gancam.cli.stage import LiveStage
+from gancam.control import Controls, ControlServer
+from gancam.effects import Effect, EffectSlot, EffectSpec, slots
+from gancam.errors import GancamError, InputError, ModelError, NotFound
+from gancam.frame import Frame, Image
+from gancam.sinks.parameter_log import ParameterLog
+from tests.helpers.small import network, write_models
+
+SIZE = (40, 24)
+IMAGE = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
+
+
+class Grey(Effect):
+    """Makes a picture of one grey, `times` as large."""
+
+    def __init__(self, level: int, times: int = 1) -> None:
+        self.grey, self.times, self.closed = level, times, False
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        return np.full((image.shape[0] * self.times, image.shape[1] * self.times, 3), self.grey, np.uint8)
+
+    @property
+    def name(self) -> str:
+        return f"grey{self.grey}"
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        return size[0] * self.times, size[1] * self.times
+
+    def close(self) -> None:
+        self.closed = True
+
+
+MENU = {name: (EffectSpec(name),) for name in ("a", "b", "bad")} | {"none": ()}
+
+
+class Loader:
+    """Loads greys, when it may."""
+
+    def __init__(self) -> None:
+        self.may = threading.Event()
+        self.may.set()
+        self.made: list[Grey] = []
+
+    def __call__(self, specs: tuple[EffectSpec, ...]) -> list[EffectSlot]:
+        self.may.wait(30)
+        if any(spec.name == "bad" for spec in specs):
+            raise ModelError("bad: is damaged")
+        new = [Grey(10 if spec.name == "a" else 20, 2) for spec in specs]
+        self.made += new
+        return slots(new)
+
+
+class Play:
+    """The loop, step by step."""
+
+    def __init__(self, stage: LiveStage, controls: Controls) -> None:
+        self.stage, self.controls, self.index = stage, controls, 0
+
+    def frame(self) -> Image:
+        frame = Frame(IMAGE, self.index, self.index / 30)
+        self.index += 1
+        self.stage.before(frame)
+        self.controls(frame)
+        return self.stage(IMAGE, time=frame.time)
+
+    def until(self, true: Callable[[], bool]) -> Image:
+        deadline = time.monotonic() + 30
+        while True:
+            out = self.frame()
+            if true():
+                return out
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+
+
+@pytest.fixture
+def loader() -> Loader:
+    return Loader()
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def play(loader: Loader, said: list[str]) -> Iterator[Play]:
+    controls = Controls([])
+    stage = LiveStage(MENU, loader, controls, size=SIZE, warn=said.append)
+    yield Play(stage, controls)
+    loader.may.set()
+    stage.close()
+
+
+def test_what_played_goes_on_until_the_next_is_loaded(play: Play, loader: Loader) -> None:
+    assert (play.frame() == IMAGE).all()
+    loader.may.clear()
+    assert play.stage.choose("a") == "a"
+    for _ in range(5):
+        assert (play.frame() == IMAGE).all()
+    assert (play.stage.playing, play.stage.coming) == ("none", "a")
+    assert play.stage.status == "loading a"
+    loader.may.set()
+    out = play.until(lambda: play.stage.playing == "a")
+    assert out.shape == (48, 80, 3)
+    assert set(np.unique(out)) == {10}
+    assert [effect.name for effect in play.controls.effects] == ["grey10"]
+    play.controls.request({"grey10.on": False})
+    assert (play.frame() == 90).all()
+    play.stage.choose("b")
+    assert set(np.unique(play.until(lambda: play.stage.playing == "b"))) == {20}
+    assert [effect.closed for effect in loader.made] == [True, False]
+    assert list(play.controls.by_name) == ["grey20.on"]
+    assert set(play.stage.effect_seconds) == {"grey10", "grey20"}
+    assert play.stage.step(-1) == "a"
+    assert play.stage.step(-1) == "none"
+    assert (play.until(lambda: play.stage.playing == "none") == IMAGE).all()
+
+
+def test_what_cannot_be_loaded_is_told_and_changes_nothing(play: Play, said: list[str]) -> None:
+    play.stage.choose("a")
+    play.until(lambda: play.stage.playing == "a")
+    play.stage.choose("bad")
+    play.until(lambda: not play.stage.coming)
+    assert play.stage.playing == "a"
+    assert said == ["bad: bad: is damaged"]
+    assert (play.stage.news(), play.stage.news()) == ("bad: bad: is damaged", "")
+    with pytest.raises(NotFound):
+        play.stage.choose("sr-x3")
+    with pytest.raises(GancamError, match="lenght"):
+        play.stage.choose("sr-x2:lenght=1")
+
+
+def test_the_last_wish_counts(play: Play, loader: Loader) -> None:
+    loader.may.clear()
+    for name in ("a", "b", "a", "b"):
+        play.stage.choose(name)
+    loader.may.set()
+    play.until(lambda: play.stage.playing == "b")
+    assert not play.stage.coming
+
+
+def test_outputs_of_one_size_keep_it(play: Play, loader: Loader) -> None:
+    play.stage.play(play.stage.load("none", ()), fixed=(30, 30))
+    assert play.frame().shape == (30, 30, 3)
+    play.stage.choose("a")
+    out = play.until(lambda: play.stage.playing == "a")
+    assert out.shape == (30, 30, 3)
+    assert play.stage.output_size(SIZE) == (30, 30)
+    assert (out[0] == 0).all()  # in its own proportions
+    assert (out[15] == 10).all()
+
+
+def test_with_a_time_to_keep_there_is_always_a_level_that_fits(loader: Loader) -> None:
+    class Slow(Grey):
+        def __call__(self, image: Image, *, time: float | None = None) -> Image:
+            clock[0] += 0.5
+            return super().__call__(image)
+
+    clock, told, controls = [0.0], list[str](), Controls([])
+    stage = LiveStage(
+        {"slow": ()}, lambda specs: slots([Slow(10, 2)]), controls,
+        size=SIZE, seconds=0.04, notify=told.append, clock=lambda: clock[0],
+    )  # fmt: skip
+    play = Play(stage, controls)
+    assert (play.frame() == IMAGE).all()
+    stage.choose("slow")
+    out = play.until(lambda: stage.playing == "slow")
+    assert out.shape == (48, 80, 3)
+    assert (out == 90).all()
+    assert told == ["40 ms a frame: grey10 off (0 ms), there is no other way"]
+    assert stage.figures()["playing"] == "grey10 off"
+    assert "grey10 off" in stage.status
+    stage.close()
+
+
+def test_closing_ends_what_is_being_loaded(loader: Loader) -> None:
+    stage = LiveStage(MENU, loader, Controls([]), size=SIZE)
+    stage.choose("a")
+    stage.close()
+    assert all(effect.closed for effect in loader.made)
+    assert not [thread for thread in threading.enumerate() if thread.name == "gancam-load"]
+
+
+def test_by_the_socket(play: Play) -> None:
+    server = ControlServer(0, play.controls, play.stage)
+    try:
+        with socket.create_connection(("127.0.0.1", server.port)) as client, client.makefile("rw") as lines:
+
+            def ask(command: str) -> dict[str, object]:
+                lines.write(command + "\n")
+                lines.flush()
+                answer = json.loads(lines.readline())
+                assert isinstance(answer, dict)
+                return answer
+
+            assert ask("play") == {"playing": "none", "coming": "", "names": ["a", "b", "bad", "none"]}
+            assert ask("play a") == {"play": "a"}
+            play.until(lambda: play.stage.playing == "a")
+            assert ask("list")["effects"] == ["grey10"]
+            assert "no model" in str(ask("play sr-x3")["error"]) or "sr-x3" in str(ask("play sr-x3")["error"])
+            assert "play [EFFECT ...]" in str(ask("dance")["error"])
+    finally:
+        server.close()
+
+
+def test_a_recording_of_parameters_tells_that_effects_changed(play: Play, tmp_path: Path) -> None:
+    log = ParameterLog(tmp_path / "a.jsonl", play.controls)
+    log.write(Frame(IMAGE, 0, 0.0))
+    play.stage.choose("a")
+    play.until(lambda: play.stage.playing == "a")
+    log.write(Frame(IMAGE, 1, 1.0))
+    log.close()
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert [line["effects"] for line in lines] == [[], ["grey10"]]
+    assert lines[1]["set"] == {"grey10.on": True}
+
+
+def test_what_can_be_chosen(tmp_path: Path) -> None:
+    preset = tmp_path / "evening.toml"
+    preset.write_text('effect = ["sr-x2:strength=0.5", "morph-fruits"]\nquality = 3\n')
+    drawn = choices(parse_chain("inpaint:draw:invert=on"), [])
+    assert next(iter(drawn)) == "inpaint:draw:invert"
+    assert parse_chain(next(iter(drawn))) == drawn["inpaint:draw:invert"]
+    assert list(choices(parse_chain("inpaint:draw"), [])).count("inpaint:draw") == 1
+    found = choices(parse_chain("sr-x2:strength=0.25"), [preset])
+    assert list(found)[:2] == ["sr-x2:strength=0.25", "evening"]
+    assert [spec.name for spec in found["evening"]] == ["sr-x2", "morph-fruits"]
+    assert {"restore-x2", "style-oil", "inpaint:draw", "none"} <= set(found)
+    assert found["none"] == ()
+    preset.write_text('effect = ["sr-x3"]\n')
+    with pytest.raises((InputError, NotFound), match=r"evening\.toml"):
+        choices((), [preset])
+
+
+def test_thumbnails(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (360, 640, 3), np.uint8)
+    model = write_models(tmp_path, network())
+    assert thumbnail(image, ()).shape == (144, 256, 3)
+    assert thumbnail(image, (EffectSpec(str(model)),)).shape == (144, 256, 3)
+    assert thumbnail(image[:1, :1], (EffectSpec(str(model)),)).shape == (1, 1, 3)
+    assert thumbnail(image[:, :100], ()).shape == (144, 40, 3)

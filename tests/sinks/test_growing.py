@@ -1,0 +1,156 @@
+"""Recordings of what cannot be made again: whatever ends the process, all but the last two seconds plays."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import pytest
+
+from gancam.errors import OutputExists
+from gancam.sinks import SinkContext, open_sink
+from gancam.sinks.video import VideoWriter
+from tests.helpers.children import interruptible
+from tests.helpers.clips import ramps as frames
+
+# Records 200 frames of 30 a second, and dies at once.
+DYING = """
+import os, sys, signal
+from tests.helpers.clips import ramps as frames
+from gancam.sinks.video import VideoWriter
+sink = VideoWriter(sys.argv[1], fps=30, size=(160, 96), live=True, overwrite=True)
+for frame in frames(200):
+    sink.write(frame)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+# Records until the disk is full.
+FULL = """
+import resource, signal, sys
+from tests.helpers.clips import ramps as frames
+from gancam.errors import SinkError
+from gancam.sinks.video import VideoWriter
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+sink = VideoWriter(sys.argv[1], fps=30, size=(160, 96), live=True, quality=100)
+try:
+    for frame in frames(2000, grain=40):
+        sink.write(frame)
+except SinkError as error:
+    print(error)
+sink.close(interrupted=True)
+"""
+ENDINGS = (".mp4", ".mov", ".mkv", ".webm", ".ts")
+
+
+def child(code: str, path: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        cwd=Path(__file__).parent.parent.parent, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def count(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def boxes(path: Path) -> list[str]:
+    data, at, found = path.read_bytes(), 0, list[str]()
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        found.append(data[at + 4 : at + 8].decode())
+        at += int.from_bytes(data[at + 8 : at + 16], "big") if size == 1 else size
+    return found
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills by a signal; an open file cannot be renamed on Windows")
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_kill_9_costs_no_more_than_two_seconds(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a{ending}"
+    path.write_bytes(b"older")
+    done = child(DYING, path)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert count(path) >= 200 - 60
+    assert os.listdir(tmp_path) == [path.name]
+    with VideoWriter(path, fps=30, size=(160, 96), live=True, overwrite=True) as sink:  # what is left is no obstacle
+        for frame in frames(40):
+            sink.write(frame)
+    assert count(path) == 40
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_in_the_end_it_is_a_plain_file(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a{ending}"
+    with open_sink(path, SinkContext(fps=30, size=(160, 96), live=True)) as sink:
+        for frame in frames(150):
+            sink.write(frame)
+    assert count(path) == 150
+    assert os.listdir(tmp_path) == [path.name]
+    with av.open(str(path)) as container:
+        assert container.duration is not None
+        assert abs(container.duration / 1e6 - 5) < 0.05
+    if ending in (".mp4", ".mov"):
+        assert "moof" not in boxes(path)
+
+
+def test_an_older_file_stays_until_there_is_a_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"older")
+    sink = VideoWriter(path, fps=30, size=(160, 96), live=True, overwrite=True)
+    sink.write(frames(1)[0])
+    assert path.read_bytes() == b"older"
+    sink.close()
+    assert count(path) == 1
+    before = path.read_bytes()
+    VideoWriter(path, fps=30, size=(160, 96), live=True, overwrite=True).close()
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["a.mp4"]
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    sink = VideoWriter(path, fps=30, size=(160, 96), live=True)
+    path.write_bytes(b"somebody's")
+    for frame in frames(60):
+        sink.write(frame)
+    with pytest.raises(OutputExists, match=r"cannot take this name.*\.a\.partial\.mkv"):
+        sink.close()
+    assert path.read_bytes() == b"somebody's"
+    assert count(tmp_path / ".a.partial.mkv") == 60
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a full disk is made by a limit of the system")
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+def test_a_full_disk_keeps_what_is_there(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a{ending}"
+    done = child(FULL, path)
+    assert "no room left" in done.stdout, done.stdout + done.stderr
+    assert "what was written until then is kept" in done.stdout
+    played = 0
+    with av.open(str(path)) as container, contextlib.suppress(av.FFmpegError):  # the last piece is cut
+        for _ in container.decode(video=0):
+            played += 1
+    assert played > 30
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGHUP")
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGTERM", "SIGINT"])
+def test_closing_the_terminal_finishes_the_files(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.mp4"
+    with interruptible():
+        live = subprocess.Popen(
+            [sys.executable, "-m", "gancam", "live", "test", "-e", "none", "--size", "160x96", "--to", str(path)],
+            cwd=Path(__file__).parent.parent.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    with live:
+        while not path.exists() and live.poll() is None:
+            os.sched_yield()
+        live.send_signal(number := signal.Signals[name])
+        said, errors = live.communicate(timeout=60)
+    assert live.returncode == 128 + number, said + errors
+    assert "(interrupted)" in said
+    assert "moof" not in boxes(path)
+    assert count(path) > 20

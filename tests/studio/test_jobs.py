@@ -1,0 +1,204 @@
+"""Files that are processed: the queue, pausing, crashes, previews."""
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+from starlette.testclient import TestClient
+
+from gancam.frame import Image
+from gancam.sources import TestPattern
+from gancam.studio.film import facts, frame_at, strip
+from gancam.studio.jobs import JobQueue
+from tests.helpers.clips import make_clip
+from tests.helpers.command import video
+from tests.helpers.studio import studio, wait_for
+
+
+def upload(client: TestClient, path: Path) -> str:
+    reference: str = client.post(f"/api/uploads?name={path.name}", content=path.read_bytes()).json()["reference"]
+    return reference
+
+
+def jobs(client: TestClient) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.get("/api/jobs").json()["jobs"]
+    return found
+
+
+def picture(jpeg: bytes) -> Image:
+    return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+
+
+def test_a_video_goes_through_the_queue(tmp_path: Path, clip: Path) -> None:
+    with studio(tmp_path / "kept") as client:
+        reference = upload(client, clip)
+        client.post("/api/effects", json={"model": "sr-x2-fast"})
+        body = {"reference": reference, "first": 0.2, "end": 0.6}
+        job = client.post("/api/jobs", json=body).json()
+        assert (job["name"], job["source"], job["frames"]) == ("clip.mp4", reference, 12)
+        wait_for(lambda: jobs(client)[0]["state"] in ("done", "failed"), 60)
+        (job,) = jobs(client)
+        assert (job["state"], job["error"]) == ("done", "")
+        made = client.get(f"/api/downloads/{job['target']}").content
+        (tmp_path / "made.mp4").write_bytes(made)
+        assert video(tmp_path / "made.mp4")[:2] == (12, (192, 128))
+        kept = client.get(f"/api/jobs/{job['number']}/verify").json()["differences"]
+        assert {"name": "size", "verdict": "changed", "before": "96x64", "after": "192x128"} in kept
+        assert [one["name"] for one in client.get("/api/files/results?all=1").json()["entries"]] == ["clip.mp4"]
+
+
+def test_an_image_goes_through_the_queue(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), TestPattern((64, 48)).image(0))
+    with studio(tmp_path / "kept") as client:
+        reference = upload(client, tmp_path / "a.png")
+        client.post("/api/effects", json={"model": "sr-x2-fast"})
+        client.post("/api/jobs", json={"reference": reference})
+        wait_for(lambda: jobs(client)[0]["state"] in ("done", "failed"), 60)
+        assert jobs(client)[0]["state"] == "done"
+        assert picture(client.get(f"/api/downloads/{jobs(client)[0]['target']}").content).shape == (96, 128, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+def test_a_job_goes_on_after_a_pause_a_crash_and_a_new_start(tmp_path: Path) -> None:
+    images = [frame.image for frame in TestPattern((320, 192), frames=240)]
+    clip = make_clip(tmp_path / "long.mp4", images=images)
+    kept = tmp_path / "kept"
+    with studio(kept) as client:
+        reference = upload(client, clip)
+        client.post("/api/effects", json={"model": "sketch"})
+        client.post("/api/jobs", json={"reference": reference})
+        wait_for(lambda: jobs(client)[0]["frame"] > 5, 60)
+        number = jobs(client)[0]["number"]
+        assert client.post(f"/api/jobs/{number}/pause").json()["jobs"][0]["state"] == "paused"
+        wait_for(lambda: not children())
+        client.post(f"/api/jobs/{number}/resume")
+        wait_for(lambda: children(), 30)
+        wait_for(lambda: jobs(client)[0]["frame"] > 70, 60)
+        os.kill(children()[0], signal.SIGKILL)
+        wait_for(lambda: jobs(client)[0]["state"] == "failed", 30)
+        client.post(f"/api/jobs/{number}/resume")
+        wait_for(lambda: children(), 30)
+    with studio(kept) as client:  # the studio itself was ended meanwhile
+        assert jobs(client)[0]["state"] in ("paused", "done")
+        client.post(f"/api/jobs/{number}/resume")
+        wait_for(lambda: jobs(client)[0]["state"] == "done", 60)
+        assert video(kept / "results" / number / "long.mp4")[0] == 240
+        assert client.delete(f"/api/jobs/{number}").json()["jobs"] == []
+        assert (kept / "results" / number / "long.mp4").exists()
+
+
+def children() -> list[int]:
+    """Processes that make files now."""
+    found = []
+    for child in psutil.Process().children():
+        try:
+            found += [child.pid] if "process" in child.cmdline() else []
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_what_fails_tells_why_and_what_is_removed_is_gone(tmp_path: Path, clip: Path) -> None:
+    queue = JobQueue(tmp_path / "jobs", tmp_path / "results")
+    try:
+        job = queue.add(clip, ["-e", "sketch", "--codec", "nothing"], 24)
+        wait_for(lambda: job.state == "failed", 30)
+        assert "no codec 'nothing'" in job.error
+        queue.remove(job.number)
+        assert queue.jobs() == []
+        assert list((tmp_path / "jobs").iterdir()) == []
+    finally:
+        queue.close()
+
+
+def test_jobs_wait_for_their_turn_and_damaged_ones_are_left_out(tmp_path: Path, clip: Path) -> None:
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "0007-x.json").write_text('{"number": 3}')
+    queue = JobQueue(tmp_path / "jobs", tmp_path / "results")
+    first, second = (queue.add(clip, ["-e", "sketch"], 24) for _ in range(2))
+    assert queue.job(second.number).state == "waiting"
+    queue.pause(second.number)
+    queue.close()
+    assert first.state in ("waiting", "paused", "done")
+    assert queue.job(second.number).state == "paused"
+    again = JobQueue(tmp_path / "jobs", tmp_path / "results")
+    assert [job.number for job in again.jobs()] == [first.number, second.number]
+    again.close()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"reference": "uploads/none.mp4"}, "no such file"),
+        ({"first": 2, "end": 1}, "ends before"),
+        ({"codec": "--help"}, "there are"),
+        ({"quality": 101}, "from 0 to 100"),
+        ({"first": "x"}, "needs a number"),
+    ],
+)
+def test_jobs_that_make_no_sense_are_refused(tmp_path: Path, clip: Path, more: dict[str, object], words: str) -> None:
+    with studio(tmp_path / "kept") as client:
+        body = {"reference": upload(client, clip), **more}
+        answer = client.post("/api/jobs", json=body)
+        assert answer.status_code in (400, 404)
+        assert words in answer.json()["error"]
+        assert client.post("/api/jobs/none/pause").status_code == 404
+        assert jobs(client) == []
+
+
+def test_a_frame_is_shown_before_and_after_and_the_timeline_in_thumbnails(tmp_path: Path, clip: Path) -> None:
+    with studio(tmp_path / "kept") as client:
+        reference = upload(client, clip)
+        assert client.get(f"/api/media/{reference}").json() == {
+            "kind": "video", "size": [96, 64], "fps": 30.0, "frames": 24, "seconds": 0.8,
+        }  # fmt: skip
+        before = picture(client.get(f"/api/frames/{reference}?at=0.5").content)
+        assert TestPattern.index_in(before) == 15
+        client.post("/api/effects", json={"model": "sr-x2-fast"})
+        began = time.monotonic()
+        after = picture(client.get(f"/api/previews/{reference}?at=0.5").content)
+        assert time.monotonic() - began < 5
+        assert after.shape == (128, 192, 3)
+        assert TestPattern.index_in(after) == 15
+        assert picture(client.get(f"/api/strips/{reference}?count=6").content).shape == (72, 6 * 108, 3)
+        for wrong in ("-1", "x", "nan", "1e9"):
+            assert client.get(f"/api/frames/{reference}?at={wrong}").status_code == 400
+        client.post("/api/effects", json={"model": "inpaint", "params": {"draw": "on"}})
+        assert "draw" in client.get(f"/api/previews/{reference}?at=0").json()["error"]
+
+
+def test_files_of_all_kinds_are_looked_into(tmp_path: Path, clip: Path) -> None:
+    assert TestPattern.index_in(frame_at(clip, 99.0)) >= 21  # after its end: about the last
+    cv2.imwrite(str(tmp_path / "a.png"), TestPattern((64, 48)).image(0))
+    assert facts(tmp_path / "a.png").to_json() == {
+        "kind": "image",
+        "size": (64, 48),
+        "fps": 0.0,
+        "frames": 1,
+        "seconds": 0,
+    }
+    assert strip(tmp_path / "a.png", 9).shape == (72, 96, 3)
+    shown = strip(clip, 4)
+    indices = [TestPattern.index_in(np.ascontiguousarray(part)) for part in np.split(shown, 4, axis=1)]
+    assert indices == [0, 6, 12, 18]
+
+
+def test_only_its_own_files_are_deleted(tmp_path: Path, clip: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    shutil.copy(clip, tmp_path / "mine" / "a.mp4")
+    with studio(tmp_path / "kept", tmp_path / "mine") as client:
+        reference = upload(client, clip)
+        assert client.delete(f"/api/files/{reference}").status_code == 200
+        assert client.delete(f"/api/files/{reference}").status_code == 404
+        assert client.delete("/api/files/mine/a.mp4").status_code == 400
+        assert client.delete("/api/files/uploads").status_code == 400
+        assert client.delete("/api/files/uploads/../../mine/a.mp4").status_code in (400, 404, 405)
+        assert (tmp_path / "mine" / "a.mp4").exists()

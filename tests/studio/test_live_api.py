@@ -1,0 +1,180 @@
+"""What the Live page asks for."""
+
+import tomllib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from gancam.sources import TestPattern
+from tests.helpers.studio import play_test, state, studio, wait_for
+
+
+def test_a_source_plays_and_stops(tmp_path: Path) -> None:
+    with studio(tmp_path) as client:
+        assert state(client)["source"]["state"] == "idle"
+        assert client.get("/api/snapshot").status_code == 400
+        play_test(client)
+        png = client.get("/api/snapshot").content
+        image = np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+        assert np.array_equal(image, TestPattern().image(TestPattern.index_in(image)))
+        assert state(client)["source"] | {"error": ""} == {
+            "state": "playing", "kind": "test", "label": "Test pattern", "error": "", "size": [640, 360],
+            "output": [640, 360],
+        }  # fmt: skip
+        client.delete("/api/source")
+        assert state(client)["source"]["state"] == "idle"
+
+
+def test_a_source_has_the_size_that_is_asked_for(tmp_path: Path) -> None:
+    with studio(tmp_path) as client:
+        client.post("/api/source", json={"kind": "test", "width": 320, "height": 180})
+        wait_for(lambda: state(client)["source"]["size"] == [320, 180])
+        assert client.get("/api/command").json()["command"] == "gancam live test -e none --size 320x180"
+        assert client.post("/api/source", json={"kind": "test", "width": 1e9}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ({"kind": "stream", "value": "file:///etc/passwd"}, "rtsp"),
+        ({"kind": "stream", "value": "concat:/etc/passwd"}, "rtsp"),
+        ({"kind": "camera", "value": "/etc/passwd"}, "index"),
+        ({"kind": "file", "value": "/etc/passwd"}, "no such file"),
+        ({"kind": "file", "value": "uploads/../../secret.mp4"}, "outside"),
+        ({"kind": "nothing"}, "no such kind"),
+        ({}, "needs a text"),
+    ],
+)
+def test_what_is_no_source_is_refused(tmp_path: Path, source: dict[str, str], words: str) -> None:
+    (tmp_path / "secret.mp4").touch()
+    with studio(tmp_path / "kept") as client:
+        answer = client.post("/api/source", json=source)
+        assert answer.status_code in (400, 404)
+        assert words in answer.json()["error"]
+
+
+def test_what_fails_in_opening_is_told(tmp_path: Path) -> None:
+    with studio(tmp_path) as client:
+        (tmp_path / "uploads" / "a.mp4").write_bytes(b"no video")
+        client.post("/api/source", json={"kind": "file", "value": "uploads/a.mp4"})
+        wait_for(lambda: state(client)["source"]["state"] == "failed")
+        assert "a.mp4" in state(client)["source"]["error"]
+
+
+def test_effects_come_go_and_change_places_while_a_source_plays(tmp_path: Path) -> None:
+    with studio(tmp_path) as client:
+        play_test(client)
+        for model in ("sketch", "sketch", "sr-x2-fast"):
+            assert client.post("/api/effects", json={"model": model}).status_code == 200
+        names = [effect["name"] for effect in state(client)["effects"]]
+        assert names == ["sketch", "sketch#2", "sr-x2-fast"]
+        wait_for(lambda: state(client)["source"]["output"] == [1280, 720])
+        order = ["sr-x2-fast", "sketch#2", "sketch"]
+        assert client.put("/api/effects", json={"names": order}).status_code == 200
+        assert [effect["name"] for effect in state(client)["effects"]] == order
+        assert client.put("/api/effects", json={"names": order[:2]}).status_code == 400
+        assert client.delete("/api/effects/sketch%232").status_code == 200
+        assert [effect["name"] for effect in state(client)["effects"]] == ["sr-x2-fast", "sketch"]
+
+
+def test_parameters_change_all_or_none(tmp_path: Path) -> None:
+    with studio(tmp_path) as client:
+        client.post("/api/effects", json={"model": "sr-x2-fast", "params": {"strength": 0.5}})
+        assert state(client)["effects"][0]["values"]["strength"] == 0.5
+        wrong = client.patch("/api/controls", json={"sr-x2-fast.strength": 0.25, "sr-x2-fast.on": "perhaps"})
+        assert wrong.status_code == 400
+        assert state(client)["effects"][0]["values"]["strength"] == 0.5
+        right = client.patch("/api/controls", json={"sr-x2-fast.strength": 0.25, "sr-x2-fast.on": False})
+        assert right.json() == {"set": {"sr-x2-fast.strength": 0.25, "sr-x2-fast.on": False}}
+        effect = state(client)["effects"][0]
+        assert (effect["values"]["strength"], effect["on"]) == (0.25, False)
+
+
+def test_an_effect_that_fails_is_turned_off_and_tells_why(tmp_path: Path) -> None:
+    with studio(tmp_path) as client:
+        play_test(client)
+        client.post("/api/effects", json={"model": "inpaint"})
+        client.patch("/api/controls", json={"inpaint.track": True})  # and nothing to follow
+        wait_for(lambda: state(client)["effects"][0]["error"])
+        effect = state(client)["effects"][0]
+        assert "needs a mask" in effect["error"]
+        assert not effect["on"]
+        assert state(client)["source"]["state"] == "playing"
+        client.patch("/api/controls", json={"inpaint.track": False})
+        effect = state(client)["effects"][0]
+        assert (effect["on"], effect["error"]) == (True, "")
+
+
+def test_presets_and_the_command_say_the_same(tmp_path: Path) -> None:
+    with studio(tmp_path) as client:
+        client.post("/api/effects", json={"model": "sr-x2-fast", "params": {"strength": "0.5"}})
+        client.post("/api/effects", json={"model": "sketch"})
+        client.patch("/api/controls", json={"sketch.on": False})
+        assert client.get("/api/command").json()["command"] == "gancam live test -e sr-x2-fast:strength=0.5"
+        preset = client.get("/api/preset").text
+        assert tomllib.loads(preset) == {"effect": [{"name": "sr-x2-fast", "strength": "0.5"}]}
+        client.delete("/api/effects/sr-x2-fast")
+        assert client.put("/api/preset", content=preset.encode()).status_code == 200
+        assert [effect["name"] for effect in state(client)["effects"]] == ["sr-x2-fast"]
+        assert state(client)["effects"][0]["values"]["strength"] == 0.5
+        assert client.put("/api/preset", content=b"[[effect]]\nname = '/etc/passwd.onnx'").status_code == 404
+        assert client.put("/api/preset", content=b"\xff").status_code == 400
+        assert [effect["name"] for effect in state(client)["effects"]] == ["sr-x2-fast"]
+
+
+def test_files_of_parameters_are_references_and_nothing_else(tmp_path: Path) -> None:
+    outside = tmp_path / "mask.png"
+    cv2.imwrite(str(outside), np.zeros((360, 640), np.uint8))
+    with studio(tmp_path / "kept") as client:
+        client.post("/api/effects", json={"model": "inpaint"})
+        for value in (str(outside), "uploads/../../mask.png", "/etc/passwd"):
+            assert client.patch("/api/controls", json={"inpaint.mask": value}).status_code in (400, 404)
+            assert client.post("/api/effects", json={"model": "inpaint", "params": {"mask": value}}).status_code in (
+                400,
+                404,
+            )
+        stored = client.post("/api/uploads?name=mask.png", content=outside.read_bytes()).json()
+        assert client.patch("/api/controls", json={"inpaint.mask": stored["reference"]}).status_code == 200
+        assert state(client)["effects"][0]["values"]["mask"] == "uploads/mask.png"
+        assert client.patch("/api/controls", json={"inpaint.save": "../../here.json"}).status_code == 200
+        assert state(client)["effects"][0]["values"]["save"] == "results/here.json"
+
+
+def test_what_is_drawn_is_filled(tmp_path: Path) -> None:
+    with studio(tmp_path) as client:
+        play_test(client)
+        client.post("/api/effects", json={"model": "inpaint"})
+        box = {"act": "box", "points": [[0.1, 0.6], [0.3, 0.7]]}
+        assert client.post("/api/effects/inpaint/draw", json=box).status_code == 400  # drawing is off
+        client.patch("/api/controls", json={"inpaint.draw": True})
+        wait_for(lambda: client.post("/api/effects/inpaint/draw", json=box).status_code == 200)
+
+        def is_changed() -> bool:
+            png = client.get("/api/snapshot").content
+            image = np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+            return not np.array_equal(image, TestPattern().image(TestPattern.index_in(image)))
+
+        wait_for(is_changed)
+        client.post("/api/effects/inpaint/draw", json={"act": "undo"})
+        wait_for(lambda: not is_changed())
+        for wrong in (
+            {"act": "brush"},
+            {"act": "box", "points": [[0, 0]]},
+            {"act": "burn"},
+            {"act": "brush", "points": [[9, 9]]},
+        ):
+            assert client.post("/api/effects/inpaint/draw", json=wrong).status_code == 400
+
+
+def test_a_recording_is_kept(tmp_path: Path) -> None:
+    with studio(tmp_path) as client:
+        assert client.post("/api/recording", json={"on": True}).status_code == 400
+        play_test(client)
+        assert client.post("/api/recording", json={"on": True}).json()["recording"]
+        wait_for(lambda: state(client)["recording"])
+        assert not client.post("/api/recording", json={"on": False}).json()["recording"]
+        (entry,) = client.get("/api/files/recordings").json()["entries"]
+        assert entry["kind"] == "video"
+        assert client.get(f"/api/downloads/{entry['reference']}").content[4:8] == b"ftyp"

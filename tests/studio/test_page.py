@@ -1,0 +1,310 @@
+"""The page in a real browser."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+import gancam.effects
+from gancam.effects import declared
+from gancam.params import Parameter
+from tests.helpers.browser import chromium, serving
+from tests.helpers.command import video
+from tests.helpers.small import translator_network, write_translator
+from tests.helpers.studio import wait_for
+
+BROWSER = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra dev")
+MODELS = {
+    "super_resolution": "sr-x2-fast", "translate": "sketch", "inpaint": "inpaint", "morph": "mnist",
+    "background": "background", "faces": "small-faces",
+}  # fmt: skip
+NUMBER = """() => {
+  const view = document.getElementById("view"), pen = view.getContext("2d")
+  let number = 0
+  for (let bit = 0; bit < 16; bit += 1) {
+    const at = pen.getImageData(((2 * bit + 1) * view.width) / 32, view.height / 16, 1, 1).data
+    number = number * 2 + (at[1] > 128 ? 1 : 0)
+  }
+  return number
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def faces_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A model of the user's own for the effect that none is bundled for."""
+    folder = tmp_path_factory.mktemp("own-models")
+    write_translator(folder, translator_network(), "small-faces", int8=False, effect="faces")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANCAM_MODELS", str(folder))
+        yield
+
+
+@pytest.fixture
+def page(browser: Any, tmp_path: Path) -> Iterator[Any]:
+    """The page of a new studio; whatever its scripts complain of fails the test."""
+    complaints: list[str] = []
+    with serving(tmp_path / "kept") as url:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.set_default_timeout(30_000)
+        page.goto(url)
+        page.wait_for_selector(".choice")
+        yield page
+        page.close()
+    assert complaints == []
+
+
+def effects(page: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = page.evaluate("async () => (await (await fetch('/api/state')).json()).effects")
+    return found
+
+
+def until(page: Any, condition: str, argument: object = None) -> None:
+    """Wait until an expression is true; the page's own policy forbids what Playwright has for this."""
+    wait_for(lambda: page.evaluate(condition, argument))
+
+
+def add(page: Any, *models: str) -> None:
+    for model in models:
+        page.evaluate("(model) => fetch('/api/effects', { method: 'POST', body: JSON.stringify({ model }) })", model)
+    until(page, "(count) => document.querySelectorAll('.card').length === count", len(models))
+
+
+def play(page: Any) -> None:
+    page.get_by_role("button", name="Test pattern").first.click()
+    page.wait_for_selector("#picture:not([hidden])")
+
+
+def other(entry: Parameter) -> str | float | bool:
+    """A value that is allowed and is not the default."""
+    texts = {
+        "region": "0.1/0.2/0.3/0.4", "box": "10/20/30/40", "polygon": "1/2/30/4/5/60", "colour": "#ff8800",
+        "seeds": "3/17/42",
+    }  # fmt: skip
+    if entry.kind in texts:
+        return texts[entry.kind]
+    if entry.type is bool:
+        return not entry.default
+    if entry.choices:
+        return entry.choices[1] if entry.default == entry.choices[0] else entry.choices[0]
+    if entry.ranged:
+        return entry.at(0.4) if entry.default != entry.at(0.4) else entry.at(0.6)
+    return float(entry.default) + 3
+
+
+def turn(page: Any, entry: Parameter, folder: Path) -> str | float | bool:
+    """Turn a parameter by its control on the page; what it is to be."""
+    control = page.locator(f'.card [data-parameter="{entry.name}"]')
+    if entry.kind == "file":
+        cv2.imwrite(str(folder / f"{entry.name}.png"), np.zeros((8, 8), np.uint8))
+        control.locator("input[type=file]").set_input_files(folder / f"{entry.name}.png")
+        return f"uploads/{entry.name}.png"
+    if entry.kind == "new-file":
+        control.locator("input[type=text]").fill("masks.json")
+        control.locator("input[type=text]").press("Enter")
+        return "results/masks.json"
+    value = other(entry)
+    if entry.type is bool:
+        control.get_by_role("switch").click()
+    elif entry.choices and control.locator("select").count():
+        control.locator("select").select_option(str(value))
+    elif entry.choices:
+        control.get_by_role("radio", name=str(value), exact=True).check(force=True)
+    else:
+        field = control.locator("input[type=number], input[type=text]").first
+        field.fill(str(value))
+        field.press("Enter")
+    return value
+
+
+def is_turned(page: Any, name: str, wanted: str | float | bool) -> bool:
+    return bool(effects(page)[0]["values"][name] == wanted)
+
+
+@pytest.mark.parametrize("effect", MODELS)
+def test_every_declared_parameter_has_a_control_that_reaches_the_effect(page: Any, effect: str, tmp_path: Path) -> None:
+    params = declared(effect)
+    assert params is not None
+    add(page, MODELS[effect])
+    for summary in page.locator(".more > summary").all():
+        summary.click()
+    for name, entry in params.declared().items():
+        wanted = turn(page, entry, tmp_path)
+        wait_for(partial(is_turned, page, name, wanted))
+        label = page.locator(f'.card [data-parameter="{name}"] .name').inner_text()
+        assert label.lower() == name.replace("_", " ")
+
+
+def test_every_effect_is_walked() -> None:
+    files = {path.stem for path in (Path(gancam.effects.__file__).parent).glob("[!_]*.py")}
+    assert files == set(MODELS)
+
+
+def test_what_is_played_is_shown_and_goes_on(page: Any) -> None:
+    play(page)
+    first = page.evaluate(NUMBER)
+    wait_for(lambda: page.evaluate(NUMBER) > first + 5)
+    wait_for(lambda: "fps" in page.inner_text("#figures"))
+
+
+def test_the_split_follows_the_pointer_and_holding_shows_the_original(page: Any) -> None:
+    add(page, "sketch")
+    play(page)
+    grey = """(share) => {
+      const view = document.getElementById("view"), pen = view.getContext("2d")
+      const [r, g, b] = pen.getImageData(share * view.width, 0.3 * view.height, 1, 1).data
+      return Math.max(r, g, b) - Math.min(r, g, b) < 40
+    }"""
+    until(page, grey, 0.2)
+    page.click("#split")
+    box = page.locator("#picture").bounding_box()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 50)
+    until(page, f"() => !({grey})(0.2) && ({grey})(0.8)")
+    page.mouse.move(box["x"] + 0.1 * box["width"], box["y"] + 50)
+    until(page, f"() => ({grey})(0.2)")
+    page.click("#split")
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down()
+    until(page, f"() => !({grey})(0.2)")
+    page.mouse.up()
+    until(page, f"() => ({grey})(0.2)")
+
+
+def test_effects_are_moved_by_keyboard_and_by_drag(page: Any) -> None:
+    add(page, "sketch", "sr-x2-fast", "mnist")
+    page.get_by_role("button", name="Move mnist").focus()
+    page.keyboard.press("ArrowUp")
+    until(page, "document.querySelectorAll('.card')[1].dataset.name === 'mnist'")
+    for card in page.locator(".card-title[aria-expanded=true]").all():
+        card.click()
+    page.locator('[data-name="mnist"] .grip').drag_to(
+        page.locator('[data-name="sketch"] .card-head'), target_position={"x": 60, "y": 3}
+    )
+    until(page, "document.querySelectorAll('.card')[0].dataset.name === 'mnist'")
+    wait_for(lambda: effects(page)[0]["name"] == "mnist")
+
+
+def test_the_menu_adds_what_is_chosen(page: Any) -> None:
+    page.click("#add")
+    page.wait_for_selector("#menu img.there")
+    page.get_by_role("button", name="Restyle").first.click()
+    page.get_by_role("button", name="sketch").click()
+    page.wait_for_selector(".card")
+    assert [effect["name"] for effect in effects(page)] == ["sketch"]
+    page.get_by_role("switch", name="sketch on").click()
+    wait_for(lambda: not effects(page)[0]["on"])
+    page.get_by_role("button", name="Remove").click()
+    until(page, "!document.querySelector('.card')")
+
+
+def test_a_region_is_dragged_on_the_picture(page: Any) -> None:
+    add(page, "mnist")
+    play(page)
+    page.get_by_role("button", name="Place it on the picture").click()
+    box = page.locator("#picture").bounding_box()
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+    page.mouse.move(*at(0.8, 0.2))
+    page.mouse.down()
+    page.mouse.move(*at(0.5, 0.4), steps=4)
+    page.mouse.up()
+    until(page, "async () => (await (await fetch('/api/state')).json()).effects[0].values.region.startsWith('0.44')")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    wait_for(lambda: effects(page)[0]["values"]["region"] == "0.45/0.25/0.23/0.41")
+
+
+def test_what_is_drawn_on_the_picture_is_filled_and_undone(page: Any) -> None:
+    add(page, "inpaint")
+    play(page)
+    page.locator('[data-parameter="draw"]').get_by_role("switch").click()
+    page.wait_for_selector("#tools:not([hidden])")
+    box = page.locator("#picture").bounding_box()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.33 * box["width"], box["y"] + 0.32 * box["height"], steps=5)
+    page.mouse.up()
+    wait_for(lambda: effects(page)[0]["drawn"] > 0)
+    page.keyboard.press("u")
+    wait_for(lambda: effects(page)[0]["drawn"] == 0)
+
+
+def test_the_browsers_camera_is_played(page: Any) -> None:
+    page.get_by_role("button", name="Browser camera").first.click()
+    page.wait_for_selector("#picture:not([hidden])")
+    wait_for(lambda: "ms" in page.inner_text("#figures"))
+
+
+def test_a_file_is_chosen_previewed_and_processed(page: Any, clip: Path) -> None:
+    add(page, "sketch")
+    page.click("#tab-files")
+    page.locator("#files-drop input").set_input_files(clip)
+    page.wait_for_selector("#preview:not(.plain)")
+    page.locator("#range-end").evaluate("(range) => { range.value = 0.4; range.dispatchEvent(new Event('input')) }")
+    page.click("#prepare-add")
+    page.wait_for_selector(".job.done")
+    page.get_by_role("button", name="What was kept").click()
+    page.wait_for_selector(".job tbody tr")
+    with page.expect_download() as download:
+        page.locator(".job").get_by_role("link", name="Download").click()
+    assert video(Path(download.value.path()))[0] == 12
+
+
+def test_a_model_is_used_from_its_card(page: Any) -> None:
+    page.click("#tab-models")
+    page.locator('[data-model="sketch"]').get_by_role("button", name="Use in Live").click()
+    page.wait_for_selector('.card[data-name="sketch"]')
+    assert page.locator("#panel-live").is_visible()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1280, 2560])
+def test_nothing_serious_is_found_by_axe(page: Any, scheme: str, width: int, clip: Path) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
+
+    def check() -> None:
+        found = axe.run(page).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")] == []
+
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    check()
+    add(page, *MODELS.values())
+    for summary in page.locator(".more > summary").all():
+        summary.evaluate("(summary) => { summary.parentElement.open = true }")
+    play(page)
+    page.click("#split")
+    check()
+    page.click("#add")
+    page.wait_for_selector("#menu img.there")
+    check()
+    page.keyboard.press("Escape")
+    page.click("#source")
+    check()
+    page.keyboard.press("Escape")
+    page.click("#tab-models")
+    page.wait_for_selector(".model-card")
+    check()
+    page.click("#tab-files")
+    page.locator("#files-drop input").set_input_files(clip)
+    page.wait_for_selector("#prepare:not([hidden])")
+    page.click("#prepare-add")
+    page.wait_for_selector(".job")
+    check()
+    for tab in ("live", "models", "files"):
+        page.click(f"#tab-{tab}")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), tab

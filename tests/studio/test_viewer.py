@@ -1,0 +1,169 @@
+"""The WebSockets: pictures to the page, and a browser's camera from it."""
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from starlette.testclient import TestClient, WebSocketTestSession
+from starlette.websockets import WebSocketDisconnect
+
+from gancam.frame import Image
+from gancam.sinks.newest import as_jpeg
+from gancam.sources import TestPattern
+from gancam.studio import viewer
+from gancam.studio.browser import decoded, jpeg_size
+from tests.helpers.studio import SOCKETS, play_test, state, studio, wait_for
+
+
+def jpeg(image: Image, quality: int = 90) -> bytes:
+    return as_jpeg(image, quality) or b""
+
+
+def picture(socket: WebSocketTestSession) -> tuple[int, float, tuple[int, int], Image, bytes]:
+    """The next picture: its number, age in ms, size, image, and the JPEG before the effects."""
+    while True:
+        message = socket.receive()
+        if message.get("bytes"):
+            number, age, width, height, first = struct.unpack_from("<IfHHI", message["bytes"])
+            data = message["bytes"][16:]
+            return number, age, (width, height), decoded(data[:first]), data[first:]
+
+
+def test_pictures_come_as_fast_as_they_are_shown(tmp_path: Path) -> None:
+    with studio(tmp_path) as client:
+        play_test(client)
+        with client.websocket_connect(f"{SOCKETS}/api/live") as socket:
+            numbers = []
+            for _ in range(6):
+                number, age, size, image, before = picture(socket)
+                numbers.append(number)
+                assert size == (640, 360) == image.shape[1::-1]
+                assert 0 <= age < 2000
+                assert before == b""
+                socket.send_text(json.dumps({"shown": number}))
+            assert numbers == sorted(set(numbers))
+
+
+def test_a_page_that_shows_nothing_is_sent_no_more_than_two(tmp_path: Path) -> None:
+    with studio(tmp_path) as client:
+        play_test(client)
+        with client.websocket_connect(f"{SOCKETS}/api/live") as socket:
+            first, second = picture(socket)[0], picture(socket)[0]
+            newest = [state(client)["version"]]
+            for _ in range(4):  # figures go on, pictures do not
+                message = socket.receive()
+                assert not message.get("bytes")
+                newest.append(message["text"])
+            socket.send_text(json.dumps({"shown": first}))
+            assert picture(socket)[0] > second + 10  # and then it is the newest
+
+
+def test_the_original_comes_where_it_is_wanted(tmp_path: Path) -> None:
+    with studio(tmp_path) as client:
+        play_test(client)
+        client.post("/api/effects", json={"model": "sr-x2-fast"})
+        with client.websocket_connect(f"{SOCKETS}/api/live") as socket:
+            socket.send_text(json.dumps({"compare": True}))
+            for _ in range(20):
+                number, _, size, image, before = picture(socket)
+                socket.send_text(json.dumps({"shown": number}))
+                if before and size == (1280, 720):
+                    break
+            assert decoded(before).shape == (360, 640, 3)
+            assert TestPattern.index_in(image) == TestPattern.index_in(decoded(before))
+
+
+def test_the_state_comes_with_each_change(tmp_path: Path) -> None:
+    with studio(tmp_path) as client, client.websocket_connect(f"{SOCKETS}/api/live") as socket:
+        assert receive(socket, "state")["effects"] == []
+        client.post("/api/effects", json={"model": "sketch"})
+        wait_for(lambda: [one["name"] for one in receive(socket, "state")["effects"]] == ["sketch"])
+        client.patch("/api/controls", json={"sketch.strength": 0.5})
+        wait_for(lambda: receive(socket, "state")["effects"][0]["values"]["strength"] == 0.5)
+
+
+def receive(socket: WebSocketTestSession, what: str) -> dict[str, Any]:
+    while True:
+        message = socket.receive()
+        found = json.loads(message["text"]) if message.get("text") else {}
+        if what in found:
+            told: dict[str, Any] = found[what]
+            return told
+
+
+@pytest.mark.parametrize("rubbish", ["", "[]", "1", "{", "[" * 100_000])
+def test_rubbish_ends_the_socket_and_nothing_else(tmp_path: Path, rubbish: str) -> None:
+    with studio(tmp_path) as client:
+        play_test(client)
+        with client.websocket_connect(f"{SOCKETS}/api/live") as socket:
+            socket.send_text(rubbish)
+            while socket.receive()["type"] != "websocket.close":
+                pass
+        assert state(client)["source"]["state"] == "playing"
+
+
+def test_a_browsers_camera_is_played(tmp_path: Path) -> None:
+    pattern = TestPattern()
+    with studio(tmp_path) as client, client.websocket_connect(f"{SOCKETS}/api/camera?fps=30") as socket:
+        for index in range(1, 100):
+            socket.send_bytes(struct.pack("<f", 5.0) + jpeg(pattern.image(index), 95))
+            assert socket.receive_text() == ""
+            if client.get("/api/snapshot").status_code == 200:
+                break
+        source = state(client)["source"]
+        assert (source["kind"], source["size"]) == ("browser", [640, 360])
+        assert 0 < TestPattern.index_in(snapshot(client)) <= index
+        client.post("/api/source", json={"kind": "test"})
+        with pytest.raises(WebSocketDisconnect) as ended:
+            socket.receive_text()
+        assert ended.value.code == 4000
+
+
+def snapshot(client: TestClient) -> Image:
+    png = np.frombuffer(client.get("/api/snapshot").content, np.uint8)
+    return np.asarray(cv2.imdecode(png, cv2.IMREAD_COLOR), np.uint8)
+
+
+def test_damaged_pictures_of_a_camera_are_left_out(tmp_path: Path) -> None:
+    image = TestPattern((64, 48)).image(3)
+    good = jpeg(image, 95)
+    huge = bytearray(good)
+    at = huge.index(b"\xff\xc0")
+    huge[at + 5 : at + 9] = b"\xff\xff\xff\xff"
+    with studio(tmp_path) as client, client.websocket_connect(f"{SOCKETS}/api/camera") as socket:
+        for data in (b"no picture", good[:30], bytes(huge), b"\xff\xd8" + bytes(1000), good):
+            socket.send_bytes(struct.pack("<f", float("nan")) + data)
+            socket.receive_text()
+        wait_for(lambda: client.get("/api/snapshot").status_code == 200)
+        assert state(client)["source"]["size"] == [64, 48]
+
+
+def test_a_camera_that_goes_ends_what_plays(tmp_path: Path) -> None:
+    with studio(tmp_path) as client:
+        with client.websocket_connect(f"{SOCKETS}/api/camera") as socket:
+            socket.send_bytes(struct.pack("<f", 5.0) + jpeg(TestPattern().image(1)))
+            wait_for(lambda: state(client)["source"]["state"] == "playing")
+        wait_for(lambda: state(client)["source"]["state"] == "ended")
+
+
+def test_without_a_viewer_a_source_rests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(viewer, "REST_AFTER", 0.05)
+    with studio(tmp_path) as client:
+        play_test(client)
+        with client.websocket_connect(f"{SOCKETS}/api/live") as socket:
+            picture(socket)
+        wait_for(lambda: state(client)["source"]["state"] == "resting")
+        with client.websocket_connect(f"{SOCKETS}/api/live") as socket:
+            wait_for(lambda: state(client)["source"]["state"] == "playing")
+            picture(socket)
+
+
+def test_the_size_of_a_jpeg_is_read_from_its_header() -> None:
+    for size in ((640, 360), (1, 1), (37, 41)):
+        assert jpeg_size(jpeg(TestPattern(size).image(0))) == size
+    for data in (b"", b"\xff\xd8", b"\xff\xd8\xff\xc0", b"\x89PNG" * 10, b"\xff\xd8" + b"\xff\xe0\x00\x00" * 9):
+        assert jpeg_size(data) is None
