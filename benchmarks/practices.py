@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from train import checkpoint, generation, loop, networks, recipe, tasks
+from train import checkpoint, generation, loop, networks, recipe, report, tasks
 from train.networks.latent import LatentGenerator
 from train.tasks import unconditional
 
@@ -232,7 +232,7 @@ def frechet(generator: LatentGenerator) -> float:
 
 def finished(text: str, name: str, data: Path, runs: Path) -> State:
     plan, run = recipe.parse(text, name="ablation"), runs / name
-    every = loop.Every(log=50, evaluate=10**9, checkpoint_seconds=1e9)
+    every = report.Every(log=50, evaluate=10**9, checkpoint_seconds=1e9)
     loop.train(plan, data, run, device=torch.device("cpu"), every=every)
     kept = checkpoint.load(run)
     task = tasks.build(plan, data, torch.device("cpu"))

@@ -11,7 +11,7 @@ fruits    what becomes of As, as a classifier sees it that is trained on half of
 faces     super-resolution of faces of `--data`: Y-PSNR and perceptual distance beside bicubic, and how often the result
           is nearer, by a pretrained classifier's features, to its own truth than to any other one's
 
-How near a file is to PyTorch stands in its card (parity); what colorize is worth, `python -m train.evaluate` says.
+How near a file is to PyTorch stands in its card (parity); what colorize is worth, `gancam train evaluate` says.
 `fruits` and `faces` need PyTorch.
 """
 

@@ -1,4 +1,4 @@
-"""python -m export RUN -o gancam/models/: a run's generator as model files, each checked against PyTorch.
+"""gancam export RUN -o gancam/models/: a run's generator as model files, each checked against PyTorch.
 
 RUN may be the fp32 file of a model, too, to make its other precisions anew.
 """
@@ -155,16 +155,19 @@ def _trained(run: Path, reverse: bool) -> tuple[nn.Module, Recipe]:
 
 def _commit() -> str:
     """The commit of this checkout, empty where git cannot tell."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    root = Path(__file__).parent.parent
+    if not (root / ".git").exists():  # installed, perhaps within a checkout of somebody else's
+        return ""
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the command line."""
+    parser = argparse.ArgumentParser(prog="gancam export", description=__doc__)
     parser.add_argument("run", type=Path, help="a run's folder, a checkpoint, or an fp32 model file")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the model files")
     parser.add_argument("--name", default="", help="of the model (default: the recipe's)")
@@ -176,7 +179,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--summary", default="", help="one line for the menu")
     parser.add_argument("--reverse", action="store_true", help="of a cyclegan, from B to A instead")
     parser.add_argument("--overwrite", action="store_true")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    options = make_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         if not options.output.is_dir():

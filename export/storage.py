@@ -1,7 +1,7 @@
 """How a model file holds its weights: in 16 bits, widened when the file is loaded, in half the bytes.
 
 ONNX Runtime does once, when it opens a file, what depends on constants alone: neither time nor memory of a call change.
-Exporters write their graphs in the precision that these run in, and `python -m export` stores all of them in this way
+Exporters write their graphs in the precision that these run in, and `gancam export` stores all of them in this way
 before it compares them with PyTorch.
 
 Fewer bits were tried on the bundled models, as codes with one step per channel, against each model as it is: with 10

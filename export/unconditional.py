@@ -108,7 +108,7 @@ def plain_graph(network: LatentGenerator, *, half: bool = False) -> onnx.ModelPr
         raise ValueError(f"no exporter for {type(network).__name__}")
     writer = _Writer(np.float16 if half else np.float32)
     graph = writer.graph
-    graph.add("Identity", "z", name="w")
+    _kinds(graph, network)
     x = writer.active(graph.add("Gather", "ws", graph.constant(0, np.int64), axis=1))
     for step in _merged(layers):
         x = _plain(writer, x, step)
@@ -117,6 +117,19 @@ def plain_graph(network: LatentGenerator, *, half: bool = False) -> onnx.ModelPr
     colours, side = network(torch.zeros(1, network.latent)).shape[1:3]
     writer.pixels(graph.add("Add", x, writer.number(127.5)), (0, 0, 0) if colours == 1 else (2, 1, 0))
     return _model(writer, network, side)
+
+
+def _kinds(graph: Graph, network: LatentGenerator) -> None:
+    """w: z itself; of classes, with 1 for that of the largest of its last numbers and 0 for the others."""
+    if not network.classes:
+        graph.add("Identity", "z", name="w")
+        return
+    edges = [graph.constant([edge], np.int64) for edge in (0, network.latent - network.classes, network.latent)]
+    axis = graph.constant([1], np.int64)
+    noise, asked = graph.add("Slice", "z", edges[0], edges[1], axis), graph.add("Slice", "z", edges[1], edges[2], axis)
+    kind = graph.add("ArgMax", asked, axis=1, keepdims=0)
+    depth, values = graph.constant(network.classes, np.int64), graph.constant([0.0, 1.0], np.float32)
+    graph.add("Concat", noise, graph.add("OneHot", kind, depth, values, axis=1), axis=1, name="w")
 
 
 @dataclass
@@ -270,6 +283,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
     card = ModelCard(
         "", "morph", latent=network.latent, layers=network.layers, resolution=true.shape[1],
         parameters=sum(parameter.numel() for parameter in network.parameters()),
+        classes=",".join(recipe.data.get("names", map(str, range(network.classes)))),
     )  # fmt: skip
     figures: dict[str, float] = {}
     for data in judge_on:

@@ -1,1 +1,1 @@
-"""Training of the networks that gancam plays. Knows nothing of the runtime; start it with `python -m train RECIPE`."""
+"""Training of the networks that gancam plays. Knows nothing of the runtime; start it with `gancam train RECIPE`."""

@@ -1,19 +1,22 @@
-"""python -m train RECIPE --data DIR: train a recipe, or go on with it where it was stopped.
-
-On several processes: torchrun --standalone --nproc-per-node N -m -- train RECIPE --data DIR (with the `--`, or torchrun
-takes --run for an option of its own).
-"""
+"""gancam train RECIPE --data DATA: train a recipe, or go on with it where it was stopped."""
 
 import argparse
 import logging
 import os
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import distributed
 
-from train import loop, recipe
+from train import loop, precision, recipe
+from train.console import Console
+from train.data.named import NAMES
+from train.report import Every
+from train.show import Window
+from train.watch import Watcher
 
 # What `--pairs` says of the networks, where one's own first layers make the input of a photo.
 MADE: dict[str, dict[str, dict[str, str | int]]] = {
@@ -22,14 +25,25 @@ MADE: dict[str, dict[str, dict[str, str | int]]] = {
         "data": {"pairs": "self"}, "network": {"front": "grey", "keep": "luma"}, "discriminator": {"colours": 4},
     },
 }  # fmt: skip
+ABOUT = "Train a recipe, or go on with it where it was stopped: the same command goes on, exactly."
+SEVERAL = (
+    "On several GPUs, from a checkout: torchrun --standalone --nproc-per-node N -m -- train RECIPE --data DATA (with "
+    "the --, or torchrun takes --run for an option of its own)."
+)
 GIVEN = ("b", "style", "pairs", "teacher", "frames", "pool")  # options that are part of the recipe
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
-    parser.add_argument("recipe", help="a name from train/recipes/, or the path of a .toml file")
-    parser.add_argument("--data", "--a", type=Path, required=True, help="pictures: a folder, or as the recipe has it")
+Preview = Callable[[recipe.Recipe, Path, str, Sequence[str], Console], Watcher]
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the command line."""
+    parser = argparse.ArgumentParser(prog="gancam train", description=ABOUT, epilog=SEVERAL)
+    parser.add_argument("recipe", help=f"{', '.join(recipe.names())}; or the path of a .toml file")
+    parser.add_argument(
+        "--data", "--a", type=Path, required=True,
+        help=f"pictures: a folder, .zip, .tar, .npz, idx files, a video, or by name: {', '.join(NAMES)}",
+    )  # fmt: skip
     parser.add_argument("--b", type=Path, help="the second pile of pictures (cyclegan)")
     parser.add_argument("--style", type=Path, help="the image, or folder of images, whose style is learnt (style)")
     parser.add_argument(
@@ -40,37 +54,81 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--pool", type=Path, help="folder for what the teacher made (distil; default: runs/pools)")
     parser.add_argument("--run", type=Path, help="folder of the run (default: runs/RECIPE)")
     parser.add_argument("--judge", type=Path, help="folder of images to evaluate on (default: some of the data)")
+    parser.add_argument("--show", action="store_true", help="show samples in a window while they grow")
+    parser.add_argument(
+        "--live", metavar="SOURCE",
+        help="play a camera (0), a video or test through the network while it learns, left half as it was before",
+    )  # fmt: skip
+    parser.add_argument(
+        "--live-to", metavar="OUTPUT", action="append", help="where the live picture goes, as gancam live --to takes it"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--precision", choices=precision.NAMES[1:], help="what to compute in (default: the fastest of a short trial)"
+    )
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
     parser.add_argument("--stop-after", type=int, help="iteration to stop at, with a checkpoint")
     parser.add_argument(
         "--checkpoint-seconds", type=float, default=120.0, help="how often a checkpoint is written (default: 120)"
     )
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    return parser
+
+
+def main(arguments: list[str] | None = None, *, preview: Preview | None = None) -> int:
+    """Run the command line and return the exit code.
+
+    Args:
+        arguments: Its words; by default those of this process.
+        preview: Makes the live picture of a recipe, run, source and outputs; without one, `--live` is refused.
+    """
+    options = make_parser().parse_args(arguments)
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    logging.getLogger("train").setLevel(logging.INFO)  # and no other: matplotlib tells of its fonts
     if options.threads:
         torch.set_num_threads(options.threads)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         distributed.init_process_group("nccl" if options.device.startswith("cuda") else "gloo")
+    watchers: list[Watcher] = []
+    try:
+        said, code = _train(options, watchers, preview)
+    finally:
+        for watcher in reversed(watchers):
+            watcher.close()
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
+    if said:
+        print(f"train: {said}", file=sys.stderr)
+    return code
+
+
+def _train(options: argparse.Namespace, watchers: list[Watcher], preview: Preview | None) -> tuple[str, int]:
+    """Train as `options` say, adding who watches to `watchers`; what is to be said in the end, and the exit code."""
+    console = Console()
+    watchers.append(console)
     try:
         given = {name: str(value) for name in GIVEN if (value := getattr(options, name)) is not None}
         chosen = recipe.load(options.recipe, {"data": given, **MADE.get(options.pairs, {})})
+        if options.precision:
+            chosen = replace(chosen, precision=options.precision)
         run = options.run or Path("runs") / chosen.name
+        if options.show:
+            watchers.append(Window(chosen.name))
+        if options.live is not None:
+            if preview is None:
+                raise ValueError(
+                    "--live: give it to gancam train, which plays the live picture in a process of its own"
+                )
+            watchers.append(preview(chosen, run, options.live, options.live_to or [], console))
         loop.train(
             chosen, options.data, run, device=torch.device(options.device),
-            evaluate_on=options.judge, stop_after=options.stop_after,
-            every=loop.Every(checkpoint_seconds=options.checkpoint_seconds),
+            evaluate_on=options.judge, stop_after=options.stop_after, watchers=watchers,
+            every=Every(checkpoint_seconds=options.checkpoint_seconds),
         )  # fmt: skip
     except loop.Interrupted as stop:
-        print(f"train: {stop}", file=sys.stderr)
-        return 128 + stop.number
+        return str(stop), 128 + stop.number
     except (OSError, ValueError) as error:
-        print(f"train: {error}", file=sys.stderr)
-        return 2
-    finally:
-        if distributed.is_initialized():
-            distributed.destroy_process_group()
-    return 0
+        return " ".join(str(error).split()), 2
+    return "", 0
 
 
 if __name__ == "__main__":

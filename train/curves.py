@@ -1,4 +1,4 @@
-"""python -m train.curves RUN: draw what a run wrote into log.jsonl as curves.png, which one can look at."""
+"""gancam train curves RUN: draw what a run wrote into log.jsonl as curves.png, which one can look at."""
 
 import argparse
 import json
@@ -86,7 +86,7 @@ def draw(run: Path) -> Path:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m train.curves", description="Draw the curves of runs.")
+    parser = argparse.ArgumentParser(prog="gancam train curves", description="Draw the curves of runs.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run")
     try:
         for run in parser.parse_args(arguments).runs:

@@ -1,6 +1,6 @@
 """How good a result is. Protocols are the field's, so that figures can be compared: each function names its own.
 
-    python -m train.evaluate RUN [RUN ...] --images DIR [--degradation webcam] [--video CLIP] [--json]
+    gancam train evaluate RUN [RUN ...] --images DIR [--degradation webcam] [--video CLIP] [--json]
 
 judges the networks of runs (or checkpoint files); with several, each also against the first.
 """
@@ -394,7 +394,7 @@ def table(results: list[tuple[str, dict[str, dict[str, float]]]]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m train.evaluate", description="Judge networks, side by side.")
+    parser = argparse.ArgumentParser(prog="gancam train evaluate", description="Judge networks, side by side.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run, or a checkpoint file")
     parser.add_argument("--images", type=Path, nargs="+", default=[], metavar="DIR", help="folders of whole images")
     parser.add_argument("--degradation", choices=("bicubic", "webcam"), action="append", help="default: both")

@@ -1,6 +1,6 @@
 """How good a generator's samples are as a whole.
 
-    python -m train.generation RUN [RUN ...] --data SET [--samples 5000] [--json]
+    gancam train generation RUN [RUN ...] --data SET [--samples 5000] [--json]
 
 judges the networks of runs (or checkpoint files) against the pictures they learnt from. Every figure depends on the
 network whose features it compares, on the number of samples and on the size pictures are scaled to: all three are
@@ -32,6 +32,8 @@ from train.networks.latent import LatentGenerator
 NEAREST = 5  # neighbours of precision, recall, density and coverage
 SHOWN = 10_000  # pictures of a side among which neighbours are sought, so that distances between all fit the memory
 NEAR_COPY = 0.5  # of the typical distance between neighbouring training pictures: nearer than this is a near copy
+DIGITS = tuple("0123456789")
+CERTAIN = 10.0  # the number in z of a class that is asked for; the others' are standard normal
 Features = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (n, h, w, c) RGB -> (n, features)
 
 
@@ -43,10 +45,13 @@ class FeatureNetwork:
     features: Features
 
 
-def latents(generator: LatentGenerator, count: int, *, seed: int) -> Tensor:
-    """``(count, latent)`` float32 standard normal, the same for a seed everywhere."""
+def latents(generator: LatentGenerator, count: int, *, seed: int, kinds: Tensor | None = None) -> Tensor:
+    """``(count, latent)`` float32 standard normal, the same for a seed everywhere; `kinds`: the class of each."""
     rng = np.random.default_rng(seed)
-    return torch.from_numpy(rng.standard_normal((count, generator.latent), dtype=np.float32))
+    z = torch.from_numpy(rng.standard_normal((count, generator.latent), dtype=np.float32))
+    if kinds is not None:
+        z[torch.arange(count), generator.latent - generator.classes + kinds] = CERTAIN
+    return z
 
 
 @torch.no_grad()
@@ -253,6 +258,12 @@ def digit_modes(images: NDArray[np.uint8], device: torch.device) -> dict[str, fl
     return {"modes": float((shares >= 0.001).sum()), "kl": kl}
 
 
+def agreement(images: NDArray[np.uint8], kinds: Tensor, device: torch.device) -> float:
+    """Share of pictures of digits in which the classifier sees the digit, 0 to 9, that was asked for."""
+    found = _in_batches(images, device, digits.shared(str(device))).argmax(1)
+    return float((found == kinds.cpu().numpy()).mean())
+
+
 def score_run(made: recipe.Recipe, generator: LatentGenerator, data: Path, *, samples: int = 5000) -> Scores:
     """All that is measured of a generator of recipe `made`, against the pictures in `data` as the recipe takes them.
 
@@ -264,8 +275,11 @@ def score_run(made: recipe.Recipe, generator: LatentGenerator, data: Path, *, sa
     seen = digit_network(device) if shape == {"resolution": 28, "channels": 1} else feature_network(device)
     scores = score(generator, reals, seen, samples=samples)
     if seen.name.startswith("digit"):
-        fakes = sample(generator, latents(generator, samples, seed=1))
+        z = latents(generator, samples, seed=1)
+        fakes = sample(generator, z)
         scores.figures.update(digit_modes(fakes, device))
+        if generator.classes == len(DIGITS):
+            scores.figures["agreement"] = agreement(fakes, generator.kinds(z), device)
         half = min(samples, len(reals) // 2)
         mixed = np.random.default_rng(0).permutation(len(reals))  # MNIST's neighbours come from two crowds in turn
         halves = (seen.features(reals[part]) for part in (mixed[:half], mixed[half : 2 * half]))
@@ -277,7 +291,7 @@ def score_run(made: recipe.Recipe, generator: LatentGenerator, data: Path, *, sa
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m train.generation", description=__doc__)
+    parser = argparse.ArgumentParser(prog="gancam train generation", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or checkpoint files")
     parser.add_argument("--data", type=Path, required=True, help="the pictures: a folder, .zip or .npz")
     parser.add_argument("--samples", type=int, default=5000)

@@ -10,9 +10,8 @@ import math
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,21 +20,16 @@ import numpy as np
 import torch
 from torch import distributed, nn
 
-from train import checkpoint, tasks
+from train import checkpoint, precision, tasks
+from train import recipe as recipes
+from train.data import on_disk
 from train.recipe import Phase, Recipe
-from train.report import Report
+from train.report import Every, Report
+from train.watch import Watcher
 
 log = logging.getLogger(__name__)
 ROLLBACKS = 3  # of one run
-
-
-@dataclass(frozen=True)
-class Every:
-    """How often things beside training happen."""
-
-    log: int = 100  # iterations
-    evaluate: int = 2000  # iterations; a sample sheet is written with it
-    checkpoint_seconds: float = 120.0
+USUAL = Every()
 
 
 class Interrupted(Exception):
@@ -107,7 +101,10 @@ class _Training:
 
     def __init__(self, recipe: Recipe, task: tasks.Task, world: int) -> None:
         self.recipe, self.task, self.world = recipe, task, world
+        self.device = next(task.generator.parameters()).device
         self.iteration = 0
+        self.data: dict[str, int] = {}  # files and bytes of what is learnt from
+        self.precision = "fp32" if recipe.precision == "auto" else recipe.precision
         self.rollbacks = 0
         self.ema = copy.deepcopy(task.generator).eval().requires_grad_(False)
         self.networks: dict[str, nn.Module] = {"generator": task.generator}
@@ -117,15 +114,52 @@ class _Training:
             name: torch.optim.Adam(network.parameters(), lr=1.0, betas=recipe.betas)
             for name, network in self.networks.items()
         }
+        self._scalers: dict[str, torch.amp.GradScaler] = {}
+        self.compute_in(self.precision)
+
+    def compute_in(self, name: str) -> None:
+        """Compute in precision `name` from now on; fp16 has its losses scaled, or small gradients become 0."""
+        self.precision = name
+        for scaled in self.networks:
+            self._scalers[scaled] = torch.amp.GradScaler(self.device.type, enabled=name == "fp16")
+
+    def try_precisions(self) -> precision.Choice:
+        """Time steps of the longest phase in each precision, and compute in the best; nothing else is changed."""
+        longest = max(self.recipe.phases, key=lambda phase: phase.iterations)
+        before = copy.deepcopy(self.state())
+        first = sum(phase.iterations for phase in self.recipe.phases[: self.recipe.phases.index(longest)])
+
+        def step(name: str) -> None:
+            self.compute_in(name)
+            self.iteration = first
+            with suppress(Diverged):
+                self.step(0)
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+
+        choice = precision.choose(precision.measure(precision.candidates(self.device), step, agree=self._slowest))
+        self.restore(before)
+        self.compute_in(choice.name)
+        return choice
+
+    def _slowest(self, seconds: float) -> float:
+        if self.world == 1:
+            return seconds
+        longest = torch.tensor(seconds, device=self.device)
+        distributed.all_reduce(longest, distributed.ReduceOp.MAX)
+        return float(longest)
 
     def state(self) -> dict[str, Any]:
         """Raises ``Diverged`` where it is not worth keeping."""
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.task.generator.parameters()):
             raise Diverged("the weights are no longer finite")
         state: dict[str, Any] = {"recipe": self.recipe.text, "name": self.recipe.name, "iteration": self.iteration}
-        state |= {"rollbacks": self.rollbacks, "ema": self.ema.state_dict()}
+        state |= {"rollbacks": self.rollbacks, "precision": self.precision, "data": self.data}
+        state |= {"ema": self.ema.state_dict()}
         for name, network in self.networks.items():
             state[name], state[f"{name}_optimiser"] = network.state_dict(), self._optimisers[name].state_dict()
+            if scaler := self._scalers[name].state_dict():
+                state[f"{name}_scaler"] = scaler
         return state
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -135,10 +169,13 @@ class _Training:
         for name, network in self.networks.items():
             network.load_state_dict(state[name])
             self._optimisers[name].load_state_dict(state[f"{name}_optimiser"])
+            if self._scalers[name].is_enabled() and f"{name}_scaler" in state:
+                self._scalers[name].load_state_dict(state[f"{name}_scaler"])
 
     def update(self, name: str, loss: torch.Tensor, lr: float) -> None:
         """Take one step of a network down its loss. Raises ``Diverged`` before anything is changed."""
         recipe, network, optimiser = self.recipe, self.networks[name], self._optimisers[name]
+        scaler = self._scalers[name]
         learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
         if recipe.decay_l1:
             loss = loss + recipe.decay_l1 * torch.stack([parameter.abs().sum() for parameter in learning]).sum()
@@ -150,7 +187,8 @@ class _Training:
         if not finite:
             raise Diverged(f"the {name}'s loss is no longer finite")
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        scaler.unscale_(optimiser)
         parameters = [parameter for parameter in learning if parameter.grad is not None]
         if self.world > 1:
             for parameter in parameters:
@@ -160,7 +198,8 @@ class _Training:
             nn.utils.clip_grad_norm_(parameters, recipe.clip)
         for group in optimiser.param_groups:
             group["lr"] = lr
-        optimiser.step()
+        scaler.step(optimiser)
+        scaler.update()
 
     def step(self, rank: int) -> tuple[dict[str, torch.Tensor], float]:
         """One iteration: the terms of its losses and the generator's learning rate. Raises ``Diverged``."""
@@ -177,10 +216,7 @@ class _Training:
             if isinstance(module, nn.BatchNorm2d):
                 module.train(not phase.freeze_bn)
 
-        def autocast() -> torch.autocast:
-            device = next(task.generator.parameters()).device
-            return torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
-
+        autocast: Callable[[], torch.autocast] = lambda: precision.autocast(self.device, self.precision)
         with autocast():
             fake = task.generate(batch)
         if "adversarial" in phase.losses:
@@ -203,8 +239,9 @@ def train(
     *,
     device: torch.device,
     evaluate_on: Path | None = None,
-    every: Every = Every(),
+    every: Every = USUAL,
     stop_after: int | None = None,
+    watchers: Sequence[Watcher] = (),
 ) -> dict[str, float]:
     """Train a recipe into the folder `run`, going on from its checkpoint where there is one.
 
@@ -219,6 +256,7 @@ def train(
         evaluate_on: A folder of images to evaluate on; None for what the task holds back of the data.
         every: How often things beside training happen.
         stop_after: An iteration to stop at, with a checkpoint.
+        watchers: Who is told how it goes; one of them may stop it.
 
     Returns:
         The figures of the last evaluation, by name; none on ranks above 0.
@@ -230,32 +268,41 @@ def train(
     """
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     training = _start(recipe, data, run, device, world)
+    end = min(recipe.iterations, stop_after or recipe.iterations)
     report = Report(
-        run, recipe, training.task, start=training.iteration, log_every=every.log, evaluate_every=every.evaluate,
-        evaluate_on=evaluate_on, rank=rank,
+        run, recipe, training.task, start=training.iteration, end=end, every=every, evaluate_on=evaluate_on, rank=rank,
+        watchers=watchers,
     )  # fmt: skip
-    saved, end = time.monotonic(), min(recipe.iterations, stop_after or recipe.iterations)
     with _signals() as received:
-        while training.iteration < end:
-            phase = recipe.phase(training.iteration)[0]
-            try:
-                terms, lr = training.step(rank)
-                stop = bool(received)
-                due = stop or training.iteration == end or time.monotonic() - saved > every.checkpoint_seconds
-                state = training.state() if due else None
-            except Diverged as error:
-                _roll_back(training, run, error)
-                report.forget()
-                continue
-            report.step(training.iteration, phase, terms, lr, training.ema)
-            if state is not None:
-                if rank == 0:
-                    checkpoint.save(run, state)
-                saved = time.monotonic()
-            if stop:
-                raise Interrupted(received[0])
-    report.close()
+        _iterate(training, report, run, end, every.checkpoint_seconds, lambda: bool(received) or report.stop)
+        report.finish(training.iteration, training.ema)
+        if received:
+            raise Interrupted(received[0])
     return report.figures
+
+
+def _iterate(
+    training: _Training, report: Report, run: Path, end: int, seconds: float, asked: Callable[[], bool]
+) -> None:
+    """Train up to iteration `end`, or until it is `asked` to stop; a checkpoint every so many `seconds` and last."""
+    rank, saved = int(os.environ.get("RANK", "0")), time.monotonic()
+    stop = False
+    while training.iteration < end and not stop:
+        phase = training.recipe.phase(training.iteration)[0]
+        try:
+            terms, lr = training.step(rank)
+            stop = asked()
+            due = stop or training.iteration == end or time.monotonic() - saved > seconds
+            state = training.state() if due else None
+        except Diverged as error:
+            _roll_back(training, run, error)
+            report.forget()
+            continue
+        report.step(training.iteration, phase, terms, lr, training.ema)
+        if state is not None:
+            if rank == 0:
+                checkpoint.save(run, state)
+            saved = time.monotonic()
 
 
 def _start(recipe: Recipe, data: Path, run: Path, device: torch.device, world: int) -> _Training:
@@ -272,16 +319,41 @@ def _start(recipe: Recipe, data: Path, run: Path, device: torch.device, world: i
     if given is not None:
         begin(task.generator, given, recipe.start)
     training = _Training(recipe, task, world)
-    if state is not None:
-        try:
-            training.restore(state)
-        except (KeyError, RuntimeError) as error:
-            raise ValueError(f"{run} was trained with other networks than the recipe has now: {error}") from error
-    if world > 1:
+    if world > 1 and state is None:
         for network in training.networks.values():
             for parameter in network.parameters():
                 distributed.broadcast(parameter.data, 0)
+    training.data = on_disk(data)
+    if state is not None and state.get("data", training.data) != training.data:
+        before = state["data"]
+        log.warning(
+            "%s is not what this run began with: %d files of %d bytes then, %d of %d now; it goes on, but not exactly",
+            data, before.get("files", 0), before.get("bytes", 0), *(training.data.get(key, 0) for key in before),
+        )  # fmt: skip
+    why = _go_on(training, state, run) if state is not None else _begin(training)
+    log.info("%s on %s in %s, %s", recipe.name, device, training.precision, why)
     return training
+
+
+def _begin(training: _Training) -> str:
+    """Choose the precision of a run that begins, and return why it is."""
+    if training.recipe.precision != "auto":
+        return "as the recipe has it"
+    return training.try_precisions().why
+
+
+def _go_on(training: _Training, state: dict[str, Any], run: Path) -> str:
+    """Restore a run as it was, its precision too, and return why that is; raises ``ValueError`` where it is another."""
+    why = "as the recipe has it"
+    if training.recipe.precision == "auto":
+        said = recipes.parse(state["recipe"], name=state["name"]).precision
+        training.compute_in(state.get("precision") or ("bf16" if said == "auto" else said))  # it once was the default
+        why = "as this run began (--precision changes it)"
+    try:
+        training.restore(state)
+    except (KeyError, RuntimeError) as error:
+        raise ValueError(f"{run} was trained with other networks than the recipe has now: {error}") from error
+    return why
 
 
 def _roll_back(training: _Training, run: Path, error: Diverged) -> None:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from train import degrade
+from train import degrade, precision
 from train.data import Photos, Pixels
 
 log = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ def _crop(image: Pixels, side: int, rng: np.random.Generator) -> Pixels:
 def teach(network: nn.Module, low: Patches, scale: int) -> Patches:
     """What the teacher makes of ``(n, h, w, 3)``, uint8. Raises ``ValueError`` where it has another scale."""
     x = torch.from_numpy(np.array(low)).permute(0, 3, 1, 2).float() / 255.0
-    with torch.autocast("cpu", torch.bfloat16):
+    with precision.autocast(x.device, precision.fastest(network)):
         y = network(x.contiguous(memory_format=torch.channels_last)).float()
     expected = (low.shape[1] * scale, low.shape[2] * scale)
     if y.shape[2:] != expected:

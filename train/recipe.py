@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from train import old_names
+from train import old_names, precision
 
 RECIPES = Path(__file__).with_name("recipes")
 
@@ -47,7 +47,7 @@ class Recipe:
     start: str = ""  # a run whose generator this one starts from: a checkpoint beside this run's folder
     batch: int = 16
     seed: int = 1
-    precision: str = "bf16"  # of activations, fp32 or bf16; weights are always fp32
+    precision: str = "auto"  # of activations, one of `precision.NAMES`; weights are always fp32
     clip: float = 1.0  # norm of a gradient is cut to this; 0: never
     decay_l1: float = 0.0  # times the sum of the absolute weights, added to each player's loss
     decay_l2: float = 0.0  # times half the sum of the squared weights, likewise
@@ -69,13 +69,17 @@ class Recipe:
         return self.phases[-1], 1.0
 
 
+def names() -> list[str]:
+    """List the recipes that come with this package."""
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
 def find(name: str) -> Path:
     """The file of a recipe by name (`sr-x2`) or path. Raises ``FileNotFoundError``, which lists the names there are."""
     for path in (Path(name), RECIPES / f"{name}.toml"):
         if path.suffix == ".toml" and path.is_file():
             return path
-    known = ", ".join(sorted(path.stem for path in RECIPES.glob("*.toml")))
-    raise FileNotFoundError(f"no recipe {name!r}: there are {known}, or give the path of a .toml file")
+    raise FileNotFoundError(f"no recipe {name!r}: there are {', '.join(names())}, or give the path of a .toml file")
 
 
 def parse(text: str, *, name: str = "recipe") -> Recipe:
@@ -95,8 +99,9 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
         recipe = Recipe(**{"name": name, **table}, betas=betas, phases=phases, text=text)
     except (tomllib.TOMLDecodeError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"recipe {name!r}: {error}") from error
-    if recipe.precision not in ("fp32", "bf16"):
-        raise ValueError(f"recipe {name!r}: precision {recipe.precision!r} must be fp32 or bf16")
+    if recipe.precision not in precision.NAMES:
+        known = ", ".join(precision.NAMES[:-1])
+        raise ValueError(f"recipe {name!r}: precision {recipe.precision!r} must be {known} or {precision.NAMES[-1]}")
     return recipe
 
 

@@ -1,20 +1,38 @@
-"""What a run says of itself: log.jsonl, TensorBoard, sample sheets and warnings."""
+"""What a run says of itself: log.jsonl, TensorBoard, sample sheets and warnings; and whoever watches it."""
 
 import json
-import logging
+import re
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from train.recipe import Phase, Recipe
 from train.tasks import Task
+from train.watch import Progress, Watcher
 
-log = logging.getLogger(__name__)
+NEWEST = "samples.png"  # the newest sheet, by one name for whoever looks again and again
+SHEETS = (10.0, 30.0, 60.0, 120.0, 240.0)  # seconds of a sitting after which a sheet is due, and then after as many
+SHARE = 0.05  # of the time that pictures for watchers may take
+RECENT = 50  # iterations that losses and rate are told of
+
+
+@dataclass(frozen=True)
+class Every:
+    """How often things beside training happen."""
+
+    log: int = 100  # iterations
+    evaluate: int = 2000  # iterations; a sample sheet is written with it
+    checkpoint_seconds: float = 120.0
+    sheets: tuple[float, ...] = SHEETS  # seconds
 
 
 class Report:
@@ -25,27 +43,42 @@ class Report:
         recipe: What is trained.
         task: Whose samples and figures are written.
         start: The iteration that the run goes on from.
-        log_every: Iterations between lines of the log.
-        evaluate_every: Iterations between evaluations, each with a sheet of samples.
+        end: The iteration at which this sitting ends.
+        every: How often.
         evaluate_on: A folder of images to evaluate on, None for what the task held back.
         rank: Of this process; only that of rank 0 writes.
+        watchers: Who is told.
     """
 
     def __init__(
-        self, run: Path, recipe: Recipe, task: Task, *, start: int, log_every: int, evaluate_every: int,
-        evaluate_on: Path | None, rank: int,
+        self, run: Path, recipe: Recipe, task: Task, *, start: int, end: int, every: Every, evaluate_on: Path | None,
+        rank: int, watchers: Sequence[Watcher] = (),
     ) -> None:  # fmt: skip
         self.figures: dict[str, float] = {}  # of the last evaluation
         self._run, self._recipe, self._task, self._evaluate_on = run, recipe, task, evaluate_on
-        self._log_every, self._evaluate_every = log_every, evaluate_every
+        self._every, self._end = every, end
+        self._watchers = tuple(watchers) if rank == 0 else ()
         self._writer = SummaryWriter(str(run / "tensorboard"), purge_step=start) if rank == 0 else None
         self._terms: dict[str, list[Tensor]] = {}  # each loss term since the last line of the log
+        self._recent: deque[tuple[float, Mapping[str, Tensor]]] = deque(maxlen=RECENT)
+        self._last: tuple[Phase, float] | None = None
         self._warned: set[str] = set()
-        self._clock = time.monotonic()
+        self._began = self._clock = self._told = time.monotonic()
+        self._sheets = iter(every.sheets)
+        self._sheet_due = next(self._sheets, float("inf"))
+        self._written = -1  # iteration of the newest sheet
+        self._due = [0.0] * len(self._watchers)  # when each wants a picture again
+        self._weights_due = [0.0] * len(self._watchers)
+
+    @property
+    def stop(self) -> bool:
+        """Whether a watcher wants the run to stop."""
+        return any(watcher.stop for watcher in self._watchers)
 
     def forget(self) -> None:
         """Drop the terms since the last line: the run went back to its checkpoint."""
         self._terms.clear()
+        self._recent.clear()
 
     def step(self, iteration: int, phase: Phase, terms: Mapping[str, Tensor], lr: float, ema: nn.Module) -> None:
         """Note one iteration that is over, and write what is due.
@@ -59,43 +92,102 @@ class Report:
         """
         if self._writer is None:
             return
+        now = time.monotonic()
         for name, term in terms.items():
             self._terms.setdefault(name, []).append(term)
-        if iteration % self._log_every == 0:
+        self._recent.append((now, terms))
+        self._last = phase, lr
+        if iteration % self._every.log == 0:
             self._log(iteration, phase, lr)
-        if iteration % self._evaluate_every == 0 or iteration == self._recipe.iterations:
+        if iteration % self._every.evaluate == 0 or iteration == self._recipe.iterations:
             self._evaluate(iteration, ema)
+        elif now - self._began >= self._sheet_due:
+            self._sheet(iteration, ema)
+        self._tell(iteration, phase, ema, now)
+
+    def finish(self, iteration: int, ema: nn.Module) -> None:
+        """Write a line and a sheet of the state that a sitting ends with, where there are none; finish the files."""
+        if self._writer is not None and self._terms and self._last is not None:
+            self._log(iteration, *self._last)
+        if self._writer is not None and self._written != iteration:
+            self._sheet(iteration, ema)
+        self.close()
 
     def close(self) -> None:
         """Finish the files."""
         if self._writer is not None:
             self._writer.close()
 
+    def _tell(self, iteration: int, phase: Phase, ema: nn.Module, now: float) -> None:
+        """Tell the watchers what is due."""
+        last = iteration == self._end
+        tell = last or now - self._told >= 1.0
+        for index, watcher in enumerate(self._watchers):
+            watcher.step()
+            if tell:
+                self._told = now
+                watcher.progress(self._progress(iteration, phase))
+            if watcher.sheet_seconds and (now >= self._due[index] or last):
+                watcher.sheet(iteration, self._task.preview(ema), "")
+                self._due[index] = _again(now, watcher.sheet_seconds)
+            if watcher.weights_seconds and (now >= self._weights_due[index] or last):
+                watcher.weights(iteration, ema)
+                self._weights_due[index] = _again(now, watcher.weights_seconds)
+
+    def _progress(self, iteration: int, phase: Phase) -> Progress:
+        began, ended = self._recent[0][0], self._recent[-1][0]
+        rate = (len(self._recent) - 1) / (ended - began) if ended > began else 0.0
+        names = {name: None for _, terms in self._recent for name in terms}
+        terms = {
+            name: float(torch.stack([terms[name] for _, terms in self._recent if name in terms]).mean())
+            for name in names
+        }
+        return Progress(iteration, self._end, phase.name, rate, terms)
+
     def _log(self, iteration: int, phase: Phase, lr: float) -> None:
         now = time.monotonic()
         line = {name: float(torch.stack(values).mean()) for name, values in self._terms.items()} | {"lr": lr}
+        count = max(map(len, self._terms.values()))
         self._terms.clear()
-        line["seconds_per_iteration"], self._clock = (now - self._clock) / self._log_every, now
+        line["seconds_per_iteration"], self._clock = (now - self._clock) / count, now
         self._scalars("train", line, iteration)
         images = iteration * self._recipe.batch
         self._append({"iteration": iteration, "images": images, "phase": phase.name} | line)
-        log.info("%6d %s %s", iteration, phase.name, "  ".join(f"{k} {v:.5g}" for k, v in line.items()))
         self._warned = self._warn(line, iteration)
 
     def _evaluate(self, iteration: int, ema: nn.Module) -> None:
         self.figures = self._task.evaluate(ema, self._evaluate_on)
         self._scalars("evaluate", self.figures, iteration)
-        Pillow.fromarray(self._task.preview(ema)).save(self._run / f"samples-{iteration:07d}.png")
+        self._sheet(iteration, ema)
         self._append({"iteration": iteration, "evaluate": self.figures})
-        log.info("%6d %s", iteration, "  ".join(f"{k} {v:.4f}" for k, v in self.figures.items()))
+        for watcher in self._watchers:
+            watcher.figures(iteration, self.figures)
         self._warned |= self._warn(self.figures, iteration)
 
+    def _sheet(self, iteration: int, ema: nn.Module) -> None:
+        """Write a sheet of samples, and note when the next is due."""
+        picture: NDArray[np.uint8] = self._task.preview(ema)
+        path = self._run / f"samples-{iteration:07d}.png"
+        Pillow.fromarray(picture).save(path)
+        partial = self._run / f".{NEWEST}.part"
+        Pillow.fromarray(picture).save(partial, format="png")
+        partial.replace(self._run / NEWEST)
+        if self._writer is not None:
+            self._writer.add_image("samples", picture, iteration, dataformats="HWC")
+        self._written = iteration
+        passed = time.monotonic() - self._began
+        while self._sheet_due <= passed:
+            self._sheet_due = next(self._sheets, passed + self._every.sheets[-1])
+        for watcher in self._watchers:
+            watcher.sheet(iteration, picture, str(self._run / NEWEST))
+
     def _warn(self, figures: Mapping[str, float], iteration: int) -> set[str]:
-        """Log what the task finds wrong in `figures` and has not said just before, and return all that it finds."""
-        found = set(self._task.alarms(figures))
-        for text in sorted(found - self._warned):
-            log.warning("%6d %s", iteration, text)
-        return found
+        """Tell what the task finds wrong in `figures` and has not said just before, and return all that it finds."""
+        found = {re.sub(r"[\d.]+", "", text): text for text in self._task.alarms(figures)}  # by words, whatever figures
+        for kind in sorted(found.keys() - self._warned):
+            for watcher in self._watchers:
+                watcher.alarm(iteration, found[kind])
+        return set(found)
 
     def _scalars(self, group: str, values: Mapping[str, float], iteration: int) -> None:
         assert self._writer is not None
@@ -105,3 +197,9 @@ class Report:
     def _append(self, line: Mapping[str, object]) -> None:
         with (self._run / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+
+
+def _again(began: float, seconds: float) -> float:
+    """When something that began then is due again: not before its share of the time is kept."""
+    now = time.monotonic()
+    return now + max(seconds, (now - began) / SHARE)

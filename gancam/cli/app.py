@@ -6,7 +6,10 @@ from typing import Annotated, TypeAlias
 import typer
 from typer.core import TyperGroup
 
-_COMMANDS = "process", "live", "studio", "demo", "models", "sample", "morph", "import", "verify", "bench", "doctor"
+_COMMANDS = (
+    "process", "live", "studio", "demo", "models", "sample", "morph", "train", "export", "import", "verify", "bench",
+    "doctor",
+)  # fmt: skip
 
 
 class _Commands(TyperGroup):
@@ -67,6 +70,16 @@ QuietOption: TypeAlias = Annotated[
 ]
 GeneratorArgument: TypeAlias = Annotated[
     str, typer.Argument(help="The generator: a model's name, as morph-fruits, or the path of an .onnx file.")
+]
+
+# gancam sample
+LabelsOption: TypeAlias = Annotated[
+    bool,
+    typer.Option("--labels", help="With --to, write as many samples of each class, each into the folder of its class."),
+]
+ClassOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--class", metavar="NAME", help="Make samples of this class only, of a generator that has classes."),
 ]
 
 # gancam process
@@ -187,6 +200,14 @@ TargetMsOption: TypeAlias = Annotated[
     typer.Option(metavar="MS", help="Play the best quality that takes at most this many milliseconds a frame."),
 ]
 
+WatchOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="new|split",
+        help="Load an effect that is a file, or the folder of a training run, anew whenever that changes: new plays "
+        "it, split shows the one before on the left.",
+    ),
+]
 PresetsOption: TypeAlias = Annotated[
     list[Path] | None,
     typer.Option(

@@ -1,15 +1,18 @@
 """`gancam sample` and `gancam morph`: pictures and loops that a generator makes."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gancam.cli.app import (
+    ClassOption,
     CodecOption,
     DeviceOption,
     GeneratorArgument,
+    LabelsOption,
     OverwriteOption,
     PrecisionOption,
     QualityOption,
@@ -24,6 +27,7 @@ from gancam.errors import InputError
 from gancam.files import make_folder, refuse_existing
 from gancam.frame import Image
 from gancam.inference.catalog import find
+from gancam.inference.variants import read_card, variants
 from gancam.media.images import write_image
 from gancam.media.paths import IMAGES
 from gancam.pipeline import run
@@ -50,6 +54,8 @@ def sample(
     to: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write each sample to this folder, as an image of its own.")
     ] = None,
+    labels: LabelsOption = False,
+    only: ClassOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
@@ -63,18 +69,23 @@ def sample(
 
     if picture is None and to is None and not show:
         raise InputError("sample needs somewhere to put the pictures: a file for the grid, --to DIR, or --show")
+    if labels and to is None:
+        raise InputError("--labels needs --to DIR, in which there will be a folder for each class")
     check_device(device, precision)
     check_picture(picture, "grid", overwrite=overwrite)
     seeds = range(seed, seed + count)
-    files = {one: to / f"{Path(name).stem}-{one:06d}.png" for one in seeds} if to is not None else {}
     check_folder(to)
+    classes = read_card(next(iter(variants(find(name)).values()))).class_names
+    kinds = _kinds(name, classes, seeds, only, labels=labels)
+    files = _files(Path(name).stem, to, seeds, [classes[kind] for kind in kinds] if labels and kinds else None)
     for path in files.values():
         refuse_existing(path, overwrite=overwrite)
-    find(name)
     model = open_generator(name, device=device, precision=precision, threads=threads)
-    images = generate(model, seeds, truncation=truncation)
+    images = generate(model, seeds, truncation=truncation, kinds=kinds)
     if to is not None:
         make_folder(to)
+    for folder in {path.parent for path in files.values()}:
+        make_folder(folder)
     for one, path in files.items():
         write_image(path, images[one - seed], overwrite=overwrite)
     if files:
@@ -86,6 +97,26 @@ def sample(
         print(f"wrote {picture}: seeds {seed} to {seed + count - 1}, row by row, {columns} in a row")
     if show:
         _show(sheet)
+
+
+def _files(stem: str, to: Path | None, seeds: range, labels: Sequence[str] | None) -> dict[int, Path]:
+    """Name the file of each seed below `to`, in a folder for its label where there are any; none without `to`."""
+    if to is None:
+        return {}
+    folders = [to / label for label in labels] if labels else [to] * len(seeds)
+    return {seed: folder / f"{stem}-{seed:06d}.png" for seed, folder in zip(seeds, folders, strict=True)}
+
+
+def _kinds(name: str, classes: Sequence[str], seeds: range, only: str | None, *, labels: bool) -> list[int] | None:
+    """Choose the class of each sample: that which is asked for, all in turn, or None for what its seed says."""
+    if not classes and (labels or only is not None):
+        option = "--labels" if labels else "--class"
+        raise InputError(f"{option}: {name} makes pictures of no classes; train one by cgan-mnist or cgan-cifar10")
+    if only is not None:
+        if only not in classes:
+            raise InputError(f"--class {only!r}: {name} has {', '.join(classes)}")
+        return [classes.index(only)] * len(seeds)
+    return [seed % len(classes) for seed in seeds] if labels else None
 
 
 @app.command()

@@ -34,6 +34,7 @@ from gancam.cli.app import (
     TargetFpsOption,
     TargetMsOption,
     ThreadsOption,
+    WatchOption,
     app,
 )
 from gancam.cli.checks import check_chain, check_log, parse_frame_time, parse_size, parse_specs
@@ -79,6 +80,7 @@ class LiveOptions:
     record_params: Path | None
     frame_time: float | None  # seconds that a frame may take
     by_itself: bool  # nobody asked for that time
+    watch: str  # new or split, or empty
     presets: tuple[Path, ...]  # offered in the gallery
     mirror: bool
     loop: bool
@@ -100,6 +102,7 @@ def live(
     record_params: RecordParamsOption = None,
     target_fps: TargetFpsOption = None,
     target_ms: TargetMsOption = None,
+    watch: WatchOption = None,
     preset: PresetsOption = None,
     mirror: MirrorOption = False,
     loop: LoopOption = False,
@@ -136,6 +139,7 @@ def live(
         mirror=mirror,
         loop=loop,
         sound=sound,
+        watch=watch or "",
         overwrite=overwrite,
         as_json=as_json,
     )
@@ -147,6 +151,8 @@ def _check(options: LiveOptions) -> None:
     """Find what is wrong before a model is loaded or a source is opened."""
     if options.frame_time is not None and not options.recipe.specs:
         raise InputError("--target-fps and --target-ms need at least one -e EFFECT, whose quality they choose")
+    if options.watch not in ("", "new", "split"):
+        raise InputError(f"--watch {options.watch!r} must be new or split")
     _check_source(options.source, loop=options.loop)
     for target in options.outputs:
         check_target(target, overwrite=options.overwrite)
@@ -246,7 +252,7 @@ def _open_stage(options: LiveOptions, feed: "LiveSource", controls: Controls) ->
     specs, recipe = options.recipe.specs, options.recipe
     sound = Path(options.source) if Path(options.source).is_file() else None
     lone = set(options.outputs) == {"window"} and not options.controls and options.record_params is None
-    load = lambda specs: replace(recipe, specs=specs).load(sound)
+    load = lambda specs: replace(recipe, specs=specs).load(sound, watch=options.watch)
     why = f"without -e or --target-fps, what holds {DEFAULT_FPS} frames a second is played: "
     first = iter([why] if options.by_itself else [])
 

@@ -11,7 +11,18 @@ from typing import Annotated, NoReturn
 import typer
 
 import gancam
-from gancam.cli import bench, demo, generate, importing, inspect, live, models, process, studio  # noqa: F401 - their commands
+from gancam.cli import (  # noqa: F401 - their commands
+    bench,
+    demo,
+    generate,
+    importing,
+    inspect,
+    live,
+    models,
+    process,
+    studio,
+    training,
+)
 from gancam.cli.app import app
 from gancam.cli.console import Terminated, errors
 from gancam.errors import GancamError

@@ -53,6 +53,9 @@ class ModelCard:
     latent: int = 0  # numbers in a z and in a w, for layout latent
     layers: int = 0  # how many w make a picture
     resolution: int = 0  # pixels along each side of a picture
+    classes: str = (
+        ""  # names of the kinds of pictures, joined by commas; the largest of the last numbers of z chooses one
+    )
     parameters: int = 0  # weights of the network, after re-parameterisation
     licence: str = "unknown"  # of the weights, as the data they were trained on allows
     data: str = ""  # what it was trained on
@@ -67,6 +70,11 @@ class ModelCard:
     def restricted(self) -> bool:
         """Whether its licence allows no commercial use: it says NC, non-commercial or research."""
         return re.search(r"\bNC\b|non-?commercial|research", self.licence, re.IGNORECASE) is not None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The kinds of pictures that a generator makes when asked; none where it cannot be asked."""
+        return tuple(self.classes.split(",")) if self.classes else ()
 
     @property
     def figures(self) -> tuple[Figure, ...]:

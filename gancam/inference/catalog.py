@@ -11,6 +11,7 @@ from gancam.inference.importing.adopt import adopted, convention_of, said
 from gancam.inference.importing.safety import is_foreign, metadata
 from gancam.inference.importing.weights import SUFFIXES
 from gancam.inference.model import Generator, ImageModel, MaskedModel, model_class
+from gancam.inference.runs import exported, is_run
 from gancam.inference.variants import read_card, variants
 
 log = logging.getLogger(__name__)
@@ -39,19 +40,24 @@ def user_menu() -> dict[str, Path]:
 
 
 def find(name: str | Path) -> Path:
-    """Find the file of a model by its name, bundled or the user's own, or by the path of an .onnx.
+    """Find the file of a model by its name, bundled or the user's own, or by the path of an .onnx or of a run's folder.
+
+    A run is exported into its own folder, in a process of its own, where its checkpoint is newer than what is there.
 
     A file without a card is tried out on first use, and the path is that of what was made of it
     (`gancam.inference.importing.adopt`).
 
     Raises:
         NotFound: There is no such model; the message has the names that are near.
-        ModelError: A file without a card is damaged, not harmless, or not understood.
+        ModelError: A file without a card is damaged, not harmless, or not understood; a run cannot be exported.
+        MissingExtra: A run must be exported, and PyTorch is not installed.
     """
     known = user_menu() | menu()
     if str(name) in known:
         return _with_card(known[str(name)])
     path = Path(name)
+    if is_run(path):
+        return exported(path)
     if path.suffix == ".onnx":
         if variants(path):
             return _with_card(path)
@@ -59,7 +65,9 @@ def find(name: str | Path) -> Path:
     if path.suffix in SUFFIXES:
         return adopted(path)
     if path.suffix or path.name != str(name):
-        raise NotFound(f"no model {str(name)!r}: an effect is a model's name or an .onnx file")
+        raise NotFound(
+            f"no model {str(name)!r}: an effect is a model's name, an .onnx file, or the folder of a training run"
+        )
     raise NotFound(f"no model {str(name)!r}{did_you_mean(str(name), known)}; `gancam models` lists them")
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from gancam.effects import EffectSlot, EffectSpec, open_effect, slots
+from gancam.effects import Effect, EffectSlot, EffectSpec, ModelEffect, WatchedEffect, open_effect, slots
+from gancam.inference.runs import CHECKPOINT, is_run
 from gancam.sources.ranges import check_range
 
 
@@ -63,12 +64,37 @@ class EffectChainSpec:
     precision: str = "auto"
     threads: int | None = None
 
-    def load(self, sound: Path | None = None) -> list[EffectSlot]:
-        """Load the effects; `sound` is the file that effects which follow sound hear if they were given no other."""
-        how = {"device": self.device, "precision": self.precision}
-        chain = slots([open_effect(spec, **how, threads=self.threads) for spec in self.specs])
+    def load(self, sound: Path | None = None, *, watch: str = "") -> list[EffectSlot]:
+        """Load the effects.
+
+        Args:
+            sound: The file that effects which follow sound hear if they were given no other.
+            watch: Whether effects of files and of runs are loaded anew when those change: ``new``, or ``split``, which
+                shows the one before on the left; empty for neither.
+        """
+        chain = slots([self._watched(spec, watch == "split") if watch else self._load(spec) for spec in self.specs])
         _listen(chain, sound)
         return chain
+
+    def _load(self, spec: EffectSpec, precision: str = "", threads: int | None = None) -> Effect:
+        precision = precision or self.precision
+        return open_effect(spec, device=self.device, precision=precision, threads=threads or self.threads)
+
+    def _watched(self, spec: EffectSpec, split: bool) -> Effect:
+        """Load the effect of a file that may change, each time in the precision that was found for the first."""
+        path = Path(spec.name)
+        if not path.exists():
+            return self._load(spec)
+        found: list[Effect] = []
+
+        def again() -> Effect:
+            first = found[0] if found else None
+            if isinstance(first, ModelEffect):
+                return self._load(spec, first.model.precision, first.model.threads)
+            found[:] = [self._load(spec)]
+            return found[0]
+
+        return WatchedEffect(path / CHECKPOINT if is_run(path) else path, again, split=split)
 
 
 class LoadedChain:

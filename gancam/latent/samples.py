@@ -15,6 +15,7 @@ from gancam.latent.path import EASES, Path, seeded, styles
 from gancam.sources.contract import Source
 
 BATCH = 16  # pictures made at once
+_CERTAIN = 10.0  # the number in z of a class that is asked for: those of the others are standard normal
 _LARGE = 480  # pixels along a side of a loop's frames, at least, where no size is given
 
 
@@ -38,20 +39,26 @@ def open_generator(
     return model
 
 
-def generate(model: Generator, seeds: Sequence[int], *, truncation: float | None = None) -> NDArray[np.uint8]:
+def generate(
+    model: Generator, seeds: Sequence[int], *, truncation: float | None = None, kinds: Sequence[int] | None = None
+) -> NDArray[np.uint8]:
     """Make the picture of each seed, ``(n, resolution, resolution, 3)`` uint8 BGR.
 
     Args:
         model: The generator.
         seeds: 0 or more, each.
         truncation: 0 (all the mean picture) to 1; None: what suits the generator, as ``styles`` has it.
+        kinds: The class of each, as its place among the class names of the card; None: as each seed has it.
 
     Raises:
         InputError: A seed or a truncation out of range.
     """
     made = []
     for start in range(0, len(seeds), BATCH):
-        w = model.mapping(seeded(seeds[start : start + BATCH], model.card.latent))
+        z = seeded(seeds[start : start + BATCH], model.card.latent)
+        for row, kind in zip(z, kinds[start : start + BATCH] if kinds is not None else (), strict=False):
+            row[len(row) - len(model.card.class_names) + kind] = _CERTAIN
+        w = model.mapping(z)
         made.append(model.synthesis(styles(w, model, truncation=truncation)))
     return np.concatenate(made) if made else np.empty((0, *(model.card.resolution,) * 2, 3), np.uint8)
 

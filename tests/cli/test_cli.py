@@ -329,7 +329,8 @@ def broken_effect(folder: Path) -> None:
 def test_the_list_of_commands_is_in_the_order_of_use_and_cuts_no_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     listed = gancam("--help").stdout.partition("Commands:\n")[2].splitlines()
-    names = "process", "live", "studio", "demo", "models", "sample", "morph", "import", "verify", "bench", "doctor"
+    names = ("process", "live", "studio", "demo", "models", "sample", "morph", "train", "export", "import", "verify",
+             "bench", "doctor")  # fmt: skip
     assert [line.split()[0] for line in listed] == list(names)
     assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
     assert listed[0] == "  process  Take videos and images through effects into new files."

@@ -1,16 +1,19 @@
 """Small training runs, and whether two ended alike."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from train import loop, recipe
+from train import loop, recipe, report
 
-NEVER = loop.Every(log=5, evaluate=10**6, checkpoint_seconds=1e9)
+NEVER = report.Every(log=5, evaluate=10**6, checkpoint_seconds=1e9)
 
 
 def go(text: str, photos: Path, run: Path, stop_after: int | None = None, *, name: str = "tiny") -> dict[str, float]:
     plan = recipe.parse(text, name=name)
+    if plan.precision == "auto":  # a trial on a busy machine decides now so, now so
+        plan = replace(plan, precision="bf16")
     return loop.train(plan, photos, run, device=torch.device("cpu"), every=NEVER, stop_after=stop_after)
 
 

@@ -40,7 +40,8 @@ def test_good_ones_are_used_and_the_rest_counted(mixed: Path, caplog: pytest.Log
     assert {image.shape for image in photos.images} == {(48, 64, 3)}
     for name in ("cut.png", "empty.png", "text.jpg"):
         assert name in caplog.text
-    assert "skipped 4" in caplog.text
+    assert "skipped 3 damaged" in caplog.text
+    assert "1 under 32 pixels (tiny.png)" in caplog.text
 
 
 def test_kinds_are_converted(mixed: Path) -> None:
@@ -60,7 +61,7 @@ def test_nothing_to_train_on_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no image below"):
         image_files(tmp_path)
     Pillow.new("RGB", (8, 8)).save(tmp_path / "small.png")
-    with pytest.raises(ValueError, match="all 1 are broken or under 32"):
+    with pytest.raises(ValueError, match="under 32 pixels"):
         Photos(tmp_path, smallest=32)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
-from train import evaluate, holes, loop, recipe, tasks
+from train import evaluate, holes, loop, recipe, report, tasks
 from train.data import Pixels
 from train.tasks.inpainting import TERMS, InpaintingTask
 
@@ -48,7 +48,7 @@ def task(tmp_path: Path, photo: Pixels) -> InpaintingTask:
 def test_it_trains_and_is_judged(tmp_path: Path, photo: Pixels) -> None:
     Pillow.fromarray(photo).save(tmp_path / "photo.png")
     plan = recipe.parse(PLAN.replace("iterations = 1", "iterations = 2"))
-    every = loop.Every(log=1, evaluate=2, checkpoint_seconds=1e9)
+    every = report.Every(log=1, evaluate=2, checkpoint_seconds=1e9)
     figures = loop.train(plan, tmp_path, tmp_path / "run", device=torch.device("cpu"), every=every)
     assert figures.keys() >= {"psnr_text", "gain_box", "ratio_freeform"}
 

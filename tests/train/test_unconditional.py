@@ -264,9 +264,9 @@ def test_useless_data_is_named(tmp_path: Path) -> None:
         pass
     with pytest.raises(FileNotFoundError, match="no image in"):
         Pictures(tmp_path / "empty.zip", resolution=8)
-    np.savez(tmp_path / "float.npz", x_train=np.zeros((2, 4, 4)))
-    with pytest.raises(ValueError, match="float64"):
-        Pictures(tmp_path / "float.npz", resolution=4)
+    np.savez(tmp_path / "long.npz", x_train=np.zeros((2, 4, 4), np.int64))
+    with pytest.raises(ValueError, match="int64"):
+        Pictures(tmp_path / "long.npz", resolution=4)
 
 
 # Networks

@@ -17,8 +17,10 @@ class DcganGenerator(LatentGenerator):
     `channels` << doublings - 1 channels, which halve each time.
     """
 
-    def __init__(self, *, latent: int, resolution: int, channels: int, colours: int, size: int) -> None:
-        super().__init__(latent)
+    def __init__(
+        self, *, latent: int, resolution: int, channels: int, colours: int, size: int, classes: int = 0
+    ) -> None:
+        super().__init__(latent, classes=classes)
         doublings, side = 0, resolution
         while side > 7 and side % 2 == 0:
             doublings, side = doublings + 1, side // 2
@@ -38,7 +40,11 @@ class DcganGenerator(LatentGenerator):
 
     def forward(self, z: Tensor) -> Tensor:  # [NC]
         """Run the network."""
-        x = self.dense(z).view(-1, self.wide, self.side, self.side)
+        return self.synthesis(self.mapping(z)[:, None])
+
+    def synthesis(self, ws: Tensor) -> Tensor:  # [N, 1, C]
+        """Make the images of w ``(n, 1, latent)``."""
+        x = self.dense(ws[:, 0]).view(-1, self.wide, self.side, self.side)
         image: Tensor = self.layers_up(x)
         return torch.tanh(image.float()) * 0.5 + 0.5
 
@@ -67,9 +73,13 @@ class DcganDiscriminator(nn.Module):
 
     norm         batch (as the paper has it), spectral, or none.
     likeness     whether samples are compared within their batch (`MinibatchDiscrimination`).
+    classes      how many kinds of pictures there are: ``forward`` then takes the kind of each, ``(n,)`` int64, too, and
+                 adds how well its features agree with it (the projection of https://arxiv.org/abs/1802.05637).
     """
 
-    def __init__(self, *, resolution: int, channels: int, colours: int, size: int, norm: str, likeness: bool) -> None:
+    def __init__(
+        self, *, resolution: int, channels: int, colours: int, size: int, norm: str, likeness: bool, classes: int = 0
+    ) -> None:
         super().__init__()
         if norm not in ("batch", "spectral", "none"):
             raise ValueError(f"norm {norm!r} must be batch, spectral or none")
@@ -89,13 +99,16 @@ class DcganDiscriminator(nn.Module):
         dense = nn.Linear(cin * side * side + (16 if likeness else 0), 1)
         _from_normal(dense)
         self.out = wrap(dense)
+        self.kinds = nn.Embedding(classes, cin * side * side) if classes else None
+        if self.kinds is not None:
+            nn.init.normal_(self.kinds.weight, 0.0, 0.02)
 
-    def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+    def forward(self, x: Tensor, kinds: Tensor | None = None) -> Tensor:  # [NCHW], [N]
         """Run the network."""
         x = self.down((x * 2.0 - 1.0).contiguous(memory_format=torch.channels_last)).flatten(1)
-        if self.likeness is not None:
-            x = self.likeness(x)
-        logits: Tensor = self.out(x)
+        logits: Tensor = self.out(x if self.likeness is None else self.likeness(x))
+        if self.kinds is not None:
+            logits = logits + (self.kinds(kinds) * x).sum(1, keepdim=True)
         return logits.float()
 
 
@@ -116,12 +129,16 @@ def build(
     latent: int = 100,
     norm: str = "batch",
     likeness: bool = False,
+    classes: int = 0,
 ) -> nn.Module:
     """The ``generator`` or the ``discriminator``. Raises ``ValueError`` for another `side` or sizes that do not fit."""
     if side == "generator":
-        return DcganGenerator(latent=latent, resolution=resolution, channels=channels, colours=colours, size=size)
+        return DcganGenerator(
+            latent=latent, resolution=resolution, channels=channels, colours=colours, size=size, classes=classes
+        )
     if side == "discriminator":
         return DcganDiscriminator(
-            resolution=resolution, channels=channels, colours=colours, size=size, norm=norm, likeness=likeness
-        )
+            resolution=resolution, channels=channels, colours=colours, size=size, norm=norm, likeness=likeness,
+            classes=classes,
+        )  # fmt: skip
     raise ValueError(f"side {side!r} must be generator or discriminator")

@@ -68,9 +68,9 @@ class ProjectedDiscriminator(nn.Module):
             layer.requires_grad_(False)
         return self
 
-    def forward(self, x: Tensor) -> list[Tensor]:  # [NCHW]
-        """Run the network."""
-        logits = [] if self.pixels is None else [self.pixels(x)]
+    def forward(self, x: Tensor, kinds: Tensor | None = None) -> list[Tensor]:  # [NCHW], [N]
+        """Run the network; the discriminator of pixels is the one that asks for the `kinds` of pictures."""
+        logits = [] if self.pixels is None else [self.pixels(x, kinds)]
         if x.shape[2] != self.side:
             x = F.interpolate(x, size=(self.side, self.side), mode="bilinear", align_corners=False, antialias=False)
         seen = squeezenet.shared(str(x.device), TAPS)(x)
@@ -86,10 +86,19 @@ class ProjectedDiscriminator(nn.Module):
 
 
 def build(
-    *, resolution: int = 64, channels: int = 24, most: int = 96, group: int = 8, side: int = 128, mixed: int = 64
-) -> ProjectedDiscriminator:
-    """`channels`, `most` and `group` are the pixels' discriminator's; 0 channels: none. `mixed`: those of the rest."""
+    *, resolution: int = 64, channels: int = 24, most: int = 96, group: int = 8, side: int = 128, mixed: int = 64,
+    classes: int = 0,
+) -> ProjectedDiscriminator:  # fmt: skip
+    """Build the network from its recipe's options.
+
+    `channels`, `most`, `group` and `classes` are the pixels' discriminator's; 0 channels: none. `mixed`: those of the
+    rest.
+    """
+    if classes and not channels:
+        raise ValueError("classes need the discriminator of pixels: channels must not be 0")
     pixels = None
     if channels:
-        pixels = ResidualDiscriminator(resolution=resolution, channels=channels, most=most, group=group)
+        pixels = ResidualDiscriminator(
+            resolution=resolution, channels=channels, most=most, group=group, classes=classes
+        )
     return ProjectedDiscriminator(pixels=pixels, side=side, channels=mixed)

@@ -45,9 +45,13 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualDiscriminator(nn.Module):
-    """``forward``: ``(n, 3, resolution, resolution)`` float 0..1 -> logits ``(n, 1)`` float32."""
+    """``forward``: ``(n, 3, resolution, resolution)`` float 0..1 -> logits ``(n, 1)`` float32.
 
-    def __init__(self, *, resolution: int, channels: int, most: int, group: int) -> None:
+    Of `classes` kinds of pictures, the kind of each, ``(n,)`` int64, is taken too (the projection of
+    https://arxiv.org/abs/1802.05637).
+    """
+
+    def __init__(self, *, resolution: int, channels: int, most: int, group: int, classes: int = 0) -> None:
         super().__init__()
         wide = list(widths(resolution, channels, most).values())
         self.group = group
@@ -56,8 +60,9 @@ class ResidualDiscriminator(nn.Module):
         self.last = EqualisedConv(wide[-1] + (group > 1), wide[-1], 3)
         self.hidden = EqualisedLinear(wide[-1] * 16, wide[-1], gain=GAIN)
         self.out = EqualisedLinear(wide[-1], 1)
+        self.kinds = nn.Embedding(classes, wide[-1]) if classes else None
 
-    def forward(self, x: Tensor) -> Tensor:  # [NCHW]
+    def forward(self, x: Tensor, kinds: Tensor | None = None) -> Tensor:  # [NCHW], [N]
         """Run the network."""
         x = (x * 2.0 - 1.0).contiguous(memory_format=torch.channels_last)
         x = F.leaky_relu(self.head(x), 0.2)
@@ -68,9 +73,13 @@ class ResidualDiscriminator(nn.Module):
         x = F.leaky_relu(self.last(x), 0.2)
         x = F.leaky_relu(self.hidden(x.flatten(1)), 0.2)
         logits: Tensor = self.out(x)
+        if self.kinds is not None:
+            logits = logits + (self.kinds(kinds) * x).sum(1, keepdim=True) * x.shape[1] ** -0.5
         return logits.float()
 
 
-def build(*, resolution: int = 64, channels: int = 32, most: int = 128, group: int = 8) -> ResidualDiscriminator:
+def build(
+    *, resolution: int = 64, channels: int = 32, most: int = 128, group: int = 8, classes: int = 0
+) -> ResidualDiscriminator:
     """Build the network from its recipe's options."""
-    return ResidualDiscriminator(resolution=resolution, channels=channels, most=most, group=group)
+    return ResidualDiscriminator(resolution=resolution, channels=channels, most=most, group=group, classes=classes)

@@ -1,6 +1,6 @@
-"""Unconditional generation: latent in, picture out, learnt from a pile of pictures."""
+"""Generation: latent in, picture out, learnt from a pile of pictures, or from one pile for each class."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,11 @@ class Practices:
 class UnconditionalTask:
     """Batches ``real`` (n, c, r, r) RGB float 0..1, ``z`` (n, latent) and what the practices draw.
 
-    ``[data]``: `resolution`, `channels` (1 or 3), `mirror` (left and right are alike).
+    Where ``[network]`` and ``[discriminator]`` have `classes`, pictures are made and judged by their class, which is in
+    z and, of real pictures, in ``kind`` (n,).
+
+    ``[data]``: `resolution`, `channels` (1 or 3), `mirror` (left and right are alike), `names` (of the classes, in
+    order of the alphabet; by default their numbers).
 
     ``[discriminator]``: a network's options, and `Practices`.
 
@@ -72,6 +76,7 @@ class UnconditionalTask:
         options = dict(recipe.data)
         self.resolution, channels = int(options.pop("resolution", 64)), int(options.pop("channels", 3))
         self.mirror = bool(options.pop("mirror", False))
+        names = tuple(options.pop("names", ()))
         check(recipe, options, TERMS)
         self.practices, network = practices(Practices, recipe)
         self.adversarial_loss = losses.adversarial_loss(self.practices.loss, recipe.name)
@@ -86,12 +91,23 @@ class UnconditionalTask:
         augment_p = torch.tensor(0.0 if self.practices.adapt else self.practices.augment_p, device=device)
         self.discriminator.register_buffer("augment_p", augment_p, persistent=bool(self.practices.adapt))
         self.pictures = Pictures(data, resolution=self.resolution, channels=channels)
+        self.classes = generator.classes
+        if self.classes != int(network.get("classes", 0)):
+            raise ValueError(f"recipe {recipe.name!r}: [network] and [discriminator] must have the same classes")
+        if self.classes and len(self.pictures.classes) != self.classes:
+            raise ValueError(
+                f"{data} has {len(self.pictures.classes)} classes of pictures ({_few(self.pictures.classes)}), and "
+                f"recipe {recipe.name!r} has classes = {self.classes}: give labels, or a folder for each class"
+            )
+        if names and names != self.pictures.classes:
+            raise ValueError(f"{data} has the classes {_few(self.pictures.classes)}, not the recipe's {_few(names)}")
         self.feature_network: generation.FeatureNetwork | None = None
         self._held: NDArray[np.float32] | None = None
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         """Draw a batch, by `rng` alone."""
-        chosen = self.pictures.images[rng.integers(len(self.pictures.images), size=size)]
+        picked = rng.integers(len(self.pictures.images), size=size)
+        chosen = self.pictures.images[picked]
         if self.mirror:
             flipped = rng.random(size) < 0.5
             chosen[flipped] = chosen[flipped, :, ::-1]
@@ -102,6 +118,8 @@ class UnconditionalTask:
             cut = np.where(rng.random(size) < self.practices.mixing, rng.integers(1, layers, size=size), layers)
             batch["other"] = self._normal(rng, (size, latent))
             batch["mix"] = torch.from_numpy(np.arange(layers) >= cut[:, None]).to(self.device)
+        if self.classes:
+            batch["kind"] = torch.from_numpy(self.pictures.labels[picked]).to(self.device)
         batch["pay_r1"] = torch.tensor(bool(self.practices.r1 and rng.random() * self.practices.lazy < 1.0))
         return batch
 
@@ -113,17 +131,21 @@ class UnconditionalTask:
         fake: Tensor = self.generator(*(batch[name] for name in ("z", "other", "mix") if name in batch))
         return fake
 
-    def _logits(self, images: Tensor, batch: Batch) -> list[Tensor]:
-        """The logits of each head for `images`, augmented and under noise."""
+    def _logits(self, images: Tensor, batch: Batch, kinds: Tensor | None) -> list[Tensor]:
+        """The logits of each head for `images` of these `kinds`, augmented and under noise."""
         images = augment.augment(images, self.operations, self.discriminator.augment_p)  # type: ignore[arg-type]
         if self.practices.noise:
             images = images + self.practices.noise * (1.0 - float(batch["progress"])) * torch.randn_like(images)
-        return heads(self.discriminator(images))
+        return heads(self.discriminator(images) if kinds is None else self.discriminator(images, kinds))
+
+    def _kinds(self, batch: Batch) -> Tensor | None:
+        """The classes that a batch's z ask for."""
+        return self.generator.kinds(batch["z"]) if self.classes else None
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         """Compute what the generator minimises."""
         self.discriminator.requires_grad_(False)
-        logits = self._logits(fake, batch)
+        logits = self._logits(fake, batch, self._kinds(batch))
         self.discriminator.requires_grad_(True)
         adversarial = generator_loss(self.adversarial_loss, logits)
         return Losses(weights["adversarial"] * adversarial, {"adversarial": adversarial})
@@ -132,7 +154,7 @@ class UnconditionalTask:
         """Compute what the discriminator minimises."""
         pay = bool(batch["pay_r1"])
         truth = batch["real"].requires_grad_(pay)
-        real, false = self._logits(truth, batch), self._logits(fake, batch)
+        real, false = self._logits(truth, batch, batch.get("kind")), self._logits(fake, batch, self._kinds(batch))
         parts = [self._lose(a, b) for a, b in zip(real, false, strict=True)]
         terms = {"discriminator": torch.stack(parts).mean()}
         total = terms["discriminator"]
@@ -140,7 +162,7 @@ class UnconditionalTask:
             terms["r1"] = losses.r1(real[0], truth)
             total = total + 0.5 * self.practices.r1 * self.practices.lazy * terms["r1"]
         if self.practices.gradient_penalty:
-            first = lambda images: self._logits(images, batch)[0]
+            first = lambda images: self._logits(images, batch, batch.get("kind"))[0]
             terms["gradient_penalty"] = losses.gradient_penalty(first, batch["real"].detach(), fake)
             total = total + self.practices.gradient_penalty * terms["gradient_penalty"]
         with torch.no_grad():
@@ -166,20 +188,29 @@ class UnconditionalTask:
         p.add_((sign - self.practices.adapt).sign() * count / 100_000).clamp_(0.0, 0.9)  # 0 to 0.9 in 90,000 pictures
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
-        """Samples of fixed latents, row by row."""
+        """Samples of fixed latents, row by row; a column for each class where there are any."""
         assert isinstance(generator, LatentGenerator)
-        images = generation.sample(generator, generation.latents(generator, SHEET * SHEET, seed=0))
-        return generation.sheet(images, SHEET)
+        if not self.classes:
+            images = generation.sample(generator, generation.latents(generator, SHEET * SHEET, seed=0))
+            return generation.sheet(images, SHEET)
+        kinds = torch.arange(self.classes * SHEET) % self.classes
+        images = generation.sample(generator, generation.latents(generator, len(kinds), seed=0, kinds=kinds))
+        return generation.sheet(images, self.classes)
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
         """``variety``, and where there is a network to look with, the Frechet distance of a quick look.
 
-        It compares states of one run with each other and with nothing else (``python -m train.generation`` does that).
+        It compares states of one run with each other and with nothing else (``gancam train generation`` does that).
         """
         assert isinstance(generator, LatentGenerator)
         count = min(QUICK, len(self.pictures.images))
-        fakes = generation.sample(generator, generation.latents(generator, count, seed=1))
+        z = generation.latents(generator, count, seed=1)
+        fakes = generation.sample(generator, z)
         figures = {"variety": generation.variety(fakes, self.pictures.images)}
+        if self.pictures.classes == generation.DIGITS and fakes.shape[1:] == (28, 28, 1):
+            figures |= generation.digit_modes(fakes, self.device)
+            if self.classes:
+                figures["agreement"] = generation.agreement(fakes, generator.kinds(z), self.device)
         if self.feature_network is None:
             try:
                 small = self.pictures.images.shape[1:] == (28, 28, 1)
@@ -209,6 +240,10 @@ class UnconditionalTask:
                 "hears nothing; try augmentation, noise, r1, smoothing or a lower lr_discriminator"
             )
         return found
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:

@@ -1,0 +1,96 @@
+"""gancam train ... --live SOURCE: a live picture of what is being trained, renewed every few seconds.
+
+The averaged weights become a model file here, in the process that trains, and `gancam live --watch split` plays it in
+another one: neither waits for the other.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import nn
+
+from export.plan import exporter
+from export.preview import write
+from train import __main__ as training
+from train.console import Console
+from train.recipe import Recipe
+from train.watch import Watcher
+
+SECONDS = 3.0  # between model files
+FILE = "live.onnx"  # in the run's folder
+PLACE = ":region=0.22/0/0.56/1:shape=box"  # of a generator's pictures: in the middle, where the two halves meet
+
+
+class LivePicture(Watcher):
+    """Writes the averaged weights as a model file, and plays it.
+
+    Args:
+        recipe: What is trained.
+        run: The run's folder.
+        source: What is played: a camera's index, a file, a URL, or test.
+        outputs: Where to, as `gancam live --to` takes them.
+        console: Is told what fails.
+    """
+
+    weights_seconds = SECONDS
+
+    def __init__(self, recipe: Recipe, run: Path, source: str, outputs: Sequence[str], console: Console) -> None:
+        self._exporter = exporter(recipe)
+        self._recipe, self._file, self._source, self._outputs = recipe, run / FILE, source, outputs
+        self._console = console
+        self._player: subprocess.Popen[bytes] | None = None
+        self._failed = ""
+
+    def weights(self, iteration: int, ema: nn.Module) -> None:
+        """Write the file anew, and begin to play it the first time; what cannot be exported is told."""
+        try:
+            effect = write(self._recipe, ema.state_dict(), self._file)
+        except (ValueError, RuntimeError, OSError, KeyError) as error:
+            if str(error) != self._failed:
+                self._failed = str(error)
+                self._console.say(f"--live: cannot be exported, training goes on: {' '.join(str(error).split())[:200]}")
+            return
+        self._failed = ""
+        if self._player is None:
+            self._play(PLACE if effect == "morph" else "")
+
+    def step(self) -> None:
+        """Notice when the player was closed."""
+        if self._player is not None and self.weights_seconds and self._player.poll() is not None:
+            self.weights_seconds = 0.0
+            self._console.say("--live: the live picture was closed; training goes on")
+
+    def _play(self, params: str) -> None:
+        words = ["live", self._source, "-e", f"{self._file}{params}", "--watch", "split", "--precision", "fp32"]
+        words += ["--threads", "1", "--overwrite"]
+        for output in self._outputs:
+            words += ["--to", output]
+        self._player = subprocess.Popen([sys.executable, "-P", "-m", "gancam", *words], stdout=subprocess.DEVNULL)
+
+    def close(self) -> None:
+        """End the player as Ctrl-C does, so that it finishes its files."""
+        if self._player is None:
+            return
+        if self._player.poll() is None:
+            self._player.send_signal(signal.SIGINT if os.name != "nt" else signal.SIGTERM)
+        try:
+            self._player.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._player.kill()
+            self._player.wait()
+        self._player = None
+
+
+def main() -> int:
+    """Run the command line of training with a live picture, beside which it makes room."""
+    if os.name != "nt":
+        os.nice(5)  # a late frame is seen, a late iteration is not
+    return training.main(preview=LivePicture)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""Training runs: how gancam reaches the PyTorch side, which it never imports, and a run's folder as a model.
+
+`train` and `export` are packages of their own, beside `gancam` in a checkout and inside it, in ``_pytorch``, where it
+is installed, so that neither name is taken from anybody else's. They run in processes of their own.
+"""
+
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from gancam.errors import MissingExtra, ModelError
+
+log = logging.getLogger(__name__)
+CHECKPOINT = "checkpoint.pt"  # the file by which the folder of a run is known
+FOLDER = "model"  # within it, for what is exported of it
+_INSTALL = {"train": 'pip install "gancam[train]"', "export": 'pip install "gancam[export]"'}
+_NEEDED = {"train": ("torch", "PIL", "tensorboard", "matplotlib"), "export": ("torch", "onnx", "PIL")}
+
+
+def home() -> Path:
+    """Name the folder that holds the packages `train` and `export`. Raises ``MissingExtra`` where there is none."""
+    package = Path(__file__).parent.parent
+    for folder in (package / "_pytorch", package.parent):
+        if (folder / "train" / "__main__.py").is_file() and (folder / "export" / "__main__.py").is_file():
+            return folder
+    raise MissingExtra("this gancam comes without its training; install the one from PyPI or from a checkout")
+
+
+def command(module: str, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Make the command, and its environment, that runs a module of `train` or `export`.
+
+    A file or folder of such a name where the user stands is not taken for it.
+
+    Raises:
+        MissingExtra: A package that it needs is not installed.
+    """
+    side = module.partition(".")[0]
+    missing = [name for name in _NEEDED[side] if find_spec(name) is None]
+    if missing:
+        raise MissingExtra(f"gancam {side} needs PyTorch and more ({missing[0]} is not installed): {_INSTALL[side]}")
+    paths = [str(home()), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return [sys.executable, "-P", "-m", module, *arguments], os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+
+
+def is_run(path: Path) -> bool:
+    """Whether `path` is the folder of a training run."""
+    return (path / CHECKPOINT).is_file()
+
+
+def model_of(run: Path) -> Path:
+    """Name the file that is exported of a run; it need not be there."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", run.resolve().name).strip("-") or "run"
+    return run / FOLDER / f"{name}.onnx"
+
+
+def exported(run: Path) -> Path:
+    """Give the model file of a run's newest checkpoint, exporting it in a process of its own where there is none.
+
+    Raises:
+        MissingExtra: It must be exported, and PyTorch is not installed.
+        ModelError: It cannot be exported; the message has the exporter's.
+    """
+    file = model_of(run)
+    if file.is_file() and file.stat().st_mtime_ns >= (run / CHECKPOINT).stat().st_mtime_ns:
+        return file
+    try:
+        words, environment = command("export.preview", [str(run), str(file)])
+    except MissingExtra as error:
+        raise MissingExtra(
+            f'{run} is a training run, whose export needs PyTorch: {_INSTALL["export"]}, or "gancam export {run} -o '
+            f'{file.parent}" where it was trained'
+        ) from error
+    log.info("exporting %s to %s", run, file)
+    try:
+        file.parent.mkdir(exist_ok=True)
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise ModelError(f"{run} cannot be exported: {error}") from error
+    if done.returncode != 0 or not file.is_file():
+        said = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
+        raise ModelError(f"{run} cannot be exported: {said[-1].removeprefix('export: ')}")
+    return file

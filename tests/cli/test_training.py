@@ -1,0 +1,144 @@
+"""`gancam train`, `gancam export`, and a run's folder as a model: PyTorch in a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gancam.errors import MissingExtra, ModelError
+from gancam.inference import runs
+from gancam.inference.catalog import find, open_model
+from tests.helpers.command import gancam, refused
+from tests.helpers.training import go
+
+ROOT = Path(__file__).parents[2]
+TINY = """
+task = "unconditional"
+batch = 8
+precision = "fp32"
+[network]
+family = "mlp"
+resolution = 8
+latent = 6
+[discriminator]
+family = "mlp"
+side = "discriminator"
+resolution = 8
+[data]
+resolution = 8
+channels = 1
+[[phase]]
+name = "adversarial"
+iterations = {iterations}
+losses = {{ adversarial = 1.0 }}
+"""
+
+
+def digits(folder: Path) -> Path:
+    path = folder / "digits.npz"
+    np.savez(path, x_train=np.random.default_rng(0).integers(0, 256, (30, 8, 8), np.uint8))
+    return path
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    go(TINY.format(iterations=2), digits(tmp_path), tmp_path / "my run")
+    return tmp_path / "my run"
+
+
+def test_training_and_exporting_as_commands(tmp_path: Path) -> None:
+    """From a folder with files of their names in it, which are not taken for them."""
+    (tmp_path / "train.py").write_text("raise SystemExit('this is not it')")
+    (tmp_path / "export.py").write_text("raise SystemExit('nor this')")
+    (tmp_path / "tiny.toml").write_text(TINY.format(iterations=3))
+    data = digits(tmp_path)
+    done = gancam("train", "tiny.toml", "--data", data, "--device", "cpu", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "30 pictures from" in done.stderr
+    assert "3/3 100%" in done.stderr
+    assert (tmp_path / "runs" / "tiny" / "samples.png").is_file()
+    done = gancam("export", "runs/tiny", "-o", tmp_path, "--precisions", "fp32", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert open_model(tmp_path / "tiny.onnx").card.effect == "morph"
+
+
+def test_exit_codes_and_lines_are_those_of_the_other_side(tmp_path: Path) -> None:
+    done = gancam("train", "nothing", "--data", tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("train: no recipe 'nothing': there are cgan-cifar10")
+    assert gancam("train", "curves", tmp_path / "none").returncode == 2
+    assert "--trained-on" in gancam("export", "--help").stdout
+
+
+def test_without_pytorch_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(runs._NEEDED, "train", ("torch_that_is_not_there",))
+    monkeypatch.setitem(runs._NEEDED, "export", ("torch_that_is_not_there",))
+    refused("train", "dcgan", "--data", tmp_path, says='pip install "gancam[train]"')
+    refused("export", tmp_path, says='pip install "gancam[export]"')
+    (tmp_path / runs.CHECKPOINT).write_bytes(b"")
+    with pytest.raises(MissingExtra, match=f"is a training run, whose export needs PyTorch.*gancam export {tmp_path}"):
+        find(tmp_path)
+
+
+def test_a_run_plays_and_is_exported_anew_when_it_went_on(run: Path, tmp_path: Path) -> None:
+    file = find(run)
+    assert file == run / "model" / "my-run.onnx"
+    first = file.read_bytes()
+    before = file.stat().st_mtime_ns
+    assert find(str(run)).stat().st_mtime_ns == before  # it is there and newer
+    go(TINY.format(iterations=40), tmp_path / "digits.npz", run)
+    os.utime(run / runs.CHECKPOINT, ns=(before + 10**9, before + 10**9))
+    assert find(run).read_bytes() != first
+    done = gancam("sample", run, tmp_path / "grid.png", "-n", "4")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_damaged_run_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / runs.CHECKPOINT).write_bytes(b"no checkpoint")
+    with pytest.raises(ModelError, match=r"cannot be exported: .*checkpoint\.pt is damaged") as error:
+        find(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_signal_reaches_the_training(tmp_path: Path) -> None:
+    (tmp_path / "tiny.toml").write_text(TINY.format(iterations=10**6))
+    words = ["train", "tiny.toml", "--data", str(digits(tmp_path)), "--device", "cpu"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "ignore", "-m", "gancam", *words]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as process:
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if "it/s" in line:
+                    break
+            process.send_signal(signal.SIGTERM)
+            rest = process.stderr.read()
+            assert process.wait(timeout=60) == 143
+        finally:
+            process.kill()
+    assert "stopped by SIGTERM" in rest
+    assert (tmp_path / "runs" / "tiny" / "checkpoint.pt").is_file()
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_training_and_takes_no_name_from_others(tmp_path: Path) -> None:
+    pytest.importorskip("hatchling")
+    code = f"from hatchling.build import build_wheel; print(build_wheel({str(tmp_path)!r}))"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        archive.extractall(tmp_path / "site")
+    assert {name.split("/")[0] for name in names} == {"gancam", wheel.name.rsplit("-", 3)[0] + ".dist-info"}
+    assert "gancam/_pytorch/train/recipes/dcgan-mnist.toml" in names
+    code = "from gancam.cli.main import main; main()"
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
+    for words in (["train", "--help"], ["export", "--help"]):
+        command = [sys.executable, "-P", "-c", code, *words]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+        assert done.returncode == 0, done.stderr

@@ -1,0 +1,85 @@
+"""A live picture of what is being trained: written, played and renewed beside the training."""
+
+import io
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from export.live import FILE, LivePicture
+from export.preview import write
+from gancam.latent.samples import open_generator
+from tests.helpers.clips import planes_of
+from train import networks, recipe
+from train.console import Console
+
+TINY = """
+task = "unconditional"
+[network]
+family = "mlp"
+resolution = 8
+latent = 6
+[discriminator]
+family = "mlp"
+side = "discriminator"
+resolution = 8
+[data]
+resolution = 8
+channels = 1
+[[phase]]
+name = "adversarial"
+iterations = 2
+losses = { adversarial = 1.0 }
+"""
+PLAN = recipe.parse(TINY, name="tiny")
+
+
+def generator(seed: int) -> torch.nn.Module:
+    torch.manual_seed(seed)
+    return networks.build(**PLAN.network).eval()
+
+
+def test_the_file_is_the_average(tmp_path: Path) -> None:
+    network = generator(1)
+    assert write(PLAN, network.state_dict(), tmp_path / "live.onnx") == "morph"
+    z = np.random.default_rng(0).standard_normal((3, 6), np.float32)
+    model = open_generator(str(tmp_path / "live.onnx"), device="cpu", precision="fp32", threads=1)
+    made = model(z)[0]
+    with torch.no_grad():
+        true = (network(torch.from_numpy(z)) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    assert np.abs(made.astype(int) - true).max() <= 1
+    assert [path.name for path in tmp_path.iterdir()] == ["live.onnx"]
+
+
+def test_it_plays_what_is_learnt(tmp_path: Path) -> None:
+    out, said = tmp_path / "out.mkv", io.StringIO()
+    watcher = LivePicture(PLAN, tmp_path, "test", [str(out)], Console(said, terminal=False))
+    watcher.weights(1, generator(1))
+    deadline = time.monotonic() + 60
+    while not out.exists() and not list(tmp_path.glob(".out*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    watcher.step()
+    watcher.weights(2, generator(2))
+    time.sleep(1.5)
+    watcher.close()
+    assert said.getvalue() == ""
+    assert len(planes_of(out)) > 1
+
+
+def test_what_cannot_be_exported_is_told_once_and_training_goes_on(tmp_path: Path) -> None:
+    said = io.StringIO()
+    watcher = LivePicture(PLAN, tmp_path, "test", [], Console(said, terminal=False))
+    for iteration in (1, 2):
+        watcher.weights(iteration, torch.nn.Linear(2, 2))
+    assert said.getvalue().count("cannot be exported, training goes on") == 1
+    assert not (tmp_path / FILE).exists()
+    watcher.close()
+
+
+def test_a_task_without_an_exporter_is_refused_before_training(tmp_path: Path) -> None:
+    plan = recipe.parse(TINY.replace('task = "unconditional"', 'task = "classification"'), name="tiny")
+    with pytest.raises(ValueError, match="no exporter for the task 'classification'"):
+        LivePicture(plan, tmp_path, "test", [], Console(io.StringIO()))

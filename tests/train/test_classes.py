@@ -1,0 +1,127 @@
+"""Generators by class: asked for in the latent, told to the discriminator, exported, and sampled with labels."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+
+from gancam.latent.samples import generate, open_generator
+from tests.helpers.command import gancam, refused
+from tests.helpers.training import go, same
+from train import checkpoint, generation, networks, recipe, tasks
+from train.data import Pictures
+from train.networks.latent import LatentGenerator
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+TEXT = """
+task = "unconditional"
+batch = 8
+precision = "fp32"
+clip = 0
+[network]
+family = "dcgan"
+resolution = 8
+channels = 4
+latent = 9
+classes = 3
+colours = 1
+[discriminator]
+family = "dcgan"
+side = "discriminator"
+resolution = 8
+channels = 4
+colours = 1
+classes = 3
+norm = "none"
+r1 = 0.5
+lazy = 2
+gradient_penalty = 0.1
+[data]
+resolution = 8
+channels = 1
+names = ["blue", "green", "red"]
+[[phase]]
+name = "adversarial"
+iterations = {iterations}
+losses = {{ adversarial = 1.0 }}
+lr = {lr}
+"""
+LEVELS = {"blue": 20, "green": 120, "red": 230}
+
+
+@pytest.fixture(scope="module")
+def pile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve pictures of each of three classes, which differ in their grey."""
+    folder = tmp_path_factory.mktemp("pile")
+    rng = np.random.default_rng(0)
+    for name, level in LEVELS.items():
+        (folder / name).mkdir()
+        for index in range(12):
+            picture = np.full((8, 8), level, np.int64) + rng.integers(-15, 16, (8, 8))
+            Pillow.fromarray(picture.clip(0, 255).astype(np.uint8)).save(folder / name / f"{index}.png")
+    return folder
+
+
+def test_the_largest_number_chooses_the_class() -> None:
+    network = networks.build("dcgan", latent=9, classes=3, resolution=8, channels=4, colours=1).eval()
+    assert isinstance(network, LatentGenerator)
+    z = generation.latents(network, 6, seed=0, kinds=torch.arange(6) % 3)
+    assert network.kinds(z).tolist() == [0, 1, 2, 0, 1, 2]
+    w = network.mapping(z)
+    assert torch.equal(w[:, :6], z[:, :6])
+    assert w[:, 6:].sum(1).tolist() == [1.0] * 6
+    assert torch.equal(network(z), network.synthesis(w[:, None]))
+    with pytest.raises(ValueError, match="classes 9 must be under latent 9"):
+        networks.build("dcgan", latent=9, classes=9, resolution=8)
+
+
+def test_a_stopped_run_ends_as_one_that_was_not(pile: Path, tmp_path: Path) -> None:
+    text = TEXT.format(iterations=6, lr=1e-3)
+    go(text, pile, tmp_path / "whole")
+    go(text, pile, tmp_path / "cut", stop_after=3)
+    go(text, pile, tmp_path / "cut")
+    assert same(checkpoint.load(tmp_path / "whole"), checkpoint.load(tmp_path / "cut"))
+
+
+def test_classes_are_learnt_exported_and_sampled_with_labels(pile: Path, tmp_path: Path) -> None:
+    go(TEXT.format(iterations=250, lr=2e-3), pile, tmp_path / "run")
+    done = gancam("export", tmp_path / "run", "-o", tmp_path, "--name", "greys")
+    assert done.returncode == 0, done.stderr
+    model = open_generator(str(tmp_path / "greys.onnx"), device="cpu", precision="fp32", threads=1)
+    assert model.card.class_names == ("blue", "green", "red")
+    means = [generate(model, range(20), kinds=[kind] * 20).mean() for kind in range(3)]
+    assert means[0] < means[1] - 30 < means[2] - 60
+    done = gancam("sample", tmp_path / "greys.onnx", "--to", tmp_path / "set", "--labels", "-n", "30")
+    assert done.returncode == 0, done.stderr
+    made = Pictures(tmp_path / "set", resolution=8, channels=1)
+    assert made.classes == ("blue", "green", "red")
+    assert np.bincount(made.labels).tolist() == [10, 10, 10]
+    seeds = [seed for seed in range(30) if seed % 3 == 1]
+    again = generate(model, seeds, kinds=[1] * 10)
+    assert np.array_equal(again[..., :1], made.images[made.labels == 1])
+    refused("sample", tmp_path / "greys.onnx", "--labels", tmp_path / "x.png", says="--labels needs --to")
+    refused("sample", tmp_path / "greys.onnx", tmp_path / "x.png", "--class", "pink", says="has blue, green, red")
+    refused("sample", "morph-fruits", tmp_path / "x.png", "--class", "pink", says="no classes")
+
+
+def test_data_without_the_classes_is_refused(pile: Path) -> None:
+    def build(text: str, folder: Path) -> None:
+        tasks.build(recipe.parse(text), folder, torch.device("cpu"))
+
+    text = TEXT.format(iterations=1, lr=1e-3)
+    with pytest.raises(ValueError, match="has 1 classes of pictures"):
+        build(text, pile / "red")
+    with pytest.raises(ValueError, match="not the recipe's"):
+        build(text.replace('"blue"', '"azure"'), pile)
+    with pytest.raises(ValueError, match="must have the same classes"):
+        build(text.replace("classes = 3\nnorm", "norm"), pile)
+
+
+def test_agreement_is_that_of_the_classifier() -> None:
+    """Of pictures of MNIST's own kind it is nearly 1: here blank ones, which are no digit in particular."""
+    blank = np.zeros((50, 28, 28, 1), np.uint8)
+    share = [generation.agreement(blank, torch.full((50,), digit), torch.device("cpu")) for digit in range(10)]
+    assert sum(share) == 1.0

@@ -1,0 +1,357 @@
+"""Whatever people have is read by one reader: counted, bounded, and trusted with nothing."""
+
+import gzip
+import io
+import json
+import logging
+import pickle
+import struct
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from tests.helpers.clips import make_clip, scenery
+from tests.helpers.training import go
+from train.data import Photos, Pictures, named
+from train.data.items import items
+
+CLASSES = ("cat", "dog")
+
+
+def png(seed: int, size: tuple[int, int] = (32, 32)) -> bytes:
+    kept = io.BytesIO()
+    Pillow.fromarray(np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)).save(kept, "png")
+    return kept.getvalue()
+
+
+def stack(count: int = 20, side: int = 28) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (count, side, side), np.uint8)
+
+
+def idx(array: NDArray[np.uint8]) -> bytes:
+    return struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+def as_npz(folder: Path) -> Path:
+    np.savez(folder / "a.npz", x_train=stack(), y_train=np.arange(20) % 2)
+    return folder / "a.npz"
+
+
+def as_other_npz(folder: Path) -> Path:
+    np.savez(folder / "b.npz", images=stack()[:, None].astype(np.float32) / 255, labels=np.arange(20)[:, None] % 2)
+    return folder / "b.npz"
+
+
+def as_idx(folder: Path) -> Path:
+    (folder / "train-images-idx3-ubyte").write_bytes(idx(stack()))
+    (folder / "train-labels-idx1-ubyte").write_bytes(idx(np.arange(20, dtype=np.uint8) % 2))
+    (folder / "t10k-images-idx3-ubyte").write_bytes(idx(stack(3)))
+    return folder
+
+
+def as_gzipped_idx(folder: Path) -> Path:
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(stack())))
+    (folder / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(np.arange(20, dtype=np.uint8) % 2)))
+    return folder / "train-images-idx3-ubyte.gz"
+
+
+def batch(numbers: range) -> bytes:
+    data = np.random.default_rng(numbers.start).integers(0, 256, (len(numbers), 3072), np.uint8)
+    return pickle.dumps({"data": data, "labels": [number % 2 for number in numbers]}, protocol=2)
+
+
+def as_cifar(folder: Path) -> Path:
+    (folder / "data_batch_1").write_bytes(batch(range(12)))
+    (folder / "data_batch_2").write_bytes(batch(range(8)))
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": list(CLASSES)}))
+    return folder
+
+
+def as_cifar_tar(folder: Path) -> Path:
+    as_cifar(folder)
+    with tarfile.open(folder / "cifar.tar.gz", "w:gz") as tar:
+        for name in ("data_batch_1", "data_batch_2", "batches.meta"):
+            tar.add(folder / name, f"cifar-10-batches-py/{name}")
+    return folder / "cifar.tar.gz"
+
+
+def as_folders(folder: Path) -> Path:
+    for index in range(20):
+        (folder / CLASSES[index % 2]).mkdir(exist_ok=True)
+        (folder / CLASSES[index % 2] / f"{index}.png").write_bytes(png(index))
+    return folder
+
+
+def as_zip(folder: Path) -> Path:
+    with zipfile.ZipFile(folder / "a.zip", "w") as archive:
+        for index in range(20):
+            archive.writestr(f"set/{CLASSES[index % 2]}/{index}.png", png(index))
+    return folder / "a.zip" / "set"
+
+
+def as_shards(folder: Path) -> Path:
+    for shard in range(2):
+        with tarfile.open(folder / f"shard-{shard}.tar", "w") as tar:
+            for index in range(10):
+                for suffix, data in ((".png", png(index)), (".cls", str(index % 2).encode())):
+                    entry = tarfile.TarInfo(f"{shard}{index:04d}{suffix}")
+                    entry.size = len(data)
+                    tar.addfile(entry, io.BytesIO(data))
+    return folder / "shard-*.tar"
+
+
+@pytest.mark.parametrize(
+    "make", [as_npz, as_other_npz, as_idx, as_gzipped_idx, as_cifar, as_cifar_tar, as_folders, as_zip, as_shards]
+)
+def test_twenty_pictures_of_two_classes(make: Callable[[Path], Path], tmp_path: Path) -> None:
+    pictures = Pictures(make(tmp_path), resolution=28, channels=1)
+    assert pictures.images.shape == (20, 28, 28, 1)
+    assert len(pictures.classes) == 2
+    assert np.bincount(pictures.labels).tolist() == [10, 10]
+
+
+def test_pixels_and_names_are_those_of_the_file(tmp_path: Path) -> None:
+    for make in (as_npz, as_idx, as_gzipped_idx, as_other_npz):
+        folder = tmp_path / make.__name__
+        folder.mkdir()
+        assert np.array_equal(Pictures(make(folder), resolution=28, channels=1).images[..., 0], stack()), make
+    cifar = Pictures(as_cifar_tar(tmp_path), resolution=32)
+    assert cifar.classes == CLASSES
+    first = np.random.default_rng(0).integers(0, 256, (12, 3072), np.uint8)[0]
+    assert np.array_equal(cifar.images[0], first.reshape(3, 32, 32).transpose(1, 2, 0))
+
+
+def test_a_video_is_a_source_of_frames(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", images=scenery(count=24))
+    assert len(Pictures(clip, resolution=32).images) == 24
+    photos = Photos(clip, smallest=16, sizes=(1.0,), memory=10 * 96 * 64 * 3)
+    assert 6 <= len(photos.images) <= 10
+
+
+def test_what_was_found_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    folder = as_folders(tmp_path)
+    (folder / "cat" / "large.png").write_bytes(png(9, (64, 48)))
+    (folder / "cat" / "cut.png").write_bytes(png(9)[:200])
+    (folder / "cat" / "small.png").write_bytes(png(9, (4, 4)))
+    pictures = Pictures(folder, resolution=28)
+    assert pictures.skipped == 2
+    assert f"21 pictures from {folder}, 32x32 to 48x64; skipped " in caplog.text
+    assert "1 damaged (cat/cut.png)" in caplog.text
+    assert "1 too small for 28x28 (cat/small.png)" in caplog.text
+
+
+def test_memory_is_bounded_and_every_class_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    folder = as_folders(tmp_path)
+    pictures = Pictures(folder, resolution=32, memory=7 * 32 * 32 * 3)
+    assert len(pictures.images) == 7
+    assert len(pictures.classes) == 2
+    assert "one of 3: all would not fit into memory" in caplog.text
+    photos = Photos(folder, smallest=16, sizes=(1.0, 0.5), memory=7 * 32 * 32 * 3)
+    assert 0 < photos.bytes <= 7 * 32 * 32 * 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "colour"),
+    [("CMYK", (10, 200, 30, 40)), ("I;16", 40000), ("L", 77), ("1", 1), ("RGBA", (1, 2, 3, 0)), ("LA", (9, 255))],
+)
+def test_pictures_of_every_mode_are_rgb(tmp_path: Path, kind: str, colour: tuple[int, ...] | int) -> None:
+    name = "a.tif" if kind in ("CMYK", "I;16") else "a.png"
+    Pillow.new(kind, (32, 32), colour).save(tmp_path / name)
+    image = Pictures(tmp_path, resolution=32).images[0]
+    expected = {"I;16": (40000 * 255 / 65535,) * 3, "L": (77,) * 3, "1": (255,) * 3, "RGBA": (255,) * 3, "LA": (9,) * 3}
+    if kind in expected:
+        assert np.abs(image[0, 0].astype(float) - expected[kind]).max() <= 1
+    else:
+        assert image[0, 0].tolist() == list(Pillow.new(kind, (1, 1), colour).convert("RGB").getpixel((0, 0)))  # type: ignore[arg-type]
+
+
+def test_photos_stand_upright(tmp_path: Path) -> None:
+    picture = Pillow.new("RGB", (64, 32))
+    picture.paste((255, 255, 255), (0, 0, 32, 32))
+    exif = Pillow.Exif()
+    exif[0x0112] = 6  # turn a quarter clockwise
+    picture.save(tmp_path / "phone.jpg", exif=exif)
+    (image,) = Photos(tmp_path, smallest=16, sizes=(1.0,)).images
+    assert image.shape == (64, 32, 3)
+    assert image[10, 10, 0] > 250
+
+
+def pickled(folder: Path, data: bytes) -> Path:
+    (folder / "data_batch_1").write_bytes(data)
+    return folder
+
+
+class Evil:
+    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
+        import os
+
+        return os.system, ("touch /tmp/gancam-was-here",)
+
+
+def faults(folder: Path) -> dict[str, tuple[Path, str]]:
+    """A broken source for each fault, and what must be said of it."""
+
+    def at(name: str, data: bytes) -> Path:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    made: dict[str, tuple[Path, str]] = {
+        "absent": (folder / "absent", "no file or folder"),
+        "absent pattern": (folder / "no-*.tar", "no file"),
+        "absent zip": (folder / "no.zip", "no file"),
+        "absent video": (folder / "no.mp4", "no file"),
+        "empty npz": (at("empty.npz", b""), "no whole .npz"),
+        "text": (at("notes.txt", b"hello"), "pictures come from"),
+        "parquet": (at("a.parquet", b"PAR1"), "Parquet is not read"),
+        "no video": (at("text.mp4", b"hello"), "no whole video"),
+        "no zip": (at("a.zip", b"hello"), "no whole zip"),
+        "no tar": (at("a.tar", b"hello" * 200), "no whole tar"),
+        "cut idx": (at("1/train-images-idx3-ubyte", idx(stack())[:500]).parent, "promises 15,680 bytes and has 484"),
+        "text idx": (at("2/train-images-idx3-ubyte", b"hello world").parent, "no whole idx file"),
+        "short idx": (at("3/train-images-idx3-ubyte", b"a").parent, "no whole idx"),
+        "half gzip": (at("4/train-images-idx3-ubyte.gz", gzip.compress(idx(stack()))[:99]).parent, "no whole idx"),
+        "half pickle": (at("5/data_batch_1", batch(range(4))[:99]).parent, "no pickle of pictures"),
+        "evil pickle": (at("6/data_batch_1", pickle.dumps({"data": Evil()})).parent, "which no pictures need"),
+        "list": (at("7/data_batch_1", pickle.dumps([1])).parent, "it holds list"),
+        "labels": (at("8/train-images-idx3-ubyte", idx(stack())).parent, "19 labels for 20 pictures"),
+    }
+    at("8/train-labels-idx1-ubyte", idx(np.zeros(19, np.uint8)))
+    data = {"data": np.zeros((3, 3072), np.uint8), "labels": [1, 2]}
+    made["labels of CIFAR"] = at("9/data_batch_1", pickle.dumps(data)).parent, "2 labels for 3 pictures"
+    arrays = {
+        "labels of npz": ({"x_train": stack(), "y_train": np.zeros(7)}, "7 labels for 20 pictures"),
+        "no x_train": ({"a": stack(), "b": stack()}, "no x_train"),
+        "flat": ({"x_train": np.zeros((3, 784))}, "not pictures"),
+        "values": ({"x_train": np.full((3, 8, 8), -1.0)}, "0..1 or 0..255"),
+        "kind": ({"x_train": np.zeros((3, 8, 8), np.int64)}, "is int64"),
+        "none": ({"x_train": np.zeros((0, 28, 28), np.uint8)}, "it is empty"),
+    }
+    for name, (table, said) in arrays.items():
+        np.savez(folder / f"{name}.npz", **table)  # type: ignore[arg-type]
+        made[name] = folder / f"{name}.npz", said
+    with zipfile.ZipFile(folder / "bare.zip", "w") as archive:
+        archive.writestr("notes.txt", "none")
+    made["bare zip"] = folder / "bare.zip", "no image in"
+    (folder / "bare").mkdir()
+    made["bare folder"] = folder / "bare", "no image below"
+    return made
+
+
+def test_every_fault_is_one_line(tmp_path: Path) -> None:
+    for name, (source, said) in faults(tmp_path).items():
+        with pytest.raises((ValueError, FileNotFoundError), match=r".") as error:
+            Pictures(source, resolution=28)
+        assert said in str(error.value), name
+        assert "\n" not in str(error.value), name
+    assert not Path("/tmp/gancam-was-here").exists()
+
+
+def test_captions_and_tables_of_shards(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        beside = {"0.txt": b"cat", "1.json": json.dumps({"label": "dog"}).encode(), "2.txt": b"x" * 300}
+        for name, data in beside.items() | {f"{index}.png": png(index) for index in range(4)}.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    assert [item.label for item in items(tmp_path / "a.tar")] == ["cat", "dog", "", ""]
+
+
+def test_a_data_set_by_name_is_found_where_it_was_put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANCAM_DATA", str(tmp_path))
+    (tmp_path / "MNIST" / "raw").mkdir(parents=True)
+    as_gzipped_idx(tmp_path / "MNIST" / "raw")
+    assert Pictures(Path("mnist"), resolution=28, channels=1).images.shape[0] == 20
+    as_cifar(tmp_path)
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(as_cifar_tar(tmp_path).read_bytes())
+    assert Pictures(Path("cifar10"), resolution=32).classes == CLASSES
+
+
+def test_a_data_set_by_name_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANCAM_DATA", str(tmp_path))
+    fetched = []
+
+    def download(known: named.Named, folder: Path) -> None:
+        fetched.append(known.loader)
+        (folder / known.folder).mkdir(parents=True)
+        as_gzipped_idx(folder / known.folder)
+
+    for _ in range(2):
+        assert named.resolve(Path("fashion-mnist"), download=download) == tmp_path / "FashionMNIST" / "raw"
+    assert fetched == ["FashionMNIST"]
+
+
+def test_without_a_network_one_line_says_which_file_goes_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANCAM_DATA", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def download(known: named.Named, folder: Path) -> None:
+        raise RuntimeError("Error downloading train-images:\nTried https://ossci, got:\n<urlopen error>\n")
+
+    for name, file in (("mnist", "train-images-idx3-ubyte.gz"), ("cifar10", "cifar-10-python.tar.gz")):
+        with pytest.raises(FileNotFoundError) as error:
+            named.resolve(Path(name), download=download)
+        assert file in str(error.value)
+        assert str(tmp_path / named.NAMES[name].folder) in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+def test_a_read_only_cache_and_no_torchvision_are_told(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way of a folder")
+    code = "import sys; sys.modules['torchvision'] = None; from train.__main__ import main; sys.exit(main())"
+    words = ["dcgan-mnist", "--data", "mnist", "--run", str(tmp_path / "run")]
+    root = str(Path(__file__).parents[2])
+    environment = {"PATH": "", "GANCAM_DATA": str(blocked), "HOME": str(tmp_path), "PYTHONPATH": root}
+    command = [sys.executable, "-W", "ignore", "-c", code, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [done.stderr.strip()]
+    assert "pip install torchvision" in done.stderr
+
+
+SMALL = """
+task = "super_resolution"
+batch = 4
+precision = "fp32"
+[network]
+family = "sr"
+scale = 2
+channels = 4
+depth = 1
+expansion = 8
+[data]
+degradation = "bicubic"
+patch = 8
+[[phase]]
+name = "l1"
+iterations = 6
+losses = { l1 = 1.0 }
+"""
+
+
+def test_a_data_set_that_shrinks(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """While it is trained on it is in memory; a run that goes on with less says so."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    as_folders(folder)
+    photos = Photos(folder, smallest=16)
+    go(SMALL, folder, tmp_path / "run", stop_after=2)
+    assert "not what this run began with" not in caplog.text
+    for path in list(folder.rglob("*.png"))[:5]:
+        path.unlink()
+    assert len(photos.map(lambda image: image.copy())) == len(photos.images)
+    go(SMALL, folder, tmp_path / "run", stop_after=4)
+    assert "is not what this run began with: 20 files of" in caplog.text
+    assert "15 of" in caplog.text

@@ -1,0 +1,165 @@
+"""Pictures in zip and tar files, read one at a time."""
+
+import gzip
+import io
+import json
+import shutil
+import tarfile
+import tempfile
+import threading
+import weakref
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from train.data.arrays import CIFAR_FILES
+from train.data.images import SUFFIXES, Pixels, read_image
+
+TARS = (".tar", ".tar.gz", ".tgz")
+LABELS = (".cls", ".txt", ".json")  # beside a picture in a shard of WebDataset: its class, or a table with one
+LONGEST = 100  # characters of a .txt that may be a class: longer ones are captions
+
+
+class Archive:
+    """Files by name within one; each is read when asked for, from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._lock = path, threading.Lock()
+
+    def names(self) -> list[str]:
+        """List the files, sorted."""
+        raise NotImplementedError
+
+    def read(self, name: str) -> bytes:
+        """Read a file. Raises ``ValueError`` where it is damaged."""
+        raise NotImplementedError
+
+
+class Zip(Archive):
+    """A .zip. Raises ``FileNotFoundError``, and ``ValueError`` for what is none."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except FileNotFoundError:
+            raise FileNotFoundError(f"no file {path}") from None
+        except (zipfile.BadZipFile, OSError) as error:
+            raise ValueError(f"{path} is no whole zip: {error}") from error
+
+    def names(self) -> list[str]:
+        """List the files, sorted."""
+        return sorted(self._zip.namelist())
+
+    def read(self, name: str) -> bytes:
+        """Read a file. Raises ``ValueError`` where it is damaged."""
+        try:
+            with self._lock:
+                return self._zip.read(name)
+        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
+            raise ValueError(f"{self.path}:{name} cannot be read: {error}") from error
+
+
+class Tar(Archive):
+    """A .tar; one that is gzipped is unpacked into a temporary file first.
+
+    Raises ``FileNotFoundError``, and ``ValueError`` for what is none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        try:
+            self._file: IO[bytes] = _plain(path)
+            weakref.finalize(self, self._file.close)  # its pictures are read after it was listed
+            with tarfile.open(fileobj=self._file, mode="r:") as tar:
+                self._places = {member.name: (member.offset_data, member.size) for member in tar if member.isfile()}
+        except FileNotFoundError:
+            raise FileNotFoundError(f"no file {path}") from None
+        except (tarfile.TarError, OSError, EOFError) as error:
+            raise ValueError(f"{path} is no whole tar: {error}") from error
+
+    def names(self) -> list[str]:
+        """List the files, sorted."""
+        return sorted(self._places)
+
+    def read(self, name: str) -> bytes:
+        """Read a file. Raises ``ValueError`` where it is cut off."""
+        start, size = self._places[name]
+        with self._lock:
+            self._file.seek(start)
+            data = self._file.read(size)
+        if len(data) < size:
+            raise ValueError(f"{self.path}:{name} is cut off")
+        return data
+
+
+def _plain(path: Path) -> IO[bytes]:
+    """Open a tar that can be read at any place."""
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    if not zipped:
+        return path.open("rb")
+    whole = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the archive
+    try:
+        with gzip.open(path) as packed:
+            shutil.copyfileobj(packed, whole)
+    except BaseException:
+        whole.close()
+        raise
+    whole.seek(0)
+    return whole
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a name is that of a zip or a tar."""
+    return path.name.lower().endswith((".zip", *TARS))
+
+
+def open_archive(path: Path) -> Archive:
+    """Open a zip or a tar. Raises ``FileNotFoundError``, ``ValueError``."""
+    return Zip(path) if path.suffix.lower() == ".zip" else Tar(path)
+
+
+def cifar_names(archive: Archive) -> dict[str, str]:
+    """List CIFAR's files in an archive by their names without folders; empty where it holds none."""
+    found = {PurePosixPath(name).name: name for name in archive.names()}
+    if CIFAR_FILES[0] in found or {"train", "meta"} <= found.keys():
+        return {name: found[name] for name in (*CIFAR_FILES, "train", "batches.meta", "meta") if name in found}
+    return {}
+
+
+def pictures_in(archive: Archive, below: str = "") -> Iterator[tuple[str, str, "partial[Pixels]"]]:
+    """List the pictures of an archive: the name of each, its class, and what reads it.
+
+    The class is what stands in a file of its name and the ending .cls, .txt or .json (WebDataset), or else the name of
+    the first folder.
+    """
+    names = archive.names()
+    beside = {name for name in names if PurePosixPath(name).suffix.lower() in LABELS}
+    for name in names:
+        path = PurePosixPath(name)
+        if path.suffix.lower() in SUFFIXES and name.startswith(below) and not path.name.startswith("._"):
+            own = name.removeprefix(below)
+            label = _label(archive, path, beside) or (own.split("/")[0] if "/" in own else "")
+            yield own, label, partial(_read, archive, name)
+
+
+def _label(archive: Archive, picture: PurePosixPath, beside: set[str]) -> str:
+    for suffix in LABELS:
+        name = str(picture.with_suffix(suffix))
+        if name in beside:
+            try:
+                text = archive.read(name).decode("utf-8").strip()
+                if suffix == ".json":
+                    table = json.loads(text)
+                    text = str(table.get("label", table.get("class", ""))) if isinstance(table, dict) else ""
+            except ValueError:
+                continue
+            return text if len(text) <= LONGEST and "\n" not in text else ""
+    return ""
+
+
+def _read(archive: Archive, name: str) -> Pixels:
+    return read_image(io.BytesIO(archive.read(name)), name=f"{archive.path}:{name}")

@@ -1,0 +1,165 @@
+"""Pictures as arrays: NumPy's files, MNIST's idx files, and CIFAR's pickles, which are read without trusting them."""
+
+import gzip
+import io
+import math
+import pickle
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+IDX_IMAGES, IDX_LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
+CIFAR_FILES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5")
+Stack = NDArray[np.uint8]  # (n, h, w, 3) RGB
+Labels = list[str] | None
+
+
+def from_npy(path: Path) -> tuple[Stack, Labels]:
+    """Read the pictures of a .npy, or of a .npz: `x_train` and `y_train`, or the only pictures there are.
+
+    ``(n, h, w)``, ``(n, h, w, 1 or 3)`` or ``(n, 1 or 3, h, w)``; uint8, uint16, or float of 0..1 or 0..255. Raises
+    ``ValueError`` for another file, and where the labels are not as many as the pictures.
+    """
+    try:
+        if path.suffix == ".npy":
+            return pictures(np.load(path, mmap_mode="r"), str(path)), None
+        with np.load(path) as arrays:
+            found = {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise ValueError(f"{path} is no whole .npz or .npy: {error}") from error
+    names = [name for name, array in found.items() if array.ndim in (3, 4)]
+    name = "x_train" if "x_train" in found else names[0] if len(names) == 1 else ""
+    if not name:
+        raise ValueError(
+            f"{path} has no x_train, nor a single array of pictures: it holds {', '.join(found) or 'none'}"
+        )
+    images = pictures(found[name], f"{path}: {name}")
+    known = [label for label in ("y_train", "labels", "label", "y") if label in found]
+    if not known:
+        return images, None
+    return images, agreeing(found[known[0]].reshape(-1).tolist(), len(images), f"{path}: {known[0]}")
+
+
+def pictures(array: NDArray[Any], where: str) -> Stack:
+    """Bring pictures of any usual layout and type to uint8 RGB. Raises ``ValueError`` for another array."""
+    if array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] not in (1, 3):
+        array = array.transpose(0, 2, 3, 1)
+    if array.ndim == 3:
+        array = array[..., None]
+    if array.ndim != 4 or array.shape[3] not in (1, 3):
+        raise ValueError(f"{where} is {array.dtype} {array.shape}, not pictures: (n, h, w) or (n, h, w, 3)")
+    if array.dtype == np.uint16:
+        array = (array >> 8).astype(np.uint8)
+    elif array.dtype.kind == "f":
+        low, high = float(array.min(initial=0)), float(array.max(initial=0))
+        if not 0 <= low <= high <= 255:
+            raise ValueError(f"{where} has values of {low:.3g} to {high:.3g}: pictures are 0..1 or 0..255")
+        array = (array * (255.0 if high <= 1 else 1.0)).round().astype(np.uint8)
+    if array.dtype != np.uint8:
+        raise ValueError(f"{where} is {array.dtype}: pictures are uint8, uint16 or float")
+    return np.broadcast_to(array, (*array.shape[:3], 3))
+
+
+def agreeing(labels: list[Any], count: int, where: str) -> list[str]:
+    """Write labels as text. Raises ``ValueError`` where there are not as many as pictures."""
+    if len(labels) != count:
+        raise ValueError(f"{where} has {len(labels):,} labels for {count:,} pictures: they belong to different files")
+    return [str(label) for label in labels]
+
+
+def idx_files(folder: Path) -> tuple[Path, Path | None] | None:
+    """Find MNIST's files of pictures and of labels in `folder`, those of training first; None where there are none."""
+    found = sorted(folder.glob(f"*{IDX_IMAGES}*"), key=lambda path: (not path.name.startswith("train"), path.name))
+    if not found:
+        return None
+    stem = found[0].name.partition(IDX_IMAGES)[0]
+    return found[0], next(iter(sorted(folder.glob(f"{stem}{IDX_LABELS}*"))), None)
+
+
+def from_idx(images: Path, labels: Path | None) -> tuple[Stack, Labels]:
+    """Read MNIST's files, gzipped or not. Raises ``ValueError`` for damaged ones, and for labels that disagree."""
+    stack = pictures(_idx(images), str(images))
+    if labels is None:
+        return stack, None
+    return stack, agreeing(_idx(labels).tolist(), len(stack), str(labels))
+
+
+def _idx(path: Path) -> NDArray[np.uint8]:
+    try:
+        raw = path.read_bytes()
+        data = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+        zero, kind, rank = struct.unpack(">HBB", data[:4])
+        shape = struct.unpack(f">{rank}I", data[4 : 4 + 4 * rank])
+    except (OSError, EOFError, struct.error) as error:
+        raise ValueError(f"{path} is no whole idx file: {error}") from error
+    if zero != 0 or kind != 8:
+        raise ValueError(f"{path} is no idx file of bytes: it begins with {data[:4].hex()}")
+    body = data[4 + 4 * rank :]
+    if len(body) != math.prod(shape):
+        raise ValueError(f"{path} is damaged: it promises {math.prod(shape):,} bytes and has {len(body):,}")
+    return np.frombuffer(body, np.uint8).reshape(shape)
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Builds NumPy arrays, and of Python what needs no import: a pickle may otherwise run any program."""
+
+    ALLOWED = (
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+        ("numpy.core.multiarray", "_reconstruct"),
+        ("numpy._core.multiarray", "_reconstruct"),
+        ("_codecs", "encode"),
+    )
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Look up what the pickle names. Raises ``UnpicklingError`` for all but the parts of an array."""
+        if (module, name) not in self.ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no pictures need")
+        return super().find_class("numpy._core.multiarray" if name == "_reconstruct" else module, name)
+
+
+def from_cifar(files: Mapping[str, Callable[[], bytes]], where: str) -> Iterator[tuple[Stack, list[str]]]:
+    """Read CIFAR's Python files one after the other, those of training.
+
+    Args:
+        files: What gives the bytes of each file, by its name.
+        where: Names them in messages.
+
+    Raises:
+        ValueError: A file is damaged, asks for more than arrays, or its labels disagree.
+    """
+    names = label_names(files)
+    for file in [name for name in (*CIFAR_FILES, "train") if name in files]:
+        table = _unpickled(files[file](), f"{where}: {file}")
+        data = table.get("data")
+        labels = next((table[key] for key in ("labels", "fine_labels") if key in table), None)
+        if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3072:
+            raise ValueError(f"{where}: {file} holds no pictures of CIFAR")
+        stack = data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+        told = agreeing(list(labels or []), len(stack), f"{where}: {file}")
+        yield stack, [names[int(label)] if int(label) < len(names) else label for label in told]
+
+
+def label_names(files: Mapping[str, Callable[[], bytes]]) -> list[str]:
+    """Read the names of CIFAR's classes, where their file is there and whole."""
+    for file, key in (("batches.meta", "label_names"), ("meta", "fine_label_names")):
+        if file in files:
+            try:
+                return [str(name) for name in _unpickled(files[file](), file).get(key, [])]
+            except ValueError:
+                return []
+    return []
+
+
+def _unpickled(data: bytes, where: str) -> dict[str, Any]:
+    try:
+        table = _ArraysOnly(io.BytesIO(data), encoding="latin1").load()
+    except Exception as error:  # a damaged pickle may raise nearly anything
+        raise ValueError(f"{where} is no pickle of pictures: {error}") from error
+    if not isinstance(table, dict):
+        raise ValueError(f"{where} is no pickle of pictures: it holds {type(table).__name__}")
+    return {str(key): value for key, value in table.items()}

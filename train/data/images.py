@@ -1,0 +1,66 @@
+"""One picture: read, resized, cut and turned."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageOps, UnidentifiedImageError
+
+Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Every image below `folder`, sorted. Raises ``FileNotFoundError`` where there is no folder or no image in it."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}: --data takes a folder of photos")
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise FileNotFoundError(f"no image below {folder}: looked for {', '.join(sorted(SUFFIXES))}")
+    return files
+
+
+def read_image(path: Path | io.BytesIO, *, name: str = "") -> Pixels:
+    """RGB uint8 ``(H, W, 3)``, upright as its camera says.
+
+    Greyscale, palettes and CMYK are converted, 16 bits scaled, alpha is laid on white. `name` stands in messages for
+    what is read from memory. Raises ``ValueError`` for what is no whole image.
+    """
+    try:
+        with Pillow.open(path) as file:
+            file.load()
+            picture: Pillow.Image = ImageOps.exif_transpose(file)
+            if picture.mode.startswith(("I;16", "I", "F")):
+                deep = np.asarray(picture, dtype=np.float32)
+                top = 65535.0 if deep.max(initial=0) > 255 else 255.0
+                picture = Pillow.fromarray((deep * (255.0 / top)).clip(0, 255).astype(np.uint8))
+            if "A" in picture.getbands() or "transparency" in picture.info:
+                rgba = picture.convert("RGBA")
+                picture = Pillow.alpha_composite(Pillow.new("RGBA", rgba.size, "white"), rgba)
+            return np.asarray(picture.convert("RGB"))
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Pillow.DecompressionBombError) as error:
+        raise ValueError(f"{name or path} is no whole image: {error}") from error
+
+
+def resize(image: Pixels, size: tuple[int, int], filter: Pillow.Resampling = Pillow.Resampling.BICUBIC) -> Pixels:
+    """Antialiased resize to ``(height, width)``, as Pillow does it; uint8 in, uint8 out."""
+    return np.asarray(Pillow.fromarray(image).resize((size[1], size[0]), filter))
+
+
+def crop_to_multiple(image: Pixels, multiple: int) -> Pixels:
+    """The top left part whose height and width are multiples of `multiple`."""
+    height, width = image.shape[:2]
+    return image[: height - height % multiple, : width - width % multiple]
+
+
+def downscale(image: Pixels, scale: int) -> Pixels:
+    """The `scale` times smaller image of a super-resolution pair: antialiased bicubic, rounded to uint8."""
+    return resize(image, (image.shape[0] // scale, image.shape[1] // scale))
+
+
+def dihedral(patch: NDArray[np.uint8], which: int) -> NDArray[np.uint8]:
+    """One of the eight flips and quarter turns of ``(H, W, C)``, `which` in 0..7."""
+    patch = np.rot90(patch, which % 4)
+    return patch[:, ::-1] if which >= 4 else patch
