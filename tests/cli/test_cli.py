@@ -272,7 +272,7 @@ def test_models_lists_the_parameters_of_the_effect() -> None:
     listed = json.loads(gancam("models", "sr-x2", "--json").stdout)["effect_parameters"]
     assert [one["name"] for one in listed] == ["strength", "stabilise", "threshold"]
     assert listed[2] == {
-        "name": "threshold", "takes": "a number from -1 to 64", "default": -1.0, "help": listed[2]["help"],
+        "name": "threshold", "takes": "a number from 0 to 64, or off", "default": -1.0, "help": listed[2]["help"],
     }  # fmt: skip
     assert listed[1]["default"] == 0.0
     calm = json.loads(gancam("models", "restore-x2", "--json").stdout)["effect_parameters"]
