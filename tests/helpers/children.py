@@ -7,16 +7,18 @@ from contextlib import contextmanager
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Children begun meanwhile have the usual SIGINT.
+    """Children begun meanwhile have the usual SIGINT, SIGTERM and SIGHUP.
 
-    A shell that starts something with ``&`` has it ignore SIGINT, and children inherit that; a handler of our own they
-    do not, they begin with the default. Only for the main thread.
+    A shell that starts something with ``&`` has it ignore SIGINT, ``nohup`` SIGHUP, and children inherit that; a
+    handler of our own they do not, they begin with the default. Only for the main thread.
     """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    names = {"SIGINT", "SIGTERM", "SIGHUP"} & {one.name for one in signal.Signals}  # Windows has no SIGHUP
+    before = {name: signal.signal(signal.Signals[name], signal.default_int_handler) for name in names}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for name, handler in before.items():
+            signal.signal(signal.Signals[name], handler)
 
 
 @contextmanager
