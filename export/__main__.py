@@ -48,7 +48,7 @@ def export(
 
     Args:
         run: The run's folder, its checkpoint, or the fp32 file of a model, whose name, licence, data and summary hold.
-        folder: Where the files go.
+        folder: Where the files go; it is made where there is none.
         name: Of the model; by default the recipe's.
         images: Real pictures that int8 is calibrated and every variant compared on, where the task needs any; by
             default samples/stills/.
@@ -79,7 +79,9 @@ def export(
     wanted = [precision for precision in plan.precisions if not precisions or precision in precisions]
     reference = plan.judged(None)
     written: dict[str, Path | None] = {}
-    for precision, path in _paths(folder, card.name, wanted, overwrite).items():
+    paths = _paths(folder, card.name, wanted, overwrite)
+    folder.mkdir(parents=True, exist_ok=True)
+    for precision, path in paths.items():
         try:
             _write(plan, precision, path, card, reference)
             written[precision] = path
@@ -187,8 +189,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        if not options.output.is_dir():
-            raise FileNotFoundError(f"no folder {options.output}: make it first")
+        if options.output.suffix == ".onnx" or (options.output.exists() and not options.output.is_dir()):
+            raise ValueError(f"-o {options.output}: names the folder for the files; --name gives the model's name")
         if options.name and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", options.name):
             raise ValueError(f"--name {options.name!r}: a model's name has letters, digits, - and _ alone")
         written = export(

@@ -101,6 +101,17 @@ def main(arguments: list[str] | None = None, *, preview: Preview | None = None) 
     return code
 
 
+def _device(name: str) -> torch.device:
+    """The device `name`, which PyTorch can use. Raises ``ValueError``."""
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # PyTorch asserts that it was built with CUDA
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"--device {name}: PyTorch cannot use it ({reason}); --device cpu always works") from error
+    return device
+
+
 def _train(options: argparse.Namespace, watchers: list[Watcher], preview: Preview | None) -> tuple[str, int]:
     """Train as `options` say, adding who watches to `watchers`; what is to be said in the end, and the exit code."""
     console = Console()
@@ -120,7 +131,7 @@ def _train(options: argparse.Namespace, watchers: list[Watcher], preview: Previe
                 )
             watchers.append(preview(chosen, run, options.live, options.live_to or [], console))
         loop.train(
-            chosen, options.data, run, device=torch.device(options.device),
+            chosen, options.data, run, device=_device(options.device),
             evaluate_on=options.judge, stop_after=options.stop_after, watchers=watchers,
             every=Every(checkpoint_seconds=options.checkpoint_seconds),
         )  # fmt: skip

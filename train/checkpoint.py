@@ -27,7 +27,8 @@ def save(run: Path, state: dict[str, Any]) -> Path:
         partial.replace(path)
     except (OSError, RuntimeError) as error:
         partial.unlink(missing_ok=True)
-        raise OSError(f"cannot write {path}: {error}; the checkpoint before it is untouched") from error
+        kept = "; the checkpoint before it is untouched" if path.exists() else ""
+        raise OSError(f"cannot write {path}: {error}{kept}") from error
     return path
 
 

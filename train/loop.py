@@ -309,7 +309,6 @@ def _start(recipe: Recipe, data: Path, run: Path, device: torch.device, world: i
     """Make the networks of a run: as its checkpoint has them, as the run that the recipe starts from, or afresh."""
     if recipe.batch % world:
         raise ValueError(f"a batch of {recipe.batch} cannot be shared by {world} processes")
-    run.mkdir(parents=True, exist_ok=True)
     state = checkpoint.load(run) if (run / checkpoint.LATEST).exists() else None
     if state is not None and state["name"] != recipe.name:
         raise ValueError(f"{run} holds a run of recipe {state['name']!r}, not {recipe.name!r}: give another --run")
@@ -331,6 +330,7 @@ def _start(recipe: Recipe, data: Path, run: Path, device: torch.device, world: i
             data, before.get("files", 0), before.get("bytes", 0), *(training.data.get(key, 0) for key in before),
         )  # fmt: skip
     why = _go_on(training, state, run) if state is not None else _begin(training)
+    run.mkdir(parents=True, exist_ok=True)  # now that nothing is wrong with recipe, data and device
     log.info("%s on %s in %s, %s", recipe.name, device, training.precision, why)
     return training
 
