@@ -232,8 +232,9 @@ def chain(run: Run) -> Results:
     label, size = ("90p", (160, 96)) if run.quick else ("720p", SIZES["720p"])
     precision = "fp32" if run.device == "cpu" else "auto"  # int8 has its pixels arranged outside its graph
     sharp: Any = gancam.load("sr-x2", device=run.device, precision=precision)
-    whole = {"work_size": 8192, "colours": 0.0}  # nothing but its model
-    style: Any = gancam.load("style-oil", device=run.device, precision=precision, **whole)
+    style: Any = gancam.load(  # nothing but its model
+        "style-oil", device=run.device, precision=precision, work_size=8192, colours=0.0
+    )
     pair, images = [sharp, style], frames(size)
     larger = [sharp(image) for image in images]
     alone = [
