@@ -79,9 +79,7 @@ def export(
     wanted = [precision for precision in plan.precisions if not precisions or precision in precisions]
     reference = plan.judged(None)
     written: dict[str, Path | None] = {}
-    paths = _paths(folder, card.name, wanted, overwrite)
-    folder.mkdir(parents=True, exist_ok=True)
-    for precision, path in paths.items():
+    for precision, path in _paths(folder, card.name, wanted, overwrite).items():
         try:
             _write(plan, precision, path, card, reference)
             written[precision] = path
@@ -93,7 +91,10 @@ def export(
 
 
 def _paths(folder: Path, name: str, precisions: list[Precision], overwrite: bool) -> dict[Precision, Path]:
-    """Name the file of each precision. Raises ``FileExistsError`` for one that is there and may not be replaced."""
+    """Name the file of each precision, and make their folder.
+
+    Raises ``FileExistsError`` for one that is there and may not be replaced.
+    """
     paths = {
         precision: folder / (f"{name}.onnx" if precision == "fp32" else f"{name}.{precision}.onnx")
         for precision in precisions
@@ -101,6 +102,7 @@ def _paths(folder: Path, name: str, precisions: list[Precision], overwrite: bool
     for path in paths.values():
         if path.exists() and not overwrite:
             raise FileExistsError(f"{path} exists: give --overwrite to replace it")
+    folder.mkdir(parents=True, exist_ok=True)
     return paths
 
 

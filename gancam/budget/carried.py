@@ -1,17 +1,15 @@
 """An effect that is too slow for every frame: made beside them, and carried along by their motion."""
 
 import threading
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.effects import Effect
+from gancam.effects import Effect, EffectWrapper
 from gancam.frame import Image, ImageLike, check_image
 from gancam.vision.motion import Grey, small_grey
-from gancam.vision.pad import DrawingPad
 
 _LONGEST = 640  # pixels of the longer side of the change that is carried
 
@@ -23,7 +21,7 @@ class _Made(NamedTuple):
     change: NDArray[np.int16]
 
 
-class Carried(Effect):
+class Carried(EffectWrapper):
     """Calls `effect` on a thread of its own, with the newest image whenever it is free; a call here never waits for it.
 
     What the effect changed in the last image that it was done with is moved to where that is in the present one (dense
@@ -36,8 +34,7 @@ class Carried(Effect):
     """
 
     def __init__(self, effect: Effect) -> None:
-        self._effect = effect
-        self.card, self.params = effect.card, effect.params
+        super().__init__(effect)
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._change = threading.Condition()  # guards what follows
         self._job: tuple[Image, float | None] | None = None
@@ -53,7 +50,7 @@ class Carried(Effect):
             error, self._error = self._error, None
             if error is not None:
                 raise error
-            self._effect.params = self.params
+            self.effect.params = self.params
             if not self._busy:
                 self._job, self._busy = (image, time), True
                 self._change.notify_all()
@@ -61,7 +58,7 @@ class Carried(Effect):
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="gancam-carry", daemon=True)
             self._thread.start()
-        size = self._effect.output_size((image.shape[1], image.shape[0]))
+        size = self.effect.output_size((image.shape[1], image.shape[0]))
         plain = image
         if size != (image.shape[1], image.shape[0]):
             plain = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
@@ -87,43 +84,14 @@ class Carried(Effect):
         return np.asarray(cv2.add(plain, change, dtype=cv2.CV_8U), np.uint8)
 
     @property
-    def name(self) -> str:
-        """The effect's own."""
-        return self._effect.name
-
-    @property
     def level(self) -> str:
         """The effect's level, and that it is carried."""
-        return f"{self._effect.level or self.name} carried by motion"
-
-    @property
-    def device(self) -> str:
-        """The effect's own."""
-        return self._effect.device
+        return f"{self.effect.level or self.name} carried by motion"
 
     @property
     def remembers(self) -> bool:
         """It does: the change of an earlier frame is seen in it."""
         return True
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """The effect's own."""
-        return self._effect.notes
-
-    @property
-    def status(self) -> str:
-        """The effect's own."""
-        return self._effect.status
-
-    @property
-    def pad(self) -> DrawingPad | None:
-        """The effect's own."""
-        return self._effect.pad
-
-    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Ask the effect."""
-        return self._effect.output_size(size)
 
     def settle(self) -> None:
         """Wait until the effect is done with what it was given."""
@@ -133,12 +101,12 @@ class Carried(Effect):
     def reset(self) -> None:
         """Forget what was made, and end the thread."""
         self._end()
-        self._effect.reset()
+        self.effect.reset()
 
     def close(self) -> None:
         """End the thread, and close the effect."""
         self._end()
-        self._effect.close()
+        self.effect.close()
 
     def _end(self) -> None:
         thread, self._thread = self._thread, None
@@ -168,7 +136,7 @@ class Carried(Effect):
                 self._change.notify_all()
 
     def _make(self, image: Image, time: float | None) -> _Made:
-        out = self._effect(image, time=time)
+        out = self.effect(image, time=time)
         height, width = out.shape[:2]
         shrink = max(max(width, height) / _LONGEST, 1.0)
         size = max(round(width / shrink), 1), max(round(height / shrink), 1)

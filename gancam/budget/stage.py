@@ -10,10 +10,9 @@ import cv2
 import numpy as np
 
 from gancam.budget.carried import Carried
-from gancam.effects import Effect, EffectSlot
+from gancam.effects import Effect, EffectSlot, EffectWrapper
 from gancam.errors import GancamError
 from gancam.frame import Image
-from gancam.vision.pad import DrawingPad
 
 Clock = Callable[[], float]
 
@@ -27,12 +26,8 @@ _FELT, _FREEST = 0.0005, 0.25  # seconds below which that tells nothing; how muc
 _DICE = np.random.default_rng(0)
 
 
-class Off(Effect):
+class Off(EffectWrapper):
     """The picture without `effect`, at the size that it would have: the level that always fits."""
-
-    def __init__(self, effect: Effect) -> None:
-        self._effect = effect
-        self.card, self.params = effect.card, effect.params
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
         """Scale `image` (bicubic) to the effect's output size."""
@@ -42,42 +37,17 @@ class Off(Effect):
         return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
     @property
-    def name(self) -> str:
-        """The effect's own."""
-        return self._effect.name
-
-    @property
     def level(self) -> str:
         """Say that the effect is off."""
         return f"{self.name} off"
 
     @property
-    def device(self) -> str:
-        """The effect's own."""
-        return self._effect.device
+    def status(self) -> str:
+        """Nothing: it does nothing."""
+        return ""
 
-    @property
-    def remembers(self) -> bool:
-        """The effect's own: it may play again."""
-        return self._effect.remembers
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """The effect's own."""
-        return self._effect.notes
-
-    @property
-    def pad(self) -> DrawingPad | None:
-        """The effect's own."""
-        return self._effect.pad
-
-    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Ask the effect."""
-        return self._effect.output_size(size)
-
-    def close(self) -> None:
-        """Close the effect."""
-        self._effect.close()
+    def reset(self) -> None:
+        """Do nothing: the effect is reset when it plays again."""
 
 
 class Stage:

@@ -17,6 +17,7 @@ from gancam.effects._spec import (
     spec_params,
 )
 from gancam.effects._watched import WatchedEffect
+from gancam.effects._wrapper import EffectWrapper
 from gancam.errors import ModelError
 from gancam.inference.catalog import open_model
 
@@ -160,7 +161,7 @@ def open_effect(
 
 
 __all__ = [
-    "Effect", "EffectSlot", "EffectSpec", "FunctionEffect", "ImageFunction", "MaskedEffect", "ModelEffect",
-    "WatchedEffect", "as_effect", "check_spec", "declared", "effect_names", "load", "open_effect", "own_effect",
-    "slots", "spec_params", "unique_names",
+    "Effect", "EffectSlot", "EffectSpec", "EffectWrapper", "FunctionEffect", "ImageFunction", "MaskedEffect",
+    "ModelEffect", "WatchedEffect", "as_effect", "check_spec", "declared", "effect_names", "load", "open_effect",
+    "own_effect", "slots", "spec_params", "unique_names",
 ]  # fmt: skip

@@ -2,21 +2,22 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from gancam.effects._contract import Effect
+from gancam.effects._wrapper import EffectWrapper
 from gancam.errors import GancamError
-from gancam.frame import Frame, Image
+from gancam.frame import Image
 
 log = logging.getLogger(__name__)
 POLL = 0.2  # seconds between looks at the file
 
 
-class WatchedEffect(Effect):
+class WatchedEffect(EffectWrapper):
     """Plays the effect of a file, and the one of its newest content as soon as that is loaded, by a thread.
 
     A file that cannot be loaded, or whose pictures have another size, is told in the log and the one before plays on.
@@ -30,8 +31,8 @@ class WatchedEffect(Effect):
     def __init__(self, path: Path, load: Callable[[], Effect], *, split: bool = False) -> None:
         self._path, self._load, self._split = path, load, split
         self._stamp = _stamp(path)
-        self._effect, self._before = load(), None
-        self.card, self.params = self._effect.card, self._effect.params
+        super().__init__(load())
+        self._before = None
         self.loaded = 0  # how often it was replaced
         self._next: Effect | None = None
         self._size: tuple[int, int] | None = None
@@ -49,8 +50,8 @@ class WatchedEffect(Effect):
             if self._before is not None:
                 self._before.close()
             new.params = self.params
-            self._effect, self._before, self.loaded = new, self._effect, self.loaded + 1
-        made = self._effect(image, time=time)
+            self.effect, self._before, self.loaded = new, self.effect, self.loaded + 1
+        made = self.effect(image, time=time)
         if not self._split or self._before is None:
             return made
         both = made.copy()
@@ -71,7 +72,7 @@ class WatchedEffect(Effect):
                 log.warning("%s changed and cannot be played, so the one before goes on: %s", self._path, error)
                 continue
             size = self._size or (64, 64)
-            if new.output_size(size) != self._effect.output_size(size):
+            if new.output_size(size) != self.effect.output_size(size):
                 log.warning("%s changed to another output size, so the one before goes on", self._path)
                 continue
             if self._size is not None:
@@ -81,58 +82,22 @@ class WatchedEffect(Effect):
             self._next = new
 
     @property
-    def name(self) -> str:
-        """The name of the model."""
-        return self._effect.name
-
-    @property
-    def device(self) -> str:
-        """Where its network runs."""
-        return self._effect.device
-
-    @property
-    def remembers(self) -> bool:
-        """The effect's own."""
-        return self._effect.remembers
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """The effect's own."""
-        return self._effect.notes
-
-    @property
     def status(self) -> str:
         """How often it was replaced, and the effect's own."""
         told = f"version {self.loaded + 1}" + (" | before, on the left" if self._split and self._before else "")
-        return ", ".join(filter(None, [told, self._effect.status]))
-
-    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Ask the effect."""
-        return self._effect.output_size(size)
+        return ", ".join(filter(None, [told, self.effect.status]))
 
     def reset(self) -> None:
         """Reset both effects."""
-        for one in filter(None, (self._effect, self._before)):
+        for one in filter(None, (self.effect, self._before)):
             one.reset()
 
     def close(self) -> None:
         """Stop watching, and close what plays."""
         self._stop.set()
         self._thread.join()
-        for one in filter(None, (self._effect, self._before, self._next)):
+        for one in filter(None, (self.effect, self._before, self._next)):
             one.close()
-
-    def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
-        """Show the file to the effect."""
-        self._effect.read_ahead(frames, whole=whole)
-
-    def listen_to(self, path: Path) -> None:
-        """Tell the effect."""
-        self._effect.listen_to(path)
-
-    def identity(self) -> Mapping[str, str | None]:
-        """Ask the effect."""
-        return self._effect.identity()
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

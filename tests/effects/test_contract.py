@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gancam.effects import Effect, EffectSlot, as_effect, slots
+from gancam.effects import Effect, EffectSlot, EffectWrapper, as_effect, slots
 from gancam.frame import Frame, Image
 
 IMAGE = np.zeros((4, 6, 3), np.uint8)
@@ -101,4 +101,4 @@ def test_slots_have_names_of_their_own_and_stay_as_they_are() -> None:
 
 def test_a_slot_defines_all_that_an_effect_has() -> None:
     public = {name for name in vars(Effect) if not name.startswith("_")} - {"card", "params"}
-    assert public <= set(vars(EffectSlot))
+    assert public <= {*vars(EffectSlot), *vars(EffectWrapper)}

@@ -84,7 +84,7 @@ def test_loss_of_quality_is_refused() -> None:
     ("arguments", "says"),
     [
         (["nowhere", "-o", "."], "no checkpoint"),
-        (["RUN", "-o", "nowhere"], "no folder"),
+        (["RUN", "-o", "model.onnx"], "names the folder"),
         (["RUN", "-o", ".", "--precisions", "fp32,int4"], "int4"),
         (["RUN", "-o", ".", "--images", "nowhere"], "no folder"),
         (["RUN", "-o", ".", "--name", "../x"], "letters"),
