@@ -17,6 +17,7 @@ from tests.helpers.command import video
 from tests.helpers.small import translator_network, write_translator
 from tests.helpers.studio import wait_for
 
+pytestmark = pytest.mark.browser
 BROWSER = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra dev")
 MODELS = {
     "super_resolution": "sr-x2-fast", "translate": "sketch", "inpaint": "inpaint", "morph": "mnist",
