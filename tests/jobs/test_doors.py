@@ -70,7 +70,7 @@ def test_the_damaged_model_is_what_remains(folder: Path) -> None:
         ("in.mp4 out.mp4 -e sr-x2:strength=3", "0 to 1"),
         ("in.mp4 out.mp4 -e sr-x2:strenght=1", "did you mean 'strength'"),
         ("in.mp4 out.mp4 -e grain", "no model 'grain' (there are: apple2tomato, background, "),
-        ("in.mp4 out.mp4 -e ./grain.py", "no model './grain.py': an effect is a model's name or an .onnx file"),
+        ("in.mp4 out.mp4 -e ./grain.py", "no model './grain.py': an effect is a model's name, an .onnx file"),
         ("in.mp4 out.mp4 -e ./board.onnx", "no model file ./board.onnx"),
         ("in.mp4 out.mp4 -e sr-x9", "no model 'sr-x9' (did you mean 'sr-x"),
         ("in.mp4 out.mp4 --device tpu", "--device 'tpu': must be auto, cpu, cuda"),
