@@ -485,7 +485,7 @@ def test_gancam_live_on_the_command_line(tmp_path: Path) -> None:
     report = json.loads(done.stdout)
     lines = (tmp_path / "stats.jsonl").read_text().splitlines()
     assert report["frames"] == len(lines) > 3
-    assert {"frame", "time", "age_ms", "dropped"} == set(json.loads(lines[0]))
+    assert {"frame", "time", "age_ms", "dropped"} <= set(json.loads(lines[0]))
     with VideoFile(tmp_path / "out.mp4") as video:
         assert sum(1 for _ in video) == report["frames"]
 
