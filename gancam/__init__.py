@@ -5,6 +5,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+import cv2  # noqa: F401 - before PyAV: a window that is opened by an OpenCV that was loaded after it hangs for ever
+
 from gancam.errors import (
     DeviceError,
     GancamError,

@@ -229,6 +229,13 @@ def test_import_is_light() -> None:
     assert out.stdout.strip() == "[]"
 
 
+def test_opencv_is_loaded_before_pyav() -> None:
+    """OpenCV's windows hang in a process that has loaded PyAV first (OpenCV 5.0.0.93, PyAV 18.1.0)."""
+    code = "import gancam.tools.doctor.display, sys; print(*(name for name in sys.modules if name in ('av', 'cv2')))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert out.stdout.split() == ["cv2", "av"]
+
+
 def test_masks_are_there_without_asking() -> None:
     code = "import gancam; print(gancam.masks.Tracked.__name__)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.frame import Image
+from gancam.frame import Image, ImageLike, check_image
 from gancam.inference.catalog import MODELS
 from gancam.inference.model import ImageModel
 from gancam.masks.mask import Mask, MaskSource
@@ -37,8 +37,9 @@ class Person(MaskSource):
         """Return 1 where a person is in `image`, else 0."""
         return np.asarray(self.opacity(image) > 127, np.uint8)
 
-    def opacity(self, image: Image) -> NDArray[np.uint8]:
+    def opacity(self, image: ImageLike) -> NDArray[np.uint8]:
         """Return how much of each pixel of `image` ``(H, W, 3)`` is a person: ``(H, W)``, 0 to 255."""
+        image = check_image(image)
         height, width = image.shape[:2]
         small = np.asarray(cv2.resize(image, _size(width, height), interpolation=cv2.INTER_AREA), np.uint8)
         found = np.asarray(self._model(small[None])[0][0][..., 0], np.float32) / np.float32(255)

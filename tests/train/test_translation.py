@@ -232,7 +232,7 @@ def test_what_is_missing_is_named(photos: Path, tmp_path: Path) -> None:
         "no style image": STYLE.format(style=tmp_path / "gone.png"),
         "needs 64 pixels a side, it has 20x90": STYLE.format(style=small),
         "no second pile": CYCLE.format(b=""),
-        "no folder": CYCLE.format(b=tmp_path / "gone"),
+        "no file or folder": CYCLE.format(b=tmp_path / "gone"),
         "pairs 'both'": PAIRS.format(pairs="both", network="", colours=6),
         "patch 64 must be 68 or more": STYLE.format(style=photos / "0.png").replace("patch = 72", "patch = 64"),
         "unknown loss beauty": STYLE.format(style=small).replace("variation", "beauty"),
