@@ -51,6 +51,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_first_gan(tmp_path: Path, digits: Path) -> None:
     play(tmp_path, "mlp.py", digits, "walk.mp4")
     assert (tmp_path / "walk.mp4").stat().st_size > 0

@@ -53,6 +53,7 @@ def test_the_file_is_the_average(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["live.onnx"]
 
 
+@pytest.mark.slow
 def test_it_plays_what_is_learnt(tmp_path: Path) -> None:
     out, said = tmp_path / "out.mkv", io.StringIO()
     watcher = LivePicture(PLAN, tmp_path, "test", [str(out)], Console(said, terminal=False))
