@@ -58,10 +58,7 @@ class Carried(EffectWrapper):
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="gancam-carry", daemon=True)
             self._thread.start()
-        size = self.effect.output_size((image.shape[1], image.shape[0]))
-        plain = image
-        if size != (image.shape[1], image.shape[0]):
-            plain = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+        plain = self.plain(image)
         return plain if made is None else self._with_change(plain, image, made)
 
     def _with_change(self, plain: Image, image: Image, made: _Made) -> Image:

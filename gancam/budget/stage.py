@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from gancam.budget.carried import Carried
@@ -31,10 +30,7 @@ class Off(EffectWrapper):
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
         """Scale `image` (bicubic) to the effect's output size."""
-        size = self.output_size((image.shape[1], image.shape[0]))
-        if size == (image.shape[1], image.shape[0]):
-            return image
-        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+        return self.plain(image)
 
     @property
     def level(self) -> str:

@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 
-import cv2
-import numpy as np
-
 from gancam.effects._contract import Effect, ImageFunction, as_effect
 from gancam.effects._wrapper import EffectWrapper
 from gancam.frame import Image
@@ -27,12 +24,7 @@ class EffectSlot(EffectWrapper):
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
         """Call the effect; while it is off, scale `image` (bicubic) to its output size."""
-        if self.on:
-            return self.effect(image, time=time)
-        size = self.output_size((image.shape[1], image.shape[0]))
-        if size == (image.shape[1], image.shape[0]):
-            return image
-        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+        return self.effect(image, time=time) if self.on else self.plain(image)
 
     @property
     def name(self) -> str:

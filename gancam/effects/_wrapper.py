@@ -3,8 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from gancam.effects._contract import Effect
-from gancam.frame import Frame
+from gancam.frame import Frame, Image
 from gancam.vision.pad import DrawingPad
 
 
@@ -20,6 +23,13 @@ class EffectWrapper(Effect):
     def __init__(self, effect: Effect) -> None:
         self.effect = effect
         self.card, self.params = effect.card, effect.params
+
+    def plain(self, image: Image) -> Image:
+        """Give `image` as it is without the effect, scaled (bicubic) to the size that it would have."""
+        size = self.output_size((image.shape[1], image.shape[0]))
+        if size == (image.shape[1], image.shape[0]):
+            return image
+        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
     @property
     def name(self) -> str:
