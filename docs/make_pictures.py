@@ -1,7 +1,7 @@
 """Make the pictures of these pages with the bundled models and samples: python docs/make_pictures.py
 
-Three are not made here: `super-resolution-x2.jpg` is what `gancam demo` writes; `inpainting-stills.jpg` and
-`image-to-image.jpg` (with apples of Fruits-360) were made from photos, too, that are not in the repository.
+Two are not made here: `super-resolution-x2.jpg` is what `gancam demo` writes; `inpainting-stills.jpg` was made from
+photos, too, that are not in the repository.
 """
 
 from pathlib import Path
@@ -23,6 +23,7 @@ def main() -> None:
     save("inpainting-overlay.jpg", overlay(frames))
     save("morphs-generators.jpg", generators())
     save("morphs-overlay.jpg", morphs(frames[40]))
+    save("image-to-image.jpg", styles(cv2.imread(str(SAMPLES / "people.jpg"))))
     save("image-to-image-region.jpg", translations(frames[60]))
     save("background.jpg", behind(cv2.imread(str(SAMPLES / "people.jpg"))))
 
@@ -95,13 +96,25 @@ def morphs(frame: Image) -> Image:
     return np.concatenate([row(cells[:2]), row(cells[2:])])
 
 
+def styles(image: Image) -> Image:
+    """A webcam's frame, and what styles make of it."""
+    cells = [
+        (gancam.load("sketch")(image), "sketch"),
+        (gancam.load("sketch", colours=1.0)(image), "sketch:colours=1"),
+        (gancam.load("style-mosaic")(image), "style-mosaic"),
+        (gancam.load("style-oil")(image), "style-oil"),
+    ]
+    shown = [(np.ascontiguousarray(one[40:400, 100:580]), text) for one, text in cells]
+    return np.concatenate([row(shown[:2]), row(shown[2:])])
+
+
 def translations(frame: Image) -> Image:
-    """Strength, region and colours of an image-to-image model."""
+    """Region, strength and scale of a style."""
     ways = {
         "style-mosaic:region=0.5/0/0.5/1": ("style-mosaic", {"region": "0.5/0/0.5/1"}),
         "style-oil:strength=0.6": ("style-oil", {"strength": 0.6}),
-        "style-mosaic:colours=1": ("style-mosaic", {"colours": 1.0}),
-        "sketch": ("sketch", {}),
+        "style-mosaic:scale=2": ("style-mosaic", {"scale": 2.0}),
+        "sketch:scale=0.5": ("sketch", {"scale": 0.5}),
     }
     half = cv2.resize(frame, (480, 270), interpolation=cv2.INTER_AREA)
     cells = [(gancam.load(name, **params)(half), text) for text, (name, params) in ways.items()]  # type: ignore[arg-type]

@@ -30,6 +30,7 @@ class TranslateOptions(TypedDict, total=False):
     strength: float
     work_size: int
     scale: float
+    readable: float
     colours: float
     stabilise: float
     region: str

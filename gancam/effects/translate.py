@@ -24,6 +24,7 @@ _REST = 0.3  # of those pixels: what moves less stands still, so that noise move
 _SAME, _OTHER = 6.0, 24.0  # grey levels of change that are noise, and that make it another thing
 _HELD = 0.9  # how much of the frame before stays, at most, where nothing changed
 _SOFT = 90  # of the shorter side of the frame: how wide a mask's edge is
+_SEEN, _BUSY, _AROUND = 160, 60.0, 9  # detail: on how many pixels, from which slope on it is full, its neighbourhood
 _RADIUS, _FLAT = 4, 40.0  # of the guided filter: its window, and the variance under which there is no edge
 
 
@@ -39,6 +40,10 @@ class TranslateParams(Params):
     scale: float = parameter(
         1.0, minimum=0.5, maximum=4.0,
         help="how large strokes, cells and lines are; below 1 finer, and slower by the square",
+    )  # fmt: skip
+    readable: float = parameter(
+        0.0, minimum=0.0, maximum=1.0,
+        help="how far it recedes where there is detail to see, as in faces and letters",
     )  # fmt: skip
     colours: float = parameter(0.0, minimum=0.0, maximum=1.0, help="how much of the frame's own colours is kept")
     stabilise: float = parameter(
@@ -102,6 +107,9 @@ class Translate(ModelEffect):
             grey = np.asarray(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), np.uint8)
             own = _coloured(grey, _chroma(image))
             result = own if params.colours == 1.0 else _mixed(own, result, params.colours)
+        if params.readable > 0.0:
+            shown = _receding(image, params.readable)
+            alpha = shown if alpha is None else np.asarray(cv2.multiply(alpha, shown, scale=1 / 255), np.uint8)
         if alpha is not None:
             if params.strength < 1.0:
                 alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=params.strength), np.uint8)
@@ -130,10 +138,10 @@ class Translate(ModelEffect):
         """Name the model, where it is shown all of the frame as it is, and all that it makes is seen."""
         params, card = self.params, self.card
         marked = self._marked is not None or params.mask or params.region != "full" or params.outside
-        mixed = params.strength != 1.0 or params.colours > 0.0 or params.stabilise > 0.0 or card.keeps == "luma"
+        mixed = params.strength != 1.0 or max(params.readable, params.colours, params.stabilise) > 0.0
         seen = min(params.work_size or card.work_size or max(size), max(size)) * self._share / params.scale
         cut = card.receptive_field and size[0] * size[1] > 2 * self._tiles.limit
-        if marked or mixed or cut or seen != max(size):
+        if marked or mixed or cut or card.keeps == "luma" or seen != max(size):
             return None
         with self._lock:
             self._before = None
@@ -235,6 +243,19 @@ class Translate(ModelEffect):
         radius = min(height, width) // _SOFT
         alpha = np.asarray(cv2.blur(alpha, (2 * radius + 1,) * 2), np.uint8)
         return np.asarray(cv2.bitwise_not(alpha), np.uint8) if params.outside else alpha
+
+
+def _receding(image: Image, share: float) -> masks.Mask:
+    """255 where nothing is to be seen, less by up to `share` where there is detail."""
+    height, width = image.shape[:2]
+    shrink = min(_SEEN / max(height, width), 1.0)
+    size = max(round(width * shrink), 1), max(round(height * shrink), 1)
+    small = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    slope = cv2.magnitude(*(cv2.Sobel(small, cv2.CV_32F, *way) for way in ((1, 0), (0, 1))))
+    window = (_AROUND, _AROUND)
+    busy = cv2.blur(cv2.blur(np.minimum(slope, 2 * _BUSY), window), window) / _BUSY
+    shown = cv2.convertScaleAbs(255.0 * (1.0 - share * np.clip(busy, 0, 1)))
+    return np.asarray(cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _mixed(one: Image, two: Image, share: float) -> Image:

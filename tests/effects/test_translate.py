@@ -142,6 +142,22 @@ def test_scale_sets_how_large_the_frame_is_that_the_network_is_shown(path: Path)
         load(path, scale=0.4)
 
 
+def test_a_readable_style_recedes_where_there_is_detail(path: Path) -> None:
+    image = np.full((240, 320, 3), 180, np.uint8)
+    image[60:180, 200:300] = (
+        np.random.default_rng(0).integers(0, 256, (12, 10, 1), np.uint8).repeat(10, 0).repeat(10, 1)
+    )
+    plain = load(path)(image).astype(int)
+    for readable in (0.5, 1.0):
+        left = np.abs(load(path, readable=readable)(image).astype(int) - image).mean(2)
+        share = left / np.maximum(np.abs(plain - image).mean(2), 1e-6)
+        assert np.median(share[:, :120]) > 0.97
+        assert abs(float(np.median(share[90:150, 230:270])) - (1 - readable)) < 0.12
+    half = load(path, readable=1.0, region="0.5/0/0.5/1")(image)
+    assert np.array_equal(half[:, :140], image[:, :140])
+    assert load(path, work_size=1000, readable=0.1).bare_model((320, 240)) is None
+
+
 def test_a_scale_leaves_the_luma_to_a_model_that_keeps_it(colours: Path) -> None:
     image = still("otters")
     for scale in (0.5, 3.0):

@@ -167,3 +167,16 @@ def test_int8_convolutions_have_the_widths_that_fast_kernels_take() -> None:
     shapes = [tuple(one.dims) for one in graph.initializer if len(one.dims) == 4 and one.data_type == TensorProto.INT8]
     assert len(shapes) > 5
     assert all(given % 8 == 0 and taken % 4 == 0 for given, taken, *_ in shapes), shapes
+
+
+def test_what_is_flat_has_no_mesh_once_it_is_level() -> None:
+    network = translator_network()
+    flat, picture = torch.full((1, 3, 32, 32), 0.4), torch.rand(1, 3, 32, 32, generator=torch.manual_seed(0))
+    with torch.no_grad():
+        before, changing = network(flat), network(picture)
+        translation.level(network)
+        after = network(flat)
+        assert float(before[0, 0, 8:24, 8:24].std()) > 1e-3
+        assert float(after[0, :, 8:24, 8:24].std((1, 2)).max()) < 1e-5
+        assert torch.allclose(after.mean((2, 3)), before.mean((2, 3)), atol=5e-3)
+        assert float((network(picture) - changing).abs().mean()) < float(changing.std())

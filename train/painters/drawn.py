@@ -51,17 +51,18 @@ def ink(image: Colours) -> Colours:
 
 def comic(image: Colours) -> Colours:
     """Few tones with clear steps, strong colours and black outlines."""
-    flat = _abstract(image, 5.0, 2.5)
+    flat = _abstract(image, 7.0, 3.5)
+    flat = blur(flat, 0.7)
     grey = luma(flat)
-    lit = grey ** np.float32(0.8)
-    flat = flat * (lit / (grey + 1e-3))[:, :, None]
-    steps = stepped(lit, 5.0, 7.0)
-    flat = saturated(flat, 1.35) + (steps - lit)[:, :, None]
+    lit = np.clip(grey, 1e-4, 1) ** np.float32(0.75)
+    steps = stepped(lit, 4.0, 12.0)
+    flat = saturated(flat * (steps / (grey + 1e-3))[:, :, None], 1.3)
     smooth = kuwahara(image, 2.5)
     drawn = lines(
-        evened(luma(smooth)), flow(smooth, 3.0), fine=1.15, edge=-0.011, steep=70.0, length=4.5, sharp=1.0
+        evened(luma(smooth)), flow(smooth, 3.0), fine=1.4, edge=-0.009, steep=110.0, length=5.0, sharp=1.0
     )  # fmt: skip
-    return np.asarray(flat * drawn[:, :, None], np.float32)
+    black = 1 / (1 + np.exp(-(grey - 0.07) * 80))
+    return np.asarray(flat * (drawn * black)[:, :, None], np.float32)
 
 
 def watercolour(image: Colours) -> Colours:

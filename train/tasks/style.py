@@ -19,7 +19,6 @@ from torch.nn import functional as F
 from train import evaluate, losses, networks
 from train.data import Photos, Pixels, image_files, read_image, resize
 from train.networks import squeezenet
-from train.networks.translator import edges
 from train.recipe import Recipe
 from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate, tensor
 
@@ -30,8 +29,6 @@ SIZES = (1, 2, 4)  # what the picture is shrunk by before it is looked at
 SEEN = 17 * SIZES[-1]  # pixels of the smallest patch that has features at every size
 TERMS = {"content", "style", "variation", "temporal", "rest", "structure", "adversarial"}
 SQUARE = 8  # pixels a side of the squares that keep their brightness, unless told otherwise
-TONES = ("photo", "drawing")
-PAPER, LEAD, LIT = 0.92, 0.25, 0.55  # luma of a drawing's sheet and its darkest place; of a photo, what stays paper
 MOVE = 8  # pixels that the second look of the temporal loss may be moved by, a multiple of the network's grid or not
 
 
@@ -43,7 +40,7 @@ class StyleTask:
 
     ``[data]``: `patch` (p), `style` (an image or a folder of them; from the command line), `style_side` (pixels that
     the style images' shorter side is scaled to: the size of the strokes), `square` (pixels a side of what keeps its
-    brightness), `tone` (whose brightness that is: the photo's, or a drawing's of it, see `drawing`).
+    brightness).
     ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`); may be left out.
     Losses: content, style, variation, temporal (a moment later, the camera moved), rest (a moment later, nothing but
     the camera's noise changed), structure (L1 of the luma of squares), adversarial.
@@ -52,18 +49,15 @@ class StyleTask:
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         options, discriminator = dict(recipe.data), dict(recipe.discriminator)
         self.patch, side = int(options.pop("patch", 192)), int(options.pop("style_side", 256))
-        self.square, self.tone = int(options.pop("square", SQUARE)), str(options.pop("tone", TONES[0]))
+        self.square = int(options.pop("square", SQUARE))
         style = options.pop("style", "")
         terms = check(recipe, options, TERMS)
         if not SEEN <= self.patch <= side:
             raise ValueError(
                 f"recipe {recipe.name!r}: patch {self.patch} must be {SEEN} or more, and style_side {side} at most"
             )
-        if not 1 <= self.square <= self.patch or self.tone not in TONES:
-            raise ValueError(
-                f"recipe {recipe.name!r}: square {self.square} must be 1 to {self.patch}, tone {self.tone!r} one of "
-                f"{', '.join(TONES)}"
-            )
+        if not 1 <= self.square <= self.patch:
+            raise ValueError(f"recipe {recipe.name!r}: square {self.square} must be 1 to {self.patch}")
         if not style:
             raise ValueError(f"recipe {recipe.name!r}: no style: give one with --style IMAGE")
         self.device = device
@@ -137,7 +131,7 @@ class StyleTask:
                     terms[name] = losses.total_variation(fake)
                 case "structure":
                     with torch.no_grad():
-                        wanted = (drawing if self.tone == "drawing" else losses.luma)(batch["image"])
+                        wanted = losses.luma(batch["image"])
                     lumas = (F.avg_pool2d(image, self.square) for image in (losses.luma(fake), wanted))
                     terms[name] = losses.l1(*lumas)
                 case "temporal":
@@ -195,12 +189,6 @@ class StyleTask:
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
         """Name what goes wrong, and what to change."""
         return []
-
-
-def drawing(image: Tensor) -> Tensor:
-    """The luma ``(n, 1, h, w)`` that a pencil drawing of RGB `image` has: its lines, and the darker the more lead."""
-    light = (losses.luma(image) / LIT).clamp(0, 1)
-    return LEAD + (PAPER - LEAD) * light * edges(image)
 
 
 def _noisy(image: Tensor) -> Tensor:

@@ -1,0 +1,91 @@
+"""The bundled styles: they differ, show the frame that they are given, in its colours, and keep calm."""
+
+from itertools import combinations, pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import gancam
+from gancam.frame import Image
+from gancam.inference.variants import read_card
+from train import recipe
+
+ROOT = Path(__file__).parents[2]
+MODELS = ROOT / "gancam" / "models"
+STYLES = ("sketch", "style-mosaic", "style-oil")
+CALM = {"sketch": 0.6}  # the most that a still scene may change, over its source's change
+NOISE = 2.5  # grey levels of a webcam
+
+
+@pytest.fixture(scope="module")
+def frame() -> Image:
+    """The middle of a webcam's frame, a person in it."""
+    whole = cv2.imread(str(ROOT / "samples" / "people.jpg"))
+    assert whole is not None
+    return np.ascontiguousarray(whole[40:360, 120:520])
+
+
+@pytest.fixture(scope="module")
+def styled(frame: Image) -> dict[str, Image]:
+    return {name: load(name)(frame) for name in STYLES}
+
+
+def load(name: str) -> gancam.Effect:
+    return gancam.load(name, device="cpu", precision="fp32", threads=1)
+
+
+def alike(one: NDArray[Any], other: NDArray[Any]) -> float:
+    return float(np.corrcoef(one.ravel().astype(float), other.ravel().astype(float))[0, 1])
+
+
+def test_styles_differ(styled: dict[str, Image]) -> None:
+    for one, other in combinations(STYLES, 2):
+        assert np.abs(styled[one].astype(int) - styled[other]).mean() > 8, (one, other)
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_a_style_shows_the_frame_in_its_colours(name: str, frame: Image, styled: dict[str, Image]) -> None:
+    seen, truth = (cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb) for image in (styled[name], frame))
+    assert np.abs(styled[name].astype(int) - frame).mean() > 6
+    small = [
+        np.asarray(cv2.resize(one, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)) for one in (seen, truth)
+    ]
+    assert alike(small[0][..., 0], small[1][..., 0]) > 0.7
+    if name != "sketch":
+        assert alike(small[0][..., 1:], small[1][..., 1:]) > 0.8
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_a_style_keeps_calm(name: str, frame: Image) -> None:
+    rng = np.random.default_rng(0)
+    small = frame[:120, :160]
+    clip = [np.clip(small + rng.normal(0, NOISE, small.shape), 0, 255).round().astype(np.uint8) for _ in range(4)]
+    effect = load(name)
+    changes = [
+        np.mean([cv2.absdiff(one, other).mean() for one, other in pairwise(images)])
+        for images in ([effect(one) for one in clip], clip)
+    ]
+    assert changes[0] < CALM.get(name, 2.2) * changes[1]
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_a_style_can_be_made_again_and_is_small(name: str) -> None:
+    files = [MODELS / f"{name}.onnx", MODELS / f"{name}.int8.onnx"]
+    card = read_card(files[0])
+    assert card.recipe in recipe.names()
+    assert (card.licence, card.work_size) == ("CC BY-SA 4.0", 640)
+    assert sum(file.stat().st_size for file in files) < 3.0e6
+
+
+def test_strokes_grow_with_the_scale(frame: Image) -> None:
+    effect = gancam.load("style-mosaic", device="cpu", precision="fp32", threads=1)
+    flat = np.full((192, 384, 3), 128, np.uint8)
+    edges = []
+    for scale in (1.0, 2.0):
+        effect.params.set("scale", scale)
+        edges.append(cv2.Laplacian(effect(flat)[..., 1], cv2.CV_32F).std())
+    assert edges[1] < 0.8 * edges[0]
