@@ -99,13 +99,15 @@ def morphs(frame: Image) -> Image:
 def styles(image: Image) -> Image:
     """A webcam's frame, and what styles make of it."""
     cells = [
+        (image, "in"),
         (gancam.load("sketch")(image), "sketch"),
         (gancam.load("sketch", colours=1.0)(image), "sketch:colours=1"),
+        (gancam.load("style-comic")(image), "style-comic"),
         (gancam.load("style-mosaic")(image), "style-mosaic"),
         (gancam.load("style-oil")(image), "style-oil"),
     ]
-    shown = [(np.ascontiguousarray(one[40:400, 100:580]), text) for one, text in cells]
-    return np.concatenate([row(shown[:2]), row(shown[2:])])
+    shown = [(np.ascontiguousarray(one[40:360, 130:530]), text) for one, text in cells]
+    return np.concatenate([row(shown[:3]), row(shown[3:])])
 
 
 def translations(frame: Image) -> Image:
