@@ -13,7 +13,7 @@ from gancam.sinks import SinkContext, open_sink
 from gancam.vision.text import draw_text
 
 GAP = 6  # pixels between what is shown, which nothing is seen in
-CROP_QUALITY, WHOLE_QUALITY, FAIL_QUALITY = 80, 68, 74  # of WebP: of crops, of whole pictures, of bad cases
+CROP_QUALITY, WHOLE_QUALITY, FAIL_QUALITY = 76, 60, 70  # of WebP: of crops, of whole pictures, of bad cases
 _BAND, _LETTER = 22, 10  # pixels of the band under a tile of a clip, and of its capital letters
 _INK, _GROUND = (235, 235, 235), (45, 38, 32)
 MOST = 300_000  # bytes of any clip
@@ -62,8 +62,9 @@ def write_column(folder: Path, sheet: Sheet, column: Column) -> dict[str, str]:
     return written
 
 
-def tiled(tiles: Sequence[tuple[Image, str]], columns: int) -> Image:
-    """Put tiles of one size, with their names under them, into rows."""
+def tiled(tiles: Sequence[tuple[Image, str]], most: int) -> Image:
+    """Put tiles of one size, with their names under them, into rows of `most`, or of fewer where less stays empty."""
+    columns = min(range(max(most - 1, 1), most + 1), key=lambda count: (-len(tiles) % count, -count))
     height, width = tiles[0][0].shape[:2]
     rows = -(-len(tiles) // columns)
     whole = np.empty((rows * (height + _BAND), columns * (width + GAP) - GAP, 3), np.uint8)

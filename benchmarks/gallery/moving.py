@@ -16,7 +16,7 @@ from gancam.frame import Frame, Image
 from gancam.sinks import SinkContext, open_sink
 from gancam.sources import VideoFile
 
-FRAMES = 24  # of each clip
+FRAMES = 20  # of each clip
 NOISE, QUALITY = 6.0, 45.0  # grey levels, and of H.264: what a webcam in poor light and a codec do
 
 
@@ -26,7 +26,7 @@ class Moving:
 
     Attributes:
         size: (width, height) of a tile.
-        columns: Tiles side by side.
+        columns: Tiles side by side, at most.
         before: The name of what comes in; "" where it is not shown.
         most: Bytes of the file.
         crop: Whether a tile is a crop as it is, not the whole frame made small.
@@ -43,12 +43,12 @@ class Moving:
 
 
 MOVING = {
-    "restore": Moving((240, 180), 4, 200_000, before="", crop=True, kind="spoilt"),
-    "inpaint": Moving((400, 224), 2, 120_000, before="to be filled", kind="holes"),
-    "styles": Moving((240, 136), 4, 240_000),
-    "colour": Moving((320, 180), 3, 100_000, kind="grey"),
-    "people": Moving((320, 180), 3, 100_000),
-    "generators": Moving((320, 180), 3, 100_000, before=""),
+    "restore": Moving((240, 180), 4, 150_000, before="", crop=True, kind="spoilt"),
+    "inpaint": Moving((400, 224), 2, 90_000, before="to be filled", kind="holes"),
+    "styles": Moving((240, 136), 4, 180_000),
+    "colour": Moving((320, 180), 3, 70_000, kind="grey"),
+    "people": Moving((320, 180), 3, 70_000),
+    "generators": Moving((320, 180), 3, 70_000, before=""),
 }
 
 
