@@ -164,7 +164,7 @@ def gallery_fails(_: str = "") -> str:
     for section in GALLERY["sections"].values():
         for case in section.get("fails", []):
             told = "".join(f"<span>{escape(name)}</span>" for name in case["columns"])
-            caption = f"<b>{escape(case['title'])}</b> ({escape(case['picture'])}). {escape(case['text'])}"
+            caption = f"<b>{escape(case['title'])}</b> · {escape(case['picture'])}. {escape(case['text'])}"
             caption = f'<div class="columns">{told}</div><figcaption>{caption}</figcaption>'
             alt = escape(f"{case['title']}: {', '.join(case['columns'])}")
             image = f'<img src="{case["image"]}" alt="{alt}">'
@@ -197,8 +197,9 @@ def gallery_sources(_: str = "") -> str:
 def gallery_machine(_: str = "") -> str:
     """Where the times of the gallery were measured."""
     machine = GALLERY["times"]["machine"]
+    busy = f" **It was busy then (load {machine['load']:.0f}): times are too long.**" if machine["load"] > 2 else ""
     return (f"{machine['cores']} cores of {machine['cpu']} ({machine['kernel_instructions']}), ONNX Runtime "
-            f"{machine['onnxruntime']}, OpenCV {machine['opencv']}.")  # fmt: skip
+            f"{machine['onnxruntime']}, OpenCV {machine['opencv']}.{busy}")  # fmt: skip
 
 
 def _figure(image: str, caption: str, alt: str) -> str:
