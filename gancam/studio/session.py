@@ -186,14 +186,15 @@ class Session:
         }  # fmt: skip
 
     def _effect(self, link: Link) -> dict[str, object]:
-        pad, card, declared = link.slot.pad, link.slot.card, link.slot.params.declared()
+        pad, card, known = link.slot.pad, link.slot.card, link.slot.parameters
         return {
             "name": link.name, "model": link.model, "effect": link.model if card is None else card.effect,
             "on": link.slot.on, "error": link.error,
             "notes": [*link.slot.notes, *(pad.notes if pad is not None else [])],
             "draws": pad is not None, "drawn": 0 if pad is None else int(np.count_nonzero(pad.mask)),
             "brushes": pad is not None and pad.brushes,
-            "values": {key: self._told(declared[key], value) for key, value in link.slot.params.values().items()},
+            "values": {key: self._told(known[key], value) for key, value in link.slot.params.values().items()},
+            "defaults": {key: one.default for key, one in known.items()},
         }  # fmt: skip
 
     def _told(self, entry: Parameter, value: Value) -> Value:
