@@ -26,7 +26,7 @@ from gancam.sources import TestPattern
 from gancam.tools.models import ModelEntry
 from tests.helpers.children import interruptible, uninterruptible
 from tests.helpers.clips import make_clip, planes_of
-from tests.helpers.command import gancam, refused, video
+from tests.helpers.command import gancam, here, refused, video
 from tests.helpers.small import network, still, write_models
 
 FRAMES = 240  # of a job that is interrupted
@@ -251,7 +251,7 @@ def test_models_as_json_and_table(monkeypatch: pytest.MonkeyPatch) -> None:
     for entry in entries:
         assert {"name", "effect", "scale", "licence", "quality"} <= set(entry)
     monkeypatch.setenv("COLUMNS", "160")
-    table = gancam("models").stdout
+    table = here("models").stdout
     assert all(entry["name"] in table for entry in entries)
     for figure in (
         "PSNR of luma 32.76 dB on set14 (higher is better)",
@@ -259,24 +259,24 @@ def test_models_as_json_and_table(monkeypatch: pytest.MonkeyPatch) -> None:
         "PSNR over OpenCV's inpainting 0.9885 dB on box bsd100 (higher is better)",
     ):  # fmt: skip
         assert figure in table
-    one = gancam("models", "sr-x2").stdout
+    one = here("models", "sr-x2").stdout
     assert "perceptual distance" in one
     assert "sr-x4" not in one
-    assert json.loads(gancam("models", "sr-x2", "--json").stdout)["figures"][0]["dataset"] == "set14"
+    assert json.loads(here("models", "sr-x2", "--json").stdout)["figures"][0]["dataset"] == "set14"
     refused("models", "sr-x9", says="did you mean")
 
 
 def test_models_lists_the_parameters_of_the_effect() -> None:
-    said = " ".join(gancam("models", "sr-x2").stdout.split())
+    said = " ".join(here("models", "sr-x2").stdout.split())
     assert "parameter takes default meaning" in said
     assert "strength a number from 0 to 1 1 how much of the network's detail" in said
-    listed = json.loads(gancam("models", "sr-x2", "--json").stdout)["effect_parameters"]
+    listed = json.loads(here("models", "sr-x2", "--json").stdout)["effect_parameters"]
     assert [one["name"] for one in listed] == ["strength", "stabilise", "threshold"]
     assert listed[2] == {
         "name": "threshold", "takes": "a number from 0 to 64, or off", "default": -1.0, "help": listed[2]["help"],
     }  # fmt: skip
     assert listed[1]["default"] == 0.0
-    calm = json.loads(gancam("models", "restore-x2", "--json").stdout)["effect_parameters"]
+    calm = json.loads(here("models", "restore-x2", "--json").stdout)["effect_parameters"]
     assert calm[1]["default"] == 1.0  # what its card says suits it
 
 
