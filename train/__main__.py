@@ -43,7 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("recipe", help=f"{', '.join(recipe.names())}; or the path of a .toml file")
     parser.add_argument(
         "--data", "--a", type=Path, required=True,
-        help=f"pictures: a folder, .zip, .tar, .npz, idx files, a video, or by name: {', '.join(NAMES)}",
+        help=f"pictures: a folder, .zip, .tar, .npz, .parquet, idx files, a video, or by name: {', '.join(NAMES)}",
     )  # fmt: skip
     parser.add_argument("--b", type=Path, help="the second pile of pictures (cyclegan)")
     parser.add_argument("--style", type=Path, help="the image, or folder of images, whose style is learnt (style)")

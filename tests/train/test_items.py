@@ -187,6 +187,24 @@ def test_photos_stand_upright(tmp_path: Path) -> None:
     assert image[10, 10, 0] > 250
 
 
+def test_parquet_of_the_hub(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow, an optional package, reads Parquet")
+    from pyarrow import parquet
+
+    rows = [{"bytes": png(index), "path": None} for index in range(4)] + [{"bytes": b"cut", "path": None}]
+    names = {"info": {"features": {"label": {"names": ["cat", "dog"]}}}}
+    table = pyarrow.table({"label": [0, 1, 0, 1, 0], "image": rows})
+    parquet.write_table(table.replace_schema_metadata({"huggingface": json.dumps(names)}), tmp_path / "a.parquet")
+    pictures = Pictures(tmp_path / "a.parquet", resolution=32)
+    assert pictures.classes == CLASSES
+    assert pictures.labels.tolist() == [0, 1, 0, 1]
+    assert np.array_equal(pictures.images[1], np.asarray(Pillow.open(io.BytesIO(png(1)))))
+    assert "1 damaged (4)" in caplog.text
+    parquet.write_table(pyarrow.table({"a": [1]}), tmp_path / "b.parquet")
+    with pytest.raises(ValueError, match="no column of pictures"):
+        Pictures(tmp_path / "b.parquet", resolution=32)
+
+
 def pickled(folder: Path, data: bytes) -> Path:
     (folder / "data_batch_1").write_bytes(data)
     return folder
@@ -215,7 +233,7 @@ def faults(folder: Path) -> dict[str, tuple[Path, str]]:
         "absent video": (folder / "no.mp4", "no file"),
         "empty npz": (at("empty.npz", b""), "no whole .npz"),
         "text": (at("notes.txt", b"hello"), "pictures come from"),
-        "parquet": (at("a.parquet", b"PAR1"), "Parquet is not read"),
+        "parquet": (at("a.parquet", b"PAR1"), "Parquet"),
         "no video": (at("text.mp4", b"hello"), "no whole video"),
         "no zip": (at("a.zip", b"hello"), "no whole zip"),
         "no tar": (at("a.tar", b"hello" * 200), "no whole tar"),
