@@ -192,7 +192,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--summary", default="", help="one line for the menu")
     parser.add_argument("--reverse", action="store_true", help="of a cyclegan, from B to A instead")
     parser.add_argument("--enlarger", type=Path, help="a run of super-resolution that enlarges what a stylegan makes")
-    parser.add_argument("--overwrite", action="store_true")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     return parser
 
 

@@ -61,6 +61,10 @@ class EffectWrapper(Effect):
         """The effect's own."""
         return self.effect.status
 
+    def figures(self) -> Mapping[str, str | float | None]:
+        """Ask the effect."""
+        return self.effect.figures()
+
     @property
     def pad(self) -> DrawingPad | None:
         """The effect's own."""
