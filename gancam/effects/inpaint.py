@@ -284,7 +284,8 @@ class Inpaint(MaskedEffect):
             raise ParameterError(f"from={params.from_:g}s to={params.to:g}s: the start must come before the end")
         marked: list[MaskSource] = []
         if params.mask:
-            given = masks.source(params.mask)
+            hides = params.mask == "person" and not params.invert
+            given = masks.Person(wide=True) if hides else masks.source(params.mask)
             marked.append(masks.Inverse(given) if params.invert and not isinstance(given, masks.MaskTrack) else given)
         if params.box:
             marked.append(masks.Boxes(*boxes(params.box)))
