@@ -396,7 +396,7 @@ def _marker(mask: str, box: str, faces: str, colour: str) -> masks.Union:
     if mask:
         sources.append(masks.source(mask))
     if box:
-        sources.append(masks.Tracked(pixels(box)))
+        sources.append(masks.Tracked(pixels(box), around=(0.0, 0.0)))
     if faces:
         sources.append(masks.Faces(None if faces == "on" else faces))
     if colour:
