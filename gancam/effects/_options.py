@@ -29,6 +29,7 @@ class TranslateOptions(TypedDict, total=False):
 
     strength: float
     work_size: int
+    scale: float
     colours: float
     stabilise: float
     region: str
