@@ -85,7 +85,8 @@ class MorphOptions(TypedDict, total=False):
     blend: Literal["normal", "screen", "add", "multiply", "overlay", "soft-light", "luminosity", "clone"]
     opacity: float
     feather: float
-    shape: Literal["box", "ellipse"]
+    shape: Literal["auto", "box", "ellipse", "cutout"]
+    shadow: float
     speed: float
     seed: int
     keyframes: str
