@@ -98,6 +98,10 @@ class Effect(ABC):
         """What it saves just now, in a few words for the overlay; asked once a frame, empty for nothing."""
         return ""
 
+    def figures(self) -> Mapping[str, str | float | None]:
+        """Give what it counts, by name, for the log of a live session; asked once a frame."""
+        return {}
+
     @property
     def pad(self) -> DrawingPad | None:
         """What a user draws on with the mouse; None where nothing can be drawn."""
