@@ -15,6 +15,7 @@ from train import loop, precision, recipe
 from train.console import Console
 from train.data.named import NAMES
 from train.page import Page
+from train.painted import PAINTERS
 from train.report import Every
 from train.show import Window
 from train.watch import Watcher
@@ -48,11 +49,12 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--b", type=Path, help="the second pile of pictures (cyclegan)")
     parser.add_argument("--style", type=Path, help="the image, or folder of images, whose style is learnt (style)")
     parser.add_argument(
-        "--pairs", help="what is made a photo of (pix2pix): edges, grey, degraded, or input/ of folders"
-    )
+        "--pairs", help="what is made a photo of (pix2pix): edges, grey, degraded, or input/ of folders; or who paints "
+        f"it (draw, paint): {', '.join(PAINTERS)}",
+    )  # fmt: skip
     parser.add_argument("--teacher", type=Path, help="the network that is learnt from: .param, .onnx or .pt2 (distil)")
     parser.add_argument("--frames", type=Path, help="folder of pictures without a sharp original (distil)")
-    parser.add_argument("--pool", type=Path, help="folder for what the teacher made (distil; default: runs/pools)")
+    parser.add_argument("--pool", type=Path, help="folder for what teachers and painters made (default: runs/pools)")
     parser.add_argument("--run", type=Path, help="folder of the run (default: runs/RECIPE)")
     parser.add_argument("--judge", type=Path, help="folder of images to evaluate on (default: some of the data)")
     parser.add_argument("--show", action="store_true", help="show samples in a window while they grow")
