@@ -8,6 +8,7 @@ import numpy as np
 
 from gancam.effects._contract import Effect
 from gancam.frame import Frame, Image
+from gancam.params import Parameter
 from gancam.vision.pad import DrawingPad
 
 
@@ -35,6 +36,11 @@ class EffectWrapper(Effect):
     def name(self) -> str:
         """The effect's own."""
         return self.effect.name
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The effect's own."""
+        return self.effect.parameters
 
     @property
     def level(self) -> str:
