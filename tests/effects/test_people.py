@@ -43,6 +43,8 @@ def test_people_stay_and_the_rest_is_blurred(effect: gancam.Background, people: 
 
 
 def test_a_colour_is_seen_behind_people_alone(effect: gancam.Background, people: Image) -> None:
+    effect.params.colour = "#30c090"
+    assert (effect(people)[WALL] == (0x90, 0xC0, 0x30)).all()  # of BGR
     effect.params.colour = "#00ff00"
     result = effect(people)
     assert (result[WALL] == (0, 255, 0)).all()
