@@ -60,8 +60,8 @@ def bicubic(image: Pixels) -> Pixels:
     return np.asarray(cv2.resize(image, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def upscaler(name: str, threads: int) -> Upscale:
-    """RGB to RGB."""
+def upscaler(name: str, threads: int, *, remembers: bool = False) -> Upscale:
+    """RGB to RGB; every picture by itself, unless it `remembers` those before."""
     path = Path(name)
     if name == "bicubic":
         return bicubic
@@ -72,7 +72,13 @@ def upscaler(name: str, threads: int) -> Upscale:
     name, *given = name.split(":")
     params = dict(pair.split("=") for pair in given)
     effect = gancam.load(name, device="cpu", threads=threads, **params)
-    return lambda image: np.ascontiguousarray(effect(np.ascontiguousarray(image[..., ::-1]))[..., ::-1])
+
+    def upscale(image: Pixels) -> Pixels:
+        if not remembers:
+            effect.reset()
+        return np.ascontiguousarray(effect(np.ascontiguousarray(image[..., ::-1]))[..., ::-1])
+
+    return upscale
 
 
 @cache
@@ -130,7 +136,7 @@ def _line(name: str, scores: np.ndarray) -> str:
 
 def flicker(options: argparse.Namespace) -> None:
     for name in options.models:
-        upscale = upscaler(name, options.threads)
+        upscale = upscaler(name, options.threads, remembers=True)
         for clip in options.clip:
             figures = evaluate.flicker(upscale, evaluate.read_clip(clip, limit=options.frames), SCALE)
             text = "  ".join(f"{figure} {value:.3f}" for figure, value in figures.items())
