@@ -26,7 +26,7 @@ threads, calls = int(sys.argv[4]), int(sys.argv[5])
 cv2.setNumThreads(threads)
 net = cv2.dnn_superres.DnnSuperResImpl_create()
 net.readModel(weights)
-net.setModel(kind, 2)
+net.setModel(kind, int(sys.argv[6]))
 net.upsample(frame)
 for _ in range(calls):
     began = time.perf_counter()
@@ -72,7 +72,7 @@ def main() -> None:
             times["gancam"] += timed(sys.executable, "-c", OUR_CODE, str(saved), options.model, threads, "40")
             for name, kind in PEERS.items():
                 weights = str(options.weights / f"{name}_x2.pb")
-                times[name] += timed(options.contrib, "-c", PEER_CODE, str(saved), weights, kind, threads, "5")
+                times[name] += timed(options.contrib, "-c", PEER_CODE, str(saved), weights, kind, threads, "5", "2")
     finally:
         saved.unlink()
     ours = statistics.median(times["gancam"])

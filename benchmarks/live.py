@@ -5,6 +5,7 @@
     python benchmarks/live.py dead      a server killed and started again: until the placeholder, until it is back
     python benchmarks/live.py close     exceptions in effect, source or sink: until all is closed, and threads left
     python benchmarks/live.py memory    resident memory of minutes of live play through sr-x2, somebody watching
+    python benchmarks/live.py reload    new files of sr-x2-fast while it plays: seconds to their picture, drops
     python benchmarks/live.py cost      720p at 30 fps through nothing into nothing: CPU time as a share of one core
 
 ``--quick`` makes each short, to see that it works.
@@ -14,6 +15,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -23,6 +25,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -31,6 +34,7 @@ import numpy as np
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from gancam.effects import WatchedEffect, load  # noqa: E402
 from gancam.errors import SinkError, SourceError  # noqa: E402
 from gancam.frame import Frame, Image  # noqa: E402
 from gancam.pipeline import run  # noqa: E402
@@ -320,16 +324,44 @@ def cost(quick: bool) -> None:
     print("cost: " + ", ".join(f"{name} {share:.1f} %" for name, share in shares.items()) + " of one core")
 
 
+def reload(quick: bool) -> None:
+    times = 3 if quick else 20
+    with tempfile.TemporaryDirectory() as folder:
+        file, original = Path(folder) / "playing.onnx", ROOT / "gancam" / "models" / "sr-x2-fast.onnx"
+        shutil.copyfile(original, file)
+        source = RealtimeSource(TestPattern((320, 180), fps=30, frames=None))
+        opened = partial(load, file, precision="fp32", threads=1)
+        effect = WatchedEffect(file, opened, dropped=lambda: source.dropped)
+
+        def write() -> None:
+            for _ in range(times):
+                time.sleep(2.0)
+                shutil.copyfile(original, file.with_suffix(".part"))
+                file.with_suffix(".part").replace(file)
+            time.sleep(1.5)
+            source.close()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            report = run(source, [effect], [Shown()])
+        finally:
+            writer.join()
+            effect.close()
+    print(f"reload: {effect.cost.describe()}; {report.dropped} of {report.frames + report.dropped} in all")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["age", "window", "dead", "close", "memory", "cost"])
+    parser.add_argument("what", choices=["age", "window", "dead", "close", "memory", "reload", "cost"])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--minutes", type=float, default=20, help="of memory")
     options = parser.parse_args()
     if options.what == "memory":
         memory(options.quick, options.minutes)
     else:
-        {"age": age, "window": window, "dead": dead, "close": close, "cost": cost}[options.what](options.quick)
+        kinds = {"age": age, "window": window, "dead": dead, "close": close, "reload": reload, "cost": cost}
+        kinds[options.what](options.quick)
 
 
 if __name__ == "__main__":

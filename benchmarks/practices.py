@@ -245,7 +245,7 @@ def finished(text: str, name: str, data: Path, runs: Path) -> State:
         assert isinstance(generator, LatentGenerator)
         made.append(generator.eval())
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    return State(task, made[0], made[1], [line for line in lines if "evaluate" not in line])
+    return State(task, made[0], made[1], [line for line in lines if "phase" in line])
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ A page has lines such as ``<!-- generated: parameters morph -->``; mkdocs calls 
 mkdocs.yml), which puts the text there. ``python docs/generate.py PAGE`` prints a page as it will be built.
 """
 
+import argparse
 import ast
 import inspect
 import re
@@ -28,6 +29,8 @@ TASKS = {  # effect of a card: the word for it, and its page
     "translate": ("image to image", "effects/image-to-image.md"),
     "faces": ("faces", "effects/faces.md"),
 }
+
+OTHER_SIDE = {"train": "train.__main__", "export": "export.__main__"}  # commands whose options the other process has
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -59,6 +62,8 @@ def commands(_: str = "") -> str:
         context = command.make_context(name, [], resilient_parsing=True)
         usage = _plain(" ".join(command.collect_usage_pieces(context)))
         rows = [_option_row(record) for one in command.params if (record := one.get_help_record(context)) is not None]
+        if name in OTHER_SIDE:
+            usage, rows = _parsed(import_module(OTHER_SIDE[name]).make_parser())
         parts += [
             f"## gancam {name}", " ".join((command.help or "").split()), f"```text\ngancam {name} {usage}\n```",
             table(["argument or option", "meaning"], rows),
@@ -69,6 +74,20 @@ def commands(_: str = "") -> str:
 def _option_row(record: tuple[str, str]) -> list[str]:
     names, meaning = record
     return [f"`{_plain(names)}`", " ".join(meaning.split())]
+
+
+def _parsed(parser: argparse.ArgumentParser) -> tuple[str, list[list[str]]]:
+    """The usage and the options of a command of PyTorch's side, as its ``--help`` has them."""
+    actions = [action for action in parser._actions if "--help" not in action.option_strings]
+    needed = [action for action in actions if action.required]
+    words = [f"{action.option_strings[0]} {action.dest.upper()}" for action in needed if action.option_strings]
+    usage = " ".join([*(one.dest.upper() for one in needed if not one.option_strings), *words, "[OPTIONS]"])
+    rows = []
+    for action in actions:
+        value = "" if action.nargs == 0 else action.metavar or ("|".join(action.choices or []) or action.dest.upper())
+        names = ", ".join(action.option_strings)
+        rows.append([f"`{f'{names} {value}'.strip() if names else action.dest.upper()}`", action.help or ""])
+    return usage, rows
 
 
 def _plain(usage: str) -> str:

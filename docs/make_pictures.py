@@ -74,7 +74,7 @@ def behind(image: Image) -> Image:
 def generators() -> Image:
     """Samples of the bundled generators that may be shown."""
     sheets = []
-    for name, side in (("morph-fruits", 72), ("mnist", 72)):
+    for name, side in (("morph-fruits", 128), ("mnist", 128)):
         model = gancam.load(name)
         z = np.random.default_rng(3).standard_normal((8, model.card.latent)).astype(np.float32)
         images = [cv2.resize(one, (side, side), interpolation=cv2.INTER_CUBIC) for one in model.generate(z)]  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from export import check, saturation, storage
+from export.enlarged import enlarge
 from export.plan import Plan, exporter
 from export.restore import restore
 from gancam.errors import GancamError
@@ -40,6 +41,7 @@ def export(
     data: str = "",
     summary: str = "",
     reverse: bool = False,
+    enlarger: Path | None = None,
     overwrite: bool = False,
 ) -> dict[str, Path | None]:
     """Write the variants of a run's averaged generator as model files.
@@ -58,6 +60,7 @@ def export(
         data: What they were trained on, in words.
         summary: One line for the menu.
         reverse: Whether the direction from B to A is wanted, of a task that has two.
+        enlarger: A run of super-resolution whose network enlarges what a stylegan makes; both become one file.
         overwrite: Whether files of those names may be replaced.
 
     Returns:
@@ -69,6 +72,8 @@ def export(
         FileExistsError: A file is there already and `overwrite` is not given.
     """
     network, recipe, given = _network(run, reverse)
+    if enlarger is not None:
+        network, recipe = enlarge(network, _network(enlarger, False)[0], recipe)
     plan = exporter(recipe).plan(network, recipe, images, judge_on)
     if unknown := set(precisions) - set(plan.precisions):
         raise ValueError(f"precision {min(unknown)!r}: {recipe.task} has {', '.join(plan.precisions)}")
@@ -77,9 +82,13 @@ def export(
         licence=licence or given.licence, data=data or given.data, summary=summary or given.summary,
     )  # fmt: skip
     wanted = [precision for precision in plan.precisions if not precisions or precision in precisions]
+    return _write_all(plan, _paths(folder, card.name, wanted, overwrite), card)
+
+
+def _write_all(plan: Plan, paths: dict[Precision, Path], card: ModelCard) -> dict[str, Path | None]:
     reference = plan.judged(None)
     written: dict[str, Path | None] = {}
-    for precision, path in _paths(folder, card.name, wanted, overwrite).items():
+    for precision, path in paths.items():
         try:
             _write(plan, precision, path, card, reference)
             written[precision] = path
@@ -182,7 +191,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--trained-on", default="", help="the data, in words, for the card")
     parser.add_argument("--summary", default="", help="one line for the menu")
     parser.add_argument("--reverse", action="store_true", help="of a cyclegan, from B to A instead")
-    parser.add_argument("--overwrite", action="store_true")
+    parser.add_argument("--enlarger", type=Path, help="a run of super-resolution that enlarges what a stylegan makes")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     return parser
 
 
@@ -198,7 +208,8 @@ def main(arguments: list[str] | None = None) -> int:
         written = export(
             options.run, options.output, name=options.name, images=options.images, judge_on=options.judge,
             precisions=tuple(filter(None, options.precisions.split(","))), licence=options.licence,
-            data=options.trained_on, summary=options.summary, reverse=options.reverse, overwrite=options.overwrite,
+            data=options.trained_on, summary=options.summary, reverse=options.reverse, enlarger=options.enlarger,
+            overwrite=options.overwrite,
         )  # fmt: skip
     except (OSError, ValueError, GancamError) as error:
         print(f"export: {' '.join(str(error).split())}", file=sys.stderr)

@@ -4,11 +4,13 @@ The averaged weights become a model file here, in the process that trains, and `
 another one: neither waits for the other.
 """
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from torch import nn
@@ -66,23 +68,27 @@ class LivePicture(Watcher):
 
     def _play(self, params: str) -> None:
         words = ["live", self._source, "-e", f"{self._file}{params}", "--watch", "split", "--precision", "fp32"]
-        words += ["--threads", "1", "--overwrite"]
+        words += ["--threads", "1", "--overwrite", "--json"]
         for output in self._outputs:
             words += ["--to", output]
-        self._player = subprocess.Popen([sys.executable, "-P", "-m", "gancam", *words], stdout=subprocess.DEVNULL)
+        self._player = subprocess.Popen([sys.executable, "-P", "-m", "gancam", *words], stdout=subprocess.PIPE)
 
     def close(self) -> None:
-        """End the player as Ctrl-C does, so that it finishes its files."""
+        """End the player as Ctrl-C does, so that it finishes its files, and say what renewing its picture cost."""
         if self._player is None:
             return
         if self._player.poll() is None:
             self._player.send_signal(signal.SIGINT if os.name != "nt" else signal.SIGTERM)
         try:
-            self._player.wait(timeout=20)
+            said, _ = self._player.communicate(timeout=20)
         except subprocess.TimeoutExpired:
             self._player.kill()
-            self._player.wait()
+            said, _ = self._player.communicate()
         self._player = None
+        with suppress(ValueError):  # it was killed before its report
+            for note in json.loads(said)["notes"]:
+                if "loaded anew" in note:
+                    self._console.say(f"--live: {note}")
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from export.enlarged import enlarge
 from gancam.inference.card import ModelCard
 from gancam.inference.variants import read_card
 from train import networks
@@ -48,6 +49,9 @@ def restore(path: Path) -> tuple[nn.Module, Recipe, ModelCard]:
                     _inpaint(network, _layers(path, constants)[2:])  # after the two of the fill
                 case StyleGenerator():
                     _style_generator(network, _numbers(path))
+                    if card.resolution != network.resolution:
+                        enlarger = _enlarger(path, constants, card.resolution // network.resolution)
+                        network, recipe = enlarge(network, enlarger, recipe)
                 case _:
                     raise ValueError("its effect is none of super_resolution, translate, inpaint and morph")
     except (IndexError, RuntimeError, ValueError) as error:
@@ -103,6 +107,26 @@ def _super_resolution(network: SuperResolution, layers: list[Layer]) -> None:
 def _by_colour(places: int) -> NDArray[np.intp]:
     """Where (colour, place) RGB stands in (place, colour) BGR."""
     return np.argsort([(2 - colour) * places + place for place in range(places) for colour in range(3)])
+
+
+def _enlarger(path: Path, constants: Mapping[str, Array], scale: int) -> SuperResolution:
+    """The inverse of what `unconditional.enlarged_graph` puts behind a generator: it alone tells its dilations."""
+    stack, dilations = [], []
+    for node in onnx.load(path).graph.node:
+        given = [list(one.ints) for one in node.attribute if one.name == "dilations"]
+        if node.op_type == "Conv" and given:
+            stack.append((constants[node.input[1]], constants[node.input[2]]))
+            dilations.append(given[0][0])
+    if len(stack) < 2 or scale < 2:
+        raise ValueError("its pictures are of another size than the recipe's, and nothing enlarges them")
+    network = SuperResolution(
+        scale=scale, channels=len(stack[0][0]), depth=len(stack) - 2, expansion=0, dilations=dilations[1:-1]
+    )
+    for layer, (kernel, bias) in zip([network.head, *network.body, network.tail], stack, strict=True):
+        identity: Tensor | None = layer.identity
+        _fill(layer.direct, kernel if identity is None else kernel - identity.numpy())
+        _fill(layer.bias, bias)
+    return network
 
 
 def _translator(network: Translator, layers: list[Layer], constants: Mapping[str, Array]) -> None:

@@ -24,6 +24,7 @@ from train import evaluate
 from train.data import Pixels, image_files, read_image
 from train.networks.colorizer import Colorizer
 from train.networks.translator import Translator
+from train.painted import PAINTERS
 from train.recipe import Recipe
 from train.tasks.translation import judged_pairs
 
@@ -93,7 +94,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
                 return evaluate.run(made, picture)
             return model(np.ascontiguousarray(picture[None, ..., ::-1]))[0][0, ..., ::-1]
 
-        if not kind:  # there is no truth
+        if not kind or kind in PAINTERS:  # there is no truth, or none that it must meet point by point
             return {"temporal_noise": round(evaluate.temporal_noise(translate, pictures), 4)}
         figures: dict[str, float] = {}
         for name, truths in folders.items() if kind in ("self", "degraded") else ():

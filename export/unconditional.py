@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from export.enlarged import EnlargedGenerator
 from export.graph import Graph
 from export.plan import Exporter, Plan
 from gancam.inference.card import Layout, ModelCard
@@ -74,6 +75,36 @@ class _Writer:
 def style_graph(network: StyleGenerator, *, half: bool = False) -> onnx.ModelProto:
     """The graph of a style-based generator in fp32, or fp16 with `half`; demodulation and RGB sums are always fp32."""
     writer = _Writer(np.float16 if half else np.float32)
+    image, side = _synthesis(writer, network)
+    writer.pixels(image, (2, 1, 0))
+    return _model(writer, network, side)
+
+
+def enlarged_graph(network: EnlargedGenerator, *, half: bool = False) -> onnx.ModelProto:
+    """The graph of a style-based generator and of what enlarges its pictures; the second part is in `half`, too."""
+    writer = _Writer(np.float16 if half else np.float32)
+    graph = writer.graph
+    image, side = _synthesis(writer, network.generator)
+    levels = graph.add("Clip", image, writer.number(0), writer.number(255))
+    small = graph.add("Mul", levels, writer.number(1 / 255))
+    x, stack = writer.active(small), network.enlarger.convolutions()
+    for index, ((kernel, bias), dilation) in enumerate(zip(stack, network.enlarger.dilations, strict=True)):
+        weights = (graph.constant(_array(value), writer.kind) for value in (kernel, bias))
+        x = graph.add("Conv", x, *weights, kernel_shape=[3, 3], pads=[dilation] * 4, dilations=[dilation] * 2)
+        x = graph.add("Relu", x) if index + 1 < len(stack) else x
+    scale = network.enlarger.scale
+    x = x if writer.kind == np.float32 else writer.cast(x, np.float32)
+    detail = graph.add("DepthToSpace", x, blocksize=scale, mode="CRD")
+    scales = graph.constant([1, 1, scale, scale], np.float32)
+    anchor = graph.add(
+        "Resize", small, "", scales, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"
+    )
+    writer.pixels(graph.add("Mul", graph.add("Add", anchor, detail), writer.number(255)), (2, 1, 0))
+    return _model(writer, network, side * scale)
+
+
+def _synthesis(writer: _Writer, network: StyleGenerator) -> tuple[str, int]:
+    """Both halves up to the picture in grey levels, float32 RGB ``(m, 3, side, side)``; its name, and the side."""
     graph = writer.graph
     _mapping(writer, network)
     w = [graph.add("Gather", "ws", graph.constant(layer, np.int64), axis=1) for layer in range(network.layers)]
@@ -90,8 +121,7 @@ def style_graph(network: StyleGenerator, *, half: bool = False) -> onnx.ModelPro
         colours = _colours(writer, x, rgb, w[2 + 2 * index], side)
         image = graph.add("Add", writer.double(image), colours) if image else colours
     level = (_array(network.rgb_bias) * 0.5 + 0.5) * 255.0
-    writer.pixels(graph.add("Add", image, graph.constant(level, np.float32)), (2, 1, 0))
-    return _model(writer, network, side)
+    return graph.add("Add", image, graph.constant(level, np.float32)), side
 
 
 def plain_graph(network: LatentGenerator, *, half: bool = False) -> onnx.ModelProto:
@@ -260,6 +290,8 @@ def _array(tensor: Tensor) -> NDArray[np.float64]:
 
 def deployed(network: LatentGenerator, *, half: bool = False) -> onnx.ModelProto:
     """The graph of any generator. Raises ``ValueError`` for a family that has no exporter."""
+    if isinstance(network, EnlargedGenerator):
+        return enlarged_graph(network, half=half)
     return style_graph(network, half=half) if isinstance(network, StyleGenerator) else plain_graph(network, half=half)
 
 

@@ -212,6 +212,15 @@ def parameter(
     return field(default=default, metadata={"parameter": about})
 
 
+def with_defaults(declared: Mapping[str, Parameter], own: Mapping[str, object]) -> dict[str, Parameter]:
+    """Give parameters by name, as `declared`, but with the defaults that `own` has for some of them.
+
+    Raises:
+        ParameterError: One of them is of another type or out of range.
+    """
+    return {name: replace(one, default=one.check(own[name])) if name in own else one for name, one in declared.items()}
+
+
 @cache
 def notice_renamed(before: str, now: str) -> None:
     """Log, once for each name, that the parameter `before` is called `now`."""

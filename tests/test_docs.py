@@ -164,6 +164,13 @@ def test_every_option_of_the_command_line_is_there(generate: ModuleType) -> None
         assert f"## gancam {name}" in text
         for option in command.params:
             assert all(word in text for word in option.opts if word.startswith("-"))
+    for parser in (train.make_parser(), export.make_parser()):
+        part = text.partition(f"## {parser.prog}\n")[2].partition("\n## ")[0]
+        said = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", " ".join(parser.format_help().split())))
+        assert said - {"--standalone", "--nproc-per-node", "-m", "-h", "--help"} <= set(
+            re.findall(r"--?[a-z][a-z-]*", part)
+        )
+        assert "| `RECIPE` |" in part or "| `RUN` |" in part
 
 
 def test_every_parameter_is_there(generate: ModuleType) -> None:

@@ -14,6 +14,8 @@ from torch import distributed
 from train import loop, precision, recipe
 from train.console import Console
 from train.data.named import NAMES
+from train.page import Page
+from train.painted import PAINTERS
 from train.report import Every
 from train.show import Window
 from train.watch import Watcher
@@ -42,16 +44,17 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("recipe", help=f"{', '.join(recipe.names())}; or the path of a .toml file")
     parser.add_argument(
         "--data", "--a", type=Path, required=True,
-        help=f"pictures: a folder, .zip, .tar, .npz, idx files, a video, or by name: {', '.join(NAMES)}",
+        help=f"pictures: a folder, .zip, .tar, .npz, .parquet, idx files, a video, or by name: {', '.join(NAMES)}",
     )  # fmt: skip
     parser.add_argument("--b", type=Path, help="the second pile of pictures (cyclegan)")
     parser.add_argument("--style", type=Path, help="the image, or folder of images, whose style is learnt (style)")
     parser.add_argument(
-        "--pairs", help="what is made a photo of (pix2pix): edges, grey, degraded, or input/ of folders"
-    )
+        "--pairs", help="what is made a photo of (pix2pix): edges, grey, degraded, or input/ of folders; or who paints "
+        f"it (draw, paint): {', '.join(PAINTERS)}",
+    )  # fmt: skip
     parser.add_argument("--teacher", type=Path, help="the network that is learnt from: .param, .onnx or .pt2 (distil)")
     parser.add_argument("--frames", type=Path, help="folder of pictures without a sharp original (distil)")
-    parser.add_argument("--pool", type=Path, help="folder for what the teacher made (distil; default: runs/pools)")
+    parser.add_argument("--pool", type=Path, help="folder for what teachers and painters made (default: runs/pools)")
     parser.add_argument("--run", type=Path, help="folder of the run (default: runs/RECIPE)")
     parser.add_argument("--judge", type=Path, help="folder of images to evaluate on (default: some of the data)")
     parser.add_argument("--show", action="store_true", help="show samples in a window while they grow")
@@ -62,7 +65,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--live-to", metavar="OUTPUT", action="append", help="where the live picture goes, as gancam live --to takes it"
     )
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu, cuda or cuda:N (default: a GPU)"
+    )
     parser.add_argument(
         "--precision", choices=precision.NAMES[1:], help="what to compute in (default: the fastest of a short trial)"
     )
@@ -130,6 +135,7 @@ def _train(options: argparse.Namespace, watchers: list[Watcher], preview: Previe
                     "--live: give it to gancam train, which plays the live picture in a process of its own"
                 )
             watchers.append(preview(chosen, run, options.live, options.live_to or [], console))
+        watchers.append(Page(run, chosen.name))
         loop.train(
             chosen, options.data, run, device=_device(options.device),
             evaluate_on=options.judge, stop_after=options.stop_after, watchers=watchers,

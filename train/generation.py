@@ -15,17 +15,18 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torchmetrics.image.fid import FrechetInceptionDistance
-from torchmetrics.image.kid import KernelInceptionDistance
 
 from train import checkpoint, networks, recipe
 from train.data import Pictures
+from train.data.named import MISFIT
 from train.networks import digits, efficientnet
 from train.networks.latent import LatentGenerator
 
@@ -117,12 +118,27 @@ class _Given(nn.Module):
         return x
 
 
+def _image_metric(name: str) -> ModuleType:
+    """Load one of torchmetrics' measures of images, late: they take seconds, and import torchvision where there is one.
+
+    Raises ``ImportError`` where they cannot be loaded.
+    """
+    try:
+        return import_module(f"torchmetrics.image.{name}")
+    except (ImportError, RuntimeError, AttributeError, OSError) as error:  # so a torchvision of another PyTorch ends
+        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+        cure = MISFIT if "torchvision" in cause else 'pip install "gancam[train]"'
+        raise ImportError(f"torchmetrics cannot be loaded ({cause}): {cure}") from error
+
+
 def frechet_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     """``|ma - mb|^2 + tr(Ca + Cb - 2 (Ca Cb)^0.5)`` of two sets of features.
 
     Heusel et al., https://arxiv.org/abs/1706.08500. By torchmetrics. Not negative; falls with the number of samples.
+    Raises ``ImportError`` where that cannot be loaded.
     """
-    metric = FrechetInceptionDistance(feature=_Given(a.shape[1]), reset_real_features=False).set_dtype(torch.float64)
+    fid = _image_metric("fid").FrechetInceptionDistance
+    metric = fid(feature=_Given(a.shape[1]), reset_real_features=False).set_dtype(torch.float64)
     metric.update(torch.from_numpy(a).double(), real=True)
     metric.update(torch.from_numpy(b).double(), real=False)
     return max(float(metric.compute()), 0.0)
@@ -132,12 +148,13 @@ def kernel_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     """Squared maximum mean discrepancy with the kernel ``(x.y / d + 1)^3``, times 1000.
 
     Binkowski et al., https://arxiv.org/abs/1801.01401. By torchmetrics: 50 subsets of 500. Unbiased, so it may be a
-    little negative.
+    little negative. Raises ``ImportError`` where torchmetrics cannot be loaded.
     """
+    kid = _image_metric("kid").KernelInceptionDistance
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that the features are held in memory
         torch.manual_seed(0)
-        metric = KernelInceptionDistance(feature=_Given(a.shape[1]), subsets=50, subset_size=min(500, len(a), len(b)))
+        metric = kid(feature=_Given(a.shape[1]), subsets=50, subset_size=min(500, len(a), len(b)))
         metric.update(torch.from_numpy(a), real=True)
         metric.update(torch.from_numpy(b), real=False)
         return float(metric.compute()[0]) * 1000.0

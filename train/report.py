@@ -185,6 +185,7 @@ class Report:
         """Tell what the task finds wrong in `figures` and has not said just before, and return all that it finds."""
         found = {re.sub(r"[\d.]+", "", text): text for text in self._task.alarms(figures)}  # by words, whatever figures
         for kind in sorted(found.keys() - self._warned):
+            self._append({"iteration": iteration, "alarm": found[kind]})
             for watcher in self._watchers:
                 watcher.alarm(iteration, found[kind])
         return set(found)

@@ -252,7 +252,8 @@ def _open_stage(options: LiveOptions, feed: "LiveSource", controls: Controls) ->
     specs, recipe = options.recipe.specs, options.recipe
     sound = Path(options.source) if Path(options.source).is_file() else None
     lone = set(options.outputs) == {"window"} and not options.controls and options.record_params is None
-    load = lambda specs: replace(recipe, specs=specs).load(sound, watch=options.watch)
+    dropped = lambda: feed.dropped
+    load = lambda specs: replace(recipe, specs=specs).load(sound, watch=options.watch, dropped=dropped)
     why = f"without -e or --target-fps, what holds {DEFAULT_FPS} frames a second is played: "
     first = iter([why] if options.by_itself else [])
 

@@ -163,9 +163,13 @@ class LiveStage(Effect, EffectMenu):
         return "; ".join(filter(None, words))
 
     def figures(self) -> dict[str, str | float | None]:
-        """Give what is played and what a whole frame took lately, in milliseconds, for a log."""
+        """Give for a log what plays, what a whole frame took lately, in milliseconds, and what effects count."""
         budget = self._chain.budget
-        return {"playing": self.playing, "took_ms": None} if budget is None else budget.figures()
+        told: dict[str, str | float | None] = {"playing": self.playing, "took_ms": None}
+        told |= {} if budget is None else budget.figures()
+        for slot in self._chain.slots:
+            told |= slot.figures()
+        return told
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Give the size that all outputs have, else that of what plays."""

@@ -23,6 +23,10 @@ class Switchable(Protocol):
     params: Params
 
     @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """What `params` declares, by name, with the defaults that suit this effect."""
+
+    @property
     def pad(self) -> DrawingPad | None:
         """What a user draws on with the mouse."""
 
@@ -90,7 +94,7 @@ class Controls:
         by_name: dict[str, Control] = {}
         formerly: dict[str, str] = {}
         for effect in effects:
-            for entry in (_SWITCH, *effect.params.declared().values()):
+            for entry in (_SWITCH, *effect.parameters.values()):
                 control = Control(f"{effect.name}.{entry.name}", effect, entry)
                 if control.name in by_name:
                     raise InputError(f"two things to turn are called {control.name}")

@@ -19,7 +19,7 @@ from gancam.errors import ImageError
 from gancam.frame import Frame, Image, ImageLike, check_image
 from gancam.inference.card import ModelCard
 from gancam.inference.model import ImageModel, Model
-from gancam.params import Params, Value
+from gancam.params import Parameter, Params, with_defaults
 from gancam.vision.pad import DrawingPad
 
 ImageFunction: TypeAlias = Callable[..., Image]
@@ -66,6 +66,11 @@ class Effect(ABC):
         return self.card.name if self.card is not None else type(self).__name__
 
     @property
+    def parameters(self) -> dict[str, Parameter]:
+        """What `params` declares, by name; where the model's card says what suits it, that is the default."""
+        return with_defaults(self.params.declared(), {} if self.card is None else self.card.defaults)
+
+    @property
     def level(self) -> str:
         """What tells it apart from its other ``quality_levels``, for messages; empty where its name does."""
         return ""
@@ -92,6 +97,10 @@ class Effect(ABC):
     def status(self) -> str:
         """What it saves just now, in a few words for the overlay; asked once a frame, empty for nothing."""
         return ""
+
+    def figures(self) -> Mapping[str, str | float | None]:
+        """Give what it counts, by name, for the log of a live session; asked once a frame."""
+        return {}
 
     @property
     def pad(self) -> DrawingPad | None:
@@ -214,8 +223,8 @@ class ModelEffect(Effect):
         return _again, (type(self), self.model, self.params, dict(self.arguments()))
 
     def __repr__(self) -> str:
-        params = self.params
-        changed = [f"{name}={value!r}" for name, value in params.values().items() if value != _default(params, name)]
+        known = self.parameters
+        changed = [f"{key}={value!r}" for key, value in self.params.values().items() if value != known[key].default]
         about = [repr(self.card.name), f"device={self.device!r}", f"precision={self.model.precision!r}", *changed]
         return f"<gancam.{type(self).__name__} {' '.join(about)}>"
 
@@ -292,10 +301,6 @@ def as_batch(images: object) -> Image | None:
 
 def _times(first: float | None) -> Iterator[float | None]:
     return repeat(None) if first is None else count(first, 1 / 30)
-
-
-def _default(params: Params, name: str) -> Value:
-    return params.declared()[name].default
 
 
 def _again(kind: type[ModelEffect], model: Model, params: Params, arguments: Mapping[str, object]) -> ModelEffect:

@@ -29,6 +29,7 @@ class TranslateOptions(TypedDict, total=False):
 
     strength: float
     work_size: int
+    scale: float
     colours: float
     stabilise: float
     region: str
@@ -83,7 +84,8 @@ class MorphOptions(TypedDict, total=False):
     blend: Literal["normal", "screen", "add", "multiply", "overlay", "soft-light", "luminosity", "clone"]
     opacity: float
     feather: float
-    shape: Literal["box", "ellipse"]
+    shape: Literal["auto", "box", "ellipse", "cutout"]
+    shadow: float
     speed: float
     seed: int
     keyframes: str

@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable
+import time as clock
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,43 +15,139 @@ from gancam.errors import GancamError
 from gancam.frame import Image
 
 log = logging.getLogger(__name__)
-POLL = 0.2  # seconds between looks at the file
+POLL = 0.1  # seconds between looks at the file
+SETTLED = 1.0  # seconds of play before frames count: the first ones prepare memory
+
+
+class ReloadCost:
+    """Counts what replacing an effect costs the frames: those dropped meanwhile, beside those at other times.
+
+    Args:
+        dropped: Gives the number of frames that were dropped so far.
+        settled: Seconds of play before frames count.
+
+    Attributes:
+        seconds: Of each replacement, from the writing of its file until its first picture.
+    """
+
+    def __init__(self, dropped: Callable[[], int] = lambda: 0, *, settled: float = SETTLED) -> None:
+        self.seconds: list[float] = []
+        self._dropped, self._seen, self._settled = dropped, 0, settled
+        self._began, self._was_busy = 0.0, False
+        self._frames = {True: 0, False: 0}  # while one is loaded, and at other times
+        self._drops = {True: 0, False: 0}
+        self._longest = {True: 0.0, False: 0.0}
+
+    def frame(self, *, busy: bool) -> None:
+        """Count a frame that arrives, and those dropped before it.
+
+        Args:
+            busy: Whether a replacement is being loaded, or has just played its first frames.
+        """
+        now, dropped = clock.monotonic(), self._dropped()
+        if self._began == 0.0:
+            self._began = now
+        elif now - self._began >= self._settled:
+            kind = busy or self._was_busy
+            self._frames[kind] += 1
+            self._drops[kind] += dropped - self._seen
+        self._seen, self._was_busy = dropped, busy
+
+    def took(self, seconds: float) -> None:
+        """Note how long the newest frame took."""
+        if any(self._frames.values()):
+            self._longest[self._was_busy] = max(self._longest[self._was_busy], seconds)
+
+    @property
+    def dropped(self) -> int:
+        """How many frames were dropped while replacements were loaded."""
+        return self._drops[True]
+
+    @property
+    def expected(self) -> float:
+        """How many of so many frames are dropped at other times."""
+        return self._frames[True] * self._drops[False] / self._frames[False] if self._frames[False] else 0.0
+
+    def describe(self) -> str:
+        """Write it out; empty where nothing was replaced."""
+        if not self.seconds:
+            return ""
+        count = len(self.seconds)
+        usual, most = float(np.median(self.seconds)), max(self.seconds)
+        return (
+            f"loaded anew {count} time{'s' * (count > 1)}, its picture {usual:.2f} s after the file (at most "
+            f"{most:.2f}); {self.dropped} frames dropped meanwhile, {self.expected:.0f} to be expected without; "
+            f"longest frame {1000 * self._longest[True]:.0f} ms, at other times {1000 * self._longest[False]:.0f}"
+        )
 
 
 class WatchedEffect(EffectWrapper):
     """Plays the effect of a file, and the one of its newest content as soon as that is loaded, by a thread.
 
-    A file that cannot be loaded, or whose pictures have another size, is told in the log and the one before plays on.
+    That thread opens it, has it make a first picture, and closes the one before: the frames wait for none of that. A
+    file that cannot be loaded, or whose pictures have another size, is told in the log and the one before plays on.
 
     Args:
         path: What is looked at; it is best replaced at once (renamed into place).
         load: Loads the effect from it.
         split: Whether the left half shows what the one before makes, once there is one; both then work on each frame.
+        dropped: Gives the number of frames that were dropped so far, to tell what a replacement costs.
+
+    Attributes:
+        loaded: How often it was replaced.
+        cost: What that cost.
     """
 
-    def __init__(self, path: Path, load: Callable[[], Effect], *, split: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        load: Callable[[], Effect],
+        *,
+        split: bool = False,
+        dropped: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._path, self._load, self._split = path, load, split
         self._stamp = _stamp(path)
         super().__init__(load())
-        self._before = None
-        self.loaded = 0  # how often it was replaced
-        self._next: Effect | None = None
+        self._before: Effect | None = None
+        self.loaded, self.cost = 0, ReloadCost(dropped)
+        self._change = threading.Lock()  # of the next two
+        self._next: tuple[Effect, float] | None = None  # and when its file was written
+        self._over: list[Effect] = []  # which the thread closes
+        self._loading, self._fresh = False, 0
         self._size: tuple[int, int] | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="gancam-watch", daemon=True)
         self._thread.start()
 
-    _before: Effect | None
-
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
         """Call the newest effect, and beside it the one before, where both are shown."""
         self._size = image.shape[1], image.shape[0]
-        if (new := self._next) is not None:
-            self._next = None
+        self.cost.frame(busy=self._loading or self._fresh > 0)
+        written = self._replace()
+        made = self._make(image, time)
+        if written is not None:
+            self.cost.seconds.append(max(clock.time() - written, 0.0))
+        return made
+
+    def _replace(self) -> float | None:
+        """Put what was loaded in the place of what plays; when its file was written, None where nothing was."""
+        self._fresh -= self._fresh > 0
+        with self._change:
+            if self._next is None:
+                return None
+            (new, written), self._next = self._next, None
             if self._before is not None:
-                self._before.close()
+                self._over.append(self._before)
             new.params = self.params
-            self.effect, self._before, self.loaded = new, self.effect, self.loaded + 1
+            self.effect, self._before = new, self.effect
+            if not self._split:
+                self._over.append(self._before)
+                self._before = None
+        self.loaded, self._fresh = self.loaded + 1, 3
+        return written
+
+    def _make(self, image: Image, time: float | None) -> Image:
         made = self.effect(image, time=time)
         if not self._split or self._before is None:
             return made
@@ -60,32 +157,71 @@ class WatchedEffect(EffectWrapper):
         both[:, max(middle - 1, 0) : middle + 1] = 255
         return np.ascontiguousarray(both)
 
+    # The thread
+
     def _watch(self) -> None:
         while not self._stop.wait(POLL):
+            self._close_those_over()
             stamp = _stamp(self._path)
-            if stamp in (self._stamp, None):
+            if stamp is None or stamp == self._stamp:
                 continue
-            self._stamp = stamp
-            try:
-                new = self._load()
-            except GancamError as error:
-                log.warning("%s changed and cannot be played, so the one before goes on: %s", self._path, error)
-                continue
-            size = self._size or (64, 64)
-            if new.output_size(size) != self.effect.output_size(size):
-                log.warning("%s changed to another output size, so the one before goes on", self._path)
-                continue
-            if self._size is not None:
-                with suppress(GancamError):  # the first call prepares memory; the thread that plays need not wait
-                    new(np.zeros((self._size[1], self._size[0], 3), np.uint8), time=0.0)
-                    new.reset()
-            self._next = new
+            self._stamp, self._loading = stamp, True
+            new = self._open()
+            if new is not None:
+                with self._change:
+                    if self._next is not None:  # of which no frame was made
+                        self._over.append(self._next[0])
+                    self._next = new, stamp[0] / 1e9
+            self._loading = False
+
+    def _open(self) -> Effect | None:
+        """Load the effect, ready to play; None, told in the log, where it cannot be."""
+        try:
+            new = self._load()
+        except GancamError as error:
+            log.warning("%s changed and cannot be played, so the one before goes on: %s", self._path, error)
+            return None
+        size = self._size or (64, 64)
+        if new.output_size(size) != self.effect.output_size(size):
+            log.warning("%s changed to another output size, so the one before goes on", self._path)
+            new.close()
+            return None
+        if self._size is not None:
+            with suppress(GancamError):  # the first call prepares memory; the thread that plays need not wait
+                new(np.zeros((self._size[1], self._size[0], 3), np.uint8), time=0.0)
+                new.reset()
+        return new
+
+    def _close_those_over(self) -> None:
+        """Close what plays no more, and let its memory go."""
+        with self._change:
+            over, self._over = self._over, []
+        for one in over:
+            with suppress(GancamError):
+                one.close()
+
+    # What it tells
 
     @property
     def status(self) -> str:
         """How often it was replaced, and the effect's own."""
         told = f"version {self.loaded + 1}" + (" | before, on the left" if self._split and self._before else "")
         return ", ".join(filter(None, [told, self.effect.status]))
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What replacing it cost, and the effect's own."""
+        told = self.cost.describe()
+        return [*([f"{self._path}: {told}"] if told else []), *self.effect.notes]
+
+    def figures(self) -> Mapping[str, str | float | None]:
+        """Give how often it was replaced, and the frames dropped meanwhile."""
+        return {"version": self.loaded + 1, "reloading": self._loading, "reload_dropped": self.cost.dropped}
+
+    def frame_took(self, seconds: float) -> None:
+        """Note it, and tell the effect."""
+        self.cost.took(seconds)
+        self.effect.frame_took(seconds)
 
     def reset(self) -> None:
         """Reset both effects."""
@@ -96,7 +232,9 @@ class WatchedEffect(EffectWrapper):
         """Stop watching, and close what plays."""
         self._stop.set()
         self._thread.join()
-        for one in filter(None, (self.effect, self._before, self._next)):
+        self._close_those_over()
+        following = self._next[0] if self._next is not None else None
+        for one in filter(None, (self.effect, self._before, following)):
             one.close()
 
 

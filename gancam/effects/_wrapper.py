@@ -8,6 +8,7 @@ import numpy as np
 
 from gancam.effects._contract import Effect
 from gancam.frame import Frame, Image
+from gancam.params import Parameter
 from gancam.vision.pad import DrawingPad
 
 
@@ -37,6 +38,11 @@ class EffectWrapper(Effect):
         return self.effect.name
 
     @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The effect's own."""
+        return self.effect.parameters
+
+    @property
     def level(self) -> str:
         """The effect's own."""
         return self.effect.level
@@ -60,6 +66,10 @@ class EffectWrapper(Effect):
     def status(self) -> str:
         """The effect's own."""
         return self.effect.status
+
+    def figures(self) -> Mapping[str, str | float | None]:
+        """Ask the effect."""
+        return self.effect.figures()
 
     @property
     def pad(self) -> DrawingPad | None:

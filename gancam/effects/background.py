@@ -74,7 +74,7 @@ class Background(ModelEffect):
             behind = _covering(self._picture(params.image), (image.shape[1], image.shape[0]))
         elif params.colour:
             behind = np.empty_like(image)
-            behind[...] = masks.parse_colour(params.colour)
+            behind[...] = masks.parse_colour(params.colour)[::-1]
         else:
             behind = _blurred(image, people, params.blur)
         if params.strength < 1.0:

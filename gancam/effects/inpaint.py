@@ -82,7 +82,7 @@ class InpaintParams(Params):
     )  # fmt: skip
     find: str = parameter(
         "nothing", choices=("nothing", "overlay", "scratches"),
-        help="fill what is found: a logo or time stamp that stays while all else moves, or defects of single frames",
+        help="fill what is found: a clock, a logo or text that stays while all else moves, or defects of single frames",
     )  # fmt: skip
     from_: float = parameter(0.0, minimum=0.0, unit="s", help="from this time on")
     to: float = parameter(0.0, minimum=0.0, unit="s", help="until this time; 0: to the end")
@@ -203,7 +203,9 @@ class Inpaint(MaskedEffect):
                 self._overlay(frame.image, time=frame.time)
             self._overlay.settle()
             if not self._overlay.found.any():
-                self._told.append("found no overlay: nothing stays while all else moves; box= or mask= marks it")
+                self._told.append(
+                    "found no overlay: no clock, nothing stays while all else moves; box= or mask= marks it"
+                )
         if self.params.find == "scratches":
             self._repairs = repairs(frames())
         if (self.params.memory and self.params.ahead) or self._tracks():
@@ -284,7 +286,8 @@ class Inpaint(MaskedEffect):
             raise ParameterError(f"from={params.from_:g}s to={params.to:g}s: the start must come before the end")
         marked: list[MaskSource] = []
         if params.mask:
-            given = masks.source(params.mask)
+            hides = params.mask == "person" and not params.invert
+            given = masks.Person(wide=True) if hides else masks.source(params.mask)
             marked.append(masks.Inverse(given) if params.invert and not isinstance(given, masks.MaskTrack) else given)
         if params.box:
             marked.append(masks.Boxes(*boxes(params.box)))

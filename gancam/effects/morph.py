@@ -18,16 +18,18 @@ from gancam.errors import InputError, ModelError
 from gancam.frame import Image
 from gancam.inference.model import Generator, Model
 from gancam.latent.path import EASES, SPACES, Path, seeded, styles
+from gancam.masks.objects import held_back, squares
 from gancam.media.audio import Loudness
 from gancam.params import Params, parameter
 from gancam.vision import blend as blend_room
 from gancam.vision.blend import MODES, SHAPES, Place, Region, composite
+from gancam.vision.cutout import cut_out, ground
 
 KEY_SECONDS = 2.0  # from picture to picture at speed 1
 _AHEAD_ON_GPU = 8  # frames made at once: a CPU gains 12 % by eight, which is not worth a hiccup
 _STEP = 1 / 30  # seconds a frame, for calls that tell no time
 _STILL, _LIVELY = 0.6, 4.0  # mean change of grey levels from frame to frame that counts as none, and as 1
-_OBJECTS, _SPECK = 8, 64  # that are covered at most, and pixels that none is under
+_TRIED = 8  # pictures that tell whether a generator has a plain ground
 _LIVED = ("motion", "level")  # drives that know no future
 _CALM = 0.3  # seconds in which motion is averaged
 
@@ -86,9 +88,15 @@ class MorphParams(Params):
     blend: str = parameter("normal", choices=MODES, help="how it meets the frame")
     opacity: float = parameter(1.0, minimum=0.0, maximum=1.0, help="how much of it is seen")
     feather: float = parameter(
-        0.08, minimum=0.0, maximum=0.5, help="how far its edge fades in, as a share of its shorter side"
-    )
-    shape: str = parameter("ellipse", choices=SHAPES, help="the shape of its edge")
+        0.08, minimum=0.0, maximum=0.5,
+        help="how far the edge of a box or an ellipse fades in, as a share of its shorter side",
+    )  # fmt: skip
+    shape: str = parameter(
+        "auto", choices=("auto", *SHAPES, "cutout"),
+        help="its edge; cutout: along what stands before a plain ground, if there is one; "
+        "auto: that, with fit=contain, or an ellipse",
+    )  # fmt: skip
+    shadow: float = parameter(0.35, minimum=0.0, maximum=1.0, help="how dark the shadow is of what is cut out")
     speed: float = parameter(1.0, minimum=0.0, maximum=20.0, help="how fast; at 1 a new picture every two seconds")
     seed: int = parameter(8, kind="seed", minimum=0, help="where its endless walk begins")
     keyframes: str = parameter(
@@ -152,6 +160,9 @@ class Morph(ModelEffect):
         self._marking = lru_cache(maxsize=1)(_marker)
         self._pad: BoxPad | None = None  # what is drawn on
         self.reset()
+        self._usual_ground = lru_cache(maxsize=1)(self._see_ground)
+        if params.shape == "auto":
+            self._usual_ground()
         self._path().at(0.0)  # measures what must be measured first, now and not between two frames
 
     def arguments(self) -> Mapping[str, object]:
@@ -306,7 +317,7 @@ class Morph(ModelEffect):
         height, width = image.shape[:2]
         result = image.copy()
         if params.where == "object" and mask is not None:
-            self._objects = _steady(_objects(mask), self._objects)
+            self._objects = held_back(squares(mask), self._objects)
             for place in self._objects:
                 self._lay(result, picture, place, (True, True, True, True), None)
             return result
@@ -330,19 +341,41 @@ class Morph(ModelEffect):
         seen = Place(0, 0, result.shape[1], result.shape[0]).overlap(place)
         if seen is None:
             return
-        how = cv2.INTER_AREA if min(size) < min(picture.shape[:2]) else cv2.INTER_CUBIC
-        overlay = np.asarray(cv2.resize(picture, size, interpolation=how), np.uint8)
-        alpha = blend_room.feather(size, params.feather, params.shape, sides)
         inner = Place(seen.left - place.left, seen.top - place.top, seen.width, seen.height)
-        overlay, alpha = np.ascontiguousarray(overlay[inner.slices]), alpha[inner.slices]
-        if params.opacity < 1.0:
-            alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=params.opacity), np.uint8)
-        if mask is not None:
-            soft = _softened(mask[seen.slices], round(params.feather * min(result.shape[:2]) / 8))
-            if params.where == "outside":
-                soft = np.asarray(cv2.bitwise_not(soft), np.uint8)
-            alpha = np.asarray(cv2.multiply(alpha, soft, scale=1 / 255), np.uint8)
+        soft = None if mask is None else self._limits(mask, seen)
+        colour = self._ground(picture)
+        if colour is None:
+            how = cv2.INTER_AREA if min(size) < min(picture.shape[:2]) else cv2.INTER_CUBIC
+            overlay = np.asarray(cv2.resize(picture, size, interpolation=how), np.uint8)
+            shape = params.shape if params.shape in SHAPES else "ellipse"
+            alpha = blend_room.feather(size, params.feather, shape, sides)
+        else:
+            overlay, alpha, shadow = cut_out(picture, colour, size)
+            if params.shadow > 0 and params.blend == "normal":
+                dark = _lessened(shadow[inner.slices], params.opacity * params.shadow, soft)
+                black = np.zeros((*dark.shape, 3), np.uint8)
+                result[seen.slices] = composite(result[seen.slices], black, "normal", dark)
+        alpha = _lessened(alpha[inner.slices], params.opacity, soft)
+        overlay = np.ascontiguousarray(overlay[inner.slices])
         result[seen.slices] = composite(result[seen.slices], overlay, params.blend, alpha)
+
+    def _limits(self, mask: masks.Mask, seen: Place) -> masks.Mask:
+        """Where of `seen` the picture may show, 0 to 255."""
+        soft = _softened(mask[seen.slices], round(self.params.feather * min(mask.shape[:2]) / 8))
+        return np.asarray(cv2.bitwise_not(soft), np.uint8) if self.params.where == "outside" else soft
+
+    def _ground(self, picture: Image) -> tuple[int, int, int] | None:
+        """The ground that the picture stands before, if that is to be cut away."""
+        if self.params.shape == "auto" and self.params.fit == "contain":
+            usual = self._usual_ground()
+            return usual and (ground(picture) or usual)
+        return ground(picture) if self.params.shape == "cutout" else None
+
+    def _see_ground(self) -> tuple[int, int, int] | None:
+        """The plain ground of nearly all that the generator makes, if there is one."""
+        grounds = [ground(picture) for picture in self.generate(seeded(range(_TRIED), self.card.latent))]
+        plain = [colour for colour in grounds if colour is not None]
+        return plain[0] if len(plain) >= _TRIED - 1 else None
 
     def _marks(self) -> tuple[str, str, str, str]:
         return self.params.mask, self.params.box, self.params.faces, self.params.colour
@@ -363,7 +396,7 @@ def _marker(mask: str, box: str, faces: str, colour: str) -> masks.Union:
     if mask:
         sources.append(masks.source(mask))
     if box:
-        sources.append(masks.Tracked(pixels(box)))
+        sources.append(masks.Tracked(pixels(box), around=(0.0, 0.0)))
     if faces:
         sources.append(masks.Faces(None if faces == "on" else faces))
     if colour:
@@ -371,40 +404,17 @@ def _marker(mask: str, box: str, faces: str, colour: str) -> masks.Union:
     return masks.Union(*sources)
 
 
-def _objects(mask: masks.Mask) -> list[Place]:
-    """The squares around the largest objects in a mask."""
-    _, _, found, _ = cv2.connectedComponentsWithStats(np.asarray(mask != 0, np.uint8))
-    order = np.argsort(-found[1:, cv2.CC_STAT_AREA])[:_OBJECTS] + 1
-    places = []
-    for index in order.tolist():
-        left, top, width, height, area = found[index].tolist()
-        if area >= _SPECK:
-            side = max(width, height)
-            places.append(Place(left + (width - side) // 2, top + (height - side) // 2, side, side))
-    return places
-
-
-def _steady(places: list[Place], before: list[Place]) -> list[Place]:
-    """`places`, each held back by that of `before` it comes from, the more the less it has moved: detectors tremble."""
-    held = []
-    for place in places:
-        old = min(before, key=lambda other: _distance(place, other), default=None)
-        gone = _distance(place, old) / place.width if old is not None else 1.0
-        if old is not None and gone < 0.5:
-            share = min(max(gone / 0.1, 0.2), 1.0)
-            place = Place(*(round(a + (b - a) * share) for a, b in zip(old, place, strict=True)))
-        held.append(place)
-    return held
-
-
-def _distance(one: Place, two: Place) -> float:
-    return max(abs(a - b) for a, b in zip(one, two, strict=True))
-
-
 def _softened(mask: masks.Mask, radius: int) -> masks.Mask:
     """0 and more -> 0 to 255 with a soft edge."""
     full = np.asarray(cv2.threshold(mask, 0, 255, cv2.THRESH_BINARY)[1], np.uint8)
     return np.asarray(cv2.blur(full, (2 * radius + 1,) * 2), np.uint8) if radius else full
+
+
+def _lessened(alpha: blend_room.Alpha, share: float, soft: masks.Mask | None) -> blend_room.Alpha:
+    """`alpha` times `share`, and times `soft` where there is one."""
+    if share < 1.0:
+        alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=share), np.uint8)
+    return alpha if soft is None else np.asarray(cv2.multiply(alpha, soft, scale=1 / 255), np.uint8)
 
 
 def _cut(picture: Image, width: int, height: int) -> Image:

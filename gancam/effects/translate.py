@@ -36,6 +36,10 @@ class TranslateParams(Params):
         0, minimum=0, maximum=8192, formerly="working",
         help="pixels of the longer side that the network is shown; 0: what suits it, more is slower and finer",
     )  # fmt: skip
+    scale: float = parameter(
+        1.0, minimum=0.5, maximum=4.0,
+        help="how large strokes, cells and lines are; below 1 finer, and slower by the square",
+    )  # fmt: skip
     colours: float = parameter(0.0, minimum=0.0, maximum=1.0, help="how much of the frame's own colours is kept")
     stabilise: float = parameter(
         0.0, minimum=0.0, maximum=1.0, formerly="steady",
@@ -127,7 +131,7 @@ class Translate(ModelEffect):
         params, card = self.params, self.card
         marked = self._marked is not None or params.mask or params.region != "full" or params.outside
         mixed = params.strength != 1.0 or params.colours > 0.0 or params.stabilise > 0.0 or card.keeps == "luma"
-        seen = min(params.work_size or card.work_size or max(size), max(size)) * self._share
+        seen = min(params.work_size or card.work_size or max(size), max(size)) * self._share / params.scale
         cut = card.receptive_field and size[0] * size[1] > 2 * self._tiles.limit
         if marked or mixed or cut or seen != max(size):
             return None
@@ -147,9 +151,10 @@ class Translate(ModelEffect):
         height, width = image.shape[:2]
         longest = max(height, width)
         work_size = min(self.params.work_size or self.card.work_size or longest, longest)
-        shrink = float(work_size * self._share) / longest
+        shrink = float(work_size * self._share) / longest / self.params.scale
         size = max(round(width * shrink), 1), max(round(height * shrink), 1)
-        small = image if shrink == 1.0 else np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        how = cv2.INTER_AREA if shrink < 1.0 else cv2.INTER_CUBIC
+        small = image if shrink == 1.0 else np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
         found = self._network(small)
         if self.params.stabilise > 0.0:
             found = self._steadied(small, found)
@@ -158,9 +163,11 @@ class Translate(ModelEffect):
         if self.card.keeps == "luma":
             grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
             chroma = _chroma(found)
-            if shrink < 1.0:
+            if shrink != 1.0:
                 chroma = np.asarray(cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR), np.int16)
             return _coloured(grey, chroma)
+        if shrink > 1.0:
+            return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         return found if shrink == 1.0 else _enlarged(found, small, image)
 
     def _network(self, image: Image) -> Image:

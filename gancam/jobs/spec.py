@@ -1,6 +1,6 @@
 """What a job is: which effects it runs, and how its videos are processed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -64,15 +64,19 @@ class EffectChainSpec:
     precision: str = "auto"
     threads: int | None = None
 
-    def load(self, sound: Path | None = None, *, watch: str = "") -> list[EffectSlot]:
+    def load(
+        self, sound: Path | None = None, *, watch: str = "", dropped: Callable[[], int] = lambda: 0
+    ) -> list[EffectSlot]:
         """Load the effects.
 
         Args:
             sound: The file that effects which follow sound hear if they were given no other.
             watch: Whether effects of files and of runs are loaded anew when those change: ``new``, or ``split``, which
                 shows the one before on the left; empty for neither.
+            dropped: Gives the number of frames that were dropped so far, to tell what that costs.
         """
-        chain = slots([self._watched(spec, watch == "split") if watch else self._load(spec) for spec in self.specs])
+        opened = (self._watched(spec, watch == "split", dropped) if watch else self._load(spec) for spec in self.specs)
+        chain = slots(list(opened))
         _listen(chain, sound)
         return chain
 
@@ -80,7 +84,7 @@ class EffectChainSpec:
         precision = precision or self.precision
         return open_effect(spec, device=self.device, precision=precision, threads=threads or self.threads)
 
-    def _watched(self, spec: EffectSpec, split: bool) -> Effect:
+    def _watched(self, spec: EffectSpec, split: bool, dropped: Callable[[], int]) -> Effect:
         """Load the effect of a file that may change, each time in the precision that was found for the first."""
         path = Path(spec.name)
         if not path.exists():
@@ -94,7 +98,7 @@ class EffectChainSpec:
             found[:] = [self._load(spec)]
             return found[0]
 
-        return WatchedEffect(path / CHECKPOINT if is_run(path) else path, again, split=split)
+        return WatchedEffect(path / CHECKPOINT if is_run(path) else path, again, split=split, dropped=dropped)
 
 
 class LoadedChain:

@@ -14,6 +14,10 @@ from gancam.masks.mask import Mask, MaskSource
 _AREA = 256 * 144  # pixels that the network is shown
 _RADIUS, _FLAT = 3, 100.0  # of the guided filter: its window, and the variance under which there is no edge
 _CHANGE = 0.15  # of a probability, which the noise of a camera makes
+_MARKED = 60  # of 255: opacity from which on a wide mask marks a pixel: hair, and the blur of a hand
+_TRAIL = 20  # hundredths of a second for which a pixel stays marked
+_GONE = 0.5  # times as many pixels as in the frame before: fewer is a mistake, not somebody who walks out
+_KEPT = 1.0  # seconds for which such a mistake may last
 _NONE, _ALL = 0.12, 0.92  # what is less is nobody, what is more is all somebody: no haze around heads
 
 
@@ -26,16 +30,37 @@ class Person(MaskSource):
     Args:
         model: The open network; None opens the bundled one on the CPU.
         hold: 0 to 1: how much of the frame before stays there.
+        wide: Rather mark too much than show somebody: what may be hair is marked, each pixel stays so for a fifth of a
+            second, and where most of what was marked is gone from one frame to the next, all of it stays for a second.
+            Frames without a time are taken to be 1/30 s apart.
     """
 
-    def __init__(self, model: ImageModel | None = None, *, hold: float = 0.7) -> None:
+    def __init__(self, model: ImageModel | None = None, *, hold: float = 0.7, wide: bool = False) -> None:
         self._model = model if model is not None else ImageModel(MODELS / "background.onnx", device="cpu")
-        self.hold = hold
+        self.hold, self.wide = hold, wide
         self._before: NDArray[np.float32] | None = None
+        self._left: Mask = np.zeros((0, 0), np.uint8)  # hundredths of a second for which a pixel is still marked
+        self._many = 0  # pixels in which somebody was seen last
+        self._missed = self._clock = 0.0  # seconds for which they have been gone; time of the last frame
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where a person is in `image`, else 0."""
-        return np.asarray(self.opacity(image) > 127, np.uint8)
+        opacity = self.opacity(image)
+        return self._widened(opacity, time) if self.wide else np.asarray(opacity > 127, np.uint8)
+
+    def _widened(self, opacity: NDArray[np.uint8], time: float | None) -> Mask:
+        now = self._clock + 1 / 30 if time is None else time
+        passed, self._clock = max(now - self._clock, 0.0), now
+        seen = np.asarray(cv2.threshold(opacity, _MARKED, _TRAIL, cv2.THRESH_BINARY)[1], np.uint8)
+        if self._left.shape != seen.shape:
+            self._left, self._many, self._missed = np.zeros_like(seen), 0, 0.0
+        many = cv2.countNonZero(seen)
+        self._missed = self._missed + passed if many < _GONE * self._many else 0.0
+        if self._missed == 0.0 or self._missed > _KEPT:
+            self._left -= np.minimum(self._left, np.uint8(min(round(100 * passed), 255)))
+            self._many = many
+        self._left = np.asarray(cv2.max(self._left, seen), np.uint8)
+        return np.asarray(self._left > 0, np.uint8)
 
     def opacity(self, image: ImageLike) -> NDArray[np.uint8]:
         """Return how much of each pixel of `image` ``(H, W, 3)`` is a person: ``(H, W)``, 0 to 255."""
@@ -51,8 +76,9 @@ class Person(MaskSource):
         return _along_edges(found, small, image)
 
     def reset(self) -> None:
-        """Forget the frame before."""
-        self._before = None
+        """Forget the frames before."""
+        self._before, self._left = None, np.zeros((0, 0), np.uint8)
+        self._many, self._missed, self._clock = 0, 0.0, 0.0
 
 
 @lru_cache(maxsize=8)

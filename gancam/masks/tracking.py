@@ -14,17 +14,22 @@ from gancam.masks.conversion import MaskLike, source
 from gancam.masks.mask import Mask, MaskSource
 from gancam.masks.shapes import Box, Boxes
 from gancam.vision import motion
+from gancam.vision.correlation import CorrelationFilter
 from gancam.vision.motion import SMALL, Matrix, Points, corners, follow
 
 
 class Tracked(MaskSource):
     """An object that is marked in the first frame, followed through translation, scale and rotation.
 
-    ``lost`` says that the object is not seen any more: the mask is empty then, rather than over something else, until
-    the object is found again. ``notes`` keeps the times. ``mask`` is the last one given.
+    What bends, as people do who walk, is followed by what it looks like (`gancam.vision.correlation`), through
+    translation and scale, and marked by `around` of its size more, for arms and legs. What is not seen any more stays
+    marked for `hold` seconds, so that it does not show; then it is ``lost``: nothing is marked, rather than something
+    else, until it is found again. ``notes`` keeps the times. ``mask`` is the last one given.
 
     Args:
         what: anything that `source` takes, asked once, or a box (left, top, width, height) in pixels.
+        hold: seconds for which what is not seen stays marked. Frames without a time are taken to be 1/30 s apart.
+        around: how much more of what bends is marked, to each side: shares of its width and height.
 
     Raises:
         MaskError: at the first frame, where there is nothing to hold on to in what is marked.
@@ -35,9 +40,15 @@ class Tracked(MaskSource):
     KNOWN = 0.8  # it has that with the object as it was lately
     PAUSE = 4  # frames between looks for a lost one
     SIDE = 64  # pixels of the pictures of it that are compared
+    SURE = 0.4  # what the filter's answer must be for what is lost; see `CorrelationFilter.find`
+    STIFF = 0.78  # share of its points that one motion explains, lately: under that it bends
+    FIRM = 30  # frames in which it did not bend, after which no more of it is marked than at first
 
-    def __init__(self, what: MaskLike | Box | list[float]) -> None:
+    def __init__(
+        self, what: MaskLike | Box | list[float], *, hold: float = 1.0, around: tuple[float, float] = (0.16, 0.1)
+    ) -> None:
         self._what = source(what) if not isinstance(what, tuple | list) else _box(what)
+        self.hold, self.around = hold, around
         self.lost = False
         self._notes: list[str] = []
         self.mask: Mask = np.zeros((1, 1), np.uint8)
@@ -45,6 +56,11 @@ class Tracked(MaskSource):
         self._key: _Seen | None = None  # the object as it was when its points were chosen
         self._last: NDArray[np.uint8] | None = None  # the frame before
         self._matrix = np.eye(3)  # first frame -> now
+        self._looks: CorrelationFilter | None = None
+        self._firm = self.FIRM  # frames since it bent
+        self._rigid = 1.0  # share of its points that one motion explains, averaged over frames
+        self._unseen = 0.0  # seconds
+        self._clock = 0.0
         self._waited = 0
 
     @property
@@ -60,21 +76,73 @@ class Tracked(MaskSource):
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where the object is in `image`, else 0; nothing is marked while it is lost."""
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+        now = self._clock + 1 / 30 if time is None else time
+        passed, self._clock = max(now - self._clock, 0.0), now
         if self._first is None or self._first.grey.shape != grey.shape:
             self._start(image, grey)
-        elif self.lost and self._waited < self.PAUSE:
+        elif not self.lost:
+            self._go_on(image, grey, passed, time)
+        elif self._waited < self.PAUSE:
             self._waited += 1
-        elif not (self._search(grey) if self.lost else self._step(grey)):
+        else:
             self._waited = 0
-            if not self.lost:
-                when = "" if time is None else f" at {time:.2f} s"
-                self._notes.append(f"lost the followed object{when}; nothing is marked until it is seen again")
-            self.lost = True
-        elif self.lost:
-            self.lost = False
-            self._notes.append("found the followed object again" + ("" if time is None else f" at {time:.2f} s"))
+            if self._again(image, grey):
+                self.lost, self._unseen = False, 0.0
+                self._notes.append("found the followed object again" + ("" if time is None else f" at {time:.2f} s"))
         self.mask = self._moved_mask(grey.shape)
         return self.mask
+
+    def _go_on(self, image: Image, grey: NDArray[np.uint8], passed: float, time: float | None) -> None:
+        """Follow into the next frame, as what is rigid, else as what bends; else hold the mask, and at last lose it."""
+        assert self._looks is not None
+        if self._step(grey):
+            self._firm, self._unseen = self._firm + 1 if self._rigid >= self.STIFF else 0, 0.0
+            self._seen_at(image)
+            return
+        self._firm = 0
+        if self._looks.find(image):
+            self._unseen = 0.0
+            self._matrix = self._bent()
+            self._last = grey
+            return
+        self._unseen += passed
+        self._looks.drift()
+        self._matrix = self._bent()
+        if self._unseen > self.hold or self._outside(grey.shape):
+            when = "" if time is None else f" at {time:.2f} s"
+            self._notes.append(f"lost the followed object{when}; nothing is marked until it is seen again")
+            self.lost, self._waited = True, 0
+
+    def _again(self, image: Image, grey: NDArray[np.uint8]) -> bool:
+        """Look for what is lost: all over the picture as it was, and where it was lost, bent."""
+        assert self._looks is not None
+        if self._search(grey):
+            self._firm = self.FIRM
+            self._seen_at(image)
+            return True
+        if not self._looks.find(image, self.SURE):
+            return False
+        self._matrix, self._last, self._firm = self._bent(), grey, 0
+        return True
+
+    def _seen_at(self, image: Image) -> None:
+        """Tell the filter where the object was seen to be."""
+        assert self._looks is not None
+        centre = motion.moved(np.array([self._middle], np.float32), self._matrix)[0].astype(np.float64)
+        self._looks.put(centre, math.sqrt(abs(float(np.linalg.det(self._matrix[:2, :2])))))
+        self._looks.learn(image)
+
+    def _bent(self) -> Matrix:
+        """The motion since the first frame, by the filter: translation and scale."""
+        assert self._looks is not None
+        scale = self._looks.scale
+        shift = self._looks.centre - scale * np.array(self._middle)
+        return np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]], [0.0, 0.0, 1.0]])
+
+    def _outside(self, shape: tuple[int, ...]) -> bool:
+        """Whether it went out of the picture."""
+        assert self._looks is not None
+        return not bool((self._looks.centre > 0).all() and (self._looks.centre < (shape[1], shape[0])).all())
 
     def _start(self, image: Image, grey: NDArray[np.uint8]) -> None:
         mask = self._what(image)
@@ -89,6 +157,9 @@ class Tracked(MaskSource):
                 f"nothing to hold on to in the marked {wide}x{tall} pixels at {x}/{y}: mark more, with edges or texture"
             )
         self._matrix, self.lost = np.eye(3), False
+        self._firm, self._unseen, self._rigid = self.FIRM, 0.0, 1.0
+        self._middle = x + wide / 2, y + tall / 2
+        self._looks = CorrelationFilter(image, (x, y, wide, tall))
         self._first = _Seen(grey, points, np.eye(3), mask, box)
         self._key, self._last = self._first, grey
         self._patterns = [self._look(grey, np.eye(3)).astype(np.float32)] * 2
@@ -119,6 +190,7 @@ class Tracked(MaskSource):
         if not self._is_it(grey, matrix):
             return False
         self._matrix = matrix
+        self._rigid += 0.2 * (float(near.mean()) - self._rigid)
         if int(near.sum()) < 0.6 * len(self._key.points):  # it has turned or come nearer: other points now
             self._take_key(grey)
         return True
@@ -200,7 +272,26 @@ class Tracked(MaskSource):
         if self.lost or self._first is None:
             return np.zeros(shape, np.uint8)
         moved = cv2.warpPerspective(self._first.mask * 255, self._matrix, (shape[1], shape[0]), flags=cv2.INTER_LINEAR)
-        return np.asarray(moved > 100, np.uint8)
+        mask = np.asarray(moved > 100, np.uint8)
+        if self._firm >= self.FIRM or not any(self.around) or not mask.any():
+            return mask
+        return _enlarged(mask, self.around)
+
+
+def _enlarged(mask: Mask, around: tuple[float, float]) -> Mask:
+    """`mask` and, to each side of it, these shares of its width and height."""
+    x, y, wide, tall = cv2.boundingRect(mask)
+    across, down = (max(round(share * side), 1) for share, side in zip(around, (wide, tall), strict=True))
+    left, top = max(x - across, 0), max(y - down, 0)
+    place = slice(top, y + tall + down), slice(left, x + wide + across)
+    view = mask[place]
+    step = max(min(across, down) // 8, 1)  # a wide kernel on all pixels takes ten times as long
+    size = -(-view.shape[1] // step), -(-view.shape[0] // step)
+    small = np.asarray(cv2.resize(view * 255, size, interpolation=cv2.INTER_AREA) > 0, np.uint8)
+    wider = cv2.dilate(small, np.ones((2 * round(down / step) + 1, 2 * round(across / step) + 1), np.uint8))
+    enlarged = mask.copy()
+    enlarged[place] |= np.asarray(cv2.resize(wider, view.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+    return enlarged
 
 
 def _box(sides: Sequence[float]) -> Boxes:

@@ -3,13 +3,13 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from gancam.frame import Frame, Image
+from gancam.listeners import Listeners
 
 _WORTH = 0.85  # of a side: a frame that would hardly be smaller is sent as it is
 _WINDOW = 2.0  # seconds over which the rate is counted
@@ -41,17 +41,18 @@ class NewestFrame:
         quality: Of the JPEG, 1 to 100.
 
     Attributes:
+        listeners: Are told, by the thread of ``put``, whenever there is a newer frame.
         worker_seconds: How many seconds were spent on making JPEGs.
     """
 
     def __init__(self, quality: int) -> None:
         self._quality = quality
-        self._lock = threading.Lock()  # guards the frame and who listens
+        self._lock = threading.Lock()  # guards the frame
         self._encoding = threading.Lock()
         self._frame: Frame | None = None
         self._number = 0
         self._made: dict[tuple[int, int] | None, Picture] = {}  # by the room that they were made for
-        self._listeners: set[Callable[[], None]] = set()
+        self.listeners = Listeners()
         self._moments: deque[float] = deque(maxlen=480)
         self.worker_seconds = 0.0
 
@@ -61,25 +62,13 @@ class NewestFrame:
             self._frame = frame
             self._number += 1
             self._moments.append(time.monotonic())
-            listeners = list(self._listeners)
-        for notify in listeners:
-            notify()
+        self.listeners.notify()
 
     def clear(self) -> None:
         """Forget the frame."""
         with self._lock:
             self._frame, self._made = None, {}
             self._moments.clear()
-
-    def listen(self, notify: Callable[[], None]) -> None:
-        """Have `notify` called, by the thread of ``put``, whenever there is a newer frame."""
-        with self._lock:
-            self._listeners.add(notify)
-
-    def unlisten(self, notify: Callable[[], None]) -> None:
-        """Call `notify` no more."""
-        with self._lock:
-            self._listeners.discard(notify)
 
     @property
     def number(self) -> int:

@@ -199,8 +199,8 @@ def _close(links: Sequence[Link]) -> None:
 
 
 def _spec(link: Link) -> EffectSpec:
-    declared, values = link.slot.params.declared(), link.slot.params.values()
-    changed = {name: value for name, value in values.items() if value != declared[name].default}
+    known, values = link.slot.parameters, link.slot.params.values()
+    changed = {name: value for name, value in values.items() if value != known[name].default}
     return EffectSpec(link.model, {name: _text(value) for name, value in changed.items()})
 
 

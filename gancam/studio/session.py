@@ -12,6 +12,7 @@ from gancam.effects import EffectSpec, check_spec, declared, own_effect
 from gancam.errors import InputError, NotFound
 from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.variants import read_card, variants
+from gancam.listeners import Listeners
 from gancam.params import Parameter, Params, Value
 from gancam.sources.live import SIZE
 from gancam.studio.browser import BrowserCamera
@@ -33,6 +34,7 @@ class Session:
 
     Attributes:
         version: Counts changes of what ``state`` tells.
+        listeners: Are told, in any thread, after each change.
         chain: The effects.
         screen: The newest frame.
         player: The source.
@@ -43,7 +45,7 @@ class Session:
         self.storage = storage
         self.version = 0
         self._lock = threading.Lock()
-        self._listeners: set[Callable[[], None]] = set()
+        self.listeners = Listeners()
         self.gate = FrameGate()
         self.chain = LiveChain(self.gate, self.changed)
         self.screen = Screen(storage.roots["recordings"])
@@ -53,19 +55,7 @@ class Session:
         """Tell all who listen that there is something new to show."""
         with self._lock:
             self.version += 1
-            listeners = list(self._listeners)
-        for notify in listeners:
-            notify()
-
-    def listen(self, notify: Callable[[], None]) -> None:
-        """Have `notify` called, in any thread, after each change."""
-        with self._lock:
-            self._listeners.add(notify)
-
-    def unlisten(self, notify: Callable[[], None]) -> None:
-        """Call `notify` no more."""
-        with self._lock:
-            self._listeners.discard(notify)
+        self.listeners.notify()
 
     def close(self) -> None:
         """Stop playing and close the effects."""
@@ -186,14 +176,15 @@ class Session:
         }  # fmt: skip
 
     def _effect(self, link: Link) -> dict[str, object]:
-        pad, card, declared = link.slot.pad, link.slot.card, link.slot.params.declared()
+        pad, card, known = link.slot.pad, link.slot.card, link.slot.parameters
         return {
             "name": link.name, "model": link.model, "effect": link.model if card is None else card.effect,
             "on": link.slot.on, "error": link.error,
             "notes": [*link.slot.notes, *(pad.notes if pad is not None else [])],
             "draws": pad is not None, "drawn": 0 if pad is None else int(np.count_nonzero(pad.mask)),
             "brushes": pad is not None and pad.brushes,
-            "values": {key: self._told(declared[key], value) for key, value in link.slot.params.values().items()},
+            "values": {key: self._told(known[key], value) for key, value in link.slot.params.values().items()},
+            "defaults": {key: one.default for key, one in known.items()},
         }  # fmt: skip
 
     def _told(self, entry: Parameter, value: Value) -> Value:

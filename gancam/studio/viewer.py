@@ -71,8 +71,8 @@ class _Viewer:
         """Send and listen until the page goes."""
         screen, session = self._session.screen, self._session
         frame, news = self._waker(self._frame), self._waker(self._news)
-        screen.newest.listen(frame)
-        session.listen(news)
+        screen.newest.listeners.add(frame)
+        session.listeners.add(news)
         self._frame.set()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -83,8 +83,8 @@ class _Viewer:
         except* (WebSocketDisconnect, RuntimeError):  # Starlette raises the second for a socket that is gone
             pass
         finally:
-            screen.newest.unlisten(frame)
-            session.unlisten(news)
+            screen.newest.listeners.remove(frame)
+            session.listeners.remove(news)
 
     def _waker(self, event: asyncio.Event) -> "_Waker":
         return _Waker(self._loop, event)

@@ -1,7 +1,7 @@
 """Which models are there, how good they are, and how fast on this machine."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
@@ -11,7 +11,7 @@ from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.trials import Trial
 from gancam.inference.variants import read_card, variants
-from gancam.params import Parameter
+from gancam.params import Parameter, with_defaults
 
 _TASKS = {  # by effect
     "super_resolution": "super-resolution", "inpaint": "inpainting", "morph": "generator",
@@ -60,9 +60,8 @@ class ModelEntry:
 
         None where this gancam does not have that effect.
         """
-        params, own = declared(self.card.effect), self.card.defaults
-        entries = [] if params is None else list(params.declared().values())
-        return [replace(one, default=one.check(own[one.name])) if one.name in own else one for one in entries]
+        params = declared(self.card.effect)
+        return [] if params is None else list(with_defaults(params.declared(), self.card.defaults).values())
 
     @property
     def size(self) -> str:

@@ -26,9 +26,10 @@ from gancam.sources import TestPattern
 from gancam.tools.models import ModelEntry
 from tests.helpers.children import interruptible, uninterruptible
 from tests.helpers.clips import make_clip, planes_of
-from tests.helpers.command import gancam, refused, video
+from tests.helpers.command import gancam, here, refused, video
 from tests.helpers.small import network, still, write_models
 
+FRAMES = 240  # of a job that is interrupted
 CITY = Path(__file__).parent.parent.parent / "samples" / "city.mp4"
 
 
@@ -186,18 +187,18 @@ def test_help_and_version() -> None:
 
 
 def at_work(long: Path, out: Path, model: Path) -> subprocess.Popen[str]:
-    """A job of 400 frames that has finished a piece."""
+    """A job of `FRAMES` frames that has finished a piece, and needs a while for the others."""
     with av.open(str(long), "w") as container:
         stream = container.add_stream("libx264", rate=30, options={"preset": "ultrafast"})
-        stream.width, stream.height = 640, 360
-        for frame in TestPattern((640, 360), frames=400):
+        stream.width, stream.height = 320, 180
+        for frame in TestPattern((320, 180), frames=FRAMES):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame.image, "bgr24")))
         container.mux(stream.encode())
     command = [sys.executable, "-m", "gancam", "process", str(long), str(out), "-e", str(model), "--precision", "fp32"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not list(pieces_of(out).glob("*.piece")):
-        time.sleep(0.05)
+        time.sleep(0.01)
     return process
 
 
@@ -216,14 +217,14 @@ def test_a_signal_keeps_the_work_and_says_how_to_go_on(tmp_path: Path, model: Pa
     plays = so_far(out)
     assert str(plays) in said
     kept, size = video(plays)[:2]
-    assert 0 < kept < 400
-    assert size == (1280, 720)
+    assert 0 < kept < FRAMES
+    assert size == (640, 360)
     assert isinstance(process.args, list)
     done = gancam(*process.args[3:], "--resume", "--json")
     assert done.returncode == 0, done.stderr
     assert "goes on after" in done.stderr
-    assert json.loads(done.stdout)["frames"] < 400
-    assert video(out)[:2] == (400, (1280, 720))
+    assert json.loads(done.stdout)["frames"] < FRAMES
+    assert video(out)[:2] == (FRAMES, (640, 360))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -250,7 +251,7 @@ def test_models_as_json_and_table(monkeypatch: pytest.MonkeyPatch) -> None:
     for entry in entries:
         assert {"name", "effect", "scale", "licence", "quality"} <= set(entry)
     monkeypatch.setenv("COLUMNS", "160")
-    table = gancam("models").stdout
+    table = here("models").stdout
     assert all(entry["name"] in table for entry in entries)
     for figure in (
         "PSNR of luma 32.76 dB on set14 (higher is better)",
@@ -258,24 +259,24 @@ def test_models_as_json_and_table(monkeypatch: pytest.MonkeyPatch) -> None:
         "PSNR over OpenCV's inpainting 0.9885 dB on box bsd100 (higher is better)",
     ):  # fmt: skip
         assert figure in table
-    one = gancam("models", "sr-x2").stdout
+    one = here("models", "sr-x2").stdout
     assert "perceptual distance" in one
     assert "sr-x4" not in one
-    assert json.loads(gancam("models", "sr-x2", "--json").stdout)["figures"][0]["dataset"] == "set14"
+    assert json.loads(here("models", "sr-x2", "--json").stdout)["figures"][0]["dataset"] == "set14"
     refused("models", "sr-x9", says="did you mean")
 
 
 def test_models_lists_the_parameters_of_the_effect() -> None:
-    said = " ".join(gancam("models", "sr-x2").stdout.split())
+    said = " ".join(here("models", "sr-x2").stdout.split())
     assert "parameter takes default meaning" in said
     assert "strength a number from 0 to 1 1 how much of the network's detail" in said
-    listed = json.loads(gancam("models", "sr-x2", "--json").stdout)["effect_parameters"]
+    listed = json.loads(here("models", "sr-x2", "--json").stdout)["effect_parameters"]
     assert [one["name"] for one in listed] == ["strength", "stabilise", "threshold"]
     assert listed[2] == {
         "name": "threshold", "takes": "a number from 0 to 64, or off", "default": -1.0, "help": listed[2]["help"],
     }  # fmt: skip
     assert listed[1]["default"] == 0.0
-    calm = json.loads(gancam("models", "restore-x2", "--json").stdout)["effect_parameters"]
+    calm = json.loads(here("models", "restore-x2", "--json").stdout)["effect_parameters"]
     assert calm[1]["default"] == 1.0  # what its card says suits it
 
 
@@ -369,6 +370,7 @@ def test_a_fault_of_our_own_is_one_line_and_a_traceback_where_asked(tmp_path: Pa
     assert done.stderr.splitlines()[-1] == "gancam: none.mp4: no such file"
 
 
+@pytest.mark.slow
 def test_demo_shows_itself_and_leaves_what_is_there(tmp_path: Path) -> None:
     mine = tmp_path / "gancam-demo" / "mine.txt"
     mine.parent.mkdir()

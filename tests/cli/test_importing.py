@@ -11,7 +11,7 @@ import pytest
 
 from export.graph import Graph
 from gancam.inference.catalog import MODELS
-from tests.helpers.command import gancam, refused
+from tests.helpers.command import here, refused
 from tests.helpers.foreign import Case, write_case
 from tests.helpers.small import still
 
@@ -24,7 +24,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_import_plays_under_its_name(tmp_path: Path, own: Path) -> None:
     source = write_case(Case(scale=2, range="-1..1", order="bgr"), tmp_path / "net.onnx")
-    found = gancam("import", source, "--name", "my-sr", "--sidecar")
+    found = here("import", source, "--name", "my-sr", "--sidecar")
     assert found.returncode == 0, found.stderr
     assert found.stdout.startswith("my-sr: super_resolution x2, RGB -1..1 float32 NCHW, any size\n")
     assert "licence unknown" in found.stdout
@@ -32,13 +32,13 @@ def test_import_plays_under_its_name(tmp_path: Path, own: Path) -> None:
     assert sorted(path.name for path in own.iterdir()) == ["my-sr.onnx", "my-sr.png"]
     assert 'range = "-1..1"' in source.with_suffix(".toml").read_text()
     cv2.imwrite(str(tmp_path / "a.png"), still("sign")[:50, :70])
-    made = gancam("process", tmp_path / "a.png", tmp_path / "b.png", "-e", "my-sr")
+    made = here("process", tmp_path / "a.png", tmp_path / "b.png", "-e", "my-sr")
     assert made.returncode == 0, made.stderr
     assert "licence unknown" in made.stderr
     big = cv2.imread(str(tmp_path / "b.png"))
     assert big is not None
     assert np.asarray(big).shape == (100, 140, 3)
-    entries = {entry["name"]: entry for entry in json.loads(gancam("models", "--json").stdout)}
+    entries = {entry["name"]: entry for entry in json.loads(here("models", "--json").stdout)}
     assert (entries["my-sr"]["own"], entries["sr-x2"]["own"]) == (True, False)
     refused("import", str(source), "--name", "my-sr", says="give another name (--name), or --overwrite")
 
@@ -67,13 +67,13 @@ def test_fewer_bits_are_offered_and_go_with_the_model(tmp_path: Path, own: Path)
     (tmp_path / "photos").mkdir()
     for name in ("sign", "lake"):
         cv2.imwrite(str(tmp_path / "photos" / f"{name}.png"), still(name)[:100, :100])
-    found = gancam("import", source, "--calibrate", tmp_path / "photos", "--json")
+    found = here("import", source, "--calibrate", tmp_path / "photos", "--json")
     assert found.returncode == 0, found.stderr
     offers = {one["precision"]: one for one in json.loads(found.stdout)["precisions"]}
     assert set(offers) == {"fp16", "int8"}
     assert all(one["psnr"] > 35 for one in offers.values())
     assert {path.name for path in own.iterdir()} == {"net.onnx", "net.fp16.onnx", "net.int8.onnx", "net.png"}
-    assert gancam("import", source, "--overwrite").returncode == 0
+    assert here("import", source, "--overwrite").returncode == 0
     assert {path.name for path in own.iterdir()} == {"net.onnx", "net.png"}
 
 
@@ -82,13 +82,13 @@ def test_what_is_of_one_square_size_may_be_for_faces(tmp_path: Path, own: Path) 
     graph.add("Reshape", "x", graph.constant([1, 3, 64, 64], np.int64), name="y")
     shape: list[str | int] = [1, 3, 64, 64]
     onnx.save(graph.model({"x": ("float32", shape)}, {"y": ("float32", shape)}), tmp_path / "net.onnx")
-    found = gancam("import", tmp_path / "net.onnx")
+    found = here("import", tmp_path / "net.onnx")
     assert "it may be of aligned faces, 64x64 each (--effect faces)" in found.stdout
-    found = gancam("import", tmp_path / "net.onnx", "--effect", "faces", "--overwrite")
+    found = here("import", tmp_path / "net.onnx", "--effect", "faces", "--overwrite")
     assert found.stdout.startswith("net: faces, ")
     assert "64x64 on the CPU" in found.stdout
     cv2.imwrite(str(tmp_path / "a.png"), still("sign")[:50, :70])
-    made = gancam("process", tmp_path / "a.png", tmp_path / "b.png", "-e", "net")
+    made = here("process", tmp_path / "a.png", tmp_path / "b.png", "-e", "net")
     assert made.returncode == 0, made.stderr
     before, after = (cv2.imread(str(tmp_path / name)) for name in ("a.png", "b.png"))
     assert np.array_equal(np.asarray(before), np.asarray(after))  # there is no face

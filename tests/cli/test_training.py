@@ -15,6 +15,7 @@ from gancam.inference import runs
 from gancam.inference.catalog import find, open_model
 from tests.helpers.command import gancam, refused
 from tests.helpers.training import go
+from train import checkpoint
 
 ROOT = Path(__file__).parents[2]
 TINY = """
@@ -91,7 +92,7 @@ def test_a_run_plays_and_is_exported_anew_when_it_went_on(run: Path, tmp_path: P
     first = file.read_bytes()
     before = file.stat().st_mtime_ns
     assert find(str(run)).stat().st_mtime_ns == before  # it is there and newer
-    go(TINY.format(iterations=40), tmp_path / "digits.npz", run)
+    go(TINY.format(iterations=4), tmp_path / "digits.npz", run)
     os.utime(run / runs.CHECKPOINT, ns=(before + 10**9, before + 10**9))
     assert find(run).read_bytes() != first
     done = gancam("sample", run, tmp_path / "grid.png", "-n", "4")
@@ -121,8 +122,10 @@ def test_a_signal_reaches_the_training(tmp_path: Path) -> None:
             assert process.wait(timeout=60) == 143
         finally:
             process.kill()
-    assert "stopped by SIGTERM" in rest
-    assert (tmp_path / "runs" / "tiny" / "checkpoint.pt").is_file()
+    assert rest.splitlines()[-1].startswith("train: stopped by SIGTERM")
+    assert "Traceback" not in rest
+    assert checkpoint.load(tmp_path / "runs" / "tiny")["iteration"] > 0
+    assert (tmp_path / "runs" / "tiny" / "samples.png").is_file()  # of the state that it stopped with
 
 
 @pytest.mark.slow

@@ -11,6 +11,8 @@ import onnx
 import pytest
 
 import gancam
+from gancam.control import Controls
+from gancam.effects import slots
 from gancam.errors import ImageError, ModelError, NotFound, ParameterError
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find, menu
@@ -82,6 +84,18 @@ def test_a_card_says_what_suits_its_model_and_the_user_has_the_last_word(path: P
     assert gancam.load(calm, stabilise=0.25).params.value("stabilise") == 0.25
     with pytest.raises(ParameterError, match="no parameter 'stabilize'"):
         gancam.load(save(onnx.load(path), tmp_path / "x.onnx", replace(card, defaults={"stabilize": 1.0})))
+
+
+def test_what_a_card_says_is_the_default_wherever_it_is_told(path: Path, tmp_path: Path) -> None:
+    card = replace(read_card(path), name="calm", defaults={"stabilise": 1.0})
+    effect = gancam.load(save(onnx.load(path), tmp_path / "calm.onnx", card))
+    (slot,) = slots([effect])
+    control = Controls([slot]).by_name["calm.stabilise"]
+    assert [effect.parameters["stabilise"].default, slot.parameters["stabilise"].default] == [1.0, 1.0]
+    assert control.entry.default == control.value == 1.0
+    assert "stabilise" not in repr(effect)
+    effect.params.set("stabilise", 0.0)
+    assert "stabilise=0.0" in repr(effect)
 
 
 def test_stabilised_frames_show_less_of_their_noise(path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from gancam.effects.inpainting.overlay import Overlay
 from gancam.effects.inpainting.scratches import NOTHING, Repair, Repairs, defects, repairs
 from gancam.frame import Frame, Image
+from gancam.masks import Mask
 from gancam.sources import VideoFile
 from tests.helpers.clips import psnr
 from tests.helpers.damage import composite, pan, scratched
@@ -67,6 +68,40 @@ def test_running_digits_are_found_too() -> None:
     assert found[255:268, 24 : left - 8].mean() > 0.4
     assert found[255:268, left + 4 : left + 24].mean() > 0.9
     assert not found[:240].any()
+
+
+def watched(seconds: float, *, clock: bool) -> tuple[list[Image], Mask]:
+    """A camera that stands still over a lake where something walks; a clock in it, and where its ink ever was."""
+    rng, frames, ink = np.random.default_rng(0), [], np.zeros((240, 320), np.uint8)
+    scene = np.asarray(cv2.resize(still("lake"), (320, 240)), np.uint8)
+    noise = [rng.normal(0, 2, scene.shape) for _ in range(5)]
+    for index in range(int(seconds * 10)):
+        image = np.clip(scene + noise[index % 5], 0, 255).astype(np.uint8)
+        cv2.rectangle(image, (2 * index, 120 + index % 3), (2 * index + 30, 200), (40, 60, 70), cv2.FILLED)
+        if clock:
+            text, place = f"12:34:{(index + 4) // 10 + 50:02d}", (200, 226)
+            cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 4, cv2.LINE_AA)
+            cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1, cv2.LINE_AA)
+            cv2.putText(ink, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.6, 1, 1)
+        frames.append(image)
+    return frames, ink
+
+
+def test_a_clock_is_found_where_the_camera_stands_still() -> None:
+    frames, ink = watched(7, clock=True)
+    found = found_in(frames)
+    assert found[ink > 0].mean() > 0.98
+    assert found.sum() < 6 * ink.sum()
+    assert not found[:180].any()
+
+
+def test_no_clock_is_found_where_none_ticks() -> None:
+    frames, _ = watched(7, clock=False)
+    assert not found_in(frames).any()
+    lamp = [frame.copy() for frame in frames]
+    for index, frame in enumerate(lamp):  # blinks once a second
+        cv2.circle(frame, (250, 210), 6, (250, 250, 250) if index % 10 < 5 else (10, 10, 10), cv2.FILLED)
+    assert not found_in(lamp).any()
 
 
 def test_another_size_is_another_source() -> None:

@@ -43,6 +43,8 @@ def test_people_stay_and_the_rest_is_blurred(effect: gancam.Background, people: 
 
 
 def test_a_colour_is_seen_behind_people_alone(effect: gancam.Background, people: Image) -> None:
+    effect.params.colour = "#30c090"
+    assert (effect(people)[WALL] == (0x90, 0xC0, 0x30)).all()  # of BGR
     effect.params.colour = "#00ff00"
     result = effect(people)
     assert (result[WALL] == (0, 255, 0)).all()
@@ -104,6 +106,19 @@ def test_edges_do_not_tremble_and_a_cut_is_forgotten(people: Image) -> None:
     person.opacity(frames[0])
     person.reset()
     assert np.array_equal(person.opacity(people), first)
+
+
+def test_a_wide_mask_rather_marks_too_much_than_shows_somebody(people: Image) -> None:
+    exact, person = gancam.masks.Person()(people), gancam.masks.Person(wide=True)
+    wide = person(people, time=0.0)
+    assert wide[exact > 0].all()
+    assert wide.sum() < 1.15 * exact.sum()
+    lake = np.asarray(cv2.resize(still("lake"), people.shape[1::-1]), np.uint8)
+    gone = [person(lake, time=step / 10) for step in range(1, 15)]
+    assert gone[8][wide > 0].all()  # the network is mistaken, for all it knows
+    assert gone[-1].mean() < 0.02
+    person.reset()
+    assert person(lake, time=2.0).mean() < 0.02
 
 
 def test_effects_take_people_and_faces_by_name(people: Image) -> None:

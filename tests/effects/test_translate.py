@@ -123,6 +123,31 @@ def test_cheaper_ways_show_the_network_less(path: Path) -> None:
     assert ways[2](small).shape == small.shape
 
 
+def test_scale_sets_how_large_the_frame_is_that_the_network_is_shown(path: Path) -> None:
+    image = np.asarray(cv2.resize(still("lake"), (320, 240)), np.uint8)
+    plain = load(path)(image)
+    for scale, seen in ((0.5, (240, 320, 3)), (0.8, (152, 200, 3)), (1.0, (120, 160, 3)), (2.0, (60, 80, 3))):
+        effect = load(path, scale=scale)
+        shown: list[tuple[int, ...]] = []
+        run = effect._run
+        effect._run = lambda one, run=run, to=shown: to.append(one.shape) or run(one)  # type: ignore[method-assign,misc]
+        out = effect(image)
+        assert (out.shape, shown) == (image.shape, [seen])
+        assert np.array_equal(out, plain) == (scale == 1.0)
+    finest = load(path, scale=0.5, work_size=1000)(image[:60, :80].copy())  # larger than the frame itself
+    assert finest.shape == (60, 80, 3)
+    assert load(path, work_size=1000).bare_model((320, 240)) is not None
+    assert load(path, work_size=1000, scale=2).bare_model((320, 240)) is None
+    with pytest.raises(ParameterError, match="scale"):
+        load(path, scale=0.4)
+
+
+def test_a_scale_leaves_the_luma_to_a_model_that_keeps_it(colours: Path) -> None:
+    image = still("otters")
+    for scale in (0.5, 3.0):
+        assert np.abs(grey(load(colours, scale=scale)(image)) - grey(image)).max() <= 1
+
+
 def test_tiles_cannot_be_seen(path: Path) -> None:
     image = np.ascontiguousarray(still("otters")[:240, :320])
     effect = load(path, work_size=1000)

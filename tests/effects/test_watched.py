@@ -1,7 +1,10 @@
 """A model file that changes while it plays."""
 
+import json
 import logging
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -11,9 +14,14 @@ import numpy as np
 import pytest
 
 from export.super_resolution import float_graph
-from gancam.effects import WatchedEffect, load
-from gancam.frame import Image
+from gancam.effects import Effect, FunctionEffect, WatchedEffect, load
+from gancam.effects._watched import ReloadCost
+from gancam.frame import Frame, Image
 from gancam.inference.card import ModelCard
+from gancam.pipeline import run
+from gancam.sinks import Sink
+from gancam.sources import TestPattern
+from gancam.sources.realtime import RealtimeSource
 from tests.helpers.command import gancam, refused
 from tests.helpers.small import network, save
 
@@ -90,6 +98,82 @@ def test_what_cannot_be_played_is_told_and_the_one_before_goes_on(
         until(lambda: effect(FRAME) is not None and effect.loaded == 1)
     finally:
         effect.close()
+
+
+def test_drops_are_counted_by_whether_a_model_is_being_loaded() -> None:
+    dropped = iter([9, 10, 11, 15, 16, 16])  # before each frame
+    cost = ReloadCost(lambda: next(dropped), settled=0.0)
+    assert not cost.describe()
+    for busy in (False, False, False, True, False, False):
+        cost.frame(busy=busy)
+        cost.took(0.25 if busy else 0.01)
+    cost.seconds += [0.2, 0.6]
+    assert cost.dropped == 5  # before the frame that came while it was loaded, and before the one after it
+    assert cost.expected == pytest.approx(2 * 2 / 3)
+    said = "loaded anew 2 times, its picture 0.40 s after the file (at most 0.60); 5 frames dropped meanwhile, 1 to be"
+    assert cost.describe().startswith(said)
+    assert cost.describe().endswith("longest frame 250 ms, at other times 10")
+
+
+def test_a_live_run_counts_what_a_slow_replacement_drops(two: tuple[Path, Path], tmp_path: Path) -> None:
+    """The first frame that the new one plays takes 0.3 s of a source of 60 frames a second."""
+    file = tmp_path / "playing.onnx"
+    put(two[0], file)
+    opened: list[list[int]] = []
+
+    def opening() -> Effect:
+        calls: list[int] = []
+        opened.append(calls)
+
+        def effect(image: Image) -> Image:
+            if image.any():  # a black one is made beside the loop
+                calls.append(len(calls))
+                if len(opened) == 2 and len(calls) == 1:
+                    time.sleep(0.3)
+            return image
+
+        return FunctionEffect(effect)
+
+    source = RealtimeSource(TestPattern((64, 48), fps=60, frames=None))
+    watched = WatchedEffect(file, opening, dropped=lambda: source.dropped)
+    watched.cost = ReloadCost(lambda: source.dropped, settled=0.0)
+
+    class Ends(Sink):
+        shown = 0
+
+        def write(self, frame: Frame) -> None:
+            self.shown += 1
+            if self.shown == 10:
+                put(two[1], file)
+
+        @property
+        def closed(self) -> bool:
+            return len(opened) == 2 and len(opened[1]) > 6
+
+    try:
+        report = run(source, [watched], [Ends()])
+    finally:
+        watched.close()
+    assert watched.loaded == 1
+    assert 8 <= watched.cost.dropped <= report.dropped
+    assert any("loaded anew 1 time," in note and "frames dropped meanwhile" in note for note in report.notes)
+    assert watched.figures()["version"] == 2
+
+
+@pytest.mark.slow
+def test_live_says_what_loading_anew_cost(two: tuple[Path, Path], tmp_path: Path) -> None:
+    file, stats = tmp_path / "playing.onnx", tmp_path / "stats.jsonl"
+    put(two[0], file)
+    command = [sys.executable, "-m", "gancam", "live", "test", "-e", str(file), "--watch", "new", "--size", "96x64"]
+    command += ["--to", str(tmp_path / "out.mp4"), "--stats", str(stats), "--seconds", "8", "--threads", "1", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as player:
+        until(lambda: stats.is_file() and len(stats.read_text().splitlines()) > 40)
+        put(two[1], file)
+        report = json.loads(player.communicate(timeout=60)[0])
+    lines = [json.loads(line) for line in stats.read_text().splitlines()]
+    assert [lines[0]["version"], lines[-1]["version"]] == [1, 2]
+    assert 0 <= lines[-1]["reload_dropped"] <= report["dropped"]
+    assert any("loaded anew 1 time, its picture" in note for note in report["notes"])
 
 
 def test_live_watches(two: tuple[Path, Path], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from export import check, super_resolution
 from export.__main__ import main
 from gancam.inference.model import Model
 from gancam.inference.variants import read_card
-from tests.helpers.small import STILLS, network, still
+from tests.helpers.small import crops, network, still
 from train import checkpoint, recipe
 
 RECIPE = """
@@ -40,7 +40,8 @@ def run(tmp_path: Path) -> Path:
 def test_writes_three_variants_with_figures(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "models"
     out.mkdir()
-    options = ["--licence", "CC0", "--trained-on", "noise", "--summary", "a test", "--judge", str(STILLS)]
+    judge = str(crops(tmp_path / "stills"))
+    options = ["--licence", "CC0", "--trained-on", "noise", "--summary", "a test", "--judge", judge]
     assert main([str(run), "-o", str(out), *options]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["tiny.fp16.onnx", "tiny.int8.onnx", "tiny.onnx"]
     for precision in ("fp32", "fp16", "int8"):

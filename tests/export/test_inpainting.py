@@ -12,7 +12,7 @@ from export.__main__ import main
 from gancam.errors import ImageError, ModelError
 from gancam.inference.model import Model
 from gancam.inference.variants import read_card
-from tests.helpers.small import STILLS, filler, still, write_filler
+from tests.helpers.small import crops, filler, still, write_filler
 from train import checkpoint, evaluate, holes
 
 RECIPE = """
@@ -95,19 +95,10 @@ def test_the_command_line_writes_what_gancam_opens(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     checkpoint.save(run, {"recipe": RECIPE, "name": "tiny", "iteration": 1, "ema": made.state_dict()})
-    (tmp_path / "bench").mkdir()
-    (tmp_path / "bench" / "otters.png").write_bytes((STILLS / "otters.png").read_bytes())
+    bench = str(crops(tmp_path / "bench"))
     arguments = [
-        str(run),
-        "-o",
-        str(tmp_path),
-        "--name",
-        "fill",
-        "--judge",
-        str(tmp_path / "bench"),
-        "--licence",
-        "CC0",
-    ]
+        str(run), "-o", str(tmp_path), "--name", "fill", "--images", bench, "--judge", bench, "--licence", "CC0",
+    ]  # fmt: skip
     with torch.no_grad():
         assert main(arguments) == 0
     card = read_card(tmp_path / "fill.int8.onnx")

@@ -66,7 +66,9 @@ def test_it_plays_what_is_learnt(tmp_path: Path) -> None:
     watcher.weights(2, generator(2))
     time.sleep(1.5)
     watcher.close()
-    assert said.getvalue() == ""
+    lines = said.getvalue().splitlines()
+    assert len(lines) <= 1  # none where a busy machine did not play the second in time
+    assert all("loaded anew 1 time, its picture" in line for line in lines)
     assert len(planes_of(out)) > 1
 
 

@@ -13,7 +13,7 @@ from gancam.errors import ModelError
 from gancam.inference.card import ModelCard
 from gancam.inference.model import Model
 from gancam.inference.variants import read_card
-from tests.helpers.small import save, still, translator_network, write_translator
+from tests.helpers.small import crops, save, still, translator_network, write_translator
 from train import checkpoint, evaluate, recipe
 from train.networks import colorizer
 from train.networks.translator import Translator
@@ -88,7 +88,8 @@ def test_a_run_of_training_becomes_three_files(task: str, tmp_path: Path) -> Non
         }
     text = RECIPE.replace('"style"', f'"{task}"', 1)
     checkpoint.save(run, {"recipe": text, "name": "style-x", "iteration": 1, "ema": weights})
-    assert main([str(run), "-o", str(out), "--licence", "CC0"]) == 0
+    images = str(crops(tmp_path / "photos"))
+    assert main([str(run), "-o", str(out), "--licence", "CC0", "--images", images]) == 0
     for precision in ("fp32", "fp16", "int8"):
         card = Model(out / "style-x.onnx", precision=precision).card
         assert (card.effect, card.multiple, card.keeps, card.work_size) == ("translate", 4, "nothing", 640)

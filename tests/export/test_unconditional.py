@@ -4,14 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnxruntime import InferenceSession
 
 from export import check, unconditional
 from export.__main__ import main
+from export.enlarged import EnlargedGenerator, enlarge
 from export.restore import restore
 from gancam.inference.catalog import find
 from gancam.inference.model import Model
 from tests.helpers.small import generator
 from train import checkpoint, generation, networks, recipe
+from train.networks.latent import LatentGenerator
 from train.networks.stylegan import StyleGenerator
 
 RECIPE = """
@@ -90,10 +93,39 @@ def test_weights_of_another_recipe(run: Path, tmp_path: Path, capsys: pytest.Cap
     assert said.count("\n") == 1
 
 
-def test_a_generator_comes_back_from_its_file() -> None:
-    made, _, card = restore(find("morph-fruits"))
-    assert isinstance(made, StyleGenerator)
+@pytest.mark.parametrize(("name", "kind"), [("morph-flowers", StyleGenerator), ("morph-fruits", EnlargedGenerator)])
+def test_a_generator_comes_back_from_its_file(name: str, kind: type[LatentGenerator]) -> None:
+    made, _, card = restore(find(name))
+    assert isinstance(made, kind)
     z = generation.latents(made, 4, seed=3)
-    pictures = Model(find("morph-fruits"), device="cpu", precision="fp32")(z.numpy())[0][..., ::-1]
+    pictures = Model(find(name), device="cpu", precision="fp32")(z.numpy())[0][..., ::-1]
     assert np.abs(pictures.astype(int) - generation.sample(made, z)).max() <= 1
     assert sum(one.numel() for one in made.parameters()) == card.parameters
+
+
+def enlarged(**options: int) -> EnlargedGenerator:
+    small = networks.build("stylegan", resolution=16, channels=8, most=16, latent=12, depth=2)
+    larger = networks.build("sr", **{"scale": 2, "channels": 8, "depth": 1, "expansion": 0, **options})
+    return enlarge(small, larger, recipe.parse(RECIPE, name="small"))[0]
+
+
+def test_a_generator_and_what_enlarges_it_are_one_graph() -> None:
+    network = enlarged()
+    assert network.resolution == 32
+    ws = generation.latents(network, 3, seed=1)[:, None].repeat(1, network.layers, 1)
+    true = network.synthesis(ws).detach().clamp(0, 1).mul(255).round().permute(0, 2, 3, 1).numpy()[..., ::-1]
+    for half, most in ((False, 1), (True, 4)):
+        session = InferenceSession(unconditional.deployed(network, half=half).SerializeToString())
+        none = np.zeros((0, 12), np.float32)
+        (found,) = session.run(["image"], {"z": none, "ws": ws.numpy()})
+        assert np.abs(np.asarray(found).astype(int) - true).max() <= most
+
+
+def test_only_a_stylegan_is_enlarged_and_by_super_resolution_alone() -> None:
+    small = generator()
+    made = recipe.parse(RECIPE, name="small")
+    larger = networks.build("sr", scale=2, channels=8, depth=1)
+    with pytest.raises(ValueError, match="only the pictures of a stylegan can be enlarged"):
+        enlarge(networks.build("dcgan", resolution=16, channels=8, latent=12), larger, made)
+    with pytest.raises(ValueError, match="--enlarger: must be a run of super-resolution"):
+        enlarge(small, networks.build("dcgan", resolution=16, channels=8, latent=12), made)

@@ -9,7 +9,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from gancam._native import environment
 from gancam.frame import Frame, Image
+from gancam.sinks._codecs import QUIET
 from gancam.sources import TestPattern
 
 
@@ -43,7 +45,8 @@ def make_clip(
     images = images if images is not None else [frame.image for frame in TestPattern((96, 64), fps=fps, frames=24)]
     step = round(1 / (fps * time_base))
     ticks = ticks if ticks is not None else [step * index for index in range(len(images))]
-    with av.open(path, "w", format=form) as container:
+    # libsvtav1 looks once in a process whether it is to write a page to stderr, where other tests want nothing
+    with environment(QUIET), av.open(path, "w", format=form) as container:
         stream = container.add_stream(codec, rate=fps, options=options or {"crf": "12", "preset": "veryfast"})
         assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = images[0].shape[:2]

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import signal
 import subprocess
 import sys
@@ -20,17 +21,30 @@ def gancam(*arguments: object, cwd: Path | None = None, timeout: float = 120) ->
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=timeout)
 
 
-def refused(*arguments: object, says: str) -> None:
-    """One line on stderr and exit code 2. In this process, which is ten times faster."""
-    said = io.StringIO()
+def here(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run `gancam` in this process, ten times faster: for what is not about a process's beginning, end or output."""
+    words = [str(argument) for argument in arguments]
+    out, said = io.StringIO(), io.StringIO()
     before = {number: signal.getsignal(number) for number in ENDS}
-    with contextlib.redirect_stderr(said), pytest.raises(SystemExit) as end:
-        main([str(argument) for argument in arguments])
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    assert end.value.code == 2, said.getvalue()
-    assert says in said.getvalue()
-    assert said.getvalue().count("\n") == 1, said.getvalue()
+    root = logging.getLogger()
+    handlers, root.handlers = root.handlers, []  # the command line makes its own, which writes to stderr
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said), pytest.raises(SystemExit) as end:
+            main(words)
+    finally:
+        root.handlers = handlers
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert isinstance(end.value.code, int)
+    return subprocess.CompletedProcess(words, end.value.code, out.getvalue(), said.getvalue())
+
+
+def refused(*arguments: object, says: str) -> None:
+    """One line on stderr and exit code 2. In this process."""
+    done = here(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
 
 
 def video(path: Path) -> tuple[int, tuple[int, int], int]:

@@ -9,7 +9,7 @@ import cv2
 import pytest
 
 from tests.helpers.clips import make_clip
-from tests.helpers.command import gancam, refused
+from tests.helpers.command import here, refused
 from tests.helpers.small import generator, still, write_generator
 
 
@@ -150,5 +150,5 @@ def test_what_is_right_is_let_through(folder: Path) -> None:
         ("sample", model, "new/sheet.png", "--to", "samples", "-n", "2"),
         ("morph", model, "loop.mkv", "--seconds", "0.2", "--codec", "ffv1", "-q"),
     ):
-        done = gancam(*arguments)
+        done = here(*arguments)
         assert done.returncode == 0, (arguments, done.stderr)

@@ -11,7 +11,7 @@ from gancam.errors import InputError
 from gancam.jobs.spec import ProcessOptions
 from gancam.sources import ImageFiles, TestPattern, VideoFile
 from tests.helpers.clips import make_clip
-from tests.helpers.command import gancam
+from tests.helpers.command import here
 
 AFTER, BACKWARDS = ("--from", "99s"), ("--from", "3s", "--to", "2s")
 
@@ -34,7 +34,7 @@ def endless(tmp_path: Path) -> Path:
 def test_a_range_without_frames_is_refused(
     clip: Path, tmp_path: Path, span: tuple[str, ...], more: tuple[str, ...]
 ) -> None:
-    done = gancam("process", clip, tmp_path / "out.mp4", *span, *more)
+    done = here("process", clip, tmp_path / "out.mp4", *span, *more)
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1, done.stderr
@@ -46,7 +46,7 @@ def test_a_range_without_frames_is_refused(
 def test_so_is_one_of_a_clip_that_does_not_say_how_long_it_is(
     endless: Path, tmp_path: Path, more: tuple[str, ...]
 ) -> None:
-    done = gancam("process", endless, tmp_path / "out.mp4", *AFTER, *more)
+    done = here("process", endless, tmp_path / "out.mp4", *AFTER, *more)
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     assert re.search(r"(ends at|has no frame)", done.stderr)
@@ -58,7 +58,7 @@ def test_so_is_one_of_a_clip_that_does_not_say_how_long_it_is(
 def test_of_a_batch_those_that_are_too_short_fail_alone(clip: Path, tmp_path: Path, jobs: str) -> None:
     long = [frame.image for frame in TestPattern((96, 64), frames=60)]
     make_clip(tmp_path / "in" / "long.mkv", images=long)
-    done = gancam("process", tmp_path / "in", tmp_path / "out", "--from", "1s", "--jobs", jobs, "--json")
+    done = here("process", tmp_path / "in", tmp_path / "out", "--from", "1s", "--jobs", jobs, "--json")
     assert done.returncode == 1
     failed = [event for event in map(json.loads, done.stdout.splitlines()) if event["event"] == "failed"]
     assert [Path(event["input"]).name for event in failed] == ["a.mkv"]
@@ -67,7 +67,7 @@ def test_of_a_batch_those_that_are_too_short_fail_alone(clip: Path, tmp_path: Pa
 
 
 def test_a_batch_backwards_is_refused_as_a_whole(clip: Path, tmp_path: Path) -> None:
-    done = gancam("process", clip.parent, tmp_path / "out", *BACKWARDS)
+    done = here("process", clip.parent, tmp_path / "out", *BACKWARDS)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1, done.stderr
     assert "from 3 s to 2 s" in done.stderr

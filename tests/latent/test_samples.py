@@ -12,7 +12,7 @@ from gancam.inference.model import Generator
 from gancam.latent.path import seeded
 from gancam.latent.samples import LoopSource, generate, grid, open_generator
 from tests.helpers.clips import make_clip
-from tests.helpers.command import gancam, refused, video
+from tests.helpers.command import here, refused, video
 from tests.helpers.small import generator, network, write_generator, write_models
 
 
@@ -72,7 +72,7 @@ def test_loops_that_cannot_be(model: Generator, wrong: dict[str, object], says: 
 
 def test_sample_writes_a_sheet_and_files(path: Path, model: Generator, tmp_path: Path) -> None:
     sheet, folder = tmp_path / "grid.png", tmp_path / "many"
-    done = gancam("sample", path, "-n", 10, "--seed", 7, sheet, "--to", folder)
+    done = here("sample", path, "-n", 10, "--seed", 7, sheet, "--to", folder)
     assert done.returncode == 0, done.stderr
     assert "seeds 7 to 16" in done.stdout
     made = generate(model, range(7, 17))
@@ -85,22 +85,22 @@ def test_sample_writes_a_sheet_and_files(path: Path, model: Generator, tmp_path:
     assert np.array_equal(last, made[-1])
     for target in ((sheet,), ("--to", folder), (tmp_path / "other.png", "--to", folder)):
         refused("sample", path, "-n", 10, "--seed", 7, *target, says="exists")
-    assert gancam("sample", path, "-n", 2, sheet, "--overwrite").returncode == 0
+    assert here("sample", path, "-n", 2, sheet, "--overwrite").returncode == 0
 
 
 def test_morph_writes_a_loop(path: Path, tmp_path: Path) -> None:
     out = tmp_path / "loop.mp4"
-    done = gancam("morph", path, out, "--seeds", "1,5,9", "--seconds", 1, "--size", 96)
+    done = here("morph", path, out, "--seeds", "1,5,9", "--seconds", 1, "--size", 96)
     assert done.returncode == 0, done.stderr
     assert video(out) == (30, (96, 96), 0)
     refused("morph", path, out, says="exists")
-    assert gancam("morph", path, out, "--seeds", "1/5", "--seconds", 0.5, "--overwrite", "-q").stdout == ""
+    assert here("morph", path, out, "--seeds", "1/5", "--seconds", 0.5, "--overwrite", "-q").stdout == ""
 
 
 def test_a_clips_own_track_drives(path: Path, tmp_path: Path) -> None:
     clip, out = make_clip(tmp_path / "tone.mp4", audio=[("aac", 0.0)]), tmp_path / "out.mp4"
     spec = f"{path}:drive=audio:region=full:speed=20:truncation=1"
-    done = gancam("process", clip, out, "-e", spec)
+    done = here("process", clip, out, "-e", spec)
     assert done.returncode == 0, done.stderr
     refused("process", clip, tmp_path / "no.mp4", "-e", f"{spec}:audio=gone.wav", "-q", says="gone.wav: no such file")
     mute = make_clip(tmp_path / "mute.mp4")

@@ -233,7 +233,7 @@ def test_an_object_is_followed(motion: Motion) -> None:
 
 
 def test_a_lost_object_marks_nothing_until_it_is_back() -> None:
-    tracked = masks.Tracked((150, 120, 90, 70))
+    tracked = masks.Tracked((150, 120, 90, 70), hold=0.0)
     tracked(scene(), time=0.0)
     for step in range(6):
         assert not tracked(scene(seen=False), time=1 + step / 30).any()
@@ -243,6 +243,42 @@ def test_a_lost_object_marks_nothing_until_it_is_back() -> None:
     assert not tracked.lost
     assert iou(back[-1], true_mask(0, 1, (60, 30))) > 0.9
     assert "found" in tracked.notes[1]
+
+
+def test_what_is_not_seen_stays_marked_for_a_while() -> None:
+    tracked = masks.Tracked((150, 120, 90, 70), hold=0.2)
+    before = tracked(scene(), time=0.0)
+    for step in range(1, 6):
+        mask = tracked(scene(seen=False), time=step / 30)
+        assert mask[before > 0].all()
+        assert not tracked.lost
+    assert not tracked.notes
+    assert not [tracked(scene(seen=False), time=step / 30) for step in range(6, 9)][-1].any()
+    assert tracked.lost
+
+
+def bent(step: int) -> tuple[Image, Mask]:
+    """A thing that moves to the right while its rows swing against each other, as legs do; and its mask."""
+    ground = np.asarray(cv2.resize(still("lake"), (480, 360)), np.uint8)
+    thing = np.asarray(cv2.resize(still("spices"), (60, 120)), np.uint8)
+    image, mask = ground.copy(), np.zeros((360, 480), np.uint8)
+    for row in range(120):
+        swing = round(14 * np.sin(row / 15) * np.sin(1.1 * step))
+        left = 120 + 5 * step + swing
+        image[100 + row, left : left + 60] = thing[row]
+        mask[100 + row, left : left + 60] = 1
+    return image, mask
+
+
+def test_what_bends_stays_marked() -> None:
+    tracked = masks.Tracked((120, 100, 60, 120))
+    for step in range(20):
+        image, truth = bent(step)
+        mask = tracked(image, time=step / 10)
+        assert not tracked.lost, step
+        if step > 2:
+            assert mask[truth > 0].mean() > 0.9, step
+        assert mask.mean() < 3 * truth.mean(), step
 
 
 def test_a_tracker_refuses_what_it_cannot_hold_on_to() -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import av
@@ -147,7 +148,7 @@ def test_closing_the_terminal_finishes_the_files(tmp_path: Path, name: str) -> N
         )  # fmt: skip
     with live:
         while not path.exists() and live.poll() is None:
-            os.sched_yield()
+            time.sleep(0.005)
         live.send_signal(number := signal.Signals[name])
         said, errors = live.communicate(timeout=60)
     assert live.returncode == 128 + number, said + errors

@@ -251,11 +251,10 @@ def test_another_shape_keeps_its_proportions_and_each_change_is_told() -> None:
 
 
 def test_mirrored_pictures() -> None:
-    with CaptureSource(Wire(3)) as source:
-        plain = next(iter(source)).image
-    with CaptureSource(Wire(3)) as source:
+    with CaptureSource(wire := Wire(3)) as source:
         assert source.mirror()
-        assert np.array_equal(next(iter(source)).image, plain[:, ::-1])
+        plain = next(iter(source)).image[:, ::-1]
+        assert np.array_equal(plain, wire.pattern.image(TestPattern.index_in(plain)))
         assert not source.mirror()
 
 

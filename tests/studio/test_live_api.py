@@ -1,13 +1,17 @@
 """What the Live page asks for."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 
+from gancam.inference.variants import read_card
 from gancam.sources import TestPattern
+from tests.helpers.small import network, save, write_models
 from tests.helpers.studio import play_test, state, studio, wait_for
 
 
@@ -90,6 +94,23 @@ def test_parameters_change_all_or_none(tmp_path: Path) -> None:
         assert right.json() == {"set": {"sr-x2-fast.strength": 0.25, "sr-x2-fast.on": False}}
         effect = state(client)["effects"][0]
         assert (effect["values"]["strength"], effect["on"]) == (0.25, False)
+
+
+def test_what_a_model_s_card_says_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANCAM_MODELS", str(tmp_path / "own"))
+    (tmp_path / "own").mkdir()
+    path = write_models(tmp_path, network())
+    card = replace(read_card(path), name="calm", defaults={"stabilise": 1.0})
+    save(onnx.load(path), tmp_path / "own" / "calm.onnx", card)
+    with studio(tmp_path) as client:
+        client.post("/api/effects", json={"model": "calm"})
+        effect = state(client)["effects"][0]
+        assert effect["defaults"] == effect["values"]
+        assert effect["values"]["stabilise"] == 1.0
+        assert client.get("/api/command").json()["command"].endswith("-e calm")
+        client.patch("/api/controls", json={"calm.stabilise": 0.0})
+        assert state(client)["effects"][0]["defaults"]["stabilise"] == 1.0
+        assert client.get("/api/command").json()["command"].endswith("-e calm:stabilise=0.0")
 
 
 def test_an_effect_that_fails_is_turned_off_and_tells_why(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from gancam.errors import InputError, ModelError, NotFound
 from gancam.inference.hardware import instructions, kernel_instructions
 from gancam.tools import bench as benchmark
 from gancam.tools.bench import Case, Results, compare, measure, picture
-from tests.helpers.command import gancam, refused
+from tests.helpers.command import here, refused
 from tests.helpers.small import network, write_models
 
 
@@ -90,21 +90,21 @@ def test_what_cannot_run_says_so(tmp_path: Path) -> None:
 
 def test_from_the_command_line(model: Path, tmp_path: Path) -> None:
     common = ("bench", model, "--size", "64x48", "--precision", "all", "--threads", 1, "--rounds", 1, "--seconds", 0.05)
-    done = gancam(*common, "--json", "--picture", tmp_path / "bars.png")
+    done = here(*common, "--json", "--picture", tmp_path / "bars.png")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert {row["precision"] for row in told["rows"]} == {"fp32", "fp16", "int8"}
     assert cv2.imread(str(tmp_path / "bars.png")) is not None
     baseline = tmp_path / "baseline.json"
     baseline.write_text(done.stdout)
-    again = gancam(*common, "--compare", baseline, "--slower", 1000)
+    again = here(*common, "--compare", baseline, "--slower", 1000)
     assert again.returncode == 0, again.stderr
     assert "times" in again.stdout
     assert f"({' '.join(kernel_instructions())})" in again.stdout.splitlines()[0]
     for row in told["rows"]:
         row["median_ms"] /= 1000
     baseline.write_text(json.dumps(told))
-    slower = gancam(*common, "--compare", baseline)
+    slower = here(*common, "--compare", baseline)
     assert slower.returncode == 1
     assert "slower than" in slower.stderr
 

@@ -191,7 +191,8 @@ def test_the_command_says_what_is_wrong(run: Path, images: Path, capsys: pytest.
 
 def test_curves(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
-    losses, figures, beside = curves.read(run)
+    log = curves.read(run)
+    losses, figures, beside = log.losses, log.figures, log.beside
     assert losses == {"l1": ([1, 2, 3], [1.0, 7.0, 1 / 3])}  # the repeated iteration counts as it was last
     assert figures == {"psnr_y": ([3], [30.0])}
     assert beside == {"lr": ([1, 2, 3], [0.1, 0.1, 0.1])}
@@ -199,7 +200,7 @@ def test_curves(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Pillow.open(run / "curves.png") as drawn:
         pixels = np.asarray(drawn.convert("RGB"))
     assert pixels.std() > 5  # something is on it
-    assert capsys.readouterr().out.strip() == str(run / "curves.png")
+    assert capsys.readouterr().out.split() == [str(run / "curves.png"), str(run / "page.html")]
     assert curves.main([str(run.parent / "absent")]) == 2
     assert "no folder of a run" in capsys.readouterr().err
 

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import logging
+import os
 import pickle
 import struct
 import subprocess
@@ -186,6 +187,24 @@ def test_photos_stand_upright(tmp_path: Path) -> None:
     assert image[10, 10, 0] > 250
 
 
+def test_parquet_of_the_hub(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow, an optional package, reads Parquet")
+    from pyarrow import parquet
+
+    rows = [{"bytes": png(index), "path": None} for index in range(4)] + [{"bytes": b"cut", "path": None}]
+    names = {"info": {"features": {"label": {"names": ["cat", "dog"]}}}}
+    table = pyarrow.table({"label": [0, 1, 0, 1, 0], "image": rows})
+    parquet.write_table(table.replace_schema_metadata({"huggingface": json.dumps(names)}), tmp_path / "a.parquet")
+    pictures = Pictures(tmp_path / "a.parquet", resolution=32)
+    assert pictures.classes == CLASSES
+    assert pictures.labels.tolist() == [0, 1, 0, 1]
+    assert np.array_equal(pictures.images[1], np.asarray(Pillow.open(io.BytesIO(png(1)))))
+    assert "1 damaged (4)" in caplog.text
+    parquet.write_table(pyarrow.table({"a": [1]}), tmp_path / "b.parquet")
+    with pytest.raises(ValueError, match="no column of pictures"):
+        Pictures(tmp_path / "b.parquet", resolution=32)
+
+
 def pickled(folder: Path, data: bytes) -> Path:
     (folder / "data_batch_1").write_bytes(data)
     return folder
@@ -214,7 +233,7 @@ def faults(folder: Path) -> dict[str, tuple[Path, str]]:
         "absent video": (folder / "no.mp4", "no file"),
         "empty npz": (at("empty.npz", b""), "no whole .npz"),
         "text": (at("notes.txt", b"hello"), "pictures come from"),
-        "parquet": (at("a.parquet", b"PAR1"), "Parquet is not read"),
+        "parquet": (at("a.parquet", b"PAR1"), "Parquet"),
         "no video": (at("text.mp4", b"hello"), "no whole video"),
         "no zip": (at("a.zip", b"hello"), "no whole zip"),
         "no tar": (at("a.tar", b"hello" * 200), "no whole tar"),
@@ -321,6 +340,61 @@ def test_a_read_only_cache_and_no_torchvision_are_told(tmp_path: Path) -> None:
     assert "pip install torchvision" in done.stderr
 
 
+def test_files_that_were_fetched_count_whatever_torchvision_says_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its Flowers102 wants SciPy once the pictures are there."""
+    monkeypatch.setenv("GANCAM_DATA", str(tmp_path))
+
+    def download(known: named.Named, folder: Path) -> None:
+        (folder / known.folder / known.unpacked).mkdir(parents=True)
+        raise ModuleNotFoundError("scipy is not found")
+
+    assert named.resolve(Path("flowers102"), download=download) == tmp_path / "flowers-102" / "jpg"
+
+
+@pytest.mark.slow
+def test_a_torchvision_of_another_pytorch_is_told_and_training_goes_on(tmp_path: Path) -> None:
+    """Such a one cannot be imported, and torchmetrics imports it."""
+    (tmp_path / "site" / "torchvision").mkdir(parents=True)
+    broken = "raise RuntimeError('operator torchvision::nms does not exist')"
+    (tmp_path / "site" / "torchvision" / "__init__.py").write_text(broken)
+    root = str(Path(__file__).parents[2])
+    environment = {
+        "PATH": "", "GANCAM_DATA": str(tmp_path), "HOME": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join([root, str(tmp_path / "site")]),
+    }  # fmt: skip
+    (tmp_path / "tiny.toml").write_text(GENERATOR)
+    np.savez(tmp_path / "digits.npz", x_train=np.random.default_rng(0).integers(0, 256, (30, 8, 8), np.uint8))
+    for data, code, said in (("digits.npz", 0, "no Frechet distance"), ("mnist", 2, "put train-images-idx3")):
+        command = [sys.executable, "-W", "ignore", "-m", "train", "tiny.toml", "--data", data, "--run", f"run-{data}"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
+        assert done.returncode == code, done.stderr
+        assert "torchvision is of another PyTorch" in done.stderr
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+GENERATOR = """
+task = "unconditional"
+batch = 8
+precision = "fp32"
+[network]
+family = "mlp"
+resolution = 8
+latent = 6
+[discriminator]
+family = "mlp"
+side = "discriminator"
+resolution = 8
+[data]
+resolution = 8
+channels = 1
+[[phase]]
+name = "adversarial"
+iterations = 2
+losses = { adversarial = 1.0 }
+"""
 SMALL = """
 task = "super_resolution"
 batch = 4

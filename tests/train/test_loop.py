@@ -228,28 +228,6 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
 
 
-def test_a_signal_stops_it_with_a_checkpoint(photos: Path, tmp_path: Path) -> None:
-    plan = tmp_path / "plan.toml"
-    plan.write_text(RESTORE.format(degradation="bicubic", iterations=1_000_000))
-    words = [sys.executable, "-m", "train", str(plan), "--data", str(photos), "--run", str(tmp_path / "run")]
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment())
-    with process:
-        try:
-            assert process.stderr is not None
-            for line in process.stderr:
-                if " l1 " in line:  # training is under way
-                    break
-            process.send_signal(signal.SIGTERM)
-            rest = process.stderr.read()
-            assert process.wait(timeout=60) == 128 + signal.SIGTERM
-        finally:
-            process.kill()
-    assert rest.splitlines()[-1].startswith("train: stopped by SIGTERM")
-    assert "Traceback" not in rest
-    assert checkpoint.load(tmp_path / "run")["iteration"] > 0
-    assert (tmp_path / "run" / "samples.png").is_file()  # of the state that it stopped with
-
-
 def test_a_signal_that_is_ignored_stays_so() -> None:
     with interruptible(), loop._signals() as received:
         signal.raise_signal(signal.SIGINT)
@@ -262,6 +240,7 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 
 
+@pytest.mark.slow
 def test_two_processes_train_together(photos: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text(ADVERSARIAL)

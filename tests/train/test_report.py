@@ -1,6 +1,7 @@
 """What a run says while it goes on: to its folder, to the console, and to whoever watches."""
 
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -192,3 +193,5 @@ lr_discriminator = 1e-2
     said = [line for line in stream.getvalue().splitlines() if "never wrong" in line]
     assert len(said) == 1, stream.getvalue()
     assert "try augmentation" in said[0]
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [line["alarm"] for line in log if "never wrong" in line.get("alarm", "")]

@@ -14,7 +14,9 @@ from train import checkpoint, evaluate, losses, networks, recipe, tasks
 from train.losses import luma
 from train.networks import colorizer
 from train.networks.translator import Translator, edges
+from train.painters import paint
 from train.tasks.cyclegan import POOL, CycleGanTask
+from train.tasks.translation import TranslationTask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -126,6 +128,56 @@ def test_pairs_train_and_resume_exactly(
     pairs: str, front: str, colours: int, photos: Path, tmp_path: Path
 ) -> None:  # fmt: skip
     twice(PAIRS.format(pairs=pairs, network=front, colours=colours), photos, tmp_path, 3)
+
+
+@pytest.mark.parametrize("pattern", [0, 24])
+def test_paintings_train_and_resume_exactly_and_are_painted_once(pattern: int, photos: Path, tmp_path: Path) -> None:
+    text = PAIRS.format(pairs="ink", network=f"pattern = {pattern}", colours=6)
+    text = text.replace("patch = 32", f'patch = 32\nnoise = 0.05\npool = "{tmp_path / "pool"}"')
+    text = text.replace("feature_matching = 0.1", "feature_matching = 0.1, rest = 1.0")
+    twice(text, photos, tmp_path, 3)
+    paintings = sorted((tmp_path / "pool" / "ink-1").iterdir())
+    assert [path.suffix for path in paintings] == [".png"] * 4
+    before = [path.stat().st_mtime_ns for path in paintings]
+    lost = paintings[0].read_bytes()
+    paintings[0].unlink()
+    made = tasks.build(recipe.parse(text), photos, torch.device("cpu"))
+    assert isinstance(made, TranslationTask)
+    assert [path.stat().st_mtime_ns for path in paintings[1:]] == before[1:]
+    assert paintings[0].read_bytes() == lost
+    assert made.inputs is not None
+    for photo, painting in zip(made.inputs, made.truths, strict=True):
+        assert np.array_equal(paint("ink", photo), painting)
+    batch = made.batch(np.random.default_rng(0), 3)
+    assert not torch.equal(batch["input"], batch["again"])
+    assert float((batch["input"] - batch["again"]).abs().mean()) < 0.1
+
+
+def test_a_pattern_lies_where_the_patch_was_cut(photos: Path, tmp_path: Path) -> None:
+    text = PAIRS.format(pairs="mosaic", network="pattern = 6", colours=6)
+    text = text.replace("patch = 32", f'patch = 32\npool = "{tmp_path}"')
+    made = tasks.build(recipe.parse(text), photos, torch.device("cpu"))
+    assert isinstance(made, TranslationTask)
+    batch = made.batch(np.random.default_rng(1), 8)
+    assert (batch["shift"] <= 0).all()
+    assert len({(down, right) for down, right in batch["shift"].tolist()}) > 4
+    network = made.generator.eval()
+    with torch.no_grad():
+        whole = torch.from_numpy(np.stack(made.inputs or []).copy()).permute(0, 3, 1, 2) / 255.0
+        seen = made.generate(batch)
+        assert float((seen - made.generator(batch["input"])).abs().max()) > 0.05  # as it matters where
+        for patch, shift, found in zip(batch["input"], batch["shift"].tolist(), seen, strict=True):
+            top, left = (-made.multiple * step for step in shift)
+            place = slice(top, top + 32), slice(left, left + 32)
+            (index,) = [n for n, photo in enumerate(whole) if torch.equal(photo[:, *place], patch)]
+            there = network(whole[index : index + 1])[0][:, *place]
+            assert torch.allclose(there[:, 14:-14, 14:-14], found[:, 14:-14, 14:-14], atol=4e-3)
+
+
+def test_rest_needs_noise(photos: Path, tmp_path: Path) -> None:
+    text = PAIRS.format(pairs="self", network="", colours=6).replace("l1 = 1.0", "rest = 1.0")
+    with pytest.raises(ValueError, match=r"the loss rest needs .* noise above 0"):
+        go(text, photos, tmp_path / "run")
 
 
 def test_a_colorizer_learns_all_but_what_looks(photos: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from train.data import arrays, video
+from train.data import arrays, parquet, video
 from train.data.archives import Archive, cifar_names, is_archive, open_archive, pictures_in
 from train.data.images import Pixels, image_files, read_image
 from train.data.named import resolve
@@ -101,8 +101,8 @@ def items(source: Path, *, memory: float = float("inf")) -> Iterator[Item]:
 
     A source is a data set's name (`named.NAMES`), a folder (of images, of MNIST's or CIFAR's files, or of archives), a
     .zip or .tar (of images, of CIFAR's files, or a shard of WebDataset) or a folder within one (``fruits.zip/Apple``),
-    an .npz or .npy, an idx file, a video, or a pattern of such (``shard-*.tar``). Of a video so few frames are taken
-    that all together fit into `memory` bytes.
+    an .npz or .npy, a .parquet, an idx file, a video, or a pattern of such (``shard-*.tar``). Of a video so few frames
+    are taken that all together fit into `memory` bytes.
 
     Raises:
         FileNotFoundError: There is no such source, or no picture in it.
@@ -144,9 +144,9 @@ def _of_file(path: Path, memory: float) -> Iterator[Item]:
         stem, _, ending = path.name.partition(arrays.IDX_IMAGES)
         labels = [path.with_name(stem + arrays.IDX_LABELS + end) for end in (ending, "", ".gz")]
         return _of_stack(*arrays.from_idx(path, next((file for file in labels if file.is_file()), None)))
-    if path.suffix.lower() == ".parquet":
-        raise ValueError(f"{path}: Parquet is not read; write its images into a folder, a zip or an .npz")
-    raise ValueError(f"{path}: pictures come from a folder, .zip, .tar, .npz, .npy, idx file or video")
+    if path.suffix.lower() == parquet.SUFFIX:
+        return (Item(name, label, read) for name, label, read in parquet.pictures_in(path))
+    raise ValueError(f"{path}: pictures come from a folder, .zip, .tar, .npz, .npy, .parquet, idx file or video")
 
 
 def _of_folder(folder: Path) -> Iterator[Item]:

@@ -34,6 +34,7 @@ NAMES = {
     "cifar100": Named("CIFAR100", ".", ("cifar-100-python.tar.gz",), "cifar-100-python"),
     "flowers102": Named("Flowers102", "flowers-102", ("102flowers.tgz",), "jpg"),
 }
+MISFIT = "the installed torchvision is of another PyTorch: install both from one place, or uninstall torchvision"
 KERAS = {"mnist": "mnist.npz"}  # in Keras' folder
 
 
@@ -63,8 +64,9 @@ def resolve(source: Path, *, download: Callable[[Named, Path], None] | None = No
     if found is None:
         try:
             (download or _download)(NAMES[name], data_folder())
-        except Exception as error:  # the network, the disk, or torchvision's own checks
-            raise _absent(name, error) from error
+        except Exception as error:  # the network, the disk, or torchvision's own wishes once the files are there
+            if _here(name) is None:
+                raise _absent(name, error) from error
         found = _here(name)
     if found is None:
         raise _absent(name, None)
@@ -89,6 +91,8 @@ def _download(known: Named, folder: Path) -> None:
         from torchvision import datasets
     except ImportError as error:
         raise RuntimeError("torchvision, which fetches it, is not installed (pip install torchvision)") from error
+    except (RuntimeError, AttributeError, OSError) as error:  # its operators are of another build of PyTorch
+        raise RuntimeError(MISFIT) from error
     folder.mkdir(parents=True, exist_ok=True)
     loader = vars(datasets)[known.loader]
     loader(str(folder), download=True)

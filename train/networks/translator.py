@@ -49,6 +49,13 @@ def tiled(pattern: Tensor, like: Tensor) -> Tensor:
     return pattern.repeat(1, 1, *times)[:, :, : like.shape[2], : like.shape[3]]
 
 
+def rolled(pattern: Tensor, shift: tuple[int, int] | Tensor) -> Tensor:
+    """`pattern` ``(1, c, side, side)`` rolled down and to the right: once, or for each row of `shift`, ``(n, 2)``."""
+    if isinstance(shift, Tensor):
+        return torch.cat([torch.roll(pattern, (int(down), int(right)), (2, 3)) for down, right in shift])
+    return torch.roll(pattern, shift, (2, 3))
+
+
 class Normed(nn.Sequential):
     """3x3 convolution, batch normalisation, ReLU: one convolution and a ReLU when deployed."""
 
@@ -82,7 +89,7 @@ class Translator(nn.Module):
     skips   to how many levels, coarsest first, what they saw on the way down is added on the way up.
     pattern side of a tile that is learnt and added, side by side, to the coarsest grid, 0 for none: convolutions alone
             have nothing to begin a stroke with where the picture is flat. It stays where it is in the frame; `shift`
-            of ``forward`` rolls it, by places of that grid.
+            of ``forward`` rolls it, by places of that grid, for all pictures or, ``(n, 2)``, for each.
     """
 
     def __init__(
@@ -108,7 +115,7 @@ class Translator(nn.Module):
             return luma(x)
         return edges(x) if self.front == "edges" else x
 
-    def forward(self, x: Tensor, shift: tuple[int, int] = (0, 0)) -> Tensor:  # [NCHW]
+    def forward(self, x: Tensor, shift: tuple[int, int] | Tensor = (0, 0)) -> Tensor:  # [NCHW]
         """Run the network."""
         if x.shape[2] % self.multiple or x.shape[3] % self.multiple:
             raise ValueError(f"the network takes sides that are multiples of {self.multiple}, not {tuple(x.shape[2:])}")
@@ -121,7 +128,7 @@ class Translator(nn.Module):
             y = layer(y)
             levels.append(y)
         if self.pattern is not None:
-            y = F.relu(y + tiled(torch.roll(self.pattern, shift, (2, 3)), y))
+            y = F.relu(y + tiled(rolled(self.pattern, shift), y))
         y = self.body(y)
         for index, (up, join, level) in enumerate(zip(self.up, self.join, reversed(levels[:-1]), strict=True)):
             y = F.interpolate(up(y), scale_factor=2, mode="nearest")

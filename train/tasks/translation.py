@@ -11,46 +11,58 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from train import degrade, evaluate, losses, networks
+from train import degrade, evaluate, losses, networks, painted
 from train.data import Photos, Pixels, crop_to_multiple, dihedral, image_files, read_image
 from train.networks import squeezenet
+from train.networks.translator import Translator
 from train.recipe import Recipe
 from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate, tensor
 
-TERMS = {"l1", "chroma", "chroma_square", "perceptual", "adversarial", "feature_matching"}
-PAIRS = ("self", "degraded", "folders")
+TERMS = {"l1", "chroma", "chroma_square", "perceptual", "adversarial", "feature_matching", "rest"}
+PAIRS = ("self", "degraded", "folders", *painted.PAINTERS)
+POOL = "runs/pools"  # where paintings are kept
 HELD_BACK = 8  # pictures that are judged on where no folder is given for that
 
 
 class TranslationTask:
     """Batches ``input`` and ``truth`` (n, 3, p, p) RGB float 0..1.
 
+    ``shift`` (n, 2) is where a network's pattern lies, and ``again`` a second ``input`` with other noise.
+
     ``[data]``: `patch` (p), `sizes` (shares of the photos' own size at which patches are cut), `pairs`: ``self`` (the
     network's own front makes the input from the truth: its edges, its grey), ``degraded`` (the truth after a webcam and
     a codec, `train.degrade`), ``folders`` (the data folder has ``input/`` and ``target/`` with files of the same
-    names).
+    names), or a painter's name (`painted.PAINTERS`: the truth is what that makes of the photo; kept in the folder
+    `pool`). `noise`: the most that a camera's noise adds to the input, a deviation in shares of white.
     ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`).
     Losses: l1, chroma (L1 of the colours without their luma), chroma_square (their squared error over that of grey),
-    perceptual, adversarial, feature_matching.
+    perceptual, adversarial, feature_matching, rest (two inputs that differ by their noise alone look alike).
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         options, discriminator = dict(recipe.data), dict(recipe.discriminator)
         self.patch, self.pairs = int(options.pop("patch", 128)), str(options.pop("pairs", "self"))
         sizes = [float(size) for size in options.pop("sizes", (1.0, 0.7, 0.5))]
+        self.noise, pool = float(options.pop("noise", 0.0)), Path(str(options.pop("pool", POOL)))
         if not sizes or not all(0 < size <= 1 for size in sizes):
             raise ValueError(f"recipe {recipe.name!r}: sizes {sizes} must be more than 0 and 1 at most")
         terms = check(recipe, options, TERMS)
         if self.pairs not in PAIRS:
             known = f"{', '.join(PAIRS)}; --pairs also takes edges, grey"
             raise ValueError(f"recipe {recipe.name!r}: pairs {self.pairs!r} must be one of {known}")
+        if "rest" in terms and not self.noise:
+            raise ValueError(f"recipe {recipe.name!r}: the loss rest needs [data] noise above 0")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
         self.adversarial_loss, self.discriminator = build_discriminator(
             recipe, discriminator, terms, device, loss="hinge"
         )
+        self.multiple = int(self.generator.multiple)  # type: ignore[arg-type]
+        self.inputs: list[Pixels] | None = None
         if self.pairs == "folders":
             self.truths, self.inputs = _paired(data, self.patch)
+        elif self.pairs in painted.PAINTERS:
+            self.truths, self.inputs = painted.pairs(self.pairs, data, pool, smallest=self.patch)
         else:
             self.photos = Photos(data, smallest=self.patch, sizes=sizes)
             self.truths = self.photos.images
@@ -58,27 +70,46 @@ class TranslationTask:
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         """Draw a batch, by `rng` alone."""
         pairs = [self._pair(rng) for _ in range(size)]
-        return {
+        batch = {
             name: tensor(np.stack([pair[index] for pair in pairs]), self.device)
             for index, name in enumerate(("input", "truth"))
         }
+        batch["shift"] = torch.tensor([pair[2] for pair in pairs])
+        if self.noise:
+            clean = batch["input"]
+            most = rng.uniform(0, self.noise, (size, 1, 1, 1)).astype(np.float32)
+            for name in ("again", "input"):
+                noise = torch.from_numpy(rng.standard_normal(clean.shape, np.float32) * most).to(self.device)
+                batch[name] = (clean + noise).clamp(0, 1)
+        return batch
 
-    def _pair(self, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
-        index = int(rng.integers(len(self.truths))) if self.pairs == "folders" else self.photos.pick(rng)
-        truth, flip = self.truths[index], 4 * int(rng.integers(2))
-        top, left = (int(rng.integers(length - self.patch + 1)) for length in truth.shape[:2])
+    def _pair(self, rng: np.random.Generator) -> tuple[Pixels, Pixels, tuple[int, int]]:
+        """What the network sees, what it shall make of it, and where its pattern lies then."""
+        index = self.photos.pick(rng) if self.inputs is None else int(rng.integers(len(self.truths)))
+        truth, patterned = self.truths[index], self._patterned
+        flip = 0 if patterned else 4 * int(rng.integers(2))
+        step = self.multiple if patterned else 1
+        top, left = (step * int(rng.integers((length - self.patch) // step + 1)) for length in truth.shape[:2])
         place = slice(top, top + self.patch), slice(left, left + self.patch)
         patch = truth[place]
-        if self.pairs == "folders":
+        if self.inputs is not None:
             seen = self.inputs[index][place]
         else:
             seen = degrade.webcam(np.ascontiguousarray(patch), 1, rng) if self.pairs == "degraded" else patch
-        return dihedral(seen, flip), dihedral(patch, flip)
+        return dihedral(seen, flip), dihedral(patch, flip), (-top // step, -left // step)
+
+    @property
+    def _patterned(self) -> bool:
+        """Whether what the network makes depends on where in the frame it is."""
+        return isinstance(self.generator, Translator) and self.generator.pattern is not None
 
     def generate(self, batch: Batch) -> Tensor:
         """Run the generator on a batch, with gradients."""
-        fake: Tensor = self.generator(batch["input"])
-        return fake
+        return self._made(batch["input"], batch)
+
+    def _made(self, seen: Tensor, batch: Batch) -> Tensor:
+        made: Tensor = self.generator(seen, batch["shift"]) if self._patterned else self.generator(seen)
+        return made
 
     def _pairs_of(self, batch: Batch, images: Tensor) -> Tensor:
         """What a discriminator sees: what the network saw, and `images`."""
@@ -108,6 +139,8 @@ class TranslationTask:
                     terms[name] = losses.perceptual(real, features(fake))
                 case "adversarial" if verdicts is not None:
                     terms[name] = self.adversarial_loss.generator(verdicts[0][0], verdicts[1][0])
+                case "rest":
+                    terms[name] = losses.l1(self._made(batch["again"], batch), fake)
                 case "feature_matching" if verdicts is not None:
                     terms[name] = losses.feature_matching(verdicts[0][1], verdicts[1][1])
         return Losses.of(terms, weights)
@@ -124,8 +157,8 @@ class TranslationTask:
 
     def _held_back(self, folder: Path | None) -> list[tuple[Pixels, Pixels]]:
         """Inputs and truths, whole pictures cut to what the network takes."""
-        multiple = int(self.generator.multiple)  # type: ignore[arg-type]
-        if self.pairs == "folders":
+        multiple = self.multiple
+        if self.inputs is not None and (folder is None or self.pairs == "folders"):
             both = zip(self.inputs[:HELD_BACK], self.truths[:HELD_BACK], strict=True)
             return [(crop_to_multiple(seen, multiple), crop_to_multiple(truth, multiple)) for seen, truth in both]
         truths = self.truths[:HELD_BACK] if folder is None else [read_image(path) for path in image_files(folder)]
@@ -155,6 +188,8 @@ class TranslationTask:
 def judged_pairs(truths: list[Pixels], multiple: int, pairs: str) -> list[tuple[Pixels, Pixels]]:
     """Inputs and truths, cut to what a network takes; the same for a list every time."""
     cut = [np.ascontiguousarray(crop_to_multiple(image, multiple)) for image in truths]
+    if pairs in painted.PAINTERS:
+        return [(image, painted.paint(pairs, image)) for image in cut]
     rng = np.random.default_rng(evaluate.SEED)
     return [(degrade.webcam(image, 1, rng) if pairs == "degraded" else image, image) for image in cut]
 

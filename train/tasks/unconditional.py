@@ -1,5 +1,6 @@
 """Generation: latent in, picture out, learnt from a pile of pictures, or from one pile for each class."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from train.tasks import Batch, Losses, Task, check, generator_loss, heads, pract
 TERMS = {"adversarial"}
 SHEET = 8  # samples along a side of the preview
 QUICK, QUICK_SIDE = 1000, 128  # samples judged while training (no more than pictures), and at what size
+log = logging.getLogger(__name__)
 COLLAPSED = 0.5  # of the variety of the pictures: below it, samples are too much alike
 SATURATED = 0.02  # of the discriminator's loss at the start: below it, the generator hears nothing
 
@@ -224,7 +226,11 @@ class UnconditionalTask:
             chosen = np.random.default_rng(0).permutation(len(self.pictures.images))[: 2 * QUICK]
             self._held = self.feature_network.features(self.pictures.images[chosen])
         assert self._held is not None
-        return figures | {"frechet": generation.frechet_distance(self._held, self.feature_network.features(fakes))}
+        try:
+            return figures | {"frechet": generation.frechet_distance(self._held, self.feature_network.features(fakes))}
+        except ImportError as error:
+            log.warning("no Frechet distance: %s", error)
+            return figures
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
         """Name what goes wrong, and what to change."""

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gancam.effects.inpainting.clock import Clock
 from gancam.effects.inpainting.regions import Floats
 from gancam.effects.inpainting.warp import disc
 from gancam.frame import Image
@@ -15,7 +16,8 @@ class Overlay(MaskSource):
     """A source of masks that finds what stays while all else moves: a logo or a time stamp, its running digits too.
 
     ``found`` is what was found so far, empty until enough was seen, and what is given is that and `AROUND` of the
-    frame's shorter side around it. Nothing is found in a picture much of which stays: there it cannot be told apart.
+    frame's shorter side around it. In a picture much of which stays it cannot be told apart: there only a clock is
+    found, which ticks, and what is written beside it (`gancam.effects.inpainting.clock`).
 
     Edges tell: those of an overlay are the same in every frame, also where it is half transparent; those of the scene
     average out. What they enclose is judged by how much calmer than its surroundings it is, and by how far it is lifted
@@ -30,6 +32,7 @@ class Overlay(MaskSource):
     CALM = 0.72  # times as restless as the scene beside it: what is half covered, at most
     SLOPE = 3.0  # grey levels a pixel of such an edge
     AROUND = 1 / 240
+    WATCH = 5.0  # seconds after which a clock is looked for
 
     def __init__(self) -> None:
         self.reset()
@@ -41,6 +44,8 @@ class Overlay(MaskSource):
         self._count = 0
         self._sums: Floats = np.zeros((0, 0, 5), np.float32)  # slopes across and down, their power, grey, grey squared
         self._last: NDArray[np.uint8] | None = None
+        self._ticks, self._tick_at = Clock(), self.WATCH
+        self._stays: Mask = self.found  # what stays, without the clock
         self._next = -np.inf
         self._clock = 0.0
         self._decide_at = self.LEAST
@@ -53,6 +58,11 @@ class Overlay(MaskSource):
             self.reset()
             self.found = self._given = np.zeros(image.shape[:2], np.uint8)
         self._clock = now + 1 / 30
+        if not self._settled:
+            self._ticks.look(image, now)
+            if self._ticks.watched > self._tick_at:
+                self._tick_at = min(1.25 * self._tick_at, self._tick_at + 10)
+                self._give()
         if not self._settled and now >= self._next and self.learn(image):
             self._next = now + self.PAUSE * (1 + self._count // self.SLOWER)
             if self._count >= self._decide_at:
@@ -85,7 +95,13 @@ class Overlay(MaskSource):
 
     def decide(self) -> None:
         """Decide what the overlay is, by all that was looked at."""
-        self.found = self._overlay()
+        self._stays = self._overlay()
+        self._give()
+
+    def _give(self) -> None:
+        """Give what stays and the clock."""
+        clock = self._ticks.find()
+        self.found = self._stays | clock if self._stays.shape == clock.shape else clock
         around = max(round(min(self.found.shape) * self.AROUND), 2)
         self._given = np.asarray(cv2.dilate(self.found, disc(around)), np.uint8) if self.found.size else self.found
 

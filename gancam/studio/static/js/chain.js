@@ -70,7 +70,7 @@ const remembered = new Set() // cards that are open
 function makeCard(effect) {
   const { name } = effect
   const about = told.models.find((model) => model.name === effect.model)
-  const declared = told.effects[effect.effect] ?? []
+  const declared = (told.effects[effect.effect] ?? []).map((entry) => ({ ...entry, default: effect.defaults[entry.name] }))
   const entries = [...declared.filter((entry) => entry.kind === "draw"), ...declared.filter((entry) => entry.kind !== "draw")]
   const controls = {}
   for (const entry of entries) controls[entry.name] = control(entry, effect, (value) => turn({ [`${name}.${entry.name}`]: value }))

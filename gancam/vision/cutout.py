@@ -1,0 +1,144 @@
+"""What stands before a picture's plain ground, cut out along its edge.
+
+The ground's colour is known, from the corners; that of what stands before it is taken from just inside its edge. So a
+pixel of the edge says by itself how much of it is covered, and loses its share of the ground (the compositing equation,
+with both colours known: https://dl.acm.org/doi/10.1145/237170.237263).
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.frame import Image
+from gancam.vision.blend import Alpha
+
+MARGIN = 0.08  # of the side, left free on each side of what is cut out: its shadow falls there
+_CORNER = 1 / 16  # of the side: what the ground is read from
+_AGREE = 24  # grey levels that corners may differ and be one ground
+_GROUND = 40  # grey levels from the ground's colour at which something is surely not it
+_DARK = 64  # grey levels up to which a ground is dark, so that nothing that shines looks like it
+_STEPS = (0.03, 0.045, 0.03)  # to the right, down, and how blurred the shadow is, as shares of the side
+
+
+class Cutout(NamedTuple):
+    """A picture's foreground at the size wanted."""
+
+    image: Image  # its colours, free of the ground's
+    alpha: Alpha
+    shadow: Alpha  # where its shadow falls, 255 where that is deepest
+
+
+def ground(picture: Image) -> tuple[int, int, int] | None:
+    """Return the colour of the plain ground that three corners of a picture show, BGR; None where they differ."""
+    side = max(round(min(picture.shape[:2]) * _CORNER), 1)
+    corners = np.array(
+        [np.median(picture[rows, columns], axis=(0, 1)) for rows in _ends(side) for columns in _ends(side)]
+    )
+    middle = np.median(corners, axis=0)
+    if np.count_nonzero(np.abs(corners - middle).max(axis=1) <= _AGREE / 2) < 3:
+        return None
+    blue, green, red = middle.round().astype(int).tolist()
+    return blue, green, red
+
+
+def cut_out(picture: Image, colour: tuple[int, int, int], size: tuple[int, int]) -> Cutout:
+    """Cut out what stands before the ground of that `colour`, which reaches in from the picture's edge.
+
+    Of ground that it encloses, only dark one is cut out: in bright one, what stands there may shine.
+
+    Args:
+        picture: uint8 ``(h, w, 3)`` BGR.
+        colour: of the ground, BGR.
+        size: ``(width, height)`` of the result, in which `MARGIN` stays free on all sides.
+    """
+    inner = tuple(max(round(length * (1 - 2 * MARGIN)), 1) for length in size)
+    inside = _inside(picture, colour)
+    core = _core(picture, colour, inside)
+    image = _spread(picture, core)
+    share = _share(picture, image, colour, inside, core)
+    how = cv2.INTER_AREA if min(inner) < min(picture.shape[:2]) else cv2.INTER_CUBIC
+    gain = float(
+        np.clip(min(inner) / min(picture.shape[:2]) / 2, 1.0, 3.0)
+    )  # else a small picture's edge would be soft
+    alpha = np.clip((cv2.resize(share, inner, interpolation=how) - 0.5) * gain + 0.5, 0, 1)
+    left, top = ((whole - part) // 2 for whole, part in zip(size, inner, strict=True))
+    edges = top, size[1] - inner[1] - top, left, size[0] - inner[0] - left
+    whole = cv2.copyMakeBorder(np.round(alpha * 255).astype(np.uint8), *edges, cv2.BORDER_CONSTANT, value=0)
+    large = cv2.copyMakeBorder(cv2.resize(image, inner, interpolation=how), *edges, cv2.BORDER_REPLICATE)
+    return Cutout(np.asarray(large, np.uint8), np.asarray(whole, np.uint8), _shadow(np.asarray(whole, np.uint8)))
+
+
+def _ends(side: int) -> tuple[slice, slice]:
+    return slice(None, side), slice(-side, None)
+
+
+def _away(picture: Image, colour: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """How far each pixel is from the ground's colour: its most different channel, in grey levels."""
+    return np.asarray(cv2.absdiff(picture, np.full_like(picture, colour)).max(axis=2), np.uint8)
+
+
+def _inside(picture: Image, colour: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """1 where the ground is not, else 0."""
+    open_ground = np.asarray(_away(picture, colour) <= _GROUND, np.uint8)
+    if max(colour) <= _DARK:
+        return 1 - open_ground
+    _, labels = cv2.connectedComponents(np.pad(open_ground, 1, constant_values=1), connectivity=4)
+    return np.asarray(labels[1:-1, 1:-1] != labels[0, 0], np.uint8)
+
+
+def _core(picture: Image, colour: tuple[int, int, int], inside: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """1 where a pixel's colour is surely the foreground's own, else 0.
+
+    That is so some pixels from the edge; in what is too thin to have such, where it differs most from the ground.
+    """
+    reach = 2 * max(round(min(inside.shape) / 28), 1) + 1
+    deep = cv2.erode(inside, np.ones((reach, reach), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    away = _away(picture, colour) * inside
+    most = cv2.dilate(away, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    near = cv2.dilate(deep, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    thin = (near == 0) & (away >= np.maximum(most * 0.9, 1))
+    return np.asarray((deep > 0) | thin, np.uint8)
+
+
+def _spread(picture: Image, core: NDArray[np.uint8]) -> Image:
+    """The picture, with the colours of `core` carried outwards over all else."""
+    if not core.any():
+        return picture
+    weight = core.astype(np.float32)
+    whole = cv2.multiply(picture, cv2.merge([core] * 3)).astype(np.float32)
+    result = np.full_like(whole, np.array(cv2.sumElems(whole)[:3]) / weight.sum())
+    for reach in (25, 7):  # the nearer the better
+        share = cv2.blur(weight, (reach, reach), borderType=cv2.BORDER_CONSTANT)
+        mean = np.asarray(cv2.blur(whole, (reach, reach), borderType=cv2.BORDER_CONSTANT), np.float32)
+        mean /= np.maximum(share, 1e-6)[..., None]
+        cv2.copyTo(mean, np.asarray(share > 1e-4, np.uint8), result)
+    own = cv2.blur(weight, (3, 3)) * weight
+    mixed = cv2.blendLinear(picture.astype(np.float32), result, own, 1 - own)
+    return np.asarray(cv2.convertScaleAbs(mixed), np.uint8)
+
+
+def _share(
+    picture: Image, image: Image, colour: tuple[int, int, int], inside: NDArray[np.uint8], core: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """How much of each pixel is covered, 0..1: where it lies between the ground's colour and the foreground's."""
+    away, found = (one.astype(np.float32) - np.array(colour, np.float32) for one in (image, picture))
+    along = np.einsum("ijk,ijk->ij", found, away) / np.maximum(np.einsum("ijk,ijk->ij", away, away), 1.0)
+    band = np.asarray(cv2.dilate(inside, np.ones((3, 3), np.uint8)), np.uint8)
+    share = np.where(core > 0, 1.0, np.clip(along, 0.0, 1.0) * band).astype(np.float32)
+    soft = cv2.GaussianBlur(share, (0, 0), 0.8, borderType=cv2.BORDER_REPLICATE)
+    return np.maximum(soft, core).astype(np.float32)  # what is thin would be thinned out
+
+
+def _shadow(alpha: Alpha) -> Alpha:
+    """A soft shadow of `alpha`, to the lower right; computed small, since it has no detail."""
+    height, width = alpha.shape
+    side = min(height, width)
+    small = max(side // 64, 1)
+    less = cv2.resize(alpha, (max(width // small, 1), max(height // small, 1)), interpolation=cv2.INTER_AREA)
+    right, down, blur = (step * side / small for step in _STEPS)
+    moved = cv2.warpAffine(less, np.array([[1, 0, right], [0, 1, down]], np.float32), (less.shape[1], less.shape[0]))
+    soft = cv2.GaussianBlur(moved, (0, 0), max(blur, 0.3), borderType=cv2.BORDER_CONSTANT)
+    fading = np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return fading

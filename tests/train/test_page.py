@@ -1,0 +1,83 @@
+"""The page of a run, and the curves that are to be expected."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from train import checkpoint, curves, page, recipe
+from train.watch import Progress
+
+RECORDED = sorted(recipe.RECIPES.glob("*.expected.json"))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run of 30 lines whose loss falls, with an evaluation and something wrong."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    checkpoint.save(folder, {"recipe": "", "name": "small", "weights": torch.zeros(1)})
+    lines: list[dict[str, object]] = [
+        {"iteration": i, "phase": "adversarial", "discriminator": 100.0 / i, "lr": 0.1} for i in range(10, 310, 10)
+    ]
+    lines.insert(5, {"iteration": 50, "alarm": "samples vary <0.1> times: it collapses; try r1"})
+    lines.append({"iteration": 300, "evaluate": {"variety": 0.1}})
+    (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder
+
+
+def test_the_page_says_what_is_wrong_and_what_to_change(run: Path) -> None:
+    text = page.write(run, "small", Progress(300, 1000, "adversarial", 1.0)).read_text()
+    assert "mine: 300 of 1,000 iterations" in text
+    assert "At 50: samples vary &lt;0.1&gt; times: it collapses; try r1" in text
+    assert text.count("<svg") == 3  # the loss, the variety, the learning rate
+    assert "Grey" not in text
+    assert "samples.png" not in text  # there is none yet
+    assert [path.name for path in run.glob(".*")] == []
+
+
+def test_a_watcher_writes_it_when_something_is_wrong_and_at_the_end(run: Path, tmp_path: Path) -> None:
+    watcher = page.Page(run, "small")
+    watcher.sheet(1, np.zeros((4, 4, 3), np.uint8), "")
+    assert not (run / page.FILE).exists()
+    watcher.alarm(50, "it collapses")
+    (run / page.FILE).unlink()
+    watcher.close()
+    assert (run / page.FILE).is_file()
+    page.Page(tmp_path / "nowhere", "small").close()  # a run that ended before its first line
+
+
+def test_what_went_well_is_recorded_and_drawn_behind(run: Path, tmp_path: Path) -> None:
+    path = curves.record(run, "on digits", tmp_path)
+    assert path.name == "small.expected.json"
+    known, about = curves.expected("small", tmp_path)
+    assert about == "on digits"
+    assert known["variety"] == ([300], [0.1])
+    assert len(known["discriminator"][0]) == 30
+    log = curves.read(run)
+    log.losses["discriminator"] = [10, 20], [5.0, 5.0]
+    log.figures.clear()
+    panel = next(panel for panel in curves.panels(log, known) if panel.name == "discriminator")
+    assert panel.expected[0] == [10, 20, 30, 40]  # twice as far as the run is
+    drawn = page.plot(panel)
+    assert drawn.index("#ccc") < drawn.index("#1f77b4")
+
+
+def test_nothing_is_expected_of_a_recipe_of_ones_own(tmp_path: Path) -> None:
+    assert curves.expected("mine", tmp_path) == ({}, "")
+    assert curves.expected("", tmp_path) == ({}, "")
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.name)
+def test_recorded_curves_are_small_and_of_a_recipe(path: Path) -> None:
+    name = path.name.removesuffix(".expected.json")
+    assert name in recipe.names()
+    assert path.stat().st_size < 8192
+    known, about = curves.expected(name)
+    assert about
+    for iterations, values in known.values():
+        assert len(iterations) == len(values) <= curves.RECORDED
+        assert iterations == sorted(iterations)
+        assert np.isfinite(values).all()

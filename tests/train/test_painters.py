@@ -1,0 +1,132 @@
+"""Painters: what they draw follows the picture, is the same every time, and repeats where a pattern must know it."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from train.data import Pixels, read_image
+from train.painters import PAINTERS, TILE, cells, paint
+from train.painters.filters import along, blur, detail, flow, kuwahara, lines
+
+STILLS = Path(__file__).parents[2] / "samples" / "stills"
+Floats = NDArray[np.float32]
+
+
+@pytest.fixture(scope="module")
+def photo() -> Pixels:
+    found = read_image(next(path for path in sorted(STILLS.iterdir()) if "otters" in path.name))
+    return np.ascontiguousarray(found[60:156, 80:208])
+
+
+def flat(value: int, side: int = 96) -> Pixels:
+    return np.full((side, side, 3), value, np.uint8)
+
+
+@pytest.mark.parametrize("name", PAINTERS)
+def test_the_same_picture_gives_the_same_painting(name: str, photo: Pixels) -> None:
+    before = photo.copy()
+    painting = paint(name, photo)
+    assert (painting.shape, painting.flags.c_contiguous) == (photo.shape, True)
+    assert painting.dtype == np.uint8
+    assert np.array_equal(painting, paint(name, photo))
+    assert np.array_equal(photo, before)
+    assert 4 < np.abs(painting.astype(int) - photo).mean() < 120
+
+
+@pytest.mark.parametrize("name", PAINTERS)
+def test_pictures_of_any_size_are_painted(name: str) -> None:
+    for shape in ((33, 17), (8, 40)):
+        picture = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+        assert paint(name, picture).shape == picture.shape
+    for value in (0, 255):
+        assert abs(float(np.median(paint(name, flat(value, 24)))) - value) < 50
+
+
+@pytest.mark.parametrize("name", ["watercolour", "oil", "mosaic"])
+def test_what_is_not_of_the_picture_repeats(name: str) -> None:
+    picture = np.full((56, TILE + 192, 3), 150, np.uint8)
+    painting = paint(name, picture).astype(int)
+    one, other = painting[:, 80:112], painting[:, TILE + 80 : TILE + 112]  # far from what the borders do
+    assert np.abs(one - other).max() <= 2
+    assert one.std() > 1.5
+    assert np.abs(one - painting[:, 88:120]).mean() > 1.0
+
+
+def test_ink_is_paper_where_nothing_is_and_black_where_an_edge_is(photo: Pixels) -> None:
+    assert paint("ink", flat(255)).min() > 235
+    assert paint("ink", flat(0)).max() < 40
+    square = flat(235)
+    square[30:70, 30:70] = 150
+    drawn = paint("ink", square).min(2)
+    inside = drawn[31:69, 31:69].min(0)
+    assert drawn[5:20, 5:20].min() > 235
+    assert inside[:4].min() < 90 or drawn[30:70, 27:34].min() < 90
+    assert np.ptp(paint("ink", photo).astype(int), axis=2).mean() < 25  # nearly grey
+
+
+def test_a_comic_has_fewer_tones_and_more_colour(photo: Pixels) -> None:
+    ramp = np.repeat(np.linspace(20, 235, 200).astype(np.uint8)[None, :, None], 3, 2).repeat(40, 0)
+    steps = np.diff(paint("comic", ramp)[20, 10:-10, 0].astype(int))
+    assert (steps >= -1).all()
+    assert np.sort(steps)[-len(steps) // 4 :].sum() > 0.6 * steps.sum()  # most of the way in a quarter of the places
+    spread = [np.ptp(one.astype(int), axis=2).mean() for one in (paint("comic", photo), photo)]
+    assert spread[0] > spread[1]
+
+
+def test_watercolour_is_lighter_and_leaves_white_paper(photo: Pixels) -> None:
+    assert paint("watercolour", photo).mean() > photo.mean() + 8
+    assert paint("watercolour", flat(255)).min() > 235
+
+
+def test_oil_keeps_the_colours_of_what_it_paints() -> None:
+    halves = flat(60)
+    halves[:, 48:] = (200, 120, 90)
+    painting = paint("oil", halves).astype(float)
+    assert np.abs(painting[20:76, 8:36].mean((0, 1)) - 60).max() < 12
+    assert np.abs(painting[20:76, 60:88].mean((0, 1)) - (200, 120, 90)).max() < 25
+    assert painting[20:76, 60:88].std((0, 1)).max() > 1.5
+
+
+def test_a_mosaic_has_small_cells_where_there_is_detail() -> None:
+    busy = np.zeros((96, 192), np.float32)
+    busy[:, 96:] = 1.0
+    seeds = cells.planted(busy)
+    coarse, fine = (seeds[:, 1] < 96), (seeds[:, 1] >= 96)
+    assert set(seeds[coarse, 2]) == {cells.LARGE}
+    assert 3 < fine.sum() / coarse.sum() < 5
+    picture = flat(120)
+    picture[:, 48:] = (30, 30, 200)
+    painting = paint("mosaic", picture).astype(int)
+    assert painting[:, 8:40, 2].mean() < 140 < painting[:, 56:88, 2].mean()  # no cell lies over the edge
+    assert painting.min() < 60  # leads
+
+
+def test_lines_follow_edges_and_are_clean() -> None:
+    rows, columns = np.mgrid[:64, :64].astype(np.float32)
+    step = (rows + columns > 64).astype(np.float32) * 0.6 + 0.2
+    noisy = step + np.random.default_rng(0).normal(0, 0.03, step.shape).astype(np.float32)
+    picture: Floats = np.repeat(noisy[:, :, None], 3, 2)
+    field = flow(picture, 2.5)
+    here = np.abs(rows + columns - 64) < 3
+    assert np.abs(field.x[here] * field.y[here]).mean() > 0.47  # 45 degrees
+    drawn = lines(noisy, field, fine=1.0, edge=-0.01, steep=80.0, length=5.0, sharp=1.0)
+    near, far = np.abs(rows + columns - 62) < 4, np.abs(rows + columns - 64) > 14
+    assert drawn[near].min() < 0.1
+    assert drawn[far].mean() > 0.9
+
+
+def test_smoothing_keeps_edges(photo: Pixels) -> None:
+    step: Floats = np.zeros((40, 40, 3), np.float32)
+    step[:, 20:] = 1.0
+    noisy = (step + np.random.default_rng(0).normal(0, 0.05, step.shape)).astype(np.float32)
+    smooth = kuwahara(noisy, 4.0)
+    assert np.abs(smooth - step)[:, [17, 22]].mean() < np.abs(blur(noisy, 2.0) - step)[:, [17, 22]].mean() / 2
+    assert smooth[:, :12].std() < 0.5 * noisy[:, :12].std()
+    led = along(noisy, flow(noisy, 3.0), 4.0)
+    assert np.abs(led - step).mean() < 0.7 * np.abs(noisy - step).mean()
+    share = detail(np.asarray(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), np.float32) / np.float32(255))
+    assert 0 <= share.min() < share.max() <= 1
+    assert detail(np.full((30, 30), 0.5, np.float32)).max() < 1e-3

@@ -1,0 +1,136 @@
+"""A run as a page: how far it is, what goes wrong and what to change, its curves over those to be expected, samples."""
+
+import html
+import math
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train import curves
+from train.curves import Curve, Panel
+from train.report import NEWEST
+from train.watch import Progress, Watcher
+
+FILE = "page.html"  # in the run's folder
+WIDTH, HEIGHT = 300, 150  # of a panel, in pixels
+SECONDS = 15.0  # between pages, at least
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1320px; padding: 0 1rem; color: #222 }
+.warn { background: #fff3cd; border-left: 4px solid #d39e00; padding: .5rem 1rem; margin: .5rem 0 }
+.panels { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0 } figcaption { font-size: 13px }
+svg { background: #fafafa; border: 1px solid #ddd }
+img { max-width: 100%; min-width: 420px; image-rendering: pixelated }
+.grey { color: #777 }
+"""
+
+
+class Page(Watcher):
+    """Writes the page of a run while it goes on, and when it ends.
+
+    Args:
+        run: The run's folder.
+        name: The name of its recipe.
+    """
+
+    def __init__(self, run: Path, name: str) -> None:
+        self._run, self._name = run, name
+        self._progress: Progress | None = None
+        self._written = -math.inf
+
+    def progress(self, progress: Progress) -> None:
+        """Note how far it is."""
+        self._progress = progress
+
+    def sheet(self, iteration: int, picture: NDArray[np.uint8], path: str) -> None:
+        """Write it where samples are, if it is not new."""
+        if path and time.monotonic() - self._written > SECONDS:
+            self._write()
+
+    def alarm(self, iteration: int, text: str) -> None:
+        """Write it at once."""
+        self._write()
+
+    def close(self) -> None:
+        """Write how it ended."""
+        self._write()
+
+    def _write(self) -> None:
+        with suppress(OSError, ValueError):  # as before the first line of the log: the console tells of the folder
+            write(self._run, self._name, self._progress)
+            self._written = time.monotonic()
+
+
+def write(run: Path, name: str, progress: Progress | None = None) -> Path:
+    """Write ``page.html`` into `run`.
+
+    Args:
+        run: The run's folder.
+        name: The name of its recipe.
+        progress: How far it is; None: as its log has it.
+
+    Raises:
+        FileNotFoundError: There is no log.
+        ValueError: Nothing is in it yet.
+        OSError: The page cannot be written.
+    """
+    log = curves.read(run)
+    known, about = curves.expected(name)
+    shown = curves.panels(log, known)
+    last = max(panel.own[0][-1] for panel in shown)
+    far = f"{last:,} iterations" if progress is None else f"{progress.iteration:,} of {progress.end:,} iterations"
+    title = html.escape(f"{run.resolve().name}: {far}")
+    warnings = [
+        f'<div class="warn">At {iteration:,}: {html.escape(text)}</div>'
+        for iteration, texts in sorted(log.alarms.items())
+        for text in texts
+    ]
+    grey = f"Grey: what is to be expected of {name}, {about}." if about else ""
+    figures = [
+        f"<figure>{plot(panel)}<figcaption>{html.escape(_caption(panel))}</figcaption></figure>" for panel in shown
+    ]
+    samples = f'<h2>Newest samples</h2><img src="{NEWEST}" alt="samples">' if (run / NEWEST).is_file() else ""
+    parts = [
+        f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="20"><title>{title}</title>',
+        f"<style>{STYLE}</style><h1>{title}</h1>",
+        *(warnings or ["<p>Nothing is seen to go wrong.</p>"]),
+        f'<h2>Curves</h2><p class="grey">{html.escape(grey)}</p><div class="panels">{"".join(figures)}</div>{samples}',
+    ]
+    partial = run / f".{FILE}.part"
+    partial.write_text("\n".join(parts), encoding="utf-8")
+    return partial.replace(run / FILE)
+
+
+def _caption(panel: Panel) -> str:
+    """Write the name, the newest value, and what is to be expected there."""
+    said = f"{panel.name} {panel.smooth[-1]:.3g}"
+    iterations, values = panel.expected
+    if iterations and panel.own[0][-1] <= iterations[-1]:
+        said += f" (to be expected: {np.interp(panel.own[0][-1], iterations, values):.3g})"
+    return said
+
+
+def plot(panel: Panel) -> str:
+    """Draw a panel as SVG."""
+    values = [*panel.own[1], *panel.expected[1]]
+    low, high = (math.log(end) if panel.steep else end for end in (min(values), max(values)))
+    last = max(panel.own[0][-1], *panel.expected[0][-1:], 1)
+
+    def line(points: Curve, width: float, colour: str) -> str:
+        places = []
+        for iteration, value in zip(*points, strict=True):
+            share = ((math.log(value) if panel.steep else value) - low) / (high - low or 1.0)
+            places.append(f"{6 + (WIDTH - 12) * iteration / last:.1f},{HEIGHT - 8 - (HEIGHT - 16) * share:.1f}")
+        ends = 'stroke-linecap="round" stroke-linejoin="round"'
+        return f'<polyline points="{" ".join(places)}" fill="none" stroke="{colour}" stroke-width="{width}" {ends}/>'
+
+    drawn = [line(panel.expected, 6, "#ccc")] if panel.expected[0] else []
+    if panel.smooth is not panel.own[1]:
+        drawn.append(line(panel.own, 0.7, "#9cc3e6"))
+    drawn.append(line((panel.own[0], panel.smooth), 2, "#1f77b4"))
+    marks = [(4, 14, "start", f"{max(values):.3g}"), (4, HEIGHT - 4, "start", f"{min(values):.3g}")]
+    marks.append((WIDTH - 4, HEIGHT - 4, "end", f"{last:,}"))
+    texts = [f'<text x="{x}" y="{y}" text-anchor="{a}" font-size="11" fill="#666">{t}</text>' for x, y, a, t in marks]
+    return f'<svg width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}">{"".join(drawn + texts)}</svg>'

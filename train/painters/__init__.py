@@ -1,0 +1,31 @@
+"""Painters: slow classical filters that draw a photo as ink, comic, watercolour, oil or mosaic.
+
+A network learns from what they make of photos (`--pairs ink` and so on), and then does it fast enough for video. They
+follow the picture: strokes lie along its edges, and are smaller where there is detail, as in a face. Nothing is drawn
+by chance: the same picture gives the same painting. What does not come from the picture, as where strokes begin or the
+grain of paper, repeats after `TILE` pixels, so that a network with a pattern of that size can know it.
+
+Lengths are in pixels of pictures of about 640.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from train.data import Pixels
+from train.painters.cells import mosaic
+from train.painters.drawn import comic, ink, watercolour
+from train.painters.filters import TILE, Colours
+from train.painters.strokes import oil
+
+__all__ = ["PAINTERS", "TILE", "VERSION", "paint"]
+VERSION = 1  # of what they paint: one more where that changes, so that all is painted anew
+PAINTERS: dict[str, Callable[[Colours], Colours]] = {
+    "ink": ink, "comic": comic, "watercolour": watercolour, "oil": oil, "mosaic": mosaic,
+}  # fmt: skip
+
+
+def paint(name: str, image: Pixels) -> Pixels:
+    """What the painter of that name makes of RGB uint8 `image` ``(H, W, 3)``, of the same size."""
+    painted = PAINTERS[name](image.astype(np.float32) / np.float32(255))
+    return np.ascontiguousarray((painted.clip(0, 1) * 255).round().astype(np.uint8))
