@@ -21,14 +21,16 @@ from export.plan import Exporter, Plan
 from export.rounding import Moments, Watch
 from gancam.inference.card import Layout, ModelCard
 from gancam.inference.model import Model
-from train import evaluate
+from train import evaluate, networks
+from train import recipe as recipes
 from train.data import Pixels, crop_to_multiple, image_files, read_image
-from train.networks.sr import SuperResolution
+from train.networks.sr import CollapsibleConv, SuperResolution
 from train.recipe import Recipe
 
 Kernel = NDArray[np.float32]
 Stack = list[tuple[Kernel, Kernel]]  # (kernel (o, i, 3, 3), bias (o,)) of each convolution
-BLOCK_CHANNELS = {2: 4}  # bytes per sub-pixel by scale, where padding 3 to 4 makes the last convolution 16 wide
+BLOCK_CHANNELS = {1: 4, 2: 4}  # bytes per sub-pixel by their number a side, where padding 3 to 4 makes kernels faster
+LEAST = 16  # channels of the last 8-bit convolution: of 4 it takes three times as long
 SAMPLES = Path(__file__).parent.parent / "samples" / "stills"
 ANCHOR_ZERO = 128  # of the 8-bit residual: one step is one grey level, so that adding the input back is exact
 
@@ -157,7 +159,10 @@ def int8_graph(
     kernel, bias = stack[-1]
     kernel = np.pad(kernel.reshape(square, 3, *kernel.shape[1:]), ((0, 0), (0, depth - 3)) + ((0, 0),) * 3)
     bias = np.pad(bias.reshape(square, 3), ((0, 0), (0, depth - 3)))
-    stack[-1] = kernel.reshape(square * depth, *kernel.shape[2:]), bias.reshape(-1)
+    width = square * depth
+    more = max(LEAST - width, 0)
+    kernel = np.pad(kernel.reshape(width, *kernel.shape[2:]), ((0, more),) + ((0, 0),) * 3)
+    stack[-1] = kernel, np.pad(bias.reshape(-1), (0, more))
     known = [_with_unused(seen[0]), *seen[1:]] if seen else [None] * len(stack)
     repeat = np.zeros((square, depth, places, 4), np.float32)  # every sub-pixel is its pixel
     for place, pixel in enumerate(_pixels(scale, cell)):
@@ -173,12 +178,15 @@ def int8_graph(
             at = steps[index]
             x = graph.requantise(graph.add("Relu", x), at, 0)
     residual = graph.requantise(x, 1.0, ANCHOR_ZERO)
-    exact = graph.weights(repeat.reshape(square * depth, 4 * places, 1, 1), None, 1.0)
+    exact = graph.weights(np.pad(repeat.reshape(width, 4 * places, 1, 1), ((0, more),) + ((0, 0),) * 3), None, 1.0)
     anchor = graph.requantise(graph.add("Conv", pixels, *exact, kernel_shape=[1, 1]), 1.0, 0)
     x = graph.requantise(graph.add("Add", anchor, residual), 1.0, 0)
-    graph.quantise(graph.add("Transpose", x, perm=[0, 2, 3, 1]), 1.0, 0, name="blocks")
+    x = graph.quantise(graph.add("Transpose", x, perm=[0, 2, 3, 1]), 1.0, 0, name="" if more else "blocks")
+    if more:
+        start, end, axis = (graph.constant([value], np.int64) for value in (0, width, 3))
+        graph.add("Slice", x, start, end, axis, name="blocks")
     return graph.model(
-        {"image": (np.uint8, ["n", "h", "w", 4 * places])}, {"blocks": (np.uint8, ["n", "h", "w", square * depth])}
+        {"image": (np.uint8, ["n", "h", "w", 4 * places])}, {"blocks": (np.uint8, ["n", "h", "w", width])}
     )
 
 
@@ -208,6 +216,30 @@ def _with_unused(seen: Moments) -> Moments:
     mean, covariance = np.zeros(36 * pixels), np.zeros((36 * pixels,) * 2)
     mean[looked_at], covariance[np.ix_(looked_at, looked_at)] = seen.mean, seen.covariance
     return Moments(mean, covariance)
+
+
+@torch.no_grad()
+def shrunk(network: nn.Module, name: str) -> tuple[SuperResolution, Recipe]:
+    """The network of recipe `name`, each of whose pixels is the mean of the sub-pixels that `network` makes of it.
+
+    That mean is taken in the last kernel, so it costs less than `network`. Raises ``ValueError`` where the two do not
+    agree in all but their scale.
+    """
+    recipe = recipes.load(name)
+    made = networks.build(**{**recipe.network, **({"expansion": 0} if recipe.network["family"] == "sr" else {})})
+    if not isinstance(network, SuperResolution) or not isinstance(made, SuperResolution) or made.scale != 1:
+        raise ValueError(f"--shrink {name}: takes a network for super-resolution, and a recipe of one of scale 1")
+    stack = network.convolutions()
+    kernel, bias = stack[-1]
+    stack[-1] = kernel.unflatten(0, (3, -1)).mean(1), bias.unflatten(0, (3, -1)).mean(1)
+    layers = [layer for layer in made.modules() if isinstance(layer, CollapsibleConv)]  # head, body, tail
+    shapes = [layer.direct.shape for layer in layers]
+    if shapes != [kernel.shape for kernel, _ in stack] or made.dilations != network.dilations:
+        raise ValueError(f"--shrink {name}: its recipe says other convolutions than the network has")
+    for layer, (kernel, bias) in zip(layers, stack, strict=True):
+        layer.direct.copy_(kernel if layer.identity is None else kernel - layer.identity)
+        layer.bias.copy_(bias)
+    return made.eval(), recipe
 
 
 def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list[Path]) -> Plan:
