@@ -210,14 +210,15 @@ def _resized(image: Image, size: tuple[int, int], how: int) -> Image:
 def _kin(model: ImageModel) -> list[Path]:
     """Find the bundled models that do the same for less than a bundled one.
 
-    They are smaller, of the same style or a plainer one, at the same scale or a smaller one, the nearest first.
+    They are smaller, of the same style or a plainer one, at the same scale or a smaller one that still enlarges, the
+    nearest first.
     """
     if model.path.parent != MODELS:
         return []
     found = []
     for path in menu().values():
         card, style = read_card(path), _style(path.stem)
-        fits = card.effect == model.card.effect and card.scale <= model.card.scale
+        fits = card.effect == model.card.effect and 1 < card.scale <= model.card.scale
         if fits and card.parameters < model.card.parameters and _style(model.card.name)[: len(style)] == style:
             found.append((-card.scale, -card.parameters, path))
     return [path for *_, path in sorted(found)]
