@@ -231,7 +231,7 @@ def shrunk(network: nn.Module, name: str) -> tuple[SuperResolution, Recipe]:
         raise ValueError(f"--shrink {name}: takes a network for super-resolution, and a recipe of one of scale 1")
     stack = network.convolutions()
     kernel, bias = stack[-1]
-    stack[-1] = kernel.unflatten(0, (3, -1)).mean(1), bias.unflatten(0, (3, -1)).mean(1)
+    stack[-1] = kernel.view(3, -1, *kernel.shape[1:]).mean(1), bias.view(3, -1).mean(1)
     layers = [layer for layer in made.modules() if isinstance(layer, CollapsibleConv)]  # head, body, tail
     shapes = [layer.direct.shape for layer in layers]
     if shapes != [kernel.shape for kernel, _ in stack] or made.dilations != network.dilations:
