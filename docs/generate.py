@@ -7,9 +7,11 @@ mkdocs.yml), which puts the text there. ``python docs/generate.py PAGE`` prints 
 import argparse
 import ast
 import inspect
+import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from html import escape
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from gancam.params import Params
 
 DOCS = Path(__file__).parent
 MARKER = re.compile(r"^<!-- generated: (\w+) ?([\w-]*) -->$", re.MULTILINE)
+GALLERY = json.loads((DOCS / "gallery" / "gallery.json").read_text(encoding="utf-8"))  # what benchmarks/gallery wrote
 TASKS = {  # effect of a card: the word for it, and its page
     "background": ("people, background", "effects/background.md"),
     "super_resolution": ("super-resolution", "effects/super-resolution.md"),
@@ -138,6 +141,112 @@ def cards(_: str = "") -> str:
     return "\n\n".join(parts)
 
 
+def gallery(section: str) -> str:
+    """The pictures of a section of the gallery, with size and time under each; "" where there are none."""
+    shown = GALLERY["sections"].get(section)
+    if shown is None:
+        return ""
+    columns, rows = shown["columns"], shown.get("rows", [])
+    first = shown.get("first", 0)
+    kind = "gallery wide" if section == "generators" or shown["across"] else "gallery"
+    width, folded = (f' style="--cell: {max(shown.get(one, 0), 150) / 20:.2f}rem"' for one in ("width", "folded"))
+    figures = [_figure(one["image"], _caption(one), f"{one['name']}: {', '.join(rows[:first])}") for one in columns]
+    parts = [f'<div class="{kind}"{width}>{"".join(figures)}</div>']
+    if rows[first:]:
+        figures = [_figure(one["more"], f"<b>{escape(one['name'])}</b>", one["name"]) for one in columns]
+        told = f"the same for {len(rows) - first} more: {', '.join(rows[first:])}"
+        inside = f'<div class="gallery"{folded}>{"".join(figures)}</div>'
+        parts.append(f"<details><summary>{escape(told)}</summary>{inside}</details>")
+    return "\n".join(parts)
+
+
+def gallery_films(section: str) -> str:
+    """How the pictures of the generators turn into each other."""
+    figures = [
+        _figure(one["film"], f"<b>{escape(one['name'])}</b>", f"{one['name']}: from seed to seed")
+        for one in GALLERY["sections"][section]["columns"]
+    ]
+    return f'<div class="gallery wide">{"".join(figures)}</div>'
+
+
+def gallery_clip(section: str) -> str:
+    """The clip of a section; "" where there is none."""
+    clip = GALLERY["sections"].get(section, {}).get("clip")
+    if clip is None:
+        return ""
+    return f'<video class="gallery" src="{clip}" autoplay loop muted playsinline controls></video>'
+
+
+def gallery_fails(_: str = "") -> str:
+    """The bad cases of all sections."""
+    parts = []
+    for section in GALLERY["sections"].values():
+        for case in section.get("fails", []):
+            told = "".join(f"<span>{escape(name)}</span>" for name in case["columns"])
+            caption = f"<b>{escape(case['title'])}</b> · {escape(case['picture'])}. {escape(case['text'])}"
+            caption = f'<div class="columns">{told}</div><figcaption>{caption}</figcaption>'
+            alt = escape(f"{case['title']}: {', '.join(case['columns'])}")
+            image = f'<img src="{case["image"]}" alt="{alt}">'
+            width = 13.1 * len(case["columns"])
+            parts.append(f'<figure style="max-width: {width:.1f}rem">{image}{caption}</figure>')
+    return f'<div class="gallery wide fails">{"".join(parts)}</div>'
+
+
+def gallery_table(_: str = "") -> str:
+    """All that is shown in the gallery, with sizes, times and figures."""
+    rows = []
+    for section, shown in GALLERY["sections"].items():
+        for one in shown["columns"]:
+            if "key" in one:
+                code = f"`{one['name']}`" if "model" in one else one["name"]
+                rows.append([section, code, f"{one['parameters']:,}" if "parameters" in one else "", _kilobytes(one),
+                             _milliseconds(one), f"{one['db']:.2f}" if "db" in one else "",
+                             f"{one['distance']:.3f}" if "distance" in one else ""])  # fmt: skip
+    return table(["section", "", "parameters", "file", "time", "dB", "distance"], rows)
+
+
+def gallery_sources(_: str = "") -> str:
+    """The pictures and clips of the gallery, with sources and licences."""
+    kinds = ("pictures", "clips")
+    shown = [(kind.removesuffix("s"), one) for kind in kinds for one in GALLERY[kind]]
+    rows = [[one["title"], kind, one["source"], one["licence"]] for kind, one in shown]
+    return table(["what", "", "source", "licence"], rows)
+
+
+def gallery_machine(_: str = "") -> str:
+    """Where the times of the gallery were measured."""
+    machine = GALLERY["times"]["machine"]
+    busy = f" **It was busy then (load {machine['load']:.0f}): times are too long.**" if machine["load"] > 2 else ""
+    return (f"{machine['cores']} cores of {machine['cpu']} ({machine['kernel_instructions']}), ONNX Runtime "
+            f"{machine['onnxruntime']}, OpenCV {machine['opencv']}.{busy}")  # fmt: skip
+
+
+def _figure(image: str, caption: str, alt: str) -> str:
+    shown = f'<img src="{image}" alt="{escape(alt)}">'
+    return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
+
+
+def _caption(one: Mapping[str, Any]) -> str:
+    """Name, size, time and figures, in three lines at most."""
+    name = f"<b>{escape(one['name'])}</b>"
+    if "model" in one:
+        name = f'<a href="../models/#{one["model"]}">{name}</a>'
+    size = [f"{one['parameters']:,} parameters" if "parameters" in one else one.get("said", ""), _kilobytes(one)]
+    figures = [_milliseconds(one), f"{one['db']:.1f} dB" if "db" in one else "",
+               f"{one['distance']:.2f} apart" if "distance" in one else ""]  # fmt: skip
+    lines = [name, *(" · ".join(filter(None, line)) for line in (size, figures))]
+    return "<br>".join(filter(None, lines))
+
+
+def _kilobytes(one: Mapping[str, Any]) -> str:
+    return f"{one['kilobytes']:,.0f} KB" if "kilobytes" in one else ""
+
+
+def _milliseconds(one: Mapping[str, Any]) -> str:
+    took = GALLERY["times"]["ms"].get(one.get("key"))
+    return "" if took is None else f"{took:.{0 if took >= 9.95 else 1}f} ms"
+
+
 def _sentence(card: ModelCard) -> str:
     """What the card says the model does, as a sentence begins (but x2 stays x2)."""
     return card.summary if card.summary[1:2].isdigit() else card.summary[:1].upper() + card.summary[1:]
@@ -175,7 +284,9 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
 
 GENERATORS: dict[str, Callable[[str], str]] = {
     "commands": commands, "parameters": parameters, "models": models, "cards": cards,
-    "tree": tree,
+    "tree": tree, "gallery": gallery, "gallery_films": gallery_films, "gallery_clip": gallery_clip,
+    "gallery_fails": gallery_fails, "gallery_table": gallery_table, "gallery_sources": gallery_sources,
+    "gallery_machine": gallery_machine,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--out", type=Path, default=GALLERY)
     made.add_argument("--only", choices=SECTIONS, nargs="+", default=SECTIONS, help="sections that are made anew")
     made.add_argument("--models", nargs="+", default=[], help="of the bundled models, these alone")
-    made.add_argument("--peers", type=Path, help="folder with FSRCNN_x2.pb, ESPCN_x2.pb, ...")
+    made.add_argument("--peers", type=Path, help="folder with FSRCNN_x2.pb and FSRCNN_x4.pb")
     made.add_argument("--contrib", default="", help="Python with opencv-contrib-python, which plays those")
     made.add_argument("--teachers", type=Path, help="folder with realesr-animevideov3-x2.param, ...")
     made.add_argument("--only-times", action="store_true", help="measure the times, and leave the rest as it is")
@@ -134,7 +134,7 @@ def _task(name: str) -> Task:
 
 
 def _generators(folder: Path, cards: Mapping[str, ModelCard], scene: Scene) -> dict[str, object] | None:
-    names = [name for name, card in cards.items() if card.layout == "latent"]
+    names = belonging("generators", cards)
     if not names:
         return None
     columns = [{**_facts(ours(name)), **write_generator(folder, name)} for name in names]
@@ -165,7 +165,12 @@ def _fail(folder: Path, sheet: Sheet, fail: Mapping[str, object]) -> dict[str, o
         return None
     place = rows[int(fail.get("which", 0))]  # type: ignore[call-overload]
     row = sheet.rows[place]
-    cells = [row.crop(by_name[name].images[place], FAIL_SIZE, fail.get("at", sheet.place(place))) for name in columns]  # type: ignore[arg-type]
+    at = fail.get("at", sheet.place(place))
+    images = [by_name[name].images[place] for name in columns]
+    if sheet.whole and at is None:
+        cells = [row.whole(image, FAIL_SIZE) for image in images]
+    else:
+        cells = [row.crop(image, FAIL_SIZE, at) for image in images]  # type: ignore[arg-type]
     written = files.save(folder / f"fail-{fail['name']}.webp", files.stacked(cells, across=True), files.FAIL_QUALITY)
     return {
         "image": written,
@@ -177,8 +182,7 @@ def _fail(folder: Path, sheet: Sheet, fail: Mapping[str, object]) -> dict[str, o
 
 
 def _all_ways(cards: Mapping[str, ModelCard], peers: Peers) -> list[Way]:
-    ways = [way for name in SECTIONS if (names := belonging(name, cards)) for way in _task(name).ways(names, peers)]
-    return ways + [ours(name) for name, card in cards.items() if card.layout == "latent"]
+    return [way for name in SECTIONS if (names := belonging(name, cards)) for way in _task(name).ways(names, peers)]
 
 
 def _about(scene: Scene) -> dict[str, object]:

@@ -13,9 +13,10 @@ from gancam.sinks import SinkContext, open_sink
 from gancam.vision.text import draw_text
 
 GAP = 6  # pixels between what is shown, which nothing is seen in
-CROP_QUALITY, WHOLE_QUALITY, FAIL_QUALITY = 80, 68, 74  # of WebP: of crops, of whole pictures, of bad cases
+CROP_QUALITY, WHOLE_QUALITY, FAIL_QUALITY = 76, 55, 70  # of WebP: of crops, of whole pictures, of bad cases
 _BAND, _LETTER = 22, 10  # pixels of the band under a tile of a clip, and of its capital letters
 _INK, _GROUND = (235, 235, 235), (45, 38, 32)
+_STEP = 4.0  # of the quality of a clip
 MOST = 300_000  # bytes of any clip
 
 
@@ -62,8 +63,9 @@ def write_column(folder: Path, sheet: Sheet, column: Column) -> dict[str, str]:
     return written
 
 
-def tiled(tiles: Sequence[tuple[Image, str]], columns: int) -> Image:
-    """Put tiles of one size, with their names under them, into rows."""
+def tiled(tiles: Sequence[tuple[Image, str]], most: int) -> Image:
+    """Put tiles of one size, with their names under them, into rows of `most`, or of fewer where less stays empty."""
+    columns = min(range(max(most - 1, 1), most + 1), key=lambda count: (-len(tiles) % count, -count))
     height, width = tiles[0][0].shape[:2]
     rows = -(-len(tiles) // columns)
     whole = np.empty((rows * (height + _BAND), columns * (width + GAP) - GAP, 3), np.uint8)
@@ -78,12 +80,17 @@ def tiled(tiles: Sequence[tuple[Image, str]], columns: int) -> Image:
 def write_clip(path: Path, frames: Sequence[Image], most: int = MOST) -> str:
     """Write H.264 as good as `most` bytes allow; returns its path below the gallery."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    height, width = frames[0].shape[:2]
-    for quality in (60.0, 50.0, 44.0, 38.0, 32.0, 26.0, 20.0, 14.0, 8.0, 2.0):
-        context = SinkContext(fps=CLIP_FPS, size=(width, height), quality=quality, overwrite=True)
-        with open_sink(str(path), context) as sink:
-            for index, image in enumerate(frames):
-                sink.write(Frame(image, index, index / CLIP_FPS))
-        if path.stat().st_size <= most:
-            break
+    lowest, highest = 0, 15  # steps of `_STEP` in quality, found by halves
+    while lowest < highest:
+        middle = (lowest + highest + 1) // 2
+        _encode(path, frames, _STEP * middle)
+        lowest, highest = (middle, highest) if path.stat().st_size <= most else (lowest, middle - 1)
+    _encode(path, frames, _STEP * lowest)
     return f"{path.parent.name}/{path.name}"
+
+
+def _encode(path: Path, frames: Sequence[Image], quality: float) -> None:
+    height, width = frames[0].shape[:2]
+    with open_sink(str(path), SinkContext(fps=CLIP_FPS, size=(width, height), quality=quality, overwrite=True)) as sink:
+        for index, image in enumerate(frames):
+            sink.write(Frame(image, index, index / CLIP_FPS))

@@ -15,7 +15,7 @@ from gancam.latent.path import styles
 from gancam.latent.samples import generate
 
 ACROSS, ROWS = 8, 2  # samples of seeds 0 to 15, none left out
-KEYS = (5, 6, 1)  # seeds that the film passes
+KEYS = (8, 15, 1)  # seeds that the film passes
 SIDE = 112  # pixels along a side of each
 
 

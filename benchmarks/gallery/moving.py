@@ -9,14 +9,15 @@ import cv2
 import numpy as np
 
 from benchmarks.gallery.files import tiled
-from benchmarks.gallery.pictures import CLIP_FPS, WIDE, Clip, Picture
+from benchmarks.gallery.pictures import CLIP_FPS, WIDE, Clip, Picture, cut
 from benchmarks.gallery.tasks import grey, painted
-from benchmarks.gallery.ways import Hole, Way
+from benchmarks.gallery.ways import Hole, Way, enlarged
 from gancam.frame import Frame, Image
 from gancam.sinks import SinkContext, open_sink
 from gancam.sources import VideoFile
 
-FRAMES = 24  # of each clip
+FRAMES = 20  # of each clip
+_PART = (160, 120)  # (width, height) of what is shown to networks that enlarge twice, of such frames
 NOISE, QUALITY = 6.0, 45.0  # grey levels, and of H.264: what a webcam in poor light and a codec do
 
 
@@ -26,7 +27,7 @@ class Moving:
 
     Attributes:
         size: (width, height) of a tile.
-        columns: Tiles side by side.
+        columns: Tiles side by side, at most.
         before: The name of what comes in; "" where it is not shown.
         most: Bytes of the file.
         crop: Whether a tile is a crop as it is, not the whole frame made small.
@@ -43,12 +44,12 @@ class Moving:
 
 
 MOVING = {
-    "restore": Moving((240, 180), 4, 200_000, before="", crop=True, kind="spoilt"),
-    "inpaint": Moving((400, 224), 2, 120_000, before="to be filled", kind="holes"),
-    "styles": Moving((240, 136), 4, 240_000),
-    "colour": Moving((320, 180), 3, 100_000, kind="grey"),
-    "people": Moving((320, 180), 3, 100_000),
-    "generators": Moving((320, 180), 3, 100_000, before=""),
+    "restore": Moving((240, 180), 4, 150_000, before="", crop=True, kind="spoilt"),
+    "inpaint": Moving((400, 224), 2, 90_000, before="to be filled", kind="holes"),
+    "styles": Moving((240, 136), 4, 180_000),
+    "colour": Moving((320, 180), 3, 70_000, kind="grey"),
+    "people": Moving((320, 180), 3, 70_000),
+    "generators": Moving((320, 180), 3, 70_000, before=""),
 }
 
 
@@ -58,7 +59,7 @@ def shown(task: str, ways: Sequence[Way], clips: Sequence[Clip]) -> list[Image]:
     for clip in clips:
         frames = clip.frames(FRAMES)
         hole = _hole(clip) if how.kind == "holes" else None
-        given = _given(how.kind, frames, hole)
+        given = _given(how.kind, frames, hole, clip)
         strips = [(way.name, way.clip(given, CLIP_FPS, hole)) for way in ways]
         if how.before:
             strips.insert(0, (how.before, frames if hole is None else [painted(one, hole) for one in frames]))
@@ -68,9 +69,9 @@ def shown(task: str, ways: Sequence[Way], clips: Sequence[Clip]) -> list[Image]:
     return made
 
 
-def _given(kind: str, frames: list[Image], hole: Hole | None) -> list[Image]:
+def _given(kind: str, frames: list[Image], hole: Hole | None, clip: Clip) -> list[Image]:
     if kind == "spoilt":
-        return spoilt(frames)
+        return [cut(one, _PART, clip.credit.at) for one in spoilt(frames)]
     if kind == "grey":
         return [grey(one) for one in frames]
     if hole is not None:
@@ -79,10 +80,11 @@ def _given(kind: str, frames: list[Image], hole: Hole | None) -> list[Image]:
 
 
 def _tile(how: Moving, clip: Clip, image: Image) -> Image:
-    if how.crop and image.shape[1] < WIDE[0]:  # of a network that does not enlarge
-        image = np.asarray(cv2.resize(image, WIDE, interpolation=cv2.INTER_CUBIC), np.uint8)
-    picture = Picture(image, clip.credit)
-    return picture.crop(image, how.size) if how.crop else picture.whole(image, how.size)
+    if not how.crop:
+        return Picture(image, clip.credit).whole(image, how.size)
+    if image.shape[1] <= _PART[0]:  # of a network that does not enlarge
+        image = enlarged(image, 2)
+    return cut(image, how.size, (0.5, 0.5))
 
 
 def _hole(clip: Clip) -> Hole:

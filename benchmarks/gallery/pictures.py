@@ -93,9 +93,12 @@ def cut(image: Image, size: tuple[int, int], at: Sequence[float]) -> Image:
 def credits_of(path: Path, kind: str) -> list[Credit]:
     """Read the entries of `kind` (picture or clip) of a sources.toml."""
     with path.open("rb") as file:
-        entries = tomllib.load(file).get(kind, [])
-    return [Credit(**{name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()})
-            for entry in entries]  # fmt: skip
+        entries: list[dict[str, Any]] = tomllib.load(file).get(kind, [])
+    found = []
+    for entry in entries:
+        fields: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in entry.items()}
+        found.append(Credit(**fields))
+    return found
 
 
 def files_of(paths: Sequence[Path], kind: str) -> list[Path]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from benchmarks import restore
-from benchmarks.gallery.pictures import Picture, Scene
+from benchmarks.gallery.pictures import Credit, Picture, Scene
 from benchmarks.gallery.ways import Hole, Peers, Way, bicubic, enlarged, filled, ours, pencil, plain
 from gancam.effects.faces import TEMPLATE
 from gancam.frame import Image
@@ -29,7 +29,7 @@ _FEW = 3  # columns
 _FIRST, _ALL = 3, 5  # rows that are seen at once, where there are more than so many
 TRUTH = "the picture"  # the name of its column
 _LARGER = 1.6  # times that a face may be enlarged to that
-_JUDGED = (384, 256)  # pixels of a picture, around its place, that the distance is measured on
+_JUDGED = (256, 192)  # pixels of a picture, around its place, that the distance is measured on
 
 
 @dataclass(frozen=True)
@@ -257,10 +257,10 @@ def _coloured(ways: list[Way], scene: Scene) -> Sheet:
 
 
 def _objects(ways: list[Way], scene: Scene) -> Sheet:
-    """Fruits that the bundled generator makes (seeds 0 to 9), which no network was trained on; at twice their size."""
+    """Fruits that the bundled generator makes, which no network was trained on."""
     generator = open_model("morph-fruits", device="cpu", precision="fp32")
     assert isinstance(generator, Generator)
-    rows = [Picture(image, scene.pictures[0].credit) for image in generate(generator, range(10))]
+    rows = [Picture(image, Credit(title=f"seed {seed}")) for seed, image in enumerate(generate(generator, range(10)))]
     columns = [Column(_nothing("seeds 0 to 9 of morph-fruits"), [one.image for one in rows])]
     columns += [Column(way, [way.still(one.image) for one in rows]) for way in ways]
     return Sheet(rows, columns, (96, 96), whole=True, across=True)
@@ -303,15 +303,16 @@ TASKS: dict[str, Task] = {
 }
 
 
-def belonging(task: str, cards: Mapping[str, ModelCard]) -> list[str]:
-    """List the models of a task, the smallest first; those that belong nowhere are in `others`."""
-    takes = TASKS[task].takes if task in TASKS else None
-    names = [name for name, card in cards.items() if (takes(card) if takes is not None else _elsewhere(card))]
+def belonging(section: str, cards: Mapping[str, ModelCard]) -> list[str]:
+    """List the models of a section, the smallest first; those that belong to no task are in `others`."""
+    names = [name for name, card in cards.items() if section in _sections(card)]
     return sorted(names, key=lambda name: (cards[name].parameters, name))
 
 
-def _elsewhere(card: ModelCard) -> bool:
-    return card.layout != "latent" and not any(task.takes(card) for task in TASKS.values())
+def _sections(card: ModelCard) -> list[str]:
+    if card.layout == "latent":
+        return ["generators"]
+    return [name for name, task in TASKS.items() if task.takes(card)] or ["others"]
 
 
 def folder_of(out: Path, task: str) -> Path:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 import gancam
+from gancam.effects import ModelEffect
 from gancam.frame import Image
 from gancam.inference.catalog import find
 from gancam.inference.hardware import usable_cores
@@ -83,8 +84,8 @@ def ours(name: str, *, prepare: Callable[[Image], Image] | None = None, **params
     precision = precision_of(name)
 
     @cache
-    def effect() -> gancam.effects.ModelEffect:
-        return gancam.load(name, device="cpu", precision=precision, threads=usable_cores(), **params)
+    def effect() -> ModelEffect:
+        return gancam.load(find(name), kind=None, device="cpu", precision=precision, threads=usable_cores(), **params)
 
     def start() -> Call:
         playing = effect()
@@ -142,11 +143,11 @@ class Peers:
     teachers: Path | None = None
 
     def enlarge(self, scale: int) -> list[Way]:
-        """List the columns of OpenCV's networks that enlarge `scale` times."""
+        """List the column of the best network that OpenCV recommends for `scale` times."""
         if self.weights is None or not self.contrib:
             return []
-        files = [self.weights / f"{name}_x{scale}.pb" for name in ("FSRCNN", "ESPCN")]
-        return [self._superres(path, scale) for path in files if path.is_file()]
+        path = self.weights / f"FSRCNN_x{scale}.pb"
+        return [self._superres(path, scale)] if path.is_file() else []
 
     def _superres(self, path: Path, scale: int) -> Way:
         kind = path.stem.partition("_")[0]
