@@ -10,8 +10,11 @@ resting   mean change from frame to frame in a hole at rest, over that of the 16
 speed     ms a call at 1280x720 with a hole of 5 % of the area: network on every frame, and with memory; and without one
 overlay   intersection over union of what `find=overlay` finds with three composited logos at 100, 70 and 40 % cover, on
           clips whose picture moves; and what it finds in clips without any
+clocks    share of the ink of a clock, drawn in five ways over three clips of a fixed camera, that `find=overlay` covers
+people    share of the pixels of people that show after the first frame: of walkers in a surveillance view who are given
+          as a box to be followed, and of people near the camera under `mask=person`; and how much more is marked
 
---look writes pictures to look at. `stills` needs PyTorch; `overlay` needs no model.
+--look writes pictures to look at. `stills` needs PyTorch; `overlay`, `clocks` and `people` need no model.
 """
 
 import argparse
@@ -199,7 +202,10 @@ def overlay(options: argparse.Namespace) -> None:
         return finder.found > 0
 
     for path in sorted((options.data / "video").iterdir()):
-        if found(iter(clip := frames_of(path))).any():
+        mask = found(iter(clip := frames_of(path)))
+        if path.name.startswith("testchart"):
+            print(f"overlay {path.name}: {'found its time code' if mask.any() else 'did not find its time code'}")
+        elif mask.any():
             print(f"overlay {path.name}: found one where there is none")
         else:
             print(f"overlay {path.name}: nothing found, as it should be")
@@ -227,7 +233,112 @@ def overlay(options: argparse.Namespace) -> None:
                 look(options, f"overlay-{path.stem}-{kind}-{opacity:.0%}", shown)
 
 
-KINDS = {"stills": stills, "moving": moving, "resting": resting, "speed": speed, "overlay": overlay}
+FIXED = ("pedestrians_768x576_10fps.avi", "talking_head_512x480_bt709_aac.mp4", "talking_head_480x480_aac.mp4")
+CLOCKS = {  # place at 480 lines (negative: from right, from below), text, font, size, thickness, ink, what is around
+    "white": ((12, 28), "2026-11-28 ", cv2.FONT_HERSHEY_SIMPLEX, 0.7, 2, (255, 255, 255), None),
+    "outline": ((-260, -14), "CAM1 ", cv2.FONT_HERSHEY_DUPLEX, 0.8, 1.5, (255, 255, 255), 4),
+    "yellow": ((-170, 26), "", cv2.FONT_HERSHEY_SIMPLEX, 0.65, 2, (0, 255, 255), None),
+    "box": ((12, -14), "", cv2.FONT_HERSHEY_PLAIN, 1.4, 1.5, (255, 255, 255), "box"),
+    "dark": ((12, -14), "", cv2.FONT_HERSHEY_SIMPLEX, 0.7, 2, (10, 10, 10), None),
+}
+
+
+def clock(image: Image, seconds: float, kind: str) -> tuple[Image, Image]:
+    """The picture with a clock that shows so many seconds, and where its ink is."""
+    (x, y), before, font, size, thick, ink, around = CLOCKS[kind]
+    height, width = image.shape[:2]
+    zoom, now = height / 480, 45296 + int(seconds)
+    text = f"{before}{now // 3600 % 24:02d}:{now // 60 % 60:02d}:{now % 60:02d}"
+    place = round(x * zoom) % width, round(y * zoom) % height
+    made, cover = image.copy(), np.zeros((height, width), np.uint8)
+    if around == "box":
+        low, high = (round(8 * zoom), height - round(34 * zoom)), (round(140 * zoom), height - round(6 * zoom))
+        cv2.rectangle(made, low, high, (0, 0, 0), cv2.FILLED)
+    elif around is not None:
+        cv2.putText(made, text, place, font, size * zoom, (0, 0, 0), round(around * zoom), cv2.LINE_AA)
+    for canvas, colour in ((made, ink), (cover, 255)):
+        cv2.putText(canvas, text, place, font, size * zoom, colour, max(int(thick * zoom), 1), cv2.LINE_AA)
+    return made, cover > 100
+
+
+def clocks(options: argparse.Namespace) -> None:
+    for name in FIXED:
+        with VideoFile(options.data / "video" / name) as source:
+            clip = [(frame.image, frame.time) for frame in source]
+        for kind in CLOCKS:
+            finder, ever = Overlay(), np.zeros(clip[0][0].shape[:2], bool)
+            for image, now in clip:
+                shown, ink = clock(image, now + 0.37, kind)
+                finder(shown, time=now)
+                ever |= ink
+            finder.settle()
+            found = finder.found > 0
+            share, more = (found & ever).sum() / ever.sum(), found.sum() / ever.sum()
+            print(f"clocks {name} {kind}: {share:.1%} of the ink covered, {more:.1f} times as much marked")
+            shown[found] = shown[found] // 2 + np.array([0, 0, 127], np.uint8)
+            look(options, f"clocks-{Path(name).stem}-{kind}", shown)
+
+
+# Who walks through the pedestrians' clip: the first frame, the box there, frames until others stand in front
+WALKERS = ((0, (250, 216, 38, 96), 40), (0, (634, 236, 58, 88), 20), (0, (496, 154, 38, 82), 16),
+           (40, (550, 222, 104, 116), 60), (60, (612, 228, 48, 112), 40), (24, (676, 262, 90, 116), 76))  # fmt: skip
+NEAR = ("webcam_gesture_book.mkv", "webcam_gesture_please.mkv", "person_720p_bt709_aac.mp4",
+        "kitchen_240p_h264_opus.mkv", "carphone_qcif_clean.mp4")  # fmt: skip
+
+
+def walked(clip: list[Image], scene: Image, box: tuple[int, int, int, int]) -> Iterator[Image]:
+    """Where somebody is in each frame who is in `box` in the first: what differs from the empty scene, followed."""
+    left, top, wide, tall = box
+    place, step = np.array([left + wide / 2, top + tall / 2]), np.zeros(2)
+    for image in clip:
+        apart = cv2.GaussianBlur(cv2.absdiff(image, scene), (3, 3), 0).max(2) > 22
+        solid = cv2.morphologyEx(apart.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+        solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((7, 5), np.uint8))
+        x, y = place + step
+        rows = slice(int(max(y - 0.52 * tall, 0)), int(y + 0.52 * tall))
+        columns = slice(int(max(x - 0.55 * wide, 0)), int(x + 0.55 * wide))
+        mine = np.zeros_like(solid)
+        mine[rows, columns] = solid[rows, columns]
+        _, upper, _, high = cv2.boundingRect(mine)
+        found = np.argwhere(mine).mean(0)[::-1]
+        now = np.array([found[0], upper + high / 2 if high > 0.6 * tall else found[1]])
+        step, place = 0.7 * step + 0.3 * (now - place), now
+        yield mine > 0
+
+
+def people(options: argparse.Namespace) -> None:
+    whole = frames_of(options.data / "video" / FIXED[0])
+    scene = np.median(np.stack(whole), 0).astype(np.uint8)
+    for first, box, count in WALKERS:
+        clip, tracked = whole[first : first + count], gancam.masks.Tracked(box)
+        shown, more = [], []
+        for index, (image, truth) in enumerate(zip(clip, walked(clip, scene, box), strict=True)):
+            mask = tracked(image, time=index / 10) > 0
+            shown.append((truth & ~mask).sum() / truth.sum())
+            more.append(mask.sum() / truth.sum())
+        share, often = np.mean(shown[1:]), np.mean(more)
+        print(f"people walker at {box} from frame {first}: {share:.1%} shows, {often:.1f} times as much marked")
+    for name in NEAR:
+        person, exact = gancam.masks.Person(wide=True), gancam.masks.Person(hold=0.0)
+        shown, more = [], []
+        for index, image in enumerate(frames_of(options.data / "video" / name)[:100]):
+            mirrored = exact.opacity(np.ascontiguousarray(image[:, ::-1]))[:, ::-1]
+            truth = np.maximum(exact.opacity(image), mirrored) > 127
+            mask = person(image, time=index / 30) > 0
+            shown.append((truth & ~mask).sum() / truth.sum())
+            more.append(mask.sum() / truth.sum())
+        print(f"people {name}: {np.mean(shown):.2%} shows, {np.mean(more):.2f} times as much marked")
+
+
+KINDS = {
+    "stills": stills,
+    "moving": moving,
+    "resting": resting,
+    "speed": speed,
+    "overlay": overlay,
+    "clocks": clocks,
+    "people": people,
+}
 
 
 def main() -> None:

@@ -1,20 +1,23 @@
 """The bars of restoration: what bad webcams and starved streams do, undone.
 
     python benchmarks/restore.py still restore-x2 sr-x2-gan bicubic TEACHER.param --images Set14 BSD100 Kodak
+    python benchmarks/restore.py still restore-x1 untouched --same-size --images Set14 BSD100 Kodak
     python benchmarks/restore.py flicker restore-x2 bicubic --clip CLIP [--frames 30]
     python benchmarks/restore.py lattice sr-x4-gan sr-x4 --scale 4 --images Set14 BSD100 Kodak
     python benchmarks/restore.py sheet restore-x2 sr-x2-gan TEACHER.param --images DIR --output sheet.png
 
 A model is a name or an .onnx, with parameters if need be (restore-x2:stabilise=0), a run's folder, an ncnn .param or
-.pt2 (a teacher, in PyTorch), or `bicubic`.
+.pt2 (a teacher, in PyTorch), or `bicubic`, or `untouched`: the degraded picture itself, for --same-size.
 
 still     each image, cropped to a multiple of 4, is shrunk to half by Pillow's bicubic, then `jpeg`: saved at quality
           30..60; `h264`: the second of two frames of a video of rate factor 30..38; `noise`: 4 to 10 grey levels
           (deviation) and JPEG of quality 60; strengths drawn by the image's place. Means by kind and over all of:
           `foreign`, the perceptual distance by EfficientNet-lite0, which no recipe for super-resolution learns with
           (activations of unit length, squared difference: LPIPS without its learned weights); `distance`, the same by
-          SqueezeNet, which the recipes do learn with; Y-PSNR; `mesh`, the lattice below
-flicker   `train.evaluate.flicker` on a clip: change from frame to frame where nothing moves, over bicubic's
+          SqueezeNet, which the recipes do learn with; Y-PSNR; `mesh`, the lattice below. With --same-size the image
+          shrunk to half is the original, and what a model makes larger is shrunk to it (by area)
+flicker   `train.evaluate.flicker` on a clip: change from frame to frame where nothing moves, over bicubic's (with
+          --same-size: over the clip's own)
 lattice   each image, shrunk cleanly by --scale: deviation over the 16 places of 4x4 blocks of the mean luma there
           less its blur (Gaussian, 2 pixels), in grey levels, and that over the originals' own
 sheet     crops of the degraded pictures side by side, to be looked at
@@ -42,9 +45,9 @@ SCALE = 2
 Upscale = Callable[[Pixels], Pixels]
 
 
-def degraded(truth: Pixels, kind: str, seed: int) -> Pixels:
+def degraded(truth: Pixels, kind: str, seed: int, scale: int = SCALE) -> Pixels:
     rng = np.random.default_rng([11, KINDS.index(kind), seed])
-    small = downscale(truth, SCALE)
+    small = downscale(truth, scale) if scale > 1 else truth
     if kind == "h264":
         return degrade.h264(small, float(rng.uniform(30.0, 38.0)), rng)
     if kind == "noise":
@@ -60,11 +63,11 @@ def bicubic(image: Pixels) -> Pixels:
     return np.asarray(cv2.resize(image, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def upscaler(name: str, threads: int) -> Upscale:
-    """RGB to RGB."""
+def upscaler(name: str, threads: int, *, remembers: bool = False) -> Upscale:
+    """RGB to RGB; every picture by itself, unless it `remembers` those before."""
     path = Path(name)
-    if name == "bicubic":
-        return bicubic
+    if name in ("bicubic", "untouched"):
+        return bicubic if name == "bicubic" else np.copy
     if path.suffix in (".param", ".pt2"):
         return partial(evaluate.run, foreign.teacher(path))
     if path.is_dir() or path.suffix == ".pt":
@@ -72,7 +75,13 @@ def upscaler(name: str, threads: int) -> Upscale:
     name, *given = name.split(":")
     params = dict(pair.split("=") for pair in given)
     effect = gancam.load(name, device="cpu", threads=threads, **params)
-    return lambda image: np.ascontiguousarray(effect(np.ascontiguousarray(image[..., ::-1]))[..., ::-1])
+
+    def upscale(image: Pixels) -> Pixels:
+        if not remembers:
+            effect.reset()
+        return np.ascontiguousarray(effect(np.ascontiguousarray(image[..., ::-1]))[..., ::-1])
+
+    return upscale
 
 
 @cache
@@ -103,6 +112,12 @@ def judge(image: Pixels, truth: Pixels, seen: Seen) -> list[float]:
     return [*distances, evaluate.psnr_y(image, truth, border=SCALE), mesh(image)]
 
 
+def shrunk(made: Pixels, truth: Pixels) -> Pixels:
+    if made.shape == truth.shape:
+        return made
+    return np.asarray(cv2.resize(made, (truth.shape[1], truth.shape[0]), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def still(options: argparse.Namespace) -> None:
     files = [file for folder in options.images for file in image_files(folder)]
     upscalers = {name: upscaler(name, options.threads) for name in options.models}
@@ -110,12 +125,14 @@ def still(options: argparse.Namespace) -> None:
     meshes = []
     for index, file in enumerate(files):
         truth = crop_to_multiple(read_image(file), 4)
+        if options.same_size:
+            truth = downscale(truth, SCALE)
         seen = see(truth)
         meshes.append(mesh(truth))
         for kind in KINDS:
-            low = degraded(truth, kind, index)
+            low = degraded(truth, kind, index, 1 if options.same_size else SCALE)
             for name, upscale in upscalers.items():
-                scores[name, kind].append(judge(upscale(low), truth, seen))
+                scores[name, kind].append(judge(shrunk(upscale(low), truth), truth, seen))
     print(f"{len(files)} pictures; the originals' own mesh is {np.mean(meshes):.3f}")
     for name in upscalers:
         for kind in KINDS:
@@ -130,9 +147,10 @@ def _line(name: str, scores: np.ndarray) -> str:
 
 def flicker(options: argparse.Namespace) -> None:
     for name in options.models:
-        upscale = upscaler(name, options.threads)
+        upscale = upscaler(name, options.threads, remembers=True)
         for clip in options.clip:
-            figures = evaluate.flicker(upscale, evaluate.read_clip(clip, limit=options.frames), SCALE)
+            scale = 1 if options.same_size else SCALE
+            figures = evaluate.flicker(upscale, evaluate.read_clip(clip, limit=options.frames), scale)
             text = "  ".join(f"{figure} {value:.3f}" for figure, value in figures.items())
             print(f"{name} {clip.name}: {text}", flush=True)
 
@@ -175,6 +193,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, nargs="+", default=[], help="folders of sharp pictures")
     parser.add_argument("--clip", type=Path, nargs="+", default=[], help="videos")
     parser.add_argument("--scale", type=int, default=4, help="of the models, for the lattice")
+    parser.add_argument("--same-size", action="store_true", help="models that keep the size, such as restore-x1")
     parser.add_argument("--frames", type=int, default=30)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--output", type=Path, default=Path("sheet.png"))

@@ -19,6 +19,7 @@ from export import check, saturation, storage
 from export.enlarged import enlarge
 from export.plan import Plan, exporter
 from export.restore import restore
+from export.super_resolution import shrunk
 from gancam.errors import GancamError
 from gancam.inference.card import ModelCard, Precision
 from gancam.inference.model import Model
@@ -42,6 +43,7 @@ def export(
     summary: str = "",
     reverse: bool = False,
     enlarger: Path | None = None,
+    shrink: str = "",
     overwrite: bool = False,
 ) -> dict[str, Path | None]:
     """Write the variants of a run's averaged generator as model files.
@@ -61,6 +63,7 @@ def export(
         summary: One line for the menu.
         reverse: Whether the direction from B to A is wanted, of a task that has two.
         enlarger: A run of super-resolution whose network enlarges what a stylegan makes; both become one file.
+        shrink: The recipe of a network of scale 1, of which a network for super-resolution becomes one.
         overwrite: Whether files of those names may be replaced.
 
     Returns:
@@ -74,12 +77,15 @@ def export(
     network, recipe, given = _network(run, reverse)
     if enlarger is not None:
         network, recipe = enlarge(network, _network(enlarger, False)[0], recipe)
+    if shrink:
+        network, recipe = shrunk(network, shrink)
     plan = exporter(recipe).plan(network, recipe, images, judge_on)
     if unknown := set(precisions) - set(plan.precisions):
         raise ValueError(f"precision {min(unknown)!r}: {recipe.task} has {', '.join(plan.precisions)}")
     card = replace(
         plan.card, name=name or given.name or recipe.name, recipe=recipe.name, commit=_commit(),
         licence=licence or given.licence, data=data or given.data, summary=summary or given.summary,
+        defaults=given.defaults,
     )  # fmt: skip
     wanted = [precision for precision in plan.precisions if not precisions or precision in precisions]
     return _write_all(plan, _paths(folder, card.name, wanted, overwrite), card)
@@ -192,6 +198,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--summary", default="", help="one line for the menu")
     parser.add_argument("--reverse", action="store_true", help="of a cyclegan, from B to A instead")
     parser.add_argument("--enlarger", type=Path, help="a run of super-resolution that enlarges what a stylegan makes")
+    parser.add_argument("--shrink", default="", metavar="RECIPE", help="of super-resolution: at the frame's own size")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     return parser
 
@@ -209,7 +216,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.run, options.output, name=options.name, images=options.images, judge_on=options.judge,
             precisions=tuple(filter(None, options.precisions.split(","))), licence=options.licence,
             data=options.trained_on, summary=options.summary, reverse=options.reverse, enlarger=options.enlarger,
-            overwrite=options.overwrite,
+            shrink=options.shrink, overwrite=options.overwrite,
         )  # fmt: skip
     except (OSError, ValueError, GancamError) as error:
         print(f"export: {' '.join(str(error).split())}", file=sys.stderr)

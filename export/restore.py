@@ -94,14 +94,19 @@ def _super_resolution(network: SuperResolution, layers: list[Layer]) -> None:
     stack = [network.head, *network.body, network.tail]
     if len(layers) != len(stack):
         raise ValueError(f"the file has {len(layers)} convolutions, the recipe {len(stack)}")
-    layers[0] = layers[0][0][:, ::-1], layers[0][1]
-    square = network.scale**2
-    order = np.argsort([(2 - colour) * square + place for place in range(square) for colour in range(3)])
+    places, square = network.multiple**2, (network.scale * network.multiple) ** 2
+    layers[0] = layers[0][0][:, _by_colour(places)], layers[0][1]
+    order = _by_colour(square)
     layers[-1] = layers[-1][0][order], layers[-1][1][order]
     for layer, (kernel, bias) in zip(stack, layers, strict=True):
         identity: Tensor | None = layer.identity
         _fill(layer.direct, kernel if identity is None else kernel - identity.numpy())
         _fill(layer.bias, bias)
+
+
+def _by_colour(places: int) -> NDArray[np.intp]:
+    """Where (colour, place) RGB stands in (place, colour) BGR."""
+    return np.argsort([(2 - colour) * places + place for place in range(places) for colour in range(3)])
 
 
 def _enlarger(path: Path, constants: Mapping[str, Array], scale: int) -> SuperResolution:

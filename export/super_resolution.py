@@ -21,14 +21,16 @@ from export.plan import Exporter, Plan
 from export.rounding import Moments, Watch
 from gancam.inference.card import Layout, ModelCard
 from gancam.inference.model import Model
-from train import evaluate
-from train.data import Pixels, image_files, read_image
-from train.networks.sr import SuperResolution
+from train import evaluate, networks
+from train import recipe as recipes
+from train.data import Pixels, crop_to_multiple, image_files, read_image
+from train.networks.sr import CollapsibleConv, SuperResolution
 from train.recipe import Recipe
 
 Kernel = NDArray[np.float32]
 Stack = list[tuple[Kernel, Kernel]]  # (kernel (o, i, 3, 3), bias (o,)) of each convolution
-BLOCK_CHANNELS = {2: 4}  # bytes per sub-pixel by scale, where padding 3 to 4 makes the last convolution 16 wide
+BLOCK_CHANNELS = {1: 4, 2: 4}  # bytes per sub-pixel by their number a side, where padding 3 to 4 makes kernels faster
+LEAST = 16  # channels of the last 8-bit convolution: of 4 it takes three times as long
 SAMPLES = Path(__file__).parent.parent / "samples" / "stills"
 ANCHOR_ZERO = 128  # of the 8-bit residual: one step is one grey level, so that adding the input back is exact
 
@@ -36,13 +38,18 @@ ANCHOR_ZERO = 128  # of the 8-bit residual: one step is one grey level, so that 
 def pixel_stack(network: SuperResolution) -> Stack:
     """The network's convolutions between pixels.
 
-    BGR 0..255 in, residual sub-pixels (row, column, BGR) in grey levels out.
+    BGR 0..255 in, of every pixel of a cell (row, column, BGR) where there are cells; residual sub-pixels
+    (row, column, BGR) in grey levels out.
     """
     stack = [(kernel.double().cpu().numpy(), bias.double().cpu().numpy()) for kernel, bias in network.convolutions()]
     kernel, bias = stack[0]
-    stack[0] = kernel[:, ::-1] / 255.0, bias
+    places = network.multiple**2
+    stack[0] = (
+        kernel[:, [(2 - colour) * places + place for place in range(places) for colour in range(3)]] / 255.0,
+        bias,
+    )
     kernel, bias = stack[-1]
-    square = network.scale**2
+    square = (network.scale * network.multiple) ** 2
     order = [(2 - colour) * square + place for place in range(square) for colour in range(3)]
     stack[-1] = kernel[order] * 255.0, bias[order] * 255.0
     return [(kernel.astype(np.float32), bias.astype(np.float32)) for kernel, bias in stack]
@@ -52,7 +59,7 @@ def float_graph(network: SuperResolution, *, half: bool = False) -> onnx.ModelPr
     """uint8 ``(n, h, w, 3)`` BGR -> uint8 ``(n, h * scale, w * scale, 3)`` BGR in fp32, or fp16 with `half`."""
     kind = np.float16 if half else np.float32
     graph = Graph()
-    scale = network.scale
+    scale, cell = network.scale, network.multiple
     stack = pixel_stack(network)
     kernel, bias = stack[0]
     stack[0] = kernel * 255.0, bias  # between 0 and 1, where fp16 is fine enough
@@ -60,14 +67,20 @@ def float_graph(network: SuperResolution, *, half: bool = False) -> onnx.ModelPr
     stack[-1] = kernel / 255.0, bias / 255.0
     x = graph.add("Cast", "image", to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
     x = graph.add("Mul", x, graph.constant(1 / 255, kind))
-    x = anchor = graph.add("Transpose", x, perm=[0, 3, 1, 2])
+    x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
+    x = anchor = graph.add("SpaceToDepth", x, blocksize=cell) if cell > 1 else x
     for index, (kernel, bias) in enumerate(stack):
         weights = graph.constant(kernel, kind), graph.constant(bias, kind)
         x = graph.add("Conv", x, *weights, **_nine(network.dilations[index]))
         if index < len(stack) - 1:
             x = graph.add("Relu", x)
-    repeated = graph.add("Concat", *[anchor] * scale**2, axis=1)
-    x = graph.add("DepthToSpace", graph.add("Add", x, repeated), blocksize=scale, mode="DCR")
+    if cell == 1:
+        anchor = graph.add("Concat", *[anchor] * scale**2, axis=1) if scale > 1 else anchor
+    elif scale > 1:
+        order = [3 * place + colour for place in _pixels(scale, cell) for colour in range(3)]
+        anchor = graph.add("Gather", anchor, graph.constant(order, np.int64), axis=1)
+    x = graph.add("Add", x, anchor)
+    x = graph.add("DepthToSpace", x, blocksize=scale * cell, mode="DCR") if scale * cell > 1 else x
     x = graph.add("Clip", x, graph.constant(0, kind), graph.constant(1, kind))
     x = graph.add("Round", graph.add("Mul", x, graph.constant(255, kind)))
     x = graph.add("Transpose", x, perm=[0, 2, 3, 1])
@@ -75,12 +88,24 @@ def float_graph(network: SuperResolution, *, half: bool = False) -> onnx.ModelPr
     return graph.model({"image": (np.uint8, ["n", "h", "w", 3])}, {"upscaled": (np.uint8, ["n", "out_h", "out_w", 3])})
 
 
+def _pixels(scale: int, cell: int) -> list[int]:
+    """Of each sub-pixel of a cell, row by row, the pixel that it is part of."""
+    return [row // scale * cell + column // scale for row in range(scale * cell) for column in range(scale * cell)]
+
+
+def _cells(image: NDArray[np.uint8], cell: int) -> torch.Tensor:
+    """A BGR image as ``(1, cell * cell * 3, h, w)`` float, of each cell the pixels row by row; cut to whole cells."""
+    x = torch.from_numpy(crop_to_multiple(image, cell).copy())
+    height, width = len(x) // cell, x.shape[1] // cell
+    x = x.view(height, cell, width, cell, 3).permute(1, 3, 4, 0, 2)
+    return x.reshape(1, -1, height, width).float()
+
+
 @torch.no_grad()
-def activations(stack: Stack, images: Sequence[NDArray[np.uint8]], dilations: Sequence[int]) -> list[Kernel]:
-    """What each convolution but the last gives after ReLU on BGR `images`: ``(channels, samples)`` each."""
+def activations(stack: Stack, seen_by: Sequence[torch.Tensor], dilations: Sequence[int]) -> list[Kernel]:
+    """What each convolution but the last gives after ReLU on `seen_by` the first: ``(channels, samples)`` each."""
     seen: list[list[Kernel]] = [[] for _ in stack[:-1]]
-    for image in images:
-        x = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()
+    for x in seen_by:
         for index, (kernel, bias) in enumerate(stack[:-1]):
             apart = dilations[index]
             weights = torch.from_numpy(kernel.copy()), torch.from_numpy(bias.copy())
@@ -90,11 +115,10 @@ def activations(stack: Stack, images: Sequence[NDArray[np.uint8]], dilations: Se
 
 
 @torch.no_grad()
-def moments(stack: Stack, images: Sequence[NDArray[np.uint8]], dilations: Sequence[int]) -> list[Moments]:
-    """Of what each convolution sees on BGR `images`, padded with zeros."""
+def moments(stack: Stack, seen_by: Sequence[torch.Tensor], dilations: Sequence[int]) -> list[Moments]:
+    """Of what each convolution sees, padded with zeros, where the first sees `seen_by`."""
     watches = [Watch() for _ in stack]
-    for image in images:
-        x = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()
+    for x in seen_by:
         for (kernel, bias), watch, apart in zip(stack, watches, dilations, strict=True):
             x = F.pad(x, (apart,) * 4)
             watch.see(x, (3, 3), dilation=apart)
@@ -116,25 +140,33 @@ def int8_graph(
     scale: int,
     seen: Sequence[Moments] | None = None,
     dilations: Sequence[int] = (),
+    cell: int = 1,
 ) -> onnx.ModelProto:
     """uint8 ``(n, h, w, 4)`` BGR and an ignored byte -> uint8 ``(n, h, w, scale * scale * c)`` blocks.
+
+    With `cell` above 1, layout ``cells``: the pixels of a cell, row by row, in and out.
 
     QDQ form, weights per channel, rounded for what each convolution has `seen`, activations uint8 with the given
     `steps`. Nothing of it is left but 8-bit convolutions and one sum when ONNX Runtime has joined the pairs.
     """
     graph = Graph()
     dilations = dilations or [1] * len(stack)
-    depth = BLOCK_CHANNELS.get(scale, 3)
-    square = scale * scale
+    depth = BLOCK_CHANNELS.get(scale * cell, 3)
+    square, places = (scale * cell) ** 2, cell * cell
     kernel, bias = stack[0]
-    stack = [(np.pad(kernel, ((0, 0), (0, 1), (0, 0), (0, 0))), bias), *stack[1:]]
+    kernel = np.pad(kernel.reshape(-1, places, 3, 3, 3), ((0, 0), (0, 0), (0, 1), (0, 0), (0, 0)))
+    stack = [(kernel.reshape(len(bias), -1, 3, 3), bias), *stack[1:]]
     kernel, bias = stack[-1]
     kernel = np.pad(kernel.reshape(square, 3, *kernel.shape[1:]), ((0, 0), (0, depth - 3)) + ((0, 0),) * 3)
     bias = np.pad(bias.reshape(square, 3), ((0, 0), (0, depth - 3)))
-    stack[-1] = kernel.reshape(square * depth, *kernel.shape[2:]), bias.reshape(-1)
+    width = square * depth
+    more = max(LEAST - width, 0)
+    kernel = np.pad(kernel.reshape(width, *kernel.shape[2:]), ((0, more),) + ((0, 0),) * 3)
+    stack[-1] = kernel, np.pad(bias.reshape(-1), (0, more))
     known = [_with_unused(seen[0]), *seen[1:]] if seen else [None] * len(stack)
-    repeat = np.zeros((square, depth, 4, 1, 1), np.float32)
-    repeat[:, range(3), range(3)] = 1.0
+    repeat = np.zeros((square, depth, places, 4), np.float32)  # every sub-pixel is its pixel
+    for place, pixel in enumerate(_pixels(scale, cell)):
+        repeat[place, range(3), pixel, range(3)] = 1.0
 
     x = graph.add("Transpose", graph.dequantise("image", 1.0, 0), perm=[0, 3, 1, 2])
     x = pixels = graph.requantise(x, 1.0, 0)
@@ -146,12 +178,15 @@ def int8_graph(
             at = steps[index]
             x = graph.requantise(graph.add("Relu", x), at, 0)
     residual = graph.requantise(x, 1.0, ANCHOR_ZERO)
-    exact = graph.weights(repeat.reshape(square * depth, 4, 1, 1), None, 1.0)
+    exact = graph.weights(np.pad(repeat.reshape(width, 4 * places, 1, 1), ((0, more),) + ((0, 0),) * 3), None, 1.0)
     anchor = graph.requantise(graph.add("Conv", pixels, *exact, kernel_shape=[1, 1]), 1.0, 0)
     x = graph.requantise(graph.add("Add", anchor, residual), 1.0, 0)
-    graph.quantise(graph.add("Transpose", x, perm=[0, 2, 3, 1]), 1.0, 0, name="blocks")
+    x = graph.quantise(graph.add("Transpose", x, perm=[0, 2, 3, 1]), 1.0, 0, name="" if more else "blocks")
+    if more:
+        start, end, axis = (graph.constant([value], np.int64) for value in (0, width, 3))
+        graph.add("Slice", x, start, end, axis, name="blocks")
     return graph.model(
-        {"image": (np.uint8, ["n", "h", "w", 4])}, {"blocks": (np.uint8, ["n", "h", "w", square * depth])}
+        {"image": (np.uint8, ["n", "h", "w", 4 * places])}, {"blocks": (np.uint8, ["n", "h", "w", width])}
     )
 
 
@@ -161,10 +196,11 @@ def quantise(network: SuperResolution, images: Sequence[NDArray[np.uint8]]) -> o
     Moving scale between channels first (SmoothQuant, https://arxiv.org/abs/2211.10438) was tried: these networks came
     0.4 to 14 dB less close to PyTorch with it.
     """
-    stack = pixel_stack(network)
-    steps = [step(values) for values in activations(stack, images, network.dilations)]
-    seen = moments(stack, images, network.dilations)
-    return int8_graph(stack, steps, network.scale, seen, network.dilations)
+    stack, cell = pixel_stack(network), network.multiple
+    shown = [_cells(image, cell) for image in images]
+    steps = [step(values) for values in activations(stack, shown, network.dilations)]
+    seen = moments(stack, shown, network.dilations)
+    return int8_graph(stack, steps, network.scale, seen, network.dilations, cell)
 
 
 def _nine(dilation: int) -> dict[str, Any]:
@@ -174,8 +210,36 @@ def _nine(dilation: int) -> dict[str, Any]:
 
 
 def _with_unused(seen: Moments) -> Moments:
-    """The moments of BGR as those of BGR and a byte that is not looked at."""
-    return Moments(np.pad(seen.mean, (0, 9)), np.pad(seen.covariance, (0, 9)))
+    """The moments of BGR, nine taps a channel, as those of BGR and a byte that is not looked at, for each pixel."""
+    pixels = len(seen.mean) // 27
+    looked_at = (36 * np.arange(pixels)[:, None] + np.arange(27)).reshape(-1)
+    mean, covariance = np.zeros(36 * pixels), np.zeros((36 * pixels,) * 2)
+    mean[looked_at], covariance[np.ix_(looked_at, looked_at)] = seen.mean, seen.covariance
+    return Moments(mean, covariance)
+
+
+@torch.no_grad()
+def shrunk(network: nn.Module, name: str) -> tuple[SuperResolution, Recipe]:
+    """The network of recipe `name`, each of whose pixels is the mean of the sub-pixels that `network` makes of it.
+
+    That mean is taken in the last kernel, so it costs less than `network`. Raises ``ValueError`` where the two do not
+    agree in all but their scale.
+    """
+    recipe = recipes.load(name)
+    made = networks.build(**{**recipe.network, **({"expansion": 0} if recipe.network["family"] == "sr" else {})})
+    if not isinstance(network, SuperResolution) or not isinstance(made, SuperResolution) or made.scale != 1:
+        raise ValueError(f"--shrink {name}: takes a network for super-resolution, and a recipe of one of scale 1")
+    stack = network.convolutions()
+    kernel, bias = stack[-1]
+    stack[-1] = kernel.view(3, -1, *kernel.shape[1:]).mean(1), bias.view(3, -1).mean(1)
+    layers = [layer for layer in made.modules() if isinstance(layer, CollapsibleConv)]  # head, body, tail
+    shapes = [layer.direct.shape for layer in layers]
+    if shapes != [kernel.shape for kernel, _ in stack] or made.dilations != network.dilations:
+        raise ValueError(f"--shrink {name}: its recipe says other convolutions than the network has")
+    for layer, (kernel, bias) in zip(layers, stack, strict=True):
+        layer.direct.copy_(kernel if layer.identity is None else kernel - layer.identity)
+        layer.bias.copy_(bias)
+    return made.eval(), recipe
 
 
 def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list[Path]) -> Plan:
@@ -192,12 +256,14 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
 
     def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
         if precision == "int8":
-            return quantise(network, [picture[..., ::-1] for picture in pictures]), "blocks"
+            cells: Layout = "cells" if network.multiple > 1 else "blocks"
+            return quantise(network, [picture[..., ::-1] for picture in pictures]), cells
         return float_graph(network, half=precision == "fp16"), "image"
 
     def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
         upscale = upscaler(model)
-        return ((upscale(picture), evaluate.run(network, picture)) for picture in pictures)
+        whole = (crop_to_multiple(picture, network.multiple) for picture in pictures)
+        return ((upscale(picture), evaluate.run(network, picture)) for picture in whole)
 
     def judged(model: Model | None) -> dict[str, float]:
         upscale = upscaler(model) if model is not None else lambda image: evaluate.run(network, image)
@@ -211,8 +277,9 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
 
     size = sum(kernel.numel() + bias.numel() for kernel, bias in network.convolutions())
     card = ModelCard(
-        "", "super_resolution", scale=network.scale, receptive_field=network.receptive_field, parameters=size
-    )
+        "", "super_resolution", scale=network.scale, receptive_field=network.receptive_field,
+        multiple=network.multiple, parameters=size,
+    )  # fmt: skip
     return Plan(("fp32", "fp16", "int8"), card, graph, pairs, judged)
 
 

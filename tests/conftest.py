@@ -1,6 +1,5 @@
 """How many processes share the tests, a small real clip, and a check that no thread outlives a test."""
 
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -15,10 +14,7 @@ from tests.helpers.clips import make_clip
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Run the whole suite in a process for each core; named files in this one, which begins sooner and takes --pdb."""
     cores = usable_cores()
-    if config.option.file_or_dir or cores == 1:
-        return 0
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # of PyTorch: they inherit it, and are as many as there are cores
-    return min(cores, 8)
+    return 0 if config.option.file_or_dir or cores == 1 else min(cores, 8)
 
 
 @pytest.fixture

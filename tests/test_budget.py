@@ -32,6 +32,7 @@ from gancam.params import Params, parameter
 from gancam.pipeline import run
 from gancam.sinks import Sink
 from gancam.sources import TestPattern
+from tests.helpers.command import refused
 from tests.helpers.small import network, still, write_models
 from train.data import crop_to_multiple, downscale
 
@@ -539,6 +540,9 @@ def test_cheaper_kin_of_the_bundled_models(monkeypatch: pytest.MonkeyPatch) -> N
     assert named(ways("sr-x2-gan")) == [{f"sr-x2-gan {kind}" for kind in kinds}, *last]
     assert named(ways("sr-x4")) == [{f"sr-x4 {kind}" for kind in kinds}, *last]
     assert named(ways("sr-x4-gan"))[1:] == named(ways("sr-x2-gan"))
+    for name in ("restore-x1", "restore-x2"):  # of which the one is as dear as the other
+        shares = ("", " at 3/4", " at 2/3")
+        assert named(ways(name)) == [*({f"{name} {kind}{share}" for kind in kinds} for share in shares), {"bicubic"}]
 
 
 def test_ones_own_model_has_no_kin_and_a_precision_asked_for_is_kept(path: Path) -> None:
@@ -609,10 +613,7 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     assert any("39.7 ms a frame" in note for note in json.loads(done.stdout)["notes"])
     for wrong in (["--target-fps", "0"], ["--target-ms", "nan"], ["--target-fps", "30", "--target-ms", "30"],
                   ["-e", "none", "--target-fps", "9"]):  # fmt: skip
-        done = subprocess.run([*command, *wrong], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 2
-        assert len(done.stderr.splitlines()) == 1
-        assert "--target-" in done.stderr
+        refused(*command[3:], *wrong, says="--target-")
 
 
 # Carried by motion

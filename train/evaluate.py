@@ -25,6 +25,7 @@ from torch.nn import functional as F
 from train import checkpoint, degrade, holes, losses, networks, recipe
 from train.data import Pixels, crop_to_multiple, downscale, image_files, read_image
 from train.networks import squeezenet
+from train.networks.sr import SuperResolution
 
 BT601 = np.array([65.481, 128.553, 24.966]) / 255.0  # luma of RGB 0..255 in 16..235 (ITU-R BT.601)
 LOWER_IS_BETTER = {"distance", "flicker", "flicker_gain", "warp_error", "warp_gain"}
@@ -51,10 +52,19 @@ def psnr_y(image: Pixels, truth: Pixels, *, border: int) -> float:
 
 @torch.no_grad()
 def run(generator: nn.Module, image: Pixels) -> Pixels:
-    """An image-to-image network (RGB 0..1 in and out) on one uint8 image, rounded to uint8."""
+    """An image-to-image network (RGB 0..1 in and out) on one uint8 image, rounded to uint8.
+
+    Where it works on cells of pixels, the last of each row and column are repeated to whole ones.
+    """
     parameter = next(generator.parameters())
     x = torch.from_numpy(image.copy()).to(parameter.device).permute(2, 0, 1)[None].float() / 255.0
-    y = generator(x).clamp(0, 1).mul(255.0).round().to(torch.uint8)
+    if isinstance(generator, SuperResolution) and generator.multiple > 1:
+        height, width = x.shape[2:]
+        more = (0, -width % generator.multiple, 0, -height % generator.multiple)
+        y = generator(F.pad(x, more, mode="replicate"))[:, :, : height * generator.scale, : width * generator.scale]
+    else:
+        y = generator(x)
+    y = y.clamp(0, 1).mul(255.0).round().to(torch.uint8)
     result: Pixels = y[0].permute(1, 2, 0).cpu().numpy()
     return result
 

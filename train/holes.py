@@ -130,3 +130,19 @@ def training(rng: np.random.Generator, side: int) -> Hole:
                 hole = blob(rng, side, side)
         if 0 < int(hole.sum()) <= 0.45 * hole.size:
             return hole
+
+
+def wide(rng: np.random.Generator, side: int) -> Hole:
+    """A hole in a square crop: three of four wide ones, of 15 to 35 % of it, else any of `training`."""
+    match int(rng.integers(8)):
+        case 0 | 1 | 2:
+            return freeform(rng, side, side, low=0.15, high=0.35)
+        case 3 | 4:
+            return box(rng, side, side, low=0.1, high=0.3)
+        case 5:
+            return blob(rng, side, side, low=0.1, high=0.3)
+        case _:
+            return training(rng, side)
+
+
+DRAWN: dict[str, Callable[[np.random.Generator, int], Hole]] = {"all": training, "wide": wide}

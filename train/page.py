@@ -54,8 +54,9 @@ class Page(Watcher):
         self._write()
 
     def close(self) -> None:
-        """Write how it ended."""
-        self._write()
+        """Write how it ended, unless it was refused before it began: the folder may be another run's."""
+        if self._progress is not None:
+            self._write()
 
     def _write(self) -> None:
         with suppress(OSError, ValueError):  # as before the first line of the log: the console tells of the folder

@@ -1,13 +1,13 @@
 """Degraded patches with what a teacher makes of them, made once and kept on disk.
 
-A teacher is too slow to be asked at every iteration. A pool depends on its description alone, and goes on where it was
-stopped.
+A teacher is too slow to be asked at every iteration. A pool depends on its description alone, but for the rounding of
+the precision in which the teacher was fastest, and goes on where it was stopped.
 """
 
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -92,8 +92,20 @@ def pool(folder: Path, about: Description, ingredients: Callable[[], Ingredients
             np.savez(file, low=chunk.low, high=chunk.high, taught=chunk.taught)
         partial.replace(parts[index])
         log.info("%s: %d of %d patches", place, min(about.count, (index + 1) * CHUNK), about.count)
-    loaded = [np.load(part) for part in parts]
-    return Pool(*(np.concatenate([part[name] for part in loaded])[: about.count] for name in ("low", "high", "taught")))
+    return Pool(*(_read(parts, name, about.count) for name in ("low", "high", "taught")))
+
+
+def _read(parts: Sequence[Path], name: str, count: int) -> Patches:
+    """The patches of that name of all files, the first `count`, read into one array file by file."""
+    found: Patches | None = None
+    for index, part in enumerate(parts):
+        with np.load(part) as chunk:
+            patches = chunk[name][: count - index * CHUNK]
+        if found is None:
+            found = np.empty((count, *patches.shape[1:]), np.uint8)
+        found[index * CHUNK : index * CHUNK + len(patches)] = patches
+    assert found is not None
+    return found
 
 
 def _chunk(about: Description, made_of: Ingredients, index: int) -> Pool:

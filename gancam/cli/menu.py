@@ -24,11 +24,12 @@ NONE = "none"
 THUMBNAIL = (256, 144)  # at most
 _NICENESS = 10  # steps of priority that thumbnails give up, on Linux
 _FIRST = (
-    "restore-x2", "sr-x2", "sr-x2-gan", "background", "style-comic", "sketch", "style-oil", "style-mosaic",
-    "morph-flowers", "morph-fruits",
+    "restore-x2", "restore-x1", "background", "sketch", "style-comic", "style-watercolour", "style-oil", "style-mosaic",
+    "morph-fruits", "sr-x2", "sr-x2-gan",
 )  # fmt: skip
 _AS = {"inpaint": "inpaint:draw"}  # how a model is played of which nothing is seen otherwise
-_LEFT_OUT = ("mnist", "sr-faces-x4", "sr-x2-fast", "sr-x4", "sr-x4-gan")  # by name they can be played, too
+# by name they can be played, too: these are for pictures of one kind, slow live, or of no use there
+_LEFT_OUT = ("apple2tomato", "mnist", "sr-faces-x4", "sr-x2-fast", "sr-x4", "sr-x4-gan")
 
 _ON = re.compile(r":(\w+)=on(?=:|$)")
 

@@ -72,11 +72,11 @@ class ReloadCost:
         """Write it out; empty where nothing was replaced."""
         if not self.seconds:
             return ""
-        count = len(self.seconds)
+        count, frames = len(self.seconds), "frame" if self.dropped == 1 else "frames"
         usual, most = float(np.median(self.seconds)), max(self.seconds)
         return (
             f"loaded anew {count} time{'s' * (count > 1)}, its picture {usual:.2f} s after the file (at most "
-            f"{most:.2f}); {self.dropped} frames dropped meanwhile, {self.expected:.0f} to be expected without; "
+            f"{most:.2f}); {self.dropped} {frames} dropped meanwhile, {self.expected:.0f} to be expected without; "
             f"longest frame {1000 * self._longest[True]:.0f} ms, at other times {1000 * self._longest[False]:.0f}"
         )
 

@@ -1,4 +1,4 @@
-"""Super-resolution: the frame, `scale` times as wide and high."""
+"""Super-resolution: the frame, `scale` times as wide and high; with a scale of 1 it is restored at its size."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class SuperResolutionParams(Params):
 
 
 class SuperResolution(ModelEffect):
-    """Enlarges: ``(H, W, 3)`` -> ``(H * scale, W * scale, 3)``, any size from one pixel up.
+    """Enlarges or restores: ``(H, W, 3)`` -> ``(H * scale, W * scale, 3)``, any size from one pixel up.
 
     Each frame is on its own, unless a `threshold` above 0 lets it keep what hardly changed
     (``gancam.inference.changes.ChangedTiles``), or `stabilise` calms what stands still before the network sees it
@@ -70,8 +70,9 @@ class SuperResolution(ModelEffect):
     ) -> None:
         super().__init__(model, params)
         self._scale, self._share = scale or model.card.scale, share
-        card = model.card
-        self._changed = ChangedTiles(self._everything, scale=card.scale, overlap=card.receptive_field, follows=True)
+        card, even = model.card, 2 * model.card.multiple
+        self._reach = even * -(-card.receptive_field // even) if card.multiple > 1 else card.receptive_field
+        self._changed = ChangedTiles(self._everything, scale=card.scale, overlap=self._reach, follows=True)
         self._still = StillFilter()
         self._saving = False
         self._tiles = TileBudget(device=lambda: model.device)
@@ -124,11 +125,20 @@ class SuperResolution(ModelEffect):
         return self._changed(image, threshold=threshold, time=time)
 
     def _everything(self, image: Image) -> Image:
-        return tiled(self._network, image, scale=self.card.scale, overlap=self.card.receptive_field, budget=self._tiles)
+        card = self.card
+        return tiled(
+            self._network, image, scale=card.scale, overlap=self._reach, multiple=card.multiple, budget=self._tiles
+        )
 
     def _network(self, image: Image) -> Image:
-        result: Image = self.model(image[None])[0][0]
-        return result
+        """Any size: enlarged to what the model takes by repeating the border."""
+        card, (height, width) = self.card, image.shape[:2]
+        more = [card.multiple * -(-max(side, card.minimum) // card.multiple) - side for side in (height, width)]
+        if not any(more):
+            result: Image = self.model(image[None])[0][0]
+            return result
+        image = np.asarray(cv2.copyMakeBorder(image, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE), np.uint8)
+        return np.ascontiguousarray(self.model(image[None])[0][0][: height * card.scale, : width * card.scale])
 
     def _interpolate(self, image: Image) -> Image:
         return _resized(image, self.output_size((image.shape[1], image.shape[0])), cv2.INTER_CUBIC)
@@ -200,14 +210,15 @@ def _resized(image: Image, size: tuple[int, int], how: int) -> Image:
 def _kin(model: ImageModel) -> list[Path]:
     """Find the bundled models that do the same for less than a bundled one.
 
-    They are smaller, of the same style or a plainer one, at the same scale or a smaller one, the nearest first.
+    They are smaller, of the same style or a plainer one, at the same scale or a smaller one that still enlarges, the
+    nearest first.
     """
     if model.path.parent != MODELS:
         return []
     found = []
     for path in menu().values():
         card, style = read_card(path), _style(path.stem)
-        fits = card.effect == model.card.effect and card.scale <= model.card.scale
+        fits = card.effect == model.card.effect and 1 < card.scale <= model.card.scale
         if fits and card.parameters < model.card.parameters and _style(model.card.name)[: len(style)] == style:
             found.append((-card.scale, -card.parameters, path))
     return [path for *_, path in sorted(found)]

@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -22,6 +22,7 @@ from gancam.jobs.events import (
     FileStarted,
     Note,
     Notify,
+    Summary,
 )
 from gancam.jobs.identity import job_of
 from gancam.jobs.inputs import BatchInputs, BatchItem
@@ -37,32 +38,6 @@ from gancam.pipeline import Report
 log = logging.getLogger(__name__)
 MakePool: TypeAlias = Callable[[EffectChainSpec], WorkerPool]
 """Starts workers that have these effects."""
-
-
-@dataclass(slots=True)
-class Summary:
-    """What became of a batch.
-
-    Attributes:
-        made: How many files were made.
-        failed: The inputs that failed, each with why.
-        done: How many an earlier batch had made.
-        others: How many of the inputs are neither video nor image.
-        seconds: How long it took.
-    """
-
-    made: int = 0
-    failed: list[tuple[Path, str]] = field(default_factory=list)
-    done: int = 0
-    others: int = 0
-    seconds: float = 0.0
-
-    def text(self) -> list[str]:
-        """Write it out as lines of text."""
-        parts = [f"{self.made} made", *([f"{self.done} done before"] if self.done else [])]
-        parts += [f"{len(self.failed)} failed"] if self.failed else []
-        parts += [f"{self.others} neither video nor image"] if self.others else []
-        return [f"{', '.join(parts)}; {self.seconds:.1f} s", *(f"failed: {error}" for _, error in self.failed)]
 
 
 def process_all(
@@ -237,8 +212,7 @@ class _Batch:
                     self._locally([item for item in self._left if item.is_image == images])
         finally:
             summary.seconds = time.monotonic() - began
-            failed = tuple(summary.failed)
-            self._notify(BatchFinished(summary.made, failed, summary.done, summary.others, summary.seconds))
+            self._notify(BatchFinished(summary))
         return summary
 
     def _locally(self, items: list[BatchItem]) -> None:

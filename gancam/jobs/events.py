@@ -1,7 +1,7 @@
 """What happens while files are made: events for a user interface, and the listener that a scheduler reports to."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -107,9 +107,9 @@ class FileFailed:
         return {"event": "failed", "input": str(self.source), "output": str(self.target), "error": self.error}
 
 
-@dataclass(frozen=True, slots=True)
-class BatchFinished:
-    """A batch ends.
+@dataclass(slots=True)
+class Summary:
+    """What became of a batch.
 
     Attributes:
         made: How many files were made.
@@ -119,18 +119,37 @@ class BatchFinished:
         seconds: How long it took.
     """
 
-    made: int
-    failed: tuple[tuple[Path, str], ...]
-    done: int
-    others: int
-    seconds: float
+    made: int = 0
+    failed: list[tuple[Path, str]] = field(default_factory=list)
+    done: int = 0
+    others: int = 0
+    seconds: float = 0.0
+
+    def text(self) -> list[str]:
+        """Write it out as lines of text."""
+        parts = [f"{self.made} made", *([f"{self.done} done before"] if self.done else [])]
+        parts += [f"{len(self.failed)} failed"] if self.failed else []
+        parts += [f"{self.others} neither video nor image"] if self.others else []
+        return [f"{', '.join(parts)}; {self.seconds:.1f} s", *(f"failed: {error}" for _, error in self.failed)]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFinished:
+    """A batch ends.
+
+    Attributes:
+        summary: What became of it.
+    """
+
+    summary: Summary
 
     def to_json(self) -> dict[str, object]:
         """Give the event as an object ready for ``json.dumps``."""
-        failed = [{"input": str(path), "error": error} for path, error in self.failed]
+        told = self.summary
+        failed = [{"input": str(path), "error": error} for path, error in told.failed]
         return {
-            "event": "summary", "made": self.made, "done": self.done, "others": self.others, "failed": failed,
-            "seconds": round(self.seconds, 3),
+            "event": "summary", "made": told.made, "done": told.done, "others": told.others, "failed": failed,
+            "seconds": round(told.seconds, 3),
         }  # fmt: skip
 
 

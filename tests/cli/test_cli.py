@@ -62,7 +62,7 @@ def test_upscales_a_video_and_keeps_its_sound(clip: Path, model: Path, tmp_path:
 
 
 def test_effects_run_in_order(clip: Path, model: Path, tmp_path: Path) -> None:
-    done = gancam(
+    done = here(
         "process", clip, tmp_path / "out.mkv", "-e", f"{model}:strength=0", "-e", f"{model}:strength=0", "--json"
     )
     assert done.returncode == 0, done.stderr
@@ -97,8 +97,8 @@ def test_parameters_turned_live_are_turned_again_offline(clip: Path, model: Path
     assert first["effects"] == ["small"]
     assert first["set"] == {"small.on": True, "small.strength": 0.25, "small.stabilise": 0.0, "small.threshold": -1.0}
     again, asked, out = tmp_path / "again.mkv", tmp_path / "asked.mkv", tmp_path / "out.mkv"
-    assert gancam("process", clip, again, "-e", model, "--params", log).returncode == 0
-    assert gancam("process", clip, asked, "-e", f"{model}:strength=0.25").returncode == 0
+    assert here("process", clip, again, "-e", model, "--params", log).returncode == 0
+    assert here("process", clip, asked, "-e", f"{model}:strength=0.25").returncode == 0
     for one, other in zip(planes_of(again), planes_of(asked), strict=True):
         assert all(np.array_equal(left, right) for left, right in zip(one, other, strict=True))
     refused("process", clip, out, "--params", log, says="log.jsonl, line 1: was recorded with -e small, but this is no")
@@ -139,7 +139,7 @@ def test_ten_bits_are_refused_with_what_to_do(tmp_path: Path) -> None:
             tmp_path / f"{transfer}.mkv", codec="libx265", pix_fmt="yuv420p10le", options=options, transfer=transfer
         )
         refused("process", deep, tmp_path / "out.mkv", says=words)
-        assert gancam("process", deep, tmp_path / f"{transfer}-out.mkv", "--eight-bit").returncode == 0
+        assert here("process", deep, tmp_path / f"{transfer}-out.mkv", "--eight-bit").returncode == 0
 
 
 def test_what_is_wrong_with_the_output(tmp_path: Path, clip: Path) -> None:

@@ -149,6 +149,30 @@ def test_unchanged_tiles_cannot_be_seen(path: Path, precision: str) -> None:
     assert saver.status == ""
 
 
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_a_network_of_cells_takes_any_size_in_any_tiles(tmp_path: Path, precision: str) -> None:
+    path = write_models(tmp_path, network(1, unshuffle=2), "same")
+    effect = gancam.load(path, precision=precision)
+    image = np.ascontiguousarray(still("otters")[:91, :133])
+    whole = effect(image)
+    assert whole.shape == image.shape
+    assert not np.array_equal(whole, image)
+    assert effect(image[:1, :1]).shape == (1, 1, 3)
+    even = effect(image[:90, :132])
+    assert np.array_equal(even[:70, :100], whole[:70, :100])
+    reach = 2 * -(-effect.card.receptive_field // 2)
+    cut = tiled(effect, image[:90, :132], scale=1, overlap=reach, multiple=2, limit=2000)
+    assert int(np.abs(even.astype(int) - cut).max()) <= 1
+    saver = gancam.load(path, precision=precision, threshold=0)
+    for index in range(4):
+        image[20 + 9 * index : 30 + 9 * index, 20 * index : 20 * index + 30] ^= 64
+        assert np.array_equal(effect(image), saver(image, time=index / 30))
+    effect.params.strength = 0.0
+    assert np.array_equal(effect(image), image)
+    effect.params.strength = 0.5
+    assert np.abs(effect(image).astype(int) * 2 - image - saver(image).astype(int)).max() <= 1
+
+
 def test_noise_hardly_shows_in_what_is_kept(path: Path) -> None:
     effect, saver = gancam.load(path), gancam.load(path, threshold=24)
     dice = np.random.default_rng(0)

@@ -61,13 +61,17 @@ def test_a_beam_goes_on() -> None:
     assert middle.max() > 170
 
 
-def test_strength_mixes() -> None:
+def test_strength_mixes_what_is_fine_more_than_colours() -> None:
     smooth, hole = holed(still("spices"))
     whole, half, none = (smooth.copy() for _ in range(3))
     for picture, strength in ((whole, 1.0), (half, 0.5), (none, 0.0)):
         add(picture, hole, strength)
     assert np.array_equal(none, smooth)
-    assert np.abs(half.astype(float) - (smooth.astype(float) + whole) / 2).max() <= 1
+    asked, given = whole.astype(float) - smooth, half.astype(float) - smooth
+    coarse, got = (cv2.GaussianBlur(change, (0, 0), 8) for change in (asked, given))
+    assert np.abs(got).max() < 0.15 * np.abs(coarse).max()
+    fine, made = (change - cv2.GaussianBlur(change, (0, 0), 3) for change in (asked, given))
+    assert 0.45 < (fine * made).sum() / np.square(fine).sum() < 0.7
 
 
 @settings(max_examples=25, deadline=None)

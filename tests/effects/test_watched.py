@@ -156,7 +156,7 @@ def test_a_live_run_counts_what_a_slow_replacement_drops(two: tuple[Path, Path],
         watched.close()
     assert watched.loaded == 1
     assert 8 <= watched.cost.dropped <= report.dropped
-    assert any("loaded anew 1 time," in note and "frames dropped meanwhile" in note for note in report.notes)
+    assert any("loaded anew 1 time," in note and "dropped meanwhile" in note for note in report.notes)
     assert watched.figures()["version"] == 2
 
 

@@ -1,4 +1,4 @@
-"""A dilated network's files do what it does in PyTorch."""
+"""The files of networks that are dilated, or work on cells of pixels, do what these do in PyTorch."""
 
 from pathlib import Path
 
@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from gancam.inference.model import Model
-from tests.helpers.small import still, write_models
+from tests.helpers.small import network, still, write_models
 from train import evaluate
 from train.networks.sr import SuperResolution
 
 
 @pytest.mark.parametrize(("precision", "least"), [("fp32", 60.0), ("fp16", 50.0), ("int8", 38.0)])
-def test_every_precision_is_the_network(tmp_path: Path, precision: str, least: float) -> None:
+def test_every_precision_is_the_dilated_network(tmp_path: Path, precision: str, least: float) -> None:
     torch.manual_seed(0)
     network = SuperResolution(scale=2, channels=16, depth=2, dilations=[2, 3], expansion=8).eval()
     with torch.no_grad():
@@ -27,3 +27,17 @@ def test_every_precision_is_the_network(tmp_path: Path, precision: str, least: f
     plain = image.repeat(2, 0).repeat(2, 1)
     assert evaluate.psnr(made[0].astype(np.float64), true.astype(np.float64)) > least
     assert evaluate.psnr(plain.astype(np.float64), true.astype(np.float64)) < 40.0
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize(("precision", "least"), [("fp32", 60.0), ("fp16", 50.0), ("int8", 38.0)])
+def test_every_precision_is_the_network_of_cells(tmp_path: Path, precision: str, least: float, scale: int) -> None:
+    made = network(scale, unshuffle=2)
+    model = Model(write_models(tmp_path, made), device="cpu", precision=precision)
+    assert (model.card.scale, model.card.multiple) == (scale, 2)
+    image = np.ascontiguousarray(still("sign")[:80, :90])
+    (found,) = model(image[None])
+    true = evaluate.run(made, image[..., ::-1])[..., ::-1]
+    assert evaluate.psnr(found[0].astype(np.float64), true.astype(np.float64)) > least
+    plain = image.repeat(scale, 0).repeat(scale, 1)
+    assert evaluate.psnr(plain.astype(np.float64), true.astype(np.float64)) < 35.0

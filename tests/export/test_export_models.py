@@ -8,6 +8,8 @@ import torch
 
 from export import check, super_resolution
 from export.__main__ import main
+from export.restore import restore
+from gancam.inference.catalog import find
 from gancam.inference.model import Model
 from gancam.inference.variants import read_card
 from tests.helpers.small import crops, network, still
@@ -137,3 +139,26 @@ def test_the_step_of_8_bits_is_no_worse_than_the_plain_one() -> None:
 def test_the_shipped_recipes_are_whole() -> None:
     for path in recipe.RECIPES.glob("*.toml"):
         assert recipe.load(path.stem).name == path.stem
+
+
+def test_a_network_for_super_resolution_is_shrunk_to_the_mean_of_its_sub_pixels() -> None:
+    network = restore(find("restore-x2"))[0]
+    made, recipe = super_resolution.shrunk(network, "restore-x1")
+    assert (made.scale, recipe.name) == (1, "restore-x1")
+    x = torch.rand(1, 3, 20, 24)
+    with torch.no_grad():
+        torch.testing.assert_close(made(x), torch.nn.functional.avg_pool2d(network(x), 2), atol=1e-5, rtol=1e-5)
+    for name in ("sr-x2", "restore-x2"):
+        with pytest.raises(ValueError, match=f"--shrink {name}: takes a network"):
+            super_resolution.shrunk(network, name)
+    with pytest.raises(ValueError, match="other convolutions"):
+        super_resolution.shrunk(restore(find("sr-x2"))[0], "restore-x1")
+
+
+def test_what_is_exported_from_a_model_file_keeps_its_defaults(tmp_path: Path) -> None:
+    images = str(crops(tmp_path / "images"))
+    options = ["--shrink", "restore-x1", "--name", "x", "-o", str(tmp_path), "--images", images]
+    assert main([str(find("restore-x2")), *options]) == 0
+    old, new = read_card(find("restore-x2")), read_card(tmp_path / "x.int8.onnx")
+    assert new.defaults == old.defaults == {"stabilise": 1.0}
+    assert (new.scale, new.layout, new.recipe, new.licence) == (1, "blocks", "restore-x1", old.licence)

@@ -12,7 +12,7 @@ import torch
 
 from export import cells, inpainting, super_resolution, translation, translation_int8, unconditional
 from gancam.frame import Image
-from gancam.inference.card import ModelCard
+from gancam.inference.card import Layout, ModelCard
 from train.networks import stylegan, translator
 from train.networks.inpaint import Inpaint
 from train.networks.latent import LatentGenerator
@@ -36,10 +36,12 @@ def crops(folder: Path) -> Path:
     return folder
 
 
-def network(scale: int = 2, *, channels: int = 16, depth: int = 1, seed: int = 0) -> SuperResolution:
+def network(
+    scale: int = 2, *, channels: int = 16, depth: int = 1, unshuffle: int = 1, seed: int = 0
+) -> SuperResolution:
     """Random weights, but a residual of some size, so that its convolutions are seen in the output."""
     torch.manual_seed(seed)
-    made = SuperResolution(scale=scale, channels=channels, depth=depth, expansion=8).eval()
+    made = SuperResolution(scale=scale, channels=channels, depth=depth, expansion=8, unshuffle=unshuffle).eval()
     with torch.no_grad():
         for part in (made.tail.direct, made.tail.narrow):
             assert part is not None
@@ -68,13 +70,15 @@ def _once(made: torch.nn.Module, quantise: Callable[[], onnx.ModelProto]) -> onn
 def write_models(folder: Path, made: SuperResolution, name: str = "small") -> Path:
     """fp32, fp16 and int8 of `made` below `folder`; gives the path of the model."""
     card = ModelCard(
-        name=name, effect="super_resolution", scale=made.scale, receptive_field=made.receptive_field, licence="CC0"
-    )
+        name=name, effect="super_resolution", scale=made.scale, receptive_field=made.receptive_field, licence="CC0",
+        multiple=made.multiple,
+    )  # fmt: skip
     save(super_resolution.float_graph(made), folder / f"{name}.onnx", card)
     half = super_resolution.float_graph(made, half=True)
     save(half, folder / f"{name}.fp16.onnx", replace(card, precision="fp16"))
     int8 = _once(made, lambda: super_resolution.quantise(made, [still("otters"), still("sign")]))
-    save(int8, folder / f"{name}.int8.onnx", replace(card, precision="int8", layout="blocks"))
+    layout: Layout = "cells" if made.multiple > 1 else "blocks"
+    save(int8, folder / f"{name}.int8.onnx", replace(card, precision="int8", layout=layout))
     return folder / f"{name}.onnx"
 
 

@@ -17,8 +17,8 @@ import pytest
 from gancam.effects import EffectSpec
 from gancam.errors import InputError, NotFound, OutputExists, SinkError
 from gancam.frame import Image
-from gancam.jobs.batch import Summary, process_all
-from gancam.jobs.events import JobEvent
+from gancam.jobs.batch import process_all
+from gancam.jobs.events import JobEvent, Summary
 from gancam.jobs.inputs import LEDGER, find_inputs, is_batch
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import EffectChainSpec, ProcessOptions

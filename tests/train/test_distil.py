@@ -71,8 +71,9 @@ def test_a_pool_is_made_once_and_goes_on_where_it_stopped(tmp_path: Path, photos
     second.unlink()
     again = make(tmp_path, photos, describe())
     assert first.stat().st_mtime_ns == before
-    for name in ("low", "high", "taught"):
-        assert np.array_equal(getattr(made, name), getattr(again, name))
+    assert np.array_equal(made.low, again.low)
+    assert np.array_equal(made.high, again.high)
+    assert np.abs(made.taught.astype(int) - again.taught).max() <= 4  # the teacher's precision is what is fast just now
     assert CHUNK == 64  # of 70, the second file holds 6
 
 
@@ -125,9 +126,28 @@ def test_a_student_learns_from_both(tmp_path: Path, photos: Path) -> None:
     assert task.preview(task.generator).shape == (6 * 48, 4 * 48, 3)
 
 
+def test_a_student_of_a_smaller_scale_learns_what_the_teacher_drew_shrunk(tmp_path: Path, photos: Path) -> None:
+    teacher, _ = ncnn(tmp_path)
+    text = PLAN.format(teacher=teacher, folder=tmp_path)
+    large = tasks.build(recipe.parse(text), photos, torch.device("cpu"))
+    text = text.replace("scale = 2", "scale = 1\nunshuffle = 2").replace("[2]", "[1]")
+    text = text.replace("blend = 0.25", "blend = 0.25\npool_scale = 2")
+    task = tasks.build(recipe.parse(text), photos, torch.device("cpu"))
+    assert isinstance(task, DistilTask)
+    assert len(list((tmp_path / "pools").iterdir())) == 1  # one pool for both
+    small, batch = (one.batch(np.random.default_rng(0), 3) for one in (task, large))
+    assert torch.equal(small["low"], batch["low"])
+    assert small["high"].shape == (3, 3, 16, 16)
+    inner = torch.nn.functional.avg_pool2d(batch["high"], 2)
+    assert (small["high"] - inner).abs().mean() < 0.3 * (small["high"] - small["high"].roll(1, 3)).abs().mean()
+    assert task.generate(small).shape == (3, 3, 16, 16)
+    assert task.preview(task.generator).shape == (6 * 48, 4 * 48, 3)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
+        (("patch = 16", "patch = 16\npool_scale = 3"), "pool_scale 3 must be"),
         (('teacher = "{teacher}"', ""), "needs a teacher"),
         (("side = 24", "side = 8"), "under the patch"),
         (("count = 70", "counts = 70"), "counts"),

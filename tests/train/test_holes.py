@@ -32,3 +32,10 @@ def test_training_holes_reach_from_specks_to_much_of_the_crop() -> None:
     shares = [float(holes.training(rng, 128).mean()) for _ in range(200)]
     assert 0.0 < min(shares) < 0.02
     assert 0.35 < max(shares) <= 0.45
+
+
+def test_wide_holes_are_wide() -> None:
+    rng = np.random.default_rng(0)
+    shares = [float(holes.wide(rng, 96).mean()) for _ in range(60)]
+    assert all(0 < share <= 0.45 for share in shares)
+    assert np.median(shares) > 0.15

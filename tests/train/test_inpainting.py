@@ -107,6 +107,57 @@ def test_the_discriminator_looks_at_holes_alone(task: InpaintingTask) -> None:
     assert any(p.grad is not None for p in discriminator.parameters())
 
 
+FEATURES = PLAN.replace('family = "discriminators"\nkind = "patch"', 'family = "features"\nmixed = 4')
+
+
+def wide(folder: Path, photo: Pixels, more: str) -> InpaintingTask:
+    Pillow.fromarray(photo).save(folder / "photo.png")
+    torch.manual_seed(0)
+    built = tasks.build(recipe.parse(FEATURES.replace("sides =", more + "\nsides =")), folder, torch.device("cpu"))
+    assert isinstance(built, InpaintingTask)
+    return built
+
+
+def test_every_head_of_a_discriminator_of_features_judges_holes(tmp_path: Path, photo: Pixels) -> None:
+    task = wide(tmp_path, photo, 'holes = "wide"')
+    discriminator = task.discriminator
+    assert discriminator is not None
+    batch = task.batch(np.random.default_rng(0), 2)
+    assert len(discriminator(batch["truth"])) == 4
+    fixed = {name: value.clone() for name, value in discriminator.named_parameters() if name.startswith("mix.")}
+    loss = task.discriminator_losses(batch, task.generate(batch).detach(), {})
+    loss.total.backward()  # type: ignore[no-untyped-call]
+    learning = {name for name, value in discriminator.named_parameters() if value.grad is not None}
+    assert not learning & fixed.keys()
+    assert {name.split(".")[1] for name in learning if name.startswith("heads.")} == {"0", "1", "2"}
+    adversarial = task.generator_losses(batch, task.generate(batch), {"adversarial": 1.0})
+    adversarial.total.backward()  # type: ignore[no-untyped-call]
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in task.generator.parameters())
+
+
+def test_what_lies_deep_in_a_hole_weighs_less(tmp_path: Path, photo: Pixels) -> None:
+    task = wide(tmp_path, photo, "fade = 4.0")
+    truth, hole = torch.full((1, 3, 32, 32), 0.5), torch.zeros(1, 1, 32, 32)
+    hole[:, :, 4:28, 4:28] = 1.0
+    rim, core = torch.zeros_like(truth), torch.zeros_like(truth)
+    rim[:, :, 4, 4:28], core[:, :, 16, 4:28] = 0.1, 0.1
+    at_rim, inside = (
+        float(task.generator_losses({"truth": truth, "hole": hole}, truth + wrong, {"l1": 1.0}).terms["l1"])
+        for wrong in (rim, core)
+    )
+    assert inside < 0.5 * at_rim
+
+
+def test_what_does_not_go_together_is_refused(tmp_path: Path, photo: Pixels) -> None:
+    Pillow.fromarray(photo).save(tmp_path / "photo.png")
+    for text, says in (
+        (PLAN.replace("sides =", 'holes = "round"\nsides ='), "holes 'round' must be one of all, wide"),
+        (FEATURES.replace("adversarial = 1.0", "adversarial = 1.0, feature_matching = 1.0"), "none to match"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            tasks.build(recipe.parse(text), tmp_path, torch.device("cpu"))
+
+
 def test_the_sheet_is_the_same_each_time(task: InpaintingTask) -> None:
     sheet = task.preview(task.generator)
     assert sheet.shape == (6 * 64, 3 * 64, 3)

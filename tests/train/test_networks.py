@@ -62,6 +62,23 @@ def test_a_dilated_network_sees_farther_with_the_same_weights() -> None:
             SuperResolution(scale=2, depth=2, dilations=wrong)
 
 
+def test_a_network_of_cells_sees_farther_and_keeps_the_size() -> None:
+    network = SuperResolution(scale=1, channels=4, depth=1, unshuffle=2)
+    assert (network.multiple, network.receptive_field) == (2, 7)
+    x = torch.rand(1, 3, 32, 32, requires_grad=True)
+    reached = []
+    for row in (15, 16):
+        (slope,) = torch.autograd.grad(network(x)[0, :, row, row].sum(), x)
+        reached += torch.nonzero(slope.abs().sum((0, 1, 3))).flatten().tolist()
+    assert (min(reached), max(reached)) == (15 - 7, 16 + 7)
+    with torch.no_grad():
+        network.tail.direct.zero_()
+        network.tail.narrow.zero_()  # type: ignore[union-attr]
+        torch.testing.assert_close(network(x), x)
+    with pytest.raises(ValueError, match="unshuffle 0 must be positive"):
+        SuperResolution(scale=2, unshuffle=0)
+
+
 @pytest.mark.parametrize("kind", ["unet", "patch"])
 @pytest.mark.parametrize("unshuffle", [2, 4])
 def test_a_discriminator_judges_every_place_and_learns(kind: str, unshuffle: int) -> None:

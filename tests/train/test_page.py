@@ -45,8 +45,13 @@ def test_a_watcher_writes_it_when_something_is_wrong_and_at_the_end(run: Path, t
     watcher.alarm(50, "it collapses")
     (run / page.FILE).unlink()
     watcher.close()
-    assert (run / page.FILE).is_file()
-    page.Page(tmp_path / "nowhere", "small").close()  # a run that ended before its first line
+    assert not (run / page.FILE).exists()  # no iteration was told: that run is another's
+    watcher.progress(Progress(310, 1000, "adversarial", 1.0))
+    watcher.close()
+    assert "310 of 1,000" in (run / page.FILE).read_text()
+    early = page.Page(tmp_path / "nowhere", "small")
+    early.progress(Progress(1, 1000, "adversarial", 1.0))
+    early.close()  # before the first line of the log
 
 
 def test_what_went_well_is_recorded_and_drawn_behind(run: Path, tmp_path: Path) -> None:

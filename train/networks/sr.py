@@ -71,12 +71,23 @@ class SuperResolution(nn.Module):
     ``dilations``, one for each of the ``depth``, let it see farther at the same cost (8-bit convolutions take the same
     time with any): what compression did shows over the 8x8 pixels of a block, and more.
 
-    ``forward``: RGB ``(n, 3, h, w)`` float in 0..1 -> ``(n, 3, h * scale, w * scale)`` float, about 0..1, not clamped.
-    Output pixels depend on input pixels at most ``receptive_field`` away: ``depth + 2``, more where dilated.
+    With ``unshuffle`` above 1 all runs on cells of so many pixels a side: as many multiply-adds see so many times as
+    far.
+
+    ``forward``: RGB ``(n, 3, h, w)`` float in 0..1 -> ``(n, 3, h * scale, w * scale)`` float, about 0..1, not clamped;
+    h and w multiples of ``multiple``. Output pixels depend on input pixels at most ``receptive_field`` away:
+    ``depth + 2``, more where dilated or unshuffled.
     """
 
     def __init__(
-        self, *, scale: int, channels: int = 32, depth: int = 3, expansion: int = 128, dilations: Sequence[int] = ()
+        self,
+        *,
+        scale: int,
+        channels: int = 32,
+        depth: int = 3,
+        expansion: int = 128,
+        dilations: Sequence[int] = (),
+        unshuffle: int = 1,
     ) -> None:
         super().__init__()
         if scale < 1 or channels < 1 or depth < 0:
@@ -84,18 +95,21 @@ class SuperResolution(nn.Module):
         dilations = list(dilations) or [1] * depth
         if len(dilations) != depth or min(dilations, default=1) < 1:
             raise ValueError(f"dilations {dilations} must be {depth} numbers of 1 or more, one for each of the depth")
+        if unshuffle < 1:
+            raise ValueError(f"unshuffle {unshuffle} must be positive")
         self.dilations = (1, *dilations, 1)  # of every convolution, first to last
-        self.scale, self.channels, self.depth = scale, channels, depth
-        self.head = CollapsibleConv(3, channels, expansion=expansion)
+        self.scale, self.channels, self.depth, self.multiple = scale, channels, depth, unshuffle
+        side = scale * unshuffle  # sub-pixels of a place
+        self.head = CollapsibleConv(3 * unshuffle**2, channels, expansion=expansion)
         self.body = nn.ModuleList(
             CollapsibleConv(channels, channels, expansion=expansion, dilation=dilation) for dilation in dilations
         )
-        self.tail = CollapsibleConv(channels, 3 * scale * scale, expansion=expansion, gain=0.1)
+        self.tail = CollapsibleConv(channels, 3 * side * side, expansion=expansion, gain=0.1)
 
     @property
     def receptive_field(self) -> int:
         """How far, in input pixels, an output pixel looks to each side."""
-        return sum(self.dilations)
+        return self.multiple * (sum(self.dilations) + 1) - 1
 
     def convolutions(self) -> list[tuple[Tensor, Tensor]]:
         """The collapsed ``(kernel, bias)`` of every convolution, first to last, for the exporter.
@@ -108,16 +122,24 @@ class SuperResolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
         """Run the network."""
-        features = F.relu(self.head(x))
+        features = F.relu(self.head(F.pixel_unshuffle(x, self.multiple)))
         for layer in self.body:
             features = F.relu(layer(features))
         residual = self.tail(features).float()
-        anchor = x.float().repeat_interleave(self.scale * self.scale, dim=1)
-        return F.pixel_shuffle(anchor + residual, self.scale)
+        anchor = F.interpolate(x.float(), scale_factor=float(self.scale)) if self.scale > 1 else x.float()
+        return F.pixel_shuffle(residual, self.scale * self.multiple) + anchor
 
 
 def build(
-    *, scale: int, channels: int = 32, depth: int = 3, expansion: int = 128, dilations: Sequence[int] = ()
+    *,
+    scale: int,
+    channels: int = 32,
+    depth: int = 3,
+    expansion: int = 128,
+    dilations: Sequence[int] = (),
+    unshuffle: int = 1,
 ) -> SuperResolution:
     """Build the network from its recipe's options."""
-    return SuperResolution(scale=scale, channels=channels, depth=depth, expansion=expansion, dilations=dilations)
+    return SuperResolution(
+        scale=scale, channels=channels, depth=depth, expansion=expansion, dilations=dilations, unshuffle=unshuffle
+    )

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import functional as F
 
 from train import evaluate, foreign
 from train.data import Photos, Pixels, dihedral, image_files, resize
@@ -23,7 +24,10 @@ from train.recipe import Recipe
 from train.tasks import Batch, Task, tensor
 from train.tasks.super_resolution import SuperResolutionTask
 
-KEYS = {"teacher": "", "pool": "runs/pools", "frames": "", "count": 4096, "side": 64, "shared": 0.2, "blend": 0.65}
+KEYS = {
+    "teacher": "", "pool": "runs/pools", "frames": "", "count": 4096, "side": 64, "shared": 0.2, "blend": 0.65,
+    "pool_scale": 0,
+}  # fmt: skip
 
 
 class DistilTask(SuperResolutionTask):
@@ -34,7 +38,8 @@ class DistilTask(SuperResolutionTask):
     ``[data]``: `patch`; `teacher`, a file that `foreign.teacher` reads; `blend`, the share of its picture (0: the
     original alone); `frames`, a folder of pictures that have no sharp original, where the teacher's picture stands for
     it (none: photos alone), and `shared`, their share; `pool`, the folder of pools; `count` and `side` of the patches
-    in it, from which those of `patch` are cut.
+    in it, from which those of `patch` are cut; `pool_scale`, the teacher's scale (0: the network's), from which its
+    pictures and the originals are shrunk to the network's.
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
@@ -46,6 +51,11 @@ class DistilTask(SuperResolutionTask):
         self.blend = float(mine["blend"])
         if not 0.0 <= self.blend <= 1.0:
             raise ValueError(f"recipe {recipe.name!r}: blend {self.blend} must be in 0..1")
+        self.pool_scale = int(mine["pool_scale"]) or self.scale
+        if self.pool_scale % self.scale:
+            raise ValueError(
+                f"recipe {recipe.name!r}: pool_scale {self.pool_scale} must be a multiple of the scale, {self.scale}"
+            )
         self.pool = self._make_pool(recipe, mine, data)
 
     def _make_pool(self, recipe: Recipe, mine: Mapping[str, Any], data: Path) -> Pool:
@@ -55,11 +65,11 @@ class DistilTask(SuperResolutionTask):
         teacher = Path(mine["teacher"])
         about = Description(
             teacher=_digest(teacher), photos=_names(data), frames=_names(Path(frames)) if frames else (),
-            count=int(mine["count"]), side=side, scale=self.scale, shared=float(mine["shared"]), seed=recipe.seed,
+            count=int(mine["count"]), side=side, scale=self.pool_scale, shared=float(mine["shared"]), seed=recipe.seed,
         )  # fmt: skip
 
         def ingredients() -> Ingredients:
-            photos = Photos(data, smallest=(side + 3 * BORDER) * self.scale)
+            photos = Photos(data, smallest=(side + 3 * BORDER) * self.pool_scale)
             others = Photos(Path(frames), smallest=side + 2 * BORDER, sizes=(1.0,)) if frames else None
             return Ingredients(photos, others, foreign.teacher(teacher))
 
@@ -69,13 +79,17 @@ class DistilTask(SuperResolutionTask):
         """Cut patches of the pool, turned and flipped."""
         triples = [self._triple(rng) for _ in range(size)]
         low, high, taught = (tensor(np.stack(patches), self.device) for patches in zip(*triples, strict=True))
-        return {"low": low, "high": torch.lerp(high, taught, self.blend)}
+        high = torch.lerp(high, taught, self.blend)
+        if self.pool_scale > self.scale:
+            side = self.patch * self.scale
+            high = F.interpolate(high, (side, side), mode="bicubic", antialias=True).clamp(0, 1)
+        return {"low": low, "high": high}
 
     def _triple(self, rng: np.random.Generator) -> list[Pixels]:
         index, which = int(rng.integers(len(self.pool.low))), int(rng.integers(8))
         top, left = (int(rng.integers(self.pool.low.shape[1] - self.patch + 1)) for _ in range(2))
         found = []
-        for patches, scale in zip(self._parts(), (1, self.scale, self.scale), strict=True):
+        for patches, scale in zip(self._parts(), (1, self.pool_scale, self.pool_scale), strict=True):
             rows, columns = (slice(start * scale, (start + self.patch) * scale) for start in (top, left))
             found.append(dihedral(patches[index, rows, columns], which))
         return found
@@ -89,7 +103,7 @@ class DistilTask(SuperResolutionTask):
         rows = []
         for low, high, taught in zip(*(part[busiest] for part in self._parts()), strict=True):
             made = evaluate.run(generator, np.ascontiguousarray(low))
-            rows.append(np.hstack([resize(low, high.shape[:2]), made, taught, high]))
+            rows.append(np.hstack([*(resize(picture, high.shape[:2]) for picture in (low, made)), taught, high]))
         return np.vstack(rows)
 
 

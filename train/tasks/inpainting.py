@@ -1,8 +1,9 @@
 """Inpainting: photos with random holes, filled; least error first, then texture by a discriminator of the holes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from train.data import Photos, Pixels, dihedral, image_files, read_image
 from train.networks import squeezenet
 from train.networks.inpaint import Inpaint
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate
+from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate, heads
 
 HELD_BACK = 8  # images of the data folder that are judged on where no folder is given for that
 SHIFT = 2  # perceptual losses look at pictures cut by 0..1 pixels: their strided first layer favours every second one
@@ -26,7 +27,9 @@ class InpaintingTask:
     """Batches ``truth`` (n, 3, s, s), RGB float 0..1, and ``hole`` (n, 1, s, s), 1 where it is to be filled.
 
     ``[data]``: `sides` (s: one of them a batch, by chance; multiples of 16). A batch is as many crops of the first
-    side; of a larger one as many as have no more pixels together, so every iteration costs about the same.
+    side; of a larger one as many as have no more pixels together, so every iteration costs about the same. `holes`:
+    which, one of `holes.DRAWN`. `fade`: pixels from a hole's edge after which l1 and decibels count 1 / e, so that what
+    nobody can know need not be grey; 0: as much everywhere.
     ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`), `r1` (weight of that penalty).
     Losses, all of them inside the holes and each picture alike, however small its hole: l1, decibels (the negative
     PSNR), perceptual, distance, adversarial, feature_matching.
@@ -35,13 +38,18 @@ class InpaintingTask:
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         options = dict(recipe.data)
         self.sides = [int(side) for side in options.pop("sides", [128, 192, 256])]
+        self.draw, self.fade = str(options.pop("holes", "all")), float(options.pop("fade", 0.0))
         terms = check(recipe, options, TERMS)
+        if self.draw not in holes.DRAWN:
+            raise ValueError(f"recipe {recipe.name!r}: holes {self.draw!r} must be one of {', '.join(holes.DRAWN)}")
         if not self.sides or min(self.sides) < 32 or any(side % Inpaint.multiple for side in self.sides):
             raise ValueError(f"recipe {recipe.name!r}: sides {self.sides} must be multiples of 16 from 32 up")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
         discriminator = dict(recipe.discriminator)
         self.r1 = float(discriminator.pop("r1", 0.0))
+        if "feature_matching" in terms and discriminator.get("family") == "features":
+            raise ValueError(f"recipe {recipe.name!r}: a discriminator of features has none to match: feature_matching")
         self.adversarial_loss, self.discriminator = build_discriminator(
             recipe, discriminator, terms, device, loss="relativistic"
         )
@@ -59,7 +67,7 @@ class InpaintingTask:
         image = self.photos.images[self.photos.pick(rng)]
         top, left = (int(rng.integers(length - side + 1)) for length in image.shape[:2])
         crop = dihedral(image[top : top + side, left : left + side], int(rng.integers(8)))
-        return crop, holes.training(rng, side)
+        return crop, holes.DRAWN[self.draw](rng, side)
 
     def generate(self, batch: Batch) -> Tensor:
         """Run the generator on a batch, with gradients."""
@@ -70,6 +78,8 @@ class InpaintingTask:
         """Compute what the generator minimises."""
         truth, hole = batch["truth"], batch["hole"]
         share = hole / (3.0 * hole.sum((1, 2, 3), keepdim=True))  # of the places of a picture, its colours apart
+        if self.fade:
+            share = share * _faded(hole, self.fade)
         seen = self._seen(batch, fake) if weights.keys() & {"perceptual", "distance"} else None
         verdicts = (
             discriminate(self.discriminator, truth, fake)
@@ -88,8 +98,11 @@ class InpaintingTask:
                 case "distance" if seen is not None:
                     terms[name] = losses.perceptual_distance(seen[0], seen[1], where=seen[2]).mean()
                 case "adversarial" if verdicts is not None:
-                    inside = _inside(hole, verdicts[0][0])
-                    terms[name] = self.adversarial_loss.generator(verdicts[0][0][inside], verdicts[1][0][inside])
+                    said = [
+                        self.adversarial_loss.generator(real[inside], false[inside])
+                        for real, false, inside in _asked(hole, heads(verdicts[0]), heads(verdicts[1]))
+                    ]
+                    terms[name] = torch.stack(said).mean()
                 case "feature_matching" if verdicts is not None:
                     terms[name] = losses.feature_matching(verdicts[0][1], verdicts[1][1], where=hole)
         return Losses.of(terms, weights)
@@ -107,16 +120,23 @@ class InpaintingTask:
         discriminator = self.discriminator
         assert discriminator is not None
         truth = batch["truth"].detach().requires_grad_(self.r1 > 0)
-        logits, _ = discriminator(torch.cat([truth, fake]))  # one pass, so that the spectral norms move on once
-        real, false = logits.chunk(2)
-        inside = _inside(batch["hole"], real)
-        terms = {"discriminator": self.adversarial_loss.discriminator(real[inside], false[inside])}
+        found = heads(discriminator(torch.cat([truth, fake])))  # one pass, so that the spectral norms move on once
+        real, false = ([head.chunk(2)[side] for head in found] for side in (0, 1))
+        asked = list(_asked(batch["hole"], real, false))
+        terms = {
+            "discriminator": torch.stack(
+                [self.adversarial_loss.discriminator(a[inside], b[inside]) for a, b, inside in asked]
+            ).mean()
+        }
         total = terms["discriminator"]
         if self.r1 > 0:
-            terms["r1"] = losses.r1(real, truth)
+            terms["r1"] = losses.r1(torch.cat([head.flatten(1) for head in real], 1), truth)
             total = total + self.r1 * terms["r1"]
         with torch.no_grad():
-            terms |= {"real": real[inside].mean(), "fake": false[inside].mean()}
+            terms |= {
+                name: torch.stack([pair[side][pair[2]].mean() for pair in asked]).mean()
+                for side, name in enumerate(("real", "fake"))
+            }
         return Losses(total, terms)
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
@@ -144,6 +164,18 @@ class InpaintingTask:
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
         """Name what goes wrong, and what to change."""
         return []
+
+
+def _asked(hole: Tensor, real: list[Tensor], false: list[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """The logits of each head for real and filled pictures, and the places that count: with some hole in them."""
+    for a, b in zip(real, false, strict=True):
+        yield a, b, _inside(hole, a)
+
+
+def _faded(hole: Tensor, fade: float) -> Tensor:
+    """``exp(-d / fade)``, d the distance of a pixel of the hole to the nearest known one."""
+    depths = [cv2.distanceTransform(one, cv2.DIST_L2, 3) for one in hole[:, 0].byte().cpu().numpy()]
+    return torch.from_numpy(np.exp(-np.stack(depths) / fade)).to(hole)[:, None]
 
 
 def _inside(hole: Tensor, logits: Tensor) -> Tensor:

@@ -131,7 +131,8 @@ class Clock:
         """Mark the text that the digit of the seconds, somewhere in `around`, belongs to."""
         high, low = self._high[band], self._low[band]
         place = slice(around.top, around.bottom), slice(around.left, around.right)
-        switched = np.asarray(cv2.absdiff(high, low)[place] > _SWITCH, np.uint8)
+        spans = cv2.absdiff(high[place], low[place])
+        switched = np.asarray(spans > max(_SWITCH, np.percentile(spans, 95) / 2), np.uint8)
         if switched.sum() < 8:
             return
         best: list[_Glyph] = []

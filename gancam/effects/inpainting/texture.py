@@ -41,6 +41,7 @@ USUAL = 15  # places a side of which the strength in the middle of their order i
 TRUST = 0.92  # what a place of the hole counts for each place that it is further in, in a search
 SURE = 1.3  # by how much less what is found there counts for each place, in a mean
 PICK = 0.1  # how much less like the picture than most a patch may be and still count, in a mean
+COARSE = 3.0  # pixels: deviation of the blur that parts what is coarse, colours and light, from what is fine
 FEWEST = 16  # known patches: with fewer there is nothing to learn from
 SEAM = 3  # pixels around the hole on which what was found is compared with what is there
 
@@ -54,7 +55,8 @@ def add(picture: Image, hole: Mask, strength: float) -> None:
     Args:
         picture: uint8 ``(h, w, 3)`` BGR, filled smoothly in the hole.
         hole: 1 there, else 0, uint8 ``(h, w)``.
-        strength: 1 shows what `textured` makes alone, less mixes it with what is there.
+        strength: 1 shows what `textured` makes alone. Less shows that much to the power of 2/3 of what is fine in it,
+            and of 4 of what is coarse, since about colours and light what was there is right more often.
     """
     x, y, wide, tall = cv2.boundingRect(hole)
     framed = cv2.copyMakeBorder(hole, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)  # what lies beyond is not known either
@@ -75,8 +77,11 @@ def add(picture: Image, hole: Mask, strength: float) -> None:
         made = textured(there, hole[rows, columns])
         if made is not None:
             less = 1 - 0.5 * min(others / CROWDED, 1.0)
-            share = cv2.blur(mine, (SOFT, SOFT)) * inside * np.float32(strength * less)
-            there[:] = np.round(there + share[..., None] * (made - there))
+            share = cv2.blur(mine, (SOFT, SOFT)) * inside * np.float32(less)
+            apart = made - there
+            coarse = floats(cv2.GaussianBlur(apart, (0, 0), COARSE))
+            mixed = np.float32(strength ** (2 / 3)) * (apart - coarse) + np.float32(strength**4) * coarse
+            there[:] = np.clip(np.round(there + share[..., None] * mixed), 0, 255)
 
 
 class _Level(NamedTuple):
