@@ -54,6 +54,7 @@ def make_clip(
         stream.time_base = time_base
         context = stream.codec_context
         context.time_base = time_base
+        context.thread_count = 1  # with more, libx264 makes another file once in some hundred times
         context.sample_aspect_ratio = aspect
         context.colorspace, context.color_primaries, context.color_trc = matrix, primaries, transfer
         context.color_range = 0 if full_range is None else 1 + full_range
