@@ -18,8 +18,7 @@ from itertools import pairwise
 import numpy as np
 
 from gancam.effects import Effect, load
-from gancam.inference.catalog import find, open_model
-from gancam.inference.model import Model
+from gancam.inference.catalog import open_model
 from gancam.latent.path import seeded, styles
 from gancam.latent.samples import LoopSource, generators, open_generator
 from gancam.sources import TestPattern
@@ -49,7 +48,7 @@ def speed(name: str, threads: int, rounds: int) -> None:
     over = {"device": "cpu", "region": THIRTY_PERCENT, "fit": "cover", "feather": 0.2, "shape": "box"}
     for count in sorted({1, threads}):
         said = f"{count} thread" + "s" * (count > 1)
-        model = Model(find(name), device="cpu", threads=count)
+        model = open_generator(name, device="cpu", threads=count)
         ws = styles(model.mapping(seeded([1], model.card.latent)), model)
         morph = load(name, threads=count, **over)
         calls[f"picture, {said}"] = partial(again, model.synthesis, ws)
