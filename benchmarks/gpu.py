@@ -233,7 +233,7 @@ def chain(run: Run) -> Results:
     precision = "fp32" if run.device == "cpu" else "auto"  # int8 has its pixels arranged outside its graph
     sharp: Any = gancam.load("sr-x2", device=run.device, precision=precision)
     style: Any = gancam.load(  # nothing but its model
-        "style-oil", device=run.device, precision=precision, work_size=8192, colours=0.0
+        "style-oil", device=run.device, precision=precision, work_size=8192, colours=0.0, readable=0.0
     )
     pair, images = [sharp, style], frames(size)
     larger = [sharp(image) for image in images]

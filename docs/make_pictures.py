@@ -10,7 +10,11 @@ import cv2
 import numpy as np
 
 import gancam
+from gancam.cli.menu import choices, thumbnail
+from gancam.control import EffectMenu
+from gancam.effects import EffectSpec
 from gancam.frame import Frame, Image
+from gancam.sinks.window.gallery import Gallery
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES, IMAGES = ROOT / "samples", ROOT / "docs" / "images"
@@ -25,6 +29,7 @@ def main() -> None:
     save("morphs-overlay.jpg", morphs(frames[40]))
     save("image-to-image.jpg", styles(cv2.imread(str(SAMPLES / "people.jpg"))))
     save("image-to-image-region.jpg", translations(frames[60]))
+    save("live-gallery.jpg", live_gallery(frames[40]))
     save("background.jpg", behind(cv2.imread(str(SAMPLES / "people.jpg"))))
 
 
@@ -121,6 +126,47 @@ def translations(frame: Image) -> Image:
     half = cv2.resize(frame, (480, 270), interpolation=cv2.INTER_AREA)
     cells = [(gancam.load(name, **params)(half), text) for text, (name, params) in ways.items()]  # type: ignore[arg-type]
     return np.concatenate([row(cells[:2]), row(cells[2:])])
+
+
+class Shown(EffectMenu):
+    """The menu of `gancam live`, with thumbnails of one frame, of which the first plays."""
+
+    def __init__(self, frame: Image) -> None:
+        chains = choices([EffectSpec.parse("restore-x2")], [])
+        self.names = list(chains)
+        self._made = {name: thumbnail(frame, specs) for name, specs in chains.items()}
+
+    @property
+    def playing(self) -> str:
+        """The first."""
+        return self.names[0]
+
+    @property
+    def coming(self) -> str:
+        """None."""
+        return ""
+
+    def choose(self, text: str) -> str:
+        """Play what plays."""
+        return self.playing
+
+    def news(self) -> str:
+        """Give none."""
+        return ""
+
+    def look(self, *, on: bool) -> None:
+        """Keep the thumbnails."""
+
+    def thumbnail(self, name: str) -> Image | None:
+        """Give what was made."""
+        return self._made[name]
+
+
+def live_gallery(frame: Image) -> Image:
+    """The window of `gancam live` with its gallery open."""
+    canvas = np.asarray(cv2.resize(frame, (960, 540), interpolation=cv2.INTER_CUBIC), np.uint8)
+    Gallery(Shown(frame)).draw(canvas, 12)
+    return canvas
 
 
 def label(image: Image, text: str) -> Image:
