@@ -11,6 +11,7 @@ _SEEK, _SEEK_ID, _SEEK_PLACE, _CRC, _ENTRY, _VIDEO = 0x4DBB, 0x53AB, 0x53AC, 0xB
 _WIDTH, _HEIGHT, _UNIT, _SHOWN_WIDTH, _SHOWN_HEIGHT = 0xB0, 0xBA, 0x54B2, 0x54B0, 0x54BA
 _RATIO = 3  # a unit: width and height shown are a ratio alone
 _HEAD = 1 << 20  # bytes within which the tracks are described
+_LONGEST = 8  # bytes of a number
 
 
 class _NoPlace(Exception):
@@ -120,8 +121,10 @@ def _number(data: bytes, element: _Element) -> int:
 
 
 def _made(kind: int, value: int) -> bytes:
-    """An element that holds a number."""
+    """An element that holds a number. Raises `_NoPlace` for one that none holds: it was read from a damaged head."""
     size = max((value.bit_length() + 7) // 8, 1)
+    if size > _LONGEST:
+        raise _NoPlace
     return kind.to_bytes((kind.bit_length() + 7) // 8, "big") + bytes([0x80 | size]) + value.to_bytes(size, "big")
 
 
