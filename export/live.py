@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ from train.recipe import Recipe
 from train.watch import Watcher
 
 SECONDS = 3.0  # between model files
+YIELD = 0.25  # seconds for which training leaves the cores to the player, which loads the file then
 FILE = "live.onnx"  # in the run's folder
 PLACE = ":region=0.22/0/0.56/1:shape=box"  # of a generator's pictures: in the middle, where the two halves meet
 
@@ -59,6 +61,8 @@ class LivePicture(Watcher):
         self._failed = ""
         if self._player is None:
             self._play(PLACE if effect == "morph" else "")
+        else:
+            time.sleep(YIELD)
 
     def step(self) -> None:
         """Notice when the player was closed."""
