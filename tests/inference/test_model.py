@@ -228,7 +228,7 @@ def test_int8_is_not_chosen_where_it_is_not_exact(
     card = ModelCard(name="small", effect="super_resolution", scale=2, precision="int8", layout="blocks")
     save(wrong, path.with_name("small.int8.onnx"), card)
     with caplog.at_level(logging.INFO, "gancam"):
-        assert Model(path, device="cpu").precision == "fp32"
+        assert Model(path, device="cpu").precision in ("fp32", "fp16")  # which of them, a busy machine decides
     assert "int8 is inaccurate on this CPU" in caplog.text
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
     assert LEAST_PSNR < 40
