@@ -11,9 +11,9 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from export.enlarged import enlarge
+from export.super_resolution import by_place, collapsed
 from gancam.inference.card import ModelCard
 from gancam.inference.variants import read_card
-from train import networks
 from train import recipe as recipes
 from train.networks.inpaint import Gated, Inpaint
 from train.networks.sr import SuperResolution
@@ -35,8 +35,7 @@ def restore(path: Path) -> tuple[nn.Module, Recipe, ModelCard]:
     if card.precision != "fp32":
         raise ValueError(f"{path} is {card.precision}: weights are taken from the fp32 file of a model")
     recipe = recipes.load(card.recipe)
-    options = {**recipe.network, **({"expansion": 0} if recipe.network["family"] == "sr" else {})}
-    network = networks.build(**options)
+    network = collapsed(recipe)
     constants = _constants(onnx.load(path))
     try:
         with torch.no_grad():
@@ -91,22 +90,17 @@ def _fill(parameter: Tensor | None, value: Array) -> None:
 
 
 def _super_resolution(network: SuperResolution, layers: list[Layer]) -> None:
-    stack = [network.head, *network.body, network.tail]
-    if len(layers) != len(stack):
-        raise ValueError(f"the file has {len(layers)} convolutions, the recipe {len(stack)}")
-    places, square = network.multiple**2, (network.scale * network.multiple) ** 2
-    layers[0] = layers[0][0][:, _by_colour(places)], layers[0][1]
-    order = _by_colour(square)
-    layers[-1] = layers[-1][0][order], layers[-1][1][order]
-    for layer, (kernel, bias) in zip(stack, layers, strict=True):
-        identity: Tensor | None = layer.identity
-        _fill(layer.direct, kernel if identity is None else kernel - identity.numpy())
-        _fill(layer.bias, bias)
+    """The inverse of `super_resolution.pixel_stack`, between pixels of 0..1."""
+    if len(layers) != len(network.stack):
+        raise ValueError(f"the file has {len(layers)} convolutions, the recipe {len(network.stack)}")
+    first, last = (np.argsort(by_place(share * network.multiple**2)) for share in (1, network.scale**2))
+    layers[0] = layers[0][0][:, first], layers[0][1]
+    layers[-1] = layers[-1][0][last], layers[-1][1][last]
+    network.fill(_tensors(layers))
 
 
-def _by_colour(places: int) -> NDArray[np.intp]:
-    """Where (colour, place) RGB stands in (place, colour) BGR."""
-    return np.argsort([(2 - colour) * places + place for place in range(places) for colour in range(3)])
+def _tensors(layers: list[Layer]) -> list[tuple[Tensor, Tensor]]:
+    return [(torch.from_numpy(kernel.copy()), torch.from_numpy(bias.copy())) for kernel, bias in layers]
 
 
 def _enlarger(path: Path, constants: Mapping[str, Array], scale: int) -> SuperResolution:
@@ -122,10 +116,7 @@ def _enlarger(path: Path, constants: Mapping[str, Array], scale: int) -> SuperRe
     network = SuperResolution(
         scale=scale, channels=len(stack[0][0]), depth=len(stack) - 2, expansion=0, dilations=dilations[1:-1]
     )
-    for layer, (kernel, bias) in zip([network.head, *network.body, network.tail], stack, strict=True):
-        identity: Tensor | None = layer.identity
-        _fill(layer.direct, kernel if identity is None else kernel - identity.numpy())
-        _fill(layer.bias, bias)
+    network.fill(_tensors(stack))
     return network
 
 

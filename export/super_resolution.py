@@ -24,7 +24,7 @@ from gancam.inference.model import Model
 from train import evaluate, networks
 from train import recipe as recipes
 from train.data import Pixels, crop_to_multiple, image_files, read_image
-from train.networks.sr import CollapsibleConv, SuperResolution
+from train.networks.sr import SuperResolution
 from train.recipe import Recipe
 
 Kernel = NDArray[np.float32]
@@ -43,16 +43,16 @@ def pixel_stack(network: SuperResolution) -> Stack:
     """
     stack = [(kernel.double().cpu().numpy(), bias.double().cpu().numpy()) for kernel, bias in network.convolutions()]
     kernel, bias = stack[0]
-    places = network.multiple**2
-    stack[0] = (
-        kernel[:, [(2 - colour) * places + place for place in range(places) for colour in range(3)]] / 255.0,
-        bias,
-    )
+    stack[0] = kernel[:, by_place(network.multiple**2)] / 255.0, bias
     kernel, bias = stack[-1]
-    square = (network.scale * network.multiple) ** 2
-    order = [(2 - colour) * square + place for place in range(square) for colour in range(3)]
+    order = by_place((network.scale * network.multiple) ** 2)
     stack[-1] = kernel[order] * 255.0, bias[order] * 255.0
     return [(kernel.astype(np.float32), bias.astype(np.float32)) for kernel, bias in stack]
+
+
+def by_place(places: int) -> list[int]:
+    """Where each of (place, colour) BGR stands in (colour, place) RGB."""
+    return [(2 - colour) * places + place for place in range(places) for colour in range(3)]
 
 
 def float_graph(network: SuperResolution, *, half: bool = False) -> onnx.ModelProto:
@@ -218,6 +218,11 @@ def _with_unused(seen: Moments) -> Moments:
     return Moments(mean, covariance)
 
 
+def collapsed(recipe: Recipe) -> nn.Module:
+    """The network of `recipe`, untrained, with the one kernel for each convolution that an expanded one deploys as."""
+    return networks.build(**{**recipe.network, **({"expansion": 0} if recipe.network["family"] == "sr" else {})})
+
+
 @torch.no_grad()
 def shrunk(network: nn.Module, name: str) -> tuple[SuperResolution, Recipe]:
     """The network of recipe `name`, each of whose pixels is the mean of the sub-pixels that `network` makes of it.
@@ -226,19 +231,16 @@ def shrunk(network: nn.Module, name: str) -> tuple[SuperResolution, Recipe]:
     agree in all but their scale.
     """
     recipe = recipes.load(name)
-    made = networks.build(**{**recipe.network, **({"expansion": 0} if recipe.network["family"] == "sr" else {})})
+    made = collapsed(recipe)
     if not isinstance(network, SuperResolution) or not isinstance(made, SuperResolution) or made.scale != 1:
         raise ValueError(f"--shrink {name}: takes a network for super-resolution, and a recipe of one of scale 1")
     stack = network.convolutions()
     kernel, bias = stack[-1]
     stack[-1] = kernel.view(3, -1, *kernel.shape[1:]).mean(1), bias.view(3, -1).mean(1)
-    layers = [layer for layer in made.modules() if isinstance(layer, CollapsibleConv)]  # head, body, tail
-    shapes = [layer.direct.shape for layer in layers]
+    shapes = [layer.direct.shape for layer in made.stack]
     if shapes != [kernel.shape for kernel, _ in stack] or made.dilations != network.dilations:
         raise ValueError(f"--shrink {name}: its recipe says other convolutions than the network has")
-    for layer, (kernel, bias) in zip(layers, stack, strict=True):
-        layer.direct.copy_(kernel if layer.identity is None else kernel - layer.identity)
-        layer.bias.copy_(bias)
+    made.fill(stack)
     return made.eval(), recipe
 
 

@@ -117,8 +117,26 @@ class SuperResolution(nn.Module):
         ReLU stands between them; the last one gives ``(colour, row, column)`` sub-pixels as ``nn.PixelShuffle`` reads
         them, to which the repeated input is added.
         """
-        stack = [self.head, *self.body, self.tail]
-        return [(layer.kernel().detach(), layer.bias.detach()) for layer in stack]
+        return [(layer.kernel().detach(), layer.bias.detach()) for layer in self.stack]
+
+    @property
+    def stack(self) -> list[CollapsibleConv]:
+        """Every convolution, first to last."""
+        return [layer for layer in self.modules() if isinstance(layer, CollapsibleConv)]
+
+    @torch.no_grad()
+    def fill(self, convolutions: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Take the weights of `convolutions`, as the method of that name gives them; for one that is not expanded.
+
+        Raises ``ValueError`` where they are of another number or shape.
+        """
+        has = [(layer.direct.shape, layer.bias.shape) for layer in self.stack]
+        given = [(kernel.shape, bias.shape) for kernel, bias in convolutions]
+        if given != has:
+            raise ValueError(f"convolutions of {_sizes(given)} where the network has {_sizes(has)}")
+        for layer, (kernel, bias) in zip(self.stack, convolutions, strict=True):
+            layer.direct.copy_(kernel if layer.identity is None else kernel - layer.identity)
+            layer.bias.copy_(bias)
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
         """Run the network."""
@@ -128,6 +146,10 @@ class SuperResolution(nn.Module):
         residual = self.tail(features).float()
         anchor = F.interpolate(x.float(), scale_factor=float(self.scale)) if self.scale > 1 else x.float()
         return F.pixel_shuffle(residual, self.scale * self.multiple) + anchor
+
+
+def _sizes(shapes: list[tuple[torch.Size, torch.Size]]) -> str:
+    return ", ".join("x".join(map(str, kernel)) for kernel, _ in shapes)
 
 
 def build(
