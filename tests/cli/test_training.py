@@ -14,30 +14,10 @@ from gancam.errors import MissingExtra, ModelError
 from gancam.inference import runs
 from gancam.inference.catalog import find, open_model
 from tests.helpers.command import gancam, refused
-from tests.helpers.training import go
+from tests.helpers.training import GENERATOR, go
 from train import checkpoint
 
 ROOT = Path(__file__).parents[2]
-TINY = """
-task = "unconditional"
-batch = 8
-precision = "fp32"
-[network]
-family = "mlp"
-resolution = 8
-latent = 6
-[discriminator]
-family = "mlp"
-side = "discriminator"
-resolution = 8
-[data]
-resolution = 8
-channels = 1
-[[phase]]
-name = "adversarial"
-iterations = {iterations}
-losses = {{ adversarial = 1.0 }}
-"""
 
 
 def digits(folder: Path) -> Path:
@@ -48,7 +28,7 @@ def digits(folder: Path) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    go(TINY.format(iterations=2), digits(tmp_path), tmp_path / "my run")
+    go(GENERATOR.format(iterations=2), digits(tmp_path), tmp_path / "my run")
     return tmp_path / "my run"
 
 
@@ -56,7 +36,7 @@ def test_training_and_exporting_as_commands(tmp_path: Path) -> None:
     """From a folder with files of their names in it, which are not taken for them."""
     (tmp_path / "train.py").write_text("raise SystemExit('this is not it')")
     (tmp_path / "export.py").write_text("raise SystemExit('nor this')")
-    (tmp_path / "tiny.toml").write_text(TINY.format(iterations=3))
+    (tmp_path / "tiny.toml").write_text(GENERATOR.format(iterations=3))
     data = digits(tmp_path)
     done = gancam("train", "tiny.toml", "--data", data, "--device", "cpu", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -92,7 +72,7 @@ def test_a_run_plays_and_is_exported_anew_when_it_went_on(run: Path, tmp_path: P
     first = file.read_bytes()
     before = file.stat().st_mtime_ns
     assert find(str(run)).stat().st_mtime_ns == before  # it is there and newer
-    go(TINY.format(iterations=4), tmp_path / "digits.npz", run)
+    go(GENERATOR.format(iterations=4), tmp_path / "digits.npz", run)
     os.utime(run / runs.CHECKPOINT, ns=(before + 10**9, before + 10**9))
     assert find(run).read_bytes() != first
     done = gancam("sample", run, tmp_path / "grid.png", "-n", "4")
@@ -107,7 +87,7 @@ def test_a_damaged_run_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_signal_reaches_the_training(tmp_path: Path) -> None:
-    (tmp_path / "tiny.toml").write_text(TINY.format(iterations=10**6))
+    (tmp_path / "tiny.toml").write_text(GENERATOR.format(iterations=10**6))
     words = ["train", "tiny.toml", "--data", str(digits(tmp_path)), "--device", "cpu"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "ignore", "-m", "gancam", *words]

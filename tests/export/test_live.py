@@ -12,27 +12,11 @@ from export.live import FILE, LivePicture
 from export.preview import write
 from gancam.latent.samples import open_generator
 from tests.helpers.clips import planes_of
+from tests.helpers.training import GENERATOR
 from train import networks, recipe
 from train.console import Console
 
-TINY = """
-task = "unconditional"
-[network]
-family = "mlp"
-resolution = 8
-latent = 6
-[discriminator]
-family = "mlp"
-side = "discriminator"
-resolution = 8
-[data]
-resolution = 8
-channels = 1
-[[phase]]
-name = "adversarial"
-iterations = 2
-losses = { adversarial = 1.0 }
-"""
+TINY = GENERATOR.format(iterations=2)
 PLAN = recipe.parse(TINY, name="tiny")
 
 

@@ -7,6 +7,44 @@ import torch
 
 from train import loop, recipe, report
 
+GENERATOR = """
+task = "unconditional"
+batch = 8
+precision = "fp32"
+[network]
+family = "mlp"
+resolution = 8
+latent = 6
+[discriminator]
+family = "mlp"
+side = "discriminator"
+resolution = 8
+[data]
+resolution = 8
+channels = 1
+[[phase]]
+name = "adversarial"
+iterations = {iterations}
+losses = {{ adversarial = 1.0 }}
+"""
+RESTORER = """
+task = "super_resolution"
+batch = 4
+precision = "fp32"
+[network]
+family = "sr"
+scale = 2
+channels = 4
+depth = 1
+expansion = 8
+[data]
+degradation = "bicubic"
+patch = {patch}
+[[phase]]
+name = "l1"
+iterations = {iterations}
+losses = {{ l1 = 1.0 }}
+"""
 NEVER = report.Every(log=5, evaluate=10**6, checkpoint_seconds=1e9)
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from tests.helpers.clips import make_clip, scenery
-from tests.helpers.training import go
+from tests.helpers.training import GENERATOR, RESTORER, go
 from train.data import Photos, Pictures, named
 from train.data.items import items
 
@@ -364,7 +364,7 @@ def test_a_torchvision_of_another_pytorch_is_told_and_training_goes_on(tmp_path:
         "PATH": "", "GANCAM_DATA": str(tmp_path), "HOME": str(tmp_path),
         "PYTHONPATH": os.pathsep.join([root, str(tmp_path / "site")]),
     }  # fmt: skip
-    (tmp_path / "tiny.toml").write_text(GENERATOR)
+    (tmp_path / "tiny.toml").write_text(GENERATOR.format(iterations=2))
     np.savez(tmp_path / "digits.npz", x_train=np.random.default_rng(0).integers(0, 256, (30, 8, 8), np.uint8))
     for data, code, said in (("digits.npz", 0, "no Frechet distance"), ("mnist", 2, "put train-images-idx3")):
         command = [sys.executable, "-W", "ignore", "-m", "train", "tiny.toml", "--data", data, "--run", f"run-{data}"]
@@ -375,44 +375,7 @@ def test_a_torchvision_of_another_pytorch_is_told_and_training_goes_on(tmp_path:
         assert "Traceback" not in done.stderr
 
 
-GENERATOR = """
-task = "unconditional"
-batch = 8
-precision = "fp32"
-[network]
-family = "mlp"
-resolution = 8
-latent = 6
-[discriminator]
-family = "mlp"
-side = "discriminator"
-resolution = 8
-[data]
-resolution = 8
-channels = 1
-[[phase]]
-name = "adversarial"
-iterations = 2
-losses = { adversarial = 1.0 }
-"""
-SMALL = """
-task = "super_resolution"
-batch = 4
-precision = "fp32"
-[network]
-family = "sr"
-scale = 2
-channels = 4
-depth = 1
-expansion = 8
-[data]
-degradation = "bicubic"
-patch = 8
-[[phase]]
-name = "l1"
-iterations = 6
-losses = { l1 = 1.0 }
-"""
+SMALL = RESTORER.format(patch=8, iterations=6)
 
 
 def test_a_data_set_that_shrinks(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
