@@ -54,8 +54,9 @@ def cut_out(picture: Image, colour: tuple[int, int, int], size: tuple[int, int])
         size: ``(width, height)`` of the result, in which `MARGIN` stays free on all sides.
     """
     inner = tuple(max(round(length * (1 - 2 * MARGIN)), 1) for length in size)
-    inside = _inside(picture, colour)
-    core = _core(picture, colour, inside)
+    away = np.asarray(cv2.absdiff(picture, np.full_like(picture, colour)).max(axis=2), np.uint8)  # from the ground
+    inside = _inside(away, dark=max(colour) <= _DARK)
+    core = _core(away, inside)
     image = _spread(picture, core)
     share = _share(picture, image, colour, inside, core)
     how = cv2.INTER_AREA if min(inner) < min(picture.shape[:2]) else cv2.INTER_CUBIC
@@ -74,28 +75,23 @@ def _ends(side: int) -> tuple[slice, slice]:
     return slice(None, side), slice(-side, None)
 
 
-def _away(picture: Image, colour: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """How far each pixel is from the ground's colour: its most different channel, in grey levels."""
-    return np.asarray(cv2.absdiff(picture, np.full_like(picture, colour)).max(axis=2), np.uint8)
-
-
-def _inside(picture: Image, colour: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """1 where the ground is not, else 0."""
-    open_ground = np.asarray(_away(picture, colour) <= _GROUND, np.uint8)
-    if max(colour) <= _DARK:
+def _inside(away: NDArray[np.uint8], *, dark: bool) -> NDArray[np.uint8]:
+    """1 where the ground is not, else 0; `away`: by how many grey levels each pixel's most different channel is."""
+    open_ground = np.asarray(away <= _GROUND, np.uint8)
+    if dark:
         return 1 - open_ground
     _, labels = cv2.connectedComponents(np.pad(open_ground, 1, constant_values=1), connectivity=4)
     return np.asarray(labels[1:-1, 1:-1] != labels[0, 0], np.uint8)
 
 
-def _core(picture: Image, colour: tuple[int, int, int], inside: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _core(away: NDArray[np.uint8], inside: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """1 where a pixel's colour is surely the foreground's own, else 0.
 
     That is so some pixels from the edge; in what is too thin to have such, where it differs most from the ground.
     """
     reach = 2 * max(round(min(inside.shape) / 28), 1) + 1
     deep = cv2.erode(inside, np.ones((reach, reach), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    away = _away(picture, colour) * inside
+    away = away * inside
     most = cv2.dilate(away, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
     near = cv2.dilate(deep, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
     thin = (near == 0) & (away >= np.maximum(most * 0.9, 1))
