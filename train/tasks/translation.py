@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from train import degrade, evaluate, losses, networks, painted
 from train.data import Photos, Pixels, crop_to_multiple, dihedral, image_files, read_image
@@ -19,7 +18,7 @@ from train.networks.translator import Translator
 from train.recipe import Recipe
 from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate, tensor
 
-TERMS = {"l1", "chroma", "chroma_square", "perceptual", "adversarial", "feature_matching", "rest", "structure"}
+TERMS = {"l1", "chroma", "chroma_square", "perceptual", "adversarial", "feature_matching", "rest"}
 PAIRS = ("self", "degraded", "folders", *painted.PAINTERS)
 POOL = "runs/pools"  # where paintings are kept
 HELD_BACK = 8  # pictures that are judged on where no folder is given for that
@@ -34,12 +33,10 @@ class TranslationTask:
     network's own front makes the input from the truth: its edges, its grey), ``degraded`` (the truth after a webcam and
     a codec, `train.degrade`), ``folders`` (the data folder has ``input/`` and ``target/`` with files of the same
     names), or a painter's name (`painted.PAINTERS`: the truth is what that makes of the photo; kept in the folder
-    `pool`). `noise`: the most that a camera's noise adds to the input, a deviation in shares of white. `square`: pixels a
-    side over which ``structure`` takes means.
+    `pool`). `noise`: the most that a camera's noise adds to the input, a deviation in shares of white.
     ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`).
     Losses: l1, chroma (L1 of the colours without their luma), chroma_square (their squared error over that of grey),
-    perceptual, adversarial, feature_matching, rest (two inputs that differ by their noise alone look alike), structure
-    (L1 of the means of squares: what is within one, as where a stroke lies, is the discriminator's to judge).
+    perceptual, adversarial, feature_matching, rest (two inputs that differ by their noise alone look alike).
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
@@ -47,9 +44,6 @@ class TranslationTask:
         self.patch, self.pairs = int(options.pop("patch", 128)), str(options.pop("pairs", "self"))
         sizes = [float(size) for size in options.pop("sizes", (1.0, 0.7, 0.5))]
         self.noise, pool = float(options.pop("noise", 0.0)), Path(str(options.pop("pool", POOL)))
-        self.square = int(options.pop("square", 8))
-        if not 1 <= self.square <= self.patch:
-            raise ValueError(f"recipe {recipe.name!r}: square {self.square} must be 1 to {self.patch}")
         if not sizes or not all(0 < size <= 1 for size in sizes):
             raise ValueError(f"recipe {recipe.name!r}: sizes {sizes} must be more than 0 and 1 at most")
         terms = check(recipe, options, TERMS)
@@ -134,8 +128,6 @@ class TranslationTask:
             match name:
                 case "l1":
                     terms[name] = losses.l1(fake, truth)
-                case "structure":
-                    terms[name] = losses.l1(*(F.avg_pool2d(image, self.square) for image in (fake, truth)))
                 case "chroma":
                     terms[name] = losses.l1(fake - losses.luma(fake), truth - losses.luma(truth))
                 case "chroma_square":
