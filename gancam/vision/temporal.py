@@ -10,12 +10,12 @@ from gancam.vision.motion import small_grey
 _HELD = 0.85  # how much of what was found stays, at most: the mean of about 12 frames
 _NEAR, _AROUND = (3, 3), (5, 5)  # pixels over which change is summed, which noise does not survive, and then looked for
 _QUIET = 30  # per cent of places that are surely explained by motion: what differs there is noise
-_NONE, _SOME = 0.3, 0.7  # grey levels of such noise that a codec has left nothing of, and that is worth an average
-_MOST = 2.0  # grey levels: what differs more everywhere is no noise
+_NONE, _SOME = 0.3, 0.7  # grey levels of such noise that a codec has left nothing of, and that is worth motion's errors
+_LEAST, _MOST = 0.7, 2.0  # grey levels of noise that any frame may have, and that none has
 _MOVES = 2.5  # times the noise that surely is another thing
 _REST = 0.25  # pixels of the small picture: motion under that is none
 _STEP = 2  # grey levels that what is given may differ from what was, at rest, to stay as it was
-_LEAST = 16  # pixels of each side that motion is looked for in
+_SMALLEST = 16  # pixels of each side that motion is looked for in
 
 Plane = NDArray[np.float32]
 
@@ -26,7 +26,7 @@ class TemporalFilter:
     What was given last is moved to where it is now (dense optical flow of a small picture) and mixed with the frame
     where the two show the same: where grey that differs, over 3x3 pixels together so that noise goes, and in 5x5
     around, is less than some times the noise. That noise is what differs at the quietest places; where there is none,
-    as in a video that a codec has cleaned, each frame is left as it is. Where nothing moves, a pixel that differs by no
+    as in a video that a codec has cleaned, what moves is left as it is. Where nothing moves, a pixel that differs by no
     more than `_STEP` stays as it was: a network would make more of it.
     """
 
@@ -51,15 +51,13 @@ class TemporalFilter:
             self._held, self._shown = now, image.copy()
             return image.copy()
         still, held = self._moved(held, grey, before, shrink)
-        share = _share(now, held, strength)
-        self._held = now if share is None else np.asarray(cv2.blendLinear(held, now, share, 1.0 - share), np.float32)
+        share = _share(now, held, still, strength)
+        self._held = np.asarray(cv2.blendLinear(held, now, share, 1.0 - share), np.float32)
         given = np.asarray(cv2.convertScaleAbs(self._held), np.uint8)
-        if share is not None:
-            stays = cv2.inRange(cv2.absdiff(given, shown), (0, 0, 0), (_STEP,) * 3)
-            stays[share <= 0.0] = 0
-            given = np.asarray(cv2.copyTo(shown, cv2.bitwise_and(stays, still), given), np.uint8)
-        self._shown = given
-        return given.copy()
+        stays = cv2.bitwise_and(cv2.inRange(cv2.absdiff(given, shown), (0, 0, 0), (_STEP,) * 3), still)
+        stays[share <= 0.0] = 0
+        self._shown = np.asarray(cv2.copyTo(shown, stays, given), np.uint8)
+        return self._shown.copy()
 
     def _moved(
         self, held: Plane, grey: NDArray[np.uint8], before: NDArray[np.uint8], shrink: float
@@ -67,7 +65,7 @@ class TemporalFilter:
         """Where nothing moved since `before`, 255, and `held` where it is now."""
         height, width = held.shape[:2]
         rests = np.full((height, width), 255, np.uint8)
-        if min(grey.shape) < _LEAST:
+        if min(grey.shape) < _SMALLEST:
             return rests, held
         flow = self._flow.calc(grey, before, np.zeros((*grey.shape, 2), np.float32))
         moves = (np.abs(flow).max(2) > _REST).astype(np.uint8)
@@ -88,14 +86,15 @@ class TemporalFilter:
         self._held = self._shown = self._grey = None
 
 
-def _share(now: Plane, held: Plane, strength: float) -> Plane | None:
-    """How much of `held` stays at each pixel, 0 to 1; None where there is no noise."""
+def _share(now: Plane, held: Plane, still: NDArray[np.uint8], strength: float) -> Plane:
+    """How much of `held` stays at each pixel, 0 to 1."""
     apart = cv2.cvtColor(cv2.subtract(now, held), cv2.COLOR_BGR2GRAY)
-    noise = min(float(np.percentile(cv2.blur(np.abs(apart), _NEAR)[::5, ::5], _QUIET)), _MOST)
-    worth = min(max((noise - _NONE) / (_SOME - _NONE), 0.0), 1.0) * strength
-    if worth == 0.0:
-        return None
+    found = float(np.percentile(cv2.blur(np.abs(apart), _NEAR)[::5, ::5], _QUIET))
+    noise = min(max(found, _LEAST), _MOST)
     change = cv2.blur(np.abs(cv2.blur(apart, _NEAR)), _AROUND)
-    most, least = np.float32(_MOVES * noise), np.float32(noise)
-    share = (most - change) * np.float32(_HELD * worth / (most - least))
-    return np.asarray(np.clip(share, 0.0, _HELD * worth, out=share), np.float32)
+    share = (_MOVES * noise - change) * np.float32(_HELD * strength / ((_MOVES - 1.0) * noise))
+    np.clip(share, 0.0, _HELD * strength, out=share)
+    worth = min(max((found - _NONE) / (_SOME - _NONE), 0.0), 1.0)
+    if worth < 1.0:
+        share[still == 0] *= np.float32(worth)
+    return np.asarray(share, np.float32)
