@@ -3,6 +3,7 @@
     python benchmarks/restore.py still restore-x2 sr-x2-gan bicubic TEACHER.param --images Set14 BSD100 Kodak
     python benchmarks/restore.py still restore-x1 untouched --same-size --images Set14 BSD100 Kodak
     python benchmarks/restore.py flicker restore-x2 bicubic --clip CLIP [--frames 30]
+    python benchmarks/restore.py stream restore-x2 restore-x2:stabilise=0 bicubic --clip CLIP [--frames 60]
     python benchmarks/restore.py lattice sr-x4-gan sr-x4 --scale 4 --images Set14 BSD100 Kodak
     python benchmarks/restore.py sheet restore-x2 sr-x2-gan TEACHER.param --images DIR --output sheet.png
 
@@ -18,6 +19,10 @@ still     each image, cropped to a multiple of 4, is shrunk to half by Pillow's 
           shrunk to half is the original, and what a model makes larger is shrunk to it (by area)
 flicker   `train.evaluate.flicker` on a clip: change from frame to frame where nothing moves, over bicubic's (with
           --same-size: over the clip's own)
+stream    the frames of a clip are the originals, shrunk to half; a webcam sends them with noise of 4 levels (deviation)
+          as JPEG of quality 60 each, a call with noise of 2 as H.264 of rate factor 33. Models, who remember, see that:
+          Y-PSNR of the 4th frame on; flicker of what is still, and error along motion, over bicubic's
+          (`train.evaluate.flicker`)
 lattice   each image, shrunk cleanly by --scale: deviation over the 16 places of 4x4 blocks of the mean luma there
           less its blur (Gaussian, 2 pixels), in grey levels, and that over the originals' own
 sheet     crops of the degraded pictures side by side, to be looked at
@@ -155,6 +160,41 @@ def flicker(options: argparse.Namespace) -> None:
             print(f"{name} {clip.name}: {text}", flush=True)
 
 
+def sent(frames: list[Pixels], kind: str) -> list[Pixels]:
+    """`frames` as a webcam or a call sends them."""
+    rng = np.random.default_rng(0)
+    level = 4.0 if kind == "webcam" else 2.0
+    noisy = [degrade.to_pixels(frame + rng.normal(0, level, frame.shape).astype(np.float32)) for frame in frames]
+    if kind == "call":
+        return degrade.streamed(noisy, 33.0)
+    coded = (cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 60])[1] for frame in noisy)
+    return [np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8) for data in coded]
+
+
+def stream(options: argparse.Namespace) -> None:
+    found: dict[tuple[str, str], list[list[float]]] = {}
+    for clip in options.clip:
+        frames = [crop_to_multiple(frame, 4) for frame in evaluate.read_clip(clip, limit=options.frames)]
+        for kind in ("webcam", "call"):
+            seen = sent([downscale(frame, SCALE).astype(np.float32) for frame in frames], kind)
+            for name in options.models:
+                upscale = upscaler(name, options.threads, remembers=True)
+                made = [upscale(frame) for frame in seen]
+                both = list(zip(made, frames, strict=True))[3:]
+                psnr = float(np.mean([evaluate.psnr_y(one, truth, border=SCALE) for one, truth in both]))
+                shown = iter(made)
+                figures = evaluate.flicker(lambda _, shown=shown: next(shown), seen, SCALE)
+                scores = [psnr, figures["flicker_gain"], figures["warp_gain"]]
+                found.setdefault((kind, name), []).append(scores)
+                print(_streamed(f"{clip.name} {kind} {name}", scores), flush=True)
+    for (kind, name), rows in found.items():
+        print(_streamed(f"all {kind} {name}", list(np.mean(rows, 0))))
+
+
+def _streamed(name: str, scores: list[float]) -> str:
+    return f"{name}: {scores[0]:.2f} dB  flicker {scores[1]:.3f}  along motion {scores[2]:.3f}"
+
+
 def lattice(options: argparse.Namespace) -> None:
     files = [file for folder in options.images for file in image_files(folder)]
     upscalers = {name: upscaler(name, options.threads) for name in options.models}
@@ -188,7 +228,7 @@ def sheet(options: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=("still", "flicker", "lattice", "sheet"))
+    parser.add_argument("kind", choices=("still", "flicker", "stream", "lattice", "sheet"))
     parser.add_argument("models", nargs="+", help="names, .onnx, runs, .param, .pt2, bicubic")
     parser.add_argument("--images", type=Path, nargs="+", default=[], help="folders of sharp pictures")
     parser.add_argument("--clip", type=Path, nargs="+", default=[], help="videos")
@@ -201,7 +241,7 @@ def main() -> None:
     parser.add_argument("--step", type=int, default=1, help="every how many pictures")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    {"still": still, "flicker": flicker, "lattice": lattice, "sheet": sheet}[options.kind](options)
+    {"still": still, "flicker": flicker, "stream": stream, "lattice": lattice, "sheet": sheet}[options.kind](options)
 
 
 if __name__ == "__main__":

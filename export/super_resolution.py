@@ -269,13 +269,19 @@ def shrunk(network: nn.Module, name: str) -> tuple[SuperResolution, Recipe]:
     if not isinstance(network, SuperResolution) or not isinstance(made, SuperResolution) or made.scale != 1:
         raise ValueError(f"--shrink {name}: takes a network for super-resolution, and a recipe of one of scale 1")
     stack = network.convolutions()
-    kernel, bias = stack[-1]
-    stack[-1] = kernel.view(3, -1, *kernel.shape[1:]).mean(1), bias.view(3, -1).mean(1)
-    shapes = [layer.direct.shape for layer in made.stack]
-    if shapes != [kernel.shape for kernel, _ in stack] or made.dilations != network.dilations:
+    stack[-1] = _mean(stack[-1][0], network), _mean(stack[-1][1], network)
+    alike = (made.dilations, made.multiple) == (network.dilations, network.multiple)
+    if not alike or [layer.direct.shape for layer in made.stack] != [kernel.shape for kernel, _ in stack]:
         raise ValueError(f"--shrink {name}: its recipe says other convolutions than the network has")
     made.fill(stack)
     return made.eval(), recipe
+
+
+def _mean(last: torch.Tensor, network: SuperResolution) -> torch.Tensor:
+    """Of the last convolution's kernel or bias, the mean of the sub-pixels of each pixel."""
+    pixels, scale = network.multiple, network.scale
+    means = last.view(3, pixels, scale, pixels, scale, *last.shape[1:]).mean((2, 4))
+    return means.flatten(0, 2)
 
 
 def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list[Path]) -> Plan:

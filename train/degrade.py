@@ -10,6 +10,7 @@ learns to smear what is clean. Lengths are in *low-resolution* pixels, whatever 
 """
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 
 import av
@@ -179,11 +180,17 @@ def h264(image: Pixels, rate_factor: float, rng: np.random.Generator) -> Pixels:
         shift = rng.uniform(-3.0, 3.0, 2)
         move = np.array([[1.0, 0.0, shift[0]], [0.0, 1.0, shift[1]]])
         frames.insert(0, cv2.warpAffine(even, move, even.shape[1::-1], borderMode=cv2.BORDER_REFLECT))
+    return np.ascontiguousarray(streamed(frames, rate_factor)[-1][:height, :width])
+
+
+def streamed(frames: Sequence[Pixels], rate_factor: float) -> list[Pixels]:
+    """`frames`, of one even size, as a live stream of H.264 shows them, RGB uint8 in and out."""
     encoder = av.CodecContext.create("libx264", "w")
     decoder = av.CodecContext.create("h264", "r")
     assert isinstance(encoder, av.VideoCodecContext)
     assert isinstance(decoder, av.VideoCodecContext)
-    encoder.width, encoder.height, encoder.pix_fmt = even.shape[1], even.shape[0], "yuv420p"
+    encoder.height, encoder.width = frames[0].shape[:2]
+    encoder.pix_fmt = "yuv420p"
     encoder.time_base, encoder.thread_count, decoder.thread_count = Fraction(1, 30), 1, 1
     encoder.options = {"crf": f"{rate_factor:.1f}", "preset": "superfast", "tune": "zerolatency"}
     packets = []
@@ -192,8 +199,8 @@ def h264(image: Pixels, rate_factor: float, rng: np.random.Generator) -> Pixels:
         packets += encoder.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p"))
     packets += encoder.encode(None)
     decoded = [frame for packet in packets for frame in decoder.decode(packet)] + decoder.decode(None)
-    back = cv2.cvtColor(decoded[-1].to_ndarray(format="yuv420p"), cv2.COLOR_YUV2RGB_I420)
-    return np.ascontiguousarray(back[:height, :width], dtype=np.uint8)
+    back = (cv2.cvtColor(frame.to_ndarray(format="yuv420p"), cv2.COLOR_YUV2RGB_I420) for frame in decoded)
+    return [np.asarray(frame, np.uint8) for frame in back]
 
 
 def _shrink(x: Floats, shape: tuple[int, int], filter: int = cv2.INTER_CUBIC) -> Floats:

@@ -17,7 +17,7 @@ from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.inference.variants import read_card
 from gancam.params import Params, parameter
-from gancam.vision.still import StillFilter
+from gancam.vision.temporal import TemporalFilter
 
 SHARES = Fraction(3, 4), Fraction(2, 3)  # of a side that the network is shown to save time; less is worse than bicubic
 _ALIKE = 0.1  # dB of difference between precisions that nobody sees
@@ -32,7 +32,7 @@ class SuperResolutionParams(Params):
     )
     stabilise: float = parameter(
         0.0, minimum=0.0, maximum=1.0,
-        help="how much the noise of what stands still is averaged away over the frames before",
+        help="how much a camera's noise is averaged away over the frames before, along motion",
     )  # fmt: skip
     threshold: float = parameter(
         -1.0, minimum=-1.0, maximum=64.0, below="off",
@@ -45,8 +45,8 @@ class SuperResolution(ModelEffect):
     """Enlarges or restores: ``(H, W, 3)`` -> ``(H * scale, W * scale, 3)``, any size from one pixel up.
 
     Each frame is on its own, unless a `threshold` above 0 lets it keep what hardly changed
-    (``gancam.inference.changes.ChangedTiles``), or `stabilise` calms what stands still before the network sees it
-    (``gancam.vision.still.StillFilter``). The result belongs to the caller; its memory is used for a later one
+    (``gancam.inference.changes.ChangedTiles``), or `stabilise` averages noise away before the network sees it
+    (``gancam.vision.temporal.TemporalFilter``). The result belongs to the caller; its memory is used for a later one
     when neither it nor a view of it is held any more.
 
     Args:
@@ -73,7 +73,7 @@ class SuperResolution(ModelEffect):
         card, even = model.card, 2 * model.card.multiple
         self._reach = even * -(-card.receptive_field // even) if card.multiple > 1 else card.receptive_field
         self._changed = ChangedTiles(self._everything, scale=card.scale, overlap=self._reach, follows=True)
-        self._still = StillFilter()
+        self._calm = TemporalFilter()
         self._saving = False
         self._tiles = TileBudget(device=lambda: model.device)
 
@@ -94,9 +94,9 @@ class SuperResolution(ModelEffect):
         if strength == 0.0 or self._share == 0:
             return self._interpolate(image)
         if self.params.stabilise > 0.0:
-            image = self._still(image, self.params.stabilise)
+            image = self._calm(image, self.params.stabilise)
         else:
-            self._still.reset()
+            self._calm.reset()
         sharp = self._sharpen(image, time)
         if strength == 1.0:
             return sharp
@@ -156,14 +156,14 @@ class SuperResolution(ModelEffect):
         with self._lock:
             self._saving = False
             self._changed.reset()
-            self._still.reset()
+            self._calm.reset()
         return self.model
 
     def reset(self) -> None:
         """Forget the frames before."""
         with self._lock:
             self._changed.reset()
-            self._still.reset()
+            self._calm.reset()
 
     @property
     def remembers(self) -> bool:
