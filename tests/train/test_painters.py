@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from train.data import Pixels, read_image
-from train.painters import PAINTERS, TILE, cells, paint
+from train.painters import PAINTERS, TILE, VERSIONS, cells, paint
 from train.painters.filters import along, blur, detail, flow, kuwahara, lines
 
 STILLS = Path(__file__).parents[2] / "samples" / "stills"
@@ -41,8 +41,9 @@ def test_pictures_of_any_size_are_painted(name: str) -> None:
     for shape in ((33, 17), (8, 40)):
         picture = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
         assert paint(name, picture).shape == picture.shape
-    for value in (0, 255):
-        assert abs(float(np.median(paint(name, flat(value, 24)))) - value) < 50
+    black, white = (float(np.median(paint(name, flat(value, 24)))) for value in (0, 255))
+    assert black < (100 if name == "watercolour" else 50)  # which is transparent
+    assert white > 205
 
 
 @pytest.mark.parametrize("name", ["watercolour", "oil", "mosaic"])
@@ -79,6 +80,22 @@ def test_a_comic_has_fewer_tones_and_more_colour(photo: Pixels) -> None:
 def test_watercolour_is_lighter_and_leaves_white_paper(photo: Pixels) -> None:
     assert paint("watercolour", photo).mean() > photo.mean() + 8
     assert paint("watercolour", flat(255)).min() > 235
+
+
+def test_watercolour_is_flat_washes_with_dark_rims_and_blue_shade() -> None:
+    halves = flat(190)
+    halves[:, 48:] = (205, 60, 50)
+    painting = paint("watercolour", halves)[20:76].astype(int)
+    red = painting[:, 64:88].mean((0, 1))
+    assert red[0] > 190 > 120 > red[2]  # as strong a colour, no darker
+    assert painting[:, 48:54].mean(0).sum(1).min() < red.sum() - 60  # a line or a rim where the wash ends
+    assert painting[:, 38:48].mean(0).sum(1).max() > painting[:, 10:30].mean(0).sum(1).max()  # paper beside it
+    red_, _, blue = paint("watercolour", flat(70))[20:76, 20:76].mean((0, 1))
+    assert blue > red_ + 25
+
+
+def test_every_painter_has_a_version() -> None:
+    assert VERSIONS.keys() == PAINTERS.keys()
 
 
 def test_oil_keeps_the_colours_of_what_it_paints() -> None:
