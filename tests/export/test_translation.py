@@ -39,12 +39,15 @@ def parity(model: Model, made: Translator, name: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("front", "keep", "unshuffle", "pattern"),
-    [("image", "nothing", 2, 0), ("image", "nothing", 1, 0), ("grey", "luma", 2, 0), ("edges", "nothing", 2, 0),
-     ("image", "luma", 4, 0), ("image", "nothing", 2, 7)],
+    ("front", "keep", "unshuffle", "pattern", "grain"),
+    [("image", "nothing", 2, 0, ""), ("image", "nothing", 1, 0, ""), ("grey", "luma", 2, 0, ""),
+     ("edges", "nothing", 2, 0, ""), ("image", "luma", 4, 0, ""), ("image", "nothing", 2, 7, ""),
+     ("image", "nothing", 2, 0, "strokes"), ("grey", "nothing", 1, 5, "panes")],
 )  # fmt: skip
-def test_the_file_is_the_network(front: str, keep: str, unshuffle: int, pattern: int, tmp_path: Path) -> None:
-    made = translator_network(front=front, keep=keep, unshuffle=unshuffle, pattern=pattern)
+def test_the_file_is_the_network(
+    front: str, keep: str, unshuffle: int, pattern: int, grain: str, tmp_path: Path
+) -> None:
+    made = translator_network(front=front, keep=keep, unshuffle=unshuffle, pattern=pattern, grain=grain)
     path = write_translator(tmp_path, made)
     half = ModelCard(name="tiny", effect="translate", multiple=made.multiple, minimum=made.multiple, precision="fp16")
     save(translation.float_graph(made, half=True), tmp_path / "tiny.fp16.onnx", half)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from train import grain
 from train.data import Pixels, read_image
-from train.painters import PAINTERS, TILE, VERSIONS, cells, paint
+from train.painters import PAINTERS, VERSIONS, paint
 from train.painters.filters import along, blur, detail, flow, kuwahara, lines
 
 STILLS = Path(__file__).parents[2] / "samples" / "stills"
@@ -42,15 +43,15 @@ def test_pictures_of_any_size_are_painted(name: str) -> None:
         picture = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
         assert paint(name, picture).shape == picture.shape
     black, white = (float(np.median(paint(name, flat(value, 24)))) for value in (0, 255))
-    assert black < (100 if name == "watercolour" else 50)  # which is transparent
+    assert black < (120 if name == "watercolour" else 50)  # which is transparent
     assert white > 205
 
 
 @pytest.mark.parametrize("name", ["watercolour", "oil", "mosaic"])
 def test_what_is_not_of_the_picture_repeats(name: str) -> None:
-    picture = np.full((56, TILE + 192, 3), 150, np.uint8)
+    picture = np.full((56, grain.SIDE + 192, 3), 150, np.uint8)
     painting = paint(name, picture).astype(int)
-    one, other = painting[:, 80:112], painting[:, TILE + 80 : TILE + 112]  # far from what the borders do
+    one, other = painting[:, 80:112], painting[:, grain.SIDE + 80 : grain.SIDE + 112]  # far from what the borders do
     assert np.abs(one - other).max() <= 2
     assert one.std() > 1.5
     assert np.abs(one - painting[:, 88:120]).mean() > 1.0
@@ -107,18 +108,40 @@ def test_oil_keeps_the_colours_of_what_it_paints() -> None:
     assert painting[20:76, 60:88].std((0, 1)).max() > 1.5
 
 
-def test_a_mosaic_has_small_cells_where_there_is_detail() -> None:
-    busy = np.zeros((96, 192), np.float32)
-    busy[:, 96:] = 1.0
-    seeds = cells.planted(busy)
-    coarse, fine = (seeds[:, 1] < 96), (seeds[:, 1] >= 96)
-    assert set(seeds[coarse, 2]) == {cells.LARGE}
-    assert 3 < fine.sum() / coarse.sum() < 5
-    picture = flat(120)
-    picture[:, 48:] = (30, 30, 200)
+def test_oil_has_strokes_along_edges_and_faint_ones_where_there_is_detail() -> None:
+    stripes = flat(90, 192)
+    stripes[:, ::24] = 150
+    upright, free = (paint("oil", one)[40:-40, 40:-40, 1].astype(float) for one in (stripes, flat(90, 192)))
+    down, right = (np.abs(np.diff(free, axis=axis)).mean() for axis in (0, 1))
+    assert 0.4 < down / right < 2.5  # neither upright nor level where no edge leads
+    between = upright[:, 8:20]
+    assert np.abs(np.diff(between, axis=0)).mean() < np.abs(np.diff(between, axis=1)).mean()
+
+
+def test_a_mosaic_has_dark_leads_and_thin_ones_where_there_is_detail(photo: Pixels) -> None:
+    picture = flat(160, 192)
+    picture[:, 96:] = (40, 40, 190)
     painting = paint("mosaic", picture).astype(int)
-    assert painting[:, 8:40, 2].mean() < 140 < painting[:, 56:88, 2].mean()  # no cell lies over the edge
-    assert painting.min() < 60  # leads
+    assert painting[:, 8:80, 2].mean() < 175 < painting[:, 112:184, 2].max()
+    lead, *_ = grain.laid(grain.panes(), (192, 192))
+    dark = painting[lead > 0.9][:, 2].mean()
+    assert dark < 0.6 * painting[lead < 0.1][:, 2].mean()
+    rng = np.random.default_rng(0)
+    busy = np.kron(rng.integers(60, 250, (48, 48, 3), dtype=np.uint8), np.ones((4, 4, 1), np.uint8))
+    calm, full = (paint("mosaic", one)[lead > 0.9].mean() / one.mean() for one in (flat(160, 192), busy))
+    assert full > 1.2 * calm
+
+
+@pytest.mark.parametrize("name", grain.GRAINS)
+def test_fields_repeat_and_are_the_same_every_time(name: str) -> None:
+    fields = grain.GRAINS[name]()
+    assert fields.dtype == np.float32
+    assert fields.shape[1:] == (grain.SIDE, grain.SIDE)
+    assert -3 < fields.mean() < 3
+    seam = np.abs(fields[:, 0] - fields[:, -1]).mean()
+    assert seam < 1.5 * np.abs(np.diff(fields, axis=1)).mean() + 0.02  # no edge where it begins anew
+    twice = grain.laid(fields, (grain.SIDE + 30, 50))
+    assert np.array_equal(twice[:, grain.SIDE :], fields[:, :30, :50])
 
 
 def test_lines_follow_edges_and_are_clean() -> None:

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]  # (H, W)
 Colours = NDArray[np.float32]  # (H, W, 3)
-TILE = 192  # pixels after which what does not come from the picture (seeds, grain) repeats
 SECTORS = 8  # of a Kuwahara filter
 
 
@@ -162,14 +161,3 @@ def evened(value: Plane) -> Plane:
     """`value` with its slow changes halved: what lies in the dark is drawn as well."""
     around = blur(value, 24.0)
     return np.asarray(value * np.sqrt(0.5 / (around + 0.08)), np.float32)
-
-
-def paper(shape: tuple[int, int], finest: float, coarsest: float, seed: int) -> Plane:
-    """Noise of mean 0 and deviation 1 that repeats after `TILE` pixels and has waves of that many pixels."""
-    rng = np.random.default_rng(seed)
-    frequency = np.hypot(np.fft.fftfreq(TILE)[:, None], np.fft.fftfreq(TILE)[None]) + 1e-6
-    band = (frequency < 1 / finest) & (frequency > 1 / coarsest)
-    tile = np.fft.ifft2(np.fft.fft2(rng.normal(size=(TILE, TILE))) * band / frequency).real
-    tile = (tile - tile.mean()) / tile.std()
-    times = [-(-length // TILE) for length in shape]
-    return np.tile(tile, times)[: shape[0], : shape[1]].astype(np.float32)
