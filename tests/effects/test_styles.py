@@ -16,8 +16,9 @@ from train import recipe
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "gancam" / "models"
-STYLES = ("sketch", "style-comic", "style-mosaic", "style-oil")
-CALM = {"sketch": 0.6, "style-comic": 0.8}  # the most that a still scene may change, over its source's change
+STYLES = ("sketch", "style-comic", "style-watercolour", "style-oil", "style-mosaic")
+# the most that a still scene may change, over its source's change
+CALM = {"sketch": 0.6, "style-comic": 0.8, "style-watercolour": 0.8}
 NOISE = 2.5  # grey levels of a webcam
 
 
