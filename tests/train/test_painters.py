@@ -104,18 +104,19 @@ def test_oil_keeps_the_colours_of_what_it_paints() -> None:
     halves[:, 48:] = (200, 120, 90)
     painting = paint("oil", halves).astype(float)
     assert np.abs(painting[20:76, 8:36].mean((0, 1)) - 60).max() < 12
-    assert np.abs(painting[20:76, 60:88].mean((0, 1)) - (200, 120, 90)).max() < 25
+    assert np.abs(painting[20:76, 60:88].mean((0, 1)) - (200, 120, 90)).max() < 32  # it is stronger
     assert painting[20:76, 60:88].std((0, 1)).max() > 1.5
 
 
-def test_oil_has_strokes_along_edges_and_faint_ones_where_there_is_detail() -> None:
+def test_strokes_of_oil_follow_edges() -> None:
     stripes = flat(90, 192)
-    stripes[:, ::24] = 150
-    upright, free = (paint("oil", one)[40:-40, 40:-40, 1].astype(float) for one in (stripes, flat(90, 192)))
-    down, right = (np.abs(np.diff(free, axis=axis)).mean() for axis in (0, 1))
-    assert 0.4 < down / right < 2.5  # neither upright nor level where no edge leads
-    between = upright[:, 8:20]
-    assert np.abs(np.diff(between, axis=0)).mean() < np.abs(np.diff(between, axis=1)).mean()
+    stripes[:, np.arange(192) % 32 < 16] = 150
+    ratios = []
+    for picture in (stripes, flat(90, 192), np.ascontiguousarray(stripes.transpose(1, 0, 2))):
+        painting = paint("oil", picture)[40:-40, 40:-40, 1].astype(float)
+        ratios.append(np.abs(np.diff(painting, axis=0)).mean() / np.abs(np.diff(painting, axis=1)).mean())
+    assert ratios[0] < 0.7 < 1.4 < ratios[2]
+    assert ratios[0] < ratios[1]
 
 
 def test_a_mosaic_has_dark_leads_and_thin_ones_where_there_is_detail(photo: Pixels) -> None:
