@@ -96,7 +96,8 @@ def pad(graph: Graph, x: str, reach: int = 1) -> str:
 def tiled(graph: Graph, pattern: Tile, like: str, kind: type[np.floating] = np.float32) -> str:
     """`pattern` side by side, from the top left, to the height and width of `like`."""
     if isinstance(pattern, Grain):  # mixed once, when the file is opened
-        tile, side = graph.constant(pattern.fields, kind), pattern.fields.shape[2]
+        half, side = graph.constant(pattern.fields, np.float16), pattern.fields.shape[2]
+        tile = graph.add("Cast", half, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
         tile = graph.add("Conv", tile, graph.constant(pattern.mix[:, :, None, None], kind), kernel_shape=[1, 1])
     else:
         tile, side = graph.constant(pattern, kind), pattern.shape[2]
