@@ -42,7 +42,7 @@ def parity(model: Model, made: Translator, name: str) -> float:
     ("front", "keep", "unshuffle", "pattern", "grain"),
     [("image", "nothing", 2, 0, ""), ("image", "nothing", 1, 0, ""), ("grey", "luma", 2, 0, ""),
      ("edges", "nothing", 2, 0, ""), ("image", "luma", 4, 0, ""), ("image", "nothing", 2, 7, ""),
-     ("image", "nothing", 2, 0, "strokes"), ("grey", "nothing", 1, 5, "panes")],
+     ("image", "nothing", 2, 0, "strokes"), ("grey", "nothing", 1, 5, "strokes")],
 )  # fmt: skip
 def test_the_file_is_the_network(
     front: str, keep: str, unshuffle: int, pattern: int, grain: str, tmp_path: Path

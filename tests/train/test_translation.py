@@ -153,7 +153,7 @@ def test_paintings_train_and_resume_exactly_and_are_painted_once(network: str, p
     assert float((batch["input"] - batch["again"]).abs().mean()) < 0.1
 
 
-@pytest.mark.parametrize("network", ["pattern = 6", 'grain = "panes"'])
+@pytest.mark.parametrize("network", ["pattern = 6", 'grain = "strokes"'])
 def test_a_pattern_lies_where_the_patch_was_cut(network: str, photos: Path, tmp_path: Path) -> None:
     text = PAIRS.format(pairs="mosaic", network=network, colours=6)
     text = text.replace("patch = 32", f'patch = 32\npool = "{tmp_path}"')
