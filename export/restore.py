@@ -11,12 +11,13 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from export.enlarged import enlarge
-from export.super_resolution import by_place, collapsed
+from export.super_resolution import Network, by_place, collapsed
 from gancam.inference.card import ModelCard
 from gancam.inference.variants import read_card
 from train import recipe as recipes
 from train.networks.inpaint import Gated, Inpaint
 from train.networks.sr import SuperResolution
+from train.networks.sr_residual import ResidualSuperResolution
 from train.networks.stylegan import EqualisedLinear, ModulatedConv, StyledLayer, StyleGenerator
 from train.networks.translator import Normed, ResidualBlock, Translator
 from train.recipe import Recipe
@@ -40,7 +41,7 @@ def restore(path: Path) -> tuple[nn.Module, Recipe, ModelCard]:
     try:
         with torch.no_grad():
             match network:
-                case SuperResolution():
+                case SuperResolution() | ResidualSuperResolution():
                     _super_resolution(network, _layers(path, constants))
                 case Translator():
                     _translator(network, _layers(path, constants), constants)
@@ -89,7 +90,7 @@ def _fill(parameter: Tensor | None, value: Array) -> None:
     parameter.copy_(torch.from_numpy(np.ascontiguousarray(value)))
 
 
-def _super_resolution(network: SuperResolution, layers: list[Layer]) -> None:
+def _super_resolution(network: Network, layers: list[Layer]) -> None:
     """The inverse of `super_resolution.pixel_stack`, between pixels of 0..1."""
     if len(layers) != len(network.stack):
         raise ValueError(f"the file has {len(layers)} convolutions, the recipe {len(network.stack)}")

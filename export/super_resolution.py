@@ -19,15 +19,17 @@ from torch.nn import functional as F
 from export.graph import Graph
 from export.plan import Exporter, Plan
 from export.rounding import Moments, Watch
-from gancam.inference.card import Layout, ModelCard
+from gancam.inference.card import Layout, ModelCard, Precision
 from gancam.inference.model import Model
 from train import evaluate, networks
 from train import recipe as recipes
 from train.data import Pixels, crop_to_multiple, image_files, read_image
 from train.networks.sr import SuperResolution
+from train.networks.sr_residual import ResidualSuperResolution
 from train.recipe import Recipe
 
 Kernel = NDArray[np.float32]
+Network = SuperResolution | ResidualSuperResolution
 Stack = list[tuple[Kernel, Kernel]]  # (kernel (o, i, 3, 3), bias (o,)) of each convolution
 BLOCK_CHANNELS = {1: 4, 2: 4}  # bytes per sub-pixel by their number a side, where padding 3 to 4 makes kernels faster
 LEAST = 16  # channels of the last 8-bit convolution: of 4 it takes three times as long
@@ -35,7 +37,7 @@ SAMPLES = Path(__file__).parent.parent / "samples" / "stills"
 ANCHOR_ZERO = 128  # of the 8-bit residual: one step is one grey level, so that adding the input back is exact
 
 
-def pixel_stack(network: SuperResolution) -> Stack:
+def pixel_stack(network: Network) -> Stack:
     """The network's convolutions between pixels.
 
     BGR 0..255 in, of every pixel of a cell (row, column, BGR) where there are cells; residual sub-pixels
@@ -57,23 +59,55 @@ def by_place(places: int) -> list[int]:
 
 def float_graph(network: SuperResolution, *, half: bool = False) -> onnx.ModelProto:
     """uint8 ``(n, h, w, 3)`` BGR -> uint8 ``(n, h * scale, w * scale, 3)`` BGR in fp32, or fp16 with `half`."""
+    stack = unit(pixel_stack(network))
+
+    def body(graph: Graph, x: str, kind: type[np.floating[Any]]) -> str:
+        for index, (kernel, bias) in enumerate(stack):
+            weights = graph.constant(kernel, kind), graph.constant(bias, kind)
+            x = graph.add("Conv", x, *weights, **_nine(network.dilations[index]))
+            if index < len(stack) - 1:
+                x = graph.add("Relu", x)
+        return x
+
+    return _picture_graph(body, network.scale, network.multiple, half=half)
+
+
+def residual_graph(network: ResidualSuperResolution, *, half: bool = False) -> onnx.ModelProto:
+    """As `float_graph`, of a network of residual blocks."""
+    layers = unit(pixel_stack(network))
+
+    def body(graph: Graph, x: str, kind: type[np.floating[Any]]) -> str:
+        left = iter(layers)
+
+        def convolve(x: str) -> str:
+            kernel, bias = next(left)
+            return graph.add("Conv", x, graph.constant(kernel, kind), graph.constant(bias, kind), **_nine(1))
+
+        x = first = convolve(x)
+        for _ in network.blocks:
+            x = graph.add("Add", convolve(graph.add("Relu", convolve(x))), x)
+        return convolve(graph.add("Add", convolve(x), first))
+
+    return _picture_graph(body, network.scale, 1, half=half)
+
+
+def unit(stack: Stack) -> Stack:
+    """`stack` between pixels of 0..1, where fp16 is fine enough, instead of 0..255."""
+    (first, first_bias), (last, last_bias) = stack[0], stack[-1]
+    return [(first * 255.0, first_bias), *stack[1:-1], (last / 255.0, last_bias / 255.0)]
+
+
+def _picture_graph(
+    body: Callable[[Graph, str, type[np.floating[Any]]], str], scale: int, cell: int, *, half: bool
+) -> onnx.ModelProto:
+    """What gives sub-pixels of a picture in its own graph, between uint8 pictures, added to the repeated input."""
     kind = np.float16 if half else np.float32
     graph = Graph()
-    scale, cell = network.scale, network.multiple
-    stack = pixel_stack(network)
-    kernel, bias = stack[0]
-    stack[0] = kernel * 255.0, bias  # between 0 and 1, where fp16 is fine enough
-    kernel, bias = stack[-1]
-    stack[-1] = kernel / 255.0, bias / 255.0
     x = graph.add("Cast", "image", to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
     x = graph.add("Mul", x, graph.constant(1 / 255, kind))
     x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
     x = anchor = graph.add("SpaceToDepth", x, blocksize=cell) if cell > 1 else x
-    for index, (kernel, bias) in enumerate(stack):
-        weights = graph.constant(kernel, kind), graph.constant(bias, kind)
-        x = graph.add("Conv", x, *weights, **_nine(network.dilations[index]))
-        if index < len(stack) - 1:
-            x = graph.add("Relu", x)
+    x = body(graph, x, kind)
     if cell == 1:
         anchor = graph.add("Concat", *[anchor] * scale**2, axis=1) if scale > 1 else anchor
     elif scale > 1:
@@ -245,11 +279,11 @@ def shrunk(network: nn.Module, name: str) -> tuple[SuperResolution, Recipe]:
 
 
 def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list[Path]) -> Plan:
-    """fp32, fp16 and int8, the last calibrated on `images`.
+    """fp32 and fp16, and int8, calibrated on `images`, of what has no residual blocks.
 
     All are compared on those, by default samples/stills/; each folder of `judge_on` gives figures named after it.
     """
-    if not isinstance(network, SuperResolution):
+    if not isinstance(network, Network):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
     pictures = [read_image(path) for path in image_files(images or SAMPLES)]
     webcam = recipe.task == "distil" or recipe.data.get("degradation") == "webcam"
@@ -257,6 +291,8 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
     folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge_on}
 
     def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
+        if isinstance(network, ResidualSuperResolution):
+            return residual_graph(network, half=precision == "fp16"), "image"
         if precision == "int8":
             cells: Layout = "cells" if network.multiple > 1 else "blocks"
             return quantise(network, [picture[..., ::-1] for picture in pictures]), cells
@@ -282,7 +318,10 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
         "", "super_resolution", scale=network.scale, receptive_field=network.receptive_field,
         multiple=network.multiple, parameters=size,
     )  # fmt: skip
-    return Plan(("fp32", "fp16", "int8"), card, graph, pairs, judged)
+    precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+    if isinstance(network, ResidualSuperResolution):
+        precisions = precisions[:2]
+    return Plan(precisions, card, graph, pairs, judged)
 
 
 def upscaler(model: Model) -> Callable[[Pixels], Pixels]:

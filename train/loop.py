@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import distributed, nn
 
-from train import checkpoint, precision, tasks
+from train import checkpoint, optimisers, precision, tasks
 from train import recipe as recipes
 from train.data import on_disk
 from train.recipe import Phase, Recipe
@@ -111,8 +111,7 @@ class _Training:
         if task.discriminator is not None:
             self.networks["discriminator"] = task.discriminator
         self._optimisers = {
-            name: torch.optim.Adam(network.parameters(), lr=1.0, betas=recipe.betas)
-            for name, network in self.networks.items()
+            name: optimisers.build(network, recipe.optimiser, recipe.betas) for name, network in self.networks.items()
         }
         self._scalers: dict[str, torch.amp.GradScaler] = {}
         self.compute_in(self.precision)
@@ -157,7 +156,8 @@ class _Training:
         state |= {"rollbacks": self.rollbacks, "precision": self.precision, "data": self.data}
         state |= {"ema": self.ema.state_dict()}
         for name, network in self.networks.items():
-            state[name], state[f"{name}_optimiser"] = network.state_dict(), self._optimisers[name].state_dict()
+            state[name] = network.state_dict()
+            state |= {f"{name}_{kind}": one.state_dict() for kind, one in self._optimisers[name].items()}
             if scaler := self._scalers[name].state_dict():
                 state[f"{name}_scaler"] = scaler
         return state
@@ -168,14 +168,15 @@ class _Training:
         self.ema.load_state_dict(state["ema"])
         for name, network in self.networks.items():
             network.load_state_dict(state[name])
-            self._optimisers[name].load_state_dict(state[f"{name}_optimiser"])
+            for kind, optimiser in self._optimisers[name].items():
+                optimiser.load_state_dict(state[f"{name}_{kind}"])
             if self._scalers[name].is_enabled() and f"{name}_scaler" in state:
                 self._scalers[name].load_state_dict(state[f"{name}_scaler"])
 
     def update(self, name: str, loss: torch.Tensor, lr: float) -> None:
         """Take one step of a network down its loss. Raises ``Diverged`` before anything is changed."""
-        recipe, network, optimiser = self.recipe, self.networks[name], self._optimisers[name]
-        scaler = self._scalers[name]
+        recipe, network, scaler = self.recipe, self.networks[name], self._scalers[name]
+        used = self._optimisers[name].values()
         learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
         if recipe.decay_l1:
             loss = loss + recipe.decay_l1 * torch.stack([parameter.abs().sum() for parameter in learning]).sum()
@@ -186,9 +187,10 @@ class _Training:
             distributed.all_reduce(finite, distributed.ReduceOp.MIN)
         if not finite:
             raise Diverged(f"the {name}'s loss is no longer finite")
-        optimiser.zero_grad(set_to_none=True)
+        network.zero_grad(set_to_none=True)
         scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        scaler.unscale_(optimiser)
+        for optimiser in used:
+            scaler.unscale_(optimiser)
         parameters = [parameter for parameter in learning if parameter.grad is not None]
         if self.world > 1:
             for parameter in parameters:
@@ -196,9 +198,10 @@ class _Training:
                 parameter.grad.div_(self.world)  # type: ignore[union-attr]
         if recipe.clip:
             nn.utils.clip_grad_norm_(parameters, recipe.clip)
-        for group in optimiser.param_groups:
-            group["lr"] = lr
-        scaler.step(optimiser)
+        for optimiser in used:
+            for group in optimiser.param_groups:
+                group["lr"] = lr
+            scaler.step(optimiser)
         scaler.update()
 
     def step(self, rank: int) -> tuple[dict[str, torch.Tensor], float]:

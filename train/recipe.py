@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from train import old_names, precision
+from train import old_names, optimisers, precision
 
 RECIPES = Path(__file__).with_name("recipes")
 
@@ -53,6 +53,7 @@ class Recipe:
     decay_l2: float = 0.0  # times half the sum of the squared weights, likewise
     ema: float = 0.999  # decay of the average of the generator's weights, which is what is kept
     betas: tuple[float, float] = (0.9, 0.99)
+    optimiser: str = "adam"  # one of `optimisers.NAMES`
     text: str = ""  # the file itself
 
     @property
@@ -102,6 +103,10 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
     if recipe.precision not in precision.NAMES:
         known = ", ".join(precision.NAMES[:-1])
         raise ValueError(f"recipe {name!r}: precision {recipe.precision!r} must be {known} or {precision.NAMES[-1]}")
+    if recipe.optimiser not in optimisers.NAMES:
+        raise ValueError(
+            f"recipe {recipe.name!r}: optimiser {recipe.optimiser!r} must be {' or '.join(optimisers.NAMES)}"
+        )
     return recipe
 
 

@@ -56,7 +56,12 @@ r1 = 0.1
 )
 
 
-@pytest.mark.parametrize("text", [RESTORE.format(degradation="bicubic", iterations=15), ADVERSARIAL])
+MUON = RESTORE.replace("channels = 4", "channels = 16").replace("batch = 4", 'optimiser = "muon"\nbatch = 4')
+
+
+@pytest.mark.parametrize(
+    "text", [*(text.format(degradation="bicubic", iterations=15) for text in (RESTORE, MUON)), ADVERSARIAL]
+)
 def test_a_run_stopped_twice_ends_as_one_that_was_not(text: str, photos: Path, tmp_path: Path) -> None:
     figures = go(text, photos, tmp_path / "whole")
     go(text, photos, tmp_path / "cut", stop_after=4)
