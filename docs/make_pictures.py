@@ -106,10 +106,10 @@ def styles(image: Image) -> Image:
     cells = [
         (image, "in"),
         (gancam.load("sketch")(image), "sketch"),
-        (gancam.load("sketch", colours=1.0)(image), "sketch:colours=1"),
         (gancam.load("style-comic")(image), "style-comic"),
-        (gancam.load("style-mosaic")(image), "style-mosaic"),
+        (gancam.load("style-watercolour")(image), "style-watercolour"),
         (gancam.load("style-oil")(image), "style-oil"),
+        (gancam.load("style-mosaic")(image), "style-mosaic"),
     ]
     shown = [(np.ascontiguousarray(one[40:360, 130:530]), text) for one, text in cells]
     return np.concatenate([row(shown[:3]), row(shown[3:])])

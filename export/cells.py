@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.graph import Graph
-from export.layers import LUMA, Layer, array, layer, merged, pad
+from export.layers import LUMA, Grain, Layer, Tile, array, layer, merged, pad
 from train.networks import translator
 from train.networks.translator import ResidualBlock, Translator
 
@@ -33,6 +33,7 @@ class Layers:
     join: Sequence[Layer]
     tail: Layer
     pattern: NDArray[np.float32] | None  # (1, c, side, side), side by side on the coarsest grid
+    grain: Grain | None  # on the finest
     skips: int
 
 
@@ -67,8 +68,15 @@ def layers(network: Translator) -> Layers:
         [layer(*merged(one)) for one in network.join],
         tail,
         None if network.pattern is None else array(network.pattern).astype(np.float32),
+        _grain(network),
         network.skips,
     )
+
+
+def _grain(network: Translator) -> Grain | None:
+    if network.grain is None or network.mix is None:
+        return None
+    return Grain(array(network.grain).astype(np.float32), array(network.mix.weight)[:, :, 0, 0].astype(np.float32))
 
 
 class Operators(Protocol[T]):
@@ -80,8 +88,8 @@ class Operators(Protocol[T]):
     def add(self, x: T, y: T, name: str) -> T:
         """The sum of two values, then ReLU."""
 
-    def tile(self, x: T, pattern: NDArray[np.float32], name: str) -> T:
-        """`x` and `pattern` ``(1, c, side, side)``, laid side by side from the top left, added."""
+    def tile(self, x: T, pattern: Tile, name: str) -> T:
+        """`x` and `pattern` ``(1, c, side, side)``, laid side by side from the top left, added, then ReLU."""
 
     def double(self, x: T) -> T:
         """Every value four times."""
@@ -89,7 +97,10 @@ class Operators(Protocol[T]):
 
 def compose(made: Layers, x: T, ops: Operators[T]) -> T:
     """The whole network between its first cells and the last layer's, written once for all precisions."""
-    levels = [x := ops.conv(x, made.stem, "stem")]
+    x = ops.conv(x, made.stem, "stem")
+    if made.grain is not None:
+        x = ops.tile(x, made.grain, "grain")
+    levels = [x]
     for index, one in enumerate(made.down):
         levels.append(x := ops.conv(x, one, f"down{index}"))
     if made.pattern is not None:

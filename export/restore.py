@@ -124,6 +124,12 @@ def _enlarger(path: Path, constants: Mapping[str, Array], scale: int) -> SuperRe
 def _translator(network: Translator, layers: list[Layer], constants: Mapping[str, Array]) -> None:
     """The inverse of `cells.layers`: batch normalisation does nothing but add the bias."""
     places = network.unshuffle**2
+    if network.grain is not None and network.mix is not None:
+        grain, mix = network.grain, network.mix.weight
+        _fill(grain, next(one for one in constants.values() if one.shape == grain.shape))
+        found = next(kernel for kernel, _ in layers if kernel.shape == mix.shape)
+        _fill(mix, found)
+        layers = [layer for layer in layers if layer[0] is not found]
     layers = layers[_before(network) :]
     kernel, bias = layers[0]
     bias = bias + 0.5 * kernel.sum((1, 2, 3))

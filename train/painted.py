@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from train.data import Photos, Pixels, read_image
-from train.painters import PAINTERS, VERSION, paint
+from train.painters import PAINTERS, VERSIONS, paint
 
 __all__ = ["PAINTERS", "paint", "pairs"]
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def pairs(name: str, data: Path, pool: Path, *, smallest: int) -> tuple[list[Pix
     photos = [photo for photo in photos if min(photo.shape[:2]) >= smallest]
     if not photos:
         raise ValueError(f"{data}: no photo has {smallest} pixels a side once its longer side has {SIDE} at most")
-    folder = pool / f"{name}-{VERSION}"
+    folder = pool / f"{name}-{VERSIONS[name]}"
     folder.mkdir(parents=True, exist_ok=True)
     paintings = []
     for number, photo in enumerate(photos):

@@ -24,8 +24,8 @@ NONE = "none"
 THUMBNAIL = (256, 144)  # at most
 _NICENESS = 10  # steps of priority that thumbnails give up, on Linux
 _FIRST = (
-    "restore-x2", "restore-x1", "background", "sketch", "style-comic", "style-oil", "style-mosaic",
-    "morph-fruits", "sr-x2", "sr-x2-gan",
+    "restore-x2", "restore-x1", "background", "sketch", "style-comic", "style-watercolour",
+    "style-oil", "style-mosaic", "morph-fruits", "sr-x2", "sr-x2-gan",
 )  # fmt: skip
 _AS = {"inpaint": "inpaint:draw"}  # how a model is played of which nothing is seen otherwise
 # by name they can be played, too: these are for pictures of one kind, slow live, or of no use there

@@ -10,7 +10,9 @@ from gancam.masks import MaskLike
 SuperResolutionName: TypeAlias = Literal[
     "restore-x1", "restore-x2", "sr-faces-x4", "sr-x2", "sr-x2-fast", "sr-x2-gan", "sr-x4", "sr-x4-gan"
 ]
-TranslateName: TypeAlias = Literal["apple2tomato", "colorize", "sketch", "style-comic", "style-mosaic", "style-oil"]
+TranslateName: TypeAlias = Literal[
+    "apple2tomato", "colorize", "sketch", "style-comic", "style-mosaic", "style-oil", "style-watercolour"
+]
 InpaintName: TypeAlias = Literal["inpaint"]
 BackgroundName: TypeAlias = Literal["background"]
 MorphName: TypeAlias = Literal["mnist", "morph-flowers", "morph-fruits"]

@@ -9,8 +9,10 @@ from onnx import TensorProto
 
 from export import cells, check, colorization, translation, translation_int8
 from export.__main__ import main
+from export.restore import restore
 from gancam.errors import ModelError
 from gancam.inference.card import ModelCard
+from gancam.inference.catalog import find
 from gancam.inference.model import Model
 from gancam.inference.variants import read_card
 from tests.helpers.small import crops, save, still, translator_network, write_translator
@@ -39,12 +41,15 @@ def parity(model: Model, made: Translator, name: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("front", "keep", "unshuffle", "pattern"),
-    [("image", "nothing", 2, 0), ("image", "nothing", 1, 0), ("grey", "luma", 2, 0), ("edges", "nothing", 2, 0),
-     ("image", "luma", 4, 0), ("image", "nothing", 2, 7)],
+    ("front", "keep", "unshuffle", "pattern", "grain"),
+    [("image", "nothing", 2, 0, ""), ("image", "nothing", 1, 0, ""), ("grey", "luma", 2, 0, ""),
+     ("edges", "nothing", 2, 0, ""), ("image", "luma", 4, 0, ""), ("image", "nothing", 2, 7, ""),
+     ("image", "nothing", 2, 0, "strokes"), ("grey", "nothing", 1, 5, "strokes")],
 )  # fmt: skip
-def test_the_file_is_the_network(front: str, keep: str, unshuffle: int, pattern: int, tmp_path: Path) -> None:
-    made = translator_network(front=front, keep=keep, unshuffle=unshuffle, pattern=pattern)
+def test_the_file_is_the_network(
+    front: str, keep: str, unshuffle: int, pattern: int, grain: str, tmp_path: Path
+) -> None:
+    made = translator_network(front=front, keep=keep, unshuffle=unshuffle, pattern=pattern, grain=grain)
     path = write_translator(tmp_path, made)
     half = ModelCard(name="tiny", effect="translate", multiple=made.multiple, minimum=made.multiple, precision="fp16")
     save(translation.float_graph(made, half=True), tmp_path / "tiny.fp16.onnx", half)
@@ -52,6 +57,14 @@ def test_the_file_is_the_network(front: str, keep: str, unshuffle: int, pattern:
         least = tolerance if precision == "fp32" else tolerance - 5  # random networks are harder than trained ones
         assert parity(Model(path, precision=precision), made, "otters") > least, precision
     assert read_card(tmp_path / "tiny.int8.onnx").layout == "cells"
+
+
+@pytest.mark.parametrize("name", ["style-comic", "style-oil", "style-mosaic"])
+def test_a_network_comes_back_from_its_file(name: str) -> None:
+    network, made, card = restore(find(name))
+    assert isinstance(network, Translator)
+    assert made.name == card.recipe
+    assert parity(Model(find(name), precision="fp32"), network, "otters") > 60
 
 
 def test_a_colorizers_file_is_the_network(tmp_path: Path) -> None:

@@ -130,9 +130,9 @@ def test_pairs_train_and_resume_exactly(
     twice(PAIRS.format(pairs=pairs, network=front, colours=colours), photos, tmp_path, 3)
 
 
-@pytest.mark.parametrize("pattern", [0, 24])
-def test_paintings_train_and_resume_exactly_and_are_painted_once(pattern: int, photos: Path, tmp_path: Path) -> None:
-    text = PAIRS.format(pairs="ink", network=f"pattern = {pattern}", colours=6)
+@pytest.mark.parametrize("network", ["", "pattern = 24", 'grain = "strokes"'])
+def test_paintings_train_and_resume_exactly_and_are_painted_once(network: str, photos: Path, tmp_path: Path) -> None:
+    text = PAIRS.format(pairs="ink", network=network, colours=6)
     text = text.replace("patch = 32", f'patch = 32\nnoise = 0.05\npool = "{tmp_path / "pool"}"')
     text = text.replace("feature_matching = 0.1", "feature_matching = 0.1, rest = 1.0")
     twice(text, photos, tmp_path, 3)
@@ -153,15 +153,16 @@ def test_paintings_train_and_resume_exactly_and_are_painted_once(pattern: int, p
     assert float((batch["input"] - batch["again"]).abs().mean()) < 0.1
 
 
-def test_a_pattern_lies_where_the_patch_was_cut(photos: Path, tmp_path: Path) -> None:
-    text = PAIRS.format(pairs="mosaic", network="pattern = 6", colours=6)
+@pytest.mark.parametrize("network", ["pattern = 6", 'grain = "strokes"'])
+def test_a_pattern_lies_where_the_patch_was_cut(network: str, photos: Path, tmp_path: Path) -> None:
+    text = PAIRS.format(pairs="mosaic", network=network, colours=6)
     text = text.replace("patch = 32", f'patch = 32\npool = "{tmp_path}"')
     made = tasks.build(recipe.parse(text), photos, torch.device("cpu"))
     assert isinstance(made, TranslationTask)
     batch = made.batch(np.random.default_rng(1), 8)
     assert (batch["shift"] <= 0).all()
     assert len({(down, right) for down, right in batch["shift"].tolist()}) > 4
-    network = made.generator.eval()
+    generator = made.generator.eval()
     with torch.no_grad():
         whole = torch.from_numpy(np.stack(made.inputs or []).copy()).permute(0, 3, 1, 2) / 255.0
         seen = made.generate(batch)
@@ -170,7 +171,7 @@ def test_a_pattern_lies_where_the_patch_was_cut(photos: Path, tmp_path: Path) ->
             top, left = (-made.multiple * step for step in shift)
             place = slice(top, top + 32), slice(left, left + 32)
             (index,) = [n for n, photo in enumerate(whole) if torch.equal(photo[:, *place], patch)]
-            there = network(whole[index : index + 1])[0][:, *place]
+            there = generator(whole[index : index + 1])[0][:, *place]
             assert torch.allclose(there[:, 14:-14, 14:-14], found[:, 14:-14, 14:-14], atol=4e-3)
 
 
@@ -318,9 +319,9 @@ def test_edges_are_where_edges_are() -> None:
     assert float(drawn[:, 18:].min()) > 0.99
 
 
-@pytest.mark.parametrize(("skips", "pattern"), [(2, 0), (0, 0), (1, 3)])
-def test_sizes_of_the_translator(skips: int, pattern: int) -> None:
-    network = networks.build("translator", widths=(4, 8, 8), depth=1, skips=skips, pattern=pattern).eval()
+@pytest.mark.parametrize(("skips", "pattern", "grain"), [(2, 0, ""), (0, 0, ""), (1, 3, ""), (2, 0, "strokes")])
+def test_sizes_of_the_translator(skips: int, pattern: int, grain: str) -> None:
+    network = networks.build("translator", widths=(4, 8, 8), depth=1, skips=skips, pattern=pattern, grain=grain).eval()
     assert isinstance(network, Translator)
     assert network.multiple == 8
     for height, width in ((8, 8), (24, 40)):
@@ -329,6 +330,8 @@ def test_sizes_of_the_translator(skips: int, pattern: int) -> None:
         network(torch.rand(1, 3, 12, 16))
     with pytest.raises(ValueError, match="front"):
         networks.build("translator", front="depth")
+    with pytest.raises(ValueError, match="grain 'sand' must be one of"):
+        networks.build("translator", grain="sand")
 
 
 # Losses and figures

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from train.grain import GRAINS
 from train.losses import luma
 
 FRONTS = ("image", "grey", "edges")
@@ -90,24 +91,38 @@ class Translator(nn.Module):
     pattern side of a tile that is learnt and added, side by side, to the coarsest grid, 0 for none: convolutions alone
             have nothing to begin a stroke with where the picture is flat. It stays where it is in the frame; `shift`
             of ``forward`` rolls it, by places of that grid, for all pictures or, ``(n, 2)``, for each.
+    grain   which of `train.grain` lies in the frame in the same way, mixed and added to the finest grid: a pattern that
+            need not be learnt. "" for none.
     """
 
     def __init__(
-        self, *, widths: tuple[int, ...], depth: int, unshuffle: int, front: str, keep: str, skips: int, pattern: int
-    ) -> None:
+        self, *, widths: tuple[int, ...], depth: int, unshuffle: int, front: str, keep: str, skips: int, pattern: int,
+        grain: str = "",
+    ) -> None:  # fmt: skip
         super().__init__()
         if front not in FRONTS or keep not in KEEPS:
             raise ValueError(f"front {front!r} must be one of {FRONTS}, keep {keep!r} one of {KEEPS}")
+        if grain and grain not in GRAINS:
+            raise ValueError(f"grain {grain!r} must be one of {tuple(GRAINS)}")
         self.front, self.keep, self.skips, self.unshuffle = front, keep, skips, unshuffle
         self.multiple = unshuffle << (len(widths) - 1)
         colours = 3 if front == "image" else 1
         self.stem = Normed(colours * unshuffle**2, widths[0])
+        self.grain: Tensor | None
+        fields = F.avg_pool2d(torch.from_numpy(GRAINS[grain]())[None], unshuffle) if grain else None
+        self.register_buffer("grain", fields)
+        self.mix = None if fields is None else nn.Conv2d(fields.shape[1], widths[0], 1, bias=False)
         self.down = nn.ModuleList(Normed(a, b, stride=2) for a, b in pairwise(widths))
         self.body = nn.Sequential(*(ResidualBlock(widths[-1]) for _ in range(depth)))
         self.up = nn.ModuleList(Normed(b, a) for a, b in reversed(list(pairwise(widths))))
         self.join = nn.ModuleList(Normed(a, a) for a in reversed(widths[:-1]))
         self.pattern = nn.Parameter(torch.randn(1, widths[-1], pattern, pattern) * 0.5) if pattern else None
         self.tail = nn.Conv2d(widths[0], 3 * unshuffle**2, 3, padding=1, padding_mode="replicate")
+
+    @property
+    def placed(self) -> bool:
+        """Whether what it makes depends on where in the frame it is."""
+        return self.pattern is not None or self.grain is not None
 
     def look(self, x: Tensor) -> Tensor:
         """What the network sees of RGB `x`: ``(n, 3 or 1, h, w)``."""
@@ -123,6 +138,10 @@ class Translator(nn.Module):
             seen = self.look(x) - 0.5
         y = F.pixel_unshuffle(seen, self.unshuffle).contiguous(memory_format=torch.channels_last)
         y = self.stem(y)
+        if self.grain is not None and self.mix is not None:
+            finer = self.multiple // self.unshuffle
+            turn = shift * finer if isinstance(shift, Tensor) else (shift[0] * finer, shift[1] * finer)
+            y = F.relu(y + self.mix(tiled(rolled(self.grain, turn), y)))
         levels = [y]
         for layer in self.down:
             y = layer(y)
@@ -146,9 +165,10 @@ def build(
     keep: str = "nothing",
     skips: int | None = None,
     pattern: int = 0,
+    grain: str = "",
 ) -> Translator:
     """`skips` of all levels unless told otherwise."""
     return Translator(
         widths=tuple(widths), depth=depth, unshuffle=unshuffle, front=front, keep=keep,
-        skips=len(widths) - 1 if skips is None else skips, pattern=pattern,
+        skips=len(widths) - 1 if skips is None else skips, pattern=pattern, grain=grain,
     )  # fmt: skip

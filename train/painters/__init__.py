@@ -1,9 +1,11 @@
 """Painters: slow classical filters that draw a photo as ink, comic, watercolour, oil or mosaic.
 
-A network learns from what they make of photos (`--pairs ink` and so on), and then does it fast enough for video. They
-follow the picture: strokes lie along its edges, and are smaller where there is detail, as in a face. Nothing is drawn
-by chance: the same picture gives the same painting. What does not come from the picture, as where strokes begin or the
-grain of paper, repeats after `TILE` pixels, so that a network with a pattern of that size can know it.
+A network learns from what they make of photos (`--pairs ink` and so on), and then does it fast enough for video. What
+they make of a place follows from the picture around it, as far as a network can: what it cannot foretell, it blurs. It
+is finer where there is detail, as in a face. Nothing is drawn by chance: the same picture gives the same painting. What
+does not come from the picture is always the same: the strokes of `train.grain`, which a network is given as well, and
+seeds of cells and grain of paper, which repeat after `TILE` pixels, so that a network with a pattern of that size can
+know them.
 
 Lengths are in pixels of pictures of about 640.
 """
@@ -18,11 +20,11 @@ from train.painters.drawn import comic, ink, watercolour
 from train.painters.filters import TILE, Colours
 from train.painters.strokes import oil
 
-__all__ = ["PAINTERS", "TILE", "VERSION", "paint"]
-VERSION = 1  # of what they paint: one more where that changes, so that all is painted anew
+__all__ = ["PAINTERS", "TILE", "VERSIONS", "paint"]
 PAINTERS: dict[str, Callable[[Colours], Colours]] = {
     "ink": ink, "comic": comic, "watercolour": watercolour, "oil": oil, "mosaic": mosaic,
 }  # fmt: skip
+VERSIONS = {"ink": 1, "comic": 1, "watercolour": 2, "oil": 2, "mosaic": 1}  # one more where what it paints changes
 
 
 def paint(name: str, image: Pixels) -> Pixels:

@@ -4,6 +4,8 @@ import numpy as np
 
 from train.painters.filters import (
     Colours,
+    Plane,
+    across,
     along,
     blur,
     detail,
@@ -20,7 +22,8 @@ from train.painters.filters import (
 PAPER = np.array([0.985, 0.975, 0.95], np.float32)
 INK = np.array([0.07, 0.07, 0.10], np.float32)
 WASH = np.array([0.36, 0.40, 0.47], np.float32)
-PENCIL = np.array([0.32, 0.26, 0.24], np.float32)
+SEPIA = np.array([0.24, 0.15, 0.12], np.float32)
+SHADE = np.array([0.90, 0.78, 0.38], np.float32)  # absorbances of a blue violet
 
 
 def _abstract(image: Colours, coarse: float, fine: float) -> Colours:
@@ -66,26 +69,41 @@ def comic(image: Colours) -> Colours:
 
 
 def watercolour(image: Colours) -> Colours:
-    """Transparent washes with darker rims on grained paper, which stays white where it is brightest."""
-    busy = detail(luma(image))[:, :, None]
-    near = kuwahara(image, 3.0)
-    far = kuwahara(near, 8.0)
-    far = 0.5 * far + 0.5 * blur(far, 8.0)
-    flat = near * busy + far * (1 - busy)
-    flat = along(flat, flow(flat, 3.0), 4.0)
-    grey = luma(flat)
-    lit = grey ** np.float32(0.75)
-    steps = stepped(lit, 4.0, 5.0)
-    flat = flat * ((0.4 * lit + 0.6 * steps) / (grey + 1e-3))[:, :, None]
-    density = -np.log(np.clip(saturated(flat, 1.35), 0.04, 1.0))
-    density = np.maximum(density * (0.62 + 0.16 * busy) - 0.06, 0)
-    density = np.maximum(density + 0.9 * (blur(density, 0.8) - blur(density, 3.0)).clip(-0.25, 0.35), 0)
-    shape = luma(image).shape
-    pigment = 1 + 0.13 * paper(shape, 2.5, 8.0, 3) + 0.10 * paper(shape, 16.0, 64.0, 4)
-    density = density * np.clip(pigment, 0.55, 1.6)[:, :, None]
-    smooth = kuwahara(image, 2.0)
-    drawn = lines(
-        evened(luma(smooth)), flow(smooth, 2.5), fine=0.6, edge=-0.008, steep=60.0, length=4.0, sharp=1.0
-    )  # fmt: skip
-    pencil = 1 - np.float32(0.4) * (1 - drawn)[:, :, None] * (1 - PENCIL)
-    return np.asarray(PAPER * np.exp(-density) * pencil, np.float32)
+    """Line and wash: flat washes with dark rims on white paper, which shows in gaps along sepia contours.
+
+    Shade is a wash of its own, blue violet, laid in up to three layers over that of the hue. Colours are absorbances,
+    as of glass, so that washes add up and paper shines through.
+    """
+    flat = blur(_abstract(image, 9.0, 3.0), 0.7)
+    shape = flat.shape[0], flat.shape[1]
+    pigment = paper(shape, 24.0, 96.0, 4)
+    density = _washes(flat, pigment)
+    rim = (blur(density, 0.7) - blur(density, 3.0)).clip(0, 0.35)
+    smooth = kuwahara(image, 2.5)
+    field, grey = flow(smooth, 3.0), evened(luma(smooth))
+    gap = _above(along(across(grey, field, 1.8, sharp=1.0), field, 4.0), 0.022, 260.0)
+    grain = (1 + 0.09 * pigment + 0.05 * paper(shape, 5.0, 20.0, 3)).clip(0.5, 1.6)
+    density = (0.82 * density + 2.0 * rim) * (grain * (1 - 0.92 * gap))[:, :, None]
+    painted = PAPER * np.exp(-density)
+    drawn = lines(grey, field, fine=0.9, edge=-0.009, steep=90.0, length=5.0, sharp=1.0)
+    pencil = np.float32(0.85) * (1 - drawn)[:, :, None]
+    return np.asarray(painted * (1 - pencil) + pencil * SEPIA * painted ** np.float32(0.3), np.float32)
+
+
+def _washes(flat: Colours, pigment: Plane) -> Colours:
+    """The absorbances of what is laid on the paper for `flat` areas; `pigment`, mean 0, lets their borders wander."""
+    value = 0.5 * luma(flat) + 0.5 * flat.max(2)  # a strong colour is not a dark one
+    tone = 0.6 * value.clip(0, 1) ** np.float32(0.85) + 0.4 * evened(value) + 0.012 * pigment
+    light, middle, deep = (1 - _above(tone, place, 60.0) for place in (0.68, 0.46, 0.26))
+    vivid = saturated(flat, 1.6).clip(0.02, 1)
+    vivid = vivid / vivid.max(2, keepdims=True)
+    chroma = 1 - vivid.min(2)
+    dry = 0.85 * _above(tone, 0.90 + 0.25 * (0.2 - chroma).clip(-1, 0.2), 50.0)
+    hue = -np.log(vivid.clip(0.10, 1)) * ((0.50 + 0.22 * light + 0.18 * middle) * (1 - dry))[:, :, None]
+    shade = (0.16 * light + 0.40 * middle + 1.00 * deep) * (1 - 0.45 * chroma)
+    return np.asarray(hue + shade[:, :, None] * SHADE, np.float32)
+
+
+def _above(value: Plane, place: Plane | float, steep: float) -> Plane:
+    """0 where `value` is below `place`, 1 where it is above, softly in between."""
+    return np.asarray(1 / (1 + np.exp(((place - value) * np.float32(steep)).clip(-40, 40))), np.float32)

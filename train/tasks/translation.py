@@ -101,7 +101,7 @@ class TranslationTask:
     @property
     def _patterned(self) -> bool:
         """Whether what the network makes depends on where in the frame it is."""
-        return isinstance(self.generator, Translator) and self.generator.pattern is not None
+        return isinstance(self.generator, Translator) and self.generator.placed
 
     def generate(self, batch: Batch) -> Tensor:
         """Run the generator on a batch, with gradients."""
