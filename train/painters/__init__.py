@@ -24,7 +24,7 @@ __all__ = ["PAINTERS", "TILE", "VERSIONS", "paint"]
 PAINTERS: dict[str, Callable[[Colours], Colours]] = {
     "ink": ink, "comic": comic, "watercolour": watercolour, "oil": oil, "mosaic": mosaic,
 }  # fmt: skip
-VERSIONS = {"ink": 1, "comic": 1, "watercolour": 2, "oil": 2, "mosaic": 1}  # one more where what it paints changes
+VERSIONS = {"ink": 1, "comic": 1, "watercolour": 2, "oil": 3, "mosaic": 1}  # one more where what it paints changes
 
 
 def paint(name: str, image: Pixels) -> Pixels:

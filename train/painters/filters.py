@@ -26,10 +26,11 @@ def blur(x: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(x, (0, 0), deviation, borderType=cv2.BORDER_REFLECT), np.float32)
 
 
-def flow(image: Colours, deviation: float, *, far: float = 0.0) -> Flow:
+def flow(image: Colours, deviation: float, *, far: float = 0.0, floor: float = 1e-4) -> Flow:
     """The tangents of `image`'s edges, from its structure tensor, smoothed by a Gaussian of `deviation`.
 
-    With `far` above 0, where there is no edge near, those of a Gaussian of that deviation.
+    With `far` above 0, where there is no edge near, those of a Gaussian of that deviation. An edge of a strength under
+    `floor` (the square of a slope) is not sure.
     """
     dx = cv2.Sobel(image, cv2.CV_32F, 1, 0, ksize=3, borderType=cv2.BORDER_REFLECT)
     dy = cv2.Sobel(image, cv2.CV_32F, 0, 1, ksize=3, borderType=cv2.BORDER_REFLECT)
@@ -40,7 +41,7 @@ def flow(image: Colours, deviation: float, *, far: float = 0.0) -> Flow:
     e, f, g = cv2.split(smooth)
     root = np.sqrt((e - g) ** 2 + 4 * f * f)
     angle = 0.5 * np.arctan2(2 * f, e - g) + np.float32(np.pi / 2)
-    return Flow(np.cos(angle), np.sin(angle), root / (e + g + 1e-4))
+    return Flow(np.cos(angle), np.sin(angle), root / (e + g + floor))
 
 
 def _grid(shape: tuple[int, ...]) -> tuple[Plane, Plane]:

@@ -6,7 +6,7 @@ import numpy as np
 from train import grain
 from train.painters.filters import Colours, Flow, Plane, blur, detail, flow, kuwahara, luma, saturated, stepped
 
-FREE = np.pi / 5  # where strokes lead where no edge does
+FAINT = 0.03  # strength of an edge that strokes do not follow: the camera's noise has as much
 WARM = np.array([0.025, 0.0, -0.03], np.float32)  # of the lighter strokes; the others are as much colder
 
 
@@ -19,7 +19,7 @@ def oil(image: Colours) -> Colours:
     smooth = kuwahara(image, 3.0)
     share = busy[:, :, None]
     flat = kuwahara(smooth, 6.0) * (1 - share) + smooth * share
-    strokes = led(flow(smooth, 6.0, far=16.0)) * (1 - np.float32(0.65) * busy)
+    strokes = led(flow(smooth, 6.0, far=16.0, floor=FAINT)) * (1 - np.float32(0.65) * busy)
     grey = luma(flat)
     tone = np.asarray(grey.clip(0, 1) ** np.float32(0.9) + np.float32(0.036) * strokes, np.float32)
     step = stepped(tone, 10.0, 7.0)
@@ -32,19 +32,17 @@ def oil(image: Colours) -> Colours:
 
 
 def led(field: Flow) -> Plane:
-    """Strokes of mean 0 and deviation about 1 that lead where `field` does, and to one side where that is not sure."""
-    free = 1 - field.sure
-    double = [
-        (field.x**2 - field.y**2) * field.sure + np.float32(np.cos(2 * FREE)) * free,
-        2 * field.x * field.y * field.sure + np.float32(np.sin(2 * FREE)) * free,
-    ]
-    length = np.hypot(*double) + 1e-4
+    """Strokes of mean 0 and deviation about 1 that lead where `field` does, and freely where that is not sure."""
+    *straight, free = grain.laid(grain.strokes(), (field.x.shape[0], field.x.shape[1]))
+    double = field.x**2 - field.y**2, 2 * field.x * field.y
     total, weight = np.zeros_like(field.x), np.full_like(field.x, 1e-4)
-    for index, streaks in enumerate(grain.laid(grain.strokes(), (field.x.shape[0], field.x.shape[1]))):
+    for index, streaks in enumerate(straight):
         angle = 2 * np.pi * index / grain.ANGLES
-        share = ((double[0] * np.cos(angle) + double[1] * np.sin(angle)) / length).clip(0, 1) ** 1.5
+        share = (double[0] * np.cos(angle) + double[1] * np.sin(angle)).clip(0, 1) ** 1.5
         total, weight = total + share * streaks, weight + share * share
-    return np.asarray(total / np.sqrt(weight), np.float32)
+    sure = np.clip(2 * field.sure - 0.3, 0, 1)
+    mixed = sure * total / np.sqrt(weight) + (1 - sure) * free
+    return np.asarray(mixed / np.sqrt(sure**2 + (1 - sure) ** 2), np.float32)
 
 
 def _slope(height: Plane, steep: float) -> Plane:
