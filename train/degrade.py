@@ -174,12 +174,13 @@ def h264(image: Pixels, rate_factor: float, rng: np.random.Generator) -> Pixels:
     libx264, so the same draw gives the same bytes.
     """
     height, width = image.shape[:2]
-    even = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
-    frames = [even]
+    even = np.asarray(cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE), np.uint8)
+    frames: list[Pixels] = [even]
     if rng.random() < 0.5:
         shift = rng.uniform(-3.0, 3.0, 2)
         move = np.array([[1.0, 0.0, shift[0]], [0.0, 1.0, shift[1]]])
-        frames.insert(0, cv2.warpAffine(even, move, even.shape[1::-1], borderMode=cv2.BORDER_REFLECT))
+        moved = cv2.warpAffine(even, move, (even.shape[1], even.shape[0]), borderMode=cv2.BORDER_REFLECT)
+        frames.insert(0, np.asarray(moved, np.uint8))
     return np.ascontiguousarray(streamed(frames, rate_factor)[-1][:height, :width])
 
 

@@ -210,8 +210,8 @@ def _resized(image: Image, size: tuple[int, int], how: int) -> Image:
 def _kin(model: ImageModel) -> list[Path]:
     """Find the bundled models that do the same for less than a bundled one.
 
-    They are smaller, of the same style or a plainer one, at the same scale or a smaller one that still enlarges, the
-    nearest first.
+    Each is smaller than the one before, of the same style or a plainer one, at the same scale or a smaller one that
+    still enlarges, the nearest first.
     """
     if model.path.parent != MODELS:
         return []
@@ -221,7 +221,11 @@ def _kin(model: ImageModel) -> list[Path]:
         fits = card.effect == model.card.effect and 1 < card.scale <= model.card.scale
         if fits and card.parameters < model.card.parameters and _style(model.card.name)[: len(style)] == style:
             found.append((-card.scale, -card.parameters, path))
-    return [path for *_, path in sorted(found)]
+    kin: list[tuple[int, int, Path]] = []
+    for one in sorted(found):  # one of a smaller scale may be dearer than what comes before it
+        if not kin or one[1] > kin[-1][1]:
+            kin.append(one)
+    return [path for *_, path in kin]
 
 
 def _style(name: str) -> list[str]:

@@ -67,16 +67,12 @@ class TemporalFilter:
         rests = np.full((height, width), 255, np.uint8)
         if min(grey.shape) < _SMALLEST:
             return rests, held
-        flow = self._flow.calc(grey, before, np.zeros((*grey.shape, 2), np.float32))
-        moves = (np.abs(flow).max(2) > _REST).astype(np.uint8)
-        if not moves.any():
+        flow = cv2.split(self._flow.calc(grey, before, np.zeros((*grey.shape, 2), np.float32)))
+        moves = np.asarray(np.maximum(*(np.abs(one) for one in flow)) > _REST, np.uint8)
+        if not cv2.hasNonZero(moves):
             return rests, held
-        flow *= moves[..., None]
-        rests = 255 - 255 * cv2.resize(moves, (width, height), interpolation=cv2.INTER_NEAREST)
-        x, y = (
-            cv2.resize(np.multiply(one, np.float32(shrink)), (width, height), interpolation=cv2.INTER_LINEAR)
-            for one in cv2.split(flow)
-        )
+        rests = np.asarray(cv2.resize(255 * (1 - moves), (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+        x, y = (np.asarray(cv2.resize(one * moves * np.float32(shrink), (width, height)), np.float32) for one in flow)
         x += np.arange(width, dtype=np.float32)
         y += np.arange(height, dtype=np.float32)[:, None]
         return rests, np.asarray(cv2.remap(held, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
@@ -89,7 +85,9 @@ class TemporalFilter:
 def _share(now: Plane, held: Plane, still: NDArray[np.uint8], strength: float) -> Plane:
     """How much of `held` stays at each pixel, 0 to 1."""
     apart = cv2.cvtColor(cv2.subtract(now, held), cv2.COLOR_BGR2GRAY)
-    found = float(np.percentile(cv2.blur(np.abs(apart), _NEAR)[::5, ::5], _QUIET))
+    differs = cv2.blur(np.abs(apart), _NEAR)[::5, ::5].ravel()
+    quiet = _QUIET * (differs.size - 1) // 100
+    found = float(np.partition(differs, quiet)[quiet])
     noise = min(max(found, _LEAST), _MOST)
     change = cv2.blur(np.abs(cv2.blur(apart, _NEAR)), _AROUND)
     share = (_MOVES * noise - change) * np.float32(_HELD * strength / ((_MOVES - 1.0) * noise))
