@@ -8,7 +8,15 @@ from typing import Literal, TypeAlias, TypedDict
 from gancam.masks import MaskLike
 
 SuperResolutionName: TypeAlias = Literal[
-    "restore-x1", "restore-x2", "sr-faces-x4", "sr-x2", "sr-x2-best", "sr-x2-fast", "sr-x2-gan", "sr-x4", "sr-x4-best",
+    "restore-x1",
+    "restore-x2",
+    "sr-faces-x4",
+    "sr-x2",
+    "sr-x2-best",
+    "sr-x2-fast",
+    "sr-x2-gan",
+    "sr-x4",
+    "sr-x4-best",
     "sr-x4-gan",
 ]
 TranslateName: TypeAlias = Literal[
