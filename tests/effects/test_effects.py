@@ -237,3 +237,11 @@ def test_a_card_of_an_effect_that_is_not_here(tmp_path: Path) -> None:
     card = ModelCard(name="x", effect="teleport", scale=2)
     with pytest.raises(ModelError, match="teleport"):
         gancam.load(save(super_resolution.float_graph(network()), tmp_path / "x.onnx", card))
+
+
+@pytest.mark.parametrize("name", ["sr-x2-best", "sr-x4-best", "sr-x4-gan", "sr-x4"])
+def test_each_level_of_quality_is_of_a_network_no_larger_than_the_one_before(name: str) -> None:
+    effect = gancam.load(name, kind=gancam.SuperResolution, device="cpu", precision="fp32")
+    sizes = [level[0].card.parameters for level in effect.quality_levels()]
+    assert len(set(sizes)) > 1
+    assert sizes == sorted(sizes, reverse=True)
