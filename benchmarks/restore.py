@@ -58,8 +58,11 @@ def degraded(truth: Pixels, kind: str, seed: int, scale: int = SCALE) -> Pixels:
     if kind == "noise":
         level = float(rng.uniform(4.0, 10.0))
         small = degrade.to_pixels(small.astype(np.float32) + rng.normal(0.0, level, small.shape).astype(np.float32))
-    quality = 60 if kind == "noise" else int(rng.integers(30, 61))
-    done, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return jpeg(small, 60 if kind == "noise" else int(rng.integers(30, 61)))
+
+
+def jpeg(image: Pixels, quality: int) -> Pixels:
+    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     assert done
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 
@@ -165,10 +168,7 @@ def sent(frames: list[Pixels], kind: str) -> list[Pixels]:
     rng = np.random.default_rng(0)
     level = 4.0 if kind == "webcam" else 2.0
     noisy = [degrade.to_pixels(frame + rng.normal(0, level, frame.shape).astype(np.float32)) for frame in frames]
-    if kind == "call":
-        return degrade.streamed(noisy, 33.0)
-    coded = (cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 60])[1] for frame in noisy)
-    return [np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8) for data in coded]
+    return degrade.streamed(noisy, 33.0) if kind == "call" else [jpeg(frame, 60) for frame in noisy]
 
 
 def stream(options: argparse.Namespace) -> None:

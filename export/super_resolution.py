@@ -57,57 +57,21 @@ def by_place(places: int) -> list[int]:
     return [(2 - colour) * places + place for place in range(places) for colour in range(3)]
 
 
-def float_graph(network: SuperResolution, *, half: bool = False) -> onnx.ModelProto:
+def float_graph(network: Network, *, half: bool = False) -> onnx.ModelProto:
     """uint8 ``(n, h, w, 3)`` BGR -> uint8 ``(n, h * scale, w * scale, 3)`` BGR in fp32, or fp16 with `half`."""
-    stack = unit(pixel_stack(network))
-
-    def body(graph: Graph, x: str, kind: type[np.floating[Any]]) -> str:
-        for index, (kernel, bias) in enumerate(stack):
-            weights = graph.constant(kernel, kind), graph.constant(bias, kind)
-            x = graph.add("Conv", x, *weights, **_nine(network.dilations[index]))
-            if index < len(stack) - 1:
-                x = graph.add("Relu", x)
-        return x
-
-    return _picture_graph(body, network.scale, network.multiple, half=half)
-
-
-def residual_graph(network: ResidualSuperResolution, *, half: bool = False) -> onnx.ModelProto:
-    """As `float_graph`, of a network of residual blocks."""
-    layers = unit(pixel_stack(network))
-
-    def body(graph: Graph, x: str, kind: type[np.floating[Any]]) -> str:
-        left = iter(layers)
-
-        def convolve(x: str) -> str:
-            kernel, bias = next(left)
-            return graph.add("Conv", x, graph.constant(kernel, kind), graph.constant(bias, kind), **_nine(1))
-
-        x = first = convolve(x)
-        for _ in network.blocks:
-            x = graph.add("Add", convolve(graph.add("Relu", convolve(x))), x)
-        return convolve(graph.add("Add", convolve(x), first))
-
-    return _picture_graph(body, network.scale, 1, half=half)
-
-
-def unit(stack: Stack) -> Stack:
-    """`stack` between pixels of 0..1, where fp16 is fine enough, instead of 0..255."""
-    (first, first_bias), (last, last_bias) = stack[0], stack[-1]
-    return [(first * 255.0, first_bias), *stack[1:-1], (last / 255.0, last_bias / 255.0)]
-
-
-def _picture_graph(
-    body: Callable[[Graph, str, type[np.floating[Any]]], str], scale: int, cell: int, *, half: bool
-) -> onnx.ModelProto:
-    """What gives sub-pixels of a picture in its own graph, between uint8 pictures, added to the repeated input."""
     kind = np.float16 if half else np.float32
     graph = Graph()
+    scale, cell = network.scale, network.multiple
+    stack = pixel_stack(network)
+    kernel, bias = stack[0]
+    stack[0] = kernel * 255.0, bias  # between 0 and 1, where fp16 is fine enough
+    kernel, bias = stack[-1]
+    stack[-1] = kernel / 255.0, bias / 255.0
     x = graph.add("Cast", "image", to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
     x = graph.add("Mul", x, graph.constant(1 / 255, kind))
     x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
     x = anchor = graph.add("SpaceToDepth", x, blocksize=cell) if cell > 1 else x
-    x = body(graph, x, kind)
+    x = _between(network, graph, stack, x, kind)
     if cell == 1:
         anchor = graph.add("Concat", *[anchor] * scale**2, axis=1) if scale > 1 else anchor
     elif scale > 1:
@@ -120,6 +84,25 @@ def _picture_graph(
     x = graph.add("Transpose", x, perm=[0, 2, 3, 1])
     graph.add("Cast", x, to=onnx.TensorProto.UINT8, name="upscaled")
     return graph.model({"image": (np.uint8, ["n", "h", "w", 3])}, {"upscaled": (np.uint8, ["n", "out_h", "out_w", 3])})
+
+
+def _between(network: Network, graph: Graph, stack: Stack, x: str, kind: type[np.floating[Any]]) -> str:
+    """What the convolutions of `stack` make of `x`, connected as those of `network` are."""
+    dilations = network.dilations if isinstance(network, SuperResolution) else [1] * len(stack)
+    left = iter(zip(stack, dilations, strict=True))
+
+    def convolve(x: str) -> str:
+        (kernel, bias), dilation = next(left)
+        return graph.add("Conv", x, graph.constant(kernel, kind), graph.constant(bias, kind), **_nine(dilation))
+
+    x = first = convolve(x)
+    if isinstance(network, SuperResolution):
+        for _ in stack[1:]:
+            x = convolve(graph.add("Relu", x))
+        return x
+    for _ in network.blocks:
+        x = graph.add("Add", convolve(graph.add("Relu", convolve(x))), x)
+    return convolve(graph.add("Add", convolve(x), first))
 
 
 def _pixels(scale: int, cell: int) -> list[int]:
@@ -297,9 +280,8 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
     folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge_on}
 
     def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
-        if isinstance(network, ResidualSuperResolution):
-            return residual_graph(network, half=precision == "fp16"), "image"
         if precision == "int8":
+            assert isinstance(network, SuperResolution)
             cells: Layout = "cells" if network.multiple > 1 else "blocks"
             return quantise(network, [picture[..., ::-1] for picture in pictures]), cells
         return float_graph(network, half=precision == "fp16"), "image"
@@ -324,9 +306,9 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
         "", "super_resolution", scale=network.scale, receptive_field=network.receptive_field,
         multiple=network.multiple, parameters=size,
     )  # fmt: skip
-    precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8")
-    if isinstance(network, ResidualSuperResolution):
-        precisions = precisions[:2]
+    precisions: tuple[Precision, ...] = ("fp32", "fp16")
+    if isinstance(network, SuperResolution):
+        precisions += ("int8",)
     return Plan(precisions, card, graph, pairs, judged)
 
 
