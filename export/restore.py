@@ -54,7 +54,7 @@ def restore(path: Path) -> tuple[nn.Module, Recipe, ModelCard]:
                         network, recipe = enlarge(network, enlarger, recipe)
                 case _:
                     raise ValueError("its effect is none of super_resolution, translate, inpaint and morph")
-    except (IndexError, RuntimeError, ValueError) as error:
+    except (IndexError, RuntimeError, StopIteration, ValueError) as error:
         raise ValueError(f"{path} is no network of recipe {recipe.name!r} that can be read: {error}") from error
     return network.eval(), recipe, card
 

@@ -163,7 +163,7 @@ class _Training:
         return state
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Raises ``KeyError`` or ``RuntimeError`` for a state of other networks."""
+        """Raises ``KeyError``, ``RuntimeError`` or ``ValueError`` for a state of other networks or optimisers."""
         self.iteration, self.rollbacks = int(state["iteration"]), int(state.get("rollbacks", 0))
         self.ema.load_state_dict(state["ema"])
         for name, network in self.networks.items():
@@ -354,8 +354,9 @@ def _go_on(training: _Training, state: dict[str, Any], run: Path) -> str:
         why = "as this run began (--precision changes it)"
     try:
         training.restore(state)
-    except (KeyError, RuntimeError) as error:
-        raise ValueError(f"{run} was trained with other networks than the recipe has now: {error}") from error
+    except (KeyError, RuntimeError, ValueError) as error:
+        what = "other networks, or another optimiser, than the recipe has now"
+        raise ValueError(f"{run} was trained with {what}: {error}") from error
     return why
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 import torch
 from onnx import TensorProto
@@ -65,6 +66,14 @@ def test_a_network_comes_back_from_its_file(name: str) -> None:
     assert isinstance(network, Translator)
     assert made.name == card.recipe
     assert parity(Model(find(name), precision="fp32"), network, "otters") > 60
+
+
+@pytest.mark.parametrize("name", ["style-comic", "style-mosaic"])
+def test_a_file_that_is_no_network_of_its_recipe_is_named(name: str, tmp_path: Path) -> None:
+    card = replace(read_card(find(name)), recipe="oil")  # whose network has grain
+    path = save(onnx.load(find(name)), tmp_path / "x.onnx", card)
+    with pytest.raises(ValueError, match="no network of recipe 'oil'"):
+        restore(path)
 
 
 def test_a_colorizers_file_is_the_network(tmp_path: Path) -> None:

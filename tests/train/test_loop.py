@@ -56,7 +56,8 @@ r1 = 0.1
 )
 
 
-MUON = RESTORE.replace("channels = 4", "channels = 16").replace("batch = 4", 'optimiser = "muon"\nbatch = 4')
+ADAM = RESTORE.replace("channels = 4", "channels = 16")
+MUON = ADAM.replace("batch = 4", 'optimiser = "muon"\nbatch = 4')
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,13 @@ def test_a_run_stopped_twice_ends_as_one_that_was_not(text: str, photos: Path, t
     whole, cut = checkpoint.load(tmp_path / "whole"), checkpoint.load(tmp_path / "cut")
     assert same(whole, cut)  # weights, averages, optimisers, the discriminator's spectral vectors: every bit
     assert figures == resumed
+
+
+@pytest.mark.parametrize(("before", "after"), [(MUON, ADAM), (ADAM, MUON)])
+def test_a_run_does_not_go_on_with_another_optimiser(before: str, after: str, photos: Path, tmp_path: Path) -> None:
+    go(before.format(degradation="bicubic", iterations=5), photos, tmp_path, stop_after=2)
+    with pytest.raises(ValueError, match="other networks, or another optimiser"):
+        go(after.format(degradation="bicubic", iterations=5), photos, tmp_path)
 
 
 def test_work_lost_since_the_last_checkpoint_is_done_again_the_same(photos: Path, tmp_path: Path) -> None:
