@@ -17,8 +17,7 @@ INNER = np.s_[20:-20, 20:-20]
 def test_a_picture_is_carried_to_where_it_is(kind: DTypeLike, times: int) -> None:
     whole = np.asarray(cv2.resize(still("otters"), None, fx=times, fy=times), np.uint8)
     before, now = whole[:-6, :-8].copy(), whole[6:, 8:].copy()
-    greys = [small_grey(one)[0] for one in (now, before)]
-    motion = DenseFlow()(*greys, (now.shape[1], now.shape[0]))
+    motion = DenseFlow()(small_grey(now)[0], small_grey(before)[0], (now.shape[1], now.shape[0]))
     assert motion is not None
     carried = motion.carry(before.astype(kind))
     assert (carried.dtype, carried.shape) == (np.dtype(kind), now.shape)
