@@ -15,6 +15,7 @@ _AREA = 256 * 144  # pixels that the network is shown
 _RADIUS, _FLAT = 3, 100.0  # of the guided filter: its window, and the variance under which there is no edge
 _CHANGE = 0.15  # of a probability, which the noise of a camera makes
 _MARKED = 60  # of 255: opacity from which on a wide mask marks a pixel: hair, and the blur of a hand
+_RIM = 240  # of the shorter side: how far a wide mask reaches beyond that, over what compression smeared of people
 _TRAIL = 20  # hundredths of a second for which a pixel stays marked
 _GONE = 0.5  # times as many pixels as in the frame before: fewer is a mistake, not somebody who walks out
 _KEPT = 1.0  # seconds for which such a mistake may last
@@ -30,8 +31,8 @@ class Person(MaskSource):
     Args:
         model: The open network; None opens the bundled one on the CPU.
         hold: 0 to 1: how much of the frame before stays there.
-        wide: Rather mark too much than show somebody: what may be hair is marked, each pixel stays so for a fifth of a
-            second, and where most of what was marked is gone from one frame to the next, all of it stays for a second.
+        wide: Rather mark too much than show somebody: what may be hair is marked, and some pixels around, each stays so
+            for a fifth of a second, and where most of what was marked is gone from one frame to the next, all of it stays for a second.
             Frames without a time are taken to be 1/30 s apart.
     """
 
@@ -51,7 +52,9 @@ class Person(MaskSource):
     def _widened(self, opacity: NDArray[np.uint8], time: float | None) -> Mask:
         now = self._clock + 1 / 30 if time is None else time
         passed, self._clock = max(now - self._clock, 0.0), now
-        seen = np.asarray(cv2.threshold(opacity, _MARKED, _TRAIL, cv2.THRESH_BINARY)[1], np.uint8)
+        rim = 2 * max(round(min(opacity.shape) / _RIM), 1) + 1
+        around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim))
+        seen = np.asarray(cv2.dilate(cv2.threshold(opacity, _MARKED, _TRAIL, cv2.THRESH_BINARY)[1], around), np.uint8)
         if self._left.shape != seen.shape:
             self._left, self._many, self._missed = np.zeros_like(seen), 0, 0.0
         many = cv2.countNonZero(seen)

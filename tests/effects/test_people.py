@@ -121,6 +121,12 @@ def test_a_wide_mask_rather_marks_too_much_than_shows_somebody(people: Image) ->
     assert person(lake, time=2.0).mean() < 0.02
 
 
+def test_a_wide_mask_reaches_over_the_rim_that_compression_smears(people: Image) -> None:
+    """The outermost two pixels or so of somebody are half wall: left there, they are an outline of nobody."""
+    rim = np.asarray(cv2.dilate(gancam.masks.Person()(people), np.ones((3, 3), np.uint8), iterations=2))
+    assert gancam.masks.Person(wide=True)(people, time=0.0)[rim > 0].mean() > 0.999
+
+
 def test_effects_take_people_and_faces_by_name(people: Image) -> None:
     styled = load("sketch", device="cpu", threads=1, mask="person")
     assert styled.remembers
