@@ -108,6 +108,18 @@ def test_edges_do_not_tremble_and_a_cut_is_forgotten(people: Image) -> None:
     assert np.array_equal(person.opacity(people), first)
 
 
+def test_nobody_of_the_scene_before_is_seen_after_a_cut(effect: gancam.Background, people: Image) -> None:
+    turned = np.ascontiguousarray(people[:, ::-1] // 2)
+    alone = gancam.masks.Person().opacity(turned)
+    person = gancam.masks.Person()
+    person.opacity(people)
+    assert np.array_equal(person.opacity(turned), alone)
+    expected = effect(turned)
+    effect.reset()
+    effect(people)
+    assert np.array_equal(effect(turned), expected)
+
+
 def test_a_wide_mask_rather_marks_too_much_than_shows_somebody(people: Image) -> None:
     exact, person = gancam.masks.Person()(people), gancam.masks.Person(wide=True)
     wide = person(people, time=0.0)
