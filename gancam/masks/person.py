@@ -14,7 +14,9 @@ from gancam.masks.mask import Mask, MaskSource
 _AREA = 256 * 144  # pixels that the network is shown
 _RADIUS, _FLAT = 3, 100.0  # of the guided filter: its window, and the variance under which there is no edge
 _CHANGE = 0.15  # of a probability, which the noise of a camera makes
+_CUT = 20.0  # mean grey levels of change of the small picture that no clip without a cut has
 _MARKED = 60  # of 255: opacity from which on a wide mask marks a pixel: hair, and the blur of a hand
+_RIM = 240  # of the shorter side: how far a wide mask reaches beyond that, over what compression smeared of people
 _TRAIL = 20  # hundredths of a second for which a pixel stays marked
 _GONE = 0.5  # times as many pixels as in the frame before: fewer is a mistake, not somebody who walks out
 _KEPT = 1.0  # seconds for which such a mistake may last
@@ -25,20 +27,22 @@ class Person(MaskSource):
     """People near the camera, as MediaPipe's selfie segmentation sees them: bundled, nothing to name.
 
     What the network is not sure of (as MediaPipe does it), or what hardly changed, stays as it was in the frame before,
-    so that edges do not tremble; they are then laid along those of the frame (fast guided filter, https://arxiv.org/abs/1505.00996).
+    so that edges do not tremble, but for a cut; they are then laid along those of the frame (fast guided filter,
+    https://arxiv.org/abs/1505.00996).
 
     Args:
         model: The open network; None opens the bundled one on the CPU.
         hold: 0 to 1: how much of the frame before stays there.
-        wide: Rather mark too much than show somebody: what may be hair is marked, each pixel stays so for a fifth of a
-            second, and where most of what was marked is gone from one frame to the next, all of it stays for a second.
+        wide: Rather mark too much than show somebody: what may be hair is marked, and some pixels around, each stays so
+            for a fifth of a second, and where most of what was marked is gone from one frame to the next, all of it
+            stays for a second.
             Frames without a time are taken to be 1/30 s apart.
     """
 
     def __init__(self, model: ImageModel | None = None, *, hold: float = 0.7, wide: bool = False) -> None:
         self._model = model if model is not None else ImageModel(MODELS / "background.onnx", device="cpu")
         self.hold, self.wide = hold, wide
-        self._before: NDArray[np.float32] | None = None
+        self._before: tuple[Image, NDArray[np.float32]] | None = None  # the last small picture, and what was found
         self._left: Mask = np.zeros((0, 0), np.uint8)  # hundredths of a second for which a pixel is still marked
         self._many = 0  # pixels in which somebody was seen last
         self._missed = self._clock = 0.0  # seconds for which they have been gone; time of the last frame
@@ -51,7 +55,9 @@ class Person(MaskSource):
     def _widened(self, opacity: NDArray[np.uint8], time: float | None) -> Mask:
         now = self._clock + 1 / 30 if time is None else time
         passed, self._clock = max(now - self._clock, 0.0), now
-        seen = np.asarray(cv2.threshold(opacity, _MARKED, _TRAIL, cv2.THRESH_BINARY)[1], np.uint8)
+        rim = 2 * max(round(min(opacity.shape) / _RIM), 1) + 1
+        around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim))
+        seen = np.asarray(cv2.dilate(cv2.threshold(opacity, _MARKED, _TRAIL, cv2.THRESH_BINARY)[1], around), np.uint8)
         if self._left.shape != seen.shape:
             self._left, self._many, self._missed = np.zeros_like(seen), 0, 0.0
         many = cv2.countNonZero(seen)
@@ -68,17 +74,22 @@ class Person(MaskSource):
         height, width = image.shape[:2]
         small = np.asarray(cv2.resize(image, _size(width, height), interpolation=cv2.INTER_AREA), np.uint8)
         found = np.asarray(self._model(small[None])[0][0][..., 0], np.float32) / np.float32(255)
-        if self._before is not None and self._before.shape == found.shape:
-            change = self._before - found
+        if self._before is not None and not _is_cut(self._before[0], small):
+            change = self._before[1] - found
             kept = np.maximum(1 - (2 * found - 1) ** 2, np.exp(-((change / _CHANGE) ** 2)))
             found = np.asarray(found + change * kept * self.hold, np.float32)
-        self._before = found
+        self._before = small, found
         return _along_edges(found, small, image)
 
     def reset(self) -> None:
         """Forget the frames before."""
         self._before, self._left = None, np.zeros((0, 0), np.uint8)
         self._many, self._missed, self._clock = 0, 0.0, 0.0
+
+
+def _is_cut(before: Image, now: Image) -> bool:
+    """Whether two small pictures are of different scenes, or of different sizes."""
+    return before.shape != now.shape or cv2.norm(before, now, cv2.NORM_L1) > _CUT * now.size
 
 
 @lru_cache(maxsize=8)

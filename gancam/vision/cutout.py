@@ -19,6 +19,9 @@ _CORNER = 1 / 16  # of the side: what the ground is read from
 _AGREE = 24  # grey levels that corners may differ and be one ground
 _GROUND = 40  # grey levels from the ground's colour at which something is surely not it
 _DARK = 64  # grey levels up to which a ground is dark, so that nothing that shines looks like it
+_STEM = 0.1  # of a side: what meets the picture's edge along more of it was cut off there
+_NEAR = 0.6  # of how long that is: up to there it is made round, and is as it was from twice that on
+_ROUND = 0.9  # of the radius of the largest disc in what was cut off: its corners are as round as that
 _STEPS = (0.03, 0.045, 0.03)  # to the right, down, and how blurred the shadow is, as shares of the side
 
 
@@ -58,7 +61,7 @@ def cut_out(picture: Image, colour: tuple[int, int, int], size: tuple[int, int])
     inside = _inside(away, dark=max(colour) <= _DARK)
     core = _core(away, inside)
     image = _spread(picture, core)
-    share = _share(picture, image, colour, inside, core)
+    share = _rounded(_share(picture, image, colour, inside, core))
     how = cv2.INTER_AREA if min(inner) < min(picture.shape[:2]) else cv2.INTER_CUBIC
     gain = float(
         np.clip(min(inner) / min(picture.shape[:2]) / 2, 1.0, 3.0)
@@ -125,6 +128,32 @@ def _share(
     share = np.where(core > 0, 1.0, np.clip(along, 0.0, 1.0) * band).astype(np.float32)
     soft = cv2.GaussianBlur(share, (0, 0), 0.8, borderType=cv2.BORDER_REPLICATE)
     return np.maximum(soft, core).astype(np.float32)  # what is thin would be thinned out
+
+
+def _rounded(share: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`share` with round corners where the picture's edge cut something off in a straight line.
+
+    That is an opening by a disc, near there alone: it would take stems and leaves away.
+    """
+    solid = np.asarray(share > 0.5, np.uint8)
+    cut = np.zeros_like(solid)
+    for line, marked in zip(_edges(solid), _edges(cut), strict=True):
+        long = np.ones((1, max(round(_STEM * line.size), 2)), np.uint8)
+        marked |= cv2.morphologyEx(line[None], cv2.MORPH_OPEN, long)[0]
+    if not cut.any():
+        return share
+    deep = cv2.distanceTransform(np.pad(solid, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    radius = _ROUND * float(deep.max())
+    away = cv2.distanceTransform(np.asarray(deep < radius, np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    far = cv2.distanceTransform(1 - cut, cv2.DIST_L2, 3)
+    lost = np.maximum(share - np.clip(radius - away, 0, 1), 0)
+    longest = max(int(np.count_nonzero(line)) for line in _edges(cut))
+    near = np.clip(2 - far / (_NEAR * longest), 0, 1)
+    return np.asarray(share - near * lost, np.float32)
+
+
+def _edges(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
+    return picture[0], picture[-1], picture[:, 0], picture[:, -1]
 
 
 def _shadow(alpha: Alpha) -> Alpha:

@@ -108,6 +108,18 @@ def test_edges_do_not_tremble_and_a_cut_is_forgotten(people: Image) -> None:
     assert np.array_equal(person.opacity(people), first)
 
 
+def test_nobody_of_the_scene_before_is_seen_after_a_cut(effect: gancam.Background, people: Image) -> None:
+    turned = np.ascontiguousarray(people[:, ::-1] // 2)
+    alone = gancam.masks.Person().opacity(turned)
+    person = gancam.masks.Person()
+    person.opacity(people)
+    assert np.array_equal(person.opacity(turned), alone)
+    expected = effect(turned)
+    effect.reset()
+    effect(people)
+    assert np.array_equal(effect(turned), expected)
+
+
 def test_a_wide_mask_rather_marks_too_much_than_shows_somebody(people: Image) -> None:
     exact, person = gancam.masks.Person()(people), gancam.masks.Person(wide=True)
     wide = person(people, time=0.0)
@@ -119,6 +131,12 @@ def test_a_wide_mask_rather_marks_too_much_than_shows_somebody(people: Image) ->
     assert gone[-1].mean() < 0.02
     person.reset()
     assert person(lake, time=2.0).mean() < 0.02
+
+
+def test_a_wide_mask_reaches_over_the_rim_that_compression_smears(people: Image) -> None:
+    """The outermost two pixels or so of somebody are half wall: left there, they are an outline of nobody."""
+    rim = np.asarray(cv2.dilate(gancam.masks.Person()(people), np.ones((3, 3), np.uint8), iterations=2))
+    assert gancam.masks.Person(wide=True)(people, time=0.0)[rim > 0].mean() > 0.999
 
 
 def test_effects_take_people_and_faces_by_name(people: Image) -> None:

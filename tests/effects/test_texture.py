@@ -47,6 +47,27 @@ def test_grain_comes_back(image: Image) -> None:
     assert 0.6 * wanted < grain(made, inner) < 1.5 * wanted
 
 
+@pytest.mark.parametrize(
+    "box",
+    [
+        (slice(0, 140), slice(0, 120)),
+        (slice(150, 300), slice(220, 360)),
+        (slice(40, 260), slice(70, 290)),
+    ],
+    ids=["a corner", "the opposite one", "the middle"],
+)
+def test_grain_comes_back_where_few_large_patches_are_known(box: tuple[slice, slice]) -> None:
+    """So deep a hole leaves no room around it, or on two sides alone, for patches of the size that it begins with."""
+    image = np.asarray(np.tile(knit(), (2, 2, 1))[:300, :360], np.uint8)
+    smooth, hole = holed(image, box)
+    inner = cv2.erode(hole, np.ones((17, 17), np.uint8)) > 0
+    made = smooth.copy()
+    add(made, hole, 1.0)
+    wanted = grain(image, inner)
+    assert grain(smooth, inner) < 0.3 * wanted
+    assert 0.5 * wanted < grain(made, inner) < 1.5 * wanted
+
+
 def test_a_beam_goes_on() -> None:
     """A dark bar on a light ground crosses the hole at a slant; the smooth fill has a smudge there."""
     image = np.full((200, 240, 3), (190, 200, 180), np.uint8)

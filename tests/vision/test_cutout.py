@@ -65,6 +65,21 @@ def test_a_thin_line_is_as_bright_as_it_was() -> None:
     assert found.image[found.alpha > 128].min() > 180
 
 
+def test_what_the_pictures_edge_cut_off_is_round_and_a_stem_that_meets_it_stays() -> None:
+    """A disc larger than the picture has a straight side below; above it has a stem."""
+    picture = np.full((128, 128, 3), WHITE, np.uint8)
+    cv2.circle(picture, (64, 80), 55, RED, -1, cv2.LINE_AA)
+    picture[:40, 60:67] = RED
+    alpha = cut_out(picture, WHITE, (300, 300)).alpha > 127
+    rows = np.flatnonzero(alpha.any(axis=1))
+    widths = alpha.sum(1)[rows]
+    assert widths.max() > 210
+    assert widths[-1] < 0.25 * widths.max()  # it was half of it
+    assert 10 < widths[2] < 20
+    filled = np.count_nonzero(picture[..., 1] < 140) * (0.84 * 300 / 128) ** 2
+    assert 0.95 * filled < alpha.sum() < 1.01 * filled
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     picture=st.integers(1, 40).flatmap(lambda side: st.sampled_from((0, 1, 2)).map(lambda kind: (side, kind))),

@@ -117,15 +117,18 @@ def textured(image: Image, hole: Mask) -> Floats | None:
     coarsest, depth = 2 * unit, float(cv2.distanceTransform(hole, cv2.DIST_L2, 3).max())
     while depth > DEEP * coarsest:
         coarsest *= 2
-    if min(height, width) < coarsest * PATCH:
+    while min(height, width) < coarsest * PATCH:
+        coarsest //= 2
+    if coarsest < 2 * unit:
         return None
     below, right = -height % coarsest, -width % coarsest
     picture = np.asarray(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
     empty = np.asarray(cv2.copyMakeBorder(hole, 0, below, 0, right, cv2.BORDER_CONSTANT, value=1) > 0, np.bool_)
     rich, size = np.dstack([floats(picture), _strength(picture, empty)]), coarsest
-    found = _search(_level(rich, empty, size, 1))
-    if found is None:
-        return None
+    while (found := _search(_level(rich, empty, size, 1))) is None:
+        if size == 2 * unit:
+            return None
+        size //= 2  # patches that large are not known, as beside the picture's edge, where few sides are
     made, matches = found
     while size > 1:
         size //= 2
