@@ -18,7 +18,7 @@ from gancam.inference.tiling import TileBudget, tiled
 from gancam.params import Params, parameter
 from gancam.vision.blend import Region, composite
 from gancam.vision.flow import DenseFlow
-from gancam.vision.motion import Grey, small_grey
+from gancam.vision.motion import Grey, is_cut, small_grey
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
 _REST = 0.3  # pixels of the small picture in which motion is looked for: less is none, so that noise moves nothing
@@ -202,7 +202,7 @@ class Translate(ModelEffect):
         """`found` mixed with what was shown before, moved along with the picture, where that shows the same."""
         now: NDArray[np.float32] = found.astype(np.float32)
         grey, _ = small_grey(seen)
-        if self._before is not None and self._before[0].shape == seen.shape:
+        if self._before is not None and self._before[0].shape == seen.shape and not is_cut(self._before[1], grey):
             moved, before, held = self._before
             motion = self._flow(grey, before, (seen.shape[1], seen.shape[0]))
             if motion is not None:

@@ -10,11 +10,11 @@ from gancam.frame import Image, ImageLike, check_image
 from gancam.inference.catalog import MODELS
 from gancam.inference.model import ImageModel
 from gancam.masks.mask import Mask, MaskSource
+from gancam.vision.motion import is_cut
 
 _AREA = 256 * 144  # pixels that the network is shown
 _RADIUS, _FLAT = 3, 100.0  # of the guided filter: its window, and the variance under which there is no edge
 _CHANGE = 0.15  # of a probability, which the noise of a camera makes
-_CUT = 20.0  # mean grey levels of change of the small picture that no clip without a cut has
 _MARKED = 60  # of 255: opacity from which on a wide mask marks a pixel: hair, and the blur of a hand
 _RIM = 240  # of the shorter side: how far a wide mask reaches beyond that, over what compression smeared of people
 _TRAIL = 20  # hundredths of a second for which a pixel stays marked
@@ -74,7 +74,7 @@ class Person(MaskSource):
         height, width = image.shape[:2]
         small = np.asarray(cv2.resize(image, _size(width, height), interpolation=cv2.INTER_AREA), np.uint8)
         found = np.asarray(self._model(small[None])[0][0][..., 0], np.float32) / np.float32(255)
-        if self._before is not None and not _is_cut(self._before[0], small):
+        if self._before is not None and not is_cut(self._before[0], small):
             change = self._before[1] - found
             kept = np.maximum(1 - (2 * found - 1) ** 2, np.exp(-((change / _CHANGE) ** 2)))
             found = np.asarray(found + change * kept * self.hold, np.float32)
@@ -85,11 +85,6 @@ class Person(MaskSource):
         """Forget the frames before."""
         self._before, self._left = None, np.zeros((0, 0), np.uint8)
         self._many, self._missed, self._clock = 0, 0.0, 0.0
-
-
-def _is_cut(before: Image, now: Image) -> bool:
-    """Whether two small pictures are of different scenes, or of different sizes."""
-    return before.shape != now.shape or cv2.norm(before, now, cv2.NORM_L1) > _CUT * now.size
 
 
 @lru_cache(maxsize=8)

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.vision.flow import DenseFlow
-from gancam.vision.motion import Grey, small_grey
+from gancam.vision.motion import Grey, is_cut, small_grey
 
 _HELD = 0.85  # how much of what was found stays, at most: the mean of about 12 frames
 _NEAR, _AROUND = (3, 3), (5, 5)  # pixels over which change is summed, which noise does not survive, and then looked for
@@ -15,6 +15,7 @@ _NONE, _SOME = 0.3, 0.7  # grey levels of such noise that a codec has left nothi
 _LEAST, _MOST = 0.7, 2.0  # grey levels of noise that any frame may have, and that none has
 _MOVES = 2.5  # times the noise that surely is another thing
 _REST = 0.25  # pixels of the small picture: motion under that is none
+_HUE = 16.0  # levels by which B or R differs more than G that surely are another thing; half of that is noise
 _STEP = 2  # grey levels that what is given may differ from what was, at rest, to stay as it was
 
 Plane = NDArray[np.float32]
@@ -47,7 +48,7 @@ class TemporalFilter:
         now: Plane = image.astype(np.float32)
         grey, _ = small_grey(image)
         self._grey = grey
-        if held is None or shown is None or before is None or held.shape != image.shape:
+        if held is None or shown is None or before is None or held.shape != image.shape or is_cut(before, grey):
             self._held, self._shown = now, image.copy()
             return image.copy()
         motion = self._flow(grey, before, (image.shape[1], image.shape[0]))
@@ -76,7 +77,16 @@ def _share(now: Plane, held: Plane, rests: NDArray[np.uint8], strength: float) -
     change = cv2.blur(np.abs(cv2.blur(apart, _NEAR)), _AROUND)
     share = (_MOVES * noise - change) * np.float32(_HELD * strength / ((_MOVES - 1.0) * noise))
     np.clip(share, 0.0, _HELD * strength, out=share)
+    np.minimum(share, _HELD * strength * np.clip(2.0 - 2.0 * _hue(now, held) / _HUE, 0.0, 1.0), out=share)
     worth = min(max((found - _NONE) / (_SOME - _NONE), 0.0), 1.0)
     if worth < 1.0:
         share[rests == 0] *= np.float32(worth)
     return np.asarray(share, np.float32)
+
+
+def _hue(now: Plane, held: Plane) -> Plane:
+    """How much the colour differs where the grey may be the same, over the same neighbourhoods: of B and R less G."""
+    blue, green, red = cv2.split(cv2.subtract(now, held))
+    apart = cv2.merge([blue - green, red - green])
+    change = cv2.blur(np.abs(cv2.blur(apart, _NEAR)), _AROUND)
+    return np.asarray(cv2.max(*cv2.split(change)), np.float32)

@@ -211,6 +211,13 @@ def test_damping_calms_what_stands_still_and_lets_go_of_what_does_not(path: Path
     assert np.array_equal(damped(noisy[0]), load(path, work_size=1000)(noisy[0]))
 
 
+def test_a_cut_leaves_nothing_of_the_scene_before(path: Path) -> None:
+    held, fresh = load(path, stabilise=1), load(path, stabilise=1)
+    for _ in range(3):
+        held(still("lake"))
+    assert np.array_equal(held(still("spices")), fresh(still("spices")))
+
+
 def test_without_damping_each_frame_is_on_its_own(path: Path) -> None:
     effect = load(path)
     first = effect(still("lake"))

@@ -65,6 +65,27 @@ def test_a_cut_and_another_size_begin_anew() -> None:
     assert np.array_equal(filter_(one[::2], 1.0), one[::2])
 
 
+def test_a_cut_leaves_nothing_of_the_scene_before() -> None:
+    rng, filter_ = np.random.default_rng(0), TemporalFilter()
+    for _ in range(8):
+        filter_(noisy(still("lake"), rng), 1.0)
+    frame = noisy(still("spices"), rng)
+    assert np.array_equal(filter_(frame, 1.0), frame)
+
+
+def test_another_colour_of_the_same_brightness_is_another_thing() -> None:
+    rng, filter_ = np.random.default_rng(0), TemporalFilter()
+    before = np.full((120, 160, 3), 128, np.uint8)
+    for _ in range(8):
+        filter_(noisy(before, rng), 1.0)
+    now = before.copy()
+    now[40:80, 50:110] = (178, 128, 103)  # as bright, blue
+    frame = noisy(now, rng)
+    given = filter_(frame, 1.0)
+    assert error(given[46:74, 56:104], now[46:74, 56:104]) < 1.1 * error(frame[46:74, 56:104], now[46:74, 56:104])
+    assert error(given[:30], now[:30]) < 0.5 * error(frame[:30], now[:30])
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (15, 15), (17, 400)])
 def test_any_size_is_taken(size: tuple[int, int]) -> None:
     rng, filter_ = np.random.default_rng(0), TemporalFilter()
