@@ -81,6 +81,7 @@ def test_the_damaged_model_is_what_remains(folder: Path) -> None:
         ("in.mp4 out.mp4 -e sr-x9", "no model 'sr-x9' (did you mean 'sr-x"),
         ("in.mp4 out.mp4 --device tpu", "--device 'tpu': must be auto, cpu, cuda"),
         ("in.mp4 out.mp4 --precision int3", "--precision 'int3': must be"),
+        ("in.mp4 out.mp4 --threads 999999", "Invalid value for '--threads'"),
     ],
 )
 def test_process(folder: Path, arguments: str, says: str) -> None:
