@@ -38,12 +38,12 @@ def main() -> None:
 def open_page(browser: Browser, url: str, width: int, height: int, scheme: str) -> Page:
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(url)
-    page.wait_for_selector(".choice")
+    page.wait_for_selector(".choice", state="attached")  # hidden where something plays
     return page
 
 
 def live(page: Page) -> None:
-    page.evaluate(PLAY, [["style-mosaic", "morph-fruits"], {"style-mosaic.colours": 0.3}])
+    page.evaluate(PLAY, [["style-mosaic", "morph-fruits"], {"style-mosaic.readable": 0.3}])
     page.wait_for_selector("#picture:not([hidden])")
     page.click("#split")
     box = page.locator("#picture").bounding_box()

@@ -50,7 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--style", type=Path, help="the image, or folder of images, whose style is learnt (style)")
     parser.add_argument(
         "--pairs", help="what is made a photo of (pix2pix): edges, grey, degraded, or input/ of folders; or who paints "
-        f"it (draw, oil, paint): {', '.join(PAINTERS)}",
+        f"it (draw, mosaic, oil, watercolour): {', '.join(PAINTERS)}",
     )  # fmt: skip
     parser.add_argument("--teacher", type=Path, help="the network that is learnt from: .param, .onnx or .pt2 (distil)")
     parser.add_argument("--frames", type=Path, help="folder of pictures without a sharp original (distil)")

@@ -23,6 +23,7 @@ from torch import distributed, nn
 from train import checkpoint, optimisers, precision, tasks
 from train import recipe as recipes
 from train.data import on_disk
+from train.networks.translator import Translator
 from train.recipe import Phase, Recipe
 from train.report import Every, Report
 from train.watch import Watcher
@@ -61,9 +62,12 @@ def average(ema: nn.Module, network: nn.Module, decay: float, iteration: int) ->
 def begin(network: nn.Module, weights: dict[str, torch.Tensor], name: str) -> None:
     """Load into `network` each of `weights` whose name and shape agree, and log the rest, which begins afresh.
 
-    Raises ``ValueError`` where none agrees: the two are not the same kind of network.
+    The grain of a translator is no weight: it stays what its recipe names. Raises ``ValueError`` where none agrees: the
+    two are not the same kind of network.
     """
     mine = network.state_dict()
+    if isinstance(network, Translator):
+        mine.pop("grain", None)
     fitting = {key: value for key, value in weights.items() if key in mine and value.shape == mine[key].shape}
     if not fitting:
         raise ValueError(f"no tensor of run {name!r} fits this network: `start` names a run of another family")

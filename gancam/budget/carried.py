@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gancam.effects import Effect, EffectWrapper
 from gancam.frame import Image, ImageLike, check_image
+from gancam.vision.flow import DenseFlow
 from gancam.vision.motion import Grey, small_grey
 
 _LONGEST = 640  # pixels of the longer side of the change that is carried
@@ -35,7 +36,7 @@ class Carried(EffectWrapper):
 
     def __init__(self, effect: Effect) -> None:
         super().__init__(effect)
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._flow = DenseFlow()
         self._change = threading.Condition()  # guards what follows
         self._job: tuple[Image, float | None] | None = None
         self._busy = self._stopped = False
@@ -65,17 +66,10 @@ class Carried(EffectWrapper):
         grey = small_grey(image)[0]
         if grey.shape != made.grey.shape:
             return plain
-        height, width = made.change.shape[:2]
         change = made.change
-        if min(grey.shape) >= 16:
-            flow = self._flow.calc(grey, made.grey, None)  # type: ignore[call-overload]  # None: it makes the array
-            scale = width / grey.shape[1], height / grey.shape[0]
-            flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * np.array(scale, np.float32)
-            places = flow + np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
-            change = np.asarray(
-                cv2.remap(change, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),  # type: ignore[call-overload]
-                np.int16,
-            )
+        motion = self._flow(grey, made.grey, (change.shape[1], change.shape[0]))
+        if motion is not None:
+            change = motion.carry(change)
         if change.shape != plain.shape:
             change = np.asarray(cv2.resize(change, (plain.shape[1], plain.shape[0])), np.int16)
         return np.asarray(cv2.add(plain, change, dtype=cv2.CV_8U), np.uint8)

@@ -17,10 +17,11 @@ from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.params import Params, parameter
 from gancam.vision.blend import Region, composite
+from gancam.vision.flow import DenseFlow
+from gancam.vision.motion import Grey, small_grey
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
-_FLOW = 320  # pixels of the longer side of what motion is looked for in
-_REST = 0.3  # of those pixels: what moves less stands still, so that noise moves nothing
+_REST = 0.3  # pixels of the small picture in which motion is looked for: less is none, so that noise moves nothing
 _SAME, _OTHER = 6.0, 24.0  # grey levels of change that are noise, and that make it another thing
 _HELD = 0.9  # how much of the frame before stays, at most, where nothing changed
 _SOFT = 90  # of the shorter side of the frame: how wide a mask's edge is
@@ -89,8 +90,10 @@ class Translate(ModelEffect):
         self._marked = None if mask is None else masks.source(mask)
         self._source = lru_cache(maxsize=1)(masks.source)
         self._tiles = TileBudget(device=lambda: model.device)
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        self._before: tuple[Image, NDArray[np.float32]] | None = None  # what the network saw last, and what was shown
+        self._flow = DenseFlow(_REST)
+        self._before: tuple[Image, Grey, NDArray[np.float32]] | None = (
+            None  # what the network saw last, and what was shown
+        )
 
     def arguments(self) -> Mapping[str, object]:
         """Tell what else it is made with; see ``ModelEffect``."""
@@ -198,37 +201,19 @@ class Translate(ModelEffect):
     def _steadied(self, seen: Image, found: Image) -> Image:
         """`found` mixed with what was shown before, moved along with the picture, where that shows the same."""
         now: NDArray[np.float32] = found.astype(np.float32)
+        grey, _ = small_grey(seen)
         if self._before is not None and self._before[0].shape == seen.shape:
-            there = self._motion(self._before[0], seen)
-            x, y = cv2.split(there)
-            moved, held = (
-                cv2.remap(one, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for one in self._before
-            )
-            change = cv2.blur(
-                cv2.transform(cv2.absdiff(seen, np.asarray(moved, np.uint8)), np.full((1, 3), 1 / 3)), (7, 7)
-            )
+            moved, before, held = self._before
+            motion = self._flow(grey, before, (seen.shape[1], seen.shape[0]))
+            if motion is not None:
+                moved, held = motion.carry(moved), motion.carry(held)
+            change = cv2.blur(cv2.transform(cv2.absdiff(seen, moved), np.full((1, 3), 1 / 3)), (7, 7))
             share = np.clip((_OTHER - change.astype(np.float32)) / (_OTHER - _SAME), 0, 1) * (
                 _HELD * self.params.stabilise
             )
             now += cv2.merge([share] * 3) * (held - now)
-        self._before = seen, now
+        self._before = seen, grey, now
         return np.asarray(cv2.convertScaleAbs(now), np.uint8)
-
-    def _motion(self, before: Image, now: Image) -> NDArray[np.float32]:
-        """Where each pixel of `now` was, ``(h, w, 2)``."""
-        height, width = now.shape[:2]
-        shrink = min(_FLOW / max(height, width), 1.0)
-        size = round(width * shrink), round(height * shrink)
-        y, x = np.mgrid[:height, :width].astype(np.float32)
-        place = np.stack([x, y], 2)
-        if min(size) < 32:  # nothing to see at that size
-            return place
-        greys = [cv2.cvtColor(cv2.resize(one, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
-                 for one in (now, before)]  # fmt: skip
-        flow = self._flow.calc(greys[0], greys[1], np.zeros((size[1], size[0], 2), np.float32))
-        flow *= (np.abs(flow).max(2, keepdims=True) > _REST).astype(np.float32)
-        flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) / np.float32(shrink)
-        return np.asarray(place + flow, np.float32)
 
     def _alpha(self, image: Image, time: float | None) -> masks.Mask | None:
         """Where it is seen, 0 to 255; None: everywhere."""

@@ -5,7 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.frame import Image
-from gancam.vision.motion import small_grey
+from gancam.vision.flow import DenseFlow
+from gancam.vision.motion import Grey, small_grey
 
 _HELD = 0.85  # how much of what was found stays, at most: the mean of about 12 frames
 _NEAR, _AROUND = (3, 3), (5, 5)  # pixels over which change is summed, which noise does not survive, and then looked for
@@ -15,7 +16,6 @@ _LEAST, _MOST = 0.7, 2.0  # grey levels of noise that any frame may have, and th
 _MOVES = 2.5  # times the noise that surely is another thing
 _REST = 0.25  # pixels of the small picture: motion under that is none
 _STEP = 2  # grey levels that what is given may differ from what was, at rest, to stay as it was
-_SMALLEST = 16  # pixels of each side that motion is looked for in
 
 Plane = NDArray[np.float32]
 
@@ -33,8 +33,8 @@ class TemporalFilter:
     def __init__(self) -> None:
         self._held: Plane | None = None  # what was given last, (H, W, 3)
         self._shown: Image | None = None  # the same in 8 bits
-        self._grey: NDArray[np.uint8] | None = None  # the last frame, small
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._grey: Grey | None = None  # the last frame, small
+        self._flow = DenseFlow(_REST)
 
     def __call__(self, image: Image, strength: float) -> Image:
         """Give `image` ``(H, W, 3)``, calmer: a new array.
@@ -45,44 +45,28 @@ class TemporalFilter:
         """
         held, shown, before = self._held, self._shown, self._grey
         now: Plane = image.astype(np.float32)
-        grey, shrink = small_grey(image)
+        grey, _ = small_grey(image)
         self._grey = grey
         if held is None or shown is None or before is None or held.shape != image.shape:
             self._held, self._shown = now, image.copy()
             return image.copy()
-        still, held = self._moved(held, grey, before, shrink)
-        share = _share(now, held, still, strength)
+        motion = self._flow(grey, before, (image.shape[1], image.shape[0]))
+        held = held if motion is None else motion.carry(held)
+        rests = np.full(image.shape[:2], 255, np.uint8) if motion is None else motion.rests
+        share = _share(now, held, rests, strength)
         self._held = np.asarray(cv2.blendLinear(held, now, share, 1.0 - share), np.float32)
         given = np.asarray(cv2.convertScaleAbs(self._held), np.uint8)
-        stays = cv2.bitwise_and(cv2.inRange(cv2.absdiff(given, shown), (0, 0, 0), (_STEP,) * 3), still)
+        stays = cv2.bitwise_and(cv2.inRange(cv2.absdiff(given, shown), (0, 0, 0), (_STEP,) * 3), rests)
         stays[share <= 0.0] = 0
         self._shown = np.asarray(cv2.copyTo(shown, stays, given), np.uint8)
         return self._shown.copy()
-
-    def _moved(
-        self, held: Plane, grey: NDArray[np.uint8], before: NDArray[np.uint8], shrink: float
-    ) -> tuple[NDArray[np.uint8], Plane]:
-        """Where nothing moved since `before`, 255, and `held` where it is now."""
-        height, width = held.shape[:2]
-        rests = np.full((height, width), 255, np.uint8)
-        if min(grey.shape) < _SMALLEST:
-            return rests, held
-        flow = cv2.split(self._flow.calc(grey, before, np.zeros((*grey.shape, 2), np.float32)))
-        moves = np.asarray(np.maximum(*(np.abs(one) for one in flow)) > _REST, np.uint8)
-        if not cv2.hasNonZero(moves):
-            return rests, held
-        rests = np.asarray(cv2.resize(255 * (1 - moves), (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
-        x, y = (np.asarray(cv2.resize(one * moves * np.float32(shrink), (width, height)), np.float32) for one in flow)
-        x += np.arange(width, dtype=np.float32)
-        y += np.arange(height, dtype=np.float32)[:, None]
-        return rests, np.asarray(cv2.remap(held, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
     def reset(self) -> None:
         """Forget the frames before."""
         self._held = self._shown = self._grey = None
 
 
-def _share(now: Plane, held: Plane, still: NDArray[np.uint8], strength: float) -> Plane:
+def _share(now: Plane, held: Plane, rests: NDArray[np.uint8], strength: float) -> Plane:
     """How much of `held` stays at each pixel, 0 to 1."""
     apart = cv2.cvtColor(cv2.subtract(now, held), cv2.COLOR_BGR2GRAY)
     differs = cv2.blur(np.abs(apart), _NEAR)[::5, ::5].ravel()
@@ -94,5 +78,5 @@ def _share(now: Plane, held: Plane, still: NDArray[np.uint8], strength: float) -
     np.clip(share, 0.0, _HELD * strength, out=share)
     worth = min(max((found - _NONE) / (_SOME - _NONE), 0.0), 1.0)
     if worth < 1.0:
-        share[still == 0] *= np.float32(worth)
+        share[rests == 0] *= np.float32(worth)
     return np.asarray(share, np.float32)

@@ -15,7 +15,7 @@ import torch
 from tests.helpers.children import interruptible, uninterruptible
 from tests.helpers.training import go, same
 from train import __main__ as command
-from train import checkpoint, loop, recipe
+from train import checkpoint, loop, networks, recipe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -122,6 +122,16 @@ def test_start_takes_over_what_fits(photos: Path, tmp_path: Path, caplog: pytest
     network = torch.nn.Linear(3, 3)
     with pytest.raises(ValueError, match="another family"):
         loop.begin(network, given, "first")
+
+
+def test_a_start_keeps_the_grain_of_its_own_recipe() -> None:
+    first, second = (networks.build("translator", widths=[4, 8], depth=1, grain="panes") for _ in range(2))
+    weights = first.state_dict()
+    weights["grain"] = torch.zeros_like(weights["grain"])  # as large, of something else
+    mine = second.state_dict()["grain"].clone()
+    loop.begin(second, weights, "first")
+    assert torch.equal(second.state_dict()["grain"], mine)
+    assert torch.equal(second.state_dict()["mix.weight"], weights["mix.weight"])
 
 
 def test_a_missing_start_is_named(photos: Path, tmp_path: Path) -> None:

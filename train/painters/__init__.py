@@ -1,11 +1,10 @@
 """Painters: slow classical filters that draw a photo as ink, comic, watercolour, oil or mosaic.
 
 A network learns from what they make of photos (`--pairs ink` and so on), and then does it fast enough for video. What
-they make of a place follows from the picture around it, as far as a network can: what it cannot foretell, it blurs. It
-is finer where there is detail, as in a face. Nothing is drawn by chance: the same picture gives the same painting. What
-does not come from the picture is always the same: the strokes of `train.grain`, which a network is given as well, and
-seeds of cells and grain of paper, which repeat after `TILE` pixels, so that a network with a pattern of that size can
-know them.
+they make of a place follows from the picture around it, and from nothing further away than a network of that kind sees:
+what it cannot foretell, it would blur. It is finer where there is detail, as in a face. Nothing is drawn by chance: the
+same picture gives the same painting. What does not come from the picture (where strokes and panes lie, the grain of
+paper) is a field of `train.grain`, which the network is given as well.
 
 Lengths are in pixels of pictures of about 640.
 """
@@ -17,14 +16,14 @@ import numpy as np
 from train.data import Pixels
 from train.painters.cells import mosaic
 from train.painters.drawn import comic, ink, watercolour
-from train.painters.filters import TILE, Colours
+from train.painters.filters import Colours
 from train.painters.strokes import oil
 
-__all__ = ["PAINTERS", "TILE", "VERSIONS", "paint"]
+__all__ = ["PAINTERS", "VERSIONS", "paint"]
 PAINTERS: dict[str, Callable[[Colours], Colours]] = {
     "ink": ink, "comic": comic, "watercolour": watercolour, "oil": oil, "mosaic": mosaic,
 }  # fmt: skip
-VERSIONS = {"ink": 1, "comic": 1, "watercolour": 2, "oil": 3, "mosaic": 1}  # one more where what it paints changes
+VERSIONS = {"ink": 1, "comic": 1, "watercolour": 5, "oil": 5, "mosaic": 3}  # one more where what it paints changes
 
 
 def paint(name: str, image: Pixels) -> Pixels:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from train import grain
 from train.painters.filters import (
     Colours,
     Plane,
@@ -14,7 +15,6 @@ from train.painters.filters import (
     kuwahara,
     lines,
     luma,
-    paper,
     saturated,
     stepped,
 )
@@ -24,9 +24,10 @@ INK = np.array([0.07, 0.07, 0.10], np.float32)
 WASH = np.array([0.36, 0.40, 0.47], np.float32)
 SEPIA = np.array([0.24, 0.15, 0.12], np.float32)
 SHADE = np.array([0.90, 0.78, 0.38], np.float32)  # absorbances of a blue violet
+NEUTRAL = np.array([0.95, 0.98, 0.88], np.float32)  # and of what is laid over it in the deepest shade
 
 
-def _abstract(image: Colours, coarse: float, fine: float) -> Colours:
+def abstract(image: Colours, coarse: float, fine: float) -> Colours:
     """Colour areas with clean borders: `coarse` ones, where there is detail `fine` ones (radii)."""
     near = kuwahara(image, fine)
     share = detail(luma(image))[:, :, None]
@@ -39,7 +40,7 @@ def ink(image: Colours) -> Colours:
     drawn = lines(
         evened(luma(smooth)), flow(smooth, 2.5), fine=0.9, edge=-0.007, steep=70.0, length=4.0, sharp=1.0
     )  # fmt: skip
-    tone = luma(_abstract(image, 6.0, 3.0))
+    tone = luma(abstract(image, 6.0, 3.0))
     tone = 0.5 * tone + 0.5 * evened(tone)
     black = 1 / (1 + np.exp(-(tone - 0.14) * 60))
     light = 1 / (1 + np.exp((tone - 0.50) * 50))
@@ -54,7 +55,7 @@ def ink(image: Colours) -> Colours:
 
 def comic(image: Colours) -> Colours:
     """Few tones with clear steps, strong colours and black outlines."""
-    flat = _abstract(image, 7.0, 3.5)
+    flat = abstract(image, 7.0, 3.5)
     flat = blur(flat, 0.7)
     grey = luma(flat)
     lit = np.clip(grey, 1e-4, 1) ** np.float32(0.75)
@@ -74,16 +75,16 @@ def watercolour(image: Colours) -> Colours:
     Shade is a wash of its own, blue violet, laid in up to three layers over that of the hue. Colours are absorbances,
     as of glass, so that washes add up and paper shines through.
     """
-    flat = blur(_abstract(image, 9.0, 3.0), 0.7)
-    shape = flat.shape[0], flat.shape[1]
-    pigment = paper(shape, 24.0, 96.0, 4)
-    density = _washes(flat, pigment)
+    flat = blur(abstract(image, 9.0, 3.0), 0.7)
+    pigment, fine = grain.laid(grain.paper(), (flat.shape[0], flat.shape[1]))
+    density = _washes(flat, pigment + 0.3 * fine)
     rim = (blur(density, 0.7) - blur(density, 3.0)).clip(0, 0.35)
     smooth = kuwahara(image, 2.5)
     field, grey = flow(smooth, 3.0), evened(luma(smooth))
     gap = _above(along(across(grey, field, 1.8, sharp=1.0), field, 4.0), 0.022, 260.0)
-    grain = (1 + 0.09 * pigment + 0.05 * paper(shape, 5.0, 20.0, 3)).clip(0.5, 1.6)
-    density = (0.82 * density + 2.0 * rim) * (grain * (1 - 0.92 * gap))[:, :, None]
+    calm = 1 - 0.8 * blur(detail(luma(image)), 6.0)  # a face keeps its skin
+    taken = (1 + calm * (0.13 * pigment + 0.09 * fine)).clip(0.5, 1.6)
+    density = (0.82 * density + 2.0 * rim) * (taken * (1 - 0.92 * gap))[:, :, None]
     painted = PAPER * np.exp(-density)
     drawn = lines(grey, field, fine=0.9, edge=-0.009, steep=90.0, length=5.0, sharp=1.0)
     pencil = np.float32(0.85) * (1 - drawn)[:, :, None]
@@ -93,15 +94,15 @@ def watercolour(image: Colours) -> Colours:
 def _washes(flat: Colours, pigment: Plane) -> Colours:
     """The absorbances of what is laid on the paper for `flat` areas; `pigment`, mean 0, lets their borders wander."""
     value = 0.5 * luma(flat) + 0.5 * flat.max(2)  # a strong colour is not a dark one
-    tone = 0.6 * value.clip(0, 1) ** np.float32(0.85) + 0.4 * evened(value) + 0.012 * pigment
+    tone = 0.6 * value.clip(0, 1) ** np.float32(0.85) + 0.4 * evened(value) + 0.022 * pigment
     light, middle, deep = (1 - _above(tone, place, 60.0) for place in (0.68, 0.46, 0.26))
-    vivid = saturated(flat, 1.6).clip(0.02, 1)
+    vivid = saturated(flat, 1.6).clip(0.02, 1) + np.float32(0.08)  # black has no hue to make much of
     vivid = vivid / vivid.max(2, keepdims=True)
     chroma = 1 - vivid.min(2)
-    dry = 0.85 * _above(tone, 0.90 + 0.25 * (0.2 - chroma).clip(-1, 0.2), 50.0)
+    dry = 0.85 * _above(tone, 0.88 + 0.4 * chroma, 50.0)
     hue = -np.log(vivid.clip(0.10, 1)) * ((0.50 + 0.22 * light + 0.18 * middle) * (1 - dry))[:, :, None]
-    shade = (0.16 * light + 0.40 * middle + 1.00 * deep) * (1 - 0.45 * chroma)
-    return np.asarray(hue + shade[:, :, None] * SHADE, np.float32)
+    thin, thick = ((0.16 * light + 0.40 * middle) * (1 - 0.45 * chroma), 1.00 * deep * (1 - 0.45 * chroma))
+    return np.asarray(hue + thin[:, :, None] * SHADE + thick[:, :, None] * NEUTRAL, np.float32)
 
 
 def _above(value: Plane, place: Plane | float, steep: float) -> Plane:

@@ -8,17 +8,15 @@ from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]  # (H, W)
 Colours = NDArray[np.float32]  # (H, W, 3)
-TILE = 192  # pixels after which what does not come from the picture (seeds, grain) repeats
 SECTORS = 8  # of a Kuwahara filter
 
 
 @dataclass(frozen=True)
 class Flow:
-    """Where edges lead: unit tangents ``x`` and ``y``, and how sure that is, 0..1 (``sure``)."""
+    """Where edges lead: unit tangents ``x`` and ``y``."""
 
     x: Plane
     y: Plane
-    sure: Plane
 
 
 def blur(x: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
@@ -26,22 +24,14 @@ def blur(x: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(x, (0, 0), deviation, borderType=cv2.BORDER_REFLECT), np.float32)
 
 
-def flow(image: Colours, deviation: float, *, far: float = 0.0, floor: float = 1e-4) -> Flow:
-    """The tangents of `image`'s edges, from its structure tensor, smoothed by a Gaussian of `deviation`.
-
-    With `far` above 0, where there is no edge near, those of a Gaussian of that deviation. An edge of a strength under
-    `floor` (the square of a slope) is not sure.
-    """
+def flow(image: Colours, deviation: float) -> Flow:
+    """The tangents of `image`'s edges, from its structure tensor, smoothed by a Gaussian of `deviation`."""
     dx = cv2.Sobel(image, cv2.CV_32F, 1, 0, ksize=3, borderType=cv2.BORDER_REFLECT)
     dy = cv2.Sobel(image, cv2.CV_32F, 0, 1, ksize=3, borderType=cv2.BORDER_REFLECT)
     tensor = np.stack([(dx * dx).sum(2), (dx * dy).sum(2), (dy * dy).sum(2)], 2)
-    smooth = blur(tensor, deviation)
-    if far > 0.0:
-        smooth = smooth + np.float32(0.5) * blur(np.minimum(tensor, 0.2), far)
-    e, f, g = cv2.split(smooth)
-    root = np.sqrt((e - g) ** 2 + 4 * f * f)
+    e, f, g = cv2.split(blur(tensor, deviation))
     angle = 0.5 * np.arctan2(2 * f, e - g) + np.float32(np.pi / 2)
-    return Flow(np.cos(angle), np.sin(angle), root / (e + g + floor))
+    return Flow(np.cos(angle), np.sin(angle))
 
 
 def _grid(shape: tuple[int, ...]) -> tuple[Plane, Plane]:
@@ -163,14 +153,3 @@ def evened(value: Plane) -> Plane:
     """`value` with its slow changes halved: what lies in the dark is drawn as well."""
     around = blur(value, 24.0)
     return np.asarray(value * np.sqrt(0.5 / (around + 0.08)), np.float32)
-
-
-def paper(shape: tuple[int, int], finest: float, coarsest: float, seed: int) -> Plane:
-    """Noise of mean 0 and deviation 1 that repeats after `TILE` pixels and has waves of that many pixels."""
-    rng = np.random.default_rng(seed)
-    frequency = np.hypot(np.fft.fftfreq(TILE)[:, None], np.fft.fftfreq(TILE)[None]) + 1e-6
-    band = (frequency < 1 / finest) & (frequency > 1 / coarsest)
-    tile = np.fft.ifft2(np.fft.fft2(rng.normal(size=(TILE, TILE))) * band / frequency).real
-    tile = (tile - tile.mean()) / tile.std()
-    times = [-(-length // TILE) for length in shape]
-    return np.tile(tile, times)[: shape[0], : shape[1]].astype(np.float32)

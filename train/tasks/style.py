@@ -36,7 +36,7 @@ class StyleTask:
     """Batches of photos and of patches of the style.
 
     ``image`` and ``style`` are (n, 3, p, p) RGB float 0..1, ``move`` is by what the second look is moved, and
-    ``shift``, where the network's pattern lies.
+    ``shift``, where the network's grain lies.
 
     ``[data]``: `patch` (p), `style` (an image or a folder of them; from the command line), `style_side` (pixels that
     the style images' shorter side is scaled to: the size of the strokes), `square` (pixels a side of what keeps its

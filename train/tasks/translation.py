@@ -27,7 +27,7 @@ HELD_BACK = 8  # pictures that are judged on where no folder is given for that
 class TranslationTask:
     """Batches ``input`` and ``truth`` (n, 3, p, p) RGB float 0..1.
 
-    ``shift`` (n, 2) is where a network's pattern lies, and ``again`` a second ``input`` with other noise.
+    ``shift`` (n, 2) is where a network's grain lies, and ``again`` a second ``input`` with other noise.
 
     ``[data]``: `patch` (p), `sizes` (shares of the photos' own size at which patches are cut), `pairs`: ``self`` (the
     network's own front makes the input from the truth: its edges, its grey), ``degraded`` (the truth after a webcam and
@@ -84,11 +84,11 @@ class TranslationTask:
         return batch
 
     def _pair(self, rng: np.random.Generator) -> tuple[Pixels, Pixels, tuple[int, int]]:
-        """What the network sees, what it shall make of it, and where its pattern lies then."""
+        """What the network sees, what it shall make of it, and where its grain lies then."""
         index = self.photos.pick(rng) if self.inputs is None else int(rng.integers(len(self.truths)))
-        truth, patterned = self.truths[index], self._patterned
-        flip = 0 if patterned else 4 * int(rng.integers(2))
-        step = self.multiple if patterned else 1
+        truth, placed = self.truths[index], self._placed
+        flip = 0 if placed else 4 * int(rng.integers(2))
+        step = self.multiple if placed else 1
         top, left = (step * int(rng.integers((length - self.patch) // step + 1)) for length in truth.shape[:2])
         place = slice(top, top + self.patch), slice(left, left + self.patch)
         patch = truth[place]
@@ -99,7 +99,7 @@ class TranslationTask:
         return dihedral(seen, flip), dihedral(patch, flip), (-top // step, -left // step)
 
     @property
-    def _patterned(self) -> bool:
+    def _placed(self) -> bool:
         """Whether what the network makes depends on where in the frame it is."""
         return isinstance(self.generator, Translator) and self.generator.placed
 
@@ -108,7 +108,7 @@ class TranslationTask:
         return self._made(batch["input"], batch)
 
     def _made(self, seen: Tensor, batch: Batch) -> Tensor:
-        made: Tensor = self.generator(seen, batch["shift"]) if self._patterned else self.generator(seen)
+        made: Tensor = self.generator(seen, batch["shift"]) if self._placed else self.generator(seen)
         return made
 
     def _pairs_of(self, batch: Batch, images: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gancam.effects.inpainting.spool import Slot, Spool
 from gancam.effects.inpainting.warp import disc
 from gancam.frame import Frame, Image
+from gancam.vision.flow import DenseFlow
 
 
 class Repair(NamedTuple):
@@ -131,11 +132,5 @@ def _aligned(other: Image, image: Image) -> Image:
         cv2.medianBlur(cv2.cvtColor(cv2.resize(x, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY), 5)
         for x in (image, other)
     ]
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(greys[0], greys[1], None)  # type: ignore[call-overload]
-    flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
-    flow *= np.array([width / size[0], height / size[1]], np.float32)
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    moved = cv2.remap(
-        other, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(moved, np.uint8)
+    motion = DenseFlow(preset=cv2.DISOPTICAL_FLOW_PRESET_FAST)(greys[0], greys[1], (width, height))
+    return other if motion is None else motion.carry(other)

@@ -1,0 +1,72 @@
+"""Dense motion: where each pixel of a picture was in another one, and pictures moved along it."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.vision.motion import Grey
+
+Plane = NDArray[np.float32]
+T = TypeVar("T", np.uint8, np.int16, np.float32)
+_SMALLEST = 16  # pixels of each side that motion is looked for in
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Of a picture ``(H, W)`` since another one.
+
+    ``x``, ``y``: where each of its pixels was, float32 ``(H, W)``. ``rests``: 255 where it stood still, else 0, uint8.
+    """
+
+    x: Plane
+    y: Plane
+    rests: NDArray[np.uint8]
+
+    def carry(self, image: NDArray[T]) -> NDArray[T]:
+        """Move `image` ``(H, W, 3)`` of the one picture to where its parts are in the other; borders are repeated."""
+        moved = cv2.remap(image, self.x, self.y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(moved, image.dtype)
+
+
+class DenseFlow:
+    """Finds motion in small grey pictures, by dense inverse search (Kroeger et al., https://arxiv.org/abs/1603.03590).
+
+    Args:
+        rest: Pixels of the small pictures: what moves less stands still, so that noise moves nothing.
+        preset: OpenCV's, of how long it looks.
+    """
+
+    def __init__(self, rest: float = 0.0, *, preset: int = cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST) -> None:
+        self._rest = rest
+        self._search = cv2.DISOpticalFlow.create(preset)
+
+    def __call__(self, now: Grey, before: Grey, size: tuple[int, int]) -> Motion | None:
+        """Find the motion of `now` since `before`.
+
+        Args:
+            now: The one picture, uint8 ``(h, w)``, small.
+            before: The other, of the same size.
+            size: Width and height of what is carried.
+
+        Returns:
+            For pictures of that size; None where nothing moves, or where there is too little to see.
+        """
+        if min(now.shape) < _SMALLEST:
+            return None
+        flow = cv2.split(self._search.calc(now, before, np.zeros((*now.shape, 2), np.float32)))
+        moves = np.asarray(np.maximum(*(np.abs(one) for one in flow)) > self._rest, np.uint8)
+        if not cv2.hasNonZero(moves):
+            return None
+        width, height = size
+        rests = np.asarray(cv2.resize(255 * (1 - moves), size, interpolation=cv2.INTER_NEAREST), np.uint8)
+        scales = np.float32(width / now.shape[1]), np.float32(height / now.shape[0])
+        x, y = (
+            np.asarray(cv2.resize(one * moves * scale, size, interpolation=cv2.INTER_LINEAR), np.float32)
+            for one, scale in zip(flow, scales, strict=True)
+        )
+        x += np.arange(width, dtype=np.float32)
+        y += np.arange(height, dtype=np.float32)[:, None]
+        return Motion(x, y, rests)
