@@ -6,6 +6,8 @@ from typing import Annotated, TypeAlias
 import typer
 from typer.core import TyperGroup
 
+from gancam.inference.model import MOST_THREADS
+
 _COMMANDS = (
     "process", "live", "studio", "demo", "models", "sample", "morph", "train", "export", "import", "verify", "bench",
     "doctor",
@@ -53,7 +55,12 @@ PrecisionOption: TypeAlias = Annotated[
 ]
 ThreadsOption: TypeAlias = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Let each network use this many CPU threads. Default: what is fastest here.", min=1),
+    typer.Option(
+        metavar="N",
+        help="Let each network use this many CPU threads. Default: what is fastest here.",
+        min=1,
+        max=MOST_THREADS,
+    ),
 ]
 TruncationOption: TypeAlias = Annotated[
     float | None,

@@ -14,6 +14,7 @@ from gancam.jobs.spec import EffectChainSpec
 from gancam.media.paths import IMAGES
 
 _PRECISIONS = ("auto", "fp32", "fp16", "int8")
+_MOST_PIXELS = 16384  # of a side: that of a video in H.264; a picture as large has 805 MB
 PRESET_EFFECTS = "gancam.specs"  # key of a context under which a preset's effects are kept
 
 
@@ -114,9 +115,10 @@ def parse_moment(text: str | None) -> Fraction | None:
 def parse_size(text: str) -> tuple[int, int]:
     """Parse `1280x720` into (width, height) in pixels. Raises ``InputError``."""
     width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise InputError(f"size {text!r}: needs WIDTHxHEIGHT, as in 1280x720")
-    return int(width), int(height)
+    sides = [int(side) for side in (width, height) if side.isdecimal() and len(side) < 10]
+    if len(sides) < 2 or not all(0 < side <= _MOST_PIXELS for side in sides):
+        raise InputError(f"size {text!r}: needs WIDTHxHEIGHT, as in 1280x720, at most {_MOST_PIXELS} each")
+    return sides[0], sides[1]
 
 
 def parse_specs(texts: Sequence[str] | None) -> tuple[EffectSpec, ...]:

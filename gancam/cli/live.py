@@ -49,9 +49,9 @@ from gancam.media.audio import SoundMicrophone, import_sounddevice
 from gancam.media.info import VideoInfo
 from gancam.params import Params
 from gancam.pipeline import FrameCallback, Report, output_size, run
-from gancam.sinks import Sink, SinkContext, check_target, open_sink
+from gancam.sinks import Sink, SinkContext, check_target, open_sink, sink_word
 from gancam.sinks.parameter_log import ParameterLog
-from gancam.sinks.stats import StatsLog
+from gancam.sinks.stats import StatsLog, is_stats_log
 from gancam.sinks.window import Window
 from gancam.sinks.window.hosting import host
 from gancam.sources.camera import Camera, cameras
@@ -156,8 +156,9 @@ def _check(options: LiveOptions) -> None:
     _check_source(options.source, loop=options.loop)
     for target in options.outputs:
         check_target(target, overwrite=options.overwrite)
-    check_log(options.stats, overwrite=True)
+    check_log(options.stats, overwrite=options.overwrite or is_stats_log(options.stats))
     check_log(options.record_params, overwrite=options.overwrite)
+    _refuse_source(options)
     check_chain(options.recipe)
     params = [(spec.name, spec_params(spec)) for spec in options.recipe.specs]
     _check_drawing([name for name, one in params if one is not None and _is_drawn(one)], options.outputs)
@@ -171,6 +172,15 @@ def _check(options: LiveOptions) -> None:
     levels = any(one is not None and "level" in one.declared() for _, one in params)
     for control in options.controls:
         check_control(control, levels=levels)
+
+
+def _refuse_source(options: LiveOptions) -> None:
+    """Refuse to write to the file that is played, by whatever name. Raises ``SinkError``."""
+    files = [target.removeprefix("source:") for target in options.outputs if sink_word(target) in (None, "source")]
+    logs = [path for path in (options.stats, options.record_params) if path is not None]
+    for path in (*map(Path, files), *logs):
+        if path.exists() and Path(options.source).exists() and path.samefile(options.source):
+            raise SinkError(f"{path}: the output is the same file as the input ({options.source}); give another name")
 
 
 def _is_drawn(params: Params) -> bool:

@@ -205,7 +205,11 @@ def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: Ma
     with named_after(request.preset):
         chain = LoadedChain(chain_spec)
     if image:
-        process_image(source, target, chain.fresh(), overwrite=options.overwrite, notify=print_note)
+        process_image(
+            source, target, chain.fresh(), overwrite=options.overwrite, quality=options.quality, notify=print_note
+        )
+        if request.as_json:
+            print(json.dumps({"output": str(target)}))
         return
     report = Report()
     try:

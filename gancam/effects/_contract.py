@@ -1,21 +1,23 @@
 """What an effect is: an image in, an image out, and when each of its methods is called."""
 
 import inspect
+import math
 import os
 import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import count, repeat
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import TypeAlias
+from typing import SupportsFloat, TypeAlias
 from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import ImageError
+from gancam.errors import ImageError, InputError
 from gancam.frame import Frame, Image, ImageLike, check_image
 from gancam.inference.card import ModelCard
 from gancam.inference.model import ImageModel, Model
@@ -195,8 +197,10 @@ class ModelEffect(Effect):
 
         Raises:
             ImageError: For anything that is no such image.
+            InputError: For a time that is no finite number.
             GancamError: For what keeps this frame from being made.
         """
+        time = check_time(time)
         with self._lock:
             images = as_batch(image)
             if images is None:
@@ -254,8 +258,10 @@ class MaskedEffect(ModelEffect):
 
         Raises:
             ImageError: For anything that is no such image.
+            InputError: For a time that is no finite number.
             MaskError: For a mask that is none of that image.
         """
+        time = check_time(time)
         with self._lock:
             images = as_batch(image)
             if images is None:
@@ -284,6 +290,16 @@ def _unlock() -> None:
 
 if sys.platform != "win32":
     os.register_at_fork(after_in_child=_unlock)
+
+
+def check_time(time: SupportsFloat | None) -> float | None:
+    """Return `time`, in seconds, as a float; None stays None. Raises ``InputError`` for what is no finite number."""
+    if time is None:
+        return None
+    with suppress(TypeError, OverflowError):  # of an array of several, and of a whole number beyond all clocks
+        if isinstance(time, SupportsFloat) and math.isfinite(seconds := float(time)):
+            return seconds
+    raise InputError(f"time is {time!r}: needs seconds, or None for an image that has no time")
 
 
 def as_batch(images: object) -> Image | None:

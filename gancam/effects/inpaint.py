@@ -242,7 +242,7 @@ class Inpaint(MaskedEffect):
     def close(self) -> None:
         """Write the mask track, where one was asked for. Raises ``OutputExists``, ``SinkError``."""
         self._drop_repairs()
-        if self._recorded is not None and self.params.save:
+        if self._recorded is not None and self._recorded.frames and self.params.save:
             self._recorded.save(self.params.save)
 
     @property

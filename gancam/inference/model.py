@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Self, TypeVar
+from typing import ClassVar, Self, SupportsIndex, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from gancam.inference.variants import file_digest, variants
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
+MOST_THREADS = 1024  # of one call: ONNX Runtime takes minutes to start tens of thousands, and nothing ends it
 _WORDS = {"cpu": "the CPU", "cuda": "CUDA"}
 
 
@@ -67,7 +68,7 @@ class Model:
         path: The .onnx file. One without a precision in its name stands for the variants beside it, too.
         device: auto, cpu, cuda or tensorrt; cuda:N is the GPU number N.
         precision: auto, fp32, fp16 or int8.
-        threads: 1 or more.
+        threads: 1 to 1024.
 
     Raises:
         NotFound: There is no such file.
@@ -90,8 +91,8 @@ class Model:
         check_device(device)
         if precision != "auto" and precision not in files:
             raise ParameterError(f"{path} has no {precision!r} variant{did_you_mean(precision, files)}")
-        if threads is not None and threads < 1:
-            raise ParameterError(f"threads {threads} must be 1 or more")
+        if threads is not None and not (isinstance(threads, SupportsIndex) and 1 <= int(threads) <= MOST_THREADS):
+            raise ParameterError(f"threads {threads!r} must be a whole number from 1 to {MOST_THREADS}")
         self._files, self._asked, self._by_itself = files, precision, device == "auto"
         self._opened_with = str(path.absolute()), device, precision, threads
         self._lock = threading.Lock()  # of what is replaced when a device fails

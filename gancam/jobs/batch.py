@@ -32,6 +32,7 @@ from gancam.jobs.process import process_image, process_video
 from gancam.jobs.scheduler import Scheduler
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkerFault
+from gancam.media.images import encoding
 from gancam.media.messages import cause
 from gancam.pipeline import Report
 
@@ -197,7 +198,8 @@ class _Batch:
 
     def _job(self, item: BatchItem, effects: Sequence[Effect]) -> Mapping[str, object]:
         if item.is_image:
-            return job_of(item.source, effects, None)
+            job = job_of(item.source, effects, None)
+            return {**job, "quality": self._options.quality} if encoding(item.target, self._options.quality) else job
         video = {"codec": self._options.codec, "encoder": self._options.encoder, "quality": self._options.quality}
         return {**job_of(item.source, effects, self._options), **video}
 
@@ -264,7 +266,8 @@ class _Batch:
             effects = self._effects(item)
             self.begin(item, effects)
             if item.is_image:
-                process_image(item.source, item.target, effects, overwrite=self._options.overwrite, notify=notify)
+                overwrite, quality = self._options.overwrite, self._options.quality
+                process_image(item.source, item.target, effects, overwrite=overwrite, quality=quality, notify=notify)
                 self.made(item)
             else:
                 process_video(

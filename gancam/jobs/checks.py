@@ -47,8 +47,8 @@ def check(path: MediaPath | None, target: MediaPath, options: ProcessOptions) ->
     if isinstance(source, SequencePath) or isinstance(target, SequencePath):
         check_reading(source, options)
     else:
-        if options.params is not None and isinstance(source, StillPath):
-            raise InputError(f"--params {options.params}: is for videos; an image has no time")
+        if isinstance(source, StillPath):
+            _refuse_options_of_videos(source, options)
         refuse_mixture(source, target)
         if isinstance(source, VideoPath):
             check_reading(source, options)
@@ -72,6 +72,20 @@ def check_options(options: ProcessOptions) -> None:
         raise InputError(f"fps is {options.fps}: needs more than 0 and at most {MOST_FPS}")
     if options.params is not None and not options.params.exists():
         raise NotFound(f"{options.params}: no such file")
+
+
+def _refuse_options_of_videos(path: StillPath, options: ProcessOptions) -> None:
+    """Refuse what is asked of an image though only videos have it. Raises ``InputError``."""
+    if options.params is not None:
+        raise InputError(f"--params {options.params}: is for videos; an image has no time")
+    if options.first is not None or options.end is not None:
+        raise InputError(f"--from and --to are for videos; {path} is an image, which has no time")
+    if options.fps is not None:
+        raise InputError(f"--fps is for numbered images, and {path} is one image")
+    if options.codec is not None or options.encoder is not None:
+        raise InputError(f"--codec and --encoder are for videos; {path} is an image, whose extension names its format")
+    if options.deinterlace:
+        raise InputError(f"--deinterlace is for videos, and {path} is an image")
 
 
 def _check_there(path: MediaPath) -> None:

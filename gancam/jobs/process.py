@@ -196,6 +196,7 @@ def process_image(
     effects: Sequence[Effect | ImageFunction],
     *,
     overwrite: bool = False,
+    quality: float | None = None,
     notify: Callable[[str], None] = lambda note: None,
 ) -> None:
     """Take an image, with opacity, metadata and all its frames or pages, through effects into a new one.
@@ -205,6 +206,7 @@ def process_image(
         target: The image to write.
         effects: Applied in this order.
         overwrite: Whether `target` may exist.
+        quality: Of JPEG, 0 (small) to 100; None for what is usual. The other formats are lossless.
         notify: Called with a note on each thing that is lost: opacity, frames, metadata.
 
     Raises:
@@ -230,7 +232,7 @@ def process_image(
     first = read.pictures[0].image
     check_size(target, output_size(chain, (first.shape[1], first.shape[0])))
     made = replace(read, pictures=_through_all(read.pictures, chain))
-    for lost in write_pictures(target, made, overwrite=overwrite):
+    for lost in write_pictures(target, made, overwrite=overwrite, quality=quality):
         notify(f"{path}: its {lost} is left out: {target.suffix} has no place for it")
 
 

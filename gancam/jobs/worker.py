@@ -109,7 +109,8 @@ class Worker:
         self.close()
         file = self._folder / f"image{order.target.suffix}"
         notes: list[str] = []
-        process_image(order.source, file, self._chain.fresh(), overwrite=True, notify=notes.append)
+        quality = order.options.quality
+        process_image(order.source, file, self._chain.fresh(), overwrite=True, quality=quality, notify=notes.append)
         return WorkResult(file.read_bytes(), notes=tuple(notes))
 
     def _piece(self, order: WorkItem) -> WorkResult:

@@ -43,6 +43,19 @@ class Recorded(MaskSource):
         """Reset the source; what was written down stays."""
         self.what.reset()
 
+    @property
+    def frames(self) -> int:
+        """The number of frames so far."""
+        return len(self._entries)
+
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the mask track of all frames so far. Raises ``OutputExists`` and ``SinkError``."""
-        write_track(Path(path), self._entries, self._shape or (0, 0), overwrite=overwrite)
+        """Write the mask track of all frames so far.
+
+        Raises:
+            MaskError: No frame came.
+            OutputExists: `path` exists, and `overwrite` is false.
+            SinkError: It cannot be written.
+        """
+        if self._shape is None:
+            raise MaskError(f"{path}: no frame came yet, so there is no mask track to save")
+        write_track(Path(path), self._entries, self._shape, overwrite=overwrite)

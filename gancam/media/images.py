@@ -22,6 +22,7 @@ from gancam.media.orientation import Orientation
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ALPHA = (".png", ".webp", ".tif", ".tiff")
+_LOSSY = (".jpg", ".jpeg")
 _ANIMATED, _PAGED = (".png", ".webp"), (".tif", ".tiff")
 _MOST = {".webp": 16383, ".jpg": 65500, ".jpeg": 65500, ".png": 1_000_000}  # pixels of a side
 _OTHERS = 1 << 20  # what OpenCV reads again
@@ -128,13 +129,21 @@ def encode_image(path: Path, image: Image, how: Sequence[int] = ()) -> bytes:
     return data.tobytes()
 
 
-def write_pictures(path: Path, made: ImageFile, *, overwrite: bool) -> list[str]:
+def encoding(path: Path, quality: float | None) -> list[int]:
+    """Give OpenCV's parameters of an image of `quality`: 0 (small) to 100; None and formats without loss have none."""
+    if quality is None or path.suffix.lower() not in _LOSSY:
+        return []
+    return [cv2.IMWRITE_JPEG_QUALITY, round(60 + 0.4 * quality)]
+
+
+def write_pictures(path: Path, made: ImageFile, *, overwrite: bool, quality: float | None = None) -> list[str]:
     """Write an image file of one picture or many, with metadata, whole, or leave everything as it was.
 
     Args:
         path: Its extension is the format, which must hold many where there are many, and opacity where there is any.
         made: What to write.
         overwrite: Whether an older file may be replaced.
+        quality: As ``encoding`` has it.
 
     Returns:
         The metadata that the format has no place for.
@@ -145,7 +154,8 @@ def write_pictures(path: Path, made: ImageFile, *, overwrite: bool) -> list[str]
     """
     veiled = any(picture.alpha is not None for picture in made.pictures)
     images = [_with_alpha(picture) if veiled else picture.image for picture in made.pictures]
-    data = encode_image(path, images[0]) if len(images) == 1 else _encode_many(path, made, images)
+    how = encoding(path, quality)
+    data = encode_image(path, images[0], how) if len(images) == 1 else _encode_many(path, made, images)
     data, lost = embed(data, made.metadata)
     write_file(path, data, overwrite=overwrite)
     return lost

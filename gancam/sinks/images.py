@@ -14,14 +14,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 
 from gancam.errors import InputError, NotFound, OutputExists, SinkError
 from gancam.files import lock_file, replace_file, unlock_file
 from gancam.frame import Frame, Image, check_image
 from gancam.inference.hardware import usable_cores
-from gancam.media.images import check_size, encode_image, holds_alpha
+from gancam.media.images import check_size, encode_image, encoding, holds_alpha
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
 from gancam.media.metadata import ImageMetadata, embed
@@ -79,7 +78,7 @@ class ImageWriter(Sink):
         check_size(self._path, size)
         quality = DEFAULT_QUALITY if quality is None else quality
         suffix = self._path.suffix.lower()
-        self._how = [cv2.IMWRITE_JPEG_QUALITY, round(60 + 0.4 * quality)] if suffix in (".jpg", ".jpeg") else []
+        self._how = encoding(self._path, quality)
         self._tick = (source_info.time_base if source_info is not None else None) or Fraction(1, 90_000)
         self._begin = part[0] or Fraction(0)
         self._notes = [] if audio_from is None else _left_out(Path(audio_from))

@@ -10,6 +10,19 @@ from gancam.errors import SinkError
 from gancam.frame import Frame
 from gancam.sinks.contract import Sink
 
+_BEGINNING = b'{"frame": '
+
+
+def is_stats_log(path: Path | None) -> bool:
+    """Tell whether a ``StatsLog`` may replace `path`: one of an earlier run, an empty file, what is no file."""
+    if path is None or not path.is_file():
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_BEGINNING)) in (b"", _BEGINNING)
+    except OSError:
+        return False
+
 
 class StatsLog(Sink):
     """Writes a JSON line for each frame to a file.

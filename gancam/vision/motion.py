@@ -21,7 +21,7 @@ _JITTER = 0.06  # of those pixels: a change of motion under that is none
 _RESTED = 0.25  # the same, for a picture that stood still
 _NEAR = 0.7  # of those pixels: a point that a motion explains
 _LEAST = 12  # points
-_CUT = 20.0  # mean levels between two small pictures: a hand-held clip reaches 11, a fast pan 37, two scenes 41 and more
+_CUT = 20.0  # mean levels between two small pictures: a hand-held clip reaches 11, a fast pan 37, two scenes 41 or more
 
 
 def small_grey(image: Image) -> tuple[Grey, float]:

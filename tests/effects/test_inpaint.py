@@ -445,6 +445,20 @@ def test_what_is_uncovered_later_is_filled_in_from_the_start(path: Path) -> None
     assert psnr(blind(clip[0].image, time=0.0)[marked[0] > 0], scene[marked[0] > 0]) < 30
 
 
+@pytest.mark.parametrize("frames", [0, 1])
+def test_a_run_without_a_mask_leaves_no_track(path: Path, tmp_path: Path, frames: int) -> None:
+    """The next try, with a mask that does, would find the name taken by a track that nothing can read."""
+    track = tmp_path / "mask.json"
+    erase = load(path, box="10/10/40/40", track=True, save=str(track))
+    for _ in range(frames):
+        with pytest.raises(MaskError, match="nothing to hold on to"):
+            erase(np.zeros((90, 160, 3), np.uint8))
+    erase.close()
+    assert not track.exists()
+    with pytest.raises(MaskError, match="no frame came yet"):
+        masks.Recorded(np.ones((4, 4), np.uint8)).save(track)
+
+
 def test_the_mask_track_of_another_clip_is_refused_before_work(path: Path, tmp_path: Path) -> None:
     image, track = still("lake"), str(tmp_path / "track.json")
     erase = load(path, box="10/10/40/40", save=track)

@@ -76,6 +76,16 @@ def test_the_picture_is_a_function_of_time(model: Generator) -> None:
     assert not np.array_equal(forth[0], forth[3])
 
 
+@pytest.mark.parametrize("time", [float("nan"), float("inf"), "now", np.array([1.0, 2.0])])
+def test_a_time_that_is_none_is_refused_and_does_no_harm(model: Generator, time: Any) -> None:
+    effect, other = make(model, seed=3), make(model, seed=3)
+    with pytest.raises(InputError, match="needs seconds, or None for an image that has no time"):
+        effect(FRAME, time=time)
+    with pytest.raises(InputError, match="needs seconds"):
+        effect(np.stack([FRAME, FRAME]), time=time)
+    assert np.array_equal(effect(FRAME), other(FRAME)), "the clock was left alone"
+
+
 def test_calls_without_a_time_are_a_thirtieth_apart(model: Generator) -> None:
     silent, timed = make(model), make(model)
     for index in range(4):

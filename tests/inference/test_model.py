@@ -188,6 +188,12 @@ def test_the_halves_of_a_generator_go_on_on_the_cpu(tiny: Path, caplog: pytest.L
     assert caplog.text.count("going on on the CPU") == 2
 
 
+@pytest.mark.parametrize("threads", [0, -1, 1025, 999_999, 2.5, "2"])
+def test_threads_that_make_no_sense_are_refused(path: Path, threads: Any) -> None:
+    with pytest.raises(ParameterError, match=f"threads {threads!r} must be a whole number from 1 to 1024"):
+        gancam.load(path, threads=threads)
+
+
 def test_threads_may_share_it(path: Path) -> None:
     model = _model(path, "int8")
     images = [still("otters")[None], still("lake")[None, :100], still("sign")[None, :, :77]]

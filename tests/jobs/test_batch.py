@@ -59,7 +59,7 @@ def read(path: Path) -> Image:
 
 
 def batch(
-    inputs: Path, out: Path, specs: tuple[EffectSpec, ...] = (), **options: Any
+    inputs: Path, out: Path, specs: tuple[EffectSpec, ...] = (), *, workers: int | None = 1, **options: Any
 ) -> tuple[Summary, list[dict[str, Any]]]:
     events: list[dict[str, Any]] = []
 
@@ -68,7 +68,7 @@ def batch(
 
     found = find_inputs([str(inputs)], out)
     return process_all(
-        found, out, EffectChainSpec(specs), ProcessOptions(resume=True, **options), notify=notify
+        found, out, EffectChainSpec(specs), ProcessOptions(resume=True, **options), notify=notify, workers=workers
     ), events
 
 
@@ -175,6 +175,20 @@ def test_one_failure_costs_one_file_and_what_is_done_is_skipped(holiday: Path, m
     again, _ = batch(holiday, out, (EffectSpec(str(model)),))
     assert (again.made, again.done, len(again.failed)) == (0, 3, 1)
     assert times == {path: path.stat().st_mtime_ns for path in out.rglob("[!.]*.*") if path.is_file()}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_images_have_the_quality_that_is_asked_for(tmp_path: Path, workers: int) -> None:
+    (tmp_path / "in").mkdir()
+    cv2.imwrite(str(tmp_path / "in" / "a.jpg"), still("otters"))
+    cv2.imwrite(str(tmp_path / "in" / "b.jpg"), still("otters"))
+    for out, quality in ((tmp_path / "small", 10), (tmp_path / "large", 100)):
+        batch(tmp_path / "in", out, quality=quality, workers=workers)
+    assert (tmp_path / "small" / "a.jpg").stat().st_size < 0.5 * (tmp_path / "large" / "a.jpg").stat().st_size
+    again, _ = batch(tmp_path / "in", tmp_path / "small", quality=10, workers=workers)
+    assert (again.made, again.done) == (0, 2)
+    with pytest.raises(OutputExists, match=r"was made with other options \(quality was 10, now 100\)"):
+        batch(tmp_path / "in", tmp_path / "small", quality=100, workers=workers)
 
 
 def test_what_was_made_otherwise_is_not_skipped(holiday: Path, tmp_path: Path) -> None:

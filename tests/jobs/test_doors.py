@@ -17,6 +17,7 @@ from tests.helpers.small import generator, still, write_generator
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     make_clip(tmp_path / "in.mp4")
+    (tmp_path / "same.mp4").symlink_to("in.mp4")
     (tmp_path / "there.mp4").write_bytes(b"precious")
     (tmp_path / "there.png").write_bytes(b"precious")
     (tmp_path / "there-1.png").write_bytes(b"precious")
@@ -24,6 +25,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "a folder").mkdir()
     cv2.imwrite(str(tmp_path / "in.png"), still("sign"))
     return tmp_path
+
+
+def test_live_replaces_a_log_of_its_own_and_never_what_it_plays(folder: Path) -> None:
+    before = (folder / "in.mp4").read_bytes()
+    live = ("live", "in.mp4", "-e", "none", "--to", "out.mp4", "--overwrite")
+    refused(*live[:5], "in.mp4", "--overwrite", says="the same file as the input")
+    refused(*live[:6], "--stats", "there.png", says="there.png: exists")
+    for _ in range(2):
+        assert here(*live, "--stats", "stats.jsonl").returncode == 0
+    assert here(*live[:5], "again.mp4", "--stats", "stats.jsonl").returncode == 0, "it is a log"
+    assert (folder / "in.mp4").read_bytes() == before
+    assert (folder / "there.png").read_bytes() == b"precious"
 
 
 def test_the_damaged_model_is_what_remains(folder: Path) -> None:
@@ -57,6 +70,12 @@ def test_the_damaged_model_is_what_remains(folder: Path) -> None:
         ("in.png nowhere/out.png", "there is no folder"),
         ("in.png out.mp4", "the output must be one too"),
         ("in.png out.png --params there.mp4", "an image has no time"),
+        ("in.png out.png --from 10s", "--from and --to are for videos; in.png is an image, which has no time"),
+        ("in.png out.png --to 10s", "--from and --to are for videos"),
+        ("in.png out.png --fps 10", "--fps is for numbered images, and in.png is one image"),
+        ("in.png out.png --codec h264", "--codec and --encoder are for videos; in.png is an image"),
+        ("in.png out.png --encoder nvenc", "--codec and --encoder are for videos; in.png is an image"),
+        ("in.png out.png --deinterlace", "--deinterlace is for videos, and in.png is an image"),
         ("in.mp4 out.mp4 --codec h246", "no codec 'h246'"),
         ("in.mp4 out.mp4 --codec ffv1", "cannot hold ffv1"),
         ("in.mp4 out.mp4 --quality 101", "quality is 101"),
@@ -75,6 +94,7 @@ def test_the_damaged_model_is_what_remains(folder: Path) -> None:
         ("in.mp4 out.mp4 -e sr-x9", "no model 'sr-x9' (did you mean 'sr-x"),
         ("in.mp4 out.mp4 --device tpu", "--device 'tpu': must be auto, cpu, cuda"),
         ("in.mp4 out.mp4 --precision int3", "--precision 'int3': must be"),
+        ("in.mp4 out.mp4 --threads 999999", "Invalid value for '--threads'"),
     ],
 )
 def test_process(folder: Path, arguments: str, says: str) -> None:
@@ -98,6 +118,13 @@ def test_process(folder: Path, arguments: str, says: str) -> None:
         ("in.mp4 --target-fps 0", "needs a number above 0"),
         ("in.mp4 --record-params there.png", "there.png: exists"),
         ("in.mp4 --stats nowhere/a.jsonl", "there is no folder"),
+        ("in.mp4 --stats there.png", "there.png: exists"),
+        ("in.mp4 --size 99999999x99999999", "at most 16384 each"),
+        ("in.mp4 --to in.mp4 --overwrite", "in.mp4: the output is the same file as the input (in.mp4)"),
+        ("in.mp4 --to same.mp4 --overwrite", "same.mp4: the output is the same file as the input (in.mp4)"),
+        ("in.mp4 --to source:in.mp4 --overwrite", "in.mp4: the output is the same file as the input"),
+        ("in.mp4 --to mjpeg:0 --stats in.mp4 --overwrite", "in.mp4: the output is the same file as the input"),
+        ("in.mp4 --to mjpeg:0 --record-params in.mp4 --overwrite", "in.mp4: the output is the same file as the input"),
         ("in.mp4 --device tpu", "--device 'tpu': must be auto, cpu, cuda"),
         ("in.mp4 -e sr-x2:strength=3", "0 to 1"),
     ],

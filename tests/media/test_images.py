@@ -1,6 +1,7 @@
 """Image files of every kind: opacity and orientation, metadata, many pictures in one, and limits of formats."""
 
 import io
+import json
 import struct
 import zlib
 from pathlib import Path
@@ -21,6 +22,8 @@ from gancam.media.metadata import ImageMetadata, embed, read_metadata
 from gancam.media.orientation import Orientation
 from gancam.pipeline import Report
 from gancam.sources import ImageFiles
+from tests.helpers.command import here
+from tests.helpers.small import still
 
 WIDTH, HEIGHT = 12, 8
 EIGHT = range(1, 9)
@@ -361,3 +364,17 @@ def test_numbered_images_keep_their_profile(tmp_path: Path) -> None:
         assert any(says in note for note in said)
     assert read_metadata((tmp_path / "b-2.webp").read_bytes()).icc == PROFILE
     assert read_image(tmp_path / "b-2.webp")[1] is not None
+
+
+def test_quality_is_that_of_jpeg_and_json_tells_what_was_written(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), still("otters"))
+    sizes = []
+    for quality in (0, 50, 100):
+        out = tmp_path / f"{quality}.jpg"
+        done = here("process", tmp_path / "a.png", out, "--quality", quality, "--json")
+        assert (done.returncode, json.loads(done.stdout)) == (0, {"output": str(out)}), done.stderr
+        sizes.append(out.stat().st_size)
+    assert sizes[0] < sizes[1] < sizes[2]
+    for quality in (0, 100):
+        here("process", tmp_path / "a.png", tmp_path / f"{quality}.webp", "--quality", quality)
+    assert (tmp_path / "0.webp").read_bytes() == (tmp_path / "100.webp").read_bytes(), "it is lossless"
