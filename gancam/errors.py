@@ -96,7 +96,8 @@ def first_line(error: BaseException) -> str:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the end of a message: `` (did you mean 'x'?)`` where one of `known` is near `word`, else all of them."""
     choices = sorted(known)
-    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
+    lower = {choice.lower(): choice for choice in reversed(choices)}
+    close = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
     if close:
-        return f" (did you mean {close[0]!r}?)"
+        return f" (did you mean {lower[close[0]]!r}?)"
     return f" (there are: {', '.join(choices)})" if choices else ""

@@ -146,6 +146,9 @@ def process(
         paths[:-1], paths[-1], chain_spec, options, _parse_count(workers), cluster, form, preset if named else None,
         quiet, as_json,
     )  # fmt: skip
+    for text in (*request.inputs, request.output):
+        if not text:
+            raise InputError("an empty name is no file: give a path, or - for stdin or stdout")
     (_process_many if is_batch(request.inputs, request.output) else _process_single)(request)
 
 

@@ -102,7 +102,11 @@ class EffectSpec:
         while at < len(text):
             begun = _key(text, at)
             assert begun is not None
-            params[begun[1]], at = _value(text, begun.end()) if begun[2] else ("on", begun.end())
+            value, at = _value(text, begun.end()) if begun[2] else ("on", begun.end())
+            if begun[1] in params:
+                given = params[begun[1]]
+                raise InputError(f"effect {text!r}: {begun[1]} is given twice, as {given!r} and as {value!r}")
+            params[begun[1]] = value
         return cls(name, params)
 
     def __str__(self) -> str:

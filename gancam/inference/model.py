@@ -90,7 +90,7 @@ class Model:
             raise NotFound(f"no model file {path}")
         check_device(device)
         if precision != "auto" and precision not in files:
-            raise ParameterError(f"{path} has no {precision!r} variant{did_you_mean(precision, files)}")
+            raise ParameterError(f"{path} has no {precision!r} variant{did_you_mean(str(precision), files)}")
         if threads is not None and not (isinstance(threads, SupportsIndex) and 1 <= int(threads) <= MOST_THREADS):
             raise ParameterError(f"threads {threads!r} must be a whole number from 1 to {MOST_THREADS}")
         self._files, self._asked, self._by_itself = files, precision, device == "auto"

@@ -73,7 +73,7 @@ def number_of(device: str) -> int:
 
 def check_device(device: str) -> None:
     """Refuse what is no device. Raises ``ParameterError``."""
-    kind, colon, number = device.partition(":")
+    kind, colon, number = device.partition(":") if isinstance(device, str) else ("", "", "")
     plain = kind in ("auto", *PROVIDERS) and not colon
     if not plain and not (kind in ("cuda", "tensorrt") and number.isdecimal()):
         raise ParameterError(f"device {device!r} must be {DEVICES}")

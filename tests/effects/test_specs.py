@@ -55,6 +55,7 @@ def test_what_a_text_means(text: str, name: str, params: dict[str, str]) -> None
         ("sr:a b", "'a b' is not key=value"),
         ("sr:strength", "'strength' is not key=value, nor one of those that stand alone: ahead, draw,"),
         ("sr::draw", "'' is not key=value"),
+        ("sr:strength=1:strength=0", "strength is given twice, as '1' and as '0'"),
     ],
 )
 def test_a_text_that_means_nothing(text: str, says: str) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 import threading
 import tracemalloc
 from collections.abc import Callable
@@ -192,6 +193,13 @@ def test_the_halves_of_a_generator_go_on_on_the_cpu(tiny: Path, caplog: pytest.L
 def test_threads_that_make_no_sense_are_refused(path: Path, threads: Any) -> None:
     with pytest.raises(ParameterError, match=f"threads {threads!r} must be a whole number from 1 to 1024"):
         gancam.load(path, threads=threads)
+
+
+@pytest.mark.parametrize("key", ["device", "precision"])
+@pytest.mark.parametrize("value", [3, b"cpu", "CPU "])
+def test_what_names_no_device_or_precision_is_refused(path: Path, key: str, value: Any) -> None:
+    with pytest.raises(ParameterError, match=re.escape(repr(value))):
+        gancam.load(path, **{key: value})
 
 
 def test_threads_may_share_it(path: Path) -> None:

@@ -179,3 +179,8 @@ def test_what_is_right_is_let_through(folder: Path) -> None:
     ):
         done = here(*arguments)
         assert done.returncode == 0, (arguments, done.stderr)
+
+
+def test_an_empty_name_is_no_file(tmp_path: Path) -> None:
+    for words in (["", str(tmp_path / "out.mp4")], [str(tmp_path / "in.mp4"), ""]):
+        refused("process", *words, "-e", "sr-x2", says="an empty name is no file")
