@@ -25,9 +25,12 @@ class Motion:
     y: Plane
     rests: NDArray[np.uint8]
 
-    def carry(self, image: NDArray[T]) -> NDArray[T]:
-        """Move `image` ``(H, W, 3)`` of the one picture to where its parts are in the other; borders are repeated."""
-        moved = cv2.remap(image, self.x, self.y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    def carry(self, image: NDArray[T], out: NDArray[T] | None = None) -> NDArray[T]:
+        """Move `image` ``(H, W, 3)`` of the one picture to where its parts are in the other; borders are repeated.
+
+        It is written into `out`, another array like it, or into a new one.
+        """
+        moved = cv2.remap(image, self.x, self.y, cv2.INTER_LINEAR, dst=out, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(moved, image.dtype)
 
 

@@ -18,6 +18,8 @@ _REST = 0.25  # pixels of the small picture: motion under that is none
 _HUE = 16.0  # levels by which B or R differs more than G that surely are another thing; half of that is noise
 _STEP = 2  # grey levels that what is given may differ from what was, at rest, to stay as it was
 
+_B_AND_R_LESS_G = np.array([[1, -1, 0], [0, -1, 1]], np.float32)
+
 Plane = NDArray[np.float32]
 
 
@@ -32,6 +34,7 @@ class TemporalFilter:
     """
 
     def __init__(self) -> None:
+        self._planes = _Planes()
         self._held: Plane | None = None  # what was given last, (H, W, 3)
         self._shown: Image | None = None  # the same in 8 bits
         self._grey: Grey | None = None  # the last frame, small
@@ -45,18 +48,20 @@ class TemporalFilter:
             strength: From 0, nothing is held, to 1.
         """
         held, shown, before = self._held, self._shown, self._grey
-        now: Plane = image.astype(np.float32)
+        now = self._planes("now", image.shape)
+        np.copyto(now, image)
         grey, _ = small_grey(image)
         self._grey = grey
         if held is None or shown is None or before is None or held.shape != image.shape or is_cut(before, grey):
-            self._held, self._shown = now, image.copy()
+            self._held, self._shown = now.copy(), image.copy()
             return image.copy()
         motion = self._flow(grey, before, (image.shape[1], image.shape[0]))
-        held = held if motion is None else motion.carry(held)
+        moved = held if motion is None else motion.carry(held, self._planes("moved", held.shape))
         rests = np.full(image.shape[:2], 255, np.uint8) if motion is None else motion.rests
-        share = _share(now, held, rests, strength)
-        self._held = np.asarray(cv2.blendLinear(held, now, share, 1.0 - share), np.float32)
-        given = np.asarray(cv2.convertScaleAbs(self._held), np.uint8)
+        share = _share(self._planes, now, moved, rests, strength)
+        less = np.subtract(1.0, share, out=self._planes("less", share.shape))
+        cv2.blendLinear(moved, now, share, less, dst=held)
+        given = np.asarray(cv2.convertScaleAbs(held), np.uint8)
         stays = cv2.bitwise_and(cv2.inRange(cv2.absdiff(given, shown), (0, 0, 0), (_STEP,) * 3), rests)
         stays[share <= 0.0] = 0
         self._shown = np.asarray(cv2.copyTo(shown, stays, given), np.uint8)
@@ -67,26 +72,46 @@ class TemporalFilter:
         self._held = self._shown = self._grey = None
 
 
-def _share(now: Plane, held: Plane, rests: NDArray[np.uint8], strength: float) -> Plane:
+class _Planes:
+    """Arrays by name, the same at each frame: the system takes longer to give new ones than it takes to fill them."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Plane] = {}
+
+    def __call__(self, name: str, shape: tuple[int, ...]) -> Plane:
+        found = self._made.get(name)
+        if found is None or found.shape != shape:
+            found = self._made[name] = np.empty(shape, np.float32)
+        return found
+
+
+def _share(planes: _Planes, now: Plane, held: Plane, rests: NDArray[np.uint8], strength: float) -> Plane:
     """How much of `held` stays at each pixel, 0 to 1."""
-    apart = cv2.cvtColor(cv2.subtract(now, held), cv2.COLOR_BGR2GRAY)
-    differs = cv2.blur(np.abs(apart), _NEAR)[::5, ::5].ravel()
+    size = now.shape[:2]
+    one, two = planes("one", size), planes("two", size)
+    colours = np.asarray(cv2.subtract(now, held, dst=planes("colours", now.shape)), np.float32)
+    apart = cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY, dst=planes("apart", size))
+    differs = cv2.blur(np.abs(apart, out=one), _NEAR, dst=two)[::5, ::5].ravel()
     quiet = _QUIET * (differs.size - 1) // 100
     found = float(np.partition(differs, quiet)[quiet])
     noise = min(max(found, _LEAST), _MOST)
-    change = cv2.blur(np.abs(cv2.blur(apart, _NEAR)), _AROUND)
-    share = (_MOVES * noise - change) * np.float32(_HELD * strength / ((_MOVES - 1.0) * noise))
-    np.clip(share, 0.0, _HELD * strength, out=share)
-    np.minimum(share, _HELD * strength * np.clip(2.0 - 2.0 * _hue(now, held) / _HUE, 0.0, 1.0), out=share)
+    cv2.blur(apart, _NEAR, dst=one)
+    change = cv2.blur(np.abs(one, out=one), _AROUND, dst=two)
+    most = _HELD * strength
+    share = planes("share", size)
+    np.multiply(change, np.float32(-most / ((_MOVES - 1.0) * noise)), out=share)
+    share += np.float32(most * _MOVES / (_MOVES - 1.0))
+    limit = cv2.resize(_same_hue(colours) * np.float32(most), size[::-1], dst=one, interpolation=cv2.INTER_LINEAR)
+    np.clip(share, 0.0, limit, out=share)
     worth = min(max((found - _NONE) / (_SOME - _NONE), 0.0), 1.0)
     if worth < 1.0:
         share[rests == 0] *= np.float32(worth)
-    return np.asarray(share, np.float32)
+    return share
 
 
-def _hue(now: Plane, held: Plane) -> Plane:
-    """How much the colour differs where the grey may be the same, over the same neighbourhoods: of B and R less G."""
-    blue, green, red = cv2.split(cv2.subtract(now, held))
-    apart = cv2.merge([blue - green, red - green])
-    change = cv2.blur(np.abs(cv2.blur(apart, _NEAR)), _AROUND)
-    return np.asarray(cv2.max(*cv2.split(change)), np.float32)
+def _same_hue(colours: Plane) -> Plane:
+    """Where colours agree, though the grey may be the same, 1, else 0, in half the size: of B and R less G."""
+    half = (colours.shape[1] + 1) // 2, (colours.shape[0] + 1) // 2
+    apart = cv2.transform(cv2.resize(colours, half, interpolation=cv2.INTER_AREA), _B_AND_R_LESS_G)
+    change = cv2.max(*cv2.split(cv2.blur(np.abs(apart), _NEAR)))
+    return np.asarray(np.clip(2.0 - change * np.float32(2.0 / _HUE), 0.0, 1.0), np.float32)
