@@ -272,6 +272,8 @@ class Inpaint(MaskedEffect):
     def _mask(self, image: Image, time: float | None) -> Mask | None:
         source = self._sources()
         if source is None:
+            if self.params.find == "nothing" and not self._told:
+                self._told.append("nothing is marked, so nothing is filled: give mask=, box=, polygon=, key= or find=")
             return None
         return masks.check_mask(source(image, time=time), image)
 

@@ -574,3 +574,17 @@ def test_what_fails_while_it_reads_ahead_leaves_no_thread(path: Path, tmp_path: 
     with pytest.raises(MaskError, match="nothing to hold on to") as caught:
         process_video(flat, tmp_path / "out.mkv", [erase], ProcessOptions(), Report(), notify=lambda note: None)
     assert not [thread.name for thread in threading.enumerate() if thread.name == "gancam-decode"], caught
+
+
+def test_nothing_marked_is_told(path: Path) -> None:
+    image = still("otters")
+    for params, notes in (({}, 1), ({"box": "10/10/20/20"}, 0), ({"find": "scratches"}, 0), ({"draw": True}, 0)):
+        effect = gancam.load(path, device="cpu", **params)
+        for _ in range(2):
+            effect(image)
+        assert len(effect.notes) == notes, params
+        assert all("nothing is marked" in note for note in effect.notes)
+        effect.close()
+    given = gancam.load(path, device="cpu")
+    given(image, mask=np.zeros(image.shape[:2], np.uint8))
+    assert not given.notes
