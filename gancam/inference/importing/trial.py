@@ -73,7 +73,13 @@ class TrialProcess:
             process = self._alive()
             assert process.stdin is not None
             assert process.stdout is not None
-            late = threading.Timer(PATIENCE, process.kill)
+            expired = threading.Event()
+
+            def stop() -> None:
+                expired.set()  # first: the end of the process is seen before this thread goes on
+                process.kill()
+
+            late = threading.Timer(PATIENCE, stop)
             late.name = "gancam-trial"
             late.start()
             try:
@@ -84,7 +90,7 @@ class TrialProcess:
                 process.kill()
                 code = process.wait()
                 self._opened.clear()
-                slow = f"it takes longer than {PATIENCE:g} s" if late.finished.is_set() else ""
+                slow = f"it takes longer than {PATIENCE:g} s" if expired.is_set() else ""
                 raise TrialFailed(slow or f"it ends the process that runs it (exit code {code})") from error
             finally:
                 late.cancel()
