@@ -585,6 +585,6 @@ def test_nothing_marked_is_told(path: Path) -> None:
         assert len(effect.notes) == notes, params
         assert all("nothing is marked" in note for note in effect.notes)
         effect.close()
-    given = gancam.load(path, device="cpu")
+    given = load(path)
     given(image, mask=np.zeros(image.shape[:2], np.uint8))
     assert not given.notes

@@ -128,9 +128,12 @@ def _aligned(other: Image, image: Image) -> Image:
     shrink = max(max(height, width) / 480, 1.0)
     size = max(round(width / shrink), 16), max(round(height / shrink), 16)
     # What is thin is smoothed away, so that the motion is not that of the scratches.
-    greys = [
-        cv2.medianBlur(cv2.cvtColor(cv2.resize(x, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY), 5)
+    now, then = (
+        np.asarray(
+            cv2.medianBlur(cv2.cvtColor(cv2.resize(x, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY), 5),
+            np.uint8,
+        )
         for x in (image, other)
-    ]
-    motion = DenseFlow(preset=cv2.DISOPTICAL_FLOW_PRESET_FAST)(greys[0], greys[1], (width, height))
+    )
+    motion = DenseFlow(preset=cv2.DISOPTICAL_FLOW_PRESET_FAST)(now, then, (width, height))
     return other if motion is None else motion.carry(other)
