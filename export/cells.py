@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.graph import Graph
-from export.layers import LUMA, Grain, Layer, array, layer, merged, pad
+from export.layers import LUMA, Grain, Layer, Tile, array, layer, merged, pad
 from train.networks import translator
 from train.networks.translator import ResidualBlock, Translator
 
@@ -32,7 +32,8 @@ class Layers:
     up: Sequence[Layer]
     join: Sequence[Layer]
     tail: Layer
-    grain: Grain | None  # side by side on the finest grid
+    pattern: NDArray[np.float32] | None  # (1, c, side, side), side by side on the coarsest grid
+    grain: Grain | None  # on the finest
     skips: int
 
 
@@ -66,6 +67,7 @@ def layers(network: Translator) -> Layers:
         [layer(*merged(one)) for one in network.up],
         [layer(*merged(one)) for one in network.join],
         tail,
+        None if network.pattern is None else array(network.pattern).astype(np.float32),
         _grain(network),
         network.skips,
     )
@@ -86,8 +88,8 @@ class Operators(Protocol[T]):
     def add(self, x: T, y: T, name: str) -> T:
         """The sum of two values, then ReLU."""
 
-    def tile(self, x: T, grain: Grain, name: str) -> T:
-        """`x` and `grain`, laid side by side from the top left, added, then ReLU."""
+    def tile(self, x: T, pattern: Tile, name: str) -> T:
+        """`x` and `pattern` ``(1, c, side, side)``, laid side by side from the top left, added, then ReLU."""
 
     def double(self, x: T) -> T:
         """Every value four times."""
@@ -101,6 +103,8 @@ def compose(made: Layers, x: T, ops: Operators[T]) -> T:
     levels = [x]
     for index, one in enumerate(made.down):
         levels.append(x := ops.conv(x, one, f"down{index}"))
+    if made.pattern is not None:
+        x = ops.tile(x, made.pattern, "pattern")
     for index, (first, second) in enumerate(made.body):
         y = ops.conv(x, first, f"first{index}")
         x = ops.add(x, ops.conv(y, second, f"second{index}", bare=True), f"body{index}")

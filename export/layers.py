@@ -50,10 +50,13 @@ def layer(kernel: NDArray[np.float64], bias: NDArray[np.float64], stride: int = 
 
 @dataclass(frozen=True)
 class Grain:
-    """Fields ``(1, k, side, side)``, and the ``(c, k)`` by which they are mixed to c channels."""
+    """Fields ``(1, k, side, side)``, and the ``(c, k)`` by which they are mixed to a pattern of c channels."""
 
     fields: NDArray[np.float32]
     mix: NDArray[np.float32]
+
+
+Tile = NDArray[np.float32] | Grain  # (1, c, side, side), or what is mixed to one
 
 
 class Floats:
@@ -76,9 +79,9 @@ class Floats:
         """The sum of two values, then ReLU."""
         return self.graph.add("Relu", self.graph.add("Add", x, y))
 
-    def tile(self, x: str, grain: Grain, name: str) -> str:
-        """`grain` laid side by side from the top left, added, then ReLU."""
-        return self.add(x, tiled(self.graph, grain, x, self.kind), name)
+    def tile(self, x: str, pattern: Tile, name: str) -> str:
+        """`pattern` laid side by side from the top left, added, then ReLU."""
+        return self.add(x, tiled(self.graph, pattern, x, self.kind), name)
 
     def double(self, x: str) -> str:
         """Every value four times, twice as high and wide."""
@@ -90,11 +93,14 @@ def pad(graph: Graph, x: str, reach: int = 1) -> str:
     return graph.add("Pad", x, graph.constant([0, 0, reach, reach] * 2, np.int64), mode="edge")
 
 
-def tiled(graph: Graph, grain: Grain, like: str, kind: type[np.floating] = np.float32) -> str:
-    """`grain` side by side, from the top left, to the height and width of `like`; it is mixed once, at loading."""
-    half, side = graph.constant(grain.fields, np.float16), grain.fields.shape[2]
-    tile = graph.add("Cast", half, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
-    tile = graph.add("Conv", tile, graph.constant(grain.mix[:, :, None, None], kind), kernel_shape=[1, 1])
+def tiled(graph: Graph, pattern: Tile, like: str, kind: type[np.floating] = np.float32) -> str:
+    """`pattern` side by side, from the top left, to the height and width of `like`."""
+    if isinstance(pattern, Grain):  # mixed once, when the file is opened
+        half, side = graph.constant(pattern.fields, np.float16), pattern.fields.shape[2]
+        tile = graph.add("Cast", half, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
+        tile = graph.add("Conv", tile, graph.constant(pattern.mix[:, :, None, None], kind), kernel_shape=[1, 1])
+    else:
+        tile, side = graph.constant(pattern, kind), pattern.shape[2]
     size = graph.add("Shape", like, start=2, end=4)
     times = graph.add("Div", graph.add("Add", size, graph.constant(side - 1, np.int64)), graph.constant(side, np.int64))
     every = graph.add("Tile", tile, graph.add("Concat", graph.constant([1, 1], np.int64), times, axis=0))

@@ -159,6 +159,9 @@ def _translator(network: Translator, layers: list[Layer], constants: Mapping[str
         norm.running_var.fill_(1 - norm.eps)
     _fill(network.tail.weight, layers[-1][0])
     _fill(network.tail.bias, layers[-1][1])
+    if network.pattern is not None:
+        tiles = [one for one in constants.values() if one.shape == tuple(network.pattern.shape)]
+        _fill(network.pattern, tiles[0])
 
 
 def _before(network: Translator) -> int:

@@ -139,10 +139,11 @@ def _card(network: Translator | Colorizer, recipe: Recipe) -> ModelCard:
     every = [found.stem, *found.down, *(one for pair in found.body for one in pair), *found.up, *found.join, found.tail]
     return replace(
         card,
-        # grain is laid out from the top left of what the network is given, which must be all of the picture then
+        # a pattern is laid out from the top left of what the network is given, which must be all of the picture then
         receptive_field=0 if network.placed else reach(network),
         work_size=int(recipe.data.get("resolution", WORKING)),  # pictures of one size were learnt from, or photos
         parameters=sum(one.kernel.size + one.bias.size for one in every)
+        + (0 if found.pattern is None else found.pattern.size)
         + (0 if found.grain is None else found.grain.mix.size),
     )
 

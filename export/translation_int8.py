@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from export.cells import Layers, compose, edges, layers
 from export.graph import Graph
-from export.layers import LUMA, Grain, Layer, double, pad, tiled
+from export.layers import LUMA, Grain, Layer, Tile, double, pad, tiled
 from export.rounding import Moments, Watch
 from train.data import Pixels
 from train.networks import translator
@@ -41,9 +41,9 @@ class _Torch:
         """The sum of two values, then ReLU."""
         return self._seen((x + y).relu(), name)
 
-    def tile(self, x: Tensor, grain: Grain, name: str) -> Tensor:
-        """`grain` laid side by side from the top left, added, then ReLU."""
-        mixed = np.einsum("ck,nkhw->nchw", grain.mix, grain.fields)
+    def tile(self, x: Tensor, pattern: Tile, name: str) -> Tensor:
+        """`pattern` laid side by side from the top left, added, then ReLU."""
+        mixed = np.einsum("ck,nkhw->nchw", pattern.mix, pattern.fields) if isinstance(pattern, Grain) else pattern
         return self.add(x, translator.tiled(torch.from_numpy(mixed), x), name)
 
     def double(self, x: Tensor) -> Tensor:
@@ -114,9 +114,9 @@ class _Int8:
         """The sum of two values, then ReLU."""
         return self.code(self.graph.add("Add", self.graph.dequantise(*x), self.graph.dequantise(*y)), name, 0)
 
-    def tile(self, x: Coded, grain: Grain, name: str) -> Coded:
-        """`grain` laid side by side from the top left, added, then ReLU."""
-        return self.code(self.graph.add("Add", self.graph.dequantise(*x), tiled(self.graph, grain, x[0])), name, 0)
+    def tile(self, x: Coded, pattern: Tile, name: str) -> Coded:
+        """`pattern` laid side by side from the top left, added, then ReLU."""
+        return self.code(self.graph.add("Add", self.graph.dequantise(*x), tiled(self.graph, pattern, x[0])), name, 0)
 
     def double(self, x: Coded) -> Coded:
         """Every value four times, twice as high and wide."""
@@ -232,7 +232,7 @@ def _equalised(made: Layers, tops: Mapping[str, Tensor]) -> Layers:
         return replace(one, kernel=kernel, bias=bias)
 
     last = len(made.down)
-    rest = [f"body{index}" for index in range(len(made.body))]
+    rest = ["pattern"] * (made.pattern is not None) + [f"body{index}" for index in range(len(made.body))]
     levels = [["stem" if level == 0 else f"down{level - 1}"] for level in range(last + 1)]
     levels[0] += ["grain"] * (made.grain is not None)
     levels[last] += rest + [f"second{index}" for index in range(len(made.body))]
@@ -251,6 +251,7 @@ def _equalised(made: Layers, tops: Mapping[str, Tensor]) -> Layers:
         up=[scaled(one, join[index - 1] if index else coarse, up[index]) for index, one in enumerate(made.up)],
         join=[scaled(one, up[index], join[index]) for index, one in enumerate(made.join)],
         tail=scaled(made.tail, join[-1] if join else coarse),
+        pattern=None if made.pattern is None else made.pattern / coarse[:, None, None],
         grain=None if made.grain is None else replace(made.grain, mix=made.grain.mix / level[0][:, None]),
     )
 

@@ -42,13 +42,16 @@ def parity(model: Model, made: Translator, name: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("front", "keep", "unshuffle", "grain"),
-    [("image", "nothing", 2, ""), ("image", "nothing", 1, ""), ("grey", "luma", 2, ""), ("edges", "nothing", 2, ""),
-     ("image", "luma", 4, ""), ("image", "nothing", 2, "strokes"), ("image", "nothing", 2, "panes"),
-     ("grey", "nothing", 1, "paper")],
+    ("front", "keep", "unshuffle", "pattern", "grain"),
+    [("image", "nothing", 2, 0, ""), ("image", "nothing", 1, 0, ""), ("grey", "luma", 2, 0, ""),
+     ("edges", "nothing", 2, 0, ""), ("image", "luma", 4, 0, ""), ("image", "nothing", 2, 7, ""),
+     ("image", "nothing", 2, 0, "strokes"), ("image", "nothing", 2, 0, "panes"),
+     ("image", "nothing", 1, 0, "paper"), ("grey", "nothing", 1, 5, "strokes")],
 )  # fmt: skip
-def test_the_file_is_the_network(front: str, keep: str, unshuffle: int, grain: str, tmp_path: Path) -> None:
-    made = translator_network(front=front, keep=keep, unshuffle=unshuffle, grain=grain)
+def test_the_file_is_the_network(
+    front: str, keep: str, unshuffle: int, pattern: int, grain: str, tmp_path: Path
+) -> None:
+    made = translator_network(front=front, keep=keep, unshuffle=unshuffle, pattern=pattern, grain=grain)
     path = write_translator(tmp_path, made)
     half = ModelCard(name="tiny", effect="translate", multiple=made.multiple, minimum=made.multiple, precision="fp16")
     save(translation.float_graph(made, half=True), tmp_path / "tiny.fp16.onnx", half)

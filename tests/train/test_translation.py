@@ -32,7 +32,7 @@ task = "style"
 batch = 2
 """
     + NETWORK
-    + """
+    + """pattern = 5
 [discriminator]
 family = "discriminators"
 kind = "patch"
@@ -130,7 +130,7 @@ def test_pairs_train_and_resume_exactly(
     twice(PAIRS.format(pairs=pairs, network=front, colours=colours), photos, tmp_path, 3)
 
 
-@pytest.mark.parametrize("network", ["", 'grain = "strokes"'])
+@pytest.mark.parametrize("network", ["", "pattern = 24", 'grain = "strokes"'])
 def test_paintings_train_and_resume_exactly_and_are_painted_once(network: str, photos: Path, tmp_path: Path) -> None:
     text = PAIRS.format(pairs="ink", network=network, colours=6)
     text = text.replace("patch = 32", f'patch = 32\nnoise = 0.05\npool = "{tmp_path / "pool"}"')
@@ -153,8 +153,8 @@ def test_paintings_train_and_resume_exactly_and_are_painted_once(network: str, p
     assert float((batch["input"] - batch["again"]).abs().mean()) < 0.1
 
 
-@pytest.mark.parametrize("network", ['grain = "panes"', 'grain = "strokes"'])
-def test_grain_lies_where_the_patch_was_cut(network: str, photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("network", ["pattern = 6", 'grain = "strokes"'])
+def test_a_pattern_lies_where_the_patch_was_cut(network: str, photos: Path, tmp_path: Path) -> None:
     text = PAIRS.format(pairs="mosaic", network=network, colours=6)
     text = text.replace("patch = 32", f'patch = 32\npool = "{tmp_path}"')
     made = tasks.build(recipe.parse(text), photos, torch.device("cpu"))
@@ -319,9 +319,9 @@ def test_edges_are_where_edges_are() -> None:
     assert float(drawn[:, 18:].min()) > 0.99
 
 
-@pytest.mark.parametrize(("skips", "grain"), [(2, ""), (0, ""), (1, "paper"), (2, "strokes")])
-def test_sizes_of_the_translator(skips: int, grain: str) -> None:
-    network = networks.build("translator", widths=(4, 8, 8), depth=1, skips=skips, grain=grain).eval()
+@pytest.mark.parametrize(("skips", "pattern", "grain"), [(2, 0, ""), (0, 0, ""), (1, 3, ""), (2, 0, "strokes")])
+def test_sizes_of_the_translator(skips: int, pattern: int, grain: str) -> None:
+    network = networks.build("translator", widths=(4, 8, 8), depth=1, skips=skips, pattern=pattern, grain=grain).eval()
     assert isinstance(network, Translator)
     assert network.multiple == 8
     for height, width in ((8, 8), (24, 40)):

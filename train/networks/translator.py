@@ -44,17 +44,17 @@ def edges(x: Tensor) -> Tensor:
     return 1.0 + torch.tanh(STEEP * (difference + EDGE).clamp(max=0.0))
 
 
-def tiled(fields: Tensor, like: Tensor) -> Tensor:
-    """`fields` ``(1, c, side, side)`` side by side, from the top left, to the height and width of `like`."""
-    times = [-(-length // fields.shape[2]) for length in like.shape[2:]]
-    return fields.repeat(1, 1, *times)[:, :, : like.shape[2], : like.shape[3]]
+def tiled(pattern: Tensor, like: Tensor) -> Tensor:
+    """`pattern` ``(1, c, side, side)`` side by side, from the top left, to the height and width of `like`."""
+    times = [-(-length // pattern.shape[2]) for length in like.shape[2:]]
+    return pattern.repeat(1, 1, *times)[:, :, : like.shape[2], : like.shape[3]]
 
 
-def rolled(fields: Tensor, shift: tuple[int, int] | Tensor) -> Tensor:
-    """`fields` ``(1, c, side, side)`` rolled down and to the right: once, or for each row of `shift`, ``(n, 2)``."""
+def rolled(pattern: Tensor, shift: tuple[int, int] | Tensor) -> Tensor:
+    """`pattern` ``(1, c, side, side)`` rolled down and to the right: once, or for each row of `shift`, ``(n, 2)``."""
     if isinstance(shift, Tensor):
-        return torch.cat([torch.roll(fields, (int(down), int(right)), (2, 3)) for down, right in shift])
-    return torch.roll(fields, shift, (2, 3))
+        return torch.cat([torch.roll(pattern, (int(down), int(right)), (2, 3)) for down, right in shift])
+    return torch.roll(pattern, shift, (2, 3))
 
 
 class Normed(nn.Sequential):
@@ -88,13 +88,15 @@ class Translator(nn.Module):
     front   what the network looks at: the image, its grey, or its edges.
     keep    luma: the output has the brightness of the input, place by place, and only its colours are the network's.
     skips   to how many levels, coarsest first, what they saw on the way down is added on the way up.
-    grain   which of `train.grain` lies side by side in the frame, mixed and added to the finest grid, "" for none:
-            convolutions alone have nothing to begin a stroke with where the picture is flat. It stays where it is;
-            `shift` of ``forward`` rolls it, by `multiple` pixels, for all pictures or, ``(n, 2)``, for each.
+    pattern side of a tile that is learnt and added, side by side, to the coarsest grid, 0 for none: convolutions alone
+            have nothing to begin a stroke with where the picture is flat. It stays where it is in the frame; `shift`
+            of ``forward`` rolls it, by places of that grid, for all pictures or, ``(n, 2)``, for each.
+    grain   which of `train.grain` lies in the frame in the same way, mixed and added to the finest grid: a pattern that
+            need not be learnt. "" for none.
     """
 
     def __init__(
-        self, *, widths: tuple[int, ...], depth: int, unshuffle: int, front: str, keep: str, skips: int,
+        self, *, widths: tuple[int, ...], depth: int, unshuffle: int, front: str, keep: str, skips: int, pattern: int,
         grain: str = "",
     ) -> None:  # fmt: skip
         super().__init__()
@@ -114,12 +116,13 @@ class Translator(nn.Module):
         self.body = nn.Sequential(*(ResidualBlock(widths[-1]) for _ in range(depth)))
         self.up = nn.ModuleList(Normed(b, a) for a, b in reversed(list(pairwise(widths))))
         self.join = nn.ModuleList(Normed(a, a) for a in reversed(widths[:-1]))
+        self.pattern = nn.Parameter(torch.randn(1, widths[-1], pattern, pattern) * 0.5) if pattern else None
         self.tail = nn.Conv2d(widths[0], 3 * unshuffle**2, 3, padding=1, padding_mode="replicate")
 
     @property
     def placed(self) -> bool:
         """Whether what it makes depends on where in the frame it is."""
-        return self.grain is not None
+        return self.pattern is not None or self.grain is not None
 
     def look(self, x: Tensor) -> Tensor:
         """What the network sees of RGB `x`: ``(n, 3 or 1, h, w)``."""
@@ -143,6 +146,8 @@ class Translator(nn.Module):
         for layer in self.down:
             y = layer(y)
             levels.append(y)
+        if self.pattern is not None:
+            y = F.relu(y + tiled(rolled(self.pattern, shift), y))
         y = self.body(y)
         for index, (up, join, level) in enumerate(zip(self.up, self.join, reversed(levels[:-1]), strict=True)):
             y = F.interpolate(up(y), scale_factor=2, mode="nearest")
@@ -159,10 +164,11 @@ def build(
     front: str = "image",
     keep: str = "nothing",
     skips: int | None = None,
+    pattern: int = 0,
     grain: str = "",
 ) -> Translator:
     """`skips` of all levels unless told otherwise."""
     return Translator(
         widths=tuple(widths), depth=depth, unshuffle=unshuffle, front=front, keep=keep,
-        skips=len(widths) - 1 if skips is None else skips, grain=grain,
+        skips=len(widths) - 1 if skips is None else skips, pattern=pattern, grain=grain,
     )  # fmt: skip
