@@ -55,6 +55,12 @@ def refuse_existing(path: AnyPath, *, overwrite: bool) -> None:
         raise OutputExists(f"{path}: exists; give another name, or --overwrite")
 
 
+def refuse_source(path: Path, source: AnyPath | None) -> None:
+    """Raise ``SinkError`` where `path`, or its name while it is being written, is the file `source`; None: no file."""
+    if source is not None and any(_same_file(mine, source) for mine in (path, partial_path(path))):
+        raise SinkError(f"{path}: the output is the same file as the input ({source}); give it another name")
+
+
 def check_target(path: Path, *, overwrite: bool, sources: Iterable[AnyPath | None] = ()) -> None:
     """Find what would keep a file from being written to `path`, while there is nothing to write yet.
 
@@ -71,8 +77,7 @@ def check_target(path: Path, *, overwrite: bool, sources: Iterable[AnyPath | Non
     if not folder.is_dir():
         raise SinkError(f"{path}: there is no folder {folder}")
     for source in sources:
-        if source is not None and any(_same_file(mine, source) for mine in (path, partial_path(path))):
-            raise SinkError(f"{path}: the output is the same file as the input ({source}); give it another name")
+        refuse_source(path, source)
     try:
         path.lstat()
     except FileNotFoundError:

@@ -44,6 +44,7 @@ from gancam.cli.stage import LiveStage
 from gancam.control import Controls, check_control, open_control
 from gancam.effects import spec_params
 from gancam.errors import InputError, MissingExtra, NotFound, SinkError, SourceError
+from gancam.files import refuse_source
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.audio import SoundMicrophone, import_sounddevice
 from gancam.media.info import VideoInfo
@@ -178,9 +179,9 @@ def _refuse_source(options: LiveOptions) -> None:
     """Refuse to write to the file that is played, by whatever name. Raises ``SinkError``."""
     files = [target.removeprefix("source:") for target in options.outputs if sink_word(target) in (None, "source")]
     logs = [path for path in (options.stats, options.record_params) if path is not None]
+    source = options.source if Path(options.source).exists() else None  # a camera, or test
     for path in (*map(Path, files), *logs):
-        if path.exists() and Path(options.source).exists() and path.samefile(options.source):
-            raise SinkError(f"{path}: the output is the same file as the input ({options.source}); give another name")
+        refuse_source(path, source)
 
 
 def _is_drawn(params: Params) -> bool:
