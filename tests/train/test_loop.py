@@ -121,7 +121,7 @@ def test_start_takes_over_what_fits(photos: Path, tmp_path: Path, caplog: pytest
     assert "tail.direct" in caplog.text
     network = torch.nn.Linear(3, 3)
     with pytest.raises(ValueError, match="another family"):
-        loop.begin(network, given, "first")
+        loop.start_from(network, given, "first")
 
 
 def test_a_start_keeps_the_grain_of_its_own_recipe() -> None:
@@ -129,7 +129,7 @@ def test_a_start_keeps_the_grain_of_its_own_recipe() -> None:
     weights = first.state_dict()
     weights["grain"] = torch.zeros_like(weights["grain"])  # as large, of something else
     mine = second.state_dict()["grain"].clone()
-    loop.begin(second, weights, "first")
+    loop.start_from(second, weights, "first")
     assert torch.equal(second.state_dict()["grain"], mine)
     assert torch.equal(second.state_dict()["mix.weight"], weights["mix.weight"])
 

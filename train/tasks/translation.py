@@ -13,15 +13,26 @@ from torch import Tensor, nn
 
 from train import degrade, evaluate, losses, networks, painted
 from train.data import Photos, Pixels, crop_to_multiple, dihedral, image_files, read_image
-from train.networks import squeezenet
 from train.networks.translator import Translator
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate, tensor
+from train.tasks import (
+    HELD_BACK,
+    VERDICTS,
+    Batch,
+    Losses,
+    Task,
+    build_discriminator,
+    check,
+    discriminate,
+    discriminator_losses,
+    judged_on,
+    perceived,
+    tensor,
+)
 
 TERMS = {"l1", "chroma", "chroma_square", "perceptual", "adversarial", "feature_matching", "rest"}
 PAIRS = ("self", "degraded", "folders", *painted.PAINTERS)
 POOL = "runs/pools"  # where paintings are kept
-HELD_BACK = 8  # pictures that are judged on where no folder is given for that
 
 
 class TranslationTask:
@@ -121,7 +132,7 @@ class TranslationTask:
         """Compute what the generator minimises."""
         truth = batch["truth"]
         verdicts = None
-        if weights.keys() & {"adversarial", "feature_matching"}:
+        if weights.keys() & VERDICTS:
             verdicts = discriminate(self.discriminator, self._pairs_of(batch, truth), self._pairs_of(batch, fake))
         terms: dict[str, Tensor] = {}
         for name in weights:
@@ -133,10 +144,7 @@ class TranslationTask:
                 case "chroma_square":
                     terms[name] = losses.relative_square(fake - losses.luma(fake), truth - losses.luma(truth))
                 case "perceptual":
-                    features = squeezenet.shared(str(self.device))
-                    with torch.no_grad():
-                        real = features(truth)
-                    terms[name] = losses.perceptual(real, features(fake))
+                    terms[name] = losses.perceptual(*perceived(truth, fake))
                 case "adversarial" if verdicts is not None:
                     terms[name] = self.adversarial_loss.generator(verdicts[0][0], verdicts[1][0])
                 case "rest":
@@ -147,13 +155,8 @@ class TranslationTask:
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         """Compute what the discriminator minimises."""
-        discriminator = self.discriminator
-        assert discriminator is not None
-        both = torch.cat([self._pairs_of(batch, batch["truth"]), self._pairs_of(batch, fake)])
-        real, false = discriminator(both)[0].chunk(2)
-        loss = self.adversarial_loss.discriminator(real, false)
-        with torch.no_grad():
-            return Losses(loss, {"discriminator": loss, "real": real.mean(), "fake": false.mean()})
+        pairs = self._pairs_of(batch, batch["truth"]), self._pairs_of(batch, fake)
+        return discriminator_losses(self.discriminator, self.adversarial_loss, *pairs)
 
     def _held_back(self, folder: Path | None) -> list[tuple[Pixels, Pixels]]:
         """Inputs and truths, whole pictures cut to what the network takes."""
@@ -161,8 +164,7 @@ class TranslationTask:
         if self.inputs is not None and (folder is None or self.pairs == "folders"):
             both = zip(self.inputs[:HELD_BACK], self.truths[:HELD_BACK], strict=True)
             return [(crop_to_multiple(seen, multiple), crop_to_multiple(truth, multiple)) for seen, truth in both]
-        truths = self.truths[:HELD_BACK] if folder is None else [read_image(path) for path in image_files(folder)]
-        return judged_pairs(truths, multiple, self.pairs)
+        return judged_pairs(judged_on(self.truths, folder), multiple, self.pairs)
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
         """What the network sees, what it makes of it, and the truth."""
