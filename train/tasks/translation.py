@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from train import degrade, evaluate, losses, networks, painted
 from train.data import Photos, Pixels, crop_to_multiple, dihedral, image_files, read_image
 from train.networks.translator import Translator
+from train.painters import PAINTERS, paint
 from train.recipe import Recipe
 from train.tasks import (
     HELD_BACK,
@@ -31,7 +32,7 @@ from train.tasks import (
 )
 
 TERMS = {"l1", "chroma", "chroma_square", "perceptual", "adversarial", "feature_matching", "rest"}
-PAIRS = ("self", "degraded", "folders", *painted.PAINTERS)
+PAIRS = ("self", "degraded", "folders", *PAINTERS)
 POOL = "runs/pools"  # where paintings are kept
 
 
@@ -43,7 +44,7 @@ class TranslationTask:
     ``[data]``: `patch` (p), `sizes` (shares of the photos' own size at which patches are cut), `pairs`: ``self`` (the
     network's own front makes the input from the truth: its edges, its grey), ``degraded`` (the truth after a webcam and
     a codec, `train.degrade`), ``folders`` (the data folder has ``input/`` and ``target/`` with files of the same
-    names), or a painter's name (`painted.PAINTERS`: the truth is what that makes of the photo; kept in the folder
+    names), or a painter's name (`PAINTERS`: the truth is what that makes of the photo; kept in the folder
     `pool`). `noise`: the most that a camera's noise adds to the input, a deviation in shares of white.
     ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`).
     Losses: l1, chroma (L1 of the colours without their luma), chroma_square (their squared error over that of grey),
@@ -72,7 +73,7 @@ class TranslationTask:
         self.inputs: list[Pixels] | None = None
         if self.pairs == "folders":
             self.truths, self.inputs = _paired(data, self.patch)
-        elif self.pairs in painted.PAINTERS:
+        elif self.pairs in PAINTERS:
             self.truths, self.inputs = painted.pairs(self.pairs, data, pool, smallest=self.patch)
         else:
             self.photos = Photos(data, smallest=self.patch, sizes=sizes)
@@ -190,8 +191,8 @@ class TranslationTask:
 def judged_pairs(truths: list[Pixels], multiple: int, pairs: str) -> list[tuple[Pixels, Pixels]]:
     """Inputs and truths, cut to what a network takes; the same for a list every time."""
     cut = [np.ascontiguousarray(crop_to_multiple(image, multiple)) for image in truths]
-    if pairs in painted.PAINTERS:
-        return [(image, painted.paint(pairs, image)) for image in cut]
+    if pairs in PAINTERS:
+        return [(image, paint(pairs, image)) for image in cut]
     rng = np.random.default_rng(evaluate.SEED)
     return [(degrade.webcam(image, 1, rng) if pairs == "degraded" else image, image) for image in cut]
 
