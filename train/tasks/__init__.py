@@ -82,7 +82,10 @@ class Task(Protocol):
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
-    """Raises ``ValueError`` for an unknown task or option, ``FileNotFoundError`` where there is no data."""
+    """Build the task that a recipe names, with its networks and its data.
+
+    Raises ``ValueError`` for an unknown task or option, ``FileNotFoundError`` where there is no data.
+    """
     try:
         module: Any = import_module(f"{__name__}.{recipe.task}")
     except ModuleNotFoundError as error:
@@ -180,7 +183,7 @@ def discriminate(
 def discriminator_losses(
     discriminator: nn.Module | None, adversarial_loss: losses.Adversarial, truth: Tensor, fake: Tensor, *, r1: float = 0
 ) -> Losses:
-    """What a discriminator minimises that gives ``(logits, activations)``: its adversarial loss, and `r1` of its slope.
+    """Compute what a discriminator of ``(logits, activations)`` minimises: its adversarial loss, and `r1` times R1.
 
     Both kinds of pictures are judged in one pass, so that its spectral norms move on once.
     """
@@ -227,7 +230,7 @@ def heads(found: Tensor | list[Tensor] | DiscriminatorOutput) -> list[Tensor]:
 
 
 def generator_loss(adversarial_loss: losses.Adversarial, logits: list[Tensor]) -> Tensor:
-    """What the generator loses, the mean of what each head says of its pictures."""
+    """Compute the generator's adversarial loss: the mean over the heads of a discriminator."""
     return torch.stack([adversarial_loss.generator(head, head) for head in logits]).mean()
 
 

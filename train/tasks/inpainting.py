@@ -116,7 +116,7 @@ class InpaintingTask:
         return Losses.of(terms, weights)
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        """Only places with a hole in them count: all others are real in both pictures."""
+        """Compute what the discriminator minimises, at places with some hole: all others are real in both pictures."""
         discriminator = self.discriminator
         assert discriminator is not None
         truth = batch["truth"].detach().requires_grad_(self.r1 > 0)

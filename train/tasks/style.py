@@ -169,7 +169,7 @@ class StyleTask:
 
     @torch.no_grad()
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
-        """Every term on sixteen patches that are the same each time."""
+        """Measure every loss term on sixteen patches that are the same each time."""
         batch = self.batch(np.random.default_rng(0), 16)
         kept, self.generator = self.generator, generator
         try:
@@ -187,7 +187,7 @@ class StyleTask:
 
 
 def _noisy(image: Tensor) -> Tensor:
-    """The same a moment later: grain, and all of it a little brighter or darker."""
+    """`image` a moment later: other noise, and all of it a little brighter or darker."""
     noise = torch.randn_like(image) * 0.02 + torch.randn(len(image), 1, 1, 1, device=image.device) * 0.01
     return (image + noise).clamp(0, 1)
 
