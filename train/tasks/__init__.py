@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Batch = dict[str, Tensor]
 VERDICTS = {"adversarial", "feature_matching"}  # the losses that a discriminator is asked for
-HELD_BACK = 8  # pictures of the data that are judged on where no folder is given for that
+HELD_BACK = 8  # pictures of the data, at most, that are judged on where no folder is given for that
 T = TypeVar("T", bound="DataclassInstance")
 
 

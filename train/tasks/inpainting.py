@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train import evaluate, holes, losses, networks
-from train.data import Photos, Pixels, dihedral
+from train.data import Photos, Pixels, dihedral, warped
 from train.networks.inpaint import Inpaint
 from train.recipe import Recipe
 from train.tasks import (
+    HELD_BACK,
     VERDICTS,
     Batch,
     Losses,
@@ -37,7 +38,8 @@ class InpaintingTask:
     ``[data]``: `sides` (s: one of them a batch, by chance; multiples of 16). A batch is as many crops of the first
     side; of a larger one as many as have no more pixels together, so every iteration costs about the same. `holes`:
     which, one of `holes.DRAWN`. `fade`: pixels from a hole's edge after which l1 and decibels count 1 / e, so that what
-    nobody can know need not be grey; 0: as much everywhere.
+    nobody can know need not be grey; 0: as much everywhere. `warp`: the share of crops that are `warped`, against
+    learning few photos by heart.
     ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`), `r1` (weight of that penalty).
     Losses, all of them inside the holes and each picture alike, however small its hole: l1, decibels (the negative
     PSNR), perceptual, distance, adversarial, feature_matching.
@@ -47,7 +49,10 @@ class InpaintingTask:
         options = dict(recipe.data)
         self.sides = [int(side) for side in options.pop("sides", [128, 192, 256])]
         self.draw, self.fade = str(options.pop("holes", "all")), float(options.pop("fade", 0.0))
+        self.warp = float(options.pop("warp", 0.0))
         terms = check(recipe, options, TERMS)
+        if not 0 <= self.warp <= 1:
+            raise ValueError(f"recipe {recipe.name!r}: warp {self.warp} must be 0 to 1")
         if self.draw not in holes.DRAWN:
             raise ValueError(f"recipe {recipe.name!r}: holes {self.draw!r} must be one of {', '.join(holes.DRAWN)}")
         if not self.sides or min(self.sides) < 32 or any(side % Inpaint.multiple for side in self.sides):
@@ -61,7 +66,7 @@ class InpaintingTask:
         self.adversarial_loss, self.discriminator = build_discriminator(
             recipe, discriminator, terms, device, loss="relativistic"
         )
-        self.photos = Photos(data, smallest=max(self.sides))
+        self.photos = Photos(data, smallest=max(self.sides), hold_back=HELD_BACK)
         self._peers: dict[Path | None, list[evaluate.Peers]] = {}
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
@@ -73,6 +78,8 @@ class InpaintingTask:
 
     def _pair(self, rng: np.random.Generator, side: int) -> tuple[Pixels, holes.Hole]:
         image = self.photos.images[self.photos.pick(rng)]
+        if self.warp and rng.random() < self.warp:
+            return warped(image, side, rng), holes.DRAWN[self.draw](rng, side)
         top, left = (int(rng.integers(length - side + 1)) for length in image.shape[:2])
         crop = dihedral(image[top : top + side, left : left + side], int(rng.integers(8)))
         return crop, holes.DRAWN[self.draw](rng, side)
@@ -151,7 +158,7 @@ class InpaintingTask:
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
         """Measure the generator on `folder`, or on what was held back."""
-        images = judged_on(self.photos.images, folder)
+        images = judged_on(self.photos.held_back or self.photos.images, folder)
         if folder not in self._peers:
             self._peers[folder] = evaluate.inpainting_peers(images)
         return evaluate.inpainting(
