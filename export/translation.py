@@ -16,8 +16,7 @@ from export import colorization
 from export.cells import compose, edges, layers, reach, round_grain
 from export.graph import Graph
 from export.layers import LUMA, Floats
-from export.plan import Exporter, Plan
-from export.super_resolution import SAMPLES
+from export.plan import SAMPLES, Exporter, Plan
 from export.translation_int8 import quantise
 from gancam.inference.card import Layout, ModelCard, Precision
 from gancam.inference.model import Model
