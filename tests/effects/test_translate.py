@@ -126,13 +126,15 @@ def test_cheaper_ways_show_the_network_less(path: Path) -> None:
 def test_scale_sets_how_large_the_frame_is_that_the_network_is_shown(path: Path) -> None:
     image = np.asarray(cv2.resize(still("lake"), (320, 240)), np.uint8)
     plain = load(path)(image)
-    for scale, seen in ((0.5, (240, 320, 3)), (0.8, (152, 200, 3)), (1.0, (120, 160, 3)), (2.0, (60, 80, 3))):
+    finer, full, half, quarter = (240, 320, 3), (120, 160, 3), (60, 80, 3), (32, 40, 3)
+    sizes = {0.5: [finer], 0.8: [(152, 200, 3)], 1.0: [full], 2.0: [full, half], 4.0: [full, half, quarter]}
+    for scale, seen in sizes.items():  # larger strokes are drawn in smaller pictures, details in the full one
         effect = load(path, scale=scale)
         shown: list[tuple[int, ...]] = []
         run = effect._run
         effect._run = lambda one, run=run, to=shown: to.append(one.shape) or run(one)  # type: ignore[method-assign,misc]
         out = effect(image)
-        assert (out.shape, shown) == (image.shape, [seen])
+        assert (out.shape, shown) == (image.shape, seen)
         assert np.array_equal(out, plain) == (scale == 1.0)
     finest = load(path, scale=0.5, work_size=1000)(image[:60, :80].copy())  # larger than the frame itself
     assert finest.shape == (60, 80, 3)
@@ -140,6 +142,20 @@ def test_scale_sets_how_large_the_frame_is_that_the_network_is_shown(path: Path)
     assert load(path, work_size=1000, scale=2).bare_model((320, 240)) is None
     with pytest.raises(ParameterError, match="scale"):
         load(path, scale=0.4)
+
+
+@pytest.mark.parametrize("name", ["sketch", "style-comic", "style-watercolour"])
+def test_large_strokes_leave_small_things_to_be_seen(name: str) -> None:
+    image = np.full((360, 640, 3), 200, np.uint8)
+    cv2.rectangle(image, (380, 60), (600, 300), (90, 110, 70), -1)  # nothing small there
+    cv2.putText(image, "READ ME", (60, 190), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (20, 20, 20), 2, cv2.LINE_AA)
+    effect = gancam.load(name, device="cpu")
+    plain = grey(effect(image))
+    effect.params.set("scale", 4.0)
+    broad = grey(effect(image))
+    words, across = (slice(155, 205), slice(50, 230)), (180, slice(350, 420))
+    assert np.corrcoef(plain[words].ravel(), broad[words].ravel())[0, 1] > 0.97
+    assert np.count_nonzero(broad[across] < 100) >= np.count_nonzero(plain[across] < 100) + 2
 
 
 def test_a_readable_style_recedes_where_there_is_detail(path: Path) -> None:
