@@ -18,6 +18,7 @@ from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.params import Params, parameter
 from gancam.vision.blend import Region, composite
+from gancam.vision.cutout import ground
 from gancam.vision.flow import DenseFlow
 from gancam.vision.motion import Grey, is_cut, small_grey
 from gancam.vision.strokes import enlarged_clean, fine_structure, mixed_by
@@ -28,6 +29,12 @@ _SAME, _OTHER = 6.0, 24.0  # grey levels of change that are noise, and that make
 _HELD = 0.9  # how much of the frame before stays, at most, where nothing changed
 _SOFT = 90  # of the shorter side of the frame: how wide a mask's edge is
 _SEEN, _BUSY, _AROUND = 160, 60.0, 9  # detail: on how many pixels, from which slope on it is full, its neighbourhood
+_THUMBNAIL = 128  # pixels of the longer side up to which a network draws single things
+_LOST = (
+    "{name} draws {size} pixels across, single things before a plain ground: of a scene it leaves little; region= or "
+    "mask= say where it is seen"
+)
+_DULL, _RICH = 3.0, 9.0  # grey levels by which a picture's luma varies, from none of the colours found to all of them
 _RADIUS, _FLAT = 4, 40.0  # of the guided filter: its window, and the variance under which there is no edge
 
 
@@ -101,6 +108,7 @@ class Translate(ModelEffect):
         self._source = lru_cache(maxsize=1)(masks.source)
         self._tiles = TileBudget(device=lambda: model.device)
         self._flow = DenseFlow(_REST)
+        self._told: tuple[str, ...] = ()
         self._before: dict[tuple[int, ...], _Held] = {}  # of the frame before, by shape
 
     def arguments(self) -> Mapping[str, object]:
@@ -113,6 +121,8 @@ class Translate(ModelEffect):
         alpha = self._alpha(image, time)
         if params.strength == 0.0 or (alpha is not None and not alpha.any()):
             return image.copy()
+        if alpha is None and self._is_lost(image):
+            self._told = (_LOST.format(name=self.card.name, size=self.card.work_size),)
         result = self._translated(image)
         if params.colours > 0.0 and self.card.keeps != "luma":
             grey = np.asarray(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), np.uint8)
@@ -139,6 +149,16 @@ class Translate(ModelEffect):
             [Translate(model, TranslateParams(), mask=self._marked, share=share) for model in models]
             for share in (Fraction(1), *SHARES)
         ]
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know: a scene shown to a network of single things, say."""
+        return self._told
+
+    def _is_lost(self, image: Image) -> bool:
+        """Whether the network draws far smaller than `image` is, and that is no single thing before a plain ground."""
+        small = 0 < self.card.work_size <= _THUMBNAIL and max(image.shape) >= 4 * self.card.work_size
+        return small and not self._told and not self.params.work_size and ground(image) is None
 
     @property
     def remembers(self) -> bool:
@@ -178,7 +198,7 @@ class Translate(ModelEffect):
         found = self._drawn(small, coarse)
         if self.card.keeps == "luma":
             grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
-            chroma = _chroma(found)
+            chroma = _faded(_chroma(found), small)
             if shrink != 1.0:
                 chroma = np.asarray(cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR), np.int16)
             return _coloured(grey, chroma)
@@ -279,6 +299,13 @@ def _chroma(image: Image) -> NDArray[np.int16]:
     """What each pixel has beside its luma."""
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     return np.asarray(cv2.subtract(image, cv2.merge([grey] * 3), dtype=cv2.CV_16S), np.int16)
+
+
+def _faded(chroma: NDArray[np.int16], seen: Image) -> NDArray[np.int16]:
+    """The colours found for a picture; none where it shows nothing that could have them, as a grey frame or a fade."""
+    varies = float(cv2.meanStdDev(cv2.cvtColor(seen, cv2.COLOR_BGR2GRAY))[1][0, 0])
+    share = min(max((varies - _DULL) / (_RICH - _DULL), 0.0), 1.0)
+    return chroma if share == 1.0 else np.asarray(np.round(chroma * share), np.int16)
 
 
 def _coloured(grey: NDArray[np.uint8], chroma: NDArray[np.int16]) -> Image:

@@ -79,6 +79,34 @@ def test_a_model_that_keeps_luma_keeps_it_in_every_pixel(colours: Path) -> None:
         assert np.abs(out.astype(int) - image).max() > 8
 
 
+def test_a_frame_that_shows_nothing_stays_grey(colours: Path) -> None:
+    for level in (0, 128, 255):
+        flat = np.full((90, 160, 3), level, np.uint8)
+        assert np.array_equal(load(colours)(flat), flat)
+    image = still("spices")
+    faint = np.asarray(cv2.addWeighted(image, 0.04, np.full_like(image, 128), 0.96, 0), np.uint8)
+    assert (load(colours)(faint).std(axis=2) == 0).all()
+    assert load(colours)(image).std(axis=2).mean() > 8
+
+
+def test_a_scene_shown_to_a_network_of_single_things_is_told() -> None:
+    effect = gancam.load("apple2tomato", device="cpu")
+    scene = np.asarray(cv2.resize(still("otters"), (320, 240)), np.uint8)
+    on_white = np.full_like(scene, 255)
+    cv2.circle(on_white, (160, 120), 80, (40, 60, 200), -1)
+    effect(on_white)
+    assert not effect.notes
+    for _ in range(2):
+        effect(scene)
+    assert ["region=" in note for note in effect.notes] == [True]
+    small = gancam.load("apple2tomato", device="cpu", region="0.5/0/0.5/1")
+    small(scene)
+    assert not small.notes
+    style = gancam.load("sketch", device="cpu")
+    style(scene)
+    assert not style.notes
+
+
 def test_the_frames_own_colours_can_be_kept(path: Path) -> None:
     image = still("spices")
     styled, own = load(path)(image), load(path, colours=1)(image)
