@@ -50,7 +50,7 @@ def grey(image: Image) -> "np.ndarray[tuple[int, ...], np.dtype[np.int32]]":
 @pytest.mark.parametrize("shape", [(1, 1), (1, 31), (37, 2), (101, 163), (240, 320), (700, 33)])
 def test_any_size_comes_back_in_that_size(path: Path, colours: Path, shape: tuple[int, int]) -> None:
     image = np.asarray(cv2.resize(still("otters"), shape[::-1]), np.uint8)
-    for effect in (load(path), load(colours), load(path, stabilise=0.5)):
+    for effect in (load(path), load(colours), load(path, stabilise=0.5), load(path, scale=4.0, stabilise=0.5)):
         for _ in range(2):
             out = effect(image)
             assert out.shape == image.shape == (*effect.output_size(shape[::-1])[::-1], 3)
