@@ -43,7 +43,8 @@ def enlarged_clean(drawn: Image, size: tuple[int, int]) -> Image:
     window = np.ones((side, side), np.uint8)
     soft = cv2.blur(cv2.blur(large, (side, side)), (side, side))
     steep = cv2.addWeighted(large, 1 + _GAIN, soft, -_GAIN, 0)
-    return np.asarray(cv2.min(cv2.max(steep, cv2.erode(large, window)), cv2.dilate(large, window)), np.uint8)
+    plain = cv2.resize(drawn, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.min(cv2.max(steep, cv2.erode(plain, window)), cv2.dilate(plain, window)), np.uint8)
 
 
 def mixed_by(share: NDArray[np.float32], fine: Image, coarse: Image) -> Image:
