@@ -24,7 +24,7 @@ from gancam.jobs.events import (
     Notify,
     Summary,
 )
-from gancam.jobs.identity import job_of
+from gancam.jobs.identity import files_made, job_of
 from gancam.jobs.inputs import BatchInputs, BatchItem
 from gancam.jobs.ledger import Ledger
 from gancam.jobs.local_pool import LocalPool, WorkerPool, share_of_threads
@@ -92,6 +92,8 @@ def process_one(
 ) -> Report:
     """Make one video or image with the workers of a pool.
 
+    Where an effect writes a file of its own (a track of masks), this process makes the video instead.
+
     Args:
         source: The file to read.
         target: The file to write.
@@ -109,6 +111,14 @@ def process_one(
     """
     listener = _SingleListener(notify)
     chain = chain or LoadedChain(chain_spec)
+    if made := files_beside(chain):
+        notify(Note(source, f"{made[0]}: is written beside the frames, so one process makes this video"))
+        process_video(
+            source, target, chain.fresh(source), options, listener.report,
+            notify=lambda text: notify(Note(source, text)),
+            progress=lambda index, frames: notify(FileProgress(source, index + 1, frames)),
+        )  # fmt: skip
+        return listener.report
     pool = make_pool(chain_spec)
     began = time.monotonic()
     try:
@@ -121,6 +131,11 @@ def process_one(
         raise listener.error
     listener.report.seconds = time.monotonic() - began
     return listener.report
+
+
+def files_beside(chain: LoadedChain) -> list[str]:
+    """List the files that effects write beside the output, each as the parameter that asks for it."""
+    return [f"{name}={file}" for effect in chain.fresh() for name, file in files_made(effect).items()]
 
 
 class _SingleListener:
@@ -163,6 +178,10 @@ class _Batch:
         self._options, self._notify, self._chain_spec = options, notify, chain_spec
         self._workers, self._make_pool = workers, make_pool
         self._chain = LoadedChain(chain_spec)
+        if made := files_beside(self._chain):
+            if len(found.items) > 1:
+                raise InputError(f"{made[0]}: is one file, for one video, and there are {len(found.items)} inputs")
+            self._workers = 1
         make_folder(out, parents=True)
         self._ledger = Ledger(out)
         self._left: list[BatchItem] = []

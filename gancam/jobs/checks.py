@@ -43,7 +43,7 @@ def check(path: MediaPath | None, target: MediaPath, options: ProcessOptions) ->
     check_options(options)
     if options.pipe is None and sink_word(str(target)) is not None:
         raise InputError(f"{target}: is an output of gancam live; gancam process writes videos and images")
-    source = VideoPath(Path("stdin")) if path is None else path
+    source = VideoPath(Path("standard input")) if path is None else path
     if isinstance(source, SequencePath) or isinstance(target, SequencePath):
         check_reading(source, options)
     else:

@@ -79,7 +79,12 @@ def process_video(
         with ExitStack() as over:
             for effect in chain:
                 over.callback(effect.close)
-            run(source, chain, [sink], on_frame=turns, progress=progress, report=report)
+            try:
+                run(source, chain, [sink], on_frame=turns, progress=progress, report=report)
+            except BaseException:
+                for effect in chain if options.pipe is None else ():  # what went to a pipe is not made again
+                    effect.discard()
+                raise
     report.notes = [note for note in report.notes if note not in notes]
     if replay is not None and replay.left:
         report.notes.append(
