@@ -40,7 +40,7 @@ from gancam.cli.checks import PRESET_EFFECTS, check_chain, named_after, parse_mo
 from gancam.cli.console import Terminated, errors, print_note, progress_bar
 from gancam.effects import EffectSpec
 from gancam.errors import InputError
-from gancam.jobs.batch import MakePool, process_all, process_one
+from gancam.jobs.batch import MakePool, losses, process_all, process_one
 from gancam.jobs.checks import check, check_options
 from gancam.jobs.events import FileProgress, JobEvent, Note
 from gancam.jobs.inputs import find_inputs, is_batch
@@ -236,6 +236,9 @@ def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: Ma
         if options.pipe is None:
             size = "" if _is_sequence(source, target) else f" ({target.path.stat().st_size / 1e6:.1f} MB)"
             print(f"wrote {target}{size}")
+    else:
+        for note in losses(report, chain):
+            print_note(note)
 
 
 def _what_is_kept(target: MediaPath, options: ProcessOptions) -> str:

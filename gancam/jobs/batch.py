@@ -138,6 +138,12 @@ def files_beside(chain: LoadedChain) -> list[str]:
     return [f"{name}={file}" for effect in chain.fresh() for name, file in files_made(effect).items()]
 
 
+def losses(report: Report, chain: LoadedChain) -> list[str]:
+    """List the notes of a report that are about the file, not about how its effects fared."""
+    fared = {note for effect in chain.effects for note in effect.notes}
+    return [note for note in report.notes if note not in fared]
+
+
 class _SingleListener:
     """Keeps what becomes of a single item."""
 
@@ -190,6 +196,7 @@ class _Batch:
         self._sort_out()
         self._costs = ProgressEstimate(self._left, options)
         self._notified: dict[BatchItem, float] = {}
+        self._told = set[tuple[BatchItem, str]]()
         self._at_work = 1
 
     def _sort_out(self) -> None:
@@ -298,7 +305,7 @@ class _Batch:
                     notify=notify,
                     progress=lambda index, frames: self.progress(item, index + 1, frames),
                 )
-                self.made(item, report=report)
+                self.made(item, notes=losses(report, self._chain), report=report)
         except Exception as error:  # also a fault of gancam's own must not cost the files to come
             self.failed(item, error)
 
@@ -320,11 +327,15 @@ class _Batch:
             self._notify(FileProgress(item.source, frame, frames, eta))
 
     def note(self, item: BatchItem, text: str) -> None:
+        self._told.add((item, text))
         self._notify(Note(item.source, text))
 
     def made(
         self, item: BatchItem, frames: int | None = None, notes: Sequence[str] = (), report: Report | None = None
     ) -> None:
+        for note in notes:
+            if (item, note) not in self._told:
+                self.note(item, note)
         self._ledger.end(item)
         self._costs.end(item)
         self._summary.made += 1
