@@ -238,6 +238,6 @@ def _look_for_camera(device: int | str, name: str) -> None:
     if not path.exists():
         others = sorted(str(other) for other in Path("/dev").glob("video*"))
         there = f"there are {', '.join(others)}" if others else "no camera is connected"
-        raise SourceError(f"{name}: there is no {path}; {there} (`gancam live test` plays a test pattern)")
+        raise SourceError(f"{name}: there is no {path}; {there}; the test pattern (source `test`) plays without one")
     if not os.access(path, os.R_OK | os.W_OK):
         raise SourceError(f"{name}: no permission for {path}; add yourself to the group video and log in again")
