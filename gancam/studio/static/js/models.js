@@ -30,8 +30,10 @@ export function startModels() {
 }
 
 async function fill() {
+  if (!$("models-list").children.length) $("models-list").append(el("li", { class: "quiet-text" }, "Reading the models …"))
   const answer = await attempt("GET", "/api/catalogue")
   if (answer) $("models-list").replaceChildren(...answer.models.map(card))
+  else filled = false // the next look at the page asks again
 }
 
 /** How large its pictures are: "x1" and "x2" are times the frame, "64x64" is pixels. */
