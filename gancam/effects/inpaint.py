@@ -6,6 +6,7 @@ caller.
 """
 
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from gancam.effects.inpainting.regions import UNKNOWN, FrameRegion
 from gancam.effects.inpainting.scratches import Repairs, defects, repairs
 from gancam.effects.inpainting.texture import add
 from gancam.errors import ModelError, OutputExists, ParameterError
+from gancam.files import check_target
 from gancam.frame import Frame, Image
 from gancam.inference.model import MaskedModel, Model
 from gancam.masks import Mask, MaskSource
@@ -252,6 +254,10 @@ class Inpaint(MaskedEffect):
         if self._recorded is not None and self._recorded.frames and self.params.save:
             self._recorded.save(self.params.save)
 
+    def discard(self) -> None:
+        """Forget the masks that ``close`` would write."""
+        self._recorded = self._said = None
+
     @property
     def notes(self) -> Sequence[str]:
         """What the user should know: an object that was lost, say."""
@@ -384,6 +390,7 @@ def build(model: Model, params: Mapping[str, object]) -> Inpaint:
         ModelError: For a model that takes no masks.
         ParameterError: For a parameter that does not exist, or cannot have that value.
         OutputExists: For masks to be saved where there is a file.
+        SinkError: For masks to be saved where none can be.
     """
     if not isinstance(model, MaskedModel):
         raise ModelError(f"{model.path}: takes no masks (layout {model.card.layout}), which inpainting needs")
@@ -391,6 +398,8 @@ def build(model: Model, params: Mapping[str, object]) -> Inpaint:
     if "mask" in rest and not isinstance(rest["mask"], str):
         source = masks.source(rest.pop("mask"))
     checked = InpaintParams.of(**rest)
-    if checked.save and Path(checked.save).exists():
-        raise OutputExists(f"save={checked.save}: exists; give another name")
+    if checked.save:
+        if os.path.lexists(checked.save):
+            raise OutputExists(f"save={checked.save}: exists; give another name")
+        check_target(Path(checked.save), overwrite=False)
     return Inpaint(model, checked, source)
