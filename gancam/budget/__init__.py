@@ -124,7 +124,7 @@ class Budget(Effect):
 
     @property
     def remembers(self) -> bool:
-        """Whether one of its effects does."""
+        """Whether one of its effects remembers earlier frames."""
         return any(effect.remembers for effect in self.effects)
 
     @property
@@ -134,11 +134,11 @@ class Budget(Effect):
 
     @property
     def pad(self) -> DrawingPad | None:
-        """That of the first of its effects that has one."""
+        """What a user draws on: the pad of the first of its effects that has one."""
         return next((effect.pad for effect in self.effects if effect.pad is not None), None)
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Ask its effects, one after the other."""
+        """Return what pictures of `size` (width, height) become after all of its effects."""
         return output_size(self.effects, size)
 
     def reset(self) -> None:
@@ -157,7 +157,7 @@ class Budget(Effect):
         self.effects[0].read_ahead(frames, whole=whole)
 
     def listen_to(self, path: Path) -> None:
-        """Tell its effects."""
+        """Let the sound of its effects follow the file `path`."""
         for effect in self.effects:
             effect.listen_to(path)
 

@@ -131,6 +131,9 @@ class Effect(ABC):
             SinkError: Where that fails.
         """
 
+    def discard(self) -> None:
+        """Give up what ``close`` would finish: a file was cut short, and all its frames will be shown again."""
+
     def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
         """Learn from a file before its first frame is played; called for the first effect of a chain only.
 

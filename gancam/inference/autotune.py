@@ -22,7 +22,6 @@ from gancam.inference.hardware import saturates_bytes, thread_counts
 from gancam.inference.network import GeneratorNetwork, MaskedNetwork, Network, open_network
 from gancam.inference.providers import GpuOptions, kind_of, ways
 from gancam.inference.trials import LEAST_PSNR, TILED_ON_GPU, Trial, name_of, recall, remember
-from gancam.inference.trials import folder as folder
 from gancam.units import milliseconds
 
 log = logging.getLogger(__name__)
