@@ -1,10 +1,10 @@
 """The application of the command line, and the options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperGroup, TyperOption
 
 from gancam.inference.model import MOST_THREADS
 
@@ -15,7 +15,17 @@ _COMMANDS = (
 
 
 class _Commands(TyperGroup):
-    """Lists the commands as they are needed: first those that everybody uses."""
+    """Lists the commands as they are needed: first those that everybody uses.
+
+    In their help the value of an option is called after the option (`--device DEVICE`) where it has no better name.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for command in self.commands.values():
+            for option in command.params:
+                if isinstance(option, TyperOption) and not option.is_flag and option.metavar is None:
+                    option.metavar = option.opts[-1].lstrip("-").upper()
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
         return sorted(self.commands, key=_COMMANDS.index)
@@ -76,7 +86,10 @@ QuietOption: TypeAlias = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print neither a progress bar nor a report.")
 ]
 GeneratorArgument: TypeAlias = Annotated[
-    str, typer.Argument(help="The generator: a model's name, as morph-fruits, or the path of an .onnx file.")
+    str,
+    typer.Argument(
+        metavar="NAME", help="The generator: a model's name, as morph-fruits, or the path of an .onnx file."
+    ),
 ]
 
 # gancam sample
@@ -155,7 +168,10 @@ ClusterOption: TypeAlias = Annotated[
 # gancam live
 SourceArgument: TypeAlias = Annotated[
     str,
-    typer.Argument(help="What to play: a camera's index or device path, a URL, a video file, or test (a pattern)."),
+    typer.Argument(
+        metavar="SOURCE",
+        help="What to play: a camera's index or device path, a URL, a video file, or test (a pattern).",
+    ),
 ]
 OutputsOption: TypeAlias = Annotated[
     list[str] | None,
@@ -238,7 +254,7 @@ LoopOption: TypeAlias = Annotated[bool, typer.Option("--loop", help="Play a vide
 # gancam bench
 BenchModelsArgument: TypeAlias = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME...]", help="Models to measure: names, or paths of .onnx files. Default: sr-x2."),
+    typer.Argument(metavar="NAME", help="Models to measure: names, or paths of .onnx files. Default: sr-x2."),
 ]
 BenchSizesOption: TypeAlias = Annotated[
     list[str] | None,

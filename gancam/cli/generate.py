@@ -41,7 +41,7 @@ from gancam.units import counted
 def sample(
     name: GeneratorArgument,
     picture: Annotated[
-        Path | None, typer.Argument(metavar="[GRID]", help="The image file to write, with all samples in a grid.")
+        Path | None, typer.Argument(metavar="GRID", help="The image file to write, with all samples in a grid.")
     ] = None,
     count: Annotated[int, typer.Option("-n", "--count", help="Make this many samples.", min=1, max=100_000)] = 64,
     seed: Annotated[

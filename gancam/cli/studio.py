@@ -17,7 +17,7 @@ from gancam.errors import InputError, MissingExtra
 def studio(
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FOLDER...]", help="Let the page open the videos and images in these folders."),
+        typer.Argument(metavar="FOLDER", help="Let the page open the videos and images in these folders."),
     ] = None,
     port: Annotated[int, typer.Option(help="Listen on this TCP port; 0 takes a free one.")] = 8765,
     host: Annotated[

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -344,7 +345,12 @@ def test_help_shows_two_parameters_and_names_values_by_what_they_are() -> None:
     assert "--stats FILE " in live
     assert "--reconnect N " in live
     assert " range>" not in live
-    assert "<path>" not in live
+    assert "--device DEVICE " in live
+    assert "[OPTIONS] [SOURCE] " in live
+    bench = " ".join(gancam("bench", "--help").stdout.split())
+    assert "--precision PRECISION " in bench
+    assert "[OPTIONS] [NAME]... " in bench
+    assert not [text for text in (process, live, bench) if re.search(r"--[a-z-]+ <", text)]
 
 
 def test_a_fault_of_our_own_is_one_line_and_a_traceback_where_asked(tmp_path: Path) -> None:
