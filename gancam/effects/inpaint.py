@@ -31,6 +31,11 @@ from gancam.inference.model import MaskedModel, Model
 from gancam.masks import Mask, MaskSource
 from gancam.params import Params, parameter
 
+_ALL_MARKED = (
+    "all of a frame was marked, so that nothing was left to fill it from, and it is black: invert=on fills what a mask "
+    "image does not mark instead"
+)
+
 
 def boxes(text: str) -> list[masks.Box]:
     """Read ``x/y/w/h`` in pixels, several joined by +. Raises ``ValueError`` with the reason."""
@@ -156,6 +161,8 @@ class Inpaint(MaskedEffect):
                 known = np.asarray(found.state != UNKNOWN, np.uint8)
                 cv2.copyTo(found.picture, known, result[window.place])
                 unknown[window.place][known > 0] = 0
+        if cv2.countNonZero(unknown) == unknown.size:
+            self._note(_ALL_MARKED)
         new = unknown.copy()
         invented = [new[window.place] for window in holes.windows]
         self._invent(result, unknown, holes.windows)
@@ -256,6 +263,10 @@ class Inpaint(MaskedEffect):
         """What the user should know: an object that was lost, say."""
         return self._told + [note for source in self._noted for note in source.notes]
 
+    def _note(self, note: str) -> None:
+        if note not in self._told:
+            self._told.append(note)
+
     def _drop_repairs(self) -> None:
         if self._repairs is not None:
             self._repairs.close()
@@ -278,8 +289,8 @@ class Inpaint(MaskedEffect):
     def _mask(self, image: Image, time: float | None) -> Mask | None:
         source = self._sources()
         if source is None:
-            if self.params.find == "nothing" and not self._told:
-                self._told.append("nothing is marked, so nothing is filled: give mask=, box=, polygon=, key= or find=")
+            if self.params.find == "nothing":
+                self._note("nothing is marked, so nothing is filled: give mask=, box=, polygon=, key= or find=")
             return None
         return masks.check_mask(source(image, time=time), image)
 
@@ -343,6 +354,7 @@ class Inpaint(MaskedEffect):
         Both are changed: in the end nothing is unknown.
         """
         crops = [crop for window in within for crop in plan(unknown, window)]
+        plain = cv2.mean(picture, 1 - unknown)[:3]
         while crops:  # pieces of one hole one after the other, so that each goes on from the one before
             turn, crops, seen = crops, [], list[tuple[int, int, int, int]]()
             batches: dict[tuple[int, int], list[Crop]] = {}
@@ -355,8 +367,9 @@ class Inpaint(MaskedEffect):
             for batch in batches.values():
                 given = [cut_out(picture, unknown, crop) for crop in batch]
                 filled = self.model(*(np.stack(arrays) for arrays in zip(*given, strict=True)))[0]
-                for crop, content in zip(batch, filled, strict=True):
-                    paste(picture, unknown, crop, content)
+                for crop, (_, hole), content in zip(batch, given, filled, strict=True):
+                    blind = cv2.countNonZero(hole) == hole.size  # of what is around it nothing is left at this size
+                    paste(picture, unknown, crop, np.full_like(content, plain) if blind else content)
 
     def _texture(self, picture: Image, new: Mask) -> None:
         """Give texture to what is `new` in `picture`, which will be remembered.

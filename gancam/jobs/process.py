@@ -30,6 +30,7 @@ from gancam.sinks.pieces import PieceWriter
 from gancam.sinks.pipe import FORMATS, PipeWriter
 from gancam.sinks.video import CONTAINERS, VideoOptions, keeps
 from gancam.sources import ImageFiles, VideoFile
+from gancam.units import counted
 
 
 def process_video(
@@ -69,7 +70,7 @@ def process_video(
         done = sink.frames_done
         notes = [*source.notes, *sink.notes]
         if done:
-            notes.append(f"{target}: goes on after {done} frames")
+            notes.append(f"{target}: goes on after {counted(done, 'frame')}")
         if done and remembers(chain, options):
             notes.append("an effect needs earlier frames, so it is shown those again")
         else:

@@ -28,6 +28,7 @@ from gancam.media.paths import SequencePath
 from gancam.sinks._codecs import DEFAULT_QUALITY, check_quality
 from gancam.sinks.contract import Sink
 from gancam.sinks.piece_store import changes, goes_on, pieces_of
+from gancam.units import counted
 
 _AHEAD = 2  # images in work for each thread
 
@@ -155,7 +156,8 @@ class ImageWriter(Sink):
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
             what, kept = "no room left" if full else cause(error), len(self._store.times)
             raise SinkError(
-                f"{self._path}: writing failed after {kept} frames ({what}); {kept} are kept, --resume goes on"
+                f"{self._path}: writing failed after {counted(kept, 'frame')} ({what}); "
+                f"{kept} are kept, --resume goes on"
             ) from error
 
     def close(self, *, interrupted: bool = False) -> None:

@@ -22,6 +22,7 @@ from gancam.sources.contract import Source
 from gancam.sources.decoders import Decoder, frames_ahead, log, opacity_apart
 from gancam.sources.extent import breaks_off, end_of, frame_rate, is_cut_off, picture_end, promised_frames
 from gancam.sources.ranges import check_range
+from gancam.units import counted
 
 _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
 _LONGEST = 86_400.0  # seconds that a picture may stay; what says more is damaged
@@ -334,13 +335,15 @@ class VideoFile(Source):
             self._notes.append(f"{self._path.name}: frames that are damaged in the file, and look so: {damaged}")
         if self._counted and self._frames is not None and came < self._frames:
             self._short = True
-            self._notes.append(f"the video stops early: {self._frames} frames promised, {came} came")
+            self._notes.append(f"the video stops early: {counted(self._frames, 'frame')} promised, {came} came")
         elif is_cut_off(self._path):
             self._short = True
-            self._notes.append(f"the video stops early: the file is shorter than it says, {came} frames came")
+            told = f"the file is shorter than it says, {counted(came, 'frame')} came"
+            self._notes.append(f"the video stops early: {told}")
         elif self._breaks_off(last):
             self._short = True
-            self._notes.append(f"the video stops early: its file is damaged after {last:.1f} s, {came} frames came")
+            told = f"its file is damaged after {last:.1f} s, {counted(came, 'frame')} came"
+            self._notes.append(f"the video stops early: {told}")
         if not self._counted and self._range == (None, None):
             self._frames = came
 

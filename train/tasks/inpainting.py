@@ -11,14 +11,23 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train import evaluate, holes, losses, networks
-from train.data import Photos, Pixels, dihedral, image_files, read_image
-from train.networks import squeezenet
+from train.data import Photos, Pixels, dihedral, warped
 from train.networks.inpaint import Inpaint
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate, heads
-
-HELD_BACK = 8  # images of the data folder that are judged on where no folder is given for that
-SHIFT = 2  # perceptual losses look at pictures cut by 0..1 pixels: their strided first layer favours every second one
+from train.tasks import (
+    HELD_BACK,
+    VERDICTS,
+    Batch,
+    Losses,
+    Task,
+    build_discriminator,
+    check,
+    discriminate,
+    heads,
+    judged_on,
+    perceived,
+    shifted,
+)
 
 TERMS = {"l1", "decibels", "perceptual", "distance", "adversarial", "feature_matching"}
 
@@ -29,7 +38,8 @@ class InpaintingTask:
     ``[data]``: `sides` (s: one of them a batch, by chance; multiples of 16). A batch is as many crops of the first
     side; of a larger one as many as have no more pixels together, so every iteration costs about the same. `holes`:
     which, one of `holes.DRAWN`. `fade`: pixels from a hole's edge after which l1 and decibels count 1 / e, so that what
-    nobody can know need not be grey; 0: as much everywhere.
+    nobody can know need not be grey; 0: as much everywhere. `warp`: the share of crops that are `warped`, against
+    learning few photos by heart.
     ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`), `r1` (weight of that penalty).
     Losses, all of them inside the holes and each picture alike, however small its hole: l1, decibels (the negative
     PSNR), perceptual, distance, adversarial, feature_matching.
@@ -39,7 +49,10 @@ class InpaintingTask:
         options = dict(recipe.data)
         self.sides = [int(side) for side in options.pop("sides", [128, 192, 256])]
         self.draw, self.fade = str(options.pop("holes", "all")), float(options.pop("fade", 0.0))
+        self.warp = float(options.pop("warp", 0.0))
         terms = check(recipe, options, TERMS)
+        if not 0 <= self.warp <= 1:
+            raise ValueError(f"recipe {recipe.name!r}: warp {self.warp} must be 0 to 1")
         if self.draw not in holes.DRAWN:
             raise ValueError(f"recipe {recipe.name!r}: holes {self.draw!r} must be one of {', '.join(holes.DRAWN)}")
         if not self.sides or min(self.sides) < 32 or any(side % Inpaint.multiple for side in self.sides):
@@ -53,7 +66,7 @@ class InpaintingTask:
         self.adversarial_loss, self.discriminator = build_discriminator(
             recipe, discriminator, terms, device, loss="relativistic"
         )
-        self.photos = Photos(data, smallest=max(self.sides))
+        self.photos = Photos(data, smallest=max(self.sides), hold_back=HELD_BACK)
         self._peers: dict[Path | None, list[evaluate.Peers]] = {}
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
@@ -65,6 +78,8 @@ class InpaintingTask:
 
     def _pair(self, rng: np.random.Generator, side: int) -> tuple[Pixels, holes.Hole]:
         image = self.photos.images[self.photos.pick(rng)]
+        if self.warp and rng.random() < self.warp:
+            return warped(image, side, rng), holes.DRAWN[self.draw](rng, side)
         top, left = (int(rng.integers(length - side + 1)) for length in image.shape[:2])
         crop = dihedral(image[top : top + side, left : left + side], int(rng.integers(8)))
         return crop, holes.DRAWN[self.draw](rng, side)
@@ -80,12 +95,12 @@ class InpaintingTask:
         share = hole / (3.0 * hole.sum((1, 2, 3), keepdim=True))  # of the places of a picture, its colours apart
         if self.fade:
             share = share * _faded(hole, self.fade)
-        seen = self._seen(batch, fake) if weights.keys() & {"perceptual", "distance"} else None
-        verdicts = (
-            discriminate(self.discriminator, truth, fake)
-            if weights.keys() & {"adversarial", "feature_matching"}
-            else None
-        )
+        seen: tuple[list[Tensor], list[Tensor]] = [], []
+        where = hole
+        if weights.keys() & {"perceptual", "distance"}:
+            *pictures, where = shifted(truth, fake, hole)
+            seen = perceived(*pictures)
+        verdicts = discriminate(self.discriminator, truth, fake) if weights.keys() & VERDICTS else None
         terms: dict[str, Tensor] = {}
         for name in weights:
             match name:
@@ -93,10 +108,10 @@ class InpaintingTask:
                     terms[name] = ((fake - truth).abs() * share).sum((1, 2, 3)).mean()
                 case "decibels":
                     terms[name] = 10.0 * (((fake - truth).square() * share).sum((1, 2, 3)) + 1e-5).log10().mean()
-                case "perceptual" if seen is not None:
-                    terms[name] = losses.perceptual(seen[0], seen[1], where=seen[2])
-                case "distance" if seen is not None:
-                    terms[name] = losses.perceptual_distance(seen[0], seen[1], where=seen[2]).mean()
+                case "perceptual":
+                    terms[name] = losses.perceptual(*seen, where=where)
+                case "distance":
+                    terms[name] = losses.perceptual_distance(*seen, where=where).mean()
                 case "adversarial" if verdicts is not None:
                     said = [
                         self.adversarial_loss.generator(real[inside], false[inside])
@@ -107,16 +122,8 @@ class InpaintingTask:
                     terms[name] = losses.feature_matching(verdicts[0][1], verdicts[1][1], where=hole)
         return Losses.of(terms, weights)
 
-    def _seen(self, batch: Batch, fake: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
-        """What a classifier sees in the real and in the filled pictures, and where the holes are in them."""
-        features = squeezenet.shared(str(self.device))
-        top, left = (int(shift) for shift in torch.randint(SHIFT, (2,)))
-        with torch.no_grad():
-            real = features(batch["truth"][:, :, top:, left:])
-        return real, features(fake[:, :, top:, left:]), batch["hole"][:, :, top:, left:]
-
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        """Only places with a hole in them count: all others are real in both pictures."""
+        """Compute what the discriminator minimises, at places with some hole: all others are real in both pictures."""
         discriminator = self.discriminator
         assert discriminator is not None
         truth = batch["truth"].detach().requires_grad_(self.r1 > 0)
@@ -151,10 +158,7 @@ class InpaintingTask:
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
         """Measure the generator on `folder`, or on what was held back."""
-        if folder is None:
-            images = self.photos.images[:HELD_BACK]
-        else:
-            images = [read_image(path) for path in image_files(folder)]
+        images = judged_on(self.photos.held_back or self.photos.images, folder)
         if folder not in self._peers:
             self._peers[folder] = evaluate.inpainting_peers(images)
         return evaluate.inpainting(

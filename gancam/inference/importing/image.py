@@ -187,7 +187,7 @@ def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:
         one.score = one.raw * _unusual(one.convention) ** (1.0 + poor)
     near.sort(key=lambda one: one.score)
     _refuse_garbage(graph, near[0], tried, image, answers)
-    return replace(near[0].convention, doubts=_doubts(near, answers))
+    return replace(near[0].convention, doubts=_doubts(near))
 
 
 def _ranges(base: Convention, answers: Answers) -> list[Convention]:
@@ -299,7 +299,7 @@ def _refuse_garbage(graph: Foreign, best: _Candidate, tried: list[_Candidate], i
     raise refuse(graph, f"{said} (correlation {like:.2f} at best)", CURE)
 
 
-def _doubts(near: list[_Candidate], answers: Answers) -> tuple[str, ...]:
+def _doubts(near: list[_Candidate]) -> tuple[str, ...]:
     """What could as well be otherwise, and would look otherwise."""
     best = near[0]
     a = best.convention

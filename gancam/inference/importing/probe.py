@@ -24,7 +24,7 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
         return probe_latent(graph, vector, answers)
     picture, others = _ports(graph, answers)
     if answers.get("effect", "inpaint") == "inpaint":
-        masks = [one for one in others if _is_mask(one, picture, answers)]
+        masks = [one for one in others if _is_mask(one, answers)]
         four = any(channels == 4 for _, channels in layouts(picture, answers))
         if masks or four:
             rest = [one for one in others if one not in masks[:1]]
@@ -41,7 +41,7 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
     return found
 
 
-def _is_mask(port: Port, picture: Port, answers: Answers) -> bool:
+def _is_mask(port: Port, answers: Answers) -> bool:
     """Whether an input is a mask of the picture: one plane of its size, or a name that says so."""
     if port.name == answers.get("mask"):
         return True
