@@ -3,7 +3,7 @@
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Self
+from typing import Any, Self
 
 import av
 from av.sidedata.sidedata import Type
@@ -30,8 +30,8 @@ class HdrMetadata:
         """Read what comes with a decoded frame."""
         display: tuple[Fraction, ...] | None = None
         light: tuple[int, int] | None = None
-        for number in range(len(frame.side_data)):
-            side = frame.side_data[number]
+        sides: Any = frame.side_data  # its type stubs know motion vectors alone
+        for side in sides:
             data = bytes(side)
             if side.type == Type.MASTERING_DISPLAY_METADATA and len(data) >= _DISPLAY.size:
                 *numbers, primaries, luminance = _DISPLAY.unpack_from(data)
