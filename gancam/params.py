@@ -153,7 +153,7 @@ class Parameter:
             return "on" if value else "off"
         if self.below and not isinstance(value, str) and value < 0:
             return self.below
-        return f"{rounded(value, 4)}{self.unit}" if self.type is float else f"{value}{self.unit}"
+        return f"{rounded(float(value), 4)}{self.unit}" if self.type is float else f"{value}{self.unit}"
 
     def step(self, value: Value, *, up: bool) -> Value:
         """Return the value that comes after (or before) `value`.
