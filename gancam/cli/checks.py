@@ -1,6 +1,7 @@
 """Parse and check options of the command line, before a model is loaded."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -103,13 +104,10 @@ def parse_moment(text: str | None) -> Fraction | None:
     """Parse a time such as `10s`, `10.5` or `1:02:03` into seconds; None stays None. Raises ``InputError``."""
     if text is None:
         return None
-    try:
-        parts = [Fraction(part) for part in text.removesuffix("s").split(":")]
-        if len(parts) > 3:
-            raise ValueError
-    except (ValueError, ZeroDivisionError):
-        raise InputError(f"time {text!r}: needs seconds, as in 10s, or HOURS:MINUTES:SECONDS") from None
-    return sum((part * 60**power for power, part in enumerate(reversed(parts))), Fraction(0))
+    parts = text.removesuffix("s").split(":")
+    if len(parts) > 3 or not all(re.fullmatch(r"\d{1,9}(\.\d{0,20})?|\.\d{1,20}", part) for part in parts):
+        raise InputError(f"time {text!r}: needs seconds from the beginning, as in 10s, or HOURS:MINUTES:SECONDS")
+    return sum((Fraction(part) * 60**power for power, part in enumerate(reversed(parts))), Fraction(0))
 
 
 def parse_size(text: str) -> tuple[int, int]:

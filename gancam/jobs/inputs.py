@@ -57,9 +57,11 @@ class BatchInputs:
 def is_batch(inputs: Sequence[str], out: str) -> bool:
     """Tell whether these names on the command line mean many files rather than one into one."""
     one = inputs[0] if len(inputs) == 1 else None
+    if one == "-":
+        return False
     if one is None or os.path.isdir(one) or (glob.has_magic(one) and not os.path.exists(one)):
         return True
-    return one != "-" and (os.path.isdir(out) or out.endswith(("/", os.sep)))
+    return out != "-" and (os.path.isdir(out) or out.endswith(("/", os.sep)))
 
 
 def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -> BatchInputs:
@@ -81,10 +83,12 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
 
     Raises:
         NotFound: For an input that is not there, or a pattern that matches nothing.
-        InputError: For two inputs that would get one name, for `out` being an input, for an `out` that names a file.
+        InputError: For two inputs that would get one name, for an `out` that is an input, a file or stdout.
     """
     if out.suffix.lower() in (*VIDEOS, *IMAGES) and not out.is_dir():
         raise InputError(f"{out}: several inputs, a folder or a pattern need a folder as output, and this names a file")
+    if str(out) == "-":
+        raise InputError("-: stdout takes one video; several inputs, a folder or a pattern need a folder as output")
     found = BatchInputs()
     taken: dict[str, Path] = {}
     made: dict[str, Path] = {}

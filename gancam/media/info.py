@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from gancam.media.colour import Colour
+from gancam.media.hdr import HdrMetadata
 
 MOST_FPS = 10_000  # frames a second that a video may have
 
@@ -21,6 +22,7 @@ class VideoInfo:
     colour: Colour = field(default_factory=Colour)
     depth: int = 8  # bits that a sample had
     hdr: str = ""  # "PQ", "HLG", or empty
+    mastering: HdrMetadata = field(default_factory=HdrMetadata)
     interlaced: bool = False  # whether its pictures are of two fields, and that is not undone
     alpha: bool = False  # whether frames come with their ``Frame.alpha``
     icc: bytes = b""  # colour profile of images

@@ -2,7 +2,7 @@
 
 import math
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from gancam._native import environment
 from gancam.errors import InputError, SinkError
 from gancam.frame import Frame
 from gancam.inference.hardware import usable_cores
+from gancam.media.hdr import HdrMetadata
 from gancam.media.info import MOST_FPS, VideoInfo
 from gancam.media.live_sound import SoundTap
 from gancam.media.messages import cause
@@ -71,6 +72,7 @@ class EncoderSettings:
         begin: The tick of ``Frame.time`` that becomes 0.
         threads: Of the encoder.
         live: Whether the file must play to its last second, whatever ends the process.
+        mastering: What HDR10 says of the source.
     """
 
     path: Path
@@ -83,6 +85,7 @@ class EncoderSettings:
     begin: int
     threads: int
     live: bool = False
+    mastering: HdrMetadata = field(default_factory=HdrMetadata)
 
     @property
     def rate(self) -> Fraction:
@@ -110,7 +113,9 @@ class EncoderSettings:
             options["slices"] = "4" if large else "1"  # left to itself it finds no way to slice some of these
         if self.codec.name == "prores" and self.canvas.pixels.startswith("yuva"):
             options["profile"] = "4444"
-        return options
+        for name, words in self.mastering.encoder_options(self.codec.encoder).items():
+            options[name] = ":".join(filter(None, (options.get(name), words)))
+        return {name: words for name, words in options.items() if words}
 
     def tick(self, frame: Frame, last: int) -> int:
         """Give the tick at which `frame` is shown, behind the tick `last`."""
@@ -182,6 +187,8 @@ def prepare(
         shape = f"{info.aspect.numerator}:{info.aspect.denominator}"
         where = f"{name} on stdout has it with h264 and h265 alone"
         notes.append(f"the shape of its pixels ({shape}) is left out: {where}, a file with all")
+    if info.mastering != HdrMetadata() and not info.mastering.encoder_options(codec.encoder):
+        notes.append(f"its HDR10 metadata is left out: {codec.encoder} takes none, h264, h265 and av1 on the CPU do")
     if info.icc:
         notes.append("its colour profile (ICC) is left out: videos hold none, and players take the colours for sRGB")
     canvas = _canvas(path, codec, options, notes)
@@ -197,7 +204,17 @@ def prepare(
     begin = round((options.part[0] or 0) / time_base)
     threads = min(usable_cores(), _MOST_THREADS)
     settings = EncoderSettings(
-        path, container, codec, canvas, quality, fps, time_base, begin, threads, live=options.live
+        path,
+        container,
+        codec,
+        canvas,
+        quality,
+        fps,
+        time_base,
+        begin,
+        threads,
+        live=options.live,
+        mastering=info.mastering,
     )
     return settings, notes
 

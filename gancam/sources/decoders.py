@@ -14,6 +14,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from gancam.frame import Image, check_image
 from gancam.media.colour import converted_as
+from gancam.media.hdr import HdrMetadata
 from gancam.media.orientation import Orientation
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class Decoder:
                 self._begun.append(frame)
         self.interlaced = not deinterlace and any(frame.interlaced_frame for frame in self._begun)
         self.other: tuple[int, int] | None = None  # another size, as displayed, of a later picture, once one came
+        self.mastering = HdrMetadata()
         self.size: tuple[int, int] | None = None  # (width, height) as displayed; None where nothing can be decoded
         self.orientation = Orientation()  # of the first picture
         self.askew = False  # whether it is to be shown in none of the eight orientations, which is not done
@@ -78,6 +80,7 @@ class Decoder:
             self._kind = first.width, first.height, first.format.name
             found = Orientation.of_frame(first if self._apart is None else _first_plain(container, stream) or first)
             self.askew = found is None
+            self.mastering = HdrMetadata.of_frame(first)
             self.orientation = found or Orientation()
             self.size = self.orientation.size(first.width, first.height)
 

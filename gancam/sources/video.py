@@ -165,7 +165,9 @@ class VideoFile(Source):
         if decoder.size is None:
             raise SourceError(f"{self._path}: no frame can be decoded: damaged, cut short, or an unknown codec")
         aspect = 1 / self._footage.aspect if decoder.orientation.transposed else self._footage.aspect
-        self._footage = replace(self._footage, size=decoder.size, aspect=aspect, interlaced=decoder.interlaced)
+        self._footage = replace(
+            self._footage, size=decoder.size, aspect=aspect, interlaced=decoder.interlaced, mastering=decoder.mastering
+        )
         if decoder.askew:
             self._notes.append(
                 f"{self._path.name}: is to be shown at an angle that is not applied, only 90 degrees are"

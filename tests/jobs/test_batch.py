@@ -95,6 +95,8 @@ def test_which_names_mean_many_files(holiday: Path, tmp_path: Path) -> None:
     assert is_batch([str(holiday / "*.mp4")], out)
     assert is_batch([one], str(tmp_path))
     assert is_batch([one], out + "/")
+    with pytest.raises(InputError, match="-: stdout takes one video"):
+        find_inputs([str(holiday)], Path("-"))
     with pytest.raises(InputError, match="need a folder as output"):
         find_inputs([str(holiday)], Path(out))
     (holiday / "b*.mp4").write_bytes(b"")

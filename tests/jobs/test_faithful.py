@@ -290,3 +290,20 @@ def test_a_shape_that_cannot_be_written_to_a_pipe_is_told(tmp_path: Path) -> Non
         assert any("the shape of its pixels (15:16) is left out" in note for note in said) == told
         with av.open(out) as container:
             assert (container.streams.video[0].sample_aspect_ratio == Fraction(15, 16)) != told
+
+
+@pytest.mark.parametrize("codec", ["h265", "av1"])
+def test_what_hdr10_says_of_display_and_light_is_kept(tmp_path: Path, codec: str) -> None:
+    told = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=1000,400"
+    source = make_clip(
+        tmp_path / "a.mkv", codec="libx265", pix_fmt="yuv420p10le", matrix=9, primaries=9, transfer=16,
+        options={"x265-params": f"log-level=none:{told}"},
+    )  # fmt: skip
+    copy(source, tmp_path / "b.mp4", codec=codec)
+    with VideoFile(source) as was, VideoFile(tmp_path / "b.mp4") as now:
+        before, after = was.footage.mastering, now.footage.mastering
+    assert before.light == after.light == (1000, 400)
+    assert before.display is not None
+    assert after.display is not None
+    assert before.display[1] == Fraction(16000, 50_000)
+    assert all(abs(a - b) < Fraction(1, 1000) for a, b in zip(before.display, after.display, strict=True))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gancam.cli.checks import parse_moment
 from gancam.errors import InputError
 from gancam.jobs.spec import ProcessOptions
 from gancam.sources import ImageFiles, TestPattern, VideoFile
@@ -98,3 +99,9 @@ def test_a_header_that_tells_too_little_does_not_hide_frames(tmp_path: Path) -> 
     path.write_bytes(data[:at] + b"\x40\x59" + bytes(6) + data[at + 8 :])  # 100 ms
     with VideoFile(path, first=Fraction(1, 2)) as source:
         assert [TestPattern.index_in(frame.image) for frame in source] == list(range(15, 24))
+
+
+@pytest.mark.parametrize("text", ["-1", "1e400", "1e999999999", "1/3", "1:2:3:4", "abc", "", "1" * 10])
+def test_what_is_no_moment(text: str) -> None:
+    with pytest.raises(InputError, match="needs seconds from the beginning"):
+        parse_moment(text)
