@@ -354,7 +354,6 @@ class Inpaint(MaskedEffect):
         Both are changed: in the end nothing is unknown.
         """
         crops = [crop for window in within for crop in plan(unknown, window)]
-        plain = cv2.mean(picture, 1 - unknown)[:3]
         while crops:  # pieces of one hole one after the other, so that each goes on from the one before
             turn, crops, seen = crops, [], list[tuple[int, int, int, int]]()
             batches: dict[tuple[int, int], list[Crop]] = {}
@@ -368,8 +367,9 @@ class Inpaint(MaskedEffect):
                 given = [cut_out(picture, unknown, crop) for crop in batch]
                 filled = self.model(*(np.stack(arrays) for arrays in zip(*given, strict=True)))[0]
                 for crop, (_, hole), content in zip(batch, given, filled, strict=True):
-                    blind = cv2.countNonZero(hole) == hole.size  # of what is around it nothing is left at this size
-                    paste(picture, unknown, crop, np.full_like(content, plain) if blind else content)
+                    if cv2.countNonZero(hole) == hole.size:  # of what is around it nothing is left at this size
+                        content = np.full_like(content, cv2.mean(picture, 1 - unknown)[:3])
+                    paste(picture, unknown, crop, content)
 
     def _texture(self, picture: Image, new: Mask) -> None:
         """Give texture to what is `new` in `picture`, which will be remembered.
