@@ -34,27 +34,32 @@ class Faces(MaskSource):
         score: 0 to 1, how sure the detector must be.
         grow: how many times as large as the box of a face its ellipse is.
         hold: frames for which a face stays that is not found any more.
+        long: pixels of the longer side of what the detector sees: faces are found from 10 of these on.
 
     Raises:
         NotFound: there is no such file.
         MaskError: it is no such model.
     """
 
-    LONG = 320  # pixels of the longer side of what the detector sees
-
     def __init__(
-        self, model: str | os.PathLike[str] | None = None, *, score: float = 0.6, grow: float = 1.2, hold: int = 5
+        self,
+        model: str | os.PathLike[str] | None = None,
+        *,
+        score: float = 0.6,
+        grow: float = 1.2,
+        hold: int = 5,
+        long: int = 320,
     ) -> None:
         self.model = Path(model) if model is not None else MODELS / "detectors" / "yunet.onnx"
         if not self.model.is_file():
             raise NotFound(f"face detector {model}: no such file; a YuNet .onnx, as of opencv_zoo, is needed")
         try:
             with quiet_opencv():  # it warns of its own settings
-                self._detector = cv2.FaceDetectorYN.create(str(self.model), "", (self.LONG, self.LONG), score)
+                self._detector = cv2.FaceDetectorYN.create(str(self.model), "", (long, long), score)
         except cv2.error as error:
             raise MaskError(f"face detector {model}: OpenCV cannot run it ({first_line(error)})") from error
-        self._arguments = str(self.model.absolute()), score, grow, hold
-        self._grow, self._hold = grow, hold
+        self._arguments = str(self.model.absolute()), score, grow, hold, long
+        self._grow, self._hold, self._long = grow, hold, long
         self._held: list[tuple[Box, int]] = []
 
     def __reduce__(self) -> tuple[object, ...]:  # OpenCV's detector cannot be copied
@@ -62,7 +67,7 @@ class Faces(MaskSource):
 
     def detect(self, image: Image) -> list[Face]:
         """Return the faces of `image` ``(H, W, 3)``, the surest first."""
-        shrink = max(max(image.shape[:2]) / self.LONG, 1.0)
+        shrink = max(max(image.shape[:2]) / self._long, 1.0)
         size = max(round(image.shape[1] / shrink), 32), max(round(image.shape[0] / shrink), 32)
         self._detector.setInputSize(size)
         try:
@@ -94,8 +99,8 @@ class Faces(MaskSource):
         self._held = []
 
 
-def _made(model: str, score: float, grow: float, hold: int) -> Faces:
-    return Faces(model, score=score, grow=grow, hold=hold)
+def _made(model: str, score: float, grow: float, hold: int, long: int) -> Faces:
+    return Faces(model, score=score, grow=grow, hold=hold, long=long)
 
 
 def _overlap(a: Box, b: Box) -> bool:

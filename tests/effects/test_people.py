@@ -6,10 +6,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import gancam
 from gancam.effects import load
 from gancam.frame import Image
+from gancam.inference.catalog import MODELS
+from gancam.inference.model import ImageModel
 from tests.helpers.small import still
 
 ROOT = Path(__file__).parent.parent.parent
@@ -163,3 +166,119 @@ def test_faces_are_found_without_a_file(people: Image) -> None:
     x, y, width, height = face.box
     assert x < 300 < x + width
     assert y < 160 < y + height
+
+
+@pytest.fixture(scope="module")
+def cut(people: Image) -> tuple[Image, NDArray[np.uint8]]:
+    """The man at the table, and how much of each pixel is him."""
+    opacity = gancam.masks.Person().opacity(people)
+    left, top, width, height = cv2.boundingRect(np.asarray(opacity > 127, np.uint8))
+    place = slice(max(top - 4, 0), top + height), slice(max(left - 4, 0), left + width + 4)
+    return np.ascontiguousarray(people[place]), np.ascontiguousarray(opacity[place])
+
+
+Cut = tuple[Image, NDArray[np.uint8]]
+
+
+def far(cut: Cut, *middles: int, tall: int = 90, back: str = "lake", grain: int = 0) -> Cut:
+    """He at the lower side of another picture, `tall` pixels of 360, around columns `middles`; and where he is."""
+    image = np.asarray(cv2.resize(still(back), (640, 360), interpolation=cv2.INTER_CUBIC), np.float32)
+    truth, shrink = np.zeros(image.shape[:2], np.uint8), tall / cut[0].shape[0]
+    one, share = (cv2.resize(part, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) for part in cut)
+    for middle in middles:
+        place = slice(360 - tall, 360), slice(middle - share.shape[1] // 2, middle + (share.shape[1] + 1) // 2)
+        weight = share[..., None] / np.float32(255)
+        image[place], truth[place] = image[place] * (1 - weight) + one * weight, share
+    if grain:
+        image += np.random.default_rng(grain).normal(0, 3, image.shape).astype(np.float32)
+    return np.asarray(np.clip(image.round(), 0, 255), np.uint8), truth
+
+
+def agreement(found: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
+    """Pixels in both over pixels in either."""
+    return float(((found > 127) & (truth > 127)).sum() / ((found > 127) | (truth > 127)).sum())
+
+
+@pytest.mark.parametrize("back", ["lake", "skyline"])
+@pytest.mark.parametrize("tall", [120, 72])
+def test_who_is_small_in_the_frame_is_seen_as_well_as_who_is_near(cut: Cut, tall: int, back: str) -> None:
+    image, truth = far(cut, 400, tall=tall, back=back)
+    assert agreement(gancam.masks.Person().opacity(image), truth) > 0.92
+
+
+def test_several_who_are_small_are_followed(cut: Cut) -> None:
+    person = gancam.masks.Person()
+    for step in range(10):
+        image, truth = far(cut, 100 + 9 * step, 560 - 6 * step, grain=step + 1)
+        assert agreement(person.opacity(image), truth) > 0.88, step
+
+
+def test_who_comes_into_an_empty_frame_is_seen_within_half_a_second(cut: Cut) -> None:
+    person = gancam.masks.Person()
+    for step in range(15):
+        assert (person.opacity(far(cut, grain=step + 1)[0]) > 127).mean() < 0.01
+    image, truth = far(cut, 300)
+    assert agreement(person.opacity(image), truth) > 0.88
+
+
+def test_a_small_person_at_rest_does_not_tremble_and_one_who_left_is_gone(cut: Cut) -> None:
+    person = gancam.masks.Person()
+    found = [person.opacity(far(cut, 300, grain=step + 1)[0]).astype(int) for step in range(18)]
+    area = (found[0] > 127).sum()
+    assert max(np.abs(one - other).sum() / 255 / area for one, other in pairwise(found[1:])) < 0.02
+    assert (person.opacity(far(cut)[0]) > 127).mean() < 0.01
+
+
+def test_who_comes_near_is_one_person_all_the_way(cut: Cut) -> None:
+    person = gancam.masks.Person()
+    for tall in (*range(90, 350, 20), *range(340, 90, -25)):
+        image, truth = far(cut, 320, tall=tall)
+        assert agreement(person.opacity(image), truth) > 0.85, tall
+
+
+def test_a_small_person_after_a_cut_is_seen_at_once(cut: Cut) -> None:
+    image, _ = far(cut, 450, back="skyline")
+    alone = gancam.masks.Person().opacity(image)
+    person = gancam.masks.Person()
+    person.opacity(far(cut, 150)[0])
+    assert np.array_equal(person.opacity(image), alone)
+    larger = np.asarray(cv2.resize(image, (1280, 720)), np.uint8)  # as if a camera changed its size
+    assert np.array_equal(person.opacity(larger), gancam.masks.Person().opacity(larger))
+
+
+class Counted(ImageModel):
+    """Counts how often it is asked."""
+
+    asked = 0
+
+    def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8]]:  # type: ignore[override]
+        self.asked += 1
+        return super().__call__(images)
+
+
+def test_a_closer_look_costs_no_second_one(cut: Cut, people: Image) -> None:
+    """But for the frames in which others are looked for."""
+    for image in (people, far(cut, 300)[0]):
+        model = Counted(MODELS / "background.onnx", device="cpu")
+        person = gancam.masks.Person(model)
+        person.opacity(image)
+        first = model.asked
+        for _ in range(14):
+            person.opacity(image)
+        assert model.asked - first == 14
+
+
+def test_what_moves_leaves_no_ghost(people: Image) -> None:
+    """Between two frames the man jumps to the right: where he was, he is not, for all that the network hesitates."""
+    person, steps = gancam.masks.Person(), (0, 14, 28, 42, 56)
+    for step in steps:
+        image = np.ascontiguousarray(np.roll(people, step, axis=1))
+        found, alone = person.opacity(image).astype(int), gancam.masks.Person(hold=0.0).opacity(image)
+    assert np.abs(found - alone).sum() / 255 < 0.02 * (alone > 127).sum()
+
+
+def test_without_memory_each_frame_is_seen_as_if_alone(cut: Cut) -> None:
+    person = gancam.masks.Person(hold=0.0)
+    for middle in (100, 320, 500):
+        image, _ = far(cut, middle)
+        assert np.array_equal(person.opacity(image), gancam.masks.Person(hold=0.0).opacity(image))
