@@ -12,7 +12,7 @@ from gancam.inference.model import ImageModel
 from gancam.masks.mask import Mask, MaskSource
 from gancam.vision.motion import is_cut
 
-_AREA = 256 * 144  # pixels that the network is shown
+_WORK_SIZE = 256  # pixels of the longer side of frames of 16:9 that the network is shown, where its card says nothing
 _RADIUS, _FLAT = 3, 100.0  # of the guided filter: its window, and the variance under which there is no edge
 _CHANGE = 0.15  # of a probability, which the noise of a camera makes
 _MARKED = 60  # of 255: opacity from which on a wide mask marks a pixel: hair, and the blur of a hand
@@ -72,7 +72,8 @@ class Person(MaskSource):
         """Return how much of each pixel of `image` ``(H, W, 3)`` is a person: ``(H, W)``, 0 to 255."""
         image = check_image(image)
         height, width = image.shape[:2]
-        small = np.asarray(cv2.resize(image, _size(width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        size = _size(width, height, self._model.card.work_size or _WORK_SIZE)
+        small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         found = np.asarray(self._model(small[None])[0][0][..., 0], np.float32) / np.float32(255)
         if self._before is not None and not is_cut(self._before[0], small):
             change = self._before[1] - found
@@ -88,9 +89,12 @@ class Person(MaskSource):
 
 
 @lru_cache(maxsize=8)
-def _size(width: int, height: int) -> tuple[int, int]:
-    """Width and height, in multiples of 16, that the network is shown a frame at."""
-    shrink = (_AREA / (width * height)) ** 0.5
+def _size(width: int, height: int, work_size: int) -> tuple[int, int]:
+    """Width and height, in multiples of 16, that the network is shown a frame at.
+
+    They are as many pixels as 16:9 has whose longer side is `work_size`.
+    """
+    shrink = (work_size * work_size * 9 / 16 / (width * height)) ** 0.5
     across, down = (max(round(side * shrink / 16), 2) * 16 for side in (width, height))
     return min(across, 1024), min(down, 1024)
 
