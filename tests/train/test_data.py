@@ -1,5 +1,6 @@
 """Photos of every kind and state; batches that depend on their generator alone."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from PIL import Image as Pillow
 
 from train import recipe, tasks
-from train.data import Photos, dihedral, downscale, image_files, read_image
+from train.data import Photos, Pixels, dihedral, downscale, image_files, read_image, warped
 
 
 @pytest.fixture
@@ -71,6 +72,82 @@ def test_large_photos_are_picked_more_often(tmp_path: Path) -> None:
     photos = Photos(tmp_path, smallest=40, sizes=(1.0,))
     rng = np.random.default_rng(0)
     assert np.mean([photos.pick(rng) for _ in range(4000)]) == pytest.approx(0.75, abs=0.03)
+
+
+def _grey_ones(folder: Path, count: int) -> None:
+    for shade in range(count):
+        grain = np.random.default_rng(shade).integers(-2, 3, (40, 40, 1))
+        Pillow.fromarray(np.full((40, 40, 3), 5 * shade + 2 + grain, np.uint8)).save(folder / f"{shade:02}.png")
+
+
+def _shades(images: list[Pixels]) -> set[int]:
+    return {int(image.mean() / 5) for image in images}
+
+
+def test_what_is_judged_on_is_not_learnt_from(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _grey_ones(tmp_path, 32)
+    with caplog.at_level(logging.INFO):
+        photos = Photos(tmp_path, smallest=16, sizes=(1.0, 0.5), hold_back=8)
+    assert len(photos.held_back) == 4  # an eighth at most
+    assert len(photos.images) == 2 * 28
+    assert _shades(photos.held_back).isdisjoint(_shades(photos.images))
+    assert _shades(photos.held_back) | _shades(photos.images) == set(range(32))
+    assert "4 of them are held back" in caplog.text
+
+
+def test_of_few_photos_none_is_held_back_and_that_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _grey_ones(tmp_path, 7)
+    photos = Photos(tmp_path, smallest=16, sizes=(1.0,), hold_back=8)
+    assert (len(photos.images), photos.held_back) == (7, [])
+    assert "of 7 pictures none is held back: figures are of those that were learnt from" in caplog.text
+
+
+@pytest.mark.parametrize("family", ["sr", "inpaint", "translator"])
+def test_tasks_judge_on_what_they_do_not_learn_from(family: str, tmp_path: Path) -> None:
+    _grey_ones(tmp_path, 16)
+    name, options, data = {
+        "sr": ("super_resolution", {"scale": 2, "channels": 4, "depth": 1, "expansion": 4}, {"patch": 16}),
+        "inpaint": ("inpainting", {"widths": [4, 4, 4, 4], "depth": 2}, {"sides": [32]}),
+        "translator": ("translation", {"widths": [4, 8], "depth": 1}, {"patch": 32}),
+    }[family]
+    phase = recipe.Phase("l1", 1, {"l1": 1.0})
+    made = recipe.Recipe(name="held", task=name, network={"family": family, **options}, data=data, phases=(phase,))
+    task = tasks.build(made, tmp_path, torch.device("cpu"))
+    key = {"sr": "high", "inpaint": "truth", "translator": "truth"}[family]
+    seen = np.random.default_rng(0)
+    learnt = {int(float(shade) * 51) for _ in range(40) for shade in task.batch(seen, 4)[key].mean((1, 2, 3))}
+    assert learnt.isdisjoint({4, 12})  # of 16, two: the 5th and the 13th
+    assert len(learnt) == 14
+    assert task.evaluate(task.generator, None)
+
+
+@pytest.mark.parametrize("shape", [(40, 40, 3), (300, 500, 3), (33, 700, 3)])
+def test_what_is_warped_is_of_the_photo_and_never_twice_the_same(shape: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(0)
+    photo = np.zeros(shape, np.uint8)
+    photo[..., 0], photo[..., 1], photo[..., 2] = 40, 120, 200
+    for _ in range(30):
+        patch = warped(photo, 32, rng)
+        assert patch.shape == (32, 32, 3)
+        assert patch.dtype == np.uint8
+        assert sorted(patch.reshape(-1, 3).mean(0)) == pytest.approx([40, 120, 200], abs=1)
+        assert patch.std((0, 1)).max() < 1  # nothing from beyond the border
+    busy = rng.integers(0, 256, shape, dtype=np.uint8)
+    assert len({warped(busy, 32, rng).tobytes() for _ in range(20)}) == 20
+
+
+def test_warped_pairs_still_fit_each_other(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    coarse = Pillow.fromarray(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8))
+    coarse.resize((256, 192), Pillow.Resampling.BICUBIC).save(tmp_path / "a.png")
+    phase = recipe.Phase("l1", 1, {"l1": 1.0})
+    network = {"family": "sr", "scale": 2, "channels": 4, "depth": 1, "expansion": 4}
+    made = recipe.Recipe(
+        name="anew", task="super_resolution", network=network, data={"patch": 24, "warp": 1.0}, phases=(phase,)
+    )
+    batch = tasks.build(made, tmp_path, torch.device("cpu")).batch(rng, 8)
+    shrunk = torch.nn.functional.avg_pool2d(batch["high"], 2)
+    assert (shrunk - batch["low"]).abs().mean() < 0.01
 
 
 def test_the_eight_turns_differ_and_all_hold_the_same_pixels() -> None:

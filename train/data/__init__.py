@@ -24,6 +24,7 @@ from train.data.images import (
     image_files,
     read_image,
     resize,
+    warped,
 )
 from train.data.items import Account, Item, is_stream, items, on_disk, read_all
 
@@ -38,12 +39,21 @@ class Photos:
     `source` is all that `items.items` reads. Broken or too small pictures are skipped, counted in `skipped`, and told
     in the log with how many were taken. Where all would not fit into `memory`, every second is taken, or every third
     ... Raises ``FileNotFoundError`` where there is nothing, ``ValueError`` where nothing is usable.
+
+    ``images`` are those to learn from. `hold_back` photos of them all, evenly, at their own size, are in ``held_back``
+    instead, to judge on: fewer of fewer than 8 times as many, so that most are learnt from.
     """
 
     def __init__(
-        self, source: Path, *, smallest: int, sizes: Sequence[float] = (1.0, 0.7, 0.5), memory: int = MEMORY
+        self,
+        source: Path,
+        *,
+        smallest: int,
+        sizes: Sequence[float] = (1.0, 0.7, 0.5),
+        memory: int = MEMORY,
+        hold_back: int = 0,
     ) -> None:
-        self.images: list[Pixels] = []
+        taken: list[list[Pixels]] = []  # each photo at its sizes
         account, self.bytes = Account(str(source)), 0
         room = memory / sum(size**2 for size in sizes)
         found, step = items(source, memory=room), 1
@@ -57,12 +67,15 @@ class Photos:
                 account.skip(item.name, f"beyond the {memory / 2**30:.3g} GiB that pictures may take")
             else:
                 account.take(image)
-                self.images += made
+                taken.append(made)
                 self.bytes += sum(one.nbytes for one in made)
         self.skipped = account.count
-        if not self.images:
+        if not taken:
             raise ValueError(f"no usable photo in {source}: skipped {account.reasons()}")
         _tell(account, step)
+        held = parted(len(taken), hold_back)
+        self.held_back = [taken[index][0] for index in held]
+        self.images = [one for index, made in enumerate(taken) if index not in held for one in made]
         areas = np.array([image.shape[0] * image.shape[1] for image in self.images], dtype=np.float64)
         self._shares = np.cumsum(areas / areas.sum())
 
@@ -74,6 +87,19 @@ class Photos:
     def pick(self, rng: np.random.Generator) -> int:
         """Index of an image, each as likely as its area is large."""
         return min(int(np.searchsorted(self._shares, rng.random())), len(self.images) - 1)
+
+
+def parted(count: int, most: int) -> list[int]:
+    """Which of `count` pictures to hold back, evenly: `most` of them, an eighth at most, none where that is none.
+
+    Tells in the log how many, or that figures will be of pictures that were learnt from.
+    """
+    held = min(most, count // 8)
+    if held:
+        log.info("%d of them are held back, to judge on", held)
+    elif most:
+        log.warning("of %d pictures none is held back: figures are of those that were learnt from", count)
+    return [(2 * index + 1) * count // (2 * held) for index in range(held)]
 
 
 def _smaller(image: Pixels, smallest: int, sizes: Sequence[float]) -> list[Pixels]:
@@ -152,5 +178,6 @@ def _square(image: Pixels, resolution: int, channels: int) -> NDArray[np.uint8] 
 
 __all__ = [
     "SUFFIXES", "Account", "Item", "Photos", "Pictures", "Pixels", "crop_to_multiple", "dihedral", "downscale",
-    "image_files", "items", "on_disk", "read_image", "resize",
+    "image_files", "items", "on_disk", "parted", "read_image", "resize",
+    "warped",
 ]  # fmt: skip

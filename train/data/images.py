@@ -1,14 +1,17 @@
 """One picture: read, resized, cut and turned."""
 
 import io
+import math
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
 Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
+SHRUNK = 1.25, 2.0  # how many times smaller what is warped is: what is shrunk is sharp again after it was turned
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 
 
@@ -64,3 +67,21 @@ def dihedral(patch: NDArray[np.uint8], which: int) -> NDArray[np.uint8]:
     """One of the eight flips and quarter turns of ``(H, W, C)``, `which` in 0..7."""
     patch = np.rot90(patch, which % 4)
     return patch[:, ::-1] if which >= 4 else patch
+
+
+def warped(photo: Pixels, side: int, rng: np.random.Generator) -> Pixels:
+    """A square of `side` pixels of `photo`, turned by any angle, shrunk as `SHRUNK` says, its colours exchanged.
+
+    No two are the same, so a network cannot learn the noise of few photos by heart. Where `photo` is too small for a
+    turned square it is shrunk less, or enlarged.
+    """
+    angle, across = rng.uniform(0, 2 * math.pi), min(photo.shape[:2])
+    bound = abs(math.cos(angle)) + abs(math.sin(angle))  # sides of the upright square around a turned one
+    wide = min(side * rng.uniform(*SHRUNK), across / bound)
+    y, x = (wide * bound / 2 + rng.random() * (length - wide * bound) for length in photo.shape[:2])
+    size = round(wide)
+    turn = cv2.getRotationMatrix2D((x, y), math.degrees(angle), 1.0)
+    turn[:, 2] += size / 2 - np.array([x, y])
+    square = cv2.warpAffine(photo, turn, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    colours = rng.permutation(3)
+    return resize(np.ascontiguousarray(square[..., colours]), (side, side), Pillow.Resampling.LANCZOS)

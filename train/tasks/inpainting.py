@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train import evaluate, holes, losses, networks
-from train.data import Photos, Pixels, dihedral, image_files, read_image
+from train.data import Photos, Pixels, dihedral, image_files, read_image, warped
 from train.networks import squeezenet
 from train.networks.inpaint import Inpaint
 from train.recipe import Recipe
 from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate, heads
 
-HELD_BACK = 8  # images of the data folder that are judged on where no folder is given for that
+HELD_BACK = 8  # photos that are judged on where no folder is given for that
 SHIFT = 2  # perceptual losses look at pictures cut by 0..1 pixels: their strided first layer favours every second one
 
 TERMS = {"l1", "decibels", "perceptual", "distance", "adversarial", "feature_matching"}
@@ -29,7 +29,8 @@ class InpaintingTask:
     ``[data]``: `sides` (s: one of them a batch, by chance; multiples of 16). A batch is as many crops of the first
     side; of a larger one as many as have no more pixels together, so every iteration costs about the same. `holes`:
     which, one of `holes.DRAWN`. `fade`: pixels from a hole's edge after which l1 and decibels count 1 / e, so that what
-    nobody can know need not be grey; 0: as much everywhere.
+    nobody can know need not be grey; 0: as much everywhere. `warp`: the share of crops that are `warped`, against
+    learning few photos by heart.
     ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`), `r1` (weight of that penalty).
     Losses, all of them inside the holes and each picture alike, however small its hole: l1, decibels (the negative
     PSNR), perceptual, distance, adversarial, feature_matching.
@@ -39,7 +40,10 @@ class InpaintingTask:
         options = dict(recipe.data)
         self.sides = [int(side) for side in options.pop("sides", [128, 192, 256])]
         self.draw, self.fade = str(options.pop("holes", "all")), float(options.pop("fade", 0.0))
+        self.warp = float(options.pop("warp", 0.0))
         terms = check(recipe, options, TERMS)
+        if not 0 <= self.warp <= 1:
+            raise ValueError(f"recipe {recipe.name!r}: warp {self.warp} must be 0 to 1")
         if self.draw not in holes.DRAWN:
             raise ValueError(f"recipe {recipe.name!r}: holes {self.draw!r} must be one of {', '.join(holes.DRAWN)}")
         if not self.sides or min(self.sides) < 32 or any(side % Inpaint.multiple for side in self.sides):
@@ -53,7 +57,7 @@ class InpaintingTask:
         self.adversarial_loss, self.discriminator = build_discriminator(
             recipe, discriminator, terms, device, loss="relativistic"
         )
-        self.photos = Photos(data, smallest=max(self.sides))
+        self.photos = Photos(data, smallest=max(self.sides), hold_back=HELD_BACK)
         self._peers: dict[Path | None, list[evaluate.Peers]] = {}
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
@@ -65,6 +69,8 @@ class InpaintingTask:
 
     def _pair(self, rng: np.random.Generator, side: int) -> tuple[Pixels, holes.Hole]:
         image = self.photos.images[self.photos.pick(rng)]
+        if self.warp and rng.random() < self.warp:
+            return warped(image, side, rng), holes.DRAWN[self.draw](rng, side)
         top, left = (int(rng.integers(length - side + 1)) for length in image.shape[:2])
         crop = dihedral(image[top : top + side, left : left + side], int(rng.integers(8)))
         return crop, holes.DRAWN[self.draw](rng, side)
@@ -152,7 +158,7 @@ class InpaintingTask:
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
         """Measure the generator on `folder`, or on what was held back."""
         if folder is None:
-            images = self.photos.images[:HELD_BACK]
+            images = self.photos.held_back or self.photos.images[:HELD_BACK]
         else:
             images = [read_image(path) for path in image_files(folder)]
         if folder not in self._peers:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from train import degrade, evaluate, losses, networks
-from train.data import Photos, Pixels, crop_to_multiple, dihedral, downscale, image_files, read_image, resize
+from train.data import Photos, Pixels, crop_to_multiple, dihedral, downscale, image_files, read_image, resize, warped
 from train.networks import squeezenet
 from train.recipe import Recipe
 from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate, tensor
 
-HELD_BACK = 8  # images of the data folder that are judged on where no folder is given for that
+HELD_BACK = 8  # photos that are judged on where no folder is given for that
+BESIDE = 4  # pixels around a small patch by which shrinking knows what is there
 MARGIN = 8  # low-resolution pixels by which a crop to degrade is larger, so that a patch starts anywhere in a block
 SHIFT = 2  # perceptual losses look at pictures cut by 0..1 pixels: their strided first layer favours every second one
 
@@ -37,7 +38,9 @@ TERMS = {
 class SuperResolutionTask:
     """Batches ``low`` (n, 3, p, p) and ``high`` (n, 3, p * scale, p * scale), RGB float 0..1.
 
-    ``[data]``: `patch` (p), `degradation` (``bicubic``: shrunk by an antialiased filter; ``webcam``: `train.degrade`).
+    ``[data]``: `patch` (p), `degradation` (``bicubic``: shrunk by an antialiased filter; ``webcam``: `train.degrade`),
+    `warp` (the share of patches that are `warped`, where shrunk bicubically: against learning few photos by
+    heart).
     ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`), `r1` (weight of that penalty).
     Losses: l1, mse, luma_l1, luma_mse, perceptual, distance, adversarial, feature_matching, plane, lattice.
     """
@@ -47,7 +50,10 @@ class SuperResolutionTask:
         self.scale = int(recipe.network["scale"])
         self.patch = int(options.pop("patch", 64))  # side of a low-resolution patch
         self.degradation = str(options.pop("degradation", "bicubic"))
+        self.warp = float(options.pop("warp", 0.0))
         terms = check(recipe, options, TERMS)
+        if not 0 <= self.warp <= (self.degradation == "bicubic"):
+            raise ValueError(f"recipe {recipe.name!r}: warp {self.warp} must be 0 to 1, 0 with webcam")
         if self.degradation not in ("bicubic", "webcam"):
             raise ValueError(f"recipe {recipe.name!r}: degradation {self.degradation!r} must be bicubic or webcam")
         self.device = device
@@ -58,7 +64,7 @@ class SuperResolutionTask:
             recipe, discriminator, terms, device, loss="relativistic"
         )
         margin = MARGIN if self.degradation == "webcam" else 0
-        self.photos = Photos(data, smallest=(self.patch + margin) * self.scale)
+        self.photos = Photos(data, smallest=(self.patch + margin) * self.scale, hold_back=HELD_BACK)
         self.high = self.photos.images = self.photos.map(lambda image: crop_to_multiple(image, self.scale))
         self.low: list[Pixels] = []  # the smaller images themselves where they are the same each time
         if self.degradation == "bicubic":
@@ -82,6 +88,11 @@ class SuperResolutionTask:
     def _pair(self, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
         index, which = self.photos.pick(rng), int(rng.integers(8))
         low, high = self.low[index], self.high[index]
+        if self.warp and rng.random() < self.warp:
+            high = warped(high, (self.patch + 2 * BESIDE) * self.scale, rng)
+            inner = slice(BESIDE, -BESIDE), slice(BESIDE, -BESIDE)
+            wide = slice(BESIDE * self.scale, -BESIDE * self.scale)
+            return downscale(high, self.scale)[inner], high[wide, wide]
         top = int(rng.integers(low.shape[0] - self.patch + 1))
         left = int(rng.integers(low.shape[1] - self.patch + 1))
         crop: Callable[[Pixels, int], Pixels] = lambda image, scale: image[
@@ -187,7 +198,7 @@ class SuperResolutionTask:
     def _judged_on(self, folder: Path | None) -> list[Pixels]:
         if folder is not None:
             return [read_image(path) for path in image_files(folder)]
-        return self.photos.images[:HELD_BACK]
+        return self.photos.held_back or self.photos.images[:HELD_BACK]
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
         """Rows of input (bicubic), output and truth: the six busiest of some patches, the same each time."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from train import degrade, evaluate, losses, networks, painted
-from train.data import Photos, Pixels, crop_to_multiple, dihedral, image_files, read_image
+from train.data import Photos, Pixels, crop_to_multiple, dihedral, image_files, parted, read_image
 from train.networks import squeezenet
 from train.networks.translator import Translator
 from train.recipe import Recipe
@@ -59,13 +59,15 @@ class TranslationTask:
         )
         self.multiple = int(self.generator.multiple)  # type: ignore[arg-type]
         self.inputs: list[Pixels] | None = None
+        self.judged: tuple[list[Pixels], list[Pixels] | None]
         if self.pairs == "folders":
             self.truths, self.inputs = _paired(data, self.patch)
         elif self.pairs in painted.PAINTERS:
             self.truths, self.inputs = painted.pairs(self.pairs, data, pool, smallest=self.patch)
         else:
-            self.photos = Photos(data, smallest=self.patch, sizes=sizes)
+            self.photos = Photos(data, smallest=self.patch, sizes=sizes, hold_back=HELD_BACK)
             self.truths = self.photos.images
+        self._hold_back()
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         """Draw a batch, by `rng` alone."""
@@ -155,19 +157,31 @@ class TranslationTask:
         with torch.no_grad():
             return Losses(loss, {"discriminator": loss, "real": real.mean(), "fake": false.mean()})
 
-    def _held_back(self, folder: Path | None) -> list[tuple[Pixels, Pixels]]:
+    def _hold_back(self) -> None:
+        """Part what is judged on from what is learnt from."""
+        if self.inputs is None:
+            self.judged = self.photos.held_back or self.truths[:HELD_BACK], None
+            return
+        held = set(parted(len(self.truths), HELD_BACK))
+        judged = sorted(held) or range(len(self.truths))[:HELD_BACK]
+        self.judged = [self.truths[index] for index in judged], [self.inputs[index] for index in judged]
+        self.truths = [one for index, one in enumerate(self.truths) if index not in held]
+        self.inputs = [one for index, one in enumerate(self.inputs) if index not in held]
+
+    def _judged_on(self, folder: Path | None) -> list[tuple[Pixels, Pixels]]:
         """Inputs and truths, whole pictures cut to what the network takes."""
-        multiple = self.multiple
-        if self.inputs is not None and (folder is None or self.pairs == "folders"):
-            both = zip(self.inputs[:HELD_BACK], self.truths[:HELD_BACK], strict=True)
+        truths, inputs = self.judged
+        if inputs is not None and (folder is None or self.pairs == "folders"):
+            both, multiple = zip(inputs, truths, strict=True), self.multiple
             return [(crop_to_multiple(seen, multiple), crop_to_multiple(truth, multiple)) for seen, truth in both]
-        truths = self.truths[:HELD_BACK] if folder is None else [read_image(path) for path in image_files(folder)]
-        return judged_pairs(truths, multiple, self.pairs)
+        if folder is not None:
+            truths = [read_image(path) for path in image_files(folder)]
+        return judged_pairs(truths, self.multiple, self.pairs)
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
         """What the network sees, what it makes of it, and the truth."""
         rows = []
-        for seen, truth in self._held_back(None)[:6]:
+        for seen, truth in self._judged_on(None)[:6]:
             shape = min(truth.shape[0], 256) // 32 * 32, min(truth.shape[1], 256) // 32 * 32
             seen, truth = (np.ascontiguousarray(image[: shape[0], : shape[1]]) for image in (seen, truth))
             looked = self.generator.look(tensor(seen[None], self.device))  # type: ignore[operator]
@@ -178,7 +192,7 @@ class TranslationTask:
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
         """The figures of `evaluate.translation`."""
-        return evaluate.translation(lambda image: evaluate.run(generator, image), self._held_back(folder))
+        return evaluate.translation(lambda image: evaluate.run(generator, image), self._judged_on(folder))
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
         """Name what goes wrong, and what to change."""
