@@ -65,8 +65,8 @@ def find(name: str | Path) -> Path:
         raise NotFound(f"no model file {name}")  # as it was typed: Path drops ./
     if path.suffix in SUFFIXES:
         return adopted(path)
-    if known := other_format(path):
-        raise ModelError(f"{name} is {known}")
+    if other := other_format(path):
+        raise ModelError(f"{name} is {other}")
     if path.suffix or path.name != str(name):
         raise NotFound(
             f"no model {str(name)!r}: an effect is a model's name, an .onnx file, or the folder of a training run"

@@ -25,6 +25,8 @@ MaskOne = Literal["hole", "known"]
 Floats = NDArray[np.float32]
 Answers: TypeAlias = Mapping[str, Any]
 """What a user said of a model, by the names of `Convention`'s entries; `checked` saw to the type of each."""
+Constant: TypeAlias = float | str | list[float]
+"""What a further input is given: a number, several, or the path of a picture or of numbers (.npy)."""
 Tensor: TypeAlias = NDArray[Any]
 """A tensor in the graph's own dtype."""
 OnnxModel: TypeAlias = Any
@@ -54,9 +56,9 @@ class Convention:
     value `range` (a name of `RANGES`), the `output_order`, `output_range` and `output_layout`, the `scale`, and the
     `height` and `width` that it takes (0: any). `multiple` and `minimum` of its sides, `cut` pixels of the input that
     it drops at each border, `reach` (pixels of the input that an output pixel looks to each side; 0: everywhere).
-    `extras` are constants for further inputs, numbers or the path of a picture each, and `fourth` that of a fourth
-    channel which is no mask. A `sigmoid` makes opacities of what comes out. Of one that fills: the name of its `mask`
-    input ("" where the mask is a fourth channel), its `mask_layout` and `mask_dtype`, what 1 marks in it
+    `extras` are constants for further inputs (a number, several, or the path of a picture or a .npy), and `fourth` that
+    of a fourth channel which is no mask. A `sigmoid` makes opacities of what comes out. Of one that fills: the name of
+    its `mask` input ("" where the mask is a fourth channel), its `mask_layout` and `mask_dtype`, what 1 marks in it
     (`mask_one`), the values of 0 and 1 (`mask_range`), whether the mask is the first of four channels
     (`mask_first`), and how the hole is shown (`hole`: "zero" of the range, "black", or "any"). Of a generator:
     `latent` and `resolution`, and `spatial` where z has the shape ``(n, latent, 1, 1)``.
@@ -84,7 +86,7 @@ class Convention:
     minimum: int = 1
     cut: int = 0
     reach: int = 0
-    extras: Mapping[str, float | str] = field(default_factory=dict)
+    extras: Mapping[str, Constant] = field(default_factory=dict)
     fourth: float = 1.0
     sigmoid: bool = False
     mask: str = ""
@@ -121,9 +123,8 @@ class Convention:
         what = "background, by a mask of what is in front" if self.effect == "background" else what
         mask = f", mask 1 = {self.mask_one}" if self.effect == "inpaint" else ""
         more = {"fourth channel": self.fourth} if self.channels == 4 and self.effect != "inpaint" else {}
-        constants: dict[str, float | str] = {**more, **self.extras}
-        given = "".join(f", {name} = {value if isinstance(value, str) else format(value, '.3g')}"
-                        for name, value in constants.items())  # fmt: skip
+        constants: dict[str, Constant] = {**more, **self.extras}
+        given = "".join(f", {name} = {_short(value)}" for name, value in constants.items())
         return f"{what}, {self._colours()} {self.dtype} {self.layout.upper()}{mask}{given}, {size}"
 
     def _colours(self) -> str:
@@ -144,6 +145,13 @@ class Convention:
             lines.append("\n[extras]")
             lines += [f'"{name}" = {json.dumps(value)}' for name, value in self.extras.items()]
         return "\n".join(lines) + "\n"
+
+
+def _short(value: Constant) -> str:
+    if isinstance(value, list):
+        shown = ", ".join(format(one, ".3g") for one in value[:3])
+        return f"[{shown}{', ...' if len(value) > 3 else ''}]"
+    return value if isinstance(value, str) else format(value, ".3g")
 
 
 NAMES = frozenset(one.name for one in fields(Convention)) - {"doubts"}
@@ -193,13 +201,17 @@ def _beside(found: Answers, folder: Path) -> Answers:
     """`found` with the paths of pictures as the file in that folder means them."""
     if "extras" not in found:
         return found
-    extras = {name: str(folder / value) if isinstance(value, str) else float(value)
-              for name, value in found["extras"].items()}  # fmt: skip
+    extras = {
+        name: str(folder / value) if isinstance(value, str) else value if isinstance(value, list) else float(value)
+        for name, value in found["extras"].items()
+    }
     return {**found, "extras": extras}
 
 
 def with_answers(convention: Convention, answers: Answers) -> Convention:
-    """`convention` with those entries replaced."""
+    """`convention` with those entries replaced; of `extras` those that are given."""
+    if "extras" in answers:
+        answers = {**answers, "extras": {**convention.extras, **answers["extras"]}}
     return replace(convention, **answers)
 
 

@@ -16,6 +16,7 @@ from gancam.inference.importing import pictures
 from gancam.inference.importing.convention import (
     RANGES,
     Answers,
+    Constant,
     Convention,
     Floats,
     Layout,
@@ -27,7 +28,7 @@ from gancam.inference.importing.convention import (
     shaped,
     with_answers,
 )
-from gancam.inference.importing.extras import UNKNOWN, is_level, is_state, starts, values_of
+from gancam.inference.importing.extras import UNKNOWN, first_of, is_level, is_state, starts, values_of
 from gancam.inference.importing.foreign import Foreign, Port, refuse
 from gancam.inference.importing.measure import measured, usual_side
 from gancam.inference.importing.trial import NoPicture, TrialFailed
@@ -40,7 +41,7 @@ _PENALTY = {"0..1": 1.0, "-0.5..0.5": 1.1, "-1..1": 1.1, "imagenet": 1.25, "0..2
 _OUTPUTS = ("0..1", "0..255", "-1..1")  # ranges of outputs that may be of another than the input
 _FAR, _ALIKE = 70.0, 0.35  # grey levels, and correlation, beyond which an answer has nothing of what was shown
 _FLAT = 30.0  # grey levels that an answer without any of the picture's forms counts as further off
-_OTHER = 40.0  # grey levels beyond which that is said
+_OTHER = 0.6  # correlation with what was shown below which that is said
 _CLEAR = 1.12  # times the best score of another range that is not spoken of
 _CLEARER = 1.35  # times the best one's own error of a more usual range, or the other order of colours, that is not
 _POOR = 1.15  # times the error of plain enlarging that a network has which does not do what it is for
@@ -121,7 +122,7 @@ def shape(graph: Foreign, port: Port, extras: list[Port], outputs: list[Port], a
             image=port.name, layout=layout, batch=len(port.shape) == 4, dtype=port.dtype, channels=channels,
             order=order, output_order="rgb", range="0..255" if port.dtype == "uint8" else "0..1",
             height=sides[0] if all(sides) else 0, width=sides[1] if all(sides) else 0,
-            extras=dict(next(starts([one.name for one in extras]), {})), fourth=_opaque(port.dtype),
+            extras=_usual(extras), fourth=_opaque(port.dtype),
         )  # fmt: skip
         base = with_answers(base, answers)
         for output in outputs:
@@ -136,6 +137,12 @@ def shape(graph: Foreign, port: Port, extras: list[Port], outputs: list[Port], a
                 except TrialFailed as error:
                     reasons.append(f"{layout}: {error}")
     raise refuse(graph, "; ".join(dict.fromkeys(reasons)) or "no input that a picture fits", CURE)
+
+
+def _usual(extras: list[Port]) -> dict[str, Constant]:
+    """What further inputs are given at first."""
+    plain = dict(next(starts([one.name for one in extras]), {}))
+    return plain | {one.name: chosen for one in extras if (chosen := first_of(one.name, one.shape))}
 
 
 def _opaque(dtype: str) -> float:
@@ -183,10 +190,11 @@ def _check_cut(graph: Foreign, found: Convention, size: tuple[int, int]) -> None
 
 def _first_run(graph: Foreign, base: Convention, image: Image, answers: Answers) -> tuple[Convention, Tensor]:
     """`base` with constants for further inputs with which the graph runs, and what it then gives."""
-    names = list(base.extras) if "extras" not in answers else []
+    given = answers.get("extras", {})
+    names = [name for name, value in base.extras.items() if name not in given and isinstance(value, float)]
     last: TrialFailed | None = None
     for values in starts(names) if names else [base.extras]:
-        one = replace(base, extras=values)
+        one = replace(base, extras={**base.extras, **values})
         try:
             return one, graph.raw(encode(image, one), one)
         except TrialFailed as error:
@@ -218,7 +226,11 @@ def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:
         one.score = one.raw * _unusual(one.convention) ** (1.0 + poor)
     near.sort(key=lambda one: one.score)
     _refuse_garbage(graph, near[0], tried, image, answers)
-    return replace(near[0].convention, doubts=_doubts(near, answers))
+    doubts = _doubts(near, answers)
+    like = pictures.alike(near[0].made, _inner(image, near[0].convention.cut))
+    if like < _OTHER:
+        doubts += (f"whether it gives a picture: it is little like what was shown (correlation {like:.2f})",)
+    return replace(near[0].convention, doubts=doubts)
 
 
 def _ranges(base: Convention, answers: Answers) -> list[Convention]:
@@ -363,8 +375,6 @@ def _doubts(near: list[_Candidate], answers: Answers) -> tuple[str, ...]:
         doubts.append(
             f"photos come out {best.raw:.1f} times as wrong as plainly enlarged ones: little tells what is right"
         )
-    if best.off > _OTHER:
-        doubts.append(f"whether it gives a picture: what comes out is {best.off:.0f} grey levels off what was shown")
     if a.output_channels == 1 and a.order != "y":
         doubts.append("it gives grey alone (--effect background where that is a mask)")
     return tuple(dict.fromkeys(doubts))
@@ -380,7 +390,8 @@ def _with_extras(graph: Foreign, base: Convention, answers: Answers) -> Conventi
     image = pictures.shown(*usual_side(base), base.scale, "noisy")
     outputs = [one.name for one in graph.outputs]
     for name in base.extras:
-        if is_state(name, outputs) or not (is_level(name) or values_of(name) is UNKNOWN):
+        open_to_trial = is_level(name) or values_of(name) is UNKNOWN
+        if is_state(name, outputs) or isinstance(base.extras[name], list) or not open_to_trial:
             continue
         found: list[tuple[float, int, Convention]] = []
         for value in values_of(name):

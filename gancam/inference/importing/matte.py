@@ -76,7 +76,7 @@ def probe_matte(graph: Foreign, picture: Port, extras: list[Port], answers: Answ
     others = [span for (span, _), one in zip(tried, opacities, strict=True)
               if np.abs(one - opacities[usual]).mean() > _SEEN]  # fmt: skip
     doubts = [] if "effect" in answers else ["that its plane is a mask of what is in front (--effect translate)"]
-    if "effect" not in answers and not is_matting(graph, answers) and _is_drawing(opacities[usual]):
+    if "effect" not in answers and not is_matting(graph, answers) and any(map(_is_drawing, opacities)):
         base = replace(base, effect="translate")
         doubts = ["that it draws, and gives grey alone (--effect background where it is a mask)"]
     if others:
@@ -92,7 +92,7 @@ def _blur_of(opacities: NDArray[np.float32]) -> float:
 def _is_drawing(opacities: NDArray[np.float32]) -> bool:
     """Whether planes ``(n, 1, h, w)`` or ``(n, h, w, 1)`` are white with thin lines."""
     planes = opacities.reshape(-1, *[side for side in opacities.shape[1:] if side != 1][-2:])
-    return all(float(cv2.blur(one, (25, 25)).min()) > _WHITE for one in planes)
+    return all(one.min() < _WHITE < cv2.blur(one, (25, 25)).min() for one in planes)
 
 
 def _found(graph: Foreign, one: Convention) -> NDArray[np.float32] | None:

@@ -1,8 +1,9 @@
 """Which kind of graph it is: one that makes a picture of a picture, one that fills holes, or a generator."""
 
+import math
 from dataclasses import replace
 
-from gancam.errors import ModelError
+from gancam.errors import ModelError, ParameterError, did_you_mean
 from gancam.inference.importing.convention import Answers, Convention
 from gancam.inference.importing.extras import is_level, is_state
 from gancam.inference.importing.foreign import Foreign, Port, refuse
@@ -21,6 +22,9 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
 
     Raises ``ModelError`` that says what was tried when nothing fits.
     """
+    for name in answers.get("extras", {}):
+        if name not in (names := [one.name for one in graph.inputs]):
+            raise ParameterError(f"{graph.name}: extras: no input {name!r}{did_you_mean(name, names)}")
     reason = unplayable(graph)
     if reason:
         raise ModelError(f"{graph.name}: {reason}; it {graph.described()}")
@@ -61,6 +65,11 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
         size = f"enlarges by {found.scale}" if found.scale > 1 else "keeps the size of a picture"
         raise refuse(graph, f"as {found.effect}, but it {size}", _LEAVE)
     states = [name for name in found.extras if is_state(name, [one.name for one in graph.outputs])]
+    several = {one.name: math.prod(one.shape) for one in others if one.name not in answers.get("extras", {})}
+    many = [f"{name} ({count} numbers)" for name, count in several.items() if count > 4 and name not in states]
+    if many:
+        doubt = f"what {', '.join(many)} is to be ([extras] in a .toml: numbers in [ ], or the path of a .npy)"
+        found = replace(found, doubts=(*found.doubts, doubt))
     if states and "extras" not in answers:
         doubt = f"what it keeps of the frames before ({', '.join(states)}) is left out: each frame is its first"
         found = replace(found, doubts=(*found.doubts, doubt))
@@ -99,8 +108,8 @@ def _is_mask(port: Port, picture: Port, answers: Answers) -> bool:
         return False
     if is_level(port.name) or is_state(port.name, []) or "noise" in port.name.lower():
         return False
-    free = port.shape.count(0) >= 2 or max(port.shape) > 8
-    return free and (1 in port.shape[1:] or any(word in port.name.lower() for word in _MASKS))
+    wide = sum(side == 0 or side > 8 for side in port.shape) >= 2
+    return wide and (1 in port.shape[1:] or any(word in port.name.lower() for word in _MASKS))
 
 
 def _ports(graph: Foreign, answers: Answers) -> tuple[Port, list[Port]]:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from gancam.errors import MissingExtra, ModelError, first_line
-from gancam.inference.importing.convention import LUMA, RANGES, Convention, OnnxModel, Tensor
+from gancam.inference.importing.convention import LUMA, RANGES, Constant, Convention, OnnxModel, Tensor
 from gancam.inference.importing.extras import constant, follows
 
 TensorInfo: TypeAlias = tuple[str, DTypeLike, Sequence[object]]
@@ -361,14 +361,14 @@ def affine(writer: Writer, x: str, factor: Tensor, offset: Tensor) -> str:
     return x
 
 
-def extra(writer: Writer, name: str, value: float | str, convention: Convention) -> None:
+def extra(writer: Writer, name: str, value: Constant, convention: Convention) -> None:
     """A further input as a constant, where its sides are free of the size of the picture."""
     port = next(one for one in writer.model.graph.input if one.name == INNER + name)
     sides = tuple(max(side.dim_value, 0) for side in port.type.tensor_type.shape.dim)
     dtype = writer.onnx.helper.tensor_dtype_to_np_dtype(port.type.tensor_type.elem_type)
     rank = 0 if convention.effect == "morph" else 3 + convention.batch
     made = writer.constant(constant(value, sides, (1,) * rank, convention, str(dtype)), dtype)
-    free = follows(sides, rank) if not isinstance(value, str) else []
+    free = follows(sides, rank) if isinstance(value, float) else []
     if free:
         fixed = writer.constant([axis not in free for axis in range(rank)], np.bool_)
         shape = writer.add("Shape", INNER + convention.image)

@@ -12,7 +12,7 @@ from onnx import TensorProto
 
 import gancam
 from export.graph import Graph
-from gancam.errors import ModelError
+from gancam.errors import ModelError, ParameterError
 from gancam.frame import Image
 from gancam.inference.importing import pictures
 from gancam.inference.importing.adopt import Adapted, adapt
@@ -21,6 +21,7 @@ from tests.helpers.foreign import body
 Sides: TypeAlias = Sequence[str | int]
 FREE: Sides = (1, 3, "h", "w")
 BOTH = np.float32, FREE
+PLAIN = 'effect = "translate"\nrange = "0..1"\noutput_range = "0..1"\norder = "rgb"\n'
 
 
 def written(graph: Graph, folder: Path, takes: dict[str, Any], gives: dict[str, Any], name: str = "a.onnx") -> Path:
@@ -144,7 +145,7 @@ def test_levels_of_noise_are_not_holes(kind: str, tmp_path: Path) -> None:
     convention = adapted(written(graph, tmp_path, takes, {"y": BOTH})).convention
     assert convention.effect == "translate"
     if kind != "plane":
-        assert 0.0 < float(convention.extras["sigma"]) <= 0.1
+        assert convention.extras["sigma"] in (0.03, 0.06, 0.1)
         assert "sigma = 0." in convention.describe()
 
 
@@ -176,6 +177,30 @@ def test_a_second_picture_must_be_named(tmp_path: Path) -> None:
     (tmp_path / "again.toml").write_text(found.convention.to_toml())
     source.rename(tmp_path / "again.onnx")
     assert adapted(tmp_path / "again.onnx").convention == found.convention
+
+
+def test_of_several_styles_one_is_chosen(tmp_path: Path) -> None:
+    graph = Graph()
+    shift = graph.add("MatMul", "style_weights", graph.constant(np.outer(np.arange(6) * 0.04, np.ones(3)), np.float32))
+    shift = graph.add("Reshape", shift, numbers(graph, 1, 3, 1, 1))
+    clipped(graph, graph.add("Add", sharpened(graph, "x"), shift), "y")
+    source = written(graph, tmp_path, {"x": BOTH, "style_weights": (np.float32, (6,))}, {"y": BOTH})
+    grey = np.full((64, 64, 3), 100, np.uint8)
+    found = adapted(source)
+    assert found.convention.extras["style_weights"] == [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    assert any("what style_weights (6 numbers) is to be" in doubt for doubt in found.convention.doubts)
+    assert played(found, grey)[32, 32, 0] == 100
+    source.with_suffix(".toml").write_text(PLAIN + "[extras]\nstyle_weights = [0, 0, 0, 0, 0, 1]\n")
+    assert abs(int(played(adapted(source), grey)[32, 32, 0]) - 151) <= 1
+    np.save(tmp_path / "w.npy", np.eye(6)[3])
+    source.with_suffix(".toml").write_text(PLAIN + '[extras]\nstyle_weights = "w.npy"\n')
+    assert abs(int(played(adapted(source), grey)[32, 32, 0]) - 131) <= 1
+    source.with_suffix(".toml").write_text("[extras]\nstyle = 1\n")
+    with pytest.raises(ParameterError, match="extras: no input 'style'"):
+        adapted(source)
+    source.with_suffix(".toml").write_text("[extras]\nstyle_weights = [1, 0]\n")
+    with pytest.raises(ModelError, match=r"does not fit an input of \[6\]"):
+        adapted(source)
 
 
 @pytest.mark.parametrize("name", ["u2net", "some"])
