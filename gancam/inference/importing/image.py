@@ -41,7 +41,7 @@ _PENALTY = {"0..1": 1.0, "-0.5..0.5": 1.1, "-1..1": 1.1, "imagenet": 1.25, "0..2
 _OUTPUTS = ("0..1", "0..255", "-1..1")  # ranges of outputs that may be of another than the input
 _FAR, _ALIKE = 70.0, 0.35  # grey levels, and correlation, beyond which an answer has nothing of what was shown
 _FLAT = 30.0  # grey levels that an answer without any of the picture's forms counts as further off
-_OTHER = 0.6  # correlation with what was shown below which that is said
+_OTHER = 0.5  # correlation with what was shown below which that is said
 _CLEAR = 1.12  # times the best score of another range that is not spoken of
 _CLEARER = 1.35  # times the best one's own error of a more usual range, or the other order of colours, that is not
 _POOR = 1.15  # times the error of plain enlarging that a network has which does not do what it is for
@@ -228,7 +228,7 @@ def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:
     _refuse_garbage(graph, near[0], tried, image, answers)
     doubts = _doubts(near, answers)
     like = pictures.alike(near[0].made, _inner(image, near[0].convention.cut))
-    if like < _OTHER:
+    if like < _OTHER and not {"range", "effect"} & set(answers):
         doubts += (f"whether it gives a picture: it is little like what was shown (correlation {like:.2f})",)
     return replace(near[0].convention, doubts=doubts)
 
