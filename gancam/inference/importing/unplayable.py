@@ -18,6 +18,8 @@ def unplayable(graph: Foreign) -> str:
     if gives and all(one.dtype.startswith("int") for one in gives):
         return "it gives the number of a class for each pixel, as segmentation does: no picture comes out"
     if graph.outputs and all(0 < len(one.shape) < 3 for one in graph.outputs):
+        if not takes:
+            return "numbers go in and come out, as in a generator's mapping, which is imported with its synthesis"
         return "it gives numbers, as classifiers do: no picture comes out"
     frames = next((said for one in takes if (said := _frames(one))), "")
     if frames:
