@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from export.graph import Graph
 from export.layers import LUMA, Grain, Layer, Tile, array, layer, merged, pad
@@ -76,7 +78,22 @@ def layers(network: Translator) -> Layers:
 def _grain(network: Translator) -> Grain | None:
     if network.grain is None or network.mix is None:
         return None
-    return Grain(array(network.grain).astype(np.float32), array(network.mix.weight)[:, :, 0, 0].astype(np.float32))
+    steps = _steps(network.grain)
+    codes = (network.grain / steps).round().to(torch.int8).numpy()
+    return Grain(codes, (array(network.mix.weight) * array(steps))[:, :, 0, 0].astype(np.float32))
+
+
+@torch.no_grad()
+def round_grain(network: Translator) -> None:
+    """Round the grain of a network, if it has any, to the 8 bits in which its files hold it."""
+    if network.grain is not None:
+        steps = _steps(network.grain)
+        network.grain.copy_((network.grain / steps).round() * steps)
+
+
+def _steps(grain: Tensor) -> Tensor:
+    """The step of the codes of each field, ``(1, k, 1, 1)``: the largest value is 127 of them."""
+    return grain.abs().amax((0, 2, 3), keepdim=True) / 127
 
 
 class Operators(Protocol[T]):

@@ -37,7 +37,7 @@ def parity(precision: str, pairs: Iterable[tuple[Pixels, Pixels]]) -> dict[str, 
 
 
 def refuse_loss(precision: str, figures: dict[str, float], reference: dict[str, float]) -> None:
-    """Raises ``VariantRefused`` when a judged Y-PSNR is more than `QUALITY_LOSS` under PyTorch's."""
+    """Raise ``VariantRefused`` for a variant with a PSNR that is more than `QUALITY_LOSS` under PyTorch's."""
     for name, figure in figures.items():
         if name.startswith("psnr") and reference[name] - figure > QUALITY_LOSS:
             raise VariantRefused(f"{precision}: {name} {figure:.2f} dB, PyTorch {reference[name]:.2f}: loses too much")

@@ -4,8 +4,9 @@ uint8 ``image (n, h, w, 3)`` BGR and uint8 ``hole (n, h, w)``, not 0 where to fi
 known pixels to the byte as they came. The push-pull fill and the attention's scores are computed in float32 in every
 variant; the convolutions, in which nearly all of the work is, in fp32, fp16 or int8.
 
-The network is said once, by `body`, in terms of a few operators. Three things speak them: PyTorch, to learn the range
-of every value from real pictures (`_Watching`), and the graphs in floats (`_Floats`) and in 8 bits (`_Bytes`).
+The network is written once, by `body`, in terms of a few operators. Three classes have these: `_Watching` computes in
+PyTorch, to learn the range of every value from real pictures; `_Floats` and `_Bytes` write graphs, in floats and in 8
+bits.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from export.graph import Graph, Value
-from export.plan import Exporter, Plan
+from export.plan import SAMPLES, Exporter, Plan
 from export.rounding import Moments, Watch
 from gancam.inference.card import Layout, ModelCard
 from gancam.inference.model import Model
@@ -30,12 +31,11 @@ from train.data import Pixels, image_files, read_image
 from train.networks.inpaint import LEVELS, REACH, SURE, TINY, Attention, Gated, Inpaint, Residual, push_pull, shepard
 from train.recipe import Recipe
 
-SAMPLES = Path(__file__).parent.parent / "samples" / "stills"
 X = TypeVar("X")
 COMPARED = ("text", "box", "freeform")  # holes in every picture on which variants are compared
 
 
-class _Speaker(Protocol[X]):
+class _Operators(Protocol[X]):
     """The operators of `body`. X is a value: a tensor, or its name in a graph."""
 
     def convolve(self, x: X, layer: nn.Conv2d, *, relu: bool = False) -> X: ...
@@ -52,32 +52,32 @@ class _Speaker(Protocol[X]):
         """Twice as many rows and columns, each place four times."""
 
 
-def body(say: _Speaker[X], network: Inpaint, x: X) -> X:
+def body(ops: _Operators[X], network: Inpaint, x: X) -> X:
     """The unshuffled input -> the unshuffled residual: ``Inpaint.forward`` between the two, operator by operator."""
 
     def residual(x: X, block: nn.Module) -> X:
         assert isinstance(block, Residual)
-        return say.add(x, say.convolve(say.convolve(x, block.first, relu=True), block.second))
+        return ops.add(x, ops.convolve(ops.convolve(x, block.first, relu=True), block.second))
 
     def gated(x: X, blocks: nn.Sequential) -> X:
         for block in blocks:
             assert isinstance(block, Gated)
-            around = say.convolve(x, _with_identity(block.around))
-            x = say.add(x, say.convolve(say.product_of_halves(say.convolve(around, block.wide)), block.narrow))
+            around = ops.convolve(x, _with_identity(block.around))
+            x = ops.add(x, ops.convolve(ops.product_of_halves(ops.convolve(around, block.wide)), block.narrow))
         return x
 
     def attention(x: X, block: Attention) -> X:
-        return say.add(x, say.convolve(say.attend(say.convolve(x, block.ask), block.heads), block.answer))
+        return ops.add(x, ops.convolve(ops.attend(ops.convolve(x, block.ask), block.heads), block.answer))
 
-    half = residual(say.convolve(x, network.stem, relu=True), network.encode_half)
-    quarter = residual(say.convolve(half, network.to_quarter, relu=True), network.encode_quarter)
-    eighth = gated(say.convolve(quarter, network.to_eighth, relu=True), network.encode_eighth)
-    x = gated(say.convolve(eighth, network.to_sixteenth, relu=True), network.body)
+    half = residual(ops.convolve(x, network.stem, relu=True), network.encode_half)
+    quarter = residual(ops.convolve(half, network.to_quarter, relu=True), network.encode_quarter)
+    eighth = gated(ops.convolve(quarter, network.to_eighth, relu=True), network.encode_eighth)
+    x = gated(ops.convolve(eighth, network.to_sixteenth, relu=True), network.body)
     x = gated(attention(x, network.attention), network.after)
-    x = gated(say.add(eighth, say.enlarge(say.convolve(x, network.from_sixteenth))), network.decode_eighth)
-    x = residual(say.add(quarter, say.enlarge(say.convolve(x, network.from_eighth))), network.decode_quarter)
-    x = residual(say.add(half, say.enlarge(say.convolve(x, network.from_quarter))), network.decode_half)
-    return say.convolve(x, network.tail)
+    x = gated(ops.add(eighth, ops.enlarge(ops.convolve(x, network.from_sixteenth))), network.decode_eighth)
+    x = residual(ops.add(quarter, ops.enlarge(ops.convolve(x, network.from_eighth))), network.decode_quarter)
+    x = residual(ops.add(half, ops.enlarge(ops.convolve(x, network.from_quarter))), network.decode_half)
+    return ops.convolve(x, network.tail)
 
 
 def _with_identity(layer: nn.Conv2d) -> nn.Conv2d:
@@ -300,8 +300,8 @@ def deployed(network: Inpaint, *, half: bool = False, calibration: Calibration |
         residual = _cast(graph, residual, np.float32)
     else:
         first, *others = calibration.ranges
-        say = _Bytes(graph, known, others, calibration.moments)
-        residual = body(say, mirrored, (graph.requantise(x, *first), *first))[0]
+        ops = _Bytes(graph, known, others, calibration.moments)
+        residual = body(ops, mirrored, (graph.requantise(x, *first), *first))[0]
     residual = graph.add("DepthToSpace", residual, blocksize=2, mode="CRD")
     level = graph.add("Mul", graph.add("Add", fill, residual), number(255, np.float32))
     level = graph.add("Round", graph.add("Clip", level, number(0, np.float32), number(255, np.float32)))

@@ -50,9 +50,12 @@ def layer(kernel: NDArray[np.float64], bias: NDArray[np.float64], stride: int = 
 
 @dataclass(frozen=True)
 class Grain:
-    """Fields ``(1, k, side, side)``, and the ``(c, k)`` by which they are mixed to a pattern of c channels."""
+    """Fields ``(1, k, side, side)``, and the ``(c, k)`` by which they are mixed to a pattern of c channels.
 
-    fields: NDArray[np.float32]
+    Fields are codes of 8 bits, whose steps are in the mix.
+    """
+
+    fields: NDArray[np.int8]
     mix: NDArray[np.float32]
 
 
@@ -96,8 +99,8 @@ def pad(graph: Graph, x: str, reach: int = 1) -> str:
 def tiled(graph: Graph, pattern: Tile, like: str, kind: type[np.floating] = np.float32) -> str:
     """`pattern` side by side, from the top left, to the height and width of `like`."""
     if isinstance(pattern, Grain):  # mixed once, when the file is opened
-        half, side = graph.constant(pattern.fields, np.float16), pattern.fields.shape[2]
-        tile = graph.add("Cast", half, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
+        codes, side = graph.constant(pattern.fields), pattern.fields.shape[2]
+        tile = graph.add("Cast", codes, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
         tile = graph.add("Conv", tile, graph.constant(pattern.mix[:, :, None, None], kind), kernel_shape=[1, 1])
     else:
         tile, side = graph.constant(pattern, kind), pattern.shape[2]

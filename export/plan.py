@@ -18,6 +18,7 @@ from train.data import Pixels
 from train.recipe import Recipe
 
 Weights = Mapping[str, Tensor]
+SAMPLES = Path(__file__).parent.parent / "samples" / "stills"  # to calibrate and compare on where no pictures are given
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def _layers(path: Path, constants: Mapping[str, Array]) -> list[Layer]:
 
 
 def _fill(parameter: Tensor | None, value: Array) -> None:
-    """Raises ``ValueError`` where the shapes differ."""
+    """Copy `value` into `parameter`. Raises ``ValueError`` where the shapes differ."""
     if parameter is None or tuple(parameter.shape) != value.shape:
         has = None if parameter is None else tuple(parameter.shape)
         raise ValueError(f"the file has {value.shape} where the recipe has {has}")

@@ -19,9 +19,9 @@ INTEGER = ("QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "QGem
 
 
 def refuse(model: onnx.ModelProto) -> None:
-    """Raises ``VariantRefused`` naming the first operator with 8-bit weights that could saturate on some CPU.
+    """Refuse a graph whose 8-bit sums could saturate on some CPU.
 
-    An operator of which that cannot be told counts as one.
+    Raises ``VariantRefused`` that names the first such operator; one of which it cannot be told counts as one.
     """
     constants = {one.name: one for one in model.graph.initializer}
     coded = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from export.graph import Graph
-from export.plan import Exporter, Plan
+from export.plan import SAMPLES, Exporter, Plan
 from export.rounding import Moments, Watch
 from gancam.inference.card import Layout, ModelCard, Precision
 from gancam.inference.model import Model
@@ -33,7 +33,6 @@ Network = SuperResolution | ResidualSuperResolution
 Stack = list[tuple[Kernel, Kernel]]  # (kernel (o, i, 3, 3), bias (o,)) of each convolution
 BLOCK_CHANNELS = {1: 4, 2: 4}  # bytes per sub-pixel by their number a side, where padding 3 to 4 makes kernels faster
 LEAST = 16  # channels of the last 8-bit convolution: of 4 it takes three times as long
-SAMPLES = Path(__file__).parent.parent / "samples" / "stills"
 ANCHOR_ZERO = 128  # of the 8-bit residual: one step is one grey level, so that adding the input back is exact
 
 

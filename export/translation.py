@@ -13,11 +13,10 @@ import torch
 from torch import nn
 
 from export import colorization
-from export.cells import compose, edges, layers, reach
+from export.cells import compose, edges, layers, reach, round_grain
 from export.graph import Graph
 from export.layers import LUMA, Floats
-from export.plan import Exporter, Plan
-from export.super_resolution import SAMPLES
+from export.plan import SAMPLES, Exporter, Plan
 from export.translation_int8 import quantise
 from gancam.inference.card import Layout, ModelCard, Precision
 from gancam.inference.model import Model
@@ -25,7 +24,7 @@ from train import evaluate
 from train.data import Pixels, image_files, read_image
 from train.networks.colorizer import Colorizer
 from train.networks.translator import Translator
-from train.painted import PAINTERS
+from train.painters import PAINTERS
 from train.recipe import Recipe
 from train.tasks.translation import judged_pairs
 
@@ -74,8 +73,10 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
     made = network
     kind = str(recipe.data.get("pairs", "self")) if recipe.task == "translation" else ""
-    if kind in PAINTERS and isinstance(network, Translator):
-        level(network)
+    if isinstance(network, Translator):
+        round_grain(network)
+        if kind in PAINTERS:
+            level(network)
     pictures = [_cut(read_image(path), made.multiple) for path in image_files(images or SAMPLES)]
 
     def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:

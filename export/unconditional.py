@@ -125,9 +125,9 @@ def _synthesis(writer: _Writer, network: StyleGenerator) -> tuple[str, int]:
 
 
 def plain_graph(network: LatentGenerator, *, half: bool = False) -> onnx.ModelProto:
-    """The same for generators without styles, whose w is z.
+    """The graph of a generator without styles, whose w is z, in fp32, or fp16 with `half`.
 
-    Dense and transposed convolutional ones, with batch normalisation merged into the layers beside it. Raises
+    It is dense or of transposed convolutions, with batch normalisation merged into the layers beside it. Raises
     ``ValueError`` for another network.
     """
     if isinstance(network, DcganGenerator):

@@ -22,6 +22,7 @@ except ImportError:  # Windows, where a file that is open cannot be replaced any
 
 AnyPath = str | os.PathLike[str]
 _LONGEST = 255  # bytes of a file's name
+_locked: dict[int, tuple[int, int]] = {}  # what this process holds: device and inode, by descriptor
 
 
 def cache_folder() -> Path:
@@ -55,9 +56,16 @@ def refuse_existing(path: AnyPath, *, overwrite: bool) -> None:
         raise OutputExists(f"{path}: exists; give another name, or --overwrite")
 
 
+def same_file(one: AnyPath, other: AnyPath) -> bool:
+    """Tell whether two names are those of one file, also of one that is not there yet."""
+    if os.path.realpath(one) == os.path.realpath(other):
+        return True
+    return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
+
+
 def refuse_source(path: Path, source: AnyPath | None) -> None:
     """Raise ``SinkError`` where `path`, or its name while it is being written, is the file `source`; None: no file."""
-    if source is not None and any(_same_file(mine, source) for mine in (path, partial_path(path))):
+    if source is not None and any(same_file(mine, source) for mine in (path, partial_path(path))):
         raise SinkError(f"{path}: the output is the same file as the input ({source}); give it another name")
 
 
@@ -70,12 +78,14 @@ def check_target(path: Path, *, overwrite: bool, sources: Iterable[AnyPath | Non
         sources: the files that it is made from, which are never replaced, under any name; None is no file.
 
     Raises:
-        SinkError: `path` has no folder, is a folder, is one of `sources`, or can name no file.
+        SinkError: `path` has no folder, or one that takes no files; is a folder, one of `sources`, or no name.
         OutputExists: it exists, and `overwrite` is false.
     """
     folder = path.absolute().parent
     if not folder.is_dir():
         raise SinkError(f"{path}: there is no folder {folder}")
+    if not os.access(folder, os.W_OK):
+        raise SinkError(f"{path}: cannot be written in {folder} ({os.strerror(errno.EACCES)})")
     for source in sources:
         refuse_source(path, source)
     try:
@@ -174,7 +184,7 @@ def lock_file(path: Path, target: Path) -> int | None:
         What `unlock_file` takes; None where the system has no such lock.
 
     Raises:
-        SinkError: it cannot be created, or another process holds it.
+        SinkError: it cannot be created, or another output of this process, or another process, holds it.
     """
     try:
         held = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -186,17 +196,21 @@ def lock_file(path: Path, target: Path) -> int | None:
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
+        file = _identity(held)
         os.close(held)
-        raise SinkError(f"{target}: is being written by another gancam ({path.name})") from error
+        who = "another output of this run" if file in _locked.values() else "another gancam"
+        raise SinkError(f"{target}: is being written by {who} ({path.name}); give it another name") from error
     except OSError:  # a file system without locks
         os.close(held)
         return None
+    _locked[held] = _identity(held)
     return held
 
 
 def unlock_file(held: int | None) -> None:
     """Give back what `lock_file` returned."""
     if held is not None:
+        _locked.pop(held, None)
         with suppress(OSError):
             os.close(held)
 
@@ -209,10 +223,9 @@ def make_folder(path: Path, *, parents: bool = False) -> None:
         raise SinkError(f"{path}: cannot be made a folder ({_cause(error)})") from error
 
 
-def _same_file(one: AnyPath, other: AnyPath) -> bool:
-    if os.path.abspath(one) == os.path.abspath(other):
-        return True
-    return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
+def _identity(held: int) -> tuple[int, int]:
+    about = os.fstat(held)
+    return about.st_dev, about.st_ino
 
 
 def _cause(error: OSError) -> str:

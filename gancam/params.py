@@ -13,6 +13,7 @@ from keyword import iskeyword
 from typing import Literal, Self, SupportsFloat, TypeAlias, TypeVar
 
 from gancam.errors import ParameterError, did_you_mean
+from gancam.units import rounded
 
 log = logging.getLogger(__name__)
 Value: TypeAlias = bool | int | float | str
@@ -152,7 +153,7 @@ class Parameter:
             return "on" if value else "off"
         if self.below and not isinstance(value, str) and value < 0:
             return self.below
-        return f"{value:.4g}{self.unit}" if self.type is float else f"{value}{self.unit}"
+        return f"{rounded(float(value), 4)}{self.unit}" if self.type is float else f"{value}{self.unit}"
 
     def step(self, value: Value, *, up: bool) -> Value:
         """Return the value that comes after (or before) `value`.

@@ -19,6 +19,7 @@ from gancam.inference.chain import chained
 from gancam.inference.model import ImageModel
 from gancam.sinks import Sink
 from gancam.sources import Source
+from gancam.units import counted
 
 FrameCallback: TypeAlias = Callable[[Frame], None]
 """Called with a frame before its effects: the place to change them."""
@@ -169,9 +170,8 @@ class Report:
 
     def text(self) -> list[str]:
         """Write it out as lines of text."""
-        count = f"{self.frames} frames"
-        if self.promised is not None and self.promised != self.frames:
-            count += f" of {self.promised}"
+        short = self.promised is not None and self.promised != self.frames
+        count = f"{self.frames} of {counted(self.promised or 0, 'frame')}" if short else counted(self.frames, "frame")
         lines = [
             f"{count} in {self.seconds:.1f} s, {self.fps:.1f} fps" + (" (interrupted)" if self.interrupted else "")
         ]
@@ -182,7 +182,7 @@ class Report:
             lines.append(f"ms a frame in worker threads: {self._per_frame(self.worker_seconds)}")
         if self.age_p50 is not None and self.age_p95 is not None:
             latency = f"{self.age_p50 * 1000:.0f} ms (median), {self.age_p95 * 1000:.0f} ms (95 %)"
-            lines.append(f"latency: {latency}; {self.dropped} frames dropped to keep it low")
+            lines.append(f"latency: {latency}; {counted(self.dropped, 'frame')} dropped to keep it low")
         return lines + self.notes
 
     def _per_frame(self, seconds: Mapping[str, float]) -> str:

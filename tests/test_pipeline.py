@@ -212,7 +212,7 @@ def test_report_tells_promised_and_came_and_every_note(tmp_path: Path) -> None:
     assert len(report.notes) == 2
     assert f"{report.frames} came" in report.notes[0]
     assert "96x64" in report.notes[1]
-    assert f"{report.frames} frames of 90" in report.text()[0]
+    assert f"{report.frames} of 90 frames" in report.text()[0]
     assert report.text()[-2:] == report.notes
     assert len(times_of(tmp_path / "b.mp4")) == report.frames
 

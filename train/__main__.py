@@ -15,7 +15,7 @@ from train import loop, precision, recipe
 from train.console import Console
 from train.data.named import NAMES
 from train.page import Page
-from train.painted import PAINTERS
+from train.painters import PAINTERS
 from train.report import Every
 from train.show import Window
 from train.watch import Watcher

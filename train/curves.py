@@ -24,7 +24,7 @@ OWN, BEFORE = "tab:blue", "0.75"
 
 @dataclass(frozen=True)
 class Log:
-    """What a run wrote.
+    """The log of a run, as curves by name.
 
     Attributes:
         losses: The loss terms.

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -91,17 +92,15 @@ def ssim(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 @torch.no_grad()
-def distance(image: Pixels, truth: Pixels, device: torch.device | None = None) -> float:
-    """Perceptual distance of two RGB images of one size, 0 where equal.
+def distance(image: Pixels, truth: Pixels, hole: holes.Hole | None = None) -> float:
+    """Perceptual distance of two RGB images of one size, of all of it or of the places in `hole`; 0 where equal.
 
     `losses.perceptual_distance` on SqueezeNet 1.1, 17 pixels or more a side. Lower is closer to the truth for the eye.
     """
-    device = device or torch.device("cpu")
-    features = squeezenet.shared(str(device))
-    seen = (
-        features(torch.from_numpy(x.copy()).to(device).permute(2, 0, 1)[None].float() / 255.0) for x in (truth, image)
-    )
-    return float(losses.perceptual_distance(*seen))
+    features = squeezenet.shared("cpu")
+    seen = (features(torch.from_numpy(x.copy()).permute(2, 0, 1)[None].float() / 255.0) for x in (truth, image))
+    where = None if hole is None else torch.from_numpy(hole.copy())[None, None].float()
+    return float(losses.perceptual_distance(*seen, where=where))
 
 
 def colourfulness(image: Pixels) -> float:
@@ -206,18 +205,6 @@ def psnr_hole(image: Pixels, truth: Pixels, hole: holes.Hole) -> float:
     return psnr(image[inside].astype(np.float64), truth[inside].astype(np.float64))
 
 
-@torch.no_grad()
-def distance_hole(image: Pixels, truth: Pixels, hole: holes.Hole, device: torch.device | None = None) -> float:
-    """Perceptual distance as `distance` has it, of the places in the hole alone."""
-    device = device or torch.device("cpu")
-    features = squeezenet.shared(str(device))
-    seen = (
-        features(torch.from_numpy(x.copy()).to(device).permute(2, 0, 1)[None].float() / 255.0) for x in (truth, image)
-    )
-    where = torch.from_numpy(hole.copy()).to(device)[None, None].float()
-    return float(losses.perceptual_distance(*seen, where=where))
-
-
 Peers = dict[str, tuple[float, float]]  # by kind of hole: the better PSNR and the lower distance
 
 
@@ -238,7 +225,7 @@ def inpainting_peers(images: list[Pixels]) -> list[Peers]:
             ]
             peers[kind] = (
                 max(psnr_hole(fill, truth, hole) for fill in fills),
-                min(distance_hole(fill, truth, hole) for fill in fills),
+                min(distance(fill, truth, hole) for fill in fills),
             )
         found.append(peers)
     return found
@@ -266,7 +253,7 @@ def inpainting(
         for index, truth in enumerate(images):
             hole = holes.judged(kind, index, *truth.shape[:2])
             result = fill(np.where(hole[..., None] > 0, np.uint8(0), truth), hole)
-            scores.append((psnr_hole(result, truth, hole), distance_hole(result, truth, hole)))
+            scores.append((psnr_hole(result, truth, hole), distance(result, truth, hole)))
         psnrs, distances = np.mean(scores, 0)
         their_psnr, their_distance = np.mean([found[kind] for found in peers], 0)
         figures |= {
@@ -293,6 +280,39 @@ def read_clip(path: Path, *, limit: int = 90) -> Iterator[Pixels]:
         reader.release()
 
 
+class _Shown(NamedTuple):
+    """A frame in grey, and the lumas of a network's output for it and of the frame upscaled bicubically."""
+
+    grey: NDArray[np.uint8]
+    output: NDArray[np.float32]
+    plain: NDArray[np.float32]
+
+
+def _changes(now: _Shown, before: _Shown, motion: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Sums of |o_t - o_(t-1)| and |u_t - u_(t-1)| as `flicker` has them, and how many places they are over.
+
+    Rows: places that stand still; places that `motion`, ``(h, w, 2)`` of the small frame, explains, moved along it.
+    """
+    height, width = now.output.shape
+    scale = height // motion.shape[0]
+    motion = np.asarray(cv2.resize(motion, (width, height), interpolation=cv2.INTER_LINEAR)) * scale
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    to = columns + motion[..., 0], rows + motion[..., 1]
+    output, plain = (
+        cv2.remap(x, *to, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE) for x in (before.output, before.plain)
+    )
+    still = np.hypot(motion[..., 0], motion[..., 1]) < 0.1 * scale
+    followed = np.abs(now.plain - plain) < 8.0
+    return np.array([
+        [
+            np.abs(now.output - old_output)[where].sum(dtype=np.float64),
+            np.abs(now.plain - old_plain)[where].sum(dtype=np.float64),
+            where.sum(),
+        ]
+        for where, old_output, old_plain in ((still, before.output, before.plain), (followed, output, plain))
+    ])  # fmt: skip
+
+
 def flicker(upscale: Callable[[Pixels], Pixels], frames: Iterable[Pixels], scale: int) -> dict[str, float]:
     """How much a network stirs what is still or only moves, in levels of luma (BT.601), against bicubic upscaling.
 
@@ -309,35 +329,17 @@ def flicker(upscale: Callable[[Pixels], Pixels], frames: Iterable[Pixels], scale
     """
     sums = np.zeros((2, 3))  # rows: still, warped; columns: of o, of u, places
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    before: tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]] | None = None
+    before: _Shown | None = None
     count = 0
     for count, frame in enumerate(frames, 1):  # noqa: B007
-        grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
         size = (frame.shape[1] * scale, frame.shape[0] * scale)
         bicubic = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
         output, plain = (luma(image).astype(np.float32) for image in (upscale(frame), bicubic))
+        now = _Shown(np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), dtype=np.uint8), output, plain)
         if before is not None:
-            motion = np.asarray(flow.calc(grey, before[0], np.zeros((*grey.shape, 2), np.float32)))
-            motion = np.asarray(cv2.resize(motion, size, interpolation=cv2.INTER_LINEAR)) * scale
-            rows, columns = np.mgrid[: size[1], : size[0]].astype(np.float32)
-            warped_output, warped_plain = (
-                cv2.remap(
-                    x, columns + motion[..., 0], rows + motion[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-                )
-                for x in before[1:]
-            )
-            still = np.hypot(motion[..., 0], motion[..., 1]) < 0.1 * scale
-            followed = np.abs(plain - warped_plain) < 8.0
-            for row, where, old_output, old_plain in (
-                (0, still, before[1], before[2]),
-                (1, followed, warped_output, warped_plain),
-            ):
-                sums[row] += (
-                    np.abs(output - old_output)[where].sum(dtype=np.float64),
-                    np.abs(plain - old_plain)[where].sum(dtype=np.float64),
-                    where.sum(),
-                )
-        before = grey, output, plain
+            motion = flow.calc(now.grey, before.grey, np.zeros((*now.grey.shape, 2), np.float32))
+            sums += _changes(now, before, np.asarray(motion, np.float32))
+        before = now
     if count < 2:
         raise ValueError(f"flicker needs two frames, not {count}")
     changes = sums[:, :2] / np.maximum(sums[:, 2:], 1.0)

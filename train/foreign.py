@@ -1,4 +1,4 @@
-"""Networks that were made elsewhere, read into PyTorch: as teachers (`teacher`) or as a place to begin (`collapsed`).
+"""Networks that were made elsewhere, read into PyTorch to be learnt from.
 
 Images are RGB ``[NCHW]`` float in 0..1, in and out. Files are untrusted data: nothing of them is executed but the
 layers that are named here.

@@ -258,7 +258,7 @@ def score(
     samples: int = 5000,
     seed: int = 1,
 ) -> Scores:
-    """Everything above for `samples` of `generator` against all of `reals` ``(n, h, w, c)`` RGB uint8."""
+    """Compare `samples` of `generator` with all of `reals` ``(n, h, w, c)`` RGB uint8, by figures for any pictures."""
     fakes = sample(generator, latents(generator, samples, seed=seed))
     a, b = features.features(reals), features.features(fakes)
     figures = {"frechet": frechet_distance(a, b), "kernel": kernel_distance(a, b)} | neighbours(a, b)

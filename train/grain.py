@@ -10,8 +10,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GRAINS", "SIDE", "laid", "panes", "paper", "strokes"]
-
 Plane = NDArray[np.float32]
 SIDE = 384  # pixels, more than half of the 640 that networks are shown
 BROAD, NARROW = (44.0, 14.0), (21.0, 7.5)  # length and width of dabs, in pixels

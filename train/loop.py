@@ -59,7 +59,7 @@ def average(ema: nn.Module, network: nn.Module, decay: float, iteration: int) ->
         held.copy_(newer)
 
 
-def begin(network: nn.Module, weights: dict[str, torch.Tensor], name: str) -> None:
+def start_from(network: nn.Module, weights: dict[str, torch.Tensor], name: str) -> None:
     """Load into `network` each of `weights` whose name and shape agree, and log the rest, which begins afresh.
 
     The grain of a translator is no weight: it stays what its recipe names. Raises ``ValueError`` where none agrees: the
@@ -103,8 +103,8 @@ class Diverged(ArithmeticError):
 class _Training:
     """The networks, their optimisers, and the average that is kept: all that a checkpoint holds."""
 
-    def __init__(self, recipe: Recipe, task: tasks.Task, world: int) -> None:
-        self.recipe, self.task, self.world = recipe, task, world
+    def __init__(self, recipe: Recipe, task: tasks.Task, rank: int, world: int) -> None:
+        self.recipe, self.task, self.rank, self.world = recipe, task, rank, world
         self.device = next(task.generator.parameters()).device
         self.iteration = 0
         self.data: dict[str, int] = {}  # files and bytes of what is learnt from
@@ -136,7 +136,7 @@ class _Training:
             self.compute_in(name)
             self.iteration = first
             with suppress(Diverged):
-                self.step(0)
+                self.step()
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
 
@@ -146,6 +146,7 @@ class _Training:
         return choice
 
     def _slowest(self, seconds: float) -> float:
+        """The longest time that any process took, of which each gives its own `seconds`."""
         if self.world == 1:
             return seconds
         longest = torch.tensor(seconds, device=self.device)
@@ -153,7 +154,7 @@ class _Training:
         return float(longest)
 
     def state(self) -> dict[str, Any]:
-        """Raises ``Diverged`` where it is not worth keeping."""
+        """Gather what a checkpoint holds. Raises ``Diverged`` where it is not worth keeping."""
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.task.generator.parameters()):
             raise Diverged("the weights are no longer finite")
         state: dict[str, Any] = {"recipe": self.recipe.text, "name": self.recipe.name, "iteration": self.iteration}
@@ -167,7 +168,10 @@ class _Training:
         return state
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Raises ``KeyError``, ``RuntimeError`` or ``ValueError`` for a state of other networks or optimisers."""
+        """Go on from a checkpoint's `state`.
+
+        Raises ``KeyError``, ``RuntimeError`` or ``ValueError`` for one of other networks or optimisers.
+        """
         self.iteration, self.rollbacks = int(state["iteration"]), int(state.get("rollbacks", 0))
         self.ema.load_state_dict(state["ema"])
         for name, network in self.networks.items():
@@ -208,12 +212,12 @@ class _Training:
             scaler.step(optimiser)
         scaler.update()
 
-    def step(self, rank: int) -> tuple[dict[str, torch.Tensor], float]:
-        """One iteration: the terms of its losses and the generator's learning rate. Raises ``Diverged``."""
+    def step(self) -> tuple[dict[str, torch.Tensor], float]:
+        """Train for one iteration, and return its loss terms and the generator's learning rate. Raises ``Diverged``."""
         recipe, task = self.recipe, self.task
         phase, share = recipe.phase(self.iteration)
         lr = phase.lr * rate(phase, share) * 0.5**self.rollbacks
-        seeds = [recipe.seed, self.iteration, rank] + [self.rollbacks] * (self.rollbacks > 0)
+        seeds = [recipe.seed, self.iteration, self.rank] + [self.rollbacks] * (self.rollbacks > 0)
         rng = np.random.default_rng(seeds)
         torch.manual_seed(int(rng.integers(2**62)))
         batch = task.batch(rng, recipe.batch // self.world)
@@ -274,7 +278,7 @@ def train(
         OSError: The checkpoint cannot be written.
     """
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    training = _start(recipe, data, run, device, world)
+    training = _start(recipe, data, run, device, rank, world)
     end = min(recipe.iterations, stop_after or recipe.iterations)
     report = Report(
         run, recipe, training.task, start=training.iteration, end=end, every=every, evaluate_on=evaluate_on, rank=rank,
@@ -292,12 +296,12 @@ def _iterate(
     training: _Training, report: Report, run: Path, end: int, seconds: float, asked: Callable[[], bool]
 ) -> None:
     """Train up to iteration `end`, or until it is `asked` to stop; a checkpoint every so many `seconds` and last."""
-    rank, saved = int(os.environ.get("RANK", "0")), time.monotonic()
+    saved = time.monotonic()
     stop = False
     while training.iteration < end and not stop:
         phase = training.recipe.phase(training.iteration)[0]
         try:
-            terms, lr = training.step(rank)
+            terms, lr = training.step()
             stop = asked()
             due = stop or training.iteration == end or time.monotonic() - saved > seconds
             state = training.state() if due else None
@@ -307,12 +311,12 @@ def _iterate(
             continue
         report.step(training.iteration, phase, terms, lr, training.ema)
         if state is not None:
-            if rank == 0:
+            if training.rank == 0:
                 checkpoint.save(run, state)
             saved = time.monotonic()
 
 
-def _start(recipe: Recipe, data: Path, run: Path, device: torch.device, world: int) -> _Training:
+def _start(recipe: Recipe, data: Path, run: Path, device: torch.device, rank: int, world: int) -> _Training:
     """Make the networks of a run: as its checkpoint has them, as the run that the recipe starts from, or afresh."""
     if recipe.batch % world:
         raise ValueError(f"a batch of {recipe.batch} cannot be shared by {world} processes")
@@ -323,8 +327,8 @@ def _start(recipe: Recipe, data: Path, run: Path, device: torch.device, world: i
     torch.manual_seed(recipe.seed)  # the initial weights
     task = tasks.build(recipe, data, device)
     if given is not None:
-        begin(task.generator, given, recipe.start)
-    training = _Training(recipe, task, world)
+        start_from(task.generator, given, recipe.start)
+    training = _Training(recipe, task, rank, world)
     if world > 1 and state is None:
         for network in training.networks.values():
             for parameter in network.parameters():
@@ -336,14 +340,14 @@ def _start(recipe: Recipe, data: Path, run: Path, device: torch.device, world: i
             "%s is not what this run began with: %d files of %d bytes then, %d of %d now; it goes on, but not exactly",
             data, before.get("files", 0), before.get("bytes", 0), *(training.data.get(key, 0) for key in before),
         )  # fmt: skip
-    why = _go_on(training, state, run) if state is not None else _begin(training)
+    why = _go_on(training, state, run) if state is not None else _choose_precision(training)
     run.mkdir(parents=True, exist_ok=True)  # now that nothing is wrong with recipe, data and device
     log.info("%s on %s in %s, %s", recipe.name, device, training.precision, why)
     return training
 
 
-def _begin(training: _Training) -> str:
-    """Choose the precision of a run that begins, and return why it is."""
+def _choose_precision(training: _Training) -> str:
+    """Choose the precision of a run that begins, and return why it is that."""
     if training.recipe.precision != "auto":
         return "as the recipe has it"
     return training.try_precisions().why

@@ -61,7 +61,7 @@ def relativistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
-    """The same with x and y exchanged."""
+    """``(E s(-(D(y) - E D(x))) + E s(D(x) - E D(y))) / 2``: the discriminator's with x and y exchanged."""
     return relativistic_discriminator(fake, real)
 
 
@@ -75,7 +75,7 @@ def paired_discriminator(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def paired_generator(real: Tensor, fake: Tensor) -> Tensor:
-    """The same with x and y exchanged."""
+    """``E s(-(D(y) - D(x)))``: the discriminator's with x and y exchanged."""
     return paired_discriminator(fake, real)
 
 

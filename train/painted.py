@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 
 from train.data import Photos, Pixels, read_image
-from train.painters import PAINTERS, VERSIONS, paint
+from train.painters import VERSIONS, paint
 
-__all__ = ["PAINTERS", "paint", "pairs"]
 log = logging.getLogger(__name__)
 SIDE = 640  # pixels of the longer side of what is painted: what strokes are sized for
 
@@ -21,7 +20,7 @@ def pairs(name: str, data: Path, pool: Path, *, smallest: int) -> tuple[list[Pix
     A painting that is in the folder `pool` is read, any other is painted and put there.
 
     Args:
-        name: Which of `PAINTERS`.
+        name: Which of `painters.PAINTERS`.
         data: Photos, as `Photos` takes them.
         pool: Where paintings are kept.
         smallest: Pixels that each side must have.

@@ -16,6 +16,7 @@ from gancam.effects import Effect, EffectSlot, ImageFunction, slots
 from gancam.errors import InputError
 from gancam.frame import Frame, Image, ImageLike, check_image
 from gancam.pipeline import output_size
+from gancam.units import milliseconds
 from gancam.vision.pad import DrawingPad
 
 MISSED = 1.05  # of the time: what takes more has missed it
@@ -124,7 +125,7 @@ class Budget(Effect):
 
     @property
     def remembers(self) -> bool:
-        """Whether one of its effects does."""
+        """Whether one of its effects remembers earlier frames."""
         return any(effect.remembers for effect in self.effects)
 
     @property
@@ -134,11 +135,11 @@ class Budget(Effect):
 
     @property
     def pad(self) -> DrawingPad | None:
-        """That of the first of its effects that has one."""
+        """What a user draws on: the pad of the first of its effects that has one."""
         return next((effect.pad for effect in self.effects if effect.pad is not None), None)
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Ask its effects, one after the other."""
+        """Return what pictures of `size` (width, height) become after all of its effects."""
         return output_size(self.effects, size)
 
     def reset(self) -> None:
@@ -157,7 +158,7 @@ class Budget(Effect):
         self.effects[0].read_ahead(frames, whole=whole)
 
     def listen_to(self, path: Path) -> None:
-        """Tell its effects."""
+        """Let the sound of its effects follow the file `path`."""
         for effect in self.effects:
             effect.listen_to(path)
 
@@ -187,10 +188,12 @@ class Budget(Effect):
         frames = sum(self._played.values())
         if not frames:
             return []
-        shares = ", ".join(f"{name} ({count / frames:.0%})" for name, count in self._played.items())
+        shares = ", ".join(
+            f"{name} ({100 * count / frames:.0f} % of the frames)" for name, count in self._played.items()
+        )
         times = "once" if self._changes == 1 else f"{self._changes} times"
         changed = f"; changed {times}, the last: {self._last}" if self._changes else ""
-        return [f"{_ms(self.seconds)} a frame: {shares}{changed}", *([self._short] if self._short else [])]
+        return [f"at most {_ms(self.seconds)} a frame: {shares}{changed}", *([self._short] if self._short else [])]
 
     def prepare(self, size: tuple[int, int]) -> None:
         """Measure all that could be played on pictures of `size` (width, height), and choose. Takes about a second.
@@ -211,7 +214,7 @@ class Budget(Effect):
         self._take(self._first(self.seconds * ROOM))
         said = [f"{self._name(level)} ({_ms(self._cost(level))})" for level in range(len(self._levels))]
         others = f"; from the best to the cheapest: {', '.join(said)}" if len(said) > 1 else ", there is no other way"
-        self._notify(f"{_ms(self.seconds)} a frame: {said[self._level]}{others}")
+        self._notify(f"at most {_ms(self.seconds)} a frame: {said[self._level]}{others}")
 
     def _fit(self, size: tuple[int, int]) -> None:
         """Be ready for pictures of `size`."""
@@ -286,9 +289,9 @@ class Budget(Effect):
         self._room_since = None
         if self._level == len(self._levels) - 1:
             if not self._short:
-                rest = f", {_ms(elsewhere)} of it beside the effects" if elsewhere > 0.1 * self._took else ""
+                rest = f"; {_ms(elsewhere)} of it outside the effects" if elsewhere > 0.1 * self._took else ""
                 what = f"even the cheapest, {self.playing}," if len(self._levels) > 1 else self.playing
-                self._short = f"{what} takes {took} a frame{rest}"
+                self._short = f"{what} takes {_ms(self._took)} a frame, not {_ms(self.seconds)}{rest}"
                 self._notify(self._short)
             return
         pause = self._pauses[self._level][1] * (2 if now - self._since < PROVED else 0.5)
@@ -312,7 +315,7 @@ class Budget(Effect):
 
 
 def _ms(seconds: float) -> str:
-    return f"{1000 * seconds:.3g} ms"
+    return milliseconds(1000 * seconds)
 
 
 __all__ = ["CALM", "HOLD", "HOPELESS", "MISSED", "PAUSE", "ROOM", "Budget"]

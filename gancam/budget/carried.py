@@ -81,7 +81,7 @@ class Carried(EffectWrapper):
 
     @property
     def remembers(self) -> bool:
-        """It does: the change of an earlier frame is seen in it."""
+        """True: the change of an earlier frame is seen in the picture."""
         return True
 
     def settle(self) -> None:

@@ -39,7 +39,7 @@ class Off(EffectWrapper):
 
     @property
     def status(self) -> str:
-        """Nothing: it does nothing."""
+        """Empty: it does nothing that could be told."""
         return ""
 
     def reset(self) -> None:
@@ -112,7 +112,29 @@ class Stage:
     def _measure(
         self, size: tuple[int, int], clock: Clock, seconds: float, *, carry: bool, off: bool
     ) -> tuple[int, int]:
-        levels, first_of_all = deque(self._effect.quality_levels()), clock()
+        levels, began = deque(self._effect.quality_levels()), clock()
+        trials = self._candidates(levels, size, clock, seconds, carry=carry, off=off)
+        _time_in_turn(trials, size, clock, over=began + _WAIT)
+        kept: list[_Trial] = []
+        for trial in sorted(trials, key=lambda trial: (trial.level, min(trial.runs))):
+            if not kept or min(trial.runs) <= WORTH * min(kept[-1].runs):
+                kept.append(trial)
+        # Other work can only add to a run, so the shortest tells costs best, and the others how things are.
+        self.ways, self.costs = [trial.way for trial in kept], [min(trial.runs) for trial in kept]
+        self._load = median(run / max(min(trial.runs), 1e-6) for trial in trials for run in trial.runs)
+        for way in self.ways:
+            way.reset()
+            way.params = self._effect.params
+        return self._effect.output_size(size)
+
+    def _candidates(
+        self, levels: deque[Sequence[Effect]], size: tuple[int, int], clock: Clock, seconds: float, *,
+        carry: bool, off: bool,
+    ) -> list["_Trial"]:  # fmt: skip
+        """The ways of `levels`, and those that `carry` and `off` add, that a first run shows not to be hopeless.
+
+        Where all are, the quickest of them.
+        """
         if off:
             levels.append([Off(self._effect)])
         cheapest: tuple[float, Effect] | None = None  # of the effect's own ways
@@ -142,30 +164,24 @@ class Stage:
         if not trials:
             assert failure is not None
             raise failure
-        began = clock()
-        for turn in range(_RUNS):  # in turn, so that what else runs here meanwhile meets all of them
-            for trial in trials:
-                trial.runs.append(_time(trial.way, size, clock))
-            now = clock()
-            if now - first_of_all > _WAIT or (turn > 0 and now - began > _LONG * len(trials)):
-                break
-        kept: list[_Trial] = []
-        for trial in sorted(trials, key=lambda trial: (trial.level, min(trial.runs))):
-            if not kept or min(trial.runs) <= WORTH * min(kept[-1].runs):
-                kept.append(trial)
-        # Other work can only add to a run, so the shortest tells costs best, and the others how things are.
-        self.ways, self.costs = [trial.way for trial in kept], [min(trial.runs) for trial in kept]
-        self._load = median(run / max(min(trial.runs), 1e-6) for trial in trials for run in trial.runs)
-        for way in self.ways:
-            way.reset()
-            way.params = self._effect.params
-        return self._effect.output_size(size)
+        return trials
 
 
 class _Trial(NamedTuple):
     level: int
     way: Effect
     runs: list[float]  # seconds
+
+
+def _time_in_turn(trials: Sequence[_Trial], size: tuple[int, int], clock: Clock, *, over: float) -> None:
+    """Time rounds of `trials`, so that what else runs here meanwhile meets all of them; after `over` no more begins."""
+    began = clock()
+    for turn in range(_RUNS):
+        for trial in trials:
+            trial.runs.append(_time(trial.way, size, clock))
+        now = clock()
+        if now > over or (turn > 0 and now - began > _LONG * len(trials)):
+            break
 
 
 def _quickest(level: Sequence[Effect], size: tuple[int, int], clock: Clock) -> list[Effect]:

@@ -34,6 +34,7 @@ from gancam.pipeline import run
 from gancam.sinks import SinkContext, open_sink
 from gancam.sinks.video import check_output
 from gancam.sources import Still
+from gancam.units import counted
 
 
 @app.command()
@@ -89,7 +90,7 @@ def sample(
     for one, path in files.items():
         write_image(path, images[one - seed], overwrite=overwrite)
     if files:
-        print(f"wrote {count} images to {to}")
+        print(f"wrote {counted(count, 'image')} to {to}")
     columns = min(columns or math.ceil(math.sqrt(count)), count)
     sheet = grid(images, columns)
     if picture is not None:

@@ -44,7 +44,7 @@ from gancam.cli.stage import LiveStage
 from gancam.control import Controls, check_control, open_control
 from gancam.effects import spec_params
 from gancam.errors import InputError, MissingExtra, NotFound, SinkError, SourceError
-from gancam.files import refuse_source
+from gancam.files import refuse_source, same_file
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.audio import SoundMicrophone, import_sounddevice
 from gancam.media.info import VideoInfo
@@ -159,12 +159,12 @@ def _check(options: LiveOptions) -> None:
         check_target(target, overwrite=options.overwrite)
     check_log(options.stats, overwrite=options.overwrite or is_stats_log(options.stats))
     check_log(options.record_params, overwrite=options.overwrite)
-    _refuse_source(options)
-    check_chain(options.recipe)
     params = [(spec.name, spec_params(spec)) for spec in options.recipe.specs]
+    _refuse_files(options, [Path(saved) for _, one in params if (saved := _saved(one))])
+    check_chain(options.recipe)
     _check_drawing([name for name, one in params if one is not None and _is_drawn(one)], options.outputs)
     for _, one in params:
-        saved = str(one.value("save")) if one is not None and "save" in one.declared() else ""
+        saved = _saved(one)
         check_log(Path(saved) if saved else None, overwrite=False)
     if options.sound not in (None, "none") and _microphone(options.sound) is None:
         raise InputError(f"--sound {options.sound}: must be mic, mic:NAME or none")
@@ -175,13 +175,23 @@ def _check(options: LiveOptions) -> None:
         check_control(control, levels=levels)
 
 
-def _refuse_source(options: LiveOptions) -> None:
-    """Refuse to write to the file that is played, by whatever name. Raises ``SinkError``."""
-    files = [target.removeprefix("source:") for target in options.outputs if sink_word(target) in (None, "source")]
+def _refuse_files(options: LiveOptions, saved: Sequence[Path]) -> None:
+    """Refuse to write to the file that is played, or to one file twice, by whatever names. Raises ``SinkError``."""
+    videos = [target.removeprefix("source:") for target in options.outputs if sink_word(target) in (None, "source")]
     logs = [path for path in (options.stats, options.record_params) if path is not None]
+    files = [*(Path(video) for video in videos if "://" not in video), *logs, *saved]
     source = options.source if Path(options.source).exists() else None  # a camera, or test
-    for path in (*map(Path, files), *logs):
+    for place, path in enumerate(files):
         refuse_source(path, source)
+        for other in files[:place]:
+            if same_file(path, other) and (path.is_file() or not path.exists()):  # a terminal takes several
+                also = "" if path == other else f", also named {other}"
+                raise SinkError(f"{path}: two outputs would be this file{also}; give each a name of its own")
+
+
+def _saved(params: Params | None) -> str:
+    """Give the file that an effect with these parameters writes; empty where it writes none."""
+    return "" if params is None or "save" not in params.declared() else str(params.value("save"))
 
 
 def _is_drawn(params: Params) -> bool:

@@ -18,6 +18,7 @@ from gancam.inference.catalog import find
 from gancam.inference.figures import telling
 from gancam.inference.trials import Trial
 from gancam.tools.models import ModelEntry, model_entries
+from gancam.units import milliseconds
 
 
 @app.command()
@@ -96,7 +97,7 @@ def _limits(card: ModelCard) -> str:
 def _tried(card: ModelCard, device: str, trial: Trial) -> str:
     """Write how fast and how exact a precision was on this machine."""
     what = "two pictures" if card.layout == "latent" else "192x160"
-    said = f"{trial.precision} on {device}: {trial.ms:.3g} ms for {what}"
+    said = f"{trial.precision} on {device}: {milliseconds(trial.ms)} for {what}"
     return said if trial.precision == "fp32" else f"{said}; differs from fp32 by {trial.psnr:.0f} dB"
 
 

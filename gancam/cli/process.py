@@ -40,7 +40,7 @@ from gancam.cli.checks import PRESET_EFFECTS, check_chain, named_after, parse_mo
 from gancam.cli.console import Terminated, errors, print_note, progress_bar
 from gancam.effects import EffectSpec
 from gancam.errors import InputError
-from gancam.jobs.batch import MakePool, process_all, process_one
+from gancam.jobs.batch import MakePool, losses, process_all, process_one
 from gancam.jobs.checks import check, check_options
 from gancam.jobs.events import FileProgress, JobEvent, Note
 from gancam.jobs.inputs import find_inputs, is_batch
@@ -48,7 +48,7 @@ from gancam.jobs.local_pool import LocalPool, share_of_threads
 from gancam.jobs.preset import read_preset
 from gancam.jobs.process import process_image, process_video
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
-from gancam.jobs.stdio import spooled
+from gancam.jobs.stdio import spooled, without_folder
 from gancam.media.paths import MediaPath, SequencePath, StillPath, classify
 from gancam.pipeline import Report
 from gancam.sinks.piece_store import pieces_of, so_far
@@ -214,20 +214,21 @@ def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: Ma
         if request.as_json:
             print(json.dumps({"output": str(target)}))
         return
-    report = Report()
+    report, notify = Report(), lambda text: print_note(without_folder(text, source.path))
     try:
         with progress_bar(None, request.quiet or request.as_json) as progress:
             if make_pool is not None:
-                notify = _show_progress(progress)
+                tell = _show_progress(progress, notify)
                 report = process_one(
-                    source.path, target.path, chain_spec, options, notify=notify, make_pool=make_pool, chain=chain
+                    source.path, target.path, chain_spec, options, notify=tell, make_pool=make_pool, chain=chain
                 )
             else:
                 effects = chain.fresh(source.path)
-                process_video(source, target, effects, options, report, notify=print_note, progress=progress)
+                process_video(source, target, effects, options, report, notify=notify, progress=progress)
     except (KeyboardInterrupt, Terminated):
         errors.print(f"gancam: interrupted; {_what_is_kept(target, options)}", markup=False)
         raise
+    report.notes = [without_folder(note, source.path) for note in report.notes]
     if request.as_json:
         print(json.dumps({"output": str(target), **report.to_dict()}))
     elif not request.quiet:
@@ -235,6 +236,9 @@ def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: Ma
         if options.pipe is None:
             size = "" if _is_sequence(source, target) else f" ({target.path.stat().st_size / 1e6:.1f} MB)"
             print(f"wrote {target}{size}")
+    else:
+        for note in losses(report, chain):
+            print_note(note)
 
 
 def _what_is_kept(target: MediaPath, options: ProcessOptions) -> str:
@@ -260,8 +264,9 @@ def _pool_maker(request: _Request) -> MakePool | None:
     """Choose the workers that --cluster and --jobs ask for; None where this process does the work."""
     count, cluster = request.workers, request.cluster
     if cluster is not None:
-        from gancam.jobs.ray_pool import RayPool
+        from gancam.jobs.ray_pool import RayPool, refuse_saving
 
+        refuse_saving(request.chain_spec)
         return lambda chain_spec: RayPool(chain_spec, cluster, count)
     if count is None or count == 1:
         return None
@@ -270,17 +275,17 @@ def _pool_maker(request: _Request) -> MakePool | None:
     )
 
 
-def _show_progress(progress: pipeline.Progress | None) -> Callable[[JobEvent], None]:
+def _show_progress(progress: pipeline.Progress | None, notify: Callable[[str], None]) -> Callable[[JobEvent], None]:
     """Give what shows the events of one video."""
 
-    def notify(event: JobEvent) -> None:
+    def tell(event: JobEvent) -> None:
         match event:
             case Note():
-                print_note(event.text)
+                notify(event.text)
             case FileProgress() if progress is not None:
                 progress(event.frame - 1, event.frames)
 
-    return notify
+    return tell
 
 
 def _process_many(request: _Request) -> None:

@@ -165,11 +165,14 @@ class Controls:
         checked: dict[str, Value] = {}
         for name, value in values.items():
             control = self._control(name)
-            if control.is_switch:
-                checked[control.name] = _SWITCH.check(value)
-                continue
-            trial = trials.setdefault(id(control.effect), self._as_requested(control.effect))
-            trial.set(control.entry.name, value)
+            try:
+                if control.is_switch:
+                    checked[control.name] = _SWITCH.check(value)
+                    continue
+                trial = trials.setdefault(id(control.effect), self._as_requested(control.effect))
+                trial.set(control.entry.name, value)
+            except ParameterError as error:
+                raise ParameterError(f"{control.effect.name}: {error}") from None
             checked[control.name] = trial.value(control.entry.name)
         return checked
 

@@ -43,7 +43,8 @@ class ControlServer:
                 f"control port {port} cannot be used ({error.strerror}); give another, or 0 for a free one"
             ) from error
         self.port = self._server.port
-        self.notes = [f"control: 127.0.0.1:{self.port} takes `list`, `get NAME` and `set NAME VALUE`, a line each"]
+        verbs = "takes `list`, `get NAME`, `set NAME VALUE`" + (" and `play EFFECT`" if menu is not None else "")
+        self.notes = [f"control: 127.0.0.1:{self.port} {verbs}, a line each"]
         self._server.start()
 
     def close(self) -> None:

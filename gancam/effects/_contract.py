@@ -131,6 +131,9 @@ class Effect(ABC):
             SinkError: Where that fails.
         """
 
+    def discard(self) -> None:
+        """Give up what ``close`` would finish: a file was cut short, and all its frames will be shown again."""
+
     def __enter__(self) -> Self:
         """Return the effect itself; `close` is called at the end of the ``with`` block."""
         return self

@@ -13,7 +13,7 @@ from types import MappingProxyType, ModuleType
 from typing import Self
 
 from gancam.effects._registered import params_of, player, registered, standalone
-from gancam.errors import InputError
+from gancam.errors import InputError, ParameterError
 from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.importing.weights import SUFFIXES
 from gancam.inference.variants import read_card, variants
@@ -173,6 +173,10 @@ def spec_params(spec: EffectSpec) -> Params | None:
     """
     alone = own_effect(spec.name)
     if alone is not None:
-        return params_of(alone).of(**spec.params)
-    params = declared(read_card(next(iter(variants(find(spec.name)).values()))).effect)
-    return None if params is None else params.of(**spec.params)
+        params: type[Params] | None = params_of(alone)
+    else:
+        params = declared(read_card(next(iter(variants(find(spec.name)).values()))).effect)
+    try:
+        return None if params is None else params.of(**spec.params)
+    except ParameterError as error:
+        raise ParameterError(f"{Path(spec.name).stem}: {error}") from None

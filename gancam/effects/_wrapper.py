@@ -88,6 +88,10 @@ class EffectWrapper(Effect):
         """Close the effect."""
         self.effect.close()
 
+    def discard(self) -> None:
+        """Tell the effect."""
+        self.effect.discard()
+
     def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
         """Show the file to the effect."""
         self.effect.read_ahead(frames, whole=whole)

@@ -6,6 +6,7 @@ caller.
 """
 
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +25,16 @@ from gancam.effects.inpainting.regions import UNKNOWN, FrameRegion
 from gancam.effects.inpainting.scratches import Repairs, defects, repairs
 from gancam.effects.inpainting.texture import add
 from gancam.errors import ModelError, OutputExists, ParameterError
+from gancam.files import check_target
 from gancam.frame import Frame, Image
 from gancam.inference.model import MaskedModel, Model
 from gancam.masks import Mask, MaskSource
 from gancam.params import Params, parameter
+
+_ALL_MARKED = (
+    "all of a frame was marked, so that nothing was left to fill it from, and it is black: invert=on fills what a mask "
+    "image does not mark instead"
+)
 
 
 def boxes(text: str) -> list[masks.Box]:
@@ -154,6 +161,8 @@ class Inpaint(MaskedEffect):
                 known = np.asarray(found.state != UNKNOWN, np.uint8)
                 cv2.copyTo(found.picture, known, result[window.place])
                 unknown[window.place][known > 0] = 0
+        if cv2.countNonZero(unknown) == unknown.size:
+            self._note(_ALL_MARKED)
         new = unknown.copy()
         invented = [new[window.place] for window in holes.windows]
         self._invent(result, unknown, holes.windows)
@@ -245,10 +254,18 @@ class Inpaint(MaskedEffect):
         if self._recorded is not None and self._recorded.frames and self.params.save:
             self._recorded.save(self.params.save)
 
+    def discard(self) -> None:
+        """Forget the masks that ``close`` would write."""
+        self._recorded = self._said = None
+
     @property
     def notes(self) -> Sequence[str]:
         """What the user should know: an object that was lost, say."""
         return self._told + [note for source in self._noted for note in source.notes]
+
+    def _note(self, note: str) -> None:
+        if note not in self._told:
+            self._told.append(note)
 
     def _drop_repairs(self) -> None:
         if self._repairs is not None:
@@ -272,8 +289,8 @@ class Inpaint(MaskedEffect):
     def _mask(self, image: Image, time: float | None) -> Mask | None:
         source = self._sources()
         if source is None:
-            if self.params.find == "nothing" and not self._told:
-                self._told.append("nothing is marked, so nothing is filled: give mask=, box=, polygon=, key= or find=")
+            if self.params.find == "nothing":
+                self._note("nothing is marked, so nothing is filled: give mask=, box=, polygon=, key= or find=")
             return None
         return masks.check_mask(source(image, time=time), image)
 
@@ -349,7 +366,9 @@ class Inpaint(MaskedEffect):
             for batch in batches.values():
                 given = [cut_out(picture, unknown, crop) for crop in batch]
                 filled = self.model(*(np.stack(arrays) for arrays in zip(*given, strict=True)))[0]
-                for crop, content in zip(batch, filled, strict=True):
+                for crop, (_, hole), content in zip(batch, given, filled, strict=True):
+                    if cv2.countNonZero(hole) == hole.size:  # of what is around it nothing is left at this size
+                        content = np.full_like(content, cv2.mean(picture, 1 - unknown)[:3])
                     paste(picture, unknown, crop, content)
 
     def _texture(self, picture: Image, new: Mask) -> None:
@@ -371,6 +390,7 @@ def build(model: Model, params: Mapping[str, object]) -> Inpaint:
         ModelError: For a model that takes no masks.
         ParameterError: For a parameter that does not exist, or cannot have that value.
         OutputExists: For masks to be saved where there is a file.
+        SinkError: For masks to be saved where none can be.
     """
     if not isinstance(model, MaskedModel):
         raise ModelError(f"{model.path}: takes no masks (layout {model.card.layout}), which inpainting needs")
@@ -378,6 +398,8 @@ def build(model: Model, params: Mapping[str, object]) -> Inpaint:
     if "mask" in rest and not isinstance(rest["mask"], str):
         source = masks.source(rest.pop("mask"))
     checked = InpaintParams.of(**rest)
-    if checked.save and Path(checked.save).exists():
-        raise OutputExists(f"save={checked.save}: exists; give another name")
+    if checked.save:
+        if os.path.lexists(checked.save):
+            raise OutputExists(f"save={checked.save}: exists; give another name")
+        check_target(Path(checked.save), overwrite=False)
     return Inpaint(model, checked, source)

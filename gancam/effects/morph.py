@@ -23,7 +23,7 @@ from gancam.media.audio import Loudness
 from gancam.params import Params, parameter
 from gancam.vision import blend as blend_room
 from gancam.vision.blend import MODES, SHAPES, Place, Region, composite
-from gancam.vision.cutout import cut_out, ground
+from gancam.vision.cutout import cut_out, give_grey_rim, ground
 
 KEY_SECONDS = 2.0  # from picture to picture at speed 1
 _AHEAD_ON_GPU = 8  # frames made at once: a CPU gains 12 % by eight, which is not worth a hiccup
@@ -351,6 +351,8 @@ class Morph(ModelEffect):
             alpha = blend_room.feather(size, params.feather, shape, sides)
         else:
             overlay, alpha, shadow = cut_out(picture, colour, size)
+            if params.blend == "clone":
+                give_grey_rim(overlay, alpha)
             if params.shadow > 0 and params.blend == "normal":
                 dark = _lessened(shadow[inner.slices], params.opacity * params.shadow, soft)
                 black = np.zeros((*dark.shape, 3), np.uint8)

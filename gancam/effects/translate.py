@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -17,8 +18,10 @@ from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.params import Params, parameter
 from gancam.vision.blend import Region, composite
+from gancam.vision.cutout import ground
 from gancam.vision.flow import DenseFlow
 from gancam.vision.motion import Grey, is_cut, small_grey
+from gancam.vision.strokes import enlarged_clean, fine_structure, mixed_by
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
 _REST = 0.3  # pixels of the small picture in which motion is looked for: less is none, so that noise moves nothing
@@ -26,7 +29,21 @@ _SAME, _OTHER = 6.0, 24.0  # grey levels of change that are noise, and that make
 _HELD = 0.9  # how much of the frame before stays, at most, where nothing changed
 _SOFT = 90  # of the shorter side of the frame: how wide a mask's edge is
 _SEEN, _BUSY, _AROUND = 160, 60.0, 9  # detail: on how many pixels, from which slope on it is full, its neighbourhood
+_THUMBNAIL = 128  # pixels of the longer side up to which a network draws single things
+_LOST = (
+    "{name} draws {size} pixels across, single things before a plain ground: of a scene it leaves little; region= or "
+    "mask= say where it is seen"
+)
+_DULL, _RICH = 3.0, 9.0  # grey levels by which a picture's luma varies, from none of the colours found to all of them
 _RADIUS, _FLAT = 4, 40.0  # of the guided filter: its window, and the variance under which there is no edge
+
+
+class _Held(NamedTuple):
+    """What `stabilise` keeps of a frame: what the network saw, the same in grey, and what was shown."""
+
+    seen: Image
+    grey: Grey
+    shown: NDArray[np.float32]
 
 
 @dataclass
@@ -40,7 +57,7 @@ class TranslateParams(Params):
     )  # fmt: skip
     scale: float = parameter(
         1.0, minimum=0.5, maximum=4.0,
-        help="how large strokes, cells and lines are; below 1 finer, and slower by the square",
+        help="how large strokes, cells and lines are, but for what is narrower than they; below 1 slower by the square",
     )  # fmt: skip
     readable: float = parameter(
         0.0, minimum=0.0, maximum=1.0,
@@ -91,9 +108,8 @@ class Translate(ModelEffect):
         self._source = lru_cache(maxsize=1)(masks.source)
         self._tiles = TileBudget(device=lambda: model.device)
         self._flow = DenseFlow(_REST)
-        self._before: tuple[Image, Grey, NDArray[np.float32]] | None = (
-            None  # what the network saw last, and what was shown
-        )
+        self._told: tuple[str, ...] = ()
+        self._before: dict[tuple[int, ...], _Held] = {}  # of the frame before, by shape
 
     def arguments(self) -> Mapping[str, object]:
         """Tell what else it is made with; see ``ModelEffect``."""
@@ -105,6 +121,8 @@ class Translate(ModelEffect):
         alpha = self._alpha(image, time)
         if params.strength == 0.0 or (alpha is not None and not alpha.any()):
             return image.copy()
+        if alpha is None and self._is_lost(image):
+            self._told = (_LOST.format(name=self.card.name, size=self.card.work_size),)
         result = self._translated(image)
         if params.colours > 0.0 and self.card.keeps != "luma":
             grey = np.asarray(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), np.uint8)
@@ -133,6 +151,16 @@ class Translate(ModelEffect):
         ]
 
     @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know: a scene shown to a network of single things, say."""
+        return self._told
+
+    def _is_lost(self, image: Image) -> bool:
+        """Whether the network draws far smaller than `image` is, and that is no single thing before a plain ground."""
+        small = 0 < self.card.work_size <= _THUMBNAIL and max(image.shape) >= 4 * self.card.work_size
+        return small and not self._told and not self.params.work_size and ground(image) is None
+
+    @property
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
         return self.params.stabilise > 0.0 or self._marked is not None or masks.follows(self.params.mask)
@@ -147,13 +175,13 @@ class Translate(ModelEffect):
         if marked or mixed or cut or card.keeps == "luma" or seen != max(size):
             return None
         with self._lock:
-            self._before = None
+            self._before = {}
         return self.model
 
     def reset(self) -> None:
         """Forget the frames before, those of masks too."""
         with self._lock:
-            self._before = None
+            self._before = {}
             for source in (self._marked, self._source(self.params.mask) if self.params.mask else None):
                 if source is not None:
                     source.reset()
@@ -162,24 +190,44 @@ class Translate(ModelEffect):
         height, width = image.shape[:2]
         longest = max(height, width)
         work_size = min(self.params.work_size or self.card.work_size or longest, longest)
-        shrink = float(work_size * self._share) / longest / self.params.scale
+        coarse = 1.0 if self.card.keeps == "luma" else max(self.params.scale, 1.0)
+        shrink = float(work_size * self._share) / longest / (self.params.scale / coarse)
         size = max(round(width * shrink), 1), max(round(height * shrink), 1)
         how = cv2.INTER_AREA if shrink < 1.0 else cv2.INTER_CUBIC
         small = image if shrink == 1.0 else np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
-        found = self._network(small)
-        if self.params.stabilise > 0.0:
-            found = self._steadied(small, found)
-        else:
-            self._before = None
+        found = self._drawn(small, coarse)
         if self.card.keeps == "luma":
             grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
-            chroma = _chroma(found)
+            chroma = _faded(_chroma(found), small)
             if shrink != 1.0:
                 chroma = np.asarray(cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR), np.int16)
             return _coloured(grey, chroma)
         if shrink > 1.0:
             return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         return found if shrink == 1.0 else _enlarged(found, small, image)
+
+    def _drawn(self, image: Image, scale: float) -> Image:
+        """What the network makes of `image`, with strokes `scale` times as large where nothing is finer than those.
+
+        The network draws smaller pictures for that, each half as large as the one before.
+        """
+        before, self._before = self._before, {}
+        found = self._shown(image, before)
+        size = image.shape[1], image.shape[0]
+        scales = [scale]
+        while scales[-1] > 2.0:
+            scales.append(scales[-1] / 2)
+        for wide in reversed(scales if scale > 1.0 else ()):
+            less = max(round(size[0] / wide), 1), max(round(size[1] / wide), 1)
+            seen = np.asarray(cv2.resize(image, less, interpolation=cv2.INTER_AREA), np.uint8)
+            broad = enlarged_clean(self._shown(seen, before), size)
+            found = mixed_by(fine_structure(image, wide), found, broad)
+        return found
+
+    def _shown(self, seen: Image, before: Mapping[tuple[int, ...], _Held]) -> Image:
+        """What the network makes of `seen`; as `stabilise` has it, with what was kept of the frame before."""
+        found = self._network(seen)
+        return self._steadied(seen, found, before.get(seen.shape)) if self.params.stabilise > 0.0 else found
 
     def _network(self, image: Image) -> Image:
         """Any size: enlarged to what the model takes by repeating the border, large ones in tiles."""
@@ -198,12 +246,12 @@ class Translate(ModelEffect):
         result: Image = self.model(image[None])[0][0]
         return result
 
-    def _steadied(self, seen: Image, found: Image) -> Image:
+    def _steadied(self, seen: Image, found: Image, kept: _Held | None) -> Image:
         """`found` mixed with what was shown before, moved along with the picture, where that shows the same."""
         now: NDArray[np.float32] = found.astype(np.float32)
         grey, _ = small_grey(seen)
-        if self._before is not None and self._before[0].shape == seen.shape and not is_cut(self._before[1], grey):
-            moved, before, held = self._before
+        if kept is not None and not is_cut(kept.grey, grey):
+            moved, before, held = kept
             motion = self._flow(grey, before, (seen.shape[1], seen.shape[0]))
             if motion is not None:
                 moved, held = motion.carry(moved), motion.carry(held)
@@ -212,7 +260,7 @@ class Translate(ModelEffect):
                 _HELD * self.params.stabilise
             )
             now += cv2.merge([share] * 3) * (held - now)
-        self._before = seen, grey, now
+        self._before[seen.shape] = _Held(seen, grey, now)
         return np.asarray(cv2.convertScaleAbs(now), np.uint8)
 
     def _alpha(self, image: Image, time: float | None) -> masks.Mask | None:
@@ -251,6 +299,13 @@ def _chroma(image: Image) -> NDArray[np.int16]:
     """What each pixel has beside its luma."""
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     return np.asarray(cv2.subtract(image, cv2.merge([grey] * 3), dtype=cv2.CV_16S), np.int16)
+
+
+def _faded(chroma: NDArray[np.int16], seen: Image) -> NDArray[np.int16]:
+    """The colours found for a picture; none where it shows nothing that could have them, as a grey frame or a fade."""
+    varies = float(cv2.meanStdDev(cv2.cvtColor(seen, cv2.COLOR_BGR2GRAY))[1][0, 0])
+    share = min(max((varies - _DULL) / (_RICH - _DULL), 0.0), 1.0)
+    return chroma if share == 1.0 else np.asarray(np.round(chroma * share), np.int16)
 
 
 def _coloured(grey: NDArray[np.uint8], chroma: NDArray[np.int16]) -> Image:

@@ -22,7 +22,7 @@ from gancam.inference.hardware import saturates_bytes, thread_counts
 from gancam.inference.network import GeneratorNetwork, MaskedNetwork, Network, open_network
 from gancam.inference.providers import GpuOptions, kind_of, ways
 from gancam.inference.trials import LEAST_PSNR, TILED_ON_GPU, Trial, name_of, recall, remember
-from gancam.inference.trials import folder as folder
+from gancam.units import milliseconds
 
 log = logging.getLogger(__name__)
 NO_INT8 = "GANCAM_NO_INT8"  # an environment variable: set, int8 is played only where it is asked for by name
@@ -199,7 +199,7 @@ def ranked(files: Mapping[str, Path], device: str, usual: Sequence[str], opened:
             return []  # not this one's fault alone: nothing is known
         kept = remember(files, device, trials, {})
         said = ", ".join(
-            f"{one.precision} {one.ms:.3g} ms ({one.psnr:.0f} dB)" if not one.error else f"{one.precision} fails"
+            f"{one.precision} {milliseconds(one.ms)} ({one.psnr:.0f} dB)" if not one.error else f"{one.precision} fails"
             for one in trials
         )
         log.info(
@@ -250,7 +250,7 @@ def fastest(
                 times[count].append(_timed(run))
         trials = [Trial(str(count), round(1000 * min(times[count]), 3), 100.0) for count in counts]
         kept = remember(files, device, trials, more)
-        said = ", ".join(f"{one.precision}: {one.ms:.3g} ms" for one in trials)
+        said = ", ".join(f"{one.precision}: {milliseconds(one.ms)}" for one in trials)
         log.info("%s %s: threads tried: %s%s", name_of(files), precision, said, "; remembered" if kept else "")
     return _fewest(trials)
 
@@ -296,7 +296,7 @@ def best_way(
             return GpuOptions()  # nothing to compare with; opening says why
         kept = remember(files, device, trials, more)
         said = ", ".join(
-            f"{one.precision} {one.ms:.3g} ms" if not one.error else f"{one.precision} fails" for one in trials
+            f"{one.precision} {milliseconds(one.ms)}" if not one.error else f"{one.precision} fails" for one in trials
         )
         log.info("%s %s on %s: %s%s", name_of(files), precision, device, said, "; remembered" if kept else "")
     return GpuOptions.named(_order(trials, _FASTER_ON_GPU)[0].precision)

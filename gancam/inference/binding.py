@@ -43,12 +43,12 @@ class Tensor:
 
     @property
     def bytes(self) -> int:
-        """What it holds."""
+        """Its size, in bytes."""
         return int(self._value.tensor_size_in_bytes())
 
     @property
     def address(self) -> int:
-        """Where it begins in the memory of its device."""
+        """The address of its first byte in the memory of its device."""
         return int(self._value.data_ptr())
 
     def load(self, array: NDArray[np.generic]) -> None:

@@ -21,7 +21,17 @@ MODELS = Path(__file__).parent.parent / "models"
 
 def menu() -> dict[str, Path]:
     """List the bundled models by name: what is in their folder."""
-    names = {path.name.removesuffix(".onnx"): path for path in MODELS.glob("[!.]*.onnx")}
+    return _models_in(MODELS)
+
+
+def user_menu() -> dict[str, Path]:
+    """List the user's own models by name; those that have the name of a bundled one are left out."""
+    bundled = menu()
+    return {name: path for name, path in _models_in(user_folder()).items() if name not in bundled}
+
+
+def _models_in(folder: Path) -> dict[str, Path]:
+    names = {path.name.removesuffix(".onnx"): path for path in folder.glob("[!.]*.onnx")}
     return {name: names[name] for name in sorted(names) if name.rpartition(".")[2] not in ("fp16", "int8")}
 
 
@@ -30,14 +40,6 @@ def user_folder() -> Path:
     if named := os.environ.get("GANCAM_MODELS"):
         return Path(named)
     return user_data_path("gancam", appauthor=False) / "models"
-
-
-def user_menu() -> dict[str, Path]:
-    """List the user's own models by name; those that have the name of a bundled one are left out."""
-    names = {path.name.removesuffix(".onnx"): path for path in user_folder().glob("[!.]*.onnx")}
-    bundled = menu()
-    return {name: names[name] for name in sorted(names) if name.rpartition(".")[2] not in ("fp16", "int8")
-            and name not in bundled}  # fmt: skip
 
 
 def find(name: str | Path) -> Path:

@@ -56,7 +56,7 @@ class ChangedTiles:
 
     def __init__(self, function: Callable[[Image], Image], *, scale: int, overlap: int, follows: bool = False) -> None:
         self._function, self._scale, self._overlap, self._follows = function, scale, overlap, follows
-        self._shelf = BufferPool()
+        self._buffers = BufferPool()
         self._state: _State | None = None
         self._clock = 0.0
         self._pixels = self._computed = 0
@@ -86,7 +86,7 @@ class ChangedTiles:
         self._pixels += image.shape[0] * image.shape[1]
         self._computed += done
         self.latest += (done / (image.shape[0] * image.shape[1]) - self.latest) / 15
-        result = self._shelf.take(state.made.shape)
+        result = self._buffers.take(state.made.shape)
         whole = done == image.shape[0] * image.shape[1]
         if threshold > 0 and self._follows and not whole and state.worst.any():
             state.follow(image, result)

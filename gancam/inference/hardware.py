@@ -23,13 +23,8 @@ def usable_cores() -> int:
 
     Those that it may run on, and no more than its control group gives it the time of.
     """
-    allowed = quota()
+    allowed = cores_allowed()
     return len(_cpus()) if allowed is None else min(len(_cpus()), max(math.ceil(allowed), 1))
-
-
-def quota() -> float | None:
-    """Say how many cores' time the control group of a container allows; None where it sets no limit."""
-    return cores_allowed()
 
 
 def thread_counts() -> list[int]:

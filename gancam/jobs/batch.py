@@ -24,7 +24,7 @@ from gancam.jobs.events import (
     Notify,
     Summary,
 )
-from gancam.jobs.identity import job_of
+from gancam.jobs.identity import files_made, job_of
 from gancam.jobs.inputs import BatchInputs, BatchItem
 from gancam.jobs.ledger import Ledger
 from gancam.jobs.local_pool import LocalPool, WorkerPool, share_of_threads
@@ -92,6 +92,8 @@ def process_one(
 ) -> Report:
     """Make one video or image with the workers of a pool.
 
+    Where an effect writes a file of its own (a track of masks), this process makes the video instead.
+
     Args:
         source: The file to read.
         target: The file to write.
@@ -109,6 +111,14 @@ def process_one(
     """
     listener = _SingleListener(notify)
     chain = chain or LoadedChain(chain_spec)
+    if made := files_beside(chain):
+        notify(Note(source, f"{made[0]}: is written beside the frames, so one process makes this video"))
+        process_video(
+            source, target, chain.fresh(source), options, listener.report,
+            notify=lambda text: notify(Note(source, text)),
+            progress=lambda index, frames: notify(FileProgress(source, index + 1, frames)),
+        )  # fmt: skip
+        return listener.report
     pool = make_pool(chain_spec)
     began = time.monotonic()
     try:
@@ -121,6 +131,17 @@ def process_one(
         raise listener.error
     listener.report.seconds = time.monotonic() - began
     return listener.report
+
+
+def files_beside(chain: LoadedChain) -> list[str]:
+    """List the files that effects write beside the output, each as the parameter that asks for it."""
+    return [f"{name}={file}" for effect in chain.fresh() for name, file in files_made(effect).items()]
+
+
+def losses(report: Report, chain: LoadedChain) -> list[str]:
+    """List the notes of a report that are about the file, not about how its effects fared."""
+    fared = {note for effect in chain.effects for note in effect.notes}
+    return [note for note in report.notes if note not in fared]
 
 
 class _SingleListener:
@@ -163,6 +184,10 @@ class _Batch:
         self._options, self._notify, self._chain_spec = options, notify, chain_spec
         self._workers, self._make_pool = workers, make_pool
         self._chain = LoadedChain(chain_spec)
+        if made := files_beside(self._chain):
+            if len(found.items) > 1:
+                raise InputError(f"{made[0]}: is one file, for one video, and there are {len(found.items)} inputs")
+            self._workers = 1
         make_folder(out, parents=True)
         self._ledger = Ledger(out)
         self._left: list[BatchItem] = []
@@ -171,6 +196,7 @@ class _Batch:
         self._sort_out()
         self._costs = ProgressEstimate(self._left, options)
         self._notified: dict[BatchItem, float] = {}
+        self._told = set[tuple[BatchItem, str]]()
         self._at_work = 1
 
     def _sort_out(self) -> None:
@@ -279,7 +305,7 @@ class _Batch:
                     notify=notify,
                     progress=lambda index, frames: self.progress(item, index + 1, frames),
                 )
-                self.made(item, report=report)
+                self.made(item, notes=losses(report, self._chain), report=report)
         except Exception as error:  # also a fault of gancam's own must not cost the files to come
             self.failed(item, error)
 
@@ -301,11 +327,15 @@ class _Batch:
             self._notify(FileProgress(item.source, frame, frames, eta))
 
     def note(self, item: BatchItem, text: str) -> None:
+        self._told.add((item, text))
         self._notify(Note(item.source, text))
 
     def made(
         self, item: BatchItem, frames: int | None = None, notes: Sequence[str] = (), report: Report | None = None
     ) -> None:
+        for note in notes:
+            if (item, note) not in self._told:
+                self.note(item, note)
         self._ledger.end(item)
         self._costs.end(item)
         self._summary.made += 1

@@ -1,6 +1,7 @@
 """Checks of a job that need no model, made before one is loaded."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def check(path: MediaPath | None, target: MediaPath, options: ProcessOptions) ->
     check_options(options)
     if options.pipe is None and sink_word(str(target)) is not None:
         raise InputError(f"{target}: is an output of gancam live; gancam process writes videos and images")
-    source = VideoPath(Path("stdin")) if path is None else path
+    source = VideoPath(Path("standard input")) if path is None else path
     if isinstance(source, SequencePath) or isinstance(target, SequencePath):
         check_reading(source, options)
     else:
@@ -58,7 +59,8 @@ def check(path: MediaPath | None, target: MediaPath, options: ProcessOptions) ->
     if options.pipe is not None:
         return
     if isinstance(target, SequencePath):
-        images.check_output(target, overwrite=options.overwrite)
+        frames = source if isinstance(source, SequencePath) else None
+        images.check_output(target, overwrite=options.overwrite, source=frames)
     elif isinstance(target, StillPath):
         check_target(target.path, overwrite=options.overwrite, sources=[source.path])
     else:
@@ -126,12 +128,30 @@ def refuse_mixture(path: MediaPath, target: MediaPath) -> None:
     if isinstance(target, VideoPath) and not isinstance(path, VideoPath):
         raise InputError(f"{path} is an image, so the output must be one too ({', '.join(IMAGES)}), not {target}")
     if isinstance(path, VideoPath) and not isinstance(target, VideoPath):
-        raise InputError(f"{target} is an image, so the input must be one too ({', '.join(IMAGES)}), not {path}")
+        raise InputError(f"{target} is one image, so the input must be one too, not {path}; {_numbered(target)}")
 
 
-def refuse_depth(path: str | os.PathLike[str], footage: VideoInfo, accepted: bool) -> None:
-    """Refuse video of more than 8 bits a sample unless the loss is `accepted`. Raises ``InputError``."""
+def _numbered(target: MediaPath) -> str:
+    """Say under which name `target` would be an image for each frame."""
+    stem = re.sub("%.*", "", target.path.stem) or "frame-"
+    return f"an image for each frame is written as {stem}{'' if stem.endswith('-') else '-'}%06d{target.path.suffix}"
+
+
+def refuse_depth(path: str | os.PathLike[str], footage: VideoInfo, accepted: bool, keeper: str | None = None) -> None:
+    """Refuse video of more than 8 bits a sample unless the loss is `accepted`.
+
+    Args:
+        path: The video.
+        footage: What it is.
+        accepted: Whether 8 bits will do.
+        keeper: A codec that would keep it as it is, to name.
+
+    Raises:
+        InputError: It has more, and they will not do.
+    """
     if footage.depth > 8 and not accepted:
         what = f"{footage.depth}-bit HDR ({footage.hdr})" if footage.hdr else f"{footage.depth}-bit video"
+        if keeper is not None:
+            raise InputError(f"{path}: is {what}: --codec {keeper} keeps it as it is, --eight-bit takes it as 8 bits")
         cure = "better tone-map it to 8-bit SDR first" if footage.hdr else "nothing else is lost"
         raise InputError(f"{path}: is {what}, and gancam works with 8 bits; --eight-bit takes it as 8 bits, {cure}")

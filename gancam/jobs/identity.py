@@ -36,6 +36,12 @@ def job_of(
     }
 
 
+def files_made(effect: Effect) -> dict[str, str]:
+    """Name the files that an effect writes beside the output, by the parameter that asks for each."""
+    kinds, values = effect.params.declared(), effect.params.values()
+    return {name: str(value) for name, value in values.items() if value and kinds[name].kind == "new-file"}
+
+
 def identity(path: str | os.PathLike[str]) -> str:
     """Identify a file, which may be huge, by its size and a hash of blocks from all over; numbered images likewise."""
     media = classify(path)
@@ -54,7 +60,7 @@ def identity(path: str | os.PathLike[str]) -> str:
 
 
 def _described(effect: Effect) -> dict[str, object]:
-    values = effect.params.values()
+    values = effect.params.values() | dict.fromkeys(files_made(effect), "")  # what it writes beside changes no frame
     texts = {name: value for name, value in values.items() if isinstance(value, str)}
     files = {name: identity(Path(text)) for name, text in texts.items() if text and os.path.isfile(text)}
     return {

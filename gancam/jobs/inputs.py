@@ -104,8 +104,9 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
         if ending != name.suffix:
             with_codec = f" with {codec}" if codec else ""
             changed.add(f"{name.suffix} files become {ending} files: {name.suffix} cannot be written{with_codec}")
-            if str(made_name) in taken or str(made_name) in made:
-                made_name = name.with_name(name.name + ending)
+            behind = name
+            while str(made_name) in taken or str(made_name) in made:
+                made_name = behind = behind.with_name(behind.name + ending)
         made[str(made_name)] = path
     for text, path in made.items():
         target = out / text

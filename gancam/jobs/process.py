@@ -20,14 +20,17 @@ from gancam.jobs.checks import (
 from gancam.jobs.identity import job_of
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.images import Picture, check_size, holds_alpha, holds_many, read_pictures, write_pictures
+from gancam.media.info import VideoInfo
 from gancam.media.paths import MediaPath, SequencePath, classify
 from gancam.pipeline import FrameCallback, Progress, Report, output_size, run, through
 from gancam.sinks import Sink
 from gancam.sinks.images import ImageWriter
+from gancam.sinks.images import check_output as check_images
 from gancam.sinks.pieces import PieceWriter
 from gancam.sinks.pipe import FORMATS, PipeWriter
-from gancam.sinks.video import VideoOptions, keeps
+from gancam.sinks.video import CONTAINERS, VideoOptions, keeps
 from gancam.sources import ImageFiles, VideoFile
+from gancam.units import counted
 
 
 def process_video(
@@ -67,7 +70,7 @@ def process_video(
         done = sink.frames_done
         notes = [*source.notes, *sink.notes]
         if done:
-            notes.append(f"{target}: goes on after {done} frames")
+            notes.append(f"{target}: goes on after {counted(done, 'frame')}")
         if done and remembers(chain, options):
             notes.append("an effect needs earlier frames, so it is shown those again")
         else:
@@ -79,7 +82,12 @@ def process_video(
         with ExitStack() as over:
             for effect in chain:
                 over.callback(effect.close)
-            run(source, chain, [sink], on_frame=turns, progress=progress, report=report)
+            try:
+                run(source, chain, [sink], on_frame=turns, progress=progress, report=report)
+            except BaseException:
+                for effect in chain if options.pipe is None else ():  # what went to a pipe is not made again
+                    effect.discard()
+                raise
     report.notes = [note for note in report.notes if note not in notes]
     if replay is not None and replay.left:
         report.notes.append(
@@ -112,6 +120,8 @@ def _sink(
         return PipeWriter(options.pipe, video_options, options.form or "matroska")
     job = job_of(path, effects, options)
     if isinstance(target, SequencePath):
+        if isinstance(path, SequencePath):
+            check_images(target, overwrite=options.overwrite, source=path)
         return ImageWriter(
             target, size=video_options.size, source_info=video_options.source_info, audio_from=video_options.audio_from,
             quality=video_options.quality, overwrite=video_options.overwrite, part=video_options.part, job=job,
@@ -179,7 +189,7 @@ def open_video(
         untouched = untouched and keeps(place, source.footage, codec=options.codec, encoder=options.encoder)
         untouched = untouched and source.keep_decoded()
         if not untouched:
-            refuse_depth(path, source.footage, options.eight_bit)
+            refuse_depth(path, source.footage, options.eight_bit, None if chain else _keeper(place, source.footage))
         return source, VideoOptions(
             fps=source.fps, size=output_size(chain, source.size), codec=options.codec, encoder=options.encoder,
             quality=options.quality, untouched=untouched, overwrite=options.overwrite, source_info=source.footage,
@@ -188,6 +198,13 @@ def open_video(
     except BaseException:
         source.close()
         raise
+
+
+def _keeper(place: str | os.PathLike[str], footage: VideoInfo) -> str | None:
+    """Name a codec that holds the planes of `footage` as they are in the file `place`; None where none does."""
+    holder = CONTAINERS.get(Path(place).suffix.lower())
+    codecs = () if holder is None else holder.codecs
+    return next((codec for codec in codecs if keeps(place, footage, codec=codec, encoder=None)), None)
 
 
 def process_image(

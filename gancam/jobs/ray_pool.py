@@ -47,7 +47,7 @@ class RayPool:
     """
 
     def __init__(self, chain_spec: EffectChainSpec, address: str = "auto", workers: int | None = None) -> None:
-        _refuse_saving(chain_spec)
+        refuse_saving(chain_spec)
         try:
             self._ray: Any = importlib.import_module("ray")
         except ImportError as error:
@@ -241,8 +241,8 @@ def gpu_share(device: str, gpus: int, workers: int) -> float:
     return 1.0 / math.ceil(workers / gpus) if gpus else 1.0
 
 
-def _refuse_saving(chain_spec: EffectChainSpec) -> None:
-    """Refuse effects that write files of their own: they would be left on the machine of some worker."""
+def refuse_saving(chain_spec: EffectChainSpec) -> None:
+    """Refuse effects that write files of their own, left on the machine of some worker. Raises ``InputError``."""
     for spec in chain_spec.specs:
         if spec.params.get("save"):
             where = "is written where the effect runs, so not with --cluster"

@@ -102,11 +102,15 @@ class EffectChainSpec:
 
 
 class LoadedChain:
-    """Effects that are loaded once for many files, each of which finds them as if just loaded."""
+    """Effects that are loaded once for many files, each of which finds them as if just loaded.
+
+    Attributes:
+        effects: They, as the last file left them.
+    """
 
     def __init__(self, chain_spec: EffectChainSpec) -> None:
-        self._effects = chain_spec.load()
-        self._values = [effect.params.values() for effect in self._effects]
+        self.effects = chain_spec.load()
+        self._values = [effect.params.values() for effect in self.effects]
 
     def fresh(self, sound: Path | None = None) -> list[EffectSlot]:
         """Give the effects without memory of an earlier file, turned on, their parameters as given at first.
@@ -114,13 +118,13 @@ class LoadedChain:
         Args:
             sound: As ``EffectChainSpec.load`` has it.
         """
-        for effect, values in zip(self._effects, self._values, strict=True):
+        for effect, values in zip(self.effects, self._values, strict=True):
             for name, value in values.items():
                 effect.params.set(name, value)
             effect.on = True
             effect.reset()
-        _listen(self._effects, sound)
-        return self._effects
+        _listen(self.effects, sound)
+        return self.effects
 
 
 def _listen(chain: Sequence[EffectSlot], sound: Path | None) -> None:

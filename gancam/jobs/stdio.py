@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from gancam.errors import SourceError
+from gancam.errors import GancamError, SourceError
 from gancam.media.messages import cause
+
+NAME = "standard input"
 
 
 @contextmanager
@@ -21,10 +23,10 @@ def spooled(pipe: BinaryIO) -> Iterator[Path]:
     A video is read several times, its sound beside its picture, and its end may be needed first.
 
     Yields:
-        The file, which is removed when the context ends.
+        The file, which is removed when the context ends; errors call it `NAME` rather than by where it was kept.
 
     Raises:
-        SourceError: When it cannot be kept.
+        SourceError: When it cannot be kept, and where nothing came.
     """
     if sys.platform == "linux" and stat.S_ISREG(os.fstat(pipe.fileno()).st_mode):
         path = Path(os.path.realpath(f"/proc/self/fd/{pipe.fileno()}"))
@@ -32,11 +34,22 @@ def spooled(pipe: BinaryIO) -> Iterator[Path]:
             yield path
             return
     with tempfile.TemporaryDirectory(prefix="gancam-") as folder:
-        path = Path(folder) / "stdin"
+        path = Path(folder) / NAME
         try:
             with path.open("wb") as file:
                 shutil.copyfileobj(pipe, file, 1 << 20)
         except OSError as error:
             room = f"cannot be kept in {tempfile.gettempdir()} ({cause(error)}); set TMPDIR to another folder"
-            raise SourceError(f"stdin: {room}") from error
-        yield path
+            raise SourceError(f"{NAME}: {room}") from error
+        if path.stat().st_size == 0:
+            raise SourceError(f"{NAME}: is empty; pipe a video into it, as in cat in.mkv | gancam process - out.mkv")
+        try:
+            yield path
+        except GancamError as error:
+            error.args = tuple(without_folder(str(one), path) for one in error.args)
+            raise
+
+
+def without_folder(said: str, path: Path) -> str:
+    """Give a message that names a file which `spooled` made by its name alone."""
+    return said.replace(f"{path.parent}{os.sep}", "") if path.name == NAME else said

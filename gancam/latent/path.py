@@ -260,7 +260,10 @@ def _through(keys: Sequence[NDArray[np.float64]], share: float) -> NDArray[np.fl
 
 
 def _along_sphere(keys: Sequence[NDArray[np.float64]], share: float) -> NDArray[np.float64]:
-    """The same on a sphere, lengths linearly: Shoemake's squad, with the sphere's own logarithm and exponential."""
+    """From the second of four keys to the third on a sphere: Shoemake's squad, and lengths linearly.
+
+    With the sphere's own logarithm and exponential.
+    """
     lengths = [float(np.linalg.norm(key)) for key in keys]
     if min(lengths) == 0.0:
         return _through(keys, share)

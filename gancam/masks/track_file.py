@@ -22,6 +22,7 @@ from gancam.errors import MaskError, NotFound
 from gancam.files import write_file
 from gancam.frame import Image
 from gancam.masks.mask import Mask, MaskSource
+from gancam.units import counted
 
 FORMAT = "gancam mask track"
 Counts = tuple[int, ...]
@@ -132,14 +133,16 @@ class MaskTrack(MaskSource):
         if size != self.size:
             raise MaskError(f"{self.path}: is a mask track of {self.size[0]}x{self.size[1]}, not {size[0]}x{size[1]}")
         if frames is not None and frames != self.frames:
-            raise MaskError(f"{self.path}: is a mask track of {self.frames} frames; this clip has {frames}")
+            raise MaskError(f"{self.path}: is a mask track of {counted(self.frames, 'frame')}; this clip has {frames}")
 
     def finished(self) -> None:
         """Raise ``MaskError`` where the clip that is over was a shorter one than the recorded one."""
         left = self.frames - self._next
         late = self._times[-1] - self._times[self._next - 1] > 0.1 if self._times and self._next else True
         if left > 2 and late:
-            raise MaskError(f"{self.path}: is a mask track of {self.frames} frames; this clip ends {left} before")
+            raise MaskError(
+                f"{self.path}: is a mask track of {counted(self.frames, 'frame')}; this clip ends {left} before"
+            )
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return the mask of the frame at `time`, else of the next. Raises ``MaskError`` for another clip."""
@@ -154,7 +157,7 @@ class MaskTrack(MaskSource):
             if time > last + max(2 * step, 0.1):
                 index = self.frames
         if index >= self.frames:
-            raise MaskError(f"{self.path}: ends after {self.frames} frames; this is another, longer clip")
+            raise MaskError(f"{self.path}: ends after {counted(self.frames, 'frame')}; this is another, longer clip")
         self._next = index + 1
         number = self._frames[index][1]
         if self._made is None or self._made[0] != number:

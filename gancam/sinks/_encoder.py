@@ -20,6 +20,7 @@ from gancam.media.messages import cause
 from gancam.queues import BoundedQueue
 from gancam.sinks._settings import EncoderSettings
 from gancam.sinks.contract import Sink
+from gancam.units import counted
 
 _AHEAD, _WAITING = 4, 100_000_000  # frames that may wait for the encoder, and their bytes
 _NICENESS = 5  # steps of priority that the encoder's threads give up, on Linux
@@ -136,7 +137,7 @@ class Encoder:
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
         what = "no room left" if full else cause(error)
         output = self._output
-        made = SinkError(f"{self.path}: writing failed after {output.frames} frames ({what}); {output.kept}")
+        made = SinkError(f"{self.path}: writing failed after {counted(output.frames, 'frame')} ({what}); {output.kept}")
         made.__cause__ = error
         return made
 

@@ -182,11 +182,12 @@ class Muxer:
         try:
             with environment(QUIET):
                 container.start_encoding()
-        except (av.error.InvalidDataError, av.error.ArgumentError):
+        except (av.error.InvalidDataError, av.error.ArgumentError) as error:
             if self._tracks is None:
                 raise
             self.abort()
-            return [*self._open(settings, None), "the audio is left out: its description is damaged"]
+            what = f"{settings.container.format} does not take what is described there ({cause(error)})"
+            return [*self._open(settings, None), f"sound, subtitles, chapters and words are left out: {what}"]
         return [] if self._tracks is None else list(self._tracks.notes)
 
     def _open_tracks(self, settings: EncoderSettings, path: Path, container: av.container.OutputContainer) -> Tracks:

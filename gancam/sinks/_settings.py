@@ -106,7 +106,8 @@ class EncoderSettings:
         if self.codec.encoder == "libx264" and pixels <= _SMALL:
             options["crf"] = f"{float(options['crf']) - 3:g}"
         if self.codec.name == "ffv1" and min(self.canvas.size) < 16:
-            options["slices"] = "1"  # left to itself it finds no way to slice some of these
+            large = self.canvas.size[0] > 352 or self.canvas.size[1] > 288  # it takes no fewer than four then
+            options["slices"] = "4" if large else "1"  # left to itself it finds no way to slice some of these
         if self.codec.name == "prores" and self.canvas.pixels.startswith("yuva"):
             options["profile"] = "4444"
         return options

@@ -142,9 +142,9 @@ class Tracks:
             start, end = (chapter["start"] * base - self._origin, chapter["end"] * base - self._origin)
             if (self._first is not None and end <= self._first) or (self._end is not None and start >= self._end):
                 continue
-            start = max(start, self._first or start)
-            end = min(end, self._end or end)
-            chapters.append({**chapter, "start": round(start / base), "end": round(end / base), "time_base": base})
+            begin = max(round(start / base), 0)  # containers take no chapter from before 0, and then nothing at all
+            end = end if self._end is None else min(end, self._end)
+            chapters.append({**chapter, "start": begin, "end": max(round(end / base), begin), "time_base": base})
         if not chapters:
             return
         if self._output.format.name in _CHAPTERS:

@@ -17,7 +17,7 @@ import av
 import numpy as np
 
 from gancam.errors import InputError, NotFound, OutputExists, SinkError
-from gancam.files import lock_file, replace_file, unlock_file
+from gancam.files import lock_file, replace_file, same_file, unlock_file
 from gancam.frame import Frame, Image, check_image
 from gancam.inference.hardware import usable_cores
 from gancam.media.images import check_size, encode_image, encoding, holds_alpha
@@ -28,6 +28,7 @@ from gancam.media.paths import SequencePath
 from gancam.sinks._codecs import DEFAULT_QUALITY, check_quality
 from gancam.sinks.contract import Sink
 from gancam.sinks.piece_store import changes, goes_on, pieces_of
+from gancam.units import counted
 
 _AHEAD = 2  # images in work for each thread
 
@@ -155,7 +156,8 @@ class ImageWriter(Sink):
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
             what, kept = "no room left" if full else cause(error), len(self._store.times)
             raise SinkError(
-                f"{self._path}: writing failed after {kept} frames ({what}); {kept} are kept, --resume goes on"
+                f"{self._path}: writing failed after {counted(kept, 'frame')} ({what}); "
+                f"{kept} are kept, --resume goes on"
             ) from error
 
     def close(self, *, interrupted: bool = False) -> None:
@@ -284,11 +286,19 @@ class ImageStore:
         replace_file(self._index, "".join(f"{line}\n" for line in good).encode())
 
 
-def check_output(names: SequencePath, *, overwrite: bool) -> None:
-    """Find what is in the way of images of these names. Raises ``OutputExists`` and ``SinkError``."""
+def check_output(names: SequencePath, *, overwrite: bool, source: SequencePath | None = None) -> None:
+    """Find what is in the way of images of these names, which replace none of those they are made from, `source`.
+
+    Raises:
+        OutputExists: There are such images, and they may not be replaced.
+        SinkError: There is no folder for them, or they would replace those of `source`.
+    """
     above = names.path.absolute().parent.parent  # the folder itself is made
     if not above.is_dir():
         raise SinkError(f"{names}: there is no folder {above}")
+    alike = source is not None and (source.before, source.after) == (names.before, names.after)
+    if alike and source is not None and same_file(source.path.absolute().parent, names.path.absolute().parent):
+        raise SinkError(f"{names}: the output has the names of the input ({source}); give it others")
     if not overwrite and (there := names.images()):
         raise OutputExists(f"{there[0][1]}: exists; give another name, or --overwrite")
 

@@ -10,6 +10,7 @@ from gancam.sinks._codecs import CONTAINERS, NUT
 from gancam.sinks._encoder import EncodedSink, Encoder
 from gancam.sinks._muxer import WholeVideo
 from gancam.sinks._settings import VideoOptions, prepare
+from gancam.units import counted
 
 FORMATS = {"matroska": ".mkv", "mpegts": ".ts", "nut": ".mkv", **{ending[1:]: ending for ending in CONTAINERS}}
 
@@ -52,7 +53,7 @@ class PipeWriter(EncodedSink):
         open_until_now = not super().closed
         super().close(interrupted=interrupted)
         if open_until_now and self._pipe.broken and self._video.frames:
-            self._all_notes.append(f"the reader of stdout went away after {self._video.frames} frames")
+            self._all_notes.append(f"the reader of stdout went away after {counted(self._video.frames, 'frame')}")
 
 
 class _Pipe:

@@ -21,6 +21,7 @@ from gancam.sinks._canvas import Canvas
 from gancam.sinks._sender import SOUND, SenderTask
 from gancam.sinks._sound import SteadySound
 from gancam.sinks.contract import Sink, SinkContext
+from gancam.units import counted
 
 FORMATS = {  # a URL's scheme -> FFmpeg's container
     "udp": "mpegts", "tcp": "mpegts", "srt": "mpegts", "rtp": "rtp_mpegts",
@@ -229,7 +230,9 @@ class StreamWriter(Sink):
                     if pipe is not None:
                         pipe.close()
         if self._dropped:
-            self._notes.append(f"{self._name}: {self._dropped} frames were not sent, encoder or receiver were too slow")
+            self._notes.append(
+                f"{self._name}: {counted(self._dropped, 'frame')} not sent, encoder or receiver were too slow"
+            )
         if not self._told:
             self._raise_error()
 

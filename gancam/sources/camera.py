@@ -17,6 +17,7 @@ from gancam._native import environment, quiet_opencv
 from gancam.errors import SourceError
 from gancam.frame import Image
 from gancam.sources.live import PATIENCE, SIZE, LivePicture, LiveSource
+from gancam.sources.pace import Pace
 
 _BAD_IN_A_ROW = 60  # broken pictures before a connection counts as lost
 # OpenCV reads this when it first waits for a camera: how many seconds one that was unplugged may take (default 10).
@@ -133,7 +134,7 @@ class CaptureBackend:
         connect: Called with 1 to open it; where no picture comes the number is doubled, up to `longest`, for one that
             waits that many times as long.
         finite: Whether an end is an end, not a loss.
-        paced: Whether pictures are held back until their time has come (a file).
+        pace: What holds pictures back until their time has come (a file).
         longest: See `connect`.
         silent: What to say where no picture comes.
         first_read: Environment variables for OpenCV, until the first picture came.
@@ -145,17 +146,17 @@ class CaptureBackend:
         connect: Callable[[int], Capture],
         *,
         finite: bool = False,
-        paced: bool = False,
+        pace: Pace | None = None,
         longest: int = 1,
         silent: str = "gives no picture",
         first_read: Mapping[str, str] | None = None,
     ) -> None:
         self.name, self.finite = name, finite
         self.fps: float | None = None
-        self._connect, self._paced, self._longest, self._silent = connect, paced, longest, silent
+        self._connect, self._pace, self._longest, self._silent = connect, pace, longest, silent
         self._first_read = first_read or {}
         self._capture: Capture | None = None
-        self._came, self._began = 0, 0.0
+        self._came = 0
 
     def open(self, longer: int = 1) -> None:
         """Connect. Raises ``SourceError`` with the reason."""
@@ -176,9 +177,8 @@ class CaptureBackend:
             read = self._next(stop)
         if read is None:
             return None
-        if self._paced:
-            self._began = self._began or read.captured
-            stop.wait(max(self._began + self._came / (self.fps or 25.0) - time.monotonic(), 0))
+        if self._pace is not None:
+            self._pace.wait(self._came / (self.fps or 25.0), stop)
             read = LivePicture(read.image, time.monotonic())
         self._came += 1
         return read
@@ -238,6 +238,6 @@ def _look_for_camera(device: int | str, name: str) -> None:
     if not path.exists():
         others = sorted(str(other) for other in Path("/dev").glob("video*"))
         there = f"there are {', '.join(others)}" if others else "no camera is connected"
-        raise SourceError(f"{name}: there is no {path}; {there} (`gancam live test` plays a test pattern)")
+        raise SourceError(f"{name}: there is no {path}; {there}; the test pattern (source `test`) plays without one")
     if not os.access(path, os.R_OK | os.W_OK):
         raise SourceError(f"{name}: no permission for {path}; add yourself to the group video and log in again")

@@ -62,6 +62,7 @@ class Decoder:
         self._time_base = Fraction(stream.time_base or Fraction(1, 90_000))
         self._tick = stream.start_time or 0  # of the last picture
         self._convert = VideoReformatter()
+        self.damaged = 0  # pictures that came damaged, or not at all
         self._coming = self._whole(stream) if deinterlace else self._decode(stream)
         self._begun: deque[av.VideoFrame] = deque()
         with suppress(av.FFmpegError, IndexError):
@@ -88,8 +89,13 @@ class Decoder:
     def _decode(self, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
         with suppress(av.FFmpegError, IndexError):
             for packet in self._container.demux(stream):
-                with suppress(av.error.InvalidDataError):
-                    yield from packet.decode() if self._apart is None else self._apart.decode(packet)
+                try:
+                    frames = packet.decode() if self._apart is None else self._apart.decode(packet)
+                except av.error.InvalidDataError:
+                    self.damaged += 1
+                    continue
+                self.damaged += sum(frame.is_corrupt for frame in frames)
+                yield from frames
 
     def _whole(self, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
         """The pictures of `stream` with each field's missing lines made up."""

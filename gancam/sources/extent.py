@@ -1,5 +1,6 @@
 """How long the picture of a file lasts, and how many frames it has, as the file itself says."""
 
+import os
 import re
 from contextlib import suppress
 from fractions import Fraction
@@ -10,6 +11,7 @@ import av
 from gancam.media.info import MOST_FPS
 
 _EXACT = {"mov", "mp4", "avi"}  # where a stream's duration is the sum of its frames'
+_READ = 0.97  # of a file's bytes: where the last packet ends; what follows is an index
 _SEGMENT = 0x18538067  # the element of Matroska that holds all but the head
 
 
@@ -87,6 +89,23 @@ def is_cut_off(path: Path) -> bool:
                 unknown = size == (1 << 7 * (start - at - 4)) - 1
                 return not unknown and path.stat().st_size < start + size
     return False
+
+
+def breaks_off(path: Path, last: float) -> bool:
+    """Tell whether a file goes on where nothing more can be read of it: it is damaged there.
+
+    Args:
+        path: A file of a format whose packets come in the order of their times.
+        last: The time of a picture near the break, in seconds of the file's clock, from which on it is read.
+    """
+    end = 0
+    absolute = os.path.abspath(path)
+    with suppress(av.FFmpegError, IndexError, OSError), av.open(absolute, metadata_errors="replace") as film:
+        film.seek(int(last * av.time_base))
+        for packet in film.demux():
+            if packet.pos is not None:
+                end = max(end, packet.pos + packet.size)
+    return 0 < end < _READ * path.stat().st_size
 
 
 def _length(data: bytes, at: int) -> tuple[int, int]:

@@ -94,7 +94,8 @@ class ImageFiles(Source):
         except (OSError, ValueError, ZeroDivisionError) as error:
             raise SourceError(f"{file}: is no list of times ({cause(error)})") from error
         if len(times) != len(numbers) or any(b <= a for a, b in itertools.pairwise(times)):
-            raise SourceError(f"{file}: has {len(times)} times for {len(numbers)} images, or they do not increase")
+            said = f"has {len(times)} times for {len(numbers)} images, or they do not increase"
+            raise SourceError(f"{file}: {said}; remove it, and --fps says how fast they are")
         self._time_base = base or Fraction(1, 1_000_000)
         if len(times) > 1:
             self._fps = float((len(times) - 1) / (times[-1] - times[0]))

@@ -14,6 +14,7 @@ from gancam.frame import Frame, Image
 from gancam.media.live_sound import Sound
 from gancam.media.messages import cause
 from gancam.sources.contract import Source
+from gancam.sources.pace import Pace
 from gancam.vision.fit import fit
 from gancam.vision.text import draw_lines
 
@@ -88,6 +89,7 @@ class LiveSource(Source):
         reconnect: Attempts in a row after which it gives up; None for no limit.
         measure: Whether the rate is measured for a second rather than believed.
         sound: Gets the source's own sound.
+        pace: What holds the pictures of `feed` back, for one that waits until frames are asked for.
 
     Attributes:
         origin: The container's seconds that became ``Frame.time`` 0, of a file.
@@ -107,12 +109,13 @@ class LiveSource(Source):
         reconnect: int | None = None,
         measure: bool = False,
         sound: Sound | None = None,
+        pace: Pace | None = None,
     ) -> None:
         if not patience > 0:
             raise InputError(f"patience is {patience}: needs more than 0 seconds")
         if reconnect is not None and reconnect < 0:
             raise InputError(f"reconnect is {reconnect}: needs 0 or more attempts, or None for ever")
-        self._feed, self._patience, self._reconnect = feed, patience, reconnect
+        self._feed, self._patience, self._reconnect, self._pace = feed, patience, reconnect, pace
         self._next_feed: LiveBackend | None = None
         self._change = threading.Condition()  # guards all that reader and consumer share
         self._stop = threading.Event()
@@ -204,6 +207,8 @@ class LiveSource(Source):
         return told
 
     def __iter__(self) -> Iterator[Frame]:
+        if self._pace is not None and not self._pace.running:
+            self._begin(self._pace)
         wait, before = self._patience, math.inf
         while True:
             with self._change:
@@ -224,6 +229,13 @@ class LiveSource(Source):
                 # a file's clock stands still meanwhile, so that the next picture has its own time again
                 moment = self._last if self._own_clock else time.monotonic() - self._arrivals[0]
                 yield self._frame(self._placeholder(), moment, None)
+
+    def _begin(self, pace: Pace) -> None:
+        """Let what waited for this begin: its first picture counts as captured now."""
+        with self._change:
+            now = self.sound.origin = self._arrivals[0] = pace.begin()
+            if self._newest is not None:
+                self._newest = self._newest._replace(captured=now)
 
     def _frame(self, image: Image, moment: float, captured: float | None) -> Frame:
         self._last = max(moment, self._last + 1e-6)
@@ -339,7 +351,7 @@ class LiveSource(Source):
                 if self._newest is not None:
                     self._dropped += 1
                 self._newest = LivePicture(image, captured, read.time)
-                if self.sound.origin is None:
+                if self.sound.origin is None and (self._pace is None or self._pace.running):
                     self.sound.origin = captured
                 if len(self._arrivals) <= 60:
                     self._arrivals.append(captured)

@@ -11,12 +11,14 @@ from gancam.frame import Frame
 from gancam.sources.camera import Capture, CaptureBackend
 from gancam.sources.contract import Source
 from gancam.sources.live import PATIENCE, LivePicture, LiveSource
+from gancam.sources.pace import Pace
 
 
 class CaptureSource(LiveSource):
     """Plays a ``cv2.VideoCapture`` that is already open, or anything with its methods; closing releases it.
 
-    When it fails it ends: only its owner could open it again. A file is played at its own pace.
+    When it fails it ends: only its owner could open it again. A file is played at its own pace, from
+    when frames are asked for.
 
     Raises:
         SourceError: For one that is not open, or gives no picture.
@@ -28,12 +30,15 @@ class CaptureSource(LiveSource):
                 raise SourceError("the given capture is not open")
             return capture
 
-        paced = capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
-        super().__init__(CaptureBackend("the given capture", connect, finite=True, paced=paced), patience=patience)
+        pace = Pace() if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0 else None
+        feed = CaptureBackend("the given capture", connect, finite=True, pace=pace)
+        super().__init__(feed, patience=patience, pace=pace)
 
 
 class RealtimeSource(LiveSource):
     """Plays a source (a file, the test pattern) at its own pace, with its own times, as if it were live; closes it.
+
+    Its clock begins when frames are asked for, so that nothing of it is missed before that.
 
     Args:
         source: What to play.
@@ -50,7 +55,8 @@ class RealtimeSource(LiveSource):
         patience: float = PATIENCE,
         again: Callable[[], Source] | None = None,
     ) -> None:
-        super().__init__(_Played(source, name or type(source).__name__, again), patience=patience)
+        pace = Pace()
+        super().__init__(_Played(source, name or type(source).__name__, pace, again), patience=patience, pace=pace)
 
 
 class _Played:
@@ -58,20 +64,20 @@ class _Played:
 
     finite = True
 
-    def __init__(self, source: Source, name: str, again: Callable[[], Source] | None) -> None:
-        self.name = name
+    def __init__(self, source: Source, name: str, pace: Pace, again: Callable[[], Source] | None) -> None:
+        self.name, self._pace = name, pace
         self.fps: float | None = source.fps
         self._source, self._again = source, again
         self._ended, self._offset = 0.0, 0.0  # seconds: of all that was played, and of the rounds before this one
         self._frames: Iterator[Frame] = iter(())
-        self._began: float | None = None
+        self._came = False
 
     def open(self) -> None:
         self._frames = iter(self._source)
 
     def read(self, stop: threading.Event) -> LivePicture | None:
         frame = next(self._frames, None)
-        if frame is None and self._again is not None and self._began is not None:
+        if frame is None and self._again is not None and self._came:
             self._source.close()
             self._source = self._again()
             self._frames = iter(self._source)
@@ -81,9 +87,8 @@ class _Played:
             return None
         moment = frame.time + self._offset
         self._ended = moment + 1 / (self.fps or 25.0)
-        if self._began is None:
-            self._began = time.monotonic() - moment
-        stop.wait(max(self._began + moment - time.monotonic(), 0))
+        self._came = True
+        self._pace.wait(moment, stop)
         return LivePicture(frame.image, time.monotonic(), moment)
 
     def close(self) -> None:

@@ -20,11 +20,13 @@ from gancam.media.messages import cause
 from gancam.queues import BoundedQueue
 from gancam.sources.contract import Source
 from gancam.sources.decoders import Decoder, frames_ahead, log, opacity_apart
-from gancam.sources.extent import end_of, frame_rate, is_cut_off, picture_end, promised_frames
+from gancam.sources.extent import breaks_off, end_of, frame_rate, is_cut_off, picture_end, promised_frames
 from gancam.sources.ranges import check_range
+from gancam.units import counted
 
 _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
 _LONGEST = 86_400.0  # seconds that a picture may stay; what says more is damaged
+_LATE = 0.5  # seconds by which the last frame may come before the end that the file tells
 _CLOCK_STARTS_ANYWHERE = {"mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "rm", "wtv", "asf"}
 
 
@@ -115,6 +117,7 @@ class VideoFile(Source):
             origin = Fraction(container.start_time, av.time_base)
         self._frames, self._counted = promised_frames(container, stream, self._fps)
         self._picture_end = picture_end(container, stream)
+        self._container_end = end_of(container, stream) if "matroska" in container.format.name else None
         aspect = Fraction(stream.sample_aspect_ratio or 1)
         depth = max((part.bits for part in stream.format.components), default=8) if stream.format else 8
         self._shallow = f"{self._path.name}: its {depth} bits a sample are read as 8" if depth > 8 else ""
@@ -272,7 +275,7 @@ class VideoFile(Source):
                 read = self._decoder.read(wanted)
                 self._worker_seconds += time.perf_counter() - began
                 if read is None:
-                    self._tell_shortage(came)
+                    self._tell_shortage(came, last)
                     held = None if held is None else replace(held, duration=self._last_duration(held.time, own))
                     break
                 image, tick, picture, alpha, own = read
@@ -322,18 +325,30 @@ class VideoFile(Source):
         self._notes.append(note)
         return True
 
-    def _tell_shortage(self, came: int) -> None:
-        """Say that frames are missing; where their number was only reckoned, it is what came from now on."""
+    def _tell_shortage(self, came: int, last: float) -> None:
+        """Say that frames are missing, the last being at `last`; where they were only reckoned, they are what came."""
         if self._stop.is_set():
             return
+        if damaged := self._decoder.damaged:
+            self._notes.append(f"{self._path.name}: frames that are damaged in the file, and look so: {damaged}")
         if self._counted and self._frames is not None and came < self._frames:
             self._short = True
-            self._notes.append(f"the video stops early: {self._frames} frames promised, {came} came")
+            self._notes.append(f"the video stops early: {counted(self._frames, 'frame')} promised, {came} came")
         elif is_cut_off(self._path):
             self._short = True
-            self._notes.append(f"the video stops early: the file is shorter than it says, {came} frames came")
+            told = f"the file is shorter than it says, {counted(came, 'frame')} came"
+            self._notes.append(f"the video stops early: {told}")
+        elif self._breaks_off(last):
+            self._short = True
+            told = f"its file is damaged after {last:.1f} s, {counted(came, 'frame')} came"
+            self._notes.append(f"the video stops early: {told}")
         if not self._counted and self._range == (None, None):
             self._frames = came
+
+    def _breaks_off(self, last: float) -> bool:
+        """Tell whether the last frame, at `last`, is so only because no more can be read of the file."""
+        end, clock = self._container_end, last + float(self._footage.origin)
+        return end is not None and float(end) - clock > _LATE and breaks_off(self._path, max(clock, 0.0))
 
     def close(self) -> None:
         """Join the decoder's thread and close the file; may be called at any time and more than once."""

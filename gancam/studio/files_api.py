@@ -26,12 +26,13 @@ class FilesApi:
 
     def routes(self) -> list[Route]:
         """List what is answered."""
+        hide = self._storage.hide_paths
         return [
-            Route("/api/files", answered(self.roots), methods=["GET"]),
-            Route("/api/files/{reference:path}", answered(self.entries), methods=["GET"]),
-            Route("/api/files/{reference:path}", answered(self.delete), methods=["DELETE"]),
-            Route("/api/uploads", answered(self.upload), methods=["POST"]),
-            Route("/api/downloads/{reference:path}", answered(self.download), methods=["GET"]),
+            Route("/api/files", answered(self.roots, hide), methods=["GET"]),
+            Route("/api/files/{reference:path}", answered(self.entries, hide), methods=["GET"]),
+            Route("/api/files/{reference:path}", answered(self.delete, hide), methods=["DELETE"]),
+            Route("/api/uploads", answered(self.upload, hide), methods=["POST"]),
+            Route("/api/downloads/{reference:path}", answered(self.download, hide), methods=["GET"]),
         ]
 
     async def roots(self, request: Request) -> Response:

@@ -62,7 +62,8 @@ class JobsApi:
             ("POST", "/api/jobs", self.add), ("POST", "/api/jobs/{number}/{act}", self.act),
             ("DELETE", "/api/jobs/{number}", self.remove), ("GET", "/api/jobs/{number}/verify", self.verify),
         ]  # fmt: skip
-        return [Route(path, answered(handler), methods=[method]) for method, path, handler in table]
+        hide = self._storage.hide_paths
+        return [Route(path, answered(handler, hide), methods=[method]) for method, path, handler in table]
 
     async def facts(self, request: Request) -> Response:
         """Tell what is in a file."""
@@ -134,8 +135,10 @@ class JobsApi:
         return EffectChainSpec(specs)
 
     def _described(self, job: Job) -> dict[str, object]:
+        hide = self._storage.hide_paths
         told = {**asdict(job), "name": Path(job.source).name, "source": self._named(job.source)}
-        return {**told, "target": self._named(job.target), "options": job.options}
+        told |= {"error": hide(job.error), "notes": [hide(note) for note in job.notes]}
+        return {**told, "target": self._named(job.target), "options": [hide(option) for option in job.options]}
 
     def _named(self, path: str) -> str:
         try:

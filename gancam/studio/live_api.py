@@ -34,7 +34,7 @@ class LiveApi:
         table = [
             ("GET", "/api/state", self.state), ("GET", "/api/models", self.models),
             ("POST", "/api/source", self.play), ("DELETE", "/api/source", self.stop),
-            ("GET", "/api/sources", self.sources),
+            ("GET", "/api/sources", self.sources), ("POST", "/api/mirror", self.mirror),
             ("POST", "/api/effects", self.add), ("PUT", "/api/effects", self.order),
             ("DELETE", "/api/effects/{name}", self.remove), ("PATCH", "/api/controls", self.turn),
             ("POST", "/api/effects/{name}/draw", self.draw),
@@ -44,7 +44,8 @@ class LiveApi:
             ("GET", "/api/seeds/{name}/{seed:int}", self.seed),
             ("GET", "/api/snapshot", self.snapshot), ("POST", "/api/recording", self.record),
         ]  # fmt: skip
-        return [Route(path, answered(handler), methods=[method]) for method, path, handler in table]
+        hide = self._session.storage.hide_paths
+        return [Route(path, answered(handler, hide), methods=[method]) for method, path, handler in table]
 
     async def state(self, request: Request) -> Response:
         """Tell what plays, through which effects."""
@@ -71,6 +72,11 @@ class LiveApi:
     async def stop(self, request: Request) -> Response:
         """Play nothing."""
         await asyncio.to_thread(self._session.player.stop)
+        return await self.state(request)
+
+    async def mirror(self, request: Request) -> Response:
+        """Play mirrored, or not: ``{"on"}``."""
+        self._session.player.mirror(on=(await message_of(request)).flag("on"))
         return await self.state(request)
 
     async def add(self, request: Request) -> Response:

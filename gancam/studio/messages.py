@@ -102,15 +102,15 @@ async def message_of(request: Request) -> Message:
     return Message.parse(await body_of(request))
 
 
-def answered(handler: Handler) -> Handler:
-    """Answer what a handler raises with ``{"error": "..."}``, in one line."""
+def answered(handler: Handler, hide_paths: Callable[[str], str]) -> Handler:
+    """Answer what a handler raises with ``{"error": "..."}``, in one line that `hide_paths` has seen."""
 
     @functools.wraps(handler)
     async def answering(request: Request) -> Response:
         try:
             return await handler(request)
         except GancamError as error:
-            return problem(error)
+            return problem(error, hide_paths)
         except Exception as error:
             log.exception("studio: a fault of gancam's own")
             return JSONResponse({"error": f"a fault of gancam's own: {error!r}"}, 500)
@@ -118,7 +118,7 @@ def answered(handler: Handler) -> Handler:
     return answering
 
 
-def problem(error: GancamError) -> Response:
+def problem(error: GancamError, hide_paths: Callable[[str], str]) -> Response:
     """Give the answer for an error."""
     status = 404 if isinstance(error, NotFound) else 409 if isinstance(error, OutputExists) else 400
-    return JSONResponse({"error": " ".join(str(error).split())}, status)
+    return JSONResponse({"error": hide_paths(" ".join(str(error).split()))}, status)

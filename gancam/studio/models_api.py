@@ -39,11 +39,12 @@ class ModelsApi:
 
     def routes(self) -> list[Route]:
         """List what is answered."""
+        hide = self._storage.hide_paths
         return [
-            Route("/api/catalogue", answered(self.catalogue), methods=["GET"]),
-            Route("/api/catalogue", answered(self.add), methods=["POST"]),
-            Route("/api/catalogue/{name}/speed", answered(self.speed), methods=["POST"]),
-            Route("/api/doctor", answered(self.doctor), methods=["GET"]),
+            Route("/api/catalogue", answered(self.catalogue, hide), methods=["GET"]),
+            Route("/api/catalogue", answered(self.add, hide), methods=["POST"]),
+            Route("/api/catalogue/{name}/speed", answered(self.speed, hide), methods=["POST"]),
+            Route("/api/doctor", answered(self.doctor, hide), methods=["GET"]),
         ]
 
     async def catalogue(self, request: Request) -> Response:

@@ -59,6 +59,7 @@ class Player:
         request: What was asked for last; None before that, and after ``stop``.
         state: What becomes of it.
         error: Why it failed; else empty.
+        mirrored: Whether pictures are played mirrored, as one sees oneself.
     """
 
     def __init__(self, chain: LiveChain, screen: Screen, gate: FrameGate, changed: Callable[[], None]) -> None:
@@ -71,6 +72,7 @@ class Player:
         self.request: SourceRequest | None = None
         self.state: State = "idle"
         self.error = ""
+        self.mirrored = False
 
     @property
     def feed(self) -> LiveSource | None:
@@ -86,6 +88,14 @@ class Player:
             arguments = request, self._session
             self._thread = threading.Thread(target=self._play, args=arguments, name="gancam-studio", daemon=True)
             self._thread.start()
+        self._changed()
+
+    def mirror(self, *, on: bool) -> None:
+        """Play pictures mirrored from the next one on, whatever plays, or as they are."""
+        with self._lock:
+            self.mirrored = on
+            if self._feed is not None:
+                self._feed.mirrored = on
         self._changed()
 
     def stop(self) -> None:
@@ -147,6 +157,7 @@ class Player:
                 feed.close()
                 return False
             self._feed, self.state = feed, "playing"
+            feed.mirrored = self.mirrored
         self._changed()
         try:
             self._chain.listen_to(Path(request.argument) if request.kind == "file" else None)

@@ -167,20 +167,22 @@ class Session:
             "version": self.version,
             "source": {
                 "state": player.state, "kind": None if request is None else request.kind,
-                "label": "" if request is None else request.label, "error": player.error, "size": size,
-                "output": None if size is None else self.chain.output_size(size),
+                "label": "" if request is None else request.label,
+                "error": self.storage.hide_paths(player.error), "size": size,
+                "output": None if size is None else self.chain.output_size(size), "mirrored": player.mirrored,
             },
             "effects": [self._effect(link) for link in self.chain.links],
             "recording": self.screen.recorder.recording,
-            "said": self.screen.said,
+            "said": [self.storage.hide_paths(line) for line in self.screen.said],
         }  # fmt: skip
 
     def _effect(self, link: Link) -> dict[str, object]:
         pad, card, known = link.slot.pad, link.slot.card, link.slot.parameters
+        notes = [*link.slot.notes, *(pad.notes if pad is not None else [])]
         return {
             "name": link.name, "model": link.model, "effect": link.model if card is None else card.effect,
-            "on": link.slot.on, "error": link.error,
-            "notes": [*link.slot.notes, *(pad.notes if pad is not None else [])],
+            "on": link.slot.on, "error": self.storage.hide_paths(link.error),
+            "notes": [self.storage.hide_paths(note) for note in notes],
             "draws": pad is not None, "drawn": 0 if pad is None else int(np.count_nonzero(pad.mask)),
             "brushes": pad is not None and pad.brushes,
             "values": {key: self._told(known[key], value) for key, value in link.slot.params.values().items()},
@@ -206,7 +208,8 @@ class Session:
         source = "test" if request is None else request.argument
         effects = [part for spec in self.chain.specs() for part in ("-e", str(spec))] or ["-e", "none"]
         size = SIZE if request is None else request.size
-        return shlex.join(["gancam", "live", source, *effects, *_size_option(size)])
+        mirror = ["--mirror"] if self.player.mirrored else []
+        return shlex.join(["gancam", "live", source, *effects, *_size_option(size), *mirror])
 
 
 def _is_file(entry: Parameter, value: Value) -> bool:

@@ -108,6 +108,12 @@ class Storage:
                 return f"{name}/{real.relative_to(root).as_posix()}"
         raise InputError(f"{path}: outside the folders that the studio was given")
 
+    def hide_paths(self, text: str) -> str:
+        """Write a message without the paths of the roots: a file goes by its name below them."""
+        for path in sorted({*map(str, self.roots.values()), str(self.folder.resolve())}, key=len, reverse=True):
+            text = text.replace(path.rstrip(os.sep) + os.sep, "")
+        return text
+
     def new(self, root: str, name: str) -> Path:
         """Name a file in one of the studio's own folders that is not there yet, as near to `name` as may be.
 

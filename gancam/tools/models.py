@@ -12,6 +12,7 @@ from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.trials import Trial
 from gancam.inference.variants import read_card, variants
 from gancam.params import Parameter, with_defaults
+from gancam.units import milliseconds
 
 _TASKS = {  # by effect
     "super_resolution": "super-resolution", "inpaint": "inpainting", "morph": "generator",
@@ -74,7 +75,7 @@ class ModelEntry:
         """The fastest accurate precision on each device where it was tried."""
         best = {device: min((one for one in trials if one.exact), key=lambda one: one.ms, default=None)
                 for device, trials in self.trials.items()}  # fmt: skip
-        return "\n".join(f"{device} {one.precision} {one.ms:.3g} ms" for device, one in best.items() if one)
+        return "\n".join(f"{device} {one.precision} {milliseconds(one.ms)}" for device, one in best.items() if one)
 
     def to_json(self) -> dict[str, object]:
         """Give all that is known, ready for ``json.dumps``."""

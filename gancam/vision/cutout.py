@@ -22,6 +22,7 @@ _DARK = 64  # grey levels up to which a ground is dark, so that nothing that shi
 _STEM = 0.1  # of a side: what meets the picture's edge along more of it was cut off there
 _NEAR = 0.6  # of how long that is: up to there it is made round, and is as it was from twice that on
 _ROUND = 0.9  # of the radius of the largest disc in what was cut off: its corners are as round as that
+_FADE = 0.07  # of a side, along the picture's edge, over which the shadow ends: it would end in a straight line
 _STEPS = (0.03, 0.045, 0.03)  # to the right, down, and how blurred the shadow is, as shares of the side
 
 
@@ -72,6 +73,20 @@ def cut_out(picture: Image, colour: tuple[int, int, int], size: tuple[int, int])
     whole = cv2.copyMakeBorder(np.round(alpha * 255).astype(np.uint8), *edges, cv2.BORDER_CONSTANT, value=0)
     large = cv2.copyMakeBorder(cv2.resize(image, inner, interpolation=how), *edges, cv2.BORDER_REPLICATE)
     return Cutout(np.asarray(large, np.uint8), np.asarray(whole, np.uint8), _shadow(np.asarray(whole, np.uint8)))
+
+
+def give_grey_rim(image: Image, alpha: Alpha) -> None:
+    """Give a picture's outermost pixels, in place, the brightness of what is cut out of it, in grey.
+
+    Blended by ``clone``, those become the frame's and all else follows: in brightness, while it keeps its own colours.
+
+    Args:
+        image: uint8 ``(h, w, 3)`` BGR.
+        alpha: uint8 ``(h, w)``, not 0 where the cut-out is.
+    """
+    blue, green, red = cv2.mean(image, alpha)[:3]
+    luma = round(0.114 * blue + 0.587 * green + 0.299 * red)
+    cv2.rectangle(image, (0, 0), (image.shape[1] - 1, image.shape[0] - 1), (luma,) * 3)
 
 
 def _ends(side: int) -> tuple[slice, slice]:
@@ -165,5 +180,13 @@ def _shadow(alpha: Alpha) -> Alpha:
     right, down, blur = (step * side / small for step in _STEPS)
     moved = cv2.warpAffine(less, np.array([[1, 0, right], [0, 1, down]], np.float32), (less.shape[1], less.shape[0]))
     soft = cv2.GaussianBlur(moved, (0, 0), max(blur, 0.3), borderType=cv2.BORDER_CONSTANT)
-    fading = np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
-    return fading
+    down_to, across_to = (_ends_softly(length, _FADE * side / small) for length in soft.shape)
+    fading = np.asarray(cv2.multiply(soft, down_to[:, None] * across_to, dtype=cv2.CV_8U), np.uint8)
+    return np.asarray(cv2.resize(fading, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _ends_softly(length: int, reach: float) -> NDArray[np.float32]:
+    """0 at both ends of a line of pixels, to 1 from `reach` on."""
+    place = np.arange(length, dtype=np.float32)
+    share = np.minimum(np.minimum(place, place[::-1]) / max(reach, 1.0), 1)
+    return np.asarray(share * share * (3 - 2 * share), np.float32)

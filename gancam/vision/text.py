@@ -1,5 +1,6 @@
 """Text over pictures, sized in pixels so that it can be read, on a dark backdrop so that it is seen on any picture."""
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Literal
 
@@ -8,7 +9,8 @@ import cv2
 from gancam.frame import Image
 
 Corner = Literal["top left", "top right", "bottom left", "bottom right", "middle", "bottom"]
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_FONT = cv2.FONT_HERSHEY_SIMPLEX  # in OpenCV 5 a TrueType font of most scripts, before that strokes for ASCII alone
+_ALL_SCRIPTS = int(cv2.__version__.split(".")[0]) >= 5
 _SMALLEST = 6  # pixels of a capital letter's height; below, letters are smears
 WHITE, GREY, YELLOW, RED = (245, 245, 245), (150, 150, 150), (80, 220, 255), (70, 70, 255)  # BGR
 
@@ -37,7 +39,7 @@ def draw_lines(
     Returns:
         The left lower corner (x, y) of the first line.
     """
-    rows = [line.encode("ascii", "replace").decode().split("\t", 1) for line in lines]
+    rows = [line.split("\t", 1) for line in lines]
     tall, wide = image.shape[:2]
     while True:
         columns, step, pad = _widths(rows, height), round(height * 1.9), max(round(height * 0.8), 3)
@@ -69,18 +71,27 @@ def draw_text(
     image: Image, words: str, place: tuple[int, int], height: int, colour: tuple[int, int, int], *, right: bool = False
 ) -> None:
     """Write `words` into `image`, in place, without a backdrop; `place` (x, y) is their left or right lower corner."""
-    words = words.encode("ascii", "replace").decode()
     x = place[0] - text_width(words, height) if right else place[0]
-    cv2.putText(image, words, (x, place[1]), _FONT, _scale(height), colour, _thick(height), cv2.LINE_AA)
+    cv2.putText(image, _drawable(words), (x, place[1]), _FONT, _scale(height), colour, _thick(height), cv2.LINE_AA)
 
 
 def text_width(words: str, height: int) -> int:
     """Return how many pixels wide `words` are in letters of `height`."""
-    return int(cv2.getTextSize(words, _FONT, _scale(height), _thick(height))[0][0])
+    return int(cv2.getTextSize(_drawable(words), _FONT, _scale(height), _thick(height))[0][0])
+
+
+def _drawable(words: str, *, all_scripts: bool = _ALL_SCRIPTS) -> str:
+    """What the font has: "?" instead of what it has not, and, where it has ASCII alone, letters without accents."""
+    composed = unicodedata.normalize("NFC", words)  # file names of macOS have accents apart from their letters
+    if all_scripts:
+        return "".join(letter if letter.isprintable() else "?" for letter in composed)
+    bare = (unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode() or "?" for letter in composed)
+    return "".join(bare)
 
 
 def _thick(height: int) -> int:
-    return max(round(height / 9), 1)
+    """One in a TrueType font: more is a bold face there, which Greek and Chinese letters lack."""
+    return 1 if _ALL_SCRIPTS else max(round(height / 9), 1)
 
 
 def _scale(height: int) -> float:

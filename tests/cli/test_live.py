@@ -68,6 +68,10 @@ def test_what_cannot_be_is_told_before_a_model_is_loaded(tmp_path: Path, monkeyp
         refused("live", "test", "-e", "sr-x2", "--control", port, says=f"control port {port} cannot be used")
     (tmp_path / "a.json").write_text("{}")
     refused("live", "test", "-e", f"inpaint:save={tmp_path / 'a.json'}:box=0/0/9/9", says="exists")
+    one, link = tmp_path / "x.mp4", tmp_path / "there"
+    link.symlink_to(tmp_path, target_is_directory=True)
+    for other in (("--to", one), ("--to", link / "x.mp4"), ("--to", f"source:{one}"), ("--stats", one)):
+        refused("live", "test", "-e", "none", "--to", one, *other, says="two outputs would be this file")
     refused("live", "test", "-e", "none", "--loop", says="--loop: is for video files")
     refused("live", "test", "-e", "none", "--sound", "loud", says="must be mic, mic:NAME or none")
     refused("live", "no-such-camera", "-e", "none", says="camera's index or name")

@@ -455,7 +455,7 @@ def test_a_full_disk_is_one_warning_and_the_others_go_on() -> None:
         ('{"effects": ["sr-x4"], "time": 0, "set": {}}', "line 1: was recorded with -e sr-x4, but this is -e paint"),
         ('{"effects": [], "time": 0, "set": {}}', "was recorded with no effects, but this is -e paint"),
         ('{"time": 0, "set": {"sr-x4.on": true}}', "line 1: nothing is called 'sr-x4.on'"),
-        ('{"time": 0, "set": {"paint.light": 9}}', "line 1: light=9: needs a number from 0 to 2"),
+        ('{"time": 0, "set": {"paint.light": 9}}', "line 1: paint: light=9: needs a number from 0 to 2"),
         ('{"time": 1, "set": {}}\n{"time": 0, "set": {}}', "line 2: is earlier than the line before"),
         ('{"time": true, "set": {}}', 'line 1: needs {"time": SECONDS'),
         ('{"time": 0}', "line 1: needs"),

@@ -576,6 +576,19 @@ def test_what_fails_while_it_reads_ahead_leaves_no_thread(path: Path, tmp_path: 
     assert not [thread.name for thread in threading.enumerate() if thread.name == "gancam-decode"], caught
 
 
+def test_all_marked_is_told_and_a_thin_rim_is_enough_to_fill_from() -> None:
+    image = np.full((360, 640, 3), (90, 120, 150), np.uint8)
+    effect = gancam.load("inpaint", device="cpu")
+    mask = np.ones(image.shape[:2], np.uint8)
+    for _ in range(2):
+        assert effect(image, mask=mask).mean() < 3
+    assert [note for note in effect.notes if "all of a frame was marked" in note] == list(effect.notes)
+    rim = gancam.load("inpaint", device="cpu")
+    mask[:2], mask[-2:], mask[:, :2], mask[:, -2:] = 0, 0, 0, 0
+    assert np.abs(rim(image, mask=mask).astype(int) - image).max() < 30  # was black
+    assert not rim.notes
+
+
 def test_nothing_marked_is_told(path: Path) -> None:
     image = still("otters")
     for params, notes in (({}, 1), ({"box": "10/10/20/20"}, 0), ({"find": "scratches"}, 0), ({"draw": True}, 0)):

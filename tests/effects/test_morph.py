@@ -520,3 +520,17 @@ def test_a_licence_that_forbids_commercial_use_is_told(tmp_path: Path, caplog: p
     with caplog.at_level(logging.WARNING):
         gancam.load(write_generator(tmp_path, generator(), "fruits", licence="CC BY-SA 4.0", half=False))
     assert not caplog.text
+
+
+def test_what_is_cut_out_and_cloned_takes_the_frames_light_and_keeps_its_colours() -> None:
+    effect = gancam.load("morph-fruits", device="cpu", region="0.2/0.1/0.6/0.8")
+    means = {}
+    for blend in ("normal", "clone"):
+        effect.params.blend = blend
+        for level in (90, 150):
+            made = effect(np.full((180, 180, 3), level, np.uint8), time=1.0)[70:110, 70:110]
+            means[blend, level] = made.reshape(-1, 3).mean(axis=0)
+    colour = {key: float(mean.max() - mean.min()) for key, mean in means.items()}
+    for level in (90, 150):
+        assert colour["clone", level] > 0.6 * colour["normal", level]  # was grey
+    assert 40 < float((means["clone", 150] - means["clone", 90]).mean()) < 62

@@ -101,7 +101,7 @@ def test_parameters_are_checked_without_opening_the_model(tmp_path: Path) -> Non
     model = write_models(tmp_path, network())
     check_spec(EffectSpec(str(model), {"strength": "0.5"}))
     for params, says in (
-        ({"strength": "2"}, "0 to 1"),
+        ({"strength": "2"}, f"^{model.stem}: strength=2: needs a number from 0 to 1"),
         ({"strenght": "1"}, "did you mean 'strength'"),
         ({"device": "cpu"}, "no parameter 'device'"),
         ({"cls": "1"}, "no parameter 'cls'"),

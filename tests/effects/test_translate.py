@@ -50,7 +50,7 @@ def grey(image: Image) -> "np.ndarray[tuple[int, ...], np.dtype[np.int32]]":
 @pytest.mark.parametrize("shape", [(1, 1), (1, 31), (37, 2), (101, 163), (240, 320), (700, 33)])
 def test_any_size_comes_back_in_that_size(path: Path, colours: Path, shape: tuple[int, int]) -> None:
     image = np.asarray(cv2.resize(still("otters"), shape[::-1]), np.uint8)
-    for effect in (load(path), load(colours), load(path, stabilise=0.5)):
+    for effect in (load(path), load(colours), load(path, stabilise=0.5), load(path, scale=4.0, stabilise=0.5)):
         for _ in range(2):
             out = effect(image)
             assert out.shape == image.shape == (*effect.output_size(shape[::-1])[::-1], 3)
@@ -77,6 +77,34 @@ def test_a_model_that_keeps_luma_keeps_it_in_every_pixel(colours: Path) -> None:
         out = load(colours, work_size=work_size)(image)
         assert np.abs(grey(out) - grey(image)).max() <= 1
         assert np.abs(out.astype(int) - image).max() > 8
+
+
+def test_a_frame_that_shows_nothing_stays_grey(colours: Path) -> None:
+    for level in (0, 128, 255):
+        flat = np.full((90, 160, 3), level, np.uint8)
+        assert np.array_equal(load(colours)(flat), flat)
+    image = still("spices")
+    faint = np.asarray(cv2.addWeighted(image, 0.04, np.full_like(image, 128), 0.96, 0), np.uint8)
+    assert (load(colours)(faint).std(axis=2) == 0).all()
+    assert load(colours)(image).std(axis=2).mean() > 8
+
+
+def test_a_scene_shown_to_a_network_of_single_things_is_told() -> None:
+    effect = gancam.load("apple2tomato", device="cpu")
+    scene = np.asarray(cv2.resize(still("otters"), (320, 240)), np.uint8)
+    on_white = np.full_like(scene, 255)
+    cv2.circle(on_white, (160, 120), 80, (40, 60, 200), -1)
+    effect(on_white)
+    assert not effect.notes
+    for _ in range(2):
+        effect(scene)
+    assert ["region=" in note for note in effect.notes] == [True]
+    small = gancam.load("apple2tomato", device="cpu", region="0.5/0/0.5/1")
+    small(scene)
+    assert not small.notes
+    style = gancam.load("sketch", device="cpu")
+    style(scene)
+    assert not style.notes
 
 
 def test_the_frames_own_colours_can_be_kept(path: Path) -> None:
@@ -126,13 +154,15 @@ def test_cheaper_ways_show_the_network_less(path: Path) -> None:
 def test_scale_sets_how_large_the_frame_is_that_the_network_is_shown(path: Path) -> None:
     image = np.asarray(cv2.resize(still("lake"), (320, 240)), np.uint8)
     plain = load(path)(image)
-    for scale, seen in ((0.5, (240, 320, 3)), (0.8, (152, 200, 3)), (1.0, (120, 160, 3)), (2.0, (60, 80, 3))):
+    finer, full, half, quarter = (240, 320, 3), (120, 160, 3), (60, 80, 3), (32, 40, 3)
+    sizes = {0.5: [finer], 0.8: [(152, 200, 3)], 1.0: [full], 2.0: [full, half], 4.0: [full, half, quarter]}
+    for scale, seen in sizes.items():  # larger strokes are drawn in smaller pictures, details in the full one
         effect = load(path, scale=scale)
         shown: list[tuple[int, ...]] = []
         run = effect._run
         effect._run = lambda one, run=run, to=shown: to.append(one.shape) or run(one)  # type: ignore[method-assign,misc]
         out = effect(image)
-        assert (out.shape, shown) == (image.shape, [seen])
+        assert (out.shape, shown) == (image.shape, seen)
         assert np.array_equal(out, plain) == (scale == 1.0)
     finest = load(path, scale=0.5, work_size=1000)(image[:60, :80].copy())  # larger than the frame itself
     assert finest.shape == (60, 80, 3)
@@ -140,6 +170,20 @@ def test_scale_sets_how_large_the_frame_is_that_the_network_is_shown(path: Path)
     assert load(path, work_size=1000, scale=2).bare_model((320, 240)) is None
     with pytest.raises(ParameterError, match="scale"):
         load(path, scale=0.4)
+
+
+@pytest.mark.parametrize("name", ["sketch", "style-comic", "style-watercolour"])
+def test_large_strokes_leave_small_things_to_be_seen(name: str) -> None:
+    image = np.full((360, 640, 3), 200, np.uint8)
+    cv2.rectangle(image, (380, 60), (600, 300), (90, 110, 70), -1)  # nothing small there
+    cv2.putText(image, "READ ME", (60, 190), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (20, 20, 20), 2, cv2.LINE_AA)
+    effect = gancam.load(name, device="cpu")
+    plain = grey(effect(image))
+    effect.params.set("scale", 4.0)
+    broad = grey(effect(image))
+    words, across = (slice(155, 205), slice(50, 230)), (180, slice(350, 420))
+    assert np.corrcoef(plain[words].ravel(), broad[words].ravel())[0, 1] > 0.97
+    assert np.count_nonzero(broad[across] < 100) >= np.count_nonzero(plain[across] < 100) + 2
 
 
 def test_a_readable_style_recedes_where_there_is_detail(path: Path) -> None:

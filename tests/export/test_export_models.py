@@ -13,30 +13,13 @@ from gancam.inference.catalog import find
 from gancam.inference.model import Model
 from gancam.inference.variants import read_card
 from tests.helpers.small import crops, network, still
+from tests.helpers.training import restorer, write_run
 from train import checkpoint, recipe
-
-RECIPE = """
-task = "super_resolution"
-[network]
-family = "sr"
-scale = 2
-channels = 16
-depth = 1
-expansion = 8
-[[phase]]
-name = "l1"
-iterations = 1
-losses = { l1 = 1.0 }
-"""
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    folder = tmp_path / "runs" / "tiny"
-    folder.mkdir(parents=True)
-    state = {"recipe": RECIPE, "name": "tiny", "iteration": 1, "ema": network().state_dict()}
-    checkpoint.save(folder, state)
-    return folder
+    return write_run(tmp_path / "runs" / "tiny", restorer(channels=16), network())
 
 
 def test_writes_three_variants_with_figures(run: Path, tmp_path: Path) -> None:

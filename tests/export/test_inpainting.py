@@ -13,7 +13,8 @@ from gancam.errors import ImageError, ModelError
 from gancam.inference.model import Model
 from gancam.inference.variants import read_card
 from tests.helpers.small import crops, filler, still, write_filler
-from train import checkpoint, evaluate, holes
+from tests.helpers.training import write_run
+from train import evaluate, holes
 
 RECIPE = """
 task = "inpainting"
@@ -92,9 +93,7 @@ def test_eight_bits_hold_zero_and_what_was_seen(values: list[float]) -> None:
 
 def test_the_command_line_writes_what_gancam_opens(tmp_path: Path) -> None:
     made = filler()
-    run = tmp_path / "run"
-    run.mkdir()
-    checkpoint.save(run, {"recipe": RECIPE, "name": "tiny", "iteration": 1, "ema": made.state_dict()})
+    run = write_run(tmp_path / "run", RECIPE, made)
     bench = str(crops(tmp_path / "bench"))
     arguments = [
         str(run), "-o", str(tmp_path), "--name", "fill", "--images", bench, "--judge", bench, "--licence", "CC0",

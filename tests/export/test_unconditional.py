@@ -13,7 +13,8 @@ from export.restore import restore
 from gancam.inference.catalog import find
 from gancam.inference.model import Model
 from tests.helpers.small import generator
-from train import checkpoint, generation, networks, recipe
+from tests.helpers.training import write_run
+from train import generation, networks, recipe
 from train.networks.latent import LatentGenerator
 from train.networks.stylegan import StyleGenerator
 
@@ -35,11 +36,7 @@ losses = { adversarial = 1.0 }
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    folder = tmp_path / "runs" / "tiny"
-    folder.mkdir(parents=True)
-    state = {"recipe": RECIPE, "name": "tiny", "iteration": 1, "ema": generator().state_dict()}
-    checkpoint.save(folder, state)
-    return folder
+    return write_run(tmp_path / "runs" / "tiny", RECIPE, generator())
 
 
 def test_writes_two_variants_with_figures(run: Path, tmp_path: Path) -> None:
@@ -67,7 +64,7 @@ def test_a_family_without_an_exporter_is_named(tmp_path: Path, run: Path, capsys
     text = '[network]\nfamily = "residual"\nresolution = 16\nchannels = 8\nmost = 8\n'
     other = RECIPE[: RECIPE.index("[network]")] + text + RECIPE[RECIPE.index("[[phase]]") :]
     network = networks.build(family="residual", resolution=16, channels=8, most=8)
-    checkpoint.save(run, {"recipe": other, "name": "tiny", "iteration": 1, "ema": network.state_dict()})
+    write_run(run, other, network)
     assert main([str(run), "-o", str(tmp_path)]) == 2
     assert "residual" in capsys.readouterr().err
 
@@ -85,8 +82,7 @@ def test_figures_name_the_network_that_looked(tmp_path: Path) -> None:
 
 
 def test_weights_of_another_recipe(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    state = checkpoint.load(run)
-    checkpoint.save(run, state | {"recipe": RECIPE.replace("latent = 12", "latent = 13")})
+    write_run(run, RECIPE.replace("latent = 12", "latent = 13"), generator())
     assert main([str(run), "-o", str(tmp_path)]) == 2
     said = capsys.readouterr().err
     assert "weights are not those of recipe 'tiny'" in said

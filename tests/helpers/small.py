@@ -127,6 +127,7 @@ def translator_network(
     with torch.no_grad():
         for _ in range(20):
             made(photos.permute(0, 3, 1, 2)[:, :, :96, :128].float() / 255.0)
+    cells.round_grain(made)
     return made.eval()
 
 

@@ -33,7 +33,7 @@ def test_as_many_workers_as_fit_into_the_free_memory() -> None:
 
 
 def test_the_encoder_heeds_a_containers_quota(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hardware, "quota", lambda: 1.0)
+    monkeypatch.setattr(hardware, "cores_allowed", lambda: 1.0)
     assert usable_cores() == 1
     options = VideoOptions(fps=25, size=(64, 48))
     assert prepare(Path("a.mp4"), CONTAINERS[".mp4"], options)[0].threads == 1

@@ -145,6 +145,9 @@ def test_two_of_one_name(tmp_path: Path) -> None:
         (tmp_path / "x" / f"a{ending}").write_bytes(b"")
     assert names([str(tmp_path / "x")], out) == ["a.MP4", "a.avi.mkv", "a.mkv", "a.wmv.mkv"]
     (tmp_path / "x" / "a.mkv").unlink()
+    (tmp_path / "x" / "a.wmv.mkv").write_bytes(b"")
+    assert names([str(tmp_path / "x")], out) == ["a.MP4", "a.mkv", "a.wmv.mkv", "a.wmv.mkv.mkv"]
+    (tmp_path / "x" / "a.wmv.mkv").unlink()
     assert names([str(tmp_path / "x")], out) == ["a.MP4", "a.mkv", "a.wmv.mkv"]
     assert names([str(tmp_path / "x")], out, codec="vp9") == ["a.MP4", "a.mkv", "a.wmv.mkv"]
     assert find_inputs([str(tmp_path / "x")], out).notes == [

@@ -17,7 +17,7 @@ from gancam.sinks.images import ImageWriter
 from gancam.sinks.piece_store import pieces_of
 from gancam.sources import TestPattern, VideoFile
 from tests.helpers.clips import make_clip, times_of
-from tests.helpers.command import gancam, refused
+from tests.helpers.command import gancam, here, refused
 from tests.helpers.jobs import FULL_DISK, cut_short, process, same_pictures
 
 
@@ -93,6 +93,58 @@ def test_frame_counts_that_lie(tmp_path: Path) -> None:
         (tmp_path / "b.avi").write_bytes(data)
         report, _ = process(tmp_path / "b.avi", tmp_path / "out.mp4", overwrite=True)
         assert report.frames == 24
+
+
+def broken(path: Path) -> Path:
+    """A Matroska clip of which nothing can be read behind its middle."""
+    images = [np.random.default_rng(index).integers(0, 255, (48, 64, 3), np.uint8) for index in range(60)]
+    data = bytearray(make_clip(path, images=images).read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 2000] = np.random.default_rng(1).bytes(2000)
+    path.write_bytes(data)
+    return path
+
+
+def test_what_cannot_be_read_of_a_damaged_file_is_told_also_quietly_and_in_a_batch(tmp_path: Path) -> None:
+    source = broken(tmp_path / "a.mkv")
+    done = here("process", source, tmp_path / "b.mkv", "-q")
+    assert done.returncode == 0
+    assert "note: the video stops early: its file is damaged after" in done.stderr
+    many = here("process", source, f"{tmp_path / 'many'}/", "-q")
+    assert "the video stops early: its file is damaged after" in many.stderr
+
+
+def test_a_last_frame_that_stays_is_no_damage(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "a.mkv", ticks=[*range(0, 2300, 100), 30_000], time_base=Fraction(1, 1000))
+    report, notes = process(source, tmp_path / "b.mkv")
+    assert report.notes == notes == []
+
+
+def test_numbered_images_are_not_replaced_by_what_is_made_of_them(tmp_path: Path) -> None:
+    for number in range(3, 6):
+        cv2.imwrite(str(tmp_path / f"i{number}.png"), TestPattern((32, 32)).image(number))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    for name in ("i%d.png", "i%04d.png"):
+        refused("process", tmp_path / "i%d.png", tmp_path / name, "--overwrite", says="has the names of the input")
+        with pytest.raises(SinkError, match="has the names of the input"):
+            process(tmp_path / "i%d.png", tmp_path / name, overwrite=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_one_image_of_a_video_is_told_how_to_name_all(tmp_path: Path, clip: Path) -> None:
+    for name, cure in (("a.png", "a-%06d.png"), ("x-%5d.png", "x-%06d.png"), ("%d-%d.jpg", "frame-%06d.jpg")):
+        refused("process", clip, tmp_path / name, says=f"an image for each frame is written as {cure}")
+
+
+def test_deep_colour_is_told_which_codec_keeps_it(tmp_path: Path) -> None:
+    deep = make_clip(tmp_path / "a.mp4", pix_fmt="yuv420p10le")
+    refused("process", deep, tmp_path / "b.mp4", says="is 10-bit video: --codec h265 keeps it as it is")
+    refused("process", deep, tmp_path / "b.ts", "-e", "sr-x2-fast", says="gancam works with 8 bits")
+
+
+def test_wide_and_flat_is_lossless_too(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "a.mkv", images=[np.full((4, 1600, 3), 90, np.uint8)] * 2, codec="libx264")
+    report, _ = process(source, tmp_path / "b.mkv", codec="ffv1")
+    assert report.frames == 2
 
 
 def test_one_frame_is_a_video(tmp_path: Path) -> None:

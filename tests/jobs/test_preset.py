@@ -82,7 +82,7 @@ def test_a_preset_on_the_command_line(tmp_path: Path) -> None:
     assert made("--from", "0")["frames"] == 24
     assert made("--to", "0.6")["frames"] == 6
     film.write_text(f'effect = ["{model}:strenght=1"]')
-    refused("process", source, out, "--preset", film, "--overwrite", says="film.toml: no parameter 'strenght'")
+    refused("process", source, out, "--preset", film, "--overwrite", says="film.toml: small: no parameter 'strenght'")
     film.write_text('effect = "sr-x9"')
     refused("process", source, out, "--preset", film, "--overwrite", says="film.toml: no model 'sr-x9'")
     film.write_text('preset = "other.toml"')

@@ -220,9 +220,22 @@ def test_two_jobs_on_one_output(tmp_path: Path, long: Path) -> None:
     out = tmp_path / "out.mp4"
     first = PieceWriter(out, VideoOptions(fps=30, size=(96, 64)))
     for options in ({"resume": True}, {"overwrite": True}):
-        with pytest.raises(SinkError, match="is being written by another gancam"):
+        with pytest.raises(SinkError, match="is being written by another output of this run"):
             process(long, out, **options)
     first.close(interrupted=True)
+    process(long, out)
+
+
+def test_another_process_on_one_output(tmp_path: Path, long: Path) -> None:
+    out = tmp_path / "out.mp4"
+    code = "import sys; from pathlib import Path; from gancam.files import *; p = Path(sys.argv[1])\n"
+    code += "lock_file(partial_path(p), p); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code, str(out)], stdin=-1, stdout=-1, text=True) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(SinkError, match="is being written by another gancam"):
+            process(long, out)
+        other.communicate()
     process(long, out)
 
 

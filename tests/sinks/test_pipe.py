@@ -54,6 +54,14 @@ def test_one_after_the_other(tmp_path: Path, clip: Path) -> None:
         assert all(np.array_equal(a, b) for a, b in zip(was, now, strict=True))
 
 
+@pytest.mark.parametrize("data", [b"", b"no video"])
+def test_what_is_wrong_with_standard_input_is_told_by_its_name(tmp_path: Path, data: bytes) -> None:
+    done = subprocess.run([*COMMAND, "-", str(tmp_path / "b.mp4")], input=data, capture_output=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith("gancam: standard input: ")
+    assert done.stderr.count(b"\n") == 1
+
+
 def test_what_came_through_stdin_goes_on_after_a_break(tmp_path: Path, clip: Path) -> None:
     out = tmp_path / "out.mkv"
     command = [*COMMAND, "-", str(out), "-q"]

@@ -10,6 +10,7 @@ import pytest
 from gancam.sinks.video import VideoWriter
 from gancam.sources import VideoFile
 from tests.helpers.clips import enrich, make_clip, packets_of
+from tests.helpers.jobs import process
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,16 @@ def test_matroska_keeps_everything(film: Path, tmp_path: Path) -> None:
         assert {"title": "A film", "MOOD": "sad"}.items() <= container.metadata.items()
         attachment: Any = container.streams[4]
         assert (attachment.metadata["filename"], attachment.data) == ("font.ttf", b"a font" * 10)
+
+
+def test_a_part_that_begins_within_a_chapter_keeps_all_tracks(film: Path, tmp_path: Path) -> None:
+    """Its chapter began before 0, which Matroska refuses, and sound, subtitles and the rest went with it."""
+    part = (Fraction(3, 10), Fraction(6, 10))
+    _, notes = process(film, tmp_path / "b.mkv", first=part[0], end=part[1])
+    assert notes == []
+    assert [one[0] for one in streams(tmp_path / "b.mkv")] == [one[0] for one in streams(film)]
+    begins = [(start, end) for start, end, _ in chapters(tmp_path / "b.mkv")]
+    assert begins == [(0, Fraction(1, 10)), (Fraction(1, 10), Fraction(3, 10))]
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mov"])

@@ -133,6 +133,23 @@ def test_a_file_is_played_at_its_own_pace(clip: Path) -> None:
     assert len(frames) + source.dropped == 24
 
 
+@pytest.mark.parametrize("given", ["path", "capture", "again"])
+def test_a_file_begins_when_frames_are_asked_for_not_while_models_are_loaded(clip: Path, given: str) -> None:
+    with open_live(cv2.VideoCapture(str(clip)) if given == "capture" else clip, loop=given == "again") as source:
+        time.sleep(0.5)  # what takes its time in between
+        asked = time.monotonic()
+        frames: list[Frame] = []
+        for frame in source:
+            frames.append(frame)
+            if frame.time > 22.5 / 30:
+                break
+    assert time.monotonic() - asked > 22 / 30
+    assert frames[0].time == 0
+    assert frames[0].captured is not None
+    assert frames[0].captured >= asked
+    assert source.sound.origin == frames[0].captured
+
+
 def test_stalled_source_gives_placeholders_and_close_returns_while_read_hangs() -> None:
     wire = Wire(hangs_at=5)
     source = CaptureSource(wire, patience=0.2)

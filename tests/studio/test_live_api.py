@@ -25,7 +25,7 @@ def test_a_source_plays_and_stops(tmp_path: Path) -> None:
         assert np.array_equal(image, TestPattern().image(TestPattern.index_in(image)))
         assert state(client)["source"] | {"error": ""} == {
             "state": "playing", "kind": "test", "label": "Test pattern", "error": "", "size": [640, 360],
-            "output": [640, 360],
+            "output": [640, 360], "mirrored": False,
         }  # fmt: skip
         client.delete("/api/source")
         assert state(client)["source"]["state"] == "idle"
@@ -199,3 +199,31 @@ def test_a_recording_is_kept(tmp_path: Path) -> None:
         (entry,) = client.get("/api/files/recordings").json()["entries"]
         assert entry["kind"] == "video"
         assert client.get(f"/api/downloads/{entry['reference']}").content[4:8] == b"ftyp"
+
+
+def test_pictures_are_mirrored_whatever_plays(tmp_path: Path) -> None:
+    with studio(tmp_path) as client:
+        assert state(client)["source"]["mirrored"] is False
+        assert client.post("/api/mirror", json={"on": "yes"}).status_code == 400
+        assert client.post("/api/mirror", json={"on": True}).json()["source"]["mirrored"] is True
+        play_test(client)
+        png = np.frombuffer(client.get("/api/snapshot").content, np.uint8)
+        image = np.asarray(cv2.imdecode(png, cv2.IMREAD_COLOR), np.uint8)
+        as_it_is = np.ascontiguousarray(image[:, ::-1])
+        assert np.array_equal(as_it_is, TestPattern().image(TestPattern.index_in(as_it_is)))
+        assert client.get("/api/command").json()["command"] == "gancam live test -e none --mirror"
+        assert client.post("/api/mirror", json={"on": False}).json()["source"]["mirrored"] is False
+
+
+def test_no_message_names_a_path_of_this_machine(tmp_path: Path) -> None:
+    own, holidays = tmp_path / "kept", tmp_path / "holidays"
+    (holidays / "2025").mkdir(parents=True)
+    (holidays / "2025" / "b.mp4").write_bytes(b"no video")
+    with studio(own, holidays) as client:
+        (own / "uploads" / "a.mp4").write_bytes(b"no video")
+        client.post("/api/source", json={"kind": "file", "value": "uploads/a.mp4"})
+        wait_for(lambda: state(client)["source"]["state"] == "failed")
+        assert state(client)["source"]["error"].startswith("a.mp4: not a video")
+        told = client.get("/api/media/holidays/2025/b.mp4").json()["error"]
+        assert told.startswith("2025/b.mp4: not a video")
+        assert str(tmp_path) not in client.get("/api/state").text + told

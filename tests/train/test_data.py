@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,11 +106,12 @@ def test_of_few_photos_none_is_held_back_and_that_is_told(tmp_path: Path, caplog
 @pytest.mark.parametrize("family", ["sr", "inpaint", "translator"])
 def test_tasks_judge_on_what_they_do_not_learn_from(family: str, tmp_path: Path) -> None:
     _grey_ones(tmp_path, 16)
-    name, options, data = {
+    kinds: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         "sr": ("super_resolution", {"scale": 2, "channels": 4, "depth": 1, "expansion": 4}, {"patch": 16}),
         "inpaint": ("inpainting", {"widths": [4, 4, 4, 4], "depth": 2}, {"sides": [32]}),
         "translator": ("translation", {"widths": [4, 8], "depth": 1}, {"patch": 32}),
-    }[family]
+    }
+    name, options, data = kinds[family]
     phase = recipe.Phase("l1", 1, {"l1": 1.0})
     made = recipe.Recipe(name="held", task=name, network={"family": family, **options}, data=data, phases=(phase,))
     task = tasks.build(made, tmp_path, torch.device("cpu"))

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
+from tests.helpers.training import restorer, write_run
 from train import checkpoint, curves, evaluate
 from train.data import Pixels, read_image, resize
 from train.networks.sr import SuperResolution
@@ -121,18 +122,8 @@ def test_flicker_follows_what_moves() -> None:
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run folder with a network's checkpoint and a log, one line of it torn and one repeated."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    text = """
-        task = "super_resolution"
-        network = { family = "sr", scale = 2, channels = 4, depth = 1, expansion = 4 }
-        [[phase]]
-        name = "l1"
-        iterations = 1
-        losses = { l1 = 1.0 }
-    """
-    network = SuperResolution(scale=2, channels=4, depth=1, expansion=4)
-    checkpoint.save(folder, {"recipe": text, "name": "small", "iteration": 1, "ema": network.state_dict()})
+    network = SuperResolution(scale=2, channels=4, depth=1, expansion=8)
+    folder = write_run(tmp_path / "small", restorer(), network, name="small")
     lines = [{"iteration": i, "images": i, "phase": "l1", "l1": 1.0 / i, "lr": 0.1} for i in (1, 2, 3, 2)]
     lines[3]["l1"] = 7.0
     judged = {"iteration": 3, "evaluate": {"psnr_y": 30.0}}

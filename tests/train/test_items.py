@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from tests.helpers.clips import make_clip, scenery
-from tests.helpers.training import GENERATOR, RESTORER, go
+from tests.helpers.training import GENERATOR, go, restorer
 from train.data import Photos, Pictures, named
 from train.data.items import items
 
@@ -375,7 +375,7 @@ def test_a_torchvision_of_another_pytorch_is_told_and_training_goes_on(tmp_path:
         assert "Traceback" not in done.stderr
 
 
-SMALL = RESTORER.format(patch=8, iterations=6)
+SMALL = restorer(patch=8, iterations=6)
 
 
 def test_a_data_set_that_shrinks(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

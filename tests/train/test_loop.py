@@ -13,32 +13,15 @@ import pytest
 import torch
 
 from tests.helpers.children import interruptible, uninterruptible
-from tests.helpers.training import go, same
+from tests.helpers.training import JUDGE, go, restorer, same
 from train import __main__ as command
 from train import checkpoint, loop, networks, recipe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-RESTORE = """
-task = "super_resolution"
-batch = 4
-precision = "fp32"
-[network]
-family = "sr"
-scale = 2
-channels = 4
-depth = 1
-expansion = 8
-[data]
-degradation = "{degradation}"
-patch = 16
-[[phase]]
-name = "l1"
-iterations = {iterations}
-losses = {{ l1 = 1.0, luma_mse = 1.0 }}
-"""
+LOSSES = "l1 = 1.0, luma_mse = 1.0"
 ADVERSARIAL = (
-    RESTORE.format(degradation="webcam", iterations=5)
+    restorer(degradation="webcam", iterations=5)
     + """
 [[phase]]
 name = "adversarial"
@@ -46,23 +29,18 @@ iterations = 10
 lr = 1e-3
 lr_discriminator = 2e-3
 losses = { l1 = 1.0, distance = 0.1, perceptual = 0.1, adversarial = 0.1, feature_matching = 0.1, plane = 0.1 }
-[discriminator]
-family = "discriminators"
-kind = "unet"
-channels = 4
+"""
+    + JUDGE
+    + """
 loss = "relativistic"
 r1 = 0.1
 """
 )
-
-
-ADAM = RESTORE.replace("channels = 4", "channels = 16")
+ADAM = restorer(channels=16, iterations=15)
 MUON = ADAM.replace("batch = 4", 'optimiser = "muon"\nbatch = 4')
 
 
-@pytest.mark.parametrize(
-    "text", [*(text.format(degradation="bicubic", iterations=15) for text in (RESTORE, MUON)), ADVERSARIAL]
-)
+@pytest.mark.parametrize("text", [restorer(iterations=15, losses=LOSSES), MUON, ADVERSARIAL])
 def test_a_run_stopped_twice_ends_as_one_that_was_not(text: str, photos: Path, tmp_path: Path) -> None:
     figures = go(text, photos, tmp_path / "whole")
     go(text, photos, tmp_path / "cut", stop_after=4)
@@ -75,9 +53,9 @@ def test_a_run_stopped_twice_ends_as_one_that_was_not(text: str, photos: Path, t
 
 @pytest.mark.parametrize(("before", "after"), [(MUON, ADAM), (ADAM, MUON)])
 def test_a_run_does_not_go_on_with_another_optimiser(before: str, after: str, photos: Path, tmp_path: Path) -> None:
-    go(before.format(degradation="bicubic", iterations=5), photos, tmp_path, stop_after=2)
+    go(before, photos, tmp_path, stop_after=2)
     with pytest.raises(ValueError, match="other networks, or another optimiser"):
-        go(after.format(degradation="bicubic", iterations=5), photos, tmp_path)
+        go(after, photos, tmp_path)
 
 
 def test_work_lost_since_the_last_checkpoint_is_done_again_the_same(photos: Path, tmp_path: Path) -> None:
@@ -104,14 +82,14 @@ def test_training_changes_both_players_and_lowers_the_loss(photos: Path, tmp_pat
 
 
 def test_no_discriminator_is_kept_where_there_is_none(photos: Path, tmp_path: Path) -> None:
-    go(RESTORE.format(degradation="bicubic", iterations=2), photos, tmp_path)
+    go(restorer(iterations=2), photos, tmp_path)
     assert "discriminator" not in checkpoint.load(tmp_path)
 
 
 def test_start_takes_over_what_fits(photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    go(RESTORE.format(degradation="bicubic", iterations=3), photos, tmp_path / "first", name="first")
+    go(restorer(iterations=3), photos, tmp_path / "first", name="first")
     given = checkpoint.load(tmp_path / "first")["ema"]
-    larger = 'start = "first"\n' + RESTORE.format(degradation="bicubic", iterations=1).replace("scale = 2", "scale = 3")
+    larger = 'start = "first"\n' + restorer().replace("scale = 2", "scale = 3")
     caplog.set_level("INFO")
     go(larger.replace("iterations = 1", "iterations = 1\nlr = 1e-30"), photos, tmp_path / "second", name="second")
     mine = checkpoint.load(tmp_path / "second")["ema"]
@@ -121,7 +99,7 @@ def test_start_takes_over_what_fits(photos: Path, tmp_path: Path, caplog: pytest
     assert "tail.direct" in caplog.text
     network = torch.nn.Linear(3, 3)
     with pytest.raises(ValueError, match="another family"):
-        loop.begin(network, given, "first")
+        loop.start_from(network, given, "first")
 
 
 def test_a_start_keeps_the_grain_of_its_own_recipe() -> None:
@@ -129,18 +107,18 @@ def test_a_start_keeps_the_grain_of_its_own_recipe() -> None:
     weights = first.state_dict()
     weights["grain"] = torch.zeros_like(weights["grain"])  # as large, of something else
     mine = second.state_dict()["grain"].clone()
-    loop.begin(second, weights, "first")
+    loop.start_from(second, weights, "first")
     assert torch.equal(second.state_dict()["grain"], mine)
     assert torch.equal(second.state_dict()["mix.weight"], weights["mix.weight"])
 
 
 def test_a_missing_start_is_named(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="absent"):
-        go('start = "absent"\n' + RESTORE.format(degradation="bicubic", iterations=1), photos, tmp_path / "run")
+        go('start = "absent"\n' + restorer(), photos, tmp_path / "run")
 
 
 def test_a_run_of_another_recipe_is_refused(photos: Path, tmp_path: Path) -> None:
-    text = RESTORE.format(degradation="bicubic", iterations=2)
+    text = restorer(iterations=2)
     go(text, photos, tmp_path)
     with pytest.raises(ValueError, match="'tiny', not 'other'"):
         go(text, photos, tmp_path, name="other")
@@ -150,7 +128,7 @@ def test_a_run_of_another_recipe_is_refused(photos: Path, tmp_path: Path) -> Non
 
 
 def test_a_damaged_checkpoint_is_named(photos: Path, tmp_path: Path) -> None:
-    text = RESTORE.format(degradation="bicubic", iterations=2)
+    text = restorer(iterations=2)
     go(text, photos, tmp_path)
     whole = (tmp_path / checkpoint.LATEST).read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"no checkpoint at all", whole[:200] + bytes(200) + whole[400:]):
@@ -176,7 +154,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:
 
 
 def test_weights_that_are_no_numbers_never_replace_a_checkpoint(photos: Path, tmp_path: Path) -> None:
-    text = RESTORE.format(degradation="bicubic", iterations=20)
+    text = restorer(iterations=20)
     go(text, photos, tmp_path, stop_after=3)
     with pytest.raises(ValueError, match="no longer finite"):
         go(text.replace('name = "l1"', 'name = "l1"\nlr = nan'), photos, tmp_path, stop_after=6)
@@ -218,7 +196,7 @@ def test_wrong_words_on_the_command_line(photos: Path, tmp_path: Path, capsys: p
     run = ["--run", str(tmp_path / "run"), "--threads", "1"]
     data = ["--data", str(photos)]
     assert "sr-x2-gan" in command_line(["nothing", *data, *run], capsys)  # lists what there is
-    good = RESTORE.format(degradation="bicubic", iterations=1)
+    good = restorer(losses=LOSSES)
     broken = {
         "Invalid": "= 3",
         "task": good.replace('"super_resolution"', '"nonsense"'),
@@ -231,7 +209,7 @@ def test_wrong_words_on_the_command_line(photos: Path, tmp_path: Path, capsys: p
         "'judgement' must be one of": ADVERSARIAL.replace('"relativistic"', '"judgement"'),
         "kind 'mask'": ADVERSARIAL.replace('"unet"', '"mask"'),
         "precision": good.replace("fp32", "fp99"),
-        "no loss": good.replace("{ l1 = 1.0, luma_mse = 1.0 }", "{}"),
+        "no loss": good.replace(LOSSES, ""),
         "must be 1 or more": good.replace("iterations = 1", "iterations = 0"),
     }
     for said, text in broken.items():

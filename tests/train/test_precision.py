@@ -10,36 +10,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.helpers.training import NEVER, same
+from tests.helpers.training import JUDGE, NEVER, restorer, same
 from train import checkpoint, loop, precision, recipe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-TINY = """
-task = "super_resolution"
-batch = 4
-[network]
-family = "sr"
-scale = 2
-channels = 4
-depth = 1
-expansion = 8
-[data]
-degradation = "bicubic"
-patch = 16
-[[phase]]
-name = "l1"
-iterations = 3
-losses = { l1 = 1.0 }
+TINY = (
+    restorer(iterations=3).replace('precision = "fp32"', "")
+    + """
 [[phase]]
 name = "adversarial"
 iterations = 5
 losses = { l1 = 1.0, adversarial = 0.1 }
-[discriminator]
-family = "discriminators"
-kind = "unet"
-channels = 4
 """
+    + JUDGE
+)
 
 
 def train(photos: Path, run: Path, stop_after: int | None = None, text: str = TINY, kind: str = "auto") -> None:

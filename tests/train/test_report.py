@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from tests.helpers.training import RESTORER, same
+from tests.helpers.training import restorer, same
 from train import checkpoint, loop, recipe
 from train.console import Console, describe
 from train.report import NEWEST, Every
@@ -20,7 +20,7 @@ from train.watch import Progress, Watcher
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-TINY = RESTORER.format(patch=16, iterations=12)
+TINY = restorer(iterations=12)
 RARELY = Every(log=5, evaluate=10**6, checkpoint_seconds=1e9, sheets=(1e9,))
 
 

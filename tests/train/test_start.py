@@ -6,29 +6,14 @@ import pytest
 import torch
 
 from export.__main__ import main as export
+from tests.helpers.training import restorer
 from train import checkpoint
 from train.__main__ import main
-
-RECIPE = """
-task = "super_resolution"
-batch = 2
-[network]
-family = "sr"
-scale = 2
-channels = 4
-depth = 1
-[data]
-patch = 8
-[[phase]]
-name = "only"
-iterations = 1
-losses = { l1 = 1.0 }
-"""
 
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    (tmp_path / "tiny.toml").write_text(RECIPE)
+    (tmp_path / "tiny.toml").write_text(restorer(patch=8))
     return tmp_path / "tiny.toml"
 
 

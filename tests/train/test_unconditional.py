@@ -210,18 +210,18 @@ def test_a_loss_that_is_no_number_rolls_back(pile: Path, tmp_path: Path, caplog:
     state = checkpoint.load(tmp_path)
     plan = recipe.parse(text, name="tiny")
     made = tasks.build(plan, pile, torch.device("cpu"))
-    training = loop._Training(plan, made, 1)
+    training = loop._Training(plan, made, 0, 1)
     training.restore(state)
     with torch.no_grad():
         next(made.generator.parameters()).fill_(float("nan"))
     with pytest.raises(loop.Diverged):
-        training.step(0)
+        training.step()
     caplog.set_level("WARNING")
     loop._roll_back(training, tmp_path, loop.Diverged("the loss"))
     assert training.iteration == 4
     assert training.rollbacks == 1
     assert "back to 4 with 1/2 of the learning rate" in caplog.text
-    _, lr = training.step(0)
+    _, lr = training.step()
     assert lr == pytest.approx(0.5 * plan.phases[0].lr)
     training.rollbacks = loop.ROLLBACKS
     with pytest.raises(ValueError, match="training diverged"):

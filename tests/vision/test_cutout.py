@@ -46,6 +46,14 @@ def test_a_disc_keeps_its_colour_and_its_coverage(side: int) -> None:
     assert found.shadow[:20].max() < 20
 
 
+@pytest.mark.parametrize("size", [(40, 40), (300, 300), (864, 864), (300, 500)])
+def test_a_shadow_fades_out_before_the_pictures_edge(size: tuple[int, int]) -> None:
+    shadow = cut_out(disc(64, share=0.5), WHITE, size).shadow  # the disc touches all edges
+    rim = np.concatenate([shadow[0], shadow[-1], shadow[:, 0], shadow[:, -1]])
+    assert rim.max() <= 8
+    assert shadow.max() > 200
+
+
 def test_what_shines_stays_and_the_hole_of_a_zero_does_not() -> None:
     fruit = disc(64)
     fruit[26:30, 26:30] = WHITE

@@ -109,7 +109,7 @@ def _smaller(image: Pixels, smallest: int, sizes: Sequence[float]) -> list[Pixel
 
 
 def _thinned(found: Iterator[Item], memory: float) -> tuple[Iterator[Item], int]:
-    """Take so few of the items that they fit into `memory` bytes, as the first ones foretell: every how manieth."""
+    """Take every n-th item, so that all fit into `memory` bytes by the size of the first ones, and return n too."""
     first = list(islice(found, PROBED))
     seen = [image.nbytes for _, image in read_all(iter(first), Account(""))]
     rest = list(found)

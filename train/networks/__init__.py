@@ -1,4 +1,4 @@
-"""One file per network family. A recipe's ``[network] family`` names the file, which offers ``build(**options)``."""
+"""One file per network family, named by a recipe's ``[network] family``; its ``build(**options)`` makes the network."""
 
 from importlib import import_module
 from inspect import signature

@@ -49,6 +49,4 @@ def shared(device: str) -> DigitClassifier:
     return network.to(device).eval().requires_grad_(False)
 
 
-def build() -> DigitClassifier:
-    """Build the network from its recipe's options."""
-    return DigitClassifier()
+build = DigitClassifier  # whose options are those of a recipe

@@ -166,7 +166,10 @@ class Inpaint(nn.Module):
 
 
 def build(*, widths: list[int] | tuple[int, ...] = (32, 64, 96, 112), depth: int = 6) -> Inpaint:
-    """Raises ``ValueError`` for other than four widths, the last a multiple of 4, or under 2 blocks."""
+    """Build the network from its recipe's options.
+
+    Raises ``ValueError`` for other than four widths, the last a multiple of 4, or under 2 blocks.
+    """
     if len(widths) != 4 or min(widths) < 1 or widths[3] % 4 or depth < 2:
         raise ValueError(f"widths {list(widths)} must be four, the last a multiple of 4, and depth {depth} 2 or more")
     a, b, c, d = widths

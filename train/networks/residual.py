@@ -51,7 +51,9 @@ class ResidualDiscriminator(nn.Module):
     https://arxiv.org/abs/1802.05637).
     """
 
-    def __init__(self, *, resolution: int, channels: int, most: int, group: int, classes: int = 0) -> None:
+    def __init__(
+        self, *, resolution: int = 64, channels: int = 32, most: int = 128, group: int = 8, classes: int = 0
+    ) -> None:
         super().__init__()
         wide = list(widths(resolution, channels, most).values())
         self.group = group
@@ -78,8 +80,4 @@ class ResidualDiscriminator(nn.Module):
         return logits.float()
 
 
-def build(
-    *, resolution: int = 64, channels: int = 32, most: int = 128, group: int = 8, classes: int = 0
-) -> ResidualDiscriminator:
-    """Build the network from its recipe's options."""
-    return ResidualDiscriminator(resolution=resolution, channels=channels, most=most, group=group, classes=classes)
+build = ResidualDiscriminator  # whose options are those of a recipe

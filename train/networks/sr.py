@@ -152,16 +152,4 @@ def _sizes(shapes: list[tuple[torch.Size, torch.Size]]) -> str:
     return ", ".join("x".join(map(str, kernel)) for kernel, _ in shapes)
 
 
-def build(
-    *,
-    scale: int,
-    channels: int = 32,
-    depth: int = 3,
-    expansion: int = 128,
-    dilations: Sequence[int] = (),
-    unshuffle: int = 1,
-) -> SuperResolution:
-    """Build the network from its recipe's options."""
-    return SuperResolution(
-        scale=scale, channels=channels, depth=depth, expansion=expansion, dilations=dilations, unshuffle=unshuffle
-    )
+build = SuperResolution  # whose options are those of a recipe

@@ -40,7 +40,7 @@ class EqualisedLinear(nn.Module):
 
 
 class EqualisedConv(nn.Module):
-    """The same for a convolution that keeps the size."""
+    """Convolution that keeps the size, with the equalised learning rate of `EqualisedLinear`."""
 
     def __init__(self, cin: int, cout: int, size: int, *, gain: float = GAIN) -> None:
         super().__init__()

@@ -167,7 +167,7 @@ def build(
     pattern: int = 0,
     grain: str = "",
 ) -> Translator:
-    """`skips` of all levels unless told otherwise."""
+    """Build the network from its recipe's options; without `skips` every level has one."""
     return Translator(
         widths=tuple(widths), depth=depth, unshuffle=unshuffle, front=front, keep=keep,
         skips=len(widths) - 1 if skips is None else skips, pattern=pattern, grain=grain,

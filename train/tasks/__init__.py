@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from train import losses, networks
+from train.data import Pixels, image_files, read_image
+from train.networks import squeezenet
 from train.networks.discriminators import DiscriminatorOutput
 from train.recipe import Recipe
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Batch = dict[str, Tensor]
+VERDICTS = {"adversarial", "feature_matching"}  # the losses that a discriminator is asked for
+HELD_BACK = 8  # pictures of the data, at most, that are judged on where no folder is given for that
 T = TypeVar("T", bound="DataclassInstance")
 
 
@@ -78,7 +82,10 @@ class Task(Protocol):
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
-    """Raises ``ValueError`` for an unknown task or option, ``FileNotFoundError`` where there is no data."""
+    """Build the task that a recipe names, with its networks and its data.
+
+    Raises ``ValueError`` for an unknown task or option, ``FileNotFoundError`` where there is no data.
+    """
     try:
         module: Any = import_module(f"{__name__}.{recipe.task}")
     except ModuleNotFoundError as error:
@@ -155,7 +162,7 @@ def build_discriminator(
     adversarial_loss = losses.adversarial_loss(str(discriminator.pop("loss", loss)), recipe.name)
     if discriminator:
         return adversarial_loss, networks.build(**discriminator).to(device)
-    if {"adversarial", "feature_matching"} & set(terms):
+    if VERDICTS & set(terms):
         raise ValueError(f"recipe {recipe.name!r} has adversarial losses but no [discriminator]")
     return adversarial_loss, None
 
@@ -173,6 +180,48 @@ def discriminate(
     return both
 
 
+def discriminator_losses(
+    discriminator: nn.Module | None, adversarial_loss: losses.Adversarial, truth: Tensor, fake: Tensor, *, r1: float = 0
+) -> Losses:
+    """Compute what a discriminator of ``(logits, activations)`` minimises: its adversarial loss, and `r1` times R1.
+
+    Both kinds of pictures are judged in one pass, so that its spectral norms move on once.
+    """
+    assert discriminator is not None
+    truth = truth.detach().requires_grad_(r1 > 0)
+    real, false = discriminator(torch.cat([truth, fake]))[0].chunk(2)
+    terms = {"discriminator": adversarial_loss.discriminator(real, false)}
+    total = terms["discriminator"]
+    if r1 > 0:
+        terms["r1"] = losses.r1(real, truth)
+        total = total + r1 * terms["r1"]
+    with torch.no_grad():
+        terms |= {"real": real.mean(), "fake": false.mean()}
+    return Losses(total, terms)
+
+
+def perceived(truth: Tensor, fake: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """The activations of a classifier for `truth`, and for `fake`, through which gradients go; RGB 0..1."""
+    features = squeezenet.shared(str(fake.device))
+    with torch.no_grad():
+        real = features(truth)
+    return real, features(fake)
+
+
+def shifted(*images: Tensor) -> tuple[Tensor, ...]:
+    """Cut the first row, the first column, both or neither off all `images`, by chance.
+
+    What `perceived` is given: the classifier's first layer has a stride of 2 and would favour every second pixel.
+    """
+    top, left = (int(shift) for shift in torch.randint(2, (2,)))
+    return tuple(image[:, :, top:, left:] for image in images)
+
+
+def judged_on(images: list[Pixels], folder: Path | None) -> list[Pixels]:
+    """The pictures in `folder`, where one is given, else the first of `images`: what a generator is judged on."""
+    return images[:HELD_BACK] if folder is None else [read_image(path) for path in image_files(folder)]
+
+
 def heads(found: Tensor | list[Tensor] | DiscriminatorOutput) -> list[Tensor]:
     """The logits of each head of any discriminator, from what its ``forward`` gave."""
     if isinstance(found, list):
@@ -181,7 +230,7 @@ def heads(found: Tensor | list[Tensor] | DiscriminatorOutput) -> list[Tensor]:
 
 
 def generator_loss(adversarial_loss: losses.Adversarial, logits: list[Tensor]) -> Tensor:
-    """What the generator loses, the mean of what each head says of its pictures."""
+    """Compute the generator's adversarial loss: the mean over the heads of a discriminator."""
     return torch.stack([adversarial_loss.generator(head, head) for head in logits]).mean()
 
 

@@ -108,7 +108,7 @@ class DistilTask(SuperResolutionTask):
 
 
 def _digest(path: Path) -> str:
-    """Of a teacher's files. Raises ``FileNotFoundError``."""
+    """The SHA-256 of a teacher's files, in hexadecimal. Raises ``FileNotFoundError``."""
     files = [path, path.with_suffix(".bin")] if path.suffix == ".param" else [path]
     digest = hashlib.sha256()
     for file in files:

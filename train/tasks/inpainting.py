@@ -11,14 +11,23 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train import evaluate, holes, losses, networks
-from train.data import Photos, Pixels, dihedral, image_files, read_image, warped
-from train.networks import squeezenet
+from train.data import Photos, Pixels, dihedral, warped
 from train.networks.inpaint import Inpaint
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate, heads
-
-HELD_BACK = 8  # photos that are judged on where no folder is given for that
-SHIFT = 2  # perceptual losses look at pictures cut by 0..1 pixels: their strided first layer favours every second one
+from train.tasks import (
+    HELD_BACK,
+    VERDICTS,
+    Batch,
+    Losses,
+    Task,
+    build_discriminator,
+    check,
+    discriminate,
+    heads,
+    judged_on,
+    perceived,
+    shifted,
+)
 
 TERMS = {"l1", "decibels", "perceptual", "distance", "adversarial", "feature_matching"}
 
@@ -86,12 +95,12 @@ class InpaintingTask:
         share = hole / (3.0 * hole.sum((1, 2, 3), keepdim=True))  # of the places of a picture, its colours apart
         if self.fade:
             share = share * _faded(hole, self.fade)
-        seen = self._seen(batch, fake) if weights.keys() & {"perceptual", "distance"} else None
-        verdicts = (
-            discriminate(self.discriminator, truth, fake)
-            if weights.keys() & {"adversarial", "feature_matching"}
-            else None
-        )
+        seen: tuple[list[Tensor], list[Tensor]] = [], []
+        where = hole
+        if weights.keys() & {"perceptual", "distance"}:
+            *pictures, where = shifted(truth, fake, hole)
+            seen = perceived(*pictures)
+        verdicts = discriminate(self.discriminator, truth, fake) if weights.keys() & VERDICTS else None
         terms: dict[str, Tensor] = {}
         for name in weights:
             match name:
@@ -99,10 +108,10 @@ class InpaintingTask:
                     terms[name] = ((fake - truth).abs() * share).sum((1, 2, 3)).mean()
                 case "decibels":
                     terms[name] = 10.0 * (((fake - truth).square() * share).sum((1, 2, 3)) + 1e-5).log10().mean()
-                case "perceptual" if seen is not None:
-                    terms[name] = losses.perceptual(seen[0], seen[1], where=seen[2])
-                case "distance" if seen is not None:
-                    terms[name] = losses.perceptual_distance(seen[0], seen[1], where=seen[2]).mean()
+                case "perceptual":
+                    terms[name] = losses.perceptual(*seen, where=where)
+                case "distance":
+                    terms[name] = losses.perceptual_distance(*seen, where=where).mean()
                 case "adversarial" if verdicts is not None:
                     said = [
                         self.adversarial_loss.generator(real[inside], false[inside])
@@ -113,16 +122,8 @@ class InpaintingTask:
                     terms[name] = losses.feature_matching(verdicts[0][1], verdicts[1][1], where=hole)
         return Losses.of(terms, weights)
 
-    def _seen(self, batch: Batch, fake: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
-        """What a classifier sees in the real and in the filled pictures, and where the holes are in them."""
-        features = squeezenet.shared(str(self.device))
-        top, left = (int(shift) for shift in torch.randint(SHIFT, (2,)))
-        with torch.no_grad():
-            real = features(batch["truth"][:, :, top:, left:])
-        return real, features(fake[:, :, top:, left:]), batch["hole"][:, :, top:, left:]
-
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        """Only places with a hole in them count: all others are real in both pictures."""
+        """Compute what the discriminator minimises, at places with some hole: all others are real in both pictures."""
         discriminator = self.discriminator
         assert discriminator is not None
         truth = batch["truth"].detach().requires_grad_(self.r1 > 0)
@@ -157,10 +158,7 @@ class InpaintingTask:
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
         """Measure the generator on `folder`, or on what was held back."""
-        if folder is None:
-            images = self.photos.held_back or self.photos.images[:HELD_BACK]
-        else:
-            images = [read_image(path) for path in image_files(folder)]
+        images = judged_on(self.photos.held_back or self.photos.images, folder)
         if folder not in self._peers:
             self._peers[folder] = evaluate.inpainting_peers(images)
         return evaluate.inpainting(

@@ -20,7 +20,7 @@ from train import evaluate, losses, networks
 from train.data import Photos, Pixels, image_files, read_image, resize
 from train.networks import squeezenet
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate, tensor
+from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate, discriminator_losses, tensor
 
 TAPS = (0, 4, 7, 10, 12)  # layers of SqueezeNet whose Gram matrices are the style
 CONTENT = 2  # which of them is the content
@@ -135,12 +135,12 @@ class StyleTask:
                     lumas = (F.avg_pool2d(image, self.square) for image in (losses.luma(fake), wanted))
                     terms[name] = losses.l1(*lumas)
                 case "temporal":
-                    terms[name] = self._unrest(batch, fake)
+                    terms[name] = self._temporal_error(batch, fake)
                 case "rest":
                     terms[name] = losses.mse(self.generator(_noisy(batch["image"]), self._shift(batch)), fake)
         return Losses.of(terms, weights)
 
-    def _unrest(self, batch: Batch, fake: Tensor) -> Tensor:
+    def _temporal_error(self, batch: Batch, fake: Tensor) -> Tensor:
         """How differently the same place looks a moment later: moved by a few pixels, noisier, a little brighter."""
         down, right = (int(move) for move in batch["move"])
         side = self.patch - MOVE
@@ -153,12 +153,7 @@ class StyleTask:
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         """Compute what the discriminator minimises."""
-        discriminator = self.discriminator
-        assert discriminator is not None
-        real, false = discriminator(torch.cat([batch["style"], fake]))[0].chunk(2)
-        loss = self.adversarial_loss.discriminator(real, false)
-        with torch.no_grad():
-            return Losses(loss, {"discriminator": loss, "real": real.mean(), "fake": false.mean()})
+        return discriminator_losses(self.discriminator, self.adversarial_loss, batch["style"], fake)
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
         """The style, and four photos before and after."""
@@ -174,7 +169,7 @@ class StyleTask:
 
     @torch.no_grad()
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
-        """Every term on sixteen patches that are the same each time."""
+        """Measure every loss term on sixteen patches that are the same each time."""
         batch = self.batch(np.random.default_rng(0), 16)
         kept, self.generator = self.generator, generator
         try:
@@ -192,7 +187,7 @@ class StyleTask:
 
 
 def _noisy(image: Tensor) -> Tensor:
-    """The same a moment later: grain, and all of it a little brighter or darker."""
+    """`image` a moment later: other noise, and all of it a little brighter or darker."""
     noise = torch.randn_like(image) * 0.02 + torch.randn(len(image), 1, 1, 1, device=image.device) * 0.01
     return (image + noise).clamp(0, 1)
 

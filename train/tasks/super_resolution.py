@@ -11,15 +11,26 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from train import degrade, evaluate, losses, networks
-from train.data import Photos, Pixels, crop_to_multiple, dihedral, downscale, image_files, read_image, resize, warped
-from train.networks import squeezenet
+from train.data import Photos, Pixels, crop_to_multiple, dihedral, downscale, resize, warped
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate, tensor
+from train.tasks import (
+    HELD_BACK,
+    VERDICTS,
+    Batch,
+    Losses,
+    Task,
+    build_discriminator,
+    check,
+    discriminate,
+    discriminator_losses,
+    judged_on,
+    perceived,
+    shifted,
+    tensor,
+)
 
-HELD_BACK = 8  # photos that are judged on where no folder is given for that
 BESIDE = 4  # pixels around a small patch by which shrinking knows what is there
 MARGIN = 8  # low-resolution pixels by which a crop to degrade is larger, so that a patch starts anywhere in a block
-SHIFT = 2  # perceptual losses look at pictures cut by 0..1 pixels: their strided first layer favours every second one
 
 TERMS = {
     "l1",
@@ -119,12 +130,8 @@ class SuperResolutionTask:
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         """Compute what the generator minimises."""
         truth = batch["high"]
-        seen = self._seen(truth, fake) if weights.keys() & {"perceptual", "distance"} else ([], [])
-        verdicts = (
-            discriminate(self.discriminator, truth, fake)
-            if weights.keys() & {"adversarial", "feature_matching"}
-            else None
-        )
+        seen = perceived(*shifted(truth, fake)) if weights.keys() & {"perceptual", "distance"} else ([], [])
+        verdicts = discriminate(self.discriminator, truth, fake) if weights.keys() & VERDICTS else None
         terms: dict[str, Tensor] = {}
         for name in weights:
             match name:
@@ -137,7 +144,7 @@ class SuperResolutionTask:
                 case "luma_mse":
                     terms[name] = losses.mse(losses.luma(fake), losses.luma(truth))
                 case "plane":
-                    terms[name] = self._bent()
+                    terms[name] = self._plane_error()
                 case "lattice":
                     terms[name] = losses.lattice(fake, truth, self.scale)
                 case "perceptual":
@@ -150,7 +157,7 @@ class SuperResolutionTask:
                     terms[name] = losses.feature_matching(verdicts[0][1], verdicts[1][1])
         return Losses.of(terms, weights)
 
-    def _bent(self) -> Tensor:
+    def _plane_error(self) -> Tensor:
         """How far the generator bends what is flat: mean absolute error on planes of random colours and slopes.
 
         Losses on a classifier's or a discriminator's activations reward a faint mesh of sub-pixels in smooth places,
@@ -171,34 +178,9 @@ class SuperResolutionTask:
         flat = self.generator(small.to(self.device))[:, :, inner, inner]
         return losses.l1(flat, plane(self.scale)[:, :, inner, inner].to(self.device))
 
-    def _seen(self, truth: Tensor, fake: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """What a classifier sees in the real and in the generated pictures."""
-        features = squeezenet.shared(str(self.device))
-        top, left = (int(shift) for shift in torch.randint(SHIFT, (2,)))
-        with torch.no_grad():
-            real = features(truth[:, :, top:, left:])
-        return real, features(fake[:, :, top:, left:])
-
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         """Compute what the discriminator minimises."""
-        discriminator = self.discriminator
-        assert discriminator is not None
-        truth = batch["high"].detach().requires_grad_(self.r1 > 0)
-        logits, _ = discriminator(torch.cat([truth, fake]))  # one pass, so that the spectral norms move on once
-        real, false = logits.chunk(2)
-        terms = {"discriminator": self.adversarial_loss.discriminator(real, false)}
-        total = terms["discriminator"]
-        if self.r1 > 0:
-            terms["r1"] = losses.r1(real, truth)
-            total = total + self.r1 * terms["r1"]
-        with torch.no_grad():
-            terms |= {"real": real.mean(), "fake": false.mean()}
-        return Losses(total, terms)
-
-    def _judged_on(self, folder: Path | None) -> list[Pixels]:
-        if folder is not None:
-            return [read_image(path) for path in image_files(folder)]
-        return self.photos.held_back or self.photos.images[:HELD_BACK]
+        return discriminator_losses(self.discriminator, self.adversarial_loss, batch["high"], fake, r1=self.r1)
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
         """Rows of input (bicubic), output and truth: the six busiest of some patches, the same each time."""
@@ -212,7 +194,7 @@ class SuperResolutionTask:
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
         """Measure the generator on `folder`, or on what was held back."""
-        images = self._judged_on(folder)
+        images = judged_on(self.photos.held_back or self.photos.images, folder)
         upscale = partial(evaluate.run, generator)
         figures = evaluate.super_resolution(upscale, images, self.scale)
         if self.degradation == "webcam":

@@ -13,15 +13,27 @@ from torch import Tensor, nn
 
 from train import degrade, evaluate, losses, networks, painted
 from train.data import Photos, Pixels, crop_to_multiple, dihedral, image_files, parted, read_image
-from train.networks import squeezenet
 from train.networks.translator import Translator
+from train.painters import PAINTERS, paint
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate, tensor
+from train.tasks import (
+    HELD_BACK,
+    VERDICTS,
+    Batch,
+    Losses,
+    Task,
+    build_discriminator,
+    check,
+    discriminate,
+    discriminator_losses,
+    judged_on,
+    perceived,
+    tensor,
+)
 
 TERMS = {"l1", "chroma", "chroma_square", "perceptual", "adversarial", "feature_matching", "rest"}
-PAIRS = ("self", "degraded", "folders", *painted.PAINTERS)
+PAIRS = ("self", "degraded", "folders", *PAINTERS)
 POOL = "runs/pools"  # where paintings are kept
-HELD_BACK = 8  # pictures that are judged on where no folder is given for that
 
 
 class TranslationTask:
@@ -32,7 +44,7 @@ class TranslationTask:
     ``[data]``: `patch` (p), `sizes` (shares of the photos' own size at which patches are cut), `pairs`: ``self`` (the
     network's own front makes the input from the truth: its edges, its grey), ``degraded`` (the truth after a webcam and
     a codec, `train.degrade`), ``folders`` (the data folder has ``input/`` and ``target/`` with files of the same
-    names), or a painter's name (`painted.PAINTERS`: the truth is what that makes of the photo; kept in the folder
+    names), or a painter's name (`PAINTERS`: the truth is what that makes of the photo; kept in the folder
     `pool`). `noise`: the most that a camera's noise adds to the input, a deviation in shares of white.
     ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`).
     Losses: l1, chroma (L1 of the colours without their luma), chroma_square (their squared error over that of grey),
@@ -62,7 +74,7 @@ class TranslationTask:
         self.judged: tuple[list[Pixels], list[Pixels] | None]
         if self.pairs == "folders":
             self.truths, self.inputs = _paired(data, self.patch)
-        elif self.pairs in painted.PAINTERS:
+        elif self.pairs in PAINTERS:
             self.truths, self.inputs = painted.pairs(self.pairs, data, pool, smallest=self.patch)
         else:
             self.photos = Photos(data, smallest=self.patch, sizes=sizes, hold_back=HELD_BACK)
@@ -123,7 +135,7 @@ class TranslationTask:
         """Compute what the generator minimises."""
         truth = batch["truth"]
         verdicts = None
-        if weights.keys() & {"adversarial", "feature_matching"}:
+        if weights.keys() & VERDICTS:
             verdicts = discriminate(self.discriminator, self._pairs_of(batch, truth), self._pairs_of(batch, fake))
         terms: dict[str, Tensor] = {}
         for name in weights:
@@ -135,10 +147,7 @@ class TranslationTask:
                 case "chroma_square":
                     terms[name] = losses.relative_square(fake - losses.luma(fake), truth - losses.luma(truth))
                 case "perceptual":
-                    features = squeezenet.shared(str(self.device))
-                    with torch.no_grad():
-                        real = features(truth)
-                    terms[name] = losses.perceptual(real, features(fake))
+                    terms[name] = losses.perceptual(*perceived(truth, fake))
                 case "adversarial" if verdicts is not None:
                     terms[name] = self.adversarial_loss.generator(verdicts[0][0], verdicts[1][0])
                 case "rest":
@@ -149,13 +158,8 @@ class TranslationTask:
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         """Compute what the discriminator minimises."""
-        discriminator = self.discriminator
-        assert discriminator is not None
-        both = torch.cat([self._pairs_of(batch, batch["truth"]), self._pairs_of(batch, fake)])
-        real, false = discriminator(both)[0].chunk(2)
-        loss = self.adversarial_loss.discriminator(real, false)
-        with torch.no_grad():
-            return Losses(loss, {"discriminator": loss, "real": real.mean(), "fake": false.mean()})
+        pairs = self._pairs_of(batch, batch["truth"]), self._pairs_of(batch, fake)
+        return discriminator_losses(self.discriminator, self.adversarial_loss, *pairs)
 
     def _hold_back(self) -> None:
         """Part what is judged on from what is learnt from."""
@@ -174,9 +178,7 @@ class TranslationTask:
         if inputs is not None and (folder is None or self.pairs == "folders"):
             both, multiple = zip(inputs, truths, strict=True), self.multiple
             return [(crop_to_multiple(seen, multiple), crop_to_multiple(truth, multiple)) for seen, truth in both]
-        if folder is not None:
-            truths = [read_image(path) for path in image_files(folder)]
-        return judged_pairs(truths, self.multiple, self.pairs)
+        return judged_pairs(judged_on(truths, folder), self.multiple, self.pairs)
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
         """What the network sees, what it makes of it, and the truth."""
@@ -202,8 +204,8 @@ class TranslationTask:
 def judged_pairs(truths: list[Pixels], multiple: int, pairs: str) -> list[tuple[Pixels, Pixels]]:
     """Inputs and truths, cut to what a network takes; the same for a list every time."""
     cut = [np.ascontiguousarray(crop_to_multiple(image, multiple)) for image in truths]
-    if pairs in painted.PAINTERS:
-        return [(image, painted.paint(pairs, image)) for image in cut]
+    if pairs in PAINTERS:
+        return [(image, paint(pairs, image)) for image in cut]
     rng = np.random.default_rng(evaluate.SEED)
     return [(degrade.webcam(image, 1, rng) if pairs == "degraded" else image, image) for image in cut]
 

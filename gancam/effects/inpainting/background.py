@@ -129,7 +129,7 @@ class Background:
             picture, state = aligned(picture, state, now, inside)
         ring = (cv2.dilate(inside.view(np.uint8), square(RING)) > 0) & ~inside & (state > 0)
         light, doubted = compare(picture, now, ring)
-        used = self._light_for(window, light, inside)
+        used = self._light_for(window, light)
         picture = lit(picture, used)
         doubted = np.asarray(cv2.resize(doubted, in_pixels(doubted), interpolation=cv2.INTER_NEAREST), np.uint8)
         doubted = doubted[: window.size[1], : window.size[0]]
@@ -371,7 +371,7 @@ class Background:
         kinds[~whole(cv2.erode(state, square(1)) > 0, there, window.size)] = UNKNOWN
         return cubic(canvas, there, window.size), kinds
 
-    def _light_for(self, window: FrameRegion, light: Floats, inside: NDArray[np.bool_]) -> Floats:
+    def _light_for(self, window: FrameRegion, light: Floats) -> Floats:
         """The light to show the canvas in: that measured now, but kept as it was where it differs little.
 
         So what stands still stays as it is to the byte.

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from gancam.errors import GancamError, ModelError, NotFound
+from gancam.files import cache_folder
 from gancam.frame import Image
-from gancam.inference import autotune
 from gancam.inference.card import PREFIX, ModelCard
 from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import pictures, wrap
@@ -134,7 +134,7 @@ def adopted(source: Path) -> Path:
         if isinstance(value, str) and Path(value).is_file():
             digest.update(file_digest(Path(value)).encode())
     digest.update(f"{VERSION} {runtime().__version__}".encode())
-    target = autotune.folder().parent / "imported" / digest.hexdigest()[:32] / f"{plain_name(source)}.onnx"
+    target = cache_folder() / "imported" / digest.hexdigest()[:32] / f"{plain_name(source)}.onnx"
     if target.is_file():
         return target
     log.warning("%s: without a card; it is tried out, once ...", source)

@@ -226,7 +226,7 @@ def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:
         one.score = one.raw * _unusual(one.convention) ** (1.0 + poor)
     near.sort(key=lambda one: one.score)
     _refuse_garbage(graph, near[0], tried, image, answers)
-    doubts = _doubts(near, answers)
+    doubts = _doubts(near)
     like = pictures.alike(near[0].made, _inner(image, near[0].convention.cut))
     if like < _OTHER and not {"range", "effect"} & set(answers):
         doubts += (f"whether it gives a picture: it is little like what was shown (correlation {like:.2f})",)
@@ -351,7 +351,7 @@ def _refuse_garbage(graph: Foreign, best: _Candidate, tried: list[_Candidate], i
     raise refuse(graph, f"{said} (correlation {like:.2f} at best)", CURE)
 
 
-def _doubts(near: list[_Candidate], answers: Answers) -> tuple[str, ...]:
+def _doubts(near: list[_Candidate]) -> tuple[str, ...]:
     """What could as well be otherwise, and would look otherwise."""
     best = near[0]
     a = best.convention

@@ -39,7 +39,7 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
         return probe_matte(graph, picture, others, answers)
     instead: ModelError | None = None
     if answers.get("effect", "inpaint") == "inpaint":
-        masks = [one for one in others if _is_mask(one, picture, answers)]
+        masks = [one for one in others if _is_mask(one, answers)]
         four = any(channels == 4 for _, channels in layouts(picture, answers))
         if masks or four:
             rest = [one for one in others if one not in masks[:1]]
@@ -100,7 +100,7 @@ def _check_second(graph: Foreign, picture: Port, others: list[Port], answers: An
             )
 
 
-def _is_mask(port: Port, picture: Port, answers: Answers) -> bool:
+def _is_mask(port: Port, answers: Answers) -> bool:
     """Whether an input is a mask of the picture: one plane of its size, or a name that says so."""
     if port.name == answers.get("mask"):
         return True

@@ -22,6 +22,7 @@ from gancam.inference.session import prepare
 from gancam.inference.trials import LEAST_PSNR, folder
 from gancam.inference.variants import variants
 from gancam.tools.doctor.checks import Check, Verdict, in_child
+from gancam.units import milliseconds
 
 SIZE = (640, 360)  # width and height of the frames timed
 _NETWORK = "sr-x2"
@@ -186,7 +187,7 @@ def _judge(device: str, runs: list[dict[str, Any]], chosen: str, details: Mappin
              for run in runs if "error" in run or run["psnr"] < LEAST_PSNR}  # fmt: skip
     right = [run for run in runs if run["precision"] not in wrong]
     where = details["gpus"][0]["name"] + ": " if details.get("gpus") else ""
-    parts = [f"{run['precision']} {run['ms']:.3g} ms" + (f" ({run['psnr']:.0f} dB)" if run["psnr"] < 100 else "")
+    parts = [f"{run['precision']} {milliseconds(run['ms'])}" + (f" ({run['psnr']:.0f} dB)" if run["psnr"] < 100 else "")
              for run in right]  # fmt: skip
     seen = f"{where}{', '.join(parts)} a {SIZE[0]}x{SIZE[1]} frame of {_NETWORK}" if parts else f"{where}nothing runs"
     seen += "".join(f"; {precision}: {why}" for precision, why in wrong.items())

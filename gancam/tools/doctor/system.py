@@ -17,6 +17,7 @@ import numpy as np
 import gancam
 from gancam.errors import GancamError
 from gancam.inference import hardware, packages
+from gancam.inference.control_groups import cores_allowed
 from gancam.inference.hardware import cpu_name, instructions, usable_cores
 from gancam.inference.packages import RUNTIMES, clash, installed
 from gancam.tools.doctor.checks import OPENCV, Check, Verdict, gigabytes
@@ -24,7 +25,7 @@ from gancam.tools.doctor.checks import OPENCV, Check, Verdict, gigabytes
 
 def system_checks() -> Iterator[Check]:
     """Check the system, its cores and its memory."""
-    cores, machine_cores, quota = usable_cores(), os.cpu_count() or 1, hardware.quota()
+    cores, machine_cores, quota = usable_cores(), os.cpu_count() or 1, cores_allowed()
     total, free = hardware.memory()
     details = {
         "system": _system_name(), "machine": platform.machine(), "cpu": cpu_name(), "cores_usable": cores,

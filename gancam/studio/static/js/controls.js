@@ -133,7 +133,7 @@ const MAKERS = {
       const [file] = input.files
       input.value = ""
       if (!file) return
-      toast(`Taking ${file.name} …`)
+      toast(`Uploading ${file.name} …`)
       try { set((await upload(file)).reference) } catch (error) { toast(error.message, "error") }
     } })
     const options = (references) => list.replaceChildren(el("option", { value: "" }, "None"),

@@ -26,7 +26,10 @@ export function startFiles() {
   preview = startPreview()
   startJobs(list)
   const quality = $("prepare-quality")
-  quality.oninput = () => quality.style.setProperty("--at", `${quality.value}%`)
+  quality.oninput = () => {
+    quality.style.setProperty("--at", `${quality.value}%`)
+    $("quality-text").textContent = quality.value
+  }
   dress($("prepare-add"), "plus", "Process")
   $("prepare-add").onclick = add
   listen("state", ({ effects }) => {
@@ -99,6 +102,7 @@ async function choose(entry) {
   mark()
   try {
     const facts = await request("GET", `/api/media/${entry.reference.split("/").map(encodeURIComponent).join("/")}`)
+    if (chosen !== entry) return
     $("prepare").hidden = false
     $("prepare-name").textContent = entry.name
     $("prepare-facts").textContent = [facts.size.join(" × "), facts.fps && `${Number(facts.fps.toFixed(2))} fps`,
@@ -107,6 +111,10 @@ async function choose(entry) {
     preview.show(entry.reference, facts)
     if (innerWidth < 1000) $("prepare").scrollIntoView({ behavior: "smooth" })
   } catch (error) {
+    if (chosen !== entry) return
+    chosen = null // what is shown no longer stands for what would be processed
+    mark()
+    $("prepare").hidden = true
     toast(error.message, "error")
   }
 }

@@ -1,5 +1,5 @@
 // The Models page: what is there, how good, how fast here; new models; and what works on this machine.
-import { attempt, loadModels, request, upload } from "./api.js"
+import { attempt, loadModels, request, told, upload } from "./api.js"
 import { $, button, dress, el, toast } from "./dom.js"
 import { icon } from "./icons.js"
 
@@ -30,12 +30,29 @@ export function startModels() {
 }
 
 async function fill() {
+  if (!$("models-list").children.length) $("models-list").append(el("li", { class: "quiet-text" }, "Reading the models …"))
   const answer = await attempt("GET", "/api/catalogue")
   if (answer) $("models-list").replaceChildren(...answer.models.map(card))
+  else filled = false // the next look at the page asks again
+}
+
+/** How large its pictures are: "x1" and "x2" are times the frame, "64x64" is pixels. */
+function sizeText(size) {
+  if (size === "x1") return "same as the frame"
+  return size.startsWith("x") ? `${size.slice(1)} times the frame` : size.replace("x", " × ")
+}
+
+/** "cpu int8 5.1 ms", a line for each device, as it stands where speed was measured. */
+function timeText(time) {
+  return time.split("\n").map((line) => {
+    const [device, precision, ...took] = line.split(" ")
+    return `${took.join(" ")} for 192 × 160 (${precision}, ${device})`
+  }).join("; ")
 }
 
 function card(model) {
-  const speed = el("dd", {}, model.time ? `${model.time.split("\n").join(", ")} (192 × 160)` : "not tried yet")
+  const speed = el("dd", {}, model.time ? timeText(model.time) : "not tried yet")
+  const task = told.models.find((one) => one.name === model.name)?.task ?? model.task // as the menu of effects calls it
   const measure = button("test", "Measure", { class: "button small", onclick: async () => {
     measure.disabled = true
     speed.textContent = "measuring …"
@@ -50,15 +67,21 @@ function card(model) {
   const facts = [
     ["Licence", model.licence, model.restricted ? "limit" : ""],
     ["Quality", model.figure && (better ? `${model.figure} (${better})` : model.figure)],
-    ["Size", `${model.size.replace("x1", "same as the frame").replace(/^x(\d)/, "× $1").replace("x", " × ")}, ${model.mb} MB (${Object.keys(model.variants).join(", ")})`],
-    ["Trained on", model.data],
+    ["Size", `${sizeText(model.size)}, ${model.mb} MB (${Object.keys(model.variants).join(", ")})`],
+    ["Trained on", model.data, "long"],
   ].filter(([, text]) => text)
   return el("li", { class: "model-card", "data-model": model.name },
-    el("header", {}, el("h3", {}, model.name), el("span", { class: "kind" }, model.own ? `${model.task}, yours` : model.task)),
+    el("header", {}, el("h3", {}, model.name), el("span", { class: "kind" }, model.own ? `${task}, yours` : task)),
     el("p", {}, model.summary),
-    el("dl", {}, ...facts.flatMap(([name, text, kind]) => [el("dt", {}, name), el("dd", { class: kind }, text)]),
+    el("dl", {}, ...facts.flatMap(([name, text, kind]) => [el("dt", {}, name), kind === "long" ? long(text) : el("dd", { class: kind }, text)]),
       el("dt", {}, "Speed here"), speed),
     el("footer", {}, measure, use))
+}
+
+/** What may be cut off; a click shows all of it, as a description of an effect's knob does. */
+function long(text) {
+  const cell = el("dd", { class: "long", title: text, onclick: () => cell.classList.toggle("whole") }, text)
+  return cell
 }
 
 async function add(file) {

@@ -7,6 +7,7 @@ import { icon } from "./icons.js"
 const ICONS = { browser: "camera", camera: "device", file: "file", stream: "stream", test: "test" }
 
 const SIZES = ["640x360", "960x540", "1280x720", "1920x1080"]
+let address = "" // of the stream that was asked for last
 let size = SIZES.includes(localStorage.getItem("size")) ? localStorage.getItem("size") : SIZES[0]
 const measures = () => { const [width, height] = size.split("x").map(Number); return { width, height } }
 
@@ -75,17 +76,17 @@ async function cameras() {
   return el("div", { class: "form" },
     el("ul", { class: "rows" }, ...found.map((path) =>
       el("li", {}, button("device", path, { class: "row", onclick: () => play("camera", path) })))),
-    found.length ? null : el("p", { class: "quiet-text" }, "No camera was found at /dev/video*. Give its number where it has one:"),
+    found.length ? null : el("p", { class: "quiet-text" }, "No camera was found on this machine. If there is one, give its number (the first is 0):"),
     el("form", { class: "line", onsubmit: (event) => { event.preventDefault(); play("camera", number.value) } },
       el("label", { for: "camera-number" }, "Number"), number, el("button", { class: "button accent" }, "Play")),
     back())
 }
 
 function stream() {
-  const url = el("input", { type: "text", id: "stream-url", placeholder: "rtsp://host/name", autocomplete: "off",
+  const url = el("input", { type: "text", id: "stream-url", placeholder: "rtsp://host/name", value: address, autocomplete: "off",
                             spellcheck: "false", inputmode: "url" })
   return el("div", { class: "form" },
-    el("form", { class: "line", onsubmit: (event) => { event.preventDefault(); play("stream", url.value.trim()) } },
+    el("form", { class: "line", onsubmit: (event) => { event.preventDefault(); address = url.value.trim(); play("stream", address) } },
       el("label", { for: "stream-url" }, "Address"), url, el("button", { class: "button accent" }, "Play")),
     back())
 }
@@ -109,7 +110,7 @@ async function send(list) {
   const file = list?.[0]
   if (!file) return
   $("sources").close()
-  toast(`Taking ${file.name} …`)
+  toast(`Uploading ${file.name} …`)
   try {
     const stored = await upload(file)
     await request("POST", "/api/source", { kind: "file", value: stored.reference })

@@ -131,7 +131,7 @@ async function snapshot() {
 function startKeys() {
   addEventListener("keydown", (event) => {
     if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey || $("panel-live").hidden) return
-    const act = { s: () => $("split").click(), f: () => $("full").click(), p: () => $("snapshot").click(),
+    const act = { s: () => $("split").click(), m: () => $("mirror").click(), f: () => $("full").click(), p: () => $("snapshot").click(),
                   r: () => $("record").click(), o: () => event.repeat || setHeld(true) }[event.key]
     if (act) { event.preventDefault(); act() }
   })
@@ -139,10 +139,11 @@ function startKeys() {
 }
 
 export function startStage() {
-  dress($("split"), "split"); dress($("hold"), "eye"); dress($("snapshot"), "snapshot")
+  dress($("split"), "split"); dress($("mirror"), "mirror"); dress($("hold"), "eye"); dress($("snapshot"), "snapshot")
   dress($("record"), "record"); dress($("full"), "full")
   $("split").onclick = () => setSplit(!split)
   $("split-at").oninput = (event) => place(event.target.value / 100)
+  $("mirror").onclick = () => attempt("POST", "/api/mirror", { on: !told.state?.source.mirrored })
   $("snapshot").onclick = snapshot
   $("record").onclick = () => attempt("POST", "/api/recording", { on: !told.state?.recording })
   $("full").onclick = () => {
@@ -173,6 +174,7 @@ function showState(state) {
   $("waiting").textContent = words
   $("waiting").hidden = !words
   if (!playing && source.state !== "opening") { now?.after.close(); now?.before?.close(); now = null; moments.length = 0 }
+  $("mirror").setAttribute("aria-pressed", source.mirrored)
   $("record").setAttribute("aria-pressed", state.recording)
   $("record").setAttribute("aria-label", state.recording ? "Stop recording" : "Record")
   if (said !== null) for (const line of state.said.slice(said)) toast(`${line} (Files, recordings)`)
@@ -186,8 +188,8 @@ view.addEventListener("picture", () => {
 function showFigures() {
   const recent = moments.filter((moment) => moment > performance.now() - 2000)
   const fps = recent.length > 1 ? (1000 * (recent.length - 1)) / (recent.at(-1) - recent[0]) : 0
-  const parts = [`${fps.toFixed(fps < 10 ? 1 : 0)} fps`]
-  if (age !== null) parts.push(`${Math.round(age)} ms`)
+  const parts = [fps ? `${fps.toFixed(fps < 10 ? 1 : 0)} fps` : "under 1 fps"]
+  if (age !== null) parts.push(age < 1000 ? `${Math.round(age)} ms delay` : `${(age / 1000).toFixed(1)} s delay`)
   if (now) parts.push(`${now.width} × ${now.height}`)
   $("figures").textContent = parts.join("  ·  ")
 }

@@ -1,9 +1,9 @@
-"""The ladders that `gancam.Budget` climbs: what each rung costs here, and how good it is, beside plain bicubic scaling.
+"""What each quality level that `gancam.Budget` chooses among costs here, and how good it is, beside bicubic scaling.
 
-    python benchmarks/ladder.py --images Set14 [--model sr-x2-gan ...]
+    python benchmarks/quality_levels.py --images Set14 [--model sr-x2-gan ...]
 
-Quality as in the README (`train.evaluate`), on clean and on webcam input; cost at 640x360, rungs in turn, medians. The
-order of a ladder was chosen by these figures: run it again when a model or a way to save time is added.
+Quality as in the README (`train.evaluate`), on clean and on webcam input; cost at 640x360, levels in turn, medians. The
+order of the levels was chosen by these figures: run it again when a model or a way to save time is added.
 """
 
 import argparse
@@ -36,19 +36,19 @@ def main() -> None:
         def bicubic(image: gancam.Image, scale: int = scale) -> gancam.Image:
             return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
 
-        rungs: dict[str, Callable[[gancam.Image], gancam.Image]] = {"bicubic": bicubic}
-        rungs |= {way.level: way for level in effect.quality_levels() for way in level}
-        costs: dict[str, list[float]] = {name: [] for name in rungs}
+        levels: dict[str, Callable[[gancam.Image], gancam.Image]] = {"bicubic": bicubic}
+        levels |= {way.level: way for ways in effect.quality_levels() for way in ways}
+        costs: dict[str, list[float]] = {name: [] for name in levels}
         for _ in range(options.rounds + 1):
-            for name, rung in rungs.items():
+            for name, level in levels.items():
                 began = time.perf_counter()
-                rung(frame)
+                level(frame)
                 costs[name].append(1000 * (time.perf_counter() - began))
         print(f"{model}: ms a frame; PSNR (Y) and distance, clean; the same, webcam")
-        for name, rung in rungs.items():
+        for name, level in levels.items():
 
-            def upscale(image: Pixels, rung: Callable[[gancam.Image], gancam.Image] = rung) -> Pixels:
-                return np.ascontiguousarray(rung(np.ascontiguousarray(image[..., ::-1]))[..., ::-1])
+            def upscale(image: Pixels, level: Callable[[gancam.Image], gancam.Image] = level) -> Pixels:
+                return np.ascontiguousarray(level(np.ascontiguousarray(image[..., ::-1]))[..., ::-1])
 
             said = f"  {name:24} {statistics.median(costs[name][1:]):7.1f}"
             for degradation in ("bicubic", "webcam"):
