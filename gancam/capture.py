@@ -12,7 +12,7 @@ from typing import Self, TypeAlias, overload
 import cv2
 import numpy as np
 
-from gancam.effects import Effect, ImageFunction, as_effect
+from gancam.effects import Effect, ImageFunction, as_effects
 from gancam.errors import GancamError, NotFound, SourceError
 from gancam.frame import Frame, Image
 from gancam.media.paths import SequencePath, StillPath, classify
@@ -84,7 +84,7 @@ class VideoCapture:
     ) -> None:
         self.error: GancamError | None = None
         api, given = (apiPreference, effects) if isinstance(apiPreference, int) else (cv2.CAP_ANY, apiPreference)
-        self._effects = [as_effect(effect) for effect in given]
+        self._effects = as_effects(given)
         self._asked_size, self._reconnect = size, reconnect
         self._raises = False
         self._clear()

@@ -62,6 +62,14 @@ def _scaled(alpha: Image | None, image: Image) -> Image | None:
     return np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
+_CONVERT = {  # what makes an array of what is none, by the name of its class
+    "UMat": ": convert it with image.get()",
+    "Tensor": ": convert it with image.cpu().numpy(), of uint8 and channels last",
+    "Image": ": convert it with numpy.asarray(image.convert('RGB'))[..., ::-1]",
+    "list": ": convert it with numpy.asarray(image, numpy.uint8)",
+}
+
+
 def check_image(image: object, what: str = "image") -> Image:
     """Return `image` as an Image, copied only if it is not C-contiguous.
 
@@ -74,12 +82,14 @@ def check_image(image: object, what: str = "image") -> Image:
     """
     if not isinstance(image, np.ndarray):
         got = type(image).__name__
-        hint = "; cv2.imread gives None for a file it cannot read" if image is None else ""
+        hint = "; cv2.imread gives None for a file it cannot read" if image is None else _CONVERT.get(got, "")
         raise ImageError(f"{what} is {got}, not a numpy array of uint8 (H, W, 3) BGR{hint}")
     if image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1):
         raise ImageError(f"{what} is greyscale {image.shape}: convert it with cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)")
     if image.ndim == 3 and image.shape[2] == 4:
         raise ImageError(f"{what} has four channels {image.shape}: convert it with image[..., :3] or COLOR_BGRA2BGR")
+    if image.ndim == 3 and image.shape[0] == 3 != image.shape[2]:
+        raise ImageError(f"{what} has its channels first {image.shape}: convert it with image.transpose(1, 2, 0)")
     if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ImageError(f"{what} has shape {image.shape}: needs (height, width, 3) of at least one pixel")
     if image.dtype != np.uint8:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from gancam.effects import Effect, ImageFunction, as_effect, unique_names
+from gancam.effects import Effect, ImageFunction, as_effect, as_effects, unique_names
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image
 from gancam.inference.chain import chained
@@ -230,7 +230,7 @@ def run(
         GancamError: What source, effects and sinks raise.
     """
     report = report if report is not None else Report()
-    loop = _Loop(source, [as_effect(effect) for effect in effects], sinks, report, on_sink_failure)
+    loop = _Loop(source, as_effects(effects), sinks, report, on_sink_failure)
     whole = False
     try:
         whole = loop.play(on_frame, progress)

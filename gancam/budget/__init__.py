@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import SupportsFloat
 
 from gancam.budget.stage import HOPELESS, Clock, Stage
 from gancam.effects import Effect, EffectSlot, ImageFunction, slots
@@ -70,8 +71,8 @@ class Budget(Effect):
         notify: Callable[[str], None] | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
-        if not 0 < seconds < math.inf:
-            raise InputError(f"a budget of {seconds} s a frame: needs more than 0")
+        if not (isinstance(seconds, SupportsFloat) and 0 < float(seconds) < math.inf):
+            raise InputError(f"a budget of {seconds!r} s a frame: needs a number above 0")
         self.seconds = seconds
         self.effects: list[EffectSlot] = slots(effects if isinstance(effects, Sequence) else [effects])
         if not self.effects:

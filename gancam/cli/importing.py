@@ -22,6 +22,7 @@ from gancam.errors import GancamError, InputError, OutputExists, SinkError
 from gancam.frame import Image
 from gancam.inference.catalog import menu, user_folder
 from gancam.inference.importing.adopt import Adapted, adapt
+from gancam.inference.importing.formats import other_format
 from gancam.inference.importing.joined import join
 from gancam.inference.importing.pictures import truth
 from gancam.inference.importing.precisions import Offer, offer
@@ -63,7 +64,7 @@ def import_(
     ],
     name: Annotated[str, typer.Option(help="Its name from now on (default: the file's).")] = "",
     effect: Annotated[
-        str | None, typer.Option(help="Its task: super_resolution, translate, faces, inpaint or morph.")
+        str | None, typer.Option(help="Its task: super_resolution, translate, faces, inpaint, background or morph.")
     ] = None,
     order: Annotated[str | None, typer.Option(help="Colour order: rgb, bgr, or y (luma alone).")] = None,
     output_order: Annotated[str | None, typer.Option(help="Colour order of its output: rgb, bgr, or y.")] = None,
@@ -115,7 +116,10 @@ def import_(
 def _check_kind(file: Path) -> None:
     """Raise ``InputError`` for a file that is of no kind that is imported, or that needs no import."""
     if file.suffix not in (".onnx", *SUFFIXES):
-        raise InputError(f"{file}: an .onnx, or weights in {', '.join(SUFFIXES)}, can be imported")
+        known = other_format(file)
+        raise InputError(
+            f"{file} is {known}" if known else f"{file}: an .onnx, or weights in {', '.join(SUFFIXES)}, can be imported"
+        )
     if file.suffix == ".onnx" and file.is_file() and not is_foreign(file):
         raise InputError(
             f"{file} is a model of gancam already: -e {file} plays it; copied into {user_folder()} it has a name, too"

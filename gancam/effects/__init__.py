@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
-from gancam.effects._contract import Effect, FunctionEffect, ImageFunction, MaskedEffect, ModelEffect, as_effect
+from gancam.effects._contract import (
+    Effect,
+    FunctionEffect,
+    ImageFunction,
+    MaskedEffect,
+    ModelEffect,
+    as_effect,
+    as_effects,
+)
 from gancam.effects._registered import make
 from gancam.effects._slot import EffectSlot, slots, unique_names
 from gancam.effects._spec import (
@@ -18,7 +26,7 @@ from gancam.effects._spec import (
 )
 from gancam.effects._watched import WatchedEffect
 from gancam.effects._wrapper import EffectWrapper
-from gancam.errors import ModelError
+from gancam.errors import InputError, ModelError
 from gancam.inference.catalog import open_model
 
 if TYPE_CHECKING:
@@ -134,8 +142,13 @@ def load(
         NotFound: Where there is no such model; the message names what is near.
         ModelError: For a file that is no model, or of an effect that this gancam does not have, or of another kind.
         DeviceError: For a device that is not there.
+        InputError: For a name that is neither text nor a path, and a kind that is no class.
         ParameterError: For a parameter that the effect does not have, and a value that it cannot have.
     """
+    if not isinstance(name, str | Path):
+        raise InputError(f"name {name!r} is {type(name).__name__}: needs a model's name, or the path of a model file")
+    if kind is not None and not isinstance(kind, type):
+        raise InputError(f"kind {kind!r} is {type(kind).__name__}: needs a class, such as gancam.Morph")
     model = open_model(name, device=device, precision=precision, threads=threads)
     module = effect_module(model.card.effect)
     if module is None:
@@ -162,6 +175,6 @@ def open_effect(
 
 __all__ = [
     "Effect", "EffectSlot", "EffectSpec", "EffectWrapper", "FunctionEffect", "ImageFunction", "MaskedEffect",
-    "ModelEffect", "WatchedEffect", "as_effect", "check_spec", "declared", "effect_names", "load", "open_effect",
-    "own_effect", "slots", "spec_params", "unique_names",
+    "ModelEffect", "WatchedEffect", "as_effect", "as_effects", "check_spec", "declared", "effect_names", "load",
+    "open_effect", "own_effect", "slots", "spec_params", "unique_names",
 ]  # fmt: skip

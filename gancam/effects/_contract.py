@@ -11,7 +11,7 @@ from contextlib import suppress
 from itertools import count, repeat
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import SupportsFloat, TypeAlias
+from typing import Self, SupportsFloat, TypeAlias
 from weakref import WeakSet
 
 import numpy as np
@@ -133,6 +133,13 @@ class Effect(ABC):
 
     def discard(self) -> None:
         """Give up what ``close`` would finish: a file was cut short, and all its frames will be shown again."""
+
+    def __enter__(self) -> Self:
+        """Return the effect itself; `close` is called at the end of the ``with`` block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
         """Learn from a file before its first frame is played; called for the first effect of a chain only.
@@ -357,3 +364,13 @@ class FunctionEffect(Effect):
 def as_effect(effect: Effect | ImageFunction) -> Effect:
     """Give `effect` itself, or a plain function as one."""
     return effect if isinstance(effect, Effect) else FunctionEffect(effect)
+
+
+def as_effects(effects: Iterable[Effect | ImageFunction]) -> list[Effect]:
+    """Give each of `effects` as `as_effect` does.
+
+    Raises ``InputError`` for a single one, which is easily given instead of a list of one.
+    """
+    if isinstance(effects, Effect) or not isinstance(effects, Iterable):
+        raise InputError(f"effects is {type(effects).__name__}, not a list of effects: give [effect], [] for none")
+    return [as_effect(effect) for effect in effects]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gancam.effects._contract import Effect, ImageFunction, as_effect
+from gancam.effects._contract import Effect, ImageFunction, as_effects
 from gancam.effects._wrapper import EffectWrapper
 from gancam.frame import Image
 from gancam.inference.model import ImageModel
@@ -51,7 +51,7 @@ def slots(effects: Sequence[Effect | ImageFunction]) -> list[EffectSlot]:
     Args:
         effects: Slots among them are left as they are.
     """
-    chain = [as_effect(effect) for effect in effects]
+    chain = as_effects(effects)
     names = unique_names([effect.name for effect in chain])
     return [
         one if isinstance(one, EffectSlot) else EffectSlot(one, name) for one, name in zip(chain, names, strict=True)

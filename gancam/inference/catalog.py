@@ -6,8 +6,9 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from gancam.errors import NotFound, did_you_mean
+from gancam.errors import ModelError, NotFound, did_you_mean
 from gancam.inference.importing.adopt import adopted, convention_of, said
+from gancam.inference.importing.formats import other_format
 from gancam.inference.importing.safety import is_foreign, metadata
 from gancam.inference.importing.weights import SUFFIXES
 from gancam.inference.model import Generator, ImageModel, MaskedModel, model_class
@@ -66,6 +67,8 @@ def find(name: str | Path) -> Path:
         raise NotFound(f"no model file {name}")  # as it was typed: Path drops ./
     if path.suffix in SUFFIXES:
         return adopted(path)
+    if other := other_format(path):
+        raise ModelError(f"{name} is {other}")
     if path.suffix or path.name != str(name):
         raise NotFound(
             f"no model {str(name)!r}: an effect is a model's name, an .onnx file, or the folder of a training run"

@@ -136,6 +136,8 @@ class Network(ABC):
 
     def _check_images(self, images: NDArray[np.uint8]) -> None:
         card = self.card
+        if not isinstance(images, np.ndarray):
+            raise ImageError(f"{card.name} takes an array of uint8 (n, h, w, 3), not {type(images).__name__}")
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
             raise ImageError(f"{card.name} takes uint8 (n, h, w, 3), not {images.dtype} {images.shape}")
         sides = images.shape[1:3]

@@ -27,7 +27,7 @@ from gancam.masks.regions import (
 )
 from gancam.vision.motion import is_cut
 
-_AREA = 256 * 144  # pixels that the network is shown
+_WORK_SIZE = 256  # pixels of the longer side of frames of 16:9 that the network is shown, where its card says nothing
 _RADIUS, _FLAT = 3, 100.0  # of the guided filter: its window, and the variance under which there is no edge
 _CHANGE = 0.15  # of a probability, which the noise of a camera makes
 _NOISE, _MOVED = 7.0, 14.0  # grey levels by which the noise of a camera changes the small picture, and what moves does
@@ -86,6 +86,7 @@ class Person(MaskSource):
 
     def __init__(self, model: ImageModel | None = None, *, hold: float = 0.7, wide: bool = False) -> None:
         self._model = model if model is not None else ImageModel(MODELS / "background.onnx", device="cpu")
+        self._work_size = self._model.card.work_size or _WORK_SIZE
         self.hold, self.wide = hold, wide
         self._frame: Window = (0, 0, 0, 0)  # the whole of the last frame
         self._small: Image | None = None  # as the network is shown that
@@ -122,7 +123,7 @@ class Person(MaskSource):
         """Return how much of each pixel of `image` ``(H, W, 3)`` is a person: ``(H, W)``, 0 to 255."""
         image = check_image(image)
         frame = 0, 0, image.shape[1], image.shape[0]
-        small = _shown(image, frame)
+        small = _shown(image, frame, self._work_size)
         if self._small is None or self.hold == 0.0 or self._frame != frame or is_cut(self._small, small):
             self._forget()
         still = None if self._small is None else _still(self._small, small)
@@ -185,7 +186,7 @@ class Person(MaskSource):
         size = image.shape[1], image.shape[0]
         window, best = window_around(box, size), None
         for _ in range(4):
-            found = self._look(_shown(image, window))
+            found = self._look(_shown(image, window, self._work_size))
             person = people_in(found, window)
             if person is None:
                 break
@@ -216,7 +217,7 @@ class Person(MaskSource):
     def _followed(self, region: _Region, image: Image) -> tuple[NDArray[np.float32], Image]:
         """What is found in `region`, once its window is where somebody is, and what the network was shown."""
         size = image.shape[1], image.shape[0]
-        small = _shown(image, region.window)
+        small = _shown(image, region.window, self._work_size)
         found = self._look(small)
         person = _somebody(found, region.window, size)
         region.missed = 0 if person is not None else region.missed + 1
@@ -225,10 +226,10 @@ class Person(MaskSource):
         wanted = window_around(person, size, region.window)
         narrower = self._age % _EVERY == 1 and area(wanted) < _MUCH * area(region.window)
         if narrower or is_close(person, region.window, size):
-            nearer = _shown(image, wanted)
+            nearer = _shown(image, wanted, self._work_size)
             seen = self._look(nearer)
             if _somebody(seen, wanted, size) is not None:  # else the network is mistaken: it was shown them better
-                region.move(wanted, _size(*wanted[2:]))
+                region.move(wanted, _size(*wanted[2:], self._work_size))
                 return seen, nearer
         return found, small
 
@@ -262,17 +263,20 @@ def _somebody(found: NDArray[np.float32], window: Window, size: tuple[int, int])
 
 
 @lru_cache(maxsize=8)
-def _size(width: int, height: int) -> tuple[int, int]:
-    """Width and height, in multiples of 16, that the network is shown a frame, or a window of it, at."""
-    shrink = (_AREA / (width * height)) ** 0.5
+def _size(width: int, height: int, work_size: int) -> tuple[int, int]:
+    """Width and height, in multiples of 16, that the network is shown a frame, or a window of it, at.
+
+    They are as many pixels as 16:9 has whose longer side is `work_size`.
+    """
+    shrink = (work_size * work_size * 9 / 16 / (width * height)) ** 0.5
     across, down = (max(round(side * shrink / 16), 2) * 16 for side in (width, height))
     return min(across, 1024), min(down, 1024)
 
 
-def _shown(image: Image, window: Window) -> Image:
+def _shown(image: Image, window: Window, work_size: int) -> Image:
     """What the network is shown of `window`."""
     left, top, width, height = window
-    size = _size(width, height)
+    size = _size(width, height, work_size)
     how = cv2.INTER_AREA if size[0] < width else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image[top : top + height, left : left + width], size, interpolation=how), np.uint8)
 

@@ -62,7 +62,9 @@ class Boxes(Polygons):
 
     def __init__(self, *boxes: Box) -> None:
         for box in boxes:
-            if len(box) != 4 or not all(map(math.isfinite, box)) or min(box[2:]) <= 0:
+            if isinstance(box, str) or len(box) != 4:
+                raise MaskError(f"box {box!r}: needs four numbers (left, top, width, height), in pixels")
+            if not all(map(math.isfinite, box)) or min(box[2:]) <= 0:
                 raise MaskError(f"box {'/'.join(f'{side:g}' for side in box)}: needs x/y/width/height above 0")
         self._boxes = boxes
         super().__init__(*(((x, y), (x + w, y), (x + w, y + h), (x, y + h)) for x, y, w, h in boxes))

@@ -21,9 +21,10 @@ from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import pictures, wrap
 from gancam.inference.importing.convention import Answers, Convention, Floats, OnnxModel, checked, decode, sidecar
 from gancam.inference.importing.foreign import Foreign
-from gancam.inference.importing.image import measured, usual_side
 from gancam.inference.importing.latent import generated
 from gancam.inference.importing.masked import filled
+from gancam.inference.importing.measure import measured, usual_side
+from gancam.inference.importing.ports import usual
 from gancam.inference.importing.probe import probe
 from gancam.inference.importing.safety import check_safe
 from gancam.inference.importing.trial import TrialFailed
@@ -37,7 +38,8 @@ from gancam.inference.variants import file_digest
 log = logging.getLogger(__name__)
 LEAST_PSNR = 60.0  # dB of the adapted file against the graph as it came
 _EVERYWHERE = 64  # pixels by which tiles of large frames overlap where a network looks at all of a picture
-VERSION = 2  # of what is remembered
+_MATTE = 512  # pixels of the longer side of what a network of masks of any size is shown
+VERSION = 3  # of what is remembered
 ENTRY = f"{PREFIX}import"  # of the metadata of an adapted file: its convention as JSON
 
 
@@ -81,16 +83,24 @@ def adapt(source: Path, target: Path, *, name: str = "", answers: Mapping[str, o
             exported = Path(folder) / f"{source.stem}.onnx"
             known = export_weights(source, exported)
             return adapt(exported, target, name=name or plain_name(source), answers={**known, **given})
+    with tempfile.TemporaryDirectory() as folder:
+        return _adapted(source, target, name or plain_name(source), given, Path(folder))
+
+
+def _adapted(source: Path, target: Path, name: str, given: Answers, folder: Path) -> Adapted:
+    """`adapt` for a graph; `folder` is for what is written meanwhile."""
     facts = check_safe(source)
     graph = Foreign(source)
-    convention = probe(graph, given)
     model = wrap.load(source)
+    if usual(model):
+        wrap.onnx().save(model, str(folder / "usual.onnx"))
+        graph = Foreign(folder / "usual.onnx", graph.process, source)
+    convention = probe(graph, given)
     if convention.fixed and "height" not in given and convention.effect in ("translate", "super_resolution"):
         model, graph, convention = _freed(model, graph, convention, given)
     if convention.fixed and convention.effect == "translate" and convention.height == convention.width:
         hint = f"it may be of aligned faces, {convention.height}x{convention.height} each (--effect faces)"
         convention = replace(convention, doubts=(*convention.doubts, *([] if "effect" in given else [hint])))
-    name = name or plain_name(source)
     licence = next((text for key, text in facts.metadata.items() if key.lower() in ("license", "licence") and text), "")
     card = _card(name, licence or "unknown", convention, wrap.parameters(model))
     wrapped = _wrapped(model, convention)
@@ -120,6 +130,9 @@ def adopted(source: Path) -> Path:
         digest.update(file_digest(file).encode())
     beside = source.with_suffix(".toml")
     digest.update(beside.read_bytes() if beside.is_file() else b"")
+    for value in sidecar(source).get("extras", {}).values():
+        if isinstance(value, str) and Path(value).is_file():
+            digest.update(file_digest(Path(value)).encode())
     digest.update(f"{VERSION} {runtime().__version__}".encode())
     target = cache_folder() / "imported" / digest.hexdigest()[:32] / f"{plain_name(source)}.onnx"
     if target.is_file():
@@ -167,19 +180,27 @@ def _wrapped(model: OnnxModel, convention: Convention) -> OnnxModel:
 def _card(name: str, licence: str, convention: Convention, parameters: int) -> ModelCard:
     layout: Any = {"inpaint": "masked", "morph": "latent"}.get(convention.effect, "image")
     generator = convention.effect == "morph"
+    tiles = layout == "image" and convention.fixed and not convention.squeezed
     return ModelCard(
         name=name, effect=convention.effect, scale=convention.scale, layout=layout, licence=licence,
         receptive_field=_overlap(convention), parameters=parameters,
-        fixed_height=convention.height if layout == "image" and convention.fixed else 0,
-        fixed_width=convention.width if layout == "image" and convention.fixed else 0,
+        fixed_height=convention.height if tiles else 0, fixed_width=convention.width if tiles else 0,
+        work_size=_work_size(convention),
         latent=convention.latent, layers=1 if generator else 0, resolution=convention.resolution,
         summary=f"somebody else's: {convention.describe()}{said(convention.doubts)}",
     )  # fmt: skip
 
 
+def _work_size(convention: Convention) -> int:
+    """Pixels of the longer side of pictures that a network of masks is shown; 0 for others."""
+    if convention.effect != "background":
+        return 0
+    return max(convention.height, convention.width) if convention.fixed else _MATTE
+
+
 def _overlap(convention: Convention) -> int:
     """What the card says of the receptive field."""
-    if convention.effect in ("inpaint", "morph"):
+    if convention.effect in ("inpaint", "morph", "background"):
         return 0
     if convention.fixed and not convention.reach:
         return min(convention.height, convention.width) // 4
@@ -197,7 +218,7 @@ def _freed(
         path = Path(folder) / "free.onnx"
         try:
             wrap.onnx().save(free, str(path))
-            other = Foreign(path, graph.process)
+            other = Foreign(path, graph.process, graph.name)
             size = convention.height + 32, convention.width + 64
             found = replace(convention, height=0, width=0, minimum=1, multiple=1)
             small = pictures.shown(convention.height, convention.width, convention.scale)
@@ -232,11 +253,11 @@ def _checked(graph: Foreign, convention: Convention, target: Path) -> float:
         truth = np.asarray(np.clip(np.round(_direct(graph, convention, image)), 0, 255), np.uint8)
         made = model(image[None])[0]
         if truth.shape != made.shape:
-            raise ModelError(f"{graph.path}: adapted it gives {made.shape} for {image.shape}, not {truth.shape}")
+            raise ModelError(f"{graph.name}: adapted it gives {made.shape} for {image.shape}, not {truth.shape}")
         found.append(min(float(cv2.PSNR(truth, made)), 100.0))
     if min(found) < LEAST_PSNR:
         raise ModelError(
-            f"{graph.path}: adapted it gives another picture than before ({min(found):.1f} dB, less than "
+            f"{graph.name}: adapted it gives another picture than before ({min(found):.1f} dB, less than "
             f"{LEAST_PSNR:.0f}): not used"
         )
     return min(found)
@@ -254,7 +275,7 @@ def _checked_holes(graph: Foreign, convention: Convention, model: Network) -> fl
     found = np.asarray(np.clip(np.round(filled(graph, image, hole, convention)), 0, 255), np.uint8)
     psnr = min(float(cv2.PSNR(np.where(hole[..., None], found, image), made)), 100.0)
     if psnr < LEAST_PSNR:
-        raise ModelError(f"{graph.path}: adapted it fills otherwise than before ({psnr:.1f} dB): not used")
+        raise ModelError(f"{graph.name}: adapted it fills otherwise than before ({psnr:.1f} dB): not used")
     return psnr
 
 
@@ -268,7 +289,7 @@ def _checked_pictures(graph: Foreign, convention: Convention, model: Network) ->
         pixels = np.asarray(np.clip(np.round(np.broadcast_to(found, picture.shape)), 0, 255), np.uint8)
         psnr = min(float(cv2.PSNR(pixels, picture)), 100.0)
         if psnr < LEAST_PSNR:
-            raise ModelError(f"{graph.path}: adapted it makes other pictures than before ({psnr:.1f} dB): not used")
+            raise ModelError(f"{graph.name}: adapted it makes other pictures than before ({psnr:.1f} dB): not used")
     return psnr
 
 

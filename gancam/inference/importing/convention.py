@@ -4,6 +4,7 @@ A `Convention` is the whole answer of a probe. As a TOML file beside a model (``
 user's own answer, of which every entry is optional and none is questioned.
 """
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -19,11 +20,13 @@ from gancam.frame import Image
 
 Layout = Literal["nchw", "nhwc"]
 Order = Literal["rgb", "bgr", "y"]
-Kind = Literal["super_resolution", "translate", "faces", "inpaint", "morph"]
+Kind = Literal["super_resolution", "translate", "faces", "inpaint", "morph", "background"]
 MaskOne = Literal["hole", "known"]
 Floats = NDArray[np.float32]
 Answers: TypeAlias = Mapping[str, Any]
 """What a user said of a model, by the names of `Convention`'s entries; `checked` saw to the type of each."""
+Constant: TypeAlias = float | str | list[float]
+"""What a further input is given: a number, several, or the path of a picture or of numbers (.npy)."""
 Tensor: TypeAlias = NDArray[Any]
 """A tensor in the graph's own dtype."""
 OnnxModel: TypeAlias = Any
@@ -53,11 +56,12 @@ class Convention:
     value `range` (a name of `RANGES`), the `output_order`, `output_range` and `output_layout`, the `scale`, and the
     `height` and `width` that it takes (0: any). `multiple` and `minimum` of its sides, `cut` pixels of the input that
     it drops at each border, `reach` (pixels of the input that an output pixel looks to each side; 0: everywhere).
-    `extras` are constants for further inputs. Of one that fills: the name of its `mask` input ("" where the mask is a
-    fourth channel), its `mask_layout` and `mask_dtype`, what 1 marks in it (`mask_one`), the values of 0 and 1
-    (`mask_range`), whether the mask is the first of four channels (`mask_first`), and how the hole is shown (`hole`:
-    "zero" of the range, "black", or "any"). Of a generator: `latent` and `resolution`, and `spatial` where z has the
-    shape ``(n, latent, 1, 1)``.
+    `extras` are constants for further inputs (a number, several, or the path of a picture or a .npy), and `fourth` that
+    of a fourth channel which is no mask. A `sigmoid` makes opacities of what comes out. Of one that fills: the name of
+    its `mask` input ("" where the mask is a fourth channel), its `mask_layout` and `mask_dtype`, what 1 marks in it
+    (`mask_one`), the values of 0 and 1 (`mask_range`), whether the mask is the first of four channels
+    (`mask_first`), and how the hole is shown (`hole`: "zero" of the range, "black", or "any"). Of a generator:
+    `latent` and `resolution`, and `spatial` where z has the shape ``(n, latent, 1, 1)``.
 
     `doubts` are said, in words, wherever the answer is.
     """
@@ -82,7 +86,9 @@ class Convention:
     minimum: int = 1
     cut: int = 0
     reach: int = 0
-    extras: Mapping[str, float] = field(default_factory=dict)
+    extras: Mapping[str, Constant] = field(default_factory=dict)
+    fourth: float = 1.0
+    sigmoid: bool = False
     mask: str = ""
     mask_layout: str = "nchw"
     mask_dtype: str = "float32"
@@ -100,16 +106,26 @@ class Convention:
         """Whether pictures of one size alone are taken."""
         return self.height > 0 and self.width > 0
 
+    @property
+    def squeezed(self) -> bool:
+        """Whether frames are resized to the one size that is taken, as what makes masks of a whole picture needs."""
+        return self.fixed and self.effect == "background"
+
     def describe(self) -> str:
         """One line for people: ``super_resolution x4, RGB 0..1 float32 NCHW, any size``."""
         if self.effect == "morph":
             return f"generator of {self.resolution}x{self.resolution} from {self.latent} numbers, {self._colours()}"
         size = f"{self.width}x{self.height} alone" if self.fixed else "any size"
+        size = f"resized to {self.width}x{self.height}" if self.squeezed else size
         if not self.fixed and self.multiple > 1:
             size += f" (padded to multiples of {self.multiple})"
         what = f"super_resolution x{self.scale}" if self.effect == "super_resolution" else self.effect
+        what = "background, by a mask of what is in front" if self.effect == "background" else what
         mask = f", mask 1 = {self.mask_one}" if self.effect == "inpaint" else ""
-        return f"{what}, {self._colours()} {self.dtype} {self.layout.upper()}{mask}, {size}"
+        more = {"fourth channel": self.fourth} if self.channels == 4 and self.effect != "inpaint" else {}
+        constants: dict[str, Constant] = {**more, **self.extras}
+        given = "".join(f", {name} = {_short(value)}" for name, value in constants.items())
+        return f"{what}, {self._colours()} {self.dtype} {self.layout.upper()}{mask}{given}, {size}"
 
     def _colours(self) -> str:
         takes = f"{self.order.upper()} {self.range}"
@@ -124,12 +140,18 @@ class Convention:
         for key, value in asdict(self).items():
             if key in ("doubts", "extras"):
                 continue
-            text = str(value).lower() if isinstance(value, bool) else value if isinstance(value, int) else f'"{value}"'
-            lines.append(f"{key} = {text}")
+            lines.append(f"{key} = {json.dumps(value)}")  # what these are is written alike in TOML
         if self.extras:
             lines.append("\n[extras]")
-            lines += [f'"{name}" = {value}' for name, value in self.extras.items()]
+            lines += [f'"{name}" = {json.dumps(value)}' for name, value in self.extras.items()]
         return "\n".join(lines) + "\n"
+
+
+def _short(value: Constant) -> str:
+    if isinstance(value, list):
+        shown = ", ".join(format(one, ".3g") for one in value[:3])
+        return f"[{shown}{', ...' if len(value) > 3 else ''}]"
+    return value if isinstance(value, str) else format(value, ".3g")
 
 
 NAMES = frozenset(one.name for one in fields(Convention)) - {"doubts"}
@@ -153,6 +175,8 @@ def checked(given: Mapping[str, object], where: str) -> Answers:
         if key in _CHOICES and value not in _CHOICES[key]:
             raise ParameterError(f"{where}: {key} {value!r} must be one of {', '.join(_CHOICES[key])}")
         kind = type(asdict(plain)[key])
+        if kind is float and type(value) is int:
+            continue
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise ParameterError(f"{where}: {key} {value!r} must be of type {kind.__name__}")
     return dict(given)
@@ -165,15 +189,29 @@ def sidecar(path: Path) -> Answers:
     """
     file = path.with_suffix(".toml")
     try:
-        return checked(tomllib.loads(file.read_text(encoding="utf-8")), str(file))
+        found = checked(tomllib.loads(file.read_text(encoding="utf-8")), str(file))
+        return _beside(found, path.parent)
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ModelError(f"{file} beside the model is no TOML: {error}") from error
 
 
+def _beside(found: Answers, folder: Path) -> Answers:
+    """`found` with the paths of pictures as the file in that folder means them."""
+    if "extras" not in found:
+        return found
+    extras = {
+        name: str(folder / value) if isinstance(value, str) else value if isinstance(value, list) else float(value)
+        for name, value in found["extras"].items()
+    }
+    return {**found, "extras": extras}
+
+
 def with_answers(convention: Convention, answers: Answers) -> Convention:
-    """`convention` with those entries replaced."""
+    """`convention` with those entries replaced; of `extras` those that are given."""
+    if "extras" in answers:
+        answers = {**answers, "extras": {**convention.extras, **answers["extras"]}}
     return replace(convention, **answers)
 
 
@@ -188,6 +226,8 @@ def encode(image: Image, convention: Convention) -> Tensor:
         pixels = (pixels[..., ::-1] - np.array(mean[:3], np.float32)) / np.array(deviation[:3], np.float32)
         if convention.order == "bgr":
             pixels = pixels[..., ::-1]
+    if convention.channels == 4:
+        pixels = np.concatenate([pixels, np.full_like(pixels[..., :1], convention.fourth)], axis=2)
     if convention.dtype == "uint8":
         pixels = np.clip(np.round(pixels), 0, 255)
     return shaped(pixels, convention)
@@ -202,6 +242,8 @@ def shaped(pixels: Floats, convention: Convention) -> Tensor:
 def decode(tensor: Tensor, convention: Convention) -> Floats:
     """Turn a graph's output into a picture ``(h, w, 3)``, of luma ``(h, w, 1)``: float32 BGR in 0..255, not clipped."""
     pixels = np.asarray(tensor, np.float32)
+    if convention.sigmoid:
+        pixels = np.asarray(1 / (1 + np.exp(-np.clip(pixels, -60.0, 60.0))), np.float32)
     if convention.batch:
         pixels = pixels[0]
     pixels = pixels.transpose(1, 2, 0) if convention.output_layout == "nchw" else pixels

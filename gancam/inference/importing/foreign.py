@@ -9,6 +9,7 @@ from gancam.errors import ModelError, NotFound
 from gancam.frame import Image
 from gancam.inference.hardware import usable_cores
 from gancam.inference.importing.convention import Convention, Floats, Tensor, coloured, decode, encode
+from gancam.inference.importing.extras import constant
 from gancam.inference.importing.trial import TrialFailed, TrialProcess
 from gancam.inference.packages import runtime
 
@@ -44,6 +45,7 @@ class Foreign:
     Args:
         path: The file.
         process: That in which it runs; None: one of its own.
+        name: The user's file, for messages; None: `path`.
 
     Raises:
         NotFound: There is no such file.
@@ -51,11 +53,11 @@ class Foreign:
         MissingExtra: ONNX Runtime is missing.
     """
 
-    def __init__(self, path: Path, process: TrialProcess | None = None) -> None:
+    def __init__(self, path: Path, process: TrialProcess | None = None, name: Path | None = None) -> None:
         if not path.is_file():
             raise NotFound(f"no model file {path}")
         runtime()
-        self.path, self.process = path, process or TrialProcess()
+        self.path, self.process, self.name = path, process or TrialProcess(), name or path
         inputs, outputs = self.process.open(path, usable_cores())
         self.inputs, self.outputs = [_port(*one) for one in inputs], [_port(*one) for one in outputs]
         self.runs = 0
@@ -73,13 +75,19 @@ class Foreign:
         self.runs += 1
         return self.process.run(self.path, usable_cores(), given, output)
 
-    def extras(self, convention: Convention) -> dict[str, Tensor]:
-        """The constants of `convention` as tensors of the shapes that the inputs have, 1 where these are free."""
+    def extras(self, convention: Convention, like: tuple[int, ...]) -> dict[str, Tensor]:
+        """The constants of `convention` as tensors for the inputs, beside a picture's of the shape `like`."""
         ports = {one.name: one for one in self.inputs}
         return {
-            name: np.full([side or 1 for side in ports[name].shape], value, ports[name].dtype)
+            name: constant(value, ports[name].shape, like, convention, ports[name].dtype)
             for name, value in convention.extras.items()
+            if name in ports
         }
+
+    def raw(self, tensor: Tensor, convention: Convention) -> Tensor:
+        """What the graph gives for a picture's tensor, as it comes. Raises `TrialFailed`."""
+        beside = self.extras(convention, tensor.shape)
+        return self.run({convention.image: tensor, **beside}, convention.output)
 
     def picture(self, image: Image, convention: Convention) -> Floats:
         """What the graph makes of `image` ``(h, w, 3)`` BGR: ``(h', w', 3)`` float32 BGR in 0..255, not clipped.
@@ -90,11 +98,13 @@ class Foreign:
 
     def shown(self, tensor: Tensor, image: Image, convention: Convention) -> Floats:
         """The same of the tensor that `image` was turned into."""
-        found = self.run({convention.image: tensor, **self.extras(convention)}, convention.output)
+        found = self.raw(tensor, convention)
         if found.ndim != 3 + convention.batch:
             raise TrialFailed(f"{convention.output} has shape {found.shape}")
         pixels = decode(found, convention)
-        return coloured(pixels, image) if pixels.shape[2] == 1 and convention.order == "y" else pixels
+        if pixels.shape[2] == 1:
+            return coloured(pixels, image) if convention.order == "y" else np.repeat(pixels, 3, axis=2)
+        return pixels
 
 
 def _port(name: str, kind: str, shape: list[int]) -> Port:
@@ -102,5 +112,5 @@ def _port(name: str, kind: str, shape: list[int]) -> Port:
 
 
 def refuse(graph: Foreign, tried: str, cure: str) -> ModelError:
-    """The error for a graph that nothing fits."""
-    return ModelError(f"{graph.path} is not understood: it {graph.described()}. Tried: {tried}. {cure}")
+    """The error for a graph that nothing fits: what it is, what was `tried` or found, and what would do."""
+    return ModelError(f"{graph.name} is not understood: it {graph.described()}. Tried: {tried}. {cure}".rstrip())

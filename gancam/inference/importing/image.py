@@ -5,7 +5,7 @@ was shown; among those that have, the one wins under which the network does most
 or noisy. Under a wrong range a network mostly does nothing, or too much.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
@@ -16,21 +16,24 @@ from gancam.inference.importing import pictures
 from gancam.inference.importing.convention import (
     RANGES,
     Answers,
+    Constant,
     Convention,
     Floats,
     Layout,
     Order,
+    Tensor,
     coloured,
     decode,
     encode,
     shaped,
     with_answers,
 )
+from gancam.inference.importing.extras import UNKNOWN, first_of, is_level, is_state, starts, values_of
 from gancam.inference.importing.foreign import Foreign, Port, refuse
-from gancam.inference.importing.trial import TrialFailed
+from gancam.inference.importing.measure import measured, usual_side
+from gancam.inference.importing.trial import NoPicture, TrialFailed
 
 _SIDES = (64, 96, 128, 256, 224, 512)  # that are tried until a free-size graph takes one
-_MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 _SCALES = (1, 2, 3, 4, 5, 6, 8)
 # Networks forgive values that are too large (their biases lose weight), and not those that are too small: of ranges
 # that fit, the smallest is right. A larger one has to do so many times better.
@@ -38,14 +41,14 @@ _PENALTY = {"0..1": 1.0, "-0.5..0.5": 1.1, "-1..1": 1.1, "imagenet": 1.25, "0..2
 _OUTPUTS = ("0..1", "0..255", "-1..1")  # ranges of outputs that may be of another than the input
 _FAR, _ALIKE = 70.0, 0.35  # grey levels, and correlation, beyond which an answer has nothing of what was shown
 _FLAT = 30.0  # grey levels that an answer without any of the picture's forms counts as further off
+_OTHER = 0.5  # correlation with what was shown below which that is said
 _CLEAR = 1.12  # times the best score of another range that is not spoken of
 _CLEARER = 1.35  # times the best one's own error of a more usual range, or the other order of colours, that is not
 _POOR = 1.15  # times the error of plain enlarging that a network has which does not do what it is for
 _SEEN = 1.0  # grey levels of difference between two answers that matter
-_EXTRAS = (0.0, 1.0, 0.5, 0.1, 2.0, 4.0)  # that further inputs are tried with
+_LEVELS = (15.0, 0.0)  # grey levels of noise that a fourth channel may tell, where it is no opacity
 _BOTH: tuple[tuple[Order, ...], tuple[Order, ...]] = ("rgb", "bgr"), ("y",)  # orders of colours, and of grey
 _EXTREME, _AT_END = 900.0, 0.004  # values far beyond every range; shares of it that count as its end
-_REACH = (64, 128, 256, 448)  # pixels of the pictures in which a reach is looked for
 CURE = (
     "Say what it is by --effect, --order, --range and the like, or in a .toml file beside it (`gancam import --help`)"
 )
@@ -67,27 +70,31 @@ def probe_image(graph: Foreign, picture: Port, extras: list[Port], answers: Answ
 
     Raises ``ModelError`` that says what was tried when nothing fits.
     """
-    plain = _shape(graph, picture, extras, answers)
+    outputs = _outputs(graph, answers)
+    plain = shape(graph, picture, extras, outputs, answers)
     plain = _decided(graph, plain, answers)
     if "effect" not in answers:
         plain = replace(plain, effect="super_resolution" if plain.scale > 1 else "translate")
+    others = [
+        one.name for one in outputs if one.name != plain.output and _planes(one) == 3 and not is_state(one.name, [])
+    ]
+    if others and "output" not in answers:
+        doubt = f"{plain.output} of its pictures is taken; it gives {', '.join(others)}, too (output in a .toml)"
+        plain = replace(plain, doubts=(*plain.doubts, doubt))
     return measured(graph, plain, answers)
 
 
-def measured(graph: Foreign, known: Convention, answers: Answers) -> Convention:
-    """`known` with the rule of sizes and the reach, by running."""
-    if not known.fixed:
-        known = _sizes(graph, known, answers)
-    return known if "reach" in answers else replace(known, reach=_reach(graph, known))
+def _outputs(graph: Foreign, answers: Answers) -> list[Port]:
+    """Outputs that may be a picture: coloured ones first, else as they come."""
+    outputs = [one for one in graph.outputs if one.is_picture]
+    named = [one for one in outputs if one.name == answers.get("output")]
+    return named or sorted(outputs, key=lambda one: _planes(one) == 1)
 
 
-def usual_side(convention: Convention) -> tuple[int, int]:
-    """Height and width of the pictures that a graph is shown."""
-    if convention.fixed:
-        return convention.height, convention.width
-    side = max(64, convention.minimum)
-    side = convention.multiple * -(-side // convention.multiple)
-    return side, side
+def _planes(port: Port) -> int:
+    """How many planes an output says it has: 1, 3 or 4, 0 where that is not known."""
+    ends = port.shape[-3], port.shape[-1]
+    return next((count for count in (3, 4, 1) if count in ends), 0)
 
 
 def layouts(port: Port, answers: Answers) -> Iterator[tuple[Layout, int]]:
@@ -102,11 +109,12 @@ def layouts(port: Port, answers: Answers) -> Iterator[tuple[Layout, int]]:
             yield layout, count
 
 
-def _shape(graph: Foreign, port: Port, extras: list[Port], answers: Answers) -> Convention:
-    """Layout, channels, scale, dtype and size, from the shapes and by running."""
-    reasons = []
-    outputs = [one for one in graph.outputs if one.is_picture]
-    outputs = [one for one in outputs if one.name == answers.get("output")] or outputs
+def shape(graph: Foreign, port: Port, extras: list[Port], outputs: list[Port], answers: Answers) -> Convention:
+    """Layout, channels, scale, dtype and size, from the shapes and by running, of the first of `outputs` that fits.
+
+    Raises ``ModelError`` that says what was tried when none does.
+    """
+    reasons: list[str] = []
     for layout, channels in layouts(port, answers):
         sides = port.shape[-2:] if layout == "nchw" else port.shape[-3:-1]
         order: Order = "y" if channels == 1 else "rgb"
@@ -114,35 +122,38 @@ def _shape(graph: Foreign, port: Port, extras: list[Port], answers: Answers) -> 
             image=port.name, layout=layout, batch=len(port.shape) == 4, dtype=port.dtype, channels=channels,
             order=order, output_order="rgb", range="0..255" if port.dtype == "uint8" else "0..1",
             height=sides[0] if all(sides) else 0, width=sides[1] if all(sides) else 0,
-            extras={one.name: _EXTRAS[0] for one in extras},
+            extras=_usual(extras), fourth=_opaque(port.dtype),
         )  # fmt: skip
         base = with_answers(base, answers)
-        if channels == 4:
-            reasons.append(f"{layout} with four channels")
-            continue
         for output in outputs:
             for height, width in [usual_side(base)] if base.fixed else [(side, side) for side in _SIDES]:
                 try:
-                    return _with_output(graph, replace(base, output=output.name), output, (height, width), answers)
+                    found = _with_output(graph, replace(base, output=output.name), output, (height, width), answers)
+                    _check_cut(graph, found, (height + 32, width + 64))
+                    return found
+                except NoPicture as error:
+                    reasons.append(f"{layout}: {error}")
+                    break
                 except TrialFailed as error:
-                    reasons.append(f"{width}x{height} {layout} {channels} channels ({error})")
+                    reasons.append(f"{layout}: {error}")
     raise refuse(graph, "; ".join(dict.fromkeys(reasons)) or "no input that a picture fits", CURE)
 
 
+def _usual(extras: list[Port]) -> dict[str, Constant]:
+    """What further inputs are given at first."""
+    plain = dict(next(starts([one.name for one in extras]), {}))
+    return plain | {one.name: chosen for one in extras if (chosen := first_of(one.name, one.shape))}
+
+
+def _opaque(dtype: str) -> float:
+    return 255.0 if dtype == "uint8" else 1.0
+
+
 def _with_output(graph: Foreign, base: Convention, output: Port, size: tuple[int, int], answers: Answers) -> Convention:
-    """`base` with what an output of a picture of that size (height, width) tells."""
-    image = pictures.shown(*size, 1)
-    for value in _EXTRAS if base.extras and "extras" not in answers else (None,):
-        if value is not None:
-            base = replace(base, extras=dict.fromkeys(base.extras, value))
-        try:
-            found = graph.run({base.image: encode(image, base), **graph.extras(base)}, output.name)
-            break
-        except TrialFailed:
-            if value == _EXTRAS[-1] or value is None:
-                raise
+    """`base` with what an output of a picture of that size (height, width) tells. Raises `TrialFailed`."""
+    base, found = _first_run(graph, base, pictures.shown(*size, 1), answers)
     if found.ndim != 3 + base.batch or found.dtype.kind not in "fu":
-        raise TrialFailed(f"gives {found.dtype} {found.shape}, no picture")
+        raise NoPicture(f"{output.name} gives {found.dtype} {list(found.shape)}, no picture")
     planes, rows, columns = found.shape[-3:]
     for layout in sorted(get_args(Layout), key=lambda one: one != base.layout):
         channels = planes if layout == "nchw" else columns
@@ -161,7 +172,35 @@ def _with_output(graph: Foreign, base: Convention, output: Port, size: tuple[int
                 )  # fmt: skip
                 if "scale" not in answers or answers["scale"] == scale:
                     return with_answers(made, answers)
-    raise TrialFailed(f"gives {found.shape} for {size[1]}x{size[0]}: no whole scale")
+    raise NoPicture(f"{output.name} gives {list(found.shape)} for {size[1]}x{size[0]}: no picture of 1 to 8 times that")
+
+
+def _check_cut(graph: Foreign, found: Convention, size: tuple[int, int]) -> None:
+    """Raise `NoPicture` where what is lost at the border grows with the picture: its scale is no whole number."""
+    if not found.cut or found.fixed:
+        return
+    try:
+        made = graph.raw(encode(pictures.shown(*size, 1), found), found)
+    except TrialFailed:  # of a size that it does not take
+        return
+    rows = made.shape[-2] if found.output_layout == "nchw" else made.shape[-3]
+    if rows != found.scale * (size[0] - 2 * found.cut):
+        raise NoPicture(f"{found.output} gives {list(made.shape)} for {size[1]}x{size[0]}: no whole scale")
+
+
+def _first_run(graph: Foreign, base: Convention, image: Image, answers: Answers) -> tuple[Convention, Tensor]:
+    """`base` with constants for further inputs with which the graph runs, and what it then gives."""
+    given = answers.get("extras", {})
+    names = [name for name, value in base.extras.items() if name not in given and isinstance(value, float)]
+    last: TrialFailed | None = None
+    for values in starts(names) if names else [base.extras]:
+        one = replace(base, extras={**base.extras, **values})
+        try:
+            return one, graph.raw(encode(image, one), one)
+        except TrialFailed as error:
+            last = error
+    assert last is not None
+    raise last
 
 
 def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:
@@ -187,19 +226,27 @@ def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:
         one.score = one.raw * _unusual(one.convention) ** (1.0 + poor)
     near.sort(key=lambda one: one.score)
     _refuse_garbage(graph, near[0], tried, image, answers)
-    return replace(near[0].convention, doubts=_doubts(near))
+    doubts = _doubts(near)
+    like = pictures.alike(near[0].made, _inner(image, near[0].convention.cut))
+    if like < _OTHER and not {"range", "effect"} & set(answers):
+        doubts += (f"whether it gives a picture: it is little like what was shown (correlation {like:.2f})",)
+    return replace(near[0].convention, doubts=doubts)
 
 
 def _ranges(base: Convention, answers: Answers) -> list[Convention]:
-    if base.dtype == "uint8" or "range" in answers:
-        return [base]
-    return [replace(base, range=name) for name in RANGES]
+    spans = [base.range] if base.dtype == "uint8" or "range" in answers else list(RANGES)
+    found = [replace(base, range=name) for name in spans]
+    if base.channels < 4 or "fourth" in answers:
+        return found
+    levels = (255.0,) if base.output_channels == 4 else _LEVELS  # opaque where an opacity comes out, else of noise
+    return [replace(one, fourth=float((level - RANGES[one.range][0][0] * (level == 255.0)) / RANGES[one.range][1][0]))
+            for one in found for level in levels]  # fmt: skip
 
 
 def _tried(graph: Foreign, one: Convention, image: Image, answers: Answers) -> list[_Candidate]:
     """What the graph makes of `image` under that hypothesis, with the likeliest meaning of its output."""
     try:
-        found = graph.run({one.image: encode(image, one), **graph.extras(one)}, one.output)
+        found = graph.raw(encode(image, one), one)
     except TrialFailed:
         return []
     candidates = []
@@ -211,8 +258,11 @@ def _tried(graph: Foreign, one: Convention, image: Image, answers: Answers) -> l
         for order in [answers["output_order"]] if "output_order" in answers else orders:
             meant = replace(one, output_range=output_range, output_order=order)
             made = decode(found, meant)
+            if made.shape[:2] != tuple(one.scale * side for side in _inner(image, one.cut).shape[:2]):
+                return []
             if made.shape[2] == 1:
-                made = coloured(made, _inner(image, one.cut)) if one.order == "y" else np.repeat(made, 3, axis=2)
+                inner = _inner(image, one.cut)
+                made = coloured(made, inner) if one.order == "y" else np.repeat(made, 3, axis=2)
             off = pictures.off(made, _inner(image, one.cut))
             off += _FLAT * (1.0 - pictures.alike(made, _inner(image, one.cut)))
             natural = output_range == one.range and order in (one.order, "y")
@@ -235,9 +285,11 @@ def _bounds(graph: Foreign, base: Convention) -> dict[str, Any]:
     if base.dtype == "uint8":
         return {}
     pattern = pictures.shown(*usual_side(base), 1).astype(np.float32)[..., : base.channels]
-    tensor = shaped((pattern - 127.5) / 127.5 * _EXTREME, base)
+    extreme = (pattern - 127.5) / 127.5 * _EXTREME
+    if base.channels == 4:
+        extreme = np.concatenate([extreme, np.ones_like(extreme[..., :1])], axis=2)
     try:
-        found = graph.run({base.image: tensor, **graph.extras(base)}, base.output)
+        found = graph.raw(shaped(extreme, base), base)
     except TrialFailed:
         return {}
     for name in RANGES if np.isfinite(found).all() else ():
@@ -324,87 +376,32 @@ def _doubts(near: list[_Candidate]) -> tuple[str, ...]:
             f"photos come out {best.raw:.1f} times as wrong as plainly enlarged ones: little tells what is right"
         )
     if a.output_channels == 1 and a.order != "y":
-        doubts.append("it gives grey alone")
+        doubts.append("it gives grey alone (--effect background where that is a mask)")
     return tuple(dict.fromkeys(doubts))
 
 
 def _with_extras(graph: Foreign, base: Convention, answers: Answers) -> Convention:
-    """`base` with the constant for further inputs under which the picture is nearest to what was shown."""
+    """`base` with the constants for further inputs under which the picture is nearest to what was shown.
+
+    What names tell stays; of levels of noise the one is taken under which the graph does most for a noisy picture.
+    """
     if not base.extras or "extras" in answers:
         return base
     image = pictures.shown(*usual_side(base), base.scale, "noisy")
-    found: list[tuple[float, int, Mapping[str, float]]] = []
-    for value in _EXTRAS:
-        meant = replace(base, extras=dict.fromkeys(base.extras, value))
-        for one in _tried(graph, meant, image, answers):
-            found.append((round(one.off, 1), len(found), one.convention.extras))
-    return replace(base, extras=min(found, key=lambda one: one[:2])[2]) if found else base
-
-
-def _sizes(graph: Foreign, base: Convention, answers: Answers) -> Convention:
-    """The smallest multiple and minimum of the sides that are taken, by trying."""
-
-    def works(height: int, width: int) -> bool:
-        image = np.zeros((height, width, 3), np.uint8)
-        try:
-            made = graph.picture(image, base)
-        except TrialFailed:
-            return False
-        wanted = [base.scale * (side - 2 * base.cut) for side in (height, width)]
-        return list(made.shape[:2]) == wanted
-
-    side = max(base.minimum, _SIDES[0])
-    multiple = base.multiple
-    if "multiple" not in answers:
-        multiple = next(
-            (one for one in _MULTIPLES if side % one == 0 and works(side + one, side + 2 * one)
-             and (one == 1 or works(side + 3 * one, side))), 0)  # fmt: skip
-    if multiple == 0:
-        return replace(base, height=side, width=side)  # as good as fixed
-    minimum = base.minimum
-    if "minimum" not in answers:
-        smaller = (multiple * times for times in (1, 2, 4, 8, 16, 32) if multiple * times < side)
-        minimum = next((one for one in smaller if one > 2 * base.cut and works(one, one + multiple)), side)
-    return replace(base, multiple=multiple, minimum=minimum)
-
-
-def _reach(graph: Foreign, base: Convention) -> int:
-    """How many pixels of the input an output pixel looks to each side.
-
-    A change of all that is left of a line (above it) shows so far on the other side, in whole grey levels. 0 where it
-    shows everywhere.
-    """
-    for length in [min(base.height, base.width)] if base.fixed else _REACH:
-        length = base.multiple * -(-max(length, base.minimum) // base.multiple)
-        across = length if base.fixed else 2 * length
-        found = [_spread(graph, base, across, length, flip) for flip in (False, True)]
-        if max(found) < min(across // 2, across - across // 2) - base.multiple:
-            return max(found) + 1
-    return 0
-
-
-def _spread(graph: Foreign, base: Convention, across: int, along: int, flip: bool) -> int:
-    """How far a change of the first half of a picture shows in the other half."""
-    height, width = (base.height, base.width) if base.fixed else (min(along, 64), across)
-    if not base.fixed:
-        height = base.multiple * -(-max(height, base.minimum) // base.multiple)
-        width = base.multiple * -(-width // base.multiple)
-        height, width = (width, height) if flip else (height, width)
-    one = pictures.shown(height, width, 1)
-    other = one.copy()
-    middle = (height if flip else width) // 2
-    if flip:
-        other[:middle] = 255 - other[:middle][::-1]
-    else:
-        other[:, :middle] = 255 - other[:, :middle][:, ::-1]
-    try:
-        made = [np.clip(np.round(graph.picture(image, base)), 0, 255) for image in (one, other)]
-    except TrialFailed:
-        return middle
-    changed = (made[0] != made[1]).any(2)
-    places = np.nonzero(changed.any(1 if flip else 0))[0]
-    last = int(places[-1]) if len(places) else 0
-    return max(-(-(last + 1) // base.scale) + base.cut - middle, 0)
+    outputs = [one.name for one in graph.outputs]
+    for name in base.extras:
+        open_to_trial = is_level(name) or values_of(name) is UNKNOWN
+        if is_state(name, outputs) or isinstance(base.extras[name], list) or not open_to_trial:
+            continue
+        found: list[tuple[float, int, Convention]] = []
+        for value in values_of(name):
+            meant = replace(base, extras={**base.extras, name: value})
+            for one in _tried(graph, meant, image, answers):
+                score = _score(graph, one) if is_level(name) else round(one.off, 1)
+                found.append((score, len(found), one.convention))
+        if found:
+            base = replace(base, extras=min(found, key=lambda one: one[:2])[2].extras)
+    return base
 
 
 def _inner(image: Image, cut: int) -> Image:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, get_args
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,14 +29,16 @@ from gancam.inference.importing.convention import (
     with_answers,
 )
 from gancam.inference.importing.foreign import Foreign, Port, refuse
-from gancam.inference.importing.image import CURE, layouts, usual_side
+from gancam.inference.importing.image import CURE, layouts
+from gancam.inference.importing.measure import usual_side
 from gancam.inference.importing.trial import TrialFailed
 
 _SIDES = (64, 128, 256, 512)
-_MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
+_MULTIPLES = (1, 2, 4, 8, 12, 14, 16, 24, 28, 32, 48, 64, 128)
 _MASK_RANGES = {"plane": ("0..1", "-0.5..0.5", "-1..1"), "float": ("0..1", "0..255"), "uint8": ("0..255", "0..1")}
 _MOST_KNOWN = 24.0  # grey levels off in what was known that count: some graphs give nothing there
 _GARBAGE = 0.75  # of the stripes' own error in a hole, beyond which it was not filled
+_AROUND = 3.0  # grey levels by which the middle of a hole differs when all around it is inverted
 _CLOSE, _SEEN = 1.03, 1.5  # as in ``importing.image``
 ENDS = {"0..1": (0.0, 1.0), "0..255": (0.0, 255.0), "-0.5..0.5": (-0.5, 0.5), "-1..1": (-1.0, 1.0)}
 Hole = NDArray[np.bool_]
@@ -70,7 +73,22 @@ def probe_masked(graph: Foreign, picture: Port, mask: Port | None, extras: list[
     left = min(one.score for one in found)
     if left > _GARBAGE * stripes and "mask_one" not in answers:
         raise refuse(graph, f"a picture and a mask, both polarities: no hole is filled ({left:.0f} levels off)", CURE)
+    if not ({"mask_one", "effect"} & set(answers) or _looks_around(graph, best)):
+        raise refuse(graph, "a picture and a mask: what is filled in has nothing of what is around it", CURE)
     return _sized(graph, best, answers)
+
+
+def _looks_around(graph: Foreign, convention: Convention) -> bool:
+    """Whether the middle of a hole gets something else where all around it is something else."""
+    image, hole = _striped(convention)
+    other = np.where(hole[..., None], image, 255 - image).astype(np.uint8)
+    try:
+        one, two = (filled(graph, picture, hole, convention) for picture in (image, other))
+    except TrialFailed:
+        return False
+    rim = 2 * (image.shape[0] // 16) + 1
+    middle = cv2.erode(hole.astype(np.uint8), np.ones((rim, rim), np.uint8)) > 0
+    return float(np.abs(one - two)[middle].mean()) > _AROUND
 
 
 def encode_masked(image: Image, hole: Hole, convention: Convention) -> dict[str, Tensor]:
@@ -80,7 +98,7 @@ def encode_masked(image: Image, hole: Hole, convention: Convention) -> dict[str,
     low, high = ENDS[convention.mask_range]
     marked = hole if convention.mask_one == "hole" else ~hole
     mask = np.where(marked, high, low).astype(np.float32)
-    plain = replace(convention, layout="nhwc", batch=False, dtype="float32")
+    plain = replace(convention, layout="nhwc", batch=False, dtype="float32", channels=3)
     pixels: Any = encode(image, plain)
     if convention.hole == "zero":
         pixels = np.where(hole[..., None], 0.0, pixels).astype(np.float32)
@@ -96,12 +114,17 @@ def encode_masked(image: Image, hole: Hole, convention: Convention) -> dict[str,
 
 def filled(graph: Foreign, image: Image, hole: Hole, convention: Convention) -> Floats:
     """What the graph makes of it, ``(h, w, 3)`` float32 BGR in 0..255, not clipped. Raises `TrialFailed`."""
-    given = {**encode_masked(image, hole, convention), **graph.extras(convention)}
-    found = graph.run(given, convention.output)
+    found = _run(graph, image, hole, convention)
     made = decode(found, convention) if found.ndim == 3 + convention.batch else None
     if made is None or made.shape != image.shape:
         raise TrialFailed(f"gives {found.shape} for {image.shape[1]}x{image.shape[0]}")
     return made
+
+
+def _run(graph: Foreign, image: Image, hole: Hole, convention: Convention) -> Tensor:
+    given = encode_masked(image, hole, convention)
+    beside = graph.extras(convention, given[convention.image].shape)
+    return graph.run({**given, **beside}, convention.output)
 
 
 def _shapes(
@@ -149,7 +172,7 @@ def _tried_all(graph: Foreign, base: Convention, answers: Answers) -> tuple[list
 def _tried(graph: Foreign, one: Convention, answers: Answers) -> list[_Candidate]:
     """What the graph makes of the striped hole, with the likeliest meaning of its output. Raises `TrialFailed`."""
     image, hole = _striped(one)
-    found = graph.run({**encode_masked(image, hole, one), **graph.extras(one)}, one.output)
+    found = _run(graph, image, hole, one)
     candidates = []
     bytes_out = found.dtype == np.uint8
     spans = ["0..255"] if bytes_out else [one.output_range] if "output_range" in answers else list(RANGES)

@@ -1,11 +1,17 @@
 """Which kind of graph it is: one that makes a picture of a picture, one that fills holes, or a generator."""
 
-from gancam.errors import ModelError
+import math
+from dataclasses import replace
+
+from gancam.errors import ModelError, ParameterError, did_you_mean
 from gancam.inference.importing.convention import Answers, Convention
+from gancam.inference.importing.extras import is_level, is_state
 from gancam.inference.importing.foreign import Foreign, Port, refuse
 from gancam.inference.importing.image import CURE, layouts, probe_image
 from gancam.inference.importing.latent import latent_port, probe_latent
 from gancam.inference.importing.masked import probe_masked
+from gancam.inference.importing.matte import is_matting, planes, probe_matte
+from gancam.inference.importing.unplayable import unplayable
 
 _LEAVE = "Leave --effect out, and it is found by trying"
 _MASKS = ("mask", "hole", "trimap")
@@ -16,6 +22,12 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
 
     Raises ``ModelError`` that says what was tried when nothing fits.
     """
+    for name in answers.get("extras", {}):
+        if name not in (names := [one.name for one in graph.inputs]):
+            raise ParameterError(f"{graph.name}: extras: no input {name!r}{did_you_mean(name, names)}")
+    reason = unplayable(graph)
+    if reason:
+        raise ModelError(f"{graph.name}: {reason}; it {graph.described()}")
     if not any(one.is_picture for one in graph.outputs):
         raise refuse(graph, "an output of three or four axes as a picture, of which it has none", CURE)
     vector = latent_port(graph)
@@ -23,22 +35,69 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
     if vector is not None and (answers.get("effect", "morph" if not fits else "") == "morph"):
         return probe_latent(graph, vector, answers)
     picture, others = _ports(graph, answers)
+    if is_matting(graph, answers):
+        return probe_matte(graph, picture, others, answers)
+    instead: ModelError | None = None
     if answers.get("effect", "inpaint") == "inpaint":
         masks = [one for one in others if _is_mask(one, answers)]
         four = any(channels == 4 for _, channels in layouts(picture, answers))
         if masks or four:
             rest = [one for one in others if one not in masks[:1]]
-            return probe_masked(graph, picture, masks[0] if masks else None, rest, answers)
+            try:
+                return probe_masked(graph, picture, masks[0] if masks else None, rest, answers)
+            except ModelError as error:
+                if "effect" in answers or (
+                    masks and not four and any(word in masks[0].name.lower() for word in _MASKS)
+                ):
+                    raise
+                instead = error
     if answers.get("effect") in ("inpaint", "morph"):
         missing = "a mask, as an input or a fourth channel" if answers["effect"] == "inpaint" else "a vector of numbers"
         raise refuse(
             graph, f"to find {missing}, which {answers['effect']} needs", "Leave --effect out, and it is tried"
         )
-    found = probe_image(graph, picture, others, answers)
+    _check_second(graph, picture, others, answers)
+    try:
+        found = probe_image(graph, picture, others, answers)
+    except ModelError as error:
+        return _otherwise(graph, picture, others, answers, instead or error)
     if (found.effect == "super_resolution") != (found.scale > 1):
         size = f"enlarges by {found.scale}" if found.scale > 1 else "keeps the size of a picture"
         raise refuse(graph, f"as {found.effect}, but it {size}", _LEAVE)
+    states = [name for name in found.extras if is_state(name, [one.name for one in graph.outputs])]
+    several = {one.name: math.prod(one.shape) for one in others if one.name not in answers.get("extras", {})}
+    many = [f"{name} ({count} numbers)" for name, count in several.items() if count > 4 and name not in states]
+    if many:
+        doubt = f"what {', '.join(many)} is to be ([extras] in a .toml: numbers in [ ], or the path of a .npy)"
+        found = replace(found, doubts=(*found.doubts, doubt))
+    if states and "extras" not in answers:
+        doubt = f"what it keeps of the frames before ({', '.join(states)}) is left out: each frame is its first"
+        found = replace(found, doubts=(*found.doubts, doubt))
     return found
+
+
+def _otherwise(graph: Foreign, picture: Port, others: list[Port], answers: Answers, error: ModelError) -> Convention:
+    """What else a graph may be that gives no picture like the one shown. Raises `error` where that is nothing."""
+    if "effect" in answers or not planes(graph) or any(one.is_picture for one in graph.outputs[1:]):
+        raise error
+    try:
+        return probe_matte(graph, picture, others, answers)
+    except ModelError:
+        raise error from None
+
+
+def _check_second(graph: Foreign, picture: Port, others: list[Port], answers: Answers) -> None:
+    """Raise ``ModelError`` for a second picture that nobody has named."""
+    outputs = [one.name for one in graph.outputs]
+    for one in others:
+        coloured = one.is_picture and len(one.shape) == len(picture.shape) and 3 in (one.shape[-3], one.shape[-1])
+        given = one.name in answers.get("extras", {})
+        if coloured and not given and "noise" not in one.name.lower() and not is_state(one.name, outputs):
+            raise ModelError(
+                f"{graph.name}: {one.name} is a second picture beside {picture.name}. Frames before or after are not "
+                f'given; a style or the like is named in a .toml file beside the model: [extras] and "{one.name}" = '
+                '"picture.jpg"'
+            )
 
 
 def _is_mask(port: Port, answers: Answers) -> bool:
@@ -47,8 +106,10 @@ def _is_mask(port: Port, answers: Answers) -> bool:
         return True
     if not port.dtype or len(port.shape) not in (3, 4) or port.dtype.startswith("int"):
         return False
-    free = port.shape.count(0) >= 2 or max(port.shape) > 8
-    return free and (1 in port.shape[1:] or any(word in port.name.lower() for word in _MASKS))
+    if is_level(port.name) or is_state(port.name, []) or "noise" in port.name.lower():
+        return False
+    wide = sum(side == 0 or side > 8 for side in port.shape) >= 2
+    return wide and (1 in port.shape[1:] or any(word in port.name.lower() for word in _MASKS))
 
 
 def _ports(graph: Foreign, answers: Answers) -> tuple[Port, list[Port]]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from gancam.errors import ModelError, NotFound
 from gancam.inference.card import PREFIX
+from gancam.inference.importing.formats import other_format
 
 MOST_BYTES = 2**31 - 1  # of a file with what it names beside it: protobuf's own limit
 MOST_NODES = 20_000  # operators; the largest public picture networks have about 6,000
@@ -96,7 +97,7 @@ def facts_of(path: Path) -> GraphFacts:
             elif field == 25 and isinstance(value, memoryview):
                 walk.function(value)
     except (ValueError, IndexError, RecursionError):
-        raise ModelError(f"{path} is damaged or no ONNX model") from None
+        raise _no_model(path) from None
     own = frozenset(walk.domains - walk.functions)
     return GraphFacts(walk.nodes, own, tuple(walk.external), _metadata(path, data), opset)
 
@@ -192,8 +193,13 @@ def _metadata(path: Path, data: memoryview) -> dict[str, str]:
                 pair = dict(_fields(value))
                 found[_text(pair.get(1, b""))] = _text(pair.get(2, b""))
     except (ValueError, IndexError):
-        raise ModelError(f"{path} is damaged or no ONNX model") from None
+        raise _no_model(path) from None
     return found
+
+
+def _no_model(path: Path) -> ModelError:
+    known = other_format(path)
+    return ModelError(f"{path} is {known}" if known else f"{path} is damaged or no ONNX model")
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:

@@ -7,6 +7,7 @@ What goes through the pipes are JSON and the bytes of arrays; no pickles.
 import json
 import math
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -21,12 +22,16 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 
 from gancam._native import denormals_as_zero
-from gancam.errors import GancamError, ModelError, first_line
+from gancam.errors import GancamError, ModelError
 from gancam.inference.hardware import memory
 from gancam.inference.importing.convention import Tensor
 from gancam.inference.session import open_session
 
 PATIENCE = 600.0  # seconds after which a call counts as one that never ends
+_SAID = re.compile(  # its operator, and the message
+    r"\[ONNXRuntimeError\] : \d+ : \w+ : (?:.*? while running (\w+) node\..*?Status Message: )?"
+    r"(?:\S+:\d+ [\w:<>~ ]+\s)?(.*)"
+)
 RawPorts: TypeAlias = list[tuple[str, str, list[int]]]
 """Name, ONNX Runtime's type and shape (0: free) of inputs or outputs."""
 _LENGTH = struct.Struct("<I")
@@ -34,6 +39,10 @@ _LENGTH = struct.Struct("<I")
 
 class TrialFailed(Exception):
     """The graph does not run with what it was given, or does not give a picture."""
+
+
+class NoPicture(TrialFailed):
+    """The graph runs, and what it gives is no picture of any size."""
 
 
 class TrialProcess:
@@ -162,12 +171,20 @@ def serve(given: IO[bytes], answers: IO[bytes]) -> None:
             with denormals_as_zero():
                 found = sessions[request["run"]].run([request["output"]], tensors)[0]
         except Exception as error:  # ONNX Runtime raises a class of its own for each reason
-            _send(answers, {"failed": first_line(error)})
+            _send(answers, {"failed": _plain(error)})
             continue
         if isinstance(found, np.ndarray) and found.dtype != object:
             _send(answers, {}, found)
         else:
             _send(answers, {"failed": f"{request['output']} is no tensor of numbers"})
+
+
+def _plain(error: Exception) -> str:
+    """What ONNX Runtime says, without where in its source it says so."""
+    line = str(error).strip().partition("\n")[0]
+    found = _SAID.fullmatch(line)
+    text = f"{found[1] + ': ' if found[1] else ''}{found[2]}" if found else line
+    return text[:160].strip()
 
 
 def _opened(path: Path, threads: int, sessions: list[Any]) -> dict[str, Any]:

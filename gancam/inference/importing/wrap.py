@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from gancam.errors import MissingExtra, ModelError, first_line
-from gancam.inference.importing.convention import LUMA, RANGES, Convention, OnnxModel, Tensor
+from gancam.inference.importing.convention import LUMA, RANGES, Constant, Convention, OnnxModel, Tensor
+from gancam.inference.importing.extras import constant, follows
 
 TensorInfo: TypeAlias = tuple[str, DTypeLike, Sequence[object]]
 """Name, dtype and shape of an input or output; a name in the shape is a size that is free."""
@@ -176,22 +177,28 @@ def wrap_image(model: OnnxModel, convention: Convention) -> OnnxModel:
     That is uint8 BGR ``(n, h, w, 3)`` in, ``(n, h * scale, w * scale, 3)`` out.
     """
     writer = Writer(model)
-    x, sides = "image", ""
-    if pads(convention):
+    x, sides, own = "image", "", ""
+    if convention.squeezed:
+        own = writer.part(writer.add("Shape", x), writer.numbers(1), writer.numbers(3), writer.numbers(0))
+        x = resized(writer, x, writer.numbers(convention.height, convention.width))
+    elif pads(convention):
         sides, more = sizes(writer, x, convention)
         x = writer.add("Pad", x, more, mode="edge")
     chroma = entering(writer, x, convention, INNER + convention.image)
     for name, value in convention.extras.items():
-        extra(writer, name, value)
+        extra(writer, name, value, convention)
     writer.behind()
     y = leaving(writer, INNER + convention.output, convention, chroma)
+    if own:
+        y = resized(writer, y, own)
     if sides:
         end = writer.add("Mul", sides, writer.numbers(convention.scale))
         y = writer.part(y, writer.numbers(0, 0), end, writer.numbers(1, 2))
     writer.add("Identity", y, name="gancam_out")
     count = batch(model, convention)
-    sides_in: list[Any] = [convention.height, convention.width] if convention.fixed else ["h", "w"]
-    sides_out: list[Any] = [convention.scale * side for side in sides_in] if convention.fixed else ["sh", "sw"]
+    fixed = convention.fixed and not convention.squeezed
+    sides_in: list[Any] = [convention.height, convention.width] if fixed else ["h", "w"]
+    sides_out: list[Any] = [convention.scale * side for side in sides_in] if fixed else ["sh", "sw"]
     return writer.finish(
         [("image", np.uint8, [count, *sides_in, 3])], [("gancam_out", np.uint8, [count, *sides_out, 3])]
     )
@@ -225,10 +232,13 @@ def entering(writer: Writer, x: str, convention: Convention, target: str) -> str
     """Lead uint8 BGR ``(n, h, w, 3)`` to the graph's own input `target`.
 
     Returns:
-        The name of the colours that luma leaves, ``(n, 3, h, w)`` float32 BGR; "" unless the graph takes luma alone.
+        The name of the colours that luma leaves, ``(n, 3, h, w)`` float32 BGR; "" unless luma alone goes in and out.
     """
     if convention.order != "y":
-        place(writer, native(writer, x, convention), convention, target)
+        pixels = native(writer, x, convention)
+        if convention.channels == 4:
+            pixels = _with_fourth(writer, pixels, convention)
+        place(writer, pixels, convention, target)
         return ""
     mean, deviation = RANGES[convention.range]
     x = writer.cast(writer.add("Transpose", x, perm=[0, 3, 1, 2]), "float32")
@@ -238,7 +248,15 @@ def entering(writer: Writer, x: str, convention: Convention, target: str) -> str
     x = writer.add("Conv", x, writer.constant(weights[None, :, None, None], np.float32))
     x = affine(writer, x, 1 / np.array(deviation[3:]), -np.array(mean[3:]) / np.array(deviation[3:]))
     place(writer, _bytes(writer, x) if convention.dtype == "uint8" else x, convention, target)
-    return chroma
+    return chroma if convention.output_channels == 1 else ""
+
+
+def _with_fourth(writer: Writer, x: str, convention: Convention) -> str:
+    """``(n, 3, h, w)`` with a fourth plane of one value."""
+    plane = writer.part(x, writer.numbers(0), writer.numbers(1), writer.numbers(1))
+    dtype = np.uint8 if convention.dtype == "uint8" else np.float32
+    shape = writer.add("Shape", plane)
+    return writer.add("Concat", x, writer.add("Expand", writer.constant(convention.fourth, dtype), shape), axis=1)
 
 
 def native(writer: Writer, x: str, convention: Convention) -> str:
@@ -272,6 +290,15 @@ def place(writer: Writer, x: str, convention: Convention, target: str) -> None:
     writer.add("Identity", x, name=target)
 
 
+def resized(writer: Writer, x: str, size: str) -> str:
+    """uint8 ``(n, h, w, c)`` at `size` (height, width)."""
+    x = writer.cast(writer.add("Transpose", x, perm=[0, 3, 1, 2]), "float32")
+    axes = writer.part(writer.add("Shape", x), writer.numbers(0), writer.numbers(2), writer.numbers(0))
+    x = writer.add("Resize", x, "", "", writer.add("Concat", axes, size, axis=0), mode="linear")
+    x = writer.add("QuantizeLinear", x, writer.constant(1.0, np.float32), writer.constant(0, np.uint8))
+    return writer.add("Transpose", x, perm=[0, 2, 3, 1])
+
+
 def leaving(writer: Writer, y: str, convention: Convention, chroma: str = "") -> str:
     """From the graph's own output to uint8 BGR ``(n, h, w, 3)``."""
     mean, deviation = RANGES[convention.output_range]
@@ -286,6 +313,8 @@ def leaving(writer: Writer, y: str, convention: Convention, chroma: str = "") ->
     if convention.output_order == "bgr":
         means, steps = means[::-1], steps[::-1]
     plain = _is_bytes(writer, convention)
+    if convention.sigmoid:
+        y = writer.add("Sigmoid", y)
     if not plain or chroma:
         y = writer.cast(y, "float32")
         if means.any() or len(set(steps)) > 1 or chroma:
@@ -332,9 +361,16 @@ def affine(writer: Writer, x: str, factor: Tensor, offset: Tensor) -> str:
     return x
 
 
-def extra(writer: Writer, name: str, value: float) -> None:
-    """A further input as a constant of its own shape."""
+def extra(writer: Writer, name: str, value: Constant, convention: Convention) -> None:
+    """A further input as a constant, where its sides are free of the size of the picture."""
     port = next(one for one in writer.model.graph.input if one.name == INNER + name)
-    shape = [side.dim_value or 1 for side in port.type.tensor_type.shape.dim]
+    sides = tuple(max(side.dim_value, 0) for side in port.type.tensor_type.shape.dim)
     dtype = writer.onnx.helper.tensor_dtype_to_np_dtype(port.type.tensor_type.elem_type)
-    writer.add("Identity", writer.constant(np.full(shape, value, dtype), dtype), name=INNER + name)
+    rank = 0 if convention.effect == "morph" else 3 + convention.batch
+    made = writer.constant(constant(value, sides, (1,) * rank, convention, str(dtype)), dtype)
+    free = follows(sides, rank) if isinstance(value, float) else []
+    if free:
+        fixed = writer.constant([axis not in free for axis in range(rank)], np.bool_)
+        shape = writer.add("Shape", INNER + convention.image)
+        made = writer.add("Expand", made, writer.add("Where", fixed, writer.numbers(*([1] * rank)), shape))
+    writer.add("Identity", made, name=INNER + name)

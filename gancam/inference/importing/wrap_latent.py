@@ -21,7 +21,7 @@ def wrap_latent(model: OnnxModel, convention: Convention) -> OnnxModel:
         z = writer.cast(z, convention.dtype)
     writer.add("Identity", z, name=INNER + convention.image)
     for name, value in convention.extras.items():
-        extra(writer, name, value)
+        extra(writer, name, value, convention)
     writer.behind()
     y = leaving(writer, INNER + convention.output, replace(convention, batch=True))
     if convention.batch:

@@ -4,7 +4,7 @@ import numpy as np
 
 from gancam.inference.importing.convention import Convention, OnnxModel
 from gancam.inference.importing.masked import ENDS
-from gancam.inference.importing.wrap import INNER, Writer, batch, extra, leaving, native, pads, place, sizes
+from gancam.inference.importing.wrap import INNER, Writer, batch, extra, leaving, native, pads, place, resized, sizes
 
 
 def wrap_masked(model: OnnxModel, convention: Convention) -> OnnxModel:
@@ -25,11 +25,11 @@ def wrap_masked(model: OnnxModel, convention: Convention) -> OnnxModel:
         x, hole = (writer.add("Pad", one, more, mode="edge") for one in (x, hole))
     _enter(writer, x, hole, convention)
     for name, value in convention.extras.items():
-        extra(writer, name, value)
+        extra(writer, name, value, convention)
     writer.behind()
     y = leaving(writer, INNER + convention.output, convention)
     if square:
-        y = _resized(writer, y, square)
+        y = resized(writer, y, square)
     if sides:
         y = writer.part(y, writer.numbers(0, 0), sides, writer.numbers(1, 2))
     writer.add("Where", marked, y, "image", name="filled")
@@ -79,14 +79,5 @@ def _squeezed(writer: Writer, x: str, hole: str, convention: Convention) -> tupl
     x, hole = (writer.add("Pad", one, every, mode="edge") for one in (x, hole))
     size = writer.numbers(convention.height, convention.width)
     grey = writer.add("Mul", hole, writer.constant(255, np.uint8))
-    hole = writer.cast(writer.cast(_resized(writer, grey, size), "bool"), "uint8")
-    return _resized(writer, x, size), hole, sides, writer.add("Concat", longest, longest, axis=0)
-
-
-def _resized(writer: Writer, x: str, size: str) -> str:
-    """uint8 ``(n, h, w, c)`` at `size` (height, width)."""
-    x = writer.cast(writer.add("Transpose", x, perm=[0, 3, 1, 2]), "float32")
-    axes = writer.part(writer.add("Shape", x), writer.numbers(0), writer.numbers(2), writer.numbers(0))
-    x = writer.add("Resize", x, "", "", writer.add("Concat", axes, size, axis=0), mode="linear")
-    x = writer.add("QuantizeLinear", x, writer.constant(1.0, np.float32), writer.constant(0, np.uint8))
-    return writer.add("Transpose", x, perm=[0, 2, 3, 1])
+    hole = writer.cast(writer.cast(resized(writer, grey, size), "bool"), "uint8")
+    return resized(writer, x, size), hole, sides, writer.add("Concat", longest, longest, axis=0)

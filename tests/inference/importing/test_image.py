@@ -91,7 +91,7 @@ def test_what_is_no_picture_is_refused_with_what_was_tried(tmp_path: Path) -> No
     graph = Graph()
     graph.add("GlobalAveragePool", "x", name="y")
     onnx.save(graph.model({"x": ("float32", [1, 3, "h", "w"])}, {"y": ("float32", [1, 3, 1, 1])}), tmp_path / "a.onnx")
-    with pytest.raises(ModelError, match=r"is not understood: it takes x float32 .*Tried: 64x64 nchw 3 channels"):
+    with pytest.raises(ModelError, match=r"is not understood: it takes x float32 .*Tried: nchw: y gives"):
         gancam.load(tmp_path / "a.onnx")
     graph = Graph()
     graph.add("Sin", graph.add("Mul", "x", graph.constant(9e3, np.float32)), name="y")

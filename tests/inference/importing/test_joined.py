@@ -92,5 +92,5 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     ):
         with pytest.raises(ModelError, match=says):
             join(one, two, tmp_path / "whole.onnx")
-    with pytest.raises(ModelError, match=r"mapping\.onnx is not understood"):
+    with pytest.raises(ModelError, match=r"mapping\.onnx: numbers go in and come out, as in a generator"):
         adapt(mapping, tmp_path / "own.onnx")

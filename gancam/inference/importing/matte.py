@@ -1,0 +1,123 @@
+"""Probing a graph that gives one plane, which is no picture: how much of each pixel is in front of a background."""
+
+import re
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.inference.importing import pictures
+from gancam.inference.importing.convention import Answers, Convention, encode
+from gancam.inference.importing.foreign import Foreign, Port, refuse
+from gancam.inference.importing.image import CURE, shape
+from gancam.inference.importing.measure import measured, usual_side
+from gancam.inference.importing.trial import TrialFailed
+
+_OUTPUT = re.compile(r"^pha$|alpha|matte|mask|foreground")
+# What the networks that people have under these names take, which no picture tells. The first that fits is right.
+_KNOWN = (
+    (re.compile(r"isnet|rmbg-?1|rmbg1|briaai", re.IGNORECASE), "-0.5..0.5"),
+    (re.compile(r"u-?2-?net|silueta|birefnet|rmbg|inspyrenet|deeplab", re.IGNORECASE), "imagenet"),
+    (re.compile(r"modnet|human_?seg|hivision", re.IGNORECASE), "-1..1"),
+    (re.compile(r"rvm|robust_?video|selfie|mediapipe", re.IGNORECASE), "0..1"),
+)
+_RANGES = ("0..1", "-1..1", "imagenet", "-0.5..0.5")
+_WHITE = 0.4  # of a drawing everywhere, on average
+_SEEN = 0.02  # of an opacity, by which two ranges give something else
+_ODDS = 60.0  # the largest logarithm of odds that networks give
+_UNSURE = 0.1  # mean of p (1 - p) beyond which opacities p tell nothing apart
+_SIDE = 256  # pixels of the photos that are shown where any size is taken
+
+
+def is_matting(graph: Foreign, answers: Answers) -> bool:
+    """Whether names say that `graph` finds what is in front: that of its file, or of an output of one plane."""
+    if "effect" in answers:
+        return bool(answers["effect"] == "background")
+    ports = planes(graph)
+    alone = len(ports) == sum(one.is_picture for one in graph.outputs)
+    return any(_OUTPUT.search(one.name.lower()) for one in ports if alone or one.name.lower() == "pha") or bool(
+        ports and alone and any(pattern.search(graph.name.stem) for pattern, _ in _KNOWN)
+    )
+
+
+def planes(graph: Foreign) -> list[Port]:
+    """The outputs of one plane, those first whose names say that they are masks."""
+    found = [one for one in graph.outputs if one.is_picture and 1 in (one.shape[-3], one.shape[-1])]
+    return sorted(found, key=lambda one: not _OUTPUT.search(one.name.lower()))
+
+
+def probe_matte(graph: Foreign, picture: Port, extras: list[Port], answers: Answers) -> Convention:
+    """The convention of a graph that takes `picture` and says how much of each pixel is in front.
+
+    Raises ``ModelError`` that says what was tried when nothing fits.
+    """
+    guide = next((one for one in extras if one.is_picture and "trimap" in one.name.lower()), None)
+    if guide is not None and guide.name not in answers.get("extras", {}):
+        raise refuse(graph, f"a mask of what is in front without {guide.name}, which nothing here makes", CURE)
+    outputs = [one for one in planes(graph) if answers.get("output", one.name) == one.name]
+    if not outputs:
+        raise refuse(graph, "an output of one plane, as a mask of what is in front", CURE)
+    base = shape(graph, picture, extras, outputs, answers)
+    if base.output_channels != 1 or base.scale != 1 or base.cut:
+        raise refuse(graph, "a mask as large as the picture: it gives another size", CURE)
+    base = replace(base, effect="background", output_order="y")
+    known = next((span for pattern, span in _KNOWN if pattern.search(graph.name.stem)), "")
+    given = [base.range] if "range" in answers or base.dtype == "uint8" else [known] if known else list(_RANGES)
+    tried = [(span, found) for span in given if (found := _found(graph, replace(base, range=span))) is not None]
+    if not tried:
+        raise refuse(graph, f"a mask of what is in front, of values {', '.join(given)}: it does not run", CURE)
+    if base.dtype != "uint8":  # ranges under which it gives what no network gives are wrong
+        tried = [one for one in tried if np.abs(one[1]).max() <= _ODDS] or tried
+    base, opacities = _meant(graph, base, [found for _, found in tried], answers)
+    usual = min(range(len(tried)), key=lambda index: _blur_of(opacities[index]))
+    if float((opacities[usual] * (1 - opacities[usual])).mean()) > _UNSURE and not is_matting(graph, answers):
+        raise refuse(graph, "a mask of what is in front: what it gives tells nothing apart", CURE)
+    others = [span for (span, _), one in zip(tried, opacities, strict=True)
+              if np.abs(one - opacities[usual]).mean() > _SEEN]  # fmt: skip
+    doubts = [] if "effect" in answers else ["that its plane is a mask of what is in front (--effect translate)"]
+    if "effect" not in answers and not is_matting(graph, answers) and any(map(_is_drawing, opacities)):
+        base = replace(base, effect="translate")
+        doubts = ["that it draws, and gives grey alone (--effect background where it is a mask)"]
+    if others:
+        doubts.append(f"its values may be {' or '.join(others)} instead of {tried[usual][0]} (--range={others[0]})")
+    return measured(graph, replace(base, range=tried[usual][0], doubts=tuple(doubts)), {**answers, "reach": 0})
+
+
+def _blur_of(opacities: NDArray[np.float32]) -> float:
+    """How little `opacities` tell apart: less is better, and what is all in front or all behind tells nothing."""
+    return float((opacities * (1 - opacities)).mean()) / (float(opacities.var()) + 0.01)
+
+
+def _is_drawing(opacities: NDArray[np.float32]) -> bool:
+    """Whether planes ``(n, 1, h, w)`` or ``(n, h, w, 1)`` are white with thin lines."""
+    planes = opacities.reshape(-1, *[side for side in opacities.shape[1:] if side != 1][-2:])
+    return all(one.min() < _WHITE < cv2.blur(one, (25, 25)).min() for one in planes)
+
+
+def _found(graph: Foreign, one: Convention) -> NDArray[np.float32] | None:
+    """What the graph gives for photos under that range; None where it does not run."""
+    for side in (_SIDE, 0) if not one.fixed else (0,):
+        height, width = (side, side) if side else usual_side(one)
+        try:
+            given = [encode(pictures.shown(height, width, 1, "clean", look), one) for look in pictures.LOOKS]
+            return np.stack([np.asarray(graph.raw(tensor, one), np.float32) for tensor in given])
+        except TrialFailed:
+            continue
+    return None
+
+
+def _meant(
+    graph: Foreign, base: Convention, found: list[NDArray[np.float32]], answers: Answers
+) -> tuple[Convention, list[NDArray[np.float32]]]:
+    """`base` with the range of its output, and what was `found` as opacities of 0 to 1."""
+    low = min(float(one.min()) for one in found)
+    high = max(float(one.max()) for one in found)
+    if base.output_range == "0..255" or answers.get("output_range") == "0..255":
+        return replace(base, output_range="0..255"), [one / np.float32(255) for one in found]
+    if low >= -0.05 and high <= 1.05:
+        return replace(base, output_range="0..1"), found
+    if answers.get("sigmoid") or (low < -1.0 and max(high, -low) < _ODDS):
+        opacities = [np.asarray(1 / (1 + np.exp(-np.clip(one, -60.0, 60.0))), np.float32) for one in found]
+        return replace(base, output_range="0..1", sigmoid=True), opacities
+    raise refuse(graph, f"a mask of what is in front: its values reach from {low:.2g} to {high:.2g}", CURE)

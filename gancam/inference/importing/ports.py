@@ -1,0 +1,176 @@
+"""Somebody else's graph with inputs and outputs of the usual types and axes, before it is tried.
+
+Bytes stand for whole numbers of other types, float32 for bfloat16, an axis of one frame is taken away, and what takes
+several pictures at once gets the same one several times. What is
+between stays as it is.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from gancam.inference.importing.convention import OnnxModel
+from gancam.inference.importing.wrap import onnx
+
+_INNER = "/as-exported"  # what names of tensors end with whose usual form has the name
+_CHANNELS = (1, 3, 4)
+_TIMES = 1, 2  # where an axis of frames may be: (n, t, c, h, w) and (n, c, t, h, w)
+
+
+def usual(model: OnnxModel) -> bool:
+    """Give `model` inputs and outputs of the usual types and axes, in place; whether anything was to be done."""
+    return _Usual(model).all()
+
+
+class _Usual:
+    def __init__(self, model: OnnxModel) -> None:
+        package = onnx()
+        self.helper, self.kinds = package.helper, package.TensorProto
+        self.model, self.graph = model, model.graph
+        self.before: list[Any] = []
+        self.after: list[Any] = []
+        self.count = 1  # pictures that it takes at once
+        self._whole = {self.kinds.INT8, self.kinds.UINT16, self.kinds.INT16, self.kinds.INT32, self.kinds.INT64}
+
+    def all(self) -> bool:
+        for port in self.graph.input:
+            self._entering(port)
+        for port in self.graph.output:
+            self._leaving(port)
+        nodes = [*self.before, *self.graph.node, *self.after]
+        changed = len(nodes) > len(self.graph.node)
+        del self.graph.node[:]
+        self.graph.node.extend(nodes)
+        return changed
+
+    def _entering(self, port: Any) -> None:
+        sides = _sides(port)
+        axis = _frames(sides)
+        kind = port.type.tensor_type.elem_type
+        whole = kind in self._whole and _is_picture(_without(sides, axis))
+        count = sides[0] if len(sides) == 4 and sides[0] > 1 and _is_picture(sides) else 1
+        if not whole and kind != self.kinds.BFLOAT16 and axis is None and count == 1:
+            return
+        x = port.name
+        inner = self._renamed(port.name)
+        if axis is not None:
+            del port.type.tensor_type.shape.dim[axis]
+            x = self._add(self.before, "Unsqueeze", x, self._constant(self.before, [axis], self.kinds.INT64))
+        if count > 1:  # pictures that it takes at once: the same one, so many times
+            port.type.tensor_type.shape.dim[0].dim_value = 1
+            x = self._add(self.before, "Concat", *[x] * count, axis=0)
+            self.count = count
+        if whole:
+            port.type.tensor_type.elem_type = self.kinds.UINT8
+            x = self._bytes_to(x, kind)
+        elif kind == self.kinds.BFLOAT16:
+            port.type.tensor_type.elem_type = self.kinds.FLOAT
+            x = self._add(self.before, "Cast", x, to=kind)
+        self.before.append(self.helper.make_node("Identity", [x], [inner]))
+
+    def _leaving(self, port: Any) -> None:
+        sides = _sides(port)
+        axis = _frames(sides)
+        kind = port.type.tensor_type.elem_type
+        whole = kind in self._whole and _is_picture(_without(sides, axis))
+        flat = len(sides) == 3 and sides[0] in (0, 1) and kind in (self.kinds.FLOAT, self.kinds.FLOAT16)
+        flat = flat and 3 not in sides and any(len(_sides(one)) == 4 for one in self.graph.input)
+        many = len(sides) == 4 and sides[0] == self.count > 1
+        if not whole and kind != self.kinds.BFLOAT16 and axis is None and not flat and not many:
+            return
+        y = self._renamed(port.name)
+        if axis is not None:
+            del port.type.tensor_type.shape.dim[axis]
+            y = self._add(self.after, "Squeeze", y, self._constant(self.after, [axis], self.kinds.INT64))
+        elif many:
+            port.type.tensor_type.shape.dim[0].dim_value = 1
+            ends = [self._constant(self.after, [end], self.kinds.INT64) for end in (0, 1, 0)]
+            y = self._add(self.after, "Slice", y, *ends)
+        elif flat:  # planes without an axis of channels, as networks of masks and depth give them
+            one = port.type.tensor_type.shape.dim.add()
+            dims = list(port.type.tensor_type.shape.dim)
+            one.CopyFrom(dims[2])
+            dims[2].CopyFrom(dims[1])
+            dims[1].Clear()
+            dims[1].dim_value = 1
+            y = self._add(self.after, "Unsqueeze", y, self._constant(self.after, [1], self.kinds.INT64))
+        if whole:
+            port.type.tensor_type.elem_type = self.kinds.UINT8
+            y = self._to_bytes(y, kind)
+        elif kind == self.kinds.BFLOAT16:
+            port.type.tensor_type.elem_type = self.kinds.FLOAT
+            y = self._add(self.after, "Cast", y, to=self.kinds.FLOAT)
+        self.after.append(self.helper.make_node("Identity", [y], [port.name]))
+
+    def _bytes_to(self, x: str, kind: int) -> str:
+        """Bytes as the same picture in whole numbers of that type."""
+        x = self._add(self.before, "Cast", x, to=self.kinds.INT32)
+        if kind == self.kinds.INT8:  # as TensorFlow Lite quantises pictures
+            x = self._add(self.before, "Sub", x, self._constant(self.before, 128, self.kinds.INT32))
+        elif kind == self.kinds.UINT16:
+            x = self._add(self.before, "Mul", x, self._constant(self.before, 257, self.kinds.INT32))
+        return self._add(self.before, "Cast", x, to=kind)
+
+    def _to_bytes(self, y: str, kind: int) -> str:
+        y = self._add(self.after, "Cast", y, to=self.kinds.FLOAT)
+        if kind == self.kinds.INT8:
+            y = self._add(self.after, "Add", y, self._constant(self.after, 128.0, self.kinds.FLOAT))
+        elif kind == self.kinds.UINT16:
+            y = self._add(self.after, "Div", y, self._constant(self.after, 257.0, self.kinds.FLOAT))
+        ends = [self._constant(self.after, end, self.kinds.FLOAT) for end in (0.0, 255.0)]
+        y = self._add(self.after, "Round", self._add(self.after, "Clip", y, *ends))
+        return self._add(self.after, "Cast", y, to=self.kinds.UINT8)
+
+    def _add(self, nodes: list[Any], operator: str, *inputs: str, **attributes: object) -> str:
+        name = f"usual/{operator.lower()}_{len(self.before) + len(self.after)}"
+        nodes.append(self.helper.make_node(operator, list(inputs), [name], **attributes))
+        return name
+
+    def _constant(self, nodes: list[Any], value: Any, kind: int) -> str:
+        name = f"usual/constant_{len(self.before) + len(self.after)}"
+        values = value if isinstance(value, list) else [value]
+        tensor = self.helper.make_tensor(name, kind, [len(values)] if isinstance(value, list) else [], values)
+        nodes.append(self.helper.make_node("Constant", [], [name], value=tensor))
+        return name
+
+    def _renamed(self, name: str) -> str:
+        """Another name for the tensor `name` within the graph."""
+        _rename(self.graph.node, name, name + _INNER)
+        return name + _INNER
+
+
+def _rename(nodes: Iterable[Any], old: str, new: str) -> None:
+    for node in nodes:
+        for names in (node.input, node.output):
+            for index, name in enumerate(names):
+                if name == old:
+                    names[index] = new
+        for attribute in node.attribute:
+            for graph in [attribute.g, *attribute.graphs] if attribute.type in (5, 10) else ():
+                _rename(graph.node, old, new)
+                for port in graph.output:  # that gives on what is outside
+                    if port.name == old:
+                        port.name = new
+
+
+def _sides(port: Any) -> list[int]:
+    """Its sides, 0 for those that are free."""
+    return [max(side.dim_value, 0) for side in port.type.tensor_type.shape.dim]
+
+
+def _frames(sides: list[int]) -> int | None:
+    """Which axis of five is that of frames, of which one is to be taken at a time."""
+    if len(sides) != 5:
+        return None
+    for axis in _TIMES:
+        if sides[3 - axis] in _CHANNELS and sides[axis] in (0, 1):
+            return axis
+    return None
+
+
+def _without(sides: list[int], axis: int | None) -> list[int]:
+    return sides if axis is None else sides[:axis] + sides[axis + 1 :]
+
+
+def _is_picture(sides: list[int]) -> bool:
+    """Whether whole numbers of that shape may be a picture: planes of it, and not classes alone."""
+    return len(sides) in (3, 4) and any(side in (3, 4) for side in (sides[-3], sides[-1]))
