@@ -134,7 +134,7 @@ def test_a_box_marks_its_pixels(x: int, y: int, wide: int, tall: int) -> None:
 
 @pytest.mark.parametrize("box", [(1, 2, 0, 4), (1, 2, 3, -1), (math.nan, 0, 1, 1), (math.inf, 0, 1, 1), (1, 2, 3)])
 def test_a_box_without_area_is_refused(box: Any) -> None:
-    with pytest.raises(MaskError, match="needs (x/y/width/height|four numbers)"):
+    with pytest.raises(MaskError, match=r"needs (x/y/width/height|four numbers)"):
         masks.Boxes(box)
 
 
