@@ -610,7 +610,7 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     done = subprocess.run([*command, *rest], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     (said,) = [line for line in done.stderr.splitlines() if "24 frames a second" in line]
-    assert said.startswith("note: without -e or --target-fps, what holds 24 frames a second is played: 39.7 ms a frame")
+    assert said.startswith("note: without -e or --target-fps, what holds 24 frames a second is played: at most 39.7 ms")
     assert "bicubic" in said
     assert any("39.7 ms a frame" in note for note in json.loads(done.stdout)["notes"])
     for wrong in (["--target-fps", "0"], ["--target-ms", "nan"], ["--target-fps", "30", "--target-ms", "30"],

@@ -159,9 +159,10 @@ def _check(options: LiveOptions) -> None:
         check_target(target, overwrite=options.overwrite)
     check_log(options.stats, overwrite=options.overwrite or is_stats_log(options.stats))
     check_log(options.record_params, overwrite=options.overwrite)
+    _refuse_files(options, [])
+    check_chain(options.recipe)
     params = [(spec.name, spec_params(spec)) for spec in options.recipe.specs]
     _refuse_files(options, [Path(saved) for _, one in params if (saved := _saved(one))])
-    check_chain(options.recipe)
     _check_drawing([name for name, one in params if one is not None and _is_drawn(one)], options.outputs)
     for _, one in params:
         saved = _saved(one)

@@ -63,7 +63,7 @@ class Decoder:
         self._time_base = Fraction(stream.time_base or Fraction(1, 90_000))
         self._tick = stream.start_time or 0  # of the last picture
         self._convert = VideoReformatter()
-        self.damaged = 0  # pictures that came damaged, or not at all
+        self.damaged = 0  # pictures that came damaged, or not at all while others came after them
         self._coming = self._whole(stream) if deinterlace else self._decode(stream)
         self._begun: deque[av.VideoFrame] = deque()
         with suppress(av.FFmpegError, IndexError):
@@ -90,14 +90,17 @@ class Decoder:
         return self._keep
 
     def _decode(self, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+        failed = 0  # packets since the last picture: at the end they are what is missing, not what is damaged
         with suppress(av.FFmpegError, IndexError):
             for packet in self._container.demux(stream):
                 try:
                     frames = packet.decode() if self._apart is None else self._apart.decode(packet)
                 except av.error.InvalidDataError:
-                    self.damaged += 1
+                    failed += 1
                     continue
-                self.damaged += sum(frame.is_corrupt for frame in frames)
+                if frames:
+                    self.damaged += failed + sum(frame.is_corrupt for frame in frames)
+                    failed = 0
                 yield from frames
 
     def _whole(self, stream: av.VideoStream) -> Iterator[av.VideoFrame]:

@@ -122,7 +122,7 @@ def test_what_makes_no_sense_is_one_error(tmp_path: Path, clip: Path) -> None:
 
 def test_two_jobs_on_one_sequence(tmp_path: Path, clip: Path) -> None:
     first = ImageWriter(tmp_path / "%d.png", size=(96, 64))
-    with pytest.raises(SinkError, match="is being written by another gancam"):
+    with pytest.raises(SinkError, match="is being written by another output of this run"):
         process_video(clip, tmp_path / "%d.png", [], ProcessOptions(overwrite=True), Report(), notify=lambda note: None)
     first.close(interrupted=True)
     assert os.listdir(tmp_path) == []

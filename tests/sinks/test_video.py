@@ -424,7 +424,7 @@ def test_the_source_is_never_the_output(clip: Path, tmp_path: Path, monkeypatch:
 
 def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "a.mp4", fps=30, size=(96, 64)) as sink:
-        with pytest.raises(SinkError, match="another gancam"):
+        with pytest.raises(SinkError, match="another output of this run"):
             VideoWriter(tmp_path / "a.mp4", fps=30, size=(96, 64))
         for frame in TestPattern((96, 64), frames=5):
             sink.write(frame)

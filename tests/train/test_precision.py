@@ -66,7 +66,7 @@ def test_the_trial_leaves_no_trace(
     train(photos, tmp_path / "tried")
     train(photos, tmp_path / "told", kind=name)
     assert same(checkpoint.load(tmp_path / "tried"), checkpoint.load(tmp_path / "told"))
-    assert f"tiny on cpu in {name}, for a test" in caplog.text.splitlines()[1]  # after what was read
+    assert f"tiny on cpu in {name}, for a test" in caplog.text.splitlines()[2]  # after what was read
 
 
 def test_a_run_goes_on_in_the_precision_it_began_in(
