@@ -36,6 +36,9 @@ def shown(image: Image, matrix: tuple[int, int, int, int]) -> Image:
     return made
 
 
+EXACT = {"qp": "0", "preset": "ultrafast"}  # without loss: libx264 may code the same picture in two ways
+
+
 def first_image(path: Path, *, deinterlace: bool = False) -> Image:
     with VideoFile(path, deinterlace=deinterlace) as source:
         image = next(iter(source)).image
@@ -46,10 +49,9 @@ def first_image(path: Path, *, deinterlace: bool = False) -> Image:
 @pytest.mark.parametrize("ending", [".mp4", ".mov", ".mkv"])
 @pytest.mark.parametrize("matrix", MATRICES, ids=str)
 def test_every_reader_shows_what_players_show(tmp_path: Path, matrix: tuple[int, int, int, int], ending: str) -> None:
-    exact = {"qp": "0", "preset": "ultrafast"}  # without loss: libx264 may code the same picture in two ways
-    plain = make_clip(tmp_path / f"plain{ending}", images=PICTURES, aspect=Fraction(4, 3), options=exact)
+    plain = make_clip(tmp_path / f"plain{ending}", images=PICTURES, aspect=Fraction(4, 3), options=EXACT)
     path = make_clip(
-        tmp_path / f"a{ending}", images=PICTURES, aspect=Fraction(4, 3), matrix_of_display=matrix, options=exact
+        tmp_path / f"a{ending}", images=PICTURES, aspect=Fraction(4, 3), matrix_of_display=matrix, options=EXACT
     )
     wanted = shown(first_image(plain), matrix)
     np.testing.assert_array_equal(first_image(path), wanted)
@@ -112,7 +114,7 @@ def test_a_mirror_within_the_stream_is_applied(tmp_path: Path, ending: str, flip
 
 @pytest.mark.parametrize("matrix", MATRICES, ids=str)
 def test_whole_pictures_of_fields_are_turned_too(tmp_path: Path, matrix: tuple[int, int, int, int]) -> None:
-    options = {"crf": "12", "flags": "+ildct+ilme", "x264-params": "tff=1"}
+    options = {**EXACT, "flags": "+ildct+ilme", "x264-params": "tff=1"}
     plain = make_clip(tmp_path / "plain.mp4", images=PICTURES, options=options)
     path = make_clip(tmp_path / "a.mp4", images=PICTURES, options=options, matrix_of_display=matrix)
     wanted = shown(first_image(plain, deinterlace=True), matrix)
@@ -137,8 +139,8 @@ def test_opacity_is_turned_with_its_picture(tmp_path: Path) -> None:
 
 
 def test_another_angle_is_told_and_not_taken_for_a_quarter(tmp_path: Path) -> None:
-    plain = make_clip(tmp_path / "plain.mp4", images=PICTURES)
-    path = make_clip(tmp_path / "a.mp4", images=PICTURES, matrix_of_display=(0.866, -0.5, 0.5, 0.866))
+    plain = make_clip(tmp_path / "plain.mp4", images=PICTURES, options=EXACT)
+    path = make_clip(tmp_path / "a.mp4", images=PICTURES, options=EXACT, matrix_of_display=(0.866, -0.5, 0.5, 0.866))
     np.testing.assert_array_equal(first_image(path), first_image(plain))
     with VideoFile(path) as source:
         assert any("at an angle that is not applied" in note for note in source.notes)
