@@ -120,13 +120,14 @@ def test_a_graph_that_wants_more_memory_than_there_is(tmp_path: Path) -> None:
         ("a.onnx", b"\n<!DOCTYPE html><html></html>", "a web page, not the model"),
         ("a.onnx", b"PK\x03\x04" + bytes(40), "packed: unpack it first"),
         ("a.onnx", b"\x1f\x8b\x08" + bytes(40), "packed by gzip"),
+        ("a.onnx", b"Rar!\x1a\x07\x01" + bytes(40), "packed by RAR"),
         ("a.tflite", b"\x1c\x00\x00\x00TFL3" + bytes(40), "a model of TensorFlow Lite.*tf2onnx"),
         ("a.h5", b"\x89HDF\r\n" + bytes(40), "a model of Keras"),
         ("a.param", b"7767517\n3 3\n", "a model of ncnn"),
         ("a.onnx.data", bytes(40), "the weights of an ONNX model"),
         ("a.engine", bytes(40), "built by TensorRT"),
     ],
-    ids=["pointer", "page", "zip", "gzip", "tflite", "keras", "ncnn", "data", "engine"],
+    ids=["pointer", "page", "zip", "gzip", "rar", "tflite", "keras", "ncnn", "data", "engine"],
 )
 def test_files_of_another_kind_are_named(name: str, content: bytes, said: str, tmp_path: Path) -> None:
     path = tmp_path / name
