@@ -17,11 +17,13 @@ from gancam.frame import Image
 from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.params import Params, parameter
+from gancam.vision.bars import find_picture
 from gancam.vision.blend import Region, composite
 from gancam.vision.cutout import ground
 from gancam.vision.flow import DenseFlow
 from gancam.vision.motion import Grey, is_cut, small_grey
 from gancam.vision.strokes import enlarged_clean, fine_structure, mixed_by
+from gancam.vision.tones import as_dark, in_tones
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
 _REST = 0.3  # pixels of the small picture in which motion is looked for: less is none, so that noise moves nothing
@@ -123,7 +125,7 @@ class Translate(ModelEffect):
             return image.copy()
         if alpha is None and self._is_lost(image):
             self._told = (_LOST.format(name=self.card.name, size=self.card.work_size),)
-        result = self._translated(image)
+        result = self._style(image) if self.card.keeps == "black" else self._translated(image)
         if params.colours > 0.0 and self.card.keeps != "luma":
             grey = np.asarray(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), np.uint8)
             own = _coloured(grey, _chroma(image))
@@ -172,7 +174,8 @@ class Translate(ModelEffect):
         mixed = params.strength != 1.0 or max(params.readable, params.colours, params.stabilise) > 0.0
         seen = min(params.work_size or card.work_size or max(size), max(size)) * self._share / params.scale
         cut = card.receptive_field and size[0] * size[1] > 2 * self._tiles.limit
-        if marked or mixed or cut or card.keeps == "luma" or seen != max(size):
+        more = card.keeps != "nothing" or card.sees != "colours"
+        if marked or mixed or cut or more or seen != max(size):
             return None
         with self._lock:
             self._before = {}
@@ -186,7 +189,15 @@ class Translate(ModelEffect):
                 if source is not None:
                     source.reset()
 
+    def _style(self, image: Image) -> Image:
+        """Translate what is within black bars, which stay as they are, and keep dark what is."""
+        picture = find_picture(image)
+        whole = picture.without_bars(image)
+        return picture.with_bars(as_dark(self._translated(whole), whole), image)
+
     def _translated(self, image: Image) -> Image:
+        if self.card.sees == "tones":
+            image = in_tones(image)
         height, width = image.shape[:2]
         longest = max(height, width)
         work_size = min(self.params.work_size or self.card.work_size or longest, longest)
