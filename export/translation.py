@@ -132,6 +132,7 @@ def _card(network: Translator | Colorizer, recipe: Recipe, kind: str) -> ModelCa
         multiple=network.multiple,
         minimum=network.multiple,
         keeps="black" if kind in PAINTERS else "luma" if network.keep == "luma" else "nothing",
+        strokes="laid" if kind in ("oil", "mosaic") else "lines" if kind in PAINTERS else "any",
         sees="tones" if kind == "ink" else "colours",
     )
     if isinstance(network, Colorizer):  # it sees so far that it is always shown the whole picture

@@ -22,7 +22,7 @@ from gancam.vision.blend import Region, composite
 from gancam.vision.cutout import ground
 from gancam.vision.flow import DenseFlow
 from gancam.vision.motion import Grey, is_cut, small_grey
-from gancam.vision.strokes import enlarged_clean, fine_structure, mixed_by
+from gancam.vision.strokes import enlarged_clean, fine_structure, laid_on, mixed_by, with_broad_lines
 from gancam.vision.tones import as_dark, in_tones
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
@@ -220,19 +220,21 @@ class Translate(ModelEffect):
     def _drawn(self, image: Image, scale: float) -> Image:
         """What the network makes of `image`, with strokes `scale` times as large where nothing is finer than those.
 
-        The network draws smaller pictures for that, each half as large as the one before.
+        The network draws smaller pictures for that: one, whose dabs are laid on the frame, or, where it draws lines,
+        some, each half as large as the one before.
         """
         before, self._before = self._before, {}
+        if scale > 1.0 and self.card.strokes == "laid":
+            seen = _smaller(image, scale)
+            return laid_on(image, seen, self._shown(seen, before))
         found = self._shown(image, before)
-        size = image.shape[1], image.shape[0]
         scales = [scale]
         while scales[-1] > 2.0:
             scales.append(scales[-1] / 2)
         for wide in reversed(scales if scale > 1.0 else ()):
-            less = max(round(size[0] / wide), 1), max(round(size[1] / wide), 1)
-            seen = np.asarray(cv2.resize(image, less, interpolation=cv2.INTER_AREA), np.uint8)
-            broad = enlarged_clean(self._shown(seen, before), size)
-            found = mixed_by(fine_structure(image, wide), found, broad)
+            broad = enlarged_clean(self._shown(_smaller(image, wide), before), (image.shape[1], image.shape[0]))
+            mix = with_broad_lines if self.card.strokes == "lines" else mixed_by
+            found = mix(found, broad, fine_structure(image, wide))
         return found
 
     def _shown(self, seen: Image, before: Mapping[tuple[int, ...], _Held]) -> Image:
@@ -300,6 +302,11 @@ def _receding(image: Image, share: float) -> masks.Mask:
     busy = cv2.blur(cv2.blur(np.minimum(slope, 2 * _BUSY), window), window) / _BUSY
     shown = cv2.convertScaleAbs(255.0 * (1.0 - share * np.clip(busy, 0, 1)))
     return np.asarray(cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _smaller(image: Image, times: float) -> Image:
+    size = max(round(image.shape[1] / times), 1), max(round(image.shape[0] / times), 1)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _mixed(one: Image, two: Image, share: float) -> Image:

@@ -51,7 +51,7 @@ def find_picture(image: Image) -> Picture:
     corners = image[:: max(height - 1, 1), :: max(width - 1, 1)].max(2)
     if np.count_nonzero(corners <= _BLACK) < min(corners.size, 2):  # any bar has two of them
         return Picture(slice(0, height), slice(0, width))
-    black = cv2.inRange(image, (0, 0, 0), (_BLACK,) * 3)
+    black = np.asarray(cv2.inRange(image, (0, 0, 0), (_BLACK,) * 3), np.uint8)
     rows = _between_bars(black, 1)
     if rows.start == rows.stop:
         return Picture(rows, slice(0, 0))
@@ -60,7 +60,7 @@ def find_picture(image: Image) -> Picture:
 
 def _between_bars(black: NDArray[np.uint8], along: int) -> slice:
     """The rows (`along` 1) or columns (0) between bars, of a picture that is 255 where it is `black`."""
-    share = cv2.reduce(black, along, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel() / 255
+    share = np.asarray(cv2.reduce(black, along, cv2.REDUCE_AVG, dtype=cv2.CV_32F), np.float32).ravel() / np.float32(255)
     depths = _depth(share, _ALL), _depth(share[::-1], _ALL)
     if min(depths) >= _THIN:
         depths = (min(max(depths), _depth(share, _MOST)), min(max(depths), _depth(share[::-1], _MOST)))

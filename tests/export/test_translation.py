@@ -119,7 +119,10 @@ def test_a_run_of_training_becomes_three_files(task: str, tmp_path: Path) -> Non
     for precision in ("fp32", "fp16", "int8"):
         card = Model(out / "style-x.onnx", precision=precision).card
         assert (card.effect, card.multiple, card.work_size) == ("translate", 4, 640)
-        assert (card.keeps, card.sees) == (("black", "tones") if task == "translation" else ("nothing", "colours"))
+        drawing = task == "translation"
+        assert (card.keeps, card.strokes, card.sees) == (
+            ("black", "lines", "tones") if drawing else ("nothing", "any", "colours")
+        )
         assert card.parity["psnr"] >= check.TOLERANCE[precision]
         assert 2 * 9 * 16 * 16 < card.parameters < 40_000
 

@@ -19,7 +19,7 @@ def test_bars_are_found_and_given_back(bars: tuple[int, int, int, int]) -> None:
     image = framed(*bars)
     picture = find_picture(image)
     top, bottom, left, right = bars
-    assert picture == (slice(top, 120 - bottom), slice(left, 160 - right))
+    assert tuple(picture) == (slice(top, 120 - bottom), slice(left, 160 - right))
     whole = picture.without_bars(image)
     assert whole.shape == image.shape
     assert np.array_equal(whole[picture], image[picture])
