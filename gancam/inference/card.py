@@ -68,6 +68,8 @@ class ModelCard:
     commit: str = ""  # of the code that trained and exported it
     summary: str = ""  # one line for the menu
     defaults: Mapping[str, float] = field(default_factory=dict)  # what suits it of its effect's parameters
+    # grey levels by which flat greys come out brighter, by their level; they are shown to it darker by as much
+    brightens: Mapping[str, float] = field(default_factory=dict)
     quality: Mapping[str, float] = field(default_factory=dict)  # measured figures by name, this precision
     parity: Mapping[str, float] = field(default_factory=dict)  # this file against the network in PyTorch
 
