@@ -30,7 +30,8 @@ _FIRST = (
 _AS = {"inpaint": "inpaint:draw"}  # how a model is played of which nothing is seen otherwise
 # by name they can be played, too: these are for pictures of one kind, slow live, or of no use there
 _LEFT_OUT = (
-    "apple2tomato", "mnist", "sr-faces-x4", "sr-x2-best", "sr-x2-fast", "sr-x4", "sr-x4-best", "sr-x4-gan",
+    "apple2tomato", "mnist", "restore-x2-best", "sr-faces-x4", "sr-x2-best", "sr-x2-fast", "sr-x4", "sr-x4-best",
+    "sr-x4-gan",
 )  # fmt: skip
 
 _ON = re.compile(r":(\w+)=on(?=:|$)")

@@ -10,6 +10,7 @@ from gancam.masks import MaskLike
 SuperResolutionName: TypeAlias = Literal[
     "restore-x1",
     "restore-x2",
+    "restore-x2-best",
     "sr-faces-x4",
     "sr-x2",
     "sr-x2-best",

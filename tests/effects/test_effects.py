@@ -239,7 +239,7 @@ def test_a_card_of_an_effect_that_is_not_here(tmp_path: Path) -> None:
         gancam.load(save(super_resolution.float_graph(network()), tmp_path / "x.onnx", card))
 
 
-@pytest.mark.parametrize("name", ["sr-x2-best", "sr-x4-best", "sr-x4-gan", "sr-x4"])
+@pytest.mark.parametrize("name", ["restore-x2-best", "sr-x2-best", "sr-x4-best", "sr-x4-gan", "sr-x4"])
 def test_each_level_of_quality_is_of_a_network_no_larger_than_the_one_before(name: str) -> None:
     effect = gancam.load(name, kind=gancam.SuperResolution, device="cpu", precision="fp32")
     sizes = [level[0].card.parameters for level in effect.quality_levels()]
