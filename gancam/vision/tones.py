@@ -1,4 +1,4 @@
-"""Tones: how dark colours look, and how dark black stays."""
+"""Tones: how dark colours look, how dark black stays, and the dark that an overexposed frame lacks."""
 
 import cv2
 import numpy as np
@@ -9,6 +9,10 @@ _FAINT, _WEIGHT = 32, 0.55  # colourfulness up to which luma says all, and how m
 _SMALL = 320  # pixels of the longer side on which shade is looked for
 _BLACK, _INK = 12.0, 4.0  # grey levels that are black, to which a drawing may add no more than those
 _GAIN = 2.5  # of a grey level above black, what a drawing may add
+
+_VEIL, _RANGE = 64.0, 40.0  # level that the darkest of a picture has at most, if its tones differ by so many or more
+_ENDS = 2, 98  # per cent of the pixels that are darker than the darkest and the lightest tone
+_THUMBNAIL = 160  # pixels of the longer side on which those are looked for
 
 _DARKER = np.round(
     255 * (1 - _WEIGHT * np.clip(np.arange(256, dtype=np.float32) - _FAINT, 0, None) / (255 - _FAINT))
@@ -32,6 +36,24 @@ def in_tones(image: Image) -> Image:
     tone = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=green)
     tone = cv2.multiply(tone, cv2.LUT(colourful, _DARKER, dst=red), dst=tone, scale=1 / 255)
     return np.asarray(cv2.merge([tone] * 3), np.uint8)
+
+
+def without_veil(image: Image) -> Image:
+    """Give an overexposed or hazy picture the dark tones that it lacks; itself where it has some, or is but plain.
+
+    Args:
+        image: uint8 ``(H, W, 3)`` BGR.
+    """
+    height, width = image.shape[:2]
+    shrink = min(_THUMBNAIL / max(height, width), 1.0)
+    size = max(round(width * shrink), 1), max(round(height * shrink), 1)
+    small = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    dark, light = (float(level) for level in np.percentile(small, _ENDS))
+    veil = max(dark - _VEIL, 0.0) * min((light - dark) / _RANGE, 1.0)
+    if veil < 1.0:
+        return image
+    table = np.clip(np.round((np.arange(256) - veil) * (255 / (255 - veil))), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(image, table), np.uint8)
 
 
 def as_dark(drawn: Image, image: Image) -> Image:
