@@ -75,8 +75,8 @@ class Background(ModelEffect):
         elif params.colour:
             behind = np.empty_like(image)
             behind[...] = masks.parse_colour(params.colour)[::-1]
-        else:
-            behind = _blurred(image, people, params.blur)
+        else:  # half a blur, not half of one over what is sharp, whose edges would be double
+            return composite(_blurred(image, people, params.blur * params.strength), image, "normal", people)
         if params.strength < 1.0:
             behind = np.asarray(cv2.addWeighted(behind, params.strength, image, 1 - params.strength, 0), np.uint8)
         return composite(behind, image, "normal", people)

@@ -23,7 +23,7 @@ from gancam.vision.cutout import ground
 from gancam.vision.flow import DenseFlow
 from gancam.vision.motion import Grey, is_cut, small_grey
 from gancam.vision.strokes import enlarged_clean, fine_structure, laid_on, mixed_by, with_broad_lines
-from gancam.vision.tones import as_dark, in_tones
+from gancam.vision.tones import as_dark, in_tones, without_veil
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
 _REST = 0.3  # pixels of the small picture in which motion is looked for: less is none, so that noise moves nothing
@@ -193,7 +193,8 @@ class Translate(ModelEffect):
         """Translate what is within black bars, which stay as they are, and keep dark what is."""
         picture = find_picture(image)
         whole = picture.without_bars(image)
-        return picture.with_bars(as_dark(self._translated(whole), whole), image)
+        clear = without_veil(whole) if self.card.strokes == "lines" else whole
+        return picture.with_bars(as_dark(self._translated(clear), whole), image)
 
     def _translated(self, image: Image) -> Image:
         if self.card.sees == "tones":

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 
-_BLACK = 20  # the most that a bar has of any colour, as codecs leave it
+_BLACK = 10  # the most that a bar has of any colour, as codecs leave it
 _ALL, _MOST = 0.995, 0.5  # of a line's pixels that are black in a bar, and beside the letters of a subtitle
 _THIN = 2  # lines that both bars of a pair have, before one of them may have letters
 

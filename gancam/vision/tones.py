@@ -1,4 +1,4 @@
-"""Tones: how dark colours look, and how dark black stays."""
+"""Tones: how dark colours look, how dark black stays, and the dark that an overexposed frame lacks."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,12 @@ from gancam.frame import Image
 
 _FAINT, _WEIGHT = 32, 0.55  # colourfulness up to which luma says all, and how much darker the fullest colours look
 _SMALL = 320  # pixels of the longer side on which shade is looked for
-_GAIN, _INK = 2.5, 8.0  # how much brighter than the frame a drawing may be, and the levels that its black may have
+_BLACK, _INK = 12.0, 4.0  # grey levels that are black, to which a drawing may add no more than those
+_GAIN = 2.5  # of a grey level above black, what a drawing may add
+
+_VEIL, _RANGE = 64.0, 40.0  # level that the darkest of a picture has at most, if its tones differ by so many or more
+_ENDS = 2, 98  # per cent of the pixels that are darker than the darkest and the lightest tone
+_THUMBNAIL = 160  # pixels of the longer side on which those are looked for
 
 _DARKER = np.round(
     255 * (1 - _WEIGHT * np.clip(np.arange(256, dtype=np.float32) - _FAINT, 0, None) / (255 - _FAINT))
@@ -26,16 +31,36 @@ def in_tones(image: Image) -> Image:
         The same shape, all channels alike; what has no colour has its luma.
     """
     blue, green, red = cv2.split(image)
-    colourful = cv2.subtract(cv2.max(cv2.max(blue, green), red), cv2.min(cv2.min(blue, green), red))
-    tone = cv2.multiply(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.LUT(colourful, _DARKER), scale=1 / 255)
+    colourful = cv2.max(cv2.max(blue, green), red)
+    cv2.subtract(colourful, cv2.min(cv2.min(blue, green, dst=blue), red, dst=blue), dst=colourful)
+    tone = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=green)
+    tone = cv2.multiply(tone, cv2.LUT(colourful, _DARKER, dst=red), dst=tone, scale=1 / 255)
     return np.asarray(cv2.merge([tone] * 3), np.uint8)
+
+
+def without_veil(image: Image) -> Image:
+    """Give an overexposed or hazy picture the dark tones that it lacks; itself where it has some, or is but plain.
+
+    Args:
+        image: uint8 ``(H, W, 3)`` BGR.
+    """
+    height, width = image.shape[:2]
+    shrink = min(_THUMBNAIL / max(height, width), 1.0)
+    size = max(round(width * shrink), 1), max(round(height * shrink), 1)
+    small = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    dark, light = (float(level) for level in np.percentile(small, _ENDS))
+    veil = max(dark - _VEIL, 0.0) * min((light - dark) / _RANGE, 1.0)
+    if veil < 1.0:
+        return image
+    table = np.clip(np.round((np.arange(256) - veil) * (255 / (255 - veil))), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(image, table), np.uint8)
 
 
 def as_dark(drawn: Image, image: Image) -> Image:
     """Darken a drawing where the picture is black, or almost: night and shadows are no grey paint.
 
-    It may be `_GAIN` times as bright as the brightest of the picture thereabouts, and `_INK` levels more. That leaves
-    little of the blots that networks make of noise in the dark.
+    What it may add to the brightest of the picture thereabouts grows from `_INK` levels on. That leaves little of the
+    blots that networks make of noise in the dark.
 
     Args:
         drawn: uint8 ``(H, W, 3)`` BGR, what was made of `image`.
@@ -48,7 +73,8 @@ def as_dark(drawn: Image, image: Image) -> Image:
         cv2.cvtColor(cv2.resize(one, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY) for one in (image, drawn)
     )
     near = cv2.blur(cv2.dilate(seen, np.ones((3, 3), np.uint8)), (5, 5)).astype(np.float32)
-    share = (near * np.float32(_GAIN) + np.float32(_INK)) / np.maximum(made, np.float32(1))
+    most = near + np.float32(_GAIN) * np.maximum(near - np.float32(_BLACK), 0) + np.float32(_INK)
+    share = most / np.maximum(made, np.float32(1))
     if share.min() >= 1.0:
         return drawn
     light = cv2.resize(cv2.convertScaleAbs(np.minimum(share, 1), alpha=255), (width, height))

@@ -45,6 +45,14 @@ def test_people_stay_and_the_rest_is_blurred(effect: gancam.Background, people: 
     assert abs(float(result[WALL].mean()) - float(people[WALL].mean())) < 4
 
 
+def test_half_a_blur_has_no_sharp_edges_below_it(people: Image) -> None:
+    half, weak = (
+        load("background", device="cpu", threads=1, stabilise=0, strength=strength, blur=blur)(people)
+        for strength, blur in ((0.5, 0.6), (1.0, 0.3))
+    )
+    assert np.array_equal(half, weak)
+
+
 def test_a_colour_is_seen_behind_people_alone(effect: gancam.Background, people: Image) -> None:
     effect.params.colour = "#30c090"
     assert (effect(people)[WALL] == (0x90, 0xC0, 0x30)).all()  # of BGR

@@ -120,3 +120,10 @@ def test_orange_is_no_paper_in_ink() -> None:
     image[40:120, 40:120] = (0, 140, 255)
     drawn = load("sketch")(image)
     assert drawn[60:100, 60:100].mean() < drawn[60:100, :30].mean() - 60
+
+
+@pytest.mark.parametrize("name", ["sketch", "style-comic", "style-watercolour"])
+def test_lines_are_drawn_in_an_overexposed_frame(name: str, frame: Image) -> None:
+    pale = (frame.astype(np.float32) * 0.35 + 165).astype(np.uint8)
+    drawn = cv2.cvtColor(load(name)(pale), cv2.COLOR_BGR2GRAY)
+    assert np.count_nonzero(drawn < 150) > 0.005 * drawn.size
