@@ -128,7 +128,8 @@ ResumeOption: TypeAlias = Annotated[
     bool, typer.Option("--resume", help="Go on with an interrupted job where it stopped; what it made is kept.")
 ]
 EightBitOption: TypeAlias = Annotated[
-    bool, typer.Option("--eight-bit", help="Accept 10-bit and HDR video, and reduce it to 8 bits.")
+    bool,
+    typer.Option("--eight-bit", help="Take HDR video as 8 bits, and 10-bit video even in copies that could keep 10."),
 ]
 ParamsOption: TypeAlias = Annotated[
     Path | None,

@@ -137,8 +137,8 @@ def _numbered(target: MediaPath) -> str:
     return f"an image for each frame is written as {stem}{'' if stem.endswith('-') else '-'}%06d{target.path.suffix}"
 
 
-def refuse_depth(path: str | os.PathLike[str], footage: VideoInfo, accepted: bool, keeper: str | None = None) -> None:
-    """Refuse video of more than 8 bits a sample unless the loss is `accepted`.
+def refuse_hdr(path: str | os.PathLike[str], footage: VideoInfo, accepted: bool, keeper: str | None = None) -> None:
+    """Refuse HDR of more than 8 bits a sample, whose 8 bits show bands, unless the loss is `accepted`.
 
     Args:
         path: The video.
@@ -147,11 +147,11 @@ def refuse_depth(path: str | os.PathLike[str], footage: VideoInfo, accepted: boo
         keeper: A codec that would keep it as it is, to name.
 
     Raises:
-        InputError: It has more, and they will not do.
+        InputError: It is such video, and 8 bits will not do.
     """
-    if footage.depth > 8 and not accepted:
-        what = f"{footage.depth}-bit HDR ({footage.hdr})" if footage.hdr else f"{footage.depth}-bit video"
+    if footage.hdr and footage.depth > 8 and not accepted:
+        what = f"{footage.depth}-bit HDR ({footage.hdr})"
         if keeper is not None:
             raise InputError(f"{path}: is {what}: --codec {keeper} keeps it as it is, --eight-bit takes it as 8 bits")
-        cure = "better tone-map it to 8-bit SDR first" if footage.hdr else "nothing else is lost"
-        raise InputError(f"{path}: is {what}, and gancam works with 8 bits; --eight-bit takes it as 8 bits, {cure}")
+        cure = "--eight-bit takes it as 8 bits, better tone-map it to 8-bit SDR first"
+        raise InputError(f"{path}: is {what}, and gancam works with 8 bits; {cure}")

@@ -13,8 +13,8 @@ from gancam.frame import Frame
 from gancam.jobs.checks import (
     check_reading,
     check_writing,
-    refuse_depth,
     refuse_drawing,
+    refuse_hdr,
     refuse_mixture,
 )
 from gancam.jobs.identity import job_of
@@ -189,7 +189,10 @@ def open_video(
         untouched = untouched and keeps(place, source.footage, codec=options.codec, encoder=options.encoder)
         untouched = untouched and source.keep_decoded()
         if not untouched:
-            refuse_depth(path, source.footage, options.eight_bit, None if chain else _keeper(place, source.footage))
+            keeper = None if chain or lowered else _keeper(place, source.footage)
+            refuse_hdr(path, source.footage, options.eight_bit, keeper)
+            if keeper is not None and isinstance(source, VideoFile):
+                source.tell_keeper(keeper)
         return source, VideoOptions(
             fps=source.fps, size=output_size(chain, source.size), codec=options.codec, encoder=options.encoder,
             quality=options.quality, untouched=untouched, overwrite=options.overwrite, source_info=source.footage,

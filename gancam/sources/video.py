@@ -186,6 +186,13 @@ class VideoFile(Source):
         self._notes = [note for note in self._notes if note != self._shallow]
         return True
 
+    def tell_keeper(self, codec: str) -> None:
+        """Let the note on bits that are lost say that a copy with `codec` would have them."""
+        self._notes = [
+            f"{note} (a copy with --codec {codec} keeps them)" if note == self._shallow else note
+            for note in self._notes
+        ]
+
     def skip(self, frames: int) -> None:
         """Leave out the first `frames`; the next has that index. Before iterating."""
         self._skip = frames
