@@ -86,6 +86,8 @@ def _refuse_options_of_videos(path: StillPath, options: ProcessOptions) -> None:
         raise InputError(f"--fps is for numbered images, and {path} is one image")
     if options.codec is not None or options.encoder is not None:
         raise InputError(f"--codec and --encoder are for videos; {path} is an image, whose extension names its format")
+    if options.chroma is not None:
+        raise InputError(f"--chroma is for videos, and {path} is an image")
     if options.deinterlace:
         raise InputError(f"--deinterlace is for videos, and {path} is an image")
 
@@ -115,12 +117,14 @@ def check_writing(target: MediaPath, options: ProcessOptions) -> None:
         if options.resume:
             raise InputError("--resume needs a file as output: what went to stdout is gone")
     elif isinstance(target, SequencePath):
+        if options.chroma is not None:
+            raise InputError(f"--chroma is for videos, and {target} are images")
         if options.codec is not None or options.encoder is not None:
             raise InputError(
                 f"--codec and --encoder are for videos, and {target} are images, whose extension names their format"
             )
     elif isinstance(target, VideoPath):
-        check_codec(target, options.codec, options.encoder)
+        check_codec(target, options.codec, options.encoder, options.chroma)
 
 
 def refuse_mixture(path: MediaPath, target: MediaPath) -> None:

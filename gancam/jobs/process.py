@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from gancam.control import Controls, Replay
 from gancam.effects import Effect, EffectSlot, ImageFunction, as_effect, slots
+from gancam.errors import GancamError
 from gancam.files import check_target
 from gancam.frame import Frame
 from gancam.jobs.checks import (
@@ -186,7 +187,9 @@ def open_video(
         lowered = options.eight_bit and source.footage.depth > 8
         untouched = not chain and not lowered
         place = target if options.pipe is None else f"stdout{FORMATS.get(options.form or '', '.mkv')}"
-        untouched = untouched and keeps(place, source.footage, codec=options.codec, encoder=options.encoder)
+        untouched = untouched and keeps(
+            place, source.footage, codec=options.codec, encoder=options.encoder, chroma=options.chroma
+        )
         untouched = untouched and source.keep_decoded()
         if not untouched:
             keeper = None if chain or lowered else _keeper(place, source.footage)
@@ -196,6 +199,7 @@ def open_video(
         return source, VideoOptions(
             fps=source.fps, size=output_size(chain, source.size), codec=options.codec, encoder=options.encoder,
             quality=options.quality, untouched=untouched, overwrite=options.overwrite, source_info=source.footage,
+            chroma=options.chroma,
             part=(options.first, options.end),
         )  # fmt: skip
     except BaseException:
@@ -204,10 +208,17 @@ def open_video(
 
 
 def _keeper(place: str | os.PathLike[str], footage: VideoInfo) -> str | None:
-    """Name a codec that holds the planes of `footage` as they are in the file `place`; None where none does."""
+    """Name a codec, and its sampling of chroma, that holds the planes of `footage` in the file `place` as they are.
+
+    None where none does.
+    """
     holder = CONTAINERS.get(Path(place).suffix.lower())
-    codecs = () if holder is None else holder.codecs
-    return next((codec for codec in codecs if keeps(place, footage, codec=codec, encoder=None)), None)
+    for chroma in (None, "422", "444"):
+        for codec in () if holder is None else holder.codecs:
+            with suppress(GancamError):
+                if keeps(place, footage, codec=codec, encoder=None, chroma=chroma):
+                    return codec if chroma is None else f"{codec} --chroma {chroma}"
+    return None
 
 
 def process_image(

@@ -18,6 +18,7 @@ class ProcessOptions:
         codec: Name of a video codec; None for the container's usual.
         encoder: ``cpu`` or ``nvenc``; None for ``cpu``.
         quality: 0 (small) to 100 (best); None for what is usual.
+        chroma: Sampling of chroma: ``420``, ``422`` or ``444``; None for what is usual.
         first: Seconds of the input's clock before which frames are left out; None for none.
         end: Seconds of the input's clock from which frames are left out; None for none.
         deinterlace: Whether interlaced video becomes whole frames.
@@ -33,6 +34,7 @@ class ProcessOptions:
     codec: str | None = None
     encoder: str | None = None
     quality: float | None = None
+    chroma: str | None = None
     first: Fraction | None = None
     end: Fraction | None = None
     deinterlace: bool = False

@@ -96,9 +96,10 @@ def test_prores_4444_is_read_with_its_opacity(tmp_path: Path) -> None:
         options_of_it = ProcessOptions(codec=codec)
         process_video(source, tmp_path / out, [Echo()], options_of_it, Report(), notify=said.append)
         assert said == notes
+        echo = Echo()
         with VideoFile(source) as before, VideoFile(tmp_path / out) as after:
             for was, now in zip(before, after, strict=True):
-                assert psnr(Echo()(was.image), now.image) > (40 if codec else 28)
+                assert psnr(echo(was.image), now.image) > (40 if codec else 28)
                 assert was.alpha is not None
                 assert (now.alpha is None) is (codec is None)
                 assert now.alpha is None or np.abs(was.alpha.astype(int) - now.alpha).max() <= 1
