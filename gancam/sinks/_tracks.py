@@ -1,6 +1,7 @@
 """All that lies beside the picture in one file, on its way into another that is written at its own pace."""
 
 import io
+import math
 import mimetypes
 import os
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from gancam.media.sound import (
     nearest_layout,
     nearest_rate,
 )
+from gancam.media.timecode import advanced
 
 Packet: TypeAlias = "av.Packet[Any]"  # quoted: only the type stubs know it as generic
 
@@ -123,7 +125,10 @@ class Tracks:
                     self.notes.append(f"stream {stream.index}, another video, is left out")
                 elif output.streams.video:
                     _describe(output.streams.video[0], stream, output.format.name)
+                    self._keep_timecode(output.streams.video[0], stream)
                 picture = True
+                continue
+            if _is_timecode(stream):  # the container writes its own
                 continue
             kind = "cover picture" if stream.type == "video" else f"{stream.type} track"
             counts[kind] = counts.get(kind, 0) + 1
@@ -169,6 +174,23 @@ class Tracks:
                 self._output.metadata[key] = value
         if "creation_time" in self._input.metadata:
             self._output.metadata["creation_time"] = self._input.metadata["creation_time"]
+
+    def _keep_timecode(self, made: Any, stream: Any) -> None:
+        """Give the picture the timecode of its first frame, of which MP4 and MOV make a track."""
+        told = [stream.metadata, *(other.metadata for other in self._input.streams.data), self._input.metadata]
+        timecode = next((one[key] for one in told for key in ("timecode", "TIMECODE") if key in one), None)
+        if timecode is None:
+            return
+        rate = Fraction(stream.average_rate or 0)
+        before = self._origin - (stream.start_time or 0) * Fraction(stream.time_base or 0)
+        left_out = 0 if self._first is None else max(math.ceil(before * rate), 0)
+        moved = advanced(timecode, rate, left_out)
+        form = self._output.format.name
+        if moved is None or form == "mpegts":
+            why = "mpegts has no place for it" if moved else f"there is none such at {float(rate):.5g} frames a second"
+            self.notes.append(f"its timecode ({timecode}) is left out: {why}")
+            return
+        made.metadata["timecode" if form in ("mp4", "mov") else "TIMECODE"] = moved
 
     def _add_audio(self, stream: Any, said: str, rule: AudioRule) -> _Track | None:
         output, kind = self._output, self._output.format.name
@@ -297,6 +319,10 @@ def _describe(made: Any, stream: Any, form: str) -> None:
 
 def _is_cover(stream: Any) -> bool:
     return bool(stream.type == "video" and stream.disposition & Disposition.attached_pic)
+
+
+def _is_timecode(stream: Any) -> bool:
+    return bool(stream.type == "data" and "timecode" in stream.metadata)
 
 
 def _is_words(stream: Any) -> bool:

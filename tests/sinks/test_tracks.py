@@ -8,7 +8,7 @@ import av
 import pytest
 
 from gancam.sinks.video import VideoWriter
-from gancam.sources import VideoFile
+from gancam.sources import TestPattern, VideoFile
 from tests.helpers.clips import enrich, make_clip, packets_of
 from tests.helpers.jobs import process
 
@@ -18,6 +18,34 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("film")
     audio = [("aac", 0.0), ("libmp3lame", 0.1)]
     return enrich(make_clip(folder / "a.mp4", audio=audio, languages=["eng", "fra"]), folder / "film.mkv")
+
+
+def with_timecode(path: Path, timecode: str) -> Path:
+    """A clip of 24 frames as a camera or an editor writes it: with a track of timecode."""
+    with av.open(path, "w") as film:
+        made = film.add_stream("libx264", rate=25, width=96, height=64, pix_fmt="yuv420p")
+        made.metadata["timecode"] = timecode
+        for frame in TestPattern((96, 64), frames=24):
+            film.mux(made.encode(av.VideoFrame.from_ndarray(frame.image, "bgr24")))
+        film.mux(made.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(("target", "kinds"), [("b.mov", 2), ("b.mp4", 2), ("b.mkv", 1)])
+def test_timecode_goes_along(tmp_path: Path, target: str, kinds: int) -> None:
+    source = with_timecode(tmp_path / "a.mov", "01:00:00:20")
+    for options, timecode in (({}, "01:00:00:20"), ({"first": Fraction(2, 5)}, "01:00:01:05")):
+        assert process(source, tmp_path / target, overwrite=True, **options)[1] == []
+        with av.open(tmp_path / target) as container:
+            words = {key.lower(): value for key, value in container.streams.video[0].metadata.items()}
+            assert words["timecode"] == timecode
+            assert len(container.streams) == kinds
+
+
+def test_timecode_that_cannot_be_is_told(tmp_path: Path) -> None:
+    source = with_timecode(tmp_path / "a.mov", "01:00:00:20")
+    _, said = process(source, tmp_path / "b.ts")
+    assert said == ["its timecode (01:00:00:20) is left out: mpegts has no place for it"]
 
 
 def copy(source: Path, target: Path) -> list[str]:
