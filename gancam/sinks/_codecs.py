@@ -54,6 +54,7 @@ class Codec:
         options: Gives the encoder's options for a quality of 0 to 100.
         pixels: The pixel format that frames are converted to.
         keeps: Pixel formats that a copy may have instead, its planes as they are; empty: all that the encoder takes.
+        fields: Whether pictures of two fields can be told to be so.
         lossless: Whether quality changes nothing.
         alpha: The pixel format that holds opacity too; empty: there is none.
         chroma: The sampling of chroma that `pixels` has.
@@ -66,6 +67,7 @@ class Codec:
     options: Callable[[float], dict[str, str]]
     pixels: str = "yuv420p"
     keeps: tuple[str, ...] = ("yuv420p",)
+    fields: bool = False
     lossless: bool = False
     alpha: str = ""
     chroma: str = "4:2:0"
@@ -92,6 +94,7 @@ _ALL = (
             "preset": "veryfast", "partitions": "i8x8,i4x4", "x264-params": "cpu-independent=1",
             "crf": f"{48 - 0.4 * q:g}",
         },
+        fields=True,
         finer={"4:2:2": ("yuv422p",), "4:4:4": ("yuv444p",)},
     ),
     Codec(
@@ -119,6 +122,7 @@ _ALL = (
         lambda q: {"level": "3", "slicecrc": "1"},
         pixels="bgr0",
         keeps=(),
+        fields=True,
         lossless=True,
         alpha="bgra",
         chroma="4:4:4",
@@ -129,6 +133,7 @@ _ALL = (
         lambda q: {"profile": "proxy" if q < 40 else "lt" if q < 60 else "standard" if q < 75 else "hq"},
         pixels="yuv422p10le",
         keeps=("yuv422p10le",),
+        fields=True,
         alpha="yuva444p10le",
         chroma="4:2:2",
         finer={"4:4:4": ("yuv444p10le",)},

@@ -116,6 +116,8 @@ class EncoderSettings:
         pixels = self.canvas.size[0] * self.canvas.size[1]
         if self.codec.encoder == "libx264" and (pixels > _HUGE or self.live):
             options["x264-params"] += _SPARING
+        if self.codec.encoder == "libx264" and self.canvas.fields:
+            options["x264-params"] += f":{self.canvas.fields}=1"  # by the marks of pictures alone it would be tff
         if self.codec.encoder == "libvpx-vp9" and self.live:
             options["lag-in-frames"] = "0"
         if self.codec.encoder == "libx264" and pixels <= _SMALL:
@@ -148,6 +150,9 @@ class EncoderSettings:
         self.canvas.describe(context)
         context.time_base = self.time_base
         context.thread_count = self.threads
+        if self.canvas.fields:
+            context.field_order = {"tff": 2, "bff": 3}[self.canvas.fields]  # AVFieldOrder
+            context.flags |= Flags.interlaced_dct | Flags.interlaced_me
         if self.codec.name == "h265" and self.container.format in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # Apple's players want it
 
@@ -241,14 +246,14 @@ def _canvas(path: Path, container: Container, codec: Codec, options: VideoOption
     info, where = options.info, os.fspath(path)
     if options.untouched and keeps_planes(codec, info):
         pixels = info.pixels.replace("yuvj", "yuv")
-        return Canvas(options.size, where, info, pixels=pixels, untouched=True)
+        return Canvas(options.size, where, info, pixels=pixels, untouched=True, fields=codec.fields)
     if codec.encoder == "prores_ks":  # it has no place to say that the range is full
         info = replace(info, colour=replace(info.colour, full_range=False))
     if info.alpha and not codec.alpha:
         others = "ffv1 (.mkv), prores (.mov) and PNG images do"
         notes.append(f"its transparency is left out: {codec.name} holds none here, {others}")
     pixels = codec.alpha if info.alpha and codec.alpha else codec.pixels
-    canvas = Canvas(options.size, where, info, pixels=pixels)
+    canvas = Canvas(options.size, where, info, pixels=pixels, fields=codec.fields)
     if options.chroma is None:
         notes += _coarser_chroma(container, codec, info, canvas)
     return canvas

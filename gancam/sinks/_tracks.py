@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, cast
 
 import av
 from av.audio.layout import AudioLayout
-from av.stream import AttachmentStream, Disposition
+from av.stream import AttachmentStream
 
 from gancam.errors import NotFound, SinkError
 from gancam.media.messages import cause
@@ -25,6 +25,7 @@ from gancam.media.sound import (
     nearest_layout,
     nearest_rate,
 )
+from gancam.media.streams import is_cover, picture_of
 from gancam.media.timecode import advanced
 
 Packet: TypeAlias = "av.Packet[Any]"  # quoted: only the type stubs know it as generic
@@ -118,15 +119,15 @@ class Tracks:
         self._copy_chapters()
         self._copy_words()
         counts: dict[str, int] = {}
-        picture = False
+        picture = picture_of(self._input)
         for stream in self._input.streams:
-            if stream.type == "video" and not _is_cover(stream):
-                if picture:
-                    self.notes.append(f"stream {stream.index}, another video, is left out")
+            if stream.type == "video" and not is_cover(stream):
+                if picture is not None and stream.index != picture.index:
+                    still = picture.frames > 1 and stream.frames == 1  # the first frame of an AVIF once more
+                    self.notes += [] if still else [f"stream {stream.index}, another video, is left out"]
                 elif output.streams.video:
                     _describe(output.streams.video[0], stream, output.format.name)
                     self._keep_timecode(output.streams.video[0], stream)
-                picture = True
                 continue
             if _is_timecode(stream):  # the container writes its own
                 continue
@@ -233,7 +234,7 @@ class Tracks:
             made = self._output.add_mux_stream("subrip")
             made.time_base = Fraction(1, 1000)
             return _Track(made, lambda packet: _words_of(packet, made))
-        if form == "matroska" and _is_cover(stream):
+        if form == "matroska" and is_cover(stream):
             picture = bytes(next(self._input.demux(stream)))
             self._input.seek(0)
             mime = "image/png" if codec == "png" else "image/jpeg"
@@ -276,7 +277,7 @@ class Tracks:
 
     def _write(self, packet: Packet) -> None:
         track = self._tracks[packet.stream.index]
-        if packet.size and packet.dts is None and _is_cover(packet.stream):
+        if packet.size and packet.dts is None and is_cover(packet.stream):
             packet.pts = packet.dts = 0
         elif packet.time_base:
             shift = round(self._origin / packet.time_base)
@@ -315,10 +316,6 @@ def _describe(made: Any, stream: Any, form: str) -> None:
     made.metadata.update({key: value for key, value in words.items() if not key.startswith("_STATISTICS")})
     with suppress(AttributeError):  # attachments have none
         made.disposition = stream.disposition
-
-
-def _is_cover(stream: Any) -> bool:
-    return bool(stream.type == "video" and stream.disposition & Disposition.attached_pic)
 
 
 def _is_timecode(stream: Any) -> bool:

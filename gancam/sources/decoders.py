@@ -74,12 +74,14 @@ class Decoder:
         self.mastering = HdrMetadata()
         self.size: tuple[int, int] | None = None  # (width, height) as displayed; None where nothing can be decoded
         self.orientation = Orientation()  # of the first picture
+        self.opaque = False  # whether its opacity, which it would have by its format, is of no use
         self.askew = False  # whether it is to be shown in none of the eight orientations, which is not done
         if self._begun:
             first = self._begun[0]
             self._kind = first.width, first.height, first.format.name
             found = Orientation.of_frame(first if self._apart is None else _first_plain(container, stream) or first)
             self.askew = found is None
+            self.opaque = stream.codec_context.name == "gif" and _is_opaque(first)
             self.mastering = HdrMetadata.of_frame(first)
             self.orientation = found or Orientation()
             self.size = self.orientation.size(first.width, first.height)
@@ -153,7 +155,7 @@ class Decoder:
         if frame.interlaced_frame:
             frame = in_one_piece(frame)
         told = frame.colorspace
-        veiled = any(part.is_alpha for part in frame.format.components)
+        veiled = not self.opaque and any(part.is_alpha for part in frame.format.components)
         form = "bgra" if veiled else "bgr24"
         frame.colorspace = converted_as(int(told))
         try:
@@ -190,6 +192,18 @@ def in_one_piece(frame: av.VideoFrame) -> av.VideoFrame:
         np.frombuffer(memoryview(now), np.uint8).reshape(-1, now.line_size)[: now.height, :width] = rows[:, :width]
     made.colorspace, made.color_range = frame.colorspace, frame.color_range
     return made
+
+
+def field_order(stream: av.VideoStream) -> str:
+    """Say which field of a picture comes first: "tff", the upper, or "bff"; empty where that is not known."""
+    if stream.codec_context.name == "dvvideo":
+        return "bff"
+    return {2: "tff", 3: "bff", 4: "tff", 5: "bff"}.get(stream.codec_context.field_order, "")  # AVFieldOrder
+
+
+def _is_opaque(frame: av.VideoFrame) -> bool:
+    """Whether no pixel of a picture of BGRA is transparent. FFmpeg decodes every GIF to that."""
+    return frame.format.name != "bgra" or bool((frame.to_ndarray()[..., 3] == 255).all())
 
 
 def opacity_apart(stream: av.VideoStream) -> bool:

@@ -17,9 +17,10 @@ from gancam.frame import Frame
 from gancam.media.colour import decoded_colour
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
+from gancam.media.streams import picture_of
 from gancam.queues import BoundedQueue
 from gancam.sources.contract import Source
-from gancam.sources.decoders import Decoder, frames_ahead, log, opacity_apart
+from gancam.sources.decoders import Decoder, field_order, frames_ahead, log, opacity_apart
 from gancam.sources.extent import breaks_off, end_of, frame_rate, is_cut_off, picture_end, promised_frames
 from gancam.sources.ranges import check_range
 from gancam.units import counted
@@ -125,6 +126,8 @@ class VideoFile(Source):
             self._notes.append(self._shallow)
         alpha = stream.format is not None and any(part.is_alpha for part in stream.format.components)
         pixels = stream.format.name if stream.format else ""
+        if stream.codec_context.name == "gif":
+            pixels = "pal8"  # whatever it is decoded to
         if opacity_apart(stream):
             alpha, pixels = True, pixels.replace("yuv4", "yuva4")
         return VideoInfo(
@@ -166,8 +169,10 @@ class VideoFile(Source):
             raise SourceError(f"{self._path}: no frame can be decoded: damaged, cut short, or an unknown codec")
         aspect = 1 / self._footage.aspect if decoder.orientation.transposed else self._footage.aspect
         self._footage = replace(
-            self._footage, size=decoder.size, aspect=aspect, interlaced=decoder.interlaced, mastering=decoder.mastering
-        )
+            self._footage, size=decoder.size, aspect=aspect, interlaced=decoder.interlaced,
+            mastering=decoder.mastering, alpha=self._footage.alpha and not decoder.opaque,
+            fields=field_order(stream) if decoder.interlaced else "",
+        )  # fmt: skip
         if decoder.askew:
             self._notes.append(
                 f"{self._path.name}: is to be shown at an angle that is not applied, only 90 degrees are"
@@ -382,18 +387,17 @@ def _open(path: Path) -> av.container.InputContainer:
 
 
 def _video_in(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    """The first video of `container` that is not a cover. Raises ``SourceError`` where there is none."""
-    videos = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-    if not videos:
+    """The video that `container` is for. Raises ``SourceError`` where there is none."""
+    stream = picture_of(container)
+    if stream is None:
         found = "only audio" if container.streams.audio else "no video"
         raise SourceError(f"{path}: holds {found}")
     formats = set(container.format.name.split(","))
-    names = {s.codec_context.name for s in videos if s.codec_context is not None}
+    names = {stream.codec_context.name} if stream.codec_context is not None else set[str]()
     if _TEXT_ART & names or "tty" in formats:
         raise SourceError(f"{path}: text, not a video")
     if any(name.endswith("_pipe") for name in formats) or "image2" in formats:
         raise SourceError(f"{path}: a still image, not a video (in Python: gancam.sources.Still)")
-    stream = videos[0]
     if stream.codec_context is None or not stream.codec_context.name:
         raise SourceError(f"{path}: its video codec is not known to this build of FFmpeg")
     return stream

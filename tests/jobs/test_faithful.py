@@ -191,6 +191,35 @@ def test_chroma_as_fine_as_the_source_needs_no_word(tmp_path: Path) -> None:
     assert prepare(tmp_path / "b.mp4", CONTAINERS[".mp4"], large)[1] == []
 
 
+@pytest.mark.parametrize("order", ["tff", "bff"])
+@pytest.mark.parametrize(("out", "codec"), [("b.mp4", None), ("b.ts", "h264"), ("b.mkv", "ffv1"), ("b.mov", "prores")])
+def test_fields_stay_fields_in_their_order(tmp_path: Path, order: str, out: str, codec: str | None) -> None:
+    options = {"x264-params": f"{order}=1", "crf": "1", "preset": "veryfast"}
+    source = make_clip(tmp_path / "a.mkv", images=scenery(count=4), options=options)
+    said: list[str] = []
+    for effects in ([], [Echo()]):
+        process_video(
+            source, tmp_path / out, effects, ProcessOptions(codec=codec, overwrite=True), Report(), notify=said.append
+        )
+        with VideoFile(source, deinterlace=True) as before, VideoFile(tmp_path / out, deinterlace=True) as after:
+            for was, now in zip(before, after, strict=True):
+                assert psnr(was.image[24:], now.image[24:]) > 32
+        with VideoFile(tmp_path / out) as after:
+            assert after.footage.fields == order
+
+
+def test_fields_that_are_scaled_are_none_any_more(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "a.mkv", images=scenery(count=2), options={"x264-params": "tff=1"})
+    with (
+        VideoFile(source) as video,
+        VideoWriter(tmp_path / "b.mp4", fps=30, size=(192, 128), source_info=video.footage) as sink,
+    ):
+        for frame in video:
+            sink.write(frame.with_image(np.repeat(np.repeat(frame.image, 2, 0), 2, 1)))
+    with VideoFile(tmp_path / "b.mp4") as after:
+        assert not after.footage.interlaced
+
+
 @pytest.mark.parametrize("full_range", [False, True])
 def test_prores_shows_the_same_colours(tmp_path: Path, full_range: bool) -> None:
     source = make_clip(tmp_path / "a.mp4", images=scenery(grain=0.5), matrix=1, full_range=full_range)

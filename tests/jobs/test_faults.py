@@ -13,6 +13,10 @@ import numpy as np
 import pytest
 
 from gancam.errors import GancamError, OutputExists, SinkError
+from gancam.frame import Frame
+from gancam.jobs.process import process_video
+from gancam.jobs.spec import ProcessOptions
+from gancam.pipeline import Report
 from gancam.sinks.images import ImageWriter
 from gancam.sinks.piece_store import pieces_of
 from gancam.sources import TestPattern, VideoFile
@@ -221,6 +225,23 @@ def test_folders_that_cannot_be_written(tmp_path: Path, clip: Path) -> None:
         with pytest.raises(SinkError, match="cannot be written in"):
             process(clip, tmp_path / "a.mp4")
         tmp_path.chmod(0o755)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be moved there")
+def test_a_source_that_goes_away_is_told_with_what_is_kept(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "a.mp4", audio=[("aac", 0.0)])
+    out, away = tmp_path / "b.mp4", tmp_path / "away.mp4"
+
+    def take(frame: Frame) -> None:
+        if frame.index == 5:
+            source.rename(away)
+
+    with pytest.raises(SinkError, match=r"a\.mp4: is no longer there.*24 are kept, --resume goes on once it is back"):
+        process_video(source, out, [], ProcessOptions(), Report(), notify=lambda note: None, on_frame=[take])
+    away.rename(source)
+    report, _ = process(source, out, resume=True)
+    assert report.frames == 0
+    assert len(times_of(out)) == 24
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no RLIMIT_FSIZE")
