@@ -137,7 +137,10 @@ ResumeOption: TypeAlias = Annotated[
 ]
 EightBitOption: TypeAlias = Annotated[
     bool,
-    typer.Option("--eight-bit", help="Take HDR video as 8 bits, and 10-bit video even in copies that could keep 10."),
+    typer.Option(
+        "--eight-bit",
+        help="Keep HDR, in 8 bits, instead of tone-mapping it to SDR; take 10-bit video as 8 bits even in copies.",
+    ),
 ]
 ParamsOption: TypeAlias = Annotated[
     Path | None,

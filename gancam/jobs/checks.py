@@ -9,7 +9,7 @@ from gancam.effects import Effect
 from gancam.errors import InputError, NotFound, SourceError
 from gancam.files import check_target
 from gancam.jobs.spec import ProcessOptions
-from gancam.media.info import MOST_FPS, VideoInfo
+from gancam.media.info import MOST_FPS
 from gancam.media.paths import IMAGES, MediaPath, SequencePath, StillPath, VideoPath
 from gancam.sinks import images, sink_word
 from gancam.sinks.video import check_codec, check_output, check_quality
@@ -139,23 +139,3 @@ def _numbered(target: MediaPath) -> str:
     """Say under which name `target` would be an image for each frame."""
     stem = re.sub("%.*", "", target.path.stem) or "frame-"
     return f"an image for each frame is written as {stem}{'' if stem.endswith('-') else '-'}%06d{target.path.suffix}"
-
-
-def refuse_hdr(path: str | os.PathLike[str], footage: VideoInfo, accepted: bool, keeper: str | None = None) -> None:
-    """Refuse HDR of more than 8 bits a sample, whose 8 bits show bands, unless the loss is `accepted`.
-
-    Args:
-        path: The video.
-        footage: What it is.
-        accepted: Whether 8 bits will do.
-        keeper: A codec that would keep it as it is, to name.
-
-    Raises:
-        InputError: It is such video, and 8 bits will not do.
-    """
-    if footage.hdr and footage.depth > 8 and not accepted:
-        what = f"{footage.depth}-bit HDR ({footage.hdr})"
-        if keeper is not None:
-            raise InputError(f"{path}: is {what}: --codec {keeper} keeps it as it is, --eight-bit takes it as 8 bits")
-        cure = "--eight-bit takes it as 8 bits, better tone-map it to 8-bit SDR first"
-        raise InputError(f"{path}: is {what}, and gancam works with 8 bits; {cure}")

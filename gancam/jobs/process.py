@@ -15,7 +15,6 @@ from gancam.jobs.checks import (
     check_reading,
     check_writing,
     refuse_drawing,
-    refuse_hdr,
     refuse_mixture,
 )
 from gancam.jobs.identity import job_of
@@ -163,6 +162,7 @@ class _ReadAhead:
             self._notified = True
         options = self._options
         with _source(self._path, options) as source:
+            _tone_map(source, options)
             yield from source
 
 
@@ -171,6 +171,12 @@ def _source(path: MediaPath, options: ProcessOptions) -> VideoFile | ImageFiles:
     if isinstance(path, SequencePath):
         return ImageFiles(path, fps=options.fps or 25.0, first=options.first, end=options.end)
     return VideoFile(path, deinterlace=options.deinterlace, first=options.first, end=options.end)
+
+
+def _tone_map(source: VideoFile | ImageFiles, options: ProcessOptions) -> None:
+    """Let `source` give SDR, which is what effects know, unless HDR is to stay."""
+    if isinstance(source, VideoFile) and not options.eight_bit:
+        source.tone_map()
 
 
 def open_video(
@@ -193,7 +199,7 @@ def open_video(
         untouched = untouched and source.keep_decoded()
         if not untouched:
             keeper = None if chain or lowered else _keeper(place, source.footage)
-            refuse_hdr(path, source.footage, options.eight_bit, keeper)
+            _tone_map(source, options)
             if keeper is not None and isinstance(source, VideoFile):
                 source.tell_keeper(keeper)
         return source, VideoOptions(

@@ -22,7 +22,7 @@ class ProcessOptions:
         first: Seconds of the input's clock before which frames are left out; None for none.
         end: Seconds of the input's clock from which frames are left out; None for none.
         deinterlace: Whether interlaced video becomes whole frames.
-        eight_bit: Whether HDR video is taken as 8 bits too, and deep video is even where a copy could keep its bits.
+        eight_bit: Whether HDR stays HDR, in 8 bits, and deep video is taken as 8 bits even where a copy could keep all.
         params: A recording of parameters to apply.
         overwrite: Whether an existing output may be replaced.
         resume: Whether to go on with an interrupted job.

@@ -16,6 +16,7 @@ from gancam.frame import Image, check_image
 from gancam.media.colour import converted_as
 from gancam.media.hdr import HdrMetadata
 from gancam.media.orientation import Orientation
+from gancam.media.tone import ToneMap
 
 log = logging.getLogger(__name__)
 _LOOK = 3  # pictures at the beginning of a video that may say that it is interlaced
@@ -63,6 +64,7 @@ class Decoder:
         self._time_base = Fraction(stream.time_base or Fraction(1, 90_000))
         self._tick = stream.start_time or 0  # of the last picture
         self._convert = VideoReformatter()
+        self._tone_map: ToneMap | None = None
         self.damaged = 0  # pictures that came damaged, or not at all while others came after them
         self._coming = self._whole(stream) if deinterlace else self._decode(stream)
         self._begun: deque[av.VideoFrame] = deque()
@@ -85,6 +87,10 @@ class Decoder:
             self.mastering = HdrMetadata.of_frame(first)
             self.orientation = found or Orientation()
             self.size = self.orientation.size(first.width, first.height)
+
+    def tone_map(self, tone_map: ToneMap) -> None:
+        """Let `tone_map` make the images from now on."""
+        self._tone_map = tone_map
 
     def keep_pictures(self) -> bool:
         """Give the decoder's own pictures too from now on, upright. False where they cannot be turned."""
@@ -154,6 +160,8 @@ class Decoder:
         """`frame` as an Image, and its opacity ``(H, W)`` where it has one."""
         if frame.interlaced_frame:
             frame = in_one_piece(frame)
+        if self._tone_map is not None:
+            return self._tone_map(frame), None
         told = frame.colorspace
         veiled = not self.opaque and any(part.is_alpha for part in frame.format.components)
         form = "bgra" if veiled else "bgr24"

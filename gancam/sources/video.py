@@ -14,10 +14,12 @@ import av
 
 from gancam.errors import GancamError, InputError, NotFound, SourceError
 from gancam.frame import Frame
-from gancam.media.colour import decoded_colour
+from gancam.media.colour import Colour, decoded_colour
+from gancam.media.hdr import HdrMetadata
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
 from gancam.media.streams import picture_of
+from gancam.media.tone import HLG, PQ, ToneMap
 from gancam.queues import BoundedQueue
 from gancam.sources.contract import Source
 from gancam.sources.decoders import Decoder, field_order, frames_ahead, log, opacity_apart
@@ -191,11 +193,26 @@ class VideoFile(Source):
         self._notes = [note for note in self._notes if note != self._shallow]
         return True
 
+    def tone_map(self) -> bool:
+        """Make SDR of HDR that has more than 8 bits, with a note: frames and ``footage`` are of BT.709 from now on.
+
+        To be called before iterating. False, and nothing changes, where the video is none.
+        """
+        info = self._footage
+        if not info.hdr or info.depth <= 8:
+            return False
+        transfer = PQ if info.hdr == "PQ" else HLG
+        self._decoder.tone_map(ToneMap(transfer, info.colour.primaries, info.mastering))
+        self._footage = replace(info, colour=Colour(), hdr="", mastering=HdrMetadata(), depth=8)
+        said = f"{self._path.name}: its HDR ({info.hdr}) is tone-mapped to SDR"
+        self._notes = [said if note == self._shallow else note for note in self._notes]
+        self._shallow = said
+        return True
+
     def tell_keeper(self, codec: str) -> None:
-        """Let the note on bits that are lost say that a copy with `codec` would have them."""
+        """Let the note on bits or light that is lost say that a copy with `codec` would have it."""
         self._notes = [
-            f"{note} (a copy with --codec {codec} keeps them)" if note == self._shallow else note
-            for note in self._notes
+            f"{note} (a copy with --codec {codec} keeps it)" if note == self._shallow else note for note in self._notes
         ]
 
     def skip(self, frames: int) -> None:
