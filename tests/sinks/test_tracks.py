@@ -148,3 +148,12 @@ def test_a_transport_stream_says_what_it_cannot_hold(film: Path, tmp_path: Path)
     notes = " ".join(copy(film, tmp_path / "b.ts"))
     for word in ("2 chapters", "title, MOOD", "subtitle track 1", "attachment track 1"):
         assert word in notes
+
+
+def test_what_mxf_says_of_its_writer_is_no_description(tmp_path: Path) -> None:
+    with av.open(tmp_path / "a.mxf", "w") as film:
+        made = film.add_stream("mpeg2video", rate=25, width=96, height=64, pix_fmt="yuv420p")
+        for frame in TestPattern((96, 64), frames=3):
+            film.mux(made.encode(av.VideoFrame.from_ndarray(frame.image, "bgr24")))
+        film.mux(made.encode(None))
+    assert process(tmp_path / "a.mxf", tmp_path / "b.mp4")[1] == []
