@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import av
 from av.audio.layout import AudioLayout
@@ -27,8 +27,7 @@ from gancam.media.sound import (
 )
 from gancam.media.streams import is_cover, picture_of
 from gancam.media.timecode import advanced
-
-Packet: TypeAlias = "av.Packet[Any]"  # quoted: only the type stubs know it as generic
+from gancam.sinks._subtitles import Packet, Words, can_convert
 
 _SAID = {"aac": "AAC", "libopus": "Opus"}
 _TAKES = {  # layouts and rates that encoders take, and all players
@@ -51,6 +50,10 @@ _MP4_TAGS = {  # what FFmpeg writes into MP4 and MOV under a name that it reads 
     "lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords", "track", "disc", "compilation",
     "tvsn", "tves", "hd_video", "media_type", "season_number", "episode_sort", "gapless_playback", "sort_name",
     "sort_album",
+}  # fmt: skip
+_APPLES = {  # what FFmpeg knows Apple's number of a language by, which is not always the usual code of ISO 639
+    "deu": "ger", "nld": "dut", "swe": "sve", "ell": "gre", "isl": "ice", "zho": "chi", "sqi": "alb",
+    "fre": "fra", "cze": "ces", "slo": "slk", "rum": "ron",
 }  # fmt: skip
 _BROADCAST = ("dvb_subtitle", "dvbsub", "dvb_teletext", "libzvbi_teletextdec")  # the subtitles of MPEG-TS
 _CHAPTERS = ("mp4", "mov", "matroska", "webm")
@@ -80,8 +83,8 @@ class Tracks:
     """Takes along all streams of a file beside its picture, and its chapters and words, a step at a time.
 
     Streams are copied packet by packet, bytes and time stamps as they are, with language, title and disposition, where
-    the container holds them; audio that `rule` does not allow is transcoded, the words of MP4's subtitles go into
-    Matroska's, and the rest is left out: ``notes`` tells all that from the start.
+    the container holds them; audio that `rule` does not allow is transcoded, the words of subtitles go from MP4's
+    form into Matroska's and back, and the rest is left out: ``notes`` tells all that from the start.
 
     Args:
         path: The file that they are in.
@@ -232,11 +235,10 @@ class Tracks:
         if stream.type == "data" and self._input.chapters() and stream.codec_context is None and _is_words(stream):
             return None  # the names of the chapters, as QuickTime keeps them
         codec = stream.codec_context.name if stream.codec_context is not None else "data"
-        if codec == "mov_text" and form == "matroska":
-            self.notes.append(f"{said} is converted from mov_text to SubRip, words only: {form} does not take it")
-            made = self._output.add_mux_stream("subrip")
-            made.time_base = Fraction(1, 1000)
-            return _Track(made, lambda packet: _words_of(packet, made))
+        if can_convert(codec, form):
+            words = Words(codec, self._output)
+            self.notes.append(f"{said} is converted {words.said}, words only: {form} does not take it")
+            return _Track(words.stream, words)
         if form == "matroska" and is_cover(stream):
             picture = bytes(next(self._input.demux(stream)))
             self._input.seek(0)
@@ -311,7 +313,8 @@ def _describe(made: Any, stream: Any, form: str) -> None:
     if "name" in words:  # a title, as MP4 calls it
         words.setdefault("title", words.pop("name"))
     if stream.metadata.get("language", "und") != "und":
-        words["language"] = stream.metadata["language"]
+        language = stream.metadata["language"]
+        words["language"] = _APPLES.get(language, language) if form == "mov" else language
     if form in ("mp4", "mov"):
         words = {key: value for key, value in words.items() if key.lower() in ("language", "title")}
         if "handler_name" in stream.metadata:
@@ -338,18 +341,6 @@ def _takes(form: str, stream: Any) -> bool:
     except (av.FFmpegError, ValueError, OSError):
         return False
     return True
-
-
-def _words_of(packet: Packet, made: Any) -> list[Packet]:
-    """MP4's subtitle sample, a length and text, as one of SubRip; its empty ones only end their predecessors."""
-    data = bytes(packet)
-    words = data[2 : 2 + int.from_bytes(data[:2], "big")]
-    if not words:
-        return []
-    out = av.Packet(words)
-    out.pts, out.dts, out.duration, out.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
-    out.stream = made
-    return [out]
 
 
 def _changed(stream: Any, plan: ChannelPlan, context: av.AudioCodecContext) -> str:

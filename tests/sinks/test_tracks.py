@@ -108,21 +108,53 @@ def test_a_part_that_begins_within_a_chapter_keeps_all_tracks(film: Path, tmp_pa
     assert begins == [(0, Fraction(1, 10)), (Fraction(1, 10), Fraction(3, 10))]
 
 
+def test_a_language_of_sound_is_known_to_mov_too(tmp_path: Path) -> None:
+    spoken = {"deu": "ger", "nld": "dut", "swe": "sve", "zho": "chi", "fre": "fra", "ita": "ita"}
+    audio = [("aac", 0.0)] * len(spoken)
+    process(make_clip(tmp_path / "a.mkv", audio=audio, languages=list(spoken)), tmp_path / "b.mov")
+    assert [one[2] for one in streams(tmp_path / "b.mov")[1:]] == list(spoken.values())
+
+
 @pytest.mark.parametrize("ending", ["mp4", "mov"])
 def test_mp4_keeps_what_it_can_and_the_rest_is_said(film: Path, tmp_path: Path, ending: str) -> None:
     notes = copy(film, tmp_path / f"b.{ending}")
     assert notes == [
         f"left out of its description, {ending} has no place: MOOD",
-        f"subtitle track 1 (srt) is left out: {ending} does not take it; Matroska (.mkv) would",
+        f"subtitle track 1 is converted from SubRip to mov_text, words only: {ending} does not take it",
         f"attachment track 1 (font.ttf) is left out: {ending} holds none",
     ]
     now = [one[:2] for one in streams(tmp_path / f"b.{ending}") if one[0] in ("video", "audio")]
     assert now == [one[:2] for one in streams(film)[:3]]
     assert chapters(tmp_path / f"b.{ending}") == chapters(film)
     again = tmp_path / "again.mkv"
-    assert copy(tmp_path / f"b.{ending}", again) == []
+    back = "subtitle track 1 is converted from mov_text to SubRip, words only: matroska does not take it"
+    assert copy(tmp_path / f"b.{ending}", again) == [back]
     assert chapters(again) == chapters(film)
-    assert len(streams(again)) == 3
+    assert packets_of(again, "subtitle") == packets_of(film, "subtitle")
+    assert streams(again)[3][2] == ("deu" if ending == "mp4" else "ger")
+
+
+def test_marks_of_subtitles_are_no_words_of_mp4(tmp_path: Path) -> None:
+    plain = make_clip(tmp_path / "a.mp4")
+    for codec, line in (
+        ("ass", rb"0,0,Default,,0,0,0,,{\i1}Wer da?{\i0}\NIch, du"),
+        ("subrip", b"{\\an8}<i>Wer da?</i>\r\nIch, du"),
+        ("webvtt", b"<v Anna>Wer da?</v>\nIch, du"),
+    ):
+        with av.open(plain) as clip, av.open(tmp_path / "b.mkv", "w") as out:
+            picture = out.add_stream_from_template(clip.streams.video[0], opaque=True)
+            words: Any = out.add_mux_stream(codec, time_base=Fraction(1, 1000))
+            for packet in clip.demux():
+                if packet.dts is not None:
+                    packet.stream = picture
+                    out.mux(packet)
+            spoken: Any = av.Packet(line)
+            spoken.pts = spoken.dts = 100
+            spoken.duration, spoken.time_base, spoken.stream = 300, Fraction(1, 1000), words
+            out.mux(spoken)
+        process(tmp_path / "b.mkv", tmp_path / "c.mp4", overwrite=True)
+        said = [data[2 : 2 + data[1]].decode() for _, data in packets_of(tmp_path / "c.mp4", "subtitle")[0] if data[1]]
+        assert said == ["Wer da?\nIch, du"]
 
 
 def test_words_of_mp4_subtitles_go_into_matroska(tmp_path: Path) -> None:
