@@ -212,7 +212,7 @@ class VideoFile(Source):
     def tell_keeper(self, codec: str) -> None:
         """Let the note on bits or light that is lost say that a copy with `codec` would have it."""
         self._notes = [
-            f"{note} (a copy with --codec {codec} keeps it)" if note == self._shallow else note for note in self._notes
+            f"{note} (--codec {codec} keeps all in a copy)" if note == self._shallow else note for note in self._notes
         ]
 
     def skip(self, frames: int) -> None:

@@ -138,7 +138,7 @@ def test_hdr_is_tone_mapped_with_a_note(tmp_path: Path) -> None:
     deep = make_clip(tmp_path / "a.mkv", codec="libx265", pix_fmt="yuv420p10le", options=options, transfer=16)
     done = here("process", deep, tmp_path / "out.mkv")
     assert done.returncode == 0
-    assert "a.mkv: its HDR (PQ) is tone-mapped to SDR (a copy with --codec h265 keeps it)" in done.stderr
+    assert "a.mkv: its HDR (PQ) is tone-mapped to SDR (--codec h265 keeps all in a copy)" in done.stderr
 
 
 def test_what_is_wrong_with_the_output(tmp_path: Path, clip: Path) -> None:

@@ -91,7 +91,10 @@ def test_prores_4444_is_read_with_its_opacity(tmp_path: Path) -> None:
     )
     deep = "a.mov: its 12 bits a sample are read as 8"
     lost = "its transparency is left out: h264 holds none here, ffv1 (.mkv), prores (.mov) and PNG images do"
-    for out, codec, notes in (("b.mov", "prores", [deep]), ("b.mkv", "ffv1", [deep]), ("b.mp4", None, [deep, lost])):
+    coarse = "the resolution of its colours (4:4:4) is reduced to 4:2:0, as is usual: --chroma 444 keeps it"
+    for out, codec, notes in (
+        ("b.mov", "prores", [deep]), ("b.mkv", "ffv1", [deep]), ("b.mp4", None, [deep, lost, coarse])
+    ):  # fmt: skip
         said: list[str] = []
         options_of_it = ProcessOptions(codec=codec)
         process_video(source, tmp_path / out, [Echo()], options_of_it, Report(), notify=said.append)

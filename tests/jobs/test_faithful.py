@@ -134,7 +134,7 @@ def test_ten_bits_go_through_where_nothing_touches_them(tmp_path: Path) -> None:
         with av.open(out) as container:
             assert next(container.decode(video=0)).format.name == "yuv420p10le"
     assert copy(source, tmp_path / "b.mp4") == [
-        "a.mp4: its 10 bits a sample are read as 8 (a copy with --codec h265 keeps it)"
+        "a.mp4: its 10 bits a sample are read as 8 (--codec h265 keeps all in a copy)"
     ]
     copy(source, tmp_path / "eight.mkv", codec="ffv1", eight_bit=True)
     with av.open(tmp_path / "eight.mkv") as container:

@@ -142,7 +142,7 @@ def test_one_image_of_a_video_is_told_how_to_name_all(tmp_path: Path, clip: Path
 def test_deep_colour_is_told_which_codec_keeps_it(tmp_path: Path) -> None:
     deep = make_clip(tmp_path / "a.mp4", pix_fmt="yuv420p10le")
     _, said = process(deep, tmp_path / "b.mp4")
-    assert said == ["a.mp4: its 10 bits a sample are read as 8 (a copy with --codec h265 keeps it)"]
+    assert said == ["a.mp4: its 10 bits a sample are read as 8 (--codec h265 keeps all in a copy)"]
     done = here("process", deep, tmp_path / "b.ts", "-e", "sr-x2-fast", "--jobs", "2")
     assert done.stderr.count("its 10 bits a sample are read as 8\n") == 1
 
