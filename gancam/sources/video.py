@@ -30,6 +30,7 @@ from gancam.units import counted
 _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
 _LONGEST = 86_400.0  # seconds that a picture may stay; what says more is damaged
 _LATE = 0.5  # seconds by which the last frame may come before the end that the file tells
+_PHOTOS_IN_A_ROW = (".mjpeg", ".mjpg")  # endings of what FFmpeg takes for one photo by its first bytes
 _CLOCK_STARTS_ANYWHERE = {"mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "rm", "wtv", "asf"}
 
 
@@ -396,7 +397,11 @@ def _open(path: Path) -> av.container.InputContainer:
     """The container in the file `path`. Raises ``SourceError``."""
     absolute = os.path.abspath(path)  # so that no name is taken for a protocol or an option
     try:
-        return av.open(absolute, metadata_errors="replace")
+        container = av.open(absolute, metadata_errors="replace")
+        if container.format.name == "jpeg_pipe" and path.suffix.lower() in _PHOTOS_IN_A_ROW:
+            container.close()
+            container = av.open(absolute, format="mjpeg", metadata_errors="replace")
+        return container
     except PermissionError as error:
         raise SourceError(f"{path}: no permission to read it") from error
     except (av.FFmpegError, OSError, ValueError) as error:

@@ -539,6 +539,14 @@ def test_a_gif_without_transparency_loses_none(tmp_path: Path, veiled: bool) -> 
     assert [note.split(":")[0] for note in said] == ["its transparency is left out"] * veiled
 
 
+def test_photos_in_a_row_are_a_video(tmp_path: Path) -> None:
+    photos = [cv2.imencode(".jpg", frame.image)[1].tobytes() for frame in TestPattern((96, 64), frames=5)]
+    (tmp_path / "a.mjpeg").write_bytes(b"".join(photos))
+    report, _ = process(tmp_path / "a.mjpeg", tmp_path / "b.mp4")
+    assert report.frames == 5
+    assert times_of(tmp_path / "b.mp4") == [Fraction(index, 25) for index in range(5)]
+
+
 def test_an_animated_avif_moves(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.avif", codec="libsvtav1", options={"preset": "10", "crf": "20"}, form="avif")
     with VideoFile(clip) as source:
