@@ -29,6 +29,8 @@ from gancam.media.streams import is_cover, picture_of
 from gancam.media.timecode import advanced
 from gancam.sinks._subtitles import Packet, Words, can_convert
 
+__all__ = ["AudioRule", "Packet", "Tracks"]
+
 _SAID = {"aac": "AAC", "libopus": "Opus"}
 _TAKES = {  # layouts and rates that encoders take, and all players
     "aac": (
