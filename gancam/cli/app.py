@@ -56,6 +56,14 @@ CodecOption: TypeAlias = Annotated[
 QualityOption: TypeAlias = Annotated[
     float | None, typer.Option(help="Quality of the video written, from 0 (small file) to 100 (best). Default: 80.")
 ]
+ChromaOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="420|422|444",
+        help="Write colours at full resolution (444), at half of it across (422), or at half of it both ways (420, "
+        "what every player takes). Default: 420; ProRes 422, FFV1 444.",
+    ),
+]
 DeviceOption: TypeAlias = Annotated[
     str,
     typer.Option(help="Run networks on this device: auto, cpu, cuda or tensorrt; cuda:1 is the second NVIDIA GPU."),
@@ -128,7 +136,11 @@ ResumeOption: TypeAlias = Annotated[
     bool, typer.Option("--resume", help="Go on with an interrupted job where it stopped; what it made is kept.")
 ]
 EightBitOption: TypeAlias = Annotated[
-    bool, typer.Option("--eight-bit", help="Accept 10-bit and HDR video, and reduce it to 8 bits.")
+    bool,
+    typer.Option(
+        "--eight-bit",
+        help="Keep HDR, in 8 bits, instead of tone-mapping it to SDR; take 10-bit video as 8 bits even in copies.",
+    ),
 ]
 ParamsOption: TypeAlias = Annotated[
     Path | None,

@@ -13,6 +13,7 @@ import typer
 
 from gancam import pipeline
 from gancam.cli.app import (
+    ChromaOption,
     ClusterOption,
     CodecOption,
     DeinterlaceOption,
@@ -110,6 +111,7 @@ def process(
     codec: CodecOption = None,
     encoder: EncoderOption = None,
     quality: QualityOption = None,
+    chroma: ChromaOption = None,
     deinterlace: DeinterlaceOption = False,
     start: FromOption = None,
     stop: ToOption = None,
@@ -138,7 +140,7 @@ def process(
         raise InputError(f"process needs IN and OUT, and was given {paths[0]!r} alone")
     named: tuple[EffectSpec, ...] = tuple(context.meta.get(PRESET_EFFECTS, ())) if not effect else ()
     options = ProcessOptions(
-        codec=codec, encoder=encoder, quality=quality, deinterlace=deinterlace, eight_bit=eight_bit,
+        codec=codec, encoder=encoder, quality=quality, chroma=chroma, deinterlace=deinterlace, eight_bit=eight_bit,
         params=params, overwrite=overwrite, resume=resume, first=parse_moment(start), end=parse_moment(stop), fps=fps,
     )  # fmt: skip
     chain_spec = EffectChainSpec(named or parse_specs(effect), device, precision, threads)

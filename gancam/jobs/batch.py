@@ -227,6 +227,7 @@ class _Batch:
             job = job_of(item.source, effects, None)
             return {**job, "quality": self._options.quality} if encoding(item.target, self._options.quality) else job
         video = {"codec": self._options.codec, "encoder": self._options.encoder, "quality": self._options.quality}
+        video |= {} if self._options.chroma is None else {"chroma": self._options.chroma}
         return {**job_of(item.source, effects, self._options), **video}
 
     def run(self) -> Summary:

@@ -9,7 +9,7 @@ from gancam.effects import Effect
 from gancam.errors import InputError, NotFound, SourceError
 from gancam.files import check_target
 from gancam.jobs.spec import ProcessOptions
-from gancam.media.info import MOST_FPS, VideoInfo
+from gancam.media.info import MOST_FPS
 from gancam.media.paths import IMAGES, MediaPath, SequencePath, StillPath, VideoPath
 from gancam.sinks import images, sink_word
 from gancam.sinks.video import check_codec, check_output, check_quality
@@ -86,6 +86,8 @@ def _refuse_options_of_videos(path: StillPath, options: ProcessOptions) -> None:
         raise InputError(f"--fps is for numbered images, and {path} is one image")
     if options.codec is not None or options.encoder is not None:
         raise InputError(f"--codec and --encoder are for videos; {path} is an image, whose extension names its format")
+    if options.chroma is not None:
+        raise InputError(f"--chroma is for videos, and {path} is an image")
     if options.deinterlace:
         raise InputError(f"--deinterlace is for videos, and {path} is an image")
 
@@ -115,12 +117,14 @@ def check_writing(target: MediaPath, options: ProcessOptions) -> None:
         if options.resume:
             raise InputError("--resume needs a file as output: what went to stdout is gone")
     elif isinstance(target, SequencePath):
+        if options.chroma is not None:
+            raise InputError(f"--chroma is for videos, and {target} are images")
         if options.codec is not None or options.encoder is not None:
             raise InputError(
                 f"--codec and --encoder are for videos, and {target} are images, whose extension names their format"
             )
     elif isinstance(target, VideoPath):
-        check_codec(target, options.codec, options.encoder)
+        check_codec(target, options.codec, options.encoder, options.chroma)
 
 
 def refuse_mixture(path: MediaPath, target: MediaPath) -> None:
@@ -135,23 +139,3 @@ def _numbered(target: MediaPath) -> str:
     """Say under which name `target` would be an image for each frame."""
     stem = re.sub("%.*", "", target.path.stem) or "frame-"
     return f"an image for each frame is written as {stem}{'' if stem.endswith('-') else '-'}%06d{target.path.suffix}"
-
-
-def refuse_depth(path: str | os.PathLike[str], footage: VideoInfo, accepted: bool, keeper: str | None = None) -> None:
-    """Refuse video of more than 8 bits a sample unless the loss is `accepted`.
-
-    Args:
-        path: The video.
-        footage: What it is.
-        accepted: Whether 8 bits will do.
-        keeper: A codec that would keep it as it is, to name.
-
-    Raises:
-        InputError: It has more, and they will not do.
-    """
-    if footage.depth > 8 and not accepted:
-        what = f"{footage.depth}-bit HDR ({footage.hdr})" if footage.hdr else f"{footage.depth}-bit video"
-        if keeper is not None:
-            raise InputError(f"{path}: is {what}: --codec {keeper} keeps it as it is, --eight-bit takes it as 8 bits")
-        cure = "better tone-map it to 8-bit SDR first" if footage.hdr else "nothing else is lost"
-        raise InputError(f"{path}: is {what}, and gancam works with 8 bits; --eight-bit takes it as 8 bits, {cure}")

@@ -9,6 +9,7 @@ import av
 
 from gancam.jobs.inputs import BatchItem
 from gancam.jobs.spec import ProcessOptions
+from gancam.media.streams import picture_of
 
 PROGRESS_SECONDS = 0.2  # seconds between two events of progress of a file
 WATCH_SECONDS = 3.0  # seconds of work after which more workers are considered
@@ -89,7 +90,9 @@ def _cost(item: BatchItem, options: ProcessOptions) -> float:
         if item.is_image:
             return float(item.source.stat().st_size * _PIXELS_A_BYTE)
         with av.open(os.path.abspath(item.source), metadata_errors="replace") as container:
-            stream = container.streams.video[0]
+            stream = picture_of(container)
+            if stream is None:
+                return 0.0
             rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
             frames = stream.frames or float(Fraction(container.duration or 0, av.time_base) * rate)
             if options.first is not None or options.end is not None:

@@ -28,6 +28,7 @@ def job_of(
     job: dict[str, object] = {"input": identity(path), "effects": [_described(effect) for effect in effects]}
     if options is None:
         return job
+    job |= {"eight-bit": True} if options.eight_bit else {}
     return job | {
         "from": None if options.first is None else str(options.first),
         "to": None if options.end is None else str(options.end),

@@ -2,18 +2,18 @@
 
 import os
 from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from gancam.control import Controls, Replay
 from gancam.effects import Effect, EffectSlot, ImageFunction, as_effect, slots
+from gancam.errors import GancamError
 from gancam.files import check_target
 from gancam.frame import Frame
 from gancam.jobs.checks import (
     check_reading,
     check_writing,
-    refuse_depth,
     refuse_drawing,
     refuse_mixture,
 )
@@ -162,6 +162,7 @@ class _ReadAhead:
             self._notified = True
         options = self._options
         with _source(self._path, options) as source:
+            _tone_map(source, options)
             yield from source
 
 
@@ -170,6 +171,12 @@ def _source(path: MediaPath, options: ProcessOptions) -> VideoFile | ImageFiles:
     if isinstance(path, SequencePath):
         return ImageFiles(path, fps=options.fps or 25.0, first=options.first, end=options.end)
     return VideoFile(path, deinterlace=options.deinterlace, first=options.first, end=options.end)
+
+
+def _tone_map(source: VideoFile | ImageFiles, options: ProcessOptions) -> None:
+    """Let `source` give SDR, which is what effects know, unless HDR is to stay."""
+    if isinstance(source, VideoFile) and not options.eight_bit:
+        source.tone_map()
 
 
 def open_video(
@@ -186,13 +193,19 @@ def open_video(
         lowered = options.eight_bit and source.footage.depth > 8
         untouched = not chain and not lowered
         place = target if options.pipe is None else f"stdout{FORMATS.get(options.form or '', '.mkv')}"
-        untouched = untouched and keeps(place, source.footage, codec=options.codec, encoder=options.encoder)
+        untouched = untouched and keeps(
+            place, source.footage, codec=options.codec, encoder=options.encoder, chroma=options.chroma
+        )
         untouched = untouched and source.keep_decoded()
         if not untouched:
-            refuse_depth(path, source.footage, options.eight_bit, None if chain else _keeper(place, source.footage))
+            keeper = None if chain or lowered else _keeper(place, source.footage)
+            _tone_map(source, options)
+            if keeper is not None and isinstance(source, VideoFile):
+                source.tell_keeper(keeper)
         return source, VideoOptions(
             fps=source.fps, size=output_size(chain, source.size), codec=options.codec, encoder=options.encoder,
             quality=options.quality, untouched=untouched, overwrite=options.overwrite, source_info=source.footage,
+            chroma=options.chroma,
             part=(options.first, options.end),
         )  # fmt: skip
     except BaseException:
@@ -201,10 +214,17 @@ def open_video(
 
 
 def _keeper(place: str | os.PathLike[str], footage: VideoInfo) -> str | None:
-    """Name a codec that holds the planes of `footage` as they are in the file `place`; None where none does."""
+    """Name a codec, and its sampling of chroma, that holds the planes of `footage` in the file `place` as they are.
+
+    None where none does.
+    """
     holder = CONTAINERS.get(Path(place).suffix.lower())
-    codecs = () if holder is None else holder.codecs
-    return next((codec for codec in codecs if keeps(place, footage, codec=codec, encoder=None)), None)
+    for chroma in (None, "422", "444"):
+        for codec in () if holder is None else holder.codecs:
+            with suppress(GancamError):
+                if keeps(place, footage, codec=codec, encoder=None, chroma=chroma):
+                    return codec if chroma is None else f"{codec} --chroma {chroma}"
+    return None
 
 
 def process_image(

@@ -18,10 +18,11 @@ class ProcessOptions:
         codec: Name of a video codec; None for the container's usual.
         encoder: ``cpu`` or ``nvenc``; None for ``cpu``.
         quality: 0 (small) to 100 (best); None for what is usual.
+        chroma: Sampling of chroma: ``420``, ``422`` or ``444``; None for what is usual.
         first: Seconds of the input's clock before which frames are left out; None for none.
         end: Seconds of the input's clock from which frames are left out; None for none.
         deinterlace: Whether interlaced video becomes whole frames.
-        eight_bit: Whether 10-bit and HDR video is taken as 8 bits.
+        eight_bit: Whether HDR stays HDR, in 8 bits, and deep video is taken as 8 bits even where a copy could keep all.
         params: A recording of parameters to apply.
         overwrite: Whether an existing output may be replaced.
         resume: Whether to go on with an interrupted job.
@@ -33,6 +34,7 @@ class ProcessOptions:
     codec: str | None = None
     encoder: str | None = None
     quality: float | None = None
+    chroma: str | None = None
     first: Fraction | None = None
     end: Fraction | None = None
     deinterlace: bool = False

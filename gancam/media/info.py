@@ -24,6 +24,7 @@ class VideoInfo:
     hdr: str = ""  # "PQ", "HLG", or empty
     mastering: HdrMetadata = field(default_factory=HdrMetadata)
     interlaced: bool = False  # whether its pictures are of two fields, and that is not undone
+    fields: str = ""  # which of the two comes first, "tff" (the upper) or "bff"; empty where that is not known
     alpha: bool = False  # whether frames come with their ``Frame.alpha``
     icc: bytes = b""  # colour profile of images
     pixels: str = ""  # FFmpeg's name of the pixel format, empty where there is none

@@ -26,10 +26,12 @@ class Canvas:
         source_info: The source's properties, of which the colours are kept.
         pixels: FFmpeg's name of the pictures' format: planar YUV, grey, bgr0 or bgra.
         untouched: Promises frames with ``Frame.decoded`` in just this size and format, which are passed on as they are.
+        fields: Whether pictures of two fields are to be marked so, where the source's are and have the same size.
 
     Attributes:
         size: (width, height) of the frames.
         even: (width, height) of the pictures.
+        fields: Which field of a picture comes first, "tff" or "bff"; empty where pictures are not of fields.
         pixels: FFmpeg's name of the pictures' format.
         note: Says that a side was made even; empty where none was.
 
@@ -45,6 +47,7 @@ class Canvas:
         *,
         pixels: str = "yuv420p",
         untouched: bool = False,
+        fields: bool = False,
     ) -> None:
         if min(size) < 1:
             raise InputError(f"size is {size[0]}x{size[1]}: needs at least 1x1")
@@ -56,6 +59,9 @@ class Canvas:
         self.size = int(size[0]), int(size[1])
         across, down = (1, 1) if untouched else sampling(pixels)
         self.even = math.ceil(self.size[0] / across) * across, math.ceil(self.size[1] / down) * down
+        whole = self.size == self._info.size and self.even[1] % 4 == 0  # of whose rows each field has its chroma
+        self.fields = self._info.fields if fields and whole else ""
+        self._graph: av.filter.Graph | None = None
         self.note = ""
         if self.even != self.size:
             was, now = (f"{width}x{height}" for width, height in (self.size, self.even))
@@ -99,7 +105,8 @@ class Canvas:
 
     def picture(self, frame: Frame, tick: int, time_base: Fraction) -> av.VideoFrame:
         """Make the picture of `frame`, shown at `tick` of `time_base` (seconds)."""
-        made = self._draw(frame.image, frame.alpha) if frame.decoded is None or not self._untouched else frame.decoded
+        decoded = frame.decoded if self._untouched else None
+        made = self._of_fields(self._draw(frame.image, frame.alpha)) if decoded is None else decoded
         made.colorspace, made.color_range = self._matrix, self._range
         made.color_primaries, made.color_trc = self._info.colour.primaries, self._info.colour.transfer
         made.pict_type = 0  # the source's choice of key frames is not the encoder's
@@ -124,6 +131,27 @@ class Canvas:
         if len(planes) == 4:
             most = (1 << self._bits) - 1
             planes[3][:] = most if alpha is None else np.rint(alpha * (most / 255))
+        return made
+
+    def _of_fields(self, picture: av.VideoFrame) -> av.VideoFrame:
+        """Mark a picture as two fields, where they are."""
+        if not self.fields:
+            return picture
+        if self._graph is None:
+            self._graph = av.filter.Graph()
+            ends = (
+                self._graph.add_buffer(
+                    width=self.even[0], height=self.even[1], format=self._format, time_base=Fraction(1, 1000)
+                ),
+                self._graph.add("setfield", self.fields),
+                self._graph.add("buffersink"),
+            )
+            ends[0].link_to(ends[1])
+            ends[1].link_to(ends[2])
+            self._graph.configure()
+        self._graph.push(picture)
+        made = self._graph.pull()
+        assert isinstance(made, av.VideoFrame)
         return made
 
     @property

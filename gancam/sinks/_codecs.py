@@ -1,9 +1,9 @@
 """Which codecs gancam writes, with what settings, and which containers hold them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import av
@@ -54,8 +54,11 @@ class Codec:
         options: Gives the encoder's options for a quality of 0 to 100.
         pixels: The pixel format that frames are converted to.
         keeps: Pixel formats that a copy may have instead, its planes as they are; empty: all that the encoder takes.
+        fields: Whether pictures of two fields can be told to be so.
         lossless: Whether quality changes nothing.
         alpha: The pixel format that holds opacity too; empty: there is none.
+        chroma: The sampling of chroma that `pixels` has.
+        finer: The pixel formats of other samplings, and what copies may have instead.
         nvenc: Whether an NVIDIA GPU encodes.
     """
 
@@ -64,8 +67,11 @@ class Codec:
     options: Callable[[float], dict[str, str]]
     pixels: str = "yuv420p"
     keeps: tuple[str, ...] = ("yuv420p",)
+    fields: bool = False
     lossless: bool = False
     alpha: str = ""
+    chroma: str = "4:2:0"
+    finer: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     nvenc: bool = False
 
 
@@ -88,17 +94,21 @@ _ALL = (
             "preset": "veryfast", "partitions": "i8x8,i4x4", "x264-params": "cpu-independent=1",
             "crf": f"{48 - 0.4 * q:g}",
         },
+        fields=True,
+        finer={"4:2:2": ("yuv422p",), "4:4:4": ("yuv444p",)},
     ),
     Codec(
         "h265",
         "libx265",
         lambda q: {"preset": "superfast", "x265-params": "log-level=none", "crf": f"{49 - 0.4 * q:g}"},
         keeps=("yuv420p", "yuv420p10le"),
+        finer={"4:2:2": ("yuv422p", "yuv422p10le"), "4:4:4": ("yuv444p", "yuv444p10le")},
     ),
     Codec(
         "vp9",
         "libvpx-vp9",
         lambda q: {"deadline": "realtime", "cpu-used": "7", "row-mt": "1", "b": "0", "crf": f"{63 - 0.5 * q:g}"},
+        finer={"4:2:2": ("yuv422p",), "4:4:4": ("yuv444p",)},
     ),
     Codec(
         "av1",
@@ -107,7 +117,15 @@ _ALL = (
         keeps=("yuv420p", "yuv420p10le"),
     ),
     Codec(
-        "ffv1", "ffv1", lambda q: {"level": "3", "slicecrc": "1"}, pixels="bgr0", keeps=(), lossless=True, alpha="bgra"
+        "ffv1",
+        "ffv1",
+        lambda q: {"level": "3", "slicecrc": "1"},
+        pixels="bgr0",
+        keeps=(),
+        fields=True,
+        lossless=True,
+        alpha="bgra",
+        chroma="4:4:4",
     ),
     Codec(
         "prores",
@@ -115,7 +133,10 @@ _ALL = (
         lambda q: {"profile": "proxy" if q < 40 else "lt" if q < 60 else "standard" if q < 75 else "hq"},
         pixels="yuv422p10le",
         keeps=("yuv422p10le",),
+        fields=True,
         alpha="yuva444p10le",
+        chroma="4:2:2",
+        finer={"4:4:4": ("yuv444p10le",)},
     ),
 )  # fmt: skip
 CODECS = {codec.name: codec for codec in _ALL}
@@ -169,6 +190,29 @@ def choose_codec(codec: str | None, encoder: str | None, container: Container, e
     return _NVENC[name]
 
 
+def parse_chroma(text: str | None) -> str | None:
+    """Read a sampling of chroma, as 444 or 4:4:4. Raises ``InputError`` for any other."""
+    words = {name.replace(":", ""): name for name in ("4:2:0", "4:2:2", "4:4:4")}
+    found = None if text is None else words.get(text.replace(":", "").strip())
+    if text is not None and found is None:
+        raise InputError(f"chroma is {text!r}: needs 420, 422 or 444")
+    return found
+
+
+def with_chroma(codec: Codec, chroma: str | None) -> Codec:
+    """Set `codec` for a sampling of chroma; None for its usual. Raises ``InputError`` for one that it has not."""
+    chroma = parse_chroma(chroma)
+    if chroma in (None, codec.chroma):
+        return codec
+    if chroma not in codec.finer:
+        have = " or ".join([codec.chroma, *codec.finer])
+        others = [name for name, made in CODECS.items() if chroma == made.chroma or chroma in made.finer]
+        of = f"{codec.name} on NVENC" if codec.nvenc else codec.name
+        raise InputError(f"{of} is written as {have}, not as {chroma}, which {', '.join(others)} can be")
+    formats = codec.finer[chroma]
+    return replace(codec, pixels=formats[0], keeps=formats, chroma=chroma)
+
+
 def container_of(path: Path) -> Container:
     """Find the container that the ending of `path` means. Raises ``SinkError`` where it means none."""
     ending = path.suffix.lower()
@@ -177,10 +221,12 @@ def container_of(path: Path) -> Container:
     return CONTAINERS[ending]
 
 
-def check_codec(path: str | os.PathLike[str], codec: str | None, encoder: str | None) -> None:
-    """Raise as a ``VideoWriter`` of `path` does for a codec or an encoder that cannot be had there."""
+def check_codec(
+    path: str | os.PathLike[str], codec: str | None, encoder: str | None, chroma: str | None = None
+) -> None:
+    """Raise as a ``VideoWriter`` of `path` does for a codec, an encoder or a chroma that cannot be had there."""
     path = Path(path)
-    choose_codec(codec, encoder, container_of(path), path.suffix)
+    with_chroma(choose_codec(codec, encoder, container_of(path), path.suffix), chroma)
 
 
 def check_quality(quality: float | None) -> None:
@@ -202,7 +248,14 @@ def holds(ending: str, codec: str | None) -> bool:
         return False
 
 
-def keeps(path: str | os.PathLike[str], source_info: VideoInfo, *, codec: str | None, encoder: str | None) -> bool:
+def keeps(
+    path: str | os.PathLike[str],
+    source_info: VideoInfo,
+    *,
+    codec: str | None,
+    encoder: str | None,
+    chroma: str | None = None,
+) -> bool:
     """Say whether a ``VideoWriter`` of `path` would keep the planes of untouched frames as they are.
 
     Args:
@@ -210,6 +263,7 @@ def keeps(path: str | os.PathLike[str], source_info: VideoInfo, *, codec: str | 
         source_info: The video that the frames come from.
         codec: As ``VideoWriter`` has it.
         encoder: As ``VideoWriter`` has it.
+        chroma: As ``VideoWriter`` has it.
 
     Raises:
         InputError: There is no such codec or encoder.
@@ -218,7 +272,8 @@ def keeps(path: str | os.PathLike[str], source_info: VideoInfo, *, codec: str | 
     ending = Path(path).suffix
     if ending.lower() not in CONTAINERS:
         return False
-    return keeps_planes(choose_codec(codec, encoder, CONTAINERS[ending.lower()], ending), source_info)
+    chosen = with_chroma(choose_codec(codec, encoder, CONTAINERS[ending.lower()], ending), chroma)
+    return keeps_planes(chosen, source_info)
 
 
 def keeps_planes(codec: Codec, source_info: VideoInfo) -> bool:

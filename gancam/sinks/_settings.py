@@ -17,13 +17,24 @@ from gancam.media.hdr import HdrMetadata
 from gancam.media.info import MOST_FPS, VideoInfo
 from gancam.media.live_sound import SoundTap
 from gancam.media.messages import cause
-from gancam.sinks._canvas import Canvas
-from gancam.sinks._codecs import DEFAULT_QUALITY, QUIET, Codec, Container, check_quality, choose_codec, keeps_planes
+from gancam.sinks._canvas import Canvas, sampling
+from gancam.sinks._codecs import (
+    CODECS,
+    DEFAULT_QUALITY,
+    QUIET,
+    Codec,
+    Container,
+    check_quality,
+    choose_codec,
+    keeps_planes,
+    with_chroma,
+)
 
 BEFORE_ALL = -(1 << 62)  # a tick before any
 _MOST_TICKS = (1 << 31) - 1  # of a frame, as MP4 can write it
 _HUGE = 16_000_000  # pixels from which on x264 must not look ahead, or it takes 2.4 GB (7680x4320) instead of 0.9
 _SMALL = 352 * 288  # pixels up to which they are seen enlarged: x264's crf 3 finer, 40.9 to 42.9 dB in 176x144 noise
+_SAMPLINGS = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (4, 1): "4:1:1", (1, 2): "4:4:0"}
 _SPARING = ":rc-lookahead=0:sync-lookahead=0:mbtree=0:bframes=0:sliced-threads=1"
 _MOST_THREADS = 8  # more buys little and holds more frames in memory
 
@@ -44,6 +55,7 @@ class VideoOptions:
     part: tuple[Fraction | None, Fraction | None] = (None, None)
     live: bool = False
     sound: SoundTap | None = None
+    chroma: str | None = None
 
     @property
     def info(self) -> VideoInfo:
@@ -104,6 +116,8 @@ class EncoderSettings:
         pixels = self.canvas.size[0] * self.canvas.size[1]
         if self.codec.encoder == "libx264" and (pixels > _HUGE or self.live):
             options["x264-params"] += _SPARING
+        if self.codec.encoder == "libx264" and self.canvas.fields:
+            options["x264-params"] += f":{self.canvas.fields}=1"  # by the marks of pictures alone it would be tff
         if self.codec.encoder == "libvpx-vp9" and self.live:
             options["lag-in-frames"] = "0"
         if self.codec.encoder == "libx264" and pixels <= _SMALL:
@@ -111,7 +125,7 @@ class EncoderSettings:
         if self.codec.name == "ffv1" and min(self.canvas.size) < 16:
             large = self.canvas.size[0] > 352 or self.canvas.size[1] > 288  # it takes no fewer than four then
             options["slices"] = "4" if large else "1"  # left to itself it finds no way to slice some of these
-        if self.codec.name == "prores" and self.canvas.pixels.startswith("yuva"):
+        if self.codec.name == "prores" and "444" in self.canvas.pixels:
             options["profile"] = "4444"
         for name, words in self.mastering.encoder_options(self.codec.encoder).items():
             options[name] = ":".join(filter(None, (options.get(name), words)))
@@ -136,6 +150,9 @@ class EncoderSettings:
         self.canvas.describe(context)
         context.time_base = self.time_base
         context.thread_count = self.threads
+        if self.canvas.fields:
+            context.field_order = {"tff": 2, "bff": 3}[self.canvas.fields]  # AVFieldOrder
+            context.flags |= Flags.interlaced_dct | Flags.interlaced_me
         if self.codec.name == "h265" and self.container.format in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # Apple's players want it
 
@@ -180,6 +197,7 @@ def prepare(
         SinkError: The codec cannot be had.
     """
     codec = choose_codec(options.codec, options.encoder, container, path.suffix or container.format)
+    codec = with_chroma(codec, options.chroma)
     notes: list[str] = []
     info, name = options.info, container.format
     carried = codec.name in ("h264", "h265") or name in ("mp4", "mov")
@@ -191,7 +209,7 @@ def prepare(
         notes.append(f"its HDR10 metadata is left out: {codec.encoder} takes none, h264, h265 and av1 on the CPU do")
     if info.icc:
         notes.append("its colour profile (ICC) is left out: videos hold none, and players take the colours for sRGB")
-    canvas = _canvas(path, codec, options, notes)
+    canvas = _canvas(path, container, codec, options, notes)
     if canvas.note:
         notes.append(canvas.note)
     if codec.lossless and options.quality is not None:
@@ -224,18 +242,40 @@ def has_head(container: Container) -> bool:
     return container.format in ("matroska", "webm")
 
 
-def _canvas(path: Path, codec: Codec, options: VideoOptions, notes: list[str]) -> Canvas:
+def _canvas(path: Path, container: Container, codec: Codec, options: VideoOptions, notes: list[str]) -> Canvas:
     info, where = options.info, os.fspath(path)
     if options.untouched and keeps_planes(codec, info):
         pixels = info.pixels.replace("yuvj", "yuv")
-        return Canvas(options.size, where, info, pixels=pixels, untouched=True)
+        return Canvas(options.size, where, info, pixels=pixels, untouched=True, fields=codec.fields)
     if codec.encoder == "prores_ks":  # it has no place to say that the range is full
         info = replace(info, colour=replace(info.colour, full_range=False))
     if info.alpha and not codec.alpha:
         others = "ffv1 (.mkv), prores (.mov) and PNG images do"
         notes.append(f"its transparency is left out: {codec.name} holds none here, {others}")
     pixels = codec.alpha if info.alpha and codec.alpha else codec.pixels
-    return Canvas(options.size, where, info, pixels=pixels)
+    canvas = Canvas(options.size, where, info, pixels=pixels, fields=codec.fields)
+    if options.chroma is None:
+        notes += _coarser_chroma(container, codec, info, canvas)
+    return canvas
+
+
+def _coarser_chroma(container: Container, codec: Codec, info: VideoInfo, canvas: Canvas) -> list[str]:
+    """Say that the source has chroma of more samples than `canvas`; nothing where it has not."""
+    if not info.pixels or info.pixels == "pal8" or info.pixels.startswith(("gray", "ya", "mono")):
+        return []
+    (across, down), (left_across, left_down) = sampling(info.pixels), sampling(canvas.pixels)
+    (width, height), (made_width, made_height) = info.size, canvas.even
+    if width // across <= made_width // left_across and height // down <= made_height // left_down:
+        return []
+    wanted = "4:4:4" if across == 1 else "4:2:2"
+    was = "RGB" if av.VideoFormat(info.pixels, 16, 16).is_rgb else _SAMPLINGS.get((across, down), "finer")
+    option = f"--chroma {wanted.replace(':', '')}"
+    others = [name for name in container.codecs if wanted in CODECS[name].finer]
+    if codec.nvenc:
+        option = f"--encoder cpu {option}"
+    elif wanted not in codec.finer and others:
+        option = f"--codec {others[0]} {option}"
+    return [f"the resolution of its colours ({was}) is reduced to {codec.chroma}, as is usual: {option} keeps it"]
 
 
 def _time_base(rate: Fraction) -> Fraction:

@@ -1,6 +1,7 @@
 """All that lies beside the picture in one file, on its way into another that is written at its own pace."""
 
 import io
+import math
 import mimetypes
 import os
 from collections.abc import Callable, Iterator
@@ -8,11 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import av
 from av.audio.layout import AudioLayout
-from av.stream import AttachmentStream, Disposition
+from av.stream import AttachmentStream
 
 from gancam.errors import NotFound, SinkError
 from gancam.media.messages import cause
@@ -24,8 +25,11 @@ from gancam.media.sound import (
     nearest_layout,
     nearest_rate,
 )
+from gancam.media.streams import is_cover, picture_of
+from gancam.media.timecode import advanced
+from gancam.sinks._subtitles import Packet, Words, can_convert
 
-Packet: TypeAlias = "av.Packet[Any]"  # quoted: only the type stubs know it as generic
+__all__ = ["AudioRule", "Packet", "Tracks"]
 
 _SAID = {"aac": "AAC", "libopus": "Opus"}
 _TAKES = {  # layouts and rates that encoders take, and all players
@@ -39,12 +43,19 @@ _TAKES = {  # layouts and rates that encoders take, and all players
 _TECHNICAL = {
     "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "software", "handler_name", "vendor_id",
     "creation_time", "language", "rotate", "number_of_frames", "number_of_bytes", "bps", "timecode",
+    "operational_pattern_ul", "uid", "generation_uid", "company_name", "product_name", "product_version_num",
+    "product_version", "application_platform", "product_uid", "toolkit_version_num", "material_package_umid",
+    "file_package_umid", "modification_date",
 }  # fmt: skip
 _MP4_TAGS = {  # what FFmpeg writes into MP4 and MOV under a name that it reads again
     "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "grouping",
     "lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords", "track", "disc", "compilation",
     "tvsn", "tves", "hd_video", "media_type", "season_number", "episode_sort", "gapless_playback", "sort_name",
     "sort_album",
+}  # fmt: skip
+_APPLES = {  # what FFmpeg knows Apple's number of a language by, which is not always the usual code of ISO 639
+    "deu": "ger", "nld": "dut", "swe": "sve", "ell": "gre", "isl": "ice", "zho": "chi", "sqi": "alb",
+    "fre": "fra", "cze": "ces", "slo": "slk", "rum": "ron",
 }  # fmt: skip
 _BROADCAST = ("dvb_subtitle", "dvbsub", "dvb_teletext", "libzvbi_teletextdec")  # the subtitles of MPEG-TS
 _CHAPTERS = ("mp4", "mov", "matroska", "webm")
@@ -74,8 +85,8 @@ class Tracks:
     """Takes along all streams of a file beside its picture, and its chapters and words, a step at a time.
 
     Streams are copied packet by packet, bytes and time stamps as they are, with language, title and disposition, where
-    the container holds them; audio that `rule` does not allow is transcoded, the words of MP4's subtitles go into
-    Matroska's, and the rest is left out: ``notes`` tells all that from the start.
+    the container holds them; audio that `rule` does not allow is transcoded, the words of subtitles go from MP4's
+    form into Matroska's and back, and the rest is left out: ``notes`` tells all that from the start.
 
     Args:
         path: The file that they are in.
@@ -116,14 +127,17 @@ class Tracks:
         self._copy_chapters()
         self._copy_words()
         counts: dict[str, int] = {}
-        picture = False
+        picture = picture_of(self._input)
         for stream in self._input.streams:
-            if stream.type == "video" and not _is_cover(stream):
-                if picture:
-                    self.notes.append(f"stream {stream.index}, another video, is left out")
+            if stream.type == "video" and not is_cover(stream):
+                if picture is not None and stream.index != picture.index:
+                    still = picture.frames > 1 and stream.frames == 1  # the first frame of an AVIF once more
+                    self.notes += [] if still else [f"stream {stream.index}, another video, is left out"]
                 elif output.streams.video:
                     _describe(output.streams.video[0], stream, output.format.name)
-                picture = True
+                    self._keep_timecode(output.streams.video[0], stream)
+                continue
+            if _is_timecode(stream):  # the container writes its own
                 continue
             kind = "cover picture" if stream.type == "video" else f"{stream.type} track"
             counts[kind] = counts.get(kind, 0) + 1
@@ -170,6 +184,23 @@ class Tracks:
         if "creation_time" in self._input.metadata:
             self._output.metadata["creation_time"] = self._input.metadata["creation_time"]
 
+    def _keep_timecode(self, made: Any, stream: Any) -> None:
+        """Give the picture the timecode of its first frame, of which MP4 and MOV make a track."""
+        told = [stream.metadata, *(other.metadata for other in self._input.streams.data), self._input.metadata]
+        timecode = next((one[key] for one in told for key in ("timecode", "TIMECODE") if key in one), None)
+        if timecode is None:
+            return
+        rate = Fraction(stream.average_rate or 0)
+        before = self._origin - (stream.start_time or 0) * Fraction(stream.time_base or 0)
+        left_out = 0 if self._first is None else max(math.ceil(before * rate), 0)
+        moved = advanced(timecode, rate, left_out)
+        form = self._output.format.name
+        if moved is None or form == "mpegts":
+            why = "mpegts has no place for it" if moved else f"there is none such at {float(rate):.5g} frames a second"
+            self.notes.append(f"its timecode ({timecode}) is left out: {why}")
+            return
+        made.metadata["timecode" if form in ("mp4", "mov") else "TIMECODE"] = moved
+
     def _add_audio(self, stream: Any, said: str, rule: AudioRule) -> _Track | None:
         output, kind = self._output, self._output.format.name
         codec = stream.codec_context.codec.canonical_name if stream.codec_context is not None else ""
@@ -206,12 +237,11 @@ class Tracks:
         if stream.type == "data" and self._input.chapters() and stream.codec_context is None and _is_words(stream):
             return None  # the names of the chapters, as QuickTime keeps them
         codec = stream.codec_context.name if stream.codec_context is not None else "data"
-        if codec == "mov_text" and form == "matroska":
-            self.notes.append(f"{said} is converted from mov_text to SubRip, words only: {form} does not take it")
-            made = self._output.add_mux_stream("subrip")
-            made.time_base = Fraction(1, 1000)
-            return _Track(made, lambda packet: _words_of(packet, made))
-        if form == "matroska" and _is_cover(stream):
+        if can_convert(codec, form):
+            words = Words(codec, self._output)
+            self.notes.append(f"{said} is converted {words.said}, words only: {form} does not take it")
+            return _Track(words.stream, words)
+        if form == "matroska" and is_cover(stream):
             picture = bytes(next(self._input.demux(stream)))
             self._input.seek(0)
             mime = "image/png" if codec == "png" else "image/jpeg"
@@ -254,7 +284,7 @@ class Tracks:
 
     def _write(self, packet: Packet) -> None:
         track = self._tracks[packet.stream.index]
-        if packet.size and packet.dts is None and _is_cover(packet.stream):
+        if packet.size and packet.dts is None and is_cover(packet.stream):
             packet.pts = packet.dts = 0
         elif packet.time_base:
             shift = round(self._origin / packet.time_base)
@@ -285,7 +315,8 @@ def _describe(made: Any, stream: Any, form: str) -> None:
     if "name" in words:  # a title, as MP4 calls it
         words.setdefault("title", words.pop("name"))
     if stream.metadata.get("language", "und") != "und":
-        words["language"] = stream.metadata["language"]
+        language = stream.metadata["language"]
+        words["language"] = _APPLES.get(language, language) if form == "mov" else language
     if form in ("mp4", "mov"):
         words = {key: value for key, value in words.items() if key.lower() in ("language", "title")}
         if "handler_name" in stream.metadata:
@@ -295,8 +326,8 @@ def _describe(made: Any, stream: Any, form: str) -> None:
         made.disposition = stream.disposition
 
 
-def _is_cover(stream: Any) -> bool:
-    return bool(stream.type == "video" and stream.disposition & Disposition.attached_pic)
+def _is_timecode(stream: Any) -> bool:
+    return bool(stream.type == "data" and "timecode" in stream.metadata)
 
 
 def _is_words(stream: Any) -> bool:
@@ -312,18 +343,6 @@ def _takes(form: str, stream: Any) -> bool:
     except (av.FFmpegError, ValueError, OSError):
         return False
     return True
-
-
-def _words_of(packet: Packet, made: Any) -> list[Packet]:
-    """MP4's subtitle sample, a length and text, as one of SubRip; its empty ones only end their predecessors."""
-    data = bytes(packet)
-    words = data[2 : 2 + int.from_bytes(data[:2], "big")]
-    if not words:
-        return []
-    out = av.Packet(words)
-    out.pts, out.dts, out.duration, out.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
-    out.stream = made
-    return [out]
 
 
 def _changed(stream: Any, plan: ChannelPlan, context: av.AudioCodecContext) -> str:

@@ -200,6 +200,7 @@ class _Pieces:
         gaps: bool = False,  # whether pieces behind one that is missing are of use
     ) -> None:
         self._settings, self._place, self._store, self._gaps = settings, place, store, gaps
+        self._source = options.audio_from
         self._muxer = Muxer(place, options, notes)
         self._piece: Piece | None = None
 
@@ -241,6 +242,9 @@ class _Pieces:
         if not count:
             self.discard()
             return
+        if self._source is not None and not os.path.exists(self._source):
+            what = "is no longer there, and its sound and what else goes along is copied last"
+            raise SinkError(f"{os.fspath(self._source)}: {what}; {self.kept} once it is back")
         shown = self._join([self._store.file(number) for number in range(count)], None)
         self._check(shown)
         self._place.publish()

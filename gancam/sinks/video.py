@@ -80,6 +80,8 @@ class VideoWriter(EncodedSink):
             else H.264). FFmpeg's name of an NVENC encoder ("h264_nvenc") means that one.
         encoder: "cpu" (the default) or "nvenc", an NVIDIA GPU's encoder of that codec.
         quality: 0 (small) to 100 (as good as it gets), the same look on every codec.
+        chroma: How finely colour is sampled: "420" (what every player takes; the usual of all but ProRes, 4:2:2, and
+            FFV1, 4:4:4), "422" or "444", where the codec has that.
         untouched: Whether the frames to come are the source's (of `source_info`), each with its ``Frame.decoded``:
             where the codec can hold those planes (see `keeps`) they are encoded as they are, in the depth and sampling
             they have.
@@ -118,10 +120,12 @@ class VideoWriter(EncodedSink):
         part: tuple[Fraction | None, Fraction | None] = (None, None),
         live: bool = False,
         sound: SoundTap | None = None,
+        chroma: str | None = None,
     ) -> None:
         options = VideoOptions(
             fps=fps, size=size, codec=codec, encoder=encoder, quality=quality, untouched=untouched,
             overwrite=overwrite, audio_from=audio_from, source_info=source_info, part=part, live=live, sound=sound,
+            chroma=chroma,
         )  # fmt: skip
         super().__init__(*encode_file(Path(path), options))
 

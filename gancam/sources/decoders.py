@@ -16,6 +16,7 @@ from gancam.frame import Image, check_image
 from gancam.media.colour import converted_as
 from gancam.media.hdr import HdrMetadata
 from gancam.media.orientation import Orientation
+from gancam.media.tone import ToneMap
 
 log = logging.getLogger(__name__)
 _LOOK = 3  # pictures at the beginning of a video that may say that it is interlaced
@@ -63,6 +64,7 @@ class Decoder:
         self._time_base = Fraction(stream.time_base or Fraction(1, 90_000))
         self._tick = stream.start_time or 0  # of the last picture
         self._convert = VideoReformatter()
+        self._tone_map: ToneMap | None = None
         self.damaged = 0  # pictures that came damaged, or not at all while others came after them
         self._coming = self._whole(stream) if deinterlace else self._decode(stream)
         self._begun: deque[av.VideoFrame] = deque()
@@ -74,15 +76,21 @@ class Decoder:
         self.mastering = HdrMetadata()
         self.size: tuple[int, int] | None = None  # (width, height) as displayed; None where nothing can be decoded
         self.orientation = Orientation()  # of the first picture
+        self.opaque = False  # whether its opacity, which it would have by its format, is of no use
         self.askew = False  # whether it is to be shown in none of the eight orientations, which is not done
         if self._begun:
             first = self._begun[0]
             self._kind = first.width, first.height, first.format.name
             found = Orientation.of_frame(first if self._apart is None else _first_plain(container, stream) or first)
             self.askew = found is None
+            self.opaque = stream.codec_context.name == "gif" and _is_opaque(first)
             self.mastering = HdrMetadata.of_frame(first)
             self.orientation = found or Orientation()
             self.size = self.orientation.size(first.width, first.height)
+
+    def tone_map(self, tone_map: ToneMap) -> None:
+        """Let `tone_map` make the images from now on."""
+        self._tone_map = tone_map
 
     def keep_pictures(self) -> bool:
         """Give the decoder's own pictures too from now on, upright. False where they cannot be turned."""
@@ -152,8 +160,10 @@ class Decoder:
         """`frame` as an Image, and its opacity ``(H, W)`` where it has one."""
         if frame.interlaced_frame:
             frame = in_one_piece(frame)
+        if self._tone_map is not None:
+            return self._tone_map(frame), None
         told = frame.colorspace
-        veiled = any(part.is_alpha for part in frame.format.components)
+        veiled = not self.opaque and any(part.is_alpha for part in frame.format.components)
         form = "bgra" if veiled else "bgr24"
         frame.colorspace = converted_as(int(told))
         try:
@@ -190,6 +200,18 @@ def in_one_piece(frame: av.VideoFrame) -> av.VideoFrame:
         np.frombuffer(memoryview(now), np.uint8).reshape(-1, now.line_size)[: now.height, :width] = rows[:, :width]
     made.colorspace, made.color_range = frame.colorspace, frame.color_range
     return made
+
+
+def field_order(stream: av.VideoStream) -> str:
+    """Say which field of a picture comes first: "tff", the upper, or "bff"; empty where that is not known."""
+    if stream.codec_context.name == "dvvideo":
+        return "bff"
+    return {2: "tff", 3: "bff", 4: "tff", 5: "bff"}.get(stream.codec_context.field_order, "")  # AVFieldOrder
+
+
+def _is_opaque(frame: av.VideoFrame) -> bool:
+    """Whether no pixel of a picture of BGRA is transparent. FFmpeg decodes every GIF to that."""
+    return frame.format.name != "bgra" or bool((frame.to_ndarray()[..., 3] == 255).all())
 
 
 def opacity_apart(stream: av.VideoStream) -> bool:

@@ -50,8 +50,8 @@ def open_live(
         elif not is_device(text) and not Path(text).exists() and (named := camera_called(text)) is not None:
             source = named
         elif not is_device(text):
-            again = (lambda: VideoFile(text)) if loop else None
-            file = VideoFile(text)
+            again = (lambda: _film(text)) if loop else None
+            file = _film(text)
             live = RealtimeSource(file, name=Path(text).name, patience=patience, again=again)
             live.origin = file.footage.origin
             return live
@@ -60,3 +60,10 @@ def open_live(
     if isinstance(source, Capture):
         return CaptureSource(source, patience=patience)
     return RealtimeSource(source, patience=patience)
+
+
+def _film(path: str) -> VideoFile:
+    """Open a video file, in SDR."""
+    video = VideoFile(path)
+    video.tone_map()
+    return video

@@ -14,12 +14,15 @@ import av
 
 from gancam.errors import GancamError, InputError, NotFound, SourceError
 from gancam.frame import Frame
-from gancam.media.colour import decoded_colour
+from gancam.media.colour import Colour, decoded_colour
+from gancam.media.hdr import HdrMetadata
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
+from gancam.media.streams import picture_of
+from gancam.media.tone import HLG, PQ, ToneMap
 from gancam.queues import BoundedQueue
 from gancam.sources.contract import Source
-from gancam.sources.decoders import Decoder, frames_ahead, log, opacity_apart
+from gancam.sources.decoders import Decoder, field_order, frames_ahead, log, opacity_apart
 from gancam.sources.extent import breaks_off, end_of, frame_rate, is_cut_off, picture_end, promised_frames
 from gancam.sources.ranges import check_range
 from gancam.units import counted
@@ -27,6 +30,7 @@ from gancam.units import counted
 _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
 _LONGEST = 86_400.0  # seconds that a picture may stay; what says more is damaged
 _LATE = 0.5  # seconds by which the last frame may come before the end that the file tells
+_PHOTOS_IN_A_ROW = (".mjpeg", ".mjpg")  # endings of what FFmpeg takes for one photo by its first bytes
 _CLOCK_STARTS_ANYWHERE = {"mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "rm", "wtv", "asf"}
 
 
@@ -125,6 +129,8 @@ class VideoFile(Source):
             self._notes.append(self._shallow)
         alpha = stream.format is not None and any(part.is_alpha for part in stream.format.components)
         pixels = stream.format.name if stream.format else ""
+        if stream.codec_context.name == "gif":
+            pixels = "pal8"  # whatever it is decoded to
         if opacity_apart(stream):
             alpha, pixels = True, pixels.replace("yuv4", "yuva4")
         return VideoInfo(
@@ -166,8 +172,10 @@ class VideoFile(Source):
             raise SourceError(f"{self._path}: no frame can be decoded: damaged, cut short, or an unknown codec")
         aspect = 1 / self._footage.aspect if decoder.orientation.transposed else self._footage.aspect
         self._footage = replace(
-            self._footage, size=decoder.size, aspect=aspect, interlaced=decoder.interlaced, mastering=decoder.mastering
-        )
+            self._footage, size=decoder.size, aspect=aspect, interlaced=decoder.interlaced,
+            mastering=decoder.mastering, alpha=self._footage.alpha and not decoder.opaque,
+            fields=field_order(stream) if decoder.interlaced else "",
+        )  # fmt: skip
         if decoder.askew:
             self._notes.append(
                 f"{self._path.name}: is to be shown at an angle that is not applied, only 90 degrees are"
@@ -185,6 +193,28 @@ class VideoFile(Source):
             return False
         self._notes = [note for note in self._notes if note != self._shallow]
         return True
+
+    def tone_map(self) -> bool:
+        """Make SDR of HDR that has more than 8 bits, with a note: frames and ``footage`` are of BT.709 from now on.
+
+        To be called before iterating. False, and nothing changes, where the video is none.
+        """
+        info = self._footage
+        if not info.hdr or info.depth <= 8:
+            return False
+        transfer = PQ if info.hdr == "PQ" else HLG
+        self._decoder.tone_map(ToneMap(transfer, info.colour.primaries, info.mastering))
+        self._footage = replace(info, colour=Colour(), hdr="", mastering=HdrMetadata(), depth=8)
+        said = f"{self._path.name}: its HDR ({info.hdr}) is tone-mapped to SDR"
+        self._notes = [said if note == self._shallow else note for note in self._notes]
+        self._shallow = said
+        return True
+
+    def tell_keeper(self, codec: str) -> None:
+        """Let the note on bits or light that is lost say that a copy with `codec` would have it."""
+        self._notes = [
+            f"{note} (--codec {codec} keeps all in a copy)" if note == self._shallow else note for note in self._notes
+        ]
 
     def skip(self, frames: int) -> None:
         """Leave out the first `frames`; the next has that index. Before iterating."""
@@ -367,7 +397,11 @@ def _open(path: Path) -> av.container.InputContainer:
     """The container in the file `path`. Raises ``SourceError``."""
     absolute = os.path.abspath(path)  # so that no name is taken for a protocol or an option
     try:
-        return av.open(absolute, metadata_errors="replace")
+        container = av.open(absolute, metadata_errors="replace")
+        if container.format.name == "jpeg_pipe" and path.suffix.lower() in _PHOTOS_IN_A_ROW:
+            container.close()
+            container = av.open(absolute, format="mjpeg", metadata_errors="replace")
+        return container
     except PermissionError as error:
         raise SourceError(f"{path}: no permission to read it") from error
     except (av.FFmpegError, OSError, ValueError) as error:
@@ -375,18 +409,17 @@ def _open(path: Path) -> av.container.InputContainer:
 
 
 def _video_in(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    """The first video of `container` that is not a cover. Raises ``SourceError`` where there is none."""
-    videos = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-    if not videos:
+    """The video that `container` is for. Raises ``SourceError`` where there is none."""
+    stream = picture_of(container)
+    if stream is None:
         found = "only audio" if container.streams.audio else "no video"
         raise SourceError(f"{path}: holds {found}")
     formats = set(container.format.name.split(","))
-    names = {s.codec_context.name for s in videos if s.codec_context is not None}
+    names = {stream.codec_context.name} if stream.codec_context is not None else set[str]()
     if _TEXT_ART & names or "tty" in formats:
         raise SourceError(f"{path}: text, not a video")
     if any(name.endswith("_pipe") for name in formats) or "image2" in formats:
         raise SourceError(f"{path}: a still image, not a video (in Python: gancam.sources.Still)")
-    stream = videos[0]
     if stream.codec_context is None or not stream.codec_context.name:
         raise SourceError(f"{path}: its video codec is not known to this build of FFmpeg")
     return stream

@@ -19,6 +19,7 @@ from gancam.frame import Frame
 from gancam.media.messages import cause
 from gancam.media.orientation import EIGHT, Orientation
 from gancam.media.paths import SequencePath, classify
+from gancam.media.streams import picture_of
 from gancam.sources import ImageFiles
 from gancam.sources.decoders import opacity_apart
 from gancam.sources.extent import picture_end
@@ -304,14 +305,11 @@ def _probe(path: Path, container: av.container.InputContainer) -> _Media:
     """Read what a file holds, decoding one frame and reading all packets."""
     chapters = _chapters_of(container)
     streams: dict[int, _Stream] = {}
-    video: av.VideoStream | None = None
+    video = picture_of(container)
     for stream in container.streams:
         if _is_chapter_text(stream, chapters):
             continue
         streams[stream.index] = _describe(stream)
-        cover = stream.disposition & av.stream.Disposition.attached_pic
-        if isinstance(stream, av.VideoStream) and video is None and not cover:
-            video = stream
     if video is None:
         raise SourceError(f"{path}: holds no video")
     frame = next(container.decode(video), None)

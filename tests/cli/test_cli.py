@@ -133,14 +133,12 @@ def test_what_is_wrong_with_the_input(tmp_path: Path) -> None:
     assert not out.exists()
 
 
-def test_ten_bits_are_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_hdr_is_tone_mapped_with_a_note(tmp_path: Path) -> None:
     options = {"x265-params": "log-level=0"}
-    for transfer, words in ((1, "is 10-bit video"), (16, "is 10-bit HDR (PQ)")):
-        deep = make_clip(
-            tmp_path / f"{transfer}.mkv", codec="libx265", pix_fmt="yuv420p10le", options=options, transfer=transfer
-        )
-        refused("process", deep, tmp_path / "out.mkv", says=words)
-        assert here("process", deep, tmp_path / f"{transfer}-out.mkv", "--eight-bit").returncode == 0
+    deep = make_clip(tmp_path / "a.mkv", codec="libx265", pix_fmt="yuv420p10le", options=options, transfer=16)
+    done = here("process", deep, tmp_path / "out.mkv")
+    assert done.returncode == 0
+    assert "a.mkv: its HDR (PQ) is tone-mapped to SDR (--codec h265 keeps all in a copy)" in done.stderr
 
 
 def test_what_is_wrong_with_the_output(tmp_path: Path, clip: Path) -> None:

@@ -15,8 +15,8 @@ from gancam.jobs.spec import EffectChainSpec, ProcessOptions
 from gancam.pipeline import Report
 from gancam.sources import TestPattern, VideoFile
 from gancam.tools.verify import verify
-from tests.helpers.clips import make_clip
-from tests.helpers.jobs import Alone, by, process
+from tests.helpers.clips import make_clip, psnr
+from tests.helpers.jobs import Alone, Echo, by, process
 from tests.helpers.small import network, write_models
 
 
@@ -72,7 +72,7 @@ def test_a_video_keeps_its_opacity(tmp_path: Path, frames: Path, codec: str, end
     found = alphas(out)
     assert len(found) == 8
     assert max(int(np.abs(alpha.astype(int) - veil(i)).max()) for i, alpha in enumerate(found)) <= slack
-    process(out, back, eight_bit=True)
+    process(out, back)
     for index in range(8):
         whole = cv2.imread(str(tmp_path / "back" / f"{index + 1:02d}.png"), cv2.IMREAD_UNCHANGED)
         assert whole is not None
@@ -81,6 +81,31 @@ def test_a_video_keeps_its_opacity(tmp_path: Path, frames: Path, codec: str, end
     if codec == "ffv1":
         process(out, tmp_path / "again.mkv", codec="ffv1")
         assert all(np.array_equal(a, b) for a, b in zip(found, alphas(tmp_path / "again.mkv"), strict=True))
+
+
+def test_prores_4444_is_read_with_its_opacity(tmp_path: Path) -> None:
+    images = [np.dstack([frame.image, veil(frame.index)]) for frame in TestPattern((96, 64), frames=2)]
+    options = {"profile": "4444", "alpha_bits": "16"}
+    source = make_clip(
+        tmp_path / "a.mov", images=images, codec="prores_ks", options=options, pix_fmt="yuva444p10le", matrix=1
+    )
+    deep = "a.mov: its 12 bits a sample are read as 8"
+    lost = "its transparency is left out: h264 holds none here, ffv1 (.mkv), prores (.mov) and PNG images do"
+    coarse = "the resolution of its colours (4:4:4) is reduced to 4:2:0, as is usual: --chroma 444 keeps it"
+    for out, codec, notes in (
+        ("b.mov", "prores", [deep]), ("b.mkv", "ffv1", [deep]), ("b.mp4", None, [deep, lost, coarse])
+    ):  # fmt: skip
+        said: list[str] = []
+        options_of_it = ProcessOptions(codec=codec)
+        process_video(source, tmp_path / out, [Echo()], options_of_it, Report(), notify=said.append)
+        assert said == notes
+        echo = Echo()
+        with VideoFile(source) as before, VideoFile(tmp_path / out) as after:
+            for was, now in zip(before, after, strict=True):
+                assert psnr(echo(was.image), now.image) > (40 if codec else 28)
+                assert was.alpha is not None
+                assert (now.alpha is None) is (codec is None)
+                assert now.alpha is None or np.abs(was.alpha.astype(int) - now.alpha).max() <= 1
 
 
 @pytest.mark.parametrize(("encoder", "slack"), [("libvpx", 12), ("libvpx-vp9", 8)])

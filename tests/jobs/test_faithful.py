@@ -19,7 +19,8 @@ from gancam.jobs.process import process_video
 from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
 from gancam.sinks._matroska import set_aspect
-from gancam.sinks.video import VideoWriter
+from gancam.sinks._settings import VideoOptions, prepare
+from gancam.sinks.video import CONTAINERS, VideoWriter
 from gancam.sources import TestPattern, VideoFile
 from gancam.tools.verify import verify
 from tests.helpers.clips import enrich, make_clip, planes_of, psnr, scenery, times_of
@@ -132,11 +133,91 @@ def test_ten_bits_go_through_where_nothing_touches_them(tmp_path: Path) -> None:
         assert copy(source, out, codec=codec) == []
         with av.open(out) as container:
             assert next(container.decode(video=0)).format.name == "yuv420p10le"
-    with pytest.raises(InputError, match="is 10-bit video"):
-        copy(source, tmp_path / "b.mp4")
+    assert copy(source, tmp_path / "b.mp4") == [
+        "a.mp4: its 10 bits a sample are read as 8 (--codec h265 keeps all in a copy)"
+    ]
     copy(source, tmp_path / "eight.mkv", codec="ffv1", eight_bit=True)
     with av.open(tmp_path / "eight.mkv") as container:
         assert next(container.decode(video=0)).format.name == "bgr0"
+
+
+@pytest.mark.parametrize(
+    ("pixels", "out", "codec", "cure"),
+    [
+        ("yuv444p", "b.mp4", None, "(4:4:4) is reduced to 4:2:0, as is usual: --chroma 444 keeps it"),
+        ("yuv422p", "b.mp4", "h265", "(4:2:2) is reduced to 4:2:0, as is usual: --chroma 422 keeps it"),
+        ("bgr0", "b.webm", "av1", "(RGB) is reduced to 4:2:0, as is usual: --codec vp9 --chroma 444 keeps it"),
+        ("yuv444p", "b.mov", "prores", "(4:4:4) is reduced to 4:2:2, as is usual: --chroma 444 keeps it"),
+    ],
+)
+def test_finer_colours_are_told_and_kept_where_asked(
+    tmp_path: Path, pixels: str, out: str, codec: str | None, cure: str
+) -> None:
+    rgb = pixels == "bgr0"
+    source = make_clip(
+        tmp_path / "a.mkv", images=scenery(count=3), codec="ffv1" if rgb else "libx264", options={}, pix_fmt=pixels
+    )
+    assert copy(source, tmp_path / out, codec=codec) == [f"the resolution of its colours {cure}"]
+    words = cure.split()
+    codec = words[words.index("--codec") + 1] if "--codec" in words else codec
+    chroma = words[words.index("--chroma") + 1]
+    for effects in ([], [Echo()]):
+        said: list[str] = []
+        options = ProcessOptions(codec=codec, chroma=chroma, quality=100, overwrite=True)
+        process_video(source, tmp_path / out, effects, options, Report(), notify=said.append)
+        assert said == []
+        echo = Echo()
+        with VideoFile(source) as before, VideoFile(tmp_path / out) as after:
+            assert f"yuv{chroma}p" in after.footage.pixels
+            for was, now in zip(before, after, strict=True):
+                assert psnr(echo(was.image) if effects else was.image, now.image) > 36
+
+
+def test_a_chroma_that_cannot_be_is_told(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "a.mkv")
+    for codec, chroma, says in (
+        ("av1", "444", "av1 is written as 4:2:0, not as 4:4:4, which h264, h265, vp9, ffv1, prores can be"),
+        ("prores", "420", "prores is written as 4:2:2 or 4:4:4, not as 4:2:0"),
+        (None, "4:1:1", "chroma is '4:1:1': needs 420, 422 or 444"),
+    ):
+        with pytest.raises(InputError, match=says):
+            copy(source, tmp_path / ("b.mov" if codec == "prores" else "b.mkv"), codec=codec, chroma=chroma)
+
+
+def test_chroma_as_fine_as_the_source_needs_no_word(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "a.mp4", images=scenery(count=2), pix_fmt="yuv422p")
+    with VideoFile(source) as video:
+        large = VideoOptions(fps=30, size=(192, 128), source_info=video.footage)
+    assert prepare(tmp_path / "b.mp4", CONTAINERS[".mp4"], large)[1] == []
+
+
+@pytest.mark.parametrize("order", ["tff", "bff"])
+@pytest.mark.parametrize(("out", "codec"), [("b.mp4", None), ("b.ts", "h264"), ("b.mkv", "ffv1"), ("b.mov", "prores")])
+def test_fields_stay_fields_in_their_order(tmp_path: Path, order: str, out: str, codec: str | None) -> None:
+    options = {"x264-params": f"{order}=1", "crf": "1", "preset": "veryfast"}
+    source = make_clip(tmp_path / "a.mkv", images=scenery(count=4), options=options)
+    said: list[str] = []
+    for effects in ([], [Echo()]):
+        process_video(
+            source, tmp_path / out, effects, ProcessOptions(codec=codec, overwrite=True), Report(), notify=said.append
+        )
+        with VideoFile(source, deinterlace=True) as before, VideoFile(tmp_path / out, deinterlace=True) as after:
+            for was, now in zip(before, after, strict=True):
+                assert psnr(was.image[24:], now.image[24:]) > 32
+        with VideoFile(tmp_path / out) as after:
+            assert after.footage.fields == order
+
+
+def test_fields_that_are_scaled_are_none_any_more(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "a.mkv", images=scenery(count=2), options={"x264-params": "tff=1"})
+    with (
+        VideoFile(source) as video,
+        VideoWriter(tmp_path / "b.mp4", fps=30, size=(192, 128), source_info=video.footage) as sink,
+    ):
+        for frame in video:
+            sink.write(frame.with_image(np.repeat(np.repeat(frame.image, 2, 0), 2, 1)))
+    with VideoFile(tmp_path / "b.mp4") as after:
+        assert not after.footage.interlaced
 
 
 @pytest.mark.parametrize("full_range", [False, True])

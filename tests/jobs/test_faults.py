@@ -13,6 +13,10 @@ import numpy as np
 import pytest
 
 from gancam.errors import GancamError, OutputExists, SinkError
+from gancam.frame import Frame
+from gancam.jobs.process import process_video
+from gancam.jobs.spec import ProcessOptions
+from gancam.pipeline import Report
 from gancam.sinks.images import ImageWriter
 from gancam.sinks.piece_store import pieces_of
 from gancam.sources import TestPattern, VideoFile
@@ -137,8 +141,10 @@ def test_one_image_of_a_video_is_told_how_to_name_all(tmp_path: Path, clip: Path
 
 def test_deep_colour_is_told_which_codec_keeps_it(tmp_path: Path) -> None:
     deep = make_clip(tmp_path / "a.mp4", pix_fmt="yuv420p10le")
-    refused("process", deep, tmp_path / "b.mp4", says="is 10-bit video: --codec h265 keeps it as it is")
-    refused("process", deep, tmp_path / "b.ts", "-e", "sr-x2-fast", says="gancam works with 8 bits")
+    _, said = process(deep, tmp_path / "b.mp4")
+    assert said == ["a.mp4: its 10 bits a sample are read as 8 (--codec h265 keeps all in a copy)"]
+    done = here("process", deep, tmp_path / "b.ts", "-e", "sr-x2-fast", "--jobs", "2")
+    assert done.stderr.count("its 10 bits a sample are read as 8\n") == 1
 
 
 def test_wide_and_flat_is_lossless_too(tmp_path: Path) -> None:
@@ -219,6 +225,23 @@ def test_folders_that_cannot_be_written(tmp_path: Path, clip: Path) -> None:
         with pytest.raises(SinkError, match="cannot be written in"):
             process(clip, tmp_path / "a.mp4")
         tmp_path.chmod(0o755)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be moved there")
+def test_a_source_that_goes_away_is_told_with_what_is_kept(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "a.mp4", audio=[("aac", 0.0)])
+    out, away = tmp_path / "b.mp4", tmp_path / "away.mp4"
+
+    def take(frame: Frame) -> None:
+        if frame.index == 5:
+            source.rename(away)
+
+    with pytest.raises(SinkError, match=r"a\.mp4: is no longer there.*24 are kept, --resume goes on once it is back"):
+        process_video(source, out, [], ProcessOptions(), Report(), notify=lambda note: None, on_frame=[take])
+    away.rename(source)
+    report, _ = process(source, out, resume=True)
+    assert report.frames == 0
+    assert len(times_of(out)) == 24
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no RLIMIT_FSIZE")

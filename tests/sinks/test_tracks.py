@@ -8,7 +8,7 @@ import av
 import pytest
 
 from gancam.sinks.video import VideoWriter
-from gancam.sources import VideoFile
+from gancam.sources import TestPattern, VideoFile
 from tests.helpers.clips import enrich, make_clip, packets_of
 from tests.helpers.jobs import process
 
@@ -18,6 +18,34 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("film")
     audio = [("aac", 0.0), ("libmp3lame", 0.1)]
     return enrich(make_clip(folder / "a.mp4", audio=audio, languages=["eng", "fra"]), folder / "film.mkv")
+
+
+def with_timecode(path: Path, timecode: str) -> Path:
+    """A clip of 24 frames as a camera or an editor writes it: with a track of timecode."""
+    with av.open(path, "w") as film:
+        made = film.add_stream("libx264", rate=25, width=96, height=64, pix_fmt="yuv420p")
+        made.metadata["timecode"] = timecode
+        for frame in TestPattern((96, 64), frames=24):
+            film.mux(made.encode(av.VideoFrame.from_ndarray(frame.image, "bgr24")))
+        film.mux(made.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(("target", "kinds"), [("b.mov", 2), ("b.mp4", 2), ("b.mkv", 1)])
+def test_timecode_goes_along(tmp_path: Path, target: str, kinds: int) -> None:
+    source = with_timecode(tmp_path / "a.mov", "01:00:00:20")
+    for options, timecode in (({}, "01:00:00:20"), ({"first": Fraction(2, 5)}, "01:00:01:05")):
+        assert process(source, tmp_path / target, overwrite=True, **options)[1] == []
+        with av.open(tmp_path / target) as container:
+            words = {key.lower(): value for key, value in container.streams.video[0].metadata.items()}
+            assert words["timecode"] == timecode
+            assert len(container.streams) == kinds
+
+
+def test_timecode_that_cannot_be_is_told(tmp_path: Path) -> None:
+    source = with_timecode(tmp_path / "a.mov", "01:00:00:20")
+    _, said = process(source, tmp_path / "b.ts")
+    assert said == ["its timecode (01:00:00:20) is left out: mpegts has no place for it"]
 
 
 def copy(source: Path, target: Path) -> list[str]:
@@ -80,21 +108,53 @@ def test_a_part_that_begins_within_a_chapter_keeps_all_tracks(film: Path, tmp_pa
     assert begins == [(0, Fraction(1, 10)), (Fraction(1, 10), Fraction(3, 10))]
 
 
+def test_a_language_of_sound_is_known_to_mov_too(tmp_path: Path) -> None:
+    spoken = {"deu": "ger", "nld": "dut", "swe": "sve", "zho": "chi", "fre": "fra", "ita": "ita"}
+    audio = [("aac", 0.0)] * len(spoken)
+    process(make_clip(tmp_path / "a.mkv", audio=audio, languages=list(spoken)), tmp_path / "b.mov")
+    assert [one[2] for one in streams(tmp_path / "b.mov")[1:]] == list(spoken.values())
+
+
 @pytest.mark.parametrize("ending", ["mp4", "mov"])
 def test_mp4_keeps_what_it_can_and_the_rest_is_said(film: Path, tmp_path: Path, ending: str) -> None:
     notes = copy(film, tmp_path / f"b.{ending}")
     assert notes == [
         f"left out of its description, {ending} has no place: MOOD",
-        f"subtitle track 1 (srt) is left out: {ending} does not take it; Matroska (.mkv) would",
+        f"subtitle track 1 is converted from SubRip to mov_text, words only: {ending} does not take it",
         f"attachment track 1 (font.ttf) is left out: {ending} holds none",
     ]
     now = [one[:2] for one in streams(tmp_path / f"b.{ending}") if one[0] in ("video", "audio")]
     assert now == [one[:2] for one in streams(film)[:3]]
     assert chapters(tmp_path / f"b.{ending}") == chapters(film)
     again = tmp_path / "again.mkv"
-    assert copy(tmp_path / f"b.{ending}", again) == []
+    back = "subtitle track 1 is converted from mov_text to SubRip, words only: matroska does not take it"
+    assert copy(tmp_path / f"b.{ending}", again) == [back]
     assert chapters(again) == chapters(film)
-    assert len(streams(again)) == 3
+    assert packets_of(again, "subtitle") == packets_of(film, "subtitle")
+    assert streams(again)[3][2] == ("deu" if ending == "mp4" else "ger")
+
+
+def test_marks_of_subtitles_are_no_words_of_mp4(tmp_path: Path) -> None:
+    plain = make_clip(tmp_path / "a.mp4")
+    for codec, line in (
+        ("ass", rb"0,0,Default,,0,0,0,,{\i1}Wer da?{\i0}\NIch, du"),
+        ("subrip", b"{\\an8}<i>Wer da?</i>\r\nIch, du"),
+        ("webvtt", b"<v Anna>Wer da?</v>\nIch, du"),
+    ):
+        with av.open(plain) as clip, av.open(tmp_path / "b.mkv", "w") as out:
+            picture = out.add_stream_from_template(clip.streams.video[0], opaque=True)
+            words: Any = out.add_mux_stream(codec, time_base=Fraction(1, 1000))
+            for packet in clip.demux():
+                if packet.dts is not None:
+                    packet.stream = picture
+                    out.mux(packet)
+            spoken: Any = av.Packet(line)
+            spoken.pts = spoken.dts = 100
+            spoken.duration, spoken.time_base, spoken.stream = 300, Fraction(1, 1000), words
+            out.mux(spoken)
+        process(tmp_path / "b.mkv", tmp_path / "c.mp4", overwrite=True)
+        said = [data[2 : 2 + data[1]].decode() for _, data in packets_of(tmp_path / "c.mp4", "subtitle")[0] if data[1]]
+        assert said == ["Wer da?\nIch, du"]
 
 
 def test_words_of_mp4_subtitles_go_into_matroska(tmp_path: Path) -> None:
@@ -120,3 +180,12 @@ def test_a_transport_stream_says_what_it_cannot_hold(film: Path, tmp_path: Path)
     notes = " ".join(copy(film, tmp_path / "b.ts"))
     for word in ("2 chapters", "title, MOOD", "subtitle track 1", "attachment track 1"):
         assert word in notes
+
+
+def test_what_mxf_says_of_its_writer_is_no_description(tmp_path: Path) -> None:
+    with av.open(tmp_path / "a.mxf", "w") as film:
+        made = film.add_stream("mpeg2video", rate=25, width=96, height=64, pix_fmt="yuv420p")
+        for frame in TestPattern((96, 64), frames=3):
+            film.mux(made.encode(av.VideoFrame.from_ndarray(frame.image, "bgr24")))
+        film.mux(made.encode(None))
+    assert process(tmp_path / "a.mxf", tmp_path / "b.mp4")[1] == []

@@ -22,6 +22,7 @@ from gancam.frame import Frame, check_image
 from gancam.sinks.video import VideoWriter
 from gancam.sources import Source, Still, TestPattern, VideoFile
 from tests.helpers.clips import make_clip, planes_of, psnr, scenery, times_of
+from tests.helpers.jobs import process
 
 
 def all_of(source: Source) -> list[tuple[int, float]]:
@@ -519,3 +520,37 @@ def test_pattern_keeps_its_promise() -> None:
     for size in [(0, 5), (5, -1)]:
         with pytest.raises(InputError, match="at least 1x1"):
             TestPattern(size)
+
+
+@pytest.mark.parametrize("veiled", [False, True])
+def test_a_gif_without_transparency_loses_none(tmp_path: Path, veiled: bool) -> None:
+    palette = np.full((256, 4), 255, np.uint8)
+    palette[1] = (0, 0, 0, 0) if veiled else (255, 9, 9, 255)
+    indices = np.tile(np.arange(96, dtype=np.uint8) % 2, (64, 1))
+    with av.open(tmp_path / "a.gif", "w") as made:
+        stream = made.add_stream("gif", rate=10, width=96, height=64, pix_fmt="pal8")
+        for _ in range(3):
+            made.mux(stream.encode(av.VideoFrame.from_ndarray((indices, palette), "pal8")))  # type: ignore[arg-type]
+        made.mux(stream.encode(None))
+    with VideoFile(tmp_path / "a.gif") as source:
+        assert source.footage.alpha is veiled
+        assert all((frame.alpha is not None) is veiled for frame in source)
+    _, said = process(tmp_path / "a.gif", tmp_path / "b.mp4")
+    assert [note.split(":")[0] for note in said] == ["its transparency is left out"] * veiled
+
+
+def test_photos_in_a_row_are_a_video(tmp_path: Path) -> None:
+    photos = [cv2.imencode(".jpg", frame.image)[1].tobytes() for frame in TestPattern((96, 64), frames=5)]
+    (tmp_path / "a.mjpeg").write_bytes(b"".join(photos))
+    report, _ = process(tmp_path / "a.mjpeg", tmp_path / "b.mp4")
+    assert report.frames == 5
+    assert times_of(tmp_path / "b.mp4") == [Fraction(index, 25) for index in range(5)]
+
+
+def test_an_animated_avif_moves(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.avif", codec="libsvtav1", options={"preset": "10", "crf": "20"}, form="avif")
+    with VideoFile(clip) as source:
+        assert [round(frame.time * 30) for frame in source] == list(range(24))
+    _, said = process(clip, tmp_path / "b.mp4")
+    assert said == []
+    assert len(times_of(tmp_path / "b.mp4")) == 24

@@ -107,6 +107,6 @@ def test_depth_and_opacity_are_told(tmp_path: Path) -> None:
     for source, name in ((deep, "bits a sample"), (veiled, "opacity")):
         for codec, ending, verdict in (("ffv1", ".mkv", "kept"), ("h264", ".mp4", None)):
             out = tmp_path / f"out{ending}"
-            task = ProcessOptions(codec=codec, eight_bit=codec == "h264", overwrite=True)
+            task = ProcessOptions(codec=codec, overwrite=True)
             process_video(source, out, [], task, Report(), notify=lambda note: None)
             assert verdicts(source, out)[name] == (verdict or ("lost" if name == "opacity" else "changed"))
