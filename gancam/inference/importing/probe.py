@@ -11,6 +11,7 @@ from gancam.inference.importing.image import CURE, layouts, probe_image
 from gancam.inference.importing.latent import latent_port, probe_latent
 from gancam.inference.importing.masked import probe_masked
 from gancam.inference.importing.matte import is_matting, planes, probe_matte
+from gancam.inference.importing.states import paired
 from gancam.inference.importing.unplayable import unplayable
 
 _LEAVE = "Leave --effect out, and it is found by trying"
@@ -35,11 +36,12 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
     if vector is not None and (answers.get("effect", "morph" if not fits else "") == "morph"):
         return probe_latent(graph, vector, answers)
     picture, others = _ports(graph, answers)
+    kept = answers.get("states", paired(picture, others, graph.outputs))
     if is_matting(graph, answers):
         return probe_matte(graph, picture, others, answers)
     instead: ModelError | None = None
     if answers.get("effect", "inpaint") == "inpaint":
-        masks = [one for one in others if _is_mask(one, answers)]
+        masks = [one for one in others if one.name not in kept and _is_mask(one, answers)]
         four = any(channels == 4 for _, channels in layouts(picture, answers))
         if masks or four:
             rest = [one for one in others if one not in masks[:1]]
@@ -56,7 +58,7 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
         raise refuse(
             graph, f"to find {missing}, which {answers['effect']} needs", "Leave --effect out, and it is tried"
         )
-    _check_second(graph, picture, others, answers)
+    _check_second(graph, picture, [one for one in others if one.name not in kept], answers)
     try:
         found = probe_image(graph, picture, others, answers)
     except ModelError as error:
@@ -64,14 +66,16 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
     if (found.effect == "super_resolution") != (found.scale > 1):
         size = f"enlarges by {found.scale}" if found.scale > 1 else "keeps the size of a picture"
         raise refuse(graph, f"as {found.effect}, but it {size}", _LEAVE)
-    states = [name for name in found.extras if is_state(name, [one.name for one in graph.outputs])]
+    outputs = [one.name for one in graph.outputs]
+    states = [name for name in found.extras if name in found.states or is_state(name, outputs)]
     several = {one.name: math.prod(one.shape) for one in others if one.name not in answers.get("extras", {})}
     many = [f"{name} ({count} numbers)" for name, count in several.items() if count > 4 and name not in states]
     if many:
         doubt = f"what {', '.join(many)} is to be ([extras] in a .toml: numbers in [ ], or the path of a .npy)"
         found = replace(found, doubts=(*found.doubts, doubt))
-    if states and "extras" not in answers:
-        doubt = f"what it keeps of the frames before ({', '.join(states)}) is left out: each frame is its first"
+    left = [name for name in states if name not in found.states]
+    if left and not {"extras", "states"} & set(answers):
+        doubt = f"what it keeps of the frames before ({', '.join(left)}) is left out: each frame is its first"
         found = replace(found, doubts=(*found.doubts, doubt))
     return found
 
