@@ -21,6 +21,7 @@ from gancam.inference.card import PREFIX, ModelCard
 from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import pictures, wrap
 from gancam.inference.importing.convention import Answers, Convention, Floats, OnnxModel, checked, decode, sidecar
+from gancam.inference.importing.faults import mended
 from gancam.inference.importing.foreign import Foreign
 from gancam.inference.importing.latent import generated
 from gancam.inference.importing.masked import filled
@@ -96,8 +97,9 @@ def _adapted(source: Path, target: Path, name: str, given: Answers, folder: Path
     facts = check_safe(source)
     graph = Foreign(source)
     model = wrap.load(source)
+    mend = mended(model)
     changed, frames = usual(model, int(given.get("frames", 1)))
-    if changed:
+    if changed or mend:
         wrap.onnx().save(model, str(folder / "usual.onnx"))
         graph = Foreign(folder / "usual.onnx", graph.process, source)
     convention = probe(graph, given)

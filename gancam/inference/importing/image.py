@@ -43,6 +43,7 @@ _PENALTY = {"0..1": 1.0, "-0.5..0.5": 1.1, "-1..1": 1.1, "imagenet": 1.25, "0..2
 _OUTPUTS = ("0..1", "0..255", "-1..1")  # ranges of outputs that may be of another than the input
 _FAR, _ALIKE = 70.0, 0.35  # grey levels, and correlation, beyond which an answer has nothing of what was shown
 _FLAT = 30.0  # grey levels that an answer without any of the picture's forms counts as further off
+_DULL = 3.0  # grey levels by which pictures differ from their mean: less is no picture
 _OTHER = 0.5  # correlation with what was shown below which that is said
 _CLEAR = 1.12  # times the best score of another range that is not spoken of
 _CLEARER = 1.35  # times the best one's own error of a more usual range, or the other order of colours, that is not
@@ -359,7 +360,8 @@ def _score(graph: Foreign, one: _Candidate) -> float:
 def _refuse_garbage(graph: Foreign, best: _Candidate, tried: list[_Candidate], image: Image, answers: Answers) -> None:
     """Refuse what has nothing of the picture shown, unless the user said what it is."""
     like = pictures.alike(best.made, _inner(image, best.convention.cut))
-    if (best.off <= _FAR and like >= _ALIKE) or {"range", "order"} <= set(answers):
+    flat = best.made.std() < _DULL < image.std()
+    if (best.off <= _FAR and like >= _ALIKE and not flat) or {"range", "order"} <= set(answers):
         return
     said = "; ".join(f"{one.convention.range} in, {one.convention.output_range} out: {one.off:.0f} grey levels off"
                      for one in sorted(tried, key=lambda one: one.off))  # fmt: skip

@@ -69,7 +69,8 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
     outputs = [one.name for one in graph.outputs]
     states = [name for name in found.extras if name in found.states or is_state(name, outputs)]
     several = {one.name: math.prod(one.shape) for one in others if one.name not in answers.get("extras", {})}
-    many = [f"{name} ({count} numbers)" for name, count in several.items() if count > 4 and name not in states]
+    many = [f"{name} ({count} numbers)" for name, count in several.items()
+            if count > 4 and name not in states and not is_level(name)]  # fmt: skip
     if many:
         doubt = f"what {', '.join(many)} is to be ([extras] in a .toml: numbers in [ ], or the path of a .npy)"
         found = replace(found, doubts=(*found.doubts, doubt))
