@@ -51,9 +51,9 @@ class Tensor:
         """The address of its first byte in the memory of its device."""
         return int(self._value.data_ptr())
 
-    def array(self) -> NDArray[Any]:
-        """Give it as an array of the host; on the CPU it lies in the same memory."""
-        found: NDArray[Any] = self._value.numpy()
+    def array(self) -> NDArray[np.generic]:
+        """Copy it into an array of the host."""
+        found: NDArray[np.generic] = self._value.numpy()
         return found
 
     def load(self, array: NDArray[np.generic]) -> None:

@@ -301,7 +301,7 @@ class RecurrentNetwork(ImageNetwork):
             given = {IMAGE: Tensor.over(np.ascontiguousarray(image)), **self._states.given(place)}
             kept = [name + OUT for name in self._states.names]
             made, *found = self._binding.carry(given, [MADE, *kept])
-            result: NDArray[np.uint8] = made.array()
+            result: Any = made.array()
             self._expect(result, self._shape_for(image.shape))
             self._states.keep(place, found)
         return result

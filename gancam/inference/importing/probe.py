@@ -66,11 +66,10 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
     if (found.effect == "super_resolution") != (found.scale > 1):
         size = f"enlarges by {found.scale}" if found.scale > 1 else "keeps the size of a picture"
         raise refuse(graph, f"as {found.effect}, but it {size}", _LEAVE)
-    outputs = [one.name for one in graph.outputs]
-    states = [name for name in found.extras if name in found.states or is_state(name, outputs)]
+    states = [name for name in found.extras if is_state(name, [one.name for one in graph.outputs])]
     several = {one.name: math.prod(one.shape) for one in others if one.name not in answers.get("extras", {})}
     many = [f"{name} ({count} numbers)" for name, count in several.items()
-            if count > 4 and name not in states and not is_level(name)]  # fmt: skip
+            if count > 4 and name not in (*states, *kept) and not is_level(name)]  # fmt: skip
     if many:
         doubt = f"what {', '.join(many)} is to be ([extras] in a .toml: numbers in [ ], or the path of a .npy)"
         found = replace(found, doubts=(*found.doubts, doubt))
@@ -99,9 +98,9 @@ def _check_second(graph: Foreign, picture: Port, others: list[Port], answers: An
         given = one.name in answers.get("extras", {})
         if coloured and not given and "noise" not in one.name.lower() and not is_state(one.name, outputs):
             raise ModelError(
-                f"{graph.name}: {one.name} is a second picture beside {picture.name}. Frames before or after are not "
-                f'given; a style or the like is named in a .toml file beside the model: [extras] and "{one.name}" = '
-                '"picture.jpg"'
+                f"{graph.name}: {one.name} is a second picture beside {picture.name}. A frame behind is not given, and "
+                "one before is known by a name such as prev_frame; a style or the like is named in a .toml file beside "
+                f'the model: [extras] and "{one.name}" = "picture.jpg"'
             )
 
 

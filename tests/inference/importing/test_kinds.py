@@ -1,8 +1,7 @@
 """The kinds of graphs that people have: types, axes, further inputs and outputs, masks, and what is no effect."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,42 +14,15 @@ from export.graph import Graph
 from gancam.errors import ModelError, ParameterError
 from gancam.frame import Image
 from gancam.inference.importing import pictures
-from gancam.inference.importing.adopt import Adapted, adapt
+from gancam.inference.importing.adopt import Adapted
 from tests.helpers.foreign import body
+from tests.helpers.foreign_graphs import BOTH, FREE, Sides, adapted, clipped, number, numbers, planes, written
 
-Sides: TypeAlias = Sequence[str | int]
-FREE: Sides = (1, 3, "h", "w")
-BOTH = np.float32, FREE
 PLAIN = 'effect = "translate"\nrange = "0..1"\noutput_range = "0..1"\norder = "rgb"\n'
-
-
-def written(graph: Graph, folder: Path, takes: dict[str, Any], gives: dict[str, Any], name: str = "a.onnx") -> Path:
-    onnx.save(graph.model(takes, gives), folder / name)
-    return folder / name
-
-
-def adapted(source: Path) -> Adapted:
-    return adapt(source, source.parent / "made.onnx")
 
 
 def played(found: Adapted, image: Image) -> Image:
     return np.asarray(gancam.load(found.path, device="cpu")(image), np.uint8)
-
-
-def number(graph: Graph, value: float) -> str:
-    return graph.constant(value, np.float32)
-
-
-def numbers(graph: Graph, *values: int) -> str:
-    return graph.constant(list(values), np.int64)
-
-
-def clipped(graph: Graph, x: str, name: str = "") -> str:
-    return graph.add("Clip", x, number(graph, 0.0), number(graph, 1.0), name=name)
-
-
-def planes(graph: Graph, x: str, start: int, end: int) -> str:
-    return graph.add("Slice", x, numbers(graph, start), numbers(graph, end), numbers(graph, 1))
 
 
 def plain(scale: int = 1) -> Image:

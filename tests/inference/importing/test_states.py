@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 import gancam
@@ -12,7 +13,7 @@ from gancam.errors import ModelError
 from gancam.frame import Image
 from gancam.inference.importing import pictures
 from tests.helpers.foreign import body
-from tests.inference.importing.test_kinds import BOTH, FREE, adapted, clipped, number, numbers, planes, written
+from tests.helpers.foreign_graphs import BOTH, FREE, adapted, clipped, number, numbers, planes, written
 
 
 def photos(count: int) -> list[Image]:
@@ -114,6 +115,17 @@ def test_several_frames_at_once(shares: list[float], axis: bool, every: bool, fr
     for place, value in enumerate(made):
         wanted = sum(share * levels[max(place - age, 0)] for age, share in enumerate(weights))
         assert abs(value - wanted) <= 1.0, (place, made)
+
+
+def test_of_any_number_of_frames_as_many_as_are_said(tmp_path: Path) -> None:
+    source = windowed(tmp_path, [0.2, 0.2, 0.6], axis=True, every=True)
+    model = onnx.load(source)
+    for port in (*model.graph.input, *model.graph.output):
+        port.type.tensor_type.shape.dim[1].dim_param = f"t_{port.name}"
+    onnx.save(model, source)
+    source.with_suffix(".toml").write_text('range = "0..1"\norder = "rgb"\nframes = 3\n')
+    assert (found := adapted(source).convention).frames == 3
+    assert found.frame == 2
 
 
 def test_frames_between_others_are_refused(tmp_path: Path) -> None:
