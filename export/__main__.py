@@ -135,7 +135,8 @@ def _write(plan: Plan, precision: Precision, path: Path, card: ModelCard, refere
         parity = check.parity(precision, plan.pairs(model))
         quality = plan.judged(model)
         check.refuse_loss(precision, quality, reference)
-        _save(graph, replace(card, quality=quality, parity=parity), partial)
+        brightens = check.brightens(model) if card.effect == "super_resolution" else {}
+        _save(graph, replace(card, brightens=brightens, quality=quality, parity=parity), partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -107,7 +107,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
         return figures
 
     precisions: tuple[Precision, ...] = ("fp32", "fp16") if isinstance(made, Colorizer) else ("fp32", "fp16", "int8")
-    return Plan(precisions, _card(made, recipe), graph, pairs, judged)
+    return Plan(precisions, _card(made, recipe, kind), graph, pairs, judged)
 
 
 @torch.no_grad()
@@ -125,13 +125,15 @@ def level(network: Translator) -> None:
     bias.copy_(bias.mean(1, keepdim=True).expand_as(bias).clone())
 
 
-def _card(network: Translator | Colorizer, recipe: Recipe) -> ModelCard:
+def _card(network: Translator | Colorizer, recipe: Recipe, kind: str) -> ModelCard:
     card = ModelCard(
         "",
         "translate",
         multiple=network.multiple,
         minimum=network.multiple,
-        keeps="luma" if network.keep == "luma" else "nothing",
+        keeps="black" if kind in PAINTERS else "luma" if network.keep == "luma" else "nothing",
+        strokes="laid" if kind in ("oil", "mosaic") else "lines" if kind in PAINTERS else "any",
+        sees="tones" if kind == "ink" else "colours",
     )
     if isinstance(network, Colorizer):  # it sees so far that it is always shown the whole picture
         size = sum(parameter.numel() for parameter in network.parameters())

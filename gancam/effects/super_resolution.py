@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from gancam.effects._contract import ModelEffect
 from gancam.errors import ModelError
@@ -74,6 +75,7 @@ class SuperResolution(ModelEffect):
         self._reach = even * -(-card.receptive_field // even) if card.multiple > 1 else card.receptive_field
         self._changed = ChangedTiles(self._everything, scale=card.scale, overlap=self._reach, follows=True)
         self._calm = TemporalFilter()
+        self._darker = _darker(card.brightens)
         self._saving = False
         self._tiles = TileBudget(device=lambda: model.device)
 
@@ -117,6 +119,8 @@ class SuperResolution(ModelEffect):
         return _resized(sharp, self.output_size(size), cv2.INTER_CUBIC)
 
     def _upscale(self, image: Image, time: float | None) -> Image:
+        if self._darker is not None:
+            image = np.asarray(cv2.LUT(image, self._darker), np.uint8)
         threshold = self.params.threshold
         self._saving = threshold >= 0 and not self.card.recurrent  # whose states are of whole frames
         if not self._saving:
@@ -153,6 +157,7 @@ class SuperResolution(ModelEffect):
         """Name the model, where all of the frame is its own, enlarged at once."""
         whole = self._share == 1 and self._scale == self.card.scale and size[0] * size[1] <= 2 * self._tiles.limit
         params = self.params
+        whole = whole and self._darker is None
         if not whole or params.strength != 1.0 or params.stabilise > 0.0 or params.threshold >= 0:
             return None
         with self._lock:
@@ -202,6 +207,16 @@ class SuperResolution(ModelEffect):
             [SuperResolution(model, SuperResolutionParams(), scale=self._scale, share=share) for model in models]
             for models, share in [*offered, (last[:1], Fraction(0))]
         ]
+
+
+def _darker(brightens: Mapping[str, float]) -> NDArray[np.uint8] | None:
+    """The level that a network is shown for each, for flat greys to come out as they are; None where they do."""
+    if not brightens:
+        return None
+    known = np.array(sorted((float(level), more) for level, more in brightens.items()))
+    levels = np.arange(256.0)
+    made = levels + np.interp(levels, known[:, 0], known[:, 1])
+    return np.asarray(np.abs(made - levels[:, None]).argmin(1), np.uint8)
 
 
 def _resized(image: Image, size: tuple[int, int], how: int) -> Image:

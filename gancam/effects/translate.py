@@ -17,11 +17,13 @@ from gancam.frame import Image
 from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.params import Params, parameter
+from gancam.vision.bars import find_picture
 from gancam.vision.blend import Region, composite
 from gancam.vision.cutout import ground
 from gancam.vision.flow import DenseFlow
 from gancam.vision.motion import Grey, is_cut, small_grey
-from gancam.vision.strokes import enlarged_clean, fine_structure, mixed_by
+from gancam.vision.strokes import enlarged_clean, fine_structure, laid_on, mixed_by, with_broad_lines
+from gancam.vision.tones import as_dark, in_tones
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
 _REST = 0.3  # pixels of the small picture in which motion is looked for: less is none, so that noise moves nothing
@@ -123,7 +125,7 @@ class Translate(ModelEffect):
             return image.copy()
         if alpha is None and self._is_lost(image):
             self._told = (_LOST.format(name=self.card.name, size=self.card.work_size),)
-        result = self._translated(image)
+        result = self._style(image) if self.card.keeps == "black" else self._translated(image)
         if params.colours > 0.0 and self.card.keeps != "luma":
             grey = np.asarray(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), np.uint8)
             own = _coloured(grey, _chroma(image))
@@ -177,7 +179,8 @@ class Translate(ModelEffect):
         mixed = params.strength != 1.0 or max(params.readable, params.colours, params.stabilise) > 0.0
         seen = min(params.work_size or card.work_size or max(size), max(size)) * self._share / params.scale
         cut = card.receptive_field and size[0] * size[1] > 2 * self._tiles.limit
-        if marked or mixed or cut or card.keeps == "luma" or seen != max(size):
+        more = card.keeps != "nothing" or card.sees != "colours"
+        if marked or mixed or cut or more or seen != max(size):
             return None
         with self._lock:
             self._before = {}
@@ -192,7 +195,15 @@ class Translate(ModelEffect):
                 if source is not None:
                     source.reset()
 
+    def _style(self, image: Image) -> Image:
+        """Translate what is within black bars, which stay as they are, and keep dark what is."""
+        picture = find_picture(image)
+        whole = picture.without_bars(image)
+        return picture.with_bars(as_dark(self._translated(whole), whole), image)
+
     def _translated(self, image: Image) -> Image:
+        if self.card.sees == "tones":
+            image = in_tones(image)
         height, width = image.shape[:2]
         longest = max(height, width)
         work_size = min(self.params.work_size or self.card.work_size or longest, longest)
@@ -215,19 +226,21 @@ class Translate(ModelEffect):
     def _drawn(self, image: Image, scale: float) -> Image:
         """What the network makes of `image`, with strokes `scale` times as large where nothing is finer than those.
 
-        The network draws smaller pictures for that, each half as large as the one before.
+        The network draws smaller pictures for that: one, whose dabs are laid on the frame, or, where it draws lines,
+        some, each half as large as the one before.
         """
         before, self._before = self._before, {}
+        if scale > 1.0 and self.card.strokes == "laid":
+            seen = _smaller(image, scale)
+            return laid_on(image, seen, self._shown(seen, before))
         found = self._shown(image, before)
-        size = image.shape[1], image.shape[0]
         scales = [scale]
         while scales[-1] > 2.0:
             scales.append(scales[-1] / 2)
         for wide in reversed(scales if scale > 1.0 else ()):
-            less = max(round(size[0] / wide), 1), max(round(size[1] / wide), 1)
-            seen = np.asarray(cv2.resize(image, less, interpolation=cv2.INTER_AREA), np.uint8)
-            broad = enlarged_clean(self._shown(seen, before), size)
-            found = mixed_by(fine_structure(image, wide), found, broad)
+            broad = enlarged_clean(self._shown(_smaller(image, wide), before), (image.shape[1], image.shape[0]))
+            mix = with_broad_lines if self.card.strokes == "lines" else mixed_by
+            found = mix(found, broad, fine_structure(image, wide))
         return found
 
     def _shown(self, seen: Image, before: Mapping[tuple[int, ...], _Held]) -> Image:
@@ -295,6 +308,11 @@ def _receding(image: Image, share: float) -> masks.Mask:
     busy = cv2.blur(cv2.blur(np.minimum(slope, 2 * _BUSY), window), window) / _BUSY
     shown = cv2.convertScaleAbs(255.0 * (1.0 - share * np.clip(busy, 0, 1)))
     return np.asarray(cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _smaller(image: Image, times: float) -> Image:
+    size = max(round(image.shape[1] / times), 1), max(round(image.shape[0] / times), 1)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _mixed(one: Image, two: Image, share: float) -> Image:

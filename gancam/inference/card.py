@@ -14,7 +14,9 @@ _FORMERLY = {"working": "work_size"}  # fields of cards written before 0.2, and 
 _FIGURES_FORMERLY = {"unrest": "temporal_noise"}
 VERSION = 1  # of the contract below; a reader refuses newer ones
 Layout = Literal["image", "blocks", "cells", "latent", "masked", "recurrent"]
-Keeps = Literal["nothing", "luma"]
+Keeps = Literal["nothing", "luma", "black"]
+Sees = Literal["colours", "tones"]
+Strokes = Literal["any", "lines", "laid"]
 Precision = Literal["fp32", "fp16", "int8"]
 
 
@@ -52,7 +54,10 @@ class ModelCard:
     fixed_height: int = 0  # of the only pictures that the graph takes; 0: any. `Model` cuts others into such tiles
     fixed_width: int = 0
     work_size: int = 0  # pixels of the longer side of pictures that it is best shown; 0: of any
-    keeps: Keeps = "nothing"  # what of the input every output pixel still has: its luma, or nothing in particular
+    # what of the input the output still has: each pixel its luma; what is black, as a film's bars; or nothing certain
+    keeps: Keeps = "nothing"
+    strokes: Strokes = "any"  # what it draws: lines along edges, or dabs and panes that are laid on all of the picture
+    sees: Sees = "colours"  # whether it is shown colours, or greys in which full colours are darker than their luma is
     latent: int = 0  # numbers in a z and in a w, for layout latent
     layers: int = 0  # how many w make a picture
     resolution: int = 0  # pixels along each side of a picture
@@ -66,6 +71,8 @@ class ModelCard:
     commit: str = ""  # of the code that trained and exported it
     summary: str = ""  # one line for the menu
     defaults: Mapping[str, float] = field(default_factory=dict)  # what suits it of its effect's parameters
+    # grey levels by which flat greys come out brighter, by their level; they are shown to it darker by as much
+    brightens: Mapping[str, float] = field(default_factory=dict)
     quality: Mapping[str, float] = field(default_factory=dict)  # measured figures by name, this precision
     parity: Mapping[str, float] = field(default_factory=dict)  # this file against the network in PyTorch
 

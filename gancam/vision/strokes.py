@@ -1,15 +1,21 @@
 """Large strokes: a picture that was drawn small is enlarged with clean edges, and gives way where detail is finer."""
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from gancam.frame import Image
 
+Level = TypeVar("Level", np.uint8, np.int16)
+
 _REACH = 1.5  # strokes: what is narrower than that is lost in them
 _NOISE = 10.0  # grey levels by which something narrow must differ from what is around it
 _PLAIN = 6.0  # grey levels beyond those, averaged over `_AROUND`, at which detail counts in full
 _AROUND = 2.0  # strokes around something narrow that are drawn finer with it, so that a face is drawn in one way
+_DETAIL, _WINDOW, _SHOWN = 5, (7, 7), 0.5  # grey levels that are noise; of its mean; how much of it is seen at most
+_RELIEF, _RAISED = 16, 3.0  # grey levels of a dab's light; strokes larger by so many have twice that, as they lose some
 _SOFT, _GAIN = 0.35, 3.0  # of an enlarged edge: how far its steps are smoothed, and how steep it is made again
 
 
@@ -33,8 +39,13 @@ def fine_structure(image: Image, stroke: float) -> NDArray[np.float32]:
     return np.asarray(np.clip(2 * soft - 0.5, 0, 1), np.float32)
 
 
-def enlarged_clean(drawn: Image, size: tuple[int, int]) -> Image:
-    """Enlarge a drawing to `size` (width, height): edges are as steep as in the small one, without steps or halos."""
+def enlarged_clean(drawn: NDArray[Level], size: tuple[int, int]) -> NDArray[Level]:
+    """Enlarge a drawing to `size` (width, height): edges are as steep as in the small one, without steps or halos.
+
+    Args:
+        drawn: uint8, or int16 for what is to be added, ``(H, W, 3)``.
+        size: The type stays.
+    """
     factor = max(size[0] / drawn.shape[1], size[1] / drawn.shape[0])
     calm = cv2.GaussianBlur(drawn, (3, 3), 0)  # what networks leave of their own grid is two pixels long
     large = cv2.resize(calm, size, interpolation=cv2.INTER_CUBIC)
@@ -44,9 +55,55 @@ def enlarged_clean(drawn: Image, size: tuple[int, int]) -> Image:
     soft = cv2.blur(cv2.blur(large, (side, side)), (side, side))
     steep = cv2.addWeighted(large, 1 + _GAIN, soft, -_GAIN, 0)
     plain = cv2.resize(drawn, size, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.min(cv2.max(steep, cv2.erode(plain, window)), cv2.dilate(plain, window)), np.uint8)
+    return np.asarray(cv2.min(cv2.max(steep, cv2.erode(plain, window)), cv2.dilate(plain, window)), drawn.dtype)
 
 
-def mixed_by(share: NDArray[np.float32], fine: Image, coarse: Image) -> Image:
+def with_broad_lines(found: Image, broad: Image, share: NDArray[np.float32]) -> Image:
+    """Give a drawing the broader lines of another, but for where `share` (0 to 1) says that there is detail.
+
+    The thin line lies within the broad one, so that there is no double, and the pale rim of the broad one is not seen.
+    """
+    return mixed_by(found, np.asarray(cv2.min(found, broad), np.uint8), share)
+
+
+def laid_on(image: Image, seen: Image, drawn: Image) -> Image:
+    """Lay what was drawn into a smaller picture on a picture: large dabs and panes, and its own edges and details.
+
+    What the drawing changed is enlarged and added; where detail is finer, up to `_SHOWN` of the picture itself is seen.
+
+    Args:
+        image: uint8 ``(H, W, 3)`` BGR.
+        seen: The same, smaller.
+        drawn: What was made of `seen`, of that size.
+    """
+    size = image.shape[1], image.shape[0]
+    stroke = max(size[0] / seen.shape[1], size[1] / seen.shape[0])
+    mean = np.asarray(cv2.blur(seen, _WINDOW), np.uint8)
+    changed = cv2.subtract(drawn, _detail(seen, mean), dtype=cv2.CV_16S)
+    light = (_relief(drawn, seen) * min((stroke - 1.0) / _RAISED, 1.0)).astype(np.int16)
+    layer = enlarged_clean(np.asarray(cv2.add(changed, cv2.merge([light] * 3)), np.int16), size)
+    detail = _detail(image, np.asarray(cv2.resize(mean, size, interpolation=cv2.INTER_LINEAR), np.uint8))
+    result = np.asarray(cv2.add(layer, detail, dtype=cv2.CV_8U), np.uint8)
+    return mixed_by(image, result, fine_structure(image, stroke) * np.float32(_SHOWN * min(stroke - 1.0, 1.0)))
+
+
+def _detail(image: Image, mean: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """What a picture has beside its local `mean`, less what is as small as noise."""
+    apart = np.asarray(cv2.subtract(image, mean, dtype=cv2.CV_16S), np.int16)
+    return np.asarray(cv2.subtract(apart, _within(apart, _DETAIL)), np.int16)
+
+
+def _relief(drawn: Image, seen: Image) -> NDArray[np.int16]:
+    """How much lighter than around it a drawing makes each place of what was `seen`, as thick paint is lit."""
+    grey, before = (cv2.cvtColor(one, cv2.COLOR_BGR2GRAY) for one in (drawn, seen))
+    light = cv2.GaussianBlur(cv2.subtract(grey, before, dtype=cv2.CV_16S), (3, 3), 0)  # without the network's own grid
+    return _within(np.asarray(cv2.subtract(light, cv2.blur(light, _WINDOW)), np.int16), _RELIEF)
+
+
+def _within(values: NDArray[np.int16], most: int) -> NDArray[np.int16]:
+    return np.asarray(np.clip(values, -most, most), np.int16)
+
+
+def mixed_by(fine: Image, coarse: Image, share: NDArray[np.float32]) -> Image:
     """Return `fine` where `share` is 1, `coarse` where it is 0, and a mixture between; all ``(H, W)`` large."""
     return np.asarray(cv2.blendLinear(fine, coarse, share, 1 - share), np.uint8)

@@ -245,3 +245,12 @@ def test_each_level_of_quality_is_of_a_network_no_larger_than_the_one_before(nam
     sizes = [level[0].card.parameters for level in effect.quality_levels()]
     assert len(set(sizes)) > 1
     assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize("name", ["restore-x1", "restore-x2"])
+def test_restoring_leaves_flat_greys_as_bright_as_they_were(name: str) -> None:
+    effect = gancam.load(name, device="cpu", stabilise=0)
+    for level in (0, 40, 100, 160, 200, 240, 255):
+        made = effect(np.full((32, 32, 3), level, np.uint8))
+        assert abs(float(made.mean()) - level) < 0.7, level
+    assert effect.bare_model((32, 32)) is None  # it is not all that it does

@@ -78,7 +78,9 @@ def test_a_style_can_be_made_again_and_is_small(name: str) -> None:
     files = [MODELS / f"{name}.onnx", MODELS / f"{name}.int8.onnx"]
     card = read_card(files[0])
     assert card.recipe in recipe.names()
-    assert (card.licence, card.work_size) == ("CC BY-SA 4.0", 640)
+    assert (card.licence, card.work_size, card.keeps) == ("CC BY-SA 4.0", 640, "black")
+    assert card.strokes == ("laid" if name in ("style-oil", "style-mosaic") else "lines")
+    assert card.sees == ("tones" if name == "sketch" else "colours")
     assert sum(file.stat().st_size for file in files) < 1.8e6
 
 
@@ -90,3 +92,31 @@ def test_strokes_grow_with_the_scale(frame: Image) -> None:
         effect.params.set("scale", scale)
         edges.append(cv2.Laplacian(effect(flat)[..., 1], cv2.CV_32F).std())
     assert edges[1] < 0.8 * edges[0]
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_black_bars_stay_as_they_are_and_leave_no_edge(name: str, frame: Image) -> None:
+    film = np.zeros((160, 200, 3), np.uint8)
+    film[30:130] = cv2.resize(frame, (200, 160))[30:130]
+    cv2.putText(film, "I see", (60, 150), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1)
+    made = load(name)(film)
+    assert np.array_equal(np.delete(made, slice(30, 130), 0), np.delete(film, slice(30, 130), 0))
+    plain = load(name)(np.ascontiguousarray(cv2.resize(frame, (200, 160))))
+    if name in ("sketch", "style-comic"):  # the others have grain
+        assert cv2.absdiff(made[30:33], plain[30:33]).mean() < 12
+
+
+def test_night_and_shadow_are_no_grey_paint_in_watercolour(frame: Image) -> None:
+    effect = load("style-watercolour")
+    image = frame.copy()
+    image[100:220, 100:300] = 0
+    assert effect(image)[110:210, 110:290].max() < 16
+    night = (frame.astype(np.float32) * 0.15).astype(np.uint8)
+    assert alike(cv2.cvtColor(effect(night), cv2.COLOR_BGR2GRAY), cv2.cvtColor(night, cv2.COLOR_BGR2GRAY)) > 0.7
+
+
+def test_orange_is_no_paper_in_ink() -> None:
+    image = np.full((160, 160, 3), 235, np.uint8)
+    image[40:120, 40:120] = (0, 140, 255)
+    drawn = load("sketch")(image)
+    assert drawn[60:100, 60:100].mean() < drawn[60:100, :30].mean() - 60

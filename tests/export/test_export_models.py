@@ -145,3 +145,4 @@ def test_what_is_exported_from_a_model_file_keeps_its_defaults(tmp_path: Path) -
     old, new = read_card(find("restore-x2")), read_card(tmp_path / "x.int8.onnx")
     assert new.defaults == old.defaults == {"stabilise": 1.0}
     assert (new.scale, new.layout, new.recipe, new.licence) == (1, "blocks", "restore-x1", old.licence)
+    assert abs(new.brightens["208"] - 2) < 0.5

@@ -100,7 +100,7 @@ def test_a_colorizers_file_is_the_network(tmp_path: Path) -> None:
             assert cv2.PSNR(model(image[None])[0][0], np.ascontiguousarray(true)) > least
 
 
-@pytest.mark.parametrize("task", ["style", "cyclegan"])
+@pytest.mark.parametrize("task", ["style", "cyclegan", "translation"])
 def test_a_run_of_training_becomes_three_files(task: str, tmp_path: Path) -> None:
     run, out = tmp_path / "run", tmp_path / "out"
     run.mkdir()
@@ -112,13 +112,17 @@ def test_a_run_of_training_becomes_three_files(task: str, tmp_path: Path) -> Non
         weights = {
             f"{way}.{name}": value for way, one in (("ab", weights), ("ba", back)) for name, value in one.items()
         }
-    text = RECIPE.replace('"style"', f'"{task}"', 1)
+    text = RECIPE.replace('"style"', f'"{task}"', 1) + ('[data]\npairs = "ink"\n' if task == "translation" else "")
     checkpoint.save(run, {"recipe": text, "name": "style-x", "iteration": 1, "ema": weights})
     images = str(crops(tmp_path / "photos"))
     assert main([str(run), "-o", str(out), "--licence", "CC0", "--images", images]) == 0
     for precision in ("fp32", "fp16", "int8"):
         card = Model(out / "style-x.onnx", precision=precision).card
-        assert (card.effect, card.multiple, card.keeps, card.work_size) == ("translate", 4, "nothing", 640)
+        assert (card.effect, card.multiple, card.work_size) == ("translate", 4, 640)
+        drawing = task == "translation"
+        assert (card.keeps, card.strokes, card.sees) == (
+            ("black", "lines", "tones") if drawing else ("nothing", "any", "colours")
+        )
         assert card.parity["psnr"] >= check.TOLERANCE[precision]
         assert 2 * 9 * 16 * 16 < card.parameters < 40_000
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from gancam.vision.strokes import enlarged_clean, fine_structure
+from gancam.vision.strokes import enlarged_clean, fine_structure, laid_on, with_broad_lines
 
 
 def test_an_edge_is_no_detail_and_an_eye_is() -> None:
@@ -36,3 +36,28 @@ def test_small_drawings_are_enlarged_with_steep_edges_and_without_halos() -> Non
         assert np.count_nonzero((row > low + 20) & (row < high - 20)) <= 4
     flat = np.full((1, 1, 3), 77, np.uint8)
     assert (enlarged_clean(flat, (5, 3)) == 77).all()
+
+
+def test_a_broad_line_is_one_with_the_thin_line_and_has_no_pale_rim() -> None:
+    thin, broad = (np.full((40, 60, 3), 180, np.uint8) for _ in range(2))
+    thin[:, 29:31] = 10
+    broad[:, 20:40] = 230  # the rim
+    broad[:, 25:35] = 20
+    made = with_broad_lines(thin, broad, np.zeros((40, 60), np.float32))
+    assert made.max() == 180
+    assert set(made[0, 25:35, 0].tolist()) == {10, 20}
+    assert np.array_equal(with_broad_lines(thin, broad, np.ones((40, 60), np.float32)), thin)
+
+
+def test_what_is_laid_on_leaves_edges_sharp_and_details_to_be_seen() -> None:
+    image = np.full((120, 160, 3), 60, np.uint8)
+    image[:, 80:] = 200
+    cv2.putText(image, "Read", (10, 60), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (230, 230, 230), 1)
+    seen = np.asarray(cv2.resize(image, (40, 30), interpolation=cv2.INTER_AREA), np.uint8)
+    assert np.abs(laid_on(image, seen, seen).astype(int) - image).max() <= 12  # nothing was drawn
+    drawn = seen.copy()
+    drawn[10:14, 24:] = 120  # a dab
+    made = laid_on(image, seen, drawn)
+    assert 100 < made[48, 130, 0] < 132  # its light is raised
+    assert np.ptp(made[100, 76:84, 0]) > 120
+    assert np.abs(np.diff(made[100, 60:100, 0].astype(int))).max() > 100  # within a pixel

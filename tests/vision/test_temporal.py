@@ -8,8 +8,8 @@ from gancam.vision.temporal import TemporalFilter
 from tests.helpers.small import still
 
 
-def noisy(image: Image, rng: np.random.Generator) -> Image:
-    return np.clip(image + rng.normal(0, 5, image.shape), 0, 255).astype(np.uint8)
+def noisy(image: Image, rng: np.random.Generator, level: float = 5) -> Image:
+    return np.clip(image + rng.normal(0, level, image.shape), 0, 255).astype(np.uint8)
 
 
 def error(image: Image, truth: Image) -> float:
@@ -34,6 +34,19 @@ def test_noise_goes_along_the_motion_of_what_moves(step: int) -> None:
         frame = noisy(moved, rng)
         given = filter_(frame, 1.0)
     assert error(given, moved) < 0.7 * error(frame, moved)
+
+
+def test_strong_noise_goes_from_the_first_frame_on_and_then_over_time() -> None:
+    rng, filter_, truth = np.random.default_rng(0), TemporalFilter(), still("lake")
+    frames = [noisy(truth, rng, 18) for _ in range(10)]
+    given = [filter_(frame, 1.0) for frame in frames]
+    assert error(given[0], truth) < 0.5 * error(frames[0], truth)
+    assert error(given[-1], truth) < 0.2 * error(frames[-1], truth)
+    assert error(given[-1], truth) < error(given[0], truth)
+    shown = truth.copy()
+    shown[60:160, 100:220] = 255 - shown[60:160, 100:220]  # what was there does not stay
+    inside = np.s_[70:150, 110:210]
+    assert error(filter_(noisy(shown, rng, 18), 1.0)[inside], shown[inside]) < error(frames[0], truth)
 
 
 def test_a_video_without_noise_is_left_as_it_is() -> None:

@@ -1,0 +1,38 @@
+"""Noise: told from texture, and averaged away where it is strong."""
+
+import cv2
+import numpy as np
+import pytest
+
+from gancam.frame import Image
+from gancam.vision.noise import noise_level, smoothed
+from tests.helpers.small import still
+
+
+def noisy(image: Image, level: float, seed: int = 0) -> Image:
+    rng = np.random.default_rng(seed)
+    return np.clip(image + rng.normal(0, level, image.shape), 0, 255).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", ["lake", "otters", "sign", "spices"])
+def test_noise_is_told_from_texture(name: str) -> None:
+    image = still(name)
+    assert noise_level(image) < 4
+    assert 9 < noise_level(noisy(image, 18)) < 21
+    done, data = cv2.imencode(".jpg", noisy(image, 8), [cv2.IMWRITE_JPEG_QUALITY, 60])
+    assert done
+    assert noise_level(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)) < 4  # a codec has taken it
+
+
+def test_strong_noise_is_smoothed_and_clean_pictures_are_not() -> None:
+    image = still("lake")
+    assert smoothed(image, noise_level(image)) is image
+    bad = noisy(image, 18)
+    level = noise_level(bad)
+    assert cv2.PSNR(smoothed(bad, level), image) > cv2.PSNR(bad, image) + 3
+    left = np.zeros(image.shape[:2], np.float32)
+    left[:, :100] = 1
+    part = smoothed(bad, level, left)
+    assert np.array_equal(part[:, 101:], bad[:, 101:])
+    assert np.array_equal(part[:, :99], smoothed(bad, level)[:, :99])
+    assert noise_level(np.zeros((3, 5, 3), np.uint8)) == 0
