@@ -264,23 +264,23 @@ class RecurrentNetwork(ImageNetwork):
         super().__init__(opened)
         self.reset()
 
-    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:  # type: ignore[override]
         """Frames ``(n, h, w, 3)`` uint8 BGR in their order -> ``(n, h * scale, w * scale, 3)``, the caller's own."""
         self._check_images(images)
-        sides, fixed = images.shape[1:3], (self.card.fixed_height, self.card.fixed_width)
-        if not fixed[0] or sides == fixed:
-            return np.concatenate([self._next(one[None], sides) for one in images])
-        reach, scale = self.card.receptive_field, self.card.scale
-        made = []
-        for image in images:
-            places = itertools.count()  # each tile has states of its own
-            made.append(
-                in_fixed_tiles(
-                    lambda tile, places=places: self._next(tile, (*sides, next(places))), image,
-                    size=fixed, scale=scale, reach=reach,
-                )
-            )  # fmt: skip
-        return np.stack(made)
+        return np.concatenate([self._frame(one)[None] for one in images])
+
+    def _frame(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        card, sides = self.card, image.shape[:2]
+        size = card.fixed_height, card.fixed_width
+        if not size[0] or sides == size:
+            whole: NDArray[np.uint8] = self._next(image[None], sides)[0]
+            return whole
+        places = itertools.count()  # each tile has states of its own
+
+        def tile(one: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            return self._next(one, (*sides, next(places)))
+
+        return in_fixed_tiles(tile, image, size=size, scale=card.scale, reach=card.receptive_field)
 
     def takes(self, shape: tuple[int, ...]) -> bool:
         """Say no: it takes more than images."""
@@ -301,10 +301,10 @@ class RecurrentNetwork(ImageNetwork):
             given = {IMAGE: Tensor.over(np.ascontiguousarray(image)), **self._states.given(place)}
             kept = [name + OUT for name in self._states.names]
             made, *found = self._binding.carry(given, [MADE, *kept])
-            result: Any = made.array()
+            result = made.array()
             self._expect(result, self._shape_for(image.shape))
             self._states.keep(place, found)
-        return result
+        return np.asarray(result, np.uint8)
 
 
 class MaskedNetwork(Network):

@@ -225,7 +225,7 @@ def wrap_image(
     first: list[TensorInfo] = [("first", np.bool_, [])] if states else []
     return writer.finish(
         [("image", np.uint8, [count, *sides_in, 3]), *first, *carried],
-        [(made, np.uint8, [count, *sides_out, 3]), *((name + OUT, *kind) for name, *kind in carried)],
+        [(made, np.uint8, [count, *sides_out, 3]), *((name + OUT, dtype, sides) for name, dtype, sides in carried)],
     )
 
 
