@@ -5,9 +5,9 @@ fp32 and fp16 take and give whole images and shuffle inside the graph, which is 
 value range are folded into the first and the last kernel.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 import onnx
@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from export.graph import Graph
 from export.plan import SAMPLES, Exporter, Plan
 from export.rounding import Moments, Watch
-from gancam.inference.card import Layout, ModelCard
+from gancam.inference.card import Layout, ModelCard, Precision
 from gancam.inference.model import Model
 from train import evaluate, networks
 from train import recipe as recipes
@@ -33,10 +33,7 @@ Network = SuperResolution | ResidualSuperResolution
 Stack = list[tuple[Kernel, Kernel]]  # (kernel (o, i, 3, 3), bias (o,)) of each convolution
 BLOCK_CHANNELS = {1: 4, 2: 4}  # bytes per sub-pixel by their number a side, where padding 3 to 4 makes kernels faster
 LEAST = 16  # channels of the last 8-bit convolution: of 4 it takes three times as long
-MIDDLE = 128  # the code of 0 where less occurs, as in the residual, whose step is a grey level: adding it is exact
-EightLayer = tuple[tuple[Kernel, Kernel], int, Moments | None]  # kernel and bias; dilation; what it sees
-Held = tuple[str, float]  # in a graph of 8 bits: a value's name, and its step
-Value = TypeVar("Value")
+ANCHOR_ZERO = 128  # of the 8-bit residual: one step is one grey level, so that adding the input back is exact
 
 
 def pixel_stack(network: Network) -> Stack:
@@ -73,7 +70,7 @@ def float_graph(network: Network, *, half: bool = False) -> onnx.ModelProto:
     x = graph.add("Mul", x, graph.constant(1 / 255, kind))
     x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
     x = anchor = graph.add("SpaceToDepth", x, blocksize=cell) if cell > 1 else x
-    x = between(network, _Floats(graph, stack, dilations(network), kind), x)
+    x = _between(network, graph, stack, x, kind)
     if cell == 1:
         anchor = graph.add("Concat", *[anchor] * scale**2, axis=1) if scale > 1 else anchor
     elif scale > 1:
@@ -88,54 +85,23 @@ def float_graph(network: Network, *, half: bool = False) -> onnx.ModelProto:
     return graph.model({"image": (np.uint8, ["n", "h", "w", 3])}, {"upscaled": (np.uint8, ["n", "out_h", "out_w", 3])})
 
 
-class Connections(Protocol[Value]):
-    """What stands between the convolutions of a network: names in a graph, or tensors."""
+def _between(network: Network, graph: Graph, stack: Stack, x: str, kind: type[np.floating[Any]]) -> str:
+    """What the convolutions of `stack` make of `x`, connected as those of `network` are."""
+    dilations = network.dilations if isinstance(network, SuperResolution) else [1] * len(stack)
+    left = iter(zip(stack, dilations, strict=True))
 
-    def convolve(self, x: Value, *, relu: bool) -> Value:
-        """What the next convolution makes of `x`, and ReLU of that."""
+    def convolve(x: str) -> str:
+        (kernel, bias), dilation = next(left)
+        return graph.add("Conv", x, graph.constant(kernel, kind), graph.constant(bias, kind), **_nine(dilation))
 
-    def add(self, x: Value, y: Value) -> Value:
-        """The sum of two."""
-
-    def last(self, x: Value) -> Value:
-        """What the last convolution makes of `x`."""
-
-
-def between(network: Network, through: Connections[Value], x: Value) -> Value:
-    """What the convolutions of `network` make of `x`, connected as it connects them."""
+    x = first = convolve(x)
     if isinstance(network, SuperResolution):
-        for _ in network.dilations[1:]:
-            x = through.convolve(x, relu=True)
-        return through.last(x)
-    x = first = through.convolve(x, relu=False)
+        for _ in stack[1:]:
+            x = convolve(graph.add("Relu", x))
+        return x
     for _ in network.blocks:
-        x = through.add(through.convolve(through.convolve(x, relu=True), relu=False), x)
-    return through.last(through.add(through.convolve(x, relu=False), first))
-
-
-class _Floats:
-    """Convolutions of `kind` in a graph; values are names."""
-
-    def __init__(self, graph: Graph, stack: Stack, dilations: Sequence[int], kind: type[np.floating[Any]]) -> None:
-        self.graph, self.kind = graph, kind
-        self.left = iter(zip(stack, dilations, strict=True))
-
-    def convolve(self, x: str, *, relu: bool) -> str:
-        x = self.last(x)
-        return self.graph.add("Relu", x) if relu else x
-
-    def add(self, x: str, y: str) -> str:
-        return self.graph.add("Add", x, y)
-
-    def last(self, x: str) -> str:
-        (kernel, bias), dilation = next(self.left)
-        weights = (self.graph.constant(part, self.kind) for part in (kernel, bias))
-        return self.graph.add("Conv", x, *weights, **_nine(dilation))
-
-
-def dilations(network: Network) -> Sequence[int]:
-    """Of each convolution of `network`."""
-    return network.dilations if isinstance(network, SuperResolution) else [1] * len(network.convolutions())
+        x = graph.add("Add", convolve(graph.add("Relu", convolve(x))), x)
+    return convolve(graph.add("Add", convolve(x), first))
 
 
 def _pixels(scale: int, cell: int) -> list[int]:
@@ -151,106 +117,56 @@ def _cells(image: NDArray[np.uint8], cell: int) -> torch.Tensor:
     return x.reshape(1, -1, height, width).float()
 
 
-class _Watched:
-    """Convolutions in PyTorch, watched: what each sees, padded with zeros, and what stands between them."""
-
-    def __init__(self, stack: Stack, dilations: Sequence[int]) -> None:
-        tensors = [(torch.from_numpy(kernel.copy()), torch.from_numpy(bias.copy())) for kernel, bias in stack]
-        self.layers = [(*pair, apart, Watch()) for pair, apart in zip(tensors, dilations, strict=True)]
-        self.values: list[tuple[int, list[Kernel]]] = []  # between convolutions: the code of 0, samples of each picture
-        self.left = iter(self.layers)
-        self.count = 0
-
-    def begin(self) -> None:
-        """Begin with the first convolution, for another picture."""
-        self.left, self.count = iter(self.layers), 0
-
-    def convolve(self, x: torch.Tensor, *, relu: bool) -> torch.Tensor:
-        x = self.last(x)
-        return self._kept(F.relu(x), 0) if relu else self._kept(x, MIDDLE)
-
-    def add(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        return self._kept(x + y, MIDDLE)
-
-    def last(self, x: torch.Tensor) -> torch.Tensor:
-        kernel, bias, apart, watch = next(self.left)
-        x = F.pad(x, (apart,) * 4)
-        watch.see(x, (3, 3), dilation=apart)
-        return F.conv2d(x, kernel, bias, dilation=apart)
-
-    def _kept(self, x: torch.Tensor, zero: int) -> torch.Tensor:
-        if self.count == len(self.values):
-            self.values.append((zero, []))
-        self.values[self.count][1].append(x[0].flatten(1)[:, ::7].numpy())
-        self.count += 1
-        return x
+@torch.no_grad()
+def activations(stack: Stack, seen_by: Sequence[torch.Tensor], dilations: Sequence[int]) -> list[Kernel]:
+    """What each convolution but the last gives after ReLU on `seen_by` the first: ``(channels, samples)`` each."""
+    seen: list[list[Kernel]] = [[] for _ in stack[:-1]]
+    for x in seen_by:
+        for index, (kernel, bias) in enumerate(stack[:-1]):
+            apart = dilations[index]
+            weights = torch.from_numpy(kernel.copy()), torch.from_numpy(bias.copy())
+            x = F.relu(F.conv2d(x, *weights, padding=apart, dilation=apart))
+            seen[index].append(x[0].flatten(1)[:, ::7].numpy())
+    return [np.concatenate(parts, axis=1) for parts in seen]
 
 
 @torch.no_grad()
-def calibrated(network: Network, stack: Stack, seen_by: Sequence[torch.Tensor]) -> tuple[list[float], list[Moments]]:
-    """8-bit steps of what stands between the convolutions of `stack`, and the moments of what each of them sees.
-
-    The first sees `seen_by`. Nothing is cut off between residual blocks: it would be missing in all that follow (of
-    text, 1.3 % of the pixels were wrong by more than 16 grey levels; now 0.2 %).
-    """
-    watched = _Watched(stack, dilations(network))
+def moments(stack: Stack, seen_by: Sequence[torch.Tensor], dilations: Sequence[int]) -> list[Moments]:
+    """Of what each convolution sees, padded with zeros, where the first sees `seen_by`."""
+    watches = [Watch() for _ in stack]
     for x in seen_by:
-        watched.begin()
-        between(network, watched, x)
-    cut = isinstance(network, SuperResolution)
-    steps = [step(np.concatenate(parts, axis=1), zero, cut=cut) for zero, parts in watched.values]
-    return steps, [watch.moments() for *_, watch in watched.layers]
+        for (kernel, bias), watch, apart in zip(stack, watches, dilations, strict=True):
+            x = F.pad(x, (apart,) * 4)
+            watch.see(x, (3, 3), dilation=apart)
+            x = F.relu(F.conv2d(x, torch.from_numpy(kernel.copy()), torch.from_numpy(bias.copy()), dilation=apart))
+    return [watch.moments() for watch in watches]
 
 
-def step(values: Kernel, zero: int = 0, *, cut: bool = True) -> float:
-    """The 8-bit step of `values` with the least squared error, rounding and clipping; `zero` is the code of 0.
-
-    Unless `cut`, nothing of them is clipped.
-    """
-    least, most = -zero, 255 - zero
-    top = float(np.abs(values).max())
-    steps = [top * share / most for share in (np.linspace(0.3, 1.0, 29) if cut else [1.0])]
-    errors = [float(np.mean((np.clip(np.round(values / s), least, most) * s - values) ** 2)) for s in steps if s > 0]
+def step(values: Kernel) -> float:
+    """The 8-bit step of `values` (0 and up) with the least squared error, rounding and clipping together."""
+    top = float(values.max())
+    steps = [top * share / 255.0 for share in np.linspace(0.3, 1.0, 29)] or [1.0]
+    errors = [float(np.mean((np.clip(np.round(values / s), 0, 255) * s - values) ** 2)) for s in steps if s > 0]
     return steps[int(np.argmin(errors))] if errors else 1.0
 
 
-class _Eights:
-    """8-bit convolutions and sums in a graph; a value is a name between a pair, and its step."""
-
-    def __init__(self, graph: Graph, layers: Iterable[EightLayer], steps: Sequence[float]) -> None:
-        self.graph, self.left, self.steps = graph, iter(layers), iter(steps)
-
-    def convolve(self, x: Held, *, relu: bool) -> Held:
-        made = self._convolved(x)
-        return self._held(self.graph.add("Relu", made), 0) if relu else self._held(made, MIDDLE)
-
-    def add(self, x: Held, y: Held) -> Held:
-        return self._held(self.graph.add("Add", x[0], y[0]), MIDDLE)
-
-    def last(self, x: Held) -> Held:
-        return self.graph.requantise(self._convolved(x), 1.0, MIDDLE), 1.0
-
-    def _convolved(self, x: Held) -> str:
-        (kernel, bias), dilation, seen = next(self.left)
-        return self.graph.add("Conv", x[0], *self.graph.weights(kernel, bias, x[1], seen), **_nine(dilation))
-
-    def _held(self, x: str, zero: int) -> Held:
-        at = next(self.steps)
-        return self.graph.requantise(x, at, zero), at
-
-
 def int8_graph(
-    network: Network, stack: Stack, steps: Sequence[float], seen: Sequence[Moments] | None = None
+    stack: Stack,
+    steps: Sequence[float],
+    scale: int,
+    seen: Sequence[Moments] | None = None,
+    dilations: Sequence[int] = (),
+    cell: int = 1,
 ) -> onnx.ModelProto:
     """uint8 ``(n, h, w, 4)`` BGR and an ignored byte -> uint8 ``(n, h, w, scale * scale * c)`` blocks.
 
-    Of a network whose ``multiple`` is above 1, layout ``cells``: the pixels of a cell, row by row, in and out.
+    With `cell` above 1, layout ``cells``: the pixels of a cell, row by row, in and out.
 
-    QDQ form, weights per channel, rounded for what each convolution has `seen`, what stands between them uint8 with the
-    given `steps`. Nothing of it is left but 8-bit convolutions and sums when ONNX Runtime has joined the pairs.
+    QDQ form, weights per channel, rounded for what each convolution has `seen`, activations uint8 with the given
+    `steps`. Nothing of it is left but 8-bit convolutions and one sum when ONNX Runtime has joined the pairs.
     """
-    scale, cell = network.scale, network.multiple
     graph = Graph()
+    dilations = dilations or [1] * len(stack)
     depth = BLOCK_CHANNELS.get(scale * cell, 3)
     square, places = (scale * cell) ** 2, cell * cell
     kernel, bias = stack[0]
@@ -270,8 +186,14 @@ def int8_graph(
 
     x = graph.add("Transpose", graph.dequantise("image", 1.0, 0), perm=[0, 3, 1, 2])
     x = pixels = graph.requantise(x, 1.0, 0)
-    layers = zip(stack, dilations(network), known, strict=True)
-    residual, _ = between(network, _Eights(graph, layers, steps), (x, 1.0))
+    at = 1.0  # the step of x
+    for index, (kernel, bias) in enumerate(stack):
+        weights = graph.weights(kernel, bias, at, known[index])
+        x = graph.add("Conv", x, *weights, **_nine(dilations[index]))
+        if index < len(steps):
+            at = steps[index]
+            x = graph.requantise(graph.add("Relu", x), at, 0)
+    residual = graph.requantise(x, 1.0, ANCHOR_ZERO)
     exact = graph.weights(np.pad(repeat.reshape(width, 4 * places, 1, 1), ((0, more),) + ((0, 0),) * 3), None, 1.0)
     anchor = graph.requantise(graph.add("Conv", pixels, *exact, kernel_shape=[1, 1]), 1.0, 0)
     x = graph.requantise(graph.add("Add", anchor, residual), 1.0, 0)
@@ -284,7 +206,7 @@ def int8_graph(
     )
 
 
-def quantise(network: Network, images: Sequence[NDArray[np.uint8]]) -> onnx.ModelProto:
+def quantise(network: SuperResolution, images: Sequence[NDArray[np.uint8]]) -> onnx.ModelProto:
     """The int8 graph, its activations' steps found on BGR `images`.
 
     Moving scale between channels first (SmoothQuant, https://arxiv.org/abs/2211.10438) was tried: these networks came
@@ -292,8 +214,9 @@ def quantise(network: Network, images: Sequence[NDArray[np.uint8]]) -> onnx.Mode
     """
     stack, cell = pixel_stack(network), network.multiple
     shown = [_cells(image, cell) for image in images]
-    steps, seen = calibrated(network, stack, shown)
-    return int8_graph(network, stack, steps, seen)
+    steps = [step(values) for values in activations(stack, shown, network.dilations)]
+    seen = moments(stack, shown, network.dilations)
+    return int8_graph(stack, steps, network.scale, seen, network.dilations, cell)
 
 
 def _nine(dilation: int) -> dict[str, Any]:
@@ -344,7 +267,7 @@ def _mean(last: torch.Tensor, network: SuperResolution) -> torch.Tensor:
 
 
 def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list[Path]) -> Plan:
-    """fp32, fp16, and int8, calibrated on `images`.
+    """fp32 and fp16, and int8, calibrated on `images`, of what has no residual blocks.
 
     All are compared on those, by default samples/stills/; each folder of `judge_on` gives figures named after it.
     """
@@ -357,6 +280,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
 
     def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
         if precision == "int8":
+            assert isinstance(network, SuperResolution)
             cells: Layout = "cells" if network.multiple > 1 else "blocks"
             return quantise(network, [picture[..., ::-1] for picture in pictures]), cells
         return float_graph(network, half=precision == "fp16"), "image"
@@ -381,7 +305,10 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
         "", "super_resolution", scale=network.scale, receptive_field=network.receptive_field,
         multiple=network.multiple, parameters=size,
     )  # fmt: skip
-    return Plan(("fp32", "fp16", "int8"), card, graph, pairs, judged)
+    precisions: tuple[Precision, ...] = ("fp32", "fp16")
+    if isinstance(network, SuperResolution):
+        precisions += ("int8",)
+    return Plan(precisions, card, graph, pairs, judged)
 
 
 def upscaler(model: Model) -> Callable[[Pixels], Pixels]:
