@@ -22,6 +22,7 @@ from gancam.frame import Frame, Image, ImageLike, check_image
 from gancam.inference.card import ModelCard
 from gancam.inference.model import ImageModel, Model
 from gancam.params import Parameter, Params, with_defaults
+from gancam.vision.motion import Grey, is_cut, small_grey
 from gancam.vision.pad import DrawingPad
 
 ImageFunction: TypeAlias = Callable[..., Image]
@@ -192,6 +193,7 @@ class ModelEffect(Effect):
     def __init__(self, model: Model, params: Params) -> None:
         self.card, self.model, self.params = model.card, model, params
         self._lock = threading.RLock()  # of all that it remembers
+        self._scene: Grey | None = None  # the frame before, small, of a network that carries states
         _living.add(self)
 
     def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
@@ -214,8 +216,28 @@ class ModelEffect(Effect):
         with self._lock:
             images = as_batch(image)
             if images is None:
-                return self.compute(check_image(image), time)
-            return self._stacked(images, (self.compute(one, at) for one, at in zip(images, _times(time), strict=False)))
+                return self._following(check_image(image), time)
+            frames = zip(images, _times(time), strict=False)
+            return self._stacked(images, (self._following(one, at) for one, at in frames))
+
+    def _following(self, image: Image, time: float | None) -> Image:
+        """Make the output for the next frame; a network that carries states begins anew at a cut."""
+        if self.card.recurrent:
+            now, _ = small_grey(image)
+            if self._scene is not None and is_cut(self._scene, now):
+                self._forget()
+            self._scene = now
+        return self.compute(image, time)
+
+    def _forget(self) -> None:
+        if isinstance(self.model, ImageModel):
+            self.model.reset()
+
+    def reset(self) -> None:
+        """Forget the frames before, those that the network remembers."""
+        with self._lock:
+            self._scene = None
+            self._forget()
 
     @abstractmethod
     def compute(self, image: Image, time: float | None) -> Image:

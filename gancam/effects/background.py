@@ -84,12 +84,13 @@ class Background(ModelEffect):
     def reset(self) -> None:
         """Forget the frame before."""
         with self._lock:
+            super().reset()
             self._person.reset()
 
     @property
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
-        return self.params.stabilise > 0.0
+        return self.card.recurrent or self.params.stabilise > 0.0
 
 
 def _picture(path: str) -> Image:

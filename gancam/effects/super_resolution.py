@@ -122,14 +122,16 @@ class SuperResolution(ModelEffect):
         if self._darker is not None:
             image = np.asarray(cv2.LUT(image, self._darker), np.uint8)
         threshold = self.params.threshold
-        self._saving = threshold >= 0
-        if threshold < 0:
+        self._saving = threshold >= 0 and not self.card.recurrent  # whose states are of whole frames
+        if not self._saving:
             self._changed.reset()
             return self._everything(image)
         return self._changed(image, threshold=threshold, time=time)
 
     def _everything(self, image: Image) -> Image:
         card = self.card
+        if card.recurrent:
+            return self._network(image)
         return tiled(
             self._network, image, scale=card.scale, overlap=self._reach, multiple=card.multiple, budget=self._tiles
         )
@@ -167,13 +169,14 @@ class SuperResolution(ModelEffect):
     def reset(self) -> None:
         """Forget the frames before."""
         with self._lock:
+            super().reset()
             self._changed.reset()
             self._calm.reset()
 
     @property
     def remembers(self) -> bool:
         """Whether it keeps what hardly changed: with a threshold of 0, what it keeps is what it would compute."""
-        return self.params.threshold > 0 or self.params.stabilise > 0
+        return self.card.recurrent or self.params.threshold > 0 or self.params.stabilise > 0
 
     @property
     def status(self) -> str:

@@ -165,7 +165,12 @@ class Translate(ModelEffect):
     @property
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
-        return self.params.stabilise > 0.0 or self._marked is not None or masks.follows(self.params.mask)
+        return (
+            self.card.recurrent
+            or self.params.stabilise > 0.0
+            or self._marked is not None
+            or masks.follows(self.params.mask)
+        )
 
     def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
         """Name the model, where it is shown all of the frame as it is, and all that it makes is seen."""
@@ -184,6 +189,7 @@ class Translate(ModelEffect):
     def reset(self) -> None:
         """Forget the frames before, those of masks too."""
         with self._lock:
+            super().reset()
             self._before = {}
             for source in (self._marked, self._source(self.params.mask) if self.params.mask else None):
                 if source is not None:
@@ -251,7 +257,7 @@ class Translate(ModelEffect):
         more = [multiple * -(-max(side, least) // multiple) - side for side in (height, width)]
         if any(more):
             image = np.asarray(cv2.copyMakeBorder(image, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE), np.uint8)
-        overlap = self.card.receptive_field  # 0: none that is known, so that there is no cutting
+        overlap = 0 if self.card.recurrent else self.card.receptive_field  # 0: there is no cutting
         budget = self._tiles if overlap else None
         found = tiled(self._run, image, scale=1, overlap=overlap, limit=image.size, multiple=multiple, budget=budget)
         return np.ascontiguousarray(found[:height, :width])

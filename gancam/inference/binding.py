@@ -5,7 +5,7 @@ bound as it is: on the CPU nothing is copied, on a GPU ONNX Runtime copies it ov
 channel. One that lies on the device goes from network to network without a copy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,11 @@ class Tensor:
     def address(self) -> int:
         """The address of its first byte in the memory of its device."""
         return int(self._value.data_ptr())
+
+    def array(self) -> NDArray[np.generic]:
+        """Copy it into an array of the host."""
+        found: NDArray[np.generic] = self._value.numpy()
+        return found
 
     def load(self, array: NDArray[np.generic]) -> None:
         """Copy `array`, of the same shape and kind, into it."""
@@ -96,6 +101,19 @@ class Binding:
         finally:  # else the arrays under them would be held until the next call
             self._bound.clear_binding_inputs()
             self._bound.clear_binding_outputs()
+
+    def carry(self, given: Mapping[str, Tensor], wanted: Sequence[str]) -> list[Tensor]:
+        """Run the session once as `run` does, and give the outputs `wanted`, of any shape, in memory of its device."""
+        self.bind(given, {})
+        for name in wanted:
+            self._bound.bind_output(name, *(("cpu",) if self._place == "cpu" else ("cuda", int(self._place))))
+        try:
+            self.play()
+            values = self._bound.get_outputs()
+        finally:
+            self._bound.clear_binding_inputs()
+            self._bound.clear_binding_outputs()
+        return [Tensor(one, tuple(one.shape()), self._place) for one in values]
 
     def bind(self, given: Mapping[str, Tensor], made: Mapping[str, Tensor]) -> None:
         """Bind tensors for every `play` from now on, as `run` does for one."""

@@ -13,7 +13,7 @@ PREFIX = "gancam."
 _FORMERLY = {"working": "work_size"}  # fields of cards written before 0.2, and what they are called now
 _FIGURES_FORMERLY = {"unrest": "temporal_noise"}
 VERSION = 1  # of the contract below; a reader refuses newer ones
-Layout = Literal["image", "blocks", "cells", "latent", "masked"]
+Layout = Literal["image", "blocks", "cells", "latent", "masked", "recurrent"]
 Keeps = Literal["nothing", "luma", "black"]
 Sees = Literal["colours", "tones"]
 Strokes = Literal["any", "lines", "laid"]
@@ -33,6 +33,9 @@ class ModelCard:
       rest, so nobody else sees it.
     - ``cells``: ``(n, h / k, w / k, k * k * 4)`` in, the k x k pixels of each cell row by row, each BGR and an ignored
       byte; out as in ``blocks``, with k * scale for scale. k is told by the shape.
+    - ``recurrent``: ``image (1, h, w, 3)`` BGR in, the next frame of one video, ``image_out`` BGR of `scale` times that
+      size out; beside it ``first``, a bool that says that nothing came before, and any number of states, of which each
+      comes out of ``NAME_out`` and goes into ``NAME`` with the next frame.
     - ``masked``: ``image (n, h, w, 3)`` BGR and ``hole (n, h, w)``, not 0 where to fill, in; ``(n, h, w, 3)`` BGR out,
       what was not to be filled unchanged to the byte, and what the image holds in the hole not looked at.
     - ``latent``: a generator, in two halves: ``z (n, latent)`` in, ``w (n, latent)`` out; ``ws (m, layers, latent)``
@@ -77,6 +80,11 @@ class ModelCard:
     def restricted(self) -> bool:
         """Whether its licence allows no commercial use: it says NC, non-commercial or research."""
         return re.search(r"\bNC\b|non-?commercial|research", self.licence, re.IGNORECASE) is not None
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether what it makes of a frame depends on the frames before."""
+        return self.layout == "recurrent"
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -233,7 +233,11 @@ class Model:
 
 
 class ImageModel(Model):
-    """A model from images to images: of the layouts ``image``, ``blocks`` and ``cells``."""
+    """A model from images to images: of the layouts ``image``, ``blocks``, ``cells`` and ``recurrent``.
+
+    One of layout ``recurrent`` takes images for frames of one video, in the order in which they come, each size for
+    itself.
+    """
 
     _kind = ImageNetwork
     _kind_name = "model from images to images"
@@ -244,6 +248,10 @@ class ImageModel(Model):
         network = self._current().network
         assert isinstance(network, ImageNetwork)
         return network
+
+    def reset(self) -> None:
+        """Forget the frames before, where the network carries anything of them: a cut, a seek, another video."""
+        self.network.reset()
 
     def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8]]:  # type: ignore[override]
         """Images ``(n, h, w, 3)`` uint8 BGR -> one array ``(n, h * scale, w * scale, 3)`` uint8 BGR.

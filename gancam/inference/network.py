@@ -6,9 +6,8 @@ import math
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gancam._native import denormals_as_zero, keep_after_fork
-from gancam.errors import GancamError, ImageError, InputError, ModelError, OutOfMemory, first_line
+from gancam.errors import DeviceError, GancamError, ImageError, InputError, ModelError, OutOfMemory, first_line
 from gancam.inference.binding import SKIP, Binding, Tensor
 from gancam.inference.buffers import BufferPool
 from gancam.inference.card import ModelCard
@@ -24,33 +23,12 @@ from gancam.inference.fixed import in_fixed_tiles
 from gancam.inference.graphs import CapturedCalls
 from gancam.inference.layouts import BlockLayout
 from gancam.inference.providers import GpuOptions, kind_of
-from gancam.inference.session import explain, fallen, is_full, open_session
+from gancam.inference.recurrent import IMAGE, MADE, OUT, States, fits
+from gancam.inference.session import OpenFile, explain, fallen, is_full, open_session
+from gancam.inference.variants import read_card
 
 log = logging.getLogger(__name__)
 _LINKS = 4  # tensors between networks that are kept for the next call
-
-
-@dataclass(frozen=True)
-class OpenFile:
-    """A model file in an ONNX Runtime session.
-
-    Attributes:
-        path: The file.
-        device: What it was opened on, with the number of a GPU.
-        threads: Those of one call on the CPU.
-        session: The session.
-        card: What the file says of itself.
-        spent: Where the seconds of calls are added up.
-        gpu: How it is run on a GPU.
-    """
-
-    path: Path
-    device: str
-    threads: int
-    session: Any
-    card: ModelCard
-    spent: dict[str, float]
-    gpu: GpuOptions
 
 
 class Network(ABC):
@@ -215,6 +193,9 @@ class ImageNetwork(Network):
         fits = min(sides) >= card.minimum and not any(side % card.multiple for side in sides)
         return fits and (shape[0] == 1 or not self._singly)
 
+    def reset(self) -> None:
+        """Forget the frames before, where the graph carries anything of them."""
+
     def turn(self) -> int:
         """Count how often a chain that it begins was asked for a picture."""
         return next(self._turns)
@@ -273,6 +254,57 @@ class ImageNetwork(Network):
         for image, pixels in zip(images, result, strict=True):
             self._blocks.run(image, pixels)
         return result
+
+
+class RecurrentNetwork(ImageNetwork):
+    """A network from a frame of a video, and what it carries of those before, to an image: layout ``recurrent``."""
+
+    def __init__(self, opened: OpenFile) -> None:
+        self._states = States(opened.session.get_inputs())
+        super().__init__(opened)
+        self.reset()
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:  # type: ignore[override]
+        """Frames ``(n, h, w, 3)`` uint8 BGR in their order -> ``(n, h * scale, w * scale, 3)``, the caller's own."""
+        self._check_images(images)
+        return np.concatenate([self._frame(one)[None] for one in images])
+
+    def _frame(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        card, sides = self.card, image.shape[:2]
+        size = card.fixed_height, card.fixed_width
+        if not size[0] or sides == size:
+            whole: NDArray[np.uint8] = self._next(image[None], sides)[0]
+            return whole
+        places = itertools.count()  # each tile has states of its own
+
+        def tile(one: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            return self._next(one, (*sides, next(places)))
+
+        return in_fixed_tiles(tile, image, size=size, scale=card.scale, reach=card.receptive_field)
+
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Say no: it takes more than images."""
+        return False
+
+    def reset(self) -> None:
+        """Forget the frames before."""
+        with self._lock:
+            self._states.forget()
+
+    def _check(self) -> int:
+        if not fits(self._session.get_inputs(), self._session.get_outputs()):
+            raise ModelError(f"{self.path}: its card says recurrent, but its states are no pairs of NAME and NAME{OUT}")
+        return 1
+
+    def _next(self, image: NDArray[np.uint8], place: Hashable) -> NDArray[np.uint8]:
+        with self._lock, self._failing(), self._timed():
+            given = {IMAGE: Tensor.over(np.ascontiguousarray(image)), **self._states.given(place)}
+            kept = [name + OUT for name in self._states.names]
+            made, *found = self._binding.carry(given, [MADE, *kept])
+            result = made.array()
+            self._expect(result, self._shape_for(image.shape))
+            self._states.keep(place, found)
+        return np.asarray(result, np.uint8)
 
 
 class MaskedNetwork(Network):
@@ -398,10 +430,14 @@ def open_network(
         DeviceError: The device cannot be had, or cannot run it.
     """
     gpu = gpu or GpuOptions()
+    if kind_of(device) == "tensorrt" and read_card(path).recurrent:
+        raise DeviceError(device, f"{path.name} carries states from frame to frame", "use --device cuda")
     session = open_session(path, device, threads, wide_sums=wide_sums, gpu=gpu)
     card = ModelCard.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
     spent = {"conversion": 0.0, "network": 0.0, "copies": 0.0} if spent is None else spent
-    kinds: dict[str, type[Network]] = {"latent": GeneratorNetwork, "masked": MaskedNetwork}
+    kinds: dict[str, type[Network]] = {
+        "latent": GeneratorNetwork, "masked": MaskedNetwork, "recurrent": RecurrentNetwork,
+    }  # fmt: skip
     opened = OpenFile(path, device, threads, session, card, spent, gpu)
     network = kinds.get(card.layout, ImageNetwork)(opened)
     if network.fallen:

@@ -6,11 +6,13 @@ import platform
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gancam._native import apart
 from gancam.errors import DeviceError, ModelError, NotFound, OutOfMemory, first_line
+from gancam.inference.card import ModelCard
 from gancam.inference.cuda import cuda_version, free_memory, gpus, load_from_wheels, needed, provider_file, unloadable
 from gancam.inference.packages import (
     BUILT_WITH_CUDA,
@@ -32,6 +34,29 @@ _LEAST_CAPABILITY = {12: (5, 0), 13: (7, 5)}  # of the GPU, by CUDA major: 13 dr
 _PLACES = "session.record_ep_graph_assignment_info"  # the option that lets a session tell which device does a node
 _SHAPES = ("Shape", "Size")
 _CUDA_12 = 'pip install "onnxruntime-gpu[cuda,cudnn]<1.27"'  # 1.27 was the first that is built with CUDA 13
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """A model file in an ONNX Runtime session.
+
+    Attributes:
+        path: The file.
+        device: What it was opened on, with the number of a GPU.
+        threads: Those of one call on the CPU.
+        session: The session.
+        card: What the file says of itself.
+        spent: Where the seconds of calls are added up.
+        gpu: How it is run on a GPU.
+    """
+
+    path: Path
+    device: str
+    threads: int
+    session: Any
+    card: ModelCard
+    spent: dict[str, float]
+    gpu: GpuOptions
 
 
 def open_session(

@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from gancam.inference.card import PREFIX, ModelCard
 from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import pictures, wrap
 from gancam.inference.importing.convention import Answers, Convention, Floats, OnnxModel, checked, decode, sidecar
+from gancam.inference.importing.faults import mended
 from gancam.inference.importing.foreign import Foreign
 from gancam.inference.importing.latent import generated
 from gancam.inference.importing.masked import filled
@@ -27,8 +29,10 @@ from gancam.inference.importing.measure import measured, usual_side
 from gancam.inference.importing.ports import usual
 from gancam.inference.importing.probe import probe
 from gancam.inference.importing.safety import check_safe
+from gancam.inference.importing.states import own_frame, second
 from gancam.inference.importing.trial import TrialFailed
 from gancam.inference.importing.weights import SUFFIXES, export_weights
+from gancam.inference.importing.windows import PAST, past_begins, with_past
 from gancam.inference.importing.wrap_latent import wrap_latent
 from gancam.inference.importing.wrap_masked import wrap_masked
 from gancam.inference.network import Network, open_network
@@ -38,8 +42,9 @@ from gancam.inference.variants import file_digest
 log = logging.getLogger(__name__)
 LEAST_PSNR = 60.0  # dB of the adapted file against the graph as it came
 _EVERYWHERE = 64  # pixels by which tiles of large frames overlap where a network looks at all of a picture
+_FRAMES, _STILL = 8, 16.0  # of a still that states are carried over, and grey levels by which it may change then
 _MATTE = 512  # pixels of the longer side of what a network of masks of any size is shown
-VERSION = 3  # of what is remembered
+VERSION = 4  # of what is remembered
 ENTRY = f"{PREFIX}import"  # of the metadata of an adapted file: its convention as JSON
 
 
@@ -92,28 +97,76 @@ def _adapted(source: Path, target: Path, name: str, given: Answers, folder: Path
     facts = check_safe(source)
     graph = Foreign(source)
     model = wrap.load(source)
-    if usual(model):
+    mend = mended(model)
+    changed, frames = usual(model, int(given.get("frames", 1)))
+    if changed or mend:
         wrap.onnx().save(model, str(folder / "usual.onnx"))
         graph = Foreign(folder / "usual.onnx", graph.process, source)
     convention = probe(graph, given)
-    if convention.fixed and "height" not in given and convention.effect in ("translate", "super_resolution"):
+    if frames > 1:
+        convention = _placed(model, graph, replace(convention, frames=frames), given, folder)
+    free = convention.effect in ("translate", "super_resolution") and not convention.states
+    if convention.fixed and "height" not in given and free:
         model, graph, convention = _freed(model, graph, convention, given)
     if convention.fixed and convention.effect == "translate" and convention.height == convention.width:
         hint = f"it may be of aligned faces, {convention.height}x{convention.height} each (--effect faces)"
         convention = replace(convention, doubts=(*convention.doubts, *([] if "effect" in given else [hint])))
     licence = next((text for key, text in facts.metadata.items() if key.lower() in ("license", "licence") and text), "")
-    card = _card(name, licence or "unknown", convention, wrap.parameters(model))
-    wrapped = _wrapped(model, convention)
-    entries = {**facts.metadata, **card.to_metadata(), ENTRY: json.dumps(asdict(convention))}
-    wrap.write(wrapped, entries, target)
+    licence = licence or "unknown"
     try:
-        psnr = _checked(graph, convention, target)
+        card, psnr = _made(model, graph, convention, (name, licence), facts.metadata, target)
+        drift = _drift(target, convention)
+        if drift > _STILL:
+            begun = [name for name in convention.states if name in convention.extras]
+            doubt = (
+                f"what it keeps of the frames before ({', '.join(begun)}) is left out: carried along, a still changes "
+            )
+            doubt += f"by {drift:.0f} grey levels in {_FRAMES} frames"
+            others = {name: one for name, one in convention.states.items() if name not in begun}
+            convention = replace(convention, states=others, doubts=(*convention.doubts, doubt))
+            card, psnr = _made(model, graph, convention, (name, licence), facts.metadata, target)
     except (GancamError, TrialFailed) as error:
         target.unlink(missing_ok=True)
         if isinstance(error, TrialFailed):
             raise ModelError(f"{source} does not run as it is taken for ({convention.describe()}): {error}") from error
         raise
     return Adapted(target, card, convention, psnr)
+
+
+def _made(
+    model: OnnxModel, graph: Foreign, convention: Convention, named: tuple[str, str], metadata: Mapping[str, str],
+    target: Path,
+) -> tuple[ModelCard, float]:  # fmt: skip
+    """Write the adapted file, of that name and licence, and check it. Gives its card and how near it is, in dB."""
+    card = _card(*named, convention, wrap.parameters(model))
+    entries = {**metadata, **card.to_metadata(), ENTRY: json.dumps(asdict(convention))}
+    wrap.write(_wrapped(model, convention), entries, target)
+    return card, _checked(graph, convention, target)
+
+
+def _placed(model: OnnxModel, graph: Foreign, convention: Convention, given: Answers, folder: Path) -> Convention:
+    """`convention` of a graph of several frames, with the one that comes out."""
+    if convention.effect in ("inpaint", "morph"):
+        raise ModelError(f"{graph.name}: it takes {convention.frames} frames of a video at once, which is played of "
+                         f"networks that keep or enlarge a picture alone, not of {convention.effect}")  # fmt: skip
+    if "frame" in given:
+        return convention
+    frame = own_frame(model, graph, convention, folder)
+    behind = convention.frames - 1 - frame
+    if frame == 0 or behind == 0:
+        return replace(convention, frame=frame)
+    doubt = f"it looks {behind} frames ahead, which live pictures have not: the newest stands for them"
+    return replace(convention, frame=frame, doubts=(*convention.doubts, doubt))
+
+
+def _drift(target: Path, convention: Convention) -> float:
+    """Grey levels by which a still changes from its first frame to a later one, where outputs are carried along."""
+    if not set(convention.states) & set(convention.extras):
+        return 0.0
+    model = open_network(target, "cpu", usable_cores())
+    still = pictures.shown(*usual_side(convention), 1)
+    made = [model(still[None])[0].astype(np.float32) for _ in range(_FRAMES)]
+    return float(np.abs(made[-1] - made[0]).mean())
 
 
 def adopted(source: Path) -> Path:
@@ -174,13 +227,17 @@ def _wrapped(model: OnnxModel, convention: Convention) -> OnnxModel:
         return wrap_masked(model, convention)
     if convention.effect == "morph":
         return wrap_latent(model, convention)
-    return wrap.wrap_image(model, convention)
+    if convention.frames == 1:
+        return wrap.wrap_image(model, convention)
+    model = with_past(model, convention)
+    return wrap.wrap_image(model, convention, {PAST: partial(past_begins, model=model, convention=convention)})
 
 
 def _card(name: str, licence: str, convention: Convention, parameters: int) -> ModelCard:
-    layout: Any = {"inpaint": "masked", "morph": "latent"}.get(convention.effect, "image")
+    plain = "recurrent" if convention.recurrent else "image"
+    layout: Any = {"inpaint": "masked", "morph": "latent"}.get(convention.effect, plain)
     generator = convention.effect == "morph"
-    tiles = layout == "image" and convention.fixed and not convention.squeezed
+    tiles = layout == plain and convention.fixed and not convention.squeezed
     return ModelCard(
         name=name, effect=convention.effect, scale=convention.scale, layout=layout, licence=licence,
         receptive_field=_overlap(convention), parameters=parameters,
@@ -252,6 +309,9 @@ def _checked(graph: Foreign, convention: Convention, target: Path) -> float:
         image = pictures.shown(*size, 1)
         truth = np.asarray(np.clip(np.round(_direct(graph, convention, image)), 0, 255), np.uint8)
         made = model(image[None])[0]
+        if convention.states and not convention.fixed and size == sizes[0]:
+            again = np.clip(np.round(second(graph, image, convention)), 0, 255).astype(np.uint8)
+            found.append(min(float(cv2.PSNR(again, model(image[None])[0])), 100.0))
         if truth.shape != made.shape:
             raise ModelError(f"{graph.name}: adapted it gives {made.shape} for {image.shape}, not {truth.shape}")
         found.append(min(float(cv2.PSNR(truth, made)), 100.0))

@@ -56,6 +56,11 @@ class Convention:
     value `range` (a name of `RANGES`), the `output_order`, `output_range` and `output_layout`, the `scale`, and the
     `height` and `width` that it takes (0: any). `multiple` and `minimum` of its sides, `cut` pixels of the input that
     it drops at each border, `reach` (pixels of the input that an output pixel looks to each side; 0: everywhere).
+    Of a network that carries something from frame to frame: `states` name, for inputs beside the picture, the output
+    (or the picture's own input) that they are given with the next frame, and `state_sizes` into how many parts the
+    picture's sides are divided for the first (0: one row and column). `frames` says how many it takes at once (1: one),
+    and `frame` which of them comes out: those in front of it are the frames before, those behind it the same again;
+    where it is 0, the newest comes first.
     `extras` are constants for further inputs (a number, several, or the path of a picture or a .npy), and `fourth` that
     of a fourth channel which is no mask. A `sigmoid` makes opacities of what comes out. Of one that fills: the name of
     its `mask` input ("" where the mask is a fourth channel), its `mask_layout` and `mask_dtype`, what 1 marks in it
@@ -87,6 +92,10 @@ class Convention:
     cut: int = 0
     reach: int = 0
     extras: Mapping[str, Constant] = field(default_factory=dict)
+    states: Mapping[str, str] = field(default_factory=dict)
+    state_sizes: Mapping[str, int] = field(default_factory=dict)
+    frames: int = 1
+    frame: int = 0
     fourth: float = 1.0
     sigmoid: bool = False
     mask: str = ""
@@ -107,6 +116,11 @@ class Convention:
         return self.height > 0 and self.width > 0
 
     @property
+    def recurrent(self) -> bool:
+        """Whether anything is carried from frame to frame."""
+        return bool(self.states) or self.frames > 1
+
+    @property
     def squeezed(self) -> bool:
         """Whether frames are resized to the one size that is taken, as what makes masks of a whole picture needs."""
         return self.fixed and self.effect == "background"
@@ -124,8 +138,15 @@ class Convention:
         mask = f", mask 1 = {self.mask_one}" if self.effect == "inpaint" else ""
         more = {"fourth channel": self.fourth} if self.channels == 4 and self.effect != "inpaint" else {}
         constants: dict[str, Constant] = {**more, **self.extras}
+        for name in self.states:
+            constants.pop(name, None)
         given = "".join(f", {name} = {_short(value)}" for name, value in constants.items())
-        return f"{what}, {self._colours()} {self.dtype} {self.layout.upper()}{mask}{given}, {size}"
+        return f"{what}, {self._colours()} {self.dtype} {self.layout.upper()}{mask}{given}{self._carried()}, {size}"
+
+    def _carried(self) -> str:
+        """What is carried from frame to frame, for people."""
+        said = f", {', '.join(self.states)} from frame to frame" if self.states else ""
+        return said + (f", the last {self.frame + 1 if self.frame else self.frames} frames" if self.frames > 1 else "")
 
     def _colours(self) -> str:
         takes = f"{self.order.upper()} {self.range}"
@@ -138,12 +159,13 @@ class Convention:
         """All entries but the doubts, as a sidecar holds them."""
         lines = []
         for key, value in asdict(self).items():
-            if key in ("doubts", "extras"):
+            if key == "doubts" or isinstance(value, dict):
                 continue
             lines.append(f"{key} = {json.dumps(value)}")  # what these are is written alike in TOML
-        if self.extras:
-            lines.append("\n[extras]")
-            lines += [f'"{name}" = {json.dumps(value)}' for name, value in self.extras.items()]
+        for table, entries in (("extras", self.extras), ("states", self.states), ("state_sizes", self.state_sizes)):
+            if entries:
+                lines.append(f"\n[{table}]")
+                lines += [f'"{name}" = {json.dumps(value)}' for name, value in entries.items()]
         return "\n".join(lines) + "\n"
 
 

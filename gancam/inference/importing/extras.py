@@ -38,9 +38,12 @@ def is_level(name: str) -> bool:
     return _LEVEL.search(name.lower()) is not None
 
 
-def is_state(name: str, outputs: list[str]) -> bool:
-    """Whether an input of that name holds what one of the `outputs`, if any are named, gave for the frame before."""
-    if not _STATE.search(name.lower()):
+def is_state(name: str, outputs: list[str], *, named: bool = False) -> bool:
+    """Whether an input of that name holds what one of the `outputs`, if any are named, gave for the frame before.
+
+    With `named` a pair of names is enough.
+    """
+    if not (named or _STATE.search(name.lower())):
         return False
     if not outputs:
         return True
@@ -68,6 +71,15 @@ def constant(value: Constant, sides: tuple[int, ...], like: tuple[int, ...], mea
         return _picture(value, sides, meant, dtype)
     shape = [side or (like[axis] if axis in follows(sides, len(like)) else 1) for axis, side in enumerate(sides)]
     return np.full(shape, value, dtype)
+
+
+def divided(like: tuple[int, ...], part: int, layout: str) -> tuple[int, ...]:
+    """Divide the sides of a picture's tensor, whose shape is `like`, into so many parts; 0: one row and column."""
+    last = -1 if layout == "nchw" else -2
+    return tuple(
+        1 if part == 0 else -(-side // part) if axis - len(like) in (last, last - 1) else side
+        for axis, side in enumerate(like)
+    )
 
 
 def follows(sides: tuple[int, ...], rank: int) -> list[int]:

@@ -1,5 +1,6 @@
 """Somebody else's graph, opened on the CPU of a process of its own to be tried."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from gancam.errors import ModelError, NotFound
 from gancam.frame import Image
 from gancam.inference.hardware import usable_cores
 from gancam.inference.importing.convention import Convention, Floats, Tensor, coloured, decode, encode
-from gancam.inference.importing.extras import constant
+from gancam.inference.importing.extras import constant, divided
 from gancam.inference.importing.trial import TrialFailed, TrialProcess
 from gancam.inference.packages import runtime
 
@@ -75,18 +76,19 @@ class Foreign:
         self.runs += 1
         return self.process.run(self.path, usable_cores(), given, output)
 
-    def extras(self, convention: Convention, like: tuple[int, ...]) -> dict[str, Tensor]:
-        """The constants of `convention` as tensors for the inputs, beside a picture's of the shape `like`."""
+    def extras(self, convention: Convention, picture: Tensor) -> dict[str, Tensor]:
+        """What the other inputs are given beside the tensor of a `picture`: constants, and states as they begin."""
         ports = {one.name: one for one in self.inputs}
-        return {
-            name: constant(value, ports[name].shape, like, convention, ports[name].dtype)
-            for name, value in convention.extras.items()
-            if name in ports
-        }
+        found = {name: picture for name in convention.states if name in ports}
+        for name, value in convention.extras.items():
+            if name in ports:
+                like = divided(picture.shape, convention.state_sizes.get(name, 1), convention.layout)
+                found[name] = constant(value, ports[name].shape, like, convention, ports[name].dtype)
+        return found
 
-    def raw(self, tensor: Tensor, convention: Convention) -> Tensor:
+    def raw(self, tensor: Tensor, convention: Convention, states: Mapping[str, Tensor] | None = None) -> Tensor:
         """What the graph gives for a picture's tensor, as it comes. Raises `TrialFailed`."""
-        beside = self.extras(convention, tensor.shape)
+        beside = {**self.extras(convention, tensor), **(states or {})}
         return self.run({convention.image: tensor, **beside}, convention.output)
 
     def picture(self, image: Image, convention: Convention) -> Floats:
@@ -96,9 +98,11 @@ class Foreign:
         """
         return self.shown(encode(image, convention), image, convention)
 
-    def shown(self, tensor: Tensor, image: Image, convention: Convention) -> Floats:
-        """The same of the tensor that `image` was turned into."""
-        found = self.raw(tensor, convention)
+    def shown(
+        self, tensor: Tensor, image: Image, convention: Convention, states: Mapping[str, Tensor] | None = None
+    ) -> Floats:
+        """The same of the tensor that `image` was turned into, with these `states` where they are not the first."""
+        found = self.raw(tensor, convention, states)
         if found.ndim != 3 + convention.batch:
             raise TrialFailed(f"{convention.output} has shape {found.shape}")
         pixels = decode(found, convention)

@@ -5,8 +5,9 @@ was shown; among those that have, the one wins under which the network does most
 or noisy. Under a wrong range a network mostly does nothing, or too much.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, get_args
 
 import numpy as np
@@ -31,6 +32,7 @@ from gancam.inference.importing.convention import (
 from gancam.inference.importing.extras import UNKNOWN, first_of, is_level, is_state, starts, values_of
 from gancam.inference.importing.foreign import Foreign, Port, refuse
 from gancam.inference.importing.measure import measured, usual_side
+from gancam.inference.importing.states import paired, start_sizes
 from gancam.inference.importing.trial import NoPicture, TrialFailed
 
 _SIDES = (64, 96, 128, 256, 224, 512)  # that are tried until a free-size graph takes one
@@ -41,6 +43,7 @@ _PENALTY = {"0..1": 1.0, "-0.5..0.5": 1.1, "-1..1": 1.1, "imagenet": 1.25, "0..2
 _OUTPUTS = ("0..1", "0..255", "-1..1")  # ranges of outputs that may be of another than the input
 _FAR, _ALIKE = 70.0, 0.35  # grey levels, and correlation, beyond which an answer has nothing of what was shown
 _FLAT = 30.0  # grey levels that an answer without any of the picture's forms counts as further off
+_DULL = 3.0  # grey levels by which pictures differ from their mean: less is no picture
 _OTHER = 0.5  # correlation with what was shown below which that is said
 _CLEAR = 1.12  # times the best score of another range that is not spoken of
 _CLEARER = 1.35  # times the best one's own error of a more usual range, or the other order of colours, that is not
@@ -76,8 +79,10 @@ def probe_image(graph: Foreign, picture: Port, extras: list[Port], answers: Answ
     if "effect" not in answers:
         plain = replace(plain, effect="super_resolution" if plain.scale > 1 else "translate")
     others = [
-        one.name for one in outputs if one.name != plain.output and _planes(one) == 3 and not is_state(one.name, [])
-    ]
+        one.name for one in outputs
+        if one.name != plain.output and _planes(one) == 3 and one.name not in plain.states.values()
+        and not is_state(one.name, [])
+    ]  # fmt: skip
     if others and "output" not in answers:
         doubt = f"{plain.output} of its pictures is taken; it gives {', '.join(others)}, too (output in a .toml)"
         plain = replace(plain, doubts=(*plain.doubts, doubt))
@@ -115,6 +120,7 @@ def shape(graph: Foreign, port: Port, extras: list[Port], outputs: list[Port], a
     Raises ``ModelError`` that says what was tried when none does.
     """
     reasons: list[str] = []
+    states = answers.get("states", paired(port, extras, graph.outputs))
     for layout, channels in layouts(port, answers):
         sides = port.shape[-2:] if layout == "nchw" else port.shape[-3:-1]
         order: Order = "y" if channels == 1 else "rgb"
@@ -122,7 +128,8 @@ def shape(graph: Foreign, port: Port, extras: list[Port], outputs: list[Port], a
             image=port.name, layout=layout, batch=len(port.shape) == 4, dtype=port.dtype, channels=channels,
             order=order, output_order="rgb", range="0..255" if port.dtype == "uint8" else "0..1",
             height=sides[0] if all(sides) else 0, width=sides[1] if all(sides) else 0,
-            extras=_usual(extras), fourth=_opaque(port.dtype),
+            extras=_usual([one for one in extras if not _begins_as_picture(one, port, states)]),
+            states=states, fourth=_opaque(port.dtype),
         )  # fmt: skip
         base = with_answers(base, answers)
         for output in outputs:
@@ -137,6 +144,11 @@ def shape(graph: Foreign, port: Port, extras: list[Port], outputs: list[Port], a
                 except TrialFailed as error:
                     reasons.append(f"{layout}: {error}")
     raise refuse(graph, "; ".join(dict.fromkeys(reasons)) or "no input that a picture fits", CURE)
+
+
+def _begins_as_picture(one: Port, picture: Port, states: Mapping[str, str]) -> bool:
+    """Whether it is a frame before, or what was made of it."""
+    return one.name in states and one.shape == picture.shape and one.dtype == picture.dtype
 
 
 def _usual(extras: list[Port]) -> dict[str, Constant]:
@@ -169,6 +181,7 @@ def _with_output(graph: Foreign, base: Convention, output: Port, size: tuple[int
                     base, output=output.name, output_layout=layout, output_channels=channels, output_order=grey,
                     scale=scale, cut=lost[0] // (2 * scale), minimum=minimum,
                     output_range="0..255" if found.dtype == np.uint8 else base.output_range,
+                    states={name: source or output.name for name, source in base.states.items()},
                 )  # fmt: skip
                 if "scale" not in answers or answers["scale"] == scale:
                     return with_answers(made, answers)
@@ -192,15 +205,18 @@ def _first_run(graph: Foreign, base: Convention, image: Image, answers: Answers)
     """`base` with constants for further inputs with which the graph runs, and what it then gives."""
     given = answers.get("extras", {})
     names = [name for name, value in base.extras.items() if name not in given and isinstance(value, float)]
-    last: TrialFailed | None = None
-    for values in starts(names) if names else [base.extras]:
-        one = replace(base, extras={**base.extras, **values})
+    sizes = (
+        [base.state_sizes] if "state_sizes" in answers else start_sizes([one for one in names if one in base.states])
+    )
+    first: TrialFailed | None = None
+    for size, values in product(sizes, list(starts(names)) if names else [base.extras]):
+        one = replace(base, extras={**base.extras, **values}, state_sizes=size)
         try:
             return one, graph.raw(encode(image, one), one)
         except TrialFailed as error:
-            last = error
-    assert last is not None
-    raise last
+            first = first or error
+    assert first is not None
+    raise first
 
 
 def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:
@@ -344,7 +360,8 @@ def _score(graph: Foreign, one: _Candidate) -> float:
 def _refuse_garbage(graph: Foreign, best: _Candidate, tried: list[_Candidate], image: Image, answers: Answers) -> None:
     """Refuse what has nothing of the picture shown, unless the user said what it is."""
     like = pictures.alike(best.made, _inner(image, best.convention.cut))
-    if (best.off <= _FAR and like >= _ALIKE) or {"range", "order"} <= set(answers):
+    flat = best.made.std() < _DULL < image.std()
+    if (best.off <= _FAR and like >= _ALIKE and not flat) or {"range", "order"} <= set(answers):
         return
     said = "; ".join(f"{one.convention.range} in, {one.convention.output_range} out: {one.off:.0f} grey levels off"
                      for one in sorted(tried, key=lambda one: one.off))  # fmt: skip
@@ -391,7 +408,7 @@ def _with_extras(graph: Foreign, base: Convention, answers: Answers) -> Conventi
     outputs = [one.name for one in graph.outputs]
     for name in base.extras:
         open_to_trial = is_level(name) or values_of(name) is UNKNOWN
-        if is_state(name, outputs) or isinstance(base.extras[name], list) or not open_to_trial:
+        if name in base.states or is_state(name, outputs) or isinstance(base.extras[name], list) or not open_to_trial:
             continue
         found: list[tuple[float, int, Convention]] = []
         for value in values_of(name):

@@ -67,7 +67,7 @@ def probe_latent(graph: Foreign, port: Port, answers: Answers) -> Convention:
 def generated(graph: Foreign, z: NDArray[np.float32], convention: Convention) -> Tensor:
     """What the graph makes of z ``(n, latent)``, as it comes. Raises `TrialFailed`."""
     given = z[:, :, None, None] if convention.spatial else z
-    beside = graph.extras(convention, ())
+    beside = graph.extras(convention, np.zeros(()))
     found = graph.run({convention.image: given.astype(convention.dtype), **beside}, convention.output)
     if found.ndim != 4 or found.dtype.kind not in "fu":
         raise TrialFailed(f"gives {found.dtype} {found.shape}, no picture")

@@ -123,7 +123,7 @@ def filled(graph: Foreign, image: Image, hole: Hole, convention: Convention) -> 
 
 def _run(graph: Foreign, image: Image, hole: Hole, convention: Convention) -> Tensor:
     given = encode_masked(image, hole, convention)
-    beside = graph.extras(convention, given[convention.image].shape)
+    beside = graph.extras(convention, given[convention.image])
     return graph.run({**given, **beside}, convention.output)
 
 

@@ -24,6 +24,8 @@ _KNOWN = (
 )
 _RANGES = ("0..1", "-1..1", "imagenet", "-0.5..0.5")
 _WHITE = 0.4  # of a drawing everywhere, on average
+_PLAIN, _LINE = 0.15, 0.25  # of an opacity, by which plain parts differ at most, and an outline at least
+_RIM = 6  # pixels to each side of an outline in which it is drawn
 _SEEN = 0.02  # of an opacity, by which two ranges give something else
 _ODDS = 60.0  # the largest logarithm of odds that networks give
 _UNSURE = 0.1  # mean of p (1 - p) beyond which opacities p tell nothing apart
@@ -43,7 +45,10 @@ def is_matting(graph: Foreign, answers: Answers) -> bool:
 
 def planes(graph: Foreign) -> list[Port]:
     """The outputs of one plane, those first whose names say that they are masks."""
-    found = [one for one in graph.outputs if one.is_picture and 1 in (one.shape[-3], one.shape[-1])]
+    found = [
+        one for one in graph.outputs
+        if one.is_picture and (1 in (one.shape[-3], one.shape[-1]) or (one.name == "pha" and one.shape[-3] == 0))
+    ]  # fmt: skip
     return sorted(found, key=lambda one: not _OUTPUT.search(one.name.lower()))
 
 
@@ -76,7 +81,8 @@ def probe_matte(graph: Foreign, picture: Port, extras: list[Port], answers: Answ
     others = [span for (span, _), one in zip(tried, opacities, strict=True)
               if np.abs(one - opacities[usual]).mean() > _SEEN]  # fmt: skip
     doubts = [] if "effect" in answers else ["that its plane is a mask of what is in front (--effect translate)"]
-    if "effect" not in answers and not is_matting(graph, answers) and any(map(_is_drawing, opacities)):
+    drawn = "effect" not in answers and not is_matting(graph, answers)
+    if drawn and (any(map(_is_drawing, opacities)) or _outlines(graph, replace(base, range=tried[usual][0]))):
         base = replace(base, effect="translate")
         doubts = ["that it draws, and gives grey alone (--effect background where it is a mask)"]
     if others:
@@ -93,6 +99,25 @@ def _is_drawing(opacities: NDArray[np.float32]) -> bool:
     """Whether planes ``(n, 1, h, w)`` or ``(n, h, w, 1)`` are white with thin lines."""
     planes = opacities.reshape(-1, *[side for side in opacities.shape[1:] if side != 1][-2:])
     return all(one.min() < _WHITE < cv2.blur(one, (25, 25)).min() for one in planes)
+
+
+def _outlines(graph: Foreign, one: Convention) -> bool:
+    """Whether of a plain disc before a plain ground its outline is drawn, and the disc looks as what is around it."""
+    height, width = (_SIDE, _SIDE) if not one.fixed else usual_side(one)
+    rows, columns = np.mgrid[:height, :width]
+    radius = min(height, width) / 4
+    away = np.hypot(rows - (height - 1) / 2, columns - (width - 1) / 2) - radius
+    disc = np.where(away < 0, 190, 90).astype(np.uint8)[..., None].repeat(3, 2)
+    try:
+        found = np.asarray(graph.raw(encode(disc, one), one), np.float32)
+    except TrialFailed:
+        return False
+    plane = found.reshape([side for side in found.shape if side != 1][-2:])
+    plane = 1 / (1 + np.exp(-np.clip(plane, -60.0, 60.0))) if one.sigmoid else plane
+    plane = plane / (255.0 if one.output_range == "0..255" else 1.0)
+    inside, outside = float(np.median(plane[away < -_RIM])), float(np.median(plane[away > _RIM]))
+    ring = np.abs(plane - outside)[np.abs(away) < _RIM / 2]
+    return abs(inside - outside) < _PLAIN and float(np.percentile(ring, 80)) > _LINE
 
 
 def _found(graph: Foreign, one: Convention) -> NDArray[np.float32] | None:

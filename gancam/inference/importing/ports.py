@@ -1,28 +1,41 @@
 """Somebody else's graph with inputs and outputs of the usual types and axes, before it is tried.
 
 Bytes stand for whole numbers of other types, float32 for bfloat16, an axis of one frame is taken away, and what takes
-several pictures at once gets the same one several times. What is
-between stays as it is.
+several pictures or frames at once gets the same one several times. What is between stays as it is.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
 from gancam.inference.importing.convention import OnnxModel
+from gancam.inference.importing.windows import FRAME, WINDOW
 from gancam.inference.importing.wrap import onnx
 
 _INNER = "/as-exported"  # what names of tensors end with whose usual form has the name
 _CHANNELS = (1, 3, 4)
+MOST_FRAMES = 15  # of a video at once
+STACKED = (6, 9, 12, 15, 18, 21, 27, 33)  # channels of two and more frames of three each
 _TIMES = 1, 2  # where an axis of frames may be: (n, t, c, h, w) and (n, c, t, h, w)
 
 
-def usual(model: OnnxModel) -> bool:
-    """Give `model` inputs and outputs of the usual types and axes, in place; whether anything was to be done."""
-    return _Usual(model).all()
+def usual(model: OnnxModel, frames: int = 1) -> tuple[bool, int]:
+    """Give `model` inputs and outputs of the usual types and axes, in place.
+
+    Args:
+        model: The graph.
+        frames: How many it is to be given at once, where it takes any number of them.
+
+    Returns:
+        Whether anything was to be done, and how many frames of a video it takes at once.
+    """
+    made = _Usual(model, frames)
+    return made.all(), made.frames
 
 
 class _Usual:
-    def __init__(self, model: OnnxModel) -> None:
+    def __init__(self, model: OnnxModel, frames: int) -> None:
+        self._wanted = frames
+        self.frames = 1  # of a video that it takes at once
         package = onnx()
         self.helper, self.kinds = package.helper, package.TensorProto
         self.model, self.graph = model, model.graph
@@ -44,17 +57,25 @@ class _Usual:
 
     def _entering(self, port: Any) -> None:
         sides = _sides(port)
-        axis = _frames(sides)
+        axis, frames = self._window(sides)
         kind = port.type.tensor_type.elem_type
         whole = kind in self._whole and _is_picture(_without(sides, axis))
         count = sides[0] if len(sides) == 4 and sides[0] > 1 and _is_picture(sides) else 1
-        if not whole and kind != self.kinds.BFLOAT16 and axis is None and count == 1:
+        if not whole and kind != self.kinds.BFLOAT16 and axis is None and count == frames == 1:
             return
         x = port.name
         inner = self._renamed(port.name)
         if axis is not None:
             del port.type.tensor_type.shape.dim[axis]
             x = self._add(self.before, "Unsqueeze", x, self._constant(self.before, [axis], self.kinds.INT64))
+        if frames > 1:
+            if axis is not None:
+                self.before[-1].output[0] = x = FRAME
+            if axis is None:
+                port.type.tensor_type.shape.dim[1].dim_value = sides[1] // frames
+            where = 1 if axis is None else axis
+            self.before.append(self.helper.make_node("Concat", [x] * frames, [WINDOW], axis=where))
+            x, self.frames = WINDOW, frames
         if count > 1:  # pictures that it takes at once: the same one, so many times
             port.type.tensor_type.shape.dim[0].dim_value = 1
             x = self._add(self.before, "Concat", *[x] * count, axis=0)
@@ -69,18 +90,24 @@ class _Usual:
 
     def _leaving(self, port: Any) -> None:
         sides = _sides(port)
-        axis = _frames(sides)
+        axis = _frames(sides, self.frames)
         kind = port.type.tensor_type.elem_type
         whole = kind in self._whole and _is_picture(_without(sides, axis))
+        each = self.frames > 1 and len(sides) == 4 and sides[1] == 3 * self.frames
         flat = len(sides) == 3 and sides[0] in (0, 1) and kind in (self.kinds.FLOAT, self.kinds.FLOAT16)
         flat = flat and 3 not in sides and any(len(_sides(one)) == 4 for one in self.graph.input)
         many = len(sides) == 4 and sides[0] == self.count > 1
-        if not whole and kind != self.kinds.BFLOAT16 and axis is None and not flat and not many:
+        if not whole and kind != self.kinds.BFLOAT16 and axis is None and not (flat or many or each):
             return
         y = self._renamed(port.name)
         if axis is not None:
             del port.type.tensor_type.shape.dim[axis]
-            y = self._add(self.after, "Squeeze", y, self._constant(self.after, [axis], self.kinds.INT64))
+            last = self._constant(self.after, -1, self.kinds.INT64)
+            y = self._add(self.after, "Gather", y, last, axis=axis)
+        elif each:
+            port.type.tensor_type.shape.dim[1].dim_value = 3
+            ends = [self._constant(self.after, [end], self.kinds.INT64) for end in (-3, sides[1], 1)]
+            y = self._add(self.after, "Slice", y, *ends)
         elif many:
             port.type.tensor_type.shape.dim[0].dim_value = 1
             ends = [self._constant(self.after, [end], self.kinds.INT64) for end in (0, 1, 0)]
@@ -100,6 +127,18 @@ class _Usual:
             port.type.tensor_type.elem_type = self.kinds.FLOAT
             y = self._add(self.after, "Cast", y, to=self.kinds.FLOAT)
         self.after.append(self.helper.make_node("Identity", [y], [port.name]))
+
+    def _window(self, sides: list[int]) -> tuple[int | None, int]:
+        """Which axis of an input is that of frames, and how many it takes at once; None where channels hold them."""
+        if self.frames > 1:  # of another input
+            return _frames(sides), 1
+        axis = _frames(sides, MOST_FRAMES)
+        if axis is not None:
+            return axis, sides[axis] or self._wanted
+        stacked = len(sides) == 4 and sides[1] in STACKED and sides[3] not in _CHANNELS
+        if stacked and any(_is_picture(_sides(one)[-3:]) for one in self.graph.output if len(_sides(one)) == 4):
+            return None, sides[1] // 3
+        return None, 1
 
     def _bytes_to(self, x: str, kind: int) -> str:
         """Bytes as the same picture in whole numbers of that type."""
@@ -157,12 +196,12 @@ def _sides(port: Any) -> list[int]:
     return [max(side.dim_value, 0) for side in port.type.tensor_type.shape.dim]
 
 
-def _frames(sides: list[int]) -> int | None:
-    """Which axis of five is that of frames, of which one is to be taken at a time."""
+def _frames(sides: list[int], most: int = 1) -> int | None:
+    """Which axis of five is that of frames, of which there are `most` at most."""
     if len(sides) != 5:
         return None
     for axis in _TIMES:
-        if sides[3 - axis] in _CHANNELS and sides[axis] in (0, 1):
+        if sides[3 - axis] in _CHANNELS and sides[axis] <= most:
             return axis
     return None
 

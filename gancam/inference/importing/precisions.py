@@ -71,7 +71,8 @@ def offer(path: Path, images: Sequence[Image]) -> list[Offer]:
     """
     card = read_card(path)
     if card.layout != "image":
-        raise ModelError(f"{path.name}: only models of images are offered in fp16 and int8, not {card.effect}")
+        raise ModelError(f"{path.name}: only models of images are offered in fp16 and int8, not {card.effect}"
+                         f"{' from frame to frame' if card.recurrent else ''}")  # fmt: skip
     crops = list(_crops(images, card.fixed_height, card.fixed_width))
     if not crops:
         raise ModelError(f"{path.name}: no pictures to calibrate on")

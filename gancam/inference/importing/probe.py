@@ -11,6 +11,7 @@ from gancam.inference.importing.image import CURE, layouts, probe_image
 from gancam.inference.importing.latent import latent_port, probe_latent
 from gancam.inference.importing.masked import probe_masked
 from gancam.inference.importing.matte import is_matting, planes, probe_matte
+from gancam.inference.importing.states import paired
 from gancam.inference.importing.unplayable import unplayable
 
 _LEAVE = "Leave --effect out, and it is found by trying"
@@ -35,11 +36,12 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
     if vector is not None and (answers.get("effect", "morph" if not fits else "") == "morph"):
         return probe_latent(graph, vector, answers)
     picture, others = _ports(graph, answers)
+    kept = answers.get("states", paired(picture, others, graph.outputs))
     if is_matting(graph, answers):
         return probe_matte(graph, picture, others, answers)
     instead: ModelError | None = None
     if answers.get("effect", "inpaint") == "inpaint":
-        masks = [one for one in others if _is_mask(one, answers)]
+        masks = [one for one in others if one.name not in kept and _is_mask(one, answers)]
         four = any(channels == 4 for _, channels in layouts(picture, answers))
         if masks or four:
             rest = [one for one in others if one not in masks[:1]]
@@ -56,7 +58,7 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
         raise refuse(
             graph, f"to find {missing}, which {answers['effect']} needs", "Leave --effect out, and it is tried"
         )
-    _check_second(graph, picture, others, answers)
+    _check_second(graph, picture, [one for one in others if one.name not in kept], answers)
     try:
         found = probe_image(graph, picture, others, answers)
     except ModelError as error:
@@ -66,12 +68,14 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
         raise refuse(graph, f"as {found.effect}, but it {size}", _LEAVE)
     states = [name for name in found.extras if is_state(name, [one.name for one in graph.outputs])]
     several = {one.name: math.prod(one.shape) for one in others if one.name not in answers.get("extras", {})}
-    many = [f"{name} ({count} numbers)" for name, count in several.items() if count > 4 and name not in states]
+    many = [f"{name} ({count} numbers)" for name, count in several.items()
+            if count > 4 and name not in (*states, *kept) and not is_level(name)]  # fmt: skip
     if many:
         doubt = f"what {', '.join(many)} is to be ([extras] in a .toml: numbers in [ ], or the path of a .npy)"
         found = replace(found, doubts=(*found.doubts, doubt))
-    if states and "extras" not in answers:
-        doubt = f"what it keeps of the frames before ({', '.join(states)}) is left out: each frame is its first"
+    left = [name for name in states if name not in found.states]
+    if left and not {"extras", "states"} & set(answers):
+        doubt = f"what it keeps of the frames before ({', '.join(left)}) is left out: each frame is its first"
         found = replace(found, doubts=(*found.doubts, doubt))
     return found
 
@@ -94,9 +98,9 @@ def _check_second(graph: Foreign, picture: Port, others: list[Port], answers: An
         given = one.name in answers.get("extras", {})
         if coloured and not given and "noise" not in one.name.lower() and not is_state(one.name, outputs):
             raise ModelError(
-                f"{graph.name}: {one.name} is a second picture beside {picture.name}. Frames before or after are not "
-                f'given; a style or the like is named in a .toml file beside the model: [extras] and "{one.name}" = '
-                '"picture.jpg"'
+                f"{graph.name}: {one.name} is a second picture beside {picture.name}. A frame behind is not given, and "
+                "one before is known by a name such as prev_frame; a style or the like is named in a .toml file beside "
+                f'the model: [extras] and "{one.name}" = "picture.jpg"'
             )
 
 

@@ -7,7 +7,7 @@ stays as it is.
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -25,6 +25,7 @@ TensorInfo: TypeAlias = tuple[str, DTypeLike, Sequence[object]]
 """Name, dtype and shape of an input or output; a name in the shape is a size that is free."""
 OPSET = 17  # that older graphs are lifted to: read by ONNX Runtime 1.12 and newer
 _LEAST = 13  # below it operators that are added here take other arguments
+OUT = "_out"  # what the name of a state ends with where it comes out
 INNER = "net/"  # what the names of the graph itself begin with afterwards
 
 
@@ -152,6 +153,18 @@ class Writer:
         """Add a constant of whole numbers."""
         return self.constant(list(values), np.int64)
 
+    def either(self, yes: str, no: str, name: str) -> None:
+        """Add a choice by the input ``first``: `yes` where it is true, else `no`, of the same type and any shapes."""
+        branches = []
+        for said, x in (("yes", yes), ("no", no)):
+            node = self.onnx.helper.make_node("Identity", [x], [f"{name}/{said}"])
+            made = self.onnx.helper.make_empty_tensor_value_info(f"{name}/{said}")
+            branches.append(self.onnx.helper.make_graph([node], said, [], [made]))
+        yes_graph, no_graph = branches
+        self._nodes.append(
+            self.onnx.helper.make_node("If", ["first"], [name], then_branch=yes_graph, else_branch=no_graph)
+        )
+
     def part(self, x: str, start: str, end: str, axes: str) -> str:
         """Add a slice along `axes`."""
         return self.add("Slice", x, start, end, axes)
@@ -171,12 +184,17 @@ class Writer:
         return self.model
 
 
-def wrap_image(model: OnnxModel, convention: Convention) -> OnnxModel:
-    """Turn `model` into our layout ``image``, of any size unless it takes one alone.
+def wrap_image(
+    model: OnnxModel, convention: Convention, begins: Mapping[str, Callable[[Writer], str]] | None = None
+) -> OnnxModel:
+    """Turn `model` into our layout ``image`` or, with states, ``recurrent``; of any size unless it takes one alone.
 
-    That is uint8 BGR ``(n, h, w, 3)`` in, ``(n, h * scale, w * scale, 3)`` out.
+    That is uint8 BGR ``(n, h, w, 3)`` in, ``(n, h * scale, w * scale, 3)`` out. `begins` adds, of each state that
+    is not constant at first, what it is then.
     """
     writer = Writer(model)
+    begins = begins or {}
+    states = dict(convention.states) | {name: name + OUT for name in begins if name not in convention.states}
     x, sides, own = "image", "", ""
     if convention.squeezed:
         own = writer.part(writer.add("Shape", x), writer.numbers(1), writer.numbers(3), writer.numbers(0))
@@ -186,22 +204,45 @@ def wrap_image(model: OnnxModel, convention: Convention) -> OnnxModel:
         x = writer.add("Pad", x, more, mode="edge")
     chroma = entering(writer, x, convention, INNER + convention.image)
     for name, value in convention.extras.items():
-        extra(writer, name, value, convention)
+        if name not in states:
+            extra(writer, name, value, convention)
+    carried = [_carried(writer, name, f"state_{number}", convention, begins) for number, name in enumerate(states)]
     writer.behind()
+    for number, source in enumerate(states.values()):
+        writer.add("Identity", INNER + source, name=f"state_{number}{OUT}")
     y = leaving(writer, INNER + convention.output, convention, chroma)
     if own:
         y = resized(writer, y, own)
     if sides:
         end = writer.add("Mul", sides, writer.numbers(convention.scale))
         y = writer.part(y, writer.numbers(0, 0), end, writer.numbers(1, 2))
-    writer.add("Identity", y, name="gancam_out")
-    count = batch(model, convention)
+    made = "image_out" if states else "gancam_out"
+    writer.add("Identity", y, name=made)
+    count = 1 if states else batch(model, convention)
     fixed = convention.fixed and not convention.squeezed
     sides_in: list[Any] = [convention.height, convention.width] if fixed else ["h", "w"]
     sides_out: list[Any] = [convention.scale * side for side in sides_in] if fixed else ["sh", "sw"]
+    first: list[TensorInfo] = [("first", np.bool_, [])] if states else []
     return writer.finish(
-        [("image", np.uint8, [count, *sides_in, 3])], [("gancam_out", np.uint8, [count, *sides_out, 3])]
+        [("image", np.uint8, [count, *sides_in, 3]), *first, *carried],
+        [(made, np.uint8, [count, *sides_out, 3]), *((name + OUT, dtype, sides) for name, dtype, sides in carried)],
     )
+
+
+def _carried(
+    writer: Writer, name: str, state: str, convention: Convention, begins: Mapping[str, Callable[[Writer], str]]
+) -> TensorInfo:
+    """Lead the input `state`, or what it is at first, to the graph's own input `name`."""
+    if name in begins:
+        begin = begins[name](writer)
+    elif name in convention.extras:
+        begin = given(writer, name, convention.extras[name], convention)
+    else:
+        begin = INNER + convention.image
+    writer.either(begin, state, INNER + name)
+    kind = next(one.type.tensor_type for one in writer.model.graph.input if one.name == INNER + name)
+    dtype = writer.onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
+    return state, dtype, [f"{state}/{axis}" for axis in range(len(kind.shape.dim))]
 
 
 def batch(model: OnnxModel, convention: Convention) -> OnnxModel:
@@ -363,14 +404,25 @@ def affine(writer: Writer, x: str, factor: Tensor, offset: Tensor) -> str:
 
 def extra(writer: Writer, name: str, value: Constant, convention: Convention) -> None:
     """A further input as a constant, where its sides are free of the size of the picture."""
+    writer.add("Identity", given(writer, name, value, convention), name=INNER + name)
+
+
+def given(writer: Writer, name: str, value: Constant, convention: Convention) -> str:
+    """Add what a further input is given."""
     port = next(one for one in writer.model.graph.input if one.name == INNER + name)
     sides = tuple(max(side.dim_value, 0) for side in port.type.tensor_type.shape.dim)
     dtype = writer.onnx.helper.tensor_dtype_to_np_dtype(port.type.tensor_type.elem_type)
     rank = 0 if convention.effect == "morph" else 3 + convention.batch
     made = writer.constant(constant(value, sides, (1,) * rank, convention, str(dtype)), dtype)
     free = follows(sides, rank) if isinstance(value, float) else []
-    if free:
+    part = convention.state_sizes.get(name, 1)
+    if free and part:
         fixed = writer.constant([axis not in free for axis in range(rank)], np.bool_)
         shape = writer.add("Shape", INNER + convention.image)
+        if part > 1:
+            last = rank - (1 if convention.layout == "nchw" else 2)
+            parts = [part if axis in (last - 1, last) else 1 for axis in range(rank)]
+            shape = writer.add("Add", shape, writer.numbers(*(one - 1 for one in parts)))
+            shape = writer.add("Div", shape, writer.numbers(*parts))
         made = writer.add("Expand", made, writer.add("Where", fixed, writer.numbers(*([1] * rank)), shape))
-    writer.add("Identity", made, name=INNER + name)
+    return made

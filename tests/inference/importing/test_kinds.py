@@ -1,8 +1,7 @@
 """The kinds of graphs that people have: types, axes, further inputs and outputs, masks, and what is no effect."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,42 +14,15 @@ from export.graph import Graph
 from gancam.errors import ModelError, ParameterError
 from gancam.frame import Image
 from gancam.inference.importing import pictures
-from gancam.inference.importing.adopt import Adapted, adapt
+from gancam.inference.importing.adopt import Adapted
 from tests.helpers.foreign import body
+from tests.helpers.foreign_graphs import BOTH, FREE, Sides, adapted, clipped, number, numbers, planes, written
 
-Sides: TypeAlias = Sequence[str | int]
-FREE: Sides = (1, 3, "h", "w")
-BOTH = np.float32, FREE
 PLAIN = 'effect = "translate"\nrange = "0..1"\noutput_range = "0..1"\norder = "rgb"\n'
-
-
-def written(graph: Graph, folder: Path, takes: dict[str, Any], gives: dict[str, Any], name: str = "a.onnx") -> Path:
-    onnx.save(graph.model(takes, gives), folder / name)
-    return folder / name
-
-
-def adapted(source: Path) -> Adapted:
-    return adapt(source, source.parent / "made.onnx")
 
 
 def played(found: Adapted, image: Image) -> Image:
     return np.asarray(gancam.load(found.path, device="cpu")(image), np.uint8)
-
-
-def number(graph: Graph, value: float) -> str:
-    return graph.constant(value, np.float32)
-
-
-def numbers(graph: Graph, *values: int) -> str:
-    return graph.constant(list(values), np.int64)
-
-
-def clipped(graph: Graph, x: str, name: str = "") -> str:
-    return graph.add("Clip", x, number(graph, 0.0), number(graph, 1.0), name=name)
-
-
-def planes(graph: Graph, x: str, start: int, end: int) -> str:
-    return graph.add("Slice", x, numbers(graph, start), numbers(graph, end), numbers(graph, 1))
 
 
 def plain(scale: int = 1) -> Image:
@@ -149,13 +121,13 @@ def test_levels_of_noise_are_not_holes(kind: str, tmp_path: Path) -> None:
         assert "sigma = 0." in convention.describe()
 
 
-def test_states_are_left_out_and_said(tmp_path: Path) -> None:
+def test_states_that_nothing_fits_are_left_out_and_said(tmp_path: Path) -> None:
     graph = Graph()
-    weights = graph.constant(np.full((16, 19, 1, 1), 0.01), np.float32)
+    weights = graph.constant(np.full((8, 19, 1, 1), 0.01), np.float32)
     graph.add("Conv", graph.add("Concat", "x", "hidden", axis=1), weights, name="hidden_out")
     graph.add("Identity", sharpened(graph, "x"), name="y")
-    state = np.float32, (1, 16, "h", "w")
-    found = adapted(written(graph, tmp_path, {"x": BOTH, "hidden": state}, {"y": BOTH, "hidden_out": state}))
+    takes, gives = ((np.float32, (1, count, "h", "w")) for count in (16, 8))
+    found = adapted(written(graph, tmp_path, {"x": BOTH, "hidden": takes}, {"y": BOTH, "hidden_out": gives}))
     assert any("of the frames before (hidden) is left out" in doubt for doubt in found.convention.doubts)
     assert dict(found.convention.extras) == {"hidden": 0.0}
 
@@ -309,8 +281,8 @@ def _frames(graph: Graph) -> None:
         (_larger, FREE, (np.float32, (1, 3, "H", "W")), "no whole scale"),
         (_smaller, FREE, (np.float32, (1, 3, "H", "W")), "no picture of 1 to 8 times that"),
         (_depth, FREE, (np.float32, (1, "h", "w")), "is not understood"),
-        (_frames, (1, 15, "h", "w"), BOTH, "15 channels, as 5 frames at once have"),
-        (_frames, (1, 5, 3, "h", "w"), (np.float32, (1, 3, 3, "h", "w")), "takes 5 frames of a video at once"),
+        (_frames, (1, 15, "h", "w"), (np.float32, (1, 2, "h", "w")), "15 channels, as 5 frames at once have"),
+        (_frames, (1, 5, 6, "h", "w"), (np.float32, (1, 3, 6, "h", "w")), "takes 5 frames of a video at once"),
     ],
     ids=["classifier", "classes", "logits", "x1.5", "half", "depth", "channels", "frames"],
 )  # fmt: skip
@@ -325,3 +297,39 @@ def test_what_is_no_effect_is_said_in_a_line(make: Any, takes: Sides, gives: Any
     assert "\n" not in text
     assert len(text.replace(str(source), "")) < 900
     assert "ONNXRuntimeError" not in text
+
+
+@pytest.mark.parametrize("white", [True, False], ids=["on-white", "on-black"])
+def test_lines_are_drawings_and_no_masks(white: bool, tmp_path: Path) -> None:
+    """However busy the photos are that it is tried on: of a disc they are its outline."""
+    graph = Graph()
+    kernel = np.full((1, 3, 3, 3), -1 / 3)
+    kernel[:, :, 1, 1] = 8 / 3
+    edges = graph.add("Abs", graph.add("Conv", "x", graph.constant(kernel, np.float32), pads=[1] * 4))
+    edges = graph.add("Mul", edges, number(graph, -18.0 if white else 18.0))
+    graph.add("Sigmoid", graph.add("Add", edges, number(graph, 4.0 if white else -4.0)), name="y")
+    found = adapted(written(graph, tmp_path, {"x": BOTH}, {"y": (np.float32, (1, 1, "h", "w"))}))
+    assert found.convention.effect == "translate"
+    assert any("that it draws" in doubt for doubt in found.convention.doubts)
+    assert abs(int(played(found, np.full((64, 64, 3), 90, np.uint8))[32, 32, 0]) - (250 if white else 5)) <= 2
+
+
+def test_real_inverse_transforms_run(tmp_path: Path) -> None:
+    """``torch.fft.irfft``, as PyTorch's newer exporter writes it: ONNX Runtime alone fails of it."""
+    graph = Graph()
+    x = graph.add("Unsqueeze", sharpened(graph, "x"), numbers(graph, 4))
+    axis, width = graph.constant(3, np.int64), graph.add("Gather", graph.add("Shape", "x"), graph.constant(3, np.int64))
+    spectrum = graph.add("Identity", x)
+    back = graph.add("Identity", spectrum)
+    graph.add("Identity", graph.add("Squeeze", back, numbers(graph, 4)), name="y")
+    model = graph.model({"x": BOTH}, {"y": BOTH})
+    model.opset_import[0].version = 20
+    for name, more, flags in ((spectrum, ["", axis], {}), (back, [width, axis], {"inverse": 1})):
+        node = next(one for one in model.graph.node if one.output[0] == name)
+        node.op_type = "DFT"
+        node.input.extend(more)
+        node.attribute.extend(onnx.helper.make_attribute(*one) for one in {"onesided": 1, **flags}.items())
+    onnx.save(model, tmp_path / "a.onnx")
+    (tmp_path / "a.toml").write_text(PLAIN)
+    found = adapted(tmp_path / "a.onnx")
+    assert played(found, plain()).shape == (64, 64, 3)

@@ -1,0 +1,70 @@
+"""What recurrent graphs carry from one frame of a video to the next."""
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gancam.inference.binding import Tensor
+
+IMAGE, FIRST, MADE = "image", "first", "image_out"  # the parts of a recurrent graph that are no states
+OUT = "_out"  # what the name of a state ends with where it comes out
+_MOST = 64  # places of which states are kept: sizes, and tiles of one frame
+_TYPES = {
+    "tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64, "tensor(uint8)": np.uint8,
+    "tensor(int32)": np.int32, "tensor(int64)": np.int64, "tensor(bool)": np.bool_,
+}  # fmt: skip
+
+
+def fits(inputs: Sequence[Any], outputs: Sequence[Any]) -> bool:
+    """Say whether a graph has the parts that a recurrent one has, of ONNX Runtime's types.
+
+    Args:
+        inputs: Its inputs, as ONNX Runtime tells them.
+        outputs: Its outputs.
+    """
+    takes, gives = ({part.name: part for part in ports} for ports in (inputs, outputs))
+    states = {name: part for name, part in takes.items() if name not in (IMAGE, FIRST)}
+    pairs = {name + OUT: part.type for name, part in states.items()}
+    return (
+        IMAGE in takes and takes[IMAGE].type == "tensor(uint8)" and takes[IMAGE].shape[0] == 1
+        and FIRST in takes and takes[FIRST].type == "tensor(bool)"
+        and MADE in gives and all(part.type in _TYPES for part in states.values())
+        and pairs == {name: part.type for name, part in gives.items() if name != MADE}
+    )  # fmt: skip
+
+
+class States:
+    """The states of one graph, of each place that frames come from: a size, or a tile of one.
+
+    Attributes:
+        names: The states by the names of their inputs.
+    """
+
+    def __init__(self, inputs: Sequence[Any]) -> None:
+        self.names = [part.name for part in inputs if part.name not in (IMAGE, FIRST)]
+        self._yes, self._no = (Tensor.over(np.array(value)) for value in (True, False))
+        self._empty = {
+            part.name: Tensor.over(np.zeros([max(side, 1) if isinstance(side, int) else 1 for side in part.shape],
+                                            _TYPES[part.type]))
+            for part in inputs if part.name in self.names
+        }  # fmt: skip
+        self._kept: dict[Hashable, list[Tensor]] = {}
+
+    def given(self, place: Hashable) -> dict[str, Tensor]:
+        """Give what the graph takes beside the image for the next frame of that place."""
+        kept = self._kept.get(place)
+        if kept is None:
+            return {FIRST: self._yes, **self._empty}
+        return {FIRST: self._no, **dict(zip(self.names, kept, strict=True))}
+
+    def keep(self, place: Hashable, found: list[Tensor]) -> None:
+        """Keep what came out for the next frame of that place; of many places the one used longest ago is dropped."""
+        self._kept.pop(place, None)
+        self._kept[place] = found
+        if len(self._kept) > _MOST:
+            del self._kept[next(iter(self._kept))]
+
+    def forget(self) -> None:
+        """Forget the frames before."""
+        self._kept = {}
