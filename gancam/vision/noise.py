@@ -9,15 +9,10 @@ from gancam.frame import Image
 _BLOCK, _ROWS = 16, 24  # pixels a side of a block, and how many rows of blocks are looked at, at most
 _QUIET = 25  # per cent of blocks that surely show nothing but noise
 _MEAN = 1.596  # what noise of deviation 1 has in a Haar band, whose filters sum four pixels
-_FLATTER, _TEXTURE = (
-    1.3,
-    1.5,
-)  # how much more a texture has along lines than across both, and how that counts against it
-_NONE, _FULL, _MOST = (
-    4.0,
-    12.0,
-    0.8,
-)  # grey levels of noise from which, and at which, so much of a blurred picture is seen
+# how much more a texture has along lines than across both, and how that counts against it
+_FLATTER, _TEXTURE = 1.3, 1.5
+# grey levels of noise from which, and at which, so much of a blurred picture is seen
+_NONE, _FULL, _MOST = 4.0, 12.0, 0.8
 
 
 def noise_level(image: Image) -> float:
