@@ -157,8 +157,8 @@ class SuperResolution(ModelEffect):
         """Name the model, where all of the frame is its own, enlarged at once."""
         whole = self._share == 1 and self._scale == self.card.scale and size[0] * size[1] <= 2 * self._tiles.limit
         params = self.params
-        whole = whole and self._darker is None
-        if not whole or params.strength != 1.0 or params.stabilise > 0.0 or params.threshold >= 0:
+        more = params.strength != 1.0 or params.stabilise > 0.0 or params.threshold >= 0 or self._darker is not None
+        if not whole or more:
             return None
         with self._lock:
             self._saving = False

@@ -128,9 +128,8 @@ class Person(MaskSource):
             self._forget()
         still = None if self._small is None else _still(self._small, small)
         self._frame, self._small = frame, small
-        due = (
-            self._age % _EVERY == 0 and not self._model.card.recurrent
-        )  # which is shown whole frames, one after another
+        # a recurrent network is shown whole frames, one after another
+        due = self._age % _EVERY == 0 and not self._model.card.recurrent
         self._age += 1
         found = self._look(small) if due or self.wide or not self._regions else None
         if due and found is not None:

@@ -68,9 +68,9 @@ class ToneMap:
             entrance = graph.add_buffer(
                 width=wide.width, height=wide.height, format=wide.format, time_base=wide.time_base
             )
-            table, exit = graph.add("lut3d", file=name, interp="tetrahedral"), graph.add("buffersink")
+            table, sink = graph.add("lut3d", file=name, interp="tetrahedral"), graph.add("buffersink")
             entrance.link_to(table)
-            table.link_to(exit)
+            table.link_to(sink)
             graph.configure()
             return graph
         finally:
