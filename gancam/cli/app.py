@@ -49,12 +49,12 @@ EffectOption: TypeAlias = Annotated[
 CodecOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        help="Encode video with this codec: h264, h265, vp9, av1, prores, or ffv1 (lossless). Default: the usual one "
-        "of the output's container."
+        help="Encode video with this codec: h264, h265, vp9, av1, prores, or ffv1 (lossless); gif, apng and webp "
+        "are animated pictures. Default: the usual one of the output's container."
     ),
 ]
 QualityOption: TypeAlias = Annotated[
-    float | None, typer.Option(help="Quality of the video written, from 0 (small file) to 100 (best). Default: 80.")
+    float | None, typer.Option(help="Quality of what is written, from 0 (small file) to 100 (best). Default: 80.")
 ]
 ChromaOption: TypeAlias = Annotated[
     str | None,

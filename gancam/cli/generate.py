@@ -32,7 +32,7 @@ from gancam.media.images import write_image
 from gancam.media.paths import IMAGES
 from gancam.pipeline import run
 from gancam.sinks import SinkContext, open_sink
-from gancam.sinks.video import check_output
+from gancam.sinks.video import ANIMATIONS, check_output
 from gancam.sources import Still
 from gancam.units import counted
 
@@ -123,7 +123,9 @@ def _kinds(name: str, classes: Sequence[str], seeds: range, only: str | None, *,
 @app.command()
 def morph(
     name: GeneratorArgument,
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="The video file to write.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The video file, or animated .gif, .apng or .webp, to write.")
+    ],
     seeds: Annotated[
         str, typer.Option(metavar="1,5,9", help="Seeds of the pictures to pass through, as gancam sample shows them.")
     ] = "1,5,9",
@@ -160,8 +162,9 @@ def morph(
     except ValueError:
         raise InputError(f"--seeds {seeds!r}: needs whole numbers joined by commas, as in 1,5,9") from None
     check_loop(numbers, seconds=seconds, fps=fps, size=size, ease=ease)
-    if target.suffix.lower() in IMAGES or not target.suffix:
-        raise InputError(f"{target}: the loop is a video, so its name needs an extension such as .mp4")
+    still = target.suffix.lower() in IMAGES and target.suffix.lower() not in ANIMATIONS
+    if still or not target.suffix:
+        raise InputError(f"{target}: the loop is a video, so its name needs an extension such as .mp4 or .gif")
     check_output(target, codec=codec, quality=quality, overwrite=overwrite)
     check_device(device, precision)
     model = open_generator(name, device=device, precision=precision, threads=threads)

@@ -206,7 +206,7 @@ def _stdout() -> Iterator[int]:
 
 def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: MakePool | None) -> None:
     options, chain_spec = request.options, request.chain_spec
-    image = not _is_sequence(source, target) and (isinstance(source, StillPath) or isinstance(target, StillPath))
+    image = isinstance(source, StillPath) and isinstance(target, StillPath)
     with named_after(request.preset):
         chain = LoadedChain(chain_spec)
     if image:

@@ -9,10 +9,11 @@ from gancam.effects import Effect
 from gancam.errors import InputError, NotFound, SourceError
 from gancam.files import check_target
 from gancam.jobs.spec import ProcessOptions
+from gancam.media.animated import is_animated
 from gancam.media.info import MOST_FPS
 from gancam.media.paths import IMAGES, MediaPath, SequencePath, StillPath, VideoPath
 from gancam.sinks import images, sink_word
-from gancam.sinks.video import check_codec, check_output, check_quality
+from gancam.sinks.video import ANIMATIONS, check_codec, check_output, check_quality
 
 
 def refuse_drawing(effects: Sequence[Effect]) -> None:
@@ -45,15 +46,15 @@ def check(path: MediaPath | None, target: MediaPath, options: ProcessOptions) ->
     if options.pipe is None and sink_word(str(target)) is not None:
         raise InputError(f"{target}: is an output of gancam live; gancam process writes videos and images")
     source = VideoPath(Path("standard input")) if path is None else path
-    if isinstance(source, SequencePath) or isinstance(target, SequencePath):
-        check_reading(source, options)
+    if path is not None and not isinstance(path, SequencePath):
+        _check_there(path)
+    if isinstance(source, StillPath) and isinstance(target, StillPath):
+        _refuse_options_of_videos(source, options)
     else:
-        if isinstance(source, StillPath):
-            _refuse_options_of_videos(source, options)
-        refuse_mixture(source, target)
-        if isinstance(source, VideoPath):
-            check_reading(source, options)
-    if path is not None:
+        if not isinstance(target, SequencePath):
+            refuse_mixture(source, target)
+        check_reading(source, options)
+    if isinstance(path, SequencePath):
         _check_there(path)
     check_writing(target, options)
     if options.pipe is not None:
@@ -61,7 +62,7 @@ def check(path: MediaPath | None, target: MediaPath, options: ProcessOptions) ->
     if isinstance(target, SequencePath):
         frames = source if isinstance(source, SequencePath) else None
         images.check_output(target, overwrite=options.overwrite, source=frames)
-    elif isinstance(target, StillPath):
+    elif isinstance(target, StillPath) and isinstance(source, StillPath):
         check_target(target.path, overwrite=options.overwrite, sources=[source.path])
     else:
         check_output(target.path, sources=[source.path], overwrite=options.overwrite)
@@ -123,19 +124,22 @@ def check_writing(target: MediaPath, options: ProcessOptions) -> None:
             raise InputError(
                 f"--codec and --encoder are for videos, and {target} are images, whose extension names their format"
             )
-    elif isinstance(target, VideoPath):
+    elif isinstance(target, VideoPath) or target.path.suffix.lower() in ANIMATIONS:
         check_codec(target, options.codec, options.encoder, options.chroma)
 
 
 def refuse_mixture(path: MediaPath, target: MediaPath) -> None:
-    """Refuse to make a video of an image, or an image of a video. Raises ``InputError``."""
-    if isinstance(target, VideoPath) and not isinstance(path, VideoPath):
+    """Refuse to make a video of a single image, or a single image of a video. Raises ``InputError``."""
+    if isinstance(target, VideoPath) and isinstance(path, StillPath) and not is_animated(path.path):
         raise InputError(f"{path} is an image, so the output must be one too ({', '.join(IMAGES)}), not {target}")
-    if isinstance(path, VideoPath) and not isinstance(target, VideoPath):
+    single = isinstance(target, StillPath) and target.path.suffix.lower() not in ANIMATIONS
+    if single and not isinstance(path, StillPath):
         raise InputError(f"{target} is one image, so the input must be one too, not {path}; {_numbered(target)}")
 
 
 def _numbered(target: MediaPath) -> str:
     """Say under which name `target` would be an image for each frame."""
     stem = re.sub("%.*", "", target.path.stem) or "frame-"
-    return f"an image for each frame is written as {stem}{'' if stem.endswith('-') else '-'}%06d{target.path.suffix}"
+    animated = " (an animation: .apng, .webp, .gif)" if target.path.suffix.lower() == ".png" else ""
+    name = f"{stem}{'' if stem.endswith('-') else '-'}%06d{target.path.suffix}"
+    return f"an image for each frame is written as {name}{animated}"

@@ -10,11 +10,11 @@ from pathlib import Path
 from gancam.errors import InputError, NotFound
 from gancam.media.messages import cause
 from gancam.media.paths import IMAGES, StillPath, classify
-from gancam.sinks.video import CONTAINERS, holds
+from gancam.sinks.video import ANIMATIONS, CONTAINERS, holds
 
 VIDEOS = (
-    *CONTAINERS, ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".mjpeg",
-    ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".rm", ".rmvb", ".vob", ".wmv", ".wtv", ".y4m",
+    *CONTAINERS, ".3g2", ".3gp", ".apng", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".m2ts", ".m2v",
+    ".mjpeg", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".rm", ".rmvb", ".vob", ".wmv", ".wtv", ".y4m",
 )  # fmt: skip
 LEDGER = ".gancam.jsonl"  # in the output folder: which file was made from what, a JSON object a line
 
@@ -36,7 +36,7 @@ class BatchItem:
     @property
     def is_image(self) -> bool:
         """Whether it is an image, else a video."""
-        return isinstance(classify(self.source), StillPath)
+        return all(isinstance(classify(path), StillPath) for path in (self.source, self.target))
 
 
 @dataclass(slots=True)
@@ -71,7 +71,8 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
     `out/sea/a.mp4`; of several inputs, each folder keeps its own name too) or a pattern as shells have them, `**`
     included, mirrored below its part without wildcards. Links are followed, never in a circle. Not taken: hidden
     names, what is in `out`, and in any folder that a batch wrote into. Endings stay where such a file can be
-    written (with `codec`), else videos become .mkv or .mov, behind the old ending where the name is taken.
+    written (with `codec`), else videos become .mkv or .mov, or what holds `codec`, behind the old ending where the name
+    is taken.
 
     Args:
         inputs: Files, folders and patterns.
@@ -188,4 +189,4 @@ def _is_ours(path: Path, out: Path) -> bool:
 def _ending(ending: str, codec: str | None) -> str:
     if ending.lower() in IMAGES:
         return ending
-    return next((one for one in (ending, ".mkv", ".mov", ".mp4") if holds(one, codec)), ".mkv")
+    return next((one for one in (ending, ".mkv", ".mov", ".mp4", *ANIMATIONS) if holds(one, codec)), ".mkv")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from gancam.control import Controls, Replay
 from gancam.effects import Effect, EffectSlot, ImageFunction, as_effect, slots
@@ -21,7 +22,7 @@ from gancam.jobs.identity import job_of
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.images import Picture, check_size, holds_alpha, holds_many, read_pictures, write_pictures
 from gancam.media.info import VideoInfo
-from gancam.media.paths import MediaPath, SequencePath, classify
+from gancam.media.paths import MediaPath, SequencePath, StillPath, VideoPath, classify
 from gancam.pipeline import FrameCallback, Progress, Report, output_size, run, through
 from gancam.sinks import Sink
 from gancam.sinks.images import ImageWriter
@@ -29,8 +30,10 @@ from gancam.sinks.images import check_output as check_images
 from gancam.sinks.pieces import PieceWriter
 from gancam.sinks.pipe import FORMATS, PipeWriter
 from gancam.sinks.video import CONTAINERS, VideoOptions, keeps
-from gancam.sources import ImageFiles, VideoFile
+from gancam.sources import AnimatedImage, ImageFiles, VideoFile
 from gancam.units import counted
+
+FileSource: TypeAlias = VideoFile | ImageFiles | AnimatedImage
 
 
 def process_video(
@@ -115,7 +118,7 @@ def _sink(
     options: ProcessOptions,
     video_options: VideoOptions,
 ) -> Sink:
-    video_options = replace(video_options, audio_from=None if isinstance(path, SequencePath) else path)
+    video_options = replace(video_options, audio_from=sound_of(path))
     if options.pipe is not None:
         return PipeWriter(options.pipe, video_options, options.form or "matroska")
     job = job_of(path, effects, options)
@@ -128,6 +131,12 @@ def _sink(
             resume=options.resume,
         )  # fmt: skip
     return PieceWriter(target, video_options, job=job, resume=options.resume)
+
+
+def sound_of(path: str | os.PathLike[str]) -> Path | None:
+    """Name the file that has the sound of a video and what else goes along; None for images, which have none."""
+    media = classify(path)
+    return media.path if isinstance(media, VideoPath) else None
 
 
 class _ReadAhead:
@@ -166,14 +175,16 @@ class _ReadAhead:
             yield from source
 
 
-def _source(path: MediaPath, options: ProcessOptions) -> VideoFile | ImageFiles:
+def _source(path: MediaPath, options: ProcessOptions) -> FileSource:
     check_reading(path, options)
+    if isinstance(path, StillPath) and path.path.suffix.lower() == ".webp" and os.path.exists(path):
+        return AnimatedImage(path, first=options.first, end=options.end)
     if isinstance(path, SequencePath):
         return ImageFiles(path, fps=options.fps or 25.0, first=options.first, end=options.end)
     return VideoFile(path, deinterlace=options.deinterlace, first=options.first, end=options.end)
 
 
-def _tone_map(source: VideoFile | ImageFiles, options: ProcessOptions) -> None:
+def _tone_map(source: FileSource, options: ProcessOptions) -> None:
     """Let `source` give SDR, which is what effects know, unless HDR is to stay."""
     if isinstance(source, VideoFile) and not options.eight_bit:
         source.tone_map()
@@ -181,7 +192,7 @@ def _tone_map(source: VideoFile | ImageFiles, options: ProcessOptions) -> None:
 
 def open_video(
     path: str | os.PathLike[str], target: str | os.PathLike[str], chain: Sequence[Effect], options: ProcessOptions
-) -> tuple[VideoFile | ImageFiles, VideoOptions]:
+) -> tuple[FileSource, VideoOptions]:
     """Open the source, and say what its sink needs to know of it and of `options`.
 
     Raises:

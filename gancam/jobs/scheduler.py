@@ -11,7 +11,7 @@ from gancam.jobs.events import JobListener
 from gancam.jobs.identity import job_of
 from gancam.jobs.inputs import BatchItem
 from gancam.jobs.local_pool import WorkerPool
-from gancam.jobs.process import open_video, remembers
+from gancam.jobs.process import open_video, remembers, sound_of
 from gancam.jobs.spec import LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkItem, WorkResult
 from gancam.sinks.pieces import PieceCollector
@@ -179,7 +179,7 @@ class Scheduler:
             self._listener.begin(item, effects)
             source, video_options = open_video(item.source, item.target, effects, self._options)
             with source:
-                video_options = replace(video_options, audio_from=item.source)
+                video_options = replace(video_options, audio_from=sound_of(item.source))
                 job = job_of(item.source, effects, self._options)
                 sink = PieceCollector(item.target, video_options, job=job, resume=self._options.resume)
         except Exception as error:

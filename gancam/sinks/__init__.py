@@ -56,11 +56,12 @@ def _resolved(target: str) -> tuple[ModuleType, str]:
         return import_module(f"{__name__}.{word}"), target[len(word) + 1 :]
     from gancam.sinks import video  # a sink's own libraries are loaded when it is asked for
 
-    if Path(target).suffix.lower() in video.CONTAINERS:
+    files = [*video.CONTAINERS, *video.ANIMATIONS]
+    if Path(target).suffix.lower() in files:
         return video, target
     named = [vars(import_module(f"{__name__}.{name}")).get("FORM") for name in _modules()]
     words = sorted(form for form in named if form is not None)
-    known = f"{', '.join(words)}, URLs and files ending in {', '.join(video.CONTAINERS)}"
+    known = f"{', '.join(words)}, URLs and files ending in {', '.join(files)}"
     raise SinkError(f"{target}: no such output; there are {known}")
 
 

@@ -26,11 +26,13 @@ class Container:
         format: FFmpeg's name.
         codecs: What it may hold, the usual one first.
         audio: Which sound it holds.
+        most_fps: Frames a second that browsers show of an animated picture; 0: it is a video.
     """
 
     format: str
     codecs: tuple[str, ...]
     audio: AudioRule
+    most_fps: int = 0
 
 
 _MP4_AUDIO = ("aac", "mp3", "ac3", "eac3", "alac", "flac", "opus")
@@ -42,6 +44,12 @@ _WEBM = Container("webm", ("vp9", "av1"), AudioRule(("opus", "vorbis"), "libopus
 _TS = Container("mpegts", ("h264", "h265"), AudioRule(("aac", "mp3", "ac3", "eac3"), "aac"))
 NUT = replace(_MKV, format="nut")
 CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".mkv": _MKV, ".webm": _WEBM, ".ts": _TS}
+_SILENT = AudioRule((), "")
+ANIMATIONS = {  # browsers show a frame for 100 ms where it is to be shown for 10 ms or less
+    ".gif": Container("gif", ("gif",), _SILENT, most_fps=50),  # it counts in hundredths of a second
+    ".apng": Container("apng", ("apng",), _SILENT, most_fps=90),
+    ".webp": Container("webp", ("webp",), _SILENT, most_fps=90),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,15 @@ class Codec:
     chroma: str = "4:2:0"
     finer: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     nvenc: bool = False
+
+
+def _animated(name: str) -> Codec:
+    """The codec of an animated picture, whose frames wait without loss until all are there."""
+    options = {"level": "3", "slicecrc": "1"}
+    return Codec(
+        name, "ffv1", lambda q: options, pixels="bgr0", keeps=("bgr0",), lossless=name == "apng", alpha="bgra",
+        chroma="4:4:4",
+    )  # fmt: skip
 
 
 # Chosen by measurement: a hand-held city view scaled to 1280x720, two cores. CPU time a frame, rate, Y-PSNR:
@@ -138,6 +155,7 @@ _ALL = (
         chroma="4:2:2",
         finer={"4:4:4": ("yuv444p10le",)},
     ),
+    *(_animated(name) for name in ("gif", "apng", "webp")),
 )  # fmt: skip
 CODECS = {codec.name: codec for codec in _ALL}
 
@@ -178,7 +196,7 @@ def choose_codec(codec: str | None, encoder: str | None, container: Container, e
         wants = CODECS[name].encoder
         raise SinkError(f"this build of PyAV has no {wants}, so no {name}; it has {', '.join(have)}")
     if name not in container.codecs:
-        others = [other for other, made in CONTAINERS.items() if name in made.codecs]
+        others = [other for other, made in (CONTAINERS | ANIMATIONS).items() if name in made.codecs]
         holds_these = ", ".join(container.codecs)
         raise SinkError(f"{ending} cannot hold {name}; it holds {holds_these} (for {name}: {', '.join(others)})")
     if encoder != "nvenc":
@@ -215,10 +233,11 @@ def with_chroma(codec: Codec, chroma: str | None) -> Codec:
 
 def container_of(path: Path) -> Container:
     """Find the container that the ending of `path` means. Raises ``SinkError`` where it means none."""
+    known = CONTAINERS | ANIMATIONS
     ending = path.suffix.lower()
-    if ending not in CONTAINERS:
-        raise SinkError(f"{path}: unknown video extension {path.suffix!r}; supported: {', '.join(CONTAINERS)}")
-    return CONTAINERS[ending]
+    if ending not in known:
+        raise SinkError(f"{path}: unknown video extension {path.suffix!r}; supported: {', '.join(known)}")
+    return known[ending]
 
 
 def check_codec(
@@ -241,7 +260,7 @@ def holds(ending: str, codec: str | None) -> bool:
     Raises:
         InputError: For a codec that does not exist.
     """
-    container = CONTAINERS.get(ending.lower())
+    container = (CONTAINERS | ANIMATIONS).get(ending.lower())
     try:
         return container is not None and bool(choose_codec(codec, None, container, ending))
     except SinkError:
@@ -270,9 +289,10 @@ def keeps(
         SinkError: It cannot be had here.
     """
     ending = Path(path).suffix
-    if ending.lower() not in CONTAINERS:
+    container = (CONTAINERS | ANIMATIONS).get(ending.lower())
+    if container is None:
         return False
-    chosen = with_chroma(choose_codec(codec, encoder, CONTAINERS[ending.lower()], ending), chroma)
+    chosen = with_chroma(choose_codec(codec, encoder, container, ending), chroma)
     return keeps_planes(chosen, source_info)
 
 

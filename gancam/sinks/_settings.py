@@ -122,7 +122,7 @@ class EncoderSettings:
             options["lag-in-frames"] = "0"
         if self.codec.encoder == "libx264" and pixels <= _SMALL:
             options["crf"] = f"{float(options['crf']) - 3:g}"
-        if self.codec.name == "ffv1" and min(self.canvas.size) < 16:
+        if self.codec.encoder == "ffv1" and min(self.canvas.size) < 16:
             large = self.canvas.size[0] > 352 or self.canvas.size[1] > 288  # it takes no fewer than four then
             options["slices"] = "4" if large else "1"  # left to itself it finds no way to slice some of these
         if self.codec.name == "prores" and "444" in self.canvas.pixels:
@@ -203,10 +203,11 @@ def prepare(
     carried = codec.name in ("h264", "h265") or name in ("mp4", "mov")
     if info.aspect != 1 and not carried and not (seekable and has_head(container)):
         shape = f"{info.aspect.numerator}:{info.aspect.denominator}"
-        where = f"{name} on stdout has it with h264 and h265 alone"
-        notes.append(f"the shape of its pixels ({shape}) is left out: {where}, a file with all")
+        where = f"{name} on stdout has it with h264 and h265 alone, a file with all"
+        where = f"{name} has no place for it, videos have" if container.most_fps else where
+        notes.append(f"the shape of its pixels ({shape}) is left out: {where}")
     if info.mastering != HdrMetadata() and not info.mastering.encoder_options(codec.encoder):
-        notes.append(f"its HDR10 metadata is left out: {codec.encoder} takes none, h264, h265 and av1 on the CPU do")
+        notes.append(f"its HDR10 metadata is left out: {codec.name} takes none here, h264, h265 and av1 on the CPU do")
     if info.icc:
         notes.append("its colour profile (ICC) is left out: videos hold none, and players take the colours for sRGB")
     canvas = _canvas(path, container, codec, options, notes)

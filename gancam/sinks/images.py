@@ -13,7 +13,6 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 
 from gancam.errors import InputError, NotFound, OutputExists, SinkError
@@ -26,6 +25,7 @@ from gancam.media.messages import cause
 from gancam.media.metadata import ImageMetadata, embed
 from gancam.media.paths import SequencePath
 from gancam.sinks._codecs import DEFAULT_QUALITY, check_quality
+from gancam.sinks._left_out import left_out
 from gancam.sinks.contract import Sink
 from gancam.sinks.piece_store import changes, goes_on, pieces_of
 from gancam.units import counted
@@ -82,7 +82,7 @@ class ImageWriter(Sink):
         self._how = encoding(self._path, quality)
         self._tick = (source_info.time_base if source_info is not None else None) or Fraction(1, 90_000)
         self._begin = part[0] or Fraction(0)
-        self._notes = [] if audio_from is None else _left_out(Path(audio_from))
+        self._notes = [] if audio_from is None else left_out(Path(audio_from), "images hold")
         self._alpha = source_info is not None and source_info.alpha
         if self._alpha and not holds_alpha(self._path):
             self._alpha = False
@@ -301,16 +301,3 @@ def check_output(names: SequencePath, *, overwrite: bool, source: SequencePath |
         raise SinkError(f"{names}: the output has the names of the input ({source}); give it others")
     if not overwrite and (there := names.images()):
         raise OutputExists(f"{there[0][1]}: exists; give another name, or --overwrite")
-
-
-def _left_out(path: Path) -> list[str]:
-    with (
-        suppress(av.FFmpegError, OSError, ValueError),
-        av.open(os.path.abspath(path), metadata_errors="replace") as film,
-    ):
-        kinds: list[str] = [stream.type for stream in film.streams if stream.type != "video"]
-        kinds += ["chapter"] * len(film.chapters())
-        if kinds:
-            counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
-            return [f"images hold no sound, text or chapters, which are left out: {counts}"]
-    return []

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,11 +11,11 @@ import av
 
 from gancam.errors import SinkError
 from gancam.frame import Frame
+from gancam.sinks._animation import joiner_of
 from gancam.sinks._encoder import EncodedSink, Encoder
-from gancam.sinks._muxer import Muxer, OutputFile, claim_file
+from gancam.sinks._muxer import OutputFile, claim_file
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions
-from gancam.sinks._tracks import Packet
-from gancam.sinks.piece_store import Piece, PiecePlan, PieceStore, changes, fingerprint, read_packets, so_far
+from gancam.sinks.piece_store import Piece, PieceIndex, PiecePlan, PieceStore, changes, so_far
 
 
 class PieceWriter(EncodedSink):
@@ -201,7 +200,7 @@ class _Pieces:
     ) -> None:
         self._settings, self._place, self._store, self._gaps = settings, place, store, gaps
         self._source = options.audio_from
-        self._muxer = Muxer(place, options, notes)
+        self._joiner = joiner_of(settings, options, place, notes)
         self._piece: Piece | None = None
 
     @property
@@ -216,10 +215,7 @@ class _Pieces:
         """Prove that all can be had, and find what is there."""
         plan = self._store.settle(self._settings.threads, self._settings.canvas.even)
         self._settings = replace(self._settings, threads=plan["threads"])
-        self._muxer.open(self._settings)
-        extradata = fingerprint(self._muxer.stream.codec_context.extradata)
-        self._muxer.abort()
-        self._store.begin(extradata)
+        self._store.begin(self._joiner.open(self._settings))
         if not self._gaps:
             self._store.take(self._store.count)
         last = self._store.last
@@ -245,8 +241,9 @@ class _Pieces:
         if self._source is not None and not os.path.exists(self._source):
             what = "is no longer there, and its sound and what else goes along is copied last"
             raise SinkError(f"{os.fspath(self._source)}: {what}; {self.kept} once it is back")
-        shown = self._join([self._store.file(number) for number in range(count)], None)
-        self._check(shown)
+        pieces = self._indexed([self._store.file(number) for number in range(count)])
+        self._joiner.join(pieces, None)
+        self._joiner.check(pieces)
         self._place.publish()
         self._store.remove()
 
@@ -255,7 +252,7 @@ class _Pieces:
             self._piece.discard()
             self._piece = None
         self._store.discard()
-        self._muxer.abort()
+        self._joiner.abort()
         self._place.discard()
 
     def _end_piece(self) -> None:
@@ -272,50 +269,14 @@ class _Pieces:
                 self._piece = None
             if files:
                 last = max(last, self._store.index(files[-1])["last"])
-                self._join(files, (last + self._settings.frame_ticks) * self._settings.time_base)
+                self._joiner.join(self._indexed(files), (last + self._settings.frame_ticks) * self._settings.time_base)
                 os.replace(self._place.file, so_far(self._settings.path))
         finally:
             if short is not None:
                 short.unlink(missing_ok=True)
 
-    def _join(self, files: list[Path], until: Fraction | None) -> list[int]:
-        """Write `files`, and the other streams so far as they begin before `until`, into the hidden file.
-
-        Returns:
-            The ticks of its frames, in order.
-        """
-        self._muxer.open(self._settings)
-        stream = self._muxer.stream
-        if fingerprint(stream.codec_context.extradata) != self._store.extradata:
-            what = "the encoder changed since the pieces were written; --overwrite begins anew"
-            raise SinkError(f"{self._settings.path}: {what}")
-        indices = [self._store.index(file) for file in files]
-        shown = [packet[0] for index in indices for packet in index["packets"]]
-        decoded = iter(_decoding_times(shown))
-        for file, index in zip(files, indices, strict=True):
-            for data, (pts, duration, key, _) in read_packets(file, index):
-                packet: Packet = av.Packet(data)
-                packet.pts, packet.dts, packet.duration = pts, next(decoded), duration
-                packet.time_base, packet.is_keyframe, packet.stream = self._settings.time_base, bool(key), stream
-                self._muxer.mux(packet)
-        self._muxer.finish(until)
-        return sorted(shown)
-
-    def _check(self, shown: list[int]) -> None:
-        """Read the joined file back: every frame there, at its time."""
-        with av.open(os.fspath(self._place.file)) as container:
-            stream = container.streams.video[0]
-            there = sorted(packet.pts for packet in container.demux(stream) if packet.size and packet.pts is not None)
-            base = Fraction(stream.time_base or 0)
-        tick = self._settings.time_base
-        slack = Fraction(1, 1000) + tick
-        whole = len(there) == len(shown) and all(
-            abs((now - there[0]) * base - (was - shown[0]) * tick) <= slack
-            for now, was in zip(there, shown, strict=True)
-        )
-        if not whole:
-            said = f"{len(shown)} frames were joined, but {len(there)} can be read back"
-            raise SinkError(f"{self._settings.path}: {said}")
+    def _indexed(self, files: list[Path]) -> list[tuple[Path, PieceIndex]]:
+        return [(file, self._store.index(file)) for file in files]
 
 
 class _OnePiece:
@@ -373,15 +334,3 @@ def _job(settings: EncoderSettings, job: Mapping[str, object] | None) -> dict[st
         "width": settings.canvas.size[0], "height": settings.canvas.size[1], "pixels": settings.canvas.pixels,
         "time base": str(settings.time_base), "rate": str(settings.rate),
     }  # fmt: skip
-
-
-def _decoding_times(shown: list[int]) -> list[int]:
-    """Find when each packet is to be decoded, given in decoding order when it is shown.
-
-    These are the times of showing, so far ahead as pictures wait for later ones.
-    """
-    order = sorted(shown)
-    rank = {tick: place for place, tick in enumerate(order)}
-    ahead = max((place - rank[tick] for place, tick in enumerate(shown)), default=0)
-    lead = order[ahead] - order[0] if order else 0
-    return [order[place - ahead] if place >= ahead else order[place] - lead for place in range(len(order))]

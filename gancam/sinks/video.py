@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from gancam.errors import SinkError
 from gancam.files import check_target
 from gancam.media.info import VideoInfo
 from gancam.media.live_sound import SoundTap
+from gancam.sinks._animation import WholeAnimation
 from gancam.sinks._codecs import (
+    ANIMATIONS,
     CONTAINERS,
     DEFAULT_QUALITY,
     check_codec,
@@ -23,6 +26,7 @@ from gancam.sinks._settings import VideoOptions
 from gancam.sinks.contract import SinkContext
 
 __all__ = [
+    "ANIMATIONS",
     "CONTAINERS",
     "DEFAULT_QUALITY",
     "VideoOptions",
@@ -72,7 +76,8 @@ class VideoWriter(EncodedSink):
     file under the name stays as it was until the rename.
 
     Args:
-        path: The file; its extension chooses the container: .mp4, .m4v, .mov, .mkv, .webm, .ts (MPEG-TS).
+        path: The file; its extension chooses the container: .mp4, .m4v, .mov, .mkv, .webm, .ts (MPEG-TS), or an
+            animated picture that plays without end: .gif, .apng, .webp.
         fps: Frames a second: nominal; the times that count are ``Frame.time``.
         size: (width, height) of the frames to come. 4:2:0 needs even numbers, so an odd picture gets its last row or
             column twice, which a note says.
@@ -132,6 +137,11 @@ class VideoWriter(EncodedSink):
 
 def encode_file(path: Path, options: VideoOptions) -> tuple[Encoder, list[str]]:
     """Open the encoder of a whole file: it, and the notes on what is left out. Raises as ``VideoWriter`` does."""
+    if path.suffix.lower() in ANIMATIONS:
+        if options.live:
+            raise SinkError(f"{path}: is made when all frames are there; record a video, and gancam process makes it")
+        place, settings, notes = claim_file(path, options)
+        return Encoder(settings, WholeAnimation(settings, options, place, notes)), notes
     if options.live:
         growing = GrowingFile(path, options)
         settings, notes = claim(growing, path, options)

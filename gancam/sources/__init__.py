@@ -2,8 +2,8 @@
 
 from gancam.sources.contract import Source
 from gancam.sources.decoders import frames_ahead
-from gancam.sources.images import ImageFiles, Still
+from gancam.sources.images import AnimatedImage, ImageFiles, Still
 from gancam.sources.pattern import TestPattern
 from gancam.sources.video import VideoFile
 
-__all__ = ["ImageFiles", "Source", "Still", "TestPattern", "VideoFile", "frames_ahead"]
+__all__ = ["AnimatedImage", "ImageFiles", "Source", "Still", "TestPattern", "VideoFile", "frames_ahead"]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from gancam.errors import NotFound, SourceError
 from gancam.frame import Frame, Image, check_image
-from gancam.media.images import read_colours, read_image, said_of_depth
-from gancam.media.info import VideoInfo
+from gancam.media.images import read_colours, read_image, read_pictures, said_of_depth
+from gancam.media.info import MOST_FPS, VideoInfo
 from gancam.media.messages import cause
 from gancam.media.metadata import read_metadata
 from gancam.media.paths import SequencePath
@@ -171,6 +171,111 @@ class ImageFiles(Source):
         """End the decoding ahead."""
         self._closed = True
         self._pool.shutdown(cancel_futures=True)
+
+
+class AnimatedImage(Source):
+    """Plays the frames of an animated WebP once, with their opacity, as FFmpeg's decoders do not.
+
+    Args:
+        path: The file, all of which is decoded at once.
+        first: Leave out frames before this time, in seconds.
+        end: Leave out frames from this time on, in seconds.
+
+    Raises:
+        NotFound: Where there is none.
+        SourceError: For one that is damaged, is no animation, or has no frame in that range.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, first: Fraction | None = None, end: Fraction | None = None
+    ) -> None:
+        check_range(first, end)
+        self._path = Path(path)
+        read = read_pictures(self._path)
+        if len(read.pictures) < 2 or read.kind != "frames":
+            raise SourceError(f"{path}: is one image, no animation")
+        ends = list(itertools.accumulate(Fraction(picture.milliseconds, 1000) for picture in read.pictures))
+        times = [Fraction(0), *ends[:-1]]
+        keep = [
+            index for index, moment in enumerate(times)
+            if (first is None or moment >= first) and (end is None or moment < end)
+        ]  # fmt: skip
+        if not keep:
+            raise SourceError(f"{path}: no frame is between those times")
+        self._pictures = [read.pictures[index] for index in keep]
+        self._times = [times[index] for index in keep]
+        self._ends = [ends[index] if end is None else min(ends[index], end) for index in keep]
+        self._notes = [f"{self._path.name}: {note}" for note in read.notes]
+        alpha = any(picture.alpha is not None for picture in read.pictures)
+        image = self._pictures[0].image
+        self._footage = VideoInfo(
+            size=(image.shape[1], image.shape[0]), path=Path(os.path.abspath(path)), time_base=Fraction(1, 1000),
+            alpha=alpha, icc=read.metadata.icc,
+        )  # fmt: skip
+        self._skip, self._closed = 0, False
+
+    @property
+    def path(self) -> Path:
+        """The path it was opened with."""
+        return self._path
+
+    @property
+    def fps(self) -> float:
+        """Frames a second, on average."""
+        return min(float(len(self._times) / max(self.until - self._times[0], Fraction(1, 1000))), MOST_FPS)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of every frame."""
+        return self._footage.size
+
+    @property
+    def frames(self) -> int | None:
+        """How many frames there are."""
+        return len(self._times)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What could not be read as it is."""
+        return self._notes
+
+    @property
+    def times(self) -> list[Fraction]:
+        """When each frame is shown, in seconds."""
+        return list(self._times)
+
+    @property
+    def until(self) -> Fraction:
+        """When the last frame ends, in seconds."""
+        return self._ends[-1]
+
+    @property
+    def footage(self) -> VideoInfo:
+        """Clock and shape, for a file sink."""
+        return self._footage
+
+    def keep_decoded(self) -> bool:
+        """Give frames without ``Frame.decoded``: images have no planes to pass on."""
+        return False
+
+    def skip(self, frames: int) -> None:
+        """Leave out the first `frames`; the next has that index."""
+        self._skip = frames
+
+    def __iter__(self) -> Iterator[Frame]:
+        last = -1.0
+        for index, picture in enumerate(self._pictures):
+            moment = max(float(self._times[index]), last + 0.001)  # some are shown for no time
+            last = moment
+            if self._closed:
+                return
+            if index >= self._skip:
+                lasts = max(float(self._ends[index]) - moment, 0.001)
+                yield Frame(picture.image, index, moment, alpha=picture.alpha, duration=lasts)
+
+    def close(self) -> None:
+        """Give no more frames."""
+        self._closed = True
 
 
 class Still(Source):

@@ -22,7 +22,7 @@ from gancam.studio.storage import Storage
 from gancam.tools.verify import verify
 
 _QUALITY = 88  # of JPEGs
-_CODECS = ("", "h264", "h265", "vp9", "av1", "prores", "ffv1")
+_CODECS = ("", "h264", "h265", "vp9", "av1", "prores", "ffv1", "gif", "apng", "webp")
 
 
 class Previews:

@@ -20,7 +20,7 @@ from gancam.media.messages import cause
 from gancam.media.orientation import EIGHT, Orientation
 from gancam.media.paths import SequencePath, classify
 from gancam.media.streams import picture_of
-from gancam.sources import ImageFiles
+from gancam.sources import AnimatedImage, ImageFiles
 from gancam.sources.decoders import opacity_apart
 from gancam.sources.extent import picture_end
 
@@ -281,9 +281,11 @@ def _seconds(times: list[Fraction]) -> str:
 
 def _read(path: Path) -> _Media:
     if isinstance(classify(path), SequencePath):
-        return _images(path)
+        return _images(ImageFiles(path))
     if not path.exists():
         raise NotFound(f"{path}: no such file")
+    if path.suffix.lower() == ".webp":
+        return _images(AnimatedImage(path))
     try:
         with av.open(os.path.abspath(path), metadata_errors="replace") as container:
             return _probe(path, container)
@@ -291,9 +293,9 @@ def _read(path: Path) -> _Media:
         raise SourceError(f"{path}: not a video, or damaged ({cause(error)})") from error
 
 
-def _images(path: Path) -> _Media:
-    with ImageFiles(path) as source:
-        picture = _Stream("video", path.suffix[1:], {}, 0, source.times, source.until)
+def _images(opened: ImageFiles | AnimatedImage) -> _Media:
+    with opened as source:
+        picture = _Stream("video", source.path.suffix[1:], {}, 0, source.times, source.until)
         return _Media(
             streams=[picture], metadata={}, chapters=[], picture=picture, size=source.size, aspect=Fraction(1),
             colour={}, orientation=Orientation(), sight=_sight_of(next(iter(source), None)), interlaced=False, bits=8,

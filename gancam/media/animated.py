@@ -1,0 +1,75 @@
+"""How long animated pictures play: GIF, APNG and WebP."""
+
+import mmap
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from gancam.media.metadata import count_pictures
+
+_DURATION = 8 + 12  # bytes from the beginning of a frame's chunk in WebP
+
+
+def is_animated(path: Path) -> bool:
+    """Say whether the image file `path` (PNG, WebP) has more than one frame; not where it cannot be read."""
+    with suppress(OSError):
+        count, kind = count_pictures(path.read_bytes())
+        return count > 1 and kind == "frames"
+    return False
+
+
+def shown_for(path: Path) -> Fraction:
+    """Add up the seconds that the frames of an animated picture are shown.
+
+    Raises:
+        OSError: It cannot be read; likewise ``av.FFmpegError``.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if data[8:12] == b"WEBP":
+            return sum((Fraction(_milliseconds(data, at), 1000) for at in _webp_frames(data)), Fraction(0))
+        if data[1:4] == b"PNG":
+            return sum(_png_durations(data), Fraction(0))
+    with av.open(os.path.abspath(path)) as container:
+        stream = container.streams.video[0]
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        return sum((packet.duration or 0 for packet in packets), 0) * Fraction(stream.time_base or 0)
+
+
+def set_last_duration(path: Path, milliseconds: int) -> None:
+    """Let the last frame of an animated WebP be shown for so long; a single picture stays as it is.
+
+    FFmpeg's encoder gives it the duration of the one before.
+    """
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as data:
+        frames = list(_webp_frames(data))
+        if frames:
+            at = frames[-1] + _DURATION
+            data[at : at + 3] = min(milliseconds, (1 << 24) - 1).to_bytes(3, "little")
+
+
+def _webp_frames(data: mmap.mmap) -> Iterator[int]:
+    """Where the chunks of frames begin."""
+    at = 12
+    while at + 8 <= len(data):
+        if data[at : at + 4] == b"ANMF":
+            yield at
+        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        at += 8 + length + length % 2
+
+
+def _png_durations(data: mmap.mmap) -> Iterator[Fraction]:
+    at = 8
+    while at + 8 <= len(data):
+        if data[at + 4 : at + 8] == b"fcTL":
+            seconds, parts = struct.unpack_from(">HH", data, at + 8 + 20)
+            yield Fraction(seconds, parts or 100)
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+
+
+def _milliseconds(data: mmap.mmap, at: int) -> int:
+    return int.from_bytes(data[at + _DURATION : at + _DURATION + 3], "little")

@@ -1,0 +1,280 @@
+"""Animated pictures (GIF, APNG, WebP), made of frames that waited in pieces until all were there."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.codec.codec import UnknownCodecError
+
+from gancam.errors import SinkError
+from gancam.media.animated import set_last_duration, shown_for
+from gancam.media.images import check_size
+from gancam.sinks._joiner import Joiner, Pieces, VideoJoiner, check_encoder, packets_in
+from gancam.sinks._left_out import left_out
+from gancam.sinks._muxer import OutputFile
+from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions
+from gancam.sinks.piece_store import Piece, PieceStore, fingerprint
+
+_LARGE = 50_000_000  # bytes from which on a note tells what would be smaller
+_DITHER = "dither=bayer:bayer_scale=4:diff_mode=rectangle"  # what stands still stays: errors that spread would crawl
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How a format is encoded.
+
+    Attributes:
+        encoder: FFmpeg's name of its encoder.
+        plain: The pixel format of pictures without opacity.
+        veiled: That of pictures with opacity.
+        options: The encoder's, for a quality of 0 to 100.
+        endless: The option of the container that makes it play without end.
+        tick: Seconds of a tick of its clock; None: that of the source.
+    """
+
+    encoder: str
+    plain: str
+    veiled: str
+    options: Callable[[float], dict[str, str]]
+    endless: str
+    tick: Fraction | None
+
+
+def _webp_options(quality: float) -> dict[str, str]:
+    return {"lossless": "1"} if quality == 100 else {"lossless": "0", "quality": f"{quality:g}"}
+
+
+_FORMS = {
+    "gif": _Form("gif", "pal8", "pal8", lambda q: {}, "loop", Fraction(1, 100)),
+    "apng": _Form("apng", "rgb24", "rgba", lambda q: {"pred": "paeth"}, "plays", None),
+    "webp": _Form("libwebp_anim", "bgra", "bgra", _webp_options, "loop", Fraction(1, 1000)),
+}
+
+
+class AnimationJoiner:
+    """Makes an animated picture, which plays without end, of the frames in pieces.
+
+    Args:
+        place: Where it is written to.
+        options: Of which file sound and the like are left out.
+        notes: Gets what is not as in the source.
+    """
+
+    def __init__(self, settings: EncoderSettings, options: VideoOptions, place: OutputFile, notes: list[str]) -> None:
+        self._settings, self._place, self._notes = settings, place, notes
+        self._form = _FORMS[settings.container.format]
+        self._tick = self._form.tick or settings.time_base
+        self._extradata = b""
+        self._end = 0  # ticks
+        ending = settings.path.suffix.lower()
+        notes += [] if options.audio_from is None else left_out(Path(options.audio_from), f"{ending} holds")
+        if (every := self._every) > 1:
+            of = f"one of {every} frames is written" if every > 2 else "every second frame is written"
+            most = settings.container.most_fps
+            notes.append(f"{ending} is shown with at most {most} frames a second, and this has {settings.fps:g}: {of}")
+        if settings.container.format == "gif" and options.info.alpha:
+            notes.append("its soft transparency becomes on or off: .apng and .webp keep it")
+
+    @property
+    def _every(self) -> int:
+        """Which of the frames are written: each, every second, third ..."""
+        return math.ceil(self._settings.fps / self._settings.container.most_fps - 1e-3)
+
+    def open(self, settings: EncoderSettings) -> str:
+        """Look whether this build can encode it."""
+        self._settings = settings
+        check_size(settings.path, settings.canvas.size)
+        try:
+            av.Codec(self._form.encoder, "w")
+        except UnknownCodecError as error:
+            what = f"this build of PyAV has no {self._form.encoder}"
+            raise SinkError(f"{settings.path}: {what}, so no {settings.path.suffix}") from error
+        self._extradata = settings.open_encoder().extradata or b""
+        return fingerprint(self._extradata)
+
+    def join(self, pieces: Pieces, until: Fraction | None) -> None:
+        """Encode the frames; those of a GIF with one palette for all, so they are read twice."""
+        check_encoder(self._settings, fingerprint(self._extradata), pieces)
+        ticks, self._end = self._schedule(pieces)
+        if self._settings.container.format == "gif":
+            self._write(self._indexed(pieces, ticks), ticks)
+        else:
+            self._write(self._pictures(pieces, ticks), ticks)
+        size = self._place.file.stat().st_size
+        if size > _LARGE:
+            smaller = ".mp4 is" if self._settings.container.format == "webp" else ".webp (a fifth or less) and .mp4 are"
+            self._notes.append(f"{self._settings.path.name} is large, {size / 1e6:.0f} MB: {smaller} smaller")
+
+    def _schedule(self, pieces: Pieces) -> tuple[list[int | None], int]:
+        """When each frame is shown, in ticks from the first; None: not at all. And when the last ends."""
+        base, step = self._settings.time_base, self._tick
+        packets = [packet for _, index in pieces for packet in index["packets"]]
+        first, last = packets[0][0], packets[-1]
+        exact = [(packet[0] - first) * base / step for packet in packets]
+        end = round((last[0] - first + last[1]) * base / step)
+        least = math.ceil(Fraction(1, self._settings.container.most_fps) / step)
+        ticks, before, every = list[int | None](), -least, self._every
+        for number, moment in enumerate(map(round, exact)):
+            keep = number % every == 0 and before + least <= moment <= end - least
+            ticks.append(moment if keep or number == 0 else None)
+            before = ticks[-1] if ticks[-1] is not None else before
+        return ticks, max(end, before + least)
+
+    def _pictures(self, pieces: Pieces, ticks: Sequence[int | None]) -> Iterator[av.VideoFrame]:
+        """The frames of `ticks`, decoded, with their times."""
+        for tick, frame in zip(ticks, self._decoded(pieces), strict=True):
+            if tick is not None:
+                frame.pts, frame.time_base, frame.pict_type = tick, self._tick, 0
+                yield frame
+
+    def _decoded(self, pieces: Pieces) -> Iterator[av.VideoFrame]:
+        for piece in pieces:
+            decoder = av.CodecContext.create("ffv1", "r")
+            assert isinstance(decoder, av.VideoCodecContext)
+            decoder.extradata, decoder.thread_count = self._extradata, self._settings.threads
+            decoder.width, decoder.height = self._settings.canvas.even
+            decoder.pix_fmt = self._settings.canvas.pixels
+            for data, _ in packets_in([piece]):
+                yield from decoder.decode(av.Packet(data))
+            yield from decoder.decode(None)
+
+    def _indexed(self, pieces: Pieces, ticks: Sequence[int | None]) -> Iterator[av.VideoFrame]:
+        """The frames in the 255 colours that suit them all, and one for what is transparent."""
+        colours = 16 + round(min(self._settings.quality / 80, 1) * 240)
+        graph, (entrance, *_) = self._graph("palettegen", f"max_colors={colours}:transparency_color=gray")
+        for picture in self._pictures(pieces, ticks):
+            entrance.push(picture.reformat(format="bgra"))
+        entrance.push(None)
+        palette = graph.pull()
+        assert isinstance(palette, av.VideoFrame)
+        palette.pts, palette.time_base = 0, self._tick
+        graph, (entrance, beside) = self._graph("paletteuse", _DITHER, (palette.width, palette.height))
+        beside.push(palette)
+        beside.push(None)
+        for picture in self._pictures(pieces, ticks):
+            entrance.push(picture.reformat(format="bgra"))
+            yield from _pulled(graph)
+        entrance.push(None)
+        yield from _pulled(graph)
+
+    def _graph(
+        self, name: str, options: str, *more: tuple[int, int]
+    ) -> tuple[av.filter.Graph, list[av.filter.context.FilterContext]]:
+        """A graph of one filter, and its entrances: for frames, and for pictures of the sizes `more`."""
+        graph = av.filter.Graph()
+        middle, exit = graph.add(name, options), graph.add("buffersink")
+        entrances = []
+        for place, (width, height) in enumerate([self._settings.canvas.even, *more]):
+            form = av.VideoFormat("bgra", width, height)
+            entrances.append(graph.add_buffer(width=width, height=height, format=form, time_base=self._tick))
+            entrances[-1].link_to(middle, 0, place)
+        middle.link_to(exit)
+        graph.configure()
+        return graph, entrances
+
+    def _write(self, pictures: Iterator[av.VideoFrame], ticks: Sequence[int | None]) -> None:
+        form, settings = self._form, self._settings
+        rest = self._end - max(tick for tick in ticks if tick is not None)
+        options = {form.endless: "0"}
+        if settings.container.format == "gif":
+            options["final_delay"] = str(min(rest, 65535))
+        elif settings.container.format == "apng":
+            lasts = (rest * self._tick).limit_denominator(10_000)
+            options["final_delay"] = f"{min(lasts.numerator, 65535)}/{lasts.denominator}"
+        with av.open(self._place.target, "w", format=settings.container.format, options=options) as container:
+            stream = container.add_stream(form.encoder, rate=settings.rate, options=form.options(settings.quality))
+            assert isinstance(stream, av.VideoStream)
+            stream.width, stream.height = settings.canvas.even
+            stream.pix_fmt = form.veiled if settings.canvas.pixels == "bgra" else form.plain
+            stream.time_base = stream.codec_context.time_base = self._tick
+            for picture in pictures:
+                container.mux(stream.encode(picture.reformat(format=stream.pix_fmt)))
+            container.mux(stream.encode(None))
+        if settings.container.format == "webp":
+            set_last_duration(self._place.file, rest)
+
+    def check(self, pieces: Pieces) -> None:
+        """Add up how long its frames are shown."""
+        found = shown_for(self._place.file)
+        if abs(found - self._end * self._tick) > self._tick / 2:
+            said = f"{float(self._end * self._tick):.3f} s were written, but {float(found):.3f} s can be read back"
+            raise SinkError(f"{self._settings.path}: {said}")
+
+    def abort(self) -> None:
+        """Nothing is open."""
+
+
+class WholeAnimation:
+    """An ``EncoderOutput`` that makes an animated picture in one go; an interrupted one has the frames that came."""
+
+    kept = "partial output deleted"
+
+    def __init__(self, settings: EncoderSettings, options: VideoOptions, place: OutputFile, notes: list[str]) -> None:
+        self._settings, self._place = settings, place
+        self._joiner = AnimationJoiner(settings, options, place, notes)
+        self._store = PieceStore(place.file, {}, overwrite=True)
+        self._piece: Piece | None = None
+
+    @property
+    def frames(self) -> int:
+        """How many frames came."""
+        return self._store.frames + (0 if self._piece is None else self._piece.frames)
+
+    def open(self) -> int:
+        """Prove that it can be made."""
+        extradata = self._joiner.open(self._settings)
+        self._store.settle(self._settings.threads, self._settings.canvas.even)
+        self._store.begin(extradata)
+        return BEFORE_ALL
+
+    def encode(self, picture: av.VideoFrame, tick: int, after: int) -> None:
+        """Keep the frame."""
+        if self._piece is None:
+            self._piece = self._store.new_piece(self._store.count, after, self._settings.open_encoder())
+        self._piece.add(picture, tick)
+        if self._piece.frames == self._store.plan["frames"]:
+            self._end_piece()
+
+    def finish(self, last: int, *, interrupted: bool) -> None:
+        """Make the picture, and give it its name; without a frame there is none."""
+        self._end_piece()
+        if self._store.count:
+            files = [self._store.file(number) for number in range(self._store.count)]
+            pieces = [(file, self._store.index(file)) for file in files]
+            self._joiner.join(pieces, None)
+            self._joiner.check(pieces)
+            self._place.publish()
+        self.discard()
+
+    def discard(self) -> None:
+        """Leave nothing behind but what is finished."""
+        if self._piece is not None:
+            self._piece.discard()
+            self._piece = None
+        self._store.remove()
+        self._place.discard()
+
+    def _end_piece(self) -> None:
+        if self._piece is not None:
+            self._store.add(self._piece)
+            self._piece = None
+
+
+def joiner_of(settings: EncoderSettings, options: VideoOptions, place: OutputFile, notes: list[str]) -> Joiner:
+    """Make what joins the pieces of such a file."""
+    if settings.container.most_fps:
+        return AnimationJoiner(settings, options, place, notes)
+    return VideoJoiner(place, options, notes)
+
+
+def _pulled(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
+    while True:
+        try:
+            made = graph.pull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
+        assert isinstance(made, av.VideoFrame)
+        yield made

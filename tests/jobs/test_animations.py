@@ -1,0 +1,228 @@
+"""Videos become animated pictures (GIF, APNG, WebP) and these become videos, their time and opacity kept."""
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from gancam.errors import InputError, SinkError
+from gancam.frame import Frame, Image
+from gancam.jobs.batch import process_all
+from gancam.jobs.checks import check
+from gancam.jobs.inputs import find_inputs
+from gancam.jobs.process import process_image
+from gancam.jobs.spec import EffectChainSpec, ProcessOptions
+from gancam.media.animated import shown_for
+from gancam.media.images import read_pictures
+from gancam.media.paths import classify
+from gancam.sinks.piece_store import pieces_of, so_far
+from gancam.sinks.video import VideoWriter
+from gancam.sources import AnimatedImage, TestPattern, VideoFile
+from gancam.tools.verify import verify
+from tests.helpers.clips import make_clip, psnr, times_of
+from tests.helpers.command import here
+from tests.helpers.jobs import cut_short, process
+
+ENDINGS = (".gif", ".apng", ".webp")
+
+
+def frames_of(path: Path) -> list[Frame]:
+    with AnimatedImage(path) if path.suffix == ".webp" else VideoFile(path) as source:
+        return list(source)
+
+
+def loops_of(path: Path) -> int | None:
+    """How often it plays; 0: without end."""
+    data = path.read_bytes()
+    if path.suffix == ".gif":
+        at = data.find(b"NETSCAPE2.0\x03\x01")
+        return None if at < 0 else int.from_bytes(data[at + 13 : at + 15], "little")
+    if path.suffix == ".apng":
+        at = data.find(b"acTL")
+        return int.from_bytes(data[at + 8 : at + 12], "big")
+    at = data.find(b"ANIM")
+    return int.from_bytes(data[at + 12 : at + 14], "little")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """126 frames at 30 a second, with sound: two pieces."""
+    images = [frame.image for frame in TestPattern((96, 64), frames=126)]
+    return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", images=images, audio=[("aac", 0.0)])
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_video_becomes_an_animation(tmp_path: Path, clip: Path, ending: str) -> None:
+    out = tmp_path / f"out{ending}"
+    check(classify(clip), classify(out), ProcessOptions())
+    report, said = process(clip, out)
+    assert report.frames == 126
+    assert said == [f"{ending} holds no sound, text or chapters, which are left out: 1 audio"]
+    assert os.listdir(tmp_path) == [out.name]
+    shown = frames_of(out)
+    assert [TestPattern.index_in(frame.image) for frame in shown] == list(range(126))
+    tick = 0.005 if ending == ".gif" else 0.0005
+    assert max(abs(frame.time - frame.index / 30) for frame in shown) <= tick + 1e-6  # it does not add up
+    assert abs(shown_for(out) - Fraction(126, 30)) < Fraction(1, 1000)
+    assert loops_of(out) == 0
+    assert psnr(shown[7].image, TestPattern((96, 64)).image(7)) > (25 if ending == ".gif" else 24)
+
+
+@pytest.mark.parametrize(
+    ("fps", "every", "least"), [(50, 1, 2), (60, 2, 3), (Fraction(60000, 1001), 2, 3), (120, 3, 2)]
+)
+def test_a_fast_video_does_not_play_slowly_as_gif(tmp_path: Path, fps: Fraction, every: int, least: int) -> None:
+    """Browsers show a frame of 1/100 s for 1/10 s."""
+    images = [frame.image for frame in TestPattern((96, 64), frames=60)]
+    base = 1 / Fraction(fps)
+    source = make_clip(tmp_path / "a.mkv", images=images, ticks=range(60), time_base=base, fps=round(fps), codec="ffv1",
+                       pix_fmt="bgr0", options={})  # fmt: skip
+    out = tmp_path / "a.gif"
+    _, said = process(source, out)
+    shown = frames_of(out)
+    assert [TestPattern.index_in(frame.image) for frame in shown] == list(range(0, 60, every))
+    assert min(round((frame.duration or 0) * 100) for frame in shown) >= least
+    assert abs(shown_for(out) - 60 * base) < Fraction(6, 1000)
+    assert any("every second frame" in note or "one of 3 frames" in note for note in said) == (every > 1)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_uneven_times_and_a_long_last_frame_are_kept(tmp_path: Path, ending: str) -> None:
+    images = [frame.image for frame in TestPattern((96, 64), frames=5)]
+    ticks = [100, 200, 201, 900, 1995]
+    source = make_clip(tmp_path / "a.mp4", images=images, ticks=ticks, time_base=Fraction(1, 1000))
+    out = tmp_path / f"a{ending}"
+    process(source, out, end=Fraction(2))
+    assert abs(shown_for(out) - Fraction(1896, 1000)) <= Fraction(4, 1000)
+    shown = frames_of(out)
+    at = [0.1, 0.2, 0.201, 0.9]
+    kept = [0, 1, 3]  # a frame of 1 ms, or 5 at the end, would be shown for 100
+    assert [TestPattern.index_in(frame.image) for frame in shown] == kept
+    assert [round(frame.time, 3) for frame in shown] == [round(at[index] - at[0], 3) for index in kept]
+
+
+def veiled(index: int) -> Image:
+    """The pattern behind a soft disc that wanders."""
+    alpha = np.zeros((64, 96), np.uint8)
+    cv2.circle(alpha, (24 + 4 * index, 32), 20, 255, -1)
+    return np.dstack([TestPattern((96, 64)).image(index), np.asarray(cv2.blur(alpha, (9, 9)), np.uint8)])
+
+
+@pytest.fixture
+def transparent(tmp_path: Path) -> Path:
+    images = [veiled(index) for index in range(8)]
+    return make_clip(tmp_path / "t.mkv", images=images, codec="ffv1", pix_fmt="bgra", options={})
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_opacity_is_kept(tmp_path: Path, transparent: Path, ending: str) -> None:
+    out, back = tmp_path / f"a{ending}", tmp_path / "back.mkv"
+    _, said = process(transparent, out)
+    assert said == (["its soft transparency becomes on or off: .apng and .webp keep it"] if ending == ".gif" else [])
+    _, said = process(out, back, codec="ffv1")
+    assert not [note for note in said if "transparen" in note]
+    with VideoFile(back) as source:
+        shown = list(source)
+    assert len(shown) == 8
+    for frame in shown:
+        wanted = veiled(frame.index)[..., 3]
+        assert frame.alpha is not None
+        assert (np.abs(frame.alpha.astype(int) - wanted) <= (128 if ending == ".gif" else 2)).all()
+        inside = wanted > 250
+        assert np.abs(frame.image[inside].astype(int) - veiled(frame.index)[..., :3][inside]).mean() < 8
+
+
+@pytest.mark.parametrize("ending", [".webp", ".png", ".apng", ".gif"])
+def test_an_animation_becomes_a_video(tmp_path: Path, clip: Path, ending: str) -> None:
+    source, out = tmp_path / f"a{ending}", tmp_path / "a.mp4"
+    process(clip, source.with_suffix(".apng") if ending == ".png" else source, end=Fraction(1))
+    if ending == ".png":
+        source.with_suffix(".apng").rename(source)
+    check(classify(source), classify(out), ProcessOptions())
+    report, _ = process(source, out)
+    assert report.frames == 30
+    with VideoFile(out) as video:
+        shown = list(video)
+    assert [TestPattern.index_in(frame.image) for frame in shown] == list(range(30))
+    assert max(abs(frame.time - frame.index / 30) for frame in shown) < 0.0051
+    assert shown[-1].time + (shown[-1].duration or 0) == pytest.approx(1.0, abs=0.0051)
+    assert {one.verdict for one in verify(source, out) if one.name in ("frames", "size")} == {"kept"}
+    process(source, tmp_path / "b.mp4", first=Fraction(49, 100))
+    assert len(times_of(tmp_path / "b.mp4")) in (15, 16)
+
+
+def test_a_single_picture_is_no_video(tmp_path: Path, clip: Path) -> None:
+    for ending in (".webp", ".png", ".jpg"):
+        cv2.imwrite(str(tmp_path / f"a{ending}"), TestPattern((96, 64)).image(0))
+        for target in ("out.mp4", "out.gif", "out.apng"):
+            with pytest.raises(InputError, match="is an image, so the output must be one too"):
+                check(classify(tmp_path / f"a{ending}"), classify(tmp_path / target), ProcessOptions())
+    for target in ("out.png", "out.jpg"):
+        with pytest.raises(InputError, match="is one image, so the input must be one too"):
+            check(classify(clip), classify(tmp_path / target), ProcessOptions())
+    process_image(tmp_path / "a.png", tmp_path / "b.webp", [])
+    assert len(read_pictures(tmp_path / "b.webp").pictures) == 1
+    with pytest.raises(SinkError, match=r"\.gif cannot hold h264; it holds gif"):
+        check(classify(clip), classify(tmp_path / "out.gif"), ProcessOptions(codec="h264"))
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_interrupted_animation_plays_and_goes_on(tmp_path: Path, clip: Path, ending: str) -> None:
+    out, whole = tmp_path / f"a{ending}", tmp_path / f"whole{ending}"
+    cut_short(clip, out, 123)
+    assert len(frames_of(so_far(out))) == 123
+    report, said = process(clip, out, resume=True)
+    assert report.frames == 6
+    assert f"{out}: goes on after 120 frames" in said
+    process(clip, whole)
+    assert out.read_bytes() == whole.read_bytes()
+    assert not pieces_of(out).exists()
+
+
+def test_numbered_images_become_an_animation(tmp_path: Path) -> None:
+    for frame in TestPattern((96, 64), frames=8):
+        cv2.imwrite(str(tmp_path / f"f{frame.index:02d}.png"), frame.image)
+    process(tmp_path / "f%02d.png", tmp_path / "a.webp", fps=8)
+    assert shown_for(tmp_path / "a.webp") == 1
+
+
+def test_a_batch_makes_animations_by_their_codec(tmp_path: Path, clip: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    os.link(clip, folder / "a.mp4")
+    process(clip, folder / "b.gif", end=Fraction(1, 2))
+    for codec, names in (("webp", {"a.webp", "b.webp"}), ("gif", {"a.gif", "b.gif"})):
+        found = find_inputs([str(folder)], tmp_path / codec, codec=codec)
+        options = ProcessOptions(codec=codec, resume=True, end=Fraction(1, 2))
+        summary = process_all(found, tmp_path / codec, EffectChainSpec(), options, notify=lambda event: None)
+        assert summary.failed == []
+        assert {name for name in os.listdir(tmp_path / codec) if not name.startswith(".")} == names
+        assert len(frames_of(tmp_path / codec / f"a.{codec}")) == 15
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_writer_leaves_nothing_but_the_animation(tmp_path: Path, ending: str) -> None:
+    with VideoWriter(tmp_path / f"a{ending}", fps=25, size=(5, 3), quality=100) as sink:
+        for frame in TestPattern((5, 3), frames=5, fps=25):
+            sink.write(frame)
+    assert os.listdir(tmp_path) == [f"a{ending}"]
+    assert shown_for(tmp_path / f"a{ending}") == Fraction(1, 5)
+    with VideoWriter(tmp_path / f"b{ending}", fps=25, size=(5, 3)):
+        pass
+    assert os.listdir(tmp_path) == [f"a{ending}"]
+    with pytest.raises(SinkError, match="record a video"):
+        VideoWriter(tmp_path / f"c{ending}", fps=25, size=(5, 3), live=True)
+
+
+def test_the_command_says_what_a_gif_loses(tmp_path: Path, clip: Path) -> None:
+    done = here("process", str(clip), str(tmp_path / "a.gif"), "--to", "0.5s")
+    assert done.returncode == 0, done.stderr
+    assert ".gif holds no sound" in done.stderr
+    done = here("process", str(clip), str(tmp_path / "a.webp"), "--to", "0.5s")
+    assert done.returncode == 0, done.stderr
+    with av.open(str(clip)) as container:
+        assert container.streams.audio
