@@ -137,8 +137,8 @@ class AnimationJoiner:
             decoder.extradata, decoder.thread_count = self._extradata, self._settings.threads
             decoder.width, decoder.height = self._settings.canvas.even
             decoder.pix_fmt = self._settings.canvas.pixels
-            for data, _ in packets_in([piece]):
-                yield from decoder.decode(av.Packet(data))
+            for packet in packets_in([piece]):
+                yield from decoder.decode(packet)
             yield from decoder.decode(None)
 
     def _indexed(self, pieces: Pieces, ticks: Sequence[int | None]) -> Iterator[av.VideoFrame]:

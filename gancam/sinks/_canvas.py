@@ -77,11 +77,11 @@ class Canvas:
         return image
 
     def pad(self, image: Image) -> Image:
-        """Return `image` with even sides."""
+        """Return `image`, or an opacity, with even sides."""
         if self.even == self.size:
             return image
         down, right = self.even[1] - self.size[1], self.even[0] - self.size[0]
-        return check_image(cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE))
+        return np.asarray(cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
 
     @property
     def aspect(self) -> Fraction:
@@ -124,13 +124,13 @@ class Canvas:
             return made
         planes = [_samples(plane, np.uint8 if self._bits == 8 else np.dtype("<u2")) for plane in made.planes]
         planes = [rows[:, : plane.width] for rows, plane in zip(planes, made.planes, strict=True)]
-        if self.pixels == "yuv420p":
-            self._info.colour.to_yuv420(image, planes)
+        if self.pixels in ("yuv420p", "yuva420p"):
+            self._info.colour.to_yuv420(image, planes[:3])
         else:
             self._info.colour.to_yuv(image, planes, bits=self._bits)
         if len(planes) == 4:
             most = (1 << self._bits) - 1
-            planes[3][:] = most if alpha is None else np.rint(alpha * (most / 255))
+            planes[3][:] = most if alpha is None else np.rint(self.pad(alpha) * (most / 255))
         return made
 
     def _of_fields(self, picture: av.VideoFrame) -> av.VideoFrame:

@@ -65,7 +65,7 @@ class Codec:
         fields: Whether pictures of two fields can be told to be so.
         lossless: Whether quality changes nothing.
         alpha: The pixel format that holds opacity too; empty: there is none.
-        chroma: The sampling of chroma that `pixels` has.
+        chroma: The sampling of chroma that `pixels` has; empty for animated pictures, which have no choice.
         finer: The pixel formats of other samplings, and what copies may have instead.
         nvenc: Whether an NVIDIA GPU encodes.
     """
@@ -88,7 +88,7 @@ def _animated(name: str) -> Codec:
     options = {"level": "3", "slicecrc": "1"}
     return Codec(
         name, "ffv1", lambda q: options, pixels="bgr0", keeps=("bgr0",), lossless=name == "apng", alpha="bgra",
-        chroma="4:4:4",
+        chroma="",
     )  # fmt: skip
 
 
@@ -125,6 +125,7 @@ _ALL = (
         "vp9",
         "libvpx-vp9",
         lambda q: {"deadline": "realtime", "cpu-used": "7", "row-mt": "1", "b": "0", "crf": f"{63 - 0.5 * q:g}"},
+        alpha="yuva420p",
         finer={"4:2:2": ("yuv422p",), "4:4:4": ("yuv444p",)},
     ),
     Codec(
@@ -200,7 +201,8 @@ def choose_codec(codec: str | None, encoder: str | None, container: Container, e
         holds_these = ", ".join(container.codecs)
         raise SinkError(f"{ending} cannot hold {name}; it holds {holds_these} (for {name}: {', '.join(others)})")
     if encoder != "nvenc":
-        return CODECS[name]
+        beside = name == "vp9" and container.format not in ("webm", "matroska")  # it has its opacity beside the picture
+        return replace(CODECS[name], alpha="") if beside else CODECS[name]
     if name not in _NVENC:
         raise SinkError(f"NVENC encodes {', '.join(_NVENC)}, not {name}")
     if not _has_encoder(_NVENC[name].encoder):
@@ -222,13 +224,16 @@ def with_chroma(codec: Codec, chroma: str | None) -> Codec:
     chroma = parse_chroma(chroma)
     if chroma in (None, codec.chroma):
         return codec
+    if not codec.chroma:
+        raise InputError(f"chroma is of videos, and {codec.name} is an animated picture")
     if chroma not in codec.finer:
         have = " or ".join([codec.chroma, *codec.finer])
         others = [name for name, made in CODECS.items() if chroma == made.chroma or chroma in made.finer]
         of = f"{codec.name} on NVENC" if codec.nvenc else codec.name
         raise InputError(f"{of} is written as {have}, not as {chroma}, which {', '.join(others)} can be")
     formats = codec.finer[chroma]
-    return replace(codec, pixels=formats[0], keeps=formats, chroma=chroma)
+    alpha = "" if codec.name == "vp9" else codec.alpha  # libvpx takes opacity beside 4:2:0 alone
+    return replace(codec, pixels=formats[0], keeps=formats, alpha=alpha, chroma=chroma)
 
 
 def container_of(path: Path) -> Container:
@@ -299,6 +304,8 @@ def keeps(
 def keeps_planes(codec: Codec, source_info: VideoInfo) -> bool:
     """Say whether `codec` takes the planes of this video as they are."""
     pixels = source_info.pixels.replace("yuvj", "yuv")
+    if pixels and pixels == codec.alpha:
+        return not any(side % part for side, part in zip(source_info.size, sampling(pixels), strict=True))
     if not codec.keeps:
         return pixels in {form.name for form in av.Codec(codec.encoder, "w").video_formats or ()}
     across, down = sampling(pixels) if pixels in codec.keeps else (1, 1)

@@ -10,7 +10,6 @@ import av
 from gancam.errors import SinkError
 from gancam.sinks._muxer import Muxer, OutputFile
 from gancam.sinks._settings import EncoderSettings, VideoOptions
-from gancam.sinks._tracks import Packet
 from gancam.sinks.piece_store import PieceIndex, fingerprint, read_packets
 
 Pieces = Sequence[tuple[Path, PieceIndex]]  # files and their indices, in order
@@ -68,10 +67,8 @@ class VideoJoiner:
         stream = self._muxer.stream
         check_encoder(self._settings, fingerprint(stream.codec_context.extradata), pieces)
         decoded = iter(_decoding_times(_shown(pieces)))
-        for data, (pts, duration, key, _) in packets_in(pieces):
-            packet: Packet = av.Packet(data)
-            packet.pts, packet.dts, packet.duration = pts, next(decoded), duration
-            packet.time_base, packet.is_keyframe, packet.stream = self._settings.time_base, bool(key), stream
+        for packet in packets_in(pieces):
+            packet.dts, packet.time_base, packet.stream = next(decoded), self._settings.time_base, stream
             self._muxer.mux(packet)
         self._muxer.finish(until)
 
@@ -105,8 +102,8 @@ def check_encoder(settings: EncoderSettings, extradata: str, pieces: Pieces) -> 
         raise SinkError(f"{settings.path}: {what}")
 
 
-def packets_in(pieces: Pieces) -> Iterator[tuple[bytes, tuple[int, int, int, int]]]:
-    """Give the bytes of each packet of `pieces`, and its entry in the index."""
+def packets_in(pieces: Pieces) -> Iterator["av.Packet[av.VideoStream]"]:
+    """Give the packets of `pieces`, in decoding order."""
     for file, index in pieces:
         yield from read_packets(file, index)
 

@@ -174,6 +174,8 @@ class Muxer:
         assert isinstance(stream, av.VideoStream)
         stream.time_base = settings.time_base
         settings.describe(stream.codec_context)
+        if settings.codec.name == "vp9" and settings.canvas.pixels.startswith("yuva"):
+            stream.metadata["alpha_mode"] = "1"
         self._stream = stream
         if audio_from is not None:
             self._tracks = self._open_tracks(settings, audio_from, container)

@@ -251,7 +251,7 @@ def _canvas(path: Path, container: Container, codec: Codec, options: VideoOption
     if codec.encoder == "prores_ks":  # it has no place to say that the range is full
         info = replace(info, colour=replace(info.colour, full_range=False))
     if info.alpha and not codec.alpha:
-        others = "ffv1 (.mkv), prores (.mov) and PNG images do"
+        others = "vp9 in 4:2:0 (.webm), ffv1 (.mkv), prores (.mov) and PNG images do"
         notes.append(f"its transparency is left out: {codec.name} holds none here, {others}")
     pixels = codec.alpha if info.alpha and codec.alpha else codec.pixels
     canvas = Canvas(options.size, where, info, pixels=pixels, fields=codec.fields)
@@ -276,6 +276,8 @@ def _coarser_chroma(container: Container, codec: Codec, info: VideoInfo, canvas:
         option = f"--encoder cpu {option}"
     elif wanted not in codec.finer and others:
         option = f"--codec {others[0]} {option}"
+    if info.alpha and codec.alpha == "yuva420p":
+        option += " (and leaves its transparency out)"
     return [f"the resolution of its colours ({was}) is reduced to {codec.chroma}, as is usual: {option} keeps it"]
 
 

@@ -45,7 +45,7 @@ _TECHNICAL = {
     "creation_time", "language", "rotate", "number_of_frames", "number_of_bytes", "bps", "timecode",
     "operational_pattern_ul", "uid", "generation_uid", "company_name", "product_name", "product_version_num",
     "product_version", "application_platform", "product_uid", "toolkit_version_num", "material_package_umid",
-    "file_package_umid", "modification_date",
+    "file_package_umid", "modification_date", "alpha_mode",
 }  # fmt: skip
 _MP4_TAGS = {  # what FFmpeg writes into MP4 and MOV under a name that it reads again
     "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "grouping",

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, TypedDict
+from typing import Any, BinaryIO, Literal, TypedDict, cast
 
 import av
+from av.packet import PacketSideData, packet_sidedata_type_from_literal
 
 from gancam.errors import InputError, OutputExists, SinkError
 from gancam.files import hidden_name, replace_file
@@ -23,7 +24,8 @@ from gancam.sinks._settings import BEFORE_ALL
 # frames: 5 to 13 %, 40: 5 to 18 %, 26: 10 to 35 %; a hand-held city view 0 % with all of them.
 _PIXELS = 44_000_000
 _LEAST, _MOST = 12, 120  # frames of a piece
-_FORMAT = 1
+_FORMAT = 2
+_BESIDE: Literal["matroska_block_additional"] = "matroska_block_additional"  # where VP9 has its opacity
 _TAIL = struct.Struct("<II")  # length and CRC-32 of the index at the end of a piece
 _MOST_PIECES = 1_000_000
 
@@ -45,7 +47,7 @@ class PieceIndex(TypedDict):
     last: int  # the tick of its last frame
     extradata: str  # hash of what the encoder says of itself
     crc: int  # of the packets' bytes
-    packets: list[tuple[int, int, int, int]]  # shown at, duration, whether a key frame, bytes
+    packets: list[tuple[int, int, int, int, int]]  # shown at, duration, whether a key frame, bytes, bytes of opacity
 
 
 def pieces_of(path: Path) -> Path:
@@ -115,11 +117,18 @@ def read_index(file: Path) -> PieceIndex | None:
     return index if zlib.crc32(data[: -_TAIL.size - length]) == index["crc"] else None
 
 
-def read_packets(file: Path, index: PieceIndex) -> Iterator[tuple[bytes, tuple[int, int, int, int]]]:
-    """Give the bytes of each packet of a piece, and its entry in the index."""
+def read_packets(file: Path, index: PieceIndex) -> "Iterator[av.Packet[av.VideoStream]]":
+    """Give each packet of a piece, with the times when it is shown and how long."""
     with file.open("rb") as piece:
-        for packet in index["packets"]:
-            yield piece.read(packet[3]), packet
+        for shown, duration, key, size, size_beside in index["packets"]:
+            packet = cast("av.Packet[av.VideoStream]", av.Packet(piece.read(size)))
+            packet.pts, packet.duration, packet.is_keyframe = shown, duration, bool(key)
+            if size_beside:
+                place = packet_sidedata_type_from_literal(_BESIDE)
+                beside = cast(Any, PacketSideData)(place, size_beside)
+                beside.update(piece.read(size_beside))
+                packet.set_sidedata(beside)
+            yield packet
 
 
 @dataclass
@@ -132,7 +141,7 @@ class Piece:
     after: int  # the tick of the frame before
     frames: int = 0
     last: int = 0
-    packets: list[tuple[int, int, int, int]] = field(default_factory=list)
+    packets: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     crc: int = 0
     shown: dict[int, int] = field(default_factory=dict)  # how long pictures are shown that the encoder still has
 
@@ -174,11 +183,11 @@ class Piece:
 
     def _write(self, picture: av.VideoFrame | None) -> None:
         for packet in self.encoder.encode(picture):
-            data = bytes(packet)
-            self.file.write(data)
-            self.crc = zlib.crc32(data, self.crc)
+            data, beside = bytes(packet), bytes(packet.get_sidedata(_BESIDE)) if packet.has_sidedata(_BESIDE) else b""
+            self.file.write(data + beside)
+            self.crc = zlib.crc32(data + beside, self.crc)
             duration = self.shown.pop(packet.pts or 0, packet.duration or 0)
-            self.packets.append((packet.pts or 0, duration, int(packet.is_keyframe), len(data)))
+            self.packets.append((packet.pts or 0, duration, int(packet.is_keyframe), len(data), len(beside)))
 
 
 class PieceStore:

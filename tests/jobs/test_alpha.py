@@ -16,7 +16,7 @@ from gancam.pipeline import Report
 from gancam.sources import TestPattern, VideoFile
 from gancam.tools.verify import verify
 from tests.helpers.clips import make_clip, psnr
-from tests.helpers.jobs import Alone, Echo, by, process
+from tests.helpers.jobs import Alone, Echo, by, cut_short, process
 from tests.helpers.small import network, write_models
 
 
@@ -90,7 +90,8 @@ def test_prores_4444_is_read_with_its_opacity(tmp_path: Path) -> None:
         tmp_path / "a.mov", images=images, codec="prores_ks", options=options, pix_fmt="yuva444p10le", matrix=1
     )
     deep = "a.mov: its 12 bits a sample are read as 8"
-    lost = "its transparency is left out: h264 holds none here, ffv1 (.mkv), prores (.mov) and PNG images do"
+    lost = "its transparency is left out: h264 holds none here"
+    lost += ", vp9 in 4:2:0 (.webm), ffv1 (.mkv), prores (.mov) and PNG images do"
     coarse = "the resolution of its colours (4:4:4) is reduced to 4:2:0, as is usual: --chroma 444 keeps it"
     for out, codec, notes in (
         ("b.mov", "prores", [deep]), ("b.mkv", "ffv1", [deep]), ("b.mp4", None, [deep, lost, coarse])
@@ -134,6 +135,49 @@ def test_opacity_beside_the_pictures_is_read(tmp_path: Path, encoder: str, slack
     assert times == [round(index * 1000 / 30) for index in range(8)]
 
 
+@pytest.mark.parametrize(("ending", "size"), [(".webm", (96, 64)), (".mkv", (96, 64)), (".webm", (95, 63))])
+def test_vp9_keeps_opacity_beside_the_picture(tmp_path: Path, ending: str, size: tuple[int, int]) -> None:
+    """As browsers and OBS take it: a second picture with each block, and the track's mark that it is there."""
+    layers = [np.dstack([TestPattern(size).image(i), veil(i, size)]) for i in range(8)]
+    source = make_clip(tmp_path / "in.mkv", images=layers, codec="ffv1", options={}, pix_fmt="bgra")
+    out = tmp_path / f"out{ending}"
+    _, said = process(source, out, codec="vp9")
+    assert not [note for note in said if "transparency is left out" in note]
+    with av.open(str(out)) as container:
+        told = {key.lower(): value for key, value in container.streams.video[0].metadata.items()}
+        assert told["alpha_mode"] == "1"
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        assert len(packets) == 8
+        assert all(packet.has_sidedata("matroska_block_additional") for packet in packets)
+    process(out, tmp_path / "again.webm")
+    _, said = process(source, tmp_path / "fine.webm", chroma="444")
+    assert any("transparency is left out: vp9 holds none here, vp9 in 4:2:0 (.webm)" in note for note in said)
+    process(out, tmp_path / "plain.mkv", codec="h264")
+    with av.open(str(tmp_path / "plain.mkv")) as container:
+        assert "alpha_mode" not in {key.lower() for key in container.streams.video[0].metadata}
+    for path in (out, tmp_path / "again.webm"):
+        with VideoFile(path) as video:
+            shown = list(video)
+        assert len(shown) == 8
+        for frame in shown:
+            assert frame.alpha is not None
+            alpha = frame.alpha[: size[1], : size[0]]
+            assert np.abs(alpha.astype(int) - veil(frame.index, size)).mean() < 3
+            assert psnr(frame.image[: size[1], : size[0]], TestPattern(size).image(frame.index)) > 20
+
+
+def test_a_resumed_job_keeps_opacity_beside_the_picture(tmp_path: Path) -> None:
+    layers = [np.dstack([TestPattern((96, 64)).image(i), veil(i % 12)]) for i in range(124)]
+    source = make_clip(tmp_path / "in.mkv", images=layers, codec="ffv1", options={}, pix_fmt="bgra")
+    cut_short(source, tmp_path / "out.webm", 121)
+    process(source, tmp_path / "out.webm", resume=True)
+    with VideoFile(tmp_path / "out.webm") as video:
+        shown = list(video)
+    assert len(shown) == 124
+    assert all(frame.alpha is not None for frame in shown)
+    assert np.abs(np.asarray(shown[122].alpha, int) - veil(122 % 12)).mean() < 3
+
+
 def test_opacity_grows_with_the_picture(tmp_path: Path, frames: Path, model: Path) -> None:
     out = tmp_path / "out.mkv"
     process_video(frames, out, [load(model)], ProcessOptions(codec="ffv1"), Report(), notify=lambda note: None)
@@ -144,7 +188,10 @@ def test_opacity_grows_with_the_picture(tmp_path: Path, frames: Path, model: Pat
 
 def test_what_cannot_hold_it_says_so_first(tmp_path: Path, frames: Path) -> None:
     _, said = process(frames, tmp_path / "out.mp4")
-    assert "its transparency is left out: h264 holds none here, ffv1 (.mkv), prores (.mov) and PNG images do" in said
+    assert any(
+        note.startswith("its transparency is left out: h264 holds none here, vp9 in 4:2:0 (.webm), ffv1")
+        for note in said
+    )
     _, said = process(frames, tmp_path / "jpeg" / "%d.jpg")
     assert "its transparency is left out: .jpg holds none, .png does" in said
     _, said = process(make_clip(tmp_path / "a.mp4"), tmp_path / "b.mp4")

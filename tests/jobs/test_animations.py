@@ -168,6 +168,8 @@ def test_a_single_picture_is_no_video(tmp_path: Path, clip: Path) -> None:
     assert len(read_pictures(tmp_path / "b.webp").pictures) == 1
     with pytest.raises(SinkError, match=r"\.gif cannot hold h264; it holds gif"):
         check(classify(clip), classify(tmp_path / "out.gif"), ProcessOptions(codec="h264"))
+    with pytest.raises(InputError, match="chroma is of videos, and webp is an animated picture"):
+        check(classify(clip), classify(tmp_path / "out.webp"), ProcessOptions(chroma="444"))
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
