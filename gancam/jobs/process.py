@@ -201,6 +201,8 @@ def open_video(
     refuse_drawing(chain)
     source = _source(classify(path), options)
     try:
+        if isinstance(source, VideoFile):
+            source.look_for_fields()
         lowered = options.eight_bit and source.footage.depth > 8
         untouched = not chain and not lowered
         place = target if options.pipe is None else f"stdout{FORMATS.get(options.form or '', '.mkv')}"

@@ -49,11 +49,14 @@ class DecodedPicture(NamedTuple):
 class Decoder:
     """Decodes one stream of an open container to BGR; the first pictures at once, and none twice.
 
-    A picture of another size or format than the first is scaled to that. A damaged packet costs its own picture.
+    A picture of another size or format than the first is scaled to that. A damaged packet costs its own picture. With
+    `deinterlace`, pictures are made whole; `fields` ("tff", "bff") says which comes first where the stream does not.
     """
 
-    def __init__(self, container: av.container.InputContainer, stream: av.VideoStream, deinterlace: bool) -> None:
-        self._container, self._keep = container, False
+    def __init__(
+        self, container: av.container.InputContainer, stream: av.VideoStream, deinterlace: bool, fields: str = ""
+    ) -> None:
+        self._container, self._keep, self._fields = container, False, fields
         stream.thread_type = "AUTO"
         self._apart: av.VideoCodecContext | None = None
         if opacity_apart(stream):
@@ -115,7 +118,7 @@ class Decoder:
         """The pictures of `stream` with each field's missing lines made up."""
         graph = av.filter.Graph()
         entrance, exit = graph.add_buffer(template=stream), graph.add("buffersink")
-        bwdif = graph.add("bwdif", "mode=send_frame:deint=all")
+        bwdif = graph.add("bwdif", f"mode=send_frame:deint=all:parity={self._fields or 'auto'}")
         entrance.link_to(bwdif)
         bwdif.link_to(exit)
         graph.configure()

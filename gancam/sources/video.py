@@ -21,6 +21,7 @@ from gancam.media.messages import cause
 from gancam.media.streams import picture_of
 from gancam.media.tone import HLG, PQ, ToneMap
 from gancam.queues import BoundedQueue
+from gancam.sources.combing import fields_of
 from gancam.sources.contract import Source
 from gancam.sources.decoders import Decoder, field_order, frames_ahead, log, opacity_apart
 from gancam.sources.extent import breaks_off, end_of, frame_rate, is_cut_off, picture_end, promised_frames
@@ -167,7 +168,8 @@ class VideoFile(Source):
 
     def _decode(self, container: av.container.InputContainer, stream: av.VideoStream) -> "Decoder":
         """Decode the first pictures, so that an open source is known to have one."""
-        decoder = Decoder(container, stream, self._deinterlace)
+        untold = self._deinterlace and not field_order(stream)
+        decoder = Decoder(container, stream, self._deinterlace, fields_of(self._path) if untold else "")
         if decoder.size is None:
             raise SourceError(f"{self._path}: no frame can be decoded: damaged, cut short, or an unknown codec")
         aspect = 1 / self._footage.aspect if decoder.orientation.transposed else self._footage.aspect
@@ -183,6 +185,12 @@ class VideoFile(Source):
         if decoder.interlaced:
             self._notes.append(f"{self._path.name}: is interlaced, its fields stay combed (--deinterlace undoes it)")
         return decoder
+
+    def look_for_fields(self) -> None:
+        """Say in ``notes`` where pictures are of two fields that the file does not tell of; some are decoded again."""
+        if not self._deinterlace and not self._footage.interlaced and fields_of(self._path):
+            said = "looks interlaced, though it does not say so: its fields stay combed (--deinterlace undoes it)"
+            self._notes.append(f"{self._path.name}: {said}")
 
     def keep_decoded(self) -> bool:
         """Give every frame its ``Frame.decoded``, upright, for a sink that can pass planes on as they are.

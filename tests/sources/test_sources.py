@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gancam.errors import GancamError, ImageError, InputError, NotFound, SourceError
-from gancam.frame import Frame, check_image
+from gancam.frame import Frame, Image, check_image
 from gancam.sinks.video import VideoWriter
 from gancam.sources import Source, Still, TestPattern, VideoFile
 from tests.helpers.clips import make_clip, planes_of, psnr, scenery, times_of
@@ -443,6 +443,37 @@ def test_interlaced_video_is_told_and_made_whole(tmp_path: Path) -> None:
         return float(np.abs(np.diff(frame.image.astype(int), axis=0)).mean())
 
     assert combs(after[4]) < combs(before[4]) / 3
+
+
+def moving(moment: float) -> Image:
+    """A textured ground and a disc before it, which move to the right."""
+    rng = np.random.default_rng(3)
+    ground = cv2.resize(rng.integers(30, 220, (61, 101, 3), np.uint8), (808, 480), interpolation=cv2.INTER_CUBIC)
+    image = np.ascontiguousarray(ground[:, round(100 - 6 * moment) :][:, :640])
+    cv2.circle(image, (round(200 + 14 * moment), 240), 90, (20, 230, 240), -1)
+    return check_image(image)
+
+
+@pytest.mark.parametrize("order", ["", "tff", "bff"])
+@pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
+def test_fields_that_no_flag_tells_of_are_found(tmp_path: Path, codec: str, order: str) -> None:
+    images = []
+    for index in range(10):
+        image = moving(index)
+        if order:
+            image[order == "tff" :: 2] = moving(index + 0.5)[order == "tff" :: 2]
+        images.append(image)
+    options = {"crf": "20", "preset": "ultrafast"} if codec == "libx264" else {"qscale": "3", "bf": "0"}
+    path = make_clip(tmp_path / "a.mkv", images=images, codec=codec, options=options, fps=25, time_base=Fraction(1, 25))
+    with VideoFile(path) as combed:
+        assert not combed.footage.interlaced
+        combed.look_for_fields()
+        said = [note for note in combed.notes if "looks interlaced, though it does not say so" in note]
+        assert len(said) == bool(order)
+    with VideoFile(path, deinterlace=True) as whole:
+        made = list(whole)
+    if order:  # each picture is that of its first field
+        assert psnr(made[5].image, moving(5)) > psnr(made[5].image, moving(5.5)) + 2
 
 
 def test_the_way_back_from_interlaced_video_keeps_its_chroma(tmp_path: Path) -> None:
