@@ -158,8 +158,8 @@ FormatOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="Container of the video written to stdout (where OUT is -): matroska (default), nut, mpegts, webm, mp4 or "
-        "mov.",
+        help="Container of the video written to stdout (where OUT is -): matroska (default), nut, mpegts, webm, mp4, "
+        "mov, or y4m (uncompressed, for other encoders).",
     ),
 ]
 JobsOption: TypeAlias = Annotated[

@@ -24,7 +24,7 @@ def is_animated(path: Path) -> bool:
 
 
 def shown_for(path: Path) -> Fraction:
-    """Add up the seconds that the frames of an animated picture are shown.
+    """Add up the seconds that the frames of an animated picture are shown; 0 for a single picture of WebP and PNG.
 
     Raises:
         OSError: It cannot be read; likewise ``av.FFmpegError``.

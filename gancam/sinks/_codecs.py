@@ -43,6 +43,7 @@ _MKV = Container("matroska", ("h264", "h265", "vp9", "av1", "ffv1"), AudioRule(N
 _WEBM = Container("webm", ("vp9", "av1"), AudioRule(("opus", "vorbis"), "libopus"))
 _TS = Container("mpegts", ("h264", "h265"), AudioRule(("aac", "mp3", "ac3", "eac3"), "aac"))
 NUT = replace(_MKV, format="nut")
+Y4M = Container("yuv4mpegpipe", ("rawvideo",), AudioRule((), ""))
 CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".mkv": _MKV, ".webm": _WEBM, ".ts": _TS}
 _SILENT = AudioRule((), "")
 ANIMATIONS = {  # browsers show a frame for 100 ms where it is to be shown for 10 ms or less
@@ -156,9 +157,13 @@ _ALL = (
         chroma="4:2:2",
         finer={"4:4:4": ("yuv444p10le",)},
     ),
-    *(_animated(name) for name in ("gif", "apng", "webp")),
 )  # fmt: skip
 CODECS = {codec.name: codec for codec in _ALL}
+_RAW = Codec(
+    "rawvideo", "rawvideo", lambda q: {}, lossless=True, keeps=("yuv420p", "yuv422p", "yuv444p", "gray"),
+    finer={"4:2:2": ("yuv422p",), "4:4:4": ("yuv444p",)},
+)  # fmt: skip
+_KNOWN = CODECS | {codec.name: codec for codec in (_RAW, *map(_animated, ("gif", "apng", "webp")))}
 
 
 def _nvenc(name: str, encoder: str) -> Codec:
@@ -190,19 +195,20 @@ def choose_codec(codec: str | None, encoder: str | None, container: Container, e
     if name.endswith("_nvenc"):
         name, encoder = name.removesuffix("_nvenc"), "nvenc"
     name = _ALIASES.get(name, name)
-    have = [known for known, made in CODECS.items() if _has_encoder(made.encoder)]
-    if name not in CODECS:
+    have = [known for known, made in _KNOWN.items() if _has_encoder(made.encoder)]
+    if name not in _KNOWN:
         raise InputError(f"no codec {codec!r}{did_you_mean(name, have)}; this build has {', '.join(have)}")
     if name not in have:
-        wants = CODECS[name].encoder
+        wants = _KNOWN[name].encoder
         raise SinkError(f"this build of PyAV has no {wants}, so no {name}; it has {', '.join(have)}")
     if name not in container.codecs:
         others = [other for other, made in (CONTAINERS | ANIMATIONS).items() if name in made.codecs]
+        others = others or ["--format y4m to stdout"]
         holds_these = ", ".join(container.codecs)
         raise SinkError(f"{ending} cannot hold {name}; it holds {holds_these} (for {name}: {', '.join(others)})")
     if encoder != "nvenc":
         beside = name == "vp9" and container.format not in ("webm", "matroska")  # it has its opacity beside the picture
-        return replace(CODECS[name], alpha="") if beside else CODECS[name]
+        return replace(_KNOWN[name], alpha="") if beside else _KNOWN[name]
     if name not in _NVENC:
         raise SinkError(f"NVENC encodes {', '.join(_NVENC)}, not {name}")
     if not _has_encoder(_NVENC[name].encoder):
@@ -294,7 +300,7 @@ def keeps(
         SinkError: It cannot be had here.
     """
     ending = Path(path).suffix
-    container = (CONTAINERS | ANIMATIONS).get(ending.lower())
+    container = (CONTAINERS | ANIMATIONS | {".y4m": Y4M}).get(ending.lower())
     if container is None:
         return False
     chosen = with_chroma(choose_codec(codec, encoder, container, ending), chroma)

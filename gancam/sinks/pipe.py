@@ -3,16 +3,27 @@
 import errno
 import os
 from contextlib import suppress
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
+import av
+
 from gancam.errors import InputError, did_you_mean
-from gancam.sinks._codecs import CONTAINERS, NUT
+from gancam.sinks._codecs import CONTAINERS, NUT, Y4M
 from gancam.sinks._encoder import EncodedSink, Encoder
+from gancam.sinks._left_out import left_out
 from gancam.sinks._muxer import WholeVideo
 from gancam.sinks._settings import VideoOptions, prepare
 from gancam.units import counted
 
-FORMATS = {"matroska": ".mkv", "mpegts": ".ts", "nut": ".mkv", **{ending[1:]: ending for ending in CONTAINERS}}
+FORMATS = {
+    "matroska": ".mkv",
+    "mpegts": ".ts",
+    "nut": ".mkv",
+    "y4m": ".y4m",
+    **{ending[1:]: ending for ending in CONTAINERS},
+}
 
 
 class PipeWriter(EncodedSink):
@@ -24,7 +35,8 @@ class PipeWriter(EncodedSink):
     Args:
         pipe: Its file descriptor.
         options: As those of a ``VideoWriter``; `overwrite` means nothing here.
-        form: matroska, nut, mpegts, webm, or mp4 and mov in fragments.
+        form: matroska, nut, mpegts, webm, mp4 and mov in fragments, or y4m: pictures as they are, of one rate, for the
+            encoders of others.
 
     Raises:
         InputError: There is no such `form`, or a value makes no sense.
@@ -36,10 +48,13 @@ class PipeWriter(EncodedSink):
         if form not in FORMATS:
             raise InputError(f"no format {form!r}{did_you_mean(form, FORMATS)}")
         options.check()
-        self._pipe = _Pipe(pipe)
-        container = NUT if form == "nut" else CONTAINERS[FORMATS[form]]
+        self._pipe = _Pipe(pipe, options.info.aspect if form == "y4m" else Fraction(1))
+        container = {"nut": NUT, "y4m": Y4M}.get(form) or CONTAINERS[FORMATS[form]]
         settings, notes = prepare(Path("stdout"), container, options, seekable=False)
-        self._video = WholeVideo(settings, options, self._pipe, notes)
+        if form == "y4m" and options.audio_from is not None:
+            notes += left_out(Path(options.audio_from), "y4m holds")
+            options = replace(options, audio_from=None)
+        self._video = (_ConstantRate if form == "y4m" else WholeVideo)(settings, options, self._pipe, notes)
         self._all_notes = notes
         super().__init__(Encoder(settings, self._video), notes)
 
@@ -56,14 +71,29 @@ class PipeWriter(EncodedSink):
             self._all_notes.append(f"the reader of stdout went away after {counted(self._video.frames, 'frame')}")
 
 
+class _ConstantRate(WholeVideo):
+    """An ``EncoderOutput`` without times: where a frame is shown for longer, it is written again."""
+
+    _before: av.VideoFrame | None = None
+
+    def encode(self, picture: av.VideoFrame, tick: int, after: int) -> None:
+        if self._before is not None:
+            for missing in range(after + 1, tick):
+                self._before.pts = missing
+                super().encode(self._before, missing, missing - 1)
+        super().encode(picture, tick, after)
+        self._before = picture
+
+
 class _Pipe:
     """What PyAV writes to; once the reader has gone, nowhere."""
 
     movflags = "+frag_keyframe+delay_moov+default_base_moof"
     file = None
 
-    def __init__(self, pipe: int) -> None:
+    def __init__(self, pipe: int, aspect: Fraction) -> None:
         self._pipe, self.broken = pipe, False
+        self._aspect: Fraction | None = aspect if aspect != 1 else None  # to be put into the head of a y4m
 
     @property
     def target(self) -> object:
@@ -71,6 +101,9 @@ class _Pipe:
 
     def write(self, data: bytes) -> int:
         left = memoryview(data)
+        if self._aspect is not None:  # PyAV does not tell the muxer
+            told = f" A{self._aspect.numerator}:{self._aspect.denominator} ".encode()
+            left, self._aspect = memoryview(bytes(data).replace(b" A0:0 ", told, 1)), None
         with suppress(BrokenPipeError):
             while left and not self.broken:
                 try:

@@ -185,6 +185,18 @@ def test_an_interrupted_animation_plays_and_goes_on(tmp_path: Path, clip: Path, 
     assert not pieces_of(out).exists()
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("frames", [1, 6])
+def test_a_video_in_which_nothing_moves(tmp_path: Path, ending: str, frames: int) -> None:
+    """WebP has one picture of it."""
+    images = [TestPattern((96, 64)).image(5)] * frames
+    source = make_clip(tmp_path / "a.mkv", images=images, codec="ffv1", pix_fmt="bgr0", options={})
+    out = tmp_path / f"a{ending}"
+    process(source, out)
+    image = frames_of(out)[0].image if ending == ".gif" else read_pictures(out).pictures[0].image
+    assert TestPattern.index_in(image) == 5
+
+
 def test_numbered_images_become_an_animation(tmp_path: Path) -> None:
     for frame in TestPattern((96, 64), frames=8):
         cv2.imwrite(str(tmp_path / f"f{frame.index:02d}.png"), frame.image)
