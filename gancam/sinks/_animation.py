@@ -67,7 +67,7 @@ class AnimationJoiner:
         self._settings, self._place, self._notes = settings, place, notes
         self._form = _FORMS[settings.container.format]
         self._tick = self._form.tick or settings.time_base
-        self._extradata = b""
+        self._extradata, self._abandoned = b"", False
         self._end = 0  # ticks
         ending = settings.path.suffix.lower()
         notes += [] if options.audio_from is None else left_out(Path(options.audio_from), f"{ending} holds")
@@ -126,6 +126,8 @@ class AnimationJoiner:
     def _pictures(self, pieces: Pieces, ticks: Sequence[int | None]) -> Iterator[av.VideoFrame]:
         """The frames of `ticks`, decoded, with their times."""
         for tick, frame in zip(ticks, self._decoded(pieces), strict=True):
+            if self._abandoned:
+                raise SinkError(f"{self._settings.path}: given up before it was whole")
             if tick is not None:
                 frame.pts, frame.time_base, frame.pict_type = tick, self._tick, 0
                 yield frame
@@ -208,6 +210,10 @@ class AnimationJoiner:
     def abort(self) -> None:
         """Nothing is open."""
 
+    def abandon(self) -> None:
+        """Let ``join`` end after the frame that it is at."""
+        self._abandoned = True
+
 
 class WholeAnimation:
     """An ``EncoderOutput`` that makes an animated picture in one go; an interrupted one has the frames that came."""
@@ -250,6 +256,10 @@ class WholeAnimation:
             self._joiner.check(pieces)
             self._place.publish()
         self.discard()
+
+    def abandon(self) -> None:
+        """Let ``finish`` end soon."""
+        self._joiner.abandon()
 
     def discard(self) -> None:
         """Leave nothing behind but what is finished."""

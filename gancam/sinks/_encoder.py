@@ -53,6 +53,9 @@ class EncoderOutput(Protocol):
     def discard(self) -> None:
         """Close what is open, and remove what is not worth keeping."""
 
+    def abandon(self) -> None:
+        """Let a ``finish`` that takes long end with an error. Called from another thread than all else."""
+
 
 @dataclass(frozen=True, slots=True)
 class _End:
@@ -81,6 +84,7 @@ class Encoder:
         waiting = _WAITING // max(width * height * 3, 1)
         self._queue: BoundedQueue[Frame | _End] = BoundedQueue(min(max(waiting, 1), _AHEAD))
         self._ready: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="gancam-encode", daemon=True)
         self._thread.start()
         try:
@@ -106,7 +110,11 @@ class Encoder:
         self._queue.put(frame)
 
     def close(self, *, interrupted: bool = False) -> None:
-        """Finish the output. A Ctrl-C meanwhile waits until that is done, a second one gives up."""
+        """Finish the output.
+
+        A Ctrl-C meanwhile waits until that is done, where it takes no long time (``EncoderOutput.abandon``); a second
+        one gives up.
+        """
         if self.closed:
             return
         self.closed = True
@@ -114,11 +122,13 @@ class Encoder:
         while True:
             try:
                 self._queue.push(_End(interrupted))
-                self._thread.join()
+                self._ended.wait()  # up to Python 3.12, a join that Ctrl-C ended takes the thread for ended too
                 break
             except BaseException as error:
                 self._abandoned = late is not None
+                self._output.abandon()
                 late = error
+        self._thread.join()
         if late is not None:
             raise late
         if not self._raised:
@@ -144,6 +154,12 @@ class Encoder:
     # The hidden thread, from here on.
 
     def _work(self) -> None:
+        try:
+            self._open_and_encode()
+        finally:
+            self._ended.set()
+
+    def _open_and_encode(self) -> None:
         _yield_to_others()
         try:
             last = self._output.open()

@@ -38,6 +38,9 @@ class Joiner(Protocol):
     def abort(self) -> None:
         """Close what is open."""
 
+    def abandon(self) -> None:
+        """Let a ``join`` that takes long end with an error. Called from another thread."""
+
 
 class VideoJoiner:
     """Puts the packets of pieces, and the tracks that go along, into a container.
@@ -93,6 +96,9 @@ class VideoJoiner:
     def abort(self) -> None:
         """Close the container."""
         self._muxer.abort()
+
+    def abandon(self) -> None:
+        """Packets are copied, which takes no time worth ending."""
 
 
 def check_encoder(settings: EncoderSettings, extradata: str, pieces: Pieces) -> None:

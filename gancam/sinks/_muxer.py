@@ -323,6 +323,9 @@ class WholeVideo:
             packet.duration = self._shown.pop(packet.pts or 0, packet.duration or 0)
             self._muxer.mux(packet)
 
+    def abandon(self) -> None:
+        """What is left to do takes no time worth ending."""
+
     def discard(self) -> None:
         """Leave nothing behind."""
         self._muxer.abort()

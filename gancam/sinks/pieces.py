@@ -247,6 +247,9 @@ class _Pieces:
         self._place.publish()
         self._store.remove()
 
+    def abandon(self) -> None:
+        self._joiner.abandon()
+
     def discard(self) -> None:
         if self._piece is not None:
             self._piece.discard()
@@ -317,6 +320,9 @@ class _OnePiece:
             self.made = self._piece.finish()
             self._piece = None
         self.discard()
+
+    def abandon(self) -> None:
+        """It takes no time worth ending."""
 
     def discard(self) -> None:
         if self._piece is not None:

@@ -1,6 +1,9 @@
 """Videos become animated pictures (GIF, APNG, WebP) and these become videos, their time and opacity kept."""
 
 import os
+import signal
+import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,8 +22,11 @@ from gancam.jobs.spec import EffectChainSpec, ProcessOptions
 from gancam.media.animated import shown_for
 from gancam.media.images import read_pictures
 from gancam.media.paths import classify
+from gancam.sinks._animation import WholeAnimation
+from gancam.sinks._encoder import Encoder
+from gancam.sinks._muxer import WholeVideo, claim_file
 from gancam.sinks.piece_store import pieces_of, so_far
-from gancam.sinks.video import VideoWriter
+from gancam.sinks.video import VideoOptions, VideoWriter
 from gancam.sources import AnimatedImage, TestPattern, VideoFile
 from gancam.tools.verify import verify
 from tests.helpers.clips import make_clip, psnr, times_of
@@ -230,6 +236,45 @@ def test_a_writer_leaves_nothing_but_the_animation(tmp_path: Path, ending: str) 
     assert os.listdir(tmp_path) == [f"a{ending}"]
     with pytest.raises(SinkError, match="record a video"):
         VideoWriter(tmp_path / f"c{ending}", fps=25, size=(5, 3), live=True)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_long_finish_can_be_given_up(tmp_path: Path, ending: str) -> None:
+    options = VideoOptions(fps=25, size=(96, 64))
+    place, settings, notes = claim_file(tmp_path / f"a{ending}", options)
+    made = WholeAnimation(settings, options, place, notes)
+    made.open()
+    for frame in TestPattern((96, 64), frames=5, fps=25):
+        tick = settings.tick_of(frame.time)
+        made.encode(settings.canvas.picture(frame, tick, settings.time_base), tick, tick - 1)
+    made.abandon()
+    with pytest.raises(SinkError, match="given up before it was whole"):
+        made.finish(tick, interrupted=False)
+    made.discard()
+    assert os.listdir(tmp_path) == []
+
+
+class Interrupted(WholeVideo):
+    """A video whose user presses Ctrl-C when it is nearly there."""
+
+    def finish(self, last: int, *, interrupted: bool) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.3)
+        super().finish(last, interrupted=interrupted)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal for one process")
+def test_ctrl_c_waits_for_a_short_finish(tmp_path: Path) -> None:
+    """Up to Python 3.12 a thread that is joined counts as ended after it."""
+    options, out = VideoOptions(fps=25, size=(96, 64)), tmp_path / "a.mp4"
+    place, settings, notes = claim_file(out, options)
+    encoder = Encoder(settings, Interrupted(settings, options, place, notes))
+    for frame in TestPattern((96, 64), frames=5, fps=25):
+        encoder.write(frame)
+    with pytest.raises(KeyboardInterrupt):
+        encoder.close()
+    assert os.listdir(tmp_path) == ["a.mp4"]
+    assert len(times_of(out)) == 5
 
 
 def test_the_command_says_what_a_gif_loses(tmp_path: Path, clip: Path) -> None:
