@@ -15,9 +15,10 @@ import numpy as np
 from gancam.effects import Effect, ImageFunction, as_effects
 from gancam.errors import GancamError, NotFound, SourceError
 from gancam.frame import Frame, Image
+from gancam.media.animated import is_animated
 from gancam.media.paths import SequencePath, StillPath, classify
 from gancam.pipeline import apply, output_size
-from gancam.sources import ImageFiles, Source, Still, VideoFile
+from gancam.sources import AnimatedImage, ImageFiles, Source, Still, VideoFile
 from gancam.sources.camera import Camera, Capture
 from gancam.sources.live import SIZE, LiveSource
 from gancam.sources.open import open_live
@@ -133,7 +134,7 @@ class VideoCapture:
             raise self.error or SourceError("the capture is not open")
         if isinstance(self._source, VideoFile | Stream):
             return "FFMPEG"
-        if isinstance(self._source, ImageFiles | Still):
+        if isinstance(self._source, ImageFiles | AnimatedImage | Still):
             return "IMAGES"
         return "V4L2" if isinstance(self._source, Camera) else "GANCAM"
 
@@ -258,7 +259,7 @@ class VideoCapture:
         except (NotFound, SourceError) as error:  # it is there no more
             self._source, self.error = None, error
             return
-        if isinstance(self._source, VideoFile | ImageFiles):
+        if isinstance(self._source, VideoFile | ImageFiles | AnimatedImage):
             self._source.skip(wanted)
             self._frames = iter(self._source)
         elif wanted == 0:
@@ -281,8 +282,10 @@ class VideoCapture:
             source = self._source
             if isinstance(source, VideoFile):
                 self._times = source.frame_times()
+            elif isinstance(source, ImageFiles | AnimatedImage):
+                self._times = [float(one) for one in source.times]
             else:
-                self._times = [float(one) for one in source.times] if isinstance(source, ImageFiles) else [0.0]
+                self._times = [0.0]
         return self._times
 
     def release(self) -> None:
@@ -319,6 +322,8 @@ def _file(source: CaptureInput) -> Callable[[], Source] | None:
         return lambda: ImageFiles(path)
     if not path.is_file():
         return None
+    if isinstance(media, StillPath) and is_animated(path):
+        return (lambda: AnimatedImage(path)) if path.suffix.lower() == ".webp" else (lambda: VideoFile(path))
     return (lambda: Still(path)) if isinstance(media, StillPath) else (lambda: VideoFile(path))
 
 

@@ -3,8 +3,10 @@
 import os
 from pathlib import Path
 
+from gancam.media.animated import is_animated
 from gancam.sources.camera import Camera, Capture, camera_called, is_device
 from gancam.sources.contract import Source
+from gancam.sources.images import AnimatedImage
 from gancam.sources.live import PATIENCE, SIZE, LiveSource
 from gancam.sources.pattern import TestPattern
 from gancam.sources.realtime import CaptureSource, RealtimeSource
@@ -62,8 +64,10 @@ def open_live(
     return RealtimeSource(source, patience=patience)
 
 
-def _film(path: str) -> VideoFile:
-    """Open a video file, in SDR."""
+def _film(path: str) -> VideoFile | AnimatedImage:
+    """Open a video file, in SDR, or an animated WebP."""
+    if Path(path).suffix.lower() == ".webp" and is_animated(Path(path)):
+        return AnimatedImage(path)
     video = VideoFile(path)
     video.tone_map()
     return video

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from gancam.capture import VideoCapture
 from gancam.errors import InputError, SinkError
 from gancam.frame import Frame, Image
 from gancam.jobs.batch import process_all
@@ -28,6 +29,7 @@ from gancam.sinks._muxer import WholeVideo, claim_file
 from gancam.sinks.piece_store import pieces_of, so_far
 from gancam.sinks.video import VideoOptions, VideoWriter
 from gancam.sources import AnimatedImage, TestPattern, VideoFile
+from gancam.sources.open import open_live
 from gancam.tools.verify import verify
 from tests.helpers.clips import make_clip, psnr, times_of
 from tests.helpers.command import here
@@ -159,6 +161,22 @@ def test_an_animation_becomes_a_video(tmp_path: Path, clip: Path, ending: str) -
     assert {one.verdict for one in verify(source, out) if one.name in ("frames", "size")} == {"kept"}
     process(source, tmp_path / "b.mp4", first=Fraction(49, 100))
     assert len(times_of(tmp_path / "b.mp4")) in (15, 16)
+
+
+@pytest.mark.parametrize("ending", [".webp", ".png"])
+def test_an_animation_plays(tmp_path: Path, clip: Path, ending: str) -> None:
+    source = tmp_path / f"a{ending}"
+    process(clip, tmp_path / ("a.webp" if ending == ".webp" else "a.apng"), end=Fraction(1, 2))
+    if ending == ".png":
+        (tmp_path / "a.apng").rename(source)
+    with open_live(str(source)) as live:
+        assert TestPattern.index_in(next(iter(live)).image) == 0
+    capture = VideoCapture(str(source))
+    assert [TestPattern.index_in(image) for image in capture] == list(range(15))
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 15
+    assert capture.set(cv2.CAP_PROP_POS_FRAMES, 7)
+    assert TestPattern.index_in(next(iter(capture))) == 7
+    capture.release()
 
 
 def test_a_single_picture_is_no_video(tmp_path: Path, clip: Path) -> None:
