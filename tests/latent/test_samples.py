@@ -11,6 +11,7 @@ from gancam.errors import InputError
 from gancam.inference.model import Generator
 from gancam.latent.path import seeded
 from gancam.latent.samples import LoopSource, generate, grid, open_generator
+from gancam.media.animated import shown_for
 from tests.helpers.clips import make_clip
 from tests.helpers.command import here, refused, video
 from tests.helpers.small import generator, network, write_generator, write_models
@@ -95,6 +96,10 @@ def test_morph_writes_a_loop(path: Path, tmp_path: Path) -> None:
     assert video(out) == (30, (96, 96), 0)
     refused("morph", path, out, says="exists")
     assert here("morph", path, out, "--seeds", "1/5", "--seconds", 0.5, "--overwrite", "-q").stdout == ""
+    for name in ("loop.gif", "loop.webp"):
+        done = here("morph", path, tmp_path / name, "--seconds", 1, "--size", 48)
+        assert done.returncode == 0, done.stderr
+        assert shown_for(tmp_path / name) == 1
 
 
 def test_a_clips_own_track_drives(path: Path, tmp_path: Path) -> None:
