@@ -16,7 +16,6 @@ from tests.helpers.small import generator
 from tests.helpers.training import write_run
 from train import generation, networks, recipe
 from train.networks.latent import LatentGenerator
-from train.networks.stylegan import StyleGenerator
 
 RECIPE = """
 task = "unconditional"
