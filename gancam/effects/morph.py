@@ -323,9 +323,7 @@ class Morph(ModelEffect):
             return result
         place = Region.parse(params.region).place((width, height))
         if params.fit == "contain":
-            side = min(place.width, place.height)
-            left, top = place.left + (place.width - side) // 2, place.top + (place.height - side) // 2
-            place = Place(left, top, side, side)
+            place = place.square((width, height))
         elif params.fit == "cover":
             picture = _cut(picture, place.width, place.height)
         sides = place.left > 0, place.top > 0, place.right < width, place.bottom < height
