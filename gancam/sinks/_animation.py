@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 from av.codec.codec import UnknownCodecError
+from av.video.reformatter import Interpolation
 
 from gancam.errors import SinkError
 from gancam.media.animated import set_last_duration, shown_for
@@ -72,6 +73,11 @@ class AnimationJoiner:
         self._tick = self._form.tick or settings.time_base
         self._extradata, self._abandoned = b"", False
         self._end = 0  # ticks
+        (width, height), aspect = settings.canvas.size, settings.canvas.aspect
+        self._size = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+        if self._size != settings.canvas.size:
+            now = f"{self._size[0]}x{self._size[1]}"
+            notes.append(f"its pixels are not square ({aspect.numerator}:{aspect.denominator}): scaled to {now}")
         ending = settings.path.suffix.lower()
         notes += [] if options.audio_from is None else left_out(Path(options.audio_from), f"{ending} holds")
         if (every := self._every) > 1:
@@ -89,7 +95,7 @@ class AnimationJoiner:
     def open(self, settings: EncoderSettings) -> str:
         """Look whether this build can encode it."""
         self._settings = settings
-        check_size(settings.path, settings.canvas.size)
+        check_size(settings.path, self._size)
         try:
             av.Codec(self._form.encoder, "w")
         except UnknownCodecError as error:
@@ -132,6 +138,8 @@ class AnimationJoiner:
             if self._abandoned:
                 raise SinkError(f"{self._settings.path}: given up before it was whole")
             if tick is not None:
+                if (frame.width, frame.height) != self._size:
+                    frame = frame.reformat(*self._size, interpolation=Interpolation.LANCZOS)
                 frame.pts, frame.time_base, frame.pict_type = tick, self._tick, 0
                 yield frame
 
@@ -172,7 +180,7 @@ class AnimationJoiner:
         graph = av.filter.Graph()
         middle, exit = graph.add(name, options), graph.add("buffersink")
         entrances = []
-        for place, (width, height) in enumerate([self._settings.canvas.even, *more]):
+        for place, (width, height) in enumerate([self._size, *more]):
             form = av.VideoFormat("bgra", width, height)
             entrances.append(graph.add_buffer(width=width, height=height, format=form, time_base=self._tick))
             entrances[-1].link_to(middle, 0, place)
@@ -192,7 +200,7 @@ class AnimationJoiner:
         with av.open(self._place.target, "w", format=settings.container.format, options=options) as container:
             stream = container.add_stream(form.encoder, rate=settings.rate, options=form.options(settings.quality))
             assert isinstance(stream, av.VideoStream)
-            stream.width, stream.height = settings.canvas.even
+            stream.width, stream.height = self._size
             stream.pix_fmt = form.veiled if settings.canvas.pixels == "bgra" else form.plain
             stream.time_base = stream.codec_context.time_base = self._tick
             for picture in pictures:

@@ -204,8 +204,7 @@ def prepare(
     if info.aspect != 1 and not carried and not (seekable and has_head(container)):
         shape = f"{info.aspect.numerator}:{info.aspect.denominator}"
         where = f"{name} on stdout has it with h264 and h265 alone, a file with all"
-        where = f"{name} has no place for it, videos have" if container.most_fps else where
-        notes.append(f"the shape of its pixels ({shape}) is left out: {where}")
+        notes += [] if container.most_fps else [f"the shape of its pixels ({shape}) is left out: {where}"]
     if info.mastering != HdrMetadata() and not info.mastering.encoder_options(codec.encoder):
         notes.append(f"its HDR10 metadata is left out: {codec.name} takes none here, h264, h265 and av1 on the CPU do")
     if info.icc:

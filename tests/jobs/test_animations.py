@@ -99,6 +99,21 @@ def test_a_fast_video_does_not_play_slowly_as_gif(tmp_path: Path, fps: Fraction,
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize(("aspect", "size"), [(Fraction(16, 11), (140, 64)), (Fraction(8, 9), (96, 72))])
+def test_pixels_become_square(tmp_path: Path, ending: str, aspect: Fraction, size: tuple[int, int]) -> None:
+    """These formats have no place for another shape, and a film of a DVD would be narrow."""
+    images = [veiled(index)[..., :3] for index in range(3)]
+    source = make_clip(tmp_path / "a.mp4", images=[np.ascontiguousarray(image) for image in images], aspect=aspect)
+    _, said = process(source, tmp_path / f"a{ending}")
+    shape = f"{aspect.numerator}:{aspect.denominator}"
+    assert f"its pixels are not square ({shape}): scaled to {size[0]}x{size[1]}" in said
+    (first, *_) = frames_of(tmp_path / f"a{ending}")
+    assert first.image.shape[1::-1] == size
+    wanted = cv2.resize(images[0], size, interpolation=cv2.INTER_CUBIC)
+    assert psnr(first.image, np.asarray(wanted, np.uint8)) > 20
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_uneven_times_and_a_long_last_frame_are_kept(tmp_path: Path, ending: str) -> None:
     images = [frame.image for frame in TestPattern((96, 64), frames=5)]
     ticks = [100, 200, 201, 900, 1995]
