@@ -52,10 +52,10 @@ def progress_bar(frames: int | None, quiet: bool) -> Iterator[pipeline.Progress 
         return
     columns = (
         BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[fps]:5.1f} fps"), TimeElapsedColumn(),
-        TextColumn("ETA"), TimeRemainingColumn(),
+        TextColumn("ETA"), TimeRemainingColumn(), TextColumn("{task.fields[now]}"),
     )  # fmt: skip
     bar = Progress(*columns, console=errors, transient=True, refresh_per_second=5)
-    task = bar.add_task("", total=frames, fps=0.0)
+    task = bar.add_task("", total=frames, fps=0.0, now="")
     began, came = time.monotonic(), 0
 
     def advance(index: int, promised: int | None) -> None:
@@ -63,7 +63,8 @@ def progress_bar(frames: int | None, quiet: bool) -> Iterator[pipeline.Progress 
         came += 1
         bar.start()  # not before the first frame: an error comes alone
         seconds = time.monotonic() - began
-        bar.update(task, completed=index + 1, total=promised, fps=came / seconds if seconds > 0 else 0.0)
+        now = "finishing" if index + 1 == promised else ""  # for animated pictures as long as all before
+        bar.update(task, completed=index + 1, total=promised, fps=came / seconds if seconds > 0 else 0.0, now=now)
 
     try:
         yield advance

@@ -16,7 +16,9 @@ import cv2
 import numpy as np
 import pytest
 import typer
+from rich.console import Console
 
+from gancam.cli import console
 from gancam.cli.app import app
 from gancam.cli.models import _print_one
 from gancam.inference.catalog import find
@@ -387,3 +389,14 @@ def test_demo_shows_itself_and_leaves_what_is_there(tmp_path: Path) -> None:
     assert picture is not None
     assert picture.shape == (1260, 1280, 3)
     assert list(mine.parent.iterdir()) == [mine]
+
+
+def test_the_bar_says_that_the_file_is_being_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(console, "errors", Console(file=shown, force_terminal=True, width=100))
+    with console.progress_bar(2, quiet=False) as progress:
+        assert progress is not None
+        progress(0, 2)
+        assert "finishing" not in shown.getvalue()
+        progress(1, 2)
+    assert "finishing" in shown.getvalue()
