@@ -46,13 +46,14 @@ def check(path: MediaPath | None, target: MediaPath, options: ProcessOptions) ->
     if options.pipe is None and sink_word(str(target)) is not None:
         raise InputError(f"{target}: is an output of gancam live; gancam process writes videos and images")
     source = VideoPath(Path("standard input")) if path is None else path
+    plays = not isinstance(source, StillPath) or (not isinstance(target, StillPath) and is_animated(source.path))
+    if isinstance(source, StillPath) and not plays and not isinstance(target, SequencePath):
+        _refuse_options_of_videos(source, options)
     if path is not None and not isinstance(path, SequencePath):
         _check_there(path)
-    if isinstance(source, StillPath) and isinstance(target, StillPath):
-        _refuse_options_of_videos(source, options)
-    else:
-        if not isinstance(target, SequencePath):
-            refuse_mixture(source, target)
+    if not isinstance(target, SequencePath):
+        refuse_mixture(source, target)
+    if not isinstance(source, StillPath) or not isinstance(target, StillPath):
         check_reading(source, options)
     if isinstance(path, SequencePath):
         _check_there(path)
