@@ -53,7 +53,8 @@ def enlarge(generator: nn.Module, enlargers: Sequence[nn.Module], recipe: Recipe
     """
     before: list[nn.Module] = []
     if isinstance(generator, EnlargedGenerator):
-        generator, before = generator.generator, list(generator.enlargers)
+        before = list(generator.enlargers)
+        generator = generator.generator
     if not isinstance(generator, StyleGenerator):
         raise ValueError(f"recipe {recipe.name!r}: only the pictures of a stylegan can be enlarged")
     stages = [one for one in (*before, *enlargers) if isinstance(one, SuperResolution) and one.multiple == 1]
