@@ -80,7 +80,7 @@ class InpaintParams(Params):
     draw: bool = parameter(False, kind="draw", help="live: draw on the picture what to fill; it is followed")
     key: str = parameter(
         "", kind="colour", parse=lambda text: text and masks.parse_colour(text), form="#rrggbb or a colour's name",
-        help="fill everything of this colour",
+        help="fill everything of this colour, with its soft edge",
     )  # fmt: skip
     tolerance: float = parameter(20.0, minimum=1.0, maximum=100.0, help="how far from that colour")
     faces: str = parameter(
@@ -319,7 +319,7 @@ class Inpaint(MaskedEffect):
         if self.pad is not None:
             marked.append(self.pad)
         if params.key:
-            marked.append(masks.ColourKey(params.key, tolerance=params.tolerance))
+            marked.append(masks.ColourKey(params.key, tolerance=params.tolerance, soft=True))
         if params.faces:
             marked.append(masks.Faces(None if params.faces == "on" else params.faces))
         if params.find == "overlay":

@@ -248,6 +248,56 @@ def scouted(frames: list[tuple[Image, Grey]]) -> Background:
     return Background(scout.finish())
 
 
+def captioned(step: int, appears: int = 9, goes: int = 99, *, light: int = 0) -> Image:
+    """A fixed camera; letters are over the scene from a frame on. They hide a fifth of the box that marks them."""
+    image = scene(grain=step + 1, light=light)
+    if appears <= step < goes:
+        cv2.putText(image, "I said", (104, 116), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2, cv2.LINE_AA)
+    return image
+
+
+def test_what_a_caption_appears_over_is_known_and_what_stays_is_unknown() -> None:
+    box = hole(98, 84, 90, 44)
+    for light in (0, 6):  # it may come with a change of light
+        background = Background()
+        for step in range(9):
+            background.skip(captioned(step))
+        for step in range(9, 14):
+            window, found = recalled(background, captioned(step, light=light), box)
+        inside = box[window.place] > 0
+        assert (found.state[inside] == SEEN).mean() > 0.99
+        assert psnr(found.picture[inside], scene(light=light)[window.place][inside]) > 36
+    late = Background()
+    for step in range(14):
+        late.skip(captioned(step))
+    _, found = recalled(late, captioned(14), box)  # as the letters were there before the box
+    assert (found.state == UNKNOWN).all()
+
+
+def test_what_a_caption_that_goes_was_over_is_known_from_the_start() -> None:
+    box, none = hole(98, 84, 90, 44), hole(0, 0, 0, 0)
+    frames = [(captioned(step, 0, 6), box if step < 6 else none) for step in range(12)]
+    background = scouted(frames)
+    window, found = recalled(background, *frames[0])
+    inside = box[window.place] > 0
+    assert (found.state[inside] == SEEN).mean() > 0.99
+    assert psnr(found.picture[inside], scene()[window.place][inside]) > 36
+
+
+@pytest.mark.parametrize("pause", [0, 3])
+def test_who_walks_before_a_mask_follows_him_is_not_what_was_behind_him(pause: int) -> None:
+    """He, too, changes much of what the mask marks from one frame to the next, but he did so before."""
+    background = Background()
+    for step in range(10 + pause):
+        image, mask = scene(grain=step + 1), hole(20 + 8 * step, 70, 50, 80)
+        cv2.circle(image, (45 + 8 * step, 90), 12, (40, 30, 160), -1)
+        cv2.rectangle(image, (32 + 8 * step, 100), (58 + 8 * step, 140), (60, 20, 120), -1)
+        if step < 9 + pause:
+            background.skip(image)
+    _, found = recalled(background, image, mask)
+    assert (found.state == UNKNOWN).mean() > 0.99
+
+
 def test_what_is_uncovered_later_is_known_from_the_start() -> None:
     masks = [hole(120 + 6 * max(step - 5, 0), 90) for step in range(25)]
     frames = [(covered(scene(grain=step + 1), mask), mask) for step, mask in enumerate(masks)]

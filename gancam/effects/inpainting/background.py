@@ -30,6 +30,7 @@ from gancam.vision.motion import Camera, Grey, Matrix, moved
 _MARGIN = 0.25  # of the frame on each side, by which the canvas is larger
 _REST = 4  # frames between copies while nothing is hidden
 _ANOTHER, _GREW = 0.85, 0.6  # share of such pixels by which a new mask, or what one grew by, hides what came with it
+_LETTERS, _ABRUPT = 0.05, 3.0  # the same of what covers little of its mask, and times what changed beside and before
 _LASTING = 60  # frames for which what is known is doubted before it is forgotten: passers-by are gone sooner
 
 
@@ -67,6 +68,7 @@ class Background:
         self._upon: Grey | None = None  # of what is hidden now: the thing itself was there before it was
         self.cuts = 0  # how often it began anew, after the first time
         self._before: _Before | None = None
+        self._earlier: _Before | None = None  # the copy before that
         self._rested = 0  # frames since anything was hidden
         self._canvas: Image = np.zeros((0, 0, 3), np.uint8)
         self._state: Grey = np.zeros((0, 0), np.uint8)
@@ -78,7 +80,7 @@ class Background:
     def reset(self) -> None:
         """Forget everything, also what will be uncovered."""
         self.camera.reset()
-        self._before, self._rested = None, 0
+        self._before, self._earlier, self._rested = None, None, 0
         self._canvas = np.zeros((0, 0, 3), np.uint8)
         self._future, self._frames = None, 0
 
@@ -100,10 +102,11 @@ class Background:
             hidden: 1 where it shows what is not the scene, else 0, uint8 ``(H, W)``.
             windows: parts of it that hold all that is hidden.
         """
-        if self._rested and self._before is not None:
-            if not self.camera.observe(self._before.image) or not self._canvas.size:
-                self._begin(self._before.image.shape)
-            self._before.matrix = self.camera.matrix
+        for copy in (self._earlier if self._rested > _REST else None, self._before if self._rested else None):
+            if copy is not None:
+                if not self.camera.observe(copy.image) or not self._canvas.size:
+                    self._begin(copy.image.shape)
+                copy.matrix = self.camera.matrix
         self._rested = 0
         self._frames += 1
         self._follow(image, hidden)
@@ -116,7 +119,7 @@ class Background:
         """Where the camera is now."""
         if not self.camera.observe(image, hidden) or not self._canvas.size:
             self.cuts += bool(self._canvas.size)
-            self._before = None
+            self._before = self._earlier = None
             self._begin(image.shape)
         elif self._far(image.shape):
             self._move_anchor()
@@ -185,6 +188,7 @@ class Background:
         self._copy(image, hidden)
 
     def _copy(self, image: Image, hidden: Grey | None) -> None:
+        self._before, self._earlier = self._earlier, self._before
         if self._before is None or self._before.image.shape != image.shape:
             self._before = _Before(image.copy(), np.zeros(image.shape[:2], np.uint8), self.camera.matrix)
         else:
@@ -248,8 +252,9 @@ class Background:
         self._canvas = cubic(self._canvas, step, size)
         self._state = np.asarray(cv2.warpPerspective(self._state, step, size, flags=cv2.INTER_NEAREST), np.uint8)
         self._state[~known], self._doubts[:] = UNKNOWN, 0
-        if self._before is not None:
-            self._before.matrix = self._before.matrix @ np.linalg.inv(self.camera.matrix)
+        for copy in (self._before, self._earlier):
+            if copy is not None:
+                copy.matrix = copy.matrix @ np.linalg.inv(self.camera.matrix)
         self.camera.anchor_here()
         self._foresee()
 
@@ -283,7 +288,7 @@ class Background:
         if before is None or before.hidden.shape != hidden.shape or np.array_equal(hidden, other):
             return None
         found: Grey | None = None
-        changed: Grey | None = None
+        changes: tuple[Grey, Grey] | None = None
         count, labels, stats, _ = cv2.connectedComponentsWithStats(hidden, connectivity=8)
         for label, (x, y, wide, tall, _) in enumerate(stats[1:count].tolist(), 1):
             place = slice(max(y - 16, 0), y + tall + 16), slice(max(x - 16, 0), x + wide + 16)
@@ -293,12 +298,20 @@ class Background:
             lost = int((other[place] & (1 - hidden[place])).sum()) if kept else 0
             if not gained or lost > 0.3 * gained:
                 continue
-            if changed is None:
-                changed = changed_pixels(image, before.image, self.camera.matrix @ np.linalg.inv(before.matrix))
-            if float(changed[place][new > 0].mean()) < (_GREW if kept else _ANOTHER):
+            changes = changes or self._changes(image, before)
+            beside = (hidden[place] | other[place]) == 0
+            if not _came(changes[0][place], changes[1][place], new > 0, beside, _GREW if kept else _ANOTHER):
                 found = np.zeros_like(hidden) if found is None else found
                 found[place] |= new
         return found
+
+    def _changes(self, image: Image, before: _Before) -> tuple[Grey, Grey]:
+        """Where `image` is another than the frame before, and where that was another than the copy before it."""
+        now = changed_pixels(image, before.image, self.camera.matrix @ np.linalg.inv(before.matrix))
+        earlier = self._earlier
+        if earlier is None or earlier.image.shape != image.shape:
+            return now, np.ones_like(now)
+        return now, changed_pixels(before.image, earlier.image, before.matrix @ np.linalg.inv(earlier.matrix))
 
     def _hide(self, window: FrameRegion, hidden: Grey) -> None:
         """Put into the canvas what the frame before shows of what is hidden now, and of the ring around that.
@@ -381,3 +394,20 @@ class Background:
         light_now += np.where(lit[..., None], change - change.clip(-STEADY, STEADY), change)
         lit[:] = True
         return light_now
+
+
+def _came(now: Grey, earlier: Grey, new: NDArray[np.bool_], beside: NDArray[np.bool_], most: float) -> bool:
+    """Say whether a thing came, or went, with its mask; else it stood there, or moved there, without one as well.
+
+    What is opaque changes nearly all that is marked. Letters change little of it, but at once, and nothing beside it.
+
+    Args:
+        now: 1 where the frame is another than the one before.
+        earlier: 1 where that was another than an earlier one.
+        new: where it was marked, or was left.
+        beside: where neither frame hides anything.
+        most: share of `new` that something opaque changes.
+    """
+    share = float(now[new].mean())
+    around = float(now[beside].mean()) if beside.any() else 0.0
+    return share >= most or share > max(_LETTERS, _ABRUPT * around, _ABRUPT * float(earlier[new].mean()))
