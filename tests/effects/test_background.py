@@ -118,6 +118,21 @@ def test_what_is_behind_follows_the_light() -> None:
     assert np.abs(found.picture[inside].astype(int) - image[window.place][inside]).mean() < 2.5
 
 
+@pytest.mark.parametrize("until", [0.4, 1.6])
+def test_what_is_behind_follows_a_fade(until: float) -> None:
+    """A fade or an exposure multiplies: what is dark changes little and what is light much, up to white."""
+    background, mask = Background(), hole(100, 80)
+    background.skip(scene(grain=99))
+    for step in range(25):
+        gain = 1 + (until - 1) * min(step / 20, 1)
+        image = np.asarray((scene(grain=step + 1) * gain).round().clip(0, 255), np.uint8)
+        window, found = recalled(background, covered(image, mask), mask)
+        assert background.camera.still
+        inside = mask[window.place] > 0
+        assert (found.state[inside] == SEEN).mean() > 0.99
+        assert psnr(found.picture[inside], image[window.place][inside]) > 34
+
+
 def test_a_passer_by_is_no_light() -> None:
     """Beside the hole comes a thing 25 levels darker than the wall: what lay behind is not the thing's wall."""
     wall = np.full((*SIZE[::-1], 3), 150, np.uint8)

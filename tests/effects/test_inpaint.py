@@ -217,6 +217,22 @@ def test_what_is_remembered_is_the_fill_before_its_edge_is_hidden(path: Path) ->
     assert np.array_equal(kept[0].state, kept[1].state)
 
 
+def test_a_fill_follows_fades_as_if_it_were_made_anew() -> None:
+    """A logo over a fixed camera whose exposure changes: nothing is uncovered, and what was invented is kept."""
+    scene = np.asarray(cv2.resize(still("colosseum"), (480, 360)), np.uint8)
+    mask = np.zeros((360, 480), np.uint8)
+    mask[90:170, 120:220] = 1
+    kept, anew = (gancam.load("inpaint", device="cpu", threads=1, memory=memory, texture=0) for memory in (True, False))
+    off = []
+    for step in range(24):
+        image = np.asarray((scene * (1 + 0.5 * np.sin(step / 4))).clip(0, 255), np.uint8)
+        seen = np.where(mask[..., None] > 0, np.uint8(255), image)
+        off.append([psnr(erase(seen, mask=mask)[mask > 0], image[mask > 0]) for erase in (kept, anew)])
+    worse = np.subtract(*np.transpose(off))
+    assert worse.mean() > -1
+    assert worse.min() > -2.5
+
+
 def test_the_same_frames_give_the_same_fill(path: Path) -> None:
     runs = []
     for _ in range(2):

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.effects.inpainting.future import FutureBackground
-from gancam.effects.inpainting.light import STEADY, aligned, compare, in_pixels, lit, relit
+from gancam.effects.inpainting.light import STEADY, Exposure, aligned, compare, exposure, in_pixels, lit, relit
 from gancam.effects.inpainting.regions import CELL, HALO, INVENTED, RING, SEEN, UNKNOWN, Floats, FrameRegion
 from gancam.effects.inpainting.warp import changed_pixels, cubic, frame_corners, square, translation, whole
 from gancam.frame import Image
@@ -31,6 +31,7 @@ _MARGIN = 0.25  # of the frame on each side, by which the canvas is larger
 _REST = 4  # frames between copies while nothing is hidden
 _ANOTHER, _GREW = 0.85, 0.6  # share of such pixels by which a new mask, or what one grew by, hides what came with it
 _LETTERS, _ABRUPT = 0.05, 3.0  # the same of what covers little of its mask, and times what changed beside and before
+_WINDOWS = 64  # for which an exposure is kept
 _LASTING = 60  # frames for which what is known is doubted before it is forgotten: passers-by are gone sooner
 
 
@@ -75,6 +76,7 @@ class Background:
         self._doubts: Grey = np.zeros((0, 0), np.uint8)  # for how many frames it was doubted
         self._shift = (0, 0)  # x and y of the anchor frame's corner in the canvas
         self._light: Floats = np.zeros((0, 0, 3), np.float32)  # what is added to the canvas, by cells of the frame
+        self._exposures: dict[FrameRegion, Exposure] = {}  # to show the canvas in, by windows of the last frames
         self._lit: NDArray[np.bool_] = np.zeros((0, 0), np.bool_)  # where that was in use in the frame before
 
     def reset(self) -> None:
@@ -131,6 +133,8 @@ class Background:
         if not self.camera.still:
             picture, state = aligned(picture, state, now, inside)
         ring = (cv2.dilate(inside.view(np.uint8), square(RING)) > 0) & ~inside & (state > 0)
+        exposed = self._exposure_for(window, exposure(picture, now, ring))
+        picture = exposed(picture)
         light, doubted = compare(picture, now, ring)
         used = self._light_for(window, light)
         picture = lit(picture, used)
@@ -159,7 +163,8 @@ class Background:
         ring = (cv2.dilate(invented, square(RING)) > 0) & (hidden[window.place] == 0)
         state = np.where(invented > 0, INVENTED, np.where(ring, SEEN, UNKNOWN)).astype(np.uint8)
         shown = np.where(ring[..., None], image[window.place], picture)
-        source = lit(shown, -self._light[window.cells])  # as it will be lit when it is recalled
+        # as it will be lit when it is recalled
+        source = self._exposures.get(window, Exposure()).inverse(lit(shown, -self._light[window.cells]))
         if self.camera.still:
             rows, columns = self._rested_place(window)
         else:
@@ -213,6 +218,7 @@ class Background:
         self._state[:], self._doubts[:] = UNKNOWN, 0
         cells = -(-height // CELL), -(-width // CELL)
         self._light, self._lit = np.zeros((*cells, 3), np.float32), np.zeros(cells, np.bool_)
+        self._exposures = {}
         self._foresee()
 
     def _to_canvas(self, matrix: Matrix) -> Matrix:
@@ -383,6 +389,16 @@ class Background:
         kinds = np.asarray(cv2.warpPerspective(state, there, window.size, flags=cv2.INTER_NEAREST), np.uint8)
         kinds[~whole(cv2.erode(state, square(1)) > 0, there, window.size)] = UNKNOWN
         return cubic(canvas, there, window.size), kinds
+
+    def _exposure_for(self, window: FrameRegion, exposed: Exposure) -> Exposure:
+        """The exposure to show the canvas in: that measured now, but kept as it was where it differs little."""
+        kept = self._exposures.get(window)
+        if kept is not None and exposed.near(kept):
+            return kept
+        if len(self._exposures) > _WINDOWS:
+            self._exposures.clear()
+        self._exposures[window] = exposed
+        return exposed
 
     def _light_for(self, window: FrameRegion, light: Floats) -> Floats:
         """The light to show the canvas in: that measured now, but kept as it was where it differs little.

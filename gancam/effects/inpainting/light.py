@@ -1,6 +1,6 @@
 """Differences of light between two pictures of a place, and making one lit as the other."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -18,6 +18,9 @@ _BELIEVED = 0.65  # share of what is near that must be as it was: half let passe
 _ADRIFT = 8.0  # pixels by which something may lie beside where the camera's movement puts it
 _FITS = 0.97  # share of the difference on the ring that must remain at most for a step aside to count
 _EVENLY = np.full((1, 3), 1 / 3, np.float32)  # the mean of three colours, for cv2.transform
+_FEW, _MANY = 4 * CELL * CELL, 1000  # pixels to learn an exposure from, at the least and at the most
+_PINCH = 16.0  # squared grey levels: what varies less than that tells light from exposure badly
+_EXPOSED = 0.03, 0.5  # least change of a gain, and share of what differs that remains at most with it
 _ROUGH, _SHARE = 8.0, 0.6  # grey levels, and share of its contrast, by which the pixels of a cell may differ else
 
 
@@ -82,6 +85,60 @@ def compare(then: Image, now: Image, ring: NDArray[np.bool_]) -> tuple[Floats, G
     return spread(light, floats(measured * same)), np.asarray(doubted, np.uint8)
 
 
+class Exposure(NamedTuple):
+    """What a change of exposure, or a fade, makes of each colour: so many times as much, and so much more."""
+
+    gain: Floats = np.ones(3, np.float32)
+    offset: Floats = np.zeros(3, np.float32)
+
+    def __call__(self, picture: Image) -> Image:
+        """Return `picture` ``(h, w, 3)`` exposed so."""
+        if self.plain:
+            return picture
+        return np.asarray(cv2.transform(picture, np.column_stack([np.diag(self.gain), self.offset])), np.uint8)
+
+    @property
+    def plain(self) -> bool:
+        """Whether it changes nothing."""
+        return bool((self.gain == 1).all() and not self.offset.any())
+
+    @property
+    def inverse(self) -> "Exposure":
+        """The way back."""
+        return Exposure(floats(1 / self.gain), floats(-self.offset / self.gain))
+
+    def near(self, other: "Exposure") -> bool:
+        """Say whether both make nearly the same of black and of white."""
+        black, white = self.offset - other.offset, 255 * (self.gain - other.gain) + self.offset - other.offset
+        return bool(max(np.abs(black).max(), np.abs(white).max()) <= 2 * STEADY)
+
+
+def exposure(then: Image, now: Image, where: NDArray[np.bool_]) -> Exposure:
+    """Find how much another exposure `now` explains, by most of what both show `where` it is known; else none."""
+    rows, columns = np.nonzero(where)
+    some = slice(None, None, max(1, len(rows) // _MANY))
+    before, after = (floats(picture[rows[some], columns[some]]) for picture in (then, now))
+    usable = ((before > 2) & (before < 253) & (after > 2) & (after < 253)).all(1)
+    before, after = before[usable], after[usable]
+    if len(before) < _FEW:
+        return Exposure()
+    gain, offset = np.ones(3, np.float32), np.median(after - before, axis=0)
+    plain = float(np.abs(after - before - offset).mean())
+    if plain < STEADY:
+        return Exposure()
+    for _ in range(5):
+        away = np.abs(after - gain * before - offset).max(1)
+        weights = floats(1 / (1 + np.square(away / max(2.0, 1.5 * float(np.median(away))))))
+        weights /= weights.sum()
+        means = weights @ before, weights @ after
+        a, b = before - means[0], after - means[1]
+        gain = floats(((weights @ (a * b) + _PINCH) / (weights @ (a * a) + _PINCH)).clip(0.3, 3.0))
+        offset = floats(means[1] - gain * means[0])
+    least, most = _EXPOSED
+    remains = float(np.abs(after - gain * before - offset).mean())
+    return Exposure(gain, offset) if np.abs(gain - 1).max() > least and remains < most * plain else Exposure()
+
+
 def relit(picture: Image, reference: Image, where: NDArray[np.bool_]) -> Image:
     """Return `picture` in the light of `reference`, by what both show `where` it is known.
 
@@ -89,6 +146,7 @@ def relit(picture: Image, reference: Image, where: NDArray[np.bool_]) -> Image:
     """
     if not where.any():
         return picture
+    picture = exposure(picture, reference, where)(picture)
     light, measured, same = _differ(picture, reference, where)
     usable = (measured > 0) & same
     if not usable.any():
