@@ -206,6 +206,25 @@ def test_what_was_invented_is_kept_until_its_surroundings_change() -> None:
     assert (np.abs(found.picture[inside > 0].astype(int) - 90) <= 1).mean() > 0.2
 
 
+def test_what_was_invented_for_thin_letters_is_invented_anew_when_things_move() -> None:
+    """A few pixels from what is seen now, that tells better; in wide holes what was invented stays as it is."""
+    letters, wide = np.zeros(SIZE[::-1], np.uint8), hole(100, 80)
+    for left in range(90, 200, 16):
+        letters[90:110, left : left + 6] = 1
+    near = scene()
+    near[60:140] = np.minimum(near[60:140], 235) + np.uint8(12)  # somebody's shadow is gone
+    for mask, keeps in ((letters, False), (wide, True)):
+        for later, at_rest in ((scene(), True), (near, True), (scene(3, 1), False)):
+            background = Background()
+            window, found = recalled(background, covered(scene(), mask), mask)
+            inside = np.asarray(mask[window.place], np.uint8)
+            background.store(window, scene()[window.place], scene(), mask, inside)
+            _, found = recalled(background, covered(later, mask), mask)
+            assert background.camera.still == at_rest
+            kept = (found.state[inside > 0] == INVENTED).mean()
+            assert kept > 0.85 if keeps or np.array_equal(later, scene()) else kept < 0.1
+
+
 def test_a_cut_empties_it() -> None:
     background, mask = Background(), hole(100, 80)
     background.skip(scene())

@@ -135,11 +135,15 @@ class Background:
         ring = (cv2.dilate(inside.view(np.uint8), square(RING)) > 0) & ~inside & (state > 0)
         exposed = self._exposure_for(window, exposure(picture, now, ring))
         picture = exposed(picture)
-        light, doubted = compare(picture, now, ring)
+        light, doubted, stale = compare(picture, now, ring, inside, at_rest=self.camera.still)
         used = self._light_for(window, light)
         picture = lit(picture, used)
-        doubted = np.asarray(cv2.resize(doubted, in_pixels(doubted), interpolation=cv2.INTER_NEAREST), np.uint8)
-        doubted = doubted[: window.size[1], : window.size[0]]
+        doubted, stale = (
+            np.asarray(cv2.resize(cells, in_pixels(cells), interpolation=cv2.INTER_NEAREST), np.uint8)
+            for cells in (doubted, stale)
+        )
+        doubted, stale = (pixels[: window.size[1], : window.size[0]] for pixels in (doubted, stale))
+        doubted |= stale & (state == INVENTED)
         if self.camera.still:
             self._doubts[self._rested_place(window)][doubted == 0] = 0
         state[(doubted > 0) | ~inside] = UNKNOWN
