@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gancam import masks
 from gancam.effects._contract import MaskedEffect
 from gancam.effects.inpainting.background import Background
+from gancam.effects.inpainting.grain import Grain
 from gancam.effects.inpainting.holes import Crop, Holes, cut_out, overlap, paste, plan
 from gancam.effects.inpainting.overlay import Overlay
 from gancam.effects.inpainting.prescan import Prescan
@@ -126,6 +127,7 @@ class Inpaint(MaskedEffect):
     def __init__(self, model: MaskedModel, params: InpaintParams, source: MaskSource | None = None) -> None:
         super().__init__(model, params)
         self.background = Background()
+        self._grain = Grain()
         self._drawn: masks.Drawn | None = None  # what is drawn on
         self._overlay = Overlay()
         self._repairs: Repairs | None = None  # of the clip that was read ahead
@@ -172,6 +174,8 @@ class Inpaint(MaskedEffect):
             if self.params.memory:
                 self.background.store(window, result[window.place], image, holes.hidden, part)
         holes.blend(result)
+        if self.params.memory and self.params.texture:
+            self._grain.add(result, image, self.background.before, holes)
         if self.params.memory:
             self.background.remember(image, holes.hidden)
         return result
@@ -194,6 +198,7 @@ class Inpaint(MaskedEffect):
         """Forget the frames before, and what was read ahead; what was drawn stays."""
         with self._lock:
             self.background.reset()
+            self._grain.reset()
             self._overlay.reset()
             self._late, self._told = [], []
             self._drop_repairs()

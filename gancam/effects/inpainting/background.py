@@ -79,6 +79,11 @@ class Background:
         self._exposures: dict[FrameRegion, Exposure] = {}  # to show the canvas in, by windows of the last frames
         self._lit: NDArray[np.bool_] = np.zeros((0, 0), np.bool_)  # where that was in use in the frame before
 
+    @property
+    def before(self) -> tuple[Image, Grey] | None:
+        """The last copy of a frame, and what was hidden in it; None at the start and at a cut."""
+        return None if self._before is None else (self._before.image, self._before.hidden)
+
     def reset(self) -> None:
         """Forget everything, also what will be uncovered."""
         self.camera.reset()
