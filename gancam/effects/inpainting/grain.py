@@ -16,9 +16,9 @@ from gancam.masks import Mask
 from gancam.vision.noise import noise_level
 
 _BLOCK, _GRID, _LEAST = 32, 8, 8  # pixels a side of a block; how many are looked at across and down, and needed
-_QUIET = 0.06  # share of the blocks that are quieter than the one that is taken: noise is everywhere, motion is not
+_CALMEST = 1.07  # times as much noise as in the calmest of so many blocks there is on average
 _RANGE = 16, 240  # grey levels on average, between which noise is not cut off
-_NONE, _FULL = 2.5, 4.0  # grey levels of noise that nobody sees, and from which all of it is added
+_NONE, _FULL = 2.5, 3.5  # grey levels of noise that nobody sees, and from which all of it is added
 _MOVES = 0.6  # of the noise is added at least, to what has its own as well: that stands still
 _TILE = 256  # pixels after which it repeats
 _INWARD = 3.0  # pixels from the edge of a hole over which it comes in
@@ -35,7 +35,7 @@ class Grain:
         """Forget the noise, and begin again with the first random numbers."""
         self._random = np.random.default_rng(0)
         self._count = 0
-        self._level = 0.0
+        self._level = self._last = 0.0
         self._tile: Floats | None = None
 
     def add(self, result: Image, image: Image, before: tuple[Image, Mask] | None, holes: Holes) -> None:
@@ -73,7 +73,7 @@ class Grain:
         if noise is None:
             return
         level = float(noise[..., 1].std())
-        self._level = 0.5 * (self._level + level) if count >= _FIRST else level
+        self._level, self._last = min(level, self._last) if count else level, level  # a whole picture may move, once
         if level > _NONE:
             self._tile = self._like(noise)
 
@@ -110,9 +110,8 @@ def _sample(image: Image, before: tuple[Image, Mask] | None, hidden: Mask) -> Fl
             found.append((max(float(alone[..., 1].std()), float(fine[..., 1].std())), alone))
     if len(found) < _LEAST:
         return None
-    found.sort(key=lambda one: one[0])
-    quiet = found[int(_QUIET * len(found))][1]
-    return floats(quiet * min(1.0, most / max(float(quiet[..., 1].std()), 1e-6)))
+    quiet = min(found, key=lambda one: one[0])[1]  # noise is everywhere, what moves and textures are not
+    return floats(quiet * min(_CALMEST, most / max(float(quiet[..., 1].std()), 1e-6)))
 
 
 def _own(part: Image, hole: Mask) -> float:
