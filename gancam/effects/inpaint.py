@@ -24,6 +24,7 @@ from gancam.effects.inpainting.overlay import Overlay
 from gancam.effects.inpainting.prescan import Prescan
 from gancam.effects.inpainting.regions import UNKNOWN, FrameRegion
 from gancam.effects.inpainting.scratches import Repairs, defects, repairs
+from gancam.effects.inpainting.slope import put_back, slope, without
 from gancam.effects.inpainting.texture import add
 from gancam.errors import ModelError, OutputExists, ParameterError
 from gancam.files import check_target
@@ -370,8 +371,11 @@ class Inpaint(MaskedEffect):
                 seen.append(crop.core)
             for batch in batches.values():
                 given = [cut_out(picture, unknown, crop) for crop in batch]
-                filled = self.model(*(np.stack(arrays) for arrays in zip(*given, strict=True)))[0]
-                for crop, (_, hole), content in zip(batch, given, filled, strict=True):
+                slopes = [slope(image, hole) for image, hole in given]
+                flat = [without(image, plane) for (image, _), plane in zip(given, slopes, strict=True)]
+                filled = self.model(np.stack(flat), np.stack([hole for _, hole in given]))[0]
+                for crop, (_, hole), plane, answer in zip(batch, given, slopes, filled, strict=True):
+                    content = put_back(answer, plane)
                     if cv2.countNonZero(hole) == hole.size:  # of what is around it nothing is left at this size
                         content = np.full_like(content, cv2.mean(picture, 1 - unknown)[:3])
                     paste(picture, unknown, crop, content)

@@ -19,6 +19,7 @@ from gancam.effects.inpaint import Inpaint
 from gancam.effects.inpainting.holes import Holes, plan, windows
 from gancam.effects.inpainting.regions import FrameRegion
 from gancam.effects.inpainting.scratches import defects
+from gancam.effects.inpainting.slope import slope
 from gancam.errors import MaskError, NotFound, OutputExists, ParameterError
 from gancam.frame import Frame, Image
 from gancam.jobs.process import process_video
@@ -118,6 +119,25 @@ def test_a_fill_meets_its_surroundings(path: Path) -> None:
     assert np.abs(out.astype(int) - plane).max() <= 25
     ring = reach(mask, 8) & ~(mask > 0)
     assert np.abs(out.astype(int) - plane)[ring].max() <= 6
+
+
+@pytest.mark.parametrize("noise", [0.0, 2.0])
+def test_a_sky_goes_on_without_a_stain(noise: float) -> None:
+    y, x = np.mgrid[:300, :400]
+    sky = np.dstack([230 - y * 0.25, 190 - y * 0.15 + x * 0.03, 120 + y * 0.2])
+    image = np.asarray((sky + np.random.default_rng(0).normal(0, noise, sky.shape)).round(), np.uint8)
+    mask = np.zeros((300, 400), np.uint8)
+    cv2.ellipse(mask, (200, 150), (90, 60), 0, 0, 360, 1, -1)
+    out = gancam.load("inpaint", device="cpu", threads=1)(image, mask=mask)
+    smooth = cv2.GaussianBlur(out, (0, 0), 6).astype(np.float64) - cv2.GaussianBlur(sky, (0, 0), 6)
+    assert np.abs(smooth[mask > 0]).max() < 3.8
+
+
+def test_what_is_no_slope_is_left_to_the_network() -> None:
+    hole = np.zeros((240, 320), np.uint8)
+    hole[80:140, 100:180] = 1
+    assert all(slope(still(name), hole) is None for name in ("spices", "otters", "colosseum", "skyline"))
+    assert slope(still("lake"), np.ones_like(hole)) is None
 
 
 def test_thin_text_is_filled_from_the_pixels_right_beside_it() -> None:
