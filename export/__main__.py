@@ -8,6 +8,7 @@ import logging
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def export(
     data: str = "",
     summary: str = "",
     reverse: bool = False,
-    enlarger: Path | None = None,
+    enlargers: Sequence[Path] = (),
     shrink: str = "",
     overwrite: bool = False,
 ) -> dict[str, Path | None]:
@@ -62,7 +63,7 @@ def export(
         data: What they were trained on, in words.
         summary: One line for the menu.
         reverse: Whether the direction from B to A is wanted, of a task that has two.
-        enlarger: A run of super-resolution whose network enlarges what a stylegan makes; both become one file.
+        enlargers: Runs of super-resolution whose networks enlarge, in turn, what a stylegan makes; all become one file.
         shrink: The recipe of a network of scale 1, of which a network for super-resolution becomes one.
         overwrite: Whether files of those names may be replaced.
 
@@ -75,8 +76,8 @@ def export(
         FileExistsError: A file is there already and `overwrite` is not given.
     """
     network, recipe, given = _network(run, reverse)
-    if enlarger is not None:
-        network, recipe = enlarge(network, _network(enlarger, False)[0], recipe)
+    if enlargers:
+        network, recipe = enlarge(network, [_network(one, False)[0] for one in enlargers], recipe)
     if shrink:
         network, recipe = shrunk(network, shrink)
     plan = exporter(recipe).plan(network, recipe, images, judge_on)
@@ -85,10 +86,15 @@ def export(
     card = replace(
         plan.card, name=name or given.name or recipe.name, recipe=recipe.name, commit=_commit(),
         licence=licence or given.licence, data=data or given.data, summary=summary or given.summary,
-        defaults=given.defaults,
+        defaults=given.defaults, quality=_before(given) if enlargers else {},
     )  # fmt: skip
     wanted = [precision for precision in plan.precisions if not precisions or precision in precisions]
     return _write_all(plan, _paths(folder, card.name, wanted, overwrite), card)
+
+
+def _before(given: ModelCard) -> dict[str, float]:
+    """Keep the figures of a generator whose pictures are enlarged now, where these are not judged themselves."""
+    return {f"{name}, before enlarging": figure for name, figure in given.quality.items()}
 
 
 def _write_all(plan: Plan, paths: dict[Precision, Path], card: ModelCard) -> dict[str, Path | None]:
@@ -136,7 +142,7 @@ def _write(plan: Plan, precision: Precision, path: Path, card: ModelCard, refere
         quality = plan.judged(model)
         check.refuse_loss(precision, quality, reference)
         brightens = check.brightens(model) if card.effect == "super_resolution" else {}
-        _save(graph, replace(card, brightens=brightens, quality=quality, parity=parity), partial)
+        _save(graph, replace(card, brightens=brightens, quality=quality or card.quality, parity=parity), partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -198,7 +204,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--trained-on", default="", help="the data, in words, for the card")
     parser.add_argument("--summary", default="", help="one line for the menu")
     parser.add_argument("--reverse", action="store_true", help="of a cyclegan, from B to A instead")
-    parser.add_argument("--enlarger", type=Path, help="a run of super-resolution that enlarges what a stylegan makes")
+    parser.add_argument(
+        "--enlarger", type=Path, action="append", default=[],
+        help="a run of super-resolution that enlarges what a stylegan makes; again for one more behind it",
+    )  # fmt: skip
     parser.add_argument("--shrink", default="", metavar="RECIPE", help="of super-resolution: at the frame's own size")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     return parser
@@ -216,7 +225,7 @@ def main(arguments: list[str] | None = None) -> int:
         written = export(
             options.run, options.output, name=options.name, images=options.images, judge_on=options.judge,
             precisions=tuple(filter(None, options.precisions.split(","))), licence=options.licence,
-            data=options.trained_on, summary=options.summary, reverse=options.reverse, enlarger=options.enlarger,
+            data=options.trained_on, summary=options.summary, reverse=options.reverse, enlargers=options.enlarger,
             shrink=options.shrink, overwrite=options.overwrite,
         )  # fmt: skip
     except (OSError, ValueError, GancamError) as error:

@@ -1,5 +1,6 @@
 """The network back from its fp32 model file, where the run that it came from is no more: to quantise it anew."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from train.recipe import Recipe
 
 Array = NDArray[np.float32]
 Layer = tuple[Array, Array]  # kernel and bias
+COLOURS = 3
 
 
 def restore(path: Path) -> tuple[nn.Module, Recipe, ModelCard]:
@@ -50,8 +52,9 @@ def restore(path: Path) -> tuple[nn.Module, Recipe, ModelCard]:
                 case StyleGenerator():
                     _style_generator(network, _numbers(path))
                     if card.resolution != network.resolution:
-                        enlarger = _enlarger(path, constants, card.resolution // network.resolution)
-                        network, recipe = enlarge(network, enlarger, recipe)
+                        network, recipe = enlarge(network, _enlargers(path, constants), recipe)
+                        if card.resolution != network.resolution:
+                            raise ValueError(f"its pictures are {card.resolution} wide, not {network.resolution}")
                 case _:
                     raise ValueError("its effect is none of super_resolution, translate, inpaint and morph")
     except (IndexError, RuntimeError, StopIteration, ValueError) as error:
@@ -104,20 +107,28 @@ def _tensors(layers: list[Layer]) -> list[tuple[Tensor, Tensor]]:
     return [(torch.from_numpy(kernel.copy()), torch.from_numpy(bias.copy())) for kernel, bias in layers]
 
 
-def _enlarger(path: Path, constants: Mapping[str, Array], scale: int) -> SuperResolution:
+def _enlargers(path: Path, constants: Mapping[str, Array]) -> list[SuperResolution]:
     """The inverse of what `unconditional.enlarged_graph` puts behind a generator: it alone tells its dilations."""
-    stack, dilations = [], []
+    stacks: list[list[tuple[Layer, int]]] = []
     for node in onnx.load(path).graph.node:
         given = [list(one.ints) for one in node.attribute if one.name == "dilations"]
         if node.op_type == "Conv" and given:
-            stack.append((constants[node.input[1]], constants[node.input[2]]))
-            dilations.append(given[0][0])
-    if len(stack) < 2 or scale < 2:
+            kernel, bias = constants[node.input[1]], constants[node.input[2]]
+            if kernel.shape[1] == COLOURS:  # the first of a network
+                stacks.append([])
+            stacks[-1].append(((kernel, bias), given[0][0]))
+    if not stacks:
         raise ValueError("its pictures are of another size than the recipe's, and nothing enlarges them")
+    return [_stacked(stack) for stack in stacks]
+
+
+def _stacked(stack: list[tuple[Layer, int]]) -> SuperResolution:
+    layers, dilations = [layer for layer, _ in stack], [dilation for _, dilation in stack]
+    scale = math.isqrt(len(layers[-1][0]) // COLOURS)
     network = SuperResolution(
-        scale=scale, channels=len(stack[0][0]), depth=len(stack) - 2, expansion=0, dilations=dilations[1:-1]
+        scale=scale, channels=len(layers[0][0]), depth=len(stack) - 2, expansion=0, dilations=dilations[1:-1]
     )
-    network.fill(_tensors(stack))
+    network.fill(_tensors(layers))
     return network
 
 

@@ -29,6 +29,7 @@ from train.data import Pixels
 from train.networks.dcgan import DcganGenerator
 from train.networks.latent import LatentGenerator
 from train.networks.mlp import DenseGenerator
+from train.networks.sr import SuperResolution
 from train.networks.stylegan import EqualisedLinear, ModulatedConv, StyledLayer, StyleGenerator
 from train.recipe import Recipe
 
@@ -81,26 +82,33 @@ def style_graph(network: StyleGenerator, *, half: bool = False) -> onnx.ModelPro
 
 
 def enlarged_graph(network: EnlargedGenerator, *, half: bool = False) -> onnx.ModelProto:
-    """The graph of a style-based generator and of what enlarges its pictures; the second part is in `half`, too."""
+    """The graph of a style-based generator and of all that enlarges its pictures, which is in `half`, too."""
     writer = _Writer(np.float16 if half else np.float32)
-    graph = writer.graph
     image, side = _synthesis(writer, network.generator)
-    levels = graph.add("Clip", image, writer.number(0), writer.number(255))
-    small = graph.add("Mul", levels, writer.number(1 / 255))
-    x, stack = writer.active(small), network.enlarger.convolutions()
-    for index, ((kernel, bias), dilation) in enumerate(zip(stack, network.enlarger.dilations, strict=True)):
+    image = writer.graph.add("Mul", image, writer.number(1 / 255))
+    for enlarger in network.enlargers:
+        assert isinstance(enlarger, SuperResolution)
+        image, side = _enlarged(writer, image, enlarger), side * enlarger.scale
+    writer.pixels(writer.graph.add("Mul", image, writer.number(255)), (2, 1, 0))
+    return _model(writer, network, side)
+
+
+def _enlarged(writer: _Writer, image: str, enlarger: SuperResolution) -> str:
+    """About 0..1, float32 RGB -> about 0..1, float32 RGB, `enlarger.scale` times as high and wide."""
+    graph, scale = writer.graph, enlarger.scale
+    small = graph.add("Clip", image, writer.number(0), writer.number(1))
+    x, stack = writer.active(small), enlarger.convolutions()
+    for index, ((kernel, bias), dilation) in enumerate(zip(stack, enlarger.dilations, strict=True)):
         weights = (graph.constant(_array(value), writer.kind) for value in (kernel, bias))
         x = graph.add("Conv", x, *weights, kernel_shape=[3, 3], pads=[dilation] * 4, dilations=[dilation] * 2)
         x = graph.add("Relu", x) if index + 1 < len(stack) else x
-    scale = network.enlarger.scale
     x = x if writer.kind == np.float32 else writer.cast(x, np.float32)
     detail = graph.add("DepthToSpace", x, blocksize=scale, mode="CRD")
     scales = graph.constant([1, 1, scale, scale], np.float32)
     anchor = graph.add(
         "Resize", small, "", scales, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"
     )
-    writer.pixels(graph.add("Mul", graph.add("Add", anchor, detail), writer.number(255)), (2, 1, 0))
-    return _model(writer, network, side * scale)
+    return graph.add("Add", anchor, detail)
 
 
 def _synthesis(writer: _Writer, network: StyleGenerator) -> tuple[str, int]:

@@ -20,6 +20,7 @@ from gancam.inference.model import ImageModel
 from gancam.sinks import Sink
 from gancam.sources import Source
 from gancam.units import counted
+from gancam.vision.opacity import with_colours_spread, with_hidden
 
 FrameCallback: TypeAlias = Callable[[Frame], None]
 """Called with a frame before its effects: the place to change them."""
@@ -56,7 +57,33 @@ def apply(
     """
     for call in on_frame:
         call(frame)
-    return frame.with_image(through(frame.image, effects, time=frame.time, after=after))
+    return frame_through(frame, effects, time=frame.time, after=after)
+
+
+def frame_through(
+    frame: Frame,
+    effects: Sequence[Effect],
+    *,
+    time: float | None = None,
+    after: Callable[[int], None] | None = None,
+) -> Frame:
+    """Take a frame's image through `effects`, in the order given.
+
+    Where it is fully transparent, they are shown the colours of what is around, and it stays as it is.
+
+    Args:
+        frame: What goes through; its time is not looked at.
+        effects: What it goes through.
+        time: In seconds; None for an image that has none.
+        after: Called after each effect with its place in `effects`.
+
+    Returns:
+        A frame with the new image and all else that still holds (``Frame.with_image``).
+    """
+    image, alpha = frame.image, frame.alpha
+    shown = image if alpha is None or not effects else with_colours_spread(image, alpha)
+    made = frame.with_image(through(shown, effects, time=time, after=after))
+    return made if shown is image or made.alpha is None else made.with_image(with_hidden(made.image, image, made.alpha))
 
 
 def through(

@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "sources": {"media", "vision"},
     "sinks": {"control", "inference", "media", "vision"},
     "effects": {"inference", "latent", "masks", "media", "vision"},
-    "pipeline": {"effects", "inference", "sinks", "sources"},
+    "pipeline": {"effects", "inference", "sinks", "sources", "vision"},
     "budget": {"effects", "pipeline", "vision"},
     "capture": {"effects", "media", "pipeline", "sources"},
     "jobs": {"control", "effects", "inference", "media", "pipeline", "sinks", "sources"},

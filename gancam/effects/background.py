@@ -17,7 +17,9 @@ from gancam.frame import Image
 from gancam.inference.model import ImageModel, Model
 from gancam.media.images import read_colours
 from gancam.params import Params, parameter
+from gancam.vision.bars import find_picture
 from gancam.vision.blend import composite
+from gancam.vision.spill import own_colours
 
 _WIDEST = 24  # of the shorter side of the frame: the blur's radius at 1 is one part of so many
 _SMALL = 180  # pixels of the shorter side at which is blurred
@@ -46,7 +48,8 @@ class Background(ModelEffect):
     """Changes what is behind people: ``(H, W, 3)`` -> the same size.
 
     People leave as they came, to the byte, where the network is sure of them. The blur takes nothing of them along, so
-    that they have no halo. A frame without people is all background.
+    that they have no halo, and leaves black bars as they are; before a picture or a colour, edges lose what they show
+    of what was behind. A frame without people is all background.
 
     Args:
         model: A network as ``gancam.masks.Person`` takes it.
@@ -76,10 +79,16 @@ class Background(ModelEffect):
             behind = np.empty_like(image)
             behind[...] = masks.parse_colour(params.colour)[::-1]
         else:  # half a blur, not half of one over what is sharp, whose edges would be double
-            return composite(_blurred(image, people, params.blur * params.strength), image, "normal", people)
+            picture = find_picture(image)
+            blurred = _blurred(picture.without_bars(image), people, params.blur * params.strength)
+            return picture.with_bars(composite(blurred, image, "normal", people), image)
+        own = own_colours(image, people)
         if params.strength < 1.0:
-            behind = np.asarray(cv2.addWeighted(behind, params.strength, image, 1 - params.strength, 0), np.uint8)
-        return composite(behind, image, "normal", people)
+            behind, own = (
+                np.asarray(cv2.addWeighted(one, params.strength, image, 1 - params.strength, 0), np.uint8)
+                for one in (behind, own)
+            )
+        return composite(behind, own, "normal", people)
 
     def reset(self) -> None:
         """Forget the frame before."""

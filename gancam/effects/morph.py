@@ -88,7 +88,7 @@ class MorphParams(Params):
     blend: str = parameter("normal", choices=MODES, help="how it meets the frame")
     opacity: float = parameter(1.0, minimum=0.0, maximum=1.0, help="how much of it is seen")
     feather: float = parameter(
-        0.08, minimum=0.0, maximum=0.5,
+        0.03, minimum=0.0, maximum=0.5,
         help="how far the edge of a box or an ellipse fades in, as a share of its shorter side",
     )  # fmt: skip
     shape: str = parameter(
@@ -323,9 +323,7 @@ class Morph(ModelEffect):
             return result
         place = Region.parse(params.region).place((width, height))
         if params.fit == "contain":
-            side = min(place.width, place.height)
-            left, top = place.left + (place.width - side) // 2, place.top + (place.height - side) // 2
-            place = Place(left, top, side, side)
+            place = place.square((width, height))
         elif params.fit == "cover":
             picture = _cut(picture, place.width, place.height)
         sides = place.left > 0, place.top > 0, place.right < width, place.bottom < height

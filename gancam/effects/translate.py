@@ -222,7 +222,7 @@ class Translate(ModelEffect):
             return _coloured(grey, chroma)
         if shrink > 1.0:
             return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-        return found if shrink == 1.0 else _enlarged(found, small, image)
+        return found if shrink == 1.0 else _enlarged(found, small, image, drawing=self.card.strokes != "any")
 
     def _drawn(self, image: Image, scale: float) -> Image:
         """What the network makes of `image`, with strokes `scale` times as large where nothing is finer than those.
@@ -348,8 +348,10 @@ def _coloured(grey: NDArray[np.uint8], chroma: NDArray[np.int16]) -> Image:
     return result
 
 
-def _enlarged(found: Image, small: Image, image: Image) -> Image:
+def _enlarged(found: Image, small: Image, image: Image, *, drawing: bool) -> Image:
     """`found`, which the network made of `small`, at the size of `image`, with the fine lines of that.
+
+    A `drawing` has clean edges, and nothing of the network's own grid.
 
     Around each pixel the output's luma is taken for a linear function of the frame's; its slope, which is smooth, says
     how much of what `small` lacks of `image` is added.
@@ -363,7 +365,7 @@ def _enlarged(found: Image, small: Image, image: Image) -> Image:
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     coarse = cv2.resize(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), size, interpolation=cv2.INTER_LINEAR)
     detail = cv2.multiply(spread, cv2.subtract(grey, coarse, dtype=cv2.CV_32F), dtype=cv2.CV_32F)
-    plain = cv2.resize(found, size, interpolation=cv2.INTER_CUBIC)
+    plain = enlarged_clean(found, size) if drawing else cv2.resize(found, size, interpolation=cv2.INTER_CUBIC)
     return np.asarray(cv2.add(plain, cv2.merge([detail.astype(np.int16)] * 3), dtype=cv2.CV_8U), np.uint8)
 
 

@@ -22,7 +22,7 @@ from gancam.jobs.spec import ProcessOptions
 from gancam.media.images import Picture, check_size, holds_alpha, holds_many, read_pictures, write_pictures
 from gancam.media.info import VideoInfo
 from gancam.media.paths import MediaPath, SequencePath, classify
-from gancam.pipeline import FrameCallback, Progress, Report, output_size, run, through
+from gancam.pipeline import FrameCallback, Progress, Report, frame_through, output_size, run
 from gancam.sinks import Sink
 from gancam.sinks.images import ImageWriter
 from gancam.sinks.images import check_output as check_images
@@ -285,6 +285,5 @@ def _through_all(pictures: Sequence[Picture], chain: Sequence[Effect]) -> list[P
 
 
 def _through_one(picture: Picture, chain: Sequence[Effect], time: float | None) -> Picture:
-    frame = Frame(picture.image, 0, 0.0, alpha=picture.alpha)
-    made = frame.with_image(through(picture.image, chain, time=time))
+    made = frame_through(Frame(picture.image, 0, 0.0, alpha=picture.alpha), chain, time=time)
     return replace(picture, image=made.image, alpha=made.alpha)

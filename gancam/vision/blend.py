@@ -61,6 +61,18 @@ class Place(NamedTuple):
         width, height = min(self.right, other.right) - left, min(self.bottom, other.bottom) - top
         return Place(left, top, width, height) if width > 0 and height > 0 else None
 
+    def square(self, size: tuple[int, int]) -> "Place":
+        """Return the largest square in it, as near to the sides of a frame of that `size` (width, height) as it is.
+
+        What is in a corner of a wide frame is in that corner of an upright one.
+        """
+        side = min(self.width, self.height)
+        first = []
+        for start, length, whole in ((self.left, self.width, size[0]), (self.top, self.height, size[1])):
+            free = whole - length
+            first.append(start + round((length - side) * (start / free if free > 0 else 0.5)))
+        return Place(first[0], first[1], side, side)
+
 
 class Region(NamedTuple):
     """A rectangle in shares of the frame."""

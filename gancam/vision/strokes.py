@@ -47,15 +47,19 @@ def enlarged_clean(drawn: NDArray[Level], size: tuple[int, int]) -> NDArray[Leve
         size: The type stays.
     """
     factor = max(size[0] / drawn.shape[1], size[1] / drawn.shape[0])
-    calm = cv2.GaussianBlur(drawn, (3, 3), 0)  # what networks leave of their own grid is two pixels long
-    large = cv2.resize(calm, size, interpolation=cv2.INTER_CUBIC)
-    large = cv2.GaussianBlur(large, (0, 0), _SOFT * factor)
-    side = 2 * round(0.75 * factor) + 1
-    window = np.ones((side, side), np.uint8)
-    soft = cv2.blur(cv2.blur(large, (side, side)), (side, side))
-    steep = cv2.addWeighted(large, 1 + _GAIN, soft, -_GAIN, 0)
-    plain = cv2.resize(drawn, size, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.min(cv2.max(steep, cv2.erode(plain, window)), cv2.dilate(plain, window)), drawn.dtype)
+    smooth = cv2.GaussianBlur(drawn, (3, 3), 0).astype(np.float32)  # networks leave their own grid, two pixels long
+    calm = cv2.GaussianBlur(smooth, (3, 3), _SOFT)
+    reach = max((2 * round(0.75 * factor) + 1) / factor, 1.0)  # as two means over so many pixels
+    soft = cv2.GaussianBlur(calm, (7, 7), reach / 6**0.5)
+    steep = np.asarray(cv2.addWeighted(calm, 1 + _GAIN, soft, -_GAIN, 0), np.int16)
+    large = cv2.resize(steep, size, interpolation=cv2.INTER_CUBIC)  # what is linear is faster in the small picture
+    window = np.ones((3, 3), np.uint8)
+    least, most = (
+        cv2.resize(bound(drawn, window), size, interpolation=cv2.INTER_LINEAR) for bound in (cv2.erode, cv2.dilate)
+    )
+    if drawn.dtype == np.uint8:
+        large = cv2.addWeighted(large, 1, large, 0, 0, dtype=cv2.CV_8U)
+    return np.asarray(cv2.min(cv2.max(large, least), most), drawn.dtype)
 
 
 def with_broad_lines(found: Image, broad: Image, share: NDArray[np.float32]) -> Image:

@@ -11,7 +11,9 @@ _BLACK, _INK = 12.0, 4.0  # grey levels that are black, to which a drawing may a
 _GAIN = 2.5  # of a grey level above black, what a drawing may add
 
 _VEIL, _RANGE = 64.0, 40.0  # level that the darkest of a picture has at most, if its tones differ by so many or more
-_ENDS = 2, 98  # per cent of the pixels that are darker than the darkest and the lightest tone
+_ENDS = (
+    0.05  # of the pixels, whose mean is the darkest and the lightest tone: a percentile would jump with what comes in
+)
 _THUMBNAIL = 160  # pixels of the longer side on which those are looked for
 
 _DARKER = np.round(
@@ -48,7 +50,9 @@ def without_veil(image: Image) -> Image:
     shrink = min(_THUMBNAIL / max(height, width), 1.0)
     size = max(round(width * shrink), 1), max(round(height * shrink), 1)
     small = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
-    dark, light = (float(level) for level in np.percentile(small, _ENDS))
+    levels = np.sort(small, axis=None)
+    few = max(round(_ENDS * levels.size), 1)
+    dark, light = float(levels[:few].mean()), float(levels[-few:].mean())
     veil = max(dark - _VEIL, 0.0) * min((light - dark) / _RANGE, 1.0)
     if veil < 1.0:
         return image

@@ -219,6 +219,22 @@ def test_where_it_is_seen(model: Generator) -> None:
     assert seen(region="full") == (50, 0, 150, 100)
 
 
+def test_it_stays_in_its_corner_in_an_upright_frame(model: Generator) -> None:
+    """It stood in the middle of the tall region that the default is there: over a face."""
+    frame = np.zeros((640, 360, 3), np.uint8)
+
+    def middle(**params: Any) -> tuple[float, float]:
+        out = make(model, feather=0.0, shape="box", **params)(frame, time=0.0)
+        rows, columns = (np.flatnonzero(out.any(axis=(1 - axis, 2))) for axis in (0, 1))
+        return float(columns.mean()) / 360, float(rows.mean()) / 640
+
+    region = str(MorphParams().region)
+    assert middle(region=region)[0] == pytest.approx(0.855, abs=0.01)
+    assert middle(region=region)[1] < 0.15
+    assert middle(region="0.05/0.54/0.23/0.41")[1] > 0.85
+    assert middle(region="0.3/0.2/0.4/0.6")[1] == pytest.approx(0.5, abs=0.01), "as far from either end: in the middle"
+
+
 def test_cover_keeps_proportions(model: Generator) -> None:
     wide = make(model, region="full", fit="cover", shape="box", feather=0.0)(np.zeros((64, 128, 3), np.uint8), time=0.0)
     square = make(model, **WHOLE)(np.zeros((128, 128, 3), np.uint8), time=0.0)

@@ -13,6 +13,7 @@ from gancam.effects import load
 from gancam.frame import Image
 from gancam.inference.catalog import MODELS
 from gancam.inference.model import ImageModel
+from gancam.vision.blend import composite
 from tests.helpers.small import still
 
 ROOT = Path(__file__).parent.parent.parent
@@ -64,6 +65,29 @@ def test_a_colour_is_seen_behind_people_alone(effect: gancam.Background, people:
     assert np.abs(effect(people)[WALL].astype(int) - people[WALL] / 2 - np.array([0, 127.5, 0])).max() <= 2
     effect.params.strength = 0.0
     assert effect(people) is people
+
+
+def test_black_bars_stay_black_and_darken_nothing(people: Image) -> None:
+    inner = people[60:420]
+    framed = np.asarray(cv2.copyMakeBorder(inner, 60, 60, 0, 0, cv2.BORDER_CONSTANT), np.uint8)
+    result = load("background", device="cpu", threads=1)(framed)
+    assert result[:60].max() == result[-60:].max() == 0
+    assert abs(float(result[60:70, 60:140].mean()) - float(inner[:10, 60:140].mean())) < 5, "the wall at the upper edge"
+
+
+def test_edges_show_little_of_what_was_behind(people: Image) -> None:
+    """Before another ground, a wall that was bright would be a pale rim."""
+    sure = np.asarray(gancam.masks.Person().opacity(people) == 255, np.uint8)
+    core, inner = (cv2.erode(255 * sure, np.ones((side, side), np.uint8)) for side in (5, 11))
+    share = np.minimum(cv2.GaussianBlur(inner, (0, 0), 1.2), core)[..., None] / 255
+    image = np.asarray(people * share + (1 - share) * (230, 240, 255), np.uint8)  # of people's colours all is known
+    result = load("background", device="cpu", threads=1, stabilise=0, colour="#00ff00")(image)
+    opacity = gancam.masks.Person(hold=0.0).opacity(image)
+    green = np.full_like(image, (0, 255, 0))
+    plain, ideal = (composite(green, one, "normal", opacity).astype(int) for one in (image, people))
+    edge = (opacity > 10) & (opacity < 250) & (share[..., 0] > 0.02)
+    assert np.abs(plain - ideal)[edge].mean() > 20
+    assert np.abs(result - ideal)[edge].mean() < 12
 
 
 @pytest.mark.parametrize("size", [(640, 480), (480, 640), (1280, 720), (90, 400), (33, 21), (1, 1)])

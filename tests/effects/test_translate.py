@@ -115,20 +115,33 @@ def test_the_frames_own_colours_can_be_kept(path: Path) -> None:
     assert np.abs(kept - true).mean() < 0.6 * np.abs(lost - true).mean()
 
 
-def test_enlarged_pictures_have_the_lines_of_the_frame(tmp_path: Path) -> None:
+def negative(folder: Path, **card: Any) -> Path:
+    """A network that gives each pixel's complement."""
     graph = Graph()
     graph.add("BitwiseNot", "image", name="negative")
     shape: list[str | int] = ["n", "h", "w", 3]
     model = graph.model({"image": (np.uint8, shape)}, {"negative": (np.uint8, shape)})
-    effect = load(
-        save(model, tmp_path / "negative.onnx", ModelCard(name="negative", effect="translate", work_size=160))
-    )
+    return save(model, folder / "negative.onnx", ModelCard(name="negative", effect="translate", work_size=160, **card))
+
+
+def test_enlarged_pictures_have_the_lines_of_the_frame(tmp_path: Path) -> None:
+    effect = load(negative(tmp_path))
     for name in ("sign", "otters"):
         image = still(name)
         true = np.asarray(255 - image, np.uint8)
         small = cv2.resize(true, (160, 120), interpolation=cv2.INTER_AREA)
         plain = cv2.resize(small, (320, 240), interpolation=cv2.INTER_CUBIC)
         assert cv2.PSNR(effect(image), true) > cv2.PSNR(plain, true) + 2
+
+
+def test_enlarged_drawings_have_colours_with_clean_edges(tmp_path: Path) -> None:
+    """And no steps along them: the frame's own lines, which make up for it in luma, say nothing of colours."""
+    image = np.full((360, 640, 3), (30, 120, 98), np.uint8)  # green and red of one luma
+    image[:, 320:] = (30, 79, 178)
+    made = load(negative(tmp_path, strokes="lines"))(image)
+    row = made[180, 300:345, 2].astype(int)
+    assert 255 - 178 - 2 <= row.min() <= row.max() <= 255 - 98 + 2, "no halo"
+    assert np.count_nonzero((row > row.min() + 4) & (row < row.max() - 4)) <= 4, "of four to one of the work size"
 
 
 def test_cheaper_ways_show_the_network_less(path: Path) -> None:

@@ -16,7 +16,6 @@ from tests.helpers.small import generator
 from tests.helpers.training import write_run
 from train import generation, networks, recipe
 from train.networks.latent import LatentGenerator
-from train.networks.stylegan import StyleGenerator
 
 RECIPE = """
 task = "unconditional"
@@ -89,7 +88,7 @@ def test_weights_of_another_recipe(run: Path, tmp_path: Path, capsys: pytest.Cap
     assert said.count("\n") == 1
 
 
-@pytest.mark.parametrize(("name", "kind"), [("morph-flowers", StyleGenerator), ("morph-fruits", EnlargedGenerator)])
+@pytest.mark.parametrize(("name", "kind"), [("morph-flowers", EnlargedGenerator), ("morph-fruits", EnlargedGenerator)])
 def test_a_generator_comes_back_from_its_file(name: str, kind: type[LatentGenerator]) -> None:
     made, _, card = restore(find(name))
     assert isinstance(made, kind)
@@ -99,15 +98,16 @@ def test_a_generator_comes_back_from_its_file(name: str, kind: type[LatentGenera
     assert sum(one.numel() for one in made.parameters()) == card.parameters
 
 
-def enlarged(**options: int) -> EnlargedGenerator:
+def enlarged(*scales: int) -> EnlargedGenerator:
     small = networks.build("stylegan", resolution=16, channels=8, most=16, latent=12, depth=2)
-    larger = networks.build("sr", **{"scale": 2, "channels": 8, "depth": 1, "expansion": 0, **options})
+    larger = [networks.build("sr", scale=one, channels=8, depth=2, expansion=0, dilations=[2, 1]) for one in scales]
     return enlarge(small, larger, recipe.parse(RECIPE, name="small"))[0]
 
 
-def test_a_generator_and_what_enlarges_it_are_one_graph() -> None:
-    network = enlarged()
-    assert network.resolution == 32
+@pytest.mark.parametrize(("scales", "resolution"), [((2,), 32), ((3, 2), 96)])
+def test_a_generator_and_what_enlarges_it_are_one_graph(scales: tuple[int, ...], resolution: int) -> None:
+    network = enlarged(*scales)
+    assert network.resolution == resolution
     ws = generation.latents(network, 3, seed=1)[:, None].repeat(1, network.layers, 1)
     true = network.synthesis(ws).detach().clamp(0, 1).mul(255).round().permute(0, 2, 3, 1).numpy()[..., ::-1]
     for half, most in ((False, 1), (True, 4)):
@@ -122,6 +122,8 @@ def test_only_a_stylegan_is_enlarged_and_by_super_resolution_alone() -> None:
     made = recipe.parse(RECIPE, name="small")
     larger = networks.build("sr", scale=2, channels=8, depth=1)
     with pytest.raises(ValueError, match="only the pictures of a stylegan can be enlarged"):
-        enlarge(networks.build("dcgan", resolution=16, channels=8, latent=12), larger, made)
-    with pytest.raises(ValueError, match="--enlarger: must be a run of super-resolution"):
-        enlarge(small, networks.build("dcgan", resolution=16, channels=8, latent=12), made)
+        enlarge(networks.build("dcgan", resolution=16, channels=8, latent=12), [larger], made)
+    with pytest.raises(ValueError, match="--enlarger: must be a run of plain super-resolution"):
+        enlarge(small, [networks.build("dcgan", resolution=16, channels=8, latent=12)], made)
+    with pytest.raises(ValueError, match="--enlarger: must be a run of plain super-resolution"):
+        enlarge(small, [networks.build("sr", scale=2, channels=8, depth=1, unshuffle=2)], made)

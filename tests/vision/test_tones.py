@@ -1,5 +1,7 @@
 """Tones: full colours are dark for ink, and what is black stays dark."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from gancam.vision.tones import as_dark, in_tones, without_veil
@@ -40,3 +42,16 @@ def test_an_overexposed_picture_has_its_dark_tones_back_and_others_are_left() ->
     wall = np.random.default_rng(0).integers(195, 206, (120, 160, 3), np.uint8)
     assert np.abs(without_veil(wall).astype(int) - wall).max() < 20  # nothing is dark there
     assert without_veil(np.full((1, 1, 3), 250, np.uint8)).shape == (1, 1, 3)
+
+
+def test_something_dark_that_comes_into_a_pale_frame_changes_its_tones_slowly() -> None:
+    """By percentiles all of the frame grew lighter at once, by a third of its range, and back when it left."""
+    pale = (still("otters") * 0.35 + 165).astype(np.uint8)
+    height, width = pale.shape[:2]
+    means = []
+    for step in range(60):  # 0.2 % of the frame more each time
+        frame = pale.copy()
+        frame[: height // 2, : step * width // 250] = 10
+        means.append(float(without_veil(frame)[height // 2 :].mean()))
+    assert max(abs(after - before) for before, after in pairwise(means)) < 6
+    assert means[-1] > means[0] + 20, "what has black has no veil"
