@@ -10,8 +10,8 @@ from gancam.effects.inpainting.regions import Floats, floats
 from gancam.frame import Image
 from gancam.masks import Mask
 
-_STRIDE = 4  # pixels between those that are looked at
-_FEW = 64  # of them, at the least
+_STRIDE = 8  # pixels between those that are looked at
+_FEW = 48  # of them, at the least
 _PART, _ALL = 0.85, 0.95  # share of what varies around a hole that a plane explains, from and at which it is taken away
 
 
