@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 from gancam import masks
 from gancam.effects._contract import MaskedEffect
 from gancam.effects.inpainting.background import Background
+from gancam.effects.inpainting.grain import Grain
 from gancam.effects.inpainting.holes import Crop, Holes, cut_out, overlap, paste, plan
 from gancam.effects.inpainting.overlay import Overlay
 from gancam.effects.inpainting.prescan import Prescan
 from gancam.effects.inpainting.regions import UNKNOWN, FrameRegion
 from gancam.effects.inpainting.scratches import Repairs, defects, repairs
+from gancam.effects.inpainting.slope import put_back, slope, without
 from gancam.effects.inpainting.texture import add
 from gancam.errors import ModelError, OutputExists, ParameterError
 from gancam.files import check_target
@@ -80,7 +82,7 @@ class InpaintParams(Params):
     draw: bool = parameter(False, kind="draw", help="live: draw on the picture what to fill; it is followed")
     key: str = parameter(
         "", kind="colour", parse=lambda text: text and masks.parse_colour(text), form="#rrggbb or a colour's name",
-        help="fill everything of this colour",
+        help="fill everything of this colour, with its soft edge",
     )  # fmt: skip
     tolerance: float = parameter(20.0, minimum=1.0, maximum=100.0, help="how far from that colour")
     faces: str = parameter(
@@ -126,6 +128,7 @@ class Inpaint(MaskedEffect):
     def __init__(self, model: MaskedModel, params: InpaintParams, source: MaskSource | None = None) -> None:
         super().__init__(model, params)
         self.background = Background()
+        self._grain = Grain()
         self._drawn: masks.Drawn | None = None  # what is drawn on
         self._overlay = Overlay()
         self._repairs: Repairs | None = None  # of the clip that was read ahead
@@ -172,6 +175,8 @@ class Inpaint(MaskedEffect):
             if self.params.memory:
                 self.background.store(window, result[window.place], image, holes.hidden, part)
         holes.blend(result)
+        if self.params.memory and self.params.texture:
+            self._grain.add(result, image, self.background.before, holes)
         if self.params.memory:
             self.background.remember(image, holes.hidden)
         return result
@@ -194,6 +199,7 @@ class Inpaint(MaskedEffect):
         """Forget the frames before, and what was read ahead; what was drawn stays."""
         with self._lock:
             self.background.reset()
+            self._grain.reset()
             self._overlay.reset()
             self._late, self._told = [], []
             self._drop_repairs()
@@ -319,7 +325,7 @@ class Inpaint(MaskedEffect):
         if self.pad is not None:
             marked.append(self.pad)
         if params.key:
-            marked.append(masks.ColourKey(params.key, tolerance=params.tolerance))
+            marked.append(masks.ColourKey(params.key, tolerance=params.tolerance, soft=True))
         if params.faces:
             marked.append(masks.Faces(None if params.faces == "on" else params.faces))
         if params.find == "overlay":
@@ -365,8 +371,11 @@ class Inpaint(MaskedEffect):
                 seen.append(crop.core)
             for batch in batches.values():
                 given = [cut_out(picture, unknown, crop) for crop in batch]
-                filled = self.model(*(np.stack(arrays) for arrays in zip(*given, strict=True)))[0]
-                for crop, (_, hole), content in zip(batch, given, filled, strict=True):
+                slopes = [slope(image, hole) for image, hole in given]
+                flat = [without(image, plane) for (image, _), plane in zip(given, slopes, strict=True)]
+                filled = self.model(np.stack(flat), np.stack([hole for _, hole in given]))[0]
+                for crop, (_, hole), plane, answer in zip(batch, given, slopes, filled, strict=True):
+                    content = put_back(answer, plane)
                     if cv2.countNonZero(hole) == hole.size:  # of what is around it nothing is left at this size
                         content = np.full_like(content, cv2.mean(picture, 1 - unknown)[:3])
                     paste(picture, unknown, crop, content)

@@ -12,6 +12,9 @@ COLOURS = {
     "magenta": (255, 0, 255), "orange": (255, 128, 0), "pink": (255, 105, 180), "white": (255, 255, 255),
     "black": (0, 0, 0),
 }  # fmt: skip
+_SPECK = 12  # pixels: what is smaller is noise, or a reflex
+_BESIDE = 5  # pixels from what is no speck
+_EDGE = 1 / 240
 
 
 class ColourKey(MaskSource):
@@ -21,12 +24,14 @@ class ColourKey(MaskSource):
         colour: (r, g, b), each 0 to 255, ``#rrggbb`` or a name of `COLOURS`.
         tolerance: how far hue and saturation may differ, in units of CIELAB (of 100), whatever the light; greys are
             told by their lightness, too.
+        soft: with the edge, in which the colour mixes with what is beside it: `_EDGE` of the frame's shorter side, or 3
+            pixels.
 
     Raises:
         MaskError: there is no such colour, or `tolerance` is out of range.
     """
 
-    def __init__(self, colour: str | tuple[int, int, int], *, tolerance: float = 20.0) -> None:
+    def __init__(self, colour: str | tuple[int, int, int], *, tolerance: float = 20.0, soft: bool = False) -> None:
         self.colour = parse_colour(colour) if isinstance(colour, str) else colour
         if len(self.colour) != 3 or not all(0 <= part <= 255 for part in self.colour):
             raise MaskError(f"colour {colour!r}: needs (r, g, b) of 0..255, #rrggbb or one of {', '.join(COLOURS)}")
@@ -34,7 +39,7 @@ class ColourKey(MaskSource):
             raise MaskError(f"tolerance {tolerance}: needs more than 0, 200 at most")
         pixel = np.array([[self.colour[::-1]]], np.uint8)
         self._lab = cv2.cvtColor(pixel, cv2.COLOR_BGR2LAB)[0, 0].astype(np.float32)
-        self._tolerance = tolerance
+        self._tolerance, self._soft = tolerance, soft
         self._grey = float(np.hypot(*(self._lab[1:] - 128.0))) < 16
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
@@ -46,7 +51,27 @@ class ColourKey(MaskSource):
         else:
             low[0], high[0] = self._lab[0] - 2.55 * self._tolerance, self._lab[0] + 2.55 * self._tolerance
         marked = np.asarray(cv2.inRange(lab, low.clip(0, 255), high.clip(0, 255)), np.uint8)
-        return np.asarray(cv2.medianBlur(marked, 5) if min(image.shape[:2]) > 4 else marked, np.uint8)
+        marked = _without_specks(marked)
+        if self._soft:
+            edge = max(round(min(marked.shape) * _EDGE), 3)
+            marked = np.asarray(cv2.dilate(marked, np.ones((2 * edge + 1,) * 2, np.uint8)), np.uint8)
+        return marked
+
+
+def _without_specks(marked: Mask) -> Mask:
+    """Leave out what is smaller than `_SPECK` pixels, but not beside what is larger: the dot of an i, a full stop."""
+    if not cv2.hasNonZero(marked):
+        return marked
+    marked = np.asarray(cv2.morphologyEx(marked, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(marked, connectivity=8)
+    large = stats[:, cv2.CC_STAT_AREA] >= _SPECK
+    large[0] = False
+    if large[1:].all():
+        return marked
+    bodies = np.where(large, np.uint8(255), np.uint8(0))[labels]
+    near = cv2.dilate(bodies, np.ones((2 * _BESIDE + 1,) * 2, np.uint8))
+    beside = np.unique(labels[(near > bodies) & (marked > 0)])
+    return np.asarray(bodies | np.where(np.isin(labels, beside) & (labels > 0), np.uint8(255), np.uint8(0)), np.uint8)
 
 
 def parse_colour(text: str) -> tuple[int, int, int]:

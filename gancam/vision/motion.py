@@ -71,11 +71,16 @@ def stands_still(before: Grey, after: Grey, known: Grey | None) -> bool:
 
     Looked at are places with an edge: a shift by a quarter of a pixel would change them by a quarter of their slope.
     In a third of all parts of the picture that have upright ones most of those must not have changed, and likewise of
-    level ones. Light may have changed.
+    level ones. Light and exposure may have changed.
     """
     smooth = [cv2.GaussianBlur(grey, (3, 3), 0).astype(np.float32) for grey in (before, after)]
-    light = cv2.blur(smooth[1] - smooth[0], (15, 15))
-    change = np.abs(smooth[1] - smooth[0] - light)
+    fine = [cv2.subtract(grey, cv2.blur(grey, (15, 15))) for grey in smooth]
+    few = slice(None, None, 3), slice(None, None, 3)  # are enough to tell the exposure by
+    strong = np.abs(fine[0][few]) > 8.0
+    if known is not None:
+        strong &= known[few] > 0
+    gain = float(np.median(fine[1][few][strong] / fine[0][few][strong]).clip(0.3, 3.0)) if strong.any() else 1.0
+    change = cv2.absdiff(fine[1] if abs(gain - 1) < 0.04 else fine[1] * (1 / gain), fine[0])
     for across in (True, False):
         slope = np.abs(cv2.Sobel(smooth[0], cv2.CV_32F, int(across), int(not across), ksize=3, scale=1 / 8))
         edges = slope > 5.0

@@ -118,6 +118,21 @@ def test_what_is_behind_follows_the_light() -> None:
     assert np.abs(found.picture[inside].astype(int) - image[window.place][inside]).mean() < 2.5
 
 
+@pytest.mark.parametrize("until", [0.4, 1.6])
+def test_what_is_behind_follows_a_fade(until: float) -> None:
+    """A fade or an exposure multiplies: what is dark changes little and what is light much, up to white."""
+    background, mask = Background(), hole(100, 80)
+    background.skip(scene(grain=99))
+    for step in range(25):
+        gain = 1 + (until - 1) * min(step / 20, 1)
+        image = np.asarray((scene(grain=step + 1) * gain).round().clip(0, 255), np.uint8)
+        window, found = recalled(background, covered(image, mask), mask)
+        assert background.camera.still
+        inside = mask[window.place] > 0
+        assert (found.state[inside] == SEEN).mean() > 0.99
+        assert psnr(found.picture[inside], image[window.place][inside]) > 34
+
+
 def test_a_passer_by_is_no_light() -> None:
     """Beside the hole comes a thing 25 levels darker than the wall: what lay behind is not the thing's wall."""
     wall = np.full((*SIZE[::-1], 3), 150, np.uint8)
@@ -191,6 +206,25 @@ def test_what_was_invented_is_kept_until_its_surroundings_change() -> None:
     assert (np.abs(found.picture[inside > 0].astype(int) - 90) <= 1).mean() > 0.2
 
 
+def test_what_was_invented_for_thin_letters_is_invented_anew_when_things_move() -> None:
+    """A few pixels from what is seen now, that tells better; in wide holes what was invented stays as it is."""
+    letters, wide = np.zeros(SIZE[::-1], np.uint8), hole(100, 80)
+    for left in range(90, 200, 16):
+        letters[90:110, left : left + 6] = 1
+    near = scene()
+    near[60:140] = np.minimum(near[60:140], 235) + np.uint8(12)  # somebody's shadow is gone
+    for mask, keeps in ((letters, False), (wide, True)):
+        for later, at_rest in ((scene(), True), (near, True), (scene(3, 1), False)):
+            background = Background()
+            window, found = recalled(background, covered(scene(), mask), mask)
+            inside = np.asarray(mask[window.place], np.uint8)
+            background.store(window, scene()[window.place], scene(), mask, inside)
+            _, found = recalled(background, covered(later, mask), mask)
+            assert background.camera.still == at_rest
+            kept = (found.state[inside > 0] == INVENTED).mean()
+            assert kept > 0.85 if keeps or np.array_equal(later, scene()) else kept < 0.1
+
+
 def test_a_cut_empties_it() -> None:
     background, mask = Background(), hole(100, 80)
     background.skip(scene())
@@ -246,6 +280,56 @@ def scouted(frames: list[tuple[Image, Grey]]) -> Background:
         scout.observe(image, mask, [FrameRegion.around(cv2.boundingRect(mask), 16, mask.shape)])
         scout.remember(image, mask)
     return Background(scout.finish())
+
+
+def captioned(step: int, appears: int = 9, goes: int = 99, *, light: int = 0) -> Image:
+    """A fixed camera; letters are over the scene from a frame on. They hide a fifth of the box that marks them."""
+    image = scene(grain=step + 1, light=light)
+    if appears <= step < goes:
+        cv2.putText(image, "I said", (104, 116), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2, cv2.LINE_AA)
+    return image
+
+
+def test_what_a_caption_appears_over_is_known_and_what_stays_is_unknown() -> None:
+    box = hole(98, 84, 90, 44)
+    for light in (0, 6):  # it may come with a change of light
+        background = Background()
+        for step in range(9):
+            background.skip(captioned(step))
+        for step in range(9, 14):
+            window, found = recalled(background, captioned(step, light=light), box)
+        inside = box[window.place] > 0
+        assert (found.state[inside] == SEEN).mean() > 0.99
+        assert psnr(found.picture[inside], scene(light=light)[window.place][inside]) > 36
+    late = Background()
+    for step in range(14):
+        late.skip(captioned(step))
+    _, found = recalled(late, captioned(14), box)  # as the letters were there before the box
+    assert (found.state == UNKNOWN).all()
+
+
+def test_what_a_caption_that_goes_was_over_is_known_from_the_start() -> None:
+    box, none = hole(98, 84, 90, 44), hole(0, 0, 0, 0)
+    frames = [(captioned(step, 0, 6), box if step < 6 else none) for step in range(12)]
+    background = scouted(frames)
+    window, found = recalled(background, *frames[0])
+    inside = box[window.place] > 0
+    assert (found.state[inside] == SEEN).mean() > 0.99
+    assert psnr(found.picture[inside], scene()[window.place][inside]) > 36
+
+
+@pytest.mark.parametrize("pause", [0, 3])
+def test_who_walks_before_a_mask_follows_him_is_not_what_was_behind_him(pause: int) -> None:
+    """He, too, changes much of what the mask marks from one frame to the next, but he did so before."""
+    background = Background()
+    for step in range(10 + pause):
+        image, mask = scene(grain=step + 1), hole(20 + 8 * step, 70, 50, 80)
+        cv2.circle(image, (45 + 8 * step, 90), 12, (40, 30, 160), -1)
+        cv2.rectangle(image, (32 + 8 * step, 100), (58 + 8 * step, 140), (60, 20, 120), -1)
+        if step < 9 + pause:
+            background.skip(image)
+    _, found = recalled(background, image, mask)
+    assert (found.state == UNKNOWN).mean() > 0.99
 
 
 def test_what_is_uncovered_later_is_known_from_the_start() -> None:

@@ -19,6 +19,7 @@ from gancam.effects.inpaint import Inpaint
 from gancam.effects.inpainting.holes import Holes, plan, windows
 from gancam.effects.inpainting.regions import FrameRegion
 from gancam.effects.inpainting.scratches import defects
+from gancam.effects.inpainting.slope import slope
 from gancam.errors import MaskError, NotFound, OutputExists, ParameterError
 from gancam.frame import Frame, Image
 from gancam.jobs.process import process_video
@@ -120,6 +121,25 @@ def test_a_fill_meets_its_surroundings(path: Path) -> None:
     assert np.abs(out.astype(int) - plane)[ring].max() <= 6
 
 
+@pytest.mark.parametrize("noise", [0.0, 2.0])
+def test_a_sky_goes_on_without_a_stain(noise: float) -> None:
+    y, x = np.mgrid[:300, :400]
+    sky = np.dstack([230 - y * 0.25, 190 - y * 0.15 + x * 0.03, 120 + y * 0.2])
+    image = np.asarray((sky + np.random.default_rng(0).normal(0, noise, sky.shape)).round(), np.uint8)
+    mask = np.zeros((300, 400), np.uint8)
+    cv2.ellipse(mask, (200, 150), (90, 60), 0, 0, 360, 1, -1)
+    out = gancam.load("inpaint", device="cpu", threads=1)(image, mask=mask)
+    smooth = cv2.GaussianBlur(out, (0, 0), 6).astype(np.float64) - cv2.GaussianBlur(sky, (0, 0), 6)
+    assert np.abs(smooth[mask > 0]).max() < 3.8
+
+
+def test_what_is_no_slope_is_left_to_the_network() -> None:
+    hole = np.zeros((240, 320), np.uint8)
+    hole[80:140, 100:180] = 1
+    assert all(slope(still(name), hole) is None for name in ("spices", "otters", "colosseum", "skyline"))
+    assert slope(still("lake"), np.ones_like(hole)) is None
+
+
 def test_thin_text_is_filled_from_the_pixels_right_beside_it() -> None:
     """By default, too: nothing that is known is thrown away to hide the edge."""
     default = gancam.load("inpaint", device="cpu", threads=1)
@@ -215,6 +235,22 @@ def test_what_is_remembered_is_the_fill_before_its_edge_is_hidden(path: Path) ->
         kept.append(effect.background.lookup(FrameRegion(88, 48, 216, 136), shown, mask))
     assert np.array_equal(kept[0].picture, kept[1].picture)
     assert np.array_equal(kept[0].state, kept[1].state)
+
+
+def test_a_fill_follows_fades_as_if_it_were_made_anew() -> None:
+    """A logo over a fixed camera whose exposure changes: nothing is uncovered, and what was invented is kept."""
+    scene = np.asarray(cv2.resize(still("colosseum"), (480, 360)), np.uint8)
+    mask = np.zeros((360, 480), np.uint8)
+    mask[90:170, 120:220] = 1
+    kept, anew = (gancam.load("inpaint", device="cpu", threads=1, memory=memory, texture=0) for memory in (True, False))
+    off = []
+    for step in range(24):
+        image = np.asarray((scene * (1 + 0.5 * np.sin(step / 4))).clip(0, 255), np.uint8)
+        seen = np.where(mask[..., None] > 0, np.uint8(255), image)
+        off.append([psnr(erase(seen, mask=mask)[mask > 0], image[mask > 0]) for erase in (kept, anew)])
+    worse = np.subtract(*np.transpose(off))
+    assert worse.mean() > -1
+    assert worse.min() > -2.5
 
 
 def test_the_same_frames_give_the_same_fill(path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gancam.effects.inpaint import InpaintParams
 from gancam.effects.inpainting.texture import WIDE, _strength, add, textured
 from gancam.frame import Image
 from tests.helpers.clips import psnr
@@ -84,6 +85,25 @@ def test_a_beam_goes_on() -> None:
     assert middle.max() > 170
 
 
+def repeating(kind: str) -> Image:
+    """What surely goes on: slanting stripes, a chequered floor; 240x320."""
+    y, x = np.mgrid[:240, :320]
+    dark = {"stripes": (x + y) // 14 % 2 > 0, "chequered": (x // 16 + y // 16) % 2 > 0}[kind]
+    image = np.where(dark[..., None], np.array([60, 60, 70.0]), np.array([190, 200, 210.0]))
+    noise = np.random.default_rng(0).normal(0, 2, image.shape)
+    return np.asarray((cv2.GaussianBlur(image, (0, 0), 0.8) + noise).round(), np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["stripes", "chequered"])
+def test_what_surely_repeats_is_shown_whole_by_default(kind: str) -> None:
+    image = repeating(kind)
+    smooth, hole = holed(image, (slice(80, 150), slice(110, 200)))
+    made = smooth.copy()
+    add(made, hole, InpaintParams().texture)
+    assert psnr(smooth[hole > 0], image[hole > 0]) < 12
+    assert psnr(made[hole > 0], image[hole > 0]) > 27
+
+
 def test_strength_mixes_what_is_fine_more_than_colours() -> None:
     smooth, hole = holed(still("spices"))
     whole, half, none = (smooth.copy() for _ in range(3))
@@ -126,11 +146,12 @@ def test_where_much_is_hole_half_as_much_is_added() -> None:
         hole[top : top + 25] = 1  # too narrow by themselves
     whole, mixed = smooth.copy(), smooth.copy()
     add(mixed, hole, 1.0)
-    made = textured(whole, hole)
-    assert made is not None
+    texture = textured(whole, hole)
+    assert texture is not None
+    assert texture.sure == 0
     inner = cv2.erode(hole, np.ones((29, 29), np.uint8)) > 0
     assert inner.sum() > 300
-    assert np.abs(mixed - (smooth + made) / 2)[inner].max() <= 1
+    assert np.abs(mixed - (smooth + texture.picture) / 2)[inner].max() <= 1
     assert np.array_equal(mixed[:40], smooth[:40])
 
 

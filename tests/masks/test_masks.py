@@ -356,6 +356,21 @@ def test_a_colour_is_found_in_light_and_shade() -> None:
     assert masks.ColourKey("green")(image[:1, :1]).shape == (1, 1)
 
 
+@pytest.mark.parametrize("size", [0.6, 0.8, 1.5])
+def test_all_of_thin_white_text_is_marked_and_specks_are_not(size: float) -> None:
+    image = np.full((120, 400, 3), (60, 90, 40), np.uint8)
+    ink = np.zeros(image.shape[:2], np.uint8)
+    cv2.putText(ink, "I never said it.", (10, 60), cv2.FONT_HERSHEY_SIMPLEX, size, 255, 2, cv2.LINE_AA)
+    image = np.round(image + (255.0 - image) * (ink / 255)[..., None]).astype(np.uint8)
+    image[90, 20:380:40] = image[104:106, 20:380:40] = 255
+    mask = masks.ColourKey("white")(image)
+    assert mask[ink > 230].mean() > 0.97 * 255
+    assert not mask[85:].any()
+    soft = masks.ColourKey("white", soft=True)(image)
+    assert soft[(ink > 10) & (np.arange(120) < 85)[:, None]].all()
+    assert cv2.countNonZero(soft) < 4 * cv2.countNonZero(ink)
+
+
 @pytest.mark.parametrize("colour", ["#12345", "grue", "#gg0000", (1, 2, 300), (1, 2)])
 def test_what_is_no_colour_is_refused(colour: Any) -> None:
     with pytest.raises(MaskError, match="colour"):

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.effects.inpainting.future import FutureBackground
-from gancam.effects.inpainting.light import STEADY, aligned, compare, in_pixels, lit, relit
+from gancam.effects.inpainting.light import STEADY, Exposure, aligned, compare, exposure, in_pixels, lit, relit
 from gancam.effects.inpainting.regions import CELL, HALO, INVENTED, RING, SEEN, UNKNOWN, Floats, FrameRegion
 from gancam.effects.inpainting.warp import changed_pixels, cubic, frame_corners, square, translation, whole
 from gancam.frame import Image
@@ -30,6 +30,8 @@ from gancam.vision.motion import Camera, Grey, Matrix, moved
 _MARGIN = 0.25  # of the frame on each side, by which the canvas is larger
 _REST = 4  # frames between copies while nothing is hidden
 _ANOTHER, _GREW = 0.85, 0.6  # share of such pixels by which a new mask, or what one grew by, hides what came with it
+_LETTERS, _ABRUPT = 0.05, 3.0  # the same of what covers little of its mask, and times what changed beside and before
+_WINDOWS = 64  # for which an exposure is kept
 _LASTING = 60  # frames for which what is known is doubted before it is forgotten: passers-by are gone sooner
 
 
@@ -67,18 +69,25 @@ class Background:
         self._upon: Grey | None = None  # of what is hidden now: the thing itself was there before it was
         self.cuts = 0  # how often it began anew, after the first time
         self._before: _Before | None = None
+        self._earlier: _Before | None = None  # the copy before that
         self._rested = 0  # frames since anything was hidden
         self._canvas: Image = np.zeros((0, 0, 3), np.uint8)
         self._state: Grey = np.zeros((0, 0), np.uint8)
         self._doubts: Grey = np.zeros((0, 0), np.uint8)  # for how many frames it was doubted
         self._shift = (0, 0)  # x and y of the anchor frame's corner in the canvas
         self._light: Floats = np.zeros((0, 0, 3), np.float32)  # what is added to the canvas, by cells of the frame
+        self._exposures: dict[FrameRegion, Exposure] = {}  # to show the canvas in, by windows of the last frames
         self._lit: NDArray[np.bool_] = np.zeros((0, 0), np.bool_)  # where that was in use in the frame before
+
+    @property
+    def before(self) -> tuple[Image, Grey] | None:
+        """The last copy of a frame, and what was hidden in it; None at the start and at a cut."""
+        return None if self._before is None else (self._before.image, self._before.hidden)
 
     def reset(self) -> None:
         """Forget everything, also what will be uncovered."""
         self.camera.reset()
-        self._before, self._rested = None, 0
+        self._before, self._earlier, self._rested = None, None, 0
         self._canvas = np.zeros((0, 0, 3), np.uint8)
         self._future, self._frames = None, 0
 
@@ -100,10 +109,11 @@ class Background:
             hidden: 1 where it shows what is not the scene, else 0, uint8 ``(H, W)``.
             windows: parts of it that hold all that is hidden.
         """
-        if self._rested and self._before is not None:
-            if not self.camera.observe(self._before.image) or not self._canvas.size:
-                self._begin(self._before.image.shape)
-            self._before.matrix = self.camera.matrix
+        for copy in (self._earlier if self._rested > _REST else None, self._before if self._rested else None):
+            if copy is not None:
+                if not self.camera.observe(copy.image) or not self._canvas.size:
+                    self._begin(copy.image.shape)
+                copy.matrix = self.camera.matrix
         self._rested = 0
         self._frames += 1
         self._follow(image, hidden)
@@ -116,7 +126,7 @@ class Background:
         """Where the camera is now."""
         if not self.camera.observe(image, hidden) or not self._canvas.size:
             self.cuts += bool(self._canvas.size)
-            self._before = None
+            self._before = self._earlier = None
             self._begin(image.shape)
         elif self._far(image.shape):
             self._move_anchor()
@@ -128,11 +138,17 @@ class Background:
         if not self.camera.still:
             picture, state = aligned(picture, state, now, inside)
         ring = (cv2.dilate(inside.view(np.uint8), square(RING)) > 0) & ~inside & (state > 0)
-        light, doubted = compare(picture, now, ring)
+        exposed = self._exposure_for(window, exposure(picture, now, ring))
+        picture = exposed(picture)
+        light, doubted, stale = compare(picture, now, ring, inside, at_rest=self.camera.still)
         used = self._light_for(window, light)
         picture = lit(picture, used)
-        doubted = np.asarray(cv2.resize(doubted, in_pixels(doubted), interpolation=cv2.INTER_NEAREST), np.uint8)
-        doubted = doubted[: window.size[1], : window.size[0]]
+        doubted, stale = (
+            np.asarray(cv2.resize(cells, in_pixels(cells), interpolation=cv2.INTER_NEAREST), np.uint8)
+            for cells in (doubted, stale)
+        )
+        doubted, stale = (pixels[: window.size[1], : window.size[0]] for pixels in (doubted, stale))
+        doubted |= stale & (state == INVENTED)
         if self.camera.still:
             self._doubts[self._rested_place(window)][doubted == 0] = 0
         state[(doubted > 0) | ~inside] = UNKNOWN
@@ -156,7 +172,8 @@ class Background:
         ring = (cv2.dilate(invented, square(RING)) > 0) & (hidden[window.place] == 0)
         state = np.where(invented > 0, INVENTED, np.where(ring, SEEN, UNKNOWN)).astype(np.uint8)
         shown = np.where(ring[..., None], image[window.place], picture)
-        source = lit(shown, -self._light[window.cells])  # as it will be lit when it is recalled
+        # as it will be lit when it is recalled
+        source = self._exposures.get(window, Exposure()).inverse(lit(shown, -self._light[window.cells]))
         if self.camera.still:
             rows, columns = self._rested_place(window)
         else:
@@ -185,6 +202,7 @@ class Background:
         self._copy(image, hidden)
 
     def _copy(self, image: Image, hidden: Grey | None) -> None:
+        self._before, self._earlier = self._earlier, self._before
         if self._before is None or self._before.image.shape != image.shape:
             self._before = _Before(image.copy(), np.zeros(image.shape[:2], np.uint8), self.camera.matrix)
         else:
@@ -209,6 +227,7 @@ class Background:
         self._state[:], self._doubts[:] = UNKNOWN, 0
         cells = -(-height // CELL), -(-width // CELL)
         self._light, self._lit = np.zeros((*cells, 3), np.float32), np.zeros(cells, np.bool_)
+        self._exposures = {}
         self._foresee()
 
     def _to_canvas(self, matrix: Matrix) -> Matrix:
@@ -248,8 +267,9 @@ class Background:
         self._canvas = cubic(self._canvas, step, size)
         self._state = np.asarray(cv2.warpPerspective(self._state, step, size, flags=cv2.INTER_NEAREST), np.uint8)
         self._state[~known], self._doubts[:] = UNKNOWN, 0
-        if self._before is not None:
-            self._before.matrix = self._before.matrix @ np.linalg.inv(self.camera.matrix)
+        for copy in (self._before, self._earlier):
+            if copy is not None:
+                copy.matrix = copy.matrix @ np.linalg.inv(self.camera.matrix)
         self.camera.anchor_here()
         self._foresee()
 
@@ -283,7 +303,7 @@ class Background:
         if before is None or before.hidden.shape != hidden.shape or np.array_equal(hidden, other):
             return None
         found: Grey | None = None
-        changed: Grey | None = None
+        changes: tuple[Grey, Grey] | None = None
         count, labels, stats, _ = cv2.connectedComponentsWithStats(hidden, connectivity=8)
         for label, (x, y, wide, tall, _) in enumerate(stats[1:count].tolist(), 1):
             place = slice(max(y - 16, 0), y + tall + 16), slice(max(x - 16, 0), x + wide + 16)
@@ -293,12 +313,20 @@ class Background:
             lost = int((other[place] & (1 - hidden[place])).sum()) if kept else 0
             if not gained or lost > 0.3 * gained:
                 continue
-            if changed is None:
-                changed = changed_pixels(image, before.image, self.camera.matrix @ np.linalg.inv(before.matrix))
-            if float(changed[place][new > 0].mean()) < (_GREW if kept else _ANOTHER):
+            changes = changes or self._changes(image, before)
+            beside = (hidden[place] | other[place]) == 0
+            if not _came(changes[0][place], changes[1][place], new > 0, beside, _GREW if kept else _ANOTHER):
                 found = np.zeros_like(hidden) if found is None else found
                 found[place] |= new
         return found
+
+    def _changes(self, image: Image, before: _Before) -> tuple[Grey, Grey]:
+        """Where `image` is another than the frame before, and where that was another than the copy before it."""
+        now = changed_pixels(image, before.image, self.camera.matrix @ np.linalg.inv(before.matrix))
+        earlier = self._earlier
+        if earlier is None or earlier.image.shape != image.shape:
+            return now, np.ones_like(now)
+        return now, changed_pixels(before.image, earlier.image, before.matrix @ np.linalg.inv(earlier.matrix))
 
     def _hide(self, window: FrameRegion, hidden: Grey) -> None:
         """Put into the canvas what the frame before shows of what is hidden now, and of the ring around that.
@@ -371,6 +399,16 @@ class Background:
         kinds[~whole(cv2.erode(state, square(1)) > 0, there, window.size)] = UNKNOWN
         return cubic(canvas, there, window.size), kinds
 
+    def _exposure_for(self, window: FrameRegion, exposed: Exposure) -> Exposure:
+        """The exposure to show the canvas in: that measured now, but kept as it was where it differs little."""
+        kept = self._exposures.get(window)
+        if kept is not None and exposed.near(kept):
+            return kept
+        if len(self._exposures) > _WINDOWS:
+            self._exposures.clear()
+        self._exposures[window] = exposed
+        return exposed
+
     def _light_for(self, window: FrameRegion, light: Floats) -> Floats:
         """The light to show the canvas in: that measured now, but kept as it was where it differs little.
 
@@ -381,3 +419,20 @@ class Background:
         light_now += np.where(lit[..., None], change - change.clip(-STEADY, STEADY), change)
         lit[:] = True
         return light_now
+
+
+def _came(now: Grey, earlier: Grey, new: NDArray[np.bool_], beside: NDArray[np.bool_], most: float) -> bool:
+    """Say whether a thing came, or went, with its mask; else it stood there, or moved there, without one as well.
+
+    What is opaque changes nearly all that is marked. Letters change little of it, but at once, and nothing beside it.
+
+    Args:
+        now: 1 where the frame is another than the one before.
+        earlier: 1 where that was another than an earlier one.
+        new: where it was marked, or was left.
+        beside: where neither frame hides anything.
+        most: share of `new` that something opaque changes.
+    """
+    share = float(now[new].mean())
+    around = float(now[beside].mean()) if beside.any() else 0.0
+    return share >= most or share > max(_LETTERS, _ABRUPT * around, _ABRUPT * float(earlier[new].mean()))

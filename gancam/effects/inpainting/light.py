@@ -1,6 +1,6 @@
 """Differences of light between two pictures of a place, and making one lit as the other."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -18,6 +18,11 @@ _BELIEVED = 0.65  # share of what is near that must be as it was: half let passe
 _ADRIFT = 8.0  # pixels by which something may lie beside where the camera's movement puts it
 _FITS = 0.97  # share of the difference on the ring that must remain at most for a step aside to count
 _EVENLY = np.full((1, 3), 1 / 3, np.float32)  # the mean of three colours, for cv2.transform
+_FEW, _MANY = 4 * CELL * CELL, 1000  # pixels to learn an exposure from, at the least and at the most
+_PINCH = 16.0  # squared grey levels: what varies less than that tells light from exposure badly
+_EXPOSED = 0.03, 0.5  # least change of a gain, and share of what differs that remains at most with it
+_SHALLOW = 12.0  # pixels
+_STALE, _STALE_SHARE = 4.0, 0.3  # as the next two, and the least light, for what is shallow and was invented
 _ROUGH, _SHARE = 8.0, 0.6  # grey levels, and share of its contrast, by which the pixels of a cell may differ else
 
 
@@ -43,12 +48,12 @@ def _sums(values: NDArray[Any]) -> Floats:
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _differ(then: Image, now: Image, where: NDArray[np.bool_]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+def _differ(then: Image, now: Image, where: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats, Floats]:
     """Compare by cells; only what is `where` counts.
 
     Returns:
-        What light has added since `then`, ``(rows, columns, 3)``, how much of a cell that was measured on, and whether
-        it still is the same place.
+        What light has added since `then`, ``(rows, columns, 3)``; how far pixels differ else, and the contrast that
+        they had then; and how much of a cell that was measured on.
     """
     weights = floats(where)
     share = _sums(weights)
@@ -58,28 +63,111 @@ def _differ(then: Image, now: Image, where: NDArray[np.bool_]) -> tuple[Floats, 
     rough = _means(floats(cv2.transform(cv2.absdiff(added, up), _EVENLY)), weights)
     grey = floats(cv2.transform(floats(then), _EVENLY))
     contrast = np.sqrt(np.maximum(_means(grey * grey, weights) - _means(grey, weights) ** 2, 0.0))
-    same = (np.abs(light).max(2) < _OTHER) & (rough < _ROUGH + _SHARE * contrast)
-    return light, floats(np.where(share > 0.05, share, np.float32(0))), np.asarray(same, np.bool_)
+    return light, rough, floats(contrast), floats(np.where(share > 0.05, share, np.float32(0)))
 
 
-def compare(then: Image, now: Image, ring: NDArray[np.bool_]) -> tuple[Floats, Grey]:
+def _same(light: Floats, rough: Floats, contrast: Floats) -> NDArray[np.bool_]:
+    """Whether a cell still is the same place."""
+    return np.asarray((np.abs(light).max(2) < _OTHER) & (rough < _ROUGH + _SHARE * contrast), np.bool_)
+
+
+def compare(
+    then: Image, now: Image, ring: NDArray[np.bool_], inside: NDArray[np.bool_], *, at_rest: bool
+) -> tuple[Floats, Grey, Grey]:
     """Compare two pictures of a place by cells, on a ring, and carry the result on smoothly from there.
 
     Light falls alike on what lies together: a cell that became lighter or darker than the others by more than `_ALIKE`,
     and by more the more light there is, shows something else.
 
+    Args:
+        then: uint8 ``(h, w, 3)``, in the place that it has now.
+        now: likewise.
+        ring: where both are compared, ``(h, w)``.
+        inside: the hole, ``(h, w)``.
+        at_rest: the camera stands where it stood then.
+
     Returns:
-        What light has added since `then`, float32 ``(rows, columns, 3)``, and 1 where it is not the same place any
-        more, uint8 ``(rows, columns)``.
+        What light has added since `then`, float32 ``(rows, columns, 3)``; 1 where it is not the same place any more,
+        uint8 ``(rows, columns)``; and 1 where what is `inside` the ring is shallow, and the place so little the same
+        that what was invented then is no better than what would be now.
     """
-    light, measured, same = _differ(then, now, ring)
+    light, rough, contrast, measured = _differ(then, now, ring)
+    same = _same(light, rough, contrast)
+    shallow = _depths(inside) < _SHALLOW
+    exactly = at_rest & (np.abs(light).max(2) < _STALE) & (rough < _STALE + _STALE_SHARE * contrast)
+    stale = (shallow & (spread(floats(exactly)[..., None], measured)[..., 0] < _BELIEVED)).astype(np.uint8)
     usable = (measured > 0) & same
     if not usable.any():
-        return np.zeros_like(light), (measured > 0).astype(np.uint8)
+        return np.zeros_like(light), (measured > 0).astype(np.uint8), stale
     usual = np.median(light[usable], axis=0)
     same &= np.abs(light - usual).max(2) < _ALIKE + 0.5 * np.abs(usual).max()  # what is white gets no lighter
     doubted = spread(floats(same)[..., None], measured)[..., 0] < _BELIEVED
-    return spread(light, floats(measured * same)), np.asarray(doubted, np.uint8)
+    return spread(light, floats(measured * same)), np.asarray(doubted, np.uint8), stale
+
+
+def _depths(inside: NDArray[np.bool_]) -> Floats:
+    """How many pixels deep the hole near each cell is, ``(rows, columns)``."""
+    framed = cv2.copyMakeBorder(inside.view(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    depth = cv2.distanceTransform(framed, cv2.DIST_L2, 3)[1:-1, 1:-1]
+    rows, columns = -(-depth.shape[0] // CELL), -(-depth.shape[1] // CELL)
+    full = np.zeros((rows * CELL, columns * CELL), np.float32)
+    full[: depth.shape[0], : depth.shape[1]] = depth
+    cells = full.reshape(rows, CELL, columns, CELL).max((1, 3))
+    return floats(cv2.dilate(cells, square(RING // CELL)))
+
+
+class Exposure(NamedTuple):
+    """What a change of exposure, or a fade, makes of each colour: so many times as much, and so much more."""
+
+    gain: Floats = np.ones(3, np.float32)
+    offset: Floats = np.zeros(3, np.float32)
+
+    def __call__(self, picture: Image) -> Image:
+        """Return `picture` ``(h, w, 3)`` exposed so."""
+        if self.plain:
+            return picture
+        return np.asarray(cv2.transform(picture, np.column_stack([np.diag(self.gain), self.offset])), np.uint8)
+
+    @property
+    def plain(self) -> bool:
+        """Whether it changes nothing."""
+        return bool((self.gain == 1).all() and not self.offset.any())
+
+    @property
+    def inverse(self) -> "Exposure":
+        """The way back."""
+        return Exposure(floats(1 / self.gain), floats(-self.offset / self.gain))
+
+    def near(self, other: "Exposure") -> bool:
+        """Say whether both make nearly the same of black and of white."""
+        black, white = self.offset - other.offset, 255 * (self.gain - other.gain) + self.offset - other.offset
+        return bool(max(np.abs(black).max(), np.abs(white).max()) <= 2 * STEADY)
+
+
+def exposure(then: Image, now: Image, where: NDArray[np.bool_]) -> Exposure:
+    """Find how much another exposure `now` explains, by most of what both show `where` it is known; else none."""
+    rows, columns = np.nonzero(where)
+    some = slice(None, None, max(1, len(rows) // _MANY))
+    before, after = (floats(picture[rows[some], columns[some]]) for picture in (then, now))
+    usable = ((before > 2) & (before < 253) & (after > 2) & (after < 253)).all(1)
+    before, after = before[usable], after[usable]
+    if len(before) < _FEW:
+        return Exposure()
+    gain, offset = np.ones(3, np.float32), np.median(after - before, axis=0)
+    plain = float(np.abs(after - before - offset).mean())
+    if plain < STEADY:
+        return Exposure()
+    for _ in range(5):
+        away = np.abs(after - gain * before - offset).max(1)
+        weights = floats(1 / (1 + np.square(away / max(2.0, 1.5 * float(np.median(away))))))
+        weights /= weights.sum()
+        means = weights @ before, weights @ after
+        a, b = before - means[0], after - means[1]
+        gain = floats(((weights @ (a * b) + _PINCH) / (weights @ (a * a) + _PINCH)).clip(0.3, 3.0))
+        offset = floats(means[1] - gain * means[0])
+    least, most = _EXPOSED
+    remains = float(np.abs(after - gain * before - offset).mean())
+    return Exposure(gain, offset) if np.abs(gain - 1).max() > least and remains < most * plain else Exposure()
 
 
 def relit(picture: Image, reference: Image, where: NDArray[np.bool_]) -> Image:
@@ -89,8 +177,9 @@ def relit(picture: Image, reference: Image, where: NDArray[np.bool_]) -> Image:
     """
     if not where.any():
         return picture
-    light, measured, same = _differ(picture, reference, where)
-    usable = (measured > 0) & same
+    picture = exposure(picture, reference, where)(picture)
+    light, rough, contrast, measured = _differ(picture, reference, where)
+    usable = (measured > 0) & _same(light, rough, contrast)
     if not usable.any():
         return picture
     alike = usable & (np.abs(light - np.median(light[usable], axis=0)).max(2) < _ALIKE)

@@ -43,6 +43,8 @@ SURE = 1.3  # by how much less what is found there counts for each place, in a m
 PICK = 0.1  # how much less like the picture than most a patch may be and still count, in a mean
 COARSE = 3.0  # pixels: deviation of the blur that parts what is coarse, colours and light, from what is fine
 FEWEST = 16  # known patches: with fewer there is nothing to learn from
+REPEATS = 0.11, 0.06  # of how much what is beside varies: so unlike, patches do not repeat it at all, and surely do
+PLAIN = 60.0  # squared grey levels by which that varies, else there is nothing to repeat
 SEAM = 3  # pixels around the hole on which what was found is compared with what is there
 
 
@@ -56,12 +58,13 @@ def add(picture: Image, hole: Mask, strength: float) -> None:
         picture: uint8 ``(h, w, 3)`` BGR, filled smoothly in the hole.
         hole: 1 there, else 0, uint8 ``(h, w)``.
         strength: 1 shows what `textured` makes alone. Less shows that much to the power of 2/3 of what is fine in it,
-            and of 4 of what is coarse, since about colours and light what was there is right more often.
+            and of 4 of what is coarse, since about colours and light what was there is right more often. Where the
+            surroundings surely repeat, as stripes and tiles do, all of it is shown.
     """
     x, y, wide, tall = cv2.boundingRect(hole)
     framed = cv2.copyMakeBorder(hole, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)  # what lies beyond is not known either
     inner = cv2.distanceTransform(framed[y : y + tall + 2, x : x + wide + 2], cv2.DIST_L2, 3)[1:-1, 1:-1] >= WIDE
-    if not inner.any():
+    if not strength or not inner.any():
         return
     reach = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * WIDE + 1, 2 * WIDE + 1)), np.uint8)
     deep = np.asarray(cv2.dilate(inner.astype(np.uint8), reach), np.uint8)
@@ -74,13 +77,14 @@ def add(picture: Image, hole: Mask, strength: float) -> None:
         mine[y : y + tall, x : x + wide] = labels == label
         mine, inside, there = mine[rows, columns], hole[rows, columns] > 0, picture[rows, columns]
         others = float(np.mean(inside[mine == 0])) if (mine == 0).any() else 1.0
-        made = textured(there, hole[rows, columns])
-        if made is not None:
-            less = 1 - 0.5 * min(others / CROWDED, 1.0)
+        texture = textured(there, hole[rows, columns])
+        if texture is not None:
+            less = 1 - 0.5 * min(others / CROWDED, 1.0) * (1 - texture.sure)
             share = cv2.blur(mine, (SOFT, SOFT)) * inside * np.float32(less)
-            apart = made - there
+            apart = texture.picture - there
             coarse = floats(cv2.GaussianBlur(apart, (0, 0), COARSE))
-            mixed = np.float32(strength ** (2 / 3)) * (apart - coarse) + np.float32(strength**4) * coarse
+            fine, light = (np.float32(strength ** (power * (1 - texture.sure))) for power in (2 / 3, 4))
+            mixed = fine * (apart - coarse) + light * coarse
             there[:] = np.clip(np.round(there + share[..., None] * mixed), 0, 255)
 
 
@@ -100,7 +104,14 @@ class _Matches(NamedTuple):
     unlike: Floats  # mean squared difference
 
 
-def textured(image: Image, hole: Mask) -> Floats | None:
+class Texture(NamedTuple):
+    """What a hole is made of by its surroundings."""
+
+    picture: Floats  # (h, w, 3) BGR 0..255, the same as before outside the hole
+    sure: float  # 0..1: how exactly the surroundings repeat in it
+
+
+def textured(image: Image, hole: Mask) -> Texture | None:
     """Give a hole that was filled smoothly the grain and the lines of its surroundings.
 
     Args:
@@ -108,7 +119,7 @@ def textured(image: Image, hole: Mask) -> Floats | None:
         hole: not 0 there, uint8 ``(h, w)``.
 
     Returns:
-        float32 BGR 0..255, the same outside the hole; None where too little is known to learn from.
+        None where too little is known to learn from.
     """
     height, width = hole.shape
     unit = FINEST
@@ -139,7 +150,20 @@ def textured(image: Image, hole: Mask) -> Floats | None:
             level = _from_above(_level(rich[..., :3], empty, size, unit // size), made[..., :3])
             matches = matches._replace(found_row=2 * matches.found_row, found_column=2 * matches.found_column)
         made, matches = _refine(level, matches, LAST if size == 1 else ROUNDS)
-    return made[:height, :width].clip(0, 255)
+    return Texture(made[:height, :width].clip(0, 255), _sure(picture, empty, matches, PATCH * unit))
+
+
+def _sure(picture: Image, hole: NDArray[np.bool_], matches: _Matches, side: int) -> float:
+    """How little the patches of the hole are unlike what they found, for how much those beside it vary, 0 to 1."""
+    values = floats(picture)
+    mean, square = (cv2.blur(each, (side, side)) for each in (values, values * values))
+    beside = (cv2.dilate(hole.astype(np.uint8), np.ones((2 * side + 1,) * 2, np.uint8)) > 0) & ~hole
+    varies = float((square - mean * mean)[beside].mean()) if beside.any() else 0.0
+    unlike = matches.unlike[np.isfinite(matches.unlike)]
+    if not len(unlike) or varies < PLAIN:
+        return 0.0
+    most, least = REPEATS
+    return float(np.clip((most - float(unlike.mean()) / varies) / (most - least), 0, 1))
 
 
 def _level(picture: Floats, hole: NDArray[np.bool_], size: int, stride: int) -> _Level:
