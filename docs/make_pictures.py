@@ -1,7 +1,6 @@
 """Make the pictures of these pages with the bundled models and samples: python docs/make_pictures.py
 
-Two are not made here: `super-resolution-x2.jpg` is what `gancam demo` writes; `inpainting-stills.jpg` was made from
-photos, too, that are not in the repository.
+One is not made here: `super-resolution-x2.jpg` is what `gancam demo` writes.
 """
 
 from pathlib import Path
@@ -25,6 +24,7 @@ def main() -> None:
     frames = city(90)
     save("super-resolution-x4.jpg", super_resolution(cv2.imread(str(SAMPLES / "stills" / "osprey.png"))))
     save("inpainting-overlay.jpg", overlay(frames))
+    save("inpainting-stills.jpg", filled(frames[40], cv2.imread(str(SAMPLES / "people.jpg"))))
     save("morphs-generators.jpg", generators())
     save("morphs-overlay.jpg", morphs(frames[40]))
     save("image-to-image.jpg", styles(cv2.imread(str(SAMPLES / "people.jpg"))))
@@ -61,6 +61,23 @@ def overlay(frames: list[Image]) -> Image:
     effect.read_ahead(lambda: iter(timed), whole=True)  # type: ignore[attr-defined]
     made = [effect(frame.image, time=frame.time) for frame in timed]
     return row([(marked[60][:240, 240:], "in"), (made[60][:240, 240:], "inpaint:find=overlay")])
+
+
+def filled(view: Image, people: Image) -> Image:
+    """Boxes in pictures that the network did not learn from: the hole, the network alone, with texture, the picture."""
+    places = [(view, 120, 90, 240, 132), (view, 20, 215, 110, 262), (view, 250, 150, 340, 205),
+              (view, 430, 225, 520, 285), (people, 60, 60, 150, 120), (people, 300, 330, 390, 390)]  # fmt: skip
+    columns = []
+    for image, left, top, right, bottom in places:
+        hole = np.zeros(image.shape[:2], np.uint8)
+        hole[top:bottom, left:right] = 255
+        marked = image.copy()
+        marked[hole > 0] = 203, 60, 222
+        made = [gancam.load("inpaint", mask=hole, texture=texture)(image) for texture in (0.0, 1.0)]
+        x, y = (min(max((a + b - s) // 2, 0), w - s) for a, b, s, w in
+                ((left, right, 210, image.shape[1]), (top, bottom, 158, image.shape[0])))  # fmt: skip
+        columns.append(np.concatenate([one[y : y + 158, x : x + 210] for one in (marked, *made, image)]))
+    return np.concatenate(columns, axis=1)
 
 
 def behind(image: Image) -> Image:
