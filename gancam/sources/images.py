@@ -20,7 +20,80 @@ from gancam.sources.decoders import frames_ahead
 from gancam.sources.ranges import check_count_and_rate, check_range
 
 
-class ImageFiles(Source):
+class _Timed(Source):
+    """Images that are there from the start, each with its time."""
+
+    _path: Path
+    _notes: list[str]
+    _footage: VideoInfo
+    _times: list[Fraction]  # when each is shown, in seconds
+    _ends: list[Fraction]
+    _skip = 0
+    _closed = False
+
+    @property
+    def path(self) -> Path:
+        """The path it was opened with."""
+        return self._path
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of every frame."""
+        return self._footage.size
+
+    @property
+    def frames(self) -> int | None:
+        """How many frames there are."""
+        return len(self._times)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What could not be read as it is, and gaps in the numbers, which are gaps in time."""
+        return self._notes
+
+    @property
+    def times(self) -> list[Fraction]:
+        """When each image is shown, in seconds."""
+        return list(self._times)
+
+    @property
+    def until(self) -> Fraction:
+        """When the last image ends, in seconds."""
+        return self._ends[-1]
+
+    @property
+    def footage(self) -> VideoInfo:
+        """Colour, clock and shape, for a file sink."""
+        return self._footage
+
+    def keep_decoded(self) -> bool:
+        """Give frames without ``Frame.decoded``: images have no planes to pass on."""
+        return False
+
+    def skip(self, frames: int) -> None:
+        """Leave out the first `frames`; the next has that index."""
+        self._skip = frames
+
+    def close(self) -> None:
+        """Give no more frames."""
+        self._closed = True
+
+    def _keep(
+        self, times: Sequence[Fraction], ends: Sequence[Fraction], first: Fraction | None, end: Fraction | None
+    ) -> list[int]:
+        """Take the times from `first` to before `end` alone; returns their places."""
+        kept = [
+            index for index, moment in enumerate(times)
+            if (first is None or moment >= first) and (end is None or moment < end)
+        ]  # fmt: skip
+        if not kept:
+            raise SourceError(f"{self._path}: no image is between those times")
+        self._times = [times[index] for index in kept]
+        self._ends = [ends[index] if end is None else min(ends[index], end) for index in kept]
+        return kept
+
+
+class ImageFiles(_Timed):
     """Plays numbered images (``frame-%06d.png``) as a video, in the order of their numbers, from any on.
 
     Their times are those of the file beside them that `SequencePath` names, if there is one (timestamp format v2);
@@ -56,18 +129,10 @@ class ImageFiles(Source):
         self._notes: list[str] = []
         self._fps, self._time_base = float(fps), 1 / Fraction(fps).limit_denominator(1001)
         self._until: Fraction | None = None
-        self._times = self._read_times(names.times)
+        times = self._read_times(names.times)
         if self._until is None:
-            self._until = self._times[-1] + 1 / Fraction(self._fps).limit_denominator(1001)
-        ends = [*self._times[1:], self._until]
-        keep = [
-            index for index, moment in enumerate(self._times)
-            if (first is None or moment >= first) and (end is None or moment < end)
-        ]  # fmt: skip
-        if not keep:
-            raise SourceError(f"{path}: no image is between those times")
-        self._times = [self._times[index] for index in keep]
-        self._ends = [ends[index] if end is None else min(ends[index], end) for index in keep]
+            self._until = times[-1] + 1 / Fraction(self._fps).limit_denominator(1001)
+        keep = self._keep(times, [*times[1:], self._until], first, end)
         self._files = [self._files[index] for index in keep]
         image, alpha = read_image(self._files[0][1])
         data = self._files[0][1].read_bytes()
@@ -76,7 +141,6 @@ class ImageFiles(Source):
         self._notes += [f"{self._path.name}: {one}" for one in (*said, said_of_depth(data)) if one]
         size = image.shape[1], image.shape[0]
         self._footage = VideoInfo(size=size, time_base=self._time_base, alpha=alpha is not None, icc=metadata.icc)
-        self._skip, self._closed = 0, False
         self._pool = ThreadPoolExecutor(2, "gancam-images")  # decode ahead of who asks
 
     def _read_times(self, file: Path) -> list[Fraction]:
@@ -102,52 +166,9 @@ class ImageFiles(Source):
         return [round(moment / self._time_base) * self._time_base for moment in times]
 
     @property
-    def path(self) -> Path:
-        """The path it was opened with."""
-        return self._path
-
-    @property
     def fps(self) -> float:
         """Frames a second."""
         return self._fps
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) of every frame."""
-        return self._footage.size
-
-    @property
-    def frames(self) -> int | None:
-        """How many frames are promised; None where that is not known."""
-        return len(self._files)
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """Gaps in the numbers, which are gaps in time."""
-        return self._notes
-
-    @property
-    def times(self) -> list[Fraction]:
-        """When each image is shown, in seconds."""
-        return list(self._times)
-
-    @property
-    def until(self) -> Fraction:
-        """When the last image ends, in seconds."""
-        return self._ends[-1]
-
-    @property
-    def footage(self) -> VideoInfo:
-        """Colour, clock and shape, for a file sink."""
-        return self._footage
-
-    def keep_decoded(self) -> bool:
-        """Give frames without ``Frame.decoded``: images have no planes to pass on."""
-        return False
-
-    def skip(self, frames: int) -> None:
-        """Leave out the first `frames`; the next has that index."""
-        self._skip = frames
 
     def __iter__(self) -> Iterator[Frame]:
         left = deque(range(self._skip, len(self._files)))
@@ -169,11 +190,11 @@ class ImageFiles(Source):
 
     def close(self) -> None:
         """End the decoding ahead."""
-        self._closed = True
+        super().close()
         self._pool.shutdown(cancel_futures=True)
 
 
-class AnimatedImage(Source):
+class AnimatedImage(_Timed):
     """Plays the frames of an animated WebP once, with their opacity, as FFmpeg's decoders do not.
 
     Args:
@@ -196,15 +217,7 @@ class AnimatedImage(Source):
             raise SourceError(f"{path}: is one image, no animation")
         ends = list(itertools.accumulate(Fraction(picture.milliseconds, 1000) for picture in read.pictures))
         times = [Fraction(0), *ends[:-1]]
-        keep = [
-            index for index, moment in enumerate(times)
-            if (first is None or moment >= first) and (end is None or moment < end)
-        ]  # fmt: skip
-        if not keep:
-            raise SourceError(f"{path}: no frame is between those times")
-        self._pictures = [read.pictures[index] for index in keep]
-        self._times = [times[index] for index in keep]
-        self._ends = [ends[index] if end is None else min(ends[index], end) for index in keep]
+        self._pictures = [read.pictures[index] for index in self._keep(times, ends, first, end)]
         self._notes = [f"{self._path.name}: {note}" for note in read.notes]
         alpha = any(picture.alpha is not None for picture in read.pictures)
         image = self._pictures[0].image
@@ -212,55 +225,11 @@ class AnimatedImage(Source):
             size=(image.shape[1], image.shape[0]), path=Path(os.path.abspath(path)), time_base=Fraction(1, 1000),
             alpha=alpha, icc=read.metadata.icc,
         )  # fmt: skip
-        self._skip, self._closed = 0, False
-
-    @property
-    def path(self) -> Path:
-        """The path it was opened with."""
-        return self._path
 
     @property
     def fps(self) -> float:
         """Frames a second, on average."""
         return min(float(len(self._times) / max(self.until - self._times[0], Fraction(1, 1000))), MOST_FPS)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) of every frame."""
-        return self._footage.size
-
-    @property
-    def frames(self) -> int | None:
-        """How many frames there are."""
-        return len(self._times)
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What could not be read as it is."""
-        return self._notes
-
-    @property
-    def times(self) -> list[Fraction]:
-        """When each frame is shown, in seconds."""
-        return list(self._times)
-
-    @property
-    def until(self) -> Fraction:
-        """When the last frame ends, in seconds."""
-        return self._ends[-1]
-
-    @property
-    def footage(self) -> VideoInfo:
-        """Clock and shape, for a file sink."""
-        return self._footage
-
-    def keep_decoded(self) -> bool:
-        """Give frames without ``Frame.decoded``: images have no planes to pass on."""
-        return False
-
-    def skip(self, frames: int) -> None:
-        """Leave out the first `frames`; the next has that index."""
-        self._skip = frames
 
     def __iter__(self) -> Iterator[Frame]:
         last = -1.0
@@ -272,10 +241,6 @@ class AnimatedImage(Source):
             if index >= self._skip:
                 lasts = max(float(self._ends[index]) - moment, 0.001)
                 yield Frame(picture.image, index, moment, alpha=picture.alpha, duration=lasts)
-
-    def close(self) -> None:
-        """Give no more frames."""
-        self._closed = True
 
 
 class Still(Source):
