@@ -17,7 +17,7 @@ from gancam.sinks._joiner import Joiner, Pieces, VideoJoiner, check_encoder, pac
 from gancam.sinks._left_out import left_out
 from gancam.sinks._muxer import OutputFile
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions
-from gancam.sinks.piece_store import Piece, PieceStore, fingerprint
+from gancam.sinks.piece_store import PieceStore, fingerprint
 
 _LARGE = 50_000_000  # bytes from which on a note tells what would be smaller
 # Against FFmpeg's ordered dithering (bayer, scale 4), over 40 frames of a city and of a morph: blurred colours are off
@@ -235,12 +235,11 @@ class WholeAnimation:
         self._settings, self._place = settings, place
         self._joiner = AnimationJoiner(settings, options, place, notes)
         self._store = PieceStore(place.file, {}, overwrite=True)
-        self._piece: Piece | None = None
 
     @property
     def frames(self) -> int:
         """How many frames came."""
-        return self._store.frames + (0 if self._piece is None else self._piece.frames)
+        return self._store.frames + self._store.pending
 
     def open(self) -> int:
         """Prove that it can be made."""
@@ -251,18 +250,13 @@ class WholeAnimation:
 
     def encode(self, picture: av.VideoFrame, tick: int, after: int) -> None:
         """Keep the frame."""
-        if self._piece is None:
-            self._piece = self._store.new_piece(self._store.count, after, self._settings.open_encoder())
-        self._piece.add(picture, tick)
-        if self._piece.frames == self._store.plan["frames"]:
-            self._end_piece()
+        self._store.write(picture, tick, after, self._settings.open_encoder)
 
     def finish(self, last: int, *, interrupted: bool) -> None:
         """Make the picture, and give it its name; without a frame there is none."""
-        self._end_piece()
+        self._store.end()
         if self._store.count:
-            files = [self._store.file(number) for number in range(self._store.count)]
-            pieces = [(file, self._store.index(file)) for file in files]
+            pieces = self._store.indexed(self._store.files)
             self._joiner.join(pieces, None)
             self._joiner.check(pieces)
             self._place.publish()
@@ -274,16 +268,8 @@ class WholeAnimation:
 
     def discard(self) -> None:
         """Leave nothing behind but what is finished."""
-        if self._piece is not None:
-            self._piece.discard()
-            self._piece = None
         self._store.remove()
         self._place.discard()
-
-    def _end_piece(self) -> None:
-        if self._piece is not None:
-            self._store.add(self._piece)
-            self._piece = None
 
 
 def joiner_of(settings: EncoderSettings, options: VideoOptions, place: OutputFile, notes: list[str]) -> Joiner:

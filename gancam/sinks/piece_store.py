@@ -6,7 +6,7 @@ import os
 import shutil
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -211,6 +211,7 @@ class PieceStore:
         self.extradata = ""
         self.plan: PiecePlan = {"format": _FORMAT, "job": json.loads(json.dumps(job)), "threads": 1, "frames": _MOST}
         self.there: dict[int, int] = {}
+        self._open: Piece | None = None  # the one that is being made
 
     def settle(self, threads: int, size: tuple[int, int]) -> PiecePlan:
         """Find the plan: the unfinished job's, or a new one; then an unfinished job is thrown away.
@@ -284,11 +285,50 @@ class PieceStore:
         file = self._folder / f"{number:06d}.partial"
         return Piece(file, file.open("wb"), encoder, after)
 
-    def add(self, piece: Piece) -> None:
-        """Finish the piece that comes after those that are there."""
-        number = self.count
-        piece.finish(self.extradata)
-        self.there[number] = piece.frames
+    def write(self, picture: av.VideoFrame, tick: int, after: int, encoder: Callable[[], av.VideoCodecContext]) -> None:
+        """Encode a picture into the piece that comes after those that are there, which ends when it is full.
+
+        Args:
+            picture: What is encoded.
+            tick: When it is shown.
+            after: The tick of the frame before.
+            encoder: Opens the encoder of a new piece.
+        """
+        if self._open is None:
+            self._open = self.new_piece(self.count, after, encoder())
+        self._open.add(picture, tick)
+        if self._open.frames == self.plan["frames"]:
+            self.end()
+
+    @property
+    def pending(self) -> int:
+        """How many frames are in the piece that is being made."""
+        return 0 if self._open is None else self._open.frames
+
+    def end(self) -> None:
+        """Finish the piece that is being made."""
+        if self._open is not None:
+            number = self.count
+            self._open.finish(self.extradata)
+            self.there[number] = self._open.frames
+            self._open = None
+
+    def end_short(self) -> Path | None:
+        """Finish the piece that is being made as a file that is no whole piece; None where it has no frame."""
+        if self._open is None or not self._open.frames:
+            return None
+        file = self._open.finish(self.extradata, ".short")
+        self._open = None
+        return file
+
+    @property
+    def files(self) -> list[Path]:
+        """The pieces from the first on without a gap."""
+        return [self.file(number) for number in range(self.count)]
+
+    def indexed(self, files: Sequence[Path]) -> list[tuple[Path, PieceIndex]]:
+        """Give each of `files` with its index. Raises ``SinkError`` where one has been damaged."""
+        return [(file, self.index(file)) for file in files]
 
     def place(self, number: int, data: bytes) -> None:
         """Keep a piece that came as `data`, safe on the disk.
@@ -328,14 +368,21 @@ class PieceStore:
         return index
 
     def discard(self) -> None:
-        """Remove the folder where nothing in it is worth keeping."""
+        """Remove the piece that is being made, and the folder where nothing in it is worth keeping."""
+        self._drop()
         kept = any(self._folder.glob("*.piece")) or so_far(self._path).exists()
         if self._folder.is_dir() and not kept:
             self.remove()
 
     def remove(self) -> None:
         """Remove the folder."""
+        self._drop()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _drop(self) -> None:
+        if self._open is not None:
+            self._open.discard()
+            self._open = None
 
     def _read_plan(self) -> PiecePlan | None:
         """The manifest that is there; None where it cannot be read."""

@@ -15,7 +15,7 @@ from gancam.sinks._animation import joiner_of
 from gancam.sinks._encoder import EncodedSink, Encoder
 from gancam.sinks._muxer import OutputFile, claim_file
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions
-from gancam.sinks.piece_store import Piece, PieceIndex, PiecePlan, PieceStore, changes, so_far
+from gancam.sinks.piece_store import Piece, PiecePlan, PieceStore, changes, so_far
 
 
 class PieceWriter(EncodedSink):
@@ -201,7 +201,6 @@ class _Pieces:
         self._settings, self._place, self._store, self._gaps = settings, place, store, gaps
         self._source = options.audio_from
         self._joiner = joiner_of(settings, options, place, notes)
-        self._piece: Piece | None = None
 
     @property
     def frames(self) -> int:
@@ -222,26 +221,21 @@ class _Pieces:
         return BEFORE_ALL if last is None else last
 
     def encode(self, picture: av.VideoFrame, tick: int, after: int) -> None:
-        if self._piece is None:
-            self._piece = self._store.new_piece(self._store.count, after, self._settings.open_encoder())
-        self._piece.add(picture, tick)
-        if self._piece.frames == self._store.plan["frames"]:
-            self._end_piece()
+        self._store.write(picture, tick, after, self._settings.open_encoder)
 
     def finish(self, last: int, *, interrupted: bool) -> None:
         if interrupted:
             self._join_so_far(last)
             self.discard()
             return
-        self._end_piece()
-        count = self._store.count
-        if not count:
+        self._store.end()
+        if not self._store.count:
             self.discard()
             return
         if self._source is not None and not os.path.exists(self._source):
             what = "is no longer there, and its sound and what else goes along is copied last"
             raise SinkError(f"{os.fspath(self._source)}: {what}; {self.kept} once it is back")
-        pieces = self._indexed([self._store.file(number) for number in range(count)])
+        pieces = self._store.indexed(self._store.files)
         self._joiner.join(pieces, None)
         self._joiner.check(pieces)
         self._place.publish()
@@ -251,35 +245,24 @@ class _Pieces:
         self._joiner.abandon()
 
     def discard(self) -> None:
-        if self._piece is not None:
-            self._piece.discard()
-            self._piece = None
         self._store.discard()
         self._joiner.abort()
         self._place.discard()
 
-    def _end_piece(self) -> None:
-        if self._piece is not None:
-            self._store.add(self._piece)
-            self._piece = None
-
     def _join_so_far(self, last: int) -> None:
         """Leave a file that plays, with all frames that came; the pieces stay as they are."""
-        files, short = [self._store.file(number) for number in range(self._store.count)], None
+        files, short = self._store.files, self._store.end_short()
         try:
-            if self._piece is not None and self._piece.frames:
-                files.append(short := self._piece.finish(self._store.extradata, ".short"))
-                self._piece = None
+            files += [] if short is None else [short]
             if files:
                 last = max(last, self._store.index(files[-1])["last"])
-                self._joiner.join(self._indexed(files), (last + self._settings.frame_ticks) * self._settings.time_base)
+                self._joiner.join(
+                    self._store.indexed(files), (last + self._settings.frame_ticks) * self._settings.time_base
+                )
                 os.replace(self._place.file, so_far(self._settings.path))
         finally:
             if short is not None:
                 short.unlink(missing_ok=True)
-
-    def _indexed(self, files: list[Path]) -> list[tuple[Path, PieceIndex]]:
-        return [(file, self._store.index(file)) for file in files]
 
 
 class _OnePiece:
