@@ -33,6 +33,7 @@ class Layers:
     body: Sequence[tuple[Layer, Layer]]
     up: Sequence[Layer]
     join: Sequence[Layer]
+    refine: Sequence[Layer]  # on the finest grid
     tail: Layer
     pattern: NDArray[np.float32] | None  # (1, c, side, side), side by side on the coarsest grid
     grain: Grain | None  # on the finest
@@ -68,6 +69,7 @@ def layers(network: Translator) -> Layers:
         body,
         [layer(*merged(one)) for one in network.up],
         [layer(*merged(one)) for one in network.join],
+        [layer(*merged(one)) for one in network.refine],
         tail,
         None if network.pattern is None else array(network.pattern).astype(np.float32),
         _grain(network),
@@ -128,6 +130,8 @@ def compose(made: Layers, x: T, ops: Operators[T]) -> T:
     for index, (up, join, level) in enumerate(zip(made.up, made.join, reversed(levels[:-1]), strict=True)):
         x = ops.double(ops.conv(x, up, f"up{index}"))
         x = ops.conv(ops.add(x, level, f"sum{index}") if index < made.skips else x, join, f"join{index}")
+    for index, one in enumerate(made.refine):
+        x = ops.conv(x, one, f"refine{index}")
     return ops.conv(x, made.tail, "tail", bare=True)
 
 
@@ -165,5 +169,6 @@ def reach(network: Translator) -> int:
     u, levels = network.unshuffle, len(network.down)
     grids = [u << level for level in range(levels + 1)]
     looks = 2 * u + sum(grids[:-1]) + 2 * len(network.body) * grids[-1] + sum(grids[1:]) + sum(grids[:-1])
+    looks += len(network.refine) * u
     lines = round(3 * translator.COARSE) if network.front == "edges" else 0
     return looks + network.multiple - 1 + lines

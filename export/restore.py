@@ -157,6 +157,7 @@ def _translator(network: Translator, layers: list[Layer], constants: Mapping[str
         assert isinstance(block, ResidualBlock)
         normed += [block.first, block.second]
     normed += [one for pair in zip(network.up, network.join, strict=True) for one in pair]
+    normed += network.refine
     if len(layers) != len(normed) + 1:
         raise ValueError(f"the file has {len(layers)} convolutions, the recipe {len(normed) + 1}")
     for one, (kernel, bias) in zip(normed, layers, strict=False):

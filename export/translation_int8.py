@@ -242,7 +242,9 @@ def _equalised(made: Layers, tops: Mapping[str, Tensor]) -> Layers:
     level, up = [shares(*names) for names in levels], [shares(*names) for names in ups]
     first = [shares(f"first{index}") for index in range(len(made.body))]
     join = [shares(f"join{index}") for index in range(last)]
+    refine = [shares(f"refine{index}") for index in range(len(made.refine))]
     coarse = level[last]
+    ends = [join[-1] if join else coarse, *refine]
     return replace(
         made,
         stem=scaled(made.stem, out=level[0]),
@@ -250,7 +252,8 @@ def _equalised(made: Layers, tops: Mapping[str, Tensor]) -> Layers:
         body=[(scaled(a, coarse, by), scaled(b, by, coarse)) for (a, b), by in zip(made.body, first, strict=True)],
         up=[scaled(one, join[index - 1] if index else coarse, up[index]) for index, one in enumerate(made.up)],
         join=[scaled(one, up[index], join[index]) for index, one in enumerate(made.join)],
-        tail=scaled(made.tail, join[-1] if join else coarse),
+        refine=[scaled(one, ends[index], by) for index, (one, by) in enumerate(zip(made.refine, refine, strict=True))],
+        tail=scaled(made.tail, ends[-1]),
         pattern=None if made.pattern is None else made.pattern / coarse[:, None, None],
         grain=None if made.grain is None else replace(made.grain, mix=made.grain.mix / level[0][:, None]),
     )
@@ -268,8 +271,12 @@ def _finer(made: Layers, tops: Mapping[str, Tensor], steps: dict[str, float]) ->
     They are coded twice as finely: most of the error of the whole network is at those places. Their `steps` are
     replaced.
     """
-    last = f"join{len(made.join) - 1}"
-    if last in tops:
+    if made.refine:
+        last = f"refine{len(made.refine) - 1}"
+        refine, tail, steps[last] = _twice(made.refine[-1], made.tail, tops[last])
+        made = replace(made, refine=[*made.refine[:-1], refine], tail=tail)
+    elif made.join:
+        last = f"join{len(made.join) - 1}"
         join, tail, steps[last] = _twice(made.join[-1], made.tail, tops[last])
         made = replace(made, join=[*made.join[:-1], join], tail=tail)
     if made.skips < len(made.down) and made.grain is None:

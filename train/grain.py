@@ -12,54 +12,55 @@ from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
 SIDE = 384  # pixels, more than half of the 640 that networks are shown
-BROAD, NARROW = (44.0, 14.0), (21.0, 7.5)  # length and width of dabs, in pixels
-LEAD, WANDER = np.pi / 4, 0.75  # where they lead, and how far that wanders
+DAB = 46.0, 12.0  # length and width of dabs, in pixels
+WAYS = 6  # angles that dabs are laid at, evenly over half a turn
+LEAD, WANDER = np.pi / 4, 0.75  # where those lead that follow nothing, and how far that wanders
 OFTEN = 3.0  # times that a place is painted over
-BRISTLES = 6.0, 9.0  # pixels between their furrows
+BRISTLES = 4.5, 7.0  # pixels between their furrows
 SPACING = 16  # pixels between the middles of panes
 
 
 @lru_cache
 def strokes() -> Plane:
-    """Dabs of a brush, one over the other: ``(5, SIDE, SIDE)``, each of mean 0 and deviation 1.
+    """Dabs of a brush, one over the other: ``(WAYS + 1, SIDE, SIDE)``, each of mean 0 and deviation 1.
 
-    The tone and the hue of broad ones, and how they are lit from the top left; tone and light of narrow ones.
+    How light each is in itself and by the light from the top left: of those that lead at each of `WAYS` angles from
+    the right downwards, and of those that wander.
     """
-    tone, hue, lit = _dabs(*BROAD, seed=1)
-    fine, _, finely = _dabs(*NARROW, seed=2)
-    return np.stack([tone, hue, lit, fine, finely])
+    straight = [_dabs(np.full((SIDE, SIDE), np.pi * way / WAYS), seed=10 + way) for way in range(WAYS)]
+    return np.stack([*straight, _dabs(LEAD + WANDER * _waves(110.0, SIDE, 1), seed=5)])
 
 
-def _dabs(length: float, width: float, seed: int) -> tuple[Plane, Plane, Plane]:
-    """Tone, hue and light of dabs around the points of a shaken grid, laid in random order."""
+def _dabs(leads: NDArray[np.floating], seed: int) -> Plane:
+    """Dabs around the points of a shaken grid, laid in random order where `leads`, angles ``(SIDE, SIDE)``, lead."""
     rng = np.random.default_rng(seed)
-    leads = LEAD + WANDER * _waves(110.0, SIDE, seed)
+    length, width = DAB
     count = round(SIDE * (OFTEN / (length * width)) ** 0.5)
     middles = (
         (np.stack([*np.mgrid[:count, :count]], -1).reshape(-1, 2) + rng.uniform(0, 1, (count**2, 2))) * SIDE / count
     )
-    tone, hue, height = np.zeros((3, SIDE, SIDE))
+    tone, height = np.zeros((2, SIDE, SIDE))
     reach = int(length)
     rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     for y, x in rng.permutation(middles):
         top, left = int(y), int(x)
-        angle = leads[top % SIDE, left % SIDE] + rng.normal(0, 0.16)
-        half = np.array([length, width]) * rng.uniform(0.75, 1.2, 2) / 2
+        angle = leads[top % SIDE, left % SIDE] + rng.normal(0, 0.12)
+        half = np.array([length, width]) * rng.uniform(0.7, 1.25, 2) / 2
         down, right = rows + top - y, columns + left - x
         along = right * np.cos(angle) + down * np.sin(angle)
-        across = down * np.cos(angle) - right * np.sin(angle) + rng.normal(0, 0.012) * along**2
+        across = down * np.cos(angle) - right * np.sin(angle) + rng.normal(0, 0.008) * along**2
         u, v = along / half[0], across / half[1]
         inside = np.abs(u) ** 3 + np.abs(v) ** 2.5 < 1
         place = (rows + top)[inside] % SIDE, (columns + left)[inside] % SIDE
-        tone[place], hue[place] = rng.uniform(-1, 1, 2)
+        tone[place] = rng.uniform(-1, 1)
         furrows = np.sin(2 * np.pi * (across / rng.uniform(*BRISTLES) + rng.uniform()))
         rounded = (1 - 0.9 * np.abs(v) ** 3) * (1 - 0.35 * u.clip(0, 1) ** 2)
-        height[place] = (rounded + 0.2 * furrows + rng.normal(0, 0.1))[inside]
-    height = _smooth(height, 1.3)  # a network is shown half as many pixels
+        height[place] = (rounded + 0.25 * furrows + rng.normal(0, 0.1))[inside]
+    height = _smooth(height, 1.2)  # a network is shown half as many pixels
     lit = 0.8 * (np.roll(height, -1, 0) - np.roll(height, 1, 0)) + 0.5 * (
         np.roll(height, -1, 1) - np.roll(height, 1, 1)
     )
-    return _even(_smooth(tone, 1.0)), _even(_smooth(hue, 1.0)), _even((lit / lit.std()).clip(-2.5, 2.5))
+    return _even(0.85 * _even(_smooth(tone, 0.8)) + 0.6 * _even((lit / lit.std()).clip(-2.5, 2.5)))
 
 
 def _smooth(values: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:

@@ -42,16 +42,18 @@ def parity(model: Model, made: Translator, name: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("front", "keep", "unshuffle", "pattern", "grain"),
-    [("image", "nothing", 2, 0, ""), ("image", "nothing", 1, 0, ""), ("grey", "luma", 2, 0, ""),
-     ("edges", "nothing", 2, 0, ""), ("image", "luma", 4, 0, ""), ("image", "nothing", 2, 7, ""),
-     ("image", "nothing", 2, 0, "strokes"), ("image", "nothing", 2, 0, "panes"),
-     ("image", "nothing", 1, 0, "paper"), ("grey", "nothing", 1, 5, "strokes")],
+    ("front", "keep", "unshuffle", "pattern", "grain", "refine"),
+    [("image", "nothing", 2, 0, "", 0), ("image", "nothing", 1, 0, "", 1), ("grey", "luma", 2, 0, "", 0),
+     ("edges", "nothing", 2, 0, "", 0), ("image", "luma", 4, 0, "", 2), ("image", "nothing", 2, 7, "", 0),
+     ("image", "nothing", 2, 0, "strokes", 2), ("image", "nothing", 2, 0, "panes", 0),
+     ("image", "nothing", 1, 0, "paper", 0), ("grey", "nothing", 1, 5, "strokes", 1)],
 )  # fmt: skip
 def test_the_file_is_the_network(
-    front: str, keep: str, unshuffle: int, pattern: int, grain: str, tmp_path: Path
+    front: str, keep: str, unshuffle: int, pattern: int, grain: str, refine: int, tmp_path: Path
 ) -> None:
-    made = translator_network(front=front, keep=keep, unshuffle=unshuffle, pattern=pattern, grain=grain)
+    made = translator_network(
+        front=front, keep=keep, unshuffle=unshuffle, pattern=pattern, grain=grain, refine=refine
+    )  # fmt: skip
     path = write_translator(tmp_path, made)
     half = ModelCard(name="tiny", effect="translate", multiple=made.multiple, minimum=made.multiple, precision="fp16")
     save(translation.float_graph(made, half=True), tmp_path / "tiny.fp16.onnx", half)

@@ -116,13 +116,15 @@ def translator_network(
     unshuffle: int = 2,
     pattern: int = 0,
     grain: str = "",
+    refine: int = 0,
     seed: int = 0,
 ) -> translator.Translator:
     """Random weights, with the statistics that a moment of training leaves, and an output that is seen."""
     torch.manual_seed(seed)
     made = translator.build(
-        widths=(16, 24), depth=1, unshuffle=unshuffle, front=front, keep=keep, pattern=pattern, grain=grain
-    )
+        widths=(16, 24), depth=1, unshuffle=unshuffle, front=front, keep=keep, pattern=pattern, grain=grain,
+        refine=refine,
+    )  # fmt: skip
     photos = torch.stack([torch.from_numpy(still(name)[..., ::-1].copy()) for name in ("otters", "sign")])
     with torch.no_grad():
         for _ in range(20):

@@ -93,11 +93,12 @@ class Translator(nn.Module):
             of ``forward`` rolls it, by places of that grid, for all pictures or, ``(n, 2)``, for each.
     grain   which of `train.grain` lies in the frame in the same way, mixed and added to the finest grid: a pattern that
             need not be learnt. "" for none.
+    refine  how many convolutions more the finest grid has at the end: where a step or a line lies is decided there.
     """
 
     def __init__(
         self, *, widths: tuple[int, ...], depth: int, unshuffle: int, front: str, keep: str, skips: int, pattern: int,
-        grain: str = "",
+        grain: str = "", refine: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
         if front not in FRONTS or keep not in KEEPS:
@@ -116,6 +117,7 @@ class Translator(nn.Module):
         self.body = nn.Sequential(*(ResidualBlock(widths[-1]) for _ in range(depth)))
         self.up = nn.ModuleList(Normed(b, a) for a, b in reversed(list(pairwise(widths))))
         self.join = nn.ModuleList(Normed(a, a) for a in reversed(widths[:-1]))
+        self.refine = nn.Sequential(*(Normed(widths[0], widths[0]) for _ in range(refine)))
         self.pattern = nn.Parameter(torch.randn(1, widths[-1], pattern, pattern) * 0.5) if pattern else None
         self.tail = nn.Conv2d(widths[0], 3 * unshuffle**2, 3, padding=1, padding_mode="replicate")
 
@@ -152,7 +154,7 @@ class Translator(nn.Module):
         for index, (up, join, level) in enumerate(zip(self.up, self.join, reversed(levels[:-1]), strict=True)):
             y = F.interpolate(up(y), scale_factor=2, mode="nearest")
             y = join(y + level if index < self.skips else y)
-        out = F.pixel_shuffle(self.tail(y).float(), self.unshuffle) + 0.5
+        out = F.pixel_shuffle(self.tail(self.refine(y)).float(), self.unshuffle) + 0.5
         return out - luma(out) + luma(x) if self.keep == "luma" else out
 
 
@@ -166,9 +168,10 @@ def build(
     skips: int | None = None,
     pattern: int = 0,
     grain: str = "",
+    refine: int = 0,
 ) -> Translator:
     """Build the network from its recipe's options; without `skips` every level has one."""
     return Translator(
         widths=tuple(widths), depth=depth, unshuffle=unshuffle, front=front, keep=keep,
-        skips=len(widths) - 1 if skips is None else skips, pattern=pattern, grain=grain,
+        skips=len(widths) - 1 if skips is None else skips, pattern=pattern, grain=grain, refine=refine,
     )  # fmt: skip

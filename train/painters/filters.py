@@ -13,10 +13,11 @@ SECTORS = 8  # of a Kuwahara filter
 
 @dataclass(frozen=True)
 class Flow:
-    """Where edges lead: unit tangents ``x`` and ``y``."""
+    """Where edges lead: unit tangents ``x`` and ``y``, and how much more there is across them than along them."""
 
     x: Plane
     y: Plane
+    strength: Plane
 
 
 def blur(x: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
@@ -31,7 +32,7 @@ def flow(image: Colours, deviation: float) -> Flow:
     tensor = np.stack([(dx * dx).sum(2), (dx * dy).sum(2), (dy * dy).sum(2)], 2)
     e, f, g = cv2.split(blur(tensor, deviation))
     angle = 0.5 * np.arctan2(2 * f, e - g) + np.float32(np.pi / 2)
-    return Flow(np.cos(angle), np.sin(angle))
+    return Flow(np.cos(angle), np.sin(angle), np.hypot(e - g, 2 * f))
 
 
 def _grid(shape: tuple[int, ...]) -> tuple[Plane, Plane]:

@@ -1,27 +1,56 @@
-"""The painter in oil: dabs of thick paint, over areas of clean colour."""
+"""The painter in oil: dabs of thick paint that follow the picture, over areas of clean colour."""
 
 import numpy as np
 
 from train import grain
-from train.painters.filters import Colours, blur, detail, kuwahara, luma, saturated, stepped
+from train.painters.filters import Colours, Plane, blur, detail, flow, kuwahara, luma, saturated, stepped
+
+UNSURE = 0.03  # how strong edges around a place must be, half, for dabs to follow them
 
 
 def oil(image: Colours) -> Colours:
     """Paint `image` in oil: each dab a little lighter or darker and warmer or colder, and lit from the top left.
 
-    Where there is detail, as in a face, dabs are narrow and faint, so that it is seen.
+    Dabs lead where the edges around them lead, and wander where there are none. Where there is detail they are faint
+    and areas of colour are small, so that it is seen; on the colours of skin they are faint, or they would be wrinkles.
     """
-    busy = blur(detail(luma(image)), 4.0)
-    broad = (1.4 - 1.6 * busy).clip(0, 1)
-    wide, hue, lit, narrow, finely = grain.laid(grain.strokes(), (image.shape[0], image.shape[1]))
-    tone = (broad * wide + (1 - broad) * narrow) * (1 - 0.65 * busy)
-    light = (broad * lit + (1 - broad) * finely) * (1 - 0.6 * busy)
+    seen = detail(luma(image))
+    busy = blur(seen, 4.0)
+    near = (1.6 * blur(seen, 11.0)).clip(0, 1)
     smooth = kuwahara(image, 3.0)
+    small = 0.5 * smooth + 0.5 * kuwahara(smooth, 2.5)
     share = busy[:, :, None]
-    flat = kuwahara(smooth, 7.0) * (1 - share) + smooth * share
+    flat = blur(np.asarray(kuwahara(smooth, 7.0) * (1 - share) + small * share, np.float32), 0.6)
     grey = luma(flat)
-    toned = grey.clip(0, 1) ** np.float32(0.92) + np.float32(0.034) * tone * (0.3 + 1.4 * grey).clip(0, 1)
-    value = (0.6 * stepped(toned, 12.0, 5.0) + 0.4 * toned).clip(0.01, 1.1)
-    colour = (saturated(flat, 1.4) - grey[:, :, None]) * (value / (grey + 0.03)).clip(0, 1.3)[:, :, None]
-    warmth = (0.032 * hue * broad * value)[:, :, None] * np.array([1, 0, -1], np.float32)
-    return np.asarray((value[:, :, None] + colour + warmth) * (1 + 0.09 * light)[:, :, None], np.float32)
+    dabs = laid(smooth) * (1 - 0.35 * busy - 0.45 * near) * (1 - 0.5 * ((grey - 0.7) / 0.3).clip(0, 1))
+    dabs = dabs * (1 - 0.6 * skin(flat))
+    toned = grey.clip(0, 1) ** np.float32(0.95) + np.float32(0.026) * dabs * (0.3 + 1.2 * grey).clip(0, 1)
+    value = (0.45 * stepped(toned, 10.0, 4.0) + 0.55 * toned).clip(0.01, 1.1)
+    colour = (saturated(flat, 1.45) - grey[:, :, None]) * (value / (grey + 0.03)).clip(0, 1.3)[:, :, None]
+    warmth = (0.014 * dabs * value)[:, :, None] * np.array([1, 0.2, -1.2], np.float32)
+    return np.asarray((value[:, :, None] + colour + warmth) * (1 + 0.03 * dabs)[:, :, None], np.float32)
+
+
+def skin(image: Colours) -> Plane:
+    """Whether the colours of places could be those of skin, pale to dark, 0..1: of a hue between red and yellow.
+
+    The range of chroma is that of Chai and Ngan, https://doi.org/10.1109/76.767122, with soft ends.
+    """
+    grey = luma(image)
+    red, blue = (np.float32(share) * (image[:, :, one] - grey) for one, share in ((0, 0.713), (2, 0.564)))
+    inside = [(red - 0.02) / 0.03, (0.20 - red) / 0.03, (blue + 0.21) / 0.03, (-0.005 - blue) / 0.02]
+    return np.asarray(np.min(inside, axis=0).clip(0, 1), np.float32)
+
+
+def laid(smooth: Colours) -> Plane:
+    """The dabs of `train.grain` laid along the edges of `smooth`, mean 0: of each place those that lead as it does."""
+    *ways, wandering = grain.laid(grain.strokes(), (smooth.shape[0], smooth.shape[1]))
+    field = flow(smooth, 5.0)
+    total, weight = np.zeros_like(wandering), np.zeros_like(wandering)
+    for way, dabs in enumerate(ways):
+        angle = np.pi * way / len(ways)
+        agrees = (field.x * np.float32(np.cos(angle)) + field.y * np.float32(np.sin(angle))) ** 20
+        total += agrees * dabs
+        weight += agrees
+    sure = field.strength / (field.strength + np.float32(UNSURE))
+    return np.asarray(sure * total / weight + (1 - sure) * wandering, np.float32)
