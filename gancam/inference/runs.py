@@ -44,7 +44,8 @@ def command(module: str, arguments: Sequence[str]) -> tuple[list[str], dict[str,
     if missing:
         raise MissingExtra(f"gancam {side} needs PyTorch and more ({missing[0]} is not installed): {_INSTALL[side]}")
     paths = [str(home()), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return [sys.executable, "-P", "-m", module, *arguments], os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    told = {"PYTHONIOENCODING": ":backslashreplace"}  # what stdout's encoding lacks ends nothing
+    return [sys.executable, "-P", "-m", module, *arguments], told | os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 def is_run(path: Path) -> bool:

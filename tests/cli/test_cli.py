@@ -403,3 +403,17 @@ def test_the_bar_says_that_the_file_is_being_finished(monkeypatch: pytest.Monkey
         assert "finishing" not in shown.getvalue()
         progress(1, 2)
     assert "finishing" in shown.getvalue()
+
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.mark.parametrize("encoding", ["ascii:strict", "cp1252:strict"])
+def test_what_the_console_cannot_write_ends_no_command(tmp_path: Path, encoding: str) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "gancam", "sample", "mnist", "größe 🦦.png", "-n", "1"]
+    done = subprocess.run(command, capture_output=True, cwd=tmp_path, env=environment, timeout=60)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.decode(encoding.partition(":")[0])
+    assert ("größe \\U0001f9a6.png" if "cp" in encoding else "gr\\xf6\\xdfe \\U0001f9a6.png") in said
+    assert (tmp_path / "größe 🦦.png").is_file()
