@@ -79,7 +79,7 @@ def exported(run: Path) -> Path:
     log.info("exporting %s to %s", run, file)
     try:
         file.parent.mkdir(exist_ok=True)
-        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, errors="replace", check=False)
     except OSError as error:
         raise ModelError(f"{run} cannot be exported: {error}") from error
     if done.returncode != 0 or not file.is_file():
