@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from gancam.errors import OutputExists, SinkError
+from gancam.errors import NotFound, OutputExists, SinkError
 
 try:
     import fcntl
@@ -26,10 +26,30 @@ _locked: dict[int, tuple[int, int]] = {}  # what this process holds: device and 
 
 
 def cache_folder() -> Path:
-    """Name gancam's folder in the user's cache folder; what is in it can be made again."""
+    """Name gancam's folder in the user's cache folder; what is in it can be made again.
+
+    Raises:
+        NotFound: this user has no home folder, as in a container that is run as a user without a name.
+    """
     named = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
-    usual = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    return (Path(named) if named and Path(named).is_absolute() else usual) / "gancam"
+    if named and Path(named).is_absolute():
+        return Path(named) / "gancam"
+    return home("XDG_CACHE_HOME") / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "gancam"
+
+
+def home(instead: str) -> Path:
+    """Name the user's home folder.
+
+    Args:
+        instead: the environment variable that names a folder where there is none, for the message.
+
+    Raises:
+        NotFound: there is none: HOME is not set, and the system does not know this user.
+    """
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise NotFound(f"this user has no home folder; set {instead} to a folder that can be written") from None
 
 
 def hidden_name(path: Path, ending: str) -> str:

@@ -1,8 +1,11 @@
 """What commands print beside their results: notes, warnings, progress."""
 
+import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -19,6 +22,23 @@ class Terminated(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+
+
+def prepare_streams() -> None:
+    """Make stdin, stdout and stderr what commands can use, whatever console or none there is.
+
+    One that is closed (cron's and services' may be, pythonw's are) becomes the null device: else the first file that is
+    opened has its number, and native libraries write their words into it. stdout writes what its encoding lacks in
+    escapes, as stderr does; else the name of a file ends a command.
+    """
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - for as long as the process
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def print_note(text: str) -> None:

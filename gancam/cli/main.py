@@ -24,7 +24,7 @@ from gancam.cli import (  # noqa: F401 - their commands
     training,
 )
 from gancam.cli.app import app
-from gancam.cli.console import Terminated, errors
+from gancam.cli.console import Terminated, errors, prepare_streams
 from gancam.errors import GancamError
 
 DEBUG = "GANCAM_DEBUG"  # environment variable: 1 is --debug
@@ -57,6 +57,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     Ctrl-C, SIGTERM and SIGHUP.
     """
     _tracebacks.debug = False
+    prepare_streams()
     if not logging.getLogger().handlers:
         handler = logging.StreamHandler()
         handler.addFilter(_tracebacks)

@@ -7,6 +7,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from gancam.errors import ModelError, NotFound, did_you_mean
+from gancam.files import home
 from gancam.inference.importing.adopt import adopted, convention_of, said
 from gancam.inference.importing.formats import other_format
 from gancam.inference.importing.safety import is_foreign, metadata
@@ -27,7 +28,11 @@ def menu() -> dict[str, Path]:
 def user_menu() -> dict[str, Path]:
     """List the user's own models by name; those that have the name of a bundled one are left out."""
     bundled = menu()
-    return {name: path for name, path in _models_in(user_folder()).items() if name not in bundled}
+    try:
+        folder = user_folder()
+    except NotFound:  # no home: nothing of the user's
+        return {}
+    return {name: path for name, path in _models_in(folder).items() if name not in bundled}
 
 
 def _models_in(folder: Path) -> dict[str, Path]:
@@ -36,9 +41,15 @@ def _models_in(folder: Path) -> dict[str, Path]:
 
 
 def user_folder() -> Path:
-    """Name the folder of the user's own models: GANCAM_MODELS, or gancam/models in the user's data folder."""
+    """Name the folder of the user's own models: GANCAM_MODELS, or gancam/models in the user's data folder.
+
+    Raises:
+        NotFound: This user has no home folder.
+    """
     if named := os.environ.get("GANCAM_MODELS"):
         return Path(named)
+    if not os.environ.get("XDG_DATA_HOME"):
+        home("GANCAM_MODELS")
     return user_data_path("gancam", appauthor=False) / "models"
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
+from gancam._native import environment
 from gancam.errors import MissingExtra, first_line
 
 PROVIDERS = {
@@ -28,10 +29,14 @@ OR_CPU = "or use --device cpu"
 def runtime() -> Any:
     """Import the package `onnxruntime`, when it is first needed.
 
+    Since 1.31 its wheels keep a number of this machine and reports of use in the user's cache folder, to send them to
+    their maker. Here they do not, unless the user has set ORT_DISABLE_TELEMETRY to something else.
+
     Raises ``MissingExtra`` when it is missing or damaged.
     """
     try:
-        package = import_module("onnxruntime")
+        with environment({"ORT_DISABLE_TELEMETRY": "1"}):  # read once, here
+            package = import_module("onnxruntime")
     except ImportError as error:
         raise MissingExtra(f"ONNX Runtime cannot be imported ({first_line(error)}); {reinstall()}") from error
     if "InferenceSession" not in vars(package):  # what uninstalling one of two wheels leaves: a folder, nearly empty

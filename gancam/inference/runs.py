@@ -44,7 +44,8 @@ def command(module: str, arguments: Sequence[str]) -> tuple[list[str], dict[str,
     if missing:
         raise MissingExtra(f"gancam {side} needs PyTorch and more ({missing[0]} is not installed): {_INSTALL[side]}")
     paths = [str(home()), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return [sys.executable, "-P", "-m", module, *arguments], os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    told = {"PYTHONIOENCODING": ":backslashreplace"}  # what stdout's encoding lacks ends nothing
+    return [sys.executable, "-P", "-m", module, *arguments], told | os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 def is_run(path: Path) -> bool:
@@ -78,7 +79,7 @@ def exported(run: Path) -> Path:
     log.info("exporting %s to %s", run, file)
     try:
         file.parent.mkdir(exist_ok=True)
-        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, errors="replace", check=False)
     except OSError as error:
         raise ModelError(f"{run} cannot be exported: {error}") from error
     if done.returncode != 0 or not file.is_file():

@@ -1,6 +1,7 @@
 """A queue of files to process: each is the command line's own job, in a process of its own."""
 
 import json
+import os
 import secrets
 import shutil
 import subprocess
@@ -193,7 +194,7 @@ class JobQueue:
         command = [sys.executable, "-m", "gancam", "process", job.source, f"{self._out(job)}/", "--json", *job.options]
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            encoding="utf-8", errors="replace", start_new_session=True,
+            encoding="utf-8", errors="replace", start_new_session=True, env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         )  # fmt: skip
         with suppress(psutil.Error, OSError, AttributeError):
             psutil.Process(process.pid).nice(_NICE if sys.platform != "win32" else psutil.BELOW_NORMAL_PRIORITY_CLASS)

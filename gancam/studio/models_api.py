@@ -1,6 +1,7 @@
 """What the Models page asks for: all models and their figures, their speed here, new ones, and the doctor's table."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -107,6 +108,9 @@ def _entry(entry: ModelEntry) -> dict[str, object]:
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, stdin=subprocess.DEVNULL)
+        return subprocess.run(
+            command, capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=_PATIENCE,
+            stdin=subprocess.DEVNULL, env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise InputError("it took too long") from None

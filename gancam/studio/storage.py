@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from gancam.errors import InputError, NotFound
+from gancam.files import home
 from gancam.jobs.inputs import VIDEOS
 from gancam.media.paths import IMAGES
 
@@ -23,12 +24,17 @@ FileKind: TypeAlias = Literal["folder", "video", "image", "other"]
 
 
 def usual_folder() -> Path:
-    """Name the folder where the studio keeps files: GANCAM_STUDIO, or gancam/studio in the user's data folder."""
+    """Name the folder where the studio keeps files: GANCAM_STUDIO, or gancam/studio in the user's data folder.
+
+    Raises ``NotFound`` where this user has no home folder.
+    """
     if named := os.environ.get("GANCAM_STUDIO"):
         return Path(named)
     data = os.environ.get("XDG_DATA_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
-    usual = Path.home() / ("Library/Application Support" if sys.platform == "darwin" else ".local/share")
-    return (Path(data) if data and Path(data).is_absolute() else usual) / "gancam" / "studio"
+    if data and Path(data).is_absolute():
+        return Path(data) / "gancam" / "studio"
+    usual = "Library/Application Support" if sys.platform == "darwin" else ".local/share"
+    return home("GANCAM_STUDIO") / usual / "gancam" / "studio"
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,7 +217,7 @@ def _measure(case: Case, seconds: float) -> dict[str, Any]:
     """Measure one round of one case in a process of its own."""
     request = json.dumps({**asdict(case), "seconds": seconds})
     command = [sys.executable, "-P", "-c", _CHILD, json.dumps(sys.path), request]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
     what = f"{case.model} {case.precision} {case.size[0]}x{case.size[1]}"
     try:
         answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -9,7 +9,9 @@ import cv2
 from gancam.frame import Image
 
 Corner = Literal["top left", "top right", "bottom left", "bottom right", "middle", "bottom"]
-_FONT = cv2.FONT_HERSHEY_SIMPLEX  # in OpenCV 5 a TrueType font of most scripts, before that strokes for ASCII alone
+# In OpenCV 5 a TrueType font of most scripts (of Latin and Cyrillic alone in its wheel for Linux on ARM, which itself
+# writes "?" for the others), before that strokes for ASCII alone.
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
 _ALL_SCRIPTS = int(cv2.__version__.split(".")[0]) >= 5
 _SMALLEST = 6  # pixels of a capital letter's height; below, letters are smears
 WHITE, GREY, YELLOW, RED = (245, 245, 245), (150, 150, 150), (80, 220, 255), (70, 70, 255)  # BGR

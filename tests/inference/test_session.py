@@ -1,5 +1,6 @@
 """What the machine is, and what of it this process may use."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,3 +38,13 @@ def test_the_encoder_heeds_a_containers_quota(monkeypatch: pytest.MonkeyPatch) -
     assert usable_cores() == 1
     options = VideoOptions(fps=25, size=(64, 48))
     assert prepare(Path("a.mp4"), CONTAINERS[".mp4"], options)[0].threads == 1
+
+
+def test_onnx_runtime_keeps_no_record_of_this_machine(tmp_path: Path) -> None:
+    """Its wheels would, in the user's cache folder, to send it; only what is set while it is imported keeps them."""
+    names = {"XDG_CACHE_HOME", "HOME", "LOCALAPPDATA", "ORT_DISABLE_TELEMETRY"}
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    environment |= dict.fromkeys(("XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"), str(tmp_path))
+    code = "import os, gancam; gancam.load('mnist'); assert 'ORT_DISABLE_TELEMETRY' not in os.environ"
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert {path.name for path in tmp_path.iterdir()} <= {"gancam"}

@@ -106,12 +106,15 @@ def children() -> list[int]:
     return found
 
 
-def test_what_fails_tells_why_and_what_is_removed_is_gone(tmp_path: Path, clip: Path) -> None:
+def test_what_fails_tells_why_and_what_is_removed_is_gone(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")  # as Windows' pipes: another one than the page's
     queue = JobQueue(tmp_path / "jobs", tmp_path / "results")
     try:
-        job = queue.add(clip, ["-e", "sketch", "--codec", "nothing"], 24)
+        job = queue.add(clip, ["-e", "sketch", "--codec", "größe"], 24)
         wait_for(lambda: job.state == "failed", 30)
-        assert "no codec 'nothing'" in job.error
+        assert "no codec 'größe'" in job.error
         queue.remove(job.number)
         assert queue.jobs() == []
         assert list((tmp_path / "jobs").iterdir()) == []

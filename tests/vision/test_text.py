@@ -8,6 +8,7 @@ from gancam.frame import Image
 from gancam.vision.text import draw_lines, draw_text, text_width
 
 ALL_SCRIPTS = int(cv2.__version__.split(".")[0]) >= 5
+SECOND_FONT = ALL_SCRIPTS and bool(cv2.FontFace().set("uni"))  # OpenCV's wheel for Linux on ARM comes without
 
 
 def written(words: str, height: int = 20) -> Image:
@@ -19,6 +20,9 @@ def written(words: str, height: int = 20) -> Image:
 @pytest.mark.skipif(not ALL_SCRIPTS, reason="the font of OpenCV 4 has ASCII alone")
 @pytest.mark.parametrize("words", ["Grüße", "façade Łódź", "Ελλάδα", "Привет", "日本語", "한국어"])
 def test_letters_of_other_scripts_are_drawn(words: str) -> None:
+    if not SECOND_FONT and words in ("Ελλάδα", "日本語", "한국어"):
+        assert (written(words) == written("?" * len(words))).all()
+        return
     asked = words.encode("ascii", "replace").decode()
     assert (written(words) != written(asked)).any()
     drawn = {written(letter).tobytes() for letter in words}

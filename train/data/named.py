@@ -43,8 +43,20 @@ def data_folder() -> Path:
     if named := os.environ.get("GANCAM_DATA"):
         return Path(named)
     cache = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None)
-    usual = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    return (Path(cache) if cache and Path(cache).is_absolute() else usual) / "gancam" / "data"
+    if cache and Path(cache).is_absolute():
+        return Path(cache) / "gancam" / "data"
+    home = _home()
+    if home is None:
+        raise FileNotFoundError("this user has no home folder for data sets; set GANCAM_DATA to a folder")
+    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "gancam" / "data"
+
+
+def _home() -> Path | None:
+    """The user's home folder; None in a container that is run as a user without a name."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
 
 
 def resolve(source: Path, *, download: Callable[[Named, Path], None] | None = None) -> Path:
@@ -81,7 +93,8 @@ def _here(name: str) -> Path | None:
     plain = [folder / file.removesuffix(".gz") for file in known.files]
     if all(file.exists() or one.exists() for file, one in zip((folder / f for f in known.files), plain, strict=True)):
         return folder if len(known.files) > 1 else folder / known.files[0]
-    keras = Path.home() / ".keras" / "datasets" / KERAS[name] if name in KERAS else None
+    home = _home()
+    keras = home / ".keras" / "datasets" / KERAS[name] if name in KERAS and home is not None else None
     own = data_folder() / f"{name}.npz"
     return own if own.is_file() else keras if keras is not None and keras.is_file() else None
 

@@ -22,6 +22,7 @@ from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import wrap
 from gancam.inference.importing.convention import OnnxModel, Tensor
 from gancam.inference.network import open_network
+from gancam.inference.packages import runtime
 from gancam.inference.trials import LEAST_PSNR
 from gancam.inference.variants import read_card
 
@@ -180,6 +181,7 @@ def _coded(path: Path, folder: Path, crops: list[Image], *, spared: bool) -> Onn
 
 def _tool(name: str) -> Any:
     wrap.onnx()
+    runtime()  # first, and as it is imported there
     try:
         return import_module(name)
     except ImportError as error:

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from gancam.errors import DeviceError, GancamError, MissingExtra
+from gancam.errors import DeviceError, GancamError, MissingExtra, NotFound
 from gancam.inference.autotune import remembered
 from gancam.inference.catalog import find
 from gancam.inference.cuda import cuda_is_likely, gpus, nvidia_traces
@@ -175,6 +175,14 @@ def _likely() -> bool:
         return False
 
 
+def _cache() -> str:
+    """The folder where choices are remembered; empty where there is none."""
+    try:
+        return str(folder())
+    except NotFound:
+        return ""
+
+
 def _judge(device: str, runs: list[dict[str, Any]], chosen: str, details: Mapping[str, Any]) -> Check:
     """Judge the runs of one device by the precision that a model plays there.
 
@@ -182,7 +190,7 @@ def _judge(device: str, runs: list[dict[str, Any]], chosen: str, details: Mappin
     """
     trials = remembered(variants(find(_NETWORK)), device) or []
     details = {**details, "network": _NETWORK, "frame": list(SIZE), "chosen": chosen, "runs": runs}
-    details |= {"remembered": [asdict(trial) for trial in trials], "cache": str(folder())}
+    details |= {"remembered": [asdict(trial) for trial in trials], "cache": _cache() or None}
     wrong = {run["precision"]: run.get("error") or f"inaccurate here ({run['psnr']:.1f} dB vs fp32)"
              for run in runs if "error" in run or run["psnr"] < LEAST_PSNR}  # fmt: skip
     right = [run for run in runs if run["precision"] not in wrong]
@@ -191,7 +199,8 @@ def _judge(device: str, runs: list[dict[str, Any]], chosen: str, details: Mappin
              for run in right]  # fmt: skip
     seen = f"{where}{', '.join(parts)} a {SIZE[0]}x{SIZE[1]} frame of {_NETWORK}" if parts else f"{where}nothing runs"
     seen += "".join(f"; {precision}: {why}" for precision, why in wrong.items())
-    seen += f"; plays {chosen}, which is remembered in {folder()}" if trials else ""
+    kept = f"remembered in {_cache()}" if _cache() else "found out anew each time: there is no home folder"
+    seen += f"; plays {chosen}, which is {kept}" if trials else ""
     if chosen not in {run["precision"] for run in right}:
         other = f"use --precision {right[0]['precision']}" if right else "use --device cpu"
         cure = other if right or device != "cpu" else f"pip install --force-reinstall gancam {RUNTIME}"

@@ -1,0 +1,55 @@
+"""The command line in other surroundings: consoles of few characters, closed streams, users without a home."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from tests.helpers.small import still
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.mark.parametrize("encoding", ["ascii:strict", "cp1252:strict"])
+def test_what_the_console_cannot_write_ends_no_command(tmp_path: Path, encoding: str) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "gancam", "sample", "mnist", "größe 🦦.png", "-n", "1"]
+    done = subprocess.run(command, capture_output=True, cwd=tmp_path, env=environment, timeout=60)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.decode(encoding.partition(":")[0])
+    assert ("größe \\U0001f9a6.png" if "cp" in encoding else "gr\\xf6\\xdfe \\U0001f9a6.png") in said
+    assert (tmp_path / "größe 🦦.png").is_file()
+
+
+@pytest.mark.parametrize("closed", ["stdin", "stdout", "stderr"])
+def test_a_closed_stream_ends_no_command(tmp_path: Path, closed: str) -> None:
+    code = f"import sys; sys.{closed} = None; from gancam.cli.main import main; main(['models', 'mnist'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert ("28x28" in done.stdout) == (closed != "stdout")
+
+
+def test_without_a_home_folder_what_is_bundled_plays(tmp_path: Path) -> None:
+    """As in a container that is run as a user without a name: then Python finds no home, as where HOME is "~"."""
+    homes = ("XDG_CACHE_HOME", "XDG_DATA_HOME", "GANCAM_MODELS", "GANCAM_STUDIO", "GANCAM_DATA", "LOCALAPPDATA")
+    environment = {name: value for name, value in os.environ.items() if name not in homes}
+    environment |= {"HOME": "~", "USERPROFILE": "~", "PYTHONPATH": str(ROOT)}
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "gancam", *words]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=60)
+
+    cv2.imwrite(str(tmp_path / "in.png"), still("sign")[:32, :32])
+    done = run("process", "in.png", "out.png", "-e", "sr-x2-fast")
+    assert done.returncode == 0, done.stderr
+    assert cv2.imread(str(tmp_path / "out.png")).shape[:2] == (64, 64)  # type: ignore[union-attr]
+    assert "sr-x2-fast" in run("models").stdout
+    for words, names in ((["studio", "--no-browser"], "GANCAM_STUDIO"), (["import", "in.onnx"], "GANCAM_MODELS")):
+        done = run(*words)
+        assert done.returncode == 2, done.stderr
+        assert names in done.stderr
+    assert sorted(os.listdir(tmp_path)) == ["in.png", "out.png"]
