@@ -25,7 +25,8 @@ from gancam.effects.inpainting.prescan import Prescan
 from gancam.effects.inpainting.regions import UNKNOWN, FrameRegion
 from gancam.effects.inpainting.scratches import Repairs, defects, repairs
 from gancam.effects.inpainting.slope import put_back, slope, without
-from gancam.effects.inpainting.texture import add
+from gancam.effects.inpainting.texture import add, wide_parts
+from gancam.effects.inpainting.views import average
 from gancam.errors import ModelError, OutputExists, ParameterError
 from gancam.files import check_target
 from gancam.frame import Frame, Image
@@ -354,12 +355,12 @@ class Inpaint(MaskedEffect):
 
     # Filling
 
-    def _invent(self, picture: Image, unknown: Mask, within: Sequence[FrameRegion]) -> None:
-        """Fill what is `unknown` (1), all of it in the windows, of `picture` with what the network makes of the rest.
+    def _invent(self, picture: Image, unknown: Mask, within: Sequence[FrameRegion], smaller: int = 1) -> None:
+        """Fill what is `unknown` (1) in the windows of `picture` with what the network makes of the rest.
 
-        Both are changed: in the end nothing is unknown.
+        It sees all that many times `smaller` than it has to. Both are changed: in the end nothing there is unknown.
         """
-        crops = [crop for window in within for crop in plan(unknown, window)]
+        crops = [crop for window in within for crop in plan(unknown, window, smaller)]
         while crops:  # pieces of one hole one after the other, so that each goes on from the one before
             turn, crops, seen = crops, [], list[tuple[int, int, int, int]]()
             batches: dict[tuple[int, int], list[Crop]] = {}
@@ -381,15 +382,17 @@ class Inpaint(MaskedEffect):
                     paste(picture, unknown, crop, content)
 
     def _texture(self, picture: Image, new: Mask) -> None:
-        """Give texture to what is `new` in `picture`, which will be remembered.
+        """Give wide parts of what is `new` in `picture`, which will be remembered, several looks and texture.
 
         Invented again for each frame, it would boil. So what was hidden in the frame before and had to be invented
         again stays as the network has it.
         """
         if cv2.hasNonZero(new):
             appeared = self.background.appeared(new)
-            if cv2.hasNonZero(appeared):
-                add(picture, appeared, self.params.texture)
+            parts = wide_parts(appeared)
+            if parts:
+                average(picture, new, parts, self._invent)
+                add(picture, appeared, parts, self.params.texture)
 
 
 def build(model: Model, params: Mapping[str, object]) -> Inpaint:

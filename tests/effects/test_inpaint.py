@@ -214,7 +214,7 @@ def test_a_hole_at_rest_does_not_boil(path: Path) -> None:
         for _ in range(8)
     ]
     changes = [np.abs(a.astype(int) - b)[mask > 0].mean() for a, b in pairwise(outs[1:])]
-    assert max(changes) < 0.05
+    assert max(changes) < 0.1  # of the 2.3 that the noise changes from frame to frame
     fresh = load(path, memory=False)
     noisy = [fresh(out, mask=mask) for out in outs[:2]]
     assert fresh.params.memory is False

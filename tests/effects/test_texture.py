@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gancam.effects.inpaint import InpaintParams
-from gancam.effects.inpainting.texture import WIDE, _strength, add, textured
+from gancam.effects.inpainting.texture import WIDE, Texture, _strength, add, mixed, textured, wide_parts
 from gancam.frame import Image
 from tests.helpers.clips import psnr
 from tests.helpers.small import still
@@ -49,7 +49,7 @@ def grain_shares(image: Image, box: tuple[slice, slice]) -> tuple[float, float]:
     smooth, hole = holed(image, box)
     inner = cv2.erode(hole, np.ones((17, 17), np.uint8)) > 0
     made = smooth.copy()
-    add(made, hole, 1.0)
+    add(made, hole, wide_parts(hole), 1.0)
     wanted = grain(image, inner)
     return grain(smooth, inner) / wanted, grain(made, inner) / wanted
 
@@ -78,7 +78,7 @@ def test_a_beam_goes_on() -> None:
     smooth, hole = holed(image)
     smooth[BOX] = cv2.GaussianBlur(np.where(hole[..., None] > 0, np.uint8(150), image), (0, 0), 12)[BOX]
     made = smooth.copy()
-    add(made, hole, 1.0)
+    add(made, hole, wide_parts(hole), 1.0)
     assert psnr(made[BOX], image[BOX]) > psnr(smooth[BOX], image[BOX]) + 5
     middle = made[BOX][:, 35].mean(1)  # across the bar in the middle of the hole
     assert middle.min() < 80
@@ -99,7 +99,7 @@ def test_what_surely_repeats_is_shown_whole_by_default(kind: str) -> None:
     image = repeating(kind)
     smooth, hole = holed(image, (slice(80, 150), slice(110, 200)))
     made = smooth.copy()
-    add(made, hole, InpaintParams().texture)
+    add(made, hole, wide_parts(hole), InpaintParams().texture)
     assert psnr(smooth[hole > 0], image[hole > 0]) < 12
     assert psnr(made[hole > 0], image[hole > 0]) > 27
 
@@ -108,13 +108,13 @@ def test_strength_mixes_what_is_fine_more_than_colours() -> None:
     smooth, hole = holed(still("spices"))
     whole, half, none = (smooth.copy() for _ in range(3))
     for picture, strength in ((whole, 1.0), (half, 0.5), (none, 0.0)):
-        add(picture, hole, strength)
+        add(picture, hole, wide_parts(hole), strength)
     assert np.array_equal(none, smooth)
     asked, given = whole.astype(float) - smooth, half.astype(float) - smooth
     coarse, got = (cv2.GaussianBlur(change, (0, 0), 8) for change in (asked, given))
-    assert np.abs(got).max() < 0.15 * np.abs(coarse).max()
+    assert np.abs(got).max() < 0.25 * np.abs(coarse).max()
     fine, made = (change - cv2.GaussianBlur(change, (0, 0), 3) for change in (asked, given))
-    assert 0.45 < (fine * made).sum() / np.square(fine).sum() < 0.7
+    assert 0.2 < (fine * made).sum() / np.square(fine).sum() < 0.7
 
 
 @settings(max_examples=25, deadline=None)
@@ -126,8 +126,8 @@ def test_only_the_hole_changes_whatever_its_place_and_the_size(data: st.DataObje
     box = slice(top, top + data.draw(st.integers(1, 120))), slice(left, left + data.draw(st.integers(1, 120)))
     smooth, hole = holed(image, box)
     again, made = smooth.copy(), smooth.copy()
-    add(made, hole, 1.0)
-    add(again, hole, 1.0)
+    add(made, hole, wide_parts(hole), 1.0)
+    add(again, hole, wide_parts(hole), 1.0)
     assert np.array_equal(made[hole == 0], smooth[hole == 0])
     assert np.array_equal(made, again)
 
@@ -136,30 +136,83 @@ def test_narrow_holes_stay() -> None:
     image = still("spices")
     smooth, hole = holed(image, (slice(60, 60 + 2 * WIDE - 3), slice(20, 300)))
     made = smooth.copy()
-    add(made, hole, 1.0)
+    add(made, hole, wide_parts(hole), 1.0)
     assert np.array_equal(made, smooth)
 
 
-def test_where_much_is_hole_half_as_much_is_added() -> None:
+def test_where_much_is_hole_three_quarters_as_much_is_added() -> None:
     smooth, hole = holed(knit())  # all of which is near the hole
     for top in (10, 170):
         hole[top : top + 25] = 1  # too narrow by themselves
-    whole, mixed = smooth.copy(), smooth.copy()
-    add(mixed, hole, 1.0)
-    texture = textured(whole, hole)
+    made = smooth.copy()
+    add(made, hole, wide_parts(hole), 1.0)
+    texture = textured(smooth, hole)
     assert texture is not None
     assert texture.sure == 0
     inner = cv2.erode(hole, np.ones((29, 29), np.uint8)) > 0
     assert inner.sum() > 300
-    assert np.abs(mixed - (smooth + texture.picture) / 2)[inner].max() <= 1
-    assert np.array_equal(mixed[:40], smooth[:40])
+    assert np.abs(made - (smooth + 0.75 * (texture.picture - smooth)))[inner].max() <= 1
+    assert np.array_equal(made[:40], smooth[:40])
+
+
+def made_up(fine: np.ndarray, coarse: np.ndarray, fits: float, sure: float = 0.0) -> tuple[Image, Texture]:
+    """A grey fill, and a texture of it that differs by what is given, ``(h, w)``."""
+    smooth = np.full((*fine.shape, 3), 128, np.uint8)
+    picture = np.asarray(smooth + (fine + coarse)[..., None], np.float32)
+    return smooth, Texture(picture, sure, np.full(fine.shape, fits, np.float32))
+
+
+def test_strong_texture_is_softened_and_weak_texture_is_not() -> None:
+    """Left it is twelve times as strong as on the right: by default less of that shows, and nowhere more than all."""
+    noise = np.random.default_rng(0).normal(0, 1, (120, 200))
+    noise *= np.where(np.arange(200) < 100, 24, 2)
+    smooth, texture = made_up(noise, np.zeros_like(noise), 1.0)
+    change = mixed(smooth, texture, np.ones(noise.shape, bool), InpaintParams().texture)[..., 0]
+    left, right = (
+        float((change * noise)[:, at].sum() / np.square(noise[:, at]).sum()) for at in (slice(20, 80), slice(120, 180))
+    )
+    assert 0.3 < left < 0.7
+    assert left + 0.2 < right <= 1.0
+
+
+def test_colours_of_patches_that_do_not_fit_hardly_show() -> None:
+    light = np.full((60, 80), 40.0)
+    shares = []
+    for fits in (1.0, 0.0):
+        smooth, texture = made_up(np.zeros_like(light), light, fits)
+        change = mixed(smooth, texture, np.ones(light.shape, bool), InpaintParams().texture)
+        shares.append(float(change.mean()) / 40)
+    assert 0.3 < shares[0] < 0.5
+    assert shares[1] < 0.1
+
+
+@pytest.mark.parametrize(("strength", "sure"), [(1.0, 0.0), (0.6, 1.0)], ids=["all that is asked for", "what repeats"])
+def test_all_of_a_texture_shows(strength: float, sure: float) -> None:
+    rng = np.random.default_rng(0)
+    smooth, texture = made_up(rng.normal(0, 20, (60, 80)), np.full((60, 80), 30.0), 0.2, sure)
+    change = mixed(smooth, texture, np.ones((60, 80), bool), strength)
+    assert np.allclose(change, texture.picture - smooth, atol=1e-3)
+
+
+def test_patches_fit_where_the_surroundings_repeat_and_not_elsewhere() -> None:
+    """Stripes, and an edge of the hole that meets another picture."""
+    fits = []
+    for image in (repeating("stripes"), still("spices")):
+        smooth, hole = holed(image, (slice(60, 130), slice(60, 140)))
+        texture = textured(smooth, hole)
+        assert texture is not None
+        assert texture.fits.shape == hole.shape
+        assert 0 <= texture.fits.min() <= texture.fits.max() <= 1
+        fits.append(float(texture.fits[hole > 0].mean()))
+    assert fits[0] > fits[1]
 
 
 def test_nothing_known_is_nothing_to_learn_from() -> None:
     image = still("lake")
     assert textured(image, np.ones(image.shape[:2], np.uint8)) is None
     made = image.copy()
-    add(made, np.ones(image.shape[:2], np.uint8), 1.0)
+    everything = np.ones(image.shape[:2], np.uint8)
+    add(made, everything, wide_parts(everything), 1.0)
     assert np.array_equal(made, image)
 
 
@@ -170,7 +223,7 @@ def test_very_large_holes_take_coarser_patches() -> None:
     hole[150:550, 250:650] = 1
     smooth[hole > 0] = cv2.GaussianBlur(image, (0, 0), 30)[hole > 0]
     made = smooth.copy()
-    add(made, hole, 1.0)
+    add(made, hole, wide_parts(hole), 1.0)
     inner = cv2.erode(hole, np.ones((61, 61), np.uint8)) > 0
     assert grain(made, inner) > 3 * grain(smooth, inner)
 

@@ -93,7 +93,7 @@ def coarse(mask: Mask) -> Mask:
     return np.asarray(cells.any((1, 3)), np.uint8)
 
 
-def plan(frame: Mask, window: FrameRegion) -> list[Crop]:
+def plan(frame: Mask, window: FrameRegion, smaller: int = 1) -> list[Crop]:
     """Cut up for the network what is unknown in a window of the frame.
 
     Each piece has context around it, and is no larger than it can be while the network sees known pixels from
@@ -102,6 +102,7 @@ def plan(frame: Mask, window: FrameRegion) -> list[Crop]:
     Args:
         frame: 1 where it is unknown, uint8 ``(H, W)``.
         window: the part of it.
+        smaller: so many times smaller than it has to be the network sees all of it.
     """
     height, width = frame.shape
     unknown = frame[window.place]
@@ -120,7 +121,7 @@ def plan(frame: Mask, window: FrameRegion) -> list[Crop]:
         px, py, pw, ph = cv2.boundingRect(part)
         depth = float(cv2.distanceTransform(cv2.copyMakeBorder(part, 1, 1, 1, 1, cv2.BORDER_CONSTANT),
                                             cv2.DIST_L2, 3).max())  # fmt: skip
-        shrink = max(1.0, depth / RADIUS)
+        shrink = smaller * max(1.0, depth / RADIUS)
         left, top = left + px + window.left, top + py + window.top
         across, down = (max(1, math.ceil(length / shrink / CORE)) for length in (pw, ph))
         for row in range(down):

@@ -9,6 +9,7 @@ around a place is compared as well (Newson et al., https://arxiv.org/abs/1503.05
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -24,7 +25,7 @@ from gancam.masks import Mask
 Places = NDArray[np.int64]
 WIDE = 14  # pixels from the edge of a hole to its middle from which on it is wide
 CONTEXT = 96  # pixels around a wide part that are looked at, more around a very large one
-CROWDED = 0.15  # share of that which is hole, too, from which on half as much is added
+CROWDED, CROWD = 0.15, 0.25  # share of that which is hole, too, from which on so much less is added
 SOFT = 7  # pixels over which what is made fades where a hole becomes narrow
 PATCH = 5  # places a side of a patch on the grid of its level, 4 pixels each at the finest
 FINEST = 4  # pixels a side of the smallest places that anchors have to themselves
@@ -41,51 +42,95 @@ USUAL = 15  # places a side of which the strength in the middle of their order i
 TRUST = 0.92  # what a place of the hole counts for each place that it is further in, in a search
 SURE = 1.3  # by how much less what is found there counts for each place, in a mean
 PICK = 0.1  # how much less like the picture than most a patch may be and still count, in a mean
-COARSE = 3.0  # pixels: deviation of the blur that parts what is coarse, colours and light, from what is fine
+COARSE = 2.0  # pixels: deviation of the blur that parts what is coarse, colours and light, from what is fine
 FEWEST = 16  # known patches: with fewer there is nothing to learn from
 REPEATS = 0.11, 0.06  # of how much what is beside varies: so unlike, patches do not repeat it at all, and surely do
 PLAIN = 60.0  # squared grey levels by which that varies, else there is nothing to repeat
+UNLIKE = 0.03, 0.4  # of how much what is beside varies: so unlike, patches are right about colours, and are not
+FAINT = 20.0  # squared grey levels by which that varies at the least
+LEVEL = 4.0  # pixels: deviation of the blur that tells how strong what is fine is around a place
 SEAM = 3  # pixels around the hole on which what was found is compared with what is there
 
 
-def add(picture: Image, hole: Mask, strength: float) -> None:
-    """Give the wide parts of a hole that was filled smoothly grain and lines, in place.
+class Part(NamedTuple):
+    """A wide part of a hole, and what is looked at around it."""
 
-    Parts that are narrower than twice `WIDE` pixels stay as they are: a network continues across those. The more of
-    what is around a part is hole as well, the less is added, down to half: what is found then is less often right.
+    rows: slice
+    columns: slice
+    share: Floats  # (h, w) of those: 1 in the part, less and less where it becomes narrow, 0 outside the hole
+    alone: float  # 0..1: 1 where all that is around it is known, 0 where more than a little is hole as well
 
-    Args:
-        picture: uint8 ``(h, w, 3)`` BGR, filled smoothly in the hole.
-        hole: 1 there, else 0, uint8 ``(h, w)``.
-        strength: 1 shows what `textured` makes alone. Less shows that much to the power of 2/3 of what is fine in it,
-            and of 4 of what is coarse, since about colours and light what was there is right more often. Where the
-            surroundings surely repeat, as stripes and tiles do, all of it is shown.
+
+def wide_parts(hole: Mask) -> list[Part]:
+    """Find the parts of a hole, 1 in ``(h, w)`` uint8, that are wider than twice `WIDE` pixels.
+
+    A network continues across narrower ones.
     """
     x, y, wide, tall = cv2.boundingRect(hole)
     framed = cv2.copyMakeBorder(hole, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)  # what lies beyond is not known either
     inner = cv2.distanceTransform(framed[y : y + tall + 2, x : x + wide + 2], cv2.DIST_L2, 3)[1:-1, 1:-1] >= WIDE
-    if not strength or not inner.any():
-        return
+    if not inner.any():
+        return []
     reach = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * WIDE + 1, 2 * WIDE + 1)), np.uint8)
     deep = np.asarray(cv2.dilate(inner.astype(np.uint8), reach), np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(deep, connectivity=8)
+    found = []
     for label, (left, top, across, down, _) in enumerate(stats[1:count].tolist(), 1):
         more = CONTEXT * max(1, round(math.sqrt(across * down / MOST) / FINEST))
         rows = slice(max(y + top - more, 0), y + top + down + more)
         columns = slice(max(x + left - more, 0), x + left + across + more)
         mine = np.zeros(hole.shape, np.float32)
         mine[y : y + tall, x : x + wide] = labels == label
-        mine, inside, there = mine[rows, columns], hole[rows, columns] > 0, picture[rows, columns]
+        mine, inside = mine[rows, columns], hole[rows, columns] > 0
         others = float(np.mean(inside[mine == 0])) if (mine == 0).any() else 1.0
-        texture = textured(there, hole[rows, columns])
+        share = floats(cv2.blur(mine, (SOFT, SOFT)) * inside)
+        found.append(Part(rows, columns, share, 1 - min(others / CROWDED, 1.0)))
+    return found
+
+
+def add(picture: Image, hole: Mask, parts: Sequence[Part], strength: float) -> None:
+    """Give the wide parts of a hole that was filled smoothly grain and lines, in place.
+
+    The more of what is around a part is hole as well, the less is added, down to three quarters: what is found then is
+    less often right.
+
+    Args:
+        picture: uint8 ``(h, w, 3)`` BGR, filled smoothly in the hole.
+        hole: 1 there, else 0, uint8 ``(h, w)``.
+        parts: its `wide_parts`.
+        strength: 0 to 1. 1 shows what `textured` makes alone; see `mixed`.
+    """
+    for part in parts:
+        there = picture[part.rows, part.columns]
+        texture = textured(there, hole[part.rows, part.columns])
         if texture is not None:
-            less = 1 - 0.5 * min(others / CROWDED, 1.0) * (1 - texture.sure)
-            share = cv2.blur(mine, (SOFT, SOFT)) * inside * np.float32(less)
-            apart = texture.picture - there
-            coarse = floats(cv2.GaussianBlur(apart, (0, 0), COARSE))
-            fine, light = (np.float32(strength ** (power * (1 - texture.sure))) for power in (2 / 3, 4))
-            mixed = fine * (apart - coarse) + light * coarse
-            there[:] = np.clip(np.round(there + share[..., None] * mixed), 0, 255)
+            less = 1 - CROWD * (1 - part.alone) * (1 - texture.sure)
+            change = mixed(there, texture, part.share > 0, strength)
+            there[:] = np.clip(np.round(there + (part.share * np.float32(less))[..., None] * change), 0, 255)
+
+
+def mixed(smooth: Image, texture: "Texture", inside: NDArray[np.bool_], strength: float) -> Floats:
+    """Say what to add to a smooth fill for `texture` to show at that `strength`, 0 to 1.
+
+    What is fine is added at strength^(7/8): more of it where it is weak, and less where it is strong, as a piece that
+    lies wrong is. What is coarse, colours and light, is added at strength^2 where the patches that were found fit, and
+    at strength^5 where they do not: the fill is right more often there. Where the surroundings surely repeat, as
+    stripes and tiles do, all of it is added.
+
+    Args:
+        smooth: uint8 ``(h, w, 3)``.
+        texture: of the same places.
+        inside: where it is to be added, ``(h, w)``.
+        strength: 0: nothing of it, 1: all.
+    """
+    apart = texture.picture - smooth
+    coarse = floats(cv2.GaussianBlur(apart, (0, 0), COARSE))
+    fine, doubts = floats(apart - coarse), 1 - texture.sure
+    around = floats(cv2.GaussianBlur(np.square(fine).mean(2), (0, 0), LEVEL)) + 1
+    usual = float(around[inside].mean()) if inside.any() else 1.0
+    level = np.float32(strength ** (7 / 8 * doubts)) * (usual / around) ** np.float32((1 - strength) * doubts)
+    light = np.float32(strength) ** (doubts * (2 + 3 * (1 - texture.fits)))
+    return floats(np.minimum(level, 1)[..., None] * fine + light[..., None] * coarse)
 
 
 class _Level(NamedTuple):
@@ -109,6 +154,7 @@ class Texture(NamedTuple):
 
     picture: Floats  # (h, w, 3) BGR 0..255, the same as before outside the hole
     sure: float  # 0..1: how exactly the surroundings repeat in it
+    fits: Floats  # (h, w) 0..1: how well the patches fit of which it is made
 
 
 def textured(image: Image, hole: Mask) -> Texture | None:
@@ -150,20 +196,41 @@ def textured(image: Image, hole: Mask) -> Texture | None:
             level = _from_above(_level(rich[..., :3], empty, size, unit // size), made[..., :3])
             matches = matches._replace(found_row=2 * matches.found_row, found_column=2 * matches.found_column)
         made, matches = _refine(level, matches, LAST if size == 1 else ROUNDS)
-    return Texture(made[:height, :width].clip(0, 255), _sure(picture, empty, matches, PATCH * unit))
+    varies = _varies(picture, empty, PATCH * unit)
+    fits = _fits(matches, varies, (empty.shape[0] // unit, empty.shape[1] // unit))
+    fits = floats(cv2.resize(fits, empty.shape[::-1], interpolation=cv2.INTER_LINEAR))[:height, :width]
+    return Texture(made[:height, :width].clip(0, 255), _sure(matches, varies), fits)
 
 
-def _sure(picture: Image, hole: NDArray[np.bool_], matches: _Matches, side: int) -> float:
-    """How little the patches of the hole are unlike what they found, for how much those beside it vary, 0 to 1."""
+def _varies(picture: Image, hole: NDArray[np.bool_], side: int) -> float:
+    """Variance, in squared grey levels, of what is beside the hole within patches of `side` pixels."""
     values = floats(picture)
     mean, square = (cv2.blur(each, (side, side)) for each in (values, values * values))
     beside = (cv2.dilate(hole.astype(np.uint8), np.ones((2 * side + 1,) * 2, np.uint8)) > 0) & ~hole
-    varies = float((square - mean * mean)[beside].mean()) if beside.any() else 0.0
+    return float((square - mean * mean)[beside].mean()) if beside.any() else 0.0
+
+
+def _sure(matches: _Matches, varies: float) -> float:
+    """How little the patches of the hole are unlike what they found, for how much those beside it vary, 0 to 1."""
     unlike = matches.unlike[np.isfinite(matches.unlike)]
     if not len(unlike) or varies < PLAIN:
         return 0.0
     most, least = REPEATS
     return float(np.clip((most - float(unlike.mean()) / varies) / (most - least), 0, 1))
+
+
+def _fits(matches: _Matches, varies: float, shape: tuple[int, int]) -> Floats:
+    """The same for each place of the anchors' grid, from the patches that lie over it."""
+    usable = np.isfinite(matches.unlike)
+    row, column, unlike = matches.row[usable], matches.column[usable], matches.unlike[usable]
+    sums = np.zeros((*shape, 2), np.float32)
+    counts = _counts(unlike) + np.float32(1e-4) if len(unlike) else unlike
+    sums[row, column] = np.column_stack([counts * np.maximum(unlike, 0), counts])
+    last = PATCH - 1, PATCH - 1
+    sums = floats(cv2.boxFilter(sums, -1, (PATCH, PATCH), anchor=last, borderType=cv2.BORDER_CONSTANT))
+    share = np.log(sums[..., 0] / np.maximum(sums[..., 1], 1e-9) / max(varies, FAINT) + 1e-4)
+    least, most = np.log(UNLIKE)
+    return floats(cv2.blur(np.clip((most - share) / (most - least), 0, 1), (3, 3))).clip(0, 1)
 
 
 def _level(picture: Floats, hole: NDArray[np.bool_], size: int, stride: int) -> _Level:
@@ -287,21 +354,21 @@ def _mean(level: _Level, matches: _Matches, counts: Floats) -> Floats:
     In the hole it is brought to meet what is known around it.
     """
     stride, (height, width) = level.stride, level.hole.shape
-    side = PATCH * stride
+    side, down, across = PATCH * stride, height // stride, width // stride
     ramp = np.hanning(side + 2)[1:-1]
     window = floats(np.outer(ramp, ramp))
-    sums = np.zeros((height // stride, width // stride, stride, stride, level.picture.shape[2] + 1), np.float32)
+    whole = np.dstack([level.picture, np.ones((height, width), np.float32)]).reshape(height * width, -1)
+    sums = np.zeros((down * across, stride * stride * whole.shape[1]), np.float32)
     steps = np.arange(stride)
-    for down in range(PATCH):  # a place of the grid at a time, so that none is met twice at once
-        for right in range(PATCH):
-            row, column = matches.found_row + down * stride, matches.found_column + right * stride
-            seen = level.picture[row[:, None, None] + steps[:, None], column[:, None, None] + steps]
-            fading = window[down * stride : (down + 1) * stride, right * stride : (right + 1) * stride]
-            weight = counts[:, None, None] * fading
-            place = matches.row + down, matches.column + right
-            sums[(*place, ..., slice(-1))] += seen * weight[..., None]
-            sums[(*place, ..., -1)] += weight
-    flat = sums.transpose(0, 2, 1, 3, 4).reshape(height, width, -1)
+    inside = (steps[:, None] * width + steps).ravel()
+    found, place = matches.found_row * width + matches.found_column, matches.row * across + matches.column
+    for y in range(PATCH):  # a place of the grid at a time, so that none is met twice at once
+        for x in range(PATCH):
+            seen = whole.take((found + (y * width + x) * stride)[:, None] + inside, 0, mode="clip")
+            fading = window[y * stride : (y + 1) * stride, x * stride : (x + 1) * stride].reshape(-1, 1)
+            seen *= counts[:, None, None] * fading
+            sums[place + y * across + x] += seen.reshape(len(seen), -1)
+    flat = sums.reshape(down, across, stride, stride, -1).transpose(0, 2, 1, 3, 4).reshape(height, width, -1)
     reached = flat[..., -1] > 1e-6
     mean = flat[..., :-1] / np.maximum(flat[..., -1:], 1e-6)
     edge = cv2.dilate(level.hole.astype(np.uint8), np.ones((2 * SEAM + 1, 2 * SEAM + 1), np.uint8)) > 0
