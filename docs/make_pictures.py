@@ -22,15 +22,15 @@ MARGIN = 6
 
 def main() -> None:
     frames = city(90)
-    save("super-resolution-x4.jpg", super_resolution(cv2.imread(str(SAMPLES / "stills" / "osprey.png"))))
-    save("inpainting-overlay.jpg", overlay(frames))
-    save("inpainting-stills.jpg", filled(frames[40], cv2.imread(str(SAMPLES / "people.jpg"))))
-    save("morphs-generators.jpg", generators())
-    save("morphs-overlay.jpg", morphs(frames[40]))
-    save("image-to-image.jpg", styles(cv2.imread(str(SAMPLES / "people.jpg"))))
-    save("image-to-image-region.jpg", translations(frames[60]))
-    save("live-gallery.jpg", live_gallery(frames[40]))
-    save("background.jpg", behind(cv2.imread(str(SAMPLES / "people.jpg"))))
+    save("super-resolution-x4.webp", super_resolution(cv2.imread(str(SAMPLES / "stills" / "osprey.png"))))
+    save("inpainting-overlay.webp", overlay(frames))
+    save("inpainting-stills.webp", filled(frames[40], cv2.imread(str(SAMPLES / "people.jpg"))))
+    save("morphs-generators.webp", generators())
+    save("morphs-overlay.webp", morphs(frames[40]))
+    save("image-to-image.webp", styles(cv2.imread(str(SAMPLES / "people.jpg"))))
+    save("image-to-image-region.webp", translations(frames[60]))
+    save("live-gallery.webp", live_gallery(frames[40]))
+    save("background.webp", behind(cv2.imread(str(SAMPLES / "people.jpg"))))
 
 
 def city(count: int) -> list[Image]:
@@ -200,7 +200,7 @@ def row(cells: list[tuple[Image, str]]) -> Image:
 
 def save(name: str, image: Image) -> None:
     IMAGES.mkdir(exist_ok=True)
-    cv2.imwrite(str(IMAGES / name), image, [cv2.IMWRITE_JPEG_QUALITY, 84])
+    cv2.imwrite(str(IMAGES / name), image, [cv2.IMWRITE_WEBP_QUALITY, 82])
     print(f"{name}: {image.shape[1]}x{image.shape[0]}, {(IMAGES / name).stat().st_size / 1000:.0f} kB")
 
 
