@@ -5,7 +5,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-T = TypeVar("T", np.uint8, np.int16, np.float32)
+T = TypeVar("T", np.uint8, np.uint16, np.int16, np.float32)
 
 
 class Planes:
