@@ -33,8 +33,8 @@ def small_grey(image: Image) -> tuple[Grey, float]:
     few = image[::step, ::step]
     if step > 1 and few.shape[0] * step == image.shape[0] and few.shape[1] * step == image.shape[1]:  # the same pixels
         few = np.asarray(cv2.resize(image, few.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
-    grey = cv2.cvtColor(few, cv2.COLOR_BGR2GRAY)
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8), image.shape[1] / size[0]
+    small = cv2.resize(few, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8), image.shape[1] / size[0]
 
 
 def is_cut(before: Image | Grey, now: Image | Grey) -> bool:
