@@ -37,8 +37,8 @@ class TemporalFilter:
 
     def __init__(self) -> None:
         self._planes = Planes()
-        self._held: Plane | None = None  # what was given last, (H, W, 4): OpenCV is quicker with those than with three
-        self._shown: Image | None = None  # the same in 8 bits, (H, W, 3)
+        self._held: Plane | None = None  # what was given last, (H, W, 3)
+        self._shown: Image | None = None  # the same in 8 bits
         self._grey: Grey | None = None  # the last frame, small
         self._left: Plane | None = None  # of strong noise, its variance in what was given last, (H, W)
         self._flow = DenseFlow(_REST)
@@ -51,25 +51,23 @@ class TemporalFilter:
             strength: From 0, nothing is held, to 1.
         """
         held, shown, before, planes = self._held, self._shown, self._grey, self._planes
-        shape = *image.shape[:2], 4
         grey, _ = small_grey(image)
         self._grey = grey
         noise = noise_level(image, least=STRONG / 2)
-        full = cv2.cvtColor(image, cv2.COLOR_BGR2BGRA, dst=planes("full", shape, np.uint8))
-        if held is None or shown is None or before is None or held.shape != shape or is_cut(before, grey):
-            self._held, self._left = full.astype(np.float32), None
+        if held is None or shown is None or before is None or held.shape != image.shape or is_cut(before, grey):
+            self._held, self._left = image.astype(np.float32), None
             self._shown = smoothed(image, noise * strength).copy()
             return self._shown.copy()
-        now = planes("now", shape, np.float32)
-        np.copyto(now, full)
+        now = planes("now", image.shape, np.float32)
+        np.copyto(now, image)
         motion = self._flow(grey, before, (image.shape[1], image.shape[0]))
-        moved = held if motion is None else motion.carry(held, planes("moved", shape, np.float32))
+        moved = held if motion is None else motion.carry(held, planes("moved", image.shape, np.float32))
         rests = None if motion is None else motion.rests
         share = _share(planes, now, moved, rests, strength, noise)
         less = np.subtract(1.0, share, out=planes("less", share.shape, np.float32))
         cv2.blendLinear(moved, now, share, less, dst=held)
-        given = cv2.cvtColor(cv2.convertScaleAbs(held, dst=full), cv2.COLOR_BGRA2BGR)
-        given = smoothed(np.asarray(given, np.uint8), noise * strength, self._noise_left(share, noise * strength))
+        given = np.asarray(cv2.convertScaleAbs(held), np.uint8)
+        given = smoothed(given, noise * strength, self._noise_left(share, noise * strength))
         self._shown = _resting(planes, given, shown, share, rests)
         return self._shown.copy()
 
@@ -91,7 +89,7 @@ def _resting(planes: Planes, given: Image, shown: Image, share: Plane, rests: Gr
     """`given`, but what was `shown` where that is at rest, of some share, and differs by no more than a step."""
     differs = cv2.absdiff(given, shown, dst=planes("differs", given.shape, np.uint8))
     cv2.threshold(differs, _STEP, 255, cv2.THRESH_BINARY, dst=differs)  # in any colour: grey of some level
-    stays = np.asarray((cv2.cvtColor(differs, cv2.COLOR_BGR2GRAY) == 0) & (share > 0), np.uint8)
+    stays = np.logical_and(cv2.cvtColor(differs, cv2.COLOR_BGR2GRAY) == 0, share > 0).view(np.uint8)
     if rests is not None:
         stays &= rests
     return np.asarray(cv2.copyTo(shown, stays, given), np.uint8)
@@ -102,7 +100,7 @@ def _share(planes: Planes, now: Plane, held: Plane, rests: Grey | None, strength
     size = now.shape[:2]
     one, two, share = (planes(name, size, np.float32) for name in ("one", "two", "share"))
     for colours, grey in ((now, one), (held, two)):
-        cv2.cvtColor(colours, cv2.COLOR_BGRA2GRAY, dst=grey)
+        cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY, dst=grey)
     apart = cv2.subtract(one, two, dst=planes("apart", size, np.float32))
     found = _quiet(np.abs(apart, out=one))
     noise = min(max(found, _LEAST), max(_MOST, _STRONG * single))
@@ -133,7 +131,7 @@ def _same_hue(planes: Planes, now: Plane, held: Plane, most: float, full: float)
     """Where colours agree, though the grey may be the same, `full`, else 0, in half the size: of B and R less G."""
     size = (now.shape[0] + 1) // 2, (now.shape[1] + 1) // 2
     new, old = (
-        cv2.resize(one, size[::-1], dst=planes(name, (*size, 4), np.float32), interpolation=cv2.INTER_AREA)
+        cv2.resize(one, size[::-1], dst=planes(name, (*size, 3), np.float32), interpolation=cv2.INTER_LINEAR)
         for one, name in ((now, "new"), (held, "old"))
     )
     apart = cv2.subtract(new, old, dst=new)
