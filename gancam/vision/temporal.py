@@ -130,8 +130,10 @@ def _quiet(differs: Plane) -> float:
 def _same_hue(planes: Planes, now: Plane, held: Plane, most: float, full: float) -> Plane:
     """Where colours agree, though the grey may be the same, `full`, else 0, in half the size: of B and R less G."""
     size = (now.shape[0] + 1) // 2, (now.shape[1] + 1) // 2
+    # Of exactly half a size both are the mean of four pixels, and the first is quicker.
+    how = cv2.INTER_LINEAR if (size[0] * 2, size[1] * 2) == now.shape[:2] else cv2.INTER_AREA
     new, old = (
-        cv2.resize(one, size[::-1], dst=planes(name, (*size, 3), np.float32), interpolation=cv2.INTER_LINEAR)
+        cv2.resize(one, size[::-1], dst=planes(name, (*size, 3), np.float32), interpolation=how)
         for one, name in ((now, "new"), (held, "old"))
     )
     apart = cv2.subtract(new, old, dst=new)
