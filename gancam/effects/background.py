@@ -19,6 +19,7 @@ from gancam.media.images import read_colours
 from gancam.params import Params, parameter
 from gancam.vision.bars import find_picture
 from gancam.vision.blend import composite
+from gancam.vision.planes import Planes
 from gancam.vision.spill import own_colours
 
 _WIDEST = 24  # of the shorter side of the frame: the blur's radius at 1 is one part of so many
@@ -61,7 +62,7 @@ class Background(ModelEffect):
 
     def __init__(self, model: ImageModel, params: BackgroundParams) -> None:
         super().__init__(model, params)
-        self._person = masks.Person(model)
+        self._person, self._planes = masks.Person(model), Planes()
         self._picture = lru_cache(maxsize=1)(_picture)
         if params.image:
             self._picture(params.image)  # what is wrong with it is found now
@@ -80,15 +81,15 @@ class Background(ModelEffect):
             behind[...] = masks.parse_colour(params.colour)[::-1]
         else:  # half a blur, not half of one over what is sharp, whose edges would be double
             picture = find_picture(image)
-            blurred = _blurred(picture.without_bars(image), people, params.blur * params.strength)
-            return picture.with_bars(composite(blurred, image, "normal", people), image)
+            blurred = _blurred(picture.without_bars(image), people, params.blur * params.strength, self._planes)
+            return picture.with_bars(composite(blurred, image, "normal", people, planes=self._planes), image)
         own = own_colours(image, people)
         if params.strength < 1.0:
             behind, own = (
                 np.asarray(cv2.addWeighted(one, params.strength, image, 1 - params.strength, 0), np.uint8)
                 for one in (behind, own)
             )
-        return composite(behind, own, "normal", people)
+        return composite(behind, own, "normal", people, planes=self._planes)
 
     def reset(self) -> None:
         """Forget the frame before."""
@@ -119,7 +120,7 @@ def _covering(picture: Image, size: tuple[int, int]) -> Image:
     return np.asarray(cv2.resize(picture[top : top + down, left : left + across], size, interpolation=how), np.uint8)
 
 
-def _blurred(image: Image, people: NDArray[np.uint8], amount: float) -> Image:
+def _blurred(image: Image, people: NDArray[np.uint8], amount: float, planes: Planes) -> Image:
     """`image` blurred as if there were no `people` (0 to 255): each pixel counts for what of it is none of them."""
     height, width = image.shape[:2]
     shrink = max(min(height, width) / _SMALL, 1.0)
@@ -127,15 +128,17 @@ def _blurred(image: Image, people: NDArray[np.uint8], amount: float) -> Image:
     sigma = amount * min(size) / _WIDEST
     if sigma < 0.1:
         return image
-    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
-    rest = 1 - cv2.resize(people, size, interpolation=cv2.INTER_AREA).astype(np.float32)[..., None] / np.float32(255)
+    small = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2BGRA)
+    rest = 1 - cv2.resize(people, size, interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
     rest = np.maximum(rest * rest, np.float32(1e-4))  # half a person is not to be seen either
-    weighed = np.concatenate([small * rest, rest], 2)
+    one, two = (planes(name, (*rest.shape, 4), np.float32) for name in ("one", "two"))  # colours, and 255 of weight
+    np.copyto(one, small)
+    spread = cv2.multiply(one, cv2.merge([rest] * 4, dst=two), dst=one)
     box = (2 * round((math.sqrt(12 * sigma**2 / _BOXES + 1) - 1) / 2) + 1,) * 2
-    spread = weighed
-    for _ in range(_BOXES):
-        spread = np.asarray(cv2.blur(spread, box), np.float32)
-    made = np.clip(spread[..., :3] / spread[..., 3:], 0, 255).astype(np.uint8)
+    for turn in range(_BOXES):
+        spread = cv2.blur(spread, box, dst=one if turn % 2 else two)
+    weight = cv2.merge([cv2.extractChannel(spread, 3)] * 4)
+    made = cv2.cvtColor(cv2.convertScaleAbs(cv2.divide(spread, weight, scale=255), beta=-0.5), cv2.COLOR_BGRA2BGR)
     return np.asarray(cv2.resize(made, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 

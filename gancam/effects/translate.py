@@ -14,6 +14,7 @@ from gancam import masks
 from gancam.effects._contract import ModelEffect
 from gancam.errors import ModelError
 from gancam.frame import Image
+from gancam.inference.buffers import BufferPool
 from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.params import Params, parameter
@@ -22,12 +23,14 @@ from gancam.vision.blend import Region, composite
 from gancam.vision.cutout import ground
 from gancam.vision.flow import DenseFlow
 from gancam.vision.motion import Grey, is_cut, small_grey
-from gancam.vision.strokes import enlarged_clean, fine_structure, laid_on, mixed_by, with_broad_lines
+from gancam.vision.planes import Planes
+from gancam.vision.strokes import enlarged_clean, enlarged_levels, fine_structure, laid_on, mixed_by, with_broad_lines
 from gancam.vision.tones import as_dark, in_tones, without_veil
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
 _REST = 0.3  # pixels of the small picture in which motion is looked for: less is none, so that noise moves nothing
 _SAME, _OTHER = 6.0, 24.0  # grey levels of change that are noise, and that make it another thing
+_MEAN = np.array([[1 / 3, 1 / 3, 1 / 3, 0]], np.float32)  # of colours
 _HELD = 0.9  # how much of the frame before stays, at most, where nothing changed
 _SOFT = 90  # of the shorter side of the frame: how wide a mask's edge is
 _SEEN, _BUSY, _AROUND = 160, 60.0, 9  # detail: on how many pixels, from which slope on it is full, its neighbourhood
@@ -37,13 +40,17 @@ _LOST = (
     "mask= say where it is seen"
 )
 _DULL, _RICH = 3.0, 9.0  # grey levels by which a picture's luma varies, from none of the colours found to all of them
+_UNIT = 2048  # of a slope, of at most 128 / (2 * 40 ** 0.5)
 _RADIUS, _FLAT = 4, 40.0  # of the guided filter: its window, and the variance under which there is no edge
 
 
 class _Held(NamedTuple):
-    """What `stabilise` keeps of a frame: what the network saw, the same in grey, and what was shown."""
+    """What `stabilise` keeps of a frame: what the network saw, the same in grey, and what was shown.
 
-    seen: Image
+    OpenCV moves four channels more quickly than three, so ``seen`` and ``shown`` have four.
+    """
+
+    seen: NDArray[np.uint8]
     grey: Grey
     shown: NDArray[np.float32]
 
@@ -110,6 +117,7 @@ class Translate(ModelEffect):
         self._source = lru_cache(maxsize=1)(masks.source)
         self._tiles = TileBudget(device=lambda: model.device)
         self._flow = DenseFlow(_REST)
+        self._planes, self._buffers = Planes(), BufferPool()  # what a frame is made in, and frames that were given
         self._told: tuple[str, ...] = ()
         self._before: dict[tuple[int, ...], _Held] = {}  # of the frame before, by shape
 
@@ -136,7 +144,7 @@ class Translate(ModelEffect):
         if alpha is not None:
             if params.strength < 1.0:
                 alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=params.strength), np.uint8)
-            return composite(image, result, "normal", alpha)
+            return composite(image, result, "normal", alpha, planes=self._planes)
         return result if params.strength == 1.0 else _mixed(result, image, params.strength)
 
     @property
@@ -200,11 +208,11 @@ class Translate(ModelEffect):
         picture = find_picture(image)
         whole = picture.without_bars(image)
         clear = without_veil(whole) if self.card.strokes == "lines" else whole
-        return picture.with_bars(as_dark(self._translated(clear), whole), image)
+        return picture.with_bars(as_dark(self._translated(clear), whole, self._planes), image)
 
     def _translated(self, image: Image) -> Image:
         if self.card.sees == "tones":
-            image = in_tones(image)
+            image = in_tones(image, self._planes)
         height, width = image.shape[:2]
         longest = max(height, width)
         work_size = min(self.params.work_size or self.card.work_size or longest, longest)
@@ -222,7 +230,10 @@ class Translate(ModelEffect):
             return _coloured(grey, chroma)
         if shrink > 1.0:
             return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-        return found if shrink == 1.0 else _enlarged(found, small, image, drawing=self.card.strokes != "any")
+        if shrink == 1.0:
+            return found
+        out = self._buffers.take(image.shape)
+        return _enlarged(found, small, image, self._planes, out, drawing=self.card.strokes != "any")
 
     def _drawn(self, image: Image, scale: float) -> Image:
         """What the network makes of `image`, with strokes `scale` times as large where nothing is finer than those.
@@ -268,20 +279,22 @@ class Translate(ModelEffect):
 
     def _steadied(self, seen: Image, found: Image, kept: _Held | None) -> Image:
         """`found` mixed with what was shown before, moved along with the picture, where that shows the same."""
-        now: NDArray[np.float32] = found.astype(np.float32)
+        now = np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2BGRA), np.uint8).astype(np.float32)
+        new = np.asarray(cv2.cvtColor(seen, cv2.COLOR_BGR2BGRA), np.uint8)
         grey, _ = small_grey(seen)
         if kept is not None and not is_cut(kept.grey, grey):
             moved, before, held = kept
             motion = self._flow(grey, before, (seen.shape[1], seen.shape[0]))
             if motion is not None:
                 moved, held = motion.carry(moved), motion.carry(held)
-            change = cv2.blur(cv2.transform(cv2.absdiff(seen, moved), np.full((1, 3), 1 / 3)), (7, 7))
-            share = np.clip((_OTHER - change.astype(np.float32)) / (_OTHER - _SAME), 0, 1) * (
-                _HELD * self.params.stabilise
-            )
-            now += cv2.merge([share] * 3) * (held - now)
-        self._before[seen.shape] = _Held(seen, grey, now)
-        return np.asarray(cv2.convertScaleAbs(now), np.uint8)
+            change = cv2.blur(cv2.transform(cv2.absdiff(new, moved), _MEAN), (7, 7)).astype(np.float32)
+            most = _HELD * self.params.stabilise
+            change *= np.float32(-most / (_OTHER - _SAME))
+            change += np.float32(most * _OTHER / (_OTHER - _SAME))
+            share = np.clip(change, 0, np.float32(most), out=change)
+            cv2.blendLinear(held, now, share, 1 - share, dst=now)
+        self._before[seen.shape] = _Held(new, grey, now)
+        return np.asarray(cv2.cvtColor(cv2.convertScaleAbs(now), cv2.COLOR_BGRA2BGR), np.uint8)
 
     def _alpha(self, image: Image, time: float | None) -> masks.Mask | None:
         """Where it is seen, 0 to 255; None: everywhere."""
@@ -338,35 +351,59 @@ def _coloured(grey: NDArray[np.uint8], chroma: NDArray[np.int16]) -> Image:
     full = cv2.merge([grey] * 3)
     result = np.asarray(cv2.add(full, chroma, dtype=cv2.CV_8U), np.uint8)
     lost = cv2.absdiff(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), grey)
-    rows, columns = np.nonzero(lost > 1)
-    if len(rows):
-        here = chroma[rows, columns].astype(np.float32)
-        light = grey[rows, columns].astype(np.float32)[:, None]
+    places = np.flatnonzero(lost > 1)
+    if len(places):
+        here = chroma.reshape(-1, 3)[places].astype(np.float32)
+        light = grey.reshape(-1)[places].astype(np.float32)[:, None]
         here -= here @ np.array([[0.114], [0.587], [0.299]], np.float32)  # enlarged ones may have gained some luma
         room = np.where(here > 0, 255.0 - light, light) / np.maximum(np.abs(here), 1e-3)
-        result[rows, columns] = np.round(light + here * np.minimum(room.min(1, keepdims=True), 1.0)).astype(np.uint8)
+        fitting = light + here * np.minimum(room.min(1, keepdims=True), 1.0)
+        result.reshape(-1, 3)[places] = np.round(fitting).astype(np.uint8)
     return result
 
 
-def _enlarged(found: Image, small: Image, image: Image, *, drawing: bool) -> Image:
-    """`found`, which the network made of `small`, at the size of `image`, with the fine lines of that.
+def _enlarged(found: Image, small: Image, image: Image, planes: Planes, out: Image, *, drawing: bool) -> Image:
+    """`found`, which the network made of `small`, at the size of `image`, with the fine lines of that, in `out`.
 
     A `drawing` has clean edges, and nothing of the network's own grid.
 
     Around each pixel the output's luma is taken for a linear function of the frame's; its slope, which is smooth, says
     how much of what `small` lacks of `image` is added.
     """
-    guide, target = (cv2.cvtColor(one, cv2.COLOR_BGR2GRAY).astype(np.float32) for one in (small, found))
-    window = (2 * _RADIUS + 1,) * 2
-    mean, aim = cv2.blur(guide, window), cv2.blur(target, window)
-    slope = (cv2.blur(guide * target, window) - mean * aim) / (cv2.blur(guide * guide, window) - mean * mean + _FLAT)
-    size = image.shape[1], image.shape[0]
-    spread = cv2.resize(cv2.blur(slope, window), size, interpolation=cv2.INTER_LINEAR)
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    coarse = cv2.resize(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), size, interpolation=cv2.INTER_LINEAR)
-    detail = cv2.multiply(spread, cv2.subtract(grey, coarse, dtype=cv2.CV_32F), dtype=cv2.CV_32F)
-    plain = enlarged_clean(found, size) if drawing else cv2.resize(found, size, interpolation=cv2.INTER_CUBIC)
-    return np.asarray(cv2.add(plain, cv2.merge([detail.astype(np.int16)] * 3), dtype=cv2.CV_8U), np.uint8)
+    size, shape = (image.shape[1], image.shape[0]), image.shape[:2]
+    slope = planes("slope", shape, np.int16)
+    cv2.resize(_slope(small, found, planes), size, dst=slope, interpolation=cv2.INTER_LINEAR)
+    grey, coarse = planes("grey", shape, np.uint8), planes("coarse", shape, np.uint8)
+    cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=grey)
+    cv2.resize(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), size, dst=coarse, interpolation=cv2.INTER_LINEAR)
+    detail = cv2.subtract(grey, coarse, dst=planes("detail", shape, np.int16), dtype=cv2.CV_16S)
+    cv2.multiply(detail, slope, dst=detail, scale=1 / _UNIT)
+    details = cv2.merge([detail] * 3, dst=planes("details", image.shape, np.int16))
+    if not drawing:
+        cv2.resize(found, size, dst=out, interpolation=cv2.INTER_CUBIC)
+        return np.asarray(cv2.add(out, details, dst=out, dtype=cv2.CV_8U), np.uint8)
+    result = cv2.add(enlarged_levels(found, size, planes), details, dst=details)
+    cv2.threshold(result, 0, 0, cv2.THRESH_TOZERO, dst=details)
+    return np.asarray(cv2.convertScaleAbs(details, dst=out), np.uint8)
+
+
+def _slope(small: Image, found: Image, planes: Planes) -> NDArray[np.int16]:
+    """How much the luma of `found` grows with that of `small`, smoothly, in shares of `_UNIT`."""
+    shape, window = small.shape[:2], (2 * _RADIUS + 1,) * 2
+    guide, target = (planes(name, shape, np.uint8) for name in ("guide", "target"))
+    mean, aim, both, varies = (planes(name, shape, np.float32) for name in ("mean", "aim", "both", "varies"))
+    for image, grey, middle in ((small, guide, mean), (found, target, aim)):
+        cv2.boxFilter(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=grey), cv2.CV_32F, window, dst=middle)
+    product = cv2.multiply(guide, target, dst=planes("product", shape, np.uint16), dtype=cv2.CV_16U)
+    cv2.boxFilter(product, cv2.CV_32F, window, dst=both)
+    cv2.sqrBoxFilter(guide, cv2.CV_32F, window, dst=varies)
+    both -= np.multiply(mean, aim, out=aim)
+    varies -= np.multiply(mean, mean, out=mean)
+    varies += np.float32(_FLAT)
+    both *= np.float32(_UNIT)
+    slope = planes("small slope", shape, np.int16)
+    np.copyto(slope, np.divide(both, varies, out=both), casting="unsafe")
+    return np.asarray(cv2.blur(slope, window, dst=planes("smooth slope", shape, np.int16)), np.int16)
 
 
 def build(model: Model, params: Mapping[str, object]) -> Translate:

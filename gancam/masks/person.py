@@ -26,6 +26,7 @@ from gancam.masks.regions import (
     window_around,
 )
 from gancam.vision.motion import is_cut
+from gancam.vision.planes import Planes
 
 _WORK_SIZE = 256  # pixels of the longer side of frames of 16:9 that the network is shown, where its card says nothing
 _RADIUS, _FLAT = 3, 100.0  # of the guided filter: its window, and the variance under which there is no edge
@@ -87,7 +88,7 @@ class Person(MaskSource):
     def __init__(self, model: ImageModel | None = None, *, hold: float = 0.7, wide: bool = False) -> None:
         self._model = model if model is not None else ImageModel(MODELS / "background.onnx", device="cpu")
         self._work_size = self._model.card.work_size or _WORK_SIZE
-        self.hold, self.wide = hold, wide
+        self.hold, self.wide, self._planes = hold, wide, Planes()
         self._frame: Window = (0, 0, 0, 0)  # the whole of the last frame
         self._small: Image | None = None  # as the network is shown that
         self._before: NDArray[np.float32] | None = None  # what was found in the whole of it
@@ -139,7 +140,7 @@ class Person(MaskSource):
             self._before = None
             return closer
         self._before = self._steadied(self._look(small) if found is None else found, self._before, still)
-        opacity = _along_edges(self._before, small, image)
+        opacity = _along_edges(self._before, small, image, self._planes)
         return opacity if closer is None else np.asarray(cv2.max(opacity, closer), np.uint8)
 
     def _look(self, small: Image) -> NDArray[np.float32]:
@@ -207,7 +208,7 @@ class Person(MaskSource):
             region.before = self._steadied(found, region.before, rests)
             left, top, width, height = region.window
             place = slice(top, top + height), slice(left, left + width)
-            cv2.max(opacity[place], _along_edges(region.before, small, image[place]), dst=opacity[place])
+            cv2.max(opacity[place], _along_edges(region.before, small, image[place], self._planes), dst=opacity[place])
         self._regions = [region for region in self._regions if region.missed <= _EVERY]
         if not self._regions or any(area(region.window) > _LEAVE * area(whole) for region in self._regions):
             self._regions, self._age = [], 0
@@ -289,7 +290,7 @@ def _still(before: Image, now: Image) -> NDArray[np.float32]:
     return np.asarray(cv2.LUT(moved, _STILL), np.float32)
 
 
-def _along_edges(found: NDArray[np.float32], small: Image, image: Image) -> NDArray[np.uint8]:
+def _along_edges(found: NDArray[np.float32], small: Image, image: Image, planes: Planes) -> NDArray[np.uint8]:
     """`found`, made of `small`, at the size of `image`, as a local linear function of that one's luma."""
     guide = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
     window = (2 * _RADIUS + 1,) * 2
@@ -297,10 +298,11 @@ def _along_edges(found: NDArray[np.float32], small: Image, image: Image) -> NDAr
     slope = (cv2.blur(guide * found, window) - mean * aim) / (cv2.blur(guide * guide, window) - mean * mean + _FLAT)
     offset = aim - slope * mean
     size = image.shape[1], image.shape[0]
-    slopes, offsets = (
-        cv2.resize(cv2.blur(one, window), size, interpolation=cv2.INTER_LINEAR) for one in (slope, offset)
-    )
-    grey = cv2.blur(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (3, 3))  # else a camera's noise is seen at edges
-    whole = cv2.multiply(slopes, grey, dtype=cv2.CV_32F) + offsets
+    whole, light = (planes(name, image.shape[:2], np.float32) for name in ("whole", "light"))
+    np.copyto(light, cv2.blur(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (3, 3)))  # else a camera's noise shows
+    cv2.resize(cv2.blur(slope, window), size, dst=whole, interpolation=cv2.INTER_LINEAR)
+    whole *= light
+    whole += cv2.resize(cv2.blur(offset, window), size, dst=light, interpolation=cv2.INTER_LINEAR)
+    np.maximum(whole, np.float32(_NONE), out=whole)
     scale = 255 / (_ALL - _NONE)
-    return np.asarray(cv2.convertScaleAbs(np.maximum(whole, _NONE), alpha=scale, beta=-_NONE * scale), np.uint8)
+    return np.asarray(cv2.convertScaleAbs(whole, alpha=scale, beta=-_NONE * scale), np.uint8)

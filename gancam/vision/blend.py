@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gancam.errors import InputError, did_you_mean
 from gancam.frame import Image
+from gancam.vision.planes import Planes
 
 Alpha = NDArray[np.uint8]  # (H, W): how much of the overlay is seen, 0 none to 255 all
 _LEVELS = np.arange(256, dtype=np.float64)
@@ -110,7 +111,9 @@ class Region(NamedTuple):
         return Place(left, top, width, height)
 
 
-def composite(base: Image, overlay: Image, mode: str = "normal", alpha: Alpha | None = None) -> Image:
+def composite(
+    base: Image, overlay: Image, mode: str = "normal", alpha: Alpha | None = None, *, planes: Planes | None = None
+) -> Image:
     """Blend `overlay` over `base` into a new Image.
 
     Modes: the tables above; ``luminosity`` takes the overlay's light and the frame's colours (of Y'CrCb); ``clone``
@@ -122,6 +125,7 @@ def composite(base: Image, overlay: Image, mode: str = "normal", alpha: Alpha | 
         overlay: likewise, of the same size.
         mode: one of `MODES`.
         alpha: how much of the overlay is seen, uint8 ``(H, W)``; where it is 0, the result is `base` to the byte.
+        planes: where it works; None: in new arrays.
 
     Raises:
         InputError: there is no such mode, or the arrays are of different sizes.
@@ -139,9 +143,10 @@ def composite(base: Image, overlay: Image, mode: str = "normal", alpha: Alpha | 
         mixed = _by_tables(base, overlay, mode)
     if alpha is None:
         return np.array(mixed, np.uint8) if mixed is overlay else mixed
-    weight = cv2.merge([alpha] * 3)
+    weight = cv2.merge([alpha] * 3, dst=(planes or Planes())("weight", base.shape, np.uint8))
     seen = cv2.multiply(mixed, weight, scale=1 / 255)
-    return _image(cv2.add(cv2.multiply(base, cv2.bitwise_not(weight), scale=1 / 255), seen))
+    rest = cv2.multiply(base, cv2.bitwise_not(weight, dst=weight), dst=weight, scale=1 / 255)
+    return _image(cv2.add(rest, seen, dst=seen))
 
 
 def _image(pixels: object) -> Image:

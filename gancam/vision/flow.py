@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.vision.motion import Grey
+from gancam.vision.planes import Planes
 
 Plane = NDArray[np.float32]
 T = TypeVar("T", np.uint8, np.int16, np.float32)
@@ -45,6 +46,8 @@ class DenseFlow:
     def __init__(self, rest: float = 0.0, *, preset: int = cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST) -> None:
         self._rest = rest
         self._search = cv2.DISOpticalFlow.create(preset)
+        self._planes = Planes()
+        self._grid: NDArray[np.float32] = np.empty((2, 0, 0), np.float32)  # of pixels: y, then x
 
     def __call__(self, now: Grey, before: Grey, size: tuple[int, int]) -> Motion | None:
         """Find the motion of `now` since `before`.
@@ -55,21 +58,26 @@ class DenseFlow:
             size: Width and height of what is carried.
 
         Returns:
-            For pictures of that size; None where nothing moves, or where there is too little to see.
+            For pictures of that size, until the next call, which writes into the same arrays; None where nothing
+            moves, or where there is too little to see.
         """
         if min(now.shape) < _SMALLEST:
             return None
-        flow = cv2.split(self._search.calc(now, before, np.zeros((*now.shape, 2), np.float32)))
-        moves = np.asarray(np.maximum(*(np.abs(one) for one in flow)) > self._rest, np.uint8)
-        if not cv2.hasNonZero(moves):
+        planes, shape = self._planes, (size[1], size[0])
+        none = planes("none", (*now.shape, 2), np.float32)
+        none.fill(0)
+        flow = cv2.split(self._search.calc(now, before, none))
+        rests = cv2.inRange(np.maximum(*(np.abs(one) for one in flow)), 0, self._rest)
+        if cv2.countNonZero(rests) == rests.size:
             return None
-        width, height = size
-        rests = np.asarray(cv2.resize(255 * (1 - moves), size, interpolation=cv2.INTER_NEAREST), np.uint8)
-        scales = np.float32(width / now.shape[1]), np.float32(height / now.shape[0])
-        x, y = (
-            np.asarray(cv2.resize(one * moves * scale, size, interpolation=cv2.INTER_LINEAR), np.float32)
-            for one, scale in zip(flow, scales, strict=True)
-        )
-        x += np.arange(width, dtype=np.float32)
-        y += np.arange(height, dtype=np.float32)[:, None]
-        return Motion(x, y, rests)
+        if self._grid.shape[1:] != shape:
+            self._grid = np.indices(shape, np.float32)
+        zero, maps = np.zeros(now.shape, np.float32), []
+        for axis, one in enumerate(flow):
+            moves, found = cv2.copyTo(zero, rests, one), planes(f"map {axis}", shape, np.float32)
+            cv2.resize(moves, size, dst=found, interpolation=cv2.INTER_LINEAR)
+            cv2.scaleAdd(found, size[axis] / now.shape[1 - axis], self._grid[1 - axis], dst=found)
+            maps.append(found)
+        still = planes("rests", shape, np.uint8)
+        cv2.resize(rests, size, dst=still, interpolation=cv2.INTER_NEAREST)
+        return Motion(maps[0], maps[1], still)

@@ -30,7 +30,10 @@ def small_grey(image: Image) -> tuple[Grey, float]:
     size = max(round(image.shape[1] / shrink), 1), max(round(image.shape[0] / shrink), 1)
     # Every second pixel of what is shrunk to less than half is enough: it is not shown, and it is four times faster.
     step = max(int(shrink / 2), 1)
-    small = cv2.resize(image[::step, ::step], size, interpolation=cv2.INTER_AREA)
+    few = image[::step, ::step]
+    if step > 1 and few.shape[0] * step == image.shape[0] and few.shape[1] * step == image.shape[1]:  # the same pixels
+        few = np.asarray(cv2.resize(image, few.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+    small = cv2.resize(few, size, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8), image.shape[1] / size[0]
 
 

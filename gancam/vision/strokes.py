@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.frame import Image
+from gancam.vision.planes import Planes
 
 Level = TypeVar("Level", np.uint8, np.int16)
 
@@ -39,27 +40,41 @@ def fine_structure(image: Image, stroke: float) -> NDArray[np.float32]:
     return np.asarray(np.clip(2 * soft - 0.5, 0, 1), np.float32)
 
 
-def enlarged_clean(drawn: NDArray[Level], size: tuple[int, int]) -> NDArray[Level]:
+def enlarged_clean(drawn: Image, size: tuple[int, int]) -> Image:
     """Enlarge a drawing to `size` (width, height): edges are as steep as in the small one, without steps or halos.
 
     Args:
+        drawn: uint8 ``(H, W, 3)``.
+        size: Of what is given.
+    """
+    return np.asarray(cv2.convertScaleAbs(enlarged_levels(drawn, size, Planes())), np.uint8)
+
+
+def enlarged_levels(drawn: NDArray[Level], size: tuple[int, int], planes: Planes) -> NDArray[np.int16]:
+    """Do what ``enlarged_clean`` does, for what is to be added too.
+
+    Args:
         drawn: uint8, or int16 for what is to be added, ``(H, W, 3)``.
-        size: The type stays.
+        size: Of what is given: width and height.
+        planes: Where it is written, until the next call with these.
     """
     factor = max(size[0] / drawn.shape[1], size[1] / drawn.shape[0])
-    smooth = cv2.GaussianBlur(drawn, (3, 3), 0).astype(np.float32)  # networks leave their own grid, two pixels long
-    calm = cv2.GaussianBlur(smooth, (3, 3), _SOFT)
+    calm, soft = (planes(name, drawn.shape, np.float32) for name in ("calm", "soft"))
+    np.copyto(soft, cv2.GaussianBlur(drawn, (3, 3), 0))  # networks leave their own grid, two pixels long
+    cv2.GaussianBlur(soft, (3, 3), _SOFT, dst=calm)
     reach = max((2 * round(0.75 * factor) + 1) / factor, 1.0)  # as two means over so many pixels
-    soft = cv2.GaussianBlur(calm, (7, 7), reach / 6**0.5)
-    steep = np.asarray(cv2.addWeighted(calm, 1 + _GAIN, soft, -_GAIN, 0), np.int16)
-    large = cv2.resize(steep, size, interpolation=cv2.INTER_CUBIC)  # what is linear is faster in the small picture
-    window = np.ones((3, 3), np.uint8)
-    least, most = (
-        cv2.resize(bound(drawn, window), size, interpolation=cv2.INTER_LINEAR) for bound in (cv2.erode, cv2.dilate)
-    )
-    if drawn.dtype == np.uint8:
-        large = cv2.addWeighted(large, 1, large, 0, 0, dtype=cv2.CV_8U)
-    return np.asarray(cv2.min(cv2.max(large, least), most), drawn.dtype)
+    cv2.GaussianBlur(calm, (7, 7), reach / 6**0.5, dst=soft)
+    steep = planes("steep", drawn.shape, np.int16)
+    np.copyto(steep, cv2.addWeighted(calm, 1 + _GAIN, soft, -_GAIN, 0, dst=soft), casting="unsafe")
+    shape, window = (size[1], size[0], drawn.shape[2]), np.ones((3, 3), np.uint8)
+    large = planes("large", shape, np.int16)  # what is linear is faster in the small picture
+    cv2.resize(steep, size, dst=large, interpolation=cv2.INTER_CUBIC)
+    for limit, bound in ((cv2.max, cv2.erode), (cv2.min, cv2.dilate)):
+        np.copyto(steep, bound(drawn, window))
+        limit(
+            large, cv2.resize(steep, size, dst=planes("bound", shape, np.int16), interpolation=cv2.INTER_LINEAR), large
+        )
+    return large
 
 
 def with_broad_lines(found: Image, broad: Image, share: NDArray[np.float32]) -> Image:
@@ -85,7 +100,7 @@ def laid_on(image: Image, seen: Image, drawn: Image) -> Image:
     mean = np.asarray(cv2.blur(seen, _WINDOW), np.uint8)
     changed = cv2.subtract(drawn, _detail(seen, mean), dtype=cv2.CV_16S)
     light = (_relief(drawn, seen) * min((stroke - 1.0) / _RAISED, 1.0)).astype(np.int16)
-    layer = enlarged_clean(np.asarray(cv2.add(changed, cv2.merge([light] * 3)), np.int16), size)
+    layer = enlarged_levels(np.asarray(cv2.add(changed, cv2.merge([light] * 3)), np.int16), size, Planes())
     detail = _detail(image, np.asarray(cv2.resize(mean, size, interpolation=cv2.INTER_LINEAR), np.uint8))
     result = np.asarray(cv2.add(layer, detail, dtype=cv2.CV_8U), np.uint8)
     return mixed_by(image, result, fine_structure(image, stroke) * np.float32(_SHOWN * min(stroke - 1.0, 1.0)))

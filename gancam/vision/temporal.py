@@ -7,10 +7,12 @@ from numpy.typing import NDArray
 from gancam.frame import Image
 from gancam.vision.flow import DenseFlow
 from gancam.vision.motion import Grey, is_cut, small_grey
-from gancam.vision.noise import noise_level, smoothed
+from gancam.vision.noise import STRONG, noise_level, smoothed
+from gancam.vision.planes import Planes
 
 _HELD = 0.85  # how much of what was found stays, at most: the mean of about 12 frames
 _NEAR, _AROUND = (3, 3), (5, 5)  # pixels over which change is summed, which noise does not survive, and then looked for
+_EACH = 10  # rows, of which three are looked at for noise
 _QUIET = 30  # per cent of places that are surely explained by motion: what differs there is noise
 _NONE, _SOME = 0.3, 0.7  # grey levels of such noise that a codec has left nothing of, and that is worth motion's errors
 _LEAST, _MOST = 0.7, 2.0  # grey levels of noise that any frame may have, and that none has
@@ -19,8 +21,6 @@ _REST = 0.25  # pixels of the small picture: motion under that is none
 _HUE = 16.0  # levels by which B or R differs more than G that surely are another thing; half of that is noise
 _STRONG, _STRONG_HUE = 0.4, 2.5  # times the noise of a single frame, where that is more than those
 _STEP = 2  # grey levels that what is given may differ from what was, at rest, to stay as it was
-
-_B_AND_R_LESS_G = np.array([[1, -1, 0], [0, -1, 1]], np.float32)
 
 Plane = NDArray[np.float32]
 
@@ -36,7 +36,7 @@ class TemporalFilter:
     """
 
     def __init__(self) -> None:
-        self._planes = _Planes()
+        self._planes = Planes()
         self._held: Plane | None = None  # what was given last, (H, W, 3)
         self._shown: Image | None = None  # the same in 8 bits
         self._grey: Grey | None = None  # the last frame, small
@@ -50,32 +50,30 @@ class TemporalFilter:
             image: The next frame; another size begins anew.
             strength: From 0, nothing is held, to 1.
         """
-        held, shown, before = self._held, self._shown, self._grey
-        now = self._planes("now", image.shape)
-        np.copyto(now, image)
+        held, shown, before, planes = self._held, self._shown, self._grey, self._planes
         grey, _ = small_grey(image)
         self._grey = grey
-        noise = noise_level(image)
+        noise = noise_level(image, least=STRONG / 2)
         if held is None or shown is None or before is None or held.shape != image.shape or is_cut(before, grey):
-            self._held, self._shown, self._left = now.copy(), smoothed(image, noise * strength), None
+            self._held, self._left = image.astype(np.float32), None
+            self._shown = smoothed(image, noise * strength).copy()
             return self._shown.copy()
+        now = planes("now", image.shape, np.float32)
+        np.copyto(now, image)
         motion = self._flow(grey, before, (image.shape[1], image.shape[0]))
-        moved = held if motion is None else motion.carry(held, self._planes("moved", held.shape))
-        rests = np.full(image.shape[:2], 255, np.uint8) if motion is None else motion.rests
-        share = _share(self._planes, now, moved, rests, strength, noise)
-        less = np.subtract(1.0, share, out=self._planes("less", share.shape))
+        moved = held if motion is None else motion.carry(held, planes("moved", image.shape, np.float32))
+        rests = None if motion is None else motion.rests
+        share = _share(planes, now, moved, rests, strength, noise)
+        less = np.subtract(1.0, share, out=planes("less", share.shape, np.float32))
         cv2.blendLinear(moved, now, share, less, dst=held)
-        given = smoothed(
-            np.asarray(cv2.convertScaleAbs(held), np.uint8), noise * strength, self._noise_left(share, noise)
-        )
-        stays = cv2.bitwise_and(cv2.inRange(cv2.absdiff(given, shown), (0, 0, 0), (_STEP,) * 3), rests)
-        stays[share <= 0.0] = 0
-        self._shown = np.asarray(cv2.copyTo(shown, stays, given), np.uint8)
+        given = np.asarray(cv2.convertScaleAbs(held), np.uint8)
+        given = smoothed(given, noise * strength, self._noise_left(share, noise * strength))
+        self._shown = _resting(planes, given, shown, share, rests)
         return self._shown.copy()
 
     def _noise_left(self, share: Plane, noise: float) -> Plane | None:
-        """How much of a frame's noise is left at each pixel, where it is strong enough to ask."""
-        if noise <= 0:
+        """How much of a frame's noise is left at each pixel, where it may be strong enough to ask."""
+        if noise <= STRONG / 2:
             self._left = None
             return None
         variance = np.square(1 - share) + np.square(share) * (np.float32(1) if self._left is None else self._left)
@@ -87,51 +85,62 @@ class TemporalFilter:
         self._held = self._shown = self._grey = self._left = None
 
 
-class _Planes:
-    """Arrays by name, the same at each frame: the system takes longer to give new ones than it takes to fill them."""
-
-    def __init__(self) -> None:
-        self._made: dict[str, Plane] = {}
-
-    def __call__(self, name: str, shape: tuple[int, ...]) -> Plane:
-        found = self._made.get(name)
-        if found is None or found.shape != shape:
-            found = self._made[name] = np.empty(shape, np.float32)
-        return found
+def _resting(planes: Planes, given: Image, shown: Image, share: Plane, rests: Grey | None) -> Image:
+    """`given`, but what was `shown` where that is at rest, of some share, and differs by no more than a step."""
+    differs = cv2.absdiff(given, shown, dst=planes("differs", given.shape, np.uint8))
+    cv2.threshold(differs, _STEP, 255, cv2.THRESH_BINARY, dst=differs)  # in any colour: grey of some level
+    stays = np.logical_and(cv2.cvtColor(differs, cv2.COLOR_BGR2GRAY) == 0, share > 0).view(np.uint8)
+    if rests is not None:
+        stays &= rests
+    return np.asarray(cv2.copyTo(shown, stays, given), np.uint8)
 
 
-def _share(planes: _Planes, now: Plane, held: Plane, rests: NDArray[np.uint8], strength: float, single: float) -> Plane:
+def _share(planes: Planes, now: Plane, held: Plane, rests: Grey | None, strength: float, single: float) -> Plane:
     """How much of `held` stays at each pixel, 0 to 1; `single` is the noise of the frame by itself."""
     size = now.shape[:2]
-    one, two = planes("one", size), planes("two", size)
-    colours = np.asarray(cv2.subtract(now, held, dst=planes("colours", now.shape)), np.float32)
-    apart = cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY, dst=planes("apart", size))
-    differs = cv2.blur(np.abs(apart, out=one), _NEAR, dst=two)[::5, ::5].ravel()
-    quiet = _QUIET * (differs.size - 1) // 100
-    found = float(np.partition(differs, quiet)[quiet])
+    one, two, share = (planes(name, size, np.float32) for name in ("one", "two", "share"))
+    for colours, grey in ((now, one), (held, two)):
+        cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY, dst=grey)
+    apart = cv2.subtract(one, two, dst=planes("apart", size, np.float32))
+    found = _quiet(np.abs(apart, out=one))
     noise = min(max(found, _LEAST), max(_MOST, _STRONG * single))
     cv2.blur(apart, _NEAR, dst=one)
     change = cv2.blur(np.abs(one, out=one), _AROUND, dst=two)
     most = _HELD * strength
-    share = planes("share", size)
     np.multiply(change, np.float32(-most / ((_MOVES - 1.0) * noise)), out=share)
     share += np.float32(most * _MOVES / (_MOVES - 1.0))
-    limit = cv2.resize(
-        _same_hue(colours, max(_HUE, _STRONG_HUE * single)) * np.float32(most),
-        size[::-1],
-        dst=one,
-        interpolation=cv2.INTER_LINEAR,
-    )
-    np.clip(share, 0.0, limit, out=share)
+    alike = _same_hue(planes, now, held, max(_HUE, _STRONG_HUE * single), most)
+    cv2.min(share, cv2.resize(alike, size[::-1], dst=one, interpolation=cv2.INTER_LINEAR), dst=share)
+    np.maximum(share, 0, out=share)
     worth = min(max((found - _NONE) / (_SOME - _NONE), 0.0), 1.0)
-    if worth < 1.0:
-        share[rests == 0] *= np.float32(worth)
+    if worth < 1.0 and rests is not None:
+        cv2.copyTo(np.multiply(share, np.float32(worth), out=two), cv2.bitwise_not(rests), share)
     return share
 
 
-def _same_hue(colours: Plane, most: float) -> Plane:
-    """Where colours agree, though the grey may be the same, 1, else 0, in half the size: of B and R less G."""
-    half = (colours.shape[1] + 1) // 2, (colours.shape[0] + 1) // 2
-    apart = cv2.transform(cv2.resize(colours, half, interpolation=cv2.INTER_AREA), _B_AND_R_LESS_G)
-    change = cv2.max(*cv2.split(cv2.blur(np.abs(apart), _NEAR)))
-    return np.asarray(np.clip(2.0 - change * np.float32(2.0 / most), 0.0, 1.0), np.float32)
+def _quiet(differs: Plane) -> float:
+    """The mean of 3x3 pixels at the quietest places, of some."""
+    bands = max(len(differs) // _EACH, 1)
+    rows = differs[: bands * _EACH].reshape(bands, -1, differs.shape[1])[:, :3]
+    levels = cv2.blur(rows.mean(1), (3, 1))[:, :: _EACH // 2].ravel()
+    quiet = _QUIET * (levels.size - 1) // 100
+    return float(np.partition(levels, quiet)[quiet])
+
+
+def _same_hue(planes: Planes, now: Plane, held: Plane, most: float, full: float) -> Plane:
+    """Where colours agree, though the grey may be the same, `full`, else 0, in half the size: of B and R less G."""
+    size = (now.shape[0] + 1) // 2, (now.shape[1] + 1) // 2
+    # Of exactly half a size both are the mean of four pixels, and the first is quicker.
+    how = cv2.INTER_LINEAR if (size[0] * 2, size[1] * 2) == now.shape[:2] else cv2.INTER_AREA
+    new, old = (
+        cv2.resize(one, size[::-1], dst=planes(name, (*size, 3), np.float32), interpolation=how)
+        for one, name in ((now, "new"), (held, "old"))
+    )
+    apart = cv2.subtract(new, old, dst=new)
+    green, blue, red = (cv2.extractChannel(apart, at, dst=planes(f"{at}", size, np.float32)) for at in (1, 0, 2))
+    for one in (blue, red):
+        cv2.blur(cv2.absdiff(one, green, dst=one), (3, 3), dst=one)
+    change = np.asarray(cv2.max(blue, red, dst=blue), np.float32)
+    change *= np.float32(-2.0 * full / most)
+    change += np.float32(2.0 * full)
+    return np.clip(change, 0.0, np.float32(full), out=change)

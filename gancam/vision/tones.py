@@ -2,8 +2,10 @@
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from gancam.frame import Image
+from gancam.vision.planes import Planes
 
 _FAINT, _WEIGHT = 32, 0.55  # colourfulness up to which luma says all, and how much darker the fullest colours look
 _SMALL = 320  # pixels of the longer side on which shade is looked for
@@ -21,23 +23,27 @@ _DARKER = np.round(
 ).astype(np.uint8)
 
 
-def in_tones(image: Image) -> Image:
+def in_tones(image: Image, planes: Planes | None = None) -> Image:
     """Give a picture in grey, as one draws it who has ink alone: full colours are darker than white of the same luma.
 
     By luma orange and yellow are paper.
 
     Args:
         image: uint8 ``(H, W, 3)`` BGR.
+        planes: Where it is written, until the next call with these; None: a new array.
 
     Returns:
         The same shape, all channels alike; what has no colour has its luma.
     """
-    blue, green, red = cv2.split(image)
-    colourful = cv2.max(cv2.max(blue, green), red)
-    cv2.subtract(colourful, cv2.min(cv2.min(blue, green, dst=blue), red, dst=blue), dst=colourful)
+    planes, size = planes or Planes(), image.shape[:2]
+    blue, green, red, most = (planes(f"tone {name}", size, np.uint8) for name in ("blue", "green", "red", "most"))
+    cv2.split(image, [blue, green, red])
+    cv2.max(cv2.max(blue, green, dst=most), red, dst=most)
+    cv2.min(cv2.min(blue, green, dst=blue), red, dst=blue)
+    colourful = cv2.subtract(most, blue, dst=most)
     tone = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=green)
-    tone = cv2.multiply(tone, cv2.LUT(colourful, _DARKER, dst=red), dst=tone, scale=1 / 255)
-    return np.asarray(cv2.merge([tone] * 3), np.uint8)
+    cv2.multiply(tone, cv2.LUT(colourful, _DARKER, dst=red), dst=green, scale=1 / 255)
+    return np.asarray(cv2.merge([green] * 3, dst=planes("tones", image.shape, np.uint8)), np.uint8)
 
 
 def without_veil(image: Image) -> Image:
@@ -49,10 +55,10 @@ def without_veil(image: Image) -> Image:
     height, width = image.shape[:2]
     shrink = min(_THUMBNAIL / max(height, width), 1.0)
     size = max(round(width * shrink), 1), max(round(height * shrink), 1)
-    small = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
-    levels = np.sort(small, axis=None)
-    few = max(round(_ENDS * levels.size), 1)
-    dark, light = float(levels[:few].mean()), float(levels[-few:].mean())
+    small = cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), size, interpolation=cv2.INTER_AREA)
+    pixels = np.bincount(small.reshape(-1), minlength=256)  # of each level
+    few = max(round(_ENDS * small.size), 1)
+    dark, light = _lowest(pixels, few), 255 - _lowest(pixels[::-1], few)
     veil = max(dark - _VEIL, 0.0) * min((light - dark) / _RANGE, 1.0)
     if veil < 1.0:
         return image
@@ -60,8 +66,14 @@ def without_veil(image: Image) -> Image:
     return np.asarray(cv2.LUT(image, table), np.uint8)
 
 
-def as_dark(drawn: Image, image: Image) -> Image:
-    """Darken a drawing where the picture is black, or almost: night and shadows are no grey paint.
+def _lowest(pixels: NDArray[np.intp], few: int) -> float:
+    """The mean level of the `few` darkest, of which there are so many pixels of each level."""
+    before = np.cumsum(pixels) - pixels
+    return float(np.clip(few - before, 0, pixels) @ np.arange(len(pixels))) / few
+
+
+def as_dark(drawn: Image, image: Image, planes: Planes | None = None) -> Image:
+    """Darken a drawing, itself, where the picture is black, or almost: night and shadows are no grey paint.
 
     What it may add to the brightest of the picture thereabouts grows from `_INK` levels on. That leaves little of the
     blots that networks make of noise in the dark.
@@ -69,17 +81,21 @@ def as_dark(drawn: Image, image: Image) -> Image:
     Args:
         drawn: uint8 ``(H, W, 3)`` BGR, what was made of `image`.
         image: The same size.
+        planes: Where it works; None: in new arrays.
     """
-    height, width = image.shape[:2]
+    planes, (height, width) = planes or Planes(), image.shape[:2]
     shrink = min(_SMALL / max(height, width), 1.0)
     size = max(round(width * shrink), 1), max(round(height * shrink), 1)
+    grey = planes("dark grey", image.shape[:2], np.uint8)
     seen, made = (
-        cv2.cvtColor(cv2.resize(one, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY) for one in (image, drawn)
+        cv2.resize(cv2.cvtColor(one, cv2.COLOR_BGR2GRAY, dst=grey), size, interpolation=cv2.INTER_AREA)
+        for one in (image, drawn)
     )
     near = cv2.blur(cv2.dilate(seen, np.ones((3, 3), np.uint8)), (5, 5)).astype(np.float32)
     most = near + np.float32(_GAIN) * np.maximum(near - np.float32(_BLACK), 0) + np.float32(_INK)
     share = most / np.maximum(made, np.float32(1))
     if share.min() >= 1.0:
         return drawn
-    light = cv2.resize(cv2.convertScaleAbs(np.minimum(share, 1), alpha=255), (width, height))
-    return np.asarray(cv2.multiply(drawn, cv2.merge([light] * 3), scale=1 / 255), np.uint8)
+    cv2.resize(cv2.convertScaleAbs(np.minimum(share, 1), alpha=255), (width, height), dst=grey)
+    shade = cv2.merge([grey] * 3, dst=planes("shade", image.shape, np.uint8))
+    return np.asarray(cv2.multiply(drawn, shade, dst=drawn, scale=1 / 255), np.uint8)

@@ -36,3 +36,11 @@ def test_strong_noise_is_smoothed_and_clean_pictures_are_not() -> None:
     assert np.array_equal(part[:, 101:], bad[:, 101:])
     assert np.array_equal(part[:, :99], smoothed(bad, level)[:, :99])
     assert noise_level(np.zeros((3, 5, 3), np.uint8)) == 0
+
+
+@pytest.mark.parametrize("name", ["lake", "sign"])
+@pytest.mark.parametrize("level", [0, 3, 18])
+def test_noise_that_matters_is_told_as_without_a_limit(name: str, level: float) -> None:
+    image = noisy(still(name), level)
+    known, told = noise_level(image), noise_level(image, least=2.0)
+    assert told == known or max(told, known) < 2.0

@@ -49,6 +49,17 @@ def test_strong_noise_goes_from_the_first_frame_on_and_then_over_time() -> None:
     assert error(filter_(noisy(shown, rng, 18), 1.0)[inside], shown[inside]) < error(frames[0], truth)
 
 
+def test_a_picture_of_odd_sides_is_as_calm() -> None:
+    truth = still("lake")
+    left = []
+    for inner in (truth[:-2, :-2], truth[:-1, :-1]):
+        rng, filter_ = np.random.default_rng(0), TemporalFilter()
+        frames = [noisy(np.ascontiguousarray(inner), rng, 18) for _ in range(10)]
+        given = [filter_(frame, 1.0) for frame in frames]
+        left.append(error(given[-1], inner))
+    assert max(left) < 1.05 * min(left)
+
+
 def test_a_video_without_noise_is_left_as_it_is() -> None:
     filter_, truth = TemporalFilter(), still("lake")
     for index in range(6):  # as of a codec: what stands still is the same, byte for byte
