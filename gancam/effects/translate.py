@@ -23,9 +23,10 @@ from gancam.vision.blend import Region, composite
 from gancam.vision.cutout import ground
 from gancam.vision.flow import DenseFlow
 from gancam.vision.motion import Grey, is_cut, small_grey
+from gancam.vision.noise import even
 from gancam.vision.planes import Planes
 from gancam.vision.strokes import enlarged_clean, enlarged_levels, fine_structure, laid_on, mixed_by, with_broad_lines
-from gancam.vision.tones import as_dark, in_tones, without_veil
+from gancam.vision.tones import Exposure, as_dark, in_tones, without_veil
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
 _REST = 0.3  # pixels of the small picture in which motion is looked for: less is none, so that noise moves nothing
@@ -204,11 +205,20 @@ class Translate(ModelEffect):
                     source.reset()
 
     def _style(self, image: Image) -> Image:
-        """Translate what is within black bars, which stay as they are, and keep dark what is."""
+        """Translate what is within black bars, which stay as they are, and keep dark what is.
+
+        A dark frame is shown as light as the network knows photos, and what it makes of it is as dark again.
+        """
         picture = find_picture(image)
         whole = picture.without_bars(image)
-        clear = without_veil(whole) if self.card.strokes == "lines" else whole
-        return picture.with_bars(as_dark(self._translated(clear), whole, self._planes), image)
+        exposure = Exposure.of(whole)
+        if exposure is not None:
+            lit = np.asarray(cv2.LUT(whole, exposure.up, dst=self._planes("lit", whole.shape, np.uint8)), np.uint8)
+            drawn = self._translated(lit)
+            drawn = np.asarray(cv2.LUT(drawn, exposure.down, dst=drawn), np.uint8)
+        else:
+            drawn = self._translated(without_veil(whole) if self.card.strokes == "lines" else whole)
+        return picture.with_bars(as_dark(drawn, whole, self._planes), image)
 
     def _translated(self, image: Image) -> Image:
         if self.card.sees == "tones":
@@ -221,7 +231,7 @@ class Translate(ModelEffect):
         size = max(round(width * shrink), 1), max(round(height * shrink), 1)
         how = cv2.INTER_AREA if shrink < 1.0 else cv2.INTER_CUBIC
         small = image if shrink == 1.0 else np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
-        found = self._drawn(small, coarse)
+        found = self._drawn(even(small) if self.card.keeps == "black" else small, coarse)
         if self.card.keeps == "luma":
             grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
             chroma = _faded(_chroma(found), small)

@@ -1,4 +1,6 @@
-"""Tones: how dark colours look, how dark black stays, and the dark that an overexposed frame lacks."""
+"""Tones: how dark colours look, how dark black stays, and the light or dark that a badly exposed frame lacks."""
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -17,6 +19,10 @@ _ENDS = (
     0.05  # of the pixels, whose mean is the darkest and the lightest tone: a percentile would jump with what comes in
 )
 _THUMBNAIL = 160  # pixels of the longer side on which those are looked for
+
+_LIT = 80.0  # mean level from which a picture is not dark
+_LIFT, _MOST = 1.4, 4.0  # power of how much darker it is that is made up for, and how often the darkest is, at most
+_STEP = 4  # pixels: every so many are looked at for it
 
 _DARKER = np.round(
     255 * (1 - _WEIGHT * np.clip(np.arange(256, dtype=np.float32) - _FAINT, 0, None) / (255 - _FAINT))
@@ -64,6 +70,28 @@ def without_veil(image: Image) -> Image:
         return image
     table = np.clip(np.round((np.arange(256) - veil) * (255 / (255 - veil))), 0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(image, table), np.uint8)
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """How much lighter a dark picture is shown to a network: tables of 256 levels, `up` and back `down`."""
+
+    up: NDArray[np.uint8]
+    down: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, image: Image) -> "Exposure | None":
+        """Tell what uint8 BGR `image` ``(H, W, 3)`` lacks; None where it is not dark.
+
+        It follows the mean level alone, smoothly: nothing that comes in lets a video jump.
+        """
+        mean = max(float(image[::_STEP, ::_STEP].mean()), 1.0)
+        gain = min((_LIT / mean) ** _LIFT, _MOST)
+        if gain <= 1.0:
+            return None
+        level = np.arange(256) / 255.0
+        up, down = level * gain / (1 + (gain - 1) * level), level / (gain - (gain - 1) * level)
+        return cls(*(np.round(255.0 * table).astype(np.uint8) for table in (up, down)))
 
 
 def _lowest(pixels: NDArray[np.intp], few: int) -> float:

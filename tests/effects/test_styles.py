@@ -127,3 +127,23 @@ def test_lines_are_drawn_in_an_overexposed_frame(name: str, frame: Image) -> Non
     pale = (frame.astype(np.float32) * 0.35 + 165).astype(np.uint8)
     drawn = cv2.cvtColor(load(name)(pale), cv2.COLOR_BGR2GRAY)
     assert np.count_nonzero(drawn < 150) > 0.005 * drawn.size
+
+
+@pytest.mark.parametrize("name", ["style-watercolour", "style-oil"])
+def test_a_dark_wall_is_painted_no_rougher_than_a_light_one(name: str) -> None:
+    rough = []
+    for level in (36, 144):
+        wall = np.full((240, 320, 3), level, np.uint8)
+        grey = cv2.cvtColor(gancam.load(name)(wall), cv2.COLOR_BGR2GRAY)[40:-40, 40:-40].astype(float)
+        rough.append(grey.std() / grey.mean())
+    assert rough[0] < 1.5 * rough[1]  # blots were 9 times as rough, bark 1.7
+
+
+def test_strong_noise_is_not_drawn(frame: Image) -> None:
+    effect = gancam.load("style-watercolour")
+    dark = (frame * 0.3).astype(np.uint8)
+    noisy = [
+        np.clip(dark + np.random.default_rng(seed).normal(0, 8, dark.shape), 0, 255).astype(np.uint8) for seed in (0, 1)
+    ]
+    drawn = [effect(one).astype(int) for one in noisy]
+    assert np.abs(drawn[0] - drawn[1]).mean() < 0.8 * np.abs(noisy[0].astype(int) - noisy[1]).mean()

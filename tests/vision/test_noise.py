@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gancam.frame import Image
-from gancam.vision.noise import noise_level, smoothed
+from gancam.vision.noise import even, noise_level, smoothed
 from tests.helpers.small import still
 
 
@@ -44,3 +44,13 @@ def test_noise_that_matters_is_told_as_without_a_limit(name: str, level: float) 
     image = noisy(still(name), level)
     known, told = noise_level(image), noise_level(image, least=2.0)
     assert told == known or max(told, known) < 2.0
+
+
+def test_strong_noise_is_evened_out_and_edges_stay() -> None:
+    halves = np.full((120, 160, 3), 60, np.uint8)
+    halves[:, 80:] = 180
+    assert even(halves) is halves
+    made = even(noisy(halves, 12))
+    assert made[10:-10, 10:70].std() < 6
+    assert abs(float(made[:, 81].mean()) - 180) < 8
+    assert abs(float(made[:, 78].mean()) - 60) < 8

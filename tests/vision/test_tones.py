@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from gancam.vision.tones import as_dark, in_tones, without_veil
+from gancam.vision.tones import Exposure, as_dark, in_tones, without_veil
 from tests.helpers.small import still
 
 
@@ -55,3 +55,22 @@ def test_something_dark_that_comes_into_a_pale_frame_changes_its_tones_slowly() 
         means.append(float(without_veil(frame)[height // 2 :].mean()))
     assert max(abs(after - before) for before, after in pairwise(means)) < 6
     assert means[-1] > means[0] + 20, "what has black has no veil"
+
+
+def test_a_dark_picture_is_lit_and_becomes_as_dark_again() -> None:
+    image = (still("otters") * 0.25).astype(np.uint8)
+    exposure = Exposure.of(image)
+    assert exposure is not None
+    lit = exposure.up[image]
+    assert lit.mean() > 1.8 * image.mean()
+    assert np.abs(exposure.down[lit].astype(int) - image).max() <= 1
+    assert (exposure.up[0], exposure.up[255], exposure.down[0], exposure.down[255]) == (0, 255, 0, 255)
+    assert (np.diff(exposure.up.astype(int)) >= 0).all()
+
+
+def test_the_light_of_a_picture_does_not_jump_with_its_mean() -> None:
+    tables = [Exposure.of(np.full((8, 8, 3), level, np.uint8)) for level in range(96)]
+    assert tables[80] is None
+    levels = [np.arange(256) if one is None else one.up.astype(int) for one in tables]
+    assert max(int(np.abs(a - b).max()) for a, b in pairwise(levels[24:])) <= 8
+    assert levels[79].tolist() != list(range(256))

@@ -16,6 +16,7 @@ from train.painters.filters import (
     lines,
     luma,
     saturated,
+    skin,
     stepped,
 )
 
@@ -24,6 +25,7 @@ INK = np.array([0.07, 0.07, 0.10], np.float32)
 WASH = np.array([0.36, 0.40, 0.47], np.float32)
 SEPIA = np.array([0.24, 0.15, 0.12], np.float32)
 SHADE = np.array([0.90, 0.78, 0.38], np.float32)  # absorbances of a blue violet
+TAN = np.array([0.62, 0.84, 0.92], np.float32)  # which is a brown on skin
 NEUTRAL = np.array([0.95, 0.98, 0.88], np.float32)  # and of what is laid over it in the deepest shade
 
 
@@ -72,8 +74,8 @@ def comic(image: Colours) -> Colours:
 def watercolour(image: Colours) -> Colours:
     """Line and wash: flat washes with dark rims on white paper, which shows in gaps along sepia contours.
 
-    Shade is a wash of its own, blue violet, laid in up to three layers over that of the hue. Colours are absorbances,
-    as of glass, so that washes add up and paper shines through.
+    Shade is a wash of its own, blue violet, on the colours of skin brown, laid in up to three layers over that of the
+    hue. Colours are absorbances, as of glass, so that washes add up and paper shines through.
     """
     flat = blur(abstract(image, 9.0, 3.0), 0.7)
     pigment, fine = grain.laid(grain.paper(), (flat.shape[0], flat.shape[1]))
@@ -93,6 +95,8 @@ def watercolour(image: Colours) -> Colours:
 
 def _washes(flat: Colours, pigment: Plane) -> Colours:
     """The absorbances of what is laid on the paper for `flat` areas; `pigment`, mean 0, lets their borders wander."""
+    face = skin(flat)
+    pigment = pigment * (1 - 0.8 * face)
     value = 0.5 * luma(flat) + 0.5 * flat.max(2)  # a strong colour is not a dark one
     tone = 0.6 * value.clip(0, 1) ** np.float32(0.85) + 0.4 * evened(value) + 0.022 * pigment
     light, middle, deep = (1 - _above(tone, place, 60.0) for place in (0.68, 0.46, 0.26))
@@ -102,7 +106,8 @@ def _washes(flat: Colours, pigment: Plane) -> Colours:
     dry = 0.85 * _above(tone, 0.88 + 0.4 * chroma, 50.0)
     hue = -np.log(vivid.clip(0.10, 1)) * ((0.50 + 0.22 * light + 0.18 * middle) * (1 - dry))[:, :, None]
     thin, thick = ((0.16 * light + 0.40 * middle) * (1 - 0.45 * chroma), 1.00 * deep * (1 - 0.45 * chroma))
-    return np.asarray(hue + thin[:, :, None] * SHADE + thick[:, :, None] * NEUTRAL, np.float32)
+    shade = SHADE + face[:, :, None] * (TAN - SHADE)
+    return np.asarray(hue + thin[:, :, None] * shade + thick[:, :, None] * NEUTRAL, np.float32)
 
 
 def _above(value: Plane, place: Plane | float, steep: float) -> Plane:

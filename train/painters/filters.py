@@ -136,6 +136,17 @@ def luma(image: Colours) -> Plane:
     return np.asarray(image @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
 
 
+def skin(image: Colours) -> Plane:
+    """Whether the colours of places could be those of skin, pale to dark, 0..1: of a hue between red and yellow.
+
+    The range of chroma is that of Chai and Ngan, https://doi.org/10.1109/76.767122, with soft ends.
+    """
+    grey = luma(image)
+    red, blue = (np.float32(share) * (image[:, :, one] - grey) for one, share in ((0, 0.713), (2, 0.564)))
+    inside = [(red - 0.02) / 0.03, (0.20 - red) / 0.03, (blue + 0.21) / 0.03, (-0.005 - blue) / 0.02]
+    return np.asarray(np.min(inside, axis=0).clip(0, 1), np.float32)
+
+
 def saturated(image: Colours, times: float) -> Colours:
     """`image` with `times` its colourfulness, and its luma."""
     grey = luma(image)[..., None]

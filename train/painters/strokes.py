@@ -3,7 +3,7 @@
 import numpy as np
 
 from train import grain
-from train.painters.filters import Colours, Plane, blur, detail, flow, kuwahara, luma, saturated, stepped
+from train.painters.filters import Colours, Plane, blur, detail, flow, kuwahara, luma, saturated, skin, stepped
 
 UNSURE = 0.03  # how strong edges around a place must be, half, for dabs to follow them
 
@@ -29,17 +29,6 @@ def oil(image: Colours) -> Colours:
     colour = (saturated(flat, 1.45) - grey[:, :, None]) * (value / (grey + 0.03)).clip(0, 1.3)[:, :, None]
     warmth = (0.014 * dabs * value)[:, :, None] * np.array([1, 0.2, -1.2], np.float32)
     return np.asarray((value[:, :, None] + colour + warmth) * (1 + 0.03 * dabs)[:, :, None], np.float32)
-
-
-def skin(image: Colours) -> Plane:
-    """Whether the colours of places could be those of skin, pale to dark, 0..1: of a hue between red and yellow.
-
-    The range of chroma is that of Chai and Ngan, https://doi.org/10.1109/76.767122, with soft ends.
-    """
-    grey = luma(image)
-    red, blue = (np.float32(share) * (image[:, :, one] - grey) for one, share in ((0, 0.713), (2, 0.564)))
-    inside = [(red - 0.02) / 0.03, (0.20 - red) / 0.03, (blue + 0.21) / 0.03, (-0.005 - blue) / 0.02]
-    return np.asarray(np.min(inside, axis=0).clip(0, 1), np.float32)
 
 
 def laid(smooth: Colours) -> Plane:
