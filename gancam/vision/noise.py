@@ -14,7 +14,7 @@ _MEAN = 1.596  # what noise of deviation 1 has in a Haar band, whose filters sum
 _FLATTER, _TEXTURE = 1.3, 1.5
 STRONG = 4.0  # grey levels of noise from which a blurred picture is seen
 _FULL, _MOST = 12.0, 0.8  # and at which, and how much of it
-_DRAWN = 5.0  # grey levels of noise from which a drawing shows it
+_DRAWN, _BADLY = 5.0, 8.0  # grey levels of noise from which a drawing shows it, and from which all is taken off
 _REACH, _WIDE = 4.0, 2.0  # times the noise that pixels differ and are still one area, and pixels that are averaged over
 
 
@@ -68,7 +68,9 @@ def even(image: Image) -> Image:
     noise = noise_level(image, _DRAWN)
     if noise <= _DRAWN:
         return image
-    return np.asarray(cv2.bilateralFilter(image, 0, _REACH * noise, _WIDE), np.uint8)
+    made = np.asarray(cv2.bilateralFilter(image, 0, _REACH * noise, _WIDE), np.uint8)
+    share = min((noise - _DRAWN) / (_BADLY - _DRAWN), 1.0)  # nothing jumps where a video's noise is about that strong
+    return np.asarray(cv2.addWeighted(made, share, image, 1 - share, 0.0), np.uint8)
 
 
 def smoothed(image: Image, noise: float, left: NDArray[np.float32] | None = None) -> Image:
