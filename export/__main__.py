@@ -42,6 +42,7 @@ def export(
     licence: str = "",
     data: str = "",
     summary: str = "",
+    seeds: str = "",
     reverse: bool = False,
     enlargers: Sequence[Path] = (),
     shrink: str = "",
@@ -62,6 +63,7 @@ def export(
         licence: Of the weights.
         data: What they were trained on, in words.
         summary: One line for the menu.
+        seeds: Of a generator's pictures that are worth showing, joined by /.
         reverse: Whether the direction from B to A is wanted, of a task that has two.
         enlargers: Runs of super-resolution whose networks enlarge, in turn, what a stylegan makes; all become one file.
         shrink: The recipe of a network of scale 1, of which a network for super-resolution becomes one.
@@ -86,7 +88,7 @@ def export(
     card = replace(
         plan.card, name=name or given.name or recipe.name, recipe=recipe.name, commit=_commit(),
         licence=licence or given.licence, data=data or given.data, summary=summary or given.summary,
-        defaults=given.defaults, quality=_before(given) if enlargers else {},
+        seeds=seeds or given.seeds, defaults=given.defaults, quality=_before(given) if enlargers else {},
     )  # fmt: skip
     wanted = [precision for precision in plan.precisions if not precisions or precision in precisions]
     return _write_all(plan, _paths(folder, card.name, wanted, overwrite), card)
@@ -203,6 +205,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--licence", default="", help="of the weights, as their data allows")
     parser.add_argument("--trained-on", default="", help="the data, in words, for the card")
     parser.add_argument("--summary", default="", help="one line for the menu")
+    parser.add_argument("--seeds", default="", help="of a generator: pictures worth showing, as 3/17/42")
     parser.add_argument("--reverse", action="store_true", help="of a cyclegan, from B to A instead")
     parser.add_argument(
         "--enlarger", type=Path, action="append", default=[],
@@ -222,11 +225,13 @@ def main(arguments: list[str] | None = None) -> int:
             raise ValueError(f"-o {options.output}: names the folder for the files; --name gives the model's name")
         if options.name and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", options.name):
             raise ValueError(f"--name {options.name!r}: a model's name has letters, digits, - and _ alone")
+        if not re.fullmatch(r"([0-9]+(/[0-9]+)*)?", options.seeds):
+            raise ValueError(f"--seeds {options.seeds!r}: whole numbers of 0 or more, joined by /")
         written = export(
             options.run, options.output, name=options.name, images=options.images, judge_on=options.judge,
             precisions=tuple(filter(None, options.precisions.split(","))), licence=options.licence,
-            data=options.trained_on, summary=options.summary, reverse=options.reverse, enlargers=options.enlarger,
-            shrink=options.shrink, overwrite=options.overwrite,
+            data=options.trained_on, summary=options.summary, seeds=options.seeds, reverse=options.reverse,
+            enlargers=options.enlarger, shrink=options.shrink, overwrite=options.overwrite,
         )  # fmt: skip
     except (OSError, ValueError, GancamError) as error:
         print(f"export: {' '.join(str(error).split())}", file=sys.stderr)

@@ -1,7 +1,7 @@
-"""Fields of fixed random shapes that repeat after `SIDE` pixels: where strokes and panes lie where a picture is flat.
+"""Fields of fixed random shapes that repeat after `SIDE` pixels or less: where strokes and panes lie on flat places.
 
 A painter paints by them and a network is given them (`grain` of the translator): nothing of them has to be learnt.
-Each is float32 ``(SIDE, SIDE)``.
+Each is float32 and square.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,11 @@ WAYS = 6  # angles that dabs are laid at, evenly over half a turn
 LEAD, WANDER = np.pi / 4, 0.75  # where those lead that follow nothing, and how far that wanders
 OFTEN = 3.0  # times that a place is painted over
 BRISTLES = 4.5, 7.0  # pixels between their furrows
-SPACING = 16  # pixels between the middles of panes
+GLASS = 320  # pixels
+HATCH = 192  # pixels after which hatching repeats
+LINES = (25, 28), (34, -13)  # how many strokes there are down and to the right in these
+LONG = 24.0  # pixels in which a pen is pressed alike
+WIDE, NARROW = 24.0, 10.7  # pixels between the middles of panes
 
 
 @lru_cache
@@ -70,11 +74,14 @@ def _smooth(values: NDArray[np.float64], deviation: float) -> NDArray[np.float64
     return np.asarray(np.fft.ifft2(np.fft.fft2(values) * band).real)
 
 
-def _waves(finest: float, coarsest: float, seed: int) -> Plane:
-    """Noise that has waves of that many pixels, the longer the stronger."""
-    frequency = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.fftfreq(SIDE)[None])
+def _waves(finest: float, coarsest: float, seed: int, side: int = SIDE, *, along: float | None = None) -> Plane:
+    """Noise that has waves of that many pixels, the longer the stronger; none shorter than `LONG` in a direction."""
+    down, right = np.fft.fftfreq(side)[:, None], np.fft.fftfreq(side)[None]
+    frequency = np.hypot(down, right)
     band = (frequency <= 1 / finest) & (frequency >= 1 / coarsest)
-    noise = np.fft.fft2(np.random.default_rng(seed).normal(size=(SIDE, SIDE)))
+    if along is not None:
+        band &= np.abs(right * np.cos(along) + down * np.sin(along)) < 1 / LONG
+    noise = np.fft.fft2(np.random.default_rng(seed).normal(size=(side, side)))
     return _even(np.fft.ifft2(noise * band / (frequency + 1e-6)).real)
 
 
@@ -84,31 +91,49 @@ def _even(values: NDArray[np.float64]) -> Plane:
 
 @lru_cache
 def panes() -> Plane:
-    """Cells around the points of a shaken grid: ``(4, SIDE, SIDE)``.
+    """Two nets of panes, wide ones and narrow ones: ``(8, GLASS, GLASS)``, four of each.
 
-    The lead between them 0..1, each one's tone -1..1, and how far right and down of its middle a place is, in
-    `SPACING`.
+    How far a place is from the nearest middle and from the second nearest, in pixels, the tone of its pane -1..1, and
+    how far towards the bottom right of its pane it is, about -0.8..0.8.
     """
     rng = np.random.default_rng(7)
-    count = SIDE // SPACING
+    nets = [_panes(spacing, shake, times, rng) for spacing, shake, times in ((WIDE, 0.36, 1), (NARROW, 0.34, 0))]
+    return np.concatenate(nets).astype(np.float32)
+
+
+def _panes(spacing: float, shake: float, evened: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """The panes around the points of a grid shaken so far, each moved `evened` times to the middle of its pane."""
+    count = round(GLASS / spacing)
+    spacing = GLASS / count
     places = np.moveaxis(np.mgrid[:count, :count].astype(np.float64), 0, -1) + 0.5
     places[..., 1] += 0.5 * (np.arange(count) % 2)[:, None] - 0.25
-    middles = ((places + rng.uniform(-0.34, 0.34, places.shape)) * SPACING).reshape(-1, 2)
+    middles = ((places + rng.uniform(-shake, shake, places.shape)) * spacing).reshape(-1, 2)
+    for _ in range(evened):
+        _, _, owner, away = _nearest(middles)
+        size = np.bincount(owner.ravel(), minlength=len(middles))
+        middles += np.stack([np.bincount(owner.ravel(), one.ravel(), len(middles)) / size for one in away], 1)
+    first, second, owner, (down, right) = _nearest(middles)
     tones = rng.uniform(-1, 1, len(middles))
-    first = np.full((SIDE, SIDE), np.inf)
-    second, owner = first.copy(), np.zeros((SIDE, SIDE), np.intp)
-    rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float64)
+    return np.stack([first, second, tones[owner], (0.6 * right + down) / spacing])
+
+
+def _nearest(
+    middles: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]:
+    """The distances of the two nearest `middles`, which is the nearest, and how far down and right of it a place is."""
+    first = np.full((GLASS, GLASS), np.inf)
+    second, owner = first.copy(), np.zeros((GLASS, GLASS), np.intp)
+    away = np.zeros((2, GLASS, GLASS))
+    places = np.mgrid[:GLASS, :GLASS].astype(np.float64)
     for index, middle in enumerate(middles):
-        apart = [(one - at + SIDE / 2) % SIDE - SIDE / 2 for one, at in zip((rows, columns), middle, strict=True)]
+        apart = (places - middle[:, None, None] + GLASS / 2) % GLASS - GLASS / 2
         distance = np.hypot(*apart)
         nearer = distance < first
         second = np.where(nearer, first, np.minimum(second, distance))
         first = np.where(nearer, distance, first)
         owner[nearer] = index
-    lead = np.exp(-(((second - first) / 2.6) ** 2))
-    right = (columns - middles[owner, 1] + SIDE / 2) % SIDE - SIDE / 2
-    down = (rows - middles[owner, 0] + SIDE / 2) % SIDE - SIDE / 2
-    return np.stack([lead, tones[owner], right / SPACING, down / SPACING]).astype(np.float32)
+        away[:, nearer] = apart[:, nearer]
+    return first, second, owner, away
 
 
 @lru_cache
@@ -117,10 +142,27 @@ def paper() -> Plane:
     return np.stack([_waves(24.0, 96.0, 0), _waves(6.0, 16.0, 1)])
 
 
-GRAINS: dict[str, Callable[[], Plane]] = {"strokes": strokes, "panes": panes, "paper": paper}
+@lru_cache
+def hatching() -> Plane:
+    """Parallel strokes of a pen, and others across them: ``(2, HATCH, HATCH)``, 1 in the middle of a stroke, 0 between.
+
+    They waver, and are pressed more and less along their way.
+    """
+    down, right = np.mgrid[:HATCH, :HATCH]
+    fields = []
+    for seed, turns in enumerate(LINES):
+        lead = np.arctan2(*turns) + np.pi / 2
+        waver = 0.16 * _waves(48.0, 192.0, 10 + seed, HATCH) + 0.05 * _waves(12.0, 48.0, 20 + seed, HATCH)
+        phase = (turns[0] * down + turns[1] * right) / HATCH + waver
+        pressed = _waves(5.0, 60.0, 30 + seed, HATCH, along=lead)
+        fields.append(1 - np.abs(2 * (phase % 1) - 1) + 0.10 * pressed)
+    return np.stack(fields).astype(np.float32)
+
+
+GRAINS: dict[str, Callable[[], Plane]] = {"strokes": strokes, "panes": panes, "paper": paper, "hatching": hatching}
 
 
 def laid(fields: Plane, shape: tuple[int, int]) -> Plane:
-    """`fields` ``(c, SIDE, SIDE)`` side by side from the top left, to height and width `shape`."""
-    times = [-(-length // SIDE) for length in shape]
+    """`fields` ``(c, side, side)`` side by side from the top left, to height and width `shape`."""
+    times = [-(-length // fields.shape[1]) for length in shape]
     return np.tile(fields, (1, *times))[:, : shape[0], : shape[1]]

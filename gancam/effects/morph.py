@@ -98,7 +98,7 @@ class MorphParams(Params):
     )  # fmt: skip
     shadow: float = parameter(0.35, minimum=0.0, maximum=1.0, help="how dark the shadow is of what is cut out")
     speed: float = parameter(1.0, minimum=0.0, maximum=20.0, help="how fast; at 1 a new picture every two seconds")
-    seed: int = parameter(8, kind="seed", minimum=0, help="where its endless walk begins")
+    seed: int = parameter(8, kind="seed", minimum=0, help="picture that its endless walk begins with")
     keyframes: str = parameter(
         "",
         kind="seeds",
@@ -308,7 +308,8 @@ class Morph(ModelEffect):
             space = "w" if self.card.layers > 1 else "z"
         if keyframes:
             return Path(self.model, seeds(keyframes), space=space)
-        return Path(self.model, walk=seed, space=space)
+        worth = seeds(self.card.seeds) if self.card.seeds else ()
+        return Path(self.model, worth, walk=seed, space=space)
 
     # Where and how
 

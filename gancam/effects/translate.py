@@ -15,6 +15,7 @@ from gancam.effects._contract import ModelEffect
 from gancam.errors import ModelError
 from gancam.frame import Image
 from gancam.inference.buffers import BufferPool
+from gancam.inference.card import Strokes
 from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.params import Params, parameter
@@ -225,13 +226,16 @@ class Translate(ModelEffect):
             image = in_tones(image, self._planes)
         height, width = image.shape[:2]
         longest = max(height, width)
-        work_size = min(self.params.work_size or self.card.work_size or longest, longest)
+        most = longest if self.card.strokes == "any" else 2 * longest  # lines would be too broad for a small frame
+        work_size = min(self.params.work_size or self.card.work_size or longest, most)
         coarse = 1.0 if self.card.keeps == "luma" else max(self.params.scale, 1.0)
         shrink = float(work_size * self._share) / longest / (self.params.scale / coarse)
         size = max(round(width * shrink), 1), max(round(height * shrink), 1)
         how = cv2.INTER_AREA if shrink < 1.0 else cv2.INTER_CUBIC
-        small = image if shrink == 1.0 else np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
-        found = self._drawn(even(small) if self.card.keeps == "black" else small, coarse)
+        calmed = even if self.card.keeps == "black" else np.asarray
+        wide = calmed(image) if shrink > 1.0 else image  # noise is told before it is enlarged
+        small = wide if shrink == 1.0 else np.asarray(cv2.resize(wide, size, interpolation=how), np.uint8)
+        found = self._drawn(small if shrink > 1.0 else calmed(small), coarse)
         if self.card.keeps == "luma":
             grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
             chroma = _faded(_chroma(found), small)
@@ -243,7 +247,7 @@ class Translate(ModelEffect):
         if shrink == 1.0:
             return found
         out = self._buffers.take(image.shape)
-        return _enlarged(found, small, image, self._planes, out, drawing=self.card.strokes != "any")
+        return _enlarged(found, small, image, self._planes, out, self.card.strokes)
 
     def _drawn(self, image: Image, scale: float) -> Image:
         """What the network makes of `image`, with strokes `scale` times as large where nothing is finer than those.
@@ -372,15 +376,17 @@ def _coloured(grey: NDArray[np.uint8], chroma: NDArray[np.int16]) -> Image:
     return result
 
 
-def _enlarged(found: Image, small: Image, image: Image, planes: Planes, out: Image, *, drawing: bool) -> Image:
+def _enlarged(found: Image, small: Image, image: Image, planes: Planes, out: Image, strokes: Strokes) -> Image:
     """`found`, which the network made of `small`, at the size of `image`, with the fine lines of that, in `out`.
 
-    A `drawing` has clean edges, and nothing of the network's own grid.
+    Drawings have clean edges, and nothing of the network's own grid; dabs and panes, nothing finer than they are.
 
     Around each pixel the output's luma is taken for a linear function of the frame's; its slope, which is smooth, says
     how much of what `small` lacks of `image` is added.
     """
     size, shape = (image.shape[1], image.shape[0]), image.shape[:2]
+    if strokes == "laid":
+        return np.asarray(cv2.convertScaleAbs(enlarged_levels(found, size, planes), dst=out), np.uint8)
     slope = planes("slope", shape, np.int16)
     cv2.resize(_slope(small, found, planes), size, dst=slope, interpolation=cv2.INTER_LINEAR)
     grey, coarse = planes("grey", shape, np.uint8), planes("coarse", shape, np.uint8)
@@ -389,7 +395,7 @@ def _enlarged(found: Image, small: Image, image: Image, planes: Planes, out: Ima
     detail = cv2.subtract(grey, coarse, dst=planes("detail", shape, np.int16), dtype=cv2.CV_16S)
     cv2.multiply(detail, slope, dst=detail, scale=1 / _UNIT)
     details = cv2.merge([detail] * 3, dst=planes("details", image.shape, np.int16))
-    if not drawing:
+    if strokes == "any":
         cv2.resize(found, size, dst=out, interpolation=cv2.INTER_CUBIC)
         return np.asarray(cv2.add(out, details, dst=out, dtype=cv2.CV_8U), np.uint8)
     result = cv2.add(enlarged_levels(found, size, planes), details, dst=details)

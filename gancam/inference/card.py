@@ -64,6 +64,7 @@ class ModelCard:
     classes: str = (
         ""  # names of the kinds of pictures, joined by commas; the largest of the last numbers of z chooses one
     )
+    seeds: str = ""  # of pictures worth showing, joined by /: an endless walk goes from one of these to another
     parameters: int = 0  # weights of the network, after re-parameterisation
     licence: str = "unknown"  # of the weights, as the data they were trained on allows
     data: str = ""  # what it was trained on
@@ -131,6 +132,8 @@ class ModelCard:
                 raise ModelError(f"{where}: its card's {name} is {getattr(card, name)}, which is under {low}")
         if not card.effect.isidentifier():
             raise ModelError(f"{where}: its card's effect {card.effect!r} is no effect's name")
+        if not re.fullmatch(r"([0-9]+(/[0-9]+)*)?", card.seeds):
+            raise ModelError(f"{where}: its card's seeds {card.seeds[:40]!r} are no whole numbers joined by /")
         return card
 
 

@@ -113,6 +113,9 @@ def styles(
 class Path:
     """A way through keys: a seamless loop through those of several seeds, or an endless walk that one seed starts.
 
+    A walk goes anywhere, or, with `seeds`, from one of theirs to another: all of them, in an order of its own, then in
+    another one, and so on.
+
     A loop of n keys is a phase of n long, and at its beginning again to the bit; it has them in order, each when it
     comes. A walk has no end; the keys 0, 1, 4, 7 ... and -3, -6 ... come at their whole phase. All along a loop, and
     between those keys of a walk, pictures change at a constant speed, as measured on pictures of the generator.
@@ -122,12 +125,12 @@ class Path:
 
     Args:
         generator: Whose latent space it is.
-        seeds: Of the keys of a loop, each 0 or more.
-        walk: The seed of a walk, 0 or more; instead of `seeds`.
+        seeds: Of the keys of a loop, or of those that a walk has after its first, each 0 or more.
+        walk: The seed of a walk, 0 or more, whose picture is the first; None: a loop.
         space: "w": a smooth curve through the keys in w, for generators that map z to w; "z": along the sphere of z.
 
     Raises:
-        InputError: No seed, one below 0, or an unknown space.
+        InputError: Neither seeds nor a walk, a seed below 0, or an unknown space.
     """
 
     def __init__(
@@ -135,13 +138,13 @@ class Path:
     ) -> None:
         if space not in SPACES:
             raise InputError(f"space {space!r} must be {' or '.join(SPACES)}")
-        if (walk is None) == (not seeds):
+        if walk is None and not seeds:
             raise InputError("a path needs seeds for a loop, or one seed for a walk")
-        if min([walk] if walk is not None else seeds) < 0:
-            raise InputError(f"seed {min([walk] if walk is not None else seeds)}: must be 0 or more")
+        if (least := min([*seeds, *([] if walk is None else [walk])])) < 0:
+            raise InputError(f"seed {least}: must be 0 or more")
         self._generator, self._walk, self._seeds = generator, walk, tuple(seeds)
         self._space = space
-        self.keys = len(self._seeds) or None  # of a loop; None for a walk, which has no end
+        self.keys = len(self._seeds) if walk is None else None  # of a loop; a walk has no end
         self._size = generator.centre.shape[1]
         self._key = lru_cache(maxsize=64)(self._make_key)
         self._paces: dict[int, _Pace] = {}
@@ -212,6 +215,10 @@ class Path:
         """Key number `index` of the curve: a w, or a z."""
         if self._walk is None:
             z = seeded([self._seeds[index]], self._size)
+        elif self._seeds and index:
+            around, place = divmod(index - (index > 0), len(self._seeds))
+            order = np.random.default_rng([self._walk, 2 * around if around >= 0 else -2 * around - 1])
+            z = seeded([self._seeds[order.permutation(len(self._seeds))[place]]], self._size)
         else:  # a walk's seed is its first key, so that it starts with the picture of that number
             entropy = [self._walk, 2 * index if index >= 0 else -2 * index - 1] if index else self._walk
             z = np.random.default_rng(entropy).standard_normal((1, self._size), np.float32)

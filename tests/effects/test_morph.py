@@ -1,6 +1,7 @@
 """The morph effect on a small generator: when, what, where and how."""
 
 import logging
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +21,7 @@ from gancam.errors import InputError, ModelError, NotFound, ParameterError
 from gancam.frame import Image
 from gancam.inference.card import ModelCard
 from gancam.inference.model import Generator
+from gancam.inference.variants import read_card
 from gancam.latent.path import seeded
 from gancam.media.audio import Hearing, Loudness
 from gancam.sources import TestPattern
@@ -63,6 +66,21 @@ def test_loaded_by_its_card(tmp_path: Path) -> None:
     frame[:] = 0
     frame[:, ::2] = 255
     assert np.array_equal(half(frame, time=0.0)[:, ::2], frame[:, ::2])
+
+
+def test_a_walk_goes_through_the_pictures_that_are_worth_showing(tmp_path: Path) -> None:
+    path = write_generator(tmp_path, generator(), "worth", half=False)
+    whole = onnx.load(path)
+    card = read_card(path)
+    whole.metadata_props.clear()
+    onnx.helper.set_model_props(whole, replace(card, seeds="5/9").to_metadata())
+    onnx.save(whole, path)
+    walk, loop = (gancam.load(path, **WHOLE, **given, truncation=1) for given in ({"seed": 3}, {"keyframes": "5/9"}))
+    first, *later = (walk(FRAME, time=2.0 * key) for key in (0, 1, 4, 7, 10))
+    known = [loop(FRAME, time=2.0 * key) for key in (0, 1)]
+    apart = [min(cv2.absdiff(one, other).max() for other in known) for one in later]
+    assert max(apart) <= 1
+    assert min(cv2.absdiff(first, other).max() for other in known) > 1
 
 
 def test_the_picture_is_a_function_of_time(model: Generator) -> None:

@@ -95,6 +95,27 @@ def test_strokes_grow_with_the_scale(frame: Image) -> None:
 
 
 @pytest.mark.parametrize("name", STYLES)
+def test_a_small_frame_is_drawn_at_twice_its_size(name: str, frame: Image) -> None:
+    small = np.asarray(cv2.resize(frame, (176, 144), interpolation=cv2.INTER_AREA), np.uint8)
+    effect = load(name)
+    drawn = effect(small)
+    effect.params.set("work_size", 352)
+    twice = effect(np.asarray(cv2.resize(small, (352, 288), interpolation=cv2.INTER_CUBIC), np.uint8))
+    assert cv2.absdiff(drawn, cv2.resize(twice, (176, 144), interpolation=cv2.INTER_AREA)).mean() < 1
+    effect.params.set("work_size", 176)
+    assert cv2.absdiff(drawn, effect(small)).mean() > 2  # unless it is said otherwise
+
+
+@pytest.mark.parametrize("name", ["style-oil", "style-mosaic"])
+def test_what_is_finer_than_a_stroke_is_not_painted(name: str, frame: Image) -> None:
+    large = np.asarray(cv2.resize(frame, (1280, 960), interpolation=cv2.INTER_CUBIC), np.uint8)[240:720]
+    rows, columns = np.mgrid[:480, :1280]
+    dots = (((rows + columns) % 2) * 40 - 20)[:, :, None]
+    dotted = np.clip(large.astype(int) + dots, 0, 255).astype(np.uint8)
+    assert cv2.absdiff(load(name)(dotted), load(name)(large)).mean() < 2  # 20 levels before
+
+
+@pytest.mark.parametrize("name", STYLES)
 def test_black_bars_stay_as_they_are_and_leave_no_edge(name: str, frame: Image) -> None:
     film = np.zeros((160, 200, 3), np.uint8)
     film[30:130] = cv2.resize(frame, (200, 160))[30:130]

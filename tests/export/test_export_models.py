@@ -74,6 +74,7 @@ def test_loss_of_quality_is_refused() -> None:
         (["RUN", "-o", ".", "--precisions", "fp32,int4"], "int4"),
         (["RUN", "-o", ".", "--images", "nowhere"], "no folder"),
         (["RUN", "-o", ".", "--name", "../x"], "letters"),
+        (["RUN", "-o", ".", "--seeds", "3,17"], "joined by /"),
     ],
 )
 def test_bad_input_is_one_line(run: Path, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

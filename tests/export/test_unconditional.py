@@ -41,13 +41,24 @@ def run(tmp_path: Path) -> Path:
 def test_writes_two_variants_with_figures(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "models"
     out.mkdir()
-    options = ["--name", "morph-noise", "--licence", "CC0", "--trained-on", "noise", "--summary", "a test"]
+    options = [
+        "--name",
+        "morph-noise",
+        "--licence",
+        "CC0",
+        "--trained-on",
+        "noise",
+        "--summary",
+        "a test",
+        "--seeds",
+        "3/17",
+    ]
     assert main([str(run), "-o", str(out), *options]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["morph-noise.fp16.onnx", "morph-noise.onnx"]
     for precision in ("fp32", "fp16"):
         card = Model(out / "morph-noise.onnx", device="cpu", precision=precision).card
         assert (card.name, card.effect, card.layout, card.precision) == ("morph-noise", "morph", "latent", precision)
-        assert (card.latent, card.layers, card.resolution) == (12, 5, 16)
+        assert (card.latent, card.layers, card.resolution, card.seeds) == (12, 5, 16, "3/17")
         assert (card.licence, card.data, card.summary, card.recipe) == ("CC0", "noise", "a test", "tiny")
         assert card.parameters == sum(parameter.numel() for parameter in generator().parameters())
         assert card.parity["psnr"] >= check.TOLERANCE[precision]

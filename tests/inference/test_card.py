@@ -69,7 +69,7 @@ def test_refuses_a_file_that_is_not_ours(key: str) -> None:
     [
         ("scale", "two"), ("scale", "0"), ("scale", "2.5"), ("scale", "true"), ("layout", "nchw"), ("multiple", "-1"),
         ("quality", "[]"), ("quality", '{"a": "b"}'), ("version", "99"), ("version", "x"), ("effect", "os.path"),
-        ("precision", "fp8"), ("parameters", "null"),
+        ("precision", "fp8"), ("parameters", "null"), ("seeds", "1,2"), ("seeds", "-1/2"),
     ],
 )  # fmt: skip
 def test_refuses_nonsense_and_names_it(key: str, value: str) -> None:

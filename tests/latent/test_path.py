@@ -85,6 +85,23 @@ def test_a_walk_is_smooth_endless_and_starts_at_its_seed() -> None:
     assert np.abs(Path(generator, walk=8).at(0) - path.at(0)).max() > 0.1
 
 
+@pytest.mark.parametrize("space", ["w", "z"])
+def test_a_walk_among_seeds_has_them_all_in_every_round(space: str) -> None:
+    generator, seeds = Formula(), (3, 17, 42, 5)
+    path = Path(generator, seeds, walk=7, space=space)
+    assert path.keys is None
+    assert np.allclose(path.at(0), generator.mapping(seeded([7], 16)), atol=1e-6)
+    known = generator.mapping(seeded(seeds, 16))
+    found = {}
+    for key in (1, 4, 7, 10, 13, -3, -6, -9, -12):  # where keys come at their whole phase
+        apart = np.abs(known - path.at(key)).max(1)
+        assert apart.min() < 1e-4
+        found[key] = seeds[int(apart.argmin())]
+    assert len(set(found.values())) == 4
+    begins = {round(float(Path(generator, seeds, walk=walk, space=space).at(1)[0, 0]), 4) for walk in range(12)}
+    assert 1 < len(begins) <= 4  # another seed, another order
+
+
 @settings(max_examples=25, deadline=None)
 @given(phases=st.lists(st.floats(-40, 40), min_size=1, max_size=6), walk=st.booleans(), z=st.booleans())
 def test_a_path_is_a_function(phases: list[float], walk: bool, z: bool) -> None:
@@ -195,7 +212,7 @@ def test_seeds() -> None:
     assert seeded([1], 3).dtype == np.float32
     with pytest.raises(InputError, match="seed -1"):
         seeded([2, -1], 8)
-    for wrong in ({}, {"seeds": (-1, 2)}, {"walk": -3}, {"seeds": (1,), "walk": 2},
+    for wrong in ({}, {"seeds": (-1, 2)}, {"walk": -3}, {"seeds": (1, -2), "walk": 2},
                   {"walk": 1, "space": "y"}):  # fmt: skip
         with pytest.raises(InputError):
             Path(Formula(), **wrong)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from train import grain
 from train.data import Pixels, read_image
 from train.painters import PAINTERS, VERSIONS, paint
-from train.painters.filters import along, blur, detail, flow, kuwahara, lines
+from train.painters.cells import net
+from train.painters.filters import along, blur, crowded, detail, flow, kuwahara, lines
 from train.painters.strokes import laid
 
 STILLS = Path(__file__).parents[2] / "samples" / "stills"
@@ -48,10 +49,17 @@ def test_pictures_of_any_size_are_painted(name: str) -> None:
     assert white > 205
 
 
-@pytest.mark.parametrize("name", ["watercolour", "oil", "mosaic"])
-def test_what_is_not_of_the_picture_repeats(name: str) -> None:
-    side = grain.SIDE
-    picture = np.full((56, side + 192, 3), 150, np.uint8)
+@pytest.mark.parametrize(
+    ("name", "side", "grey"),
+    [
+        ("watercolour", grain.SIDE, 150),
+        ("oil", grain.SIDE, 150),
+        ("mosaic", grain.GLASS, 150),
+        ("ink", grain.HATCH, 90),
+    ],
+)
+def test_what_is_not_of_the_picture_repeats(name: str, side: int, grey: int) -> None:
+    picture = np.full((56, side + 192, 3), grey, np.uint8)
     painting = paint(name, picture).astype(int)
     one, other = painting[:, 80:112], painting[:, side + 80 : side + 112]  # far from what the borders do
     assert np.abs(one - other).max() <= 2
@@ -93,8 +101,10 @@ def test_watercolour_is_flat_washes_with_dark_rims_and_blue_shade() -> None:
     assert red[0] > 190 > 120 > red[2]  # as strong a colour, no darker
     assert painting[:, 48:54].mean(0).sum(1).min() < red.sum() - 60  # a line or a rim where the wash ends
     assert painting[:, 38:48].mean(0).sum(1).max() > painting[:, 10:30].mean(0).sum(1).max()  # paper beside it
-    red_, _, blue = paint("watercolour", flat(70))[20:76, 20:76].mean((0, 1))
-    assert blue > red_ + 25
+    red_, _, blue = paint("watercolour", flat(90))[20:76, 20:76].mean((0, 1))
+    assert blue > red_ + 18
+    red_, _, blue = paint("watercolour", flat(45))[20:76, 20:76].mean((0, 1))
+    assert red_ < 100 < 120 > blue  # as dark hair is
 
 
 def test_every_painter_has_a_version() -> None:
@@ -144,18 +154,72 @@ def test_dabs_of_oil_follow_the_edges_around_them(degrees: int) -> None:
     assert np.abs(wandering - grain.strokes()[-1][:192, :192]).max() < 1e-5  # nothing leads them
 
 
-def test_a_mosaic_is_panes_between_leads_that_are_thin_where_there_is_detail(photo: Pixels) -> None:
-    lead = grain.laid(grain.panes(), (96, 96))[0]
+def test_ink_is_hatched_where_it_is_dark_the_more_the_darker() -> None:
+    strokes, crossing = grain.laid(grain.hatching(), (96, 96))
+    light, shade, deep = (paint("ink", flat(value)).astype(float).mean(2) for value in (200, 110, 60))
+    assert light.std() < 1 < 8 < shade.std()
+    assert light.mean() > shade.mean() + 20 > deep.mean() + 60
+    assert shade[strokes > 0.9].mean() < shade[strokes < 0.3].mean() - 60  # in the middle of strokes, and between them
+    between = strokes < 0.4
+    assert deep[between & (crossing > 0.9)].mean() < deep[between & (crossing < 0.3)].mean() - 40
+    assert abs(shade[between & (crossing > 0.9)].mean() - shade[between & (crossing < 0.3)].mean()) < 10
+
+
+def test_ink_hatches_skin_less() -> None:
+    shares = []
+    for colour in ((150, 112, 90), (90, 112, 150)):
+        picture = np.empty((96, 96, 3), np.uint8)
+        picture[:] = colour
+        shares.append((paint("ink", picture)[16:80, 16:80].mean(2) < 150).mean())
+    assert shares[0] < 0.5 * shares[1]
+
+
+def test_a_mosaic_is_panes_between_leads() -> None:
+    leads = net(np.zeros((96, 96), np.float32))[0]
     painting = paint("mosaic", flat(120)).astype(int)
-    assert painting[lead > 0.9].mean() < 0.7 * painting[lead < 0.1].mean()
-    assert painting[lead < 0.1].std() > 3  # tones of panes, and light on them
-    busy = flat(120)
-    busy[:, np.arange(96) % 8 < 4] = 150
-    middle = (slice(24, 72), slice(24, 72))
-    dark, bright = lead[middle] > 0.9, lead[middle] < 0.1
-    shown = [painting[middle], paint("mosaic", busy)[middle].astype(int)]
-    contrast = [one[bright].mean() - one[dark].mean() for one in shown]
-    assert contrast[1] < 0.8 * contrast[0]
+    assert painting[leads > 0.9].mean() < 0.4 * painting[leads < 0.1].mean()
+    assert painting[leads < 0.1].std() > 3  # tones of panes, and light on them
+
+
+def test_narrow_panes_grow_between_wide_ones_where_it_is_busy() -> None:
+    wide, beyond, tone, shade, narrow, *_ = grain.laid(grain.panes(), (192, 192))
+    counts = []
+    for busy in (0.0, 0.6, 1.0):
+        leads, tones, shades = net(np.full((192, 192), busy, np.float32))
+        counts.append(len(np.unique(tones[leads < 0.3])))
+        if busy == 0.0:
+            assert np.array_equal(tones, tone)
+            assert np.array_equal(shades, shade)
+            assert np.abs(leads - np.exp(-(((beyond - wide) / 2.3) ** 2))).max() < 1e-3
+        if busy == 1.0:
+            assert (leads[np.abs(wide - narrow) < 0.05] > 0.98).all()  # as far from one as from the other
+    assert 1.2 * counts[0] < counts[1] < counts[2]
+    assert 2.5 * counts[0] < counts[2]
+
+
+def test_panes_are_narrow_and_their_leads_faint_where_there_is_much_to_see() -> None:
+    stripes = np.full((192, 192, 3), 120, np.uint8)
+    stripes[:, np.arange(192) % 8 < 4] = 180
+    assert crowded(stripes[:, :, 0].astype(np.float32) / 255)[48:144, 48:144].min() > 0.9
+    step = flat(60)
+    step[:, 48:] = 200
+    assert crowded(step[:, :, 0].astype(np.float32) / 255).max() < 0.5  # a single edge, as strong as it may be
+    leads = net(np.ones((192, 192), np.float32))[0] > 0.9
+    noise = np.random.default_rng(0).normal(0, 40, (192, 192)).astype(np.float32)
+    texture = np.repeat((140 + blur(noise, 1.0) * 2).clip(0, 255).astype(np.uint8)[:, :, None], 3, 2)
+    plain, busy = (paint("mosaic", picture).astype(float).mean(2) for picture in (flat(140, 192), texture))
+    faint = busy[leads].mean() - busy[~leads].mean(), plain.min() - plain.mean()
+    assert 0.6 * faint[1] < faint[0] < -4
+
+
+def test_panes_are_of_one_colour() -> None:
+    ramp = np.repeat(np.linspace(60, 200, 192).astype(np.uint8)[None, :, None], 3, 2).repeat(192, 0)
+    leads, tones, _ = net(np.zeros((192, 192), np.float32))
+    painting = paint("mosaic", ramp).astype(float)[:, :, 1]
+    glass = leads < 0.05
+    glass[:, :32] = glass[:, 160:] = False
+    spreads = [np.ptp(painting[glass & (tones == one)]) for one in np.unique(tones[48:144, 64:128])]
+    assert np.median(spreads) < 0.45 * 140  # of the whole ramp: tones repeat every 13 panes
 
 
 def test_a_mosaic_has_leads_along_contours() -> None:
@@ -178,12 +242,13 @@ def test_what_is_nearly_black_gets_no_colour(name: str) -> None:
 def test_fields_repeat_and_are_the_same_every_time(name: str) -> None:
     fields = grain.GRAINS[name]()
     assert fields.dtype == np.float32
-    assert fields.shape[1:] == (grain.SIDE, grain.SIDE)
-    assert -3 < fields.mean() < 3
+    _, side, width = fields.shape
+    assert side == width >= 192
+    assert -3 < fields.mean() < 8
     seam = np.abs(fields[:, 0] - fields[:, -1]).mean()
     assert seam < 1.5 * np.abs(np.diff(fields, axis=1)).mean() + 0.02  # no edge where it begins anew
-    twice = grain.laid(fields, (grain.SIDE + 30, 50))
-    assert np.array_equal(twice[:, grain.SIDE :], fields[:, :30, :50])
+    twice = grain.laid(fields, (side + 30, 50))
+    assert np.array_equal(twice[:, side:], fields[:, :30, :50])
 
 
 def test_lines_follow_edges_and_are_clean() -> None:

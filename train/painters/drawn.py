@@ -9,6 +9,7 @@ from train.painters.filters import (
     across,
     along,
     blur,
+    crowded,
     detail,
     evened,
     flow,
@@ -26,6 +27,7 @@ WASH = np.array([0.36, 0.40, 0.47], np.float32)
 SEPIA = np.array([0.24, 0.15, 0.12], np.float32)
 SHADE = np.array([0.90, 0.78, 0.38], np.float32)  # absorbances of a blue violet
 TAN = np.array([0.62, 0.84, 0.92], np.float32)  # which is a brown on skin
+PAYNE = np.array([0.95, 0.86, 0.62], np.float32)  # and a grey on what is dark and has no colour, as hair
 NEUTRAL = np.array([0.95, 0.98, 0.88], np.float32)  # and of what is laid over it in the deepest shade
 
 
@@ -36,23 +38,40 @@ def abstract(image: Colours, coarse: float, fine: float) -> Colours:
     return near * share + kuwahara(near, coarse) * (1 - share)
 
 
+def outlines(image: Colours, busy: Plane, face: Plane, *, broad: float, thin: float) -> Plane:
+    """Lines along the dark side of edges, 0 black to 1 white, half as broad as given, thin where it is `busy`.
+
+    On the colours of a `face` weaker edges have one: eyes and lips.
+    """
+    smooth = kuwahara(image, 2.5)
+    field, grey = flow(smooth, 3.0), evened(luma(smooth))
+    wide, fine = (
+        lines(grey, field, fine=half, edge=0.004 * face - 0.009, steep=110.0, length=5.0, sharp=1.0)
+        for half in (broad, thin)
+    )
+    return wide + (fine - wide) * busy
+
+
 def ink(image: Colours) -> Colours:
-    """Pen lines on paper, solid blacks, and two washes of blue grey."""
+    """Pen lines on paper, hatching in the shade and across it in the deep one, solid blacks, and a faint wash.
+
+    Strokes are as broad as it is dark. There are fewer on the colours of skin, so that a face is a face.
+    """
     smooth = kuwahara(image, 2.5)
     drawn = lines(
-        evened(luma(smooth)), flow(smooth, 2.5), fine=0.9, edge=-0.007, steep=70.0, length=4.0, sharp=1.0
+        evened(luma(smooth)), flow(smooth, 2.5), fine=1.05, edge=-0.0065, steep=90.0, length=4.5, sharp=1.0
     )  # fmt: skip
-    tone = luma(abstract(image, 6.0, 3.0))
-    tone = 0.5 * tone + 0.5 * evened(tone)
-    black = 1 / (1 + np.exp(-(tone - 0.14) * 60))
-    light = 1 / (1 + np.exp((tone - 0.50) * 50))
-    deep = 1 / (1 + np.exp((tone - 0.30) * 50))
-    wash = (
-        PAPER
-        - light[:, :, None] * (PAPER - WASH) * np.float32(0.42)
-        - deep[:, :, None] * (PAPER - WASH) * np.float32(0.45)
-    )
-    return np.asarray(INK + (wash - INK) * (drawn * black)[:, :, None], np.float32)
+    flat = abstract(image, 6.0, 3.0)
+    tone = luma(flat)
+    tone = 0.5 * tone + 0.5 * evened(tone) + 0.13 * blur(skin(flat), 3.0)
+    pen = np.ones_like(tone)
+    laid = grain.laid(grain.hatching(), (tone.shape[0], tone.shape[1]))
+    for strokes, (begin, slowly, broad) in zip(laid, ((0.56, 0.40, 0.40), (0.355, 0.30, 0.36)), strict=True):
+        width = broad * ((begin - tone) / slowly).clip(0, 1)
+        pen *= 1 - np.float32(0.72) * _above(strokes, 0.91 - width, 12.0) * (1 - _above(tone, begin - 0.01, 45.0))
+    wash = np.float32(0.22) * (1 - _above(tone, 0.50, 50.0)) + np.float32(0.30) * (1 - _above(tone, 0.30, 50.0))
+    paper = PAPER - wash[:, :, None] * (PAPER - WASH)
+    return np.asarray(INK + (paper - INK) * (drawn * _above(tone, 0.13, 60.0) * pen)[:, :, None], np.float32)
 
 
 def comic(image: Colours) -> Colours:
@@ -63,10 +82,8 @@ def comic(image: Colours) -> Colours:
     lit = np.clip(grey, 1e-4, 1) ** np.float32(0.75)
     steps = stepped(lit, 4.0, 12.0)
     flat = saturated(flat * (steps / (grey + 1e-3))[:, :, None], 1.3)
-    smooth = kuwahara(image, 2.5)
-    drawn = lines(
-        evened(luma(smooth)), flow(smooth, 3.0), fine=1.4, edge=-0.009, steep=110.0, length=5.0, sharp=1.0
-    )  # fmt: skip
+    face = blur(skin(flat), 4.0)
+    drawn = outlines(image, crowded(luma(image), face), face, broad=1.45, thin=1.05)
     black = 1 / (1 + np.exp(-(grey - 0.07) * 80))
     return np.asarray(flat * (drawn * black)[:, :, None], np.float32)
 
@@ -99,14 +116,15 @@ def _washes(flat: Colours, pigment: Plane) -> Colours:
     pigment = pigment * (1 - 0.8 * face)
     value = 0.5 * luma(flat) + 0.5 * flat.max(2)  # a strong colour is not a dark one
     tone = 0.6 * value.clip(0, 1) ** np.float32(0.85) + 0.4 * evened(value) + 0.022 * pigment
-    light, middle, deep = (1 - _above(tone, place, 60.0) for place in (0.68, 0.46, 0.26))
+    light, middle, deep = (1 - _above(tone, place, 60.0) for place in (0.68, 0.46, 0.31))
     vivid = saturated(flat, 1.6).clip(0.02, 1) + np.float32(0.08)  # black has no hue to make much of
     vivid = vivid / vivid.max(2, keepdims=True)
     chroma = 1 - vivid.min(2)
     dry = 0.85 * _above(tone, 0.88 + 0.4 * chroma, 50.0)
     hue = -np.log(vivid.clip(0.10, 1)) * ((0.50 + 0.22 * light + 0.18 * middle) * (1 - dry))[:, :, None]
     thin, thick = ((0.16 * light + 0.40 * middle) * (1 - 0.45 * chroma), 1.00 * deep * (1 - 0.45 * chroma))
-    shade = SHADE + face[:, :, None] * (TAN - SHADE)
+    dim = (1 - _above(tone, 0.44, 16.0)) * (1 - chroma)
+    shade = SHADE + face[:, :, None] * (TAN - SHADE) + (dim * (1 - face))[:, :, None] * (PAYNE - SHADE)
     return np.asarray(hue + thin[:, :, None] * shade + thick[:, :, None] * NEUTRAL, np.float32)
 
 

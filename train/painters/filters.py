@@ -75,7 +75,9 @@ def across(luma: Plane, field: Flow, fine: float, *, coarse: float = 1.6, sharp:
     return np.asarray(sums[0] / weights[0] - sharp * (sums[1] / weights[1]), np.float32)
 
 
-def lines(luma: Plane, field: Flow, *, fine: float, edge: float, steep: float, length: float, sharp: float) -> Plane:
+def lines(
+    luma: Plane, field: Flow, *, fine: float, edge: Plane | float, steep: float, length: float, sharp: float
+) -> Plane:
     """A line drawing, 0 black to 1 white (flow-based XDoG).
 
     Kang et al., https://doi.org/10.1145/1274871.1274878; Winnemoeller et al.,
@@ -124,11 +126,21 @@ def _sectors(radius: float) -> list[Plane]:
     return kernels
 
 
+def slope(value: Plane) -> Plane:
+    """How steep `value` is, by Sobel's filters."""
+    small = blur(value, 1.0)
+    return np.asarray(np.hypot(cv2.Sobel(small, cv2.CV_32F, 1, 0), cv2.Sobel(small, cv2.CV_32F, 0, 1)), np.float32)
+
+
 def detail(luma: Plane) -> Plane:
     """How much there is to see at a place, 0..1: its strokes must be fine."""
-    small = blur(luma, 1.0)
-    slope = np.hypot(cv2.Sobel(small, cv2.CV_32F, 1, 0), cv2.Sobel(small, cv2.CV_32F, 0, 1))
-    return np.asarray(np.clip(blur(np.minimum(slope, 0.5), 5.0) / 0.16, 0, 1), np.float32)
+    return np.asarray(np.clip(blur(np.minimum(slope(luma), 0.5), 5.0) / 0.16, 0, 1), np.float32)
+
+
+def crowded(luma: Plane, sooner: Plane | float = 0.0) -> Plane:
+    """How many edges there are around a place, 0..1, or `sooner`: a single one, however strong, is none."""
+    many = ((blur(np.minimum(slope(luma), 0.14), 7.0) * (1 + sooner) - 0.043) / 0.030).clip(0, 1)
+    return blur(np.asarray(many * many * (3 - 2 * many), np.float32), 2.0)
 
 
 def luma(image: Colours) -> Plane:
