@@ -18,7 +18,7 @@ from export.graph import Graph
 from export.layers import LUMA, Floats
 from export.plan import SAMPLES, Exporter, Plan
 from export.translation_int8 import quantise
-from gancam.inference.card import Layout, ModelCard, Precision
+from gancam.inference.card import Layout, ModelCard, Precision, Strokes
 from gancam.inference.model import Model
 from train import evaluate
 from train.data import Pixels, image_files, read_image
@@ -29,6 +29,7 @@ from train.recipe import Recipe
 from train.tasks.translation import judged_pairs
 
 WORKING = 640  # pixels of the longer side that is suggested where the frame is larger
+STROKES: dict[str, Strokes] = {"ink": "hatched", "oil": "laid", "mosaic": "laid"}  # of painters; others draw lines
 COMPARED = 256  # pixels of the longer side, at most, of pictures that all are compared on
 
 
@@ -132,8 +133,7 @@ def _card(network: Translator | Colorizer, recipe: Recipe, kind: str) -> ModelCa
         multiple=network.multiple,
         minimum=network.multiple,
         keeps="black" if kind in PAINTERS else "luma" if network.keep == "luma" else "nothing",
-        strokes="laid" if kind in ("oil", "mosaic") else "lines" if kind in PAINTERS else "any",
-        sees="tones" if kind == "ink" else "colours",
+        strokes=STROKES.get(kind, "lines" if kind in PAINTERS else "any"),
     )
     if isinstance(network, Colorizer):  # it sees so far that it is always shown the whole picture
         size = sum(parameter.numel() for parameter in network.parameters())

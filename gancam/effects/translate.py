@@ -26,8 +26,16 @@ from gancam.vision.flow import DenseFlow
 from gancam.vision.motion import Grey, is_cut, small_grey
 from gancam.vision.noise import even
 from gancam.vision.planes import Planes
-from gancam.vision.strokes import enlarged_clean, enlarged_levels, fine_structure, laid_on, mixed_by, with_broad_lines
-from gancam.vision.tones import Exposure, as_dark, in_tones, without_veil
+from gancam.vision.strokes import (
+    enlarged_clean,
+    enlarged_hatching,
+    enlarged_levels,
+    fine_structure,
+    laid_on,
+    mixed_by,
+    with_broad_lines,
+)
+from gancam.vision.tones import Exposure, as_dark, without_veil
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
 _REST = 0.3  # pixels of the small picture in which motion is looked for: less is none, so that noise moves nothing
@@ -42,6 +50,7 @@ _LOST = (
     "mask= say where it is seen"
 )
 _DULL, _RICH = 3.0, 9.0  # grey levels by which a picture's luma varies, from none of the colours found to all of them
+_LINES = "lines", "hatched"
 _UNIT = 2048  # of a slope, of at most 128 / (2 * 40 ** 0.5)
 _RADIUS, _FLAT = 4, 40.0  # of the guided filter: its window, and the variance under which there is no edge
 
@@ -189,8 +198,7 @@ class Translate(ModelEffect):
         mixed = params.strength != 1.0 or max(params.readable, params.colours, params.stabilise) > 0.0
         seen = min(params.work_size or card.work_size or max(size), max(size)) * self._share / params.scale
         cut = card.receptive_field and size[0] * size[1] > 2 * self._tiles.limit
-        more = card.keeps != "nothing" or card.sees != "colours"
-        if marked or mixed or cut or more or seen != max(size):
+        if marked or mixed or cut or card.keeps != "nothing" or seen != max(size):
             return None
         with self._lock:
             self._before = {}
@@ -218,12 +226,10 @@ class Translate(ModelEffect):
             drawn = self._translated(lit)
             drawn = np.asarray(cv2.LUT(drawn, exposure.down, dst=drawn), np.uint8)
         else:
-            drawn = self._translated(without_veil(whole) if self.card.strokes == "lines" else whole)
+            drawn = self._translated(without_veil(whole) if self.card.strokes in _LINES else whole)
         return picture.with_bars(as_dark(drawn, whole, self._planes), image)
 
     def _translated(self, image: Image) -> Image:
-        if self.card.sees == "tones":
-            image = in_tones(image, self._planes)
         height, width = image.shape[:2]
         longest = max(height, width)
         most = longest if self.card.strokes == "any" else 2 * longest  # lines would be too broad for a small frame
@@ -265,7 +271,7 @@ class Translate(ModelEffect):
             scales.append(scales[-1] / 2)
         for wide in reversed(scales if scale > 1.0 else ()):
             broad = enlarged_clean(self._shown(_smaller(image, wide), before), (image.shape[1], image.shape[0]))
-            mix = with_broad_lines if self.card.strokes == "lines" else mixed_by
+            mix = with_broad_lines if self.card.strokes in _LINES else mixed_by
             found = mix(found, broad, fine_structure(image, wide))
         return found
 
@@ -379,14 +385,16 @@ def _coloured(grey: NDArray[np.uint8], chroma: NDArray[np.int16]) -> Image:
 def _enlarged(found: Image, small: Image, image: Image, planes: Planes, out: Image, strokes: Strokes) -> Image:
     """`found`, which the network made of `small`, at the size of `image`, with the fine lines of that, in `out`.
 
-    Drawings have clean edges, and nothing of the network's own grid; dabs and panes, nothing finer than they are.
+    Drawings have clean edges, and nothing of the network's own grid, but for hatching, which would be dots; dabs and
+    panes, nothing finer than they are.
 
     Around each pixel the output's luma is taken for a linear function of the frame's; its slope, which is smooth, says
     how much of what `small` lacks of `image` is added.
     """
     size, shape = (image.shape[1], image.shape[0]), image.shape[:2]
-    if strokes == "laid":
-        return np.asarray(cv2.convertScaleAbs(enlarged_levels(found, size, planes), dst=out), np.uint8)
+    if strokes in ("laid", "hatched"):
+        enlarge = enlarged_levels if strokes == "laid" else enlarged_hatching
+        return np.asarray(cv2.convertScaleAbs(enlarge(found, size, planes), dst=out), np.uint8)
     slope = planes("slope", shape, np.int16)
     cv2.resize(_slope(small, found, planes), size, dst=slope, interpolation=cv2.INTER_LINEAR)
     grey, coarse = planes("grey", shape, np.uint8), planes("coarse", shape, np.uint8)

@@ -15,8 +15,7 @@ _FIGURES_FORMERLY = {"unrest": "temporal_noise"}
 VERSION = 1  # of the contract below; a reader refuses newer ones
 Layout = Literal["image", "blocks", "cells", "latent", "masked", "recurrent"]
 Keeps = Literal["nothing", "luma", "black"]
-Sees = Literal["colours", "tones"]
-Strokes = Literal["any", "lines", "laid"]
+Strokes = Literal["any", "lines", "hatched", "laid"]
 Precision = Literal["fp32", "fp16", "int8"]
 
 
@@ -56,8 +55,8 @@ class ModelCard:
     work_size: int = 0  # pixels of the longer side of pictures that it is best shown; 0: of any
     # what of the input the output still has: each pixel its luma; what is black, as a film's bars; or nothing certain
     keeps: Keeps = "nothing"
-    strokes: Strokes = "any"  # what it draws: lines along edges, or dabs and panes that are laid on all of the picture
-    sees: Sees = "colours"  # whether it is shown colours, or greys in which full colours are darker than their luma is
+    # what it draws: lines along edges, hatching as well, or dabs and panes that are laid on all of the picture
+    strokes: Strokes = "any"
     latent: int = 0  # numbers in a z and in a w, for layout latent
     layers: int = 0  # how many w make a picture
     resolution: int = 0  # pixels along each side of a picture

@@ -19,6 +19,8 @@ _DETAIL, _WINDOW, _SHOWN = 5, (7, 7), 0.5  # grey levels that are noise; of its 
 _RELIEF, _RAISED = 16, 3.0  # grey levels of a dab's light; strokes larger by so many have twice that, as they lose some
 _SOFT, _GAIN = 0.35, 3.0  # of an enlarged edge: how far its steps are smoothed, and how steep it is made again
 
+_THIN, _CRISP = 0.6, 0.8  # of hatching: how far it is smoothed, and how much of what that takes away is added
+
 
 def fine_structure(image: Image, stroke: float) -> NDArray[np.float32]:
     """Find where a picture has things too narrow to be drawn with large strokes: eyes, letters, but no edge alone.
@@ -75,6 +77,22 @@ def enlarged_levels(drawn: NDArray[Level], size: tuple[int, int], planes: Planes
             large, cv2.resize(steep, size, dst=planes("bound", shape, np.int16), interpolation=cv2.INTER_LINEAR), large
         )
     return large
+
+
+def enlarged_hatching(drawn: Image, size: tuple[int, int], planes: Planes) -> NDArray[np.int16]:
+    """Enlarge a drawing with hatching: what ``enlarged_clean`` would make dots of stays strokes.
+
+    Args:
+        drawn: uint8 ``(H, W, 3)``.
+        size: Of what is given: width and height.
+        planes: Where it is written, until the next call with these.
+    """
+    soft = cv2.GaussianBlur(drawn, (3, 3), _THIN, dst=planes("soft", drawn.shape, np.uint8))
+    crisp = planes("crisp", drawn.shape, np.int16)
+    cv2.addWeighted(drawn, 1 + _CRISP, soft, -_CRISP, 0, dst=crisp, dtype=cv2.CV_16S)
+    large = planes("large", (size[1], size[0], drawn.shape[2]), np.int16)
+    cv2.resize(crisp, size, dst=large, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.max(large, 0, dst=large), np.int16)
 
 
 def with_broad_lines(found: Image, broad: Image, share: NDArray[np.float32]) -> Image:

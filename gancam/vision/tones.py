@@ -1,4 +1,4 @@
-"""Tones: how dark colours look, how dark black stays, and the light or dark that a badly exposed frame lacks."""
+"""Tones: how dark black stays, and the light or dark that a badly exposed frame lacks."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from gancam.frame import Image
 from gancam.vision.planes import Planes
 
-_FAINT, _WEIGHT = 32, 0.55  # colourfulness up to which luma says all, and how much darker the fullest colours look
 _SMALL = 320  # pixels of the longer side on which shade is looked for
 _BLACK, _INK = 12.0, 4.0  # grey levels that are black, to which a drawing may add no more than those
 _GAIN = 2.5  # of a grey level above black, what a drawing may add
@@ -23,33 +22,6 @@ _THUMBNAIL = 160  # pixels of the longer side on which those are looked for
 _LIT = 80.0  # mean level from which a picture is not dark
 _LIFT, _MOST = 1.4, 4.0  # power of how much darker it is that is made up for, and how often the darkest is, at most
 _STEP = 4  # pixels: every so many are looked at for it
-
-_DARKER = np.round(
-    255 * (1 - _WEIGHT * np.clip(np.arange(256, dtype=np.float32) - _FAINT, 0, None) / (255 - _FAINT))
-).astype(np.uint8)
-
-
-def in_tones(image: Image, planes: Planes | None = None) -> Image:
-    """Give a picture in grey, as one draws it who has ink alone: full colours are darker than white of the same luma.
-
-    By luma orange and yellow are paper.
-
-    Args:
-        image: uint8 ``(H, W, 3)`` BGR.
-        planes: Where it is written, until the next call with these; None: a new array.
-
-    Returns:
-        The same shape, all channels alike; what has no colour has its luma.
-    """
-    planes, size = planes or Planes(), image.shape[:2]
-    blue, green, red, most = (planes(f"tone {name}", size, np.uint8) for name in ("blue", "green", "red", "most"))
-    cv2.split(image, [blue, green, red])
-    cv2.max(cv2.max(blue, green, dst=most), red, dst=most)
-    cv2.min(cv2.min(blue, green, dst=blue), red, dst=blue)
-    colourful = cv2.subtract(most, blue, dst=most)
-    tone = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=green)
-    cv2.multiply(tone, cv2.LUT(colourful, _DARKER, dst=red), dst=green, scale=1 / 255)
-    return np.asarray(cv2.merge([green] * 3, dst=planes("tones", image.shape, np.uint8)), np.uint8)
 
 
 def without_veil(image: Image) -> Image:

@@ -122,9 +122,7 @@ def test_a_run_of_training_becomes_three_files(task: str, tmp_path: Path) -> Non
         card = Model(out / "style-x.onnx", precision=precision).card
         assert (card.effect, card.multiple, card.work_size) == ("translate", 4, 640)
         drawing = task == "translation"
-        assert (card.keeps, card.strokes, card.sees) == (
-            ("black", "lines", "tones") if drawing else ("nothing", "any", "colours")
-        )
+        assert (card.keeps, card.strokes) == (("black", "hatched") if drawing else ("nothing", "any"))
         assert card.parity["psnr"] >= check.TOLERANCE[precision]
         assert 2 * 9 * 16 * 16 < card.parameters < 40_000
 

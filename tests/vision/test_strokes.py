@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from gancam.vision.strokes import enlarged_clean, fine_structure, laid_on, with_broad_lines
+from gancam.vision.planes import Planes
+from gancam.vision.strokes import enlarged_clean, enlarged_hatching, fine_structure, laid_on, with_broad_lines
 
 
 def test_an_edge_is_no_detail_and_an_eye_is() -> None:
@@ -61,3 +62,15 @@ def test_what_is_laid_on_leaves_edges_sharp_and_details_to_be_seen() -> None:
     assert 100 < made[48, 130, 0] < 132  # its light is raised
     assert np.ptp(made[100, 76:84, 0]) > 120
     assert np.abs(np.diff(made[100, 60:100, 0].astype(int))).max() > 100  # within a pixel
+
+
+def test_enlarged_hatching_is_strokes_and_no_dots() -> None:
+    rows, columns = np.mgrid[:96, :96]
+    crossed = np.minimum(np.cos(2 * np.pi * (rows + columns) / 7), np.cos(2 * np.pi * (rows - columns) / 7))
+    drawn = np.repeat((128 + 100 * crossed).astype(np.uint8)[:, :, None], 3, 2)
+    large = enlarged_hatching(drawn, (192, 192), Planes())[:, :, 0].astype(float)
+    truth = cv2.resize(drawn, (192, 192), interpolation=cv2.INTER_CUBIC)[:, :, 0].astype(float)
+    assert large.min() >= 0
+    assert large.std() > truth.std()  # as clear as before
+    assert np.corrcoef(large[8:-8, 8:-8].ravel(), truth[8:-8, 8:-8].ravel())[0, 1] > 0.98
+    assert np.array_equal(enlarged_hatching(np.full_like(drawn, 77), (200, 150), Planes()), np.full((150, 200, 3), 77))

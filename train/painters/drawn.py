@@ -57,13 +57,13 @@ def ink(image: Colours) -> Colours:
 
     Strokes are as broad as it is dark. There are fewer on the colours of skin, so that a face is a face.
     """
-    smooth = kuwahara(image, 2.5)
+    smooth, flat = kuwahara(image, 2.5), abstract(image, 6.0, 3.0)
+    face = blur(skin(flat), 3.0)
     drawn = lines(
-        evened(luma(smooth)), flow(smooth, 2.5), fine=1.05, edge=-0.0065, steep=90.0, length=4.5, sharp=1.0
+        evened(_dark(smooth, face)), flow(smooth, 2.5), fine=1.05, edge=-0.0065, steep=90.0, length=4.5, sharp=1.0
     )  # fmt: skip
-    flat = abstract(image, 6.0, 3.0)
-    tone = luma(flat)
-    tone = 0.5 * tone + 0.5 * evened(tone) + 0.13 * blur(skin(flat), 3.0)
+    tone = _dark(flat, face)
+    tone = 0.5 * tone + 0.5 * evened(tone) + 0.13 * face
     pen = np.ones_like(tone)
     laid = grain.laid(grain.hatching(), (tone.shape[0], tone.shape[1]))
     for strokes, (begin, slowly, broad) in zip(laid, ((0.56, 0.40, 0.40), (0.355, 0.30, 0.36)), strict=True):
@@ -72,6 +72,12 @@ def ink(image: Colours) -> Colours:
     wash = np.float32(0.22) * (1 - _above(tone, 0.50, 50.0)) + np.float32(0.30) * (1 - _above(tone, 0.30, 50.0))
     paper = PAPER - wash[:, :, None] * (PAPER - WASH)
     return np.asarray(INK + (paper - INK) * (drawn * _above(tone, 0.13, 60.0) * pen)[:, :, None], np.float32)
+
+
+def _dark(image: Colours, face: Plane) -> Plane:
+    """The tone of `image` for one who has ink alone: full colours are darker than their luma, but for those of skin."""
+    colourful = ((image.max(2) - image.min(2) - 0.125) / 0.875).clip(0, 1)
+    return luma(image) * (1 - 0.55 * colourful * (1 - face))
 
 
 def comic(image: Colours) -> Colours:
