@@ -22,6 +22,7 @@ HATCH = 192  # pixels after which hatching repeats
 LINES = (25, 28), (34, -13)  # how many strokes there are down and to the right in these
 LONG = 24.0  # pixels in which a pen is pressed alike
 WIDE, NARROW = 24.0, 10.7  # pixels between the middles of panes
+NEAR, GAP = 8.0, 6.0  # pixels beyond which it does not matter how much nearer one middle is than another
 
 
 @lru_cache
@@ -91,18 +92,25 @@ def _even(values: NDArray[np.float64]) -> Plane:
 
 @lru_cache
 def panes() -> Plane:
-    """Two nets of panes, wide ones and narrow ones: ``(8, GLASS, GLASS)``, four of each.
+    """Two nets of panes, wide ones and narrow ones: ``(7, GLASS, GLASS)``.
 
-    How far a place is from the nearest middle and from the second nearest, in pixels, the tone of its pane -1..1, and
-    how far towards the bottom right of its pane it is, about -0.8..0.8.
+    First how much nearer the middle of a narrow pane is than that of a wide one, in `NEAR`, -1..1. Then of each net how
+    much nearer the nearest middle is than the second nearest, in `GAP`, 0..1; the tone of a place's pane -1..1; and how
+    far towards the bottom right of its pane it is, about -0.8..0.8.
     """
     rng = np.random.default_rng(7)
-    nets = [_panes(spacing, shake, times, rng) for spacing, shake, times in ((WIDE, 0.36, 1), (NARROW, 0.34, 0))]
-    return np.concatenate(nets).astype(np.float32)
+    wide, narrow = (
+        _panes(spacing, shake, times, rng) for spacing, shake, times in ((WIDE, 0.36, 1), (NARROW, 0.34, 0))
+    )
+    nearer = ((wide[0] - narrow[0]) / NEAR).clip(-1, 1)
+    return np.concatenate([nearer[None], wide[1:], narrow[1:]]).astype(np.float32)
 
 
 def _panes(spacing: float, shake: float, evened: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """The panes around the points of a grid shaken so far, each moved `evened` times to the middle of its pane."""
+    """The panes around the points of a grid shaken so far, each moved `evened` times to the middle of its pane.
+
+    The distance of the nearest middle, in pixels, and the three fields of a net.
+    """
     count = round(GLASS / spacing)
     spacing = GLASS / count
     places = np.moveaxis(np.mgrid[:count, :count].astype(np.float64), 0, -1) + 0.5
@@ -114,7 +122,7 @@ def _panes(spacing: float, shake: float, evened: int, rng: np.random.Generator) 
         middles += np.stack([np.bincount(owner.ravel(), one.ravel(), len(middles)) / size for one in away], 1)
     first, second, owner, (down, right) = _nearest(middles)
     tones = rng.uniform(-1, 1, len(middles))
-    return np.stack([first, second, tones[owner], (0.6 * right + down) / spacing])
+    return np.stack([first, ((second - first) / GAP).clip(0, 1), tones[owner], (0.6 * right + down) / spacing])
 
 
 def _nearest(

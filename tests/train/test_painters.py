@@ -182,7 +182,7 @@ def test_a_mosaic_is_panes_between_leads() -> None:
 
 
 def test_narrow_panes_grow_between_wide_ones_where_it_is_busy() -> None:
-    wide, beyond, tone, shade, narrow, *_ = grain.laid(grain.panes(), (192, 192))
+    nearer, gap, tone, shade, *_ = grain.laid(grain.panes(), (192, 192))
     counts = []
     for busy in (0.0, 0.6, 1.0):
         leads, tones, shades = net(np.full((192, 192), busy, np.float32))
@@ -190,9 +190,9 @@ def test_narrow_panes_grow_between_wide_ones_where_it_is_busy() -> None:
         if busy == 0.0:
             assert np.array_equal(tones, tone)
             assert np.array_equal(shades, shade)
-            assert np.abs(leads - np.exp(-(((beyond - wide) / 2.3) ** 2))).max() < 1e-3
+            assert np.abs(leads - np.exp(-((grain.GAP * gap / 2.3) ** 2))).max() < 1e-6
         if busy == 1.0:
-            assert (leads[np.abs(wide - narrow) < 0.05] > 0.98).all()  # as far from one as from the other
+            assert (leads[np.abs(nearer) < 0.01] > 0.98).all()  # as far from one as from the other
     assert 1.2 * counts[0] < counts[1] < counts[2]
     assert 2.5 * counts[0] < counts[2]
 

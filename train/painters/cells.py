@@ -22,7 +22,7 @@ from train.painters.filters import (
 )
 
 LEAD = 0.05  # its grey
-APART = 20.0  # pixels by which the middles of narrow panes are put off where there is little to see: there are none
+APART = grain.NEAR + grain.GAP  # pixels by which narrow panes are put off where there is little to see: there are none
 
 
 def mosaic(image: Colours) -> Colours:
@@ -54,12 +54,11 @@ def net(busy: Plane) -> tuple[Plane, Plane, Plane]:
 
     Narrow panes grow between the wide ones where it is `busy`: an additively weighted Voronoi diagram.
     """
-    wide, beyond, tone, shade, *narrow = grain.laid(grain.panes(), (busy.shape[0], busy.shape[1]))
-    off = np.float32(APART) * (1 - ((busy - 0.15) / 0.7).clip(0, 1))
-    near, next_ = narrow[0] + off, narrow[1] + off
-    second = np.maximum(np.minimum(wide, near), np.minimum(np.maximum(wide, near), np.minimum(beyond, next_)))
-    leads = np.exp(-(((second - np.minimum(wide, near)) / (np.float32(2.3) - busy)) ** 2))
-    return leads, np.where(near < wide, narrow[2], tone), np.where(near < wide, narrow[3], shade)
+    nearer, *fields = grain.laid(grain.panes(), (busy.shape[0], busy.shape[1]))
+    nearer = np.float32(grain.NEAR) * nearer - np.float32(APART) * (1 - ((busy - 0.15) / 0.7).clip(0, 1))
+    gap, tone, shade = (np.where(nearer > 0, narrow, wide) for wide, narrow in zip(fields[:3], fields[3:], strict=True))
+    apart = np.minimum(np.abs(nearer), np.float32(grain.GAP) * gap)
+    return np.exp(-((apart / (np.float32(2.3) - busy)) ** 2)), tone, shade
 
 
 def _contours(image: Colours, flat: Colours, face: Plane, busy: Plane) -> Plane:
