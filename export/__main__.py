@@ -62,8 +62,7 @@ def export(
         precisions: Which variants; by default all there are.
         licence: Of the weights.
         data: What they were trained on, in words.
-        summary: One line for the menu.
-        seeds: Of a generator's pictures that are worth showing, joined by /.
+        summary, seeds: One line for the menu; a generator's pictures that are worth showing, joined by /.
         reverse: Whether the direction from B to A is wanted, of a task that has two.
         enlargers: Runs of super-resolution whose networks enlarge, in turn, what a stylegan makes; all become one file.
         shrink: The recipe of a network of scale 1, of which a network for super-resolution becomes one.

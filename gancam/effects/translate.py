@@ -238,10 +238,9 @@ class Translate(ModelEffect):
         shrink = float(work_size * self._share) / longest / (self.params.scale / coarse)
         size = max(round(width * shrink), 1), max(round(height * shrink), 1)
         how = cv2.INTER_AREA if shrink < 1.0 else cv2.INTER_CUBIC
-        calmed = even if self.card.keeps == "black" else np.asarray
-        wide = calmed(image) if shrink > 1.0 else image  # noise is told before it is enlarged
+        wide = even(image) if self.card.keeps == "black" and shrink > 1.0 else image  # noise is told before
         small = wide if shrink == 1.0 else np.asarray(cv2.resize(wide, size, interpolation=how), np.uint8)
-        found = self._drawn(small if shrink > 1.0 else calmed(small), coarse)
+        found = self._drawn(even(small) if self.card.keeps == "black" and shrink <= 1.0 else small, coarse)
         if self.card.keeps == "luma":
             grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
             chroma = _faded(_chroma(found), small)
@@ -393,8 +392,8 @@ def _enlarged(found: Image, small: Image, image: Image, planes: Planes, out: Ima
     """
     size, shape = (image.shape[1], image.shape[0]), image.shape[:2]
     if strokes in ("laid", "hatched"):
-        enlarge = enlarged_levels if strokes == "laid" else enlarged_hatching
-        return np.asarray(cv2.convertScaleAbs(enlarge(found, size, planes), dst=out), np.uint8)
+        large = (enlarged_levels if strokes == "laid" else enlarged_hatching)(found, size, planes)
+        return np.asarray(cv2.convertScaleAbs(large, dst=out), np.uint8)
     slope = planes("slope", shape, np.int16)
     cv2.resize(_slope(small, found, planes), size, dst=slope, interpolation=cv2.INTER_LINEAR)
     grey, coarse = planes("grey", shape, np.uint8), planes("coarse", shape, np.uint8)
