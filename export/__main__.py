@@ -56,13 +56,13 @@ def export(
         run: The run's folder, its checkpoint, or the fp32 file of a model, whose name, licence, data and summary hold.
         folder: Where the files go; it is made where there is none.
         name: Of the model; by default the recipe's.
-        images: Real pictures that int8 is calibrated and every variant compared on, where the task needs any; by
-            default samples/stills/.
+        images: Real pictures to calibrate int8 and compare every variant on; by default samples/stills/.
         judge_on: What quality is measured on.
         precisions: Which variants; by default all there are.
         licence: Of the weights.
         data: What they were trained on, in words.
-        summary, seeds: One line for the menu; a generator's pictures that are worth showing, joined by /.
+        summary: One line for the menu.
+        seeds: Of a generator's pictures that are worth showing, joined by /.
         reverse: Whether the direction from B to A is wanted, of a task that has two.
         enlargers: Runs of super-resolution whose networks enlarge, in turn, what a stylegan makes; all become one file.
         shrink: The recipe of a network of scale 1, of which a network for super-resolution becomes one.
@@ -89,7 +89,7 @@ def export(
         licence=licence or given.licence, data=data or given.data, summary=summary or given.summary,
         seeds=seeds or given.seeds, defaults=given.defaults, quality=_before(given) if enlargers else {},
     )  # fmt: skip
-    wanted = [precision for precision in plan.precisions if not precisions or precision in precisions]
+    wanted = [one for one in plan.precisions if not precisions or one in precisions]
     return _write_all(plan, _paths(folder, card.name, wanted, overwrite), card)
 
 
