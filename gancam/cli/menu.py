@@ -112,11 +112,11 @@ class Thumbnails:
         self._thread = threading.Thread(target=self._make, args=arguments, name="gancam-thumbnails", daemon=True)
         self._thread.start()
 
-    def end(self) -> None:
-        """Make no more, and join the thread."""
+    def end(self, seconds: float | None = None) -> None:
+        """Make no more, and join the thread, for so many `seconds` at most; None: until it is gone."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(seconds)
             self._thread = None
 
     def _make(self, image: Image, chains: Mapping[str, tuple[EffectSpec, ...]], stop: threading.Event) -> None:
