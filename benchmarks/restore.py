@@ -35,6 +35,7 @@ import argparse
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -81,7 +82,7 @@ def upscaler(name: str, threads: int, *, remembers: bool = False) -> Upscale:
     if path.is_dir() or path.suffix == ".pt":
         return partial(evaluate.run, evaluate.trained(path)[1])
     name, *given = name.split(":")
-    params = dict(pair.split("=") for pair in given)
+    params: dict[str, Any] = dict(pair.split("=") for pair in given)  # which of them there are, the model's effect says
     effect = gancam.load(name, device="cpu", threads=threads, **params)
 
     def upscale(image: Pixels) -> Pixels:
@@ -167,7 +168,10 @@ def sent(frames: list[Pixels], kind: str) -> list[Pixels]:
     """`frames` as a webcam or a call sends them."""
     rng = np.random.default_rng(0)
     level = 4.0 if kind == "webcam" else 2.0
-    noisy = [degrade.to_pixels(frame + rng.normal(0, level, frame.shape).astype(np.float32)) for frame in frames]
+    noisy = [
+        degrade.to_pixels(frame.astype(np.float32) + rng.normal(0, level, frame.shape).astype(np.float32))
+        for frame in frames
+    ]
     return degrade.streamed(noisy, 33.0) if kind == "call" else [jpeg(frame, 60) for frame in noisy]
 
 
@@ -182,13 +186,18 @@ def stream(options: argparse.Namespace) -> None:
                 made = [upscale(frame) for frame in seen]
                 both = list(zip(made, frames, strict=True))[3:]
                 psnr = float(np.mean([evaluate.psnr_y(one, truth, border=SCALE) for one, truth in both]))
-                shown = iter(made)
-                figures = evaluate.flicker(lambda _, shown=shown: next(shown), seen, SCALE)
+                figures = evaluate.flicker(replayed(made), seen, SCALE)
                 scores = [psnr, figures["flicker_gain"], figures["warp_gain"]]
                 found.setdefault((kind, name), []).append(scores)
                 print(_streamed(f"{clip.name} {kind} {name}", scores), flush=True)
     for (kind, name), rows in found.items():
         print(_streamed(f"all {kind} {name}", list(np.mean(rows, 0))))
+
+
+def replayed(made: list[Pixels]) -> Upscale:
+    """What gives the pictures of `made` in turn, whatever it is shown."""
+    shown = iter(made)
+    return lambda _: next(shown)
 
 
 def _streamed(name: str, scores: list[float]) -> str:

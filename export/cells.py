@@ -32,8 +32,8 @@ class Layers:
     down: Sequence[Layer]
     body: Sequence[tuple[Layer, Layer]]
     up: Sequence[Layer]
-    join: Sequence[Layer]
-    refine: Sequence[Layer]  # on the finest grid
+    join: Sequence[Layer]  # of each level but the finest
+    ends: Sequence[Layer]  # on the finest grid: its join, if there are levels, and what refines
     tail: Layer
     pattern: NDArray[np.float32] | None  # (1, c, side, side), side by side on the coarsest grid
     grain: Grain | None  # on the finest
@@ -63,13 +63,14 @@ def layers(network: Translator) -> Layers:
     for block in network.body:
         assert isinstance(block, ResidualBlock)
         body.append((layer(*merged(block.first)), layer(*merged(block.second))))
+    join = [layer(*merged(one)) for one in network.join]
     return Layers(
         stem,
         [layer(*merged(one), stride=2) for one in network.down],
         body,
         [layer(*merged(one)) for one in network.up],
-        [layer(*merged(one)) for one in network.join],
-        [layer(*merged(one)) for one in network.refine],
+        join[:-1],
+        [*join[-1:], *(layer(*merged(one)) for one in network.refine)],
         tail,
         None if network.pattern is None else array(network.pattern).astype(np.float32),
         _grain(network),
@@ -127,11 +128,12 @@ def compose(made: Layers, x: T, ops: Operators[T]) -> T:
     for index, (first, second) in enumerate(made.body):
         y = ops.conv(x, first, f"first{index}")
         x = ops.add(x, ops.conv(y, second, f"second{index}", bare=True), f"body{index}")
-    for index, (up, join, level) in enumerate(zip(made.up, made.join, reversed(levels[:-1]), strict=True)):
+    for index, (up, level) in enumerate(zip(made.up, reversed(levels[:-1]), strict=True)):
         x = ops.double(ops.conv(x, up, f"up{index}"))
-        x = ops.conv(ops.add(x, level, f"sum{index}") if index < made.skips else x, join, f"join{index}")
-    for index, one in enumerate(made.refine):
-        x = ops.conv(x, one, f"refine{index}")
+        x = ops.add(x, level, f"sum{index}") if index < made.skips else x
+        x = ops.conv(x, made.join[index], f"join{index}") if index < len(made.join) else x
+    for index, one in enumerate(made.ends):
+        x = ops.conv(x, one, f"end{index}")
     return ops.conv(x, made.tail, "tail", bare=True)
 
 

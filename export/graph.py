@@ -28,6 +28,7 @@ from onnx import helper, numpy_helper
 
 from export.rounding import Moments, rounded
 
+LARGEST = 2**30  # of a bias, in steps: 32 bits hold the products that are added to it, too
 OPSET = 18  # read by ONNX Runtime 1.14 and newer
 Value: TypeAlias = tuple[Any, Sequence[str | int]]  # a numpy type and a shape, whose names are free sizes
 
@@ -84,12 +85,13 @@ class Graph:
         """
         given = np.zeros(len(kernel), np.float32) if bias is None else bias
         made = rounded(kernel, given, seen, noise=input_scale**2 / 12)
+        if bias is not None:  # where nothing is seen, steps are so small that a bias would be beyond 32 bits
+            made = made.coarser(np.abs(made.bias) / (LARGEST * input_scale))
+            steps = made.steps * input_scale
+            codes = np.round(made.bias / steps).astype(np.int32)
         zeros = np.zeros(len(kernel))
         named = [self._stored(made.weights, made.steps, zeros, np.int8)]
-        if bias is not None:
-            steps = made.steps * input_scale
-            named.append(self._stored(np.round(made.bias / steps).astype(np.int32), steps, zeros, np.int32))
-        return named
+        return named if bias is None else [*named, self._stored(codes, steps, zeros, np.int32)]
 
     def _stored(self, value: NDArray[Any], scales: NDArray[Any], zeros: NDArray[Any], kind: Any) -> str:
         return self.add(

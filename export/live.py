@@ -18,7 +18,6 @@ from torch import nn
 
 from export.plan import exporter
 from export.preview import write
-from train import __main__ as training
 from train.console import Console
 from train.recipe import Recipe
 from train.watch import Watcher
@@ -93,14 +92,3 @@ class LivePicture(Watcher):
             for note in json.loads(said)["notes"]:
                 if "loaded anew" in note:
                     self._console.say(f"--live: {note}")
-
-
-def main() -> int:
-    """Run the command line of training with a live picture, beside which it makes room."""
-    if os.name != "nt":
-        os.nice(5)  # a late frame is seen, a late iteration is not
-    return training.main(preview=LivePicture)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""The network back from its fp32 model file, where the run that it came from is no more: to quantise it anew."""
+"""The network back from its fp32 model file: to quantise it anew, or to train it further."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from export.super_resolution import Network, by_place, collapsed
 from gancam.inference.card import ModelCard
 from gancam.inference.variants import read_card
 from train import recipe as recipes
+from train.networks.colorizer import Colorizer
 from train.networks.inpaint import Gated, Inpaint
 from train.networks.sr import SuperResolution
 from train.networks.sr_residual import ResidualSuperResolution
@@ -28,16 +29,22 @@ Layer = tuple[Array, Array]  # kernel and bias
 COLOURS = 3
 
 
-def restore(path: Path) -> tuple[nn.Module, Recipe, ModelCard]:
-    """The network of the fp32 file at `path`, the recipe that its card names, and the card.
+def restore(path: Path, recipe: Recipe | None = None) -> tuple[nn.Module, Recipe, ModelCard]:
+    """The network of the fp32 file at `path`, its recipe, and the card.
 
-    Raises ``ValueError`` for a file of another precision or effect, or that is not of its recipe as that is now;
-    ``FileNotFoundError`` where the recipe is not there; ``ModelError`` for what is no model file.
+    Args:
+        path: The file.
+        recipe: Whose network it has; None: the one that its card names.
+
+    Raises:
+        ValueError: A file of another precision or family, or that is not of its recipe as that is now.
+        FileNotFoundError: The recipe is not there.
+        ModelError: It is no model file.
     """
     card = read_card(path)
     if card.precision != "fp32":
         raise ValueError(f"{path} is {card.precision}: weights are taken from the fp32 file of a model")
-    recipe = recipes.load(card.recipe)
+    recipe = recipe or recipes.load(card.recipe)
     network = collapsed(recipe)
     constants = _constants(onnx.load(path))
     try:
@@ -45,6 +52,8 @@ def restore(path: Path) -> tuple[nn.Module, Recipe, ModelCard]:
             match network:
                 case SuperResolution() | ResidualSuperResolution():
                     _super_resolution(network, _layers(path, constants))
+                case Colorizer():
+                    _colorizer(network, _layers(path, constants))
                 case Translator():
                     _translator(network, _layers(path, constants), constants)
                 case Inpaint():
@@ -56,7 +65,7 @@ def restore(path: Path) -> tuple[nn.Module, Recipe, ModelCard]:
                         if card.resolution != network.resolution:
                             raise ValueError(f"its pictures are {card.resolution} wide, not {network.resolution}")
                 case _:
-                    raise ValueError("its effect is none of super_resolution, translate, inpaint and morph")
+                    raise ValueError(f"no network of family {recipe.network['family']!r} is read from a file")
     except (IndexError, RuntimeError, StopIteration, ValueError) as error:
         raise ValueError(f"{path} is no network of recipe {recipe.name!r} that can be read: {error}") from error
     return network.eval(), recipe, card
@@ -160,20 +169,48 @@ def _translator(network: Translator, layers: list[Layer], constants: Mapping[str
     normed += network.refine
     if len(layers) != len(normed) + 1:
         raise ValueError(f"the file has {len(layers)} convolutions, the recipe {len(normed) + 1}")
-    for one, (kernel, bias) in zip(normed, layers, strict=False):
-        assert isinstance(one, Normed)
-        conv, norm = one[0], one[1]
-        assert isinstance(conv, nn.Conv2d)
-        assert isinstance(norm, nn.BatchNorm2d)
-        assert norm.running_var is not None
-        _fill(conv.weight, kernel)
-        _fill(norm.bias, bias)
-        norm.running_var.fill_(1 - norm.eps)
+    for one, given in zip(normed, layers, strict=False):
+        _normed(one, given)
     _fill(network.tail.weight, layers[-1][0])
     _fill(network.tail.bias, layers[-1][1])
     if network.pattern is not None:
         tiles = [one for one in constants.values() if one.shape == tuple(network.pattern.shape)]
         _fill(network.pattern, tiles[0])
+
+
+def _normed(one: nn.Module, given: Layer) -> None:
+    """Fill a convolution whose batch normalisation does nothing then but add the bias."""
+    assert isinstance(one, Normed)
+    conv, norm = one[0], one[1]
+    assert isinstance(conv, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_var is not None
+    _fill(conv.weight, given[0])
+    _fill(norm.bias, given[1])
+    norm.running_var.fill_(1 - norm.eps)
+
+
+def _colorizer(network: Colorizer, layers: list[Layer]) -> None:
+    """The inverse of `colorization.float_graph`, of its decoder: what is before it is never trained."""
+    decoder: list[nn.Module] = [network.enter]
+    for block in network.body:
+        assert isinstance(block, ResidualBlock)
+        decoder += [block.first, block.second]
+    for three in zip(network.up, network.skip, network.join, strict=True):
+        decoder += three
+    seen = sum(isinstance(one, nn.Conv2d) for one in network.blocks.modules())
+    before = 1 + 1 + seen  # luma, the classifier's first, and its blocks'
+    if len(layers) != before + len(decoder) + 1:
+        raise ValueError(f"the file has {len(layers)} convolutions, the recipe {before + len(decoder) + 1}")
+    for one, given in zip(decoder, layers[before:], strict=False):
+        if isinstance(one, nn.Conv2d):
+            _fill(one.weight, given[0])
+            _fill(one.bias, given[1])
+        else:
+            _normed(one, given)
+    kernel, bias = layers[-1]
+    _fill(network.tail.weight, kernel[::-1])
+    _fill(network.tail.bias, bias[::-1])
 
 
 def _before(network: Translator) -> int:

@@ -11,7 +11,7 @@ of pictures do (Frantar et al., https://arxiv.org/abs/2210.17323).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,12 @@ class Rounded:
     weights: NDArray[np.int8]
     steps: Vector
     bias: Vector
+
+    def coarser(self, least: Vector) -> "Rounded":
+        """The same, with no step under that of its channel in `least`."""
+        steps = np.maximum(self.steps, least)
+        share = (self.steps / steps).reshape(-1, *[1] * (self.weights.ndim - 1))
+        return replace(self, weights=np.round(self.weights * share).astype(np.int8), steps=steps)
 
 
 def rounded(

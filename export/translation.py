@@ -140,7 +140,7 @@ def _card(network: Translator | Colorizer, recipe: Recipe, kind: str) -> ModelCa
         return replace(card, work_size=colorization.WORKING, parameters=size)
     found = layers(network)
     every = [found.stem, *found.down, *(one for pair in found.body for one in pair), *found.up, *found.join]
-    every += [*found.refine, found.tail]
+    every += [*found.ends, found.tail]
     return replace(
         card,
         # a pattern is laid out from the top left of what the network is given, which must be all of the picture then

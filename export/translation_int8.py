@@ -241,19 +241,20 @@ def _equalised(made: Layers, tops: Mapping[str, Tensor]) -> Layers:
         ups[index] = levels[last - 1 - index] = [*levels[last - 1 - index], *ups[index], f"sum{index}"]
     level, up = [shares(*names) for names in levels], [shares(*names) for names in ups]
     first = [shares(f"first{index}") for index in range(len(made.body))]
-    join = [shares(f"join{index}") for index in range(last)]
-    refine = [shares(f"refine{index}") for index in range(len(made.refine))]
+    join = [shares(f"join{index}") for index in range(len(made.join))]
+    ends = [shares(f"end{index}") for index in range(len(made.ends))]
     coarse = level[last]
-    ends = [join[-1] if join else coarse, *refine]
+    lower = [coarse, *join]  # what each level begins with on the way up
+    chain = [up[-1] if up else coarse, *ends]  # what each of the ends sees, and the tail
     return replace(
         made,
         stem=scaled(made.stem, out=level[0]),
         down=[scaled(one, level[index], level[index + 1]) for index, one in enumerate(made.down)],
         body=[(scaled(a, coarse, by), scaled(b, by, coarse)) for (a, b), by in zip(made.body, first, strict=True)],
-        up=[scaled(one, join[index - 1] if index else coarse, up[index]) for index, one in enumerate(made.up)],
+        up=[scaled(one, lower[index], up[index]) for index, one in enumerate(made.up)],
         join=[scaled(one, up[index], join[index]) for index, one in enumerate(made.join)],
-        refine=[scaled(one, ends[index], by) for index, (one, by) in enumerate(zip(made.refine, refine, strict=True))],
-        tail=scaled(made.tail, ends[-1]),
+        ends=[scaled(one, chain[index], ends[index]) for index, one in enumerate(made.ends)],
+        tail=scaled(made.tail, chain[-1]),
         pattern=None if made.pattern is None else made.pattern / coarse[:, None, None],
         grain=None if made.grain is None else replace(made.grain, mix=made.grain.mix / level[0][:, None]),
     )
@@ -271,14 +272,10 @@ def _finer(made: Layers, tops: Mapping[str, Tensor], steps: dict[str, float]) ->
     They are coded twice as finely: most of the error of the whole network is at those places. Their `steps` are
     replaced.
     """
-    if made.refine:
-        last = f"refine{len(made.refine) - 1}"
-        refine, tail, steps[last] = _twice(made.refine[-1], made.tail, tops[last])
-        made = replace(made, refine=[*made.refine[:-1], refine], tail=tail)
-    elif made.join:
-        last = f"join{len(made.join) - 1}"
-        join, tail, steps[last] = _twice(made.join[-1], made.tail, tops[last])
-        made = replace(made, join=[*made.join[:-1], join], tail=tail)
+    if made.ends:
+        last = f"end{len(made.ends) - 1}"
+        end, tail, steps[last] = _twice(made.ends[-1], made.tail, tops[last])
+        made = replace(made, ends=[*made.ends[:-1], end], tail=tail)
     if made.skips < len(made.down) and made.grain is None:
         stem, down, steps["stem"] = _twice(made.stem, made.down[0], tops["stem"])
         made = replace(made, stem=stem, down=[down, *made.down[1:]])

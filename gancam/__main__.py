@@ -1,6 +1,10 @@
 """The command line, as ``gancam`` and as ``python -m gancam``."""
 
+import atexit
+import os
 import sys
+import threading
+from contextlib import suppress
 from typing import NoReturn
 
 
@@ -11,7 +15,20 @@ def start() -> NoReturn:
 
         main()
     except KeyboardInterrupt:
-        sys.exit(130)
+        leave(130)
+    except SystemExit as end:
+        leave(end.code if isinstance(end.code, int) else 0)
+
+
+def leave(code: int) -> NoReturn:
+    """Exit; at once where a thread was given up on: Python would end it within a library, which aborts the process."""
+    if any(thread.daemon for thread in threading.enumerate()):
+        atexit._run_exitfuncs()  # of what ends a process or a folder with this one
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):  # closed, or there is none
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

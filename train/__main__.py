@@ -18,6 +18,7 @@ from train.page import Page
 from train.painters import PAINTERS
 from train.report import Every
 from train.show import Window
+from train.start import ModelReader
 from train.watch import Watcher
 
 # What `--pairs` says of the networks, where one's own first layers make the input of a photo.
@@ -45,6 +46,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data", "--a", type=Path, required=True,
         help=f"pictures: a folder, .zip, .tar, .npz, .parquet, idx files, a video, or by name: {', '.join(NAMES)}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--start", default="", metavar="MODEL",
+        help="what to begin from: a model, by name or as an .onnx that gancam exported, or the folder of a run",
     )  # fmt: skip
     parser.add_argument("--b", type=Path, help="the second pile of pictures (cyclegan)")
     parser.add_argument("--style", type=Path, help="the image, or folder of images, whose style is learnt (style)")
@@ -79,12 +84,15 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: list[str] | None = None, *, preview: Preview | None = None) -> int:
+def main(
+    arguments: list[str] | None = None, *, preview: Preview | None = None, read_model: ModelReader | None = None
+) -> int:
     """Run the command line and return the exit code.
 
     Args:
         arguments: Its words; by default those of this process.
         preview: Makes the live picture of a recipe, run, source and outputs; without one, `--live` is refused.
+        read_model: Reads the model files that a training begins from; without it, it begins from runs alone.
     """
     options = make_parser().parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
@@ -95,7 +103,7 @@ def main(arguments: list[str] | None = None, *, preview: Preview | None = None) 
         distributed.init_process_group("nccl" if options.device.startswith("cuda") else "gloo")
     watchers: list[Watcher] = []
     try:
-        said, code = _train(options, watchers, preview)
+        said, code = _train(options, watchers, preview, read_model)
     finally:
         for watcher in reversed(watchers):
             watcher.close()
@@ -117,13 +125,15 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _train(options: argparse.Namespace, watchers: list[Watcher], preview: Preview | None) -> tuple[str, int]:
+def _train(
+    options: argparse.Namespace, watchers: list[Watcher], preview: Preview | None, read_model: ModelReader | None
+) -> tuple[str, int]:
     """Train as `options` say, adding who watches to `watchers`; what is to be said in the end, and the exit code."""
     console = Console()
     watchers.append(console)
     try:
         given = {name: str(value) for name in GIVEN if (value := getattr(options, name)) is not None}
-        chosen = recipe.load(options.recipe, {"data": given, **MADE.get(options.pairs, {})})
+        chosen = recipe.load(options.recipe, {"data": given, **MADE.get(options.pairs, {})}, start=options.start)
         if options.precision:
             chosen = replace(chosen, precision=options.precision)
         run = options.run or Path("runs") / chosen.name
@@ -139,7 +149,7 @@ def _train(options: argparse.Namespace, watchers: list[Watcher], preview: Previe
         loop.train(
             chosen, options.data, run, device=_device(options.device),
             evaluate_on=options.judge, stop_after=options.stop_after, watchers=watchers,
-            every=Every(checkpoint_seconds=options.checkpoint_seconds),
+            every=Every(checkpoint_seconds=options.checkpoint_seconds), read_model=read_model,
         )  # fmt: skip
     except loop.Interrupted as stop:
         return str(stop), 128 + stop.number

@@ -23,13 +23,14 @@ from torch import distributed, nn
 from train import checkpoint, optimisers, precision, tasks
 from train import recipe as recipes
 from train.data import on_disk
-from train.networks.translator import Translator
 from train.recipe import Phase, Recipe
 from train.report import Every, Report
+from train.start import ModelReader, begin, find
 from train.watch import Watcher
 
 log = logging.getLogger(__name__)
 ROLLBACKS = 3  # of one run
+SHOWN = 8  # batches that averages are measured on
 USUAL = Every()
 
 
@@ -57,23 +58,6 @@ def average(ema: nn.Module, network: nn.Module, decay: float, iteration: int) ->
         kept.lerp_(new, 1.0 - decay)
     for held, newer in zip(ema.buffers(), network.buffers(), strict=True):
         held.copy_(newer)
-
-
-def start_from(network: nn.Module, weights: dict[str, torch.Tensor], name: str) -> None:
-    """Load into `network` each of `weights` whose name and shape agree, and log the rest, which begins afresh.
-
-    The grain of a translator is no weight: it stays what its recipe names. Raises ``ValueError`` where none agrees: the
-    two are not the same kind of network.
-    """
-    mine = network.state_dict()
-    if isinstance(network, Translator):
-        mine.pop("grain", None)
-    fitting = {key: value for key, value in weights.items() if key in mine and value.shape == mine[key].shape}
-    if not fitting:
-        raise ValueError(f"no tensor of run {name!r} fits this network: `start` names a run of another family")
-    network.load_state_dict(fitting, strict=False)
-    fresh = sorted(mine.keys() - fitting.keys())
-    log.info("begins from %s: %d tensors; fresh: %s", name, len(fitting), ", ".join(fresh) or "none")
 
 
 @contextmanager
@@ -253,6 +237,7 @@ def train(
     every: Every = USUAL,
     stop_after: int | None = None,
     watchers: Sequence[Watcher] = (),
+    read_model: ModelReader | None = None,
 ) -> dict[str, float]:
     """Train a recipe into the folder `run`, going on from its checkpoint where there is one.
 
@@ -268,6 +253,7 @@ def train(
         every: How often things beside training happen.
         stop_after: An iteration to stop at, with a checkpoint.
         watchers: Who is told how it goes; one of them may stop it.
+        read_model: Reads the model files that recipes begin from; None: they begin from runs alone.
 
     Returns:
         The figures of the last evaluation, by name; none on ranks above 0.
@@ -278,7 +264,7 @@ def train(
         OSError: The checkpoint cannot be written.
     """
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    training = _start(recipe, data, run, device, rank, world)
+    training = _start(recipe, data, run, device, rank, world, read_model)
     end = min(recipe.iterations, stop_after or recipe.iterations)
     report = Report(
         run, recipe, training.task, start=training.iteration, end=end, every=every, evaluate_on=evaluate_on, rank=rank,
@@ -316,18 +302,21 @@ def _iterate(
             saved = time.monotonic()
 
 
-def _start(recipe: Recipe, data: Path, run: Path, device: torch.device, rank: int, world: int) -> _Training:
-    """Make the networks of a run: as its checkpoint has them, as the run that the recipe starts from, or afresh."""
+def _start(
+    recipe: Recipe, data: Path, run: Path, device: torch.device, rank: int, world: int, read_model: ModelReader | None
+) -> _Training:
+    """Make the networks of a run: as its checkpoint has them, as what the recipe starts from has them, or afresh."""
     if recipe.batch % world:
         raise ValueError(f"a batch of {recipe.batch} cannot be shared by {world} processes")
     state = checkpoint.load(run) if (run / checkpoint.LATEST).exists() else None
     if state is not None and state["name"] != recipe.name:
         raise ValueError(f"{run} holds a run of recipe {state['name']!r}, not {recipe.name!r}: give another --run")
-    given = checkpoint.load(run.parent / recipe.start)["ema"] if state is None and recipe.start else None
+    torch.manual_seed(recipe.seed)
+    start = find(recipe, run, read_model) if state is None else None
     torch.manual_seed(recipe.seed)  # the initial weights
     task = tasks.build(recipe, data, device)
-    if given is not None:
-        start_from(task.generator, given, recipe.start)
+    if start is not None:
+        begin(task.generator, start, recipe, lambda: _show(task, recipe, world))
     training = _Training(recipe, task, rank, world)
     if world > 1 and state is None:
         for network in training.networks.values():
@@ -344,6 +333,15 @@ def _start(recipe: Recipe, data: Path, run: Path, device: torch.device, rank: in
     run.mkdir(parents=True, exist_ok=True)  # now that nothing is wrong with recipe, data and device
     log.info("%s on %s in %s, %s", recipe.name, device, training.precision, why)
     return training
+
+
+def _show(task: tasks.Task, recipe: Recipe, world: int) -> None:
+    """Run the generator on batches like those to come."""
+    rng = np.random.default_rng(recipe.seed)
+    for _ in range(SHOWN):
+        batch = task.batch(rng, recipe.batch // world)
+        batch["progress"] = torch.tensor(0.0)
+        task.generate(batch)
 
 
 def _choose_precision(training: _Training) -> str:

@@ -44,7 +44,8 @@ class Recipe:
     phases: tuple[Phase, ...]
     data: Mapping[str, Any] = field(default_factory=dict)
     discriminator: Mapping[str, Any] = field(default_factory=dict)
-    start: str = ""  # a run whose generator this one starts from: a checkpoint beside this run's folder
+    # what the generator starts from: a run beside this one or its path, or a model that gancam exported (`train.start`)
+    start: str = ""
     batch: int = 16
     seed: int = 1
     precision: str = "auto"  # of activations, one of `precision.NAMES`; weights are always fp32
@@ -84,14 +85,14 @@ def find(name: str) -> Path:
 
 
 def parse(text: str, *, name: str = "recipe") -> Recipe:
-    """The recipe that TOML `text` spells; the tables of its `[given]`, if any, take precedence over those beside it.
+    """The recipe that TOML `text` spells; what is in its `[given]`, if it has one, takes precedence.
 
     Raises ``ValueError`` for what is not one.
     """
     try:
         table = tomllib.loads(text)
         for key, values in table.pop("given", {}).items():
-            table[key] = {**table.get(key, {}), **values}
+            table[key] = {**table.get(key, {}), **values} if isinstance(values, dict) else values
         table = old_names.current_recipe(table)
         phases = tuple(Phase(**phase) for phase in table.pop("phase", []))
         if not phases:
@@ -110,13 +111,15 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
     return recipe
 
 
-def load(name: str, given: Mapping[str, Mapping[str, str | int]] | None = None) -> Recipe:
-    """The recipe of that name, or in that file, with what is `given` instead of what its tables say.
+def load(name: str, given: Mapping[str, Mapping[str, str | int]] | None = None, *, start: str = "") -> Recipe:
+    """The recipe of that name, or in that file, with what is `given` instead of what its tables say, and its `start`.
 
     That is part of its text from then on, and so of every checkpoint. Raises ``FileNotFoundError``, ``ValueError``.
     """
     path = find(name)
     lines = [path.read_text(encoding="utf-8")]
+    if start:
+        lines += ["[given]", f"start = {json.dumps(start, ensure_ascii=False)}"]
     for table, values in (given or {}).items():
         if values:
             spelt = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]

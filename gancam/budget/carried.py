@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gancam.effects import Effect, EffectWrapper
 from gancam.frame import Image, ImageLike, check_image
+from gancam.vision.fit import shrunk
 from gancam.vision.flow import DenseFlow
 from gancam.vision.motion import Grey, small_grey
 
@@ -130,7 +131,7 @@ class Carried(EffectWrapper):
         out = self.effect(image, time=time)
         height, width = out.shape[:2]
         shrink = max(max(width, height) / _LONGEST, 1.0)
-        size = max(round(width / shrink), 1), max(round(height / shrink), 1)
+        size = shrunk((width, height), shrink)
         plain, changed = (
             np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_AREA), np.int16) for one in (image, out)
         )

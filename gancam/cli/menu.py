@@ -19,6 +19,7 @@ from gancam.inference.catalog import menu
 from gancam.jobs.preset import read_preset
 from gancam.jobs.spec import EffectChainSpec
 from gancam.pipeline import output_size, through
+from gancam.vision.fit import scaled
 
 NONE = "none"
 THUMBNAIL = (256, 144)  # at most
@@ -112,11 +113,11 @@ class Thumbnails:
         self._thread = threading.Thread(target=self._make, args=arguments, name="gancam-thumbnails", daemon=True)
         self._thread.start()
 
-    def end(self) -> None:
-        """Make no more, and join the thread."""
+    def end(self, seconds: float | None = None) -> None:
+        """Make no more, and join the thread, for so many `seconds` at most; None: until it is gone."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(seconds)
             self._thread = None
 
     def _make(self, image: Image, chains: Mapping[str, tuple[EffectSpec, ...]], stop: threading.Event) -> None:
@@ -139,7 +140,7 @@ def thumbnail(image: Image, specs: Sequence[EffectSpec]) -> Image:
     try:
         height, width = image.shape[:2]
         scale = min(THUMBNAIL[0] / width, THUMBNAIL[1] / height, 1.0)
-        size = max(round(width * scale), 1), max(round(height * scale), 1)
+        size = scaled((width, height), scale)
         grown = max(output_size(chain, size)[0] // size[0], 1)
         if grown > 1:
             inner = max(size[0] // grown, 1), max(size[1] // grown, 1)

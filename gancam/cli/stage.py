@@ -14,6 +14,7 @@ from gancam.frame import Frame, Image
 from gancam.pipeline import output_size
 from gancam.vision.fit import fit
 
+_GIVE_UP = 2.0  # seconds that close() waits for the thread: no network can be interrupted while it is loaded or tried
 Load = Callable[[tuple[EffectSpec, ...]], list[EffectSlot]]
 
 
@@ -181,12 +182,12 @@ class LiveStage(Effect, EffectMenu):
             effect.frame_took(seconds)
 
     def close(self) -> None:
-        """Load nothing more; close what plays."""
+        """Load nothing more; close what plays. What loads or computes for longer than `_GIVE_UP` is left to itself."""
         with self._change:
             self._closed = True
             self._change.notify_all()
-        self._thumbnails.end()
-        self._thread.join()
+        self._thumbnails.end(_GIVE_UP)
+        self._thread.join(_GIVE_UP)
         for chain in filter(None, (self._ready, self._chain)):
             self._finish(chain)
 

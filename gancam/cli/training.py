@@ -24,8 +24,7 @@ def train(context: typer.Context) -> None:
     words = list(context.args)
     if words and words[0] in _TOOLS:
         raise typer.Exit(_run(f"train.{words[0]}", words[1:]))
-    live = any(word == "--live" or word.startswith("--live=") for word in words)
-    raise typer.Exit(_run("export.live" if live else "train", words))
+    raise typer.Exit(_run("export.training", words))
 
 
 @app.command(context_settings=_PASSED_ON, add_help_option=False)

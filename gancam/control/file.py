@@ -10,6 +10,7 @@ from gancam.control.controls import Controls, Warn
 from gancam.control.syntax import LONGEST, POLL, parse_line
 from gancam.errors import GancamError, InputError, ParameterError
 
+_GIVE_UP = 2.0  # seconds that close() waits for the thread
 _FRESH = 2.0  # seconds in which a file may change once more without its time of change showing it
 
 
@@ -41,9 +42,9 @@ class ControlFile:
         self._thread.start()
 
     def close(self) -> None:
-        """Look no more, and wait until the thread is gone."""
+        """Look no more, and wait until the thread is gone; not for long, where the file's disk does not answer."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(_GIVE_UP)
 
     def _watch(self) -> None:
         """The hidden thread."""

@@ -3,14 +3,18 @@
 import os
 import socket
 import threading
+import time
 from contextlib import suppress
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 
+_GIVE_UP = 2.0  # seconds that close() waits for clients' threads
 _POLL = 0.05  # seconds after which the serving thread sees that it is to stop
 
 
 class TcpServer(ThreadingTCPServer):
     """Serves each client from a thread of its own, until `close` hangs up those that are there and joins all threads.
+
+    One whose answer takes longer than `_GIVE_UP` is not waited for.
 
     Args:
         address: host and port; port 0 takes a free one, which ``port`` tells.
@@ -21,14 +25,12 @@ class TcpServer(ThreadingTCPServer):
         OSError: the address is in use or not allowed.
     """
 
-    daemon_threads = False  # so that server_close() joins them
-    block_on_close = True
     allow_reuse_address = os.name != "nt"  # there it would let two servers share a port
 
     def __init__(self, address: tuple[str, int], handler: type[BaseRequestHandler], *, name: str) -> None:
         self._name = f"gancam-{name}"
         self._lock = threading.Lock()
-        self._clients: set[socket.socket] = set()
+        self._clients: dict[socket.socket, threading.Thread] = {}
         self._over = False
         super().__init__(address, handler)
         self.port: int = self.server_address[1]
@@ -46,20 +48,31 @@ class TcpServer(ThreadingTCPServer):
                 _hang_up(client)
         self.shutdown()
         self._thread.join()
-        self.server_close()  # joins the clients' threads
-
-    def process_request_thread(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
-        """Serve one client, in its own thread."""
-        threading.current_thread().name = f"{self._name}-client"
+        self.server_close()
+        end = time.monotonic() + _GIVE_UP
         with self._lock:
-            self._clients.add(request)
+            serving = list(self._clients.values())
+        for thread in serving:
+            thread.join(max(end - time.monotonic(), 0))
+
+    def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
+        """Serve one client, in its own thread."""
+        words = request, client_address
+        name = f"{self._name}-client"
+        thread = threading.Thread(target=self.process_request_thread, args=words, name=name, daemon=True)
+        with self._lock:
+            self._clients[request] = thread
             if self._over:
                 _hang_up(request)
+        thread.start()
+
+    def process_request_thread(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
+        """Serve one client, within its thread."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             with self._lock:
-                self._clients.discard(request)
+                self._clients.pop(request, None)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing of a client that left in mid-sentence."""

@@ -19,6 +19,7 @@ from gancam.media.images import read_colours
 from gancam.params import Params, parameter
 from gancam.vision.bars import find_picture
 from gancam.vision.blend import composite
+from gancam.vision.fit import scaled, shrunk
 from gancam.vision.planes import Planes
 from gancam.vision.spill import own_colours
 
@@ -114,7 +115,7 @@ def _covering(picture: Image, size: tuple[int, int]) -> Image:
     """The middle of `picture`, as large as it can be in that shape, at `size` (width, height)."""
     height, width = picture.shape[:2]
     share = min(width / size[0], height / size[1])
-    across, down = max(round(size[0] * share), 1), max(round(size[1] * share), 1)
+    across, down = scaled(size, share)
     left, top = (width - across) // 2, (height - down) // 2
     how = cv2.INTER_AREA if share > 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture[top : top + down, left : left + across], size, interpolation=how), np.uint8)
@@ -124,7 +125,7 @@ def _blurred(image: Image, people: NDArray[np.uint8], amount: float, planes: Pla
     """`image` blurred as if there were no `people` (0 to 255): each pixel counts for what of it is none of them."""
     height, width = image.shape[:2]
     shrink = max(min(height, width) / _SMALL, 1.0)
-    size = max(round(width / shrink), 1), max(round(height / shrink), 1)
+    size = shrunk((width, height), shrink)
     sigma = amount * min(size) / _WIDEST
     if sigma < 0.1:
         return image

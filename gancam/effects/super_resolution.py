@@ -18,6 +18,7 @@ from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.inference.variants import read_card
 from gancam.params import Params, parameter
+from gancam.vision.fit import scaled
 from gancam.vision.temporal import TemporalFilter
 
 SHARES = Fraction(3, 4), Fraction(2, 3)  # of a side that the network is shown to save time; less is worse than bicubic
@@ -109,7 +110,7 @@ class SuperResolution(ModelEffect):
         if self._share == 1:
             sharp = self._upscale(image, time)
         else:
-            small = max(round(size[0] * self._share), 1), max(round(size[1] * self._share), 1)
+            small = scaled(size, self._share)
             sharp = self._upscale(_resized(image, small, cv2.INTER_LINEAR), time)
             # Back-projection (Irani and Peleg 1991, https://doi.org/10.1016/1049-9652(91)90045-L), one step, at the
             # network's size and in 8 bits, 128 for zero: what the result lacks of the image, where both are comparable.

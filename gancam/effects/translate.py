@@ -22,6 +22,7 @@ from gancam.params import Params, parameter
 from gancam.vision.bars import find_picture
 from gancam.vision.blend import Region, composite
 from gancam.vision.cutout import ground
+from gancam.vision.fit import scaled, shrunk, within
 from gancam.vision.flow import DenseFlow
 from gancam.vision.motion import Grey, is_cut, small_grey
 from gancam.vision.noise import even
@@ -236,7 +237,7 @@ class Translate(ModelEffect):
         work_size = min(self.params.work_size or self.card.work_size or longest, most)
         coarse = 1.0 if self.card.keeps == "luma" else max(self.params.scale, 1.0)
         shrink = float(work_size * self._share) / longest / (self.params.scale / coarse)
-        size = max(round(width * shrink), 1), max(round(height * shrink), 1)
+        size = scaled((width, height), shrink)
         how = cv2.INTER_AREA if shrink < 1.0 else cv2.INTER_CUBIC
         wide = even(image) if self.card.keeps == "black" and shrink > 1.0 else image  # noise is told before
         small = wide if shrink == 1.0 else np.asarray(cv2.resize(wide, size, interpolation=how), np.uint8)
@@ -333,8 +334,7 @@ class Translate(ModelEffect):
 def _receding(image: Image, share: float) -> masks.Mask:
     """255 where nothing is to be seen, less by up to `share` where there is detail."""
     height, width = image.shape[:2]
-    shrink = min(_SEEN / max(height, width), 1.0)
-    size = max(round(width * shrink), 1), max(round(height * shrink), 1)
+    size = within((width, height), _SEEN)
     small = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
     slope = cv2.magnitude(*(cv2.Sobel(small, cv2.CV_32F, *way) for way in ((1, 0), (0, 1))))
     window = (_AROUND, _AROUND)
@@ -344,7 +344,7 @@ def _receding(image: Image, share: float) -> masks.Mask:
 
 
 def _smaller(image: Image, times: float) -> Image:
-    size = max(round(image.shape[1] / times), 1), max(round(image.shape[0] / times), 1)
+    size = shrunk((image.shape[1], image.shape[0]), times)
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.pt"  # the file by which the folder of a run is known
 FOLDER = "model"  # within it, for what is exported of it
 _INSTALL = {"train": 'pip install "gancam[train]"', "export": 'pip install "gancam[export]"'}
-_NEEDED = {"train": ("torch", "PIL", "tensorboard", "matplotlib"), "export": ("torch", "onnx", "PIL")}
+_NEEDED = {"train": ("torch", "onnx", "PIL", "tensorboard", "matplotlib"), "export": ("torch", "onnx", "PIL")}
 
 
 def home() -> Path:
@@ -39,7 +39,7 @@ def command(module: str, arguments: Sequence[str]) -> tuple[list[str], dict[str,
     Raises:
         MissingExtra: A package that it needs is not installed.
     """
-    side = module.partition(".")[0]
+    side = "train" if module == "export.training" else module.partition(".")[0]
     missing = [name for name in _NEEDED[side] if find_spec(name) is None]
     if missing:
         raise MissingExtra(f"gancam {side} needs PyTorch and more ({missing[0]} is not installed): {_INSTALL[side]}")

@@ -14,6 +14,7 @@ from gancam.frame import Image
 from gancam.inference.catalog import MODELS
 from gancam.masks.mask import Mask, MaskSource
 from gancam.masks.shapes import Box
+from gancam.vision.fit import shrunk
 
 
 class Face(NamedTuple):
@@ -68,7 +69,7 @@ class Faces(MaskSource):
     def detect(self, image: Image) -> list[Face]:
         """Return the faces of `image` ``(H, W, 3)``, the surest first."""
         shrink = max(max(image.shape[:2]) / self._long, 1.0)
-        size = max(round(image.shape[1] / shrink), 32), max(round(image.shape[0] / shrink), 32)
+        size = shrunk((image.shape[1], image.shape[0]), shrink, least=32)
         self._detector.setInputSize(size)
         try:
             _, found = self._detector.detect(cv2.resize(image, size, interpolation=cv2.INTER_AREA))

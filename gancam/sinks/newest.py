@@ -10,6 +10,7 @@ import numpy as np
 
 from gancam.frame import Frame, Image
 from gancam.listeners import Listeners
+from gancam.vision.fit import scaled
 
 _WORTH = 0.85  # of a side: a frame that would hardly be smaller is sent as it is
 _WINDOW = 2.0  # seconds over which the rate is counted
@@ -122,7 +123,7 @@ def _fitted(image: Image, room: tuple[int, int] | None) -> Image:
     share = 1.0 if room is None else min(room[0] / image.shape[1], room[1] / image.shape[0])
     if share > _WORTH:
         return image
-    size = max(round(image.shape[1] * share), 1), max(round(image.shape[0] * share), 1)
+    size = scaled((image.shape[1], image.shape[0]), share)
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 

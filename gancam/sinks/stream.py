@@ -130,6 +130,7 @@ class StreamWriter(Sink):
         self._told = False
         self._worker_seconds = 0.0
         self._connected = threading.Event()  # or never will be
+        self._gone = threading.Event()  # up to Python 3.12, a join that Ctrl-C ended takes the thread for gone
         command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), str(Path(__file__).with_name("_sender.py"))]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
@@ -219,11 +220,11 @@ class StreamWriter(Sink):
         if self._sound is not None:
             self._sound.close()
         try:
-            self._thread.join(0 if interrupted and not self._connected.is_set() else _CLOSING)
+            self._gone.wait(0 if interrupted and not self._connected.is_set() else _CLOSING)
         finally:  # also when Ctrl-C comes meanwhile
-            self._ended = self._thread.is_alive()
+            self._ended = not self._gone.is_set()
             self._process.kill()  # whatever it waits for: this ends it, and so the thread
-            self._thread.join()
+            self._gone.wait()
             self._process.wait()
             for pipe in (self._process.stdin, self._process.stdout):
                 with suppress(OSError):
@@ -244,6 +245,12 @@ class StreamWriter(Sink):
     # The hidden thread, from here on. It alone talks with the sender.
 
     def _work(self, task: SenderTask) -> None:
+        try:
+            self._send(task)
+        finally:
+            self._gone.set()
+
+    def _send(self, task: SenderTask) -> None:
         sender, answers = self._process.stdin, self._process.stdout
         assert sender is not None
         assert answers is not None

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.frame import Image
+from gancam.vision.fit import scaled
 
 Points = NDArray[np.float32]  # (n, 2): x and y in pixels
 Matrix = NDArray[np.float64]  # (2, 3), as of cv2.warpAffine
@@ -33,7 +34,7 @@ def upright(image: Image, matrix: Matrix, side: int) -> Image:
     """Cut a square of `side` pixels out of `image`, as `matrix` leads to it; the border of `image` is mirrored."""
     scale = scale_of(matrix)
     if scale < _SHRINKS:
-        size = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
+        size = scaled((image.shape[1], image.shape[0]), scale)
         matrix = matrix @ _resized((image.shape[1], image.shape[0]), size)
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     way = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_LINEAR

@@ -1,9 +1,26 @@
-"""Pictures of another shape in a place of a given size."""
+"""Sizes in proportion, and pictures of another shape in a place of a given size."""
+
+from fractions import Fraction
 
 import cv2
 import numpy as np
 
 from gancam.frame import Image
+
+
+def scaled(size: tuple[int, int], times: float | Fraction) -> tuple[int, int]:
+    """Give (width, height) `times` as large: whole pixels, and one at least."""
+    return max(round(size[0] * times), 1), max(round(size[1] * times), 1)
+
+
+def shrunk(size: tuple[int, int], times: float, *, least: int = 1) -> tuple[int, int]:
+    """Give (width, height) `times` smaller: whole pixels, no side under `least`."""
+    return max(round(size[0] / times), least), max(round(size[1] / times), least)
+
+
+def within(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    """Give (width, height) made smaller where a side is over `longest`, so that none is."""
+    return scaled(size, min(longest / max(size), 1.0))
 
 
 def fit(image: Image, size: tuple[int, int]) -> Image:
@@ -20,12 +37,13 @@ def fit(image: Image, size: tuple[int, int]) -> Image:
     if (width, height) == size:
         return image
     scale = min(size[0] / width, size[1] / height)
-    inner = min(max(round(width * scale), 1), size[0]), min(max(round(height * scale), 1), size[1])
+    wide, tall = scaled((width, height), scale)
+    inner = min(wide, size[0]), min(tall, size[1])
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    scaled = np.asarray(cv2.resize(image, inner, interpolation=how), np.uint8)
+    picture = np.asarray(cv2.resize(image, inner, interpolation=how), np.uint8)
     if inner == size:
-        return scaled
+        return picture
     canvas = np.zeros((size[1], size[0], 3), np.uint8)
     left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
-    canvas[top : top + inner[1], left : left + inner[0]] = scaled
+    canvas[top : top + inner[1], left : left + inner[0]] = picture
     return canvas

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.frame import Image
+from gancam.vision.fit import shrunk
 
 Matrix = NDArray[np.float64]  # (3, 3), takes (x, y, 1) of the one picture to the other
 Grey = NDArray[np.uint8]  # (h, w)
@@ -27,7 +28,7 @@ _CUT = 20.0  # mean levels between two small pictures: a hand-held clip reaches 
 def small_grey(image: Image) -> tuple[Grey, float]:
     """Return `image` in grey, uint8 with a longer side of at most `SMALL`, and how many times smaller it is."""
     shrink = max(max(image.shape[:2]) / SMALL, 1.0)
-    size = max(round(image.shape[1] / shrink), 1), max(round(image.shape[0] / shrink), 1)
+    size = shrunk((image.shape[1], image.shape[0]), shrink)
     # Every second pixel of what is shrunk to less than half is enough: it is not shown, and it is four times faster.
     step = max(int(shrink / 2), 1)
     few = image[::step, ::step]

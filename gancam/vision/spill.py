@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.frame import Image
+from gancam.vision.fit import shrunk
 
 _SMALL = 120  # pixels of the shorter side at which colours are averaged
 _REACH = 1 / 30  # of the shorter side: how wide such an average is
@@ -25,7 +26,7 @@ def own_colours(image: Image, opacity: NDArray[np.uint8]) -> Image:
     """
     height, width = opacity.shape
     shrink = max(min(height, width) / _SMALL, 1.0)
-    size = max(round(width / shrink), 1), max(round(height / shrink), 1)
+    size = shrunk((width, height), shrink)
     small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
     share = cv2.merge([cv2.resize(opacity, size, interpolation=cv2.INTER_AREA)] * 3).astype(np.float32) / np.float32(
         255

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.frame import Image
+from gancam.vision.fit import within
 from gancam.vision.planes import Planes
 
 _SMALL = 320  # pixels of the longer side on which shade is looked for
@@ -30,9 +31,7 @@ def without_veil(image: Image) -> Image:
     Args:
         image: uint8 ``(H, W, 3)`` BGR.
     """
-    height, width = image.shape[:2]
-    shrink = min(_THUMBNAIL / max(height, width), 1.0)
-    size = max(round(width * shrink), 1), max(round(height * shrink), 1)
+    size = within((image.shape[1], image.shape[0]), _THUMBNAIL)
     small = cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), size, interpolation=cv2.INTER_AREA)
     pixels = np.bincount(small.reshape(-1), minlength=256)  # of each level
     few = max(round(_ENDS * small.size), 1)
@@ -84,8 +83,7 @@ def as_dark(drawn: Image, image: Image, planes: Planes | None = None) -> Image:
         planes: Where it works; None: in new arrays.
     """
     planes, (height, width) = planes or Planes(), image.shape[:2]
-    shrink = min(_SMALL / max(height, width), 1.0)
-    size = max(round(width * shrink), 1), max(round(height * shrink), 1)
+    size = within((width, height), _SMALL)
     grey = planes("dark grey", image.shape[:2], np.uint8)
     seen, made = (
         cv2.resize(cv2.cvtColor(one, cv2.COLOR_BGR2GRAY, dst=grey), size, interpolation=cv2.INTER_AREA)

@@ -200,6 +200,16 @@ def test_int8_convolutions_have_the_widths_that_fast_kernels_take() -> None:
     assert all(given % 8 == 0 and taken % 4 == 0 for given, taken, *_ in shapes), shapes
 
 
+def test_int8_keeps_what_a_layer_adds_that_is_shown_nothing(tmp_path: Path) -> None:
+    """Its steps are as small as what it sees: its bias, in whole steps, would be beyond 32 bits."""
+    made = translator_network()
+    first, second = (made.get_submodule(f"body.0.{name}.1") for name in ("first", "second"))
+    with torch.no_grad():
+        first.get_parameter("bias").fill_(-1e3)
+        second.get_parameter("bias").copy_(torch.linspace(-2, 2, 24))
+    assert parity(Model(write_translator(tmp_path, made), precision="int8"), made, "otters") > 40
+
+
 def test_what_is_flat_has_no_mesh_once_it_is_level() -> None:
     network = translator_network()
     flat, picture = torch.full((1, 3, 32, 32), 0.4), torch.rand(1, 3, 32, 32, generator=torch.manual_seed(0))

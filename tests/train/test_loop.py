@@ -15,7 +15,7 @@ import torch
 from tests.helpers.children import interruptible, uninterruptible
 from tests.helpers.training import JUDGE, go, restorer, same
 from train import __main__ as command
-from train import checkpoint, loop, networks, recipe
+from train import checkpoint, loop, recipe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -97,24 +97,6 @@ def test_start_takes_over_what_fits(photos: Path, tmp_path: Path, caplog: pytest
     assert mine["tail.direct"].shape != given["tail.direct"].shape
     assert "begins from first" in caplog.text
     assert "tail.direct" in caplog.text
-    network = torch.nn.Linear(3, 3)
-    with pytest.raises(ValueError, match="another family"):
-        loop.start_from(network, given, "first")
-
-
-def test_a_start_keeps_the_grain_of_its_own_recipe() -> None:
-    first, second = (networks.build("translator", widths=[4, 8], depth=1, grain="panes") for _ in range(2))
-    weights = first.state_dict()
-    weights["grain"] = torch.zeros_like(weights["grain"])  # as large, of something else
-    mine = second.state_dict()["grain"].clone()
-    loop.start_from(second, weights, "first")
-    assert torch.equal(second.state_dict()["grain"], mine)
-    assert torch.equal(second.state_dict()["mix.weight"], weights["mix.weight"])
-
-
-def test_a_missing_start_is_named(photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="absent"):
-        go('start = "absent"\n' + restorer(), photos, tmp_path / "run")
 
 
 def test_a_run_of_another_recipe_is_refused(photos: Path, tmp_path: Path) -> None:

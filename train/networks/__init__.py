@@ -1,7 +1,7 @@
 """One file per network family, named by a recipe's ``[network] family``; its ``build(**options)`` makes the network."""
 
 from importlib import import_module
-from inspect import signature
+from inspect import Parameter, signature
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +24,12 @@ def build(family: str, **options: Any) -> nn.Module:
 def options(family: str) -> list[str]:
     """List the names of the options of a family. Raises ``ValueError`` for an unknown family."""
     return list(signature(_family(family).build).parameters)
+
+
+def defaults(family: str) -> dict[str, Any]:
+    """What the options of a family are where a recipe does not say. Raises ``ValueError`` for an unknown family."""
+    given = signature(_family(family).build).parameters.values()
+    return {one.name: one.default for one in given if one.default is not Parameter.empty}
 
 
 def _family(name: str) -> ModuleType:

@@ -60,6 +60,13 @@ class CollapsibleConv(nn.Module):
             kernel = kernel + self.identity
         return kernel
 
+    @torch.no_grad()
+    def fill(self, kernel: Tensor, bias: Tensor) -> None:
+        """Become the convolution of `kernel` and `bias`; wider ones stay, and the direct kernel makes up for them."""
+        self.direct.zero_()
+        self.direct.copy_(kernel - self.kernel())
+        self.bias.copy_(bias)
+
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
         """Run the network."""
         return F.conv2d(x, self.kernel(), self.bias, padding=self.dilation, dilation=self.dilation)
@@ -126,7 +133,7 @@ class SuperResolution(nn.Module):
 
     @torch.no_grad()
     def fill(self, convolutions: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """Take the weights of `convolutions`, as the method of that name gives them; for one that is not expanded.
+        """Take the weights of `convolutions`, as the method of that name gives them.
 
         Raises ``ValueError`` where they are of another number or shape.
         """
@@ -135,8 +142,7 @@ class SuperResolution(nn.Module):
         if given != has:
             raise ValueError(f"convolutions of {_sizes(given)} where the network has {_sizes(has)}")
         for layer, (kernel, bias) in zip(self.stack, convolutions, strict=True):
-            layer.direct.copy_(kernel if layer.identity is None else kernel - layer.identity)
-            layer.bias.copy_(bias)
+            layer.fill(kernel, bias)
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
         """Run the network."""

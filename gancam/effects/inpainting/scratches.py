@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gancam.effects.inpainting.spool import Slot, Spool
 from gancam.effects.inpainting.warp import disc
 from gancam.frame import Frame, Image
+from gancam.vision.fit import shrunk
 from gancam.vision.flow import DenseFlow
 
 
@@ -126,7 +127,7 @@ def _aligned(other: Image, image: Image) -> Image:
     """`other` with everything moved to where it is in `image`."""
     height, width = image.shape[:2]
     shrink = max(max(height, width) / 480, 1.0)
-    size = max(round(width / shrink), 16), max(round(height / shrink), 16)
+    size = shrunk((width, height), shrink, least=16)
     # What is thin is smoothed away, so that the motion is not that of the scratches.
     now, then = (
         np.asarray(

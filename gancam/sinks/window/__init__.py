@@ -24,6 +24,7 @@ from gancam.sinks.window.figures import Figures
 from gancam.sinks.window.gallery import Gallery
 from gancam.sinks.window.keys import ControlKeys
 from gancam.sinks.window.panel import Panel
+from gancam.vision.fit import scaled
 from gancam.vision.text import RED, YELLOW, draw_lines
 
 FORM = "window"
@@ -271,7 +272,7 @@ class Window(Sink):
         least = _SMALLEST if self._menu is None else _LARGEST  # what will play may be larger than what is there now
         scale = min(_LARGEST[0] / width, _LARGEST[1] / height, max(least[0] / width, least[1] / height, 1))
         cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_GUI_NORMAL | cv2.WINDOW_FREERATIO)
-        cv2.resizeWindow(self._title, max(round(width * scale), 1), max(round(height * scale), 1))
+        cv2.resizeWindow(self._title, *scaled((width, height), scale))
         cv2.setMouseCallback(self._title, self._on_mouse)
         self._open = True
 
@@ -285,7 +286,7 @@ class Window(Sink):
         canvas = np.zeros((tall, wide, 3), np.uint8)
         room = self._room(wide, tall, height / width)
         scale = min(room[0] / width, room[1] / height)
-        size = max(round(width * scale), 1), max(round(height * scale), 1)
+        size = scaled((width, height), scale)
         left, top = (room[0] - size[0]) // 2, (room[1] - size[1]) // 2
         self._area = left, top, *size
         picture = canvas[top : top + size[1], left : left + size[0]]

@@ -8,6 +8,7 @@ import numpy as np
 
 from gancam.control import EffectMenu
 from gancam.frame import Image
+from gancam.vision.fit import scaled
 from gancam.vision.text import GREY, WHITE, YELLOW, draw_text, text_width
 
 _THROUGH = 0.35  # of the picture is seen behind
@@ -109,7 +110,7 @@ def _paint(place: Image, picture: Image | None) -> None:
     tall, wide = place.shape[:2]
     height, width = picture.shape[:2]
     scale = min(wide / width, tall / height)
-    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    size = scaled((width, height), scale)
     left, top = (wide - size[0]) // 2, (tall - size[1]) // 2
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     place[top : top + size[1], left : left + size[0]] = np.asarray(cv2.resize(picture, size, interpolation=how))

@@ -1,0 +1,124 @@
+"""Ctrl-C ends a process at once, whatever its hidden threads are at: real processes, and one SIGINT."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.children import interruptible
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+NEVER = "import threading; never = threading.Event()"
+# What is open when Ctrl-C comes: each has a thread that does not come back from what it is at.
+LOADING = f"""{NEVER}
+from gancam.cli.stage import LiveStage
+from gancam.control import Controls
+from gancam.effects import EffectSpec
+begun = threading.Event()
+load = lambda specs: begun.set() or never.wait()
+opened = LiveStage({{"slow": (EffectSpec("slow"),)}}, load, Controls([]), size=(8, 8))
+opened.choose("slow")
+begun.wait()
+"""
+ANSWERING = f"""{NEVER}
+import socket
+from socketserver import StreamRequestHandler
+from gancam.control.tcp import TcpServer
+begun = threading.Event()
+class Slow(StreamRequestHandler):
+    def handle(self):
+        begun.set()
+        never.wait()
+opened = TcpServer(("127.0.0.1", 0), Slow, name="test")
+opened.start()
+client = socket.create_connection(("127.0.0.1", opened.port))
+begun.wait()
+"""
+TELLING = f"""{NEVER}
+import pathlib, sys
+from gancam.control import ControlFile, Controls
+path = pathlib.Path(sys.argv[1]) / "control.txt"
+path.write_text("")
+begun = threading.Event()
+opened = ControlFile(path, Controls([]), lambda said: begun.set() or never.wait())
+path.write_text("wrong\\nwrong\\n")
+begun.wait()
+"""
+COMPUTING = """
+import threading
+import numpy as np, gancam
+begun = threading.Event()
+def work():
+    effect, image = gancam.load("sr-x2-fast", device="cpu"), np.zeros((360, 640, 3), np.uint8)
+    while True:
+        effect(image)
+        begun.set()
+threading.Thread(target=work, name="gancam-load", daemon=True).start()
+begun.wait()
+class opened:
+    close = staticmethod(lambda: None)
+"""
+CASES = {"loading": LOADING, "answering": ANSWERING, "telling": TELLING, "computing": COMPUTING}
+REST = """
+from gancam import __main__ as command
+try:
+    print("ready", flush=True)
+    threading.Event().wait()
+except KeyboardInterrupt:
+    opened.close()
+    print("closed", flush=True)
+    command.leave(130)
+"""
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_ctrl_c_ends_the_process(case: str, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-c", CASES[case] + REST, str(tmp_path)]
+    pipe = subprocess.PIPE
+    with interruptible():
+        process = subprocess.Popen(words, env=environment, stdout=pipe, stderr=pipe, text=True)
+    with process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(signal.SIGINT)
+            out, said = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert (process.returncode, out, said) == (130, "closed\n", "")
+
+
+SENDING = """
+import os, signal, socket, threading, time
+import numpy as np
+from gancam.frame import Frame
+from gancam.sinks import SinkContext, open_sink
+server = socket.create_server(("127.0.0.1", 0))  # takes nothing
+sink = open_sink(f"tcp://127.0.0.1:{server.getsockname()[1]}", SinkContext(fps=30, size=(1280, 720)))
+rng = np.random.default_rng(0)
+began = time.monotonic()
+for index in range(40):
+    sink.write(Frame(rng.integers(0, 256, (720, 1280, 3), np.uint8), index, index / 30))
+threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    sink.close()
+except KeyboardInterrupt:
+    print("interrupted", [one.name for one in threading.enumerate() if one.name == "gancam-send"])
+"""
+
+
+def test_ctrl_c_while_a_stream_closes_leaves_no_thread() -> None:
+    """Up to Python 3.12 a join that is interrupted takes the thread for ended, which then reads from what is closed."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with interruptible():
+        process = subprocess.Popen(
+            [sys.executable, "-c", SENDING], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    with process:
+        out, said = process.communicate(timeout=60)
+    assert (out, said) == ("interrupted []\n", "")
