@@ -87,12 +87,12 @@ def enlarged_hatching(drawn: Image, size: tuple[int, int], planes: Planes) -> ND
         size: Of what is given: width and height.
         planes: Where it is written, until the next call with these.
     """
-    soft = cv2.GaussianBlur(drawn, (3, 3), _THIN, dst=planes("soft", drawn.shape, np.uint8))
+    soft = cv2.GaussianBlur(drawn, (3, 3), _THIN, dst=planes("thin", drawn.shape, np.uint8))
     crisp = planes("crisp", drawn.shape, np.int16)
     cv2.addWeighted(drawn, 1 + _CRISP, soft, -_CRISP, 0, dst=crisp, dtype=cv2.CV_16S)
     large = planes("large", (size[1], size[0], drawn.shape[2]), np.int16)
     cv2.resize(crisp, size, dst=large, interpolation=cv2.INTER_CUBIC)
-    return np.asarray(cv2.max(large, 0, dst=large), np.int16)
+    return np.asarray(cv2.threshold(large, 0, 0, cv2.THRESH_TOZERO, dst=large)[1], np.int16)
 
 
 def with_broad_lines(found: Image, broad: Image, share: NDArray[np.float32]) -> Image:

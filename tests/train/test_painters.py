@@ -200,10 +200,10 @@ def test_narrow_panes_grow_between_wide_ones_where_it_is_busy() -> None:
 def test_panes_are_narrow_and_their_leads_faint_where_there_is_much_to_see() -> None:
     stripes = np.full((192, 192, 3), 120, np.uint8)
     stripes[:, np.arange(192) % 8 < 4] = 180
-    assert crowded(stripes[:, :, 0].astype(np.float32) / 255)[48:144, 48:144].min() > 0.9
+    assert crowded(np.asarray(stripes[:, :, 0] / 255, np.float32))[48:144, 48:144].min() > 0.9
     step = flat(60)
     step[:, 48:] = 200
-    assert crowded(step[:, :, 0].astype(np.float32) / 255).max() < 0.5  # a single edge, as strong as it may be
+    assert crowded(np.asarray(step[:, :, 0] / 255, np.float32)).max() < 0.5  # a single edge, as strong as it may be
     leads = net(np.ones((192, 192), np.float32))[0] > 0.9
     noise = np.random.default_rng(0).normal(0, 40, (192, 192)).astype(np.float32)
     texture = np.repeat((140 + blur(noise, 1.0) * 2).clip(0, 255).astype(np.uint8)[:, :, None], 3, 2)

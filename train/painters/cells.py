@@ -65,9 +65,10 @@ def _contours(image: Colours, flat: Colours, face: Plane, busy: Plane) -> Plane:
     """Leads along contours, 0..1: on the dark side of edges and between areas of other colours; thin where `busy`."""
     drawn = (1 - outlines(image, busy, face, broad=1.25, thin=0.85)) * (1 - 0.45 * busy * (1 - face))
     field = flow(kuwahara(image, 2.5), 3.0)
-    steep = along(np.sqrt(sum(slope(one) ** 2 for one in cv2.split(blur(flat, 0.7)))), field, 3.0)
+    soft = blur(flat, 0.7)
+    steep = along(np.linalg.norm([slope(soft[:, :, colour]) for colour in range(3)], axis=0), field, 3.0)
     ridge = steep - 0.6 * blur(steep, 4.0) - 0.15 - 0.10 * face - 0.08 * busy
-    return np.maximum(drawn, 1 / (1 + np.exp(-40 * ridge)))
+    return np.asarray(np.maximum(drawn, 1 / (1 + np.exp(-40 * ridge))), np.float32)
 
 
 def _filled(flat: Colours, inside: NDArray[np.bool_], kept: Plane) -> Colours:
@@ -83,4 +84,4 @@ def _filled(flat: Colours, inside: NDArray[np.bool_], kept: Plane) -> Colours:
     owner = np.zeros(nearest.max() + 1, np.intp)
     owner[nearest[inside]] = pieces[inside]
     glass = np.stack(means, 1).astype(np.float32)[owner[nearest]]
-    return glass + (flat - glass) * kept[:, :, None]
+    return np.asarray(glass + (flat - glass) * kept[:, :, None], np.float32)

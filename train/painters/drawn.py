@@ -49,7 +49,7 @@ def outlines(image: Colours, busy: Plane, face: Plane, *, broad: float, thin: fl
         lines(grey, field, fine=half, edge=0.004 * face - 0.009, steep=110.0, length=5.0, sharp=1.0)
         for half in (broad, thin)
     )
-    return wide + (fine - wide) * busy
+    return np.asarray(wide + (fine - wide) * busy, np.float32)
 
 
 def ink(image: Colours) -> Colours:
@@ -77,7 +77,7 @@ def ink(image: Colours) -> Colours:
 def _dark(image: Colours, face: Plane) -> Plane:
     """The tone of `image` for one who has ink alone: full colours are darker than their luma, but for those of skin."""
     colourful = ((image.max(2) - image.min(2) - 0.125) / 0.875).clip(0, 1)
-    return luma(image) * (1 - 0.55 * colourful * (1 - face))
+    return np.asarray(luma(image) * (1 - 0.55 * colourful * (1 - face)), np.float32)
 
 
 def comic(image: Colours) -> Colours:
