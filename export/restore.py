@@ -16,6 +16,7 @@ from export.super_resolution import Network, by_place, collapsed
 from gancam.inference.card import ModelCard
 from gancam.inference.variants import read_card
 from train import recipe as recipes
+from train.networks.colorizer import Colorizer
 from train.networks.inpaint import Gated, Inpaint
 from train.networks.sr import SuperResolution
 from train.networks.sr_residual import ResidualSuperResolution
@@ -47,6 +48,8 @@ def restore(path: Path) -> tuple[nn.Module, Recipe, ModelCard]:
                     _super_resolution(network, _layers(path, constants))
                 case Translator():
                     _translator(network, _layers(path, constants), constants)
+                case Colorizer():
+                    _colorizer(network, _layers(path, constants))
                 case Inpaint():
                     _inpaint(network, _layers(path, constants)[2:])  # after the two of the fill
                 case StyleGenerator():
@@ -152,28 +155,54 @@ def _translator(network: Translator, layers: list[Layer], constants: Mapping[str
     kernel = kernel.reshape(places, 3, -1, 3, 3).transpose(1, 0, 2, 3, 4)[::-1]
     bias = bias.reshape(places, 3).T[::-1].reshape(-1)
     layers[-1] = kernel.reshape(3 * places, *kernel.shape[2:]), bias - np.float32(0.5)
-    normed = [network.stem, *network.down]
-    for block in network.body:
-        assert isinstance(block, ResidualBlock)
-        normed += [block.first, block.second]
+    normed: list[nn.Module] = [network.stem, *network.down, *_halves(network.body)]
     normed += [one for pair in zip(network.up, network.join, strict=True) for one in pair]
     normed += network.refine
     if len(layers) != len(normed) + 1:
         raise ValueError(f"the file has {len(layers)} convolutions, the recipe {len(normed) + 1}")
-    for one, (kernel, bias) in zip(normed, layers, strict=False):
-        assert isinstance(one, Normed)
-        conv, norm = one[0], one[1]
-        assert isinstance(conv, nn.Conv2d)
-        assert isinstance(norm, nn.BatchNorm2d)
-        assert norm.running_var is not None
-        _fill(conv.weight, kernel)
-        _fill(norm.bias, bias)
-        norm.running_var.fill_(1 - norm.eps)
+    for one, filled in zip(normed, layers, strict=False):
+        _normed(one, filled)
     _fill(network.tail.weight, layers[-1][0])
     _fill(network.tail.bias, layers[-1][1])
     if network.pattern is not None:
         tiles = [one for one in constants.values() if one.shape == tuple(network.pattern.shape)]
         _fill(network.pattern, tiles[0])
+
+
+def _halves(body: nn.Sequential) -> list[nn.Module]:
+    """Both convolutions of each residual block."""
+    blocks = [block for block in body if isinstance(block, ResidualBlock)]
+    return [one for block in blocks for one in (block.first, block.second)]
+
+
+def _normed(one: nn.Module, filled: Layer) -> None:
+    """Fill a convolution and its batch normalisation, which does nothing then but add the bias."""
+    assert isinstance(one, Normed)
+    conv, norm = one[0], one[1]
+    assert isinstance(conv, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_var is not None
+    _fill(conv.weight, filled[0])
+    _fill(norm.bias, filled[1])
+    norm.running_var.fill_(1 - norm.eps)
+
+
+def _colorizer(network: Colorizer, layers: list[Layer]) -> None:
+    """The inverse of `colorization.float_graph`; what the classifier sees with is the package's own."""
+    ups = list(zip(network.up, network.skip, network.join, strict=True))
+    made = [network.enter, *_halves(network.body), *(one for three in ups for one in three)]
+    if len(layers) <= len(made) + 1:
+        raise ValueError(f"the file has {len(layers)} convolutions, the recipe more than {len(made) + 1}")
+    kernel, bias = layers.pop()
+    for one, filled in zip(made, layers[-len(made) :], strict=True):
+        if isinstance(one, Normed):
+            _normed(one, filled)
+        else:
+            assert isinstance(one, nn.Conv2d)
+            _fill(one.weight, filled[0])
+            _fill(one.bias, filled[1])
+    _fill(network.tail.weight, kernel[::-1])  # BGR
+    _fill(network.tail.bias, bias[::-1])
 
 
 def _before(network: Translator) -> int:
