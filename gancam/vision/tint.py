@@ -20,8 +20,8 @@ _THROUGH = 1e-3  # how much of it goes through any edge
 _OWN = 4e-3  # how much a pixel keeps to its own colour, against to a neighbour of the same grey
 _SWEEPS, _COARSEST = 4, 30  # over each grid, and over the coarsest
 _DAMPED = 0.9  # of a sweep's change
-_MEMORY, _BELIEVED = 90.0, 6.0  # frames, at most and at least, that count in what is known of a place
-_SAME, _OTHER = 8.0, 32.0  # grey levels of change that are noise, and that make it another thing
+_MEMORY, _BELIEVED = 90.0, 10.0  # frames, at most and at least, that count in what is known of a place
+_SAME, _OTHER = 12.0, 36.0  # grey levels of change that are noise, and that make it another thing
 _REST = 0.3  # pixels of the small picture in which motion is looked for: less is none
 _LESS = 0.7  # of the size at which a network is shown the mirrored picture
 _WINDOW, _FLAT = (3, 3), 30.0  # of the guided filter, and the variance under which there is no edge
@@ -34,7 +34,7 @@ class _Known(NamedTuple):
     """What is known after a frame."""
 
     small: Grey  # that frame
-    state: Plane  # (h, w, 4) on the grid: the mean of blue and of red less luma, luma, and of how many frames
+    state: Plane  # (h, w, 4) on the grid: the means of blue and of red less luma, and of luma, and of how many frames
 
 
 class _Grid(NamedTuple):
@@ -136,7 +136,7 @@ class Tint:
         frames = np.minimum(before[..., 3], _MEMORY) * np.clip((_OTHER - change) / (_OTHER - _SAME), 0, 1) * hold
         state[..., 3] += frames
         share = (frames / state[..., 3])[..., None]
-        state[..., :2] += share * (before[..., :2] - state[..., :2])
+        state[..., :3] += share * (before[..., :3] - state[..., :3])  # luma too: a slow fade is a change
         return state
 
 

@@ -133,6 +133,18 @@ def test_a_cut_and_a_reset_begin_anew() -> None:
     assert np.array_equal(tint(two, two, saying(paint), 1.0), after)
 
 
+def test_colours_come_with_a_slow_fade() -> None:
+    def look(seen: Image) -> Image:
+        return np.asarray(np.clip(seen + seen / 160.0 * RED, 0, 255), np.uint8)  # in the dark there is little
+
+    image, tint = scene(), Tint()
+    for share in np.linspace(0.02, 1, 40):  # about 4 levels from frame to frame
+        frame = np.asarray(np.round(image * share), np.uint8)
+        out = tint(frame, frame, look, 1.0)
+    fresh = chroma_of(Tint()(image, image, look, 1.0))[..., 2].mean()
+    assert chroma_of(out)[..., 2].mean() > 0.8 * fresh
+
+
 def test_spreading_solves_the_equation() -> None:
     rng = np.random.default_rng(3)
     grey = np.asarray(cv2.GaussianBlur(rng.normal(128, 200, (32, 48)), (0, 0), 4), np.float32)
