@@ -86,6 +86,10 @@ class InpaintParams(Params):
         help="fill everything of this colour, with its soft edge",
     )  # fmt: skip
     tolerance: float = parameter(20.0, minimum=1.0, maximum=100.0, help="how far from that colour")
+    letters: str = parameter(
+        "auto", choices=("auto", "on", "off"),
+        help="key: only letters of that colour, no wall or sky; auto: where the colour is white, black or grey",
+    )  # fmt: skip
     faces: str = parameter(
         "", kind="file", words=("on",), form="on, or the path of a YuNet model",
         help="fill the faces that the bundled detector, or this one, finds",
@@ -305,7 +309,8 @@ class Inpaint(MaskedEffect):
         """What the parameters say now."""
         params = self.params
         said = (params.mask, params.invert, params.box, params.polygon, params.track, params.draw, params.key,
-                params.tolerance, params.faces, params.find, params.from_, params.to, params.save)  # fmt: skip
+                params.tolerance, params.letters, params.faces, params.find, params.from_, params.to,
+                params.save)  # fmt: skip
         if said == self._said:
             return self._source
         if params.to and params.to <= params.from_:
@@ -326,7 +331,8 @@ class Inpaint(MaskedEffect):
         if self.pad is not None:
             marked.append(self.pad)
         if params.key:
-            marked.append(masks.ColourKey(params.key, tolerance=params.tolerance, soft=True))
+            only = {"on": True, "off": False}.get(params.letters, masks.is_grey(params.key))
+            marked.append(masks.ColourKey(params.key, tolerance=params.tolerance, soft=True, lettering=only))
         if params.faces:
             marked.append(masks.Faces(None if params.faces == "on" else params.faces))
         if params.find == "overlay":
