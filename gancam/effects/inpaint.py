@@ -26,6 +26,7 @@ from gancam.effects.inpainting.regions import UNKNOWN, FrameRegion
 from gancam.effects.inpainting.scratches import Repairs, defects, repairs
 from gancam.effects.inpainting.slope import put_back, slope, without
 from gancam.effects.inpainting.texture import add, wide_parts
+from gancam.effects.inpainting.veil import Veil, veils
 from gancam.effects.inpainting.views import average
 from gancam.errors import ModelError, OutputExists, ParameterError
 from gancam.files import check_target
@@ -136,6 +137,7 @@ class Inpaint(MaskedEffect):
         self._grain = Grain()
         self._drawn: masks.Drawn | None = None  # what is drawn on
         self._overlay = Overlay()
+        self._veils: Sequence[Veil] = ()  # of the clip that was read ahead, likewise:
         self._repairs: Repairs | None = None  # of the clip that was read ahead
         self._late: list[tuple[Image, float | None]] = []  # the last frames
         self._told: list[str] = []
@@ -182,6 +184,8 @@ class Inpaint(MaskedEffect):
         holes.blend(result)
         if self.params.memory and self.params.texture:
             self._grain.add(result, image, self.background.before, holes)
+        for veil in self._veils if mask is None and list(self._noted) == [self._overlay] else ():
+            veil.lift(result, image, holes.hidden)
         if self.params.memory:
             self.background.remember(image, holes.hidden)
         return result
@@ -206,6 +210,7 @@ class Inpaint(MaskedEffect):
             self.background.reset()
             self._grain.reset()
             self._overlay.reset()
+            self._veils = ()
             self._late, self._told = [], []
             self._drop_repairs()
             if self._source is not None:
@@ -222,7 +227,11 @@ class Inpaint(MaskedEffect):
             for frame in frames():
                 self._overlay(frame.image, time=frame.time)
             self._overlay.settle()
-            if not self._overlay.found.any():
+            if self._overlay.found.any():
+                self._veils = veils(self._overlay.found, frames())
+                for veil in self._veils:
+                    self._overlay.add(veil.mask)
+            else:
                 self._told.append(
                     "found no overlay: no clock, nothing stays while all else moves; box= or mask= marks it"
                 )
