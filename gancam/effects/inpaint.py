@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gancam import masks
 from gancam.effects._contract import MaskedEffect
 from gancam.effects.inpainting.background import Background
+from gancam.effects.inpainting.captions import Captions, keyed
 from gancam.effects.inpainting.grain import Grain
 from gancam.effects.inpainting.holes import Crop, Holes, cut_out, overlap, paste, plan
 from gancam.effects.inpainting.overlay import Overlay
@@ -138,6 +139,7 @@ class Inpaint(MaskedEffect):
         self._drawn: masks.Drawn | None = None  # what is drawn on
         self._overlay = Overlay()
         self._veils: Sequence[Veil] = ()  # of the clip that was read ahead, likewise:
+        self._keyed: tuple[tuple[str, float, str], MaskSource] | None = None  # what finds a colour
         self._repairs: Repairs | None = None  # of the clip that was read ahead
         self._late: list[tuple[Image, float | None]] = []  # the last frames
         self._told: list[str] = []
@@ -223,6 +225,7 @@ class Inpaint(MaskedEffect):
             MaskError: For the mask track of another clip.
         """
         self.reset()
+        self._sources()
         if self.params.find == "overlay":
             for frame in frames():
                 self._overlay(frame.image, time=frame.time)
@@ -237,12 +240,15 @@ class Inpaint(MaskedEffect):
                 )
         if self.params.find == "scratches":
             self._repairs = repairs(frames())
+        if self.params.key and self._keyed is not None and isinstance(self._keyed[1], Captions):
+            self._keyed[1].learn(frames())
         if (self.params.memory and self.params.ahead) or self._tracks():
             self._scout(frames(), whole)
 
     def _scout(self, frames: Iterable[Frame], whole: bool) -> None:
         """Go through a clip and its masks once, and begin anew with what was seen to be uncovered."""
-        scout, marks = Prescan(), self._marks
+        whole_masks = len(self._noted) == 1 and isinstance(self._noted[0], Captions)
+        scout, marks = Prescan(whole=whole_masks), self._marks
         if marks is None:
             return
         time: float | None
@@ -259,7 +265,7 @@ class Inpaint(MaskedEffect):
                 scout.skip(image)
         for track in self._tracks() if whole else ():
             track.finished()
-        self.background = Background(scout.finish())
+        self.background = Background(scout.finish(), whole=whole_masks)
         self._said = None  # masks anew, but for those that were given
         self._sources()
         if self._given is not None:
@@ -340,8 +346,10 @@ class Inpaint(MaskedEffect):
         if self.pad is not None:
             marked.append(self.pad)
         if params.key:
-            only = {"on": True, "off": False}.get(params.letters, masks.is_grey(params.key))
-            marked.append(masks.ColourKey(params.key, tolerance=params.tolerance, soft=True, lettering=only))
+            told = params.key, params.tolerance, params.letters
+            if self._keyed is None or self._keyed[0] != told:
+                self._keyed = told, keyed(*told)
+            marked.append(self._keyed[1])
         if params.faces:
             marked.append(masks.Faces(None if params.faces == "on" else params.faces))
         if params.find == "overlay":

@@ -125,20 +125,19 @@ def _measured(
 def _lines(found: _Letters) -> list[NDArray[np.bool_]]:
     """Which of them stand in line, the longest lines first."""
     lines, free = [], np.ones(len(found.left), np.bool_)
-    while free.any():
-        best = max((_line(found, seed, free) for seed in np.flatnonzero(free).tolist()), key=lambda line: line.sum())
-        free &= ~best
-        if _is_text(found.some(best)):
-            lines.append(best)
-        elif best.sum() < 2:
-            break
+    all_lines = [_line(found, seed) for seed in range(len(found.left))]
+    for line in sorted(all_lines, key=lambda line: int(line.sum()), reverse=True):
+        rest = line & free
+        free &= ~rest
+        if rest.any() and _is_text(found.some(rest)):
+            lines.append(rest)
     return lines
 
 
-def _line(found: _Letters, seed: int, free: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _line(found: _Letters, seed: int) -> NDArray[np.bool_]:
     """What stands in line with one of them, one after the other to both sides, and is like it."""
     tall, high = found.tall, float(found.tall[seed])
-    beside = free & (found.top > found.top[seed] - _BAND * high) & (found.bottom < found.bottom[seed] + _BAND * high)
+    beside = (found.top > found.top[seed] - _BAND * high) & (found.bottom < found.bottom[seed] + _BAND * high)
     beside &= np.minimum(tall, high) > _ALIKE * np.maximum(tall, high)
     stroke = found.stroke[seed]
     beside &= np.minimum(found.stroke, stroke) > _ALIKE * np.maximum(found.stroke, stroke)
