@@ -10,11 +10,13 @@ resting   mean change from frame to frame in a hole at rest, over that of the 16
 speed     ms a call at 1280x720 with a hole of 5 % of the area: network on every frame, and with memory; and without one
 overlay   intersection over union of what `find=overlay` finds with three composited logos at 100, 70 and 40 % cover, on
           clips whose picture moves; and what it finds in clips without any
+captions  of a white caption with an outline over clips, in two places: share of its ink that `key=white` marks, share
+          of what that marks which is caption, and share of the clip without one that it marks
 clocks    share of the ink of a clock, drawn in five ways over three clips of a fixed camera, that `find=overlay` covers
 people    share of the pixels of people that show after the first frame: of walkers in a surveillance view who are given
           as a box to be followed, and of people near the camera under `mask=person`; and how much more is marked
 
---look writes pictures to look at. `stills` needs PyTorch; `overlay`, `clocks` and `people` need no model.
+--look writes pictures to look at. `stills` needs PyTorch; `overlay`, `captions`, `clocks` and `people` need no model.
 """
 
 import argparse
@@ -233,6 +235,38 @@ def overlay(options: argparse.Namespace) -> None:
                 look(options, f"overlay-{path.stem}-{kind}-{opacity:.0%}", shown)
 
 
+BEFORE_WHITE = ("city_pan_360p_bt709_aac.mp4", "kitchen_240p_h264_opus.mkv", "talking_head_512x480_bt709_aac.mp4",
+                "webcam_gesture_book.mkv", "person_720p_bt709_aac.mp4", "pedestrians_768x576_10fps.avi")  # fmt: skip
+
+
+def captioned(image: Image, at: float) -> tuple[Image, Image]:
+    """The picture with a caption whose foot is at that share of its height, and where its ink is."""
+    height, width = image.shape[:2]
+    text, font, thick = "I told you not to come.", cv2.FONT_HERSHEY_DUPLEX, max(height // 180, 1)
+    ink, size = np.zeros((height, width), np.uint8), height / 450
+    (wide, _), _ = cv2.getTextSize(text, font, size, thick)
+    cv2.putText(ink, text, ((width - wide) // 2, round(height * at)), font, size, 255, thick, cv2.LINE_AA)
+    around = cv2.dilate(ink, np.ones((2 * max(height // 240, 1) + 1,) * 2, np.uint8))
+    dark = image * (1 - around[..., None] / 255.0)
+    return np.round(dark + (255 - dark) * (ink[..., None] / 255.0)).astype(np.uint8), ink > 127
+
+
+def captions(options: argparse.Namespace) -> None:
+    key = gancam.masks.ColourKey("white", soft=True, lettering=True)
+    for name in BEFORE_WHITE:
+        marked, mine, clean = [], [], []
+        for image in frames_of(options.data / "video" / name)[:60:6]:
+            clean.append((key(image) > 0).mean())
+            for at in (0.3, 0.9):
+                shown, ink = captioned(image, at)
+                mask = key(shown) > 0
+                near = cv2.dilate(ink.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
+                marked.append((mask & ink).sum() / ink.sum())
+                mine.append((mask & near).sum() / max(mask.sum(), 1))
+        print(f"captions {name}: {np.mean(marked):.1%} of the ink marked, {np.mean(mine):.0%} of what is marked is "
+              f"caption; without one {np.mean(clean):.2%} of the picture is marked")  # fmt: skip
+
+
 FIXED = ("pedestrians_768x576_10fps.avi", "talking_head_512x480_bt709_aac.mp4", "talking_head_480x480_aac.mp4")
 CLOCKS = {  # place at 480 lines (negative: from right, from below), text, font, size, thickness, ink, what is around
     "white": ((12, 28), "2026-11-28 ", cv2.FONT_HERSHEY_SIMPLEX, 0.7, 2, (255, 255, 255), None),
@@ -336,6 +370,7 @@ KINDS = {
     "resting": resting,
     "speed": speed,
     "overlay": overlay,
+    "captions": captions,
     "clocks": clocks,
     "people": people,
 }

@@ -117,7 +117,8 @@ def _plain(value: Any) -> Any:
 
 
 def _both(name: str, there: Any, here: Any) -> str:
-    return f"{name} ({there} there, {here} here)"
+    one, two = ("as usual" if value is None else value for value in (there, here))
+    return f"{name} ({one} there, {two} here)"
 
 
 def _misfit(start: Start, recipe: Recipe, other: Mapping[str, tuple[Any, Any]]) -> str:

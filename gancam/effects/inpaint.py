@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gancam import masks
 from gancam.effects._contract import MaskedEffect
 from gancam.effects.inpainting.background import Background
+from gancam.effects.inpainting.captions import Captions, keyed
 from gancam.effects.inpainting.grain import Grain
 from gancam.effects.inpainting.holes import Crop, Holes, cut_out, overlap, paste, plan
 from gancam.effects.inpainting.overlay import Overlay
@@ -26,6 +27,7 @@ from gancam.effects.inpainting.regions import UNKNOWN, FrameRegion
 from gancam.effects.inpainting.scratches import Repairs, defects, repairs
 from gancam.effects.inpainting.slope import put_back, slope, without
 from gancam.effects.inpainting.texture import add, wide_parts
+from gancam.effects.inpainting.veil import Veil, veils
 from gancam.effects.inpainting.views import average
 from gancam.errors import ModelError, OutputExists, ParameterError
 from gancam.files import check_target
@@ -86,6 +88,10 @@ class InpaintParams(Params):
         help="fill everything of this colour, with its soft edge",
     )  # fmt: skip
     tolerance: float = parameter(20.0, minimum=1.0, maximum=100.0, help="how far from that colour")
+    letters: str = parameter(
+        "auto", choices=("auto", "on", "off"),
+        help="key: only letters of that colour, no wall or sky; auto: where the colour is white, black or grey",
+    )  # fmt: skip
     faces: str = parameter(
         "", kind="file", words=("on",), form="on, or the path of a YuNet model",
         help="fill the faces that the bundled detector, or this one, finds",
@@ -132,6 +138,8 @@ class Inpaint(MaskedEffect):
         self._grain = Grain()
         self._drawn: masks.Drawn | None = None  # what is drawn on
         self._overlay = Overlay()
+        self._veils: Sequence[Veil] = ()  # of the clip that was read ahead, likewise:
+        self._keyed: tuple[tuple[str, float, str], MaskSource] | None = None  # what finds a colour
         self._repairs: Repairs | None = None  # of the clip that was read ahead
         self._late: list[tuple[Image, float | None]] = []  # the last frames
         self._told: list[str] = []
@@ -178,6 +186,8 @@ class Inpaint(MaskedEffect):
         holes.blend(result)
         if self.params.memory and self.params.texture:
             self._grain.add(result, image, self.background.before, holes)
+        for veil in self._veils if mask is None and list(self._noted) == [self._overlay] else ():
+            veil.lift(result, image, holes.hidden)
         if self.params.memory:
             self.background.remember(image, holes.hidden)
         return result
@@ -202,6 +212,7 @@ class Inpaint(MaskedEffect):
             self.background.reset()
             self._grain.reset()
             self._overlay.reset()
+            self._veils = ()
             self._late, self._told = [], []
             self._drop_repairs()
             if self._source is not None:
@@ -214,22 +225,30 @@ class Inpaint(MaskedEffect):
             MaskError: For the mask track of another clip.
         """
         self.reset()
+        self._sources()
         if self.params.find == "overlay":
             for frame in frames():
                 self._overlay(frame.image, time=frame.time)
             self._overlay.settle()
-            if not self._overlay.found.any():
+            if self._overlay.found.any():
+                self._veils = veils(self._overlay.found, frames())
+                for veil in self._veils:
+                    self._overlay.add(veil.mask)
+            else:
                 self._told.append(
                     "found no overlay: no clock, nothing stays while all else moves; box= or mask= marks it"
                 )
         if self.params.find == "scratches":
             self._repairs = repairs(frames())
+        if self.params.key and self._keyed is not None and isinstance(self._keyed[1], Captions):
+            self._keyed[1].learn(frames())
         if (self.params.memory and self.params.ahead) or self._tracks():
             self._scout(frames(), whole)
 
     def _scout(self, frames: Iterable[Frame], whole: bool) -> None:
         """Go through a clip and its masks once, and begin anew with what was seen to be uncovered."""
-        scout, marks = Prescan(), self._marks
+        whole_masks = len(self._noted) == 1 and isinstance(self._noted[0], Captions)
+        scout, marks = Prescan(whole=whole_masks), self._marks
         if marks is None:
             return
         time: float | None
@@ -246,7 +265,7 @@ class Inpaint(MaskedEffect):
                 scout.skip(image)
         for track in self._tracks() if whole else ():
             track.finished()
-        self.background = Background(scout.finish())
+        self.background = Background(scout.finish(), whole=whole_masks)
         self._said = None  # masks anew, but for those that were given
         self._sources()
         if self._given is not None:
@@ -305,7 +324,8 @@ class Inpaint(MaskedEffect):
         """What the parameters say now."""
         params = self.params
         said = (params.mask, params.invert, params.box, params.polygon, params.track, params.draw, params.key,
-                params.tolerance, params.faces, params.find, params.from_, params.to, params.save)  # fmt: skip
+                params.tolerance, params.letters, params.faces, params.find, params.from_, params.to,
+                params.save)  # fmt: skip
         if said == self._said:
             return self._source
         if params.to and params.to <= params.from_:
@@ -326,7 +346,10 @@ class Inpaint(MaskedEffect):
         if self.pad is not None:
             marked.append(self.pad)
         if params.key:
-            marked.append(masks.ColourKey(params.key, tolerance=params.tolerance, soft=True))
+            told = params.key, params.tolerance, params.letters
+            if self._keyed is None or self._keyed[0] != told:
+                self._keyed = told, keyed(*told)
+            marked.append(self._keyed[1])
         if params.faces:
             marked.append(masks.Faces(None if params.faces == "on" else params.faces))
         if params.find == "overlay":

@@ -21,6 +21,7 @@ from gancam.inference.tiling import TileBudget, tiled
 from gancam.params import Params, parameter
 from gancam.vision.bars import find_picture
 from gancam.vision.blend import Region, composite
+from gancam.vision.chroma import chroma_of, coloured
 from gancam.vision.cutout import ground
 from gancam.vision.fit import scaled, shrunk, within
 from gancam.vision.flow import DenseFlow
@@ -36,6 +37,7 @@ from gancam.vision.strokes import (
     mixed_by,
     with_broad_lines,
 )
+from gancam.vision.tint import Tint
 from gancam.vision.tones import Exposure, as_dark, without_veil
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
@@ -50,7 +52,6 @@ _LOST = (
     "{name} draws {size} pixels across, single things before a plain ground: of a scene it leaves little; region= or "
     "mask= say where it is seen"
 )
-_DULL, _RICH = 3.0, 9.0  # grey levels by which a picture's luma varies, from none of the colours found to all of them
 _LINES = "lines", "hatched"
 _UNIT = 2048  # of a slope, of at most 128 / (2 * 40 ** 0.5)
 _RADIUS, _FLAT = 4, 40.0  # of the guided filter: its window, and the variance under which there is no edge
@@ -108,7 +109,8 @@ class Translate(ModelEffect):
 
     The network is shown the frame at its work size; what comes out is enlarged along the edges of the frame itself
     (fast guided filter, https://arxiv.org/abs/1505.00996). A model that keeps luma gives each pixel the luma it had, to
-    a grey level. Each frame is on its own unless `stabilise` is above 0.
+    a grey level, and colours that agree within outlines (see ``Tint``). Each frame is on its own unless `stabilise` is
+    above 0.
 
     Args:
         model: A model of images that keeps their size.
@@ -128,7 +130,7 @@ class Translate(ModelEffect):
         self._marked = None if mask is None else masks.source(mask)
         self._source = lru_cache(maxsize=1)(masks.source)
         self._tiles = TileBudget(device=lambda: model.device)
-        self._flow = DenseFlow(_REST)
+        self._flow, self._tint = DenseFlow(_REST), Tint()
         self._planes, self._buffers = Planes(), BufferPool()  # what a frame is made in, and frames that were given
         self._told: tuple[str, ...] = ()
         self._before: dict[tuple[int, ...], _Held] = {}  # of the frame before, by shape
@@ -148,7 +150,7 @@ class Translate(ModelEffect):
         result = self._style(image) if self.card.keeps == "black" else self._translated(image)
         if params.colours > 0.0 and self.card.keeps != "luma":
             grey = np.asarray(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), np.uint8)
-            own = _coloured(grey, _chroma(image))
+            own = coloured(grey, chroma_of(image))
             result = own if params.colours == 1.0 else _mixed(own, result, params.colours)
         if params.readable > 0.0:
             shown = _receding(image, params.readable)
@@ -210,6 +212,7 @@ class Translate(ModelEffect):
         with self._lock:
             super().reset()
             self._before = {}
+            self._tint.reset()
             for source in (self._marked, self._source(self.params.mask) if self.params.mask else None):
                 if source is not None:
                     source.reset()
@@ -239,15 +242,12 @@ class Translate(ModelEffect):
         shrink = float(work_size * self._share) / longest / (self.params.scale / coarse)
         size = scaled((width, height), shrink)
         how = cv2.INTER_AREA if shrink < 1.0 else cv2.INTER_CUBIC
-        wide = even(image) if self.card.keeps == "black" and shrink > 1.0 else image  # noise is told before
+        noisy = self.card.keeps == "black"
+        wide = even(image) if noisy and shrink > 1.0 else image  # noise is told before it is enlarged
         small = wide if shrink == 1.0 else np.asarray(cv2.resize(wide, size, interpolation=how), np.uint8)
-        found = self._drawn(even(small) if self.card.keeps == "black" and shrink <= 1.0 else small, coarse)
         if self.card.keeps == "luma":
-            grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
-            chroma = _faded(_chroma(found), small)
-            if shrink != 1.0:
-                chroma = np.asarray(cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR), np.int16)
-            return _coloured(grey, chroma)
+            return self._tint(image, small, self._network, self.params.stabilise)
+        found = self._drawn(even(small) if noisy and shrink <= 1.0 else small, coarse)
         if shrink > 1.0:
             return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         if shrink == 1.0:
@@ -350,35 +350,6 @@ def _smaller(image: Image, times: float) -> Image:
 
 def _mixed(one: Image, two: Image, share: float) -> Image:
     return np.asarray(cv2.addWeighted(one, share, two, 1.0 - share, 0.0), np.uint8)
-
-
-def _chroma(image: Image) -> NDArray[np.int16]:
-    """What each pixel has beside its luma."""
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    return np.asarray(cv2.subtract(image, cv2.merge([grey] * 3), dtype=cv2.CV_16S), np.int16)
-
-
-def _faded(chroma: NDArray[np.int16], seen: Image) -> NDArray[np.int16]:
-    """The colours found for a picture; none where it shows nothing that could have them, as a grey frame or a fade."""
-    varies = float(cv2.meanStdDev(cv2.cvtColor(seen, cv2.COLOR_BGR2GRAY))[1][0, 0])
-    share = min(max((varies - _DULL) / (_RICH - _DULL), 0.0), 1.0)
-    return chroma if share == 1.0 else np.asarray(np.round(chroma * share), np.int16)
-
-
-def _coloured(grey: NDArray[np.uint8], chroma: NDArray[np.int16]) -> Image:
-    """The picture with that luma and those colours; where both cannot be had, less colour."""
-    full = cv2.merge([grey] * 3)
-    result = np.asarray(cv2.add(full, chroma, dtype=cv2.CV_8U), np.uint8)
-    lost = cv2.absdiff(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), grey)
-    places = np.flatnonzero(lost > 1)
-    if len(places):
-        here = chroma.reshape(-1, 3)[places].astype(np.float32)
-        light = grey.reshape(-1)[places].astype(np.float32)[:, None]
-        here -= here @ np.array([[0.114], [0.587], [0.299]], np.float32)  # enlarged ones may have gained some luma
-        room = np.where(here > 0, 255.0 - light, light) / np.maximum(np.abs(here), 1e-3)
-        fitting = light + here * np.minimum(room.min(1, keepdims=True), 1.0)
-        result.reshape(-1, 3)[places] = np.round(fitting).astype(np.uint8)
-    return result
 
 
 def _enlarged(found: Image, small: Image, image: Image, planes: Planes, out: Image, strokes: Strokes) -> Image:

@@ -6,7 +6,7 @@ function ``image -> mask``; those here also take the frame's time, have a ``rese
     Between(Tracked(Boxes((10, 20, 80, 40))), 2.0, 9.5)
 """
 
-from gancam.masks.colour import COLOURS, ColourKey, parse_colour
+from gancam.masks.colour import COLOURS, ColourKey, is_grey, parse_colour
 from gancam.masks.combine import Between, Inverse, Union
 from gancam.masks.conversion import FOUND, MaskLike, follows, source
 from gancam.masks.drawing import Drawn
@@ -46,6 +46,7 @@ __all__ = [
     "Union",
     "check_mask",
     "follows",
+    "is_grey",
     "parse_colour",
     "source",
 ]

@@ -1,10 +1,14 @@
 """Masks of everything that has a colour."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from gancam.errors import MaskError
 from gancam.frame import Image
+from gancam.masks.lettering import letters
 from gancam.masks.mask import Mask, MaskSource
 
 COLOURS = {
@@ -15,6 +19,7 @@ COLOURS = {
 _SPECK = 12  # pixels: what is smaller is noise, or a reflex
 _BESIDE = 5  # pixels from what is no speck
 _EDGE = 1 / 240
+_OTHER = 1.3  # times the tolerance from which on it is surely another colour
 
 
 class ColourKey(MaskSource):
@@ -24,6 +29,7 @@ class ColourKey(MaskSource):
         colour: (r, g, b), each 0 to 255, ``#rrggbb`` or a name of `COLOURS`.
         tolerance: how far hue and saturation may differ, in units of CIELAB (of 100), whatever the light; greys are
             told by their lightness, too.
+        lettering: only what looks like letters of that colour: no wall, no sky.
         soft: with the edge, in which the colour mixes with what is beside it: `_EDGE` of the frame's shorter side, or 3
             pixels.
 
@@ -31,31 +37,59 @@ class ColourKey(MaskSource):
         MaskError: there is no such colour, or `tolerance` is out of range.
     """
 
-    def __init__(self, colour: str | tuple[int, int, int], *, tolerance: float = 20.0, soft: bool = False) -> None:
+    def __init__(
+        self,
+        colour: str | tuple[int, int, int],
+        *,
+        tolerance: float = 20.0,
+        soft: bool = False,
+        lettering: bool = False,
+    ) -> None:
         self.colour = parse_colour(colour) if isinstance(colour, str) else colour
         if len(self.colour) != 3 or not all(0 <= part <= 255 for part in self.colour):
             raise MaskError(f"colour {colour!r}: needs (r, g, b) of 0..255, #rrggbb or one of {', '.join(COLOURS)}")
         if not 0 < tolerance <= 200:
             raise MaskError(f"tolerance {tolerance}: needs more than 0, 200 at most")
-        pixel = np.array([[self.colour[::-1]]], np.uint8)
-        self._lab = cv2.cvtColor(pixel, cv2.COLOR_BGR2LAB)[0, 0].astype(np.float32)
-        self._tolerance, self._soft = tolerance, soft
-        self._grey = float(np.hypot(*(self._lab[1:] - 128.0))) < 16
+        self._lab = _lab(self.colour)
+        self._tolerance, self._soft, self._lettering = tolerance, soft, lettering
+        self._unread = self._read = False  # whether it saw the colour, and letters of it
+        self._grey = _colourless(self._lab)
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 255 where `image` ``(H, W, 3)`` has the colour, else 0: uint8 ``(H, W)``."""
-        lab = cv2.cvtColor(image, cv2.COLOR_BGR2LAB)
-        low, high = self._lab - self._tolerance, self._lab + self._tolerance
-        if not self._grey:
-            low[0], high[0] = 10, 255  # in the dark there is no colour
+        lab = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2LAB), np.uint8)
+        marked = self._within(lab, self._tolerance)
+        if self._lettering:
+            seen, other = cv2.hasNonZero(marked), cv2.bitwise_not(self._within(lab, _OTHER * self._tolerance))
+            marked = letters(marked, np.asarray(other, np.uint8), np.ascontiguousarray(lab[..., 0]))
+            self._read |= cv2.hasNonZero(marked)
+            self._unread |= seen
         else:
-            low[0], high[0] = self._lab[0] - 2.55 * self._tolerance, self._lab[0] + 2.55 * self._tolerance
-        marked = np.asarray(cv2.inRange(lab, low.clip(0, 255), high.clip(0, 255)), np.uint8)
-        marked = _without_specks(marked)
+            marked = _without_specks(marked)
         if self._soft:
             edge = max(round(min(marked.shape) * _EDGE), 3)
             marked = np.asarray(cv2.dilate(marked, np.ones((2 * edge + 1,) * 2, np.uint8)), np.uint8)
         return marked
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """That there is something of the colour, and none of it is lettering."""
+        if self._read or not self._unread:
+            return ()
+        return ("what has the colour of the key does not look like letters, and stays; letters=off fills it",)
+
+    def reset(self) -> None:
+        """Forget whether letters were seen."""
+        self._unread = self._read = False
+
+    def _within(self, lab: NDArray[np.uint8], tolerance: float) -> Mask:
+        """255 where `lab` is within `tolerance`, else 0."""
+        low, high = self._lab - tolerance, self._lab + tolerance
+        if not self._grey:
+            low[0], high[0] = 10, 255  # in the dark there is no colour
+        else:
+            low[0], high[0] = self._lab[0] - 2.55 * tolerance, self._lab[0] + 2.55 * tolerance
+        return np.asarray(cv2.inRange(lab, low.clip(0, 255), high.clip(0, 255)), np.uint8)
 
 
 def _without_specks(marked: Mask) -> Mask:
@@ -85,3 +119,18 @@ def parse_colour(text: str) -> tuple[int, int, int]:
         except ValueError:
             pass
     raise MaskError(f"colour {text!r}: needs #rrggbb or one of {', '.join(COLOURS)}")
+
+
+def is_grey(text: str) -> bool:
+    """Say whether a colour, as `parse_colour` takes it, is white, black or a grey. Raises ``MaskError``."""
+    return _colourless(_lab(parse_colour(text)))
+
+
+def _lab(colour: tuple[int, int, int]) -> NDArray[np.float32]:
+    """CIELAB, as OpenCV has it in 8 bits, of (r, g, b)."""
+    pixel = cv2.cvtColor(np.array([[colour[::-1]]], np.uint8), cv2.COLOR_BGR2LAB)
+    return np.asarray(pixel[0, 0], np.float32)
+
+
+def _colourless(lab: NDArray[np.float32]) -> bool:
+    return float(np.hypot(*(lab[1:] - 128.0))) < 16

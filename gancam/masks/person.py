@@ -1,6 +1,6 @@
 """Masks of people."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import cv2
@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from gancam.frame import Image, ImageLike, check_image
 from gancam.inference.catalog import MODELS
 from gancam.inference.model import ImageModel
+from gancam.masks.belief import Belief
 from gancam.masks.faces import Faces
 from gancam.masks.mask import Mask, MaskSource
 from gancam.masks.regions import (
     Window,
+    alike,
     area,
     boxes_above,
     carried,
@@ -22,15 +24,18 @@ from gancam.masks.regions import (
     is_cut_off,
     overlap,
     people_in,
+    tile_of,
     united,
     window_around,
 )
+from gancam.vision.matting import matte
 from gancam.vision.motion import is_cut
-from gancam.vision.planes import Planes
 
 _WORK_SIZE = 256  # pixels of the longer side of frames of 16:9 that the network is shown, where its card says nothing
-_RADIUS, _FLAT = 3, 100.0  # of the guided filter: its window, and the variance under which there is no edge
 _CHANGE = 0.15  # of a probability, which the noise of a camera makes
+_IS, _MAY_BE = 0.6, 0.3  # the probability from which on it is somebody, and from which a wide mask says so
+_STAYS, _MOVES = 0.35, 0.4  # how much surer what was nobody must be, or less sure what was somebody; less what moves
+_DECIDES = 4.0  # how quickly it goes from one to the other there
 _NOISE, _MOVED = 7.0, 14.0  # grey levels by which the noise of a camera changes the small picture, and what moves does
 _STILL = np.exp(-((np.maximum(np.arange(256) - _NOISE, 0) / _MOVED) ** 2)).astype(np.float32)  # of that change
 _MARKED = 60  # of 255: opacity from which on a wide mask marks a pixel: hair, and the blur of a hand
@@ -38,7 +43,6 @@ _RIM = 240  # of the shorter side: how far a wide mask reaches beyond that, over
 _TRAIL = 20  # hundredths of a second for which a pixel stays marked
 _GONE = 0.5  # times as many pixels as in the frame before: fewer is a mistake, not somebody who walks out
 _KEPT = 1.0  # seconds for which such a mistake may last
-_NONE, _ALL = 0.12, 0.92  # what is less is nobody, what is more is all somebody: no haze around heads
 _EVERY = 15  # frames after which the whole frame is searched again for people who are small in it
 _SEED = 0.5  # a probability in the whole frame which is worth a closer look
 _FACE = 640  # pixels of the frame's longer side for the search for faces: they are found from 10 of these on
@@ -47,7 +51,14 @@ _SURE, _FILLS = 0.8, 0.04  # what a closer look must be of somebody, and the sha
 _TALL = 1 / 16  # of the frame's height: who is smaller is nobody
 _ENTER, _LEAVE = 0.5, 0.6  # of the frame: a closer look is worth it for windows under that, and not any more over that
 _MUCH = 0.6  # of a window: it becomes smaller where that is enough
-_MOST = 3  # closer looks a frame
+_MOST = 6  # closer looks a frame
+_TRIES = 6  # closer looks in the first frame at what is seen in such parts; one in others
+_FORGETS = 60  # frames after which what was nobody may be somebody
+_TILES = 3  # parts of the frame a side, which overlap by half, that are searched
+_SCANS = 2  # frames after which the next of them is
+_LEAST = 1 / 40  # of the frame's height: what is less is not looked at
+_UPRIGHT = 1.3  # times as tall as wide
+_DOUBTS = 5  # frames after which is looked again at those of whom is not known who they are
 
 
 @dataclass
@@ -57,11 +68,22 @@ class _Region:
     window: Window
     before: NDArray[np.float32] | None = None  # what was found there in the last frame
     missed: int = 0  # frames since somebody was found there
+    belief: Belief = field(default_factory=Belief)
+
+    def joined(self, other: "_Region", work_size: int) -> "_Region":
+        """One around both."""
+        both = _Region(united([self.window, other.window]))
+        size = _size(*both.window[2:], work_size)
+        for one in (self, other):
+            one.belief.move(one.window, both.window, size)
+            both.belief.add(one.belief)
+        return both
 
     def move(self, window: Window, size: tuple[int, int]) -> None:
         """Look at `window` from now on; `size`: width and height of what the network is shown of it."""
         if self.before is not None:
             self.before = carried(self.before, self.window, window, (size[1], size[0]))
+        self.belief.move(self.window, window, size)
         self.window = window
 
 
@@ -88,12 +110,16 @@ class Person(MaskSource):
     def __init__(self, model: ImageModel | None = None, *, hold: float = 0.7, wide: bool = False) -> None:
         self._model = model if model is not None else ImageModel(MODELS / "background.onnx", device="cpu")
         self._work_size = self._model.card.work_size or _WORK_SIZE
-        self.hold, self.wide, self._planes = hold, wide, Planes()
+        self.hold, self.wide = hold, wide
         self._frame: Window = (0, 0, 0, 0)  # the whole of the last frame
         self._small: Image | None = None  # as the network is shown that
         self._before: NDArray[np.float32] | None = None  # what was found in the whole of it
         self._regions: list[_Region] = []  # else only there
-        self._age = 0  # frames since the scene began
+        self._age = self._tick = 0  # frames since the scene began; of this one, that before it
+        self._belief = Belief()
+        self._refused: list[Window] = []  # what a closer look showed to be nobody
+        self._is_near = False  # whether somebody fills much of the frame
+        self._seen: list[Window] | None = None  # faces in this frame, once they were looked for
         self._faces: Faces | None = None
         self._left: Mask = np.zeros((0, 0), np.uint8)  # hundredths of a second for which a pixel is still marked
         self._many = 0  # pixels in which somebody was seen last
@@ -130,61 +156,158 @@ class Person(MaskSource):
         still = None if self._small is None else _still(self._small, small)
         self._frame, self._small = frame, small
         # a recurrent network is shown whole frames, one after another
-        due = self._age % _EVERY == 0 and not self._model.card.recurrent
+        alone = not self._model.card.recurrent
+        due = self._age % _EVERY == 0 and alone
+        self._tick, self._seen = self._age, None
         self._age += 1
-        found = self._look(small) if due or self.wide or not self._regions else None
-        if due and found is not None:
-            self._search(image, found)
+        found = seen = self._look(small) if due or self.wide or not self._regions else None
+        if seen is not None and alone and not self.wide:
+            found = self._believed(self._belief, seen, small, image, frame)
+        if due and seen is not None and found is not None:
+            self._search(image, seen, found)
+        if alone and not self._is_near and self._tick % _SCANS == 0:
+            self._scan(image)
         closer = self._closer(image, still) if self._regions else None
         if closer is not None and not self.wide:
             self._before = None
             return closer
-        self._before = self._steadied(self._look(small) if found is None else found, self._before, still)
-        opacity = _along_edges(self._before, small, image, self._planes)
+        if found is None:
+            found = self._look(small)
+            found = self._believed(self._belief, found, small, image, frame)
+        self._before = self._steadied(found, self._before, still)
+        opacity = matte(self._before, small, image)
         return opacity if closer is None else np.asarray(cv2.max(opacity, closer), np.uint8)
+
+    def _believed(
+        self,
+        belief: Belief,
+        found: NDArray[np.float32],
+        small: Image,
+        image: Image,
+        window: Window,
+        *,
+        at_once: bool = False,
+    ) -> NDArray[np.float32]:
+        """What was `found` of a window that the network was shown as `small`, without what is nobody."""
+        looks, known = (at_once or self._tick % often == 0 for often in (_DOUBTS, _EVERY))
+        return belief(
+            found,
+            window,
+            lambda: self._mirrored(small),
+            lambda: self._faces_of(image),
+            looks=looks,
+            known=known,
+        )
 
     def _look(self, small: Image) -> NDArray[np.float32]:
         """How surely each pixel of what the network is shown is a person, 0 to 1."""
         return np.asarray(self._model(small[None])[0][0][..., 0], np.float32) / np.float32(255)
 
+    def _mirrored(self, small: Image) -> NDArray[np.float32]:
+        """The same of its mirror image, mirrored back."""
+        return self._look(np.ascontiguousarray(small[:, ::-1]))[:, ::-1]
+
     def _steadied(
         self, found: NDArray[np.float32], before: NDArray[np.float32] | None, still: NDArray[np.float32] | None
     ) -> NDArray[np.float32]:
-        """`found`, which stays as it was `before` where it is not sure or hardly changed and the picture is `still`."""
-        if before is None or still is None:
-            return found
-        change = before - found
-        kept = np.maximum(1 - (2 * found - 1) ** 2, np.exp(-((change / _CHANGE) ** 2))) * still
-        return np.asarray(found + change * kept * self.hold, np.float32)
+        """`found`, decided, which stays as it was `before` where it hardly changed and the picture is `still`.
 
-    def _search(self, image: Image, found: NDArray[np.float32]) -> None:
-        """Begin to look closer at those who are small in `image`, unless somebody fills much of it."""
-        size = image.shape[1], image.shape[0]
-        frame = 0, 0, *size
-        most = (_LEAVE if self._regions else _ENTER) * area(frame)
-        if any(area(window_around(box, size)) > most for box in boxes_above(found, frame, 0.5)):
+        Somebody is or is not there: what is half sure becomes either, and stays that until the other is surer.
+        """
+        least = _MAY_BE if self.wide else _IS
+        if before is None or still is None:
+            return _decided(found, least)
+        stays = (1 - before) * np.maximum(still, _MOVES) - before * still
+        now = _decided(found, np.asarray(least + _STAYS * self.hold * stays, np.float32))
+        change = np.asarray(before - now, np.float32)
+        kept = np.exp(-((change / _CHANGE) ** 2)) * still
+        return np.asarray(before + change * (kept * self.hold - 1), np.float32)
+
+    def _search(self, image: Image, found: NDArray[np.float32], sure: NDArray[np.float32]) -> None:
+        """Begin to look closer at those who are small in `image`, unless somebody fills much of it.
+
+        Args:
+            image: the frame.
+            found: what the network says of the whole of it.
+            sure: the same of those who are somebody.
+        """
+        frame = 0, 0, image.shape[1], image.shape[0]
+        most = self._most(frame)
+        self._is_near = any(area(window_around(box, frame[2:])) > most for box in boxes_above(sure, frame, 0.5))
+        if self._is_near:
             self._regions = []
             return
         for box in boxes_above(found, frame, _SEED)[:_MOST] + self._bodies(image)[:_MOST]:
-            if len(self._regions) < _MOST and not any(holds(region.window, box) for region in self._regions):
-                window = self._confirmed(image, box)
-                if window is not None and area(window) <= most:
-                    self._regions.append(_Region(window))
+            self._approach(image, box, upright=False)
         self._join()
+
+    def _scan(self, image: Image) -> None:
+        """Look for those who are small in `image` in one part of it, in all of the first."""
+        size = image.shape[1], image.shape[0]
+        if self._tick % _FORGETS == 0:
+            self._refused = []
+        tries = _TRIES if self._tick == 0 else 1
+        for at in range(_TILES**2) if self._tick == 0 else [self._tick // _SCANS % _TILES**2]:
+            tile = tile_of(size, at % _TILES, at // _TILES, _TILES)
+            small = _shown(image, tile, self._work_size)
+            found = self._look(small)
+            if not any(self._is_news(box) for box in boxes_above(found, tile, _SEED)):
+                continue
+            for box in boxes_above(np.minimum(found, self._mirrored(small)), tile, _SEED):
+                if tries and min(box[2:]) >= _LEAST * size[1] and box[3] > box[2] / 2 and self._is_news(box):
+                    tries -= 1
+                    if not self._approach(image, box, upright=True):
+                        self._refused.append(box)
+        self._join()
+
+    def _is_news(self, box: Window) -> bool:
+        """Whether nobody has looked closer at `box` yet."""
+        return not any(holds(region.window, box) for region in self._regions) and not any(
+            alike(box, other) for other in self._refused
+        )
+
+    def _most(self, frame: Window) -> float:
+        """How large the window around somebody may be for a closer look to be worth it."""
+        return (_LEAVE if self._regions else _ENTER) * area(frame)
+
+    def _approach(self, image: Image, box: Window, *, upright: bool) -> bool:
+        """Begin to look closer at `box`; say whether somebody is there."""
+        if any(holds(region.window, box) for region in self._regions):
+            return True
+        region = self._confirmed(image, box, upright=upright) if len(self._regions) < _MOST else None
+        if region is None or area(region.window) > self._most((0, 0, image.shape[1], image.shape[0])):
+            return False
+        self._regions.append(region)
+        return True
+
+    def _faces_of(self, image: Image) -> list[Window]:
+        """Boxes of the faces in `image`, the frame at hand."""
+        if self._seen is None:
+            if self._faces is None:
+                self._faces = Faces(long=_FACE)
+            self._seen = [
+                (round(x), round(y), round(width), round(height))
+                for (x, y, width, height), _, _ in self._faces.detect(image)
+            ]
+        return self._seen
 
     def _bodies(self, image: Image) -> list[Window]:
         """About where those are whose faces are seen in `image`."""
-        if self._faces is None:
-            self._faces = Faces(long=_FACE)
         boxes = []
-        for (x, y, width, height), _, _ in self._faces.detect(image):
+        for x, y, width, height in self._faces_of(image):
             left, top = max(round(x - _BODY[0] * width), 0), max(round(y - _BODY[1] * height), 0)
             right, bottom = round(x + (_BODY[2] - _BODY[0]) * width), round(y + (_BODY[3] - _BODY[1]) * height)
             boxes.append((left, top, min(right, image.shape[1]) - left, min(bottom, image.shape[0]) - top))
         return [box for box in boxes if min(box[2:]) > 0]
 
-    def _confirmed(self, image: Image, box: Window) -> Window | None:
-        """The window around the person of whom `box` shows a part; None where a closer look shows nobody."""
+    def _confirmed(self, image: Image, box: Window, *, upright: bool) -> _Region | None:
+        """What is around the person of whom `box` shows a part; None where a closer look shows nobody.
+
+        Args:
+            image: the frame.
+            box: part of it.
+            upright: whether who shows no face must be seen whole, and stand or sit upright.
+        """
         size = image.shape[1], image.shape[0]
         window, best = window_around(box, size), None
         for _ in range(4):
@@ -196,7 +319,17 @@ class Person(MaskSource):
             last, window = window, window_around(person, size, window)
             if best == last and not is_cut_off(person, last, size) and area(window) >= _MUCH * area(last):
                 break
-        return best
+        if best is None:
+            return None
+        region = _Region(best)
+        small = _shown(image, best, self._work_size)
+        sure = self._believed(region.belief, self._look(small), small, image, best, at_once=True)
+        person = _somebody(sure, best, size)
+        if person is not None and upright and not any(holds(person, face) for face in self._faces_of(image)):
+            largest = boxes_above(sure, best, 0.5)[0]
+            if not holds(largest, box) or largest[3] < _UPRIGHT * largest[2] or is_cut_off(largest, best, size):
+                return None
+        return None if person is None else region
 
     def _closer(self, image: Image, still: NDArray[np.float32] | None) -> NDArray[np.uint8] | None:
         """Opacity of `image` from windows that follow people; None where there is none left, or one fills the frame."""
@@ -208,10 +341,10 @@ class Person(MaskSource):
             region.before = self._steadied(found, region.before, rests)
             left, top, width, height = region.window
             place = slice(top, top + height), slice(left, left + width)
-            cv2.max(opacity[place], _along_edges(region.before, small, image[place], self._planes), dst=opacity[place])
+            cv2.max(opacity[place], matte(region.before, small, image[place]), dst=opacity[place])
         self._regions = [region for region in self._regions if region.missed <= _EVERY]
         if not self._regions or any(area(region.window) > _LEAVE * area(whole) for region in self._regions):
-            self._regions, self._age = [], 0
+            self._regions, self._age = [], -(-self._age // _EVERY) * _EVERY  # searched in the next frame
             return None
         self._join()
         return opacity
@@ -220,7 +353,7 @@ class Person(MaskSource):
         """What is found in `region`, once its window is where somebody is, and what the network was shown."""
         size = image.shape[1], image.shape[0]
         small = _shown(image, region.window, self._work_size)
-        found = self._look(small)
+        found = self._believed(region.belief, self._look(small), small, image, region.window)
         person = _somebody(found, region.window, size)
         region.missed = 0 if person is not None else region.missed + 1
         if person is None:
@@ -232,7 +365,7 @@ class Person(MaskSource):
             seen = self._look(nearer)
             if _somebody(seen, wanted, size) is not None:  # else the network is mistaken: it was shown them better
                 region.move(wanted, _size(*wanted[2:], self._work_size))
-                return seen, nearer
+                return self._believed(region.belief, seen, nearer, image, wanted), nearer
         return found, small
 
     def _join(self) -> None:
@@ -241,12 +374,13 @@ class Person(MaskSource):
         for region in self._regions:
             for other in [one for one in regions if overlap(one.window, region.window)]:
                 regions.remove(other)
-                region = _Region(united([region.window, other.window]))
+                region = region.joined(other, self._work_size)
             regions.append(region)
         self._regions = regions
 
     def _forget(self) -> None:
         self._small, self._before, self._regions, self._age = None, None, [], 0
+        self._belief, self._is_near, self._refused = Belief(), False, []
 
     def reset(self) -> None:
         """Forget the frames before."""
@@ -262,6 +396,11 @@ def _somebody(found: NDArray[np.float32], window: Window, size: tuple[int, int])
         return None
     person = people_in(found, window)
     return person if person is not None and person[3] >= _TALL * size[1] else None
+
+
+def _decided(found: NDArray[np.float32], least: NDArray[np.float32] | float) -> NDArray[np.float32]:
+    """`found` as 0 or 1, but near `least`."""
+    return np.asarray(np.clip((found - least) * np.float32(_DECIDES) + np.float32(0.5), 0, 1), np.float32)
 
 
 @lru_cache(maxsize=8)
@@ -288,21 +427,3 @@ def _still(before: Image, now: Image) -> NDArray[np.float32]:
     blue, green, red = cv2.split(cv2.absdiff(before, now))
     moved = cv2.blur(cv2.max(cv2.max(blue, green), red), (3, 3))
     return np.asarray(cv2.LUT(moved, _STILL), np.float32)
-
-
-def _along_edges(found: NDArray[np.float32], small: Image, image: Image, planes: Planes) -> NDArray[np.uint8]:
-    """`found`, made of `small`, at the size of `image`, as a local linear function of that one's luma."""
-    guide = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
-    window = (2 * _RADIUS + 1,) * 2
-    mean, aim = cv2.blur(guide, window), cv2.blur(found, window)
-    slope = (cv2.blur(guide * found, window) - mean * aim) / (cv2.blur(guide * guide, window) - mean * mean + _FLAT)
-    offset = aim - slope * mean
-    size = image.shape[1], image.shape[0]
-    whole, light = (planes(name, image.shape[:2], np.float32) for name in ("whole", "light"))
-    np.copyto(light, cv2.blur(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (3, 3)))  # else a camera's noise shows
-    cv2.resize(cv2.blur(slope, window), size, dst=whole, interpolation=cv2.INTER_LINEAR)
-    whole *= light
-    whole += cv2.resize(cv2.blur(offset, window), size, dst=light, interpolation=cv2.INTER_LINEAR)
-    np.maximum(whole, np.float32(_NONE), out=whole)
-    scale = 255 / (_ALL - _NONE)
-    return np.asarray(cv2.convertScaleAbs(whole, alpha=scale, beta=-_NONE * scale), np.uint8)

@@ -13,6 +13,7 @@ _SLACK = 0.08  # of that side: a window stays while as much is free around them
 _LEAST = 32  # pixels of a window's side
 _SPECK = 1 / 3000  # of what the network is shown: what is smaller is nobody
 _SHARE = 0.2  # of the largest: what is smaller does not count as part of a window's people
+_ALIKE = 0.5  # of both together: as much of two windows is in both
 _OVERLAP = 0.3  # of the smaller of two windows: from there on they become one
 
 
@@ -81,6 +82,15 @@ def window_around(box: Window, size: tuple[int, int], within: Window | None = No
     return left, top, max(right - left, 1), max(bottom - top, 1)
 
 
+def tile_of(size: tuple[int, int], column: int, row: int, many: int) -> Window:
+    """Return one of `many` by `many` parts of a frame of that `size` (width, height), which overlap by half."""
+    (left, width), (top, height) = (
+        (round(step * length / (many + 1)), max(round(2 * length / (many + 1)), 1))
+        for step, length in zip((column, row), size, strict=True)
+    )
+    return min(left, size[0] - 1), min(top, size[1] - 1), min(width, size[0] - left), min(height, size[1] - top)
+
+
 def is_cut_off(box: Window, window: Window, size: tuple[int, int]) -> bool:
     """Say whether `box`, found in `window`, ends with it, and not with the frame of that `size` (width, height)."""
     return any(_sides_within(box, window, size, 0.0))
@@ -100,6 +110,13 @@ def _sides_within(box: Window, window: Window, size: tuple[int, int], space: flo
         first.append(window[axis] > 0 and box[axis] - window[axis] <= space + pixel)
         last.append(end < size[axis] and end - box[axis] - box[axis + 2] <= space + pixel)
     return [*first, *last]
+
+
+def alike(one: Window, other: Window) -> bool:
+    """Say whether two windows are much the same."""
+    across = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    down = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    return across > 0 and down > 0 and across * down > _ALIKE * (area(one) + area(other) - across * down)
 
 
 def overlap(one: Window, other: Window) -> bool:

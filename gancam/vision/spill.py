@@ -9,6 +9,7 @@ from gancam.vision.fit import shrunk
 
 _SMALL = 120  # pixels of the shorter side at which colours are averaged
 _REACH = 1 / 30  # of the shorter side: how wide such an average is
+_RIM = 1 / 480  # of the shorter side: how far in from an edge a camera's lens and codec smear what is behind
 
 
 def own_colours(image: Image, opacity: NDArray[np.uint8]) -> Image:
@@ -22,9 +23,10 @@ def own_colours(image: Image, opacity: NDArray[np.uint8]) -> Image:
         opacity: How much of each pixel is what is cut out, uint8 ``(H, W)``.
 
     Returns:
-        A new array; where all of a pixel is cut out it is `image` to the byte.
+        A new array; where all of a pixel and of those around it is cut out, it is `image` to the byte.
     """
     height, width = opacity.shape
+    opacity = np.asarray(cv2.min(opacity, cv2.GaussianBlur(opacity, (0, 0), max(_RIM * min(height, width), 0.5))))
     shrink = max(min(height, width) / _SMALL, 1.0)
     size = shrunk((width, height), shrink)
     small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)

@@ -13,7 +13,9 @@ from gancam.effects.translate import Translate
 from gancam.errors import MaskError, ModelError, ParameterError
 from gancam.frame import Image
 from gancam.inference.card import ModelCard
+from gancam.inference.catalog import find
 from gancam.inference.tiling import LEAST, TileBudget, tiled
+from gancam.vision.chroma import chroma_of
 from tests.helpers.small import (
     generator,
     network,
@@ -87,6 +89,29 @@ def test_a_frame_that_shows_nothing_stays_grey(colours: Path) -> None:
     faint = np.asarray(cv2.addWeighted(image, 0.04, np.full_like(image, 128), 0.96, 0), np.uint8)
     assert (load(colours)(faint).std(axis=2) == 0).all()
     assert load(colours)(image).std(axis=2).mean() > 8
+
+
+def test_colours_stay_while_nothing_changes() -> None:
+    rng = np.random.default_rng(0)
+    noisy = [
+        np.clip(still("lake") + rng.normal(0, 4, (240, 320, 3)), 0, 255).round().astype(np.uint8) for _ in range(5)
+    ]
+
+    def flicker(effect: Translate) -> float:
+        shown = [chroma_of(effect(frame)) for frame in noisy]
+        return float(np.mean([np.abs(a - b).mean() for a, b in pairwise(shown[2:])]))
+
+    assert flicker(load(find("colorize"))) < 0.5 * flicker(load(find("colorize"), stabilise=0))
+
+
+@pytest.mark.parametrize(("name", "least"), [("otters", 2.2), ("lake", 2.8)])
+def test_colours_are_nearer_to_the_true_ones_than_grey(name: str, least: float) -> None:
+    image = still(name)
+    light = cv2.merge([cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)] * 3)
+    true, found = (chroma_of(one).astype(float) for one in (image, load(find("colorize"))(np.asarray(light, np.uint8))))
+    assert 10 * np.log10(np.square(true).mean() / np.square(found - true).mean()) > least
+    worse = np.abs(found - true).max(2) > np.abs(true).max(2) + 20
+    assert worse.mean() < 0.002
 
 
 def test_a_scene_shown_to_a_network_of_single_things_is_told() -> None:

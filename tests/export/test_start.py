@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -54,8 +55,11 @@ def photos(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def one_thread() -> None:
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
     torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def begun(recipe: Recipe, name: str) -> nn.Module:

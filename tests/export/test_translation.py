@@ -7,6 +7,7 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto
+from torch import nn
 
 from export import cells, check, colorization, translation, translation_int8
 from export.__main__ import main
@@ -34,7 +35,7 @@ losses = { content = 1.0 }
 """
 
 
-def parity(model: Model, made: Translator, name: str) -> float:
+def parity(model: Model, made: nn.Module, name: str) -> float:
     image = np.ascontiguousarray(still(name)[:96, :128])
     with torch.no_grad():
         true = evaluate.run(made, np.ascontiguousarray(image[..., ::-1]))[..., ::-1]
@@ -80,6 +81,12 @@ def test_a_file_that_is_no_network_of_its_recipe_is_named(name: str, tmp_path: P
     path = save(onnx.load(find(name)), tmp_path / "x.onnx", card)
     with pytest.raises(ValueError, match="no network of recipe 'oil'"):
         restore(path)
+
+
+def test_a_colorizer_comes_back_from_its_file() -> None:
+    network, made, card = restore(find("colorize"))
+    assert made.name == card.recipe
+    assert parity(Model(find("colorize"), precision="fp32"), network, "otters") > 50  # 16 bits of what looks
 
 
 def test_a_colorizers_file_is_the_network(tmp_path: Path) -> None:

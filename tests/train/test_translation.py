@@ -15,6 +15,7 @@ from train.losses import luma
 from train.networks import colorizer
 from train.networks.translator import Translator, edges
 from train.painters import paint
+from train.tasks import Batch
 from train.tasks.cyclegan import POOL, CycleGanTask
 from train.tasks.translation import TranslationTask
 
@@ -179,6 +180,19 @@ def test_rest_needs_noise(photos: Path, tmp_path: Path) -> None:
     text = PAIRS.format(pairs="self", network="", colours=6).replace("l1 = 1.0", "rest = 1.0")
     with pytest.raises(ValueError, match=r"the loss rest needs .* noise above 0"):
         go(text, photos, tmp_path / "run")
+
+
+def test_patches_are_as_light_as_gamma_allows(photos: Path, tmp_path: Path) -> None:
+    def drawn(gamma: str, pairs: str = "self") -> Batch:
+        text = PAIRS.format(pairs=pairs, network="", colours=6).replace("patch = 32", f"patch = 32\n{gamma}")
+        task = TranslationTask(recipe.parse(text), photos, torch.device("cpu"))
+        return task.batch(np.random.default_rng(0), 4)
+
+    lit = drawn("gamma = 1.0")
+    assert torch.equal(lit["input"], lit["truth"])
+    assert float(lit["truth"].mean((1, 2, 3)).std()) > 1.2 * float(drawn("")["truth"].mean((1, 2, 3)).std())
+    with pytest.raises(ValueError, match="gamma is for pairs self, not degraded"):
+        drawn("gamma = 1.0", "degraded")
 
 
 def test_a_colorizer_learns_all_but_what_looks(photos: Path, tmp_path: Path) -> None:

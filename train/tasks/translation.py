@@ -45,7 +45,9 @@ class TranslationTask:
     network's own front makes the input from the truth: its edges, its grey), ``degraded`` (the truth after a webcam and
     a codec, `train.degrade`), ``folders`` (the data folder has ``input/`` and ``target/`` with files of the same
     names), or a painter's name (`PAINTERS`: the truth is what that makes of the photo; kept in the folder
-    `pool`). `noise`: the most that a camera's noise adds to the input, a deviation in shares of white.
+    `pool`). `noise`: the most that a camera's noise adds to the input, a deviation in shares of white. `gamma`: of
+    ``self``, the most that a patch is made lighter or darker: its levels are raised to a power of 2 ** -gamma to 2 **
+    gamma.
     ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`).
     Losses: l1, chroma (L1 of the colours without their luma), chroma_square (their squared error over that of grey),
     perceptual, adversarial, feature_matching, rest (two inputs that differ by their noise alone look alike).
@@ -56,12 +58,15 @@ class TranslationTask:
         self.patch, self.pairs = int(options.pop("patch", 128)), str(options.pop("pairs", "self"))
         sizes = [float(size) for size in options.pop("sizes", (1.0, 0.7, 0.5))]
         self.noise, pool = float(options.pop("noise", 0.0)), Path(str(options.pop("pool", POOL)))
+        self.gamma = float(options.pop("gamma", 0.0))
         if not sizes or not all(0 < size <= 1 for size in sizes):
             raise ValueError(f"recipe {recipe.name!r}: sizes {sizes} must be more than 0 and 1 at most")
         terms = check(recipe, options, TERMS)
         if self.pairs not in PAIRS:
             known = f"{', '.join(PAIRS)}; --pairs also takes edges, grey"
             raise ValueError(f"recipe {recipe.name!r}: pairs {self.pairs!r} must be one of {known}")
+        if self.gamma and self.pairs != "self":
+            raise ValueError(f"recipe {recipe.name!r}: gamma is for pairs self, not {self.pairs}")
         if "rest" in terms and not self.noise:
             raise ValueError(f"recipe {recipe.name!r}: the loss rest needs [data] noise above 0")
         self.device = device
@@ -106,6 +111,8 @@ class TranslationTask:
         top, left = (step * int(rng.integers((length - self.patch) // step + 1)) for length in truth.shape[:2])
         place = slice(top, top + self.patch), slice(left, left + self.patch)
         patch = truth[place]
+        if self.gamma:
+            patch = _lit(patch, 2.0 ** rng.uniform(-self.gamma, self.gamma))
         if self.inputs is not None:
             seen = self.inputs[index][place]
         else:
@@ -199,6 +206,12 @@ class TranslationTask:
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
         """Name what goes wrong, and what to change."""
         return []
+
+
+def _lit(image: Pixels, power: float) -> Pixels:
+    """`image` with its levels raised to that power: darker above 1."""
+    levels = 255.0 * (np.arange(256) / 255.0) ** power
+    return np.asarray(levels.round().astype(np.uint8)[image], np.uint8)
 
 
 def judged_pairs(truths: list[Pixels], multiple: int, pairs: str) -> list[tuple[Pixels, Pixels]]:

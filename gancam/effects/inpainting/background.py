@@ -60,11 +60,12 @@ class Background:
 
     Args:
         future: what will be uncovered, from a `Prescan` of the same clip.
+        whole: masks begin before what they hide appears, and end after it is gone, however slowly it does either.
     """
 
-    def __init__(self, future: FutureBackground | None = None) -> None:
+    def __init__(self, future: FutureBackground | None = None, *, whole: bool = False) -> None:
         self.camera = Camera()
-        self._future = future
+        self._future, self._whole = future, whole
         self._frames = 0  # that came
         self._upon: Grey | None = None  # of what is hidden now: the thing itself was there before it was
         self.cuts = 0  # how often it began anew, after the first time
@@ -89,7 +90,7 @@ class Background:
         self.camera.reset()
         self._before, self._earlier, self._rested = None, None, 0
         self._canvas = np.zeros((0, 0, 3), np.uint8)
-        self._future, self._frames = None, 0
+        self._future, self._whole, self._frames = None, False, 0
 
     def skip(self, image: Image) -> None:
         """Take in the next frame, in which nothing is hidden. Now and then it is copied, in case the next hides it."""
@@ -300,7 +301,7 @@ class Background:
         it gains the other, and is no such.
         """
         before = self._before
-        if before is None or before.hidden.shape != hidden.shape or np.array_equal(hidden, other):
+        if self._whole or before is None or before.hidden.shape != hidden.shape or np.array_equal(hidden, other):
             return None
         found: Grey | None = None
         changes: tuple[Grey, Grey] | None = None

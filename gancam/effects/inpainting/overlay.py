@@ -1,5 +1,7 @@
 """Masks of what a broadcaster or a camera wrote over the picture."""
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +72,10 @@ class Overlay(MaskSource):
                 self._decide_at = self._count * 5 // 4
         return self._given
 
+    def add(self, marked: Mask) -> None:
+        """Mark that, too: what is known of the overlay from elsewhere, uint8 ``(H, W)``."""
+        self._given = self._given | marked
+
     def settle(self) -> None:
         """Decide by what was seen, and learn no more."""
         self.decide()
@@ -139,35 +145,65 @@ class Overlay(MaskSource):
         height, width = edges.shape
         near = max(round(min(height, width) / 60), 3)
         joined = np.asarray(cv2.morphologyEx(edges, cv2.MORPH_CLOSE, disc(near)), np.uint8)
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-        found = np.zeros_like(edges)
+        count, each, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+        labels = np.asarray(each, np.int32)
+        found, small, large = np.zeros_like(edges), list[_Part](), list[_Part]()
         for label, (x, y, wide, tall, area) in enumerate(stats[1:count].tolist(), 1):
             if area < 60 or wide > 0.9 * width or tall > 0.9 * height or wide * tall > 0.2 * width * height:
                 continue
-            top, left = max(y - 8, 0), max(x - 8, 0)
-            place = slice(top, y + tall + 8), slice(left, x + wide + 8)
-            mine = np.asarray(labels[place] == label, np.uint8)
-            outline = edges[place] & mine
-            slopes = across[place] * outline, down[place] * outline
-            if outline.sum() < self.OUTLINE * min(height, width) or not _closed(*slopes):
-                continue
-            contours, _ = cv2.findContours(mine, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-            body = np.zeros_like(mine)
-            cv2.drawContours(body, contours, -1, 1, cv2.FILLED)
-            around = slice(max(y - 24, 0), y + tall + 24), slice(max(x - 24, 0), x + wide + 24)
-            beside = float(np.median(restless[around][labels[around] != label]))
-            lifted = np.abs(_integral(*slopes))
-            high = float(np.percentile(lifted[body > 0], 95))
-            calm = restless[place] / max(beside, 1e-6)
-            inside = (lifted > 0.4 * high) | (calm < self.CALM / 2) | ((calm < self.CALM) & (lifted > 0.15 * high))
-            whole = np.asarray(body & inside, np.uint8)
-            found[place] |= np.asarray(cv2.medianBlur(whole, 3), np.uint8)
-            if wide > 3 * tall:
-                full = whole.sum(1)
-                line = np.flatnonzero(full > 0.2 * full.max()) + top  # beyond it, an edge of the scene came along
-                rows = slice(int(line[0]), int(line[-1]) + 1) if len(line) else slice(y, y + tall)
-                _add_running(found, power, across**2 + down**2, rows, slice(x, x + wide))
+            place = slice(max(y - 8, 0), y + tall + 8), slice(max(x - 8, 0), x + wide + 8)
+            outline = edges[place] & np.asarray(labels[place] == label, np.uint8)
+            if _closed(across[place] * outline, down[place] * outline):
+                whole = outline.sum() >= self.OUTLINE * min(height, width)
+                (large if whole else small).append(_Part(label, x, y, wide, tall))
+        for part in large + [one for one in small if any(one.beside(other) for other in large)]:
+            self._add(found, part, edges, labels, across, down, power, restless)
         return found
+
+    def _add(
+        self, found: Mask, part: "_Part", edges: Mask, labels: NDArray[np.int32], across: Floats, down: Floats,
+        power: Floats, restless: Floats,
+    ) -> None:  # fmt: skip
+        """Mark the body of a part of which steady `edges` are the outlines."""
+        label, x, y, wide, tall = part
+        top, left = max(y - 8, 0), max(x - 8, 0)
+        place = slice(top, y + tall + 8), slice(left, x + wide + 8)
+        mine = np.asarray(labels[place] == label, np.uint8)
+        outline = edges[place] & mine
+        slopes = across[place] * outline, down[place] * outline
+        contours, _ = cv2.findContours(mine, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        body = np.zeros_like(mine)
+        cv2.drawContours(body, contours, -1, 1, cv2.FILLED)
+        around = slice(max(y - 24, 0), y + tall + 24), slice(max(x - 24, 0), x + wide + 24)
+        beside = float(np.median(restless[around][labels[around] != label]))
+        lifted = np.abs(_integral(*slopes))
+        high = float(np.percentile(lifted[body > 0], 95))
+        calm = restless[place] / max(beside, 1e-6)
+        inside = (lifted > 0.4 * high) | (calm < self.CALM / 2) | ((calm < self.CALM) & (lifted > 0.15 * high))
+        whole = np.asarray(body & inside, np.uint8)
+        found[place] |= np.asarray(cv2.medianBlur(whole, 3), np.uint8)
+        if wide > 3 * tall:
+            full = whole.sum(1)
+            line = np.flatnonzero(full > 0.2 * full.max()) + top  # beyond it, an edge of the scene came along
+            rows = slice(int(line[0]), int(line[-1]) + 1) if len(line) else slice(y, y + tall)
+            _add_running(found, power, across**2 + down**2, rows, slice(x, x + wide))
+
+
+class _Part(NamedTuple):
+    """Steady edges that hang together: their number, and the box around them."""
+
+    label: int
+    left: int
+    top: int
+    wide: int
+    tall: int
+
+    def beside(self, other: "_Part") -> bool:
+        """Whether it stands in line with another that is as tall: a letter apart from the word."""
+        gap = max(self.left - other.left - other.wide, other.left - self.left - self.wide)
+        level = min(self.top + self.tall, other.top + other.tall) - max(self.top, other.top)
+        alike = 0.6 * other.tall < self.tall < 1.4 * other.tall
+        return alike and gap < 1.5 * other.tall and level > 0.7 * min(self.tall, other.tall)
 
 
 def _add_running(found: Mask, power: Floats, steady: Floats, rows: slice, columns: slice) -> None:

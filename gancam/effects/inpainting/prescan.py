@@ -15,8 +15,8 @@ from gancam.vision.motion import Grey, Matrix
 class Prescan(Background):
     """A first pass through a clip, frame by frame as with a `Background`, that keeps what is uncovered in it."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, whole: bool = False) -> None:
+        super().__init__(whole=whole)
         self.future = FutureBackground()
         self._left: list[tuple[int, Matrix | None]] = []  # canvases: their first frames, and the way to the next
         self._since = 0

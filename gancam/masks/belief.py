@@ -1,0 +1,125 @@
+"""Which of what a network took for people is somebody."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.masks.regions import Window, carried
+
+_PART = 0.3  # a probability from which on pixels are of one part
+_SPECK = 1 / 500  # of what the network is shown: what is smaller, with its surroundings, is nobody
+_SHARES = 0.1  # of a part: as much of it was somebody in the frame before, and it is them
+_NEW, _KNOWN = (0.9, 0.88), (0.85, 0.75)  # how sure, and how alike its mirror image, who comes must be, and who stays
+_SHOWN = 0.65, 0.25  # the same of those who show a face
+_CREDIT = 2  # looks in a row after which somebody is given up
+_FACE = 0.5  # of a face's width and height, in its middle, which must be of the part
+_NEAR = np.ones((5, 5), np.uint8)  # what is as near as that is of one part: legs, and who walks on them
+_AROUND = np.ones((9, 9), np.uint8)
+
+Plane = NDArray[np.float32]
+
+
+class Belief:
+    """Tells people from what else stands out: from time to time, and what it said holds between.
+
+    The network says of people what it says of their mirror image, and is sure of them; of towers, aeroplanes and
+    animals it is not, or only of one of both. Whoever has a face is somebody, if it is half as sure.
+    """
+
+    def __init__(self) -> None:
+        self._credit: NDArray[np.uint8] | None = (
+            None  # where somebody was, in half the size, and how many mistakes they have left
+        )
+
+    def __call__(
+        self,
+        found: Plane,
+        window: Window,
+        mirrored: Callable[[], Plane],
+        faces: Callable[[], Sequence[Window]],
+        *,
+        looks: bool,
+        known: bool,
+    ) -> Plane:
+        """Return `found` with 0 where nobody is.
+
+        Args:
+            found: 0 to 1, ``(h, w)``: what the network said of `window`.
+            window: the part of the frame that it was shown.
+            mirrored: what it says of its mirror image, mirrored back.
+            faces: boxes in the frame.
+            looks: whether to look at those of whom is not known who they are.
+            known: whether to look at the others as well.
+        """
+        mirrored = cache(mirrored)
+        marked = cv2.dilate(np.asarray(found > _PART, np.uint8), _NEAR)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(marked[::2, ::2].copy())  # a quarter of the time
+        credits = np.zeros(count, np.uint8)
+        for part in np.flatnonzero(stats[:, 4] >= _SPECK * labels.size).tolist():
+            if part:
+                x, y, width, height, size = stats[part].tolist()
+                place = slice(y, y + height), slice(x, x + width)
+                before = 0
+                if self._credit is not None:
+                    held = self._credit[place][labels[place] == part]
+                    before = int(held.max()) if np.count_nonzero(held) > _SHARES * size else 0
+                if known if before else looks:
+                    mask = _enlarged(np.asarray(labels == part, np.uint8), found) > 0
+                    is_somebody = _is_somebody(found, mask, mirrored(), _KNOWN if before else _NEW) or (
+                        known
+                        and _is_somebody(found, mask, mirrored(), _SHOWN)
+                        and _has_face(np.asarray(mask, np.uint8), window, faces())
+                    )
+                    before = _CREDIT if is_somebody else max(before - 1, 0)
+                credits[part] = before
+        self._credit = credits[labels]
+        credits[0] = 1
+        return (
+            found
+            if credits.all()
+            else np.asarray(found * _enlarged(np.asarray(credits > 0, np.uint8)[labels], found), np.float32)
+        )
+
+    def move(self, before: Window, now: Window, size: tuple[int, int]) -> None:
+        """What was found of the window `before` is found of `now` from here on, at `size` (width, height)."""
+        if self._credit is not None:
+            half = (size[1] + 1) // 2, (size[0] + 1) // 2
+            moved = carried(self._credit.astype(np.float32), before, now, half)
+            self._credit = np.asarray(np.ceil(moved), np.uint8)
+
+    def add(self, other: "Belief") -> None:
+        """Believe in those in whom `other`, of the same window, does."""
+        if self._credit is None or other._credit is None:
+            self._credit = other._credit if self._credit is None else self._credit
+        else:
+            self._credit = np.maximum(self._credit, other._credit)
+
+
+def _enlarged(half: NDArray[np.uint8], found: Plane) -> NDArray[np.uint8]:
+    """`half` at twice the size, that of `found`."""
+    return np.asarray(cv2.resize(half, found.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def _is_somebody(found: Plane, part: NDArray[np.bool_], mirrored: Plane, least: tuple[float, float]) -> bool:
+    sure = found[part & (found > 0.5)]
+    if not sure.size or float(sure.mean()) < least[0]:
+        return False
+    around = cv2.dilate(np.asarray(part, np.uint8), _AROUND) > 0
+    one, other = found[around], mirrored[around]
+    return float(np.minimum(one, other).sum()) >= least[1] * float(np.maximum(one, other).sum())
+
+
+def _has_face(part: NDArray[np.uint8], window: Window, faces: Sequence[Window]) -> bool:
+    across, down = part.shape[1] / window[2], part.shape[0] / window[3]
+    for x, y, width, height in faces:
+        left, right = ((x - window[0] + share * width) * across for share in ((1 - _FACE) / 2, (1 + _FACE) / 2))
+        top, bottom = ((y - window[1] + share * height) * down for share in ((1 - _FACE) / 2, (1 + _FACE) / 2))
+        if left < 0 or top < 0 or right > part.shape[1] or bottom > part.shape[0]:
+            continue
+        middle = part[int(top) : max(int(bottom), int(top) + 1), int(left) : max(int(right), int(left) + 1)]
+        if middle.size and middle.mean() > 0.7:
+            return True
+    return False

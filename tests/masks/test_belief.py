@@ -1,0 +1,92 @@
+"""Who of those that a network finds is somebody."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.masks.belief import Belief
+from gancam.masks.regions import Window
+
+Plane = NDArray[np.float32]
+FRAME = (0, 0, 640, 360)
+
+
+def thing(left: int, level: float = 0.98) -> Plane:
+    """Something of 40 by 60 pixels that the network is as sure of."""
+    found = np.zeros((144, 256), np.float32)
+    found[40:100, left : left + 40] = level
+    return found
+
+
+class Judge:
+    """Asks, and counts how often the network and the detector are asked."""
+
+    def __init__(self) -> None:
+        self.belief, self.looks, self.searches = Belief(), 0, 0
+
+    def __call__(self, found: Plane, mirrored: Plane, *faces: Window, looks: bool = True, known: bool = True) -> Plane:
+        def mirror() -> Plane:
+            self.looks += 1
+            return mirrored
+
+        def search() -> list[Window]:
+            self.searches += 1
+            return list(faces)
+
+        return self.belief(found, FRAME, mirror, search, looks=looks, known=known)
+
+
+def test_what_the_network_says_of_its_mirror_image_too_is_somebody() -> None:
+    judge = Judge()
+    assert np.array_equal(judge(thing(50), thing(50)), thing(50))
+    assert (judge.looks, judge.searches) == (1, 0)
+    assert not Judge()(thing(50), thing(50, 0.4)).any(), "not of its mirror image"
+    assert not Judge()(thing(50, 0.7), thing(50, 0.7)).any(), "not sure"
+
+
+def test_whoever_has_a_face_is_somebody() -> None:
+    face = (150, 110, 50, 60)  # of the frame: columns 60 to 80 of what the network was shown
+    assert Judge()(thing(50, 0.7), thing(50, 0.7), face).any()
+    assert not Judge()(thing(50, 0.7), thing(50, 0.7), (300, 110, 50, 60)).any(), "another's"
+    assert not Judge()(thing(50, 0.7), thing(50, 0.7), (-40, 110, 50, 60)).any()
+
+
+def test_one_of_two_goes_and_the_other_stays() -> None:
+    both = thing(50) + thing(180, 0.7)
+    assert np.array_equal(Judge()(both, both), thing(50))
+
+
+def test_a_speck_is_nobody() -> None:
+    found = thing(50)
+    found[10:13, 10:13] = 1
+    assert np.array_equal(Judge()(found, found), thing(50))
+
+
+def test_it_stays_as_it_was_said_until_it_is_looked_at_again() -> None:
+    judge = Judge()
+    judge(thing(50) + thing(180, 0.7), thing(50))
+    for step in range(1, 5):
+        found = judge(thing(50 + 3 * step, 0.9) + thing(180), thing(50), looks=False, known=False)
+        assert found[:, 50:120].any()
+        assert not found[:, 180:].any()
+    assert judge.looks == 1
+    assert judge(thing(62) + thing(180), thing(62) + thing(180), known=False)[:, 180:].any()
+
+
+def test_somebody_may_be_seen_badly_once_but_not_twice() -> None:
+    judge = Judge()
+    judge(thing(50), thing(50))
+    assert judge(thing(50, 0.88), thing(50, 0.7)).any(), "as alike as it need not be for somebody who comes"
+    assert judge(thing(50, 0.6), thing(50, 0.1)).any()
+    assert not judge(thing(50, 0.6), thing(50, 0.1)).any()
+    assert not judge(thing(50, 0.88), thing(50, 0.7)).any(), "now they would have to come anew"
+
+
+def test_it_goes_along_with_a_window() -> None:
+    judge = Judge()
+    judge(thing(50), thing(50))
+    judge.belief.move(FRAME, (100, 0, 640, 360), (256, 144))
+    assert judge(thing(10), thing(10), looks=False, known=False).any()
+    other = Judge()
+    other(thing(180), thing(180))
+    judge.belief.add(other.belief)
+    assert judge(thing(10) + thing(180), thing(10), looks=False, known=False)[:, 180:].any()
