@@ -92,6 +92,8 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
     try:
         table = tomllib.loads(text)
         for key, values in table.pop("given", {}).items():
+            if isinstance(table.get(key), dict) and not isinstance(values, dict):
+                raise ValueError(f"[given] {key} must be a table, not {values!r}")
             table[key] = {**table.get(key, {}), **values} if isinstance(values, dict) else values
         table = old_names.current_recipe(table)
         phases = tuple(Phase(**phase) for phase in table.pop("phase", []))

@@ -61,6 +61,7 @@ class InpaintOptions(TypedDict, total=False):
     draw: bool
     key: str
     tolerance: float
+    letters: Literal["auto", "on", "off"]
     faces: str
     find: Literal["nothing", "overlay", "scratches"]
     from_: float

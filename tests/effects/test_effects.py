@@ -42,8 +42,9 @@ def test_every_bundled_model_holds_the_contract(name: str) -> None:
     assert np.array_equal(image, kept)
     if effect.card.layout == "latent":
         assert not np.array_equal(out, effect(image, time=1.0))
-    else:
-        assert np.array_equal(out, effect(image, time=0.04))
+    else:  # one that remembers may look at it in another way
+        again = effect(image, time=0.04)
+        assert cv2.absdiff(out, again).mean() < 0.3 if effect.remembers else np.array_equal(out, again)
     assert np.array_equal(out, effect(image, time=0.0))
     assert isinstance(effect.params, Params)
     effect.reset()

@@ -156,7 +156,7 @@ def test_a_dark_wall_is_painted_no_rougher_than_a_light_one(name: str) -> None:
         wall = np.full((240, 320, 3), level, np.uint8)
         grey = cv2.cvtColor(gancam.load(name)(wall), cv2.COLOR_BGR2GRAY)[40:-40, 40:-40].astype(float)
         rough.append(grey.std() / grey.mean())
-    assert rough[0] < 1.6 * rough[1]  # blots were 9 times as rough, bark 1.7
+    assert rough[0] < max(1.6 * rough[1], 0.03)  # blots were 9 times as rough, bark 1.7
 
 
 def test_strong_noise_is_not_drawn(frame: Image) -> None:
