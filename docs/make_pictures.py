@@ -1,6 +1,6 @@
 """Make the pictures of these pages with the bundled models and samples: python docs/make_pictures.py
 
-One is not made here: `super-resolution-x2.jpg` is what `gancam demo` writes.
+One is not made here: `super-resolution-x2.webp` is what `gancam demo` writes, as WebP.
 """
 
 from pathlib import Path
@@ -138,7 +138,7 @@ def translations(frame: Image) -> Image:
         "style-mosaic:region=0.5/0/0.5/1": ("style-mosaic", {"region": "0.5/0/0.5/1"}),
         "style-oil:strength=0.6": ("style-oil", {"strength": 0.6}),
         "style-mosaic:scale=2": ("style-mosaic", {"scale": 2.0}),
-        "sketch:scale=0.5": ("sketch", {"scale": 0.5}),
+        "sketch:colours=1": ("sketch", {"colours": 1.0}),
     }
     half = cv2.resize(frame, (480, 270), interpolation=cv2.INTER_AREA)
     cells = [(gancam.load(name, **params)(half), text) for text, (name, params) in ways.items()]  # type: ignore[arg-type]
