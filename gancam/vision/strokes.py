@@ -19,7 +19,8 @@ _DETAIL, _WINDOW, _SHOWN = 5, (7, 7), 0.5  # grey levels that are noise; of its 
 _RELIEF, _RAISED = 16, 3.0  # grey levels of a dab's light; strokes larger by so many have twice that, as they lose some
 _SOFT, _GAIN = 0.35, 3.0  # of an enlarged edge: how far its steps are smoothed, and how steep it is made again
 
-_THIN, _CRISP = 0.6, 0.8  # of hatching: how far it is smoothed, and how much of what that takes away is added
+# of hatching: how far it is smoothed, how much of what that takes away is added, and grey levels of it that are none
+_THIN, _CRISP, _LATTICE = 0.6, 0.8, 5
 
 
 def fine_structure(image: Image, stroke: float) -> NDArray[np.float32]:
@@ -88,8 +89,10 @@ def enlarged_hatching(drawn: Image, size: tuple[int, int], planes: Planes) -> ND
         planes: Where it is written, until the next call with these.
     """
     soft = cv2.GaussianBlur(drawn, (3, 3), _THIN, dst=planes("thin", drawn.shape, np.uint8))
+    fine = np.asarray(cv2.subtract(drawn, soft, dtype=cv2.CV_16S), np.int16)
+    fine -= np.clip(fine, -_LATTICE, _LATTICE)  # networks leave their own grid
     crisp = planes("crisp", drawn.shape, np.int16)
-    cv2.addWeighted(drawn, 1 + _CRISP, soft, -_CRISP, 0, dst=crisp, dtype=cv2.CV_16S)
+    cv2.addWeighted(soft, 1, fine, 1 + _CRISP, 0, dst=crisp, dtype=cv2.CV_16S)
     large = planes("large", (size[1], size[0], drawn.shape[2]), np.int16)
     cv2.resize(crisp, size, dst=large, interpolation=cv2.INTER_CUBIC)
     return np.asarray(cv2.threshold(large, 0, 0, cv2.THRESH_TOZERO, dst=large)[1], np.int16)

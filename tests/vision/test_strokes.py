@@ -73,4 +73,7 @@ def test_enlarged_hatching_is_strokes_and_no_dots() -> None:
     assert large.min() >= 0
     assert large.std() > truth.std()  # as clear as before
     assert np.corrcoef(large[8:-8, 8:-8].ravel(), truth[8:-8, 8:-8].ravel())[0, 1] > 0.98
+    lattice = np.full_like(drawn, 240)
+    lattice[(rows + columns) % 2 == 0] = 244
+    assert enlarged_hatching(lattice, (192, 192), Planes()).std() < 0.5
     assert np.array_equal(enlarged_hatching(np.full_like(drawn, 77), (200, 150), Planes()), np.full((150, 200, 3), 77))
