@@ -107,6 +107,22 @@ def test_what_was_seen_while_nothing_was_hidden_is_known() -> None:
     assert psnr(found.picture[inside], image[window.place][inside]) > 36
 
 
+@pytest.mark.parametrize("gone", [1, 2, 3])
+def test_what_was_seen_in_the_very_last_frame_is_known(gone: int) -> None:
+    """A hand that has just left is not there any more."""
+    background, mask = Background(whole=True), hole(140, 90)
+    plain = scene()
+    for frame in range(12):
+        seen = plain.copy()
+        if frame < 12 - gone:
+            seen[100:130, 150:190] = (90, 120, 200)
+        background.skip(seen)
+    window, found = recalled(background, covered(plain, mask), mask)
+    inside = mask[window.place] > 0
+    assert (found.state[inside] == SEEN).all()
+    assert psnr(found.picture[inside], plain[window.place][inside]) > 35
+
+
 def test_what_is_behind_follows_the_light() -> None:
     background, mask = Background(), hole(100, 80)
     background.skip(scene())

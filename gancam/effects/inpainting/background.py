@@ -28,7 +28,6 @@ from gancam.frame import Image
 from gancam.vision.motion import Camera, Grey, Matrix, moved
 
 _MARGIN = 0.25  # of the frame on each side, by which the canvas is larger
-_REST = 4  # frames between copies while nothing is hidden
 _ANOTHER, _GREW = 0.85, 0.6  # share of such pixels by which a new mask, or what one grew by, hides what came with it
 _LETTERS, _ABRUPT = 0.05, 3.0  # the same of what covers little of its mask, and times what changed beside and before
 _WINDOWS = 64  # for which an exposure is kept
@@ -93,13 +92,12 @@ class Background:
         self._future, self._whole, self._frames = None, False, 0
 
     def skip(self, image: Image) -> None:
-        """Take in the next frame, in which nothing is hidden. Now and then it is copied, in case the next hides it."""
+        """Take in the next frame, in which nothing is hidden. It is copied, in case the next hides it."""
         self._frames += 1
         if self._rested == 0 and self._canvas.size:
             self._follow(image, None)
             self._uncover(image, np.zeros(image.shape[:2], np.uint8))
-        if self._rested % _REST == 0:
-            self._copy(image, None)
+        self._copy(image, None)
         self._rested += 1
 
     def observe(self, image: Image, hidden: Grey, windows: Sequence[FrameRegion]) -> None:
@@ -110,7 +108,7 @@ class Background:
             hidden: 1 where it shows what is not the scene, else 0, uint8 ``(H, W)``.
             windows: parts of it that hold all that is hidden.
         """
-        for copy in (self._earlier if self._rested > _REST else None, self._before if self._rested else None):
+        for copy in (self._earlier if self._rested > 1 else None, self._before if self._rested else None):
             if copy is not None:
                 if not self.camera.observe(copy.image) or not self._canvas.size:
                     self._begin(copy.image.shape)
