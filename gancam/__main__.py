@@ -17,7 +17,9 @@ def start() -> NoReturn:
     except KeyboardInterrupt:
         leave(130)
     except SystemExit as end:
-        leave(end.code if isinstance(end.code, int) else 0)
+        if isinstance(end.code, str):  # Python says it, and exits with 1
+            raise
+        leave(end.code or 0)
 
 
 def leave(code: int) -> NoReturn:

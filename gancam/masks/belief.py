@@ -30,9 +30,8 @@ class Belief:
     """
 
     def __init__(self) -> None:
-        self._credit: NDArray[np.uint8] | None = (
-            None  # where somebody was, in half the size, and how many mistakes they have left
-        )
+        # where somebody was, in half the size, and how many mistakes they have left
+        self._credit: NDArray[np.uint8] | None = None
 
     def __call__(
         self,
