@@ -23,6 +23,16 @@ def clip(tmp_path: Path) -> Path:
     return make_clip(tmp_path / "clip.mp4", audio=[("aac", 0.0)])
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """PyTorch on one thread, where results must be the same to the bit."""
+    torch = pytest.importorskip("torch")  # slow to import: only where it is asked for
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What tests find out about precisions is not the user's, and the user's is not theirs."""

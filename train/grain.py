@@ -99,9 +99,7 @@ def panes() -> Plane:
     far towards the bottom right of its pane it is, about -0.8..0.8.
     """
     rng = np.random.default_rng(7)
-    wide, narrow = (
-        _panes(spacing, shake, times, rng) for spacing, shake, times in ((WIDE, 0.36, 1), (NARROW, 0.34, 0))
-    )
+    wide, narrow = _panes(WIDE, 0.36, 1, rng), _panes(NARROW, 0.34, 0, rng)
     nearer = ((wide[0] - narrow[0]) / NEAR).clip(-1, 1)
     return np.concatenate([nearer[None], wide[1:], narrow[1:]]).astype(np.float32)
 

@@ -96,7 +96,7 @@ class Person(MaskSource):
 
     What the network is not sure of (as MediaPipe does it), or what hardly changed, stays as it was in the frame before,
     so that edges do not tremble, but where the picture itself changed, and at a cut; they are then laid along those of
-    the frame (fast guided filter, https://arxiv.org/abs/1505.00996).
+    the frame, by the colours on both sides (`gancam.vision.matting`).
 
     Args:
         model: The open network; None opens the bundled one on the CPU.

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -52,14 +51,6 @@ losses = { l1 = 1.0 }
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     return crops(tmp_path / "photos")
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def begun(recipe: Recipe, name: str) -> nn.Module:

@@ -63,8 +63,9 @@ def net(busy: Plane) -> tuple[Plane, Plane, Plane]:
 
 def _contours(image: Colours, flat: Colours, face: Plane, busy: Plane) -> Plane:
     """Leads along contours, 0..1: on the dark side of edges and between areas of other colours; thin where `busy`."""
-    drawn = (1 - outlines(image, busy, face, broad=1.25, thin=0.85)) * (1 - 0.45 * busy * (1 - face))
-    field = flow(kuwahara(image, 2.5), 3.0)
+    smooth = kuwahara(image, 2.5)
+    field = flow(smooth, 3.0)
+    drawn = (1 - outlines(smooth, field, busy, face, broad=1.25, thin=0.85)) * (1 - 0.45 * busy * (1 - face))
     soft = blur(flat, 0.7)
     steep = along(np.linalg.norm([slope(soft[:, :, colour]) for colour in range(3)], axis=0), field, 3.0)
     ridge = steep - 0.6 * blur(steep, 4.0) - 0.15 - 0.10 * face - 0.08 * busy

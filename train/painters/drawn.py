@@ -5,6 +5,7 @@ import numpy as np
 from train import grain
 from train.painters.filters import (
     Colours,
+    Flow,
     Plane,
     across,
     along,
@@ -38,13 +39,12 @@ def abstract(image: Colours, coarse: float, fine: float) -> Colours:
     return near * share + kuwahara(near, coarse) * (1 - share)
 
 
-def outlines(image: Colours, busy: Plane, face: Plane, *, broad: float, thin: float) -> Plane:
+def outlines(smooth: Colours, field: Flow, busy: Plane, face: Plane, *, broad: float, thin: float) -> Plane:
     """Lines along the dark side of edges, 0 black to 1 white, half as broad as given, thin where it is `busy`.
 
     On the colours of a `face` weaker edges have one: eyes and lips.
     """
-    smooth = kuwahara(image, 2.5)
-    field, grey = flow(smooth, 3.0), evened(luma(smooth))
+    grey = evened(luma(smooth))
     wide, fine = (
         lines(grey, field, fine=half, edge=0.004 * face - 0.009, steep=110.0, length=5.0, sharp=1.0)
         for half in (broad, thin)
@@ -89,7 +89,8 @@ def comic(image: Colours) -> Colours:
     steps = stepped(lit, 4.0, 12.0)
     flat = saturated(flat * (steps / (grey + 1e-3))[:, :, None], 1.3)
     face = blur(skin(flat), 4.0)
-    drawn = outlines(image, crowded(luma(image), face), face, broad=1.45, thin=1.05)
+    smooth = kuwahara(image, 2.5)
+    drawn = outlines(smooth, flow(smooth, 3.0), crowded(luma(image), face), face, broad=1.45, thin=1.05)
     black = 1 / (1 + np.exp(-(grey - 0.07) * 80))
     return np.asarray(flat * (drawn * black)[:, :, None], np.float32)
 
