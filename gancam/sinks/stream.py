@@ -214,12 +214,12 @@ class StreamWriter(Sink):
         """Let the receiver take the rest for half a second, then end the sending process."""
         if self._closed:
             return
-        with self._change:
-            self._closed = True
-            self._change.notify_all()
-        if self._sound is not None:
-            self._sound.close()
         try:
+            with self._change:
+                self._closed = True
+                self._change.notify_all()
+            if self._sound is not None:
+                self._sound.close()
             self._gone.wait(0 if interrupted and not self._connected.is_set() else _CLOSING)
         finally:  # also when Ctrl-C comes meanwhile
             self._ended = not self._gone.is_set()

@@ -97,14 +97,28 @@ SENDING = """
 import os, signal, socket, threading, time
 import numpy as np
 from gancam.frame import Frame
-from gancam.sinks import SinkContext, open_sink
-server = socket.create_server(("127.0.0.1", 0))  # takes nothing
-sink = open_sink(f"tcp://127.0.0.1:{server.getsockname()[1]}", SinkContext(fps=30, size=(1280, 720)))
+from gancam.sinks import SinkContext, open_sink, stream
+server = socket.socket()  # takes nothing, and little waits in the system
+server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+server.bind(("127.0.0.1", 0))
+server.listen()
+stream._CLOSING = 300  # the signal comes while close() waits, however slow the machine is
+url = f"tcp://127.0.0.1:{server.getsockname()[1]}?send_buffer_size=4096"
+sink = open_sink(url, SinkContext(fps=30, size=(1280, 720)))
 rng = np.random.default_rng(0)
-began = time.monotonic()
-for index in range(40):
+index = handed = 0
+since = time.monotonic()
+while time.monotonic() - since < 1:  # until the sender has stood still for a second
     sink.write(Frame(rng.integers(0, 256, (720, 1280, 3), np.uint8), index, index / 30))
-threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    index += 1
+    time.sleep(0.02)
+    if index - sink.dropped != handed:
+        handed, since = index - sink.dropped, time.monotonic()
+def interrupt():
+    while not sink.closed:
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt, daemon=True).start()
 try:
     sink.close()
 except KeyboardInterrupt:
@@ -120,5 +134,8 @@ def test_ctrl_c_while_a_stream_closes_leaves_no_thread() -> None:
             [sys.executable, "-c", SENDING], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
     with process:
-        out, said = process.communicate(timeout=60)
+        try:
+            out, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (out, said) == ("interrupted []\n", "")
