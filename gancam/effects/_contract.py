@@ -156,6 +156,9 @@ class Effect(ABC):
     def listen_to(self, path: Path) -> None:
         """Take `path`, the file being played, for the sound to follow, where no other was given."""
 
+    def take_time(self) -> None:
+        """Do what is slower and better from now on: nobody waits for the frames, which go to a file."""
+
     def quality_levels(self) -> "Sequence[Sequence[Effect]]":
         """Offer dearer and cheaper ways to do the same, the best first (``gancam.Budget`` chooses among them).
 

@@ -104,6 +104,10 @@ class EffectWrapper(Effect):
         """Tell the effect."""
         self.effect.listen_to(path)
 
+    def take_time(self) -> None:
+        """Tell the effect."""
+        self.effect.take_time()
+
     def identity(self) -> Mapping[str, str | None]:
         """Ask the effect."""
         return self.effect.identity()

@@ -22,9 +22,11 @@ from gancam.params import Params, parameter
 from gancam.vision.bars import find_picture
 from gancam.vision.blend import Region, composite
 from gancam.vision.chroma import chroma_of, coloured
+from gancam.vision.clarity import with_clarity
 from gancam.vision.cutout import ground
 from gancam.vision.fit import scaled, shrunk, within
 from gancam.vision.flow import DenseFlow
+from gancam.vision.guided import fine_lines
 from gancam.vision.motion import Grey, is_cut, small_grey
 from gancam.vision.noise import even
 from gancam.vision.planes import Planes
@@ -41,6 +43,7 @@ from gancam.vision.tint import Tint
 from gancam.vision.tones import Exposure, as_dark, without_veil
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
+_FINER = 1.5  # times the work size, at most, that an unhurried style is shown
 _REST = 0.3  # pixels of the small picture in which motion is looked for: less is none, so that noise moves nothing
 _SAME, _OTHER = 6.0, 24.0  # grey levels of change that are noise, and that make it another thing
 _MEAN = np.array([[1 / 3, 1 / 3, 1 / 3, 0]], np.float32)  # of colours
@@ -53,8 +56,6 @@ _LOST = (
     "mask= say where it is seen"
 )
 _LINES = "lines", "hatched"
-_UNIT = 2048  # of a slope, of at most 128 / (2 * 40 ** 0.5)
-_RADIUS, _FLAT = 4, 40.0  # of the guided filter: its window, and the variance under which there is no edge
 
 
 class _Held(NamedTuple):
@@ -84,6 +85,10 @@ class TranslateParams(Params):
     readable: float = parameter(
         0.0, minimum=0.0, maximum=1.0,
         help="how far it recedes where there is detail to see, as in faces and letters",
+    )  # fmt: skip
+    clarity: float = parameter(
+        1.0, minimum=0.0, maximum=2.0,
+        help="how far weak shapes, such as those of a pale face, are brought out before a style draws them",
     )  # fmt: skip
     colours: float = parameter(0.0, minimum=0.0, maximum=1.0, help="how much of the frame's own colours is kept")
     stabilise: float = parameter(
@@ -117,16 +122,18 @@ class Translate(ModelEffect):
         params: What can be set while it runs.
         mask: Anything that ``masks.source`` takes, instead of the parameter's.
         share: Below one the work size is that share of what it would be.
+        unhurried: Whether ``take_time`` was called: a style then draws larger frames more finely.
     """
 
     model: ImageModel
     params: TranslateParams
 
     def __init__(
-        self, model: ImageModel, params: TranslateParams, *, mask: object = None, share: Fraction = Fraction(1)
-    ) -> None:
+        self, model: ImageModel, params: TranslateParams, *, mask: object = None, share: Fraction = Fraction(1),
+        unhurried: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(model, params)
-        self._share = share
+        self._share, self._unhurried = share, unhurried
         self._marked = None if mask is None else masks.source(mask)
         self._source = lru_cache(maxsize=1)(masks.source)
         self._tiles = TileBudget(device=lambda: model.device)
@@ -137,7 +144,7 @@ class Translate(ModelEffect):
 
     def arguments(self) -> Mapping[str, object]:
         """Tell what else it is made with; see ``ModelEffect``."""
-        return {"mask": self._marked, "share": self._share}
+        return {"mask": self._marked, "share": self._share, "unhurried": self._unhurried}
 
     def compute(self, image: Image, time: float | None) -> Image:
         """Translate `image`."""
@@ -184,6 +191,10 @@ class Translate(ModelEffect):
         small = 0 < self.card.work_size <= _THUMBNAIL and max(image.shape) >= 4 * self.card.work_size
         return small and not self._told and not self.params.work_size and ground(image) is None
 
+    def take_time(self) -> None:
+        """Draw frames that are larger than its work size up to half as large again."""
+        self._unhurried = True
+
     @property
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
@@ -227,8 +238,7 @@ class Translate(ModelEffect):
         exposure = Exposure.of(whole)
         if exposure is not None:
             lit = np.asarray(cv2.LUT(whole, exposure.up, dst=self._planes("lit", whole.shape, np.uint8)), np.uint8)
-            drawn = self._translated(lit)
-            drawn = np.asarray(cv2.LUT(drawn, exposure.down, dst=drawn), np.uint8)
+            drawn = exposure.applied(self._translated(lit), whole, self._planes)
         else:
             drawn = self._translated(without_veil(whole) if self.card.strokes in _LINES else whole)
         return picture.with_bars(as_dark(drawn, whole, self._planes), image)
@@ -237,7 +247,10 @@ class Translate(ModelEffect):
         height, width = image.shape[:2]
         longest = max(height, width)
         most = longest if self.card.strokes == "any" else 2 * longest  # lines would be too broad for a small frame
-        work_size = min(self.params.work_size or self.card.work_size or longest, most)
+        usual = self.card.work_size or longest
+        if self._unhurried and self.card.keeps == "black":
+            usual = max(usual, min(longest, round(_FINER * usual)))
+        work_size = min(self.params.work_size or usual, most)
         coarse = 1.0 if self.card.keeps == "luma" else max(self.params.scale, 1.0)
         shrink = float(work_size * self._share) / longest / (self.params.scale / coarse)
         size = scaled((width, height), shrink)
@@ -277,7 +290,8 @@ class Translate(ModelEffect):
 
     def _shown(self, seen: Image, before: Mapping[tuple[int, ...], _Held]) -> Image:
         """What the network makes of `seen`; as `stabilise` has it, with what was kept of the frame before."""
-        found = self._network(seen)
+        clear = with_clarity(seen, self.params.clarity, self._planes) if self.card.keeps == "black" else seen
+        found = self._network(clear)
         return self._steadied(seen, found, before.get(seen.shape)) if self.params.stabilise > 0.0 else found
 
     def _network(self, image: Image) -> Image:
@@ -357,47 +371,18 @@ def _enlarged(found: Image, small: Image, image: Image, planes: Planes, out: Ima
 
     Drawings have clean edges, and nothing of the network's own grid, but for hatching, which would be dots; dabs and
     panes, nothing finer than they are.
-
-    Around each pixel the output's luma is taken for a linear function of the frame's; its slope, which is smooth, says
-    how much of what `small` lacks of `image` is added.
     """
-    size, shape = (image.shape[1], image.shape[0]), image.shape[:2]
+    size = image.shape[1], image.shape[0]
     if strokes in ("laid", "hatched"):
         large = (enlarged_levels if strokes == "laid" else enlarged_hatching)(found, size, planes)
         return np.asarray(cv2.convertScaleAbs(large, dst=out), np.uint8)
-    slope = planes("slope", shape, np.int16)
-    cv2.resize(_slope(small, found, planes), size, dst=slope, interpolation=cv2.INTER_LINEAR)
-    grey, coarse = planes("grey", shape, np.uint8), planes("coarse", shape, np.uint8)
-    cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=grey)
-    cv2.resize(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), size, dst=coarse, interpolation=cv2.INTER_LINEAR)
-    detail = cv2.subtract(grey, coarse, dst=planes("detail", shape, np.int16), dtype=cv2.CV_16S)
-    cv2.multiply(detail, slope, dst=detail, scale=1 / _UNIT)
-    details = cv2.merge([detail] * 3, dst=planes("details", image.shape, np.int16))
+    details = fine_lines(found, small, image, planes)
     if strokes == "any":
         cv2.resize(found, size, dst=out, interpolation=cv2.INTER_CUBIC)
         return np.asarray(cv2.add(out, details, dst=out, dtype=cv2.CV_8U), np.uint8)
     result = cv2.add(enlarged_levels(found, size, planes), details, dst=details)
     cv2.threshold(result, 0, 0, cv2.THRESH_TOZERO, dst=details)
     return np.asarray(cv2.convertScaleAbs(details, dst=out), np.uint8)
-
-
-def _slope(small: Image, found: Image, planes: Planes) -> NDArray[np.int16]:
-    """How much the luma of `found` grows with that of `small`, smoothly, in shares of `_UNIT`."""
-    shape, window = small.shape[:2], (2 * _RADIUS + 1,) * 2
-    guide, target = (planes(name, shape, np.uint8) for name in ("guide", "target"))
-    mean, aim, both, varies = (planes(name, shape, np.float32) for name in ("mean", "aim", "both", "varies"))
-    for image, grey, middle in ((small, guide, mean), (found, target, aim)):
-        cv2.boxFilter(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=grey), cv2.CV_32F, window, dst=middle)
-    product = cv2.multiply(guide, target, dst=planes("product", shape, np.uint16), dtype=cv2.CV_16U)
-    cv2.boxFilter(product, cv2.CV_32F, window, dst=both)
-    cv2.sqrBoxFilter(guide, cv2.CV_32F, window, dst=varies)
-    both -= np.multiply(mean, aim, out=aim)
-    varies -= np.multiply(mean, mean, out=mean)
-    varies += np.float32(_FLAT)
-    both *= np.float32(_UNIT)
-    slope = planes("small slope", shape, np.int16)
-    np.copyto(slope, np.divide(both, varies, out=both), casting="unsafe")
-    return np.asarray(cv2.blur(slope, window, dst=planes("smooth slope", shape, np.int16)), np.int16)
 
 
 def build(model: Model, params: Mapping[str, object]) -> Translate:

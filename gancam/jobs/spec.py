@@ -104,7 +104,7 @@ class EffectChainSpec:
 
 
 class LoadedChain:
-    """Effects that are loaded once for many files, each of which finds them as if just loaded.
+    """Effects that are loaded once for many files, each of which finds them as if just loaded, and takes its time.
 
     Attributes:
         effects: They, as the last file left them.
@@ -113,6 +113,8 @@ class LoadedChain:
     def __init__(self, chain_spec: EffectChainSpec) -> None:
         self.effects = chain_spec.load()
         self._values = [effect.params.values() for effect in self.effects]
+        for effect in self.effects:
+            effect.take_time()
 
     def fresh(self, sound: Path | None = None) -> list[EffectSlot]:
         """Give the effects without memory of an earlier file, turned on, their parameters as given at first.

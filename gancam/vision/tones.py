@@ -1,9 +1,10 @@
-"""Tones: how dark black stays, and the light or dark that a badly exposed frame lacks."""
+"""Tones: how dark black stays, the light or dark that a badly exposed frame lacks, and colours of what is dark."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from gancam.frame import Image
@@ -23,6 +24,7 @@ _THUMBNAIL = 160  # pixels of the longer side on which those are looked for
 _LIT = 80.0  # mean level from which a picture is not dark
 _LIFT, _MOST = 1.4, 4.0  # power of how much darker it is that is made up for, and how often the darkest is, at most
 _STEP = 4  # pixels: every so many are looked at for it
+_VIVID, _TINGE = 1.5, 0.1  # times and saturation more that something dark may have in a drawing
 
 
 def without_veil(image: Image) -> Image:
@@ -49,6 +51,7 @@ class Exposure:
 
     up: NDArray[np.uint8]
     down: NDArray[np.uint8]
+    share: float  # 0: the picture is hardly dark; 1: as dark as any that is shown lighter
 
     @classmethod
     def of(cls, image: Image) -> "Exposure | None":
@@ -62,7 +65,45 @@ class Exposure:
             return None
         level = np.arange(256) / 255.0
         up, down = level * gain / (1 + (gain - 1) * level), level / (gain - (gain - 1) * level)
-        return cls(*(np.round(255.0 * table).astype(np.uint8) for table in (up, down)))
+        up, down = (np.round(255.0 * table).astype(np.uint8) for table in (up, down))
+        return cls(up, down, (1 - 1 / gain) / (1 - 1 / _MOST))
+
+    def applied(self, drawn: Image, image: Image, planes: Planes) -> Image:
+        """Make a drawing of the lighter picture, itself, as dark as `image` is, and little more colourful than that.
+
+        Colours that hardly show in the dark are strong ones once it is lit, and a drawing makes them stronger: dark
+        skin would be orange.
+
+        Args:
+            drawn: uint8 ``(H, W, 3)`` BGR, what was made of the lighter picture.
+            image: The same size.
+            planes: Where it works.
+        """
+        cv2.LUT(drawn, self.down, dst=drawn)
+        width, height = image.shape[1], image.shape[0]
+        size = within((width, height), _SMALL)
+        own, made = (_saturation(cv2.resize(one, size, interpolation=cv2.INTER_AREA)) for one in (image, drawn))
+        most = np.float32(_VIVID) * cv2.blur(own, (5, 5)) + np.float32(_TINGE)
+        kept = np.minimum(most / np.maximum(made, np.float32(1e-3)), 1)
+        kept = 1 - np.float32(self.share) * (1 - cv2.blur(kept, (5, 5)))
+        if kept.min() > 0.99:
+            return drawn
+        colour = planes("colour", drawn.shape[:2], np.uint8)
+        cv2.resize(cv2.convertScaleAbs(kept, alpha=255), (width, height), dst=colour)
+        grey = cv2.cvtColor(drawn, cv2.COLOR_BGR2GRAY, dst=planes("drawn grey", drawn.shape[:2], np.uint8))
+        greys = cv2.merge([grey] * 3, dst=planes("drawn greys", drawn.shape, np.uint8))
+        shares = cv2.merge([colour] * 3, dst=planes("colours", drawn.shape, np.uint8))
+        apart = cv2.subtract(drawn, greys, dst=planes("apart", drawn.shape, np.int16), dtype=cv2.CV_16S)
+        cv2.multiply(apart, shares, dst=apart, scale=1 / 255, dtype=cv2.CV_16S)
+        return np.asarray(cv2.add(greys, apart, dst=drawn, dtype=cv2.CV_8U), np.uint8)
+
+
+def _saturation(image: MatLike) -> NDArray[np.float32]:
+    """0 of grey, 1 of a pure colour, ``(h, w)``."""
+    blue, green, red = cv2.split(image)
+    highest, lowest = cv2.max(cv2.max(blue, green), red), cv2.min(cv2.min(blue, green), red)
+    apart = cv2.subtract(highest, lowest)
+    return np.asarray(cv2.divide(apart, cv2.max(highest, 1), dtype=cv2.CV_32F), np.float32)  # type: ignore[call-overload]
 
 
 def _lowest(pixels: NDArray[np.intp], few: int) -> float:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+import gancam
 from gancam.cli.main import main
 from gancam.effects import EffectSlot, EffectSpec
 from gancam.errors import GancamError, InputError, SinkError
@@ -218,6 +219,13 @@ def test_a_chain_is_fresh_for_each_file(model: Path) -> None:
     before = effect(np.asarray(still("sign"), np.uint8))
     effect.params.strength = 0.0
     assert np.array_equal(chain.fresh()[0](still("sign")), before)
+
+
+def test_a_style_takes_its_time_for_files() -> None:
+    image = np.asarray(cv2.resize(still("otters"), (960, 540)), np.uint8)
+    chain = LoadedChain(EffectChainSpec((EffectSpec.parse("style-comic"),), device="cpu", threads=2))
+    finer = gancam.load("style-comic", device="cpu", threads=2, work_size=960)
+    assert np.array_equal(chain.fresh()[0](image), finer(image))
 
 
 def test_what_an_effect_that_remembers_did_is_told(tmp_path: Path, long: Path, model: Path) -> None:

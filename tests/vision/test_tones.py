@@ -2,8 +2,10 @@
 
 from itertools import pairwise
 
+import cv2
 import numpy as np
 
+from gancam.vision.planes import Planes
 from gancam.vision.tones import Exposure, as_dark, without_veil
 from tests.helpers.small import still
 
@@ -63,3 +65,37 @@ def test_the_light_of_a_picture_does_not_jump_with_its_mean() -> None:
     levels = [np.arange(256) if one is None else one.up.astype(int) for one in tables]
     assert max(int(np.abs(a - b).max()) for a, b in pairwise(levels[24:])) <= 8
     assert levels[79].tolist() != list(range(256))
+
+
+def test_a_drawing_of_something_dark_is_little_more_colourful_than_it() -> None:
+    """Dark skin became orange: hardly any colour, lit, and made stronger by a style."""
+    image = np.zeros((90, 160, 3), np.uint8)
+    image[:, :80] = (20, 23, 27)  # brown, a quarter saturated
+    image[:, 80:] = (45, 5, 35)  # neon
+    exposure = Exposure.of(image)
+    assert exposure is not None
+    drawn = np.zeros_like(image)
+    drawn[:, :80] = (60, 120, 220)
+    drawn[:, 80:] = (230, 20, 180)
+    plain = cv2.LUT(drawn, exposure.down)
+    made = exposure.applied(drawn.copy(), image, Planes()).astype(int)
+
+    def saturation(pixels: np.ndarray) -> float:
+        return float((pixels.max(-1) - pixels.min(-1)).mean() / pixels.max(-1).mean())
+
+    skin, neon = np.s_[:, :60], np.s_[:, 100:]
+    assert saturation(plain[skin]) > 0.8
+    assert saturation(made[skin]) < 0.65
+    assert (made[neon] == plain[neon]).all()
+    grey = cv2.cvtColor(made.astype(np.uint8), cv2.COLOR_BGR2GRAY).astype(int)
+    assert np.abs(grey - cv2.cvtColor(plain, cv2.COLOR_BGR2GRAY))[skin].max() <= 2, "as light as it was"
+
+
+def test_the_share_of_a_dark_picture_grows_smoothly_from_nothing() -> None:
+    shares = [
+        0.0 if (one := Exposure.of(np.full((8, 8, 3), level, np.uint8))) is None else one.share
+        for level in range(1, 96)
+    ]
+    assert shares[0] == 1.0
+    assert shares[-1] == 0.0
+    assert max(before - after for before, after in pairwise(shares)) < 0.05
