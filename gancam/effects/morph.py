@@ -31,6 +31,7 @@ _STEP = 1 / 30  # seconds a frame, for calls that tell no time
 _STILL, _LIVELY = 0.6, 4.0  # mean change of grey levels from frame to frame that counts as none, and as 1
 _TRIED = 8  # pictures that tell whether a generator has a plain ground
 _LIVED = ("motion", "level")  # drives that know no future
+_CRISP, _SOFTER = 2.0, 1.5  # times it is enlarged from which one saw its pixels, and by how many those are blurred
 _CALM = 0.3  # seconds in which motion is averaged
 
 
@@ -83,8 +84,9 @@ class MorphParams(Params):
         help="live: a box drawn on the picture is where it is seen, or what it follows if where= asks for that",
     )
     fit: str = parameter(
-        "contain", choices=("contain", "cover", "stretch"), help="how the square picture fits into another shape"
-    )
+        "auto", choices=("auto", "contain", "cover", "stretch"),
+        help="how the square picture fits into another shape; auto: cover for region=full, or contain",
+    )  # fmt: skip
     blend: str = parameter("normal", choices=MODES, help="how it meets the frame")
     opacity: float = parameter(1.0, minimum=0.0, maximum=1.0, help="how much of it is seen")
     feather: float = parameter(
@@ -94,7 +96,7 @@ class MorphParams(Params):
     shape: str = parameter(
         "auto", choices=("auto", *SHAPES, "cutout"),
         help="its edge; cutout: along what stands before a plain ground, if there is one; "
-        "auto: that, with fit=contain, or an ellipse",
+        "auto: that, unless fit says otherwise, or a box for region=full, or an ellipse",
     )  # fmt: skip
     shadow: float = parameter(0.35, minimum=0.0, maximum=1.0, help="how dark the shadow is of what is cut out")
     speed: float = parameter(1.0, minimum=0.0, maximum=20.0, help="how fast; at 1 a new picture every two seconds")
@@ -323,9 +325,12 @@ class Morph(ModelEffect):
                 self._lay(result, picture, place, (True, True, True, True), None)
             return result
         place = Region.parse(params.region).place((width, height))
-        if params.fit == "contain":
+        fit = params.fit
+        if fit == "auto":
+            fit = "cover" if params.region == "full" and self._ground(picture) is None else "contain"
+        if fit == "contain":
             place = place.square((width, height))
-        elif params.fit == "cover":
+        elif fit == "cover":
             picture = _cut(picture, place.width, place.height)
         sides = place.left > 0, place.top > 0, place.right < width, place.bottom < height
         self._lay(result, picture, place, sides, mask)
@@ -345,8 +350,11 @@ class Morph(ModelEffect):
         colour = self._ground(picture)
         if colour is None:
             how = cv2.INTER_AREA if min(size) < min(picture.shape[:2]) else cv2.INTER_CUBIC
-            overlay = np.asarray(cv2.resize(picture, size, interpolation=how), np.uint8)
-            shape = params.shape if params.shape in SHAPES else "ellipse"
+            times = max(size) / max(picture.shape[:2])
+            calm = picture if times <= _CRISP else cv2.GaussianBlur(picture, (0, 0), _SOFTER)
+            overlay = np.asarray(cv2.resize(calm, size, interpolation=how), np.uint8)
+            full = params.region == "full" and params.where != "object"
+            shape = params.shape if params.shape in SHAPES else "box" if full else "ellipse"
             alpha = blend_room.feather(size, params.feather, shape, sides)
         else:
             overlay, alpha, shadow = cut_out(picture, colour, size)
@@ -367,7 +375,7 @@ class Morph(ModelEffect):
 
     def _ground(self, picture: Image) -> tuple[int, int, int] | None:
         """The ground that the picture stands before, if that is to be cut away."""
-        if self.params.shape == "auto" and self.params.fit == "contain":
+        if self.params.shape == "auto" and self.params.fit in ("auto", "contain"):
             usual = self._usual_ground()
             return usual and (ground(picture) or usual)
         return ground(picture) if self.params.shape == "cutout" else None

@@ -234,7 +234,21 @@ def test_where_it_is_seen(model: Generator) -> None:
     assert seen(region="0.5/0.2/0.25/0.6", fit="stretch") == (100, 20, 150, 80)
     assert seen(region="0.5/0.2/0.25/0.6", fit="cover") == (100, 20, 150, 80)
     assert seen(region="0.5/0.2/0.25/0.6", fit="contain") == (100, 25, 150, 75)
-    assert seen(region="full") == (50, 0, 150, 100)
+    assert seen(region="0/0/1/1", fit="contain") == (50, 0, 150, 100)
+    assert seen(region="full") == (0, 0, 200, 100)
+
+
+def test_the_whole_frame_is_filled_around_somebody() -> None:
+    """The documentation's own example showed one disc behind a head."""
+    frame = np.full((90, 160, 3), 128, np.uint8)
+    person = np.zeros((90, 160), np.uint8)
+    person[30:, 60:100] = 255
+    params: dict[str, Any] = {"where": "outside", "region": "full", "feather": 0.0}
+    flowers = gancam.load("morph-flowers", device="cpu", mask=person, **params)
+    out = flowers(frame, time=0.0)
+    changed = (out != 128).any(axis=2)
+    assert changed[person == 0].mean() > 0.98
+    assert (out[40:, 65:95] == 128).all()
 
 
 def test_it_stays_in_its_corner_in_an_upright_frame(model: Generator) -> None:
