@@ -22,6 +22,8 @@ A message says what, which value, and what would do.
 import difflib
 from collections.abc import Iterable
 
+import numpy as np
+
 
 class GancamError(Exception):
     """Any error that gancam raises on purpose."""
@@ -91,6 +93,14 @@ class MissingExtra(GancamError, ImportError):
 def first_line(error: BaseException) -> str:
     """Return the first line of what `error` says, 200 characters of it at the most."""
     return str(error).strip().partition("\n")[0][:200]
+
+
+def shown(value: object) -> str:
+    """Write `value` for a message: as Python does, but in one line of 80 characters, and an array by its shape."""
+    if isinstance(value, np.ndarray):
+        return f"an array {value.shape} of {value.dtype}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:60]}... ({type(value).__name__})"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from gancam.control import Controls, Replay
-from gancam.effects import Effect, EffectSlot, ImageFunction, as_effect, slots
+from gancam.effects import Effect, EffectLike, EffectSlot, playing, slots
 from gancam.errors import GancamError
 from gancam.files import check_target
 from gancam.frame import Frame
@@ -39,7 +39,7 @@ FileSource: TypeAlias = VideoFile | ImageFiles | AnimatedImage
 def process_video(
     path: str | os.PathLike[str],
     target: str | os.PathLike[str],
-    effects: Sequence[Effect | ImageFunction],
+    effects: Sequence[EffectLike],
     options: ProcessOptions,
     report: Report,
     *,
@@ -243,7 +243,7 @@ def _keeper(place: str | os.PathLike[str], footage: VideoInfo) -> str | None:
 def process_image(
     path: str | os.PathLike[str],
     target: str | os.PathLike[str],
-    effects: Sequence[Effect | ImageFunction],
+    effects: Sequence[EffectLike],
     *,
     overwrite: bool = False,
     quality: float | None = None,
@@ -267,8 +267,19 @@ def process_image(
     refuse_mixture(classify(path), classify(target))
     path, target = Path(path), Path(target)
     check_target(target, overwrite=overwrite, sources=[path])
-    chain = [as_effect(effect) for effect in effects]
-    refuse_drawing(chain)
+    with playing(effects) as chain:
+        refuse_drawing(chain)
+        _image_through(path, target, chain, overwrite, quality, notify)
+
+
+def _image_through(
+    path: Path,
+    target: Path,
+    chain: Sequence[Effect],
+    overwrite: bool,
+    quality: float | None,
+    notify: Callable[[str], None],
+) -> None:
     read = read_pictures(path)
     if not holds_alpha(target) and any(picture.alpha is not None for picture in read.pictures):
         notify(f"{path}: its transparency is left out: {target.suffix} holds none, .png does")
