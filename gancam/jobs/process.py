@@ -248,7 +248,7 @@ def process_image(
     overwrite: bool = False,
     quality: float | None = None,
     notify: Callable[[str], None] = lambda note: None,
-) -> None:
+) -> list[str]:
     """Take an image, with opacity, metadata and all its frames or pages, through effects into a new one.
 
     Args:
@@ -258,6 +258,9 @@ def process_image(
         overwrite: Whether `target` may exist.
         quality: Of JPEG, 0 (small) to 100; None for what is usual. The other formats are lossless.
         notify: Called with a note on each thing that is lost: opacity, frames, metadata.
+
+    Returns:
+        What the user should know of how the effects fared: their notes.
 
     Raises:
         GancamError: What reading and effects raise.
@@ -270,6 +273,7 @@ def process_image(
     with playing(effects) as chain:
         refuse_drawing(chain)
         _image_through(path, target, chain, overwrite, quality, notify)
+        return [note for effect in chain for note in effect.notes]
 
 
 def _image_through(
