@@ -26,6 +26,7 @@ from gancam.inference.card import ModelCard, Precision
 from gancam.inference.model import Model
 from train import checkpoint, networks
 from train import recipe as recipes
+from train.program import Parser, fail
 from train.recipe import Recipe
 
 log = logging.getLogger("export")
@@ -194,7 +195,7 @@ def _commit() -> str:
 
 def make_parser() -> argparse.ArgumentParser:
     """Make the parser of the command line."""
-    parser = argparse.ArgumentParser(prog="gancam export", description=__doc__)
+    parser = Parser(prog="gancam export", description=__doc__)
     parser.add_argument("run", type=Path, help="a run's folder, a checkpoint, or an fp32 model file")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the model files")
     parser.add_argument("--name", default="", help="of the model (default: the recipe's)")
@@ -233,8 +234,7 @@ def main(arguments: list[str] | None = None) -> int:
             enlargers=options.enlarger, shrink=options.shrink, overwrite=options.overwrite,
         )  # fmt: skip
     except (OSError, ValueError, GancamError) as error:
-        print(f"export: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return fail(error)
     return 0 if all(written.values()) else 1
 
 

@@ -22,8 +22,6 @@ A message says what, which value, and what would do.
 import difflib
 from collections.abc import Iterable
 
-import numpy as np
-
 
 class GancamError(Exception):
     """Any error that gancam raises on purpose."""
@@ -97,6 +95,8 @@ def first_line(error: BaseException) -> str:
 
 def shown(value: object) -> str:
     """Write `value` for a message: as Python does, but in one line of 80 characters, and an array by its shape."""
+    import numpy as np  # it takes 0.1 s to load, and what has an array to show has loaded it
+
     if isinstance(value, np.ndarray):
         return f"an array {value.shape} of {value.dtype}"
     text = " ".join(repr(value).split())
