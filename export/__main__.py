@@ -23,6 +23,7 @@ from export.restore import restore
 from export.super_resolution import shrunk
 from gancam.errors import GancamError
 from gancam.inference.card import ModelCard, Precision
+from gancam.inference.figures import parse_figures
 from gancam.inference.model import Model
 from train import checkpoint, networks
 from train import recipe as recipes
@@ -109,7 +110,8 @@ def _write_all(plan: Plan, paths: dict[Precision, Path], card: ModelCard) -> dic
         except check.VariantRefused as error:
             log.warning("%s not written: %s", path.name, error)
             written[precision] = None
-    log.info("PyTorch  %s", reference)
+    if reference:
+        log.info("PyTorch itself: %s", "; ".join(map(str, parse_figures(reference))))
     return written
 
 
@@ -148,7 +150,9 @@ def _write(plan: Plan, precision: Precision, path: Path, card: ModelCard, refere
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    log.info("%s  %.0f kB  against PyTorch %s  %s", path, path.stat().st_size / 1e3, parity, quality)
+    size, most = path.stat().st_size / 1e3, parity["max_difference"]
+    beside = f"{parity['psnr']:.1f} dB beside PyTorch, at most {most:.0f} of 255 off" if most else "the same as PyTorch"
+    log.info("%s: %.0f kB, %s", path, size, "; ".join([beside, *map(str, parse_figures(quality))]))
 
 
 def _save(graph: onnx.ModelProto, card: ModelCard, path: Path) -> None:

@@ -25,7 +25,6 @@ from torch import Tensor, nn
 
 from train import checkpoint, networks, recipe
 from train.data import Pictures
-from train.data.named import MISFIT
 from train.networks import digits, efficientnet
 from train.networks.latent import LatentGenerator
 from train.program import Parser, fail
@@ -34,6 +33,7 @@ NEAREST = 5  # neighbours of precision, recall, density and coverage
 SHOWN = 10_000  # pictures of a side among which neighbours are sought, so that distances between all fit the memory
 NEAR_COPY = 0.5  # of the typical distance between neighbouring training pictures: nearer than this is a near copy
 DIGITS = tuple("0123456789")
+MISFIT = "the installed torchvision is of another PyTorch: install both from one place, or uninstall torchvision"
 CERTAIN = 10.0  # the number in z of a class that is asked for; the others' are standard normal
 Features = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (n, h, w, c) RGB -> (n, features)
 

@@ -1,6 +1,7 @@
 """`gancam train`, `gancam export`, and a run's folder as a model: PyTorch in a process of its own."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -47,6 +48,8 @@ def test_training_and_exporting_as_commands(tmp_path: Path) -> None:
     done = gancam("export", "runs/tiny", "-o", tmp_path, "--precisions", "fp32", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert open_model(tmp_path / "tiny.onnx").card.effect == "morph"
+    line = r"\S*tiny\.onnx: \d+ kB, (the same as PyTorch|\d\d\.\d dB beside PyTorch, at most \d of 255 off)\n"
+    assert re.fullmatch(line, done.stderr)
 
 
 def test_exit_codes_and_lines_are_those_of_the_other_side(tmp_path: Path) -> None:
