@@ -23,9 +23,11 @@ from export.restore import restore
 from export.super_resolution import shrunk
 from gancam.errors import GancamError
 from gancam.inference.card import ModelCard, Precision
+from gancam.inference.figures import parse_figures
 from gancam.inference.model import Model
 from train import checkpoint, networks
 from train import recipe as recipes
+from train.program import Parser, fail
 from train.recipe import Recipe
 
 log = logging.getLogger("export")
@@ -108,7 +110,8 @@ def _write_all(plan: Plan, paths: dict[Precision, Path], card: ModelCard) -> dic
         except check.VariantRefused as error:
             log.warning("%s not written: %s", path.name, error)
             written[precision] = None
-    log.info("PyTorch  %s", reference)
+    if reference:
+        log.info("PyTorch itself: %s", "; ".join(map(str, parse_figures(reference))))
     return written
 
 
@@ -147,7 +150,9 @@ def _write(plan: Plan, precision: Precision, path: Path, card: ModelCard, refere
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    log.info("%s  %.0f kB  against PyTorch %s  %s", path, path.stat().st_size / 1e3, parity, quality)
+    size, most = path.stat().st_size / 1e3, parity["max_difference"]
+    beside = f"{parity['psnr']:.1f} dB beside PyTorch, at most {most:.0f} of 255 off" if most else "the same as PyTorch"
+    log.info("%s: %.0f kB, %s", path, size, "; ".join([beside, *map(str, parse_figures(quality))]))
 
 
 def _save(graph: onnx.ModelProto, card: ModelCard, path: Path) -> None:
@@ -194,7 +199,7 @@ def _commit() -> str:
 
 def make_parser() -> argparse.ArgumentParser:
     """Make the parser of the command line."""
-    parser = argparse.ArgumentParser(prog="gancam export", description=__doc__)
+    parser = Parser(prog="gancam export", description=__doc__)
     parser.add_argument("run", type=Path, help="a run's folder, a checkpoint, or an fp32 model file")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the model files")
     parser.add_argument("--name", default="", help="of the model (default: the recipe's)")
@@ -233,8 +238,7 @@ def main(arguments: list[str] | None = None) -> int:
             enlargers=options.enlarger, shrink=options.shrink, overwrite=options.overwrite,
         )  # fmt: skip
     except (OSError, ValueError, GancamError) as error:
-        print(f"export: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return fail(error)
     return 0 if all(written.values()) else 1
 
 

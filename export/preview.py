@@ -15,6 +15,7 @@ from export.plan import Weights, exporter
 from gancam.errors import GancamError
 from train import checkpoint, networks
 from train import recipe as recipes
+from train.program import fail
 from train.recipe import Recipe
 
 
@@ -52,8 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         state = checkpoint.load(run)
         write(recipes.parse(state["recipe"], name=state["name"]), state["ema"], file)
     except (OSError, ValueError, RuntimeError, GancamError) as error:
-        sys.stderr.write(f"export: {' '.join(str(error).split())}\n")
-        return 2
+        return fail(error)
     return 0
 
 

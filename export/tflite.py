@@ -5,7 +5,6 @@ operators that it is made of and refuses others by name. Needs the package `tfli
 are those of https://github.com/tensorflow/tensorflow/tree/master/tensorflow/lite/kernels/internal/reference.
 """
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from export import storage
 from gancam.errors import GancamError, MissingExtra, ModelError
 from gancam.inference.card import ModelCard
+from train.program import Parser, fail
 
 SAME = 0  # padding
 _KINDS = {0: np.float32, 1: np.float16, 2: np.int32}  # of tensors, by number
@@ -231,7 +231,7 @@ def to_onnx(data: bytes) -> onnx.ModelProto:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m export.tflite", description=__doc__)
+    parser = Parser(prog="python -m export.tflite", description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args(arguments)
@@ -240,8 +240,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise FileExistsError(f"{options.output} exists: give another name")
         model = storage.halved(to_onnx(options.file.read_bytes()))
     except (OSError, GancamError) as error:
-        sys.stderr.write(f"export: {error}\n")
-        return 2
+        return fail(error)
     weights = sum(int(np.prod(one.dims)) for one in model.graph.initializer)
     card = ModelCard(
         name=options.output.stem, effect="background", multiple=16, minimum=32, work_size=256, parameters=weights,

@@ -12,7 +12,7 @@ from typing import Self, TypeAlias, overload
 import cv2
 import numpy as np
 
-from gancam.effects import Effect, ImageFunction, as_effects
+from gancam.effects import EffectLike, as_effects, loaded_here
 from gancam.errors import GancamError, NotFound, SourceError
 from gancam.frame import Frame, Image
 from gancam.media.animated import is_animated
@@ -26,7 +26,7 @@ from gancam.sources.stream import Stream
 
 CaptureInput: TypeAlias = int | str | os.PathLike[str] | Capture | Source
 """What a capture can be opened with."""
-Effects: TypeAlias = Sequence[Effect | ImageFunction]
+Effects: TypeAlias = Sequence[EffectLike]
 _POSITIONS = (cv2.CAP_PROP_POS_FRAMES, cv2.CAP_PROP_POS_MSEC, cv2.CAP_PROP_POS_AVI_RATIO)
 _POLL = 0.001  # seconds between two looks at live sources
 
@@ -36,7 +36,8 @@ class VideoCapture:
 
     As with OpenCV, nothing is raised for a source that cannot be opened or fails: ``isOpened()`` is then False and
     ``read()`` gives ``(False, None)``; ``error`` says why, and ``setExceptionMode(True)`` has it raised. What goes
-    wrong in an effect is raised. Effects are left open, for their owner to close or to use again.
+    wrong in an effect is raised. Effects are left open, for their owner to close or to use again; those that are given
+    as texts are closed by ``release``.
 
     What differs from OpenCV is in the documentation of the Python API: errors are gancam's own, cameras get their size
     when opened, positions are exact.
@@ -49,7 +50,8 @@ class VideoCapture:
             is opened later, with ``open``.
         apiPreference: OpenCV's backend, which is not needed: a number is accepted and ignored. Effects may stand here.
         params: OpenCV's pairs of property and value; of these the size of a camera counts.
-        effects: Effects, or plain functions from image to image, in the order in which they are applied.
+        effects: In the order in which they are applied: effects, plain functions from image to image, or texts that
+            name them as on the command line (``"sr-x2:strength=0.5"``).
         size: ``(width, height)`` that cameras are asked for.
         reconnect: Attempts in a row after which a lost source counts as ended; None for no limit.
 
@@ -86,6 +88,7 @@ class VideoCapture:
         self.error: GancamError | None = None
         api, given = (apiPreference, effects) if isinstance(apiPreference, int) else (cv2.CAP_ANY, apiPreference)
         self._effects = as_effects(given)
+        self._own = loaded_here(given, self._effects)
         self._asked_size, self._reconnect = size, reconnect
         self._raises = False
         self._clear()
@@ -294,6 +297,9 @@ class VideoCapture:
         self._clear()
         if source is not None:
             source.close()
+            for effect in self._own:
+                effect.close()
+                effect.reset()
 
     def __iter__(self) -> Iterator[Image]:
         """Read until the end."""

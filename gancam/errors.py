@@ -93,6 +93,16 @@ def first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0][:200]
 
 
+def shown(value: object) -> str:
+    """Write `value` for a message: as Python does, but in one line of 80 characters, and an array by its shape."""
+    import numpy as np  # it takes 0.1 s to load, and what has an array to show has loaded it
+
+    if isinstance(value, np.ndarray):
+        return f"an array {value.shape} of {value.dtype}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:60]}... ({type(value).__name__})"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the end of a message: `` (did you mean 'x'?)`` where one of `known` is near `word`, else all of them."""
     choices = sorted(known)

@@ -6,13 +6,17 @@ The command line, keys, presets and recordings all read the same declaration.
 import dataclasses
 import logging
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from keyword import iskeyword
 from typing import Literal, Self, SupportsFloat, TypeAlias, TypeVar
 
-from gancam.errors import ParameterError, did_you_mean
+import numpy as np
+
+from gancam.errors import ParameterError, did_you_mean, shown
 from gancam.units import rounded
 
 log = logging.getLogger(__name__)
@@ -20,6 +24,8 @@ Value: TypeAlias = bool | int | float | str
 V = TypeVar("V", bound=Value)
 Kind: TypeAlias = Literal["", "file", "new-file", "region", "box", "polygon", "colour", "seed", "seeds", "draw"]
 """What a value stands for, where that is more than its type says: how a page or a window lets somebody choose it."""
+_DEPTHS: Mapping[Kind, int] = {"region": 1, "box": 1, "seeds": 1, "polygon": 2}
+"""Kinds of texts for which their numbers may be given: how deep those of one are, where they are not flat."""
 _STEPS = 20  # from the least to the most of a parameter
 _ON, _OFF = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
 
@@ -71,6 +77,10 @@ class Parameter:
         return value
 
     def _checked_text(self, value: object) -> str:
+        if isinstance(value, os.PathLike) and self.kind in ("file", "new-file"):
+            value = os.fspath(value)
+        elif self.kind in _DEPTHS and isinstance(value, list | tuple | np.ndarray):
+            value = _joined(value, _DEPTHS[self.kind]) or value
         if not isinstance(value, str) or (self.choices and value not in self.choices):
             raise self._refusal(value, did_you_mean(str(value), self.choices) if self.choices else "")
         if self.parse is not None:
@@ -99,7 +109,7 @@ class Parameter:
         return number
 
     def _refusal(self, value: object, hint: str = "") -> ParameterError:
-        return ParameterError(f"{self.name}={value!r}: needs {self.describe()}{hint}")
+        return ParameterError(f"{self.name}={shown(value)}: needs {self.describe()}{hint}")
 
     def describe(self) -> str:
         """Say in words which values there are, as "a number from 0 to 2"."""
@@ -188,6 +198,16 @@ class Parameter:
             return round(value)
         digits = max(3 - math.floor(math.log10(span)), 0)
         return min(max(round(value, digits), self.minimum), self.maximum)
+
+
+def _joined(numbers: object, depth: int) -> str:
+    """Numbers as the text of a region, a box, a polygon or seeds; empty for what is none of numbers."""
+    with suppress(ValueError):  # of several polygons that have not the same number of corners
+        array = np.asarray(numbers)
+        if array.dtype.kind in "iuf" and array.size and array.ndim in (1, depth):
+            return "/".join(repr(number).removesuffix(".0") for number in array.ravel().tolist())
+    parts = [_joined(one, depth) for one in numbers] if isinstance(numbers, list | tuple | np.ndarray) else []
+    return "+".join(parts) if all(parts) else ""
 
 
 def parameter(

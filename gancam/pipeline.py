@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from gancam.effects import Effect, ImageFunction, as_effect, as_effects, unique_names
+from gancam.effects import Effect, EffectLike, ImageFunction, as_effect, playing, unique_names
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image
 from gancam.inference.chain import chained
@@ -224,7 +224,7 @@ class Report:
 
 def run(
     source: Source,
-    effects: Sequence[Effect | ImageFunction],
+    effects: Sequence[EffectLike],
     sinks: Sequence[Sink],
     *,
     on_frame: Sequence[FrameCallback] = (),
@@ -237,11 +237,13 @@ def run(
     Ends when the source ends or a sink is closed by its user. Source and sinks are closed exactly once each, in order,
     whatever happens: on any exception (``KeyboardInterrupt`` too) the sinks are told that frames are missing, so that
     files are finished with what came and play, and the exception goes on to the caller. What then fails in closing is
-    told in the report's notes. Effects are left open, for the caller to close or to play again.
+    told in the report's notes. Effects are left open, for the caller to close or to play again, but for those that were
+    loaded here.
 
     Args:
         source: Where frames come from.
-        effects: Effects, or plain functions from image to image, in the order in which they are applied.
+        effects: In the order in which they are applied: effects, plain functions from image to image, or texts that
+            name them as on the command line (``"sr-x2:strength=0.5"``).
         sinks: Each gets every frame.
         on_frame: Called with every frame before its effects: the place to change an effect, so that each frame is made
             with one state of all of them (``gancam.control.Controls``).
@@ -257,17 +259,18 @@ def run(
         GancamError: What source, effects and sinks raise.
     """
     report = report if report is not None else Report()
-    loop = _Loop(source, as_effects(effects), sinks, report, on_sink_failure)
-    whole = False
-    try:
-        whole = loop.play(on_frame, progress)
-    except BaseException:
-        report.interrupted = True
-        raise
-    finally:
-        errors = loop.close(interrupted=not whole)
-        if errors and not report.interrupted:
-            raise errors[0]
+    with playing(effects) as chain:
+        loop = _Loop(source, chain, sinks, report, on_sink_failure)
+        whole = False
+        try:
+            whole = loop.play(on_frame, progress)
+        except BaseException:
+            report.interrupted = True
+            raise
+        finally:
+            errors = loop.close(interrupted=not whole)
+            if errors and not report.interrupted:
+                raise errors[0]
     return report
 
 

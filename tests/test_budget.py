@@ -577,7 +577,7 @@ def test_strength_means_the_same_on_every_way(path: Path) -> None:
 
 def test_a_budget_on_a_real_model(path: Path) -> None:
     effect = gancam.load(path, strength=0.5)
-    budget = Budget(effect, 60.0)
+    budget = Budget(effect, 5.0)
     image = still("lake")
     out = budget(image)
     chosen = budget.effects[0].effect

@@ -60,7 +60,9 @@ def test_parameters_and_names_are_those_that_are_declared() -> None:
         told = get_type_hints(vars(_options)[f"{camel}Options"])
         for key, parameter in params.declared().items():
             kind = told.pop(f"{key}_" if iskeyword(key) else key)
-            wanted = Literal[parameter.choices] if parameter.choices else parameter.type
+            wanted: object = Literal[parameter.choices] if parameter.choices else parameter.type
+            wanted = _options.Numbers if parameter.kind in ("region", "box", "polygon", "seeds") else wanted
+            wanted = _options.PathLike if parameter.kind in ("file", "new-file") else wanted
             assert kind == (MaskLike if key == "mask" else wanted), (effect, key)
         assert not told
 

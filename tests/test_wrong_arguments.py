@@ -1,6 +1,8 @@
 """What somebody gets who gives the public functions something else than they take: one line that says what would do."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -11,7 +13,8 @@ from PIL import Image as Pictures
 
 import gancam
 from gancam.effects import FunctionEffect
-from gancam.errors import GancamError, ImageError, InputError, MaskError
+from gancam.effects.inpaint import InpaintParams
+from gancam.errors import GancamError, ImageError, InputError, MaskError, ParameterError, shown
 from gancam.frame import Image, check_image
 
 FRAME = np.full((6, 8, 3), 90, np.uint8)
@@ -53,12 +56,118 @@ def test_what_the_cures_say_is_right() -> None:
         (lambda: ANY.VideoCapture(effects=FunctionEffect(lambda image: image)), InputError, r"give \[effect\]"),
         (lambda: ANY.run(None, FunctionEffect(lambda image: image), []), InputError, r"give \[effect\]"),
         (lambda: ANY.Budget(lambda image: image, "fast"), InputError, r"a budget of 'fast' s a frame: needs a number"),
+        (lambda: ANY.Budget(lambda image: image, FRAME), InputError, r"a budget of an array \(6, 8, 3\) of uint8 s a"),
+        (lambda: ANY.Budget(lambda image: image, 33), InputError, r"5 at most; 33 ms are 0\.033 s, and 33 .* 1 / 33$"),
+        (lambda: ANY.Budget(None, 1 / 30), InputError, r"effects\[0\] is None: needs an effect, a function"),
+        (lambda: ANY.VideoCapture(effects="sr-x2"), InputError, r"'sr-x2', not a list of effects: give \['sr-x2'\]"),
+        (lambda: ANY.VideoCapture(0, "sr-x2"), InputError, r"'sr-x2', not a list of effects: give \['sr-x2'\]"),
+        (lambda: ANY.VideoCapture(effects=[FRAME]), InputError, r"effects\[0\] is an array \(6, 8, 3\) of uint8"),
+        (lambda: ANY.run(None, [lambda image: image, 3], []), InputError, r"effects\[1\] is 3: needs an effect"),
+        (lambda: ANY.run(None, [gancam.Inpaint], []), InputError, r"Inpaint is a class: give an effect of that class"),
+        (lambda: ANY.run(None, ["sr-x2:strenght=1"], []), GancamError, r"did you mean 'strength'"),
+        (lambda: ANY.load("sr-x2:strength=0.5", strength=1), InputError, r"has strength, which is given as strength=1"),
+        (lambda: ANY.load("background", image=FRAME), ParameterError, r"^image=an array \(6, 8, 3\) of uint8: needs"),
+        (lambda: ANY.load("inpaint", box=(1, 2, 3)), ParameterError, r"^box='1/2/3': not four numbers; needs x/y/"),
+        (lambda: ANY.load("inpaint", box=((1, 2), "a")), ParameterError, r"^box=\(\(1, 2\), 'a'\): needs x/y/width"),
+        (lambda: ANY.load("inpaint", key=(0, 0, 255)), ParameterError, r"^key=\(0, 0, 255\): needs #rrggbb"),
+        (lambda: ANY.load("inpaint")(FRAME, 0.5), MaskError, r"mask is float, not a numpy array"),
         (lambda: ANY.masks.Boxes("left"), MaskError, r"box 'left': needs four numbers"),
     ],
 )  # fmt: skip
 def test_arguments_of_another_type(call: Callable[[], object], kind: type[GancamError], line: str) -> None:
     with pytest.raises(kind, match=line):
         call()
+
+
+def test_what_is_long_is_shown_in_short() -> None:
+    assert (shown("sr-x2"), shown(0.5), shown(FRAME)) == ("'sr-x2'", "0.5", "an array (6, 8, 3) of uint8")
+    assert shown([FRAME, FRAME]) == shown([FRAME, FRAME])[:60] + "... (list)"
+    assert "\n" not in shown(torch.from_numpy(FRAME))
+
+
+def test_the_texts_of_the_command_line_are_effects(tmp_path: Path) -> None:
+    upscale = gancam.load("sr-x2-fast:strength=0")
+    assert isinstance(upscale, gancam.SuperResolution)
+    assert upscale.params.strength == 0
+    big = upscale(FRAME)
+    cv2.imwrite(str(tmp_path / "a.png"), FRAME)
+    kept = tmp_path / "track:draw=off.json"
+    text = f'inpaint:box=1/1/2/2:save="{kept}"'
+    capture = gancam.VideoCapture(str(tmp_path / "a.png"), effects=["sr-x2-fast:strength=0", text])
+    _, read = capture.read()
+    assert read is not None
+    assert np.array_equal(read, gancam.load(text.rpartition(":save")[0])(big))
+    assert not kept.exists()
+    capture.release()
+    assert kept.exists()  # what the capture has loaded is closed by it
+    capture.release()
+    kept.unlink()
+    ends: list[gancam.Sink] = []
+    gancam.run(gancam.sources.TestPattern((8, 6), frames=1), ["sr-x2-fast:strength=0", text], ends)
+    assert kept.exists()
+    assert gancam.Budget("sr-x2-fast", 1 / 30).output_size((8, 6)) == (16, 12)
+
+
+def test_a_parameter_is_not_set_on_the_effect_itself() -> None:
+    effect: Any = gancam.load("sr-x2-fast")
+    around: list[Any] = [effect, gancam.effects.EffectSlot(effect), gancam.Budget(effect, 1 / 30)]
+    for one in around:
+        with pytest.raises(AttributeError, match=r"parameter of sr-x2-fast: .* effect\.params\.strength = 0\.5"):
+            one.strength = 0.5
+    effect.mine = 0.5  # anything else is the user's own
+    effect.params.strength = 0.5
+
+
+@dataclass
+class Turns(gancam.Params):
+    """One that can be turned."""
+
+    turn: float = gancam.parameter(0.5, minimum=0.0, maximum=1.0, help="how far")
+
+
+class Turning(gancam.Effect):
+    """Has an attribute of its own that is called as its parameter is."""
+
+    turn = 3.0
+
+    def __init__(self) -> None:
+        self.params = Turns()
+        self.turn = 4.0
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        return image
+
+
+def test_an_attribute_of_the_class_may_be_called_as_a_parameter() -> None:
+    assert (Turning().turn, Turning().params) == (4.0, Turns(0.5))
+
+
+def test_a_mask_may_come_second() -> None:
+    erase, mask = gancam.load("inpaint"), np.eye(6, 8, dtype=np.uint8)
+    assert np.array_equal(erase(FRAME, mask), erase(FRAME, mask=mask))
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "text"),
+    [
+        ("box", (10, 10, 50.5, 50), "10/10/50.5/50"),
+        ("box", np.array([1, 2, 3, 123456.125]), "1/2/3/123456.125"),
+        ("box", [(1, 2, 3, 4), [5, 6, 7, 8]], "1/2/3/4+5/6/7/8"),
+        ("polygon", [(1, 2), (30, 4), (5, 60)], "1/2/30/4/5/60"),
+        ("polygon", [[(1, 2), (30, 4), (5, 60)], [(0, 0), (9, 0), (9, 9), (0, 9)]], "1/2/30/4/5/60+0/0/9/0/9/9/0/9"),
+        ("mask", Path("a") / "b.png", str(Path("a") / "b.png")),
+    ],
+)  # fmt: skip
+def test_numbers_and_paths_are_taken_as_their_texts(name: str, given: object, text: str) -> None:
+    assert InpaintParams.of(**{name: given}) == InpaintParams.of(**{name: text})
+
+
+def test_a_function_that_gives_no_image() -> None:
+    nothing: Any = lambda image: None
+    with pytest.raises(ImageError, match=r"the effect <lambda> gives None: does its function return the image\?"):
+        FunctionEffect(nothing)(FRAME)
+    with pytest.raises(ImageError, match=r"what the effect <lambda> gives is float64: needs uint8"):
+        ANY.effects.as_effect(lambda image: image / 2)(FRAME)
 
 
 def test_effects_are_closed_at_the_end_of_a_block() -> None:

@@ -16,6 +16,7 @@ from train.console import Console
 from train.data.named import NAMES
 from train.page import Page
 from train.painters import PAINTERS
+from train.program import Parser, fail
 from train.report import Every
 from train.show import Window
 from train.start import ModelReader
@@ -41,7 +42,7 @@ Preview = Callable[[recipe.Recipe, Path, str, Sequence[str], Console], Watcher]
 
 def make_parser() -> argparse.ArgumentParser:
     """Make the parser of the command line."""
-    parser = argparse.ArgumentParser(prog="gancam train", description=ABOUT, epilog=SEVERAL)
+    parser = Parser(prog="gancam train", description=ABOUT, epilog=SEVERAL)
     parser.add_argument("recipe", help=f"{', '.join(recipe.names())}; or the path of a .toml file")
     parser.add_argument(
         "--data", "--a", type=Path, required=True,
@@ -110,7 +111,7 @@ def main(
         if distributed.is_initialized():
             distributed.destroy_process_group()
     if said:
-        print(f"train: {said}", file=sys.stderr)
+        return fail(said, code)
     return code
 
 

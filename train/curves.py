@@ -3,7 +3,6 @@
 Two pictures of the same: curves.png, and page.html with the newest samples and what went wrong.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from train import checkpoint, recipe
+from train.program import Parser, fail
 
 Curve = tuple[list[int], list[float]]  # iterations, values
 Points = dict[str, Curve]  # by name
@@ -184,7 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     from train import page  # which draws what this module reads
 
-    parser = argparse.ArgumentParser(prog="gancam train curves", description="Draw the curves of runs.")
+    parser = Parser(prog="gancam train curves", description="Draw the curves of runs.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run")
     parser.add_argument(
         "--record", metavar="ABOUT", help="keep them as what is to be expected of the recipe, and of what"
@@ -196,8 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
                 sys.stdout.write(f"{record(run, options.record)}\n")
             sys.stdout.write(f"{draw(run)}\n{page.write(run, recipe_of(run))}\n")
     except (OSError, ValueError, ImportError) as error:
-        sys.stderr.write(f"train.curves: {error}\n")
-        return 2
+        return fail(error)
     return 0
 
 

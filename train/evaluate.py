@@ -5,7 +5,6 @@
 judges the networks of runs (or checkpoint files); with several, each also against the first.
 """
 
-import argparse
 import json
 import logging
 import math
@@ -27,6 +26,7 @@ from train import checkpoint, degrade, holes, losses, networks, recipe
 from train.data import Pixels, crop_to_multiple, downscale, image_files, read_image
 from train.networks import squeezenet
 from train.networks.sr import SuperResolution
+from train.program import Parser, fail
 
 BT601 = np.array([65.481, 128.553, 24.966]) / 255.0  # luma of RGB 0..255 in 16..235 (ITU-R BT.601)
 LOWER_IS_BETTER = {"distance", "flicker", "flicker_gain", "warp_error", "warp_gain"}
@@ -406,7 +406,7 @@ def table(results: list[tuple[str, dict[str, dict[str, float]]]]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    parser = argparse.ArgumentParser(prog="gancam train evaluate", description="Judge networks, side by side.")
+    parser = Parser(prog="gancam train evaluate", description="Judge networks, side by side.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run, or a checkpoint file")
     parser.add_argument("--images", type=Path, nargs="+", default=[], metavar="DIR", help="folders of whole images")
     parser.add_argument("--degradation", choices=("bicubic", "webcam"), action="append", help="default: both")
@@ -425,8 +425,7 @@ def main(arguments: list[str] | None = None) -> int:
         device = torch.device(options.device)
         results = [score_run(path, options.images, degradations, options.video, device) for path in options.runs]
     except (OSError, ValueError, RuntimeError) as error:
-        sys.stderr.write(f"train.evaluate: {error}\n")
-        return 2
+        return fail(error)
     as_json = [
         {"run": str(path), "name": name, "figures": f} for path, (name, f) in zip(options.runs, results, strict=True)
     ]

@@ -7,7 +7,6 @@ network whose features it compares, on the number of samples and on the size pic
 stated beside it.
 """
 
-import argparse
 import json
 import logging
 import math
@@ -26,14 +25,15 @@ from torch import Tensor, nn
 
 from train import checkpoint, networks, recipe
 from train.data import Pictures
-from train.data.named import MISFIT
 from train.networks import digits, efficientnet
 from train.networks.latent import LatentGenerator
+from train.program import Parser, fail
 
 NEAREST = 5  # neighbours of precision, recall, density and coverage
 SHOWN = 10_000  # pictures of a side among which neighbours are sought, so that distances between all fit the memory
 NEAR_COPY = 0.5  # of the typical distance between neighbouring training pictures: nearer than this is a near copy
 DIGITS = tuple("0123456789")
+MISFIT = "the installed torchvision is of another PyTorch: install both from one place, or uninstall torchvision"
 CERTAIN = 10.0  # the number in z of a class that is asked for; the others' are standard normal
 Features = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (n, h, w, c) RGB -> (n, features)
 
@@ -308,7 +308,7 @@ def score_run(made: recipe.Recipe, generator: LatentGenerator, data: Path, *, sa
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    parser = argparse.ArgumentParser(prog="gancam train generation", description=__doc__)
+    parser = Parser(prog="gancam train generation", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or checkpoint files")
     parser.add_argument("--data", type=Path, required=True, help="the pictures: a folder, .zip or .npz")
     parser.add_argument("--samples", type=int, default=5000)
@@ -331,8 +331,7 @@ def main(arguments: list[str] | None = None) -> int:
             generator.load_state_dict(state["ema"])
             found[str(run)] = score_run(made, generator, options.data, samples=options.samples)
     except (OSError, ValueError, RuntimeError, ImportError) as error:
-        sys.stderr.write(f"train.generation: {error}\n")
-        return 2
+        return fail(error)
     lines = [f"{name}: {scores.text()}" for name, scores in found.items()]
     as_json = {name: asdict(scores) for name, scores in found.items()}
     sys.stdout.write((json.dumps(as_json, indent=2) if options.json else "\n".join(lines)) + "\n")

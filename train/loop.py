@@ -62,7 +62,10 @@ def average(ema: nn.Module, network: nn.Module, decay: float, iteration: int) ->
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM instead of dying of them. What is ignored, as SIGINT in the background, stays so."""
+    """Collects SIGINT, SIGTERM and SIGHUP instead of dying of them.
+
+    What is ignored, as SIGINT in the background, stays so.
+    """
     received: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -70,7 +73,8 @@ def _signals() -> Iterator[list[int]]:
 
     before = {
         number: signal.signal(number, note)
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for name, number in signal.Signals.__members__.items()
+        if name in ("SIGINT", "SIGTERM", "SIGHUP")  # which Windows has not
         if signal.getsignal(number) != signal.SIG_IGN
     }
     try:

@@ -5,18 +5,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import SupportsFloat
 
 from gancam.budget.stage import HOPELESS, Clock, Stage
-from gancam.effects import Effect, EffectSlot, ImageFunction, slots
-from gancam.errors import InputError
+from gancam.effects import Effect, EffectLike, EffectSlot, slots
+from gancam.errors import InputError, shown
 from gancam.frame import Frame, Image, ImageLike, check_image
 from gancam.pipeline import output_size
-from gancam.units import milliseconds
+from gancam.units import milliseconds, rounded
 from gancam.vision.pad import DrawingPad
 
 MISSED = 1.05  # of the time: what takes more has missed it
@@ -25,6 +25,7 @@ HOLD, LEAST = 1.0, 4  # seconds, and frames, that are looked at: only their medi
 CALM = 2.0  # seconds that there must have been room
 PAUSE, LONGEST_PAUSE = 5.0, 600.0  # seconds before what missed is tried again: the first, doubled up to the second
 PROVED = 60.0  # seconds after which what plays has proved itself: its pause is halved then, not doubled
+LONGEST = 5.0  # seconds a frame: what is more was meant in milliseconds, or in frames a second
 _GROWN = 4.0  # times the area that was measured: above, costs are measured anew instead of reckoned
 
 
@@ -43,10 +44,11 @@ class Budget(Effect):
     Calls are safe from several threads; they queue. A copy measures anew, and has no `notify`.
 
     Args:
-        effects: One effect or several. Those with one level are played as they are, and cost what they cost; slots
-            (``EffectSlot``) are left as they are.
-        seconds: For a whole frame. Who runs the loop tells by ``frame_took`` what it took with all that is not effects
-            (``gancam.pipeline.run`` does); where that is not told, the effects have all of it.
+        effects: One effect or several, also as texts of the command line (``"sr-x2-gan"``). Those with one level
+            are played as they are, and cost what they cost; slots (``EffectSlot``) are left as they are.
+        seconds: For a whole frame, 5 at the most: ``1 / 30``, not 33 nor 30. Who runs the loop tells by ``frame_took``
+            what it took with all that is not effects (``gancam.pipeline.run`` does); where that is not told, the
+            effects have all of it.
         carry: Whether an effect that takes longer may be made beside the frames, on a thread of its own, and what it
             changes be carried along by their motion, before it is left out.
         off: Whether the cheapest level of every effect is to leave it out, so that there is one that fits.
@@ -55,6 +57,7 @@ class Budget(Effect):
 
     Raises:
         InputError: For a time that is none, and for no effects.
+        GancamError: As ``load`` does for a text.
 
     Examples:
         >>> effect = gancam.Budget(gancam.load("sr-x2-gan"), 1 / 30)
@@ -63,7 +66,7 @@ class Budget(Effect):
 
     def __init__(
         self,
-        effects: Effect | ImageFunction | Sequence[Effect | ImageFunction],
+        effects: EffectLike | Sequence[EffectLike],
         seconds: float,
         *,
         carry: bool = False,
@@ -71,10 +74,9 @@ class Budget(Effect):
         notify: Callable[[str], None] | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
-        if not (isinstance(seconds, SupportsFloat) and 0 < float(seconds) < math.inf):
-            raise InputError(f"a budget of {seconds!r} s a frame: needs a number above 0")
-        self.seconds = seconds
-        self.effects: list[EffectSlot] = slots(effects if isinstance(effects, Sequence) else [effects])
+        self.seconds = _seconds(seconds)
+        several = effects if isinstance(effects, Sequence) and not isinstance(effects, str) else [effects]
+        self.effects: list[EffectSlot] = slots(several)
         if not self.effects:
             raise InputError("a budget needs an effect to spend it on")
         self.card, self.params = self.effects[0].card, self.effects[0].params
@@ -314,8 +316,23 @@ class Budget(Effect):
         self._room_since = None
 
 
+def _seconds(given: object) -> float:
+    """The time of a budget, checked."""
+    seconds = 0.0
+    with suppress(TypeError, OverflowError):  # of an array of several, and of a whole number beyond all clocks
+        seconds = float(given) if isinstance(given, SupportsFloat) else 0.0
+    if not 0 < seconds < math.inf:
+        raise InputError(f"a budget of {shown(given)} s a frame: needs a number of seconds above 0")
+    if seconds > LONGEST:
+        raise InputError(
+            f"a budget of {seconds:g} s a frame: needs {LONGEST:g} at most; "
+            f"{seconds:g} ms are {rounded(seconds / 1000)} s, and {seconds:g} frames a second 1 / {seconds:g}"
+        )
+    return seconds
+
+
 def _ms(seconds: float) -> str:
     return milliseconds(1000 * seconds)
 
 
-__all__ = ["CALM", "HOLD", "HOPELESS", "MISSED", "PAUSE", "ROOM", "Budget"]
+__all__ = ["CALM", "HOLD", "HOPELESS", "LONGEST", "MISSED", "PAUSE", "ROOM", "Budget"]

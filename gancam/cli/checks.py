@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
+from gancam.budget import LONGEST
 from gancam.effects import EffectSpec, check_spec
 from gancam.errors import InputError, NotFound, SinkError
 from gancam.files import check_target, refuse_existing
@@ -39,7 +40,11 @@ def parse_frame_time(fps: float | None, milliseconds: float | None) -> float | N
     for option, target in (("--target-fps", fps), ("--target-ms", milliseconds)):
         if target is not None and not 0 < target < math.inf:
             raise InputError(f"{option} {target:g}: needs a number above 0")
-    return milliseconds / 1000 if milliseconds is not None else 1 / (fps or 1)
+    seconds = milliseconds / 1000 if milliseconds is not None else 1 / (fps or 1)
+    if seconds > LONGEST:
+        option = f"--target-fps {fps:g}" if fps is not None else f"--target-ms {milliseconds:g}"
+        raise InputError(f"{option}: needs at most {LONGEST:g} s a frame")
+    return seconds
 
 
 def check_chain(recipe: EffectChainSpec, preset: Path | None = None) -> None:

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 
 from rich.console import Console
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gancam import pipeline
 from gancam.errors import SinkError
+from gancam.media.messages import cause
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
@@ -37,8 +38,71 @@ def prepare_streams() -> None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    if type(sys.stdout) is TextIOWrapper:  # not one that somebody has put there
+        sys.stdout = _Output(sys.stdout)
+    if type(sys.stderr) is TextIOWrapper:
+        sys.stderr = _Words(sys.stderr)
+
+
+class _Stream(TextIOWrapper):
+    """Another way to write to a stream of Python's own, which stays open as long."""
+
+    def __init__(self, stream: TextIOWrapper) -> None:
+        stream.flush()
+        self._before = stream
+        buffering = stream.line_buffering, stream.write_through
+        super().__init__(stream.buffer, stream.encoding, "backslashreplace", None, *buffering)
+
+
+class _Output(_Stream):
+    """stdout, which ends a command with one line where it cannot be written."""
+
+    def write(self, text: str) -> int:
+        """Write `text`. Raises ``SinkError``, and ``BrokenPipeError`` where nobody reads on."""
+        with _told():
+            return super().write(text)
+
+    def flush(self) -> None:
+        """Write what waits. Raises as `write` does."""
+        with _told():
+            super().flush()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise SinkError(f"standard output cannot be written: {cause(error)}") from error
+
+
+class _Words(_Stream):
+    """stderr: where it cannot be written its words are lost, and nothing else."""
+
+    def write(self, text: str) -> int:
+        """Write `text` if that can be."""
+        with suppress(OSError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what waits if that can be."""
+        with suppress(OSError):
+            super().flush()
+
+
+def finish_stdout() -> None:
+    """Write what waits for stdout. Raises ``SinkError`` and ``BrokenPipeError``, and no other time when Python ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):  # of a stream that is no file
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, sys.stdout.fileno())
+            os.close(null)
+        raise
 
 
 def print_note(text: str) -> None:

@@ -155,7 +155,8 @@ def _adapted(files: Sequence[Path], target: Path, answers: dict[str, Any]) -> Ad
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / files[0].name
         join(files[0], files[1], whole)
-        return adapt(whole, target, name=target.stem, answers={"effect": "morph", **answers})
+        whole_answers = {"effect": "morph", **answers}
+        return adapt(whole, target, name=target.stem, answers=whole_answers, given_as=files[0])
 
 
 def _photos(folder: Path) -> list[Image]:

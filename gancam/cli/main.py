@@ -5,6 +5,8 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -24,7 +26,7 @@ from gancam.cli import (  # noqa: F401 - their commands
     training,
 )
 from gancam.cli.app import app
-from gancam.cli.console import Terminated, errors, prepare_streams
+from gancam.cli.console import Terminated, errors, finish_stdout, prepare_streams
 from gancam.errors import GancamError
 
 DEBUG = "GANCAM_DEBUG"  # environment variable: 1 is --debug
@@ -70,13 +72,17 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         number = signal.Signals.__members__.get(name)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # the parent may want it ignored (nohup)
             signal.signal(number, _terminate)
-    sys.exit(_run(arguments))
+    code = _run(lambda: app(args=arguments, standalone_mode=False))
+    if code:
+        with suppress(OSError):  # one line is told already
+            finish_stdout()
+    sys.exit(code or _run(finish_stdout))
 
 
-def _run(arguments: list[str] | None) -> int:
+def _run(command: Callable[[], object]) -> int:
     """Run a command; the exit code."""
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = command()
         return code if isinstance(code, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         return 130

@@ -210,11 +210,13 @@ def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: Ma
     with named_after(request.preset):
         chain = LoadedChain(chain_spec)
     if image:
-        process_image(
+        notes = process_image(
             source, target, chain.fresh(), overwrite=options.overwrite, quality=options.quality, notify=print_note
         )
         if request.as_json:
-            print(json.dumps({"output": str(target)}))
+            print(json.dumps({"output": str(target), "notes": notes}))
+        elif not request.quiet:
+            print("\n".join([*notes, _wrote(target)]))
         return
     report, notify = Report(), lambda text: print_note(without_folder(text, source.path))
     try:
@@ -236,11 +238,17 @@ def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: Ma
     elif not request.quiet:
         print("\n".join(report.text()))
         if options.pipe is None:
-            size = "" if _is_sequence(source, target) else f" ({target.path.stat().st_size / 1e6:.1f} MB)"
-            print(f"wrote {target}{size}")
+            print(_wrote(target))
     else:
         for note in losses(report, chain):
             print_note(note)
+
+
+def _wrote(target: MediaPath) -> str:
+    if isinstance(target, SequencePath):
+        return f"wrote {target}"
+    size = target.path.stat().st_size
+    return f"wrote {target} ({f'{size / 1e6:.1f} MB' if size >= 1e5 else f'{size / 1e3:.1f} kB'})"
 
 
 def _what_is_kept(target: MediaPath, options: ProcessOptions) -> str:

@@ -1,7 +1,8 @@
 """`gancam train` and `gancam export`: PyTorch's side, in a process of its own."""
 
-import signal
+import os
 import subprocess
+import sys
 
 import typer
 
@@ -38,8 +39,14 @@ def export(context: typer.Context) -> None:
 
 
 def _run(module: str, arguments: list[str]) -> int:
-    """Run a module to its end, and return its exit code; signals reach it."""
+    """Run a module to its end, and return its exit code; signals reach it.
+
+    Where a process can become another one this one does, so that a signal reaches the training whoever sends it.
+    """
     words, environment = command(module, arguments)
+    if os.name != "nt":
+        sys.stdout.flush()
+        os.execve(words[0], words, environment)
     child = subprocess.Popen(words, env=environment)
     while True:
         try:
@@ -48,4 +55,4 @@ def _run(module: str, arguments: list[str]) -> int:
         except KeyboardInterrupt:  # the terminal sent it to the child, too, which stops with a checkpoint
             continue
         except Terminated:
-            child.send_signal(signal.SIGTERM)
+            child.terminate()

@@ -11,13 +11,13 @@ from contextlib import suppress
 from itertools import count, repeat
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Self, SupportsFloat, TypeAlias
+from typing import TYPE_CHECKING, Self, SupportsFloat, TypeAlias
 from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import ImageError, InputError
+from gancam.errors import ImageError, InputError, shown
 from gancam.frame import Frame, Image, ImageLike, check_image
 from gancam.inference.card import ModelCard
 from gancam.inference.model import ImageModel, Model
@@ -45,6 +45,17 @@ class Effect(ABC):
 
     card: ModelCard | None = None
     params: Params = Params()
+
+    if not TYPE_CHECKING:  # type checkers know what attributes there are
+
+        def __setattr__(self, name: str, value: object) -> None:
+            new = not (
+                name.startswith("_") or name in self.__dict__ or any(name in vars(it) for it in type(self).__mro__)
+            )
+            if new and name in self.params.declared():
+                cure = f"set it as effect.params.{name} = {shown(value)}"
+                raise AttributeError(f"{name} is a parameter of {self.name}: {cure}")
+            super().__setattr__(name, value)
 
     @abstractmethod
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
@@ -281,15 +292,15 @@ class MaskedEffect(ModelEffect):
     """An effect that works where a mask says, which may come with each call."""
 
     def __call__(
-        self, image: ImageLike, *, time: float | None = None, mask: NDArray[np.generic] | None = None
+        self, image: ImageLike, mask: NDArray[np.generic] | None = None, *, time: float | None = None
     ) -> Image:
         """Make a new image of `image`, or images of several; see ``ModelEffect``.
 
         Args:
             image: ``uint8 (H, W, 3)`` BGR, or ``(n, H, W, 3)``.
-            time: In seconds.
             mask: ``(H, W)``: uint8 or bool (not 0: marked) or float (over 0.5: marked); None: what its parameters say.
                 For n images also ``(n, H, W)``, one for each.
+            time: In seconds.
 
         Raises:
             ImageError: For anything that is no such image.
@@ -301,7 +312,9 @@ class MaskedEffect(ModelEffect):
             images = as_batch(image)
             if images is None:
                 return self.compute_masked(check_image(image), time, mask)
-            each = mask if mask is not None and mask.ndim == 3 and len(mask) == len(images) else repeat(mask)
+            each = (
+                mask if isinstance(mask, np.ndarray) and mask.ndim == 3 and len(mask) == len(images) else repeat(mask)
+            )
             frames = zip(images, _times(time), each, strict=False)
             return self._stacked(images, (self.compute_masked(*frame) for frame in frames))
 
@@ -334,7 +347,7 @@ def check_time(time: SupportsFloat | None) -> float | None:
     with suppress(TypeError, OverflowError):  # of an array of several, and of a whole number beyond all clocks
         if isinstance(time, SupportsFloat) and math.isfinite(seconds := float(time)):
             return seconds
-    raise InputError(f"time is {time!r}: needs seconds, or None for an image that has no time")
+    raise InputError(f"time is {shown(time)}: needs seconds, or None for an image that has no time")
 
 
 def as_batch(images: object) -> Image | None:
@@ -364,6 +377,9 @@ class FunctionEffect(Effect):
     """A plain function as an effect."""
 
     def __init__(self, function: ImageFunction) -> None:
+        given: object = function
+        if isinstance(given, type) and issubclass(given, Effect):
+            raise InputError(f"{given.__name__} is a class: give an effect of that class, not the class itself")
         named = isinstance(function, FunctionType | BuiltinFunctionType | MethodType)
         self._function, self._name = function, function.__name__ if named else type(function).__name__
         try:
@@ -372,8 +388,11 @@ class FunctionEffect(Effect):
             self._takes_time = False
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
-        """Call the function, with the time where it takes one."""
-        return self._function(image, time=time) if self._takes_time else self._function(image)
+        """Call the function, with the time where it takes one. Raises ``ImageError`` where it gives no image."""
+        made = self._function(image, time=time) if self._takes_time else self._function(image)
+        if made is None:
+            raise ImageError(f"the effect {self._name} gives None: does its function return the image?")
+        return check_image(made, f"what the effect {self._name} gives")
 
     @property
     def name(self) -> str:
@@ -386,16 +405,10 @@ class FunctionEffect(Effect):
         return width, height
 
 
+EffectLike: TypeAlias = Effect | ImageFunction | str | Path
+"""What is played: an effect, a plain function, or what ``load`` takes: a name, a file, or the command line's text."""
+
+
 def as_effect(effect: Effect | ImageFunction) -> Effect:
     """Give `effect` itself, or a plain function as one."""
     return effect if isinstance(effect, Effect) else FunctionEffect(effect)
-
-
-def as_effects(effects: Iterable[Effect | ImageFunction]) -> list[Effect]:
-    """Give each of `effects` as `as_effect` does.
-
-    Raises ``InputError`` for a single one, which is easily given instead of a list of one.
-    """
-    if isinstance(effects, Effect) or not isinstance(effects, Iterable):
-        raise InputError(f"effects is {type(effects).__name__}, not a list of effects: give [effect], [] for none")
-    return [as_effect(effect) for effect in effects]

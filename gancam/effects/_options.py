@@ -3,9 +3,19 @@
 Only they read this; what is declared in the effects' ``Params`` is what holds, and a test keeps the two alike.
 """
 
+import os
+from collections.abc import Sequence
 from typing import Literal, TypeAlias, TypedDict
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gancam.masks import MaskLike
+
+Numbers: TypeAlias = (
+    str | Sequence[float] | Sequence[Sequence[float]] | Sequence[Sequence[Sequence[float]]] | NDArray[np.generic]
+)
+PathLike: TypeAlias = str | os.PathLike[str]
 
 SuperResolutionName: TypeAlias = Literal[
     "restore-x1",
@@ -45,7 +55,7 @@ class TranslateOptions(TypedDict, total=False):
     readable: float
     colours: float
     stabilise: float
-    region: str
+    region: Numbers
     mask: MaskLike
     outside: bool
 
@@ -55,14 +65,14 @@ class InpaintOptions(TypedDict, total=False):
 
     mask: MaskLike
     invert: bool
-    box: str
-    polygon: str
+    box: Numbers
+    polygon: Numbers
     track: bool
     draw: bool
     key: str
     tolerance: float
     letters: Literal["auto", "on", "off"]
-    faces: str
+    faces: PathLike
     find: Literal["nothing", "overlay", "scratches"]
     from_: float
     to: float
@@ -71,14 +81,14 @@ class InpaintOptions(TypedDict, total=False):
     memory: bool
     ahead: bool
     texture: float
-    save: str
+    save: PathLike
 
 
 class BackgroundOptions(TypedDict, total=False):
     """Parameters of ``gancam.Background``."""
 
     blur: float
-    image: str
+    image: PathLike
     colour: str
     strength: float
     stabilise: float
@@ -87,11 +97,11 @@ class BackgroundOptions(TypedDict, total=False):
 class MorphOptions(TypedDict, total=False):
     """Parameters of ``gancam.Morph``."""
 
-    region: str
+    region: Numbers
     where: Literal["region", "object", "inside", "outside"]
     mask: MaskLike
-    box: str
-    faces: str
+    box: Numbers
+    faces: PathLike
     colour: str
     draw: bool
     fit: Literal["contain", "cover", "stretch"]
@@ -102,7 +112,7 @@ class MorphOptions(TypedDict, total=False):
     shadow: float
     speed: float
     seed: int
-    keyframes: str
+    keyframes: Numbers
     loop: float
     ease: Literal["linear", "smooth", "hold"]
     space: Literal["auto", "w", "z"]
@@ -111,4 +121,4 @@ class MorphOptions(TypedDict, total=False):
     mix_layer: int
     drive: Literal["time", "motion", "audio", "level"]
     level: float
-    audio: str
+    audio: PathLike

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from gancam.effects._contract import Effect, ImageFunction, as_effects
+from gancam.effects._chain import as_effects
+from gancam.effects._contract import Effect, EffectLike
 from gancam.effects._wrapper import EffectWrapper
 from gancam.frame import Image
 from gancam.inference.model import ImageModel
@@ -45,7 +46,7 @@ class EffectSlot(EffectWrapper):
         return self.effect.quality_levels()
 
 
-def slots(effects: Sequence[Effect | ImageFunction]) -> list[EffectSlot]:
+def slots(effects: Sequence[EffectLike]) -> list[EffectSlot]:
     """Put each effect into a slot with a name of its own: the second of one name is NAME#2.
 
     Args:

@@ -119,6 +119,13 @@ class EffectSpec:
         return type(self), (self.name, dict(self.params))
 
 
+def spec_of(name: str | Path) -> EffectSpec:
+    """Read `name` as ``EffectSpec.parse`` does; what is a path is one, with all its colons."""
+    if isinstance(name, Path) or _key(name, 0) is None or Path(name).exists():
+        return EffectSpec(str(name))
+    return EffectSpec.parse(name)
+
+
 _FILES = (".onnx", *SUFFIXES)  # that a name may be a path of
 _KEY = re.compile(r":([^\W\d]\w*)(=|(?=:|\Z))")
 

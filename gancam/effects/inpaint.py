@@ -42,6 +42,9 @@ _ALL_MARKED = (
 )
 
 
+_ALONE = "find=scratches compares a frame with those beside it, and there was one frame alone, which is as it was"
+
+
 def boxes(text: str) -> list[masks.Box]:
     """Read ``x/y/w/h`` in pixels, several joined by +. Raises ``ValueError`` with the reason."""
     found = []
@@ -234,10 +237,6 @@ class Inpaint(MaskedEffect):
                 self._veils = veils(self._overlay.found, frames())
                 for veil in self._veils:
                     self._overlay.add(veil.mask)
-            else:
-                self._told.append(
-                    "found no overlay: no clock, nothing stays while all else moves; box= or mask= marks it"
-                )
         if self.params.find == "scratches":
             self._repairs = repairs(frames())
         if self.params.key and self._keyed is not None and isinstance(self._keyed[1], Captions):
@@ -287,7 +286,8 @@ class Inpaint(MaskedEffect):
     @property
     def notes(self) -> Sequence[str]:
         """What the user should know: an object that was lost, say."""
-        return self._told + [note for source in self._noted for note in source.notes]
+        alone = [_ALONE] if self.params.find == "scratches" and len(self._late) == 1 else []
+        return self._told + alone + [note for source in self._noted for note in source.notes]
 
     def _note(self, note: str) -> None:
         if note not in self._told:

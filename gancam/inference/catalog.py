@@ -109,6 +109,6 @@ def open_model(
         log.warning("%s: its licence allows no commercial use (%s)", model.card.name, model.card.licence)
     foreign = convention_of(metadata(model.path)) if path.parent != MODELS else None
     if foreign is not None:
-        doubts = said(foreign.doubts)
+        doubts = said(foreign.doubts, name if Path(name).suffix in (".onnx", *SUFFIXES) else "FILE")
         log.warning("%s: %s; licence %s%s", model.card.name, foreign.describe(), model.card.licence, doubts)
     return model

@@ -45,7 +45,9 @@ def command(module: str, arguments: Sequence[str]) -> tuple[list[str], dict[str,
         raise MissingExtra(f"gancam {side} needs PyTorch and more ({missing[0]} is not installed): {_INSTALL[side]}")
     paths = [str(home()), *filter(None, [os.environ.get("PYTHONPATH")])]
     told = {"PYTHONIOENCODING": ":backslashreplace"}  # what stdout's encoding lacks ends nothing
-    return [sys.executable, "-P", "-m", module, *arguments], told | os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    return [sys.executable, "-P", "-m", "train.program", module, *arguments], told | os.environ | {
+        "PYTHONPATH": os.pathsep.join(paths)
+    }
 
 
 def is_run(path: Path) -> bool:
@@ -84,5 +86,5 @@ def exported(run: Path) -> Path:
         raise ModelError(f"{run} cannot be exported: {error}") from error
     if done.returncode != 0 or not file.is_file():
         said = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
-        raise ModelError(f"{run} cannot be exported: {said[-1].removeprefix('export: ')}")
+        raise ModelError(f"{run} cannot be exported: {said[-1].removeprefix('gancam: ')}")
     return file

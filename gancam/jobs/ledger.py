@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gancam.jobs.inputs import LEDGER, BatchItem
-from gancam.sinks.piece_store import changes
+from gancam.sinks.job_changes import changes
 
 
 class Ledger:

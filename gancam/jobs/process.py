@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from gancam.control import Controls, Replay
-from gancam.effects import Effect, EffectSlot, ImageFunction, as_effect, slots
+from gancam.effects import Effect, EffectLike, EffectSlot, playing, slots
 from gancam.errors import GancamError
 from gancam.files import check_target
 from gancam.frame import Frame
@@ -39,7 +39,7 @@ FileSource: TypeAlias = VideoFile | ImageFiles | AnimatedImage
 def process_video(
     path: str | os.PathLike[str],
     target: str | os.PathLike[str],
-    effects: Sequence[Effect | ImageFunction],
+    effects: Sequence[EffectLike],
     options: ProcessOptions,
     report: Report,
     *,
@@ -243,12 +243,12 @@ def _keeper(place: str | os.PathLike[str], footage: VideoInfo) -> str | None:
 def process_image(
     path: str | os.PathLike[str],
     target: str | os.PathLike[str],
-    effects: Sequence[Effect | ImageFunction],
+    effects: Sequence[EffectLike],
     *,
     overwrite: bool = False,
     quality: float | None = None,
     notify: Callable[[str], None] = lambda note: None,
-) -> None:
+) -> list[str]:
     """Take an image, with opacity, metadata and all its frames or pages, through effects into a new one.
 
     Args:
@@ -259,6 +259,9 @@ def process_image(
         quality: Of JPEG, 0 (small) to 100; None for what is usual. The other formats are lossless.
         notify: Called with a note on each thing that is lost: opacity, frames, metadata.
 
+    Returns:
+        What the user should know of how the effects fared: their notes.
+
     Raises:
         GancamError: What reading and effects raise.
         SinkError: When `target` cannot be written.
@@ -267,8 +270,20 @@ def process_image(
     refuse_mixture(classify(path), classify(target))
     path, target = Path(path), Path(target)
     check_target(target, overwrite=overwrite, sources=[path])
-    chain = [as_effect(effect) for effect in effects]
-    refuse_drawing(chain)
+    with playing(effects) as chain:
+        refuse_drawing(chain)
+        _image_through(path, target, chain, overwrite, quality, notify)
+        return [note for effect in chain for note in effect.notes]
+
+
+def _image_through(
+    path: Path,
+    target: Path,
+    chain: Sequence[Effect],
+    overwrite: bool,
+    quality: float | None,
+    notify: Callable[[str], None],
+) -> None:
     read = read_pictures(path)
     if not holds_alpha(target) and any(picture.alpha is not None for picture in read.pictures):
         notify(f"{path}: its transparency is left out: {target.suffix} holds none, .png does")

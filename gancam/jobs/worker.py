@@ -15,7 +15,8 @@ from gancam.jobs.identity import job_of
 from gancam.jobs.process import open_video, process_image, reads_ahead, remembers
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.pipeline import FrameCallback, apply
-from gancam.sinks.piece_store import PiecePlan, changes
+from gancam.sinks.job_changes import changes
+from gancam.sinks.piece_store import PiecePlan
 from gancam.sinks.pieces import PieceMaker
 
 

@@ -27,7 +27,8 @@ from gancam.media.paths import SequencePath
 from gancam.sinks._codecs import DEFAULT_QUALITY, check_quality
 from gancam.sinks._left_out import left_out
 from gancam.sinks.contract import Sink
-from gancam.sinks.piece_store import changes, goes_on, pieces_of
+from gancam.sinks.job_changes import changes
+from gancam.sinks.piece_store import goes_on, pieces_of
 from gancam.units import counted
 
 _AHEAD = 2  # images in work for each thread

@@ -18,6 +18,7 @@ from av.packet import PacketSideData, packet_sidedata_type_from_literal
 from gancam.errors import InputError, OutputExists, SinkError
 from gancam.files import hidden_name, replace_file
 from gancam.sinks._settings import BEFORE_ALL
+from gancam.sinks.job_changes import changes
 
 # A piece is what a crash can cost, and a key frame more. 1280x720 gets 47 frames: less than two seconds of work with
 # sr-x2 on two cores. Against one piece of 156 frames, four calm scenes became this much larger with pieces of 52
@@ -58,12 +59,6 @@ def pieces_of(path: Path) -> Path:
 def so_far(path: Path) -> Path:
     """Return where an interrupted run leaves what it had, ready to play."""
     return pieces_of(path) / f"so-far{path.suffix}"
-
-
-def changes(was: Mapping[str, object], now: Mapping[str, object]) -> str:
-    """Say in what two jobs differ; empty where they are the same."""
-    keys = [key for key in sorted(was.keys() | now.keys()) if was.get(key) != now.get(key)]
-    return "; ".join(f"{key} was {_shown(was.get(key))}, now {_shown(now.get(key))}" for key in keys)
 
 
 def goes_on(path: Path, changed: str, *, resume: bool, overwrite: bool) -> bool:
@@ -391,8 +386,3 @@ class PieceStore:
         except (OSError, ValueError):
             return None
         return plan if isinstance(plan, dict) and plan.keys() >= PiecePlan.__annotations__.keys() else None
-
-
-def _shown(value: object) -> str:
-    text = "nothing" if value is None else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -15,7 +15,8 @@ from gancam.sinks._animation import joiner_of
 from gancam.sinks._encoder import EncodedSink, Encoder
 from gancam.sinks._muxer import OutputFile, claim_file
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions
-from gancam.sinks.piece_store import Piece, PiecePlan, PieceStore, changes, so_far
+from gancam.sinks.job_changes import changes
+from gancam.sinks.piece_store import Piece, PiecePlan, PieceStore, so_far
 
 
 class PieceWriter(EncodedSink):

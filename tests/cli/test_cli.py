@@ -110,6 +110,22 @@ def test_parameters_turned_live_are_turned_again_offline(clip: Path, model: Path
     refused("live", clip, "-e", "none", "--to", out, "--control", tmp_path, says="not a regular file")
 
 
+@pytest.mark.parametrize(
+    ("find", "said"),
+    [("nothing", "nothing is marked, so nothing is filled: "),
+     ("overlay", "found no overlay: no clock, a single picture does not tell what stays while all else moves; "),
+     ("scratches", "find=scratches compares a frame with those beside it, and there was one frame alone, ")],
+)  # fmt: skip
+def test_an_image_that_an_effect_leaves_as_it_was(find: str, said: str, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "in.png"), still("sign")[:32, :48])
+    command = ["process", tmp_path / "in.png", tmp_path / "out.png", "-e", f"inpaint:find={find}", "--overwrite"]
+    told, wrote = here(*command).stdout.splitlines()
+    assert told.startswith(said)
+    assert wrote == f"wrote {tmp_path / 'out.png'} ({(tmp_path / 'out.png').stat().st_size / 1e3:.1f} kB)"
+    assert json.loads(here(*command, "--json").stdout) == {"output": str(tmp_path / "out.png"), "notes": [told]}
+    assert here(*command, "--quiet").stdout == ""
+
+
 def test_an_image_in_and_out(model: Path, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "in.png"), still("sign"))
     done = gancam("process", tmp_path / "in.png", tmp_path / "out.png", "-e", model)
@@ -117,6 +133,8 @@ def test_an_image_in_and_out(model: Path, tmp_path: Path) -> None:
     out = cv2.imread(str(tmp_path / "out.png"))
     assert out is not None
     assert out.shape == (480, 640, 3)
+    size = (tmp_path / "out.png").stat().st_size
+    assert done.stdout == f"wrote {tmp_path / 'out.png'} ({size / 1e6:.1f} MB)\n"
     refused("process", tmp_path / "in.png", tmp_path / "out.png", says="exists")
     refused("process", tmp_path / "in.png", tmp_path / "out.mp4", says="is an image")
     refused("process", CITY, tmp_path / "out.jpg", says="is one image")

@@ -93,6 +93,22 @@ def test_one_ctrl_c_ends_the_process(case: str, tmp_path: Path) -> None:
     assert (process.returncode, out, said) == (130, "closed\n", "")
 
 
+def test_ctrl_c_while_opencv_is_loaded_is_not_a_fault(tmp_path: Path) -> None:
+    """But in a program of somebody's own it stays theirs."""
+    (tmp_path / "cv2.py").write_text("raise KeyboardInterrupt")
+    (tmp_path / "gancam").write_text("from gancam.__main__ import start\nstart()\n")
+    (tmp_path / "theirs.py").write_text("try:\n    import gancam\nexcept KeyboardInterrupt:\n    print('mine')\n")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    for words, code, out in (
+        (["-m", "gancam", "models"], 130, ""),
+        ([tmp_path / "gancam", "models"], 130, ""),
+        ([tmp_path / "theirs.py"], 0, "mine\n"),
+    ):
+        command = [sys.executable, "-P", *map(str, words)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (code, out, "")
+
+
 SENDING = """
 import os, signal, socket, threading, time
 import numpy as np

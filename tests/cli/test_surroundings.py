@@ -33,6 +33,26 @@ def test_a_closed_stream_ends_no_command(tmp_path: Path, closed: str) -> None:
     assert ("28x28" in done.stdout) == (closed != "stdout")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", ["models mnist", "--version", "process in.png out.png --json", "train curves --help"])
+def test_a_full_stdout_is_one_line_and_a_full_stderr_none(tmp_path: Path, words: str, unbuffered: str) -> None:
+    cv2.imwrite(str(tmp_path / "in.png"), still("sign")[:32, :32])
+    command = [sys.executable, "-m", "gancam", *words.split()]
+    told = {"PYTHONUNBUFFERED": unbuffered, "PYTHONPATH": str(ROOT)}
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        setting = {"cwd": tmp_path, "env": os.environ | told, "text": True, "timeout": 60}
+        if "--help" not in words or not unbuffered:  # argparse says nothing of it there
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, **setting)  # type: ignore[call-overload]
+            said = "gancam: standard output cannot be written: No space left on device\n"
+            assert (done.returncode, done.stderr) == (2, said)
+        (tmp_path / "out.png").unlink(missing_ok=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, **setting)  # type: ignore[call-overload]
+        assert (done.returncode, bool(done.stdout)) == (0, True)
+        done = subprocess.run([*command, "--nothing"], stdout=subprocess.PIPE, stderr=full, **setting)  # type: ignore[call-overload]
+        assert done.returncode == (0 if "--help" in words else 2)
+
+
 def test_without_a_home_folder_what_is_bundled_plays(tmp_path: Path) -> None:
     """As in a container that is run as a user without a name: then Python finds no home, as where HOME is "~"."""
     homes = ("XDG_CACHE_HOME", "XDG_DATA_HOME", "GANCAM_MODELS", "GANCAM_STUDIO", "GANCAM_DATA", "LOCALAPPDATA")

@@ -1,6 +1,7 @@
 """`gancam train`, `gancam export`, and a run's folder as a model: PyTorch in a process of its own."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from gancam.errors import MissingExtra, ModelError
 from gancam.inference import runs
 from gancam.inference.catalog import find, open_model
+from tests.helpers.children import interruptible
 from tests.helpers.command import gancam, refused
 from tests.helpers.training import GENERATOR, go
 from train import checkpoint
@@ -46,12 +48,14 @@ def test_training_and_exporting_as_commands(tmp_path: Path) -> None:
     done = gancam("export", "runs/tiny", "-o", tmp_path, "--precisions", "fp32", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert open_model(tmp_path / "tiny.onnx").card.effect == "morph"
+    line = r"\S*tiny\.onnx: \d+ kB, (the same as PyTorch|\d\d\.\d dB beside PyTorch, at most \d of 255 off)\n"
+    assert re.fullmatch(line, done.stderr)
 
 
 def test_exit_codes_and_lines_are_those_of_the_other_side(tmp_path: Path) -> None:
     done = gancam("train", "nothing", "--data", tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith("train: no recipe 'nothing': there are cgan-cifar10")
+    assert done.stderr.startswith("gancam: no recipe 'nothing': there are cgan-cifar10")
     assert gancam("train", "curves", tmp_path / "none").returncode == 2
     assert "--trained-on" in gancam("export", "--help").stdout
 
@@ -86,26 +90,48 @@ def test_a_damaged_run_is_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_a_signal_reaches_the_training(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_to_the_command_alone_ends_the_training(name: str, tmp_path: Path) -> None:
+    number = signal.Signals[name]
     (tmp_path / "tiny.toml").write_text(GENERATOR.format(iterations=10**6))
     words = ["train", "tiny.toml", "--data", str(digits(tmp_path)), "--device", "cpu"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "ignore", "-m", "gancam", *words]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as process:
+    with interruptible():
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment)
+    with process:
         try:
             assert process.stderr is not None
             for line in process.stderr:
                 if "it/s" in line:
                     break
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(number)
             rest = process.stderr.read()
-            assert process.wait(timeout=60) == 143
+            assert process.wait(timeout=60) == 128 + number
         finally:
             process.kill()
-    assert rest.splitlines()[-1].startswith("train: stopped by SIGTERM")
+    assert rest.splitlines()[-1].startswith(f"gancam: stopped by {name}")
     assert "Traceback" not in rest
     assert checkpoint.load(tmp_path / "runs" / "tiny")["iteration"] > 0
     assert (tmp_path / "runs" / "tiny" / "samples.png").is_file()  # of the state that it stopped with
+
+
+def test_ctrl_c_while_pytorch_is_loaded_is_not_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise KeyboardInterrupt")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    for words in (["train", "dcgan-mnist", "--data", "."], ["train", "evaluate", "."], ["export", ".", "-o", "."]):
+        command = [sys.executable, "-m", "gancam", *words]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+        assert (done.returncode, done.stderr) == (130, "")
+
+
+@pytest.mark.parametrize("words", ["train --data .", "export run -o .", "train curves", "train evaluate . --threads x"])
+def test_wrong_options_are_one_line(words: str) -> None:
+    done = gancam(*words.split())
+    assert done.returncode == 2
+    assert done.stderr.startswith("gancam: ")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -65,7 +65,7 @@ def test_a_copy_goes_its_own_way() -> None:
     assert not np.array_equal(first(SIGN), second(SIGN))
 
 
-@pytest.mark.parametrize("wrap", [EffectSlot, lambda one: gancam.Budget([one], 10.0)], ids=["slot", "budget"])
+@pytest.mark.parametrize("wrap", [EffectSlot, lambda one: gancam.Budget([one], 5.0)], ids=["slot", "budget"])
 def test_what_holds_effects_is_copied_too(wrap: Callable[[gancam.Effect], gancam.Effect]) -> None:
     whole = wrap(load("sketch", device="cpu", precision="fp32", threads=1))
     image = frames(SIZES[0])[0]

@@ -23,10 +23,11 @@ from gancam.jobs.inputs import LEDGER, find_inputs, is_batch
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import EffectChainSpec, ProcessOptions
 from gancam.pipeline import Report
+from gancam.sinks.job_changes import changes
 from gancam.sinks.piece_store import pieces_of
 from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip
-from tests.helpers.command import gancam, refused
+from tests.helpers.command import gancam, here, refused
 from tests.helpers.jobs import same_pictures
 from tests.helpers.small import network, still, write_models
 
@@ -196,17 +197,48 @@ def test_images_have_the_quality_that_is_asked_for(tmp_path: Path, workers: int)
         batch(tmp_path / "in", tmp_path / "small", quality=100, workers=workers)
 
 
+def test_what_was_made_otherwise_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    cv2.imwrite(str(tmp_path / "in" / "a.png"), still("otters")[:32, :32])
+    chain = ["process", tmp_path / "in", tmp_path / "out", "-e", "sr-x2-fast:strength=0.5", "-e"]
+    assert here(*chain, "sketch").returncode == 0
+    told = "was made with other options (sr-x2-fast: strength was 0.5, now 1.0); give"
+    refused(*chain[:4], "sr-x2-fast", "-e", "sketch", says=told)
+    told = "was made with other options (effects were sr-x2-fast + sketch, now sr-x2-fast + style-oil); give"
+    refused(*chain, "style-oil", says=told)
+    refused(*chain[:3], says="was made with other options (effects were sr-x2-fast + sketch, now none); give")
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        ({}, {}, ""),
+        ({"eight-bit": True}, {}, "eight-bit was on, now not given"),
+        ({"from": "3/2", "to": None}, {"from": "2", "to": "40"}, "from was 1.5 s, now 2 s; to was not given, now 40 s"),
+        ({"params": None}, {"params": "ab" * 32}, "params was not given, now a file"),
+        ({"input": f"7 bytes, {'0' * 32}"}, {"input": f"7 bytes, {'1' * 32}"},
+         "input is another file, or was changed"),
+        ({"effects": [{"name": "a", "detector": "ab" * 32, "params": {"detector": ""}}]},
+         {"effects": [{"name": "a", "detector": "cd" * 32, "params": {"detector": ""}}]},
+         "a: detector is another file, or was changed"),
+        ({"rate": "30000/1001"}, {"rate": "25"}, "rate was 29.97 fps, now 25 fps"),
+    ],
+)  # fmt: skip
+def test_changes_of_a_job_in_words(was: dict[str, object], now: dict[str, object], said: str) -> None:
+    assert changes(was, now) == said
+
+
 def test_what_was_made_otherwise_is_not_skipped(holiday: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     batch(holiday / "sea", out)
     with pytest.raises(
-        OutputExists, match=r"b\.mkv: was made with other options \(quality was nothing, now 50\); give another"
+        OutputExists, match=r"b\.mkv: was made with other options \(quality was not given, now 50\); give another"
     ):
         batch(holiday / "sea", out, quality=50)
     summary, _ = batch(holiday / "sea", out, quality=50, overwrite=True)
     assert (summary.made, summary.done) == (1, 1), "the image has no quality"
     cv2.imwrite(str(holiday / "sea" / "still.png"), still("otters"))
-    with pytest.raises(OutputExists, match=r"still\.png: was made with other options \(input was"):
+    with pytest.raises(OutputExists, match=r"still\.png: was made with other options \(input is another"):
         batch(holiday / "sea", out, quality=50)
     with (out / "b.mkv").open("ab") as file:
         file.write(b"more")

@@ -94,7 +94,7 @@ def test_what_changed_is_not_mixed(tmp_path: Path, long: Path) -> None:
     with pytest.raises(InputError, match=r"another one \(quality was 80.0, now 50.0\); --overwrite begins anew"):
         process(long, out, resume=True, quality=50)
     other = make_clip(tmp_path / "other.mp4")
-    with pytest.raises(InputError, match="input was"):
+    with pytest.raises(InputError, match="input is another file"):
         process(other, out, resume=True)
     assert len(list(pieces_of(out).glob("*.piece"))) == 1
     report, _ = process(other, out, overwrite=True)

@@ -166,7 +166,7 @@ def test_the_rate_holds_then_falls() -> None:
 def command_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     assert command.main(arguments) == 2
     captured = capsys.readouterr()
-    lines = [line for line in captured.err.splitlines() if line.startswith("train: ")]
+    lines = [line for line in captured.err.splitlines() if line.startswith("gancam: ")]
     assert captured.out == ""
     assert len(lines) == 1
     assert "Traceback" not in captured.err

@@ -1,5 +1,6 @@
 """Masks of what a broadcaster or a camera wrote over the picture."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -51,7 +52,15 @@ class Overlay(MaskSource):
         self._next = -np.inf
         self._clock = 0.0
         self._decide_at = self.LEAST
-        self._settled = False
+        self._settled, self._seen = False, 0
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """That nothing was found, where frames were seen."""
+        if not self._seen or self.found.any():
+            return ()
+        why = "a single picture does not tell what stays" if self._seen == 1 else "nothing stays"
+        return (f"found no overlay: no clock, {why} while all else moves; box= or mask= marks it",)
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where the overlay is, by what was seen so far, else 0."""
@@ -59,7 +68,7 @@ class Overlay(MaskSource):
         if self.found.shape != image.shape[:2]:
             self.reset()
             self.found = self._given = np.zeros(image.shape[:2], np.uint8)
-        self._clock = now + 1 / 30
+        self._clock, self._seen = now + 1 / 30, self._seen + 1
         if not self._settled:
             self._ticks.look(image, now)
             if self._ticks.watched > self._tick_at:

@@ -22,7 +22,7 @@ from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import pictures, wrap
 from gancam.inference.importing.convention import Answers, Convention, Floats, OnnxModel, checked, decode, sidecar
 from gancam.inference.importing.faults import mended
-from gancam.inference.importing.foreign import Foreign
+from gancam.inference.importing.foreign import Foreign, asked
 from gancam.inference.importing.latent import generated
 from gancam.inference.importing.masked import filled
 from gancam.inference.importing.measure import measured, usual_side
@@ -64,17 +64,19 @@ class Adapted:
     convention: Convention
     psnr: float
 
-    @property
-    def line(self) -> str:
-        """What was found, in one line."""
-        return f"{self.convention.describe()}; licence {self.card.licence}{said(self.convention.doubts)}"
 
-
-def adapt(source: Path, target: Path, *, name: str = "", answers: Mapping[str, object] | None = None) -> Adapted:
+def adapt(
+    source: Path,
+    target: Path,
+    *,
+    name: str = "",
+    answers: Mapping[str, object] | None = None,
+    given_as: Path | None = None,
+) -> Adapted:
     """Find out what the graph in `source` takes and gives, and write to `target` the same graph in our contract.
 
     `source` is not touched. `answers` (entries of `Convention`) and those of the TOML beside `source` are not
-    questioned; the former come first.
+    questioned; the former come first. Messages call it `given_as`, the user's file, where that is another.
 
     Raises:
         NotFound: no such file.
@@ -87,21 +89,22 @@ def adapt(source: Path, target: Path, *, name: str = "", answers: Mapping[str, o
         with tempfile.TemporaryDirectory() as folder:
             exported = Path(folder) / f"{source.stem}.onnx"
             known = export_weights(source, exported)
-            return adapt(exported, target, name=name or plain_name(source), answers={**known, **given})
+            named = name or plain_name(source)
+            return adapt(exported, target, name=named, answers={**known, **given}, given_as=given_as or source)
     with tempfile.TemporaryDirectory() as folder:
-        return _adapted(source, target, name or plain_name(source), given, Path(folder))
+        return _adapted(source, target, name or plain_name(source), given, Path(folder), given_as or source)
 
 
-def _adapted(source: Path, target: Path, name: str, given: Answers, folder: Path) -> Adapted:
+def _adapted(source: Path, target: Path, name: str, given: Answers, folder: Path, given_as: Path) -> Adapted:
     """`adapt` for a graph; `folder` is for what is written meanwhile."""
     facts = check_safe(source)
-    graph = Foreign(source)
+    graph = Foreign(source, name=given_as)
     model = wrap.load(source)
     mend = mended(model)
     changed, frames = usual(model, int(given.get("frames", 1)))
     if changed or mend:
         wrap.onnx().save(model, str(folder / "usual.onnx"))
-        graph = Foreign(folder / "usual.onnx", graph.process, source)
+        graph = Foreign(folder / "usual.onnx", graph.process, given_as)
     convention = probe(graph, given)
     if frames > 1:
         convention = _placed(model, graph, replace(convention, frames=frames), given, folder)
@@ -128,7 +131,9 @@ def _adapted(source: Path, target: Path, name: str, given: Answers, folder: Path
     except (GancamError, TrialFailed) as error:
         target.unlink(missing_ok=True)
         if isinstance(error, TrialFailed):
-            raise ModelError(f"{source} does not run as it is taken for ({convention.describe()}): {error}") from error
+            raise ModelError(
+                f"{given_as} does not run as it is taken for ({convention.describe()}): {error}"
+            ) from error
         raise
     return Adapted(target, card, convention, psnr)
 
@@ -216,9 +221,10 @@ def convention_of(metadata: Mapping[str, str]) -> Convention | None:
         return None
 
 
-def said(doubts: tuple[str, ...]) -> str:
-    """Doubts at the end of a line."""
-    return f"; not certain: {'; '.join(doubts)}" if doubts else ""
+def said(doubts: tuple[str, ...], file: str | Path = "FILE") -> str:
+    """Doubts at the end of a line, with the commands that say of `file` what they doubt."""
+    told = "; ".join(doubts).replace("(--", f"({asked(file, '--')}")
+    return f"; not certain: {told}" if doubts else ""
 
 
 def _wrapped(model: OnnxModel, convention: Convention) -> OnnxModel:

@@ -1,5 +1,6 @@
 """Somebody else's graph, opened on the CPU of a process of its own to be tried."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from gancam.inference.importing.extras import constant, divided
 from gancam.inference.importing.trial import TrialFailed, TrialProcess
 from gancam.inference.packages import runtime
 
+_NAMED = 3  # inputs and outputs that a message names
 _TYPES = {
     "tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8", "tensor(double)": "float64",
     "tensor(int64)": "int64", "tensor(int32)": "int32", "tensor(bool)": "bool",
@@ -67,9 +69,12 @@ class Foreign:
         """Its inputs and outputs, for messages."""
 
         def said(ports: list[Port]) -> str:
-            return ", ".join(f"{one.name} {one.dtype} {list(one.shape)}" for one in ports)
+            shapes = [", ".join("any" if side == 0 else str(side) for side in one.shape) for one in ports[:_NAMED]]
+            named = [f"{one.name} {one.dtype} ({shape})" for one, shape in zip(ports, shapes, strict=False)]
+            more = f" and {len(ports) - _NAMED} more" if len(ports) > _NAMED else ""
+            return ", ".join(named) + more
 
-        return f"takes {said(self.inputs)}; gives {said(self.outputs)} (0: any)"
+        return f"takes {said(self.inputs)}; gives {said(self.outputs)}"
 
     def run(self, given: dict[str, Tensor], output: str) -> Tensor:
         """One output. Raises `TrialFailed`."""
@@ -111,10 +116,19 @@ class Foreign:
         return pixels
 
 
+def asked(file: str | Path, options: str) -> str:
+    """The command that says of a model file what `options` say."""
+    return f"gancam import {shlex.quote(str(file))} {options}"
+
+
 def _port(name: str, kind: str, shape: list[int]) -> Port:
     return Port(name, _TYPES.get(kind, ""), tuple(max(side, 0) for side in shape))
 
 
-def refuse(graph: Foreign, tried: str, cure: str) -> ModelError:
+def refuse(graph: Foreign, tried: str, cure: str = "") -> ModelError:
     """The error for a graph that nothing fits: what it is, what was `tried` or found, and what would do."""
+    cure = cure or (
+        f"Say what it is, as in {asked(graph.name, '--effect translate --order rgb --range=0..1')}, or in a .toml file "
+        "beside it (gancam import --help)"
+    )
     return ModelError(f"{graph.name} is not understood: it {graph.described()}. Tried: {tried}. {cure}".rstrip())

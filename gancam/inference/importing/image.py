@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from gancam.errors import ModelError
 from gancam.frame import Image
 from gancam.inference.importing import pictures
 from gancam.inference.importing.convention import (
@@ -52,9 +53,6 @@ _SEEN = 1.0  # grey levels of difference between two answers that matter
 _LEVELS = (15.0, 0.0)  # grey levels of noise that a fourth channel may tell, where it is no opacity
 _BOTH: tuple[tuple[Order, ...], tuple[Order, ...]] = ("rgb", "bgr"), ("y",)  # orders of colours, and of grey
 _EXTREME, _AT_END = 900.0, 0.004  # values far beyond every range; shares of it that count as its end
-CURE = (
-    "Say what it is by --effect, --order, --range and the like, or in a .toml file beside it (`gancam import --help`)"
-)
 
 
 @dataclass
@@ -119,7 +117,7 @@ def shape(graph: Foreign, port: Port, extras: list[Port], outputs: list[Port], a
 
     Raises ``ModelError`` that says what was tried when none does.
     """
-    reasons: list[str] = []
+    reasons: dict[str, str] = {}  # by output
     states = answers.get("states", paired(port, extras, graph.outputs))
     for layout, channels in layouts(port, answers):
         sides = port.shape[-2:] if layout == "nchw" else port.shape[-3:-1]
@@ -139,11 +137,15 @@ def shape(graph: Foreign, port: Port, extras: list[Port], outputs: list[Port], a
                     _check_cut(graph, found, (height + 32, width + 64))
                     return found
                 except NoPicture as error:
-                    reasons.append(f"{layout}: {error}")
+                    reasons.setdefault(output.name, f"{layout}: {error}")
                     break
                 except TrialFailed as error:
-                    reasons.append(f"{layout}: {error}")
-    raise refuse(graph, "; ".join(dict.fromkeys(reasons)) or "no input that a picture fits", CURE)
+                    reasons.setdefault(output.name, f"{layout}: {error}")
+    said = list(dict.fromkeys(reasons.values()))
+    if len(outputs) > 2 and len(reasons) == len(outputs):
+        count = len(graph.outputs)
+        raise ModelError(f"{graph.name}: none of its {count} outputs is a picture ({said[0]}); it {graph.described()}")
+    raise refuse(graph, "; ".join(said) or "no input that a picture fits")
 
 
 def _begins_as_picture(one: Port, picture: Port, states: Mapping[str, str]) -> bool:
@@ -229,7 +231,7 @@ def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:
     image = pictures.shown(*usual_side(base), base.scale)
     tried = [one for hypothesis in _ranges(base, answers) for one in _tried(graph, hypothesis, image, answers)]
     if not tried:
-        raise refuse(graph, "all value ranges, none runs", CURE)
+        raise ModelError(f"{graph.name}: {_why_none(graph, base, image)}; it {graph.described()}")
     best = min(one.off for one in tried)
     near = [one for one in tried if one.off <= 1.3 * best + 1.5]
     near = _orders(graph, near, image, answers)
@@ -247,6 +249,18 @@ def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:
     if like < _OTHER and not {"range", "effect"} & set(answers):
         doubts += (f"whether it gives a picture: it is little like what was shown (correlation {like:.2f})",)
     return replace(near[0].convention, doubts=doubts)
+
+
+def _why_none(graph: Foreign, base: Convention, image: Image) -> str:
+    """Why nothing of what a graph gives for `image` can be looked at."""
+    try:
+        found = graph.raw(encode(image, base), base)
+    except TrialFailed as error:
+        return f"it does not run with values of any range ({error})"
+    finite = float(np.isfinite(found).mean())
+    if finite < 1:
+        return f"it runs, but {100 * (1 - finite):.0f} % of the numbers that it gives are not finite (NaN or infinite)"
+    return "it runs, but what it gives is of another size than pictures before"
 
 
 def _ranges(base: Convention, answers: Answers) -> list[Convention]:
@@ -363,9 +377,10 @@ def _refuse_garbage(graph: Foreign, best: _Candidate, tried: list[_Candidate], i
     flat = best.made.std() < _DULL < image.std()
     if (best.off <= _FAR and like >= _ALIKE and not flat) or {"range", "order"} <= set(answers):
         return
+    likeliest = sorted(tried, key=lambda one: one.off)[:2]
     said = "; ".join(f"{one.convention.range} in, {one.convention.output_range} out: {one.off:.0f} grey levels off"
-                     for one in sorted(tried, key=lambda one: one.off))  # fmt: skip
-    raise refuse(graph, f"{said} (correlation {like:.2f} at best)", CURE)
+                     for one in likeliest)  # fmt: skip
+    raise refuse(graph, f"{said} (correlation {like:.2f} at best)")
 
 
 def _doubts(near: list[_Candidate]) -> tuple[str, ...]:

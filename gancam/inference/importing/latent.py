@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from gancam.inference.importing.convention import Answers, Convention, Layout, Tensor, with_answers
 from gancam.inference.importing.foreign import Foreign, Port, refuse
-from gancam.inference.importing.image import CURE
 from gancam.inference.importing.trial import TrialFailed
 
 _PICTURES = 6  # that are looked at
@@ -42,14 +41,14 @@ def probe_latent(graph: Foreign, port: Port, answers: Answers) -> Convention:
     try:
         made = np.concatenate([generated(graph, z[index : index + 1], base) for index in range(_PICTURES)])
     except TrialFailed as error:
-        raise refuse(graph, f"a latent vector of {base.latent} numbers ({error})", CURE) from error
+        raise refuse(graph, f"a latent vector of {base.latent} numbers ({error})") from error
     shape = _shape(made)
     if shape is None:
-        raise refuse(graph, f"a latent vector: it gives {made.shape[1:]}, no square picture", CURE)
+        raise refuse(graph, f"a latent vector: it gives {made.shape[1:]}, no square picture")
     layout, channels, side = shape
     spread = float(made.max() - made.min())
     if not np.isfinite(made).all() or spread == 0 or made.astype(np.float64).std(0).mean() < _LEAST * spread:
-        raise refuse(graph, "a latent vector: other numbers do not make another picture", CURE)
+        raise refuse(graph, "a latent vector: other numbers do not make another picture")
     doubts: tuple[str, ...] = ()
     if "output_range" not in answers:
         span, doubts = _range(made)

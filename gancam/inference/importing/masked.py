@@ -29,7 +29,7 @@ from gancam.inference.importing.convention import (
     with_answers,
 )
 from gancam.inference.importing.foreign import Foreign, Port, refuse
-from gancam.inference.importing.image import CURE, layouts
+from gancam.inference.importing.image import layouts
 from gancam.inference.importing.measure import usual_side
 from gancam.inference.importing.trial import TrialFailed
 
@@ -67,14 +67,14 @@ def probe_masked(graph: Foreign, picture: Port, mask: Port | None, extras: list[
             if tried:
                 break
     if not found:
-        raise refuse(graph, f"a picture and a mask: {'; '.join(dict.fromkeys(reasons))}", CURE)
+        raise refuse(graph, f"a picture and a mask: {'; '.join(dict.fromkeys(reasons))}")
     best = _settled(graph, found, answers)
     stripes = _hole_off(_striped(best)[0].astype(np.float32), best)
     left = min(one.score for one in found)
     if left > _GARBAGE * stripes and "mask_one" not in answers:
-        raise refuse(graph, f"a picture and a mask, both polarities: no hole is filled ({left:.0f} levels off)", CURE)
+        raise refuse(graph, f"a picture and a mask, both polarities: no hole is filled ({left:.0f} levels off)")
     if not ({"mask_one", "effect"} & set(answers) or _looks_around(graph, best)):
-        raise refuse(graph, "a picture and a mask: what is filled in has nothing of what is around it", CURE)
+        raise refuse(graph, "a picture and a mask: what is filled in has nothing of what is around it")
     return _sized(graph, best, answers)
 
 

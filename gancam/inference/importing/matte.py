@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gancam.inference.importing import pictures
 from gancam.inference.importing.convention import Answers, Convention, encode
 from gancam.inference.importing.foreign import Foreign, Port, refuse
-from gancam.inference.importing.image import CURE, shape
+from gancam.inference.importing.image import shape
 from gancam.inference.importing.measure import measured, usual_side
 from gancam.inference.importing.trial import TrialFailed
 
@@ -59,25 +59,25 @@ def probe_matte(graph: Foreign, picture: Port, extras: list[Port], answers: Answ
     """
     guide = next((one for one in extras if one.is_picture and "trimap" in one.name.lower()), None)
     if guide is not None and guide.name not in answers.get("extras", {}):
-        raise refuse(graph, f"a mask of what is in front without {guide.name}, which nothing here makes", CURE)
+        raise refuse(graph, f"a mask of what is in front without {guide.name}, which nothing here makes")
     outputs = [one for one in planes(graph) if answers.get("output", one.name) == one.name]
     if not outputs:
-        raise refuse(graph, "an output of one plane, as a mask of what is in front", CURE)
+        raise refuse(graph, "an output of one plane, as a mask of what is in front")
     base = shape(graph, picture, extras, outputs, answers)
     if base.output_channels != 1 or base.scale != 1 or base.cut:
-        raise refuse(graph, "a mask as large as the picture: it gives another size", CURE)
+        raise refuse(graph, "a mask as large as the picture: it gives another size")
     base = replace(base, effect="background", output_order="y")
     known = next((span for pattern, span in _KNOWN if pattern.search(graph.name.stem)), "")
     given = [base.range] if "range" in answers or base.dtype == "uint8" else [known] if known else list(_RANGES)
     tried = [(span, found) for span in given if (found := _found(graph, replace(base, range=span))) is not None]
     if not tried:
-        raise refuse(graph, f"a mask of what is in front, of values {', '.join(given)}: it does not run", CURE)
+        raise refuse(graph, f"a mask of what is in front, of values {', '.join(given)}: it does not run")
     if base.dtype != "uint8":  # ranges under which it gives what no network gives are wrong
         tried = [one for one in tried if np.abs(one[1]).max() <= _ODDS] or tried
     base, opacities = _meant(graph, base, [found for _, found in tried], answers)
     usual = min(range(len(tried)), key=lambda index: _blur_of(opacities[index]))
     if float((opacities[usual] * (1 - opacities[usual])).mean()) > _UNSURE and not is_matting(graph, answers):
-        raise refuse(graph, "a mask of what is in front: what it gives tells nothing apart", CURE)
+        raise refuse(graph, "a mask of what is in front: what it gives tells nothing apart")
     others = [span for (span, _), one in zip(tried, opacities, strict=True)
               if np.abs(one - opacities[usual]).mean() > _SEEN]  # fmt: skip
     doubts = [] if "effect" in answers else ["that its plane is a mask of what is in front (--effect translate)"]
@@ -145,4 +145,4 @@ def _meant(
     if answers.get("sigmoid") or (low < -1.0 and max(high, -low) < _ODDS):
         opacities = [np.asarray(1 / (1 + np.exp(-np.clip(one, -60.0, 60.0))), np.float32) for one in found]
         return replace(base, output_range="0..1", sigmoid=True), opacities
-    raise refuse(graph, f"a mask of what is in front: its values reach from {low:.2g} to {high:.2g}", CURE)
+    raise refuse(graph, f"a mask of what is in front: its values reach from {low:.2g} to {high:.2g}")

@@ -88,7 +88,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     for one, two, says in (
         (mapping, other, r"neither mapping\.onnx nor other\.onnx gives a picture: a synthesis"),
         (synthesis, picture, r"both synthesis\.onnx and picture\.onnx give pictures: a mapping"),
-        (other, synthesis, r"are no pair: .*gives made float32 \[0, 24\].*takes given float32 \[0, 16\]"),
+        (other, synthesis, r"are no pair: .*gives made float32 \(any, 24\).*takes given float32 \(any, 16\)"),
     ):
         with pytest.raises(ModelError, match=says):
             join(one, two, tmp_path / "whole.onnx")

@@ -1,5 +1,7 @@
 """The kinds of graphs that people have: types, axes, further inputs and outputs, masks, and what is no effect."""
 
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ import gancam
 from export.graph import Graph
 from gancam.errors import ModelError, ParameterError
 from gancam.frame import Image
+from gancam.inference.catalog import MODELS
 from gancam.inference.importing import pictures
-from gancam.inference.importing.adopt import Adapted
+from gancam.inference.importing.adopt import Adapted, adapt
+from tests.helpers.command import here
 from tests.helpers.foreign import body
 from tests.helpers.foreign_graphs import BOTH, FREE, Sides, adapted, clipped, number, numbers, planes, written
 
@@ -270,6 +274,45 @@ def _depth(graph: Graph) -> None:
 def _frames(graph: Graph) -> None:
     planes_of = graph.add("Slice", "x", numbers(graph, 0), numbers(graph, 3), numbers(graph, 1))
     graph.add("Identity", planes_of, name="y")
+
+
+def test_a_detector_is_refused_in_a_line_that_can_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="none of its 12 outputs is a picture") as error:
+        adapt(MODELS / "detectors" / "yunet.onnx", tmp_path / "made.onnx", given_as=Path("my detector.onnx"))
+    text = str(error.value)
+    assert text.startswith("my detector.onnx: none of its ")
+    assert re.search(r"takes input float32 \(any, 3, any, any\); gives cls_8 float32 \(.*\), .* and 9 more$", text)
+    assert len(text) < 400
+
+
+def test_numbers_that_are_not_finite_are_told(tmp_path: Path) -> None:
+    graph = Graph()
+    graph.add("Log", graph.add("Sub", "x", number(graph, 10.0)), name="y")  # of less than nothing
+    source = written(graph, tmp_path, {"x": BOTH}, {"y": BOTH})
+    with pytest.raises(ModelError, match=r"a\.onnx: it runs, but 100 % of the numbers that it gives are not"):
+        adapted(source)
+
+
+def test_doubts_name_the_command_that_settles_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    graph, square = Graph(), (np.float32, (1, 3, 64, 64))
+    graph.add("Reshape", "x", numbers(graph, 1, 3, 64, 64), name="y")
+    source = written(graph, tmp_path, {"x": square}, {"y": square}, name="my faces.onnx")
+    gancam.load(source)
+    assert f"64x64 each (gancam import '{source}' --effect faces)" in caplog.text
+
+
+def test_what_is_not_understood_says_the_command_that_would_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANCAM_MODELS", str(tmp_path / "models"))
+    graph = Graph()
+    graph.add("Sub", number(graph, 1.0), "x", name="y")  # a negative
+    source = written(graph, tmp_path, {"x": BOTH}, {"y": BOTH}, name="my negative.onnx")
+    with pytest.raises(ModelError, match=r"not understood: .*grey levels off") as error:
+        gancam.load(source)
+    words = shlex.split(str(error.value).partition(", as in ")[2].partition(", or in")[0])
+    assert words[:3] == ["gancam", "import", str(source)]
+    done = here(*words[1:], "--name", "negative")
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(gancam.load("negative")(plain()), 255 - plain())
 
 
 @pytest.mark.parametrize(

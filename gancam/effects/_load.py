@@ -1,0 +1,161 @@
+"""Effects opened: by the name of a model, by a file, or by the text of the command line."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, Unpack, overload
+
+from gancam.effects._contract import Effect, ModelEffect
+from gancam.effects._registered import make
+from gancam.effects._spec import EffectSpec, effect_module, own_effect, spec_of
+from gancam.errors import InputError, ModelError, shown
+from gancam.inference.catalog import open_model
+
+if TYPE_CHECKING:
+    from gancam.effects import _options as options
+    from gancam.effects.background import Background
+    from gancam.effects.inpaint import Inpaint
+    from gancam.effects.morph import Morph
+    from gancam.effects.super_resolution import SuperResolution
+    from gancam.effects.translate import Translate
+
+AnyEffect = TypeVar("AnyEffect", bound=ModelEffect)
+
+
+@overload
+def load(
+    name: "options.SuperResolutionName",
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    **params: "Unpack[options.SuperResolutionOptions]",
+) -> "SuperResolution": ...
+
+
+@overload
+def load(
+    name: "options.TranslateName",
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    **params: "Unpack[options.TranslateOptions]",
+) -> "Translate": ...
+
+
+@overload
+def load(
+    name: "options.InpaintName",
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    **params: "Unpack[options.InpaintOptions]",
+) -> "Inpaint": ...
+
+
+@overload
+def load(
+    name: "options.BackgroundName",
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    **params: "Unpack[options.BackgroundOptions]",
+) -> "Background": ...
+
+
+@overload
+def load(
+    name: "options.MorphName",
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    **params: "Unpack[options.MorphOptions]",
+) -> "Morph": ...
+
+
+@overload
+def load(
+    name: str | Path,
+    *,
+    kind: type[AnyEffect],
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    **params: object,
+) -> AnyEffect: ...
+
+
+@overload
+def load(
+    name: str | Path,
+    *,
+    kind: None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    **params: object,
+) -> ModelEffect: ...
+
+
+def load(
+    name: str | Path,
+    *,
+    kind: type[ModelEffect] | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    **params: object,
+) -> ModelEffect:
+    """Open the effect of a bundled model (`"sr-x2"`) or of an .onnx file, ready to be called.
+
+    Args:
+        name: A name that ``gancam models`` lists, or a path. Parameters may follow either as on the command line:
+            ``"sr-x2:strength=0.5"``.
+        kind: The class that it must be, ``gancam.Morph`` say; type checkers then know it of a file of yours, too.
+        device: auto, cpu, cuda or tensorrt; cuda:N is the GPU number N.
+        precision: auto, fp32, fp16 or int8.
+        threads: Those of one call on the CPU; None for what is fastest.
+        **params: The effect's own declared parameters; where none is given, what the model's card says suits it.
+
+    Raises:
+        NotFound: Where there is no such model; the message names what is near.
+        ModelError: For a file that is no model, or of an effect that this gancam does not have, or of another kind.
+        DeviceError: For a device that is not there.
+        InputError: For a name that is neither text nor a path, a kind that is no class, and what is given twice.
+        ParameterError: For a parameter that the effect does not have, and a value that it cannot have.
+    """
+    if not isinstance(name, str | Path):
+        raise InputError(f"name {shown(name)} is {type(name).__name__}: needs a model's name, or a model file's path")
+    if kind is not None and not isinstance(kind, type):
+        raise InputError(f"kind {shown(kind)} is {type(kind).__name__}: needs a class, such as gancam.Morph")
+    spec = spec_of(name)
+    if twice := sorted(spec.params.keys() & params.keys()):
+        raise InputError(f"{name!r} has {twice[0]}, which is given as {twice[0]}={shown(params[twice[0]])}, too")
+    effect = _built(spec.name, {**spec.params, **params}, device, precision, threads)
+    if kind is not None and not isinstance(effect, kind):
+        raise ModelError(f"{name}: is played by {type(effect).__name__}, not by {kind.__name__}")
+    return effect
+
+
+def _built(name: str, params: Mapping[str, object], device: str, precision: str, threads: int | None) -> ModelEffect:
+    model = open_model(name, device=device, precision=precision, threads=threads)
+    module = effect_module(model.card.effect)
+    if module is None:
+        raise ModelError(
+            f"{model.path}: its card names the effect {model.card.effect!r}, which this gancam does not have"
+        )
+    effect: ModelEffect = module.build(model, {**model.card.defaults, **params})
+    return effect
+
+
+def open_effect(
+    spec: EffectSpec, *, device: str = "auto", precision: str = "auto", threads: int | None = None
+) -> Effect:
+    """Open the effect that `spec` names: of a model, or one that another package has registered. See `load`."""
+    alone = own_effect(spec.name)
+    if alone is not None:
+        return make(alone, spec.params)
+    return _built(spec.name, spec.params, device, precision, threads)

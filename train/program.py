@@ -1,0 +1,46 @@
+"""What `train` and `export` have in common as programs: how they begin, and how they say what is wrong.
+
+``python -m train.program MODULE WORDS...`` runs a module of theirs as ``python -m MODULE WORDS...`` does, but a Ctrl-C
+ends it without a traceback, also while PyTorch is being loaded.
+"""
+
+import argparse
+import runpy
+import sys
+from typing import NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say `message`, and where the options are listed; end with exit code 2."""
+        self.exit(2, f"gancam: {message}; {self.prog} --help lists the options\n")
+
+
+def fail(error: BaseException | str, code: int = 2) -> int:
+    """Say what is wrong in one line on stderr, and give the exit code."""
+    sys.stderr.write(f"gancam: {' '.join(str(error).split())}\n")
+    return code
+
+
+def begin() -> NoReturn:
+    """Run the module that this process's words name."""
+    del sys.argv[0]
+    code: object = 0
+    try:
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        code = end.code
+    except KeyboardInterrupt:
+        code = 130
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        sys.stdout = None
+        code = code or fail(f"standard output cannot be written: {error.strerror}")
+    sys.exit(code if code is None or isinstance(code, int) else str(code))
+
+
+if __name__ == "__main__":
+    begin()
