@@ -255,8 +255,7 @@ class Muxer:
             self._held = None
         if self._tracks is not None:
             known = len(self._tracks.notes)
-            self._tracks.write_until(until)
-            self._tracks.close()
+            self._tracks.finish(until)
             self._notes += self._tracks.notes[known:]
         if self._sound is not None:
             self._container.mux(self._sound.finish(self._end * self._settings.time_base))

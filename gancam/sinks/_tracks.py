@@ -4,7 +4,7 @@ import io
 import math
 import mimetypes
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,7 +27,7 @@ from gancam.media.sound import (
 )
 from gancam.media.streams import is_cover, picture_of
 from gancam.media.timecode import advanced
-from gancam.sinks._subtitles import Packet, Words, can_convert
+from gancam.sinks._subtitles import Cues, Packet, Words, can_convert
 
 __all__ = ["AudioRule", "Packet", "Tracks"]
 
@@ -78,7 +78,8 @@ class AudioRule:
 @dataclass(frozen=True, slots=True)
 class _Track:
     stream: Any
-    encode: Callable[[Packet], list[Packet]] | None  # None: copied
+    encode: Callable[[Packet], list[Packet]] | None = None  # of sound; None: copied
+    cues: Cues | None = None  # of subtitles and data
 
 
 class Tracks:
@@ -208,7 +209,7 @@ class Tracks:
             self.notes.append(f"{said} is left out: this build of FFmpeg does not know its codec")
             return None
         if codec in (output.supported_codecs if rule.holds is None else rule.holds) and _takes(kind, stream):
-            return _Track(output.add_stream_from_template(stream), None)
+            return _Track(output.add_stream_from_template(stream))
         if self._plans is None:
             self._plans = channel_plans(self._input)
         plan = self._plans.get(stream.index, ChannelPlan("unknown", ""))
@@ -240,7 +241,7 @@ class Tracks:
         if can_convert(codec, form):
             words = Words(codec, self._output)
             self.notes.append(f"{said} is converted {words.said}, words only: {form} does not take it")
-            return _Track(words.stream, words)
+            return self._cues(stream, words.stream, words)
         if form == "matroska" and is_cover(stream):
             picture = bytes(next(self._input.demux(stream)))
             self._input.seek(0)
@@ -252,7 +253,11 @@ class Tracks:
             kin = "; Matroska (.mkv) would" if stream.type == "subtitle" else ""
             self.notes.append(f"{said} ({codec}) is left out: {form} does not take it{kin}")
             return None
-        return _Track(self._output.add_stream_from_template(stream, opaque=True), None)
+        made = self._output.add_stream_from_template(stream, opaque=True)
+        return _Track(made) if is_cover(stream) else self._cues(stream, made)
+
+    def _cues(self, stream: Any, made: Any, words: Words | None = None) -> _Track:
+        return _Track(made, cues=Cues(stream, self._origin, self._first, self._end, made, words))
 
     def _demux(self) -> Iterator[Packet]:
         streams = [stream for stream in self._input.streams if stream.index in self._tracks]
@@ -272,32 +277,52 @@ class Tracks:
             if packet.dts is not None and packet.time_base is not None:
                 moment = packet.dts * packet.time_base - self._origin
                 if seconds is not None and moment >= seconds:
-                    return
-                outside = self._end is not None and moment >= self._end
-                if self._first is not None:
-                    outside |= moment + (packet.duration or 0) * packet.time_base <= self._first
-                if outside:
-                    self._next = next(self._packets, None)
-                    continue
-            self._write(packet)
+                    break
+            self._mux(self._made(packet))
             self._next = next(self._packets, None)
+        for track in self._tracks.values():
+            if track.cues is not None:
+                self._mux(track.cues.until(seconds))
 
-    def _write(self, packet: Packet) -> None:
+    def finish(self, until: Fraction | None) -> None:
+        """Write what is left of what begins before `until` seconds of the output (None: all), which ends there."""
+        cues = [track.cues for track in self._tracks.values() if track.cues is not None]
+        for one in cues:
+            one.end = until if one.end is None or (until is not None and until < one.end) else one.end
+        self.write_until(until)
+        for one in cues:
+            self._mux(one.until(None))
+        self.close()
+
+    def _made(self, packet: Packet) -> Iterator[Packet]:
+        """What is written of a packet; nothing of one that is outside."""
         track = self._tracks[packet.stream.index]
+        if track.cues is not None:
+            yield from track.cues.take(packet)
+            return
         if packet.size and packet.dts is None and is_cover(packet.stream):
             packet.pts = packet.dts = 0
         elif packet.time_base:
+            if packet.dts is not None and self._outside(packet.dts * packet.time_base, packet):
+                return
             shift = round(self._origin / packet.time_base)
-            if packet.pts is not None:
-                packet.pts -= shift
-            if packet.dts is not None:
-                packet.dts -= shift
+            packet.pts = None if packet.pts is None else packet.pts - shift
+            packet.dts = None if packet.dts is None else packet.dts - shift
+        if track.encode is not None:
+            yield from track.encode(packet)
+        elif packet.dts is not None:  # else it is the empty packet that ends a stream
+            packet.stream = track.stream
+            yield packet
+
+    def _outside(self, clock: Fraction, packet: Packet) -> bool:
+        """Whether a packet, which begins at `clock` of its file, is outside of the part that is written."""
+        moment, lasts = clock - self._origin, (packet.duration or 0) * Fraction(packet.time_base or 0)
+        late = self._end is not None and moment >= self._end
+        return late or (self._first is not None and moment + lasts <= self._first)
+
+    def _mux(self, packets: Iterable[Packet]) -> None:
         try:
-            if track.encode is not None:
-                for made in track.encode(packet):
-                    self._output.mux(made)
-            elif packet.dts is not None:  # else it is the empty packet that ends a stream
-                packet.stream = track.stream
+            for packet in packets:
                 self._output.mux(packet)
         except (av.error.InvalidDataError, av.error.ArgumentError):  # one bad packet need not end a long job
             note = "damaged audio packets are left out"

@@ -134,48 +134,6 @@ def test_mp4_keeps_what_it_can_and_the_rest_is_said(film: Path, tmp_path: Path, 
     assert streams(again)[3][2] == ("deu" if ending == "mp4" else "ger")
 
 
-def test_marks_of_subtitles_are_no_words_of_mp4(tmp_path: Path) -> None:
-    plain = make_clip(tmp_path / "a.mp4")
-    for codec, line in (
-        ("ass", rb"0,0,Default,,0,0,0,,{\i1}Wer da?{\i0}\NIch, du"),
-        ("subrip", b"{\\an8}<i>Wer da?</i>\r\nIch, du"),
-        ("webvtt", b"<v Anna>Wer da?</v>\nIch, du"),
-    ):
-        with av.open(plain) as clip, av.open(tmp_path / "b.mkv", "w") as out:
-            picture = out.add_stream_from_template(clip.streams.video[0], opaque=True)
-            words: Any = out.add_mux_stream(codec, time_base=Fraction(1, 1000))
-            for packet in clip.demux():
-                if packet.dts is not None:
-                    packet.stream = picture
-                    out.mux(packet)
-            spoken: Any = av.Packet(line)
-            spoken.pts = spoken.dts = 100
-            spoken.duration, spoken.time_base, spoken.stream = 300, Fraction(1, 1000), words
-            out.mux(spoken)
-        process(tmp_path / "b.mkv", tmp_path / "c.mp4", overwrite=True)
-        said = [data[2 : 2 + data[1]].decode() for _, data in packets_of(tmp_path / "c.mp4", "subtitle")[0] if data[1]]
-        assert said == ["Wer da?\nIch, du"]
-
-
-def test_words_of_mp4_subtitles_go_into_matroska(tmp_path: Path) -> None:
-    plain = make_clip(tmp_path / "a.mp4")
-    with av.open(plain) as clip, av.open(tmp_path / "b.mp4", "w") as out:
-        picture = out.add_stream_from_template(clip.streams.video[0], opaque=True)
-        words: Any = out.add_mux_stream("mov_text", time_base=Fraction(1, 1000))
-        words.metadata["language"] = "deu"
-        for packet in clip.demux():
-            if packet.dts is not None:
-                packet.stream = picture
-                out.mux(packet)
-        line: Any = av.Packet(len("schön".encode()).to_bytes(2, "big") + "schön".encode())
-        line.pts = line.dts = 100
-        line.duration, line.time_base, line.stream = 300, Fraction(1, 1000), words
-        out.mux(line)
-    notes = copy(tmp_path / "b.mp4", tmp_path / "c.mkv")
-    assert notes == ["subtitle track 1 is converted from mov_text to SubRip, words only: matroska does not take it"]
-    assert [data for _, data in packets_of(tmp_path / "c.mkv", "subtitle")[0]] == ["schön".encode()]
-
-
 def test_a_transport_stream_says_what_it_cannot_hold(film: Path, tmp_path: Path) -> None:
     notes = " ".join(copy(film, tmp_path / "b.ts"))
     for word in ("2 chapters", "title, MOOD", "subtitle track 1", "attachment track 1"):
