@@ -25,8 +25,8 @@ from gancam.media.sound import (
     nearest_layout,
     nearest_rate,
 )
-from gancam.media.streams import is_cover, picture_of
-from gancam.media.timecode import advanced
+from gancam.media.streams import described, is_cover, picture_of
+from gancam.media.timecode import advanced, is_timecode, timecode_of
 from gancam.sinks._subtitles import Cues, Packet, Words, can_convert
 
 __all__ = ["AudioRule", "Packet", "Tracks"]
@@ -39,14 +39,6 @@ _TAKES = {  # layouts and rates that encoders take, and all players
     ),
     "libopus": (("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"), (48000,)),
 }
-# What containers and encoders write by themselves, and what was only true of the old file.
-_TECHNICAL = {
-    "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "software", "handler_name", "vendor_id",
-    "creation_time", "language", "rotate", "number_of_frames", "number_of_bytes", "bps", "timecode",
-    "operational_pattern_ul", "uid", "generation_uid", "company_name", "product_name", "product_version_num",
-    "product_version", "application_platform", "product_uid", "toolkit_version_num", "material_package_umid",
-    "file_package_umid", "modification_date", "alpha_mode",
-}  # fmt: skip
 _MP4_TAGS = {  # what FFmpeg writes into MP4 and MOV under a name that it reads again
     "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "grouping",
     "lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords", "track", "disc", "compilation",
@@ -138,7 +130,7 @@ class Tracks:
                     _describe(output.streams.video[0], stream, output.format.name)
                     self._keep_timecode(output.streams.video[0], stream)
                 continue
-            if _is_timecode(stream):  # the container writes its own
+            if is_timecode(stream):  # the container writes its own
                 continue
             kind = "cover picture" if stream.type == "video" else f"{stream.type} track"
             counts[kind] = counts.get(kind, 0) + 1
@@ -169,10 +161,7 @@ class Tracks:
 
     def _copy_words(self) -> None:
         """Title, artist and the like, of the file as a whole."""
-        words = {key: value for key, value in self._input.metadata.items() if key.lower() not in _TECHNICAL}
-        words = {
-            key: value for key, value in words.items() if "brand" not in key.lower() and "minor_ver" not in key.lower()
-        }
+        words = described(self._input.metadata)
         known = _TAGS.get(self._output.format.name)
         lost = [key for key in words if known is not None and key.lower() not in known]
         if lost:
@@ -187,8 +176,7 @@ class Tracks:
 
     def _keep_timecode(self, made: Any, stream: Any) -> None:
         """Give the picture the timecode of its first frame, of which MP4 and MOV make a track."""
-        told = [stream.metadata, *(other.metadata for other in self._input.streams.data), self._input.metadata]
-        timecode = next((one[key] for one in told for key in ("timecode", "TIMECODE") if key in one), None)
+        timecode = timecode_of(self._input, stream)
         if timecode is None:
             return
         rate = Fraction(stream.average_rate or 0)
@@ -336,7 +324,7 @@ class Tracks:
 
 def _describe(made: Any, stream: Any, form: str) -> None:
     """Give a stream in a container of the format `form` the language, title and purpose that another has."""
-    words = {key: value for key, value in stream.metadata.items() if key.lower().split("-")[0] not in _TECHNICAL}
+    words = described(stream.metadata)
     if "name" in words:  # a title, as MP4 calls it
         words.setdefault("title", words.pop("name"))
     if stream.metadata.get("language", "und") != "und":
@@ -346,13 +334,9 @@ def _describe(made: Any, stream: Any, form: str) -> None:
         words = {key: value for key, value in words.items() if key.lower() in ("language", "title")}
         if "handler_name" in stream.metadata:
             words["handler_name"] = stream.metadata["handler_name"]
-    made.metadata.update({key: value for key, value in words.items() if not key.startswith("_STATISTICS")})
+    made.metadata.update(words)
     with suppress(AttributeError):  # attachments have none
         made.disposition = stream.disposition
-
-
-def _is_timecode(stream: Any) -> bool:
-    return bool(stream.type == "data" and "timecode" in stream.metadata)
 
 
 def _is_words(stream: Any) -> bool:

@@ -8,8 +8,8 @@ import av
 import pytest
 
 from gancam.sinks.video import VideoWriter
-from gancam.sources import TestPattern, VideoFile
-from tests.helpers.clips import enrich, make_clip, packets_of
+from gancam.sources import VideoFile
+from tests.helpers.clips import enrich, make_clip, packets_of, with_timecode
 from tests.helpers.jobs import process
 
 
@@ -18,17 +18,6 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("film")
     audio = [("aac", 0.0), ("libmp3lame", 0.1)]
     return enrich(make_clip(folder / "a.mp4", audio=audio, languages=["eng", "fra"]), folder / "film.mkv")
-
-
-def with_timecode(path: Path, timecode: str) -> Path:
-    """A clip of 24 frames as a camera or an editor writes it: with a track of timecode."""
-    with av.open(path, "w") as film:
-        made = film.add_stream("libx264", rate=25, width=96, height=64, pix_fmt="yuv420p")
-        made.metadata["timecode"] = timecode
-        for frame in TestPattern((96, 64), frames=24):
-            film.mux(made.encode(av.VideoFrame.from_ndarray(frame.image, "bgr24")))
-        film.mux(made.encode(None))
-    return path
 
 
 @pytest.mark.parametrize(("target", "kinds"), [("b.mov", 2), ("b.mp4", 2), ("b.mkv", 1)])
@@ -141,9 +130,5 @@ def test_a_transport_stream_says_what_it_cannot_hold(film: Path, tmp_path: Path)
 
 
 def test_what_mxf_says_of_its_writer_is_no_description(tmp_path: Path) -> None:
-    with av.open(tmp_path / "a.mxf", "w") as film:
-        made = film.add_stream("mpeg2video", rate=25, width=96, height=64, pix_fmt="yuv420p")
-        for frame in TestPattern((96, 64), frames=3):
-            film.mux(made.encode(av.VideoFrame.from_ndarray(frame.image, "bgr24")))
-        film.mux(made.encode(None))
+    with_timecode(tmp_path / "a.mxf", None, codec="mpeg2video")
     assert process(tmp_path / "a.mxf", tmp_path / "b.mp4")[1] == []
