@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from gancam.errors import OutputExists
+from gancam.frame import Frame
 from gancam.sinks import SinkContext, open_sink
 from gancam.sinks.video import VideoWriter
 from tests.helpers.children import interruptible
@@ -95,6 +97,14 @@ def test_in_the_end_it_is_a_plain_file(tmp_path: Path, ending: str) -> None:
         assert abs(container.duration / 1e6 - 5) < 0.05
     if ending in (".mp4", ".mov"):
         assert "moof" not in boxes(path)
+
+
+@pytest.mark.parametrize(("size", "fastest"), [((1920, 1080), False), ((2560, 1440), True)])
+def test_large_pictures_are_written_as_fast_as_can_be(tmp_path: Path, size: tuple[int, int], fastest: bool) -> None:
+    for live in (True, False):
+        with VideoWriter(tmp_path / "a.mkv", fps=30, size=size, live=live, overwrite=True) as sink:
+            sink.write(Frame(np.zeros((size[1], size[0], 3), np.uint8), 0, 0.0))
+        assert (b"subme=0" in (tmp_path / "a.mkv").read_bytes()) == (live and fastest)  # what x264 says of itself
 
 
 def test_an_older_file_stays_until_there_is_a_new_one(tmp_path: Path) -> None:
