@@ -53,6 +53,7 @@ class Budget(Effect):
             changes be carried along by their motion, before it is left out.
         off: Whether the cheapest level of every effect is to leave it out, so that there is one that fits.
         notify: Called with a line of text when something else is chosen, and why.
+        elsewhere: Names what takes the rest of a frame's time, for the line that says that nothing fits.
         clock: Gives seconds.
 
     Raises:
@@ -72,6 +73,7 @@ class Budget(Effect):
         carry: bool = False,
         off: bool = False,
         notify: Callable[[str], None] | None = None,
+        elsewhere: Callable[[], str] = lambda: "outside the effects",
         clock: Clock = time.perf_counter,
     ) -> None:
         self.seconds = _seconds(seconds)
@@ -82,7 +84,7 @@ class Budget(Effect):
         self.card, self.params = self.effects[0].card, self.effects[0].params
         self._carry, self._off = carry, off
         self._lock = threading.RLock()
-        self._notify, self._clock = notify or (lambda _: None), clock
+        self._notify, self._elsewhere, self._clock = notify or (lambda _: None), elsewhere, clock
         self._stages = [Stage(effect) for effect in self.effects]
         self._levels: list[tuple[int, ...]] = []  # from the best to the cheapest: for each stage, which of its ways
         self._level = 0
@@ -215,8 +217,8 @@ class Budget(Effect):
         self._pauses = [(-math.inf, 0.0)] * len(self._levels)
         self._take(self._first(self.seconds * ROOM))
         said = [f"{self._name(level)} ({_ms(self._cost(level))})" for level in range(len(self._levels))]
-        others = f"; from the best to the cheapest: {', '.join(said)}" if len(said) > 1 else ", there is no other way"
-        self._notify(f"at most {_ms(self.seconds)} a frame: {said[self._level]}{others}")
+        others = f"; from the best to the cheapest: {', '.join(said)}" if len(said) > 1 else ""
+        self._notify(f"at most {_ms(self.seconds)} a frame, outputs included: {said[self._level]}{others}")
 
     def _fit(self, size: tuple[int, int]) -> None:
         """Be ready for pictures of `size`."""
@@ -291,7 +293,7 @@ class Budget(Effect):
         self._room_since = None
         if self._level == len(self._levels) - 1:
             if not self._short:
-                rest = f"; {_ms(elsewhere)} of it outside the effects" if elsewhere > 0.1 * self._took else ""
+                rest = f"; {_ms(elsewhere)} of it {self._elsewhere()}" if elsewhere > 0.1 * self._took else ""
                 what = f"even the cheapest, {self.playing}," if len(self._levels) > 1 else self.playing
                 self._short = f"{what} takes {_ms(self._took)} a frame, not {_ms(self.seconds)}{rest}"
                 self._notify(self._short)

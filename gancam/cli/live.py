@@ -218,7 +218,7 @@ def _play(options: LiveOptions) -> None:
         if (microphone := _microphone(options.sound)) is not None:
             ears = opened.enter_context(closing(SoundMicrophone(feed.sound, name=microphone, warn=print_warning)))
             heard = ears.notes
-        stage = _open_stage(options, feed, controls)
+        stage = _open_stage(options, feed, controls, report)
         opened.callback(stage.close)
         remotes = [
             opened.enter_context(closing(open_control(one, controls, print_warning, stage))) for one in options.controls
@@ -269,21 +269,43 @@ def _put_effects_apart(report: Report, stage: LiveStage) -> None:
     report.stage_seconds = seconds
 
 
-def _open_stage(options: LiveOptions, feed: "LiveSource", controls: Controls) -> LiveStage:
+def outside_effects(report: Report, made: tuple[int, int], came: tuple[int, int]) -> str:
+    """Name the output that takes the time, and what would make it less.
+
+    Args:
+        report: Of the run.
+        made: The (width, height) that outputs have.
+        came: That of the source.
+    """
+    others = ("source", LiveStage.NAME, "close")
+    parts = {name: spent for name, spent in report.stage_seconds.items() if name not in others}
+    slowest = max(parts, key=lambda name: parts[name], default=None)
+    if slowest is None or 2 * parts[slowest] < sum(parts.values()):
+        return "outside the effects"
+    said = f"in {report.labels.get(slowest, slowest)} {made[0]}x{made[1]}"
+    if made[0] * made[1] <= came[0] * came[1]:
+        return said
+    return f"{said}: -e none, or an effect that keeps the size (restore-x1), makes {came[0]}x{came[1]}"
+
+
+def _open_stage(options: LiveOptions, feed: "LiveSource", controls: Controls, report: Report) -> LiveStage:
     """Make what plays the effects: where only a window waits they are loaded beside it, else here."""
     specs, recipe = options.recipe.specs, options.recipe
     sound = Path(options.source) if Path(options.source).is_file() else None
     lone = set(options.outputs) == {"window"} and not options.controls and options.record_params is None
     dropped = lambda: feed.dropped
     load = lambda specs: replace(recipe, specs=specs).load(sound, watch=options.watch, dropped=dropped)
-    why = f"without -e or --target-fps, what holds {DEFAULT_FPS} frames a second is played: "
+    why = f"without -e or --target-fps, the best is played that should hold {DEFAULT_FPS} frames a second: "
     first = iter([why] if options.by_itself else [])
 
     def notify(text: str) -> None:
         print_note(next(first, "") + text)
 
     chains, seconds = choices(specs, options.presets), options.frame_time
-    stage = LiveStage(chains, load, controls, size=feed.size, seconds=seconds, notify=notify, warn=print_warning)
+    rest = lambda size: outside_effects(report, size, feed.size)
+    stage = LiveStage(
+        chains, load, controls, size=feed.size, seconds=seconds, notify=notify, warn=print_warning, elsewhere=rest
+    )
     try:
         if lone:
             stage.choose(name_of(specs))

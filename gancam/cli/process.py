@@ -255,7 +255,8 @@ def _what_is_kept(target: MediaPath, options: ProcessOptions) -> str:
     """Say what an interrupted job leaves."""
     if options.pipe is not None:
         return "the frames made so far are written"
-    kept = "the same command with --resume goes on" if pieces_of(target.path).exists() else "nothing was written"
+    nothing = "nothing was written: no piece, of about two seconds of video, was whole yet"
+    kept = "the same command with --resume goes on" if pieces_of(target.path).exists() else nothing
     if (plays := so_far(target.path)).exists():
         kept += f"; what came so far plays: {plays}"
     return kept

@@ -57,8 +57,11 @@ class LiveStage(Effect, EffectMenu):
         seconds: That a frame may take; None: effects play as they are.
         notify: Takes a line for the user: what is chosen.
         warn: Takes a line for the user: what went wrong.
+        elsewhere: Names what takes the time that the effects do not, of outputs of a (width, height).
         clock: Gives seconds, for measuring.
     """
+
+    NAME = "effects"  # in reports
 
     def __init__(
         self,
@@ -70,13 +73,14 @@ class LiveStage(Effect, EffectMenu):
         seconds: float | None = None,
         notify: Callable[[str], None] = lambda _: None,
         warn: Callable[[str], None] = lambda _: None,
+        elsewhere: Callable[[tuple[int, int]], str] = lambda size: "outside the effects",
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._menu, self._load, self._controls = dict(menu), load, controls
         self.names = list(self._menu)
         self._size, self._seconds = size, seconds
         self._fixed: tuple[int, int] | None = None
-        self._notify, self._warn, self._clock = notify, warn, clock
+        self._notify, self._warn, self._elsewhere, self._clock = notify, warn, elsewhere, clock
         self._chain = Chain(NONE)
         self._over: list[Chain] = []  # that have played
         self._change = threading.Condition()  # guards what follows
@@ -130,7 +134,7 @@ class LiveStage(Effect, EffectMenu):
     @property
     def name(self) -> str:
         """What it is called in reports: where effects play is no effect."""
-        return "effects"
+        return self.NAME
 
     @property
     def effect_seconds(self) -> dict[str, float]:
@@ -281,7 +285,11 @@ class LiveStage(Effect, EffectMenu):
         if self._seconds is None or not slots:
             return Chain(name, slots)
         clock = self._measuring_clock(name)
-        return Chain(name, slots, Budget(slots, self._seconds, carry=True, off=True, notify=self._notify, clock=clock))
+        elsewhere = lambda: self._elsewhere(self.output_size(self._size))
+        budget = Budget(
+            slots, self._seconds, carry=True, off=True, notify=self._notify, elsewhere=elsewhere, clock=clock
+        )
+        return Chain(name, slots, budget)
 
     def _measuring_clock(self, name: str) -> Callable[[], float]:
         """The clock, which ends measuring where that is no longer wanted."""

@@ -11,7 +11,7 @@ from gancam.files import check_target
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.animated import is_animated
 from gancam.media.info import MOST_FPS
-from gancam.media.paths import IMAGES, MediaPath, SequencePath, StillPath, VideoPath
+from gancam.media.paths import IMAGES, OTHER_IMAGES, MediaPath, SequencePath, StillPath, VideoPath
 from gancam.sinks import images, sink_word
 from gancam.sinks.video import ANIMATIONS, check_codec, check_output, check_quality
 
@@ -51,8 +51,7 @@ def check(path: MediaPath | None, target: MediaPath, options: ProcessOptions) ->
         _refuse_options_of_videos(source, options)
     if path is not None and not isinstance(path, SequencePath):
         _check_there(path)
-    if not isinstance(target, SequencePath):
-        refuse_mixture(source, target)
+    refuse_mixture(source, target)
     if not isinstance(source, StillPath) or not isinstance(target, StillPath):
         check_reading(source, options)
     if isinstance(path, SequencePath):
@@ -130,12 +129,24 @@ def check_writing(target: MediaPath, options: ProcessOptions) -> None:
 
 
 def refuse_mixture(path: MediaPath, target: MediaPath) -> None:
-    """Refuse to make a video of a single image, or a single image of a video. Raises ``InputError``."""
-    if isinstance(target, VideoPath) and isinstance(path, StillPath) and not is_animated(path.path):
+    """Refuse to make several images or a video of a single image, or a single image of those. Raises ``InputError``."""
+    one = isinstance(path, StillPath) and not is_animated(path.path)
+    other = target if _is_other_image(target) else path if _is_other_image(path) and not _plays(target) else None
+    if other is not None:
+        raise InputError(f"{other}: images are read and written as {', '.join(IMAGES)}, not as {other.path.suffix}")
+    if one and not isinstance(target, StillPath):
         raise InputError(f"{path} is an image, so the output must be one too ({', '.join(IMAGES)}), not {target}")
     single = isinstance(target, StillPath) and target.path.suffix.lower() not in ANIMATIONS
     if single and not isinstance(path, StillPath):
         raise InputError(f"{target} is one image, so the input must be one too, not {path}; {_numbered(target)}")
+
+
+def _is_other_image(path: MediaPath) -> bool:
+    return path.path.suffix.lower() in OTHER_IMAGES
+
+
+def _plays(target: MediaPath) -> bool:
+    return isinstance(target, VideoPath) or target.path.suffix.lower() in ANIMATIONS
 
 
 def _numbered(target: MediaPath) -> str:

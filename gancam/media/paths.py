@@ -9,6 +9,11 @@ from typing import Self
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # endings of what is read and written as an image
 
+OTHER_IMAGES = (  # of what is an image, but is not read; AVIF is where it moves
+    ".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpx", ".jxl", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".tga", ".exr",
+    ".hdr", ".pfm", ".dds", ".psd", ".ico", ".svg", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class VideoPath:

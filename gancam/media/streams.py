@@ -1,7 +1,24 @@
-"""Which stream of a file is its picture."""
+"""Which stream of a file is its picture, and what of the words beside it people wrote."""
 
 import av
 from av.stream import Disposition
+
+_TECHNICAL = {  # what containers and encoders write by themselves, and what is only true of one file
+    "encoder", "duration", "software", "handler_name", "vendor_id", "creation_time", "language", "rotate", "bps",
+    "timecode", "operational_pattern_ul", "uid", "generation_uid", "company_name", "product_name",
+    "product_version_num", "product_version", "application_platform", "product_uid", "toolkit_version_num",
+    "material_package_umid", "file_package_umid", "modification_date", "alpha_mode", "number_of_frames",
+    "number_of_bytes",
+}  # fmt: skip
+
+
+def described(metadata: dict[str, str]) -> dict[str, str]:
+    """Give what people wrote of the metadata of a file or a stream, but for languages and times."""
+    return {key: value for key, value in metadata.items() if not _is_technical(key.lower())}
+
+
+def _is_technical(key: str) -> bool:
+    return key.partition("-")[0] in _TECHNICAL or any(part in key for part in ("brand", "minor_ver", "_statistics"))
 
 
 def is_cover(stream: "av.stream.Stream") -> bool:

@@ -3,8 +3,21 @@
 import re
 from fractions import Fraction
 
+import av
+
 _FORM = re.compile(r"(\d\d):([0-5]\d):([0-5]\d)([:;.])(\d\d+)")
 _DAY = 24 * 60  # minutes
+
+
+def timecode_of(container: av.container.InputContainer, picture: "av.stream.Stream") -> str | None:
+    """Find the timecode of the first frame of `picture`, wherever its file has it; None where it has none."""
+    told = [picture.metadata, *(stream.metadata for stream in container.streams.data), container.metadata]
+    return next((one[key] for one in told for key in ("timecode", "TIMECODE") if key in one), None)
+
+
+def is_timecode(stream: "av.stream.Stream") -> bool:
+    """Whether `stream` is a timecode alone, of which a container makes its own."""
+    return bool(stream.type == "data" and "timecode" in stream.metadata)
 
 
 def advanced(timecode: str, rate: Fraction, frames: int) -> str | None:

@@ -13,11 +13,11 @@ from gancam.frame import Frame
 from gancam.sinks._muxer import OutputFile, WholeVideo
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions
 
-_PLAYS_FROM = Fraction(5, 4)  # seconds after which the first piece of every container is on the disk
+_PLAYS_FROM = Fraction(2, 5)  # seconds after which the first piece of every container is on the disk
 
 
 class GrowingFile(OutputFile):
-    """A file that has its name, and plays, from its second second on; whatever then ends the process, it stays.
+    """A file that has its name, and plays, from its first second on; whatever then ends the process, it stays.
 
     Where an open file cannot be renamed (Windows), it is hidden until its end.
     """

@@ -20,8 +20,13 @@ from gancam.sinks._sound import SoundTrack
 from gancam.sinks._tracks import Packet, Tracks
 
 _FLUSHED = {"flush_packets": "1"}
-_FRAGMENTS, _CLUSTERS = {**_FLUSHED, "frag_duration": "1000000"}, {**_FLUSHED, "cluster_time_limit": "1000"}
-_LIVE = {"mp4": _FRAGMENTS, "mov": _FRAGMENTS, "matroska": _CLUSTERS, "webm": _CLUSTERS}  # pieces of one second
+_FRAGMENTS, _CLUSTERS = {**_FLUSHED, "frag_duration": "250000"}, {**_FLUSHED, "cluster_time_limit": "250"}
+_LIVE = {
+    "mp4": _FRAGMENTS,
+    "mov": _FRAGMENTS,
+    "matroska": _CLUSTERS,
+    "webm": _CLUSTERS,
+}  # pieces of a quarter of a second
 
 
 class Place(Protocol):
@@ -255,8 +260,7 @@ class Muxer:
             self._held = None
         if self._tracks is not None:
             known = len(self._tracks.notes)
-            self._tracks.write_until(until)
-            self._tracks.close()
+            self._tracks.finish(until)
             self._notes += self._tracks.notes[known:]
         if self._sound is not None:
             self._container.mux(self._sound.finish(self._end * self._settings.time_base))

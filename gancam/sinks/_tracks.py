@@ -4,7 +4,7 @@ import io
 import math
 import mimetypes
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,9 +25,9 @@ from gancam.media.sound import (
     nearest_layout,
     nearest_rate,
 )
-from gancam.media.streams import is_cover, picture_of
-from gancam.media.timecode import advanced
-from gancam.sinks._subtitles import Packet, Words, can_convert
+from gancam.media.streams import described, is_cover, picture_of
+from gancam.media.timecode import advanced, is_timecode, timecode_of
+from gancam.sinks._subtitles import Cues, Packet, Words, can_convert
 
 __all__ = ["AudioRule", "Packet", "Tracks"]
 
@@ -39,14 +39,6 @@ _TAKES = {  # layouts and rates that encoders take, and all players
     ),
     "libopus": (("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"), (48000,)),
 }
-# What containers and encoders write by themselves, and what was only true of the old file.
-_TECHNICAL = {
-    "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "software", "handler_name", "vendor_id",
-    "creation_time", "language", "rotate", "number_of_frames", "number_of_bytes", "bps", "timecode",
-    "operational_pattern_ul", "uid", "generation_uid", "company_name", "product_name", "product_version_num",
-    "product_version", "application_platform", "product_uid", "toolkit_version_num", "material_package_umid",
-    "file_package_umid", "modification_date", "alpha_mode",
-}  # fmt: skip
 _MP4_TAGS = {  # what FFmpeg writes into MP4 and MOV under a name that it reads again
     "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "grouping",
     "lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords", "track", "disc", "compilation",
@@ -78,7 +70,8 @@ class AudioRule:
 @dataclass(frozen=True, slots=True)
 class _Track:
     stream: Any
-    encode: Callable[[Packet], list[Packet]] | None  # None: copied
+    encode: Callable[[Packet], list[Packet]] | None = None  # of sound; None: copied
+    cues: Cues | None = None  # of subtitles and data
 
 
 class Tracks:
@@ -137,7 +130,7 @@ class Tracks:
                     _describe(output.streams.video[0], stream, output.format.name)
                     self._keep_timecode(output.streams.video[0], stream)
                 continue
-            if _is_timecode(stream):  # the container writes its own
+            if is_timecode(stream):  # the container writes its own
                 continue
             kind = "cover picture" if stream.type == "video" else f"{stream.type} track"
             counts[kind] = counts.get(kind, 0) + 1
@@ -168,10 +161,7 @@ class Tracks:
 
     def _copy_words(self) -> None:
         """Title, artist and the like, of the file as a whole."""
-        words = {key: value for key, value in self._input.metadata.items() if key.lower() not in _TECHNICAL}
-        words = {
-            key: value for key, value in words.items() if "brand" not in key.lower() and "minor_ver" not in key.lower()
-        }
+        words = described(self._input.metadata)
         known = _TAGS.get(self._output.format.name)
         lost = [key for key in words if known is not None and key.lower() not in known]
         if lost:
@@ -186,8 +176,7 @@ class Tracks:
 
     def _keep_timecode(self, made: Any, stream: Any) -> None:
         """Give the picture the timecode of its first frame, of which MP4 and MOV make a track."""
-        told = [stream.metadata, *(other.metadata for other in self._input.streams.data), self._input.metadata]
-        timecode = next((one[key] for one in told for key in ("timecode", "TIMECODE") if key in one), None)
+        timecode = timecode_of(self._input, stream)
         if timecode is None:
             return
         rate = Fraction(stream.average_rate or 0)
@@ -208,7 +197,7 @@ class Tracks:
             self.notes.append(f"{said} is left out: this build of FFmpeg does not know its codec")
             return None
         if codec in (output.supported_codecs if rule.holds is None else rule.holds) and _takes(kind, stream):
-            return _Track(output.add_stream_from_template(stream), None)
+            return _Track(output.add_stream_from_template(stream))
         if self._plans is None:
             self._plans = channel_plans(self._input)
         plan = self._plans.get(stream.index, ChannelPlan("unknown", ""))
@@ -240,7 +229,7 @@ class Tracks:
         if can_convert(codec, form):
             words = Words(codec, self._output)
             self.notes.append(f"{said} is converted {words.said}, words only: {form} does not take it")
-            return _Track(words.stream, words)
+            return self._cues(stream, words.stream, words)
         if form == "matroska" and is_cover(stream):
             picture = bytes(next(self._input.demux(stream)))
             self._input.seek(0)
@@ -252,7 +241,11 @@ class Tracks:
             kin = "; Matroska (.mkv) would" if stream.type == "subtitle" else ""
             self.notes.append(f"{said} ({codec}) is left out: {form} does not take it{kin}")
             return None
-        return _Track(self._output.add_stream_from_template(stream, opaque=True), None)
+        made = self._output.add_stream_from_template(stream, opaque=True)
+        return _Track(made) if is_cover(stream) else self._cues(stream, made)
+
+    def _cues(self, stream: Any, made: Any, words: Words | None = None) -> _Track:
+        return _Track(made, cues=Cues(stream, self._origin, self._first, self._end, made, words))
 
     def _demux(self) -> Iterator[Packet]:
         streams = [stream for stream in self._input.streams if stream.index in self._tracks]
@@ -272,32 +265,52 @@ class Tracks:
             if packet.dts is not None and packet.time_base is not None:
                 moment = packet.dts * packet.time_base - self._origin
                 if seconds is not None and moment >= seconds:
-                    return
-                outside = self._end is not None and moment >= self._end
-                if self._first is not None:
-                    outside |= moment + (packet.duration or 0) * packet.time_base <= self._first
-                if outside:
-                    self._next = next(self._packets, None)
-                    continue
-            self._write(packet)
+                    break
+            self._mux(self._made(packet))
             self._next = next(self._packets, None)
+        for track in self._tracks.values():
+            if track.cues is not None:
+                self._mux(track.cues.until(seconds))
 
-    def _write(self, packet: Packet) -> None:
+    def finish(self, until: Fraction | None) -> None:
+        """Write what is left of what begins before `until` seconds of the output (None: all), which ends there."""
+        cues = [track.cues for track in self._tracks.values() if track.cues is not None]
+        for one in cues:
+            one.end = until if one.end is None or (until is not None and until < one.end) else one.end
+        self.write_until(until)
+        for one in cues:
+            self._mux(one.until(None))
+        self.close()
+
+    def _made(self, packet: Packet) -> Iterator[Packet]:
+        """What is written of a packet; nothing of one that is outside."""
         track = self._tracks[packet.stream.index]
+        if track.cues is not None:
+            yield from track.cues.take(packet)
+            return
         if packet.size and packet.dts is None and is_cover(packet.stream):
             packet.pts = packet.dts = 0
         elif packet.time_base:
+            if packet.dts is not None and self._outside(packet.dts * packet.time_base, packet):
+                return
             shift = round(self._origin / packet.time_base)
-            if packet.pts is not None:
-                packet.pts -= shift
-            if packet.dts is not None:
-                packet.dts -= shift
+            packet.pts = None if packet.pts is None else packet.pts - shift
+            packet.dts = None if packet.dts is None else packet.dts - shift
+        if track.encode is not None:
+            yield from track.encode(packet)
+        elif packet.dts is not None:  # else it is the empty packet that ends a stream
+            packet.stream = track.stream
+            yield packet
+
+    def _outside(self, clock: Fraction, packet: Packet) -> bool:
+        """Whether a packet, which begins at `clock` of its file, is outside of the part that is written."""
+        moment, lasts = clock - self._origin, (packet.duration or 0) * Fraction(packet.time_base or 0)
+        late = self._end is not None and moment >= self._end
+        return late or (self._first is not None and moment + lasts <= self._first)
+
+    def _mux(self, packets: Iterable[Packet]) -> None:
         try:
-            if track.encode is not None:
-                for made in track.encode(packet):
-                    self._output.mux(made)
-            elif packet.dts is not None:  # else it is the empty packet that ends a stream
-                packet.stream = track.stream
+            for packet in packets:
                 self._output.mux(packet)
         except (av.error.InvalidDataError, av.error.ArgumentError):  # one bad packet need not end a long job
             note = "damaged audio packets are left out"
@@ -311,7 +324,7 @@ class Tracks:
 
 def _describe(made: Any, stream: Any, form: str) -> None:
     """Give a stream in a container of the format `form` the language, title and purpose that another has."""
-    words = {key: value for key, value in stream.metadata.items() if key.lower().split("-")[0] not in _TECHNICAL}
+    words = described(stream.metadata)
     if "name" in words:  # a title, as MP4 calls it
         words.setdefault("title", words.pop("name"))
     if stream.metadata.get("language", "und") != "und":
@@ -321,13 +334,9 @@ def _describe(made: Any, stream: Any, form: str) -> None:
         words = {key: value for key, value in words.items() if key.lower() in ("language", "title")}
         if "handler_name" in stream.metadata:
             words["handler_name"] = stream.metadata["handler_name"]
-    made.metadata.update({key: value for key, value in words.items() if not key.startswith("_STATISTICS")})
+    made.metadata.update(words)
     with suppress(AttributeError):  # attachments have none
         made.disposition = stream.disposition
-
-
-def _is_timecode(stream: Any) -> bool:
-    return bool(stream.type == "data" and "timecode" in stream.metadata)
 
 
 def _is_words(stream: Any) -> bool:

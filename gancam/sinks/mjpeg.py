@@ -197,6 +197,9 @@ class _Client(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "gancam", ""
 
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
     def do_GET(self) -> None:
         owner = self.server.owner
         path = self.path.partition("?")[0]
@@ -210,6 +213,8 @@ class _Client(BaseHTTPRequestHandler):
                 self._answer(200, "image/jpeg", picture[1])
         elif path == "/now.json":
             self._answer(200, "application/json", json.dumps(owner.now()).encode())
+        elif path == "/stream.mjpg" and self.command == "HEAD":
+            self._begin_stream()
         elif path == "/stream.mjpg":
             if not owner.places.acquire(blocking=False):
                 self._answer(503, "text/plain", f"{_MOST} others are watching already\n".encode())
@@ -228,18 +233,22 @@ class _Client(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "no-store")
         self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
         self.close_connection = True
 
-    def _stream(self, owner: MjpegServer) -> None:
+    def _begin_stream(self) -> None:
         self.close_connection = True
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 17)  # little waits in the system: old
-        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.send_response(200)
         self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
         self.send_header("Cache-Control", "no-store")
         self.send_header("Connection", "close")
         self.end_headers()
+
+    def _stream(self, owner: MjpegServer) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 17)  # little waits in the system: old
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._begin_stream()
         number = 0
         while (picture := owner.newest(number)) is not None:
             number, data = picture

@@ -96,8 +96,8 @@ class VideoWriter(EncodedSink):
             so).
         source_info: The source's properties: its colours, pixel aspect, time base and clock are kept.
         part: (first, end) in seconds of ``Frame.time``: what the frames to come are a part of; `first` becomes 0.
-        live: Whether the frames cannot be had again. Then the file has its name, and plays, from its second second on,
-            and no more than its last two are lost if the process is killed or the disk fills. The encoder looks at no
+        live: Whether the frames cannot be had again. Then the file has its name, and plays, from its first second on,
+            and no more than its last is lost if the process is killed or the disk fills. The encoder looks at no
             later frame, so the file is somewhat larger.
         sound: What is heard while it is written, for its sound track, where there is no `audio_from`.
 

@@ -18,6 +18,7 @@ from gancam.media.colour import Colour, decoded_colour
 from gancam.media.hdr import HdrMetadata
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
+from gancam.media.paths import IMAGES
 from gancam.media.streams import picture_of
 from gancam.media.tone import HLG, PQ, ToneMap
 from gancam.queues import BoundedQueue
@@ -427,7 +428,8 @@ def _video_in(container: av.container.InputContainer, path: Path) -> av.VideoStr
     if _TEXT_ART & names or "tty" in formats:
         raise SourceError(f"{path}: text, not a video")
     if any(name.endswith("_pipe") for name in formats) or "image2" in formats:
-        raise SourceError(f"{path}: a still image, not a video (in Python: gancam.sources.Still)")
+        kinds = "" if path.suffix.lower() in IMAGES else f"; images are read as {', '.join(IMAGES)}"
+        raise SourceError(f"{path}: a still image, not a video{kinds}")
     if stream.codec_context is None or not stream.codec_context.name:
         raise SourceError(f"{path}: its video codec is not known to this build of FFmpeg")
     return stream

@@ -19,8 +19,9 @@ from gancam.frame import Frame
 from gancam.media.messages import cause
 from gancam.media.orientation import EIGHT, Orientation
 from gancam.media.paths import SequencePath, classify
-from gancam.media.streams import picture_of
-from gancam.sources import AnimatedImage, ImageFiles
+from gancam.media.streams import described, picture_of
+from gancam.media.timecode import is_timecode, timecode_of
+from gancam.sources import AnimatedImage, ImageFiles, VideoFile
 from gancam.sources.decoders import opacity_apart
 from gancam.sources.extent import picture_end
 
@@ -30,10 +31,6 @@ _SIGHT = 48  # width and height of the pictures that are compared
 _SEEN = 4.0  # of 255: standard deviation of a picture in which there is something
 _LOOK = 100  # frames that are searched for one
 _ALIKE, _CLEARLY = 0.7, 0.3  # correlation of two pictures that are the same but for an effect; and how much more so
-_OWN = (  # parts of metadata keys that muxers write themselves
-    "encoder", "duration", "brand", "minor_version", "handler_name", "vendor_id", "language", "_statistics",
-    "number_of",
-)  # fmt: skip
 _FRAME_SLACK = Fraction(2, 1000)  # seconds: two ticks of Matroska's clock
 _CODEC_SLACK = Fraction(1, 10)  # seconds: what an encoder of sound adds before and behind
 _USUAL = 1, 2, 13  # primaries and transfers that images have without saying so: BT.709, unspecified, sRGB
@@ -105,7 +102,8 @@ class _Media:
     sight: _Sight  # a small grey picture as displayed; None where none has anything in it
     interlaced: bool
     bits: int
-    alpha: bool
+    alpha: bool  # whether a pixel may be transparent
+    timecode: str | None = None
 
 
 def verify(before: Path, after: Path) -> list[Difference]:
@@ -113,7 +111,7 @@ def verify(before: Path, after: Path) -> list[Difference]:
 
     Times are compared from the first frame on, to a millisecond where a container holds no finer ones, else exactly;
     sound and subtitles by their packets' bytes (without the heads that MPEG-TS gives each). The picture itself is not
-    compared, since effects change it, but for which way up it is shown.
+    compared, since effects change it, but for which way up it is shown, and whether it was transparent where it is not.
 
     Args:
         before: The input: a video, or numbered images (``frame-%06d.png``), whose times are in the file beside them.
@@ -141,8 +139,13 @@ def verify(before: Path, after: Path) -> list[Difference]:
     if was.bits > 8 or now.bits > 8:
         less = now.bits < was.bits
         findings.append(Difference("bits a sample", "changed" if less else "kept", str(was.bits), str(now.bits)))
-    if was.alpha:
-        findings.append(Difference("opacity", "kept" if now.alpha else "lost", "there", "there" if now.alpha else ""))
+    if was.alpha and now.alpha:
+        findings.append(Difference("opacity", "kept", "there", "there"))
+    elif was.alpha:
+        lost = _is_transparent(before)
+        findings.append(Difference("opacity", "lost" if lost else "kept", "there" if lost else "opaque everywhere", ""))
+    if was.timecode or now.timecode:
+        findings.append(_compare("timecode", was.timecode or "none", now.timecode))
     findings += _streams(was, now)
     if was.chapters or now.chapters:
         findings.append(_chapters(was.chapters, now.chapters))
@@ -177,10 +180,9 @@ def _seen_as(was: _Sight, now: _Sight) -> Orientation | None:
     return best if best and likeness[best] > _ALIKE and likeness[best] - likeness[Orientation()] > _CLEARLY else None
 
 
-def _sight(container: av.container.InputContainer, video: av.VideoStream, first: av.VideoFrame | None) -> _Sight:
+def _sight(frames: Iterable[av.VideoFrame]) -> _Sight:
     """A small grey picture of the first frame in which there is anything, as displayed."""
-    frames = itertools.islice(container.decode(video), _LOOK)
-    for frame in itertools.chain([] if first is None else [first], frames):
+    for frame in itertools.islice(frames, _LOOK):
         small = frame.reformat(_SIGHT, _SIGHT, "gray", interpolation="AREA").to_ndarray().astype(np.float32)
         if small.std() > _SEEN:
             return (Orientation.of_frame(frame) or Orientation()).apply(small)
@@ -309,14 +311,15 @@ def _probe(path: Path, container: av.container.InputContainer) -> _Media:
     streams: dict[int, _Stream] = {}
     video = picture_of(container)
     for stream in container.streams:
-        if _is_chapter_text(stream, chapters):
+        if is_timecode(stream) or _is_chapter_text(stream, chapters):
             continue
         streams[stream.index] = _describe(stream)
     if video is None:
         raise SourceError(f"{path}: holds no video")
-    frame = next(container.decode(video), None)
+    frames = container.decode(video)
+    frame = next(frames, None)
     orientation = Orientation() if frame is None else Orientation.of_frame(frame)
-    sight = _sight(container, video, frame)
+    sight = _sight(frames if frame is None else itertools.chain([frame], frames))
     _read_packets(path, streams)
     end = picture_end(container, video)
     if end is not None:
@@ -327,7 +330,7 @@ def _probe(path: Path, container: av.container.InputContainer) -> _Media:
     parts = () if frame is None else frame.format.components
     return _Media(
         streams=list(streams.values()),
-        metadata=_metadata(container.metadata),
+        metadata=_metadata(container.metadata) | _moment(container.metadata),
         chapters=chapters,
         picture=streams[video.index],
         size=upright.size(context.width, context.height),
@@ -341,7 +344,18 @@ def _probe(path: Path, container: av.container.InputContainer) -> _Media:
         interlaced=frame is not None and bool(frame.interlaced_frame),
         bits=max((part.bits for part in parts), default=8),
         alpha=any(part.is_alpha for part in parts) or opacity_apart(video),
+        timecode=timecode_of(container, video),
     )  # fmt: skip
+
+
+def _is_transparent(path: Path) -> bool:
+    """Whether a pixel of a file is, whose form has a place for that: all its pictures are looked at."""
+    if path.suffix.lower() == ".gif":  # a VideoFile looks at the first picture alone
+        with av.open(os.path.abspath(path), metadata_errors="replace") as container:
+            return any((frame.to_ndarray(format="bgra")[..., 3] < 255).any() for frame in container.decode(video=0))
+    numbered, webp = isinstance(classify(path), SequencePath), path.suffix.lower() == ".webp"
+    with ImageFiles(path) if numbered else AnimatedImage(path) if webp else VideoFile(path) as source:
+        return any(frame.alpha is not None and frame.alpha.min() < 255 for frame in source)
 
 
 def _sight_of(frame: Frame | None) -> _Sight:
@@ -406,9 +420,14 @@ def _says_durations(container: av.container.InputContainer) -> bool:
     return bool({"mp4", "avi", "gif", "nut"} & set(container.format.name.split(",")))
 
 
+def _moment(metadata: dict[str, str]) -> dict[str, str]:
+    """When a file was made, where it says so."""
+    return {key: value for key, value in metadata.items() if key == "creation_time"}
+
+
 def _metadata(metadata: dict[str, str]) -> dict[str, str]:
     """Give what people wrote, by key in small letters; what muxers write is left out."""
-    found = {key.lower(): value for key, value in metadata.items()}
+    found = {key.lower(): value for key, value in described(metadata).items()}
     if "name" in found:
         found.setdefault("title", found.pop("name"))
-    return {key: value for key, value in found.items() if not any(own in key for own in _OWN)}
+    return found

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from gancam.cli.bars import BatchBars
-from gancam.cli.live import _stop_after
+from gancam.cli.live import _stop_after, outside_effects
 from gancam.jobs.events import BatchStarted, FileFailed, FileMade, FileProgress, FileStarted, Note
 from gancam.jobs.spec import EffectChainSpec
+from gancam.pipeline import Report
 from tests.helpers.command import refused
 
 
@@ -41,6 +42,36 @@ def test_what_stops_is_done_before_it_goes_on() -> None:
     with _stop_after(0.0, stop):
         time.sleep(0.05)
     assert done == ["stopped"]
+
+
+@pytest.mark.parametrize(
+    ("writing", "showing", "made", "said"),
+    [
+        (
+            3.0,
+            1.0,
+            (640, 480),
+            "in writing 640x480: -e none, or an effect that keeps the size (restore-x1), makes 320x240",
+        ),
+        (1.0, 3.0, (320, 240), "in showing 320x240"),
+        (
+            0.0,
+            0.0,
+            (640, 480),
+            "in writing 640x480: -e none, or an effect that keeps the size (restore-x1), makes 320x240",
+        ),
+    ],
+)
+def test_what_takes_the_time_is_named(writing: float, showing: float, made: tuple[int, int], said: str) -> None:
+    report = Report(labels={"VideoWriter": "writing", "Window": "showing", "effects": "effects"})
+    report.stage_seconds = {"source": 99.0, "effects": 99.0, "VideoWriter": writing, "Window": showing, "close": 99.0}
+    assert outside_effects(report, made, (320, 240)) == said
+
+
+def test_where_no_output_takes_most_of_the_time_none_is_named() -> None:
+    report = Report(stage_seconds={"source": 9.0, "effects": 9.0, "a": 1.0, "b": 1.0, "c": 1.0, "close": 0.0})
+    assert outside_effects(report, (640, 480), (320, 240)) == "outside the effects"
+    assert outside_effects(Report(), (640, 480), (320, 240)) == "outside the effects"
 
 
 def test_bars_take_events_of_files_that_never_began() -> None:

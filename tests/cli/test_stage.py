@@ -181,7 +181,7 @@ def test_with_a_time_to_keep_there_is_always_a_level_that_fits(loader: Loader) -
     out = play.until(lambda: stage.playing == "slow")
     assert out.shape == (48, 80, 3)
     assert (out == 90).all()
-    assert told == ["at most 40 ms a frame: grey10 off (0 ms), there is no other way"]
+    assert told == ["at most 40 ms a frame, outputs included: grey10 off (0 ms)"]
     assert stage.figures()["playing"] == "grey10 off"
     assert "grey10 off" in stage.status
     stage.close()

@@ -91,6 +91,19 @@ def make_clip(
     return path
 
 
+def with_timecode(path: Path, timecode: str | None, codec: str = "libx264") -> Path:
+    """A clip of 24 frames as a camera or an editor writes it: with a track of timecode, where such is."""
+    with av.open(path, "w") as film:
+        made = film.add_stream(codec, rate=25, width=96, height=64, pix_fmt="yuv420p")
+        assert isinstance(made, av.VideoStream)
+        if timecode is not None:
+            made.metadata["timecode"] = timecode
+        for frame in TestPattern((96, 64), frames=24):
+            film.mux(made.encode(av.VideoFrame.from_ndarray(frame.image, "bgr24")))
+        film.mux(made.encode(None))
+    return path
+
+
 def enrich(source: Path, path: Path) -> Path:
     """`source` again as Matroska `path`, with titles, a commentary track, subtitles, a font, two chapters and words."""
     milli = Fraction(1, 1000)

@@ -24,6 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     (tmp_path / "a folder").mkdir()
     cv2.imwrite(str(tmp_path / "in.png"), still("sign"))
+    cv2.imwrite(str(tmp_path / "still.ppm"), still("sign"))
     return tmp_path
 
 
@@ -37,6 +38,12 @@ def test_live_replaces_a_log_of_its_own_and_never_what_it_plays(folder: Path) ->
     assert here(*live[:5], "again.mp4", "--stats", "stats.jsonl").returncode == 0, "it is a log"
     assert (folder / "in.mp4").read_bytes() == before
     assert (folder / "there.png").read_bytes() == b"precious"
+
+
+def test_a_still_is_no_video(folder: Path) -> None:
+    read = "; images are read as .png, .jpg, .jpeg, .webp, .bmp, .tif, .tiff"
+    refused("process", "still.ppm", "out.mp4", says=f"still.ppm: a still image, not a video{read}\n")
+    refused("live", "in.png", "-e", "none", "--to", "out.mp4", says="in.png: a still image, not a video\n")
 
 
 def test_the_damaged_model_is_what_remains(folder: Path) -> None:
@@ -63,6 +70,13 @@ def test_the_damaged_model_is_what_remains(folder: Path) -> None:
         ("in.mp4 nowhere/out.mp4", "there is no folder"),
         ("in.mp4 out.xyz", "out.xyz: unknown video extension '.xyz'"),
         ("in.mp4 out.png", "the input must be one too"),
+        ("in.png out-%06d.png", "in.png is an image, so the output must be one too"),
+        ("in.png out.jp2", "out.jp2: images are read and written as .png, .jpg, "),
+        ("in.mp4 out.avif", "out.avif: images are read and written as .png, .jpg, "),
+        ("in.mp4 out-%d.ppm", "images are read and written as .png, .jpg, "),
+        ("still.ppm out.ppm", "out.ppm: images are read and written as .png, .jpg, "),
+        ("still.ppm out.png", "still.ppm: images are read and written as .png, .jpg, "),
+        ("still.ppm out-%d.png", "still.ppm: images are read and written as .png, .jpg, "),
         ("in.mp4 there-%d.png", "there-1.png: exists"),
         ("in.mp4 a/b/%d.png", "there is no folder"),
         ("in.png there.png", "there.png: exists"),

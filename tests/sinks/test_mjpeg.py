@@ -30,6 +30,27 @@ def fetch(url: str, **headers: str) -> tuple[str, bytes]:
         return answer.headers["Content-Type"], answer.read()
 
 
+def test_head_tells_what_get_would_give() -> None:
+    server = MjpegServer(0)
+    try:
+        server.write(Frame(TestPattern((320, 192)).image(77), 0, 0.0))
+        for path in ("", "frame.jpg", "now.json", "stream.mjpg"):
+            request = urllib.request.Request(f"{server.url}{path}", method="HEAD")
+            with (
+                urllib.request.urlopen(request, timeout=10) as told,
+                urllib.request.urlopen(f"{server.url}{path}", timeout=10) as given,
+            ):
+                assert told.status == given.status == 200
+                assert told.headers["Content-Type"] == given.headers["Content-Type"]
+                assert told.read() == b""
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(urllib.request.Request(f"{server.url}nothing", method="HEAD"), timeout=10)
+        assert refused.value.code == 404
+        refused.value.close()
+    finally:
+        server.close()
+
+
 def test_page_picture_and_what_is_not_there() -> None:
     server = MjpegServer(0)
     try:

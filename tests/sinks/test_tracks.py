@@ -8,8 +8,8 @@ import av
 import pytest
 
 from gancam.sinks.video import VideoWriter
-from gancam.sources import TestPattern, VideoFile
-from tests.helpers.clips import enrich, make_clip, packets_of
+from gancam.sources import VideoFile
+from tests.helpers.clips import enrich, make_clip, packets_of, with_timecode
 from tests.helpers.jobs import process
 
 
@@ -18,17 +18,6 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("film")
     audio = [("aac", 0.0), ("libmp3lame", 0.1)]
     return enrich(make_clip(folder / "a.mp4", audio=audio, languages=["eng", "fra"]), folder / "film.mkv")
-
-
-def with_timecode(path: Path, timecode: str) -> Path:
-    """A clip of 24 frames as a camera or an editor writes it: with a track of timecode."""
-    with av.open(path, "w") as film:
-        made = film.add_stream("libx264", rate=25, width=96, height=64, pix_fmt="yuv420p")
-        made.metadata["timecode"] = timecode
-        for frame in TestPattern((96, 64), frames=24):
-            film.mux(made.encode(av.VideoFrame.from_ndarray(frame.image, "bgr24")))
-        film.mux(made.encode(None))
-    return path
 
 
 @pytest.mark.parametrize(("target", "kinds"), [("b.mov", 2), ("b.mp4", 2), ("b.mkv", 1)])
@@ -134,48 +123,6 @@ def test_mp4_keeps_what_it_can_and_the_rest_is_said(film: Path, tmp_path: Path, 
     assert streams(again)[3][2] == ("deu" if ending == "mp4" else "ger")
 
 
-def test_marks_of_subtitles_are_no_words_of_mp4(tmp_path: Path) -> None:
-    plain = make_clip(tmp_path / "a.mp4")
-    for codec, line in (
-        ("ass", rb"0,0,Default,,0,0,0,,{\i1}Wer da?{\i0}\NIch, du"),
-        ("subrip", b"{\\an8}<i>Wer da?</i>\r\nIch, du"),
-        ("webvtt", b"<v Anna>Wer da?</v>\nIch, du"),
-    ):
-        with av.open(plain) as clip, av.open(tmp_path / "b.mkv", "w") as out:
-            picture = out.add_stream_from_template(clip.streams.video[0], opaque=True)
-            words: Any = out.add_mux_stream(codec, time_base=Fraction(1, 1000))
-            for packet in clip.demux():
-                if packet.dts is not None:
-                    packet.stream = picture
-                    out.mux(packet)
-            spoken: Any = av.Packet(line)
-            spoken.pts = spoken.dts = 100
-            spoken.duration, spoken.time_base, spoken.stream = 300, Fraction(1, 1000), words
-            out.mux(spoken)
-        process(tmp_path / "b.mkv", tmp_path / "c.mp4", overwrite=True)
-        said = [data[2 : 2 + data[1]].decode() for _, data in packets_of(tmp_path / "c.mp4", "subtitle")[0] if data[1]]
-        assert said == ["Wer da?\nIch, du"]
-
-
-def test_words_of_mp4_subtitles_go_into_matroska(tmp_path: Path) -> None:
-    plain = make_clip(tmp_path / "a.mp4")
-    with av.open(plain) as clip, av.open(tmp_path / "b.mp4", "w") as out:
-        picture = out.add_stream_from_template(clip.streams.video[0], opaque=True)
-        words: Any = out.add_mux_stream("mov_text", time_base=Fraction(1, 1000))
-        words.metadata["language"] = "deu"
-        for packet in clip.demux():
-            if packet.dts is not None:
-                packet.stream = picture
-                out.mux(packet)
-        line: Any = av.Packet(len("schön".encode()).to_bytes(2, "big") + "schön".encode())
-        line.pts = line.dts = 100
-        line.duration, line.time_base, line.stream = 300, Fraction(1, 1000), words
-        out.mux(line)
-    notes = copy(tmp_path / "b.mp4", tmp_path / "c.mkv")
-    assert notes == ["subtitle track 1 is converted from mov_text to SubRip, words only: matroska does not take it"]
-    assert [data for _, data in packets_of(tmp_path / "c.mkv", "subtitle")[0]] == ["schön".encode()]
-
-
 def test_a_transport_stream_says_what_it_cannot_hold(film: Path, tmp_path: Path) -> None:
     notes = " ".join(copy(film, tmp_path / "b.ts"))
     for word in ("2 chapters", "title, MOOD", "subtitle track 1", "attachment track 1"):
@@ -183,9 +130,5 @@ def test_a_transport_stream_says_what_it_cannot_hold(film: Path, tmp_path: Path)
 
 
 def test_what_mxf_says_of_its_writer_is_no_description(tmp_path: Path) -> None:
-    with av.open(tmp_path / "a.mxf", "w") as film:
-        made = film.add_stream("mpeg2video", rate=25, width=96, height=64, pix_fmt="yuv420p")
-        for frame in TestPattern((96, 64), frames=3):
-            film.mux(made.encode(av.VideoFrame.from_ndarray(frame.image, "bgr24")))
-        film.mux(made.encode(None))
+    with_timecode(tmp_path / "a.mxf", None, codec="mpeg2video")
     assert process(tmp_path / "a.mxf", tmp_path / "b.mp4")[1] == []

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from gancam.errors import NotFound, SourceError
@@ -11,7 +13,7 @@ from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
 from gancam.sources import TestPattern
 from gancam.tools.verify import verify
-from tests.helpers.clips import enrich, make_clip
+from tests.helpers.clips import enrich, make_clip, with_timecode
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +26,11 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def verdicts(before: Path, after: Path) -> dict[str, str]:
     return {one.name: one.verdict for one in verify(before, after)}
+
+
+def copied(source: Path, out: Path) -> Path:
+    process_video(source, out, [], ProcessOptions(overwrite=True), Report(), notify=lambda note: None)
+    return out
 
 
 def test_a_faithful_copy_keeps_everything(film: Path, tmp_path: Path) -> None:
@@ -103,10 +110,65 @@ def test_what_is_no_video_is_one_error(film: Path, tmp_path: Path) -> None:
 def test_depth_and_opacity_are_told(tmp_path: Path) -> None:
     options = {"x265-params": "log-level=0"}
     deep = make_clip(tmp_path / "deep.mp4", codec="libx265", pix_fmt="yuv420p10le", options=options)
-    veiled = make_clip(tmp_path / "veiled.mkv", codec="ffv1", pix_fmt="bgra", options={"g": "1"})
+    glass = [np.dstack([frame.image, np.full((64, 96), 99, np.uint8)]) for frame in TestPattern((96, 64), frames=3)]
+    veiled = make_clip(tmp_path / "veiled.mkv", images=glass, codec="ffv1", pix_fmt="bgra", options={"g": "1"})
     for source, name in ((deep, "bits a sample"), (veiled, "opacity")):
         for codec, ending, verdict in (("ffv1", ".mkv", "kept"), ("h264", ".mp4", None)):
             out = tmp_path / f"out{ending}"
             task = ProcessOptions(codec=codec, overwrite=True)
             process_video(source, out, [], task, Report(), notify=lambda note: None)
             assert verdicts(source, out)[name] == (verdict or ("lost" if name == "opacity" else "changed"))
+
+
+def test_opacity_that_shows_nothing_is_not_lost(tmp_path: Path) -> None:
+    """GIF and RGBA have a place for it whether there is any."""
+    clip = make_clip(tmp_path / "a.mp4")
+    copied(clip, tmp_path / "a.gif")
+    opaque = [np.dstack([frame.image, np.full((64, 96), 255, np.uint8)]) for frame in TestPattern((96, 64), frames=3)]
+    veiled = [image.copy() for image in opaque]
+    veiled[2][5, 7, 3] = 254  # one pixel of the last picture
+    how = {"codec": "ffv1", "options": {"g": "1"}, "pix_fmt": "bgra"}
+    make_clip(tmp_path / "opaque.mkv", images=opaque, **how)  # type: ignore[arg-type]
+    make_clip(tmp_path / "veiled.mkv", images=veiled, **how)  # type: ignore[arg-type]
+    for number, image in enumerate(opaque):
+        cv2.imwrite(str(tmp_path / f"image-{number}.png"), image)
+    for name, verdict in (("a.gif", "kept"), ("opaque.mkv", "kept"), ("veiled.mkv", "lost"), ("image-%d.png", "kept")):
+        assert verdicts(tmp_path / name, copied(tmp_path / name, tmp_path / "b.mp4"))["opacity"] == verdict
+
+
+def gif_frame(side: int) -> bytes:
+    """A square of the second colour in the corner, which becomes the first, transparent one, when its time is over."""
+    codes = "".join(f"{code:03b}"[::-1] for code in [4, 1, 1] * (side * side // 2) + [5])  # bits go from the lowest on
+    data = bytes(int(codes[at : at + 8][::-1], 2) for at in range(0, len(codes), 8))
+    control = b"!\xf9\x04" + bytes([2 << 2 | 1]) + (10).to_bytes(2, "little") + b"\0\0"
+    place = b"," + bytes(4) + side.to_bytes(2, "little") * 2 + b"\0"
+    return control + place + b"\x02" + bytes([len(data)]) + data + b"\0"
+
+
+def test_a_gif_that_is_transparent_later_lost_that(tmp_path: Path) -> None:
+    head = b"GIF89a" + (16).to_bytes(2, "little") * 2 + b"\x81\0\0" + bytes([0, 0, 0, 200, 200, 200] + [0] * 6)
+    (tmp_path / "a.gif").write_bytes(head + gif_frame(16) + gif_frame(8) + b";")
+    assert verdicts(tmp_path / "a.gif", copied(tmp_path / "a.gif", tmp_path / "b.mp4"))["opacity"] == "lost"
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+@pytest.mark.parametrize("form", ["avi", "mxf", "mov"])
+def test_what_a_program_wrote_of_itself_is_no_description(tmp_path: Path, form: str, ending: str) -> None:
+    """The encoder's name in AVI, the identities in MXF, the track of timecode in MOV."""
+    codec = "mpeg4" if form == "avi" else "mpeg2video"
+    source = with_timecode(tmp_path / f"a.{form}", None if form == "avi" else "01:00:00:20", codec=codec)
+    found = verify(source, copied(source, tmp_path / f"b.{ending}"))
+    assert [one for one in found if one.verdict == "lost"] == []
+    assert ("timecode" in {one.name for one in found}) == (form != "avi")
+
+
+def test_a_short_video_in_which_there_is_nothing_is_read(tmp_path: Path) -> None:
+    """Its decoder had given all with the first picture, and was asked again: "damaged (End of file)"."""
+    grey = make_clip(tmp_path / "a.mp4", images=[np.full((64, 96, 3), 99, np.uint8)] * 2)
+    assert "lost" not in verdicts(grey, copied(grey, tmp_path / "b.mp4")).values()
+
+
+def test_a_timecode_that_is_lost_is_told(tmp_path: Path) -> None:
+    source = with_timecode(tmp_path / "a.mov", "01:00:00:20")
+    assert verdicts(source, copied(source, tmp_path / "b.ts"))["timecode"] == "lost"
+    assert verdicts(source, copied(source, tmp_path / "b.mp4"))["timecode"] == "kept"
