@@ -80,13 +80,14 @@ class Decoder:
         self.size: tuple[int, int] | None = None  # (width, height) as displayed; None where nothing can be decoded
         self.orientation = Orientation()  # of the first picture
         self.opaque = False  # whether its opacity, which it would have by its format, is of no use
+        self.veiled = False  # whether a later picture of what is opaque was not
         self.askew = False  # whether it is to be shown in none of the eight orientations, which is not done
         if self._begun:
             first = self._begun[0]
             self._kind = first.width, first.height, first.format.name
             found = Orientation.of_frame(first if self._apart is None else _first_plain(container, stream) or first)
             self.askew = found is None
-            self.opaque = stream.codec_context.name == "gif" and _is_opaque(first)
+            self.opaque = stream.codec_context.name == "gif" and all(map(_is_opaque, self._begun))
             self.mastering = HdrMetadata.of_frame(first)
             self.orientation = found or Orientation()
             self.size = self.orientation.size(first.width, first.height)
@@ -167,6 +168,7 @@ class Decoder:
             return self._tone_map(frame), None
         told = frame.colorspace
         veiled = not self.opaque and any(part.is_alpha for part in frame.format.components)
+        self.veiled |= self.opaque and not self.veiled and not _is_opaque(frame)
         form = "bgra" if veiled else "bgr24"
         frame.colorspace = converted_as(int(told))
         try:

@@ -370,6 +370,8 @@ class VideoFile(Source):
         """Say that frames are missing, the last being at `last`; where they were only reckoned, they are what came."""
         if self._stop.is_set():
             return
+        if self._decoder.veiled:
+            self._notes.append(f"{self._path.name}: becomes transparent, which is left out: it is not at first")
         if damaged := self._decoder.damaged:
             self._notes.append(f"{self._path.name}: frames that are damaged in the file, and look so: {damaged}")
         if self._counted and self._frames is not None and came < self._frames:

@@ -91,6 +91,21 @@ def make_clip(
     return path
 
 
+def make_gif(path: Path, sides: Sequence[int]) -> Path:
+    """A GIF of 16x16: squares of grey in the corner, of these sides, each of which leaves nothing behind."""
+    head = b"GIF89a" + (16).to_bytes(2, "little") * 2 + b"\x81\0\0" + bytes([0, 0, 0, 200, 200, 200] + [0] * 6)
+    path.write_bytes(head + b"".join(map(_gif_frame, sides)) + b";")
+    return path
+
+
+def _gif_frame(side: int) -> bytes:
+    codes = "".join(f"{code:03b}"[::-1] for code in [4, 1, 1] * (side * side // 2) + [5])  # bits go from the lowest on
+    data = bytes(int(codes[at : at + 8][::-1], 2) for at in range(0, len(codes), 8))
+    control = b"!\xf9\x04" + bytes([2 << 2 | 1]) + (10).to_bytes(2, "little") + b"\0\0"
+    place = b"," + bytes(4) + side.to_bytes(2, "little") * 2 + b"\0"
+    return control + place + b"\x02" + bytes([len(data)]) + data + b"\0"
+
+
 def with_timecode(path: Path, timecode: str | None, codec: str = "libx264") -> Path:
     """A clip of 24 frames as a camera or an editor writes it: with a track of timecode, where such is."""
     with av.open(path, "w") as film:

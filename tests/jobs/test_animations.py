@@ -31,7 +31,7 @@ from gancam.sinks.video import VideoOptions, VideoWriter
 from gancam.sources import AnimatedImage, TestPattern, VideoFile
 from gancam.sources.open import open_live
 from gancam.tools.verify import verify
-from tests.helpers.clips import make_clip, psnr, times_of
+from tests.helpers.clips import make_clip, make_gif, psnr, times_of
 from tests.helpers.command import here
 from tests.helpers.jobs import cut_short, process
 
@@ -322,3 +322,16 @@ def test_the_command_says_what_a_gif_loses(tmp_path: Path, clip: Path) -> None:
     assert done.returncode == 0, done.stderr
     with av.open(str(clip)) as container:
         assert container.streams.audio
+
+
+def test_a_gif_that_becomes_transparent(tmp_path: Path) -> None:
+    """It was taken for opaque by its first picture, and what came was lost without a word."""
+    (note,) = process(make_gif(tmp_path / "a.gif", [16, 8]), tmp_path / "a.mp4")[1]
+    assert note.startswith("its transparency is left out: h264 holds none")
+    process(tmp_path / "a.gif", tmp_path / "a.webm")
+    with VideoFile(tmp_path / "a.webm") as video:
+        assert [None if frame.alpha is None else frame.alpha[12, 12] < 9 for frame in video] == [False, True]
+    with VideoFile(make_gif(tmp_path / "b.gif", [16] * 200 + [8])) as video:
+        assert video.notes == []
+        assert all(frame.alpha is None for frame in video)
+        assert video.notes == ["b.gif: becomes transparent, which is left out: it is not at first"]

@@ -13,7 +13,7 @@ from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
 from gancam.sources import TestPattern
 from gancam.tools.verify import verify
-from tests.helpers.clips import enrich, make_clip, with_timecode
+from tests.helpers.clips import enrich, make_clip, make_gif, with_timecode
 
 
 @pytest.fixture(scope="module")
@@ -136,18 +136,8 @@ def test_opacity_that_shows_nothing_is_not_lost(tmp_path: Path) -> None:
         assert verdicts(tmp_path / name, copied(tmp_path / name, tmp_path / "b.mp4"))["opacity"] == verdict
 
 
-def gif_frame(side: int) -> bytes:
-    """A square of the second colour in the corner, which becomes the first, transparent one, when its time is over."""
-    codes = "".join(f"{code:03b}"[::-1] for code in [4, 1, 1] * (side * side // 2) + [5])  # bits go from the lowest on
-    data = bytes(int(codes[at : at + 8][::-1], 2) for at in range(0, len(codes), 8))
-    control = b"!\xf9\x04" + bytes([2 << 2 | 1]) + (10).to_bytes(2, "little") + b"\0\0"
-    place = b"," + bytes(4) + side.to_bytes(2, "little") * 2 + b"\0"
-    return control + place + b"\x02" + bytes([len(data)]) + data + b"\0"
-
-
 def test_a_gif_that_is_transparent_later_lost_that(tmp_path: Path) -> None:
-    head = b"GIF89a" + (16).to_bytes(2, "little") * 2 + b"\x81\0\0" + bytes([0, 0, 0, 200, 200, 200] + [0] * 6)
-    (tmp_path / "a.gif").write_bytes(head + gif_frame(16) + gif_frame(8) + b";")
+    make_gif(tmp_path / "a.gif", [16] * 200 + [8])
     assert verdicts(tmp_path / "a.gif", copied(tmp_path / "a.gif", tmp_path / "b.mp4"))["opacity"] == "lost"
 
 
