@@ -43,6 +43,7 @@ class TranslateOptions(TypedDict, total=False):
     work_size: int
     scale: float
     readable: float
+    clarity: float
     colours: float
     stabilise: float
     region: str
@@ -94,7 +95,7 @@ class MorphOptions(TypedDict, total=False):
     faces: str
     colour: str
     draw: bool
-    fit: Literal["contain", "cover", "stretch"]
+    fit: Literal["auto", "contain", "cover", "stretch"]
     blend: Literal["normal", "screen", "add", "multiply", "overlay", "soft-light", "luminosity", "clone"]
     opacity: float
     feather: float
