@@ -46,6 +46,7 @@ class TranslateOptions(TypedDict, total=False):
     clarity: float
     colours: float
     stabilise: float
+    anchor: Literal["scene", "frame"]
     region: str
     mask: MaskLike
     outside: bool
