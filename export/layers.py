@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from export.graph import Graph
+from gancam.inference.place import PLACE
 from train.networks.translator import Normed
 
 Kernel = NDArray[np.float32]
@@ -97,17 +98,22 @@ def pad(graph: Graph, x: str, reach: int = 1) -> str:
 
 
 def tiled(graph: Graph, pattern: Tile, like: str, kind: type[np.floating] = np.float32) -> str:
-    """`pattern` side by side, from the top left, to the height and width of `like`."""
+    """`pattern` side by side, from the top left, to the height and width of `like`.
+
+    Grain begins at the constant `PLACE` of it, which whoever opens the file may make an input.
+    """
     if isinstance(pattern, Grain):  # mixed once, when the file is opened
         codes, side = graph.constant(pattern.fields), pattern.fields.shape[2]
         tile = graph.add("Cast", codes, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
         tile = graph.add("Conv", tile, graph.constant(pattern.mix[:, :, None, None], kind), kernel_shape=[1, 1])
+        start = graph.add("Mod", graph.constant([0, 0], np.int64, name=PLACE), graph.constant(side, np.int64))
     else:
-        tile, side = graph.constant(pattern, kind), pattern.shape[2]
+        tile, side, start = graph.constant(pattern, kind), pattern.shape[2], graph.constant([0, 0], np.int64)
     size = graph.add("Shape", like, start=2, end=4)
-    times = graph.add("Div", graph.add("Add", size, graph.constant(side - 1, np.int64)), graph.constant(side, np.int64))
+    end = graph.add("Add", start, size)
+    times = graph.add("Div", graph.add("Add", end, graph.constant(side - 1, np.int64)), graph.constant(side, np.int64))
     every = graph.add("Tile", tile, graph.add("Concat", graph.constant([1, 1], np.int64), times, axis=0))
-    return graph.add("Slice", every, graph.constant([0, 0], np.int64), size, graph.constant([2, 3], np.int64))
+    return graph.add("Slice", every, start, end, graph.constant([2, 3], np.int64))
 
 
 def double(graph: Graph, x: str) -> str:

@@ -145,6 +145,8 @@ def _card(network: Translator | Colorizer, recipe: Recipe, kind: str) -> ModelCa
         card,
         # a pattern is laid out from the top left of what the network is given, which must be all of the picture then
         receptive_field=0 if network.placed else reach(network),
+        # a learnt pattern is on the coarsest grid, whose steps would be seen
+        texture_step=network.unshuffle if network.grain is not None and network.pattern is None else 0,
         work_size=int(recipe.data.get("resolution", WORKING)),  # pictures of one size were learnt from, or photos
         parameters=sum(one.kernel.size + one.bias.size for one in every)
         + (0 if found.pattern is None else found.pattern.size)

@@ -60,6 +60,22 @@ def apply(
     return frame_through(frame, effects, time=frame.time, after=after)
 
 
+def skim(frame: Frame, effects: Sequence[Effect], *, on_frame: Sequence[FrameCallback] = ()) -> None:
+    """Do with one frame whose output nobody wants what later frames need of it, as if `apply` had made it.
+
+    Args:
+        frame: As it came from a source.
+        effects: None is called that only makes what is not wanted.
+        on_frame: As ``run`` has them.
+    """
+    for call in on_frame:
+        call(frame)
+    last = max((place for place, effect in enumerate(effects) if effect.remembers), default=-1)
+    if last >= 0:
+        image = frame.image if frame.alpha is None else with_colours_spread(frame.image, frame.alpha)
+        effects[last].skim(through(image, effects[:last], time=frame.time), time=frame.time)
+
+
 def frame_through(
     frame: Frame,
     effects: Sequence[Effect],
@@ -231,6 +247,7 @@ def run(
     progress: Progress | None = None,
     report: Report | None = None,
     on_sink_failure: SinkFailure | None = None,
+    skimmed: int = 0,
 ) -> Report:
     """Take every frame of `source` through `effects` into every sink; close source and sinks; report.
 
@@ -251,6 +268,7 @@ def run(
         report: Filled in place, so that it is there after an exception too.
         on_sink_failure: With it, a sink whose ``write`` raises ``SinkError`` is closed and left out while others
             remain; the report's notes keep the error.
+        skimmed: Frames with a lower index go to no sink: effects only see of them what they need for later ones.
 
     Returns:
         The report.
@@ -263,7 +281,7 @@ def run(
         loop = _Loop(source, chain, sinks, report, on_sink_failure)
         whole = False
         try:
-            whole = loop.play(on_frame, progress)
+            whole = loop.play(on_frame, progress, skimmed)
         except BaseException:
             report.interrupted = True
             raise
@@ -314,26 +332,34 @@ class _Loop:
         labels = unique_names([*names[: len(effects)], *(sink.action for sink in sinks)])
         report.labels = {"source": "reading", **dict(zip(names, labels, strict=True)), "close": "finishing"}
 
-    def play(self, on_frame: Sequence[FrameCallback], progress: Progress | None) -> bool:
-        """Play every frame; whether the source came to its end."""
-        clock, names = self._clock, self._names
+    def play(self, on_frame: Sequence[FrameCallback], progress: Progress | None, skimmed: int) -> bool:
+        """Play every frame, of those that are `skimmed` what is needed; whether the source came to its end."""
+        clock = self._clock
         for frame in self._source:
             clock.charge("source")
-            arrived = clock.now
-            done = apply(frame, self._effects, on_frame=on_frame, after=lambda place: clock.charge(names[place]))
-            self._write(replace(done, original=frame.image) if self._wants_original else done)
-            if frame.captured is not None:
-                self._latency.add(time.monotonic() - frame.captured)
+            if frame.index < skimmed:
+                skim(frame, self._effects, on_frame=on_frame)
+                clock.charge(self._names[0])
+            else:
+                self._make(frame, on_frame)
             self._report.frames += 1
-            for effect in self._effects:
-                effect.frame_took(clock.now - arrived)
             if progress is not None:
                 progress(frame.index, self._source.frames)
             if any(sink.closed for sink in self._active.values()):
                 return False
-            del frame, done  # a large picture less in memory while the next is made
+            del frame  # a large picture less in memory while the next is made
             clock.skip()
         return True
+
+    def _make(self, frame: Frame, on_frame: Sequence[FrameCallback]) -> None:
+        """Make one frame, and give it to the sinks."""
+        clock, names, arrived = self._clock, self._names, self._clock.now
+        done = apply(frame, self._effects, on_frame=on_frame, after=lambda place: clock.charge(names[place]))
+        self._write(replace(done, original=frame.image) if self._wants_original else done)
+        if frame.captured is not None:
+            self._latency.add(time.monotonic() - frame.captured)
+        for effect in self._effects:
+            effect.frame_took(clock.now - arrived)
 
     def _write(self, frame: Frame) -> None:
         """Give `frame` to every sink; leave out those that fail, where others remain and the caller wants that."""

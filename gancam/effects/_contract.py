@@ -103,6 +103,18 @@ class Effect(ABC):
         return True
 
     @property
+    def skims(self) -> bool:
+        """Whether `skim` is much quicker than a call, so that several workers may share a file though it remembers."""
+        return False
+
+    def skim(self, image: Image, *, time: float | None = None) -> None:
+        """See a frame whose output nobody wants, so that those of later frames are as if it had been called with it.
+
+        That is how it is done where nothing quicker is written. Takes and raises what a call does.
+        """
+        self(image, time=time)
+
+    @property
     def notes(self) -> Sequence[str]:
         """What it did that the user should know; read for the report when playing ends."""
         return ()

@@ -53,8 +53,10 @@ class TranslateOptions(TypedDict, total=False):
     work_size: int
     scale: float
     readable: float
+    clarity: float
     colours: float
     stabilise: float
+    anchor: Literal["scene", "frame"]
     region: Numbers
     mask: MaskLike
     outside: bool
@@ -104,7 +106,7 @@ class MorphOptions(TypedDict, total=False):
     faces: PathLike
     colour: str
     draw: bool
-    fit: Literal["contain", "cover", "stretch"]
+    fit: Literal["auto", "contain", "cover", "stretch"]
     blend: Literal["normal", "screen", "add", "multiply", "overlay", "soft-light", "luminosity", "clone"]
     opacity: float
     feather: float

@@ -27,6 +27,11 @@ class EffectSlot(EffectWrapper):
         """Call the effect; while it is off, scale `image` (bicubic) to its output size."""
         return self.effect(image, time=time) if self.on else self.plain(image)
 
+    def skim(self, image: Image, *, time: float | None = None) -> None:
+        """Let the effect see `image`, unless it is off."""
+        if self.on:
+            self.effect.skim(image, time=time)
+
     @property
     def name(self) -> str:
         """Its name in the chain."""

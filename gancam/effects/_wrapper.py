@@ -58,6 +58,11 @@ class EffectWrapper(Effect):
         return self.effect.remembers
 
     @property
+    def skims(self) -> bool:
+        """The effect's own."""
+        return self.effect.skims
+
+    @property
     def notes(self) -> Sequence[str]:
         """The effect's own."""
         return self.effect.notes

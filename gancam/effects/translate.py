@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from gancam import masks
 from gancam.effects._contract import ModelEffect
 from gancam.errors import ModelError
-from gancam.frame import Image
+from gancam.frame import Image, check_image
 from gancam.inference.buffers import BufferPool
 from gancam.inference.card import Strokes
 from gancam.inference.model import Generator, ImageModel, Model
+from gancam.inference.place import Place
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.params import Params, parameter
 from gancam.vision.bars import find_picture
@@ -29,6 +30,7 @@ from gancam.vision.flow import DenseFlow
 from gancam.vision.guided import fine_lines
 from gancam.vision.motion import Grey, is_cut, small_grey
 from gancam.vision.noise import even
+from gancam.vision.pan import Pan
 from gancam.vision.planes import Planes
 from gancam.vision.strokes import (
     enlarged_clean,
@@ -95,6 +97,10 @@ class TranslateParams(Params):
         0.0, minimum=0.0, maximum=1.0, formerly="steady",
         help="how much flicker is damped: where nothing changed, the frame before stays",
     )  # fmt: skip
+    anchor: str = parameter(
+        "scene", choices=("scene", "frame"),
+        help="what hatching, panes, dabs and paper stay with when the camera moves: the scene or the frame",
+    )  # fmt: skip
     region: str = parameter(
         "full",
         kind="region",
@@ -115,7 +121,7 @@ class Translate(ModelEffect):
     The network is shown the frame at its work size; what comes out is enlarged along the edges of the frame itself
     (fast guided filter, https://arxiv.org/abs/1505.00996). A model that keeps luma gives each pixel the luma it had, to
     a grey level, and colours that agree within outlines (see ``Tint``). Each frame is on its own unless `stabilise` is
-    above 0.
+    above 0, or the model's texture goes along with the scene (see ``Pan``).
 
     Args:
         model: A model of images that keeps their size.
@@ -137,7 +143,9 @@ class Translate(ModelEffect):
         self._marked = None if mask is None else masks.source(mask)
         self._source = lru_cache(maxsize=1)(masks.source)
         self._tiles = TileBudget(device=lambda: model.device)
-        self._flow, self._tint = DenseFlow(_REST), Tint()
+        self._flow, self._tint, self._pan = DenseFlow(_REST), Tint(), Pan()
+        self._moved = 0.0, 0.0  # how far the scene has, down and to the right, in shares of the picture
+        self._begins: Place = 0, 0  # where in the texture the picture that the network is shown does
         self._planes, self._buffers = Planes(), BufferPool()  # what a frame is made in, and frames that were given
         self._told: tuple[str, ...] = ()
         self._before: dict[tuple[int, ...], _Held] = {}  # of the frame before, by shape
@@ -149,6 +157,7 @@ class Translate(ModelEffect):
     def compute(self, image: Image, time: float | None) -> Image:
         """Translate `image`."""
         params = self.params
+        self._look(image)
         alpha = self._alpha(image, time)
         if params.strength == 0.0 or (alpha is not None and not alpha.any()):
             return image.copy()
@@ -198,12 +207,21 @@ class Translate(ModelEffect):
     @property
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
-        return (
-            self.card.recurrent
-            or self.params.stabilise > 0.0
-            or self._marked is not None
-            or masks.follows(self.params.mask)
-        )
+        return self._follows or not self.skims
+
+    @property
+    def skims(self) -> bool:
+        """Whether nothing but the scene's motion is remembered, which is quickly seen."""
+        calm = self.params.stabilise == 0.0 and not self.card.recurrent
+        return calm and self._marked is None and not masks.follows(self.params.mask)
+
+    def skim(self, image: Image, *, time: float | None = None) -> None:
+        """See how far the scene moves, where nothing else is remembered."""
+        if not self.skims:
+            super().skim(image, time=time)
+            return
+        with self._lock:
+            self._look(check_image(image))
 
     def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
         """Name the model, where it is shown all of the frame as it is, and all that it makes is seen."""
@@ -224,6 +242,7 @@ class Translate(ModelEffect):
             super().reset()
             self._before = {}
             self._tint.reset()
+            self._pan.reset()
             for source in (self._marked, self._source(self.params.mask) if self.params.mask else None):
                 if source is not None:
                     source.reset()
@@ -297,6 +316,7 @@ class Translate(ModelEffect):
     def _network(self, image: Image) -> Image:
         """Any size: enlarged to what the model takes by repeating the border, large ones in tiles."""
         height, width = image.shape[:2]
+        self._begins = self._place(image.shape)
         multiple = self.card.multiple
         least = max(self.card.minimum, 1)
         more = [multiple * -(-max(side, least) // multiple) - side for side in (height, width)]
@@ -307,8 +327,23 @@ class Translate(ModelEffect):
         found = tiled(self._run, image, scale=1, overlap=overlap, limit=image.size, multiple=multiple, budget=budget)
         return np.ascontiguousarray(found[:height, :width])
 
+    @property
+    def _follows(self) -> bool:
+        return self.params.anchor == "scene" and self.card.keeps == "black" and self.model.texture_step > 0
+
+    def _look(self, image: Image) -> None:
+        """See how far the scene has moved up to `image`, for a texture that goes along."""
+        self._moved = self._pan(find_picture(image).without_bars(image)) if self._follows else (0.0, 0.0)
+
+    def _place(self, shape: tuple[int, ...]) -> Place:
+        """Where in the texture a picture of that shape begins, for it to have gone along with the scene."""
+        if not self._follows:
+            return 0, 0
+        down, right = (share * side / self.model.texture_step for share, side in zip(self._moved, shape, strict=False))
+        return -round(down), -round(right)
+
     def _run(self, image: Image) -> Image:
-        result: Image = self.model(image[None])[0][0]
+        result: Image = self.model(image[None], place=self._begins)[0][0]
         return result
 
     def _steadied(self, seen: Image, found: Image, kept: _Held | None) -> Image:

@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.inference.network import ImageNetwork, Network, open_network
+from gancam.errors import ModelError
+from gancam.inference.network import ImageNetwork, open_network
+from gancam.inference.place import Place
 from gancam.inference.trials import LEAST_PSNR
 
 log = logging.getLogger(__name__)
@@ -25,17 +27,17 @@ class BlackGuard:
     def __init__(self, network: ImageNetwork, precision: str) -> None:
         self._network, self._precision = network, precision
         self._watching, self._told = True, False
-        self._plain: Network | None = None
+        self._plain: ImageNetwork | None = None
         self._lock = threading.Lock()  # of what is opened when it is first needed
 
-    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def __call__(self, images: NDArray[np.uint8], *, place: Place = (0, 0)) -> NDArray[np.uint8]:
         """Images as an `ImageNetwork` takes and gives them. Raises as that does."""
-        result = self._network(images)
+        result = self._network(images, place=place)
         if self._watching and went_black(images, result):
-            return self._in_fp32(images, result)
+            return self._in_fp32(images, result, place)
         return result
 
-    def _in_fp32(self, images: NDArray[np.uint8], result: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _in_fp32(self, images: NDArray[np.uint8], result: NDArray[np.uint8], place: Place) -> NDArray[np.uint8]:
         path = self._network.path
         with self._lock:
             if self._plain is None:
@@ -43,8 +45,11 @@ class BlackGuard:
                 if fp32 == path or not fp32.is_file():
                     self._watching = False
                     return result
-                self._plain = open_network(fp32, self._network.place, self._network.threads)
-        truth = self._plain(images)
+                opened = open_network(fp32, self._network.place, self._network.threads)
+                if not isinstance(opened, ImageNetwork):
+                    raise ModelError(f"{fp32}: its card says {opened.card.layout}, unlike that of {path}")
+                self._plain = opened
+        truth = self._plain(images, place=place) if self._plain.texture.step else self._plain(images)
         if cv2.PSNR(truth.reshape(-1), result.reshape(-1)) >= LEAST_PSNR:
             self._watching = False
             return result

@@ -40,6 +40,10 @@ class ModelCard:
     - ``latent``: a generator, in two halves: ``z (n, latent)`` in, ``w (n, latent)`` out; ``ws (m, layers, latent)``
       in, ``image (m, resolution, resolution, 3)`` BGR out; and ``centre (1, latent)``, the mean w. All but the image
       are float32. The input of the half that is not wanted is empty (n or m = 0).
+
+    A texture that is laid on all of a picture begins at its top left. Where ``texture_step`` is above 0, the graph has
+    a constant ``place``, int64 (2,) of (0, 0): how far down and to the right in the texture the picture begins, in
+    steps of so many input pixels. `ImageModel` makes it an input.
     """
 
     name: str
@@ -57,6 +61,7 @@ class ModelCard:
     keeps: Keeps = "nothing"
     # what it draws: lines along edges, hatching as well, or dabs and panes that are laid on all of the picture
     strokes: Strokes = "any"
+    texture_step: int = 0  # pixels by which the texture that it lays on pictures can be moved, see above; 0: it cannot
     latent: int = 0  # numbers in a z and in a w, for layout latent
     layers: int = 0  # how many w make a picture
     resolution: int = 0  # pixels along each side of a picture
@@ -122,7 +127,7 @@ class ModelCard:
         values = {entry.name: _parse(entry.type, entries[entry.name], f"{where}: its card's {entry.name}")
                   for entry in fields(cls) if entry.name in entries}  # fmt: skip
         card = cls(**values)
-        names = ("receptive_field", "work_size", "fixed_height", "fixed_width")
+        names = ("receptive_field", "work_size", "fixed_height", "fixed_width", "texture_step")
         least = {"scale": 1, "minimum": 1, "multiple": 1} | dict.fromkeys(names, 0)
         if card.layout == "latent":
             least |= {"latent": 1, "layers": 1, "resolution": 1}

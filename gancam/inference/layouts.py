@@ -1,6 +1,7 @@
 """The layouts ``blocks`` and ``cells`` of a graph: images into them and out of them."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
@@ -28,6 +29,7 @@ class BlockLayout:
         cell: Input pixels along a side that are one place of the graph, which becomes `scale` times as many.
         where: The file, for messages.
         spent: Where the seconds of each stage are added up.
+        begins: What it is given beside the picture, by name.
 
     Raises:
         ModelError: The graph's output is not what the card says.
@@ -42,6 +44,7 @@ class BlockLayout:
         cell: int,
         where: str,
         spent: dict[str, float],
+        begins: Mapping[str, NDArray[np.int64]],
     ) -> None:
         self.shape = shape
         self._binding, self._spent = Binding(session, device), spent
@@ -61,10 +64,14 @@ class BlockLayout:
         self._pixels = np.empty((height * side, width * side, self._channels), np.uint8)
         self._taken = _rows(cells, self._padded, cell) if cell > 1 else None
         self._given = blocks, side
-        self._binding.bind({takes.name: Tensor.over(cells[None])}, {gives.name: Tensor.over(blocks[None])})
+        self._begins = {name: value.copy() for name, value in begins.items()}
+        given = {name: Tensor.over(value) for name, value in self._begins.items()}
+        self._binding.bind({takes.name: Tensor.over(cells[None]), **given}, {gives.name: Tensor.over(blocks[None])})
 
-    def run(self, image: NDArray[np.uint8], result: NDArray[np.uint8]) -> None:
+    def run(self, image: NDArray[np.uint8], result: NDArray[np.uint8], begins: Mapping[str, NDArray[np.int64]]) -> None:
         """Run the graph on `image` ``(h, w, 3)`` and write ``(h * scale, w * scale, 3)`` into `result`."""
+        for name, value in begins.items():
+            self._begins[name][...] = value
         clock = time.perf_counter
         marks = [clock()]
         cv2.cvtColor(image, cv2.COLOR_BGR2BGRA, dst=self._padded)

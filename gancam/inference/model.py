@@ -20,6 +20,7 @@ from gancam.inference.black import BlackGuard
 from gancam.inference.card import ModelCard
 from gancam.inference.cuda import cuda_is_likely
 from gancam.inference.network import GeneratorNetwork, ImageNetwork, MaskedNetwork, Network, open_network
+from gancam.inference.place import Place
 from gancam.inference.providers import GpuOptions, check_device, kind_of, number_of
 from gancam.inference.variants import file_digest, variants
 
@@ -253,13 +254,25 @@ class ImageModel(Model):
         """Forget the frames before, where the network carries anything of them: a cut, a seek, another video."""
         self.network.reset()
 
-    def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8]]:  # type: ignore[override]
+    @property
+    def texture_step(self) -> int:
+        """Pixels of a picture by which its texture can be moved where it runs now; 0: that lies where it is."""
+        return self.network.texture.step
+
+    def __call__(self, images: NDArray[np.uint8], *, place: Place = (0, 0)) -> tuple[NDArray[np.uint8]]:  # type: ignore[override]
         """Images ``(n, h, w, 3)`` uint8 BGR -> one array ``(n, h * scale, w * scale, 3)`` uint8 BGR.
 
         The result is the caller's: its memory is used for a later one when neither it nor a view of it is held any
-        more. Raises as `Model` does.
+        more.
+
+        Args:
+            images: Of one size.
+            place: How far down and to the right in the model's texture they begin, in its `texture_step`.
+
+        Raises:
+            InputError: A place other than (0, 0) where there is no `texture_step`; the others as `Model` does.
         """
-        return (self._guarded(lambda playing: playing.run(images)),)
+        return (self._guarded(lambda playing: playing.run(images, place=place)),)
 
 
 class MaskedModel(Model):

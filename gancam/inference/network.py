@@ -22,6 +22,7 @@ from gancam.inference.card import ModelCard
 from gancam.inference.fixed import in_fixed_tiles
 from gancam.inference.graphs import CapturedCalls
 from gancam.inference.layouts import BlockLayout
+from gancam.inference.place import Place, Texture, has_place
 from gancam.inference.providers import GpuOptions, kind_of
 from gancam.inference.recurrent import IMAGE, MADE, OUT, States, fits
 from gancam.inference.session import OpenFile, explain, fallen, is_full, open_session
@@ -148,27 +149,29 @@ class ImageNetwork(Network):
         self._cell = self._check()
         self._links: list[Tensor] = []
         self._turns = itertools.count()
+        self.texture = Texture([one.name for one in session.get_overridable_initializers()], self.card)
         self._captured = CapturedCalls(opened.device) if opened.gpu.graph else None
         self(np.zeros((1, *self._smallest(), 3), np.uint8))  # finds a card that lies, and warms the session up
 
-    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:  # type: ignore[override]
+    def __call__(self, images: NDArray[np.uint8], *, place: Place = (0, 0)) -> NDArray[np.uint8]:  # type: ignore[override]
         """Images ``(n, h, w, 3)`` uint8 BGR -> ``(n, h * scale, w * scale, 3)``, the caller's own.
 
-        Their memory is used for later ones when neither they nor a view of them is held any more.
+        Each begins at `place` of its `texture`. Their memory is used again when nobody holds them or a view of them.
         """
         self._check_images(images)
+        begins = self.texture.at(place)
         fixed = self.card.fixed_height, self.card.fixed_width
         if fixed[0] and images.shape[1:3] != fixed:
             reach = self.card.receptive_field
             tiles = [in_fixed_tiles(self, one, size=fixed, scale=self.card.scale, reach=reach) for one in images]
             return np.stack(tiles)
         if self._singly and len(images) > 1:
-            return np.concatenate([self(images[index : index + 1]) for index in range(len(images))])
+            return np.concatenate([self(images[index : index + 1], place=place) for index in range(len(images))])
         if self.card.layout != "image":
             with self._lock, self._failing():
-                return self._run_blocks(images)
+                return self._run_blocks(images, begins)
         if not self._checked:  # that the graph gives what the card says: from then on it writes where it is told to
-            result: NDArray[np.uint8] = self._run([self._output], {self._input: images})[0]
+            result: NDArray[np.uint8] = self._run([self._output], {self._input: images, **begins})[0]
             self._expect(result, self._shape_for(images.shape))
             self._checked = True
             return result
@@ -177,7 +180,8 @@ class ImageNetwork(Network):
             result = self._buffers.take(self._shape_for(images.shape))
             held = self._captured.find(images.shape, result.shape) if self._captured is not None else None
         if held is None:
-            self.link(Tensor.over(images), Tensor.over(result))
+            given = {name: Tensor.over(one) for name, one in begins.items()}
+            self._bound({self._input: Tensor.over(images), **given}, {self._output: Tensor.over(result)})
             return result
         with self._lock, self._failing(), self._timed():
             held.given.load(images)
@@ -244,15 +248,14 @@ class ImageNetwork(Network):
     def _shape_for(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
         return shape[0], shape[1] * self.card.scale, shape[2] * self.card.scale, 3
 
-    def _run_blocks(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _run_blocks(self, images: NDArray[np.uint8], begins: Mapping[str, NDArray[np.int64]]) -> NDArray[np.uint8]:
         result = self._buffers.take(self._shape_for(images.shape))
         shape = images.shape[1:3]
         if self._blocks is None or self._blocks.shape != shape:
-            self._blocks = BlockLayout(
-                self._session, self.place, self.card, shape, self._cell, str(self.path), self.spent
-            )
+            about = self.card, shape, self._cell, str(self.path), self.spent, begins
+            self._blocks = BlockLayout(self._session, self.place, *about)
         for image, pixels in zip(images, result, strict=True):
-            self._blocks.run(image, pixels)
+            self._blocks.run(image, pixels, begins)
         return result
 
 
@@ -264,9 +267,10 @@ class RecurrentNetwork(ImageNetwork):
         super().__init__(opened)
         self.reset()
 
-    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:  # type: ignore[override]
+    def __call__(self, images: NDArray[np.uint8], *, place: Place = (0, 0)) -> NDArray[np.uint8]:  # type: ignore[override]
         """Frames ``(n, h, w, 3)`` uint8 BGR in their order -> ``(n, h * scale, w * scale, 3)``, the caller's own."""
         self._check_images(images)
+        self.texture.at(place)
         return np.concatenate([self._frame(one)[None] for one in images])
 
     def _frame(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -432,7 +436,7 @@ def open_network(
     gpu = gpu or GpuOptions()
     if kind_of(device) == "tensorrt" and read_card(path).recurrent:
         raise DeviceError(device, f"{path.name} carries states from frame to frame", "use --device cuda")
-    session = open_session(path, device, threads, wide_sums=wide_sums, gpu=gpu)
+    session = open_session(path, device, threads, wide_sums=wide_sums, gpu=gpu, placed=has_place(path, device))
     card = ModelCard.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
     spent = {"conversion": 0.0, "network": 0.0, "copies": 0.0} if spent is None else spent
     kinds: dict[str, type[Network]] = {

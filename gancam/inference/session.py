@@ -26,6 +26,7 @@ from gancam.inference.packages import (
     reinstall,
     runtime,
 )
+from gancam.inference.place import with_place
 from gancam.inference.providers import GpuOptions, kind_of, memory_limit, number_of, provider_list
 from gancam.inference.tensorrt import engine_options
 
@@ -68,6 +69,7 @@ def open_session(
     profile: Path | None = None,
     wide_sums: bool = False,
     gpu: GpuOptions | None = None,
+    placed: bool = False,
 ) -> Any:
     """Open the file `path` as an ONNX Runtime ``InferenceSession`` on `device`, with `threads` on the CPU.
 
@@ -84,6 +86,7 @@ def open_session(
         wide_sums: Whether 8-bit products are added in 32 bits also where a CPU's quick instructions add pairs in 16,
             which may saturate; as slow as fp32 there, and without effect elsewhere.
         gpu: How it is run on a GPU; None: plainly.
+        placed: Whether its constant `PLACE` is an input that need not be given; see ``gancam.inference.place``.
 
     Raises:
         NotFound: There is no such file.
@@ -102,7 +105,8 @@ def open_session(
         limit = memory_limit(free_memory(number_of(device)))
     listed = provider_list(device, gpu or GpuOptions(), limit, lambda: engine_options(path, device, _inputs(path)))
     try:
-        opened = apart(lambda: onnxruntime.InferenceSession(path, options, providers=listed, enable_fallback=0))
+        file = with_place(path) if placed else path
+        opened = apart(lambda: onnxruntime.InferenceSession(file, options, providers=listed, enable_fallback=0))
     except Exception as error:
         if device != "cpu":
             open_session(path, "cpu", 1, optimise=False)  # a damaged file is no fault of the device's

@@ -74,10 +74,10 @@ def process_video(
         notes = [*source.notes, *sink.notes]
         if done:
             notes.append(f"{target}: goes on after {counted(done, 'frame')}")
-        if done and remembers(chain, options):
+        skimmed = done if done and remembers(chain, options) else 0
+        if skimmed:
             notes.append("an effect needs earlier frames, so it is shown those again")
-        else:
-            source.skip(done)
+        source.skip(done - skimmed)
         for note in notes:
             notify(note)
         turns: list[FrameCallback] = [*([] if replay is None else [replay]), controls, *on_frame]
@@ -86,7 +86,7 @@ def process_video(
             for effect in chain:
                 over.callback(effect.close)
             try:
-                run(source, chain, [sink], on_frame=turns, progress=progress, report=report)
+                run(source, chain, [sink], on_frame=turns, progress=progress, report=report, skimmed=skimmed)
             except BaseException:
                 for effect in chain if options.pipe is None else ():  # what went to a pipe is not made again
                     effect.discard()
@@ -101,6 +101,13 @@ def process_video(
 def remembers(effects: Sequence[Effect], options: ProcessOptions) -> bool:
     """Tell whether a frame cannot be made without those before it."""
     return options.params is not None or any(effect.remembers for effect in effects)
+
+
+def is_divisible(effects: Sequence[Effect], options: ProcessOptions) -> bool:
+    """Tell whether several workers may share a file: what a frame needs of those before it is quickly had."""
+    if not remembers(effects, options):
+        return True
+    return options.params is None and effects[0].skims and not any(effect.remembers for effect in effects[1:])
 
 
 def reads_ahead(

@@ -11,7 +11,7 @@ from gancam.jobs.events import JobListener
 from gancam.jobs.identity import job_of
 from gancam.jobs.inputs import BatchItem
 from gancam.jobs.local_pool import WorkerPool
-from gancam.jobs.process import open_video, remembers, sound_of
+from gancam.jobs.process import is_divisible, open_video, sound_of
 from gancam.jobs.spec import LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkItem, WorkResult
 from gancam.sinks.pieces import PieceCollector
@@ -186,7 +186,7 @@ class Scheduler:
             self._listener.failed(item, error)
             return None
         notes = [*source.notes, *sink.notes]
-        video = VideoJob(item, sink, source.frames, not remembers(effects, self._options), self._options, notes)
+        video = VideoJob(item, sink, source.frames, is_divisible(effects, self._options), self._options, notes)
         if video.frames:
             notes.append(f"{item.target}: {video.frames} frames were made earlier and are kept")
         if not video.divisible:

@@ -14,7 +14,7 @@ from gancam.errors import GancamError, SinkError
 from gancam.jobs.identity import job_of
 from gancam.jobs.process import open_video, process_image, reads_ahead, remembers
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
-from gancam.pipeline import FrameCallback, apply
+from gancam.pipeline import FrameCallback, apply, skim
 from gancam.sinks.job_changes import changes
 from gancam.sinks.piece_store import PiecePlan
 from gancam.sinks.pieces import PieceMaker
@@ -164,17 +164,19 @@ class _Video:
         count = 0
         try:
             while count < self._length and (frame := next(self._frames, None)) is not None:
-                if frame.index < first and not self._remembers:
+                if frame.index < first:
+                    if self._remembers:
+                        skim(frame, self._effects, on_frame=self._turns)
+                        self._next = frame.index + 1
                     self._before = frame.time
                     continue
                 done = apply(frame, self._effects, on_frame=self._turns)
-                if frame.index >= first:
-                    if sink is None:
-                        after = self._before if order.after is None else order.after
-                        path = folder / f"piece{order.target.suffix}"
-                        sink = PieceMaker(path, self._video_options, plan=self._plan, number=order.number, after=after)
-                    sink.write(done)
-                    count += 1
+                if sink is None:
+                    after = self._before if order.after is None else order.after
+                    path = folder / f"piece{order.target.suffix}"
+                    sink = PieceMaker(path, self._video_options, plan=self._plan, number=order.number, after=after)
+                sink.write(done)
+                count += 1
                 self._before, self._next = frame.time, frame.index + 1
                 del frame, done  # a large picture less in memory while the next is made
         except BaseException:

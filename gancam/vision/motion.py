@@ -25,9 +25,9 @@ _LEAST = 12  # points
 _CUT = 20.0  # mean levels between two small pictures: a hand-held clip reaches 11, a fast pan 37, two scenes 41 or more
 
 
-def small_grey(image: Image) -> tuple[Grey, float]:
-    """Return `image` in grey, uint8 with a longer side of at most `SMALL`, and how many times smaller it is."""
-    shrink = max(max(image.shape[:2]) / SMALL, 1.0)
+def small_grey(image: Image, longest: int = SMALL) -> tuple[Grey, float]:
+    """Return `image` in grey, uint8 with a longer side of at most `longest`, and how many times smaller it is."""
+    shrink = max(max(image.shape[:2]) / longest, 1.0)
     size = shrunk((image.shape[1], image.shape[0]), shrink)
     # Every second pixel of what is shrunk to less than half is enough: it is not shown, and it is four times faster.
     step = max(int(shrink / 2), 1)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import gancam
 from gancam.frame import Image
 from gancam.inference.variants import read_card
+from tests.helpers.small import still
 from train import recipe
 
 ROOT = Path(__file__).parents[2]
@@ -35,8 +36,9 @@ def styled(frame: Image) -> dict[str, Image]:
     return {name: load(name)(frame) for name in STYLES}
 
 
-def load(name: str) -> gancam.Effect:
-    return gancam.load(name, device="cpu", precision="fp32", threads=1)
+def load(name: str, **params: Any) -> gancam.Effect:
+    effect: gancam.Effect = gancam.load(name, device="cpu", precision="fp32", threads=1, **params)
+    return effect
 
 
 def alike(one: NDArray[Any], other: NDArray[Any]) -> float:
@@ -124,6 +126,41 @@ def test_black_bars_stay_as_they_are_and_leave_no_edge(name: str, frame: Image) 
     plain = load(name)(np.ascontiguousarray(cv2.resize(frame, (200, 160))))
     if name in ("sketch", "style-comic"):  # the others have grain
         assert cv2.absdiff(made[30:33], plain[30:33]).mean() < 12
+
+
+@pytest.mark.parametrize("name", ["sketch", "style-watercolour", "style-oil", "style-mosaic"])
+def test_texture_goes_along_with_a_camera_that_moves(name: str) -> None:
+    wide = np.asarray(cv2.resize(still("skyline"), (400, 240)), np.uint8)[48:]
+    wide[:48] = 110  # a sky, of which texture is all that is seen
+    views = [np.ascontiguousarray(wide[:, 8 * step : 8 * step + 256]) for step in range(10)]
+    scene, fixed = (load(name, work_size=256, anchor=anchor) for anchor in ("scene", "frame"))
+    made, stayed = ([effect(view) for view in views] for effect in (scene, fixed))
+    assert np.array_equal(made[0], stayed[0])
+    assert (scene.remembers, scene.skims, fixed.remembers) == (True, True, False)
+    one, other, before = made[6][8:40, 32:224], made[9][8:40, 8:200], stayed[9][8:40, 8:200]
+    assert alike(one, other) > 0.9
+    assert alike(stayed[6][8:40, 32:224], before) < 0.6
+    scene.reset()
+    assert np.array_equal(scene(views[9]), stayed[9])
+    scene.reset()
+    for view in views[:9]:
+        scene.skim(view)
+    assert np.array_equal(scene(views[9]), made[9]), "as if it had been called"
+
+
+def test_texture_stays_where_nothing_moves(frame: Image) -> None:
+    scene, fixed = (load("sketch", work_size=160, anchor=anchor) for anchor in ("scene", "frame"))
+    for seed in range(6):
+        noise = np.random.default_rng(seed).normal(0, NOISE, frame.shape)
+        seen = np.asarray((frame + noise).round().clip(0, 255), np.uint8)
+        seen[200:300, 40 * seed : 40 * seed + 60] = 90
+        assert np.array_equal(scene(seen), fixed(seen))
+
+
+def test_a_style_without_texture_remembers_nothing() -> None:
+    assert not load("style-comic").remembers
+    calm = load("sketch", stabilise=0.5)
+    assert (calm.remembers, calm.skims) == (True, False)
 
 
 def test_night_and_shadow_are_no_grey_paint_in_watercolour(frame: Image) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto
@@ -12,10 +13,10 @@ from torch import nn
 from export import cells, check, colorization, translation, translation_int8
 from export.__main__ import main
 from export.restore import restore
-from gancam.errors import ModelError
+from gancam.errors import InputError, ModelError
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find
-from gancam.inference.model import Model
+from gancam.inference.model import ImageModel, Model
 from gancam.inference.variants import read_card
 from tests.helpers.small import crops, save, still, translator_network, write_translator
 from train import checkpoint, evaluate, recipe
@@ -62,6 +63,59 @@ def test_the_file_is_the_network(
         least = tolerance if precision == "fp32" else tolerance - 5  # random networks are harder than trained ones
         assert parity(Model(path, precision=precision), made, "otters") > least, precision
     assert read_card(tmp_path / "tiny.int8.onnx").layout == "cells"
+
+
+@pytest.mark.parametrize(("unshuffle", "grain"), [(2, "hatching"), (1, "panes")])
+def test_a_place_moves_the_grain_as_in_the_network(unshuffle: int, grain: str, tmp_path: Path) -> None:
+    made = translator_network(unshuffle=unshuffle, grain=grain)
+    path = write_translator(tmp_path, made)
+    half = replace(read_card(path), precision="fp16")
+    save(translation.float_graph(made, half=True), tmp_path / "tiny.fp16.onnx", half)
+    image = np.ascontiguousarray(still("otters")[:96, :128])
+    given = torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1)[None] / 255.0
+    finer = made.multiple // unshuffle
+    assert made.grain is not None
+    side = made.grain.shape[2]
+    for precision, tolerance in check.TOLERANCE.items():
+        model = ImageModel(path, device="cpu", precision=precision)
+        assert model.texture_step == unshuffle
+        for down, right in ((0, 0), (3, 1), (-2, 5)):  # places of the coarsest grid
+            with torch.no_grad():
+                true = made(given, (-down, -right))[0].permute(1, 2, 0).numpy()[..., ::-1]
+            found = model(image[None], place=(down * finer, right * finer))[0][0]
+            assert cv2.PSNR(found, (true * 255).round().clip(0, 255).astype(np.uint8)) > tolerance - 5
+        still_there = model(image[None])[0]
+        assert (model(image[None], place=(side, -2 * side))[0] == still_there).all(), "it repeats"
+        assert (model(image[None], place=(0, 1))[0] != still_there).any()
+    turned = translator_network(unshuffle=unshuffle, grain=grain)
+    assert turned.grain is not None
+    turned.grain.copy_(torch.roll(turned.grain, (-5, 7), (2, 3)))
+    (tmp_path / "turned").mkdir()
+    other = ImageModel(write_translator(tmp_path / "turned", turned, int8=False), device="cpu", precision="fp32")
+    model = ImageModel(path, device="cpu", precision="fp32")
+    assert (model(image[None], place=(5, -7))[0] == other(image[None])[0]).all()
+
+
+def test_whatever_else_runs_the_file_need_not_know_of_places(tmp_path: Path) -> None:
+    path = write_translator(tmp_path, translator_network(grain="paper"), int8=False)
+    session = onnxruntime.InferenceSession(path)
+    image = np.ascontiguousarray(still("otters")[None, :96, :128])
+    assert ([one.name for one in session.get_inputs()], session.get_overridable_initializers()) == (["image"], [])
+    model = ImageModel(path, device="cpu", precision="fp32", threads=1)
+    assert (session.run(None, {"image": image})[0] == model(image)[0]).all()
+
+
+def test_a_place_is_for_those_that_have_texture(tmp_path: Path) -> None:
+    image = np.zeros((1, 96, 128, 3), np.uint8)
+    for made in (translator_network(), translator_network(pattern=7), translator_network(pattern=7, grain="paper")):
+        model = ImageModel(write_translator(tmp_path, made, int8=False), device="cpu")
+        assert model.texture_step == 0
+        with pytest.raises(InputError, match="its texture cannot be moved"):
+            model(image, place=(0, 1))
+    path = write_translator(tmp_path, translator_network(), int8=False)
+    save(onnx.load(path), path, replace(read_card(path), texture_step=2))
+    with pytest.raises(ModelError, match="not one uint8"):
+        ImageModel(path, device="cpu")
 
 
 @pytest.mark.parametrize("name", ["style-comic", "style-watercolour", "style-oil", "style-mosaic"])

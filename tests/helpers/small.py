@@ -12,7 +12,7 @@ import torch
 
 from export import cells, inpainting, super_resolution, translation, translation_int8, unconditional
 from gancam.frame import Image
-from gancam.inference.card import Layout, ModelCard
+from gancam.inference.card import Keeps, Layout, ModelCard
 from train.networks import stylegan, translator
 from train.networks.inpaint import Inpaint
 from train.networks.latent import LatentGenerator
@@ -141,12 +141,14 @@ def write_translator(
     work_size: int = 0,
     int8: bool = True,
     effect: str = "translate",
+    keeps: Keeps | None = None,
 ) -> Path:
     """fp32 and, unless `int8` is False, int8 of `made` below `folder`; gives the path of the model."""
     card = ModelCard(
         name=name, effect=effect, licence="CC0", multiple=made.multiple, minimum=made.multiple,
         receptive_field=cells.reach(made), work_size=work_size,
-        keeps="luma" if made.keep == "luma" else "nothing",
+        texture_step=0 if made.grain is None or made.pattern is not None else made.unshuffle,
+        keeps=keeps or ("luma" if made.keep == "luma" else "nothing"),
     )  # fmt: skip
     if int8:
         photos = [np.ascontiguousarray(still(one)[:96, :128, ::-1]) for one in ("otters", "sign")]

@@ -27,6 +27,7 @@ from gancam.inference.card import ModelCard
 from gancam.inference.catalog import open_model
 from gancam.inference.model import Generator, ImageModel, MaskedModel, Model
 from gancam.inference.network import GeneratorNetwork, ImageNetwork
+from gancam.inference.place import Place
 from gancam.inference.trials import LEAST_PSNR
 from gancam.inference.variants import variants
 from tests.helpers.small import generator, network, save, still, write_generator, write_models
@@ -143,7 +144,7 @@ def test_a_device_that_vanishes_is_replaced_by_the_cpu(path: Path, caplog: pytes
             self.__dict__.update(here.__dict__)
             self.device = "cuda"
 
-        def __call__(self, images: np.ndarray) -> np.ndarray:  # type: ignore[override]
+        def __call__(self, images: np.ndarray, *, place: Place = (0, 0)) -> np.ndarray:  # type: ignore[override]
             raise DeviceError("cuda", "it is gone", "use --device cpu")
 
     image = still("lake")[None]

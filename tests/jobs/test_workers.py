@@ -27,9 +27,18 @@ from gancam.sinks.piece_store import pieces_of
 from gancam.sinks.pieces import PieceCollector
 from gancam.sinks.video import VideoOptions
 from gancam.sources import TestPattern
+from gancam.vision.pan import Pan
 from tests.helpers.clips import make_clip, packets_of, times_of
 from tests.helpers.jobs import Alone, by, cut_short, same_pictures
-from tests.helpers.small import generator, network, still, write_generator, write_models
+from tests.helpers.small import (
+    generator,
+    network,
+    still,
+    translator_network,
+    write_generator,
+    write_models,
+    write_translator,
+)
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +228,26 @@ def test_a_chain_is_fresh_for_each_file(model: Path) -> None:
     before = effect(np.asarray(still("sign"), np.uint8))
     effect.params.strength = 0.0
     assert np.array_equal(chain.fresh()[0](still("sign")), before)
+
+
+def test_several_workers_share_a_file_whose_texture_goes_along_with_the_scene(tmp_path: Path) -> None:
+    wide = np.asarray(cv2.resize(still("otters"), (400, 64)), np.uint8)
+    images = [np.ascontiguousarray(wide[:, step : step + 96]) for step in range(132)]  # a piece of 120, and some
+    pan = Pan()
+    assert any([pan(image) for image in images][-1])
+    source, whole, out = make_clip(tmp_path / "in.mp4", images=images), tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    model = write_translator(tmp_path, translator_network(grain="hatching"), int8=False, keeps="black")
+    spec = EffectChainSpec((EffectSpec.parse(str(model)),), device="cpu", threads=1)
+    process_video(source, whole, spec.load(), ProcessOptions(), Report(), notify=lambda note: None)
+    (tmp_path / "pool").mkdir()
+    _, notes = by(pool := Alone(spec, tmp_path / "pool", deaths=1), source, out, spec, ProcessOptions())
+    assert [order.number for order in pool.orders] == [0, 1, 1], "the second by a worker that has made no first"
+    assert not any("one worker at a time" in note for note in notes)
+    assert same_pictures(whole, out)
+    out.unlink()
+    cut_short(source, out, 125, effects=spec.load())
+    process_video(source, out, spec.load(), ProcessOptions(resume=True), Report(), notify=lambda note: None)
+    assert same_pictures(whole, out)
 
 
 def test_a_style_takes_its_time_for_files() -> None:
