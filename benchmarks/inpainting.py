@@ -15,6 +15,8 @@ captions  of a white caption with an outline over clips, in two places: share of
 clocks    share of the ink of a clock, drawn in five ways over three clips of a fixed camera, that `find=overlay` covers
 people    share of the pixels of people that show after the first frame: of walkers in a surveillance view who are given
           as a box to be followed, and of people near the camera under `mask=person`; and how much more is marked
+passing   of people who walk before a camera that stands still, under `mask=person`, live and read ahead: pixels in and
+          beside somebody that are more than 25 levels from the empty scene, a frame
 
 --look writes pictures to look at. `stills` needs PyTorch; `overlay`, `captions`, `clocks` and `people` need no model.
 """
@@ -32,6 +34,7 @@ import numpy as np
 import gancam
 from gancam.effects.inpainting.overlay import Overlay
 from gancam.effects.inpainting.regions import RING, SEEN, FrameRegion
+from gancam.frame import Frame
 from gancam.sources import VideoFile
 
 ROOT = Path(__file__).parent.parent
@@ -364,6 +367,32 @@ def people(options: argparse.Namespace) -> None:
         print(f"people {name}: {np.mean(shown):.2%} shows, {np.mean(more):.2f} times as much marked")
 
 
+def passing(options: argparse.Namespace) -> None:
+    clip = frames_of(options.data / "video" / FIXED[0])
+    person, seen = gancam.masks.Person(wide=True), []
+    for index, image in enumerate(clip[:45]):
+        around = cv2.dilate(person(image, time=index / 10), np.ones((13, 13), np.uint8))
+        seen.append(np.where(around[..., None] > 0, np.nan, image.astype(np.float32)))
+    scene = np.nan_to_num(np.nanmedian(np.stack(seen), 0)).round().astype(np.uint8)
+
+    def apart(image: Image) -> Image:
+        return np.asarray(cv2.absdiff(cv2.blur(image, (3, 3)), cv2.blur(scene, (3, 3))).max(2) > 25)
+
+    near = [cv2.dilate(apart(image).astype(np.uint8), np.ones((15, 15), np.uint8)) > 0 for image in clip]
+    there = np.mean([apart(image).sum() for image in clip])
+    for ahead in (False, True):
+        erase, wrong = load(options, mask="person"), []
+        if ahead:
+            erase.read_ahead(lambda: (Frame(image, index, index / 10) for index, image in enumerate(clip)))
+        for index, image in enumerate(clip):
+            result = erase(image, time=index / 10)
+            wrong.append((apart(result) & near[index]).sum())
+            if index % 15 == 0:
+                look(options, f"passing-{'ahead' if ahead else 'live'}-{index:03d}", result)
+        how, usual = "read ahead" if ahead else "live", np.median(wrong)
+        print(f"passing, {how}: {np.mean(wrong):.0f} pixels a frame are wrong (median {usual:.0f}) of {there:.0f}")
+
+
 KINDS = {
     "stills": stills,
     "moving": moving,
@@ -373,6 +402,7 @@ KINDS = {
     "captions": captions,
     "clocks": clocks,
     "people": people,
+    "passing": passing,
 }
 
 

@@ -22,6 +22,7 @@ from gancam.effects.inpainting.captions import Captions, keyed
 from gancam.effects.inpainting.grain import Grain
 from gancam.effects.inpainting.holes import Crop, Holes, cut_out, overlap, paste, plan
 from gancam.effects.inpainting.overlay import Overlay
+from gancam.effects.inpainting.places import boxes, polygons
 from gancam.effects.inpainting.prescan import Prescan
 from gancam.effects.inpainting.regions import UNKNOWN, FrameRegion
 from gancam.effects.inpainting.scratches import Repairs, defects, repairs
@@ -42,6 +43,7 @@ _ALL_MARKED = (
 )
 
 
+<<<<<<< HEAD
 _ALONE = "find=scratches compares a frame with those beside it, and there was one frame alone, which is as it was"
 
 
@@ -69,6 +71,8 @@ def polygons(text: str) -> list[list[tuple[float, float]]]:
     return found
 
 
+=======
+>>>>>>> s4-person
 @dataclass
 class InpaintParams(Params):
     """What can be set of `Inpaint`."""
@@ -163,6 +167,8 @@ class Inpaint(MaskedEffect):
         if self.params.find == "scratches":
             image, time = self._repaired(image, time)
         marked = self._mask(image, time) if mask is None else masks.check_mask(mask, image)
+        if self.params.memory and mask is None and marked is not None:
+            marked = self._with_belongings(self.background, image, marked, time)
         if marked is None or not cv2.hasNonZero(marked):
             if self.params.memory:
                 self.background.skip(image)
@@ -247,7 +253,8 @@ class Inpaint(MaskedEffect):
     def _scout(self, frames: Iterable[Frame], whole: bool) -> None:
         """Go through a clip and its masks once, and begin anew with what was seen to be uncovered."""
         whole_masks = len(self._noted) == 1 and isinstance(self._noted[0], Captions)
-        scout, marks = Prescan(whole=whole_masks), self._marks
+        people = self._are_people()
+        scout, marks = Prescan(whole=whole_masks, people=people), self._marks
         if marks is None:
             return
         time: float | None
@@ -256,6 +263,7 @@ class Inpaint(MaskedEffect):
             if self.params.find == "scratches":
                 image, time = self._repaired(image, time)
             marked = masks.check_mask(marks(image, time=time), image)
+            marked = self._with_belongings(scout, image, marked, time)
             if cv2.hasNonZero(marked):
                 holes = self._made(marked)
                 scout.observe(image, holes.hidden, holes.windows)
@@ -264,11 +272,24 @@ class Inpaint(MaskedEffect):
                 scout.skip(image)
         for track in self._tracks() if whole else ():
             track.finished()
-        self.background = Background(scout.finish(), whole=whole_masks)
+        self.background = Background(scout.finish(), whole=whole_masks, people=people)
         self._said = None  # masks anew, but for those that were given
         self._sources()
         if self._given is not None:
             self._given.reset()
+
+    def _are_people(self) -> bool:
+        """Whether all that is marked are people, who may be marked late, and in part."""
+        return bool(self._noted) and all(isinstance(source, masks.Person) for source in self._noted)
+
+    def _with_belongings(self, background: Background, image: Image, marked: Mask, time: float | None) -> Mask:
+        """What is `marked` and belongs to it; who finds people will look where `background` sees something come."""
+        whole = background.belonging(image, marked, time)
+        for source in self._noted:
+            if isinstance(source, masks.Person) and background.strangers:
+                source.expect(background.strangers)
+        within = time is None or self.params.from_ <= time < (self.params.to or math.inf)
+        return whole if within else marked
 
     def _tracks(self) -> list[masks.MaskTrack]:
         return [source for source in self._noted if isinstance(source, masks.MaskTrack)]
@@ -361,6 +382,8 @@ class Inpaint(MaskedEffect):
         if source is not None and (params.from_ or params.to):
             source = masks.Between(source, params.from_, params.to or math.inf)
         self._marks = source
+        if self._are_people() != self.background.people:
+            self.background = Background(people=self._are_people())
         self._recorded = None
         if source is not None and params.save:
             source = self._recorded = masks.Recorded(source)

@@ -1,7 +1,7 @@
 """Masks of people."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -22,8 +22,10 @@ from gancam.masks.regions import (
     holds,
     is_close,
     is_cut_off,
+    network_size,
     overlap,
     people_in,
+    shown,
     tile_of,
     united,
     window_around,
@@ -58,6 +60,7 @@ _TILES = 3  # parts of the frame a side, which overlap by half, that are searche
 _SCANS = 2  # frames after which the next of them is
 _LEAST = 1 / 40  # of the frame's height: what is less is not looked at
 _UPRIGHT = 1.3  # times as tall as wide
+_AGAIN = 4  # frames after which is looked again at what something else found, and may be somebody
 _DOUBTS = 5  # frames after which is looked again at those of whom is not known who they are
 
 
@@ -73,7 +76,7 @@ class _Region:
     def joined(self, other: "_Region", work_size: int) -> "_Region":
         """One around both."""
         both = _Region(united([self.window, other.window]))
-        size = _size(*both.window[2:], work_size)
+        size = network_size(*both.window[2:], work_size)
         for one in (self, other):
             one.belief.move(one.window, both.window, size)
             both.belief.add(one.belief)
@@ -118,6 +121,8 @@ class Person(MaskSource):
         self._age = self._tick = 0  # frames since the scene began; of this one, that before it
         self._belief = Belief()
         self._refused: list[Window] = []  # what a closer look showed to be nobody
+        self._expected: Sequence[Window] = ()  # what may be somebody
+        self._met: list[tuple[int, Window]] = []  # of these, what was looked at, and in which frame
         self._is_near = False  # whether somebody fills much of the frame
         self._seen: list[Window] | None = None  # faces in this frame, once they were looked for
         self._faces: Faces | None = None
@@ -150,7 +155,7 @@ class Person(MaskSource):
         """Return how much of each pixel of `image` ``(H, W, 3)`` is a person: ``(H, W)``, 0 to 255."""
         image = check_image(image)
         frame = 0, 0, image.shape[1], image.shape[0]
-        small = _shown(image, frame, self._work_size)
+        small = shown(image, frame, self._work_size)
         if self._small is None or self.hold == 0.0 or self._frame != frame or is_cut(self._small, small):
             self._forget()
         still = None if self._small is None else _still(self._small, small)
@@ -167,6 +172,8 @@ class Person(MaskSource):
             self._search(image, seen, found)
         if alone and not self._is_near and self._tick % _SCANS == 0:
             self._scan(image)
+        elif alone and not self._is_near:
+            self._meet(image)
         closer = self._closer(image, still) if self._regions else None
         if closer is not None and not self.wide:
             self._before = None
@@ -249,7 +256,7 @@ class Person(MaskSource):
         tries = _TRIES if self._tick == 0 else 1
         for at in range(_TILES**2) if self._tick == 0 else [self._tick // _SCANS % _TILES**2]:
             tile = tile_of(size, at % _TILES, at // _TILES, _TILES)
-            small = _shown(image, tile, self._work_size)
+            small = shown(image, tile, self._work_size)
             found = self._look(small)
             if not any(self._is_news(box) for box in boxes_above(found, tile, _SEED)):
                 continue
@@ -259,6 +266,22 @@ class Person(MaskSource):
                     if not self._approach(image, box, upright=True):
                         self._refused.append(box)
         self._join()
+
+    def expect(self, boxes: Sequence[Window]) -> None:
+        """Look closer at these places in the next frame: something came there (left, top, width, height)."""
+        self._expected = boxes
+
+    def _meet(self, image: Image) -> None:
+        """Look closer at one of what may be somebody, where it was not looked in the last frames."""
+        self._met = [(tick, box) for tick, box in self._met if self._tick - tick < _AGAIN]
+        for box in self._expected:
+            if not any(holds(one.window, box) for one in self._regions) and not any(
+                alike(box, other) for _, other in self._met
+            ):
+                self._met.append((self._tick, box))
+                self._approach(image, box, upright=True)
+                self._join()
+                return
 
     def _is_news(self, box: Window) -> bool:
         """Whether nobody has looked closer at `box` yet."""
@@ -311,7 +334,7 @@ class Person(MaskSource):
         size = image.shape[1], image.shape[0]
         window, best = window_around(box, size), None
         for _ in range(4):
-            found = self._look(_shown(image, window, self._work_size))
+            found = self._look(shown(image, window, self._work_size))
             person = people_in(found, window)
             if person is None:
                 break
@@ -322,7 +345,7 @@ class Person(MaskSource):
         if best is None:
             return None
         region = _Region(best)
-        small = _shown(image, best, self._work_size)
+        small = shown(image, best, self._work_size)
         sure = self._believed(region.belief, self._look(small), small, image, best, at_once=True)
         person = _somebody(sure, best, size)
         if person is not None and upright and not any(holds(person, face) for face in self._faces_of(image)):
@@ -352,7 +375,7 @@ class Person(MaskSource):
     def _followed(self, region: _Region, image: Image) -> tuple[NDArray[np.float32], Image]:
         """What is found in `region`, once its window is where somebody is, and what the network was shown."""
         size = image.shape[1], image.shape[0]
-        small = _shown(image, region.window, self._work_size)
+        small = shown(image, region.window, self._work_size)
         found = self._believed(region.belief, self._look(small), small, image, region.window)
         person = _somebody(found, region.window, size)
         region.missed = 0 if person is not None else region.missed + 1
@@ -361,10 +384,10 @@ class Person(MaskSource):
         wanted = window_around(person, size, region.window)
         narrower = self._age % _EVERY == 1 and area(wanted) < _MUCH * area(region.window)
         if narrower or is_close(person, region.window, size):
-            nearer = _shown(image, wanted, self._work_size)
+            nearer = shown(image, wanted, self._work_size)
             seen = self._look(nearer)
             if _somebody(seen, wanted, size) is not None:  # else the network is mistaken: it was shown them better
-                region.move(wanted, _size(*wanted[2:], self._work_size))
+                region.move(wanted, network_size(*wanted[2:], self._work_size))
                 return self._believed(region.belief, seen, nearer, image, wanted), nearer
         return found, small
 
@@ -381,6 +404,7 @@ class Person(MaskSource):
     def _forget(self) -> None:
         self._small, self._before, self._regions, self._age = None, None, [], 0
         self._belief, self._is_near, self._refused = Belief(), False, []
+        self._expected, self._met = (), []
 
     def reset(self) -> None:
         """Forget the frames before."""
@@ -401,25 +425,6 @@ def _somebody(found: NDArray[np.float32], window: Window, size: tuple[int, int])
 def _decided(found: NDArray[np.float32], least: NDArray[np.float32] | float) -> NDArray[np.float32]:
     """`found` as 0 or 1, but near `least`."""
     return np.asarray(np.clip((found - least) * np.float32(_DECIDES) + np.float32(0.5), 0, 1), np.float32)
-
-
-@lru_cache(maxsize=8)
-def _size(width: int, height: int, work_size: int) -> tuple[int, int]:
-    """Width and height, in multiples of 16, that the network is shown a frame, or a window of it, at.
-
-    They are as many pixels as 16:9 has whose longer side is `work_size`.
-    """
-    shrink = (work_size * work_size * 9 / 16 / (width * height)) ** 0.5
-    across, down = (max(round(side * shrink / 16), 2) * 16 for side in (width, height))
-    return min(across, 1024), min(down, 1024)
-
-
-def _shown(image: Image, window: Window, work_size: int) -> Image:
-    """What the network is shown of `window`."""
-    left, top, width, height = window
-    size = _size(width, height, work_size)
-    how = cv2.INTER_AREA if size[0] < width else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image[top : top + height, left : left + width], size, interpolation=how), np.uint8)
 
 
 def _still(before: Image, now: Image) -> NDArray[np.float32]:

@@ -1,10 +1,13 @@
 """Parts of a frame in which people are, for a closer look at them."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from gancam.frame import Image
 
 Window = tuple[int, int, int, int]  # left, top, width, height in pixels of the frame
 _MARGIN = 0.25  # of a person's longer side, that is left free around them: at 0.1 or 0.5 the network sees them worse
@@ -136,3 +139,22 @@ def carried(found: NDArray[np.float32], before: Window, now: Window, shape: tupl
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     size = shape[1], shape[0]
     return np.asarray(cv2.warpAffine(found, place, size, flags=how, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+@lru_cache(maxsize=8)
+def network_size(width: int, height: int, work_size: int) -> tuple[int, int]:
+    """Return width and height, in multiples of 16, that the network is shown a frame, or a window of it, at.
+
+    They are as many pixels as 16:9 has whose longer side is `work_size`.
+    """
+    shrink = (work_size * work_size * 9 / 16 / (width * height)) ** 0.5
+    across, down = (max(round(side * shrink / 16), 2) * 16 for side in (width, height))
+    return min(across, 1024), min(down, 1024)
+
+
+def shown(image: Image, window: Window, work_size: int) -> Image:
+    """Return what the network is shown of `window`."""
+    left, top, width, height = window
+    size = network_size(width, height, work_size)
+    how = cv2.INTER_AREA if size[0] < width else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image[top : top + height, left : left + width], size, interpolation=how), np.uint8)

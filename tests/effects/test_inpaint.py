@@ -637,3 +637,46 @@ def test_nothing_marked_is_told(path: Path) -> None:
     given = load(path)
     given(image, mask=np.zeros(image.shape[:2], np.uint8))
     assert not given.notes
+
+
+class Late(masks.Person):
+    """Marks a body, but not what it carries; not in the first frames, and half of it now and then."""
+
+    def __call__(self, image: Image, *, time: float | None = None) -> np.ndarray:
+        step = round((time or 0.0) * 10) - 12
+        return late_walker(step)[1] if step > 4 else np.zeros(image.shape[:2], np.uint8)
+
+
+def late_walker(step: int) -> tuple[Image, np.ndarray]:
+    """Before a picture that stands still: nobody until step 0, then somebody with a paper."""
+    image, mask = still("lake")[:240, :320].copy(), np.zeros((240, 320), np.uint8)
+    if step >= 0:
+        left = 290 - 8 * step
+        image[80:190, left : left + 40] = mask[80:190, left : left + 40] = 30
+        image[120:140, left - 12 : left] = (40, 10, 250)
+        mask[80:130, left : left + 40] *= step % 7 != 3
+    return image, mask
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_of_people_who_are_marked_late_and_in_part_nothing_is_left(path: Path, ahead: bool) -> None:
+    erase = load(path, mask=Late())
+    frames = [Frame(late_walker(step - 12)[0], step, step / 10) for step in range(40)]
+    if ahead:
+        erase.read_ahead(lambda: iter(frames))
+    wall = late_walker(-1)[0]
+    for frame in frames:
+        result = erase(frame.image, time=frame.time)
+        if frame.index > 16:
+            assert np.abs(result.astype(int) - wall).max() <= 8, frame.index
+        elif frame.index < 12:
+            assert result is frame.image
+    erase.params.to = 2.0  # nobody is held beyond it
+    erase.reset()
+    changed = [(erase(frame.image, time=frame.time) != frame.image).any() for frame in frames]
+    assert changed[19]
+    assert not any(changed[20:])
+    given = np.zeros((240, 320), np.uint8)
+    given[20:60, 20:60] = 1  # by the caller: that, and nothing with it
+    result = erase(frames[-1].image, time=4.0, mask=given)
+    assert np.array_equal(result[given == 0], frames[-1].image[given == 0])

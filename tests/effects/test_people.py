@@ -253,6 +253,24 @@ def test_who_comes_into_an_empty_frame_is_seen_within_half_a_second(cut: Cut) ->
     assert agreement(person.opacity(image), truth) > 0.88
 
 
+def test_where_somebody_is_expected_is_looked_at_once(cut: Cut) -> None:
+    """Something came there: who it is is seen in one or two frames; what is nobody stays that."""
+    image, truth = far(cut, 300)
+    found = []
+    for expected in (True, False):
+        person = gancam.masks.Person()
+        for step in range(7):
+            person.opacity(far(cut, grain=step + 1)[0])
+        for _ in range(2):
+            left, top, width, height = cv2.boundingRect(truth)
+            person.expect([(left, top, width, height), (500, 100, 40, 90)] if expected else [])
+            last = person.opacity(image)
+        found.append(agreement(last, truth))
+    assert found[0] > 0.88
+    assert found[1] < 0.1
+    assert (last[:, 480:560] > 127).sum() == 0
+
+
 def test_a_small_person_at_rest_does_not_tremble_and_one_who_left_is_gone(cut: Cut) -> None:
     person = gancam.masks.Person()
     found = [person.opacity(far(cut, 300, grain=step + 1)[0]).astype(int) for step in range(18)]

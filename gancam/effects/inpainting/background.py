@@ -13,25 +13,25 @@ that.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gancam.effects.inpainting.arrivals import Copy, unmoved
 from gancam.effects.inpainting.future import FutureBackground
+from gancam.effects.inpainting.lasting import Lasting
 from gancam.effects.inpainting.light import STEADY, Exposure, aligned, compare, exposure, in_pixels, lit, relit
-from gancam.effects.inpainting.regions import CELL, HALO, INVENTED, RING, SEEN, UNKNOWN, Floats, FrameRegion
-from gancam.effects.inpainting.warp import changed_pixels, cubic, frame_corners, square, translation, whole
+from gancam.effects.inpainting.regions import CELL, HALO, INVENTED, LASTED, RING, SEEN, UNKNOWN, Floats, FrameRegion
+from gancam.effects.inpainting.warp import cubic, frame_corners, square, translation, whole
 from gancam.frame import Image
 from gancam.vision.motion import Camera, Grey, Matrix, moved
 
 _MARGIN = 0.25  # of the frame on each side, by which the canvas is larger
-_ANOTHER, _GREW = 0.85, 0.6  # share of such pixels by which a new mask, or what one grew by, hides what came with it
-_LETTERS, _ABRUPT = 0.05, 3.0  # the same of what covers little of its mask, and times what changed beside and before
 _WINDOWS = 64  # for which an exposure is kept
 _LASTING = 60  # frames for which what is known is doubted before it is forgotten: passers-by are gone sooner
+_PAUSE = 0.25  # seconds that count between two frames, at the most
 
 
 class Found(NamedTuple):
@@ -39,15 +39,6 @@ class Found(NamedTuple):
 
     picture: Image  # what is behind it, in the light of now; of no meaning where `state` is UNKNOWN
     state: Grey  # UNKNOWN, INVENTED or SEEN
-
-
-@dataclass
-class _Before:
-    """The frame before: a copy of it, what was hidden in it, and where it was seen from."""
-
-    image: Image
-    hidden: Grey
-    matrix: Matrix
 
 
 class Background:
@@ -60,16 +51,20 @@ class Background:
     Args:
         future: what will be uncovered, from a `Prescan` of the same clip.
         whole: masks begin before what they hide appears, and end after it is gone, however slowly it does either.
+        people: they may come late and mark a part: what only passes is no scene, see `Lasting`.
     """
 
-    def __init__(self, future: FutureBackground | None = None, *, whole: bool = False) -> None:
+    def __init__(self, future: FutureBackground | None = None, *, whole: bool = False, people: bool = False) -> None:
         self.camera = Camera()
-        self._future, self._whole = future, whole
+        self._future, self._whole, self.people = future, whole, people
+        self._lasting: Lasting | None = None  # of a camera that rests at its anchor
+        self._followed = False  # whether the present frame has been
+        self._time = 0.0  # of the last frame
         self._frames = 0  # that came
         self._upon: Grey | None = None  # of what is hidden now: the thing itself was there before it was
         self.cuts = 0  # how often it began anew, after the first time
-        self._before: _Before | None = None
-        self._earlier: _Before | None = None  # the copy before that
+        self._before: Copy | None = None
+        self._earlier: Copy | None = None  # the copy before that
         self._rested = 0  # frames since anything was hidden
         self._canvas: Image = np.zeros((0, 0, 3), np.uint8)
         self._state: Grey = np.zeros((0, 0), np.uint8)
@@ -88,17 +83,46 @@ class Background:
         """Forget everything, also what will be uncovered."""
         self.camera.reset()
         self._before, self._earlier, self._rested = None, None, 0
+        self._lasting, self._followed, self._time = None, False, 0.0
         self._canvas = np.zeros((0, 0, 3), np.uint8)
         self._future, self._whole, self._frames = None, False, 0
 
     def skip(self, image: Image) -> None:
         """Take in the next frame, in which nothing is hidden. It is copied, in case the next hides it."""
-        self._frames += 1
+        followed, self._followed = self._followed, False
+        self._frames += not followed
+        self._lasting = self._lasting if followed else None  # which has not seen it
         if self._rested == 0 and self._canvas.size:
-            self._follow(image, None)
+            if not followed:
+                self._follow(image, None)
             self._uncover(image, np.zeros(image.shape[:2], np.uint8))
         self._copy(image, None)
         self._rested += 1
+
+    def belonging(self, image: Image, marked: Grey, time: float | None) -> Grey:
+        """Return what is `marked` in the next frame, 0 or not, and what belongs to it: before ``skip`` or ``observe``.
+
+        That is itself where masks are not of people, or the camera moves. A time of None is 1/30 s after the last.
+        """
+        if not self.people:
+            return marked
+        self._frames += 1
+        self._follow(image, marked)
+        self._followed = True
+        now = self._time + 1 / 30 if time is None else time
+        passed, self._time = min(max(now - self._time, 0.0), _PAUSE), now
+        if not self.camera.still:
+            self._lasting = None
+            return marked
+        if self._lasting is None:
+            self._lasting = Lasting(image)
+        self._lasting.look(image, passed, marked)
+        return self._lasting.belonging(marked)
+
+    @property
+    def strangers(self) -> Sequence[tuple[int, int, int, int]]:
+        """Where somebody may be in the last frame who was not marked: left, top, width and height."""
+        return () if self._lasting is None else self._lasting.strangers
 
     def observe(self, image: Image, hidden: Grey, windows: Sequence[FrameRegion]) -> None:
         """Take in the next frame.
@@ -108,15 +132,19 @@ class Background:
             hidden: 1 where it shows what is not the scene, else 0, uint8 ``(H, W)``.
             windows: parts of it that hold all that is hidden.
         """
-        for copy in (self._earlier if self._rested > 1 else None, self._before if self._rested else None):
-            if copy is not None:
-                if not self.camera.observe(copy.image) or not self._canvas.size:
-                    self._begin(copy.image.shape)
-                copy.matrix = self.camera.matrix
-        self._rested = 0
-        self._frames += 1
-        self._follow(image, hidden)
-        self._upon = None if self._before is None else self._unmoved(hidden, self._before.hidden, image)
+        if not self._followed:
+            for copy in (self._earlier if self._rested > 1 else None, self._before if self._rested else None):
+                if copy is not None:
+                    if not self.camera.observe(copy.image) or not self._canvas.size:
+                        self._begin(copy.image.shape)
+                    copy.matrix = self.camera.matrix
+            self._frames += 1
+            self._follow(image, hidden)
+            self._lasting = None
+        self._rested, self._followed = 0, False
+        self._upon = self._unmoved(hidden, None if self._before is None else self._before.hidden, image)
+        if self._upon is not None and self._lasting is not None:
+            self._upon = self._lasting.doubted(self._upon)
         for window in windows:
             self._hide(window, hidden)
         self._uncover(image, hidden)
@@ -201,9 +229,11 @@ class Background:
         self._copy(image, hidden)
 
     def _copy(self, image: Image, hidden: Grey | None) -> None:
+        if self._lasting is not None:
+            image = self._lasting.learn(image, hidden)
         self._before, self._earlier = self._earlier, self._before
         if self._before is None or self._before.image.shape != image.shape:
-            self._before = _Before(image.copy(), np.zeros(image.shape[:2], np.uint8), self.camera.matrix)
+            self._before = Copy(image.copy(), np.zeros(image.shape[:2], np.uint8), self.camera.matrix)
         else:
             np.copyto(self._before.image, image)
         if hidden is None:
@@ -226,7 +256,7 @@ class Background:
         self._state[:], self._doubts[:] = UNKNOWN, 0
         cells = -(-height // CELL), -(-width // CELL)
         self._light, self._lit = np.zeros((*cells, 3), np.float32), np.zeros(cells, np.bool_)
-        self._exposures = {}
+        self._exposures, self._lasting = {}, None
         self._foresee()
 
     def _to_canvas(self, matrix: Matrix) -> Matrix:
@@ -270,6 +300,7 @@ class Background:
             if copy is not None:
                 copy.matrix = copy.matrix @ np.linalg.inv(self.camera.matrix)
         self.camera.anchor_here()
+        self._lasting = None
         self._foresee()
 
     def _leave(self, step: Matrix | None) -> None:
@@ -282,50 +313,29 @@ class Background:
             new = ((self._state == UNKNOWN) & (known.state > 0)).astype(np.uint8)
             picture = relit(known.picture, self._canvas, (self._state == SEEN) & (known.state > 0))
             cv2.copyTo(picture, new, self._canvas)
-            cv2.copyTo(known.state, new, self._state)
+            cv2.copyTo(np.minimum(known.state, SEEN), new, self._state)
+            lasted = self._inner(known.state) == LASTED
+            if self.people and self.camera.still and lasted.any():
+                self._lasting = Lasting(self._inner(known.picture), lasted.view(np.uint8))
+
+    def _inner(self, canvas: Grey) -> Grey:
+        """The part of a canvas that is the anchor's frame."""
+        (x, y), (height, width) = self._shift, canvas.shape[:2]
+        return canvas[y : height - y, x : width - x]
 
     def _uncover(self, image: Image, hidden: Grey) -> None:
         """What was hidden in the frame before may be seen now."""
 
     # Putting in and taking out
 
-    def _unmoved(self, hidden: Grey, other: Grey, image: Image) -> Grey | None:
-        """Where a mask was put upon a thing that stood there, or taken off it, between the frame before and this one.
+    def _unmoved(self, hidden: Grey, other: Grey | None, image: Image) -> Grey | None:
+        """Where what is `hidden`, and was not or will not be in the `other`, is a thing that stands there with neither.
 
-        That is 1 where both show the same, of what is `hidden` in the one of them and not in the `other`. None:
-        nowhere.
-
-        What is seen without the mask is that thing there, not what is behind it. A mask that moves leaves one side as
-        it gains the other, and is no such.
+        That is 1 there; None: nowhere.
         """
-        before = self._before
-        if self._whole or before is None or before.hidden.shape != hidden.shape or np.array_equal(hidden, other):
+        if self._whole or self._before is None or other is None:
             return None
-        found: Grey | None = None
-        changes: tuple[Grey, Grey] | None = None
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(hidden, connectivity=8)
-        for label, (x, y, wide, tall, _) in enumerate(stats[1:count].tolist(), 1):
-            place = slice(max(y - 16, 0), y + tall + 16), slice(max(x - 16, 0), x + wide + 16)
-            mine = np.asarray(labels[place] == label, np.uint8)
-            new = mine & (1 - other[place])
-            gained, kept = int(new.sum()), cv2.hasNonZero(mine & other[place])
-            lost = int((other[place] & (1 - hidden[place])).sum()) if kept else 0
-            if not gained or lost > 0.3 * gained:
-                continue
-            changes = changes or self._changes(image, before)
-            beside = (hidden[place] | other[place]) == 0
-            if not _came(changes[0][place], changes[1][place], new > 0, beside, _GREW if kept else _ANOTHER):
-                found = np.zeros_like(hidden) if found is None else found
-                found[place] |= new
-        return found
-
-    def _changes(self, image: Image, before: _Before) -> tuple[Grey, Grey]:
-        """Where `image` is another than the frame before, and where that was another than the copy before it."""
-        now = changed_pixels(image, before.image, self.camera.matrix @ np.linalg.inv(before.matrix))
-        earlier = self._earlier
-        if earlier is None or earlier.image.shape != image.shape:
-            return now, np.ones_like(now)
-        return now, changed_pixels(before.image, earlier.image, before.matrix @ np.linalg.inv(earlier.matrix))
+        return unmoved(hidden, other, Copy(image, hidden, self.camera.matrix), self._before, self._earlier)
 
     def _hide(self, window: FrameRegion, hidden: Grey) -> None:
         """Put into the canvas what the frame before shows of what is hidden now, and of the ring around that.
@@ -339,11 +349,13 @@ class Background:
         same = bool((before.matrix == self.camera.matrix).all())
         if same and np.array_equal(now, then):
             return
-        wanted = np.asarray(cv2.dilate(now, square(RING)), np.uint8)
+        wanted, lasts = np.asarray(cv2.dilate(now, square(RING)), np.uint8), np.zeros((), np.bool_)
         if same and self.camera.still:
             rows, columns = self._rested_place(window)
             picture, shown = before.image[window.place], then == 0
             clear = cv2.dilate(then, square(HALO)) == 0
+            if self._lasting is not None:  # of which the copy of the frame before holds nothing else
+                lasts = shown & (self._lasting.sure[window.place] > 0)
             upon = None if self._upon is None else self._upon[window.place]
         else:
             rows, columns = self._extent(window)
@@ -366,7 +378,7 @@ class Background:
         if upon is not None:
             state[upon > 0] = UNKNOWN
             wanted = wanted & (1 - upon)
-        fresh = (wanted > 0) & ((shown & (state != SEEN)) | (clear & (now > 0)))
+        fresh = (wanted > 0) & ((shown & (state != SEEN)) | (clear & (now > 0)) | lasts)
         self._put(picture, fresh, shown, rows, columns)
 
     def _put(
@@ -418,20 +430,3 @@ class Background:
         light_now += np.where(lit[..., None], change - change.clip(-STEADY, STEADY), change)
         lit[:] = True
         return light_now
-
-
-def _came(now: Grey, earlier: Grey, new: NDArray[np.bool_], beside: NDArray[np.bool_], most: float) -> bool:
-    """Say whether a thing came, or went, with its mask; else it stood there, or moved there, without one as well.
-
-    What is opaque changes nearly all that is marked. Letters change little of it, but at once, and nothing beside it.
-
-    Args:
-        now: 1 where the frame is another than the one before.
-        earlier: 1 where that was another than an earlier one.
-        new: where it was marked, or was left.
-        beside: where neither frame hides anything.
-        most: share of `new` that something opaque changes.
-    """
-    share = float(now[new].mean())
-    around = float(now[beside].mean()) if beside.any() else 0.0
-    return share >= most or share > max(_LETTERS, _ABRUPT * around, _ABRUPT * float(earlier[new].mean()))

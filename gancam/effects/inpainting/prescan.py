@@ -6,7 +6,7 @@ import numpy as np
 from gancam.effects.inpainting.background import Background
 from gancam.effects.inpainting.future import FutureBackground, Known
 from gancam.effects.inpainting.light import relit
-from gancam.effects.inpainting.regions import HALO, RING, SEEN, FrameRegion
+from gancam.effects.inpainting.regions import HALO, LASTED, RING, SEEN, FrameRegion
 from gancam.effects.inpainting.warp import cubic, square, translation, whole
 from gancam.frame import Image
 from gancam.vision.motion import Grey, Matrix
@@ -15,8 +15,8 @@ from gancam.vision.motion import Grey, Matrix
 class Prescan(Background):
     """A first pass through a clip, frame by frame as with a `Background`, that keeps what is uncovered in it."""
 
-    def __init__(self, *, whole: bool = False) -> None:
-        super().__init__(whole=whole)
+    def __init__(self, *, whole: bool = False, people: bool = False) -> None:
+        super().__init__(whole=whole, people=people)
         self.future = FutureBackground()
         self._left: list[tuple[int, Matrix | None]] = []  # canvases: their first frames, and the way to the next
         self._since = 0
@@ -43,6 +43,10 @@ class Prescan(Background):
 
     def _leave(self, step: Matrix | None) -> None:
         if self._canvas.size:
+            if self._lasting is not None:
+                lasted = self._lasting.sure
+                cv2.copyTo(self._lasting.picture, lasted, self._inner(self._canvas))
+                self._inner(self._state)[lasted > 0] = LASTED
             self.future.put(self._since, Known(self._canvas, self._state))
             self._left.append((self._since, step))
 

@@ -10,6 +10,7 @@ Floats = NDArray[np.float32]
 CELL = 8  # pixels a side of the cells in which light is compared
 RING = 2 * CELL  # pixels around a hole that are compared
 UNKNOWN, INVENTED, SEEN = 0, 1, 2
+LASTED = 3  # likewise, of a clip that was read ahead: what was seen for long
 HALO = 3  # pixels around a hole that may show the edge of what hides the scene
 
 
