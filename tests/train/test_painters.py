@@ -88,6 +88,17 @@ def test_a_comic_has_fewer_tones_and_more_colour(photo: Pixels) -> None:
     assert spread[0] > spread[1]
 
 
+def test_tones_of_skin_are_softer_in_a_comic_than_those_of_other_things() -> None:
+    """Faces had patches with frayed edges, as of camouflage."""
+    light = np.linspace(0.5, 1.0, 128)[None, :, None]
+
+    def steepest(colour: tuple[int, int, int]) -> float:
+        painted = paint("comic", np.broadcast_to(light * colour, (96, 128, 3)).astype(np.uint8))
+        return float(np.abs(np.diff(painted[48].astype(float).mean(-1)))[8:-8].max())
+
+    assert steepest((230, 170, 140)) < 0.75 * steepest((170, 170, 230))
+
+
 def test_watercolour_is_lighter_and_leaves_white_paper(photo: Pixels) -> None:
     assert paint("watercolour", photo).mean() > photo.mean() + 8
     assert paint("watercolour", flat(255)).min() > 235
@@ -210,6 +221,17 @@ def test_panes_are_narrow_and_their_leads_faint_where_there_is_much_to_see() -> 
     plain, busy = (paint("mosaic", picture).astype(float).mean(2) for picture in (flat(140, 192), texture))
     faint = busy[leads].mean() - busy[~leads].mean(), plain.min() - plain.mean()
     assert 0.6 * faint[1] < faint[0] < -4
+
+
+def test_panes_are_narrow_all_over_a_face() -> None:
+    """A smooth forehead had an island of wide panes in it."""
+
+    def leads(colour: tuple[int, int, int]) -> int:
+        painted = paint("mosaic", np.full((192, 192, 3), colour, np.uint8)).mean(-1).astype(np.float32)
+        dark = painted < blur(painted, 4.0) - 2
+        return int(np.count_nonzero(np.diff(dark.astype(int), axis=1) == 1))
+
+    assert leads((225, 175, 150)) > 1.5 * leads((150, 185, 225))
 
 
 def test_panes_are_of_one_colour() -> None:

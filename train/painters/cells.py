@@ -28,12 +28,12 @@ APART = grain.NEAR + grain.GAP  # pixels by which narrow panes are put off where
 def mosaic(image: Colours) -> Colours:
     """Panes of few tones, each a little lighter or darker and warmer or colder than the picture, and lit from above.
 
-    They end where the picture's contours are, which have broad leads, and are small where there is much to see, as in a
-    face, where their leads are thin and faint.
+    They end where the picture's contours are, which have broad leads, and are small where there is much to see and on
+    the colours of skin, where their leads are thin and faint.
     """
     flat = blur(abstract(image, 6.0, 3.0), 0.6)
     face = blur(skin(flat), 4.0)
-    busy = crowded(luma(image), face)
+    busy = np.maximum(crowded(luma(image), face), 0.8 * blur(face, 6.0))
     contours = _contours(image, flat, face, busy)
     leads, tone, shade = net(busy)
     glass = _filled(flat, (leads < 0.45) & (contours < 0.4), 0.35 + 0.4 * busy)

@@ -81,15 +81,18 @@ def _dark(image: Colours, face: Plane) -> Plane:
 
 
 def comic(image: Colours) -> Colours:
-    """Few tones with clear steps, strong colours and black outlines."""
+    """Few tones with clear steps, softer ones on the colours of skin, strong colours and black outlines."""
     flat = abstract(image, 7.0, 3.5)
     flat = blur(flat, 0.7)
-    grey = luma(flat)
+    grey, face = luma(flat), blur(skin(flat), 4.0)
     lit = np.clip(grey, 1e-4, 1) ** np.float32(0.75)
-    steps = stepped(lit, 4.0, 12.0)
+    apart = blur(lit, 3.0) - lit
+    lit += 0.8 * face * apart * (1 - np.abs(apart) / 0.05).clip(0, 1)
+    hard, soft = stepped(lit, 4.0, 12.0), stepped(lit, 6.0, 5.0)
+    steps = hard + 0.65 * face * (soft - hard)
     flat = saturated(flat * (steps / (grey + 1e-3))[:, :, None], 1.3)
-    face = blur(skin(flat), 4.0)
     smooth = kuwahara(image, 2.5)
+    smooth += face[:, :, None] * (kuwahara(image, 1.9) - smooth)
     drawn = outlines(smooth, flow(smooth, 3.0), crowded(luma(image), face), face, broad=1.45, thin=1.05)
     black = 1 / (1 + np.exp(-(grey - 0.07) * 80))
     return np.asarray(flat * (drawn * black)[:, :, None], np.float32)
@@ -107,10 +110,10 @@ def watercolour(image: Colours) -> Colours:
     rim = (blur(density, 0.7) - blur(density, 3.0)).clip(0, 0.35)
     smooth = kuwahara(image, 2.5)
     field, grey = flow(smooth, 3.0), evened(luma(smooth))
-    gap = _above(along(across(grey, field, 1.8, sharp=1.0), field, 4.0), 0.022, 260.0)
+    gap = _above(along(across(grey, field, 1.2, sharp=1.0), field, 4.0), 0.022, 260.0)
     calm = 1 - 0.8 * blur(detail(luma(image)), 6.0)  # a face keeps its skin
     taken = (1 + calm * (0.13 * pigment + 0.09 * fine)).clip(0.5, 1.6)
-    density = (0.82 * density + 2.0 * rim) * (taken * (1 - 0.92 * gap))[:, :, None]
+    density = (0.82 * density + 2.0 * rim) * (taken * (1 - 0.55 * gap))[:, :, None]
     painted = PAPER * np.exp(-density)
     drawn = lines(grey, field, fine=0.9, edge=-0.009, steep=90.0, length=5.0, sharp=1.0)
     pencil = np.float32(0.85) * (1 - drawn)[:, :, None]

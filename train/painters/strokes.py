@@ -23,7 +23,7 @@ def oil(image: Colours) -> Colours:
     flat = blur(np.asarray(kuwahara(smooth, 7.0) * (1 - share) + small * share, np.float32), 0.6)
     grey = luma(flat)
     dabs = laid(smooth) * (1.15 - 0.2 * busy - 0.3 * near) * (1 - 0.5 * ((grey - 0.7) / 0.3).clip(0, 1))
-    dabs = dabs * (1 - 0.55 * skin(flat))
+    dabs = dabs * (1 - 0.75 * skin(flat))
     toned = grey.clip(0, 1) ** np.float32(0.95) + np.float32(0.024) * dabs * (0.3 + 1.2 * grey).clip(0, 1)
     value = (0.6 * stepped(toned, 10.0, 4.0) + 0.4 * toned).clip(0.01, 1.1)
     colour = (saturated(flat, 1.45) - grey[:, :, None]) * (value / (grey + 0.03)).clip(0, 1.3)[:, :, None]
