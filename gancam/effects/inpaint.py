@@ -41,38 +41,9 @@ _ALL_MARKED = (
     "all of a frame was marked, so that nothing was left to fill it from, and it is black: invert=on fills what a mask "
     "image does not mark instead"
 )
-
-
-<<<<<<< HEAD
 _ALONE = "find=scratches compares a frame with those beside it, and there was one frame alone, which is as it was"
 
 
-def boxes(text: str) -> list[masks.Box]:
-    """Read ``x/y/w/h`` in pixels, several joined by +. Raises ``ValueError`` with the reason."""
-    found = []
-    for part in filter(None, text.split("+")):
-        numbers = [float(number) for number in part.split("/")]
-        if len(numbers) != 4:
-            raise ValueError("not four numbers")
-        found.append((numbers[0], numbers[1], numbers[2], numbers[3]))
-    masks.Boxes(*found)
-    return found
-
-
-def polygons(text: str) -> list[list[tuple[float, float]]]:
-    """Read ``x/y/x/y/x/y...`` in pixels, several joined by +. Raises ``ValueError`` with the reason."""
-    found = []
-    for part in filter(None, text.split("+")):
-        numbers = [float(number) for number in part.split("/")]
-        if len(numbers) % 2:
-            raise ValueError("an odd number of coordinates")
-        found.append(list(zip(numbers[::2], numbers[1::2], strict=True)))
-    masks.Polygons(*found)
-    return found
-
-
-=======
->>>>>>> s4-person
 @dataclass
 class InpaintParams(Params):
     """What can be set of `Inpaint`."""
