@@ -20,7 +20,7 @@ from train.networks.translator import Translator
 
 Vector = NDArray[np.float32]
 # power of what lies between the ranges of channels that is taken off for int8, and of those of the finest grid, where
-# most of the error is: a mosaic is 45.1 dB from PyTorch with them, 44.8 with .55 for the first, 44.4 with .8 for the second
+# most of the error is: a mosaic is 45.1 dB from PyTorch with them, and 44.8 with 0.55 for the first
 EVENED, FINEST = 0.3, 0.9
 REACHES = np.linspace(1.0, 0.5, 21).tolist()  # shares of the largest activation seen that 8 bits may reach
 CLOSE = 48.2  # dB beside PyTorch with 8-bit activations: 8-bit weights take up to three, and 45 must be kept
