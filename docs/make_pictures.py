@@ -109,7 +109,7 @@ def morphs(frame: Image) -> Image:
     """Four ways to lay a morph over a frame."""
     ways = {
         "the default": {},
-        "blend=screen region=full fit=cover": {"blend": "screen", "region": "full", "fit": "cover"},
+        "blend=screen region=full": {"blend": "screen", "region": "full"},
         "region=0.1/0.1/0.35/0.8 shape=box": {"region": "0.1/0.1/0.35/0.8", "shape": "box"},
         "blend=luminosity opacity=0.8": {"blend": "luminosity", "region": "0.5/0.1/0.45/0.8", "opacity": 0.8},
     }
@@ -137,7 +137,7 @@ def translations(frame: Image) -> Image:
     ways = {
         "style-mosaic:region=0.5/0/0.5/1": ("style-mosaic", {"region": "0.5/0/0.5/1"}),
         "style-oil:strength=0.6": ("style-oil", {"strength": 0.6}),
-        "style-mosaic:scale=2": ("style-mosaic", {"scale": 2.0}),
+        "style-comic:scale=2": ("style-comic", {"scale": 2.0}),
         "sketch:colours=1": ("sketch", {"colours": 1.0}),
     }
     half = cv2.resize(frame, (480, 270), interpolation=cv2.INTER_AREA)
