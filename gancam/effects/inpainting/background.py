@@ -229,8 +229,6 @@ class Background:
         self._copy(image, hidden)
 
     def _copy(self, image: Image, hidden: Grey | None) -> None:
-        if self._lasting is not None:
-            image = self._lasting.learn(image, hidden)
         self._before, self._earlier = self._earlier, self._before
         if self._before is None or self._before.image.shape != image.shape:
             self._before = Copy(image.copy(), np.zeros(image.shape[:2], np.uint8), self.camera.matrix)
@@ -240,6 +238,8 @@ class Background:
             self._before.hidden[:] = 0
         else:
             np.copyto(self._before.hidden, hidden)
+        if self._lasting is not None:
+            self._lasting.learn(self._before.image, hidden)
         self._before.matrix = self.camera.matrix
 
     # Where things are
@@ -355,7 +355,7 @@ class Background:
             picture, shown = before.image[window.place], then == 0
             clear = cv2.dilate(then, square(HALO)) == 0
             if self._lasting is not None:  # of which the copy of the frame before holds nothing else
-                lasts = shown & (self._lasting.sure[window.place] > 0)
+                lasts = shown & (self._lasting.to_know(hidden)[window.place] > 0)
             upon = None if self._upon is None else self._upon[window.place]
         else:
             rows, columns = self._extent(window)

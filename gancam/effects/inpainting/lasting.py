@@ -53,6 +53,7 @@ class Lasting:
         self._away = self._floats()  # seconds for which something else was seen
         self._seen = self._scene.copy()  # what is seen now, as it was when it came
         self._since, self._rested = self._floats(), self._floats()  # seconds since; the latter also where it is hidden
+        self._anew = self._marks(None)  # where the scene became another
         self._credit = self._floats()  # seconds for which it may stay hidden
         self._now, self._differs, self._people = self._scene, self._marks(None), self._marks(None)
         self._passed = self._refreshed = 0.0
@@ -66,6 +67,11 @@ class Lasting:
     def sure(self) -> Grey:
         """1 where `picture` is what lasted, ``(H, W)``."""
         return self._full(_over(self._stayed, _KNOWN))
+
+    def to_know(self, hidden: Grey) -> Grey:
+        """Return 1 where what lasts is to be known of what is `hidden` (1), and where it is another than at first."""
+        lasts = self.sure
+        return np.asarray(lasts & (hidden | self._full(self._anew) if self._anew.any() else hidden), np.uint8)
 
     @property
     def strangers(self) -> list[Box]:
@@ -148,18 +154,14 @@ class Lasting:
         """Forget what is the scene where a mask was put `upon` a thing that stood there (1), and is no scene.
 
         Returns:
-            Where that is, 1 or 0: not where what lasted is another thing.
+            Where that is, 1 or 0: not where what lasted is another thing, nor what is beside who is marked.
         """
-        other = _over(self._differs, _EDGE) & _over(self._stayed, _KNOWN)
-        self._stayed[(self._marks(upon) & (1 - other)) > 0] = -1
-        return np.asarray(upon & (1 - self._full(other)), np.uint8)
+        thing = self._people & (1 - (_over(self._differs, _EDGE) & _over(self._stayed, _KNOWN)))
+        self._stayed[(self._marks(upon) & thing) > 0] = -1
+        return np.asarray(upon & self._full(thing), np.uint8)
 
-    def learn(self, image: Image, hidden: Grey | None) -> Image:
-        """Learn from `image` where it is not `hidden`.
-
-        Returns:
-            It with what lasts instead of what may only pass, where that is known: itself, or a new one.
-        """
+    def learn(self, image: Image, hidden: Grey | None) -> None:
+        """Learn from `image` where it is not `hidden`; then show in it, in place, what lasts where things only pass."""
         covered = np.asarray(cv2.dilate(self._marks(hidden), _RIM), np.uint8)
         self._since *= 1 - covered
         known, bare, differs = self._stayed >= 0, covered == 0, self._differs > _OTHER
@@ -167,6 +169,7 @@ class Lasting:
         self._stayed += same * np.float32(self._passed)
         self._away = (self._away + other * np.float32(self._passed)) * ~same
         taken = other & ((self._since >= self._stayed) | (self._away > _AWAY))
+        self._anew |= (taken & (self._stayed >= _KNOWN)).view(np.uint8)
         np.copyto(self._stayed, self._since, where=taken)
         np.minimum(self._stayed, np.float32(_LASTS), out=self._stayed)
         self._refreshed += self._passed
@@ -178,10 +181,9 @@ class Lasting:
             cv2.copyTo(self._now, fresh.view(np.uint8), self._scene)
             cv2.copyTo(image, self._full(fresh.view(np.uint8)), self.picture)
         passing = (known & differs & ~taken).view(np.uint8)  # also beside what is hidden
-        if not passing.any():
-            return image
-        wide = np.asarray(cv2.dilate(passing, _CLOSE), np.uint8) & known.view(np.uint8)
-        return np.asarray(cv2.copyTo(self.picture, self._full(wide), image.copy()), np.uint8)
+        if passing.any():
+            wide = np.asarray(cv2.dilate(passing, _CLOSE), np.uint8) & known.view(np.uint8)
+            cv2.copyTo(self.picture, self._full(wide), image)
 
     def _floats(self) -> Floats:
         return np.zeros(self._size[::-1], np.float32)
