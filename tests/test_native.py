@@ -20,6 +20,7 @@ from gancam.inference.autotune import trial_input
 from gancam.inference.binding import Binding
 from gancam.inference.network import ImageNetwork, open_network
 from gancam.inference.packages import runtime
+from gancam.inference.place import has_place, with_place
 from gancam.inference.session import open_session
 from tests.helpers.clips import make_clip
 
@@ -239,7 +240,8 @@ def test_bundled_models_give_the_same_with_denormal_numbers(path: Path) -> None:
     ours = network(*arrays)
     options = runtime().SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 4, 2
-    plain = runtime().InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    file = with_place(path) if has_place(path, "cpu") else path
+    plain = runtime().InferenceSession(file, options, providers=["CPUExecutionProvider"])
     network._session, network._binding = plain, Binding(plain, "cpu")
     if isinstance(network, ImageNetwork):
         network._blocks = None

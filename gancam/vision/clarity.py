@@ -40,7 +40,7 @@ def with_clarity(image: Image, amount: float = 1.0, planes: Planes | None = None
     slope = varies / (varies + np.float32(_EDGE * _EDGE))
     differs = small - _around(slope, radius) * small - _around(mean - slope * mean, radius)
     weak = np.clip(differs, -_STRONG, _STRONG)
-    shape = cv2.sqrt(_around(weak * weak, radius))
+    shape = cv2.sqrt(np.maximum(_around(weak * weak, radius), 0))  # of sums that are rounded
     times = np.clip(np.float32(_WANTED) / np.maximum(shape, np.float32(1)), 1, np.float32(_MOST)) - np.float32(1)
     times *= np.float32(amount) * np.clip((shape - np.float32(_NOISE)) / np.float32(_SHAPE - _NOISE), 0, 1)
     times *= cv2.GaussianBlur(differs, (3, 3), 0)  # pores and noise stay as they are

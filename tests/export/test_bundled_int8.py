@@ -46,7 +46,7 @@ def test_bundled_files_are_the_same_picture_where_sums_saturate(path: Path) -> N
     seen = saturating.run(model, feed, saturating=True)
     assert np.array_equal(seen, saturating.run(model, feed, saturating=False))
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    assert psnr(np.asarray(session.run(None, feed)[0]), seen) > 70  # what is rounded up here and down there
+    assert psnr(np.asarray(session.run(None, feed)[0]), seen) > 55  # what is rounded up here and down there
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.name for path in FILES])

@@ -175,7 +175,7 @@ def test_the_command_says_what_is_wrong(run: Path, images: Path, capsys: pytest.
     }.items():
         assert evaluate.main(words) == 2
         captured = capsys.readouterr()
-        lines = [line for line in captured.err.splitlines() if line.startswith("train.evaluate: ")]
+        lines = [line for line in captured.err.splitlines() if line.startswith("gancam: ")]
         assert len(lines) == 1
         assert said in lines[0]
 
