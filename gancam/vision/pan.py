@@ -16,6 +16,7 @@ _LEAST = 4  # points, in the picture and along its rim, without which nothing is
 _RIM, _LOW = 0.3, 0.75  # that is so far to the sides, and no lower: who is filmed seldom fills it
 _REST = 1.0  # what a scene that stood still has to move before it counts as moved
 _STEP = 0.12  # less than that is noise
+_HOLD = 0.7  # what it has to go on before that is told: who sits in a car would see noise of the windows
 _STILL, _STAND = 0.15, 0.2  # a point that moved less stood still, and the share of those at rest that says that all do
 _NEAR = 1.0  # of a point that a motion explains
 _REACHES = 4.0, 2.0, _NEAR, _NEAR  # of those that the next motion is fitted to
@@ -47,6 +48,8 @@ class Pan:
     only trembles moves nothing.
     """
 
+    _told: complex  # where it was last said to be
+
     def __init__(self) -> None:
         self.reset()
 
@@ -70,10 +73,13 @@ class Pan:
             if not agreed and is_cut(before, grey):  # a fast pan may look like one
                 self._start(grey)
         where = self._base + self._since.middle
-        return where.imag / grey.shape[0], where.real / grey.shape[1]
+        if abs(where - self._told) > _HOLD:
+            self._told = where
+        return self._told.imag / grey.shape[0], self._told.real / grey.shape[1]
 
     def _start(self, grey: Grey) -> None:
         self._base, self._since = 0j, _NONE
+        self._told = 0j
         self._slid = 0j  # how far it went at rest, until the anchor
         self._calm = _CALM  # frames without motion until now
         self._anchor_at(grey)

@@ -38,7 +38,7 @@ def test_a_known_pan_is_found(step: tuple[float, float]) -> None:
     begun = next(index for index, one in enumerate(found) if one.any())
     assert begun <= max(2, 9 / max(map(abs, step)))  # what passes for a hand that trembles is small
     went = found[-1] - found[begun]
-    assert np.abs(went - np.array(step)[::-1] * (count - 1 - begun)).max() < 1.0
+    assert np.abs(went - np.array(step)[::-1] * (count - 1 - begun)).max() < 1.5
 
 
 @pytest.mark.parametrize("turn", [{"angle": 0.6}, {"zoom": 0.01}])
@@ -110,3 +110,12 @@ def test_the_same_frames_give_the_same() -> None:
     frames = [noisy(view(2.3 * index, -1.1 * index, angle=0.2 * index), index) for index in range(15)]
     one, other = Pan(), Pan()
     assert [one(frame) for frame in frames] == [other(frame) for frame in frames]
+
+
+def test_a_camera_that_shakes_a_little_after_it_moved_moves_nothing_to_and_fro() -> None:
+    """In a car the texture went to and fro by a step, in 80 of 120 frames."""
+    pan, rng = Pan(), np.random.default_rng(5)
+    for index in range(12):
+        pan(view(2.0 * index, 0))
+    told = [pan(view(22.0 + x, y)) for x, y in rng.uniform(-0.6, 0.6, (30, 2))]
+    assert len(set(told)) <= 3
