@@ -318,36 +318,36 @@ class Morph(ModelEffect):
     def _composite(self, image: Image, picture: Image, mask: masks.Mask | None) -> Image:
         params = self.params
         height, width = image.shape[:2]
-        result = image.copy()
+        result, colour = image.copy(), self._ground(picture)
         if params.where == "object" and mask is not None:
             self._objects = held_back(squares(mask), self._objects)
             for place in self._objects:
-                self._lay(result, picture, place, (True, True, True, True), None)
+                self._lay(result, picture, colour, place, (True, True, True, True), None)
             return result
         place = Region.parse(params.region).place((width, height))
         fit = params.fit
         if fit == "auto":
-            fit = "cover" if params.region == "full" and self._ground(picture) is None else "contain"
+            fit = "cover" if params.region == "full" and colour is None else "contain"
         if fit == "contain":
             place = place.square((width, height))
         elif fit == "cover":
             picture = _cut(picture, place.width, place.height)
+            colour = self._ground(picture)
         sides = place.left > 0, place.top > 0, place.right < width, place.bottom < height
-        self._lay(result, picture, place, sides, mask)
+        self._lay(result, picture, colour, place, sides, mask)
         return result
 
     def _lay(
-        self, result: Image, picture: Image, place: Place, sides: tuple[bool, bool, bool, bool],
-        mask: masks.Mask | None,
+        self, result: Image, picture: Image, colour: tuple[int, int, int] | None, place: Place,
+        sides: tuple[bool, bool, bool, bool], mask: masks.Mask | None,
     ) -> None:  # fmt: skip
-        """Blend `picture` into `result`, in place; what of it lies outside is left out."""
+        """Blend `picture` into `result`, in place; what lies outside, or is ground of that `colour`, is left out."""
         params, size = self.params, (place.width, place.height)
         seen = Place(0, 0, result.shape[1], result.shape[0]).overlap(place)
         if seen is None:
             return
         inner = Place(seen.left - place.left, seen.top - place.top, seen.width, seen.height)
         soft = None if mask is None else self._limits(mask, seen)
-        colour = self._ground(picture)
         if colour is None:
             how = cv2.INTER_AREA if min(size) < min(picture.shape[:2]) else cv2.INTER_CUBIC
             times = max(size) / max(picture.shape[:2])

@@ -8,6 +8,7 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from gancam.frame import Image
+from gancam.vision.chroma import chroma_of
 from gancam.vision.fit import within
 from gancam.vision.planes import Planes
 
@@ -85,17 +86,15 @@ class Exposure:
         own, made = (_saturation(cv2.resize(one, size, interpolation=cv2.INTER_AREA)) for one in (image, drawn))
         most = np.float32(_VIVID) * cv2.blur(own, (5, 5)) + np.float32(_TINGE)
         kept = np.minimum(most / np.maximum(made, np.float32(1e-3)), 1)
-        kept = 1 - np.float32(self.share) * (1 - cv2.blur(kept, (5, 5)))
-        if kept.min() > 0.99:
+        lost = np.float32(self.share) * (1 - cv2.blur(kept, (5, 5)))
+        if lost.max() < 0.01:
             return drawn
-        colour = planes("colour", drawn.shape[:2], np.uint8)
-        cv2.resize(cv2.convertScaleAbs(kept, alpha=255), (width, height), dst=colour)
-        grey = cv2.cvtColor(drawn, cv2.COLOR_BGR2GRAY, dst=planes("drawn grey", drawn.shape[:2], np.uint8))
-        greys = cv2.merge([grey] * 3, dst=planes("drawn greys", drawn.shape, np.uint8))
-        shares = cv2.merge([colour] * 3, dst=planes("colours", drawn.shape, np.uint8))
-        apart = cv2.subtract(drawn, greys, dst=planes("apart", drawn.shape, np.int16), dtype=cv2.CV_16S)
-        cv2.multiply(apart, shares, dst=apart, scale=1 / 255, dtype=cv2.CV_16S)
-        return np.asarray(cv2.add(greys, apart, dst=drawn, dtype=cv2.CV_8U), np.uint8)
+        share = planes("colour", drawn.shape[:2], np.uint8)
+        cv2.resize(cv2.convertScaleAbs(lost, alpha=255), (width, height), dst=share)
+        shares = cv2.merge([share] * 3, dst=planes("colours", drawn.shape, np.uint8))
+        less = chroma_of(drawn)
+        cv2.multiply(less, shares, dst=less, scale=1 / 255, dtype=cv2.CV_16S)
+        return np.asarray(cv2.subtract(drawn, less, dst=drawn, dtype=cv2.CV_8U), np.uint8)
 
 
 def _saturation(image: MatLike) -> NDArray[np.float32]:
