@@ -45,7 +45,10 @@ from gancam.vision.tint import Tint
 from gancam.vision.tones import Exposure, as_dark, without_veil
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
-_FINER = 1.5  # times the work size, at most, that an unhurried style is shown
+_FINER, _LARGE = (
+    (1.5, 2.5),
+    2,
+)  # times the work size that an unhurried style is shown: the second of frames so much larger
 _SOFT = 90  # of the shorter side of the frame: how wide a mask's edge is
 _MOST, _MOST_UNHURRIED, _CLEARER = 2, 8, 1.5  # faces that are drawn from nearer in a frame, and times the clarity there
 _THUMBNAIL = 128  # pixels of the longer side up to which a network draws single things
@@ -255,7 +258,8 @@ class Translate(ModelEffect):
         most = longest if self.card.strokes == "any" else 2 * longest  # lines would be too broad for a small frame
         usual = self.card.work_size or longest
         if self._unhurried and self.card.keeps == "black":
-            usual = max(usual, min(longest, round(_FINER * usual)))
+            finer, finest = (round(times * usual) for times in _FINER)
+            usual = max(usual, min(longest, finer), min(longest // _LARGE, finest))
         work_size = min(self.params.work_size or usual, most)
         coarse = 1.0 if self.card.keeps == "luma" else max(self.params.scale, 1.0)
         shrink = float(work_size * self._share) / longest / (self.params.scale / coarse)
