@@ -14,6 +14,7 @@ from gancam.jobs.local_pool import WorkerPool
 from gancam.jobs.process import is_divisible, open_video, sound_of
 from gancam.jobs.spec import LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkItem, WorkResult
+from gancam.sinks.piece_store import frames_in, piece_begin
 from gancam.sinks.pieces import PieceCollector
 
 _DEATHS = 3  # workers that one piece may kill before it is given up
@@ -35,10 +36,9 @@ class VideoJob:
     end: int | None = None  # the number of the piece with which it ends
     fresh: int = 0  # frames made now
 
-    @property
-    def length(self) -> int:
-        """Frames in a piece."""
-        return int(self.sink.plan["frames"])
+    def length(self, number: int) -> int:
+        """Frames in a piece that is full."""
+        return frames_in(self.sink.plan, number)
 
     @property
     def frames(self) -> int:
@@ -53,12 +53,12 @@ class VideoJob:
             return self.again.pop()
         number = 0
         while number in self.sink.there or number in self.out:
-            if self.end is None and self.sink.there.get(number, self.length) < self.length:
+            if self.end is None and self.sink.there.get(number, self.length(number)) < self.length(number):
                 self.end = number
             number += 1
         if self.end is not None and number > self.end:
             return None
-        if self.out and (self.promised is None or number * self.length >= self.promised):
+        if self.out and (self.promised is None or piece_begin(self.sink.plan, number) >= self.promised):
             return None  # whether there are more will be seen
         return WorkItem(self.item.source, self.item.target, self.options, self.sink.plan, number)
 
@@ -206,7 +206,7 @@ class Scheduler:
             if made.frames:
                 video.sink.place(order.number, made.data)
                 video.fresh += made.frames
-            if made.frames < video.length:
+            if made.frames < video.length(order.number):
                 video.end = min(order.number if video.end is None else video.end, order.number)
         except Exception as error:
             self._fail(video, error)

@@ -48,7 +48,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """300 frames: three pieces at this size, of a rate that varies."""
+    """300 frames: pieces of 7, 23, 90, 120 and 60 at this size, of a rate that varies."""
     images = [frame.image for frame in TestPattern((96, 64), frames=300)]
     ticks = [512 * index + index % 7 * 13 for index in range(300)]
     return make_clip(tmp_path_factory.mktemp("long") / "long.mp4", images=images, ticks=ticks, audio=[("aac", 0.0)])
@@ -61,7 +61,7 @@ def test_pieces_from_a_worker_are_those_of_one_run(tmp_path: Path, long: Path, m
     process_video(long, whole, chain_spec.load(), ProcessOptions(), Report(), notify=lambda note: None)
     report, notes = by(pool := Alone(chain_spec, tmp_path, deaths=2), long, out, chain_spec, ProcessOptions())
     assert report.frames == 300
-    assert [order.number for order in pool.orders] == [0, 1, 1, 2, 2]
+    assert [order.number for order in pool.orders] == [0, 1, 1, 2, 2, 3, 4]
     assert sum("a worker died" in note for note in notes) == 2
     assert same_pictures(whole, out)
     assert times_of(whole) == times_of(out)
@@ -95,7 +95,7 @@ def test_one_goes_on_where_the_other_stopped(tmp_path: Path, long: Path) -> None
     ]  # fmt: skip
     report = Report()
     process_video(long, out, [], ProcessOptions(resume=True), report, notify=lambda note: None)
-    assert report.frames == 300 - 240
+    assert report.frames == 300 - 30
     assert same_pictures(whole, out)
 
 
@@ -134,7 +134,7 @@ def test_a_piece_that_begins_on_the_tick_of_the_last_is_made_again(tmp_path: Pat
 
     pool = Wrong(EffectChainSpec(), tmp_path)
     by(pool, long, out, EffectChainSpec(), ProcessOptions())
-    assert [order.number for order in pool.orders] == [0, 1, 2, 2]
+    assert [order.number for order in pool.orders] == [0, 1, 2, 3, 4, 2]
     assert same_pictures(whole, out)
     assert times_of(whole) == times_of(out)
 
@@ -232,7 +232,7 @@ def test_a_chain_is_fresh_for_each_file(model: Path) -> None:
 
 def test_several_workers_share_a_file_whose_texture_goes_along_with_the_scene(tmp_path: Path) -> None:
     wide = np.asarray(cv2.resize(still("otters"), (400, 64)), np.uint8)
-    images = [np.ascontiguousarray(wide[:, step : step + 96]) for step in range(132)]  # a piece of 120, and some
+    images = [np.ascontiguousarray(wide[:, step : step + 96]) for step in range(132)]  # pieces of 120 in all, and some
     pan = Pan()
     assert any([pan(image) for image in images][-1])
     source, whole, out = make_clip(tmp_path / "in.mp4", images=images), tmp_path / "whole.mp4", tmp_path / "out.mp4"
@@ -240,8 +240,9 @@ def test_several_workers_share_a_file_whose_texture_goes_along_with_the_scene(tm
     spec = EffectChainSpec((EffectSpec.parse(str(model)),), device="cpu", threads=1)
     process_video(source, whole, spec.load(), ProcessOptions(), Report(), notify=lambda note: None)
     (tmp_path / "pool").mkdir()
-    _, notes = by(pool := Alone(spec, tmp_path / "pool", deaths=1), source, out, spec, ProcessOptions())
-    assert [order.number for order in pool.orders] == [0, 1, 1], "the second by a worker that has made no first"
+    _, notes = by(pool := Alone(spec, tmp_path / "pool", deaths=3), source, out, spec, ProcessOptions())
+    orders = [order.number for order in pool.orders]
+    assert orders == [0, 1, 1, 2, 2, 3, 3], "all but the first by a worker that has made none before"
     assert not any("one worker at a time" in note for note in notes)
     assert same_pictures(whole, out)
     out.unlink()
