@@ -91,6 +91,8 @@ def process_video(
                 for effect in chain if options.pipe is None else ():  # what went to a pipe is not made again
                     effect.discard()
                 raise
+    if report.promised is not None:
+        report.promised -= done - skimmed  # those that an earlier run made are not in `report.frames`
     report.notes = [note for note in report.notes if note not in notes]
     if replay is not None and replay.left:
         report.notes.append(
