@@ -52,7 +52,8 @@ class WorkResult:
     Attributes:
         data: The bytes of a piece (none past the video's end) or of an image.
         frames: How many frames the piece has.
-        notes: What the user should know.
+        notes: What the user should know, in the end.
+        said: What they should know at once.
         error: Why it failed, in one line; empty where it did not.
         traceback: Where in gancam it failed, for a bug report; empty where the input or an option is to blame.
     """
@@ -60,6 +61,7 @@ class WorkResult:
     data: bytes = b""
     frames: int = 0
     notes: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
     error: str = ""
     traceback: str = ""
 
@@ -185,12 +187,12 @@ class _Video:
         notes = tuple(self.source.notes) if count < length else ()
         if count < length and self._remembers:  # else a worker knows of its own pieces only
             notes += tuple(note for effect in self._effects for note in effect.notes)
-        notes += tuple(self._said)
+        said = tuple(self._said)
         self._said.clear()
         if sink is None:
-            return WorkResult(notes=notes)
+            return WorkResult(notes=notes, said=said)
         sink.close()
         assert sink.made is not None
         data = sink.made.read_bytes()
         sink.made.unlink()
-        return WorkResult(data, count, notes)
+        return WorkResult(data, count, notes, said)
