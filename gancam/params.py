@@ -16,7 +16,7 @@ from typing import Literal, Self, SupportsFloat, TypeAlias, TypeVar
 
 import numpy as np
 
-from gancam.errors import ParameterError, did_you_mean, shown
+from gancam.errors import ParameterError, did_you_mean, either, nearest, shown
 from gancam.units import rounded
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Parameter:
         elif self.kind in _DEPTHS and isinstance(value, list | tuple | np.ndarray):
             value = _joined(value, _DEPTHS[self.kind]) or value
         if not isinstance(value, str) or (self.choices and value not in self.choices):
-            raise self._refusal(value, did_you_mean(str(value), self.choices) if self.choices else "")
+            raise self._refusal(value, nearest(str(value), self.choices))
         if self.parse is not None:
             try:
                 self.parse(value)
@@ -116,7 +116,7 @@ class Parameter:
         if self.type is bool:
             return "on or off"
         if self.choices:
-            return "one of " + ", ".join(self.choices)
+            return either(self.choices)
         if self.type is str:
             return self.form or "a text"
         kind = "a whole number" if self.type is int else "a number"

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 from av.codec.codec import UnknownCodecError
 
-from gancam.errors import InputError, SinkError, did_you_mean
+from gancam.errors import InputError, SinkError, did_you_mean, nearest
 from gancam.media.info import VideoInfo
 from gancam.sinks._canvas import sampling
 from gancam.sinks._tracks import AudioRule
@@ -197,7 +197,7 @@ def choose_codec(codec: str | None, encoder: str | None, container: Container, e
     name = _ALIASES.get(name, name)
     have = [known for known, made in _KNOWN.items() if _has_encoder(made.encoder)]
     if name not in _KNOWN:
-        raise InputError(f"no codec {codec!r}{did_you_mean(name, have)}; this build has {', '.join(have)}")
+        raise InputError(f"no codec {codec!r}{nearest(name, have)}; this build has {', '.join(have)}")
     if name not in have:
         wants = _KNOWN[name].encoder
         raise SinkError(f"this build of PyAV has no {wants}, so no {name}; it has {', '.join(have)}")

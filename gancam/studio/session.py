@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gancam.effects import EffectSpec, check_spec, declared, own_effect
-from gancam.errors import InputError, NotFound
+from gancam.errors import InputError, NotFound, either
 from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.variants import read_card, variants
 from gancam.listeners import Listeners
@@ -92,7 +92,7 @@ class Session:
             case "stream" if value.partition("://")[0].lower() in SCHEMES and "://" in value:
                 return SourceRequest("stream", value, value.rpartition("@")[2].partition("?")[0])
             case "stream":
-                raise InputError(f"{value[:80]!r}: needs a URL that begins with one of {', '.join(SCHEMES)}")
+                raise InputError(f"{value[:80]!r}: needs a URL that begins with {either([*SCHEMES])}")
             case "file":
                 path = self.storage.resolve(value)
                 if not path.is_file():

@@ -153,7 +153,7 @@ def test_live(folder: Path, arguments: str, says: str) -> None:
     [
         ("sample", "there.png", "there.png: exists"),
         ("sample", "nowhere/out.png", "there is no folder"),
-        ("sample", "out.mp4", "its extension must be one of"),
+        ("sample", "out.mp4", "its extension must be .png, "),
         ("sample", "--to there.mp4", "there.mp4: is a file, and a folder is needed"),
         ("sample", "--to a/b", "there is no folder"),
         ("morph", "there.mp4", "there.mp4: exists"),
