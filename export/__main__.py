@@ -82,12 +82,7 @@ def export(
         FileExistsError: A file is there already and `overwrite` is not given.
     """
     network, recipe, given = _network(run, reverse)
-    if noise != 1.0:
-        calm(network, noise)
-    if enlargers:
-        network, recipe = enlarge(network, [_network(one, False)[0] for one in enlargers], recipe)
-    if shrink:
-        network, recipe = shrunk(network, shrink)
+    network, recipe = _changed(network, recipe, noise, enlargers, shrink)
     plan = exporter(recipe).plan(network, recipe, images, judge_on)
     if unknown := set(precisions) - set(plan.precisions):
         raise ValueError(f"precision {min(unknown)!r}: {recipe.task} has {', '.join(plan.precisions)}")
@@ -98,6 +93,17 @@ def export(
     )  # fmt: skip
     wanted = [one for one in plan.precisions if not precisions or one in precisions]
     return _write_all(plan, _paths(folder, card.name, wanted, overwrite), card)
+
+
+def _changed(
+    network: nn.Module, recipe: Recipe, noise: float, enlargers: Sequence[Path], shrink: str
+) -> tuple[nn.Module, Recipe]:
+    """Do what is asked for with a trained network before it is exported."""
+    if noise != 1.0:
+        calm(network, noise)
+    if enlargers:
+        network, recipe = enlarge(network, [_network(one, False)[0] for one in enlargers], recipe)
+    return shrunk(network, shrink) if shrink else (network, recipe)
 
 
 def _before(given: ModelCard) -> dict[str, float]:

@@ -159,7 +159,7 @@ FormatOption: TypeAlias = Annotated[
     typer.Option(
         "--format",
         help="Container of the video written to stdout (where OUT is -): matroska (default), nut, mpegts, webm, mp4, "
-        "mov, or y4m (uncompressed, for other encoders).",
+        "mov; or uncompressed, without sound: y4m (for other encoders), rawvideo (8-bit BGR, for programs of yours).",
     ),
 ]
 JobsOption: TypeAlias = Annotated[

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gancam.budget import LONGEST
 from gancam.effects import EffectSpec, check_spec
-from gancam.errors import InputError, NotFound, SinkError
+from gancam.errors import InputError, NotFound, SinkError, either
 from gancam.files import check_target, refuse_existing
 from gancam.inference import providers
 from gancam.jobs.spec import EffectChainSpec
@@ -101,7 +101,7 @@ def check_picture(path: Path | None, what: str, *, overwrite: bool) -> None:
     if path is None:
         return
     if path.suffix.lower() not in IMAGES:
-        raise InputError(f"{path}: the {what} is an image, so its extension must be one of {', '.join(IMAGES)}")
+        raise InputError(f"{path}: the {what} is an image, so its extension must be {either(IMAGES)}")
     check_target(path, overwrite=overwrite)
 
 

@@ -52,7 +52,9 @@ from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.stdio import spooled, without_folder
 from gancam.media.paths import MediaPath, SequencePath, StillPath, classify
 from gancam.pipeline import Report
-from gancam.sinks.piece_store import pieces_of, so_far
+from gancam.sinks.images import images_kept
+from gancam.sinks.piece_store import frames_kept, so_far
+from gancam.units import counted
 
 
 def _preset(context: typer.Context, path: Path | None) -> Path | None:
@@ -230,7 +232,7 @@ def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: Ma
                 effects = chain.fresh(source.path)
                 process_video(source, target, effects, options, report, notify=notify, progress=progress)
     except (KeyboardInterrupt, Terminated):
-        errors.print(f"gancam: interrupted; {_what_is_kept(target, options)}", markup=False)
+        errors.print(f"gancam: interrupted; {what_is_kept(target, options)}", markup=False)
         raise
     report.notes = [without_folder(note, source.path) for note in report.notes]
     if request.as_json:
@@ -251,14 +253,18 @@ def _wrote(target: MediaPath) -> str:
     return f"wrote {target} ({f'{size / 1e6:.1f} MB' if size >= 1e5 else f'{size / 1e3:.1f} kB'})"
 
 
-def _what_is_kept(target: MediaPath, options: ProcessOptions) -> str:
+def what_is_kept(target: MediaPath, options: ProcessOptions) -> str:
     """Say what an interrupted job leaves."""
     if options.pipe is not None:
         return "the frames made so far are written"
-    nothing = "nothing was written: no piece, of about two seconds of video, was whole yet"
-    kept = "the same command with --resume goes on" if pieces_of(target.path).exists() else nothing
+    frames = images_kept(target.path) if isinstance(target, SequencePath) else frames_kept(target.path)
+    if frames:
+        are = "is" if frames == 1 else "are"
+        kept = f"{counted(frames, 'frame')} {are} kept, and the same command with --resume goes on after them"
+    else:
+        kept = "no piece of it was whole yet, so the same command begins anew"
     if (plays := so_far(target.path)).exists():
-        kept += f"; what came so far plays: {plays}"
+        kept += f"; until then, what came so far plays: {plays}"
     return kept
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gancam import masks
 from gancam.effects._box_pad import BoxPad
-from gancam.effects._contract import ModelEffect
+from gancam.effects._contract import ModelEffect, scope
 from gancam.errors import InputError, ModelError
 from gancam.frame import Image
 from gancam.inference.model import Generator, Model
@@ -53,6 +53,9 @@ def seeds(text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
+_LAYERED = scope("generators of several layers of styles", lambda card: card.layers > 1)
+
+
 @dataclass
 class MorphParams(Params):
     """What can be set of `Morph`."""
@@ -79,10 +82,9 @@ class MorphParams(Params):
         help="marks what has this colour",
     )  # fmt: skip
     draw: bool = parameter(
-        False,
-        kind="draw",
+        False, kind="draw",
         help="live: a box drawn on the picture is where it is seen, or what it follows if where= asks for that",
-    )
+    )  # fmt: skip
     fit: str = parameter(
         "auto", choices=("auto", "contain", "cover", "stretch"),
         help="how the square picture fits into another shape; auto: cover for region=full, or contain",
@@ -102,12 +104,9 @@ class MorphParams(Params):
     speed: float = parameter(1.0, minimum=0.0, maximum=20.0, help="how fast; at 1 a new picture every two seconds")
     seed: int = parameter(8, kind="seed", minimum=0, help="picture that its endless walk begins with")
     keyframes: str = parameter(
-        "",
-        kind="seeds",
-        parse=seeds,
-        form="seeds joined by /, as 3/17/42",
+        "", kind="seeds", parse=seeds, form="seeds joined by /, as 3/17/42",
         help="pictures to loop through instead of walking",
-    )
+    )  # fmt: skip
     loop: float = parameter(
         0.0, minimum=0.0, maximum=3600.0, unit="s", help="how long that loop takes at speed 1; 0: two seconds a picture"
     )
@@ -116,14 +115,13 @@ class MorphParams(Params):
         "auto", choices=("auto", *SPACES), help="where pictures are joined: w (smoother) or the sphere of z"
     )
     truncation: float = parameter(
-        -1.0,
-        minimum=-1.0,
-        maximum=1.0,
-        below="auto",
+        -1.0, minimum=-1.0, maximum=1.0, below="auto",
         help="variety against quality: 1 all, 0 nothing but the average picture; auto: what suits the generator",
+    )  # fmt: skip
+    mix: int = parameter(
+        -1, kind="seed", minimum=-1, below="none", scope=_LAYERED, help="seed that gives the later layers (colours)"
     )
-    mix: int = parameter(-1, kind="seed", minimum=-1, below="none", help="seed that gives the later layers (colours)")
-    mix_layer: int = parameter(4, minimum=0, maximum=64, help="the first layer that it gives")
+    mix_layer: int = parameter(4, minimum=0, maximum=64, scope=_LAYERED, help="the first layer that it gives")
     drive: str = parameter("time", choices=("time", "motion", "audio", "level"), help="what makes it move")
     level: float = parameter(
         0.0, minimum=0.0, maximum=2.0, help="how lively it is, for drive=level: turned by hand, or by --control mic"
@@ -445,5 +443,5 @@ def build(model: Model, params: Mapping[str, object]) -> Morph:
         raise ModelError(f"{model.path}: is no generator (layout {model.card.layout}), which morphs need")
     marked = params.get("mask")
     given = marked is not None and not isinstance(marked, str)
-    checked = MorphParams.of(**{name: value for name, value in params.items() if name != "mask" or not given})
-    return Morph(model, checked, mask=marked if given else None)
+    own = {name: value for name, value in params.items() if name != "mask" or not given}
+    return Morph(model, MorphParams.suited(model.card).of(**own), mask=marked if given else None)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from gancam import masks
-from gancam.effects._contract import ModelEffect
+from gancam.effects._contract import ModelEffect, scope
 from gancam.effects._portraits import Portraits, Window
 from gancam.errors import ModelError
 from gancam.frame import Image, check_image
@@ -59,6 +59,11 @@ _LOST = (
 _LINES = "lines", "hatched"
 
 
+_STYLES = scope("models that draw", lambda card: card.keeps == "black")
+_TEXTURED = scope("models that lay a texture", lambda card: card.keeps == "black" and card.texture_step > 0)
+_PAINTERS = scope("models that change more than colours", lambda card: card.keeps != "luma")
+
+
 @dataclass
 class TranslateParams(Params):
     """What can be set of `Translate`."""
@@ -77,20 +82,22 @@ class TranslateParams(Params):
         help="how far it recedes where there is detail to see, as in faces and letters",
     )  # fmt: skip
     clarity: float = parameter(
-        1.0, minimum=0.0, maximum=2.0,
+        1.0, minimum=0.0, maximum=2.0, scope=_STYLES,
         help="how far weak shapes, such as those of a pale face, are brought out before a style draws them",
     )  # fmt: skip
     faces: float = parameter(
-        1.0, minimum=0.0, maximum=1.0,
+        1.0, minimum=0.0, maximum=1.0, scope=_STYLES,
         help="how far small faces are drawn by a style as if from nearer, so that they have eyes; 0: as all else",
     )  # fmt: skip
-    colours: float = parameter(0.0, minimum=0.0, maximum=1.0, help="how much of the frame's own colours is kept")
+    colours: float = parameter(
+        0.0, minimum=0.0, maximum=1.0, scope=_PAINTERS, help="how much of the frame's own colours is kept"
+    )
     stabilise: float = parameter(
         0.0, minimum=0.0, maximum=1.0, formerly="steady",
         help="how much flicker is damped: where nothing changed, the frame before stays",
     )  # fmt: skip
     anchor: str = parameter(
-        "scene", choices=("scene", "frame"),
+        "scene", choices=("scene", "frame"), scope=_TEXTURED,
         help="what hatching, panes, dabs and paper stay with when the camera moves: the scene or the frame",
     )  # fmt: skip
     region: str = parameter(
@@ -155,7 +162,7 @@ class Translate(ModelEffect):
         if alpha is None and self._is_lost(image):
             self._told = (_LOST.format(name=self.card.name, size=self.card.work_size),)
         result = self._style(image) if self.card.keeps == "black" else self._translated(image)
-        if params.colours > 0.0 and self.card.keeps != "luma":
+        if params.colours > 0.0:
             grey = np.asarray(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), np.uint8)
             own = coloured(grey, chroma_of(image))
             result = own if params.colours == 1.0 else _mixed(own, result, params.colours)
@@ -177,7 +184,7 @@ class Translate(ModelEffect):
         """Offer the model in each of its precisions, then the same with a smaller work size."""
         models = self.model.alike()
         return [
-            [Translate(model, TranslateParams(), mask=self._marked, share=share) for model in models]
+            [Translate(model, type(self.params)(), mask=self._marked, share=share) for model in models]
             for share in (Fraction(1), *SHARES)
         ]
 
@@ -435,5 +442,5 @@ def build(model: Model, params: Mapping[str, object]) -> Translate:
         )
     marked = params.get("mask")
     given = marked is not None and not isinstance(marked, str)
-    checked = TranslateParams.of(**{name: value for name, value in params.items() if name != "mask" or not given})
-    return Translate(model, checked, mask=marked if given else None)
+    own = {name: value for name, value in params.items() if name != "mask" or not given}
+    return Translate(model, TranslateParams.suited(model.card).of(**own), mask=marked if given else None)

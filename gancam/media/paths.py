@@ -9,6 +9,10 @@ from typing import Self
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # endings of what is read and written as an image
 
+OTHER_VIDEOS = (  # of videos that are read, but not written
+    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m2ts", ".m2v", ".mjpeg", ".mpe", ".mpeg", ".mpg",
+    ".mts", ".mxf", ".ogm", ".ogv", ".rm", ".rmvb", ".vob", ".wmv", ".wtv", ".y4m",
+)  # fmt: skip
 OTHER_IMAGES = (  # of what is an image, but is not read; AVIF is where it moves
     ".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpx", ".jxl", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".tga", ".exr",
     ".hdr", ".pfm", ".dds", ".psd", ".ico", ".svg", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2",

@@ -24,7 +24,7 @@ class Canvas:
         size: (width, height) of the frames.
         where: What the pictures are for, for messages.
         source_info: The source's properties, of which the colours are kept.
-        pixels: FFmpeg's name of the pictures' format: planar YUV, grey, bgr0 or bgra.
+        pixels: FFmpeg's name of the pictures' format: planar YUV, grey, bgr24, bgr0 or bgra.
         untouched: Promises frames with ``Frame.decoded`` in just this size and format, which are passed on as they are.
         fields: Whether pictures of two fields are to be marked so, where the source's are and have the same size.
 
@@ -116,6 +116,9 @@ class Canvas:
     def _draw(self, image: Image, alpha: Image | None) -> av.VideoFrame:
         made = av.VideoFrame(*self.even, self.pixels)
         image = self.pad(image)
+        if self.pixels == "bgr24":
+            _samples(made.planes[0], np.uint8)[:, : 3 * self.even[0]] = image.reshape(self.even[1], -1)
+            return made
         if self._rgb:
             whole = _samples(made.planes[0], np.uint8).reshape(made.planes[0].height, -1, 4)
             cv2.cvtColor(image, cv2.COLOR_BGR2BGRA, dst=whole[:, : self.even[0]])

@@ -203,7 +203,7 @@ def prepare(
     codec = with_chroma(codec, options.chroma)
     notes: list[str] = []
     info, name = options.info, container.format
-    carried = codec.name in ("h264", "h265") or name in ("mp4", "mov", "yuv4mpegpipe")
+    carried = codec.name in ("h264", "h265") or name in ("mp4", "mov", "yuv4mpegpipe", "rawvideo")
     if info.aspect != 1 and not carried and not (seekable and has_head(container)):
         shape = f"{info.aspect.numerator}:{info.aspect.denominator}"
         where = f"{name} on stdout has it with h264 and h265 alone, a file with all"
@@ -222,7 +222,7 @@ def prepare(
     time_base = info.time_base or _time_base(Fraction(fps).limit_denominator(1001))
     if fps * time_base > 0.5:  # two frames may have one tick of such a clock, as those of Matroska have
         time_base /= math.ceil(4 * fps * time_base)
-    if container.format == "yuv4mpegpipe":  # it has no times
+    if container.format in ("yuv4mpegpipe", "rawvideo"):  # they have no times
         time_base = 1 / Fraction(fps).limit_denominator(1001)
     begin = round((options.part[0] or 0) / time_base)
     threads = min(usable_cores(), _MOST_THREADS)

@@ -1,5 +1,6 @@
 """How long the picture of a file lasts, and how many frames it has, as the file itself says."""
 
+import math
 import os
 import re
 from contextlib import suppress
@@ -75,6 +76,15 @@ def promised_frames(
     if seconds is None or not 0 < seconds < 1e7:
         return None, False
     return max(round(seconds * fps), 1), False
+
+
+def frames_within(frames: int | None, fps: float, first: Fraction | None, end: Fraction | None) -> int | None:
+    """Reckon how many of so many `frames` are shown from `first` to before `end`, in seconds; None for None."""
+    if frames is None or (first is None and end is None):
+        return frames
+    before = math.ceil(max(first or 0, 0) * Fraction(fps))
+    until = frames if end is None else min(math.ceil(end * Fraction(fps)), frames)
+    return max(until - before, 0)
 
 
 def is_cut_off(path: Path) -> bool:

@@ -25,7 +25,15 @@ from gancam.queues import BoundedQueue
 from gancam.sources.combing import fields_of
 from gancam.sources.contract import Source
 from gancam.sources.decoders import Decoder, field_order, frames_ahead, log, opacity_apart
-from gancam.sources.extent import breaks_off, end_of, frame_rate, is_cut_off, picture_end, promised_frames
+from gancam.sources.extent import (
+    breaks_off,
+    end_of,
+    frame_rate,
+    frames_within,
+    is_cut_off,
+    picture_end,
+    promised_frames,
+)
 from gancam.sources.ranges import check_range
 from gancam.units import counted
 
@@ -122,6 +130,7 @@ class VideoFile(Source):
         if set(container.format.name.split(",")) & _CLOCK_STARTS_ANYWHERE and container.start_time:
             origin = Fraction(container.start_time, av.time_base)
         self._frames, self._counted = promised_frames(container, stream, self._fps)
+        self._wanted = frames_within(self._frames, self._fps, *self._range)
         self._picture_end = picture_end(container, stream)
         self._container_end = end_of(container, stream) if "matroska" in container.format.name else None
         aspect = Fraction(stream.sample_aspect_ratio or 1)
@@ -262,8 +271,8 @@ class VideoFile(Source):
 
     @property
     def frames(self) -> int | None:
-        """How many frames are promised; None where that is not known."""
-        return self._frames
+        """How many frames are promised, of the range; None where that is not known."""
+        return self._wanted
 
     @property
     def footage(self) -> VideoInfo:
@@ -333,6 +342,8 @@ class VideoFile(Source):
                 if self._decoder.other is not None and not changed:
                     changed = self._tell_change(self._decoder.other, last)
                 del read, image, picture, alpha  # which whoever asked for them may give back meanwhile
+            if self._range != (None, None) and not self._stop.is_set():
+                self._wanted = index
             if held is not None and not self._offer(held):
                 return
             self._offer(None if index or self._range == (None, None) else self._nothing_there())
@@ -386,7 +397,7 @@ class VideoFile(Source):
             told = f"its file is damaged after {last:.1f} s, {counted(came, 'frame')} came"
             self._notes.append(f"the video stops early: {told}")
         if not self._counted and self._range == (None, None):
-            self._frames = came
+            self._wanted = came
 
     def _breaks_off(self, last: float) -> bool:
         """Tell whether the last frame, at `last`, is so only because no more can be read of the file."""

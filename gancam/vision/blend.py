@@ -131,7 +131,7 @@ def composite(
         InputError: there is no such mode, or the arrays are of different sizes.
     """
     if mode not in MODES:
-        raise InputError(f"blend mode {mode!r}{did_you_mean(mode, MODES)}")
+        raise InputError(f"no blend mode {mode!r}{did_you_mean(mode, MODES)}")
     if base.shape != overlay.shape or (alpha is not None and alpha.shape != base.shape[:2]):
         shapes = f"{base.shape}, {overlay.shape}" + (f" and {alpha.shape}" if alpha is not None else "")
         raise InputError(f"frame, overlay and alpha must have one size, not {shapes}")

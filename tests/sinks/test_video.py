@@ -452,7 +452,7 @@ def test_what_cannot_be_written_is_one_clear_line(tmp_path: Path, clip: Path) ->
     size = (96, 64)
     cases: list[tuple[str, dict[str, object], type[GancamError], str]] = [
         ("a.xyz", {}, SinkError, "unknown video extension"),
-        ("a", {}, SinkError, "unknown video extension"),
+        ("a", {}, SinkError, "has no extension, which would name its format"),
         ("nowhere/a.mp4", {}, SinkError, "there is no folder"),
         ("file/a.mp4", {}, SinkError, "there is no folder"),
         ("folder.mp4", {"overwrite": True}, SinkError, "is a folder"),

@@ -113,8 +113,8 @@ def test_oil_smears_what_is_fine_along_its_edges() -> None:
     for column in range(4, 128, 6):
         for row in range(0, 128, 8):
             hair[row : row + 6, column : column + 2] = rng.integers(40, 180)
-    smeared = brushed(hair.astype(np.float32) / 255)[24:104, 24:104]
-    before = hair[24:104, 24:104].astype(np.float32) / 255
+    picture = np.asarray(hair / 255, np.float32)
+    smeared, before = (each[24:104, 24:104] for each in (brushed(picture), picture))
     assert np.abs(np.diff(smeared, axis=0)).mean() < 0.4 * np.abs(np.diff(before, axis=0)).mean()
     assert np.abs(np.diff(smeared, axis=1)).mean() > 2 * np.abs(np.diff(smeared, axis=0)).mean()
     assert abs(float(smeared.mean() - before.mean())) < 0.03
