@@ -222,6 +222,8 @@ def open_video(
             _tone_map(source, options)
             if keeper is not None and isinstance(source, VideoFile):
                 source.tell_keeper(keeper)
+            if isinstance(source, VideoFile) and not chain and not lowered and source.footage.depth > 8:
+                source.keep_decoded(whole=False)
         return source, VideoOptions(
             fps=source.fps, size=output_size(chain, source.size), codec=options.codec, encoder=options.encoder,
             quality=options.quality, untouched=untouched, overwrite=options.overwrite, source_info=source.footage,

@@ -193,14 +193,16 @@ class VideoFile(Source):
             said = "looks interlaced, though it does not say so: its fields stay combed (--deinterlace undoes it)"
             self._notes.append(f"{self._path.name}: {said}")
 
-    def keep_decoded(self) -> bool:
+    def keep_decoded(self, *, whole: bool = True) -> bool:
         """Give every frame its ``Frame.decoded``, upright, for a sink that can pass planes on as they are.
 
-        To be called before iterating. False, and nothing changes, where rotation leaves no such planes.
+        To be called before iterating. False, and nothing changes, where rotation leaves no such planes. `whole` says
+        that the sink holds all of their bits, so that there is no note on those.
         """
         if not self._decoder.keep_pictures():
             return False
-        self._notes = [note for note in self._notes if note != self._shallow]
+        if whole:
+            self._notes = [note for note in self._notes if note != self._shallow]
         return True
 
     def tone_map(self) -> bool:
