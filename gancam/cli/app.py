@@ -43,7 +43,8 @@ EffectOption: TypeAlias = Annotated[
     typer.Option(
         "-e", "--effect", metavar="NAME[:KEY=VALUE...]",
         help="Apply this effect: a model's name or .onnx file, and parameters, as in "
-        "sr-x2:strength=0.7:threshold=0. Repeat it for a chain of effects, which are applied in this order.",
+        "sr-x2:strength=0.7:threshold=0. Repeat it for a chain of effects, which are applied in this order; "
+        "none alone is no effect.",
     ),
 ]  # fmt: skip
 CodecOption: TypeAlias = Annotated[

@@ -25,6 +25,13 @@ def refuse_drawing(effects: Sequence[Effect]) -> None:
             )
 
 
+def refuse_idle(effects: Sequence[Effect]) -> None:
+    """Refuse effects that would leave the whole input as it is. Raises ``InputError``."""
+    for effect in effects:
+        if effect.idle:
+            raise InputError(f"{effect.name}: {effect.idle}")
+
+
 def check(path: MediaPath | None, target: MediaPath, options: ProcessOptions) -> None:
     """Find what is wrong with names and options before anything is opened.
 

@@ -16,6 +16,7 @@ from gancam.jobs.checks import (
     check_reading,
     check_writing,
     refuse_drawing,
+    refuse_idle,
     refuse_mixture,
 )
 from gancam.jobs.identity import job_of
@@ -206,6 +207,8 @@ def open_video(
         GancamError: What sources raise.
     """
     refuse_drawing(chain)
+    if options.params is None:  # which may mark something later
+        refuse_idle(chain)
     source = _source(classify(path), options)
     try:
         if isinstance(source, VideoFile):
@@ -281,6 +284,7 @@ def process_image(
     check_target(target, overwrite=overwrite, sources=[path])
     with playing(effects) as chain:
         refuse_drawing(chain)
+        refuse_idle(chain)
         _image_through(path, target, chain, overwrite, quality, notify)
         return [note for effect in chain for note in effect.notes]
 

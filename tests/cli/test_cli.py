@@ -112,8 +112,7 @@ def test_parameters_turned_live_are_turned_again_offline(clip: Path, model: Path
 
 @pytest.mark.parametrize(
     ("find", "said"),
-    [("nothing", "nothing is marked, so nothing is filled: "),
-     ("overlay", "found no overlay: no clock, a single picture does not tell what stays while all else moves; "),
+    [("overlay", "found no overlay: no clock, a single picture does not tell what stays while all else moves; "),
      ("scratches", "find=scratches compares a frame with those beside it, and there was one frame alone, ")],
 )  # fmt: skip
 def test_an_image_that_an_effect_leaves_as_it_was(find: str, said: str, tmp_path: Path) -> None:
@@ -124,6 +123,25 @@ def test_an_image_that_an_effect_leaves_as_it_was(find: str, said: str, tmp_path
     assert wrote == f"wrote {tmp_path / 'out.png'} ({(tmp_path / 'out.png').stat().st_size / 1e3:.1f} kB)"
     assert json.loads(here(*command, "--json").stdout) == {"output": str(tmp_path / "out.png"), "notes": [told]}
     assert here(*command, "--quiet").stdout == ""
+
+
+def test_what_marks_nothing_is_refused(clip: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "in.png"), still("sign")[:32, :48])
+    says = "inpaint: nothing is marked, so nothing is filled: give mask=, box=, polygon=, key=, faces= or find="
+    refused("process", tmp_path / "in.png", tmp_path / "out.png", "-e", "inpaint", says=says)
+    refused("process", clip, tmp_path / "out.mkv", "-e", "inpaint:memory=off", says=says)
+    refused("process", clip, tmp_path / "out.mkv", "-e", "inpaint:from=1s", says=says)
+    assert not (tmp_path / "out.mkv").exists()
+
+
+def test_no_effect_has_one_name_everywhere(clip: Path, tmp_path: Path) -> None:
+    out, again = tmp_path / "out.mkv", tmp_path / "again.mkv"
+    assert here("process", clip, out, "-e", "none").returncode == 0
+    assert here("process", clip, again).returncode == 0
+    for one, other in zip(planes_of(out), planes_of(again), strict=True):
+        assert all(np.array_equal(left, right) for left, right in zip(one, other, strict=True))
+    for command in (("process", clip, tmp_path / "no.mkv"), ("live", clip)):
+        refused(*command, "-e", "none", "-e", "sr-x2", says="-e none: plays no effect, so -e sr-x2 cannot go with it")
 
 
 def test_an_image_in_and_out(model: Path, tmp_path: Path) -> None:
