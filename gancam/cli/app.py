@@ -160,7 +160,7 @@ FormatOption: TypeAlias = Annotated[
     typer.Option(
         "--format",
         help="Container of the video written to stdout (where OUT is -): matroska (default), nut, mpegts, webm, mp4, "
-        "mov, or y4m (uncompressed, for other encoders).",
+        "mov, or y4m (uncompressed, for other encoders); of an image: png, jpg, webp, tiff or bmp.",
     ),
 ]
 JobsOption: TypeAlias = Annotated[

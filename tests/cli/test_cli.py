@@ -125,6 +125,33 @@ def test_an_image_that_an_effect_leaves_as_it_was(find: str, said: str, tmp_path
     assert here(*command, "--quiet").stdout == ""
 
 
+def piped(data: bytes, *arguments: object) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "gancam", "process", *map(str, arguments)]
+    return subprocess.run(command, input=data, capture_output=True, timeout=120)
+
+
+def test_images_go_through_pipes(clip: Path, tmp_path: Path) -> None:
+    image = still("sign")[:32, :48]
+    data, out = cv2.imencode(".png", image)[1].tobytes(), tmp_path / "out.png"
+    assert piped(data, "-", out).returncode == 0
+    assert np.array_equal(cv2.imread(str(out)), image)
+    through = piped(data, "-", "-", "--format", "png", "--json")
+    assert json.loads(through.stderr) == {"output": "-", "notes": []}
+    made = cv2.imdecode(np.frombuffer(through.stdout, np.uint8), cv2.IMREAD_COLOR)
+    assert np.array_equal(made, image)
+    film = piped(clip.read_bytes(), "-", tmp_path / "no.png")
+    assert (film.returncode, film.stderr.count(b"\n")) == (2, 1)
+    assert b"no.png is one image, so the input must be one too, not standard input; an image for each" in film.stderr
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_names_that_are_no_numbered_images_say_what_would_do(clip: Path, tmp_path: Path) -> None:
+    says = "f-%s.png: numbered images have one %06d in their name, as f-%06d.png has"
+    refused("process", clip, tmp_path / "f-%s.png", says=says)
+    refused("process", tmp_path / "f-%s.png", tmp_path / "a.mp4", says=says)
+    refused("process", out := tmp_path / "in.png", tmp_path / "-", says=f"{out}: no such file")
+
+
 def test_what_marks_nothing_is_refused(clip: Path, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "in.png"), still("sign")[:32, :48])
     says = "inpaint: nothing is marked, so nothing is filled: give mask=, box=, polygon=, key=, faces= or find="
