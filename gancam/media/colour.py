@@ -137,6 +137,16 @@ def converted_as(matrix: int) -> int:
     return 9 if matrix == 10 else 6
 
 
+def sampling(pixels: str) -> tuple[int, int]:
+    """Count the luma samples for one of chroma, across and down.
+
+    >>> sampling("yuv420p"), sampling("yuv422p10le"), sampling("gray")
+    ((2, 2), (2, 1), (1, 1))
+    """
+    form = av.VideoFormat(pixels, 16, 16)
+    return 16 // form.chroma_width(16), 16 // form.chroma_height(16)
+
+
 class ToBgr:
     """Makes BGR of the pictures of one stream with swscale, so that grey stays grey.
 
@@ -157,7 +167,7 @@ class ToBgr:
 
 def _between(form: av.VideoFormat, size: tuple[int, int]) -> tuple[str, ...]:
     """Name the formats through which pictures of `form` go on their way to BGR."""
-    across, down = 16 // form.chroma_width(16), 16 // form.chroma_height(16)
+    across, down = sampling(form.name)
     tabled = form.name in ("yuv420p", "yuvj420p", "yuva420p") and size[1] % 2 == 0
     if form.is_rgb or down == 1 or tabled or size[0] % 2:  # of odd widths swscale does it well
         return ()

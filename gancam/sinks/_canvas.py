@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gancam.errors import InputError
 from gancam.frame import Frame, Image, check_image
-from gancam.media.colour import UNSPECIFIED
+from gancam.media.colour import UNSPECIFIED, sampling
 from gancam.media.info import VideoInfo
 
 
@@ -181,16 +181,6 @@ class Canvas:
     @property
     def _range(self) -> int:
         return 2 if self._info.colour.full_range or self._rgb else 1
-
-
-def sampling(pixels: str) -> tuple[int, int]:
-    """Count the luma samples for one of chroma, across and down.
-
-    >>> sampling("yuv420p"), sampling("yuv422p10le"), sampling("gray")
-    ((2, 2), (2, 1), (1, 1))
-    """
-    form = av.VideoFormat(pixels, 16, 16)
-    return 16 // form.chroma_width(16), 16 // form.chroma_height(16)
 
 
 def _is_hd(size: tuple[int, int]) -> bool:

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from gancam.errors import NotFound, SourceError
 from gancam.frame import Frame
 from gancam.media.code_points import code_name
+from gancam.media.colour import sampling
 from gancam.media.messages import cause
 from gancam.media.orientation import EIGHT, Orientation
 from gancam.media.paths import SequencePath, classify
 from gancam.media.streams import described, picture_of
 from gancam.media.timecode import is_timecode, timecode_of
-from gancam.sinks._canvas import sampling
 from gancam.sources import AnimatedImage, ImageFiles, VideoFile
 from gancam.sources.decoders import opacity_apart
 from gancam.sources.extent import picture_end, shortage

@@ -134,11 +134,11 @@ def test_images_go_through_pipes(clip: Path, tmp_path: Path) -> None:
     image = still("sign")[:32, :48]
     data, out = cv2.imencode(".png", image)[1].tobytes(), tmp_path / "out.png"
     assert piped(data, "-", out).returncode == 0
-    assert np.array_equal(cv2.imread(str(out)), image)
+    assert np.array_equal(np.asarray(cv2.imread(str(out))), image)
     through = piped(data, "-", "-", "--format", "png", "--json")
     assert json.loads(through.stderr) == {"output": "-", "notes": []}
     made = cv2.imdecode(np.frombuffer(through.stdout, np.uint8), cv2.IMREAD_COLOR)
-    assert np.array_equal(made, image)
+    assert np.array_equal(np.asarray(made), image)
     film = piped(clip.read_bytes(), "-", tmp_path / "no.png")
     assert (film.returncode, film.stderr.count(b"\n")) == (2, 1)
     assert b"no.png is one image, so the input must be one too, not standard input; an image for each" in film.stderr
