@@ -43,7 +43,8 @@ EffectOption: TypeAlias = Annotated[
     typer.Option(
         "-e", "--effect", metavar="NAME[:KEY=VALUE...]",
         help="Apply this effect: a model's name or .onnx file, and parameters, as in "
-        "sr-x2:strength=0.7:threshold=0. Repeat it for a chain of effects, which are applied in this order.",
+        "sr-x2:strength=0.7:threshold=0. Repeat it for a chain of effects, which are applied in this order; "
+        "none alone is no effect.",
     ),
 ]  # fmt: skip
 CodecOption: TypeAlias = Annotated[
@@ -159,7 +160,8 @@ FormatOption: TypeAlias = Annotated[
     typer.Option(
         "--format",
         help="Container of the video written to stdout (where OUT is -): matroska (default), nut, mpegts, webm, mp4, "
-        "mov; or uncompressed, without sound: y4m (for other encoders), rawvideo (8-bit BGR, for programs of yours).",
+        "mov; or uncompressed, without sound: y4m (for other encoders), rawvideo (8-bit BGR, for programs of yours). "
+        "Of an image: png, jpg, webp, tiff or bmp.",
     ),
 ]
 JobsOption: TypeAlias = Annotated[

@@ -125,7 +125,11 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_specs(texts: Sequence[str] | None) -> tuple[EffectSpec, ...]:
-    """Parse effects as ``--effect`` has them. Raises ``InputError``."""
+    """Parse effects as ``--effect`` has them; "none", which stands alone, is none. Raises ``InputError``."""
+    if texts and "none" in texts:
+        if others := [text for text in texts if text != "none"]:
+            raise InputError(f"-e none: plays no effect, so -e {others[0]} cannot go with it: give one or the other")
+        return ()
     return tuple(EffectSpec.parse(text) for text in texts or ())
 
 

@@ -122,7 +122,7 @@ def live(
     """
     names = effect or [DEFAULT]
     offered = [preset_specs(path) for path in preset or ()]
-    specs = offered[0] if offered and not effect else parse_specs([one for one in names if one != "none"])
+    specs = offered[0] if offered and not effect else parse_specs(names)
     frame_time = parse_frame_time(target_fps, target_ms)
     options = LiveOptions(
         source=source,

@@ -120,6 +120,11 @@ class Effect(ABC):
         return ()
 
     @property
+    def idle(self) -> str:
+        """Why no frame would be changed with its parameters as they are, and what would do; empty where some may be."""
+        return ""
+
+    @property
     def status(self) -> str:
         """What it saves just now, in a few words for the overlay; asked once a frame, empty for nothing."""
         return ""

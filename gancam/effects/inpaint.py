@@ -41,6 +41,7 @@ _ALL_MARKED = (
     "all of a frame was marked, so that nothing was left to fill it from, and it is black: invert=on fills what a mask "
     "image does not mark instead"
 )
+_NOTHING = "nothing is marked, so nothing is filled: give mask=, box=, polygon=, key=, faces= or find="
 _ALONE = "find=scratches compares a frame with those beside it, and there was one frame alone, which is as it was"
 
 
@@ -281,6 +282,11 @@ class Inpaint(MaskedEffect):
         alone = [_ALONE] if self.params.find == "scratches" and len(self._late) == 1 else []
         return self._told + alone + [note for source in self._noted for note in source.notes]
 
+    @property
+    def idle(self) -> str:
+        """What is to be marked, where no parameter says."""
+        return _NOTHING if self._sources() is None and self.params.find == "nothing" else ""
+
     def _note(self, note: str) -> None:
         if note not in self._told:
             self._told.append(note)
@@ -308,7 +314,7 @@ class Inpaint(MaskedEffect):
         source = self._sources()
         if source is None:
             if self.params.find == "nothing":
-                self._note("nothing is marked, so nothing is filled: give mask=, box=, polygon=, key= or find=")
+                self._note(_NOTHING)
             return None
         return masks.check_mask(source(image, time=time), image)
 

@@ -2,7 +2,7 @@
 
 import math
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -226,9 +226,17 @@ class Morph(ModelEffect):
             self._turned: tuple[float, str, str] | None = None  # speed, drive and audio that hold
             self._anchor = (0.0, 0.0)  # since when they hold, in the drive's own time, and the position then
             self._objects: list[Place] = []
-            for source in (self._marked, self._marking(*self._marks()) if self.params.where != "region" else None):
-                if source is not None:
-                    source.reset()
+            for source in self._masks():
+                source.reset()
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know of its mask."""
+        return [note for source in self._masks() for note in source.notes]
+
+    def _masks(self) -> list[masks.MaskSource]:
+        kept = [] if self._marked is None else [self._marked]
+        return kept if self.params.where == "region" else [*kept, self._marking(*self._marks())]
 
     # When: seconds of the drive (of time itself, of motion, of loudness), and the position that speed makes of them
 
@@ -359,10 +367,10 @@ class Morph(ModelEffect):
             if params.blend == "clone":
                 give_grey_rim(overlay, alpha)
             if params.shadow > 0 and params.blend == "normal":
-                dark = _lessened(shadow[inner.slices], params.opacity * params.shadow, soft)
+                dark = blend_room.lessened(shadow[inner.slices], params.opacity * params.shadow, soft)
                 black = np.zeros((*dark.shape, 3), np.uint8)
                 result[seen.slices] = composite(result[seen.slices], black, "normal", dark)
-        alpha = _lessened(alpha[inner.slices], params.opacity, soft)
+        alpha = blend_room.lessened(alpha[inner.slices], params.opacity, soft)
         overlay = np.ascontiguousarray(overlay[inner.slices])
         result[seen.slices] = composite(result[seen.slices], overlay, params.blend, alpha)
 
@@ -415,13 +423,6 @@ def _softened(mask: masks.Mask, radius: int) -> masks.Mask:
     """0 and more -> 0 to 255 with a soft edge."""
     full = np.asarray(cv2.threshold(mask, 0, 255, cv2.THRESH_BINARY)[1], np.uint8)
     return np.asarray(cv2.blur(full, (2 * radius + 1,) * 2), np.uint8) if radius else full
-
-
-def _lessened(alpha: blend_room.Alpha, share: float, soft: masks.Mask | None) -> blend_room.Alpha:
-    """`alpha` times `share`, and times `soft` where there is one."""
-    if share < 1.0:
-        alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=share), np.uint8)
-    return alpha if soft is None else np.asarray(cv2.multiply(alpha, soft, scale=1 / 255), np.uint8)
 
 
 def _cut(picture: Image, width: int, height: int) -> Image:

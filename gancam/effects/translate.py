@@ -191,7 +191,11 @@ class Translate(ModelEffect):
     @property
     def notes(self) -> Sequence[str]:
         """What the user should know: a scene shown to a network of single things, say."""
-        return self._told
+        return [*self._told, *(note for source in self._masks() for note in source.notes)]
+
+    def _masks(self) -> list[masks.MaskSource]:
+        kept = [] if self._marked is None else [self._marked]
+        return [*kept, self._source(self.params.mask)] if self.params.mask else kept
 
     def _is_lost(self, image: Image) -> bool:
         """Whether the network draws far smaller than `image` is, and that is no single thing before a plain ground."""
@@ -240,9 +244,8 @@ class Translate(ModelEffect):
             super().reset()
             for memory in (self._steady, self._tint, self._pan, self._portraits):
                 memory.reset()
-            for source in (self._marked, self._source(self.params.mask) if self.params.mask else None):
-                if source is not None:
-                    source.reset()
+            for source in self._masks():
+                source.reset()
 
     def _style(self, image: Image) -> Image:
         """Translate what is within black bars, which stay as they are, and keep dark what is.

@@ -16,6 +16,7 @@ from gancam.jobs.checks import (
     check_reading,
     check_writing,
     refuse_drawing,
+    refuse_idle,
     refuse_mixture,
 )
 from gancam.jobs.identity import job_of
@@ -246,6 +247,8 @@ def open_video(
         GancamError: What sources raise.
     """
     refuse_drawing(chain)
+    if options.params is None:  # which may mark something later
+        refuse_idle(chain)
     source = _source(classify(path), options)
     try:
         if isinstance(source, VideoFile):
@@ -262,6 +265,8 @@ def open_video(
             _tone_map(source, options)
             if keeper is not None and isinstance(source, VideoFile):
                 source.tell_keeper(keeper)
+            if isinstance(source, VideoFile) and not chain and not lowered and source.footage.depth > 8:
+                source.keep_decoded(whole=False)
         return source, VideoOptions(
             fps=source.fps, size=output_size(chain, source.size), codec=options.codec, encoder=options.encoder,
             quality=options.quality, untouched=untouched, overwrite=options.overwrite, source_info=source.footage,
@@ -319,6 +324,7 @@ def process_image(
     check_target(target, overwrite=overwrite, sources=[path])
     with playing(effects) as chain:
         refuse_drawing(chain)
+        refuse_idle(chain)
         _image_through(path, target, chain, overwrite, quality, notify)
         return [note for effect in chain for note in effect.notes]
 

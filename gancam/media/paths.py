@@ -85,6 +85,20 @@ class SequencePath:
         return self.path.with_name(f"{self.before}times.txt")
 
 
+def misnumbered(path: str | os.PathLike[str]) -> str:
+    """Say what would do where `path` seems to be meant for numbered images and is not; empty where it does not seem so.
+
+    >>> misnumbered("a-%s.png")
+    'a-%s.png: numbered images have one %06d in their name, as a-%06d.png has'
+    """
+    name = Path(path).name
+    found = re.search(r"%[-+ #]*\d*[a-zA-Z]", name)
+    if found is None or Path(path).suffix.lower() not in IMAGES or SequencePath.of(path) is not None:
+        return ""
+    meant = re.sub(r"[-_. ]*%[-+ #]*\d*[a-zA-Z]", "", name[found.end() :])
+    return f"{path}: numbered images have one %06d in their name, as {name[: found.start()]}%06d{meant} has"
+
+
 MediaPath = VideoPath | SequencePath | StillPath
 
 

@@ -11,9 +11,9 @@ import av
 from av.codec.codec import UnknownCodecError
 
 from gancam.errors import InputError, SinkError, did_you_mean, nearest
+from gancam.media.colour import sampling
 from gancam.media.info import VideoInfo
 from gancam.media.paths import OTHER_VIDEOS
-from gancam.sinks._canvas import sampling
 from gancam.sinks._tracks import AudioRule
 
 DEFAULT_QUALITY = 80.0

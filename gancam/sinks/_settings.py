@@ -13,11 +13,12 @@ from gancam._native import environment
 from gancam.errors import InputError, SinkError
 from gancam.frame import Frame
 from gancam.inference.hardware import usable_cores
+from gancam.media.colour import sampling
 from gancam.media.hdr import HdrMetadata
 from gancam.media.info import MOST_FPS, VideoInfo
 from gancam.media.live_sound import SoundTap
 from gancam.media.messages import cause
-from gancam.sinks._canvas import Canvas, sampling
+from gancam.sinks._canvas import Canvas
 from gancam.sinks._codecs import (
     CODECS,
     DEFAULT_QUALITY,

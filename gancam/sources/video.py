@@ -26,6 +26,7 @@ from gancam.sources.combing import fields_of
 from gancam.sources.contract import Source
 from gancam.sources.decoders import Decoder, field_order, frames_ahead, log, opacity_apart
 from gancam.sources.extent import (
+    LATE,
     breaks_off,
     end_of,
     frame_rate,
@@ -39,7 +40,6 @@ from gancam.units import counted
 
 _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
 _LONGEST = 86_400.0  # seconds that a picture may stay; what says more is damaged
-_LATE = 0.5  # seconds by which the last frame may come before the end that the file tells
 _PHOTOS_IN_A_ROW = (".mjpeg", ".mjpg")  # endings of what FFmpeg takes for one photo by its first bytes
 _CLOCK_STARTS_ANYWHERE = {"mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "rm", "wtv", "asf"}
 
@@ -202,14 +202,16 @@ class VideoFile(Source):
             said = "looks interlaced, though it does not say so: its fields stay combed (--deinterlace undoes it)"
             self._notes.append(f"{self._path.name}: {said}")
 
-    def keep_decoded(self) -> bool:
+    def keep_decoded(self, *, whole: bool = True) -> bool:
         """Give every frame its ``Frame.decoded``, upright, for a sink that can pass planes on as they are.
 
-        To be called before iterating. False, and nothing changes, where rotation leaves no such planes.
+        To be called before iterating. False, and nothing changes, where rotation leaves no such planes. `whole` says
+        that the sink holds all of their bits, so that there is no note on those.
         """
         if not self._decoder.keep_pictures():
             return False
-        self._notes = [note for note in self._notes if note != self._shallow]
+        if whole:
+            self._notes = [note for note in self._notes if note != self._shallow]
         return True
 
     def tone_map(self) -> bool:
@@ -402,7 +404,7 @@ class VideoFile(Source):
     def _breaks_off(self, last: float) -> bool:
         """Tell whether the last frame, at `last`, is so only because no more can be read of the file."""
         end, clock = self._container_end, last + float(self._footage.origin)
-        return end is not None and float(end) - clock > _LATE and breaks_off(self._path, max(clock, 0.0))
+        return end is not None and float(end) - clock > LATE and breaks_off(self._path, max(clock, 0.0))
 
     def close(self) -> None:
         """Join the decoder's thread and close the file; may be called at any time and more than once."""

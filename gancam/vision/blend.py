@@ -264,6 +264,13 @@ def feather(
     return alpha
 
 
+def lessened(alpha: Alpha, share: float, soft: Alpha | None) -> Alpha:
+    """Return `alpha` times `share`, and times `soft` (of 255) where there is one."""
+    if share < 1.0:
+        alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=share), np.uint8)
+    return alpha if soft is None else np.asarray(cv2.multiply(alpha, soft, scale=1 / 255), np.uint8)
+
+
 def _smooth(share: NDArray[np.floating]) -> NDArray[np.float32]:
     """0..1 -> 0..1 with level ends."""
     share = np.clip(share, 0, 1)
