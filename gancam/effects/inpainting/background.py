@@ -75,9 +75,15 @@ class Background:
         self._lit: NDArray[np.bool_] = np.zeros((0, 0), np.bool_)  # where that was in use in the frame before
 
     @property
-    def before(self) -> tuple[Image, Grey] | None:
-        """The last copy of a frame, and what was hidden in it; None at the start and at a cut."""
-        return None if self._before is None else (self._before.image, self._before.hidden)
+    def before(self) -> tuple[Image, Grey, Matrix] | None:
+        """The last copy of a frame, what was hidden in it, and the way from there to the frame that was observed last.
+
+        None at the start and at a cut.
+        """
+        if self._before is None:
+            return None
+        way = self.camera.matrix @ np.linalg.inv(self._before.matrix)
+        return self._before.image, self._before.hidden, way
 
     def reset(self) -> None:
         """Forget everything, also what will be uncovered."""
