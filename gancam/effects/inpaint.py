@@ -21,13 +21,14 @@ from gancam.effects.inpainting.background import Background
 from gancam.effects.inpainting.captions import Captions, keyed
 from gancam.effects.inpainting.grain import Grain
 from gancam.effects.inpainting.holes import Crop, Holes, cut_out, overlap, paste, plan
+from gancam.effects.inpainting.mixing import add
 from gancam.effects.inpainting.overlay import Overlay
 from gancam.effects.inpainting.places import boxes, polygons
 from gancam.effects.inpainting.prescan import Prescan
 from gancam.effects.inpainting.regions import UNKNOWN, FrameRegion
 from gancam.effects.inpainting.scratches import Repairs, defects, repairs
 from gancam.effects.inpainting.slope import put_back, slope, without
-from gancam.effects.inpainting.texture import add, wide_parts
+from gancam.effects.inpainting.texture import wide_parts
 from gancam.effects.inpainting.veil import Veil, veils
 from gancam.effects.inpainting.views import average
 from gancam.errors import ModelError, OutputExists, ParameterError
