@@ -1,7 +1,6 @@
 """Which of what a network took for people is somebody."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
 
 import cv2
 import numpy as np
@@ -12,7 +11,7 @@ from gancam.masks.regions import Window, carried
 _PART = 0.3  # a probability from which on pixels are of one part
 _SPECK = 1 / 500  # of what the network is shown: what is smaller, with its surroundings, is nobody
 _SHARES = 0.1  # of a part: as much of it was somebody in the frame before, and it is them
-_NEW, _KNOWN = (0.9, 0.88), (0.85, 0.75)  # how sure, and how alike its mirror image, who comes must be, and who stays
+_NEW, _KNOWN = (0.93, 0.85), (0.8, 0.7)  # how sure, and how alike its mirror image, who comes must be, and who stays
 _SHOWN = 0.65, 0.25  # the same of those who show a face
 _LIKELY = 0.75, 0.5  # the same of who comes, where rather too much is marked
 _CREDIT = 2  # looks in a row after which somebody is given up
@@ -38,7 +37,7 @@ class Belief:
         self,
         found: Plane,
         window: Window,
-        mirrored: Callable[[], Plane],
+        both: Callable[[], tuple[Plane, Plane]],
         faces: Callable[[], Sequence[Window]],
         *,
         looks: bool,
@@ -49,12 +48,11 @@ class Belief:
         Args:
             found: 0 to 1, ``(h, w)``: what the network said of `window`.
             window: the part of the frame that it was shown.
-            mirrored: what it says of its mirror image, mirrored back.
+            both: what it says of it and of its mirror image, mirrored back.
             faces: boxes in the frame.
             looks: whether to look at those of whom is not known who they are.
             known: whether to look at the others as well.
         """
-        mirrored = cache(mirrored)
         marked = cv2.dilate(np.asarray(found > _PART, np.uint8), _NEAR)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(marked[::2, ::2].copy())  # a quarter of the time
         credits = np.zeros(count, np.uint8)
@@ -68,9 +66,9 @@ class Belief:
                     before = int(held.max()) if np.count_nonzero(held) > _SHARES * size else 0
                 if known if before else looks:
                     mask = _enlarged(np.asarray(labels == part, np.uint8), found) > 0
-                    is_somebody = _is_somebody(found, mask, mirrored(), _KNOWN if before else _NEW) or (
+                    is_somebody = _is_somebody(both(), mask, _KNOWN if before else _NEW) or (
                         known
-                        and _is_somebody(found, mask, mirrored(), _SHOWN)
+                        and _is_somebody(both(), mask, _SHOWN)
                         and _has_face(np.asarray(mask, np.uint8), window, faces())
                     )
                     before = _CREDIT if is_somebody else max(before - 1, 0)
@@ -102,7 +100,7 @@ def without_fancies(
     found: Plane,
     before: Plane | None,
     window: Window,
-    mirrored: Callable[[], Plane],
+    both: Callable[[], tuple[Plane, Plane]],
     faces: Callable[[], Sequence[Window]],
 ) -> Plane:
     """Return `found` with 0 where somebody would be new in whom the network hardly believes, and who shows no face.
@@ -113,17 +111,16 @@ def without_fancies(
         found: 0 to 1, ``(h, w)``: what the network said of `window`.
         before: who was somebody in the frame before, 0 to 1; None: nobody is known.
         window: the part of the frame that it was shown.
-        mirrored: what it says of its mirror image, mirrored back.
+        both: what it says of it and of its mirror image, mirrored back.
         faces: boxes in the frame.
     """
-    mirrored = cache(mirrored)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(np.asarray(found > _PART, np.uint8), _NEAR))
     known = np.zeros(count) if before is None else np.bincount(labels[before > 0.5], minlength=count)
     for part in np.flatnonzero(known <= _SHARES * stats[:, 4]).tolist():
         mask = labels == part
         if part and not (
             stats[part, 4] >= _SPECK * labels.size
-            and (_is_somebody(found, mask, mirrored(), _LIKELY) or _has_face(mask.view(np.uint8), window, faces()))
+            and (_is_somebody(both(), mask, _LIKELY) or _has_face(mask.view(np.uint8), window, faces()))
         ):
             found = np.where(mask, np.float32(0), found)
     return found
@@ -134,12 +131,14 @@ def _enlarged(half: NDArray[np.uint8], found: Plane) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(half, found.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-def _is_somebody(found: Plane, part: NDArray[np.bool_], mirrored: Plane, least: tuple[float, float]) -> bool:
-    sure = found[part & (found > 0.5)]
-    if not sure.size or float(sure.mean()) < least[0]:
-        return False
+def _is_somebody(both: tuple[Plane, Plane], part: NDArray[np.bool_], least: tuple[float, float]) -> bool:
+    """Say whether the network is as sure both ways, and as much of what either finds is found by both."""
+    for word in both:
+        sure = word[part & (word > 0.5)]
+        if not sure.size or float(sure.mean()) < least[0]:
+            return False
     around = cv2.dilate(np.asarray(part, np.uint8), _AROUND) > 0
-    one, other = found[around], mirrored[around]
+    one, other = (word[around] for word in both)
     return float(np.minimum(one, other).sum()) >= least[1] * float(np.maximum(one, other).sum())
 
 

@@ -12,6 +12,7 @@ from gancam.inference.catalog import MODELS
 from gancam.inference.model import ImageModel
 from gancam.masks.belief import Belief, without_fancies
 from gancam.masks.faces import Faces
+from gancam.masks.looks import Looks, Opinion
 from gancam.masks.mask import Mask, MaskSource
 from gancam.masks.regions import (
     Window,
@@ -36,7 +37,7 @@ from gancam.vision.motion import is_cut
 
 _WORK_SIZE = 256  # pixels of the longer side of frames of 16:9 that the network is shown, where its card says nothing
 _CHANGE = 0.15  # of a probability, which the noise of a camera makes
-_IS, _MAY_BE = 0.6, 0.3  # the probability from which on it is somebody, and from which a wide mask says so
+_IS, _MAY_BE = 0.45, 0.3  # the probability from which on it is somebody, and from which a wide mask says so
 _STAYS, _MOVES = 0.35, 0.4  # how much surer what was nobody must be, or less sure what was somebody; less what moves
 _DECIDES = 4.0  # how quickly it goes from one to the other there
 _NOISE, _MOVED = 7.0, 14.0  # grey levels by which the noise of a camera changes the small picture, and what moves does
@@ -50,7 +51,7 @@ _TALL = 1 / 16  # of the frame's height: who is smaller is nobody
 _ENTER, _LEAVE = 0.5, 0.6  # of the frame: a closer look is worth it for windows under that, and not any more over that
 _MUCH = 0.6  # of a window: it becomes smaller where that is enough
 _MOST = 6  # closer looks a frame
-_TRIES = 6  # closer looks in the first frame at what is seen in such parts; one in others
+_TRIES = 8  # closer looks in the first frame at what is seen in such parts; one in others
 _FORGETS = 60  # frames after which what was nobody may be somebody
 _TILES = 3  # parts of the frame a side, which overlap by half, that are searched
 _SCANS = 2  # frames after which the next of them is
@@ -65,13 +66,14 @@ class _Region:
     """A part of the frame that is looked at closer."""
 
     window: Window
+    opinion: Opinion
     before: NDArray[np.float32] | None = None  # what was found there in the last frame
     missed: int = 0  # frames since somebody was found there
     belief: Belief = field(default_factory=Belief)
 
-    def joined(self, other: "_Region", work_size: int) -> "_Region":
+    def joined(self, other: "_Region", looks: Looks, work_size: int) -> "_Region":
         """One around both."""
-        both = _Region(united([self.window, other.window]))
+        both = _Region(united([self.window, other.window]), Opinion(looks))
         size = network_size(*both.window[2:], work_size)
         for one in (self, other):
             one.belief.move(one.window, both.window, size)
@@ -83,6 +85,7 @@ class _Region:
         if self.before is not None:
             self.before = carried(self.before, self.window, window, (size[1], size[0]))
         self.belief.move(self.window, window, size)
+        self.opinion.move(self.window, window, size)
         self.window = window
 
 
@@ -107,15 +110,14 @@ class Person(MaskSource):
     """
 
     def __init__(self, model: ImageModel | None = None, *, hold: float = 0.7, wide: bool = False) -> None:
-        self._model = model if model is not None else ImageModel(MODELS / "background.onnx", device="cpu")
-        self._work_size = self._model.card.work_size or _WORK_SIZE
+        model = model if model is not None else ImageModel(MODELS / "background.onnx", device="cpu")
+        self._look = Looks(model)
+        self._work_size = model.card.work_size or _WORK_SIZE
         self.hold, self.wide = hold, wide
-        self._frame: Window = (0, 0, 0, 0)  # the whole of the last frame
+        self._whole = _Region((0, 0, 0, 0), Opinion(self._look))  # of the last frame
         self._small: Image | None = None  # as the network is shown that
-        self._before: NDArray[np.float32] | None = None  # what was found in the whole of it
-        self._regions: list[_Region] = []  # else only there
+        self._regions: list[_Region] = []  # where it is looked else
         self._age = self._tick = 0  # frames since the scene began; of this one, that before it
-        self._belief = Belief()
         self._refused: list[Window] = []  # what a closer look showed to be nobody
         self._expected: Sequence[Window] = ()  # what may be somebody
         self._met: list[tuple[int, Window]] = []  # of these, what was looked at, and in which frame
@@ -134,24 +136,23 @@ class Person(MaskSource):
         image = check_image(image)
         frame = 0, 0, image.shape[1], image.shape[0]
         small = shown(image, frame, self._work_size)
-        if self._small is None or self.hold == 0.0 or self._frame != frame or is_cut(self._small, small):
+        if self._small is None or self.hold == 0.0 or self._whole.window != frame or is_cut(self._small, small):
             if self._small is not None and self._small.shape == small.shape:
                 self._trail.carry(self._small, small)
             self._forget()
         still = None if self._small is None else _still(self._small, small)
-        self._frame, self._small = frame, small
+        self._whole.window, self._small = frame, small
         # a recurrent network is shown whole frames, one after another
-        alone = not self._model.card.recurrent
+        alone = self._look.alone
         due = self._age % _EVERY == 0 and alone
         self._tick, self._seen = self._age, None
         self._age += 1
-        found = seen = self._look(small) if due or self.wide or not self._regions else None
+        found = seen = self._whole.opinion(small, still, self._tick) if due or self.wide or not self._regions else None
         if seen is not None and alone and not self.wide:
-            found = self._believed(self._belief, seen, small, image, frame)
+            found = self._believed(self._whole, seen, image)
         elif seen is not None and alone:
-            found = without_fancies(
-                seen, self._before, frame, lambda: self._mirrored(small), lambda: self._faces_of(image)
-            )
+            both, faces = self._whole.opinion.both, lambda: self._faces_of(image)
+            found = without_fancies(seen, self._whole.before, frame, both, faces)
         if due and seen is not None and found is not None:
             self._search(image, seen, found)
         if alone and not self._is_near and self._tick % _SCANS == 0:
@@ -160,43 +161,27 @@ class Person(MaskSource):
             self._meet(image)
         closer = self._closer(image, still) if self._regions else None
         if closer is not None and not self.wide:
-            self._before = None
+            self._whole.before = None
             return closer
         if found is None:
-            found = self._look(small)
-            found = self._believed(self._belief, found, small, image, frame)
-        self._before = self._steadied(found, self._before, still)
-        opacity = matte(self._before, small, image)
+            found = self._believed(self._whole, self._whole.opinion(small, still, self._tick), image)
+        self._whole.before = self._steadied(found, self._whole.before, still)
+        opacity = matte(self._whole.before, small, image)
         return opacity if closer is None else np.asarray(cv2.max(opacity, closer), np.uint8)
 
     def _believed(
-        self,
-        belief: Belief,
-        found: NDArray[np.float32],
-        small: Image,
-        image: Image,
-        window: Window,
-        *,
-        at_once: bool = False,
+        self, region: _Region, found: NDArray[np.float32], image: Image, *, at_once: bool = False
     ) -> NDArray[np.float32]:
-        """What was `found` of a window that the network was shown as `small`, without what is nobody."""
+        """What was `found` of `region`, without what is nobody."""
         looks, known = (at_once or self._tick % often == 0 for often in (_DOUBTS, _EVERY))
-        return belief(
+        return region.belief(
             found,
-            window,
-            lambda: self._mirrored(small),
+            region.window,
+            region.opinion.both,
             lambda: self._faces_of(image),
             looks=looks,
             known=known,
         )
-
-    def _look(self, small: Image) -> NDArray[np.float32]:
-        """How surely each pixel of what the network is shown is a person, 0 to 1."""
-        return np.asarray(self._model(small[None])[0][0][..., 0], np.float32) / np.float32(255)
-
-    def _mirrored(self, small: Image) -> NDArray[np.float32]:
-        """The same of its mirror image, mirrored back."""
-        return self._look(np.ascontiguousarray(small[:, ::-1]))[:, ::-1]
 
     def _steadied(
         self, found: NDArray[np.float32], before: NDArray[np.float32] | None, still: NDArray[np.float32] | None
@@ -244,7 +229,7 @@ class Person(MaskSource):
             found = self._look(small)
             if not any(self._is_news(box) for box in boxes_above(found, tile, _SEED)):
                 continue
-            for box in boxes_above(np.minimum(found, self._mirrored(small)), tile, _SEED):
+            for box in boxes_above(np.minimum(found, self._look(small, turned=True)), tile, _SEED):
                 if tries and min(box[2:]) >= _LEAST * size[1] and box[3] > box[2] / 2 and self._is_news(box):
                     tries -= 1
                     if not self._approach(image, box, upright=True):
@@ -328,13 +313,15 @@ class Person(MaskSource):
                 break
         if best is None:
             return None
-        region = _Region(best)
-        small = shown(image, best, self._work_size)
-        sure = self._believed(region.belief, self._look(small), small, image, best, at_once=True)
+        region = _Region(best, Opinion(self._look))
+        found = region.opinion(shown(image, best, self._work_size), None, self._tick - 1)
+        sure = self._believed(region, found, image, at_once=True)
         person = _somebody(sure, best, size)
-        if person is not None and upright and not any(holds(person, face) for face in self._faces_of(image)):
+        if person is not None and not any(holds(person, face) for face in self._faces_of(image)):
             largest = boxes_above(sure, best, 0.5)[0]
-            if not holds(largest, box) or largest[3] < _UPRIGHT * largest[2] or is_cut_off(largest, best, size):
+            if is_cut_off(largest, best, size):
+                return None
+            if upright and (not holds(largest, box) or largest[3] < _UPRIGHT * largest[2]):
                 return None
         return None if person is None else region
 
@@ -343,9 +330,8 @@ class Person(MaskSource):
         opacity = np.zeros(image.shape[:2], np.uint8)
         whole = 0, 0, image.shape[1], image.shape[0]
         for region in self._regions:
-            found, small = self._followed(region, image)
-            rests = None if still is None else carried(still, whole, region.window, found.shape)
-            region.before = self._steadied(found, region.before, rests)
+            found, small = self._followed(region, image, still)
+            region.before = self._steadied(found, region.before, self._rests(still, region, found.shape))
             left, top, width, height = region.window
             place = slice(top, top + height), slice(left, left + width)
             cv2.max(opacity[place], matte(region.before, small, image[place]), dst=opacity[place])
@@ -356,11 +342,21 @@ class Person(MaskSource):
         self._join()
         return opacity
 
-    def _followed(self, region: _Region, image: Image) -> tuple[NDArray[np.float32], Image]:
+    def _rests(
+        self, still: NDArray[np.float32] | None, region: _Region, shape: tuple[int, ...]
+    ) -> NDArray[np.float32] | None:
+        """How surely nothing moved in `region`, as large as what is found there."""
+        return None if still is None else carried(still, self._whole.window, region.window, shape)
+
+    def _followed(
+        self, region: _Region, image: Image, still: NDArray[np.float32] | None
+    ) -> tuple[NDArray[np.float32], Image]:
         """What is found in `region`, once its window is where somebody is, and what the network was shown."""
         size = image.shape[1], image.shape[0]
         small = shown(image, region.window, self._work_size)
-        found = self._believed(region.belief, self._look(small), small, image, region.window)
+        turned = region.opinion.turned
+        found = region.opinion(small, self._rests(still, region, small.shape[:2]), self._tick)
+        found = self._believed(region, found, image)
         person = _somebody(found, region.window, size)
         region.missed = 0 if person is not None else region.missed + 1
         if person is None:
@@ -369,10 +365,10 @@ class Person(MaskSource):
         narrower = self._age % _EVERY == 1 and area(wanted) < _MUCH * area(region.window)
         if narrower or is_close(person, region.window, size):
             nearer = shown(image, wanted, self._work_size)
-            seen = self._look(nearer)
+            seen = self._look(nearer, turned=turned)
             if _somebody(seen, wanted, size) is not None:  # else the network is mistaken: it was shown them better
                 region.move(wanted, network_size(*wanted[2:], self._work_size))
-                return self._believed(region.belief, seen, nearer, image, wanted), nearer
+                return self._believed(region, region.opinion.again(nearer, seen), image), nearer
         return found, small
 
     def _join(self) -> None:
@@ -381,13 +377,14 @@ class Person(MaskSource):
         for region in self._regions:
             for other in [one for one in regions if overlap(one.window, region.window)]:
                 regions.remove(other)
-                region = region.joined(other, self._work_size)
+                region = region.joined(other, self._look, self._work_size)
             regions.append(region)
         self._regions = regions
 
     def _forget(self) -> None:
-        self._small, self._before, self._regions, self._age = None, None, [], 0
-        self._belief, self._is_near, self._refused = Belief(), False, []
+        self._whole = _Region((0, 0, 0, 0), Opinion(self._look))
+        self._small, self._regions, self._age = None, [], 0
+        self._is_near, self._refused = False, []
         self._expected, self._met = (), []
 
     def reset(self) -> None:

@@ -51,7 +51,7 @@ def test_of_who_is_new_those_are_nobody_in_whom_the_network_hardly_believes() ->
     before[known] = 0.8
 
     def of(before: np.ndarray | None, faces: list[tuple[int, int, int, int]]) -> np.ndarray:
-        return without_fancies(found, before, (0, 0, 512, 288), lambda: mirrored, lambda: faces)
+        return without_fancies(found, before, (0, 0, 512, 288), lambda: (found, mirrored), lambda: faces)
 
     kept = of(before, [])
     assert [float(kept[place].max()) > 0 for place in (sure, doubtful, known, tiny)] == [True, False, True, False]
