@@ -138,7 +138,8 @@ def progress_bar(frames: int | None, quiet: bool) -> Iterator[pipeline.Progress 
         BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[fps]:5.1f} fps"), TimeElapsedColumn(),
         TextColumn("ETA"), TimeRemainingColumn(), TextColumn("{task.fields[now]}"),
     )  # fmt: skip
-    bar = Progress(*columns, console=errors, transient=True, refresh_per_second=5)
+    hidden = not errors.is_terminal  # where it would leave an empty line
+    bar = Progress(*columns, console=errors, transient=True, refresh_per_second=5, disable=hidden)
     task = bar.add_task("", total=frames, fps=0.0, now="")
     began, came = time.monotonic(), 0
 

@@ -15,6 +15,7 @@ import typer
 
 from gancam.budget import MISSED
 from gancam.cli.app import (
+    Command,
     ControlOption,
     DeviceOption,
     EffectOption,
@@ -90,7 +91,7 @@ class LiveOptions:
     as_json: bool
 
 
-@app.command()
+@app.command(cls=Command)
 def live(
     source: SourceArgument = "0",
     effect: EffectOption = None,

@@ -16,6 +16,7 @@ from gancam.cli.app import (
     ChromaOption,
     ClusterOption,
     CodecOption,
+    Command,
     DeinterlaceOption,
     DeviceOption,
     EffectOption,
@@ -105,7 +106,7 @@ class _Request:
     as_json: bool
 
 
-@app.command()
+@app.command(cls=Command)
 def process(
     context: typer.Context,
     paths: PathsArgument,
