@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -118,6 +119,12 @@ def print_failed_output(name: str, error: SinkError) -> None:
 def print_warning(warning: str) -> None:
     """Print what went wrong, where other work goes on, to stderr as one line."""
     errors.print(f"warning: {' '.join(warning.split())}", markup=False)
+
+
+def wrote(path: Path) -> str:
+    """Say that a file was written, and how large it is."""
+    size = path.stat().st_size
+    return f"wrote {path} ({f'{size / 1e6:.1f} MB' if size >= 1e5 else f'{size / 1e3:.1f} kB'})"
 
 
 @contextmanager
