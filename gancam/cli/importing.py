@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 import gancam
-from gancam.cli.app import OverwriteOption, app
+from gancam.cli.app import Command, OverwriteOption, app
 from gancam.cli.console import errors
 from gancam.errors import GancamError, InputError, OutputExists, SinkError
 from gancam.frame import Image
@@ -53,7 +53,7 @@ class _Seen:
         return f"{word}{self.milliseconds:.0f} ms for {self.size[0]}x{self.size[1]} on the CPU"
 
 
-@app.command(name="import")
+@app.command(name="import", cls=Command)
 def import_(
     files: Annotated[
         list[Path],

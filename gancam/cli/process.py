@@ -14,6 +14,7 @@ from gancam.cli.app import (
     ChromaOption,
     ClusterOption,
     CodecOption,
+    Command,
     DeinterlaceOption,
     DeviceOption,
     EffectOption,
@@ -36,7 +37,7 @@ from gancam.cli.app import (
 )
 from gancam.cli.bars import BatchBars
 from gancam.cli.checks import PRESET_EFFECTS, check_chain, named_after, parse_moment, parse_specs
-from gancam.cli.console import Terminated, errors, print_note, progress_bar
+from gancam.cli.console import Terminated, errors, print_note, progress_bar, wrote
 from gancam.cli.pipes import PICTURES, image_to_stdout, stdin_for, stdout_apart
 from gancam.effects import EffectSpec
 from gancam.errors import InputError
@@ -110,7 +111,7 @@ class _Request:
     as_json: bool
 
 
-@app.command()
+@app.command(cls=Command)
 def process(
     context: typer.Context,
     paths: PathsArgument,
@@ -230,10 +231,7 @@ def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: Ma
 
 
 def _wrote(target: MediaPath) -> str:
-    if isinstance(target, SequencePath):
-        return f"wrote {target}"
-    size = target.path.stat().st_size
-    return f"wrote {target} ({f'{size / 1e6:.1f} MB' if size >= 1e5 else f'{size / 1e3:.1f} kB'})"
+    return f"wrote {target}" if isinstance(target, SequencePath) else wrote(target.path)
 
 
 def what_is_kept(target: MediaPath, options: ProcessOptions) -> str:
@@ -302,10 +300,11 @@ def _process_many(request: _Request) -> None:
                 found, out, request.chain_spec, options, notify=notify, workers=request.workers, make_pool=make_pool
             )
     except (KeyboardInterrupt, Terminated):
-        errors.print("gancam: interrupted; the same command goes on", markup=False)
+        said = "the same command goes on: it leaves alone what is done, and what it began goes on"
+        errors.print(f"gancam: interrupted; {said}", markup=False)
         raise
     if not request.quiet and not request.as_json:
-        print("\n".join(summary.text()))
+        print("\n".join(summary.text(out)))
     if summary.failed:
         raise typer.Exit(1)
 

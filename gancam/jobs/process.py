@@ -95,9 +95,8 @@ def process_video(
         report.promised -= done - skimmed  # those that an earlier run made are not in `report.frames`
     report.notes = [note for note in report.notes if note not in notes]
     if replay is not None and replay.left:
-        report.notes.append(
-            f"{options.params}: its last {replay.left} changes of parameters come after the end of {path}"
-        )
+        late = f"its last {counted(replay.left, 'change')} of parameters {'comes' if replay.left == 1 else 'come'}"
+        report.notes.append(f"{options.params}: {late} after the end of {path}")
 
 
 def remembers(effects: Sequence[Effect], options: ProcessOptions) -> bool:

@@ -201,7 +201,8 @@ def choose_codec(codec: str | None, encoder: str | None, container: Container, e
     name = _ALIASES.get(name, name)
     have = [known for known, made in _KNOWN.items() if _has_encoder(made.encoder)]
     if name not in _KNOWN:
-        raise InputError(f"no codec {codec!r}{nearest(name, have)}; this build has {', '.join(have)}")
+        named = [one for one in have if one not in (_RAW.name, _BGR.name)]  # which have no file
+        raise InputError(f"no codec {codec!r}{nearest(name, named)}; this build has {', '.join(named)}")
     if name not in have:
         wants = _KNOWN[name].encoder
         raise SinkError(f"this build of PyAV has no {wants}, so no {name}; it has {', '.join(have)}")

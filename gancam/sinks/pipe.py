@@ -59,7 +59,9 @@ class PipeWriter(EncodedSink):
         if form == "rawvideo":
             (width, height), aspect = settings.canvas.size, options.info.aspect
             shape = "" if aspect == 1 else f", pixels of {aspect.numerator}:{aspect.denominator}"
-            notes.append(f"its reader must know: bgr24, {width}x{height}, {settings.rate} frames a second{shape}")
+            notes.append(
+                f"its reader must know: bgr24, {width}x{height}, {float(settings.rate):.7g} frames a second{shape}"
+            )
         self._video = (_ConstantRate if form in _PICTURES else WholeVideo)(settings, options, self._pipe, notes)
         self._all_notes = notes
         super().__init__(Encoder(settings, self._video), notes)

@@ -466,3 +466,15 @@ def test_the_bar_says_that_the_file_is_being_finished(monkeypatch: pytest.Monkey
         assert "finishing" not in shown.getvalue()
         progress(1, 2)
     assert "finishing" in shown.getvalue()
+
+
+@pytest.mark.parametrize("name", ["process", "live", "studio", "demo", "models", "sample", "morph", "import", "bench"])
+def test_help_has_no_signs_of_the_library_that_writes_it(name: str) -> None:
+    said = here(name, "--help").stdout
+    assert "<" not in re.sub(r"<=", "", said)
+    assert "{" not in said
+    assert name != "process" or " process [OPTIONS] IN... OUT\n" in said
+
+
+def test_what_is_no_terminal_gets_no_empty_line(tmp_path: Path, clip: Path) -> None:
+    assert here("process", clip, tmp_path / "a.mp4").stderr == ""
