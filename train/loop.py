@@ -352,13 +352,13 @@ def _show(task: tasks.Task, recipe: Recipe, world: int) -> None:
 def _choose_precision(training: _Training) -> str:
     """Choose the precision of a run that begins, and return why it is that."""
     if training.recipe.precision != "auto":
-        return "as the recipe has it"
+        return "as the recipe or --precision has it"
     return training.try_precisions().why
 
 
 def _go_on(training: _Training, state: dict[str, Any], run: Path) -> str:
     """Restore a run as it was, its precision too, and return why that is; raises ``ValueError`` where it is another."""
-    why = "as the recipe has it"
+    why = "as the recipe or --precision has it"
     if training.recipe.precision == "auto":
         said = recipes.parse(state["recipe"], name=state["name"]).precision
         training.compute_in(state.get("precision") or ("bf16" if said == "auto" else said))  # it once was the default

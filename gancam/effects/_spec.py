@@ -104,7 +104,9 @@ class EffectSpec:
             raise InputError(f"effect {text!r} has no name")
         if ":" in text[:at] and not text.startswith('"') and not name.endswith(_FILES):
             rest, alone = name.partition(":")[2], ", ".join(flag_names())
-            raise InputError(f"effect {text!r}: {rest!r} is not key=value, nor one of those that stand alone: {alone}")
+            if not rest:
+                raise InputError(f"effect {text!r}: '' is not key=value: leave the colon out, or say more behind it")
+            raise InputError(f"effect {text!r}: {rest!r} is not key=value, nor a switch that an effect has: {alone}")
         params = dict[str, str]()
         while at < len(text):
             begun = _key(text, at)

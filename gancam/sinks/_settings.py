@@ -33,6 +33,7 @@ from gancam.sinks._codecs import (
 
 BEFORE_ALL = -(1 << 62)  # a tick before any
 _MOST_TICKS = (1 << 31) - 1  # of a frame, as MP4 can write it
+_MOST_SIDE = {"libx264": 16384, "libsvtav1": 16384, "libvpx-vp9": 65536}  # pixels of width and height
 _HUGE = 16_000_000  # pixels from which on x264 must not look ahead, or it takes 2.4 GB (7680x4320) instead of 0.9
 _LARGE = 1920 * 1088  # pixels above which live pictures are encoded at once: 2560x1440 in 18 ms of one core, not 44
 _SMALL = 352 * 288  # pixels up to which they are seen enlarged: x264's crf 3 finer, 40.9 to 42.9 dB in 176x144 noise
@@ -179,6 +180,10 @@ class EncoderSettings:
         if self.codec.nvenc:
             need = "that takes an NVIDIA GPU that encodes, and its driver; --encoder cpu works everywhere"
             return SinkError(f"{self.path}: {what} cannot be opened ({cause(error)}): {need}")
+        most = _MOST_SIDE.get(self.codec.encoder)
+        if most is not None and max(self.canvas.even) > most:
+            cure = f"it takes sides of up to {most} pixels; --codec ffv1 (.mkv) takes more"
+            return SinkError(f"{self.path}: cannot be written with {what}: {cure}")
         return SinkError(f"{self.path}: cannot be written with {what} ({cause(error)})")
 
 

@@ -53,10 +53,10 @@ def test_what_a_text_means(text: str, name: str, params: dict[str, str]) -> None
     [
         ("", "has no name"),
         (":a=1", "has no name"),
-        ("sr:", "'' is not key=value"),
+        ("sr:", "'' is not key=value: leave the colon out, or say more behind it"),
         ("sr:=1", "'=1' is not key=value"),
         ("sr:a b", "'a b' is not key=value"),
-        ("sr:strength", "'strength' is not key=value, nor one of those that stand alone: ahead, draw,"),
+        ("sr:strength", "'strength' is not key=value, nor a switch that an effect has: ahead, draw,"),
         ("sr::draw", "'' is not key=value"),
         ("sr:strength=1:strength=0", "strength is given twice, as '1' and as '0'"),
     ],

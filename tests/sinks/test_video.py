@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -581,3 +582,12 @@ def test_huge_pictures_are_encoded_in_little_memory(tmp_path: Path) -> None:
         packets = [packet for packet in container.demux(video=0) if packet.size]
     assert len(packets) == 3
     assert [packet.pts for packet in packets] == [packet.dts for packet in packets]
+
+
+def test_the_largest_side_of_an_encoder_is_told(tmp_path: Path) -> None:
+    said = "libx264 at 16388x16: it takes sides of up to 16384 pixels; --codec ffv1 (.mkv) takes more"
+    with (
+        pytest.raises(SinkError, match=re.escape(said)),
+        VideoWriter(tmp_path / "a.mp4", fps=30, size=(16388, 16)) as writer,
+    ):
+        writer.write(Frame(np.zeros((16, 16388, 3), np.uint8), 0, 0.0))
