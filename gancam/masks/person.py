@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gancam.frame import Image, ImageLike, check_image
 from gancam.inference.catalog import MODELS
 from gancam.inference.model import ImageModel
-from gancam.masks.belief import Belief, without_fancies
+from gancam.masks.belief import Belief, without_fancies, without_isles
 from gancam.masks.faces import Faces
 from gancam.masks.looks import Looks, Opinion
 from gancam.masks.mask import Mask, MaskSource
@@ -37,7 +37,7 @@ from gancam.vision.motion import is_cut
 
 _WORK_SIZE = 256  # pixels of the longer side of frames of 16:9 that the network is shown, where its card says nothing
 _CHANGE = 0.15  # of a probability, which the noise of a camera makes
-_IS, _MAY_BE = 0.45, 0.3  # the probability from which on it is somebody, and from which a wide mask says so
+_IS, _MAY_BE = 0.45, 0.25  # the probability from which on it is somebody, and from which a wide mask says so
 _STAYS, _MOVES = 0.35, 0.4  # how much surer what was nobody must be, or less sure what was somebody; less what moves
 _DECIDES = 4.0  # how quickly it goes from one to the other there
 _NOISE, _MOVED = 7.0, 14.0  # grey levels by which the noise of a camera changes the small picture, and what moves does
@@ -168,7 +168,7 @@ class Person(MaskSource):
         if found is None:
             found = self._believed(self._whole, self._whole.opinion(small, still, self._tick), image)
         self._whole.before = self._steadied(found, self._whole.before, still)
-        opacity = matte(self._whole.before, small, image)
+        opacity = matte(without_isles(self._whole.before), small, image)
         return opacity if closer is None else np.asarray(cv2.max(opacity, closer), np.uint8)
 
     def _believed(
@@ -334,7 +334,7 @@ class Person(MaskSource):
             region.before = self._steadied(found, region.before, self._rests(still, region, found.shape))
             left, top, width, height = region.window
             place = slice(top, top + height), slice(left, left + width)
-            cv2.max(opacity[place], matte(region.before, small, image[place]), dst=opacity[place])
+            cv2.max(opacity[place], matte(without_isles(region.before), small, image[place]), dst=opacity[place])
         self._regions = [region for region in self._regions if region.missed <= _EVERY]
         if not self._regions or any(area(region.window) > _LEAVE * area(whole) for region in self._regions):
             self._regions, self._age = [], -(-self._age // _EVERY) * _EVERY  # searched in the next frame

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.masks.belief import Belief
+from gancam.masks.belief import Belief, without_isles
 from gancam.masks.regions import Window
 
 Plane = NDArray[np.float32]
@@ -94,3 +94,16 @@ def test_it_goes_along_with_a_window() -> None:
     other(thing(180), thing(180))
     judge.belief.add(other.belief)
     assert judge(thing(10) + thing(180), thing(10), looks=False, known=False)[:, 180:].any()
+
+
+def test_specks_beside_somebody_are_nobody_and_their_edge_stays() -> None:
+    found = thing(50, 1.0)
+    found[40:100, 49] = 0.4
+    speckled = found.copy()
+    speckled[60:66, 93:98] = 1
+    speckled[66, 93:98] = 0.4
+    np.testing.assert_array_equal(without_isles(speckled), found)
+    hand = found.copy()
+    hand[60:80, 93:103] = 1
+    np.testing.assert_array_equal(without_isles(hand), hand)
+    assert not without_isles(0 * found).any()
