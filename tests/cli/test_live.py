@@ -91,9 +91,8 @@ def test_bars_take_events_of_files_that_never_began() -> None:
 
 def test_what_cannot_be_is_told_before_a_model_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(EffectChainSpec, "load", lambda *_: pytest.fail("a model is loaded"))
-    for seconds in ("0", "nan"):
-        says = f"--seconds {seconds}: needs a number above 0; without it there is no end"
-        refused("live", "test", "-e", "none", "--seconds", seconds, "--to", str(tmp_path / "a.mkv"), says=says)
+    says = "--seconds 0: needs a number above 0; without it there is no end"
+    refused("live", "test", "-e", "none", "--seconds", "0.0", "--to", str(tmp_path / "a.mkv"), says=says)
     refused("live", "test", "-e", "inpaint:draw", "--to", "mjpeg:0", says="draw needs a window")
     refused("live", "test", "-e", "inpaint:draw", "-e", "morph-fruits:draw", says="only one effect can be drawn for")
     refused("live", "test", "-e", "sr-x2", "--control", "mic", says="turns `level`, which none of these effects has")
