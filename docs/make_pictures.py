@@ -24,7 +24,7 @@ def main() -> None:
     frames = city(90)
     save("super-resolution-x4.webp", super_resolution(cv2.imread(str(SAMPLES / "stills" / "osprey.png"))))
     save("inpainting-overlay.webp", overlay(frames))
-    save("inpainting-stills.webp", filled(frames[40], cv2.imread(str(SAMPLES / "people.jpg"))))
+    save("inpainting-stills.webp", filled(frames[40], cv2.imread(str(SAMPLES / "people.jpg"))), 74)
     save("morphs-generators.webp", generators())
     save("morphs-overlay.webp", morphs(frames[40]))
     save("image-to-image.webp", styles(cv2.imread(str(SAMPLES / "people.jpg"))))
@@ -64,7 +64,7 @@ def overlay(frames: list[Image]) -> Image:
 
 
 def filled(view: Image, people: Image) -> Image:
-    """Boxes in pictures that the network did not learn from: the hole, the network alone, with texture, the picture."""
+    """Boxes in pictures that the network did not learn from: the hole, the network alone, the default, the picture."""
     places = [(view, 120, 90, 240, 132), (view, 20, 215, 110, 262), (view, 250, 150, 340, 205),
               (view, 430, 225, 520, 285), (people, 60, 60, 150, 120), (people, 300, 330, 390, 390)]  # fmt: skip
     columns = []
@@ -73,7 +73,7 @@ def filled(view: Image, people: Image) -> Image:
         hole[top:bottom, left:right] = 255
         marked = image.copy()
         marked[hole > 0] = 203, 60, 222
-        made = [gancam.load("inpaint", mask=hole, texture=texture)(image) for texture in (0.0, 1.0)]
+        made = [gancam.load("inpaint", mask=hole, **more)(image) for more in ({"texture": 0.0}, {})]
         x, y = (min(max((a + b - s) // 2, 0), w - s) for a, b, s, w in
                 ((left, right, 210, image.shape[1]), (top, bottom, 158, image.shape[0])))  # fmt: skip
         columns.append(np.concatenate([one[y : y + 158, x : x + 210] for one in (marked, *made, image)]))
@@ -198,9 +198,9 @@ def row(cells: list[tuple[Image, str]]) -> Image:
     return np.concatenate(parts, axis=1)
 
 
-def save(name: str, image: Image) -> None:
+def save(name: str, image: Image, quality: int = 82) -> None:
     IMAGES.mkdir(exist_ok=True)
-    cv2.imwrite(str(IMAGES / name), image, [cv2.IMWRITE_WEBP_QUALITY, 82])
+    cv2.imwrite(str(IMAGES / name), image, [cv2.IMWRITE_WEBP_QUALITY, quality])
     print(f"{name}: {image.shape[1]}x{image.shape[0]}, {(IMAGES / name).stat().st_size / 1000:.0f} kB")
 
 

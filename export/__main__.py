@@ -21,6 +21,7 @@ from export.enlarged import enlarge
 from export.plan import Plan, exporter
 from export.restore import restore
 from export.super_resolution import shrunk
+from export.unconditional import calm
 from gancam.errors import GancamError
 from gancam.inference.card import ModelCard, Precision
 from gancam.inference.figures import parse_figures
@@ -45,6 +46,7 @@ def export(
     data: str = "",
     summary: str = "",
     seeds: str = "",
+    noise: float = 1.0,
     reverse: bool = False,
     enlargers: Sequence[Path] = (),
     shrink: str = "",
@@ -65,6 +67,7 @@ def export(
         data: What they were trained on, in words.
         summary: One line for the menu.
         seeds: Of a generator's pictures that are worth showing, joined by /.
+        noise: How much of its random detail a stylegan's pictures keep, 0 to 1; less is cleaner.
         reverse: Whether the direction from B to A is wanted, of a task that has two.
         enlargers: Runs of super-resolution whose networks enlarge, in turn, what a stylegan makes; all become one file.
         shrink: The recipe of a network of scale 1, of which a network for super-resolution becomes one.
@@ -79,10 +82,7 @@ def export(
         FileExistsError: A file is there already and `overwrite` is not given.
     """
     network, recipe, given = _network(run, reverse)
-    if enlargers:
-        network, recipe = enlarge(network, [_network(one, False)[0] for one in enlargers], recipe)
-    if shrink:
-        network, recipe = shrunk(network, shrink)
+    network, recipe = _changed(network, recipe, noise, enlargers, shrink)
     plan = exporter(recipe).plan(network, recipe, images, judge_on)
     if unknown := set(precisions) - set(plan.precisions):
         raise ValueError(f"precision {min(unknown)!r}: {recipe.task} has {', '.join(plan.precisions)}")
@@ -93,6 +93,17 @@ def export(
     )  # fmt: skip
     wanted = [one for one in plan.precisions if not precisions or one in precisions]
     return _write_all(plan, _paths(folder, card.name, wanted, overwrite), card)
+
+
+def _changed(
+    network: nn.Module, recipe: Recipe, noise: float, enlargers: Sequence[Path], shrink: str
+) -> tuple[nn.Module, Recipe]:
+    """Do what is asked for with a trained network before it is exported."""
+    if noise != 1.0:
+        calm(network, noise)
+    if enlargers:
+        network, recipe = enlarge(network, [_network(one, False)[0] for one in enlargers], recipe)
+    return shrunk(network, shrink) if shrink else (network, recipe)
 
 
 def _before(given: ModelCard) -> dict[str, float]:
@@ -210,6 +221,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--trained-on", default="", help="the data, in words, for the card")
     parser.add_argument("--summary", default="", help="one line for the menu")
     parser.add_argument("--seeds", default="", help="of a generator: pictures worth showing, as 3/17/42")
+    parser.add_argument("--noise", type=float, default=1.0, metavar="SHARE", help="of a stylegan: of its random detail")
     parser.add_argument("--reverse", action="store_true", help="of a cyclegan, from B to A instead")
     parser.add_argument(
         "--enlarger", type=Path, action="append", default=[],
@@ -234,8 +246,8 @@ def main(arguments: list[str] | None = None) -> int:
         written = export(
             options.run, options.output, name=options.name, images=options.images, judge_on=options.judge,
             precisions=tuple(filter(None, options.precisions.split(","))), licence=options.licence,
-            data=options.trained_on, summary=options.summary, seeds=options.seeds, reverse=options.reverse,
-            enlargers=options.enlarger, shrink=options.shrink, overwrite=options.overwrite,
+            data=options.trained_on, summary=options.summary, seeds=options.seeds, noise=options.noise,
+            reverse=options.reverse, enlargers=options.enlarger, shrink=options.shrink, overwrite=options.overwrite,
         )  # fmt: skip
     except (OSError, ValueError, GancamError) as error:
         return fail(error)

@@ -303,6 +303,20 @@ def deployed(network: LatentGenerator, *, half: bool = False) -> onnx.ModelProto
     return style_graph(network, half=half) if isinstance(network, StyleGenerator) else plain_graph(network, half=half)
 
 
+def calm(network: nn.Module, noise: float) -> None:
+    """Leave of the random detail that a style-based generator's pictures have the share `noise`, in place.
+
+    Raises ``ValueError`` for a network that has none, and for a share that is not between 0 and 1.
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, StyledLayer)]
+    if not layers:
+        raise ValueError("--noise: only the pictures of a stylegan have random detail")
+    if not 0.0 <= noise <= 1.0:
+        raise ValueError(f"--noise {noise:g}: needs a share from 0, none, to 1, all")
+    for layer in layers:
+        layer.noise *= noise
+
+
 def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list[Path], *, samples: int = 5000) -> Plan:
     """fp32 and fp16, both compared on 64 fixed latents.
 

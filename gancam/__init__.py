@@ -1,16 +1,17 @@
 """gancam: GANs on live video. ``effect = gancam.load("sr-x2"); out = effect(frame)``."""
 
-import logging
+import os
 import sys
-from importlib import import_module
-from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
 
 try:
+    import logging
+    from importlib import import_module
+    from types import ModuleType
+    from typing import TYPE_CHECKING
+
     import cv2  # noqa: F401 - before PyAV: a window that is opened by an OpenCV that was loaded after it hangs for ever
 except KeyboardInterrupt:  # Ctrl-C while the command line is being loaded, which takes a moment and is not to be blamed
-    if Path((sys.argv or [""])[0]).stem not in ("gancam", "-m"):
+    if os.path.splitext(os.path.basename((sys.argv or [""])[0]))[0] not in ("gancam", "-m"):
         raise
     sys.exit(130)
 

@@ -1,6 +1,7 @@
 """``cv2.VideoCapture`` with effects: one changed line in an OpenCV loop."""
 
 import bisect
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -241,7 +242,7 @@ class VideoCapture:
         """
         if propId not in _POSITIONS:
             return self.isOpened() and self.get(propId) == value != 0
-        if self._source is None or self._reopen is None:
+        if self._source is None or self._reopen is None or not math.isfinite(value):
             return False
         frames = self._source.frames
         if propId == cv2.CAP_PROP_POS_MSEC:

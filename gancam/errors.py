@@ -104,10 +104,23 @@ def shown(value: object) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return the end of a message: `` (did you mean 'x'?)`` where one of `known` is near `word`, else all of them."""
+    """Return the end of a message: `` (did you mean 'x'?)`` where one of `known` is near `word`, else all of them.
+
+    For a message that names all of them itself, there is ``nearest``.
+    """
     choices = sorted(known)
-    lower = {choice.lower(): choice for choice in reversed(choices)}
+    there = "there is only" if len(choices) == 1 else "there are"
+    return nearest(word, choices) or (f" ({there}: {', '.join(choices)})" if choices else "")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the end of a message, `` (did you mean 'x'?)``; empty where none of `known` is near `word`."""
+    lower = {choice.lower(): choice for choice in sorted(known, reverse=True)}
     close = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
-    if close:
-        return f" (did you mean {lower[close[0]]!r}?)"
-    return f" (there are: {', '.join(choices)})" if choices else ""
+    return f" (did you mean {lower[close[0]]!r}?)" if close else ""
+
+
+def either(words: Iterable[str]) -> str:
+    """Write what there is to choose from, in English: "a", "a or b", "a, b or c"."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last

@@ -12,11 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from keyword import iskeyword
-from typing import Literal, Self, SupportsFloat, TypeAlias, TypeVar
+from typing import ClassVar, Literal, Self, SupportsFloat, TypeAlias, TypeVar, cast
 
 import numpy as np
 
-from gancam.errors import ParameterError, did_you_mean, shown
+from gancam.errors import ParameterError, did_you_mean, either, nearest, shown
 from gancam.units import rounded
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,19 @@ _ON, _OFF = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
 
 
 @dataclass(frozen=True)
+class Scope:
+    """Which models a parameter is for; with others it would change nothing.
+
+    Attributes:
+        words: They, for messages: "styles".
+        holds: Tells of a model's card whether it is one of them.
+    """
+
+    words: str
+    holds: Callable[[object], bool]
+
+
+@dataclass(frozen=True)
 class Parameter:
     """One declared field: its name, type, default, range or choices, and what it does.
 
@@ -40,6 +53,7 @@ class Parameter:
     texts mean something of their own instead (`person`, for a mask's file). One that was renamed answers to its name of
     before, `formerly`, too.
     What a number below 0 means may have a word, `below` ("auto"), which is then a text for it, and written for it.
+    One that does something with some models alone has those as its `scope`.
     """
 
     name: str
@@ -56,6 +70,7 @@ class Parameter:
     kind: Kind = ""
     words: tuple[str, ...] = ()
     below: str = ""
+    scope: Scope | None = None
 
     def check(self, value: object) -> Value:
         """Return `value`, given as such or as text, as this parameter's type.
@@ -82,7 +97,7 @@ class Parameter:
         elif self.kind in _DEPTHS and isinstance(value, list | tuple | np.ndarray):
             value = _joined(value, _DEPTHS[self.kind]) or value
         if not isinstance(value, str) or (self.choices and value not in self.choices):
-            raise self._refusal(value, did_you_mean(str(value), self.choices) if self.choices else "")
+            raise self._refusal(value, nearest(str(value), self.choices))
         if self.parse is not None:
             try:
                 self.parse(value)
@@ -116,7 +131,7 @@ class Parameter:
         if self.type is bool:
             return "on or off"
         if self.choices:
-            return "one of " + ", ".join(self.choices)
+            return either(self.choices)
         if self.type is str:
             return self.form or "a text"
         kind = "a whole number" if self.type is int else "a number"
@@ -223,12 +238,13 @@ def parameter(
     kind: Kind = "",
     words: Sequence[str] = (),
     below: str = "",
+    scope: Scope | None = None,
     help: str,
 ) -> V:
     """Declare a field of a `Params` class; the arguments are those of a `Parameter`."""
     about = Parameter(
         "", type(default), default, minimum, maximum, tuple(choices), help, unit, form, parse, formerly, kind,
-        tuple(words), below,
+        tuple(words), below, scope,
     )  # fmt: skip
     return field(default=default, metadata={"parameter": about})
 
@@ -263,17 +279,40 @@ class Params:
 
     A field whose name Python keeps for itself is declared with an underscore after it, which its parameter has not:
     ``from_`` declares ``from``, and answers to both names.
+
+    Attributes:
+        unused: Parameters that would change nothing, each with the models that it is for: they keep their defaults, and
+            are not declared.
     """
+
+    unused: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def declared(cls) -> dict[str, Parameter]:
         """Return the parameters of this class by name."""
         entries = {entry.name.removesuffix("_"): entry for entry in dataclasses.fields(cls)}
+        entries = {name: entry for name, entry in entries.items() if name not in cls.unused}
         return {name: replace(entry.metadata["parameter"], name=name) for name, entry in entries.items()}
+
+    @classmethod
+    def suited(cls, card: object) -> type[Self]:
+        """Give this class without the parameters that would change nothing with a model of that `card`."""
+        scopes = [(name, one.scope) for name, one in cls.declared().items() if one.scope is not None]
+        unused = tuple((name, scope.words) for name, scope in scopes if not scope.holds(card))
+        return cast(type[Self], _without(cls, unused)) if unused else cls
+
+    def __reduce__(self) -> tuple[object, ...]:
+        kind = type(self).__mro__[1] if self.unused else type(self)
+        return _again, (kind, tuple(self.unused.items()), dict(vars(self)))
 
     def __setattr__(self, name: str, value: object) -> None:
         declared = self.declared()
         name = _today(name.removesuffix("_"), declared)
+        if name in self.unused:
+            if name in vars(self):
+                raise ParameterError(f"{name} is for {self.unused[name]}, and would change nothing here")
+            super().__setattr__(name, value)  # its default
+            return
         if name not in declared:
             raise ParameterError(f"no parameter {name!r}{did_you_mean(name, declared)}")
         super().__setattr__(f"{name}_" if iskeyword(name) else name, declared[name].check(value))
@@ -313,3 +352,20 @@ class Params:
         for name, value in values.items():
             params.set(name, value)
         return params
+
+
+_fewer: dict[tuple[type[Params], tuple[tuple[str, str], ...]], type[Params]] = {}
+
+
+def _without(kind: type[Params], unused: tuple[tuple[str, str], ...]) -> type[Params]:
+    """A class as `kind`, but for the parameters that are `unused`: their names, and the models that they are for."""
+    if (kind, unused) not in _fewer:
+        named = {"unused": dict(unused), "__module__": kind.__module__, "__doc__": kind.__doc__}
+        _fewer[kind, unused] = type(kind.__name__, (kind,), named)
+    return _fewer[kind, unused]
+
+
+def _again(kind: type[Params], unused: tuple[tuple[str, str], ...], values: Mapping[str, object]) -> Params:
+    made = (_without(kind, unused) if unused else kind)()
+    vars(made).update(values)
+    return made

@@ -207,3 +207,12 @@ def test_effects_may_stand_second_as_before(files: Path) -> None:
     with gancam.VideoCapture(TestPattern((32, 16), frames=2)) as source:
         assert not source.set(cv2.CAP_PROP_POS_FRAMES, 0)
         assert source.getBackendName() == "GANCAM"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_place_that_is_no_number_is_not_gone_to(files: Path, value: float) -> None:
+    capture = gancam.VideoCapture(files / "a.mp4")
+    for name in ("POS_FRAMES", "POS_MSEC", "POS_AVI_RATIO"):
+        assert not capture.set(prop(name), value)
+    assert capture.read()[0]
+    capture.release()

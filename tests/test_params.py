@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from gancam.errors import ParameterError
+from gancam.errors import InputError, ParameterError, did_you_mean, either
 from gancam.params import Parameter, Params, parameter
+from gancam.sinks.video import check_codec
 
 
 @dataclass
@@ -44,7 +45,21 @@ def test_declaration_is_readable() -> None:
     declared = Knobs.declared()
     assert list(declared) == ["strength", "count", "blend", "on"]
     assert declared["strength"].describe() == "a number from 0 to 2"
-    assert declared["blend"].describe() == "one of normal, screen"
+    assert declared["blend"].describe() == "normal or screen"
+
+
+def test_choices_are_named_once() -> None:
+    assert [either(words) for words in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a or b", "a, b or c"]
+    with pytest.raises(ParameterError, match=r"^blend='deep': needs normal or screen$"):
+        Knobs.of(blend="deep")
+    with pytest.raises(ParameterError, match=r"^blend='sceen': needs normal or screen \(did you mean 'screen'\?\)$"):
+        Knobs.of(blend="sceen")
+    assert did_you_mean("int4", ["fp32"]) == " (there is only: fp32)"
+    assert did_you_mean("int4", ["x", "fp16"]) == " (there are: fp16, x)"
+    with pytest.raises(InputError, match=r"^no codec 'abc'; this build has h264, "):
+        check_codec("a.mp4", "abc", None)
+    with pytest.raises(InputError, match=r"^no codec 'h2644' \(did you mean 'h264'\?\); this build has h264, "):
+        check_codec("a.mp4", "h2644", None)
 
 
 def test_steps_stay_in_the_range() -> None:

@@ -25,11 +25,12 @@ from train import recipe as recipes
 from train.data import on_disk
 from train.recipe import Phase, Recipe
 from train.report import Every, Report
-from train.start import ModelReader, begin, find
+from train.start import ModelReader, begin, both, differences, find
 from train.watch import Watcher
 
 log = logging.getLogger(__name__)
 ROLLBACKS = 3  # of one run
+_AFRESH = "go on with what is there, or begin another run (--run FOLDER)"
 SHOWN = 8  # batches that averages are measured on
 USUAL = Every()
 
@@ -351,13 +352,13 @@ def _show(task: tasks.Task, recipe: Recipe, world: int) -> None:
 def _choose_precision(training: _Training) -> str:
     """Choose the precision of a run that begins, and return why it is that."""
     if training.recipe.precision != "auto":
-        return "as the recipe has it"
+        return "as the recipe or --precision has it"
     return training.try_precisions().why
 
 
 def _go_on(training: _Training, state: dict[str, Any], run: Path) -> str:
     """Restore a run as it was, its precision too, and return why that is; raises ``ValueError`` where it is another."""
-    why = "as the recipe has it"
+    why = "as the recipe or --precision has it"
     if training.recipe.precision == "auto":
         said = recipes.parse(state["recipe"], name=state["name"]).precision
         training.compute_in(state.get("precision") or ("bf16" if said == "auto" else said))  # it once was the default
@@ -366,8 +367,21 @@ def _go_on(training: _Training, state: dict[str, Any], run: Path) -> str:
         training.restore(state)
     except (KeyError, RuntimeError, ValueError) as error:
         what = "other networks, or another optimiser, than the recipe has now"
-        raise ValueError(f"{run} was trained with {what}: {error}") from error
+        raise ValueError(f"{run} was trained with {what}{_changes(training.recipe, state)}; {_AFRESH}") from error
     return why
+
+
+def _changes(recipe: Recipe, state: dict[str, Any]) -> str:
+    """The options of both networks that are not those of a checkpoint any more, for a message."""
+    was = recipes.parse(state["recipe"], name=state["name"])
+    told = [both(name, *values) for name, values in differences(was.network, recipe.network).items()]
+    for name in sorted({*was.discriminator, *recipe.discriminator}):
+        pair = was.discriminator.get(name), recipe.discriminator.get(name)
+        if pair[0] != pair[1]:
+            told.append(f"[discriminator] {both(name, *pair)}")
+    if was.optimiser != recipe.optimiser:
+        told.append(both("optimiser", was.optimiser, recipe.optimiser))
+    return f": {', '.join(told)}" if told else ""
 
 
 def _roll_back(training: _Training, run: Path, error: Diverged) -> None:

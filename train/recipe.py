@@ -1,13 +1,14 @@
 """A recipe is one TOML file: what is trained, on what, for how long. It travels inside every checkpoint."""
 
 import json
+import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from train import old_names, optimisers, precision
+from train import old_names, optimisers, options, precision
 
 RECIPES = Path(__file__).with_name("recipes")
 
@@ -32,6 +33,8 @@ class Phase:
             raise ValueError(f"phase {self.name!r}: iterations {self.iterations} must be 1 or more")
         if not self.losses:
             raise ValueError(f"phase {self.name!r} names no loss")
+        if not 0 < self.lr < math.inf:
+            raise ValueError(f"phase {self.name!r}: lr {self.lr:g} must be a number above 0; 1e-3 is usual")
 
 
 @dataclass(frozen=True)
@@ -96,10 +99,15 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
                 raise ValueError(f"[given] {key} must be a table, not {values!r}")
             table[key] = {**table.get(key, {}), **values} if isinstance(values, dict) else values
         table = old_names.current_recipe(table)
+        for place, phase in enumerate(table.get("phase", ())):
+            _check("phase", phase, _PHASE, f"[[phase]] {place + 1}: ")
         phases = tuple(Phase(**phase) for phase in table.pop("phase", []))
         if not phases:
             raise ValueError("it has no [[phase]]")
+        _check("recipe", table, _RECIPE)
         betas = tuple(table.pop("betas", (0.9, 0.99)))
+        if len(betas) != 2:
+            raise ValueError(f"betas {list(betas)} must be two numbers")
         recipe = Recipe(**{"name": name, **table}, betas=betas, phases=phases, text=text)
     except (tomllib.TOMLDecodeError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"recipe {name!r}: {error}") from error
@@ -111,6 +119,34 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
             f"recipe {recipe.name!r}: optimiser {recipe.optimiser!r} must be {' or '.join(optimisers.NAMES)}"
         )
     return recipe
+
+
+_RECIPE = {
+    **{one.name: one.default for one in fields(Recipe) if one.default is not MISSING and one.name != "text"},
+    "name": "", "task": "", "network": {}, "data": {}, "discriminator": {},
+}  # fmt: skip
+_PHASE = {one.name: one.default for one in fields(Phase) if one.default is not MISSING} | {
+    "name": "", "iterations": 1, "losses": {},
+}  # fmt: skip
+_BOUNDS = {
+    "batch": (1, math.inf), "ema": (0, 1), "betas": (0, 1), "constant_fraction": (0, 1), "min_lr_fraction": (0, 1),
+}  # fmt: skip
+
+
+def _check(kind: str, table: Mapping[str, Any], known: Mapping[str, Any], where: str = "") -> None:
+    """Raise ``ValueError`` for what is not in its place in a recipe or a phase."""
+    if kind == "recipe" and (lost := [name for name in ("task", "network") if name not in table]):
+        raise ValueError(f"it has no {'task' if lost[0] == 'task' else '[network]'}: what is to be trained?")
+    if kind == "phase" and (lost := [name for name in ("name", "iterations", "losses") if name not in table]):
+        raise ValueError(f"{where}it has no {lost[0]}")
+    options.check_keys(f"{where}unknown", table, known)
+    for name, value in table.items():
+        if name not in ("lr", "iterations"):  # which say more themselves
+            options.check_value(f"{where}{name}", value, known[name], *_BOUNDS.get(name, ()))
+        else:
+            options.check_kind(f"{where}{name}", value, known[name])
+    for name, weight in table.get("losses", {}).items():
+        options.check_value(f"{where}losses: {name}", weight, 1.0, -math.inf)
 
 
 def load(name: str, given: Mapping[str, Mapping[str, str | int]] | None = None, *, start: str = "") -> Recipe:

@@ -92,7 +92,7 @@ def begin(network: nn.Module, start: Start, recipe: Recipe, show: Callable[[], N
     parts = {
         "begins afresh": sorted(fresh),
         "is left out": sorted(left),
-        "differs": [_both(name, *values) for name, values in other.items() if _is_seen(name, values[0])],
+        "differs": [both(name, *values) for name, values in other.items() if _is_seen(name, values[0])],
     }
     said = [f"{what}: {', '.join(names)}" for what, names in parts.items() if names]
     log.info("begins from %s: %s", start.name, "; ".join(said) or "its pictures are the same")
@@ -116,13 +116,14 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _both(name: str, there: Any, here: Any) -> str:
+def both(name: str, there: Any, here: Any) -> str:
+    """Write an option's value there and here, for a message."""
     one, two = ("as usual" if value is None else value for value in (there, here))
     return f"{name} ({one} there, {two} here)"
 
 
 def _misfit(start: Start, recipe: Recipe, other: Mapping[str, tuple[Any, Any]]) -> str:
-    what = ", ".join(_both(name, *values) for name, values in other.items()) or "hardly a tensor of it fits"
+    what = ", ".join(both(name, *values) for name, values in other.items()) or "hardly a tensor of it fits"
     return (
         f"start {start.name!r} has another network than recipe {recipe.name!r}: {what}; a copy of the recipe with a "
         "[network] as it is there would do, or another start"

@@ -1,10 +1,11 @@
 """The application of the command line, and the options that several commands share."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
-from typer.core import TyperGroup, TyperOption
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from gancam.inference.model import MOST_THREADS
 
@@ -12,6 +13,15 @@ _COMMANDS = (
     "process", "live", "studio", "demo", "models", "sample", "morph", "train", "export", "import", "verify", "bench",
     "doctor",
 )  # fmt: skip
+
+
+class Command(TyperCommand):
+    """A command whose help names what it takes as manuals do: `IN... OUT`, not `{IN... OUT}... <list[str]>`."""
+
+    def get_help(self, ctx: typer.Context) -> str:  # type: ignore[override]
+        """Write the help without Typer's signs for what is required, and for types."""
+        text = re.sub(r"\{(.+?)\}(\.\.\.)?", r"\1", super().get_help(ctx))
+        return re.sub(r" <(?:list\[)?(?:str|path|Path|int|float)\]?>", lambda found: " " * len(found[0]), text)
 
 
 class _Commands(TyperGroup):
@@ -42,8 +52,9 @@ EffectOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         "-e", "--effect", metavar="NAME[:KEY=VALUE...]",
-        help="Apply this effect: a model's name or .onnx file, and parameters, as in "
-        "sr-x2:strength=0.7:threshold=0. Repeat it for a chain of effects, which are applied in this order.",
+        help="Apply this effect: a model's name (gancam models lists them) or .onnx file, and parameters (gancam "
+        "models NAME lists them), as in sr-x2:strength=0.7:threshold=0. Repeat it for a chain of effects, which are "
+        "applied in this order; none alone is no effect.",
     ),
 ]  # fmt: skip
 CodecOption: TypeAlias = Annotated[
@@ -115,8 +126,9 @@ PathsArgument: TypeAlias = Annotated[
     list[str],
     typer.Argument(
         metavar="IN... OUT",
-        help="The videos, images, folders or patterns to read, and last the file or folder to write; - is stdin or "
-        "stdout.",
+        help="The videos, images, folders or patterns to read, and last the file or folder to write. Its extension "
+        "names the format: .mp4, .mov, .mkv, .webm, .ts; .gif, .apng, .webp; .png, .jpg. A - is stdin or stdout, "
+        "frame-%06d.png an image for each frame.",
     ),
 ]
 EncoderOption: TypeAlias = Annotated[
@@ -133,7 +145,11 @@ ToOption: TypeAlias = Annotated[
     str | None, typer.Option("--to", metavar="TIME", help="Leave out all frames from this time on, as in 20s.")
 ]
 ResumeOption: TypeAlias = Annotated[
-    bool, typer.Option("--resume", help="Go on with an interrupted job where it stopped; what it made is kept.")
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with an interrupted job; the frames that it kept are not made again.",
+    ),
 ]
 EightBitOption: TypeAlias = Annotated[
     bool,
@@ -159,13 +175,17 @@ FormatOption: TypeAlias = Annotated[
     typer.Option(
         "--format",
         help="Container of the video written to stdout (where OUT is -): matroska (default), nut, mpegts, webm, mp4, "
-        "mov, or y4m (uncompressed, for other encoders).",
+        "mov; or uncompressed, without sound: y4m (for other encoders), rawvideo (8-bit BGR, for programs of yours). "
+        "Of an image: png, jpg, webp, tiff or bmp.",
     ),
 ]
 JobsOption: TypeAlias = Annotated[
     str,
     typer.Option(
-        "--jobs", metavar="N|auto", help="Number of worker processes; auto begins with one and adds more if they pay."
+        "--jobs",
+        metavar="N|auto",
+        help="Number of worker processes, for several files or the parts of one. auto is one, and more for the rest "
+        "of a folder where they pay.",
     ),
 ]
 ClusterOption: TypeAlias = Annotated[

@@ -18,6 +18,7 @@ from gancam.cli.app import (
     BenchSecondsOption,
     BenchSizesOption,
     ChartOption,
+    Command,
     CompareOption,
     OverwriteOption,
     RoundsOption,
@@ -46,7 +47,7 @@ class BenchOptions:
     threads: int | None
 
 
-@app.command()
+@app.command(cls=Command)
 def bench(
     names: BenchModelsArgument = None,
     size: BenchSizesOption = None,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gancam.budget import LONGEST
 from gancam.effects import EffectSpec, check_spec
-from gancam.errors import InputError, NotFound, SinkError
+from gancam.errors import InputError, NotFound, SinkError, either
 from gancam.files import check_target, refuse_existing
 from gancam.inference import providers
 from gancam.jobs.spec import EffectChainSpec
@@ -101,7 +101,7 @@ def check_picture(path: Path | None, what: str, *, overwrite: bool) -> None:
     if path is None:
         return
     if path.suffix.lower() not in IMAGES:
-        raise InputError(f"{path}: the {what} is an image, so its extension must be one of {', '.join(IMAGES)}")
+        raise InputError(f"{path}: the {what} is an image, so its extension must be {either(IMAGES)}")
     check_target(path, overwrite=overwrite)
 
 
@@ -125,7 +125,11 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_specs(texts: Sequence[str] | None) -> tuple[EffectSpec, ...]:
-    """Parse effects as ``--effect`` has them. Raises ``InputError``."""
+    """Parse effects as ``--effect`` has them; "none", which stands alone, is none. Raises ``InputError``."""
+    if texts and "none" in texts:
+        if others := [text for text in texts if text != "none"]:
+            raise InputError(f"-e none: plays no effect, so -e {others[0]} cannot go with it: give one or the other")
+        return ()
     return tuple(EffectSpec.parse(text) for text in texts or ())
 
 

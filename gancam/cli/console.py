@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -120,6 +121,12 @@ def print_warning(warning: str) -> None:
     errors.print(f"warning: {' '.join(warning.split())}", markup=False)
 
 
+def wrote(path: Path) -> str:
+    """Say that a file was written, and how large it is."""
+    size = path.stat().st_size
+    return f"wrote {path} ({f'{size / 1e6:.1f} MB' if size >= 1e5 else f'{size / 1e3:.1f} kB'})"
+
+
 @contextmanager
 def progress_bar(frames: int | None, quiet: bool) -> Iterator[pipeline.Progress | None]:
     """Show a bar on stderr, from the first frame on.
@@ -138,7 +145,8 @@ def progress_bar(frames: int | None, quiet: bool) -> Iterator[pipeline.Progress 
         BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[fps]:5.1f} fps"), TimeElapsedColumn(),
         TextColumn("ETA"), TimeRemainingColumn(), TextColumn("{task.fields[now]}"),
     )  # fmt: skip
-    bar = Progress(*columns, console=errors, transient=True, refresh_per_second=5)
+    hidden = not errors.is_terminal  # where it would leave an empty line
+    bar = Progress(*columns, console=errors, transient=True, refresh_per_second=5, disable=hidden)
     task = bar.add_task("", total=frames, fps=0.0, now="")
     began, came = time.monotonic(), 0
 

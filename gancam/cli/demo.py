@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import typer
 
-from gancam.cli.app import app
+from gancam.cli.app import Command, app
 from gancam.cli.console import print_note, progress_bar
 from gancam.effects import ModelEffect, load
 from gancam.errors import NotFound
@@ -20,7 +20,7 @@ from gancam.sources import VideoFile
 from gancam.vision.text import draw_lines
 
 
-@app.command()
+@app.command(cls=Command)
 def demo(
     to: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for the results; if it exists, a free name beside it is taken.")

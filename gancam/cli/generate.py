@@ -10,6 +10,7 @@ import typer
 from gancam.cli.app import (
     ClassOption,
     CodecOption,
+    Command,
     DeviceOption,
     GeneratorArgument,
     LabelsOption,
@@ -37,7 +38,7 @@ from gancam.sources import Still
 from gancam.units import counted
 
 
-@app.command()
+@app.command(cls=Command)
 def sample(
     name: GeneratorArgument,
     picture: Annotated[
@@ -120,7 +121,7 @@ def _kinds(name: str, classes: Sequence[str], seeds: range, only: str | None, *,
     return [seed % len(classes) for seed in seeds] if labels else None
 
 
-@app.command()
+@app.command(cls=Command)
 def morph(
     name: GeneratorArgument,
     target: Annotated[

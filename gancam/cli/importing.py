@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 import gancam
-from gancam.cli.app import OverwriteOption, app
+from gancam.cli.app import Command, OverwriteOption, app
 from gancam.cli.console import errors
 from gancam.errors import GancamError, InputError, OutputExists, SinkError
 from gancam.frame import Image
@@ -46,14 +46,16 @@ class _Seen:
     milliseconds: float
     size: tuple[int, int]
     estimated: bool = False
+    drawn: bool = False  # whether it makes a picture of its own size, which is drawn into frames of `size`
 
     @property
     def line(self) -> str:
         word = "about " if self.estimated else ""
-        return f"{word}{self.milliseconds:.0f} ms for {self.size[0]}x{self.size[1]} on the CPU"
+        time, size = f"{word}{self.milliseconds:.0f} ms", f"{self.size[0]}x{self.size[1]}"
+        return f"{time} for {'its picture in a frame of ' if self.drawn else ''}{size} on the CPU"
 
 
-@app.command(name="import")
+@app.command(name="import", cls=Command)
 def import_(
     files: Annotated[
         list[Path],
@@ -204,6 +206,7 @@ def _tried(found: Adapted) -> _Seen:
             effect = gancam.load(found.path, device="cpu", **params)
     finally:
         log.disabled = False
+    drawn = found.card.effect == "morph"
     made = effect(image)
     before = np.asarray(cv2.resize(image, made.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
     path = found.path.with_suffix(".png")
@@ -212,13 +215,14 @@ def _tried(found: Adapted) -> _Seen:
     once = _seconds(lambda: effect(image))
     guess = once * size[0] * size[1] / (image.shape[0] * image.shape[1])
     if guess * (_CALLS + 1) > _PATIENCE:
-        return _Seen(path, 1000 * guess, size, estimated=True)
+        return _Seen(path, 1000 * guess, size, estimated=True, drawn=drawn)
     frame = truth(size[1], size[0])
     try:
         effect(frame)
-        return _Seen(path, 1000 * float(np.median([_seconds(lambda: effect(frame)) for _ in range(_CALLS)])), size)
+        taken = float(np.median([_seconds(lambda: effect(frame)) for _ in range(_CALLS)]))
+        return _Seen(path, 1000 * taken, size, drawn=drawn)
     except GancamError:  # frames of that size are too large for it here
-        return _Seen(path, 1000 * guess, size, estimated=True)
+        return _Seen(path, 1000 * guess, size, estimated=True, drawn=drawn)
 
 
 def _seconds(work: Callable[[], Image]) -> float:

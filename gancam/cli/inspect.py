@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gancam.cli.app import app
+from gancam.cli.app import Command, app
 from gancam.cli.checks import check_device
 from gancam.cli.console import errors
 from gancam.errors import GancamError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gancam.tools.doctor.checks import Check
 
 
-@app.command()
+@app.command(cls=Command)
 def verify(
     before: Annotated[
         Path,
@@ -50,7 +50,7 @@ def verify(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=Command)
 def doctor(
     device: Annotated[
         str | None, typer.Option(help="Exit with 0 only if networks run on this device: auto, cpu or cuda.")

@@ -15,6 +15,7 @@ import typer
 
 from gancam.budget import MISSED
 from gancam.cli.app import (
+    Command,
     ControlOption,
     DeviceOption,
     EffectOption,
@@ -38,7 +39,7 @@ from gancam.cli.app import (
     app,
 )
 from gancam.cli.checks import check_chain, check_log, parse_frame_time, parse_size, parse_specs
-from gancam.cli.console import print_failed_output, print_note, print_warning
+from gancam.cli.console import print_failed_output, print_note, print_warning, wrote
 from gancam.cli.menu import choices, name_of, preset_specs
 from gancam.cli.stage import LiveStage
 from gancam.control import Controls, check_control, open_control
@@ -90,7 +91,7 @@ class LiveOptions:
     as_json: bool
 
 
-@app.command()
+@app.command(cls=Command)
 def live(
     source: SourceArgument = "0",
     effect: EffectOption = None,
@@ -122,7 +123,7 @@ def live(
     """
     names = effect or [DEFAULT]
     offered = [preset_specs(path) for path in preset or ()]
-    specs = offered[0] if offered and not effect else parse_specs([one for one in names if one != "none"])
+    specs = offered[0] if offered and not effect else parse_specs(names)
     frame_time = parse_frame_time(target_fps, target_ms)
     options = LiveOptions(
         source=source,
@@ -152,6 +153,8 @@ def _check(options: LiveOptions) -> None:
     """Find what is wrong before a model is loaded or a source is opened."""
     if options.frame_time is not None and not options.recipe.specs:
         raise InputError("--target-fps and --target-ms need at least one -e EFFECT, whose quality they choose")
+    if options.seconds is not None and not options.seconds > 0:
+        raise InputError(f"--seconds {options.seconds:g}: needs a number above 0; without it there is no end")
     if options.watch not in ("", "new", "split"):
         raise InputError(f"--watch {options.watch!r} must be new or split")
     _check_source(options.source, loop=options.loop)
@@ -178,9 +181,8 @@ def _check(options: LiveOptions) -> None:
 
 def _refuse_files(options: LiveOptions, saved: Sequence[Path]) -> None:
     """Refuse to write to the file that is played, or to one file twice, by whatever names. Raises ``SinkError``."""
-    videos = [target.removeprefix("source:") for target in options.outputs if sink_word(target) in (None, "source")]
     logs = [path for path in (options.stats, options.record_params) if path is not None]
-    files = [*(Path(video) for video in videos if "://" not in video), *logs, *saved]
+    files = [*_recordings(options.outputs), *logs, *saved]
     source = options.source if Path(options.source).exists() else None  # a camera, or test
     for place, path in enumerate(files):
         refuse_source(path, source)
@@ -242,7 +244,15 @@ def _play(options: LiveOptions) -> None:
         finally:
             _put_effects_apart(report, stage)
             report.notes = [note for note in report.notes if note not in notes]
-            print(json.dumps(report.to_dict()) if options.as_json else "\n".join(report.text()))
+            files = [path for path in _recordings(options.outputs) if report.frames and path.is_file()]
+            told = "\n".join([*report.text(), *map(wrote, files)])
+            print(json.dumps(report.to_dict()) if options.as_json else told)
+
+
+def _recordings(outputs: Sequence[str]) -> list[Path]:
+    """Name the files among the outputs."""
+    files = [target.removeprefix("source:") for target in outputs if sink_word(target) in (None, "source")]
+    return [Path(file) for file in files if "://" not in file]
 
 
 def _microphone(sound: str | None) -> str | None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gancam.cli.app import app
+from gancam.cli.app import Command, app
 from gancam.inference.autotune import notes
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find
@@ -21,7 +21,7 @@ from gancam.tools.models import ModelEntry, model_entries
 from gancam.units import milliseconds
 
 
-@app.command()
+@app.command(cls=Command)
 def models(
     name: Annotated[
         str | None,

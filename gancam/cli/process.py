@@ -1,10 +1,8 @@
 """`gancam process`: videos and images through effects into new files."""
 
 import json
-import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, get_args, get_type_hints
@@ -16,6 +14,7 @@ from gancam.cli.app import (
     ChromaOption,
     ClusterOption,
     CodecOption,
+    Command,
     DeinterlaceOption,
     DeviceOption,
     EffectOption,
@@ -38,7 +37,8 @@ from gancam.cli.app import (
 )
 from gancam.cli.bars import BatchBars
 from gancam.cli.checks import PRESET_EFFECTS, check_chain, named_after, parse_moment, parse_specs
-from gancam.cli.console import Terminated, errors, print_note, progress_bar
+from gancam.cli.console import Terminated, errors, print_note, progress_bar, wrote
+from gancam.cli.pipes import PICTURES, image_to_stdout, stdin_for, stdout_apart
 from gancam.effects import EffectSpec
 from gancam.errors import InputError
 from gancam.jobs.batch import MakePool, losses, process_all, process_one
@@ -49,10 +49,13 @@ from gancam.jobs.local_pool import LocalPool, share_of_threads
 from gancam.jobs.preset import read_preset
 from gancam.jobs.process import process_image, process_video
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
-from gancam.jobs.stdio import spooled, without_folder
+from gancam.jobs.stdio import without_folder
+from gancam.media.animated import is_animated
 from gancam.media.paths import MediaPath, SequencePath, StillPath, classify
 from gancam.pipeline import Report
-from gancam.sinks.piece_store import pieces_of, so_far
+from gancam.sinks.images import images_kept
+from gancam.sinks.piece_store import frames_kept, so_far
+from gancam.units import counted
 
 
 def _preset(context: typer.Context, path: Path | None) -> Path | None:
@@ -83,7 +86,12 @@ PresetOption = Annotated[
     ),
 ]
 JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print the report (of several files each event, one a line) as JSON on stdout.")
+    bool,
+    typer.Option(
+        "--json",
+        help="Print the report (of several files each event, one a line) as JSON: on stdout, or on stderr where OUT "
+        "is -.",
+    ),
 ]
 
 
@@ -103,7 +111,7 @@ class _Request:
     as_json: bool
 
 
-@app.command()
+@app.command(cls=Command)
 def process(
     context: typer.Context,
     paths: PathsArgument,
@@ -158,50 +166,28 @@ def _process_single(request: _Request) -> None:
     """Make one file of one input."""
     options, make_pool = request.options, _pool_maker(request)
     with ExitStack() as opened:
-        if request.output == "-":
-            options = replace(options, pipe=opened.enter_context(_stdout()), form=request.form)
+        source, target = classify(request.inputs[0]), classify(request.output)
+        if request.output == "-" and request.form in PICTURES:
+            target = opened.enter_context(image_to_stdout(request.form))
+        elif request.output == "-":
+            if isinstance(source, StillPath) and not is_animated(source.path):
+                raise InputError(f"{source} is an image: give --format png, or another image's, to have one on stdout")
+            options = replace(options, pipe=opened.enter_context(stdout_apart()), form=request.form)
         elif request.form is not None:
             raise InputError(
                 f"--format {request.form}: is for stdout (-); the extension of {request.output} names its container"
             )
-        source, target = classify(request.inputs[0]), classify(request.output)
         if make_pool is not None and (options.pipe is not None or _is_sequence(source, target)):
             raise InputError("--jobs N and --cluster are for files: stdout and numbered images are made by one process")
         check(None if request.inputs[0] == "-" else source, target, options)
         check_chain(request.chain_spec, request.preset)
         if request.inputs[0] == "-":
-            source = classify(opened.enter_context(_stdin()))
+            source = opened.enter_context(stdin_for(target))
         _make(source, target, replace(request, options=options), make_pool)
 
 
 def _is_sequence(*paths: MediaPath) -> bool:
     return any(isinstance(path, SequencePath) for path in paths)
-
-
-@contextmanager
-def _stdin() -> Iterator[Path]:
-    if sys.stdin.isatty():
-        raise InputError("-: stdin is a terminal; pipe a video into it, as in cat in.mkv | gancam process - out.mkv")
-    with spooled(sys.stdin.buffer) as path:
-        yield path
-
-
-@contextmanager
-def _stdout() -> Iterator[int]:
-    """A descriptor of stdout for video alone: what else is printed goes to stderr from now on."""
-    if sys.stdout.isatty():
-        raise InputError("-: stdout is a terminal; pipe it on, as in gancam process in.mp4 - | ffplay -")
-    sys.stdout.flush()
-    mine = os.dup(1)
-    os.dup2(2, 1)
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.setmode(mine, os.O_BINARY)
-    try:
-        yield mine
-    finally:
-        os.close(mine)
 
 
 def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: MakePool | None) -> None:
@@ -214,9 +200,9 @@ def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: Ma
             source, target, chain.fresh(), overwrite=options.overwrite, quality=options.quality, notify=print_note
         )
         if request.as_json:
-            print(json.dumps({"output": str(target), "notes": notes}))
+            print(json.dumps({"output": request.output, "notes": notes}))
         elif not request.quiet:
-            print("\n".join([*notes, _wrote(target)]))
+            print("\n".join([*notes, *([_wrote(target)] if request.output != "-" else [])]))
         return
     report, notify = Report(), lambda text: print_note(without_folder(text, source.path))
     try:
@@ -230,7 +216,7 @@ def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: Ma
                 effects = chain.fresh(source.path)
                 process_video(source, target, effects, options, report, notify=notify, progress=progress)
     except (KeyboardInterrupt, Terminated):
-        errors.print(f"gancam: interrupted; {_what_is_kept(target, options)}", markup=False)
+        errors.print(f"gancam: interrupted; {what_is_kept(target, options)}", markup=False)
         raise
     report.notes = [without_folder(note, source.path) for note in report.notes]
     if request.as_json:
@@ -245,20 +231,21 @@ def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: Ma
 
 
 def _wrote(target: MediaPath) -> str:
-    if isinstance(target, SequencePath):
-        return f"wrote {target}"
-    size = target.path.stat().st_size
-    return f"wrote {target} ({f'{size / 1e6:.1f} MB' if size >= 1e5 else f'{size / 1e3:.1f} kB'})"
+    return f"wrote {target}" if isinstance(target, SequencePath) else wrote(target.path)
 
 
-def _what_is_kept(target: MediaPath, options: ProcessOptions) -> str:
+def what_is_kept(target: MediaPath, options: ProcessOptions) -> str:
     """Say what an interrupted job leaves."""
     if options.pipe is not None:
         return "the frames made so far are written"
-    nothing = "nothing was written: no piece, of about two seconds of video, was whole yet"
-    kept = "the same command with --resume goes on" if pieces_of(target.path).exists() else nothing
+    frames = images_kept(target.path) if isinstance(target, SequencePath) else frames_kept(target.path)
+    if frames:
+        are = "is" if frames == 1 else "are"
+        kept = f"{counted(frames, 'frame')} {are} kept, and the same command with --resume goes on after them"
+    else:
+        kept = "no piece of it was whole yet, so the same command begins anew"
     if (plays := so_far(target.path)).exists():
-        kept += f"; what came so far plays: {plays}"
+        kept += f"; until then, what came so far plays: {plays}"
     return kept
 
 
@@ -313,10 +300,11 @@ def _process_many(request: _Request) -> None:
                 found, out, request.chain_spec, options, notify=notify, workers=request.workers, make_pool=make_pool
             )
     except (KeyboardInterrupt, Terminated):
-        errors.print("gancam: interrupted; the same command goes on", markup=False)
+        said = "the same command goes on: it leaves alone what is done, and what it began goes on"
+        errors.print(f"gancam: interrupted; {said}", markup=False)
         raise
     if not request.quiet and not request.as_json:
-        print("\n".join(summary.text()))
+        print("\n".join(summary.text(out)))
     if summary.failed:
         raise typer.Exit(1)
 

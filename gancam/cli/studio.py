@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from gancam.cli.app import app
+from gancam.cli.app import Command, app
 from gancam.cli.console import print_note, print_warning
 from gancam.errors import InputError, MissingExtra
 
 
-@app.command()
+@app.command(cls=Command)
 def studio(
     folders: Annotated[
         list[Path] | None,

@@ -16,6 +16,7 @@ from gancam.effects._spec import (
     EffectSpec,
     check_spec,
     declared,
+    declared_for,
     effect_names,
     own_effect,
     spec_params,
@@ -25,6 +26,7 @@ from gancam.effects._wrapper import EffectWrapper
 
 __all__ = [
     "Effect", "EffectLike", "EffectSlot", "EffectSpec", "EffectWrapper", "FunctionEffect", "ImageFunction",
-    "MaskedEffect", "ModelEffect", "WatchedEffect", "as_effect", "as_effects", "check_spec", "declared", "effect_names",
-    "load", "loaded_here", "open_effect", "own_effect", "playing", "slots", "spec_params", "unique_names",
+    "MaskedEffect", "ModelEffect", "WatchedEffect", "as_effect", "as_effects", "check_spec", "declared",
+    "declared_for", "effect_names", "load", "loaded_here", "open_effect", "own_effect", "playing", "slots",
+    "spec_params", "unique_names",
 ]  # fmt: skip

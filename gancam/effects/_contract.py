@@ -21,7 +21,7 @@ from gancam.errors import ImageError, InputError, shown
 from gancam.frame import Frame, Image, ImageLike, check_image
 from gancam.inference.card import ModelCard
 from gancam.inference.model import ImageModel, Model
-from gancam.params import Parameter, Params, with_defaults
+from gancam.params import Parameter, Params, Scope, with_defaults
 from gancam.vision.motion import Grey, is_cut, small_grey
 from gancam.vision.pad import DrawingPad
 
@@ -118,6 +118,11 @@ class Effect(ABC):
     def notes(self) -> Sequence[str]:
         """What it did that the user should know; read for the report when playing ends."""
         return ()
+
+    @property
+    def idle(self) -> str:
+        """Why no frame would be changed with its parameters as they are, and what would do; empty where some may be."""
+        return ""
 
     @property
     def status(self) -> str:
@@ -377,6 +382,11 @@ def as_batch(images: object) -> Image | None:
 
 def _times(first: float | None) -> Iterator[float | None]:
     return repeat(None) if first is None else count(first, 1 / 30)
+
+
+def scope(words: str, holds: Callable[[ModelCard], bool]) -> Scope:
+    """Name the models that a parameter is for: in words, and by what their cards say."""
+    return Scope(words, lambda card: isinstance(card, ModelCard) and holds(card))
 
 
 def _again(kind: type[ModelEffect], model: Model, params: Params, arguments: Mapping[str, object]) -> ModelEffect:

@@ -14,6 +14,7 @@ from typing import Self
 
 from gancam.effects._registered import params_of, player, registered, standalone
 from gancam.errors import InputError, ParameterError
+from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.importing.weights import SUFFIXES
 from gancam.inference.variants import read_card, variants
@@ -50,6 +51,12 @@ def declared(effect: str) -> type[Params] | None:
         return None
     own = (one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__)
     return next((one for one in own if issubclass(one, Params)), None)
+
+
+def declared_for(card: ModelCard) -> type[Params] | None:
+    """Find the class of the parameters that change something with a model; None where its effect is not there."""
+    params = declared(card.effect)
+    return None if params is None else params.suited(card)
 
 
 @cache
@@ -97,7 +104,9 @@ class EffectSpec:
             raise InputError(f"effect {text!r} has no name")
         if ":" in text[:at] and not text.startswith('"') and not name.endswith(_FILES):
             rest, alone = name.partition(":")[2], ", ".join(flag_names())
-            raise InputError(f"effect {text!r}: {rest!r} is not key=value, nor one of those that stand alone: {alone}")
+            if not rest:
+                raise InputError(f"effect {text!r}: '' is not key=value: leave the colon out, or say more behind it")
+            raise InputError(f"effect {text!r}: {rest!r} is not key=value, nor a switch that an effect has: {alone}")
         params = dict[str, str]()
         while at < len(text):
             begun = _key(text, at)
@@ -182,7 +191,7 @@ def spec_params(spec: EffectSpec) -> Params | None:
     if alone is not None:
         params: type[Params] | None = params_of(alone)
     else:
-        params = declared(read_card(next(iter(variants(find(spec.name)).values()))).effect)
+        params = declared_for(read_card(next(iter(variants(find(spec.name)).values()))))
     try:
         return None if params is None else params.of(**spec.params)
     except ParameterError as error:

@@ -21,13 +21,14 @@ from gancam.effects.inpainting.background import Background
 from gancam.effects.inpainting.captions import Captions, keyed
 from gancam.effects.inpainting.grain import Grain
 from gancam.effects.inpainting.holes import Crop, Holes, cut_out, overlap, paste, plan
+from gancam.effects.inpainting.mixing import add
 from gancam.effects.inpainting.overlay import Overlay
 from gancam.effects.inpainting.places import boxes, polygons
 from gancam.effects.inpainting.prescan import Prescan
 from gancam.effects.inpainting.regions import UNKNOWN, FrameRegion
 from gancam.effects.inpainting.scratches import Repairs, defects, repairs
 from gancam.effects.inpainting.slope import put_back, slope, without
-from gancam.effects.inpainting.texture import add, wide_parts
+from gancam.effects.inpainting.texture import wide_parts
 from gancam.effects.inpainting.veil import Veil, veils
 from gancam.effects.inpainting.views import average
 from gancam.errors import ModelError, OutputExists, ParameterError
@@ -41,6 +42,7 @@ _ALL_MARKED = (
     "all of a frame was marked, so that nothing was left to fill it from, and it is black: invert=on fills what a mask "
     "image does not mark instead"
 )
+_NOTHING = "nothing is marked, so nothing is filled: give mask=, box=, polygon=, key=, faces= or find="
 _ALONE = "find=scratches compares a frame with those beside it, and there was one frame alone, which is as it was"
 
 
@@ -281,6 +283,11 @@ class Inpaint(MaskedEffect):
         alone = [_ALONE] if self.params.find == "scratches" and len(self._late) == 1 else []
         return self._told + alone + [note for source in self._noted for note in source.notes]
 
+    @property
+    def idle(self) -> str:
+        """What is to be marked, where no parameter says."""
+        return _NOTHING if self._sources() is None and self.params.find == "nothing" else ""
+
     def _note(self, note: str) -> None:
         if note not in self._told:
             self._told.append(note)
@@ -308,7 +315,7 @@ class Inpaint(MaskedEffect):
         source = self._sources()
         if source is None:
             if self.params.find == "nothing":
-                self._note("nothing is marked, so nothing is filled: give mask=, box=, polygon=, key= or find=")
+                self._note(_NOTHING)
             return None
         return masks.check_mask(source(image, time=time), image)
 

@@ -2,7 +2,7 @@
 
 import math
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gancam import masks
 from gancam.effects._box_pad import BoxPad
-from gancam.effects._contract import ModelEffect
+from gancam.effects._contract import ModelEffect, scope
 from gancam.errors import InputError, ModelError
 from gancam.frame import Image
 from gancam.inference.model import Generator, Model
@@ -53,6 +53,9 @@ def seeds(text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
+_LAYERED = scope("generators of several layers of styles", lambda card: card.layers > 1)
+
+
 @dataclass
 class MorphParams(Params):
     """What can be set of `Morph`."""
@@ -79,10 +82,9 @@ class MorphParams(Params):
         help="marks what has this colour",
     )  # fmt: skip
     draw: bool = parameter(
-        False,
-        kind="draw",
+        False, kind="draw",
         help="live: a box drawn on the picture is where it is seen, or what it follows if where= asks for that",
-    )
+    )  # fmt: skip
     fit: str = parameter(
         "auto", choices=("auto", "contain", "cover", "stretch"),
         help="how the square picture fits into another shape; auto: cover for region=full, or contain",
@@ -102,12 +104,9 @@ class MorphParams(Params):
     speed: float = parameter(1.0, minimum=0.0, maximum=20.0, help="how fast; at 1 a new picture every two seconds")
     seed: int = parameter(8, kind="seed", minimum=0, help="picture that its endless walk begins with")
     keyframes: str = parameter(
-        "",
-        kind="seeds",
-        parse=seeds,
-        form="seeds joined by /, as 3/17/42",
+        "", kind="seeds", parse=seeds, form="seeds joined by /, as 3/17/42",
         help="pictures to loop through instead of walking",
-    )
+    )  # fmt: skip
     loop: float = parameter(
         0.0, minimum=0.0, maximum=3600.0, unit="s", help="how long that loop takes at speed 1; 0: two seconds a picture"
     )
@@ -116,14 +115,13 @@ class MorphParams(Params):
         "auto", choices=("auto", *SPACES), help="where pictures are joined: w (smoother) or the sphere of z"
     )
     truncation: float = parameter(
-        -1.0,
-        minimum=-1.0,
-        maximum=1.0,
-        below="auto",
+        -1.0, minimum=-1.0, maximum=1.0, below="auto",
         help="variety against quality: 1 all, 0 nothing but the average picture; auto: what suits the generator",
+    )  # fmt: skip
+    mix: int = parameter(
+        -1, kind="seed", minimum=-1, below="none", scope=_LAYERED, help="seed that gives the later layers (colours)"
     )
-    mix: int = parameter(-1, kind="seed", minimum=-1, below="none", help="seed that gives the later layers (colours)")
-    mix_layer: int = parameter(4, minimum=0, maximum=64, help="the first layer that it gives")
+    mix_layer: int = parameter(4, minimum=0, maximum=64, scope=_LAYERED, help="the first layer that it gives")
     drive: str = parameter("time", choices=("time", "motion", "audio", "level"), help="what makes it move")
     level: float = parameter(
         0.0, minimum=0.0, maximum=2.0, help="how lively it is, for drive=level: turned by hand, or by --control mic"
@@ -228,9 +226,17 @@ class Morph(ModelEffect):
             self._turned: tuple[float, str, str] | None = None  # speed, drive and audio that hold
             self._anchor = (0.0, 0.0)  # since when they hold, in the drive's own time, and the position then
             self._objects: list[Place] = []
-            for source in (self._marked, self._marking(*self._marks()) if self.params.where != "region" else None):
-                if source is not None:
-                    source.reset()
+            for source in self._masks():
+                source.reset()
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know of its mask."""
+        return [note for source in self._masks() for note in source.notes]
+
+    def _masks(self) -> list[masks.MaskSource]:
+        kept = [] if self._marked is None else [self._marked]
+        return kept if self.params.where == "region" else [*kept, self._marking(*self._marks())]
 
     # When: seconds of the drive (of time itself, of motion, of loudness), and the position that speed makes of them
 
@@ -361,10 +367,10 @@ class Morph(ModelEffect):
             if params.blend == "clone":
                 give_grey_rim(overlay, alpha)
             if params.shadow > 0 and params.blend == "normal":
-                dark = _lessened(shadow[inner.slices], params.opacity * params.shadow, soft)
+                dark = blend_room.lessened(shadow[inner.slices], params.opacity * params.shadow, soft)
                 black = np.zeros((*dark.shape, 3), np.uint8)
                 result[seen.slices] = composite(result[seen.slices], black, "normal", dark)
-        alpha = _lessened(alpha[inner.slices], params.opacity, soft)
+        alpha = blend_room.lessened(alpha[inner.slices], params.opacity, soft)
         overlay = np.ascontiguousarray(overlay[inner.slices])
         result[seen.slices] = composite(result[seen.slices], overlay, params.blend, alpha)
 
@@ -419,13 +425,6 @@ def _softened(mask: masks.Mask, radius: int) -> masks.Mask:
     return np.asarray(cv2.blur(full, (2 * radius + 1,) * 2), np.uint8) if radius else full
 
 
-def _lessened(alpha: blend_room.Alpha, share: float, soft: masks.Mask | None) -> blend_room.Alpha:
-    """`alpha` times `share`, and times `soft` where there is one."""
-    if share < 1.0:
-        alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=share), np.uint8)
-    return alpha if soft is None else np.asarray(cv2.multiply(alpha, soft, scale=1 / 255), np.uint8)
-
-
 def _cut(picture: Image, width: int, height: int) -> Image:
     """The middle of a square picture, as wide and high as that in proportion."""
     side = len(picture)
@@ -445,5 +444,5 @@ def build(model: Model, params: Mapping[str, object]) -> Morph:
         raise ModelError(f"{model.path}: is no generator (layout {model.card.layout}), which morphs need")
     marked = params.get("mask")
     given = marked is not None and not isinstance(marked, str)
-    checked = MorphParams.of(**{name: value for name, value in params.items() if name != "mask" or not given})
-    return Morph(model, checked, mask=marked if given else None)
+    own = {name: value for name, value in params.items() if name != "mask" or not given}
+    return Morph(model, MorphParams.suited(model.card).of(**own), mask=marked if given else None)

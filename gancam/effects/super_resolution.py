@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.effects._contract import ModelEffect
+from gancam.effects._contract import ModelEffect, scope
 from gancam.errors import ModelError
 from gancam.frame import Image
 from gancam.inference.catalog import MODELS, menu
@@ -25,6 +25,9 @@ SHARES = Fraction(3, 4), Fraction(2, 3)  # of a side that the network is shown t
 _ALIKE = 0.1  # dB of difference between precisions that nobody sees
 
 
+_SINGLE = scope("models that carry nothing from frame to frame", lambda card: not card.recurrent)
+
+
 @dataclass
 class SuperResolutionParams(Params):
     """What can be set of `SuperResolution`."""
@@ -37,7 +40,7 @@ class SuperResolutionParams(Params):
         help="how much a camera's noise is averaged away over the frames before, along motion",
     )  # fmt: skip
     threshold: float = parameter(
-        -1.0, minimum=-1.0, maximum=64.0, below="off",
+        -1.0, minimum=-1.0, maximum=64.0, below="off", scope=_SINGLE,
         help="compute only what changed by more grey levels: 0 changes nothing, about 40 passes a webcam's noise over; "
         "off: everything is computed",
     )  # fmt: skip
@@ -205,7 +208,7 @@ class SuperResolution(ModelEffect):
         last = levels[-1]
         offered = [*((models, Fraction(1)) for models in levels), *((last, share) for share in SHARES)]
         return [
-            [SuperResolution(model, SuperResolutionParams(), scale=self._scale, share=share) for model in models]
+            [SuperResolution(model, type(self.params)(), scale=self._scale, share=share) for model in models]
             for models, share in [*offered, (last[:1], Fraction(0))]
         ]
 
@@ -274,4 +277,4 @@ def build(model: Model, params: Mapping[str, object]) -> SuperResolution:
         raise ModelError(f"{model.path}: fills holes (layout {model.card.layout}), which super-resolution has none of")
     if model.card.receptive_field == 0:
         raise ModelError(f"{model.path}: its card gives no receptive field, which super-resolution needs for its tiles")
-    return SuperResolution(model, SuperResolutionParams.of(**params))
+    return SuperResolution(model, SuperResolutionParams.suited(model.card).of(**params))

@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from gancam import masks
-from gancam.effects._contract import ModelEffect
+from gancam.effects._contract import ModelEffect, scope
+from gancam.effects._portraits import Portraits, Window
 from gancam.errors import ModelError
 from gancam.frame import Image, check_image
 from gancam.inference.buffers import BufferPool
@@ -25,33 +24,33 @@ from gancam.vision.blend import Region, composite
 from gancam.vision.chroma import chroma_of, coloured
 from gancam.vision.clarity import with_clarity
 from gancam.vision.cutout import ground
-from gancam.vision.fit import scaled, shrunk, within
-from gancam.vision.flow import DenseFlow
+from gancam.vision.fit import scaled, shrunk
 from gancam.vision.guided import fine_lines
-from gancam.vision.motion import Grey, is_cut, small_grey
 from gancam.vision.noise import even
 from gancam.vision.pan import Pan
 from gancam.vision.planes import Planes
+from gancam.vision.steady import Steady
 from gancam.vision.strokes import (
+    broad,
     enlarged_clean,
     enlarged_hatching,
     enlarged_levels,
     fine_structure,
     laid_on,
     mixed_by,
+    receding,
     with_broad_lines,
 )
 from gancam.vision.tint import Tint
 from gancam.vision.tones import Exposure, as_dark, without_veil
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
-_FINER = 1.5  # times the work size, at most, that an unhurried style is shown
-_REST = 0.3  # pixels of the small picture in which motion is looked for: less is none, so that noise moves nothing
-_SAME, _OTHER = 6.0, 24.0  # grey levels of change that are noise, and that make it another thing
-_MEAN = np.array([[1 / 3, 1 / 3, 1 / 3, 0]], np.float32)  # of colours
-_HELD = 0.9  # how much of the frame before stays, at most, where nothing changed
+_FINER, _LARGE = (
+    (1.5, 2.5),
+    2,
+)  # times the work size that an unhurried style is shown: the second of frames so much larger
 _SOFT = 90  # of the shorter side of the frame: how wide a mask's edge is
-_SEEN, _BUSY, _AROUND = 160, 60.0, 9  # detail: on how many pixels, from which slope on it is full, its neighbourhood
+_MOST, _MOST_UNHURRIED, _CLEARER = 2, 8, 1.5  # faces that are drawn from nearer in a frame, and times the clarity there
 _THUMBNAIL = 128  # pixels of the longer side up to which a network draws single things
 _LOST = (
     "{name} draws {size} pixels across, single things before a plain ground: of a scene it leaves little; region= or "
@@ -60,15 +59,9 @@ _LOST = (
 _LINES = "lines", "hatched"
 
 
-class _Held(NamedTuple):
-    """What `stabilise` keeps of a frame: what the network saw, the same in grey, and what was shown.
-
-    OpenCV moves four channels more quickly than three, so ``seen`` and ``shown`` have four.
-    """
-
-    seen: NDArray[np.uint8]
-    grey: Grey
-    shown: NDArray[np.float32]
+_STYLES = scope("models that draw", lambda card: card.keeps == "black")
+_TEXTURED = scope("models that lay a texture", lambda card: card.keeps == "black" and card.texture_step > 0)
+_PAINTERS = scope("models that change more than colours", lambda card: card.keeps != "luma")
 
 
 @dataclass
@@ -89,16 +82,22 @@ class TranslateParams(Params):
         help="how far it recedes where there is detail to see, as in faces and letters",
     )  # fmt: skip
     clarity: float = parameter(
-        1.0, minimum=0.0, maximum=2.0,
+        1.0, minimum=0.0, maximum=2.0, scope=_STYLES,
         help="how far weak shapes, such as those of a pale face, are brought out before a style draws them",
     )  # fmt: skip
-    colours: float = parameter(0.0, minimum=0.0, maximum=1.0, help="how much of the frame's own colours is kept")
+    faces: float = parameter(
+        1.0, minimum=0.0, maximum=1.0, scope=_STYLES,
+        help="how far small faces are drawn by a style as if from nearer, so that they have eyes; 0: as all else",
+    )  # fmt: skip
+    colours: float = parameter(
+        0.0, minimum=0.0, maximum=1.0, scope=_PAINTERS, help="how much of the frame's own colours is kept"
+    )
     stabilise: float = parameter(
         0.0, minimum=0.0, maximum=1.0, formerly="steady",
         help="how much flicker is damped: where nothing changed, the frame before stays",
     )  # fmt: skip
     anchor: str = parameter(
-        "scene", choices=("scene", "frame"),
+        "scene", choices=("scene", "frame"), scope=_TEXTURED,
         help="what hatching, panes, dabs and paper stay with when the camera moves: the scene or the frame",
     )  # fmt: skip
     region: str = parameter(
@@ -143,12 +142,11 @@ class Translate(ModelEffect):
         self._marked = None if mask is None else masks.source(mask)
         self._source = lru_cache(maxsize=1)(masks.source)
         self._tiles = TileBudget(device=lambda: model.device)
-        self._flow, self._tint, self._pan = DenseFlow(_REST), Tint(), Pan()
+        self._tint, self._pan, self._portraits, self._steady = Tint(), Pan(), Portraits(), Steady()
         self._moved = 0.0, 0.0  # how far the scene has, down and to the right, in shares of the picture
         self._begins: Place = 0, 0  # where in the texture the picture that the network is shown does
         self._planes, self._buffers = Planes(), BufferPool()  # what a frame is made in, and frames that were given
         self._told: tuple[str, ...] = ()
-        self._before: dict[tuple[int, ...], _Held] = {}  # of the frame before, by shape
 
     def arguments(self) -> Mapping[str, object]:
         """Tell what else it is made with; see ``ModelEffect``."""
@@ -164,12 +162,12 @@ class Translate(ModelEffect):
         if alpha is None and self._is_lost(image):
             self._told = (_LOST.format(name=self.card.name, size=self.card.work_size),)
         result = self._style(image) if self.card.keeps == "black" else self._translated(image)
-        if params.colours > 0.0 and self.card.keeps != "luma":
+        if params.colours > 0.0:
             grey = np.asarray(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), np.uint8)
             own = coloured(grey, chroma_of(image))
             result = own if params.colours == 1.0 else _mixed(own, result, params.colours)
         if params.readable > 0.0:
-            shown = _receding(image, params.readable)
+            shown = receding(image, params.readable)
             alpha = shown if alpha is None else np.asarray(cv2.multiply(alpha, shown, scale=1 / 255), np.uint8)
         if alpha is not None:
             if params.strength < 1.0:
@@ -186,14 +184,18 @@ class Translate(ModelEffect):
         """Offer the model in each of its precisions, then the same with a smaller work size."""
         models = self.model.alike()
         return [
-            [Translate(model, TranslateParams(), mask=self._marked, share=share) for model in models]
+            [Translate(model, type(self.params)(), mask=self._marked, share=share) for model in models]
             for share in (Fraction(1), *SHARES)
         ]
 
     @property
     def notes(self) -> Sequence[str]:
         """What the user should know: a scene shown to a network of single things, say."""
-        return self._told
+        return [*self._told, *(note for source in self._masks() for note in source.notes)]
+
+    def _masks(self) -> list[masks.MaskSource]:
+        kept = [] if self._marked is None else [self._marked]
+        return [*kept, self._source(self.params.mask)] if self.params.mask else kept
 
     def _is_lost(self, image: Image) -> bool:
         """Whether the network draws far smaller than `image` is, and that is no single thing before a plain ground."""
@@ -207,7 +209,7 @@ class Translate(ModelEffect):
     @property
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
-        return self._follows or not self.skims
+        return self._follows or self._portrays or not self.skims
 
     @property
     def skims(self) -> bool:
@@ -233,19 +235,17 @@ class Translate(ModelEffect):
         if marked or mixed or cut or card.keeps != "nothing" or seen != max(size):
             return None
         with self._lock:
-            self._before = {}
+            self._steady.reset()
         return self.model
 
     def reset(self) -> None:
         """Forget the frames before, those of masks too."""
         with self._lock:
             super().reset()
-            self._before = {}
-            self._tint.reset()
-            self._pan.reset()
-            for source in (self._marked, self._source(self.params.mask) if self.params.mask else None):
-                if source is not None:
-                    source.reset()
+            for memory in (self._steady, self._tint, self._pan, self._portraits):
+                memory.reset()
+            for source in self._masks():
+                source.reset()
 
     def _style(self, image: Image) -> Image:
         """Translate what is within black bars, which stay as they are, and keep dark what is.
@@ -268,7 +268,8 @@ class Translate(ModelEffect):
         most = longest if self.card.strokes == "any" else 2 * longest  # lines would be too broad for a small frame
         usual = self.card.work_size or longest
         if self._unhurried and self.card.keeps == "black":
-            usual = max(usual, min(longest, round(_FINER * usual)))
+            finer, finest = (round(times * usual) for times in _FINER)
+            usual = max(usual, min(longest, finer), min(longest // _LARGE, finest))
         work_size = min(self.params.work_size or usual, most)
         coarse = 1.0 if self.card.keeps == "luma" else max(self.params.scale, 1.0)
         shrink = float(work_size * self._share) / longest / (self.params.scale / coarse)
@@ -281,11 +282,13 @@ class Translate(ModelEffect):
             return self._tint(image, small, self._network, self.params.stabilise)
         found = self._drawn(even(small) if noisy and shrink <= 1.0 else small, coarse)
         if shrink > 1.0:
-            return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-        if shrink == 1.0:
-            return found
-        out = self._buffers.take(image.shape)
-        return _enlarged(found, small, image, self._planes, out, self.card.strokes)
+            found = np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        elif shrink < 1.0:
+            out = self._buffers.take(image.shape)
+            found = _enlarged(found, small, image, self._planes, out, self.card.strokes)
+        if self._portrays:
+            self._portray(image, found, shrink / coarse)
+        return found
 
     def _drawn(self, image: Image, scale: float) -> Image:
         """What the network makes of `image`, with strokes `scale` times as large where nothing is finer than those.
@@ -293,30 +296,48 @@ class Translate(ModelEffect):
         The network draws smaller pictures for that: one, whose dabs are laid on the frame, or, where it draws lines,
         some, each half as large as the one before.
         """
-        before, self._before = self._before, {}
+        self._steady.begin()
         if scale > 1.0 and self.card.strokes == "laid":
             seen = _smaller(image, scale)
-            return laid_on(image, seen, self._shown(seen, before))
-        found = self._shown(image, before)
+            return laid_on(image, seen, self._shown(seen))
+        found = self._shown(image)
         scales = [scale]
         while scales[-1] > 2.0:
             scales.append(scales[-1] / 2)
         for wide in reversed(scales if scale > 1.0 else ()):
-            broad = enlarged_clean(self._shown(_smaller(image, wide), before), (image.shape[1], image.shape[0]))
+            broad = enlarged_clean(self._shown(_smaller(image, wide)), (image.shape[1], image.shape[0]))
             mix = with_broad_lines if self.card.strokes in _LINES else mixed_by
             found = mix(found, broad, fine_structure(image, wide))
         return found
 
-    def _shown(self, seen: Image, before: Mapping[tuple[int, ...], _Held]) -> Image:
-        """What the network makes of `seen`; as `stabilise` has it, with what was kept of the frame before."""
-        clear = with_clarity(seen, self.params.clarity, self._planes) if self.card.keeps == "black" else seen
-        found = self._network(clear)
-        return self._steadied(seen, found, before.get(seen.shape)) if self.params.stabilise > 0.0 else found
+    def _shown(self, seen: Image) -> Image:
+        """What the network makes of `seen`; as `stabilise` has it, with what was shown before."""
+        self._begins = self._place(seen.shape)
+        coarse = broad(seen) if self.card.strokes == "laid" else seen
+        return self._calm(seen, self._made(coarse, self.params.clarity), self._steady)
+
+    def _made(self, seen: Image, clarity: float) -> Image:
+        return self._network(with_clarity(seen, clarity, self._planes) if self.card.keeps == "black" else seen)
+
+    def _calm(self, seen: Image, found: Image, steady: Steady) -> Image:
+        return steady(seen, found, self.params.stabilise) if self.params.stabilise > 0.0 else found
+
+    def _portray(self, image: Image, drawn: Image, shown: float) -> None:
+        """Draw the small faces of `image` from nearer, and lay them on what was `drawn` of it, in place.
+
+        `shown` is how much larger than the frame what the network was shown is.
+        """
+        height, width = image.shape[:2]
+        most = _MOST_UNHURRIED if self._unhurried else _MOST
+        for window in self._portraits.windows((width, height), shown, self._share, most):
+            seen = without_veil(window.cut(image))
+            self._begins = self._place_near(window, shown, (height, width))
+            found = self._calm(seen, self._made(seen, _CLEARER * self.params.clarity), window.portrait.steady)
+            window.lay(found, drawn, self.params.faces, self._planes)
 
     def _network(self, image: Image) -> Image:
         """Any size: enlarged to what the model takes by repeating the border, large ones in tiles."""
         height, width = image.shape[:2]
-        self._begins = self._place(image.shape)
         multiple = self.card.multiple
         least = max(self.card.minimum, 1)
         more = [multiple * -(-max(side, least) // multiple) - side for side in (height, width)]
@@ -331,9 +352,17 @@ class Translate(ModelEffect):
     def _follows(self) -> bool:
         return self.params.anchor == "scene" and self.card.keeps == "black" and self.model.texture_step > 0
 
+    @property
+    def _portrays(self) -> bool:
+        return self.params.faces > 0.0 and self.card.keeps == "black"
+
     def _look(self, image: Image) -> None:
-        """See how far the scene has moved up to `image`, for a texture that goes along."""
-        self._moved = self._pan(find_picture(image).without_bars(image)) if self._follows else (0.0, 0.0)
+        """See how far the scene has moved up to `image`, for a texture that goes along, and where there are faces."""
+        if self._follows or self._portrays:
+            picture = find_picture(image).without_bars(image)
+            self._moved = self._pan(picture) if self._follows else (0.0, 0.0)
+            if self._portrays:
+                self._portraits.look(picture)
 
     def _place(self, shape: tuple[int, ...]) -> Place:
         """Where in the texture a picture of that shape begins, for it to have gone along with the scene."""
@@ -342,28 +371,19 @@ class Translate(ModelEffect):
         down, right = (share * side / self.model.texture_step for share, side in zip(self._moved, shape, strict=False))
         return -round(down), -round(right)
 
+    def _place_near(self, window: Window, shown: float, size: tuple[int, int]) -> Place:
+        """The same for what is drawn from nearer: where it lies in the frame, so that texture stays on it."""
+        if not self.model.texture_step:
+            return 0, 0
+        moved = self._moved if self._follows else (0.0, 0.0)
+        begins = window.place.top, window.place.left
+        times = shown * window.nearer / self.model.texture_step
+        down, right = (times * (at - share * side) for at, share, side in zip(begins, moved, size, strict=True))
+        return round(down), round(right)
+
     def _run(self, image: Image) -> Image:
         result: Image = self.model(image[None], place=self._begins)[0][0]
         return result
-
-    def _steadied(self, seen: Image, found: Image, kept: _Held | None) -> Image:
-        """`found` mixed with what was shown before, moved along with the picture, where that shows the same."""
-        now = np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2BGRA), np.uint8).astype(np.float32)
-        new = np.asarray(cv2.cvtColor(seen, cv2.COLOR_BGR2BGRA), np.uint8)
-        grey, _ = small_grey(seen)
-        if kept is not None and not is_cut(kept.grey, grey):
-            moved, before, held = kept
-            motion = self._flow(grey, before, (seen.shape[1], seen.shape[0]))
-            if motion is not None:
-                moved, held = motion.carry(moved), motion.carry(held)
-            change = cv2.blur(cv2.transform(cv2.absdiff(new, moved), _MEAN), (7, 7)).astype(np.float32)
-            most = _HELD * self.params.stabilise
-            change *= np.float32(-most / (_OTHER - _SAME))
-            change += np.float32(most * _OTHER / (_OTHER - _SAME))
-            share = np.clip(change, 0, np.float32(most), out=change)
-            cv2.blendLinear(held, now, share, 1 - share, dst=now)
-        self._before[seen.shape] = _Held(new, grey, now)
-        return np.asarray(cv2.cvtColor(cv2.convertScaleAbs(now), cv2.COLOR_BGRA2BGR), np.uint8)
 
     def _alpha(self, image: Image, time: float | None) -> masks.Mask | None:
         """Where it is seen, 0 to 255; None: everywhere."""
@@ -378,18 +398,6 @@ class Translate(ModelEffect):
         radius = min(height, width) // _SOFT
         alpha = np.asarray(cv2.blur(alpha, (2 * radius + 1,) * 2), np.uint8)
         return np.asarray(cv2.bitwise_not(alpha), np.uint8) if params.outside else alpha
-
-
-def _receding(image: Image, share: float) -> masks.Mask:
-    """255 where nothing is to be seen, less by up to `share` where there is detail."""
-    height, width = image.shape[:2]
-    size = within((width, height), _SEEN)
-    small = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
-    slope = cv2.magnitude(*(cv2.Sobel(small, cv2.CV_32F, *way) for way in ((1, 0), (0, 1))))
-    window = (_AROUND, _AROUND)
-    busy = cv2.blur(cv2.blur(np.minimum(slope, 2 * _BUSY), window), window) / _BUSY
-    shown = cv2.convertScaleAbs(255.0 * (1.0 - share * np.clip(busy, 0, 1)))
-    return np.asarray(cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _smaller(image: Image, times: float) -> Image:
@@ -437,5 +445,5 @@ def build(model: Model, params: Mapping[str, object]) -> Translate:
         )
     marked = params.get("mask")
     given = marked is not None and not isinstance(marked, str)
-    checked = TranslateParams.of(**{name: value for name, value in params.items() if name != "mask" or not given})
-    return Translate(model, checked, mask=marked if given else None)
+    own = {name: value for name, value in params.items() if name != "mask" or not given}
+    return Translate(model, TranslateParams.suited(model.card).of(**own), mask=marked if given else None)

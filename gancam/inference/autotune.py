@@ -20,6 +20,7 @@ from gancam.errors import DeviceError, GancamError, ModelError, first_line
 from gancam.frame import Image
 from gancam.inference.hardware import saturates_bytes, thread_counts
 from gancam.inference.network import GeneratorNetwork, MaskedNetwork, Network, open_network
+from gancam.inference.packages import USE_CPU
 from gancam.inference.providers import GpuOptions, kind_of, ways
 from gancam.inference.trials import LEAST_PSNR, TILED_ON_GPU, Trial, name_of, recall, remember
 from gancam.units import milliseconds
@@ -89,7 +90,7 @@ def _needs_wide_sums(files: Mapping[str, Path], device: str, threads: int) -> bo
     if "fp32" in files:
         raise ModelError(
             f"{files['int8']}: is inaccurate on this CPU, whose 8-bit sums saturate in this network ({psnr:.1f} dB "
-            f"against the same without); use {files['fp32'].name} (--precision fp32)"
+            f'against the same without); use {files["fp32"].name} (--precision fp32, in Python precision="fp32")'
         )
     log.info("%s: its 8-bit sums saturate on this CPU (%.1f dB); played with wide sums", files["int8"], psnr)
     return True
@@ -121,7 +122,7 @@ def usable(files: Mapping[str, Path], device: str, threads: int) -> list[str]:
         files = {kind: path for kind, path in files.items() if kind != "int8"} or files
     usual = [kind for kind in _PREFERRED[kind_of(device)] if kind in files]
     if not usual and device != "cpu":
-        raise DeviceError(device, f"of {name_of(files)} there is int8 alone, which is for the CPU", "use --device cpu")
+        raise DeviceError(device, f"of {name_of(files)} there is int8 alone, which is for the CPU", USE_CPU)
     if len(usual) < 2 or "fp32" not in usual or kind_of(device) == "tensorrt":  # which takes minutes for each
         return usual or list(files)
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from gancam.errors import DeviceError
 from gancam.inference.control_groups import read_text
-from gancam.inference.packages import OR_CPU, PROVIDERS, runtime
+from gancam.inference.packages import OR_CPU, PROVIDERS, USE_CPU, runtime
 
 _PORTABLE = 1  # CU_MEMHOSTALLOC_PORTABLE: for every context of this process
 _DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
@@ -273,7 +273,7 @@ def _no_driver() -> tuple[str, str]:
         )
     if nvidia_traces():
         return why, "install NVIDIA's driver (Ubuntu: sudo ubuntu-drivers install) and restart"
-    return f"no NVIDIA GPU seen, {why}", "use --device cpu; in a container on a machine with a GPU: --gpus all"
+    return f"no NVIDIA GPU seen, {why}", f"{USE_CPU}; in a container on a machine with a GPU: --gpus all"
 
 
 def _driver_fault(code: int) -> tuple[str, str]:

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 from gancam.inference.binding import Tensor
 
-_SETTLED = 3  # calls of one shape in a row: what comes so often will come again
-_MOST = 2  # graphs of a network, since each keeps memory of its own: those of frames, and of a second source's
+_SETTLED = 3  # calls of one shape: what comes so often will come again
+_KNOWN = 3  # shapes that are counted, those that came last: frames, and the parts of them that are looked at besides
+_MOST = (
+    3  # graphs of a network, since each keeps memory of its own: those of frames, of their parts, of a second source
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +30,7 @@ class CapturedCalls:
     def __init__(self, device: str) -> None:
         self._device = device
         self._calls: dict[tuple[int, ...], CapturedCall] = {}
-        self._latest: tuple[int, ...] = ()
-        self._count = 0
+        self._counts: dict[tuple[int, ...], int] = {}  # of the shapes that came last, the last one last
 
     def find(self, given: tuple[int, ...], made: tuple[int, ...]) -> CapturedCall | None:
         """Find the graph of a call; None where it is to run without.
@@ -37,9 +39,10 @@ class CapturedCalls:
             given: The shape of what the network takes now.
             made: The shape of what it will make.
         """
-        self._count = self._count + 1 if given == self._latest else 1
-        self._latest = given
-        if given not in self._calls and self._count >= _SETTLED and len(self._calls) < _MOST:
+        count = self._counts[given] = self._counts.pop(given, 0) + 1
+        if len(self._counts) > _KNOWN:
+            self._counts.pop(next(iter(self._counts)))
+        if given not in self._calls and count >= _SETTLED and len(self._calls) < _MOST:
             tensors = Tensor.on(self._device, given), Tensor.on(self._device, made)
             self._calls[given] = CapturedCall(len(self._calls) + 1, *tensors)
         return self._calls.get(given)

@@ -9,15 +9,15 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Self, SupportsIndex, TypeVar
+from typing import ClassVar, Self, SupportsIndex, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import DeviceError, ModelError, NotFound, OutOfMemory, ParameterError, did_you_mean
+from gancam.errors import DeviceError, ModelError, NotFound, OutOfMemory, ParameterError, did_you_mean, shown
 from gancam.inference.autotune import Choice, choose, usable
 from gancam.inference.black import BlackGuard
-from gancam.inference.card import ModelCard
+from gancam.inference.card import ModelCard, Precision
 from gancam.inference.cuda import cuda_is_likely
 from gancam.inference.network import GeneratorNetwork, ImageNetwork, MaskedNetwork, Network, open_network
 from gancam.inference.place import Place
@@ -90,6 +90,9 @@ class Model:
         if not files:
             raise NotFound(f"no model file {path}")
         check_device(device)
+        if precision != "auto" and precision not in get_args(Precision):
+            known = get_args(Precision)
+            raise ParameterError(f"precision {shown(precision)} must be auto, {', '.join(known[:-1])} or {known[-1]}")
         if precision != "auto" and precision not in files:
             raise ParameterError(f"{path} has no {precision!r} variant{did_you_mean(str(precision), files)}")
         if threads is not None and not (isinstance(threads, SupportsIndex) and 1 <= int(threads) <= MOST_THREADS):

@@ -435,7 +435,7 @@ def open_network(
     """
     gpu = gpu or GpuOptions()
     if kind_of(device) == "tensorrt" and read_card(path).recurrent:
-        raise DeviceError(device, f"{path.name} carries states from frame to frame", "use --device cuda")
+        raise DeviceError(device, f"{path.name} carries states between frames", 'use --device cuda (device="cuda")')
     session = open_session(path, device, threads, wide_sums=wide_sums, gpu=gpu, placed=has_place(path, device))
     card = ModelCard.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
     spent = {"conversion": 0.0, "network": 0.0, "copies": 0.0} if spent is None else spent

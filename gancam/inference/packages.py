@@ -22,7 +22,15 @@ RUNTIMES = (  # distributions that all install the one package `onnxruntime`, ea
 )  # fmt: skip
 BUILT_WITH_CUDA = (sys.platform, platform.machine()) in (("linux", "x86_64"), ("win32", "AMD64"))
 RUNTIME = "onnxruntime-gpu" if BUILT_WITH_CUDA else "onnxruntime"  # the one that gancam depends on here
-OR_CPU = "or use --device cpu"
+
+
+def use_device(name: str) -> str:
+    """Say how another device is asked for, on the command line and in Python."""
+    return f'use --device {name} (in Python device="{name}")'
+
+
+USE_CPU = use_device("cpu")
+OR_CPU = f"or {USE_CPU}"
 
 
 @lru_cache

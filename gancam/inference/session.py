@@ -20,11 +20,13 @@ from gancam.inference.packages import (
     PROVIDERS,
     RUNTIME,
     RUNTIMES,
+    USE_CPU,
     clash,
     installed,
     listed,
     reinstall,
     runtime,
+    use_device,
 )
 from gancam.inference.place import with_place
 from gancam.inference.providers import GpuOptions, kind_of, memory_limit, number_of, provider_list
@@ -166,7 +168,11 @@ def prepare(device: str) -> None:
     found, knows = gpus()
     if number >= len(found):
         there = ", ".join(f"{index}: {one.name}" for index, one in enumerate(found))
-        raise DeviceError(device, f"there is no GPU number {number}; there are {there}", f"use --device {kind}:0")
+        raise DeviceError(
+            device,
+            f"there is no GPU number {number}; there are {there}",
+            use_device(f"{kind}:0"),
+        )
     built = cuda_version()
     if built and knows[0] < built[0]:
         newer = f"update NVIDIA's driver to {_LEAST_DRIVER.get(built[0], 'the newest')} or later"
@@ -178,7 +184,7 @@ def prepare(device: str) -> None:
     least = _LEAST_CAPABILITY.get(built[0], (0, 0)) if built else (0, 0)
     if found[number].capability < least:
         has = f"{found[number].name} has compute capability {_dotted(found[number].capability)}"
-        older = _CUDA_12 if least > (7, 0) and found[number].capability >= _LEAST_CAPABILITY[12] else "use --device cpu"
+        older = _CUDA_12 if least > (7, 0) and found[number].capability >= _LEAST_CAPABILITY[12] else USE_CPU
         raise DeviceError(device, f"{has}, this ONNX Runtime's CUDA needs {_dotted(least)}", older)
     _preload()
     load_from_wheels(unloadable([*needed(provider_file(kind)), *_wanted_late()]))
@@ -250,7 +256,7 @@ def _no_provider(device: str) -> tuple[str, str]:
     if mixed:
         return mixed
     if not BUILT_WITH_CUDA:
-        return f"for {platform.system()} on {platform.machine()} there is no ONNX Runtime with CUDA", "use --device cpu"
+        return f"for {platform.system()} on {platform.machine()} there is no ONNX Runtime with CUDA", USE_CPU
     found = ", ".join(f"{name} {version}" for name, version in installed(RUNTIMES).items()) or "this ONNX Runtime"
     return f"{found} has no {PROVIDERS[device]}", f'{reinstall()} && pip install "gancam[cuda]"'
 

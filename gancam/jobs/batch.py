@@ -35,6 +35,7 @@ from gancam.jobs.worker import WorkerFault
 from gancam.media.images import encoding
 from gancam.media.messages import cause
 from gancam.pipeline import Report
+from gancam.units import counted
 
 log = logging.getLogger(__name__)
 MakePool: TypeAlias = Callable[[EffectChainSpec], WorkerPool]
@@ -76,7 +77,8 @@ def process_all(
         GancamError: What loading the effects raises.
     """
     if not found.items:
-        raise InputError(f"nothing to do: the inputs hold no video and no image, but {found.others} other files")
+        others = counted(found.others, "other file")
+        raise InputError(f"nothing to do: the inputs hold no video and no image, but {others}")
     return _Batch(found, out, chain_spec, options, notify, workers, make_pool).run()
 
 

@@ -11,9 +11,11 @@ from gancam.files import check_target
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.animated import is_animated
 from gancam.media.info import MOST_FPS
-from gancam.media.paths import IMAGES, OTHER_IMAGES, MediaPath, SequencePath, StillPath, VideoPath
+from gancam.media.paths import IMAGES, OTHER_IMAGES, MediaPath, SequencePath, StillPath, VideoPath, misnumbered
 from gancam.sinks import images, sink_word
 from gancam.sinks.video import ANIMATIONS, check_codec, check_output, check_quality
+
+_STDIN = Path("standard input")
 
 
 def refuse_drawing(effects: Sequence[Effect]) -> None:
@@ -23,6 +25,13 @@ def refuse_drawing(effects: Sequence[Effect]) -> None:
             raise InputError(
                 f"{effect.name}: draw needs the window of gancam live; draw there with save=FILE, then give mask=FILE"
             )
+
+
+def refuse_idle(effects: Sequence[Effect]) -> None:
+    """Refuse effects that would leave the whole input as it is. Raises ``InputError``."""
+    for effect in effects:
+        if effect.idle:
+            raise InputError(f"{effect.name}: {effect.idle}")
 
 
 def check(path: MediaPath | None, target: MediaPath, options: ProcessOptions) -> None:
@@ -45,7 +54,9 @@ def check(path: MediaPath | None, target: MediaPath, options: ProcessOptions) ->
     check_options(options)
     if options.pipe is None and sink_word(str(target)) is not None:
         raise InputError(f"{target}: is an output of gancam live; gancam process writes videos and images")
-    source = VideoPath(Path("standard input")) if path is None else path
+    source: MediaPath = path or VideoPath(_STDIN)
+    if path is None and isinstance(target, StillPath) and target.path.suffix.lower() not in ANIMATIONS:
+        source = StillPath(_STDIN)  # whether it is one is seen when it came
     plays = not isinstance(source, StillPath) or (not isinstance(target, StillPath) and is_animated(source.path))
     if isinstance(source, StillPath) and not plays and not isinstance(target, SequencePath):
         _refuse_options_of_videos(source, options)
@@ -98,7 +109,7 @@ def _check_there(path: MediaPath) -> None:
         if not path.images():
             raise NotFound(f"{path}: there is no such image")
     elif not os.path.exists(path):
-        raise NotFound(f"{path}: no such file")
+        raise NotFound(misnumbered(path) or f"{path}: no such file")
     elif os.path.isdir(path):
         raise SourceError(f"{path}: is a folder, not a video file")
 
@@ -136,6 +147,8 @@ def refuse_mixture(path: MediaPath, target: MediaPath) -> None:
         raise InputError(f"{other}: images are read and written as {', '.join(IMAGES)}, not as {other.path.suffix}")
     if one and not isinstance(target, StillPath):
         raise InputError(f"{path} is an image, so the output must be one too ({', '.join(IMAGES)}), not {target}")
+    if isinstance(target, StillPath) and not isinstance(path, StillPath) and (said := misnumbered(target)):
+        raise InputError(said)
     single = isinstance(target, StillPath) and target.path.suffix.lower() not in ANIMATIONS
     if single and not isinstance(path, StillPath):
         raise InputError(f"{target} is one image, so the input must be one too, not {path}; {_numbered(target)}")

@@ -125,9 +125,10 @@ class Summary:
     others: int = 0
     seconds: float = 0.0
 
-    def text(self) -> list[str]:
-        """Write it out as lines of text."""
-        parts = [f"{self.made} made", *([f"{self.done} done before"] if self.done else [])]
+    def text(self, out: Path) -> list[str]:
+        """Write it out as lines of text; `out` is the folder of the outputs."""
+        parts = [f"{self.made} made in {out}" if self.made else "0 made"]
+        parts += [f"{self.done} done before"] if self.done else []
         parts += [f"{len(self.failed)} failed"] if self.failed else []
         parts += [f"{self.others} neither video nor image"] if self.others else []
         return [f"{', '.join(parts)}; {self.seconds:.1f} s", *(f"failed: {error}" for _, error in self.failed)]

@@ -9,13 +9,10 @@ from pathlib import Path
 
 from gancam.errors import InputError, NotFound
 from gancam.media.messages import cause
-from gancam.media.paths import IMAGES, StillPath, classify
+from gancam.media.paths import IMAGES, OTHER_VIDEOS, StillPath, classify
 from gancam.sinks.video import ANIMATIONS, CONTAINERS, holds
 
-VIDEOS = (
-    *CONTAINERS, ".3g2", ".3gp", ".apng", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".m2ts", ".m2v",
-    ".mjpeg", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".rm", ".rmvb", ".vob", ".wmv", ".wtv", ".y4m",
-)  # fmt: skip
+VIDEOS = (*CONTAINERS, *OTHER_VIDEOS, ".apng", ".gif")
 LEDGER = ".gancam.jsonl"  # in the output folder: which file was made from what, a JSON object a line
 
 

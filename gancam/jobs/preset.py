@@ -86,6 +86,8 @@ def _unreadable(where: str, error: Exception) -> InputError:
 def _checked(where: str, value: object, kind: type) -> object:
     if kind is list:
         return [_effect(where, part) for part in (value if isinstance(value, list) else [value])]
+    if kind is str and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)  # jobs = 2, from = 5
     fits = isinstance(value, (int, float) if kind is float else kind) and isinstance(value, bool) == (kind is bool)
     if not fits:
         raise InputError(f"{where}={_written(value)}: needs {_KINDS[kind]}")
@@ -95,7 +97,9 @@ def _checked(where: str, value: object, kind: type) -> object:
 def _effect(where: str, part: object) -> EffectSpec:
     """Read an effect from a text, as on the command line, or from a table."""
     if not isinstance(part, dict):
-        text = str(_checked(where, part, str))
+        if not isinstance(part, str):
+            raise InputError(f"{where}={_written(part)}: needs a text")
+        text = part
         try:
             return EffectSpec.parse(text)
         except InputError as error:

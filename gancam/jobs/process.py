@@ -9,13 +9,14 @@ from typing import TypeAlias
 
 from gancam.control import Controls, Replay
 from gancam.effects import Effect, EffectLike, EffectSlot, playing, slots
-from gancam.errors import GancamError
+from gancam.errors import GancamError, ParameterError
 from gancam.files import check_target
 from gancam.frame import Frame
 from gancam.jobs.checks import (
     check_reading,
     check_writing,
     refuse_drawing,
+    refuse_idle,
     refuse_mixture,
 )
 from gancam.jobs.identity import job_of
@@ -23,6 +24,7 @@ from gancam.jobs.spec import ProcessOptions
 from gancam.media.images import Picture, check_size, holds_alpha, holds_many, read_pictures, write_pictures
 from gancam.media.info import VideoInfo
 from gancam.media.paths import MediaPath, SequencePath, StillPath, VideoPath, classify
+from gancam.params import Value
 from gancam.pipeline import FrameCallback, Progress, Report, frame_through, output_size, run
 from gancam.sinks import Sink
 from gancam.sinks.images import ImageWriter
@@ -71,12 +73,10 @@ def process_video(
         check_writing(target, options)
         sink = _sink(path, target, chain, options, video_options)
         done = sink.frames_done
+        skimmed = done if remembers(chain, options) else 0
         notes = [*source.notes, *sink.notes]
-        if done:
-            notes.append(f"{target}: goes on after {counted(done, 'frame')}")
-        skimmed = done if done and remembers(chain, options) else 0
-        if skimmed:
-            notes.append("an effect needs earlier frames, so it is shown those again")
+        notes += [f"{target}: goes on after {counted(done, 'frame')}"] if done else []
+        notes += [f"{_remembering(chain, options)} earlier frames, so those are shown again"] if skimmed else []
         source.skip(done - skimmed)
         for note in notes:
             notify(note)
@@ -91,11 +91,12 @@ def process_video(
                 for effect in chain if options.pipe is None else ():  # what went to a pipe is not made again
                     effect.discard()
                 raise
+    if report.promised is not None:
+        report.promised -= done - skimmed  # those that an earlier run made are not in `report.frames`
     report.notes = [note for note in report.notes if note not in notes]
     if replay is not None and replay.left:
-        report.notes.append(
-            f"{options.params}: its last {replay.left} changes of parameters come after the end of {path}"
-        )
+        late = f"its last {counted(replay.left, 'change')} of parameters {'comes' if replay.left == 1 else 'come'}"
+        report.notes.append(f"{options.params}: {late} after the end of {path}")
 
 
 def remembers(effects: Sequence[Effect], options: ProcessOptions) -> bool:
@@ -108,6 +109,45 @@ def is_divisible(effects: Sequence[Effect], options: ProcessOptions) -> bool:
     if not remembers(effects, options):
         return True
     return options.params is None and effects[0].skims and not any(effect.remembers for effect in effects[1:])
+
+
+def why_in_order(effects: Sequence[Effect], options: ProcessOptions) -> str:
+    """Say why one worker makes a whole video, and what would let several share it; empty where they do."""
+    if is_divisible(effects, options):
+        return ""
+    needy = [(one, place == 0) for place, one in enumerate(effects) if one.remembers and (place or not one.skims)]
+    reason = f"{_remembering([one for one, _ in needy], options)} the frames in order, so one worker makes this video"
+    cures = [_without_memory(effect, first=first) for effect, first in needy]
+    if options.params is not None or not all(cures):
+        return f"{reason}; several are for several videos"
+    return f"{reason}; with {' and '.join(cures)} several share it"
+
+
+def _remembering(effects: Sequence[Effect], options: ProcessOptions) -> str:
+    """Name what needs earlier frames, with the verb."""
+    if options.params is not None:
+        return f"--params {options.params} needs"
+    names = [effect.name for effect in effects if effect.remembers]
+    return f"{' and '.join(names)} {'needs' if len(names) == 1 else 'need'}"
+
+
+def _without_memory(effect: Effect, *, first: bool) -> str:
+    """Find a parameter with which `effect` would not need earlier frames, or, as the `first`, but quickly see them.
+
+    Returns:
+        The effect with that parameter; empty where none would do alone.
+    """
+    values = effect.params.values()
+    for name, entry in effect.parameters.items():
+        unset: Sequence[Value] = [False] if entry.type is bool else [""] if entry.type is str else [-1, 0]
+        for other in entry.choices or unset:
+            with suppress(ParameterError):
+                effect.params.set(name, other)
+                free = not effect.remembers or (first and effect.skims)
+                effect.params.set(name, values[name])
+                if free:
+                    return f"{effect.name}:{name}={entry.text(entry.check(other))}"
+    return ""
 
 
 def reads_ahead(
@@ -206,6 +246,8 @@ def open_video(
         GancamError: What sources raise.
     """
     refuse_drawing(chain)
+    if options.params is None:  # which may mark something later
+        refuse_idle(chain)
     source = _source(classify(path), options)
     try:
         if isinstance(source, VideoFile):
@@ -222,6 +264,8 @@ def open_video(
             _tone_map(source, options)
             if keeper is not None and isinstance(source, VideoFile):
                 source.tell_keeper(keeper)
+            if isinstance(source, VideoFile) and not chain and not lowered and source.footage.depth > 8:
+                source.keep_decoded(whole=False)
         return source, VideoOptions(
             fps=source.fps, size=output_size(chain, source.size), codec=options.codec, encoder=options.encoder,
             quality=options.quality, untouched=untouched, overwrite=options.overwrite, source_info=source.footage,
@@ -279,6 +323,7 @@ def process_image(
     check_target(target, overwrite=overwrite, sources=[path])
     with playing(effects) as chain:
         refuse_drawing(chain)
+        refuse_idle(chain)
         _image_through(path, target, chain, overwrite, quality, notify)
         return [note for effect in chain for note in effect.notes]
 

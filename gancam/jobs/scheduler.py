@@ -11,10 +11,12 @@ from gancam.jobs.events import JobListener
 from gancam.jobs.identity import job_of
 from gancam.jobs.inputs import BatchItem
 from gancam.jobs.local_pool import WorkerPool
-from gancam.jobs.process import is_divisible, open_video, sound_of
+from gancam.jobs.process import open_video, sound_of, why_in_order
 from gancam.jobs.spec import LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkItem, WorkResult
+from gancam.sinks.piece_store import frames_in, piece_begin
 from gancam.sinks.pieces import PieceCollector
+from gancam.units import counted
 
 _DEATHS = 3  # workers that one piece may kill before it is given up
 
@@ -28,17 +30,17 @@ class VideoJob:
     promised: int | None
     divisible: bool
     options: ProcessOptions
-    notes: list[str]
+    notes: list[str] = field(default_factory=list)  # to be told in the end
+    told: list[str] = field(default_factory=list)
     worker: int | None = None  # the one that makes it, as far as one can
     out: set[int] = field(default_factory=set)
     again: list[WorkItem] = field(default_factory=list)
     end: int | None = None  # the number of the piece with which it ends
     fresh: int = 0  # frames made now
 
-    @property
-    def length(self) -> int:
-        """Frames in a piece."""
-        return int(self.sink.plan["frames"])
+    def length(self, number: int) -> int:
+        """Frames in a piece that is full."""
+        return frames_in(self.sink.plan, number)
 
     @property
     def frames(self) -> int:
@@ -53,12 +55,12 @@ class VideoJob:
             return self.again.pop()
         number = 0
         while number in self.sink.there or number in self.out:
-            if self.end is None and self.sink.there.get(number, self.length) < self.length:
+            if self.end is None and self.sink.there.get(number, self.length(number)) < self.length(number):
                 self.end = number
             number += 1
         if self.end is not None and number > self.end:
             return None
-        if self.out and (self.promised is None or number * self.length >= self.promised):
+        if self.out and (self.promised is None or piece_begin(self.sink.plan, number) >= self.promised):
             return None  # whether there are more will be seen
         return WorkItem(self.item.source, self.item.target, self.options, self.sink.plan, number)
 
@@ -89,6 +91,7 @@ class Scheduler:
         listener: JobListener,
     ) -> None:
         self._waiting = list(reversed(items))
+        self._idle = len(items) == 1 or len(items) < len(pool.free())  # whether workers wait where none shares a video
         self._pool, self._chain, self._options, self._listener = pool, chain, options, listener
         self._videos: list[VideoJob] = []
         self._given: dict[int, tuple[BatchItem | VideoJob, WorkItem]] = {}  # by worker
@@ -185,16 +188,23 @@ class Scheduler:
         except Exception as error:
             self._listener.failed(item, error)
             return None
+        in_order = why_in_order(effects, self._options)
+        video = VideoJob(item, sink, source.frames, not in_order, self._options)
         notes = [*source.notes, *sink.notes]
-        video = VideoJob(item, sink, source.frames, is_divisible(effects, self._options), self._options, notes)
         if video.frames:
-            notes.append(f"{item.target}: {video.frames} frames were made earlier and are kept")
-        if not video.divisible:
-            notes.append("an effect needs the frames in order, so one worker at a time makes this video")
-        for note in notes:
-            self._listener.note(item, note)
+            notes.append(f"{item.target}: goes on after {counted(video.frames, 'frame')}")
+        if in_order and self._idle:
+            notes.append(in_order)
+        self._tell(video, notes)
         self._videos.append(video)
         return video
+
+    def _tell(self, video: VideoJob, notes: Sequence[str]) -> None:
+        """Tell what is new of `notes` at once."""
+        for note in notes:
+            if note not in video.told:
+                video.told.append(note)
+                self._listener.note(video.item, note)
 
     def _piece(self, video: VideoJob, order: WorkItem, made: WorkResult) -> None:
         video.out.discard(order.number)
@@ -202,11 +212,12 @@ class Scheduler:
             return
         try:
             made.raise_error()
+            self._tell(video, made.said)
             video.notes += [note for note in made.notes if note not in video.notes]
             if made.frames:
                 video.sink.place(order.number, made.data)
                 video.fresh += made.frames
-            if made.frames < video.length:
+            if made.frames < video.length(order.number):
                 video.end = min(order.number if video.end is None else video.end, order.number)
         except Exception as error:
             self._fail(video, error)
@@ -231,9 +242,9 @@ class Scheduler:
                 )
                 return
             self._videos.remove(video)
-            known = len(video.sink.notes)
             video.sink.close()
-            self._listener.made(video.item, video.frames, [*video.notes, *video.sink.notes[known:]])
+            notes = [*video.notes, *video.sink.notes]
+            self._listener.made(video.item, video.frames, [note for note in notes if note not in video.told])
         except Exception as error:
             self._listener.failed(video.item, error)
 

@@ -16,7 +16,7 @@ from gancam.jobs.process import open_video, process_image, reads_ahead, remember
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.pipeline import FrameCallback, apply, skim
 from gancam.sinks.job_changes import changes
-from gancam.sinks.piece_store import PiecePlan
+from gancam.sinks.piece_store import PiecePlan, frames_in, piece_begin
 from gancam.sinks.pieces import PieceMaker
 
 
@@ -52,7 +52,8 @@ class WorkResult:
     Attributes:
         data: The bytes of a piece (none past the video's end) or of an image.
         frames: How many frames the piece has.
-        notes: What the user should know.
+        notes: What the user should know, in the end.
+        said: What they should know at once.
         error: Why it failed, in one line; empty where it did not.
         traceback: Where in gancam it failed, for a bug report; empty where the input or an option is to blame.
     """
@@ -60,6 +61,7 @@ class WorkResult:
     data: bytes = b""
     frames: int = 0
     notes: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
     error: str = ""
     traceback: str = ""
 
@@ -127,7 +129,7 @@ class _Video:
 
     def __init__(self, order: WorkItem, effects: Sequence[Effect]) -> None:
         assert order.plan is not None
-        self._of, self._plan, self._length = (order.source, order.options), order.plan, int(order.plan["frames"])
+        self._of, self._plan = (order.source, order.options), order.plan
         self._effects = slots(effects)
         self._remembers = remembers(self._effects, order.options)
         self._said: list[str] = []
@@ -151,11 +153,10 @@ class _Video:
             effect.close()
 
     def serves(self, order: WorkItem) -> bool:
-        assert order.plan is not None
-        return self._of == (order.source, order.options) and self._next <= order.number * self._length
+        return self._of == (order.source, order.options) and self._next <= piece_begin(self._plan, order.number)
 
     def piece(self, order: WorkItem, folder: Path) -> WorkResult:
-        first = order.number * self._length
+        first, length = piece_begin(self._plan, order.number), frames_in(self._plan, order.number)
         if not self._remembers:
             self.source.skip(max(first - 1, self._next))
         if self._frames is None:
@@ -163,7 +164,7 @@ class _Video:
         sink: PieceMaker | None = None
         count = 0
         try:
-            while count < self._length and (frame := next(self._frames, None)) is not None:
+            while count < length and (frame := next(self._frames, None)) is not None:
                 if frame.index < first:
                     if self._remembers:
                         skim(frame, self._effects, on_frame=self._turns)
@@ -183,15 +184,15 @@ class _Video:
             if sink is not None:
                 sink.close(interrupted=True)
             raise
-        notes = tuple(self.source.notes) if count < self._length else ()
-        if count < self._length and self._remembers:  # else a worker knows of its own pieces only
+        notes = tuple(self.source.notes) if count < length else ()
+        if count < length and self._remembers:  # else a worker knows of its own pieces only
             notes += tuple(note for effect in self._effects for note in effect.notes)
-        notes += tuple(self._said)
+        said = tuple(self._said)
         self._said.clear()
         if sink is None:
-            return WorkResult(notes=notes)
+            return WorkResult(notes=notes, said=said)
         sink.close()
         assert sink.made is not None
         data = sink.made.read_bytes()
         sink.made.unlink()
-        return WorkResult(data, count, notes)
+        return WorkResult(data, count, notes, said)

@@ -13,6 +13,7 @@ _SPECK = 1 / 500  # of what the network is shown: what is smaller, with its surr
 _SHARES = 0.1  # of a part: as much of it was somebody in the frame before, and it is them
 _NEW, _KNOWN = (0.93, 0.85), (0.8, 0.7)  # how sure, and how alike its mirror image, who comes must be, and who stays
 _SHOWN = 0.65, 0.25  # the same of those who show a face
+_LIKELY = 0.75, 0.5  # the same of who comes, where rather too much is marked
 _CREDIT = 2  # looks in a row after which somebody is given up
 _FACE = 0.5  # of a face's width and height, in its middle, which must be of the part
 _NEAR = np.ones((5, 5), np.uint8)  # what is as near as that is of one part: legs, and who walks on them
@@ -107,6 +108,36 @@ def without_isles(decided: Plane) -> Plane:
     around = np.asarray(cv2.dilate(isles.astype(np.uint8)[labels], np.ones((3, 3), np.uint8)), np.uint8)
     around[(inside > 0) & ~isles[labels]] = 0
     return np.asarray(np.where(_enlarged(around, decided) > 0, np.float32(0), decided), np.float32)
+
+
+def without_fancies(
+    found: Plane,
+    before: Plane | None,
+    window: Window,
+    both: Callable[[], tuple[Plane, Plane]],
+    faces: Callable[[], Sequence[Window]],
+) -> Plane:
+    """Return `found` with 0 where somebody would be new in whom the network hardly believes, and who shows no face.
+
+    For masks that rather mark too much: what goes on from the frame before stays as it is.
+
+    Args:
+        found: 0 to 1, ``(h, w)``: what the network said of `window`.
+        before: who was somebody in the frame before, 0 to 1; None: nobody is known.
+        window: the part of the frame that it was shown.
+        both: what it says of it and of its mirror image, mirrored back.
+        faces: boxes in the frame.
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(np.asarray(found > _PART, np.uint8), _NEAR))
+    known = np.zeros(count) if before is None else np.bincount(labels[before > 0.5], minlength=count)
+    for part in np.flatnonzero(known <= _SHARES * stats[:, 4]).tolist():
+        mask = labels == part
+        if part and not (
+            stats[part, 4] >= _SPECK * labels.size
+            and (_is_somebody(both(), mask, _LIKELY) or _has_face(mask.view(np.uint8), window, faces()))
+        ):
+            found = np.where(mask, np.float32(0), found)
+    return found
 
 
 def _enlarged(half: NDArray[np.uint8], found: Plane) -> NDArray[np.uint8]:

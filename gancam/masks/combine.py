@@ -1,6 +1,7 @@
 """Masks made of others: a union, a span of time."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -33,6 +34,11 @@ class Between(MaskSource):
             return self._what(image, time=time)
         return np.zeros(image.shape[:2], np.uint8)
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """The source's own."""
+        return self._what.notes
+
     def reset(self) -> None:
         """Begin at 0 seconds again, and reset the source."""
         self._clock = 0.0
@@ -48,6 +54,11 @@ class Inverse(MaskSource):
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where the source has 0, else 0."""
         return np.asarray(self._what(image, time=time) == 0, np.uint8)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """The source's own."""
+        return self._what.notes
 
     def reset(self) -> None:
         """Reset the source."""
@@ -69,6 +80,11 @@ class Union(MaskSource):
         for mask in masks:
             marked |= np.asarray(mask != 0, np.uint8)
         return marked
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """All that the sources say."""
+        return [note for one in self.sources for note in one.notes]
 
     def reset(self) -> None:
         """Reset all sources."""

@@ -1,6 +1,7 @@
 """Masks from image files."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,8 @@ from gancam.masks.mask import SAME_ASPECT, Mask, MaskSource
 class MaskFile(MaskSource):
     """An image file, resized to the frames, which must have its aspect ratio.
 
-    With transparency, what is not wholly transparent is marked; without, what is bright is (grey 128 and more).
+    With transparency, what is not wholly transparent is marked; without, what is bright is (grey 128 and more). A file
+    of 0 and 1, as arrays are saved, marks where it is 1. ``notes`` say so of one that marks nothing.
 
     Args:
         path: the file.
@@ -38,19 +40,30 @@ class MaskFile(MaskSource):
         if image.dtype not in (np.uint8, np.uint16):
             raise MaskError(f"mask {path}: has {image.dtype} pixels, needs 8 or 16 bits")
         if image.ndim == 3 and image.shape[2] == 4 and int(image[..., 3].min()) < full:
-            marked = image[..., 3] > full // 32
+            level, least = image[..., 3], full // 32 + 1
         else:
             planes = image[..., None] if image.ndim == 2 else image[..., :3]
             if any((planes[..., 0] != planes[..., other]).any() for other in range(1, planes.shape[2])):
                 raise MaskError(
                     f"mask {path}: is a picture in colours without transparency; needs grey (bright: marked) or alpha"
                 )
-            marked = planes[..., 0] > full // 2
+            level, least = planes[..., 0], full // 2 + 1
+        brightest = int(level.max())
+        marked = level >= (1 if brightest == 1 else least)
+        self._notes = []
+        if not marked.any():
+            said = "black" if brightest == 0 else f"dark: no more than {brightest} of {full}, and {least} marks"
+            self._notes.append(f"mask {path}: marks nothing, all of it is {said}")
         self._mask = np.asarray(marked != invert, np.uint8)
         self._resized: dict[tuple[int, ...], Mask] = {}
 
     def _bytes(self) -> int:
         return self.path.stat().st_size
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Says so where nothing in the file counts as marked."""
+        return self._notes
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return the file's mask at the size of `image`. Raises ``MaskError`` for another aspect ratio."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gancam.frame import Image, ImageLike, check_image
 from gancam.inference.catalog import MODELS
 from gancam.inference.model import ImageModel
-from gancam.masks.belief import Belief, without_isles
+from gancam.masks.belief import Belief, without_fancies, without_isles
 from gancam.masks.faces import Faces
 from gancam.masks.looks import Looks, Opinion
 from gancam.masks.mask import Mask, MaskSource
@@ -31,6 +31,7 @@ from gancam.masks.regions import (
     united,
     window_around,
 )
+from gancam.masks.trail import Trail
 from gancam.vision.matting import matte
 from gancam.vision.motion import is_cut
 
@@ -41,11 +42,6 @@ _STAYS, _MOVES = 0.35, 0.4  # how much surer what was nobody must be, or less su
 _DECIDES = 4.0  # how quickly it goes from one to the other there
 _NOISE, _MOVED = 7.0, 14.0  # grey levels by which the noise of a camera changes the small picture, and what moves does
 _STILL = np.exp(-((np.maximum(np.arange(256) - _NOISE, 0) / _MOVED) ** 2)).astype(np.float32)  # of that change
-_MARKED = 60  # of 255: opacity from which on a wide mask marks a pixel: hair, and the blur of a hand
-_RIM = 240  # of the shorter side: how far a wide mask reaches beyond that, over what compression smeared of people
-_TRAIL = 20  # hundredths of a second for which a pixel stays marked
-_GONE = 0.5  # times as many pixels as in the frame before: fewer is a mistake, not somebody who walks out
-_KEPT = 1.0  # seconds for which such a mistake may last
 _EVERY = 15  # frames after which the whole frame is searched again for people who are small in it
 _SEED = 0.5  # a probability in the whole frame which is worth a closer look
 _FACE = 640  # pixels of the frame's longer side for the search for faces: they are found from 10 of these on
@@ -128,30 +124,12 @@ class Person(MaskSource):
         self._is_near = False  # whether somebody fills much of the frame
         self._seen: list[Window] | None = None  # faces in this frame, once they were looked for
         self._faces: Faces | None = None
-        self._left: Mask = np.zeros((0, 0), np.uint8)  # hundredths of a second for which a pixel is still marked
-        self._many = 0  # pixels in which somebody was seen last
-        self._missed = self._clock = 0.0  # seconds for which they have been gone; time of the last frame
+        self._trail = Trail()
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where a person is in `image`, else 0."""
         opacity = self.opacity(image)
-        return self._widened(opacity, time) if self.wide else np.asarray(opacity > 127, np.uint8)
-
-    def _widened(self, opacity: NDArray[np.uint8], time: float | None) -> Mask:
-        now = self._clock + 1 / 30 if time is None else time
-        passed, self._clock = max(now - self._clock, 0.0), now
-        rim = 2 * max(round(min(opacity.shape) / _RIM), 1) + 1
-        around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim))
-        seen = np.asarray(cv2.dilate(cv2.threshold(opacity, _MARKED, _TRAIL, cv2.THRESH_BINARY)[1], around), np.uint8)
-        if self._left.shape != seen.shape:
-            self._left, self._many, self._missed = np.zeros_like(seen), 0, 0.0
-        many = cv2.countNonZero(seen)
-        self._missed = self._missed + passed if many < _GONE * self._many else 0.0
-        if self._missed == 0.0 or self._missed > _KEPT:
-            self._left -= np.minimum(self._left, np.uint8(min(round(100 * passed), 255)))
-            self._many = many
-        self._left = np.asarray(cv2.max(self._left, seen), np.uint8)
-        return np.asarray(self._left > 0, np.uint8)
+        return self._trail(opacity, time) if self.wide else np.asarray(opacity > 127, np.uint8)
 
     def opacity(self, image: ImageLike) -> NDArray[np.uint8]:
         """Return how much of each pixel of `image` ``(H, W, 3)`` is a person: ``(H, W)``, 0 to 255."""
@@ -159,6 +137,8 @@ class Person(MaskSource):
         frame = 0, 0, image.shape[1], image.shape[0]
         small = shown(image, frame, self._work_size)
         if self._small is None or self.hold == 0.0 or self._whole.window != frame or is_cut(self._small, small):
+            if self._small is not None and self._small.shape == small.shape:
+                self._trail.carry(self._small, small)
             self._forget()
         still = None if self._small is None else _still(self._small, small)
         self._whole.window, self._small = frame, small
@@ -170,6 +150,9 @@ class Person(MaskSource):
         found = seen = self._whole.opinion(small, still, self._tick) if due or self.wide or not self._regions else None
         if seen is not None and alone and not self.wide:
             found = self._believed(self._whole, seen, image)
+        elif seen is not None and alone:
+            both, faces = self._whole.opinion.both, lambda: self._faces_of(image)
+            found = without_fancies(seen, self._whole.before, frame, both, faces)
         if due and seen is not None and found is not None:
             self._search(image, seen, found)
         if alone and not self._is_near and self._tick % _SCANS == 0:
@@ -407,8 +390,7 @@ class Person(MaskSource):
     def reset(self) -> None:
         """Forget the frames before."""
         self._forget()
-        self._left = np.zeros((0, 0), np.uint8)
-        self._many, self._missed, self._clock = 0, 0.0, 0.0
+        self._trail.reset()
 
 
 def _somebody(found: NDArray[np.float32], window: Window, size: tuple[int, int]) -> Window | None:

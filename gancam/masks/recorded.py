@@ -1,6 +1,7 @@
 """A source of masks that writes down what it gave."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,11 @@ class Recorded(MaskSource):
         self._last = mask, entry
         self._entries.append(entry)
         return mask
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """The source's own."""
+        return self.what.notes
 
     def reset(self) -> None:
         """Reset the source; what was written down stays."""

@@ -65,8 +65,8 @@ class Tracked(MaskSource):
 
     @property
     def notes(self) -> Sequence[str]:
-        """When the object was lost and found again."""
-        return self._notes
+        """When the object was lost and found again, and what the source says of itself."""
+        return [*self._what.notes, *self._notes]
 
     def reset(self) -> None:
         """Mark anew at the next frame."""

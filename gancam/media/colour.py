@@ -106,7 +106,7 @@ def decoded_colour(stream: av.VideoStream) -> Colour:
         primaries=int(context.color_primaries) or UNSPECIFIED,
         transfer=int(context.color_trc) or UNSPECIFIED,
         full_range=full,
-        darkened=_darkening(matrix, full, name),
+        darkened=_darkening(matrix, full, name, (context.width % 2, context.height % 2)),
     )
 
 
@@ -137,22 +137,69 @@ def converted_as(matrix: int) -> int:
     return 9 if matrix == 10 else 6
 
 
+def sampling(pixels: str) -> tuple[int, int]:
+    """Count the luma samples for one of chroma, across and down.
+
+    >>> sampling("yuv420p"), sampling("yuv422p10le"), sampling("gray")
+    ((2, 2), (2, 1), (1, 1))
+    """
+    form = av.VideoFormat(pixels, 16, 16)
+    return 16 // form.chroma_width(16), 16 // form.chroma_height(16)
+
+
+class ToBgr:
+    """Makes BGR of the pictures of one stream with swscale, so that grey stays grey.
+
+    Where chroma has fewer rows than Y, swscale has a table for 8 bits (4:2:0), and for all other formats a way that
+    gives a tint: half a level more of both U and V. So those are made 8-bit 4:2:0 first, which also takes less time.
+    """
+
+    def __init__(self) -> None:
+        self._steps = VideoReformatter(), VideoReformatter(), VideoReformatter()
+
+    def __call__(self, frame: av.VideoFrame, form: str = "bgr24") -> av.VideoFrame:
+        """Give `frame` as `form`, "bgr24" or "bgra", by the matrix that it names (see `converted_as`)."""
+        way = (*_between(frame.format, (frame.width, frame.height)), form)
+        for step, name in zip(self._steps, way, strict=False):
+            frame = step.reformat(frame, format=name, interpolation=Interpolation.BICUBIC)
+        return frame
+
+
+def _between(form: av.VideoFormat, size: tuple[int, int]) -> tuple[str, ...]:
+    """Name the formats through which pictures of `form` go on their way to BGR."""
+    across, down = sampling(form.name)
+    tabled = form.name in ("yuv420p", "yuvj420p", "yuva420p") and size[1] % 2 == 0
+    if form.is_rgb or down == 1 or tabled or size[0] % 2:  # of odd widths swscale does it well
+        return ()
+    kind = "yuva" if any(part.is_alpha for part in form.components) else "yuv"
+    if across == 1:
+        return "yuv440p", f"{kind}444p"
+    return (f"{kind}420p",) if size[1] % 2 == 0 else (f"{kind}420p", f"{kind}444p")
+
+
 @lru_cache(maxsize=64)
-def _darkening(matrix: int, full_range: bool, pixel_format: str) -> float:
-    """Luma levels lost on average by swscale's conversion to BGR of ordinary, unclipped colours."""
+def _darkening(matrix: int, full_range: bool, pixel_format: str, odd: tuple[int, int]) -> float:
+    """Luma levels lost on average by the conversion to BGR (`ToBgr`) of ordinary, unclipped colours.
+
+    It differs between widths and heights that are `odd` (1) and even (0).
+    """
     side = 64
+    width, height = side - odd[0], side - odd[1]
     rng = np.random.default_rng(0)
     y = rng.integers(70, 180, (side, side), dtype=np.uint8)
     u, v = (rng.integers(112, 144, (side // 2, side // 2), dtype=np.uint8) for _ in range(2))
-    yuv = np.concatenate([y.reshape(-1), u.reshape(-1), v.reshape(-1)]).reshape(side * 3 // 2, side)
-    frame = av.VideoFrame.from_ndarray(yuv, "yuv420p")
+    frame = av.VideoFrame(width, height, "yuv420p")
+    for plane, values in zip(frame.planes, (y, u, v), strict=True):
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, -1)
+        rows[:, : plane.width] = values[: plane.height, : plane.width]
     frame.colorspace, frame.color_range = converted_as(matrix), 2 if full_range else 1
+    y = y[:height, :width]
     try:
         if pixel_format not in ("yuv420p", "yuvj420p"):
             frame = VideoReformatter().reformat(frame, format=pixel_format, interpolation=Interpolation.BICUBIC)
             back = VideoReformatter().reformat(frame, format="yuv420p", interpolation=Interpolation.BICUBIC)
-            y = np.asarray(back.to_ndarray(), np.uint8)[:side]
-        bgr = VideoReformatter().reformat(frame, format="bgr24", interpolation=Interpolation.BICUBIC).to_ndarray()
+            y = np.frombuffer(memoryview(back.planes[0]), np.uint8).reshape(height, -1)[:, :width]
+        bgr = ToBgr()(frame).to_ndarray()
     except (ValueError, av.FFmpegError):  # a format swscale cannot write: leave its colours as they come
         return 0.0
     again = bgr.astype(np.float64) @ _rows_of_bgr_to_yuv(matrix, full_range, 0.0)[0, :3]

@@ -20,6 +20,7 @@ from gancam.media.messages import cause
 from gancam.media.metadata import ImageMetadata, count_pictures, embed, read_metadata, sample_bits, tiff_tag
 from gancam.media.orientation import Orientation
 
+_NO_IMAGE = "not an image that OpenCV can read, or damaged"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ALPHA = (".png", ".webp", ".tif", ".tiff")
 _LOSSY = (".jpg", ".jpeg")
@@ -261,7 +262,9 @@ def _decode(path: Path, data: bytes, orientation: int) -> Picture:
     except cv2.error as error:
         raise _unreadable(path, error) from error
     if image is None:
-        raise SourceError(f"{path}: not an image that OpenCV can read, or damaged")
+        film = data[4:8] == b"ftyp" or data.startswith((b"\x1aE\xdf\xa3", b"GIF8")) or data[8:12] == b"AVI "
+        what = "a video, by its content: give it the ending of one (.mp4, .mkv ...)" if film else _NO_IMAGE
+        raise SourceError(f"{path}: {what}")
     turn = Orientation.of_exif(orientation)
     alpha = _alpha_of(whole, data)
     return Picture(turn.apply(check_image(image)), None if alpha is None else turn.apply(alpha))
@@ -310,7 +313,7 @@ def _decode_tiff(path: Path, data: bytes) -> Picture:
     if image is None and whole is not None:
         raise SourceError(f"{path}: has {whole.dtype} samples, needs whole numbers of 8 or 16 bits")
     if image is None or whole is None:
-        raise SourceError(f"{path}: not an image that OpenCV can read, or damaged")
+        raise SourceError(f"{path}: {_NO_IMAGE}")
     extra = [kind for kind in tiff_tag(data, _EXTRA) if kind > 0]
     if tiff_tag(data, _PHOTOMETRIC) == [_CMYK]:
         return Picture(check_image(image))

@@ -9,6 +9,10 @@ from typing import Self
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # endings of what is read and written as an image
 
+OTHER_VIDEOS = (  # of videos that are read, but not written
+    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m2ts", ".m2v", ".mjpeg", ".mpe", ".mpeg", ".mpg",
+    ".mts", ".mxf", ".ogm", ".ogv", ".rm", ".rmvb", ".vob", ".wmv", ".wtv", ".y4m",
+)  # fmt: skip
 OTHER_IMAGES = (  # of what is an image, but is not read; AVIF is where it moves
     ".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpx", ".jxl", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".tga", ".exr",
     ".hdr", ".pfm", ".dds", ".psd", ".ico", ".svg", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2",
@@ -79,6 +83,20 @@ class SequencePath:
     def times(self) -> Path:
         """The file in which the times of the images are kept."""
         return self.path.with_name(f"{self.before}times.txt")
+
+
+def misnumbered(path: str | os.PathLike[str]) -> str:
+    """Say what would do where `path` seems to be meant for numbered images and is not; empty where it does not seem so.
+
+    >>> misnumbered("a-%s.png")
+    'a-%s.png: numbered images have one %06d in their name, as a-%06d.png has'
+    """
+    name = Path(path).name
+    found = re.search(r"%[-+ #]*\d*[a-zA-Z]", name)
+    if found is None or Path(path).suffix.lower() not in IMAGES or SequencePath.of(path) is not None:
+        return ""
+    meant = re.sub(r"[-_. ]*%[-+ #]*\d*[a-zA-Z]", "", name[found.end() :])
+    return f"{path}: numbered images have one %06d in their name, as {name[: found.start()]}%06d{meant} has"
 
 
 MediaPath = VideoPath | SequencePath | StillPath

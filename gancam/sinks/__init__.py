@@ -7,9 +7,15 @@ from pkgutil import iter_modules
 from types import ModuleType
 
 from gancam.errors import SinkError
+from gancam.media.paths import OTHER_VIDEOS
 from gancam.sinks.contract import Sink, SinkContext
 
 __all__ = ["Sink", "SinkContext", "check_target", "open_sink", "sink_word"]
+
+_STDOUT = (
+    "live video goes to other programs as mjpeg:8080 (they read http://127.0.0.1:8080/stream.mjpg) or "
+    "udp://127.0.0.1:5000; gancam process writes files to stdout"
+)
 
 
 def open_sink(target: str | os.PathLike[str], context: SinkContext) -> Sink:
@@ -56,12 +62,13 @@ def _resolved(target: str) -> tuple[ModuleType, str]:
         return import_module(f"{__name__}.{word}"), target[len(word) + 1 :]
     from gancam.sinks import video  # a sink's own libraries are loaded when it is asked for
 
-    files = [*video.CONTAINERS, *video.ANIMATIONS]
-    if Path(target).suffix.lower() in files:
+    if Path(target).suffix.lower() in (*video.CONTAINERS, *video.ANIMATIONS, *OTHER_VIDEOS):
         return video, target
+    if target == "-":
+        raise SinkError(f"-: {_STDOUT}")
     named = [vars(import_module(f"{__name__}.{name}")).get("FORM") for name in _modules()]
     words = sorted(form for form in named if form is not None)
-    known = f"{', '.join(words)}, URLs and files ending in {', '.join(files)}"
+    known = f"{', '.join(words)}, URLs and files ending in {', '.join(video.CONTAINERS)}"
     raise SinkError(f"{target}: no such output; there are {known}")
 
 

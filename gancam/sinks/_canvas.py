@@ -7,11 +7,12 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from gancam.errors import InputError
 from gancam.frame import Frame, Image, check_image
-from gancam.media.colour import UNSPECIFIED
+from gancam.media.colour import UNSPECIFIED, sampling
 from gancam.media.info import VideoInfo
 
 
@@ -24,8 +25,9 @@ class Canvas:
         size: (width, height) of the frames.
         where: What the pictures are for, for messages.
         source_info: The source's properties, of which the colours are kept.
-        pixels: FFmpeg's name of the pictures' format: planar YUV, grey, bgr0 or bgra.
+        pixels: FFmpeg's name of the pictures' format: planar YUV, grey, bgr24, bgr0 or bgra.
         untouched: Promises frames with ``Frame.decoded`` in just this size and format, which are passed on as they are.
+            Without it, one of this size whose samples have more bits, and nothing else, is passed on with fewer.
         fields: Whether pictures of two fields are to be marked so, where the source's are and have the same size.
 
     Attributes:
@@ -62,6 +64,7 @@ class Canvas:
         whole = self.size == self._info.size and self.even[1] % 4 == 0  # of whose rows each field has its chroma
         self.fields = self._info.fields if fields and whole else ""
         self._graph: av.filter.Graph | None = None
+        self._shallow = VideoReformatter()
         self.note = ""
         if self.even != self.size:
             was, now = (f"{width}x{height}" for width, height in (self.size, self.even))
@@ -105,7 +108,9 @@ class Canvas:
 
     def picture(self, frame: Frame, tick: int, time_base: Fraction) -> av.VideoFrame:
         """Make the picture of `frame`, shown at `tick` of `time_base` (seconds)."""
-        decoded = frame.decoded if self._untouched else None
+        decoded = frame.decoded
+        if decoded is not None and not self._untouched:
+            decoded = self._shallower(decoded)
         made = self._of_fields(self._draw(frame.image, frame.alpha)) if decoded is None else decoded
         made.colorspace, made.color_range = self._matrix, self._range
         made.color_primaries, made.color_trc = self._info.colour.primaries, self._info.colour.transfer
@@ -113,9 +118,21 @@ class Canvas:
         made.pts, made.time_base = tick, time_base
         return made
 
+    def _shallower(self, decoded: av.VideoFrame) -> av.VideoFrame | None:
+        """`decoded` with fewer bits a sample, and all else the same; None where more than that would be to do."""
+        names = decoded.format.name, self.pixels
+        planes = [len(av.VideoFormat(name, 16, 16).components) for name in names]
+        alike = not self._rgb and not decoded.format.is_rgb and planes[0] == planes[1] and self.even == self.size
+        if not alike or sampling(names[0]) != sampling(names[1]) or decoded.interlaced_frame:
+            return None
+        return self._shallow.reformat(decoded, format=self.pixels, interpolation=Interpolation.BICUBIC)
+
     def _draw(self, image: Image, alpha: Image | None) -> av.VideoFrame:
         made = av.VideoFrame(*self.even, self.pixels)
         image = self.pad(image)
+        if self.pixels == "bgr24":
+            _samples(made.planes[0], np.uint8)[:, : 3 * self.even[0]] = image.reshape(self.even[1], -1)
+            return made
         if self._rgb:
             whole = _samples(made.planes[0], np.uint8).reshape(made.planes[0].height, -1, 4)
             cv2.cvtColor(image, cv2.COLOR_BGR2BGRA, dst=whole[:, : self.even[0]])
@@ -167,16 +184,6 @@ class Canvas:
     @property
     def _range(self) -> int:
         return 2 if self._info.colour.full_range or self._rgb else 1
-
-
-def sampling(pixels: str) -> tuple[int, int]:
-    """Count the luma samples for one of chroma, across and down.
-
-    >>> sampling("yuv420p"), sampling("yuv422p10le"), sampling("gray")
-    ((2, 2), (2, 1), (1, 1))
-    """
-    form = av.VideoFormat(pixels, 16, 16)
-    return 16 // form.chroma_width(16), 16 // form.chroma_height(16)
 
 
 def _is_hd(size: tuple[int, int]) -> bool:

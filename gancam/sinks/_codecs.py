@@ -1,6 +1,7 @@
 """Which codecs gancam writes, with what settings, and which containers hold them."""
 
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -9,9 +10,10 @@ from pathlib import Path
 import av
 from av.codec.codec import UnknownCodecError
 
-from gancam.errors import InputError, SinkError, did_you_mean
+from gancam.errors import InputError, SinkError, did_you_mean, nearest
+from gancam.media.colour import sampling
 from gancam.media.info import VideoInfo
-from gancam.sinks._canvas import sampling
+from gancam.media.paths import OTHER_VIDEOS
 from gancam.sinks._tracks import AudioRule
 
 DEFAULT_QUALITY = 80.0
@@ -44,6 +46,7 @@ _WEBM = Container("webm", ("vp9", "av1"), AudioRule(("opus", "vorbis"), "libopus
 _TS = Container("mpegts", ("h264", "h265"), AudioRule(("aac", "mp3", "ac3", "eac3"), "aac"))
 NUT = replace(_MKV, format="nut")
 Y4M = Container("yuv4mpegpipe", ("rawvideo",), AudioRule((), ""))
+RAW = Container("rawvideo", ("bgr24",), AudioRule((), ""))
 CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".mkv": _MKV, ".webm": _WEBM, ".ts": _TS}
 _SILENT = AudioRule((), "")
 ANIMATIONS = {  # browsers show a frame for 100 ms where it is to be shown for 10 ms or less
@@ -163,7 +166,8 @@ _RAW = Codec(
     "rawvideo", "rawvideo", lambda q: {}, lossless=True, keeps=("yuv420p", "yuv422p", "yuv444p", "gray"),
     finer={"4:2:2": ("yuv422p",), "4:4:4": ("yuv444p",)},
 )  # fmt: skip
-_KNOWN = CODECS | {codec.name: codec for codec in (_RAW, *map(_animated, ("gif", "apng", "webp")))}
+_BGR = Codec("bgr24", "rawvideo", lambda q: {}, lossless=True, pixels="bgr24", keeps=("bgr24",), chroma="4:4:4")
+_KNOWN = CODECS | {codec.name: codec for codec in (_RAW, _BGR, *map(_animated, ("gif", "apng", "webp")))}
 
 
 def _nvenc(name: str, encoder: str) -> Codec:
@@ -197,13 +201,14 @@ def choose_codec(codec: str | None, encoder: str | None, container: Container, e
     name = _ALIASES.get(name, name)
     have = [known for known, made in _KNOWN.items() if _has_encoder(made.encoder)]
     if name not in _KNOWN:
-        raise InputError(f"no codec {codec!r}{did_you_mean(name, have)}; this build has {', '.join(have)}")
+        named = [one for one in have if one not in (_RAW.name, _BGR.name)]  # which have no file
+        raise InputError(f"no codec {codec!r}{nearest(name, named)}; this build has {', '.join(named)}")
     if name not in have:
         wants = _KNOWN[name].encoder
         raise SinkError(f"this build of PyAV has no {wants}, so no {name}; it has {', '.join(have)}")
     if name not in container.codecs:
         others = [other for other, made in (CONTAINERS | ANIMATIONS).items() if name in made.codecs]
-        others = others or ["--format y4m to stdout"]
+        others = others or [f"--format {'y4m' if name == 'rawvideo' else 'rawvideo'} to stdout"]
         holds_these = ", ".join(container.codecs)
         raise SinkError(f"{ending} cannot hold {name}; it holds {holds_these} (for {name}: {', '.join(others)})")
     if encoder != "nvenc":
@@ -246,9 +251,22 @@ def container_of(path: Path) -> Container:
     """Find the container that the ending of `path` means. Raises ``SinkError`` where it means none."""
     known = CONTAINERS | ANIMATIONS
     ending = path.suffix.lower()
+    if ending in OTHER_VIDEOS:
+        raise SinkError(unwritten(path))
     if ending not in known:
-        raise SinkError(f"{path}: unknown video extension {path.suffix!r}; supported: {', '.join(known)}")
+        what = f"unknown video extension {path.suffix!r}" if ending else "has no extension, which would name its format"
+        raise SinkError(f"{path}: {what}; supported: {', '.join(known)}")
     return known[ending]
+
+
+def unwritten(path: Path) -> str:
+    """Say what would do instead of a video `path` whose format is read, but not written."""
+    name, ending = shlex.quote(path.name), path.suffix.lower()
+    if ending == ".y4m":
+        cure = f"gancam process IN - --format y4m > {name} writes it to stdout"
+    else:
+        cure = f"ffmpeg makes it of one: ffmpeg -i {shlex.quote(f'{path.stem}.mkv')} {name}"
+    return f"{path}: {ending} is read, but not written; {', '.join(CONTAINERS)} are, and {cure}"
 
 
 def check_codec(

@@ -13,11 +13,12 @@ from gancam._native import environment
 from gancam.errors import InputError, SinkError
 from gancam.frame import Frame
 from gancam.inference.hardware import usable_cores
+from gancam.media.colour import sampling
 from gancam.media.hdr import HdrMetadata
 from gancam.media.info import MOST_FPS, VideoInfo
 from gancam.media.live_sound import SoundTap
 from gancam.media.messages import cause
-from gancam.sinks._canvas import Canvas, sampling
+from gancam.sinks._canvas import Canvas
 from gancam.sinks._codecs import (
     CODECS,
     DEFAULT_QUALITY,
@@ -32,6 +33,7 @@ from gancam.sinks._codecs import (
 
 BEFORE_ALL = -(1 << 62)  # a tick before any
 _MOST_TICKS = (1 << 31) - 1  # of a frame, as MP4 can write it
+_MOST_SIDE = {"libx264": 16384, "libsvtav1": 16384, "libvpx-vp9": 65536}  # pixels of width and height
 _HUGE = 16_000_000  # pixels from which on x264 must not look ahead, or it takes 2.4 GB (7680x4320) instead of 0.9
 _LARGE = 1920 * 1088  # pixels above which live pictures are encoded at once: 2560x1440 in 18 ms of one core, not 44
 _SMALL = 352 * 288  # pixels up to which they are seen enlarged: x264's crf 3 finer, 40.9 to 42.9 dB in 176x144 noise
@@ -178,6 +180,10 @@ class EncoderSettings:
         if self.codec.nvenc:
             need = "that takes an NVIDIA GPU that encodes, and its driver; --encoder cpu works everywhere"
             return SinkError(f"{self.path}: {what} cannot be opened ({cause(error)}): {need}")
+        most = _MOST_SIDE.get(self.codec.encoder)
+        if most is not None and max(self.canvas.even) > most:
+            cure = f"it takes sides of up to {most} pixels; --codec ffv1 (.mkv) takes more"
+            return SinkError(f"{self.path}: cannot be written with {what}: {cure}")
         return SinkError(f"{self.path}: cannot be written with {what} ({cause(error)})")
 
 
@@ -203,7 +209,7 @@ def prepare(
     codec = with_chroma(codec, options.chroma)
     notes: list[str] = []
     info, name = options.info, container.format
-    carried = codec.name in ("h264", "h265") or name in ("mp4", "mov", "yuv4mpegpipe")
+    carried = codec.name in ("h264", "h265") or name in ("mp4", "mov", "yuv4mpegpipe", "rawvideo")
     if info.aspect != 1 and not carried and not (seekable and has_head(container)):
         shape = f"{info.aspect.numerator}:{info.aspect.denominator}"
         where = f"{name} on stdout has it with h264 and h265 alone, a file with all"
@@ -222,7 +228,7 @@ def prepare(
     time_base = info.time_base or _time_base(Fraction(fps).limit_denominator(1001))
     if fps * time_base > 0.5:  # two frames may have one tick of such a clock, as those of Matroska have
         time_base /= math.ceil(4 * fps * time_base)
-    if container.format == "yuv4mpegpipe":  # it has no times
+    if container.format in ("yuv4mpegpipe", "rawvideo"):  # they have no times
         time_base = 1 / Fraction(fps).limit_denominator(1001)
     begin = round((options.part[0] or 0) / time_base)
     threads = min(usable_cores(), _MOST_THREADS)

@@ -28,6 +28,7 @@ from gancam.media.sound import (
 from gancam.media.streams import described, is_cover, picture_of
 from gancam.media.timecode import advanced, is_timecode, timecode_of
 from gancam.sinks._subtitles import Cues, Packet, Words, can_convert
+from gancam.units import counted
 
 __all__ = ["AudioRule", "Packet", "Tracks"]
 
@@ -157,7 +158,8 @@ class Tracks:
         if self._output.format.name in _CHAPTERS:
             self._output.set_chapters(cast(Any, chapters))
         else:
-            self.notes.append(f"its {len(chapters)} chapters are left out: {self._output.format.name} has none")
+            lost = f"{counted(len(chapters), 'chapter')} {'is' if len(chapters) == 1 else 'are'}"
+            self.notes.append(f"its {lost} left out: {self._output.format.name} has none")
 
     def _copy_words(self) -> None:
         """Title, artist and the like, of the file as a whole."""

@@ -32,6 +32,7 @@ from gancam.sinks.piece_store import goes_on, pieces_of
 from gancam.units import counted
 
 _AHEAD = 2  # images in work for each thread
+_INDEX = "index.txt"  # of those that are whole
 
 
 class ImageWriter(Sink):
@@ -197,7 +198,7 @@ class ImageStore:
     def __init__(self, names: SequencePath, job: Mapping[str, object], *, resume: bool, overwrite: bool) -> None:
         self._names, self._overwrite = names, overwrite
         self._folder = pieces_of(names.path)
-        self._index = self._folder / "index.txt"
+        self._index = self._folder / _INDEX
         self._manifest = self._folder / "manifest.json"
         self._published = False
         self.times: list[Fraction] = []
@@ -285,6 +286,13 @@ class ImageStore:
             good.append(line)
             self.times.append(Fraction(moment))
         replace_file(self._index, "".join(f"{line}\n" for line in good).encode())
+
+
+def images_kept(path: Path) -> int:
+    """Count the images of an unfinished job that are whole."""
+    with suppress(OSError):
+        return len((pieces_of(path) / _INDEX).read_bytes().splitlines())
+    return 0
 
 
 def check_output(names: SequencePath, *, overwrite: bool, source: SequencePath | None = None) -> None:

@@ -25,7 +25,10 @@ from gancam.sinks.job_changes import changes
 # frames: 5 to 13 %, 40: 5 to 18 %, 26: 10 to 35 %; a hand-held city view 0 % with all of them.
 _PIXELS = 44_000_000
 _LEAST, _MOST = 12, 120  # frames of a piece
-_FORMAT = 2
+# The frames of the first piece come in several, each three times as long as all before it, so that a job that is ended
+# early loses 7, 23 and 90 frames instead of 120. A copy of a city pan, six seconds long, becomes 2.8 % larger by that.
+_SHORTEST = 3  # frames of the first, at least
+_FORMAT = 3
 _BESIDE: Literal["matroska_block_additional"] = "matroska_block_additional"  # where VP9 has its opacity
 _TAIL = struct.Struct("<II")  # length and CRC-32 of the index at the end of a piece
 _MOST_PIECES = 1_000_000
@@ -38,6 +41,7 @@ class PiecePlan(TypedDict):
     job: dict[str, object]  # what the frames are made from and how
     threads: int  # of the encoder
     frames: int  # of a piece
+    quartered: int  # how often the first piece is, see `piece_begin`
 
 
 class PieceIndex(TypedDict):
@@ -89,6 +93,35 @@ def goes_on(path: Path, changed: str, *, resume: bool, overwrite: bool) -> bool:
 def piece_length(size: tuple[int, int]) -> int:
     """Choose how many frames of this size (width, height) make a piece."""
     return min(max(_PIXELS // (size[0] * size[1]), _LEAST), _MOST)
+
+
+def piece_begin(plan: PiecePlan, number: int) -> int:
+    """Say with which frame a piece begins: usual ones with multiples of their length, the first with its quarters."""
+    if number > plan["quartered"]:
+        return (number - plan["quartered"]) * plan["frames"]
+    return plan["frames"] >> 2 * (plan["quartered"] - number + 1) if number else 0
+
+
+def frames_in(plan: PiecePlan, number: int) -> int:
+    """Say how many frames a piece has when it is full."""
+    return piece_begin(plan, number + 1) - piece_begin(plan, number)
+
+
+def frames_kept(path: Path) -> int:
+    """Count the frames of an unfinished video that are in whole pieces. It reads their ends alone."""
+    return sum(_frames_told(file) for file in pieces_of(path).glob("*.piece"))
+
+
+def _frames_told(file: Path) -> int:
+    """How many frames the index at the end of a piece tells of; none where it cannot be read."""
+    with suppress(OSError, ValueError), file.open("rb") as piece:
+        size = piece.seek(0, os.SEEK_END)
+        piece.seek(size - _TAIL.size)
+        length, crc = _TAIL.unpack(piece.read())
+        piece.seek(size - _TAIL.size - length)
+        text = piece.read(length)
+        return int(json.loads(text)["frames"]) if zlib.crc32(text) == crc else 0
+    return 0
 
 
 def fingerprint(extradata: bytes | None) -> str:
@@ -204,7 +237,9 @@ class PieceStore:
         self._path, self._resume, self._overwrite = path, resume, overwrite
         self._folder = pieces_of(path)
         self.extradata = ""
-        self.plan: PiecePlan = {"format": _FORMAT, "job": json.loads(json.dumps(job)), "threads": 1, "frames": _MOST}
+        self.plan: PiecePlan = {
+            "format": _FORMAT, "job": json.loads(json.dumps(job)), "threads": 1, "frames": _MOST, "quartered": 0,
+        }  # fmt: skip
         self.there: dict[int, int] = {}
         self._open: Piece | None = None  # the one that is being made
 
@@ -219,7 +254,9 @@ class PieceStore:
             InputError: The unfinished job is another one.
             OutputExists: There is one, which is neither to be gone on with nor to be thrown away.
         """
-        self.plan = {**self.plan, "threads": threads, "frames": piece_length(size)}
+        length = piece_length(size)
+        quartered = ((length // _SHORTEST).bit_length() - 1) // 2
+        self.plan = {**self.plan, "threads": threads, "frames": length, "quartered": quartered}
         if not self._folder.is_dir():
             return self.plan
         old = self._read_plan()
@@ -292,7 +329,7 @@ class PieceStore:
         if self._open is None:
             self._open = self.new_piece(self.count, after, encoder())
         self._open.add(picture, tick)
-        if self._open.frames == self.plan["frames"]:
+        if self._open.frames == frames_in(self.plan, self.count):
             self.end()
 
     @property
@@ -382,7 +419,10 @@ class PieceStore:
     def _read_plan(self) -> PiecePlan | None:
         """The manifest that is there; None where it cannot be read."""
         try:
-            plan: PiecePlan = json.loads((self._folder / "manifest.json").read_text(encoding="utf-8"))
+            plan = json.loads((self._folder / "manifest.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return plan if isinstance(plan, dict) and plan.keys() >= PiecePlan.__annotations__.keys() else None
+        if isinstance(plan, dict) and plan.get("format") == 2:  # all pieces had one length then
+            plan |= {"format": _FORMAT, "quartered": 0}
+        whole = isinstance(plan, dict) and plan.keys() >= PiecePlan.__annotations__.keys()
+        return cast(PiecePlan, plan) if whole else None

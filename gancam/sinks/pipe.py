@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 
 from gancam.errors import InputError, did_you_mean
-from gancam.sinks._codecs import CONTAINERS, NUT, Y4M
+from gancam.sinks._codecs import CONTAINERS, NUT, RAW, Y4M
 from gancam.sinks._encoder import EncodedSink, Encoder
 from gancam.sinks._left_out import left_out
 from gancam.sinks._muxer import WholeVideo
@@ -22,8 +22,10 @@ FORMATS = {
     "mpegts": ".ts",
     "nut": ".mkv",
     "y4m": ".y4m",
+    "rawvideo": ".bgr24",
     **{ending[1:]: ending for ending in CONTAINERS},
 }
+_PICTURES = ("y4m", "rawvideo")  # without sound and times
 
 
 class PipeWriter(EncodedSink):
@@ -35,8 +37,8 @@ class PipeWriter(EncodedSink):
     Args:
         pipe: Its file descriptor.
         options: As those of a ``VideoWriter``; `overwrite` means nothing here.
-        form: matroska, nut, mpegts, webm, mp4 and mov in fragments, or y4m: pictures as they are, of one rate, for the
-            encoders of others.
+        form: matroska, nut, mpegts, webm, mp4 and mov in fragments; or pictures as they are, of one rate: y4m for the
+            encoders of others, rawvideo for programs that know their size, 8-bit BGR, row by row, nothing between.
 
     Raises:
         InputError: There is no such `form`, or a value makes no sense.
@@ -49,12 +51,18 @@ class PipeWriter(EncodedSink):
             raise InputError(f"no format {form!r}{did_you_mean(form, FORMATS)}")
         options.check()
         self._pipe = _Pipe(pipe, options.info.aspect if form == "y4m" else Fraction(1))
-        container = {"nut": NUT, "y4m": Y4M}.get(form) or CONTAINERS[FORMATS[form]]
+        container = {"nut": NUT, "y4m": Y4M, "rawvideo": RAW}.get(form) or CONTAINERS[FORMATS[form]]
         settings, notes = prepare(Path("stdout"), container, options, seekable=False)
-        if form == "y4m" and options.audio_from is not None:
-            notes += left_out(Path(options.audio_from), "y4m holds")
+        if form in _PICTURES and options.audio_from is not None:
+            notes += left_out(Path(options.audio_from), f"{form} holds")
             options = replace(options, audio_from=None)
-        self._video = (_ConstantRate if form == "y4m" else WholeVideo)(settings, options, self._pipe, notes)
+        if form == "rawvideo":
+            (width, height), aspect = settings.canvas.size, options.info.aspect
+            shape = "" if aspect == 1 else f", pixels of {aspect.numerator}:{aspect.denominator}"
+            notes.append(
+                f"its reader must know: bgr24, {width}x{height}, {float(settings.rate):.7g} frames a second{shape}"
+            )
+        self._video = (_ConstantRate if form in _PICTURES else WholeVideo)(settings, options, self._pipe, notes)
         self._all_notes = notes
         super().__init__(Encoder(settings, self._video), notes)
 

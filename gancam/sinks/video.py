@@ -1,6 +1,7 @@
 """A video file in MP4, MOV, Matroska, WebM or MPEG-TS, with the source's audio, clock and colours."""
 
 import os
+import shlex
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -33,6 +34,7 @@ __all__ = [
     "VideoWriter",
     "check",
     "check_codec",
+    "check_live",
     "check_output",
     "check_quality",
     "encode_file",
@@ -59,8 +61,22 @@ def open(path: str, context: SinkContext) -> "VideoWriter":
 
 
 def check(path: str, *, overwrite: bool) -> None:
-    """Find what would keep a video file from being opened; raises as ``VideoWriter`` does."""
-    check_output(Path(path), overwrite=overwrite)
+    """Find what would keep a video file from being opened live; raises as ``VideoWriter`` does."""
+    check_live(Path(path), overwrite=overwrite)
+
+
+def check_live(path: Path, *, overwrite: bool) -> None:
+    """Find what would keep a ``VideoWriter`` from recording `path`; raises as that does."""
+    check_output(path, overwrite=overwrite)
+    if path.suffix.lower() in ANIMATIONS:
+        raise _unfinished(path)
+
+
+def _unfinished(path: Path) -> SinkError:
+    """The error of an animated picture that is to be made live."""
+    video, made = shlex.quote(f"{path.stem}.mp4"), shlex.quote(path.name)
+    when = "an animated picture is made when all frames are there"
+    return SinkError(f"{path}: {when}: record {video}, and gancam process {video} {made} makes it")
 
 
 class VideoWriter(EncodedSink):
@@ -139,7 +155,7 @@ def encode_file(path: Path, options: VideoOptions) -> tuple[Encoder, list[str]]:
     """Open the encoder of a whole file: it, and the notes on what is left out. Raises as ``VideoWriter`` does."""
     if path.suffix.lower() in ANIMATIONS:
         if options.live:
-            raise SinkError(f"{path}: is made when all frames are there; record a video, and gancam process makes it")
+            raise _unfinished(path)
         place, settings, notes = claim_file(path, options)
         return Encoder(settings, WholeAnimation(settings, options, place, notes)), notes
     if options.live:

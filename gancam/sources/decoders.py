@@ -13,7 +13,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from gancam.frame import Image, check_image
-from gancam.media.colour import converted_as
+from gancam.media.colour import ToBgr, converted_as
 from gancam.media.hdr import HdrMetadata
 from gancam.media.orientation import Orientation
 from gancam.media.tone import ToneMap
@@ -66,7 +66,7 @@ class Decoder:
             self._apart = apart
         self._time_base = Fraction(stream.time_base or Fraction(1, 90_000))
         self._tick = stream.start_time or 0  # of the last picture
-        self._convert = VideoReformatter()
+        self._convert = ToBgr()
         self._tone_map: ToneMap | None = None
         self.damaged = 0  # pictures that came damaged, or not at all while others came after them
         self._coming = self._whole(stream) if deinterlace else self._decode(stream)
@@ -172,7 +172,7 @@ class Decoder:
         form = "bgra" if veiled else "bgr24"
         frame.colorspace = converted_as(int(told))
         try:
-            pixels = self._convert.reformat(frame, format=form, interpolation=Interpolation.BICUBIC).to_ndarray()
+            pixels = self._convert(frame, form).to_ndarray()
         finally:
             frame.colorspace = told
         image = check_image(np.ascontiguousarray(pixels[..., :3]))

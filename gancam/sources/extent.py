@@ -1,7 +1,9 @@
 """How long the picture of a file lasts, and how many frames it has, as the file itself says."""
 
+import math
 import os
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +14,7 @@ from gancam.media.info import MOST_FPS
 
 _EXACT = {"mov", "mp4", "avi"}  # where a stream's duration is the sum of its frames'
 _READ = 0.97  # of a file's bytes: where the last packet ends; what follows is an index
+LATE = 0.5  # seconds by which the last frame may come before the end that the file tells
 _SEGMENT = 0x18538067  # the element of Matroska that holds all but the head
 
 
@@ -75,6 +78,39 @@ def promised_frames(
     if seconds is None or not 0 < seconds < 1e7:
         return None, False
     return max(round(seconds * fps), 1), False
+
+
+def frames_within(frames: int | None, fps: float, first: Fraction | None, end: Fraction | None) -> int | None:
+    """Reckon how many of so many `frames` are shown from `first` to before `end`, in seconds; None for None."""
+    if frames is None or (first is None and end is None):
+        return frames
+    before = math.ceil(max(first or 0, 0) * Fraction(fps))
+    until = frames if end is None else min(math.ceil(end * Fraction(fps)), frames)
+    return max(until - before, 0)
+
+
+def shortage(
+    path: Path, container: av.container.InputContainer, stream: av.VideoStream, times: Sequence[Fraction]
+) -> str:
+    """Say what of `stream` there was more of than the frames at `times`, all that come; empty where that is all.
+
+    Args:
+        path: The file.
+        container: It, open.
+        stream: Its picture.
+        times: When the frames come that can be read, in seconds of the file's clock.
+    """
+    promised, counted = promised_frames(container, stream, frame_rate(stream))
+    if counted and promised is not None and len(times) < promised:
+        return f"{promised} frames promised"
+    if is_cut_off(path):
+        return "the file is shorter than it says"
+    last, end = (
+        max(times, default=Fraction(0)),
+        end_of(container, stream) if "matroska" in container.format.name else None,
+    )
+    late = end is not None and end - last > LATE
+    return f"damaged after {float(last):.1f} s" if late and breaks_off(path, max(float(last), 0.0)) else ""
 
 
 def is_cut_off(path: Path) -> bool:

@@ -129,7 +129,7 @@ class ImageFiles(_Timed):
         self._notes: list[str] = []
         self._fps, self._time_base = float(fps), 1 / Fraction(fps).limit_denominator(1001)
         self._until: Fraction | None = None
-        times = self._read_times(names.times)
+        times = self._read_times(names)
         if self._until is None:
             self._until = times[-1] + 1 / Fraction(self._fps).limit_denominator(1001)
         keep = self._keep(times, [*times[1:], self._until], first, end)
@@ -143,7 +143,8 @@ class ImageFiles(_Timed):
         self._footage = VideoInfo(size=size, time_base=self._time_base, alpha=alpha is not None, icc=metadata.icc)
         self._pool = ThreadPoolExecutor(2, "gancam-images")  # decode ahead of who asks
 
-    def _read_times(self, file: Path) -> list[Fraction]:
+    def _read_times(self, names: SequencePath) -> list[Fraction]:
+        file = names.times
         numbers = [number for number, _ in self._files]
         if not file.is_file():
             missing = numbers[-1] - numbers[0] + 1 - len(numbers)
@@ -157,9 +158,19 @@ class ImageFiles(_Timed):
             self._until = next((Fraction(line.split()[-1]) / 1000 for line in lines if line.startswith("# end ")), None)
         except (OSError, ValueError, ZeroDivisionError) as error:
             raise SourceError(f"{file}: is no list of times ({cause(error)})") from error
-        if len(times) != len(numbers) or any(b <= a for a, b in itertools.pairwise(times)):
-            said = f"has {len(times)} times for {len(numbers)} images, or they do not increase"
-            raise SourceError(f"{file}: {said}; remove it, and --fps says how fast they are")
+        without = "or remove the file of times, and --fps says how fast they are"
+        if len(times) != len(numbers):
+            said = f"has {len(times)} times for {len(numbers)} images"
+            lost = sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
+            if len(times) == len(numbers) + len(lost):
+                more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""
+                said += f": {names.image(lost[0]).name} is missing{more}"
+                raise SourceError(f"{file}: {said}; bring it back, {without}")
+            raise SourceError(f"{file}: {said}: it needs one for each; mend it, {without}")
+        for before, after in itertools.pairwise(times):
+            if after <= before:
+                said = f"{float(after * 1000):g} ms comes after {float(before * 1000):g} ms"
+                raise SourceError(f"{file}: its times do not increase: {said}; mend it, {without}")
         self._time_base = base or Fraction(1, 1_000_000)
         if len(times) > 1:
             self._fps = float((len(times) - 1) / (times[-1] - times[0]))

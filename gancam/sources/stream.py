@@ -11,11 +11,10 @@ from urllib.parse import urlsplit
 import av
 import numpy as np
 from av.codec.context import Flags
-from av.video.reformatter import Interpolation, VideoReformatter
 
 from gancam.errors import SourceError
 from gancam.frame import Image
-from gancam.media.colour import converted_as
+from gancam.media.colour import ToBgr, converted_as
 from gancam.media.live_sound import RATE, Sound
 from gancam.media.messages import cause, without_secrets
 from gancam.sources.decoders import in_one_piece
@@ -82,7 +81,7 @@ class StreamBackend:
         self.fps: float | None = None
         self._container: av.container.InputContainer | None = None
         self._pictures: Iterator[LivePicture] = iter(())
-        self._convert = VideoReformatter()
+        self._convert = ToBgr()
         self._came, self._longer = False, 1
 
     def open(self, longer: int = 1) -> None:
@@ -149,8 +148,7 @@ class StreamBackend:
         if frame.interlaced_frame:
             frame = in_one_piece(frame)
         frame.colorspace = converted_as(int(frame.colorspace))
-        made = self._convert.reformat(frame, format="bgr24", interpolation=Interpolation.BICUBIC)
-        return np.ascontiguousarray(made.to_ndarray(), np.uint8)
+        return np.ascontiguousarray(self._convert(frame).to_ndarray(), np.uint8)
 
     def close(self) -> None:
         """Disconnect; it may be opened again."""

@@ -25,13 +25,21 @@ from gancam.queues import BoundedQueue
 from gancam.sources.combing import fields_of
 from gancam.sources.contract import Source
 from gancam.sources.decoders import Decoder, field_order, frames_ahead, log, opacity_apart
-from gancam.sources.extent import breaks_off, end_of, frame_rate, is_cut_off, picture_end, promised_frames
+from gancam.sources.extent import (
+    LATE,
+    breaks_off,
+    end_of,
+    frame_rate,
+    frames_within,
+    is_cut_off,
+    picture_end,
+    promised_frames,
+)
 from gancam.sources.ranges import check_range
 from gancam.units import counted
 
 _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
 _LONGEST = 86_400.0  # seconds that a picture may stay; what says more is damaged
-_LATE = 0.5  # seconds by which the last frame may come before the end that the file tells
 _PHOTOS_IN_A_ROW = (".mjpeg", ".mjpg")  # endings of what FFmpeg takes for one photo by its first bytes
 _CLOCK_STARTS_ANYWHERE = {"mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "rm", "wtv", "asf"}
 
@@ -122,6 +130,7 @@ class VideoFile(Source):
         if set(container.format.name.split(",")) & _CLOCK_STARTS_ANYWHERE and container.start_time:
             origin = Fraction(container.start_time, av.time_base)
         self._frames, self._counted = promised_frames(container, stream, self._fps)
+        self._wanted = frames_within(self._frames, self._fps, *self._range)
         self._picture_end = picture_end(container, stream)
         self._container_end = end_of(container, stream) if "matroska" in container.format.name else None
         aspect = Fraction(stream.sample_aspect_ratio or 1)
@@ -193,14 +202,16 @@ class VideoFile(Source):
             said = "looks interlaced, though it does not say so: its fields stay combed (--deinterlace undoes it)"
             self._notes.append(f"{self._path.name}: {said}")
 
-    def keep_decoded(self) -> bool:
+    def keep_decoded(self, *, whole: bool = True) -> bool:
         """Give every frame its ``Frame.decoded``, upright, for a sink that can pass planes on as they are.
 
-        To be called before iterating. False, and nothing changes, where rotation leaves no such planes.
+        To be called before iterating. False, and nothing changes, where rotation leaves no such planes. `whole` says
+        that the sink holds all of their bits, so that there is no note on those.
         """
         if not self._decoder.keep_pictures():
             return False
-        self._notes = [note for note in self._notes if note != self._shallow]
+        if whole:
+            self._notes = [note for note in self._notes if note != self._shallow]
         return True
 
     def tone_map(self) -> bool:
@@ -262,8 +273,8 @@ class VideoFile(Source):
 
     @property
     def frames(self) -> int | None:
-        """How many frames are promised; None where that is not known."""
-        return self._frames
+        """How many frames are promised, of the range; None where that is not known."""
+        return self._wanted
 
     @property
     def footage(self) -> VideoInfo:
@@ -333,6 +344,8 @@ class VideoFile(Source):
                 if self._decoder.other is not None and not changed:
                     changed = self._tell_change(self._decoder.other, last)
                 del read, image, picture, alpha  # which whoever asked for them may give back meanwhile
+            if self._range != (None, None) and not self._stop.is_set():
+                self._wanted = index
             if held is not None and not self._offer(held):
                 return
             self._offer(None if index or self._range == (None, None) else self._nothing_there())
@@ -386,12 +399,12 @@ class VideoFile(Source):
             told = f"its file is damaged after {last:.1f} s, {counted(came, 'frame')} came"
             self._notes.append(f"the video stops early: {told}")
         if not self._counted and self._range == (None, None):
-            self._frames = came
+            self._wanted = came
 
     def _breaks_off(self, last: float) -> bool:
         """Tell whether the last frame, at `last`, is so only because no more can be read of the file."""
         end, clock = self._container_end, last + float(self._footage.origin)
-        return end is not None and float(end) - clock > _LATE and breaks_off(self._path, max(clock, 0.0))
+        return end is not None and float(end) - clock > LATE and breaks_off(self._path, max(clock, 0.0))
 
     def close(self) -> None:
         """Join the decoder's thread and close the file; may be called at any time and more than once."""

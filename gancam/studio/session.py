@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gancam.effects import EffectSpec, check_spec, declared, own_effect
-from gancam.errors import InputError, NotFound
+from gancam.effects import EffectSpec, check_spec, declared, declared_for, own_effect
+from gancam.errors import InputError, NotFound, either
 from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.variants import read_card, variants
 from gancam.listeners import Listeners
@@ -92,7 +92,7 @@ class Session:
             case "stream" if value.partition("://")[0].lower() in SCHEMES and "://" in value:
                 return SourceRequest("stream", value, value.rpartition("@")[2].partition("?")[0])
             case "stream":
-                raise InputError(f"{value[:80]!r}: needs a URL that begins with one of {', '.join(SCHEMES)}")
+                raise InputError(f"{value[:80]!r}: needs a URL that begins with {either(SCHEMES)}")
             case "file":
                 path = self.storage.resolve(value)
                 if not path.is_file():
@@ -231,7 +231,9 @@ def check_model(name: str) -> str:
 def _params_of(name: str) -> type[Params] | None:
     """Find the class of the parameters of an effect of the menu."""
     alone = own_effect(name)
-    return declared(name if alone is not None else read_card(next(iter(variants(find(name)).values()))).effect)
+    if alone is not None:
+        return declared(name)
+    return declared_for(read_card(next(iter(variants(find(name)).values()))))
 
 
 def cameras() -> list[Path]:

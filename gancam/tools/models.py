@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from gancam.effects import declared
+from gancam.effects import declared_for
 from gancam.inference.autotune import remembered
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find, menu, user_menu
@@ -61,7 +61,7 @@ class ModelEntry:
 
         None where this gancam does not have that effect.
         """
-        params = declared(self.card.effect)
+        params = declared_for(self.card)
         return [] if params is None else list(with_defaults(params.declared(), self.card.defaults).values())
 
     @property

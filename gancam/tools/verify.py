@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from gancam.errors import NotFound, SourceError
 from gancam.frame import Frame
+from gancam.media.code_points import code_name
+from gancam.media.colour import sampling
 from gancam.media.messages import cause
 from gancam.media.orientation import EIGHT, Orientation
 from gancam.media.paths import SequencePath, classify
@@ -23,7 +25,7 @@ from gancam.media.streams import described, picture_of
 from gancam.media.timecode import is_timecode, timecode_of
 from gancam.sources import AnimatedImage, ImageFiles, VideoFile
 from gancam.sources.decoders import opacity_apart
-from gancam.sources.extent import picture_end
+from gancam.sources.extent import picture_end, shortage
 
 Verdict = Literal["kept", "changed", "lost"]
 _Sight: TypeAlias = "NDArray[np.float32] | None"
@@ -34,26 +36,7 @@ _ALIKE, _CLEARLY = 0.7, 0.3  # correlation of two pictures that are the same but
 _FRAME_SLACK = Fraction(2, 1000)  # seconds: two ticks of Matroska's clock
 _CODEC_SLACK = Fraction(1, 10)  # seconds: what an encoder of sound adds before and behind
 _USUAL = 1, 2, 13  # primaries and transfers that images have without saying so: BT.709, unspecified, sRGB
-_UNSPECIFIED = "unspecified"
-_BT601 = {5: "BT.470 BG (BT.601, 625 lines)", 6: "SMPTE 170M (BT.601, 525 lines)"}
-_NAMES: dict[str, dict[int, str]] = {  # ITU-T H.273 code points: tables 4, 2 and 3
-    "matrix": {
-        0: "RGB", 1: "BT.709", 2: _UNSPECIFIED, 4: "FCC", **_BT601, 7: "SMPTE 240M", 8: "YCgCo",
-        9: "BT.2020", 10: "BT.2020 constant luminance", 11: "SMPTE ST 2085", 12: "from primaries",
-        13: "from primaries, constant luminance", 14: "ICtCp",
-    },
-    "primaries": {
-        1: "BT.709", 2: _UNSPECIFIED, 4: "BT.470 M", **_BT601, 7: "SMPTE 240M", 8: "generic film", 9: "BT.2020",
-        10: "CIE XYZ", 11: "DCI-P3", 12: "Display P3", 22: "EBU 3213",
-    },
-    "transfer": {
-        1: "BT.709", 2: _UNSPECIFIED, 4: "gamma 2.2 (BT.470 M)", 5: "gamma 2.8 (BT.470 BG)",
-        6: "SMPTE 170M (BT.601)", 7: "SMPTE 240M", 8: "linear", 9: "logarithmic 100:1", 10: "logarithmic 316:1",
-        11: "xvYCC", 12: "BT.1361", 13: "sRGB", 14: "BT.2020, 10 bits", 15: "BT.2020, 12 bits", 16: "PQ",
-        17: "SMPTE ST 428", 18: "HLG",
-    },
-    "full range": {0: "no", 1: "yes"},
-}  # fmt: skip
+_SAMPLINGS = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1", (4, 4): "4:1:0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +86,9 @@ class _Media:
     interlaced: bool
     bits: int
     alpha: bool  # whether a pixel may be transparent
+    pixels: str  # FFmpeg's name of their format
     timecode: str | None = None
+    short: str = ""  # how the file tells that there was more of it
 
 
 def verify(before: Path, after: Path) -> list[Difference]:
@@ -131,6 +116,10 @@ def verify(before: Path, after: Path) -> list[Difference]:
         _compare("first frame at", _seconds(was.picture.times[:1]), _seconds(now.picture.times[:1])),
     ]
     findings += _ends("last frame until", (was, was.picture), (now, now.picture), _FRAME_SLACK)
+    for which, media in (("input", was), ("output", now)):
+        if media.short:
+            came = f"{len(media.picture.times)} frames are there"
+            findings.append(Difference(f"end of the {which}", "lost", media.short, came))
     findings += _colours(was, now)
     findings.append(_compare("sample aspect", was.aspect, now.aspect))
     findings.append(_compare("size", f"{was.size[0]}x{was.size[1]}", f"{now.size[0]}x{now.size[1]}"))
@@ -139,6 +128,7 @@ def verify(before: Path, after: Path) -> list[Difference]:
     if was.bits > 8 or now.bits > 8:
         less = now.bits < was.bits
         findings.append(Difference("bits a sample", "changed" if less else "kept", str(was.bits), str(now.bits)))
+    findings += _samplings(was, now)
     if was.alpha and now.alpha:
         findings.append(Difference("opacity", "kept", "there", "there"))
     elif was.alpha:
@@ -151,6 +141,24 @@ def verify(before: Path, after: Path) -> list[Difference]:
         findings.append(_chapters(was.chapters, now.chapters))
     findings += [_compare(f"description: {key}", value, now.metadata.get(key)) for key, value in was.metadata.items()]
     return findings
+
+
+def _samplings(was: _Media, now: _Media) -> Iterable[Difference]:
+    """Compare how finely colour is sampled, where the input has more of it than video usually has."""
+    (across, down), (across_now, down_now) = sampling(was.pixels), sampling(now.pixels)
+    if (across, down) == (2, 2) or "gray" in was.pixels:
+        return
+    sides = [media.size[0] // one for media, one in ((was, across), (now, across_now))]
+    rows = [media.size[1] // one for media, one in ((was, down), (now, down_now))]
+    less = "gray" in now.pixels or sides[1] < sides[0] or rows[1] < rows[0]
+    yield Difference("colour samples", "changed" if less else "kept", _sampled(was.pixels), _sampled(now.pixels))
+
+
+def _sampled(pixels: str) -> str:
+    form = av.VideoFormat(pixels, 16, 16)
+    if "gray" in pixels:
+        return "none"
+    return "RGB" if form.is_rgb or form.has_palette else _SAMPLINGS.get(sampling(pixels), "other")
 
 
 def _orientations(was: _Media, now: _Media) -> Iterable[Difference]:
@@ -191,19 +199,14 @@ def _sight(frames: Iterable[av.VideoFrame]) -> _Sight:
 
 def _colours(was: _Media, now: _Media) -> Iterable[Difference]:
     for name, code in was.colour.items():
-        said = _code_name(name, code)
+        said = code_name(name, code)
         if now.colour:
             verdict: Verdict = "kept" if now.colour[name] == code else "changed"
-            yield Difference(name, verdict, said, _code_name(name, now.colour[name]))
+            yield Difference(name, verdict, said, code_name(name, now.colour[name]))
         elif name in ("matrix", "full range"):
             yield Difference(name, "kept", said, "applied to the picture")
         else:  # programs that show an image take it for BT.709 or sRGB
             yield Difference(name, "kept" if code in _USUAL else "lost", said, "")
-
-
-def _code_name(name: str, code: int) -> str:
-    """Name a code point of ITU-T H.273."""
-    return _NAMES[name].get(code, f"code {code}")
 
 
 def _streams(was: _Media, now: _Media) -> Iterable[Difference]:
@@ -301,7 +304,7 @@ def _images(opened: ImageFiles | AnimatedImage) -> _Media:
         return _Media(
             streams=[picture], metadata={}, chapters=[], picture=picture, size=source.size, aspect=Fraction(1),
             colour={}, orientation=Orientation(), sight=_sight_of(next(iter(source), None)), interlaced=False, bits=8,
-            alpha=source.footage.alpha,
+            alpha=source.footage.alpha, pixels="bgr24",
         )  # fmt: skip
 
 
@@ -344,7 +347,9 @@ def _probe(path: Path, container: av.container.InputContainer) -> _Media:
         interlaced=frame is not None and bool(frame.interlaced_frame),
         bits=max((part.bits for part in parts), default=8),
         alpha=any(part.is_alpha for part in parts) or opacity_apart(video),
+        pixels="yuv420p" if frame is None else "pal8" if context.name == "gif" else frame.format.name,
         timecode=timecode_of(container, video),
+        short=shortage(path, container, video, streams[video.index].times),
     )  # fmt: skip
 
 

@@ -131,7 +131,7 @@ def composite(
         InputError: there is no such mode, or the arrays are of different sizes.
     """
     if mode not in MODES:
-        raise InputError(f"blend mode {mode!r}{did_you_mean(mode, MODES)}")
+        raise InputError(f"no blend mode {mode!r}{did_you_mean(mode, MODES)}")
     if base.shape != overlay.shape or (alpha is not None and alpha.shape != base.shape[:2]):
         shapes = f"{base.shape}, {overlay.shape}" + (f" and {alpha.shape}" if alpha is not None else "")
         raise InputError(f"frame, overlay and alpha must have one size, not {shapes}")
@@ -262,6 +262,13 @@ def feather(
     alpha = np.round(share * 255).astype(np.uint8)
     alpha.flags.writeable = False
     return alpha
+
+
+def lessened(alpha: Alpha, share: float, soft: Alpha | None) -> Alpha:
+    """Return `alpha` times `share`, and times `soft` (of 255) where there is one."""
+    if share < 1.0:
+        alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=share), np.uint8)
+    return alpha if soft is None else np.asarray(cv2.multiply(alpha, soft, scale=1 / 255), np.uint8)
 
 
 def _smooth(share: NDArray[np.floating]) -> NDArray[np.float32]:

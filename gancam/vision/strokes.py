@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.frame import Image
+from gancam.vision.fit import within
 from gancam.vision.planes import Planes
 
 Level = TypeVar("Level", np.uint8, np.int16)
@@ -17,6 +18,8 @@ _PLAIN = 6.0  # grey levels beyond those, averaged over `_AROUND`, at which deta
 _AROUND = 2.0  # strokes around something narrow that are drawn finer with it, so that a face is drawn in one way
 _DETAIL, _WINDOW, _SHOWN = 5, (7, 7), 0.5  # grey levels that are noise; of its mean; how much of it is seen at most
 _RELIEF, _RAISED = 16, 3.0  # grey levels of a dab's light; strokes larger by so many have twice that, as they lose some
+_BRUSH = 5  # pixels of a window whose median a dab shows
+_SEEN, _BUSY, _WIDE = 160, 60.0, 9  # detail: on how many pixels, from which slope on it is full, its neighbourhood
 _SOFT, _GAIN = 0.35, 3.0  # of an enlarged edge: how far its steps are smoothed, and how steep it is made again
 
 # of hatching: how far it is smoothed, how much of what that takes away is added, and grey levels of it that are none
@@ -41,6 +44,29 @@ def fine_structure(image: Image, stroke: float) -> NDArray[np.float32]:
     near = cv2.dilate(np.minimum(busy, 1), np.ones((side, side), np.uint8))
     soft = cv2.blur(cv2.blur(near, (side, side)), (side, side))
     return np.asarray(np.clip(2 * soft - 0.5, 0, 1), np.float32)
+
+
+def broad(image: Image) -> Image:
+    """Leave out what is finer than a brush: weave, grass and single hairs become spots, and edges stay where they are.
+
+    Args:
+        image: uint8 ``(H, W, 3)``, in the size in which it is drawn.
+    """
+    for _ in range(2):
+        image = np.asarray(cv2.medianBlur(image, _BRUSH), np.uint8)
+    return image
+
+
+def receding(image: Image, share: float) -> NDArray[np.uint8]:
+    """Give 255 where nothing is to be seen, less by up to `share` where there is detail."""
+    height, width = image.shape[:2]
+    size = within((width, height), _SEEN)
+    small = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    slope = cv2.magnitude(*(cv2.Sobel(small, cv2.CV_32F, *way) for way in ((1, 0), (0, 1))))
+    window = (_WIDE, _WIDE)
+    busy = cv2.blur(cv2.blur(np.minimum(slope, 2 * _BUSY), window), window) / _BUSY
+    shown = cv2.convertScaleAbs(255.0 * (1.0 - share * np.clip(busy, 0, 1)))
+    return np.asarray(cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def enlarged_clean(drawn: Image, size: tuple[int, int]) -> Image:

@@ -112,8 +112,7 @@ def test_parameters_turned_live_are_turned_again_offline(clip: Path, model: Path
 
 @pytest.mark.parametrize(
     ("find", "said"),
-    [("nothing", "nothing is marked, so nothing is filled: "),
-     ("overlay", "found no overlay: no clock, a single picture does not tell what stays while all else moves; "),
+    [("overlay", "found no overlay: no clock, a single picture does not tell what stays while all else moves; "),
      ("scratches", "find=scratches compares a frame with those beside it, and there was one frame alone, ")],
 )  # fmt: skip
 def test_an_image_that_an_effect_leaves_as_it_was(find: str, said: str, tmp_path: Path) -> None:
@@ -124,6 +123,52 @@ def test_an_image_that_an_effect_leaves_as_it_was(find: str, said: str, tmp_path
     assert wrote == f"wrote {tmp_path / 'out.png'} ({(tmp_path / 'out.png').stat().st_size / 1e3:.1f} kB)"
     assert json.loads(here(*command, "--json").stdout) == {"output": str(tmp_path / "out.png"), "notes": [told]}
     assert here(*command, "--quiet").stdout == ""
+
+
+def piped(data: bytes, *arguments: object) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "gancam", "process", *map(str, arguments)]
+    return subprocess.run(command, input=data, capture_output=True, timeout=120)
+
+
+def test_images_go_through_pipes(clip: Path, tmp_path: Path) -> None:
+    image = still("sign")[:32, :48]
+    data, out = cv2.imencode(".png", image)[1].tobytes(), tmp_path / "out.png"
+    assert piped(data, "-", out).returncode == 0
+    assert np.array_equal(np.asarray(cv2.imread(str(out))), image)
+    through = piped(data, "-", "-", "--format", "png", "--json")
+    assert json.loads(through.stderr) == {"output": "-", "notes": []}
+    made = cv2.imdecode(np.frombuffer(through.stdout, np.uint8), cv2.IMREAD_COLOR)
+    assert np.array_equal(np.asarray(made), image)
+    film = piped(clip.read_bytes(), "-", tmp_path / "no.png")
+    assert (film.returncode, film.stderr.count(b"\n")) == (2, 1)
+    assert b"no.png is one image, so the input must be one too, not standard input; an image for each" in film.stderr
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_names_that_are_no_numbered_images_say_what_would_do(clip: Path, tmp_path: Path) -> None:
+    says = "f-%s.png: numbered images have one %06d in their name, as f-%06d.png has"
+    refused("process", clip, tmp_path / "f-%s.png", says=says)
+    refused("process", tmp_path / "f-%s.png", tmp_path / "a.mp4", says=says)
+    refused("process", out := tmp_path / "in.png", tmp_path / "-", says=f"{out}: no such file")
+
+
+def test_what_marks_nothing_is_refused(clip: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "in.png"), still("sign")[:32, :48])
+    says = "inpaint: nothing is marked, so nothing is filled: give mask=, box=, polygon=, key=, faces= or find="
+    refused("process", tmp_path / "in.png", tmp_path / "out.png", "-e", "inpaint", says=says)
+    refused("process", clip, tmp_path / "out.mkv", "-e", "inpaint:memory=off", says=says)
+    refused("process", clip, tmp_path / "out.mkv", "-e", "inpaint:from=1s", says=says)
+    assert not (tmp_path / "out.mkv").exists()
+
+
+def test_no_effect_has_one_name_everywhere(clip: Path, tmp_path: Path) -> None:
+    out, again = tmp_path / "out.mkv", tmp_path / "again.mkv"
+    assert here("process", clip, out, "-e", "none").returncode == 0
+    assert here("process", clip, again).returncode == 0
+    for one, other in zip(planes_of(out), planes_of(again), strict=True):
+        assert all(np.array_equal(left, right) for left, right in zip(one, other, strict=True))
+    for command in (("process", clip, tmp_path / "no.mkv"), ("live", clip)):
+        refused(*command, "-e", "none", "-e", "sr-x2", says="-e none: plays no effect, so -e sr-x2 cannot go with it")
 
 
 def test_an_image_in_and_out(model: Path, tmp_path: Path) -> None:
@@ -231,7 +276,7 @@ def test_a_signal_keeps_the_work_and_says_how_to_go_on(tmp_path: Path, model: Pa
         _, said = process.communicate(timeout=60)
     assert process.returncode == code, said
     assert "Traceback" not in said
-    assert "interrupted; the same command with --resume goes on" in said
+    assert re.search(r"interrupted; \d+ frames are kept, and the same command with --resume goes on after them", said)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".out.mp4.pieces", "long.mp4"]
     plays = so_far(out)
     assert str(plays) in said
@@ -421,3 +466,15 @@ def test_the_bar_says_that_the_file_is_being_finished(monkeypatch: pytest.Monkey
         assert "finishing" not in shown.getvalue()
         progress(1, 2)
     assert "finishing" in shown.getvalue()
+
+
+@pytest.mark.parametrize("name", ["process", "live", "studio", "demo", "models", "sample", "morph", "import", "bench"])
+def test_help_has_no_signs_of_the_library_that_writes_it(name: str) -> None:
+    said = here(name, "--help").stdout
+    assert "<" not in re.sub(r"<=", "", said)
+    assert "{" not in said
+    assert name != "process" or " process [OPTIONS] IN... OUT\n" in said
+
+
+def test_what_is_no_terminal_gets_no_empty_line(tmp_path: Path, clip: Path) -> None:
+    assert here("process", clip, tmp_path / "a.mp4").stderr == ""

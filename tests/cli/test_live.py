@@ -1,5 +1,6 @@
 """Parts of `gancam live` and of its progress that need no camera."""
 
+import re
 import socket
 import threading
 import time
@@ -12,7 +13,7 @@ from gancam.cli.live import _stop_after, outside_effects
 from gancam.jobs.events import BatchStarted, FileFailed, FileMade, FileProgress, FileStarted, Note
 from gancam.jobs.spec import EffectChainSpec
 from gancam.pipeline import Report
-from tests.helpers.command import refused
+from tests.helpers.command import here, refused
 
 
 def timers() -> list[str]:
@@ -90,6 +91,8 @@ def test_bars_take_events_of_files_that_never_began() -> None:
 
 def test_what_cannot_be_is_told_before_a_model_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(EffectChainSpec, "load", lambda *_: pytest.fail("a model is loaded"))
+    says = "--seconds 0: needs a number above 0; without it there is no end"
+    refused("live", "test", "-e", "none", "--seconds", "0.0", "--to", str(tmp_path / "a.mkv"), says=says)
     refused("live", "test", "-e", "inpaint:draw", "--to", "mjpeg:0", says="draw needs a window")
     refused("live", "test", "-e", "inpaint:draw", "-e", "morph-fruits:draw", says="only one effect can be drawn for")
     refused("live", "test", "-e", "sr-x2", "--control", "mic", says="turns `level`, which none of these effects has")
@@ -106,3 +109,10 @@ def test_what_cannot_be_is_told_before_a_model_is_loaded(tmp_path: Path, monkeyp
     refused("live", "test", "-e", "none", "--loop", says="--loop: is for video files")
     refused("live", "test", "-e", "none", "--sound", "loud", says="must be mic, mic:NAME or none")
     refused("live", "no-such-camera", "-e", "none", says="camera's index or name")
+
+
+def test_what_was_recorded_is_named(tmp_path: Path) -> None:
+    out, before = tmp_path / "a.mp4", tmp_path / "b.mkv"
+    done = here("live", "test", "-e", "none", "--to", out, "--to", f"source:{before}", "--seconds", "0.5")
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"wrote (\S+) \([\d.]+ [kM]B\)", done.stdout) == [str(out), str(before)]

@@ -67,7 +67,7 @@ def test_what_is_asked_for_waits_for_the_next_frame() -> None:
     ("values", "says"),
     [
         ({"paint.light": 3}, "light=3.*from 0 to 2"), ({"paint.lihgt": 1}, "did you mean 'paint.light'"),
-        ({"paint": 1}, "nothing is called 'paint'"), ({"paint.channel": "green"}, "one of all, blue, red"),
+        ({"paint": 1}, "nothing is called 'paint'"), ({"paint.channel": "green"}, "needs all, blue or red"),
         ({"paint.on": 3}, "on or off"), ({"paint.shift": 1.5}, "whole number"), ({"paint.light": []}, "a number"),
         ({"paint.words": "a bad one"}, "no such picture"), ({"paint.words": 7}, "a text"),
     ],

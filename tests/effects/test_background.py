@@ -71,6 +71,23 @@ def test_a_moving_camera_is_followed() -> None:
     assert psnr(found.picture[seen], image[window.place][seen]) > 30
 
 
+def test_who_passes_beside_a_hole_while_the_camera_moves_takes_nothing_of_what_is_known() -> None:
+    """It is doubted as long as they are there, and something is invented; then it is known again."""
+    background, states = Background(), []
+    for step in range(24):
+        image, mask = scene(2.5 * step - 30, 0.7 * step), hole(130, 90)
+        if step in (20, 21):
+            cv2.rectangle(image, (100, 60), (220, 170), (30, 60, 220), -1)
+        image = covered(image, mask)
+        window, found = recalled(background, image, mask)
+        inside = mask[window.place] > 0
+        states.append(float((found.state[inside] == SEEN).mean()))
+        missing = np.asarray(inside & (found.state == UNKNOWN), np.uint8)
+        background.store(window, np.full_like(found.picture, 200), image, mask, missing)
+    assert states[20] < 0.3
+    assert states[-1] > 0.8
+
+
 def test_what_is_near_moves_past_what_is_far() -> None:
     background, scores = Background(), []
     for step in range(30):

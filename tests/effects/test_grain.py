@@ -12,6 +12,8 @@ from gancam.effects.inpaint import Inpaint
 from gancam.effects.inpainting.grain import Grain
 from gancam.effects.inpainting.holes import Holes
 from gancam.frame import Image
+from gancam.masks import Mask
+from gancam.vision.motion import Matrix
 from tests.helpers.small import filler, still, write_filler
 
 MASK = np.zeros((240, 320), np.uint8)
@@ -75,4 +77,36 @@ def test_what_a_codec_left_and_what_moves_gets_none() -> None:
             result = frame.copy()
             grain.add(result, frame, before, holes)
             assert np.array_equal(result, frame)
-            before = frame, holes.hidden
+            before = frame, holes.hidden, np.eye(3)
+
+
+@pytest.mark.parametrize(("deviation", "wanted"), [(0.0, 0.0), (2.0, 0.0), (6.0, 6.0)])
+def test_a_camera_that_moves_makes_no_noise(deviation: float, wanted: float) -> None:
+    """It runs, faster and faster, over a scene with few calm places; sometimes it is not told how far."""
+    random, grain, holes = np.random.default_rng(3), Grain(), Holes(MASK, 0, 3)
+    wide = np.asarray(cv2.resize(still("otters"), (900, 520), interpolation=cv2.INTER_CUBIC), np.float32)
+    before: tuple[Image, Mask, Matrix] | None = None
+    corner, added = np.zeros(2), []
+    for step in range(25):
+        now = np.round(np.array([0.8, 0.4]) * step**2)
+        left, top = now.astype(int)
+        frame = wide[top : top + 240, left : left + 320] + random.normal(0, deviation, (240, 320, 3))
+        image = frame.round().clip(0, 255).astype(np.uint8)
+        result = np.full_like(image, 128)
+        if before is not None and step % 3:
+            before[2][:2, 2] = corner - now
+        grain.add(result, image, before, holes)
+        added.append(float(result[INNER].std(0).mean()))
+        assert (result[MASK == 0] == 128).all()
+        before, corner = (image, holes.hidden, np.eye(3)), now
+    assert max(added) < 1.25 * wanted + 0.1
+    assert added[-1] >= 0.8 * wanted
+
+
+def test_noise_of_another_scene_is_forgotten() -> None:
+    grain, holes = Grain(), Holes(MASK, 0, 3)
+    grain.add(noisy(1, 9.0, 0.0)[0], noisy(1, 9.0, 0.0)[0], None, holes)
+    black = np.zeros((240, 320, 3), np.uint8)
+    result = black + np.uint8(90)
+    grain.add(result, black, None, holes)  # too dark for a block to tell
+    assert (result == 90).all()

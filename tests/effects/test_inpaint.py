@@ -357,6 +357,8 @@ def test_what_was_drawn_live_is_replayed_exactly(path: Path, tmp_path: Path) -> 
     [
         ({"box": "1/2/3"}, ParameterError, "not four numbers"), ({"box": "1/2/0/4"}, ParameterError, "needs x/y/width"),
         ({"box": "a/b/c/d"}, ParameterError, "box="), ({"polygon": "1/2/3"}, ParameterError, "odd number"),
+        ({"box": "0/0/0/0"}, ParameterError, r"^box='0/0/0/0': width and height must be above 0; needs x/y"),
+        ({"polygon": "1/1/2/2"}, ParameterError, "less than three corners; needs x/y/x/y"),
         ({"polygon": "1/2/3/4"}, ParameterError, "three corners"), ({"key": "grue"}, ParameterError, "grue"),
         ({"box": "1/1/5/5", "from": "4s", "to": "2s"}, ParameterError, "start must come before"),
         ({"track": "on"}, ParameterError, "needs a mask, box or polygon"), ({"mask": "none.png"}, NotFound, "none.png"),

@@ -10,10 +10,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import gancam
 from gancam.effects import EffectSpec, check_spec
 from gancam.errors import InputError, ModelError, NotFound, ParameterError
+from gancam.inference.catalog import find
 from gancam.jobs.ray_pool import files_of, moved
 from gancam.jobs.spec import EffectChainSpec
+from gancam.tools.models import ModelEntry
 from tests.helpers.small import network, write_models
 
 
@@ -50,10 +53,10 @@ def test_what_a_text_means(text: str, name: str, params: dict[str, str]) -> None
     [
         ("", "has no name"),
         (":a=1", "has no name"),
-        ("sr:", "'' is not key=value"),
+        ("sr:", "'' is not key=value: leave the colon out, or say more behind it"),
         ("sr:=1", "'=1' is not key=value"),
         ("sr:a b", "'a b' is not key=value"),
-        ("sr:strength", "'strength' is not key=value, nor one of those that stand alone: ahead, draw,"),
+        ("sr:strength", "'strength' is not key=value, nor a switch that an effect has: ahead, draw,"),
         ("sr::draw", "'' is not key=value"),
         ("sr:strength=1:strength=0", "strength is given twice, as '1' and as '0'"),
     ],
@@ -132,3 +135,40 @@ def test_files_of_a_recipe_are_found_and_moved(tmp_path: Path, monkeypatch: pyte
     assert now.specs[1] == recipe.specs[1]
     assert dataclasses.replace(now, specs=recipe.specs) == recipe
     assert os.path.basename(now.specs[0].name) == model.name
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("colorize:clarity=1", "colorize: clarity is for models that draw, and would change nothing here"),
+        ("colorize:anchor=scene", "colorize: anchor is for models that lay a texture, and would change nothing here"),
+        ("colorize:colours=0.5", "colorize: colours is for models that change more than colours, and would change"),
+        ("apple2tomato:clarity=2", "apple2tomato: clarity is for models that draw, and would change nothing here"),
+        ("style-comic:anchor=frame", "style-comic: anchor is for models that lay a texture, and would change nothing"),
+        ("mnist:mix=3", "mnist: mix is for generators of several layers of styles, and would change nothing here"),
+        ("sketch:anchor=frame:clarity=1", ""),
+        ("style-comic:clarity=0:colours=1", ""),
+        ("morph-fruits:mix=3", ""),
+    ],
+)
+def test_what_would_change_nothing_is_refused(text: str, says: str) -> None:
+    spec = EffectSpec.parse(text)
+    if not says:
+        check_spec(spec)
+        return
+    with pytest.raises(ParameterError, match=f"^{says}"):
+        check_spec(spec)
+    with pytest.raises(ParameterError, match=says.partition(": ")[2]):
+        gancam.load(text, device="cpu")  # parameters in the text
+
+
+def test_what_would_change_nothing_is_offered_nowhere() -> None:
+    effect = gancam.load("colorize", device="cpu")
+    for one in (effect, copy.copy(effect), pickle.loads(pickle.dumps(effect))):
+        assert not {"clarity", "anchor", "colours"} & {*one.parameters, *one.params.values()}
+        assert type(one.params) is type(effect.params)
+    assert {type(one.params) for level in effect.quality_levels() for one in level} == {type(effect.params)}
+    assert copy.copy(effect.params) == effect.params == pickle.loads(pickle.dumps(effect.params))
+    entry = ModelEntry.read("colorize", find("colorize"))
+    assert [one.name for one in entry.effect_parameters] == [*effect.parameters]
+    assert "strength" in effect.parameters

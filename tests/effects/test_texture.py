@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gancam.effects.inpaint import InpaintParams
-from gancam.effects.inpainting.texture import WIDE, Texture, _strength, add, mixed, textured, wide_parts
+from gancam.effects.inpainting.mixing import add, mixed
+from gancam.effects.inpainting.texture import WIDE, Texture, _strength, textured, wide_parts
 from gancam.frame import Image
 from tests.helpers.clips import psnr
 from tests.helpers.small import still
@@ -167,7 +168,7 @@ def test_strong_texture_is_softened_and_weak_texture_is_not() -> None:
     noise = np.random.default_rng(0).normal(0, 1, (120, 200))
     noise *= np.where(np.arange(200) < 100, 24, 2)
     smooth, texture = made_up(noise, np.zeros_like(noise), 1.0)
-    change = mixed(smooth, texture, np.ones(noise.shape, bool), InpaintParams().texture)[..., 0]
+    change = mixed(smooth, texture, np.ones(noise.shape, np.float32), InpaintParams().texture)[..., 0]
     left, right = (
         float((change * noise)[:, at].sum() / np.square(noise[:, at]).sum()) for at in (slice(20, 80), slice(120, 180))
     )
@@ -180,17 +181,44 @@ def test_colours_of_patches_that_do_not_fit_hardly_show() -> None:
     shares = []
     for fits in (1.0, 0.0):
         smooth, texture = made_up(np.zeros_like(light), light, fits)
-        change = mixed(smooth, texture, np.ones(light.shape, bool), InpaintParams().texture)
+        change = mixed(smooth, texture, np.ones(light.shape, np.float32), InpaintParams().texture)
         shares.append(float(change.mean()) / 40)
     assert 0.3 < shares[0] < 0.5
     assert shares[1] < 0.1
+
+
+@pytest.mark.parametrize(
+    ("depth", "deepest", "shows"),
+    [(5, 30, True), (44, 44, False), (5, 80, False)],
+    ids=["rim", "inside", "of a deep one"],
+)
+def test_a_piece_of_other_colours_than_the_fill_leaves_no_outline(depth: float, deepest: float, shows: bool) -> None:
+    """A lamp that was found for a grey place; not even its contour is shown, which would be a ghost."""
+    lamp = np.zeros((120, 160), np.float32)
+    cv2.circle(lamp, (80, 60), 25, 90.0, -1)
+    fine = lamp - cv2.GaussianBlur(lamp, (0, 0), 2)
+    smooth, texture = made_up(fine, lamp - fine, 1.0)
+    depths = np.full(lamp.shape, depth, np.float32)
+    depths[0, 0] = deepest
+    change = np.abs(mixed(smooth, texture, depths, InpaintParams().texture)).max()
+    assert change > 20 if shows else change < 4
+
+
+@pytest.mark.parametrize(("depth", "shows"), [(44, True), (100, False)])
+def test_far_from_what_is_known_there_is_grain_and_no_lines(depth: float, shows: bool) -> None:
+    lines = np.random.default_rng(0).normal(0, 1, (120, 160)).astype(np.float32)
+    lines[::20] += 40
+    smooth, texture = made_up(lines - lines.mean(), np.zeros_like(lines), 1.0)
+    change = mixed(smooth, texture, np.full(lines.shape, depth, np.float32), InpaintParams().texture)[..., 0]
+    assert change[::20].mean() > 5 if shows else np.abs(change).max() < 2
+    assert change[5::20].std() > 0.1
 
 
 @pytest.mark.parametrize(("strength", "sure"), [(1.0, 0.0), (0.6, 1.0)], ids=["all that is asked for", "what repeats"])
 def test_all_of_a_texture_shows(strength: float, sure: float) -> None:
     rng = np.random.default_rng(0)
     smooth, texture = made_up(rng.normal(0, 20, (60, 80)), np.full((60, 80), 30.0), 0.2, sure)
-    change = mixed(smooth, texture, np.ones((60, 80), bool), strength)
+    change = mixed(smooth, texture, np.full((60, 80), 50, np.float32), strength)
     assert np.allclose(change, texture.picture - smooth, atol=1e-3)
 
 

@@ -211,7 +211,10 @@ def test_scale_sets_how_large_the_frame_is_that_the_network_is_shown(path: Path)
         load(path, scale=0.4)
 
 
-@pytest.mark.parametrize(("size", "work_size"), [((320, 180), 0), ((800, 450), 800), ((1280, 720), 960)])
+@pytest.mark.parametrize(
+    ("size", "work_size"),
+    [((320, 180), 0), ((800, 450), 800), ((1280, 720), 960), ((2400, 300), 1200), ((4000, 100), 1600)],
+)
 def test_a_style_that_has_time_draws_large_frames_more_finely(size: tuple[int, int], work_size: int) -> None:
     image = cv2.resize(still("otters"), size)
     effect = gancam.load("style-comic", device="cpu", threads=2)

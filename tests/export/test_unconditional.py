@@ -16,6 +16,7 @@ from tests.helpers.small import generator
 from tests.helpers.training import write_run
 from train import generation, networks, recipe
 from train.networks.latent import LatentGenerator
+from train.networks.stylegan import StyledLayer
 
 RECIPE = """
 task = "unconditional"
@@ -36,6 +37,31 @@ losses = { adversarial = 1.0 }
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     return write_run(tmp_path / "runs" / "tiny", RECIPE, generator())
+
+
+def test_random_detail_can_be_left_out(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = generator()
+    for layer in made.modules():
+        if isinstance(layer, StyledLayer):
+            layer.strength.data.fill_(0.7)
+    run = write_run(tmp_path / "noisy", RECIPE, made)
+    shown = {}
+    for noise in ("1", "0.5", "0"):
+        assert (
+            main([str(run), "-o", str(tmp_path / noise), "--name", "a", "--noise", noise, "--precisions", "fp32"]) == 0
+        )
+        model = Model(tmp_path / noise / "a.onnx", device="cpu")
+        shown[noise] = model(generation.latents(made, 4, seed=1).numpy())[0].astype(float)
+    apart = {noise: float(np.abs(image - shown["0"]).mean()) for noise, image in shown.items()}
+    assert 0 < apart["0.5"] < apart["1"]
+    for layer in made.modules():
+        if isinstance(layer, StyledLayer):
+            layer.strength.data.zero_()
+    plain = generation.sample(made.eval(), generation.latents(made, 4, seed=1))
+    assert np.abs(shown["0"][..., ::-1] - plain).max() <= 1
+    for noise in ("1.5", "-1", "nan"):
+        assert main([str(run), "-o", str(tmp_path / "out"), "--noise", noise]) == 2
+        assert "needs a share from 0" in capsys.readouterr().err
 
 
 def test_writes_two_variants_with_figures(run: Path, tmp_path: Path) -> None:

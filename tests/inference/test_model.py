@@ -229,6 +229,11 @@ def test_says_what_it_chose(path: Path) -> None:
     assert model.path == variants(path)[model.precision]
 
 
+def test_a_precision_that_there_is_not_says_which_there_are(path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"^precision 'bf16' must be auto, fp32, fp16 or int8$"):
+        Model(path, device="cpu", precision="bf16")
+
+
 def test_a_variant_by_its_own_path(path: Path) -> None:
     assert Model(path.with_name("small.fp16.onnx")).precision == "fp16"
 

@@ -267,7 +267,7 @@ def test_a_writer_leaves_nothing_but_the_animation(tmp_path: Path, ending: str) 
     with VideoWriter(tmp_path / f"b{ending}", fps=25, size=(5, 3)):
         pass
     assert os.listdir(tmp_path) == [f"a{ending}"]
-    with pytest.raises(SinkError, match="record a video"):
+    with pytest.raises(SinkError, match="and gancam process c"):
         VideoWriter(tmp_path / f"c{ending}", fps=25, size=(5, 3), live=True)
 
 

@@ -69,6 +69,14 @@ def test_the_damaged_model_is_what_remains(folder: Path) -> None:
         ("in.mp4 in.mp4 --overwrite", "in.mp4: the output is the same file as the input"),
         ("in.mp4 nowhere/out.mp4", "there is no folder"),
         ("in.mp4 out.xyz", "out.xyz: unknown video extension '.xyz'"),
+        ("in.mp4 out", "out: has no extension, which would name its format; supported: .mp4, "),
+        (
+            "in.mp4 out?put.avi",
+            "out put.avi: .avi is read, but not written; .mp4, .m4v, .mov, .mkv, .webm, .ts are, "
+            "and ffmpeg makes it of one: ffmpeg -i 'out put.mkv' 'out put.avi'",
+        ),
+        ("in.mp4 OUT.WMV", "OUT.WMV: .wmv is read, but not written; "),
+        ("in.mp4 a.y4m", "and gancam process IN - --format y4m > a.y4m writes it to stdout"),
         ("in.mp4 out.png", "the input must be one too"),
         ("in.png out-%06d.png", "in.png is an image, so the output must be one too"),
         ("in.png out.jp2", "out.jp2: images are read and written as .png, .jpg, "),
@@ -126,6 +134,14 @@ def test_process(folder: Path, arguments: str, says: str) -> None:
         ("in.mp4 --to source:there.mp4", "there.mp4: exists"),
         ("in.mp4 --to nowhere/out.mp4", "there is no folder"),
         ("in.mp4 --to windw", "windw: no such output"),
+        ("in.mp4 --to x.avi", "x.avi: .avi is read, but not written; .mp4, .m4v"),
+        ("in.mp4 --to source:x.avi", "x.avi: .avi is read, but not written; .mp4, .m4v"),
+        (
+            "in.mp4 --to x.gif",
+            "x.gif: an animated picture is made when all frames are there: record x.mp4, ",
+        ),
+        ("in.mp4 --to source:x.webp", "record x.mp4, and gancam process x.mp4 x.webp makes it"),
+        ("in.mp4 --to -", "-: live video goes to other programs as mjpeg:8080"),
         ("in.mp4 --to mjpeg:eighty", "needs mjpeg:PORT"),
         ("in.mp4 --size 640", "needs WIDTHxHEIGHT"),
         ("in.mp4 --target-fps 30 --target-ms 30", "use either"),
@@ -153,7 +169,7 @@ def test_live(folder: Path, arguments: str, says: str) -> None:
     [
         ("sample", "there.png", "there.png: exists"),
         ("sample", "nowhere/out.png", "there is no folder"),
-        ("sample", "out.mp4", "its extension must be one of"),
+        ("sample", "out.mp4", "its extension must be .png, "),
         ("sample", "--to there.mp4", "there.mp4: is a file, and a folder is needed"),
         ("sample", "--to a/b", "there is no folder"),
         ("morph", "there.mp4", "there.mp4: exists"),

@@ -388,3 +388,19 @@ def test_what_hdr10_says_of_display_and_light_is_kept(tmp_path: Path, codec: str
     assert after.display is not None
     assert before.display[1] == Fraction(16000, 50_000)
     assert all(abs(a - b) < Fraction(1, 1000) for a, b in zip(before.display, after.display, strict=True))
+
+
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("pixels", ["yuv420p10le", "yuv420p12le"])
+def test_a_copy_with_fewer_bits_changes_no_colour(tmp_path: Path, pixels: str, full_range: bool) -> None:
+    grey = [np.full((64, 96, 3), level, np.uint8) for level in (40, 128, 200)]
+    source = make_clip(
+        tmp_path / "a.mkv", images=grey, codec="ffv1", options={}, pix_fmt=pixels, full_range=full_range, matrix=1
+    )
+    copy(source, tmp_path / "b.mp4", quality=100)
+    scale = 1 << (int(pixels[-4:-2]) - 8)
+    for was, now in zip(samples_of(source), samples_of(tmp_path / "b.mp4"), strict=True):
+        for before, after in zip(was, now, strict=True):
+            assert abs(float(after.mean()) - float(before.view(np.uint16).mean()) / scale) < 1
+            assert np.ptp(after) <= 2  # what is between two levels is dithered
+        assert [int(plane[20, 20]) for plane in now[1:]] == [128, 128]

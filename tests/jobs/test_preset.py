@@ -27,6 +27,12 @@ def test_a_preset_is_read(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_numbers_are_texts_where_an_option_takes_those(tmp_path: Path) -> None:
+    file = tmp_path / "film.toml"
+    file.write_text("jobs = 2\nfrom = 5\nto = 7.5\n")
+    assert read_preset(file, {"jobs": str, "from": str, "to": str}) == {"jobs": "2", "from": "5", "to": "7.5"}
+
+
 def test_texts_of_a_table_may_hold_anything(tmp_path: Path) -> None:
     file = tmp_path / "film.toml"
     file.write_text("[[effect]]\nname = 'C:\\x.onnx'\nmask = 'http://a:grow=1'\ndraw = true\ngrow = 2\n")
@@ -42,7 +48,8 @@ def test_texts_of_a_table_may_hold_anything(tmp_path: Path) -> None:
         ("quality = true", "quality=true: needs a number"),
         ("threads = 1.5", "threads=1.5: needs a whole number"),
         ("eight_bit = 1", "eight_bit=1: needs true or false"),
-        ("codec = 264", "codec=264: needs a text"),
+        ("codec = true", "codec=true: needs a text"),
+        ("codec = [264]", "codec=[264]: needs a text"),
         ("effect = [3]", "effect=3: needs a text"),
         ("[[effect]]\nstrength = 1", "effect: an effect needs a name"),
         ("[[effect]]\nname = 'a'\nx = [1]", "effect: a: x=[1]: needs a number"),

@@ -16,10 +16,12 @@ import av
 import numpy as np
 import pytest
 
+from gancam.cli.process import what_is_kept
 from gancam.effects import load
 from gancam.errors import GancamError, InputError, OutputExists, SinkError
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import ProcessOptions
+from gancam.media.paths import classify
 from gancam.pipeline import Report
 from gancam.sinks.piece_store import pieces_of, so_far
 from gancam.sinks.pieces import PieceWriter
@@ -41,7 +43,7 @@ from tests.helpers.small import (
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """400 frames: four pieces at this size."""
+    """400 frames: pieces of 7, 23, 90, 120, 120 and 40 at this size."""
     images = [frame.image for frame in TestPattern((96, 64), frames=400)]
     return make_clip(tmp_path_factory.mktemp("long") / "long.mp4", images=images, audio=[("aac", 0.0)])
 
@@ -75,7 +77,7 @@ def test_a_resumed_job_gives_what_an_uninterrupted_one_gives(tmp_path: Path, lon
     process(long, whole)
     for done in (0, 120, 240):
         cut_short(long, out, 130, resume=bool(done))
-        assert len(list(pieces_of(out).glob("*.piece"))) == done // 120 + 1
+        assert len(list(pieces_of(out).glob("*.piece"))) == done // 120 + 3
     report, said = process(long, out, resume=True)
     assert report.frames == 40
     assert f"{out}: goes on after 360 frames" in said
@@ -84,6 +86,44 @@ def test_a_resumed_job_gives_what_an_uninterrupted_one_gives(tmp_path: Path, lon
     assert times_of(out) == times_of(whole) == times_of(long)
     assert packets_of(out) == packets_of(whole)
     assert [data for _, data in packets_of(out)[0]] == [data for _, data in packets_of(long)[0]]
+
+
+@pytest.mark.parametrize(("came", "kept"), [(6, 0), (7, 7), (29, 7), (30, 30), (119, 30), (121, 120), (239, 120)])
+def test_a_job_that_ends_early_loses_little_and_says_what_is_kept(
+    tmp_path: Path, long: Path, came: int, kept: int
+) -> None:
+    out = tmp_path / "out.mp4"
+    cut_short(long, out, came)
+    said = what_is_kept(classify(out), ProcessOptions())
+    begins = "no piece of it was whole yet, so the same command begins anew"
+    goes_on = f"{kept} frames are kept, and the same command with --resume goes on after them"
+    assert said == f"{goes_on if kept else begins}; until then, what came so far plays: {so_far(out)}"
+    report, notes = process(long, out, resume=True)
+    assert report.frames == 400 - kept
+    assert [note for note in notes if "goes on" in note] == [f"{out}: goes on after {kept} frames"] * bool(kept)
+
+
+def test_pieces_of_a_job_of_before_go_on(tmp_path: Path, long: Path) -> None:
+    """All were of one length."""
+    out = tmp_path / "out.mp4"
+    cut_short(long, out, 4)
+    manifest = pieces_of(out) / "manifest.json"
+    plan = json.loads(manifest.read_text())
+    del plan["quartered"]
+    manifest.write_text(json.dumps(plan | {"format": 2, "frames": 50}))
+    cut_short(long, out, 130, resume=True)
+    assert json.loads(manifest.read_text())["frames"] == 50
+    assert what_is_kept(classify(out), ProcessOptions()).startswith("100 frames are kept")
+    report, _ = process(long, out, resume=True)
+    assert report.frames == 300
+    assert len(times_of(out)) == 400
+
+
+def test_what_is_kept_of_images_is_told(tmp_path: Path, long: Path) -> None:
+    out = tmp_path / "%03d.png"
+    cut_short(long, out, 3)
+    goes_on = "3 frames are kept, and the same command with --resume goes on after them"
+    assert what_is_kept(classify(out), ProcessOptions()) == goes_on
 
 
 def test_what_changed_is_not_mixed(tmp_path: Path, long: Path) -> None:
@@ -96,7 +136,7 @@ def test_what_changed_is_not_mixed(tmp_path: Path, long: Path) -> None:
     other = make_clip(tmp_path / "other.mp4")
     with pytest.raises(InputError, match="input is another file"):
         process(other, out, resume=True)
-    assert len(list(pieces_of(out).glob("*.piece"))) == 1
+    assert len(list(pieces_of(out).glob("*.piece"))) == 3
     report, _ = process(other, out, overwrite=True)
     assert report.frames == 24
     assert sorted(os.listdir(tmp_path)) == ["other.mp4", "out.mp4"]
@@ -106,10 +146,10 @@ def test_a_damaged_piece_is_made_again(tmp_path: Path, long: Path) -> None:
     whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
     process(long, whole)
     cut_short(long, out, 370)
-    second = pieces_of(out) / "000001.piece"
-    data = bytearray(second.read_bytes())
+    fourth = pieces_of(out) / "000003.piece"
+    data = bytearray(fourth.read_bytes())
     data[100] ^= 255
-    second.write_bytes(data)
+    fourth.write_bytes(data)
     report, _ = process(long, out, resume=True)
     assert report.frames == 280
     assert same_pictures(whole, out)
@@ -147,7 +187,7 @@ def test_effects_say_whether_they_remember(tmp_path: Path, kind: str, params: di
     assert effect.remembers == remembers
     if remembers:
         return
-    images = [frame.image for frame in TestPattern((96, 64), frames=150)]  # a piece of 120, and some
+    images = [frame.image for frame in TestPattern((96, 64), frames=150)]  # pieces of 120 in all, and some
     source, whole, out = make_clip(tmp_path / "in.mp4", images=images), tmp_path / "whole.mp4", tmp_path / "out.mp4"
     process_video(source, whole, [effect], ProcessOptions(), Report(), notify=lambda note: None)
     cut_short(source, out, 130, effects=[load(effect.model.path, precision="fp32", **params)])

@@ -13,6 +13,7 @@ from gancam.jobs.spec import ProcessOptions
 from gancam.sources import ImageFiles, TestPattern, VideoFile
 from tests.helpers.clips import make_clip
 from tests.helpers.command import here
+from tests.helpers.jobs import cut_short, process
 
 AFTER, BACKWARDS = ("--from", "99s"), ("--from", "3s", "--to", "2s")
 
@@ -105,3 +106,42 @@ def test_a_header_that_tells_too_little_does_not_hide_frames(tmp_path: Path) -> 
 def test_what_is_no_moment(text: str) -> None:
     with pytest.raises(InputError, match="needs seconds from the beginning"):
         parse_moment(text)
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+@pytest.mark.parametrize(
+    ("span", "count"),
+    [
+        ((), 24),
+        (("--to", "0.5"), 15),
+        (("--from", "0.5"), 9),
+        (("--from", "0.1", "--to", "0.5"), 12),
+        (("--to", "9"), 24),
+    ],
+)
+@pytest.mark.parametrize("jobs", [(), ("--jobs", "2")])
+def test_what_was_asked_for_is_counted(
+    tmp_path: Path, ending: str, span: tuple[str, ...], count: int, jobs: tuple[str, ...]
+) -> None:
+    clip = make_clip(tmp_path / f"a{ending}")
+    done = here("process", clip, tmp_path / "out.mp4", *span, *jobs)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{count} frames in "), done.stdout
+    source = VideoFile(clip, first=parse_moment(span[1]) if "--from" in span else None)
+    assert source.frames == 24 - (0 if "--from" not in span else 15 if span[1] == "0.5" else 3)
+    source.close()
+
+
+def test_frames_of_a_varying_rate_are_counted_in_the_end(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", ticks=[*range(0, 512 * 12, 512), *range(512 * 12, 512 * 60, 512 * 4)])
+    with VideoFile(clip, end=Fraction(1)) as source:
+        assert source.frames is not None
+        came = sum(1 for _ in source)
+        assert source.frames == came == 12 + 5
+
+
+def test_a_job_that_goes_on_counts_its_own_frames(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mp4")
+    cut_short(clip, tmp_path / "out.mp4", 10)
+    report, _ = process(clip, tmp_path / "out.mp4", resume=True)
+    assert report.text()[0].startswith("17 frames in ")

@@ -29,6 +29,7 @@ from gancam.sinks.video import VideoOptions
 from gancam.sources import TestPattern
 from gancam.vision.pan import Pan
 from tests.helpers.clips import make_clip, packets_of, times_of
+from tests.helpers.command import here
 from tests.helpers.jobs import Alone, by, cut_short, same_pictures
 from tests.helpers.small import (
     generator,
@@ -48,7 +49,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """300 frames: three pieces at this size, of a rate that varies."""
+    """300 frames: pieces of 7, 23, 90, 120 and 60 at this size, of a rate that varies."""
     images = [frame.image for frame in TestPattern((96, 64), frames=300)]
     ticks = [512 * index + index % 7 * 13 for index in range(300)]
     return make_clip(tmp_path_factory.mktemp("long") / "long.mp4", images=images, ticks=ticks, audio=[("aac", 0.0)])
@@ -61,7 +62,7 @@ def test_pieces_from_a_worker_are_those_of_one_run(tmp_path: Path, long: Path, m
     process_video(long, whole, chain_spec.load(), ProcessOptions(), Report(), notify=lambda note: None)
     report, notes = by(pool := Alone(chain_spec, tmp_path, deaths=2), long, out, chain_spec, ProcessOptions())
     assert report.frames == 300
-    assert [order.number for order in pool.orders] == [0, 1, 1, 2, 2]
+    assert [order.number for order in pool.orders] == [0, 1, 1, 2, 2, 3, 4]
     assert sum("a worker died" in note for note in notes) == 2
     assert same_pictures(whole, out)
     assert times_of(whole) == times_of(out)
@@ -74,9 +75,56 @@ def test_effects_that_remember_see_every_frame(tmp_path: Path, long: Path) -> No
     whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
     chain_spec = EffectChainSpec((EffectSpec.parse(f"{path}:drive=motion"),))
     process_video(long, whole, chain_spec.load(), ProcessOptions(), Report(), notify=lambda note: None)
-    _, notes = by(Alone(chain_spec, tmp_path, deaths=1), long, out, chain_spec, ProcessOptions())
-    assert any("one worker at a time" in note for note in notes)
+    report, notes = by(Alone(chain_spec, tmp_path, deaths=1), long, out, chain_spec, ProcessOptions())
+    name = chain_spec.load()[0].name
+    why = f"{name} needs the frames in order, so one worker makes this video; with {name}:drive=time several share it"
+    assert [note for note in notes if "in order" in note] == [why]
+    assert why not in report.notes
     assert same_pictures(whole, out)
+
+
+@pytest.mark.parametrize(
+    ("chain", "says"),
+    [
+        (
+            ["sr-x2-fast:threshold=4"],
+            "sr-x2-fast needs the frames in order; with sr-x2-fast:threshold=off several share it",
+        ),
+        (["inpaint:key=white"], "inpaint needs the frames in order; with inpaint:memory=off several share it"),
+        (["inpaint:mask=person"], "inpaint needs the frames in order; several are for several videos"),
+        (["style-comic"], ""),
+        (["sketch:stabilise=0.5"], "sketch needs the frames in order; with sketch:stabilise=0 several share it"),
+        (
+            ["restore-x2", "sr-x2-fast", "sketch"],
+            "restore-x2 and sketch need the frames in order; "
+            "with restore-x2:stabilise=0 and sketch:anchor=frame several share it",
+        ),
+    ],
+)
+def test_it_is_said_which_effect_keeps_workers_from_sharing_a_video_and_what_would_do(
+    chain: list[str], says: str
+) -> None:
+    effects = EffectChainSpec(tuple(map(EffectSpec.parse, chain)), device="cpu", precision="fp32", threads=1).load()
+    before = [effect.params.values() for effect in effects]
+    said = process.why_in_order(effects, ProcessOptions())
+    assert said.replace(", so one worker makes this video", "") == says
+    assert [effect.params.values() for effect in effects] == before
+
+
+def test_a_recording_of_parameters_keeps_workers_from_sharing(tmp_path: Path) -> None:
+    said = process.why_in_order([], ProcessOptions(params=tmp_path / "a.jsonl"))
+    assert said.startswith(f"--params {tmp_path / 'a.jsonl'} needs the frames in order, so one worker makes this video")
+
+
+def test_a_note_is_printed_in_one_place(tmp_path: Path, long: Path) -> None:
+    out = tmp_path / "out.mp4"
+    effect = "sr-x2-fast:threshold=4"
+    cut_short(long, out, 130, effects=EffectChainSpec((EffectSpec.parse(effect),)).load())
+    done = here("process", long, out, "-e", effect, "--jobs", "2", "--resume")
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout + done.stderr
+    assert printed.count("needs the frames in order") == printed.count("goes on after 120 frames") == 1
+    assert done.stderr.count("needs the frames in order") == 1
 
 
 def test_one_goes_on_where_the_other_stopped(tmp_path: Path, long: Path) -> None:
@@ -85,7 +133,7 @@ def test_one_goes_on_where_the_other_stopped(tmp_path: Path, long: Path) -> None
     cut_short(long, out, 130)
     report, notes = by(Alone(EffectChainSpec(), tmp_path), long, out, EffectChainSpec(), ProcessOptions(resume=True))
     assert report.frames == 300 - 120
-    assert any("120 frames were made earlier" in note for note in notes)
+    assert f"{out}: goes on after 120 frames" in notes
     assert same_pictures(whole, out)
     out.unlink()
     with pytest.raises(KeyboardInterrupt):
@@ -95,7 +143,7 @@ def test_one_goes_on_where_the_other_stopped(tmp_path: Path, long: Path) -> None
     ]  # fmt: skip
     report = Report()
     process_video(long, out, [], ProcessOptions(resume=True), report, notify=lambda note: None)
-    assert report.frames == 300 - 240
+    assert report.frames == 300 - 30
     assert same_pictures(whole, out)
 
 
@@ -134,7 +182,7 @@ def test_a_piece_that_begins_on_the_tick_of_the_last_is_made_again(tmp_path: Pat
 
     pool = Wrong(EffectChainSpec(), tmp_path)
     by(pool, long, out, EffectChainSpec(), ProcessOptions())
-    assert [order.number for order in pool.orders] == [0, 1, 2, 2]
+    assert [order.number for order in pool.orders] == [0, 1, 2, 3, 4, 2]
     assert same_pictures(whole, out)
     assert times_of(whole) == times_of(out)
 
@@ -232,7 +280,7 @@ def test_a_chain_is_fresh_for_each_file(model: Path) -> None:
 
 def test_several_workers_share_a_file_whose_texture_goes_along_with_the_scene(tmp_path: Path) -> None:
     wide = np.asarray(cv2.resize(still("otters"), (400, 64)), np.uint8)
-    images = [np.ascontiguousarray(wide[:, step : step + 96]) for step in range(132)]  # a piece of 120, and some
+    images = [np.ascontiguousarray(wide[:, step : step + 96]) for step in range(132)]  # pieces of 120 in all, and some
     pan = Pan()
     assert any([pan(image) for image in images][-1])
     source, whole, out = make_clip(tmp_path / "in.mp4", images=images), tmp_path / "whole.mp4", tmp_path / "out.mp4"
@@ -240,9 +288,10 @@ def test_several_workers_share_a_file_whose_texture_goes_along_with_the_scene(tm
     spec = EffectChainSpec((EffectSpec.parse(str(model)),), device="cpu", threads=1)
     process_video(source, whole, spec.load(), ProcessOptions(), Report(), notify=lambda note: None)
     (tmp_path / "pool").mkdir()
-    _, notes = by(pool := Alone(spec, tmp_path / "pool", deaths=1), source, out, spec, ProcessOptions())
-    assert [order.number for order in pool.orders] == [0, 1, 1], "the second by a worker that has made no first"
-    assert not any("one worker at a time" in note for note in notes)
+    _, notes = by(pool := Alone(spec, tmp_path / "pool", deaths=3), source, out, spec, ProcessOptions())
+    orders = [order.number for order in pool.orders]
+    assert orders == [0, 1, 1, 2, 2, 3, 3], "all but the first by a worker that has made none before"
+    assert not any("in order" in note for note in notes)
     assert same_pictures(whole, out)
     out.unlink()
     cut_short(source, out, 125, effects=spec.load())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gancam.frame import Image
 from gancam.inference.catalog import MODELS
 from gancam.inference.model import ImageModel
-from gancam.masks import Person
+from gancam.masks import Faces, Person
 from gancam.masks.looks import Looks, Opinion
 
 ROOT = Path(__file__).parent.parent.parent
@@ -67,3 +67,13 @@ def test_what_moved_is_as_it_is_seen_now(looks: Looks, small: Image) -> None:
     fresh(np.zeros_like(small), None, 0)
     later = fresh(small, STILL, 9)  # what was said long ago counts no more
     np.testing.assert_allclose(later, (now + looks(small)) / 2, atol=1e-6)
+
+
+def test_a_large_dark_face_is_looked_for_lit_and_smaller() -> None:
+    image = np.asarray(cv2.imread(str(ROOT / "samples" / "people.jpg")), np.uint8)
+    large = cv2.resize(image[76:196, 242:362], (640, 640), interpolation=cv2.INTER_CUBIC)
+    dark = np.asarray(255 * (large / 255) ** 5, np.uint8)
+    assert not Faces(long=640).detect(dark)
+    (left, top, width, height), *_ = Person()._faces_of(dark)
+    assert left < 320 < left + width
+    assert top < 320 < top + height

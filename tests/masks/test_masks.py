@@ -93,6 +93,29 @@ def test_alpha_or_brightness_marks(tmp_path: Path) -> None:
     assert np.array_equal(masks.MaskFile(deep, invert=True)(BLACK) > 0, square == 0)
 
 
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_a_file_of_0_and_1_marks_where_it_is_1(tmp_path: Path, depth: type[np.unsignedinteger[Any]]) -> None:
+    square = np.zeros((40, 60), depth)
+    square[10:20, 5:30] = 1
+    for name, pixels in {"grey": square, "equal": np.dstack([square] * 3)}.items():
+        source = masks.MaskFile(write(tmp_path / f"{name}.png", pixels))
+        assert np.array_equal(source(BLACK), square), name
+        assert source.notes == []
+
+
+def test_a_file_that_marks_nothing_says_so(tmp_path: Path) -> None:
+    dark = np.full((40, 60), 100, np.uint8)
+    path = write(tmp_path / "dark.png", dark)
+    said = [f"mask {path}: marks nothing, all of it is dark: no more than 100 of 255, and 128 marks"]
+    kinds = masks.MaskFile, masks.Inverse, masks.Union, masks.Between, masks.Recorded, masks.Tracked
+    for kind in kinds:
+        source = kind(path)
+        assert list(source.notes) == said
+    black = write(tmp_path / "black.png", dark * 0)
+    assert masks.MaskFile(black).notes == [f"mask {black}: marks nothing, all of it is black"]
+    assert masks.MaskFile(write(tmp_path / "light.png", dark + 60)).notes == []
+
+
 def test_a_mask_file_fits_frames_of_its_aspect(tmp_path: Path) -> None:
     square = np.zeros((40, 60), np.uint8)
     square[:, :30] = 255

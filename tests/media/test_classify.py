@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gancam.media.paths import SequencePath, StillPath, VideoPath, classify
+from gancam.media.paths import SequencePath, StillPath, VideoPath, classify, misnumbered
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,16 @@ def test_a_path_is_of_one_kind(tmp_path: Path, name: str, kind: type) -> None:
     assert str(found) == os.fspath(found) == str(tmp_path / name)
     assert found == classify(str(tmp_path / name))
     assert hash(found) == hash(classify(str(tmp_path / name)))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("f-%s.png", "f-%06d.png"), ("f-%d-%d.png", "f-%06d.png"), ("%5d.png", "%06d.png"), ("a_%i_b.jpg", "a_%06d_b.jpg"),
+     ("%d.png", ""), ("100%.png", ""), ("f-%s.mp4", "")],
+)  # fmt: skip
+def test_names_that_are_meant_for_numbers_say_how(name: str, meant: str) -> None:
+    said = misnumbered(name)
+    assert said == (f"{name}: numbered images have one %06d in their name, as {meant} has" if meant else "")
 
 
 def test_a_file_of_that_very_name_is_one_image(tmp_path: Path) -> None:

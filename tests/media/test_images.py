@@ -22,6 +22,7 @@ from gancam.media.metadata import ImageMetadata, embed, read_metadata
 from gancam.media.orientation import Orientation
 from gancam.pipeline import Report
 from gancam.sources import ImageFiles
+from tests.helpers.clips import make_clip
 from tests.helpers.command import here
 from tests.helpers.small import still
 
@@ -378,3 +379,10 @@ def test_quality_is_that_of_jpeg_and_json_tells_what_was_written(tmp_path: Path)
     for quality in (0, 100):
         here("process", tmp_path / "a.png", tmp_path / f"{quality}.webp", "--quality", quality)
     assert (tmp_path / "0.webp").read_bytes() == (tmp_path / "100.webp").read_bytes(), "it is lossless"
+
+
+def test_a_video_that_is_called_an_image_is_told(tmp_path: Path) -> None:
+    for name in ("a.mp4", "a.mkv"):
+        film = make_clip(tmp_path / name).rename(tmp_path / "film.png")
+        with pytest.raises(SourceError, match=r"film\.png: a video, by its content: give it the ending of one"):
+            read_image(film)

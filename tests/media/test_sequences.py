@@ -116,7 +116,11 @@ def test_what_makes_no_sense_is_one_error(tmp_path: Path, clip: Path) -> None:
     (tmp_path / "1.png").unlink()
     cv2.imwrite(str(tmp_path / "1.png"), np.zeros((10, 10, 3), np.uint8))
     (tmp_path / "times.txt").write_text("0\n1\n")
-    with pytest.raises(SourceError, match="has 2 times for 1 images"):
+    with pytest.raises(SourceError, match="has 2 times for 1 images: it needs one for each; mend it, or remove"):
+        process(tmp_path / "%d.png", tmp_path / "a.mp4")
+    cv2.imwrite(str(tmp_path / "2.png"), np.zeros((10, 10, 3), np.uint8))
+    (tmp_path / "times.txt").write_text("80\n40\n")
+    with pytest.raises(SourceError, match="its times do not increase: 40 ms comes after 80 ms; mend it, or remove"):
         process(tmp_path / "%d.png", tmp_path / "a.mp4")
 
 

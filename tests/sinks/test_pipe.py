@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 
+from gancam.effects import load
 from gancam.errors import InputError
 from gancam.frame import Frame
 from gancam.sinks.pipe import FORMATS, PipeWriter
@@ -27,7 +28,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", images=images, audio=[("aac", 0.0)])
 
 
-@pytest.mark.parametrize("form", [form for form in FORMATS if form != "y4m"])
+@pytest.mark.parametrize("form", [form for form in FORMATS if form not in ("y4m", "rawvideo")])
 def test_every_format_flows_through_a_pipe(tmp_path: Path, clip: Path, form: str) -> None:
     out = tmp_path / "out"
     with out.open("wb") as file:  # of which only the descriptor is known
@@ -69,6 +70,32 @@ def test_y4m_for_the_encoders_of_others(tmp_path: Path, clip: Path) -> None:
         if source == clip:
             for was, now in zip(planes_of(clip), planes_of(tmp_path / "out.y4m"), strict=True):
                 assert all(np.array_equal(a, b) for a, b in zip(was, now, strict=True))
+
+
+@pytest.mark.parametrize("size", [(96, 64), (95, 63), (1, 1)])
+def test_rawvideo_is_the_frames(tmp_path: Path, size: tuple[int, int]) -> None:
+    """8-bit BGR, nothing between, as NumPy reads it; what is shown for longer is there more often."""
+    images = [frame.image[: size[1], : size[0]] for frame in TestPattern((96, 64), frames=5)]
+    source = make_clip(
+        tmp_path / "a.mkv", images=images, ticks=[0, 1, 2, 6, 7], time_base=Fraction(1, 25), fps=25, codec="ffv1",
+        options={}, pix_fmt="bgr0", audio=[("flac", 0.0)],
+    )  # fmt: skip
+    done = subprocess.run([*COMMAND, str(source), "-", "--format", "rawvideo"], capture_output=True)
+    assert done.returncode == 0, done.stderr
+    said = done.stderr.decode()
+    assert f"its reader must know: bgr24, {size[0]}x{size[1]}, 25 frames a second" in said
+    assert "rawvideo holds no sound" in said
+    frames = np.frombuffer(done.stdout, np.uint8).reshape(-1, size[1], size[0], 3)
+    assert np.array_equal(frames, [images[index] for index in (0, 1, 2, 2, 2, 2, 3, 4)])
+
+
+def test_rawvideo_is_what_effects_make(tmp_path: Path, clip: Path) -> None:
+    words = [str(clip), "-", "--format", "rawvideo", "-e", "sr-x2-fast", "--to", "0.1", "--precision", "fp32"]
+    done = subprocess.run([*COMMAND, *words], capture_output=True)
+    effect = load("sr-x2-fast", precision="fp32")
+    with VideoFile(clip, end=Fraction(1, 10)) as video:
+        made = [effect(frame.image) for frame in video]
+    assert np.array_equal(np.frombuffer(done.stdout, np.uint8), np.ravel(made))
 
 
 def test_one_after_the_other(tmp_path: Path, clip: Path) -> None:

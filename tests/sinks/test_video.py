@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -452,7 +453,7 @@ def test_what_cannot_be_written_is_one_clear_line(tmp_path: Path, clip: Path) ->
     size = (96, 64)
     cases: list[tuple[str, dict[str, object], type[GancamError], str]] = [
         ("a.xyz", {}, SinkError, "unknown video extension"),
-        ("a", {}, SinkError, "unknown video extension"),
+        ("a", {}, SinkError, "has no extension, which would name its format"),
         ("nowhere/a.mp4", {}, SinkError, "there is no folder"),
         ("file/a.mp4", {}, SinkError, "there is no folder"),
         ("folder.mp4", {"overwrite": True}, SinkError, "is a folder"),
@@ -581,3 +582,12 @@ def test_huge_pictures_are_encoded_in_little_memory(tmp_path: Path) -> None:
         packets = [packet for packet in container.demux(video=0) if packet.size]
     assert len(packets) == 3
     assert [packet.pts for packet in packets] == [packet.dts for packet in packets]
+
+
+def test_the_largest_side_of_an_encoder_is_told(tmp_path: Path) -> None:
+    said = "libx264 at 16388x16: it takes sides of up to 16384 pixels; --codec ffv1 (.mkv) takes more"
+    with (
+        pytest.raises(SinkError, match=re.escape(said)),
+        VideoWriter(tmp_path / "a.mp4", fps=30, size=(16388, 16)) as writer,
+    ):
+        writer.write(Frame(np.zeros((16, 16388, 3), np.uint8), 0, 0.0))

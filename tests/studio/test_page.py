@@ -20,7 +20,7 @@ from tests.helpers.studio import wait_for
 pytestmark = pytest.mark.browser
 BROWSER = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra dev")
 MODELS = {
-    "super_resolution": "sr-x2-fast", "translate": "sketch", "inpaint": "inpaint", "morph": "mnist",
+    "super_resolution": "sr-x2-fast", "translate": "sketch", "inpaint": "inpaint", "morph": "morph-fruits",
     "background": "background", "faces": "small-faces",
 }  # fmt: skip
 NUMBER = """() => {

@@ -93,7 +93,7 @@ def test_images_keep_picture_and_times_and_nothing_else(film: Path, tmp_path: Pa
     process_video(images, back, [], ProcessOptions(codec="ffv1"), Report(), notify=lambda note: None)
     assert set(verdicts(images, back).values()) == {"kept"}
     (tmp_path / "frame-0007.png").unlink()
-    with pytest.raises(SourceError, match=r"24 times for 23 images"):
+    with pytest.raises(SourceError, match=r"24 times for 23 images: frame-0007\.png is missing; bring it back, or"):
         verify(film, images)
     with pytest.raises(NotFound, match="there is no such image"):
         verify(film, tmp_path / "no-%d.png")
@@ -118,6 +118,35 @@ def test_depth_and_opacity_are_told(tmp_path: Path) -> None:
             task = ProcessOptions(codec=codec, overwrite=True)
             process_video(source, out, [], task, Report(), notify=lambda note: None)
             assert verdicts(source, out)[name] == (verdict or ("lost" if name == "opacity" else "changed"))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "chroma", "said"),
+    [("yuv444p", None, ("changed", "4:4:4", "4:2:0")), ("yuv444p", "444", ("kept", "4:4:4", "4:4:4")),
+     ("yuv422p", None, ("changed", "4:2:2", "4:2:0")), ("bgr0", None, ("changed", "RGB", "4:2:0")),
+     ("bgr0", "444", ("kept", "RGB", "4:4:4"))],
+)  # fmt: skip
+def test_fewer_colour_samples_are_told(
+    tmp_path: Path, pixels: str, chroma: str | None, said: tuple[str, str, str]
+) -> None:
+    source = make_clip(tmp_path / "a.mkv", codec="ffv1", options={}, pix_fmt=pixels)
+    out = tmp_path / "b.mp4"
+    process_video(source, out, [], ProcessOptions(chroma=chroma), Report(), notify=lambda note: None)
+    found = {one.name: (one.verdict, one.before, one.after) for one in verify(source, out)}
+    assert found["colour samples"] == said
+
+
+def test_a_file_that_was_cut_off_is_lost_in_part(tmp_path: Path) -> None:
+    images = [frame.image for frame in TestPattern((320, 240), frames=200)]
+    whole = make_clip(tmp_path / "whole.mkv", images=images)
+    assert not any(one.name.startswith("end of") for one in verify(whole, whole))
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    out = copied(cut, tmp_path / "out.mkv")
+    found = {one.name: one for one in verify(cut, out)}
+    assert found["end of the input"].verdict == "lost"
+    assert found["end of the input"].before == "the file is shorter than it says"
+    assert {one.name: one.verdict for one in verify(whole, cut)}["end of the output"] == "lost"
 
 
 def test_opacity_that_shows_nothing_is_not_lost(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from train.data import Pixels, read_image
 from train.painters import PAINTERS, VERSIONS, paint
 from train.painters.cells import net
 from train.painters.filters import along, blur, crowded, detail, flow, kuwahara, lines
-from train.painters.strokes import laid
+from train.painters.strokes import brushed, laid
 
 STILLS = Path(__file__).parents[2] / "samples" / "stills"
 Floats = NDArray[np.float32]
@@ -97,6 +97,27 @@ def test_tones_of_skin_are_softer_in_a_comic_than_those_of_other_things() -> Non
         return float(np.abs(np.diff(painted[48].astype(float).mean(-1)))[8:-8].max())
 
     assert steepest((230, 170, 140)) < 0.75 * steepest((170, 170, 230))
+
+
+def test_what_is_dark_stays_so_in_a_comic() -> None:
+    """On the whole: each tone goes to the nearest of few."""
+    tones = range(24, 100, 4)
+    painted = [float(paint("comic", flat(tone, 48)).mean()) for tone in tones]
+    assert 0.8 < np.mean(painted) / np.mean(tones) < 1.25
+
+
+def test_oil_smears_what_is_fine_along_its_edges() -> None:
+    """Hair: narrow stripes, broken up, become strokes that lead as they do and are as light."""
+    rng = np.random.default_rng(0)
+    hair = np.full((128, 128, 3), 110, np.uint8)
+    for column in range(4, 128, 6):
+        for row in range(0, 128, 8):
+            hair[row : row + 6, column : column + 2] = rng.integers(40, 180)
+    picture = np.asarray(hair / 255, np.float32)
+    smeared, before = (each[24:104, 24:104] for each in (brushed(picture), picture))
+    assert np.abs(np.diff(smeared, axis=0)).mean() < 0.4 * np.abs(np.diff(before, axis=0)).mean()
+    assert np.abs(np.diff(smeared, axis=1)).mean() > 2 * np.abs(np.diff(smeared, axis=0)).mean()
+    assert abs(float(smeared.mean() - before.mean())) < 0.03
 
 
 def test_watercolour_is_lighter_and_leaves_white_paper(photo: Pixels) -> None:

@@ -4,7 +4,14 @@ import cv2
 import numpy as np
 
 from gancam.vision.planes import Planes
-from gancam.vision.strokes import enlarged_clean, enlarged_hatching, fine_structure, laid_on, with_broad_lines
+from gancam.vision.strokes import (
+    broad,
+    enlarged_clean,
+    enlarged_hatching,
+    fine_structure,
+    laid_on,
+    with_broad_lines,
+)
 
 
 def test_an_edge_is_no_detail_and_an_eye_is() -> None:
@@ -23,6 +30,20 @@ def test_noise_is_no_detail() -> None:
     rng = np.random.default_rng(0)
     image = np.clip(rng.normal(120, 4, (180, 320, 3)), 0, 255).astype(np.uint8)
     assert fine_structure(image, 4.0).max() == 0
+
+
+def test_what_is_finer_than_a_brush_is_left_out_and_edges_stay_where_they_are() -> None:
+    image = np.full((120, 160, 3), 200, np.uint8)
+    image[:, 80:] = (40, 90, 10)
+    woven = image.copy()
+    woven[10:110:6, 5:75] = 90  # threads
+    woven[5:115, 90:150:7] = 250
+    rng = np.random.default_rng(0)
+    woven = np.clip(woven + rng.normal(0, 3, woven.shape), 0, 255).astype(np.uint8)
+    left = broad(woven).astype(int) - image
+    assert np.abs(woven.astype(int) - image).max() > 100
+    assert np.abs(left).max() < 12
+    assert np.array_equal(broad(image), image)
 
 
 def test_small_drawings_are_enlarged_with_steep_edges_and_without_halos() -> None:

@@ -1,11 +1,15 @@
 """One file per network family, named by a recipe's ``[network] family``; its ``build(**options)`` makes the network."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from inspect import Parameter, signature
+from pkgutil import iter_modules
 from types import ModuleType
-from typing import Any
+from typing import Any, get_type_hints
 
 from torch import nn
+
+from train.options import check_keys, check_value, did_you_mean
 
 
 def build(family: str, **options: Any) -> nn.Module:
@@ -14,11 +18,29 @@ def build(family: str, **options: Any) -> nn.Module:
     Raises ``ValueError`` for an unknown family or option.
     """
     module = _family(family)
+    check(family, options)
     try:
         network: nn.Module = module.build(**options)
-    except TypeError as error:
-        raise ValueError(f"network family {family!r} refuses its options: {error}") from error
+    except (TypeError, RuntimeError, ArithmeticError, IndexError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise ValueError(f"network family {family!r} refuses its options {options}: {said}") from error
     return network
+
+
+def check(family: str, given: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` for an option that a family does not have, one of another kind, and one that is missing."""
+    where = f"network family {family!r} refuses its options:"
+    kinds = get_type_hints(_family(family).build)
+    known = signature(_family(family).build).parameters
+    check_keys(f"{where} unknown", given, known)
+    if lost := [name for name, one in known.items() if one.default is Parameter.empty and name not in given]:
+        raise ValueError(f"{where} it needs {lost[0]}")
+    for name, value in given.items():
+        usual = known[name].default
+        if usual is Parameter.empty or usual is None:
+            usual = {int: 1, float: 1.0, str: "", bool: False}.get(kinds.get(name, object))
+        if not (value is None and known[name].default is None):
+            check_value(f"{where} {name}", value, usual)
 
 
 def options(family: str) -> list[str]:
@@ -36,4 +58,7 @@ def _family(name: str) -> ModuleType:
     try:
         return import_module(f"{__name__}.{name}")
     except ModuleNotFoundError as error:
-        raise ValueError(f"no network family {name!r}: train/networks/{name}.py does not exist") from error
+        known = sorted(
+            one.name for one in iter_modules(__path__) if hasattr(import_module(f"{__name__}.{one.name}"), "build")
+        )
+        raise ValueError(f"no network family {name!r}{did_you_mean(name, known)}") from error

@@ -102,9 +102,11 @@ class Translator(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         if front not in FRONTS or keep not in KEEPS:
-            raise ValueError(f"front {front!r} must be one of {FRONTS}, keep {keep!r} one of {KEEPS}")
+            raise ValueError(
+                f"front {front!r} must be one of {', '.join(FRONTS)}, keep {keep!r} one of {', '.join(KEEPS)}"
+            )
         if grain and grain not in GRAINS:
-            raise ValueError(f"grain {grain!r} must be one of {tuple(GRAINS)}")
+            raise ValueError(f"grain {grain!r} must be one of {', '.join(GRAINS)}")
         self.front, self.keep, self.skips, self.unshuffle = front, keep, skips, unshuffle
         self.multiple = unshuffle << (len(widths) - 1)
         colours = 3 if front == "image" else 1

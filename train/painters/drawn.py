@@ -85,12 +85,16 @@ def comic(image: Colours) -> Colours:
     flat = abstract(image, 7.0, 3.5)
     flat = blur(flat, 0.7)
     grey, face = luma(flat), blur(skin(flat), 4.0)
-    lit = np.clip(grey, 1e-4, 1) ** np.float32(0.75)
+    dark = (1 - grey / 0.5).clip(0, 1)  # what is dark stays so
+    lit = np.clip(grey, 1e-4, 1) ** (np.float32(0.75) + np.float32(0.25) * dark)
     apart = blur(lit, 3.0) - lit
     lit += 0.8 * face * apart * (1 - np.abs(apart) / 0.05).clip(0, 1)
     hard, soft = stepped(lit, 4.0, 12.0), stepped(lit, 6.0, 5.0)
     steps = hard + 0.65 * face * (soft - hard)
-    flat = saturated(flat * (steps / (grey + 1e-3))[:, :, None], 1.3)
+    flat = flat * (steps / (grey + 1e-3))[:, :, None]
+    flat = np.asarray(
+        saturated(flat, 1.3) - (0.2 * face * dark)[:, :, None] * (flat - luma(flat)[:, :, None]), np.float32
+    )
     smooth = kuwahara(image, 2.5)
     smooth += face[:, :, None] * (kuwahara(image, 1.9) - smooth)
     drawn = outlines(smooth, flow(smooth, 3.0), crowded(luma(image), face), face, broad=1.45, thin=1.05)

@@ -159,10 +159,10 @@ def skin(image: Colours) -> Plane:
     return np.asarray(np.min(inside, axis=0).clip(0, 1), np.float32)
 
 
-def saturated(image: Colours, times: float) -> Colours:
+def saturated(image: Colours, times: Plane | float) -> Colours:
     """`image` with `times` its colourfulness, and its luma."""
     grey = luma(image)[..., None]
-    return np.asarray(grey + (image - grey) * np.float32(times), np.float32)
+    return np.asarray(grey + (image - grey) * np.asarray(times, np.float32)[..., None], np.float32)
 
 
 def stepped(value: Plane, steps: float, steep: float) -> Plane:

@@ -1,9 +1,10 @@
 """The painter in oil: dabs of thick paint that follow the picture, over areas of clean colour."""
 
+import cv2
 import numpy as np
 
 from train import grain
-from train.painters.filters import Colours, Plane, blur, detail, flow, kuwahara, luma, saturated, skin, stepped
+from train.painters.filters import Colours, Plane, along, blur, detail, flow, kuwahara, luma, saturated, skin, stepped
 
 UNSURE = 0.03  # how strong edges around a place must be, half, for dabs to follow them
 
@@ -11,16 +12,18 @@ UNSURE = 0.03  # how strong edges around a place must be, half, for dabs to foll
 def oil(image: Colours) -> Colours:
     """Paint `image` in oil: each dab a little lighter or darker and warmer or colder, and lit from the top left.
 
-    Dabs lead where the edges around them lead, and wander where there are none. Where there is detail they are faint
-    and areas of colour are small, so that it is seen; on the colours of skin they are faint, or they would be wrinkles.
+    Dabs lead where the edges around them lead, and wander where there are none. Where there is detail they are faint,
+    and it is drawn with a narrow brush along its own edges: hair, grass and leaves become strokes. On the colours of
+    skin dabs are faint, or they would be wrinkles, and areas of colour small, so that a face keeps its look.
     """
     seen = detail(luma(image))
     busy = blur(seen, 4.0)
     near = (1.6 * blur(seen, 11.0)).clip(0, 1)
     smooth = kuwahara(image, 3.0)
-    small = kuwahara(smooth, 3.0)
+    fine, face = brushed(image), blur(skin(smooth), 3.0)[:, :, None]
+    fine += 0.85 * face * (kuwahara(smooth, 3.0) - fine)
     share = busy[:, :, None]
-    flat = blur(np.asarray(kuwahara(smooth, 7.0) * (1 - share) + small * share, np.float32), 0.6)
+    flat = blur(np.asarray(kuwahara(smooth, 7.0) * (1 - share) + fine * share, np.float32), 0.6)
     grey = luma(flat)
     dabs = laid(smooth) * (1.15 - 0.2 * busy - 0.3 * near) * (1 - 0.5 * ((grey - 0.7) / 0.3).clip(0, 1))
     dabs = dabs * (1 - 0.75 * skin(flat))
@@ -29,6 +32,13 @@ def oil(image: Colours) -> Colours:
     colour = (saturated(flat, 1.45) - grey[:, :, None]) * (value / (grey + 0.03)).clip(0, 1.3)[:, :, None]
     warmth = (0.014 * dabs * value)[:, :, None] * np.array([1, 0.2, -1.2], np.float32)
     return np.asarray((value[:, :, None] + colour + warmth) * (1 + 0.03 * dabs)[:, :, None], np.float32)
+
+
+def brushed(image: Colours) -> Colours:
+    """`image` smeared along its edges, which are as steep across them as before, and no brighter or darker."""
+    smeared = kuwahara(along(kuwahara(image, 2.0), flow(image, 3.0), 6.0), 3.5)
+    steep, around = smeared + np.float32(1.5) * (smeared - blur(smeared, 1.6)), np.ones((3, 3), np.uint8)
+    return np.asarray(steep.clip(cv2.erode(smeared, around), cv2.dilate(smeared, around)), np.float32)
 
 
 def laid(smooth: Colours) -> Plane:

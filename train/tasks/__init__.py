@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from train import losses, networks
 from train.data import Pixels, image_files, read_image
 from train.networks import squeezenet
 from train.networks.discriminators import DiscriminatorOutput
+from train.options import Bounds, did_you_mean, take
 from train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -89,7 +91,15 @@ def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
     try:
         module: Any = import_module(f"{__name__}.{recipe.task}")
     except ModuleNotFoundError as error:
-        raise ValueError(f"no task {recipe.task!r}: train/tasks/{recipe.task}.py does not exist") from error
+        known = [one.name for one in iter_modules(__path__)]
+        raise ValueError(
+            f"recipe {recipe.name!r}: no task {recipe.task!r}{did_you_mean(recipe.task, known)}"
+        ) from error
+    table = dict(recipe.network)
+    family = table.pop("family", "")
+    if not isinstance(family, str) or not family:
+        raise ValueError(f"recipe {recipe.name!r} has no [network] family: which file of train/networks/ is it?")
+    networks.check(family, table)
     task: Task = module.build(recipe, data, device)
     return task
 
@@ -97,17 +107,16 @@ def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
 # What tasks have in common
 
 
-def check(recipe: Recipe, rest: Collection[str], known: Collection[str]) -> set[str]:
-    """The losses of all phases.
+def data_of(recipe: Recipe, usual: Mapping[str, Any], bounds: Bounds | None = None) -> dict[str, Any]:
+    """What [data] says, and what is `usual`. Raises ``ValueError`` as ``options.take``."""
+    return take(f"recipe {recipe.name!r}", "[data]", recipe.data, usual, bounds)
 
-    Raises ``ValueError`` for one that is not `known`, and for `rest`: the keys of [data] that the task did not take.
-    """
-    if rest:
-        raise ValueError(f"recipe {recipe.name!r}: unknown [data] key {', '.join(map(repr, rest))}")
+
+def terms_of(recipe: Recipe, known: Collection[str]) -> set[str]:
+    """The losses of all phases. Raises ``ValueError`` for one that is not `known`."""
     terms = {term for phase in recipe.phases for term in phase.losses}
-    if unknown := terms - set(known):
-        there = ", ".join(sorted(known))
-        raise ValueError(f"recipe {recipe.name!r}: unknown loss {', '.join(sorted(unknown))}: there are {there}")
+    if unknown := sorted(terms - set(known)):
+        raise ValueError(f"recipe {recipe.name!r}: unknown loss {unknown[0]}{did_you_mean(unknown[0], known)}")
     return terms
 
 

@@ -11,7 +11,16 @@ from torch import Tensor, nn
 from train import augment, generation, losses, networks
 from train.data import Pictures
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, check, generator_loss, heads, tensor
+from train.tasks import (
+    Batch,
+    Losses,
+    Task,
+    data_of,
+    generator_loss,
+    heads,
+    tensor,
+    terms_of,
+)
 
 TERMS = {"adversarial", "cycle", "identity"}
 POOL = 50  # generated pictures that are kept to be shown again (the paper, section 4)
@@ -58,10 +67,12 @@ class CycleGanTask:
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options, discriminator = dict(recipe.data), dict(recipe.discriminator)
-        resolution, self.mirror = int(options.pop("resolution", 64)), bool(options.pop("mirror", True))
-        other = options.pop("b", "")
-        check(recipe, options, TERMS)
+        options, discriminator = (
+            data_of(recipe, {"resolution": 64, "mirror": True, "b": ""}),
+            dict(recipe.discriminator),
+        )
+        resolution, self.mirror, other = options.values()
+        terms_of(recipe, TERMS)
         if not other:
             raise ValueError(f"recipe {recipe.name!r}: no second pile: give --a DIR and --b DIR")
         self.device = device

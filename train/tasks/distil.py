@@ -21,7 +21,7 @@ from train import evaluate, foreign
 from train.data import Photos, Pixels, dihedral, image_files, resize
 from train.pool import BORDER, Description, Ingredients, Patches, Pool, pool
 from train.recipe import Recipe
-from train.tasks import Batch, Task, tensor
+from train.tasks import Batch, Task, data_of, tensor
 from train.tasks.super_resolution import SuperResolutionTask
 
 KEYS = {
@@ -43,11 +43,12 @@ class DistilTask(SuperResolutionTask):
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options: dict[str, Any] = {**KEYS, **recipe.data}
-        mine = {key: options.pop(key) for key in KEYS}
+        rest = {key: value for key, value in recipe.data.items() if key not in KEYS}
+        data_of(recipe, {**KEYS, "patch": 64, "warp": 0.0, "degradation": ""})
+        mine = {**KEYS, **recipe.data}
         if not mine["teacher"]:
             raise ValueError(f"recipe {recipe.name!r} needs a teacher: --teacher FILE.param, .onnx or .pt2")
-        super().__init__(replace(recipe, data={**options, "degradation": "webcam"}), data, device)
+        super().__init__(replace(recipe, data={**rest, "degradation": "webcam"}), data, device)
         self.blend = float(mine["blend"])
         if not 0.0 <= self.blend <= 1.0:
             raise ValueError(f"recipe {recipe.name!r}: blend {self.blend} must be in 0..1")

@@ -21,12 +21,13 @@ from train.tasks import (
     Losses,
     Task,
     build_discriminator,
-    check,
+    data_of,
     discriminate,
     heads,
     judged_on,
     perceived,
     shifted,
+    terms_of,
 )
 
 TERMS = {"l1", "decibels", "perceptual", "distance", "adversarial", "feature_matching"}
@@ -46,11 +47,10 @@ class InpaintingTask:
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options = dict(recipe.data)
-        self.sides = [int(side) for side in options.pop("sides", [128, 192, 256])]
-        self.draw, self.fade = str(options.pop("holes", "all")), float(options.pop("fade", 0.0))
-        self.warp = float(options.pop("warp", 0.0))
-        terms = check(recipe, options, TERMS)
+        options = data_of(recipe, {"sides": [128, 192, 256], "holes": "all", "fade": 0.0, "warp": 0.0})
+        self.sides, self.draw = list(options["sides"]), options["holes"]
+        self.fade, self.warp = float(options["fade"]), float(options["warp"])
+        terms = terms_of(recipe, TERMS)
         if not 0 <= self.warp <= 1:
             raise ValueError(f"recipe {recipe.name!r}: warp {self.warp} must be 0 to 1")
         if self.draw not in holes.DRAWN:

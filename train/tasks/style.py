@@ -20,7 +20,17 @@ from train import evaluate, losses, networks
 from train.data import Photos, Pixels, image_files, read_image, resize
 from train.networks import squeezenet
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, build_discriminator, check, discriminate, discriminator_losses, tensor
+from train.tasks import (
+    Batch,
+    Losses,
+    Task,
+    build_discriminator,
+    data_of,
+    discriminate,
+    discriminator_losses,
+    tensor,
+    terms_of,
+)
 
 TAPS = (0, 4, 7, 10, 12)  # layers of SqueezeNet whose Gram matrices are the style
 CONTENT = 2  # which of them is the content
@@ -47,11 +57,10 @@ class StyleTask:
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options, discriminator = dict(recipe.data), dict(recipe.discriminator)
-        self.patch, side = int(options.pop("patch", 192)), int(options.pop("style_side", 256))
-        self.square = int(options.pop("square", SQUARE))
-        style = options.pop("style", "")
-        terms = check(recipe, options, TERMS)
+        options = data_of(recipe, {"patch": 192, "style_side": 256, "square": SQUARE, "style": ""})
+        discriminator = dict(recipe.discriminator)
+        self.patch, side, self.square, style = options.values()
+        terms = terms_of(recipe, TERMS)
         if not SEEN <= self.patch <= side:
             raise ValueError(
                 f"recipe {recipe.name!r}: patch {self.patch} must be {SEEN} or more, and style_side {side} at most"

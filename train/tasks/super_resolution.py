@@ -20,13 +20,14 @@ from train.tasks import (
     Losses,
     Task,
     build_discriminator,
-    check,
+    data_of,
     discriminate,
     discriminator_losses,
     judged_on,
     perceived,
     shifted,
     tensor,
+    terms_of,
 )
 
 BESIDE = 4  # pixels around a small patch by which shrinking knows what is there
@@ -57,12 +58,11 @@ class SuperResolutionTask:
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options = dict(recipe.data)
+        options = data_of(recipe, {"patch": 64, "degradation": "bicubic", "warp": 0.0})
         self.scale = int(recipe.network["scale"])
-        self.patch = int(options.pop("patch", 64))  # side of a low-resolution patch
-        self.degradation = str(options.pop("degradation", "bicubic"))
-        self.warp = float(options.pop("warp", 0.0))
-        terms = check(recipe, options, TERMS)
+        self.patch = options["patch"]  # side of a low-resolution patch
+        self.degradation, self.warp = options["degradation"], float(options["warp"])
+        terms = terms_of(recipe, TERMS)
         if not 0 <= self.warp <= (self.degradation == "bicubic"):
             raise ValueError(f"recipe {recipe.name!r}: warp {self.warp} must be 0 to 1, 0 with webcam")
         if self.degradation not in ("bicubic", "webcam"):

@@ -23,12 +23,13 @@ from train.tasks import (
     Losses,
     Task,
     build_discriminator,
-    check,
+    data_of,
     discriminate,
     discriminator_losses,
     judged_on,
     perceived,
     tensor,
+    terms_of,
 )
 
 TERMS = {"l1", "chroma", "chroma_square", "perceptual", "adversarial", "feature_matching", "rest"}
@@ -54,14 +55,13 @@ class TranslationTask:
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options, discriminator = dict(recipe.data), dict(recipe.discriminator)
-        self.patch, self.pairs = int(options.pop("patch", 128)), str(options.pop("pairs", "self"))
-        sizes = [float(size) for size in options.pop("sizes", (1.0, 0.7, 0.5))]
-        self.noise, pool = float(options.pop("noise", 0.0)), Path(str(options.pop("pool", POOL)))
-        self.gamma = float(options.pop("gamma", 0.0))
+        usual = {"patch": 128, "pairs": "self", "sizes": [1.0, 0.7, 0.5], "noise": 0.0, "pool": str(POOL), "gamma": 0.0}
+        options, discriminator = data_of(recipe, usual), dict(recipe.discriminator)
+        self.patch, self.pairs, sizes = options["patch"], options["pairs"], options["sizes"]
+        self.noise, self.gamma, pool = float(options["noise"]), float(options["gamma"]), Path(options["pool"])
         if not sizes or not all(0 < size <= 1 for size in sizes):
             raise ValueError(f"recipe {recipe.name!r}: sizes {sizes} must be more than 0 and 1 at most")
-        terms = check(recipe, options, TERMS)
+        terms = terms_of(recipe, TERMS)
         if self.pairs not in PAIRS:
             known = f"{', '.join(PAIRS)}; --pairs also takes edges, grey"
             raise ValueError(f"recipe {recipe.name!r}: pairs {self.pairs!r} must be one of {known}")

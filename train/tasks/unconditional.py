@@ -15,7 +15,17 @@ from train import augment, generation, losses, networks
 from train.data import Pictures
 from train.networks.latent import LatentGenerator
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task, check, generator_loss, heads, practices, tensor
+from train.tasks import (
+    Batch,
+    Losses,
+    Task,
+    data_of,
+    generator_loss,
+    heads,
+    practices,
+    tensor,
+    terms_of,
+)
 
 TERMS = {"adversarial"}
 SHEET = 8  # samples along a side of the preview
@@ -75,11 +85,13 @@ class UnconditionalTask:
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options = dict(recipe.data)
-        self.resolution, channels = int(options.pop("resolution", 64)), int(options.pop("channels", 3))
-        self.mirror = bool(options.pop("mirror", False))
-        names = tuple(options.pop("names", ()))
-        check(recipe, options, TERMS)
+        usual = {"resolution": 64, "channels": 3, "mirror": False, "names": [""]}
+        options = data_of(recipe, usual, {"channels": (1, 3)})
+        self.resolution, channels, self.mirror = options["resolution"], options["channels"], options["mirror"]
+        if channels == 2:
+            raise ValueError(f"recipe {recipe.name!r}: [data] channels = 2 must be 1 (grey) or 3 (colours)")
+        names = tuple(options["names"]) if "names" in recipe.data else ()
+        terms_of(recipe, TERMS)
         self.practices, network = practices(Practices, recipe)
         self.adversarial_loss = losses.adversarial_loss(self.practices.loss, recipe.name)
         self.operations = augment.names(self.practices.augment)

@@ -31,6 +31,7 @@ from gancam.vision.motion import Camera, Grey, Matrix, moved
 _MARGIN = 0.25  # of the frame on each side, by which the canvas is larger
 _WINDOWS = 64  # for which an exposure is kept
 _LASTING = 60  # frames for which what is known is doubted before it is forgotten: passers-by are gone sooner
+_MOVING = 12  # the same while the camera moves
 _PAUSE = 0.25  # seconds that count between two frames, at the most
 
 
@@ -75,9 +76,15 @@ class Background:
         self._lit: NDArray[np.bool_] = np.zeros((0, 0), np.bool_)  # where that was in use in the frame before
 
     @property
-    def before(self) -> tuple[Image, Grey] | None:
-        """The last copy of a frame, and what was hidden in it; None at the start and at a cut."""
-        return None if self._before is None else (self._before.image, self._before.hidden)
+    def before(self) -> tuple[Image, Grey, Matrix] | None:
+        """The last copy of a frame, what was hidden in it, and the way from there to the frame that was observed last.
+
+        None at the start and at a cut.
+        """
+        if self._before is None:
+            return None
+        way = self.camera.matrix @ np.linalg.inv(self._before.matrix)
+        return self._before.image, self._before.hidden, way
 
     def reset(self) -> None:
         """Forget everything, also what will be uncovered."""
@@ -185,7 +192,7 @@ class Background:
         """Keep what is `invented` of a finished window, and the ring around that of the frame.
 
         What was known there and is doubted stays while the camera rests, until it has been doubted for `_LASTING`
-        frames.
+        frames; what was seen stays for `_MOVING` frames also while it moves.
 
         Args:
             window: the part of the frame.
@@ -212,11 +219,13 @@ class Background:
             source = cubic(source, there, size)
             state = np.asarray(cv2.warpPerspective(state, there, size, flags=cv2.INTER_NEAREST), np.uint8)
         known, doubts, new = self._state[rows, columns], self._doubts[rows, columns], state > 0
+        again = (state == INVENTED) & (known > 0 if self.camera.still else known == SEEN)
+        doubts[again] += 1
+        gone = again & (doubts >= (_LASTING if self.camera.still else _MOVING))
         if self.camera.still:
-            again = (state == INVENTED) & (known > 0)
-            doubts[again] += 1
-            gone = cv2.dilate((again & (doubts >= _LASTING)).astype(np.uint8), square(RING)) > 0
-            new &= (known == 0) | gone
+            new &= (known == 0) | (cv2.dilate(gone.astype(np.uint8), square(RING)) > 0)
+        else:
+            new &= ~again | gone
         cv2.copyTo(source, new.astype(np.uint8), self._canvas[rows, columns])
         known[new], doubts[new] = state[new], 0
 

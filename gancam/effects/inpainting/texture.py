@@ -9,7 +9,6 @@ around a place is compared as well (Newson et al., https://arxiv.org/abs/1503.05
 """
 
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -25,7 +24,7 @@ from gancam.masks import Mask
 Places = NDArray[np.int64]
 WIDE = 14  # pixels from the edge of a hole to its middle from which on it is wide
 CONTEXT = 96  # pixels around a wide part that are looked at, more around a very large one
-CROWDED, CROWD = 0.15, 0.25  # share of that which is hole, too, from which on so much less is added
+CROWDED = 0.15  # share of that which is hole, too, from which on it is not alone
 SOFT = 7  # pixels over which what is made fades where a hole becomes narrow
 PATCH = 5  # places a side of a patch on the grid of its level, 4 pixels each at the finest
 FINEST = 4  # pixels a side of the smallest places that anchors have to themselves
@@ -42,13 +41,11 @@ USUAL = 15  # places a side of which the strength in the middle of their order i
 TRUST = 0.92  # what a place of the hole counts for each place that it is further in, in a search
 SURE = 1.3  # by how much less what is found there counts for each place, in a mean
 PICK = 0.1  # how much less like the picture than most a patch may be and still count, in a mean
-COARSE = 2.0  # pixels: deviation of the blur that parts what is coarse, colours and light, from what is fine
 FEWEST = 16  # known patches: with fewer there is nothing to learn from
 REPEATS = 0.11, 0.06  # of how much what is beside varies: so unlike, patches do not repeat it at all, and surely do
 PLAIN = 60.0  # squared grey levels by which that varies, else there is nothing to repeat
 UNLIKE = 0.03, 0.4  # of how much what is beside varies: so unlike, patches are right about colours, and are not
 FAINT = 20.0  # squared grey levels by which that varies at the least
-LEVEL = 4.0  # pixels: deviation of the blur that tells how strong what is fine is around a place
 SEAM = 3  # pixels around the hole on which what was found is compared with what is there
 
 
@@ -86,51 +83,6 @@ def wide_parts(hole: Mask) -> list[Part]:
         share = floats(cv2.blur(mine, (SOFT, SOFT)) * inside)
         found.append(Part(rows, columns, share, 1 - min(others / CROWDED, 1.0)))
     return found
-
-
-def add(picture: Image, hole: Mask, parts: Sequence[Part], strength: float) -> None:
-    """Give the wide parts of a hole that was filled smoothly grain and lines, in place.
-
-    The more of what is around a part is hole as well, the less is added, down to three quarters: what is found then is
-    less often right.
-
-    Args:
-        picture: uint8 ``(h, w, 3)`` BGR, filled smoothly in the hole.
-        hole: 1 there, else 0, uint8 ``(h, w)``.
-        parts: its `wide_parts`.
-        strength: 0 to 1. 1 shows what `textured` makes alone; see `mixed`.
-    """
-    for part in parts:
-        there = picture[part.rows, part.columns]
-        texture = textured(there, hole[part.rows, part.columns])
-        if texture is not None:
-            less = 1 - CROWD * (1 - part.alone) * (1 - texture.sure)
-            change = mixed(there, texture, part.share > 0, strength)
-            there[:] = np.clip(np.round(there + (part.share * np.float32(less))[..., None] * change), 0, 255)
-
-
-def mixed(smooth: Image, texture: "Texture", inside: NDArray[np.bool_], strength: float) -> Floats:
-    """Say what to add to a smooth fill for `texture` to show at that `strength`, 0 to 1.
-
-    What is fine is added at strength^(7/8): more of it where it is weak, and less where it is strong, as a piece that
-    lies wrong is. What is coarse, colours and light, is added at strength^2 where the patches that were found fit, and
-    at strength^5 where they do not: the fill is right more often there. Where the surroundings surely repeat, as
-    stripes and tiles do, all of it is added.
-
-    Args:
-        smooth: uint8 ``(h, w, 3)``.
-        texture: of the same places.
-        inside: where it is to be added, ``(h, w)``.
-        strength: 0: nothing of it, 1: all.
-    """
-    apart = texture.picture - smooth
-    coarse = floats(cv2.GaussianBlur(apart, (0, 0), COARSE))
-    fine, doubts = floats(apart - coarse), 1 - texture.sure
-    around = floats(cv2.GaussianBlur(np.square(fine).mean(2), (0, 0), LEVEL)) + 1
-    usual = float(around[inside].mean()) if inside.any() else 1.0
-    level = np.float32(strength ** (7 / 8 * doubts)) * (usual / around) ** np.float32((1 - strength) * doubts)
-    light = np.float32(strength) ** (doubts * (2 + 3 * (1 - texture.fits)))
-    return floats(np.minimum(level, 1)[..., None] * fine + light[..., None] * coarse)
 
 
 class _Level(NamedTuple):

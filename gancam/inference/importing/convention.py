@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import ModelError, ParameterError, did_you_mean
+from gancam.errors import ModelError, ParameterError, did_you_mean, either
 from gancam.frame import Image
 
 Layout = Literal["nchw", "nhwc"]
@@ -195,7 +195,7 @@ def checked(given: Mapping[str, object], where: str) -> Answers:
         if key not in NAMES:
             raise ParameterError(f"{where}: unknown entry {key!r}{did_you_mean(key, NAMES)}")
         if key in _CHOICES and value not in _CHOICES[key]:
-            raise ParameterError(f"{where}: {key} {value!r} must be one of {', '.join(_CHOICES[key])}")
+            raise ParameterError(f"{where}: {key} {value!r} must be {either(_CHOICES[key])}")
         kind = type(asdict(plain)[key])
         if kind is float and type(value) is int:
             continue

@@ -26,6 +26,7 @@ TensorInfo: TypeAlias = tuple[str, DTypeLike, Sequence[object]]
 OPSET = 17  # that older graphs are lifted to: read by ONNX Runtime 1.12 and newer
 _LEAST = 13  # below it operators that are added here take other arguments
 OUT = "_out"  # what the name of a state ends with where it comes out
+_WITH_WEIGHTS = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 INNER = "net/"  # what the names of the graph itself begin with afterwards
 
 
@@ -314,10 +315,19 @@ def native(writer: Writer, x: str, convention: Convention) -> str:
         means, steps = means[::-1], steps[::-1]
     if convention.dtype == "uint8" and convention.range == "0..255":
         return x
-    if not means.any() and len(set(steps)) == 1 and steps[0] != 1:  # both at once
+    if not means.any() and len(set(steps)) == 1 and steps[0] != 1 and _layers(writer) > 1:  # both at once
         factor, zero = writer.constant(1 / steps[0], np.float32), writer.constant(0, np.uint8)
         return writer.add("DequantizeLinear", x, factor, zero)
     return affine(writer, writer.cast(x, "float32"), 1 / steps, -means / steps)
+
+
+def _layers(writer: Writer) -> int:
+    """How many layers with weights the graph has.
+
+    Of one alone, with bytes made numbers just before and numbers bytes just behind, ONNX Runtime rounds the weights to
+    8 bits (its ``WeightBiasQuantization``), so those two may not be a quantisation's.
+    """
+    return sum(node.op_type in _WITH_WEIGHTS for node in writer.model.graph.node)
 
 
 def place(writer: Writer, x: str, convention: Convention, target: str) -> None:

@@ -44,6 +44,20 @@ def mask_of(graph: Graph, x: str) -> str:
     return graph.add("Sigmoid", graph.add("Mul", graph.add("Sub", grey, number(graph, 0.5)), number(graph, 60.0)))
 
 
+@pytest.mark.parametrize("operator", ["Conv", "ConvTranspose"])
+def test_a_single_layer_keeps_its_weights(operator: str, tmp_path: Path) -> None:
+    """Between bytes on both sides ONNX Runtime would round them to 8 bits."""
+    weights = np.zeros((3, 3, 3, 3), np.float32)
+    weights[np.arange(3), np.arange(3)] = [[0, -0.21, 0], [-0.17, 1.77, -0.2], [0.01, -0.2, 0]]
+    graph = Graph()
+    clipped(graph, graph.add(operator, "x", graph.constant(weights, np.float32), pads=[1, 1, 1, 1]), "y")
+    found = adapted(written(graph, tmp_path, {"x": BOTH}, {"y": BOTH}))
+    image = plain()
+    kernel = weights[0, 0] if operator == "Conv" else weights[0, 0, ::-1, ::-1]
+    exact = cv2.filter2D(image.astype(np.float64), -1, kernel.astype(np.float64), borderType=cv2.BORDER_CONSTANT)
+    assert np.abs(played(found, image) - exact.clip(0, 255)).max() < 0.51
+
+
 @pytest.fixture(scope="module")
 def wanted(tmp_path_factory: pytest.TempPathFactory) -> Image:
     """The photos sharpened by the plain float32 graph."""

@@ -70,7 +70,8 @@ const remembered = new Set() // cards that are open
 function makeCard(effect) {
   const { name } = effect
   const about = told.models.find((model) => model.name === effect.model)
-  const declared = (told.effects[effect.effect] ?? []).map((entry) => ({ ...entry, default: effect.defaults[entry.name] }))
+  const all = told.effects[effect.effect] ?? [] // of which some do nothing with this model
+  const declared = all.filter((entry) => entry.name in effect.defaults).map((entry) => ({ ...entry, default: effect.defaults[entry.name] }))
   const entries = [...declared.filter((entry) => entry.kind === "draw"), ...declared.filter((entry) => entry.kind !== "draw")]
   const controls = {}
   for (const entry of entries) controls[entry.name] = control(entry, effect, (value) => turn({ [`${name}.${entry.name}`]: value }))

@@ -1,0 +1,97 @@
+"""How much of the texture that was found for a hole is shown over its smooth fill: what is believed, and no more.
+
+Half of a piece that lies wrong is a ghost: an outline of something that is not there. So a piece is shown where its
+colours are about those of the smooth fill. Elsewhere, and far from what is known, fine grain is, without outlines.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.effects.inpainting.regions import Floats, floats
+from gancam.effects.inpainting.texture import Part, Texture, textured
+from gancam.frame import Image
+from gancam.masks import Mask
+
+CROWD = 0.25  # by how much less is added where what is around a part is hole, too
+COARSE = 2.0  # pixels: deviation of the blur that parts what is coarse, colours and light, from what is fine
+LEVEL = 4.0  # pixels: deviation of the blur that tells how strong what is fine, or another colour, is around a place
+BELIEVED = 1.12  # times as much of what is fine is added there
+OTHER = 22.0  # grey levels of coarse difference at which a piece is hardly believed
+RIM = 12, 40  # pixels from a hole's edge up to which what was found there is believed, and from which it must agree
+DEEP = 48, 72  # pixels to a part's middle, up to which that holds, and from which it must agree at its edge as well
+FAR = 48, 96  # pixels from known ones from which on less is believed, and nothing
+GRAIN, OUTLINES = 1.0, 0.5  # pixels: the same of the blur that parts grain; times its middle strength that it may have
+WHOLE = 0.6  # the strength up to which that is so; from there to 1 all becomes believed
+
+
+def add(picture: Image, hole: Mask, parts: Sequence[Part], strength: float) -> None:
+    """Give the wide parts of a hole that was filled smoothly grain and lines, in place.
+
+    The more of what is around a part is hole as well, the less is added, down to three quarters: what is found then is
+    less often right.
+
+    Args:
+        picture: uint8 ``(h, w, 3)`` BGR, filled smoothly in the hole.
+        hole: 1 there, else 0, uint8 ``(h, w)``.
+        parts: its `wide_parts`.
+        strength: 0 to 1. 1 shows what `textured` makes alone; see `mixed`.
+    """
+    depth = floats(cv2.distanceTransform(hole, cv2.DIST_L2, 5)) if parts else floats(hole)
+    for part in parts:
+        place = part.rows, part.columns
+        there = picture[place]
+        texture = textured(there, hole[place])
+        if texture is not None:
+            less = 1 - CROWD * (1 - part.alone) * (1 - texture.sure)
+            change = mixed(there, texture, depth[place] * (part.share > 0), strength)
+            there[:] = np.clip(np.round(there + (part.share * np.float32(less))[..., None] * change), 0, 255)
+
+
+def mixed(smooth: Image, texture: Texture, depth: Floats, strength: float) -> Floats:
+    """Say what to add to a smooth fill for `texture` to show at that `strength`, 0 to 1.
+
+    Where a piece is believed, what is fine is added at strength^(7/8): more of it where it is weak, and less where it
+    is strong, as a piece that lies wrong is. What is coarse, colours and light, is added at strength^2 where the
+    patches that were found fit, and at strength^5 where they do not: the fill is right more often there. Where it is
+    not believed, only grain is added. Where the surroundings surely repeat, as stripes and tiles do, all of it is.
+
+    Args:
+        smooth: uint8 ``(h, w, 3)``.
+        texture: of the same places.
+        depth: pixels to the next known one, ``(h, w)``; 0 where nothing is to be added.
+        strength: 0: nothing of it, 1: all.
+    """
+    apart, inside = floats(texture.picture - smooth), depth > 0
+    coarse = floats(cv2.GaussianBlur(apart, (0, 0), COARSE))
+    fine, doubts = floats(apart - coarse), 1 - texture.sure
+    around = floats(cv2.GaussianBlur(np.square(fine).mean(2), (0, 0), LEVEL)) + 1
+    usual = float(around[inside].mean()) if inside.any() else 1.0
+    shown = np.float32(strength ** (7 / 8 * doubts))
+    level = np.minimum(shown * np.float32(BELIEVED) * (usual / around) ** np.float32((1 - strength) * doubts), 1)
+    light = np.float32(strength) ** (doubts * (2 + 3 * (1 - texture.fits)))
+    doubted = floats((1 - _belief(coarse, depth)) * doubts * min((1 - strength) / (1 - WHOLE), 1.0))[..., None]
+    believed = level[..., None] * fine + light[..., None] * coarse
+    return floats(believed + doubted * (shown * _grain(apart, inside) - believed))
+
+
+def _belief(coarse: Floats, depth: Floats) -> Floats:
+    """How far what was found is believed at each place, 0 to 1, by how it differs from the smooth fill."""
+    differs = cv2.GaussianBlur(np.square(coarse).mean(2), (0, 0), LEVEL)
+    agrees = np.exp(-differs / np.float32(OTHER**2)) * (1 - _ramp(depth, FAR))
+    asked = np.maximum(_ramp(depth, RIM), _ramp(depth.max(keepdims=True, initial=0), DEEP))
+    return floats(1 - asked * (1 - agrees))
+
+
+def _grain(apart: Floats, inside: NDArray[np.bool_]) -> Floats:
+    """The finest of a difference, without what stands out of it, as an outline does."""
+    finest = floats(apart - cv2.GaussianBlur(apart, (0, 0), GRAIN))
+    most = max(OUTLINES * float(np.median(np.abs(finest).mean(2)[inside])) if inside.any() else 0.0, 0.3)
+    return floats(np.float32(most) * np.tanh(finest / np.float32(most)))
+
+
+def _ramp(values: Floats, ends: tuple[float, float]) -> Floats:
+    """0 up to the first of two `ends`, 1 from the second on."""
+    return floats(np.clip((values - ends[0]) / (ends[1] - ends[0]), 0, 1))

@@ -1,0 +1,61 @@
+"""What stays marked of people for a while after they were seen: masks that rather mark too much than show somebody."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.frame import Image
+from gancam.masks.mask import Mask
+from gancam.vision.motion import Camera
+
+_MARKED = 60  # of 255: opacity from which on a pixel is marked: hair, and the blur of a hand
+_RIM = 240  # of the shorter side: how far the mask reaches beyond that, over what compression smeared of people
+_TRAIL = 20  # hundredths of a second for which a pixel stays marked
+_GONE = 0.5  # times as many pixels as in the frame before: fewer is a mistake, not somebody who walks out
+_KEPT = 1.0  # seconds for which such a mistake may last
+
+
+class Trail:
+    """Marks each pixel for a fifth of a second, and all for a second where most of it is gone at once."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the frames before."""
+        self._left: Mask = np.zeros((0, 0), np.uint8)  # hundredths of a second for which a pixel is still marked
+        self._many = 0  # pixels in which somebody was seen last
+        self._missed = self._clock = 0.0  # seconds for which they have been gone; time of the last frame
+
+    def __call__(self, opacity: NDArray[np.uint8], time: float | None) -> Mask:
+        """Return what is marked of a frame in which people were seen with this `opacity`, 0 to 255: 0 or 1."""
+        now = self._clock + 1 / 30 if time is None else time
+        passed, self._clock = max(now - self._clock, 0.0), now
+        rim = 2 * max(round(min(opacity.shape) / _RIM), 1) + 1
+        around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim))
+        seen = np.asarray(cv2.dilate(cv2.threshold(opacity, _MARKED, _TRAIL, cv2.THRESH_BINARY)[1], around), np.uint8)
+        if self._left.shape != seen.shape:
+            self._left, self._many, self._missed = np.zeros_like(seen), 0, 0.0
+        many = cv2.countNonZero(seen)
+        self._missed = self._missed + passed if many < _GONE * self._many else 0.0
+        if self._missed == 0.0 or self._missed > _KEPT:
+            self._left -= np.minimum(self._left, np.uint8(min(round(100 * passed), 255)))
+            self._many = many
+        self._left = np.asarray(cv2.max(self._left, seen), np.uint8)
+        return np.asarray(self._left > 0, np.uint8)
+
+    def carry(self, before: Image, now: Image) -> None:
+        """Take what is marked along with a camera that ran from the one small picture to the other; not over a cut."""
+        if not self._left.size:
+            return
+        camera = Camera()
+        camera.observe(before)
+        if camera.observe(now):
+            height, width = self._left.shape
+            up = np.diag([width / now.shape[1], height / now.shape[0], 1.0])
+            way = up @ camera.matrix @ np.linalg.inv(up)
+            moved = cv2.warpPerspective(self._left, way, (width, height), flags=cv2.INTER_NEAREST)
+            self._left = np.asarray(moved, np.uint8)
+            self._many = min(self._many, cv2.countNonZero(self._left))  # who is out of the picture is not missed
+        else:
+            self._left, self._many, self._missed = np.zeros_like(self._left), 0, 0.0

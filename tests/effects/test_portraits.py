@@ -1,0 +1,145 @@
+"""Small faces, which a style draws once more from nearer."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import gancam
+from gancam.effects._portraits import WIDTH, Portraits, Window
+from gancam.frame import Image
+from gancam.vision.planes import Planes
+
+PEOPLE = Path(__file__).parents[2] / "samples" / "people.jpg"
+Plane = NDArray[np.float32]
+FACE = 302.0, 136.0, 54.0  # where it is: the middle, and how wide
+
+
+@pytest.fixture(scope="module")
+def people() -> Image:
+    return np.asarray(cv2.imread(str(PEOPLE)), np.uint8)
+
+
+def looked(*frames: Image) -> Portraits:
+    portraits = Portraits()
+    for frame in frames:
+        portraits.look(frame)
+    return portraits
+
+
+def windows(
+    portraits: Portraits, frame: Image, shown: float = 1.0, *, most: int = 2, share: int = 1
+) -> Sequence[Window]:
+    return portraits.windows((frame.shape[1], frame.shape[0]), shown, Fraction(1, share), most)
+
+
+def middle(window: Window) -> tuple[float, float]:
+    return window.place.left + window.place.width / 2, window.place.top + window.place.height / 2
+
+
+def test_a_small_face_is_cut_out_as_wide_as_it_is_to_be_drawn(people: Image) -> None:
+    (window,) = windows(looked(people), people)
+    assert np.hypot(*np.subtract(middle(window), FACE[:2])) < 10
+    assert FACE[2] * window.nearer == pytest.approx(WIDTH, rel=0.15)
+    assert window.cut(people).shape[:2] == window.size[::-1]
+    assert window.share == 1.0
+
+
+@pytest.mark.parametrize(("shown", "nearer"), [(0.5, 4.0), (2.0, 1.19), (2.4, 0.0), (0.3, 0.0)])
+def test_how_much_nearer_depends_on_what_the_network_is_shown(people: Image, shown: float, nearer: float) -> None:
+    """Not at all where the face is large there, or has no features."""
+    found = windows(looked(people), people, shown)
+    assert (found[0].nearer if found else 0.0) == pytest.approx(nearer, rel=0.16)
+
+
+def test_a_share_of_the_work_size_cuts_out_the_same_and_draws_it_smaller(people: Image) -> None:
+    (whole,) = windows(looked(people), people)
+    (half,) = windows(looked(people), people, 0.5, share=2)
+    assert middle(half) == pytest.approx(middle(whole), abs=1)
+    assert (half.place.width, half.place.height) == pytest.approx((whole.place.width, whole.place.height), rel=0.06)
+    assert half.size == pytest.approx((whole.size[0] / 2, whole.size[1] / 2), abs=4)
+
+
+def test_noise_moves_no_window(people: Image) -> None:
+    rng = np.random.default_rng(0)
+    portraits, places = Portraits(), set()
+    for _ in range(13):
+        noise = rng.normal(0, 4, people.shape)
+        portraits.look(np.clip(people + noise, 0, 255).astype(np.uint8))
+        places.add(windows(portraits, people)[0].place)
+    assert len(places) == 1
+
+
+def test_who_walks_is_followed_and_who_leaves_fades(people: Image) -> None:
+    portraits = Portraits()
+    for step in range(24):
+        portraits.look(np.ascontiguousarray(np.roll(people, 3 * step, axis=1)))
+        (window,) = windows(portraits, people)
+        assert abs(middle(window)[0] - FACE[0] - 3 * step) < 25
+    empty = cv2.GaussianBlur(np.roll(people, 69, axis=1), (0, 0), 12)  # the same scene, where nobody can be made out
+    shares = []
+    for _ in range(24):
+        portraits.look(np.asarray(empty, np.uint8))
+        shares.append(max((one.share for one in windows(portraits, people)), default=0.0))
+    assert shares[0] == 1.0
+    assert shares[-1] == 0.0
+    assert all(0 <= before - after < 0.25 for before, after in pairwise(shares))
+
+
+def test_a_cut_shows_its_faces_at_once_and_forgets_the_others(people: Image) -> None:
+    mirrored = np.ascontiguousarray(255 - people[::-1])
+    portraits = looked(people, people)
+    portraits.look(mirrored)
+    assert not windows(portraits, mirrored)
+    portraits.look(people)
+    assert windows(portraits, people)[0].share == 1.0
+
+
+def test_a_face_beyond_the_frame_is_cut_and_laid(people: Image) -> None:
+    frame = np.ascontiguousarray(people[110:, 290:])
+    portraits = looked(people)
+    (window,) = windows(portraits, people)
+    moved = Window(window.portrait, window.place._replace(left=-20, top=-30), window.nearer, 1.0, window.size)
+    seen, made = moved.cut(frame), frame.copy()
+    moved.lay(np.asarray(255 - seen, np.uint8), made, 1.0, Planes())
+    changed = np.abs(made.astype(int) - frame).max(2) > 0
+    assert changed.any()
+    assert not changed[moved.place.bottom :].any()
+    assert not changed[:, moved.place.right :].any()
+    gone = Window(window.portrait, window.place._replace(left=5000), window.nearer, 1.0, window.size)
+    gone.lay(seen, made, 1.0, Planes())
+
+
+@pytest.mark.parametrize("name", ["style-comic", "style-mosaic", "style-oil", "sketch"])
+def test_a_style_gives_a_small_face_its_features(people: Image, name: str) -> None:
+    """What differs is the face alone, which is more like itself, finely, than without."""
+    shown, plain = (gancam.load(name, device="cpu", faces=faces)(people) for faces in (1.0, 0.0))
+    changed = np.abs(shown.astype(int) - plain).max(2) > 8
+    rows, columns = np.nonzero(changed)
+    assert len(rows) > 300
+    assert np.abs(columns - FACE[0]).max() < FACE[2]
+    assert np.abs(rows - FACE[1]).max() < 1.5 * FACE[2]
+
+    def fine(image: Image) -> Plane:
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
+        band = cv2.GaussianBlur(grey, (0, 0), 0.6) - cv2.GaussianBlur(grey, (0, 0), 2.5)
+        return np.asarray(band[101:171, 275:329], np.float32)
+
+    def alike(image: Image) -> float:
+        return float(np.corrcoef(fine(image).ravel(), fine(people).ravel())[0, 1])
+
+    assert alike(shown) > alike(plain) + 0.02
+
+
+def test_frames_that_were_looked_through_leave_the_same_faces(people: Image) -> None:
+    frames = [np.ascontiguousarray(np.roll(people, 4 * step, axis=1)) for step in range(6)]
+    made, looked_through = (gancam.load("style-comic", device="cpu", precision="fp32") for _ in range(2))
+    for frame in frames[:-1]:
+        made(frame)
+        looked_through.skim(frame)
+    assert np.array_equal(made(frames[-1]), looked_through(frames[-1]))

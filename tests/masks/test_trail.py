@@ -1,0 +1,60 @@
+"""What stays marked of people after they were seen: along with a camera that runs, and not over a cut."""
+
+import cv2
+import numpy as np
+
+from gancam.masks.belief import without_fancies
+from gancam.masks.trail import Trail
+from tests.helpers.small import still
+
+SEEN = np.zeros((360, 640), np.uint8)
+SEEN[100:200, 300:400] = 255
+NOBODY = np.zeros_like(SEEN)
+
+
+def pictures() -> list[np.ndarray]:
+    wide = cv2.resize(still("otters"), (400, 240), interpolation=cv2.INTER_CUBIC)
+    return [np.ascontiguousarray(wide[60:204, left : left + 256]) for left in (40, 80)]
+
+
+def test_marks_run_with_the_camera() -> None:
+    trail, (before, now) = Trail(), pictures()
+    assert trail(SEEN, 0.0).sum() > 100 * 100
+    trail.carry(before, now)
+    marked = trail(NOBODY, 0.04)  # the network is mistaken, for all it knows
+    x, y, wide, tall = cv2.boundingRect(marked)
+    assert abs(x + wide / 2 - (350 - 100)) < 3  # 40 pixels of the small picture
+    assert abs(y + tall / 2 - 150) < 3
+    for step in range(5):
+        trail.carry(before, now)
+        marked = trail(NOBODY, 0.08 + 0.04 * step)
+    assert not marked.any()  # who is out of the picture is not missed
+
+
+def test_a_cut_ends_the_marks() -> None:
+    trail = Trail()
+    trail.carry(*pictures())  # nothing is marked yet
+    trail(SEEN, 0.0)
+    trail.carry(pictures()[0], np.ascontiguousarray(cv2.resize(still("lake"), (256, 144))))
+    assert not trail(NOBODY, 0.04).any()
+
+
+def test_of_who_is_new_those_are_nobody_in_whom_the_network_hardly_believes() -> None:
+    found = np.zeros((144, 256), np.float32)
+    corners = ((20, 20, 40), (90, 20, 40), (90, 180, 40), (5, 200, 3))
+    sure, doubtful, known, tiny = ((slice(y, y + side), slice(x, x + side)) for y, x, side in corners)
+    for place, level in ((sure, 0.95), (doubtful, 0.7), (known, 0.6), (tiny, 0.9)):
+        found[place] = level
+    mirrored = np.zeros_like(found)
+    mirrored[sure] = 0.9
+    before = np.zeros_like(found)
+    before[known] = 0.8
+
+    def of(before: np.ndarray | None, faces: list[tuple[int, int, int, int]]) -> np.ndarray:
+        return without_fancies(found, before, (0, 0, 512, 288), lambda: (found, mirrored), lambda: faces)
+
+    kept = of(before, [])
+    assert [float(kept[place].max()) > 0 for place in (sure, doubtful, known, tiny)] == [True, False, True, False]
+    kept = of(None, [(50, 190, 50, 60)])
+    assert [float(kept[place].max()) > 0 for place in (sure, doubtful, known, tiny)] == [True, True, False, False]
+    assert (kept[kept > 0] == found[kept > 0]).all()
