@@ -97,19 +97,6 @@ class Belief:
             self._credit = np.maximum(self._credit, other._credit)
 
 
-def without_isles(decided: Plane) -> Plane:
-    """Return what was `decided`, 0 or 1 but along edges, without specks beside people."""
-    inside = np.asarray(decided[::2, ::2] > 0.5, np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(inside)
-    isles = stats[:, 4] < _ISLE * labels.size
-    isles[0] = False
-    if not isles.any():
-        return decided
-    around = np.asarray(cv2.dilate(isles.astype(np.uint8)[labels], np.ones((3, 3), np.uint8)), np.uint8)
-    around[(inside > 0) & ~isles[labels]] = 0
-    return np.asarray(np.where(_enlarged(around, decided) > 0, np.float32(0), decided), np.float32)
-
-
 def without_fancies(
     found: Plane,
     before: Plane | None,
@@ -138,6 +125,19 @@ def without_fancies(
         ):
             found = np.where(mask, np.float32(0), found)
     return found
+
+
+def without_isles(decided: Plane) -> Plane:
+    """Return what was `decided`, 0 or 1 but along edges, without specks beside people."""
+    inside = np.asarray(decided[::2, ::2] > 0.5, np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(inside)
+    isles = stats[:, 4] < _ISLE * labels.size
+    isles[0] = False
+    if not isles.any():
+        return decided
+    around = np.asarray(cv2.dilate(isles.astype(np.uint8)[labels], np.ones((3, 3), np.uint8)), np.uint8)
+    around[(inside > 0) & ~isles[labels]] = 0
+    return np.asarray(np.where(_enlarged(around, decided) > 0, np.float32(0), decided), np.float32)
 
 
 def _enlarged(half: NDArray[np.uint8], found: Plane) -> NDArray[np.uint8]:

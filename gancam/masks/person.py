@@ -37,7 +37,7 @@ from gancam.vision.motion import is_cut
 
 _WORK_SIZE = 256  # pixels of the longer side of frames of 16:9 that the network is shown, where its card says nothing
 _CHANGE = 0.15  # of a probability, which the noise of a camera makes
-_IS, _MAY_BE = 0.45, 0.3  # the probability from which on it is somebody, and from which a wide mask says so
+_IS, _MAY_BE = 0.45, 0.25  # the probability from which on it is somebody, and from which a wide mask says so
 _STAYS, _MOVES = 0.35, 0.4  # how much surer what was nobody must be, or less sure what was somebody; less what moves
 _DECIDES = 4.0  # how quickly it goes from one to the other there
 _NOISE, _MOVED = 7.0, 14.0  # grey levels by which the noise of a camera changes the small picture, and what moves does
@@ -45,6 +45,8 @@ _STILL = np.exp(-((np.maximum(np.arange(256) - _NOISE, 0) / _MOVED) ** 2)).astyp
 _EVERY = 15  # frames after which the whole frame is searched again for people who are small in it
 _SEED = 0.5  # a probability in the whole frame which is worth a closer look
 _FACE = 640  # pixels of the frame's longer side for the search for faces: they are found from 10 of these on
+_NEAR_FACE = 256  # the same where there are none: large and dark ones are found in this, lit
+_LIT = np.asarray(255 * (np.arange(256) / 255) ** 0.6, np.uint8)  # levels as they are then
 _BODY = 1.5, 0.7, 4.0, 6.0  # widths to the left of a face, heights above it; widths and heights of who has it
 _SURE, _FILLS = 0.8, 0.04  # what a closer look must be of somebody, and the share of the window that they fill
 _TALL = 1 / 16  # of the frame's height: who is smaller is nobody
@@ -123,7 +125,7 @@ class Person(MaskSource):
         self._met: list[tuple[int, Window]] = []  # of these, what was looked at, and in which frame
         self._is_near = False  # whether somebody fills much of the frame
         self._seen: list[Window] | None = None  # faces in this frame, once they were looked for
-        self._faces: Faces | None = None
+        self._faces: tuple[Faces, Faces] | None = None
         self._trail = Trail()
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
@@ -276,11 +278,9 @@ class Person(MaskSource):
         """Boxes of the faces in `image`, the frame at hand."""
         if self._seen is None:
             if self._faces is None:
-                self._faces = Faces(long=_FACE)
-            self._seen = [
-                (round(x), round(y), round(width), round(height))
-                for (x, y, width, height), _, _ in self._faces.detect(image)
-            ]
+                self._faces = Faces(long=_FACE), Faces(long=_NEAR_FACE)
+            found = self._faces[0].detect(image) or self._faces[1].detect(np.asarray(cv2.LUT(image, _LIT), np.uint8))
+            self._seen = [(round(x), round(y), round(width), round(height)) for (x, y, width, height), _, _ in found]
         return self._seen
 
     def _bodies(self, image: Image) -> list[Window]:
