@@ -20,17 +20,17 @@ from gancam.vision.steady import Steady
 WIDTH = (
     128  # pixels of its width that a face is drawn with; those as wide as that, or wider, are drawn well as they are
 )
-_WINDOW = 184, 224  # pixels of what is drawn from nearer, width and height, around a face of `WIDTH`
+_WINDOW = 160, 208  # pixels of what is drawn from nearer, width and height, around a face of `WIDTH`
 _SMALLEST = 20  # pixels of the width of a face in what the network is shown anyway: less has no features
 _NEARER, _SURE = (1.1, 4.0), 1.3  # times, at least and at most, and from which on it is seen in full
 _STEPS = 4  # sizes at which faces are drawn, in a factor of two: between these texture keeps its size
 _DULL = 0.6  # of a step: how far a face must grow or shrink to be drawn at another size
-_LOOK, _EVERY = 256, 4  # pixels of the longer side in which faces are looked for, and in which one of so many frames
+_LOOK, _EVERY = 256, 6  # pixels of the longer side in which faces are looked for, and in which one of so many frames
 _TINY = 32  # pixels of the shorter side that a frame must have
 _SCORE = 0.6  # how sure the detector must be
 _STILL = 0.08  # of its width: how far a face must have gone or grown to be followed
 _GLIDE = 0.5  # of what is left to go, in a frame
-_LOST = 3  # looks in which a face is not found until it fades
+_LOST = 2  # looks in which a face is not found until it fades
 _FADE = 0.2  # a frame
 _INNER, _OUTER = 0.8, 1.3  # of half a face: where the nearer drawing is seen, and where nothing of it is
 _TALL = 1.3  # times as tall as wide: a face
@@ -112,7 +112,7 @@ class Portraits:
         self._frame = 0
 
     def look(self, image: Image) -> None:
-        """Look at the next frame ``(H, W, 3)``: at all of it in one of four, and in the first after a cut."""
+        """Look at the next frame ``(H, W, 3)``: at all of it in one of six, and in the first after a cut."""
         grey, _ = small_grey(image)
         before, self._last = self._last, grey
         begins = before is None or before.shape != grey.shape or is_cut(before, grey)
