@@ -17,10 +17,8 @@ from gancam.vision.noise import even
 from gancam.vision.planes import Planes
 from gancam.vision.steady import Steady
 
-WIDTH = (
-    128  # pixels of its width that a face is drawn with; those as wide as that, or wider, are drawn well as they are
-)
-_WINDOW = 160, 208  # pixels of what is drawn from nearer, width and height, around a face of `WIDTH`
+WIDTH = 128  # pixels of its width that a face is drawn with; wider ones are drawn well as they are
+_WINDOW = 168, 216  # pixels of what is drawn from nearer, width and height, around a face of `WIDTH`
 _SMALLEST = 20  # pixels of the width of a face in what the network is shown anyway: less has no features
 _NEARER, _SURE = (1.1, 4.0), 1.3  # times, at least and at most, and from which on it is seen in full
 _STEPS = 4  # sizes at which faces are drawn, in a factor of two: between these texture keeps its size
@@ -152,11 +150,8 @@ class Portraits:
             width, height = (max(round(side / (times * shown)), 1) for side in (wide, tall))
             x, y = (float(part) * frame[0] for part in one.at[:2])
             seen = one.seen * float(np.clip((nearer - _NEARER[0]) / (_SURE - _NEARER[0]), 0, 1))
-            found.append(
-                Window(
-                    one, Place(round(x - width / 2), round(y - height / 2), width, height), times, seen, (wide, tall)
-                )
-            )
+            place = Place(round(x - width / 2), round(y - height / 2), width, height)
+            found.append(Window(one, place, times, seen, (wide, tall)))
         return found
 
     def _follow(self, faces: Sequence[Face], wide: int, *, at_once: bool) -> None:

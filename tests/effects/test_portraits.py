@@ -50,6 +50,15 @@ def test_a_small_face_is_cut_out_as_wide_as_it_is_to_be_drawn(people: Image) -> 
     assert window.share == 1.0
 
 
+def test_nothing_is_seen_of_the_edge_of_a_window(people: Image) -> None:
+    (window,) = windows(looked(people), people)
+    made = people.copy()
+    window.lay(np.full((window.size[1], window.size[0], 3), 255, np.uint8), made, 1.0, Planes())
+    changed = np.abs(made.astype(int) - people).max(2)[window.place.slices]
+    assert changed.max() > 20
+    assert max(changed[0].max(), changed[-1].max(), changed[:, 0].max(), changed[:, -1].max()) <= 2
+
+
 @pytest.mark.parametrize(("shown", "nearer"), [(0.5, 4.0), (2.0, 1.19), (2.4, 0.0), (0.3, 0.0)])
 def test_how_much_nearer_depends_on_what_the_network_is_shown(people: Image, shown: float, nearer: float) -> None:
     """Not at all where the face is large there, or has no features."""
