@@ -54,6 +54,7 @@ class TranslateOptions(TypedDict, total=False):
     scale: float
     readable: float
     clarity: float
+    faces: float
     colours: float
     stabilise: float
     anchor: Literal["scene", "frame"]

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import TypeAlias
 
@@ -24,7 +25,7 @@ from gancam.jobs.spec import ProcessOptions
 from gancam.media.images import Picture, check_size, holds_alpha, holds_many, read_pictures, write_pictures
 from gancam.media.info import VideoInfo
 from gancam.media.paths import MediaPath, SequencePath, StillPath, VideoPath, classify
-from gancam.params import Value
+from gancam.params import Parameter, Value
 from gancam.pipeline import FrameCallback, Progress, Report, frame_through, output_size, run
 from gancam.sinks import Sink
 from gancam.sinks.images import ImageWriter
@@ -132,22 +133,31 @@ def _remembering(effects: Sequence[Effect], options: ProcessOptions) -> str:
 
 
 def _without_memory(effect: Effect, *, first: bool) -> str:
-    """Find a parameter with which `effect` would not need earlier frames, or, as the `first`, but quickly see them.
+    """Find parameters with which `effect` would not need earlier frames, or, as the `first`, but quickly see them.
 
     Returns:
-        The effect with that parameter; empty where none would do alone.
+        The effect with one of them, or two; empty where that would not do.
     """
-    values = effect.params.values()
-    for name, entry in effect.parameters.items():
-        unset: Sequence[Value] = [False] if entry.type is bool else [""] if entry.type is str else [-1, 0]
-        for other in entry.choices or unset:
-            with suppress(ParameterError):
+    values, entries = effect.params.values(), effect.parameters
+    changes = [(name, other) for name, entry in entries.items() for other in _unset(entry)]
+    pairs = combinations([(name, other) for name, other in changes if other != ""], 2)
+    for some in (*((one,) for one in changes), *pairs):
+        free = False
+        with suppress(ParameterError):
+            for name, other in some:
                 effect.params.set(name, other)
-                free = not effect.remembers or (first and effect.skims)
-                effect.params.set(name, values[name])
-                if free:
-                    return f"{effect.name}:{name}={entry.text(entry.check(other))}"
+            free = not effect.remembers or (first and effect.skims)
+        for name, _ in some:
+            effect.params.set(name, values[name])
+        if free:
+            told = (f"{name}={entries[name].text(entries[name].check(other))}" for name, other in some)
+            return ":".join((effect.name, *told))
     return ""
+
+
+def _unset(entry: Parameter) -> Sequence[Value]:
+    """Values that may turn off what a parameter says."""
+    return entry.choices or ([False] if entry.type is bool else [""] if entry.type is str else [-1, 0])
 
 
 def reads_ahead(

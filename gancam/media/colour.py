@@ -203,5 +203,6 @@ def _darkening(matrix: int, full_range: bool, pixel_format: str, odd: tuple[int,
     except (ValueError, av.FFmpegError):  # a format swscale cannot write: leave its colours as they come
         return 0.0
     again = bgr.astype(np.float64) @ _rows_of_bgr_to_yuv(matrix, full_range, 0.0)[0, :3]
-    lost = float(np.mean(y - again)) - (0 if full_range else 16)
+    inner = slice(2, -4), slice(2, -4)  # swscale leaves the last chroma of some formats as it was
+    lost = float(np.mean((y - again)[inner])) - (0 if full_range else 16)
     return round(min(max(lost, -2.0), 2.0), 2)

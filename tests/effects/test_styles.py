@@ -133,7 +133,7 @@ def test_texture_goes_along_with_a_camera_that_moves(name: str) -> None:
     wide = np.asarray(cv2.resize(still("skyline"), (400, 240)), np.uint8)[48:]
     wide[:48] = 110  # a sky, of which texture is all that is seen
     views = [np.ascontiguousarray(wide[:, 8 * step : 8 * step + 256]) for step in range(10)]
-    scene, fixed = (load(name, work_size=256, anchor=anchor) for anchor in ("scene", "frame"))
+    scene, fixed = (load(name, work_size=256, anchor=anchor, faces=0) for anchor in ("scene", "frame"))
     made, stayed = ([effect(view) for view in views] for effect in (scene, fixed))
     assert np.array_equal(made[0], stayed[0])
     assert (scene.remembers, scene.skims, fixed.remembers) == (True, True, False)
@@ -157,8 +157,10 @@ def test_texture_stays_where_nothing_moves(frame: Image) -> None:
         assert np.array_equal(scene(seen), fixed(seen))
 
 
-def test_a_style_without_texture_remembers_nothing() -> None:
-    assert not load("style-comic").remembers
+def test_a_style_without_texture_remembers_nothing_but_faces() -> None:
+    assert not load("style-comic", faces=0).remembers
+    usual = load("style-comic")
+    assert (usual.remembers, usual.skims) == (True, True)
     calm = load("sketch", stabilise=0.5)
     assert (calm.remembers, calm.skims) == (True, False)
 

@@ -199,7 +199,7 @@ def test_int8_asked_for_by_name_that_saturates_is_refused(
         Model(path, device="cpu", precision="int8")
     assert str(refused.value) == (
         f"{files['int8']}: is inaccurate on this CPU, whose 8-bit sums saturate in this network (14.2 dB against the "
-        "same without); use small.onnx (--precision fp32)"
+        'same without); use small.onnx (--precision fp32, in Python precision="fp32")'
     )
     assert Model(path, device="cpu", precision="fp32").precision == "fp32"
     alone = {"int8": files["int8"]}

@@ -97,7 +97,7 @@ def test_effects_that_remember_see_every_frame(tmp_path: Path, long: Path) -> No
         (
             ["restore-x2", "sr-x2-fast", "sketch"],
             "restore-x2 and sketch need the frames in order; "
-            "with restore-x2:stabilise=0 and sketch:anchor=frame several share it",
+            "with restore-x2:stabilise=0 and sketch:faces=0:anchor=frame several share it",
         ),
     ],
 )

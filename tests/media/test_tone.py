@@ -22,7 +22,7 @@ def hdr(path: Path, transfer: int) -> Path:
     """Two pictures of greys; the lower half is white paper beside a grey of 18 percent."""
     image = np.repeat(np.tile(GREYS, (64, 1))[..., None], 3, axis=2)
     image[40:, :48], image[40:, 48:] = PAPER[transfer], SKIN[transfer]
-    options = {"x265-params": "log-level=0", "crf": "2"}
+    options = {"x265-params": "log-level=0:bframes=0", "crf": "2"}
     return make_clip(
         path, images=[image] * 2, codec="libx265", options=options, pix_fmt="yuv420p10le", transfer=transfer,
         primaries=9, matrix=9,
