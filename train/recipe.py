@@ -135,11 +135,11 @@ _BOUNDS = {
 
 def _check(kind: str, table: Mapping[str, Any], known: Mapping[str, Any], where: str = "") -> None:
     """Raise ``ValueError`` for what is not in its place in a recipe or a phase."""
+    options.check_keys(f"{where}unknown", table, known)
     if kind == "recipe" and (lost := [name for name in ("task", "network") if name not in table]):
         raise ValueError(f"it has no {'task' if lost[0] == 'task' else '[network]'}: what is to be trained?")
     if kind == "phase" and (lost := [name for name in ("name", "iterations", "losses") if name not in table]):
         raise ValueError(f"{where}it has no {lost[0]}")
-    options.check_keys(f"{where}unknown", table, known)
     for name, value in table.items():
         if name not in ("lr", "iterations"):  # which say more themselves
             options.check_value(f"{where}{name}", value, known[name], *_BOUNDS.get(name, ()))

@@ -50,7 +50,8 @@ _FINER, _LARGE = (
     2,
 )  # times the work size that an unhurried style is shown: the second of frames so much larger
 _SOFT = 90  # of the shorter side of the frame: how wide a mask's edge is
-_MOST, _MOST_UNHURRIED, _CLEARER = 2, 8, 1.5  # faces that are drawn from nearer in a frame, and times the clarity there
+_MOST, _MOST_UNHURRIED = 2, 8  # faces that are drawn from nearer in a frame
+_CLEARER = 0.6  # of the clarity: more makes shades of a nose lines
 _THUMBNAIL = 128  # pixels of the longer side up to which a network draws single things
 _LOST = (
     "{name} draws {size} pixels across, single things before a plain ground: of a scene it leaves little; region= or "

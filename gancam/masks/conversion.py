@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import MaskError
+from gancam.errors import MaskError, NotFound, nearest
 from gancam.masks.faces import Faces
 from gancam.masks.files import MaskFile
 from gancam.masks.mask import Fixed, Function, MaskSource
@@ -36,6 +36,8 @@ def source(what: object) -> MaskSource:
         return Fixed(what)
     if isinstance(what, str) and what in FOUND:
         return FOUND[what]()
+    if isinstance(what, str) and not Path(what).exists() and (word := nearest(what, FOUND)):
+        raise NotFound(f"mask {what}: no such file{word}")
     if isinstance(what, str | os.PathLike):
         return MaskTrack(what) if Path(what).suffix.lower() == ".json" else MaskFile(what)
     if isinstance(what, MaskSource):

@@ -535,3 +535,11 @@ def test_what_is_no_track_is_refused(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(MaskError, match="is no mask track"):
             masks.MaskTrack(path)
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("persn", "person"), ("face", "faces"), ("Person", "person")])
+def test_a_name_that_is_nearly_one_is_told(typed: str, meant: str) -> None:
+    with pytest.raises(NotFound, match=f"mask {typed}: no such file .did you mean '{meant}'"):
+        masks.source(typed)
+    with pytest.raises(NotFound, match=r"mask cat\.png: no such file$"):
+        masks.source("cat.png")
