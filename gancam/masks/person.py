@@ -138,9 +138,7 @@ class Person(MaskSource):
         image = check_image(image)
         frame = 0, 0, image.shape[1], image.shape[0]
         small = shown(image, frame, self._work_size)
-        if self._small is None or self.hold == 0.0 or self._whole.window != frame or is_cut(self._small, small):
-            if self._small is not None and self._small.shape == small.shape:
-                self._trail.carry(self._small, small)
+        if self.hold == 0.0 or self._whole.window != frame or not self._goes_on(small):
             self._forget()
         still = None if self._small is None else _still(self._small, small)
         self._whole.window, self._small = frame, small
@@ -170,6 +168,12 @@ class Person(MaskSource):
         self._whole.before = self._steadied(found, self._whole.before, still)
         opacity = matte(without_isles(self._whole.before), small, image)
         return opacity if closer is None else np.asarray(cv2.max(opacity, closer), np.uint8)
+
+    def _goes_on(self, small: Image) -> bool:
+        """Whether `small` is of the scene of the frame before; what is marked for longer than it is seen goes along."""
+        if self._small is None or not is_cut(self._small, small):
+            return self._small is not None
+        return self._small.shape == small.shape and self._trail.carry(self._small, small)
 
     def _believed(
         self, region: _Region, found: NDArray[np.float32], image: Image, *, at_once: bool = False

@@ -44,18 +44,22 @@ class Trail:
         self._left = np.asarray(cv2.max(self._left, seen), np.uint8)
         return np.asarray(self._left > 0, np.uint8)
 
-    def carry(self, before: Image, now: Image) -> None:
-        """Take what is marked along with a camera that ran from the one small picture to the other; not over a cut."""
-        if not self._left.size:
-            return
+    def carry(self, before: Image, now: Image) -> bool:
+        """Take what is marked along with a camera that ran from the one small picture to the other; not over a cut.
+
+        Returns:
+            Whether it was that: a fast pan, which may look like a cut.
+        """
         camera = Camera()
         camera.observe(before)
-        if camera.observe(now):
+        goes_on = camera.observe(now)
+        if goes_on and self._left.size:
             height, width = self._left.shape
             up = np.diag([width / now.shape[1], height / now.shape[0], 1.0])
             way = up @ camera.matrix @ np.linalg.inv(up)
             moved = cv2.warpPerspective(self._left, way, (width, height), flags=cv2.INTER_NEAREST)
             self._left = np.asarray(moved, np.uint8)
             self._many = min(self._many, cv2.countNonZero(self._left))  # who is out of the picture is not missed
-        else:
+        elif not goes_on:
             self._left, self._many, self._missed = np.zeros_like(self._left), 0, 0.0
+        return goes_on

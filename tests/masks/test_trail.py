@@ -1,11 +1,18 @@
 """What stays marked of people after they were seen: along with a camera that runs, and not over a cut."""
 
+from itertools import pairwise
+from pathlib import Path
+
 import cv2
 import numpy as np
 
+from gancam.masks import Person
 from gancam.masks.belief import without_fancies
 from gancam.masks.trail import Trail
+from gancam.vision.motion import is_cut
 from tests.helpers.small import still
+
+ROOT = Path(__file__).parent.parent.parent
 
 SEEN = np.zeros((360, 640), np.uint8)
 SEEN[100:200, 300:400] = 255
@@ -58,3 +65,17 @@ def test_of_who_is_new_those_are_nobody_in_whom_the_network_hardly_believes() ->
     kept = of(None, [(50, 190, 50, 60)])
     assert [float(kept[place].max()) > 0 for place in (sure, doubtful, known, tiny)] == [True, True, False, False]
     assert (kept[kept > 0] == found[kept > 0]).all()
+
+
+def test_a_fast_pan_is_no_other_scene_and_a_cut_is() -> None:
+    """All that is known of people is kept, which else would be looked for anew in each frame."""
+    people = np.asarray(cv2.imread(str(ROOT / "samples" / "people.jpg")), np.uint8)
+    wide = np.hstack([people, cv2.resize(still("spices"), (640, 480))])
+    person, views = Person(), [np.ascontiguousarray(wide[:, at : at + 640]) for at in range(0, 320, 40)]
+    smalls = [np.asarray(cv2.resize(view, (256, 192), interpolation=cv2.INTER_AREA), np.uint8) for view in views]
+    assert any(is_cut(*pair) for pair in pairwise(smalls)), "a look alone says that these are cuts"
+    for view in views:
+        person(view)
+    assert person._age == len(views)
+    person(np.ascontiguousarray(cv2.resize(still("lake"), (640, 480))))
+    assert person._age == 1
