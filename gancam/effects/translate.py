@@ -10,7 +10,7 @@ import numpy as np
 
 from gancam import masks
 from gancam.effects._contract import ModelEffect, scope
-from gancam.effects._portraits import Portraits, Window
+from gancam.effects._portraits import Portraits
 from gancam.errors import ModelError
 from gancam.frame import Image, check_image
 from gancam.inference.buffers import BufferPool
@@ -45,10 +45,7 @@ from gancam.vision.tint import Tint
 from gancam.vision.tones import Exposure, as_dark, without_veil
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
-_FINER, _LARGE = (
-    (1.5, 2.5),
-    2,
-)  # times the work size that an unhurried style is shown: the second of frames so much larger
+_FINER, _FINEST = 1.5, 2.5  # times the work size that an unhurried style is shown, at most; of half a frame's size
 _SOFT = 90  # of the shorter side of the frame: how wide a mask's edge is
 _MOST, _MOST_UNHURRIED = 2, 8  # faces that are drawn from nearer in a frame
 _CLEARER = 0.6  # of the clarity: more makes shades of a nose lines
@@ -269,8 +266,7 @@ class Translate(ModelEffect):
         most = longest if self.card.strokes == "any" else 2 * longest  # lines would be too broad for a small frame
         usual = self.card.work_size or longest
         if self._unhurried and self.card.keeps == "black":
-            finer, finest = (round(times * usual) for times in _FINER)
-            usual = max(usual, min(longest, finer), min(longest // _LARGE, finest))
+            usual = max(usual, min(longest, round(_FINER * usual)), min(longest // 2, round(_FINEST * usual)))
         work_size = min(self.params.work_size or usual, most)
         coarse = 1.0 if self.card.keeps == "luma" else max(self.params.scale, 1.0)
         shrink = float(work_size * self._share) / longest / (self.params.scale / coarse)
@@ -313,7 +309,7 @@ class Translate(ModelEffect):
 
     def _shown(self, seen: Image) -> Image:
         """What the network makes of `seen`; as `stabilise` has it, with what was shown before."""
-        self._begins = self._place(seen.shape)
+        self._begins = self._place(seen.shape[:2])
         coarse = broad(seen) if self.card.strokes == "laid" else seen
         return self._calm(seen, self._made(coarse, self.params.clarity), self._steady)
 
@@ -332,7 +328,7 @@ class Translate(ModelEffect):
         most = _MOST_UNHURRIED if self._unhurried else _MOST
         for window in self._portraits.windows((width, height), shown, self._share, most):
             seen = without_veil(window.cut(image))
-            self._begins = self._place_near(window, shown, (height, width))
+            self._begins = self._place((height, width), (window.place.top, window.place.left), shown * window.nearer)
             found = self._calm(seen, self._made(seen, _CLEARER * self.params.clarity), window.portrait.steady)
             window.lay(found, drawn, self.params.faces, self._planes)
 
@@ -359,28 +355,25 @@ class Translate(ModelEffect):
 
     def _look(self, image: Image) -> None:
         """See how far the scene has moved up to `image`, for a texture that goes along, and where there are faces."""
+        self._moved = 0.0, 0.0
         if self._follows or self._portrays:
             picture = find_picture(image).without_bars(image)
-            self._moved = self._pan(picture) if self._follows else (0.0, 0.0)
+            if self._follows:
+                self._moved = self._pan(picture)
             if self._portrays:
                 self._portraits.look(picture)
 
-    def _place(self, shape: tuple[int, ...]) -> Place:
-        """Where in the texture a picture of that shape begins, for it to have gone along with the scene."""
-        if not self._follows:
-            return 0, 0
-        down, right = (share * side / self.model.texture_step for share, side in zip(self._moved, shape, strict=False))
-        return -round(down), -round(right)
+    def _place(self, size: tuple[int, ...], begins: Place = (0, 0), times: float = 1.0) -> Place:
+        """Where in the texture a part of a picture begins, for it to have gone along with the scene.
 
-    def _place_near(self, window: Window, shown: float, size: tuple[int, int]) -> Place:
-        """The same for what is drawn from nearer: where it lies in the frame, so that texture stays on it."""
-        if not self.model.texture_step:
+        `size` is the picture's height and width; the part begins at `begins` of it, and is drawn `times` as large.
+        """
+        step = self.model.texture_step
+        if not step:
             return 0, 0
-        moved = self._moved if self._follows else (0.0, 0.0)
-        begins = window.place.top, window.place.left
-        times = shown * window.nearer / self.model.texture_step
-        down, right = (times * (at - share * side) for at, share, side in zip(begins, moved, size, strict=True))
-        return round(down), round(right)
+        moved = ((at - share * side) * times for at, share, side in zip(begins, self._moved, size, strict=True))
+        down, right = (round(pixels / step) for pixels in moved)
+        return down, right
 
     def _run(self, image: Image) -> Image:
         result: Image = self.model(image[None], place=self._begins)[0][0]

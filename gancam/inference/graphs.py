@@ -6,9 +6,7 @@ from gancam.inference.binding import Tensor
 
 _SETTLED = 3  # calls of one shape: what comes so often will come again
 _KNOWN = 3  # shapes that are counted, those that came last: frames, and the parts of them that are looked at besides
-_MOST = (
-    3  # graphs of a network, since each keeps memory of its own: those of frames, of their parts, of a second source
-)
+_MOST = 3  # graphs of a network, each with memory of its own: of frames, of their parts, and of a second source
 
 
 @dataclass(frozen=True, slots=True)
