@@ -138,7 +138,7 @@ class Person(MaskSource):
         image = check_image(image)
         frame = 0, 0, image.shape[1], image.shape[0]
         small = shown(image, frame, self._work_size)
-        if self.hold == 0.0 or self._whole.window != frame or not self._goes_on(small):
+        if not self._goes_on(small) or self._whole.window != frame or self.hold == 0.0:
             self._forget()
         still = None if self._small is None else _still(self._small, small)
         self._whole.window, self._small = frame, small

@@ -79,3 +79,11 @@ def test_a_fast_pan_is_no_other_scene_and_a_cut_is() -> None:
     assert person._age == len(views)
     person(np.ascontiguousarray(cv2.resize(still("lake"), (640, 480))))
     assert person._age == 1
+
+
+def test_a_cut_ends_the_marks_also_where_each_frame_is_looked_at_alone() -> None:
+    people = np.asarray(cv2.imread(str(ROOT / "samples" / "people.jpg")), np.uint8)
+    after = np.asarray(cv2.resize(still("lake"), (640, 480)), np.uint8)
+    person = Person(hold=0.0, wide=True)
+    assert person(people, time=0.0).any()
+    assert np.array_equal(person(after, time=0.04), Person(hold=0.0, wide=True)(after, time=0.0))
