@@ -156,11 +156,13 @@ def test_where_much_is_hole_three_quarters_as_much_is_added() -> None:
     assert np.array_equal(made[:40], smooth[:40])
 
 
-def made_up(fine: np.ndarray, coarse: np.ndarray, fits: float, sure: float = 0.0) -> tuple[Image, Texture]:
+def made_up(
+    fine: np.ndarray, coarse: np.ndarray, fits: float, sure: float = 0.0, busy: float = 0.0
+) -> tuple[Image, Texture]:
     """A grey fill, and a texture of it that differs by what is given, ``(h, w)``."""
     smooth = np.full((*fine.shape, 3), 128, np.uint8)
     picture = np.asarray(smooth + (fine + coarse)[..., None], np.float32)
-    return smooth, Texture(picture, sure, np.full(fine.shape, fits, np.float32))
+    return smooth, Texture(picture, sure, *(np.full(fine.shape, share, np.float32) for share in (fits, busy)))
 
 
 def test_strong_texture_is_softened_and_weak_texture_is_not() -> None:
@@ -220,6 +222,40 @@ def test_all_of_a_texture_shows(strength: float, sure: float) -> None:
     smooth, texture = made_up(rng.normal(0, 20, (60, 80)), np.full((60, 80), 30.0), 0.2, sure)
     change = mixed(smooth, texture, np.full((60, 80), 50, np.float32), strength)
     assert np.allclose(change, texture.picture - smooth, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("busy", "deepest", "strength", "shows"),
+    [(1.0, 60, 0.6, 1.0), (1.0, 20, 0.6, 0.75), (0.0, 60, 0.6, 0.2), (1.0, 60, 0.3, 0.75)],
+    ids=["busy and wide", "narrow", "calm", "little asked for"],
+)
+def test_amid_detail_a_wide_hole_is_filled_with_detail(
+    busy: float, deepest: float, strength: float, shows: float
+) -> None:
+    """A patch of fog in a bed of tulips is what nobody takes for tulips, whatever is right on the mean."""
+    rng = np.random.default_rng(0)
+    blocks = np.kron(rng.normal(0, 60, (12, 16)), np.ones((10, 10))).astype(np.float32)
+    smooth, texture = made_up(blocks - blocks.mean(), np.zeros_like(blocks), 0.2, busy=busy)
+    depths = np.full(blocks.shape, min(deepest, 44), np.float32)
+    depths[0, 0] = deepest
+    change = mixed(smooth, texture, depths, strength)
+    share = float((change * (texture.picture - smooth)).sum() / np.square(texture.picture - smooth).sum())
+    assert share > 0.99 if shows == 1.0 else share < shows
+
+
+def test_an_edge_makes_nothing_busy() -> None:
+    """Two plain walls, and a heap of bricks."""
+    walls = np.full((200, 240, 3), 60, np.uint8)
+    walls[:, 120:] = 200
+    bricks = np.kron(np.random.default_rng(0).integers(0, 256, (20, 24, 3)), np.ones((10, 10, 1))).astype(np.uint8)
+    busy = []
+    for picture in (walls, bricks):
+        smooth, hole = holed(picture, (slice(60, 140), slice(80, 160)))
+        texture = textured(smooth, hole)
+        assert texture is not None
+        assert texture.busy.shape == hole.shape
+        busy.append(float(texture.busy[hole > 0].mean()))
+    assert busy == [0.0, 1.0]
 
 
 def test_patches_fit_where_the_surroundings_repeat_and_not_elsewhere() -> None:

@@ -2,6 +2,9 @@
 
 Half of a piece that lies wrong is a ghost: an outline of something that is not there. So a piece is shown where its
 colours are about those of the smooth fill. Elsewhere, and far from what is known, fine grain is, without outlines.
+
+In a wide hole amid detail, as in a crowd, leaves or a market, all of it is shown: detail that is wrong is not seen
+there, and fog is.
 """
 
 from collections.abc import Sequence
@@ -22,6 +25,7 @@ BELIEVED = 1.12  # times as much of what is fine is added there
 OTHER = 22.0  # grey levels of coarse difference at which a piece is hardly believed
 RIM = 12, 40  # pixels from a hole's edge up to which what was found there is believed, and from which it must agree
 DEEP = 48, 72  # pixels to a part's middle, up to which that holds, and from which it must agree at its edge as well
+WIDE = 40, 58  # pixels to a part's middle, up to which that holds amid detail, and from which on all is shown there
 FAR = 48, 96  # pixels from known ones from which on less is believed, and nothing
 GRAIN, OUTLINES = 1.0, 0.5  # pixels: the same of the blur that parts grain; times its middle strength that it may have
 WHOLE = 0.6  # the strength up to which that is so; from there to 1 all becomes believed
@@ -56,7 +60,8 @@ def mixed(smooth: Image, texture: Texture, depth: Floats, strength: float) -> Fl
     Where a piece is believed, what is fine is added at strength^(7/8): more of it where it is weak, and less where it
     is strong, as a piece that lies wrong is. What is coarse, colours and light, is added at strength^2 where the
     patches that were found fit, and at strength^5 where they do not: the fill is right more often there. Where it is
-    not believed, only grain is added. Where the surroundings surely repeat, as stripes and tiles do, all of it is.
+    not believed, only grain is added. Where the surroundings surely repeat, as stripes and tiles do, all of it is; so
+    it is in a wide hole where they are busy, from strength `WHOLE` on.
 
     Args:
         smooth: uint8 ``(h, w, 3)``.
@@ -73,8 +78,11 @@ def mixed(smooth: Image, texture: Texture, depth: Floats, strength: float) -> Fl
     level = np.minimum(shown * np.float32(BELIEVED) * (usual / around) ** np.float32((1 - strength) * doubts), 1)
     light = np.float32(strength) ** (doubts * (2 + 3 * (1 - texture.fits)))
     doubted = floats((1 - _belief(coarse, depth)) * doubts * min((1 - strength) / (1 - WHOLE), 1.0))[..., None]
+    whole = (texture.busy * _ramp(depth.max(keepdims=True, initial=0), WIDE))[..., None]
+    whole *= np.float32(min(strength / WHOLE, 1.0))
     believed = level[..., None] * fine + light[..., None] * coarse
-    return floats(believed + doubted * (shown * _grain(apart, inside) - believed))
+    change = floats(believed + doubted * (shown * _grain(apart, inside) - believed))
+    return floats(change + whole * (apart - change))
 
 
 def _belief(coarse: Floats, depth: Floats) -> Floats:

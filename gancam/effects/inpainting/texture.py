@@ -28,7 +28,7 @@ CROWDED = 0.15  # share of that which is hole, too, from which on it is not alon
 SOFT = 7  # pixels over which what is made fades where a hole becomes narrow
 PATCH = 5  # places a side of a patch on the grid of its level, 4 pixels each at the finest
 FINEST = 4  # pixels a side of the smallest places that anchors have to themselves
-MOST = 3500  # places of the hole there, at most: they are larger in larger holes
+MOST = 9000  # places of the hole there, at most: they are larger in larger holes
 DEEP = 6  # places from a hole's edge to its middle, at most, where all is compared with all
 SEARCHES = 5  # of all with all, and means of what was found
 ROUNDS, LAST = 3, 1  # of looking around what was found, at each finer size and at the last
@@ -38,6 +38,7 @@ GUIDE = 0.15  # what a place that the network filled counts at first, beside a k
 BLUR = 1.5  # places: deviation of the blur in which known ones are compared with those
 STRENGTH, AROUND = 3.0, 15  # weight of the strength of gradients, and the pixels a side that it is the mean over
 USUAL = 15  # places a side of which the strength in the middle of their order is usual
+BLOCK, BUSY = 21, (11.0, 14.0)  # pixels a side of patches, and levels by which they vary where all is calm, and busy
 TRUST = 0.92  # what a place of the hole counts for each place that it is further in, in a search
 SURE = 1.3  # by how much less what is found there counts for each place, in a mean
 PICK = 0.1  # how much less like the picture than most a patch may be and still count, in a mean
@@ -107,6 +108,7 @@ class Texture(NamedTuple):
     picture: Floats  # (h, w, 3) BGR 0..255, the same as before outside the hole
     sure: float  # 0..1: how exactly the surroundings repeat in it
     fits: Floats  # (h, w) 0..1: how well the patches fit of which it is made
+    busy: Floats  # (h, w) 0..1: how far nearly all that is around is detail, as a crowd, leaves and a market are
 
 
 def textured(image: Image, hole: Mask) -> Texture | None:
@@ -151,7 +153,30 @@ def textured(image: Image, hole: Mask) -> Texture | None:
     varies = _varies(picture, empty, PATCH * unit)
     fits = _fits(matches, varies, (empty.shape[0] // unit, empty.shape[1] // unit))
     fits = floats(cv2.resize(fits, empty.shape[::-1], interpolation=cv2.INTER_LINEAR))[:height, :width]
-    return Texture(made[:height, :width].clip(0, 255), _sure(matches, varies), fits)
+    busy = _busy(image, hole > 0)
+    return Texture(made[:height, :width].clip(0, 255), _sure(matches, varies), fits, busy)
+
+
+def _busy(picture: Image, hole: NDArray[np.bool_]) -> Floats:
+    """How far patches around each place vary, the middle one in order counting: one strong edge makes nothing busy."""
+    grey = floats(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
+    known = floats(~hole)
+    share = floats(cv2.blur(known, (BLOCK, BLOCK)))
+    mean, square = (cv2.blur(each * known, (BLOCK, BLOCK)) / np.maximum(share, 1e-3) for each in (grey, grey * grey))
+    usual = _usual(np.sqrt(np.maximum(square - mean * mean, 0))[..., None], floats(share > 0.5))
+    least, most = BUSY
+    return floats((usual[..., 0] - least) / (most - least)).clip(0, 1)
+
+
+def _usual(values: Floats, seen: Floats) -> Floats:
+    """The middle, in order, of `values` ``(h, w, c)`` around each place; where nothing is `seen`, that of the rim."""
+    height, width, channels = values.shape
+    size = max(width // FINEST, 1), max(height // FINEST, 1)
+    small, known = (floats(cv2.resize(x, size, interpolation=cv2.INTER_NEAREST)) for x in (values, seen))
+    near = spread(small.reshape(*known.shape, channels), known).clip(0, 255).astype(np.uint8)
+    middle = np.dstack([cv2.medianBlur(np.ascontiguousarray(near[..., c]), USUAL) for c in range(channels)])
+    beyond = cv2.resize(spread(floats(middle), known), (width, height), interpolation=cv2.INTER_LINEAR)
+    return floats(beyond).reshape(values.shape)
 
 
 def _varies(picture: Image, hole: NDArray[np.bool_], side: int) -> float:
@@ -212,12 +237,7 @@ def _strength(picture: Image, hole: NDArray[np.bool_]) -> Floats:
     steps = [cv2.Sobel(grey, cv2.CV_32F, *way, ksize=1) for way in ((1, 0), (0, 1))]
     means = [cv2.blur(np.abs(step) * known, (AROUND, AROUND)) / np.maximum(share, 1e-3) for step in steps]
     strength, seen = floats(STRENGTH * np.dstack(means)), floats(share > 0.1)
-    size = max(hole.shape[1] // FINEST, 1), max(hole.shape[0] // FINEST, 1)
-    small = [floats(cv2.resize(x, size, interpolation=cv2.INTER_NEAREST)) for x in (strength, seen)]
-    usual = spread(*small).clip(0, 255).astype(np.uint8)
-    usual = np.dstack([cv2.medianBlur(np.ascontiguousarray(usual[..., c]), USUAL) for c in range(2)])
-    inside = cv2.resize(spread(floats(usual), small[1]), hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.where(seen[..., None] > 0, strength, floats(inside))
+    return np.where(seen[..., None] > 0, strength, _usual(strength, seen))
 
 
 def _patches(picture: Floats, row: Places, column: Places) -> Floats:
