@@ -31,7 +31,8 @@ from gancam.masks.regions import (
     united,
     window_around,
 )
-from gancam.masks.trail import Trail
+from gancam.masks.strays import strays
+from gancam.masks.trail import MARKED, Trail
 from gancam.vision.matting import matte
 from gancam.vision.motion import is_cut
 
@@ -108,7 +109,8 @@ class Person(MaskSource):
         wide: Rather mark too much than show somebody: what may be hair is marked, and some pixels around, each stays so
             for a fifth of a second, and where most of what was marked is gone from one frame to the next, all of it
             stays for a second.
-            Frames without a time are taken to be 1/30 s apart.
+            Frames without a time are taken to be 1/30 s apart. Of an image by itself, which is the first of its scene
+            and has no time, also what the network left of people (`gancam.masks.strays`).
     """
 
     def __init__(self, model: ImageModel | None = None, *, hold: float = 0.7, wide: bool = False) -> None:
@@ -131,7 +133,13 @@ class Person(MaskSource):
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where a person is in `image`, else 0."""
         opacity = self.opacity(image)
-        return self._trail(opacity, time) if self.wide else np.asarray(opacity > 127, np.uint8)
+        if not self.wide:
+            return np.asarray(opacity > 127, np.uint8)
+        if time is None and self._tick == 0 and self._look.alone:  # an image by itself
+            likely = np.maximum(*self._whole.opinion.both())
+            marked = np.asarray(cv2.threshold(opacity, MARKED, 255, cv2.THRESH_BINARY)[1], np.uint8)
+            opacity = np.asarray(cv2.max(opacity, strays(image, marked, likely)), np.uint8)
+        return self._trail(opacity, time)
 
     def opacity(self, image: ImageLike) -> NDArray[np.uint8]:
         """Return how much of each pixel of `image` ``(H, W, 3)`` is a person: ``(H, W)``, 0 to 255."""

@@ -8,7 +8,7 @@ from gancam.frame import Image
 from gancam.masks.mask import Mask
 from gancam.vision.motion import Camera
 
-_MARKED = 60  # of 255: opacity from which on a pixel is marked: hair, and the blur of a hand
+MARKED = 60  # of 255: opacity from which on a pixel is marked: hair, and the blur of a hand
 _RIM = 240  # of the shorter side: how far the mask reaches beyond that, over what compression smeared of people
 _TRAIL = 20  # hundredths of a second for which a pixel stays marked
 _GONE = 0.5  # times as many pixels as in the frame before: fewer is a mistake, not somebody who walks out
@@ -33,7 +33,7 @@ class Trail:
         passed, self._clock = max(now - self._clock, 0.0), now
         rim = 2 * max(round(min(opacity.shape) / _RIM), 1) + 1
         around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim))
-        seen = np.asarray(cv2.dilate(cv2.threshold(opacity, _MARKED, _TRAIL, cv2.THRESH_BINARY)[1], around), np.uint8)
+        seen = np.asarray(cv2.dilate(cv2.threshold(opacity, MARKED, _TRAIL, cv2.THRESH_BINARY)[1], around), np.uint8)
         if self._left.shape != seen.shape:
             self._left, self._many, self._missed = np.zeros_like(seen), 0, 0.0
         many = cv2.countNonZero(seen)
