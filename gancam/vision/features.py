@@ -17,7 +17,9 @@ _LEAST = 8.0  # pixels of its width that a face must have
 _ACROSS, _DOWN = 0.62, 0.8  # of its width: how far what is looked at reaches from its middle
 
 # ovals in widths of a face: half of how wide and tall they are, and of that how soft their edge is
-_FACE, _AND_CHEEKS = (0.5, 0.62, 0.12), (0.5, 0.68, 0.15)
+_FACE, _AND_CHEEKS = (0.5, 0.62, 0.12), (0.5, 0.66, 0.15)
+# how far off the middle the nose of a face is that is turned: of more, cheeks are narrower by so much, and at most
+_TURNED, _LESS, _MOST = 0.1, 0.35, 0.07
 _EYE, _MOUTH = (0.13, 0.075, 0.4), (0.03, 0.1, 0.4)  # a mouth is so much wider than its corners are apart, halved
 _LID, _ABOVE = (0.17, 0.13, 0.4), 0.03  # an eye with its brow, which is so far above it
 _NARROW = 0.12  # half of the distance of the corners of a mouth, at least
@@ -27,7 +29,7 @@ _SOFT = 0.03  # of its width, deviation: of what is taken for skin under shine
 _USUAL, _BELOW = 60, 5.0  # per cent of a face that are darker, and grey levels below that from which on skin shines
 _TAKEN, _WEAK = 0.6, 8.0  # how much of shine is taken off, and grey levels of it of which half as much is
 
-_AROUND = 0.29  # of a face's width: the window, of two means, over which a drawing is lighter or darker as a whole
+_AROUND = 0.12  # of a face's width, deviation: over which a drawing is lighter or darker as a whole
 _CLEAR, _CLEARER = 0.6, 12.0  # times of the contrast of a face that a drawing has more, and grey levels at most
 
 
@@ -125,7 +127,7 @@ def held(drawn: Image, seen: Image, faces: Sequence[Features], strokes: str) -> 
         near = reach.marks + (1 - reach.marks) * _plain(part, _LID, _ABOVE)
         apart *= _large(1 / near, part)
         apart -= np.clip(apart, -reach.darker, reach.lighter)
-        apart *= _large(near * _oval(part, _AND_CHEEKS) * np.float32(part.face.share), part)
+        apart *= _large(near * _oval(part, _cheeks(part.face)) * np.float32(part.face.share), part)
         less = np.rint(apart).astype(np.int16)
         made = drawn.copy() if made is drawn else made
         made[place] = cv2.subtract(made[place], cv2.merge([less] * 3), dtype=cv2.CV_8U)
@@ -171,8 +173,7 @@ def _shine(part: _Part, small: Plane, ground: Plane) -> Plane:
 
 def _around(values: Plane, part: _Part) -> Plane:
     """The mean of what is around each place of a face."""
-    window = (max(round(_AROUND * part.face.width), 1),) * 2
-    return np.asarray(cv2.blur(cv2.blur(values, window), window), np.float32)
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), _AROUND * part.face.width), np.float32)
 
 
 def _large(small: MatLike, part: _Part) -> Plane:
@@ -196,6 +197,13 @@ def _plain(part: _Part, eye: tuple[float, float, float], above: float = 0.0) -> 
     for one in (right, left):
         plain *= 1 - _oval(part, eye, one - (x, y + above))
     return plain
+
+
+def _cheeks(face: Features) -> tuple[float, float, float]:
+    """Where a face is held: less broad where it is turned, as its outline is within."""
+    across, down, soft = _AND_CHEEKS
+    turned = abs(float(face.marks[2][0]) - face.middle[0]) / face.width
+    return across - min(max(_LESS * (turned - _TURNED), 0.0), _MOST), down, soft
 
 
 def _oval(
