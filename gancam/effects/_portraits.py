@@ -1,4 +1,4 @@
-"""Small faces, which a style draws once more from nearer: a stroke as broad as an eye leaves no eye."""
+"""Faces that a style draws: followed, small ones once more from nearer: a stroke as broad as an eye leaves none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gancam.frame import Image
 from gancam.masks.faces import Face, Faces
 from gancam.vision.blend import Place, composite
+from gancam.vision.features import Features, calmed
 from gancam.vision.motion import Grey, is_cut, small_grey
 from gancam.vision.noise import even
 from gancam.vision.planes import Planes
@@ -40,10 +41,18 @@ class Portrait:
 
     at: NDArray[np.float64]  # x and y of its middle, and its width
     aim: NDArray[np.float64]  # where it was found
-    seen: float  # 0..1: how far what is drawn from nearer shows
+    marks: NDArray[np.float64]  # (5, 2): eyes, nose and corners of the mouth, from its middle, in shares of its width
+    meant: NDArray[np.float64]  # where those were found
+    seen: float  # 0..1: how far it counts
     lost: int = 0
     step: int | None = None  # by which it is drawn nearer
     steady: Steady = field(default_factory=Steady)
+
+    def features(self, wide: float, share: float, left: float = 0.0, top: float = 0.0) -> Features:
+        """Give it in pixels of a frame that is so `wide`, or of a part of that which begins at `left` and `top`."""
+        x, y, width = (float(part) * wide for part in self.at)
+        middle = x - left, y - top
+        return Features(middle, width, self.marks * width + middle, self.seen * share)
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,7 @@ class Window:
         nearer: How many times nearer, beside what the network is shown.
         share: Of what is drawn that shows, 0..1.
         size: Width and height in which it is drawn.
+        face: In pixels of what is drawn.
     """
 
     portrait: Portrait
@@ -63,17 +73,20 @@ class Window:
     nearer: float
     share: float
     size: tuple[int, int]
+    face: Features
 
     def cut(self, image: Image) -> Image:
-        """Cut it out of `image`, without its noise, in the size in which it is drawn; the border is repeated."""
+        """Cut it out of `image`, without noise and shine, in the size in which it is drawn; the border is repeated."""
         height, width = image.shape[:2]
         left, top, right, bottom = self.place.left, self.place.top, self.place.right, self.place.bottom
         inside = image[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
         above, below, before, after = max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0)
         whole = np.asarray(cv2.copyMakeBorder(inside, above, below, before, after, cv2.BORDER_REPLICATE), np.uint8)
         if self.place.width > self.size[0]:
-            return even(np.asarray(cv2.resize(whole, self.size, interpolation=cv2.INTER_AREA), np.uint8))
-        return np.asarray(cv2.resize(even(whole), self.size, interpolation=cv2.INTER_CUBIC), np.uint8)
+            near = even(np.asarray(cv2.resize(whole, self.size, interpolation=cv2.INTER_AREA), np.uint8))
+        else:
+            near = np.asarray(cv2.resize(even(whole), self.size, interpolation=cv2.INTER_CUBIC), np.uint8)
+        return calmed(near, [self.face])
 
     def lay(self, drawn: Image, frame: Image, strength: float, planes: Planes) -> None:
         """Lay what was `drawn` of `cut` on `frame`, in place: as light as the frame is there, the edge soft."""
@@ -122,9 +135,19 @@ class Portraits:
         self._frame += 1
         for one in self._followed:
             one.at += _GLIDE * (one.aim - one.at)
+            one.marks += _GLIDE * (one.meant - one.marks)
             one.seen = float(np.clip(one.seen + (_FADE if one.lost < _LOST else -_FADE), 0, 1))
             one.steady.begin()
         self._followed = [one for one in self._followed if one.seen > 0]
+
+    def large(self, wide: int, share: Fraction) -> list[Features]:
+        """Give the faces of the frame that was looked at last that are not drawn from nearer.
+
+        Args:
+            wide: Pixels of the width of a frame, in which they are given.
+            share: As for `windows`.
+        """
+        return [one.features(wide, 1 - _smallness(float(WIDTH * share) / (one.at[2] * wide))) for one in self._followed]
 
     def windows(self, frame: tuple[int, int], shown: float, share: Fraction, most: int) -> Sequence[Window]:
         """Say what of the frame that was looked at last is to be drawn from nearer.
@@ -149,9 +172,11 @@ class Portraits:
             times = 2.0 ** (one.step / _STEPS)
             width, height = (max(round(side / (times * shown)), 1) for side in (wide, tall))
             x, y = (float(part) * frame[0] for part in one.at[:2])
-            seen = one.seen * float(np.clip((nearer - _NEARER[0]) / (_SURE - _NEARER[0]), 0, 1))
+            seen = one.seen * _smallness(nearer)
             place = Place(round(x - width / 2), round(y - height / 2), width, height)
-            found.append(Window(one, place, times, seen, (wide, tall)))
+            near = wide / width
+            face = one.features(frame[0] * near, 1.0, place.left * near, place.top * near)
+            found.append(Window(one, place, times, seen, (wide, tall), face))
         return found
 
     def _follow(self, faces: Sequence[Face], wide: int, *, at_once: bool) -> None:
@@ -159,16 +184,25 @@ class Portraits:
         for face in faces:
             x, y, width, height = face.box
             now = np.array([x + width / 2, y + height / 2, max(width, height / _TALL)]) / wide
+            marks = (face.landmarks - (x + width / 2, y + height / 2)) / (now[2] * wide)
             near = min(left, key=lambda one: _apart(one.aim, now), default=None)
             if near is None or _apart(near.aim, now) > now[2]:
-                self._followed.append(Portrait(now.copy(), now, 1.0 if at_once else 0.0))
+                shown = 1.0 if at_once else 0.0
+                self._followed.append(Portrait(now.copy(), now, marks.copy(), marks, shown))
                 continue
             left = [one for one in left if one is not near]
             near.lost = 0
             if np.abs(near.aim - now).max() > _STILL * now[2]:
                 near.aim = now
+            if np.abs(near.meant - marks).max() > _STILL:
+                near.meant = marks
         for one in left:
             one.lost += 1
+
+
+def _smallness(nearer: float) -> float:
+    """How far what is drawn so many times nearer is seen."""
+    return float(np.clip((nearer - _NEARER[0]) / (_SURE - _NEARER[0]), 0, 1))
 
 
 def _apart(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

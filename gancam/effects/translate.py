@@ -14,7 +14,6 @@ from gancam.effects._portraits import Portraits
 from gancam.errors import ModelError
 from gancam.frame import Image, check_image
 from gancam.inference.buffers import BufferPool
-from gancam.inference.card import Strokes
 from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.place import Place
 from gancam.inference.tiling import TileBudget, tiled
@@ -24,17 +23,16 @@ from gancam.vision.blend import Region, composite
 from gancam.vision.chroma import chroma_of, coloured
 from gancam.vision.clarity import with_clarity
 from gancam.vision.cutout import ground
+from gancam.vision.features import calmed, held
 from gancam.vision.fit import scaled, shrunk
-from gancam.vision.guided import fine_lines
 from gancam.vision.noise import even
 from gancam.vision.pan import Pan
 from gancam.vision.planes import Planes
 from gancam.vision.steady import Steady
 from gancam.vision.strokes import (
     broad,
+    enlarged,
     enlarged_clean,
-    enlarged_hatching,
-    enlarged_levels,
     fine_structure,
     laid_on,
     mixed_by,
@@ -85,7 +83,7 @@ class TranslateParams(Params):
     )  # fmt: skip
     faces: float = parameter(
         1.0, minimum=0.0, maximum=1.0, scope=_STYLES,
-        help="how far small faces are drawn by a style as if from nearer, so that they have eyes; 0: as all else",
+        help="how far a style keeps faces like themselves, small ones drawn as if from nearer; 0: as all else",
     )  # fmt: skip
     colours: float = parameter(
         0.0, minimum=0.0, maximum=1.0, scope=_PAINTERS, help="how much of the frame's own colours is kept"
@@ -277,15 +275,22 @@ class Translate(ModelEffect):
         small = wide if shrink == 1.0 else np.asarray(cv2.resize(wide, size, interpolation=how), np.uint8)
         if self.card.keeps == "luma":
             return self._tint(image, small, self._network, self.params.stabilise)
-        found = self._drawn(even(small) if noisy and shrink <= 1.0 else small, coarse)
+        found = self._faced(even(small) if noisy and shrink <= 1.0 else small, coarse)
         if shrink > 1.0:
             found = np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         elif shrink < 1.0:
             out = self._buffers.take(image.shape)
-            found = _enlarged(found, small, image, self._planes, out, self.card.strokes)
+            found = enlarged(found, small, image, self._planes, out, self.card.strokes)
         if self._portrays:
             self._portray(image, found, shrink / coarse)
         return found
+
+    def _faced(self, image: Image, scale: float) -> Image:
+        """What is drawn of `image`, whose faces shine less, and are held near to what they are."""
+        amount, found = self.params.faces, self._portraits.large(image.shape[1], self._share) if self._portrays else []
+        faces = [face._replace(share=face.share * amount) for face in found]
+        seen = calmed(image, faces)
+        return held(self._drawn(seen, scale), seen, faces, self.card.strokes)
 
     def _drawn(self, image: Image, scale: float) -> Image:
         """What the network makes of `image`, with strokes `scale` times as large where nothing is finer than those.
@@ -330,7 +335,8 @@ class Translate(ModelEffect):
             seen = without_veil(window.cut(image))
             self._begins = self._place((height, width), (window.place.top, window.place.left), shown * window.nearer)
             found = self._calm(seen, self._made(seen, _CLEARER * self.params.clarity), window.portrait.steady)
-            window.lay(found, drawn, self.params.faces, self._planes)
+            near = held(found, seen, [window.face], self.card.strokes)
+            window.lay(near, drawn, self.params.faces, self._planes)
 
     def _network(self, image: Image) -> Image:
         """Any size: enlarged to what the model takes by repeating the border, large ones in tiles."""
@@ -401,25 +407,6 @@ def _smaller(image: Image, times: float) -> Image:
 
 def _mixed(one: Image, two: Image, share: float) -> Image:
     return np.asarray(cv2.addWeighted(one, share, two, 1.0 - share, 0.0), np.uint8)
-
-
-def _enlarged(found: Image, small: Image, image: Image, planes: Planes, out: Image, strokes: Strokes) -> Image:
-    """`found`, which the network made of `small`, at the size of `image`, with the fine lines of that, in `out`.
-
-    Drawings have clean edges, and nothing of the network's own grid, but for hatching, which would be dots; dabs and
-    panes, nothing finer than they are.
-    """
-    size = image.shape[1], image.shape[0]
-    if strokes in ("laid", "hatched"):
-        large = (enlarged_levels if strokes == "laid" else enlarged_hatching)(found, size, planes)
-        return np.asarray(cv2.convertScaleAbs(large, dst=out), np.uint8)
-    details = fine_lines(found, small, image, planes)
-    if strokes == "any":
-        cv2.resize(found, size, dst=out, interpolation=cv2.INTER_CUBIC)
-        return np.asarray(cv2.add(out, details, dst=out, dtype=cv2.CV_8U), np.uint8)
-    result = cv2.add(enlarged_levels(found, size, planes), details, dst=details)
-    cv2.threshold(result, 0, 0, cv2.THRESH_TOZERO, dst=details)
-    return np.asarray(cv2.convertScaleAbs(details, dst=out), np.uint8)
 
 
 def build(model: Model, params: Mapping[str, object]) -> Translate:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.vision.fit import within
+from gancam.vision.guided import fine_lines
 from gancam.vision.planes import Planes
 
 Level = TypeVar("Level", np.uint8, np.int16)
@@ -67,6 +68,33 @@ def receding(image: Image, share: float) -> NDArray[np.uint8]:
     busy = cv2.blur(cv2.blur(np.minimum(slope, 2 * _BUSY), window), window) / _BUSY
     shown = cv2.convertScaleAbs(255.0 * (1.0 - share * np.clip(busy, 0, 1)))
     return np.asarray(cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def enlarged(found: Image, small: Image, image: Image, planes: Planes, out: Image, strokes: str) -> Image:
+    """Enlarge what a network made of a small picture, with the fine lines of the large one.
+
+    Drawings have clean edges, and nothing of the network's own grid, but for hatching, which would be dots; dabs and
+    panes, nothing finer than they are.
+
+    Args:
+        found: uint8 ``(h, w, 3)`` BGR, what was made of `small`.
+        small: The same size.
+        image: uint8 ``(H, W, 3)``, of which `small` is.
+        planes: Where it works.
+        out: What is given, of the size of `image`.
+        strokes: As a model's card has them.
+    """
+    size = image.shape[1], image.shape[0]
+    if strokes in ("laid", "hatched"):
+        large = (enlarged_levels if strokes == "laid" else enlarged_hatching)(found, size, planes)
+        return np.asarray(cv2.convertScaleAbs(large, dst=out), np.uint8)
+    details = fine_lines(found, small, image, planes)
+    if strokes == "any":
+        cv2.resize(found, size, dst=out, interpolation=cv2.INTER_CUBIC)
+        return np.asarray(cv2.add(out, details, dst=out, dtype=cv2.CV_8U), np.uint8)
+    result = cv2.add(enlarged_levels(found, size, planes), details, dst=details)
+    cv2.threshold(result, 0, 0, cv2.THRESH_TOZERO, dst=details)
+    return np.asarray(cv2.convertScaleAbs(details, dst=out), np.uint8)
 
 
 def enlarged_clean(drawn: Image, size: tuple[int, int]) -> Image:

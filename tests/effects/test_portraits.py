@@ -1,6 +1,7 @@
 """Small faces, which a style draws once more from nearer."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 import gancam
 from gancam.effects._portraits import WIDTH, Portraits, Window
 from gancam.frame import Image
+from gancam.vision.features import calmed
 from gancam.vision.planes import Planes
 
 PEOPLE = Path(__file__).parents[2] / "samples" / "people.jpg"
@@ -113,20 +115,55 @@ def test_a_face_beyond_the_frame_is_cut_and_laid(people: Image) -> None:
     frame = np.ascontiguousarray(people[110:, 290:])
     portraits = looked(people)
     (window,) = windows(portraits, people)
-    moved = Window(window.portrait, window.place._replace(left=-20, top=-30), window.nearer, 1.0, window.size)
+    moved = replace(window, place=window.place._replace(left=-20, top=-30), share=1.0)
     seen, made = moved.cut(frame), frame.copy()
     moved.lay(np.asarray(255 - seen, np.uint8), made, 1.0, Planes())
     changed = np.abs(made.astype(int) - frame).max(2) > 0
     assert changed.any()
     assert not changed[moved.place.bottom :].any()
     assert not changed[:, moved.place.right :].any()
-    gone = Window(window.portrait, window.place._replace(left=5000), window.nearer, 1.0, window.size)
+    gone = replace(window, place=window.place._replace(left=5000), share=1.0)
     gone.lay(seen, made, 1.0, Planes())
+
+
+def test_a_face_is_held_where_it_is_drawn_and_as_far(people: Image) -> None:
+    """From nearer, as large as it is, or in part both while it grows."""
+    portraits = looked(people)
+    for shown in np.arange(0.8, 3.0, 0.05):
+        wide = round(people.shape[1] * shown)
+        near = sum(one.share for one in windows(portraits, people, wide / people.shape[1]))
+        (large,) = portraits.large(wide, Fraction(1))
+        assert near + large.share == pytest.approx(1.0, abs=1e-6)
+        assert large.width == pytest.approx(FACE[2] * shown, rel=0.15)
+    assert near == 0.0
+
+
+def test_where_the_eyes_of_a_face_are_is_known_in_the_frame_and_in_what_is_drawn_of_it(people: Image) -> None:
+    portraits = looked(people)
+    (window,), (face,) = windows(portraits, people), portraits.large(people.shape[1], Fraction(1))
+    times = window.size[0] / window.place.width
+    assert window.face.marks == pytest.approx((face.marks - (window.place.left, window.place.top)) * times, abs=1)
+    assert window.face.width == pytest.approx(WIDTH, rel=0.15)
+    right, left, _, *mouth = face.marks
+    assert right[0] < left[0]
+    assert max(right[1], left[1]) < min(mouth[0][1], mouth[1][1])
+
+
+@pytest.mark.parametrize("name", ["style-comic", "style-mosaic"])
+def test_a_large_face_is_drawn_more_like_itself(people: Image, name: str) -> None:
+    around = people[61:201, 230:378]
+    near = np.asarray(cv2.resize(around, None, fx=2.4, fy=2.4, interpolation=cv2.INTER_CUBIC), np.uint8)
+    shown, plain = (gancam.load(name, device="cpu", faces=faces)(near) for faces in (1.0, 0.0))
+    apart = [
+        cv2.absdiff(*(cv2.cvtColor(one, cv2.COLOR_BGR2GRAY)[96:264, 108:237] for one in (made, near))).mean()
+        for made in (shown, plain)
+    ]
+    assert apart[0] < 0.99 * apart[1]
 
 
 @pytest.mark.parametrize("name", ["style-comic", "style-mosaic", "style-oil", "sketch"])
 def test_a_style_gives_a_small_face_its_features(people: Image, name: str) -> None:
-    """What differs is the face alone, which is more like itself, finely, than without."""
+    """What differs is the face alone, which is more like itself without shine, finely, than else."""
     shown, plain = (gancam.load(name, device="cpu", faces=faces)(people) for faces in (1.0, 0.0))
     changed = np.abs(shown.astype(int) - plain).max(2) > 8
     rows, columns = np.nonzero(changed)
@@ -139,8 +176,11 @@ def test_a_style_gives_a_small_face_its_features(people: Image, name: str) -> No
         band = cv2.GaussianBlur(grey, (0, 0), 0.6) - cv2.GaussianBlur(grey, (0, 0), 2.5)
         return np.asarray(band[101:171, 275:329], np.float32)
 
+    face = looked(people).large(people.shape[1], Fraction(1))[0]._replace(share=1.0)
+    aim = fine(calmed(people, [face])).ravel()
+
     def alike(image: Image) -> float:
-        return float(np.corrcoef(fine(image).ravel(), fine(people).ravel())[0, 1])
+        return float(np.corrcoef(fine(image).ravel(), aim)[0, 1])
 
     assert alike(shown) > alike(plain) + 0.02
 

@@ -1,0 +1,219 @@
+"""Faces before and after a style draws them: less shine to draw, and nothing drawn far from what is there."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+from numpy.typing import NDArray
+
+from gancam.frame import Image
+
+Plane = NDArray[np.float32]
+
+_SMALL = 64  # pixels that a face is wide where it is looked at: what shines, and how light a drawing is as a whole
+_LEAST = 8.0  # pixels of its width that a face must have
+_ACROSS, _DOWN = 0.62, 0.8  # of its width: how far what is looked at reaches from its middle
+
+# ovals in widths of a face: half of how wide and tall they are, and of that how soft their edge is
+_FACE, _AND_CHEEKS = (0.5, 0.62, 0.12), (0.5, 0.66, 0.15)
+# how far off the middle the nose of a face is that is turned: of more, cheeks are narrower by so much, and at most
+_TURNED, _LESS, _MOST = 0.1, 0.35, 0.07
+_EYE, _MOUTH = (0.13, 0.075, 0.4), (0.03, 0.1, 0.4)  # a mouth is so much wider than its corners are apart, halved
+_LID, _ABOVE = (0.17, 0.13, 0.4), 0.03  # an eye with its brow, which is so far above it
+_NARROW = 0.12  # half of the distance of the corners of a mouth, at least
+
+_SHINE = 0.25  # of a face's width: what is brighter than around it, and narrower than that, shines
+_SOFT = 0.03  # of its width, deviation: of what is taken for skin under shine
+_USUAL, _BELOW = 60, 5.0  # per cent of a face that are darker, and grey levels below that from which on skin shines
+_TAKEN, _WEAK = 0.6, 8.0  # how much of shine is taken off, and grey levels of it of which half as much is
+
+_AROUND = 0.12  # of a face's width, deviation: over which a drawing is lighter or darker as a whole
+_CLEAR, _CLEARER = 0.6, 12.0  # times of the contrast of a face that a drawing has more, and grey levels at most
+
+
+class Features(NamedTuple):
+    """A face, in pixels of a picture.
+
+    Attributes:
+        middle: x and y.
+        width: Of the face.
+        marks: ``(5, 2)``: right eye, left eye, nose, right and left corner of the mouth.
+        share: 0..1: how far it counts.
+    """
+
+    middle: tuple[float, float]
+    width: float
+    marks: NDArray[np.float64]
+    share: float = 1.0
+
+
+class _Reach(NamedTuple):
+    """How far from a face its drawing may go.
+
+    Attributes:
+        darker: Grey levels, where there is skin.
+        lighter: The same.
+        marks: How much of those at eyes, brows and mouth.
+    """
+
+    darker: float
+    lighter: float
+    marks: float = 1.0
+
+
+_REACHES = {"laid": _Reach(35.0, 40.0, 0.25), "lines": _Reach(55.0, 40.0, 0.8)}
+
+
+class _Part(NamedTuple):
+    """Where of a picture a face is, and the size in which it is looked at."""
+
+    rows: slice
+    columns: slice
+    size: tuple[int, int]  # of the small one
+    face: Features  # in pixels of the small one
+
+    @property
+    def whole(self) -> tuple[int, int]:
+        return self.columns.stop - self.columns.start, self.rows.stop - self.rows.start
+
+
+def calmed(image: Image, faces: Sequence[Features]) -> Image:
+    """Take shine off `faces`, which a style would make white spots with black outlines of; all else stays as it is.
+
+    What is brighter than most of a face, and than what is around it, comes near to that in light and colour, but for
+    eyes and mouth.
+
+    Args:
+        image: uint8 ``(H, W, 3)`` BGR.
+        faces: Of it.
+    """
+    made = image
+    for part in _parts(image, faces):
+        place, width = (part.rows, part.columns), part.face.width
+        small = np.asarray(cv2.resize(made[place], part.size, interpolation=cv2.INTER_AREA), np.uint8)
+        wide = round(_SHINE * width / 2) * 2 + 1
+        window = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (wide, wide))
+        ground = cv2.GaussianBlur(cv2.morphologyEx(small, cv2.MORPH_OPEN, window), (0, 0), _SOFT * width)
+        shine = _shine(part, small.astype(np.float32), np.asarray(ground, np.float32))
+        less = cv2.resize(np.rint(cv2.GaussianBlur(shine, (3, 3), 0)).astype(np.int16), part.whole)
+        made = image.copy() if made is image else made
+        made[place] = cv2.subtract(made[place], less, dtype=cv2.CV_8U)
+    return made
+
+
+def held(drawn: Image, seen: Image, faces: Sequence[Features], strokes: str) -> Image:
+    """Hold what was drawn of `faces` near to what was seen there; all else stays as it is.
+
+    Beside how much lighter or darker the drawing is thereabouts, a place is at most some levels darker and lighter than
+    what was seen, with its shapes a little clearer; hatching, which is black on white, stays as it is.
+
+    Args:
+        drawn: uint8 ``(H, W, 3)`` BGR, what was made of `seen`.
+        seen: The same size.
+        faces: Of it.
+        strokes: As a model's card has them.
+    """
+    reach = _REACHES.get(strokes)
+    if reach is None:
+        return drawn
+    made = drawn
+    for part in _parts(seen, faces):
+        place = part.rows, part.columns
+        apart, shape = (_apart(cv2.cvtColor(one[place], cv2.COLOR_BGR2GRAY), part) for one in (made, seen))
+        apart -= shape
+        apart -= np.clip(np.float32(_CLEAR) * shape, -_CLEARER, _CLEARER)
+        near = reach.marks + (1 - reach.marks) * _plain(part, _LID, _ABOVE)
+        apart *= _large(1 / near, part)
+        apart -= np.clip(apart, -reach.darker, reach.lighter)
+        apart *= _large(near * _oval(part, _cheeks(part.face)) * np.float32(part.face.share), part)
+        less = np.rint(apart).astype(np.int16)
+        made = drawn.copy() if made is drawn else made
+        made[place] = cv2.subtract(made[place], cv2.merge([less] * 3), dtype=cv2.CV_8U)
+    return made
+
+
+def _parts(image: Image, faces: Sequence[Features]) -> list[_Part]:
+    found = []
+    for face in faces:
+        if face.width < _LEAST or face.share <= 0:
+            continue
+        (x, y), wide = face.middle, face.width
+        left, right = (round(np.clip(x + way * _ACROSS * wide, 0, image.shape[1])) for way in (-1, 1))
+        top, bottom = (round(np.clip(y + way * _DOWN * wide, 0, image.shape[0])) for way in (-1, 1))
+        if min(right - left, bottom - top) < _LEAST:
+            continue
+        times = max(round(wide / _SMALL), 1)
+        size = max((right - left) // times, 1), max((bottom - top) // times, 1)
+        if right < image.shape[1] and bottom < image.shape[0]:  # whole pixels are shrunk more quickly
+            right, bottom = left + times * size[0], top + times * size[1]
+        at = (x - left) / times - 0.5, (y - top) / times - 0.5
+        small = Features(at, wide / times, (face.marks - (left, top)) / times - 0.5, face.share)
+        found.append(_Part(slice(top, bottom), slice(left, right), size, small))
+    return found
+
+
+def _shine(part: _Part, small: Plane, ground: Plane) -> Plane:
+    """Give what is to be taken off of what is brighter than `ground`.
+
+    At eyes and mouth no more is taken than around them: the white of an eye shines too.
+    """
+    grey, below = (cv2.cvtColor(one, cv2.COLOR_BGR2GRAY) for one in (small, ground))
+    face, plain = _oval(part, _FACE), _plain(part, _EYE)
+    skin = face * plain > 0.5
+    usual = float(np.percentile(grey[skin], _USUAL)) if skin.any() else 255.0
+    raised = np.maximum(grey - below, 0)
+    shine = np.minimum(raised, np.maximum(grey - (usual - _BELOW), 0))
+    taken = _TAKEN * face * shine * shine / (shine + _WEAK)
+    around = _around(taken * plain, part) / np.maximum(_around(plain, part), 0.01)
+    taken = part.face.share * (plain * taken + (1 - plain) * np.minimum(taken, around))
+    return np.asarray((small - ground) * (taken / np.maximum(raised, 1))[..., None], np.float32)
+
+
+def _around(values: Plane, part: _Part) -> Plane:
+    """The mean of what is around each place of a face."""
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), _AROUND * part.face.width), np.float32)
+
+
+def _large(small: MatLike, part: _Part) -> Plane:
+    return np.asarray(cv2.resize(small, part.whole), np.float32)
+
+
+def _apart(grey: MatLike, part: _Part) -> Plane:
+    """How much lighter each place is than what is around it."""
+    small = np.asarray(cv2.resize(grey, part.size, interpolation=cv2.INTER_AREA), np.float32)
+    return np.asarray(cv2.subtract(grey, _large(_around(small, part), part), dtype=cv2.CV_32F), np.float32)
+
+
+def _plain(part: _Part, eye: tuple[float, float, float], above: float = 0.0) -> Plane:
+    """0 at eyes and mouth, 1 elsewhere."""
+    (x, y), (right, left, _, *corners) = part.face.middle, part.face.marks / part.face.width
+    x, y = x / part.face.width, y / part.face.width
+    across, down, soft = _MOUTH
+    wide = max(float(abs(corners[0][0] - corners[1][0])) / 2, _NARROW) + across
+    mouth = (corners[0] + corners[1]) / 2 - (x, y)
+    plain = 1 - _oval(part, (wide, down, soft), mouth)
+    for one in (right, left):
+        plain *= 1 - _oval(part, eye, one - (x, y + above))
+    return plain
+
+
+def _cheeks(face: Features) -> tuple[float, float, float]:
+    """Where a face is held: less broad where it is turned, as its outline is within."""
+    across, down, soft = _AND_CHEEKS
+    turned = abs(float(face.marks[2][0]) - face.middle[0]) / face.width
+    return across - min(max(_LESS * (turned - _TURNED), 0.0), _MOST), down, soft
+
+
+def _oval(
+    part: _Part, shape: tuple[float, float, float], apart: Sequence[float] | NDArray[np.float64] = (0.0, 0.0)
+) -> Plane:
+    """1 within an ellipse so far `apart` from the middle of a face, 0 outside; in widths of the face."""
+    across, down, soft = shape
+    (x, y), width = part.face.middle, part.face.width
+    to_right = ((np.arange(part.size[0], dtype=np.float32) - x) / width - apart[0]) / across
+    to_below = ((np.arange(part.size[1], dtype=np.float32) - y) / width - apart[1]) / down
+    away = np.sqrt(np.square(to_right) + np.square(to_below)[:, None])
+    inside = ((1 + soft - away) / (2 * soft)).clip(0, 1)
+    return np.asarray(inside * inside * (3 - 2 * inside), np.float32)
