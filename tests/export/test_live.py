@@ -66,6 +66,25 @@ def test_what_cannot_be_exported_is_told_once_and_training_goes_on(tmp_path: Pat
     watcher.close()
 
 
+@pytest.mark.parametrize(
+    ("source", "outputs", "says"),
+    [
+        ("nofile.mp4", [], "--live: nofile.mp4: no such file"),
+        ("text.mp4", [], "--live: .*text.mp4"),
+        ("test", ["out.xyz"], "--live: out.xyz: no such output"),
+    ],
+)
+def test_what_cannot_be_played_is_refused_before_training(
+    source: str, outputs: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    (tmp_path / "text.mp4").write_text("no video")
+    with pytest.raises(ValueError, match=says) as error:
+        LivePicture(PLAN, tmp_path, source, outputs, Console(io.StringIO()))
+    assert "Traceback" not in str(error.value)
+
+
 def test_a_task_without_an_exporter_is_refused_before_training(tmp_path: Path) -> None:
     plan = recipe.parse(TINY.replace('task = "unconditional"', 'task = "classification"'), name="tiny")
     with pytest.raises(ValueError, match="no exporter for the task 'classification'"):
