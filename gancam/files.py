@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from gancam.errors import NotFound, OutputExists, SinkError
+from gancam.errors import InputError, NotFound, OutputExists, SinkError, shown
 
 try:
     import fcntl
@@ -50,6 +50,12 @@ def home(instead: str) -> Path:
         return Path.home()
     except RuntimeError:
         raise NotFound(f"this user has no home folder; set {instead} to a folder that can be written") from None
+
+
+def check_path(value: object, what: str) -> None:
+    """Raise ``InputError`` for a `value` that is no path; the message calls it `what`."""
+    if not isinstance(value, str | os.PathLike):
+        raise InputError(f"{what} {shown(value)} is {type(value).__name__}: needs a file's path")
 
 
 def hidden_name(path: Path, ending: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from gancam._native import quiet_opencv
 from gancam.errors import MaskError, NotFound
+from gancam.files import check_path
 from gancam.frame import Image
 from gancam.masks.mask import SAME_ASPECT, Mask, MaskSource
 
@@ -29,6 +30,7 @@ class MaskFile(MaskSource):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, invert: bool = False) -> None:
+        check_path(path, "mask")
         self.path = Path(path)
         if not self.path.is_file():
             raise NotFound(f"mask {path}: no such file")
