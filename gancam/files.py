@@ -58,6 +58,12 @@ def check_path(value: object, what: str) -> None:
         raise InputError(f"{what} {shown(value)} is {type(value).__name__}: needs a file's path")
 
 
+def is_film(data: bytes) -> bool:
+    """Tell by its first 12 bytes whether a file is a video, or an animation."""
+    ebml, kinds = b"\x1aE\xdf\xa3", (b"GIF8", b"OggS", b"FLV\x01")
+    return data[4:8] in (b"ftyp", b"moov") or data.startswith((ebml, *kinds)) or data[8:12] == b"AVI "
+
+
 def hidden_name(path: Path, ending: str) -> str:
     """Return a hidden name for what is made on the way to `path`, no longer than file systems allow.
 
