@@ -88,8 +88,8 @@ class VideoFile(Source):
         first: Fraction | None = None,
         end: Fraction | None = None,
     ) -> None:
-        check_readable(path)
         check_range(first, end)
+        check_readable(path)
         self._path = Path(path)
         self._deinterlace, self._skip = deinterlace, 0
         self._range = first, end

@@ -11,7 +11,7 @@ import torch
 from export.live import FILE, LivePicture
 from export.preview import write
 from gancam.latent.samples import open_generator
-from tests.helpers.clips import planes_of
+from tests.helpers.clips import make_clip, planes_of
 from tests.helpers.training import GENERATOR
 from train import networks, recipe
 from train.console import Console
@@ -54,6 +54,21 @@ def test_it_plays_what_is_learnt(tmp_path: Path) -> None:
     assert len(lines) <= 1  # none where a busy machine did not play the second in time
     assert all("loaded anew 1 time, its picture" in line for line in lines)
     assert len(planes_of(out)) > 1
+
+
+@pytest.mark.slow
+def test_a_picture_that_fails_is_told_from_one_that_was_closed(tmp_path: Path) -> None:
+    said, source = io.StringIO(), make_clip(tmp_path / "in.mp4")
+    watcher = LivePicture(PLAN, tmp_path, str(source), [str(tmp_path / "out.mkv")], Console(said, terminal=False))
+    source.unlink()
+    watcher.weights(1, generator(1))
+    deadline = time.monotonic() + 60
+    while not said.getvalue():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        watcher.step()
+    assert "--live: the live picture failed; training goes on" in said.getvalue()
+    watcher.close()
 
 
 def test_what_cannot_be_exported_is_told_once_and_training_goes_on(tmp_path: Path) -> None:
