@@ -112,6 +112,7 @@ def _before(given: ModelCard) -> dict[str, float]:
 
 
 def _write_all(plan: Plan, paths: dict[Precision, Path], card: ModelCard) -> dict[str, Path | None]:
+    log.info("measuring the network in PyTorch ...")
     reference = plan.judged(None)
     written: dict[str, Path | None] = {}
     for precision, path in paths.items():
@@ -147,6 +148,7 @@ def _write(plan: Plan, precision: Precision, path: Path, card: ModelCard, refere
     # a name with its precision in it, so that `Model` takes it for this variant alone
     partial = path.with_name(f".{card.name}.partial.{precision}.onnx")
     try:
+        log.info("making %s, and comparing it with PyTorch ...", path)
         graph, layout = plan.graph(precision)
         graph = graph if precision == "int8" else storage.halved(graph)
         saturation.refuse(graph)

@@ -37,6 +37,9 @@ class LivePicture(Watcher):
         source: What is played: a camera's index, a file, a URL, or test.
         outputs: Where to, as `gancam live --to` takes them.
         console: Is told what fails.
+
+    Raises:
+        ValueError: The source or an output is none, or nothing can be exported of the recipe.
     """
 
     weights_seconds = SECONDS
@@ -47,6 +50,7 @@ class LivePicture(Watcher):
         self._console = console
         self._player: subprocess.Popen[bytes] | None = None
         self._failed = ""
+        self._check()
 
     def weights(self, iteration: int, ema: nn.Module) -> None:
         """Write the file anew, and begin to play it the first time; what cannot be exported is told."""
@@ -63,11 +67,19 @@ class LivePicture(Watcher):
         else:
             time.sleep(YIELD)
 
+    def _check(self) -> None:
+        """Ask a player whether the source and the outputs are some, before hours of training."""
+        words = [sys.executable, "-P", "-m", "gancam.cli.probe", self._source, *self._outputs]
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+        if done.returncode:
+            raise ValueError(f"--live: {' '.join(done.stderr.split()).removeprefix('gancam: ')}")
+
     def step(self) -> None:
         """Notice when the player was closed."""
         if self._player is not None and self.weights_seconds and self._player.poll() is not None:
             self.weights_seconds = 0.0
-            self._console.say("--live: the live picture was closed; training goes on")
+            how = "failed" if self._player.returncode else "was closed, or its source has ended"
+            self._console.say(f"--live: the live picture {how}; training goes on")
 
     def _play(self, params: str) -> None:
         words = ["live", self._source, "-e", f"{self._file}{params}", "--watch", "split", "--precision", "fp32"]

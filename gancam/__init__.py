@@ -82,4 +82,4 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and that nothing e
         return module if name == "masks" else vars(module)[name]
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *_LATER})
+        return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

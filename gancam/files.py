@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from gancam.errors import NotFound, OutputExists, SinkError
+from gancam.errors import InputError, NotFound, OutputExists, SinkError, shown
 
 try:
     import fcntl
@@ -50,6 +50,18 @@ def home(instead: str) -> Path:
         return Path.home()
     except RuntimeError:
         raise NotFound(f"this user has no home folder; set {instead} to a folder that can be written") from None
+
+
+def check_path(value: object, what: str) -> None:
+    """Raise ``InputError`` for a `value` that is no path; the message calls it `what`."""
+    if not isinstance(value, str | os.PathLike):
+        raise InputError(f"{what} {shown(value)} is {type(value).__name__}: needs a file's path")
+
+
+def is_film(data: bytes) -> bool:
+    """Tell by its first 12 bytes whether a file is a video, or an animation."""
+    ebml, kinds = b"\x1aE\xdf\xa3", (b"GIF8", b"OggS", b"FLV\x01")
+    return data[4:8] in (b"ftyp", b"moov") or data.startswith((ebml, *kinds)) or data[8:12] == b"AVI "
 
 
 def hidden_name(path: Path, ending: str) -> str:

@@ -102,7 +102,12 @@ class Parameter:
             try:
                 self.parse(value)
             except ValueError as error:
-                raise ParameterError(f"{self.name}={value!r}: {error}; needs {self.describe()}") from None
+                found, _, needed = str(error).partition(": needs ")
+                if needed:
+                    found = "" if value in found else f"{found}: "
+                else:
+                    found, needed = f"{found}; ", self.describe()
+                raise ParameterError(f"{self.name}={value!r}: {found}needs {needed}") from None
         return value
 
     def _checked_number(self, value: object) -> int | float:

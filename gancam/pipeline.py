@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
 from gancam.effects import Effect, EffectLike, ImageFunction, as_effect, playing, unique_names
-from gancam.errors import SinkError
+from gancam.errors import InputError, SinkError, shown
 from gancam.frame import Frame, Image
 from gancam.inference.chain import chained
 from gancam.inference.model import ImageModel
@@ -274,10 +275,12 @@ def run(
         The report.
 
     Raises:
+        InputError: For a source, effects or sinks that are none; nothing is closed then.
         GancamError: What source, effects and sinks raise.
     """
     report = report if report is not None else Report()
     with playing(effects) as chain:
+        _check_ends(source, sinks)
         loop = _Loop(source, chain, sinks, report, on_sink_failure)
         whole = False
         try:
@@ -290,6 +293,19 @@ def run(
             if errors and not report.interrupted:
                 raise errors[0]
     return report
+
+
+def _check_ends(source: object, sinks: object) -> None:
+    """Raise ``InputError`` for what is no source, or no list of sinks."""
+    if not isinstance(source, Source):
+        cure = f"gancam.VideoFile({source!r})" if isinstance(source, str | Path) else "gancam.VideoFile(path)"
+        raise InputError(f"source is {shown(source)}: needs a source, such as {cure} or one of gancam.open_live")
+    if isinstance(sinks, str | Path) or not isinstance(sinks, Sequence):
+        cure = "[sink]" if isinstance(sinks, Sink) else "[gancam.open_sink(path, context)]"
+        raise InputError(f"sinks is {shown(sinks)}, not a list of sinks: give {cure}, [] for none")
+    for place, sink in enumerate(sinks):
+        if not isinstance(sink, Sink):
+            raise InputError(f"sinks[{place}] is {shown(sink)}: needs a sink, such as gancam.open_sink(path, context)")
 
 
 class _StageClock:

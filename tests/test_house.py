@@ -253,6 +253,7 @@ def test_public_names() -> None:
         "masks", "open_live", "open_sink", "parameter", "run",
     }  # fmt: skip
     assert errors < set(gancam.__all__)
+    assert {name for name in dir(gancam) if not name.startswith("__")} == set(gancam.__all__)
     for name in gancam.__all__:
         assert getattr(gancam, name).__doc__ or name == "Image"
 

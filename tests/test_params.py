@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+import gancam
 from gancam.errors import InputError, ParameterError, did_you_mean, either
 from gancam.params import Parameter, Params, parameter
 from gancam.sinks.video import check_codec
@@ -157,3 +158,14 @@ def test_a_word_for_what_is_below_nought() -> None:
     assert seed.describe() == "a whole number of 0 or more, or none"
     with pytest.raises(ParameterError, match="needs a number from 0 to 1, or auto"):
         Worded.of(share="none")
+
+
+def test_what_an_own_parser_needs_is_said_once() -> None:
+    with pytest.raises(ParameterError) as error:
+        gancam.load("background:colour=greeen")
+    text = str(error.value)
+    assert text.startswith("colour='greeen': needs #rrggbb, red, green")
+    assert text.endswith("(did you mean 'green'?)")
+    assert (text.count("greeen"), text.count("needs")) == (1, 1)
+    with pytest.raises(ParameterError, match=r"^box='1/2/3': not four numbers; needs x/y/width/height in pixels"):
+        gancam.load("inpaint:box=1/2/3")

@@ -16,8 +16,11 @@ from gancam.effects import FunctionEffect
 from gancam.effects.inpaint import InpaintParams
 from gancam.errors import GancamError, ImageError, InputError, MaskError, ParameterError, shown
 from gancam.frame import Image, check_image
+from gancam.sources.pattern import TestPattern
 
 FRAME = np.full((6, 8, 3), 90, np.uint8)
+CONTEXT = gancam.SinkContext(fps=25, size=(8, 6))
+PATTERN = TestPattern((8, 6), frames=1)
 ANY: Any = gancam  # as a program sees it that no type checker has read
 
 
@@ -55,8 +58,8 @@ def test_what_the_cures_say_is_right() -> None:
         (lambda: ANY.load("sr-x2", kind="Morph"), InputError, r"kind 'Morph' is str: needs a class"),
         (lambda: ANY.VideoCapture(effects=FunctionEffect(lambda image: image)), InputError, r"give \[effect\]"),
         (lambda: ANY.run(None, FunctionEffect(lambda image: image), []), InputError, r"give \[effect\]"),
-        (lambda: ANY.Budget(lambda image: image, "fast"), InputError, r"a budget of 'fast' s a frame: needs a number"),
-        (lambda: ANY.Budget(lambda image: image, FRAME), InputError, r"a budget of an array \(6, 8, 3\) of uint8 s a"),
+        (lambda: ANY.Budget(lambda image: image, "fast"), InputError, r"a budget of 'fast' for a frame: needs a"),
+        (lambda: ANY.Budget(lambda image: image, FRAME), InputError, r"a budget of an array \(6, 8, 3\) of uint8 for"),
         (lambda: ANY.Budget(lambda image: image, 33), InputError, r"5 at most; 33 ms are 0\.033 s, and 33 .* 1 / 33$"),
         (lambda: ANY.Budget(None, 1 / 30), InputError, r"effects\[0\] is None: needs an effect, a function"),
         (lambda: ANY.VideoCapture(effects="sr-x2"), InputError, r"'sr-x2', not a list of effects: give \['sr-x2'\]"),
@@ -72,6 +75,27 @@ def test_what_the_cures_say_is_right() -> None:
         (lambda: ANY.load("inpaint", key=(0, 0, 255)), ParameterError, r"^key=\(0, 0, 255\): needs #rrggbb"),
         (lambda: ANY.load("inpaint")(FRAME, 0.5), MaskError, r"mask is float, not a numpy array"),
         (lambda: ANY.masks.Boxes("left"), MaskError, r"box 'left': needs four numbers"),
+        (lambda: ANY.masks.Boxes(3), MaskError, r"box 3: needs four numbers"),
+        (lambda: ANY.masks.Polygons(3), MaskError, r"polygons \(3,\): each needs corners"),
+        (lambda: ANY.masks.ColourKey(3), MaskError, r"colour 3: needs \(r, g, b\)"),
+        (lambda: ANY.masks.MaskFile(None), InputError, r"mask None is NoneType: needs a file's path"),
+        (lambda: ANY.masks.MaskTrack(3), InputError, r"mask track 3 is int: needs a file's path"),
+        (lambda: ANY.Model(None), InputError, r"path None is NoneType: needs a file's path"),
+        (lambda: ANY.VideoFile(None), InputError, r"path None is NoneType: needs a file's path"),
+        (lambda: ANY.VideoFile(b"a.mp4"), InputError, r"path b'a.mp4' is bytes: needs a file's path"),
+        (lambda: ANY.open_live(None), InputError, r"source None: needs a camera's index"),
+        (lambda: ANY.open_sink(None, CONTEXT), InputError, r"target None is NoneType: needs a file's path"),
+        (lambda: ANY.open_sink("a.mp4", None), InputError, r"context None: needs a gancam\.SinkContext\(fps="),
+        (lambda: ANY.SinkContext(fps=None, size=(8, 6)), InputError, r"fps None: needs frames a second"),
+        (lambda: ANY.SinkContext(fps=25, size=8), InputError, r"size 8: needs \(width, height\)"),
+        (lambda: ANY.SinkContext(fps=25, size=(8, 6, 3)), InputError, r"size \(8, 6, 3\): needs \(width, height\)"),
+        (lambda: ANY.run("a.mp4", [], []), InputError, r"source is 'a.mp4': needs .* gancam\.VideoFile\('a.mp4'\) or"),
+        (lambda: ANY.run([FRAME], [], []), InputError, r"source is \[array.*: needs a source, such as"),
+        (lambda: ANY.run(PATTERN, [], "a.mp4"), InputError, r"sinks is 'a.mp4', not a list of sinks: give \[gancam"),
+        (lambda: ANY.run(PATTERN, [], None), InputError, r"sinks is None, not a list of sinks"),
+        (lambda: ANY.run(PATTERN, [], [None]), InputError, r"sinks\[0\] is None: needs a sink, such as"),
+        (lambda: ANY.load("sr-x2:mask"), InputError, r"'mask' is not key=value, nor a switch that an effect has"),
+        (lambda: ANY.load("sr-x2:"), InputError, r"'' is not key=value: leave the colon out"),
     ],
 )  # fmt: skip
 def test_arguments_of_another_type(call: Callable[[], object], kind: type[GancamError], line: str) -> None:

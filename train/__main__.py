@@ -16,7 +16,7 @@ from train.console import Console
 from train.data.named import NAMES
 from train.page import Page
 from train.painters import PAINTERS
-from train.program import Parser, fail
+from train.program import Parser, count, fail, seconds
 from train.report import Every
 from train.show import Window
 from train.start import ModelReader
@@ -45,8 +45,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="gancam train", description=ABOUT, epilog=SEVERAL)
     parser.add_argument("recipe", help=f"{', '.join(recipe.names())}; or the path of a .toml file")
     parser.add_argument(
-        "--data", "--a", type=Path, required=True,
-        help=f"pictures: a folder, .zip, .tar, .npz, .parquet, idx files, a video, or by name: {', '.join(NAMES)}",
+        "--data", "--a", type=Path,
+        help=f"needed, pictures: a folder, .zip, .tar, .npz, .parquet, idx files, a video, or by name: "
+        f"{', '.join(NAMES)}",
     )  # fmt: skip
     parser.add_argument(
         "--start", default="", metavar="MODEL",
@@ -77,10 +78,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--precision", choices=precision.NAMES[1:], help="what to compute in (default: the fastest of a short trial)"
     )
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
-    parser.add_argument("--stop-after", type=int, help="iteration to stop at, with a checkpoint")
+    parser.add_argument("--threads", type=count, help="CPU threads (default: all)")
+    parser.add_argument("--stop-after", type=count, help="iteration to stop at, with a checkpoint")
     parser.add_argument(
-        "--checkpoint-seconds", type=float, default=120.0, help="how often a checkpoint is written (default: 120)"
+        "--checkpoint-seconds", type=seconds, default=120.0, help="how often a checkpoint is written (default: 120)"
     )
     return parser
 
@@ -135,6 +136,8 @@ def _train(
     try:
         given = {name: str(value) for name in GIVEN if (value := getattr(options, name)) is not None}
         chosen = recipe.load(options.recipe, {"data": given, **MADE.get(options.pairs, {})}, start=options.start)
+        if options.data is None:  # not before: which recipe there is decides what is wanted
+            raise ValueError(f"--data is missing: what is recipe {chosen.name!r} trained on? --help lists what may be")
         if options.precision:
             chosen = replace(chosen, precision=options.precision)
         run = options.run or Path("runs") / chosen.name

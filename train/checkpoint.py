@@ -40,8 +40,15 @@ def load(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"no checkpoint {path}: train the recipe first")
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except PermissionError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
     except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, ValueError) as error:
-        raise ValueError(f"{path} is damaged or no checkpoint of ours: {error}") from error
+        # what they say is of PyTorch's files, and no help
+        raise ValueError(f"{path} is {_fault(path)}, or no checkpoint of gancam") from error
     if not isinstance(state, dict) or "recipe" not in state:
-        raise ValueError(f"{path} is no checkpoint of ours: it carries no recipe")
+        raise ValueError(f"{path} is no checkpoint of gancam: it carries no recipe")
     return old_names.current_state(state)
+
+
+def _fault(path: Path) -> str:
+    return "damaged" if path.stat().st_size else "empty"

@@ -26,7 +26,7 @@ from train import checkpoint, degrade, holes, losses, networks, recipe
 from train.data import Pixels, crop_to_multiple, downscale, image_files, read_image
 from train.networks import squeezenet
 from train.networks.sr import SuperResolution
-from train.program import Parser, fail
+from train.program import Parser, count, fail
 
 BT601 = np.array([65.481, 128.553, 24.966]) / 255.0  # luma of RGB 0..255 in 16..235 (ITU-R BT.601)
 LOWER_IS_BETTER = {"distance", "flicker", "flicker_gain", "warp_error", "warp_gain"}
@@ -412,7 +412,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--degradation", choices=("bicubic", "webcam"), action="append", help="default: both")
     parser.add_argument("--video", type=Path, nargs="+", default=[], metavar="CLIP", help="clips to see flicker on")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
+    parser.add_argument("--threads", type=count, help="CPU threads (default: all)")
     parser.add_argument("--json", action="store_true", help="figures as JSON")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)

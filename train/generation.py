@@ -27,7 +27,7 @@ from train import checkpoint, networks, recipe
 from train.data import Pictures
 from train.networks import digits, efficientnet
 from train.networks.latent import LatentGenerator
-from train.program import Parser, fail
+from train.program import Parser, count, fail
 
 NEAREST = 5  # neighbours of precision, recall, density and coverage
 SHOWN = 10_000  # pictures of a side among which neighbours are sought, so that distances between all fit the memory
@@ -311,16 +311,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = Parser(prog="gancam train generation", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or checkpoint files")
     parser.add_argument("--data", type=Path, required=True, help="the pictures: a folder, .zip or .npz")
-    parser.add_argument("--samples", type=int, default=5000)
+    parser.add_argument("--samples", type=count, default=5000)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--threads", type=count)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     if options.threads:
         torch.set_num_threads(options.threads)
-    device = torch.device(options.device)
     try:
+        device = torch.device(options.device)
         found = {}
         for run in options.runs:
             state = checkpoint.load(run)

@@ -264,17 +264,25 @@ def train(
         The figures of the last evaluation, by name; none on ranks above 0.
 
     Raises:
-        ValueError: `run` belongs to another recipe, or training diverged for good; and what `tasks.build` raises.
+        ValueError: `run` belongs to another recipe, or training diverged for good; and what `tasks.build` and
+            `tasks.check_judge` raise.
         Interrupted: On a signal, with a checkpoint.
         OSError: The checkpoint cannot be written.
     """
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    if evaluate_on is not None:
+        tasks.check_judge(recipe, evaluate_on)
     training = _start(recipe, data, run, device, rank, world, read_model)
     end = min(recipe.iterations, stop_after or recipe.iterations)
     report = Report(
         run, recipe, training.task, start=training.iteration, end=end, every=every, evaluate_on=evaluate_on, rank=rank,
         watchers=watchers,
     )  # fmt: skip
+    if training.iteration >= end:
+        over = "where its recipe ends" if training.iteration >= recipe.iterations else f"--stop-after {end} is over"
+        log.info("already at iteration %d, %s: nothing is left to train", training.iteration, over)
+        if evaluate_on is not None:
+            report.judge(training.iteration, training.ema)
     with _signals() as received:
         _iterate(training, report, run, end, every.checkpoint_seconds, lambda: bool(received) or report.stop)
         report.finish(training.iteration, training.ema)
@@ -286,7 +294,10 @@ def train(
 def _iterate(
     training: _Training, report: Report, run: Path, end: int, seconds: float, asked: Callable[[], bool]
 ) -> None:
-    """Train up to iteration `end`, or until it is `asked` to stop; a checkpoint every so many `seconds` and last."""
+    """Train up to iteration `end`, or until it is `asked` to stop.
+
+    A checkpoint is written every so many `seconds`, before each judging, and last.
+    """
     saved = time.monotonic()
     stop = False
     while training.iteration < end and not stop:
@@ -294,17 +305,18 @@ def _iterate(
         try:
             terms, lr = training.step()
             stop = asked()
-            due = stop or training.iteration == end or time.monotonic() - saved > seconds
+            last = training.iteration == end or report.judges(training.iteration)  # kept, whatever judging comes to
+            due = stop or last or time.monotonic() - saved > seconds
             state = training.state() if due else None
         except Diverged as error:
             _roll_back(training, run, error)
             report.forget()
             continue
-        report.step(training.iteration, phase, terms, lr, training.ema)
         if state is not None:
             if training.rank == 0:
                 checkpoint.save(run, state)
             saved = time.monotonic()
+        report.step(training.iteration, phase, terms, lr, training.ema)
 
 
 def _start(
@@ -313,7 +325,7 @@ def _start(
     """Make the networks of a run: as its checkpoint has them, as what the recipe starts from has them, or afresh."""
     if recipe.batch % world:
         raise ValueError(f"a batch of {recipe.batch} cannot be shared by {world} processes")
-    state = checkpoint.load(run) if (run / checkpoint.LATEST).exists() else None
+    state = _saved(run) if (run / checkpoint.LATEST).exists() else None
     if state is not None and state["name"] != recipe.name:
         raise ValueError(f"{run} holds a run of recipe {state['name']!r}, not {recipe.name!r}: give another --run")
     torch.manual_seed(recipe.seed)
@@ -338,6 +350,14 @@ def _start(
     run.mkdir(parents=True, exist_ok=True)  # now that nothing is wrong with recipe, data and device
     log.info("%s on %s in %s, %s", recipe.name, device, training.precision, why)
     return training
+
+
+def _saved(run: Path) -> dict[str, Any]:
+    """The state that `run` goes on from. Raises ``ValueError`` for one that cannot be read, and says what would do."""
+    try:
+        return checkpoint.load(run)
+    except ValueError as error:
+        raise ValueError(f"{error}; to begin anew, delete that file or give another --run") from error
 
 
 def _show(task: tasks.Task, recipe: Recipe, world: int) -> None:

@@ -5,6 +5,7 @@ ends it without a traceback, also while PyTorch is being loaded.
 """
 
 import argparse
+import math
 import runpy
 import sys
 from typing import NoReturn
@@ -16,6 +17,24 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say `message`, and where the options are listed; end with exit code 2."""
         self.exit(2, f"gancam: {message}; {self.prog} --help lists the options\n")
+
+
+def count(text: str) -> int:
+    """Read an option's whole number of 1 or more. Raises ``ArgumentTypeError``, which the parser tells."""
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, 1 or more")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Read an option's time, 0 or more. Raises ``ArgumentTypeError``, which the parser tells."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds, 0 or more")
+    return value
 
 
 def fail(error: BaseException | str, code: int = 2) -> int:

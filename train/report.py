@@ -75,6 +75,10 @@ class Report:
         """Whether a watcher wants the run to stop."""
         return any(watcher.stop for watcher in self._watchers)
 
+    def judges(self, iteration: int) -> bool:
+        """Whether the state after so many iterations is judged."""
+        return iteration % self._every.evaluate == 0 or iteration == self._recipe.iterations
+
     def forget(self) -> None:
         """Drop the terms since the last line: the run went back to its checkpoint."""
         self._terms.clear()
@@ -99,8 +103,8 @@ class Report:
         self._last = phase, lr
         if iteration % self._every.log == 0:
             self._log(iteration, phase, lr)
-        if iteration % self._every.evaluate == 0 or iteration == self._recipe.iterations:
-            self._evaluate(iteration, ema)
+        if self.judges(iteration):
+            self.judge(iteration, ema)
         elif now - self._began >= self._sheet_due:
             self._sheet(iteration, ema)
         self._tell(iteration, phase, ema, now)
@@ -155,7 +159,10 @@ class Report:
         self._append({"iteration": iteration, "images": images, "phase": phase.name} | line)
         self._warned = self._warn(line, iteration)
 
-    def _evaluate(self, iteration: int, ema: nn.Module) -> None:
+    def judge(self, iteration: int, ema: nn.Module) -> None:
+        """Judge the averaged generator of `iteration`, and write its figures and a sheet."""
+        if self._writer is None:
+            return
         self.figures = self._task.evaluate(ema, self._evaluate_on)
         self._scalars("evaluate", self.figures, iteration)
         self._sheet(iteration, ema)

@@ -324,7 +324,7 @@ def _seconds(given: object) -> float:
     with suppress(TypeError, OverflowError):  # of an array of several, and of a whole number beyond all clocks
         seconds = float(given) if isinstance(given, SupportsFloat) else 0.0
     if not 0 < seconds < math.inf:
-        raise InputError(f"a budget of {shown(given)} s a frame: needs a number of seconds above 0")
+        raise InputError(f"a budget of {shown(given)} for a frame: needs a number of seconds above 0, as 1 / 30")
     if seconds > LONGEST:
         raise InputError(
             f"a budget of {seconds:g} s a frame: needs {LONGEST:g} at most; "

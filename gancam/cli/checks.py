@@ -1,6 +1,7 @@
 """Parse and check options of the command line, before a model is loaded."""
 
 import math
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from gancam.errors import InputError, NotFound, SinkError, either
 from gancam.files import check_target, refuse_existing
 from gancam.inference import providers
 from gancam.jobs.spec import EffectChainSpec
+from gancam.media.messages import without_secrets
 from gancam.media.paths import IMAGES
 
 _PRECISIONS = ("auto", "fp32", "fp16", "int8")
@@ -103,6 +105,14 @@ def check_picture(path: Path | None, what: str, *, overwrite: bool) -> None:
     if path.suffix.lower() not in IMAGES:
         raise InputError(f"{path}: the {what} is an image, so its extension must be {either(IMAGES)}")
     check_target(path, overwrite=overwrite)
+
+
+def refuse_url(name: str | Path) -> None:
+    """Raise ``InputError`` for a URL, where files alone are read and written; a ``Path`` has lost a slash of it."""
+    mark = ":/" if isinstance(name, Path) else "://"
+    if re.match(f"[A-Za-z][A-Za-z0-9+.-]+{mark}", str(name)) and not os.path.lexists(name):
+        url = without_secrets(re.sub(":/+", "://", str(name), count=1))
+        raise InputError(f"{url}: a URL, and here files are read and written: gancam live plays a URL, or sends to one")
 
 
 def parse_moment(text: str | None) -> Fraction | None:

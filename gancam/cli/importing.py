@@ -18,7 +18,7 @@ from rich.console import Console
 import gancam
 from gancam.cli.app import Command, OverwriteOption, app
 from gancam.cli.console import errors
-from gancam.errors import GancamError, InputError, OutputExists, SinkError
+from gancam.errors import GancamError, InputError, OutputExists, SinkError, either
 from gancam.frame import Image
 from gancam.inference.catalog import menu, user_folder
 from gancam.inference.importing.adopt import Adapted, adapt
@@ -32,6 +32,11 @@ from gancam.inference.model import ImageModel
 from gancam.media.images import read_colours
 from gancam.media.paths import IMAGES
 
+_ALL = ("super_resolution", "translate", "faces", "inpaint", "background")  # that take a picture
+_MEANT: dict[str, tuple[str, ...]] = {  # for which tasks some options mean something
+    "mask_one": ("inpaint",), "scale": ("super_resolution", "translate", "faces"),
+    "range": _ALL, "layout": _ALL,
+}  # fmt: skip
 _SHOWN = 192  # pixels along a side of the picture that shows what a model does
 _TIMED = 640, 360  # width and height of the frames that it is timed on
 _PATIENCE = 20.0  # seconds that timing may take; what would take longer is told from the small picture
@@ -108,6 +113,7 @@ def import_(
     photos = _photos(calibrate) if calibrate is not None else []
     with errors.status(f"trying {file.name} out ...") if errors.is_terminal and not as_json else nullcontext():
         found = _adapted(files, target, answers)
+        _check_used(found, answers)
         offers = offer(found.path, photos) if photos else []
         seen = _tried(found)
     if sidecar:
@@ -159,6 +165,17 @@ def _adapted(files: Sequence[Path], target: Path, answers: dict[str, Any]) -> Ad
         join(files[0], files[1], whole)
         whole_answers = {"effect": "morph", **answers}
         return adapt(whole, target, name=target.stem, answers=whole_answers, given_as=files[0])
+
+
+def _check_used(found: Adapted, answers: dict[str, Any]) -> None:
+    """Raise ``InputError``, and keep nothing, where something was said that means nothing for the model's task."""
+    effect = found.convention.effect
+    for name in answers:
+        if effect not in _MEANT.get(name, (effect,)):
+            found.path.unlink()
+            raise InputError(
+                f"--{name.replace('_', '-')} is for {either(_MEANT[name])}; this is {effect}. Leave it out"
+            )
 
 
 def _photos(folder: Path) -> list[Image]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gancam.cli.app import Command, app
-from gancam.cli.checks import check_device
+from gancam.cli.checks import check_device, refuse_url
 from gancam.cli.console import errors
 from gancam.errors import GancamError
 
@@ -37,6 +37,8 @@ def verify(
     """
     from gancam.tools.verify import verify as compare
 
+    for path in (before, after):
+        refuse_url(path)
     differences = compare(before, after)
     if as_json:
         print(json.dumps([one.to_dict() for one in differences], indent=2))

@@ -157,7 +157,7 @@ def _check(options: LiveOptions) -> None:
         raise InputError(f"--seconds {options.seconds:g}: needs a number above 0; without it there is no end")
     if options.watch not in ("", "new", "split"):
         raise InputError(f"--watch {options.watch!r} must be new or split")
-    _check_source(options.source, loop=options.loop)
+    check_source(options.source, loop=options.loop)
     for target in options.outputs:
         check_target(target, overwrite=options.overwrite)
     check_log(options.stats, overwrite=options.overwrite or is_stats_log(options.stats))
@@ -392,7 +392,7 @@ def _stop_after(seconds: float | None, stop: Callable[[], None]) -> Iterator[Non
         timer.join()
 
 
-def _check_source(text: str, *, loop: bool) -> None:
+def check_source(text: str, *, loop: bool) -> None:
     """Refuse what cannot be a live source, so far as that is known without opening it."""
     if loop and not Path(text).is_file():
         raise InputError(f"--loop: is for video files, and {text} is none")

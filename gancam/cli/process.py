@@ -36,7 +36,7 @@ from gancam.cli.app import (
     app,
 )
 from gancam.cli.bars import BatchBars
-from gancam.cli.checks import PRESET_EFFECTS, check_chain, named_after, parse_moment, parse_specs
+from gancam.cli.checks import PRESET_EFFECTS, check_chain, named_after, parse_moment, parse_specs, refuse_url
 from gancam.cli.console import Terminated, errors, print_note, progress_bar, wrote
 from gancam.cli.pipes import PICTURES, image_to_stdout, stdin_for, stdout_apart
 from gancam.effects import EffectSpec
@@ -159,6 +159,7 @@ def process(
     for text in (*request.inputs, request.output):
         if not text:
             raise InputError("an empty name is no file: give a path, or - for stdin or stdout")
+        refuse_url(text)
     (_process_many if is_batch(request.inputs, request.output) else _process_single)(request)
 
 

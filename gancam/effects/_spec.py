@@ -1,6 +1,7 @@
 """An effect as the command line and presets name it, parsed once."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -130,7 +131,7 @@ class EffectSpec:
 
 def spec_of(name: str | Path) -> EffectSpec:
     """Read `name` as ``EffectSpec.parse`` does; what is a path is one, with all its colons."""
-    if isinstance(name, Path) or _key(name, 0) is None or Path(name).exists():
+    if isinstance(name, Path) or ":" not in name or os.path.exists(name):
         return EffectSpec(str(name))
     return EffectSpec.parse(name)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gancam import masks
 from gancam.effects._contract import ModelEffect
-from gancam.errors import ModelError, NotFound, ParameterError
+from gancam.errors import ModelError, NotFound, ParameterError, SourceError
 from gancam.frame import Image
 from gancam.inference.model import ImageModel, Model
 from gancam.media.images import read_colours
@@ -108,7 +108,10 @@ def _picture(path: str) -> Image:
     """The picture in a file. Raises ``NotFound``, ``SourceError``."""
     if not Path(path).is_file():
         raise NotFound(f"image={path}: no such file")
-    return read_colours(Path(path))
+    try:
+        return read_colours(Path(path))
+    except SourceError as error:
+        raise SourceError(f"image={error}") from error
 
 
 def _covering(picture: Image, size: tuple[int, int]) -> Image:

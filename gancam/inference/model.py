@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.errors import DeviceError, ModelError, NotFound, OutOfMemory, ParameterError, did_you_mean, shown
+from gancam.files import check_path
 from gancam.inference.autotune import Choice, choose, usable
 from gancam.inference.black import BlackGuard
 from gancam.inference.card import ModelCard, Precision
@@ -85,6 +86,7 @@ class Model:
     def __init__(
         self, path: str | Path, *, device: str = "auto", precision: str = "auto", threads: int | None = None
     ) -> None:
+        check_path(path, "path")
         path = Path(path)
         files = variants(path)
         if not files:

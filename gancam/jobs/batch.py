@@ -77,8 +77,8 @@ def process_all(
         GancamError: What loading the effects raises.
     """
     if not found.items:
-        others = counted(found.others, "other file")
-        raise InputError(f"nothing to do: the inputs hold no video and no image, but {others}")
+        others = f", but {counted(found.others, 'other file')}" if found.others else ""
+        raise InputError(f"nothing to do: the inputs hold no video and no image{others}")
     return _Batch(found, out, chain_spec, options, notify, workers, make_pool).run()
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import MaskError, either
+from gancam.errors import MaskError, either, nearest
 from gancam.frame import Image
 from gancam.masks.lettering import letters
 from gancam.masks.mask import Mask, MaskSource
@@ -46,7 +46,11 @@ class ColourKey(MaskSource):
         lettering: bool = False,
     ) -> None:
         self.colour = parse_colour(colour) if isinstance(colour, str) else colour
-        if len(self.colour) != 3 or not all(0 <= part <= 255 for part in self.colour):
+        if (
+            not isinstance(self.colour, Sequence)
+            or len(self.colour) != 3
+            or not all(0 <= part <= 255 for part in self.colour)
+        ):
             raise MaskError(f"colour {colour!r}: needs (r, g, b) of 0..255, #rrggbb, {either(COLOURS)}")
         if not 0 < tolerance <= 200:
             raise MaskError(f"tolerance {tolerance}: needs more than 0, 200 at most")
@@ -118,7 +122,7 @@ def parse_colour(text: str) -> tuple[int, int, int]:
             return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
         except ValueError:
             pass
-    raise MaskError(f"colour {text!r}: needs #rrggbb, {either(COLOURS)}")
+    raise MaskError(f"colour {text!r}: needs #rrggbb, {either(COLOURS)}{nearest(text, COLOURS)}")
 
 
 def is_grey(text: str) -> bool:

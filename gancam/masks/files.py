@@ -9,6 +9,7 @@ import numpy as np
 
 from gancam._native import quiet_opencv
 from gancam.errors import MaskError, NotFound
+from gancam.files import check_path, is_film
 from gancam.frame import Image
 from gancam.masks.mask import SAME_ASPECT, Mask, MaskSource
 
@@ -29,11 +30,15 @@ class MaskFile(MaskSource):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, invert: bool = False) -> None:
+        check_path(path, "mask")
         self.path = Path(path)
         if not self.path.is_file():
             raise NotFound(f"mask {path}: no such file")
         with quiet_opencv():
-            image = cv2.imdecode(np.fromfile(self.path, np.uint8), cv2.IMREAD_UNCHANGED) if self._bytes() else None
+            data = np.fromfile(self.path, np.uint8)
+            image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
+        if image is None and is_film(data[:12].tobytes()):
+            raise MaskError(f"mask {path}: a video or an animation; a mask is a picture, or a mask track (.json)")
         if image is None:
             raise MaskError(f"mask {path}: not an image that OpenCV can read")
         full = 65535 if image.dtype == np.uint16 else 255
@@ -56,9 +61,6 @@ class MaskFile(MaskSource):
             self._notes.append(f"mask {path}: marks nothing, all of it is {said}")
         self._mask = np.asarray(marked != invert, np.uint8)
         self._resized: dict[tuple[int, ...], Mask] = {}
-
-    def _bytes(self) -> int:
-        return self.path.stat().st_size
 
     @property
     def notes(self) -> Sequence[str]:

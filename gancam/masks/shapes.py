@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import MaskError
+from gancam.errors import MaskError, shown
 from gancam.frame import Image
 from gancam.masks.mask import Mask, MaskSource
 
@@ -23,7 +23,10 @@ class Polygons(MaskSource):
     """
 
     def __init__(self, *polygons: Polygon) -> None:
-        self._polygons = [np.array(corners, np.float64).reshape(-1, 2) for corners in polygons]
+        try:
+            self._polygons = [np.array(corners, np.float64).reshape(-1, 2) for corners in polygons]
+        except (TypeError, ValueError) as error:
+            raise MaskError(f"polygons {shown(polygons)}: each needs corners (x, y), in pixels") from error
         for corners in self._polygons:
             if len(corners) < 3 or not np.isfinite(corners).all() or np.abs(corners).max() > 1e6:
                 raise MaskError(f"polygon {corners.tolist()}: needs three corners x, y or more, in pixels")
@@ -62,7 +65,7 @@ class Boxes(Polygons):
 
     def __init__(self, *boxes: Box) -> None:
         for box in boxes:
-            if isinstance(box, str) or len(box) != 4:
+            if not isinstance(box, Sequence | np.ndarray) or isinstance(box, str) or len(box) != 4:
                 raise MaskError(f"box {box!r}: needs four numbers (left, top, width, height), in pixels")
             if not all(map(math.isfinite, box)) or min(box[2:]) <= 0:
                 raise MaskError(f"box {'/'.join(f'{side:g}' for side in box)}: needs x/y/width/height above 0")

@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 
 from gancam.errors import MaskError, NotFound
-from gancam.files import write_file
+from gancam.files import check_path, write_file
 from gancam.frame import Image
 from gancam.masks.mask import Mask, MaskSource
 from gancam.units import counted
@@ -86,6 +86,7 @@ class MaskTrack(MaskSource):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        check_path(path, "mask track")
         self.path = Path(path)
         if not self.path.is_file():
             raise NotFound(f"mask track {path}: no such file")

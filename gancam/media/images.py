@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from gancam._native import quiet_opencv
 from gancam.errors import NotFound, SinkError, SourceError
-from gancam.files import write_file
+from gancam.files import is_film, write_file
 from gancam.frame import Image, check_image
 from gancam.media.messages import cause
 from gancam.media.metadata import ImageMetadata, count_pictures, embed, read_metadata, sample_bits, tiff_tag
 from gancam.media.orientation import Orientation
+from gancam.media.paths import IMAGES
 
+_FILM = "a video or an animation, not a picture"
 _NO_IMAGE = "not an image that OpenCV can read, or damaged"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ALPHA = (".png", ".webp", ".tif", ".tiff")
@@ -262,8 +264,10 @@ def _decode(path: Path, data: bytes, orientation: int) -> Picture:
     except cv2.error as error:
         raise _unreadable(path, error) from error
     if image is None:
-        film = data[4:8] == b"ftyp" or data.startswith((b"\x1aE\xdf\xa3", b"GIF8")) or data[8:12] == b"AVI "
-        what = "a video, by its content: give it the ending of one (.mp4, .mkv ...)" if film else _NO_IMAGE
+        what = _NO_IMAGE
+        if is_film(data):
+            lies = path.suffix.lower() in IMAGES
+            what = "a video, by its content: give it the ending of one (.mp4, .mkv ...)" if lies else _FILM
         raise SourceError(f"{path}: {what}")
     turn = Orientation.of_exif(orientation)
     alpha = _alpha_of(whole, data)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from gancam.errors import NotFound, SourceError
+from gancam.files import check_path
+
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # endings of what is read and written as an image
 
 OTHER_VIDEOS = (  # of videos that are read, but not written
@@ -115,3 +118,15 @@ def classify(path: str | os.PathLike[str]) -> MediaPath:
         return VideoPath(path)
     found = SequencePath.of(path)
     return StillPath(path) if found is None or os.path.exists(path) else found
+
+
+def check_readable(path: str | os.PathLike[str]) -> None:
+    """Raise ``InputError`` for what is no path, ``NotFound``, or ``SourceError`` for what is no file with data."""
+    check_path(path, "path")
+    if not os.path.exists(path):  # unlike Path's, it raises nothing for names that cannot be
+        raise NotFound(f"{path}: no such file")
+    if not os.path.isfile(path):
+        kind = "a folder" if os.path.isdir(path) else "not a regular file"
+        raise SourceError(f"{path}: {kind}, not a video file")
+    if os.path.getsize(path) == 0:
+        raise SourceError(f"{path}: the file is empty")

@@ -6,7 +6,8 @@ from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 
-from gancam.errors import SinkError
+from gancam.errors import InputError, SinkError, shown
+from gancam.files import check_path
 from gancam.media.paths import OTHER_VIDEOS
 from gancam.sinks.contract import Sink, SinkContext
 
@@ -33,9 +34,13 @@ def open_sink(target: str | os.PathLike[str], context: SinkContext) -> Sink:
     a sink is added by adding such a file.
 
     Raises:
+        InputError: For a target that is neither a text nor a path, and for a context that is none.
         SinkError: For a name that means nothing.
         GancamError: What the sink raises.
     """
+    check_path(target, "target")
+    if not isinstance(context, SinkContext):
+        raise InputError(f"context {shown(context)}: needs a gancam.SinkContext(fps=..., size=(width, height))")
     module, rest = _resolved(os.fspath(target))
     sink: Sink = module.open(rest, context)
     return sink

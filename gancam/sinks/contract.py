@@ -5,9 +5,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Self, SupportsFloat, SupportsIndex
 
 from gancam.control import Controls, EffectMenu
+from gancam.errors import InputError, shown
 from gancam.frame import Frame
 from gancam.media.info import VideoInfo
 from gancam.media.live_sound import Sound
@@ -103,6 +104,9 @@ class SinkContext:
         menu: Effects that can be exchanged while they play.
         mirror: Turns the source's picture around, or back; returns whether it is now mirrored.
         next_camera: Has the next camera play; returns its name.
+
+    Raises:
+        InputError: For a rate that is no number, and a size that is not two whole numbers.
     """
 
     fps: float
@@ -120,3 +124,9 @@ class SinkContext:
     menu: EffectMenu | None = None
     mirror: Callable[[], bool] | None = None
     next_camera: Callable[[], str] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.fps, SupportsFloat):
+            raise InputError(f"fps {shown(self.fps)}: needs frames a second, a number")
+        if not isinstance(self.size, Sequence) or [isinstance(one, SupportsIndex) for one in self.size] != [True, True]:
+            raise InputError(f"size {shown(self.size)}: needs (width, height), two whole numbers")

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from gancam.errors import InputError, shown
 from gancam.media.animated import is_animated
 from gancam.sources.camera import Camera, Capture, camera_called, is_device
 from gancam.sources.contract import Source
@@ -36,6 +37,7 @@ def open_live(
         listen: Whether a stream's own sound comes along.
 
     Raises:
+        InputError: For what is no source.
         NotFound: For the path of no file.
         SourceError: For what cannot be opened or gives no picture.
     """
@@ -61,6 +63,10 @@ def open_live(
         return Camera(source, size=size, patience=patience, reconnect=reconnect)
     if isinstance(source, Capture):
         return CaptureSource(source, patience=patience)
+    if not isinstance(source, Source):
+        raise InputError(
+            f"source {shown(source)}: needs a camera's index or name, a URL, a video file, test or a source"
+        )
     return RealtimeSource(source, patience=patience)
 
 

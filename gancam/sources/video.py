@@ -12,13 +12,13 @@ from pathlib import Path
 
 import av
 
-from gancam.errors import GancamError, InputError, NotFound, SourceError
+from gancam.errors import GancamError, InputError, SourceError
 from gancam.frame import Frame
 from gancam.media.colour import Colour, decoded_colour
 from gancam.media.hdr import HdrMetadata
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
-from gancam.media.paths import IMAGES
+from gancam.media.paths import IMAGES, check_readable
 from gancam.media.streams import picture_of
 from gancam.media.tone import HLG, PQ, ToneMap
 from gancam.queues import BoundedQueue
@@ -76,7 +76,8 @@ class VideoFile(Source):
         NotFound: For a missing file.
         InputError: For a range that ends before it begins or begins after the last frame; when frames are asked for,
             also for one in which no frame is found after all.
-        SourceError: For what is not a video or gives not even one frame.
+        SourceError: For what is not a video or gives not even one frame; when frames are asked for, also where it was
+            read to its end or closed before.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class VideoFile(Source):
         end: Fraction | None = None,
     ) -> None:
         check_range(first, end)
+        check_readable(path)
         self._path = Path(path)
         self._deinterlace, self._skip = deinterlace, 0
         self._range = first, end
@@ -98,13 +100,6 @@ class VideoFile(Source):
         self._worker_seconds = 0.0
         self._short = False  # whether frames are missing at the end
         self._notes: list[str] = []
-        if not os.path.exists(self._path):  # unlike Path's, it raises nothing for names that cannot be
-            raise NotFound(f"{path}: no such file")
-        if not self._path.is_file():
-            kind = "a folder" if self._path.is_dir() else "not a regular file"
-            raise SourceError(f"{path}: {kind}, not a video file")
-        if self._path.stat().st_size == 0:
-            raise SourceError(f"{path}: the file is empty")
         container = _open(self._path)
         try:
             stream = _video_in(container, self._path)
@@ -294,6 +289,8 @@ class VideoFile(Source):
     def __iter__(self) -> Iterator[Frame]:
         if self._closed:
             raise SourceError(f"{self._path}: already closed")
+        if self._ended:
+            raise SourceError(f"{self._path}: already read to its end, its frames come once: open it again")
         if self._thread is None:
             self._thread = threading.Thread(target=self._read, name="gancam-decode", daemon=True)
             self._thread.start()

@@ -195,6 +195,17 @@ def test_what_is_wrong_with_the_input(tmp_path: Path) -> None:
     for name in ("empty", "text", "cut"):
         refused("process", tmp_path / f"{name}.mp4", out, says=f"{name}.mp4")
     refused("process", tmp_path, out, says=str(tmp_path))
+    for words in (
+        ["http://me:pw@127.0.0.1:1/z.mp4", out],
+        [CITY, "http://127.0.0.1:1/z.mp4"],
+        ["http://127.0.0.1:1/z.mp4"] * 3,
+    ):
+        refused(
+            "process", *words, says="gancam: http://127.0.0.1:1/z.mp4: a URL, and here files are read and written: "
+        )
+    refused("verify", CITY, "http://127.0.0.1:1/z.mp4", says="gancam: http://127.0.0.1:1/z.mp4: a URL, and here")
+    (tmp_path / "nothing").mkdir()
+    refused("process", tmp_path / "nothing", tmp_path / "made", says="the inputs hold no video and no image\n")
     assert not out.exists()
 
 
@@ -232,6 +243,10 @@ def test_what_is_wrong_with_the_effect(tmp_path: Path, clip: Path, model: Path) 
     refused("process", clip, out, "-e", f"{model}:strength", says="'strength' is not key=value")
     refused("process", clip, out, "-e", f"{model}:device=cpu", says="no parameter 'device'")
     refused("process", clip, out, "-e", f"{model}:", says="key=value")
+    refused(
+        "process", clip, out, "-e", f"background:image={clip}", says=f"image={clip}: a video or an animation, not a"
+    )
+    refused("process", clip, out, "-e", f"inpaint:mask={clip}", says=f"mask {clip}: a video or an animation; a mask is")
     refused("process", clip, out, "-e", "teleport", says="teleport")
     refused("process", clip, out, "-e", broken, says="broken.onnx")
     refused("process", clip, out, "-e", model, "--device", "tpu", says="tpu")

@@ -56,6 +56,7 @@ def test_import_refuses(tmp_path: Path, own: Path) -> None:
     refused("import", str(source), "--effect", "inpaint", says="a mask, as an input or a fourth channel")
     refused("import", str(source), "--effect", "morph", says="a vector of numbers, which morph needs")
     refused("import", str(source), "--effect", "super_resolution", says="but it keeps the size of a picture")
+    refused("import", str(source), "--mask-one", "hole", says="--mask-one is for inpaint; this is translate. Leave it")
     refused("import", str(source), "--calibrate", str(tmp_path / "none"), says="no folder with pictures in it")
     (tmp_path / "text.onnx").write_text("hello")
     refused("import", str(tmp_path / "text.onnx"), says="damaged or no ONNX model")

@@ -11,7 +11,7 @@ import torch
 from export.live import FILE, LivePicture
 from export.preview import write
 from gancam.latent.samples import open_generator
-from tests.helpers.clips import planes_of
+from tests.helpers.clips import make_clip, planes_of
 from tests.helpers.training import GENERATOR
 from train import networks, recipe
 from train.console import Console
@@ -56,6 +56,21 @@ def test_it_plays_what_is_learnt(tmp_path: Path) -> None:
     assert len(planes_of(out)) > 1
 
 
+@pytest.mark.slow
+def test_a_picture_that_fails_is_told_from_one_that_was_closed(tmp_path: Path) -> None:
+    said, source = io.StringIO(), make_clip(tmp_path / "in.mp4")
+    watcher = LivePicture(PLAN, tmp_path, str(source), [str(tmp_path / "out.mkv")], Console(said, terminal=False))
+    source.unlink()
+    watcher.weights(1, generator(1))
+    deadline = time.monotonic() + 60
+    while not said.getvalue():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        watcher.step()
+    assert "--live: the live picture failed; training goes on" in said.getvalue()
+    watcher.close()
+
+
 def test_what_cannot_be_exported_is_told_once_and_training_goes_on(tmp_path: Path) -> None:
     said = io.StringIO()
     watcher = LivePicture(PLAN, tmp_path, "test", [], Console(said, terminal=False))
@@ -64,6 +79,25 @@ def test_what_cannot_be_exported_is_told_once_and_training_goes_on(tmp_path: Pat
     assert said.getvalue().count("cannot be exported, training goes on") == 1
     assert not (tmp_path / FILE).exists()
     watcher.close()
+
+
+@pytest.mark.parametrize(
+    ("source", "outputs", "says"),
+    [
+        ("nofile.mp4", [], "--live: nofile.mp4: no such file"),
+        ("text.mp4", [], "--live: .*text.mp4"),
+        ("test", ["out.xyz"], "--live: out.xyz: no such output"),
+    ],
+)
+def test_what_cannot_be_played_is_refused_before_training(
+    source: str, outputs: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    (tmp_path / "text.mp4").write_text("no video")
+    with pytest.raises(ValueError, match=says) as error:
+        LivePicture(PLAN, tmp_path, source, outputs, Console(io.StringIO()))
+    assert "Traceback" not in str(error.value)
 
 
 def test_a_task_without_an_exporter_is_refused_before_training(tmp_path: Path) -> None:

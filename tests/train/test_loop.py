@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image as Pillow
 
 from tests.helpers.children import interruptible, uninterruptible
-from tests.helpers.training import JUDGE, go, restorer, same
+from tests.helpers.training import JUDGE, NEVER, go, restorer, same
 from train import __main__ as command
 from train import checkpoint, loop, recipe
+from train.watch import Watcher
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -117,10 +119,14 @@ def test_a_damaged_checkpoint_is_named(photos: Path, tmp_path: Path) -> None:
     whole = (tmp_path / checkpoint.LATEST).read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"no checkpoint at all", whole[:200] + bytes(200) + whole[400:]):
         (tmp_path / checkpoint.LATEST).write_bytes(damaged)
-        with pytest.raises(ValueError, match=r"checkpoint\.pt"):
+        said = (
+            rf"^{tmp_path}/checkpoint\.pt is (damaged|empty), or no checkpoint of gancam; "
+            "to begin anew, delete that file or give another --run$"
+        )
+        with pytest.raises(ValueError, match=said):
             go(text, photos, tmp_path)
     torch.save({"weights": torch.zeros(3)}, tmp_path / checkpoint.LATEST)
-    with pytest.raises(ValueError, match="no checkpoint of ours"):
+    with pytest.raises(ValueError, match="no checkpoint of gancam"):
         go(text, photos, tmp_path)
 
 
@@ -160,6 +166,45 @@ def test_the_rate_holds_then_falls() -> None:
     assert loop.rate(phase, 0.0) == loop.rate(phase, 0.5) == 1.0
     assert loop.rate(phase, 0.75) == pytest.approx(0.1 + 0.9 * 0.5)
     assert loop.rate(phase, 1.0) == pytest.approx(0.1)
+
+
+class Sweeper(Watcher):
+    """Deletes a folder when an iteration is over."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def step(self) -> None:
+        """Do it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def test_a_checkpoint_is_there_before_it_is_judged(photos: Path, tmp_path: Path) -> None:
+    judged = shutil.copytree(photos, tmp_path / "judged")
+    plan = recipe.parse(restorer(iterations=2), name="tiny")
+    with pytest.raises(OSError, match="no folder of pictures"):
+        loop.train(
+            plan, photos, tmp_path / "run", device=torch.device("cpu"), every=NEVER, evaluate_on=judged,
+            watchers=[Sweeper(judged)],
+        )  # fmt: skip
+    assert checkpoint.load(tmp_path / "run")["iteration"] == 2
+
+
+def test_what_is_over_says_so_and_is_judged_where_that_is_asked_for(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    text = restorer(iterations=4)
+    go(text, photos, tmp_path, stop_after=3)
+    assert "already" not in caplog.text
+    go(text, photos, tmp_path, stop_after=2)
+    assert "already at iteration 3, --stop-after 2 is over: nothing is left to train" in caplog.text
+    assert go(text, photos, tmp_path)
+    assert go(text, photos, tmp_path) == {}
+    assert "already at iteration 4, where its recipe ends" in caplog.text
+    plan = recipe.parse(text, name="tiny")
+    found = loop.train(plan, photos, tmp_path, device=torch.device("cpu"), every=NEVER, evaluate_on=photos)
+    assert found["psnr_y"] > 0
 
 
 # The command line: one line on stderr, exit code 2.
@@ -222,6 +267,39 @@ def test_wrong_words_on_the_command_line(photos: Path, tmp_path: Path, capsys: p
     assert "no image" in command_line([str(plan), "--data", str(tmp_path / "empty"), *run], capsys)
     (tmp_path / "file").write_text("in the way")
     assert "file" in command_line([str(plan), *data, "--run", str(tmp_path / "file" / "run")], capsys)
+
+
+def test_what_would_fail_later_or_means_nothing_is_refused_first(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan, run, empty, broken, tiny = (tmp_path / name for name in ("plan.toml", "run", "empty", "broken", "tiny"))
+    plan.write_text(restorer(iterations=2))
+    for folder in (empty, broken, tiny):
+        folder.mkdir()
+    (broken / "one.png").write_bytes((photos / "0.png").read_bytes()[:99])
+    Pillow.new("RGB", (200, 9)).save(tiny / "one.png")
+    words = [str(plan), "--data", str(photos), "--run", str(run), "--device", "cpu"]
+    for judge, said in {
+        tmp_path / "absent": "--judge: no folder of pictures ",
+        empty: "--judge: no image below ",
+        broken: "one.png is no whole image",
+        tiny: "one.png has 200x9 pixels, too few to judge on: 32 a side",
+    }.items():
+        for more in ([], ["--stop-after", "1"]):
+            assert said in command_line([*words, "--judge", str(judge), *more], capsys)
+    assert not run.exists()
+    assert "no recipe 'nothing'" in command_line(["nothing"], capsys)
+    assert "--data is missing: what is recipe 'plan' trained on?" in command_line([str(plan)], capsys)
+    for option in ("--stop-after", "--threads"):
+        for value in ("0", "-1", "x"):
+            with pytest.raises(SystemExit) as end:
+                command.main([*words, option, value])
+            assert end.value.code == 2
+            assert f"{option}: '{value}' must be a whole number, 1 or more" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        command.main([*words, "--checkpoint-seconds", "nan"])
+    assert "'nan' must be a number of seconds, 0 or more" in capsys.readouterr().err
+    assert not run.exists()
 
 
 def environment() -> dict[str, str]:

@@ -301,6 +301,9 @@ def test_what_is_missing_is_named(photos: Path, tmp_path: Path) -> None:
         "needs 64 pixels a side, it has 20x90": STYLE.format(style=small),
         "no second pile": CYCLE.format(b=""),
         "no file or folder": CYCLE.format(b=tmp_path / "gone"),
+        "has no folders input/ and target/, .* --pairs makes them: edges, grey": PAIRS.format(
+            pairs="folders", network="", colours=6
+        ),
         "pairs 'both'": PAIRS.format(pairs="both", network="", colours=6),
         "patch 64 must be 68 or more": STYLE.format(style=photos / "0.png").replace("patch = 72", "patch = 64"),
         "unknown loss beauty": STYLE.format(style=small).replace("variation", "beauty"),

@@ -18,7 +18,7 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 def image_files(folder: Path) -> list[Path]:
     """Every image below `folder`, sorted. Raises ``FileNotFoundError`` where there is no folder or no image in it."""
     if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}: --data takes a folder of photos")
+        raise FileNotFoundError(f"no folder of pictures {folder}")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not files:
         raise FileNotFoundError(f"no image below {folder}: looked for {', '.join(sorted(SUFFIXES))}")

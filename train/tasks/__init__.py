@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 Batch = dict[str, Tensor]
 VERDICTS = {"adversarial", "feature_matching"}  # the losses that a discriminator is asked for
 HELD_BACK = 8  # pictures of the data, at most, that are judged on where no folder is given for that
+# Tasks whose results are judged on the pictures of any folder; the others are judged on their own data.
+ON_FOLDERS = ("distil", "inpainting", "super_resolution", "translation")
+SMALLEST = 32  # pixels a side of a picture that is judged on
 T = TypeVar("T", bound="DataclassInstance")
 
 
@@ -229,6 +232,18 @@ def shifted(*images: Tensor) -> tuple[Tensor, ...]:
 def judged_on(images: list[Pixels], folder: Path | None) -> list[Pixels]:
     """The pictures in `folder`, where one is given, else the first of `images`: what a generator is judged on."""
     return images[:HELD_BACK] if folder is None else [read_image(path) for path in image_files(folder)]
+
+
+def check_judge(recipe: Recipe, folder: Path) -> None:
+    """Raise ``ValueError`` where what `recipe` makes cannot be judged on the pictures in `folder`."""
+    if recipe.task not in ON_FOLDERS or recipe.data.get("pairs") == "folders":
+        raise ValueError(f"--judge {folder}: recipe {recipe.name!r} is judged on its own data; leave --judge out")
+    try:
+        for path in image_files(folder):
+            if min(size := read_image(path).shape[:2]) < SMALLEST:
+                raise ValueError(f"{path} has {size[1]}x{size[0]} pixels, too few to judge on: {SMALLEST} a side")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"--judge: {error}") from error
 
 
 def heads(found: Tensor | list[Tensor] | DiscriminatorOutput) -> list[Tensor]:

@@ -225,6 +225,11 @@ def judged_pairs(truths: list[Pixels], multiple: int, pairs: str) -> list[tuple[
 
 def _paired(data: Path, patch: int) -> tuple[list[Pixels], list[Pixels]]:
     """Targets and inputs by name. Raises ``ValueError`` that names what has no partner or another size."""
+    if not all((data / name).is_dir() for name in ("input", "target")):
+        raise ValueError(
+            f"{data} has no folders input/ and target/, whose pictures are pairs by name; of photos alone --pairs "
+            "makes them: edges, grey, degraded, or who paints the target"
+        )
     sides = {}
     for name in ("input", "target"):
         files = image_files(data / name)

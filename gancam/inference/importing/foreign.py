@@ -125,10 +125,14 @@ def _port(name: str, kind: str, shape: list[int]) -> Port:
     return Port(name, _TYPES.get(kind, ""), tuple(max(side, 0) for side in shape))
 
 
-def refuse(graph: Foreign, tried: str, cure: str = "") -> ModelError:
-    """The error for a graph that nothing fits: what it is, what was `tried` or found, and what would do."""
-    cure = cure or (
-        f"Say what it is, as in {asked(graph.name, '--effect translate --order rgb --range=0..1')}, or in a .toml file "
-        "beside it (gancam import --help)"
-    )
+def refuse(graph: Foreign, tried: str, cure: str | None = None) -> ModelError:
+    """The error for a graph that nothing fits: what it is, what was `tried` or found, and what would do.
+
+    An empty `cure`: nothing would. None: it may be said what it is.
+    """
+    if cure is None:
+        cure = (
+            f"Say what it is, as in {asked(graph.name, '--effect translate --order rgb --range=0..1')}, or in a .toml "
+            "file beside it (gancam import --help)"
+        )
     return ModelError(f"{graph.name} is not understood: it {graph.described()}. Tried: {tried}. {cure}".rstrip())

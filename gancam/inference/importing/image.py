@@ -5,7 +5,7 @@ was shown; among those that have, the one wins under which the network does most
 or noisy. Under a wrong range a network mostly does nothing, or too much.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, get_args
@@ -32,12 +32,12 @@ from gancam.inference.importing.convention import (
 )
 from gancam.inference.importing.extras import UNKNOWN, first_of, is_level, is_state, starts, values_of
 from gancam.inference.importing.foreign import Foreign, Port, refuse
-from gancam.inference.importing.measure import measured, usual_side
+from gancam.inference.importing.measure import idle, measured, usual_side
+from gancam.inference.importing.shapes import check_cut, is_like, layouts, misfit, no_layout, scales
 from gancam.inference.importing.states import paired, start_sizes
-from gancam.inference.importing.trial import NoPicture, TrialFailed
+from gancam.inference.importing.trial import NoPicture, OtherSize, TrialFailed
 
 _SIDES = (64, 96, 128, 256, 224, 512)  # that are tried until a free-size graph takes one
-_SCALES = (1, 2, 3, 4, 5, 6, 8)
 # Networks forgive values that are too large (their biases lose weight), and not those that are too small: of ranges
 # that fit, the smallest is right. A larger one has to do so many times better.
 _PENALTY = {"0..1": 1.0, "-0.5..0.5": 1.1, "-1..1": 1.1, "imagenet": 1.25, "0..255": 1.35, "imagenet255": 1.4}
@@ -100,24 +100,15 @@ def _planes(port: Port) -> int:
     return next((count for count in (3, 4, 1) if count in ends), 0)
 
 
-def layouts(port: Port, answers: Answers) -> Iterator[tuple[Layout, int]]:
-    """Layouts and channels that an input of that shape may have, the likelier first."""
-    planes, _, columns = port.shape[-3:]
-    wanted = answers.get("layout")
-    options: list[tuple[Layout, int]] = [("nchw", planes), ("nhwc", columns)]
-    certain = [(layout, count) for layout, count in options if count in (1, 3, 4)]
-    guesses = [(layout, count) for layout, free in options if free == 0 for count in (3, 1)]
-    for layout, count in certain or guesses:
-        if wanted in (None, layout):
-            yield layout, count
-
-
 def shape(graph: Foreign, port: Port, extras: list[Port], outputs: list[Port], answers: Answers) -> Convention:
     """Layout, channels, scale, dtype and size, from the shapes and by running, of the first of `outputs` that fits.
 
     Raises ``ModelError`` that says what was tried when none does.
     """
     reasons: dict[str, str] = {}  # by output
+    unfit: list[str] = []  # of what was said
+    sizes: list[str] = []  # of pictures that are not played
+    runs = True
     states = answers.get("states", paired(port, extras, graph.outputs))
     for layout, channels in layouts(port, answers):
         sides = port.shape[-2:] if layout == "nchw" else port.shape[-3:-1]
@@ -130,22 +121,37 @@ def shape(graph: Foreign, port: Port, extras: list[Port], outputs: list[Port], a
             states=states, fourth=_opaque(port.dtype),
         )  # fmt: skip
         base = with_answers(base, answers)
+        if (base.order == "y") != (base.channels == 1):
+            unfit.append(f"order {base.order}, as was said, but {port.name} has {base.channels} channels")
+            continue
         for output in outputs:
             for height, width in [usual_side(base)] if base.fixed else [(side, side) for side in _SIDES]:
                 try:
                     found = _with_output(graph, replace(base, output=output.name), output, (height, width), answers)
-                    _check_cut(graph, found, (height + 32, width + 64))
+                    check_cut(graph, found, (height + 32, width + 64), answers)
                     return found
                 except NoPicture as error:
                     reasons.setdefault(output.name, f"{layout}: {error}")
+                    sizes += [str(error)] if isinstance(error, OtherSize) else []
                     break
                 except TrialFailed as error:
                     reasons.setdefault(output.name, f"{layout}: {error}")
-    said = list(dict.fromkeys(reasons.values()))
+                    runs = False
+    said = list(dict.fromkeys([*reasons.values(), *unfit]))
     if len(outputs) > 2 and len(reasons) == len(outputs):
         count = len(graph.outputs)
         raise ModelError(f"{graph.name}: none of its {count} outputs is a picture ({said[0]}); it {graph.described()}")
-    raise refuse(graph, "; ".join(said) or "no input that a picture fits")
+    if sizes:
+        raise ModelError(f"{graph.name}: {sizes[0]}; it {graph.described()}")
+    said = said or [no_layout(port, answers)]
+    raise refuse(graph, "; ".join(said), _cure(answers, any(reasons), runs))
+
+
+def _cure(answers: Answers, fitted: bool, runs: bool) -> str | None:
+    """What would do where no output was a picture, see `refuse`: of a graph whose input `fitted`, which `runs`."""
+    if not fitted or {"effect", "order", "range"} <= set(answers):
+        return "Leave out what was said of it, and it is found by trying"
+    return "" if runs else None
 
 
 def _begins_as_picture(one: Port, picture: Port, states: Mapping[str, str]) -> bool:
@@ -174,33 +180,20 @@ def _with_output(graph: Foreign, base: Convention, output: Port, size: tuple[int
         sides = (rows, columns) if layout == "nchw" else (planes, rows)
         if channels not in (1, 3, 4):
             continue
-        for scale in _SCALES:
-            lost = [scale * given - made for given, made in zip(size, sides, strict=True)]
-            if lost[0] == lost[1] and 0 <= lost[0] < min(size) * scale // 2 and lost[0] % (2 * scale) == 0:
-                minimum = max(size) if not base.fixed and max(size) > _SIDES[0] else 1
-                grey: Any = "y" if channels == 1 else base.output_order if base.output_order != "y" else "rgb"
-                made = replace(
-                    base, output=output.name, output_layout=layout, output_channels=channels, output_order=grey,
-                    scale=scale, cut=lost[0] // (2 * scale), minimum=minimum,
-                    output_range="0..255" if found.dtype == np.uint8 else base.output_range,
-                    states={name: source or output.name for name, source in base.states.items()},
-                )  # fmt: skip
-                if "scale" not in answers or answers["scale"] == scale:
-                    return with_answers(made, answers)
+        for scale, cut in scales(size, sides):
+            minimum = max(size) if not base.fixed and max(size) > _SIDES[0] else 1
+            grey: Any = "y" if channels == 1 else base.output_order if base.output_order != "y" else "rgb"
+            made = replace(
+                base, output=output.name, output_layout=layout, output_channels=channels, output_order=grey,
+                scale=scale, cut=cut, minimum=minimum,
+                output_range="0..255" if found.dtype == np.uint8 else base.output_range,
+                states={name: source or output.name for name, source in base.states.items()},
+            )  # fmt: skip
+            if "scale" not in answers or answers["scale"] == scale:
+                return with_answers(made, answers)
+        if is_like(size, sides):
+            raise misfit(output.name, size, sides, answers)
     raise NoPicture(f"{output.name} gives {list(found.shape)} for {size[1]}x{size[0]}: no picture of 1 to 8 times that")
-
-
-def _check_cut(graph: Foreign, found: Convention, size: tuple[int, int]) -> None:
-    """Raise `NoPicture` where what is lost at the border grows with the picture: its scale is no whole number."""
-    if not found.cut or found.fixed:
-        return
-    try:
-        made = graph.raw(encode(pictures.shown(*size, 1), found), found)
-    except TrialFailed:  # of a size that it does not take
-        return
-    rows = made.shape[-2] if found.output_layout == "nchw" else made.shape[-3]
-    if rows != found.scale * (size[0] - 2 * found.cut):
-        raise NoPicture(f"{found.output} gives {list(made.shape)} for {size[1]}x{size[0]}: no whole scale")
 
 
 def _first_run(graph: Foreign, base: Convention, image: Image, answers: Answers) -> tuple[Convention, Tensor]:
@@ -244,7 +237,7 @@ def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:
         one.score = one.raw * _unusual(one.convention) ** (1.0 + poor)
     near.sort(key=lambda one: one.score)
     _refuse_garbage(graph, near[0], tried, image, answers)
-    doubts = _doubts(near)
+    doubts = (*_doubts(near), *idle(graph, near[0].convention))
     like = pictures.alike(near[0].made, _inner(image, near[0].convention.cut))
     if like < _OTHER and not {"range", "effect"} & set(answers):
         doubts += (f"whether it gives a picture: it is little like what was shown (correlation {like:.2f})",)

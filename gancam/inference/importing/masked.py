@@ -29,8 +29,8 @@ from gancam.inference.importing.convention import (
     with_answers,
 )
 from gancam.inference.importing.foreign import Foreign, Port, refuse
-from gancam.inference.importing.image import layouts
 from gancam.inference.importing.measure import usual_side
+from gancam.inference.importing.shapes import layouts
 from gancam.inference.importing.trial import TrialFailed
 
 _SIDES = (64, 128, 256, 512)

@@ -12,6 +12,7 @@ from gancam.inference.importing.trial import TrialFailed
 _USUAL = 64  # pixels along a side of the pictures that are shown
 _MULTIPLES = (1, 2, 4, 8, 12, 14, 16, 24, 28, 32, 48, 64, 128)
 _REACH = (64, 128, 256, 448)  # pixels of the pictures in which a reach is looked for
+_IDLE = 0.4  # grey levels by which pictures change that are left as they are: of rounding
 _LARGEST = 2048  # pixels along a side of what comes out of these
 
 
@@ -97,3 +98,17 @@ def _spread(graph: Foreign, base: Convention, across: int, along: int, flip: boo
     places = np.nonzero(changed.any(1 if flip else 0))[0]
     last = int(places[-1]) if len(places) else 0
     return max(-(-(last + 1) // base.scale) + base.cut - middle, 0)
+
+
+def idle(graph: Foreign, meant: Convention) -> tuple[str, ...]:
+    """Say where a graph leaves pictures as they are, spoilt ones, too."""
+    if meant.scale > 1 or meant.cut or meant.output_channels == 1:
+        return ()
+    for kind in ("clean", "noisy", "blurred"):
+        image = pictures.shown(*usual_side(meant), 1, kind)
+        try:
+            if pictures.difference(graph.picture(image, meant), image.astype(np.float32)) > _IDLE:
+                return ()
+        except TrialFailed:
+            return ()
+    return ("whether it does anything: photos, noisy and blurred ones, too, come out as they went in",)

@@ -93,7 +93,7 @@ def _offered(path: Path, precision: Small, made: Path, crops: list[Image]) -> Of
             wrap.write(model, _metadata(path, precision), made)
             psnr, speed = _judged(path, made, crops)
         except GancamError as error:
-            reason = first_line(error)
+            reason = best.reason if spared else first_line(error)
         else:
             if psnr >= LEAST_PSNR:
                 wrap.write(model, _metadata(path, precision, psnr), target)
@@ -158,8 +158,10 @@ def _coded(path: Path, folder: Path, crops: list[Image], *, spared: bool) -> Onn
         node.name = f"gancam_conv_{index}"
     wrap.onnx().save(model, str(source))
     if not convolutions:
-        raise ModelError("it has no convolutions")
+        raise ModelError("nothing in it can be quantised: it has no convolutions")
     kept = {convolutions[0].name, convolutions[-1].name} if spared else set()
+    if len(convolutions) <= len(kept):
+        raise ModelError("nothing in it can be quantised")
     waiting = iter(crops)
 
     class Reader(tool.CalibrationDataReader):  # type: ignore[misc, name-defined]
@@ -176,7 +178,11 @@ def _coded(path: Path, folder: Path, crops: list[Image], *, spared: bool) -> Onn
             )  # fmt: skip
         except Exception as error:  # of whatever the tool meets
             raise ModelError(f"it cannot be quantised: {first_line(error)}") from error
-    return wrap.load(target)
+    coded = wrap.load(target)
+    weights = {node.output[0] for node in coded.graph.node if node.op_type == "DequantizeLinear"}
+    if not any(node.op_type == "Conv" and node.input[1] in weights for node in coded.graph.node):
+        raise ModelError("nothing in it can be quantised")
+    return coded
 
 
 def _tool(name: str) -> Any:

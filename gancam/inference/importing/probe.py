@@ -7,10 +7,11 @@ from gancam.errors import ModelError, ParameterError, did_you_mean
 from gancam.inference.importing.convention import Answers, Convention
 from gancam.inference.importing.extras import is_level, is_state
 from gancam.inference.importing.foreign import Foreign, Port, refuse
-from gancam.inference.importing.image import layouts, probe_image
+from gancam.inference.importing.image import probe_image
 from gancam.inference.importing.latent import latent_port, probe_latent
 from gancam.inference.importing.masked import probe_masked
 from gancam.inference.importing.matte import is_matting, planes, probe_matte
+from gancam.inference.importing.shapes import layouts
 from gancam.inference.importing.states import paired
 from gancam.inference.importing.unplayable import unplayable
 
@@ -30,7 +31,7 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
     if reason:
         raise ModelError(f"{graph.name}: {reason}; it {graph.described()}")
     if not any(one.is_picture for one in graph.outputs):
-        raise refuse(graph, "an output of three or four axes as a picture, of which it has none")
+        raise refuse(graph, "an output of three or four axes as a picture, of which it has none", "")
     vector = latent_port(graph)
     fits = any(one.is_picture and one is not vector for one in graph.inputs)
     if vector is not None and (answers.get("effect", "morph" if not fits else "") == "morph"):
@@ -126,4 +127,4 @@ def _ports(graph: Foreign, answers: Answers) -> tuple[Port, list[Port]]:
 
 
 def _none(graph: Foreign) -> ModelError:
-    return refuse(graph, "an input of three or four axes, 1, 3 or 4 of them channels, as a picture")
+    return refuse(graph, "an input of three or four axes, 1, 3 or 4 of them channels, as a picture", "")

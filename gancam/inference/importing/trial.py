@@ -45,6 +45,10 @@ class NoPicture(TrialFailed):
     """The graph runs, and what it gives is no picture of any size."""
 
 
+class OtherSize(NoPicture):
+    """The graph runs, and what it gives is a picture of a size that is not played, whatever is said of it."""
+
+
 class TrialProcess:
     """Opens graphs and runs them elsewhere. It ends with the last that refers to it; one that died starts anew."""
 

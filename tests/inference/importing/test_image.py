@@ -100,6 +100,54 @@ def test_what_is_no_picture_is_refused_with_what_was_tried(tmp_path: Path) -> No
         gancam.load(tmp_path / "a.onnx")
 
 
+def _enlarging(path: Path, scale: float) -> Path:
+    graph = Graph()
+    kernel = graph.constant(np.eye(3).reshape(3, 3, 1, 1), np.float32)
+    found = graph.add("Conv", "x", kernel)
+    graph.add("Resize", found, "", graph.constant([1, 1, scale, scale], np.float32), mode="cubic", name="y")
+    takes, gives = [1, 3, "h", "w"], [1, 3, "H", "W"]
+    onnx.save(graph.model({"x": ("float32", takes)}, {"y": ("float32", gives)}), path)  # type: ignore[dict-item]
+    return path
+
+
+@pytest.mark.parametrize("answers", [{}, {"effect": "translate", "order": "rgb", "range": "0..1"}, {"scale": 2}])
+@pytest.mark.parametrize("scale", [0.5, 1.5])
+def test_what_has_no_whole_scale_is_given_no_advice_that_cannot_help(
+    scale: float, answers: dict[str, object], tmp_path: Path
+) -> None:
+    source = _enlarging(tmp_path / "a.onnx", scale)
+    with pytest.raises(ModelError, match=rf"^{source}: y gives .*, {scale:g} times its sides: what keeps") as error:
+        adapt(source, tmp_path / "b.onnx", answers=answers)
+    assert "Say what it is" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("answers", "says"),
+    [
+        ({"scale": 2}, "y gives 192x192 for 64x64, which is x3, and scale says 2: leave that out"),
+        ({"scale": 4}, "which is x3, and scale says 4: leave that out"),
+        (
+            {"layout": "nhwc"},
+            r"layout nhwc, as was said, in which x \(1, 3, any, any\) has no 1, 3 or 4 channels. Leave",
+        ),
+        ({"order": "y"}, "order y, as was said, but x has 3 channels. Leave out what was said of it"),
+    ],
+)
+def test_an_answer_that_cannot_be_is_named(answers: dict[str, object], says: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=says) as error:
+        adapt(_enlarging(tmp_path / "a.onnx", 3), tmp_path / "b.onnx", answers=answers)
+    assert "Say what it is" not in str(error.value)
+
+
+def test_what_does_nothing_is_doubted(tmp_path: Path) -> None:
+    source = _enlarging(tmp_path / "a.onnx", 1)
+    for answers in ({}, {"order": "rgb", "range": "0..1", "effect": "translate"}):
+        doubts = adapt(source, tmp_path / "b.onnx", answers=answers).convention.doubts
+        assert any("whether it does anything" in doubt for doubt in doubts)
+    mild = write_case(Case(), tmp_path / "mild.onnx")
+    assert not any("anything" in doubt for doubt in adapt(mild, tmp_path / "b.onnx").convention.doubts)
+
+
 def test_what_fits_under_two_ranges_is_no_secret(tmp_path: Path) -> None:
     """A residual that is taken for another one under another range, and which does as little good under each."""
     graph = Graph()

@@ -76,6 +76,25 @@ def test_what_loses_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     assert set(variants(path)) == {"fp32"}
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+def test_what_would_be_the_same_in_8_bits_is_no_offer(
+    depth: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where int8 loses too much, the first and the last convolution are spared: of two nothing is left."""
+    graph, mixed = Graph(), 0.8 * np.eye(3) + 0.061
+    x = "x"
+    for _ in range(depth):
+        x = graph.add("Conv", x, graph.constant(mixed.reshape(3, 3, 1, 1), np.float32))
+    graph.add("Identity", x, name="y")
+    shape: list[str | int] = [1, 3, "h", "w"]
+    onnx.save(graph.model({"x": ("float32", shape)}, {"y": ("float32", shape)}), tmp_path / "a.onnx")
+    path = adapt(tmp_path / "a.onnx", tmp_path / "own.onnx", answers=ANSWERS).path
+    monkeypatch.setattr(precisions, "LEAST_PSNR", 90.0)
+    found = {one.precision: one for one in offer(path, photos())}["int8"]
+    assert found.path is None
+    assert "dB beside fp32, less than 90" in found.line
+
+
 def test_what_cannot_be_offered(tmp_path: Path) -> None:
     adapt(write_case(Case("edges"), tmp_path / "a.onnx"), tmp_path / "own.onnx")
     with pytest.raises(ModelError, match="no pictures to calibrate on"):
