@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gancam.effects.inpaint import InpaintParams
 from gancam.effects.inpainting.mixing import add, mixed
+from gancam.effects.inpainting.regions import Floats
 from gancam.effects.inpainting.texture import WIDE, Texture, _strength, textured, wide_parts
 from gancam.frame import Image
 from tests.helpers.clips import psnr
@@ -158,9 +159,9 @@ def test_where_much_is_hole_three_quarters_as_much_is_added() -> None:
 
 def made_up(
     fine: np.ndarray, coarse: np.ndarray, fits: float, sure: float = 0.0, busy: float = 0.0
-) -> tuple[Image, Texture]:
+) -> tuple[Floats, Texture]:
     """A grey fill, and a texture of it that differs by what is given, ``(h, w)``."""
-    smooth = np.full((*fine.shape, 3), 128, np.uint8)
+    smooth = np.full((*fine.shape, 3), 128, np.float32)
     picture = np.asarray(smooth + (fine + coarse)[..., None], np.float32)
     return smooth, Texture(picture, sure, *(np.full(fine.shape, share, np.float32) for share in (fits, busy)))
 
@@ -241,6 +242,22 @@ def test_amid_detail_a_wide_hole_is_filled_with_detail(
     change = mixed(smooth, texture, depths, strength)
     share = float((change * (texture.picture - smooth)).sum() / np.square(texture.picture - smooth).sum())
     assert share > 0.99 if shows == 1.0 else share < shows
+
+
+def test_the_weave_of_a_network_is_evened_out_deep_inside_and_edges_stay() -> None:
+    hole = np.zeros((240, 320), np.uint8)
+    hole[40:200, 60:260] = 1
+    y, x = np.mgrid[:240, :320]
+    walls = np.dstack([np.where(y < 120, 60.0, 180.0)] * 3)
+    weave = 3 * (np.sin(x * np.pi / 8) + np.sin(y * np.pi / 8))
+    before = np.round(walls + (weave * hole)[..., None]).astype(np.uint8)
+    made = before.copy()
+    add(made, hole, wide_parts(hole), InpaintParams().texture)
+    deep = (slice(148, 164), slice(110, 210))
+    assert before[deep].std() > 2.5
+    assert made[deep].std() < 1.2
+    assert made[124:130, 110:210].mean() - made[110:116, 110:210].mean() > 110
+    assert np.array_equal(made[hole == 0], before[hole == 0])
 
 
 def test_an_edge_makes_nothing_busy() -> None:

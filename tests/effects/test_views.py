@@ -55,21 +55,3 @@ def test_the_mirror_shows_the_same_picture() -> None:
     mirrored = [np.array_equal(unknown, hole[:, ::-1]) and np.array_equal(picture, before[:, ::-1])
                 for _, picture, unknown in calls]  # fmt: skip
     assert sum(mirrored) == 2
-
-
-def test_the_weave_of_a_network_is_evened_out_deep_inside_and_edges_stay() -> None:
-    image, hole = wide()
-    y, x = np.mgrid[:240, :320]
-    scene = np.where(y < 120, 60, 180) + 4 * (np.sin(x * np.pi / 8) + np.sin(y * np.pi / 8))
-    picture = np.dstack([np.round(scene).astype(np.uint8)] * 3)
-
-    def fill(given: Image, unknown: Mask, within: Sequence[FrameRegion], smaller: int) -> None:
-        shown = picture if np.array_equal(unknown, hole) else picture[:, ::-1]
-        given[unknown > 0] = shown[unknown > 0]
-
-    image[hole > 0] = picture[hole > 0]
-    average(image, hole, wide_parts(hole), fill)
-    assert picture[140:150, 140:180].std() > 3
-    assert image[140:150, 140:180].std() < 1.5
-    assert image[122:128, 150:170].mean() - image[112:118, 150:170].mean() > 110
-    assert np.array_equal(image[20:26], np.where(hole[20:26, :, None] > 0, picture[20:26], image[20:26]))

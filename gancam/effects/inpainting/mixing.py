@@ -26,8 +26,11 @@ OTHER = 22.0  # grey levels of coarse difference at which a piece is hardly beli
 RIM = 12, 40  # pixels from a hole's edge up to which what was found there is believed, and from which it must agree
 DEEP = 48, 72  # pixels to a part's middle, up to which that holds, and from which it must agree at its edge as well
 WIDE = 40, 58  # pixels to a part's middle, up to which that holds amid detail, and from which on all is shown there
+NEARLY_ALL = 0.5, 0.65  # of a part must be amid detail: what is shown of a piece for half of it is a ghost as well
 FAR = 48, 96  # pixels from known ones from which on less is believed, and nothing
 GRAIN, OUTLINES = 1.0, 0.5  # pixels: the same of the blur that parts grain; times its middle strength that it may have
+WOVEN = 8, 32  # pixels from known ones from which on a fill is evened out, and wholly
+WINDOW, FAINT = 25, 20.0  # pixels a side, and squared grey levels by which a fill varies in them where it is woven
 WHOLE = 0.6  # the strength up to which that is so; from there to 1 all becomes believed
 
 
@@ -49,12 +52,26 @@ def add(picture: Image, hole: Mask, parts: Sequence[Part], strength: float) -> N
         there = picture[place]
         texture = textured(there, hole[place])
         if texture is not None:
+            smooth = _evened(there, floats(_ramp(depth[place], WOVEN) * part.share * min(strength / WHOLE, 1.0)))
             less = 1 - CROWD * (1 - part.alone) * (1 - texture.sure)
-            change = mixed(there, texture, depth[place] * (part.share > 0), strength)
-            there[:] = np.clip(np.round(there + (part.share * np.float32(less))[..., None] * change), 0, 255)
+            change = mixed(smooth, texture, depth[place] * (part.share > 0), strength)
+            there[:] = np.clip(np.round(smooth + (part.share * np.float32(less))[..., None] * change), 0, 255)
 
 
-def mixed(smooth: Image, texture: Texture, depth: Floats, strength: float) -> Floats:
+def _evened(picture: Image, share: Floats) -> Floats:
+    """Without the faint weave that networks make where they know nothing, and with its edges, so far as `share` says.
+
+    A guided filter that is its own guide: He et al., https://doi.org/10.1109/TPAMI.2012.213, equations 5 to 8.
+    """
+    values, window = floats(picture), (WINDOW, WINDOW)
+    mean, square = cv2.blur(values, window), cv2.blur(values * values, window)
+    varies = np.maximum(square - mean * mean, 0)
+    slope = varies / (varies + np.float32(FAINT))
+    evened = cv2.blur(slope, window) * values + cv2.blur((1 - slope) * mean, window)
+    return floats(values + share[..., None] * (evened - values))
+
+
+def mixed(smooth: Floats, texture: Texture, depth: Floats, strength: float) -> Floats:
     """Say what to add to a smooth fill for `texture` to show at that `strength`, 0 to 1.
 
     Where a piece is believed, what is fine is added at strength^(7/8): more of it where it is weak, and less where it
@@ -64,7 +81,7 @@ def mixed(smooth: Image, texture: Texture, depth: Floats, strength: float) -> Fl
     it is in a wide hole where they are busy, from strength `WHOLE` on.
 
     Args:
-        smooth: uint8 ``(h, w, 3)``.
+        smooth: ``(h, w, 3)``, 0 to 255.
         texture: of the same places.
         depth: pixels to the next known one, ``(h, w)``; 0 where nothing is to be added.
         strength: 0: nothing of it, 1: all.
@@ -78,8 +95,9 @@ def mixed(smooth: Image, texture: Texture, depth: Floats, strength: float) -> Fl
     level = np.minimum(shown * np.float32(BELIEVED) * (usual / around) ** np.float32((1 - strength) * doubts), 1)
     light = np.float32(strength) ** (doubts * (2 + 3 * (1 - texture.fits)))
     doubted = floats((1 - _belief(coarse, depth)) * doubts * min((1 - strength) / (1 - WHOLE), 1.0))[..., None]
-    whole = (texture.busy * _ramp(depth.max(keepdims=True, initial=0), WIDE))[..., None]
-    whole *= np.float32(min(strength / WHOLE, 1.0))
+    busy = texture.busy[inside].mean(keepdims=True) if inside.any() else np.zeros(1, np.float32)
+    whole = texture.busy * _ramp(depth.max(keepdims=True, initial=0), WIDE) * _ramp(floats(busy), NEARLY_ALL)
+    whole = whole[..., None] * np.float32(min(strength / WHOLE, 1.0))
     believed = level[..., None] * fine + light[..., None] * coarse
     change = floats(believed + doubted * (shown * _grain(apart, inside) - believed))
     return floats(change + whole * (apart - change))

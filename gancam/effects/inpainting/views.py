@@ -2,7 +2,7 @@
 
 What it makes up differs with the view: in the mirror, and from farther away. The mean is nearer to the truth than one
 of them, since what they agree on stays; and deep in a hole the view from farther away knows more, since there known
-pixels are nearer. What is left there of the faint weave that networks make where they know nothing is evened out.
+pixels are nearer.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,14 +11,13 @@ import cv2
 import numpy as np
 
 from gancam.effects.inpainting.holes import windows
-from gancam.effects.inpainting.regions import Floats, FrameRegion, floats
+from gancam.effects.inpainting.regions import FrameRegion, floats
 from gancam.effects.inpainting.texture import Part
 from gancam.frame import Image
 from gancam.masks import Mask
 
 FAR = 2  # times smaller the network sees the picture from farther away
 DEEP = 32  # pixels from known ones from which on that view alone counts; nearer, in proportion
-WINDOW, FAINT = 25, 20.0  # pixels a side, and squared grey levels by which a fill varies in them where it is woven
 
 Fill = Callable[[Image, Mask, Sequence[FrameRegion], int], None]
 
@@ -54,19 +53,5 @@ def average(picture: Image, hole: Mask, parts: Sequence[Part], fill: Fill) -> No
         place, share = (part.rows, part.columns), part.share[..., None]
         here, there = (floats(cv2.addWeighted(a[place], 0.5, b[place], 0.5, 0, dtype=cv2.CV_32F))
                        for a, b in (close, distant))  # fmt: skip
-        deep = depth[place][..., None]
-        mean = here + deep * (there - here)
-        mean += deep * (_evened(mean) - mean)
+        mean = here + depth[place][..., None] * (there - here)
         picture[place] = np.round(picture[place] + share * (mean - picture[place]))
-
-
-def _evened(picture: Floats) -> Floats:
-    """Without what is faint, and with its edges: a guided filter that is its own guide.
-
-    He et al., https://doi.org/10.1109/TPAMI.2012.213, equations 5 to 8.
-    """
-    window = (WINDOW, WINDOW)
-    mean, square = cv2.blur(picture, window), cv2.blur(picture * picture, window)
-    varies = np.maximum(square - mean * mean, 0)
-    slope = varies / (varies + np.float32(FAINT))
-    return floats(cv2.blur(slope, window) * picture + cv2.blur((1 - slope) * mean, window))
