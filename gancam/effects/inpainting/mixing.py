@@ -29,6 +29,7 @@ WIDE = 40, 58  # pixels to a part's middle, up to which that holds amid detail, 
 NEARLY_ALL = 0.5, 0.65  # of a part must be amid detail: what is shown of a piece for half of it is a ghost as well
 FAR = 48, 96  # pixels from known ones from which on less is believed, and nothing
 GRAIN, OUTLINES = 1.0, 0.5  # pixels: the same of the blur that parts grain; times its middle strength that it may have
+EDGE = 0, 14  # pixels from known ones over which the fill, which meets them, gives way to pieces, which may not
 WOVEN = 8, 32  # pixels from known ones from which on a fill is evened out, and wholly
 WINDOW, FAINT = 25, 20.0  # pixels a side, and squared grey levels by which a fill varies in them where it is woven
 WHOLE = 0.6  # the strength up to which that is so; from there to 1 all becomes believed
@@ -95,12 +96,18 @@ def mixed(smooth: Floats, texture: Texture, depth: Floats, strength: float) -> F
     level = np.minimum(shown * np.float32(BELIEVED) * (usual / around) ** np.float32((1 - strength) * doubts), 1)
     light = np.float32(strength) ** (doubts * (2 + 3 * (1 - texture.fits)))
     doubted = floats((1 - _belief(coarse, depth)) * doubts * min((1 - strength) / (1 - WHOLE), 1.0))[..., None]
-    busy = texture.busy[inside].mean(keepdims=True) if inside.any() else np.zeros(1, np.float32)
-    whole = texture.busy * _ramp(depth.max(keepdims=True, initial=0), WIDE) * _ramp(floats(busy), NEARLY_ALL)
-    whole = whole[..., None] * np.float32(min(strength / WHOLE, 1.0))
+    whole = (_amid_detail(texture.busy, depth) * np.float32(min(strength / WHOLE, 1.0)))[..., None]
     believed = level[..., None] * fine + light[..., None] * coarse
     change = floats(believed + doubted * (shown * _grain(apart, inside) - believed))
     return floats(change + whole * (apart - change))
+
+
+def _amid_detail(busy: Floats, depth: Floats) -> Floats:
+    """How far all of what was found is shown at each place, since nothing else would look like its surroundings."""
+    inside = depth > 0
+    share = busy.mean(keepdims=True, where=inside) if inside.any() else np.zeros(1, np.float32)
+    wide = _ramp(depth.max(keepdims=True, initial=0), WIDE) * _ramp(floats(share), NEARLY_ALL)
+    return floats(busy * _ramp(depth, EDGE) * wide)
 
 
 def _belief(coarse: Floats, depth: Floats) -> Floats:
