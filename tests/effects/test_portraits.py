@@ -126,6 +126,21 @@ def test_a_face_beyond_the_frame_is_cut_and_laid(people: Image) -> None:
     gone.lay(seen, made, 1.0, Planes())
 
 
+def test_half_a_face_behind_somebody_keeps_its_colours(people: Image) -> None:
+    """Of what is drawn nearer a little more is skin, of what lies under it a little less: their medians are others."""
+    (window,) = windows(looked(people), people)
+    rows = window.place.slices[0]
+    middle = (rows.start + rows.stop) // 2
+    skin, hair = (np.full(3, level, np.uint8) for level in (200, 20))
+    under, near = np.empty_like(people), np.empty((*window.size[::-1], 3), np.uint8)
+    under[: middle - 2], under[middle - 2 :] = skin, hair
+    near[: near.shape[0] // 2 + 4], near[near.shape[0] // 2 + 4 :] = skin, hair
+    laid = under.copy()
+    window.lay(near, laid, 1.0, Planes())
+    assert np.array_equal(laid[: middle - 4], under[: middle - 4])
+    assert np.array_equal(laid[middle + 8 :], under[middle + 8 :])
+
+
 def test_a_face_is_held_where_it_is_drawn_and_as_far(people: Image) -> None:
     """From nearer, as large as it is, or in part both while it grows."""
     portraits = looked(people)
