@@ -10,6 +10,7 @@ from gancam.vision.motion import Camera
 
 MARKED = 60  # of 255: opacity from which on a pixel is marked: hair, and the blur of a hand
 _RIM = 240  # of the shorter side: how far the mask reaches beyond that, over what compression smeared of people
+_FRIZZ = 0.012  # of the side of a square as large as they are: the same, over fine hair, which is the wider the nearer
 _TRAIL = 20  # hundredths of a second for which a pixel stays marked
 _GONE = 0.5  # times as many pixels as in the frame before: fewer is a mistake, not somebody who walks out
 _KEPT = 1.0  # seconds for which such a mistake may last
@@ -31,9 +32,10 @@ class Trail:
         """Return what is marked of a frame in which people were seen with this `opacity`, 0 to 255: 0 or 1."""
         now = self._clock + 1 / 30 if time is None else time
         passed, self._clock = max(now - self._clock, 0.0), now
-        rim = 2 * max(round(min(opacity.shape) / _RIM), 1) + 1
+        marked = cv2.threshold(opacity, MARKED, _TRAIL, cv2.THRESH_BINARY)[1]
+        rim = 2 * max(round(min(opacity.shape) / _RIM), round(_FRIZZ * cv2.countNonZero(marked) ** 0.5), 1) + 1
         around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim))
-        seen = np.asarray(cv2.dilate(cv2.threshold(opacity, MARKED, _TRAIL, cv2.THRESH_BINARY)[1], around), np.uint8)
+        seen = np.asarray(cv2.dilate(marked, around), np.uint8)
         if self._left.shape != seen.shape:
             self._left, self._many, self._missed = np.zeros_like(seen), 0, 0.0
         many = cv2.countNonZero(seen)

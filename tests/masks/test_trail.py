@@ -38,6 +38,15 @@ def test_marks_run_with_the_camera() -> None:
     assert not marked.any()  # who is out of the picture is not missed
 
 
+def test_the_nearer_somebody_is_the_further_fine_hair_reaches() -> None:
+    beyond = []
+    for radius in (20, 170):
+        somebody = np.zeros_like(SEEN)
+        cv2.circle(somebody, (320, 180), radius, 255, -1)
+        beyond.append(cv2.boundingRect(Trail()(somebody, 0.0))[2] // 2 - radius)
+    assert beyond == [2, 4]
+
+
 def test_a_cut_ends_the_marks() -> None:
     trail = Trail()
     trail.carry(*pictures())  # nothing is marked yet
