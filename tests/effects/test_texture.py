@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gancam.effects.inpaint import InpaintParams
 from gancam.effects.inpainting.mixing import add, mixed
 from gancam.effects.inpainting.regions import Floats
-from gancam.effects.inpainting.texture import WIDE, Texture, _strength, textured, wide_parts
+from gancam.effects.inpainting.texture import WIDE, Texture, _busy, _strength, textured, wide_parts
 from gancam.frame import Image
 from tests.helpers.clips import psnr
 from tests.helpers.small import still
@@ -273,6 +273,15 @@ def test_an_edge_makes_nothing_busy() -> None:
         assert texture.busy.shape == hole.shape
         busy.append(float(texture.busy[hole > 0].mean()))
     assert busy == [0.0, 1.0]
+
+
+def test_detail_is_that_of_the_size_at_which_patches_are_found() -> None:
+    """Bricks 80 pixels wide are plain in patches of 21; eight times smaller, as in a very large hole, they are not."""
+    bricks = np.kron(np.random.default_rng(0).integers(0, 256, (12, 16, 3)), np.ones((80, 80, 1))).astype(np.uint8)
+    hole = np.zeros(bricks.shape[:2], np.bool_)
+    hole[320:640, 400:880] = True
+    assert _busy(bricks, hole, 1)[hole].mean() < 0.1
+    assert _busy(bricks, hole, 8)[hole].mean() > 0.9
 
 
 def test_patches_fit_where_the_surroundings_repeat_and_not_elsewhere() -> None:

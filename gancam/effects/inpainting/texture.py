@@ -153,19 +153,24 @@ def textured(image: Image, hole: Mask) -> Texture | None:
     varies = _varies(picture, empty, PATCH * unit)
     fits = _fits(matches, varies, (empty.shape[0] // unit, empty.shape[1] // unit))
     fits = floats(cv2.resize(fits, empty.shape[::-1], interpolation=cv2.INTER_LINEAR))[:height, :width]
-    busy = _busy(image, hole > 0)
+    busy = _busy(image, hole > 0, unit // FINEST)
     return Texture(made[:height, :width].clip(0, 255), _sure(matches, varies), fits, busy)
 
 
-def _busy(picture: Image, hole: NDArray[np.bool_]) -> Floats:
-    """How far patches around each place vary, the middle one in order counting: one strong edge makes nothing busy."""
-    grey = floats(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
-    known = floats(~hole)
+def _busy(picture: Image, hole: NDArray[np.bool_], times: int) -> Floats:
+    """How far patches around each place vary, the middle one in order counting: one strong edge makes nothing busy.
+
+    In a picture that is so many `times` smaller: petals are plain to who looks at a tulip from too near.
+    """
+    height, width = hole.shape
+    size = max(width // times, 1), max(height // times, 1)
+    grey, known = (floats(cv2.resize(one, size, interpolation=cv2.INTER_AREA))
+                   for one in (cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), floats(~hole)))  # fmt: skip
     share = floats(cv2.blur(known, (BLOCK, BLOCK)))
     mean, square = (cv2.blur(each * known, (BLOCK, BLOCK)) / np.maximum(share, 1e-3) for each in (grey, grey * grey))
     usual = _usual(np.sqrt(np.maximum(square - mean * mean, 0))[..., None], floats(share > 0.5))
     least, most = BUSY
-    return floats((usual[..., 0] - least) / (most - least)).clip(0, 1)
+    return floats(cv2.resize((usual[..., 0] - least) / (most - least), (width, height))).clip(0, 1)
 
 
 def _usual(values: Floats, seen: Floats) -> Floats:
