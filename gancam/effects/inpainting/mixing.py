@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.effects.inpainting.regions import Floats, floats
+from gancam.effects.inpainting.regions import Floats, floats, ramp
 from gancam.effects.inpainting.texture import Part, Texture, textured
 from gancam.frame import Image
 from gancam.masks import Mask
@@ -53,7 +53,7 @@ def add(picture: Image, hole: Mask, parts: Sequence[Part], strength: float) -> N
         there = picture[place]
         texture = textured(there, hole[place])
         if texture is not None:
-            smooth = _evened(there, floats(_ramp(depth[place], WOVEN) * part.share * min(strength / WHOLE, 1.0)))
+            smooth = _evened(there, floats(ramp(depth[place], WOVEN) * part.share * _much(strength)))
             less = 1 - CROWD * (1 - part.alone) * (1 - texture.sure)
             change = mixed(smooth, texture, depth[place] * (part.share > 0), strength)
             there[:] = np.clip(np.round(smooth + (part.share * np.float32(less))[..., None] * change), 0, 255)
@@ -96,25 +96,30 @@ def mixed(smooth: Floats, texture: Texture, depth: Floats, strength: float) -> F
     level = np.minimum(shown * np.float32(BELIEVED) * (usual / around) ** np.float32((1 - strength) * doubts), 1)
     light = np.float32(strength) ** (doubts * (2 + 3 * (1 - texture.fits)))
     doubted = floats((1 - _belief(coarse, depth)) * doubts * min((1 - strength) / (1 - WHOLE), 1.0))[..., None]
-    whole = (_amid_detail(texture.busy, depth) * np.float32(min(strength / WHOLE, 1.0)))[..., None]
+    whole = (_amid_detail(texture.busy, depth) * np.float32(_much(strength)))[..., None]
     believed = level[..., None] * fine + light[..., None] * coarse
     change = floats(believed + doubted * (shown * _grain(apart, inside) - believed))
     return floats(change + whole * (apart - change))
+
+
+def _much(strength: float) -> float:
+    """0 to 1: how far what is done in full at `WHOLE` is done at that `strength`."""
+    return min(strength / WHOLE, 1.0)
 
 
 def _amid_detail(busy: Floats, depth: Floats) -> Floats:
     """How far all of what was found is shown at each place, since nothing else would look like its surroundings."""
     inside = depth > 0
     share = busy.mean(keepdims=True, where=inside) if inside.any() else np.zeros(1, np.float32)
-    wide = _ramp(depth.max(keepdims=True, initial=0), WIDE) * _ramp(floats(share), NEARLY_ALL)
-    return floats(busy * _ramp(depth, EDGE) * wide)
+    wide = ramp(depth.max(keepdims=True, initial=0), WIDE) * ramp(floats(share), NEARLY_ALL)
+    return floats(busy * ramp(depth, EDGE) * wide)
 
 
 def _belief(coarse: Floats, depth: Floats) -> Floats:
     """How far what was found is believed at each place, 0 to 1, by how it differs from the smooth fill."""
     differs = cv2.GaussianBlur(np.square(coarse).mean(2), (0, 0), LEVEL)
-    agrees = np.exp(-differs / np.float32(OTHER**2)) * (1 - _ramp(depth, FAR))
-    asked = np.maximum(_ramp(depth, RIM), _ramp(depth.max(keepdims=True, initial=0), DEEP))
+    agrees = np.exp(-differs / np.float32(OTHER**2)) * (1 - ramp(depth, FAR))
+    asked = np.maximum(ramp(depth, RIM), ramp(depth.max(keepdims=True, initial=0), DEEP))
     return floats(1 - asked * (1 - agrees))
 
 
@@ -123,8 +128,3 @@ def _grain(apart: Floats, inside: NDArray[np.bool_]) -> Floats:
     finest = floats(apart - cv2.GaussianBlur(apart, (0, 0), GRAIN))
     most = max(OUTLINES * float(np.median(np.abs(finest).mean(2)[inside])) if inside.any() else 0.0, 0.3)
     return floats(np.float32(most) * np.tanh(finest / np.float32(most)))
-
-
-def _ramp(values: Floats, ends: tuple[float, float]) -> Floats:
-    """0 up to the first of two `ends`, 1 from the second on."""
-    return floats(np.clip((values - ends[0]) / (ends[1] - ends[0]), 0, 1))

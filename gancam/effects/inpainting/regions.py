@@ -19,6 +19,11 @@ def floats(values: NDArray[np.generic]) -> Floats:
     return np.asarray(values, np.float32)
 
 
+def ramp(values: Floats, ends: tuple[float, float]) -> Floats:
+    """Give 0 up to the first of two `ends`, 1 from the second on, and what is between them in between."""
+    return floats(np.clip((values - ends[0]) / (ends[1] - ends[0]), 0, 1))
+
+
 class FrameRegion(NamedTuple):
     """A part of the frame; its sides lie between cells, or are the frame's."""
 

@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from gancam.effects.inpainting.light import spread
-from gancam.effects.inpainting.regions import Floats, floats
+from gancam.effects.inpainting.regions import Floats, floats, ramp
 from gancam.frame import Image
 from gancam.masks import Mask
 
@@ -169,8 +169,7 @@ def _busy(picture: Image, hole: NDArray[np.bool_], times: int) -> Floats:
     share = floats(cv2.blur(known, (BLOCK, BLOCK)))
     mean, square = (cv2.blur(each * known, (BLOCK, BLOCK)) / np.maximum(share, 1e-3) for each in (grey, grey * grey))
     usual = _usual(np.sqrt(np.maximum(square - mean * mean, 0))[..., None], floats(share > 0.5))
-    least, most = BUSY
-    return floats(cv2.resize((usual[..., 0] - least) / (most - least), (width, height))).clip(0, 1)
+    return floats(cv2.resize(ramp(usual[..., 0], BUSY), (width, height)))
 
 
 def _usual(values: Floats, seen: Floats) -> Floats:
