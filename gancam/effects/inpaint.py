@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gancam import masks
 from gancam.effects._contract import MaskedEffect
 from gancam.effects.inpainting.background import Background
+from gancam.effects.inpainting.bystanders import Bystanders
 from gancam.effects.inpainting.captions import Captions, keyed
 from gancam.effects.inpainting.grain import Grain
 from gancam.effects.inpainting.holes import Crop, Holes, cut_out, overlap, paste, plan
@@ -116,6 +117,7 @@ class Inpaint(MaskedEffect):
         super().__init__(model, params)
         self.background = Background()
         self._grain = Grain()
+        self._bystanders = Bystanders()
         self._drawn: masks.Drawn | None = None  # what is drawn on
         self._overlay = Overlay()
         self._veils: Sequence[Veil] = ()  # of the clip that was read ahead, likewise:
@@ -161,7 +163,7 @@ class Inpaint(MaskedEffect):
         invented = [new[window.place] for window in holes.windows]
         self._invent(result, unknown, holes.windows)
         if self.params.memory and self.params.texture:
-            self._texture(result, new)
+            self._texture(result, new, image)
         for window, part in zip(holes.windows, invented, strict=True):
             if self.params.memory:
                 self.background.store(window, result[window.place], image, holes.hidden, part)
@@ -405,8 +407,10 @@ class Inpaint(MaskedEffect):
                         content = np.full_like(content, cv2.mean(picture, 1 - unknown)[:3])
                     paste(picture, unknown, crop, content)
 
-    def _texture(self, picture: Image, new: Mask) -> None:
+    def _texture(self, picture: Image, new: Mask, image: Image) -> None:
         """Give wide parts of what is `new` in `picture`, which will be remembered, several looks and texture.
+
+        `image` is the same before it was filled.
 
         Invented again for each frame, it would boil. So what was hidden in the frame before and had to be invented
         again stays as the network has it.
@@ -416,7 +420,7 @@ class Inpaint(MaskedEffect):
             parts = wide_parts(appeared)
             if parts:
                 average(picture, new, parts, self._invent)
-                add(picture, appeared, parts, self.params.texture)
+                add(picture, appeared, parts, self.params.texture, self._bystanders(image, appeared))
 
 
 def build(model: Model, params: Mapping[str, object]) -> Inpaint:

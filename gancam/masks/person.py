@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gancam.frame import Image, ImageLike, check_image
 from gancam.inference.catalog import MODELS
 from gancam.inference.model import ImageModel
+from gancam.masks.behind import behind
 from gancam.masks.belief import Belief, without_fancies, without_isles
 from gancam.masks.faces import Faces
 from gancam.masks.looks import Looks, Opinion
@@ -110,12 +111,13 @@ class Person(MaskSource):
             for a fifth of a second, and where most of what was marked is gone from one frame to the next, all of it
             stays for a second.
             Frames without a time are taken to be 1/30 s apart. Of an image by itself, which is the first of its scene
-            and has no time, also what the network left of people (`gancam.masks.strays`).
+            and has no time, also what the network left of people (`gancam.masks.strays`), and people whom these stood
+            before (`gancam.masks.behind`).
     """
 
     def __init__(self, model: ImageModel | None = None, *, hold: float = 0.7, wide: bool = False) -> None:
         model = model if model is not None else ImageModel(MODELS / "background.onnx", device="cpu")
-        self._look = Looks(model)
+        self._model, self._look = model, Looks(model)
         self._work_size = model.card.work_size or _WORK_SIZE
         self.hold, self.wide = hold, wide
         self._whole = _Region((0, 0, 0, 0), Opinion(self._look))  # of the last frame
@@ -135,10 +137,8 @@ class Person(MaskSource):
         opacity = self.opacity(image)
         if not self.wide:
             return np.asarray(opacity > 127, np.uint8)
-        if time is None and self._tick == 0 and self._look.alone:  # an image by itself
-            likely = np.maximum(*self._whole.opinion.both())
-            marked = np.asarray(cv2.threshold(opacity, MARKED, 255, cv2.THRESH_BINARY)[1], np.uint8)
-            opacity = np.asarray(cv2.max(opacity, strays(image, marked, likely)), np.uint8)
+        if time is None and self._tick == 0 and self._look.alone:
+            opacity = np.asarray(cv2.max(opacity, self._left_out(image, opacity)), np.uint8)
         return self._trail(opacity, time)
 
     def opacity(self, image: ImageLike) -> NDArray[np.uint8]:
@@ -176,6 +176,16 @@ class Person(MaskSource):
         self._whole.before = self._steadied(found, self._whole.before, still)
         opacity = matte(without_isles(self._whole.before), small, image)
         return opacity if closer is None else np.asarray(cv2.max(opacity, closer), np.uint8)
+
+    def _left_out(self, image: Image, opacity: NDArray[np.uint8]) -> Mask:
+        """Of an image by itself: 255 where people are marked, what was left of them, and others behind them."""
+
+        def look(picture: Image) -> Mask:
+            return _marked(Person(self._model, wide=True).opacity(picture))
+
+        marked = _marked(opacity)
+        marked |= strays(image, marked, np.maximum(*self._whole.opinion.both()))
+        return marked | behind(image, marked, look)
 
     def _goes_on(self, small: Image) -> bool:
         """Whether `small` is of the scene of the frame before; what is marked for longer than it is seen goes along."""
@@ -412,6 +422,11 @@ def _somebody(found: NDArray[np.float32], window: Window, size: tuple[int, int])
         return None
     person = people_in(found, window)
     return person if person is not None and person[3] >= _TALL * size[1] else None
+
+
+def _marked(opacity: NDArray[np.uint8]) -> Mask:
+    """255 where so much of a pixel is somebody that a wide mask marks it, else 0."""
+    return np.asarray(cv2.threshold(opacity, MARKED, 255, cv2.THRESH_BINARY)[1], np.uint8)
 
 
 def _decided(found: NDArray[np.float32], least: NDArray[np.float32] | float) -> NDArray[np.float32]:

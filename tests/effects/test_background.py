@@ -8,11 +8,11 @@ import pytest
 from numpy.typing import NDArray
 
 from gancam.effects.inpainting.background import Background, Found
-from gancam.effects.inpainting.light import spread
 from gancam.effects.inpainting.prescan import Prescan
 from gancam.effects.inpainting.regions import INVENTED, SEEN, UNKNOWN, FrameRegion
 from gancam.frame import Image
 from gancam.vision.motion import Grey
+from gancam.vision.spreading import spread
 from tests.helpers.clips import psnr
 from tests.helpers.small import still
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gancam.effects.inpaint import InpaintParams
+from gancam.effects.inpainting.melding import melded, steps
 from gancam.effects.inpainting.mixing import add, mixed
 from gancam.effects.inpainting.regions import Floats
 from gancam.effects.inpainting.texture import WIDE, Texture, _busy, _strength, textured, wide_parts
@@ -158,12 +159,13 @@ def test_where_much_is_hole_three_quarters_as_much_is_added() -> None:
 
 
 def made_up(
-    fine: np.ndarray, coarse: np.ndarray, fits: float, sure: float = 0.0, busy: float = 0.0
+    fine: np.ndarray, coarse: np.ndarray, fits: float, sure: float = 0.0, busy: float = 0.0, cut: float = 9.0
 ) -> tuple[Floats, Texture]:
     """A grey fill, and a texture of it that differs by what is given, ``(h, w)``."""
     smooth = np.full((*fine.shape, 3), 128, np.float32)
     picture = np.asarray(smooth + (fine + coarse)[..., None], np.float32)
-    return smooth, Texture(picture, sure, *(np.full(fine.shape, share, np.float32) for share in (fits, busy)))
+    shares = [np.full(fine.shape, share, np.float32) for share in (fits, busy)]
+    return smooth, Texture(picture, sure, shares[0], shares[1], cut)
 
 
 def test_strong_texture_is_softened_and_weak_texture_is_not() -> None:
@@ -242,6 +244,81 @@ def test_amid_detail_a_wide_hole_is_filled_with_detail(
     change = mixed(smooth, texture, depths, strength)
     share = float((change * (texture.picture - smooth)).sum() / np.square(texture.picture - smooth).sum())
     assert share > 0.99 if shows == 1.0 else share < shows
+
+
+@pytest.mark.parametrize(
+    ("cut", "apart", "deepest", "shows"),
+    [(0.3, 10, 60, True), (0.8, 10, 60, False), (0.8, 30, 60, True), (0.3, 30, 20, False)],
+    ids=["few cuts", "many cuts", "many cuts and a fill that shows nothing of it", "narrow"],
+)
+def test_pieces_that_fit_each_other_are_shown_whole(cut: float, apart: float, deepest: float, shows: bool) -> None:
+    """The edge of a sofa that was found is better than the fog between sofa and wall."""
+    halves = np.where(np.arange(120) < 60, -apart, apart)[:, None] * np.ones((1, 160))
+    smooth, texture = made_up(np.zeros_like(halves), halves, 0.2, cut=cut)
+    depths = np.full(halves.shape, min(deepest, 44), np.float32)
+    depths[0, 0] = deepest
+    change = mixed(smooth, texture, depths, InpaintParams().texture)
+    share = float((change * (texture.picture - smooth)).sum() / np.square(texture.picture - smooth).sum())
+    assert share > 0.95 if shows else share < 0.5
+
+
+def test_a_horizon_goes_on_through_fog() -> None:
+    """Sky above the sea, with a wide hole that was filled with their mean."""
+    rng = np.random.default_rng(0)
+    image = np.full((300, 420, 3), (220, 200, 180), np.float32)
+    image[150:] = (110, 70, 40)
+    image += rng.normal(0, 2, image.shape)
+    hole = np.zeros(image.shape[:2], np.uint8)
+    hole[80:220, 120:300] = 1
+    foggy = np.where(hole[..., None] > 0, cv2.GaussianBlur(image, (0, 0), 30), image).clip(0, 255).astype(np.uint8)
+    made = foggy.copy()
+    add(made, hole, wide_parts(hole), InpaintParams().texture)
+    inner = slice(140, 280)
+    step = [float(np.abs(np.diff(one[140:160, inner].astype(float).mean((1, 2)))).max()) for one in (foggy, made)]
+    assert step[0] < 10
+    assert step[1] > 40
+
+
+def test_nothing_is_taken_from_what_is_spared() -> None:
+    """A red beam that ends at a hole on both sides, once it may be copied and once not."""
+    rng = np.random.default_rng(0)
+    image = np.full((200, 300, 3), 120, np.float32) + rng.normal(0, 10, (200, 300, 3))
+    image[90:114] = (0, 0, 250)
+    hole = np.zeros(image.shape[:2], np.uint8)
+    hole[60:140, 105:195] = 1
+    spared = np.zeros_like(hole)
+    spared[86:118] = 1 - hole[86:118]
+    known = image.clip(0, 255).astype(np.uint8)
+    beam = cv2.GaussianBlur(known, (0, 0), 12)
+    smooth = np.where(hole[..., None] > 0, beam, known)
+    reds = []
+    for barred in (None, spared):
+        texture = textured(smooth, hole, barred)
+        assert texture is not None
+        inside = texture.picture[80:124, 130:170]
+        reds.append(float((inside[..., 2] - inside[..., 0]).max()))
+    assert reds[0] > 150
+    assert reds[1] < 60
+
+
+def test_seams_between_pieces_that_nearly_agree_are_closed_and_edges_stay() -> None:
+    """Four flat pieces side by side in a hole, with steps of 20, 20 and 150 levels."""
+    levels = np.repeat([60.0, 80.0, 60.0, 210.0], 30)
+    picture = np.asarray(np.broadcast_to(levels[None, :, None], (60, 120, 3)), np.float32).copy()
+    picture = np.asarray(cv2.blur(picture, (9, 1)), np.float32)  # as pieces pass into each other
+    hole = np.zeros(picture.shape[:2], np.bool_)
+    hole[5:55, 5:115] = True
+    joined = melded(picture, np.zeros((60, 120, 6), np.float32), hole, 10)
+    made = picture + joined.change
+    assert (
+        np.abs(np.diff(made[20:40, 22:70], axis=1)).max() < 1.5 < np.abs(np.diff(picture[20:40, 22:70], axis=1)).max()
+    )
+    assert made[30, 100, 0] - made[30, 80, 0] > 100
+    assert (joined.change[~hole] == 0).all()
+    assert joined.cut > 0.5
+    same = melded(picture, steps(picture), hole, 10)
+    assert np.abs(same.change).max() < 1e-3
+    assert same.cut == 0.0
 
 
 def test_the_weave_of_a_network_is_evened_out_deep_inside_and_edges_stay() -> None:

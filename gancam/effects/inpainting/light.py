@@ -10,6 +10,7 @@ from gancam.effects.inpainting.regions import CELL, RING, UNKNOWN, Floats, float
 from gancam.effects.inpainting.warp import cubic, frame_corners, square
 from gancam.frame import Image
 from gancam.vision.motion import Grey
+from gancam.vision.spreading import spread
 
 STEADY = 1.0  # grey levels by which light may differ before what is behind the hole follows
 _OTHER = 40.0  # grey levels between a cell then and now: more is not light, it is something else
@@ -224,31 +225,6 @@ def aligned(then: Image, state: Grey, now: Image, inside: NDArray[np.bool_]) -> 
     whole = np.where(known, np.uint8(255), np.uint8(0))
     kinds[np.asarray(cv2.warpPerspective(whole, back, size, borderMode=cv2.BORDER_REPLICATE)) < 255] = UNKNOWN
     return turned, kinds
-
-
-def spread(values: Floats, weights: Floats) -> Floats:
-    """Carry values on smoothly to where there are none: as averages of ever larger parts.
-
-    Args:
-        values: float32 ``(h, w, c)``.
-        weights: how much each counts, ``(h, w)``.
-
-    Returns:
-        A surface ``(h, w, c)``: `values` where there is much weight, 0 everywhere where there is none at all.
-    """
-    sums = np.asarray(np.dstack([values * weights[..., None], weights]), np.float32)
-    height, width = weights.shape
-    mean = sums[..., :-1] / np.maximum(sums[..., -1:], 1e-9)
-    if max(height, width) > 1:
-        even = cv2.copyMakeBorder(sums, 0, height % 2, 0, width % 2, cv2.BORDER_CONSTANT)
-        size = even.shape[1] // 2, even.shape[0] // 2
-        less = np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA), np.float32).reshape(*size[::-1], -1)
-        beyond = spread(floats(less[..., :-1] / np.maximum(less[..., -1:], 1e-9)), less[..., -1])
-        up = cv2.resize(beyond, (size[0] * 2, size[1] * 2), interpolation=cv2.INTER_LINEAR)
-        below = np.asarray(up, np.float32).reshape(size[1] * 2, size[0] * 2, -1)[:height, :width]
-        sure = np.minimum(sums[..., -1:] * 4, 1.0)
-        mean = sure * mean + (1 - sure) * below
-    return floats(mean)
 
 
 def lit(picture: Image, light: Floats) -> Image:

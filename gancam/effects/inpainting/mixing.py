@@ -4,7 +4,8 @@ Half of a piece that lies wrong is a ghost: an outline of something that is not 
 colours are about those of the smooth fill. Elsewhere, and far from what is known, fine grain is, without outlines.
 
 In a wide hole amid detail, as in a crowd, leaves or a market, all of it is shown: detail that is wrong is not seen
-there, and fog is.
+there, and fog is. So it is where its edges lie within the pieces, as a horizon does, rather than between them: then
+they fit each other.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gancam.effects.inpainting.bystanders import People
 from gancam.effects.inpainting.regions import Floats, floats, ramp
 from gancam.effects.inpainting.texture import Part, Texture, textured
 from gancam.frame import Image
@@ -29,13 +31,16 @@ WIDE = 40, 58  # pixels to a part's middle, up to which that holds amid detail, 
 NEARLY_ALL = 0.5, 0.65  # of a part must be amid detail: what is shown of a piece for half of it is a ghost as well
 FAR = 48, 96  # pixels from known ones from which on less is believed, and nothing
 GRAIN, OUTLINES = 1.0, 0.5  # pixels: the same of the blur that parts grain; times its middle strength that it may have
+CUT, FOR_ONE = (0.46, 0.52), 40.0  # cuts for each edge that are borne; grey levels for which one more of them is
 EDGE = 0, 14  # pixels from known ones over which the fill, which meets them, gives way to pieces, which may not
+CLOSED = 0, 5  # likewise, to pieces that fit each other
 WOVEN = 8, 32  # pixels from known ones from which on a fill is evened out, and wholly
+SOFT = 31  # pixels over which a face begins, which stays smooth
 WINDOW, FAINT = 25, 20.0  # pixels a side, and squared grey levels by which a fill varies in them where it is woven
 WHOLE = 0.6  # the strength up to which that is so; from there to 1 all becomes believed
 
 
-def add(picture: Image, hole: Mask, parts: Sequence[Part], strength: float) -> None:
+def add(picture: Image, hole: Mask, parts: Sequence[Part], strength: float, people: People | None = None) -> None:
     """Give the wide parts of a hole that was filled smoothly grain and lines, in place.
 
     The more of what is around a part is hole as well, the less is added, down to three quarters: what is found then is
@@ -46,17 +51,23 @@ def add(picture: Image, hole: Mask, parts: Sequence[Part], strength: float) -> N
         hole: 1 there, else 0, uint8 ``(h, w)``.
         parts: its `wide_parts`.
         strength: 0 to 1. 1 shows what `textured` makes alone; see `mixed`.
+        people: around the hole, and in it; None: there are none.
     """
     depth = floats(cv2.distanceTransform(hole, cv2.DIST_L2, 5)) if parts else floats(hole)
     for part in parts:
         place = part.rows, part.columns
-        there = picture[place]
-        texture = textured(there, hole[place])
+        there, spared = picture[place], None if people is None else people.spared[place]
+        texture = textured(there, hole[place], spared)
+        if texture is None and spared is not None:
+            texture = textured(there, hole[place])
         if texture is not None:
             smooth = _evened(there, floats(ramp(depth[place], WOVEN) * part.share * _much(strength)))
             less = 1 - CROWD * (1 - part.alone) * (1 - texture.sure)
             change = mixed(smooth, texture, depth[place] * (part.share > 0), strength)
-            there[:] = np.clip(np.round(smooth + (part.share * np.float32(less))[..., None] * change), 0, 255)
+            share = part.share * np.float32(less)
+            if people is not None:
+                share = share * (1 - cv2.blur(floats(people.faces[place]), (SOFT, SOFT)))
+            there[:] = np.clip(np.round(smooth + share[..., None] * change), 0, 255)
 
 
 def _evened(picture: Image, share: Floats) -> Floats:
@@ -96,7 +107,7 @@ def mixed(smooth: Floats, texture: Texture, depth: Floats, strength: float) -> F
     level = np.minimum(shown * np.float32(BELIEVED) * (usual / around) ** np.float32((1 - strength) * doubts), 1)
     light = np.float32(strength) ** (doubts * (2 + 3 * (1 - texture.fits)))
     doubted = floats((1 - _belief(coarse, depth)) * doubts * min((1 - strength) / (1 - WHOLE), 1.0))[..., None]
-    whole = (_amid_detail(texture.busy, depth) * np.float32(_much(strength)))[..., None]
+    whole = (_whole(texture, coarse, depth) * np.float32(_much(strength)))[..., None]
     believed = level[..., None] * fine + light[..., None] * coarse
     change = floats(believed + doubted * (shown * _grain(apart, inside) - believed))
     return floats(change + whole * (apart - change))
@@ -107,12 +118,16 @@ def _much(strength: float) -> float:
     return min(strength / WHOLE, 1.0)
 
 
-def _amid_detail(busy: Floats, depth: Floats) -> Floats:
-    """How far all of what was found is shown at each place, since nothing else would look like its surroundings."""
+def _whole(texture: Texture, coarse: Floats, depth: Floats) -> Floats:
+    """How far all of what was found is shown at each place, for nothing else to look like its surroundings."""
     inside = depth > 0
-    share = busy.mean(keepdims=True, where=inside) if inside.any() else np.zeros(1, np.float32)
-    wide = ramp(depth.max(keepdims=True, initial=0), WIDE) * ramp(floats(share), NEARLY_ALL)
-    return floats(busy * ramp(depth, EDGE) * wide)
+    if not inside.any():
+        return np.zeros_like(depth)
+    wide = ramp(depth.max(keepdims=True), WIDE)
+    detail = texture.busy * ramp(texture.busy.mean(keepdims=True, where=inside), NEARLY_ALL)
+    other = float(np.sqrt(np.square(coarse[inside]).mean()))
+    pieces = 1 - ramp(np.full((1, 1), texture.cut - other / FOR_ONE, np.float32), CUT)
+    return floats(np.maximum(detail * ramp(depth, EDGE), pieces * ramp(depth, CLOSED)) * wide)
 
 
 def _belief(coarse: Floats, depth: Floats) -> Floats:

@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.effects.inpainting.light import in_pixels, spread
+from gancam.effects.inpainting.light import in_pixels
 from gancam.effects.inpainting.regions import CELL, Floats, floats
 from gancam.frame import Image
 from gancam.masks import Mask
+from gancam.vision.spreading import spread
 
 _OTHER = 40.0  # grey levels between the sides of an edge: more is not light, it is something else
 _DOUBT = 4.0  # times its squared standard error by which a difference is made smaller

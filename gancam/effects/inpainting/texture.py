@@ -16,10 +16,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from gancam.effects.inpainting.light import spread
+from gancam.effects.inpainting.melding import Melded, melded, steps
 from gancam.effects.inpainting.regions import Floats, floats, ramp
 from gancam.frame import Image
 from gancam.masks import Mask
+from gancam.vision.spreading import spread
 
 Places = NDArray[np.int64]
 WIDE = 14  # pixels from the edge of a hole to its middle from which on it is wide
@@ -31,6 +32,7 @@ FINEST = 4  # pixels a side of the smallest places that anchors have to themselv
 MOST = 9000  # places of the hole there, at most: they are larger in larger holes
 DEEP = 6  # places from a hole's edge to its middle, at most, where all is compared with all
 SEARCHES = 5  # of all with all, and means of what was found
+JOINED = 2  # pixels a side of those places where pieces are joined
 ROUNDS, LAST = 3, 1  # of looking around what was found, at each finer size and at the last
 BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1))
 NEAR = 0.05  # squared grey levels that a place counts as unlike for each squared place it is away
@@ -89,6 +91,7 @@ def wide_parts(hole: Mask) -> list[Part]:
 class _Level(NamedTuple):
     picture: Floats  # (h, w, channels): BGR, and the strength of gradients where there is a search
     hole: NDArray[np.bool_]  # (h, w)
+    barred: NDArray[np.bool_]  # (h, w): nothing is taken from there, as from the hole
     stride: int  # of its own pixels a place of the anchors' grid has
 
 
@@ -109,14 +112,16 @@ class Texture(NamedTuple):
     sure: float  # 0..1: how exactly the surroundings repeat in it
     fits: Floats  # (h, w) 0..1: how well the patches fit of which it is made
     busy: Floats  # (h, w) 0..1: how far nearly all that is around is detail, as a crowd, leaves and a market are
+    cut: float  # how much there is in it of cuts between pieces, for each edge within them
 
 
-def textured(image: Image, hole: Mask) -> Texture | None:
+def textured(image: Image, hole: Mask, spared: Mask | None = None) -> Texture | None:
     """Give a hole that was filled smoothly the grain and the lines of its surroundings.
 
     Args:
         image: uint8 ``(h, w, 3)`` BGR, filled smoothly in the hole.
         hole: not 0 there, uint8 ``(h, w)``.
+        spared: not 0 where nothing is taken from, either; None: nowhere.
 
     Returns:
         None where too little is known to learn from.
@@ -134,9 +139,12 @@ def textured(image: Image, hole: Mask) -> Texture | None:
         return None
     below, right = -height % coarsest, -width % coarsest
     picture = np.asarray(cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
-    empty = np.asarray(cv2.copyMakeBorder(hole, 0, below, 0, right, cv2.BORDER_CONSTANT, value=1) > 0, np.bool_)
+    empty, barred = (
+        np.asarray(cv2.copyMakeBorder(mask, 0, below, 0, right, cv2.BORDER_CONSTANT, value=1) > 0, np.bool_)
+        for mask in (hole, hole if spared is None else hole | spared)
+    )
     rich, size = np.dstack([floats(picture), _strength(picture, empty)]), coarsest
-    while (found := _search(_level(rich, empty, size, 1))) is None:
+    while (found := _search(_level(rich, empty, barred, size, 1))) is None:
         if size == 2 * unit:
             return None
         size //= 2  # patches that large are not known, as beside the picture's edge, where few sides are
@@ -144,17 +152,23 @@ def textured(image: Image, hole: Mask) -> Texture | None:
     while size > 1:
         size //= 2
         if size >= unit:
-            level = _from_above(_level(rich, empty, size, 1), made)
+            level = _from_above(_level(rich, empty, barred, size, 1), made)
             matches = _split(matches, level.hole)
         else:
-            level = _from_above(_level(rich[..., :3], empty, size, unit // size), made[..., :3])
+            level = _from_above(_level(rich[..., :3], empty, barred, size, unit // size), made[..., :3])
             matches = matches._replace(found_row=2 * matches.found_row, found_column=2 * matches.found_column)
         made, matches = _refine(level, matches, LAST if size == 1 else ROUNDS)
+    less = unit // JOINED
+    level = _level(rich[..., :3], empty, barred, less, JOINED)
+    rows, columns = matches.found_row // less, matches.found_column // less
+    joined = _joined(level, matches._replace(found_row=rows, found_column=columns))
+    change = cv2.resize(joined.change, empty.shape[::-1], interpolation=cv2.INTER_LINEAR) * empty[..., None]
+    made = floats(made + change)
     varies = _varies(picture, empty, PATCH * unit)
     fits = _fits(matches, varies, (empty.shape[0] // unit, empty.shape[1] // unit))
     fits = floats(cv2.resize(fits, empty.shape[::-1], interpolation=cv2.INTER_LINEAR))[:height, :width]
     busy = _busy(image, hole > 0, unit // FINEST)
-    return Texture(made[:height, :width].clip(0, 255), _sure(matches, varies), fits, busy)
+    return Texture(made[:height, :width].clip(0, 255), _sure(matches, varies), fits, busy, joined.cut)
 
 
 def _busy(picture: Image, hole: NDArray[np.bool_], times: int) -> Floats:
@@ -214,13 +228,14 @@ def _fits(matches: _Matches, varies: float, shape: tuple[int, int]) -> Floats:
     return floats(cv2.blur(np.clip((most - share) / (most - least), 0, 1), (3, 3))).clip(0, 1)
 
 
-def _level(picture: Floats, hole: NDArray[np.bool_], size: int, stride: int) -> _Level:
+def _level(picture: Floats, hole: NDArray[np.bool_], barred: NDArray[np.bool_], size: int, stride: int) -> _Level:
     """`size` times smaller; a place with any of the hole in it is hole."""
     if size == 1:
-        return _Level(picture, hole, stride)
+        return _Level(picture, hole, barred, stride)
     height, width = hole.shape[0] // size, hole.shape[1] // size
     less = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    return _Level(floats(less), np.asarray(hole.reshape(height, size, width, size).any((1, 3)), np.bool_), stride)
+    parts = [np.asarray(mask.reshape(height, size, width, size).any((1, 3)), np.bool_) for mask in (hole, barred)]
+    return _Level(floats(less), parts[0], parts[1], stride)
 
 
 def _from_above(level: _Level, made: Floats) -> _Level:
@@ -264,8 +279,8 @@ def _places(where: NDArray[np.bool_]) -> tuple[Places, Places]:
 def _search(level: _Level) -> tuple[Floats, _Matches] | None:
     """Every patch with some of the hole in it against every known one."""
     hole, picture = level.hole, level.picture
-    free = _free(hole, PATCH)
-    sources, anchors = _places(free), _places(np.asarray(~free, np.bool_))
+    sources = _places(_free(level.barred, PATCH))
+    anchors = _places(np.asarray(~_free(hole, PATCH), np.bool_))
     if len(sources[0]) < FEWEST:
         return None
     channels = picture.shape[2]
@@ -324,7 +339,13 @@ def _counts(unlike: Floats) -> Floats:
     return floats(np.exp(-unlike / (PICK * np.percentile(unlike, 75) + 1)))
 
 
-def _mean(level: _Level, matches: _Matches, counts: Floats) -> Floats:
+def _usable(unlike: Floats) -> Floats:
+    """The same, and 0 where nothing was found."""
+    found = np.isfinite(unlike)
+    return floats(np.where(found, _counts(np.where(found, unlike, unlike[found].max(initial=0))) + 1e-4, 0))
+
+
+def _mean(level: _Level, matches: _Matches, counts: Floats, *, meet: bool = True) -> Floats:
     """The mean of what `matches` found, where they reach, and the picture elsewhere.
 
     In the hole it is brought to meet what is known around it.
@@ -347,9 +368,19 @@ def _mean(level: _Level, matches: _Matches, counts: Floats) -> Floats:
     flat = sums.reshape(down, across, stride, stride, -1).transpose(0, 2, 1, 3, 4).reshape(height, width, -1)
     reached = flat[..., -1] > 1e-6
     mean = flat[..., :-1] / np.maximum(flat[..., -1:], 1e-6)
+    if not meet:
+        return np.where((level.hole & reached)[..., None], mean, level.picture)
     edge = cv2.dilate(level.hole.astype(np.uint8), np.ones((2 * SEAM + 1, 2 * SEAM + 1), np.uint8)) > 0
     mean += spread(floats(level.picture - mean), floats(edge & ~level.hole & reached))
     return np.where((level.hole & reached)[..., None], mean, level.picture)
+
+
+def _joined(level: _Level, matches: _Matches) -> Melded:
+    """What joins the pieces that `matches` are, at a small size: seams are as wide as pieces pass into each other."""
+    counts = _usable(matches.unlike)
+    made = _mean(level, matches, counts)
+    wanted = _mean(level._replace(picture=steps(level.picture)), matches, counts, meet=False)
+    return melded(made, wanted, level.hole, PATCH * level.stride)
 
 
 def _split(matches: _Matches, hole: NDArray[np.bool_]) -> _Matches:
@@ -372,7 +403,7 @@ def _refine(level: _Level, matches: _Matches, rounds: int) -> tuple[Floats, _Mat
     After Barnes et al., https://doi.org/10.1145/1531326.1531330.
     """
     stride, side = level.stride, PATCH * level.stride
-    known = _free(level.hole, side)
+    known = _free(level.barred, side)
     row, column = matches.row * stride, matches.column * stride
     number = np.full((int(matches.row.max()) + 3, int(matches.column.max()) + 3), -1, np.int64)
     number[matches.row + 1, matches.column + 1] = np.arange(len(row))
@@ -399,8 +430,6 @@ def _refine(level: _Level, matches: _Matches, rounds: int) -> tuple[Floats, _Mat
             unlike[~known[there, here]] = np.inf
             better = unlike < best
             best, y, x = np.where(better, unlike, best), np.where(better, there, y), np.where(better, here, x)
-        usable = np.isfinite(best)
-        counts = np.where(usable, _counts(np.where(usable, best, best[usable].max(initial=0))) + 1e-4, 0)
         matches = _Matches(matches.row, matches.column, y, x, floats(best))
-        made = _mean(level._replace(picture=made), matches, floats(counts))
+        made = _mean(level._replace(picture=made), matches, _usable(matches.unlike))
     return made, matches

@@ -1,0 +1,69 @@
+"""People beside holes: who is not copied into them, and whose faces stay smooth."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import gancam
+from gancam.effects.inpainting.bystanders import Bystanders
+from gancam.frame import Image
+from gancam.masks import Faces, Person
+from tests.helpers.small import still
+
+
+@pytest.fixture(scope="module")
+def people() -> Image:
+    image = cv2.imread(str(Path(__file__).parents[2] / "samples" / "people.jpg"))
+    assert image is not None
+    return np.asarray(image, np.uint8)
+
+
+def box(image: Image, rows: slice, columns: slice) -> np.ndarray:
+    hole = np.zeros(image.shape[:2], np.uint8)
+    hole[rows, columns] = 1
+    return hole
+
+
+def test_people_beside_a_hole_are_spared(people: Image) -> None:
+    face = Faces().detect(people)[0].box
+    hole = box(people, slice(10, 90), slice(10, 90))
+    found = Bystanders()(people, hole)
+    person = Person()(people)
+    assert (found.spared & person).sum() > 0.9 * person.sum()
+    assert found.spared[round(face[1] + face[3] / 2), round(face[0] + face[2] / 2)]
+    assert not found.faces.any()
+
+
+def test_a_face_in_a_hole_stays_smooth_and_the_rest_of_who_has_it_may_be_copied(people: Image) -> None:
+    x, y, wide, tall = (round(value) for value in Faces().detect(people)[0].box)
+    hole = box(people, slice(y, y + tall), slice(x, x + wide))
+    found = Bystanders()(people, hole)
+    assert found.faces[hole > 0].mean() > 0.9
+    assert found.spared[y + tall // 2, x + wide // 2]
+    assert not found.spared[min(y + 2 * tall, people.shape[0] - 1), x + wide // 2]
+
+
+def test_a_person_who_is_removed_whole_leaves_no_smooth_face(people: Image) -> None:
+    hole = cv2.dilate(Person(wide=True)(people), np.ones((9, 9), np.uint8))
+    found = Bystanders()(people, np.asarray(hole, np.uint8))
+    assert not found.faces.any()
+
+
+def test_where_nobody_is_nothing_is_spared() -> None:
+    image = still("lake")
+    found = Bystanders()(image, box(image, slice(20, 60), slice(20, 60)))
+    assert not found.spared.any()
+    assert not found.faces.any()
+
+
+def test_a_hidden_face_is_filled_without_pieces(people: Image) -> None:
+    """What is filled of it has no more of edges than a blur has."""
+    x, y, wide, tall = (round(value) for value in Faces().detect(people)[0].box)
+    hole = box(people, slice(y, y + tall), slice(x, x + wide))
+    filled = gancam.load("inpaint", device="cpu", threads=1)(people, mask=hole)
+    inner = (slice(y + tall // 4, y + 3 * tall // 4), slice(x + wide // 4, x + 3 * wide // 4))
+    edges = [float(np.abs(cv2.Sobel(cv2.cvtColor(one, cv2.COLOR_BGR2GRAY), cv2.CV_32F, 1, 0))[inner].max())
+             for one in (people, filled)]  # fmt: skip
+    assert edges[1] < 0.25 * edges[0]

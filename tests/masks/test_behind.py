@@ -1,0 +1,62 @@
+"""People behind others: who is found once these are taken out of the picture."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.frame import Image
+from gancam.masks import Mask, Person
+from gancam.masks.behind import behind
+
+SHAPE = (120, 160)
+
+
+def crowd(*radii: int) -> Image:
+    """Red discs of these sizes beside each other on grey."""
+    image = np.full((*SHAPE, 3), 128, np.uint8)
+    for at, radius in enumerate(radii):
+        cv2.circle(image, (30 + 50 * at, 60), radius, (0, 0, 255), -1)
+    return image
+
+
+def largest(image: Image) -> Mask:
+    """What sees only the largest red disc: 255 there."""
+    red = np.asarray(image[..., 2].astype(int) - image[..., 0] > 120, np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(red)
+    if count < 2:
+        return np.zeros(SHAPE, np.uint8)
+    return np.where(labels == 1 + int(stats[1:, 4].argmax()), np.uint8(255), np.uint8(0))
+
+
+def red(image: Image) -> NDArray[np.bool_]:
+    return np.asarray((image == (0, 0, 255)).all(2))
+
+
+def test_those_behind_are_found_one_after_the_other() -> None:
+    image = crowd(22, 15, 10)
+    front = largest(image)
+    others = behind(image, front, largest)
+    assert np.array_equal((front | others) > 0, red(image))
+    assert not (others & front).any()
+
+
+def test_nobody_else_is_nobody() -> None:
+    image = crowd(22)
+    assert not behind(image, largest(image), largest).any()
+    assert not behind(image, np.zeros(SHAPE, np.uint8), largest).any()
+    assert not behind(image, np.full(SHAPE, 255, np.uint8), largest).any()
+
+
+def test_specks_are_nobody() -> None:
+    image = crowd(22, 1)
+    assert not behind(image, largest(image), largest).any()
+
+
+def test_one_who_stands_alone_is_marked_as_before() -> None:
+    """The network itself, shown a picture without the person whom it found, finds nobody more."""
+    image = np.asarray(cv2.imread(str(Path(__file__).parents[2] / "samples" / "people.jpg")), np.uint8)
+    alone = Person(wide=True)(image)
+    again = behind(image, alone, lambda picture: np.asarray(Person(wide=True).opacity(picture) // 128 * 255, np.uint8))
+    assert np.count_nonzero(again) < 0.002 * again.size
