@@ -23,8 +23,10 @@ stream    the frames of a clip are the originals, shrunk to half; a webcam sends
           as JPEG of quality 60 each, a call with noise of 2 as H.264 of rate factor 33. Models, who remember, see that:
           Y-PSNR of the 4th frame on; flicker of what is still, and error along motion, over bicubic's
           (`train.evaluate.flicker`)
-lattice   each image, shrunk cleanly by --scale: deviation over the 16 places of 4x4 blocks of the mean luma there
-          less its blur (Gaussian, 2 pixels), in grey levels, and that over the originals' own
+lattice   each image, shrunk cleanly by --scale: of its luma less its blur (Gaussian, 2 pixels), what each of the 16
+          places of 4x4 blocks has on average, over the originals' own. `whole`: its deviation over the places, in grey
+          levels, averaged over the whole picture; a mesh that is light here and dark there escapes it. `near`: in
+          16x16 windows, the third of them that are plainest in the original, its share of all that is there
 sheet     crops of the degraded pictures side by side, to be looked at
 
 `mesh`: root mean square over the four places of a pixel's 2x2 block of the mean there of the luma less its 3x3 mean, in
@@ -207,19 +209,46 @@ def _streamed(name: str, scores: list[float]) -> str:
 def lattice(options: argparse.Namespace) -> None:
     files = [file for folder in options.images for file in image_files(folder)]
     upscalers = {name: upscaler(name, options.threads) for name in options.models}
-    found: dict[str, list[float]] = {name: [] for name in ("originals", *upscalers)}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ("originals", *upscalers)}
     for file in files:
         truth = crop_to_multiple(read_image(file), 12)
-        low = downscale(truth, options.scale)
+        low, plain = downscale(truth, options.scale), _plainest(rough(truth))
         for name, made in (("originals", truth), *((name, upscale(low)) for name, upscale in upscalers.items())):
-            luma = evaluate.luma(made)
-            rough = (luma - cv2.GaussianBlur(luma, (0, 0), 2.0))[8:-8, 8:-8]
-            rows, columns = (length // 4 for length in rough.shape)
-            places = rough[: rows * 4, : columns * 4].reshape(rows, 4, columns, 4).mean((0, 2))
-            found[name].append(float(places.std()))
-    means = {name: float(np.mean(values)) for name, values in found.items()}
+            seen = rough(made)
+            whole = float(windows(seen).mean((0, 2)).std())
+            found[name].append((whole, near(seen, plain)))
+    means = {name: np.mean(values, 0) for name, values in found.items()}
     for name, value in means.items():
-        print(f"{name}: {value:.3f} grey levels, {value / means['originals']:.2f} times the originals'")
+        whole, share = value / means["originals"]
+        print(f"{name}: whole {value[0]:.3f} grey levels, {whole:.2f} times the originals'; near {share:.2f} times")
+
+
+WINDOW = 16  # pixels a side of what may have a mesh of its own
+PLAIN = 1 / 3  # of the windows are looked at
+ROUNDING = 0.1  # square grey levels, below which there is nothing to see
+
+
+def rough(image: Pixels) -> np.ndarray:
+    luma = evaluate.luma(image)
+    return (luma - cv2.GaussianBlur(luma, (0, 0), 2.0))[8:-8, 8:-8]
+
+
+def windows(rough: np.ndarray) -> np.ndarray:
+    """(window, place of a 4x4 block, block)."""
+    rows, columns = (length // WINDOW for length in rough.shape)
+    cut = rough[: rows * WINDOW, : columns * WINDOW].reshape(rows, WINDOW // 4, 4, columns, WINDOW // 4, 4)
+    return cut.transpose(0, 3, 2, 5, 1, 4).reshape(rows * columns, 16, -1)
+
+
+def _plainest(rough: np.ndarray) -> np.ndarray:
+    energy = windows(rough).var((1, 2))
+    return np.asarray(energy <= np.quantile(energy, PLAIN))
+
+
+def near(rough: np.ndarray, where: np.ndarray) -> float:
+    """Of the energy in each window, on average, what every block has at the same place."""
+    cut = windows(rough)[where]
+    return float((cut.mean(2).var(1) / (cut.var((1, 2)) + ROUNDING)).mean())
 
 
 def sheet(options: argparse.Namespace) -> None:

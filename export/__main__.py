@@ -20,7 +20,7 @@ from export import check, saturation, storage
 from export.enlarged import enlarge
 from export.plan import Plan, exporter
 from export.restore import restore
-from export.super_resolution import shrunk
+from export.super_resolution import interpolated, shrunk
 from export.unconditional import calm
 from gancam.errors import GancamError
 from gancam.inference.card import ModelCard, Precision
@@ -49,12 +49,11 @@ def export(
     noise: float = 1.0,
     reverse: bool = False,
     enlargers: Sequence[Path] = (),
+    towards: tuple[Path, float] | None = None,
     shrink: str = "",
     overwrite: bool = False,
 ) -> dict[str, Path | None]:
     """Write the variants of a run's averaged generator as model files.
-
-    A variant that loses more than its tolerance is named in the log and not written.
 
     Args:
         run: The run's folder, its checkpoint, or the fp32 file of a model, whose name, licence, data and summary hold.
@@ -70,11 +69,12 @@ def export(
         noise: How much of its random detail a stylegan's pictures keep, 0 to 1; less is cleaner.
         reverse: Whether the direction from B to A is wanted, of a task that has two.
         enlargers: Runs of super-resolution whose networks enlarge, in turn, what a stylegan makes; all become one file.
+        towards: A run or an fp32 file of super-resolution, and the share, 0 to 1, of its weights in those written.
         shrink: The recipe of a network of scale 1, of which a network for super-resolution becomes one.
         overwrite: Whether files of those names may be replaced.
 
     Returns:
-        The paths by precision, None for a variant that was refused.
+        The paths by precision, None for one that lost more than its tolerance: it is named in the log, not written.
 
     Raises:
         ValueError: An unknown precision, a run that no exporter takes, or weights of another network.
@@ -82,7 +82,7 @@ def export(
         FileExistsError: A file is there already and `overwrite` is not given.
     """
     network, recipe, given = _network(run, reverse)
-    network, recipe = _changed(network, recipe, noise, enlargers, shrink)
+    network, recipe = _changed(network, recipe, noise, enlargers, towards, shrink)
     plan = exporter(recipe).plan(network, recipe, images, judge_on)
     if unknown := set(precisions) - set(plan.precisions):
         raise ValueError(f"precision {min(unknown)!r}: {recipe.task} has {', '.join(plan.precisions)}")
@@ -96,13 +96,20 @@ def export(
 
 
 def _changed(
-    network: nn.Module, recipe: Recipe, noise: float, enlargers: Sequence[Path], shrink: str
+    network: nn.Module,
+    recipe: Recipe,
+    noise: float,
+    enlargers: Sequence[Path],
+    towards: tuple[Path, float] | None,
+    shrink: str,
 ) -> tuple[nn.Module, Recipe]:
     """Do what is asked for with a trained network before it is exported."""
     if noise != 1.0:
         calm(network, noise)
     if enlargers:
         network, recipe = enlarge(network, [_network(one, False)[0] for one in enlargers], recipe)
+    if towards:
+        network = interpolated(network, _network(towards[0], False)[0], towards[1])
     return shrunk(network, shrink) if shrink else (network, recipe)
 
 
@@ -229,6 +236,10 @@ def make_parser() -> argparse.ArgumentParser:
         "--enlarger", type=Path, action="append", default=[],
         help="a run of super-resolution that enlarges what a stylegan makes; again for one more behind it",
     )  # fmt: skip
+    parser.add_argument(
+        "--towards", nargs=2, metavar=("RUN", "SHARE"),
+        help="of super-resolution: a run or an fp32 file, and how much of its weights to mix in, 0 to 1",
+    )  # fmt: skip
     parser.add_argument("--shrink", default="", metavar="RECIPE", help="of super-resolution: at the frame's own size")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     return parser
@@ -245,11 +256,13 @@ def main(arguments: list[str] | None = None) -> int:
             raise ValueError(f"--name {options.name!r}: a model's name has letters, digits, - and _ alone")
         if not re.fullmatch(r"([0-9]+(/[0-9]+)*)?", options.seeds):
             raise ValueError(f"--seeds {options.seeds!r}: whole numbers of 0 or more, joined by /")
+        towards = (Path(options.towards[0]), float(options.towards[1])) if options.towards else None
         written = export(
             options.run, options.output, name=options.name, images=options.images, judge_on=options.judge,
             precisions=tuple(filter(None, options.precisions.split(","))), licence=options.licence,
             data=options.trained_on, summary=options.summary, seeds=options.seeds, noise=options.noise,
-            reverse=options.reverse, enlargers=options.enlarger, shrink=options.shrink, overwrite=options.overwrite,
+            reverse=options.reverse, enlargers=options.enlarger, towards=towards, shrink=options.shrink,
+            overwrite=options.overwrite,
         )  # fmt: skip
     except (OSError, ValueError, GancamError) as error:
         return fail(error)

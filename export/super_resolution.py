@@ -266,6 +266,32 @@ def _mean(last: torch.Tensor, network: SuperResolution) -> torch.Tensor:
     return means.flatten(0, 2)
 
 
+@torch.no_grad()
+def interpolated(network: nn.Module, other: nn.Module, share: float) -> Network:
+    """``network`` with ``(1 - share) w + share v`` for each weight w, of which `other` has v.
+
+    Network interpolation (Wang et al., https://arxiv.org/abs/1809.00219, section 3.4): between a network that draws
+    much and the faithful one that it was begun from, less is drawn, and what was an artefact goes first. Raises
+    ``ValueError`` where the convolutions of the two are not alike, or `share` is not from 0 to 1.
+    """
+    if not isinstance(network, Network) or not isinstance(other, Network) or network.scale != other.scale:
+        raise ValueError("--towards: takes two networks for super-resolution of the same scale")
+    if not 0 <= share <= 1:
+        raise ValueError(f"--towards: a share of {share} must be 0 to 1")
+    pairs = zip(network.convolutions(), other.convolutions(), strict=False)
+    stack = [(_mixed(kernel, v, share), _mixed(bias, w, share)) for (kernel, bias), (v, w) in pairs]
+    if len(stack) != len(other.convolutions()):
+        raise ValueError("--towards: the two networks have not as many convolutions")
+    network.fill(stack)
+    return network
+
+
+def _mixed(one: torch.Tensor, other: torch.Tensor, share: float) -> torch.Tensor:
+    if one.shape != other.shape:
+        raise ValueError(f"--towards: a convolution of {tuple(one.shape)} is one of {tuple(other.shape)} in the other")
+    return torch.lerp(one, other, share)
+
+
 def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list[Path]) -> Plan:
     """fp32 and fp16, and int8, calibrated on `images`, of what has no residual blocks.
 

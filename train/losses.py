@@ -202,13 +202,17 @@ def total_variation(image: Tensor) -> Tensor:
     return (image[:, :, 1:] - image[:, :, :-1]).abs().mean() + (image[:, :, :, 1:] - image[:, :, :, :-1]).abs().mean()
 
 
-def lattice(image: Tensor, truth: Tensor, scale: int) -> Tensor:
+def lattice(image: Tensor, truth: Tensor, scale: int, *, side: int = 0) -> Tensor:
     """``mean over pictures and places of a block of |E_b (y - x)_p - E_b,p (y - x)|``, p a place of block b.
 
     What y has at one of the ``scale ** 2`` places of every block and x has not: the mesh that a pixel shuffle can draw.
-    Zero where y errs alike at all places.
+    Zero where y errs alike at all places. E_b is over all blocks, or, with `side`, over windows of so many blocks a
+    side, on average over these: a mesh that is light here and dark there counts, too.
     """
-    apart = F.pixel_unshuffle((image - truth).float(), scale).mean((2, 3)).view(len(image), -1, scale**2)
+    apart = F.pixel_unshuffle((image - truth).float(), scale)
+    rows, columns = apart.shape[2:]
+    apart = F.avg_pool2d(apart, (min(side or rows, rows), min(side or columns, columns)))
+    apart = apart.reshape(len(image), -1, scale**2, *apart.shape[2:])
     return (apart - apart.mean(2, keepdim=True)).abs().mean()
 
 

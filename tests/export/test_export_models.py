@@ -139,6 +139,37 @@ def test_a_network_for_super_resolution_is_shrunk_to_the_mean_of_its_sub_pixels(
         super_resolution.shrunk(restore(find("sr-x2"))[0], "restore-x1")
 
 
+def test_between_two_networks_every_weight_is_between_theirs() -> None:
+    start, end = (network(2, seed=seed) for seed in (0, 1))
+    weights = [start.convolutions(), end.convolutions()]
+    made = super_resolution.interpolated(start, end, 0.25)
+    for (kernel, bias), (one, low), (other, high) in zip(made.convolutions(), *weights, strict=True):
+        torch.testing.assert_close(kernel, 0.75 * one + 0.25 * other)
+        torch.testing.assert_close(bias, 0.75 * low + 0.25 * high)
+    with pytest.raises(ValueError, match=r"of 1\.5 must be 0 to 1"):
+        super_resolution.interpolated(start, end, 1.5)
+    for other_network, said in (
+        (network(4), "same scale"),
+        (network(2, depth=2), "not as many|is one of"),
+        (network(2, channels=8), "is one of"),
+        (torch.nn.Identity(), "two networks for super-resolution"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            super_resolution.interpolated(start, other_network, 0.5)
+
+
+def test_a_share_of_another_model_is_mixed_in_by_the_command(tmp_path: Path) -> None:
+    images = str(crops(tmp_path / "images"))
+    options = ["--name", "x", "-o", str(tmp_path), "--images", images, "--precisions", "fp32"]
+    assert main([str(find("sr-x4-gan")), "--towards", str(find("sr-x4")), "1", *options]) == 0
+    made, faithful = (restore(path)[0] for path in (tmp_path / "x.onnx", find("sr-x4")))
+    x = torch.rand(1, 3, 12, 12)
+    torch.testing.assert_close(made(x), faithful(x), atol=1e-3, rtol=0)
+    assert read_card(tmp_path / "x.onnx").recipe == "sr-x4-gan"
+    assert main([str(find("sr-x4-gan")), "--towards", str(find("sr-x2")), "0.5", *options, "--overwrite"]) == 2
+    assert main([str(find("sr-x4-gan")), "--towards", str(find("sr-x4")), "half", *options, "--overwrite"]) == 2
+
+
 def test_what_is_exported_from_a_model_file_keeps_its_defaults(tmp_path: Path) -> None:
     images = str(crops(tmp_path / "images"))
     options = ["--shrink", "restore-x1", "--name", "x", "-o", str(tmp_path), "--images", images]

@@ -131,3 +131,13 @@ def test_lattice_is_what_a_place_of_every_block_has_more() -> None:
     assert losses.lattice(truth + 0.3, truth, 2).item() == pytest.approx(0.0, abs=1e-6)  # alike everywhere
     assert losses.lattice(truth + mesh, truth, 2).item() == pytest.approx((0.3 + 3 * 0.1) / 4, abs=1e-6)
     assert losses.lattice(truth + mesh, truth, 4).item() == pytest.approx((4 * 0.3 + 12 * 0.1) / 16, abs=1e-6)
+
+
+def test_a_lattice_that_is_light_here_and_dark_there_is_seen_near() -> None:
+    truth = torch.rand(2, 3, 16, 16)
+    mesh = torch.zeros(2, 3, 16, 16)
+    mesh[:, :, ::2, :8:2], mesh[:, :, ::2, 8::2] = 0.4, -0.4
+    assert losses.lattice(truth + mesh, truth, 2).item() == pytest.approx(0.0, abs=1e-6)
+    assert losses.lattice(truth + mesh, truth, 2, side=4).item() == pytest.approx((0.3 + 3 * 0.1) / 4, abs=1e-6)
+    whole = losses.lattice(truth + mesh.abs(), truth, 2)
+    torch.testing.assert_close(losses.lattice(truth + mesh.abs(), truth, 2, side=99), whole)  # no more than there is

@@ -29,6 +29,28 @@ def test_every_term_teaches_the_generator_and_it_alone(task: SuperResolutionTask
     check_that_each_term_teaches_the_generator_alone(task, TERMS)
 
 
+def test_who_draws_luma_alone_is_not_asked_for_colours_by_activations(task: SuperResolutionTask) -> None:
+    batch = task.batch(np.random.default_rng(0), 2)
+    weights = {"perceptual": 1.0, "distance": 1.0, "adversarial": 1.0, "feature_matching": 1.0}
+    fringe = torch.tensor([0.587, -0.299, 0.0]).view(1, 3, 1, 1) * torch.rand(batch["high"].shape[2:])
+
+    def asked(colours: torch.Tensor) -> float:
+        torch.manual_seed(0)
+        return float(task.generator_losses(batch, task.generate(batch) + colours, weights).total.detach())
+
+    assert abs(asked(fringe) - asked(0 * fringe)) > 0.01
+    task.draws = "luma"
+    assert asked(fringe) == pytest.approx(asked(0 * fringe), abs=1e-4)
+    assert abs(asked(fringe.abs()) - asked(0 * fringe)) > 0.01
+
+
+def test_what_is_drawn_is_luma_or_colours(tmp_path: Path) -> None:
+    Pillow.new("RGB", (140, 120)).save(tmp_path / "photo.png")
+    plan = PLAN.replace('"webcam"', '"webcam"\ndraws = "grey"')
+    with pytest.raises(ValueError, match="draws 'grey' must be colours or luma"):
+        tasks.build(recipe.parse(plan), tmp_path, torch.device("cpu"))
+
+
 def test_the_discriminator_learns_from_a_fake_that_it_does_not_teach(task: SuperResolutionTask) -> None:
     batch = task.batch(np.random.default_rng(0), 2)
     discriminator = task.discriminator

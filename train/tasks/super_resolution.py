@@ -44,7 +44,9 @@ TERMS = {
     "feature_matching",
     "plane",
     "lattice",
+    "local_lattice",
 }
+WINDOW = 8  # blocks a side of what `local_lattice` looks at by itself
 
 
 class SuperResolutionTask:
@@ -52,13 +54,15 @@ class SuperResolutionTask:
 
     ``[data]``: `patch` (p), `degradation` (``bicubic``: shrunk by an antialiased filter; ``webcam``: `train.degrade`),
     `warp` (the share of patches that are `warped`, where shrunk bicubically: against learning few photos by
-    heart).
+    heart), `draws` (``colours``, or ``luma``: losses on activations see the generator's luma and the photo's chroma,
+    so that no colour is made up along edges).
     ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`), `r1` (weight of that penalty).
-    Losses: l1, mse, luma_l1, luma_mse, perceptual, distance, adversarial, feature_matching, plane, lattice.
+    Losses: l1, mse, luma_l1, luma_mse, perceptual, distance, adversarial, feature_matching, plane, lattice,
+    local_lattice.
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options = data_of(recipe, {"patch": 64, "degradation": "bicubic", "warp": 0.0})
+        options = data_of(recipe, {"patch": 64, "degradation": "bicubic", "warp": 0.0, "draws": "colours"})
         self.scale = int(recipe.network["scale"])
         self.patch = options["patch"]  # side of a low-resolution patch
         self.degradation, self.warp = options["degradation"], float(options["warp"])
@@ -67,6 +71,9 @@ class SuperResolutionTask:
             raise ValueError(f"recipe {recipe.name!r}: warp {self.warp} must be 0 to 1, 0 with webcam")
         if self.degradation not in ("bicubic", "webcam"):
             raise ValueError(f"recipe {recipe.name!r}: degradation {self.degradation!r} must be bicubic or webcam")
+        self.draws = str(options["draws"])
+        if self.draws not in ("colours", "luma"):
+            raise ValueError(f"recipe {recipe.name!r}: draws {self.draws!r} must be colours or luma")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
         discriminator = dict(recipe.discriminator)
@@ -130,8 +137,9 @@ class SuperResolutionTask:
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         """Compute what the generator minimises."""
         truth = batch["high"]
-        seen = perceived(*shifted(truth, fake)) if weights.keys() & {"perceptual", "distance"} else ([], [])
-        verdicts = discriminate(self.discriminator, truth, fake) if weights.keys() & VERDICTS else None
+        looked_at = self._looked_at(truth, fake)
+        seen = perceived(*shifted(truth, looked_at)) if weights.keys() & {"perceptual", "distance"} else ([], [])
+        verdicts = discriminate(self.discriminator, truth, looked_at) if weights.keys() & VERDICTS else None
         terms: dict[str, Tensor] = {}
         for name in weights:
             match name:
@@ -147,6 +155,8 @@ class SuperResolutionTask:
                     terms[name] = self._plane_error()
                 case "lattice":
                     terms[name] = losses.lattice(fake, truth, self.scale)
+                case "local_lattice":
+                    terms[name] = losses.lattice(fake, truth, self.scale, side=WINDOW)
                 case "perceptual":
                     terms[name] = losses.perceptual(*seen)
                 case "distance":
@@ -156,6 +166,10 @@ class SuperResolutionTask:
                 case "feature_matching" if verdicts is not None:
                     terms[name] = losses.feature_matching(verdicts[0][1], verdicts[1][1])
         return Losses.of(terms, weights)
+
+    def _looked_at(self, truth: Tensor, fake: Tensor) -> Tensor:
+        """What a classifier or a discriminator sees of `fake`."""
+        return truth + losses.luma(fake) - losses.luma(truth) if self.draws == "luma" else fake
 
     def _plane_error(self) -> Tensor:
         """How far the generator bends what is flat: mean absolute error on planes of random colours and slopes.
@@ -180,7 +194,9 @@ class SuperResolutionTask:
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
         """Compute what the discriminator minimises."""
-        return discriminator_losses(self.discriminator, self.adversarial_loss, batch["high"], fake, r1=self.r1)
+        truth = batch["high"]
+        seen = self._looked_at(truth, fake)
+        return discriminator_losses(self.discriminator, self.adversarial_loss, truth, seen, r1=self.r1)
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
         """Rows of input (bicubic), output and truth: the six busiest of some patches, the same each time."""
