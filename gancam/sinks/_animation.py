@@ -20,6 +20,8 @@ from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions
 from gancam.sinks.piece_store import PieceStore, fingerprint
 
 _LARGE = 50_000_000  # bytes from which on a note tells what would be smaller
+_FINEST = Fraction(1, 60_000)  # seconds that APNG counts (in numbers of 16 bits) for sources with finer clocks
+_OFF = Fraction(1, 200)  # seconds by which what is shown may differ from what was meant: half a tick of GIF
 # Against FFmpeg's ordered dithering (bayer, scale 4), over 40 frames of a city and of a morph: blurred colours are off
 # by 0.72 and 1.03 levels instead of 0.94 and 1.35, without bands in soft shades, in 1.09 and 1.2 times the bytes;
 # sierra2_4a: 0.65 and 0.91 in 1.21 and 1.37 times, and more unrest.
@@ -36,7 +38,7 @@ class _Form:
         veiled: That of pictures with opacity.
         options: The encoder's, for a quality of 0 to 100.
         endless: The option of the container that makes it play without end.
-        tick: Seconds of a tick of its clock; None: that of the source.
+        tick: Seconds of a tick of its clock; None: that of the source, where the format can count in it.
     """
 
     encoder: str
@@ -70,7 +72,7 @@ class AnimationJoiner:
     def __init__(self, settings: EncoderSettings, options: VideoOptions, place: OutputFile, notes: list[str]) -> None:
         self._settings, self._place, self._notes = settings, place, notes
         self._form = _FORMS[settings.container.format]
-        self._tick = self._form.tick or settings.time_base
+        self._tick = self._form.tick or (settings.time_base if settings.time_base.denominator < 1 << 16 else _FINEST)
         self._extradata, self._abandoned = b"", False
         self._end = 0  # ticks
         (width, height), aspect = settings.canvas.size, settings.canvas.aspect
@@ -195,7 +197,8 @@ class AnimationJoiner:
         if settings.container.format == "gif":
             options["final_delay"] = str(min(rest, 65535))
         elif settings.container.format == "apng":
-            lasts = (rest * self._tick).limit_denominator(10_000)
+            lasts = rest * self._tick
+            lasts = lasts.limit_denominator(max(65535 // math.ceil(lasts), 1))
             options["final_delay"] = f"{min(lasts.numerator, 65535)}/{lasts.denominator}"
         with av.open(self._place.target, "w", format=settings.container.format, options=options) as container:
             stream = container.add_stream(form.encoder, rate=settings.rate, options=form.options(settings.quality))
@@ -214,7 +217,7 @@ class AnimationJoiner:
         found = shown_for(self._place.file)
         if not found and read_image(self._place.file):  # one picture, or many that are the same
             return
-        if abs(found - self._end * self._tick) > self._tick / 2:
+        if abs(found - self._end * self._tick) > _OFF:
             said = f"{float(self._end * self._tick):.3f} s were written, but {float(found):.3f} s can be read back"
             raise SinkError(f"{self._settings.path}: {said}")
 

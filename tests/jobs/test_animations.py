@@ -80,6 +80,25 @@ def test_a_video_becomes_an_animation(tmp_path: Path, clip: Path, ending: str) -
     assert psnr(shown[7].image, TestPattern((96, 64)).image(7)) > (25 if ending == ".gif" else 24)
 
 
+@pytest.mark.parametrize("base", [Fraction(1, 23_040_000), Fraction(1, 90_000), Fraction(1001, 30_000)])
+def test_apng_counts_in_any_clock(tmp_path: Path, base: Fraction) -> None:
+    """FFmpeg rounds durations to numbers of 16 bits, and what was read back was compared to less than a millionth."""
+    images = [frame.image for frame in TestPattern((96, 64), frames=40)]
+    step = round(Fraction(767_849, 23_040_000) / base)
+    source = make_clip(tmp_path / "a.mp4", images=images, ticks=range(0, 40 * step, step), time_base=base)
+    end = 29 * step * base + Fraction(9060, 23_040_000)  # the last of 30 is shown for 0.4 ms
+    process(source, tmp_path / "a.apng", end=end)
+    assert abs(shown_for(tmp_path / "a.apng") - end) < Fraction(1, 10_000)
+
+
+def test_apng_ends_with_a_slide(tmp_path: Path) -> None:
+    """More than 65,535 of the parts of a second that it counts in."""
+    source = make_clip(tmp_path / "a.mp4", images=[frame.image for frame in TestPattern((96, 64), frames=3)],
+                       ticks=[0, 10_000, 300_000], time_base=Fraction(1, 10_000))  # fmt: skip
+    process(source, tmp_path / "a.apng", end=Fraction(103_331, 10_000))
+    assert abs(shown_for(tmp_path / "a.apng") - Fraction(103_331, 10_000)) < Fraction(1, 1000)
+
+
 @pytest.mark.parametrize(
     ("fps", "every", "least"), [(50, 1, 2), (60, 2, 3), (Fraction(60000, 1001), 2, 3), (120, 3, 2)]
 )
