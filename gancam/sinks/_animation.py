@@ -18,6 +18,7 @@ from gancam.sinks._left_out import left_out
 from gancam.sinks._muxer import OutputFile
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions
 from gancam.sinks.piece_store import PieceStore, fingerprint
+from gancam.units import counted
 
 _LARGE = 50_000_000  # bytes from which on a note tells what would be smaller
 _FINEST = Fraction(1, 60_000)  # seconds that APNG counts (in numbers of 16 bits) for sources with finer clocks
@@ -120,19 +121,34 @@ class AnimationJoiner:
             self._notes.append(f"{self._settings.path.name} is large, {size / 1e6:.0f} MB: {smaller} smaller")
 
     def _schedule(self, pieces: Pieces) -> tuple[list[int | None], int]:
-        """When each frame is shown, in ticks from the first; None: not at all. And when the last ends."""
+        """When each frame is shown, in ticks from the first; None: not at all. And when the last ends.
+
+        None is shown for less than browsers can: the next waits for it, and is left out where its own next is due by
+        then. The last begins so much earlier that the whole is no longer.
+        """
         base, step = self._settings.time_base, self._tick
         packets = [packet for _, index in pieces for packet in index["packets"]]
         first, last = packets[0][0], packets[-1]
-        exact = [(packet[0] - first) * base / step for packet in packets]
+        due = [round((packet[0] - first) * base / step) for packet in packets]
         end = round((last[0] - first + last[1]) * base / step)
         least = math.ceil(Fraction(1, self._settings.container.most_fps) / step)
-        ticks, before, every = list[int | None](), -least, self._every
-        for number, moment in enumerate(map(round, exact)):
-            keep = number % every == 0 and before + least <= moment <= end - least
-            ticks.append(moment if keep or number == 0 else None)
-            before = ticks[-1] if ticks[-1] is not None else before
-        return ticks, max(end, before + least)
+        ticks, dropped = list[int | None]([None] * len(due)), 0
+        begun = [(0, 0)]  # the frames that are shown, and when
+        for number in range(self._every, len(due), self._every):
+            if begun[-1][1] <= due[number]:
+                begun.append((number, max(due[number], begun[-1][1] + least)))
+            else:
+                dropped += 1
+        number, moment = begun.pop()
+        earliest = begun[-1][1] + least if begun else 0
+        moment = max(earliest, min(moment, end - least))
+        for shown, at in [*begun, (number, moment)]:
+            ticks[shown] = at
+        if dropped:
+            most = self._settings.container.most_fps
+            lost = f"{dropped} of its {counted(len(due), 'frame')} come faster than {most} a second"
+            self._notes.append(f"{lost}, which {self._settings.path.suffix.lower()} cannot show: they are left out")
+        return ticks, max(end, moment + least)
 
     def _pictures(self, pieces: Pieces, ticks: Sequence[int | None]) -> Iterator[av.VideoFrame]:
         """The frames of `ticks`, decoded, with their times."""
