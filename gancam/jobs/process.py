@@ -22,9 +22,10 @@ from gancam.jobs.checks import (
 )
 from gancam.jobs.identity import job_of
 from gancam.jobs.spec import ProcessOptions
+from gancam.media.animated import is_webp
 from gancam.media.images import Picture, check_size, holds_alpha, holds_many, read_pictures, write_pictures
 from gancam.media.info import VideoInfo
-from gancam.media.paths import MediaPath, SequencePath, StillPath, VideoPath, classify
+from gancam.media.paths import MediaPath, SequencePath, VideoPath, classify
 from gancam.params import Parameter, Value
 from gancam.pipeline import FrameCallback, Progress, Report, frame_through, output_size, run
 from gancam.sinks import Sink
@@ -234,10 +235,10 @@ class _ReadAhead:
 
 def _source(path: MediaPath, options: ProcessOptions) -> FileSource:
     check_reading(path, options)
-    if isinstance(path, StillPath) and path.path.suffix.lower() == ".webp" and os.path.exists(path):
-        return AnimatedImage(path, first=options.first, end=options.end)
     if isinstance(path, SequencePath):
         return ImageFiles(path, fps=options.fps or 25.0, first=options.first, end=options.end)
+    if is_webp(path):  # what comes from stdin has no ending
+        return AnimatedImage(path, first=options.first, end=options.end)
     return VideoFile(path, deinterlace=options.deinterlace, first=options.first, end=options.end)
 
 
