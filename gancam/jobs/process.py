@@ -75,7 +75,7 @@ def process_video(
         check_writing(target, options)
         sink = _sink(path, target, chain, options, video_options)
         done = sink.frames_done
-        skimmed = done if remembers(chain, options) else 0
+        skimmed = done if remembers(chain, options) else 0  # else effects see nothing of the frames of an earlier run
         notes = [*source.notes, *sink.notes]
         notes += [f"{target}: goes on after {counted(done, 'frame')}"] if done else []
         notes += [f"{_remembering(chain, options)} earlier frames, so those are shown again"] if skimmed else []
@@ -96,9 +96,15 @@ def process_video(
     if report.promised is not None:
         report.promised -= done - skimmed  # those that an earlier run made are not in `report.frames`
     report.notes = [note for note in report.notes if note not in notes]
+    report.notes += [f"{path.path.name}: {note}" for note in unfound(chain) if skimmed == done]
     if replay is not None and replay.left:
         late = f"its last {counted(replay.left, 'change')} of parameters {'comes' if replay.left == 1 else 'come'}"
         report.notes.append(f"{options.params}: {late} after the end of {path}")
+
+
+def unfound(effects: Sequence[Effect]) -> list[str]:
+    """List what effects say that they found in no frame."""
+    return [effect.unfound for effect in effects if effect.unfound]
 
 
 def remembers(effects: Sequence[Effect], options: ProcessOptions) -> bool:
@@ -336,6 +342,8 @@ def process_image(
         refuse_drawing(chain)
         refuse_idle(chain)
         _image_through(path, target, chain, overwrite, quality, notify)
+        for note in unfound(chain):
+            notify(f"{path}: {note}")
         return [note for effect in chain for note in effect.notes]
 
 
