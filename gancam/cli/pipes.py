@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gancam.errors import InputError
+from gancam.errors import InputError, SourceError
 from gancam.jobs.checks import refuse_mixture
-from gancam.jobs.stdio import spooled
-from gancam.media.animated import is_animated
+from gancam.jobs.stdio import OUT, named_alone, spooled
+from gancam.media.animated import is_animated, is_webp
 from gancam.media.paths import IMAGES, MediaPath, StillPath, VideoPath
 from gancam.sinks.video import ANIMATIONS
+from gancam.sources import VideoFile
 
 PICTURES = tuple(ending[1:] for ending in IMAGES)  # formats of one image on stdout
 _MAGIC = b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*"
@@ -21,27 +22,45 @@ _MAGIC = b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*"
 
 @contextmanager
 def stdin_for(target: MediaPath) -> Iterator[MediaPath]:
-    """Keep what comes from stdin in a file; it is an image where it looks so and `target` is one.
+    """Keep what comes from stdin in a file; it is an image where it looks so, if `target` is one or nothing moves.
 
     Raises:
-        InputError: It is a terminal, or a video though `target` is one image.
-        SourceError: As ``spooled`` does.
+        InputError: It is a terminal, an image though `target` is a video, or a video though `target` is one image.
+        SourceError: As ``spooled`` does; or it is neither image nor video.
     """
     if sys.stdin.isatty():
         raise InputError("-: stdin is a terminal; pipe a video into it, as in cat in.mkv | gancam process - out.mkv")
     with spooled(sys.stdin.buffer) as path:
         source: MediaPath = VideoPath(path)
-        if isinstance(target, StillPath) and _is_image(path):
-            animated = target.path.suffix.lower() in ANIMATIONS and is_animated(path)
-            source = source if animated else StillPath(path)
+        single = isinstance(target, StillPath) and target.path.suffix.lower() not in ANIMATIONS
+        if _is_image(path):
+            source = StillPath(path) if single or not is_animated(path) else source
+        elif single:
+            _check_video(path)
+        if str(target) == "-":
+            refuse_still_on_stdout(source)
         refuse_mixture(source, target)
         yield source
 
 
+def refuse_still_on_stdout(source: MediaPath) -> None:
+    """Refuse to play one image to stdout. Raises ``InputError``."""
+    if isinstance(source, StillPath) and not is_animated(source.path):
+        raise InputError(f"{source} is an image: give --format png, or another image's, to have one on stdout")
+
+
 def _is_image(path: Path) -> bool:
     with path.open("rb") as file:
-        head = file.read(12)
-    return head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
+        return file.read(4).startswith(_MAGIC) or is_webp(path)
+
+
+def _check_video(path: Path) -> None:
+    """Raise ``SourceError`` for what is no video either."""
+    try:
+        VideoFile(path).close()
+    except SourceError as error:
+        kinds = ", ".join(IMAGES)
+        raise SourceError(f"{path}: neither an image that is read ({kinds}) nor a video, or damaged") from error
 
 
 @contextmanager
@@ -66,7 +85,8 @@ def stdout_apart() -> Iterator[int]:
 def image_to_stdout(form: str) -> Iterator[StillPath]:
     """A file to write one image to, which is copied to stdout in the end."""
     with stdout_apart() as descriptor, tempfile.TemporaryDirectory(prefix="gancam-") as folder:
-        path = Path(folder) / f"standard output.{form}"
-        yield StillPath(path)
+        path = Path(folder) / f"{OUT}.{form}"
+        with named_alone(path):
+            yield StillPath(path)
         with path.open("rb") as made, os.fdopen(os.dup(descriptor), "wb") as out:
             shutil.copyfileobj(made, out)

@@ -38,7 +38,7 @@ from gancam.cli.app import (
 from gancam.cli.bars import BatchBars
 from gancam.cli.checks import PRESET_EFFECTS, check_chain, named_after, parse_moment, parse_specs, refuse_url
 from gancam.cli.console import Terminated, errors, print_note, progress_bar, wrote
-from gancam.cli.pipes import PICTURES, image_to_stdout, stdin_for, stdout_apart
+from gancam.cli.pipes import PICTURES, image_to_stdout, refuse_still_on_stdout, stdin_for, stdout_apart
 from gancam.effects import EffectSpec
 from gancam.errors import InputError
 from gancam.jobs.batch import MakePool, losses, process_all, process_one
@@ -50,7 +50,6 @@ from gancam.jobs.preset import read_preset
 from gancam.jobs.process import process_image, process_video
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.stdio import without_folder
-from gancam.media.animated import is_animated
 from gancam.media.paths import MediaPath, SequencePath, StillPath, classify
 from gancam.pipeline import Report
 from gancam.sinks.images import images_kept
@@ -171,8 +170,7 @@ def _process_single(request: _Request) -> None:
         if request.output == "-" and request.form in PICTURES:
             target = opened.enter_context(image_to_stdout(request.form))
         elif request.output == "-":
-            if isinstance(source, StillPath) and not is_animated(source.path):
-                raise InputError(f"{source} is an image: give --format png, or another image's, to have one on stdout")
+            refuse_still_on_stdout(source)
             options = replace(options, pipe=opened.enter_context(stdout_apart()), form=request.form)
         elif request.form is not None:
             raise InputError(
@@ -194,18 +192,26 @@ def _is_sequence(*paths: MediaPath) -> bool:
 def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: MakePool | None) -> None:
     options, chain_spec = request.options, request.chain_spec
     image = isinstance(source, StillPath) and isinstance(target, StillPath)
+
+    def plain(text: str) -> str:
+        return without_folder(without_folder(text, source.path), target.path)
+
+    def notify(text: str) -> None:
+        print_note(plain(text))
+
     with named_after(request.preset):
         chain = LoadedChain(chain_spec)
     if image:
         notes = process_image(
-            source, target, chain.fresh(), overwrite=options.overwrite, quality=options.quality, notify=print_note
+            source, target, chain.fresh(), overwrite=options.overwrite, quality=options.quality, notify=notify
         )
         if request.as_json:
             print(json.dumps({"output": request.output, "notes": notes}))
         elif not request.quiet:
-            print("\n".join([*notes, *([_wrote(target)] if request.output != "-" else [])]))
+            for line in [*notes, *([_wrote(target)] if request.output != "-" else [])]:
+                print(line)
         return
-    report, notify = Report(), lambda text: print_note(without_folder(text, source.path))
+    report = Report()
     try:
         with progress_bar(None, request.quiet or request.as_json) as progress:
             if make_pool is not None:
@@ -219,7 +225,7 @@ def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: Ma
     except (KeyboardInterrupt, Terminated):
         errors.print(f"gancam: interrupted; {what_is_kept(target, options)}", markup=False)
         raise
-    report.notes = [without_folder(note, source.path) for note in report.notes]
+    report.notes = [plain(note) for note in report.notes]
     if request.as_json:
         print(json.dumps({"output": str(target), **report.to_dict()}))
     elif not request.quiet:

@@ -120,6 +120,11 @@ class Effect(ABC):
         return ()
 
     @property
+    def unfound(self) -> str:
+        """What it found in no frame since ``reset``, and what would do; empty where it did. Told of whole files."""
+        return ""
+
+    @property
     def idle(self) -> str:
         """Why no frame would be changed with its parameters as they are, and what would do; empty where some may be."""
         return ""

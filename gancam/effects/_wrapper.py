@@ -68,6 +68,11 @@ class EffectWrapper(Effect):
         return self.effect.notes
 
     @property
+    def unfound(self) -> str:
+        """The effect's own."""
+        return self.effect.unfound
+
+    @property
     def idle(self) -> str:
         """The effect's own."""
         return self.effect.idle

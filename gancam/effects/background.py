@@ -25,6 +25,7 @@ from gancam.vision.spill import own_colours
 
 _WIDEST = 24  # of the shorter side of the frame: the blur's radius at 1 is one part of so many
 _SMALL = 180  # pixels of the shorter side at which is blurred
+_SOMEBODY = 127  # opacity that only somebody has
 _BOXES = 3  # blurs by a box, one after the other, are as good as a Gaussian, and 20 times as fast
 
 
@@ -64,6 +65,7 @@ class Background(ModelEffect):
     def __init__(self, model: ImageModel, params: BackgroundParams) -> None:
         super().__init__(model, params)
         self._person, self._planes = masks.Person(model), Planes()
+        self._looked = self._found = False  # whether it was shown a frame, and one with somebody in it
         self._picture = lru_cache(maxsize=1)(_picture)
         if params.image:
             self._picture(params.image)  # what is wrong with it is found now
@@ -75,6 +77,7 @@ class Background(ModelEffect):
             return image
         self._person.hold = params.stabilise
         people = self._person.opacity(image)
+        self._looked, self._found = True, self._found or int(people.max()) > _SOMEBODY
         if params.image:
             behind = _covering(self._picture(params.image), (image.shape[1], image.shape[0]))
         elif params.colour:
@@ -97,6 +100,16 @@ class Background(ModelEffect):
         with self._lock:
             super().reset()
             self._person.reset()
+            self._looked = self._found = False
+
+    @property
+    def unfound(self) -> str:
+        """That all was taken for background, since nobody was found."""
+        replaced = bool(self.params.image or self.params.colour)
+        if not self._looked or self._found or not (replaced or self.params.blur):
+            return ""
+        small = "who is smaller than a sixteenth of its height is not found: crop it around them"
+        return f"no person was found in it, so all of it was {'replaced' if replaced else 'blurred'}; {small}"
 
     @property
     def remembers(self) -> bool:

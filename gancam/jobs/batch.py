@@ -34,6 +34,7 @@ from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkerFault
 from gancam.media.images import encoding
 from gancam.media.messages import cause
+from gancam.media.paths import literal
 from gancam.pipeline import Report
 from gancam.units import counted
 
@@ -291,17 +292,18 @@ class _Batch:
     def _make(self, item: BatchItem) -> None:
         report = Report()
         notify = lambda text: self.note(item, text)
+        source, target = literal(item.source), literal(item.target)
         try:
             effects = self._effects(item)
             self.begin(item, effects)
             if item.is_image:
                 overwrite, quality = self._options.overwrite, self._options.quality
-                process_image(item.source, item.target, effects, overwrite=overwrite, quality=quality, notify=notify)
+                process_image(source, target, effects, overwrite=overwrite, quality=quality, notify=notify)
                 self.made(item)
             else:
                 process_video(
-                    item.source,
-                    item.target,
+                    source,
+                    target,
                     effects,
                     self._options,
                     report,

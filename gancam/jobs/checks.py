@@ -9,13 +9,14 @@ from gancam.effects import Effect
 from gancam.errors import InputError, NotFound, SourceError
 from gancam.files import check_target
 from gancam.jobs.spec import ProcessOptions
+from gancam.jobs.stdio import NAME, OUT
 from gancam.media.animated import is_animated
 from gancam.media.info import MOST_FPS
 from gancam.media.paths import IMAGES, OTHER_IMAGES, MediaPath, SequencePath, StillPath, VideoPath, misnumbered
 from gancam.sinks import images, sink_word
 from gancam.sinks.video import ANIMATIONS, check_codec, check_output, check_quality
 
-_STDIN = Path("standard input")
+_STDIN = Path(NAME)
 
 
 def refuse_drawing(effects: Sequence[Effect]) -> None:
@@ -151,6 +152,9 @@ def refuse_mixture(path: MediaPath, target: MediaPath) -> None:
         raise InputError(said)
     single = isinstance(target, StillPath) and target.path.suffix.lower() not in ANIMATIONS
     if single and not isinstance(path, StillPath):
+        if target.path.stem == OUT:
+            what = f"--format {target.path.suffix[1:]}: is one image, so the input must be one too, not {path}"
+            raise InputError(f"{what}; a video on stdout is --format matroska, which it is without --format")
         raise InputError(f"{target} is one image, so the input must be one too, not {path}; {_numbered(target)}")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gancam.errors import InputError, NotFound
 from gancam.media.messages import cause
-from gancam.media.paths import IMAGES, OTHER_VIDEOS, StillPath, classify
+from gancam.media.paths import IMAGES, OTHER_VIDEOS, StillPath, literal
 from gancam.sinks.video import ANIMATIONS, CONTAINERS, holds
 
 VIDEOS = (*CONTAINERS, *OTHER_VIDEOS, ".apng", ".gif")
@@ -33,7 +33,7 @@ class BatchItem:
     @property
     def is_image(self) -> bool:
         """Whether it is an image, else a video."""
-        return all(isinstance(classify(path), StillPath) for path in (self.source, self.target))
+        return all(isinstance(literal(path), StillPath) for path in (self.source, self.target))
 
 
 @dataclass(slots=True)

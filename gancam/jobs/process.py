@@ -22,9 +22,10 @@ from gancam.jobs.checks import (
 )
 from gancam.jobs.identity import job_of
 from gancam.jobs.spec import ProcessOptions
+from gancam.media.animated import is_webp
 from gancam.media.images import Picture, check_size, holds_alpha, holds_many, read_pictures, write_pictures
 from gancam.media.info import VideoInfo
-from gancam.media.paths import MediaPath, SequencePath, StillPath, VideoPath, classify
+from gancam.media.paths import MediaPath, SequencePath, VideoPath, classify
 from gancam.params import Parameter, Value
 from gancam.pipeline import FrameCallback, Progress, Report, frame_through, output_size, run
 from gancam.sinks import Sink
@@ -74,7 +75,7 @@ def process_video(
         check_writing(target, options)
         sink = _sink(path, target, chain, options, video_options)
         done = sink.frames_done
-        skimmed = done if remembers(chain, options) else 0
+        skimmed = done if remembers(chain, options) else 0  # else effects see nothing of the frames of an earlier run
         notes = [*source.notes, *sink.notes]
         notes += [f"{target}: goes on after {counted(done, 'frame')}"] if done else []
         notes += [f"{_remembering(chain, options)} earlier frames, so those are shown again"] if skimmed else []
@@ -95,9 +96,15 @@ def process_video(
     if report.promised is not None:
         report.promised -= done - skimmed  # those that an earlier run made are not in `report.frames`
     report.notes = [note for note in report.notes if note not in notes]
+    report.notes += [f"{path.path.name}: {note}" for note in unfound(chain) if skimmed == done]
     if replay is not None and replay.left:
         late = f"its last {counted(replay.left, 'change')} of parameters {'comes' if replay.left == 1 else 'come'}"
         report.notes.append(f"{options.params}: {late} after the end of {path}")
+
+
+def unfound(effects: Sequence[Effect]) -> list[str]:
+    """List what effects say that they found in no frame."""
+    return [effect.unfound for effect in effects if effect.unfound]
 
 
 def remembers(effects: Sequence[Effect], options: ProcessOptions) -> bool:
@@ -234,10 +241,10 @@ class _ReadAhead:
 
 def _source(path: MediaPath, options: ProcessOptions) -> FileSource:
     check_reading(path, options)
-    if isinstance(path, StillPath) and path.path.suffix.lower() == ".webp" and os.path.exists(path):
-        return AnimatedImage(path, first=options.first, end=options.end)
     if isinstance(path, SequencePath):
         return ImageFiles(path, fps=options.fps or 25.0, first=options.first, end=options.end)
+    if is_webp(path):  # what comes from stdin has no ending
+        return AnimatedImage(path, first=options.first, end=options.end)
     return VideoFile(path, deinterlace=options.deinterlace, first=options.first, end=options.end)
 
 
@@ -335,6 +342,8 @@ def process_image(
         refuse_drawing(chain)
         refuse_idle(chain)
         _image_through(path, target, chain, overwrite, quality, notify)
+        for note in unfound(chain):
+            notify(f"{path}: {note}")
         return [note for effect in chain for note in effect.notes]
 
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from gancam.errors import GancamError, SourceError
 from gancam.media.messages import cause
 
-NAME = "standard input"
+NAME, OUT = "standard input", "standard output"
 
 
 @contextmanager
@@ -43,13 +43,20 @@ def spooled(pipe: BinaryIO) -> Iterator[Path]:
             raise SourceError(f"{NAME}: {room}") from error
         if path.stat().st_size == 0:
             raise SourceError(f"{NAME}: is empty; pipe a video into it, as in cat in.mkv | gancam process - out.mkv")
-        try:
+        with named_alone(path):
             yield path
-        except GancamError as error:
-            error.args = tuple(without_folder(str(one), path) for one in error.args)
-            raise
 
 
 def without_folder(said: str, path: Path) -> str:
-    """Give a message that names a file which `spooled` made by its name alone."""
-    return said.replace(f"{path.parent}{os.sep}", "") if path.name == NAME else said
+    """Give a message that names a file which stands for stdin or stdout by its name alone."""
+    return said.replace(f"{path.parent}{os.sep}", "") if path.stem in (NAME, OUT) else said
+
+
+@contextmanager
+def named_alone(path: Path) -> Iterator[None]:
+    """Let errors name a file which stands for stdin or stdout by its name alone."""
+    try:
+        yield
+    except GancamError as error:
+        error.args = tuple(without_folder(str(one), path) for one in error.args)
+        raise

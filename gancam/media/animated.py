@@ -23,6 +23,14 @@ def is_animated(path: Path) -> bool:
     return False
 
 
+def is_webp(path: str | os.PathLike[str]) -> bool:
+    """Say whether a file is WebP by its first bytes, whatever its name."""
+    with suppress(OSError), open(path, "rb") as file:
+        head = file.read(12)
+        return head[:4] == b"RIFF" and head[8:] == b"WEBP"
+    return False
+
+
 def shown_for(path: Path) -> Fraction:
     """Add up the seconds that the frames of an animated picture are shown; 0 for a single picture of WebP and PNG.
 

@@ -120,6 +120,16 @@ def classify(path: str | os.PathLike[str]) -> MediaPath:
     return StillPath(path) if found is None or os.path.exists(path) else found
 
 
+def literal(path: str | os.PathLike[str]) -> MediaPath:
+    """Say what kind of file `path` names, whose name is no pattern, whatever is in it.
+
+    >>> literal("50%d off.bmp") == StillPath(Path("50%d off.bmp"))
+    True
+    """
+    path = Path(path)
+    return StillPath(path) if path.suffix.lower() in IMAGES else VideoPath(path)
+
+
 def check_readable(path: str | os.PathLike[str]) -> None:
     """Raise ``InputError`` for what is no path, ``NotFound``, or ``SourceError`` for what is no file with data."""
     check_path(path, "path")

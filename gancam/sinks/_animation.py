@@ -18,8 +18,11 @@ from gancam.sinks._left_out import left_out
 from gancam.sinks._muxer import OutputFile
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions
 from gancam.sinks.piece_store import PieceStore, fingerprint
+from gancam.units import counted
 
 _LARGE = 50_000_000  # bytes from which on a note tells what would be smaller
+_FINEST = Fraction(1, 60_000)  # seconds that APNG counts (in numbers of 16 bits) for sources with finer clocks
+_OFF = Fraction(1, 200)  # seconds by which what is shown may differ from what was meant: half a tick of GIF
 # Against FFmpeg's ordered dithering (bayer, scale 4), over 40 frames of a city and of a morph: blurred colours are off
 # by 0.72 and 1.03 levels instead of 0.94 and 1.35, without bands in soft shades, in 1.09 and 1.2 times the bytes;
 # sierra2_4a: 0.65 and 0.91 in 1.21 and 1.37 times, and more unrest.
@@ -36,7 +39,7 @@ class _Form:
         veiled: That of pictures with opacity.
         options: The encoder's, for a quality of 0 to 100.
         endless: The option of the container that makes it play without end.
-        tick: Seconds of a tick of its clock; None: that of the source.
+        tick: Seconds of a tick of its clock; None: that of the source, where the format can count in it.
     """
 
     encoder: str
@@ -70,7 +73,7 @@ class AnimationJoiner:
     def __init__(self, settings: EncoderSettings, options: VideoOptions, place: OutputFile, notes: list[str]) -> None:
         self._settings, self._place, self._notes = settings, place, notes
         self._form = _FORMS[settings.container.format]
-        self._tick = self._form.tick or settings.time_base
+        self._tick = self._form.tick or (settings.time_base if settings.time_base.denominator < 1 << 16 else _FINEST)
         self._extradata, self._abandoned = b"", False
         self._end = 0  # ticks
         (width, height), aspect = settings.canvas.size, settings.canvas.aspect
@@ -118,19 +121,34 @@ class AnimationJoiner:
             self._notes.append(f"{self._settings.path.name} is large, {size / 1e6:.0f} MB: {smaller} smaller")
 
     def _schedule(self, pieces: Pieces) -> tuple[list[int | None], int]:
-        """When each frame is shown, in ticks from the first; None: not at all. And when the last ends."""
+        """When each frame is shown, in ticks from the first; None: not at all. And when the last ends.
+
+        None is shown for less than browsers can: the next waits for it, and is left out where its own next is due by
+        then. The last begins so much earlier that the whole is no longer.
+        """
         base, step = self._settings.time_base, self._tick
         packets = [packet for _, index in pieces for packet in index["packets"]]
         first, last = packets[0][0], packets[-1]
-        exact = [(packet[0] - first) * base / step for packet in packets]
+        due = [round((packet[0] - first) * base / step) for packet in packets]
         end = round((last[0] - first + last[1]) * base / step)
         least = math.ceil(Fraction(1, self._settings.container.most_fps) / step)
-        ticks, before, every = list[int | None](), -least, self._every
-        for number, moment in enumerate(map(round, exact)):
-            keep = number % every == 0 and before + least <= moment <= end - least
-            ticks.append(moment if keep or number == 0 else None)
-            before = ticks[-1] if ticks[-1] is not None else before
-        return ticks, max(end, before + least)
+        ticks, dropped = list[int | None]([None] * len(due)), 0
+        begun = [(0, 0)]  # the frames that are shown, and when
+        for number in range(self._every, len(due), self._every):
+            if begun[-1][1] <= due[number]:
+                begun.append((number, max(due[number], begun[-1][1] + least)))
+            else:
+                dropped += 1
+        number, moment = begun.pop()
+        earliest = begun[-1][1] + least if begun else 0
+        moment = max(earliest, min(moment, end - least))
+        for shown, at in [*begun, (number, moment)]:
+            ticks[shown] = at
+        if dropped:
+            most = self._settings.container.most_fps
+            lost = f"{dropped} of its {counted(len(due), 'frame')} come faster than {most} a second"
+            self._notes.append(f"{lost}, which {self._settings.path.suffix.lower()} cannot show: they are left out")
+        return ticks, max(end, moment + least)
 
     def _pictures(self, pieces: Pieces, ticks: Sequence[int | None]) -> Iterator[av.VideoFrame]:
         """The frames of `ticks`, decoded, with their times."""
@@ -195,7 +213,8 @@ class AnimationJoiner:
         if settings.container.format == "gif":
             options["final_delay"] = str(min(rest, 65535))
         elif settings.container.format == "apng":
-            lasts = (rest * self._tick).limit_denominator(10_000)
+            lasts = rest * self._tick
+            lasts = lasts.limit_denominator(max(65535 // math.ceil(lasts), 1))
             options["final_delay"] = f"{min(lasts.numerator, 65535)}/{lasts.denominator}"
         with av.open(self._place.target, "w", format=settings.container.format, options=options) as container:
             stream = container.add_stream(form.encoder, rate=settings.rate, options=form.options(settings.quality))
@@ -214,7 +233,7 @@ class AnimationJoiner:
         found = shown_for(self._place.file)
         if not found and read_image(self._place.file):  # one picture, or many that are the same
             return
-        if abs(found - self._end * self._tick) > self._tick / 2:
+        if abs(found - self._end * self._tick) > _OFF:
             said = f"{float(self._end * self._tick):.3f} s were written, but {float(found):.3f} s can be read back"
             raise SinkError(f"{self._settings.path}: {said}")
 

@@ -17,7 +17,7 @@ from gancam.sinks._codecs import QUIET, container_of
 from gancam.sinks._matroska import set_aspect
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions, has_head, prepare
 from gancam.sinks._sound import SoundTrack
-from gancam.sinks._tracks import Packet, Tracks
+from gancam.sinks._tracks import Packet, Tracks, needs_keys
 
 _FLUSHED = {"flush_packets": "1"}
 _FRAGMENTS, _CLUSTERS = {**_FLUSHED, "frag_duration": "250000"}, {**_FLUSHED, "cluster_time_limit": "250"}
@@ -172,8 +172,9 @@ class Muxer:
         self._noted = True
 
     def _open(self, settings: EncoderSettings, audio_from: Path | None) -> list[str]:
+        options = self._container_options(settings, audio_from)
         container = self._container = av.open(
-            self._place.target, "w", format=settings.container.format, options=self._container_options(settings)
+            self._place.target, "w", format=settings.container.format, options=options
         )
         stream = container.add_stream(settings.codec.encoder, rate=settings.rate, options=settings.encoder_options)
         assert isinstance(stream, av.VideoStream)
@@ -209,12 +210,14 @@ class Muxer:
             end=None if end is None else end - start,
         )
 
-    def _container_options(self, settings: EncoderSettings) -> dict[str, str]:
+    def _container_options(self, settings: EncoderSettings, audio_from: Path | None) -> dict[str, str]:
         name = settings.container.format
         options = dict(_LIVE.get(name, _FLUSHED)) if settings.live else {}
         if name in ("mp4", "mov"):
             # A late start is an edit list, in units of the movie time scale: 1 ms unless told otherwise.
-            options |= {"movflags": self._place.movflags, "movie_timescale": str(settings.time_base.denominator)}
+            keys = "+use_metadata_tags" if audio_from is not None and needs_keys(audio_from, name) else ""
+            flags = self._place.movflags + keys
+            options |= {"movflags": flags, "movie_timescale": str(settings.time_base.denominator)}
         return options
 
     def mux(self, packet: Packet) -> None:

@@ -4,7 +4,8 @@ import io
 import math
 import mimetypes
 import os
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -30,7 +31,7 @@ from gancam.media.timecode import advanced, is_timecode, timecode_of
 from gancam.sinks._subtitles import Cues, Packet, Words, can_convert
 from gancam.units import counted
 
-__all__ = ["AudioRule", "Packet", "Tracks"]
+__all__ = ["AudioRule", "Packet", "Tracks", "needs_keys"]
 
 _SAID = {"aac": "AAC", "libopus": "Opus"}
 _TAKES = {  # layouts and rates that encoders take, and all players
@@ -44,15 +45,40 @@ _MP4_TAGS = {  # what FFmpeg writes into MP4 and MOV under a name that it reads 
     "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "grouping",
     "lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords", "track", "disc", "compilation",
     "tvsn", "tves", "hd_video", "media_type", "season_number", "episode_sort", "gapless_playback", "sort_name",
-    "sort_album",
+    "sort_album", "location",
 }  # fmt: skip
+_PLACE = re.compile(r"[+-]\d+(\.\d+)?[+-]\d+(\.\d+)?([+-]\d+(\.\d+)?)?/?")  # of ISO 6709: latitude, longitude, height
 _APPLES = {  # what FFmpeg knows Apple's number of a language by, which is not always the usual code of ISO 639
     "deu": "ger", "nld": "dut", "swe": "sve", "ell": "gre", "isl": "ice", "zho": "chi", "sqi": "alb",
     "fre": "fra", "cze": "ces", "slo": "slk", "rum": "ron",
 }  # fmt: skip
 _BROADCAST = ("dvb_subtitle", "dvbsub", "dvb_teletext", "libzvbi_teletextdec")  # the subtitles of MPEG-TS
 _CHAPTERS = ("mp4", "mov", "matroska", "webm")
-_TAGS = {"mp4": _MP4_TAGS, "mov": _MP4_TAGS, "mpegts": set()}
+_TAGS = {"mp4": _MP4_TAGS, "mov": _MP4_TAGS | {"make", "model"}, "mpegts": set()}
+
+
+def needs_keys(path: Path, form: str) -> bool:
+    """Whether MP4 or MOV holds the words of the file `path` as keys of QuickTime, which it has instead of its own tags.
+
+    So it is where the words are a phone's, as `com.android.version`, and beside them is no title that players look for.
+    """
+    with (
+        suppress(av.FFmpegError, OSError, ValueError),
+        av.open(os.path.abspath(path), metadata_errors="replace") as film,
+    ):
+        return _are_keys(described(film.metadata), form)
+    return False
+
+
+def _are_keys(words: Mapping[str, str], form: str) -> bool:
+    others = [key for key, value in words.items() if not _is_held(key, value, {"location"})]
+    return form in ("mp4", "mov") and bool(others) and all("." in key for key in others)
+
+
+def _is_held(key: str, value: str, known: Set[str]) -> bool:
+    """Whether a container that has the tags `known` holds a word of a description."""
+    name = key.lower().partition("-")[0] if _PLACE.fullmatch(value) else key.lower()
+    return name in known and (name != "location" or _PLACE.fullmatch(value) is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +189,11 @@ class Tracks:
 
     def _copy_words(self) -> None:
         """Title, artist and the like, of the file as a whole."""
-        words = described(self._input.metadata)
-        known = _TAGS.get(self._output.format.name)
-        lost = [key for key in words if known is not None and key.lower() not in known]
+        words, form = described(self._input.metadata), self._output.format.name
+        known = None if _are_keys(words, form) else _TAGS.get(form)
+        lost = [key for key, value in words.items() if known is not None and not _is_held(key, value, known)]
         if lost:
-            self.notes.append(
-                f"left out of its description, {self._output.format.name} has no place: {', '.join(lost)}"
-            )
+            self.notes.append(f"left out of its description, {form} has no place: {', '.join(lost)}")
         for key, value in words.items():
             if key not in lost:
                 self._output.metadata[key] = value

@@ -1,9 +1,10 @@
 """The pictures of one stream of a file, decoded by PyAV."""
 
+import heapq
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from gancam.media.orientation import Orientation
 from gancam.media.tone import ToneMap
 
 log = logging.getLogger(__name__)
+_WITHOUT_MOMENTS = {"avi", "asf"}  # formats that may not tell when a picture is shown, only when it is to be decoded
+_REORDERED = 8  # pictures by which the order in which they are decoded may differ from that in which they are shown
 _LOOK = 3  # pictures at the beginning of a video that may say that it is interlaced
 _AHEAD, _BYTES_AHEAD = 4, 40_000_000  # frames that are decoded ahead of who asks, and their bytes
 
@@ -102,6 +105,13 @@ class Decoder:
         return self._keep
 
     def _decode(self, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+        """The pictures of `stream` in the order in which they are shown, which is that of their times."""
+        formats = set(self._container.format.name.split(","))
+        if formats & _WITHOUT_MOMENTS and stream.codec_context.has_b_frames:
+            return _timed_in_order(self._pictures(stream))
+        return self._pictures(stream)
+
+    def _pictures(self, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
         failed = 0  # packets since the last picture: at the end they are what is missing, not what is damaged
         with suppress(av.FFmpegError, IndexError):
             for packet in self._container.demux(stream):
@@ -181,6 +191,21 @@ class Decoder:
     def close(self) -> None:
         """Close the container."""
         self._container.close()
+
+
+def _timed_in_order(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """Give pictures, which come as they are shown, the times in order that they have in the order of their packets."""
+    waiting, times = deque[av.VideoFrame](), list[int]()
+    for frame in itertools.chain(frames, [None] * _REORDERED):
+        if frame is not None:
+            waiting.append(frame)
+            if frame.pts is not None:
+                heapq.heappush(times, frame.pts)
+        if waiting and (frame is None or len(waiting) > _REORDERED):
+            first = waiting.popleft()
+            if first.pts is not None:
+                first.pts = heapq.heappop(times)
+            yield first
 
 
 def _first_plain(container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame | None:

@@ -58,7 +58,11 @@ def promised_frames(
     container: av.container.InputContainer, stream: av.VideoStream, fps: float
 ) -> tuple[int | None, bool]:
     """Give how many frames `stream` should have, and whether that was counted (else it is its duration times `fps`)."""
-    if {"mp4", "avi"} & set(container.format.name.split(",")):  # edit lists hide some, and gaps of AVI are empty frames
+    formats = set(container.format.name.split(","))
+    if "avi" in formats and is_cut_off(Path(container.name)):  # the index is missing, and its head counts gaps too
+        reckoned = round(stream.frames * (stream.time_base or 0) * Fraction(fps))
+        return reckoned if 0 < reckoned < 1e9 else None, False
+    if {"mp4", "avi"} & formats:  # edit lists hide some, and gaps of AVI are empty frames
         shown = sum(not entry.is_discard and entry.size > 0 for entry in stream.index_entries)
         if shown:
             return shown, True
@@ -114,9 +118,12 @@ def shortage(
 
 
 def is_cut_off(path: Path) -> bool:
-    """Tell whether a Matroska or WebM file is shorter than its own head says."""
+    """Tell whether a Matroska, WebM or AVI file is shorter than its own head says."""
     with suppress(OSError, IndexError), path.open("rb") as file:
         head = file.read(256)
+        if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+            told = int.from_bytes(head[4:8], "little")
+            return told < (1 << 32) - 1 and told > path.stat().st_size  # 8 bytes more, which some count and some do not
         if head[:4] == b"\x1aE\xdf\xa3":
             size, start = _length(head, 4)
             at = start + size

@@ -395,7 +395,7 @@ class VideoFile(Source):
             self._short = True
             told = f"its file is damaged after {last:.1f} s, {counted(came, 'frame')} came"
             self._notes.append(f"the video stops early: {told}")
-        if not self._counted and self._range == (None, None):
+        if self._range == (None, None) and (not self._counted or came > (self._frames or 0)):
             self._wanted = came
 
     def _breaks_off(self, last: float) -> bool:

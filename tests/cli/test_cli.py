@@ -145,6 +145,45 @@ def test_images_go_through_pipes(clip: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [out]
 
 
+@pytest.mark.parametrize("ending", [".webp", ".gif", ".apng"])
+def test_animations_come_through_pipes(clip: Path, tmp_path: Path, ending: str) -> None:
+    """WebP was refused as a still image."""
+    animated, out = tmp_path / f"a{ending}", tmp_path / "out.mp4"
+    assert here("process", clip, animated, "--to", "0.3s").returncode == 0
+    named = here("process", animated, tmp_path / "named.mp4")
+    done = piped(animated.read_bytes(), "-", out)
+    assert (done.returncode, done.stderr.decode()) == (0, named.stderr)
+    assert video(out) == video(tmp_path / "named.mp4")
+    assert video(out)[0] == 10
+
+
+def test_pipes_are_named_by_no_inner_names(clip: Path, tmp_path: Path) -> None:
+    animated, out, png = tmp_path / "a.webp", tmp_path / "out.png", ("--format", "png")
+    assert here("process", clip, animated, "--to", "0.3s").returncode == 0
+    done = piped(animated.read_bytes(), "-", "-", "--format", "jpg")
+    assert done.returncode == 0
+    said = b"note: standard input: has 10 frames, of which standard output.jpg gets the first;"
+    assert done.stderr == said + b" .png and .webp hold all\n"
+    still_png = cv2.imencode(".png", still("sign")[:32, :48])[1].tobytes()
+    for data, arguments, said in (
+        (
+            clip.read_bytes(),
+            ("-", *png),
+            b"--format png: is one image, so the input must be one too, not standard input;",
+        ),
+        (bytes(range(256)), (out,), b"standard input: neither an image that is read (.png, .jpg, .jpeg, .webp, .bmp,"),
+        (still_png, (tmp_path / "a.mp4",), b"standard input is an image, so the output must be one too (.png, .jpg,"),
+        (
+            still_png,
+            ("-",),
+            b"standard input is an image: give --format png, or another image's, to have one on stdout",
+        ),
+    ):
+        done = piped(data, "-", *arguments)
+        assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
+        assert done.stderr.startswith(b"gancam: " + said), done.stderr
+
+
 def test_names_that_are_no_numbered_images_say_what_would_do(clip: Path, tmp_path: Path) -> None:
     says = "f-%s.png: numbered images have one %06d in their name, as f-%06d.png has"
     refused("process", clip, tmp_path / "f-%s.png", says=says)

@@ -46,6 +46,24 @@ def test_people_stay_and_the_rest_is_blurred(effect: gancam.Background, people: 
     assert abs(float(result[WALL].mean()) - float(people[WALL].mean())) < 4
 
 
+def test_it_is_told_that_nobody_was_found(effect: gancam.Background, people: Image) -> None:
+    assert effect.unfound == ""  # nothing was looked at
+    effect(still("lake"))
+    said = "no person was found in it, so all of it was blurred; who is smaller than a sixteenth of its height is not"
+    assert effect.unfound.startswith(said)
+    effect.params.colour = "#00ff00"
+    assert "all of it was replaced" in effect.unfound
+    effect(people)
+    assert effect.unfound == ""
+    effect(still("lake"))
+    assert effect.unfound == ""
+    effect.reset()
+    assert effect.unfound == ""
+    effect.params.strength = 0.0
+    effect(still("lake"))
+    assert effect.unfound == ""
+
+
 def test_half_a_blur_has_no_sharp_edges_below_it(people: Image) -> None:
     half, weak = (
         load("background", device="cpu", threads=1, stabilise=0, strength=strength, blur=blur)(people)

@@ -198,6 +198,26 @@ def test_images_have_the_quality_that_is_asked_for(tmp_path: Path, workers: int)
         batch(tmp_path / "in", tmp_path / "small", quality=100, workers=workers)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_names_that_exist_are_no_patterns(tmp_path: Path, workers: int) -> None:
+    """They failed as "a still image, not a video"."""
+    folder, stills = tmp_path / "in", {"50%d off.bmp", "a%03d.png", "100%.png", "%d.webp"}
+    folder.mkdir()
+    for name in stills:
+        cv2.imwrite(str(folder / name), still("otters"))
+    clip = make_clip(tmp_path / "clip.mp4")
+    os.link(clip, folder / "b%02d.mp4")
+    for codec, made in ((None, {"b%02d.mp4"}), ("webp", {"b%02d.webp"})):
+        out = tmp_path / f"out-{codec}"
+        for _ in range(2):  # made, and then skipped
+            found = find_inputs([str(folder)], out, codec=codec)
+            options = ProcessOptions(codec=codec, resume=True)
+            summary = process_all(found, out, EffectChainSpec(), options, notify=lambda event: None, workers=workers)
+            assert summary.failed == []
+        assert summary.done == 5
+        assert {name for name in os.listdir(out) if not name.startswith(".")} == stills | made
+
+
 def test_what_was_made_otherwise_is_told_in_words(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     cv2.imwrite(str(tmp_path / "in" / "a.png"), still("otters")[:32, :32])

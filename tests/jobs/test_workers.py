@@ -317,6 +317,52 @@ def test_what_an_effect_that_remembers_did_is_told(tmp_path: Path, long: Path, m
     assert [note for note in report.notes if "of the pixels were computed" in note] == did
 
 
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `some.mp4`, in whose first frames alone somebody is, and `none.mp4`: pieces of 7 and 2."""
+    folder = tmp_path_factory.mktemp("shown")
+    people = np.asarray(cv2.imread(str(Path(__file__).parents[2] / "samples" / "people.jpg")), np.uint8)
+    person, lake = (np.asarray(cv2.resize(image, (160, 96)), np.uint8) for image in (people, still("lake")))
+    make_clip(folder / "some.mp4", images=[person] * 2 + [lake] * 7)
+    make_clip(folder / "none.mp4", images=[lake] * 9)
+    return folder
+
+
+def nobody(report: Report, name: str) -> bool:
+    return any(note.startswith(f"{name}: no person was found in it, so all of it was") for note in report.notes)
+
+
+@pytest.mark.parametrize("name", ["some.mp4", "none.mp4"])
+def test_what_was_found_in_no_frame_is_told_of_the_whole_file(tmp_path: Path, shown: Path, name: str) -> None:
+    """Whoever makes which of its pieces: here another worker each."""
+    spec = EffectChainSpec((EffectSpec.parse("background:stabilise=0"),), "cpu", "fp32", 1)
+    report, _ = by(Alone(spec, tmp_path, deaths=1), shown / name, tmp_path / "a.mp4", spec, ProcessOptions())
+    assert nobody(report, name) == (name == "none.mp4")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stabilise", [0, 0.7])
+@pytest.mark.parametrize("name", ["some.mp4", "none.mp4"])
+def test_what_was_found_by_an_earlier_run_counts(tmp_path: Path, shown: Path, name: str, stabilise: float) -> None:
+    spec = EffectChainSpec((EffectSpec.parse(f"background:stabilise={stabilise}"),), "cpu", "fp32", 1)
+    process_video(shown / name, tmp_path / "a.mp4", spec.load(), ProcessOptions(), alone := Report(), notify=print)
+    assert nobody(alone, name) == (name == "none.mp4")
+    known = name == "none.mp4" and stabilise > 0  # else nobody looks again at the frames of the first run
+    options = ProcessOptions(resume=True)
+    cut_short(shown / name, tmp_path / "b.mp4", 8, spec.load())
+    process_video(shown / name, tmp_path / "b.mp4", spec.load(), options, again := Report(), notify=print)
+    assert nobody(again, name) == known
+    cut_short(shown / name, tmp_path / "c.mp4", 8, spec.load())
+    report, _ = by(Alone(spec, tmp_path), shown / name, tmp_path / "c.mp4", spec, options)
+    assert nobody(report, name) == known
+
+
+def test_of_an_image_it_is_told_that_nobody_was_found(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "in.png"), still("lake"))
+    done = here("process", tmp_path / "in.png", tmp_path / "out.png", "-e", "background")
+    assert f"note: {tmp_path / 'in.png'}: no person was found in it, so all of it was blurred;" in done.stderr
+
+
 def test_effects_are_loaded_once_beside_the_workers(
     tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,6 +123,49 @@ def test_mp4_keeps_what_it_can_and_the_rest_is_said(film: Path, tmp_path: Path, 
     assert streams(again)[3][2] == ("deu" if ending == "mp4" else "ger")
 
 
+def described_as(path: Path, words: dict[str, str]) -> Path:
+    """A clip with words as a phone writes them."""
+    clip = make_clip(path.with_name("plain.mp4"))
+    options = {"movflags": "use_metadata_tags"} if "title" not in words else {}
+    with av.open(clip) as read, av.open(path, "w", options=options) as made:
+        stream = made.add_stream_from_template(read.streams.video[0])
+        made.metadata.update(words)
+        for packet in read.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                made.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("target", ["b.mp4", "b.mov"])
+@pytest.mark.parametrize(
+    ("words", "lost"),
+    [
+        ({"location": "-15.8355-048.0153/", "com.android.version": "9"}, ""),
+        ({"location": "+46.3058+006.2377+372.500/"}, ""),
+        ({"com.apple.quicktime.model": "a phone", "com.apple.quicktime.location.ISO6709": "+46.3058+006.2377/"}, ""),
+        ({"title": "At the sea", "location": "+46.3058+006.2377/", "com.android.version": "9"}, "com.android.version"),
+        ({"title": "At the sea", "location": "by the pier"}, "location"),
+    ],
+)
+def test_mp4_keeps_where_a_phone_was(tmp_path: Path, target: str, words: dict[str, str], lost: str) -> None:
+    """A place was left out with the word that MP4 has none for it."""
+    source = tmp_path / ("a.mkv" if lost else "a.mp4")  # which holds all
+    _, said = process(described_as(source, words), tmp_path / target)
+    form = target.removeprefix("b.")
+    assert [one.lower() for one in said] == (
+        [f"left out of its description, {form} has no place: {lost}"] if lost else []
+    )
+    with av.open(tmp_path / target) as container:
+        kept = {key.lower(): value for key, value in container.metadata.items()}
+    for key, value in words.items():
+        if key == "location" != lost:
+            assert float(kept[key][:8]) == float(value[:8])
+            assert float(kept[key].rstrip("/")[8:17]) == float(value.rstrip("/")[8:17])
+        elif key != lost:
+            assert kept[key.lower()] == value
+
+
 def test_a_transport_stream_says_what_it_cannot_hold(film: Path, tmp_path: Path) -> None:
     notes = " ".join(copy(film, tmp_path / "b.ts"))
     for word in ("2 chapters", "title, MOOD", "subtitle track 1", "attachment track 1"):

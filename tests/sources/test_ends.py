@@ -124,6 +124,24 @@ def test_a_matroska_file_that_is_cut_off_says_so(tmp_path: Path) -> None:
     assert (frames[-1].duration or 0) < 1  # not to the end that is promised
 
 
+def test_an_avi_that_is_cut_off_says_so(tmp_path: Path) -> None:
+    """Its index, which comes last, is missing, and more frames came than were promised."""
+    whole = make_clip(
+        tmp_path / "a.avi", images=scenery(64, 48, 60), fps=25, time_base=Fraction(1, 25), codec="mjpeg", options={},
+        pix_fmt="yuvj420p",
+    )  # fmt: skip
+    with VideoFile(whole) as source:
+        assert (len(list(source)), source.frames, source.notes) == (60, 60, [])
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    with VideoFile(cut) as source:
+        assert source.frames == 60
+        came = len(list(source))
+        assert source.frames == came
+        assert source.notes == [f"the video stops early: the file is shorter than it says, {came} frames came"]
+    assert 20 < came < 45
+
+
 @pytest.mark.parametrize("rate", [240, 1000, 1200, 2000])
 @pytest.mark.parametrize("ending", [".mp4", ".mkv"])
 @pytest.mark.parametrize("out", [".mkv", ".mp4", ".webm"])

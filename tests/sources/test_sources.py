@@ -43,6 +43,23 @@ def test_a_file_yields_every_frame_once_in_order(clip: Path) -> None:
         assert check_image(frame.image) is frame.image
 
 
+@pytest.mark.parametrize("deinterlace", [False, True])
+@pytest.mark.parametrize(("name", "codec"), [("a.avi", "libx264"), ("a.wmv", "libx264"), ("a.avi", "mpeg4")])
+def test_frames_that_are_not_decoded_in_order_have_their_times(
+    tmp_path: Path, name: str, codec: str, deinterlace: bool
+) -> None:
+    """AVI and ASF may tell no more than when a picture is decoded, and that was taken for when it is shown."""
+    options = {"bf": "2", "crf": "12"} if codec == "libx264" else {"bf": "2", "qscale": "2"}
+    clip = make_clip(tmp_path / name, fps=25, time_base=Fraction(1, 25), codec=codec, options=options)
+    with VideoFile(clip, deinterlace=deinterlace) as source:
+        frames = list(source)
+    assert [TestPattern.index_in(frame.image) for frame in frames] == list(range(24))
+    first = frames[0].time
+    assert [round(frame.time - first, 3) for frame in frames] == [index / 25 for index in range(24)]
+    assert frames[-1].duration == pytest.approx(1 / 25)
+    assert source.notes == []
+
+
 def test_few_large_frames_are_decoded_ahead(tmp_path: Path) -> None:
     """However fast they are decoded: one that is ready, one that waits for room, and the one that was given."""
     size = 3840, 2160
