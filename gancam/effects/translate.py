@@ -18,6 +18,7 @@ from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.place import Place
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.params import Params, parameter
+from gancam.vision import plain
 from gancam.vision.bars import find_picture
 from gancam.vision.blend import Region, composite
 from gancam.vision.chroma import chroma_of, coloured
@@ -27,7 +28,6 @@ from gancam.vision.features import calmed, held
 from gancam.vision.fit import scaled, shrunk
 from gancam.vision.noise import even
 from gancam.vision.pan import Pan
-from gancam.vision.plain import evened
 from gancam.vision.planes import Planes
 from gancam.vision.steady import Steady
 from gancam.vision.strokes import (
@@ -316,11 +316,13 @@ class Translate(ModelEffect):
     def _shown(self, seen: Image) -> Image:
         """What the network makes of `seen`; as `stabilise` has it, with what was shown before."""
         self._begins = self._place(seen.shape[:2])
-        coarse = broad(seen) if self.card.strokes == "laid" else seen
-        found = self._made(coarse, self.params.clarity)
-        if self.card.strokes in _LINES:
+        laid = self.card.strokes == "laid"
+        found = self._made(broad(seen) if laid else seen, self.params.clarity)
+        if laid:
+            found = plain.softened(found, seen, self._planes)
+        elif self.card.strokes in _LINES:
             hatched = self.card.strokes == "hatched"
-            found = evened(found, seen, grey=hatched, paper=self._on_paper, planes=self._planes)
+            found = plain.evened(found, seen, grey=hatched, paper=self._on_paper, planes=self._planes)
         return self._calm(seen, found, self._steady)
 
     def _made(self, seen: Image, clarity: float) -> Image:

@@ -16,6 +16,7 @@ _SHADE, _SHAPE = 3.0, 8.0  # deviation in grey levels over `_NEAR` up to which a
 _NEAR, _REACH = 3, 25  # sides of windows, in pixels of those: of a place, and of the surface around it
 _MUCH = 0.3, 0.7  # shares of plain places around one from which on it counts, and in full
 _AROUND = 11  # the side of the window of those
+_BRIGHT, _CALM = (180.0, 225.0), 0.55  # levels of a wall from which a pattern on it is taken back, and how far at most
 _SOME = 0.05  # of a place: if none counts more, there is nothing to be evened
 _LEAST = 6.0  # levels: a deviation of what is seen that a drawing need not follow
 _LEFT = 4.0  # levels by which a surface may be uneven
@@ -62,6 +63,29 @@ def evened(
     large = cv2.resize(uneven, (width, height), dst=planes("uneven", (height, width, channels), np.int16))
     less = cv2.merge([large] * 3, dst=planes("all uneven", drawn.shape, np.int16)) if grey else large
     return np.asarray(cv2.subtract(drawn, less, dst=drawn, dtype=cv2.CV_8U), np.uint8)
+
+
+def softened(drawn: Image, seen: Image, planes: Planes | None = None) -> Image:
+    """Take a pattern back where what was seen is plain and bright: leads and dabs are heaviest on white walls.
+
+    Args:
+        drawn: uint8 ``(H, W, 3)`` BGR, what was made of `seen`.
+        seen: The same size.
+        planes: Where it works; None: in new arrays.
+    """
+    planes, (height, width) = planes or Planes(), seen.shape[:2]
+    there = _halved(seen, shrunk((width, height), _SMALL))
+    bright = _ramp(cv2.cvtColor(there, cv2.COLOR_BGR2GRAY), *_BRIGHT)
+    if bright.max() < _SOME:
+        return drawn
+    plain = _plain(there)
+    less = np.float32(_CALM) * _mean(plain * _ramp(_mean(plain, _AROUND), *_MUCH) * bright, _NEAR)
+    if less.max() < _SOME:
+        return drawn
+    calm, lively = (planes(name, (height, width), np.float32) for name in ("calm share", "lively share"))
+    cv2.resize(less, (width, height), dst=calm)
+    cv2.subtract(1.0, calm, dst=lively)  # type: ignore[call-overload]
+    return np.asarray(cv2.blendLinear(seen, drawn, calm, lively, dst=drawn), np.uint8)
 
 
 def _halved(image: Image, size: tuple[int, int]) -> MatLike:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gancam.frame import Image
-from gancam.vision.plain import evened
+from gancam.vision.plain import evened, softened
 from tests.helpers.small import still
 
 
@@ -80,6 +80,28 @@ def test_washes_on_paper_are_less_even_where_they_are_light() -> None:
     assert left[0] > 1.5 * left[1]
 
 
+def test_a_pattern_is_taken_back_on_a_white_wall_and_nowhere_else() -> None:
+    leads = np.full((360, 640, 3), 255, np.uint8)
+    leads[::20], leads[:, ::20] = 20, 20
+
+    def drawn(image: Image) -> Image:
+        return np.asarray(cv2.multiply(image, leads, scale=1 / 255), np.uint8)
+
+    def seen(level: int) -> Image:
+        wall = np.full((360, 640, 3), level, np.uint8)
+        wall[160:, 220:420] = cv2.resize(still("otters"), (200, 200))
+        return wall
+
+    before = drawn(seen(235))
+    made = softened(before.copy(), seen(235))
+    busy, wall = (slice(190, 340), slice(250, 390)), (slice(20, 140), slice(20, 600))
+    assert np.abs(made[busy].astype(int) - before[busy]).mean() < 0.5
+    assert 0.4 < made[wall].std() / before[wall].std() < 0.6
+    assert made[wall].max() == 235
+    sky = drawn(seen(150))
+    assert (softened(sky.copy(), seen(150)) == sky).all()
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (7, 9), (181, 323)])
 @pytest.mark.parametrize("grey", [False, True])
 def test_any_size_will_do(shape: tuple[int, int], grey: bool) -> None:
@@ -87,3 +109,4 @@ def test_any_size_will_do(shape: tuple[int, int], grey: bool) -> None:
     made = evened(np.full_like(image, 120), image, grey=grey)
     assert made.shape == image.shape
     assert (made == 120).all()
+    assert softened(image, np.full_like(image, 250)).shape == image.shape
