@@ -19,6 +19,7 @@ _AROUND = 11  # the side of the window of those
 _BRIGHT, _CALM = (180.0, 225.0), 0.55  # levels of a wall from which a pattern on it is taken back, and how far at most
 _SOME = 0.05  # of a place: if none counts more, there is nothing to be evened
 _LEAST = 6.0  # levels: a deviation of what is seen that a drawing need not follow
+_OTHER = 35.0  # the same, at which plain places around are of several surfaces, that tell half as much
 _LEFT = 4.0  # levels by which a surface may be uneven
 _PALE, _BLANK = (145.0, 175.0), (240.0, 246.0)  # levels of what is seen, and of a drawing in black, that are paper
 _WASH, _LIGHT = 8.0, (70.0, 110.0)  # and more in paint on paper, in full from the second of those levels on
@@ -50,7 +51,8 @@ def evened(
     made = _halved(drawn, size)
     if grey:
         there, made = (cv2.cvtColor(one, cv2.COLOR_BGR2GRAY) for one in (there, made))
-    apart = np.asarray(cv2.subtract(made, _followed(made, there, plain), dtype=cv2.CV_32F), np.float32)
+    followed, one = _followed(made, there, plain)
+    apart = np.asarray(cv2.subtract(made, followed, dtype=cv2.CV_32F), np.float32)
     if grey:
         apart = _mean(apart, _NEAR)  # hatching is no unevenness
     left = np.float32(_LEFT) + np.float32(_WASH) * _ramp(there, *_LIGHT) if paper else np.float32(_LEFT)
@@ -59,7 +61,7 @@ def evened(
         apart -= np.maximum(apart, 0) * _ramp(there, *_PALE)
         apart *= 1 - _ramp(made, *_BLANK)
     channels = 1 if grey else 3
-    uneven = cv2.multiply(apart, cv2.merge([_mean(share, _NEAR)] * channels), dtype=cv2.CV_16S)
+    uneven = cv2.multiply(apart, cv2.merge([_mean(share * one, _NEAR)] * channels), dtype=cv2.CV_16S)
     large = cv2.resize(uneven, (width, height), dst=planes("uneven", (height, width, channels), np.int16))
     less = cv2.merge([large] * 3, dst=planes("all uneven", drawn.shape, np.int16)) if grey else large
     return np.asarray(cv2.subtract(drawn, less, dst=drawn, dtype=cv2.CV_8U), np.uint8)
@@ -99,13 +101,14 @@ def _plain(seen: MatLike) -> Plane:
     """How plain each place is, ``(h, w)``: 0 where there is a shape, 1 where there is none."""
     mean = cv2.boxFilter(seen, cv2.CV_32F, (_NEAR, _NEAR))
     squares = cv2.sqrBoxFilter(seen, cv2.CV_32F, (_NEAR, _NEAR))
-    blue, green, red = cv2.split(squares - mean * mean)
-    varies = np.maximum(np.maximum(np.maximum(blue, green), red), 0)
-    return 1 - _ramp(np.sqrt(varies), _SHADE, _SHAPE)
+    return 1 - _ramp(np.sqrt(np.maximum(_most(squares - mean * mean), 0)), _SHADE, _SHAPE)
 
 
-def _followed(made: MatLike, seen: MatLike, plain: Plane) -> MatLike:
-    """What `made` would be if it followed `seen` as it does on the plain places around, channel by channel."""
+def _followed(made: MatLike, seen: MatLike, plain: Plane) -> tuple[MatLike, MatLike]:
+    """What `made` would be if it followed `seen` as it does on the plain places around, channel by channel.
+
+    And how far those are of one surface, ``(h, w)``: what is drawn of skin and hair says nothing of a wall.
+    """
     size = shrunk((seen.shape[1], seen.shape[0]), _SMALLER)
     single = cv2.resize(plain, size, interpolation=cv2.INTER_AREA) + np.float32(1e-3)
     weight = cv2.merge([single] * (seen.size // plain.size))
@@ -117,9 +120,18 @@ def _followed(made: MatLike, seen: MatLike, plain: Plane) -> MatLike:
     varies = _mean(weighed * there, _REACH) * whole - level * level
     slope = together / (varies + np.float32(_LEAST * _LEAST))
     base = tone - slope * level
-    slope, base = (_mean(one * weight, _REACH) * whole for one in (slope, base))
-    full = seen.shape[1], seen.shape[0]
-    return cv2.add(cv2.multiply(cv2.resize(slope, full), seen, dtype=cv2.CV_32F), cv2.resize(base, full))
+    slope, base = (_mean(part * weight, _REACH) * whole for part in (slope, base))
+    alike = 1 / (1 + np.square(_most(varies) * np.float32(1 / _OTHER**2)))
+    slopes, bases, one = (cv2.resize(part, (seen.shape[1], seen.shape[0])) for part in (slope, base, alike))
+    return cv2.add(cv2.multiply(slopes, seen, dtype=cv2.CV_32F), bases), one
+
+
+def _most(values: MatLike) -> MatLike:
+    """The most of what each place has in its channels, ``(h, w)``."""
+    first, *others = cv2.split(values)
+    for other in others:
+        first = np.maximum(first, other)
+    return first
 
 
 def _ramp(values: MatLike, first: float, last: float) -> Plane:

@@ -47,6 +47,16 @@ def test_the_sky_is_even_up_to_what_stands_before_it_and_that_stays() -> None:
     assert apart(made[beside], wanted[beside]) < 0.6 * apart(drawn[beside], wanted[beside])
 
 
+def test_surfaces_side_by_side_keep_their_own_colours() -> None:
+    """Skin beside hair and a wall became grey, as all three were taken for one surface."""
+    seen, drawn = np.empty((2, 360, 640, 3), np.uint8)
+    places = (slice(0, 180), slice(0, 640)), (slice(180, 360), slice(0, 320)), (slice(180, 360), slice(320, 640))
+    owns, tones = ((90, 130, 180), (170, 190, 230), (40, 40, 45)), ((40, 120, 225), (180, 205, 235), (60, 50, 50))
+    for place, own, other in zip(places, owns, tones, strict=True):
+        seen[place], drawn[place] = own, other
+    assert np.abs(evened(drawn.copy(), seen).astype(int) - drawn).max() < 6
+
+
 def test_a_picture_full_of_shapes_is_left() -> None:
     image = still("otters")
     drawn = spotted(image, 30)
