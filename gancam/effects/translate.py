@@ -18,6 +18,7 @@ from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.place import Place
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.params import Params, parameter
+from gancam.vision import plain
 from gancam.vision.bars import find_picture
 from gancam.vision.blend import Region, composite
 from gancam.vision.chroma import chroma_of, coloured
@@ -256,7 +257,7 @@ class Translate(ModelEffect):
             drawn = exposure.applied(self._translated(lit), whole, self._planes)
         else:
             drawn = self._translated(without_veil(whole) if self.card.strokes in _LINES else whole)
-        return picture.with_bars(as_dark(drawn, whole, self._planes), image)
+        return picture.with_bars(as_dark(drawn, whole, self._planes, paper=self._on_paper), image)
 
     def _translated(self, image: Image) -> Image:
         height, width = image.shape[:2]
@@ -315,8 +316,14 @@ class Translate(ModelEffect):
     def _shown(self, seen: Image) -> Image:
         """What the network makes of `seen`; as `stabilise` has it, with what was shown before."""
         self._begins = self._place(seen.shape[:2])
-        coarse = broad(seen) if self.card.strokes == "laid" else seen
-        return self._calm(seen, self._made(coarse, self.params.clarity), self._steady)
+        laid = self.card.strokes == "laid"
+        found = self._made(broad(seen) if laid else seen, self.params.clarity)
+        if laid:
+            found = plain.softened(found, seen, self._planes)
+        elif self.card.strokes in _LINES:
+            hatched = self.card.strokes == "hatched"
+            found = plain.evened(found, seen, grey=hatched, paper=self._on_paper, planes=self._planes)
+        return self._calm(seen, found, self._steady)
 
     def _made(self, seen: Image, clarity: float) -> Image:
         return self._network(with_clarity(seen, clarity, self._planes) if self.card.keeps == "black" else seen)
@@ -350,6 +357,11 @@ class Translate(ModelEffect):
         budget = self._tiles if overlap else None
         found = tiled(self._run, image, scale=1, overlap=overlap, limit=image.size, multiple=multiple, budget=budget)
         return np.ascontiguousarray(found[:height, :width])
+
+    @property
+    def _on_paper(self) -> bool:
+        """Whether it is painted in washes on paper."""
+        return self.card.strokes == "lines" and self.card.texture_step > 0
 
     @property
     def _follows(self) -> bool:

@@ -17,6 +17,7 @@ _RIM, _LOW = 0.3, 0.75  # that is so far to the sides, and no lower: who is film
 _REST = 1.0  # what a scene that stood still has to move before it counts as moved
 _STEP = 0.12  # less than that is noise
 _HOLD = 0.7  # what it has to go on before that is told: who sits in a car would see noise of the windows
+_RECENT, _SLOW = 8, 1.4  # frames, and what it goes in those, at least, to take anything along: see `Pan`
 _STILL, _STAND = 0.15, 0.2  # a point that moved less stood still, and the share of those at rest that says that all do
 _NEAR = 1.0  # of a point that a motion explains
 _REACHES = 4.0, 2.0, _NEAR, _NEAR  # of those that the next motion is fitted to
@@ -45,10 +46,13 @@ class Pan:
     Points that stand out are followed from one frame to those after it. The motion that most of them agree on, along
     the rim of the picture too, is the camera's: turn and zoom may be part of it, and what counts is how far the middle
     went. A scene that stands still stays where it is to the last bit, whatever moves in front of it, and a hand that
-    only trembles moves nothing.
+    only trembles moves nothing. Nor does one that slowly drifts: what goes along goes by steps, which are seen where
+    little else moves, and nobody sees it slide by a small part of a pixel in each frame.
     """
 
     _told: complex  # where it was last said to be
+    _let: complex  # how far it drifted without being told
+    _went: list[complex]  # where it was in recent frames
 
     def __init__(self) -> None:
         self.reset()
@@ -73,13 +77,17 @@ class Pan:
             if not agreed and is_cut(before, grey):  # a fast pan may look like one
                 self._start(grey)
         where = self._base + self._since.middle
-        if abs(where - self._told) > _HOLD:
-            self._told = where
+        self._went = [*self._went[-_RECENT:], where]
+        if abs(where - self._went[0]) < _SLOW:
+            self._let = where - self._told
+        elif abs(where - self._let - self._told) > _HOLD:
+            self._told = where - self._let
         return self._told.imag / grey.shape[0], self._told.real / grey.shape[1]
 
     def _start(self, grey: Grey) -> None:
         self._base, self._since = 0j, _NONE
-        self._told = 0j
+        self._told, self._let = 0j, 0j
+        self._went = []
         self._slid = 0j  # how far it went at rest, until the anchor
         self._calm = _CALM  # frames without motion until now
         self._anchor_at(grey)

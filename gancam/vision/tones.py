@@ -14,7 +14,8 @@ from gancam.vision.planes import Planes
 
 _SMALL = 320  # pixels of the longer side on which shade is looked for
 _BLACK, _INK = 12.0, 4.0  # grey levels that are black, to which a drawing may add no more than those
-_GAIN = 2.5  # of a grey level above black, what a drawing may add
+_GAIN, _GAIN_AT_NIGHT = 2.5, 0.6  # of a grey level above black, what a drawing may add
+_DAY, _NIGHT = 100.0, 75.0  # mean levels of a picture from which on it is not dark, and up to which it is night
 
 _VEIL, _RANGE = 64.0, 40.0  # level that the darkest of a picture has at most, if its tones differ by so many or more
 _ENDS = (
@@ -111,7 +112,7 @@ def _lowest(pixels: NDArray[np.intp], few: int) -> float:
     return float(np.clip(few - before, 0, pixels) @ np.arange(len(pixels))) / few
 
 
-def as_dark(drawn: Image, image: Image, planes: Planes | None = None) -> Image:
+def as_dark(drawn: Image, image: Image, planes: Planes | None = None, *, paper: bool = False) -> Image:
     """Darken a drawing, itself, where the picture is black, or almost: night and shadows are no grey paint.
 
     What it may add to the brightest of the picture thereabouts grows from `_INK` levels on. That leaves little of the
@@ -121,6 +122,7 @@ def as_dark(drawn: Image, image: Image, planes: Planes | None = None) -> Image:
         drawn: uint8 ``(H, W, 3)`` BGR, what was made of `image`.
         image: The same size.
         planes: Where it works; None: in new arrays.
+        paper: Whether it is painted on paper, which makes day of night: a dark picture then is to stay nearly as dark.
     """
     planes, (height, width) = planes or Planes(), image.shape[:2]
     size = within((width, height), _SMALL)
@@ -130,7 +132,9 @@ def as_dark(drawn: Image, image: Image, planes: Planes | None = None) -> Image:
         for one in (image, drawn)
     )
     near = cv2.blur(cv2.dilate(seen, np.ones((3, 3), np.uint8)), (5, 5)).astype(np.float32)
-    most = near + np.float32(_GAIN) * np.maximum(near - np.float32(_BLACK), 0) + np.float32(_INK)
+    night = min(max((_DAY - float(seen.mean())) / (_DAY - _NIGHT), 0.0), 1.0) if paper else 0.0
+    gain = _GAIN + night * (_GAIN_AT_NIGHT - _GAIN)
+    most = near + np.float32(gain) * np.maximum(near - np.float32(_BLACK), 0) + np.float32(_INK)
     share = most / np.maximum(made, np.float32(1))
     if share.min() >= 1.0:
         return drawn

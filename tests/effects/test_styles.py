@@ -75,6 +75,16 @@ def test_a_style_keeps_calm(name: str, frame: Image) -> None:
     assert changes[0] < CALM[name] * changes[1]
 
 
+@pytest.mark.parametrize(("name", "level", "uneven"), [("style-watercolour", 58, 1.5), ("sketch", 120, 2.3)])
+def test_a_plain_surface_is_drawn_evenly_and_night_stays_dark(name: str, level: int, uneven: float) -> None:
+    """A night sky was spotted like a leopard (2.2) and as light as day (136), and hatching had clouds (3.2)."""
+    sky = np.empty((240, 320, 3), np.uint8)
+    sky[:] = np.linspace(level - 8, level + 8, 240)[:, None, None] + (8, -3, -1)
+    made = cv2.blur(load(name)(sky), (15, 15))[20:-20, 20:-20]
+    assert made.std(1).mean() < uneven
+    assert made.mean() < 1.75 * level
+
+
 @pytest.mark.parametrize("name", STYLES)
 def test_a_style_can_be_made_again_and_is_small(name: str) -> None:
     files = [MODELS / f"{name}.onnx", MODELS / f"{name}.int8.onnx"]

@@ -119,3 +119,14 @@ def test_a_camera_that_shakes_a_little_after_it_moved_moves_nothing_to_and_fro()
         pan(view(2.0 * index, 0))
     told = [pan(view(22.0 + x, y)) for x, y in rng.uniform(-0.6, 0.6, (30, 2))]
     assert len(set(told)) <= 3
+
+
+def test_a_camera_that_drifts_slowly_moves_nothing_and_one_that_goes_on_from_there_does_without_a_jump() -> None:
+    """All strokes jumped by two pixels once in five frames, over a hand that held a camera nearly still."""
+    pan = Pan()
+    for index in range(40):
+        assert pan(noisy(view(0.25 * index, 0.1 * index), index)) == (0.0, 0.0)
+    found = np.array([pixels(pan, view(10 + 2.0 * index, 4)) for index in range(20)])
+    steps = np.abs(np.diff(found, axis=0)).max(1)
+    assert steps.max() < 5
+    assert abs(found[-1][1] - found[4][1] - 30) < 3

@@ -22,6 +22,15 @@ def test_black_stays_black_and_the_rest_as_it_was_drawn() -> None:
     assert as_dark(drawn, np.full_like(image, 60)) is drawn
 
 
+def test_a_night_that_is_painted_on_paper_stays_nearly_as_dark() -> None:
+    night, day = np.full((90, 160, 3), 58, np.uint8), np.full((90, 160, 3), 58, np.uint8)
+    day[:45] = 200
+    for image, least, most in ((night, 80, 100), (day, 140, 140)):
+        drawn = np.full_like(image, 140)
+        assert as_dark(drawn.copy(), image)[80].min() == 140
+        assert least <= int(as_dark(drawn, image, paper=True)[80].max()) <= most
+
+
 def test_an_overexposed_picture_has_its_dark_tones_back_and_others_are_left() -> None:
     image = still("otters")
     assert without_veil(image) is image

@@ -1,0 +1,142 @@
+"""Plain surfaces: what a network draws into a sky, a wall or a blurred background that has no shape there."""
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+from numpy.typing import NDArray
+
+from gancam.frame import Image
+from gancam.vision.fit import shrunk
+from gancam.vision.planes import Planes
+
+Plane = NDArray[np.float32]  # (h, w), or (h, w, 3)
+
+_SMALL, _SMALLER = 4.0, 2.0  # times smaller is a picture that tells of places, and than that one that tells of surfaces
+_SHADE, _SHAPE = 3.0, 8.0  # deviation in grey levels over `_NEAR` up to which a place is plain, and from which on not
+_NEAR, _REACH = 3, 25  # sides of windows, in pixels of those: of a place, and of the surface around it
+_MUCH = 0.3, 0.7  # shares of plain places around one from which on it counts, and in full
+_AROUND = 11  # the side of the window of those
+_BRIGHT, _CALM = (180.0, 225.0), 0.55  # levels of a wall from which a pattern on it is taken back, and how far at most
+_SOME = 0.05  # of a place: if none counts more, there is nothing to be evened
+_LEAST = 6.0  # levels: a deviation of what is seen that a drawing need not follow
+_OTHER = 35.0  # the same, at which plain places around are of several surfaces, that tell half as much
+_LEFT = 4.0  # levels by which a surface may be uneven
+_PALE, _BLANK = (145.0, 175.0), (240.0, 246.0)  # levels of what is seen, and of a drawing in black, that are paper
+_WASH, _LIGHT = 8.0, (70.0, 110.0)  # and more in paint on paper, in full from the second of those levels on
+
+
+def evened(
+    drawn: Image, seen: Image, *, grey: bool = False, paper: bool = False, planes: Planes | None = None
+) -> Image:
+    """Take clouds, spots and rims off a drawing, itself, where what was seen is plain: flat, or softly shaded.
+
+    There each channel of the drawing follows that of what was seen, in the way in which it does so on plain places
+    around (a guided filter, https://arxiv.org/abs/1505.00996), but for `_LEFT` levels. What is finer than hatching
+    stays as it is, and so does all that has a shape.
+
+    Args:
+        drawn: uint8 ``(H, W, 3)`` BGR, what was made of `seen`.
+        seen: The same size.
+        grey: Whether it is drawn without colours.
+        paper: Whether it is painted in washes on paper, which are uneven where they are light.
+        planes: Where it works; None: in new arrays.
+    """
+    planes, (height, width) = planes or Planes(), seen.shape[:2]
+    size = shrunk((width, height), _SMALL)
+    there = _halved(seen, size)
+    plain = _plain(there)
+    share = plain * _ramp(_mean(plain, _AROUND), *_MUCH)
+    if share.max() < _SOME:
+        return drawn
+    made = _halved(drawn, size)
+    if grey:
+        there, made = (cv2.cvtColor(one, cv2.COLOR_BGR2GRAY) for one in (there, made))
+    followed, one = _followed(made, there, plain)
+    apart = np.asarray(cv2.subtract(made, followed, dtype=cv2.CV_32F), np.float32)
+    if grey:
+        apart = _mean(apart, _NEAR)  # hatching is no unevenness
+    left = np.float32(_LEFT) + np.float32(_WASH) * _ramp(there, *_LIGHT) if paper else np.float32(_LEFT)
+    apart -= np.clip(apart, -left, left)
+    if grey:
+        apart -= np.maximum(apart, 0) * _ramp(there, *_PALE)
+        apart *= 1 - _ramp(made, *_BLANK)
+    channels = 1 if grey else 3
+    uneven = cv2.multiply(apart, cv2.merge([_mean(share * one, _NEAR)] * channels), dtype=cv2.CV_16S)
+    large = cv2.resize(uneven, (width, height), dst=planes("uneven", (height, width, channels), np.int16))
+    less = cv2.merge([large] * 3, dst=planes("all uneven", drawn.shape, np.int16)) if grey else large
+    return np.asarray(cv2.subtract(drawn, less, dst=drawn, dtype=cv2.CV_8U), np.uint8)
+
+
+def softened(drawn: Image, seen: Image, planes: Planes | None = None) -> Image:
+    """Take a pattern back where what was seen is plain and bright: leads and dabs are heaviest on white walls.
+
+    Args:
+        drawn: uint8 ``(H, W, 3)`` BGR, what was made of `seen`.
+        seen: The same size.
+        planes: Where it works; None: in new arrays.
+    """
+    planes, (height, width) = planes or Planes(), seen.shape[:2]
+    there = _halved(seen, shrunk((width, height), _SMALL))
+    bright = _ramp(cv2.cvtColor(there, cv2.COLOR_BGR2GRAY), *_BRIGHT)
+    if bright.max() < _SOME:
+        return drawn
+    plain = _plain(there)
+    less = np.float32(_CALM) * _mean(plain * _ramp(_mean(plain, _AROUND), *_MUCH) * bright, _NEAR)
+    if less.max() < _SOME:
+        return drawn
+    calm, lively = (planes(name, (height, width), np.float32) for name in ("calm share", "lively share"))
+    cv2.resize(less, (width, height), dst=calm)
+    cv2.subtract(1.0, calm, dst=lively)  # type: ignore[call-overload]
+    return np.asarray(cv2.blendLinear(seen, drawn, calm, lively, dst=drawn), np.uint8)
+
+
+def _halved(image: Image, size: tuple[int, int]) -> MatLike:
+    """Give `image` in `size`, shrunk by halves first, which is faster."""
+    while image.shape[1] >= 2 * size[0] and image.shape[0] % 2 == image.shape[1] % 2 == 0:
+        image = np.asarray(cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def _plain(seen: MatLike) -> Plane:
+    """How plain each place is, ``(h, w)``: 0 where there is a shape, 1 where there is none."""
+    mean = cv2.boxFilter(seen, cv2.CV_32F, (_NEAR, _NEAR))
+    squares = cv2.sqrBoxFilter(seen, cv2.CV_32F, (_NEAR, _NEAR))
+    return 1 - _ramp(np.sqrt(np.maximum(_most(squares - mean * mean), 0)), _SHADE, _SHAPE)
+
+
+def _followed(made: MatLike, seen: MatLike, plain: Plane) -> tuple[MatLike, MatLike]:
+    """What `made` would be if it followed `seen` as it does on the plain places around, channel by channel.
+
+    And how far those are of one surface, ``(h, w)``: what is drawn of skin and hair says nothing of a wall.
+    """
+    size = shrunk((seen.shape[1], seen.shape[0]), _SMALLER)
+    single = cv2.resize(plain, size, interpolation=cv2.INTER_AREA) + np.float32(1e-3)
+    weight = cv2.merge([single] * (seen.size // plain.size))
+    here, there = (cv2.resize(one, size, interpolation=cv2.INTER_AREA).astype(np.float32) for one in (made, seen))
+    whole = 1 / _mean(weight, _REACH)
+    weighed = there * weight
+    level, tone = _mean(weighed, _REACH) * whole, _mean(here * weight, _REACH) * whole
+    together = _mean(weighed * here, _REACH) * whole - level * tone
+    varies = _mean(weighed * there, _REACH) * whole - level * level
+    slope = together / (varies + np.float32(_LEAST * _LEAST))
+    base = tone - slope * level
+    slope, base = (_mean(part * weight, _REACH) * whole for part in (slope, base))
+    alike = 1 / (1 + np.square(_most(varies) * np.float32(1 / _OTHER**2)))
+    slopes, bases, one = (cv2.resize(part, (seen.shape[1], seen.shape[0])) for part in (slope, base, alike))
+    return cv2.add(cv2.multiply(slopes, seen, dtype=cv2.CV_32F), bases), one
+
+
+def _most(values: MatLike) -> MatLike:
+    """The most of what each place has in its channels, ``(h, w)``."""
+    first, *others = cv2.split(values)
+    for other in others:
+        first = np.maximum(first, other)
+    return first
+
+
+def _ramp(values: MatLike, first: float, last: float) -> Plane:
+    return np.asarray(np.clip((values - np.float32(first)) * np.float32(1 / (last - first)), 0, 1), np.float32)
+
+
+def _mean(values: MatLike, side: int) -> Plane:
+    return np.asarray(cv2.blur(values, (side, side)), np.float32)
