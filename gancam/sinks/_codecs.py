@@ -89,10 +89,9 @@ class Codec:
 
 def _animated(name: str) -> Codec:
     """The codec of an animated picture, whose frames wait without loss until all are there."""
-    options = {"level": "3", "slicecrc": "1"}
     return Codec(
-        name, "ffv1", lambda q: options, pixels="bgr0", keeps=("bgr0",), lossless=name == "apng", alpha="bgra",
-        chroma="",
+        name, "ffv1", lambda q: {"level": "3", "slicecrc": "1"}, pixels="bgr0", keeps=("bgr0",),
+        lossless=name == "apng", alpha="bgra", chroma="",
     )  # fmt: skip
 
 

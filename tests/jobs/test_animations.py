@@ -316,6 +316,17 @@ def test_a_writer_leaves_nothing_but_the_animation(tmp_path: Path, ending: str) 
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
+def test_a_tiny_animation_changes_nothing_of_later_ones(tmp_path: Path, ending: str) -> None:
+    """Its one slice stayed in the options of all, and pieces of workers were `made by another version`."""
+    made = []
+    for number, size in enumerate([(96, 64), (5, 3), (96, 64)]):
+        place, settings, _ = claim_file(tmp_path / f"{number}{ending}", VideoOptions(fps=25, size=size))
+        made.append(dict(settings.encoder_options))
+        place.discard()
+    assert made[0] == made[2] != made[1]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_a_long_finish_can_be_given_up(tmp_path: Path, ending: str) -> None:
     options = VideoOptions(fps=25, size=(96, 64))
     place, settings, notes = claim_file(tmp_path / f"a{ending}", options)
