@@ -179,8 +179,10 @@ class Decoder:
         return image, np.ascontiguousarray(pixels[..., 3], np.uint8) if veiled else None
 
     def close(self) -> None:
-        """Close the container."""
+        """Close the container, and let go of what decodes it."""
         self._container.close()
+        self._begun.clear()
+        self._coming = iter(())
 
 
 def _first_plain(container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame | None:
