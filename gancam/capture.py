@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from gancam.effects import EffectLike, as_effects, loaded_here
-from gancam.errors import GancamError, NotFound, SourceError
+from gancam.errors import GancamError, InputError, NotFound, SourceError, shown
 from gancam.frame import Frame, Image
 from gancam.media.animated import is_animated
 from gancam.media.paths import SequencePath, StillPath, classify
@@ -37,8 +37,8 @@ class VideoCapture:
 
     As with OpenCV, nothing is raised for a source that cannot be opened or fails: ``isOpened()`` is then False and
     ``read()`` gives ``(False, None)``; ``error`` says why, and ``setExceptionMode(True)`` has it raised. What goes
-    wrong in an effect is raised. Effects are left open, for their owner to close or to use again; those that are given
-    as texts are closed by ``release``.
+    wrong in an effect is raised, and ``InputError`` for what is no source. Effects are left open, for their owner to
+    close or to use again; those that are given as texts are closed by ``release``.
 
     What differs from OpenCV is in the documentation of the Python API: errors are gancam's own, cameras get their size
     when opened, positions are exact.
@@ -107,7 +107,12 @@ class VideoCapture:
         self._times: list[float] | None = None
 
     def open(self, source: CaptureInput, apiPreference: int = cv2.CAP_ANY, params: Sequence[int] = ()) -> bool:  # noqa: N803
-        """Open another source, as OpenCV does, and close the one before; whether that succeeded."""
+        """Open another source, as OpenCV does, and close the one before; whether that succeeded.
+
+        Raises:
+            InputError: For what is no source.
+        """
+        source = _checked(source)
         self.release()
         self.error = None
         wanted = dict(zip(params[::2], params[1::2], strict=False))
@@ -332,6 +337,16 @@ def _file(source: CaptureInput) -> Callable[[], Source] | None:
     if isinstance(media, StillPath) and is_animated(path):
         return (lambda: AnimatedImage(path)) if path.suffix.lower() == ".webp" else (lambda: VideoFile(path))
     return (lambda: Still(path)) if isinstance(media, StillPath) else (lambda: VideoFile(path))
+
+
+def _checked(source: CaptureInput) -> CaptureInput:
+    """Return `source`, a number as Python's own; raises ``InputError`` for what is none."""
+    if isinstance(source, np.integer):
+        return int(source)
+    if not isinstance(source, int | str | os.PathLike | Capture | Source):
+        needs = "a camera's index, a file or URL as text or path, an open cv2.VideoCapture, or a source"
+        raise InputError(f"source is {shown(source)}: needs {needs}, such as gancam.VideoFile(path)")
+    return source
 
 
 def _live(source: CaptureInput, size: tuple[int, int], reconnect: int | None) -> Source:
