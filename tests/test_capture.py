@@ -3,7 +3,9 @@
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -278,3 +280,28 @@ def test_where_too_many_files_are_open_the_limit_is_blamed_not_the_file(files: P
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     for one in held:
         one.close()
+
+
+def test_threads_that_read_one_capture_share_its_frames(files: Path) -> None:
+    def slowly(image: Image) -> Image:
+        time.sleep(0.001)
+        return image
+
+    capture = gancam.VideoCapture(files / "a.mp4", effects=[slowly])
+    with ThreadPoolExecutor(4) as pool:
+        read = [image for images in pool.map(lambda _: list(capture), range(4)) for image in images]
+    capture.release()
+    assert sorted(map(np.ndarray.tobytes, read)) == sorted(
+        map(np.ndarray.tobytes, gancam.VideoCapture(files / "a.mp4"))
+    )
+
+
+def test_a_capture_is_released_while_another_thread_reads_it(files: Path) -> None:
+    for source in (str(files / "a.mp4"), "test"):
+        capture = gancam.VideoCapture(source)
+        with ThreadPoolExecutor(1) as pool:
+            reading = pool.submit(lambda capture: sum(1 for _ in capture), capture)
+            time.sleep(0.01)
+            capture.release()
+            assert reading.result(5) >= 0
+        assert capture.read() == (False, None)
