@@ -116,7 +116,10 @@ class Effect(ABC):
 
     @property
     def notes(self) -> Sequence[str]:
-        """What it did that the user should know; read for the report when playing ends."""
+        """What the user should know of the frames since its parameters were last changed, or it was reset.
+
+        Read for the report when playing ends, and at any time between two calls.
+        """
         return ()
 
     @property
