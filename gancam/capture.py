@@ -16,7 +16,7 @@ import numpy as np
 
 from gancam.effects import EffectLike, as_effects, loaded_here
 from gancam.errors import GancamError, InputError, NotFound, SourceError, shown
-from gancam.frame import Frame, Image
+from gancam.frame import Frame, Image, check_size
 from gancam.media.animated import is_animated
 from gancam.media.paths import SequencePath, StillPath, classify
 from gancam.pipeline import apply, output_size
@@ -93,7 +93,7 @@ class VideoCapture:
         api, given = (apiPreference, effects) if isinstance(apiPreference, int) else (cv2.CAP_ANY, apiPreference)
         self._effects = as_effects(given)
         self._own = loaded_here(given, self._effects)
-        self._asked_size, self._reconnect = size, reconnect
+        self._asked_size, self._reconnect = check_size(size), reconnect
         self._raises = False
         self._lock = threading.RLock()  # of all that reading changes
         self._clear()
