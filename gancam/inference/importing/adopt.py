@@ -41,6 +41,7 @@ from gancam.inference.variants import file_digest
 
 log = logging.getLogger(__name__)
 LEAST_PSNR = 60.0  # dB of the adapted file against the graph as it came
+_MIDWAY = 0.51  # grey levels between a number and a level that it may be rounded to
 _EVERYWHERE = 64  # pixels by which tiles of large frames overlap where a network looks at all of a picture
 _FRAMES, _STILL = 8, 16.0  # of a still that states are carried over, and grey levels by which it may change then
 _MATTE = 512  # pixels of the longer side of what a network of masks of any size is shown
@@ -313,20 +314,26 @@ def _checked(graph: Foreign, convention: Convention, target: Path) -> float:
     found = []
     for size in sizes:
         image = pictures.shown(*size, 1)
-        truth = np.asarray(np.clip(np.round(_direct(graph, convention, image)), 0, 255), np.uint8)
+        truth = _direct(graph, convention, image)
         made = model(image[None])[0]
         if convention.states and not convention.fixed and size == sizes[0]:
-            again = np.clip(np.round(second(graph, image, convention)), 0, 255).astype(np.uint8)
-            found.append(min(float(cv2.PSNR(again, model(image[None])[0])), 100.0))
+            found.append(_alike(second(graph, image, convention), model(image[None])[0]))
         if truth.shape != made.shape:
             raise ModelError(f"{graph.name}: adapted it gives {made.shape} for {image.shape}, not {truth.shape}")
-        found.append(min(float(cv2.PSNR(truth, made)), 100.0))
+        found.append(_alike(truth, made))
     if min(found) < LEAST_PSNR:
         raise ModelError(
             f"{graph.name}: adapted it gives another picture than before ({min(found):.1f} dB, less than "
             f"{LEAST_PSNR:.0f}): not used"
         )
     return min(found)
+
+
+def _alike(truth: Floats, made: Image) -> float:
+    """DB between numbers and the picture of them, 100 at most; what is midway between two levels may become either."""
+    truth = np.clip(truth, 0, 255)
+    nearest = np.where(np.abs(truth - made) <= _MIDWAY, made, np.round(truth)).astype(np.uint8)
+    return min(float(cv2.PSNR(nearest, made)), 100.0)
 
 
 def _checked_holes(graph: Foreign, convention: Convention, model: Network) -> float:
@@ -338,8 +345,8 @@ def _checked_holes(graph: Foreign, convention: Convention, model: Network) -> fl
     hole = np.zeros((height, width), np.bool_)
     hole[height // 4 : height // 2, width // 3 : width // 2] = True
     made = model(image[None], hole[None].astype(np.uint8))[0]
-    found = np.asarray(np.clip(np.round(filled(graph, image, hole, convention)), 0, 255), np.uint8)
-    psnr = min(float(cv2.PSNR(np.where(hole[..., None], found, image), made)), 100.0)
+    found = filled(graph, image, hole, convention)
+    psnr = _alike(np.where(hole[..., None], found, image).astype(np.float32), made)
     if psnr < LEAST_PSNR:
         raise ModelError(f"{graph.name}: adapted it fills otherwise than before ({psnr:.1f} dB): not used")
     return psnr
@@ -352,8 +359,7 @@ def _checked_pictures(graph: Foreign, convention: Convention, model: Network) ->
     one = replace(convention, batch=True)
     for index, picture in enumerate(made):
         found = decode(generated(graph, z[index : index + 1], convention), one)
-        pixels = np.asarray(np.clip(np.round(np.broadcast_to(found, picture.shape)), 0, 255), np.uint8)
-        psnr = min(float(cv2.PSNR(pixels, picture)), 100.0)
+        psnr = _alike(np.asarray(np.broadcast_to(found, picture.shape), np.float32), picture)
         if psnr < LEAST_PSNR:
             raise ModelError(f"{graph.name}: adapted it makes other pictures than before ({psnr:.1f} dB): not used")
     return psnr
