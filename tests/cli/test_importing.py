@@ -58,6 +58,9 @@ def test_import_refuses(tmp_path: Path, own: Path) -> None:
     refused("import", str(source), "--effect", "super_resolution", says="but it keeps the size of a picture")
     refused("import", str(source), "--mask-one", "hole", says="--mask-one is for inpaint; this is translate. Leave it")
     refused("import", str(source), "--calibrate", str(tmp_path / "none"), says="no folder with pictures in it")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"no photo")
+    refused("import", str(source), "--calibrate", str(tmp_path / "photos"), says="can be read (broken.jpg)")
     (tmp_path / "text.onnx").write_text("hello")
     refused("import", str(tmp_path / "text.onnx"), says="damaged or no ONNX model")
     assert not list(own.glob("*.onnx"))
@@ -68,8 +71,10 @@ def test_fewer_bits_are_offered_and_go_with_the_model(tmp_path: Path, own: Path)
     (tmp_path / "photos").mkdir()
     for name in ("sign", "lake"):
         cv2.imwrite(str(tmp_path / "photos" / f"{name}.png"), still(name)[:100, :100])
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff no photo")
     found = here("import", source, "--calibrate", tmp_path / "photos", "--json")
     assert found.returncode == 0, found.stderr
+    assert "1 picture cannot be read, skipped (broken.jpg)" in found.stderr
     offers = {one["precision"]: one for one in json.loads(found.stdout)["precisions"]}
     assert set(offers) == {"fp16", "int8"}
     assert all(one["psnr"] > 35 for one in offers.values())
