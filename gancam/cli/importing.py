@@ -18,7 +18,7 @@ from rich.console import Console
 import gancam
 from gancam.cli.app import Command, OverwriteOption, app
 from gancam.cli.console import errors, print_warning
-from gancam.errors import GancamError, InputError, OutputExists, SinkError, SourceError, either
+from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError, SourceError, either
 from gancam.frame import Image
 from gancam.inference.catalog import menu, user_folder
 from gancam.inference.importing.adopt import Adapted, adapt
@@ -26,8 +26,8 @@ from gancam.inference.importing.formats import other_format
 from gancam.inference.importing.joined import join
 from gancam.inference.importing.pictures import truth
 from gancam.inference.importing.precisions import Offer, offer
-from gancam.inference.importing.safety import is_foreign
-from gancam.inference.importing.weights import SUFFIXES
+from gancam.inference.importing.safety import is_foreign, is_onnx
+from gancam.inference.importing.weights import SUFFIXES, holds_weights
 from gancam.inference.model import ImageModel
 from gancam.media.images import read_colours
 from gancam.media.paths import IMAGES
@@ -125,12 +125,15 @@ def import_(
 
 def _check_kind(file: Path) -> None:
     """Raise ``InputError`` for a file that is of no kind that is imported, or that needs no import."""
-    if file.suffix not in (".onnx", *SUFFIXES):
+    plain = file.suffix.lower()
+    if not file.exists():
+        raise NotFound(f"no model file {file}")
+    if plain not in (".onnx", *SUFFIXES) and not is_onnx(file):
         known = other_format(file)
         raise InputError(
             f"{file} is {known}" if known else f"{file}: an .onnx, or weights in {', '.join(SUFFIXES)}, can be imported"
         )
-    if file.suffix == ".onnx" and file.is_file() and not is_foreign(file):
+    if file.is_file() and not holds_weights(file) and not is_foreign(file):
         raise InputError(
             f"{file} is a model of gancam already: -e {file} plays it; copied into {user_folder()} it has a name, too"
         )

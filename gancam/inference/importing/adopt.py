@@ -31,7 +31,7 @@ from gancam.inference.importing.probe import probe
 from gancam.inference.importing.safety import check_safe
 from gancam.inference.importing.states import own_frame, second
 from gancam.inference.importing.trial import TrialFailed
-from gancam.inference.importing.weights import SUFFIXES, export_weights
+from gancam.inference.importing.weights import export_weights, holds_weights
 from gancam.inference.importing.windows import PAST, past_begins, with_past
 from gancam.inference.importing.wrap_latent import wrap_latent
 from gancam.inference.importing.wrap_masked import wrap_masked
@@ -86,7 +86,7 @@ def adapt(
         MissingExtra: the package `onnx` is not installed.
     """
     given = {**sidecar(source), **checked(answers or {}, str(source))}
-    if source.suffix in SUFFIXES:
+    if holds_weights(source):
         with tempfile.TemporaryDirectory() as folder:
             exported = Path(folder) / f"{source.stem}.onnx"
             known = export_weights(source, exported)
@@ -181,7 +181,7 @@ def adopted(source: Path) -> Path:
     It stays in the user's cache folder for as long as `source`, the TOML beside it, and ONNX Runtime are the same.
     Raises as `adapt` does.
     """
-    beside_it = () if source.suffix in SUFFIXES else check_safe(source).external
+    beside_it = () if holds_weights(source) else check_safe(source).external
     if not source.is_file():
         raise NotFound(f"no model file {source}")
     digest = hashlib.sha256()

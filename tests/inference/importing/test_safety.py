@@ -1,6 +1,7 @@
 """Files from strangers: what is refused before a library opens it."""
 
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -134,3 +135,14 @@ def test_files_of_another_kind_are_named(name: str, content: bytes, said: str, t
     path.write_bytes(content)
     with pytest.raises(ModelError, match=rf"{name} is {said}"):
         gancam.load(path)
+
+
+@pytest.mark.parametrize("name", ["a.ONNX", "a.pth", "a.PT", "a.bin", "a.safetensors"])
+def test_a_model_is_known_by_what_is_in_it(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = write_case(Case(scale=2), tmp_path / "net.onnx").rename(tmp_path / name)
+    assert gancam.load(path, device="cpu").output_size((8, 6)) == (16, 12)
+    assert gancam.load(f"{path}:strength=0.5", device="cpu").params.value("strength") == 0.5
+    assert adapt(path, tmp_path / "made.onnx").card.scale == 2
+    shutil.copy(MODELS / "sr-x2-fast.onnx", path)
+    assert gancam.load(path, device="cpu").card == gancam.load("sr-x2-fast", precision="fp32", device="cpu").card
