@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -146,3 +147,25 @@ def test_a_model_is_known_by_what_is_in_it(name: str, tmp_path: Path, monkeypatc
     assert adapt(path, tmp_path / "made.onnx").card.scale == 2
     shutil.copy(MODELS / "sr-x2-fast.onnx", path)
     assert gancam.load(path, device="cpu").card == gancam.load("sr-x2-fast", precision="fp32", device="cpu").card
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"opset": 99}, r"is of ONNX opset 99, and ONNX Runtime \S+ knows those up to \d+: export it with opset 17"),
+        ({"ir": 99}, r"is of version 99 of ONNX's file format \(IR\), and ONNX Runtime \S+ reads those up to \d+"),
+        ({"operator": "FooBar"}, r"has the operator FooBar, which ONNX Runtime \S+ does not know in opset 17: export"),
+        ({"operator": "Gelu"}, r"has the operator Gelu, .* opset 17: .*, or install a newer onnxruntime$"),
+    ],
+)
+def test_what_this_onnx_runtime_does_not_know_is_named(change: dict[str, Any], said: str, tmp_path: Path) -> None:
+    node = helper.make_node(change.get("operator", "Relu"), ["x"], ["y"])
+    model = model_of(node)
+    model.ir_version = change.get("ir", 8)
+    del model.opset_import[:]
+    model.opset_import.append(helper.make_opsetid("", change.get("opset", 17)))
+    (tmp_path / "a.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=said) as caught:
+        adapt(tmp_path / "a.onnx", tmp_path / "made.onnx")
+    assert "damaged" not in str(caught.value)
+    assert "ONNXRuntimeError" not in str(caught.value)
