@@ -20,6 +20,7 @@ from gancam.frame import Image
 from gancam.inference.card import PREFIX, ModelCard
 from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import pictures, wrap
+from gancam.inference.importing.batches import alone, count_at_once
 from gancam.inference.importing.convention import Answers, Convention, Floats, OnnxModel, checked, decode, sidecar
 from gancam.inference.importing.faults import mended
 from gancam.inference.importing.foreign import Foreign, asked
@@ -101,12 +102,18 @@ def _adapted(source: Path, target: Path, name: str, given: Answers, folder: Path
     facts = check_safe(source)
     graph = Foreign(source, name=given_as)
     model = wrap.load(source)
+    count = count_at_once(graph)
+    one = alone(model, graph, folder) if count > 1 else None
+    model, graph = one or (model, graph)
     mend = mended(model)
     changed, frames = usual(model, int(given.get("frames", 1)))
     if changed or mend:
         wrap.onnx().save(model, str(folder / "usual.onnx"))
         graph = Foreign(folder / "usual.onnx", graph.process, given_as)
     convention = probe(graph, given)
+    if count > 1 and one is None:
+        doubt = f"it takes {count} pictures at once and gives others for one: each frame is computed {count} times"
+        convention = replace(convention, doubts=(*convention.doubts, doubt))
     if frames > 1:
         convention = _placed(model, graph, replace(convention, frames=frames), given, folder)
     free = convention.effect in ("translate", "super_resolution") and not convention.states

@@ -409,3 +409,18 @@ def test_of_several_pictures_the_one_that_it_is_for_is_played(
     assert any(f"{last} of its pictures is taken; it gives {first}, too" in doubt for doubt in found.convention.doubts)
     (tmp_path / "a.toml").write_text(f'output = "{first}"\nrange = "0..1"\neffect = "translate"\n')
     assert adapted(path).convention.output == first
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_fixed_number_of_pictures_is_dropped_where_nothing_needs_it(mixed: bool, tmp_path: Path) -> None:
+    """One is computed for a frame; where pictures depend on each other, or their number, all, and that is told."""
+    graph = Graph()
+    x = graph.add("Reshape", "x", numbers(graph, 4, 3, 64, 64)) if mixed else "x"
+    graph.add("Identity", sharpened(graph, x), name="y")
+    kind = np.float32, (4, 3, 64, 64)
+    found = adapted(written(graph, tmp_path, {"x": kind}, {"y": kind}))
+    told = [doubt for doubt in found.convention.doubts if "it takes 4 pictures at once" in doubt]
+    assert bool(told) == mixed
+    repeated = [node for node in onnx.load(found.path).graph.node if node.op_type == "Concat" and len(node.input) == 4]
+    assert bool(repeated) == mixed
+    assert cv2.PSNR(played(found, pictures.shown(64, 64, 1)), plain()) > 25
