@@ -3,6 +3,7 @@
 import bisect
 import math
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -14,8 +15,8 @@ import cv2
 import numpy as np
 
 from gancam.effects import EffectLike, as_effects, loaded_here
-from gancam.errors import GancamError, NotFound, SourceError
-from gancam.frame import Frame, Image
+from gancam.errors import GancamError, InputError, NotFound, SourceError, shown
+from gancam.frame import Frame, Image, check_size
 from gancam.media.animated import is_animated
 from gancam.media.paths import SequencePath, StillPath, classify
 from gancam.pipeline import apply, output_size
@@ -37,8 +38,10 @@ class VideoCapture:
 
     As with OpenCV, nothing is raised for a source that cannot be opened or fails: ``isOpened()`` is then False and
     ``read()`` gives ``(False, None)``; ``error`` says why, and ``setExceptionMode(True)`` has it raised. What goes
-    wrong in an effect is raised. Effects are left open, for their owner to close or to use again; those that are given
-    as texts are closed by ``release``.
+    wrong in an effect is raised, and ``InputError`` for what is no source. Effects are left open, for their owner to
+    close or to use again; those that are given as texts are closed by ``release``.
+
+    Several threads may read one capture; each gets other frames.
 
     What differs from OpenCV is in the documentation of the Python API: errors are gancam's own, cameras get their size
     when opened, positions are exact.
@@ -90,8 +93,9 @@ class VideoCapture:
         api, given = (apiPreference, effects) if isinstance(apiPreference, int) else (cv2.CAP_ANY, apiPreference)
         self._effects = as_effects(given)
         self._own = loaded_here(given, self._effects)
-        self._asked_size, self._reconnect = size, reconnect
+        self._asked_size, self._reconnect = check_size(size), reconnect
         self._raises = False
+        self._lock = threading.RLock()  # of all that reading changes
         self._clear()
         if source is not None:
             self.open(source, api, params)
@@ -107,7 +111,16 @@ class VideoCapture:
         self._times: list[float] | None = None
 
     def open(self, source: CaptureInput, apiPreference: int = cv2.CAP_ANY, params: Sequence[int] = ()) -> bool:  # noqa: N803
-        """Open another source, as OpenCV does, and close the one before; whether that succeeded."""
+        """Open another source, as OpenCV does, and close the one before; whether that succeeded.
+
+        Raises:
+            InputError: For what is no source.
+        """
+        source = _checked(source)
+        with self._lock:
+            return self._open(source, params)
+
+    def _open(self, source: CaptureInput, params: Sequence[int]) -> bool:
         self.release()
         self.error = None
         wanted = dict(zip(params[::2], params[1::2], strict=False))
@@ -173,6 +186,10 @@ class VideoCapture:
 
     def grab(self) -> bool:
         """Take the next frame, without effects yet; False at the end."""
+        with self._lock:
+            return self._grab()
+
+    def _grab(self) -> bool:
         self._image = None
         try:
             self._grabbed = next(self._frames, None)
@@ -186,6 +203,10 @@ class VideoCapture:
 
     def retrieve(self, image: Image | None = None, flag: int = 0) -> tuple[bool, Image | None]:
         """Give the grabbed frame after the effects, ``uint8 (H, W, 3)`` BGR; copied into `image` where that fits."""
+        with self._lock:
+            return self._retrieve(image)
+
+    def _retrieve(self, image: Image | None) -> tuple[bool, Image | None]:
         if self._grabbed is None:
             if self._raises:
                 raise SourceError("no frame was grabbed")
@@ -201,7 +222,8 @@ class VideoCapture:
 
     def read(self, image: Image | None = None) -> tuple[bool, Image | None]:
         """Grab and retrieve: ``(True, frame)``, or ``(False, None)`` at the end."""
-        return self.retrieve(image) if self.grab() else (False, None)
+        with self._lock:
+            return self._retrieve(image) if self._grab() else (False, None)
 
     def get(self, propId: int) -> float:  # noqa: N803 - OpenCV's name
         """Give a property of what ``read`` gives, 0 for one that is not known.
@@ -242,15 +264,16 @@ class VideoCapture:
         """
         if propId not in _POSITIONS:
             return self.isOpened() and self.get(propId) == value != 0
-        if self._source is None or self._reopen is None or not math.isfinite(value):
-            return False
-        frames = self._source.frames
-        if propId == cv2.CAP_PROP_POS_MSEC:
-            wanted = self._frame_at(value / 1000)
-        else:
-            wanted = round(value * (frames or 0) if propId == cv2.CAP_PROP_POS_AVI_RATIO else value)
-        self._go_to(max(min(wanted, wanted if frames is None else frames), 0))
-        return self._source is not None
+        with self._lock:
+            if self._source is None or self._reopen is None or not math.isfinite(value):
+                return False
+            frames = self._source.frames
+            if propId == cv2.CAP_PROP_POS_MSEC:
+                wanted = self._frame_at(value / 1000)
+            else:
+                wanted = round(value * (frames or 0) if propId == cv2.CAP_PROP_POS_AVI_RATIO else value)
+            self._go_to(max(min(wanted, wanted if frames is None else frames), 0))
+            return self._source is not None
 
     def _go_to(self, wanted: int) -> None:
         """Let the frame of number `wanted` be the next."""
@@ -293,10 +316,15 @@ class VideoCapture:
         return self._times
 
     def release(self) -> None:
-        """Close the source. May be called more than once."""
+        """Close the source. May be called more than once, and while another thread reads."""
         source = self._source
-        self._clear()
         if source is not None:
+            source.close()  # before the lock, which is held by whoever waits for a frame of it
+        with self._lock:
+            source = self._source
+            self._clear()
+            if source is None:
+                return
             source.close()
             for effect in self._own:
                 effect.close()
@@ -332,6 +360,16 @@ def _file(source: CaptureInput) -> Callable[[], Source] | None:
     if isinstance(media, StillPath) and is_animated(path):
         return (lambda: AnimatedImage(path)) if path.suffix.lower() == ".webp" else (lambda: VideoFile(path))
     return (lambda: Still(path)) if isinstance(media, StillPath) else (lambda: VideoFile(path))
+
+
+def _checked(source: CaptureInput) -> CaptureInput:
+    """Return `source`, a number as Python's own; raises ``InputError`` for what is none."""
+    if isinstance(source, np.integer):
+        return int(source)
+    if not isinstance(source, int | str | os.PathLike | Capture | Source):
+        needs = "a camera's index, a file or URL as text or path, an open cv2.VideoCapture, or a source"
+        raise InputError(f"source is {shown(source)}: needs {needs}, such as gancam.VideoFile(path)")
+    return source
 
 
 def _live(source: CaptureInput, size: tuple[int, int], reconnect: int | None) -> Source:

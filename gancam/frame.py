@@ -1,13 +1,15 @@
 """The one pixel language: an Image is uint8 (H, W, 3) BGR, C-contiguous, OpenCV's own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self, TypeAlias
+from operator import index
+from typing import TYPE_CHECKING, Self, SupportsIndex, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import ImageError
+from gancam.errors import ImageError, InputError, shown
 
 if TYPE_CHECKING:
     import av
@@ -68,6 +70,17 @@ _CONVERT = {  # what makes an array of what is none, by the name of its class
     "Image": ": convert it with numpy.asarray(image.convert('RGB'))[..., ::-1]",
     "list": ": convert it with numpy.asarray(image, numpy.uint8)",
 }
+
+
+def check_size(size: object) -> tuple[int, int]:
+    """Return `size`, (width, height), as numbers of Python's own. Raises ``InputError`` for what is none."""
+    if isinstance(size, Sequence | np.ndarray) and len(size) == 2:
+        width, height = size
+        if isinstance(width, SupportsIndex) and isinstance(height, SupportsIndex):
+            width, height = index(width), index(height)
+            if min(width, height) >= 1:
+                return width, height
+    raise InputError(f"size {shown(size)}: needs (width, height), two whole numbers of at least 1")
 
 
 def check_image(image: object, what: str = "image") -> Image:

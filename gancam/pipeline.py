@@ -15,7 +15,7 @@ import numpy as np
 
 from gancam.effects import Effect, EffectLike, ImageFunction, as_effect, playing, unique_names
 from gancam.errors import InputError, SinkError, shown
-from gancam.frame import Frame, Image
+from gancam.frame import Frame, Image, check_size
 from gancam.inference.chain import chained
 from gancam.inference.model import ImageModel
 from gancam.sinks import Sink
@@ -32,7 +32,12 @@ SinkFailure: TypeAlias = Callable[[str, SinkError], None]
 
 
 def output_size(effects: Sequence[Effect | ImageFunction], size: tuple[int, int]) -> tuple[int, int]:
-    """Give (width, height) that `effects` one after the other make of `size`, also (width, height)."""
+    """Give (width, height) that `effects` one after the other make of `size`, likewise.
+
+    Raises:
+        InputError: For what is no size.
+    """
+    size = check_size(size)
     for effect in effects:
         size = as_effect(effect).output_size(size)
     return size

@@ -1,6 +1,11 @@
 """`gancam.VideoCapture` beside `cv2.VideoCapture`: the same calls, the same answers, and each difference that stays."""
 
+import os
+import sys
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -216,3 +221,87 @@ def test_a_place_that_is_no_number_is_not_gone_to(files: Path, value: float) -> 
         assert not capture.set(prop(name), value)
     assert capture.read()[0]
     capture.release()
+
+
+SOURCES: dict[str, Callable[[Path], Any]] = {
+    "a video": lambda folder: gancam.VideoCapture(folder / "a.mp4"),
+    "one that was read to its end": lambda folder: read_all(gancam.VideoCapture(folder / "a.mkv")),
+    "numbered images": lambda folder: gancam.VideoCapture(folder / "s-%03d.png"),
+    "a live source": lambda folder: gancam.VideoCapture("test"),
+    "a capture of OpenCV": lambda folder: gancam.VideoCapture(cv2.VideoCapture(str(folder / "a.mp4"))),
+    "a file": lambda folder: gancam.VideoFile(folder / "a.mp4"),
+    "a file that was begun": lambda folder: next(iter(gancam.VideoFile(folder / "a.mp4"))),
+}
+
+
+def read_all(capture: gancam.VideoCapture) -> gancam.VideoCapture:
+    assert list(capture)
+    return capture
+
+
+@pytest.mark.parametrize("what", list(SOURCES))
+def test_what_nobody_holds_any_more_is_closed_as_with_opencv(files: Path, what: str) -> None:
+    """Without release(): no thread and no open file stays behind."""
+    before = set(threading.enumerate())
+    was_open = len(list(Path("/proc/self/fd").iterdir())) if sys.platform == "linux" else 0
+    for _ in range(3):
+        one = SOURCES[what](files)
+        if isinstance(one, gancam.VideoCapture):
+            one.read()
+        del one
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+    assert not [one.name for one in set(threading.enumerate()) - before]
+    if sys.platform == "linux":
+        assert len(list(Path("/proc/self/fd").iterdir())) <= was_open
+
+
+def test_a_source_that_somebody_still_holds_stays_open(files: Path) -> None:
+    source = gancam.VideoFile(files / "a.mp4")
+    gancam.VideoCapture(source).read()
+    assert len(list(gancam.VideoFile(files / "a.mp4"))) == 24  # nobody holds it but who iterates
+    assert len(list(iter(source))) >= 20  # some were decoded ahead
+    source.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no RLIMIT_NOFILE")
+def test_where_too_many_files_are_open_the_limit_is_blamed_not_the_file(files: Path) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held: list[gancam.VideoFile] = []
+    free = os.dup(0)  # the lowest number there is
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 3, hard))
+    try:
+        with pytest.raises(SourceError, match=r"a\.mp4: cannot be opened, as more files are open than .*ulimit -n"):
+            held.extend(gancam.VideoFile(files / "a.mp4") for _ in range(20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    for one in held:
+        one.close()
+
+
+def test_threads_that_read_one_capture_share_its_frames(files: Path) -> None:
+    def slowly(image: Image) -> Image:
+        time.sleep(0.001)
+        return image
+
+    capture = gancam.VideoCapture(files / "a.mp4", effects=[slowly])
+    with ThreadPoolExecutor(4) as pool:
+        read = [image for images in pool.map(lambda _: list(capture), range(4)) for image in images]
+    capture.release()
+    assert sorted(map(np.ndarray.tobytes, read)) == sorted(
+        map(np.ndarray.tobytes, gancam.VideoCapture(files / "a.mp4"))
+    )
+
+
+def test_a_capture_is_released_while_another_thread_reads_it(files: Path) -> None:
+    for source in (str(files / "a.mp4"), "test"):
+        capture = gancam.VideoCapture(source)
+        with ThreadPoolExecutor(1) as pool:
+            reading = pool.submit(lambda capture: sum(1 for _ in capture), capture)
+            time.sleep(0.01)
+            capture.release()
+            assert reading.result(5) >= 0
+        assert capture.read() == (False, None)

@@ -25,6 +25,12 @@ frame: cv2.typing.MatLike = np.zeros((360, 640, 3), np.uint8)  # what OpenCV's f
 box, landmarks, score = (1.0, 2.0, 30.0, 40.0), np.zeros((5, 2), np.float32), 0.9
 mask, z, seconds = np.zeros((360, 640), np.uint8), np.zeros((2, 512), np.float32), 0.5
 """
+RULES = """\
+erase = gancam.load("inpaint", box=(10, 10, 50, 50))
+erase.params.box = "10/10/50/50"
+erase.params.set("box", (10, 10, 50, 50))
+erase.params.set("mask", Path("m.png"))
+"""  # what the text around the programs teaches
 OWN = {"Grain(": "from grain import Grain", "BrightnessLog": "from brightness import BrightnessLog"}
 
 
@@ -42,6 +48,7 @@ def snippets(tmp_path_factory: pytest.TempPathFactory) -> Path:
             name = "_".join(page.relative_to(ROOT).with_suffix("").parts).replace("-", "_").lower()
             named = [line for used, line in OWN.items() if used in "".join(loose)]
             (folder / f"page_{name}.py").write_text("\n".join([GIVEN, *named, *loose]), encoding="utf-8")
+    (folder / "rules.py").write_text(GIVEN + RULES, encoding="utf-8")
     assert len(list(folder.glob("page_*.py"))) >= 8
     return folder
 

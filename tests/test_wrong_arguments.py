@@ -83,6 +83,19 @@ def test_what_the_cures_say_is_right() -> None:
         (lambda: ANY.Model(None), InputError, r"path None is NoneType: needs a file's path"),
         (lambda: ANY.VideoFile(None), InputError, r"path None is NoneType: needs a file's path"),
         (lambda: ANY.VideoFile(b"a.mp4"), InputError, r"path b'a.mp4' is bytes: needs a file's path"),
+        (lambda: ANY.VideoCapture(b"a.mp4"), InputError, r"source is b'a.mp4': needs a camera's index, a file or URL"),
+        (lambda: ANY.VideoCapture(FRAME), InputError, r"source is an array \(6, 8, 3\) of uint8: needs a camera's"),
+        (lambda: ANY.VideoCapture([FRAME]), InputError, r"source is \[array.*: needs .*gancam\.VideoFile\(path\)$"),
+        (lambda: ANY.VideoCapture(FRAME for _ in range(2)), InputError, r"source is <generator"),
+        (lambda: ANY.VideoCapture().open(3.5), InputError, r"source is 3\.5: needs a camera's index"),
+        (lambda: ANY.load("sr-x2-fast").output_size((0, -3)), InputError, r"^size \(0, -3\): needs \(width, height\)"),
+        (lambda: ANY.load("sr-x2-fast").output_size("x"), InputError, r"^size 'x': needs \(width, height\), two whole"),
+        (lambda: ANY.load("sketch").output_size((8, 6, 3)), InputError, r"^size \(8, 6, 3\): needs"),
+        (lambda: ANY.load("inpaint").output_size(None), InputError, r"^size None: needs"),
+        (lambda: ANY.effects.FunctionEffect(abs).output_size((8.5, 6)), InputError, r"^size \(8\.5, 6\): needs"),
+        (lambda: ANY.Budget(lambda image: image, 1 / 30).output_size(8), InputError, r"^size 8: needs"),
+        (lambda: ANY.VideoCapture(size="vga"), InputError, r"^size 'vga': needs"),
+        (lambda: ANY.open_live("test", size=(0, 6)), InputError, r"^size \(0, 6\): needs"),
         (lambda: ANY.open_live(None), InputError, r"source None: needs a camera's index"),
         (lambda: ANY.open_sink(None, CONTEXT), InputError, r"target None is NoneType: needs a file's path"),
         (lambda: ANY.open_sink("a.mp4", None), InputError, r"context None: needs a gancam\.SinkContext\(fps="),
@@ -101,6 +114,11 @@ def test_what_the_cures_say_is_right() -> None:
 def test_arguments_of_another_type(call: Callable[[], object], kind: type[GancamError], line: str) -> None:
     with pytest.raises(kind, match=line):
         call()
+
+
+def test_sizes_of_numpy_are_sizes() -> None:
+    effect: Any = gancam.load("sr-x2-fast")
+    assert effect.output_size(np.array([8, 6])) == effect.output_size([8, 6]) == (16, 12)
 
 
 def test_what_is_long_is_shown_in_short() -> None:

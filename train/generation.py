@@ -11,12 +11,14 @@ import json
 import logging
 import math
 import sys
+import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -38,6 +40,12 @@ CERTAIN = 10.0  # the number in z of a class that is asked for; the others' are 
 Features = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (n, h, w, c) RGB -> (n, features)
 
 
+log = logging.getLogger(__name__)
+LEAST = 50  # pictures and samples below which distances between distributions say nothing
+_EVERY = 5.0  # seconds between two words on how far it is
+T = TypeVar("T")
+
+
 @dataclass(frozen=True)
 class FeatureNetwork:
     """A network whose features are compared."""
@@ -55,11 +63,22 @@ def latents(generator: LatentGenerator, count: int, *, seed: int, kinds: Tensor 
     return z
 
 
+def _told(parts: Sequence[T], what: str) -> Iterator[T]:
+    """`parts` one after the other; the log is told now and then how far that is."""
+    said = time.monotonic()
+    for index, part in enumerate(parts):
+        if time.monotonic() - said > _EVERY:
+            said = time.monotonic()
+            log.info("%s: %.0f %%", what, 100 * index / len(parts))
+        yield part
+
+
 @torch.no_grad()
 def sample(generator: LatentGenerator, z: Tensor, *, batch: int = 64) -> NDArray[np.uint8]:
     """``(n, latent)`` -> ``(n, h, w, c)`` RGB uint8."""
     device = next(generator.parameters()).device
-    return np.concatenate([_pixels(generator(part.to(device))) for part in torch.split(z, batch)])
+    parts = _told(torch.split(z, batch), f"drawing {len(z)} samples")
+    return np.concatenate([_pixels(generator(part.to(device))) for part in parts])
 
 
 def _pixels(images: Tensor) -> NDArray[np.uint8]:  # [NCHW] -> [NHWC]
@@ -100,7 +119,7 @@ def _in_batches(
     images: NDArray[np.uint8], device: torch.device, function: Callable[[Tensor], Tensor], size: int = 64
 ) -> NDArray[np.float32]:
     found = []
-    for start in range(0, len(images), size):
+    for start in _told(range(0, len(images), size), f"looking at {len(images)} pictures"):
         part = torch.from_numpy(np.ascontiguousarray(images[start : start + size])).to(device)
         found.append(function(part.permute(0, 3, 1, 2).float() / 255.0).float().cpu().numpy())
     return np.concatenate(found)
@@ -230,7 +249,8 @@ def path_length(
     for share in (place, place + step):
         mixed = torch.lerp(w[:count], w[count:], share)
         ws = mixed[:, None].expand(-1, generator.layers, -1)
-        pictures.append(np.concatenate([_pixels(generator.synthesis(part)) for part in torch.split(ws, 64)]))
+        parts = _told(torch.split(ws, 64), f"drawing {count} samples for the path length")
+        pictures.append(np.concatenate([_pixels(generator.synthesis(part)) for part in parts]))
     a, b = (torch.nn.functional.normalize(torch.from_numpy(features.features(part)), dim=1) for part in pictures)
     return float((a - b).square().sum(1).mean() / step**2)
 
@@ -284,11 +304,14 @@ def agreement(images: NDArray[np.uint8], kinds: Tensor, device: torch.device) ->
 def score_run(made: recipe.Recipe, generator: LatentGenerator, data: Path, *, samples: int = 5000) -> Scores:
     """All that is measured of a generator of recipe `made`, against the pictures in `data` as the recipe takes them.
 
-    Raises ``FileNotFoundError`` and ``ValueError`` for `data`, ``ImportError`` without the network to look with.
+    Raises ``FileNotFoundError`` and ``ValueError`` for `data` and too few of either, ``ImportError`` without the
+    network to look with.
     """
+    _check_enough(samples, f"--samples {samples}")
     device = next(generator.parameters()).device
     shape = {"resolution": int(made.data.get("resolution", 64)), "channels": int(made.data.get("channels", 3))}
     reals = Pictures(data, **shape).images
+    _check_enough(len(reals), f"{data} has {len(reals)} usable pictures")
     seen = digit_network(device) if shape == {"resolution": 28, "channels": 1} else feature_network(device)
     scores = score(generator, reals, seen, samples=samples)
     if seen.name.startswith("digit"):
@@ -306,6 +329,15 @@ def score_run(made: recipe.Recipe, generator: LatentGenerator, data: Path, *, sa
     return scores
 
 
+def _check_enough(number: int, said: str) -> None:
+    """Raise ``ValueError`` for so few pictures that nothing can be said of their distribution."""
+    if number < LEAST:
+        raise ValueError(
+            f"{said}: distances between distributions (Frechet, kernel) need {LEAST} at the least, and some thousands "
+            "to be compared with those of others"
+        )
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     parser = Parser(prog="gancam train generation", description=__doc__)
@@ -316,7 +348,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=count)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    log.setLevel(logging.INFO)
     if options.threads:
         torch.set_num_threads(options.threads)
     try:

@@ -17,8 +17,8 @@ from rich.console import Console
 
 import gancam
 from gancam.cli.app import Command, OverwriteOption, app
-from gancam.cli.console import errors
-from gancam.errors import GancamError, InputError, OutputExists, SinkError, either
+from gancam.cli.console import errors, print_warning
+from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError, SourceError, either
 from gancam.frame import Image
 from gancam.inference.catalog import menu, user_folder
 from gancam.inference.importing.adopt import Adapted, adapt
@@ -26,11 +26,12 @@ from gancam.inference.importing.formats import other_format
 from gancam.inference.importing.joined import join
 from gancam.inference.importing.pictures import truth
 from gancam.inference.importing.precisions import Offer, offer
-from gancam.inference.importing.safety import is_foreign
-from gancam.inference.importing.weights import SUFFIXES
+from gancam.inference.importing.safety import is_foreign, is_onnx
+from gancam.inference.importing.weights import SUFFIXES, holds_weights
 from gancam.inference.model import ImageModel
 from gancam.media.images import read_colours
 from gancam.media.paths import IMAGES
+from gancam.units import counted
 
 _ALL = ("super_resolution", "translate", "faces", "inpaint", "background")  # that take a picture
 _MEANT: dict[str, tuple[str, ...]] = {  # for which tasks some options mean something
@@ -40,6 +41,7 @@ _MEANT: dict[str, tuple[str, ...]] = {  # for which tasks some options mean some
 _SHOWN = 192  # pixels along a side of the picture that shows what a model does
 _TIMED = 640, 360  # width and height of the frames that it is timed on
 _PATIENCE = 20.0  # seconds that timing may take; what would take longer is told from the small picture
+_NAMED = 4  # broken photos that are named
 _CALLS = 3  # of which the median time is told
 
 
@@ -123,12 +125,15 @@ def import_(
 
 def _check_kind(file: Path) -> None:
     """Raise ``InputError`` for a file that is of no kind that is imported, or that needs no import."""
-    if file.suffix not in (".onnx", *SUFFIXES):
+    plain = file.suffix.lower()
+    if not file.exists():
+        raise NotFound(f"no model file {file}")
+    if plain not in (".onnx", *SUFFIXES) and not is_onnx(file):
         known = other_format(file)
         raise InputError(
             f"{file} is {known}" if known else f"{file}: an .onnx, or weights in {', '.join(SUFFIXES)}, can be imported"
         )
-    if file.suffix == ".onnx" and file.is_file() and not is_foreign(file):
+    if file.is_file() and not holds_weights(file) and not is_foreign(file):
         raise InputError(
             f"{file} is a model of gancam already: -e {file} plays it; copied into {user_folder()} it has a name, too"
         )
@@ -179,11 +184,22 @@ def _check_used(found: Adapted, answers: dict[str, Any]) -> None:
 
 
 def _photos(folder: Path) -> list[Image]:
-    """The pictures in a folder. Raises ``InputError`` where there are none."""
+    """The pictures in a folder; broken ones are skipped, and told. Raises ``InputError`` where there are none."""
     found = sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGES) if folder.is_dir() else []
     if not found:
         raise InputError(f"--calibrate {folder}: no folder with pictures in it ({', '.join(sorted(IMAGES))})")
-    return [read_colours(path) for path in found]
+    photos, broken = list[Image](), list[str]()
+    for path in found:
+        try:
+            photos.append(read_colours(path))
+        except SourceError:
+            broken.append(path.name)
+    names = ", ".join(broken[:_NAMED]) + (", ..." if len(broken) > _NAMED else "")
+    if not photos:
+        raise InputError(f"--calibrate {folder}: none of its pictures can be read ({names})")
+    if broken:
+        print_warning(f"--calibrate {folder}: {counted(len(broken), 'picture')} cannot be read, skipped ({names})")
+    return photos
 
 
 def _report(found: Adapted, seen: _Seen, offers: Sequence[Offer], as_json: bool) -> None:

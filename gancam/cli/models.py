@@ -35,7 +35,7 @@ def models(
     that model, and the parameters that -e NAME:PARAMETER=VALUE sets.
     """
     if name is not None:
-        entry = ModelEntry.read(Path(name).stem if name.endswith(".onnx") else name, find(name))
+        entry = ModelEntry.read(Path(name).stem if name.lower().endswith(".onnx") else name, find(name))
         if as_json:
             print(json.dumps(entry.to_json(), indent=2))
         else:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.errors import ImageError, InputError, shown
-from gancam.frame import Frame, Image, ImageLike, check_image
+from gancam.frame import Frame, Image, ImageLike, check_image, check_size
 from gancam.inference.card import ModelCard
 from gancam.inference.model import ImageModel, Model
 from gancam.params import Parameter, Params, Scope, with_defaults
@@ -116,7 +116,10 @@ class Effect(ABC):
 
     @property
     def notes(self) -> Sequence[str]:
-        """What it did that the user should know; read for the report when playing ends."""
+        """What the user should know of the frames since its parameters were last changed, or it was reset.
+
+        Read for the report when playing ends, and at any time between two calls.
+        """
         return ()
 
     @property
@@ -144,8 +147,8 @@ class Effect(ABC):
         return None
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Give (width, height) of the output for an input of `size`, also (width, height)."""
-        return size
+        """Give (width, height) of the output for an input of `size`, likewise. Raises ``InputError`` for no size."""
+        return check_size(size)
 
     def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
         """Name the model whose call is all that it would do to the next frame, of `size` (width, height), as it is set.
@@ -428,8 +431,9 @@ class FunctionEffect(Effect):
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Try the function on a black image of `size`, since it cannot be asked."""
-        height, width = self(np.zeros((size[1], size[0], 3), np.uint8)).shape[:2]
-        return width, height
+        width, height = check_size(size)
+        made = self(np.zeros((height, width, 3), np.uint8))
+        return made.shape[1], made.shape[0]
 
 
 EffectLike: TypeAlias = Effect | ImageFunction | str | Path

@@ -103,7 +103,7 @@ class EffectSpec:
         name, at = _value(text, 0)
         if not name:
             raise InputError(f"effect {text!r} has no name")
-        if ":" in text[:at] and not text.startswith('"') and not name.endswith(_FILES):
+        if ":" in text[:at] and not text.startswith('"') and not name.lower().endswith(_FILES):
             rest, alone = name.partition(":")[2], ", ".join(flag_names())
             if not rest:
                 raise InputError(f"effect {text!r}: '' is not key=value: leave the colon out, or say more behind it")
@@ -121,7 +121,7 @@ class EffectSpec:
 
     def __str__(self) -> str:
         """Write it as the text that `parse` makes this of."""
-        path = ":" not in self.name or self.name.endswith(_FILES)
+        path = ":" not in self.name or self.name.lower().endswith(_FILES)
         name = _written(self.name) if path else json.dumps(self.name, ensure_ascii=False)
         return ":".join([name, *(f"{key}={_written(value)}" for key, value in self.params.items())])
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gancam import masks
 from gancam.effects._contract import MaskedEffect
+from gancam.effects._told import Told
 from gancam.effects.inpainting.background import Background
 from gancam.effects.inpainting.bystanders import Bystanders
 from gancam.effects.inpainting.captions import Captions, keyed
@@ -124,7 +125,7 @@ class Inpaint(MaskedEffect):
         self._keyed: tuple[tuple[str, float, str], MaskSource] | None = None  # what finds a colour
         self._repairs: Repairs | None = None  # of the clip that was read ahead
         self._late: list[tuple[Image, float | None]] = []  # the last frames
-        self._told: list[str] = []
+        self._told = Told()
         self._given = source
         self._said: tuple[object, ...] | None = None
         self._source: MaskSource | None = None
@@ -141,6 +142,8 @@ class Inpaint(MaskedEffect):
         """Fill what `mask` or the parameters mark in `image`; without anything marked, give that itself."""
         if self.params.find == "scratches":
             image, time = self._repaired(image, time)
+        if mask is not None:
+            self._told.clear()  # of a mask that comes with its call, the last call counts
         marked = self._mask(image, time) if mask is None else masks.check_mask(mask, image)
         if self.params.memory and mask is None and marked is not None:
             marked = self._with_belongings(self.background, image, marked, time)
@@ -158,7 +161,7 @@ class Inpaint(MaskedEffect):
                 cv2.copyTo(found.picture, known, result[window.place])
                 unknown[window.place][known > 0] = 0
         if cv2.countNonZero(unknown) == unknown.size:
-            self._note(_ALL_MARKED)
+            self._told.tell(_ALL_MARKED, self.params)
         new = unknown.copy()
         invented = [new[window.place] for window in holes.windows]
         self._invent(result, unknown, holes.windows)
@@ -197,7 +200,8 @@ class Inpaint(MaskedEffect):
             self._grain.reset()
             self._overlay.reset()
             self._veils = ()
-            self._late, self._told = [], []
+            self._late = []
+            self._told.clear()
             self._drop_repairs()
             if self._source is not None:
                 self._source.reset()
@@ -283,16 +287,12 @@ class Inpaint(MaskedEffect):
     def notes(self) -> Sequence[str]:
         """What the user should know: an object that was lost, say."""
         alone = [_ALONE] if self.params.find == "scratches" and len(self._late) == 1 else []
-        return self._told + alone + [note for source in self._noted for note in source.notes]
+        return self._told.of(self.params) + alone + [note for source in self._noted for note in source.notes]
 
     @property
     def idle(self) -> str:
         """What is to be marked, where no parameter says."""
         return _NOTHING if self._sources() is None and self.params.find == "nothing" else ""
-
-    def _note(self, note: str) -> None:
-        if note not in self._told:
-            self._told.append(note)
 
     def _drop_repairs(self) -> None:
         if self._repairs is not None:
@@ -317,7 +317,7 @@ class Inpaint(MaskedEffect):
         source = self._sources()
         if source is None:
             if self.params.find == "nothing":
-                self._note(_NOTHING)
+                self._told.tell(_NOTHING, self.params)
             return None
         return masks.check_mask(source(image, time=time), image)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gancam.effects._contract import ModelEffect, scope
 from gancam.errors import ModelError
-from gancam.frame import Image
+from gancam.frame import Image, check_size
 from gancam.inference.catalog import MODELS, menu
 from gancam.inference.changes import ChangedTiles
 from gancam.inference.model import Generator, ImageModel, Model
@@ -154,8 +154,9 @@ class SuperResolution(ModelEffect):
         return _resized(image, self.output_size((image.shape[1], image.shape[0])), cv2.INTER_CUBIC)
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Give (width, height) of the output for an input of `size`, also (width, height)."""
-        return size[0] * self._scale, size[1] * self._scale
+        """Give (width, height) of the output for an input of `size`, also (width, height); see ``Effect``."""
+        width, height = check_size(size)
+        return width * self._scale, height * self._scale
 
     def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
         """Name the model, where all of the frame is its own, enlarged at once."""

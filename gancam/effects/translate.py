@@ -11,6 +11,7 @@ import numpy as np
 from gancam import masks
 from gancam.effects._contract import ModelEffect, scope
 from gancam.effects._portraits import Portraits
+from gancam.effects._told import Told
 from gancam.errors import ModelError
 from gancam.frame import Image, check_image
 from gancam.inference.buffers import BufferPool
@@ -143,7 +144,7 @@ class Translate(ModelEffect):
         self._moved = 0.0, 0.0  # how far the scene has, down and to the right, in shares of the picture
         self._begins: Place = 0, 0  # where in the texture the picture that the network is shown does
         self._planes, self._buffers = Planes(), BufferPool()  # what a frame is made in, and frames that were given
-        self._told: tuple[str, ...] = ()
+        self._told = Told()
 
     def arguments(self) -> Mapping[str, object]:
         """Tell what else it is made with; see ``ModelEffect``."""
@@ -157,7 +158,7 @@ class Translate(ModelEffect):
         if params.strength == 0.0 or (alpha is not None and not alpha.any()):
             return image.copy()
         if alpha is None and self._is_lost(image):
-            self._told = (_LOST.format(name=self.card.name, size=self.card.work_size),)
+            self._told.tell(_LOST.format(name=self.card.name, size=self.card.work_size), params)
         result = self._style(image) if self.card.keeps == "black" else self._translated(image)
         if params.colours > 0.0:
             grey = np.asarray(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), np.uint8)
@@ -188,7 +189,7 @@ class Translate(ModelEffect):
     @property
     def notes(self) -> Sequence[str]:
         """What the user should know: a scene shown to a network of single things, say."""
-        return [*self._told, *(note for source in self._masks() for note in source.notes)]
+        return [*self._told.of(self.params), *(note for source in self._masks() for note in source.notes)]
 
     def _masks(self) -> list[masks.MaskSource]:
         kept = [] if self._marked is None else [self._marked]
@@ -197,7 +198,7 @@ class Translate(ModelEffect):
     def _is_lost(self, image: Image) -> bool:
         """Whether the network draws far smaller than `image` is, and that is no single thing before a plain ground."""
         small = 0 < self.card.work_size <= _THUMBNAIL and max(image.shape) >= 4 * self.card.work_size
-        return small and not self._told and not self.params.work_size and ground(image) is None
+        return small and not self._told.of(self.params) and not self.params.work_size and ground(image) is None
 
     def take_time(self) -> None:
         """Draw frames that are larger than its work size up to half as large again."""
@@ -239,6 +240,7 @@ class Translate(ModelEffect):
         """Forget the frames before, those of masks too."""
         with self._lock:
             super().reset()
+            self._told.clear()
             for memory in (self._steady, self._tint, self._pan, self._portraits):
                 memory.reset()
             for source in self._masks():

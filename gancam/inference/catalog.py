@@ -10,7 +10,7 @@ from gancam.errors import ModelError, NotFound, did_you_mean
 from gancam.files import home
 from gancam.inference.importing.adopt import adopted, convention_of, said
 from gancam.inference.importing.formats import other_format
-from gancam.inference.importing.safety import is_foreign, metadata
+from gancam.inference.importing.safety import is_foreign, is_onnx, metadata
 from gancam.inference.importing.weights import SUFFIXES
 from gancam.inference.model import Generator, ImageModel, MaskedModel, model_class
 from gancam.inference.runs import exported, is_run
@@ -72,11 +72,11 @@ def find(name: str | Path) -> Path:
     path = Path(name)
     if is_run(path):
         return exported(path)
-    if path.suffix == ".onnx":
+    if path.suffix.lower() == ".onnx" or is_onnx(path):
         if variants(path):
             return _with_card(path)
         raise NotFound(f"no model file {name}")  # as it was typed: Path drops ./
-    if path.suffix in SUFFIXES:
+    if path.suffix.lower() in SUFFIXES:
         return adopted(path)
     if other := other_format(path):
         raise ModelError(f"{name} is {other}")
@@ -109,6 +109,6 @@ def open_model(
         log.warning("%s: its licence allows no commercial use (%s)", model.card.name, model.card.licence)
     foreign = convention_of(metadata(model.path)) if path.parent != MODELS else None
     if foreign is not None:
-        doubts = said(foreign.doubts, name if Path(name).suffix in (".onnx", *SUFFIXES) else "FILE")
+        doubts = said(foreign.doubts, name if Path(name).suffix.lower() in (".onnx", *SUFFIXES) else "FILE")
         log.warning("%s: %s; licence %s%s", model.card.name, foreign.describe(), model.card.licence, doubts)
     return model

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import platform
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -113,10 +114,35 @@ def open_session(
         if device != "cpu":
             open_session(path, "cpu", 1, optimise=False)  # a damaged file is no fault of the device's
             raise explain(device, error) from error
-        raise ModelError(f"{path} is damaged or no ONNX model: {first_line(error)}") from error
+        raise ModelError(f"{path} {_why_not(error, onnxruntime.__version__)}") from error
     if opened.get_providers()[0] != PROVIDERS[kind_of(device)]:
         raise explain(device, None)
     return opened
+
+
+_REASONS = (  # of ONNX Runtime not to open a file that is whole, and what to say
+    (r"Opset (\d+) is under development.*till opset (\d+)",
+     "is of ONNX opset {0}, and ONNX Runtime {version} knows those up to {1}: export it with opset 17, or install a "
+     "newer onnxruntime"),
+    (r"Unsupported model IR version: (\d+), max supported IR version: (\d+)",
+     "is of version {0} of ONNX's file format (IR), and ONNX Runtime {version} reads those up to {1}: save it with an "
+     "older package onnx, or install a newer onnxruntime"),
+    (r"No Op registered for (\S+) with domain_version of (\d+)",
+     "has the operator {0}, which ONNX Runtime {version} does not know in opset {1}: export it with standard "
+     "operators, or install a newer onnxruntime"),
+    (r"Could not find an implementation for (\w+)\((\d+)\)",
+     "has the operator {0} (of opset {1}), which ONNX Runtime {version} does not run for numbers of that type: "
+     "export it without, or in float32"),
+)  # fmt: skip
+_WHERE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:Load model from .*? failed:)?")
+
+
+def _why_not(error: Exception, version: str) -> str:
+    """What a file that ONNX Runtime does not open is or has, and what would do."""
+    for pattern, said in _REASONS:
+        if found := re.search(pattern, str(error), re.DOTALL):
+            return said.format(*found.groups(), version=version)
+    return f"is damaged or no ONNX model: {_WHERE.sub('', first_line(error))}"
 
 
 def _inputs(path: Path) -> dict[str, list[Any]]:

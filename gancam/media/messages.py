@@ -1,5 +1,6 @@
 """Messages of FFmpeg and the system for people: on one line, and without the secrets of URLs."""
 
+import errno
 import re
 
 
@@ -7,6 +8,16 @@ def cause(error: BaseException) -> str:
     """Return FFmpeg's, OpenCV's or the system's own words for `error`, on one line and without the path."""
     words = str(getattr(error, "strerror", None) or getattr(error, "err", None) or error).strip()
     return words.splitlines()[0][:120] if words else type(error).__name__
+
+
+def no_video(error: BaseException) -> str:
+    """Say why a file could not be opened as a video: for what it is, or for a limit of the system, not its fault."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return (
+            "cannot be opened, as more files are open than the system allows at once (ulimit -n): close what is no "
+            "longer needed (release(), close()), or allow more"
+        )
+    return f"not a video, or damaged ({cause(error)})"
 
 
 def without_secrets(url: str) -> str:

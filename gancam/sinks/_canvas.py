@@ -11,7 +11,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from gancam.errors import InputError
-from gancam.frame import Frame, Image, check_image
+from gancam.frame import Frame, Image, check_image, check_size
 from gancam.media.colour import UNSPECIFIED, sampling
 from gancam.media.info import VideoInfo
 
@@ -38,7 +38,7 @@ class Canvas:
         note: Says that a side was made even; empty where none was.
 
     Raises:
-        InputError: The size is nothing.
+        InputError: The size is none.
     """
 
     def __init__(
@@ -51,8 +51,7 @@ class Canvas:
         untouched: bool = False,
         fields: bool = False,
     ) -> None:
-        if min(size) < 1:
-            raise InputError(f"size is {size[0]}x{size[1]}: needs at least 1x1")
+        size = check_size(size)
         self._where, self._info = where, source_info or VideoInfo(size=size)
         self.pixels, self._untouched = pixels, untouched
         self._format = av.VideoFormat(pixels, 16, 16)

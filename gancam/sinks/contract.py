@@ -5,11 +5,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self, SupportsFloat, SupportsIndex
+from typing import Self, SupportsFloat
 
 from gancam.control import Controls, EffectMenu
 from gancam.errors import InputError, shown
-from gancam.frame import Frame
+from gancam.frame import Frame, check_size
 from gancam.media.info import VideoInfo
 from gancam.media.live_sound import Sound
 
@@ -106,7 +106,7 @@ class SinkContext:
         next_camera: Has the next camera play; returns its name.
 
     Raises:
-        InputError: For a rate that is no number, and a size that is not two whole numbers.
+        InputError: For a rate that is no number, and a size that is not two whole numbers of at least 1.
     """
 
     fps: float
@@ -128,5 +128,4 @@ class SinkContext:
     def __post_init__(self) -> None:
         if not isinstance(self.fps, SupportsFloat):
             raise InputError(f"fps {shown(self.fps)}: needs frames a second, a number")
-        if not isinstance(self.size, Sequence) or [isinstance(one, SupportsIndex) for one in self.size] != [True, True]:
-            raise InputError(f"size {shown(self.size)}: needs (width, height), two whole numbers")
+        check_size(self.size)

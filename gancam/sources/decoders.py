@@ -189,8 +189,10 @@ class Decoder:
         return image, np.ascontiguousarray(pixels[..., 3], np.uint8) if veiled else None
 
     def close(self) -> None:
-        """Close the container."""
+        """Close the container, and let go of what decodes it."""
         self._container.close()
+        self._begun.clear()
+        self._coming = iter(())
 
 
 def _timed_in_order(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +17,42 @@ _EXACT = {"mov", "mp4", "avi"}  # where a stream's duration is the sum of its fr
 _READ = 0.97  # of a file's bytes: where the last packet ends; what follows is an index
 LATE = 0.5  # seconds by which the last frame may come before the end that the file tells
 _SEGMENT = 0x18538067  # the element of Matroska that holds all but the head
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How long a video is by its own word, and which part of it is wanted.
+
+    Attributes:
+        fps: Frames a second.
+        time_base: Seconds of a tick.
+        origin: The file's seconds that are ``Frame.time`` 0.
+        frames: How many the file says there are; None where it does not.
+        counted: Whether it counted them, else they are reckoned.
+        picture_end: When its last picture ends, in the file's seconds, as far as it says so.
+        container_end: When all ends, likewise.
+        first: Frames from this on are wanted, in seconds of ``Frame.time``.
+        end: Frames before this, likewise.
+    """
+
+    fps: float
+    time_base: Fraction
+    origin: Fraction
+    frames: int | None
+    counted: bool
+    picture_end: Fraction | None
+    container_end: Fraction | None
+    first: Fraction | None
+    end: Fraction | None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it is wanted."""
+        return self.first is None and self.end is None
+
+    def seconds(self, tick: int) -> float:
+        """Give ``Frame.time`` at a `tick`."""
+        return float(tick * self.time_base - self.origin)
 
 
 def frame_rate(stream: av.VideoStream) -> float:

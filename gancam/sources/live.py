@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple, Protocol
@@ -64,6 +65,132 @@ class LiveBackend(Protocol):
         """Disconnect; may be called several times, also when `open` failed."""
 
 
+class _Reader:
+    """The hidden thread of a `LiveSource`, of which it knows nothing, so that that can be dropped unclosed.
+
+    What it shares with who asks for frames is guarded by `change`.
+    """
+
+    def __init__(self, feed: LiveBackend, reconnect: int | None, sound: Sound, pace: Pace | None) -> None:
+        self.feed, self.reconnect, self.sound, self.pace = feed, reconnect, sound, pace
+        self.next_feed: LiveBackend | None = None
+        self.change = threading.Condition()
+        self.stop = threading.Event()
+        self.newest: LivePicture | None = None
+        self.over = False
+        self.error: SourceError | None = None
+        self.size: tuple[int, int] | None = None
+        self.arrivals: list[float] = []  # of the first second
+        self.attempts = 0  # to reconnect, in a row
+        self.lost_at: float | None = None
+        self.losses, self.lost_seconds = 0, 0.0
+        self.coming_size: tuple[int, int] | None = None  # that pictures have now
+        self.changes = 0  # of that
+        self.dropped = 0
+        self.told: list[str] = []
+        self.thread = threading.Thread(target=self._read_all, name="gancam-live", daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        """End the thread; one that hangs ends when what it waits for comes."""
+        if self.thread is threading.current_thread():  # whose garbage collection came upon the last reference
+            self.over = True  # and no more: it may hold the lock of `stop`
+            return
+        self.stop.set()
+        with self.change:
+            self.over = True
+            self.newest = None
+            self.change.notify_all()
+        self.thread.join(_GIVE_UP_ON_CLOSE)
+
+    # The hidden thread, from here on.
+
+    def _read_all(self) -> None:
+        error: SourceError | None = None
+        try:
+            error = self._keep_connected()
+        except Exception as unexpected:  # raised where the frames are asked for
+            error = SourceError(f"{self.feed.name}: {cause(unexpected)}")
+            error.__cause__ = unexpected
+        with self.change:
+            self.over, self.error = True, error
+            self.change.notify_all()
+
+    def _keep_connected(self) -> SourceError | None:
+        """Connect and read until closed, ended, or given up; why it was given up."""
+        while not self.stop.is_set():
+            if self.next_feed is not None:
+                self.feed, self.next_feed = self.next_feed, None
+            lost = "no picture came" if self.size is None else "the connection was lost"
+            error = SourceError(f"{self.feed.name}: {lost}")
+            try:
+                self.feed.open()
+                came = self._read_connected()
+            except SourceError as reason:
+                error, came = reason, False
+            finally:
+                self.feed.close()
+            if self.stop.is_set() or self.over:
+                break
+            if self.next_feed is not None:
+                continue
+            if self.feed.finite or self.size is None:
+                return error if self.size is None else None
+            with self.change:
+                if came or self.lost_at is None:
+                    self.attempts = 0
+                    self.losses += 1
+                    self.lost_at = time.monotonic()
+                outage = time.monotonic() - self.lost_at
+                if self.reconnect is not None and self.attempts >= self.reconnect:
+                    return error
+                self.attempts += 1
+            self.stop.wait(min(max(outage / 20, _PAUSES[0]), _PAUSES[1]))
+        return None
+
+    def _note_size(self, size: tuple[int, int]) -> None:
+        """Note a change of what comes, for the user."""
+        assert self.size is not None
+        before, self.coming_size = self.coming_size or self.size, size
+        if size == before:
+            return
+        self.changes += 1
+        if self.changes <= _CHANGES_TOLD:
+            now, kept = f"{size[0]}x{size[1]}", f"{self.size[0]}x{self.size[1]}"
+            how = "as at first" if size == self.size else f"shown within {kept}"
+            self.told.append(f"{self.feed.name}: pictures are {now} now, {how}")
+
+    def _read_connected(self) -> bool:
+        """Read until the connection is lost; whether any picture came."""
+        came = False
+        while not self.stop.is_set() and self.next_feed is None:
+            read = self.feed.read(self.stop)
+            if read is None:
+                break
+            image, captured = read.image, read.captured
+            size = image.shape[1], image.shape[0]
+            if self.size is not None:
+                self._note_size(size)
+                image = fit(image, self.size)
+            with self.change:
+                if self.over:
+                    break
+                if self.newest is not None:
+                    self.dropped += 1
+                self.newest = LivePicture(image, captured, read.time)
+                if self.sound.origin is None and (self.pace is None or self.pace.running):
+                    self.sound.origin = captured
+                if len(self.arrivals) <= 60:
+                    self.arrivals.append(captured)
+                self.size = self.size or size
+                if self.lost_at is not None:
+                    self.lost_seconds += time.monotonic() - self.lost_at
+                    self.lost_at = None
+                came = True
+                self.change.notify_all()
+        return came
+
+
 class LiveSource(Source):
     """Keeps the newest picture only: the base of `Camera`, `Stream`, `CaptureSource` and `RealtimeSource`.
 
@@ -80,8 +207,8 @@ class LiveSource(Source):
     All frames have the first one's size: where the source changes it in mid-play, pictures are scaled in their own
     proportions, with black bars where they do not fill it, and ``notes`` tells each change.
 
-    ``close`` returns within half a second even where OpenCV's read hangs: the reader thread, a daemon, releases the
-    capture and ends as soon as that read returns.
+    ``close`` closes it, and so does whoever lets go of the last reference. It returns within half a second even where
+    OpenCV's read hangs: the reader thread, a daemon, releases the capture and ends as soon as that read returns.
 
     Args:
         feed: Where pictures come from.
@@ -115,28 +242,13 @@ class LiveSource(Source):
             raise InputError(f"patience is {patience}: needs more than 0 seconds")
         if reconnect is not None and reconnect < 0:
             raise InputError(f"reconnect is {reconnect}: needs 0 or more attempts, or None for ever")
-        self._feed, self._patience, self._reconnect, self._pace = feed, patience, reconnect, pace
-        self._next_feed: LiveBackend | None = None
-        self._change = threading.Condition()  # guards all that reader and consumer share
-        self._stop = threading.Event()
-        self._newest: LivePicture | None = None
-        self._over = False
-        self._error: SourceError | None = None
-        self._size: tuple[int, int] | None = None
-        self._arrivals: list[float] = []  # of the first second
-        self._attempts = 0  # to reconnect, in a row
-        self._lost_at: float | None = None
-        self._losses, self._lost_seconds = 0, 0.0
-        self._coming_size: tuple[int, int] | None = None  # that pictures have now
-        self._changes = 0  # of that
-        self._dropped = 0
+        self._patience, self._pace = patience, pace
         self._index, self._last, self._own_clock = 0, -math.inf, False
         self.mirrored = False
         self.sound = sound or Sound()
         self.origin = Fraction(0)
-        self._told: list[str] = []
-        self._thread = threading.Thread(target=self._read_all, name="gancam-live", daemon=True)
-        self._thread.start()
+        self._reader = _Reader(feed, reconnect, self.sound, pace)
+        weakref.finalize(self, self._reader.close).atexit = False
         try:
             self._fps = self._settle(measure)
         except BaseException:
@@ -145,28 +257,29 @@ class LiveSource(Source):
 
     def _settle(self, measure: bool) -> float:
         """Wait for the first picture and find out the rate."""
-        with self._change:
-            known = self._change.wait_for(lambda: self._size is not None or self._over, _FIRST_WAIT)
-            if self._error is not None:
-                raise self._error
-            if not known or self._size is None:
-                raise SourceError(f"{self._feed.name}: no picture came" + (f" in {_FIRST_WAIT:g} s" * (not known)))
-            promised = self._feed.fps
+        reader = self._reader
+        with reader.change:
+            known = reader.change.wait_for(lambda: reader.size is not None or reader.over, _FIRST_WAIT)
+            if reader.error is not None:
+                raise reader.error
+            if not known or reader.size is None:
+                raise SourceError(f"{reader.feed.name}: no picture came" + (f" in {_FIRST_WAIT:g} s" * (not known)))
+            promised = reader.feed.fps
             if promised is not None and not measure:
                 return promised
-            self._change.wait_for(lambda: self._over or len(self._arrivals) > 60, 1.2)
-            moments = self._arrivals[3:] if len(self._arrivals) > 8 else self._arrivals  # the first come in a burst
+            reader.change.wait_for(lambda: reader.over or len(reader.arrivals) > 60, 1.2)
+            moments = reader.arrivals[3:] if len(reader.arrivals) > 8 else reader.arrivals  # the first come in a burst
         span = moments[-1] - moments[0]
         fps = (len(moments) - 1) / span if span > 0 else promised or 25.0
         fps = min(max(fps, 1.0), 1000.0)
         said = f", {promised:.3g} promised" if promised is not None else ""
-        self._told.append(f"{self._feed.name}: {self.size[0]}x{self.size[1]}, {fps:.3g} fps measured{said}")
+        reader.told.append(f"{reader.feed.name}: {self.size[0]}x{self.size[1]}, {fps:.3g} fps measured{said}")
         return fps
 
     @property
     def name(self) -> str:
         """What to call it in messages, without user name, password and query."""
-        return self._feed.name
+        return self._reader.feed.name
 
     @property
     def fps(self) -> float:
@@ -176,8 +289,8 @@ class LiveSource(Source):
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) of every frame."""
-        assert self._size is not None
-        return self._size
+        assert self._reader.size is not None
+        return self._reader.size
 
     @property
     def frames(self) -> int | None:
@@ -187,55 +300,58 @@ class LiveSource(Source):
     @property
     def ready(self) -> bool:
         """Whether the next frame, or the end, is there without waiting."""
-        with self._change:
-            return self._newest is not None or self._over
+        with self._reader.change:
+            return self._reader.newest is not None or self._reader.over
 
     @property
     def dropped(self) -> int:
         """How many pictures were captured, but replaced by a newer one before they were asked for."""
-        return self._dropped
+        return self._reader.dropped
 
     @property
     def notes(self) -> Sequence[str]:
         """The measured rate, losses and changes of size."""
-        told = list(self._told)
-        if self._changes > _CHANGES_TOLD:
-            told.append(f"{self._feed.name}: pictures changed their size {self._changes} times")
-        if self._losses:
-            times = "once" if self._losses == 1 else f"{self._losses} times"
-            told.append(f"{self._feed.name}: lost {times}, {self._lost_seconds:.1f} s without a picture")
+        reader = self._reader
+        told = list(reader.told)
+        if reader.changes > _CHANGES_TOLD:
+            told.append(f"{reader.feed.name}: pictures changed their size {reader.changes} times")
+        if reader.losses:
+            times = "once" if reader.losses == 1 else f"{reader.losses} times"
+            told.append(f"{reader.feed.name}: lost {times}, {reader.lost_seconds:.1f} s without a picture")
         return told
 
     def __iter__(self) -> Iterator[Frame]:
+        reader = self._reader
         if self._pace is not None and not self._pace.running:
             self._begin(self._pace)
         wait, before = self._patience, math.inf
         while True:
-            with self._change:
-                self._change.wait_for(lambda: self._newest is not None or self._over, wait)
-                newest, self._newest = self._newest, None
-                if newest is None and self._over:
-                    if self._error is not None and not self._stop.is_set():
-                        raise self._error
+            with reader.change:
+                reader.change.wait_for(lambda: reader.newest is not None or reader.over, wait)
+                newest, reader.newest = reader.newest, None
+                if newest is None and reader.over:
+                    if reader.error is not None and not reader.stop.is_set():
+                        raise reader.error
                     return
             if newest is not None:
                 wait = max(self._patience, min(2 * (newest.captured - before), _MOST_PATIENCE))
                 before = newest.captured
                 self._own_clock = newest.time is not None
-                moment = newest.captured - self._arrivals[0] if newest.time is None else newest.time
+                moment = newest.captured - reader.arrivals[0] if newest.time is None else newest.time
                 yield self._frame(newest.image, moment, newest.captured)
             else:
                 wait = _REPEAT
                 # a file's clock stands still meanwhile, so that the next picture has its own time again
-                moment = self._last if self._own_clock else time.monotonic() - self._arrivals[0]
+                moment = self._last if self._own_clock else time.monotonic() - reader.arrivals[0]
                 yield self._frame(self._placeholder(), moment, None)
 
     def _begin(self, pace: Pace) -> None:
         """Let what waited for this begin: its first picture counts as captured now."""
-        with self._change:
-            now = self.sound.origin = self._arrivals[0] = pace.begin()
-            if self._newest is not None:
-                self._newest = self._newest._replace(captured=now)
+        reader = self._reader
+        with reader.change:
+            now = self.sound.origin = reader.arrivals[0] = pace.begin()
+            if reader.newest is not None:
+                reader.newest = reader.newest._replace(captured=now)
 
     def _frame(self, image: Image, moment: float, captured: float | None) -> Frame:
         self._last = max(moment, self._last + 1e-6)
@@ -245,11 +361,12 @@ class LiveSource(Source):
         return Frame(image, self._index - 1, self._last, captured=captured)
 
     def _placeholder(self) -> Image:
+        reader = self._reader
         width, height = self.size
         image = np.full((height, width, 3), 40, np.uint8)
-        with self._change:
-            lost_at, attempts = self._lost_at, self._attempts
-        lines = ["no picture", self._feed.name[-48:]]
+        with reader.change:
+            lost_at, attempts = reader.lost_at, reader.attempts
+        lines = ["no picture", reader.feed.name[-48:]]
         if lost_at is not None:
             lines.append(f"reconnecting, attempt {attempts}" if attempts else "reconnecting")
         draw_lines(image, lines, "middle", height=max(height // 16, 8), backdrop=0.5)
@@ -262,103 +379,11 @@ class LiveSource(Source):
 
     def switch(self, feed: LiveBackend) -> None:
         """Read from another place from now on, as soon as the read that goes on returns; sizes and times stay."""
-        with self._change:
-            self._next_feed = feed
-            self._attempts, self._lost_at = 0, None
+        reader = self._reader
+        with reader.change:
+            reader.next_feed = feed
+            reader.attempts, reader.lost_at = 0, None
 
     def close(self) -> None:
         """End the reader thread; may be called at any time and more than once."""
-        self._stop.set()
-        with self._change:
-            self._over = True
-            self._newest = None
-            self._change.notify_all()
-        if self._thread is not threading.current_thread():
-            self._thread.join(_GIVE_UP_ON_CLOSE)
-
-    # The hidden thread, from here on.
-
-    def _read_all(self) -> None:
-        error: SourceError | None = None
-        try:
-            error = self._keep_connected()
-        except Exception as unexpected:  # raised where the frames are asked for
-            error = SourceError(f"{self._feed.name}: {cause(unexpected)}")
-            error.__cause__ = unexpected
-        with self._change:
-            self._over, self._error = True, error
-            self._change.notify_all()
-
-    def _keep_connected(self) -> SourceError | None:
-        """Connect and read until closed, ended, or given up; why it was given up."""
-        while not self._stop.is_set():
-            if self._next_feed is not None:
-                self._feed, self._next_feed = self._next_feed, None
-            lost = "no picture came" if self._size is None else "the connection was lost"
-            error = SourceError(f"{self._feed.name}: {lost}")
-            try:
-                self._feed.open()
-                came = self._read_connected()
-            except SourceError as reason:
-                error, came = reason, False
-            finally:
-                self._feed.close()
-            if self._stop.is_set():
-                break
-            if self._next_feed is not None:
-                continue
-            if self._feed.finite or self._size is None:
-                return error if self._size is None else None
-            with self._change:
-                if came or self._lost_at is None:
-                    self._attempts = 0
-                    self._losses += 1
-                    self._lost_at = time.monotonic()
-                outage = time.monotonic() - self._lost_at
-                if self._reconnect is not None and self._attempts >= self._reconnect:
-                    return error
-                self._attempts += 1
-            self._stop.wait(min(max(outage / 20, _PAUSES[0]), _PAUSES[1]))
-        return None
-
-    def _note_size(self, size: tuple[int, int]) -> None:
-        """Note a change of what comes, for the user."""
-        assert self._size is not None
-        before, self._coming_size = self._coming_size or self._size, size
-        if size == before:
-            return
-        self._changes += 1
-        if self._changes <= _CHANGES_TOLD:
-            now, kept = f"{size[0]}x{size[1]}", f"{self._size[0]}x{self._size[1]}"
-            how = "as at first" if size == self._size else f"shown within {kept}"
-            self._told.append(f"{self._feed.name}: pictures are {now} now, {how}")
-
-    def _read_connected(self) -> bool:
-        """Read until the connection is lost; whether any picture came."""
-        came = False
-        while not self._stop.is_set() and self._next_feed is None:
-            read = self._feed.read(self._stop)
-            if read is None:
-                break
-            image, captured = read.image, read.captured
-            size = image.shape[1], image.shape[0]
-            if self._size is not None:
-                self._note_size(size)
-                image = fit(image, self._size)
-            with self._change:
-                if self._over:
-                    break
-                if self._newest is not None:
-                    self._dropped += 1
-                self._newest = LivePicture(image, captured, read.time)
-                if self.sound.origin is None and (self._pace is None or self._pace.running):
-                    self.sound.origin = captured
-                if len(self._arrivals) <= 60:
-                    self._arrivals.append(captured)
-                self._size = self._size or size
-                if self._lost_at is not None:
-                    self._lost_seconds += time.monotonic() - self._lost_at
-                    self._lost_at = None
-                came = True
-                self._change.notify_all()
-        return came
+        self._reader.close()

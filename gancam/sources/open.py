@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from gancam.errors import InputError, shown
+from gancam.frame import check_size
 from gancam.media.animated import is_animated
 from gancam.sources.camera import Camera, Capture, camera_called, is_device
 from gancam.sources.contract import Source
@@ -37,10 +38,11 @@ def open_live(
         listen: Whether a stream's own sound comes along.
 
     Raises:
-        InputError: For what is no source.
+        InputError: For what is no source, or no size.
         NotFound: For the path of no file.
         SourceError: For what cannot be opened or gives no picture.
     """
+    size = check_size(size)
     if isinstance(source, LiveSource):
         return source
     if isinstance(source, str | os.PathLike):

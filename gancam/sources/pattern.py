@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from gancam.errors import InputError
-from gancam.frame import Frame, Image
+from gancam.frame import Frame, Image, check_size
 from gancam.sources.contract import Source
 from gancam.sources.ranges import check_count_and_rate
 
@@ -30,11 +29,9 @@ class TestPattern(Source):
     __test__ = False  # pytest: not a test, whatever the name
 
     def __init__(self, size: tuple[int, int] = (640, 360), *, fps: float = 30.0, frames: int | None = 300) -> None:
-        width, height = size
-        if width < 1 or height < 1:
-            raise InputError(f"size is {width}x{height}: needs at least 1x1")
+        self._size = check_size(size)
         check_count_and_rate(frames, fps)
-        self._size, self._fps, self._frames = (int(width), int(height)), float(fps), frames
+        self._fps, self._frames = float(fps), frames
         self._closed = False
         self._ground = _colour_bars(self._size)
 

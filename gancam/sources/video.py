@@ -2,8 +2,8 @@
 
 import math
 import os
-import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -12,34 +12,24 @@ from pathlib import Path
 
 import av
 
-from gancam.errors import GancamError, InputError, SourceError
+from gancam.errors import InputError, SourceError
 from gancam.frame import Frame
 from gancam.media.colour import Colour, decoded_colour
 from gancam.media.hdr import HdrMetadata
 from gancam.media.info import VideoInfo
-from gancam.media.messages import cause
+from gancam.media.messages import no_video
 from gancam.media.paths import IMAGES, check_readable
 from gancam.media.streams import picture_of
 from gancam.media.tone import HLG, PQ, ToneMap
-from gancam.queues import BoundedQueue
+from gancam.sources._reading import Reading
 from gancam.sources.combing import fields_of
 from gancam.sources.contract import Source
-from gancam.sources.decoders import Decoder, field_order, frames_ahead, log, opacity_apart
-from gancam.sources.extent import (
-    LATE,
-    breaks_off,
-    end_of,
-    frame_rate,
-    frames_within,
-    is_cut_off,
-    picture_end,
-    promised_frames,
-)
+from gancam.sources.decoders import Decoder, field_order, opacity_apart
+from gancam.sources.extent import Extent, end_of, frame_rate, picture_end, promised_frames
 from gancam.sources.ranges import check_range
-from gancam.units import counted
 
 _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
-_LONGEST = 86_400.0  # seconds that a picture may stay; what says more is damaged
+_PATIENCE = 0.5  # seconds that a file nobody holds any more waits for its decoder to end
 _PHOTOS_IN_A_ROW = (".mjpeg", ".mjpg")  # endings of what FFmpeg takes for one photo by its first bytes
 _CLOCK_STARTS_ANYWHERE = {"mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "rm", "wtv", "asf"}
 
@@ -64,6 +54,8 @@ class VideoFile(Source):
     many came. When fewer come than were counted, or the file is shorter than it says, ``notes`` says so after the last.
 
     Where a stream changes its picture size, what follows is scaled to the first, and ``notes`` and the log say so once.
+
+    ``close`` closes it, and so does whoever lets go of the last reference.
 
     Args:
         path: A local file that FFmpeg can read.
@@ -91,43 +83,32 @@ class VideoFile(Source):
         check_range(first, end)
         check_readable(path)
         self._path = Path(path)
-        self._deinterlace, self._skip = deinterlace, 0
-        self._range = first, end
-        self._from, self._end = (None if one is None else float(one) for one in (first, end))  # as Frame.time is
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._closed = self._ended = False
-        self._worker_seconds = 0.0
-        self._short = False  # whether frames are missing at the end
+        self._deinterlace = deinterlace
         self._notes: list[str] = []
         container = _open(self._path)
         try:
             stream = _video_in(container, self._path)
             self._footage = self._describe(container, stream)
+            self._extent = self._measure(container, stream, first, end)
             if first is not None:
                 self._check_start(container, stream, first)
             began = time.perf_counter()
             self._decoder = self._decode(container, stream)
-            self._worker_seconds += time.perf_counter() - began
+            took = time.perf_counter() - began
         except BaseException:
             container.close()
             raise
-        self._queue: BoundedQueue[Frame | Exception | None] = BoundedQueue(frames_ahead(self.size))
+        self._reading = Reading(self._path, self._decoder, self._extent, self._notes, took)
+        weakref.finalize(self, self._reading.close, _PATIENCE).atexit = False
 
     def _describe(self, container: av.container.InputContainer, stream: av.VideoStream) -> VideoInfo:
         """What the container says about its video; the size as it is displayed is not known yet."""
-        self._fps = frame_rate(stream)
         context = stream.codec_context
         self._fourcc = f"{context.codec.canonical_name if len(context.codec.canonical_name) > 3 else context.codec_tag}"
         self._fourcc = f"{self._fourcc:4.4}"
-        self._time_base = Fraction(stream.time_base or Fraction(1, 90000))
         origin = Fraction(0)
         if set(container.format.name.split(",")) & _CLOCK_STARTS_ANYWHERE and container.start_time:
             origin = Fraction(container.start_time, av.time_base)
-        self._frames, self._counted = promised_frames(container, stream, self._fps)
-        self._wanted = frames_within(self._frames, self._fps, *self._range)
-        self._picture_end = picture_end(container, stream)
-        self._container_end = end_of(container, stream) if "matroska" in container.format.name else None
         aspect = Fraction(stream.sample_aspect_ratio or 1)
         depth = max((part.bits for part in stream.format.components), default=8) if stream.format else 8
         self._shallow = f"{self._path.name}: its {depth} bits a sample are read as 8" if depth > 8 else ""
@@ -143,13 +124,35 @@ class VideoFile(Source):
             size=(0, 0),
             path=Path(os.path.abspath(self._path)),
             alpha=alpha,
-            time_base=self._time_base,
+            time_base=Fraction(stream.time_base or Fraction(1, 90000)),
             origin=origin,
             aspect=aspect if aspect > 0 else Fraction(1),
             colour=decoded_colour(stream),
             depth=depth,
             hdr={16: "PQ", 18: "HLG"}.get(int(stream.codec_context.color_trc), ""),
             pixels=pixels,
+        )
+
+    def _measure(
+        self,
+        container: av.container.InputContainer,
+        stream: av.VideoStream,
+        first: Fraction | None,
+        end: Fraction | None,
+    ) -> Extent:
+        """What the container says of its length, and which part of that is wanted."""
+        fps = frame_rate(stream)
+        frames, counted = promised_frames(container, stream, fps)
+        return Extent(
+            fps=fps,
+            time_base=Fraction(stream.time_base or Fraction(1, 90000)),
+            origin=self._footage.origin,
+            frames=frames,
+            counted=counted,
+            picture_end=picture_end(container, stream),
+            container_end=end_of(container, stream) if "matroska" in container.format.name else None,
+            first=first,
+            end=end,
         )
 
     def _check_start(self, container: av.container.InputContainer, stream: av.VideoStream, first: Fraction) -> None:
@@ -164,8 +167,8 @@ class VideoFile(Source):
         with _open(self._path) as again, suppress(av.FFmpegError, IndexError):  # a damaged end; what came before counts
             for packet in again.demux(again.streams[stream.index]):
                 if packet.pts is not None:
-                    begins = float(packet.pts * self._time_base - self._footage.origin)
-                    end = max(end, begins + float((packet.duration or 0) * self._time_base))
+                    begins = self._extent.seconds(packet.pts)
+                    end = max(end, begins + float((packet.duration or 0) * self._extent.time_base))
                     if begins >= first:
                         return
         if end > -math.inf:
@@ -206,7 +209,7 @@ class VideoFile(Source):
         if not self._decoder.keep_pictures():
             return False
         if whole:
-            self._notes = [note for note in self._notes if note != self._shallow]
+            self._notes[:] = [note for note in self._notes if note != self._shallow]
         return True
 
     def tone_map(self) -> bool:
@@ -221,19 +224,19 @@ class VideoFile(Source):
         self._decoder.tone_map(ToneMap(transfer, info.colour.primaries, info.mastering))
         self._footage = replace(info, colour=Colour(), hdr="", mastering=HdrMetadata(), depth=8)
         said = f"{self._path.name}: its HDR ({info.hdr}) is tone-mapped to SDR"
-        self._notes = [said if note == self._shallow else note for note in self._notes]
+        self._notes[:] = [said if note == self._shallow else note for note in self._notes]
         self._shallow = said
         return True
 
     def tell_keeper(self, codec: str) -> None:
         """Let the note on bits or light that is lost say that a copy with `codec` would have it."""
-        self._notes = [
+        self._notes[:] = [
             f"{note} (--codec {codec} keeps all in a copy)" if note == self._shallow else note for note in self._notes
         ]
 
     def skip(self, frames: int) -> None:
         """Leave out the first `frames`; the next has that index. Before iterating."""
-        self._skip = frames
+        self._reading.skip = frames
 
     def frame_times(self) -> list[float]:
         """List when each frame is shown, in seconds of ``Frame.time``, without decoding one.
@@ -244,7 +247,7 @@ class VideoFile(Source):
         with _open(self._path) as container, suppress(av.FFmpegError, IndexError):  # a damaged end
             stream = _video_in(container, self._path)
             ticks += [one.pts for one in container.demux(stream) if one.pts is not None and not one.is_discard]
-        return [float(tick * self._time_base - self._footage.origin) for tick in sorted(ticks)]
+        return [self._extent.seconds(tick) for tick in sorted(ticks)]
 
     @property
     def fourcc(self) -> str:
@@ -259,7 +262,7 @@ class VideoFile(Source):
     @property
     def fps(self) -> float:
         """Frames a second."""
-        return self._fps
+        return self._extent.fps
 
     @property
     def size(self) -> tuple[int, int]:
@@ -269,7 +272,7 @@ class VideoFile(Source):
     @property
     def frames(self) -> int | None:
         """How many frames are promised, of the range; None where that is not known."""
-        return self._wanted
+        return self._reading.wanted
 
     @property
     def footage(self) -> VideoInfo:
@@ -284,134 +287,14 @@ class VideoFile(Source):
     @property
     def worker_seconds(self) -> float:
         """How many seconds the decoder has worked."""
-        return self._worker_seconds
+        return self._reading.worker_seconds
 
     def __iter__(self) -> Iterator[Frame]:
-        if self._closed:
-            raise SourceError(f"{self._path}: already closed")
-        if self._ended:
-            raise SourceError(f"{self._path}: already read to its end, its frames come once: open it again")
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._read, name="gancam-decode", daemon=True)
-            self._thread.start()
-        while not self._closed and not self._ended:
-            item = self._queue.take()
-            if not isinstance(item, Frame):
-                self._ended = True
-                if item is not None:
-                    raise item
-                return
-            yield item
-            del item  # a large picture less in memory while the next is waited for
-
-    def _read(self) -> None:
-        """The hidden thread: decode until the end, an error, or close()."""
-        index = came = 0
-        changed = False
-        last, own = -math.inf, 0
-        held: Frame | None = None  # the frame whose duration is known when the next one comes
-
-        def moment(tick: int) -> float:
-            exact = float(tick * self._time_base - self._footage.origin)
-            return exact if exact > last else last + 1 / self._fps
-
-        def wanted(tick: int) -> bool:
-            return index >= self._skip and (self._from is None or moment(tick) >= self._from)
-
-        try:
-            while not self._stop.is_set():
-                began = time.perf_counter()
-                read = self._decoder.read(wanted)
-                self._worker_seconds += time.perf_counter() - began
-                if read is None:
-                    self._tell_shortage(came, last)
-                    held = None if held is None else replace(held, duration=self._last_duration(held.time, own))
-                    break
-                image, tick, picture, alpha, own = read
-                keep, last = wanted(tick), moment(tick)
-                if held is not None:
-                    held = replace(held, duration=min(last, self._end or last) - held.time)
-                if self._end is not None and last >= self._end:
-                    break
-                if held is not None and not self._offer(held):
-                    return
-                held = Frame(image, index, last, alpha=alpha, decoded=picture) if keep and image is not None else None
-                index += self._from is None or last >= self._from
-                came += 1
-                if self._decoder.other is not None and not changed:
-                    changed = self._tell_change(self._decoder.other, last)
-                del read, image, picture, alpha  # which whoever asked for them may give back meanwhile
-            if self._range != (None, None) and not self._stop.is_set():
-                self._wanted = index
-            if held is not None and not self._offer(held):
-                return
-            self._offer(None if index or self._range == (None, None) else self._nothing_there())
-        except Exception as error:  # raised where the frames are asked for
-            self._offer(SourceError(f"{self._path}: cannot be decoded after frame {index} ({cause(error)})"))
-
-    def _last_duration(self, moment: float, own: int) -> float | None:
-        """How many seconds the last frame is shown, which comes at `moment` and lasts `own` ticks by its own word."""
-        end = None if self._picture_end is None else float(self._picture_end - self._footage.origin)
-        if end is not None and 0 < end - moment < _LONGEST and not self._short:
-            lasts: float | None = end - moment
-        else:
-            lasts = float(own * self._time_base) if own > 0 else None
-        return lasts if lasts is None or self._end is None else min(lasts, self._end - moment)
-
-    def _nothing_there(self) -> GancamError:
-        """The error of a range in which no frame was found."""
-        first, end = self._range
-        parts = [f"from {float(first):g} s on"] if first is not None else []
-        parts += [f"before {float(end):g} s"] if end is not None else []
-        return InputError(f"{self._path}: has no frame {' and '.join(parts)}")
-
-    def _offer(self, item: Frame | Exception | None) -> bool:
-        """Wait for room in the queue and put `item` there; False once the source is closed."""
-        return self._queue.put(item, stopped=self._stop.is_set)
-
-    def _tell_change(self, other: tuple[int, int], moment: float) -> bool:
-        was, now = (f"{width}x{height}" for width, height in (self.size, other))
-        note = f"{self._path.name}: its pictures become {now} at about {max(moment, 0):.1f} s, they are scaled to {was}"
-        log.warning("%s", note)
-        self._notes.append(note)
-        return True
-
-    def _tell_shortage(self, came: int, last: float) -> None:
-        """Say that frames are missing, the last being at `last`; where they were only reckoned, they are what came."""
-        if self._stop.is_set():
-            return
-        if self._decoder.veiled:
-            self._notes.append(f"{self._path.name}: becomes transparent, which is left out: it is not at first")
-        if damaged := self._decoder.damaged:
-            self._notes.append(f"{self._path.name}: frames that are damaged in the file, and look so: {damaged}")
-        if self._counted and self._frames is not None and came < self._frames:
-            self._short = True
-            self._notes.append(f"the video stops early: {counted(self._frames, 'frame')} promised, {came} came")
-        elif is_cut_off(self._path):
-            self._short = True
-            told = f"the file is shorter than it says, {counted(came, 'frame')} came"
-            self._notes.append(f"the video stops early: {told}")
-        elif self._breaks_off(last):
-            self._short = True
-            told = f"its file is damaged after {last:.1f} s, {counted(came, 'frame')} came"
-            self._notes.append(f"the video stops early: {told}")
-        if self._range == (None, None) and (not self._counted or came > (self._frames or 0)):
-            self._wanted = came
-
-    def _breaks_off(self, last: float) -> bool:
-        """Tell whether the last frame, at `last`, is so only because no more can be read of the file."""
-        end, clock = self._container_end, last + float(self._footage.origin)
-        return end is not None and float(end) - clock > LATE and breaks_off(self._path, max(clock, 0.0))
+        yield from self._reading.frames()
 
     def close(self) -> None:
         """Join the decoder's thread and close the file; may be called at any time and more than once."""
-        self._closed = True
-        self._stop.set()
-        self._queue.wake()
-        if self._thread is not None:
-            self._thread.join()
-        self._decoder.close()
-        self._queue.push(None)  # whoever still waits for a frame is told that none comes
+        self._reading.close()
 
 
 def _open(path: Path) -> av.container.InputContainer:
@@ -426,7 +309,7 @@ def _open(path: Path) -> av.container.InputContainer:
     except PermissionError as error:
         raise SourceError(f"{path}: no permission to read it") from error
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise SourceError(f"{path}: not a video, or damaged ({cause(error)})") from error
+        raise SourceError(f"{path}: {no_video(error)}") from error
 
 
 def _video_in(container: av.container.InputContainer, path: Path) -> av.VideoStream:

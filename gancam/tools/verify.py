@@ -18,7 +18,7 @@ from gancam.errors import NotFound, SourceError
 from gancam.frame import Frame
 from gancam.media.code_points import code_name
 from gancam.media.colour import sampling
-from gancam.media.messages import cause
+from gancam.media.messages import no_video
 from gancam.media.orientation import EIGHT, Orientation
 from gancam.media.paths import SequencePath, classify
 from gancam.media.streams import described, picture_of
@@ -295,7 +295,7 @@ def _read(path: Path) -> _Media:
         with av.open(os.path.abspath(path), metadata_errors="replace") as container:
             return _probe(path, container)
     except (av.FFmpegError, OSError, ValueError, IndexError) as error:
-        raise SourceError(f"{path}: not a video, or damaged ({cause(error)})") from error
+        raise SourceError(f"{path}: {no_video(error)}") from error
 
 
 def _images(opened: ImageFiles | AnimatedImage) -> _Media:

@@ -30,6 +30,8 @@ def test_import_plays_under_its_name(tmp_path: Path, own: Path) -> None:
     assert "licence unknown" in found.stdout
     assert re.search(r"; (about )?\d+ ms for 640x360 on the CPU; ", found.stdout)
     assert sorted(path.name for path in own.iterdir()) == ["my-sr.onnx", "my-sr.png"]
+    source = source.rename(tmp_path / "NET.ONNX")
+    assert here("import", source, "--name", "my-sr", "--overwrite", "--sidecar").returncode == 0
     assert 'range = "-1..1"' in source.with_suffix(".toml").read_text()
     cv2.imwrite(str(tmp_path / "a.png"), still("sign")[:50, :70])
     made = here("process", tmp_path / "a.png", tmp_path / "b.png", "-e", "my-sr")
@@ -49,6 +51,7 @@ def test_import_refuses(tmp_path: Path, own: Path) -> None:
     refused("import", str(source), "--name", "a b", says="must be of letters")
     refused("import", str(source), "--range", "0..2", says="range '0..2' must be 0..1")
     refused("import", str(tmp_path / "none.onnx"), says="no model file")
+    refused("import", str(tmp_path / "none.pth"), says="no model file")
     refused("import", str(tmp_path), says="an .onnx, or weights in .pth, .pt, .safetensors, can be imported")
     refused("import", str(MODELS / "mnist.onnx"), "--name", "m", says="is a model of gancam already")
     refused("import", *[str(source)] * 3, says="3 files: one is imported at a time, or the two of a generator")
@@ -58,6 +61,9 @@ def test_import_refuses(tmp_path: Path, own: Path) -> None:
     refused("import", str(source), "--effect", "super_resolution", says="but it keeps the size of a picture")
     refused("import", str(source), "--mask-one", "hole", says="--mask-one is for inpaint; this is translate. Leave it")
     refused("import", str(source), "--calibrate", str(tmp_path / "none"), says="no folder with pictures in it")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"no photo")
+    refused("import", str(source), "--calibrate", str(tmp_path / "photos"), says="can be read (broken.jpg)")
     (tmp_path / "text.onnx").write_text("hello")
     refused("import", str(tmp_path / "text.onnx"), says="damaged or no ONNX model")
     assert not list(own.glob("*.onnx"))
@@ -68,8 +74,10 @@ def test_fewer_bits_are_offered_and_go_with_the_model(tmp_path: Path, own: Path)
     (tmp_path / "photos").mkdir()
     for name in ("sign", "lake"):
         cv2.imwrite(str(tmp_path / "photos" / f"{name}.png"), still(name)[:100, :100])
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff no photo")
     found = here("import", source, "--calibrate", tmp_path / "photos", "--json")
     assert found.returncode == 0, found.stderr
+    assert "1 picture cannot be read, skipped (broken.jpg)" in found.stderr
     offers = {one["precision"]: one for one in json.loads(found.stdout)["precisions"]}
     assert set(offers) == {"fp16", "int8"}
     assert all(one["psnr"] > 35 for one in offers.values())

@@ -641,6 +641,28 @@ def test_nothing_marked_is_told(path: Path) -> None:
     assert not given.notes
 
 
+def test_notes_are_of_the_frames_since_the_parameters_were_changed() -> None:
+    image = still("otters")
+    effect = gancam.load("inpaint", device="cpu", memory=False)
+    effect(image)
+    assert "nothing is marked" in effect.notes[0]
+    effect.params.set("box", "10/10/20/20")
+    assert not effect.notes
+    effect(image)
+    assert not effect.notes
+    effect.params.set("box", f"0/0/{image.shape[1]}/{image.shape[0]}")
+    effect(image)
+    assert "all of a frame was marked" in effect.notes[0]
+    effect.params.set("box", "")
+    effect(image)
+    assert ["nothing is marked" in note for note in effect.notes] == [True]
+    effect(image, np.eye(*image.shape[:2], dtype=np.uint8))
+    assert not effect.notes
+    effect(image)
+    effect.reset()
+    assert not effect.notes
+
+
 class Late(masks.Person):
     """Marks a body, but not what it carries; not in the first frames, and half of it now and then."""
 

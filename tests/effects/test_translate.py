@@ -125,6 +125,14 @@ def test_a_scene_shown_to_a_network_of_single_things_is_told() -> None:
     for _ in range(2):
         effect(scene)
     assert ["region=" in note for note in effect.notes] == [True]
+    effect(on_white)
+    assert effect.notes  # of a frame of the same video
+    effect.params.set("strength", 0.5)
+    effect(on_white)
+    assert not effect.notes
+    effect(scene)
+    effect.reset()
+    assert not effect.notes
     small = gancam.load("apple2tomato", device="cpu", region="0.5/0/0.5/1")
     small(scene)
     assert not small.notes

@@ -462,7 +462,7 @@ def test_what_cannot_be_written_is_one_clear_line(tmp_path: Path, clip: Path) ->
         ("a.webm", {"codec": "h264"}, SinkError, "holds vp9, av1"),
         ("a.mp4", {"quality": 101}, InputError, "0 to 100"),
         ("a.mp4", {"fps": 0.0}, InputError, "fps is 0"),
-        ("a.mp4", {"size": (0, 5)}, InputError, "at least 1x1"),
+        ("a.mp4", {"size": (0, 5)}, InputError, "of at least 1"),
         ("a.mp4", {"audio_from": tmp_path / "none.mp4"}, NotFound, "no such file"),
         ("a.mp4", {"audio_from": tmp_path / "file"}, SinkError, "audio cannot be read"),
         ("a.mp4", {"size": (40000, 40000)}, SinkError, "cannot be written"),

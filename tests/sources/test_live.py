@@ -163,7 +163,7 @@ def test_stalled_source_gives_placeholders_and_close_returns_while_read_hangs() 
     assert time.monotonic() - began < 1
     assert wire.released == 0
     wire.let_go.set()
-    source._thread.join(5)
+    source._reader.thread.join(5)
     assert wire.released == 1
 
 
@@ -203,7 +203,7 @@ def test_reconnects_when_it_comes_back() -> None:
 def test_closing_is_no_loss() -> None:
     with LiveSource(Lines()) as source:
         assert shown_at_least(source, 3)
-    source._thread.join(5)
+    source._reader.thread.join(5)
     assert not [note for note in source.notes if "lost" in note]
 
 

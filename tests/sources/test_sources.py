@@ -567,7 +567,7 @@ def test_pattern_keeps_its_promise() -> None:
     assert [frame.time for frame in frames] == [index / 25 for index in range(10)]
     assert list(source) == []
     for size in [(0, 5), (5, -1)]:
-        with pytest.raises(InputError, match="at least 1x1"):
+        with pytest.raises(InputError, match="of at least 1"):
             TestPattern(size)
 
 

@@ -3,11 +3,12 @@
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
-from train import generation, networks
+from train import generation, networks, recipe
 from train.networks import digits
 from train.networks.latent import LatentGenerator
 
@@ -109,3 +110,15 @@ def test_the_command_line_names_what_is_missing(tmp_path: Path, capsys: pytest.C
     assert "no checkpoint" in capsys.readouterr().err
     assert "Traceback" not in capsys.readouterr().err
     assert "torchmetrics" in sys.modules
+
+
+def test_too_few_pictures_are_refused_before_anything_is_computed(tmp_path: Path) -> None:
+    generator = networks.build("stylegan", resolution=8, channels=4, most=8, latent=6, depth=1).eval()
+    assert isinstance(generator, LatentGenerator)
+    made = recipe.load("dcgan")
+    for index in range(7):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((80, 80, 3), 30 * index, np.uint8))
+    with pytest.raises(ValueError, match=r" has 7 usable pictures: distances .* need 50 at the least, and some"):
+        generation.score_run(made, generator, tmp_path)
+    with pytest.raises(ValueError, match=r"^--samples 7: distances"):
+        generation.score_run(made, generator, tmp_path, samples=7)

@@ -20,6 +20,7 @@ from gancam.frame import Image
 from gancam.inference.card import PREFIX, ModelCard
 from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import pictures, wrap
+from gancam.inference.importing.batches import alone, count_at_once
 from gancam.inference.importing.convention import Answers, Convention, Floats, OnnxModel, checked, decode, sidecar
 from gancam.inference.importing.faults import mended
 from gancam.inference.importing.foreign import Foreign, asked
@@ -31,7 +32,7 @@ from gancam.inference.importing.probe import probe
 from gancam.inference.importing.safety import check_safe
 from gancam.inference.importing.states import own_frame, second
 from gancam.inference.importing.trial import TrialFailed
-from gancam.inference.importing.weights import SUFFIXES, export_weights
+from gancam.inference.importing.weights import export_weights, holds_weights
 from gancam.inference.importing.windows import PAST, past_begins, with_past
 from gancam.inference.importing.wrap_latent import wrap_latent
 from gancam.inference.importing.wrap_masked import wrap_masked
@@ -41,6 +42,7 @@ from gancam.inference.variants import file_digest
 
 log = logging.getLogger(__name__)
 LEAST_PSNR = 60.0  # dB of the adapted file against the graph as it came
+_MIDWAY = 0.51  # grey levels between a number and a level that it may be rounded to
 _EVERYWHERE = 64  # pixels by which tiles of large frames overlap where a network looks at all of a picture
 _FRAMES, _STILL = 8, 16.0  # of a still that states are carried over, and grey levels by which it may change then
 _MATTE = 512  # pixels of the longer side of what a network of masks of any size is shown
@@ -85,7 +87,7 @@ def adapt(
         MissingExtra: the package `onnx` is not installed.
     """
     given = {**sidecar(source), **checked(answers or {}, str(source))}
-    if source.suffix in SUFFIXES:
+    if holds_weights(source):
         with tempfile.TemporaryDirectory() as folder:
             exported = Path(folder) / f"{source.stem}.onnx"
             known = export_weights(source, exported)
@@ -100,12 +102,18 @@ def _adapted(source: Path, target: Path, name: str, given: Answers, folder: Path
     facts = check_safe(source)
     graph = Foreign(source, name=given_as)
     model = wrap.load(source)
+    count = count_at_once(graph)
+    one = alone(model, graph, folder) if count > 1 else None
+    model, graph = one or (model, graph)
     mend = mended(model)
     changed, frames = usual(model, int(given.get("frames", 1)))
     if changed or mend:
         wrap.onnx().save(model, str(folder / "usual.onnx"))
         graph = Foreign(folder / "usual.onnx", graph.process, given_as)
     convention = probe(graph, given)
+    if count > 1 and one is None:
+        doubt = f"it takes {count} pictures at once and gives others for one: each frame is computed {count} times"
+        convention = replace(convention, doubts=(*convention.doubts, doubt))
     if frames > 1:
         convention = _placed(model, graph, replace(convention, frames=frames), given, folder)
     free = convention.effect in ("translate", "super_resolution") and not convention.states
@@ -180,7 +188,7 @@ def adopted(source: Path) -> Path:
     It stays in the user's cache folder for as long as `source`, the TOML beside it, and ONNX Runtime are the same.
     Raises as `adapt` does.
     """
-    beside_it = () if source.suffix in SUFFIXES else check_safe(source).external
+    beside_it = () if holds_weights(source) else check_safe(source).external
     if not source.is_file():
         raise NotFound(f"no model file {source}")
     digest = hashlib.sha256()
@@ -313,20 +321,26 @@ def _checked(graph: Foreign, convention: Convention, target: Path) -> float:
     found = []
     for size in sizes:
         image = pictures.shown(*size, 1)
-        truth = np.asarray(np.clip(np.round(_direct(graph, convention, image)), 0, 255), np.uint8)
+        truth = _direct(graph, convention, image)
         made = model(image[None])[0]
         if convention.states and not convention.fixed and size == sizes[0]:
-            again = np.clip(np.round(second(graph, image, convention)), 0, 255).astype(np.uint8)
-            found.append(min(float(cv2.PSNR(again, model(image[None])[0])), 100.0))
+            found.append(_alike(second(graph, image, convention), model(image[None])[0]))
         if truth.shape != made.shape:
             raise ModelError(f"{graph.name}: adapted it gives {made.shape} for {image.shape}, not {truth.shape}")
-        found.append(min(float(cv2.PSNR(truth, made)), 100.0))
+        found.append(_alike(truth, made))
     if min(found) < LEAST_PSNR:
         raise ModelError(
             f"{graph.name}: adapted it gives another picture than before ({min(found):.1f} dB, less than "
             f"{LEAST_PSNR:.0f}): not used"
         )
     return min(found)
+
+
+def _alike(truth: Floats, made: Image) -> float:
+    """DB between numbers and the picture of them, 100 at most; what is midway between two levels may become either."""
+    truth = np.clip(truth, 0, 255)
+    nearest = np.where(np.abs(truth - made) <= _MIDWAY, made, np.round(truth)).astype(np.uint8)
+    return min(float(cv2.PSNR(nearest, made)), 100.0)
 
 
 def _checked_holes(graph: Foreign, convention: Convention, model: Network) -> float:
@@ -338,8 +352,8 @@ def _checked_holes(graph: Foreign, convention: Convention, model: Network) -> fl
     hole = np.zeros((height, width), np.bool_)
     hole[height // 4 : height // 2, width // 3 : width // 2] = True
     made = model(image[None], hole[None].astype(np.uint8))[0]
-    found = np.asarray(np.clip(np.round(filled(graph, image, hole, convention)), 0, 255), np.uint8)
-    psnr = min(float(cv2.PSNR(np.where(hole[..., None], found, image), made)), 100.0)
+    found = filled(graph, image, hole, convention)
+    psnr = _alike(np.where(hole[..., None], found, image).astype(np.float32), made)
     if psnr < LEAST_PSNR:
         raise ModelError(f"{graph.name}: adapted it fills otherwise than before ({psnr:.1f} dB): not used")
     return psnr
@@ -352,8 +366,7 @@ def _checked_pictures(graph: Foreign, convention: Convention, model: Network) ->
     one = replace(convention, batch=True)
     for index, picture in enumerate(made):
         found = decode(generated(graph, z[index : index + 1], convention), one)
-        pixels = np.asarray(np.clip(np.round(np.broadcast_to(found, picture.shape)), 0, 255), np.uint8)
-        psnr = min(float(cv2.PSNR(pixels, picture)), 100.0)
+        psnr = _alike(np.asarray(np.broadcast_to(found, picture.shape), np.float32), picture)
         if psnr < LEAST_PSNR:
             raise ModelError(f"{graph.name}: adapted it makes other pictures than before ({psnr:.1f} dB): not used")
     return psnr

@@ -5,7 +5,8 @@ was shown; among those that have, the one wins under which the network does most
 or noisy. Under a wrong range a network mostly does nothing, or too much.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, get_args
@@ -33,6 +34,7 @@ from gancam.inference.importing.convention import (
 from gancam.inference.importing.extras import UNKNOWN, first_of, is_level, is_state, starts, values_of
 from gancam.inference.importing.foreign import Foreign, Port, refuse
 from gancam.inference.importing.measure import idle, measured, usual_side
+from gancam.inference.importing.several import likeliest
 from gancam.inference.importing.shapes import check_cut, is_like, layouts, misfit, no_layout, scales
 from gancam.inference.importing.states import paired, start_sizes
 from gancam.inference.importing.trial import NoPicture, OtherSize, TrialFailed
@@ -73,14 +75,15 @@ def probe_image(graph: Foreign, picture: Port, extras: list[Port], answers: Answ
     """
     outputs = _outputs(graph, answers)
     plain = shape(graph, picture, extras, outputs, answers)
+    alike = [one for one in outputs
+             if _planes(one) == 3 and one.name not in plain.states.values() and not is_state(one.name, [])]  # fmt: skip
+    several = "output" not in answers and len(alike) > 1 and plain.output in [one.name for one in alike]
+    if several:
+        plain = likeliest(graph, [plain, *_shapes(graph, picture, extras, alike, plain.output, answers)])
     plain = _decided(graph, plain, answers)
     if "effect" not in answers:
         plain = replace(plain, effect="super_resolution" if plain.scale > 1 else "translate")
-    others = [
-        one.name for one in outputs
-        if one.name != plain.output and _planes(one) == 3 and one.name not in plain.states.values()
-        and not is_state(one.name, [])
-    ]  # fmt: skip
+    others = [one.name for one in alike if one.name != plain.output]
     if others and "output" not in answers:
         doubt = f"{plain.output} of its pictures is taken; it gives {', '.join(others)}, too (output in a .toml)"
         plain = replace(plain, doubts=(*plain.doubts, doubt))
@@ -145,6 +148,16 @@ def shape(graph: Foreign, port: Port, extras: list[Port], outputs: list[Port], a
         raise ModelError(f"{graph.name}: {sizes[0]}; it {graph.described()}")
     said = said or [no_layout(port, answers)]
     raise refuse(graph, "; ".join(said), _cure(answers, any(reasons), runs))
+
+
+def _shapes(
+    graph: Foreign, port: Port, extras: list[Port], outputs: list[Port], but: str, answers: Answers
+) -> Iterator[Convention]:
+    """`shape` of each of `outputs` alone that fits, `but` one."""
+    for output in outputs:
+        if output.name != but:
+            with suppress(ModelError):
+                yield shape(graph, port, extras, [output], answers)
 
 
 def _cure(answers: Answers, fitted: bool, runs: bool) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
-from gancam.errors import ModelError, NotFound
+from gancam.errors import GancamError, ModelError, NotFound
 from gancam.inference.card import PREFIX
 from gancam.inference.importing.formats import other_format
 
@@ -46,6 +46,14 @@ def is_foreign(path: Path) -> bool:
     Raises ``NotFound``, and ``ModelError`` for what is no ONNX file.
     """
     return not any(key.startswith(PREFIX) for key in metadata(path))
+
+
+def is_onnx(path: Path) -> bool:
+    """Tell whether the file `path` is an ONNX model by what is in it, whatever its name."""
+    try:
+        return facts_of(path).nodes > 0
+    except GancamError:
+        return False
 
 
 def metadata(path: Path) -> dict[str, str]:

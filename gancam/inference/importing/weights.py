@@ -19,7 +19,7 @@ import numpy as np
 from gancam.errors import GancamError, MissingExtra, ModelError, NotFound, first_line
 from gancam.inference.importing.convention import Answers
 from gancam.inference.importing.pictures import truth
-from gancam.inference.importing.safety import MOST_BYTES
+from gancam.inference.importing.safety import MOST_BYTES, is_onnx
 from gancam.inference.session import open_session
 
 SUFFIXES = (".pth", ".pt", ".safetensors")
@@ -27,6 +27,11 @@ _SIDE = 64  # pixels of the picture that a network is exported with
 _FIXED = 192  # of those that can be exported for one size alone: what its tiles will be
 _OPSET = 17
 _LEAST_PSNR = 60.0  # dB of the exported graph against the network in PyTorch
+
+
+def holds_weights(path: Path) -> bool:
+    """Tell whether the file `path` is one of weights, by its name, and no ONNX model of such a name."""
+    return path.suffix.lower() in SUFFIXES and not is_onnx(path)
 
 
 def export_weights(source: Path, target: Path) -> Answers:
@@ -40,6 +45,8 @@ def export_weights(source: Path, target: Path) -> Answers:
         ModelError: It holds no weights, those of a network that spandrel does not know, or one that cannot be exported.
         MissingExtra: torch, spandrel or safetensors is not installed.
     """
+    if not source.is_file():
+        raise NotFound(f"no model file {source}")
     torch, spandrel = _package("torch"), _package("spandrel")
     state = _state(source, torch)
     try:
@@ -72,14 +79,12 @@ def export_weights(source: Path, target: Path) -> Answers:
 
 def _state(source: Path, torch: Any) -> Any:
     """The tensors in a file by name."""
-    if not source.is_file():
-        raise NotFound(f"no model file {source}")
     if source.stat().st_size > MOST_BYTES:
         raise ModelError(
             f"{source} has {source.stat().st_size / 1e9:.1f} GB, more than {MOST_BYTES / 1e9:.1f}: not read"
         )
     try:
-        if source.suffix == ".safetensors":
+        if source.suffix.lower() == ".safetensors":
             return _package("safetensors.torch").load_file(str(source))
         found = torch.load(str(source), map_location="cpu", weights_only=True)
     except GancamError:

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from gancam.errors import MissingExtra, ModelError, first_line
 from gancam.inference.importing.convention import LUMA, RANGES, Constant, Convention, OnnxModel, Tensor
 from gancam.inference.importing.extras import constant, follows
+from gancam.inference.importing.opsets import SINCE_MIDDLES, from_corners
 
 TensorInfo: TypeAlias = tuple[str, DTypeLike, Sequence[object]]
 """Name, dtype and shape of an input or output; a name in the shape is a size that is free."""
@@ -61,6 +62,8 @@ def load(path: Path) -> OnnxModel:
                 f"{path} has operators of ONNX opset {opset}, which cannot be lifted to {OPSET}: {first_line(error)}; "
                 "export it again with opset 13 or later"
             ) from error
+        if opset < SINCE_MIDDLES:
+            from_corners(package, model)
     model.ir_version = max(model.ir_version, 8)
     constants = {one.name for one in model.graph.initializer}
     inputs = [one for one in model.graph.input if one.name not in constants]  # as files of before 2019 list them

@@ -390,3 +390,37 @@ def test_real_inverse_transforms_run(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(PLAIN)
     found = adapted(tmp_path / "a.onnx")
     assert played(found, plain()).shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "scale"), [("aux", "up", 2), ("a", "b", 1), ("coarse", "result", 1), ("lr", "img_out", 2)]
+)
+def test_of_several_pictures_the_one_that_it_is_for_is_played(
+    first: str, last: str, scale: int, tmp_path: Path
+) -> None:
+    """Whatever stands first: the larger one, what is not the input in other grey levels, or what is named so."""
+    graph = Graph()
+    beside = graph.add("Mul", "x", number(graph, 0.5)) if first != "coarse" else sharpened(graph, "x")
+    graph.add("Identity", beside, name=first)
+    graph.add("Identity", sharpened(graph, "x", scale), name=last)
+    path = written(graph, tmp_path, {"x": BOTH}, {first: BOTH, last: (np.float32, [1, 3, "sh", "sw"])})
+    found = adapted(path)
+    assert (found.convention.output, found.convention.scale) == (last, scale)
+    assert any(f"{last} of its pictures is taken; it gives {first}, too" in doubt for doubt in found.convention.doubts)
+    (tmp_path / "a.toml").write_text(f'output = "{first}"\nrange = "0..1"\neffect = "translate"\n')
+    assert adapted(path).convention.output == first
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_fixed_number_of_pictures_is_dropped_where_nothing_needs_it(mixed: bool, tmp_path: Path) -> None:
+    """One is computed for a frame; where pictures depend on each other, or their number, all, and that is told."""
+    graph = Graph()
+    x = graph.add("Reshape", "x", numbers(graph, 4, 3, 64, 64)) if mixed else "x"
+    graph.add("Identity", sharpened(graph, x), name="y")
+    kind = np.float32, (4, 3, 64, 64)
+    found = adapted(written(graph, tmp_path, {"x": kind}, {"y": kind}))
+    told = [doubt for doubt in found.convention.doubts if "it takes 4 pictures at once" in doubt]
+    assert bool(told) == mixed
+    repeated = [node for node in onnx.load(found.path).graph.node if node.op_type == "Concat" and len(node.input) == 4]
+    assert bool(repeated) == mixed
+    assert cv2.PSNR(played(found, pictures.shown(64, 64, 1)), plain()) > 25

@@ -6,6 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from export.graph import Graph
 from gancam.inference.importing import pictures
 from gancam.inference.importing.adopt import adapt
 from gancam.inference.importing.safety import facts_of
+from gancam.inference.importing.wrap import load
 from tests.helpers.small import still
 
 
@@ -75,3 +77,31 @@ def test_a_noise_level_gets_a_constant(tmp_path: Path) -> None:
     assert sigma <= 0.5
     image = pictures.truth(64, 64)
     assert cv2.PSNR(np.asarray(gancam.load(tmp_path / "a.onnx")(image), np.uint8), image) > 20
+
+
+@pytest.mark.parametrize("opset", [8, 9, 10])
+@pytest.mark.parametrize(("mode", "factor"), [("linear", 2.0), ("nearest", 2.0), ("nearest", 1.6), ("nearest", 0.5)])
+def test_pictures_are_enlarged_as_before_opset_11(tmp_path: Path, opset: int, mode: str, factor: float) -> None:
+    """From the corner on, not from the middles of pixels, as Resize does by itself since then."""
+    helper, kinds = onnx.helper, onnx.TensorProto
+    sides = helper.make_tensor("sides", kinds.FLOAT, [4], [1, 1, factor, factor])
+    operator = "Resize" if opset == 10 else "Upsample"
+    if operator == "Upsample" and factor < 1:
+        return
+    nodes = [helper.make_node(operator, ["x", "sides"], ["y"], mode=mode)]
+    if opset == 8:
+        nodes = [helper.make_node(operator, ["x"], ["y"], mode=mode, scales=[1.0, 1.0, factor, factor])]
+    ports = [helper.make_tensor_value_info(name, kinds.FLOAT, [1, 3, "h" + name, "w" + name]) for name in ("x", "y")]
+    constants = [] if opset == 8 else [sides]
+    graph = helper.make_graph(nodes, "g", ports[:1], ports[1:], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=4)
+    onnx.save(model, tmp_path / "a.onnx")
+    onnx.save(load(tmp_path / "a.onnx"), tmp_path / "b.onnx")
+    x = np.random.default_rng(0).random((1, 3, 10, 14), np.float32)
+    before, after = (
+        onnxruntime.InferenceSession(str(tmp_path / name), providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
+        for name in ("a.onnx", "b.onnx")
+    )
+    np.testing.assert_allclose(np.asarray(after), np.asarray(before), atol=1e-6)
+    if mode == "linear":  # half of its values are midway between two levels, and may become either
+        assert adapt(tmp_path / "a.onnx", tmp_path / "c.onnx").psnr > 90

@@ -1,9 +1,11 @@
 """Files from strangers: what is refused before a library opens it."""
 
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -134,3 +136,36 @@ def test_files_of_another_kind_are_named(name: str, content: bytes, said: str, t
     path.write_bytes(content)
     with pytest.raises(ModelError, match=rf"{name} is {said}"):
         gancam.load(path)
+
+
+@pytest.mark.parametrize("name", ["a.ONNX", "a.pth", "a.PT", "a.bin", "a.safetensors"])
+def test_a_model_is_known_by_what_is_in_it(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = write_case(Case(scale=2), tmp_path / "net.onnx").rename(tmp_path / name)
+    assert gancam.load(path, device="cpu").output_size((8, 6)) == (16, 12)
+    assert gancam.load(f"{path}:strength=0.5", device="cpu").params.value("strength") == 0.5
+    assert adapt(path, tmp_path / "made.onnx").card.scale == 2
+    shutil.copy(MODELS / "sr-x2-fast.onnx", path)
+    assert gancam.load(path, device="cpu").card == gancam.load("sr-x2-fast", precision="fp32", device="cpu").card
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"opset": 99}, r"is of ONNX opset 99, and ONNX Runtime \S+ knows those up to \d+: export it with opset 17"),
+        ({"ir": 99}, r"is of version 99 of ONNX's file format \(IR\), and ONNX Runtime \S+ reads those up to \d+"),
+        ({"operator": "FooBar"}, r"has the operator FooBar, which ONNX Runtime \S+ does not know in opset 17: export"),
+        ({"operator": "Gelu"}, r"has the operator Gelu, .* opset 17: .*, or install a newer onnxruntime$"),
+    ],
+)
+def test_what_this_onnx_runtime_does_not_know_is_named(change: dict[str, Any], said: str, tmp_path: Path) -> None:
+    node = helper.make_node(change.get("operator", "Relu"), ["x"], ["y"])
+    model = model_of(node)
+    model.ir_version = change.get("ir", 8)
+    del model.opset_import[:]
+    model.opset_import.append(helper.make_opsetid("", change.get("opset", 17)))
+    (tmp_path / "a.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=said) as caught:
+        adapt(tmp_path / "a.onnx", tmp_path / "made.onnx")
+    assert "damaged" not in str(caught.value)
+    assert "ONNXRuntimeError" not in str(caught.value)

@@ -1,0 +1,196 @@
+"""The hidden thread that decodes a video file ahead of who asks for its frames."""
+
+import math
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from gancam.errors import GancamError, InputError, SourceError
+from gancam.frame import Frame
+from gancam.media.messages import cause
+from gancam.queues import BoundedQueue
+from gancam.sources.decoders import Decoder, frames_ahead, log
+from gancam.sources.extent import LATE, Extent, breaks_off, frames_within, is_cut_off
+from gancam.units import counted
+
+_LONGEST = 86_400.0  # seconds that a picture may stay; what says more is damaged
+
+
+class Reading:
+    """Gives the frames of an open video. It knows nothing of its `VideoFile`, so that that can be dropped unclosed.
+
+    Args:
+        path: The file, for messages, and to look at it again where it ends early.
+        decoder: Has decoded its first pictures; closed with this.
+        extent: How long the file is, and what of it is wanted.
+        notes: What there is to say is added.
+        worker_seconds: How long decoding took so far.
+
+    Attributes:
+        skip: How many frames are left out, from the first; not to be changed once frames were asked for.
+        wanted: How many frames are promised, of the range; None where that is not known.
+        worker_seconds: How many seconds the decoder has worked.
+    """
+
+    def __init__(self, path: Path, decoder: Decoder, extent: Extent, notes: list[str], worker_seconds: float) -> None:
+        assert decoder.size is not None
+        self._path, self._decoder, self._extent, self._notes = path, decoder, extent, notes
+        self._size = decoder.size
+        self._from = None if extent.first is None else float(extent.first)  # as Frame.time is
+        self._until = None if extent.end is None else float(extent.end)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._closed = self._ended = False
+        self._short = False  # whether frames are missing at the end
+        self.skip, self.worker_seconds = 0, worker_seconds
+        self.wanted = frames_within(extent.frames, extent.fps, extent.first, extent.end)
+        self._queue: BoundedQueue[Frame | Exception | None] = BoundedQueue(frames_ahead(self._size))
+
+    def frames(self) -> Iterator[Frame]:
+        """Give the frames, each once.
+
+        Raises:
+            InputError: For a range in which there is none.
+            SourceError: For a failure, and where it was read to its end or closed before.
+        """
+        if self._closed:
+            raise SourceError(f"{self._path}: already closed")
+        if self._ended:
+            raise SourceError(f"{self._path}: already read to its end, its frames come once: open it again")
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="gancam-decode", daemon=True)
+            self._thread.start()
+        while not self._closed and not self._ended:
+            item = self._queue.take()
+            if not isinstance(item, Frame):
+                self._ended = True
+                if item is not None:
+                    raise item
+                return
+            yield item
+            del item  # a large picture less in memory while the next is waited for
+
+    def close(self, patience: float | None = None) -> None:
+        """End the thread and close the file, at any time and more than once.
+
+        Args:
+            patience: Seconds that the thread is waited for; it closes the file itself where they do not do. None for as
+                long as it takes.
+        """
+        self._closed = True
+        self._stop.set()
+        self._queue.wake()
+        here = self._thread is threading.current_thread()  # whose garbage collection may come upon the last reference
+        if self._thread is not None and not here:
+            self._thread.join(patience)
+        if self._thread is None or not (here or self._thread.is_alive()):
+            self._decoder.close()
+        self._queue.push(None)  # whoever still waits for a frame is told that none comes
+
+    # The hidden thread, from here on.
+
+    def _run(self) -> None:
+        self._read()
+        if self._stop.is_set():
+            self._decoder.close()
+
+    def _read(self) -> None:
+        """Decode until the end, an error, or close()."""
+        index = came = 0
+        changed = False
+        last, own = -math.inf, 0
+        held: Frame | None = None  # the frame whose duration is known when the next one comes
+
+        def moment(tick: int) -> float:
+            exact = self._extent.seconds(tick)
+            return exact if exact > last else last + 1 / self._extent.fps
+
+        def wanted(tick: int) -> bool:
+            return index >= self.skip and (self._from is None or moment(tick) >= self._from)
+
+        try:
+            while not self._stop.is_set():
+                began = time.perf_counter()
+                read = self._decoder.read(wanted)
+                self.worker_seconds += time.perf_counter() - began
+                if read is None:
+                    self._tell_shortage(came, last)
+                    held = None if held is None else replace(held, duration=self._last_duration(held.time, own))
+                    break
+                image, tick, picture, alpha, own = read
+                keep, last = wanted(tick), moment(tick)
+                if held is not None:
+                    held = replace(held, duration=min(last, self._until or last) - held.time)
+                if self._until is not None and last >= self._until:
+                    break
+                if held is not None and not self._offer(held):
+                    return
+                held = Frame(image, index, last, alpha=alpha, decoded=picture) if keep and image is not None else None
+                index += self._from is None or last >= self._from
+                came += 1
+                if self._decoder.other is not None and not changed:
+                    changed = self._tell_change(self._decoder.other, last)
+                del read, image, picture, alpha  # which whoever asked for them may give back meanwhile
+            if not self._extent.whole and not self._stop.is_set():
+                self.wanted = index
+            if held is not None and not self._offer(held):
+                return
+            self._offer(None if index or self._extent.whole else self._nothing_there())
+        except Exception as error:  # raised where the frames are asked for
+            self._offer(SourceError(f"{self._path}: cannot be decoded after frame {index} ({cause(error)})"))
+
+    def _last_duration(self, moment: float, own: int) -> float | None:
+        """How many seconds the last frame is shown, which comes at `moment` and lasts `own` ticks by its own word."""
+        end = None if self._extent.picture_end is None else float(self._extent.picture_end - self._extent.origin)
+        if end is not None and 0 < end - moment < _LONGEST and not self._short:
+            lasts: float | None = end - moment
+        else:
+            lasts = float(own * self._extent.time_base) if own > 0 else None
+        return lasts if lasts is None or self._until is None else min(lasts, self._until - moment)
+
+    def _nothing_there(self) -> GancamError:
+        """The error of a range in which no frame was found."""
+        first, end = self._extent.first, self._extent.end
+        parts = [f"from {float(first):g} s on"] if first is not None else []
+        parts += [f"before {float(end):g} s"] if end is not None else []
+        return InputError(f"{self._path}: has no frame {' and '.join(parts)}")
+
+    def _offer(self, item: Frame | Exception | None) -> bool:
+        """Wait for room in the queue and put `item` there; False once the source is closed."""
+        return self._queue.put(item, stopped=self._stop.is_set)
+
+    def _tell_change(self, other: tuple[int, int], moment: float) -> bool:
+        was, now = (f"{width}x{height}" for width, height in (self._size, other))
+        note = f"{self._path.name}: its pictures become {now} at about {max(moment, 0):.1f} s, they are scaled to {was}"
+        log.warning("%s", note)
+        self._notes.append(note)
+        return True
+
+    def _tell_shortage(self, came: int, last: float) -> None:
+        """Say that frames are missing, the last being at `last`; where they were only reckoned, they are what came."""
+        if self._stop.is_set():
+            return
+        if self._decoder.veiled:
+            self._notes.append(f"{self._path.name}: becomes transparent, which is left out: it is not at first")
+        if damaged := self._decoder.damaged:
+            self._notes.append(f"{self._path.name}: frames that are damaged in the file, and look so: {damaged}")
+        if self._extent.counted and self._extent.frames is not None and came < self._extent.frames:
+            self._short = True
+            self._notes.append(f"the video stops early: {counted(self._extent.frames, 'frame')} promised, {came} came")
+        elif is_cut_off(self._path):
+            self._short = True
+            told = f"the file is shorter than it says, {counted(came, 'frame')} came"
+            self._notes.append(f"the video stops early: {told}")
+        elif self._breaks_off(last):
+            self._short = True
+            told = f"its file is damaged after {last:.1f} s, {counted(came, 'frame')} came"
+            self._notes.append(f"the video stops early: {told}")
+        if self._extent.whole and (not self._extent.counted or came > (self._extent.frames or 0)):
+            self.wanted = came
+
+    def _breaks_off(self, last: float) -> bool:
+        """Tell whether the last frame, at `last`, is so only because no more can be read of the file."""
+        end, clock = self._extent.container_end, last + float(self._extent.origin)
+        return end is not None and float(end) - clock > LATE and breaks_off(self._path, max(clock, 0.0))
