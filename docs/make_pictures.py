@@ -24,7 +24,7 @@ def main() -> None:
     frames = city(90)
     save("super-resolution-x4.webp", super_resolution(cv2.imread(str(SAMPLES / "stills" / "osprey.png"))))
     save("inpainting-overlay.webp", overlay(frames))
-    save("inpainting-stills.webp", filled(frames[40], cv2.imread(str(SAMPLES / "people.jpg"))), 74)
+    save("inpainting-stills.webp", filled(frames[40], cv2.imread(str(SAMPLES / "people.jpg"))))
     save("morphs-generators.webp", generators())
     save("morphs-overlay.webp", morphs(frames[40]))
     save("image-to-image.webp", styles(cv2.imread(str(SAMPLES / "people.jpg"))))
@@ -198,7 +198,7 @@ def row(cells: list[tuple[Image, str]]) -> Image:
     return np.concatenate(parts, axis=1)
 
 
-def save(name: str, image: Image, quality: int = 82) -> None:
+def save(name: str, image: Image, quality: int = 74) -> None:
     IMAGES.mkdir(exist_ok=True)
     cv2.imwrite(str(IMAGES / name), image, [cv2.IMWRITE_WEBP_QUALITY, quality])
     print(f"{name}: {image.shape[1]}x{image.shape[0]}, {(IMAGES / name).stat().st_size / 1000:.0f} kB")
