@@ -1,6 +1,7 @@
 """`gancam.VideoCapture` beside `cv2.VideoCapture`: the same calls, the same answers, and each difference that stays."""
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -305,3 +306,28 @@ def test_a_capture_is_released_while_another_thread_reads_it(files: Path) -> Non
             capture.release()
             assert reading.result(5) >= 0
         assert capture.read() == (False, None)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("source", ["a.mp4", "test"])
+@pytest.mark.parametrize("released", [False, True])
+def test_a_forked_process_leaves_what_its_parent_reads_alone(files: Path, source: str, released: bool) -> None:
+    """FFmpeg would wait there for threads that are its parent's alone."""
+    capture = gancam.VideoCapture(source if source == "test" else files / source)
+    assert capture.read()[0]
+    child = os.fork()
+    if child == 0:
+        if released:
+            capture.release()
+        del capture
+        os._exit(0)
+    until = time.monotonic() + 20
+    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < until:
+        time.sleep(0.01)
+    if ended == (0, 0):
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert ended == (child, 0)
+    assert capture.read()[0]
+    capture.release()

@@ -1,6 +1,7 @@
 """The hidden thread that decodes a video file ahead of who asks for its frames."""
 
 import math
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from gancam.sources.decoders import Decoder, frames_ahead, log
 from gancam.sources.extent import LATE, Extent, breaks_off, frames_within, is_cut_off
 from gancam.units import counted
 
+_OF_PARENTS: list["Reading"] = []  # in a forked process: freed there, FFmpeg waits for threads that stayed behind
 _LONGEST = 86_400.0  # seconds that a picture may stay; what says more is damaged
 
 
@@ -40,7 +42,7 @@ class Reading:
         self._size = decoder.size
         self._from = None if extent.first is None else float(extent.first)  # as Frame.time is
         self._until = None if extent.end is None else float(extent.end)
-        self._stop = threading.Event()
+        self._stop, self._process = threading.Event(), os.getpid()
         self._thread: threading.Thread | None = None
         self._closed = self._ended = False
         self._short = False  # whether frames are missing at the end
@@ -80,6 +82,9 @@ class Reading:
                 long as it takes.
         """
         self._closed = True
+        if os.getpid() != self._process:
+            _OF_PARENTS.append(self)
+            return
         self._stop.set()
         self._queue.wake()
         here = self._thread is threading.current_thread()  # whose garbage collection may come upon the last reference

@@ -1,6 +1,7 @@
 """A source that keeps the newest picture only, and goes on when what it reads from comes back."""
 
 import math
+import os
 import threading
 import time
 import weakref
@@ -75,7 +76,7 @@ class _Reader:
         self.feed, self.reconnect, self.sound, self.pace = feed, reconnect, sound, pace
         self.next_feed: LiveBackend | None = None
         self.change = threading.Condition()
-        self.stop = threading.Event()
+        self.stop, self.process = threading.Event(), os.getpid()
         self.newest: LivePicture | None = None
         self.over = False
         self.error: SourceError | None = None
@@ -95,6 +96,8 @@ class _Reader:
         """End the thread; one that hangs ends when what it waits for comes."""
         if self.thread is threading.current_thread():  # whose garbage collection came upon the last reference
             self.over = True  # and no more: it may hold the lock of `stop`
+            return
+        if os.getpid() != self.process:  # a forked one, in which the thread is not, but its locks may be held
             return
         self.stop.set()
         with self.change:
