@@ -12,7 +12,7 @@ from gancam.vision.planes import Planes
 Plane = NDArray[np.float32]  # (h, w), or (h, w, 3)
 
 _SMALL, _SMALLER = 4.0, 2.0  # times smaller is a picture that tells of places, and than that one that tells of surfaces
-_SHADE, _SHAPE = 3.0, 8.0  # deviation in grey levels over `_NEAR` up to which a place is plain, and from which on not
+_SHADE, _SHAPE = 7.0, 18.0  # grey levels over which `_NEAR` ranges up to which a place is plain, and from which on not
 _NEAR, _REACH = 3, 25  # sides of windows, in pixels of those: of a place, and of the surface around it
 _MUCH = 0.3, 0.7  # shares of plain places around one from which on it counts, and in full
 _AROUND = 11  # the side of the window of those
@@ -51,20 +51,36 @@ def evened(
     made = _halved(drawn, size)
     if grey:
         there, made = (cv2.cvtColor(one, cv2.COLOR_BGR2GRAY) for one in (there, made))
-    followed, one = _followed(made, there, plain)
-    apart = np.asarray(cv2.subtract(made, followed, dtype=cv2.CV_32F), np.float32)
+    channels = 1 if grey else 3
+    apart, near = (planes(name, made.shape, np.float32) for name in ("apart", "near"))
+    one = _follow(made, there, plain, near, planes)
+    cv2.subtract(made, near, dst=apart, dtype=cv2.CV_32F)
     if grey:
-        apart = _mean(apart, _NEAR)  # hatching is no unevenness
+        cv2.blur(apart, (_NEAR, _NEAR), dst=apart)  # hatching is no unevenness
     left = np.float32(_LEFT) + np.float32(_WASH) * _ramp(there, *_LIGHT) if paper else np.float32(_LEFT)
-    apart -= np.clip(apart, -left, left)
+    apart -= np.clip(apart, -left, left, out=near)
     if grey:
         apart -= np.maximum(apart, 0) * _ramp(there, *_PALE)
         apart *= 1 - _ramp(made, *_BLANK)
-    channels = 1 if grey else 3
-    uneven = cv2.multiply(apart, cv2.merge([_mean(share * one, _NEAR)] * channels), dtype=cv2.CV_16S)
-    large = cv2.resize(uneven, (width, height), dst=planes("uneven", (height, width, channels), np.int16))
-    less = cv2.merge([large] * 3, dst=planes("all uneven", drawn.shape, np.int16)) if grey else large
-    return np.asarray(cv2.subtract(drawn, less, dst=drawn, dtype=cv2.CV_8U), np.uint8)
+    cv2.merge([_mean(share * one, _NEAR)] * channels, dst=near)
+    uneven = cv2.multiply(apart, near, dtype=cv2.CV_16S)
+    rows = np.flatnonzero(uneven.reshape(size[1], -1).any(1))
+    if not len(rows):
+        return drawn
+    times, rest = divmod(height, size[1])
+    if not rest:  # what is even is not written
+        uneven = uneven[max(rows[0] - 1, 0) : rows[-1] + 2]
+        part = drawn[max(rows[0] - 1, 0) * times :][: len(uneven) * times]
+    else:
+        part = drawn
+    large = planes("uneven", (height, width, channels), np.int16)[: len(part)]
+    large = np.asarray(cv2.resize(uneven, (width, len(part)), dst=large), np.int16)
+    if grey:
+        large = np.asarray(
+            cv2.merge([large] * 3, dst=planes("all uneven", drawn.shape, np.int16)[: len(part)]), np.int16
+        )
+    cv2.subtract(part, large, dst=part, dtype=cv2.CV_8U)
+    return drawn
 
 
 def softened(drawn: Image, seen: Image, planes: Planes | None = None) -> Image:
@@ -99,15 +115,15 @@ def _halved(image: Image, size: tuple[int, int]) -> MatLike:
 
 def _plain(seen: MatLike) -> Plane:
     """How plain each place is, ``(h, w)``: 0 where there is a shape, 1 where there is none."""
-    mean = cv2.boxFilter(seen, cv2.CV_32F, (_NEAR, _NEAR))
-    squares = cv2.sqrBoxFilter(seen, cv2.CV_32F, (_NEAR, _NEAR))
-    return 1 - _ramp(np.sqrt(np.maximum(_most(squares - mean * mean), 0)), _SHADE, _SHAPE)
+    window = np.ones((_NEAR, _NEAR), np.uint8)
+    return 1 - _ramp(_most(cv2.subtract(cv2.dilate(seen, window), cv2.erode(seen, window))), _SHADE, _SHAPE)
 
 
-def _followed(made: MatLike, seen: MatLike, plain: Plane) -> tuple[MatLike, MatLike]:
-    """What `made` would be if it followed `seen` as it does on the plain places around, channel by channel.
+def _follow(made: MatLike, seen: MatLike, plain: Plane, out: Plane, planes: Planes) -> Plane:
+    """Write what `made` would be if it followed `seen` as it does on the plain places around, channel by channel.
 
-    And how far those are of one surface, ``(h, w)``: what is drawn of skin and hair says nothing of a wall.
+    Returns:
+        How far those are of one surface, ``(h, w)``: what is drawn of skin and hair says nothing of a wall.
     """
     size = shrunk((seen.shape[1], seen.shape[0]), _SMALLER)
     single = cv2.resize(plain, size, interpolation=cv2.INTER_AREA) + np.float32(1e-3)
@@ -122,8 +138,10 @@ def _followed(made: MatLike, seen: MatLike, plain: Plane) -> tuple[MatLike, MatL
     base = tone - slope * level
     slope, base = (_mean(part * weight, _REACH) * whole for part in (slope, base))
     alike = 1 / (1 + np.square(_most(varies) * np.float32(1 / _OTHER**2)))
-    slopes, bases, one = (cv2.resize(part, (seen.shape[1], seen.shape[0])) for part in (slope, base, alike))
-    return cv2.add(cv2.multiply(slopes, seen, dtype=cv2.CV_32F), bases), one
+    full = seen.shape[1], seen.shape[0]
+    cv2.multiply(cv2.resize(slope, full, dst=planes("slope", out.shape, np.float32)), seen, dst=out, dtype=cv2.CV_32F)
+    cv2.add(out, cv2.resize(base, full, dst=planes("base", out.shape, np.float32)), dst=out)
+    return np.asarray(cv2.resize(alike, full), np.float32)
 
 
 def _most(values: MatLike) -> MatLike:
