@@ -27,6 +27,9 @@ _LESS = 0.7  # of the size at which a network is shown the mirrored picture
 _WINDOW, _FLAT = (3, 3), 30.0  # of the guided filter, and the variance under which there is no edge
 _FINE = 640  # pixels of the longer side up to which colours follow luma: the eye is coarse for them
 _DULL, _RICH = 3.0, 9.0  # grey levels by which a picture's luma varies, from none of the colours found to all of them
+_FAINT, _SURE = 2.0, 25.0  # grey levels of chroma: what is found by chance, and what is mostly right
+_PALER, _RICHER = 0.7, 1.5  # what becomes of the one and the other
+_AMPLE = 20.0  # grey levels beyond what is sure in which that ends: what is strong, such as skin, stays
 _LUMA = 0.114, 0.587, 0.299  # of blue, green and red
 
 
@@ -75,8 +78,8 @@ class Tint:
     and begun anew where the picture changed, and at a cut. That mean is spread: to the colours whose difference from it
     and from those of their neighbours is least, where neighbours of another grey count less (a screened Poisson
     equation, from the coarsest grid to the finest). So halos go, colours end at outlines, and where those that are
-    found within one outline contradict each other, grey is left. They are enlarged as a linear function of luma
-    around each place (fast guided filter, https://arxiv.org/abs/1505.00996).
+    found within one outline contradict each other, grey is left. What is sure becomes more `vivid`. Then they are
+    enlarged as a linear function of luma around each place (fast guided filter, https://arxiv.org/abs/1505.00996).
     """
 
     def __init__(self) -> None:
@@ -112,7 +115,7 @@ class Tint:
         state[..., 3] = np.maximum(state[..., 3], _BELIEVED)
         self._known = _Known(small, state) if hold > 0 else None
         colours = spread(state[..., :2].transpose(2, 0, 1), grey.astype(np.float32))
-        return _enlarged(image, colours * _richness(seen), grey, self._planes)
+        return _enlarged(image, vivid(colours) * _richness(seen), grey, self._planes)
 
     def _found(self, seen: Image, look: Callable[[Image], Image], size: tuple[int, int], *, both: bool) -> Plane:
         """What the network finds, ``(h, w, 4)``: blue and red less luma, nothing yet, and how often it was asked."""
@@ -159,6 +162,18 @@ def _richness(seen: Image) -> np.float32:
     """How much a picture shows that could have colours: nothing where it is a grey frame or a fade."""
     varies = float(cv2.meanStdDev(cv2.cvtColor(seen, cv2.COLOR_BGR2GRAY))[1][0, 0])
     return np.float32(min(max((varies - _DULL) / (_RICH - _DULL), 0.0), 1.0))
+
+
+def vivid(colours: Plane) -> Plane:
+    """`colours` (2, h, w) with sure ones stronger, and faint ones fainter; their hue stays.
+
+    A network's colours are means of what a thing may have, and so weaker than any of those: the less it is sure, the
+    weaker. Of the faintest, hues are no better than chance; together they are a veil as of sepia.
+    """
+    chroma = np.sqrt(np.square(colours).sum(0))
+    sure = np.clip((chroma - _FAINT) / (_SURE - _FAINT), 0, 1)
+    beyond = np.exp(-np.square(np.maximum(chroma - _SURE, 0) / _AMPLE))
+    return np.asarray(colours * (_PALER + (1 + (_RICHER - 1) * beyond - _PALER) * sure * sure * (3 - 2 * sure)))
 
 
 def spread(found: Plane, grey: Plane) -> Plane:

@@ -102,17 +102,17 @@ def test_colours_stay_while_nothing_changes() -> None:
         shown = [chroma_of(effect(frame)) for frame in noisy]
         return float(np.mean([np.abs(a - b).mean() for a, b in pairwise(shown[2:])]))
 
-    assert flicker(load(find("colorize"))) < 0.5 * flicker(load(find("colorize"), stabilise=0))
+    assert flicker(load(find("colorize"))) < 0.7 * flicker(load(find("colorize"), stabilise=0))
 
 
-@pytest.mark.parametrize(("name", "least"), [("otters", 2.2), ("lake", 2.8)])
+@pytest.mark.parametrize(("name", "least"), [("sign", 4.0), ("lake", 6.0)])
 def test_colours_are_nearer_to_the_true_ones_than_grey(name: str, least: float) -> None:
     image = still(name)
     light = cv2.merge([cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)] * 3)
     true, found = (chroma_of(one).astype(float) for one in (image, load(find("colorize"))(np.asarray(light, np.uint8))))
     assert 10 * np.log10(np.square(true).mean() / np.square(found - true).mean()) > least
     worse = np.abs(found - true).max(2) > np.abs(true).max(2) + 20
-    assert worse.mean() < 0.002
+    assert worse.mean() < 0.02
 
 
 def test_a_scene_shown_to_a_network_of_single_things_is_told() -> None:

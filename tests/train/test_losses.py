@@ -141,3 +141,20 @@ def test_a_lattice_that_is_light_here_and_dark_there_is_seen_near() -> None:
     assert losses.lattice(truth + mesh, truth, 2, side=4).item() == pytest.approx((0.3 + 3 * 0.1) / 4, abs=1e-6)
     whole = losses.lattice(truth + mesh.abs(), truth, 2)
     torch.testing.assert_close(losses.lattice(truth + mesh.abs(), truth, 2, side=99), whole)  # no more than there is
+
+
+def test_apart_is_least_amid_what_most_of_the_weight_agrees_upon() -> None:
+    truth = torch.zeros(1, 3, 1, 4)
+    truth[:, 0, :, 0] = 1.0
+    one, heavy = torch.ones(1, 1, 4), torch.tensor([[[6.0, 1.0, 1.0, 1.0]]])
+
+    def of(red: float, weights: Tensor) -> float:
+        found = torch.zeros(1, 3, 1, 4)
+        found[:, 0] = red
+        return losses.apart(found, truth, weights, 0.1).item()
+
+    assert losses.apart(truth, truth, one, 0.1).item() == 0.0
+    assert of(0.0, one) == pytest.approx(1 / 4 / 1.01)
+    assert of(0.0, one) < of(0.25, one)  # which is the mean
+    assert of(1.0, heavy) < of(0.5, heavy)
+    assert of(1.0, heavy) < of(0.0, heavy)

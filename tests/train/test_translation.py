@@ -17,7 +17,7 @@ from train.networks.translator import Translator, edges
 from train.painters import VERSIONS, paint
 from train.tasks import Batch
 from train.tasks.cyclegan import POOL, CycleGanTask
-from train.tasks.translation import TranslationTask
+from train.tasks.translation import TranslationTask, rarity
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -66,7 +66,13 @@ pairs = "{pairs}"
 [[phase]]
 name = "both"
 iterations = 6
-losses = {{ l1 = 1.0, chroma = 1.0, chroma_square = 0.1, perceptual = 0.1, adversarial = 0.1, feature_matching = 0.1 }}
+losses.l1 = 1.0
+losses.chroma = 1.0
+losses.chroma_square = 0.1
+losses.chroma_mode = 0.1
+losses.perceptual = 0.1
+losses.adversarial = 0.1
+losses.feature_matching = 0.1
 """
 )
 CYCLE = (
@@ -194,6 +200,19 @@ def test_patches_are_as_light_as_gamma_allows(photos: Path, tmp_path: Path) -> N
     assert float(lit["truth"].mean((1, 2, 3)).std()) > 1.2 * float(drawn("")["truth"].mean((1, 2, 3)).std())
     with pytest.raises(ValueError, match="gamma is for pairs self, not degraded"):
         drawn("gamma = 1.0", "degraded")
+
+
+def test_a_rare_colour_weighs_more_and_pixels_one_on_the_whole() -> None:
+    common, rare = (60, 50, 40), (20, 40, 200)
+    truth = np.full((64, 64, 3), common, np.uint8)
+    truth[:4] = rare
+    weights = rarity([truth, truth], torch.device("cpu"))
+    found = []
+    for colour in (common, rare):
+        red, _, blue = (level / 255 - np.dot((0.299, 0.587, 0.114), colour) / 255 for level in colour)
+        found.append(float(weights[int((red + 1) / 0.05), int((blue + 1) / 0.05)]))
+    assert found[1] > 1.5 * found[0]
+    assert found[0] * 60 / 64 + found[1] * 4 / 64 == pytest.approx(1.0, abs=1e-3)
 
 
 def test_a_colorizer_learns_all_but_what_looks(photos: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.vision.chroma import chroma_of
-from gancam.vision.tint import Tint, spread
+from gancam.vision.tint import Tint, spread, vivid
 from tests.helpers.small import still
 
 Chroma = NDArray[np.float32]
@@ -172,3 +172,16 @@ def test_spreading_solves_the_equation() -> None:
 def test_a_frame_that_shows_nothing_stays_grey(hold: float) -> None:
     image = np.full((90, 160, 3), 128, np.uint8)
     assert np.array_equal(Tint()(image, image, lambda seen: seen[..., ::-1] // 2 + 60, hold), image)
+
+
+def test_sure_colours_become_stronger_faint_ones_fainter_and_none_another() -> None:
+    chroma = np.linspace(0, 120, 481, dtype=np.float32)
+    for red, blue in ((0.6, -0.8), (-1.0, 0.0), (0.28, 0.96)):
+        made = vivid(np.stack([blue * chroma, red * chroma])[:, None])
+        length = np.hypot(*made[:, 0])
+        assert np.allclose(made[0, 0] * red, made[1, 0] * blue, atol=1e-3)
+        assert length[0] == 0
+        assert (np.diff(length) > 0).all()
+        assert (length[(chroma > 0) & (chroma < 8)] < chroma[(chroma > 0) & (chroma < 8)]).all()
+        assert (length[(chroma > 20) & (chroma < 35)] > 1.3 * chroma[(chroma > 20) & (chroma < 35)]).all()
+        assert np.allclose(length[chroma > 80], chroma[chroma > 80], rtol=0.01)

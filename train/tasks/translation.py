@@ -6,6 +6,7 @@ L1 and what a discriminator that sees both pictures of a pair has to say.
 from collections.abc import Mapping
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -32,9 +33,12 @@ from train.tasks import (
     terms_of,
 )
 
-TERMS = {"l1", "chroma", "chroma_square", "perceptual", "adversarial", "feature_matching", "rest"}
+TERMS = {"l1", "chroma", "chroma_square", "chroma_mode", "perceptual", "adversarial", "feature_matching", "rest"}
 PAIRS = ("self", "degraded", "folders", *PAINTERS)
 POOL = "runs/pools"  # where paintings are kept
+BIN, BINS = 0.05, 40  # of colours without their luma, -1 to 1 in red and in blue
+FLOOR = 0.02  # share of all pixels, added to that of each bin: the rarest weigh some three times as much as grey
+WIDTH = 0.08  # of chroma_mode, in shares of white: two colours as far apart are no longer one
 
 
 class TranslationTask:
@@ -51,7 +55,8 @@ class TranslationTask:
     gamma.
     ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`).
     Losses: l1, chroma (L1 of the colours without their luma), chroma_square (their squared error over that of grey),
-    perceptual, adversarial, feature_matching, rest (two inputs that differ by their noise alone look alike).
+    chroma_mode (how far from the likeliest colours, `losses.apart`; rare ones count more), perceptual, adversarial,
+    feature_matching, rest (two inputs that differ by their noise alone look alike).
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
@@ -85,6 +90,7 @@ class TranslationTask:
             self.photos = Photos(data, smallest=self.patch, sizes=sizes, hold_back=HELD_BACK)
             self.truths = self.photos.images
         self._hold_back()
+        self.rarity = rarity(self.truths, device) if "chroma_mode" in terms else None
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         """Draw a batch, by `rng` alone."""
@@ -153,6 +159,10 @@ class TranslationTask:
                     terms[name] = losses.l1(fake - losses.luma(fake), truth - losses.luma(truth))
                 case "chroma_square":
                     terms[name] = losses.relative_square(fake - losses.luma(fake), truth - losses.luma(truth))
+                case "chroma_mode" if self.rarity is not None:
+                    colours = truth - losses.luma(truth)
+                    red, blue = _bins(colours)
+                    terms[name] = losses.apart(fake - losses.luma(fake), colours, self.rarity[red, blue], WIDTH)
                 case "perceptual":
                     terms[name] = losses.perceptual(*perceived(truth, fake))
                 case "adversarial" if verdicts is not None:
@@ -212,6 +222,25 @@ def _lit(image: Pixels, power: float) -> Pixels:
     """`image` with its levels raised to that power: darker above 1."""
     levels = 255.0 * (np.arange(256) / 255.0) ** power
     return np.asarray(levels.round().astype(np.uint8)[image], np.uint8)
+
+
+def _bins(colours: Tensor) -> Tensor:
+    """Where colours without their luma, ``(n, 3, ...)``, are in a table by their red and blue: ``(2, n, ...)``."""
+    return ((colours[:, ::2].movedim(1, 0) + 1) / BIN).long().clamp(0, BINS - 1)
+
+
+def rarity(truths: list[Pixels], device: torch.device) -> Tensor:
+    """How much a pixel weighs, by its colour: the rarer that is in `truths`, the more, and 1 on the whole.
+
+    As in class rebalancing (Zhang et al., https://arxiv.org/abs/1603.08511), without their classes.
+    """
+    counts = np.zeros((BINS, BINS))
+    for truth in truths:
+        pixels = tensor(np.ascontiguousarray(truth[None, ::4, ::4]), torch.device("cpu"))
+        np.add.at(counts, tuple(_bins(pixels - losses.luma(pixels)).numpy()), 1)
+    shares = counts / counts.sum()
+    weights = 1 / (cv2.GaussianBlur(shares, (0, 0), 1.0) + FLOOR)
+    return torch.tensor(weights / (weights * shares).sum(), dtype=torch.float32, device=device)
 
 
 def judged_pairs(truths: list[Pixels], multiple: int, pairs: str) -> list[tuple[Pixels, Pixels]]:
