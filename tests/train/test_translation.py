@@ -141,7 +141,7 @@ def test_pairs_train_and_resume_exactly(
 def test_paintings_train_and_resume_exactly_and_are_painted_once(network: str, photos: Path, tmp_path: Path) -> None:
     text = PAIRS.format(pairs="ink", network=network, colours=6)
     text = text.replace("patch = 32", f'patch = 32\nnoise = 0.05\npool = "{tmp_path / "pool"}"')
-    text = text.replace("feature_matching = 0.1", "feature_matching = 0.1, rest = 1.0")
+    text = text.replace("feature_matching = 0.1", "feature_matching = 0.1\nlosses.rest = 1.0")
     twice(text, photos, tmp_path, 3)
     paintings = sorted((tmp_path / "pool" / f"ink-{VERSIONS['ink']}").iterdir())
     assert [path.suffix for path in paintings] == [".png"] * 4
