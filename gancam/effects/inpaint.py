@@ -33,19 +33,13 @@ from gancam.effects.inpainting.slope import put_back, slope, without
 from gancam.effects.inpainting.texture import wide_parts
 from gancam.effects.inpainting.veil import Veil, veils
 from gancam.effects.inpainting.views import average
+from gancam.effects.inpainting.words import ALL_MARKED, ALONE, NOBODY, NOTHING
 from gancam.errors import ModelError, OutputExists, ParameterError
 from gancam.files import check_target
 from gancam.frame import Frame, Image
 from gancam.inference.model import MaskedModel, Model
 from gancam.masks import Mask, MaskSource
 from gancam.params import Params, parameter
-
-_ALL_MARKED = (
-    "all of a frame was marked, so that nothing was left to fill it from, and it is black: invert=on fills what a mask "
-    "image does not mark instead"
-)
-_NOTHING = "nothing is marked, so nothing is filled: give mask=, box=, polygon=, key=, faces= or find="
-_ALONE = "find=scratches compares a frame with those beside it, and there was one frame alone, which is as it was"
 
 
 @dataclass
@@ -105,7 +99,8 @@ class Inpaint(MaskedEffect):
 
     Pixels outside the mask and its `grow` leave as they came, to the byte; without a mask the very array does. The mask
     comes with the call (``erase(image, mask=mask)``), or from `source`, or from what the parameters say; see
-    `gancam.masks`. What is marked twice is marked once.
+    `gancam.masks`. What is marked twice is marked once. The scene is remembered but for faces alone: what is around
+    those is no scene behind them.
 
     With ``find=scratches``, defects of single frames are replaced first by what the frames beside have there. That
     takes the frame after: where it cannot be read ahead, what is given is the frame before.
@@ -126,6 +121,7 @@ class Inpaint(MaskedEffect):
         self._repairs: Repairs | None = None  # of the clip that was read ahead
         self._late: list[tuple[Image, float | None]] = []  # the last frames
         self._told = Told()
+        self._looked = self._found = False  # whether parameters were to mark something since it was reset, and did
         self._given = source
         self._said: tuple[object, ...] | None = None
         self._source: MaskSource | None = None
@@ -145,15 +141,17 @@ class Inpaint(MaskedEffect):
         if mask is not None:
             self._told.clear()  # of a mask that comes with its call, the last call counts
         marked = self._mask(image, time) if mask is None else masks.check_mask(mask, image)
-        if self.params.memory and mask is None and marked is not None:
+        recalls = self.params.memory and not self._are(masks.Faces)
+        if recalls and mask is None and marked is not None:
             marked = self._with_belongings(self.background, image, marked, time)
+        self._looked |= mask is None and marked is not None
         if marked is None or not cv2.hasNonZero(marked):
-            if self.params.memory:
+            if recalls:
                 self.background.skip(image)
             return image
-        holes = self._made(marked)
+        self._found, holes = True, self._made(marked)
         result, unknown = image.copy(), holes.hidden.copy()
-        if self.params.memory:
+        if recalls:
             self.background.observe(image, holes.hidden, holes.windows)
             for window in holes.windows:
                 found = self.background.lookup(window, image, holes.hidden)
@@ -161,21 +159,20 @@ class Inpaint(MaskedEffect):
                 cv2.copyTo(found.picture, known, result[window.place])
                 unknown[window.place][known > 0] = 0
         if cv2.countNonZero(unknown) == unknown.size:
-            self._told.tell(_ALL_MARKED, self.params)
+            self._told.tell(ALL_MARKED, self.params)
         new = unknown.copy()
         invented = [new[window.place] for window in holes.windows]
         self._invent(result, unknown, holes.windows)
-        if self.params.memory and self.params.texture:
+        if recalls and self.params.texture:
             self._texture(result, new, image)
-        for window, part in zip(holes.windows, invented, strict=True):
-            if self.params.memory:
-                self.background.store(window, result[window.place], image, holes.hidden, part)
+        for window, part in zip(holes.windows, invented, strict=True) if recalls else ():
+            self.background.store(window, result[window.place], image, holes.hidden, part)
         holes.blend(result)
-        if self.params.memory and self.params.texture:
+        if recalls and self.params.texture:
             self._grain.add(result, image, self.background.before, holes)
         for veil in self._veils if mask is None and list(self._noted) == [self._overlay] else ():
             veil.lift(result, image, holes.hidden)
-        if self.params.memory:
+        if recalls:
             self.background.remember(image, holes.hidden)
         return result
 
@@ -202,6 +199,7 @@ class Inpaint(MaskedEffect):
             self._veils = ()
             self._late = []
             self._told.clear()
+            self._looked = self._found = False
             self._drop_repairs()
             if self._source is not None:
                 self._source.reset()
@@ -226,13 +224,13 @@ class Inpaint(MaskedEffect):
             self._repairs = repairs(frames())
         if self.params.key and self._keyed is not None and isinstance(self._keyed[1], Captions):
             self._keyed[1].learn(frames())
-        if (self.params.memory and self.params.ahead) or self._tracks():
+        if (self.params.memory and self.params.ahead and not self._are(masks.Faces)) or self._tracks():
             self._scout(frames(), whole)
 
     def _scout(self, frames: Iterable[Frame], whole: bool) -> None:
         """Go through a clip and its masks once, and begin anew with what was seen to be uncovered."""
         whole_masks = len(self._noted) == 1 and isinstance(self._noted[0], Captions)
-        people = self._are_people()
+        people = self._are(masks.Person)
         scout, marks = Prescan(whole=whole_masks, people=people), self._marks
         if marks is None:
             return
@@ -257,9 +255,9 @@ class Inpaint(MaskedEffect):
         if self._given is not None:
             self._given.reset()
 
-    def _are_people(self) -> bool:
-        """Whether all that is marked are people, who may be marked late, and in part."""
-        return bool(self._noted) and all(isinstance(source, masks.Person) for source in self._noted)
+    def _are(self, kind: type[MaskSource]) -> bool:
+        """Whether all that is marked are people, who may be marked late, and in part, or faces."""
+        return bool(self._noted) and all(isinstance(source, kind) for source in self._noted)
 
     def _with_belongings(self, background: Background, image: Image, marked: Mask, time: float | None) -> Mask:
         """What is `marked` and belongs to it; who finds people will look where `background` sees something come."""
@@ -286,13 +284,20 @@ class Inpaint(MaskedEffect):
     @property
     def notes(self) -> Sequence[str]:
         """What the user should know: an object that was lost, say."""
-        alone = [_ALONE] if self.params.find == "scratches" and len(self._late) == 1 else []
+        alone = [ALONE] if self.params.find == "scratches" and len(self._late) == 1 else []
         return self._told.of(self.params) + alone + [note for source in self._noted for note in source.notes]
+
+    @property
+    def unfound(self) -> str:
+        """That nothing was filled, since nobody was found, or no face."""
+        if not self._looked or self._found:
+            return ""
+        return next((words for kind, words in NOBODY.items() if self._are(kind)), "")
 
     @property
     def idle(self) -> str:
         """What is to be marked, where no parameter says."""
-        return _NOTHING if self._sources() is None and self.params.find == "nothing" else ""
+        return NOTHING if self._sources() is None and self.params.find == "nothing" else ""
 
     def _drop_repairs(self) -> None:
         if self._repairs is not None:
@@ -317,7 +322,7 @@ class Inpaint(MaskedEffect):
         source = self._sources()
         if source is None:
             if self.params.find == "nothing":
-                self._told.tell(_NOTHING, self.params)
+                self._told.tell(NOTHING, self.params)
             return None
         return masks.check_mask(source(image, time=time), image)
 
@@ -362,8 +367,8 @@ class Inpaint(MaskedEffect):
         if source is not None and (params.from_ or params.to):
             source = masks.Between(source, params.from_, params.to or math.inf)
         self._marks = source
-        if self._are_people() != self.background.people:
-            self.background = Background(people=self._are_people())
+        if self._are(masks.Person) != self.background.people:
+            self.background = Background(people=self._are(masks.Person))
         self._recorded = None
         if source is not None and params.save:
             source = self._recorded = masks.Recorded(source)

@@ -27,6 +27,7 @@ from gancam.masks.regions import (
     network_size,
     overlap,
     people_in,
+    pieces_of,
     shown,
     tile_of,
     united,
@@ -138,7 +139,7 @@ class Person(MaskSource):
         if not self.wide:
             return np.asarray(opacity > 127, np.uint8)
         if time is None and self._tick == 0 and self._look.alone:
-            opacity = np.asarray(cv2.max(opacity, self._left_out(image, opacity)), np.uint8)
+            opacity = self._alone(image, opacity)
         return self._trail(opacity, time)
 
     def opacity(self, image: ImageLike) -> NDArray[np.uint8]:
@@ -177,15 +178,19 @@ class Person(MaskSource):
         opacity = matte(without_isles(self._whole.before), small, image)
         return opacity if closer is None else np.asarray(cv2.max(opacity, closer), np.uint8)
 
-    def _left_out(self, image: Image, opacity: NDArray[np.uint8]) -> Mask:
-        """Of an image by itself: 255 where people are marked, what was left of them, and others behind them."""
+    def _alone(self, image: Image, opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Of an image by itself: who is in it, what was left of them, and others behind them.
+
+        What may be somebody is, where somebody surely is part of it: else flowers and cliffs would be.
+        """
 
         def look(picture: Image) -> Mask:
-            return _marked(Person(self._model, wide=True).opacity(picture))
+            return pieces_of(_marked(Person(self._model, wide=True).opacity(picture)), Person(self._model)(picture))
 
-        marked = _marked(opacity)
+        marked = pieces_of(_marked(opacity), Person(self._model)(image))
+        opacity = opacity & marked
         marked |= strays(image, marked, np.maximum(*self._whole.opinion.both()))
-        return marked | behind(image, marked, look)
+        return np.asarray(cv2.max(opacity, marked | behind(image, marked, look)), np.uint8)
 
     def _goes_on(self, small: Image) -> bool:
         """Whether `small` is of the scene of the frame before; what is marked for longer than it is seen goes along."""

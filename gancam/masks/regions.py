@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.frame import Image
+from gancam.masks.mask import Mask
 
 Window = tuple[int, int, int, int]  # left, top, width, height in pixels of the frame
 _MARGIN = 0.25  # of a person's longer side, that is left free around them: at 0.1 or 0.5 the network sees them worse
@@ -18,6 +19,7 @@ _SPECK = 1 / 3000  # of what the network is shown: what is smaller is nobody
 _SHARE = 0.2  # of the largest: what is smaller does not count as part of a window's people
 _ALIKE = 0.5  # of both together: as much of two windows is in both
 _OVERLAP = 0.3  # of the smaller of two windows: from there on they become one
+_CLOSE_BY = 0.05  # of the side of a square as large as people are: what may be theirs lies that close to them
 
 
 def boxes_above(found: NDArray[np.float32], window: Window, level: float) -> list[Window]:
@@ -158,3 +160,12 @@ def shown(image: Image, window: Window, work_size: int) -> Image:
     size = network_size(width, height, work_size)
     how = cv2.INTER_AREA if size[0] < width else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image[top : top + height, left : left + width], size, interpolation=how), np.uint8)
+
+
+def pieces_of(marked: Mask, sure: Mask) -> Mask:
+    """The pieces of what is `marked` that hold some of what is `sure`, or lie close to it."""
+    side = round(_CLOSE_BY * float(np.count_nonzero(sure)) ** 0.5)
+    near = cv2.dilate(sure, np.ones((2 * side + 1,) * 2, np.uint8))
+    _, labels = cv2.connectedComponents(marked)
+    known = np.unique(labels[(near > 0) & (marked > 0)])
+    return np.where(np.isin(labels, known[known > 0]), marked, np.uint8(0))

@@ -1,6 +1,7 @@
 """The command line in other surroundings: consoles of few characters, closed streams, users without a home."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import cv2
 import pytest
 
+from gancam.inference.catalog import MODELS
 from tests.helpers.small import still
 
 ROOT = Path(__file__).parent.parent.parent
@@ -68,8 +70,9 @@ def test_without_a_home_folder_what_is_bundled_plays(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert cv2.imread(str(tmp_path / "out.png")).shape[:2] == (64, 64)  # type: ignore[union-attr]
     assert "sr-x2-fast" in run("models").stdout
+    shutil.copy(MODELS / "sr-x2-fast.onnx", tmp_path / "in.onnx")
     for words, names in ((["studio", "--no-browser"], "GANCAM_STUDIO"), (["import", "in.onnx"], "GANCAM_MODELS")):
         done = run(*words)
         assert done.returncode == 2, done.stderr
         assert names in done.stderr
-    assert sorted(os.listdir(tmp_path)) == ["in.png", "out.png"]
+    assert sorted(os.listdir(tmp_path)) == ["in.onnx", "in.png", "out.png"]

@@ -67,3 +67,26 @@ def test_a_hidden_face_is_filled_without_pieces(people: Image) -> None:
     edges = [float(np.abs(cv2.Sobel(cv2.cvtColor(one, cv2.COLOR_BGR2GRAY), cv2.CV_32F, 1, 0))[inner].max())
              for one in (people, filled)]  # fmt: skip
     assert edges[1] < 0.25 * edges[0]
+
+
+def test_a_face_that_moves_leaves_nothing_of_its_hair_behind(people: Image) -> None:
+    """With ``mask=faces`` each frame is filled by itself: what came before changes nothing."""
+    moved = np.asarray(np.roll(people, 12, 1), np.uint8)
+    effect = gancam.load("inpaint", device="cpu", threads=1, mask="faces")
+    effect(people, time=0.0)
+    after = effect(moved, time=1 / 30)
+    effect.reset()
+    assert np.array_equal(after, effect(moved, time=0.0))
+
+
+@pytest.mark.parametrize(("mask", "says"), [("person", "no person was found"), ("faces", "no face was found")])
+def test_that_nobody_was_found_is_told(people: Image, mask: str, says: str) -> None:
+    effect = gancam.load("inpaint", device="cpu", threads=1, mask=mask)
+    assert not effect.unfound
+    effect(still("spices"))
+    assert says in effect.unfound
+    effect(people)
+    assert not effect.unfound
+    effect.reset()
+    effect(still("spices"), mask=np.zeros(still("spices").shape[:2], np.uint8))
+    assert not effect.unfound

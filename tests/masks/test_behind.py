@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gancam.frame import Image
 from gancam.masks import Mask, Person
 from gancam.masks.behind import behind
+from tests.helpers.small import still
 
 SHAPE = (120, 160)
 
@@ -60,3 +61,11 @@ def test_one_who_stands_alone_is_marked_as_before() -> None:
     alone = Person(wide=True)(image)
     again = behind(image, alone, lambda picture: np.asarray(Person(wide=True).opacity(picture) // 128 * 255, np.uint8))
     assert np.count_nonzero(again) < 0.002 * again.size
+
+
+def test_what_is_nobody_is_not_marked_in_an_image_by_itself() -> None:
+    """Otters and an osprey may be somebody to a network; where nobody surely is, nothing is marked."""
+    for name in ("otters", "osprey", "spices", "lake"):
+        image = still(name)
+        if not Person()(image).any():
+            assert not Person(wide=True)(image).any(), name
