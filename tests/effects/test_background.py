@@ -239,6 +239,37 @@ def test_what_was_invented_is_kept_until_its_surroundings_change() -> None:
     assert (np.abs(found.picture[inside > 0].astype(int) - 90) <= 1).mean() > 0.2
 
 
+def test_what_was_invented_bit_by_bit_while_the_camera_moved_is_invented_anew_as_one_when_it_is_calm() -> None:
+    background, mask = Background(), hole(130, 90)
+    window = FrameRegion.around(cv2.boundingRect(mask), 16, mask.shape)
+    part, grey = mask[window.place], np.full((*window.size[::-1], 3), 90, np.uint8)
+    anew: list[int] = []
+    for step in range(24):
+        image = scene(0.0 if step < 8 else 5.0 * min(step - 8, 6))  # it rests, moves for six frames, and rests
+        background.observe(image, mask, [window])
+        found = background.lookup(window, image, mask)
+        moves = 8 < step <= 14
+        fills = part if moves else np.asarray(part & (found.state == UNKNOWN), np.uint8)
+        if fills.any() and not moves and background.appeared(mask).any():
+            assert np.array_equal(background.appeared(mask), mask)
+            anew.append(step)
+        background.store(window, grey, image, mask, fills)
+        background.remember(image, mask)
+    assert anew == [0, 17]  # when it is hidden first, and in the third calm frame
+
+
+def test_a_camera_that_never_rests_has_nothing_invented_anew() -> None:
+    background, mask = Background(), hole(130, 90)
+    window = FrameRegion.around(cv2.boundingRect(mask), 16, mask.shape)
+    part, grey = mask[window.place], np.full((*window.size[::-1], 3), 90, np.uint8)
+    for step in range(16):
+        image = scene(2.5 * step - 20)
+        background.observe(image, mask, [window])
+        assert background.appeared(mask).any() == (step == 0)
+        background.store(window, grey, image, mask, part)
+        background.remember(image, mask)
+
+
 def test_what_was_invented_for_thin_letters_is_invented_anew_when_things_move() -> None:
     """A few pixels from what is seen now, that tells better; in wide holes what was invented stays as it is."""
     letters, wide = np.zeros(SIZE[::-1], np.uint8), hole(100, 80)

@@ -23,6 +23,7 @@ from gancam.effects.inpainting.arrivals import Copy, unmoved
 from gancam.effects.inpainting.future import FutureBackground
 from gancam.effects.inpainting.lasting import Lasting
 from gancam.effects.inpainting.light import STEADY, Exposure, aligned, compare, exposure, in_pixels, lit, relit
+from gancam.effects.inpainting.patchwork import Patchwork
 from gancam.effects.inpainting.regions import CELL, HALO, INVENTED, LASTED, RING, SEEN, UNKNOWN, Floats, FrameRegion
 from gancam.effects.inpainting.warp import cubic, frame_corners, square, translation, whole
 from gancam.frame import Image
@@ -30,8 +31,7 @@ from gancam.vision.motion import Camera, Grey, Matrix, moved
 
 _MARGIN = 0.25  # of the frame on each side, by which the canvas is larger
 _WINDOWS = 64  # for which an exposure is kept
-_LASTING = 60  # frames for which what is known is doubted before it is forgotten: passers-by are gone sooner
-_MOVING = 12  # the same while the camera moves
+_LASTING, _MOVING = 60, 12  # frames for which what is known is doubted before it is forgotten; while the camera moves
 _PAUSE = 0.25  # seconds that count between two frames, at the most
 
 
@@ -64,6 +64,7 @@ class Background:
         self._frames = 0  # that came
         self._upon: Grey | None = None  # of what is hidden now: the thing itself was there before it was
         self.cuts = 0  # how often it began anew, after the first time
+        self._patchwork = Patchwork()
         self._before: Copy | None = None
         self._earlier: Copy | None = None  # the copy before that
         self._rested = 0  # frames since anything was hidden
@@ -91,6 +92,7 @@ class Background:
         self.camera.reset()
         self._before, self._earlier, self._rested = None, None, 0
         self._lasting, self._followed, self._time = None, False, 0.0
+        self._patchwork = Patchwork()
         self._canvas = np.zeros((0, 0, 3), np.uint8)
         self._future, self._whole, self._frames = None, False, 0
 
@@ -149,6 +151,9 @@ class Background:
             self._follow(image, hidden)
             self._lasting = None
         self._rested, self._followed = 0, False
+        self._patchwork.look(None if self.before is None else self.before[2], hidden)
+        if self._patchwork.anew:
+            self._state[self._state == INVENTED] = UNKNOWN
         self._upon = self._unmoved(hidden, None if self._before is None else self._before.hidden, image)
         if self._upon is not None and self._lasting is not None:
             self._upon = self._lasting.doubted(self._upon)
@@ -203,6 +208,8 @@ class Background:
         """
         if not invented.any():
             return
+        if self._before is not None:
+            self._patchwork.add(invented, self._before.hidden[window.place])
         ring = (cv2.dilate(invented, square(RING)) > 0) & (hidden[window.place] == 0)
         state = np.where(invented > 0, INVENTED, np.where(ring, SEEN, UNKNOWN)).astype(np.uint8)
         shown = np.where(ring[..., None], image[window.place], picture)
@@ -230,8 +237,10 @@ class Background:
         known[new], doubts[new] = state[new], 0
 
     def appeared(self, hidden: Grey) -> Grey:
-        """Return what of the `hidden` (1) in the frame that was observed last was not hidden in the frame before."""
-        return hidden if self._before is None else np.asarray(hidden & (1 - self._before.hidden), np.uint8)
+        """Return what of the `hidden` (1) in the frame observed last was not in the one before, or is invented anew."""
+        if self._before is None or self._patchwork.anew:
+            return hidden
+        return np.asarray(hidden & (1 - self._before.hidden), np.uint8)
 
     def remember(self, image: Image, hidden: Grey) -> None:
         """Copy the frame: the next one may hide what it shows."""
