@@ -65,9 +65,9 @@ def degraded(truth: Pixels, kind: str, seed: int, scale: int = SCALE) -> Pixels:
 
 
 def jpeg(image: Pixels, quality: int) -> Pixels:
-    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     assert done
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), np.uint8)
 
 
 def bicubic(image: Pixels) -> Pixels:

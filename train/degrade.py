@@ -161,10 +161,11 @@ def compress(x: Floats, rng: np.random.Generator, severity: float) -> Pixels:
 
 
 def _jpeg(x: Floats, quality: int) -> Pixels:
-    done, data = cv2.imencode(".jpg", to_pixels(x), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    pixels = cv2.cvtColor(to_pixels(x), cv2.COLOR_RGB2BGR)
+    done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise ValueError(f"no JPEG can be made of an image {x.shape}")
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), dtype=np.uint8)
 
 
 def h264(image: Pixels, rate_factor: float, rng: np.random.Generator) -> Pixels:

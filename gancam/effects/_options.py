@@ -43,6 +43,7 @@ class SuperResolutionOptions(TypedDict, total=False):
 
     strength: float
     stabilise: float
+    clean: float
     threshold: float
 
 

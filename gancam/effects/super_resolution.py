@@ -18,6 +18,8 @@ from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.inference.variants import read_card
 from gancam.params import Params, parameter
+from gancam.vision.blocks import deblocked
+from gancam.vision.chroma import settled
 from gancam.vision.fit import scaled
 from gancam.vision.temporal import TemporalFilter
 
@@ -38,6 +40,11 @@ class SuperResolutionParams(Params):
     stabilise: float = parameter(
         0.0, minimum=0.0, maximum=1.0,
         help="how much a camera's noise is averaged away over the frames before, along motion",
+    )  # fmt: skip
+    clean: float = parameter(
+        0.0, minimum=0.0, maximum=1.0,
+        help="how much of what compression did is taken away around the network: the blocks of JPEG of a quality under "
+        "45, and colours beside their outlines",
     )  # fmt: skip
     threshold: float = parameter(
         -1.0, minimum=-1.0, maximum=64.0, below="off", scope=_SINGLE,
@@ -99,11 +106,16 @@ class SuperResolution(ModelEffect):
         strength = self.params.strength
         if strength == 0.0 or self._share == 0:
             return self._interpolate(image)
+        clean = self.params.clean
+        if clean > 0.0:
+            image = deblocked(image, clean)
         if self.params.stabilise > 0.0:
             image = self._calm(image, self.params.stabilise)
         else:
             self._calm.reset()
         sharp = self._sharpen(image, time)
+        if clean > 0.0:
+            sharp = settled(sharp, clean)
         if strength == 1.0:
             return sharp
         return np.asarray(cv2.addWeighted(sharp, strength, self._interpolate(image), 1.0 - strength, 0.0), np.uint8)
@@ -162,7 +174,8 @@ class SuperResolution(ModelEffect):
         """Name the model, where all of the frame is its own, enlarged at once."""
         whole = self._share == 1 and self._scale == self.card.scale and size[0] * size[1] <= 2 * self._tiles.limit
         params = self.params
-        more = params.strength != 1.0 or params.stabilise > 0.0 or params.threshold >= 0 or self._darker is not None
+        more = params.strength != 1.0 or max(params.stabilise, params.clean) > 0.0 or params.threshold >= 0
+        more = more or self._darker is not None
         if not whole or more:
             return None
         with self._lock:

@@ -19,6 +19,7 @@ from gancam.inference.catalog import find, menu
 from gancam.inference.tiling import tiled
 from gancam.inference.variants import read_card, variants
 from gancam.params import Params
+from tests.helpers.clips import psnr
 from tests.helpers.small import network, save, still, write_models
 
 BUNDLED = sorted(menu())
@@ -109,6 +110,18 @@ def test_stabilised_frames_show_less_of_their_noise(path: Path) -> None:
     assert np.abs(second[-1] - second[-2]).mean() < 0.4 * np.abs(first[-1] - first[-2]).mean()
     calm.reset()
     assert np.array_equal(calm(frames[-1]), first[-1])
+
+
+@pytest.mark.parametrize("name", ["restore-x1", "restore-x2"])
+def test_restoration_takes_away_what_strong_compression_did(name: str) -> None:
+    """A JPEG of quality 12: nearer to the original than by the network alone, and no edges of blocks."""
+    image = still("otters")
+    came = cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 12])[1], cv2.IMREAD_COLOR)
+    plain, clean = (
+        cv2.resize(gancam.load(name, device="cpu", **given)(came), image.shape[1::-1], interpolation=cv2.INTER_AREA)
+        for given in ({"clean": 0.0}, {})
+    )
+    assert psnr(np.asarray(clean), image) > psnr(np.asarray(plain), image) + 0.2
 
 
 @pytest.mark.parametrize("name", BUNDLED)

@@ -1,0 +1,128 @@
+"""The blocks of JPEG, taken out of a picture that was saved at a low quality."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.frame import Image
+
+_SIDE = 192  # pixels of the middle of a picture that are looked at
+_KEPT = 4  # frequencies across and down that are looked at: higher ones are mostly lost
+_TABLE = np.array([[16, 11, 10, 16], [12, 12, 14, 19], [14, 13, 16, 24], [14, 17, 22, 29]])  # of quality 50
+_LIKELY = 0.3  # of the error of values that fall anywhere, up to which they are multiples of a step
+_ALIKE = 3  # qualities after one that may fit better: of higher ones the steps divide those of a lower one
+_FIRST = 3  # of those frequencies that are looked at first
+_CLOSE = 0.1  # of that, by which another quality may fit better
+_FEWEST = 60  # values that must be told from nothing
+_COARSEST, _FINEST = 5, 45  # qualities of pictures in which anything, and blocks, can be seen
+_GRIDS = (0, 4), (2, 10), (4, 8), (6, 2), (8, 12), (10, 6), (12, 4), (14, 14)  # rows and columns: no two of 8 alike
+_SHARES = (12, 25, _FINEST), (0.75, 0.5, 0.0)  # by quality, of the mean of those grids: the first lies nearer
+
+Levels = NDArray[np.float32]
+
+
+def _steps(quality: int) -> Levels:
+    """The steps of those frequencies but the lowest, as libjpeg scales them."""
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return np.asarray(np.clip((_TABLE.ravel()[1:] * scale + 50) // 100, 1, 255), np.float32)
+
+
+_STEPS = np.array([_steps(quality) for quality in range(_COARSEST, _FINEST + 1)])
+_WAVES = np.cos(np.pi / 8 * np.outer(np.arange(_KEPT), np.arange(8) + 0.5)).astype(np.float32) / 2  # DCT-II
+_WAVES[0] /= np.sqrt(np.float32(2))
+
+
+def deblocked(image: Image, strength: float) -> Image:
+    """Give a picture that was saved as JPEG, at a low quality, without its blocks; another is given as it came.
+
+    Saved anew with its grid elsewhere, at the same quality, a picture has other blocks; the mean over several grids has
+    none (A. Nosratinia, Enhancement of JPEG-compressed images by re-application of JPEG, 2001).
+
+    Args:
+        image: uint8 ``(H, W, 3)`` BGR.
+        strength: 0 to 1.
+    """
+    quality = saved_quality(image)
+    if quality is None:
+        return image
+    share = strength * float(np.interp(quality, *_SHARES))
+    return np.asarray(cv2.addWeighted(_elsewhere(image, quality), share, image, 1 - share, 0), np.uint8)
+
+
+def saved_quality(image: Image) -> int | None:
+    """Tell at which quality of libjpeg a picture was saved, wherever its grid begins.
+
+    Values of a frequency are then multiples of a step, which the table of ITU-T T.81, K.1, gives for each quality.
+
+    Args:
+        image: uint8 ``(H, W, 3)`` BGR.
+
+    Returns:
+        5 to 45; None for one that was saved at none of these.
+    """
+    grey = _middle(image)
+    found = [_quality(grey[top:, left:]) for top, left in dict.fromkeys([(0, 0), _grid(grey)])]
+    return min((quality for quality in found if quality is not None), default=None)
+
+
+def _middle(image: Image) -> Levels:
+    """The luma of its middle, in whole blocks from its corner."""
+    top, left = (max(side - _SIDE, 0) // 16 * 8 for side in image.shape[:2])
+    part = np.ascontiguousarray(image[top : top + _SIDE, left : left + _SIDE])
+    return np.asarray(cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), np.float32)
+
+
+def _grid(grey: Levels) -> tuple[int, int]:
+    """Where the first row and column of blocks most likely begin: after the strongest of eight edges."""
+
+    def begins(values: Levels) -> int:
+        steps = values[:, :-1] - values[:, 1:]
+        bends = np.abs(steps[:, 1:-1] - (steps[:, :-2] + steps[:, 2:]) / 2)
+        whole = bends.shape[1] // 8 * 8
+        if not whole:
+            return 0
+        return (int(bends[:, :whole].mean(0).reshape(-1, 8).mean(0).argmax()) + 2) % 8
+
+    return begins(grey.T), begins(grey)
+
+
+def _quality(grey: Levels) -> int | None:
+    """The lowest quality at which what is not 0 is a multiple of its step; of those beside it the best."""
+    down, across = (side // 8 for side in grey.shape)
+    if not down or not across:
+        return None
+    blocks = (grey[: down * 8, : across * 8] - 128).reshape(down, 8, across, 8)
+    values = np.abs(np.tensordot(np.tensordot(_WAVES, blocks, (1, 1)), _WAVES, (3, 1)))  # (down, .., across, across)
+    values = np.moveaxis(values, -1, 1).reshape(_KEPT**2, -1)[1:]
+    likely = np.flatnonzero(_errors(values[:_FIRST], _STEPS[:, :_FIRST]) < 2 * _LIKELY)
+    errors = _errors(values, _STEPS[likely])
+    fits = likely[errors < min(_LIKELY, errors.min(initial=1) + _CLOSE)]
+    if not len(fits):
+        return None
+    beside = (likely >= fits[0]) & (likely < fits[0] + _ALIKE)
+    return int(likely[beside][errors[beside].argmin()]) + _COARSEST
+
+
+def _errors(values: Levels, steps: Levels) -> Levels:
+    """How far `values` ``(frequencies, n)`` are from multiples of `steps` ``(m, frequencies)``, for each of those.
+
+    1 is as far as anything is, or where few values tell.
+    """
+    times = values / steps[..., None]
+    told = times > 0.75
+    sums = (np.square(times - np.rint(times)) * told).sum((1, 2))
+    count = told.sum((1, 2))
+    return np.where(count < _FEWEST, 1, 12 * sums / np.maximum(count, 1)).astype(np.float32)
+
+
+def _elsewhere(image: Image, quality: int) -> Image:
+    """The mean of what `image` is when it is saved with its grid at other places."""
+    height, width = image.shape[:2]
+    around = np.asarray(cv2.copyMakeBorder(image, 16, 16, 16, 16, cv2.BORDER_REPLICATE), np.uint8)
+    total = np.zeros(image.shape, np.uint16)
+    for top, left in _GRIDS:
+        moved = around[top : top + height + 16, left : left + width + 16]
+        _, saved = cv2.imencode(".jpg", moved, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        made = np.asarray(cv2.imdecode(saved, cv2.IMREAD_COLOR), np.uint8)[16 - top :, 16 - left :]
+        cv2.add(total, made[:height, :width], dst=total, dtype=cv2.CV_16U)
+    return np.asarray(cv2.convertScaleAbs(total, alpha=1 / len(_GRIDS)), np.uint8)

@@ -1,0 +1,67 @@
+"""JPEG's blocks: told at whatever quality and place, and taken out; what has none stays the very array."""
+
+import cv2
+import numpy as np
+import pytest
+
+from gancam.frame import Image
+from gancam.vision.blocks import deblocked, saved_quality
+from tests.helpers.clips import psnr
+from tests.helpers.small import still
+
+NAMES = "skyline", "otters", "sign"
+
+
+def saved(image: Image, quality: int, *, full: bool = False) -> Image:
+    how = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444 if full else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
+    settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, how]
+    return np.asarray(cv2.imdecode(cv2.imencode(".jpg", image, settings)[1], cv2.IMREAD_COLOR), np.uint8)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("quality", [8, 14, 20, 35, 44])
+def test_the_quality_of_a_picture_is_told(name: str, quality: int) -> None:
+    image = still(name)
+    assert abs((saved_quality(saved(image, quality)) or 0) - quality) <= 1
+    assert abs((saved_quality(saved(image, quality, full=True)) or 0) - quality) <= 1
+
+
+@pytest.mark.parametrize("corner", [(3, 5), (0, 1), (7, 4)])
+def test_it_is_told_of_a_part_of_a_picture(corner: tuple[int, int]) -> None:
+    part = np.ascontiguousarray(saved(still("otters"), 25)[corner[0] :, corner[1] :])
+    assert abs((saved_quality(part) or 0) - 25) <= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_has_no_blocks_stays(name: str) -> None:
+    image = still(name)
+    smaller = cv2.resize(saved(image, 20), None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+    for each in (image, saved(image, 90), np.asarray(smaller, np.uint8)):
+        assert deblocked(each, 1.0) is each
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 30), (8, 8), (64, 3), (200, 201)])
+def test_plain_and_tiny_pictures_have_no_blocks(shape: tuple[int, int]) -> None:
+    plain = np.full((*shape, 3), 90, np.uint8)
+    assert deblocked(plain, 1.0) is plain
+    noise = np.random.default_rng(1).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    assert deblocked(noise, 1.0) is noise
+
+
+def blocky(image: Image) -> float:
+    """How much more neighbours differ across the edges of blocks than within them."""
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    steps = np.abs(np.diff(grey, axis=1))[:, : grey.shape[1] // 8 * 8 - 1]
+    edges = steps[:, 7::8].mean()
+    return float(edges / np.delete(steps, np.s_[7::8], 1).mean())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_blocks_go_and_the_picture_comes_nearer(name: str) -> None:
+    image = still(name)
+    came = saved(image, 12)
+    made, half = deblocked(came, 1.0), deblocked(came, 0.5)
+    assert psnr(made, image) > psnr(came, image) + 0.15
+    assert blocky(made) - 1 < 0.4 * (blocky(came) - 1)
+    assert psnr(half, came) > psnr(made, came)
+    assert np.array_equal(deblocked(came, 0.0), came)

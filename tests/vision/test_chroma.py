@@ -1,0 +1,57 @@
+"""Colours that go back to their outlines."""
+
+import cv2
+import numpy as np
+import pytest
+
+from gancam.frame import Image
+from gancam.vision.chroma import settled
+from tests.helpers.clips import psnr
+from tests.helpers.small import still
+
+
+def saved(image: Image, quality: int) -> Image:
+    return np.asarray(cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], 1), np.uint8)
+
+
+def colours(image: Image) -> Image:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb)[..., 1:], np.uint8)
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize("name", ["skyline", "otters", "sign"])
+def test_colours_that_were_smeared_come_nearer_to_their_outlines(name: str, scale: int) -> None:
+    image = still(name)
+    small = cv2.resize(image, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA)
+    came = cv2.resize(saved(np.asarray(small, np.uint8), 20), image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    made = settled(np.asarray(came, np.uint8), 1.0)
+    assert psnr(colours(made), colours(image)) > psnr(colours(np.asarray(came, np.uint8)), colours(image)) + 0.1
+    lumas = (cv2.cvtColor(each, cv2.COLOR_BGR2GRAY).astype(int) for each in (came, made))
+    assert np.abs(np.subtract(*lumas)).mean() < 0.6  # its luma is as it was
+
+
+def test_grey_stays_and_so_does_what_is_not_to_be_settled() -> None:
+    image = still("otters")
+    grey = np.asarray(cv2.merge([image[..., 1]] * 3), np.uint8)
+    assert np.array_equal(settled(grey, 1.0), grey)
+    assert np.array_equal(settled(image, 0.0), image)
+
+
+def test_a_colour_of_the_picture_that_luma_does_not_tell_of_stays() -> None:
+    """Red spots on a green of the same luma."""
+    image = np.full((240, 320, 3), (60, 130, 90), np.uint8)
+    luma = int(cv2.cvtColor(image[:1, :1], cv2.COLOR_BGR2GRAY)[0, 0])
+    red = (40, 60, round((luma - 0.114 * 40 - 0.587 * 60) / 0.299))
+    spots = [(x, y) for x in range(30, 320, 40) for y in range(30, 240, 40)]
+    for spot in spots:
+        cv2.circle(image, spot, 7, red, -1)
+    made = settled(image, 1.0)
+    for x, y in spots:
+        assert np.abs(made[y, x].astype(int) - red).max() < 12
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (31, 400), (33, 47), (480, 641)])
+def test_any_size(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    made = settled(image, 1.0)
+    assert (made.shape, made.dtype) == (image.shape, np.uint8)
