@@ -143,7 +143,8 @@ class Translate(ModelEffect):
         self._tint, self._pan, self._portraits, self._steady = Tint(), Pan(), Portraits(), Steady()
         self._moved = 0.0, 0.0  # how far the scene has, down and to the right, in shares of the picture
         self._begins: Place = 0, 0  # where in the texture the picture that the network is shown does
-        self._planes, self._buffers = Planes(), BufferPool()  # what a frame is made in, and frames that were given
+        self._planes, self._near = Planes(), Planes()  # what a frame and a face from nearer are made in
+        self._buffers = BufferPool()  # frames that were given
         self._told = Told()
 
     def arguments(self) -> Mapping[str, object]:
@@ -319,7 +320,7 @@ class Translate(ModelEffect):
         """What the network makes of `seen`; as `stabilise` has it, with what was shown before."""
         self._begins = self._place(seen.shape[:2])
         laid = self.card.strokes == "laid"
-        found = self._made(broad(seen) if laid else seen, self.params.clarity)
+        found = self._made(broad(seen) if laid else seen, self.params.clarity, self._planes)
         if laid:
             found = plain.softened(found, seen, self._planes)
         elif self.card.strokes in _LINES:
@@ -327,8 +328,10 @@ class Translate(ModelEffect):
             found = plain.evened(found, seen, grey=hatched, paper=self._on_paper, planes=self._planes)
         return self._calm(seen, found, self._steady)
 
-    def _made(self, seen: Image, clarity: float) -> Image:
-        return self._network(with_clarity(seen, clarity, self._planes) if self.card.keeps == "black" else seen)
+    def _made(self, seen: Image, clarity: float, planes: Planes) -> Image:
+        if self.card.keeps == "black":
+            seen = with_clarity(seen, clarity, planes, outlined=self.card.strokes == "hatched")
+        return self._network(seen)
 
     def _calm(self, seen: Image, found: Image, steady: Steady) -> Image:
         return steady(seen, found, self.params.stabilise) if self.params.stabilise > 0.0 else found
@@ -343,7 +346,8 @@ class Translate(ModelEffect):
         for window in self._portraits.windows((width, height), shown, self._share, most):
             seen = without_veil(window.cut(image))
             self._begins = self._place((height, width), (window.place.top, window.place.left), shown * window.nearer)
-            found = self._calm(seen, self._made(seen, _CLEARER * self.params.clarity), window.portrait.steady)
+            made = self._made(seen, _CLEARER * self.params.clarity, self._near)
+            found = self._calm(seen, made, window.portrait.steady)
             near = held(found, seen, [window.face], self.card.strokes)
             window.lay(near, drawn, self.params.faces, self._planes)
 
