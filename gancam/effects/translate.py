@@ -23,7 +23,7 @@ from gancam.vision import plain
 from gancam.vision.bars import find_picture
 from gancam.vision.blend import Region, composite
 from gancam.vision.chroma import chroma_of, coloured
-from gancam.vision.clarity import with_clarity
+from gancam.vision.clarity import Outlined, with_clarity
 from gancam.vision.cutout import ground
 from gancam.vision.features import calmed, held
 from gancam.vision.fit import scaled, shrunk
@@ -55,6 +55,7 @@ _LOST = (
     "mask= say where it is seen"
 )
 _LINES = "lines", "hatched"
+_OUTLINED: Mapping[str, Outlined] = {"lines": "white", "hatched": "pale"}  # colours of a light face would be blots
 
 
 _STYLES = scope("models that draw", lambda card: card.keeps == "black")
@@ -330,7 +331,7 @@ class Translate(ModelEffect):
 
     def _made(self, seen: Image, clarity: float, planes: Planes) -> Image:
         if self.card.keeps == "black":
-            seen = with_clarity(seen, clarity, planes, outlined=self.card.strokes == "hatched")
+            seen = with_clarity(seen, clarity, planes, outlined=_OUTLINED.get(self.card.strokes, "nothing"))
         return self._network(seen)
 
     def _calm(self, seen: Image, found: Image, steady: Steady) -> Image:

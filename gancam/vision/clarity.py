@@ -1,6 +1,7 @@
 """Clarity: weak shapes brought out, so that what is drawn of a pale face is a face; what is but texture, less."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from gancam.vision.fit import shrunk
 from gancam.vision.planes import Planes
 
 Floats = NDArray[np.float32]
+Outlined = Literal["nothing", "white", "pale"]
 
 _REACH = 12 / 640  # of the longer side: how far around it a pixel is compared
 _EDGE = 16.0  # grey levels: what differs by more is an edge, and stays as it is
@@ -26,12 +28,15 @@ _TEXTURE = 7.0, 9.0  # mean levels of what is fine from which on a place is text
 _LESS = 0.6  # of what is fine, how much texture loses
 
 _PALE = 150.0, 200.0  # levels from which on a place is as good as paper, and in full
+_WHITE = 165.0, 200.0  # the same, of the darkest of its three colours
 _STEP = 2.0, 7.0  # levels by which the darker side of an edge is below its surroundings: from here on, and in full
 _ALONG, _FLAT = (0.3, 0.6), 64.0  # shares of slopes in one direction that make a line; squared slopes that are none
 _LINE, _SOFT = 50.0, 25.0  # by how many it becomes darker, for a clear edge, and for one out of focus
 
 
-def with_clarity(image: Image, amount: float = 1.0, planes: Planes | None = None, *, outlined: bool = False) -> Image:
+def with_clarity(
+    image: Image, amount: float = 1.0, planes: Planes | None = None, *, outlined: Outlined = "nothing"
+) -> Image:
     """Raise the contrast of what differs little from its surroundings; edges, flat places and noise stay as they are.
 
     What differs is told by a guided filter of the picture by itself (fast guided filter,
@@ -42,7 +47,8 @@ def with_clarity(image: Image, amount: float = 1.0, planes: Planes | None = None
         image: uint8 ``(H, W, 3)`` BGR.
         amount: 0: nothing; 1: so that faces can be read in a drawing.
         planes: Where it works; None: in new arrays.
-        outlined: Whether pale things before something pale, which would be paper, get an outline on the darker side.
+        outlined: What gets an outline on its darker side before something pale, as it would be paper: all that is
+            pale, or what is white or grey, so that a light face keeps its shades.
     """
     planes, (height, width) = planes or Planes(), image.shape[:2]
     if amount == 0.0:
@@ -77,8 +83,9 @@ def with_clarity(image: Image, amount: float = 1.0, planes: Planes | None = None
     times *= np.float32(amount)
     fine *= np.subtract(1, rest, out=shape)
     cv2.scaleAdd(fine, -_LESS * min(amount, 1.0), times, dst=times)
-    if outlined:
+    if outlined != "nothing":
         line = _outlines(small, near, mean, radius, work)
+        line *= _paper(image, radius, work("pale")) if outlined == "white" else _ramp(mean, _PALE)
         line *= rest
         line *= np.float32(-min(amount, 1.0))
         np.minimum(times, line, out=times, where=line < 0)
@@ -137,8 +144,16 @@ def _outlines(small: Floats, near: Floats, mean: Floats, radius: int, work: _Wor
     xx, yy, xy = (cv2.blur(cv2.multiply(*pair), side) for pair in pairs)
     along = cv2.magnitude(xx - yy, 2 * xy) / (xx + yy + np.float32(_FLAT))
     line *= cv2.resize(_ramp(np.asarray(along, np.float32), _ALONG), full, dst=soft)
-    line *= _ramp(mean, _PALE)
     return line
+
+
+def _paper(image: Image, radius: int, out: Floats) -> Floats:
+    """Write how far each place is bright in all its colours: 0 to 1."""
+    size = shrunk((out.shape[1], out.shape[0]), 2.0)
+    blue, green, red = cv2.split(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    darkest = cv2.blur(cv2.min(cv2.min(blue, green), red), (2 * max(radius // 2, 1) + 1,) * 2)
+    white = _ramp(np.asarray(darkest, np.float32), _WHITE)
+    return np.asarray(cv2.resize(white, (out.shape[1], out.shape[0]), dst=out), np.float32)
 
 
 def _ramp(values: Floats, ends: tuple[float, float]) -> Floats:

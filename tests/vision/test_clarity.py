@@ -1,10 +1,12 @@
 """Clarity: weak shapes are brought out; edges, flat places and noise are not."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from gancam.sources import TestPattern
-from gancam.vision.clarity import with_clarity
+from gancam.vision.clarity import Outlined, with_clarity
 from gancam.vision.planes import Planes
 
 RNG = np.random.default_rng(0)
@@ -93,7 +95,7 @@ def pale(step: int = 20) -> np.ndarray:
 def test_pale_things_before_a_pale_wall_get_an_outline() -> None:
     """A white shirt before a white wall was white paper in a sketch."""
     image = pale()
-    change = with_clarity(image, outlined=True).astype(int) - with_clarity(image)
+    change = with_clarity(image, outlined="pale").astype(int) - with_clarity(image)
     edge, dots = change[180:340, 120:126], change[60:300, 440:580]
     assert change.max() <= 0, "nothing becomes lighter"
     assert edge.min(axis=(1, 2)).max() < -15, "the darker side of the edge, all along"
@@ -102,14 +104,24 @@ def test_pale_things_before_a_pale_wall_get_an_outline() -> None:
     assert dots.mean() > 0.1 * edge.mean(), "dots are no outline"
 
 
+def test_of_white_things_light_skin_is_none() -> None:
+    """In paint an outline within a light face is a brown blot."""
+    white, skin = pale(), pale()
+    skin[..., 0] -= np.uint8(80)
+    for image, outlined in ((white, True), (skin, False)):
+        change = with_clarity(image, outlined="white").astype(int) - with_clarity(image)
+        assert (change[180:340, 120:126].min() < -10) == outlined
+        assert change.any() == outlined
+
+
 def test_what_is_dark_needs_no_outline() -> None:
     dark = pale() - np.uint8(120)
-    np.testing.assert_array_equal(with_clarity(dark, outlined=True), with_clarity(dark))
+    np.testing.assert_array_equal(with_clarity(dark, outlined="pale"), with_clarity(dark))
 
 
 def test_it_works_in_given_arrays_as_in_new_ones() -> None:
     planes = Planes()
     for image in (scene(), pale(), scene(90, 121), gravel()):
-        np.testing.assert_array_equal(
-            with_clarity(image, 1.0, planes, outlined=True), with_clarity(image, outlined=True)
-        )
+        for outlined in get_args(Outlined):
+            again = with_clarity(image, 1.0, planes, outlined=outlined)
+            np.testing.assert_array_equal(again, with_clarity(image, outlined=outlined))
