@@ -25,7 +25,7 @@ from gancam.vision.blend import Region, composite
 from gancam.vision.chroma import chroma_of, coloured
 from gancam.vision.clarity import Outlined, with_clarity
 from gancam.vision.cutout import ground
-from gancam.vision.features import calmed, held
+from gancam.vision.features import brought_out, calmed, held
 from gancam.vision.fit import scaled, shrunk
 from gancam.vision.noise import even
 from gancam.vision.pan import Pan
@@ -294,7 +294,7 @@ class Translate(ModelEffect):
         """What is drawn of `image`, whose faces shine less, and are held near to what they are."""
         amount, found = self.params.faces, self._portraits.large(image.shape[1], self._share) if self._portrays else []
         faces = [face._replace(share=face.share * amount) for face in found]
-        seen = calmed(image, faces)
+        seen = brought_out(calmed(image, faces), faces, self.card.strokes)
         return held(self._drawn(seen, scale), seen, faces, self.card.strokes)
 
     def _drawn(self, image: Image, scale: float) -> Image:
@@ -345,7 +345,7 @@ class Translate(ModelEffect):
         height, width = image.shape[:2]
         most = _MOST_UNHURRIED if self._unhurried else _MOST
         for window in self._portraits.windows((width, height), shown, self._share, most):
-            seen = without_veil(window.cut(image))
+            seen = without_veil(window.cut(image, self.card.strokes))
             self._begins = self._place((height, width), (window.place.top, window.place.left), shown * window.nearer)
             made = self._made(seen, _CLEARER * self.params.clarity, self._near)
             found = self._calm(seen, made, window.portrait.steady)
