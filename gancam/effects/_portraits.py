@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gancam.frame import Image
 from gancam.masks.faces import Face, Faces
 from gancam.vision.blend import Place, composite
-from gancam.vision.features import Features, calmed
+from gancam.vision.features import Features, brought_out, calmed
 from gancam.vision.motion import Grey, is_cut, small_grey
 from gancam.vision.noise import even
 from gancam.vision.planes import Planes
@@ -75,8 +75,11 @@ class Window:
     size: tuple[int, int]
     face: Features
 
-    def cut(self, image: Image) -> Image:
-        """Cut it out of `image`, without noise and shine, in the size in which it is drawn; the border is repeated."""
+    def cut(self, image: Image, strokes: str) -> Image:
+        """Cut it out of `image`, without noise and shine, in the size in which it is drawn; the border is repeated.
+
+        `strokes` is as a model's card has them.
+        """
         height, width = image.shape[:2]
         left, top, right, bottom = self.place.left, self.place.top, self.place.right, self.place.bottom
         inside = image[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
@@ -86,7 +89,7 @@ class Window:
             near = even(np.asarray(cv2.resize(whole, self.size, interpolation=cv2.INTER_AREA), np.uint8))
         else:
             near = np.asarray(cv2.resize(even(whole), self.size, interpolation=cv2.INTER_CUBIC), np.uint8)
-        return calmed(near, [self.face])
+        return brought_out(calmed(near, [self.face]), [self.face], strokes)
 
     def lay(self, drawn: Image, frame: Image, strength: float, planes: Planes) -> None:
         """Lay what was `drawn` of `cut` on `frame`, in place: as light as the frame is there, the edge soft."""

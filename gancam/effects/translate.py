@@ -23,9 +23,9 @@ from gancam.vision import plain
 from gancam.vision.bars import find_picture
 from gancam.vision.blend import Region, composite
 from gancam.vision.chroma import chroma_of, coloured
-from gancam.vision.clarity import with_clarity
+from gancam.vision.clarity import Outlined, with_clarity
 from gancam.vision.cutout import ground
-from gancam.vision.features import calmed, held
+from gancam.vision.features import brought_out, calmed, held
 from gancam.vision.fit import scaled, shrunk
 from gancam.vision.noise import even
 from gancam.vision.pan import Pan
@@ -55,6 +55,7 @@ _LOST = (
     "mask= say where it is seen"
 )
 _LINES = "lines", "hatched"
+_OUTLINED: Mapping[str, Outlined] = {"lines": "white", "hatched": "pale"}  # colours of a light face would be blots
 
 
 _STYLES = scope("models that draw", lambda card: card.keeps == "black")
@@ -143,7 +144,8 @@ class Translate(ModelEffect):
         self._tint, self._pan, self._portraits, self._steady = Tint(), Pan(), Portraits(), Steady()
         self._moved = 0.0, 0.0  # how far the scene has, down and to the right, in shares of the picture
         self._begins: Place = 0, 0  # where in the texture the picture that the network is shown does
-        self._planes, self._buffers = Planes(), BufferPool()  # what a frame is made in, and frames that were given
+        self._planes, self._near = Planes(), Planes()  # what a frame and a face from nearer are made in
+        self._buffers = BufferPool()  # frames that were given
         self._told = Told()
 
     def arguments(self) -> Mapping[str, object]:
@@ -292,7 +294,7 @@ class Translate(ModelEffect):
         """What is drawn of `image`, whose faces shine less, and are held near to what they are."""
         amount, found = self.params.faces, self._portraits.large(image.shape[1], self._share) if self._portrays else []
         faces = [face._replace(share=face.share * amount) for face in found]
-        seen = calmed(image, faces)
+        seen = brought_out(calmed(image, faces), faces, self.card.strokes)
         return held(self._drawn(seen, scale), seen, faces, self.card.strokes)
 
     def _drawn(self, image: Image, scale: float) -> Image:
@@ -319,7 +321,7 @@ class Translate(ModelEffect):
         """What the network makes of `seen`; as `stabilise` has it, with what was shown before."""
         self._begins = self._place(seen.shape[:2])
         laid = self.card.strokes == "laid"
-        found = self._made(broad(seen) if laid else seen, self.params.clarity)
+        found = self._made(broad(seen) if laid else seen, self.params.clarity, self._planes)
         if laid:
             found = plain.softened(found, seen, self._planes)
         elif self.card.strokes in _LINES:
@@ -327,8 +329,10 @@ class Translate(ModelEffect):
             found = plain.evened(found, seen, grey=hatched, paper=self._on_paper, planes=self._planes)
         return self._calm(seen, found, self._steady)
 
-    def _made(self, seen: Image, clarity: float) -> Image:
-        return self._network(with_clarity(seen, clarity, self._planes) if self.card.keeps == "black" else seen)
+    def _made(self, seen: Image, clarity: float, planes: Planes) -> Image:
+        if self.card.keeps == "black":
+            seen = with_clarity(seen, clarity, planes, outlined=_OUTLINED.get(self.card.strokes, "nothing"))
+        return self._network(seen)
 
     def _calm(self, seen: Image, found: Image, steady: Steady) -> Image:
         return steady(seen, found, self.params.stabilise) if self.params.stabilise > 0.0 else found
@@ -341,9 +345,10 @@ class Translate(ModelEffect):
         height, width = image.shape[:2]
         most = _MOST_UNHURRIED if self._unhurried else _MOST
         for window in self._portraits.windows((width, height), shown, self._share, most):
-            seen = without_veil(window.cut(image))
+            seen = without_veil(window.cut(image, self.card.strokes))
             self._begins = self._place((height, width), (window.place.top, window.place.left), shown * window.nearer)
-            found = self._calm(seen, self._made(seen, _CLEARER * self.params.clarity), window.portrait.steady)
+            made = self._made(seen, _CLEARER * self.params.clarity, self._near)
+            found = self._calm(seen, made, window.portrait.steady)
             near = held(found, seen, [window.face], self.card.strokes)
             window.lay(near, drawn, self.params.faces, self._planes)
 

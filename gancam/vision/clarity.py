@@ -1,4 +1,7 @@
-"""Clarity: weak shapes brought out, so that what is drawn of a pale face is a face."""
+"""Clarity: weak shapes brought out, so that what is drawn of a pale face is a face; what is but texture, less."""
+
+from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -9,6 +12,9 @@ from gancam.frame import Image
 from gancam.vision.fit import shrunk
 from gancam.vision.planes import Planes
 
+Floats = NDArray[np.float32]
+Outlined = Literal["nothing", "white", "pale"]
+
 _REACH = 12 / 640  # of the longer side: how far around it a pixel is compared
 _EDGE = 16.0  # grey levels: what differs by more is an edge, and stays as it is
 _WANTED = 15.0  # grey levels by which shapes shall differ
@@ -16,17 +22,33 @@ _MOST = 2.7  # times at most what they do
 _STRONG = np.float32(10.0)  # levels at which a single pixel counts at most: hair beside a face says nothing of it
 _NOISE, _SHAPE = 2.0, 5.5  # levels up to which there is but noise, and from which on a shape
 
+_FINE, _AROUND = 3, 2  # how many times smaller than the reach what is fine is, and larger what is full of it
+_GRAIN = np.float32(12.0)  # levels of what is fine, at most: an edge is no texture
+_TEXTURE = 7.0, 9.0  # mean levels of what is fine from which on a place is texture, and in full
+_LESS = 0.6  # of what is fine, how much texture loses
 
-def with_clarity(image: Image, amount: float = 1.0, planes: Planes | None = None) -> Image:
+_PALE = 150.0, 200.0  # levels from which on a place is as good as paper, and in full
+_WHITE = 165.0, 200.0  # the same, of the darkest of its three colours
+_STEP = 2.0, 6.5  # levels by which the darker side of an edge is below its surroundings: from here on, and in full
+_ALONG, _FLAT = (0.3, 0.6), 64.0  # shares of slopes in one direction that make a line; squared slopes that are none
+_LINE, _SOFT = 40.0, 20.0  # by how many it becomes darker, for a clear edge, and for one out of focus
+
+
+def with_clarity(
+    image: Image, amount: float = 1.0, planes: Planes | None = None, *, outlined: Outlined = "nothing"
+) -> Image:
     """Raise the contrast of what differs little from its surroundings; edges, flat places and noise stay as they are.
 
     What differs is told by a guided filter of the picture by itself (fast guided filter,
-    https://arxiv.org/abs/1505.00996).
+    https://arxiv.org/abs/1505.00996). What is full of fine detail, such as leaves and gravel, is no shape: it loses
+    some of that, else it would be drawn as a scribble.
 
     Args:
         image: uint8 ``(H, W, 3)`` BGR.
         amount: 0: nothing; 1: so that faces can be read in a drawing.
         planes: Where it works; None: in new arrays.
+        outlined: What gets an outline on its darker side before something pale, as it would be paper: all that is
+            pale, or what is white or grey, so that a light face keeps its shades.
     """
     planes, (height, width) = planes or Planes(), image.shape[:2]
     if amount == 0.0:
@@ -34,21 +56,108 @@ def with_clarity(image: Image, amount: float = 1.0, planes: Planes | None = None
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=planes("clarity grey", (height, width), np.uint8))
     size = shrunk((width, height), 2.0)  # of four pixels together there is half the noise
     radius = max(round(_REACH * max(size)), 1)
-    small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.float32)
-    mean = _around(small, radius)
-    varies = _around(cv2.multiply(small, small), radius) - np.square(mean)
-    slope = varies / (varies + np.float32(_EDGE * _EDGE))
-    differs = small - _around(slope, radius) * small - _around(mean - slope * mean, radius)
-    weak = np.clip(differs, -_STRONG, _STRONG)
-    shape = cv2.sqrt(np.maximum(_around(weak * weak, radius), 0))  # of sums that are rounded
-    times = np.clip(np.float32(_WANTED) / np.maximum(shape, np.float32(1)), 1, np.float32(_MOST)) - np.float32(1)
-    times *= np.float32(amount) * np.clip((shape - np.float32(_NOISE)) / np.float32(_SHAPE - _NOISE), 0, 1)
-    times *= cv2.GaussianBlur(differs, (3, 3), 0)  # pores and noise stay as they are
+    work = _Work(planes, (size[1], size[0]))
+    small = work("small")
+    np.copyto(small, cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
+    mean = work.around(small, radius, "mean")
+    differs, times = work("differs"), work("times")
+    cv2.multiply(small, small, dst=differs)
+    varies = work.around(differs, radius, "varies")
+    np.subtract(varies, np.multiply(mean, mean, out=differs), out=varies)
+    slope = np.divide(varies, np.add(varies, np.float32(_EDGE * _EDGE), out=differs), out=varies)
+    np.subtract(mean, np.multiply(slope, mean, out=times), out=times)
+    base = work.around(times, radius, "base")
+    np.multiply(work.around(slope, radius, "slope"), small, out=differs)
+    np.subtract(np.subtract(small, differs, out=differs), base, out=differs)
+    weak = np.clip(differs, -_STRONG, _STRONG, out=times)
+    shape = work.around(np.multiply(weak, weak, out=times), radius, "shape")
+    cv2.sqrt(np.maximum(shape, 0, out=shape), dst=shape)  # of sums that are rounded
+    np.divide(np.float32(_WANTED), np.maximum(shape, np.float32(1), out=times), out=times)
+    np.subtract(np.clip(times, 1, np.float32(_MOST), out=times), np.float32(1), out=times)
+    times *= _ramp(shape, (_NOISE, _SHAPE))
+    near = work.around(small, max(round(radius / _FINE), 1), "near")
+    fine = np.clip(np.subtract(small, near, out=work("fine")), -_GRAIN, _GRAIN, out=work("fine"))
+    rest = _texture(fine, radius, work("rest"))
+    times *= rest
+    times *= cv2.GaussianBlur(differs, (3, 3), 0, dst=work("base"))  # pores and noise stay as they are
+    times *= np.float32(amount)
+    fine *= np.subtract(1, rest, out=shape)
+    cv2.scaleAdd(fine, -_LESS * min(amount, 1.0), times, dst=times)
+    if outlined != "nothing":
+        line = _outlines(small, near, mean, radius, work)
+        line *= _paper(image, radius, work("pale")) if outlined == "white" else _ramp(mean, _PALE)
+        line *= rest
+        line *= np.float32(-min(amount, 1.0))
+        np.minimum(times, line, out=times, where=line < 0)
     more = planes("clarity", (height, width), np.int16)
-    cv2.resize(np.rint(times).astype(np.int16), (width, height), dst=more)
+    cv2.resize(np.rint(times, out=times).astype(np.int16), (width, height), dst=more)
     mores = cv2.merge([more] * 3, dst=planes("clarities", image.shape, np.int16))
     return np.asarray(cv2.add(image, mores, dst=planes("clear", image.shape, np.uint8), dtype=cv2.CV_8U), np.uint8)
 
 
-def _around(values: MatLike, radius: int) -> NDArray[np.float32]:
-    return np.asarray(cv2.boxFilter(values, -1, (2 * radius + 1,) * 2), np.float32)
+@dataclass(frozen=True)
+class _Work:
+    """Where it works: floats of one shape, kept from frame to frame, as new memory takes longer than the work."""
+
+    planes: Planes
+    shape: tuple[int, int]
+
+    def __call__(self, name: str) -> Floats:
+        return self.planes(f"clarity {name}", self.shape, np.float32)
+
+    def around(self, values: MatLike, radius: int, name: str) -> Floats:
+        """Give the mean of what is within `radius` of each place."""
+        return np.asarray(cv2.boxFilter(values, -1, (2 * radius + 1,) * 2, dst=self(name)), np.float32)
+
+
+def _texture(fine: Floats, radius: int, out: Floats) -> Floats:
+    """Write how little each place is full of what is fine, which reaches `_AROUND` times as far as a shape: 0 to 1."""
+    size = shrunk((fine.shape[1], fine.shape[0]), 2.0)
+    least = cv2.resize(np.abs(fine, out=out), size, interpolation=cv2.INTER_AREA)
+    side = (2 * max(_AROUND * radius // 2, 1) + 1,) * 2
+    rest = 1 - _ramp(np.asarray(cv2.blur(cv2.blur(least, side), side), np.float32), _TEXTURE)
+    return np.asarray(cv2.resize(rest, (fine.shape[1], fine.shape[0]), dst=out), np.float32)
+
+
+def _outlines(small: Floats, near: Floats, mean: Floats, radius: int, work: _Work) -> Floats:
+    """By how many levels the darker side of pale edges is to be darker: of lines, as a knit's dots have no outline.
+
+    Args:
+        small: A picture in grey.
+        near: The mean of what is next to each place.
+        mean: That of what is within `radius`.
+        radius: In pixels.
+        work: Where it works.
+    """
+    full = small.shape[1], small.shape[0]
+    soft = work.around(near, max(round(radius / _FINE), 1), "soft")
+    clear = cv2.GaussianBlur(small, (3, 3), 0, dst=work("line"))
+    line = _ramp(np.subtract(soft, clear, out=work("line")), _STEP)
+    line *= np.float32(_LINE)
+    vague = _ramp(np.subtract(mean, soft, out=soft), _STEP)
+    vague *= np.float32(_SOFT)
+    np.maximum(line, vague, out=line)
+    least = cv2.resize(small, shrunk(full, 2.0), interpolation=cv2.INTER_AREA)
+    across, down = (cv2.Sobel(least, cv2.CV_32F, *way) for way in ((1, 0), (0, 1)))
+    side = (2 * max(radius // 2, 1) + 1,) * 2
+    pairs = (across, across), (down, down), (across, down)
+    xx, yy, xy = (cv2.blur(cv2.multiply(*pair), side) for pair in pairs)
+    along = cv2.magnitude(xx - yy, 2 * xy) / (xx + yy + np.float32(_FLAT))
+    line *= cv2.resize(_ramp(np.asarray(along, np.float32), _ALONG), full, dst=soft)
+    return line
+
+
+def _paper(image: Image, radius: int, out: Floats) -> Floats:
+    """Write how far each place is bright in all its colours: 0 to 1."""
+    size = shrunk((out.shape[1], out.shape[0]), 2.0)
+    blue, green, red = cv2.split(cv2.resize(image, size, interpolation=cv2.INTER_NEAREST))  # a mean follows
+    darkest = cv2.blur(cv2.min(cv2.min(blue, green), red), (2 * max(radius // 2, 1) + 1,) * 2)
+    white = _ramp(np.asarray(darkest, np.float32), _WHITE)
+    return np.asarray(cv2.resize(white, (out.shape[1], out.shape[0]), dst=out), np.float32)
+
+
+def _ramp(values: Floats, ends: tuple[float, float]) -> Floats:
+    """Make of `values` themselves how far they are between both ends: 0 to 1."""
+    values -= np.float32(ends[0])
+    values *= np.float32(1 / (ends[1] - ends[0]))
+    return np.clip(values, 0, 1, out=values)

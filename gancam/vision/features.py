@@ -32,6 +32,9 @@ _TAKEN, _WEAK = 0.6, 8.0  # how much of shine is taken off, and grey levels of i
 _AROUND = 0.12  # of a face's width, deviation: over which a drawing is lighter or darker as a whole
 _CLEAR, _CLEARER = 0.6, 12.0  # times of the contrast of a face that a drawing has more, and grey levels at most
 
+_DRAWN, _RAISED = 24.0, 2.5  # grey levels by which a face that is drawn in black shall vary, and times at most
+_SHADED, _LIT = 40.0, 20.0  # levels by which that makes it darker, and lighter, at most
+
 
 class Features(NamedTuple):
     """A face, in pixels of a picture.
@@ -100,6 +103,33 @@ def calmed(image: Image, faces: Sequence[Features]) -> Image:
         less = cv2.resize(np.rint(cv2.GaussianBlur(shine, (3, 3), 0)).astype(np.int16), part.whole)
         made = image.copy() if made is image else made
         made[place] = cv2.subtract(made[place], less, dtype=cv2.CV_8U)
+    return made
+
+
+def brought_out(image: Image, faces: Sequence[Features], strokes: str) -> Image:
+    """Raise the shades of `faces` that are pale or out of focus, for pens: of those white paper would be left.
+
+    Args:
+        image: uint8 ``(H, W, 3)`` BGR, as `calmed` gives it.
+        faces: Of it.
+        strokes: As a model's card has them: all but those of pens leave the image as it is.
+    """
+    made = image
+    for part in _parts(image, faces) if strokes == "hatched" else ():
+        place = part.rows, part.columns
+        small = cv2.cvtColor(cv2.resize(made[place], part.size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+        shades, oval = (
+            cv2.subtract(small, _around(small.astype(np.float32), part), dtype=cv2.CV_32F),
+            _oval(part, _FACE),
+        )
+        varies = float(np.sqrt(np.vdot(shades * shades, oval) / max(float(oval.sum()), 1.0)))
+        times = min(max(_DRAWN / max(varies, 1.0), 1.0), _RAISED) - 1.0
+        if times == 0.0:
+            continue
+        more = np.clip(shades * np.float32(times), -_SHADED, _LIT) * oval * np.float32(part.face.share)
+        large = cv2.resize(np.rint(more).astype(np.int16), part.whole)
+        made = image.copy() if made is image else made
+        made[place] = cv2.add(made[place], cv2.merge([large] * 3), dtype=cv2.CV_8U)
     return made
 
 

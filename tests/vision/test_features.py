@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gancam.frame import Image
-from gancam.vision.features import Features, calmed, held
+from gancam.vision.features import Features, brought_out, calmed, held
 
 SKIN = 70, 95, 140  # BGR
 MARKS = np.array([(-0.2, -0.15), (0.2, -0.15), (0, 0.05), (-0.16, 0.28), (0.16, 0.28)])
@@ -145,3 +145,35 @@ def test_a_face_may_be_anywhere_and_of_any_size(at: tuple[float, float], width: 
     assert made.shape == shining.shape
     assert (made <= shining).all()
     assert held(made, shining, [face(width, at=at)], "lines").shape == shining.shape
+
+
+def pale_face(shade: int) -> Image:
+    """Eyes and a mouth that are darker than skin by so many levels."""
+    image = skin()
+    for place, size in (((-0.2, -0.15), (0.08, 0.04)), ((0.2, -0.15), (0.08, 0.04)), ((0, 0.28), (0.14, 0.05))):
+        x, y = (round(middle + part * 100) for middle, part in zip(AT, place, strict=True))
+        axes = round(size[0] * 100), round(size[1] * 100)
+        cv2.ellipse(image, (x, y), axes, 0, 0, 360, [level - shade for level in SKIN], cv2.FILLED)
+    return cv2.GaussianBlur(image, (0, 0), 3).astype(np.uint8)
+
+
+def test_a_pale_face_has_features_for_a_pen() -> None:
+    """Somebody out of focus had a face of white paper in a sketch."""
+    image = pale_face(20)
+    made = brought_out(image, [face()], "hatched")
+    x, y = round(AT[0] + 20), round(AT[1] - 15)
+    assert grey(image)[y, x] - grey(made)[y, x] > 10, "an eye is darker"
+    changed = np.abs(made.astype(int) - image).max(-1)
+    assert changed[:, :90].max() == changed[:, 230:].max() == 0, "nothing beside the face"
+    for strokes in ("lines", "laid", "any"):
+        assert brought_out(image, [face()], strokes) is image
+    assert brought_out(image, [], "hatched") is image
+
+
+def test_a_clear_face_stays_as_it_is_and_a_shade_more_is_a_little_more() -> None:
+    clear = pale_face(60)
+    clear[80:160, 120:200:16] = clear[80:160, 121:200:16] = clear[80:160, 122:200:16] = 10  # much to see
+    clear[80:160, 128:200:16] = clear[80:160, 129:200:16] = 240
+    assert brought_out(clear, [face()], "hatched") is clear
+    some = [brought_out(pale_face(30), [face(share=share)], "hatched").astype(int).sum() for share in (0.0, 0.5, 1.0)]
+    assert some[0] > some[1] > some[2]
