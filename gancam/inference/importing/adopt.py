@@ -67,6 +67,7 @@ class Adapted:
     psnr: float
 
 
+@np.errstate(over="ignore", invalid="ignore")  # under a wrong range values may be of any size
 def adapt(
     source: Path,
     target: Path,
@@ -338,6 +339,8 @@ def _checked(graph: Foreign, convention: Convention, target: Path) -> float:
 
 def _alike(truth: Floats, made: Image) -> float:
     """DB between numbers and the picture of them, 100 at most; what is midway between two levels may become either."""
+    if not np.isfinite(truth).all():
+        return 0.0
     truth = np.clip(truth, 0, 255)
     nearest = np.where(np.abs(truth - made) <= _MIDWAY, made, np.round(truth)).astype(np.uint8)
     return min(float(cv2.PSNR(nearest, made)), 100.0)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from gancam.inference.importing import pictures
 from gancam.inference.importing.convention import Answers, Convention, encode
+from gancam.inference.importing.fitting import shape
 from gancam.inference.importing.foreign import Foreign, Port, refuse
-from gancam.inference.importing.image import shape
 from gancam.inference.importing.measure import measured, usual_side
 from gancam.inference.importing.trial import TrialFailed
 
