@@ -21,7 +21,7 @@ from gancam.cli.console import errors, print_warning
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError, SourceError, either
 from gancam.frame import Image
 from gancam.inference.catalog import menu, user_folder
-from gancam.inference.importing.adopt import Adapted, adapt
+from gancam.inference.importing.adopt import Adapted, adapt, plain_name
 from gancam.inference.importing.formats import other_format
 from gancam.inference.importing.joined import join
 from gancam.inference.importing.pictures import truth
@@ -106,7 +106,7 @@ def import_(
         )
     for one in files:
         _check_kind(one)
-    target = _target(name or file.name.partition(".")[0], overwrite)
+    target = _target(name or plain_name(file), overwrite)
     given = {
         "effect": effect, "order": order, "output_order": output_order, "range": range_, "output_range": output_range,
         "layout": layout, "scale": scale, "mask_one": mask_one,

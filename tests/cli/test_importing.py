@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from export.graph import Graph
-from gancam.inference.catalog import MODELS
+from gancam.inference.catalog import MODELS, find
 from tests.helpers.command import here, refused
 from tests.helpers.foreign import Case, write_case
 from tests.helpers.small import still
@@ -101,3 +101,19 @@ def test_what_is_of_one_square_size_may_be_for_faces(tmp_path: Path, own: Path) 
     assert made.returncode == 0, made.stderr
     before, after = (cv2.imread(str(tmp_path / name)) for name in ("a.png", "b.png"))
     assert np.array_equal(np.asarray(before), np.asarray(after))  # there is no face
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("GFPGANv1.4.onnx", "GFPGANv1-4"), ("2x_v1.2.fp16.onnx", "2x_v1-2"), ("my net: v1.0 ü.onnx", "my-net-v1-0-ü")],
+)
+def test_a_file_keeps_its_name_whether_it_is_imported_or_played(
+    file: str, name: str, tmp_path: Path, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source = write_case(Case(scale=2), tmp_path / file)
+    imported = here("import", source)
+    assert imported.returncode == 0, imported.stderr
+    assert imported.stdout.startswith(f"{name}: super_resolution x2")
+    assert (own / f"{name}.onnx").is_file()
+    assert find(source).stem == name

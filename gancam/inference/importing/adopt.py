@@ -32,7 +32,7 @@ from gancam.inference.importing.probe import probe
 from gancam.inference.importing.safety import check_safe
 from gancam.inference.importing.states import own_frame, second
 from gancam.inference.importing.trial import TrialFailed
-from gancam.inference.importing.weights import export_weights, holds_weights
+from gancam.inference.importing.weights import SUFFIXES, export_weights, holds_weights
 from gancam.inference.importing.windows import PAST, past_begins, with_past
 from gancam.inference.importing.wrap_latent import wrap_latent
 from gancam.inference.importing.wrap_masked import wrap_masked
@@ -214,8 +214,10 @@ def adopted(source: Path) -> Path:
 
 
 def plain_name(source: Path) -> str:
-    """Name what is made of `source`, by letters, digits, - and _."""
-    return re.sub(r"[^\w-]+", "-", source.stem).strip("-") or "model"
+    """Name what is made of `source` as the file is, in letters, digits, - and _, without the ending of a precision."""
+    plain = source.stem if source.suffix.lower() in (".onnx", *SUFFIXES) else source.name
+    plain = re.sub(r"\.(fp16|fp32|int8)$", "", plain, flags=re.IGNORECASE)
+    return re.sub(r"[^\w-]+", "-", plain).strip("-") or "model"
 
 
 def convention_of(metadata: Mapping[str, str]) -> Convention | None:

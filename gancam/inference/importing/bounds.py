@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from gancam.inference.importing import pictures
-from gancam.inference.importing.convention import RANGES, Answers, Convention, Order, decode, shaped
+from gancam.inference.importing.convention import RANGES, Answers, Convention, Order, Tensor, decode, shaped
 from gancam.inference.importing.foreign import Foreign
 from gancam.inference.importing.measure import usual_side
 from gancam.inference.importing.trial import TrialFailed
@@ -39,4 +39,11 @@ def bounds(graph: Foreign, base: Convention) -> Answers:
                 inside = (pixels > -_AT_END).all() and (pixels < 1 + _AT_END).all()
                 if inside:
                     return {"output_range": name} | ({"output_order": order} if name.startswith("imagenet") else {})
-    return {}
+    return {"output_range": "0..1"} if _is_share(found) else {}
+
+
+def _is_share(found: Tensor) -> bool:
+    """Whether values are of a sigmoid that one end alone is seen of, as that of edges, which know no opposite."""
+    low, high = float(found.min()), float(found.max())  # NaN is in no range
+    at_end = np.minimum(np.abs(found), np.abs(found - 1)) < _AT_END
+    return bool(low > -_AT_END and high < 1 + _AT_END and high - low > 0.5 and at_end.mean() > 0.02)

@@ -236,16 +236,25 @@ def _by_light(
 
 def _is_like(graph: Foreign, one: _Candidate, image: Image) -> bool:
     """Whether what was made has something of the picture shown, in whatever light."""
-    flat = np.clip(one.made, 0, 255).std() < _DULL < image.std()
-    if flat or pictures.alike(one.made, _inner(image, one.convention.cut)) < _ALIKE:
+    if _is_flat(one, image) or pictures.alike(one.made, _inner(image, one.convention.cut)) < _ALIKE:
         return False
     return one.off <= _FAR or light(graph, one.convention, one.made, image).alone
 
 
+def _is_flat(one: _Candidate, image: Image) -> bool:
+    """Whether nothing can be seen in what was made of a picture in which there is something."""
+    return bool(np.clip(one.made, 0, 255).std() < _DULL < image.std())
+
+
 def _refuse_garbage(graph: Foreign, best: _Candidate, tried: list[_Candidate], image: Image, answers: Answers) -> None:
     """Refuse what has nothing of the picture shown, unless the user said what it is."""
-    if {"range", "order"} <= set(answers) or _is_like(graph, best, image):
+    if {"range", "order"} <= set(answers) and not _is_flat(best, image):
         return
+    if _is_like(graph, best, image):
+        return
+    if {"range", "order"} <= set(answers):
+        a, cure = best.convention, "Leave out what was said of it, and it is found by trying"
+        raise refuse(graph, f"{a.range} in, {a.output_range} out: all of a photo becomes the same grey", cure)
     like = pictures.alike(best.made, _inner(image, best.convention.cut))
     likeliest = sorted(tried, key=lambda one: one.off)[:2]
     said = "; ".join(
