@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import cv2
@@ -117,3 +118,22 @@ def test_a_file_keeps_its_name_whether_it_is_imported_or_played(
     assert imported.stdout.startswith(f"{name}: super_resolution x2")
     assert (own / f"{name}.onnx").is_file()
     assert find(source).stem == name
+
+
+def test_doubts_of_an_imported_model_name_its_file_and_end_when_it_is_confirmed(tmp_path: Path, own: Path) -> None:
+    source = write_case(Case("luma", order="bgr"), tmp_path / "my net.onnx")
+    found = here("import", source, "--name", "net")
+    assert found.returncode == 0, found.stderr
+    sure = re.search(r"that ends the doubt: (gancam import .*)", found.stdout)
+    assert sure is not None
+    cv2.imwrite(str(tmp_path / "a.png"), still("sign")[:50, :70])
+    played = "process", tmp_path / "a.png", tmp_path / "b.png", "--overwrite", "-e", "net"
+    line = here(*played).stderr
+    assert "(gancam import 'my net.onnx' --name net --overwrite --order " in line
+    assert " if it is right as it is" in line
+    told = shlex.split(sure[1])
+    assert told[:5] == ["gancam", "import", str(source), "--name", "net"]
+    again = here(*told[1:])
+    assert again.returncode == 0, again.stderr
+    assert "not certain" not in again.stdout
+    assert "not certain" not in here(*played).stderr

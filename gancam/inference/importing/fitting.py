@@ -165,4 +165,20 @@ def _first_run(graph: Foreign, base: Convention, image: Image, answers: Answers)
         except TrialFailed as error:
             first = first or error
     assert first is not None
-    raise first
+    raise _other_size(graph, base, image) or first
+
+
+def _other_size(graph: Foreign, base: Convention, image: Image) -> OtherSize | None:
+    """Why it does not run, where it is the size of a picture among the constants."""
+    named = [one for one, value in base.extras.items() if isinstance(value, str) and not value.endswith(".npy")]
+    if not named:
+        return None
+    grey = replace(base, extras={**base.extras, **dict.fromkeys(named, 0.5)})  # as large as what is shown
+    try:
+        graph.raw(encode(image, grey), grey)
+    except TrialFailed:
+        return None
+    return OtherSize(
+        f"{' and '.join(named)} must be of the size of {base.image}, and a picture in [extras] has a size of its own: "
+        "a network whose second picture has to be as large as each frame is not played"
+    )

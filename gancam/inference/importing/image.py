@@ -105,7 +105,7 @@ def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:
     near.sort(key=lambda one: one.score)
     near, lit = _by_light(graph, near, tried, image, answers)
     _refuse_garbage(graph, near[0], tried, image, answers)
-    doubts = (*_doubts(near, lit), *idle(graph, near[0].convention))
+    doubts = (*_doubts(near, lit, answers), *idle(graph, near[0].convention))
     like = pictures.alike(near[0].made, _inner(image, near[0].convention.cut))
     if like < _OTHER and not {"range", "effect"} & set(answers):
         doubts += (f"whether it gives a picture: it is little like what was shown (correlation {like:.2f})",)
@@ -265,7 +265,7 @@ def _refuse_garbage(graph: Foreign, best: _Candidate, tried: list[_Candidate], i
     raise refuse(graph, f"{said} (correlation {like:.2f} at best)")
 
 
-def _doubts(near: list[_Candidate], lit: list[_Candidate]) -> tuple[str, ...]:
+def _doubts(near: list[_Candidate], lit: list[_Candidate], answers: Answers) -> tuple[str, ...]:
     """What could as well be otherwise, and would look otherwise; of a range in `lit`, if only the light changes."""
     best = near[0]
     a = best.convention
@@ -291,7 +291,7 @@ def _doubts(near: list[_Candidate], lit: list[_Candidate]) -> tuple[str, ...]:
         doubts.append(
             f"photos come out {best.raw:.1f} times as wrong as plainly enlarged ones: little tells what is right"
         )
-    if a.output_channels == 1 and a.order != "y":
+    if a.output_channels == 1 and a.order != "y" and "effect" not in answers:
         doubts.append("it gives grey alone (--effect background where that is a mask)")
     return tuple(dict.fromkeys(doubts))
 
