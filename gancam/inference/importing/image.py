@@ -40,6 +40,7 @@ _FAR, _ALIKE = 70.0, 0.35  # grey levels, and correlation, beyond which an answe
 _FLAT = 30.0  # grey levels that an answer without any of the picture's forms counts as further off
 _DULL = 3.0  # grey levels by which pictures differ from their mean: less is no picture
 _OTHER = 0.5  # correlation with what was shown below which that is said
+_TOLD = 3  # other ranges that are told
 _CLEAR = 1.12  # times the best score of another range that is not spoken of
 _CLEARER = 1.35  # times the best one's own error of a more usual range, or the other order of colours, that is not
 _POOR = 1.15  # times the error of plain enlarging that a network has which does not do what it is for
@@ -231,7 +232,7 @@ def _by_light(
         one.raw = _score(graph, one)
         one.score = one.raw * _unusual(one.convention)
     first.sort(key=lambda one: one.score)
-    return [*first, *([] if nothing else near)], told
+    return [*first, *([] if nothing else near)], [*([] if nothing else near[:1]), *told]
 
 
 def _is_like(graph: Foreign, one: _Candidate, image: Image) -> bool:
@@ -285,7 +286,7 @@ def _doubts(near: list[_Candidate], lit: list[_Candidate], answers: Answers) -> 
         elif a.range != b.range and a.order == b.order:
             ranges.append(b.range)
     if ranges:
-        others = " or ".join(list(dict.fromkeys(ranges))[:2])
+        others = " or ".join(list(dict.fromkeys(ranges))[:_TOLD])
         doubts.append(f"its values may be {others} instead of {a.range} (--range={ranges[0]})")
     if a.scale > 1 and best.raw > _POOR:
         doubts.append(
