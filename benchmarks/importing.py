@@ -37,7 +37,8 @@ from gancam.inference.importing import pictures
 from gancam.inference.importing.adopt import Adapted, adapt
 from gancam.inference.importing.convention import LUMA, Order, encode
 from gancam.inference.importing.foreign import Foreign
-from gancam.inference.importing.image import usual_side
+from gancam.inference.importing.measure import usual_side
+from gancam.inference.importing.sayings import said
 from gancam.inference.importing.weights import export_weights
 from gancam.inference.model import ImageModel
 from gancam.inference.session import open_session
@@ -74,7 +75,8 @@ def report(file: Path, target: Path, **answers: Any) -> Adapted | None:
         print(f"{file.name:34} REFUSED {error}")
         return None
     took = time.perf_counter() - began
-    print(f"{file.name:34} {found.line}; {found.psnr:.0f} dB, reach {found.convention.reach}, {took:.1f} s", flush=True)
+    what = f"{found.convention.describe()}{said(found.convention, file.name)}"
+    print(f"{file.name:34} {what}; {found.psnr:.0f} dB, reach {found.convention.reach}, {took:.1f} s", flush=True)
     return found
 
 

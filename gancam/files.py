@@ -25,6 +25,9 @@ _LONGEST = 255  # bytes of a file's name
 _locked: dict[int, tuple[int, int]] = {}  # what this process holds: device and inode, by descriptor
 
 
+CACHE_VARIABLE = "LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME"  # names the folder of caches
+
+
 def cache_folder() -> Path:
     """Name gancam's folder in the user's cache folder; what is in it can be made again.
 

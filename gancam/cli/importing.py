@@ -22,11 +22,13 @@ from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkE
 from gancam.frame import Image
 from gancam.inference.catalog import menu, user_folder
 from gancam.inference.importing.adopt import Adapted, adapt
+from gancam.inference.importing.foreign import asked
 from gancam.inference.importing.formats import other_format
 from gancam.inference.importing.joined import join
 from gancam.inference.importing.pictures import truth
 from gancam.inference.importing.precisions import Offer, offer
 from gancam.inference.importing.safety import is_foreign, is_onnx
+from gancam.inference.importing.sayings import again_as, confirming, plain_name
 from gancam.inference.importing.weights import SUFFIXES, holds_weights
 from gancam.inference.model import ImageModel
 from gancam.media.images import read_colours
@@ -106,7 +108,7 @@ def import_(
         )
     for one in files:
         _check_kind(one)
-    target = _target(name or file.name.partition(".")[0], overwrite)
+    target = _target(name or plain_name(file), overwrite)
     given = {
         "effect": effect, "order": order, "output_order": output_order, "range": range_, "output_range": output_range,
         "layout": layout, "scale": scale, "mask_one": mask_one,
@@ -120,7 +122,7 @@ def import_(
         seen = _tried(found)
     if sidecar:
         file.with_suffix(".toml").write_text(found.convention.to_toml(), encoding="utf-8")
-    _report(found, seen, offers, as_json)
+    _report(found, file, seen, offers, as_json)
 
 
 def _check_kind(file: Path) -> None:
@@ -202,7 +204,7 @@ def _photos(folder: Path) -> list[Image]:
     return photos
 
 
-def _report(found: Adapted, seen: _Seen, offers: Sequence[Offer], as_json: bool) -> None:
+def _report(found: Adapted, file: Path, seen: _Seen, offers: Sequence[Offer], as_json: bool) -> None:
     if as_json:
         entry = {
             "name": found.card.name, "path": str(found.path), "picture": str(seen.picture),
@@ -215,6 +217,9 @@ def _report(found: Adapted, seen: _Seen, offers: Sequence[Offer], as_json: bool)
     console = Console(highlight=False, soft_wrap=True)
     lines = [f"{found.card.name}: {found.convention.describe()}"]
     lines += [f"  not certain: {doubt}" for doubt in found.convention.doubts]
+    if sure := confirming(found.convention):
+        options = again_as(file, found.card.name) + sure
+        lines.append(f"  where it is right as it is, that ends the doubt: {asked(file, options)}")
     lines.append(f"  same as the graph itself to {found.psnr:.0f} dB; {seen.line}; licence {found.card.licence}")
     lines += [f"  {one.line}" for one in offers]
     lines += [f"  {found.path}", f"  {seen.picture} shows what it does", f"  play it: gancam live -e {found.card.name}"]

@@ -8,9 +8,10 @@ from platformdirs import user_data_path
 
 from gancam.errors import ModelError, NotFound, did_you_mean
 from gancam.files import home
-from gancam.inference.importing.adopt import adopted, convention_of, said
+from gancam.inference.importing.adopt import FILE_ENTRY, adopted, convention_of
 from gancam.inference.importing.formats import other_format
 from gancam.inference.importing.safety import is_foreign, is_onnx, metadata
+from gancam.inference.importing.sayings import said
 from gancam.inference.importing.weights import SUFFIXES
 from gancam.inference.model import Generator, ImageModel, MaskedModel, model_class
 from gancam.inference.runs import exported, is_run
@@ -107,8 +108,11 @@ def open_model(
     model = kind(path, device=device, precision=precision, threads=threads)
     if model.card.restricted:
         log.warning("%s: its licence allows no commercial use (%s)", model.card.name, model.card.licence)
-    foreign = convention_of(metadata(model.path)) if path.parent != MODELS else None
+    entries = metadata(model.path) if path.parent != MODELS else {}
+    foreign = convention_of(entries)
     if foreign is not None:
-        doubts = said(foreign.doubts, name if Path(name).suffix.lower() in (".onnx", *SUFFIXES) else "FILE")
+        imported = path == Path(name) or str(name) in user_menu()
+        file, known = (entries.get(FILE_ENTRY, "FILE"), model.card.name) if imported else (name, "")
+        doubts = said(foreign, file, known)
         log.warning("%s: %s; licence %s%s", model.card.name, foreign.describe(), model.card.licence, doubts)
     return model

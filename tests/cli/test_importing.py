@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ import onnx
 import pytest
 
 from export.graph import Graph
-from gancam.inference.catalog import MODELS
+from gancam.inference.catalog import MODELS, find
 from tests.helpers.command import here, refused
 from tests.helpers.foreign import Case, write_case
 from tests.helpers.small import still
@@ -101,3 +102,38 @@ def test_what_is_of_one_square_size_may_be_for_faces(tmp_path: Path, own: Path) 
     assert made.returncode == 0, made.stderr
     before, after = (cv2.imread(str(tmp_path / name)) for name in ("a.png", "b.png"))
     assert np.array_equal(np.asarray(before), np.asarray(after))  # there is no face
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("GFPGANv1.4.onnx", "GFPGANv1-4"), ("2x_v1.2.fp16.onnx", "2x_v1-2"), ("my net: v1.0 ü.onnx", "my-net-v1-0-ü")],
+)
+def test_a_file_keeps_its_name_whether_it_is_imported_or_played(
+    file: str, name: str, tmp_path: Path, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source = write_case(Case(scale=2), tmp_path / file)
+    imported = here("import", source)
+    assert imported.returncode == 0, imported.stderr
+    assert imported.stdout.startswith(f"{name}: super_resolution x2")
+    assert (own / f"{name}.onnx").is_file()
+    assert find(source).stem == name
+
+
+def test_doubts_of_an_imported_model_name_its_file_and_end_when_it_is_confirmed(tmp_path: Path, own: Path) -> None:
+    source = write_case(Case("luma", order="bgr"), tmp_path / "my net.onnx")
+    found = here("import", source, "--name", "net")
+    assert found.returncode == 0, found.stderr
+    sure = re.search(r"that ends the doubt: (gancam import .*)", found.stdout)
+    assert sure is not None
+    cv2.imwrite(str(tmp_path / "a.png"), still("sign")[:50, :70])
+    played = "process", tmp_path / "a.png", tmp_path / "b.png", "--overwrite", "-e", "net"
+    line = here(*played).stderr
+    assert "(gancam import 'my net.onnx' --name net --overwrite --order " in line
+    assert " if it is right as it is" in line
+    told = shlex.split(sure[1])
+    assert told[:5] == ["gancam", "import", str(source), "--name", "net"]
+    again = here(*told[1:])
+    assert again.returncode == 0, again.stderr
+    assert "not certain" not in again.stdout
+    assert "not certain" not in here(*played).stderr

@@ -100,9 +100,9 @@ def body(graph: Graph, x: str, kind: str, channels: int, scale: int, order: str)
 def _work(graph: Graph, x: str, kind: str, channels: int, order: str) -> str:
     if kind == "blur":  # of light, which grows with the square of a pixel's value
         light = graph.add("Mul", x, graph.add("Abs", x))
-        low = _blurred(graph, light, channels)
+        low = blurred(graph, light, channels)
         return graph.add("Mul", graph.add("Sign", low), graph.add("Sqrt", graph.add("Abs", low)))
-    low = _blurred(graph, x, channels)
+    low = blurred(graph, x, channels)
     detail = graph.add("Sub", x, low)
     if kind == "sharpen":  # without halos
         most = graph.constant(0.06, np.float32)
@@ -116,7 +116,7 @@ def _work(graph: Graph, x: str, kind: str, channels: int, order: str) -> str:
     return graph.add("Add", low, graph.add("Sub", up, down))
 
 
-def _blurred(graph: Graph, x: str, channels: int) -> str:
+def blurred(graph: Graph, x: str, channels: int) -> str:
     kernel = np.tile(_GAUSS, (channels, 1, 1, 1))
     return graph.add("Conv", _edged(graph, x), graph.constant(kernel, np.float32), group=channels)
 

@@ -3,11 +3,10 @@
 import hashlib
 import json
 import logging
-import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,22 @@ import cv2
 import numpy as np
 
 from gancam.errors import GancamError, ModelError, NotFound
-from gancam.files import cache_folder
+from gancam.files import CACHE_VARIABLE, cache_folder
 from gancam.frame import Image
 from gancam.inference.card import PREFIX, ModelCard
 from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import pictures, wrap
 from gancam.inference.importing.batches import alone, count_at_once
 from gancam.inference.importing.convention import Answers, Convention, Floats, OnnxModel, checked, decode, sidecar
-from gancam.inference.importing.faults import mended
-from gancam.inference.importing.foreign import Foreign, asked
+from gancam.inference.importing.faults import drawn, mended
+from gancam.inference.importing.foreign import Foreign
 from gancam.inference.importing.latent import generated
 from gancam.inference.importing.masked import filled
 from gancam.inference.importing.measure import measured, usual_side
 from gancam.inference.importing.ports import usual
 from gancam.inference.importing.probe import probe
 from gancam.inference.importing.safety import check_safe
+from gancam.inference.importing.sayings import plain_name, said
 from gancam.inference.importing.states import own_frame, second
 from gancam.inference.importing.trial import TrialFailed
 from gancam.inference.importing.weights import export_weights, holds_weights
@@ -46,8 +46,9 @@ _MIDWAY = 0.51  # grey levels between a number and a level that it may be rounde
 _EVERYWHERE = 64  # pixels by which tiles of large frames overlap where a network looks at all of a picture
 _FRAMES, _STILL = 8, 16.0  # of a still that states are carried over, and grey levels by which it may change then
 _MATTE = 512  # pixels of the longer side of what a network of masks of any size is shown
-VERSION = 4  # of what is remembered
+VERSION = 5  # of what is remembered
 ENTRY = f"{PREFIX}import"  # of the metadata of an adapted file: its convention as JSON
+FILE_ENTRY = f"{PREFIX}import_file"  # the name of the file that it was made of
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Adapted:
     psnr: float
 
 
+@np.errstate(over="ignore", invalid="ignore")  # under a wrong range values may be of any size
 def adapt(
     source: Path,
     target: Path,
@@ -151,10 +153,20 @@ def _made(
     target: Path,
 ) -> tuple[ModelCard, float]:  # fmt: skip
     """Write the adapted file, of that name and licence, and check it. Gives its card and how near it is, in dB."""
-    card = _card(*named, convention, wrap.parameters(model))
-    entries = {**metadata, **card.to_metadata(), ENTRY: json.dumps(asdict(convention))}
+    card = _card(*named, convention, wrap.parameters(model), graph.name.name)
+    made_of = {ENTRY: json.dumps(asdict(convention)), FILE_ENTRY: graph.name.name}
+    entries = {**metadata, **card.to_metadata(), **made_of}
     wrap.write(_wrapped(model, convention), entries, target)
-    return card, _checked(graph, convention, target)
+    try:
+        return card, _checked(graph, convention, target)
+    except ModelError as error:
+        draws = drawn(model)
+        if not draws:
+            raise
+        raise ModelError(
+            f"{graph.name} draws random numbers ({', '.join(draws)}): two runs on the same picture differ, so that it "
+            "cannot be checked, and a video made twice would not be the same. Export it with constants in their place"
+        ) from error
 
 
 def _placed(model: OnnxModel, graph: Foreign, convention: Convention, given: Answers, folder: Path) -> Convention:
@@ -200,21 +212,37 @@ def adopted(source: Path) -> Path:
         if isinstance(value, str) and Path(value).is_file():
             digest.update(file_digest(Path(value)).encode())
     digest.update(f"{VERSION} {runtime().__version__}".encode())
-    target = cache_folder() / "imported" / digest.hexdigest()[:32] / f"{plain_name(source)}.onnx"
-    if target.is_file():
-        return target
-    log.warning("%s: without a card; it is tried out, once ...", source)
+    place = Path("imported", digest.hexdigest()[:32], f"{plain_name(source)}.onnx")
     try:
+        target = cache_folder() / place
+        if target.is_file():
+            return target
         target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ModelError(f"{target.parent} cannot be made, which is to hold the adapted model: {error}") from error
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except (OSError, NotFound) as error:
+        target = Path(_passing(str(error)).name) / place
+        if target.is_file():
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+    log.warning("%s: without a card; it is tried out, once ...", source)
     adapt(source, target)
     return target
 
 
-def plain_name(source: Path) -> str:
-    """Name what is made of `source`, by letters, digits, - and _."""
-    return re.sub(r"[^\w-]+", "-", source.stem).strip("-") or "model"
+@cache
+def _passing(why: str) -> "tempfile.TemporaryDirectory[str]":
+    """A folder for what is adapted that goes with this process, where the user's cannot be written. Said once."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="gancam-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise ModelError(f"no folder can be written for the adapted model: {error}; set TMPDIR to one") from error
+    log.warning(
+        "the cache folder cannot be written (%s): what is found out about models of others is kept in %s until this "
+        "program ends, and found out anew by the next; set %s to a folder that can be written",
+        why, folder.name, CACHE_VARIABLE,
+    )  # fmt: skip
+    return folder
 
 
 def convention_of(metadata: Mapping[str, str]) -> Convention | None:
@@ -229,12 +257,6 @@ def convention_of(metadata: Mapping[str, str]) -> Convention | None:
         return None
 
 
-def said(doubts: tuple[str, ...], file: str | Path = "FILE") -> str:
-    """Doubts at the end of a line, with the commands that say of `file` what they doubt."""
-    told = "; ".join(doubts).replace("(--", f"({asked(file, '--')}")
-    return f"; not certain: {told}" if doubts else ""
-
-
 def _wrapped(model: OnnxModel, convention: Convention) -> OnnxModel:
     """`model` in the layout of ours that fits its effect."""
     if convention.effect == "inpaint":
@@ -247,7 +269,7 @@ def _wrapped(model: OnnxModel, convention: Convention) -> OnnxModel:
     return wrap.wrap_image(model, convention, {PAST: partial(past_begins, model=model, convention=convention)})
 
 
-def _card(name: str, licence: str, convention: Convention, parameters: int) -> ModelCard:
+def _card(name: str, licence: str, convention: Convention, parameters: int, file: str) -> ModelCard:
     plain = "recurrent" if convention.recurrent else "image"
     layout: Any = {"inpaint": "masked", "morph": "latent"}.get(convention.effect, plain)
     generator = convention.effect == "morph"
@@ -258,7 +280,7 @@ def _card(name: str, licence: str, convention: Convention, parameters: int) -> M
         fixed_height=convention.height if tiles else 0, fixed_width=convention.width if tiles else 0,
         work_size=_work_size(convention),
         latent=convention.latent, layers=1 if generator else 0, resolution=convention.resolution,
-        summary=f"somebody else's: {convention.describe()}{said(convention.doubts)}",
+        summary=f"somebody else's: {convention.describe()}{said(convention, file, name)}",
     )  # fmt: skip
 
 
@@ -338,6 +360,8 @@ def _checked(graph: Foreign, convention: Convention, target: Path) -> float:
 
 def _alike(truth: Floats, made: Image) -> float:
     """DB between numbers and the picture of them, 100 at most; what is midway between two levels may become either."""
+    if not np.isfinite(truth).all():
+        return 0.0
     truth = np.clip(truth, 0, 255)
     nearest = np.where(np.abs(truth - made) <= _MIDWAY, made, np.round(truth)).astype(np.uint8)
     return min(float(cv2.PSNR(nearest, made)), 100.0)

@@ -7,6 +7,20 @@ import numpy as np
 from gancam.inference.importing.convention import OnnxModel
 from gancam.inference.importing.wrap import onnx
 
+_DRAWS = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
+
+
+def drawn(model: OnnxModel) -> list[str]:
+    """Name the operators of `model` that draw random numbers, those within others included."""
+    graphs = [model.graph, *model.functions]
+    found = set()
+    while graphs:
+        for node in graphs.pop().node:
+            found |= {node.op_type} & _DRAWS
+            for one in node.attribute:
+                graphs += [*([one.g] if one.HasField("g") else []), *one.graphs]
+    return sorted(found)
+
 
 def mended(model: OnnxModel) -> bool:
     """Write what ONNX Runtime does wrongly in another way, in place; whether anything was to be done.

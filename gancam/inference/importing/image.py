@@ -5,41 +5,33 @@ was shown; among those that have, the one wins under which the network does most
 or noisy. Under a wrong range a network mostly does nothing, or too much.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import product
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
 from gancam.errors import ModelError
 from gancam.frame import Image
 from gancam.inference.importing import pictures
+from gancam.inference.importing.bounds import bounds
 from gancam.inference.importing.convention import (
     RANGES,
     Answers,
-    Constant,
     Convention,
     Floats,
-    Layout,
-    Order,
-    Tensor,
     coloured,
     decode,
     encode,
-    shaped,
     with_answers,
 )
-from gancam.inference.importing.extras import UNKNOWN, first_of, is_level, is_state, starts, values_of
+from gancam.inference.importing.extras import UNKNOWN, is_level, is_state, values_of
+from gancam.inference.importing.fitting import outputs_of, planes_of, shape, shapes_of
 from gancam.inference.importing.foreign import Foreign, Port, refuse
+from gancam.inference.importing.light import light
 from gancam.inference.importing.measure import idle, measured, usual_side
 from gancam.inference.importing.several import likeliest
-from gancam.inference.importing.shapes import check_cut, is_like, layouts, misfit, no_layout, scales
-from gancam.inference.importing.states import paired, start_sizes
-from gancam.inference.importing.trial import NoPicture, OtherSize, TrialFailed
+from gancam.inference.importing.trial import TrialFailed
 
-_SIDES = (64, 96, 128, 256, 224, 512)  # that are tried until a free-size graph takes one
 # Networks forgive values that are too large (their biases lose weight), and not those that are too small: of ranges
 # that fit, the smallest is right. A larger one has to do so many times better.
 _PENALTY = {"0..1": 1.0, "-0.5..0.5": 1.1, "-1..1": 1.1, "imagenet": 1.25, "0..255": 1.35, "imagenet255": 1.4}
@@ -48,16 +40,16 @@ _FAR, _ALIKE = 70.0, 0.35  # grey levels, and correlation, beyond which an answe
 _FLAT = 30.0  # grey levels that an answer without any of the picture's forms counts as further off
 _DULL = 3.0  # grey levels by which pictures differ from their mean: less is no picture
 _OTHER = 0.5  # correlation with what was shown below which that is said
+_TOLD = 3  # other ranges that are told
 _CLEAR = 1.12  # times the best score of another range that is not spoken of
 _CLEARER = 1.35  # times the best one's own error of a more usual range, or the other order of colours, that is not
 _POOR = 1.15  # times the error of plain enlarging that a network has which does not do what it is for
+_ENDLESS = 1000.0  # grey levels beyond which it is not said by how many
 _SEEN = 1.0  # grey levels of difference between two answers that matter
 _LEVELS = (15.0, 0.0)  # grey levels of noise that a fourth channel may tell, where it is no opacity
-_BOTH: tuple[tuple[Order, ...], tuple[Order, ...]] = ("rgb", "bgr"), ("y",)  # orders of colours, and of grey
-_EXTREME, _AT_END = 900.0, 0.004  # values far beyond every range; shares of it that count as its end
 
 
-@dataclass
+@dataclass(eq=False)
 class _Candidate:
     """A hypothesis and what came of it: the picture, how far its gist is `off`, and its score (less is better)."""
 
@@ -73,13 +65,13 @@ def probe_image(graph: Foreign, picture: Port, extras: list[Port], answers: Answ
 
     Raises ``ModelError`` that says what was tried when nothing fits.
     """
-    outputs = _outputs(graph, answers)
+    outputs = outputs_of(graph, answers)
     plain = shape(graph, picture, extras, outputs, answers)
-    alike = [one for one in outputs
-             if _planes(one) == 3 and one.name not in plain.states.values() and not is_state(one.name, [])]  # fmt: skip
+    kept = plain.states.values()
+    alike = [one for one in outputs if planes_of(one) == 3 and one.name not in kept and not is_state(one.name, [])]
     several = "output" not in answers and len(alike) > 1 and plain.output in [one.name for one in alike]
     if several:
-        plain = likeliest(graph, [plain, *_shapes(graph, picture, extras, alike, plain.output, answers)])
+        plain = likeliest(graph, [plain, *shapes_of(graph, picture, extras, alike, plain.output, answers)])
     plain = _decided(graph, plain, answers)
     if "effect" not in answers:
         plain = replace(plain, effect="super_resolution" if plain.scale > 1 else "translate")
@@ -90,150 +82,13 @@ def probe_image(graph: Foreign, picture: Port, extras: list[Port], answers: Answ
     return measured(graph, plain, answers)
 
 
-def _outputs(graph: Foreign, answers: Answers) -> list[Port]:
-    """Outputs that may be a picture: coloured ones first, else as they come."""
-    outputs = [one for one in graph.outputs if one.is_picture]
-    named = [one for one in outputs if one.name == answers.get("output")]
-    return named or sorted(outputs, key=lambda one: _planes(one) == 1)
-
-
-def _planes(port: Port) -> int:
-    """How many planes an output says it has: 1, 3 or 4, 0 where that is not known."""
-    ends = port.shape[-3], port.shape[-1]
-    return next((count for count in (3, 4, 1) if count in ends), 0)
-
-
-def shape(graph: Foreign, port: Port, extras: list[Port], outputs: list[Port], answers: Answers) -> Convention:
-    """Layout, channels, scale, dtype and size, from the shapes and by running, of the first of `outputs` that fits.
-
-    Raises ``ModelError`` that says what was tried when none does.
-    """
-    reasons: dict[str, str] = {}  # by output
-    unfit: list[str] = []  # of what was said
-    sizes: list[str] = []  # of pictures that are not played
-    runs = True
-    states = answers.get("states", paired(port, extras, graph.outputs))
-    for layout, channels in layouts(port, answers):
-        sides = port.shape[-2:] if layout == "nchw" else port.shape[-3:-1]
-        order: Order = "y" if channels == 1 else "rgb"
-        base = Convention(
-            image=port.name, layout=layout, batch=len(port.shape) == 4, dtype=port.dtype, channels=channels,
-            order=order, output_order="rgb", range="0..255" if port.dtype == "uint8" else "0..1",
-            height=sides[0] if all(sides) else 0, width=sides[1] if all(sides) else 0,
-            extras=_usual([one for one in extras if not _begins_as_picture(one, port, states)]),
-            states=states, fourth=_opaque(port.dtype),
-        )  # fmt: skip
-        base = with_answers(base, answers)
-        if (base.order == "y") != (base.channels == 1):
-            unfit.append(f"order {base.order}, as was said, but {port.name} has {base.channels} channels")
-            continue
-        for output in outputs:
-            for height, width in [usual_side(base)] if base.fixed else [(side, side) for side in _SIDES]:
-                try:
-                    found = _with_output(graph, replace(base, output=output.name), output, (height, width), answers)
-                    check_cut(graph, found, (height + 32, width + 64), answers)
-                    return found
-                except NoPicture as error:
-                    reasons.setdefault(output.name, f"{layout}: {error}")
-                    sizes += [str(error)] if isinstance(error, OtherSize) else []
-                    break
-                except TrialFailed as error:
-                    reasons.setdefault(output.name, f"{layout}: {error}")
-                    runs = False
-    said = list(dict.fromkeys([*reasons.values(), *unfit]))
-    if len(outputs) > 2 and len(reasons) == len(outputs):
-        count = len(graph.outputs)
-        raise ModelError(f"{graph.name}: none of its {count} outputs is a picture ({said[0]}); it {graph.described()}")
-    if sizes:
-        raise ModelError(f"{graph.name}: {sizes[0]}; it {graph.described()}")
-    said = said or [no_layout(port, answers)]
-    raise refuse(graph, "; ".join(said), _cure(answers, any(reasons), runs))
-
-
-def _shapes(
-    graph: Foreign, port: Port, extras: list[Port], outputs: list[Port], but: str, answers: Answers
-) -> Iterator[Convention]:
-    """`shape` of each of `outputs` alone that fits, `but` one."""
-    for output in outputs:
-        if output.name != but:
-            with suppress(ModelError):
-                yield shape(graph, port, extras, [output], answers)
-
-
-def _cure(answers: Answers, fitted: bool, runs: bool) -> str | None:
-    """What would do where no output was a picture, see `refuse`: of a graph whose input `fitted`, which `runs`."""
-    if not fitted or {"effect", "order", "range"} <= set(answers):
-        return "Leave out what was said of it, and it is found by trying"
-    return "" if runs else None
-
-
-def _begins_as_picture(one: Port, picture: Port, states: Mapping[str, str]) -> bool:
-    """Whether it is a frame before, or what was made of it."""
-    return one.name in states and one.shape == picture.shape and one.dtype == picture.dtype
-
-
-def _usual(extras: list[Port]) -> dict[str, Constant]:
-    """What further inputs are given at first."""
-    plain = dict(next(starts([one.name for one in extras]), {}))
-    return plain | {one.name: chosen for one in extras if (chosen := first_of(one.name, one.shape))}
-
-
-def _opaque(dtype: str) -> float:
-    return 255.0 if dtype == "uint8" else 1.0
-
-
-def _with_output(graph: Foreign, base: Convention, output: Port, size: tuple[int, int], answers: Answers) -> Convention:
-    """`base` with what an output of a picture of that size (height, width) tells. Raises `TrialFailed`."""
-    base, found = _first_run(graph, base, pictures.shown(*size, 1), answers)
-    if found.ndim != 3 + base.batch or found.dtype.kind not in "fu":
-        raise NoPicture(f"{output.name} gives {found.dtype} {list(found.shape)}, no picture")
-    planes, rows, columns = found.shape[-3:]
-    for layout in sorted(get_args(Layout), key=lambda one: one != base.layout):
-        channels = planes if layout == "nchw" else columns
-        sides = (rows, columns) if layout == "nchw" else (planes, rows)
-        if channels not in (1, 3, 4):
-            continue
-        for scale, cut in scales(size, sides):
-            minimum = max(size) if not base.fixed and max(size) > _SIDES[0] else 1
-            grey: Any = "y" if channels == 1 else base.output_order if base.output_order != "y" else "rgb"
-            made = replace(
-                base, output=output.name, output_layout=layout, output_channels=channels, output_order=grey,
-                scale=scale, cut=cut, minimum=minimum,
-                output_range="0..255" if found.dtype == np.uint8 else base.output_range,
-                states={name: source or output.name for name, source in base.states.items()},
-            )  # fmt: skip
-            if "scale" not in answers or answers["scale"] == scale:
-                return with_answers(made, answers)
-        if is_like(size, sides):
-            raise misfit(output.name, size, sides, answers)
-    raise NoPicture(f"{output.name} gives {list(found.shape)} for {size[1]}x{size[0]}: no picture of 1 to 8 times that")
-
-
-def _first_run(graph: Foreign, base: Convention, image: Image, answers: Answers) -> tuple[Convention, Tensor]:
-    """`base` with constants for further inputs with which the graph runs, and what it then gives."""
-    given = answers.get("extras", {})
-    names = [name for name, value in base.extras.items() if name not in given and isinstance(value, float)]
-    sizes = (
-        [base.state_sizes] if "state_sizes" in answers else start_sizes([one for one in names if one in base.states])
-    )
-    first: TrialFailed | None = None
-    for size, values in product(sizes, list(starts(names)) if names else [base.extras]):
-        one = replace(base, extras={**base.extras, **values}, state_sizes=size)
-        try:
-            return one, graph.raw(encode(image, one), one)
-        except TrialFailed as error:
-            first = first or error
-    assert first is not None
-    raise first
-
-
 def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:
     """The ranges and colour order of `base`, by the picture."""
     base = _with_extras(graph, base, answers)
-    bounds = {} if "output_range" in answers else _bounds(graph, base)
-    if bounds:
-        answers = {**answers, **bounds}
-        base = with_answers(base, bounds)
+    ends = {} if "output_range" in answers else bounds(graph, base)
+    if ends:
+        answers = {**answers, **ends}
+        base = with_answers(base, ends)
     image = pictures.shown(*usual_side(base), base.scale)
     tried = [one for hypothesis in _ranges(base, answers) for one in _tried(graph, hypothesis, image, answers)]
     if not tried:
@@ -249,8 +104,9 @@ def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:
     for one in near:
         one.score = one.raw * _unusual(one.convention) ** (1.0 + poor)
     near.sort(key=lambda one: one.score)
+    near, lit = _by_light(graph, near, tried, image, answers)
     _refuse_garbage(graph, near[0], tried, image, answers)
-    doubts = (*_doubts(near), *idle(graph, near[0].convention))
+    doubts = (*_doubts(near, lit, answers), *idle(graph, near[0].convention))
     like = pictures.alike(near[0].made, _inner(image, near[0].convention.cut))
     if like < _OTHER and not {"range", "effect"} & set(answers):
         doubts += (f"whether it gives a picture: it is little like what was shown (correlation {like:.2f})",)
@@ -312,34 +168,6 @@ def _tried(graph: Foreign, one: Convention, image: Image, answers: Answers) -> l
     return [usual[0] if usual and usual[0].off <= 1.1 * best.off + 0.5 else best]
 
 
-def _bounds(graph: Foreign, base: Convention) -> dict[str, Any]:
-    """The range of the output (and, where colours end at different values, their order) by what it ends at.
-
-    Graphs that end in a clip, a sigmoid or a tanh give exactly its bounds for values that are far too large. Empty
-    where nothing is told.
-    """
-    if base.dtype == "uint8":
-        return {}
-    pattern = pictures.shown(*usual_side(base), 1).astype(np.float32)[..., : base.channels]
-    extreme = (pattern - 127.5) / 127.5 * _EXTREME
-    if base.channels == 4:
-        extreme = np.concatenate([extreme, np.ones_like(extreme[..., :1])], axis=2)
-    try:
-        found = graph.raw(shaped(extreme, base), base)
-    except TrialFailed:
-        return {}
-    for name in RANGES if np.isfinite(found).all() else ():
-        for order in _BOTH[base.output_channels == 1]:
-            meant = replace(base, output_range=name, output_order=order)
-            pixels = decode(found, meant) / 255.0
-            low, high = (np.abs(pixels - end).reshape(-1, pixels.shape[2]) < _AT_END for end in (0.0, 1.0))
-            if (low | high).mean(0).min() > 0.3 and low.mean(0).min() > 0.02 and high.mean(0).min() > 0.02:
-                inside = (pixels > -_AT_END).all() and (pixels < 1 + _AT_END).all()
-                if inside:
-                    return {"output_range": name} | ({"output_order": order} if name.startswith("imagenet") else {})
-    return {}
-
-
 def _orders(graph: Foreign, near: list[_Candidate], image: Image, answers: Answers) -> list[_Candidate]:
     """`near` and the same in the other colour order, where that makes another picture."""
     if "order" in answers or near[0].convention.order == "y":
@@ -377,24 +205,75 @@ def _score(graph: Foreign, one: _Candidate) -> float:
     return float(np.mean(found)) * (1.0 + one.off / 48.0)
 
 
+def _by_light(
+    graph: Foreign, near: list[_Candidate], tried: list[_Candidate], image: Image, answers: Answers
+) -> tuple[list[_Candidate], list[_Candidate]]:
+    """`near`, the best first, and what else it may be.
+
+    A network that brightens is far from what it is shown under the right range, and nearer under one that hides what
+    it does. Where the best makes photos worse, a more usual range comes first under which only the light changes, and
+    any such range where the best is no picture of what was shown.
+    """
+    best = near[0]
+    if "range" in answers or best.raw <= _POOR:
+        return near, []
+    lights = [(one, light(graph, one.convention, one.made, image)) for one in tried]
+    seen = light(graph, best.convention, best.made, image)
+    nothing = not _is_like(graph, best, image)
+    usual = [(one, other) for one, other in lights
+             if nothing or _PENALTY[one.convention.range] < _PENALTY[best.convention.range]]  # fmt: skip
+    better = [one for one, other in usual if (other.alone if nothing else other.explains_more(seen))]
+    told = [one for one, other in lights if other.explains_more(seen)]
+    told += [one for one, other in usual if other.explains(seen)]
+    if not better:
+        return near, told
+    first = _orders(graph, [min(better, key=lambda one: _PENALTY[one.convention.range])], image, answers)
+    for one in first:
+        one.raw = _score(graph, one)
+        one.score = one.raw * _unusual(one.convention)
+    first.sort(key=lambda one: one.score)
+    return [*first, *([] if nothing else near)], [*([] if nothing else near[:1]), *told]
+
+
+def _is_like(graph: Foreign, one: _Candidate, image: Image) -> bool:
+    """Whether what was made has something of the picture shown, in whatever light."""
+    if _is_flat(one, image) or pictures.alike(one.made, _inner(image, one.convention.cut)) < _ALIKE:
+        return False
+    return one.off <= _FAR or light(graph, one.convention, one.made, image).alone
+
+
+def _is_flat(one: _Candidate, image: Image) -> bool:
+    """Whether nothing can be seen in what was made of a picture in which there is something."""
+    return bool(np.clip(one.made, 0, 255).std() < _DULL < image.std())
+
+
 def _refuse_garbage(graph: Foreign, best: _Candidate, tried: list[_Candidate], image: Image, answers: Answers) -> None:
     """Refuse what has nothing of the picture shown, unless the user said what it is."""
-    like = pictures.alike(best.made, _inner(image, best.convention.cut))
-    flat = best.made.std() < _DULL < image.std()
-    if (best.off <= _FAR and like >= _ALIKE and not flat) or {"range", "order"} <= set(answers):
+    if {"range", "order"} <= set(answers) and not _is_flat(best, image):
         return
+    if _is_like(graph, best, image):
+        return
+    if {"range", "order"} <= set(answers):
+        a, cure = best.convention, "Leave out what was said of it, and it is found by trying"
+        raise refuse(graph, f"{a.range} in, {a.output_range} out: all of a photo becomes the same grey", cure)
+    like = pictures.alike(best.made, _inner(image, best.convention.cut))
     likeliest = sorted(tried, key=lambda one: one.off)[:2]
-    said = "; ".join(f"{one.convention.range} in, {one.convention.output_range} out: {one.off:.0f} grey levels off"
-                     for one in likeliest)  # fmt: skip
+    said = "; ".join(
+        f"{one.convention.range} in, {one.convention.output_range} out: "
+        f"{f'{one.off:.0f}' if one.off < _ENDLESS else f'more than {_ENDLESS:.0f}'} grey levels off"
+        for one in likeliest
+    )
     raise refuse(graph, f"{said} (correlation {like:.2f} at best)")
 
 
-def _doubts(near: list[_Candidate]) -> tuple[str, ...]:
-    """What could as well be otherwise, and would look otherwise."""
+def _doubts(near: list[_Candidate], lit: list[_Candidate], answers: Answers) -> tuple[str, ...]:
+    """What could as well be otherwise, and would look otherwise; of a range in `lit`, if only the light changes."""
     best = near[0]
     a = best.convention
     poor = max(best.raw - 1.0, 0.0)  # what does little for pictures tells little, too
-    doubts, ranges = [], []
+    doubts: list[str] = []
+    ranges = [one.convention.range for one in lit
+              if one.convention.range != a.range and pictures.difference(best.made, one.made) > _SEEN]  # fmt: skip
     for other in near[1:]:
         b = other.convention
         fits = other.score <= (_CLEAR + poor) * best.score
@@ -407,13 +286,13 @@ def _doubts(near: list[_Candidate]) -> tuple[str, ...]:
         elif a.range != b.range and a.order == b.order:
             ranges.append(b.range)
     if ranges:
-        others = " or ".join(list(dict.fromkeys(ranges))[:2])
+        others = " or ".join(list(dict.fromkeys(ranges))[:_TOLD])
         doubts.append(f"its values may be {others} instead of {a.range} (--range={ranges[0]})")
     if a.scale > 1 and best.raw > _POOR:
         doubts.append(
             f"photos come out {best.raw:.1f} times as wrong as plainly enlarged ones: little tells what is right"
         )
-    if a.output_channels == 1 and a.order != "y":
+    if a.output_channels == 1 and a.order != "y" and "effect" not in answers:
         doubts.append("it gives grey alone (--effect background where that is a mask)")
     return tuple(dict.fromkeys(doubts))
 

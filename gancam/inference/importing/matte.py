@@ -1,16 +1,18 @@
 """Probing a graph that gives one plane, which is no picture: how much of each pixel is in front of a background."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gancam.errors import ModelError
 from gancam.inference.importing import pictures
 from gancam.inference.importing.convention import Answers, Convention, encode
+from gancam.inference.importing.fitting import shape
 from gancam.inference.importing.foreign import Foreign, Port, refuse
-from gancam.inference.importing.image import shape
 from gancam.inference.importing.measure import measured, usual_side
 from gancam.inference.importing.trial import TrialFailed
 
@@ -23,10 +25,13 @@ _KNOWN = (
     (re.compile(r"rvm|robust_?video|selfie|mediapipe", re.IGNORECASE), "0..1"),
 )
 _RANGES = ("0..1", "-1..1", "imagenet", "-0.5..0.5")
+_LARGE = ("0..255", "imagenet255")  # that are tried where nothing comes of those
+_FLAT = 0.01  # deviation of opacities in which nothing can be seen
 _WHITE = 0.4  # of a drawing everywhere, on average
 _PLAIN, _LINE = 0.15, 0.25  # of an opacity, by which plain parts differ at most, and an outline at least
 _RIM = 6  # pixels to each side of an outline in which it is drawn
 _SEEN = 0.02  # of an opacity, by which two ranges give something else
+_MORE = 0.05  # of an opacity, by which networks overshoot 0 and 1
 _ODDS = 60.0  # the largest logarithm of odds that networks give
 _UNSURE = 0.1  # mean of p (1 - p) beyond which opacities p tell nothing apart
 _SIDE = 256  # pixels of the photos that are shown where any size is taken
@@ -53,9 +58,9 @@ def planes(graph: Foreign) -> list[Port]:
 
 
 def probe_matte(graph: Foreign, picture: Port, extras: list[Port], answers: Answers) -> Convention:
-    """The convention of a graph that takes `picture` and says how much of each pixel is in front.
+    """The convention of a graph that takes `picture` and says how much of each pixel is in front, or draws in grey.
 
-    Raises ``ModelError`` that says what was tried when nothing fits.
+    Raises `Unbounded` where its plane has values of no mask, ``ModelError`` that says what was tried when nothing fits.
     """
     guide = next((one for one in extras if one.is_picture and "trimap" in one.name.lower()), None)
     if guide is not None and guide.name not in answers.get("extras", {}):
@@ -69,25 +74,56 @@ def probe_matte(graph: Foreign, picture: Port, extras: list[Port], answers: Answ
     base = replace(base, effect="background", output_order="y")
     known = next((span for pattern, span in _KNOWN if pattern.search(graph.name.stem)), "")
     given = [base.range] if "range" in answers or base.dtype == "uint8" else [known] if known else list(_RANGES)
-    tried = [(span, found) for span in given if (found := _found(graph, replace(base, range=span))) is not None]
+    sure = is_matting(graph, answers)  # of what is in front there may be nothing in photos
+    tried = _all_found(graph, base, given)
+    if not sure and len(given) > 1 and all(_is_flat(found) for _, found in tried):
+        tried = _all_found(graph, base, _LARGE) or tried
     if not tried:
         raise refuse(graph, f"a mask of what is in front, of values {', '.join(given)}: it does not run")
     if base.dtype != "uint8":  # ranges under which it gives what no network gives are wrong
         tried = [one for one in tried if np.abs(one[1]).max() <= _ODDS] or tried
+    if not sure and base.output_range != "0..255" and not {"output_range", "sigmoid"} & set(answers):
+        _check_bounded(graph, tried)
     base, opacities = _meant(graph, base, [found for _, found in tried], answers)
     usual = min(range(len(tried)), key=lambda index: _blur_of(opacities[index]))
-    if float((opacities[usual] * (1 - opacities[usual])).mean()) > _UNSURE and not is_matting(graph, answers):
+    said = answers.get("effect") == "translate"
+    if not sure and _is_flat(opacities[usual]):
+        raise refuse(graph, f"values {', '.join(span for span, _ in tried)}: all of a photo becomes the same grey")
+    if float((opacities[usual] * (1 - opacities[usual])).mean()) > _UNSURE and not (sure or said):
         raise refuse(graph, "a mask of what is in front: what it gives tells nothing apart")
     others = [span for (span, _), one in zip(tried, opacities, strict=True)
               if np.abs(one - opacities[usual]).mean() > _SEEN]  # fmt: skip
     doubts = [] if "effect" in answers else ["that its plane is a mask of what is in front (--effect translate)"]
-    drawn = "effect" not in answers and not is_matting(graph, answers)
-    if drawn and (any(map(_is_drawing, opacities)) or _outlines(graph, replace(base, range=tried[usual][0]))):
+    drawn = "effect" not in answers and not sure
+    if said:
+        base = replace(base, effect="translate")
+    elif drawn and (any(map(_is_drawing, opacities)) or _outlines(graph, replace(base, range=tried[usual][0]))):
         base = replace(base, effect="translate")
         doubts = ["that it draws, and gives grey alone (--effect background where it is a mask)"]
     if others:
         doubts.append(f"its values may be {' or '.join(others)} instead of {tried[usual][0]} (--range={others[0]})")
     return measured(graph, replace(base, range=tried[usual][0], doubts=tuple(doubts)), {**answers, "reach": 0})
+
+
+class Unbounded(ModelError):
+    """A graph gives one plane whose values are of no mask and of no picture, such as depth."""
+
+
+def _check_bounded(graph: Foreign, tried: list[tuple[str, NDArray[np.float32]]]) -> None:
+    """Raise `Unbounded` for values from 0 on to beyond 1, which are neither opacities nor the logarithms of odds."""
+    found = [one for span, one in tried if span in ("0..1", "imagenet")] or [one for _, one in tried]
+    low, high = float(found[0].min()), float(found[0].max())
+    if low >= -_MORE and high > 1 + _MORE:
+        raise Unbounded(
+            f"{graph.name}: it gives one plane, of values from {low:.4g} to {high:.4g} for photos, as networks that "
+            f"find depth do: neither a picture nor a mask comes out, and it is not played; it {graph.described()}"
+        )
+
+
+def _all_found(graph: Foreign, base: Convention, spans: Sequence[str]) -> list[tuple[str, NDArray[np.float32]]]:
+    """What the graph gives for photos under each of these ranges under which it runs."""
+    found = [(span, _found(graph, replace(base, range=span))) for span in spans]
+    return [(span, one) for span, one in found if one is not None]
 
 
 def _blur_of(opacities: NDArray[np.float32]) -> float:
@@ -97,8 +133,19 @@ def _blur_of(opacities: NDArray[np.float32]) -> float:
 
 def _is_drawing(opacities: NDArray[np.float32]) -> bool:
     """Whether planes ``(n, 1, h, w)`` or ``(n, h, w, 1)`` are white with thin lines."""
-    planes = opacities.reshape(-1, *[side for side in opacities.shape[1:] if side != 1][-2:])
-    return all(one.min() < _WHITE < cv2.blur(one, (25, 25)).min() for one in planes)
+    return all(one.min() < _WHITE < cv2.blur(one, (25, 25)).min() for one in _plain(opacities))
+
+
+def _plain(opacities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Planes as ``(n, h, w)``."""
+    return opacities.reshape(-1, *[side for side in opacities.shape[1:] if side != 1][-2:])
+
+
+def _is_flat(opacities: NDArray[np.float32]) -> bool:
+    """Whether nothing can be seen in planes but their border, at which networks see edges of their own."""
+    planes = _plain(opacities)
+    edge = min(planes.shape[1:]) // 16
+    return bool(planes[:, edge : planes.shape[1] - edge, edge : planes.shape[2] - edge].std() < _FLAT)
 
 
 def _outlines(graph: Foreign, one: Convention) -> bool:
@@ -140,7 +187,7 @@ def _meant(
     high = max(float(one.max()) for one in found)
     if base.output_range == "0..255" or answers.get("output_range") == "0..255":
         return replace(base, output_range="0..255"), [one / np.float32(255) for one in found]
-    if low >= -0.05 and high <= 1.05:
+    if low >= -_MORE and high <= 1 + _MORE:
         return replace(base, output_range="0..1"), found
     if answers.get("sigmoid") or (low < -1.0 and max(high, -low) < _ODDS):
         opacities = [np.asarray(1 / (1 + np.exp(-np.clip(one, -60.0, 60.0))), np.float32) for one in found]

@@ -15,6 +15,8 @@ _LOW = 2.5  # standard deviation, in pixels of the input, of what is taken for t
 _WIDE, _COLOUR = 1.5, 3.0  # times the contrast and the colour that the photos have, where they are vivid
 Look = Literal["plain", "vivid"]
 LOOKS: tuple[Look, ...] = get_args(Look)
+_HUGE = 1e6  # beyond every value of a pixel, and its square is finite
+_STEPS = 32  # of a curve of light
 _NOISE, _BLUR = 7.0, 0.8  # what pictures are spoilt by: grey levels, and pixels
 
 
@@ -66,7 +68,7 @@ def off(pixels: Floats, image: Image) -> float:
     if not np.isfinite(pixels).all():
         return float("inf")
     size = image.shape[1], image.shape[0]
-    return float(np.abs(gist(pixels, size) - gist(image.astype(np.float32), size)).mean())
+    return float(np.abs(gist(pixels, size) - gist(image.astype(np.float32), size)).mean(dtype=np.float64))
 
 
 def alike(pixels: Floats, image: Image) -> float:
@@ -74,18 +76,41 @@ def alike(pixels: Floats, image: Image) -> float:
     if not np.isfinite(pixels).all():
         return -1.0
     size = image.shape[1], image.shape[0]
-    one = gist(np.clip(pixels, -1e6, 1e6), size).mean(2).ravel()  # whose squares are finite
+    one = gist(np.clip(pixels, -_HUGE, _HUGE), size).mean(2).ravel()
     other = gist(image.astype(np.float32), size).mean(2).ravel()
     if one.std() < 1e-3 or other.std() < 1e-3:
         return 0.0
     return float(np.corrcoef(one, other)[0, 1])
 
 
+def untoned(pixels: Floats, image: Image) -> float:
+    """Mean difference of the gist of `pixels`, after the best rising curve for each colour, from that of `image`.
+
+    Infinite for what is not finite. What ends in black or white stays there: no curve brings it back.
+    """
+    if not np.isfinite(pixels).all():
+        return float("inf")
+    size = image.shape[1], image.shape[0]
+    made, wanted = gist(np.clip(pixels, -_HUGE, _HUGE), size), gist(image.astype(np.float32), size)
+    return float(np.mean([_untoned(made[..., one].ravel(), wanted[..., one].ravel()) for one in range(3)]))
+
+
+def _untoned(made: Floats, wanted: Floats) -> float:
+    """The same of one plane: a curve of `_STEPS` steps, each the mean of what is wanted there, made to rise."""
+    ends = np.unique(np.quantile(made, np.linspace(0, 1, _STEPS + 1)))
+    _, step = np.unique(np.digitize(made, ends[1:-1]), return_inverse=True)
+    means = np.bincount(step, wanted) / np.bincount(step)
+    curve = (np.maximum.accumulate(means) + np.minimum.accumulate(means[::-1])[::-1]) / 2
+    return float(np.abs(curve[step] - wanted).mean())
+
+
 def gain(pixels: Floats, image: Image, scale: int, look: Look = "plain") -> float:
     """The error of `pixels`, made of `image`, over that of plain enlarging, both against the truth of that look.
 
-    It is below 1 where the network knows better. The border is left out.
+    It is below 1 where the network knows better, and infinite for what is not finite. The border is left out.
     """
+    if not np.isfinite(pixels).all():
+        return float("inf")
     height, width = image.shape[:2]
     wanted = truth(height * scale, width * scale, look).astype(np.float32)
     plain = np.asarray(cv2.resize(image, (width * scale, height * scale), interpolation=cv2.INTER_CUBIC), np.float32)

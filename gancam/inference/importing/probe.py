@@ -10,7 +10,7 @@ from gancam.inference.importing.foreign import Foreign, Port, refuse
 from gancam.inference.importing.image import probe_image
 from gancam.inference.importing.latent import latent_port, probe_latent
 from gancam.inference.importing.masked import probe_masked
-from gancam.inference.importing.matte import is_matting, planes, probe_matte
+from gancam.inference.importing.matte import Unbounded, is_matting, planes, probe_matte
 from gancam.inference.importing.shapes import layouts
 from gancam.inference.importing.states import paired
 from gancam.inference.importing.unplayable import unplayable
@@ -81,10 +81,13 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
 
 def _otherwise(graph: Foreign, picture: Port, others: list[Port], answers: Answers, error: ModelError) -> Convention:
     """What else a graph may be that gives no picture like the one shown. Raises `error` where that is nothing."""
-    if "effect" in answers or not planes(graph) or any(one.is_picture for one in graph.outputs[1:]):
+    drawn = answers.get("effect", "translate") == "translate"
+    if not drawn or not planes(graph) or any(one.is_picture for one in graph.outputs[1:]):
         raise error
     try:
         return probe_matte(graph, picture, others, answers)
+    except Unbounded as other:
+        raise other from None
     except ModelError:
         raise error from None
 

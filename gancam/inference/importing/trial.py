@@ -34,6 +34,10 @@ _SAID = re.compile(  # its operator, and the message
 )
 RawPorts: TypeAlias = list[tuple[str, str, list[int]]]
 """Name, ONNX Runtime's type and shape (0: free) of inputs or outputs."""
+MOST_MEMORY = 8 * 10**9  # bytes that a graph is tried with, at most
+MOST_OUTPUT = 10**9  # bytes of what comes out of a trial: 512x512 enlarged by 8 in float64 are a third of it
+_WANTED = re.compile(r"allocate memory for requested buffer of size (\d+)")
+_LONGEST = 160  # letters of what ONNX Runtime says
 _LENGTH = struct.Struct("<I")
 
 
@@ -47,6 +51,10 @@ class NoPicture(TrialFailed):
 
 class OtherSize(NoPicture):
     """The graph runs, and what it gives is a picture of a size that is not played, whatever is said of it."""
+
+
+class TooLarge(OtherSize):
+    """The graph wants more memory for a small picture than a trial may take."""
 
 
 class TrialProcess:
@@ -77,6 +85,12 @@ class TrialProcess:
             self.open(path, threads)
         request = {"run": self._opened[str(path)], "inputs": list(given), "output": output}
         answer, found = self._asked(request, *given.values())
+        if found is None and "gigabytes" in answer:
+            sizes = ", ".join(f"{name} {list(one.shape)}" for name, one in given.items())
+            raise TooLarge(
+                f"for {sizes} it wants {answer['gigabytes']:.1f} GB of memory at once{answer['failed']}: what takes so "
+                "much for a small picture is not played"
+            )
         if found is None:
             raise TrialFailed(str(answer["failed"]))
         return found
@@ -175,9 +189,14 @@ def serve(given: IO[bytes], answers: IO[bytes]) -> None:
             with denormals_as_zero():
                 found = sessions[request["run"]].run([request["output"]], tensors)[0]
         except Exception as error:  # ONNX Runtime raises a class of its own for each reason
-            _send(answers, {"failed": _plain(error)})
+            wanted = _WANTED.search(str(error))
+            failed = {"failed": "", "gigabytes": int(wanted[1]) / 1e9} if wanted else {"failed": _plain(error)}
+            _send(answers, failed)
             continue
-        if isinstance(found, np.ndarray) and found.dtype != object:
+        if isinstance(found, np.ndarray) and found.nbytes > MOST_OUTPUT:
+            failed = {"failed": f" ({request['output']} is {list(found.shape)})", "gigabytes": found.nbytes / 1e9}
+            _send(answers, failed)
+        elif isinstance(found, np.ndarray) and found.dtype != object:
             _send(answers, {}, found)
         else:
             _send(answers, {"failed": f"{request['output']} is no tensor of numbers"})
@@ -188,7 +207,7 @@ def _plain(error: Exception) -> str:
     line = str(error).strip().partition("\n")[0]
     found = _SAID.fullmatch(line)
     text = f"{found[1] + ': ' if found[1] else ''}{found[2]}" if found else line
-    return text[:160].strip()
+    return text.strip() if len(text) <= _LONGEST else f"{text[:_LONGEST].rpartition(' ')[0].strip()} ..."
 
 
 def _opened(path: Path, threads: int, sessions: list[Any]) -> dict[str, Any]:
@@ -212,7 +231,7 @@ def limit_memory(most: int) -> None:
 
 
 if __name__ == "__main__":
-    limit_memory(memory()[1])
+    limit_memory(min(memory()[1], MOST_MEMORY))
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     serve(sys.stdin.buffer, pipe)

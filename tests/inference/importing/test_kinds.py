@@ -337,7 +337,7 @@ def test_what_is_not_understood_says_the_command_that_would_do(tmp_path: Path, m
         (_logits, FREE, (np.float32, (1, 21, "h", "w")), "gives 21 planes, as segmentation does"),
         (_larger, FREE, (np.float32, (1, 3, "H", "W")), "1.5 times its sides: what keeps"),
         (_smaller, FREE, (np.float32, (1, 3, "H", "W")), "gives 32x32 for 64x64, 0.5 times its sides"),
-        (_depth, FREE, (np.float32, (1, "h", "w")), "is not understood"),
+        (_depth, FREE, (np.float32, (1, "h", "w")), "as networks that find depth do"),
         (_frames, (1, 15, "h", "w"), (np.float32, (1, 2, "h", "w")), "15 channels, as 5 frames at once have"),
         (_frames, (1, 5, 6, "h", "w"), (np.float32, (1, 3, 6, "h", "w")), "takes 5 frames of a video at once"),
     ],
