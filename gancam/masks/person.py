@@ -36,6 +36,7 @@ from gancam.masks.regions import (
 )
 from gancam.masks.strays import strays
 from gancam.masks.trail import MARKED, Trail
+from gancam.masks.upper import with_upper_half
 from gancam.masks.walls import without_walls
 from gancam.vision.matting import matte
 from gancam.vision.motion import is_cut
@@ -125,6 +126,7 @@ class Person(MaskSource):
         self._refused: list[Window] = []  # what a closer look showed to be nobody
         self._expected: Sequence[Window] = ()  # what may be somebody
         self._met: list[tuple[int, Window]] = []  # of these, what was looked at, and in which frame
+        self._is_image = False  # whether this frame is an image by itself
         self._is_near = False  # whether somebody fills much of the frame
         self._seen: list[Window] | None = None  # faces in this frame, once they were looked for
         self._faces: tuple[Faces, Faces] | None = None
@@ -132,15 +134,18 @@ class Person(MaskSource):
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where a person is in `image`, else 0."""
-        opacity = self.opacity(image)
+        opacity = self.opacity(image, time=time)
         if not self.wide:
             return np.asarray(opacity > 127, np.uint8)
-        if time is None and self._tick == 0 and self._look.alone:
+        if self._is_image:
             opacity = self._alone(image, opacity)
         return self._trail(opacity, time)
 
-    def opacity(self, image: ImageLike) -> NDArray[np.uint8]:
-        """Return how much of each pixel of `image` ``(H, W, 3)`` is a person: ``(H, W)``, 0 to 255."""
+    def opacity(self, image: ImageLike, *, time: float | None = None) -> NDArray[np.uint8]:
+        """Return how much of each pixel of `image` ``(H, W, 3)`` is a person: ``(H, W)``, 0 to 255.
+
+        The first of a scene without a `time` is taken for an image by itself, and looked at more closely.
+        """
         image = check_image(image)
         frame = 0, 0, image.shape[1], image.shape[0]
         small = shown(image, frame, self._work_size)
@@ -152,8 +157,11 @@ class Person(MaskSource):
         alone = self._look.alone
         due = self._age % _EVERY == 0 and alone
         self._tick, self._seen = self._age, None
+        self._is_image = time is None and self._tick == 0 and alone
         self._age += 1
         found = seen = self._whole.opinion(small, still, self._tick) if due or self.wide or not self._regions else None
+        if seen is not None and self._is_image:
+            seen = with_upper_half(seen, image, frame, self._look, self._work_size, adds=self.wide)
         if seen is not None and alone and not self.wide:
             found = self._believed(self._whole, seen, image)
         elif seen is not None and alone:
@@ -376,6 +384,8 @@ class Person(MaskSource):
         small = shown(image, region.window, self._work_size)
         turned = region.opinion.turned
         found = region.opinion(small, self._rests(still, region, small.shape[:2]), self._tick)
+        if self._is_image:
+            found = with_upper_half(found, image, region.window, self._look, self._work_size, adds=self.wide)
         found = self._believed(region, found, image)
         person = _somebody(found, region.window, size)
         region.missed = 0 if person is not None else region.missed + 1
