@@ -151,7 +151,7 @@ class LiveStage(Effect, EffectMenu):
         return next((effect.device for effect in self._chain.effects if effect.device != "cpu"), "cpu")
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """What all that have played tell."""
         chains = [*self._over, self._chain]
         return [note for chain in chains for effect in _noted(chain) for note in effect.notes]

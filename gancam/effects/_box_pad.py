@@ -1,7 +1,5 @@
 """A box drawn over the picture of an effect that has a place in it."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from gancam import masks
@@ -29,8 +27,8 @@ class BoxPad(DrawingPad):
         self._notes: list[str] = []
 
     @property
-    def notes(self) -> Sequence[str]:
-        return self._notes
+    def notes(self) -> list[str]:
+        return [*self._notes]
 
     @property
     def size(self) -> tuple[int, int] | None:

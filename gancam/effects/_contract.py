@@ -115,12 +115,12 @@ class Effect(ABC):
         self(image, time=time)
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """What the user should know of the frames since its parameters were last changed, or it was reset.
 
         Read for the report when playing ends, and at any time between two calls.
         """
-        return ()
+        return []
 
     @property
     def unfound(self) -> str:

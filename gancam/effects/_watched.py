@@ -3,7 +3,7 @@
 import logging
 import threading
 import time as clock
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -209,7 +209,7 @@ class WatchedEffect(EffectWrapper):
         return ", ".join(filter(None, [told, self.effect.status]))
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """What replacing it cost, and the effect's own."""
         told = self.cost.describe()
         return [*([f"{self._path}: {told}"] if told else []), *self.effect.notes]

@@ -1,6 +1,6 @@
 """An effect around another: all that it does not do itself is asked of that."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import cv2
@@ -63,7 +63,7 @@ class EffectWrapper(Effect):
         return self.effect.skims
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """The effect's own."""
         return self.effect.notes
 

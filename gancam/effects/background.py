@@ -76,7 +76,7 @@ class Background(ModelEffect):
         if params.strength == 0.0:
             return image
         self._person.hold = params.stabilise
-        people = self._person.opacity(image)
+        people = self._person.opacity(image, time=time)
         self._looked, self._found = True, self._found or int(people.max()) > _SOMEBODY
         if params.image:
             behind = _covering(self._picture(params.image), (image.shape[1], image.shape[0]))

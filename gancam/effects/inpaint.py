@@ -282,7 +282,7 @@ class Inpaint(MaskedEffect):
         self._recorded = self._said = None
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """What the user should know: an object that was lost, say."""
         alone = [ALONE] if self.params.find == "scratches" and len(self._late) == 1 else []
         return self._told.of(self.params) + alone + [note for source in self._noted for note in source.notes]

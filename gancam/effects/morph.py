@@ -2,7 +2,7 @@
 
 import math
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -230,7 +230,7 @@ class Morph(ModelEffect):
                 source.reset()
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """What the user should know of its mask."""
         return [note for source in self._masks() for note in source.notes]
 

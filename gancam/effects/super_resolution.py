@@ -202,7 +202,7 @@ class SuperResolution(ModelEffect):
         return f"{self.card.name}: {self._changed.latest:.0%} computed" if self._saving else ""
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """How much was computed, where unchanged parts were kept."""
         share = self._changed.share
         return (

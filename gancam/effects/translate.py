@@ -189,7 +189,7 @@ class Translate(ModelEffect):
         ]
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """What the user should know: a scene shown to a network of single things, say."""
         return [*self._told.of(self.params), *(note for source in self._masks() for note in source.notes)]
 

@@ -76,11 +76,11 @@ class ColourKey(MaskSource):
         return marked
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """That there is something of the colour, and none of it is lettering."""
         if self._read or not self._unread:
-            return ()
-        return ("what has the colour of the key does not look like letters, and stays; letters=off fills it",)
+            return []
+        return ["what has the colour of the key does not look like letters, and stays; letters=off fills it"]
 
     def reset(self) -> None:
         """Forget whether letters were seen."""

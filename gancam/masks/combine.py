@@ -1,7 +1,6 @@
 """Masks made of others: a union, a span of time."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -35,7 +34,7 @@ class Between(MaskSource):
         return np.zeros(image.shape[:2], np.uint8)
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """The source's own."""
         return self._what.notes
 
@@ -56,7 +55,7 @@ class Inverse(MaskSource):
         return np.asarray(self._what(image, time=time) == 0, np.uint8)
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """The source's own."""
         return self._what.notes
 
@@ -82,7 +81,7 @@ class Union(MaskSource):
         return marked
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """All that the sources say."""
         return [note for one in self.sources for note in one.notes]
 

@@ -1,7 +1,6 @@
 """Masks from image files."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -63,9 +62,9 @@ class MaskFile(MaskSource):
         self._resized: dict[tuple[int, ...], Mask] = {}
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """Says so where nothing in the file counts as marked."""
-        return self._notes
+        return [*self._notes]
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return the file's mask at the size of `image`. Raises ``MaskError`` for another aspect ratio."""

@@ -2,7 +2,7 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -34,9 +34,9 @@ class MaskSource(ABC):
         """
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """What the user should know: an object that was lost, say; it grows."""
-        return ()
+        return []
 
     def reset(self) -> None:
         """Forget what was seen: a seek, a cut, a new source."""

@@ -12,6 +12,7 @@ from gancam.inference.catalog import MODELS
 from gancam.inference.model import ImageModel
 from gancam.masks.behind import behind
 from gancam.masks.belief import Belief, without_fancies, without_isles
+from gancam.masks.deciding import decided, rests
 from gancam.masks.faces import Faces
 from gancam.masks.looks import Looks, Opinion
 from gancam.masks.mask import Mask, MaskSource
@@ -35,16 +36,13 @@ from gancam.masks.regions import (
 )
 from gancam.masks.strays import strays
 from gancam.masks.trail import MARKED, Trail
+from gancam.masks.upper import with_upper_half
+from gancam.masks.walls import without_walls
 from gancam.vision.matting import matte
 from gancam.vision.motion import is_cut
 
 _WORK_SIZE = 256  # pixels of the longer side of frames of 16:9 that the network is shown, where its card says nothing
-_CHANGE = 0.15  # of a probability, which the noise of a camera makes
 _IS, _MAY_BE = 0.45, 0.25  # the probability from which on it is somebody, and from which a wide mask says so
-_STAYS, _MOVES = 0.35, 0.4  # how much surer what was nobody must be, or less sure what was somebody; less what moves
-_DECIDES = 4.0  # how quickly it goes from one to the other there
-_NOISE, _MOVED = 7.0, 14.0  # grey levels by which the noise of a camera changes the small picture, and what moves does
-_STILL = np.exp(-((np.maximum(np.arange(256) - _NOISE, 0) / _MOVED) ** 2)).astype(np.float32)  # of that change
 _EVERY = 15  # frames after which the whole frame is searched again for people who are small in it
 _SEED = 0.5  # a probability in the whole frame which is worth a closer look
 _FACE = 640  # pixels of the frame's longer side for the search for faces: they are found from 10 of these on
@@ -128,6 +126,7 @@ class Person(MaskSource):
         self._refused: list[Window] = []  # what a closer look showed to be nobody
         self._expected: Sequence[Window] = ()  # what may be somebody
         self._met: list[tuple[int, Window]] = []  # of these, what was looked at, and in which frame
+        self._is_image = False  # whether this frame is an image by itself
         self._is_near = False  # whether somebody fills much of the frame
         self._seen: list[Window] | None = None  # faces in this frame, once they were looked for
         self._faces: tuple[Faces, Faces] | None = None
@@ -135,28 +134,34 @@ class Person(MaskSource):
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where a person is in `image`, else 0."""
-        opacity = self.opacity(image)
+        opacity = self.opacity(image, time=time)
         if not self.wide:
             return np.asarray(opacity > 127, np.uint8)
-        if time is None and self._tick == 0 and self._look.alone:
+        if self._is_image:
             opacity = self._alone(image, opacity)
         return self._trail(opacity, time)
 
-    def opacity(self, image: ImageLike) -> NDArray[np.uint8]:
-        """Return how much of each pixel of `image` ``(H, W, 3)`` is a person: ``(H, W)``, 0 to 255."""
+    def opacity(self, image: ImageLike, *, time: float | None = None) -> NDArray[np.uint8]:
+        """Return how much of each pixel of `image` ``(H, W, 3)`` is a person: ``(H, W)``, 0 to 255.
+
+        The first of a scene without a `time` is taken for an image by itself, and looked at more closely.
+        """
         image = check_image(image)
         frame = 0, 0, image.shape[1], image.shape[0]
         small = shown(image, frame, self._work_size)
         if not self._goes_on(small) or self._whole.window != frame or self.hold == 0.0:
             self._forget()
-        still = None if self._small is None else _still(self._small, small)
+        still = None if self._small is None else rests(self._small, small)
         self._whole.window, self._small = frame, small
         # a recurrent network is shown whole frames, one after another
         alone = self._look.alone
         due = self._age % _EVERY == 0 and alone
         self._tick, self._seen = self._age, None
+        self._is_image = time is None and self._tick == 0 and alone
         self._age += 1
         found = seen = self._whole.opinion(small, still, self._tick) if due or self.wide or not self._regions else None
+        if seen is not None and self._is_image:
+            seen = with_upper_half(seen, image, frame, self._look, self._work_size, adds=self.wide)
         if seen is not None and alone and not self.wide:
             found = self._believed(self._whole, seen, image)
         elif seen is not None and alone:
@@ -174,7 +179,7 @@ class Person(MaskSource):
             return closer
         if found is None:
             found = self._believed(self._whole, self._whole.opinion(small, still, self._tick), image)
-        self._whole.before = self._steadied(found, self._whole.before, still)
+        self._whole.before = self._decided(found, small, self._whole.before, still)
         opacity = matte(without_isles(self._whole.before), small, image)
         return opacity if closer is None else np.asarray(cv2.max(opacity, closer), np.uint8)
 
@@ -212,21 +217,17 @@ class Person(MaskSource):
             known=known,
         )
 
-    def _steadied(
-        self, found: NDArray[np.float32], before: NDArray[np.float32] | None, still: NDArray[np.float32] | None
+    def _decided(
+        self,
+        found: NDArray[np.float32],
+        small: Image,
+        before: NDArray[np.float32] | None,
+        still: NDArray[np.float32] | None,
     ) -> NDArray[np.float32]:
-        """`found`, decided, which stays as it was `before` where it hardly changed and the picture is `still`.
-
-        Somebody is or is not there: what is half sure becomes either, and stays that until the other is surer.
-        """
-        least = _MAY_BE if self.wide else _IS
-        if before is None or still is None:
-            return _decided(found, least)
-        stays = (1 - before) * np.maximum(still, _MOVES) - before * still
-        now = _decided(found, np.asarray(least + _STAYS * self.hold * stays, np.float32))
-        change = np.asarray(before - now, np.float32)
-        kept = np.exp(-((change / _CHANGE) ** 2)) * still
-        return np.asarray(before + change * (kept * self.hold - 1), np.float32)
+        """What was `found` of `small`, without the wall beside people, decided."""
+        if self.wide:
+            return decided(found, before, still, self.hold, _MAY_BE)
+        return decided(without_walls(found, small), before, still, self.hold, _IS)
 
     def _search(self, image: Image, found: NDArray[np.float32], sure: NDArray[np.float32]) -> None:
         """Begin to look closer at those who are small in `image`, unless somebody fills much of it.
@@ -358,7 +359,7 @@ class Person(MaskSource):
         whole = 0, 0, image.shape[1], image.shape[0]
         for region in self._regions:
             found, small = self._followed(region, image, still)
-            region.before = self._steadied(found, region.before, self._rests(still, region, found.shape))
+            region.before = self._decided(found, small, region.before, self._rests(still, region, found.shape))
             left, top, width, height = region.window
             place = slice(top, top + height), slice(left, left + width)
             cv2.max(opacity[place], matte(without_isles(region.before), small, image[place]), dst=opacity[place])
@@ -383,6 +384,8 @@ class Person(MaskSource):
         small = shown(image, region.window, self._work_size)
         turned = region.opinion.turned
         found = region.opinion(small, self._rests(still, region, small.shape[:2]), self._tick)
+        if self._is_image:
+            found = with_upper_half(found, image, region.window, self._look, self._work_size, adds=self.wide)
         found = self._believed(region, found, image)
         person = _somebody(found, region.window, size)
         region.missed = 0 if person is not None else region.missed + 1
@@ -432,15 +435,3 @@ def _somebody(found: NDArray[np.float32], window: Window, size: tuple[int, int])
 def _marked(opacity: NDArray[np.uint8]) -> Mask:
     """255 where so much of a pixel is somebody that a wide mask marks it, else 0."""
     return np.asarray(cv2.threshold(opacity, MARKED, 255, cv2.THRESH_BINARY)[1], np.uint8)
-
-
-def _decided(found: NDArray[np.float32], least: NDArray[np.float32] | float) -> NDArray[np.float32]:
-    """`found` as 0 or 1, but near `least`."""
-    return np.asarray(np.clip((found - least) * np.float32(_DECIDES) + np.float32(0.5), 0, 1), np.float32)
-
-
-def _still(before: Image, now: Image) -> NDArray[np.float32]:
-    """How surely nothing moved between two small pictures, 0 to 1."""
-    blue, green, red = cv2.split(cv2.absdiff(before, now))
-    moved = cv2.blur(cv2.max(cv2.max(blue, green), red), (3, 3))
-    return np.asarray(cv2.LUT(moved, _STILL), np.float32)

@@ -1,7 +1,6 @@
 """A source of masks that writes down what it gave."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +40,7 @@ class Recorded(MaskSource):
         return mask
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """The source's own."""
         return self.what.notes
 

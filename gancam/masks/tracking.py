@@ -64,7 +64,7 @@ class Tracked(MaskSource):
         self._waited = 0
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """When the object was lost and found again, and what the source says of itself."""
         return [*self._what.notes, *self._notes]
 

@@ -96,7 +96,7 @@ class LiveChain(Effect):
             link.slot.close()
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """Those of all effects."""
         return [note for link in self.links for note in link.slot.notes]
 

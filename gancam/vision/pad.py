@@ -36,9 +36,9 @@ class DrawingPad:
         return np.zeros((height, width), np.uint8)
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """What the user who draws should know; it grows."""
-        return ()
+        return []
 
     def pen(self, *, down: bool) -> None:
         """Begin or end a stroke."""

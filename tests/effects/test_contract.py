@@ -14,7 +14,7 @@ IMAGE = np.zeros((4, 6, 3), np.uint8)
 class Doubling(Effect):
     """Doubles the picture, and writes down what it is told."""
 
-    remembers, notes, status, device = False, ("a note",), "half saved", "cuda"
+    remembers, notes, status, device = False, ["a note"], "half saved", "cuda"
 
     def __init__(self) -> None:
         self.told: list[object] = []
@@ -53,7 +53,7 @@ def test_only_the_call_must_be_written() -> None:
     assert (same.name, same.level, same.card, same.params.values()) == ("Same", "", None, {})
     assert same.output_size((6, 4)) == (6, 4)
     assert (same.remembers, same.skims) == (True, False)
-    assert (same.notes, same.status, same.pad, same.device) == ((), "", None, "cpu")
+    assert (same.notes, same.status, same.pad, same.device) == ([], "", None, "cpu")
     assert same.quality_levels() == [[same]]
     assert same.identity() == {}
 

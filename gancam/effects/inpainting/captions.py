@@ -110,7 +110,7 @@ class Captions(MaskSource):
         return marked
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """What the key has to say."""
         return self._key.notes
 

@@ -1,6 +1,5 @@
 """Masks of what a broadcaster or a camera wrote over the picture."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -55,12 +54,12 @@ class Overlay(MaskSource):
         self._settled, self._seen = False, 0
 
     @property
-    def notes(self) -> Sequence[str]:
+    def notes(self) -> list[str]:
         """That nothing was found, where frames were seen."""
         if not self._seen or self.found.any():
-            return ()
+            return []
         why = "a single picture does not tell what stays" if self._seen == 1 else "nothing stays"
-        return (f"found no overlay: no clock, {why} while all else moves; box= or mask= marks it",)
+        return [f"found no overlay: no clock, {why} while all else moves; box= or mask= marks it"]
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where the overlay is, by what was seen so far, else 0."""
