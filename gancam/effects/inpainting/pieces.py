@@ -19,6 +19,7 @@ Places = NDArray[np.int64]
 PATCH = 5  # places a side of a patch on the grid of its level, 4 pixels each at the finest
 PICK = 0.1  # how much less like the picture than most a patch may be and still count, in a mean
 SEAM = 3  # pixels around the hole on which what was found is compared with what is there
+BAND = 1 << 15  # pixels at a time of which a mean is taken: they stay in a processor's cache
 APART = 600.0  # squared grey levels from the mean of all from which on a piece counts for less where they are cut
 
 
@@ -79,7 +80,7 @@ def mean(level: Level, matches: Matches, counting: Floats) -> Floats:
 
 def cut(level: Level, matches: Matches) -> Floats:
     """The same, but where pieces differ they are cut, along a line that is round, rather than mixed."""
-    return _met(level, _laid(level.picture, level.stride, matches, _evenly(matches), cutting=True))
+    return _met(level, _laid(level.picture, level.stride, matches, _evenly(matches), cut=True))
 
 
 def joined(level: Level, matches: Matches) -> Melded:
@@ -92,7 +93,7 @@ def joined(level: Level, matches: Matches) -> Melded:
     return melded(_met(level, laid), wanted, level.hole, PATCH * level.stride)
 
 
-def _laid(picture: Floats, stride: int, matches: Matches, counting: Floats, *, cutting: bool = False) -> _Laid:
+def _laid(picture: Floats, stride: int, matches: Matches, counting: Floats, *, cut: bool = False) -> _Laid:
     """Lay all pieces, one place of their grid at a time, so that none is met twice at once."""
     side, top, left = PATCH * stride, int(matches.row.min()), int(matches.column.min())
     down, across = int(matches.row.max()) - top + 1, int(matches.column.max()) - left + 1
@@ -105,27 +106,41 @@ def _laid(picture: Floats, stride: int, matches: Matches, counting: Floats, *, c
     count = count.repeat(stride, 0).repeat(stride, 1)
     fades = np.hanning(side + 2)[1:-1]
     window = floats(np.outer(fades, fades))
-    rows, columns, channels = down * stride, across * stride, picture.shape[2]
-    tall, wide = rows + side - stride, columns + side - stride
-    place = slice(top * stride, top * stride + tall), slice(left * stride, left * stride + wide)
-    means, total = np.zeros((channels, tall, wide), np.float32), np.zeros((tall, wide), np.float32)
-    reached = np.zeros(total.shape, np.bool_)
-    for cut in (False, True) if cutting else (False,):
-        usual, means, total = means, np.zeros_like(means), np.zeros_like(total)
+    columns, channels = across * stride, picture.shape[2]
+    tall, wide = (down + PATCH - 1) * stride, (across + PATCH - 1) * stride
+    means, reached = np.zeros((channels, tall, wide), np.float32), np.zeros((tall, wide), np.bool_)
+
+    def lay(start: int, end: int, usual: Floats | None) -> Floats:
+        """The sums of some rows, and in the last channel what counted; for less where it is not as `usual`."""
+        sums = np.zeros((channels + 1, end - start, wide), np.float32)
         for y in range(0, side, stride):
+            these = slice(max(start - y, 0), max(min(end - y, down * stride), 0))
+            if these.start >= these.stop:
+                continue
+            rows = slice(these.start + y - start, these.stop + y - start)
             for x in range(0, side, stride):
-                here = slice(y, y + rows), slice(x, x + columns)
-                seen = cv2.remap(picture[y:, x:], taken, nowhere, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+                here = rows, slice(x, x + columns)
+                seen = cv2.remap(picture[y:, x:], taken[these], nowhere, cv2.INTER_NEAREST, None, cv2.BORDER_REPLICATE)
+                fading = window[y : y + stride, x : x + stride]
+                weight = count[these] * np.tile(fading, ((these.stop - these.start) // stride, across))
                 planes = cv2.split(seen)
-                weight = count * np.tile(window[y : y + stride, x : x + stride], (down, across))
-                if cut:
+                if usual is not None:
                     apart = floats(sum(np.square(a - b[here]) for a, b in zip(planes[:3], usual, strict=False)))
                     weight /= np.square(1 + np.square(apart / np.float32(APART)))
-                for one, plane in zip(means, planes, strict=True):
-                    cv2.accumulateProduct(plane, weight, one[here])
-                cv2.accumulate(weight, total[here])
-        reached = reached | (total > 1e-6)
-        means /= np.maximum(total, 1e-20)
+                for total, plane in zip(sums, planes, strict=False):
+                    cv2.accumulateProduct(plane, weight, total[here])
+                cv2.accumulate(weight, sums[-1][here])
+        return sums
+
+    band = max(BAND // columns // stride, 1) * stride
+    for start in range(0, tall, band):
+        end = min(start + band, tall)
+        sums = lay(start, end, None)
+        reached[start:end] = sums[-1] > 1e-6
+        if cut:
+            sums = lay(start, end, sums[:-1] / np.maximum(sums[-1], 1e-20))
+        means[:, start:end] = sums[:-1] / np.maximum(sums[-1], 1e-20)
+    place = slice(top * stride, top * stride + tall), slice(left * stride, left * stride + wide)
     return _Laid(place, np.ascontiguousarray(means.transpose(1, 2, 0)), reached)
 
 

@@ -32,6 +32,7 @@ DEEP = 6  # places from a hole's edge to its middle, at most, where all is compa
 SEARCHES = 5  # of all with all, and means of what was found
 JOINED = 2  # pixels a side of those places where pieces are joined
 ROUNDS, LAST = 3, 1  # of looking around what was found, at each finer size and at the last
+FEW_OF = 128  # places for each patch from which on too few of them are looked at to lay them all out
 BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1))
 NEAR = 0.05  # squared grey levels that a place counts as unlike for each squared place it is away
 GUIDE = 0.15  # what a place that the network filled counts at first, beside a known one
@@ -345,7 +346,9 @@ def _refine(level: Level, matches: Matches, *, last: bool) -> tuple[Floats, Matc
         """A pixel of each place of every patch, by where it begins."""
         return sliding_window_view(picture, (side, side), axis=(0, 1))[..., ::stride, ::stride]
 
-    sources = looks(np.asarray(level.picture.clip(0, 255), np.uint8)).reshape(*known.shape, -1)
+    sources = looks(np.asarray(level.picture.clip(0, 255), np.uint8))
+    if known.size < FEW_OF * len(row):
+        sources = sources.reshape(*known.shape, -1)  # side by side in memory
     y = np.clip(matches.found_row, 0, known.shape[0] - 1)
     x = np.clip(matches.found_column, 0, known.shape[1] - 1)
     made, best = level.picture, matches.unlike
@@ -356,7 +359,7 @@ def _refine(level: Level, matches: Matches, *, last: bool) -> tuple[Floats, Matc
         tried += [(row + (y - row)[beside], column + (x - column)[beside]) for beside in around]
         for there, here in tried:
             there, here = np.clip(there, 0, known.shape[0] - 1), np.clip(here, 0, known.shape[1] - 1)
-            apart = sources[there, here] - target
+            apart = sources[there, here].reshape(target.shape) - target
             unlike = np.einsum("ij,ij->i", apart, apart) / np.float32(apart.shape[1])
             unlike[~known[there, here]] = np.inf
             better = unlike < best
