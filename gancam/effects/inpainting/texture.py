@@ -16,24 +16,23 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from gancam.effects.inpainting.melding import Melded, melded, steps
+from gancam.effects.inpainting.pieces import PATCH, Level, Matches, Places, counts, cut, joined, mean, usable
 from gancam.effects.inpainting.regions import Floats, floats, ramp
 from gancam.frame import Image
 from gancam.masks import Mask
 from gancam.vision.spreading import spread
 
-Places = NDArray[np.int64]
 WIDE = 14  # pixels from the edge of a hole to its middle from which on it is wide
 CONTEXT = 96  # pixels around a wide part that are looked at, more around a very large one
 CROWDED = 0.15  # share of that which is hole, too, from which on it is not alone
 SOFT = 7  # pixels over which what is made fades where a hole becomes narrow
-PATCH = 5  # places a side of a patch on the grid of its level, 4 pixels each at the finest
 FINEST = 4  # pixels a side of the smallest places that anchors have to themselves
 MOST = 9000  # places of the hole there, at most: they are larger in larger holes
 DEEP = 6  # places from a hole's edge to its middle, at most, where all is compared with all
 SEARCHES = 5  # of all with all, and means of what was found
 JOINED = 2  # pixels a side of those places where pieces are joined
 ROUNDS, LAST = 3, 1  # of looking around what was found, at each finer size and at the last
+FEW_OF = 128  # places for each patch from which on too few of them are looked at to lay them all out
 BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1))
 NEAR = 0.05  # squared grey levels that a place counts as unlike for each squared place it is away
 GUIDE = 0.15  # what a place that the network filled counts at first, beside a known one
@@ -43,13 +42,11 @@ USUAL = 15  # places a side of which the strength in the middle of their order i
 BLOCK, BUSY = 21, (11.0, 14.0)  # pixels a side of patches, and levels by which they vary where all is calm, and busy
 TRUST = 0.92  # what a place of the hole counts for each place that it is further in, in a search
 SURE = 1.3  # by how much less what is found there counts for each place, in a mean
-PICK = 0.1  # how much less like the picture than most a patch may be and still count, in a mean
 FEWEST = 16  # known patches: with fewer there is nothing to learn from
 REPEATS = 0.11, 0.06  # of how much what is beside varies: so unlike, patches do not repeat it at all, and surely do
 PLAIN = 60.0  # squared grey levels by which that varies, else there is nothing to repeat
 UNLIKE = 0.03, 0.4  # of how much what is beside varies: so unlike, patches are right about colours, and are not
 FAINT = 20.0  # squared grey levels by which that varies at the least
-SEAM = 3  # pixels around the hole on which what was found is compared with what is there
 
 
 class Part(NamedTuple):
@@ -86,23 +83,6 @@ def wide_parts(hole: Mask) -> list[Part]:
         share = floats(cv2.blur(mine, (SOFT, SOFT)) * inside)
         found.append(Part(rows, columns, share, 1 - min(others / CROWDED, 1.0)))
     return found
-
-
-class _Level(NamedTuple):
-    picture: Floats  # (h, w, channels): BGR, and the strength of gradients where there is a search
-    hole: NDArray[np.bool_]  # (h, w)
-    barred: NDArray[np.bool_]  # (h, w): nothing is taken from there, as from the hole
-    stride: int  # of its own pixels a place of the anchors' grid has
-
-
-class _Matches(NamedTuple):
-    """For each anchor, the top left place of a patch in the anchors' grid, where the patch most like it begins."""
-
-    row: Places
-    column: Places
-    found_row: Places  # in pixels of the level
-    found_column: Places
-    unlike: Floats  # mean squared difference
 
 
 class Texture(NamedTuple):
@@ -157,18 +137,18 @@ def textured(image: Image, hole: Mask, spared: Mask | None = None) -> Texture | 
         else:
             level = _from_above(_level(rich[..., :3], empty, barred, size, unit // size), made[..., :3])
             matches = matches._replace(found_row=2 * matches.found_row, found_column=2 * matches.found_column)
-        made, matches = _refine(level, matches, LAST if size == 1 else ROUNDS)
+        made, matches = _refine(level, matches, last=size == 1)
     less = unit // JOINED
     level = _level(rich[..., :3], empty, barred, less, JOINED)
     rows, columns = matches.found_row // less, matches.found_column // less
-    joined = _joined(level, matches._replace(found_row=rows, found_column=columns))
-    change = cv2.resize(joined.change, empty.shape[::-1], interpolation=cv2.INTER_LINEAR) * empty[..., None]
+    both = joined(level, matches._replace(found_row=rows, found_column=columns))
+    change = cv2.resize(both.change, empty.shape[::-1], interpolation=cv2.INTER_LINEAR) * empty[..., None]
     made = floats(made + change)
     varies = _varies(picture, empty, PATCH * unit)
     fits = _fits(matches, varies, (empty.shape[0] // unit, empty.shape[1] // unit))
     fits = floats(cv2.resize(fits, empty.shape[::-1], interpolation=cv2.INTER_LINEAR))[:height, :width]
     busy = _busy(image, hole > 0, unit // FINEST)
-    return Texture(made[:height, :width].clip(0, 255), _sure(matches, varies), fits, busy, joined.cut)
+    return Texture(made[:height, :width].clip(0, 255), _sure(matches, varies), fits, busy, both.cut)
 
 
 def _busy(picture: Image, hole: NDArray[np.bool_], times: int) -> Floats:
@@ -205,7 +185,7 @@ def _varies(picture: Image, hole: NDArray[np.bool_], side: int) -> float:
     return float((square - mean * mean)[beside].mean()) if beside.any() else 0.0
 
 
-def _sure(matches: _Matches, varies: float) -> float:
+def _sure(matches: Matches, varies: float) -> float:
     """How little the patches of the hole are unlike what they found, for how much those beside it vary, 0 to 1."""
     unlike = matches.unlike[np.isfinite(matches.unlike)]
     if not len(unlike) or varies < PLAIN:
@@ -214,13 +194,13 @@ def _sure(matches: _Matches, varies: float) -> float:
     return float(np.clip((most - float(unlike.mean()) / varies) / (most - least), 0, 1))
 
 
-def _fits(matches: _Matches, varies: float, shape: tuple[int, int]) -> Floats:
+def _fits(matches: Matches, varies: float, shape: tuple[int, int]) -> Floats:
     """The same for each place of the anchors' grid, from the patches that lie over it."""
     usable = np.isfinite(matches.unlike)
     row, column, unlike = matches.row[usable], matches.column[usable], matches.unlike[usable]
     sums = np.zeros((*shape, 2), np.float32)
-    counts = _counts(unlike) + np.float32(1e-4) if len(unlike) else unlike
-    sums[row, column] = np.column_stack([counts * np.maximum(unlike, 0), counts])
+    counting = counts(unlike) + np.float32(1e-4) if len(unlike) else unlike
+    sums[row, column] = np.column_stack([counting * np.maximum(unlike, 0), counting])
     last = PATCH - 1, PATCH - 1
     sums = floats(cv2.boxFilter(sums, -1, (PATCH, PATCH), anchor=last, borderType=cv2.BORDER_CONSTANT))
     share = np.log(sums[..., 0] / np.maximum(sums[..., 1], 1e-9) / max(varies, FAINT) + 1e-4)
@@ -228,17 +208,17 @@ def _fits(matches: _Matches, varies: float, shape: tuple[int, int]) -> Floats:
     return floats(cv2.blur(np.clip((most - share) / (most - least), 0, 1), (3, 3))).clip(0, 1)
 
 
-def _level(picture: Floats, hole: NDArray[np.bool_], barred: NDArray[np.bool_], size: int, stride: int) -> _Level:
+def _level(picture: Floats, hole: NDArray[np.bool_], barred: NDArray[np.bool_], size: int, stride: int) -> Level:
     """`size` times smaller; a place with any of the hole in it is hole."""
     if size == 1:
-        return _Level(picture, hole, barred, stride)
+        return Level(picture, hole, barred, stride)
     height, width = hole.shape[0] // size, hole.shape[1] // size
     less = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
     parts = [np.asarray(mask.reshape(height, size, width, size).any((1, 3)), np.bool_) for mask in (hole, barred)]
-    return _Level(floats(less), parts[0], parts[1], stride)
+    return Level(floats(less), parts[0], parts[1], stride)
 
 
-def _from_above(level: _Level, made: Floats) -> _Level:
+def _from_above(level: Level, made: Floats) -> Level:
     """With what was `made` at half its size in the hole."""
     height, width = level.hole.shape
     above = floats(cv2.resize(made, (width, height), interpolation=cv2.INTER_CUBIC))
@@ -276,7 +256,7 @@ def _places(where: NDArray[np.bool_]) -> tuple[Places, Places]:
     return row.astype(np.int64), column.astype(np.int64)
 
 
-def _search(level: _Level) -> tuple[Floats, _Matches] | None:
+def _search(level: Level) -> tuple[Floats, Matches] | None:
     """Every patch with some of the hole in it against every known one."""
     hole, picture = level.hole, level.picture
     sources = _places(_free(level.barred, PATCH))
@@ -298,15 +278,15 @@ def _search(level: _Level) -> tuple[Floats, _Matches] | None:
     soft = cv2.GaussianBlur(centred * share[..., None], (0, 0), BLUR)
     soft = _patches(floats(soft / np.maximum(cv2.GaussianBlur(share, (0, 0), BLUR), 1e-3)[..., None]), *sources)
     made = picture
-    matches: _Matches | None = None
+    matches: Matches | None = None
     for turn in range(SEARCHES):
         target = _patches(centred, *anchors)
         pairs = [(source, trust)]
         if turn == 0:
             pairs = [(source, known), (soft, (1 - known) * np.float32(GUIDE))]
         matches = _nearest(pairs, target, sources, anchors)
-        counts = _counts(matches.unlike) * sure + np.float32(1e-4)
-        made = _mean(level._replace(picture=made), matches, counts)
+        counting = counts(matches.unlike) * sure + np.float32(1e-4)
+        made = mean(level._replace(picture=made), matches, counting)
         centred[hole] = made[hole] - middle
     assert matches is not None
     return made, matches
@@ -314,7 +294,7 @@ def _search(level: _Level) -> tuple[Floats, _Matches] | None:
 
 def _nearest(
     pairs: list[tuple[Floats, Floats]], target: Floats, sources: tuple[Places, Places], anchors: tuple[Places, Places]
-) -> _Matches:
+) -> Matches:
     """For each of `target` the source with the least weighed squared difference; `pairs` are sources and weights."""
     total = floats(sum(weight.sum(1) for _, weight in pairs))
     best, unlike = np.zeros(len(target), np.int64), np.zeros(len(target), np.float32)
@@ -332,58 +312,10 @@ def _nearest(
         own = sum((weight[part] * target[part] ** 2).sum(1) for _, weight in pairs)
         unlike[part] = away[chosen, np.arange(len(chosen))] + own
     mean = floats(np.maximum(unlike, 0) / total)
-    return _Matches(*anchors, sources[0][best], sources[1][best], mean)
+    return Matches(*anchors, sources[0][best], sources[1][best], mean)
 
 
-def _counts(unlike: Floats) -> Floats:
-    return floats(np.exp(-unlike / (PICK * np.percentile(unlike, 75) + 1)))
-
-
-def _usable(unlike: Floats) -> Floats:
-    """The same, and 0 where nothing was found."""
-    found = np.isfinite(unlike)
-    return floats(np.where(found, _counts(np.where(found, unlike, unlike[found].max(initial=0))) + 1e-4, 0))
-
-
-def _mean(level: _Level, matches: _Matches, counts: Floats, *, meet: bool = True) -> Floats:
-    """The mean of what `matches` found, where they reach, and the picture elsewhere.
-
-    In the hole it is brought to meet what is known around it.
-    """
-    stride, (height, width) = level.stride, level.hole.shape
-    side, down, across = PATCH * stride, height // stride, width // stride
-    ramp = np.hanning(side + 2)[1:-1]
-    window = floats(np.outer(ramp, ramp))
-    whole = np.dstack([level.picture, np.ones((height, width), np.float32)]).reshape(height * width, -1)
-    sums = np.zeros((down * across, stride * stride * whole.shape[1]), np.float32)
-    steps = np.arange(stride)
-    inside = (steps[:, None] * width + steps).ravel()
-    found, place = matches.found_row * width + matches.found_column, matches.row * across + matches.column
-    for y in range(PATCH):  # a place of the grid at a time, so that none is met twice at once
-        for x in range(PATCH):
-            seen = whole.take((found + (y * width + x) * stride)[:, None] + inside, 0, mode="clip")
-            fading = window[y * stride : (y + 1) * stride, x * stride : (x + 1) * stride].reshape(-1, 1)
-            seen *= counts[:, None, None] * fading
-            sums[place + y * across + x] += seen.reshape(len(seen), -1)
-    flat = sums.reshape(down, across, stride, stride, -1).transpose(0, 2, 1, 3, 4).reshape(height, width, -1)
-    reached = flat[..., -1] > 1e-6
-    mean = flat[..., :-1] / np.maximum(flat[..., -1:], 1e-6)
-    if not meet:
-        return np.where((level.hole & reached)[..., None], mean, level.picture)
-    edge = cv2.dilate(level.hole.astype(np.uint8), np.ones((2 * SEAM + 1, 2 * SEAM + 1), np.uint8)) > 0
-    mean += spread(floats(level.picture - mean), floats(edge & ~level.hole & reached))
-    return np.where((level.hole & reached)[..., None], mean, level.picture)
-
-
-def _joined(level: _Level, matches: _Matches) -> Melded:
-    """What joins the pieces that `matches` are, at a small size: seams are as wide as pieces pass into each other."""
-    counts = _usable(matches.unlike)
-    made = _mean(level, matches, counts)
-    wanted = _mean(level._replace(picture=steps(level.picture)), matches, counts, meet=False)
-    return melded(made, wanted, level.hole, PATCH * level.stride)
-
-
-def _split(matches: _Matches, hole: NDArray[np.bool_]) -> _Matches:
+def _split(matches: Matches, hole: NDArray[np.bool_]) -> Matches:
     """Anchors for every place of a level that is twice as fine, each with what the one above it found."""
     row, column = _places(np.asarray(~_free(hole, PATCH), np.bool_))
     shape = hole.shape[0] // 2, hole.shape[1] // 2
@@ -394,10 +326,10 @@ def _split(matches: _Matches, hole: NDArray[np.bool_]) -> _Matches:
     order[nearest[matches.row, matches.column]] = np.arange(len(matches.row))
     above = order[nearest[row // 2, column // 2]]
     down, right = (matches.found_row - matches.row)[above], (matches.found_column - matches.column)[above]
-    return _Matches(row, column, row + 2 * down, column + 2 * right, matches.unlike[above])
+    return Matches(row, column, row + 2 * down, column + 2 * right, matches.unlike[above])
 
 
-def _refine(level: _Level, matches: _Matches, rounds: int) -> tuple[Floats, _Matches]:
+def _refine(level: Level, matches: Matches, *, last: bool) -> tuple[Floats, Matches]:
     """Let each anchor look one pixel around what it found, and where its neighbours found theirs.
 
     After Barnes et al., https://doi.org/10.1145/1531326.1531330.
@@ -414,22 +346,25 @@ def _refine(level: _Level, matches: _Matches, rounds: int) -> tuple[Floats, _Mat
         """A pixel of each place of every patch, by where it begins."""
         return sliding_window_view(picture, (side, side), axis=(0, 1))[..., ::stride, ::stride]
 
-    sources = looks(np.asarray(level.picture.clip(0, 255), np.uint8)).reshape(*known.shape, -1)
+    sources = looks(np.asarray(level.picture.clip(0, 255), np.uint8))
+    if known.size < FEW_OF * len(row):
+        sources = sources.reshape(*known.shape, -1)  # side by side in memory
     y = np.clip(matches.found_row, 0, known.shape[0] - 1)
     x = np.clip(matches.found_column, 0, known.shape[1] - 1)
     made, best = level.picture, matches.unlike
-    for _ in range(rounds):
+    for _ in range(LAST if last else ROUNDS):
         target = floats(looks(made)[row, column].reshape(len(row), -1))
         best = np.full(len(row), np.inf, np.float32)
         tried = [(y + down, x + right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
         tried += [(row + (y - row)[beside], column + (x - column)[beside]) for beside in around]
         for there, here in tried:
             there, here = np.clip(there, 0, known.shape[0] - 1), np.clip(here, 0, known.shape[1] - 1)
-            apart = sources[there, here] - target
+            apart = sources[there, here].reshape(target.shape) - target
             unlike = np.einsum("ij,ij->i", apart, apart) / np.float32(apart.shape[1])
             unlike[~known[there, here]] = np.inf
             better = unlike < best
             best, y, x = np.where(better, unlike, best), np.where(better, there, y), np.where(better, here, x)
-        matches = _Matches(matches.row, matches.column, y, x, floats(best))
-        made = _mean(level._replace(picture=made), matches, _usable(matches.unlike))
+        matches = Matches(matches.row, matches.column, y, x, floats(best))
+        laid = level._replace(picture=made)
+        made = cut(laid, matches) if last else mean(laid, matches, usable(matches.unlike))
     return made, matches
