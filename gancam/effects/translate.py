@@ -141,6 +141,7 @@ class Translate(ModelEffect):
         self._source = lru_cache(maxsize=1)(masks.source)
         self._tiles = TileBudget(device=lambda: model.device)
         self._tint, self._pan, self._portraits, self._steady = Tint(), Pan(), Portraits(), Steady()
+        self._still = True  # whether it is shown no frames of a video
         self._moved = 0.0, 0.0  # how far the scene has, down and to the right, in shares of the picture
         self._begins: Place = 0, 0  # where in the texture the picture that the network is shown does
         self._planes, self._buffers = Planes(), BufferPool()  # what a frame is made in, and frames that were given
@@ -152,7 +153,7 @@ class Translate(ModelEffect):
 
     def compute(self, image: Image, time: float | None) -> Image:
         """Translate `image`."""
-        params = self.params
+        params, self._still = self.params, time is None
         self._look(image)
         alpha = self._alpha(image, time)
         if params.strength == 0.0 or (alpha is not None and not alpha.any()):
@@ -221,6 +222,7 @@ class Translate(ModelEffect):
             super().skim(image, time=time)
             return
         with self._lock:
+            self._still = time is None
             self._look(check_image(image))
 
     def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
@@ -251,7 +253,7 @@ class Translate(ModelEffect):
 
         A dark frame is shown as light as the network knows photos, and what it makes of it is as dark again.
         """
-        picture = find_picture(image)
+        picture = find_picture(image, still=self._still)
         whole = picture.without_bars(image)
         exposure = Exposure.of(whole)
         if exposure is not None:
@@ -377,7 +379,7 @@ class Translate(ModelEffect):
         """See how far the scene has moved up to `image`, for a texture that goes along, and where there are faces."""
         self._moved = 0.0, 0.0
         if self._follows or self._portrays:
-            picture = find_picture(image).without_bars(image)
+            picture = find_picture(image, still=self._still).without_bars(image)
             if self._follows:
                 self._moved = self._pan(picture)
             if self._portrays:
