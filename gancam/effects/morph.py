@@ -97,8 +97,8 @@ class MorphParams(Params):
     )  # fmt: skip
     shape: str = parameter(
         "auto", choices=("auto", *SHAPES, "cutout"),
-        help="its edge; cutout: along what stands before a plain ground, if there is one; "
-        "auto: that, unless fit says otherwise, or a box for region=full, or an ellipse",
+        help="its edge; cutout: along what stands before a plain ground, and where a generator's pictures have none as "
+        "auto; auto: cut out, unless fit says otherwise, or a box for region=full, or an ellipse",
     )  # fmt: skip
     shadow: float = parameter(0.35, minimum=0.0, maximum=1.0, help="how dark the shadow is of what is cut out")
     speed: float = parameter(1.0, minimum=0.0, maximum=20.0, help="how fast; at 1 a new picture every two seconds")
@@ -161,7 +161,7 @@ class Morph(ModelEffect):
         self._pad: BoxPad | None = None  # what is drawn on
         self.reset()
         self._usual_ground = lru_cache(maxsize=1)(self._see_ground)
-        if params.shape == "auto":
+        if params.shape in ("auto", "cutout"):
             self._usual_ground()
         self._path().at(0.0)  # measures what must be measured first, now and not between two frames
 
@@ -381,10 +381,11 @@ class Morph(ModelEffect):
 
     def _ground(self, picture: Image) -> tuple[int, int, int] | None:
         """The ground that the picture stands before, if that is to be cut away."""
-        if self.params.shape == "auto" and self.params.fit in ("auto", "contain"):
-            usual = self._usual_ground()
+        params = self.params
+        if params.shape == "cutout" or (params.shape == "auto" and params.fit in ("auto", "contain")):
+            usual = self._usual_ground()  # what one picture looks like says little, and another may follow at once
             return usual and (ground(picture) or usual)
-        return ground(picture) if self.params.shape == "cutout" else None
+        return None
 
     def _see_ground(self) -> tuple[int, int, int] | None:
         """The plain ground of nearly all that the generator makes, if there is one."""
