@@ -18,6 +18,7 @@ from gancam.inference.buffers import BufferPool
 from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.place import Place
 from gancam.inference.tiling import TileBudget, tiled
+from gancam.masks.sought import Sought
 from gancam.params import Params, parameter
 from gancam.vision import plain
 from gancam.vision.bars import find_picture
@@ -136,16 +137,15 @@ class Translate(ModelEffect):
         unhurried: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(model, params)
-        self._share, self._unhurried = share, unhurried
+        self._share, self._unhurried, self._still = share, unhurried, True  # still: no frames of a video are shown
         self._marked = None if mask is None else masks.source(mask)
         self._source = lru_cache(maxsize=1)(masks.source)
         self._tiles = TileBudget(device=lambda: model.device)
         self._tint, self._pan, self._portraits, self._steady = Tint(), Pan(), Portraits(), Steady()
-        self._still = True  # whether it is shown no frames of a video
         self._moved = 0.0, 0.0  # how far the scene has, down and to the right, in shares of the picture
         self._begins: Place = 0, 0  # where in the texture the picture that the network is shown does
         self._planes, self._buffers = Planes(), BufferPool()  # what a frame is made in, and frames that were given
-        self._told = Told()
+        self._told, self._sought = Told(), Sought()
 
     def arguments(self) -> Mapping[str, object]:
         """Tell what else it is made with; see ``ModelEffect``."""
@@ -191,6 +191,11 @@ class Translate(ModelEffect):
     def notes(self) -> Sequence[str]:
         """What the user should know: a scene shown to a network of single things, say."""
         return [*self._told.of(self.params), *(note for source in self._masks() for note in source.notes)]
+
+    @property
+    def unfound(self) -> str:
+        """That nobody was found whom the mask is to mark."""
+        return self._sought.unfound(f"{'all of it' if self.params.outside else 'nothing'} was changed")
 
     def _masks(self) -> list[masks.MaskSource]:
         kept = [] if self._marked is None else [self._marked]
@@ -243,7 +248,7 @@ class Translate(ModelEffect):
         with self._lock:
             super().reset()
             self._told.clear()
-            for memory in (self._steady, self._tint, self._pan, self._portraits):
+            for memory in (self._steady, self._tint, self._pan, self._portraits, self._sought):
                 memory.reset()
             for source in self._masks():
                 source.reset()
@@ -407,12 +412,10 @@ class Translate(ModelEffect):
         source = self._marked or (self._source(params.mask) if params.mask else None)
         if source is None and params.region == "full" and not params.outside:
             return None
-        height, width = image.shape[:2]
-        place = Region.parse(params.region).place((width, height)).slices
-        alpha = np.zeros((height, width), np.uint8)
-        alpha[place] = 255 if source is None else np.where(source(image, time=time)[place] != 0, 255, 0)
-        radius = min(height, width) // _SOFT
-        alpha = np.asarray(cv2.blur(alpha, (2 * radius + 1,) * 2), np.uint8)
+        place = Region.parse(params.region).place((image.shape[1], image.shape[0])).slices
+        alpha = np.zeros(image.shape[:2], np.uint8)
+        alpha[place] = 255 if source is None else np.where(self._sought(source, image, time)[place] != 0, 255, 0)
+        alpha = np.asarray(cv2.blur(alpha, (2 * (min(alpha.shape) // _SOFT) + 1,) * 2), np.uint8)
         return np.asarray(cv2.bitwise_not(alpha), np.uint8) if params.outside else alpha
 
 
