@@ -1,18 +1,20 @@
 """Standard input and output as a video, or as one image."""
 
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gancam.errors import InputError, SourceError
+from gancam.cli.console import print_note
+from gancam.errors import InputError, SinkError, SourceError
 from gancam.jobs.checks import refuse_mixture
 from gancam.jobs.stdio import OUT, named_alone, spooled
 from gancam.media.animated import is_animated, is_webp
+from gancam.media.messages import cause
 from gancam.media.paths import IMAGES, MediaPath, StillPath, VideoPath
+from gancam.sinks.pipe import READER_GONE
 from gancam.sinks.video import ANIMATIONS
 from gancam.sources import VideoFile
 
@@ -83,10 +85,21 @@ def stdout_apart() -> Iterator[int]:
 
 @contextmanager
 def image_to_stdout(form: str) -> Iterator[StillPath]:
-    """A file to write one image to, which is copied to stdout in the end."""
+    """A file to write one image to, which is copied to stdout in the end; a reader that goes away ends that, told.
+
+    Raises:
+        SinkError: stdout cannot be written.
+    """
     with stdout_apart() as descriptor, tempfile.TemporaryDirectory(prefix="gancam-") as folder:
         path = Path(folder) / f"{OUT}.{form}"
         with named_alone(path):
             yield StillPath(path)
-        with path.open("rb") as made, os.fdopen(os.dup(descriptor), "wb") as out:
-            shutil.copyfileobj(made, out)
+        left = memoryview(path.read_bytes())
+        try:
+            while left:
+                left = left[os.write(descriptor, left) :]
+        except OSError as error:
+            if error.errno in READER_GONE:
+                print_note("the reader of stdout went away before it had the whole image")
+                return
+            raise SinkError(f"stdout: cannot be written ({cause(error)}); the output is incomplete") from error

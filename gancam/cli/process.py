@@ -227,10 +227,10 @@ def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: Ma
         raise
     report.notes = [plain(note) for note in report.notes]
     if request.as_json:
-        print(json.dumps({"output": str(target), **report.to_dict()}))
+        print(json.dumps({"output": request.output, **report.to_dict()}))
     elif not request.quiet:
         print("\n".join(report.text()))
-        if options.pipe is None:
+        if request.output != "-":
             print(_wrote(target))
     else:
         for note in losses(report, chain):

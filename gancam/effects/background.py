@@ -84,7 +84,7 @@ class Background(ModelEffect):
             behind = np.empty_like(image)
             behind[...] = masks.parse_colour(params.colour)[::-1]
         else:  # half a blur, not half of one over what is sharp, whose edges would be double
-            picture = find_picture(image)
+            picture = find_picture(image, still=time is None)
             blurred = _blurred(picture.without_bars(image), people, params.blur * params.strength, self._planes)
             return picture.with_bars(composite(blurred, image, "normal", people, planes=self._planes), image)
         own = own_colours(image, people)

@@ -19,11 +19,13 @@ from gancam.frame import Image
 from gancam.inference.model import Generator, Model
 from gancam.latent.path import EASES, SPACES, Path, seeded, styles
 from gancam.masks.objects import held_back, squares
+from gancam.masks.sought import Sought
 from gancam.media.audio import Loudness
 from gancam.params import Params, parameter
 from gancam.vision import blend as blend_room
 from gancam.vision.blend import MODES, SHAPES, Place, Region, composite
 from gancam.vision.cutout import cut_out, give_grey_rim, ground
+from gancam.vision.fit import trimmed
 
 KEY_SECONDS = 2.0  # from picture to picture at speed 1
 _AHEAD_ON_GPU = 8  # frames made at once: a CPU gains 12 % by eight, which is not worth a hiccup
@@ -97,8 +99,8 @@ class MorphParams(Params):
     )  # fmt: skip
     shape: str = parameter(
         "auto", choices=("auto", *SHAPES, "cutout"),
-        help="its edge; cutout: along what stands before a plain ground, if there is one; "
-        "auto: that, unless fit says otherwise, or a box for region=full, or an ellipse",
+        help="its edge; cutout: along what stands before a plain ground, and where a generator's pictures have none as "
+        "auto; auto: cut out, unless fit says otherwise, or a box for region=full, or an ellipse",
     )  # fmt: skip
     shadow: float = parameter(0.35, minimum=0.0, maximum=1.0, help="how dark the shadow is of what is cut out")
     speed: float = parameter(1.0, minimum=0.0, maximum=20.0, help="how fast; at 1 a new picture every two seconds")
@@ -155,13 +157,13 @@ class Morph(ModelEffect):
         self._paths = lru_cache(maxsize=4)(self._make_path)
         self._loudness = lru_cache(maxsize=2)(Loudness)
         self._mixed = lru_cache(maxsize=4)(lambda seed: model.mapping(seeded([seed], model.card.latent)))
-        self._made: dict[tuple[Any, ...], Image] = {}
+        self._made, self._sought = dict[tuple[Any, ...], Image](), Sought()
         self._marked = None if mask is None else masks.source(mask)
         self._marking = lru_cache(maxsize=1)(_marker)
         self._pad: BoxPad | None = None  # what is drawn on
         self.reset()
         self._usual_ground = lru_cache(maxsize=1)(self._see_ground)
-        if params.shape == "auto":
+        if params.shape in ("auto", "cutout"):
             self._usual_ground()
         self._path().at(0.0)  # measures what must be measured first, now and not between two frames
 
@@ -180,7 +182,7 @@ class Morph(ModelEffect):
             self._moved += 2.0 * self.params.level * (time - self._time)
         step, self._time = time - self._time, time
         self._turn(time)
-        mask = None if self.params.where == "region" else self._marker()(image, time=time)
+        mask = None if self.params.where == "region" else self._sought(self._marker(), image, time)
         if self.params.opacity == 0.0 or (mask is not None and self.params.where != "outside" and not mask.any()):
             return image
         return self._composite(image, self._picture(time, step), mask)
@@ -226,6 +228,7 @@ class Morph(ModelEffect):
             self._turned: tuple[float, str, str] | None = None  # speed, drive and audio that hold
             self._anchor = (0.0, 0.0)  # since when they hold, in the drive's own time, and the position then
             self._objects: list[Place] = []
+            self._sought.reset()
             for source in self._masks():
                 source.reset()
 
@@ -233,6 +236,12 @@ class Morph(ModelEffect):
     def notes(self) -> list[str]:
         """What the user should know of its mask."""
         return [note for source in self._masks() for note in source.notes]
+
+    @property
+    def unfound(self) -> str:
+        """That nobody was found whom the mask is to mark."""
+        where = "all over their region" if self.params.where == "outside" else "not seen"
+        return self._sought.unfound(f"the pictures are {where}")
 
     def _masks(self) -> list[masks.MaskSource]:
         kept = [] if self._marked is None else [self._marked]
@@ -337,7 +346,7 @@ class Morph(ModelEffect):
         if fit == "contain":
             place = place.square((width, height))
         elif fit == "cover":
-            picture = _cut(picture, place.width, place.height)
+            picture = trimmed(picture, place.width, place.height)
             colour = self._ground(picture)
         sides = place.left > 0, place.top > 0, place.right < width, place.bottom < height
         self._lay(result, picture, colour, place, sides, mask)
@@ -381,10 +390,11 @@ class Morph(ModelEffect):
 
     def _ground(self, picture: Image) -> tuple[int, int, int] | None:
         """The ground that the picture stands before, if that is to be cut away."""
-        if self.params.shape == "auto" and self.params.fit in ("auto", "contain"):
-            usual = self._usual_ground()
+        params = self.params
+        if params.shape == "cutout" or (params.shape == "auto" and params.fit in ("auto", "contain")):
+            usual = self._usual_ground()  # what one picture looks like says little, and another may follow at once
             return usual and (ground(picture) or usual)
-        return ground(picture) if self.params.shape == "cutout" else None
+        return None
 
     def _see_ground(self) -> tuple[int, int, int] | None:
         """The plain ground of nearly all that the generator makes, if there is one."""
@@ -423,14 +433,6 @@ def _softened(mask: masks.Mask, radius: int) -> masks.Mask:
     """0 and more -> 0 to 255 with a soft edge."""
     full = np.asarray(cv2.threshold(mask, 0, 255, cv2.THRESH_BINARY)[1], np.uint8)
     return np.asarray(cv2.blur(full, (2 * radius + 1,) * 2), np.uint8) if radius else full
-
-
-def _cut(picture: Image, width: int, height: int) -> Image:
-    """The middle of a square picture, as wide and high as that in proportion."""
-    side = len(picture)
-    across, down = (max(round(side * min(one / two, 1.0)), 1) for one, two in ((width, height), (height, width)))
-    left, top = (side - across) // 2, (side - down) // 2
-    return picture[top : top + down, left : left + across]
 
 
 def build(model: Model, params: Mapping[str, object]) -> Morph:

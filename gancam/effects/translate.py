@@ -18,8 +18,9 @@ from gancam.inference.buffers import BufferPool
 from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.place import Place
 from gancam.inference.tiling import TileBudget, tiled
+from gancam.masks.sought import Sought
 from gancam.params import Params, parameter
-from gancam.vision import plain
+from gancam.vision import plain, strokes
 from gancam.vision.bars import find_picture
 from gancam.vision.blend import Region, composite
 from gancam.vision.chroma import chroma_of, coloured
@@ -31,16 +32,6 @@ from gancam.vision.noise import even
 from gancam.vision.pan import Pan
 from gancam.vision.planes import Planes
 from gancam.vision.steady import Steady
-from gancam.vision.strokes import (
-    broad,
-    enlarged,
-    enlarged_clean,
-    fine_structure,
-    laid_on,
-    mixed_by,
-    receding,
-    with_broad_lines,
-)
 from gancam.vision.tint import Tint
 from gancam.vision.tones import Exposure, as_dark, without_veil
 
@@ -137,7 +128,7 @@ class Translate(ModelEffect):
         unhurried: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(model, params)
-        self._share, self._unhurried = share, unhurried
+        self._share, self._unhurried, self._still = share, unhurried, True  # still: no frames of a video are shown
         self._marked = None if mask is None else masks.source(mask)
         self._source = lru_cache(maxsize=1)(masks.source)
         self._tiles = TileBudget(device=lambda: model.device)
@@ -146,7 +137,7 @@ class Translate(ModelEffect):
         self._begins: Place = 0, 0  # where in the texture the picture that the network is shown does
         self._planes, self._near = Planes(), Planes()  # what a frame and a face from nearer are made in
         self._buffers = BufferPool()  # frames that were given
-        self._told = Told()
+        self._told, self._sought = Told(), Sought()
 
     def arguments(self) -> Mapping[str, object]:
         """Tell what else it is made with; see ``ModelEffect``."""
@@ -154,7 +145,7 @@ class Translate(ModelEffect):
 
     def compute(self, image: Image, time: float | None) -> Image:
         """Translate `image`."""
-        params = self.params
+        params, self._still = self.params, time is None
         self._look(image)
         alpha = self._alpha(image, time)
         if params.strength == 0.0 or (alpha is not None and not alpha.any()):
@@ -167,7 +158,7 @@ class Translate(ModelEffect):
             own = coloured(grey, chroma_of(image))
             result = own if params.colours == 1.0 else _mixed(own, result, params.colours)
         if params.readable > 0.0:
-            shown = receding(image, params.readable)
+            shown = strokes.receding(image, params.readable)
             alpha = shown if alpha is None else np.asarray(cv2.multiply(alpha, shown, scale=1 / 255), np.uint8)
         if alpha is not None:
             if params.strength < 1.0:
@@ -192,6 +183,11 @@ class Translate(ModelEffect):
     def notes(self) -> list[str]:
         """What the user should know: a scene shown to a network of single things, say."""
         return [*self._told.of(self.params), *(note for source in self._masks() for note in source.notes)]
+
+    @property
+    def unfound(self) -> str:
+        """That nobody was found whom the mask is to mark."""
+        return self._sought.unfound(f"{'all of it' if self.params.outside else 'nothing'} was changed")
 
     def _masks(self) -> list[masks.MaskSource]:
         kept = [] if self._marked is None else [self._marked]
@@ -223,6 +219,7 @@ class Translate(ModelEffect):
             super().skim(image, time=time)
             return
         with self._lock:
+            self._still = time is None
             self._look(check_image(image))
 
     def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
@@ -243,7 +240,7 @@ class Translate(ModelEffect):
         with self._lock:
             super().reset()
             self._told.clear()
-            for memory in (self._steady, self._tint, self._pan, self._portraits):
+            for memory in (self._steady, self._tint, self._pan, self._portraits, self._sought):
                 memory.reset()
             for source in self._masks():
                 source.reset()
@@ -253,7 +250,7 @@ class Translate(ModelEffect):
 
         A dark frame is shown as light as the network knows photos, and what it makes of it is as dark again.
         """
-        picture = find_picture(image)
+        picture = find_picture(image, still=self._still)
         whole = picture.without_bars(image)
         exposure = Exposure.of(whole)
         if exposure is not None:
@@ -285,7 +282,7 @@ class Translate(ModelEffect):
             found = np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         elif shrink < 1.0:
             out = self._buffers.take(image.shape)
-            found = enlarged(found, small, image, self._planes, out, self.card.strokes)
+            found = strokes.enlarged(found, small, image, self._planes, out, self.card.strokes)
         if self._portrays:
             self._portray(image, found, shrink / coarse)
         return found
@@ -306,22 +303,22 @@ class Translate(ModelEffect):
         self._steady.begin()
         if scale > 1.0 and self.card.strokes == "laid":
             seen = _smaller(image, scale)
-            return laid_on(image, seen, self._shown(seen))
+            return strokes.laid_on(image, seen, self._shown(seen))
         found = self._shown(image)
         scales = [scale]
         while scales[-1] > 2.0:
             scales.append(scales[-1] / 2)
         for wide in reversed(scales if scale > 1.0 else ()):
-            broad = enlarged_clean(self._shown(_smaller(image, wide)), (image.shape[1], image.shape[0]))
-            mix = with_broad_lines if self.card.strokes in _LINES else mixed_by
-            found = mix(found, broad, fine_structure(image, wide))
+            broad = strokes.enlarged_clean(self._shown(_smaller(image, wide)), (image.shape[1], image.shape[0]))
+            mix = strokes.with_broad_lines if self.card.strokes in _LINES else strokes.mixed_by
+            found = mix(found, broad, strokes.fine_structure(image, wide))
         return found
 
     def _shown(self, seen: Image) -> Image:
         """What the network makes of `seen`; as `stabilise` has it, with what was shown before."""
         self._begins = self._place(seen.shape[:2])
         laid = self.card.strokes == "laid"
-        found = self._made(broad(seen) if laid else seen, self.params.clarity, self._planes)
+        found = self._made(strokes.broad(seen) if laid else seen, self.params.clarity, self._planes)
         if laid:
             found = plain.softened(found, seen, self._planes)
         elif self.card.strokes in _LINES:
@@ -382,7 +379,7 @@ class Translate(ModelEffect):
         """See how far the scene has moved up to `image`, for a texture that goes along, and where there are faces."""
         self._moved = 0.0, 0.0
         if self._follows or self._portrays:
-            picture = find_picture(image).without_bars(image)
+            picture = find_picture(image, still=self._still).without_bars(image)
             if self._follows:
                 self._moved = self._pan(picture)
             if self._portrays:
@@ -410,12 +407,10 @@ class Translate(ModelEffect):
         source = self._marked or (self._source(params.mask) if params.mask else None)
         if source is None and params.region == "full" and not params.outside:
             return None
-        height, width = image.shape[:2]
-        place = Region.parse(params.region).place((width, height)).slices
-        alpha = np.zeros((height, width), np.uint8)
-        alpha[place] = 255 if source is None else np.where(source(image, time=time)[place] != 0, 255, 0)
-        radius = min(height, width) // _SOFT
-        alpha = np.asarray(cv2.blur(alpha, (2 * radius + 1,) * 2), np.uint8)
+        place = Region.parse(params.region).place((image.shape[1], image.shape[0])).slices
+        alpha = np.zeros(image.shape[:2], np.uint8)
+        alpha[place] = 255 if source is None else np.where(self._sought(source, image, time)[place] != 0, 255, 0)
+        alpha = np.asarray(cv2.blur(alpha, (2 * (min(alpha.shape) // _SOFT) + 1,) * 2), np.uint8)
         return np.asarray(cv2.bitwise_not(alpha), np.uint8) if params.outside else alpha
 
 

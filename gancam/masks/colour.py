@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gancam.errors import MaskError, either, nearest
 from gancam.frame import Image
-from gancam.masks.lettering import letters
+from gancam.masks.lettering import is_wide, letters
 from gancam.masks.mask import Mask, MaskSource
 
 COLOURS = {
@@ -19,6 +19,7 @@ COLOURS = {
 _SPECK = 12  # pixels: what is smaller is noise, or a reflex
 _BESIDE = 5  # pixels from what is no speck
 _EDGE = 1 / 240
+_STRICTER = 8.0, 20.0, 50.0  # tolerances: letters that run into a wall by the one asked for may not by these
 _OTHER = 1.3  # times the tolerance from which on it is surely another colour
 
 
@@ -64,16 +65,25 @@ class ColourKey(MaskSource):
         lab = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2LAB), np.uint8)
         marked = self._within(lab, self._tolerance)
         if self._lettering:
-            seen, other = cv2.hasNonZero(marked), cv2.bitwise_not(self._within(lab, _OTHER * self._tolerance))
-            marked = letters(marked, np.asarray(other, np.uint8), np.ascontiguousarray(lab[..., 0]))
+            self._unread |= cv2.hasNonZero(marked)
+            marked = self._letters(lab, marked)
             self._read |= cv2.hasNonZero(marked)
-            self._unread |= seen
         else:
             marked = _without_specks(marked)
         if self._soft:
             edge = max(round(min(marked.shape) * _EDGE), 3)
             marked = np.asarray(cv2.dilate(marked, np.ones((2 * edge + 1,) * 2, np.uint8)), np.uint8)
         return marked
+
+    def _letters(self, lab: NDArray[np.uint8], marked: Mask) -> Mask:
+        """255 where there are letters of the colour: in what is `marked`, and beside a wall by stricter tolerances."""
+        light, found = np.ascontiguousarray(lab[..., 0]), np.zeros_like(marked)
+        stricter = [one for one in _STRICTER if one < self._tolerance] if is_wide(marked) else []
+        for tolerance in (*stricter, self._tolerance):
+            alike = self._within(lab, tolerance) if tolerance in stricter else marked
+            other = np.asarray(cv2.bitwise_not(self._within(lab, _OTHER * tolerance)), np.uint8)
+            found |= letters(alike, other, light, strictly=tolerance in stricter)
+        return found
 
     @property
     def notes(self) -> list[str]:

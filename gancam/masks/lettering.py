@@ -25,6 +25,7 @@ _BAND = 0.35  # of the height, by which those in line reach above or below it
 _LEVEL = 0.13  # of the height, within which the feet, or the heads, of most are
 _GAP = 1.2  # of the height: between two of them in a line
 _LETTERS = 3  # in a line, or what is as wide (a word whose letters are joined)
+_PARTS = 4  # of a line of letters before a wall: fewer are snow, gleams
 _MOST = 400  # candidates: more are leaves, water, a crowd
 _OUTLINE = 1 / 80  # of the frame's shorter side: the broadest outline
 _PLAIN = 40, 0.8, 70  # grey levels from its usual ones that an outline has, of how much of it, and from black or white
@@ -48,13 +49,21 @@ class _Letters(NamedTuple):
         return _Letters(*(values[which] for values in self))
 
 
-def letters(marked: Mask, other: Mask, light: Mask) -> Mask:
+def is_wide(marked: Mask) -> bool:
+    """Whether any of `marked` is wider than a stroke is."""
+    side = round(max(min(marked.shape) * _STROKE, 6.0)) | 1
+    return bool(cv2.hasNonZero(cv2.erode(marked, np.ones((side, side), np.uint8))))
+
+
+def letters(marked: Mask, other: Mask, light: Mask, *, strictly: bool = False) -> Mask:
     """Return 255 where `marked` is part of lettering, and where that has an outline, else 0.
 
     Args:
         marked: 255 where something has the colour of the letters, else 0, uint8 ``(H, W)``.
         other: 255 where it surely has another, likewise.
         light: how light it is, likewise.
+        strictly: whether there must be more of them, and their dots and commas be set off as letters are: `marked` may
+            have specks of a wall.
     """
     nothing = np.zeros_like(marked)
     if not cv2.hasNonZero(marked):
@@ -68,13 +77,16 @@ def letters(marked: Mask, other: Mask, light: Mask) -> Mask:
     fits[0] = False
     if not fits.any():
         return nothing
-    fits &= _set_off(narrow, labels, count, other) >= _SET_OFF
+    set_off = _set_off(narrow, labels, count, other) >= _SET_OFF
+    fits &= set_off
     if not 0 < fits.sum() <= _MOST:
         return nothing
     found = _measured(np.flatnonzero(fits), labels, stats, depth, light)
     member = np.zeros(count, np.bool_)
     for line in _lines(found):
-        member |= _of_line(stats, found.some(line))
+        if not strictly or line.sum() >= _PARTS:
+            member |= _of_line(stats, found.some(line))
+    member &= set_off | (not strictly)
     member[0] = False
     if not member.any():
         return nothing

@@ -28,7 +28,7 @@ from gancam.sinks._codecs import DEFAULT_QUALITY, check_quality
 from gancam.sinks._left_out import left_out
 from gancam.sinks.contract import Sink
 from gancam.sinks.job_changes import changes
-from gancam.sinks.piece_store import goes_on, pieces_of
+from gancam.sinks.piece_store import NOTHING_KEPT, goes_on, pieces_of
 from gancam.units import counted
 
 _AHEAD = 2  # images in work for each thread
@@ -157,10 +157,8 @@ class ImageWriter(Sink):
             self._work.clear()
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
             what, kept = "no room left" if full else cause(error), len(self._store.times)
-            raise SinkError(
-                f"{self._path}: writing failed after {counted(kept, 'frame')} ({what}); "
-                f"{kept} are kept, --resume goes on"
-            ) from error
+            then = f"{kept} are kept, --resume goes on" if kept else NOTHING_KEPT
+            raise SinkError(f"{self._path}: writing failed after {counted(kept, 'frame')} ({what}); {then}") from error
 
     def close(self, *, interrupted: bool = False) -> None:
         """Give all images their names; when frames are missing, keep what there is for a run that resumes."""

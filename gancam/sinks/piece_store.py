@@ -32,6 +32,7 @@ _FORMAT = 3
 _BESIDE: Literal["matroska_block_additional"] = "matroska_block_additional"  # where VP9 has its opacity
 _TAIL = struct.Struct("<II")  # length and CRC-32 of the index at the end of a piece
 _MOST_PIECES = 1_000_000
+NOTHING_KEPT = "no piece of it was whole yet, so nothing is kept and the same command begins anew"
 
 
 class PiecePlan(TypedDict):

@@ -16,7 +16,7 @@ from gancam.sinks._encoder import EncodedSink, Encoder
 from gancam.sinks._muxer import OutputFile, claim_file
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions
 from gancam.sinks.job_changes import changes
-from gancam.sinks.piece_store import Piece, PiecePlan, PieceStore, so_far
+from gancam.sinks.piece_store import NOTHING_KEPT, Piece, PiecePlan, PieceStore, so_far
 
 
 class PieceWriter(EncodedSink):
@@ -209,7 +209,7 @@ class _Pieces:
 
     @property
     def kept(self) -> str:
-        return f"{self.frames} are kept, --resume goes on" if self.frames else "partial output deleted"
+        return f"{self.frames} are kept, --resume goes on" if self.frames else NOTHING_KEPT
 
     def open(self) -> int:
         """Prove that all can be had, and find what is there."""

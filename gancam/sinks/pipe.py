@@ -26,6 +26,7 @@ FORMATS = {
     **{ending[1:]: ending for ending in CONTAINERS},
 }
 _PICTURES = ("y4m", "rawvideo")  # without sound and times
+READER_GONE = errno.EPIPE, errno.EINVAL  # of a pipe; EINVAL: Windows' word for it
 
 
 class PipeWriter(EncodedSink):
@@ -77,18 +78,23 @@ class PipeWriter(EncodedSink):
         super().close(interrupted=interrupted)
         if open_until_now and self._pipe.broken and self._video.frames:
             self._all_notes.append(f"the reader of stdout went away after {counted(self._video.frames, 'frame')}")
+        if open_until_now and isinstance(self._video, _ConstantRate) and self._video.again:
+            pictures, again = counted(self._video.frames, "frame"), self._video.again
+            self._all_notes.append(f"{pictures} were written: its rate is constant, and {again} of them show one again")
 
 
 class _ConstantRate(WholeVideo):
     """An ``EncoderOutput`` without times: where a frame is shown for longer, it is written again."""
 
     _before: av.VideoFrame | None = None
+    again = 0  # how many frames were written that are others again
 
     def encode(self, picture: av.VideoFrame, tick: int, after: int) -> None:
         if self._before is not None:
             for missing in range(after + 1, tick):
                 self._before.pts = missing
                 super().encode(self._before, missing, missing - 1)
+                self.again += 1
         super().encode(picture, tick, after)
         self._before = picture
 
@@ -117,7 +123,7 @@ class _Pipe:
                 try:
                     left = left[os.write(self._pipe, left) :]
                 except OSError as error:
-                    self.broken = error.errno in (errno.EPIPE, errno.EINVAL)  # EINVAL: Windows' word for it
+                    self.broken = error.errno in READER_GONE
                     raise
         return len(data)
 

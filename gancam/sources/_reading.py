@@ -14,6 +14,7 @@ from gancam.media.messages import cause
 from gancam.queues import BoundedQueue
 from gancam.sources.decoders import Decoder, frames_ahead, log
 from gancam.sources.extent import LATE, Extent, breaks_off, frames_within, is_cut_off
+from gancam.sources.ranges import cut_short
 from gancam.units import counted
 
 _OF_PARENTS: list["Reading"] = []  # in a forked process: freed there, FFmpeg waits for threads that stayed behind
@@ -105,7 +106,7 @@ class Reading:
         """Decode until the end, an error, or close()."""
         index = came = 0
         changed = False
-        last, own = -math.inf, 0
+        last, own, usual = -math.inf, 0, 1 / self._extent.fps  # how long the frame before the held one was shown
         held: Frame | None = None  # the frame whose duration is known when the next one comes
 
         def moment(tick: int) -> float:
@@ -122,12 +123,14 @@ class Reading:
                 self.worker_seconds += time.perf_counter() - began
                 if read is None:
                     self._tell_shortage(came, last)
-                    held = None if held is None else replace(held, duration=self._last_duration(held.time, own))
+                    held = None if held is None else replace(held, duration=self._last_duration(held.time, own, usual))
                     break
                 image, tick, picture, alpha, own = read
                 keep, last = wanted(tick), moment(tick)
                 if held is not None:
-                    held = replace(held, duration=min(last, self._until or last) - held.time)
+                    lasts = last - held.time
+                    held = replace(held, duration=self._within(held.time, lasts, usual))
+                    usual = lasts
                 if self._until is not None and last >= self._until:
                     break
                 if held is not None and not self._offer(held):
@@ -146,14 +149,16 @@ class Reading:
         except Exception as error:  # raised where the frames are asked for
             self._offer(SourceError(f"{self._path}: cannot be decoded after frame {index} ({cause(error)})"))
 
-    def _last_duration(self, moment: float, own: int) -> float | None:
+    def _last_duration(self, moment: float, own: int, usual: float) -> float | None:
         """How many seconds the last frame is shown, which comes at `moment` and lasts `own` ticks by its own word."""
         end = None if self._extent.picture_end is None else float(self._extent.picture_end - self._extent.origin)
         if end is not None and 0 < end - moment < _LONGEST and not self._short:
-            lasts: float | None = end - moment
-        else:
-            lasts = float(own * self._extent.time_base) if own > 0 else None
-        return lasts if lasts is None or self._until is None else min(lasts, self._until - moment)
+            return self._within(moment, end - moment, usual)
+        return self._within(moment, float(own * self._extent.time_base), usual) if own > 0 else None
+
+    def _within(self, moment: float, lasts: float, usual: float) -> float:
+        """How long a frame is shown that `lasts` so long in the file, within the range that is wanted."""
+        return lasts if self._until is None else cut_short(lasts, self._until - moment, usual)
 
     def _nothing_there(self) -> GancamError:
         """The error of a range in which no frame was found."""

@@ -17,7 +17,7 @@ from gancam.media.metadata import read_metadata
 from gancam.media.paths import SequencePath
 from gancam.sources.contract import Source
 from gancam.sources.decoders import frames_ahead
-from gancam.sources.ranges import check_count_and_rate, check_range
+from gancam.sources.ranges import check_count_and_rate, check_range, cut_short
 
 
 class _Timed(Source):
@@ -89,7 +89,11 @@ class _Timed(Source):
         if not kept:
             raise SourceError(f"{self._path}: no image is between those times")
         self._times = [times[index] for index in kept]
-        self._ends = [ends[index] if end is None else min(ends[index], end) for index in kept]
+        self._ends = [ends[index] for index in kept]
+        if end is not None:
+            last = kept[-1]
+            before = times[last] - times[last - 1] if last else (ends[-1] - times[0]) / len(times)
+            self._ends[-1] = times[last] + cut_short(ends[last] - times[last], end - times[last], before)
         return kept
 
 

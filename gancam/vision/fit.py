@@ -23,6 +23,14 @@ def within(size: tuple[int, int], longest: int) -> tuple[int, int]:
     return scaled(size, min(longest / max(size), 1.0))
 
 
+def trimmed(picture: Image, width: int, height: int) -> Image:
+    """Give the middle of a square picture, as wide and high as that in proportion."""
+    side = len(picture)
+    across, down = (max(round(side * min(one / two, 1.0)), 1) for one, two in ((width, height), (height, width)))
+    left, top = (side - across) // 2, (side - down) // 2
+    return picture[top : top + down, left : left + across]
+
+
 def fit(image: Image, size: tuple[int, int]) -> Image:
     """Scale `image` into `size` in its own proportions, in the middle, with black bars where it does not fill it.
 

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from gancam.inference.catalog import MODELS
+from gancam.media.images import ImageFile, Picture, write_pictures
 from tests.helpers.small import still
 
 ROOT = Path(__file__).parent.parent.parent
@@ -53,6 +55,30 @@ def test_a_full_stdout_is_one_line_and_a_full_stderr_none(tmp_path: Path, words:
         assert (done.returncode, bool(done.stdout)) == (0, True)
         done = subprocess.run([*command, "--nothing"], stdout=subprocess.PIPE, stderr=full, **setting)  # type: ignore[call-overload]
         assert done.returncode == (0 if "--help" in words else 2)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize("words", ["in.png - --format png", "in.webp - --format webp", "in.webp - --format y4m"])
+def test_a_full_stdout_for_pictures_is_one_error_and_a_reader_that_goes_a_note(tmp_path: Path, words: str) -> None:
+    """One image, also an animated one, was a fault of gancam's own; for videos it was so already."""
+    (height, width), rng = (480, 640), np.random.default_rng(0)
+    noise = [rng.integers(0, 255, (height, width, 3)).astype(np.uint8) for _ in range(3)]
+    pages = [Picture(one, None, 100) for one in noise]
+    write_pictures(tmp_path / "in.png", ImageFile([pages[0]]), overwrite=False)
+    write_pictures(tmp_path / "in.webp", ImageFile(pages, kind="frames"), overwrite=False)
+    command = [sys.executable, "-m", "gancam", "process", *words.split(), "--quiet"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, env=environment, timeout=60)
+    assert (done.returncode, done.stderr.count(b"gancam: ")) == (2, 1), done.stderr
+    assert b"No space left on device" in done.stderr or b"no room left" in done.stderr
+    assert b"fault" not in done.stderr
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, cwd=tmp_path, env=environment, timeout=60)
+    os.close(writing)
+    assert done.returncode == 0
+    assert b"gancam: " not in done.stderr
 
 
 def test_without_a_home_folder_what_is_bundled_plays(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """People beside holes: who is not copied into them, and whose faces stay smooth."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -77,6 +78,31 @@ def test_a_face_that_moves_leaves_nothing_of_its_hair_behind(people: Image) -> N
     after = effect(moved, time=1 / 30)
     effect.reset()
     assert np.array_equal(after, effect(moved, time=0.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "says"),
+    [
+        ("sketch", {"mask": "faces"}, "no face was found in it, so nothing was changed"),
+        ("sketch", {"mask": "person", "outside": True}, "no person was found in it, so all of it was changed"),
+        ("mnist", {"where": "object", "faces": "on"}, "no face was found in it, so the pictures are not seen"),
+        ("mnist", {"where": "outside", "mask": "faces"}, "no face was found in it, so the pictures are all over"),
+    ],
+)
+def test_so_it_is_by_every_effect_with_a_mask(people: Image, name: str, values: dict[str, Any], says: str) -> None:
+    """Styles and morphs changed nothing and said nothing."""
+    effect = gancam.load(name, device="cpu", threads=1, **values)
+    assert not effect.unfound
+    effect(still("spices"))
+    assert says in effect.unfound
+    effect(people)
+    assert not effect.unfound
+    effect.reset()
+    assert not effect.unfound
+    own = {"outside": True} if name == "sketch" else {"where": "inside", "box": "8/8/40/40", "faces": "on"}
+    other = gancam.load(name, device="cpu", threads=1, **own)
+    other(still("spices"))
+    assert not other.unfound
 
 
 @pytest.mark.parametrize(("mask", "says"), [("person", "no person was found"), ("faces", "no face was found")])

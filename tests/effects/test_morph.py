@@ -582,3 +582,16 @@ def test_what_is_cut_out_and_cloned_takes_the_frames_light_and_keeps_its_colours
     for level in (90, 150):
         assert colour["clone", level] > 0.6 * colour["normal", level]  # was grey
     assert 40 < float((means["clone", 150] - means["clone", 90]).mean()) < 62
+
+
+def test_cutout_is_what_auto_is_where_pictures_have_no_plain_ground() -> None:
+    """A flower was chopped to a disc with scraps around it, as three of its corners happened to be alike."""
+    frame = np.full((120, 160, 3), 240, np.uint8)
+    flowers = gancam.load("morph-flowers", device="cpu", region="0.5/0.5/0.45/0.45")
+    soft = flowers(frame, time=0.0)
+    flowers.params.set("shape", "cutout")
+    assert np.array_equal(flowers(frame, time=0.0), soft)
+    digits = gancam.load("mnist", device="cpu", region="0.5/0.5/0.45/0.45", shape="ellipse")
+    disc = digits(frame, time=0.0)
+    digits.params.set("shape", "cutout")
+    assert (digits(frame, time=0.0) != frame).sum() < (disc != frame).sum() / 2

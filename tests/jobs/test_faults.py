@@ -256,7 +256,10 @@ def test_a_disk_that_is_full_from_the_start(tmp_path: Path, name: str, room: int
     assert done.returncode == 0, done.stderr
     assert "no room left" in done.stdout
     assert done.stdout.count("\n") == 1
-    process(source, tmp_path / "out" / name, quality=95, resume=True)
+    assert "after 0 frames" in done.stdout
+    assert "no piece of it was whole yet, so nothing is kept and the same command begins anew" in done.stdout
+    assert os.listdir(tmp_path / "out") == []
+    process(source, tmp_path / "out" / name, quality=95)
 
 
 def test_a_full_disk_between_images_keeps_those_that_are_there(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 from gancam.cli.checks import parse_moment
 from gancam.errors import InputError
 from gancam.jobs.spec import ProcessOptions
-from gancam.sources import ImageFiles, TestPattern, VideoFile
+from gancam.media.images import ImageFile, Picture, write_image, write_pictures
+from gancam.sources import AnimatedImage, ImageFiles, TestPattern, VideoFile
 from tests.helpers.clips import make_clip
 from tests.helpers.command import here
 from tests.helpers.jobs import cut_short, process
@@ -145,3 +148,38 @@ def test_a_job_that_goes_on_counts_its_own_frames(tmp_path: Path) -> None:
     cut_short(clip, tmp_path / "out.mp4", 10)
     report, _ = process(clip, tmp_path / "out.mp4", resume=True)
     assert report.text()[0].startswith("17 frames in ")
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+@pytest.mark.parametrize("span", [("--to", "1s"), ("--from", "0.5s", "--to", "1.5s"), ("--from", "0.5s")])
+def test_a_part_has_the_rate_of_the_whole(tmp_path: Path, ending: str, span: tuple[str, ...]) -> None:
+    """The last frame was cut short at the end of the part: 31 frames in a second where the whole has 30.3."""
+    images = [frame.image for frame in TestPattern((96, 64), frames=60)]
+    ticks = [33 * tick for tick in range(60)]
+    clip = make_clip(tmp_path / f"a{ending}", images=images, ticks=ticks, time_base=Fraction(1, 1000))
+    done = here("process", clip, tmp_path / f"b{ending}", *span, "-e", "none", "--codec", "h264")
+    assert done.returncode == 0, done.stderr
+    with VideoFile(clip) as whole, VideoFile(tmp_path / f"b{ending}") as part:
+        assert part.fps == pytest.approx(whole.fps, abs=0.1)
+        came = list(part)
+        assert done.stdout.startswith(f"{len(came)} frames in ")
+        assert came[-1].duration == pytest.approx(0.033, abs=0.002)
+    pictures = subprocess.run(
+        [sys.executable, "-m", "gancam", "process", str(tmp_path / f"b{ending}"), "-", "--format", "rawvideo"],
+        capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert len(pictures.stdout) == len(came) * 96 * 64 * 3
+    assert b"show one again" not in pictures.stderr
+
+
+def test_so_has_a_part_of_images(tmp_path: Path) -> None:
+    for index, frame in enumerate(TestPattern((96, 64), frames=10)):
+        write_image(tmp_path / f"a-{index}.png", frame.image, overwrite=False)
+    with ImageFiles(tmp_path / "a-%d.png", fps=30, end=Fraction(105, 1000)) as source:
+        assert [round(frame.duration or 0, 3) for frame in source] == [0.033] * 4
+        assert source.until == pytest.approx(4 / 30, abs=0.001)
+    pages = [Picture(frame.image, None, 100 if frame.index < 2 else 3000) for frame in TestPattern((96, 64), frames=3)]
+    write_pictures(tmp_path / "b.webp", ImageFile(pages, kind="frames"), overwrite=False)
+    for end, lasts in ((Fraction(2), 1.8), (Fraction(9), 3.0), (Fraction(15, 100), 0.1)):
+        with AnimatedImage(tmp_path / "b.webp", end=end) as animation:
+            assert [frame.duration for frame in animation][-1] == pytest.approx(lasts, abs=0.001)

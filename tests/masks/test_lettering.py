@@ -95,3 +95,16 @@ def test_it_tells_where_a_colour_is_in_no_lettering() -> None:
     assert "letters" in "".join(key.notes)
     key(captioned(room())[0])
     assert not key.notes
+
+
+def test_letters_before_a_wall_of_nearly_their_colour_are_told_and_more_tolerance_takes_no_fewer() -> None:
+    """One word of four was taken where a wall was within the tolerance, and with twice as much none."""
+    wall = np.full((360, 480, 3), 222, np.uint8)
+    wall[:, 240:] = (60, 70, 90)
+    image, ink = captioned(wall, text="extra fancy tools", outline=0, at=0.5)
+    image[ink > 0] = 254
+    for tolerance in (8.0, 20.0, 40.0, 60.0):
+        mask = masks.ColourKey("white", tolerance=tolerance, soft=True, lettering=True)(image)
+        assert mask[ink > 0].mean() > 0.95 * 255, tolerance
+    near = cv2.dilate(ink, np.ones((25, 25), np.uint8)) > 0
+    assert ((mask > 0) & ~near).mean() < 0.01

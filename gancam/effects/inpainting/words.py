@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gancam import masks
 from gancam.masks import MaskSource
+from gancam.masks.sought import nobody
 
 ALL_MARKED = (
     "all of a frame was marked, so that nothing was left to fill it from, and it is black: invert=on fills what a mask "
@@ -11,9 +12,6 @@ ALL_MARKED = (
 )
 NOTHING = "nothing is marked, so nothing is filled: give mask=, box=, polygon=, key=, faces= or find="
 NOBODY: Mapping[type[MaskSource], str] = {
-    masks.Person: "no person was found in it, so nothing was filled; who is smaller than a sixteenth of its height is "
-    "not found",
-    masks.Faces: "no face was found in it, so nothing was filled; what is smaller than a thirtieth of its longer side "
-    "is not found",
+    kind: nobody(kind, "nothing was filled") for kind in (masks.Person, masks.Faces)
 }
 ALONE = "find=scratches compares a frame with those beside it, and there was one frame alone, which is as it was"

@@ -117,7 +117,7 @@ def _cpu() -> tuple[Check, list[dict[str, Any]]]:
         runs = list(_prove("cpu"))
     except GancamError as error:
         why, _, cure = str(error).partition("; ") if isinstance(error, MissingExtra) else (str(error), "", "")
-        return Check("cpu", "problem", why, cure or "pip install --force-reinstall gancam"), []
+        return Check("cpu", "problem", why, cure or f"pip install --force-reinstall {RUNTIME}"), []
     return _judge("cpu", runs, chosen, {}), runs
 
 
@@ -203,7 +203,7 @@ def _judge(device: str, runs: list[dict[str, Any]], chosen: str, details: Mappin
     seen += f"; plays {chosen}, which is {kept}" if trials else ""
     if chosen not in {run["precision"] for run in right}:
         other = f"use --precision {right[0]['precision']}" if right else "use --device cpu"
-        cure = other if right or device != "cpu" else f"pip install --force-reinstall gancam {RUNTIME}"
+        cure = other if right or device != "cpu" else f"pip install --force-reinstall {RUNTIME}"
         return Check(device, "problem", seen, cure, details)
     if any("error" in run for run in runs):
         return Check(device, "warning", seen, f"nothing; gancam uses {chosen} here", details)
