@@ -143,6 +143,14 @@ def test_process(folder: Path, arguments: str, says: str) -> None:
             "x.gif: an animated picture is made when all frames are there: record x.mp4, ",
         ),
         ("in.mp4 --to source:x.webp", "record x.mp4, and gancam process x.mp4 x.webp makes it"),
+        (
+            "in.mp4 --to f-%d.png",
+            "f-%d.png: images are not recorded live: record out.mp4, and gancam process out.mp4 f-%d.png",
+        ),
+        (
+            "in.mp4 --to a.jpg",
+            "and gancam process out.mp4 out-%06d.png makes an image of each frame; p of the window saves one",
+        ),
         ("in.mp4 --to -", "-: live video goes to other programs as mjpeg:8080"),
         ("in.mp4 --to mjpeg:eighty", "needs mjpeg:PORT"),
         ("in.mp4 --size 640", "needs WIDTHxHEIGHT"),
