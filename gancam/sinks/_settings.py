@@ -261,13 +261,23 @@ def _canvas(path: Path, container: Container, codec: Codec, options: VideoOption
     if codec.encoder == "prores_ks":  # it has no place to say that the range is full
         info = replace(info, colour=replace(info.colour, full_range=False))
     if info.alpha and not codec.alpha:
+        keepers = [name for name in container.codecs if name != codec.name and _is_veiled(name, container)]
         others = "vp9 in 4:2:0 (.webm), ffv1 (.mkv), prores (.mov) and PNG images do"
+        others = f"--codec {' or '.join(keepers)} keeps it" if keepers else others
         notes.append(f"its transparency is left out: {codec.name} holds none here, {others}")
     pixels = codec.alpha if info.alpha and codec.alpha else codec.pixels
     canvas = Canvas(options.size, where, info, pixels=pixels, fields=codec.fields)
     if options.chroma is None:
         notes += _coarser_chroma(container, codec, info, canvas)
     return canvas
+
+
+def _is_veiled(name: str, container: Container) -> bool:
+    """Whether a codec that `container` holds has opacity there, and can be had here."""
+    try:
+        return bool(choose_codec(name, None, container, container.format).alpha)
+    except SinkError:
+        return False
 
 
 def _coarser_chroma(container: Container, codec: Codec, info: VideoInfo, canvas: Canvas) -> list[str]:

@@ -215,6 +215,9 @@ def test_what_cannot_hold_it_says_so_first(tmp_path: Path, frames: Path) -> None
         note.startswith("its transparency is left out: h264 holds none here, vp9 in 4:2:0 (.webm), ffv1")
         for note in said
     )
+    for name, codec, cure in (("a.mov", None, "prores"), ("a.webm", "av1", "vp9"), ("a.mkv", "h265", "vp9 or ffv1")):
+        _, said = process(frames, tmp_path / name, codec=codec)
+        assert [note for note in said if "transparency" in note and note.endswith(f" here, --codec {cure} keeps it")]
     _, said = process(frames, tmp_path / "jpeg" / "%d.jpg")
     assert "its transparency is left out: .jpg holds none, .png does" in said
     _, said = process(make_clip(tmp_path / "a.mp4"), tmp_path / "b.mp4")
