@@ -34,6 +34,7 @@ from gancam.sinks._codecs import (
 BEFORE_ALL = -(1 << 62)  # a tick before any
 _MOST_TICKS = (1 << 31) - 1  # of a frame, as MP4 can write it
 _MOST_SIDE = {"libx264": 16384, "libsvtav1": 16384, "libvpx-vp9": 65536}  # pixels of width and height
+_LEAST_SIDE = {"libx265": 32, "libsvtav1": 32}  # below, x265 writes past its memory, and SVT-AV1 may never end
 _HUGE = 16_000_000  # pixels from which on x264 must not look ahead, or it takes 2.4 GB (7680x4320) instead of 0.9
 _LARGE = 1920 * 1088  # pixels above which live pictures are encoded at once: 2560x1440 in 18 ms of one core, not 44
 _SMALL = 352 * 288  # pixels up to which they are seen enlarged: x264's crf 3 finer, 40.9 to 42.9 dB in 176x144 noise
@@ -219,6 +220,9 @@ def prepare(
     if info.icc:
         notes.append("its colour profile (ICC) is left out: videos hold none, and players take the colours for sRGB")
     canvas = _canvas(path, container, codec, options, notes)
+    if min(canvas.even) < (least := _LEAST_SIDE.get(codec.encoder, 1)):
+        what = f"{codec.name} needs sides of {least} pixels, and this is {canvas.even[0]}x{canvas.even[1]}"
+        raise SinkError(f"{path}: {what}: --codec {container.codecs[0]} takes fewer")
     if canvas.note:
         notes.append(canvas.note)
     if codec.lossless and options.quality is not None:
