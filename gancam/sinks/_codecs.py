@@ -43,7 +43,7 @@ _MP4 = Container("mp4", ("h264", "h265", "av1", "vp9"), AudioRule(_MP4_AUDIO, "a
 _MOV = Container("mov", ("h264", "h265", "prores"), AudioRule(_MOV_AUDIO, "aac"))
 _MKV = Container("matroska", ("h264", "h265", "vp9", "av1", "ffv1"), AudioRule(None, "libopus"))
 _WEBM = Container("webm", ("vp9", "av1"), AudioRule(("opus", "vorbis"), "libopus"))
-_TS = Container("mpegts", ("h264", "h265"), AudioRule(("aac", "mp3", "ac3", "eac3"), "aac"))
+_TS = Container("mpegts", ("h264", "h265"), AudioRule(("aac", "mp3", "mp2", "ac3", "eac3"), "aac"))
 NUT = replace(_MKV, format="nut")
 Y4M = Container("yuv4mpegpipe", ("rawvideo",), AudioRule((), ""))
 RAW = Container("rawvideo", ("bgr24",), AudioRule((), ""))

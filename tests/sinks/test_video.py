@@ -264,7 +264,9 @@ def test_offset_between_sound_and_picture_survives_a_transport_stream(tmp_path: 
 
 
 def test_audio_goes_into_a_transport_stream_untouched(tmp_path: Path) -> None:
-    source = make_clip(tmp_path / "a.mp4", audio=[("aac", 0.1), ("libmp3lame", 0.0)], languages=["eng", "fra"])
+    """MP2 too, which broadcasts have."""
+    sound = [("aac", 0.1), ("libmp3lame", 0.0), ("mp2", 0.0)]
+    source = make_clip(tmp_path / "a.mkv", audio=sound, languages=["eng", "fra", "deu"])
     assert copy(source, tmp_path / "b.ts") == []
     was, now = packets_of(source), packets_of(tmp_path / "b.ts")
     for before, after in zip(was, now, strict=True):
