@@ -220,9 +220,7 @@ def prepare(
     if info.icc:
         notes.append("its colour profile (ICC) is left out: videos hold none, and players take the colours for sRGB")
     canvas = _canvas(path, container, codec, options, notes)
-    if min(canvas.even) < (least := _LEAST_SIDE.get(codec.encoder, 1)):
-        what = f"{codec.name} needs sides of {least} pixels, and this is {canvas.even[0]}x{canvas.even[1]}"
-        raise SinkError(f"{path}: {what}: --codec {container.codecs[0]} takes fewer")
+    _check_sides(path, container, codec, canvas)
     if canvas.note:
         notes.append(canvas.note)
     if codec.lossless and options.quality is not None:
@@ -274,6 +272,13 @@ def _canvas(path: Path, container: Container, codec: Codec, options: VideoOption
     if options.chroma is None:
         notes += _coarser_chroma(container, codec, info, canvas)
     return canvas
+
+
+def _check_sides(path: Path, container: Container, codec: Codec, canvas: Canvas) -> None:
+    """Raise ``SinkError`` for pictures that are too small for an encoder."""
+    if min(canvas.even) < (least := _LEAST_SIDE.get(codec.encoder, 1)):
+        what = f"{codec.name} needs sides of {least} pixels, and this is {canvas.even[0]}x{canvas.even[1]}"
+        raise SinkError(f"{path}: {what}: --codec {container.codecs[0]} takes fewer")
 
 
 def _is_veiled(name: str, container: Container) -> bool:
