@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gancam import masks
 from gancam.effects._contract import ModelEffect
-from gancam.errors import ModelError, NotFound, ParameterError, SourceError
+from gancam.errors import MaskError, ModelError, NotFound, ParameterError, SourceError
 from gancam.frame import Image
 from gancam.inference.model import ImageModel, Model
 from gancam.media.images import read_colours
@@ -30,6 +30,15 @@ _NOTHING = "transparent"  # the colour of what is not there
 _BOXES = 3  # blurs by a box, one after the other, are as good as a Gaussian, and 20 times as fast
 
 
+def _check_colour(text: str) -> None:
+    """Raise ``MaskError`` for what is no colour, none and not nothing."""
+    if text and text.lower() != _NOTHING:
+        try:
+            masks.parse_colour(text)
+        except MaskError as error:
+            raise MaskError(f"{error}; {_NOTHING} leaves nothing there") from error
+
+
 @dataclass
 class BackgroundParams(Params):
     """What can be set of `Background`."""
@@ -39,7 +48,7 @@ class BackgroundParams(Params):
         "", kind="file", form="the path of a picture", help="a picture to be seen behind people instead"
     )
     colour: str = parameter(
-        "", kind="colour", parse=lambda text: text and (text.lower() == _NOTHING or masks.parse_colour(text)),
+        "", kind="colour", parse=_check_colour,
         form=f"#rrggbb, a colour's name or {_NOTHING}",
         help="a colour to be seen behind people instead; transparent: nothing, in files that hold that",
     )  # fmt: skip
