@@ -421,7 +421,7 @@ class _Loop:
         said += [sink.notes for sink in self._sinks.values()]
         report.notes += [note for notes in said for note in notes]
         report.notes += self._failed
-        report.notes += [f"while closing: {error}" for error in errors]
+        report.notes += [f"while closing: {str(error) or 'given up'}" for error in errors]
         return errors
 
 

@@ -138,11 +138,7 @@ def test_process(folder: Path, arguments: str, says: str) -> None:
         ("in.mp4 --to windw", "windw: no such output"),
         ("in.mp4 --to x.avi", "x.avi: .avi is read, but not written; .mp4, .m4v"),
         ("in.mp4 --to source:x.avi", "x.avi: .avi is read, but not written; .mp4, .m4v"),
-        (
-            "in.mp4 --to x.gif",
-            "x.gif: an animated picture is made when all frames are there: record x.mp4, ",
-        ),
-        ("in.mp4 --to source:x.webp", "record x.mp4, and gancam process x.mp4 x.webp makes it"),
+        ("in.mp4 --to nowhere/out.gif", "there is no folder"),
         (
             "in.mp4 --to f-%d.png",
             "f-%d.png: images are not recorded live: record out.mp4, and gancam process out.mp4 f-%d.png",
